@@ -1,0 +1,4 @@
+//! The failover agent, as a library: read `model`, `election`, `desired`, `effects`, `agent` in this order.
+
+pub mod model;
+pub mod time;

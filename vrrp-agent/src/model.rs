@@ -1,0 +1,222 @@
+//! What the agent is asked to do, whatever file it was written in.
+//!
+//! keepalived.conf and our TOML both lower to these types (`config::lower`); nothing here knows a file, a line or a keyword.
+//! Everything is checked by the time it exists: references resolve by index, numbers are in range, names are unique.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The whole configuration of one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Name of this node in logs, status and metrics (`router_id`); the host name when not configured.
+    pub node: String,
+    /// Where `/metrics` listens; `None` turns it off.
+    pub metrics: Option<SocketAddr>,
+    /// The control API's unix socket.
+    pub api_socket: PathBuf,
+    /// Directory on a bpffs under which maps and links are pinned.
+    pub bpf_dir: PathBuf,
+    /// Whether to attach the XDP program at all.
+    pub xdp: XdpUse,
+    /// Wait this long after start before any election begins.
+    pub startup_delay: Duration,
+    pub routers: Vec<Router>,
+    pub scripts: Vec<Script>,
+    pub services: Vec<Service>,
+}
+
+/// Which XDP attach modes the agent may use on an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum XdpUse {
+    /// Driver mode, then generic mode, then none: the first that attaches.
+    Auto,
+    /// Generic (skb) mode only.
+    Generic,
+    /// No XDP: election and addresses work through the sockets alone.
+    Off,
+}
+
+/// One virtual router: an election for a set of virtual addresses on an interface (RFC 9568 section 1.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Router {
+    /// Instance name, as users know it (`VI_1`).
+    pub name: String,
+    pub interface: String,
+    /// 1..=255.
+    pub vrid: u8,
+    pub version: Version,
+    /// 1..=255; 255 means address owner.
+    pub priority: u8,
+    /// Advertisement interval: whole seconds 1..=255 for v2, multiples of 10 ms up to 40.95 s for v3.
+    pub interval: Duration,
+    pub preempt: bool,
+    /// Wait this long, hearing a lower-priority master, before preempting it.
+    pub preempt_delay: Duration,
+    pub auth: Auth,
+    /// v3 over IPv4 only: which checksum form is sent. Both are accepted.
+    pub checksum: ChecksumForm,
+    /// Source address of adverts; the interface's primary IPv4 address when `None`.
+    pub source: Option<Ipv4Addr>,
+    /// Multicast group adverts go to (224.0.0.18).
+    pub group: Ipv4Addr,
+    /// Allowed sources of adverts; empty: any.
+    pub peers: Vec<Ipv4Addr>,
+    /// Advertised virtual addresses, in file order. At least one.
+    pub addresses: Vec<VirtualAddress>,
+    /// Installed with the others but not advertised (`virtual_ipaddress_excluded`).
+    pub excluded_addresses: Vec<VirtualAddress>,
+    pub announce: Announce,
+    pub track_scripts: Vec<TrackScript>,
+    pub track_interfaces: Vec<TrackInterface>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    V2,
+    V3,
+}
+
+/// VRRPv2 authentication (RFC 2338 section 5.3.6).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    None,
+    /// Eight bytes, zero padded, in clear on the wire.
+    Pass([u8; 8]),
+}
+
+impl fmt::Debug for Auth {
+    /// Never prints the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Auth::None => "None",
+            Auth::Pass(_) => "Pass([REDACTED])",
+        })
+    }
+}
+
+/// What the v3 IPv4 checksum covers (RFC 5798 section 5.2.8 against RFC 9568 section 5.2.8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChecksumForm {
+    /// With the IPv4 pseudo-header: what keepalived and FRR send and insist on. The default.
+    PseudoHeader,
+    /// The VRRP message only (RFC 9568).
+    MessageOnly,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VirtualAddress {
+    pub address: Ipv4Addr,
+    /// 0..=32; 32 when not written.
+    pub prefix_len: u8,
+    /// Interface it is installed on; the router's own when `None`.
+    pub device: Option<String>,
+    /// Interface label (`eth1:0`), at most 15 bytes.
+    pub label: Option<String>,
+}
+
+/// Gratuitous ARP after a takeover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announce {
+    /// Frames per address at once, and again after `delay`.
+    pub repeat: u32,
+    /// Pause before the second burst; zero: no second burst.
+    pub delay: Duration,
+    /// While master, announce again this often; zero: never.
+    pub refresh: Duration,
+    pub refresh_repeat: u32,
+}
+
+/// A script that a router's priority depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackScript {
+    /// Index into [`Config::scripts`].
+    pub script: usize,
+    /// -253..=253. Zero: failure means fault. Positive: added while it succeeds. Negative: added while it fails.
+    pub weight: i16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackInterface {
+    pub interface: String,
+    /// As in [`TrackScript::weight`].
+    pub weight: i16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    pub name: String,
+    /// Program and arguments; never passed through a shell.
+    pub command: Vec<String>,
+    pub interval: Duration,
+    /// After this the run counts as failed and is killed.
+    pub timeout: Duration,
+    /// Consecutive successes that make it good.
+    pub rise: u32,
+    /// Consecutive failures that make it bad.
+    pub fall: u32,
+    /// User (name) it runs as; `None`: the agent's own.
+    pub user: Option<String>,
+    /// Whether it counts as failed until its first result; otherwise the first result decides.
+    pub init_fail: bool,
+}
+
+/// A port of a virtual address whose connections are spread over backends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    pub name: String,
+    /// A virtual address of one of the routers.
+    pub address: Ipv4Addr,
+    pub port: u16,
+    pub protocol: Protocol,
+    pub backends: Vec<Backend>,
+    pub check: Check,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Tcp,
+    Udp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// Real address, on the same segment as the virtual address.
+    pub address: Ipv4Addr,
+    /// 0..=1000; 0 drains: no new slots.
+    pub weight: u16,
+    pub forward: Forward,
+}
+
+/// How a packet reaches a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forward {
+    /// `Local` when the address is this node's own, else `Dr`. The default: both nodes of a pair can share one file.
+    Auto,
+    /// Up this node's own stack.
+    Local,
+    /// Destination MAC rewritten, sent on the same segment; the backend answers the client directly.
+    Dr,
+}
+
+/// How a backend's health is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    pub kind: CheckKind,
+    pub interval: Duration,
+    pub timeout: Duration,
+    pub rise: u32,
+    pub fall: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckKind {
+    /// Always up.
+    None,
+    /// A TCP connection opens (to the service's port when `port` is `None`); it is held open, so that its reset tells at once.
+    Tcp { port: Option<u16> },
+    /// GET `path` answers 200..=399.
+    Http { port: Option<u16>, path: String },
+}
