@@ -179,7 +179,7 @@ pub struct RateWindow {
     pub count: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[repr(C)]
 pub struct AddressKey {
     pub address: [u8; 4],
@@ -201,7 +201,7 @@ pub const ADDRESS_HAS_SERVICES: u32 = 1;
 /// This node is a direct-return backend of one of the address's services.
 pub const ADDRESS_IS_BACKEND: u32 = 2;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[repr(C)]
 pub struct ServiceKey {
     pub address: [u8; 4],
