@@ -6,8 +6,10 @@ use Output::{Announce, Lapse, Lease, Mastership, Reannounce, Send, Transition};
 
 const RESUME: Input = Input::Startup { source: OWN, resume: Some(Resume { epoch: 7 }) };
 
+type MakeInput = fn(Instant) -> Input;
+
 /// The inputs of the table; adverts relative to our priority 100 and address 10.0.0.10.
-const INPUTS: [(&str, fn(Instant) -> Input); 14] = [
+const INPUTS: [(&str, MakeInput); 14] = [
     ("startup", |_| STARTUP),
     ("startup, resume", |_| RESUME),
     ("shutdown", |_| Input::Shutdown),
