@@ -4,6 +4,7 @@
 //! elections), `desired` (what should be true in the kernel; pure), `effects` (making it so), `agent` (the loop that joins
 //! them). `plane` holds the kernel program and its maps, `net` the sockets and netlink.
 
+pub mod announce;
 pub mod clock;
 pub mod desired;
 pub mod election;
@@ -14,3 +15,4 @@ pub mod plane;
 pub mod realtime;
 pub mod ring;
 pub mod time;
+pub mod track;

@@ -77,14 +77,23 @@ pub struct Heard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
     /// Send an advert now, with our own interval. Priority 0 when releasing.
-    Send { priority: u8 },
+    Send {
+        priority: u8,
+    },
     /// Tell the kernel until when we vouch for ourselves, and the priority that our peers have been told.
-    Lease { until: Instant, priority: u8 },
+    Lease {
+        until: Instant,
+        priority: u8,
+    },
     /// Tell the kernel that the lease has ended: the next advert of another master fences us.
     Lapse,
     /// Tell the kernel to act in this epoch, or to stop.
     Mastership(Option<u64>),
-    Transition { from: Role, to: Role, reason: Reason },
+    Transition {
+        from: Role,
+        to: Role,
+        reason: Reason,
+    },
     /// We took over: gratuitous ARP for every virtual address.
     Announce,
     /// A lower-priority master was heard, and caches may point at it: gratuitous ARP again.

@@ -1,16 +1,15 @@
 //! RFC 9568 section 6.4, state by state. Every state answers every input; a new input does not compile until it does.
 
+use std::net::Ipv4Addr;
+
+use vrrp_common::lease::{self, Claim};
+use vrrp_common::wire::vrrp::{PRIORITY_OWNER as OWNER, PRIORITY_RELEASE as RELEASE};
+
 use super::event::{Heard, Input, Output, Resume};
 use super::state::{AfterRelease, Backup, Master, Reason, Releasing, State};
 use super::{VirtualRouter, timing};
 use crate::model::Version;
 use crate::time::Instant;
-
-/// The address owner's priority.
-const OWNER: u8 = 255;
-
-/// The priority of an advert that gives the mastership up.
-const RELEASE: u8 = 0;
 
 /// What an advert means to a master.
 enum Rival {
@@ -110,11 +109,11 @@ impl VirtualRouter {
             Input::Source(source) => self.source = source,
             Input::Advert(heard) => {
                 if heard.priority != RELEASE && heard.source != self.source {
-                    self.released_to_successor(heard.at.min(now));
+                    self.released_to_successor(heard.at.min(now), releasing);
                     self.handle(now, input);
                 }
             }
-            Input::Fenced => self.released_to_successor(now),
+            Input::Fenced => self.released_to_successor(now, releasing),
         }
     }
 
@@ -161,8 +160,7 @@ impl VirtualRouter {
         if at < follow_until {
             self.follow(at, heard, Some(follow_until));
         } else {
-            self.state =
-                State::Backup(Backup { follow_until: Some(follow_until), expiry: Reason::Preempted, ..backup });
+            self.state = State::Backup(Backup { follow_until: Some(follow_until), expiry: Reason::Preempted, ..backup });
         }
     }
 
@@ -195,14 +193,17 @@ impl VirtualRouter {
         self.last_heard = Some(heard);
     }
 
+    /// The lease is judged by the rule that the kernel program applies, so that both come to the same end.
     fn judge(&self, at: Instant, master: &Master, heard: &Heard) -> Rival {
+        let own = claim(self.priority, self.source);
+        let other = claim(heard.priority, heard.source);
         if heard.source == self.source {
             Rival::Ourselves
         } else if heard.priority == RELEASE {
             Rival::Leaving
-        } else if (heard.priority, heard.source.to_bits()) > (self.priority, self.source.to_bits()) {
+        } else if other.beats(&own) {
             Rival::Better
-        } else if at > master.lease_until {
+        } else if lease::fences(at.as_nanos(), master.lease_until.as_nanos(), &other, &own) {
             Rival::Successor
         } else {
             Rival::Lower
@@ -253,10 +254,7 @@ impl VirtualRouter {
         let from = self.role();
         self.interval = self.settings.interval;
         let advert_at = now + self.settings.interval;
-        self.advertise(
-            now,
-            Master { epoch, advert_at, lease_until: now, quiet_until: now, no_announce_until: now },
-        );
+        self.advertise(now, Master { epoch, advert_at, lease_until: now, quiet_until: now, no_announce_until: now });
         self.outputs.push_back(Output::Mastership(Some(epoch)));
         self.outputs.push_back(Output::Transition { from, to: self.role(), reason });
     }
@@ -285,8 +283,7 @@ impl VirtualRouter {
         self.outputs.push_back(Output::Transition { from, to: self.role(), reason });
     }
 
-    fn released_to_successor(&mut self, at: Instant) {
-        let State::Releasing(releasing) = self.state else { return };
+    fn released_to_successor(&mut self, at: Instant, releasing: Releasing) {
         match releasing.then {
             AfterRelease::Init => self.stop_acting(State::Init, Reason::SuccessorHeard),
             AfterRelease::Fault => self.stop_acting(State::Fault, Reason::SuccessorHeard),
@@ -313,4 +310,8 @@ impl VirtualRouter {
         self.state = to;
         self.outputs.push_back(Output::Transition { from, to: to.role(), reason });
     }
+}
+
+fn claim(priority: u8, source: Ipv4Addr) -> Claim {
+    Claim { priority, source: source.octets() }
 }

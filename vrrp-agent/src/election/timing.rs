@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use vrrp_common::lease;
+
 use crate::model::Version;
 use crate::time::Instant;
 
@@ -36,7 +38,8 @@ pub fn master_down_interval(version: Version, priority: u8, interval: Duration) 
 
 /// Until when a master that sent an advert at `sent` surely has no rival: three of its own intervals, skew not counted.
 pub fn lease_until(sent: Instant, interval: Duration) -> Instant {
-    sent + interval * 3
+    let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+    Instant::from_nanos(lease::lease_until(sent.as_nanos(), nanos))
 }
 
 /// How long a releasing master goes on acting if no successor speaks.
