@@ -1,4 +1,5 @@
 //! The failover agent, as a library: read `model`, `election`, `desired`, `effects`, `agent` in this order.
 
 pub mod model;
+pub mod status;
 pub mod time;
