@@ -1,5 +1,6 @@
 //! The failover agent, as a library: read `model`, `election`, `desired`, `effects`, `agent` in this order.
 
+pub mod metrics;
 pub mod model;
 pub mod status;
 pub mod time;
