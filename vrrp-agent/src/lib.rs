@@ -1,6 +1,7 @@
 //! The failover agent, as a library: read `model`, `election`, `desired`, `effects`, `agent` in this order.
 
 pub mod client;
+pub mod health;
 pub mod http;
 pub mod metrics;
 pub mod model;
