@@ -5,5 +5,6 @@ pub mod health;
 pub mod http;
 pub mod metrics;
 pub mod model;
+pub mod scripts;
 pub mod status;
 pub mod time;
