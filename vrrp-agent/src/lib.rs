@@ -3,6 +3,7 @@
 pub mod client;
 pub mod health;
 pub mod http;
+pub mod logger;
 pub mod metrics;
 pub mod model;
 pub mod scripts;
