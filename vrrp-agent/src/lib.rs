@@ -5,14 +5,21 @@
 //! them). `plane` holds the kernel program and its maps, `net` the sockets and netlink.
 
 pub mod announce;
+pub mod client;
 pub mod clock;
 pub mod desired;
 pub mod election;
 pub mod elector;
+pub mod health;
+pub mod http;
+pub mod logger;
+pub mod metrics;
 pub mod model;
 pub mod net;
 pub mod plane;
 pub mod realtime;
 pub mod ring;
+pub mod scripts;
+pub mod status;
 pub mod time;
 pub mod track;
