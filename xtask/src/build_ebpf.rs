@@ -27,26 +27,15 @@ pub fn run() -> Result<()> {
     let linker = match toolchain::linker() {
         Some((program, _, true)) => program,
         Some((program, version, false)) => {
-            bail!(
-                "{} is {version}: too old; `cargo xtask setup` builds a newer one",
-                program.display()
-            )
+            bail!("{} is {version}: too old; `cargo xtask setup` builds a newer one", program.display())
         }
         None => bail!("bpf-linker is missing; as root: `cargo xtask setup`"),
     };
     println!("build-ebpf: {compiler}, {}", linker.display());
     exec::run(&mut build(&compiler, &linker))?;
     let object = object();
-    let size = fs::metadata(&object)
-        .with_context(|| format!("the build left no {}", object.display()))?
-        .len();
-    println!(
-        "build-ebpf: {} ({size} bytes)",
-        object
-            .strip_prefix(exec::root())
-            .unwrap_or(&object)
-            .display()
-    );
+    let size = fs::metadata(&object).with_context(|| format!("the build left no {}", object.display()))?.len();
+    println!("build-ebpf: {} ({size} bytes)", object.strip_prefix(exec::root()).unwrap_or(&object).display());
     Ok(())
 }
 
@@ -62,19 +51,14 @@ fn build(compiler: &Compiler, linker: &Path) -> Command {
     exec::without_outer_cargo(&mut command);
     match compiler {
         Compiler::Debian { .. } => {
-            command
-                .env("RUSTC", toolchain::DEBIAN_RUSTC)
-                .env("RUSTC_BOOTSTRAP", "1")
-                .arg("build");
+            command.env("RUSTC", toolchain::DEBIAN_RUSTC).env("RUSTC_BOOTSTRAP", "1").arg("build");
         }
         Compiler::Nightly { .. } => {
             command.args(["run", "nightly", "cargo", "build", "-Z", "build-std=core"]);
         }
     }
     let directory = exec::root().join("vrrp-ebpf");
-    command
-        .args(["--release", "--target", TARGET, "--target-dir"])
-        .arg(target_dir());
+    command.args(["--release", "--target", TARGET, "--target-dir"]).arg(target_dir());
     if directory.join("Cargo.lock").exists() {
         command.arg("--locked");
     }
@@ -84,9 +68,7 @@ fn build(compiler: &Compiler, linker: &Path) -> Command {
         "-Clink-arg=--btf".to_owned(),
         format!("--cfg=bpf_target_arch=\"{ARCH}\""),
     ];
-    command
-        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
-        .env("PATH", toolchain::path_with_llvm());
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f")).env("PATH", toolchain::path_with_llvm());
     command.current_dir(directory);
     command
 }

@@ -9,10 +9,10 @@ use anyhow::{Context, Result, bail};
 /// How many lines of a silent program's output a failure shows.
 const TAIL_LINES: usize = 40;
 
-/// The root of the workspace.
+/// The root of the workspace: of the one cargo was called in, as several checkouts may share what they build.
 pub fn root() -> PathBuf {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask).to_path_buf()
+    let xtask = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    xtask.parent().map(Path::to_path_buf).unwrap_or(xtask)
 }
 
 /// Where the workspace's own cargo builds go.
@@ -32,14 +32,7 @@ pub fn cargo() -> Command {
 
 /// Removes what the cargo that runs us left in the environment, so that a second cargo with another compiler starts clean.
 pub fn without_outer_cargo(command: &mut Command) -> &mut Command {
-    const KEPT: [&str; 6] = [
-        "CARGO_HOME",
-        "CARGO_NET_",
-        "CARGO_HTTP_",
-        "CARGO_REGISTR",
-        "CARGO_TERM_",
-        "CARGO_SOURCE_",
-    ];
+    const KEPT: [&str; 6] = ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_TERM_", "CARGO_SOURCE_"];
     const LEAKS: [&str; 9] = [
         "RUSTFLAGS",
         "RUSTDOCFLAGS",
@@ -63,9 +56,7 @@ pub fn without_outer_cargo(command: &mut Command) -> &mut Command {
 
 /// Runs a command that talks to the user itself.
 pub fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start `{}`", line(command)))?;
+    let status = command.status().with_context(|| format!("cannot start `{}`", line(command)))?;
     if !status.success() {
         bail!("`{}` failed ({status})", line(command));
     }
@@ -74,10 +65,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 
 /// Runs a command whose output matters only when it fails.
 pub fn run_quietly(command: &mut Command) -> Result<()> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot start `{}`", line(command)))?;
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{}`", line(command)))?;
     if !output.status.success() {
         let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.push_str(&String::from_utf8_lossy(&output.stderr));
@@ -90,15 +78,8 @@ pub fn run_quietly(command: &mut Command) -> Result<()> {
 
 /// What a command prints on stdout, if it is there and succeeds.
 pub fn read(program: impl AsRef<Path>, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program.as_ref())
-        .args(arguments)
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    let output = Command::new(program.as_ref()).args(arguments).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The first executable of this name on PATH, in cargo's own bin directory, or where Debian keeps the daemons.
@@ -107,10 +88,7 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
     let mut places: Vec<PathBuf> = env::split_paths(&path).collect();
     places.extend(cargo_home().map(|home| home.join("bin")));
     places.extend(["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from));
-    places
-        .into_iter()
-        .map(|place| place.join(name))
-        .find(|file| file.is_file())
+    places.into_iter().map(|place| place.join(name)).find(|file| file.is_file())
 }
 
 /// Whether we may do what only root may.
@@ -121,14 +99,9 @@ pub fn is_root() -> bool {
 /// The command as a person would type it.
 pub fn line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 fn cargo_home() -> Option<PathBuf> {
-    env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")))
+    env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")))
 }

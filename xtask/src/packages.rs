@@ -20,23 +20,13 @@ pub struct Package {
 }
 
 const fn package(group: Group, name: &'static str, purpose: &'static str) -> Package {
-    Package {
-        group,
-        name,
-        instead: &[],
-        purpose,
-        unit: None,
-    }
+    Package { group, name, instead: &[], purpose, unit: None }
 }
 
 /// Without these the group does not work.
 pub const NEEDED: &[Package] = &[
     package(Group::Bpf, "rustc-web", "the compiler with a BPF target"),
-    package(
-        Group::Bpf,
-        "libstd-rust-web-dev-bpf",
-        "core for the BPF target",
-    ),
+    package(Group::Bpf, "libstd-rust-web-dev-bpf", "core for the BPF target"),
     package(Group::Bpf, "llvm-22-dev", "what bpf-linker is built on"),
     package(Group::Bpf, "libpolly-22-dev", "what bpf-linker is built on"),
     package(Group::Bpf, "libzstd-dev", "what bpf-linker is built on"),
@@ -54,33 +44,16 @@ pub const NEEDED: &[Package] = &[
         unit: Some(("nginx", ".service")),
         ..package(Group::Lab, "nginx-light", "the tier we stand in front of")
     },
-    Package {
-        unit: Some(("php", "-fpm.service")),
-        ..package(Group::Lab, "php-fpm", "FastCGI backends")
-    },
+    Package { unit: Some(("php", "-fpm.service")), ..package(Group::Lab, "php-fpm", "FastCGI backends") },
     package(Group::Lab, "php-memcached", "PHP sessions in memcached"),
-    Package {
-        unit: Some(("memcached", ".service")),
-        ..package(Group::Lab, "memcached", "PHP sessions")
-    },
+    Package { unit: Some(("memcached", ".service")), ..package(Group::Lab, "memcached", "PHP sessions") },
     package(Group::Lab, "libfcgi-bin", "FastCGI by hand"),
-    package(
-        Group::Lab,
-        "dnsmasq-base",
-        "one name for both virtual addresses",
-    ),
-    Package {
-        unit: Some(("keepalived", ".service")),
-        ..package(Group::Lab, "keepalived", "the peer we must work with")
-    },
+    package(Group::Lab, "dnsmasq-base", "one name for both virtual addresses"),
+    Package { unit: Some(("keepalived", ".service")), ..package(Group::Lab, "keepalived", "the peer we must work with") },
 ];
 
 /// Installed where the distribution has them; nothing fails without.
-pub const WELCOME: &[Package] = &[package(
-    Group::Bpf,
-    "bpftool",
-    "looks into the kernel's programs and maps",
-)];
+pub const WELCOME: &[Package] = &[package(Group::Bpf, "bpftool", "looks into the kernel's programs and maps")];
 
 /// The needed packages of a group.
 pub fn needed(group: Group) -> impl Iterator<Item = &'static Package> {

@@ -16,8 +16,7 @@ use crate::toolchain::{self, Compiler};
 
 /// Asked by every package script before it starts a daemon; exit code 101 forbids it.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
-const POLICY_TEXT: &str =
-    "#!/bin/sh\n# Written by `cargo xtask setup` for the time of an installation.\nexit 101\n";
+const POLICY_TEXT: &str = "#!/bin/sh\n# Written by `cargo xtask setup` for the time of an installation.\nexit 101\n";
 
 pub fn run() -> Result<()> {
     ensure(Group::Bpf)?;
@@ -45,18 +44,13 @@ pub fn ensure(group: Group) -> Result<()> {
 pub fn missing(group: Group) -> Vec<&'static Package> {
     let installed = installed();
     let has = |name: &&str| installed.contains(*name);
-    packages::needed(group)
-        .filter(|package| !has(&package.name) && !package.instead.iter().any(has))
-        .collect()
+    packages::needed(group).filter(|package| !has(&package.name) && !package.instead.iter().any(has)).collect()
 }
 
 /// The command that installs these packages.
 pub fn apt_line(packages: &[&Package]) -> String {
     let names: Vec<&str> = packages.iter().map(|package| package.name).collect();
-    format!(
-        "apt-get update && apt-get install -y --no-install-recommends {}",
-        names.join(" ")
-    )
+    format!("apt-get update && apt-get install -y --no-install-recommends {}", names.join(" "))
 }
 
 fn linker_fits() -> bool {
@@ -102,17 +96,12 @@ fn ensure_bpf() -> Result<()> {
 fn refuse_old_distribution(wanted: &[&Package]) -> Result<()> {
     let candidate = |name: &str| -> Option<(u32, u32)> {
         let text = exec::read("apt-cache", &["policy", name])?;
-        toolchain::minor_version(
-            text.lines()
-                .find_map(|line| line.trim().strip_prefix("Candidate: "))?,
-        )
+        toolchain::minor_version(text.lines().find_map(|line| line.trim().strip_prefix("Candidate: "))?)
     };
     let old: Vec<&str> = wanted
         .iter()
         .filter(|package| match package.name {
-            "rustc-web" => {
-                candidate(package.name).is_none_or(|found| found < toolchain::OLDEST_RUSTC)
-            }
+            "rustc-web" => candidate(package.name).is_none_or(|found| found < toolchain::OLDEST_RUSTC),
             name => candidate(name).is_none(),
         })
         .map(|package| package.name)
@@ -152,10 +141,7 @@ fn require_apt(wanted: &[&Package], with_linker: bool) -> Result<()> {
         steps.push_str("\nthen, as yourself:\n  ");
         steps.push_str(&toolchain::install_linker_line());
     }
-    bail!(
-        "{} package(s) are missing, and {why}:\n{steps}",
-        wanted.len()
-    );
+    bail!("{} package(s) are missing, and {why}:\n{steps}", wanted.len());
 }
 
 /// Once in a run. One broken third-party source must not stop us: what is really missing shows at the installation.
@@ -171,23 +157,12 @@ fn update_lists() {
 
 fn install_now(wanted: &[&Package], welcome: &[&Package]) -> Result<()> {
     let known = |package: &&&Package| exec::read("apt-cache", &["show", package.name]).is_some();
-    let names: Vec<&str> = wanted
-        .iter()
-        .chain(welcome.iter().filter(known))
-        .map(|package| package.name)
-        .collect();
+    let names: Vec<&str> = wanted.iter().chain(welcome.iter().filter(known)).map(|package| package.name).collect();
     println!("setup: apt-get install {}", names.join(" "));
     let quiet = NoDaemons::begin()?;
     exec::run_quietly(
         Command::new("apt-get")
-            .args([
-                "install",
-                "-y",
-                "-qq",
-                "--no-install-recommends",
-                "-o",
-                "DPkg::Lock::Timeout=300",
-            ])
+            .args(["install", "-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"])
             .args(&names)
             .env("DEBIAN_FRONTEND", "noninteractive"),
     )?;
@@ -201,20 +176,13 @@ fn disable_units(fresh: &[&Package]) {
     if !Path::new("/run/systemd/system").is_dir() {
         return;
     }
-    let Ok(files) =
-        fs::read_dir("/usr/lib/systemd/system").or_else(|_| fs::read_dir("/lib/systemd/system"))
-    else {
+    let Ok(files) = fs::read_dir("/usr/lib/systemd/system").or_else(|_| fs::read_dir("/lib/systemd/system")) else {
         return;
     };
     let units: Vec<String> = files
         .flatten()
         .filter_map(|file| file.file_name().into_string().ok())
-        .filter(|name| {
-            fresh
-                .iter()
-                .filter_map(|package| package.unit)
-                .any(|unit| is_unit(name, unit))
-        })
+        .filter(|name| fresh.iter().filter_map(|package| package.unit).any(|unit| is_unit(name, unit)))
         .collect();
     if units.is_empty() {
         return;
@@ -227,22 +195,13 @@ fn disable_units(fresh: &[&Package]) {
 
 /// `php` and `-fpm.service` fit `php8.2-fpm.service`; no letters may stand between.
 fn is_unit(name: &str, (prefix, suffix): (&str, &str)) -> bool {
-    let middle = name
-        .strip_prefix(prefix)
-        .and_then(|rest| rest.strip_suffix(suffix));
+    let middle = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix));
     middle.is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.'))
 }
 
 fn installed() -> HashSet<String> {
-    let text = exec::read(
-        "dpkg-query",
-        &["-W", "-f", "${db:Status-Status} ${Package}\n"],
-    )
-    .unwrap_or_default();
-    text.lines()
-        .filter_map(|line| line.strip_prefix("installed "))
-        .map(str::to_owned)
-        .collect()
+    let text = exec::read("dpkg-query", &["-W", "-f", "${db:Status-Status} ${Package}\n"]).unwrap_or_default();
+    text.lines().filter_map(|line| line.strip_prefix("installed ")).map(str::to_owned).collect()
 }
 
 /// While this lives, package scripts start no daemon. An interrupt waits until the policy is gone again: it still reaches
@@ -277,9 +236,7 @@ impl Drop for NoDaemons {
             && Path::new(POLICY).exists()
             && let Err(error) = fs::remove_file(POLICY)
         {
-            eprintln!(
-                "setup: warning: {POLICY} is left behind and keeps daemons from starting: {error}"
-            );
+            eprintln!("setup: warning: {POLICY} is left behind and keeps daemons from starting: {error}");
         }
         if let Err(error) = self.held.thread_unblock() {
             eprintln!("setup: warning: interrupts stay blocked: {error}");

@@ -18,8 +18,7 @@ pub const BPF_LINKER: (u32, u32) = (0, 13);
 /// Debian's compiler, whatever rustup puts before it on PATH.
 pub const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 /// Makes the second toolchain.
-pub const RUSTUP_NIGHTLY: &str =
-    "rustup toolchain install nightly --profile minimal --component rust-src";
+pub const RUSTUP_NIGHTLY: &str = "rustup toolchain install nightly --profile minimal --component rust-src";
 
 /// A compiler that can build for BPF.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,20 +56,10 @@ pub fn install_linker() -> Command {
     exec::without_outer_cargo(&mut command);
     let wanted = format!("^{}.{}", BPF_LINKER.0, BPF_LINKER.1);
     let feature = format!("llvm-{LLVM}");
-    command.args([
-        "install",
-        "bpf-linker",
-        "--version",
-        &wanted,
-        "--locked",
-        "--force",
-    ]);
+    command.args(["install", "bpf-linker", "--version", &wanted, "--locked", "--force"]);
     command.args(["--no-default-features", "--features", &feature]);
     let llvm = format!("/usr/lib/llvm-{LLVM}");
-    command
-        .env("LLVM_PREFIX", &llvm)
-        .env("LIBRARY_PATH", format!("{llvm}/lib"))
-        .env("PATH", path_with_llvm());
+    command.env("LLVM_PREFIX", &llvm).env("LIBRARY_PATH", format!("{llvm}/lib")).env("PATH", path_with_llvm());
     command
 }
 
@@ -92,20 +81,14 @@ pub fn path_with_llvm() -> String {
 
 fn debian() -> Option<Compiler> {
     let version = rustc_version(&exec::read(DEBIAN_RUSTC, &["--version"])?)?;
-    let core = exec::read(
-        DEBIAN_RUSTC,
-        &["--print", "target-libdir", "--target", TARGET],
-    )?;
+    let core = exec::read(DEBIAN_RUSTC, &["--print", "target-libdir", "--target", TARGET])?;
     let usable = minor_version(&version)? >= OLDEST_RUSTC && Path::new(core.trim()).is_dir();
     usable.then_some(Compiler::Debian { version })
 }
 
 fn nightly() -> Option<Compiler> {
     let rustup = exec::find_program("rustup")?;
-    let version = rustc_version(&exec::read(
-        &rustup,
-        &["run", "nightly", "rustc", "--version"],
-    )?)?;
+    let version = rustc_version(&exec::read(&rustup, &["run", "nightly", "rustc", "--version"])?)?;
     let sysroot = exec::read(&rustup, &["run", "nightly", "rustc", "--print", "sysroot"])?;
     let source = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/core");
     let usable = minor_version(&version)? >= OLDEST_RUSTC && source.is_dir();
@@ -120,9 +103,7 @@ fn rustc_version(text: &str) -> Option<String> {
 /// The first two numbers of a version; an epoch and whatever follows do not count.
 pub fn minor_version(version: &str) -> Option<(u32, u32)> {
     let version = version.rsplit_once(':').map_or(version, |(_, rest)| rest);
-    let mut numbers = version
-        .split(|c: char| !c.is_ascii_digit())
-        .map(str::parse::<u32>);
+    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
@@ -137,9 +118,6 @@ mod tests {
         assert_eq!(minor_version("0.13.0"), Some((0, 13)));
         assert_eq!(minor_version("1.97.0-nightly"), Some((1, 97)));
         assert_eq!(minor_version("(none)"), None);
-        assert_eq!(
-            rustc_version("rustc 1.96.0 (abc 2026-05-01)").as_deref(),
-            Some("1.96.0")
-        );
+        assert_eq!(rustc_version("rustc 1.96.0 (abc 2026-05-01)").as_deref(), Some("1.96.0"));
     }
 }
