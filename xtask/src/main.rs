@@ -2,9 +2,13 @@
 //! `exec` (running programs), `packages` (what the machine must have) and `toolchain` (the BPF compiler).
 
 mod build_ebpf;
+mod ci;
+mod doctor;
 mod exec;
+mod libtest;
 mod packages;
 mod setup;
+mod test;
 mod tidy;
 mod toolchain;
 
@@ -23,10 +27,16 @@ struct Cli {
 enum Command {
     /// Install what a Debian or Ubuntu machine lacks for building and testing (as root)
     Setup,
+    /// Show what this machine has and lacks, and what to type about it
+    Doctor,
     /// Compile and link the XDP object
     BuildEbpf,
+    /// Run all tests that this user may run, and say which were skipped and why
+    Test(test::Options),
     /// Check the rules of this repository: imports, sizes, `unsafe`, documents
     Tidy,
+    /// The whole gate: fmt, tidy, clippy, test
+    Ci,
 }
 
 /// The names of all commands.
@@ -37,8 +47,11 @@ fn names() -> Vec<String> {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Setup => setup::run(),
+        Command::Doctor => doctor::run(),
         Command::BuildEbpf => build_ebpf::run(),
+        Command::Test(options) => test::run(&options),
         Command::Tidy => tidy::run(&names()),
+        Command::Ci => ci::run(&names()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -20,10 +20,10 @@ pub fn check_metrics(path: &str, text: &str, sources: &str, findings: &mut Vec<F
 
 /// The whole name; or a string literal that the registry's prefix and the encoder's suffix complete.
 fn is_in(name: &str, sources: &str) -> bool {
-    let stems = SUFFIXES.iter().filter_map(|suffix| name.strip_suffix(suffix));
-    stems.into_iter().any(|stem| {
+    let mut stems = SUFFIXES.iter().filter_map(|suffix| name.strip_suffix(suffix));
+    stems.any(|stem| {
         let bare = stem.strip_prefix(METRIC_PREFIX).unwrap_or(stem);
-        sources.contains(&format!("\"{stem}")) || sources.contains(&format!("\"{bare}\"")) || sources.contains(&format!("{name}"))
+        sources.contains(&format!("\"{stem}")) || sources.contains(&format!("\"{bare}\"")) || sources.contains(name)
     })
 }
 

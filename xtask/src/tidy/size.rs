@@ -35,8 +35,8 @@ impl Ratchet {
         Self { known }
     }
 
-    fn judge(&mut self, path: &str, line: usize, name: String, size: usize, limit: usize) -> Option<Finding> {
-        let text = match self.known.remove(&name) {
+    fn judge(&mut self, path: &str, line: usize, name: &str, size: usize, limit: usize) -> Option<Finding> {
+        let text = match self.known.remove(name) {
             None if size <= limit => return None,
             None => format!("{name} has {size} lines, the limit is {limit}"),
             Some(_) if size <= limit => format!("{name} fits its limit now: take it out of {RATCHET}"),
@@ -56,10 +56,10 @@ impl Ratchet {
 
 pub fn check(path: &str, source: &Source, ratchet: &mut Ratchet, findings: &mut Vec<Finding>) {
     let limits = if super::is_test_file(path) { TESTS } else { CODE };
-    findings.extend(ratchet.judge(path, 1, path.to_owned(), source.code.len(), limits.file));
+    findings.extend(ratchet.judge(path, 1, path, source.code.len(), limits.file));
     for function in functions(&source.code) {
         let name = format!("{path}::{}", function.name);
-        findings.extend(ratchet.judge(path, function.line, name, function.size, limits.function));
+        findings.extend(ratchet.judge(path, function.line, &name, function.size, limits.function));
     }
 }
 
