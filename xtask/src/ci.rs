@@ -1,5 +1,6 @@
 //! `ci`: the whole gate, cheapest checks first.
 
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -7,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::{exec, test, tidy};
 
 /// `commands` are the names of our own commands.
-pub fn run(commands: &[String]) -> Result<()> {
+pub fn run(commands: &[String]) -> Result<ExitCode> {
     for (tool, component) in [("cargo-fmt", "rustfmt"), ("cargo-clippy", "clippy")] {
         if exec::find_program(tool).is_none_or(|program| exec::read(program, &["--version"]).is_none()) {
             bail!("{component} is missing: `rustup component add {component}`");
@@ -19,7 +20,8 @@ pub fn run(commands: &[String]) -> Result<()> {
     })?;
     stage("tidy", || tidy::run(commands))?;
     stage("clippy", || exec::run(exec::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])))?;
-    stage("test", || test::run(&test::Options::default()))
+    println!("\n=== test");
+    test::run(&test::Options::default())
 }
 
 fn stage(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {

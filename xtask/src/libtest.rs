@@ -5,24 +5,25 @@
 pub struct Tally {
     pub passed: usize,
     pub failed: usize,
-    /// Names of the tests that failed; fewer than `failed` if a test wrote over the harness's line.
     pub failures: Vec<String>,
     /// Names and reasons.
     pub ignored: Vec<(String, String)>,
+    /// The last line was `failures:` or a name below it.
+    in_failures: bool,
 }
 
 impl Tally {
     /// Takes one line of the harness's output.
     pub fn read(&mut self, line: &str) {
+        // The harness's list, as a test's own output may break the line that says FAILED.
+        let name = line.strip_prefix("    ").filter(|name| self.in_failures && !name.contains(' '));
+        self.failures.extend(name.map(str::to_owned));
+        self.in_failures = line == "failures:" || name.is_some();
         if let Some(rest) = line.strip_prefix("test result: ") {
             self.passed += count(rest, "passed");
             self.failed += count(rest, "failed");
-        } else if let Some((name, verdict)) = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... ")) {
-            if let Some(reason) = verdict.strip_prefix("ignored") {
-                self.ignored.push((name.to_owned(), reason.trim_start_matches(", ").to_owned()));
-            } else if verdict == "FAILED" {
-                self.failures.push(name.to_owned());
-            }
+        } else if let Some((name, reason)) = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... ignored")) {
+            self.ignored.push((name.to_owned(), reason.trim_start_matches(", ").to_owned()));
         }
     }
 
@@ -47,8 +48,9 @@ mod tests {
     #[test]
     fn a_run_is_read_line_by_line() {
         let mut tally = Tally::default();
-        let output = "running 4 tests\ntest a::b ... ok\ntest a::c ... FAILED\ntest d - should panic ... ok\n\
+        let output = "running 4 tests\ntest a::b ... ok\ntest a::c ... noise\nFAILED\ntest d - should panic ... ok\n\
                       test lab::e ... ignored, needs root: makes namespaces\ntest f ... ignored\n\
+                      failures:\n\n---- a::c stdout ----\n    indented\n\nfailures:\n    a::c\n\n\
                       test result: FAILED. 2 passed; 1 failed; 2 ignored; 0 measured; 7 filtered out; finished in 0.00s\n\
                       test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
         output.lines().for_each(|line| tally.read(line));

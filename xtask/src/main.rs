@@ -14,6 +14,7 @@ mod toolchain;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
 #[derive(Parser)]
@@ -45,19 +46,23 @@ fn names() -> Vec<String> {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Setup => setup::run(),
-        Command::Doctor => doctor::run(),
-        Command::BuildEbpf => build_ebpf::run(),
-        Command::Test(options) => test::run(&options),
-        Command::Tidy => tidy::run(&names()),
-        Command::Ci => ci::run(&names()),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    match run(Cli::parse().command) {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Setup => setup::run()?,
+        Command::Doctor => doctor::run()?,
+        Command::BuildEbpf => build_ebpf::run()?,
+        Command::Test(options) => return test::run(&options),
+        Command::Tidy => tidy::run(&names())?,
+        Command::Ci => return ci::run(&names()),
+    }
+    Ok(ExitCode::SUCCESS)
 }
