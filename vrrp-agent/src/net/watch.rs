@@ -48,14 +48,7 @@ impl Watcher {
         let connection = Connection::open()?;
         let view = connection.dump().await?;
         let (publish, receiver) = watch::channel(Arc::new(view.clone()));
-        Ok((
-            Self {
-                connection,
-                view,
-                publish,
-            },
-            receiver,
-        ))
+        Ok((Self { connection, view, publish }, receiver))
     }
 
     /// Follows the kernel until the last receiver is dropped. Lost notifications and broken connections are healed by reading
@@ -118,12 +111,7 @@ impl Watcher {
                 Some(_) => {}
                 None => break,
             }
-            next = self
-                .connection
-                .notifications
-                .next()
-                .now_or_never()
-                .flatten();
+            next = self.connection.notifications.next().now_or_never().flatten();
         }
         if changed {
             self.publish();
@@ -158,23 +146,12 @@ impl std::fmt::Debug for Connection {
 
 impl Connection {
     fn open() -> Result<Self, NetlinkError> {
-        let groups = [
-            MulticastGroup::Link,
-            MulticastGroup::Ipv4Ifaddr,
-            MulticastGroup::Neigh,
-        ];
-        let (mut connection, handle, messages) =
-            rtnetlink::new_multicast_connection(&groups).map_err(NetlinkError::Open)?;
+        let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Neigh];
+        let (mut connection, handle, messages) = rtnetlink::new_multicast_connection(&groups).map_err(NetlinkError::Open)?;
         let socket = connection.socket_mut();
-        rtnetlink::sys::AsyncSocket::socket_mut(socket)
-            .set_rx_buf_sz(RECEIVE_BUFFER)
-            .map_err(NetlinkError::Open)?;
+        rtnetlink::sys::AsyncSocket::socket_mut(socket).set_rx_buf_sz(RECEIVE_BUFFER).map_err(NetlinkError::Open)?;
         let pump = tokio::spawn(connection);
-        Ok(Self {
-            handle,
-            notifications: messages.map(|(message, _)| message).boxed(),
-            pump,
-        })
+        Ok(Self { handle, notifications: messages.map(|(message, _)| message).boxed(), pump })
     }
 
     async fn dump(&self) -> Result<HostView, NetlinkError> {
@@ -187,11 +164,7 @@ impl Connection {
         for address in dump("list addresses", addresses.execute()).await? {
             view.apply(RouteNetlinkMessage::NewAddress(address));
         }
-        let neighbours = self
-            .handle
-            .neighbours()
-            .get()
-            .set_address_family(AddressFamily::Inet);
+        let neighbours = self.handle.neighbours().get().set_address_family(AddressFamily::Inet);
         for neighbour in dump("list neighbours", neighbours.execute()).await? {
             view.apply(RouteNetlinkMessage::NewNeighbour(neighbour));
         }
