@@ -40,7 +40,9 @@ pub(super) fn in_pair(test: impl AsyncFnOnce(&Pair) + Send + 'static) {
         ip(&format!("addr add {RIGHT}/24 dev right"));
         ip("link set lo up");
         ip("link set right up");
+        wait_operational("right");
         pair.enter_left();
+        wait_operational("left");
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -66,6 +68,18 @@ impl Pair {
 fn fresh_namespace() -> File {
     unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace: needs root");
     File::open("/proc/thread-self/ns/net").expect("the namespace")
+}
+
+/// Until then the kernel drops what is sent there.
+fn wait_operational(name: &str) {
+    let begin = Instant::now();
+    while !ip(&format!("-o link show dev {name}")).contains("state UP") {
+        assert!(
+            begin.elapsed() < Duration::from_secs(5),
+            "{name} does not come up"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Runs ip(8) in the current namespace: the tests' second opinion. Returns what it printed.

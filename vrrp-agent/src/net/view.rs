@@ -31,7 +31,7 @@ pub struct HostView {
 pub struct Link {
     pub name: String,
     pub index: u32,
-    /// Administratively up and with a carrier.
+    /// Administratively up, with a carrier, and operational: what is sent now is not dropped by the link itself.
     pub up: bool,
     /// Zero on links without Ethernet addresses.
     pub mac: [u8; 6],
@@ -85,10 +85,9 @@ impl Link {
     /// Takes over what `message` says; what it does not mention stays.
     fn update(&mut self, message: LinkMessage) {
         self.index = message.header.index;
-        self.up = message
-            .header
-            .flags
-            .contains(LinkFlags::Up | LinkFlags::LowerUp);
+        // A lost carrier shows in LOWER_UP first; a link that came back takes packets once it is RUNNING.
+        let working = LinkFlags::Up | LinkFlags::LowerUp | LinkFlags::Running;
+        self.up = message.header.flags.contains(working);
         for attribute in message.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => self.name = name,

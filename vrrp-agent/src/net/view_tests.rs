@@ -113,7 +113,7 @@ fn the_primary_address_is_the_first_that_is_the_hosts_own() {
 }
 
 #[test]
-fn a_link_is_up_with_carrier_only_and_keeps_what_a_message_leaves_out() {
+fn a_link_is_up_when_it_works_and_keeps_what_a_message_leaves_out() {
     let mut view = HostView::default();
     let named = vec![
         LinkAttribute::IfName("eth1".to_owned()),
@@ -124,7 +124,18 @@ fn a_link_is_up_with_carrier_only_and_keeps_what_a_message_leaves_out() {
         named
     ))));
     assert!(!view.links[&2].up);
-    let up = link_message(LinkFlags::Up | LinkFlags::LowerUp, Vec::new());
+    for missing in [LinkFlags::Up, LinkFlags::LowerUp, LinkFlags::Running] {
+        let working = LinkFlags::Up | LinkFlags::LowerUp | LinkFlags::Running;
+        view.apply(RouteNetlinkMessage::NewLink(link_message(
+            working - missing,
+            Vec::new(),
+        )));
+        assert!(!view.links[&2].up, "without {missing}");
+    }
+    let up = link_message(
+        LinkFlags::Up | LinkFlags::LowerUp | LinkFlags::Running,
+        Vec::new(),
+    );
     assert!(view.apply(RouteNetlinkMessage::NewLink(up.clone())));
     assert!(
         !view.apply(RouteNetlinkMessage::NewLink(up)),
