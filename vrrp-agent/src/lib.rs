@@ -16,6 +16,8 @@ pub mod health;
 pub mod http;
 pub mod logger;
 pub mod metrics;
+pub mod check;
+pub mod config;
 pub mod model;
 pub mod net;
 pub mod plane;
