@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use crate::config::{self, Mode, Severity};
 use crate::model::{
-    Auth, Backend, CheckKind, Config, Forward, Protocol, Router, Script, Service, Version,
-    VirtualAddress, XdpUse,
+    Auth, Backend, CheckKind, Config, Forward, Protocol, Router, Script, Service, Version, VirtualAddress, XdpUse,
 };
 
 /// Exit code when every file is good.
@@ -34,13 +33,7 @@ pub fn check(paths: &[PathBuf], lenient: bool) -> (String, u8) {
 
 fn check_file(path: &Path, mode: Mode) -> (String, bool) {
     let loaded = config::load(path, mode);
-    let count = |severity| {
-        loaded
-            .diagnostics
-            .iter()
-            .filter(|diagnostic| diagnostic.severity == severity)
-            .count()
-    };
+    let count = |severity| loaded.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let mut text = loaded.report();
     if !text.is_empty() {
@@ -50,11 +43,7 @@ fn check_file(path: &Path, mode: Mode) -> (String, bool) {
         (0, 0) => "good".to_owned(),
         (0, warnings) => format!("good, {}", plural(warnings, "warning")),
         (errors, 0) => plural(errors, "error"),
-        (errors, warnings) => format!(
-            "{}, {}",
-            plural(errors, "error"),
-            plural(warnings, "warning")
-        ),
+        (errors, warnings) => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
     };
     let _ = writeln!(text, "{}: {counted}", path.display());
     if let Some(config) = &loaded.config {
@@ -64,36 +53,21 @@ fn check_file(path: &Path, mode: Mode) -> (String, bool) {
 }
 
 fn plural(count: usize, what: &str) -> String {
-    if count == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{count} {what}s")
-    }
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// What a configuration means, for people. Shows no password.
 pub fn summary(config: &Config) -> String {
     let mut text = String::new();
-    let metrics = config
-        .metrics
-        .map_or("off".to_owned(), |address| address.to_string());
+    let metrics = config.metrics.map_or("off".to_owned(), |address| address.to_string());
     let xdp = match config.xdp {
         XdpUse::Auto => "auto",
         XdpUse::Generic => "generic",
         XdpUse::Off => "off",
     };
-    let _ = writeln!(
-        text,
-        "  node {}: metrics {metrics}, API {}, XDP {xdp}",
-        config.node,
-        config.api_socket.display()
-    );
+    let _ = writeln!(text, "  node {}: metrics {metrics}, API {}, XDP {xdp}", config.node, config.api_socket.display());
     if !config.startup_delay.is_zero() {
-        let _ = writeln!(
-            text,
-            "    the election begins {:?} after start",
-            config.startup_delay
-        );
+        let _ = writeln!(text, "    the election begins {:?} after start", config.startup_delay);
     }
     for router in &config.routers {
         describe_router(&mut text, router, &config.scripts);
@@ -125,42 +99,19 @@ fn describe_router(text: &mut String, router: &Router, scripts: &[Script]) {
         router.priority,
         router.interval,
         silence(router),
-        if router.preempt {
-            ""
-        } else {
-            ", does not preempt"
-        },
+        if router.preempt { "" } else { ", does not preempt" },
     );
-    let _ = writeln!(
-        text,
-        "    addresses: {}",
-        list(
-            router
-                .addresses
-                .iter()
-                .map(|address| name_address(address, router))
-        )
-    );
+    let _ = writeln!(text, "    addresses: {}", list(router.addresses.iter().map(|address| name_address(address, router))));
     if !router.excluded_addresses.is_empty() {
-        let excluded = router
-            .excluded_addresses
-            .iter()
-            .map(|address| name_address(address, router));
+        let excluded = router.excluded_addresses.iter().map(|address| name_address(address, router));
         let _ = writeln!(text, "    not advertised: {}", list(excluded));
     }
     for track in &router.track_scripts {
-        let name = scripts
-            .get(track.script)
-            .map_or("?", |script| script.name.as_str());
+        let name = scripts.get(track.script).map_or("?", |script| script.name.as_str());
         let _ = writeln!(text, "    tracks script {name}: {}", effect(track.weight));
     }
     for track in &router.track_interfaces {
-        let _ = writeln!(
-            text,
-            "    tracks interface {}: {}",
-            track.interface,
-            effect(track.weight)
-        );
+        let _ = writeln!(text, "    tracks interface {}: {}", track.interface, effect(track.weight));
     }
 }
 
@@ -182,11 +133,7 @@ fn name_address(address: &VirtualAddress, router: &Router) -> String {
     if address.prefix_len != 32 {
         let _ = write!(name, "/{}", address.prefix_len);
     }
-    if let Some(device) = address
-        .device
-        .as_ref()
-        .filter(|device| **device != router.interface)
-    {
+    if let Some(device) = address.device.as_ref().filter(|device| **device != router.interface) {
         let _ = write!(name, " on {device}");
     }
     if let Some(label) = &address.label {
@@ -223,14 +170,9 @@ fn describe_service(text: &mut String, service: &Service) {
         Protocol::Udp => "UDP",
     };
     let backends = list(service.backends.iter().map(name_backend));
-    let _ = writeln!(
-        text,
-        "  service {}: {protocol} {}:{} to {backends}",
-        service.name, service.address, service.port
-    );
+    let _ = writeln!(text, "  service {}: {protocol} {}:{} to {backends}", service.name, service.address, service.port);
     let check = &service.check;
-    let on_port =
-        |port: &Option<u16>| port.map_or(String::new(), |port| format!(" on port {port}"));
+    let on_port = |port: &Option<u16>| port.map_or(String::new(), |port| format!(" on port {port}"));
     let kind = match &check.kind {
         CheckKind::None => {
             let _ = writeln!(text, "    backends are not checked");

@@ -6,8 +6,10 @@
 
 pub mod agent;
 pub mod announce;
+pub mod check;
 pub mod client;
 pub mod clock;
+pub mod config;
 pub mod desired;
 pub mod effects;
 pub mod election;
@@ -16,8 +18,6 @@ pub mod health;
 pub mod http;
 pub mod logger;
 pub mod metrics;
-pub mod check;
-pub mod config;
 pub mod model;
 pub mod net;
 pub mod plane;

@@ -34,21 +34,11 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// Something at `span`; the reporter decides how severe it is.
     pub(super) fn at(span: &Span, message: impl Into<String>) -> Self {
-        Self {
-            span: Some(span.clone()),
-            ..Self::whole_file(message)
-        }
+        Self { span: Some(span.clone()), ..Self::whole_file(message) }
     }
 
     pub(super) fn whole_file(message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Error,
-            message: message.into(),
-            span: None,
-            label: None,
-            help: None,
-            related: None,
-        }
+        Self { severity: Severity::Error, message: message.into(), span: None, label: None, help: None, related: None }
     }
 
     pub(super) fn label(mut self, text: impl Into<String>) -> Self {
@@ -87,13 +77,7 @@ pub(super) struct Reporter<'a> {
 
 impl<'a> Reporter<'a> {
     pub(super) fn new(source: &'a Source, mode: Mode) -> Self {
-        Self {
-            source,
-            mode,
-            kept: Vec::new(),
-            errors: 0,
-            dropped: 0,
-        }
+        Self { source, mode, kept: Vec::new(), errors: 0, dropped: 0 }
     }
 
     /// An error in either mode.
@@ -132,10 +116,7 @@ impl<'a> Reporter<'a> {
         // An error takes the place of a warning: there must never be an outcome without a config and without a reason.
         if self.kept.len() >= MOST_KEPT {
             self.dropped += 1;
-            let last_warning = self
-                .kept
-                .iter()
-                .rposition(|kept| kept.severity == Severity::Warning);
+            let last_warning = self.kept.iter().rposition(|kept| kept.severity == Severity::Warning);
             if let (Severity::Error, Some(at)) = (severity, last_warning) {
                 self.kept[at] = diagnostic;
             }
@@ -146,20 +127,12 @@ impl<'a> Reporter<'a> {
 
     /// The outcome: errors first, each kind in file order; no config when there is an error.
     pub(super) fn finish(mut self, config: Option<Config>) -> Outcome {
-        self.kept
-            .sort_by_key(|kept| (kept.severity, kept.span.as_ref().map(|span| span.start)));
+        self.kept.sort_by_key(|kept| (kept.severity, kept.span.as_ref().map(|span| span.start)));
         if self.dropped > 0 {
-            let severity = if self.errors > 0 {
-                Severity::Error
-            } else {
-                Severity::Warning
-            };
+            let severity = if self.errors > 0 { Severity::Error } else { Severity::Warning };
             let more = Diagnostic::whole_file(format!("{} more problems not shown", self.dropped));
             self.kept.push(Diagnostic { severity, ..more });
         }
-        Outcome {
-            config: config.filter(|_| self.errors == 0),
-            diagnostics: self.kept,
-        }
+        Outcome { config: config.filter(|_| self.errors == 0), diagnostics: self.kept }
     }
 }

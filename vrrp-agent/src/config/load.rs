@@ -37,22 +37,12 @@ pub fn load(path: &Path, mode: Mode) -> Loaded {
         Ok(bytes) => {
             let source = Source::new(name, &bytes);
             let language = language(path, source.text());
-            let Outcome {
-                config,
-                diagnostics,
-            } = parse(&source, language, mode, &host_name());
-            Loaded {
-                config,
-                diagnostics,
-                source,
-                language,
-            }
+            let Outcome { config, diagnostics } = parse(&source, language, mode, &host_name());
+            Loaded { config, diagnostics, source, language }
         }
         Err(error) => Loaded {
             config: None,
-            diagnostics: vec![Diagnostic::whole_file(format!(
-                "cannot read the file: {error}"
-            ))],
+            diagnostics: vec![Diagnostic::whole_file(format!("cannot read the file: {error}"))],
             source: Source::new(name, b""),
             language: Language::Keepalived,
         },
@@ -61,9 +51,7 @@ pub fn load(path: &Path, mode: Mode) -> Loaded {
 
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    fs::File::open(path)?
-        .take(MOST_READ)
-        .read_to_end(&mut bytes)?;
+    fs::File::open(path)?.take(MOST_READ).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -74,18 +62,9 @@ fn language(path: &Path, text: &str) -> Language {
         Some("conf") => return Language::Keepalived,
         _ => {}
     }
-    let first = text
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty() && !line.starts_with(['#', '!']));
-    let toml = first.is_some_and(|line| {
-        line.starts_with('[') || (line.contains('=') && !line.starts_with(['$', '@']))
-    });
-    if toml {
-        Language::Toml
-    } else {
-        Language::Keepalived
-    }
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(['#', '!']));
+    let toml = first.is_some_and(|line| line.starts_with('[') || (line.contains('=') && !line.starts_with(['$', '@'])));
+    if toml { Language::Toml } else { Language::Keepalived }
 }
 
 /// The kernel's host name; a fixed word where it cannot be read.

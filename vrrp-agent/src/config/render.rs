@@ -14,10 +14,7 @@ const LONGEST_LINE: usize = 4096;
 
 /// All diagnostics of a file, a blank line between them; empty when there are none.
 pub fn render_all(source: &Source, diagnostics: &[Diagnostic]) -> String {
-    let texts: Vec<String> = diagnostics
-        .iter()
-        .map(|diagnostic| render(source, diagnostic))
-        .collect();
+    let texts: Vec<String> = diagnostics.iter().map(|diagnostic| render(source, diagnostic)).collect();
     texts.join("\n")
 }
 
@@ -67,12 +64,9 @@ fn picture(source: &Source, diagnostic: &Diagnostic, span: &Span) -> String {
     });
     if source.line_range(source.line_of(place.start)).len() <= LONGEST_LINE {
         let within = |span: &Span| span.start - window.start..span.end - window.start;
-        let primary = AnnotationKind::Primary
-            .span(within(&place))
-            .label(diagnostic.label.as_deref());
-        let mut snippet = Snippet::source(&source.shown()[window.clone()])
-            .line_start(source.line_of(window.start) + 1)
-            .annotation(primary);
+        let primary = AnnotationKind::Primary.span(within(&place)).label(diagnostic.label.as_deref());
+        let mut snippet =
+            Snippet::source(&source.shown()[window.clone()]).line_start(source.line_of(window.start) + 1).annotation(primary);
         if let Some((other, text)) = related {
             snippet = snippet.annotation(AnnotationKind::Context.span(within(&other)).label(text));
         }

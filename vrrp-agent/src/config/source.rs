@@ -19,9 +19,7 @@ pub struct Source {
 impl fmt::Debug for Source {
     /// Never prints the text: it holds passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Source").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -30,15 +28,8 @@ impl Source {
     pub fn new(name: impl Into<String>, bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes).into_owned();
         let shown = mask(&text);
-        let line_starts = std::iter::once(0)
-            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
-            .collect();
-        Self {
-            name: name.into(),
-            text,
-            shown,
-            line_starts,
-        }
+        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { name: name.into(), text, shown, line_starts }
     }
 
     pub fn name(&self) -> &str {
@@ -75,22 +66,13 @@ impl Source {
 
     /// Index of the line that holds a byte offset.
     pub(super) fn line_of(&self, offset: usize) -> usize {
-        self.line_starts
-            .partition_point(|start| *start <= offset)
-            .saturating_sub(1)
+        self.line_starts.partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
     /// Byte range of a line, without its line feed.
     pub(super) fn line_range(&self, line: usize) -> Span {
-        let start = self
-            .line_starts
-            .get(line)
-            .copied()
-            .unwrap_or(self.text.len());
-        let end = self
-            .line_starts
-            .get(line + 1)
-            .map_or(self.text.len(), |next| next - 1);
+        let start = self.line_starts.get(line).copied().unwrap_or(self.text.len());
+        let end = self.line_starts.get(line + 1).map_or(self.text.len(), |next| next - 1);
         start..end
     }
 }
@@ -128,10 +110,7 @@ fn is_word(byte: u8) -> bool {
 fn next_word(text: &str, from: usize) -> Option<Span> {
     let bytes = text.as_bytes();
     let start = from + bytes.get(from..)?.iter().position(|byte| is_word(*byte))?;
-    let len = bytes[start..]
-        .iter()
-        .position(|byte| !is_word(*byte))
-        .unwrap_or(bytes.len() - start);
+    let len = bytes[start..].iter().position(|byte| !is_word(*byte)).unwrap_or(bytes.len() - start);
     Some(start..start + len)
 }
 
@@ -147,11 +126,7 @@ fn mask_value(bytes: &mut [u8], from: usize) -> usize {
         at += 1;
     }
     if let Some(&quote @ (b'"' | b'\'')) = bytes.get(at) {
-        let fence = if bytes[at..].starts_with(&[quote; 3]) {
-            3
-        } else {
-            1
-        };
+        let fence = if bytes[at..].starts_with(&[quote; 3]) { 3 } else { 1 };
         let end = quoted_end(&bytes[at..], quote, fence).map(|len| at + len);
         if let Some(end) = end {
             bytes[at + fence..end - fence].fill(b'*');
@@ -171,9 +146,7 @@ fn quoted_end(bytes: &[u8], quote: u8, fence: usize) -> Option<usize> {
         match bytes[at] {
             b'\n' if fence == 1 => return None,
             b'\\' if quote == b'"' => at += 1,
-            _ if bytes[at..].len() >= fence
-                && bytes[at..at + fence].iter().all(|byte| *byte == quote) =>
-            {
+            _ if bytes[at..].len() >= fence && bytes[at..at + fence].iter().all(|byte| *byte == quote) => {
                 return Some(at + fence);
             }
             _ => {}
@@ -184,10 +157,7 @@ fn quoted_end(bytes: &[u8], quote: u8, fence: usize) -> Option<usize> {
 }
 
 fn mask_line(bytes: &mut [u8], from: usize) -> usize {
-    let end = bytes[from..]
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .map_or(bytes.len(), |len| from + len);
+    let end = bytes[from..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |len| from + len);
     for byte in &mut bytes[from..end] {
         if !matches!(byte, b' ' | b'\t' | b'\r') {
             *byte = b'*';
@@ -205,23 +175,15 @@ fn mask_block(text: &str, bytes: &mut [u8], from: usize) -> usize {
         return from;
     }
     let start = from + (rest.len() - open.len()) + 1;
-    let end = text[start..]
-        .find('}')
-        .map_or(text.len(), |len| start + len);
+    let end = text[start..].find('}').map_or(text.len(), |len| start + len);
     let mut at = start;
     for word in text[start..end].split(char::is_whitespace) {
-        let known = ["auth_type", "auth_pass", "PASS", "AH"]
-            .iter()
-            .any(|keyword| suggest::is_near(word, keyword));
+        let known = ["auth_type", "auth_pass", "PASS", "AH"].iter().any(|keyword| suggest::is_near(word, keyword));
         if !known {
             bytes[at..at + word.len()].fill(b'*');
         }
         // What separates words may be longer than a byte.
-        at += word.len()
-            + text[at + word.len()..]
-                .chars()
-                .next()
-                .map_or(0, char::len_utf8);
+        at += word.len() + text[at + word.len()..].chars().next().map_or(0, char::len_utf8);
     }
     // Not past the block: a brace in a password would end it early, the keyword's own rule covers the rest of that line.
     start

@@ -4,10 +4,7 @@
 const LONGEST: usize = 48;
 
 /// The candidate nearest to `word`, when one is near enough to be what was meant.
-pub(super) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
         .filter_map(|candidate| distance(word, candidate).map(|steps| (steps, candidate)))

@@ -7,24 +7,13 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Binds the socket to the interface (SO_BINDTOIFINDEX): it hears and speaks there only, whatever the interface is called later.
 pub(super) fn bind_to_index(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
-    set_option(
-        socket,
-        libc::SOL_SOCKET,
-        libc::SO_BINDTOIFINDEX,
-        &c_index(index)?,
-    )
+    set_option(socket, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX, &c_index(index)?)
 }
 
 /// Sets the interface that multicast leaves by (IP_MULTICAST_IF).
 pub(super) fn set_multicast_interface(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
-    let any = libc::in_addr {
-        s_addr: libc::INADDR_ANY,
-    };
-    let request = libc::ip_mreqn {
-        imr_multiaddr: any,
-        imr_address: any,
-        imr_ifindex: c_index(index)?,
-    };
+    let any = libc::in_addr { s_addr: libc::INADDR_ANY };
+    let request = libc::ip_mreqn { imr_multiaddr: any, imr_address: any, imr_ifindex: c_index(index)? };
     set_option(socket, libc::IPPROTO_IP, libc::IP_MULTICAST_IF, &request)
 }
 
@@ -66,25 +55,10 @@ fn c_index(index: u32) -> io::Result<c_int> {
 }
 
 /// `T` must be the plain C type that the option takes.
-fn set_option<T: Copy>(
-    socket: BorrowedFd<'_>,
-    level: c_int,
-    name: c_int,
-    value: &T,
-) -> io::Result<()> {
+fn set_option<T: Copy>(socket: BorrowedFd<'_>, level: c_int, name: c_int, value: &T) -> io::Result<()> {
     // SAFETY: `value` is valid for reads of its own size for the length of the call; the kernel copies it.
     let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            name,
-            (&raw const *value).cast(),
-            size_of::<T>() as libc::socklen_t,
-        )
+        libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const *value).cast(), size_of::<T>() as libc::socklen_t)
     };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

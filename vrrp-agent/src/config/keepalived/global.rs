@@ -29,12 +29,7 @@ impl Default for Globals {
             version: Version::V2,
             group: None,
             interface: None,
-            announce: Announce {
-                repeat: 5,
-                delay: Duration::from_secs(5),
-                refresh: Duration::ZERO,
-                refresh_repeat: 1,
-            },
+            announce: Announce { repeat: 5, delay: Duration::from_secs(5), refresh: Duration::ZERO, refresh_repeat: 1 },
             startup_delay: Duration::ZERO,
             script_user: None,
             checksum: ChecksumForm::PseudoHeader,
@@ -42,12 +37,7 @@ impl Default for Globals {
     }
 }
 
-pub(super) fn read(
-    node: &Node,
-    globals: &mut Globals,
-    mail: &mut Vec<Span>,
-    reporter: &mut Reporter,
-) {
+pub(super) fn read(node: &Node, globals: &mut Globals, mail: &mut Vec<Span>, reporter: &mut Reporter) {
     for statement in values::statements(node, &GLOBAL_DEFS, &[], mail, reporter) {
         match statement.keyword() {
             "router_id" => globals.router_id = values::text(statement, reporter),
@@ -55,8 +45,7 @@ pub(super) fn read(
             "vrrp_mcast_group4" => globals.group = values::text(statement, reporter),
             "default_interface" => globals.interface = values::text(statement, reporter),
             "vrrp_startup_delay" => {
-                globals.startup_delay = values::seconds(statement, 86_400, reporter)
-                    .map_or(Duration::ZERO, |delay| delay.value);
+                globals.startup_delay = values::seconds(statement, 86_400, reporter).map_or(Duration::ZERO, |delay| delay.value);
             }
             "script_user" => globals.script_user = user(statement, reporter),
             "enable_script_security" => script_security(statement, reporter),
@@ -71,21 +60,14 @@ pub(super) fn version(node: &Node, reporter: &mut Reporter) -> Version {
         Some(At { value: 3, .. }) => Version::V3,
         None | Some(At { value: 2, .. }) => Version::V2,
         Some(At { value, span }) => {
-            reporter.error(Diagnostic::at(
-                &span,
-                format!("the version must be 2 or 3, not {value}"),
-            ));
+            reporter.error(Diagnostic::at(&span, format!("the version must be 2 or 3, not {value}")));
             Version::V2
         }
     }
 }
 
 pub(super) fn checksum(node: &Node, reporter: &mut Reporter) -> ChecksumForm {
-    if values::switch(node, reporter) {
-        ChecksumForm::MessageOnly
-    } else {
-        ChecksumForm::PseudoHeader
-    }
+    if values::switch(node, reporter) { ChecksumForm::MessageOnly } else { ChecksumForm::PseudoHeader }
 }
 
 /// `USER [GROUP]`: the group is the user's own here.
@@ -134,11 +116,7 @@ fn count(node: &Node, default: u32, reporter: &mut Reporter) -> u32 {
     match u32::try_from(number.value) {
         Ok(count @ 1..=1000) => count,
         _ => {
-            let message = format!(
-                "`{}` must be 1 to 1000, not {}",
-                node.keyword(),
-                number.value
-            );
+            let message = format!("`{}` must be 1 to 1000, not {}", node.keyword(), number.value);
             reporter.error(Diagnostic::at(&number.span, message));
             default
         }

@@ -15,13 +15,8 @@ use crate::model::{Announce, ChecksumForm, Version};
 /// Longest `preempt_delay`, in seconds.
 const LONGEST_DELAY: u64 = 1000;
 /// Keywords that take a block. The lists may stand more than once: their lines add up.
-const BLOCKS: [&str; 5] = [
-    "virtual_ipaddress",
-    "virtual_ipaddress_excluded",
-    "track_script",
-    "track_interface",
-    "authentication",
-];
+const BLOCKS: [&str; 5] =
+    ["virtual_ipaddress", "virtual_ipaddress_excluded", "track_script", "track_interface", "authentication"];
 
 /// What the lines of an instance say, before keepalived's rules between them.
 struct Instance {
@@ -44,12 +39,7 @@ struct Instance {
     track_interfaces: Vec<TrackDraft>,
 }
 
-pub(super) fn read(
-    node: &Node,
-    globals: &Globals,
-    mail: &mut Vec<Span>,
-    reporter: &mut Reporter,
-) -> Option<RouterDraft> {
+pub(super) fn read(node: &Node, globals: &Globals, mail: &mut Vec<Span>, reporter: &mut Reporter) -> Option<RouterDraft> {
     let name = values::block_name(node, reporter)?;
     let mut instance = Instance {
         state_master: None,
@@ -94,10 +84,7 @@ impl Instance {
             "preempt_delay" => self.preempt_delay = values::seconds(node, LONGEST_DELAY, reporter),
             "authentication" => {
                 if self.auth_pass.is_some() {
-                    reporter.error(Diagnostic::at(
-                        node.span(),
-                        "a second `authentication` block",
-                    ));
+                    reporter.error(Diagnostic::at(node.span(), "a second `authentication` block"));
                 }
                 self.auth_pass = authentication(node, reporter);
             }
@@ -120,10 +107,7 @@ impl Instance {
         let priority = self.priority(&name, reporter);
         self.preemption(reporter);
         let mut missing = |what: &str| {
-            reporter.error(Diagnostic::at(
-                &name.span,
-                format!("vrrp_instance `{}` has no `{what}`", name.value),
-            ));
+            reporter.error(Diagnostic::at(&name.span, format!("vrrp_instance `{}` has no `{what}`", name.value)));
         };
         if self.vrid.is_none() {
             missing("virtual_router_id");
@@ -138,9 +122,7 @@ impl Instance {
             priority,
             interval,
             preempt: self.nopreempt.is_none(),
-            preempt_delay: self
-                .preempt_delay
-                .map_or(Duration::ZERO, |delay| delay.value),
+            preempt_delay: self.preempt_delay.map_or(Duration::ZERO, |delay| delay.value),
             auth_pass: self.auth_pass,
             checksum: self.checksum,
             source: self.source,
@@ -167,10 +149,8 @@ impl Instance {
         let micros = u64::try_from(written.value.as_micros()).unwrap_or(u64::MAX);
         let rounded = Duration::from_micros((micros.saturating_add(step / 2) / step).max(1) * step);
         if rounded != written.value {
-            let message = format!(
-                "`advert_int` of VRRPv{} is rounded to {rounded:?}, as keepalived does: the rest",
-                self.number()
-            );
+            let message =
+                format!("`advert_int` of VRRPv{} is rounded to {rounded:?}, as keepalived does: the rest", self.number());
             reporter.ignored(Diagnostic::at(&written.span, message));
         }
         At::new(rounded, &written.span)
@@ -187,8 +167,7 @@ impl Instance {
         match (&self.priority, &self.state_master) {
             (Some(priority), _) => priority.clone(),
             (None, Some(state)) => {
-                let message =
-                    "`state MASTER` without `priority` means priority 255, the address owner";
+                let message = "`state MASTER` without `priority` means priority 255, the address owner";
                 reporter.warning(Diagnostic::at(state, message).help("write the priority"));
                 At::new(255, state)
             }
@@ -198,29 +177,18 @@ impl Instance {
 
     /// `state MASTER` cancels `nopreempt` and `preempt_delay`.
     fn preemption(&mut self, reporter: &mut Reporter) {
-        if let Some(nopreempt) = self
-            .nopreempt
-            .clone()
-            .filter(|_| self.state_master.is_some())
-        {
+        if let Some(nopreempt) = self.nopreempt.clone().filter(|_| self.state_master.is_some()) {
             let message = "`nopreempt` needs `state BACKUP`, on both nodes";
             reporter.ignored(Diagnostic::at(&nopreempt, message));
             self.nopreempt = None;
         }
         let clash = match (&self.preempt_delay, &self.state_master, &self.nopreempt) {
-            (Some(delay), Some(_), _) if !delay.value.is_zero() => {
-                Some((delay.span.clone(), "state MASTER"))
-            }
-            (Some(delay), _, Some(_)) if !delay.value.is_zero() => {
-                Some((delay.span.clone(), "nopreempt"))
-            }
+            (Some(delay), Some(_), _) if !delay.value.is_zero() => Some((delay.span.clone(), "state MASTER")),
+            (Some(delay), _, Some(_)) if !delay.value.is_zero() => Some((delay.span.clone(), "nopreempt")),
             _ => None,
         };
         if let Some((span, other)) = clash {
-            reporter.ignored(Diagnostic::at(
-                &span,
-                format!("`preempt_delay` has no effect with `{other}`"),
-            ));
+            reporter.ignored(Diagnostic::at(&span, format!("`preempt_delay` has no effect with `{other}`")));
             self.preempt_delay = None;
         }
     }
@@ -233,10 +201,7 @@ fn state(node: &Node, reporter: &mut Reporter) -> Option<Span> {
         "MASTER" => Some(word.span.clone()),
         "BACKUP" => None,
         _ => {
-            let message = format!(
-                "the state `{}` is neither MASTER nor BACKUP",
-                reporter.quote(&word.span)
-            );
+            let message = format!("the state `{}` is neither MASTER nor BACKUP", reporter.quote(&word.span));
             reporter.ignored(Diagnostic::at(&word.span, message));
             None
         }
@@ -257,18 +222,13 @@ fn authentication(node: &Node, reporter: &mut Reporter) -> Option<At<String>> {
     match kind.map(|word| (word.text.as_str(), &word.span)) {
         Some(("PASS", span)) => {
             if pass.is_none() {
-                reporter.error(Diagnostic::at(
-                    span,
-                    "`auth_type PASS` needs an `auth_pass`",
-                ));
+                reporter.error(Diagnostic::at(span, "`auth_type PASS` needs an `auth_pass`"));
             }
             pass
         }
         Some(("AH", span)) => {
-            let help =
-                "RFC 3768 removed it; use `auth_type PASS` or none, on every router of the VRID";
-            reporter
-                .error(Diagnostic::at(span, "authentication by AH is not supported").help(help));
+            let help = "RFC 3768 removed it; use `auth_type PASS` or none, on every router of the VRID";
+            reporter.error(Diagnostic::at(span, "authentication by AH is not supported").help(help));
             None
         }
         Some((_, span)) => {
@@ -276,10 +236,7 @@ fn authentication(node: &Node, reporter: &mut Reporter) -> Option<At<String>> {
             None
         }
         None => {
-            reporter.error(
-                Diagnostic::at(node.span(), "`authentication` needs an `auth_type`")
-                    .help("auth_type PASS"),
-            );
+            reporter.error(Diagnostic::at(node.span(), "`authentication` needs an `auth_type`").help("auth_type PASS"));
             None
         }
     }

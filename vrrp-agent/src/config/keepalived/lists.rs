@@ -11,30 +11,20 @@ fn lines<'a>(node: &'a Node, reporter: &mut Reporter) -> Vec<&'a Node> {
     let lines = values::body(node, reporter);
     for nested in lines.iter().filter(|line| line.body.is_some()) {
         let block = node.keyword();
-        reporter.error(Diagnostic::at(
-            nested.span(),
-            format!("a line of {block} takes no block: is a brace missing?"),
-        ));
+        reporter.error(Diagnostic::at(nested.span(), format!("a line of {block} takes no block: is a brace missing?")));
     }
     lines.iter().filter(|line| line.body.is_none()).collect()
 }
 
 /// The addresses of `virtual_ipaddress` and its like.
 pub(super) fn addresses(node: &Node, reporter: &mut Reporter) -> Vec<AddressDraft> {
-    lines(node, reporter)
-        .into_iter()
-        .map(|line| address(line, reporter))
-        .collect()
+    lines(node, reporter).into_iter().map(|line| address(line, reporter)).collect()
 }
 
 /// `ADDRESS[/LENGTH] [dev NAME] [label NAME] ...`
 fn address(line: &Node, reporter: &mut Reporter) -> AddressDraft {
     let first = line.first();
-    let mut draft = AddressDraft {
-        address: At::new(first.text.clone(), &first.span),
-        device: None,
-        label: None,
-    };
+    let mut draft = AddressDraft { address: At::new(first.text.clone(), &first.span), device: None, label: None };
     let mut words = line.values().iter();
     while let Some(word) = words.next() {
         match word.text.as_str() {
@@ -46,16 +36,12 @@ fn address(line: &Node, reporter: &mut Reporter) -> AddressDraft {
                 let message = format!("`{}` of an address is not supported yet", word.text);
                 reporter.ignored(Diagnostic::at(&(word.span.start..end), message));
             }
-            "home" | "-nodad" | "mngtmpaddr" | "noprefixroute" | "autojoin" | "no_track"
-            | "use_vmac" => {
+            "home" | "-nodad" | "mngtmpaddr" | "noprefixroute" | "autojoin" | "no_track" | "use_vmac" => {
                 let message = format!("`{}` of an address is not supported yet", word.text);
                 reporter.ignored(Diagnostic::at(&word.span, message));
             }
             _ => {
-                let message = format!(
-                    "`{}` is no option of an address",
-                    reporter.quote(&word.span)
-                );
+                let message = format!("`{}` is no option of an address", reporter.quote(&word.span));
                 reporter.ignored(Diagnostic::at(&word.span, message));
             }
         }
@@ -65,10 +51,7 @@ fn address(line: &Node, reporter: &mut Reporter) -> AddressDraft {
 
 fn option(name: &Word, value: Option<&Word>, reporter: &mut Reporter) -> Option<At<String>> {
     if value.is_none() {
-        reporter.error(Diagnostic::at(
-            &name.span,
-            format!("`{}` needs a value", name.text),
-        ));
+        reporter.error(Diagnostic::at(&name.span, format!("`{}` needs a value", name.text)));
     }
     value.map(|value| At::new(value.text.clone(), &value.span))
 }
@@ -82,18 +65,12 @@ pub(super) fn tracks(node: &Node, reporter: &mut Reporter) -> Vec<TrackDraft> {
             [] => None,
             [word, rest @ ..] if word.text == "weight" => script::weight(line, rest, reporter),
             [word, ..] => {
-                let message = format!(
-                    "`{}` is no option here, only `weight` is",
-                    reporter.quote(&word.span)
-                );
+                let message = format!("`{}` is no option here, only `weight` is", reporter.quote(&word.span));
                 reporter.ignored(Diagnostic::at(&word.span, message));
                 None
             }
         };
-        tracks.push(TrackDraft {
-            name: At::new(first.text.clone(), &first.span),
-            weight,
-        });
+        tracks.push(TrackDraft { name: At::new(first.text.clone(), &first.span), weight });
     }
     tracks
 }

@@ -52,9 +52,7 @@ fn lower(nodes: &[Node], reporter: &mut Reporter) -> Draft {
             continue;
         }
         match node.keyword() {
-            "vrrp_instance" => draft
-                .routers
-                .extend(instance::read(node, &globals, &mut mail, reporter)),
+            "vrrp_instance" => draft.routers.extend(instance::read(node, &globals, &mut mail, reporter)),
             "vrrp_script" => draft.scripts.extend(script::read(node, &globals, reporter)),
             _ => {}
         }

@@ -48,10 +48,7 @@ struct Level {
 
 /// Builds the tree without recursion: however deep the text nests, the stack does not.
 pub(super) fn build(tokens: Vec<Token>, reporter: &mut Reporter) -> Vec<Node> {
-    let mut levels = vec![Level {
-        nodes: Vec::new(),
-        opened: 0..0,
-    }];
+    let mut levels = vec![Level { nodes: Vec::new(), opened: 0..0 }];
     // Whether the last statement may still be given a block: nothing but line ends came after it.
     let mut open_end = false;
     let mut same_line = false;
@@ -67,10 +64,7 @@ pub(super) fn build(tokens: Vec<Token>, reporter: &mut Reporter) -> Vec<Node> {
                 let word = Word { text, span };
                 match level.nodes.last_mut() {
                     Some(node) if same_line => node.words.push(word),
-                    _ => level.nodes.push(Node {
-                        words: vec![word],
-                        body: None,
-                    }),
+                    _ => level.nodes.push(Node { words: vec![word], body: None }),
                 }
                 same_line = true;
                 open_end = true;
@@ -81,16 +75,10 @@ pub(super) fn build(tokens: Vec<Token>, reporter: &mut Reporter) -> Vec<Node> {
                     return Vec::new();
                 }
                 if depth > DEEPEST {
-                    reporter.error(Diagnostic::at(
-                        &span,
-                        format!("blocks nest deeper than {DEEPEST}"),
-                    ));
+                    reporter.error(Diagnostic::at(&span, format!("blocks nest deeper than {DEEPEST}")));
                     return Vec::new();
                 }
-                levels.push(Level {
-                    nodes: Vec::new(),
-                    opened: span,
-                });
+                levels.push(Level { nodes: Vec::new(), opened: span });
                 same_line = false;
                 open_end = false;
             }
@@ -105,11 +93,7 @@ pub(super) fn build(tokens: Vec<Token>, reporter: &mut Reporter) -> Vec<Node> {
         let diagnostic = Diagnostic::at(&innermost.opened, "this block is not closed");
         reporter.error(diagnostic.label("its `}` is missing"));
     }
-    levels
-        .into_iter()
-        .next()
-        .map(|level| level.nodes)
-        .unwrap_or_default()
+    levels.into_iter().next().map(|level| level.nodes).unwrap_or_default()
 }
 
 /// Hangs the innermost block on the statement that opened it.

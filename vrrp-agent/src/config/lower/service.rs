@@ -29,28 +29,13 @@ pub(super) fn lower(draft: &ServiceDraft, routers: &[Router], reporter: &mut Rep
     }
 }
 
-fn check_is_virtual(
-    written: &At<String>,
-    address: Ipv4Addr,
-    routers: &[Router],
-    reporter: &mut Reporter,
-) {
-    let all = || {
-        routers
-            .iter()
-            .flat_map(|router| router.addresses.iter().chain(&router.excluded_addresses))
-    };
+fn check_is_virtual(written: &At<String>, address: Ipv4Addr, routers: &[Router], reporter: &mut Reporter) {
+    let all = || routers.iter().flat_map(|router| router.addresses.iter().chain(&router.excluded_addresses));
     if all().any(|virtual_address| virtual_address.address == address) {
         return;
     }
-    let known: Vec<String> = all()
-        .map(|known| known.address.to_string())
-        .take(8)
-        .collect();
-    let diagnostic = Diagnostic::at(
-        &written.span,
-        format!("`{address}` is not a virtual address of any router in this file"),
-    );
+    let known: Vec<String> = all().map(|known| known.address.to_string()).take(8).collect();
+    let diagnostic = Diagnostic::at(&written.span, format!("`{address}` is not a virtual address of any router in this file"));
     reporter.error(match known.as_slice() {
         [] => diagnostic,
         known => diagnostic.help(format!("virtual addresses here: {}", known.join(", "))),
@@ -61,63 +46,36 @@ fn backends(draft: &ServiceDraft, reporter: &mut Reporter) -> Vec<Backend> {
     let mut seen: HashMap<Ipv4Addr, &At<String>> = HashMap::new();
     let mut lowered = Vec::new();
     for backend in &draft.backends {
-        let weight = values::number(
-            &backend.weight,
-            "a backend's weight",
-            0..=1000_u16,
-            reporter,
-        );
+        let weight = values::number(&backend.weight, "a backend's weight", 0..=1000_u16, reporter);
         let Some(address) = values::unicast(&backend.address, "backend", reporter) else {
             continue;
         };
         if let Some(first) = seen.insert(address, &backend.address) {
             let message = format!("backend `{address}` is listed twice");
-            reporter.error(
-                Diagnostic::at(&backend.address.span, message)
-                    .related(&first.span, "listed here first"),
-            );
+            reporter.error(Diagnostic::at(&backend.address.span, message).related(&first.span, "listed here first"));
         }
-        lowered.push(Backend {
-            address,
-            weight,
-            forward: backend.forward,
-        });
+        lowered.push(Backend { address, weight, forward: backend.forward });
     }
     if !lowered.is_empty() && lowered.iter().all(|backend| backend.weight == 0) {
-        let message = format!(
-            "every backend of service `{}` has weight 0: none takes connections",
-            draft.name.value
-        );
+        let message = format!("every backend of service `{}` has weight 0: none takes connections", draft.name.value);
         reporter.warning(Diagnostic::at(&draft.name.span, message));
     }
     lowered
 }
 
 fn check(draft: &CheckDraft, protocol: Protocol, reporter: &mut Reporter) -> Check {
-    let port = draft
-        .port
-        .as_ref()
-        .map(|port| values::number(port, "port", 1..=65_535_u16, reporter));
+    let port = draft.port.as_ref().map(|port| values::number(port, "port", 1..=65_535_u16, reporter));
     let kind = match draft.kind {
         CheckKindDraft::None => CheckKind::None,
         CheckKindDraft::Tcp => CheckKind::Tcp { port },
-        CheckKindDraft::Http => CheckKind::Http {
-            port,
-            path: path(draft, reporter),
-        },
+        CheckKindDraft::Http => CheckKind::Http { port, path: path(draft, reporter) },
     };
     if protocol == Protocol::Udp && kind != CheckKind::None && port.is_none() {
         let message = "a UDP service has no port that this check could connect to";
-        reporter.error(
-            Diagnostic::at(&draft.span, message)
-                .help("give the check a `port`, or use `type = \"none\"`"),
-        );
+        reporter.error(Diagnostic::at(&draft.span, message).help("give the check a `port`, or use `type = \"none\"`"));
     }
     if let (Some(path), true) = (&draft.path, draft.kind != CheckKindDraft::Http) {
-        reporter.error(Diagnostic::at(
-            &path.span,
-            "only a check of type \"http\" has a path",
-        ));
+        reporter.error(Diagnostic::at(&path.span, "only a check of type \"http\" has a path"));
     }
     Check {
         kind,
@@ -135,10 +93,7 @@ fn path(draft: &CheckDraft, reporter: &mut Reporter) -> String {
     };
     let printable = path.value.bytes().all(|byte| byte.is_ascii_graphic());
     if !path.value.starts_with('/') || !printable {
-        reporter.error(Diagnostic::at(
-            &path.span,
-            "path must begin with `/` and hold no spaces or control characters",
-        ));
+        reporter.error(Diagnostic::at(&path.span, "path must begin with `/` and hold no spaces or control characters"));
     }
     path.value.clone()
 }
@@ -147,20 +102,10 @@ fn path(draft: &CheckDraft, reporter: &mut Reporter) -> String {
 pub(super) fn check_together(drafts: &[ServiceDraft], reporter: &mut Reporter) {
     let mut seen: HashMap<(&str, i64, bool), &ServiceDraft> = HashMap::new();
     for draft in drafts {
-        let key = (
-            draft.address.value.as_str(),
-            draft.port.value,
-            draft.protocol == Protocol::Tcp,
-        );
+        let key = (draft.address.value.as_str(), draft.port.value, draft.protocol == Protocol::Tcp);
         if let Some(first) = seen.insert(key, draft) {
-            let message = format!(
-                "service `{}` has the address and port of `{}`",
-                draft.name.value, first.name.value
-            );
-            reporter.error(
-                Diagnostic::at(&draft.name.span, message)
-                    .related(&first.name.span, "the other service"),
-            );
+            let message = format!("service `{}` has the address and port of `{}`", draft.name.value, first.name.value);
+            reporter.error(Diagnostic::at(&draft.name.span, message).related(&first.name.span, "the other service"));
         }
     }
 }

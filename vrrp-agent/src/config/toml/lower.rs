@@ -16,10 +16,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MOST_ANNOUNCEMENTS: i64 = 1000;
 
 pub(super) fn lower(file: File, reporter: &mut Reporter) -> Draft {
-    let mut draft = Draft {
-        node: file.node.map(at),
-        ..Draft::default()
-    };
+    let mut draft = Draft { node: file.node.map(at), ..Draft::default() };
     if let Some(path) = file.api_socket {
         draft.api_socket = absolute(&path, "api_socket", reporter);
     }
@@ -34,11 +31,8 @@ pub(super) fn lower(file: File, reporter: &mut Reporter) -> Draft {
             Metrics::At(text) => match text.parse() {
                 Ok(address) => draft.metrics = Some(address),
                 Err(_) => reporter.error(
-                    Diagnostic::at(
-                        &span,
-                        format!("metrics `{text}` is not an address and port"),
-                    )
-                    .help("write for example \"127.0.0.1:9165\", or false to turn it off"),
+                    Diagnostic::at(&span, format!("metrics `{text}` is not an address and port"))
+                        .help("write for example \"127.0.0.1:9165\", or false to turn it off"),
                 ),
             },
         }
@@ -48,27 +42,10 @@ pub(super) fn lower(file: File, reporter: &mut Reporter) -> Draft {
         Some(schema::Xdp::Generic) => XdpUse::Generic,
         Some(schema::Xdp::Off) => XdpUse::Off,
     };
-    draft.startup_delay = duration(
-        file.startup_delay.as_ref(),
-        "startup_delay",
-        Duration::ZERO,
-        reporter,
-    );
-    draft.routers = file
-        .virtual_router
-        .into_iter()
-        .map(|written| router(written, reporter))
-        .collect();
-    draft.scripts = file
-        .script
-        .into_iter()
-        .map(|written| script(written, reporter))
-        .collect();
-    draft.services = file
-        .service
-        .into_iter()
-        .map(|written| service(written, reporter))
-        .collect();
+    draft.startup_delay = duration(file.startup_delay.as_ref(), "startup_delay", Duration::ZERO, reporter);
+    draft.routers = file.virtual_router.into_iter().map(|written| router(written, reporter)).collect();
+    draft.scripts = file.script.into_iter().map(|written| script(written, reporter)).collect();
+    draft.services = file.service.into_iter().map(|written| service(written, reporter)).collect();
     draft
 }
 
@@ -79,10 +56,7 @@ fn router(written: schema::VirtualRouter, reporter: &mut Reporter) -> RouterDraf
         Some(At { value: 3, .. }) => Version::V3,
         Some(At { value: 2, .. }) => Version::V2,
         Some(At { value, span }) => {
-            reporter.error(Diagnostic::at(
-                &span,
-                format!("version must be 2 or 3, not {value}"),
-            ));
+            reporter.error(Diagnostic::at(&span, format!("version must be 2 or 3, not {value}")));
             Version::V3
         }
     };
@@ -91,20 +65,9 @@ fn router(written: schema::VirtualRouter, reporter: &mut Reporter) -> RouterDraf
         vrid: at(written.vrid),
         version,
         priority: number(written.priority, 100, &here),
-        interval: timed(
-            written.interval.as_ref(),
-            "interval",
-            SECOND,
-            &here,
-            reporter,
-        ),
+        interval: timed(written.interval.as_ref(), "interval", SECOND, &here, reporter),
         preempt: written.preempt.unwrap_or(true),
-        preempt_delay: duration(
-            written.preempt_delay.as_ref(),
-            "preempt_delay",
-            Duration::ZERO,
-            reporter,
-        ),
+        preempt_delay: duration(written.preempt_delay.as_ref(), "preempt_delay", Duration::ZERO, reporter),
         auth_pass: written.auth_pass.map(at),
         checksum: match written.checksum {
             None | Some(schema::Checksum::PseudoHeader) => ChecksumForm::PseudoHeader,
@@ -114,27 +77,17 @@ fn router(written: schema::VirtualRouter, reporter: &mut Reporter) -> RouterDraf
         group: written.group.map(at),
         peers: written.peers.into_iter().map(at).collect(),
         addresses: written.addresses.into_iter().map(address).collect(),
-        excluded_addresses: written
-            .excluded_addresses
-            .into_iter()
-            .map(address)
-            .collect(),
+        excluded_addresses: written.excluded_addresses.into_iter().map(address).collect(),
         announce: announce(&written.garp, reporter),
         track_scripts: written
             .track_scripts
             .into_iter()
-            .map(|track| TrackDraft {
-                weight: Some(number(track.weight, 0, &track.script.span())),
-                name: at(track.script),
-            })
+            .map(|track| TrackDraft { weight: Some(number(track.weight, 0, &track.script.span())), name: at(track.script) })
             .collect(),
         track_interfaces: written
             .track_interfaces
             .into_iter()
-            .map(|track| TrackDraft {
-                weight: track.weight.map(at),
-                name: at(track.interface),
-            })
+            .map(|track| TrackDraft { weight: track.weight.map(at), name: at(track.interface) })
             .collect(),
         name: at(written.name),
     }
@@ -143,16 +96,8 @@ fn router(written: schema::VirtualRouter, reporter: &mut Reporter) -> RouterDraf
 fn address(written: Spanned<Address>) -> AddressDraft {
     let span = written.span();
     match written.into_inner() {
-        Address::Short(text) => AddressDraft {
-            address: At::new(text, &span),
-            device: None,
-            label: None,
-        },
-        Address::Full(full) => AddressDraft {
-            address: at(full.address),
-            device: full.device.map(at),
-            label: full.label.map(at),
-        },
+        Address::Short(text) => AddressDraft { address: At::new(text, &span), device: None, label: None },
+        Address::Full(full) => AddressDraft { address: at(full.address), device: full.device.map(at), label: full.label.map(at) },
     }
 }
 
@@ -162,10 +107,7 @@ fn announce(written: &schema::Garp, reporter: &mut Reporter) -> Announce {
         match u32::try_from(*field.get_ref()) {
             Ok(value) if i64::from(value) <= MOST_ANNOUNCEMENTS && value > 0 => value,
             _ => {
-                let message = format!(
-                    "{what} must be 1 to {MOST_ANNOUNCEMENTS}, not {}",
-                    field.get_ref()
-                );
+                let message = format!("{what} must be 1 to {MOST_ANNOUNCEMENTS}, not {}", field.get_ref());
                 reporter.error(Diagnostic::at(&field.span(), message));
                 default
             }
@@ -175,18 +117,8 @@ fn announce(written: &schema::Garp, reporter: &mut Reporter) -> Announce {
     let refresh_repeat = count(&written.refresh_repeat, "refresh_repeat", 1);
     Announce {
         repeat,
-        delay: duration(
-            written.delay.as_ref(),
-            "delay",
-            Duration::from_secs(5),
-            reporter,
-        ),
-        refresh: duration(
-            written.refresh.as_ref(),
-            "refresh",
-            Duration::from_secs(60),
-            reporter,
-        ),
+        delay: duration(written.delay.as_ref(), "delay", Duration::from_secs(5), reporter),
+        refresh: duration(written.refresh.as_ref(), "refresh", Duration::from_secs(60), reporter),
         refresh_repeat,
     }
 }
@@ -203,17 +135,8 @@ fn script(written: schema::Script, reporter: &mut Reporter) -> ScriptDraft {
     };
     ScriptDraft {
         command: At::new(command, &span),
-        interval: timed(
-            written.interval.as_ref(),
-            "interval",
-            SECOND,
-            &here,
-            reporter,
-        ),
-        timeout: written
-            .timeout
-            .as_ref()
-            .map(|timeout| timed(Some(timeout), "timeout", SECOND, &here, reporter)),
+        interval: timed(written.interval.as_ref(), "interval", SECOND, &here, reporter),
+        timeout: written.timeout.as_ref().map(|timeout| timed(Some(timeout), "timeout", SECOND, &here, reporter)),
         weight: At::new(0, &here),
         rise: number(written.rise, 1, &here),
         fall: number(written.fall, 1, &here),

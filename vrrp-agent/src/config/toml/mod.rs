@@ -47,9 +47,7 @@ fn describe(source: &Source, error: &::toml::de::Error) -> Diagnostic {
             let wrong = words.next().unwrap_or_default();
             diagnostic.suggest(suggest::nearest(wrong, words))
         }
-        Some((problem, _))
-            if problem.starts_with("invalid type: integer") && message.ends_with("a string") =>
-        {
+        Some((problem, _)) if problem.starts_with("invalid type: integer") && message.ends_with("a string") => {
             diagnostic.help("durations are strings with a unit: \"1s\", \"250ms\"")
         }
         _ => diagnostic,

@@ -43,18 +43,9 @@ fn backend(written: schema::Backend) -> BackendDraft {
 }
 
 /// Without a `check` table a TCP service is checked by connecting, a UDP service not at all.
-fn check(
-    written: Option<Spanned<schema::Check>>,
-    protocol: Protocol,
-    service: &Span,
-    reporter: &mut Reporter,
-) -> CheckDraft {
+fn check(written: Option<Spanned<schema::Check>>, protocol: Protocol, service: &Span, reporter: &mut Reporter) -> CheckDraft {
     let Some(written) = written else {
-        let kind = if protocol == Protocol::Tcp {
-            CheckKindDraft::Tcp
-        } else {
-            CheckKindDraft::None
-        };
+        let kind = if protocol == Protocol::Tcp { CheckKindDraft::Tcp } else { CheckKindDraft::None };
         let second = At::new(SECOND, service);
         let once = At::new(1, service);
         return CheckDraft {
@@ -78,13 +69,7 @@ fn check(
         },
         port: written.port.map(at),
         path: written.path.map(at),
-        interval: timed(
-            written.interval.as_ref(),
-            "interval",
-            SECOND,
-            &span,
-            reporter,
-        ),
+        interval: timed(written.interval.as_ref(), "interval", SECOND, &span, reporter),
         timeout: timed(written.timeout.as_ref(), "timeout", SECOND, &span, reporter),
         rise: number(written.rise, 1, &span),
         fall: number(written.fall, 1, &span),

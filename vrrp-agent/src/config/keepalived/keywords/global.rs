@@ -43,9 +43,7 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
             ],
         ),
         (
-            Differs(
-                "strict mode is not supported: keepalived in strict mode drops authentication and other things",
-            ),
+            Differs("strict mode is not supported: keepalived in strict mode drops authentication and other things"),
             &["vrrp_strict"],
         ),
         (
@@ -83,29 +81,12 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
         ),
         (
             Harmless("announcements are paced as they are"),
-            &[
-                "vrrp_garp_interval",
-                "vrrp_gna_interval",
-                "vrrp_garp_lower_prio_delay",
-                "vrrp_garp_lower_prio_repeat",
-            ],
+            &["vrrp_garp_interval", "vrrp_gna_interval", "vrrp_garp_lower_prio_delay", "vrrp_garp_lower_prio_repeat"],
         ),
-        (
-            Harmless("every advert is checked; it costs nothing here"),
-            &["vrrp_skip_check_adv_addr"],
-        ),
-        (
-            Harmless("unknown VRIDs are counted in the metrics"),
-            &["log_unknown_vrids", "checker_log_all_failures"],
-        ),
-        (
-            Harmless("IPv6 is not supported yet"),
-            &["vrrp_mcast_group6"],
-        ),
-        (
-            Harmless("a missing interface is waited for in any case"),
-            &["dynamic_interfaces"],
-        ),
+        (Harmless("every advert is checked; it costs nothing here"), &["vrrp_skip_check_adv_addr"]),
+        (Harmless("unknown VRIDs are counted in the metrics"), &["log_unknown_vrids", "checker_log_all_failures"]),
+        (Harmless("IPv6 is not supported yet"), &["vrrp_mcast_group6"]),
+        (Harmless("a missing interface is waited for in any case"), &["dynamic_interfaces"]),
         (
             Harmless(FIREWALL),
             &[
@@ -137,10 +118,7 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
                 "snmp_name",
             ],
         ),
-        (
-            Harmless(DBUS),
-            &["enable_dbus", "dbus_service_name", "dbus_no_interface_name"],
-        ),
+        (Harmless(DBUS), &["enable_dbus", "dbus_service_name", "dbus_no_interface_name"]),
         (
             Harmless(IPVS),
             &[

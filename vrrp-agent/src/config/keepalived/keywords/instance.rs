@@ -38,42 +38,23 @@ pub(in super::super) const INSTANCE: Table = Table {
             Dangerous("unicast is not supported yet: the peers would not hear each other"),
             &["unicast_peer", "unicast_fault_no_peer", "unicast_ttl"],
         ),
-        (
-            Dangerous("HMAC authentication is not supported yet: the peers would drop our adverts"),
-            &["auth_hmac"],
-        ),
+        (Dangerous("HMAC authentication is not supported yet: the peers would drop our adverts"), &["auth_hmac"]),
         (Dangerous("IPv6 is not supported yet"), &["native_ipv6"]),
         (
             Dangerous("routes and rules are not supported yet: they would not follow the address"),
             &["virtual_routes", "virtual_rules"],
         ),
-        (
-            Dangerous("an instance without addresses is not supported yet"),
-            &["no_virtual_ipaddress"],
-        ),
+        (Dangerous("an instance without addresses is not supported yet"), &["no_virtual_ipaddress"]),
         (Dangerous("VRFs are not supported yet"), &["vrf"]),
         (
-            Differs(
-                "the virtual MAC is not supported yet: addresses would answer with the interface's own",
-            ),
-            &[
-                "use_vmac",
-                "vmac_xmit_base",
-                "use_vmac_addr",
-                "use_ipvlan",
-                "vmac_garp_intvl",
-            ],
+            Differs("the virtual MAC is not supported yet: addresses would answer with the interface's own"),
+            &["use_vmac", "vmac_xmit_base", "use_vmac_addr", "use_ipvlan", "vmac_garp_intvl"],
         ),
         (
-            Differs(
-                "strict mode is not supported: keepalived in strict mode drops authentication and other things",
-            ),
+            Differs("strict mode is not supported: keepalived in strict mode drops authentication and other things"),
             &["strict_mode"],
         ),
-        (
-            Differs(NO_TRACKING),
-            &["track_file", "track_process", "track_bfd", "track_src_ip"],
-        ),
+        (Differs(NO_TRACKING), &["track_file", "track_process", "track_bfd", "track_src_ip"]),
         (
             Differs(NO_NOTIFY),
             &[
@@ -105,18 +86,9 @@ pub(in super::super) const INSTANCE: Table = Table {
             ],
         ),
         (Harmless("it is the default"), &["accept"]),
-        (
-            Harmless("announcements are paced as they are"),
-            &["garp_lower_prio_delay", "garp_lower_prio_repeat"],
-        ),
-        (
-            Harmless("every advert is checked; it costs nothing here"),
-            &["skip_check_adv_addr"],
-        ),
-        (
-            Harmless("both checksum forms are accepted"),
-            &["old_unicast_checksum"],
-        ),
+        (Harmless("announcements are paced as they are"), &["garp_lower_prio_delay", "garp_lower_prio_repeat"]),
+        (Harmless("every advert is checked; it costs nothing here"), &["skip_check_adv_addr"]),
+        (Harmless("both checksum forms are accepted"), &["old_unicast_checksum"]),
         (Harmless(OWN_PROCESS), &["debug", "kernel_rx_buf_size"]),
         (Harmless(IPVS), &["lvs_sync_daemon_interface"]),
     ],
