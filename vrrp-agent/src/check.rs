@@ -10,6 +10,9 @@ use crate::model::{
     VirtualAddress, XdpUse,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Exit code when every file is good.
 pub const GOOD: u8 = 0;
 /// Exit code when a file has an error.

@@ -3,6 +3,11 @@
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::source::Span;
 
+/// Keywords that read another file in, in any block.
+const INCLUDES: [&str; 6] = [
+    "include", "includer", "includem", "includew", "includeb", "includea",
+];
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A word without its quotes and escapes.
@@ -142,6 +147,9 @@ fn check_supported(raw: &str, span: &Span, line_begins: bool, reporter: &mut Rep
             Diagnostic::at(span, "variables are not supported yet")
                 .help("write the value in place of its name"),
         );
+    } else if line_begins && INCLUDES.contains(&raw) {
+        let diagnostic = Diagnostic::at(span, "including files is not supported yet");
+        reporter.error(diagnostic.help("put the text in place of this line"));
     } else if line_begins && raw.starts_with('@') {
         let help = "give each node a file of its own, without the line's first word";
         reporter.error(Diagnostic::at(span, "conditional lines are not supported yet").help(help));

@@ -1,5 +1,6 @@
 //! Reading one statement: is its keyword known here, and its values.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
@@ -24,14 +25,11 @@ pub(super) fn recognise(
                 span,
                 format!("unknown keyword `{keyword}` in {}", table.block),
             );
-            let elsewhere = Table::belongs_to(node.keyword());
-            reporter.ignored(match (table.suggest(node.keyword()), elsewhere) {
-                (Some(near), _) => diagnostic.suggest(Some(near)),
-                (None, Some(block)) => diagnostic.help(format!(
-                    "it belongs in {block}: is a brace missing or left over?"
-                )),
-                (None, None) => diagnostic,
-            });
+            let diagnostic = match reporter.is_full() {
+                true => diagnostic,
+                false => suggest(diagnostic, node.keyword(), table),
+            };
+            reporter.ignored(diagnostic);
         }
         Some(Support::Read) => {}
         Some(Support::Mail) => mail.push(span.clone()),
@@ -49,11 +47,22 @@ pub(super) fn recognise(
     support
 }
 
+fn suggest(diagnostic: Diagnostic, keyword: &str, table: &Table) -> Diagnostic {
+    match (table.suggest(keyword), Table::belongs_to(keyword)) {
+        (Some(near), _) => diagnostic.suggest(Some(near)),
+        (None, Some(block)) => diagnostic.help(format!(
+            "it belongs in {block}: is a brace missing or left over?"
+        )),
+        (None, None) => diagnostic,
+    }
+}
+
 /// One warning for all keywords of mail alerting, at the first.
 pub(super) fn summarise_mail(mail: &[Span], reporter: &mut Reporter) {
     let Some(first) = mail.first() else { return };
     let mut names: Vec<&str> = mail.iter().map(|span| reporter.quote(span)).collect();
-    names.dedup();
+    let mut seen = HashSet::new();
+    names.retain(|name| seen.insert(*name));
     let message = format!(
         "mail alerts are not sent: {} {} no effect",
         names.join(", "),
@@ -90,32 +99,30 @@ pub(super) fn statements<'a>(
     mail: &mut Vec<Span>,
     reporter: &mut Reporter,
 ) -> Vec<&'a Node> {
-    let mut read: Vec<&Node> = Vec::new();
+    let mut read: Vec<Option<&Node>> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for statement in body(node, reporter) {
         if recognise(statement, table, mail, reporter) != Some(Support::Read) {
             continue;
         }
         let keyword = statement.keyword();
-        if statement.body.is_some() && !blocks.contains(&keyword) {
-            reporter.error(Diagnostic::at(
-                statement.span(),
-                format!("`{keyword}` takes no block"),
-            ));
+        if blocks.contains(&keyword) {
+            read.push(Some(statement));
+            continue;
         }
-        let earlier = read
-            .iter()
-            .position(|earlier| earlier.keyword() == keyword && !blocks.contains(&keyword));
-        if let Some(earlier) = earlier {
-            let place = read.remove(earlier).span();
-            let diagnostic = Diagnostic::at(
-                place,
-                format!("`{keyword}` is given twice, the last one counts: this one"),
-            );
+        if statement.body.is_some() {
+            let message = format!("`{keyword}` takes no block");
+            reporter.error(Diagnostic::at(statement.span(), message));
+        }
+        let earlier = places.insert(keyword, read.len());
+        if let Some(earlier) = earlier.and_then(|at| read[at].take()) {
+            let message = format!("`{keyword}` is given twice, the last one counts: this one");
+            let diagnostic = Diagnostic::at(earlier.span(), message);
             reporter.ignored(diagnostic.related(statement.span(), "the last one"));
         }
-        read.push(statement);
+        read.push(Some(statement));
     }
-    read
+    read.into_iter().flatten().collect()
 }
 
 /// The name after a block's keyword.

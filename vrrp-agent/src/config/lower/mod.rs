@@ -41,10 +41,16 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
         .iter()
         .map(|script| script::lower(script, reporter))
         .collect();
+    let by_name = draft
+        .scripts
+        .iter()
+        .enumerate()
+        .map(|(at, script)| (script.name.value.as_str(), at))
+        .collect();
     let routers: Vec<_> = draft
         .routers
         .iter()
-        .map(|router| router::lower(router, &draft.scripts, reporter))
+        .map(|router| router::lower(router, &draft.scripts, &by_name, reporter))
         .collect();
     router::check_together(&draft.routers, &routers, reporter);
     let services = draft

@@ -1,6 +1,6 @@
 //! Virtual routers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -17,9 +17,11 @@ const LONGEST_V3_INTERVAL: Duration = Duration::from_millis(40_950);
 /// An advert counts its addresses in one byte (RFC 9568 section 5.2.5).
 const MOST_ADDRESSES: usize = 255;
 
+/// Lowers one router. `by_name` gives the index of each script in `scripts`.
 pub(super) fn lower(
     draft: &RouterDraft,
     scripts: &[ScriptDraft],
+    by_name: &HashMap<&str, usize>,
     reporter: &mut Reporter,
 ) -> Router {
     values::name(&draft.name, "a virtual router's name", reporter);
@@ -74,7 +76,7 @@ pub(super) fn lower(
         track_scripts: draft
             .track_scripts
             .iter()
-            .filter_map(|track| track_script(track, scripts, reporter))
+            .filter_map(|track| track_script(track, scripts, by_name, reporter))
             .collect(),
         track_interfaces: draft
             .track_interfaces
@@ -143,7 +145,8 @@ fn auth(draft: &RouterDraft, reporter: &mut Reporter) -> Auth {
 
 fn addresses(drafts: &[AddressDraft], reporter: &mut Reporter) -> Vec<VirtualAddress> {
     let text = |field: &Option<At<String>>| field.as_ref().map(|field| field.value.clone());
-    let mut lowered: Vec<VirtualAddress> = Vec::new();
+    let mut lowered = Vec::new();
+    let mut seen = HashSet::new();
     for draft in drafts {
         if let Some(device) = &draft.device {
             values::interface(device, "an address's device", reporter);
@@ -156,7 +159,7 @@ fn addresses(drafts: &[AddressDraft], reporter: &mut Reporter) -> Vec<VirtualAdd
         else {
             continue;
         };
-        if lowered.iter().any(|other| other.address == address) {
+        if !seen.insert(address) {
             reporter.ignored(Diagnostic::at(
                 &draft.address.span,
                 format!("virtual address `{address}` is listed twice"),
@@ -176,14 +179,16 @@ fn addresses(drafts: &[AddressDraft], reporter: &mut Reporter) -> Vec<VirtualAdd
 fn track_script(
     track: &TrackDraft,
     scripts: &[ScriptDraft],
+    by_name: &HashMap<&str, usize>,
     reporter: &mut Reporter,
 ) -> Option<TrackScript> {
     let name = &track.name;
-    let Some(script) = scripts
-        .iter()
-        .position(|script| script.name.value == name.value)
-    else {
-        reporter.ignored(unknown_script(name, scripts));
+    let Some(&script) = by_name.get(name.value.as_str()) else {
+        let diagnostic = match reporter.is_full() {
+            true => Diagnostic::at(&name.span, "tracks a script that is not defined"),
+            false => unknown_script(name, scripts),
+        };
+        reporter.ignored(diagnostic);
         return None;
     };
     let weight = match &track.weight {

@@ -89,12 +89,6 @@ pub(super) const ROOT: Table = Table {
             &["net_namespace", "net_namespace_ipvs"],
         ),
         (
-            Dangerous("including files is not supported yet"),
-            &[
-                "include", "includer", "includem", "includew", "includeb", "includea",
-            ],
-        ),
-        (
             Dangerous("static addresses, routes and rules are not supported yet"),
             &["static_ipaddress", "static_routes", "static_rules"],
         ),
