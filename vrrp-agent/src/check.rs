@@ -9,6 +9,9 @@ use crate::model::{
     Auth, Backend, CheckKind, Config, Forward, Protocol, Router, Script, Service, Version, VirtualAddress, XdpUse,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Exit code when every file is good.
 pub const GOOD: u8 = 0;
 /// Exit code when a file has an error.

@@ -111,10 +111,19 @@ impl<'a> Reporter<'a> {
         self.errors > 0
     }
 
+    /// Whether more would only be counted: suggestions need not be looked for.
+    pub(super) fn is_full(&self) -> bool {
+        self.kept.len() >= MOST_KEPT
+    }
+
     fn keep(&mut self, severity: Severity, mut diagnostic: Diagnostic) {
         diagnostic.severity = severity;
+        make_printable(&mut diagnostic.message);
+        if let Some(help) = &mut diagnostic.help {
+            make_printable(help);
+        }
         // An error takes the place of a warning: there must never be an outcome without a config and without a reason.
-        if self.kept.len() >= MOST_KEPT {
+        if self.is_full() {
             self.dropped += 1;
             let last_warning = self.kept.iter().rposition(|kept| kept.severity == Severity::Warning);
             if let (Severity::Error, Some(at)) = (severity, last_warning) {
@@ -134,5 +143,12 @@ impl<'a> Reporter<'a> {
             self.kept.push(Diagnostic { severity, ..more });
         }
         Outcome { config: config.filter(|_| self.errors == 0), diagnostics: self.kept }
+    }
+}
+
+/// A file's words must not steer the terminal they are shown on.
+fn make_printable(text: &mut String) {
+    if text.contains(char::is_control) {
+        *text = text.replace(char::is_control, "\u{fffd}");
     }
 }

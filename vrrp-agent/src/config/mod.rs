@@ -23,7 +23,7 @@ mod toml;
 
 pub use diag::{Diagnostic, Severity};
 pub use load::{Loaded, load};
-pub use render::{render, render_all};
+pub use render::{headline, render, render_all};
 pub use source::{Source, Span};
 
 use crate::model::Config;

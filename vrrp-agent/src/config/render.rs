@@ -20,16 +20,8 @@ pub fn render_all(source: &Source, diagnostics: &[Diagnostic]) -> String {
 
 /// One diagnostic: ends with a line feed, shows no password.
 pub fn render(source: &Source, diagnostic: &Diagnostic) -> String {
-    let severity = match diagnostic.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
-    let mut text = source.name().to_owned();
-    if let Some(span) = &diagnostic.span {
-        let (line, column) = source.position(span.start);
-        let _ = write!(text, ":{line}:{column}");
-    }
-    let _ = writeln!(text, ": {severity}: {}", diagnostic.message);
+    let mut text = headline(source, diagnostic);
+    text.push('\n');
     match &diagnostic.span {
         Some(span) => {
             text.push_str(&picture(source, diagnostic, span));
@@ -41,6 +33,21 @@ pub fn render(source: &Source, diagnostic: &Diagnostic) -> String {
             }
         }
     }
+    text
+}
+
+/// The line for tools and logs, without a line feed; shows no password.
+pub fn headline(source: &Source, diagnostic: &Diagnostic) -> String {
+    let severity = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let mut text = source.name().to_owned();
+    if let Some(span) = &diagnostic.span {
+        let (line, column) = source.position(span.start);
+        let _ = write!(text, ":{line}:{column}");
+    }
+    let _ = write!(text, ": {severity}: {}", diagnostic.message);
     text
 }
 

@@ -116,7 +116,7 @@ fn next_word(text: &str, from: usize) -> Option<Span> {
 
 /// Masks the value after a keyword that ends at `from`; returns where the value ends.
 ///
-/// A quoted value ends at its quote; what follows directly after it, and any unquoted value, is masked to the end of the line.
+/// A quoted value ends at its quote when something follows that may follow a value; anything else is masked to the end of the line.
 fn mask_value(bytes: &mut [u8], from: usize) -> usize {
     let mut at = from;
     if matches!(bytes.get(at), Some(b'"' | b'\'')) {
@@ -130,7 +130,10 @@ fn mask_value(bytes: &mut [u8], from: usize) -> usize {
         let end = quoted_end(&bytes[at..], quote, fence).map(|len| at + len);
         if let Some(end) = end {
             bytes[at + fence..end - fence].fill(b'*');
-            if !bytes.get(end).is_some_and(|byte| is_word(*byte)) {
+            let next = bytes[end..]
+                .iter()
+                .find(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
+            if matches!(next, None | Some(b'\n' | b',' | b'}' | b'#')) {
                 return end;
             }
             at = end;

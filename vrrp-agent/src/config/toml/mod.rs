@@ -36,7 +36,8 @@ pub(super) fn read(source: &Source, reporter: &mut Reporter) -> Option<Draft> {
 /// The parser's error, with a suggestion where it says which words it expected.
 fn describe(source: &Source, error: &::toml::de::Error) -> Diagnostic {
     let span: Span = error.span().unwrap_or(0..0);
-    if source.is_secret(&span) {
+    // Such a message quotes the value.
+    if error.message().starts_with("invalid") && source.is_secret(&span) {
         return Diagnostic::at(&span, "a password must be a string in quotes");
     }
     let message = error.message().lines().collect::<Vec<_>>().join(", ");
