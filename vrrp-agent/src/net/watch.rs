@@ -25,7 +25,7 @@ use super::view::HostView;
 const RESYNC: Duration = Duration::from_secs(30);
 /// How often links that carry an IPv4 address are looked at. The kernel holds back the news of a lost carrier for up to 1 s when
 /// any link of the machine changed shortly before (its link watch is rate limited); a look sees it at once.
-/// 20 looks a second cost about 0.2 % of a core, mostly for waking up.
+/// 20 looks a second cost about 0.3 % of a core, mostly for waking up.
 const LOOK: Duration = Duration::from_millis(50);
 /// Pause after the state could not be read.
 const RETRY: Duration = Duration::from_millis(100);
