@@ -1,6 +1,6 @@
 //! The socket calls that no crate here wraps: the only unsafe code of `net`.
 
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -48,6 +48,44 @@ pub(super) fn send_frame(
         )
     };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+/// Asks whether an interface is administratively up and has a carrier (ETHTOOL_GLINK), of any socket's namespace.
+pub(super) fn has_carrier(socket: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
+    /// `struct ethtool_value` of linux/ethtool.h.
+    #[repr(C)]
+    struct Value {
+        command: u32,
+        data: u32,
+    }
+    const ETHTOOL_GLINK: u32 = 0x0a;
+    let mut value = Value {
+        command: ETHTOOL_GLINK,
+        data: 0,
+    };
+    let mut ifr_name: [c_char; libc::IFNAMSIZ] = [0; libc::IFNAMSIZ];
+    // The last byte stays the terminator.
+    if name.len() >= ifr_name.len() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    for (to, from) in ifr_name.iter_mut().zip(name.bytes()) {
+        *to = from as c_char;
+    }
+    let mut request = libc::ifreq {
+        ifr_name,
+        ifr_ifru: libc::__c_anonymous_ifr_ifru {
+            ifru_data: (&raw mut value).cast(),
+        },
+    };
+    // SAFETY: `request` and the `value` it points to live through the call, and nothing else refers to them; ETHTOOL_GLINK
+    // writes a `struct ethtool_value`, which `Value` is.
+    let result =
+        unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) };
+    if result == 0 {
+        Ok(value.data != 0)
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 fn c_index(index: u32) -> io::Result<c_int> {
