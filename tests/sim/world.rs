@@ -132,7 +132,7 @@ impl World {
             self.note(|| format!("node {to} believes an invalid advert of priority {}", heard.priority));
         }
         self.referee.accepted(&heard);
-        if self.nodes[to].router.role() == Role::Backup {
+        if self.nodes[to].router.role() == Role::Backup && self.nodes[to].life != Life::Crashed {
             self.referee.heard_as_backup(to, &heard, &self.nodes[to].router);
         }
         let noticed = self.now + self.rng.duration(Duration::ZERO, self.setup.jitter);
