@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use vrrp_agent::election::{Heard, Role, VirtualRouter};
+use vrrp_agent::election::{Heard, Role, VirtualRouter, timing};
 use vrrp_agent::model::Version;
 use vrrp_agent::time::Instant;
 
@@ -20,8 +20,8 @@ pub struct Referee {
     interval: Duration,
     /// Since when both nodes of a pair have been acting, as `a * nodes + b` with a < b.
     both_since: Vec<Option<Instant>>,
-    /// When a release was last delivered to anybody: it starts elections while other leases are good.
-    release_seen: Instant,
+    /// When a release of each node was last delivered to anybody.
+    release_seen: Vec<Option<Instant>>,
     /// Before this time a node has no reason to take over (S4).
     bound_until: Vec<Instant>,
 }
@@ -35,7 +35,7 @@ impl Referee {
             jitter: setup.jitter,
             interval: setup.interval,
             both_since: vec![None; nodes * nodes],
-            release_seen: Instant::from_micros(0),
+            release_seen: vec![None; nodes],
             bound_until: vec![Instant::from_micros(0); nodes],
         }
     }
@@ -54,7 +54,7 @@ impl Referee {
                 }
                 let since = *self.both_since[pair].get_or_insert(now);
                 let Some(whole) = network.whole_since(a, b) else { continue };
-                self.check_takeover(now, since, whole).map_err(|why| format!("{why}: nodes {a} and {b}"))?;
+                self.check_takeover(now, since, whole, (a, b)).map_err(|why| format!("{why}: nodes {a} and {b}"))?;
                 self.check_healed(now, since.max(whole), &nodes[a], &nodes[b])
                     .map_err(|why| format!("{why}: nodes {a} and {b}"))?;
             }
@@ -64,10 +64,13 @@ impl Referee {
 
     /// Where two nodes had heard all of each other for longer than any down interval, whatever their agents did, the
     /// first advert to arrive settles it. Two that cross, one of them of an agent that wakes, make it two flights.
-    fn check_takeover(&self, now: Instant, since: Instant, whole: Instant) -> Result<(), String> {
+    ///
+    /// A release by a third node is the exception: it starts an election though the lease of a frozen master is good.
+    fn check_takeover(&self, now: Instant, since: Instant, whole: Instant, pair: (usize, usize)) -> Result<(), String> {
         let history = self.interval * 5;
-        let quiet = self.release_seen + history < since || self.release_seen == Instant::from_micros(0);
-        if whole + history <= since && quiet && now > since + self.flight * 2 {
+        let third = (0..self.nodes).filter(|&node| node != pair.0 && node != pair.1);
+        let disturbed = third.filter_map(|node| self.release_seen[node]).any(|seen| seen + history >= since);
+        if whole + history <= since && !disturbed && now > since + self.flight * 2 {
             return Err(format!("two actors beyond the flight of an advert, since {}", micros(since)));
         }
         Ok(())
@@ -78,16 +81,20 @@ impl Referee {
         let running = [a, b].into_iter().filter(|node| node.life == Life::Running).map(|node| node.running_since).min();
         let Some(running) = running else { return Ok(()) };
         let since = since.max(running);
-        if now > since + self.interval * 5 + self.flight * 2 + self.jitter * 2 {
+        // A node that is releasing runs, but says nothing for as long as it waits.
+        let releasing = timing::release_bound(self.interval);
+        if now > since + self.interval * 5 + releasing + self.flight * 2 + self.jitter * 2 {
             return Err(format!("two actors long after the links were whole, since {}", micros(since)));
         }
         Ok(())
     }
 
-    /// Takes note of what the kernel of a node accepted.
-    pub fn accepted(&mut self, heard: &Heard) {
-        if heard.priority == 0 {
-            self.release_seen = self.release_seen.max(heard.at);
+    /// Takes note of an advert that a kernel accepted.
+    pub fn accepted(&mut self, heard: &Heard, nodes: &[Node]) {
+        if heard.priority == 0
+            && let Some(from) = nodes.iter().position(|node| node.source == heard.source)
+        {
+            self.release_seen[from] = Some(heard.at);
         }
     }
 

@@ -131,7 +131,7 @@ impl World {
         if !genuine {
             self.note(|| format!("node {to} believes an invalid advert of priority {}", heard.priority));
         }
-        self.referee.accepted(&heard);
+        self.referee.accepted(&heard, &self.nodes);
         if self.nodes[to].router.role() == Role::Backup && self.nodes[to].life != Life::Crashed {
             self.referee.heard_as_backup(to, &heard, &self.nodes[to].router);
         }
