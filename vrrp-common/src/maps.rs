@@ -64,28 +64,43 @@ pub mod name {
     pub const ROUTER_COUNTERS: &str = "VR_COUNTERS";
     /// PER-CPU ARRAY: backend index -> [`super::Traffic`].
     pub const BACKEND_TRAFFIC: &str = "BACKEND_TRAFFIC";
-
-    /// All of them: what is pinned and what an upgrade compares.
-    pub const ALL: &[&str] = &[
-        INTERFACES,
-        INTERFACE_CONF,
-        VRIDS,
-        ROUTERS,
-        MASTERSHIP,
-        LEASE,
-        FENCE,
-        LIVENESS,
-        RATES,
-        ADDRESSES,
-        SERVICES,
-        GENERATIONS,
-        RINGS,
-        BACKENDS,
-        INTERFACE_COUNTERS,
-        ROUTER_COUNTERS,
-        BACKEND_TRAFFIC,
-    ];
 }
+
+/// What a map must look like for this program to use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    pub name: &'static str,
+    /// Bytes.
+    pub key: u32,
+    /// Bytes.
+    pub value: u32,
+    pub entries: u32,
+}
+
+const fn shape<K, V>(name: &'static str, entries: u32) -> Shape {
+    Shape { name, key: size_of::<K>() as u32, value: size_of::<V>() as u32, entries }
+}
+
+/// All maps: what is pinned, and what an upgrade compares pins with.
+pub const SHAPES: &[Shape] = &[
+    shape::<u32, u32>(name::INTERFACES, MAX_IFINDEX),
+    shape::<u32, InterfaceConf>(name::INTERFACE_CONF, MAX_INTERFACES),
+    shape::<u32, u32>(name::VRIDS, VRID_SLOTS),
+    shape::<u32, RouterConf>(name::ROUTERS, MAX_ROUTERS),
+    shape::<u32, u64>(name::MASTERSHIP, MAX_ROUTERS),
+    shape::<u32, u64>(name::LEASE, MAX_ROUTERS),
+    shape::<u32, u64>(name::FENCE, MAX_ROUTERS),
+    shape::<u32, Liveness>(name::LIVENESS, MAX_ROUTERS),
+    shape::<RateKey, RateWindow>(name::RATES, MAX_RATE_SOURCES),
+    shape::<AddressKey, AddressConf>(name::ADDRESSES, MAX_ADDRESSES),
+    shape::<ServiceKey, u32>(name::SERVICES, MAX_SERVICES),
+    shape::<u32, u32>(name::GENERATIONS, MAX_SERVICES),
+    shape::<u32, Ring>(name::RINGS, MAX_RINGS),
+    shape::<u32, BackendConf>(name::BACKENDS, MAX_BACKENDS),
+    shape::<u32, u64>(name::INTERFACE_COUNTERS, MAX_INTERFACE_COUNTERS),
+    shape::<u32, u64>(name::ROUTER_COUNTERS, MAX_ROUTER_COUNTERS),
+    shape::<u32, Traffic>(name::BACKEND_TRAFFIC, MAX_BACKENDS),
+];
 
 /// Name of the XDP program in the object.
 pub const PROGRAM: &str = "vrrp_xdp";
@@ -164,7 +179,7 @@ pub struct RateWindow {
     pub count: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[repr(C)]
 pub struct AddressKey {
     pub address: [u8; 4],
@@ -177,8 +192,7 @@ pub struct AddressKey {
 #[repr(C)]
 pub struct AddressConf {
     pub router: u32,
-    /// Slot of its interface.
-    pub interface: u32,
+    /// ADDRESS_ bits.
     pub flags: u32,
 }
 
@@ -187,7 +201,7 @@ pub const ADDRESS_HAS_SERVICES: u32 = 1;
 /// This node is a direct-return backend of one of the address's services.
 pub const ADDRESS_IS_BACKEND: u32 = 2;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[repr(C)]
 pub struct ServiceKey {
     pub address: [u8; 4],
@@ -242,7 +256,7 @@ const _: () = {
     assert!(size_of::<RateKey>() == 8);
     assert!(size_of::<RateWindow>() == 16);
     assert!(size_of::<AddressKey>() == 12);
-    assert!(size_of::<AddressConf>() == 12);
+    assert!(size_of::<AddressConf>() == 8);
     assert!(size_of::<ServiceKey>() == 8);
     assert!(size_of::<Ring>() == 32_768);
     assert!(size_of::<BackendConf>() == 24);
