@@ -1,10 +1,10 @@
 //! The loaded program, unpinned and attached to nothing: fills its maps, runs frames through BPF_PROG_TEST_RUN, reads counters.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use aya::maps::{Array, HashMap, MapData, PerCpuArray, PerCpuValues};
-use aya::programs::{ProgramInfo, TestRun, TestRunOptions, Xdp};
+use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, Pod};
 use vrrp_common::counter::{INTERFACE_COUNTERS, RouterCounter, Verdict, reason, verdict};
 use vrrp_common::maps::{AddressConf, AddressKey};
@@ -44,23 +44,14 @@ impl Kernel {
     /// # Panics
     /// No object, no permission, or a program that the kernel refuses: the message says what to do.
     pub fn load() -> Self {
-        let path = object_path();
-        let object = fs::read(&path)
-            .unwrap_or_else(|error| panic!("no kernel program at {} ({error}): run `cargo xtask build-ebpf`", path.display()));
-        let ebpf = Ebpf::load(&object).unwrap_or_else(|error| panic!("cannot make the maps (root needed): {error:?}"));
-        let mut kernel = Kernel { ebpf };
-        kernel.load_program(PROGRAM);
-        kernel
+        let mut ebpf = open(&object_path());
+        load(&mut ebpf, PROGRAM);
+        Kernel { ebpf }
     }
 
-    /// Loads another program of the object.
-    pub fn load_program(&mut self, program: &str) {
-        let program: &mut Xdp = self.ebpf.program_mut(program).expect("in the object").try_into().expect("an XDP program");
-        program.load().unwrap_or_else(|error| panic!("the kernel refuses the program: {error}"));
-    }
-
-    pub fn info(&self, program: &str) -> ProgramInfo {
-        self.program(program).info().expect("loaded")
+    /// The main program.
+    pub fn program(&self) -> &Xdp {
+        self.ebpf.program(PROGRAM).expect("in the object").try_into().expect("an XDP program")
     }
 
     /// Makes the maps as the agent would for `world`, and forgets all rates.
@@ -93,19 +84,7 @@ impl Kernel {
 
     /// Runs the main program on `frame`.
     pub fn run(&self, frame: &[u8]) -> Outcome {
-        let mut out = vec![0; MAX_FRAME];
-        let options = TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..TestRunOptions::default() };
-        let result = self.program(PROGRAM).test_run(options).unwrap_or_else(|error| panic!("no test run: {error:?}"));
-        out.truncate(result.data_size_out as usize);
-        Outcome { action: result.return_value, frame: out }
-    }
-
-    /// Runs `program` `times` on `frame`, as the last run left it; returns what the last run returned and the kernel's
-    /// mean nanoseconds.
-    pub fn repeat(&self, program: &str, frame: &[u8], times: u32) -> (u32, u64) {
-        let options = TestRunOptions { data_in: Some(frame), repeat: times, ..TestRunOptions::default() };
-        let result = self.program(program).test_run(options).unwrap_or_else(|error| panic!("no test run: {error:?}"));
-        (result.return_value, result.duration.as_nanos() as u64)
+        run(self.program(), frame)
     }
 
     pub fn fence(&mut self, router: usize) -> u64 {
@@ -132,10 +111,6 @@ impl Kernel {
             values.iter().fold(Traffic::default(), add)
         });
         Counters { interface, routers, backends }
-    }
-
-    fn program(&self, program: &str) -> &Xdp {
-        self.ebpf.program(program).expect("in the object").try_into().expect("an XDP program")
     }
 
     fn array<V: Pod>(&mut self, name: &str) -> Array<&mut MapData, V> {
@@ -165,8 +140,39 @@ fn sum(map: &PerCpuArray<&mut MapData, u64>, index: usize) -> u64 {
     values.iter().sum()
 }
 
+/// Makes the maps of an object; loads no program.
+///
+/// # Panics
+/// As [`Kernel::load`].
+pub fn open(path: &Path) -> Ebpf {
+    let object = fs::read(path)
+        .unwrap_or_else(|error| panic!("no kernel program at {} ({error}): run `cargo xtask build-ebpf`", path.display()));
+    Ebpf::load(&object).unwrap_or_else(|error| panic!("cannot make the maps (root needed): {error:?}"))
+}
+
+/// Loads one program of an object; panics as [`Kernel::load`] does.
+pub fn load(ebpf: &mut Ebpf, program: &str) {
+    let program: &mut Xdp = ebpf.program_mut(program).expect("in the object").try_into().expect("an XDP program");
+    program.load().unwrap_or_else(|error| panic!("the kernel refuses the program: {error}"));
+}
+
+/// Runs a loaded program on `frame`.
+pub fn run(program: &Xdp, frame: &[u8]) -> Outcome {
+    let mut out = vec![0; MAX_FRAME];
+    let options = TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..TestRunOptions::default() };
+    let result = program.test_run(options).unwrap_or_else(|error| panic!("no test run: {error:?}"));
+    out.truncate(result.data_size_out as usize);
+    Outcome { action: result.return_value, frame: out }
+}
+
+/// Runs a loaded program on `frame` many times, each time on what the last left of it.
+pub fn repeat(program: &Xdp, frame: &[u8], times: u32) {
+    let options = TestRunOptions { data_in: Some(frame), repeat: times, ..TestRunOptions::default() };
+    program.test_run(options).unwrap_or_else(|error| panic!("no test run: {error:?}"));
+}
+
 /// `VRRP_EBPF_OBJ`, or where `cargo xtask build-ebpf` puts it.
-fn object_path() -> PathBuf {
+pub fn object_path() -> PathBuf {
     let built = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/ebpf/bpfel-unknown-none/release/vrrp-ebpf"));
     env::var_os("VRRP_EBPF_OBJ").map_or_else(built, PathBuf::from)
 }
