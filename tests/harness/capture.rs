@@ -80,6 +80,11 @@ impl Capture {
             .find_map(|captured| Node::from_host(captured.from))
     }
 
+    /// When `node` first advertised `vrid` with a priority above 0, at `after` or later.
+    pub fn first_advert(&self, after: Instant, node: Node, vrid: u8) -> Option<Instant> {
+        first_advert(&lock(&self.frames), after, node, vrid)
+    }
+
     /// Forgets what has been captured: a story's next step starts with an empty sheet.
     pub fn clear(&self) {
         lock(&self.frames).clear();
@@ -120,20 +125,17 @@ pub struct Recording {
 impl Recording {
     /// When `node` first advertised `vrid` with a priority above 0, at `after` or later.
     pub fn first_advert(&self, after: Instant, node: Node, vrid: u8) -> Option<Instant> {
-        self.adverts(after, node, vrid).find(|(_, priority)| *priority > 0).map(|(at, _)| at)
+        first_advert(&self.frames, after, node, vrid)
     }
 
     /// Time and priority of the adverts `node` sent for `vrid`, at `after` or later.
     pub fn adverts(&self, after: Instant, node: Node, vrid: u8) -> impl Iterator<Item = (Instant, u8)> {
-        self.from_host(after, node.host()).filter_map(move |captured| {
-            let advert = captured.frame.advert().filter(|advert| advert.vrid == vrid)?;
-            Some((captured.at, advert.priority))
-        })
+        adverts(&self.frames, after, node, vrid)
     }
 
     /// ARP in which `node` claims `address` as its own (replies and gratuitous requests), at `after` or later.
     pub fn arp_claims(&self, after: Instant, node: Node, address: Ipv4Addr) -> Vec<(Instant, Arp)> {
-        self.from_host(after, node.host())
+        from_host(&self.frames, after, node.host())
             .filter_map(|captured| Some((captured.at, captured.frame.arp()?)))
             .filter(|(_, arp)| arp.sender == address)
             .map(|(at, arp)| (at, arp.clone()))
@@ -162,10 +164,21 @@ impl Recording {
         }
         replies
     }
+}
 
-    fn from_host(&self, after: Instant, host: Host) -> impl Iterator<Item = &Captured> {
-        self.frames.iter().filter(move |captured| captured.from == host && captured.at >= after)
-    }
+fn from_host(frames: &[Captured], after: Instant, host: Host) -> impl Iterator<Item = &Captured> {
+    frames.iter().filter(move |captured| captured.from == host && captured.at >= after)
+}
+
+fn adverts(frames: &[Captured], after: Instant, node: Node, vrid: u8) -> impl Iterator<Item = (Instant, u8)> {
+    from_host(frames, after, node.host()).filter_map(move |captured| {
+        let advert = captured.frame.advert().filter(|advert| advert.vrid == vrid)?;
+        Some((captured.at, advert.priority))
+    })
+}
+
+fn first_advert(frames: &[Captured], after: Instant, node: Node, vrid: u8) -> Option<Instant> {
+    adverts(frames, after, node, vrid).find(|(_, priority)| *priority > 0).map(|(at, _)| at)
 }
 
 /// Opens the socket; to be called inside the switch's namespace.

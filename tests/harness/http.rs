@@ -43,10 +43,10 @@ impl Response {
     }
 }
 
-/// The bytes of a request on a connection of its own.
+/// The bytes of a request on a connection of its own. HTTP/1.0, so that the answer comes in one piece.
 pub fn request(path: &str, cookie: Option<&str>) -> Vec<u8> {
     let cookie = cookie.map(|value| format!("Cookie: {value}\r\n")).unwrap_or_default();
-    format!("GET {path} HTTP/1.1\r\nHost: {SITE_NAME}\r\nConnection: close\r\n{cookie}\r\n").into_bytes()
+    format!("GET {path} HTTP/1.0\r\nHost: {SITE_NAME}\r\n{cookie}\r\n").into_bytes()
 }
 
 /// GET with a limit on the whole exchange.

@@ -60,7 +60,7 @@ impl RunDir {
         let pid = std::process::id();
         for counter in 0..256 {
             let id = format!("{pid:x}{counter:02x}");
-            let path = Path::new(ROOT).join(&id);
+            let path = path_of(&id);
             if fs::create_dir(&path).is_err() {
                 continue;
             }
@@ -106,6 +106,11 @@ impl RunDir {
     }
 }
 
+/// Where the configs, logs and sockets of lab `id` are.
+pub fn path_of(id: &str) -> PathBuf {
+    Path::new(ROOT).join(id)
+}
+
 /// The namespace of `place` (a host's name or a switch) in the lab `id`.
 pub fn namespace(id: &str, place: &str) -> NetNs {
     NetNs::named(&format!("vl{id}-{place}"), place)
@@ -143,7 +148,7 @@ pub fn sweep() -> Result<Vec<String>> {
     let _global = global_lock()?;
     let mut swept = Vec::new();
     for manifest in list()?.into_iter().filter(|manifest| !manifest.held) {
-        let lock_file = Path::new(ROOT).join(&manifest.id).join(OWNER_LOCK);
+        let lock_file = path_of(&manifest.id).join(OWNER_LOCK);
         if let Some(_ours_now) = lock(&lock_file)? {
             remove(&manifest.id)?;
             swept.push(manifest.id);
@@ -154,7 +159,7 @@ pub fn sweep() -> Result<Vec<String>> {
 
 /// Ends the processes of lab `id`, deletes its namespaces and its run directory.
 pub fn remove(id: &str) -> Result<()> {
-    let path = Path::new(ROOT).join(id);
+    let path = path_of(id);
     let manifest = read_manifest(&path)?;
     for process in &manifest.processes {
         process.kill_group();
