@@ -93,12 +93,7 @@ pub fn daemon(binary: &Path, paths: &AgentPaths, netns: &NetNs, text: &str) -> R
 }
 
 /// `vrrp-agent run` with a keepalived.conf.
-pub fn daemon_with_keepalived_conf(
-    binary: &Path,
-    paths: &AgentPaths,
-    netns: &NetNs,
-    config: &Path,
-) -> Result<Command> {
+pub fn daemon_with_keepalived_conf(binary: &Path, paths: &AgentPaths, netns: &NetNs, config: &Path) -> Result<Command> {
     let mut command = netns.command(&binary.to_string_lossy())?;
     command.args(["run", "--config"]).arg(config);
     command.arg("--api-socket").arg(&paths.api_socket).arg("--bpf-dir").arg(&paths.bpf_dir);
@@ -148,9 +143,8 @@ impl Metrics {
 
     /// Sum of the samples of `name` that bear all of `labels`.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        let bears = |have: &BTreeMap<String, String>| {
-            labels.iter().all(|(key, value)| have.get(*key).is_some_and(|have| have == value))
-        };
+        let bears =
+            |have: &BTreeMap<String, String>| labels.iter().all(|(key, value)| have.get(*key).is_some_and(|have| have == value));
         self.samples.iter().filter(|(n, have, _)| n == name && bears(have)).map(|(_, _, value)| value).sum()
     }
 
@@ -205,7 +199,8 @@ mod tests {
 
     #[test]
     fn metrics_are_summed_by_label() {
-        let text = "# HELP x y\nx_total{interface=\"eth1\",reason=\"ttl\"} 3\nx_total{interface=\"eth1\",reason=\"vrid\"} 4\nup 1\n";
+        let text =
+            "# HELP x y\nx_total{interface=\"eth1\",reason=\"ttl\"} 3\nx_total{interface=\"eth1\",reason=\"vrid\"} 4\nup 1\n";
         let metrics = Metrics::parse(text);
         assert_eq!(metrics.sum("x_total", &[]), 7.0);
         assert_eq!(metrics.sum("x_total", &[("reason", "ttl")]), 3.0);

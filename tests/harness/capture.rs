@@ -155,10 +155,7 @@ impl Recording {
             let Some((src_port, dst_port)) = ip.ports else { continue };
             if captured.from == Host::Client && ip.dst == address {
                 spoken_to.insert(src_port, captured.frame.dst);
-            } else if captured.from == node.host()
-                && ip.src == address
-                && spoken_to.get(&dst_port) == Some(&node.front_mac())
-            {
+            } else if captured.from == node.host() && ip.src == address && spoken_to.get(&dst_port) == Some(&node.front_mac()) {
                 replies += 1;
             }
         }
@@ -242,11 +239,10 @@ impl Worker {
         Ok(())
     }
 
-    fn receive(&self, control: &mut Vec<u8>) -> Result<Option<Captured>, Errno> {
+    fn receive(&self, control: &mut [u8]) -> Result<Option<Captured>, Errno> {
         let mut bytes = [0; SNAP_LENGTH];
         let mut parts = [IoSliceMut::new(&mut bytes)];
-        let message =
-            recvmsg::<LinkAddr>(self.socket.as_raw_fd(), &mut parts, Some(control), MsgFlags::empty())?;
+        let message = recvmsg::<LinkAddr>(self.socket.as_raw_fd(), &mut parts, Some(control), MsgFlags::empty())?;
         let stamp = message.cmsgs()?.find_map(|part| match part {
             ControlMessageOwned::ScmTimestampns(stamp) => Some(stamp),
             _ => None,

@@ -28,9 +28,7 @@ pub fn nginx(dir: &Path, netns: &NetNs) -> Result<Command> {
     write(&dir.join("html/index.html"), INDEX_HTML)?;
     write(&dir.join("html/index.php"), INDEX_PHP)?;
     let big = dir.join("html/big");
-    File::create(&big)
-        .and_then(|file| file.set_len(BIG_FILE))
-        .with_context(|| format!("making {}", big.display()))?;
+    File::create(&big).and_then(|file| file.set_len(BIG_FILE)).with_context(|| format!("making {}", big.display()))?;
     let mut command = netns.command(&program("nginx")?)?;
     // The log's place before the configuration has been read, too: otherwise nginx opens the system's.
     command.arg("-p").arg(dir).arg("-c").arg(dir.join("nginx.conf"));
@@ -71,8 +69,7 @@ pub fn check_script(dir: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let path = dir.join("chk_nginx.sh");
     write(&path, CHK_NGINX)?;
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
-        .with_context(|| format!("making {} executable", path.display()))
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).with_context(|| format!("making {} executable", path.display()))
 }
 
 /// Fails with the names of all programs that are missing, not just the first.

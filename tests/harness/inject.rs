@@ -68,7 +68,7 @@ impl BadAdvert {
     }
 }
 
-/// Sends `count` frames of each kind, `per_second` in all, in turn; returns how many of each were sent.
+/// Sends `count` frames of each kind, at most `per_second` in all, in turn; returns how many of each were sent.
 pub fn inject(
     client: &NetNs,
     settings: &Settings,
@@ -82,20 +82,30 @@ pub fn inject(
         let index = nix::net::if_::if_nametoindex(FRONT_IF).context("the client's interface")?;
         sys::bind_packet(&socket, index).context("binding the packet socket")?;
         let mut random = SplitMix(0x7672_7270);
-        let begin = Instant::now();
-        let mut sent = 0_u32;
         let mut counts: Vec<(BadAdvert, u32)> = kinds.iter().map(|kind| (*kind, 0)).collect();
+        let turn = Duration::from_secs(1) * kinds.len() as u32 / per_second;
         for _ in 0..count {
+            // One of each kind, then a pause that no delay before shortens: a burst would overflow the cable's queue.
+            let due = Instant::now() + turn;
             for (kind, count) in &mut counts {
-                socket.send(&frame(*kind, &settings, &mut random)).context("sending a bad advert")?;
+                send(&socket, &frame(*kind, &settings, &mut random))?;
                 *count += 1;
-                sent += 1;
-                let due = begin + Duration::from_secs(1) * sent / per_second;
-                std::thread::sleep(due.saturating_duration_since(Instant::now()));
             }
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
         Ok(counts)
     })
+}
+
+/// Sends a frame, however often the cable's queue is full at first.
+fn send(socket: &Socket, frame: &[u8]) -> Result<()> {
+    loop {
+        match socket.send(frame) {
+            Ok(_) => return Ok(()),
+            Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => std::thread::sleep(Duration::from_micros(200)),
+            Err(e) => return Err(e).context("sending a bad advert"),
+        }
+    }
 }
 
 /// A whole frame of `kind`.
@@ -120,14 +130,7 @@ fn frame(kind: BadAdvert, settings: &Settings, random: &mut SplitMix) -> Vec<u8>
     [&target.0[..], &sender.0, &[0x08, 0x00], &ipv4(source, ttl, advert.len()), &advert].concat()
 }
 
-fn advert(
-    version: u8,
-    vrid: u8,
-    source: Ipv4Addr,
-    address: Ipv4Addr,
-    settings: &Settings,
-    kind: BadAdvert,
-) -> Vec<u8> {
+fn advert(version: u8, vrid: u8, source: Ipv4Addr, address: Ipv4Addr, settings: &Settings, kind: BadAdvert) -> Vec<u8> {
     let kind_nibble = if kind == BadAdvert::Type { 2 } else { 1 };
     let mut bytes = vec![version << 4 | kind_nibble, vrid, 255, 1];
     if version == 2 {
@@ -163,8 +166,7 @@ fn advert(
 fn ipv4(source: Ipv4Addr, ttl: u8, payload: usize) -> [u8; 20] {
     let [s0, s1, s2, s3] = source.octets();
     let [l0, l1] = (20 + payload as u16).to_be_bytes();
-    let mut header =
-        [0x45, 0xc0, l0, l1, 0, 0, 0, 0, ttl, 112, 0, 0, s0, s1, s2, s3, 224, 0, 0, 18];
+    let mut header = [0x45, 0xc0, l0, l1, 0, 0, 0, 0, ttl, 112, 0, 0, s0, s1, s2, s3, 224, 0, 0, 18];
     let sum = checksum(&header).to_be_bytes();
     header[10..12].copy_from_slice(&sum);
     header
@@ -172,10 +174,8 @@ fn ipv4(source: Ipv4Addr, ttl: u8, payload: usize) -> [u8; 20] {
 
 /// RFC 1071.
 fn checksum(bytes: &[u8]) -> u16 {
-    let mut sum: u32 = bytes
-        .chunks(2)
-        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or_default()))
-        .sum();
+    let mut sum: u32 =
+        bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or_default())).sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }

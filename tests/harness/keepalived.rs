@@ -1,10 +1,10 @@
 //! keepalived.conf for a node: read by Debian's keepalived, and by our agent.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::daemons::{program, write};
 use crate::names::{FRONT_IF, Node, Vip};
@@ -90,7 +90,7 @@ fn block(word: &str, lines: &[String]) -> Vec<String> {
 }
 
 /// Writes the file for `node` into `dir`, with the check script's path pointing there.
-pub fn write_config(dir: &Path, node: Node, settings: &Settings) -> Result<std::path::PathBuf> {
+pub fn write_config(dir: &Path, node: Node, settings: &Settings) -> Result<PathBuf> {
     let path = dir.join("keepalived.conf");
     let text = config(node, settings).replace("/etc/vrrp-agent", &dir.to_string_lossy());
     write(&path, &text)?;
@@ -102,7 +102,14 @@ pub fn daemon(dir: &Path, netns: &NetNs, node: Node, settings: &Settings) -> Res
     let config = write_config(dir, node, settings)?;
     let mut command = netns.command(&program("keepalived")?)?;
     command.args(["--dont-fork", "--log-console", "--log-detail", "--vrrp", "--use-file"]).arg(config);
-    command.arg("--pid").arg(dir.join("keepalived.pid")).arg("--vrrp_pid").arg(dir.join("keepalived-vrrp.pid"));
+    for (option, file) in [("--pid", "keepalived.pid"), ("--vrrp_pid", "keepalived-vrrp.pid")] {
+        let path = dir.join(file);
+        // One that was killed leaves its pid files, and a zombie of it would keep its successor from starting.
+        if path.exists() {
+            std::fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+        }
+        command.arg(option).arg(path);
+    }
     Ok(command)
 }
 
@@ -112,14 +119,8 @@ mod tests {
 
     #[test]
     fn the_default_is_the_example() {
-        assert_eq!(
-            config(Node::Node1, &Settings::default()),
-            include_str!("../../examples/dual-master/node1.keepalived.conf")
-        );
-        assert_eq!(
-            config(Node::Node2, &Settings::default()),
-            include_str!("../../examples/dual-master/node2.keepalived.conf")
-        );
+        assert_eq!(config(Node::Node1, &Settings::default()), include_str!("../../examples/dual-master/node1.keepalived.conf"));
+        assert_eq!(config(Node::Node2, &Settings::default()), include_str!("../../examples/dual-master/node2.keepalived.conf"));
     }
 
     #[test]

@@ -69,10 +69,7 @@ impl NetNs {
     }
 
     /// Starts a thread that lives inside the namespace and never leaves it.
-    pub fn spawn<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T> + Send + 'static,
-    ) -> Result<JoinHandle<Result<T>>> {
+    pub fn spawn<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<JoinHandle<Result<T>>> {
         let netns = self.open()?;
         let name = self.name.clone();
         thread::Builder::new()

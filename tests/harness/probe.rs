@@ -177,23 +177,16 @@ fn millis(duration: Duration) -> f64 {
 
 /// The times in which a request was due but not sent.
 fn stalls(sends: &[Instant], interval: Duration) -> Vec<(Instant, Instant)> {
-    sends
-        .windows(2)
-        .filter(|pair| pair[1] - pair[0] > interval * 2)
-        .map(|pair| (pair[0] + interval, pair[1]))
-        .collect()
+    sends.windows(2).filter(|pair| pair[1] - pair[0] > interval * 2).map(|pair| (pair[0] + interval, pair[1])).collect()
 }
 
 /// The longest time between two answers in a row, ms, from the first request to the last; less the stalls in it.
 fn longest_outage(sends: &[Instant], answered: &[Instant], stalls: &[(Instant, Instant)]) -> f64 {
     let (Some(first), Some(last)) = (sends.first(), sends.last()) else { return 0.0 };
-    let marks: Vec<Instant> =
-        [*first].into_iter().chain(answered.iter().copied()).chain([*last]).collect();
+    let marks: Vec<Instant> = [*first].into_iter().chain(answered.iter().copied()).chain([*last]).collect();
     let gap = |from: Instant, to: Instant| {
-        let stalled: Duration = stalls
-            .iter()
-            .map(|(begin, end)| (*end).min(to).saturating_duration_since((*begin).max(from)))
-            .sum();
+        let stalled: Duration =
+            stalls.iter().map(|(begin, end)| (*end).min(to).saturating_duration_since((*begin).max(from))).sum();
         millis(to.saturating_duration_since(from).saturating_sub(stalled))
     };
     marks.windows(2).map(|pair| gap(pair[0], pair[1])).fold(0.0, f64::max)

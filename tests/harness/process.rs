@@ -76,11 +76,8 @@ impl Daemon {
     /// Starts `command` in a process group of its own with its output in `log` (appended).
     pub fn start(name: &str, mut command: Command, log: &Path) -> Result<Self> {
         use std::os::unix::process::CommandExt;
-        let out = File::options()
-            .create(true)
-            .append(true)
-            .open(log)
-            .with_context(|| format!("opening the log {}", log.display()))?;
+        let out =
+            File::options().create(true).append(true).open(log).with_context(|| format!("opening the log {}", log.display()))?;
         let errors = out.try_clone().context("sharing the log file")?;
         let mut child = command
             .process_group(0)
@@ -161,8 +158,7 @@ pub fn output(command: &mut Command) -> Result<String> {
         words.join(" ")
     };
     let what = line();
-    let Output { status, stdout, stderr } =
-        command.stdin(Stdio::null()).output().with_context(|| format!("running `{what}`"))?;
+    let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().with_context(|| format!("running `{what}`"))?;
     if !status.success() {
         bail!("`{what}` failed ({status}): {}", String::from_utf8_lossy(&stderr).trim());
     }

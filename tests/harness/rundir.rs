@@ -64,8 +64,7 @@ impl RunDir {
             if fs::create_dir(&path).is_err() {
                 continue;
             }
-            let owner = lock(&path.join(OWNER_LOCK))?
-                .with_context(|| format!("{} is locked by someone else", path.display()))?;
+            let owner = lock(&path.join(OWNER_LOCK))?.with_context(|| format!("{} is locked by someone else", path.display()))?;
             own_labs().insert(id.clone());
             let manifest = Manifest { id, about: about.to_owned(), ..Manifest::default() };
             let this = Self { path, manifest, _owner: owner };
@@ -220,11 +219,7 @@ fn global_lock() -> Result<Flock<File>> {
 
 /// `None`: someone else holds it.
 fn lock(path: &Path) -> Result<Option<Flock<File>>> {
-    let file = File::options()
-        .create(true)
-        .append(true)
-        .open(path)
-        .with_context(|| format!("opening {}", path.display()))?;
+    let file = File::options().create(true).append(true).open(path).with_context(|| format!("opening {}", path.display()))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(Some(lock)),
         Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),

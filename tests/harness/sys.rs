@@ -52,13 +52,7 @@ pub fn packet_drops(socket: &impl AsRawFd) -> io::Result<u32> {
     let mut length = size_of::<libc::tpacket_stats>() as libc::socklen_t;
     // SAFETY: the option writes at most `length` bytes, the size of `stats`.
     let result = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_PACKET,
-            libc::PACKET_STATISTICS,
-            (&raw mut stats).cast(),
-            &raw mut length,
-        )
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_PACKET, libc::PACKET_STATISTICS, (&raw mut stats).cast(), &raw mut length)
     };
     if result == 0 { Ok(stats.tp_drops) } else { Err(io::Error::last_os_error()) }
 }

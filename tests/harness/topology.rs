@@ -13,12 +13,15 @@
 //! Each bridge lives in a namespace of the lab; its ports bear the hosts' names. Whatever leaves a host can be captured and
 //! attributed there, and a host's cable is pulled by setting its port down.
 
-use anyhow::{Context, Result};
+use std::net::Ipv4Addr;
+use std::path::Path;
 use std::process::Command;
+
+use anyhow::{Context, Result};
 
 use crate::names::{BACK_IF, FRONT_IF, Host, Mac};
 use crate::netns::NetNs;
-use crate::process::run;
+use crate::process::{output, run};
 use crate::rundir::{BACK_SWITCH, FRONT_SWITCH, namespace};
 
 /// The namespaces of one lab.
@@ -74,11 +77,18 @@ impl Topology {
         self.front_switch().ip(&[format!("link set {host} {state}")])
     }
 
-    /// Lets the switch forget `host` (`isolated` true): its interface keeps its carrier, its frames go nowhere.
+    /// Silences (`silent` true) the front port of `host`: its interface keeps its carrier, its frames go nowhere.
     pub fn set_front_silence(&self, host: Host, silent: bool) -> Result<()> {
         let state = if silent { "disabled" } else { "forwarding" };
-        run(Command::new("bridge")
-            .args(["-n", self.front_switch().name(), "link", "set", "dev", host.name(), "state", state]))
+        run(Command::new("bridge").args(["-n", self.front_switch().name(), "link", "set", "dev", host.name(), "state", state]))
+    }
+
+    /// Frames for `host` that the front network lost on the last cable because its queue was full.
+    pub fn front_drops(&self, host: Host) -> Result<u64> {
+        let switch = self.front_switch();
+        let text = output(Command::new("ip").args(["-n", switch.name(), "-s", "-j", "link", "show", "dev", host.name()]))?;
+        let links: serde_json::Value = serde_json::from_str(&text).context("reading the switch's counters")?;
+        links[0]["stats64"]["tx"]["dropped"].as_u64().with_context(|| format!("the switch has no drop counter for {host}"))
     }
 }
 
@@ -94,7 +104,7 @@ fn make_namespace(netns: &NetNs) -> Result<()> {
         ] {
             let path = format!("/proc/sys/net/{key}");
             // A kernel without IPv6 has no such switch, and no need of it.
-            if std::path::Path::new(&path).exists() {
+            if Path::new(&path).exists() {
                 std::fs::write(&path, value).with_context(|| format!("setting {key} to {value}"))?;
             }
         }
@@ -104,7 +114,7 @@ fn make_namespace(netns: &NetNs) -> Result<()> {
 }
 
 /// A cable between a switch and a host.
-fn connect(switch: &NetNs, netns: &NetNs, host: Host, interface: &str, address: std::net::Ipv4Addr) -> Result<()> {
+fn connect(switch: &NetNs, netns: &NetNs, host: Host, interface: &str, address: Ipv4Addr) -> Result<()> {
     run(Command::new("ip").args(["link", "add", interface, "address", &Mac::of(address).to_string()]).args([
         "netns",
         netns.name(),

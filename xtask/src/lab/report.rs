@@ -51,6 +51,13 @@ impl Step {
         self.events.push((at.saturating_duration_since(self.epoch), text.into()));
     }
 
+    /// How long before `at` the last thing was done, in words; empty if nothing was.
+    pub fn since_last_event(&self, at: Instant) -> String {
+        let at = at.saturating_duration_since(self.epoch);
+        let last = self.events.iter().map(|(when, _)| *when).filter(|when| *when <= at).max();
+        last.map(|last| format!(", {:.3} s later", (at - last).as_secs_f64())).unwrap_or_default()
+    }
+
     pub fn traffic(&mut self, vip: Vip, summary: Summary) {
         self.traffic.push((vip, summary));
     }
@@ -86,8 +93,7 @@ impl Step {
         for (vip, summary) in &self.traffic {
             println!("             {vip}: {}", summary.sentence());
             if summary.failed > 0 {
-                let reasons: Vec<String> =
-                    summary.failures.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+                let reasons: Vec<String> = summary.failures.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
                 println!("                   lost to: {}", reasons.join(", "));
             }
         }
@@ -101,13 +107,9 @@ impl Step {
     }
 
     pub fn to_json(&self) -> Value {
-        let events: Vec<Value> =
-            self.events.iter().map(|(at, text)| json!({"at_s": at.as_secs_f64(), "text": text})).collect();
-        let traffic: Vec<Value> = self
-            .traffic
-            .iter()
-            .map(|(vip, summary)| json!({"address": vip.address().to_string(), "summary": summary}))
-            .collect();
+        let events: Vec<Value> = self.events.iter().map(|(at, text)| json!({"at_s": at.as_secs_f64(), "text": text})).collect();
+        let traffic: Vec<Value> =
+            self.traffic.iter().map(|(vip, summary)| json!({"address": vip.address().to_string(), "summary": summary})).collect();
         let checks: Vec<Value> = self
             .checks
             .iter()

@@ -14,7 +14,7 @@ use super::story::Story;
 
 /// Bad adverts of each kind, and how many a second in all.
 const BAD_ADVERTS: u32 = 2_000;
-const BAD_ADVERTS_PER_SECOND: u32 = 10_000;
+const BAD_ADVERTS_PER_SECOND: u32 = 8_000;
 const DROPPED: &str = "vrrp_advertisements_dropped_total";
 
 pub fn both_served(story: &mut Story, step: &mut Step) -> Result<()> {
@@ -95,6 +95,7 @@ pub fn dns_name(story: &mut Story, step: &mut Step) -> Result<()> {
 pub fn bad_adverts(story: &mut Story, step: &mut Step) -> Result<()> {
     let agents: Vec<Node> = Node::BOTH.into_iter().filter(|node| story.lab.router(*node).is_agent()).collect();
     let before = read_metrics(story, &agents)?;
+    let lost_before = lost_on_the_way(story)?;
     let watch = story.watch()?;
     let kinds = BadAdvert::all(&story.settings);
     step.event(format!("the client throws {BAD_ADVERTS} bad adverts of each of {} kinds", kinds.len()));
@@ -104,19 +105,23 @@ pub fn bad_adverts(story: &mut Story, step: &mut Step) -> Result<()> {
     step.event(format!("{total} bad adverts are out"));
     let began = watch.began;
     let seen = story.finish(watch, step)?;
+    // keepalived reads every one of them, and loses good adverts among so many bad ones.
+    let unfiltered = Node::BOTH.into_iter().find_map(|node| story.not_ours(node));
     for vip in Vip::BOTH {
         let usurper = vip.home().other();
         let usurped = seen.recording.adverts(began, usurper, vip.vrid()).count();
         let resigned = seen.recording.adverts(began, vip.home(), vip.vrid()).filter(|(_, priority)| *priority == 0).count();
-        step.check(
-            format!("{} stays master of {vip} throughout", vip.home()),
+        step.check_unless(
+            unfiltered,
+            &format!("{} stays master of {vip} throughout", vip.home()),
             usurped == 0 && resigned == 0,
             format!("{usurped} adverts of {usurper}, {resigned} resignations"),
         );
-        let summary = seen.report(vip).summary();
-        step.check(format!("{vip} loses no request"), summary.failed == 0, format!("{} lost", summary.failed));
+        let failed = seen.report(vip).summary().failed;
+        step.check_unless(unfiltered, &format!("{vip} loses no request"), failed == 0, format!("{failed} lost"));
     }
-    // The counters are per CPU and read on demand: what has been received has been counted.
+    let lost = lost_on_the_way(story)? - lost_before;
+    step.check("the lab's own cables lose none of them", lost == 0, format!("{lost} lost"));
     let after = read_metrics(story, &agents)?;
     for node in Node::BOTH {
         match (before.get(&node), after.get(&node)) {
@@ -125,6 +130,10 @@ pub fn bad_adverts(story: &mut Story, step: &mut Step) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn lost_on_the_way(story: &Story) -> Result<u64> {
+    Node::BOTH.into_iter().map(|node| story.lab.topology().front_drops(node.host())).sum()
 }
 
 fn read_metrics(story: &Story, nodes: &[Node]) -> Result<BTreeMap<Node, Metrics>> {
@@ -151,9 +160,5 @@ fn check_counts(step: &mut Step, node: Node, sent: &[(BadAdvert, u32)], before: 
         wrong.is_empty(),
         if wrong.is_empty() { "all reasons".to_owned() } else { wrong.join(", ") },
     );
-    step.check(
-        format!("{node} counts exactly what was sent to it"),
-        counted == expected,
-        format!("{counted} of {expected}"),
-    );
+    step.check(format!("{node} counts exactly what was sent to it"), counted == expected, format!("{counted} of {expected}"));
 }

@@ -122,7 +122,7 @@ impl Story {
 
     /// Why nothing is demanded of `node`, if another program than ours routes there.
     pub fn not_ours(&self, node: Node) -> Option<&'static str> {
-        if self.lab.router(node).is_agent() { None } else { Some("keepalived runs this node") }
+        if self.lab.router(node).is_agent() { None } else { Some("keepalived has a part in it") }
     }
 
     /// Whether the masters spread connections over both nodes: the services are in the TOML only.
@@ -153,6 +153,7 @@ impl Story {
 
     /// Adds to the timeline what the captured adverts say about masterships.
     fn tell_masterships(&mut self, step: &mut Step) {
+        let mut told = Vec::new();
         for captured in self.capture.so_far().frames {
             let (Some(node), Some(advert)) = (Node::from_host(captured.from), captured.frame.advert()) else { continue };
             let Some(vip) = Vip::BOTH.into_iter().find(|vip| vip.vrid() == advert.vrid) else { continue };
@@ -167,15 +168,17 @@ impl Story {
                 }
                 (_, priority) => format!("{node} is master of {vip} (priority {priority})"),
             };
-            step.event_at(captured.at, text);
+            told.push((captured.at, format!("{text}{}", step.since_last_event(captured.at))));
+        }
+        for (at, text) in told {
+            step.event_at(at, text);
         }
     }
 
     /// The last line, the data, and whether every step held.
     pub fn end(self) -> (bool, Value) {
-        let failed: Vec<&str> =
-            self.steps.iter().filter(|step| !step.held()).map(|step| step.title.as_str()).collect();
-        println!("\n{} steps in {:.1} s: ", self.steps.len(), self.epoch.elapsed().as_secs_f64());
+        let failed: Vec<&str> = self.steps.iter().filter(|step| !step.held()).map(|step| step.title.as_str()).collect();
+        print!("\n{} steps in {:.1} s: ", self.steps.len(), self.epoch.elapsed().as_secs_f64());
         match failed.as_slice() {
             [] => println!("every check held."),
             titles => println!("FAILED: {}", titles.join("; ")),
