@@ -1,4 +1,25 @@
-//! The failover agent, as a library: read `model`, `election`, `desired`, `effects`, `agent` in this order.
+//! The failover agent, as a library.
+//!
+//! Reading order: `model` (what is asked for), `election` (who is master; pure), `elector` (the thread that runs the
+//! elections), `desired` (what should be true in the kernel; pure), `effects` (making it so), `agent` (the loop that joins
+//! them). `plane` holds the kernel program and its maps, `net` the sockets and netlink.
 
+pub mod announce;
+pub mod client;
+pub mod clock;
+pub mod desired;
+pub mod election;
+pub mod elector;
+pub mod health;
+pub mod http;
+pub mod logger;
+pub mod metrics;
 pub mod model;
+pub mod net;
+pub mod plane;
+pub mod realtime;
+pub mod ring;
+pub mod scripts;
+pub mod status;
 pub mod time;
+pub mod track;

@@ -5,6 +5,24 @@ mod lab;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+//! `cargo xtask <command>`: everything this repository does to itself. One file per command; what commands share is in
+//! `exec` (running programs), `packages` (what the machine must have) and `toolchain` (the BPF compiler).
+
+mod build_ebpf;
+mod ci;
+mod doctor;
+mod exec;
+mod libtest;
+mod packages;
+mod setup;
+mod test;
+mod tidy;
+mod toolchain;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{CommandFactory, Parser, Subcommand};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Set-up, builds, tests and checks of this repository")]
@@ -25,9 +43,43 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+    /// Install what a Debian or Ubuntu machine lacks for building and testing (as root)
+    Setup,
+    /// Show what this machine has and lacks, and what to type about it
+    Doctor,
+    /// Compile and link the XDP object
+    BuildEbpf,
+    /// Run all tests that this user may run, and say which were skipped and why
+    Test(test::Options),
+    /// Check the rules of this repository: imports, sizes, `unsafe`, documents
+    Tidy,
+    /// The whole gate: fmt, tidy, clippy, test
+    Ci,
+}
+
+/// The names of all commands.
+fn names() -> Vec<String> {
+    Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Setup => setup::run()?,
+        Command::Doctor => doctor::run()?,
+        Command::BuildEbpf => build_ebpf::run()?,
+        Command::Test(options) => return test::run(&options),
+        Command::Tidy => tidy::run(&names())?,
+        Command::Ci => return ci::run(&names()),
+    }
+    Ok(ExitCode::SUCCESS)
 }

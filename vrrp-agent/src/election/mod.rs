@@ -1,0 +1,160 @@
+//! The election of one virtual router (RFC 9568 section 6.4, RFC 3768 section 6.4), without clock or socket.
+//!
+//! ```text
+//!            Startup                 master down timer
+//!   Init ---------------> Backup ------------------------> Master
+//!    ^  \                  ^ |  ^                          | |  ^
+//!    |   \ Fault           | |  |  better master, Fenced   | |  |
+//!    |    v        Startup | |  +--------------------------+ |  | Startup, and nobody else
+//!    |   Fault ------------+ | Fault                         |  | took over in time
+//!    |     ^  \______________/                               |  |
+//!    |     |                                 Shutdown, Fault v  |
+//!    +-----+---------------------------------------------- Releasing
+//!             the successor's advert, or nobody in time
+//! ```
+//!
+//! Releasing and Fault are ours; the RFC stops acting in the instant it sends priority 0, and has no gap-free handover.
+//! The address owner (priority 255), and an agent that finds its predecessor's mastership in the kernel, go from Init
+//! straight to Master.
+//!
+//! # Contract
+//!
+//! Give one input ([`VirtualRouter::handle`], or [`VirtualRouter::handle_timeout`] when [`VirtualRouter::next_deadline`]
+//! is reached), then drain [`VirtualRouter::poll`] and do what it says, in order, before the next input. `now` never goes
+//! back. What was received counts before what was not, so before `handle_timeout` the caller gives, in this order:
+//!
+//! 1. [`Input::Fenced`] if the kernel has fenced the epoch we act in;
+//! 2. [`Input::Advert`] for every advert in the socket, and for the liveness map's if the socket may still hold it.
+//!
+//! Then a thread that was stalled neither steals a mastership nor clings to one.
+//!
+//! # Order of outputs
+//!
+//! - Takeover: `Send`, `Lease`, `Mastership(epoch)`, `Transition`, `Announce`. The advert comes first, so that an old
+//!   master falls silent before our gratuitous ARP; the lease is good before the kernel acts on it.
+//! - Each further advert: `Send`, `Lease`.
+//! - Yield: `Mastership(None)`, `Transition`. Silence first.
+//! - Release: `Lapse`, `Send` of priority 0, `Transition` to [`Role::Releasing`]; when the successor has spoken
+//!   `Mastership(None)`, `Transition`. The lease ends before anyone is invited to take over.
+
+mod event;
+mod rules;
+mod state;
+#[cfg(test)]
+mod tests;
+pub mod timing;
+
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+pub use event::{Heard, Input, Output, Resume, Settings};
+pub use state::{Reason, Role};
+
+use crate::time::Instant;
+use state::State;
+
+/// One election: one virtual router on one interface.
+#[derive(Debug)]
+pub struct VirtualRouter {
+    settings: Settings,
+    state: State,
+    /// Effective priority.
+    priority: u8,
+    /// Address of our adverts; meaningless before the first Startup.
+    source: Ipv4Addr,
+    /// Interval the timers of a backup are computed from: the master's in v3, our own in v2.
+    interval: Duration,
+    /// The newest epoch this machine is known to have used.
+    last_epoch: u64,
+    last_heard: Option<Heard>,
+    outputs: VecDeque<Output>,
+}
+
+impl VirtualRouter {
+    /// A router in Initialize, at its configured priority.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            state: State::Init,
+            priority: settings.priority.max(1),
+            source: Ipv4Addr::UNSPECIFIED,
+            interval: settings.interval,
+            last_epoch: 0,
+            last_heard: None,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes one input; [`VirtualRouter::poll`] then tells what follows from it.
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        match self.state {
+            State::Init => self.in_init(now, input),
+            State::Fault => self.in_fault(now, input),
+            State::Backup(backup) => self.in_backup(now, backup, input),
+            State::Master(master) => self.in_master(now, master, input),
+            State::Releasing(releasing) => self.in_releasing(now, releasing, input),
+        }
+    }
+
+    /// When [`VirtualRouter::handle_timeout`] is due; `None` in Init and Fault.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.state.deadline()
+    }
+
+    /// Acts on the deadline if it has been reached; a call too early, or too many, does nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.next_deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        match self.state {
+            State::Init | State::Fault => {}
+            State::Backup(backup) => self.take_over(now, backup.expiry),
+            State::Master(master) => self.advertise_on_time(now, master),
+            State::Releasing(releasing) => self.release_unanswered(now, releasing),
+        }
+    }
+
+    /// The next output, oldest first.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub fn role(&self) -> Role {
+        self.state.role()
+    }
+
+    /// The epoch we act in: as master, or releasing. It is also the time since when, in microseconds since boot.
+    pub fn epoch(&self) -> Option<u64> {
+        self.state.epoch()
+    }
+
+    /// Effective priority.
+    pub fn priority(&self) -> u8 {
+        self.priority
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Advert interval the timers are computed from: learned from the master in v3, else our own.
+    pub fn learned_interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// `Skew_Time`.
+    pub fn skew(&self) -> Duration {
+        timing::skew(self.settings.version, self.priority, self.interval)
+    }
+
+    /// `Master_Down_Interval`.
+    pub fn master_down_interval(&self) -> Duration {
+        timing::master_down_interval(self.settings.version, self.priority, self.interval)
+    }
+
+    /// The last advert of another router that was not stale, whatever it led to.
+    pub fn last_heard(&self) -> Option<&Heard> {
+        self.last_heard.as_ref()
+    }
+}

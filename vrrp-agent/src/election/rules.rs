@@ -1,0 +1,317 @@
+//! RFC 9568 section 6.4, state by state. Every state answers every input; a new input does not compile until it does.
+
+use std::net::Ipv4Addr;
+
+use vrrp_common::lease::{self, Claim};
+use vrrp_common::wire::vrrp::{PRIORITY_OWNER as OWNER, PRIORITY_RELEASE as RELEASE};
+
+use super::event::{Heard, Input, Output, Resume};
+use super::state::{AfterRelease, Backup, Master, Reason, Releasing, State};
+use super::{VirtualRouter, timing};
+use crate::model::Version;
+use crate::time::Instant;
+
+/// What an advert means to a master.
+enum Rival {
+    /// Our own advert come back, or our address on another host: the kernel counts it, the election stays out of it.
+    Ourselves,
+    /// Priority 0: another master leaves.
+    Leaving,
+    /// Higher priority, or equal and a higher address.
+    Better,
+    /// Lower, and heard after our lease had lapsed: it took over while we were silent.
+    Successor,
+    /// Lower, while we are vouched for.
+    Lower,
+}
+
+impl VirtualRouter {
+    pub(super) fn in_init(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Startup { source, resume } => {
+                self.source = source;
+                self.stand(now, resume);
+            }
+            Input::Fault => self.become_idle(State::Fault, Reason::Fault),
+            Input::InterfaceDown => self.become_idle(State::Fault, Reason::InterfaceDown),
+            Input::Priority(priority) => self.priority = priority.max(1),
+            Input::Source(source) => self.source = source,
+            Input::Shutdown | Input::Advert(_) | Input::Fenced => {}
+        }
+    }
+
+    pub(super) fn in_fault(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Startup { source, resume } => {
+                self.source = source;
+                self.stand(now, resume);
+            }
+            Input::Shutdown => self.become_idle(State::Init, Reason::Shutdown),
+            Input::Priority(priority) => self.priority = priority.max(1),
+            Input::Source(source) => self.source = source,
+            Input::Fault | Input::InterfaceDown | Input::Advert(_) | Input::Fenced => {}
+        }
+    }
+
+    pub(super) fn in_backup(&mut self, now: Instant, backup: Backup, input: Input) {
+        match input {
+            Input::Shutdown => self.become_idle(State::Init, Reason::Shutdown),
+            Input::Fault => self.become_idle(State::Fault, Reason::Fault),
+            Input::InterfaceDown => self.become_idle(State::Fault, Reason::InterfaceDown),
+            Input::Priority(priority) => {
+                let without_skew = backup.down_at - self.skew();
+                self.priority = priority.max(1);
+                let down_at = (without_skew + self.skew()).max(now);
+                self.state = State::Backup(Backup { down_at, ..backup });
+            }
+            Input::Source(source) => self.source = source,
+            Input::Advert(heard) => self.hear_as_backup(now, backup, heard),
+            Input::Startup { .. } | Input::Fenced => {}
+        }
+    }
+
+    pub(super) fn in_master(&mut self, now: Instant, master: Master, input: Input) {
+        match input {
+            Input::Shutdown => self.release(now, master, AfterRelease::Init, Reason::Shutdown),
+            Input::Fault => self.release(now, master, AfterRelease::Fault, Reason::Fault),
+            Input::InterfaceDown => {
+                self.stop_acting(State::Fault, Reason::InterfaceDown);
+                self.outputs.push_back(Output::Send { priority: RELEASE });
+            }
+            Input::Priority(priority) => self.priority = priority.max(1),
+            Input::Source(source) => {
+                self.source = source;
+                self.advertise(now, Master { advert_at: now + self.settings.interval, ..master });
+            }
+            Input::Advert(heard) => self.hear_as_master(now, master, heard),
+            Input::Fenced => self.yield_mastership(now, Reason::Fenced),
+            Input::Startup { .. } => {}
+        }
+    }
+
+    pub(super) fn in_releasing(&mut self, now: Instant, releasing: Releasing, input: Input) {
+        let and_then = |then| State::Releasing(Releasing { then, ..releasing });
+        match input {
+            Input::Startup { source, .. } => {
+                self.source = source;
+                self.state = and_then(AfterRelease::Stand);
+            }
+            Input::Shutdown => self.state = and_then(AfterRelease::Init),
+            Input::Fault => match releasing.then {
+                AfterRelease::Init => {}
+                AfterRelease::Fault | AfterRelease::Stand => self.state = and_then(AfterRelease::Fault),
+            },
+            Input::InterfaceDown => match releasing.then {
+                AfterRelease::Init => self.stop_acting(State::Init, Reason::InterfaceDown),
+                AfterRelease::Fault | AfterRelease::Stand => self.stop_acting(State::Fault, Reason::InterfaceDown),
+            },
+            Input::Priority(priority) => self.priority = priority.max(1),
+            Input::Source(source) => self.source = source,
+            Input::Advert(heard) => {
+                if heard.priority != RELEASE && heard.source != self.source {
+                    self.released_to_successor(heard.at.min(now), releasing);
+                    self.handle(now, input);
+                }
+            }
+            Input::Fenced => self.released_to_successor(now, releasing),
+        }
+    }
+
+    /// Section 6.4.1: stand for election; or go on where an earlier agent stopped.
+    fn stand(&mut self, now: Instant, resume: Option<Resume>) {
+        match resume {
+            Some(Resume { epoch }) => {
+                // The same epoch goes on: should the kernel fence it just now, that fence still holds.
+                self.last_epoch = self.last_epoch.max(epoch);
+                self.become_master(now, epoch, Reason::Resumed);
+            }
+            None if self.priority == OWNER => self.take_over(now, Reason::Owner),
+            None => self.become_backup(now, Reason::Startup),
+        }
+    }
+
+    /// Section 6.4.2, on an advert.
+    fn hear_as_backup(&mut self, now: Instant, backup: Backup, heard: Heard) {
+        let at = heard.at.min(now);
+        if at < backup.armed_at || heard.source == self.source {
+            return;
+        }
+        self.last_heard = Some(heard);
+        if heard.priority == RELEASE {
+            let down_at = at + self.skew();
+            self.state = State::Backup(Backup { down_at, armed_at: at, expiry: Reason::Released, ..backup });
+        } else if heard.priority >= self.priority {
+            self.follow(at, heard, None);
+        } else {
+            self.hear_lower_as_backup(at, backup, heard);
+        }
+    }
+
+    /// A lower-priority master: outwait it, unless preemption is off or delayed.
+    fn hear_lower_as_backup(&mut self, at: Instant, backup: Backup, heard: Heard) {
+        if !self.settings.preempt && self.priority != OWNER {
+            return self.follow(at, heard, None);
+        }
+        let follow_until = match backup.follow_until {
+            Some(until) => until,
+            None if self.priority == OWNER => at,
+            None => at + self.settings.preempt_delay,
+        };
+        if at < follow_until {
+            self.follow(at, heard, Some(follow_until));
+        } else {
+            self.state = State::Backup(Backup { follow_until: Some(follow_until), expiry: Reason::Preempted, ..backup });
+        }
+    }
+
+    /// Accepts `heard` as the master: learns its interval (v3) and starts the master down timer anew.
+    fn follow(&mut self, at: Instant, heard: Heard, follow_until: Option<Instant>) {
+        self.interval = match self.settings.version {
+            Version::V2 => self.settings.interval,
+            Version::V3 => timing::learned_interval(self.settings.interval, heard.interval),
+        };
+        let down_at = at + self.master_down_interval();
+        self.state = State::Backup(Backup { down_at, armed_at: at, expiry: Reason::NoResponse, follow_until });
+    }
+
+    /// Section 6.4.3, on an advert.
+    fn hear_as_master(&mut self, now: Instant, master: Master, heard: Heard) {
+        let at = heard.at.min(now);
+        match self.judge(at, &master, &heard) {
+            Rival::Ourselves => return,
+            Rival::Leaving => self.advertise(now, Master { advert_at: now + self.settings.interval, ..master }),
+            Rival::Better => {
+                self.yield_mastership(at, Reason::BetterMaster);
+                self.handle(now, Input::Advert(heard));
+            }
+            Rival::Successor => {
+                self.yield_mastership(at, Reason::Fenced);
+                self.handle(now, Input::Advert(heard));
+            }
+            Rival::Lower => self.answer_lower(now, master),
+        }
+        self.last_heard = Some(heard);
+    }
+
+    /// The lease is judged by the rule that the kernel program applies, so that both come to the same end.
+    fn judge(&self, at: Instant, master: &Master, heard: &Heard) -> Rival {
+        let own = claim(self.priority, self.source);
+        let other = claim(heard.priority, heard.source);
+        if heard.source == self.source {
+            Rival::Ourselves
+        } else if heard.priority == RELEASE {
+            Rival::Leaving
+        } else if other.beats(&own) {
+            Rival::Better
+        } else if lease::fences(at.as_nanos(), master.lease_until.as_nanos(), &other, &own) {
+            Rival::Successor
+        } else {
+            Rival::Lower
+        }
+    }
+
+    /// Section 6.4.3 of RFC 9568: one advert at once, the advert timer untouched; v2 routers are told the same way.
+    fn answer_lower(&mut self, now: Instant, mut master: Master) {
+        if now < master.quiet_until {
+            return;
+        }
+        let announce = now >= master.no_announce_until;
+        master.quiet_until = now + timing::readvertise_gap(self.settings.interval);
+        if announce {
+            master.no_announce_until = now + timing::reannounce_gap(self.settings.interval);
+        }
+        self.advertise(now, master);
+        if announce {
+            self.outputs.push_back(Output::Reannounce);
+        }
+    }
+
+    /// Keeps the cadence when the thread was late by less than an interval; starts it anew after a stall.
+    pub(super) fn advertise_on_time(&mut self, now: Instant, master: Master) {
+        let interval = self.settings.interval;
+        let next = master.advert_at + interval;
+        let advert_at = if now < next { next } else { now + interval };
+        self.advertise(now, Master { advert_at, ..master });
+    }
+
+    /// Sends an advert and renews the lease that rests on it. The priority it carries is what our peers reckon with
+    /// from now on, so it goes to the kernel with the lease.
+    fn advertise(&mut self, now: Instant, master: Master) {
+        let lease_until = timing::lease_until(now, self.settings.interval);
+        self.outputs.push_back(Output::Send { priority: self.priority });
+        self.outputs.push_back(Output::Lease { until: lease_until, priority: self.priority });
+        self.state = State::Master(Master { lease_until, ..master });
+    }
+
+    /// Master in a new epoch.
+    pub(super) fn take_over(&mut self, now: Instant, reason: Reason) {
+        self.last_epoch = now.as_micros().max(self.last_epoch + 1);
+        self.become_master(now, self.last_epoch, reason);
+        self.outputs.push_back(Output::Announce);
+    }
+
+    fn become_master(&mut self, now: Instant, epoch: u64, reason: Reason) {
+        let from = self.role();
+        self.interval = self.settings.interval;
+        let advert_at = now + self.settings.interval;
+        self.advertise(now, Master { epoch, advert_at, lease_until: now, quiet_until: now, no_announce_until: now });
+        self.outputs.push_back(Output::Mastership(Some(epoch)));
+        self.outputs.push_back(Output::Transition { from, to: self.role(), reason });
+    }
+
+    /// Backup, with the full master down interval from `at` ahead.
+    fn become_backup(&mut self, at: Instant, reason: Reason) {
+        let from = self.role();
+        self.interval = self.settings.interval;
+        let down_at = at + self.master_down_interval();
+        self.state = State::Backup(Backup { down_at, armed_at: at, expiry: Reason::NoResponse, follow_until: None });
+        self.outputs.push_back(Output::Transition { from, to: self.role(), reason });
+    }
+
+    fn yield_mastership(&mut self, at: Instant, reason: Reason) {
+        self.outputs.push_back(Output::Mastership(None));
+        self.become_backup(at, reason);
+    }
+
+    /// Invites a successor, and goes on acting until it speaks.
+    fn release(&mut self, now: Instant, master: Master, then: AfterRelease, reason: Reason) {
+        let from = self.role();
+        let until = now + timing::release_bound(self.settings.interval);
+        self.state = State::Releasing(Releasing { epoch: master.epoch, until, then });
+        self.outputs.push_back(Output::Lapse);
+        self.outputs.push_back(Output::Send { priority: RELEASE });
+        self.outputs.push_back(Output::Transition { from, to: self.role(), reason });
+    }
+
+    fn released_to_successor(&mut self, at: Instant, releasing: Releasing) {
+        match releasing.then {
+            AfterRelease::Init => self.stop_acting(State::Init, Reason::SuccessorHeard),
+            AfterRelease::Fault => self.stop_acting(State::Fault, Reason::SuccessorHeard),
+            AfterRelease::Stand => self.yield_mastership(at, Reason::SuccessorHeard),
+        }
+    }
+
+    /// Nobody took over in the time that the slowest backup needs. If we are well again by now, the mastership is ours.
+    pub(super) fn release_unanswered(&mut self, now: Instant, releasing: Releasing) {
+        match releasing.then {
+            AfterRelease::Init => self.stop_acting(State::Init, Reason::NoSuccessor),
+            AfterRelease::Fault => self.stop_acting(State::Fault, Reason::NoSuccessor),
+            AfterRelease::Stand => self.take_over(now, Reason::NoSuccessor),
+        }
+    }
+
+    fn stop_acting(&mut self, to: State, reason: Reason) {
+        self.outputs.push_back(Output::Mastership(None));
+        self.become_idle(to, reason);
+    }
+
+    fn become_idle(&mut self, to: State, reason: Reason) {
+        let from = self.role();
+        self.state = to;
+        self.outputs.push_back(Output::Transition { from, to: to.role(), reason });
+    }
+}
+
+fn claim(priority: u8, source: Ipv4Addr) -> Claim {
+    Claim { priority, source: source.octets() }
+}

@@ -1,0 +1,109 @@
+//! The election thread: one thread, alone with its sockets, timers, lease writes and gratuitous ARP.
+//!
+//! ```text
+//!   agent loop --- Command (channel + eventfd) ---> election thread --- raw sockets, packet socket, kernel words
+//!   agent loop <-- View (watch, newest only) ------ election thread
+//! ```
+//!
+//! Nothing that blocks runs here: scripts, checks, HTTP, netlink and files are the agent loop's. The thread waits in one
+//! `poll` for a socket, a command or its next deadline; then it takes commands, drains the sockets, and only then lets
+//! timers act: what was received counts before what was not.
+
+mod advert;
+mod run;
+mod unit;
+mod view;
+
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use tokio::sync::watch;
+
+pub use view::{Counts, RouterView, View};
+
+use crate::model::Router;
+use crate::net::Interface;
+use crate::net::frame_socket::{FrameError, FrameSocket};
+use crate::plane::words::Words;
+
+/// What the agent loop tells the thread. `router` is an index into the configuration's routers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// The interface is there, up and has an address: stand for election. Again when any of it changed.
+    Up { router: usize, interface: Interface, mac: [u8; 6], source: Ipv4Addr },
+    /// It is not.
+    Down { router: usize },
+    /// Effective priority, from tracking.
+    Priority { router: usize, priority: u8 },
+    /// A tracked object says fault.
+    Fault { router: usize },
+    /// The fault is over.
+    Recovered { router: usize },
+    /// The virtual addresses of this mastership are on their interfaces: gratuitous ARP may go out.
+    Installed { router: usize, epoch: u64 },
+    /// Release everything; the thread ends when nothing acts any more.
+    Shutdown,
+}
+
+/// The agent loop's end of the thread.
+pub struct Elector {
+    commands: mpsc::Sender<Command>,
+    wake: Arc<EventFd>,
+    view: watch::Receiver<Arc<View>>,
+    thread: JoinHandle<()>,
+}
+
+/// Why the thread cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("eventfd: {0}")]
+    Wake(nix::errno::Errno),
+    #[error("cannot start the election thread: {0}")]
+    Thread(std::io::Error),
+    #[error(transparent)]
+    Frames(#[from] FrameError),
+}
+
+impl Elector {
+    /// Starts the thread for `routers`, whose places in the maps are `places`. Without `words` there is no kernel program:
+    /// everything goes through the sockets.
+    ///
+    /// # Errors
+    /// No packet socket (permission), or no thread.
+    pub fn start(routers: &[Router], places: &[u32], words: Option<Words>) -> Result<Self, StartError> {
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(StartError::Wake)?;
+        let wake = Arc::new(wake);
+        let (commands, inbox) = mpsc::channel();
+        let (publish, view) = watch::channel(Arc::new(View::default()));
+        let runner = run::Runner::new(routers, places, words, FrameSocket::open()?, publish);
+        let waiter = Arc::clone(&wake);
+        let thread = thread::Builder::new()
+            .name("election".to_owned())
+            .spawn(move || runner.run(&inbox, waiter.as_fd()))
+            .map_err(StartError::Thread)?;
+        Ok(Self { commands, wake, view, thread })
+    }
+
+    /// Hands a command over. A thread that has ended takes none, and needs none.
+    pub fn send(&self, command: Command) {
+        if self.commands.send(command).is_ok()
+            && let Err(error) = self.wake.write(1)
+        {
+            tracing::error!(%error, "cannot wake the election thread; it will look at its next deadline");
+        }
+    }
+
+    /// The newest view; changes wake the receiver.
+    pub fn view(&self) -> watch::Receiver<Arc<View>> {
+        self.view.clone()
+    }
+
+    /// Whether the thread has ended: after [`Command::Shutdown`], when nothing acts any more.
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+}

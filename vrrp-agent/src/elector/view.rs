@@ -1,0 +1,72 @@
+//! What the election thread shows of itself.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use vrrp_common::reason::Reason as DropReason;
+
+use crate::election::{Heard, Reason, Role};
+use crate::time::Instant;
+
+/// A snapshot of all elections.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    /// In the configuration's order.
+    pub routers: Vec<RouterView>,
+    /// Adverts that reached a socket and were dropped there, by interface and reason. With the kernel program in front
+    /// nothing is left to drop.
+    pub dropped: BTreeMap<(String, DropReason), u64>,
+}
+
+#[derive(Debug, Clone)]
+pub struct RouterView {
+    pub role: Role,
+    /// Why it is in this role; `None` before the first transition.
+    pub reason: Option<Reason>,
+    /// Since when it is in this role.
+    pub since: Instant,
+    /// The mastership it acts in: as master, or releasing.
+    pub epoch: Option<u64>,
+    /// Effective priority.
+    pub priority: u8,
+    pub heard: Option<Heard>,
+    pub master_down: Duration,
+    /// Interval in force: the master's in v3.
+    pub interval: Duration,
+    pub counts: Counts,
+}
+
+impl RouterView {
+    /// Whether the virtual addresses belong on this node.
+    pub fn acts(&self) -> bool {
+        self.epoch.is_some()
+    }
+}
+
+/// What one router's thread side did.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counts {
+    pub adverts_sent: u64,
+    pub adverts_received: u64,
+    pub priority_zero_sent: u64,
+    pub priority_zero_received: u64,
+    /// Adverts that the socket refused.
+    pub send_errors: u64,
+    /// Gratuitous ARP frames.
+    pub announcements_sent: u64,
+    /// Adverts of a lesser master heard while master: evidence of a second one.
+    pub lower_priority_received: u64,
+    /// Transitions into init, fault, backup, master, releasing.
+    pub transitions: [u64; 5],
+}
+
+/// Place of a role in [`Counts::transitions`].
+pub const fn role_index(role: Role) -> usize {
+    match role {
+        Role::Init => 0,
+        Role::Fault => 1,
+        Role::Backup => 2,
+        Role::Master => 3,
+        Role::Releasing => 4,
+    }
+}

@@ -1,0 +1,16 @@
+//! Whether backends are well: `probe` asks them, `hysteresis` decides when an answer is news.
+
+pub mod hysteresis;
+pub mod probe;
+
+/// A backend's health has changed, or is known for the first time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Index into [`crate::model::Config::services`].
+    pub service: usize,
+    /// Index into [`crate::model::Service::backends`].
+    pub backend: usize,
+    pub up: bool,
+    /// What the deciding probe saw, for people.
+    pub reason: String,
+}

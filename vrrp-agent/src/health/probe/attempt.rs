@@ -1,0 +1,104 @@
+//! One probe: connect, perhaps ask, and hand back the open connection.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use hyper::body::Bytes;
+use hyper::header::{CONNECTION, HOST, USER_AGENT};
+use hyper::{Request, Version};
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// A longer answer is not read to its end; its status still counts.
+const LONGEST_BODY: usize = 64 * 1024;
+
+pub(super) enum Target {
+    Tcp(SocketAddr),
+    Http { at: SocketAddr, path: String },
+}
+
+/// An open connection; ends when the server closes or resets it.
+pub(super) type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Succeeds with what was seen and, where it stays open, the connection; fails with the reason. Sets no time limit of its own.
+pub(super) async fn attempt(target: &Target) -> Result<(String, Option<Held>), String> {
+    match target {
+        Target::Tcp(at) => {
+            let stream = connect(*at).await?;
+            Ok(("connected".to_owned(), Some(Box::pin(read_to_end(stream)))))
+        }
+        Target::Http { at, path } => get(*at, path).await,
+    }
+}
+
+async fn connect(at: SocketAddr) -> Result<TcpStream, String> {
+    TcpStream::connect(at)
+        .await
+        .map_err(|error| describe(&error))
+}
+
+async fn read_to_end(mut stream: TcpStream) {
+    let mut ignored = [0; 512];
+    while let Ok(1..) = stream.read(&mut ignored).await {}
+}
+
+async fn get(at: SocketAddr, path: &str) -> Result<(String, Option<Held>), String> {
+    let request = Request::get(path)
+        .header(HOST, at.to_string())
+        .header(
+            USER_AGENT,
+            concat!("vrrp-agent/", env!("CARGO_PKG_VERSION")),
+        )
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| format!("cannot ask for {path}: {error}"))?;
+    let stream = TokioIo::new(connect(at).await?);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream)
+        .await
+        .map_err(|error| format!("no HTTP: {error}"))?;
+    // The connection moves only while polled; the set aborts it when dropped.
+    let mut driver = JoinSet::new();
+    driver.spawn(connection);
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|error| format!("no HTTP answer: {error}"))?;
+
+    let status = response.status();
+    if !(200..400).contains(&status.as_u16()) {
+        return Err(format!("HTTP {}", status.as_u16()));
+    }
+    let closes = response.version() == Version::HTTP_10
+        || response
+            .headers()
+            .get(CONNECTION)
+            .is_some_and(|value| value == "close");
+    let whole = match Limited::new(response.into_body(), LONGEST_BODY)
+        .collect()
+        .await
+    {
+        Ok(_) => true,
+        Err(error) if error.is::<LengthLimitError>() => false,
+        Err(error) => return Err(format!("answer broke off: {error}")),
+    };
+    let held: Option<Held> = (whole && !closes).then(|| {
+        let until_closed = async move {
+            let _keeps_it_open = sender;
+            driver.join_next().await;
+        };
+        Box::pin(until_closed) as Held
+    });
+    Ok((format!("HTTP {}", status.as_u16()), held))
+}
+
+/// The error without the operating system's number.
+fn describe(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
+}

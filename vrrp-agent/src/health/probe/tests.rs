@@ -1,0 +1,219 @@
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::model::{Backend, Forward, Protocol};
+
+const SOON: Duration = Duration::from_secs(5);
+
+fn service(kind: CheckKind, interval: Duration, fall: u32) -> Service {
+    Service {
+        name: "web".to_owned(),
+        address: Ipv4Addr::new(192, 0, 2, 1),
+        port: 1,
+        protocol: Protocol::Tcp,
+        backends: vec![Backend {
+            address: Ipv4Addr::LOCALHOST,
+            weight: 1,
+            forward: Forward::Auto,
+        }],
+        check: Check {
+            kind,
+            interval,
+            timeout: Duration::from_millis(500),
+            rise: 1,
+            fall,
+        },
+    }
+}
+
+fn start(service: Service) -> (Probes, mpsc::Receiver<Event>) {
+    let (sender, receiver) = mpsc::channel(8);
+    (spawn(&[service], &sender), receiver)
+}
+
+async fn next(events: &mut mpsc::Receiver<Event>) -> Event {
+    tokio::time::timeout(SOON, events.recv())
+        .await
+        .expect("an event in time")
+        .expect("a sender")
+}
+
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    (listener, at)
+}
+
+/// Accepts and keeps every connection; aborting it is like killing the server.
+fn serve_tcp(listener: TcpListener) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            open.push(stream);
+        }
+    })
+}
+
+/// Answers every request on every connection with `head`.
+fn serve_http(listener: TcpListener, head: &'static str) -> tokio::task::JoinHandle<()> {
+    async fn answer(mut stream: TcpStream, head: &str) {
+        let mut request = [0; 1024];
+        while let Ok(1..) = stream.read(&mut request).await {
+            if stream.write_all(head.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    }
+    tokio::spawn(async move {
+        let mut open = JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            open.spawn(answer(stream, head));
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_service_without_a_check_is_up() {
+    let (_probes, mut events) = start(service(CheckKind::None, SOON, 1));
+    let expected = Event {
+        service: 0,
+        backend: 0,
+        up: true,
+        reason: "not checked".to_owned(),
+    };
+    assert_eq!(next(&mut events).await, expected);
+}
+
+#[tokio::test]
+async fn a_closed_port_is_down_at_once() {
+    let (listener, at) = listen().await;
+    drop(listener);
+    let check = CheckKind::Tcp {
+        port: Some(at.port()),
+    };
+    let (_probes, mut events) = start(service(check, SOON, 3));
+    let event = next(&mut events).await;
+    assert!(!event.up);
+    assert_eq!(event.reason, "Connection refused");
+}
+
+#[tokio::test]
+async fn a_killed_server_is_noticed_long_before_the_next_interval() {
+    let (listener, at) = listen().await;
+    let server = serve_tcp(listener);
+    let check = CheckKind::Tcp {
+        port: Some(at.port()),
+    };
+    let (_probes, mut events) = start(service(check, Duration::from_secs(60), 3));
+    assert!(next(&mut events).await.up);
+
+    let killed = Instant::now();
+    server.abort();
+    let event = next(&mut events).await;
+    assert!(!event.up);
+    assert!(
+        killed.elapsed() < Duration::from_millis(200),
+        "{:?}",
+        killed.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_closes_every_connection_stays_up_and_is_not_hammered() {
+    let (listener, at) = listen().await;
+    let check = CheckKind::Tcp {
+        port: Some(at.port()),
+    };
+    let (_probes, mut events) = start(service(check, Duration::from_secs(60), 1));
+    let mut accepted = 0;
+    let _ = tokio::time::timeout(Duration::from_millis(300), async {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            accepted += 1;
+            drop(stream);
+        }
+    })
+    .await;
+    assert!((2..=10).contains(&accepted), "{accepted} probes in 300 ms");
+    assert!(next(&mut events).await.up);
+    assert!(events.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_is_up_again() {
+    let (listener, at) = listen().await;
+    drop(listener);
+    let check = CheckKind::Tcp {
+        port: Some(at.port()),
+    };
+    let (_probes, mut events) = start(service(check, Duration::from_millis(20), 1));
+    assert!(!next(&mut events).await.up);
+    let listener = TcpListener::bind(at).await.unwrap();
+    let _server = serve_tcp(listener);
+    assert!(next(&mut events).await.up);
+}
+
+#[tokio::test]
+async fn http_goes_by_the_status_and_holds_the_connection() {
+    let (listener, at) = listen().await;
+    let server = serve_http(listener, "HTTP/1.1 204 No Content\r\n\r\n");
+    let check = CheckKind::Http {
+        port: Some(at.port()),
+        path: "/healthz".to_owned(),
+    };
+    let (_probes, mut events) = start(service(check, Duration::from_secs(60), 2));
+    let event = next(&mut events).await;
+    assert!(event.up);
+    assert_eq!(event.reason, "HTTP 204");
+
+    let killed = Instant::now();
+    server.abort();
+    assert!(!next(&mut events).await.up);
+    assert!(
+        killed.elapsed() < Duration::from_millis(200),
+        "{:?}",
+        killed.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn http_errors_and_silence_are_failures() {
+    let (listener, at) = listen().await;
+    let _server = serve_http(listener, "HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n");
+    let check = CheckKind::Http {
+        port: Some(at.port()),
+        path: "/".to_owned(),
+    };
+    let (_probes, mut events) = start(service(check, SOON, 1));
+    assert_eq!(next(&mut events).await.reason, "HTTP 503");
+
+    let (silent, at) = listen().await;
+    let _server = serve_tcp(silent);
+    let check = CheckKind::Http {
+        port: Some(at.port()),
+        path: "/".to_owned(),
+    };
+    let (_probes, mut events) = start(service(check, SOON, 1));
+    let event = next(&mut events).await;
+    assert!(!event.up);
+    assert_eq!(event.reason, "no answer within 500ms");
+}
+
+#[tokio::test]
+async fn dropping_the_probes_ends_them() {
+    let (_listener, at) = listen().await;
+    let check = CheckKind::Tcp {
+        port: Some(at.port()),
+    };
+    let (probes, mut events) = start(service(check, Duration::from_millis(10), 1));
+    assert!(next(&mut events).await.up);
+    drop(probes);
+    let end = tokio::time::timeout(SOON, events.recv())
+        .await
+        .expect("the channel closes");
+    assert_eq!(end, None);
+}

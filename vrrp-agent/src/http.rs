@@ -1,0 +1,175 @@
+//! The two HTTP servers: metrics on TCP for Prometheus, the control API on a unix socket for this host's people.
+//!
+//! Neither owns a task: `serve` is a future that ends when the shutdown signal does, so whoever runs it decides where.
+
+mod socket;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::metrics;
+use crate::status::Status;
+use socket::Socket;
+
+/// Where the API shows the [`Status`] as JSON.
+pub const STATUS_PATH: &str = "/v1/status";
+
+/// Requests in flight at shutdown get this long.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// Makes a fresh snapshot for each request. Called on a runtime thread: it may read maps, it must not wait.
+#[derive(Clone)]
+pub struct StatusSource(Arc<dyn Fn() -> Status + Send + Sync>);
+
+impl StatusSource {
+    pub fn new(snapshot: impl Fn() -> Status + Send + Sync + 'static) -> Self {
+        Self(Arc::new(snapshot))
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    #[error("cannot serve metrics on {address}: {source}")]
+    Metrics {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    #[error("another agent answers on {path}")]
+    InUse { path: PathBuf },
+    #[error("{path} exists and is not a socket")]
+    NotASocket { path: PathBuf },
+    #[error("cannot serve the API on {path}: {source}")]
+    Api { path: PathBuf, source: io::Error },
+}
+
+/// `/metrics` and `/healthz`.
+#[derive(Debug)]
+pub struct MetricsServer {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl MetricsServer {
+    /// # Errors
+    /// [`HttpError::Metrics`], when the address is taken, not this host's, or not permitted.
+    pub async fn bind(address: SocketAddr) -> Result<Self, HttpError> {
+        let failed = |source| HttpError::Metrics { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address })
+    }
+
+    /// Where it listens: the port that was picked, when 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown` is true or its sender is gone.
+    ///
+    /// # Errors
+    /// [`HttpError::Metrics`], when the listener breaks.
+    pub async fn serve(
+        self,
+        source: StatusSource,
+        shutdown: watch::Receiver<bool>,
+    ) -> Result<(), HttpError> {
+        let address = self.address;
+        let app = Router::new()
+            .route("/metrics", get(show_metrics))
+            .route("/healthz", get(|| async { "ok\n" }))
+            .with_state(source);
+        let server = axum::serve(self.listener, app)
+            .with_graceful_shutdown(signalled(shutdown.clone()))
+            .into_future();
+        drained(server, shutdown)
+            .await
+            .map_err(|source| HttpError::Metrics { address, source })
+    }
+}
+
+/// The control API. The socket file goes away with it.
+#[derive(Debug)]
+pub struct ApiServer {
+    socket: Socket,
+}
+
+impl ApiServer {
+    /// Listens on `path` with mode 0660. A socket file that nobody answers on any more is replaced.
+    ///
+    /// # Errors
+    /// [`HttpError::InUse`] when somebody does answer, [`HttpError::NotASocket`], or [`HttpError::Api`].
+    pub fn bind(path: &Path) -> Result<Self, HttpError> {
+        Ok(Self {
+            socket: Socket::bind(path)?,
+        })
+    }
+
+    /// Serves until `shutdown` is true or its sender is gone, then removes the socket file.
+    ///
+    /// # Errors
+    /// [`HttpError::Api`], when the listener breaks.
+    pub async fn serve(
+        self,
+        source: StatusSource,
+        shutdown: watch::Receiver<bool>,
+    ) -> Result<(), HttpError> {
+        let app = Router::new()
+            .route(STATUS_PATH, get(show_status))
+            .with_state(source);
+        let (listener, file) = self.socket.split();
+        let server = axum::serve(listener, app)
+            .with_graceful_shutdown(signalled(shutdown.clone()))
+            .into_future();
+        let result = drained(server, shutdown).await;
+        result.map_err(|source| HttpError::Api {
+            path: file.path().to_owned(),
+            source,
+        })
+    }
+}
+
+async fn show_metrics(State(source): State<StatusSource>) -> Response {
+    match metrics::render(&(source.0)()) {
+        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+async fn show_status(State(source): State<StatusSource>) -> Json<Status> {
+    Json((source.0)())
+}
+
+/// Ends when shutdown is asked for.
+async fn signalled(mut shutdown: watch::Receiver<bool>) {
+    // A sender that is gone asks for it too.
+    let _ = shutdown.wait_for(|&asked| asked).await;
+}
+
+/// The server, cut off when its last requests take longer than [`DRAIN`].
+async fn drained(
+    server: impl Future<Output = io::Result<()>>,
+    shutdown: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let deadline = async {
+        signalled(shutdown).await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        result = server => result,
+        () = deadline => Ok(()),
+    }
+}

@@ -1,0 +1,103 @@
+//! The API's unix socket and the file it leaves in the file system.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use nix::sys::stat::{Mode, fchmod};
+use tokio::net::{UnixListener, UnixSocket};
+
+use super::HttpError;
+
+/// Owner and group.
+const MODE: u32 = 0o660;
+
+/// Clients that may wait for `accept`.
+const BACKLOG: u32 = 64;
+
+#[derive(Debug)]
+pub(super) struct Socket {
+    listener: UnixListener,
+    file: SocketFile,
+}
+
+/// Removes the file when dropped, unless another process has replaced it meanwhile.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    /// Device and inode of the file we made.
+    identity: (u64, u64),
+}
+
+impl Socket {
+    pub(super) fn bind(path: &Path) -> Result<Self, HttpError> {
+        let failed = |source| HttpError::Api {
+            path: path.to_owned(),
+            source,
+        };
+        remove_stale(path)?;
+        let socket = UnixSocket::new_stream().map_err(failed)?;
+        // The file is born with this mode (less the umask): there is no moment when it is open to all.
+        fchmod(&socket, Mode::from_bits_truncate(MODE)).map_err(|errno| failed(errno.into()))?;
+        socket.bind(path).map_err(failed)?;
+        let metadata = fs::symlink_metadata(path).map_err(failed)?;
+        let file = SocketFile {
+            path: path.to_owned(),
+            identity: (metadata.dev(), metadata.ino()),
+        };
+        fs::set_permissions(path, Permissions::from_mode(MODE)).map_err(failed)?;
+        let listener = socket.listen(BACKLOG).map_err(failed)?;
+        Ok(Self { listener, file })
+    }
+
+    /// The listener, and the file to keep as long as it.
+    pub(super) fn split(self) -> (UnixListener, SocketFile) {
+        (self.listener, self.file)
+    }
+}
+
+/// Makes way for a new socket when the old one's process is gone.
+fn remove_stale(path: &Path) -> Result<(), HttpError> {
+    let failed = |source| HttpError::Api {
+        path: path.to_owned(),
+        source,
+    };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+        Ok(metadata) if !metadata.file_type().is_socket() => {
+            return Err(HttpError::NotASocket {
+                path: path.to_owned(),
+            });
+        }
+        Ok(_) => {}
+    }
+    match UnixStream::connect(path) {
+        Ok(_) => Err(HttpError::InUse {
+            path: path.to_owned(),
+        }),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            fs::remove_file(path).map_err(failed)
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+impl SocketFile {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let ours = fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| (found.dev(), found.ino()) == self.identity);
+        if ours {
+            // The next start replaces a file that stays.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}

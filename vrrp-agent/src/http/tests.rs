@@ -1,0 +1,152 @@
+use std::os::unix::fs::PermissionsExt;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::client::{ClientError, fetch_status};
+use crate::status::tests::sample;
+
+fn shutdown() -> (watch::Sender<bool>, watch::Receiver<bool>) {
+    watch::channel(false)
+}
+
+/// The whole answer to a GET, head included.
+async fn get_page(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn metrics_and_health_are_served_until_the_shutdown() {
+    let (stop, stopped) = shutdown();
+    let server = MetricsServer::bind("127.0.0.1:0".parse().unwrap())
+        .await
+        .unwrap();
+    let address = server.address();
+    let running = tokio::spawn(server.serve(StatusSource::new(sample), stopped));
+
+    let page = get_page(address, "/metrics").await;
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
+    assert!(
+        page.contains(&format!("content-type: {}\r\n", metrics::CONTENT_TYPE)),
+        "{page}"
+    );
+    assert!(
+        page.ends_with(&metrics::render(&sample()).unwrap()),
+        "{page}"
+    );
+    assert!(
+        get_page(address, "/healthz")
+            .await
+            .ends_with("\r\n\r\nok\n")
+    );
+    assert!(
+        get_page(address, "/other")
+            .await
+            .starts_with("HTTP/1.1 404 ")
+    );
+
+    // A client that says nothing does not hold up the end.
+    let _idle = TcpStream::connect(address).await.unwrap();
+    stop.send(true).unwrap();
+    let end = tokio::time::timeout(DRAIN * 3, running)
+        .await
+        .expect("it ends");
+    assert!(end.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_taken_metrics_address_is_an_error_that_names_it() {
+    let first = MetricsServer::bind("127.0.0.1:0".parse().unwrap())
+        .await
+        .unwrap();
+    let error = MetricsServer::bind(first.address())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains(&first.address().to_string()), "{error}");
+    assert!(error.contains("in use"), "{error}");
+}
+
+#[tokio::test]
+async fn the_client_gets_what_the_api_shows_and_the_file_goes_with_the_server() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("api.sock");
+    let (stop, stopped) = shutdown();
+    let server = ApiServer::bind(&path).unwrap();
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    let running = tokio::spawn(server.serve(StatusSource::new(sample), stopped));
+
+    assert_eq!(fetch_status(&path).await.unwrap(), sample());
+
+    stop.send(true).unwrap();
+    assert!(running.await.unwrap().is_ok());
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_live_socket_is_left_alone_and_a_stale_one_replaced() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("api.sock");
+    let alive = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    assert!(matches!(
+        ApiServer::bind(&path),
+        Err(HttpError::InUse { .. })
+    ));
+    drop(alive);
+    assert!(path.exists(), "a killed agent leaves its file");
+    let server = ApiServer::bind(&path).unwrap();
+    drop(server);
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn what_is_not_a_socket_is_never_removed() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("notes.txt");
+    std::fs::write(&path, "keep me").unwrap();
+    assert!(matches!(
+        ApiServer::bind(&path),
+        Err(HttpError::NotASocket { .. })
+    ));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "keep me");
+}
+
+#[tokio::test]
+async fn without_an_agent_the_client_says_so() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("api.sock");
+    let error = fetch_status(&path).await.unwrap_err();
+    assert!(matches!(error, ClientError::NotRunning { .. }));
+    assert_eq!(error.exit_code(), 3);
+
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert_eq!(fetch_status(&path).await.unwrap_err().exit_code(), 3);
+}
+
+#[tokio::test]
+async fn a_permission_error_exits_with_4_and_any_other_with_1() {
+    let path = PathBuf::from("/run/x/api.sock");
+    assert_eq!(
+        ClientError::Permission { path: path.clone() }.exit_code(),
+        4
+    );
+    assert_eq!(ClientError::Silent { path }.exit_code(), 1);
+
+    // A server of another kind on the socket.
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("other.sock");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let other = tokio::spawn(async { axum::serve(listener, Router::new()).await });
+    let error = fetch_status(&path).await.unwrap_err();
+    assert!(matches!(error, ClientError::Refused { .. }), "{error}");
+    assert_eq!(error.exit_code(), 1);
+    other.abort();
+}

@@ -1,0 +1,101 @@
+//! The snapshot as OpenMetrics text. Pure: everything shown comes from the [`Status`].
+//!
+//! A metric has the same labels on every sample, and a set of known values (states, roles, reasons) is always complete, zeros included,
+//! so that a rate never starts in the middle of an incident.
+
+mod page;
+mod plane;
+mod routers;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, text};
+use prometheus_client::registry::Registry;
+
+use crate::status::{ScriptState, ScriptStatus, Status};
+use page::{Column, Page, with};
+
+/// What `Content-Type` the text is served under.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The whole exposition, `# EOF` included.
+///
+/// # Errors
+/// Only when a value cannot be formatted, which no value of a [`Status`] is known to do.
+pub fn render(status: &Status) -> Result<String, fmt::Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Snapshot(status.clone())));
+    let mut out = String::new();
+    text::encode(&mut out, &registry)?;
+    Ok(out)
+}
+
+#[derive(Debug)]
+struct Snapshot(Status);
+
+impl Collector for Snapshot {
+    fn encode(&self, encoder: DescriptorEncoder) -> fmt::Result {
+        let mut page = Page::new(encoder);
+        process(&mut page, &self.0)?;
+        routers::states(&mut page, &self.0.routers)?;
+        routers::counters(&mut page, &self.0.routers)?;
+        plane::interfaces(&mut page, &self.0.interfaces)?;
+        plane::services(&mut page, &self.0.services)?;
+        plane::backends(&mut page, &self.0.services)?;
+        scripts(&mut page, &self.0.scripts)
+    }
+}
+
+fn process(page: &mut Page, status: &Status) -> fmt::Result {
+    let build = vec![
+        ("version", status.version.clone()),
+        ("node", status.node.clone()),
+    ];
+    page.infos(
+        "vrrp_build",
+        "Version of the agent and name of the node.",
+        [build],
+    )?;
+    page.gauge(
+        "process_start_time_seconds",
+        "Unix time the agent started at.",
+        status.started_unix,
+    )
+}
+
+fn scripts(page: &mut Page, scripts: &[ScriptStatus]) -> fmt::Result {
+    const COUNTERS: [Column<ScriptStatus, u64>; 3] = [
+        ("vrrp_script_runs", "Runs ended.", |script| script.runs),
+        (
+            "vrrp_script_failures",
+            "Runs that failed, those that timed out or could not start included.",
+            |script| script.failures,
+        ),
+        (
+            "vrrp_script_timeouts",
+            "Runs killed at their timeout.",
+            |script| script.timeouts,
+        ),
+    ];
+    let named = |script: &ScriptStatus| vec![("script", script.name.clone())];
+    page.gauges(
+        "vrrp_script_state",
+        "1 for the state the script is in, 0 for the others.",
+        scripts.iter().flat_map(|script| {
+            ScriptState::ALL.map(|state| {
+                (
+                    with(named(script), "state", state),
+                    u32::from(state == script.state),
+                )
+            })
+        }),
+    )?;
+    let rows: Vec<_> = scripts
+        .iter()
+        .map(|script| (named(script), script))
+        .collect();
+    page.counter_columns(&COUNTERS, &rows)
+}

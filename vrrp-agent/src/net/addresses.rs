@@ -1,0 +1,187 @@
+//! Installs virtual addresses and the local routes that let a backup accept handed-on traffic, and tells ours from others'.
+//!
+//! All calls are idempotent: what is so already is no error.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::address::{
+    AddressAttribute, AddressMessage, AddressProtocol, AddressScope,
+};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
+use nix::errno::Errno;
+use rtnetlink::RouteMessageBuilder;
+
+use super::netlink::{Netlink, NetlinkError, dump, request, unless_so};
+
+/// IFA_PROTO of the addresses we install, so that a later start can tell them (the number keepalived marks its own with, too).
+pub const ADDRESS_PROTOCOL: u8 = 18;
+/// rtm_protocol of the routes we install: VRRP's IP protocol number, which no routing daemon uses here.
+pub const ROUTE_PROTOCOL: u8 = 112;
+/// Behind the kernel's own local route (metric 0) of the same address: that one leads while the address is installed.
+const ROUTE_METRIC: u32 = 112;
+const TABLE_LOCAL: u8 = 255;
+/// The loopback interface has this index in every network namespace.
+const LOOPBACK: u32 = 1;
+
+/// An IPv4 address that carries our mark.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OwnAddress {
+    pub index: u32,
+    pub address: Ipv4Addr,
+    pub prefix_len: u8,
+}
+
+impl Netlink {
+    /// Installs the address, or takes over one that is there already by marking it as ours.
+    ///
+    /// `label` is at most 15 bytes. An address of the same prefix keeps the label it has.
+    pub async fn ensure_address(
+        &self,
+        index: u32,
+        address: Ipv4Addr,
+        prefix_len: u8,
+        label: Option<&str>,
+    ) -> Result<(), NetlinkError> {
+        let mut add = self
+            .handle()?
+            .address()
+            .add(index, address.into(), prefix_len)
+            .replace();
+        let attributes = &mut add.message_mut().attributes;
+        attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(
+            ADDRESS_PROTOCOL,
+        )));
+        if let Some(label) = label {
+            attributes.push(AddressAttribute::Label(label.to_owned()));
+        }
+        request(
+            || format!("add {address}/{prefix_len} on interface {index}"),
+            add.execute(),
+        )
+        .await
+    }
+
+    /// Removes the address; says whether it was there (an interface that is gone counts as without it).
+    pub async fn remove_address(
+        &self,
+        index: u32,
+        address: Ipv4Addr,
+        prefix_len: u8,
+    ) -> Result<bool, NetlinkError> {
+        let mut message = AddressMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.header.index = index;
+        message.header.prefix_len = prefix_len;
+        message.header.scope = AddressScope::Universe;
+        message.attributes = vec![
+            AddressAttribute::Local(address.into()),
+            AddressAttribute::Address(address.into()),
+        ];
+        let del = self.handle()?.address().del(message).execute();
+        let result = request(
+            || format!("remove {address}/{prefix_len} from interface {index}"),
+            del,
+        )
+        .await;
+        unless_so(result, &[Errno::EADDRNOTAVAIL, Errno::ENODEV])
+    }
+
+    /// Every address of this namespace that carries [`ADDRESS_PROTOCOL`]. None before Linux 5.18, which has no such mark.
+    pub async fn own_addresses(&self) -> Result<Vec<OwnAddress>, NetlinkError> {
+        let mut get = self.handle()?.address().get();
+        get.message_mut().header.family = AddressFamily::Inet;
+        let all = dump("list addresses", get.execute()).await?;
+        Ok(all.iter().filter_map(own_address).collect())
+    }
+
+    /// Makes the stack accept packets to `address` although no interface holds it: `local ADDRESS dev lo proto 112`.
+    ///
+    /// Stays when the address itself is installed and removed again. Says whether it had to be added. The stack also answers ARP
+    /// for such an address unless the interface's `arp_ignore` is 1 or more.
+    pub async fn ensure_local_route(&self, address: Ipv4Addr) -> Result<bool, NetlinkError> {
+        let add = self.handle()?.route().add(local_route(address)).execute();
+        unless_so(
+            request(|| format!("add local route to {address}"), add).await,
+            &[Errno::EEXIST],
+        )
+    }
+
+    /// Takes our local route back, and no other; says whether it was there.
+    pub async fn remove_local_route(&self, address: Ipv4Addr) -> Result<bool, NetlinkError> {
+        let del = self.handle()?.route().del(local_route(address)).execute();
+        unless_so(
+            request(|| format!("remove local route to {address}"), del).await,
+            &[Errno::ESRCH],
+        )
+    }
+
+    /// Addresses of all local routes that carry [`ROUTE_PROTOCOL`].
+    pub async fn own_local_routes(&self) -> Result<Vec<Ipv4Addr>, NetlinkError> {
+        let mut filter = RouteMessage::default();
+        filter.header.address_family = AddressFamily::Inet;
+        filter.header.table = TABLE_LOCAL;
+        filter.header.protocol = RouteProtocol::Other(ROUTE_PROTOCOL);
+        let action = "list local routes";
+        // A table that does not exist yet has no routes.
+        let routes = match dump(action, self.handle()?.route().get(filter).execute()).await {
+            Err(error) => unless_so(Err(error), &[Errno::ENOENT]).map(|_| Vec::new())?,
+            Ok(routes) => routes,
+        };
+        Ok(routes.iter().filter_map(own_route).collect())
+    }
+}
+
+fn local_route(address: Ipv4Addr) -> RouteMessage {
+    let mut route = RouteMessageBuilder::<Ipv4Addr>::new()
+        .destination_prefix(address, 32)
+        .output_interface(LOOPBACK)
+        .table_id(TABLE_LOCAL.into())
+        .protocol(RouteProtocol::Other(ROUTE_PROTOCOL))
+        .priority(ROUTE_METRIC)
+        .build();
+    route.header.kind = RouteType::Local;
+    route.header.scope = RouteScope::Host;
+    route
+}
+
+fn own_address(message: &AddressMessage) -> Option<OwnAddress> {
+    let ours = AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_PROTOCOL));
+    if !message.attributes.contains(&ours) {
+        return None;
+    }
+    let address = message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            AddressAttribute::Local(IpAddr::V4(address)) => Some(*address),
+            _ => None,
+        })?;
+    Some(OwnAddress {
+        index: message.header.index,
+        address,
+        prefix_len: message.header.prefix_len,
+    })
+}
+
+/// The kernel has filtered by table and protocol; a kernel that did not is corrected here.
+fn own_route(message: &RouteMessage) -> Option<Ipv4Addr> {
+    let header = &message.header;
+    let ours = header.table == TABLE_LOCAL
+        && header.protocol == RouteProtocol::Other(ROUTE_PROTOCOL)
+        && header.kind == RouteType::Local;
+    message
+        .attributes
+        .iter()
+        .filter(|_| ours)
+        .find_map(|attribute| match attribute {
+            RouteAttribute::Destination(RouteAddress::Inet(address)) => Some(*address),
+            _ => None,
+        })
+}
+
+#[cfg(test)]
+#[path = "addresses_tests.rs"]
+mod tests;

@@ -1,0 +1,140 @@
+//! The netlink connection for requests, its error, and the reading of the kernel's refusals.
+//!
+//! What can be requested stands with its subject: `addresses`, `neighbour`.
+
+use std::future::Future;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::{Stream, TryStreamExt};
+use nix::errno::Errno;
+use rtnetlink::Handle;
+use tokio::task::JoinHandle;
+
+/// The kernel answers within microseconds; a request that takes this long has lost its answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// A request that the kernel did not carry out.
+#[derive(Debug, thiserror::Error)]
+pub enum NetlinkError {
+    #[error("netlink socket: {0}")]
+    Open(#[source] io::Error),
+    /// The kernel said no.
+    #[error("{action}: {source}")]
+    Refused { action: String, source: io::Error },
+    /// The kernel's answer could not be had.
+    #[error("{action}: {source}")]
+    Failed {
+        action: String,
+        source: rtnetlink::Error,
+    },
+    #[error("{action}: no answer from the kernel")]
+    TimedOut { action: String },
+}
+
+impl NetlinkError {
+    fn new(action: String, error: rtnetlink::Error) -> Self {
+        match error {
+            rtnetlink::Error::NetlinkError(message) => Self::Refused {
+                action,
+                source: message.to_io(),
+            },
+            source => Self::Failed { action, source },
+        }
+    }
+
+    fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Refused { source, .. } => source.raw_os_error().map(Errno::from_raw),
+            _ => None,
+        }
+    }
+}
+
+/// A netlink connection for requests. Shared by reference; its calls may overlap.
+///
+/// A connection that broke is opened anew by the next request.
+#[derive(Debug)]
+pub struct Netlink {
+    live: Mutex<Live>,
+}
+
+#[derive(Debug)]
+struct Live {
+    handle: Handle,
+    pump: JoinHandle<()>,
+}
+
+impl Netlink {
+    /// Opens the connection in the calling thread's network namespace; it runs on the current tokio runtime.
+    pub fn connect() -> Result<Self, NetlinkError> {
+        Ok(Self {
+            live: Mutex::new(Live::open()?),
+        })
+    }
+
+    pub(super) fn handle(&self) -> Result<Handle, NetlinkError> {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if live.pump.is_finished() {
+            *live = Live::open()?;
+        }
+        Ok(live.handle.clone())
+    }
+}
+
+impl Live {
+    fn open() -> Result<Self, NetlinkError> {
+        // Strict checking makes the kernel filter dumps: a host may have a million routes.
+        let (connection, handle, _) =
+            rtnetlink::new_connection_with_strict_check().map_err(NetlinkError::Open)?;
+        Ok(Self {
+            handle,
+            pump: tokio::spawn(connection),
+        })
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.pump.abort();
+    }
+}
+
+/// Awaits one request; `action` says in the error what was tried.
+pub(super) async fn request<T>(
+    action: impl FnOnce() -> String,
+    request: impl Future<Output = Result<T, rtnetlink::Error>>,
+) -> Result<T, NetlinkError> {
+    match tokio::time::timeout(ANSWER_WITHIN, request).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(NetlinkError::new(action(), error)),
+        Err(_) => Err(NetlinkError::TimedOut { action: action() }),
+    }
+}
+
+/// Collects one dump.
+pub(super) async fn dump<T>(
+    action: &str,
+    answers: impl Stream<Item = Result<T, rtnetlink::Error>>,
+) -> Result<Vec<T>, NetlinkError> {
+    request(|| action.to_owned(), answers.try_collect()).await
+}
+
+/// `Ok(true)` when carried out, `Ok(false)` when the kernel says with one of `as_wanted` that things are so already.
+pub(super) fn unless_so(
+    result: Result<(), NetlinkError>,
+    as_wanted: &[Errno],
+) -> Result<bool, NetlinkError> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(error)
+            if error
+                .errno()
+                .is_some_and(|errno| as_wanted.contains(&errno)) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,191 @@
+//! The kernel's IPv4 settings of an interface, under /proc/sys/net/ipv4/conf.
+//!
+//! Remembers nothing: the caller logs what changed and decides whether to put it back.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A setting of one interface. The kernel uses the larger of the interface's value and that of `all`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// 2: never use another interface's address as the sender of an ARP request.
+    ArpAnnounce,
+    /// 1: answer ARP only for addresses that the receiving interface holds.
+    ArpIgnore,
+    /// Reverse path check: 0 none, 1 strict, 2 loose.
+    RpFilter,
+    /// 1: accept packets from addresses of this host.
+    AcceptLocal,
+    /// 1: when a primary address goes, a secondary one takes its place instead of going with it.
+    PromoteSecondaries,
+}
+
+impl Setting {
+    const fn file(self) -> &'static str {
+        match self {
+            Self::ArpAnnounce => "arp_announce",
+            Self::ArpIgnore => "arp_ignore",
+            Self::RpFilter => "rp_filter",
+            Self::AcceptLocal => "accept_local",
+            Self::PromoteSecondaries => "promote_secondaries",
+        }
+    }
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.file())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SysctlError {
+    #[error("{0:?} is no interface name")]
+    Name(String),
+    /// Not found: the interface is gone. Read-only: a container without its own /proc/sys.
+    #[error("{path}: {source}")]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{path} holds {text:?}, not a number")]
+    Parse { path: PathBuf, text: String },
+}
+
+/// What [`Sysctl::ensure_min`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ensured {
+    Already(u32),
+    Changed { from: u32, to: u32 },
+}
+
+/// The settings tree, of the calling thread's network namespace.
+#[derive(Debug, Clone)]
+pub struct Sysctl {
+    conf: PathBuf,
+}
+
+impl Default for Sysctl {
+    fn default() -> Self {
+        Self {
+            conf: PathBuf::from("/proc/sys/net/ipv4/conf"),
+        }
+    }
+}
+
+impl Sysctl {
+    pub fn read(&self, interface: &str, setting: Setting) -> Result<u32, SysctlError> {
+        let path = self.path(interface, setting)?;
+        let text = fs::read_to_string(&path).map_err(|source| SysctlError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        text.trim()
+            .parse()
+            .map_err(|_| SysctlError::Parse { path, text })
+    }
+
+    pub fn write(&self, interface: &str, setting: Setting, value: u32) -> Result<(), SysctlError> {
+        let path = self.path(interface, setting)?;
+        fs::write(&path, value.to_string()).map_err(|source| SysctlError::Io { path, source })
+    }
+
+    /// Raises the interface's own value to `minimum` when it is lower.
+    pub fn ensure_min(
+        &self,
+        interface: &str,
+        setting: Setting,
+        minimum: u32,
+    ) -> Result<Ensured, SysctlError> {
+        let from = self.read(interface, setting)?;
+        if from >= minimum {
+            return Ok(Ensured::Already(from));
+        }
+        self.write(interface, setting, minimum)?;
+        Ok(Ensured::Changed { from, to: minimum })
+    }
+
+    fn path(&self, interface: &str, setting: Setting) -> Result<PathBuf, SysctlError> {
+        // A name comes from a file that people write; it must not lead out of the tree.
+        let plain = Path::new(interface)
+            .file_name()
+            .is_some_and(|name| name == interface);
+        if !plain {
+            return Err(SysctlError::Name(interface.to_owned()));
+        }
+        Ok(self.conf.join(interface).join(setting.file()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{Ensured, Setting, Sysctl, SysctlError};
+    use crate::net::testing;
+
+    #[test]
+    fn a_value_is_raised_and_never_lowered() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::create_dir(dir.path().join("eth1")).expect("a directory");
+        fs::write(dir.path().join("eth1/arp_announce"), "0\n").expect("a file");
+        let sysctl = Sysctl {
+            conf: dir.path().to_owned(),
+        };
+        let ensure = |minimum| {
+            sysctl
+                .ensure_min("eth1", Setting::ArpAnnounce, minimum)
+                .expect("written")
+        };
+        assert_eq!(ensure(2), Ensured::Changed { from: 0, to: 2 });
+        assert_eq!(ensure(2), Ensured::Already(2));
+        assert_eq!(ensure(1), Ensured::Already(2));
+    }
+
+    #[test]
+    fn errors_say_what_is_wrong() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::create_dir(dir.path().join("eth1")).expect("a directory");
+        fs::write(dir.path().join("eth1/rp_filter"), "no").expect("a file");
+        let sysctl = Sysctl {
+            conf: dir.path().to_owned(),
+        };
+        for name in ["", "..", "a/b", "/eth1", "eth1/"] {
+            assert!(
+                matches!(
+                    sysctl.read(name, Setting::RpFilter),
+                    Err(SysctlError::Name(_))
+                ),
+                "{name}"
+            );
+        }
+        assert!(matches!(
+            sysctl.read("eth1", Setting::RpFilter),
+            Err(SysctlError::Parse { .. })
+        ));
+        assert!(matches!(
+            sysctl.read("eth2", Setting::RpFilter),
+            Err(SysctlError::Io { .. })
+        ));
+    }
+
+    #[test]
+    #[ignore = "needs root: network namespaces"]
+    fn the_kernel_takes_it_for_an_interface() {
+        testing::in_pair(async |pair| {
+            pair.enter_left();
+            let sysctl = Sysctl::default();
+            sysctl
+                .write("left", Setting::ArpAnnounce, 0)
+                .expect("written");
+            let ensured = sysctl
+                .ensure_min("left", Setting::ArpAnnounce, 2)
+                .expect("written");
+            assert_eq!(ensured, Ensured::Changed { from: 0, to: 2 });
+            assert_eq!(sysctl.read("left", Setting::ArpAnnounce).expect("read"), 2);
+            assert!(matches!(
+                sysctl.read("right", Setting::ArpAnnounce),
+                Err(SysctlError::Io { .. })
+            ));
+        });
+    }
+}

@@ -1,0 +1,121 @@
+//! Two fresh network namespaces joined by a veth pair, for tests that need root. The machine's own namespace stays untouched.
+
+use std::fs::File;
+use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sched::{CloneFlags, setns, unshare};
+
+use super::Interface;
+
+pub(super) const LEFT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+pub(super) const RIGHT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+pub(super) const VIP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
+/// How soon a change of the kernel must be seen.
+pub(super) const SOON: Duration = Duration::from_millis(200);
+
+/// Interface `left` with [`LEFT`]/24 in one namespace, `right` with [`RIGHT`]/24 in the other.
+pub(super) struct Pair {
+    left: File,
+    right: File,
+}
+
+/// Runs `test` on a thread and a runtime of its own, beginning in the left namespace.
+pub(super) fn in_pair(test: impl AsyncFnOnce(&Pair) + Send + 'static) {
+    let thread = std::thread::spawn(|| {
+        let left = fresh_namespace();
+        let right = fresh_namespace();
+        let pair = Pair { left, right };
+        pair.enter_left();
+        let namespace = format!("/proc/{}/fd/{}", std::process::id(), pair.right.as_raw_fd());
+        ip(&format!(
+            "link add left type veth peer name right netns {namespace}"
+        ));
+        ip(&format!("addr add {LEFT}/24 dev left"));
+        ip("link set lo up");
+        ip("link set left up");
+        pair.enter_right();
+        ip(&format!("addr add {RIGHT}/24 dev right"));
+        ip("link set lo up");
+        ip("link set right up");
+        pair.enter_left();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(test(&pair));
+    });
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+impl Pair {
+    /// Moves this thread: sockets stay where they were opened.
+    pub(super) fn enter_left(&self) {
+        setns(&self.left, CloneFlags::CLONE_NEWNET).expect("the left namespace");
+    }
+
+    pub(super) fn enter_right(&self) {
+        setns(&self.right, CloneFlags::CLONE_NEWNET).expect("the right namespace");
+    }
+}
+
+fn fresh_namespace() -> File {
+    unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace: needs root");
+    File::open("/proc/thread-self/ns/net").expect("the namespace")
+}
+
+/// Runs ip(8) in the current namespace: the tests' second opinion. Returns what it printed.
+pub(super) fn ip(arguments: &str) -> String {
+    let output = Command::new("ip")
+        .args(arguments.split_whitespace())
+        .output()
+        .expect("ip(8) runs");
+    assert!(
+        output.status.success(),
+        "ip {arguments}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The interface of that name in the current namespace.
+pub(super) fn interface(name: &str) -> Interface {
+    let index = nix::net::if_::if_nametoindex(name).expect("the interface");
+    Interface {
+        index,
+        name: name.to_owned(),
+    }
+}
+
+/// The MAC address of an interface in the current namespace.
+pub(super) fn mac(name: &str) -> [u8; 6] {
+    let shown = ip(&format!("-o link show dev {name}"));
+    let text = shown
+        .split_whitespace()
+        .skip_while(|word| *word != "link/ether")
+        .nth(1)
+        .expect("a MAC address");
+    let bytes: Vec<u8> = text
+        .split(':')
+        .map(|byte| u8::from_str_radix(byte, 16).expect("hex"))
+        .collect();
+    bytes.try_into().expect("six bytes")
+}
+
+/// Tries until there is a result or [`SOON`] has passed.
+pub(super) async fn soon<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+    let begin = Instant::now();
+    loop {
+        if let Some(result) = attempt() {
+            return Some(result);
+        }
+        if begin.elapsed() > SOON {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}

@@ -1,0 +1,285 @@
+//! What the host's network looks like: links, their IPv4 addresses, and resolved neighbours. Pure: netlink messages go in.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv4Addr};
+
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+use netlink_packet_route::link::{
+    LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, XdpAttached as Mode,
+};
+use netlink_packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use super::Interface;
+use super::addresses::ADDRESS_PROTOCOL;
+
+/// A snapshot of this network namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostView {
+    /// By interface index.
+    pub links: BTreeMap<u32, Link>,
+    /// MAC addresses of neighbours that the kernel would send to right now, by interface index and address.
+    pub neighbours: HashMap<(u32, Ipv4Addr), [u8; 6]>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Link {
+    pub name: String,
+    pub index: u32,
+    /// Administratively up and with a carrier.
+    pub up: bool,
+    /// Zero on links without Ethernet addresses.
+    pub mac: [u8; 6],
+    pub mtu: u32,
+    /// `veth`, `bond`, `vlan`, ...; `None` for hardware.
+    pub kind: Option<String>,
+    /// In the kernel's order.
+    pub addresses: Vec<Address>,
+    /// The kernel reports some attachments only when asked: fresh to the resync interval.
+    pub xdp: Option<XdpAttached>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    pub address: Ipv4Addr,
+    pub prefix_len: u8,
+    /// IFA_PROTO: who installed it; [`ADDRESS_PROTOCOL`] marks ours. Zero before Linux 5.18.
+    pub protocol: u8,
+    pub label: Option<String>,
+    /// rtnetlink scope: 0 global, 253 link, 254 host.
+    pub scope: u8,
+    /// Another address of the same prefix came first.
+    pub secondary: bool,
+}
+
+/// The XDP program on a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct XdpAttached {
+    pub mode: XdpMode,
+    /// Zero with [`XdpMode::Multiple`].
+    pub prog_id: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum XdpMode {
+    Driver,
+    Generic,
+    Hardware,
+    /// Programs in several modes at once.
+    Multiple,
+}
+
+impl Link {
+    pub fn interface(&self) -> Interface {
+        Interface {
+            index: self.index,
+            name: self.name.clone(),
+        }
+    }
+
+    /// Takes over what `message` says; what it does not mention stays.
+    fn update(&mut self, message: LinkMessage) {
+        self.index = message.header.index;
+        self.up = message
+            .header
+            .flags
+            .contains(LinkFlags::Up | LinkFlags::LowerUp);
+        for attribute in message.attributes {
+            match attribute {
+                LinkAttribute::IfName(name) => self.name = name,
+                LinkAttribute::Address(mac) => self.mac = mac.try_into().unwrap_or_default(),
+                LinkAttribute::Mtu(mtu) => self.mtu = mtu,
+                LinkAttribute::LinkInfo(info) => {
+                    self.kind = info.into_iter().find_map(|info| match info {
+                        LinkInfo::Kind(kind) => Some(kind.to_string()),
+                        _ => None,
+                    });
+                }
+                LinkAttribute::Xdp(xdp) => self.xdp = attached(&xdp),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl HostView {
+    pub fn link_by_name(&self, name: &str) -> Option<&Link> {
+        self.links.values().find(|link| link.name == name)
+    }
+
+    /// The address that adverts of this interface come from: its first that is no secondary one, not installed by an agent
+    /// and not in `excluding`; a global one before one of link scope. `None` when there is none (yet).
+    pub fn primary_address(&self, index: u32, excluding: &[Ipv4Addr]) -> Option<Ipv4Addr> {
+        const HOST_SCOPE: u8 = 254;
+        let candidates = self.links.get(&index)?.addresses.iter().filter(|a| {
+            !a.secondary
+                && a.protocol != ADDRESS_PROTOCOL
+                && a.scope < HOST_SCOPE
+                && !excluding.contains(&a.address)
+        });
+        // The first of the smallest scope.
+        candidates.min_by_key(|a| a.scope).map(|a| a.address)
+    }
+
+    /// Takes over one answer or notification; says whether it changed anything.
+    pub(super) fn apply(&mut self, message: RouteNetlinkMessage) -> bool {
+        match message {
+            // AF_BRIDGE messages tell of a bridge's port, not of the link: "deleted" means it left the bridge.
+            RouteNetlinkMessage::NewLink(m)
+                if m.header.interface_family == AddressFamily::Unspec =>
+            {
+                self.set_link(m)
+            }
+            RouteNetlinkMessage::DelLink(m)
+                if m.header.interface_family == AddressFamily::Unspec =>
+            {
+                let index = m.header.index;
+                self.neighbours.retain(|key, _| key.0 != index);
+                self.links.remove(&index).is_some()
+            }
+            RouteNetlinkMessage::NewAddress(m) => self.set_address(&m),
+            RouteNetlinkMessage::DelAddress(m) => self.remove_address(&m),
+            RouteNetlinkMessage::NewNeighbour(m) => self.set_neighbour(&m),
+            RouteNetlinkMessage::DelNeighbour(m) => {
+                neighbour(&m).is_some_and(|(key, _)| self.neighbours.remove(&key).is_some())
+            }
+            _ => false,
+        }
+    }
+
+    fn set_link(&mut self, message: LinkMessage) -> bool {
+        let index = message.header.index;
+        let known = self.links.get(&index).cloned();
+        let mut link = known.clone().unwrap_or_default();
+        link.update(message);
+        if known.as_ref() == Some(&link) {
+            return false;
+        }
+        self.links.insert(index, link);
+        true
+    }
+
+    fn set_address(&mut self, message: &AddressMessage) -> bool {
+        let (Some(address), Some(link)) =
+            (address(message), self.links.get_mut(&message.header.index))
+        else {
+            return false;
+        };
+        let same =
+            |a: &&mut Address| a.address == address.address && a.prefix_len == address.prefix_len;
+        match link.addresses.iter_mut().find(same) {
+            Some(known) if *known == address => false,
+            Some(known) => {
+                *known = address;
+                true
+            }
+            None => {
+                link.addresses.push(address);
+                true
+            }
+        }
+    }
+
+    fn remove_address(&mut self, message: &AddressMessage) -> bool {
+        let (Some(gone), Some(link)) =
+            (address(message), self.links.get_mut(&message.header.index))
+        else {
+            return false;
+        };
+        let before = link.addresses.len();
+        link.addresses
+            .retain(|a| a.address != gone.address || a.prefix_len != gone.prefix_len);
+        link.addresses.len() != before
+    }
+
+    fn set_neighbour(&mut self, message: &NeighbourMessage) -> bool {
+        match neighbour(message) {
+            Some((key, Some(mac))) => self.neighbours.insert(key, mac) != Some(mac),
+            Some((key, None)) => self.neighbours.remove(&key).is_some(),
+            None => false,
+        }
+    }
+}
+
+/// The IPv4 address a message is about.
+fn address(message: &AddressMessage) -> Option<Address> {
+    if message.header.family != AddressFamily::Inet {
+        return None;
+    }
+    let mut found = Address {
+        address: Ipv4Addr::UNSPECIFIED,
+        prefix_len: message.header.prefix_len,
+        protocol: 0,
+        label: None,
+        scope: message.header.scope.into(),
+        secondary: message.header.flags.bits() & AddressFlags::Secondary.bits() as u8 != 0,
+    };
+    let (mut local, mut peer) = (None, None);
+    for attribute in &message.attributes {
+        match attribute {
+            AddressAttribute::Local(IpAddr::V4(address)) => local = Some(*address),
+            AddressAttribute::Address(IpAddr::V4(address)) => peer = Some(*address),
+            AddressAttribute::Label(label) => found.label = Some(label.clone()),
+            AddressAttribute::Protocol(protocol) => found.protocol = (*protocol).into(),
+            _ => {}
+        }
+    }
+    // IFA_ADDRESS is the other end's on a point-to-point link.
+    found.address = local.or(peer)?;
+    Some(found)
+}
+
+/// The IPv4 neighbour a message is about, and its MAC address while it is usable.
+fn neighbour(message: &NeighbourMessage) -> Option<((u32, Ipv4Addr), Option<[u8; 6]>)> {
+    // Bridge forwarding entries come through the same group.
+    if message.header.family != AddressFamily::Inet {
+        return None;
+    }
+    let (mut destination, mut mac) = (None, None);
+    for attribute in &message.attributes {
+        match attribute {
+            NeighbourAttribute::Destination(NeighbourAddress::Inet(address)) => {
+                destination = Some(*address)
+            }
+            NeighbourAttribute::LinkLayerAddress(bytes) => mac = bytes.as_slice().try_into().ok(),
+            _ => {}
+        }
+    }
+    // NUD_NOARP entries are mappings of the protocol (multicast), not somebody who answered.
+    let usable = matches!(
+        message.header.state,
+        NeighbourState::Reachable
+            | NeighbourState::Stale
+            | NeighbourState::Delay
+            | NeighbourState::Probe
+            | NeighbourState::Permanent
+    );
+    Some((
+        (message.header.ifindex, destination?),
+        mac.filter(|_| usable),
+    ))
+}
+
+fn attached(attributes: &[LinkXdp]) -> Option<XdpAttached> {
+    let mode = attributes.iter().find_map(|attribute| match attribute {
+        LinkXdp::Attached(Mode::Driver) => Some(XdpMode::Driver),
+        LinkXdp::Attached(Mode::SocketBuffer) => Some(XdpMode::Generic),
+        LinkXdp::Attached(Mode::Hardware) => Some(XdpMode::Hardware),
+        LinkXdp::Attached(Mode::Multiple) => Some(XdpMode::Multiple),
+        _ => None,
+    })?;
+    let prog_id = attributes.iter().find_map(|attribute| match attribute {
+        LinkXdp::ProgId(id) => Some(*id),
+        _ => None,
+    });
+    Some(XdpAttached {
+        mode,
+        prog_id: prog_id.unwrap_or(0),
+    })
+}
+
+#[cfg(test)]
+#[path = "view_tests.rs"]
+mod tests;

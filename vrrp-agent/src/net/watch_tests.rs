@@ -1,0 +1,134 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::watch::Receiver;
+use tokio::time::timeout;
+
+use super::Watcher;
+use crate::net::Netlink;
+use crate::net::addresses::ADDRESS_PROTOCOL;
+use crate::net::testing::{LEFT, SOON, VIP, in_pair, interface, ip, mac};
+use crate::net::view::{HostView, Link};
+
+/// Waits until the link of that name (or its absence) is as wanted; panics when that takes too long.
+async fn see(
+    view: &mut Receiver<Arc<HostView>>,
+    what: &str,
+    wanted: impl Fn(Option<&Link>) -> bool,
+) {
+    let begin = Instant::now();
+    let seen = timeout(
+        SOON,
+        view.wait_for(|view| wanted(view.link_by_name("left"))),
+    )
+    .await;
+    assert!(seen.is_ok_and(|seen| seen.is_ok()), "{what}");
+    println!("{what}: {:?}", begin.elapsed());
+}
+
+fn has_vip(link: Option<&Link>) -> bool {
+    link.is_some_and(|link| link.addresses.iter().any(|a| a.address == VIP))
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn the_first_view_is_whole() {
+    in_pair(async |_| {
+        let (_watcher, view) = Watcher::start().await.expect("a view");
+        let view = view.borrow().clone();
+        let left = view.link_by_name("left").expect("the link");
+        assert_eq!(left.interface(), interface("left"));
+        assert_eq!(left.mac, mac("left"));
+        assert_eq!(
+            (left.up, left.mtu, left.kind.as_deref()),
+            (true, 1500, Some("veth"))
+        );
+        assert_eq!(left.xdp, None);
+        assert_eq!(view.primary_address(left.index, &[]), Some(LEFT));
+        assert!(
+            view.link_by_name("lo")
+                .is_some_and(|lo| lo.up && lo.kind.is_none())
+        );
+    });
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn changes_are_seen_at_once() {
+    in_pair(async |pair| {
+        let (watcher, mut view) = Watcher::start().await.expect("a view");
+        let task = tokio::spawn(watcher.run());
+        let netlink = Netlink::connect().expect("a connection");
+        let index = interface("left").index;
+
+        netlink
+            .ensure_address(index, VIP, 24, Some("left:v"))
+            .await
+            .expect("installed");
+        see(&mut view, "address added", has_vip).await;
+        let vip = view.borrow().links[&index]
+            .addresses
+            .last()
+            .cloned()
+            .expect("the address");
+        assert_eq!(
+            (vip.protocol, vip.secondary, vip.scope),
+            (ADDRESS_PROTOCOL, true, 0)
+        );
+        assert_eq!(vip.label.as_deref(), Some("left:v"));
+        netlink
+            .remove_address(index, VIP, 24)
+            .await
+            .expect("removed");
+        see(&mut view, "address removed", |link| {
+            link.is_some() && !has_vip(link)
+        })
+        .await;
+
+        pair.enter_right();
+        ip("link set right down");
+        see(&mut view, "carrier lost", |link| {
+            link.is_some_and(|l| !l.up)
+        })
+        .await;
+        ip("link set right up");
+        see(&mut view, "carrier back", |link| link.is_some_and(|l| l.up)).await;
+        pair.enter_left();
+        ip("link set left down");
+        see(&mut view, "link down", |link| link.is_some_and(|l| !l.up)).await;
+        ip("link set left up");
+        see(&mut view, "link up", |link| link.is_some_and(|l| l.up)).await;
+        ip("link set left mtu 1400");
+        see(&mut view, "MTU", |link| link.is_some_and(|l| l.mtu == 1400)).await;
+        ip("link del left");
+        see(&mut view, "link gone", |link| link.is_none()).await;
+
+        drop(view);
+        assert!(
+            timeout(SOON, task).await.is_ok(),
+            "it ends when nobody listens"
+        );
+    });
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn a_flood_of_notifications_ends_in_the_right_view() {
+    in_pair(async |_| {
+        let (watcher, mut view) = Watcher::start().await.expect("a view");
+        let _task = tokio::spawn(watcher.run());
+        // The runtime's one thread is busy here, so that the socket overruns.
+        let mut batch = String::new();
+        for n in 0..20_000 {
+            batch += &format!("addr add 192.0.2.{}/32 dev left\n", 100 + n % 100);
+            batch += &format!("addr del 192.0.2.{}/32 dev left\n", 100 + n % 100);
+        }
+        batch += &format!("addr add {VIP}/32 dev left\n");
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), batch).expect("a file");
+        ip(&format!("-batch {}", file.path().display()));
+        let wanted =
+            |link: Option<&Link>| has_vip(link) && link.is_some_and(|l| l.addresses.len() == 2);
+        see(&mut view, "the last state", wanted).await;
+    });
+}

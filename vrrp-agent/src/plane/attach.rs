@@ -1,0 +1,134 @@
+//! The attach ladder: a pinned link of the last agent, then driver mode, then generic mode.
+//!
+//! aya's own attach falls back to netlink on EINVAL only, and such an attachment can be neither pinned nor replaced: it is
+//! refused here.
+
+use std::path::Path;
+
+use aya::programs::links::{FdLink, PinnedLink};
+use aya::programs::xdp::XdpLink;
+use aya::programs::{ProgramError, Xdp, XdpMode};
+use nix::errno::Errno;
+
+use super::PlaneError;
+use super::object::{self, Plane};
+use crate::model::XdpUse;
+
+/// How the program hangs on an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Driver,
+    Generic,
+}
+
+impl Mode {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Mode::Driver => "driver",
+            Mode::Generic => "generic",
+        }
+    }
+}
+
+/// An attachment, held until dropped or, where pinned, until its pin is removed.
+pub struct Attachment {
+    /// `None` where the link is held by its pin.
+    _link: Option<FdLink>,
+    /// Whether the link of an earlier agent was taken over.
+    pub adopted: bool,
+    /// `None` for an adopted link: the interface's own report tells.
+    pub mode: Option<Mode>,
+}
+
+/// Why the program hangs on no rung of the ladder.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    #[error("another XDP program is attached to it (see `ip link show`); detach it, or set xdp = \"off\"")]
+    Occupied,
+    #[error("the driver and generic mode both refuse it: {0}")]
+    Unsupported(String),
+    #[error("this kernel only offers the legacy attachment, which cannot be pinned")]
+    Legacy,
+    #[error(transparent)]
+    Plane(#[from] PlaneError),
+}
+
+impl Plane {
+    /// Attaches to an interface, replacing the program of a link that an earlier agent left pinned.
+    ///
+    /// # Errors
+    /// See [`AttachError`].
+    pub fn attach(&mut self, interface: &str, ifindex: u32, usage: XdpUse) -> Result<Attachment, AttachError> {
+        let pin = self.pins.as_ref().map(|pins| pins.link(interface, ifindex));
+        let program = object::program(&mut self.ebpf)?;
+        if let Some(pin) = &pin
+            && pin.exists()
+        {
+            match adopt(program, pin) {
+                Ok(attachment) => return Ok(attachment),
+                Err(error) => {
+                    tracing::warn!(interface, %error, "the pinned link is of no use: attaching anew");
+                    let _ = std::fs::remove_file(pin);
+                }
+            }
+        }
+        let (link, mode) = climb(program, ifindex, usage)?;
+        let link = match pin {
+            Some(pin) => {
+                link.pin(pin).map_err(PlaneError::from)?;
+                None
+            }
+            None => Some(link),
+        };
+        Ok(Attachment { _link: link, adopted: false, mode: Some(mode) })
+    }
+}
+
+/// Puts this program in the place of the one the pinned link holds, atomically; the link stays pinned.
+fn adopt(program: &mut Xdp, pin: &Path) -> Result<Attachment, PlaneError> {
+    let link: FdLink = PinnedLink::from_pin(pin)?.into();
+    let id = program.attach_to_link(XdpLink::from(link))?;
+    let link = FdLink::try_from(program.take_link(id)?)?;
+    Ok(Attachment { _link: Some(link), adopted: true, mode: None })
+}
+
+fn climb(program: &mut Xdp, ifindex: u32, usage: XdpUse) -> Result<(FdLink, Mode), AttachError> {
+    let rungs: &[(XdpMode, Mode)] = match usage {
+        XdpUse::Generic => &[(XdpMode::Skb, Mode::Generic)],
+        XdpUse::Auto | XdpUse::Off => &[(XdpMode::Driver, Mode::Driver), (XdpMode::Skb, Mode::Generic)],
+    };
+    let mut refusal = String::new();
+    for &(flags, mode) in rungs {
+        match program.attach_to_if_index(ifindex, flags) {
+            Ok(id) => {
+                let link = program.take_link(id).map_err(PlaneError::from)?;
+                let link = FdLink::try_from(link).map_err(|_| AttachError::Legacy)?;
+                return Ok((link, mode));
+            }
+            Err(error) => match errno(&error) {
+                Some(Errno::EBUSY | Errno::EEXIST) => return Err(AttachError::Occupied),
+                Some(Errno::EOPNOTSUPP | Errno::ERANGE | Errno::EINVAL | Errno::ENOMEM) => refusal = error_chain(&error),
+                _ => return Err(PlaneError::from(error).into()),
+            },
+        }
+    }
+    Err(AttachError::Unsupported(refusal))
+}
+
+fn errno(error: &ProgramError) -> Option<Errno> {
+    let ProgramError::SyscallError(syscall) = error else {
+        return None;
+    };
+    syscall.io_error.raw_os_error().map(Errno::from_raw)
+}
+
+fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
+}

@@ -1,0 +1,76 @@
+//! Reading what the kernel program counted: per-CPU values, added up.
+
+use std::collections::BTreeMap;
+
+use aya::Pod;
+use aya::maps::{Array, MapData, PerCpuArray};
+use vrrp_common::counter::{self, INTERFACE_COUNTERS, RouterCounter, Verdict};
+use vrrp_common::maps::{Traffic, name};
+use vrrp_common::reason::Reason;
+
+use super::PlaneError;
+use super::maps::MapSet;
+use crate::time::Instant;
+
+/// Handles for whoever builds the status. A value that cannot be read counts as zero.
+pub struct Counters {
+    interfaces: PerCpuArray<MapData, u64>,
+    routers: PerCpuArray<MapData, u64>,
+    backends: PerCpuArray<MapData, Traffic>,
+    lease: Array<MapData, u64>,
+    fence: Array<MapData, u64>,
+}
+
+impl Counters {
+    /// # Errors
+    /// A map is missing or cannot be opened.
+    pub fn open(maps: &MapSet) -> Result<Self, PlaneError> {
+        Ok(Self {
+            interfaces: maps.per_cpu_array(name::INTERFACE_COUNTERS)?,
+            routers: maps.per_cpu_array(name::ROUTER_COUNTERS)?,
+            backends: maps.per_cpu_array(name::BACKEND_TRAFFIC)?,
+            lease: maps.array(name::LEASE)?,
+            fence: maps.array(name::FENCE)?,
+        })
+    }
+
+    /// Packets per verdict of the interface in `slot`.
+    pub fn verdicts(&self, slot: u32) -> BTreeMap<String, u64> {
+        let read = |&verdict: &Verdict| (verdict.label().to_owned(), self.interface(slot, counter::verdict(verdict)));
+        Verdict::ALL.iter().map(read).collect()
+    }
+
+    /// Dropped adverts per reason of the interface in `slot`; every reason is there.
+    pub fn dropped_adverts(&self, slot: u32) -> BTreeMap<String, u64> {
+        let read = |&reason: &Reason| (reason.label().to_owned(), self.interface(slot, counter::reason(reason)));
+        Reason::ALL.iter().map(read).collect()
+    }
+
+    pub fn router(&self, place: u32, counter: RouterCounter) -> u64 {
+        sum(&self.routers, place * RouterCounter::COUNT as u32 + counter as u32)
+    }
+
+    pub fn backend(&self, index: u32) -> Traffic {
+        let values = self.backends.get(&index, 0);
+        let add = |a: Traffic, b: &Traffic| Traffic { packets: a.packets + b.packets, bytes: a.bytes + b.bytes };
+        values.map_or_else(|_| Traffic::default(), |values| values.iter().fold(Traffic::default(), add))
+    }
+
+    /// End of the router's lease; boot time zero: it has none.
+    pub fn lease_until(&self, place: u32) -> Instant {
+        Instant::from_nanos(self.lease.get(&place, 0).unwrap_or(0))
+    }
+
+    /// The epoch that was fenced last.
+    pub fn fence(&self, place: u32) -> u64 {
+        self.fence.get(&place, 0).unwrap_or(0)
+    }
+
+    fn interface(&self, slot: u32, counter: u32) -> u64 {
+        sum(&self.interfaces, slot * INTERFACE_COUNTERS as u32 + counter)
+    }
+}
+
+fn sum<V: Pod + Into<u64>>(map: &PerCpuArray<MapData, V>, index: u32) -> u64 {
+    map.get(&index, 0).map_or(0, |values| values.iter().map(|&value| value.into()).sum())
+}

@@ -1,0 +1,47 @@
+//! The kernel program and its maps: loading, pinning, attaching, and the handles that read and write them.
+//!
+//! Without the plane the election still works through the sockets; whoever cannot open it says so and goes on.
+
+pub mod attach;
+pub mod counters;
+pub mod maps;
+pub mod object;
+pub mod pins;
+pub mod tables;
+pub mod words;
+
+use std::io;
+use std::path::PathBuf;
+
+use aya::EbpfError;
+use aya::maps::MapError;
+use aya::pin::PinError;
+use aya::programs::ProgramError;
+use aya::programs::links::LinkError;
+
+/// Why (a part of) the kernel plane is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaneError {
+    #[error("this binary was built without the kernel program: run `cargo xtask build-ebpf` and build again")]
+    NoObject,
+    #[error("not permitted to load the kernel program: CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed")]
+    NotPermitted,
+    #[error("cannot load the kernel program: {0}")]
+    Load(#[from] EbpfError),
+    #[error("the kernel refuses the program: {0}")]
+    Program(#[from] ProgramError),
+    #[error("cannot pin: {0}")]
+    Pin(#[from] PinError),
+    #[error("cannot use the link: {0}")]
+    Link(#[from] LinkError),
+    #[error("map {name}: {source}")]
+    Map { name: &'static str, source: MapError },
+    #[error("the object has no map {0}")]
+    NoMap(&'static str),
+    #[error("cannot open another handle to a map: {0}")]
+    Handle(io::Error),
+    #[error("cannot prepare {path}: {source}")]
+    PinDirectory { path: PathBuf, source: io::Error },
+    #[error("no slot left: at most {0} interfaces, virtual routers or services of this kind")]
+    Full(u32),
+}

@@ -1,0 +1,92 @@
+//! The embedded kernel program: loading it over pinned maps, or over fresh ones where nothing can be pinned.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use aya::maps::{Map, MapData};
+use aya::programs::{ProgramError, Xdp};
+use aya::{Ebpf, EbpfError, EbpfLoader};
+use vrrp_common::maps::{PROGRAM, SHAPES};
+
+use super::PlaneError;
+use super::maps::MapSet;
+use super::pins::Pins;
+
+/// The object as `cargo xtask build-ebpf` made it; empty in a build without the BPF toolchain.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/vrrp-ebpf.o"));
+
+/// The loaded program and its maps.
+pub struct Plane {
+    pub maps: MapSet,
+    /// `None`: nothing is pinned, and the program detaches when the agent dies.
+    pub pins: Option<Pins>,
+    pub(super) ebpf: Ebpf,
+}
+
+impl Plane {
+    /// Loads the program, over the maps pinned below `bpf_dir` where there are any.
+    ///
+    /// # Errors
+    /// No object in this build, no permission, or a kernel that refuses it. That nothing can be pinned is not an error: it is
+    /// logged, and `pins` is then `None`.
+    pub fn open(bpf_dir: &Path) -> Result<Self, PlaneError> {
+        if OBJECT.is_empty() {
+            return Err(PlaneError::NoObject);
+        }
+        let pins = Pins::prepare(bpf_dir)
+            .inspect_err(|error| {
+                tracing::warn!(%error, "nothing is pinned: the data plane ends with the agent, even on a crash");
+            })
+            .ok();
+        let mut loader = EbpfLoader::new();
+        if let Some(pins) = &pins {
+            for shape in SHAPES {
+                loader.map_pin_path(shape.name, pins.map(shape.name));
+            }
+        }
+        let mut ebpf = loader.load(OBJECT).map_err(explain)?;
+        program(&mut ebpf)?.load().map_err(|error| if is_denied(&error) { PlaneError::NotPermitted } else { error.into() })?;
+        let mut maps = HashMap::new();
+        for shape in SHAPES {
+            let map = ebpf.take_map(shape.name).ok_or(PlaneError::NoMap(shape.name))?;
+            maps.insert(shape.name, data(map).ok_or(PlaneError::NoMap(shape.name))?);
+        }
+        Ok(Self { maps: MapSet::new(maps), pins, ebpf })
+    }
+}
+
+/// The XDP program of a loaded object.
+pub(super) fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, PlaneError> {
+    let program = ebpf.program_mut(PROGRAM).ok_or(PlaneError::NoObject)?;
+    Ok(program.try_into()?)
+}
+
+fn data(map: Map) -> Option<MapData> {
+    match map {
+        Map::Array(data) | Map::HashMap(data) | Map::LruHashMap(data) | Map::PerCpuArray(data) => Some(data),
+        _ => None,
+    }
+}
+
+/// Tells a missing permission from everything else that can go wrong with making maps.
+fn explain(error: EbpfError) -> PlaneError {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(inner) = source {
+        if is_permission(inner) {
+            return PlaneError::NotPermitted;
+        }
+        source = inner.source();
+    }
+    PlaneError::Load(error)
+}
+
+fn is_permission(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::PermissionDenied)
+}
+
+fn is_denied(error: &ProgramError) -> bool {
+    match error {
+        ProgramError::LoadError { io_error, .. } => io_error.kind() == std::io::ErrorKind::PermissionDenied,
+        _ => false,
+    }
+}

@@ -1,0 +1,96 @@
+//! Where maps and links outlive the agent: a directory on a bpffs, named by the layout version.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use aya::maps::MapInfo;
+use nix::mount::{MsFlags, mount};
+use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
+use vrrp_common::maps::{LAYOUT, SHAPES, Shape};
+
+use super::PlaneError;
+
+/// The directory of one agent's pins.
+#[derive(Debug, Clone)]
+pub struct Pins {
+    directory: PathBuf,
+}
+
+impl Pins {
+    /// Makes `base` usable: creates it, mounts a bpffs on it where none is, and clears pins of another shape.
+    ///
+    /// # Errors
+    /// The directory cannot be made, or no bpffs can be mounted (that takes CAP_SYS_ADMIN; mount one beforehand instead).
+    pub fn prepare(base: &Path) -> Result<Self, PlaneError> {
+        let fail = |path: &Path| {
+            let path = path.to_owned();
+            move |source| PlaneError::PinDirectory { path, source }
+        };
+        fs::create_dir_all(base).map_err(fail(base))?;
+        if !is_bpffs(base).map_err(fail(base))? {
+            mount(Some("bpf"), base, Some("bpf"), MsFlags::empty(), Some("mode=0700"))
+                .map_err(|errno| fail(base)(errno.into()))?;
+        }
+        let pins = Self { directory: base.join(format!("v{LAYOUT}")) };
+        fs::create_dir_all(&pins.directory).map_err(fail(&pins.directory))?;
+        if let Some(shape) = pins.misfit() {
+            tracing::warn!(map = shape.name, "a pinned map has another shape: starting with fresh maps");
+            pins.clear();
+        }
+        Ok(pins)
+    }
+
+    pub fn map(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// The interface index is part of the name: an interface that was made anew is another one.
+    pub fn link(&self, interface: &str, ifindex: u32) -> PathBuf {
+        self.directory.join(format!("link-{ifindex}-{}", interface.replace('/', "_").replace('.', "_")))
+    }
+
+    /// Removes the pins of links other than `kept`, which detaches them.
+    pub fn retain_links(&self, kept: &[PathBuf]) {
+        for path in self.entries() {
+            let is_link = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("link-"));
+            if is_link && !kept.contains(&path) {
+                remove(&path);
+            }
+        }
+    }
+
+    /// Removes everything: the program detaches, all state is gone.
+    pub fn clear(&self) {
+        for path in self.entries() {
+            remove(&path);
+        }
+    }
+
+    fn entries(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(&self.directory) else {
+            return Vec::new();
+        };
+        entries.flatten().map(|entry| entry.path()).collect()
+    }
+
+    /// The first pinned map that this build could not use: aya would open it without comparing.
+    fn misfit(&self) -> Option<&'static Shape> {
+        SHAPES.iter().find(|shape| match MapInfo::from_pin(self.map(shape.name)) {
+            Ok(info) => {
+                (info.key_size(), info.value_size(), info.max_entries()) != (shape.key, shape.value, shape.entries)
+            }
+            Err(_) => false,
+        })
+    }
+}
+
+fn is_bpffs(path: &Path) -> io::Result<bool> {
+    Ok(statfs(path)?.filesystem_type() == BPF_FS_MAGIC)
+}
+
+fn remove(path: &Path) {
+    if let Err(error) = fs::remove_file(path) {
+        tracing::warn!(path = %path.display(), %error, "cannot remove a pin");
+    }
+}

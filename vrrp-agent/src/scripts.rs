@@ -1,0 +1,305 @@
+//! Runs the tracked scripts and reports every result.
+//!
+//! Tasks: one per script, owned by [`Scripts`]. A task runs its script, waits for it, and waits for the next interval: runs never
+//! overlap. Cancelling a task kills the process group of the run in flight.
+//!
+//! A script gets no shell, no input, no output, a small environment, `/` as its directory and a process group of its own. Rise and fall
+//! are not counted here: every run is one [`Event`].
+
+pub mod security;
+#[cfg(test)]
+mod tests;
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Gid, Pid, Uid, User, geteuid};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+use crate::model::Script;
+
+/// A run that timed out gets SIGTERM, and SIGKILL this much later.
+const TERMINATION: Duration = Duration::from_secs(2);
+
+/// What scripts find programs by, and how a command without a slash is found.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Shortest interval; a zero one would panic, and the model's smallest is above.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
+
+/// One run of a script has ended, or was given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Index into [`crate::model::Config::scripts`].
+    pub script: usize,
+    /// It exited with status 0 in time.
+    pub ok: bool,
+    pub outcome: Outcome,
+    pub duration: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its exit status.
+    Exit(i32),
+    /// The signal that ended it.
+    Signal(i32),
+    /// Sent at the timeout, while the script may still be dying.
+    TimedOut,
+    /// Why.
+    CannotStart(String),
+}
+
+/// The running scripts; dropping it ends them.
+#[derive(Debug)]
+pub struct Scripts {
+    _tasks: JoinSet<()>,
+}
+
+/// Starts running all scripts, each at once and then at its interval.
+///
+/// # Panics
+/// Outside a tokio runtime.
+pub fn spawn(scripts: &[Script], events: &mpsc::Sender<Event>) -> Scripts {
+    let mut tasks = JoinSet::new();
+    for (index, script) in scripts.iter().enumerate() {
+        let runner = Runner {
+            index,
+            script: script.clone(),
+            events: events.clone(),
+            broken: None,
+        };
+        tasks.spawn(runner.run());
+    }
+    Scripts { _tasks: tasks }
+}
+
+struct Runner {
+    index: usize,
+    script: Script,
+    events: mpsc::Sender<Event>,
+    /// Why it could not be started last time, so that the log says it once.
+    broken: Option<String>,
+}
+
+impl Runner {
+    /// Runs until nobody listens to the events any more.
+    async fn run(mut self) {
+        let mut ticks = tokio::time::interval(self.script.interval.max(SHORTEST_INTERVAL));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            ticks.tick().await;
+            if self.run_once().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn run_once(&mut self) -> Result<(), mpsc::error::SendError<Event>> {
+        let started = Instant::now();
+        let mut group = match start(&self.script) {
+            Ok(group) => group,
+            Err(why) => {
+                self.note_broken(Some(&why));
+                return self.tell(Outcome::CannotStart(why), started).await;
+            }
+        };
+        self.note_broken(None);
+        match tokio::time::timeout(self.script.timeout, group.wait()).await {
+            Ok(outcome) => self.tell(outcome, started).await,
+            Err(_) => {
+                // Asked to end before the report: a slow receiver does not lengthen its life.
+                group.signal(Signal::SIGTERM);
+                self.tell(Outcome::TimedOut, started).await?;
+                group.end().await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn tell(
+        &self,
+        outcome: Outcome,
+        started: Instant,
+    ) -> Result<(), mpsc::error::SendError<Event>> {
+        let ok = outcome == Outcome::Exit(0);
+        let event = Event {
+            script: self.index,
+            ok,
+            outcome,
+            duration: started.elapsed(),
+        };
+        self.events.send(event).await
+    }
+
+    fn note_broken(&mut self, why: Option<&str>) {
+        if self.broken.as_deref() == why {
+            return;
+        }
+        self.broken = why.map(str::to_owned);
+        let script = &self.script.name;
+        match why {
+            Some(reason) => tracing::warn!(script, reason, "script cannot be started"),
+            None => tracing::info!(script, "script can be started again"),
+        }
+    }
+}
+
+/// Starts one run. The error is for people.
+fn start(script: &Script) -> Result<Group, String> {
+    let (program, arguments) = script.command.split_first().ok_or("no command")?;
+    let program = find(program)?;
+    let user = script.user.as_deref().map(look_up).transpose()?;
+    let as_root = user
+        .as_ref()
+        .map_or_else(geteuid, |user| user.uid)
+        .is_root();
+    if as_root {
+        security::check_root_script(&program).map_err(|why| why.to_string())?;
+    }
+    let mut command = Command::new(&program);
+    command
+        .args(arguments)
+        .env_clear()
+        .env("PATH", PATH)
+        .env("LANG", "C")
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true);
+    if let Some(user) = user {
+        switch_user(&mut command, &user)?;
+    }
+    let child = command
+        .spawn()
+        .map_err(|error| format!("{}: {error}", program.display()))?;
+    Group::new(child)
+}
+
+/// The program's absolute path.
+fn find(program: &str) -> Result<PathBuf, String> {
+    if program.starts_with('/') {
+        return Ok(PathBuf::from(program));
+    }
+    if program.contains('/') {
+        return Err(format!("{program}: not an absolute path"));
+    }
+    PATH.split(':')
+        .map(|dir| PathBuf::from(dir).join(program))
+        .find(|path| path.is_file())
+        .ok_or_else(|| format!("{program}: not found in {PATH}"))
+}
+
+struct Account {
+    name: String,
+    uid: Uid,
+    gid: Gid,
+}
+
+fn look_up(name: &str) -> Result<Account, String> {
+    match User::from_name(name) {
+        Ok(Some(user)) => Ok(Account {
+            name: name.to_owned(),
+            uid: user.uid,
+            gid: user.gid,
+        }),
+        Ok(None) => Err(format!("no user {name}")),
+        Err(errno) => Err(format!("user {name}: {errno}")),
+    }
+}
+
+/// Makes the child run as `user`, in that user's primary group only.
+fn switch_user(command: &mut Command, user: &Account) -> Result<(), String> {
+    let own = geteuid();
+    if own == user.uid {
+        return Ok(());
+    }
+    // The standard library drops the supplementary groups together with the user id, but only for root; without that the script
+    // would keep the agent's groups.
+    if !own.is_root() {
+        return Err(format!(
+            "only root can run a script as another user ({})",
+            user.name
+        ));
+    }
+    command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+    Ok(())
+}
+
+/// A running script: the process and its group.
+struct Group {
+    child: Child,
+    id: Pid,
+    /// Whether dropping this kills the group: not after an orderly end, because a script may leave a daemon behind on purpose.
+    armed: bool,
+}
+
+impl Group {
+    fn new(child: Child) -> Result<Self, String> {
+        let id = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .map(Pid::from_raw);
+        let id = id.ok_or("the process ended before it was known")?;
+        Ok(Self {
+            child,
+            id,
+            armed: true,
+        })
+    }
+
+    async fn wait(&mut self) -> Outcome {
+        match self.child.wait().await {
+            Ok(status) => {
+                self.armed = false;
+                outcome(status)
+            }
+            Err(error) => Outcome::CannotStart(format!("cannot wait for it: {error}")),
+        }
+    }
+
+    /// Waits for a run that got SIGTERM; what is left of it after [`TERMINATION`], or after the script itself ended, is killed.
+    async fn end(mut self) {
+        let _ = tokio::time::timeout(TERMINATION, self.child.wait()).await;
+        self.signal(Signal::SIGKILL);
+        self.armed = false;
+        if let Err(error) = self.child.wait().await {
+            tracing::warn!(pid = self.id.as_raw(), %error, "cannot wait for a killed script");
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        match killpg(self.id, signal) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(error) => {
+                tracing::warn!(pid = self.id.as_raw(), %signal, %error, "cannot signal a script");
+            }
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if self.armed {
+            self.signal(Signal::SIGKILL);
+        }
+    }
+}
+
+fn outcome(status: ExitStatus) -> Outcome {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Outcome::Exit(code),
+        (None, Some(signal)) => Outcome::Signal(signal),
+        // Only a stopped process has neither, and `wait` does not return for those.
+        (None, None) => Outcome::Exit(-1),
+    }
+}

@@ -1,0 +1,281 @@
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::security::{Insecure, check};
+use super::*;
+
+const SOON: Duration = Duration::from_secs(5);
+
+fn script(command: &[&str]) -> Script {
+    Script {
+        name: "chk".to_owned(),
+        command: command.iter().map(|&word| word.to_owned()).collect(),
+        interval: Duration::from_secs(60),
+        timeout: SOON,
+        rise: 1,
+        fall: 1,
+        user: None,
+        init_fail: false,
+    }
+}
+
+fn begin(script: Script) -> (Scripts, mpsc::Receiver<Event>) {
+    let (sender, receiver) = mpsc::channel(8);
+    (spawn(&[script], &sender), receiver)
+}
+
+async fn next(events: &mut mpsc::Receiver<Event>) -> Event {
+    tokio::time::timeout(SOON, events.recv())
+        .await
+        .expect("an event in time")
+        .expect("a sender")
+}
+
+async fn first(script: Script) -> Event {
+    let (_scripts, mut events) = begin(script);
+    next(&mut events).await
+}
+
+/// Whether a process exists and is no zombie.
+fn alive(pid: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        !stat
+            .rsplit(") ")
+            .next()
+            .is_some_and(|rest| rest.starts_with('Z'))
+    })
+}
+
+async fn until(what: impl Fn() -> bool) {
+    let wait = async {
+        while !what() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(SOON, wait).await.expect("in time");
+}
+
+#[tokio::test]
+async fn the_exit_status_and_the_signal_are_reported() {
+    let event = first(script(&["/bin/true"])).await;
+    assert!(event.ok);
+    assert_eq!(event.outcome, Outcome::Exit(0));
+
+    let event = first(script(&["sh", "-c", "exit 3"])).await;
+    assert!(!event.ok);
+    assert_eq!(event.outcome, Outcome::Exit(3));
+
+    let event = first(script(&["sh", "-c", "kill -USR1 $$"])).await;
+    assert!(!event.ok);
+    assert_eq!(event.outcome, Outcome::Signal(Signal::SIGUSR1 as i32));
+}
+
+#[tokio::test]
+async fn a_script_runs_at_its_interval() {
+    let fast = Script {
+        interval: Duration::from_millis(10),
+        ..script(&["/bin/true"])
+    };
+    let (_scripts, mut events) = begin(fast);
+    for _ in 0..3 {
+        assert!(next(&mut events).await.ok);
+    }
+}
+
+#[tokio::test]
+async fn a_script_without_a_shell_gets_a_clean_environment_and_its_own_group() {
+    let dir = TempDir::new().unwrap();
+    let seen = dir.path().join("seen");
+    let words = format!("{{ env; ps -o pgid= -p $$; echo $$; }} >{}", seen.display());
+    assert!(first(script(&["sh", "-c", &words])).await.ok);
+    let text = fs::read_to_string(seen).unwrap();
+    assert!(!text.contains("CARGO"), "{text}");
+    assert!(text.contains(&format!("PATH={PATH}\n")), "{text}");
+    let mut last = text.lines().rev();
+    assert_eq!(last.next().map(str::trim), last.next().map(str::trim));
+}
+
+#[tokio::test]
+async fn a_timeout_is_reported_at_once_and_ends_the_whole_group() {
+    let dir = TempDir::new().unwrap();
+    let child = dir.path().join("child");
+    let words = format!("sleep 60 & echo $! >{}; wait", child.display());
+    let timeout = Duration::from_millis(200);
+    let slow = Script {
+        timeout,
+        ..script(&["sh", "-c", &words])
+    };
+    let (_scripts, mut events) = begin(slow);
+    let event = next(&mut events).await;
+    assert!(!event.ok);
+    assert_eq!(event.outcome, Outcome::TimedOut);
+    assert!(
+        (timeout..timeout * 3).contains(&event.duration),
+        "{:?}",
+        event.duration
+    );
+    let pid = fs::read_to_string(child).unwrap();
+    until(|| !alive(pid.trim())).await;
+}
+
+#[tokio::test]
+async fn a_script_that_ignores_sigterm_is_killed_and_its_runs_do_not_overlap() {
+    let dir = TempDir::new().unwrap();
+    let log = dir.path().join("log");
+    let words = format!(
+        "trap '' TERM; echo $$ >>{}; while :; do sleep 0.05; done",
+        log.display()
+    );
+    let stubborn = Script {
+        interval: Duration::from_millis(20),
+        timeout: Duration::from_millis(100),
+        ..script(&["sh", "-c", &words])
+    };
+    let (_scripts, mut events) = begin(stubborn);
+    let started = Instant::now();
+    assert_eq!(next(&mut events).await.outcome, Outcome::TimedOut);
+    let pid = fs::read_to_string(&log).unwrap();
+    assert_eq!(pid.lines().count(), 1, "one run while it is dying");
+    until(|| !alive(pid.trim())).await;
+    let died = started.elapsed();
+    assert!(died >= TERMINATION, "{died:?}");
+    assert_eq!(next(&mut events).await.outcome, Outcome::TimedOut);
+    assert_eq!(fs::read_to_string(&log).unwrap().lines().count(), 2);
+}
+
+#[tokio::test]
+async fn dropping_the_scripts_kills_the_run_in_flight_with_its_children() {
+    let dir = TempDir::new().unwrap();
+    let child = dir.path().join("child");
+    let words = format!("sleep 60 & echo $! >{}; wait", child.display());
+    let (scripts, _events) = begin(script(&["sh", "-c", &words]));
+    let read = || fs::read_to_string(&child).unwrap_or_default();
+    until(|| read().ends_with('\n')).await;
+    let pid = read();
+    assert!(alive(pid.trim()));
+    drop(scripts);
+    until(|| !alive(pid.trim())).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_started_says_why() {
+    for (command, expected) in [
+        (&["/nonexistent/chk"][..], "No such file"),
+        (&["no-such-program-anywhere"], "not found in"),
+        (&["dir/chk"], "not an absolute path"),
+        (&[], "no command"),
+    ] {
+        let event = first(script(command)).await;
+        assert!(!event.ok);
+        let Outcome::CannotStart(why) = event.outcome else {
+            panic!("{command:?}: {:?}", event.outcome)
+        };
+        assert!(why.contains(expected), "{why}");
+    }
+    let nobody = Script {
+        user: Some("no such user".to_owned()),
+        ..script(&["/bin/true"])
+    };
+    assert_eq!(
+        first(nobody).await.outcome,
+        Outcome::CannotStart("no user no such user".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_script_of_another_user_has_that_user_and_no_other_group() {
+    let nobody = Script {
+        user: Some("nobody".to_owned()),
+        ..script(&[
+            "sh",
+            "-c",
+            "[ $(id -un) = nobody ] && [ $(id -G | wc -w) = 1 ]",
+        ])
+    };
+    let outcome = first(nobody).await.outcome;
+    if geteuid().is_root() {
+        assert_eq!(outcome, Outcome::Exit(0));
+    } else {
+        assert!(matches!(outcome, Outcome::CannotStart(why) if why.contains("only root")));
+    }
+}
+
+/// A directory nobody else can write with an executable in it.
+fn own_program() -> (TempDir, PathBuf) {
+    let dir = TempDir::new().unwrap();
+    fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+    let program = dir.path().join("chk.sh");
+    fs::write(&program, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    (dir, program)
+}
+
+fn verdict(program: &Path) -> Result<(), Insecure> {
+    check(program, geteuid().as_raw())
+}
+
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn programs_of_the_system_may_run_as_root() {
+    security::check_root_script(Path::new("/bin/sh")).unwrap();
+    security::check_root_script(Path::new("/usr/../bin/./sh")).unwrap();
+}
+
+#[test]
+fn what_others_can_write_does_not_run_as_root() {
+    let (dir, program) = own_program();
+    verdict(&program).unwrap();
+
+    chmod(&program, 0o757);
+    assert!(matches!(verdict(&program), Err(Insecure::Writable { path, .. }) if path == program));
+    chmod(&program, 0o755);
+    chmod(dir.path(), 0o777);
+    assert!(
+        matches!(verdict(&program), Err(Insecure::Writable { path, .. }) if path == dir.path())
+    );
+    chmod(dir.path(), 0o1777);
+    verdict(&program).unwrap();
+    chmod(&program, 0o644);
+    assert!(matches!(
+        verdict(&program),
+        Err(Insecure::NotExecutable { .. })
+    ));
+    assert!(matches!(
+        verdict(dir.path()),
+        Err(Insecure::NotExecutable { .. })
+    ));
+}
+
+#[test]
+fn a_link_is_as_secure_as_every_directory_it_leads_through() {
+    let (dir, program) = own_program();
+    let open = dir.path().join("open");
+    fs::create_dir(&open).unwrap();
+    chmod(&open, 0o777);
+    symlink(&program, open.join("inner")).unwrap();
+    let outer = dir.path().join("outer");
+    symlink("open/inner", &outer).unwrap();
+    assert!(matches!(verdict(&outer), Err(Insecure::Writable { path, .. }) if path == open));
+    chmod(&open, 0o755);
+    verdict(&outer).unwrap();
+
+    let circle = dir.path().join("circle");
+    symlink("circle", &circle).unwrap();
+    assert!(matches!(verdict(&circle), Err(Insecure::Links { .. })));
+}
+
+#[test]
+fn what_belongs_to_another_user_does_not_run_as_root() {
+    let (_dir, program) = own_program();
+    if geteuid().is_root() {
+        nix::unistd::chown(&program, Some(Uid::from_raw(65_534)), None).unwrap();
+    }
+    let result = security::check_root_script(&program);
+    assert!(matches!(result, Err(Insecure::Owner { .. })), "{result:?}");
+}

@@ -1,0 +1,312 @@
+//! The one snapshot of a running agent: `status`, `status --json`, `/metrics` and the API all show this and nothing else.
+//!
+//! Plain data without clock or socket: whoever builds it decides what "now" was, so ages are already seconds.
+
+mod table;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use table::render;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model;
+
+/// The version of the JSON form, raised when a field changes its meaning or goes away (new fields may come without).
+pub const SCHEMA: u32 = 1;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The node's name as configured.
+    pub node: String,
+    /// Version of the agent.
+    pub version: String,
+    pub pid: u32,
+    /// Unix time, seconds, the process started at.
+    pub started_unix: f64,
+    pub uptime_seconds: f64,
+    /// The configuration file in force.
+    pub config: String,
+    pub interfaces: Vec<InterfaceStatus>,
+    pub routers: Vec<RouterStatus>,
+    pub services: Vec<ServiceStatus>,
+    pub scripts: Vec<ScriptStatus>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InterfaceStatus {
+    pub name: String,
+    /// Kernel's index; 0 while the interface does not exist.
+    pub index: u32,
+    /// It exists, is administratively up and has a carrier.
+    pub up: bool,
+    pub xdp: XdpStatus,
+    /// Packets per verdict of the XDP program: `pass`, `drop`, `tx`, `redirect`.
+    pub verdicts: BTreeMap<String, u64>,
+    /// Adverts that XDP dropped, per reason; the builder lists every reason, also those at 0.
+    pub dropped_adverts: BTreeMap<String, u64>,
+    /// Every other named counter of the interface.
+    pub counters: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct XdpStatus {
+    pub mode: XdpMode,
+    /// Kernel's id of the loaded program.
+    pub prog_id: Option<u32>,
+    /// Why a better mode is not in use.
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum XdpMode {
+    Driver,
+    Generic,
+    Off,
+}
+
+impl fmt::Display for XdpMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            XdpMode::Driver => "driver",
+            XdpMode::Generic => "generic",
+            XdpMode::Off => "off",
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RouterStatus {
+    pub name: String,
+    pub vrid: u8,
+    pub interface: String,
+    /// VRRP version on the wire, 2 or 3.
+    pub version: u8,
+    pub role: Role,
+    /// Why it is in this role: the reason of the last transition, or of the fault.
+    pub reason: String,
+    /// Time in this role.
+    pub since_seconds: f64,
+    /// Unix time, seconds, of the last transition.
+    pub last_transition_unix: f64,
+    /// Priority in force, tracking included.
+    pub priority: u8,
+    /// Priority as configured.
+    pub base_priority: u8,
+    /// The master this node knows of, itself included.
+    pub master: Option<MasterStatus>,
+    pub addresses: Vec<AddressStatus>,
+    /// Number of this mastership (or of the last one).
+    pub epoch: u64,
+    /// Another master was heard after the lease ran out: this node no longer acts, whatever its role says.
+    pub fenced: bool,
+    /// Time left of the lease; negative once it has lapsed, `None` while this node holds none.
+    pub lease_remaining_ms: Option<i64>,
+    /// Advertisement interval in force.
+    pub interval_ms: u64,
+    /// Master down interval in force (RFC 9568 section 6.1: Active_Down_Interval).
+    pub master_down_ms: u64,
+    /// Transitions into each role.
+    pub transitions: BTreeMap<Role, u64>,
+    pub adverts_sent: u64,
+    /// Valid adverts.
+    pub adverts_received: u64,
+    pub priority_zero_sent: u64,
+    pub priority_zero_received: u64,
+    /// Gratuitous ARP frames.
+    pub announcements_sent: u64,
+    /// ARP requests for its addresses that XDP answered.
+    pub arp_answered: u64,
+    /// ARP requests for its addresses that XDP kept from the stack because this node does not act.
+    pub arp_suppressed: u64,
+    /// Packets to its addresses dropped because this node does not act.
+    pub vip_dropped: u64,
+    /// Adverts of a lower priority heard while master: evidence of a second master.
+    pub lower_priority_adverts: u64,
+}
+
+/// The field's names of the states; RFC 9568 says Initialize, Backup and Active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Init,
+    Backup,
+    Master,
+    /// Priority 0 is sent; traffic is carried until the successor's first advert.
+    Releasing,
+    Fault,
+}
+
+impl Role {
+    pub const ALL: [Role; 5] = [
+        Role::Init,
+        Role::Backup,
+        Role::Master,
+        Role::Releasing,
+        Role::Fault,
+    ];
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Role::Init => "init",
+            Role::Backup => "backup",
+            Role::Master => "master",
+            Role::Releasing => "releasing",
+            Role::Fault => "fault",
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MasterStatus {
+    /// Source address of its adverts.
+    pub source: IpAddr,
+    pub priority: u8,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressStatus {
+    pub address: IpAddr,
+    /// The kernel holds it on its interface.
+    pub installed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    pub name: String,
+    pub address: IpAddr,
+    pub port: u16,
+    pub protocol: Protocol,
+    /// Digest of the ring, in hex: equal on two nodes when they choose the same backend for every flow.
+    pub digest: String,
+    /// Version of the ring, raised with each change.
+    pub generation: u64,
+    pub backends: Vec<BackendStatus>,
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    Tcp,
+    Udp,
+}
+
+impl From<model::Protocol> for Protocol {
+    fn from(protocol: model::Protocol) -> Self {
+        match protocol {
+            model::Protocol::Tcp => Protocol::Tcp,
+            model::Protocol::Udp => Protocol::Udp,
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendStatus {
+    pub address: IpAddr,
+    /// As configured; 0 drains.
+    pub weight: u16,
+    pub forward: Forward,
+    pub state: BackendState,
+    /// It takes new flows: up, with a weight, and its way is known.
+    pub usable: bool,
+    /// Why it is (not) usable.
+    pub reason: String,
+    /// Where frames to it go, `aa:bb:cc:dd:ee:ff`, once resolved.
+    pub mac: Option<String>,
+    /// Its slots in the live ring.
+    pub slots: u32,
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+/// How packets reach a backend, once `auto` is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Forward {
+    Local,
+    Dr,
+}
+
+impl fmt::Display for Forward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Forward::Local => "local",
+            Forward::Dr => "dr",
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendState {
+    Up,
+    Down,
+    /// No check has ended yet.
+    Unknown,
+}
+
+impl fmt::Display for BackendState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            BackendState::Up => "up",
+            BackendState::Down => "down",
+            BackendState::Unknown => "unknown",
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptStatus {
+    pub name: String,
+    pub state: ScriptState,
+    /// Exit status of the last run; `None` when it did not exit by itself.
+    pub last_exit: Option<i32>,
+    pub last_duration_ms: Option<u64>,
+    pub runs: u64,
+    /// Runs that failed, those that timed out or could not start included.
+    pub failures: u64,
+    pub timeouts: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScriptState {
+    Good,
+    Bad,
+    /// No run has ended yet.
+    Unknown,
+}
+
+impl ScriptState {
+    pub const ALL: [ScriptState; 3] = [ScriptState::Good, ScriptState::Bad, ScriptState::Unknown];
+}
+
+impl fmt::Display for ScriptState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            ScriptState::Good => "good",
+            ScriptState::Bad => "bad",
+            ScriptState::Unknown => "unknown",
+        })
+    }
+}

@@ -1,0 +1,189 @@
+use super::*;
+
+fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
+    pairs
+        .iter()
+        .map(|&(name, count)| (name.to_owned(), count))
+        .collect()
+}
+
+fn router() -> RouterStatus {
+    RouterStatus {
+        name: "VI_1".to_owned(),
+        vrid: 51,
+        interface: "eth1".to_owned(),
+        version: 2,
+        role: Role::Master,
+        reason: "master down: no advert for 3.609 s".to_owned(),
+        since_seconds: 192.4,
+        last_transition_unix: 1_700_000_000.25,
+        priority: 80,
+        base_priority: 100,
+        master: Some(MasterStatus {
+            source: [192, 168, 1, 205].into(),
+            priority: 80,
+        }),
+        addresses: vec![
+            AddressStatus {
+                address: [192, 168, 1, 249].into(),
+                installed: true,
+            },
+            AddressStatus {
+                address: [192, 168, 1, 248].into(),
+                installed: false,
+            },
+        ],
+        epoch: 3,
+        fenced: false,
+        lease_remaining_ms: Some(2_150),
+        interval_ms: 1_000,
+        master_down_ms: 3_609,
+        transitions: Role::ALL
+            .into_iter()
+            .map(|role| (role, u64::from(role == Role::Master)))
+            .collect(),
+        adverts_sent: 193,
+        adverts_received: 7,
+        priority_zero_sent: 0,
+        priority_zero_received: 1,
+        announcements_sent: 10,
+        arp_answered: 4,
+        arp_suppressed: 2,
+        vip_dropped: 5,
+        lower_priority_adverts: 6,
+    }
+}
+
+fn service() -> ServiceStatus {
+    let node1 = BackendStatus {
+        address: [192, 168, 1, 205].into(),
+        weight: 100,
+        forward: Forward::Local,
+        state: BackendState::Up,
+        usable: true,
+        reason: "connected".to_owned(),
+        mac: None,
+        slots: 16_381,
+        packets: 9,
+        bytes: 900,
+    };
+    let node2 = BackendStatus {
+        address: [192, 168, 1, 206].into(),
+        forward: Forward::Dr,
+        state: BackendState::Down,
+        usable: false,
+        reason: "connection refused".to_owned(),
+        mac: Some("02:00:00:00:00:06".to_owned()),
+        slots: 0,
+        packets: 0,
+        bytes: 0,
+        ..node1.clone()
+    };
+    ServiceStatus {
+        name: "web".to_owned(),
+        address: [192, 168, 1, 249].into(),
+        port: 80,
+        protocol: Protocol::Tcp,
+        digest: "00c0ffee00c0ffee".to_owned(),
+        generation: 2,
+        backends: vec![node1, node2],
+        packets: 9,
+        bytes: 900,
+    }
+}
+
+/// A small node with something in every table.
+pub(crate) fn sample() -> Status {
+    Status {
+        schema: SCHEMA,
+        node: "node1".to_owned(),
+        version: "0.1.0".to_owned(),
+        pid: 42,
+        started_unix: 1_699_999_000.5,
+        uptime_seconds: 3_725.0,
+        config: "/etc/keepalived/keepalived.conf".to_owned(),
+        interfaces: vec![InterfaceStatus {
+            name: "eth1".to_owned(),
+            index: 2,
+            up: true,
+            xdp: XdpStatus {
+                mode: XdpMode::Generic,
+                prog_id: Some(17),
+                reason: Some("driver mode: not supported".to_owned()),
+            },
+            verdicts: counts(&[("pass", 10), ("drop", 3), ("tx", 4), ("redirect", 0)]),
+            dropped_adverts: counts(&[("ttl", 3), ("auth", 0)]),
+            counters: counts(&[("fragments", 1)]),
+        }],
+        routers: vec![router()],
+        services: vec![service()],
+        scripts: vec![ScriptStatus {
+            name: "chk_nginx".to_owned(),
+            state: ScriptState::Bad,
+            last_exit: Some(1),
+            last_duration_ms: Some(12),
+            runs: 20,
+            failures: 3,
+            timeouts: 1,
+        }],
+    }
+}
+
+#[test]
+fn tables_say_who_is_master_and_why() {
+    let expected = "\
+node1  vrrp-agent 0.1.0  pid 42  up 1h 02m  /etc/keepalived/keepalived.conf
+
+ROUTER  VRID  IF    ROLE    FOR     PRIO           LEASE  MASTER     ADDRESSES                              WHY
+VI_1    51    eth1  MASTER  3m 12s  80 (base 100)  2.1 s  this node  192.168.1.249 192.168.1.248 (missing)  master down: no advert for 3.609 s
+
+SERVICE  ADDRESS               RING         BACKEND        STATE          VIA    WEIGHT  SHARE    PACKETS  BYTES  WHY
+web      192.168.1.249:80/tcp  00c0ffee #2  192.168.1.205  up             local  100     100.0 %  9        900    connected
+                                            192.168.1.206  down (unused)  dr     100     0.0 %    0        0      connection refused
+
+SCRIPT     STATE  EXIT  TOOK   RUNS  FAILED  TIMED OUT
+chk_nginx  bad    1     12 ms  20    3       1
+
+IF    LINK  XDP                                   PASS  DROP  TX  REDIRECT  BAD ADVERTS
+eth1  up    generic (driver mode: not supported)  10    3     4   0         3 (ttl 3)
+";
+    assert_eq!(render(&sample()), expected);
+}
+
+#[test]
+fn a_fenced_master_does_not_call_itself_master_of_the_addresses() {
+    let mut status = sample();
+    let router = &mut status.routers[0];
+    router.fenced = true;
+    router.lease_remaining_ms = Some(-20);
+    router.master = Some(MasterStatus {
+        source: [192, 168, 1, 206].into(),
+        priority: 99,
+    });
+    let text = render(&status);
+    assert!(text.contains("MASTER (fenced)"), "{text}");
+    assert!(text.contains("lapsed"), "{text}");
+    assert!(text.contains("192.168.1.206 (99)"), "{text}");
+}
+
+#[test]
+fn empty_tables_are_left_out() {
+    let status = Status {
+        interfaces: vec![],
+        routers: vec![],
+        services: vec![],
+        scripts: vec![],
+        ..sample()
+    };
+    assert_eq!(render(&status).lines().count(), 1);
+}
+
+#[test]
+fn json_round_trip_keeps_everything() {
+    let json = serde_json::to_value(sample()).unwrap();
+    assert_eq!(json["schema"], 1);
+    assert_eq!(json["routers"][0]["role"], "master");
+    assert_eq!(json["routers"][0]["transitions"]["master"], 1);
+    assert_eq!(json["interfaces"][0]["xdp"]["mode"], "generic");
+    assert_eq!(serde_json::from_value::<Status>(json).unwrap(), sample());
+}

@@ -1,0 +1,75 @@
+//! What the kernel program counts: one table of index, metric label and help text for each kind of counter.
+
+use crate::reason::Reason;
+
+macro_rules! counters {
+    ($(#[doc = $about:literal])* $kind:ident { $($name:ident = $label:literal, $help:literal;)* }) => {
+        $(#[doc = $about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum $kind {
+            $(#[doc = $help] $name,)*
+        }
+
+        impl $kind {
+            pub const ALL: &[$kind] = &[$($kind::$name,)*];
+            pub const COUNT: usize = Self::ALL.len();
+
+            /// Name in status and metrics.
+            pub const fn label(self) -> &'static str {
+                match self {
+                    $($kind::$name => $label,)*
+                }
+            }
+
+            /// What it counts, as one sentence.
+            pub const fn help(self) -> &'static str {
+                match self {
+                    $($kind::$name => $help,)*
+                }
+            }
+        }
+    };
+}
+
+counters! {
+    /// What became of a packet: counted once for each packet the program sees.
+    Verdict {
+        Pass = "pass", "Packets handed on to the host's stack.";
+        Drop = "drop", "Packets dropped.";
+        Tx = "tx", "Packets sent back out of the interface they came in by.";
+        Redirect = "redirect", "Packets sent out of another interface.";
+    }
+}
+
+counters! {
+    /// Events of one virtual router.
+    RouterCounter {
+        AdvertReceived = "adverts_received", "Valid adverts of other routers.";
+        PriorityZeroReceived = "priority_zero_received", "Valid adverts with priority 0: a master that stops.";
+        LowerPriorityReceived = "lower_priority_received", "Valid adverts of a lesser master while this node acts.";
+        Fenced = "fenced", "Masterships of this node that the kernel program ended on another master's advert.";
+        ArpAnswered = "arp_answered", "ARP requests for a virtual address that were answered.";
+        ArpSuppressed = "arp_suppressed", "ARP requests for a virtual address dropped because this node does not act.";
+        NotActing = "not_acting", "Packets for a virtual address dropped because this node does not act.";
+        BackendAccepted = "backend_accepted", "Packets for a virtual address taken from its master, as a direct-return backend.";
+        FragmentDropped = "fragment_dropped", "IP fragments for a steered virtual address.";
+        NoBackend = "no_backend", "Packets of a service that has no usable backend.";
+        LocalDelivered = "local_delivered", "Packets for a virtual address, no service among its ports, passed to the stack.";
+    }
+}
+
+/// Interface counters in one stretch: verdicts first, then the reasons adverts were dropped for.
+pub const INTERFACE_COUNTERS: usize = Verdict::COUNT + Reason::COUNT;
+
+/// Index of a verdict among an interface's counters.
+#[inline(always)]
+pub const fn verdict(verdict: Verdict) -> u32 {
+    verdict as u32
+}
+
+/// Index of a drop reason among an interface's counters.
+#[inline(always)]
+pub const fn reason(reason: Reason) -> u32 {
+    Verdict::COUNT as u32 + reason as u32
+}

@@ -1,0 +1,48 @@
+//! The lease and the fence: who acts for a virtual router, decided by arithmetic that the kernel program, the agent and
+//! the simulation share.
+//!
+//! Three words a virtual router has in the kernel: *mastership* (agent: epoch of the present mastership, 0 for none), *lease*
+//! (agent: boot time up to which the agent vouches for itself) and *fence* (kernel program: the epoch it has fenced). Agent
+//! and kernel program never write the same word. All times are nanoseconds since boot.
+
+use crate::wire::vrrp::PRIORITY_RELEASE;
+
+/// Adverts a backup misses before its down interval has passed (RFC 9568 section 6.1), without the skew time.
+const DOWN_ADVERTS: u64 = 3;
+
+/// What an advert says of its sender, as far as the election compares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    pub priority: u8,
+    /// Source address; compared unsigned, in network order (RFC 9568 section 6.4.3).
+    pub source: [u8; 4],
+}
+
+impl Claim {
+    /// Whether a master with claim `other` yields to this one: higher priority, or equal and higher address.
+    #[inline(always)]
+    pub fn beats(&self, other: &Claim) -> bool {
+        self.priority > other.priority
+            || (self.priority == other.priority && u32::from_be_bytes(self.source) > u32::from_be_bytes(other.source))
+    }
+}
+
+/// End of the lease that an advert sent at `sent` buys: no backup that heard it may take over earlier.
+#[inline(always)]
+pub const fn lease_until(sent: u64, interval: u64) -> u64 {
+    sent.saturating_add(interval.saturating_mul(DOWN_ADVERTS))
+}
+
+/// Whether the node acts: answers ARP, carries the traffic.
+#[inline(always)]
+pub const fn acting(mastership: u64, fence: u64) -> bool {
+    mastership != 0 && mastership != fence
+}
+
+/// Whether an advert heard at `now` ends the present mastership in the kernel.
+///
+/// A lapsed lease yields to any other master, a good one only to a master that beats us. A release (priority 0) claims nothing.
+#[inline(always)]
+pub fn fences(now: u64, lease: u64, heard: &Claim, own: &Claim) -> bool {
+    heard.priority != PRIORITY_RELEASE && (now > lease || heard.beats(own))
+}

@@ -1,0 +1,25 @@
+//! How parsers reach bytes: by value, checked, from a slice or from an XDP context alike.
+
+/// A frame whose bytes can be read at any offset without panicking.
+pub trait Packet {
+    /// The `N` bytes at `offset`, or `None` where the frame ends before them.
+    fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+
+    #[inline(always)]
+    fn byte(&self, offset: usize) -> Option<u8> {
+        self.bytes::<1>(offset).map(|[byte]| byte)
+    }
+
+    /// The big-endian 16-bit word at `offset`.
+    #[inline(always)]
+    fn be16(&self, offset: usize) -> Option<u16> {
+        self.bytes(offset).map(u16::from_be_bytes)
+    }
+}
+
+impl Packet for [u8] {
+    #[inline]
+    fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.get(offset..)?.first_chunk().copied()
+    }
+}

@@ -1,0 +1,49 @@
+//! Ethernet II with up to two inline VLAN tags (IEEE 802.1Q, 802.1ad).
+
+use crate::packet::Packet;
+
+pub const HEADER_LEN: usize = 14;
+pub const TYPE_IPV4: u16 = 0x0800;
+pub const TYPE_ARP: u16 = 0x0806;
+const TYPE_VLAN: u16 = 0x8100;
+const TYPE_QINQ: u16 = 0x88a8;
+const TAG_LEN: usize = 4;
+const VID_MASK: u16 = 0x0fff;
+
+pub const BROADCAST: [u8; 6] = [0xff; 6];
+
+/// What stands before the network header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ethernet {
+    pub source: [u8; 6],
+    /// Type behind the tags.
+    pub ethertype: u16,
+    /// Inline tags: 0 for none, the VID of a single tag, `outer << 12 | inner` for two. Priority-tagged (VID 0) counts as none.
+    pub vlan: u32,
+    /// Offset of the network header: 14, 18 or 22.
+    pub network: usize,
+}
+
+/// Reads the Ethernet header and at most two tags; `None` where the frame is shorter.
+#[inline(always)]
+pub fn parse<P: Packet + ?Sized>(frame: &P) -> Option<Ethernet> {
+    let source = frame.bytes::<6>(6)?;
+    let ethertype = frame.be16(12)?;
+    let plain = Ethernet { source, ethertype, vlan: 0, network: HEADER_LEN };
+    if !is_tag(ethertype) {
+        return Some(plain);
+    }
+    let outer = u32::from(frame.be16(HEADER_LEN)? & VID_MASK);
+    let ethertype = frame.be16(HEADER_LEN + 2)?;
+    if !is_tag(ethertype) {
+        return Some(Ethernet { ethertype, vlan: outer, network: HEADER_LEN + TAG_LEN, ..plain });
+    }
+    let inner = u32::from(frame.be16(HEADER_LEN + TAG_LEN)? & VID_MASK);
+    let ethertype = frame.be16(HEADER_LEN + TAG_LEN + 2)?;
+    Some(Ethernet { ethertype, vlan: outer << 12 | inner, network: HEADER_LEN + 2 * TAG_LEN, ..plain })
+}
+
+#[inline(always)]
+fn is_tag(ethertype: u16) -> bool {
+    ethertype == TYPE_VLAN || ethertype == TYPE_QINQ
+}

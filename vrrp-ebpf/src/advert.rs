@@ -1,0 +1,108 @@
+//! The advert path: judge, pace, fence, stamp, hand on to the agent's socket.
+
+use aya_ebpf::helpers::generated::bpf_ktime_get_boot_ns;
+use vrrp_common::classify::Vrrp;
+use vrrp_common::counter::{RouterCounter, Verdict};
+use vrrp_common::lease::{self, Claim};
+use vrrp_common::maps::{Liveness, RateKey, RateWindow, RouterConf};
+use vrrp_common::policy;
+use vrrp_common::reason::Reason;
+use vrrp_common::wire::vrrp::{Advert, PRIORITY_RELEASE};
+
+use crate::{count, maps};
+
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+
+/// Decides about a VRRP packet. An invalid one touches nothing but its reason's counter.
+#[inline(always)]
+pub fn receive(slot: u32, vrrp: &Vrrp) -> Verdict {
+    match judge(slot, vrrp) {
+        Ok(()) => Verdict::Pass,
+        Err(reason) => {
+            count::reason(slot, reason);
+            Verdict::Drop
+        }
+    }
+}
+
+#[inline(always)]
+fn judge(slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
+    let advert = vrrp.advert.as_ref().map_err(|&reason| reason)?;
+    let Some((index, router)) = maps::router(slot, advert.vrid) else {
+        return foreign(slot);
+    };
+    if router.vlan != vrrp.ethernet.vlan {
+        return foreign(slot);
+    }
+    policy::judge(advert, vrrp.source, vrrp.destination, router)?;
+    // SAFETY: a helper call without arguments.
+    let now = unsafe { bpf_ktime_get_boot_ns() };
+    pace(now, index, vrrp.source, router.rate_limit)?;
+    fence(now, index, advert, vrrp.source, router);
+    maps::stamp(
+        index,
+        Liveness {
+            seen: now,
+            source: vrrp.source,
+            interval_centis: advert.interval.0,
+            priority: advert.priority,
+            pad: 0,
+            mac: vrrp.ethernet.source,
+            pad2: [0; 2],
+        },
+    );
+    count::router(index, RouterCounter::AdvertReceived);
+    if advert.priority == PRIORITY_RELEASE {
+        count::router(index, RouterCounter::PriorityZeroReceived);
+    }
+    Ok(())
+}
+
+/// An advert for a virtual router that is not ours: another daemon's where the configuration says there is one.
+#[inline(always)]
+fn foreign(slot: u32) -> Result<(), Reason> {
+    match maps::interface(slot) {
+        Some(interface) if interface.pass_foreign == 1 => Ok(()),
+        _ => Err(Reason::Vrid),
+    }
+}
+
+/// Ends this node's mastership in the same instant in which another master is heard that it must yield to.
+#[inline(always)]
+fn fence(now: u64, index: u32, advert: &Advert, source: [u8; 4], router: &RouterConf) {
+    let Some(epoch) = maps::acting(index) else {
+        return;
+    };
+    let heard = Claim { priority: advert.priority, source };
+    let own = Claim { priority: router.priority, source: router.source };
+    if lease::fences(now, maps::lease_until(index), &heard, &own) {
+        maps::fence(index, epoch);
+        count::router(index, RouterCounter::Fenced);
+    } else if advert.priority != PRIORITY_RELEASE {
+        count::router(index, RouterCounter::LowerPriorityReceived);
+    }
+}
+
+/// Lets at most `limit` adverts a second pass for each source of each virtual router.
+#[inline(always)]
+fn pace(now: u64, router: u32, source: [u8; 4], limit: u32) -> Result<(), Reason> {
+    let key = RateKey { router, source };
+    let fresh = RateWindow { since: now, count: 1 };
+    match maps::RATES.get_ptr_mut(&key) {
+        Some(window) => {
+            // SAFETY: a live element. Two CPUs may lose each other's increment: the limit is then a little late, no more.
+            let window = unsafe { &mut *window };
+            if now - window.since >= NANOS_PER_SECOND {
+                *window = fresh;
+                return Ok(());
+            }
+            window.count += 1;
+            if window.count > u64::from(limit) { Err(Reason::Rate) } else { Ok(()) }
+        }
+        None => {
+            // A full map forgets the source heard least recently; a failed insert only means that this one is not paced.
+            let _ = maps::RATES.insert(&key, &fresh, 0);
+            Ok(())
+        }
+    }
+}

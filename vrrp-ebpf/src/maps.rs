@@ -1,0 +1,137 @@
+//! The maps, as `vrrp_common::maps` describes them, and safe ways to read and write the words in them.
+
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray};
+use aya_ebpf::programs::XdpContext;
+use vrrp_common::lease;
+use vrrp_common::maps::{
+    AddressConf, AddressKey, BackendConf, InterfaceConf, Liveness, MAX_ADDRESSES, MAX_BACKENDS, MAX_IFINDEX,
+    MAX_INTERFACE_COUNTERS, MAX_INTERFACES, MAX_RATE_SOURCES, MAX_RINGS, MAX_ROUTER_COUNTERS, MAX_ROUTERS, MAX_SERVICES,
+    NO_BACKEND, RateKey, RateWindow, Ring, RouterConf, ServiceKey, Traffic, VRID_SLOTS,
+};
+
+#[map]
+static INTERFACES: Array<u32> = Array::with_max_entries(MAX_IFINDEX, 0);
+#[map]
+static INTERFACE_CONF: Array<InterfaceConf> = Array::with_max_entries(MAX_INTERFACES, 0);
+#[map]
+static VRIDS: Array<u32> = Array::with_max_entries(VRID_SLOTS, 0);
+#[map]
+static ROUTERS: Array<RouterConf> = Array::with_max_entries(MAX_ROUTERS, 0);
+#[map]
+static MASTERSHIP: Array<u64> = Array::with_max_entries(MAX_ROUTERS, 0);
+#[map]
+static LEASE: Array<u64> = Array::with_max_entries(MAX_ROUTERS, 0);
+#[map]
+static FENCE: Array<u64> = Array::with_max_entries(MAX_ROUTERS, 0);
+#[map]
+static LIVENESS: Array<Liveness> = Array::with_max_entries(MAX_ROUTERS, 0);
+#[map]
+pub static RATES: LruHashMap<RateKey, RateWindow> = LruHashMap::with_max_entries(MAX_RATE_SOURCES, 0);
+#[map]
+static ADDRESSES: HashMap<AddressKey, AddressConf> = HashMap::with_max_entries(MAX_ADDRESSES, 0);
+#[map]
+static SERVICES: HashMap<ServiceKey, u32> = HashMap::with_max_entries(MAX_SERVICES, 0);
+#[map]
+static GENERATIONS: Array<u32> = Array::with_max_entries(MAX_SERVICES, 0);
+#[map]
+static RINGS: Array<Ring> = Array::with_max_entries(MAX_RINGS, 0);
+#[map]
+static BACKENDS: Array<BackendConf> = Array::with_max_entries(MAX_BACKENDS, 0);
+#[map]
+pub static IF_COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(MAX_INTERFACE_COUNTERS, 0);
+#[map]
+pub static VR_COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(MAX_ROUTER_COUNTERS, 0);
+#[map]
+pub static BACKEND_TRAFFIC: PerCpuArray<Traffic> = PerCpuArray::with_max_entries(MAX_BACKENDS, 0);
+
+/// Slot of the interface the packet came in by; `None` where it is not ours.
+#[inline(always)]
+pub fn interface_slot(ctx: &XdpContext) -> Option<u32> {
+    match INTERFACES.get(ctx.ingress_ifindex() as u32) {
+        Some(&slot) if slot != 0 => Some(slot - 1),
+        _ => None,
+    }
+}
+
+#[inline(always)]
+pub fn interface(slot: u32) -> Option<&'static InterfaceConf> {
+    INTERFACE_CONF.get(slot)
+}
+
+/// Index and configuration of the virtual router with this VRID on the interface in `slot`.
+#[inline(always)]
+pub fn router(slot: u32, vrid: u8) -> Option<(u32, &'static RouterConf)> {
+    let index = (*VRIDS.get(slot * 256 + u32::from(vrid))?).checked_sub(1)?;
+    Some((index, ROUTERS.get(index)?))
+}
+
+#[inline(always)]
+pub fn address(key: &AddressKey) -> Option<&'static AddressConf> {
+    // SAFETY: the agent writes entries whole and this program only reads them; a replaced entry stays readable until the
+    // program ends (RCU).
+    unsafe { ADDRESSES.get(key) }
+}
+
+#[inline(always)]
+pub fn service(key: &ServiceKey) -> Option<u32> {
+    // SAFETY: as in `address`.
+    unsafe { SERVICES.get(key) }.copied()
+}
+
+/// The backend in a slot of the service's live ring.
+#[inline(always)]
+pub fn backend(service: u32, slot: usize) -> Option<(u32, &'static BackendConf)> {
+    let generation = *GENERATIONS.get(service)? & 1;
+    let ring = RINGS.get(service * 2 + generation)?;
+    let index = *ring.0.get(slot)?;
+    if index == NO_BACKEND {
+        return None;
+    }
+    Some((u32::from(index), BACKENDS.get(u32::from(index))?))
+}
+
+/// The last advert heard for the router.
+#[inline(always)]
+pub fn liveness(router: u32) -> Option<&'static Liveness> {
+    LIVENESS.get(router)
+}
+
+#[inline(always)]
+pub fn stamp(router: u32, heard: Liveness) {
+    if let Some(entry) = LIVENESS.get_ptr_mut(router) {
+        // SAFETY: the pointer is to a live array element of this type; only this program writes it.
+        unsafe { *entry = heard };
+    }
+}
+
+/// The epoch this node acts in for the router; `None` where it does not act.
+#[inline(always)]
+pub fn acting(router: u32) -> Option<u64> {
+    let mastership = word(&MASTERSHIP, router);
+    lease::acting(mastership, word(&FENCE, router)).then_some(mastership)
+}
+
+#[inline(always)]
+pub fn lease_until(router: u32) -> u64 {
+    word(&LEASE, router)
+}
+
+/// Ends the mastership of `epoch`: from here on this node does not act, whatever the agent last said.
+#[inline(always)]
+pub fn fence(router: u32, epoch: u64) {
+    if let Some(entry) = FENCE.get_ptr_mut(router) {
+        // SAFETY: the pointer is to a live, aligned array element; this program alone writes it, one word at a time.
+        unsafe { entry.write_volatile(epoch) };
+    }
+}
+
+/// One word that the agent or another CPU may be writing right now.
+#[inline(always)]
+fn word(map: &Array<u64>, index: u32) -> u64 {
+    match map.get_ptr(index) {
+        // SAFETY: the pointer is to a live, aligned array element; a volatile read takes the word whole, once.
+        Some(entry) => unsafe { entry.read_volatile() },
+        None => 0,
+    }
+}

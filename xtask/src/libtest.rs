@@ -1,0 +1,62 @@
+//! Reads the output of the standard test harness while it streams by.
+
+/// What a run of tests came to.
+#[derive(Default, Debug)]
+pub struct Tally {
+    pub passed: usize,
+    pub failed: usize,
+    pub failures: Vec<String>,
+    /// Names and reasons.
+    pub ignored: Vec<(String, String)>,
+    /// The last line was `failures:` or a name below it.
+    in_failures: bool,
+}
+
+impl Tally {
+    /// Takes one line of the harness's output.
+    pub fn read(&mut self, line: &str) {
+        // The harness's list, as a test's own output may break the line that says FAILED.
+        let name = line.strip_prefix("    ").filter(|name| self.in_failures && !name.contains(' '));
+        self.failures.extend(name.map(str::to_owned));
+        self.in_failures = line == "failures:" || name.is_some();
+        if let Some(rest) = line.strip_prefix("test result: ") {
+            self.passed += count(rest, "passed");
+            self.failed += count(rest, "failed");
+        } else if let Some((name, reason)) = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... ignored")) {
+            self.ignored.push((name.to_owned(), reason.trim_start_matches(", ").to_owned()));
+        }
+    }
+
+    pub fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.failures.extend(other.failures);
+        self.ignored.extend(other.ignored);
+    }
+}
+
+/// `3` in `ok. 3 passed; 0 failed; ...`.
+fn count(summary: &str, what: &str) -> usize {
+    let part = summary.split([';', '.']).find_map(|part| part.trim().strip_suffix(what));
+    part.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_read_line_by_line() {
+        let mut tally = Tally::default();
+        let output = "running 4 tests\ntest a::b ... ok\ntest a::c ... noise\nFAILED\ntest d - should panic ... ok\n\
+                      test lab::e ... ignored, needs root: makes namespaces\ntest f ... ignored\n\
+                      failures:\n\n---- a::c stdout ----\n    indented\n\nfailures:\n    a::c\n\n\
+                      test result: FAILED. 2 passed; 1 failed; 2 ignored; 0 measured; 7 filtered out; finished in 0.00s\n\
+                      test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
+        output.lines().for_each(|line| tally.read(line));
+        assert_eq!((tally.passed, tally.failed), (7, 1));
+        assert_eq!(tally.failures, ["a::c"]);
+        let ignored = [("lab::e", "needs root: makes namespaces"), ("f", "")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        assert_eq!(tally.ignored, ignored);
+    }
+}

@@ -1,0 +1,61 @@
+//! What the machine must have, in two groups, by Debian package.
+
+/// Packages that are needed for one purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Building the XDP object.
+    Bpf,
+    /// The lab: namespaces with real daemons, and what looks at them.
+    Lab,
+}
+
+pub struct Package {
+    pub group: Group,
+    pub name: &'static str,
+    /// Packages that do as well.
+    pub instead: &'static [&'static str],
+    pub purpose: &'static str,
+    /// The unit that the package would start, if it has one: a prefix and a suffix of its file name.
+    pub unit: Option<(&'static str, &'static str)>,
+}
+
+const fn package(group: Group, name: &'static str, purpose: &'static str) -> Package {
+    Package { group, name, instead: &[], purpose, unit: None }
+}
+
+/// Without these the group does not work.
+pub const NEEDED: &[Package] = &[
+    package(Group::Bpf, "rustc-web", "the compiler with a BPF target"),
+    package(Group::Bpf, "libstd-rust-web-dev-bpf", "core for the BPF target"),
+    package(Group::Bpf, "llvm-22-dev", "what bpf-linker is built on"),
+    package(Group::Bpf, "libpolly-22-dev", "what bpf-linker is built on"),
+    package(Group::Bpf, "libzstd-dev", "what bpf-linker is built on"),
+    package(Group::Bpf, "zlib1g-dev", "what bpf-linker is built on"),
+    package(Group::Bpf, "g++", "builds bpf-linker"),
+    package(Group::Lab, "iproute2", "namespaces, links, addresses"),
+    package(Group::Lab, "ethtool", "offloads of the lab's links"),
+    package(Group::Lab, "tcpdump", "captures"),
+    package(Group::Lab, "procps", "process tables, sysctl"),
+    package(Group::Lab, "nftables", "faults on the lab's links"),
+    package(Group::Lab, "curl", "HTTP by hand"),
+    package(Group::Lab, "wrk", "HTTP load"),
+    Package {
+        instead: &["nginx", "nginx-core", "nginx-full", "nginx-extras"],
+        unit: Some(("nginx", ".service")),
+        ..package(Group::Lab, "nginx-light", "the tier we stand in front of")
+    },
+    Package { unit: Some(("php", "-fpm.service")), ..package(Group::Lab, "php-fpm", "FastCGI backends") },
+    package(Group::Lab, "php-memcached", "PHP sessions in memcached"),
+    Package { unit: Some(("memcached", ".service")), ..package(Group::Lab, "memcached", "PHP sessions") },
+    package(Group::Lab, "libfcgi-bin", "FastCGI by hand"),
+    package(Group::Lab, "dnsmasq-base", "one name for both virtual addresses"),
+    Package { unit: Some(("keepalived", ".service")), ..package(Group::Lab, "keepalived", "the peer we must work with") },
+];
+
+/// Installed where the distribution has them; nothing fails without.
+pub const WELCOME: &[Package] = &[package(Group::Bpf, "bpftool", "looks into the kernel's programs and maps")];
+
+/// The needed packages of a group.
+pub fn needed(group: Group) -> impl Iterator<Item = &'static Package> {
+    NEEDED.iter().filter(move |package| package.group == group)
+}

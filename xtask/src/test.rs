@@ -1,0 +1,125 @@
+//! `test`: every tier that this user may run, and an honest account of the rest.
+//!
+//! Tests that need root carry `#[ignore = "needs root: ..."]`. They find the agent in `VRRP_AGENT_BIN` and the XDP object in
+//! `VRRP_EBPF_OBJ`. A test that finds at run time that the machine lacks something appends `NAME: REASON` as a line to the file
+//! named in `VRRP_TEST_SKIPS` and returns: it counts as skipped, not as passed.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::libtest::Tally;
+use crate::packages::Group;
+use crate::{build_ebpf, exec, setup, toolchain};
+
+#[derive(clap::Args, Default)]
+pub struct Options {
+    /// Run only the tests whose names contain this
+    filter: Option<String>,
+}
+
+/// The last line printed is the count, also when tests failed.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    prepare()?;
+    let skips = exec::target_dir().join("tmp/test-skips");
+    fs::create_dir_all(skips.parent().unwrap_or(&skips)).context("cannot make the directory for test notes")?;
+    fs::write(&skips, "").with_context(|| format!("cannot write {}", skips.display()))?;
+    let filter = options.filter.as_deref();
+
+    heading("any user: unit tests, packet rows, simulation");
+    let mut total = tier(filter, &[], &skips)?;
+    if exec::is_root() {
+        // These run now, so the first tier did not skip them.
+        total.ignored.clear();
+        heading("root: the loaded program, the kernel, the lab");
+        total.add(tier(filter, &["--ignored"], &skips)?);
+    } else {
+        heading("root: skipped, as this is not root");
+    }
+    account(total, &skips, filter)
+}
+
+/// Root gets what is missing installed; anyone else tests what can be tested.
+fn prepare() -> Result<()> {
+    if exec::is_root() {
+        setup::ensure(Group::Bpf)?;
+        setup::ensure(Group::Lab)?;
+    }
+    if exec::is_root() || (toolchain::compiler().is_some() && toolchain::linker().is_some()) {
+        build_ebpf::run()?;
+    } else {
+        println!("test: no BPF toolchain, so the agent is built without the XDP program (`cargo xtask setup` as root mends it)");
+    }
+    exec::run(exec::cargo().args(["build", "--package", "vrrp-agent"]))
+}
+
+/// One run over all test binaries: its lines go on as they come, and are counted.
+fn tier(filter: Option<&str>, harness: &[&str], skips: &Path) -> Result<Tally> {
+    let mut command = exec::cargo();
+    command.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
+    command.args(filter).arg("--").args(harness);
+    command.env("VRRP_AGENT_BIN", agent()).env("VRRP_EBPF_OBJ", build_ebpf::object()).env("VRRP_TEST_SKIPS", skips);
+    if harness.contains(&"--ignored") {
+        // Labs measure milliseconds: two at a time would disturb each other.
+        command.env("RUST_TEST_THREADS", "1");
+    }
+    stream(&mut command)
+}
+
+fn stream(command: &mut Command) -> Result<Tally> {
+    let line = exec::line(command);
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{line}`"))?;
+    let mut tally = Tally::default();
+    if let Some(output) = child.stdout.take() {
+        // A test's child may print anything, so these are bytes before they are text.
+        for bytes in BufReader::new(output).split(b'\n') {
+            let bytes = bytes.context("cannot read the output of the tests")?;
+            let text = String::from_utf8_lossy(&bytes);
+            println!("{text}");
+            tally.read(&text);
+        }
+    }
+    let status = child.wait().with_context(|| format!("lost `{line}`"))?;
+    if !status.success() && tally.failed == 0 {
+        // It did not compile, or a test binary died without a summary.
+        tally.failed = 1;
+        tally.failures.push(format!("`{line}` ({status})"));
+    }
+    Ok(tally)
+}
+
+/// Prints what was skipped, what failed, and the count.
+fn account(mut total: Tally, skips: &Path, filter: Option<&str>) -> Result<ExitCode> {
+    let notes = fs::read_to_string(skips).with_context(|| format!("cannot read {}", skips.display()))?;
+    for note in notes.lines() {
+        let (name, reason) = note.split_once(": ").unwrap_or((note, ""));
+        total.ignored.push((name.to_owned(), reason.to_owned()));
+        // The harness took its return for success.
+        total.passed = total.passed.saturating_sub(1);
+    }
+    heading("account");
+    for (name, reason) in &total.ignored {
+        println!("skipped: {name}: {}", if reason.is_empty() { "no reason given" } else { reason });
+    }
+    for name in &total.failures {
+        println!("failed: {name}");
+    }
+    if let Some(filter) = filter
+        && total.passed + total.failed + total.ignored.len() == 0
+    {
+        bail!("no test has `{filter}` in its name");
+    }
+    println!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.ignored.len());
+    Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn agent() -> PathBuf {
+    exec::target_dir().join("debug/vrrp-agent")
+}
+
+fn heading(text: &str) {
+    println!("\n== {text}");
+}

@@ -1,0 +1,53 @@
+//! Words that must not stand where they stand: `unsafe` outside its files or without its reason, and leftovers.
+
+use super::Finding;
+use super::source::{Source, words};
+
+/// The files that may hold `unsafe`, and what for.
+const UNSAFE: &[(&str, &str)] = &[
+    ("vrrp-ebpf/src/context.rs", "reads packets behind bounds checks"),
+    ("vrrp-ebpf/src/rewrite.rs", "writes packets behind bounds checks"),
+    ("vrrp-ebpf/src/maps.rs", "reads map values in place"),
+    ("vrrp-ebpf/src/count.rs", "bumps per-CPU values in place"),
+    ("vrrp-ebpf/src/main.rs", "calls helpers of the kernel"),
+    ("vrrp-common/src/maps.rs", "vouches that map values are plain data"),
+    ("vrrp-agent/src/net/raw.rs", "wraps a socket for the runtime"),
+    ("vrrp-agent/src/realtime.rs", "asks for real-time scheduling"),
+    ("tests/harness/sys.rs", "enters namespaces between fork and exec"),
+    ("tests/harness/testrun.rs", "runs a program on a packet in the kernel"),
+];
+
+/// How far above an `unsafe` its reason may stand, in lines.
+const REASON_WITHIN: usize = 8;
+
+pub fn check(path: &str, source: &Source, findings: &mut Vec<Finding>) {
+    for (index, line) in source.code.iter().enumerate() {
+        let mut add = |text: &str| findings.push(Finding::new(path, index + 1, text.to_owned()));
+        if uses_unsafe(line) {
+            if !UNSAFE.iter().any(|(allowed, _)| *allowed == path) {
+                add("`unsafe` outside the files that may hold it (the table in xtask/src/tidy/words.rs)");
+            }
+            let above = &source.comments[index.saturating_sub(REASON_WITHIN)..=index];
+            if !above.iter().any(|comment| comment.contains("SAFETY:") || comment.contains("# Safety")) {
+                add("`unsafe` without a `SAFETY:` comment above it");
+            }
+        }
+        if line.contains("dbg!") {
+            add("a forgotten `dbg!`");
+        }
+        if let Some(comment) = source.comments.get(index)
+            && words(comment).any(|(_, word)| word == LEFTOVER)
+            && !comment.contains("RFC")
+        {
+            add("an open end that no section of an RFC asks for: do it, or file an issue");
+        }
+    }
+}
+
+/// Put together so that this file does not trip over itself.
+const LEFTOVER: &str = concat!("TO", "DO");
+
+/// `#[unsafe(no_mangle)]` is an attribute, not a promise to keep.
+fn uses_unsafe(line: &str) -> bool {
+    words(line).any(|(at, word)| word == "unsafe" && !line[..at].trim_end().ends_with('['))
+}
