@@ -15,6 +15,7 @@ use crate::daemons::{self, make_dir};
 use crate::http::Response;
 use crate::keepalived::{self, Settings};
 use crate::names::{FASTCGI_PORT, HTTP_PORT, Host, MEMCACHED_PORT, METRICS_PORT, Node, Vip};
+use crate::options::{LabOptions, Router};
 use crate::probe::HttpProbe;
 use crate::process::{Daemon, output, wait_until};
 use crate::rundir::{self, RunDir};
@@ -23,66 +24,6 @@ use crate::{dns, http};
 
 /// How long a daemon may take to be there, and to go when asked.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What runs the virtual routers of a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Router {
-    /// Our agent with the example's TOML.
-    Agent,
-    /// Our agent with a TOML text of the test's own (paths as in the example).
-    AgentWith(String),
-    /// Our agent, reading the node's keepalived.conf.
-    AgentOnKeepalivedConf,
-    /// Debian's keepalived.
-    Keepalived,
-    /// Nothing: the node has nginx only.
-    Nothing,
-}
-
-impl Router {
-    pub fn is_agent(&self) -> bool {
-        matches!(self, Self::Agent | Self::AgentWith(_) | Self::AgentOnKeepalivedConf)
-    }
-
-    pub fn describe(&self) -> &'static str {
-        match self {
-            Self::Agent | Self::AgentWith(_) => "vrrp-agent",
-            Self::AgentOnKeepalivedConf => "vrrp-agent on keepalived.conf",
-            Self::Keepalived => "keepalived",
-            Self::Nothing => "no router",
-        }
-    }
-}
-
-/// What a lab is made of. Index 0 is node 1.
-#[derive(Debug, Clone)]
-pub struct LabOptions {
-    pub routers: [Router; 2],
-    pub settings: [Settings; 2],
-    /// The `vrrp-agent` binary.
-    pub agent: PathBuf,
-}
-
-impl LabOptions {
-    /// Both nodes with the example's settings.
-    pub fn new(node1: Router, node2: Router) -> Self {
-        Self { routers: [node1, node2], settings: Default::default(), agent: agent_binary() }
-    }
-
-    /// The same, with other settings on both nodes.
-    pub fn with_settings(mut self, settings: &Settings) -> Self {
-        self.settings = [settings.clone(), settings.clone()];
-        self
-    }
-}
-
-/// `VRRP_AGENT_BIN`, else where cargo puts it.
-fn agent_binary() -> PathBuf {
-    match std::env::var_os("VRRP_AGENT_BIN") {
-        Some(path) => PathBuf::from(path),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/vrrp-agent"),
-    }
-}
 
 /// A running lab.
 #[derive(Debug)]

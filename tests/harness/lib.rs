@@ -20,11 +20,13 @@ pub mod keepalived;
 pub mod lab;
 pub mod names;
 pub mod netns;
+pub mod options;
 pub mod probe;
 pub mod process;
 pub mod rundir;
 mod sys;
 pub mod topology;
 
-pub use lab::{Lab, LabOptions, Router};
+pub use lab::Lab;
 pub use names::{Host, Node};
+pub use options::{LabOptions, Router};

@@ -7,14 +7,14 @@ mod service;
 mod story;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use vrrp_tests::keepalived::Settings;
-use vrrp_tests::process::run as run_command;
 use vrrp_tests::{LabOptions, Router};
 
+use crate::packages::Group;
+use crate::{build_ebpf, exec, setup};
 use story::Story;
 
 #[derive(Debug, Args)]
@@ -92,24 +92,24 @@ impl Cast {
 
 pub fn run(options: &Options) -> Result<()> {
     match &options.action {
-        None => tell(&with_agent(options.cast.options())?, options.json.as_deref()),
-        Some(Action::Up(cast)) => hold::up(with_agent(cast.options())?),
+        None => tell(&prepare(options.cast.options())?, options.json.as_deref()),
+        Some(Action::Up(cast)) => hold::up(prepare(cast.options())?),
         Some(Action::Down { id }) => hold::down(id.as_deref()),
         Some(Action::Status) => hold::status(),
         Some(Action::Exec { host, command }) => hold::exec(host, command),
     }
 }
 
-/// Builds the agent where the lab needs one and `VRRP_AGENT_BIN` names none.
-fn with_agent(mut options: LabOptions) -> Result<LabOptions> {
+/// Makes the machine complete, and builds the agent with its XDP program where the lab needs it and `VRRP_AGENT_BIN` names none.
+fn prepare(mut options: LabOptions) -> Result<LabOptions> {
+    setup::ensure(Group::Lab)?;
     if !options.routers.iter().any(Router::is_agent) || std::env::var_os("VRRP_AGENT_BIN").is_some() {
         return Ok(options);
     }
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run_command(Command::new(cargo).args(["build", "--quiet", "--package", "vrrp-agent"]))?;
-    // Cargo puts both programs into the same directory, whatever the target directory is.
-    let own = std::env::current_exe().context("finding the target directory")?;
-    options.agent = own.with_file_name("vrrp-agent");
+    setup::ensure(Group::Bpf)?;
+    build_ebpf::run()?;
+    exec::run(exec::cargo().args(["build", "--package", "vrrp-agent"]))?;
+    options.agent = exec::target_dir().join("debug/vrrp-agent");
     Ok(options)
 }
 

@@ -1,10 +1,3 @@
-//! `cargo xtask <command>`: everything this repository does to itself.
-
-mod lab;
-
-use std::process::ExitCode;
-
-use clap::{Parser, Subcommand};
 //! `cargo xtask <command>`: everything this repository does to itself. One file per command; what commands share is in
 //! `exec` (running programs), `packages` (what the machine must have) and `toolchain` (the BPF compiler).
 
@@ -12,6 +5,7 @@ mod build_ebpf;
 mod ci;
 mod doctor;
 mod exec;
+mod lab;
 mod libtest;
 mod packages;
 mod setup;
@@ -33,22 +27,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Tell the story of a failover in a lab of network namespaces, or hold such a lab open (as root)
-    Lab(lab::Options),
-}
-
-fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Lab(options) => lab::run(&options),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
     /// Install what a Debian or Ubuntu machine lacks for building and testing (as root)
     Setup,
     /// Show what this machine has and lacks, and what to type about it
     Doctor,
     /// Compile and link the XDP object
     BuildEbpf,
+    /// Tell the story of a failover in a lab of network namespaces, or hold such a lab open (as root)
+    Lab(lab::Options),
     /// Run all tests that this user may run, and say which were skipped and why
     Test(test::Options),
     /// Check the rules of this repository: imports, sizes, `unsafe`, documents
@@ -77,6 +63,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Setup => setup::run()?,
         Command::Doctor => doctor::run()?,
         Command::BuildEbpf => build_ebpf::run()?,
+        Command::Lab(options) => lab::run(&options)?,
         Command::Test(options) => return test::run(&options),
         Command::Tidy => tidy::run(&names())?,
         Command::Ci => return ci::run(&names()),
