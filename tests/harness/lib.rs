@@ -1,1 +1,32 @@
-//! The lab.
+//! The lab: a whole dual-master site in network namespaces of one machine.
+//!
+//! Two edge nodes, a client and a DNS server share a front network; the nodes, three php-fpm hosts and a memcached share a
+//! back network. The daemons are the real ones. `cargo xtask lab` tells a story with it, the integration tests take
+//! it apart. Reading order: [`names`] (who is who), [`topology`] (how they are wired), [`lab`] (what one can do
+//! to them), then the three ways to look and to disturb: [`probe`], [`capture`], [`inject`].
+//!
+//! Everything a lab makes bears its id, lies in its run directory or inside its own namespaces, and goes away with
+//! it: when the [`Lab`] is dropped, on SIGINT and SIGTERM, on a panic, and, if its owner was killed outright, when the next
+//! lab starts ([`rundir`]).
+
+pub mod agent;
+pub mod capture;
+pub mod daemons;
+pub mod dns;
+pub mod frames;
+pub mod http;
+pub mod inject;
+pub mod keepalived;
+pub mod lab;
+pub mod names;
+pub mod netns;
+pub mod options;
+pub mod probe;
+pub mod process;
+pub mod rundir;
+mod sys;
+pub mod topology;
+
+pub use lab::Lab;
+pub use names::{Host, Node};
+pub use options::{LabOptions, Router};

@@ -5,6 +5,7 @@ mod build_ebpf;
 mod ci;
 mod doctor;
 mod exec;
+mod lab;
 mod libtest;
 mod packages;
 mod setup;
@@ -32,6 +33,8 @@ enum Command {
     Doctor,
     /// Compile and link the XDP object
     BuildEbpf,
+    /// Tell the story of a failover in a lab of network namespaces, or hold such a lab open (as root)
+    Lab(lab::Options),
     /// Run all tests that this user may run, and say which were skipped and why
     Test(test::Options),
     /// Check the rules of this repository: imports, sizes, `unsafe`, documents
@@ -60,6 +63,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Setup => setup::run()?,
         Command::Doctor => doctor::run()?,
         Command::BuildEbpf => build_ebpf::run()?,
+        Command::Lab(options) => lab::run(&options)?,
         Command::Test(options) => return test::run(&options),
         Command::Tidy => tidy::run(&names())?,
         Command::Ci => return ci::run(&names()),

@@ -1,0 +1,210 @@
+//! Our own agent on a node: its configuration, its status, its metrics.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use nix::mount::{MsFlags, mount};
+use serde::{Deserialize, Serialize};
+
+use crate::daemons::{make_dir, write};
+use crate::keepalived::Settings;
+use crate::names::{Node, Vip};
+use crate::netns::NetNs;
+use crate::process::output;
+
+const NODE1: &str = include_str!("../../examples/dual-master/node1.toml");
+const NODE2: &str = include_str!("../../examples/dual-master/node2.toml");
+
+/// Where a node's agent keeps its things.
+#[derive(Debug, Clone)]
+pub struct AgentPaths {
+    pub dir: PathBuf,
+    pub api_socket: PathBuf,
+    /// A BPF file system of the node's own, so that two agents on one machine do not share their pins.
+    pub bpf_dir: PathBuf,
+}
+
+impl AgentPaths {
+    pub fn below(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), api_socket: dir.join("api.sock"), bpf_dir: dir.join("bpf") }
+    }
+
+    /// Mounts the node's BPF file system.
+    pub fn mount_bpf(&self) -> Result<()> {
+        make_dir(&self.bpf_dir)?;
+        mount(Some("bpf"), &self.bpf_dir, Some("bpf"), MsFlags::empty(), Some("mode=0755"))
+            .with_context(|| format!("mounting a BPF file system on {}", self.bpf_dir.display()))
+    }
+}
+
+/// The example's configuration of `node` with other settings, its paths as on a real host.
+pub fn config(node: Node, settings: &Settings) -> String {
+    let example = match node {
+        Node::Node1 => NODE1,
+        Node::Node2 => NODE2,
+    };
+    let mut section = "";
+    let mut text = String::new();
+    for line in example.lines() {
+        if line.starts_with("[[") {
+            section = line;
+        }
+        let line = match section {
+            "[[virtual_router]]" => router_line(line, settings),
+            _ => Some(line.to_owned()),
+        };
+        if let Some(line) = line {
+            text.push_str(&line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn router_line(line: &str, settings: &Settings) -> Option<String> {
+    match line.split_once(" = ").map(|(key, _)| key) {
+        Some("version") => Some(format!("version = {}", settings.version)),
+        Some("interval") if settings.interval.subsec_millis() == 0 => {
+            Some(format!("interval = \"{}s\"", settings.interval.as_secs()))
+        }
+        Some("interval") => Some(format!("interval = \"{}ms\"", settings.interval.as_millis())),
+        Some("auth_pass") => match (settings.version, &settings.password) {
+            (2, Some(password)) => Some(format!("auth_pass = \"{password}\"")),
+            _ => None,
+        },
+        Some("track_scripts") if !settings.track_nginx => None,
+        _ => Some(line.to_owned()),
+    }
+}
+
+/// `vrrp-agent run` with a configuration in our own language.
+pub fn daemon(binary: &Path, paths: &AgentPaths, netns: &NetNs, text: &str) -> Result<Command> {
+    let config = paths.dir.join("agent.toml");
+    let text = text
+        .replace("/run/vrrp-agent", &paths.dir.to_string_lossy())
+        .replace("/etc/vrrp-agent", &paths.dir.to_string_lossy())
+        .replace("/sys/fs/bpf/vrrp-agent", &paths.bpf_dir.to_string_lossy());
+    write(&config, &text)?;
+    let mut command = netns.command(&binary.to_string_lossy())?;
+    command.args(["run", "--config"]).arg(config);
+    Ok(command)
+}
+
+/// `vrrp-agent run` with a keepalived.conf.
+pub fn daemon_with_keepalived_conf(binary: &Path, paths: &AgentPaths, netns: &NetNs, config: &Path) -> Result<Command> {
+    let mut command = netns.command(&binary.to_string_lossy())?;
+    command.args(["run", "--config"]).arg(config);
+    command.arg("--api-socket").arg(&paths.api_socket).arg("--bpf-dir").arg(&paths.bpf_dir);
+    Ok(command)
+}
+
+/// What `vrrp-agent status --json` says, as far as the lab reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentStatus {
+    pub node: String,
+    pub routers: Vec<RouterStatus>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouterStatus {
+    pub name: String,
+    pub vrid: u8,
+    /// `master`, `backup`, `fault` or `init`.
+    pub role: String,
+    pub priority: u8,
+}
+
+impl AgentStatus {
+    /// Asks the agent behind `socket`.
+    pub fn ask(binary: &Path, socket: &Path) -> Result<Self> {
+        let text = output(Command::new(binary).args(["status", "--json", "--socket"]).arg(socket))?;
+        serde_json::from_str(&text).with_context(|| format!("reading the agent's status: {text}"))
+    }
+
+    /// The role for `vip`, if the agent runs that virtual router.
+    pub fn role(&self, vip: Vip) -> Option<&str> {
+        self.routers.iter().find(|router| router.vrid == vip.vrid()).map(|router| router.role.as_str())
+    }
+}
+
+/// The samples of a Prometheus text.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    samples: Vec<(String, BTreeMap<String, String>, f64)>,
+}
+
+impl Metrics {
+    /// Reads the exposition format; lines that are no samples are skipped.
+    pub fn parse(text: &str) -> Self {
+        Self { samples: text.lines().filter_map(parse_sample).collect() }
+    }
+
+    /// Sum of the samples of `name` that bear all of `labels`.
+    pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let bears =
+            |have: &BTreeMap<String, String>| labels.iter().all(|(key, value)| have.get(*key).is_some_and(|have| have == value));
+        self.samples.iter().filter(|(n, have, _)| n == name && bears(have)).map(|(_, _, value)| value).sum()
+    }
+
+    /// Sums of the samples of `name`, for each value of `label`.
+    pub fn by_label(&self, name: &str, label: &str) -> BTreeMap<String, f64> {
+        let mut sums = BTreeMap::new();
+        for (_, labels, value) in self.samples.iter().filter(|(n, _, _)| n == name) {
+            if let Some(key) = labels.get(label) {
+                *sums.entry(key.clone()).or_default() += value;
+            }
+        }
+        sums
+    }
+}
+
+/// `name{key="value",...} 12`. The lab's label values hold no escapes and no commas.
+fn parse_sample(line: &str) -> Option<(String, BTreeMap<String, String>, f64)> {
+    if line.starts_with('#') {
+        return None;
+    }
+    let (series, value) = line.rsplit_once(' ')?;
+    let (name, labels) = match series.split_once('{') {
+        Some((name, labels)) => (name, labels.strip_suffix('}')?),
+        None => (series, ""),
+    };
+    let labels = labels
+        .split(',')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(key, value)| (key.to_owned(), value.trim_matches('"').to_owned()))
+        .collect();
+    Some((name.to_owned(), labels, value.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_the_example() {
+        assert_eq!(config(Node::Node1, &Settings::default()), NODE1);
+        assert_eq!(config(Node::Node2, &Settings::default()), NODE2);
+    }
+
+    #[test]
+    fn fast_settings_change_the_routers_and_nothing_else() {
+        let text = config(Node::Node1, &Settings::fast());
+        assert_eq!(text.matches("version = 3").count(), 2);
+        assert_eq!(text.matches("interval = \"100ms\"").count(), 2);
+        assert!(text.contains("interval = \"1s\"\ntimeout"), "the script keeps its interval");
+        assert!(!text.contains("auth_pass"));
+    }
+
+    #[test]
+    fn metrics_are_summed_by_label() {
+        let text =
+            "# HELP x y\nx_total{interface=\"eth1\",reason=\"ttl\"} 3\nx_total{interface=\"eth1\",reason=\"vrid\"} 4\nup 1\n";
+        let metrics = Metrics::parse(text);
+        assert_eq!(metrics.sum("x_total", &[]), 7.0);
+        assert_eq!(metrics.sum("x_total", &[("reason", "ttl")]), 3.0);
+        assert_eq!(metrics.sum("up", &[]), 1.0);
+        assert_eq!(metrics.by_label("x_total", "reason")["vrid"], 4.0);
+    }
+}

@@ -1,0 +1,260 @@
+//! Everything that hosts put on the front network, with the port it came in by.
+//!
+//! The capture sits on the switch, so a frame's origin is the cable it came through and not what it claims to be.
+
+use std::collections::BTreeMap;
+use std::io::IoSliceMut;
+use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
+use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, recvmsg, setsockopt, sockopt};
+use nix::sys::time::TimeSpec;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::frames::{Arp, Frame};
+use crate::names::{Host, Mac, Node};
+use crate::netns::NetNs;
+use crate::sys;
+
+/// Enough for every header the lab reads.
+const SNAP_LENGTH: usize = 128;
+const RECEIVE_BUFFER: usize = 32 << 20;
+/// How often a quiet capture looks whether it shall stop.
+const STOP_CHECK: Duration = Duration::from_millis(20);
+
+/// One frame as it entered the switch.
+#[derive(Debug, Clone)]
+pub struct Captured {
+    /// When the kernel took it in.
+    pub at: Instant,
+    pub from: Host,
+    pub frame: Frame,
+}
+
+/// A running capture.
+#[derive(Debug)]
+pub struct Capture {
+    frames: Arc<Mutex<Vec<Captured>>>,
+    stop: Arc<AtomicBool>,
+    lost: Arc<AtomicU32>,
+    thread: Option<JoinHandle<Result<()>>>,
+}
+
+impl Capture {
+    /// Starts to listen on every port of the front switch.
+    pub fn start(front_switch: &NetNs) -> Result<Self> {
+        let frames = Arc::new(Mutex::new(Vec::new()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let lost = Arc::new(AtomicU32::new(0));
+        let (listener, ports) = front_switch.run(open)?;
+        let worker = Worker {
+            socket: listener,
+            ports,
+            clock: ClockBase::now(),
+            frames: Arc::clone(&frames),
+            stop: Arc::clone(&stop),
+            lost: Arc::clone(&lost),
+        };
+        // The socket belongs to the switch's namespace wherever its reader runs.
+        let thread = std::thread::Builder::new().name("capture".to_owned()).spawn(move || worker.run())?;
+        Ok(Self { frames, stop, lost, thread: Some(thread) })
+    }
+
+    /// A copy of what has been captured so far.
+    pub fn so_far(&self) -> Recording {
+        Recording { frames: lock(&self.frames).clone(), lost: self.lost.load(Ordering::Relaxed) }
+    }
+
+    /// The node whose advert for `vrid` was heard last and was no resignation (priority 0).
+    pub fn last_advertiser(&self, vrid: u8) -> Option<Node> {
+        lock(&self.frames)
+            .iter()
+            .rev()
+            .filter(|captured| captured.frame.advert().is_some_and(|advert| advert.vrid == vrid && advert.priority > 0))
+            .find_map(|captured| Node::from_host(captured.from))
+    }
+
+    /// When `node` first advertised `vrid` with a priority above 0, at `after` or later.
+    pub fn first_advert(&self, after: Instant, node: Node, vrid: u8) -> Option<Instant> {
+        first_advert(&lock(&self.frames), after, node, vrid)
+    }
+
+    /// Forgets what has been captured: a story's next step starts with an empty sheet.
+    pub fn clear(&self) {
+        lock(&self.frames).clear();
+    }
+
+    pub fn stop(mut self) -> Result<Recording> {
+        // What is on its way through the switch still belongs to the recording.
+        std::thread::sleep(STOP_CHECK);
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            match thread.join() {
+                Ok(result) => result?,
+                Err(_) => bail!("the capture panicked"),
+            }
+        }
+        Ok(Recording { frames: std::mem::take(&mut *lock(&self.frames)), lost: self.lost.load(Ordering::Relaxed) })
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+fn lock(frames: &Mutex<Vec<Captured>>) -> MutexGuard<'_, Vec<Captured>> {
+    frames.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Captured frames in the order of their arrival at the switch.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    pub frames: Vec<Captured>,
+    /// Frames the kernel could not keep for us. Evidence of absence needs 0 here.
+    pub lost: u32,
+}
+
+impl Recording {
+    /// When `node` first advertised `vrid` with a priority above 0, at `after` or later.
+    pub fn first_advert(&self, after: Instant, node: Node, vrid: u8) -> Option<Instant> {
+        first_advert(&self.frames, after, node, vrid)
+    }
+
+    /// Time and priority of the adverts `node` sent for `vrid`, at `after` or later.
+    pub fn adverts(&self, after: Instant, node: Node, vrid: u8) -> impl Iterator<Item = (Instant, u8)> {
+        adverts(&self.frames, after, node, vrid)
+    }
+
+    /// ARP in which `node` claims `address` as its own (replies and gratuitous requests), at `after` or later.
+    pub fn arp_claims(&self, after: Instant, node: Node, address: Ipv4Addr) -> Vec<(Instant, Arp)> {
+        from_host(&self.frames, after, node.host())
+            .filter_map(|captured| Some((captured.at, captured.frame.arp()?)))
+            .filter(|(_, arp)| arp.sender == address)
+            .map(|(at, arp)| (at, arp.clone()))
+            .collect()
+    }
+
+    /// Frames of `node` with source `address` that answer a client which, after `after`, spoke to `node` itself.
+    ///
+    /// A node that the new master hands a packet to (direct return) answers with the same source address, rightly: there
+    /// the client's frame went to the new master's hardware address. So what counts is where the client's last
+    /// frame of that connection went.
+    pub fn direct_replies(&self, after: Instant, node: Node, address: Ipv4Addr) -> usize {
+        let mut spoken_to: BTreeMap<u16, Mac> = BTreeMap::new();
+        let mut replies = 0;
+        for captured in self.frames.iter().filter(|captured| captured.at > after) {
+            let Some(ip) = captured.frame.ipv4() else { continue };
+            let Some((src_port, dst_port)) = ip.ports else { continue };
+            if captured.from == Host::Client && ip.dst == address {
+                spoken_to.insert(src_port, captured.frame.dst);
+            } else if captured.from == node.host() && ip.src == address && spoken_to.get(&dst_port) == Some(&node.front_mac()) {
+                replies += 1;
+            }
+        }
+        replies
+    }
+}
+
+fn from_host(frames: &[Captured], after: Instant, host: Host) -> impl Iterator<Item = &Captured> {
+    frames.iter().filter(move |captured| captured.from == host && captured.at >= after)
+}
+
+fn adverts(frames: &[Captured], after: Instant, node: Node, vrid: u8) -> impl Iterator<Item = (Instant, u8)> {
+    from_host(frames, after, node.host()).filter_map(move |captured| {
+        let advert = captured.frame.advert().filter(|advert| advert.vrid == vrid)?;
+        Some((captured.at, advert.priority))
+    })
+}
+
+fn first_advert(frames: &[Captured], after: Instant, node: Node, vrid: u8) -> Option<Instant> {
+    adverts(frames, after, node, vrid).find(|(_, priority)| *priority > 0).map(|(at, _)| at)
+}
+
+/// Opens the socket; to be called inside the switch's namespace.
+fn open() -> Result<(Socket, BTreeMap<usize, Host>)> {
+    let mut ports = BTreeMap::new();
+    for host in Host::ALL.into_iter().filter(|host| host.front().is_some()) {
+        let index = nix::net::if_::if_nametoindex(host.name()).with_context(|| format!("the switch's port {host}"))?;
+        ports.insert(index as usize, host);
+    }
+    let protocol = Protocol::from(i32::from(sys::ETH_P_ALL_BE));
+    let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol)).context("opening a packet socket")?;
+    setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).context("enlarging the capture buffer")?;
+    setsockopt(&socket, sockopt::ReceiveTimestampns, &true).context("asking for time stamps")?;
+    socket.set_read_timeout(Some(STOP_CHECK)).context("setting a time limit")?;
+    Ok((socket, ports))
+}
+
+/// Ties the kernel's wall-clock stamps to `Instant`.
+struct ClockBase {
+    wall: SystemTime,
+    instant: Instant,
+}
+
+impl ClockBase {
+    fn now() -> Self {
+        Self { wall: SystemTime::now(), instant: Instant::now() }
+    }
+
+    fn instant(&self, stamp: TimeSpec) -> Instant {
+        let wall = SystemTime::UNIX_EPOCH + Duration::from(stamp);
+        match wall.duration_since(self.wall) {
+            Ok(later) => self.instant + later,
+            Err(earlier) => self.instant.checked_sub(earlier.duration()).unwrap_or(self.instant),
+        }
+    }
+}
+
+struct Worker {
+    socket: Socket,
+    ports: BTreeMap<usize, Host>,
+    clock: ClockBase,
+    frames: Arc<Mutex<Vec<Captured>>>,
+    stop: Arc<AtomicBool>,
+    lost: Arc<AtomicU32>,
+}
+
+impl Worker {
+    fn run(&self) -> Result<()> {
+        let mut control = nix::cmsg_space!(TimeSpec);
+        while !self.stop.load(Ordering::Relaxed) {
+            match self.receive(&mut control) {
+                Ok(Some(captured)) => lock(&self.frames).push(captured),
+                Ok(None) | Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => {
+                    let lost = sys::packet_drops(&self.socket).context("reading the capture's losses")?;
+                    self.lost.fetch_add(lost, Ordering::Relaxed);
+                }
+                Err(e) => return Err(e).context("capturing"),
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&self, control: &mut [u8]) -> Result<Option<Captured>, Errno> {
+        let mut bytes = [0; SNAP_LENGTH];
+        let mut parts = [IoSliceMut::new(&mut bytes)];
+        let message = recvmsg::<LinkAddr>(self.socket.as_raw_fd(), &mut parts, Some(control), MsgFlags::empty())?;
+        let stamp = message.cmsgs()?.find_map(|part| match part {
+            ControlMessageOwned::ScmTimestampns(stamp) => Some(stamp),
+            _ => None,
+        });
+        let (Some(address), Some(stamp)) = (message.address, stamp) else { return Ok(None) };
+        let length = message.bytes;
+        // The same frame passes again on its way out of other ports: only its arrival counts.
+        if address.pkttype() == libc::PACKET_OUTGOING {
+            return Ok(None);
+        }
+        let Some(&from) = self.ports.get(&address.ifindex()) else { return Ok(None) };
+        let at = self.clock.instant(stamp);
+        Ok(Frame::parse(&bytes[..length]).map(|frame| Captured { at, from, frame }))
+    }
+}

@@ -1,0 +1,228 @@
+//! Bad adverts, thrown at the nodes from the client's port. Each kind breaks exactly one rule, so each has one reason.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use socket2::{Domain, Socket, Type};
+
+use crate::keepalived::Settings;
+use crate::names::{FRONT_IF, Host, Mac, Node, Vip};
+use crate::netns::NetNs;
+use crate::sys;
+
+/// One way to be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BadAdvert {
+    /// A perfect advert that came through a router: TTL 64.
+    Ttl,
+    /// A virtual router nobody here runs.
+    Vrid,
+    /// One bit of the checksum is wrong.
+    Checksum,
+    /// Version 2 with another password.
+    Password,
+    /// The other version of the protocol.
+    Version,
+    /// A type other than 1.
+    Type,
+    /// Shorter than its own header says.
+    Length,
+    /// Bears the receiving node's own address as source.
+    OwnSource(Node),
+    /// Random bytes of random length behind a good IP header.
+    Garbage,
+}
+
+impl BadAdvert {
+    /// Every kind that makes sense against virtual routers with these settings.
+    pub fn all(settings: &Settings) -> Vec<Self> {
+        let mut kinds = vec![Self::Ttl, Self::Vrid, Self::Checksum, Self::Version, Self::Type, Self::Length];
+        if settings.version == 2 && settings.password.is_some() {
+            kinds.push(Self::Password);
+        }
+        kinds.extend([Self::OwnSource(Node::Node1), Self::OwnSource(Node::Node2), Self::Garbage]);
+        kinds
+    }
+
+    /// The reason under which a node counts it; `None` for garbage, which fails wherever it happens to.
+    pub fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Ttl => Some("ttl"),
+            Self::Vrid => Some("vrid"),
+            Self::Checksum => Some("checksum"),
+            Self::Password => Some("auth_password"),
+            Self::Version => Some("version_mismatch"),
+            Self::Type => Some("type"),
+            Self::Length => Some("length"),
+            Self::OwnSource(_) => Some("own_source"),
+            Self::Garbage => None,
+        }
+    }
+
+    /// Whether `node` receives frames of this kind.
+    pub fn reaches(self, node: Node) -> bool {
+        !matches!(self, Self::OwnSource(target) if target != node)
+    }
+}
+
+/// Sends `count` frames of each kind, at most `per_second` in all, in turn; returns how many of each were sent.
+pub fn inject(
+    client: &NetNs,
+    settings: &Settings,
+    kinds: &[BadAdvert],
+    count: u32,
+    per_second: u32,
+) -> Result<Vec<(BadAdvert, u32)>> {
+    let (settings, kinds) = (settings.clone(), kinds.to_vec());
+    client.run(move || {
+        let socket = Socket::new(Domain::PACKET, Type::RAW, None).context("opening a packet socket")?;
+        let index = nix::net::if_::if_nametoindex(FRONT_IF).context("the client's interface")?;
+        sys::bind_packet(&socket, index).context("binding the packet socket")?;
+        let mut random = SplitMix(0x7672_7270);
+        let mut counts: Vec<(BadAdvert, u32)> = kinds.iter().map(|kind| (*kind, 0)).collect();
+        let turn = Duration::from_secs(1) * kinds.len() as u32 / per_second;
+        for _ in 0..count {
+            // One of each kind, then a pause that no delay before shortens: a burst would overflow the cable's queue.
+            let due = Instant::now() + turn;
+            for (kind, count) in &mut counts {
+                send(&socket, &frame(*kind, &settings, &mut random))?;
+                *count += 1;
+            }
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        Ok(counts)
+    })
+}
+
+/// Sends a frame, however often the cable's queue is full at first.
+fn send(socket: &Socket, frame: &[u8]) -> Result<()> {
+    loop {
+        match socket.send(frame) {
+            Ok(_) => return Ok(()),
+            Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => std::thread::sleep(Duration::from_micros(200)),
+            Err(e) => return Err(e).context("sending a bad advert"),
+        }
+    }
+}
+
+/// A whole frame of `kind`.
+fn frame(kind: BadAdvert, settings: &Settings, random: &mut SplitMix) -> Vec<u8> {
+    // It claims the highest priority there is and to come from the other side of the pair: believed, it would win.
+    let vip = Vip::Vip1;
+    let vrid = if kind == BadAdvert::Vrid { 99 } else { vip.vrid() };
+    let version = if kind == BadAdvert::Version { 5 - settings.version } else { settings.version };
+    let (source, target) = match kind {
+        BadAdvert::OwnSource(node) => (node.front(), node.front_mac()),
+        _ => (Ipv4Addr::new(192, 168, 1, 66), Mac::VRRP_MULTICAST),
+    };
+    let ttl = if kind == BadAdvert::Ttl { 64 } else { 255 };
+    let mut advert = advert(version, vrid, source, vip.address(), settings, kind);
+    match kind {
+        BadAdvert::Checksum => advert[7] ^= 1,
+        BadAdvert::Length => advert.truncate(10),
+        BadAdvert::Garbage => advert = random.bytes(),
+        _ => {}
+    }
+    let sender = Mac::of(Host::Client.front().unwrap_or(Ipv4Addr::UNSPECIFIED));
+    [&target.0[..], &sender.0, &[0x08, 0x00], &ipv4(source, ttl, advert.len()), &advert].concat()
+}
+
+fn advert(version: u8, vrid: u8, source: Ipv4Addr, address: Ipv4Addr, settings: &Settings, kind: BadAdvert) -> Vec<u8> {
+    let kind_nibble = if kind == BadAdvert::Type { 2 } else { 1 };
+    let mut bytes = vec![version << 4 | kind_nibble, vrid, 255, 1];
+    if version == 2 {
+        let auth_type = u8::from(settings.password.is_some());
+        bytes.extend_from_slice(&[auth_type, settings.interval.as_secs().clamp(1, 255) as u8]);
+    } else {
+        let centiseconds = (settings.interval.as_millis() / 10).clamp(1, 4095) as u16;
+        bytes.extend_from_slice(&centiseconds.to_be_bytes());
+    }
+    bytes.extend_from_slice(&[0, 0]);
+    bytes.extend_from_slice(&address.octets());
+    if version == 2 {
+        let password = match kind {
+            BadAdvert::Password => "2222",
+            _ => settings.password.as_deref().unwrap_or_default(),
+        };
+        let mut auth = [0; 8];
+        for (to, from) in auth.iter_mut().zip(password.bytes()) {
+            *to = from;
+        }
+        bytes.extend_from_slice(&auth);
+    }
+    let mut covered = bytes.clone();
+    if version == 3 {
+        // The pseudo header that most version 3 senders include.
+        covered.extend_from_slice(&source.octets());
+        covered.extend_from_slice(&[224, 0, 0, 18, 0, 112, 0, bytes.len() as u8]);
+    }
+    bytes[6..8].copy_from_slice(&checksum(&covered).to_be_bytes());
+    bytes
+}
+
+fn ipv4(source: Ipv4Addr, ttl: u8, payload: usize) -> [u8; 20] {
+    let [s0, s1, s2, s3] = source.octets();
+    let [l0, l1] = (20 + payload as u16).to_be_bytes();
+    let mut header = [0x45, 0xc0, l0, l1, 0, 0, 0, 0, ttl, 112, 0, 0, s0, s1, s2, s3, 224, 0, 0, 18];
+    let sum = checksum(&header).to_be_bytes();
+    header[10..12].copy_from_slice(&sum);
+    header
+}
+
+/// RFC 1071.
+fn checksum(bytes: &[u8]) -> u16 {
+    let mut sum: u32 =
+        bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or_default())).sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
+}
+
+/// A tiny generator with a fixed seed: every run throws the same garbage.
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// 1 to 64 random bytes.
+    fn bytes(&mut self) -> Vec<u8> {
+        let length = 1 + (self.next() % 64) as usize;
+        (0..length).map(|_| self.next() as u8).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frames::Frame;
+
+    #[test]
+    fn a_good_header_sums_to_zero() {
+        assert_eq!(checksum(&ipv4(Ipv4Addr::new(10, 9, 0, 1), 255, 20)), 0);
+    }
+
+    #[test]
+    fn each_kind_breaks_its_one_rule() {
+        let settings = Settings::default();
+        let mut random = SplitMix(1);
+        let good = advert(2, 51, Ipv4Addr::LOCALHOST, Vip::Vip1.address(), &settings, BadAdvert::Ttl);
+        assert_eq!(checksum(&good), 0);
+        let parse = |bytes: &[u8]| Frame::parse(bytes).and_then(|f| f.ipv4().cloned()).expect("an IPv4 frame");
+        let ttl = frame(BadAdvert::Ttl, &settings, &mut random);
+        assert_eq!(parse(&ttl).ttl, 64);
+        assert_eq!(&ttl[34..], &good);
+        let wrong = frame(BadAdvert::Checksum, &settings, &mut random);
+        assert_ne!(checksum(&wrong[34..]), 0);
+        assert_eq!(parse(&frame(BadAdvert::Vrid, &settings, &mut random)).advert.map(|a| a.vrid), Some(99));
+        assert_eq!(parse(&frame(BadAdvert::OwnSource(Node::Node2), &settings, &mut random)).src, Node::Node2.front());
+    }
+}

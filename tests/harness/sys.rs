@@ -1,0 +1,87 @@
+//! The few system calls the lab needs that have no safe wrapper.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use socket2::{SockAddr, SockAddrStorage, Socket};
+
+/// Every Ethernet protocol, in the byte order `socket` and `bind` want.
+pub const ETH_P_ALL_BE: u16 = (libc::ETH_P_ALL as u16).to_be();
+
+/// Lets `command` start inside the network namespace `netns`, with a host name of its own (a new UTS namespace), so
+/// that nginx's `$hostname` and php's `gethostname()` tell the lab's hosts apart.
+pub fn enter_on_spawn(command: &mut Command, netns: File, hostname: &str) {
+    let hostname = hostname.to_owned();
+    let enter = move || {
+        setns(&netns, CloneFlags::CLONE_NEWNET)?;
+        unshare(CloneFlags::CLONE_NEWUTS)?;
+        // SAFETY: pointer and length describe `hostname`, which lives as long as the closure.
+        match unsafe { libc::sethostname(hostname.as_ptr().cast(), hostname.len()) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: between fork and exec the closure makes three system calls and touches memory made before the fork: no
+    // allocation, no lock.
+    unsafe { command.pre_exec(enter) };
+}
+
+/// Binds a packet socket to one interface (0: all) and every protocol.
+pub fn bind_packet(socket: &Socket, ifindex: u32) -> io::Result<()> {
+    let mut storage = SockAddrStorage::zeroed();
+    let length = size_of::<libc::sockaddr_ll>();
+    // SAFETY: `sockaddr_ll` is plain data, fits into `sockaddr_storage`, and all-zero is a valid value of it.
+    let address = unsafe { storage.view_as::<libc::sockaddr_ll>() };
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_protocol = ETH_P_ALL_BE;
+    address.sll_ifindex = ifindex.cast_signed();
+    // SAFETY: the first `length` bytes of the storage are the `sockaddr_ll` just filled in.
+    let address = unsafe { SockAddr::new(storage, length as libc::socklen_t) };
+    socket.bind(&address)
+}
+
+/// Frames a packet socket lost since the last call because its buffer was full.
+pub fn packet_drops(socket: &impl AsRawFd) -> io::Result<u32> {
+    let mut stats = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
+    let mut length = size_of::<libc::tpacket_stats>() as libc::socklen_t;
+    // SAFETY: the option writes at most `length` bytes, the size of `stats`.
+    let result = unsafe {
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_PACKET, libc::PACKET_STATISTICS, (&raw mut stats).cast(), &raw mut length)
+    };
+    if result == 0 { Ok(stats.tp_drops) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Asks for real-time scheduling of the calling thread, so that a busy machine does not blur what it measures.
+/// Without the permission the thread stays as it is: the probe reports its own stalls anyway.
+pub fn prefer_this_thread() {
+    let param = libc::sched_param { sched_priority: 1 };
+    // SAFETY: `param` outlives the call; 0 names the calling thread.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_RR, &raw const param) };
+}
+
+/// Write end of the pipe that the signal handler wakes; -1 until [`wake_on_termination`] has run.
+static WAKE_PIPE: AtomicI32 = AtomicI32::new(-1);
+
+/// Makes SIGINT, SIGTERM and SIGHUP write one byte (the signal's number) into `pipe` instead of ending the process.
+pub fn wake_on_termination(pipe: OwnedFd) -> nix::Result<()> {
+    use std::os::fd::IntoRawFd;
+    WAKE_PIPE.store(pipe.into_raw_fd(), Ordering::SeqCst);
+    let action = SigAction::new(SigHandler::Handler(on_termination), SaFlags::SA_RESTART, SigSet::empty());
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        // SAFETY: the handler only loads an atomic and calls write(2): both are async-signal-safe.
+        unsafe { sigaction(signal, &action) }?;
+    }
+    Ok(())
+}
+
+extern "C" fn on_termination(signal: libc::c_int) {
+    let byte = signal as u8;
+    // SAFETY: one byte is read from a live local; write(2) may be called in a signal handler.
+    unsafe { libc::write(WAKE_PIPE.load(Ordering::SeqCst), (&raw const byte).cast(), 1) };
+}

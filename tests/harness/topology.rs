@@ -1,0 +1,140 @@
+//! The wiring: two bridges and a namespace for each host.
+//!
+//! ```text
+//!   client .10    dns .53      node1 .205     node2 .206          192.168.1.0/24, eth1
+//!      |            |            |   |          |   |
+//!   ---+----- front (bridge) ----+---|----------+---|---
+//!                                    |              |
+//!   --------- back (bridge) ---------+------+-------+---          10.0.0.0/24, eth2
+//!               |        |        |         |
+//!             php1 .22  php2 .23  php3 .24  cache .25
+//! ```
+//!
+//! Each bridge lives in a namespace of the lab; its ports bear the hosts' names. Whatever leaves a host can be captured and
+//! attributed there, and a host's cable is pulled by setting its port down.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::names::{BACK_IF, FRONT_IF, Host, Mac};
+use crate::netns::NetNs;
+use crate::process::{output, run};
+use crate::rundir::{BACK_SWITCH, FRONT_SWITCH, namespace};
+
+/// The namespaces of one lab.
+#[derive(Debug, Clone)]
+pub struct Topology {
+    id: String,
+}
+
+impl Topology {
+    /// The topology of lab `id`, whether it has been built or not.
+    pub fn of(id: &str) -> Self {
+        Self { id: id.to_owned() }
+    }
+
+    pub fn host(&self, host: Host) -> NetNs {
+        namespace(&self.id, host.name())
+    }
+
+    /// The namespace of the front bridge: captures and cable pulls happen there.
+    pub fn front_switch(&self) -> NetNs {
+        namespace(&self.id, FRONT_SWITCH)
+    }
+
+    fn back_switch(&self) -> NetNs {
+        namespace(&self.id, BACK_SWITCH)
+    }
+
+    /// Makes namespaces, bridges, cables and addresses.
+    pub fn build(&self) -> Result<()> {
+        for switch in [self.front_switch(), self.back_switch()] {
+            make_namespace(&switch)?;
+            switch.ip(&[
+                "link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0".to_owned(),
+                "link set br0 up".to_owned(),
+            ])?;
+        }
+        for host in Host::ALL {
+            let netns = self.host(host);
+            make_namespace(&netns)?;
+            if let Some(address) = host.front() {
+                connect(&self.front_switch(), &netns, host, FRONT_IF, address)?;
+            }
+            if let Some(address) = host.back() {
+                connect(&self.back_switch(), &netns, host, BACK_IF, address)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Pulls (`up` false) or plugs the front cable of `host`: its interface loses or gains carrier.
+    pub fn set_front_link(&self, host: Host, up: bool) -> Result<()> {
+        let state = if up { "up" } else { "down" };
+        self.front_switch().ip(&[format!("link set {host} {state}")])
+    }
+
+    /// Silences (`silent` true) the front port of `host`: its interface keeps its carrier, its frames go nowhere.
+    pub fn set_front_silence(&self, host: Host, silent: bool) -> Result<()> {
+        let state = if silent { "disabled" } else { "forwarding" };
+        run(Command::new("bridge").args(["-n", self.front_switch().name(), "link", "set", "dev", host.name(), "state", state]))
+    }
+
+    /// Frames for `host` that the front network lost on the last cable because its queue was full.
+    pub fn front_drops(&self, host: Host) -> Result<u64> {
+        let switch = self.front_switch();
+        let text = output(Command::new("ip").args(["-n", switch.name(), "-s", "-j", "link", "show", "dev", host.name()]))?;
+        let links: serde_json::Value = serde_json::from_str(&text).context("reading the switch's counters")?;
+        links[0]["stats64"]["tx"]["dropped"].as_u64().with_context(|| format!("the switch has no drop counter for {host}"))
+    }
+}
+
+fn make_namespace(netns: &NetNs) -> Result<()> {
+    netns.create()?;
+    netns.run(|| {
+        for (key, value) in [
+            ("ipv6/conf/all/disable_ipv6", "1"),
+            ("ipv6/conf/default/disable_ipv6", "1"),
+            ("ipv4/ip_forward", "0"),
+            ("ipv4/conf/all/rp_filter", "0"),
+            ("ipv4/conf/default/rp_filter", "0"),
+        ] {
+            let path = format!("/proc/sys/net/{key}");
+            // A kernel without IPv6 has no such switch, and no need of it.
+            if Path::new(&path).exists() {
+                std::fs::write(&path, value).with_context(|| format!("setting {key} to {value}"))?;
+            }
+        }
+        Ok(())
+    })?;
+    netns.ip(&["link set lo up".to_owned()])
+}
+
+/// A cable between a switch and a host.
+fn connect(switch: &NetNs, netns: &NetNs, host: Host, interface: &str, address: Ipv4Addr) -> Result<()> {
+    run(Command::new("ip").args(["link", "add", interface, "address", &Mac::of(address).to_string()]).args([
+        "netns",
+        netns.name(),
+        "type",
+        "veth",
+        "peer",
+        "name",
+        host.name(),
+        "netns",
+        switch.name(),
+    ]))?;
+    switch.ip(&[format!("link set {host} master br0 up")])?;
+    // No checksum offload: what is on the wire is what a real network card would have sent, for XDP and for captures.
+    ethtool(netns, interface, &["tx", "off"])?;
+    // GRO gives both ends of the pair a NAPI context: without one at the peer, XDP_TX and redirects vanish on a veth.
+    ethtool(netns, interface, &["gro", "on"])?;
+    ethtool(switch, host.name(), &["gro", "on"])?;
+    netns.ip(&[format!("addr add {address}/24 brd + dev {interface}"), format!("link set {interface} up")])
+}
+
+fn ethtool(netns: &NetNs, interface: &str, features: &[&str]) -> Result<()> {
+    run(netns.command("ethtool")?.args(["-K", interface]).args(features))
+}

@@ -1,0 +1,189 @@
+//! The steps in which something breaks, and comes back.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use vrrp_tests::names::{Node, Vip};
+
+use super::report::Step;
+use super::service::Session;
+use super::story::{NOTICEABLE_GAP_MS, Seen, Story};
+
+/// The node that has all the bad luck, and the address it is master of.
+const VICTIM: Node = Node::Node1;
+const HEIR: Node = Node::Node2;
+const MOVING: Vip = Vip::Vip1;
+const STAYING: Vip = Vip::Vip2;
+
+/// The longest time a gap may last when something comes back.
+const RETURN_GAP_MS: f64 = 500.0;
+/// How long a health check may go on sending new connections to an nginx that has just died.
+const CHECK_PERIOD: Duration = Duration::from_secs(1);
+/// Three failed runs of the check, one each second, with a little room.
+const TRACKING_DELAY: Duration = Duration::from_millis(3300);
+
+pub fn link_cut(story: &mut Story, step: &mut Step) -> Result<()> {
+    let mut session = Session::default();
+    session.visit(story, MOVING)?;
+    let watch = story.watch()?;
+    let cut = Instant::now();
+    story.lab.cut(VICTIM)?;
+    step.event(format!("{VICTIM}'s front cable is pulled"));
+    let limit = outage_limit(story);
+    story.wait_for_master(MOVING, HEIR, cut, limit + Duration::from_secs(2))?;
+    let seen = story.finish(watch, step)?;
+    let outage = seen.report(MOVING).summary().outage_ms;
+    let limit_ms = limit.as_millis();
+    step.check(format!("{MOVING} is away for at most {limit_ms} ms"), outage <= limit_ms as f64, format!("{outage:.1} ms"));
+    check_small_gap(step, &seen, STAYING);
+    story.check_master(step, MOVING, HEIR);
+    session.visit(story, MOVING)?;
+    step.check("the PHP session survives the move", session.visits == 2, format!("{} visits counted", session.visits));
+    Ok(())
+}
+
+/// The demanded limit: the master down interval with a little room for the machine.
+fn outage_limit(story: &Story) -> Duration {
+    if story.settings.interval < Duration::from_secs(1) {
+        story.settings.interval * 39 / 10
+    } else {
+        story.settings.interval * 37 / 10
+    }
+}
+
+pub fn healed(story: &mut Story, step: &mut Step) -> Result<()> {
+    let watch = story.watch()?;
+    let since = Instant::now();
+    story.lab.heal(VICTIM)?;
+    step.event(format!("{VICTIM}'s front cable is plugged in again"));
+    come_back(story, since)?;
+    let seen = story.finish(watch, step)?;
+    check_small_gap(step, &seen, MOVING);
+    check_small_gap(step, &seen, STAYING);
+    story.check_master(step, MOVING, VICTIM);
+    Ok(())
+}
+
+pub fn killed(story: &mut Story, step: &mut Step) -> Result<()> {
+    let watch = story.watch()?;
+    let since = Instant::now();
+    story.lab.kill_router(VICTIM)?;
+    step.event(format!("{} on {VICTIM} is killed (SIGKILL)", story.lab.router(VICTIM).describe()));
+    succeed(story, since)?;
+    let seen = story.finish(watch, step)?;
+    check_no_gap(story, step, &seen);
+    check_silence(story, step, &seen, since);
+    story.check_master(step, MOVING, HEIR);
+    Ok(())
+}
+
+pub fn started_again(story: &mut Story, step: &mut Step) -> Result<()> {
+    let watch = story.watch()?;
+    let since = Instant::now();
+    story.lab.start_router(VICTIM)?;
+    step.event(format!("{} on {VICTIM} is started again", story.lab.router(VICTIM).describe()));
+    come_back(story, since)?;
+    let seen = story.finish(watch, step)?;
+    check_small_gap(step, &seen, MOVING);
+    check_small_gap(step, &seen, STAYING);
+    story.check_master(step, MOVING, VICTIM);
+    Ok(())
+}
+
+pub fn stopped(story: &mut Story, step: &mut Step) -> Result<()> {
+    let watch = story.watch()?;
+    let since = Instant::now();
+    step.event(format!("{} on {VICTIM} is asked to stop (SIGTERM)", story.lab.router(VICTIM).describe()));
+    let status = story.lab.stop_router(VICTIM)?;
+    step.event(format!("it has ended: {status}"));
+    succeed(story, since)?;
+    let seen = story.finish(watch, step)?;
+    let resigned = seen.recording.adverts(since, VICTIM, MOVING.vrid()).any(|(_, priority)| priority == 0);
+    step.check("it resigns with priority 0", resigned, if resigned { "seen" } else { "not seen" });
+    step.check("it ends in good order", status.success(), status.to_string());
+    check_no_gap(story, step, &seen);
+    check_silence(story, step, &seen, since);
+    story.check_master(step, MOVING, HEIR);
+    Ok(())
+}
+
+pub fn nginx_killed(story: &mut Story, step: &mut Step) -> Result<()> {
+    let watch = story.watch()?;
+    let since = Instant::now();
+    story.lab.kill_nginx(VICTIM)?;
+    step.event(format!("nginx on {VICTIM} is killed"));
+    // The heir ignores a master of lower priority, so it waits out the master down interval.
+    let limit = TRACKING_DELAY + outage_limit(story);
+    let moved = story.wait_for_master(MOVING, HEIR, since, limit + Duration::from_secs(2))?;
+    let seen = story.finish(watch, step)?;
+    step.check(
+        format!("tracking moves {MOVING} within {:.1} s", limit.as_secs_f64()),
+        moved - since <= limit,
+        format!("after {:.2} s", (moved - since).as_secs_f64()),
+    );
+    let excuse = (!story.spreads()).then_some("without services the master's own nginx is the only one");
+    let later = seen.report(MOVING).summary_since(since + CHECK_PERIOD);
+    step.check_unless(
+        excuse,
+        &format!("no new connection goes to the dead nginx once it is found dead ({} s)", CHECK_PERIOD.as_secs()),
+        later.failed == 0,
+        format!("{} lost", later.failed),
+    );
+    story.check_master(step, MOVING, HEIR);
+    Ok(())
+}
+
+pub fn nginx_back(story: &mut Story, step: &mut Step) -> Result<()> {
+    let watch = story.watch()?;
+    let since = Instant::now();
+    story.lab.start_nginx(VICTIM)?;
+    step.event(format!("nginx on {VICTIM} is started again"));
+    come_back(story, since)?;
+    let seen = story.finish(watch, step)?;
+    check_small_gap(step, &seen, MOVING);
+    story.check_master(step, MOVING, VICTIM);
+    Ok(())
+}
+
+/// Waits until the heir has taken over.
+fn succeed(story: &Story, since: Instant) -> Result<()> {
+    story.wait_for_master(MOVING, HEIR, since, outage_limit(story) + Duration::from_secs(2)).map(drop)
+}
+
+/// Waits until the victim has taken its address back and the heir has fallen silent.
+fn come_back(story: &mut Story, since: Instant) -> Result<()> {
+    let patience = outage_limit(story) * 2 + Duration::from_secs(5);
+    story.wait_for_master(MOVING, VICTIM, since, patience)?;
+    story.lab.wait_for_service(patience)
+}
+
+fn check_small_gap(step: &mut Step, seen: &Seen, vip: Vip) {
+    let gap = seen.report(vip).summary().outage_ms;
+    step.check(format!("{vip} has no gap of {RETURN_GAP_MS} ms"), gap < RETURN_GAP_MS, format!("{gap:.1} ms"));
+}
+
+fn check_no_gap(story: &Story, step: &mut Step, seen: &Seen) {
+    let gap = seen.report(MOVING).summary().outage_ms;
+    step.check_unless(
+        story.not_ours(VICTIM),
+        &format!("{MOVING} has no gap of {NOTICEABLE_GAP_MS} ms"),
+        gap < NOTICEABLE_GAP_MS,
+        format!("{gap:.1} ms"),
+    );
+}
+
+/// From the successor's first advert on, the old master neither claims nor serves the address.
+fn check_silence(story: &Story, step: &mut Step, seen: &Seen, since: Instant) {
+    let Some(handover) = seen.recording.first_advert(since, HEIR, MOVING.vrid()) else {
+        step.check("the successor advertises", false, "not seen");
+        return;
+    };
+    let claims = seen.recording.arp_claims(handover, VICTIM, MOVING.address()).len();
+    let replies = seen.recording.direct_replies(handover, VICTIM, MOVING.address());
+    step.check_unless(
+        story.not_ours(VICTIM),
+        &format!("from {HEIR}'s first advert on, {VICTIM} neither claims {MOVING} nor answers for it"),
+        claims == 0 && replies == 0 && seen.recording.lost == 0,
+        format!("{claims} ARP claims, {replies} replies, {} frames not captured", seen.recording.lost),
+    );
+}
