@@ -209,6 +209,8 @@ impl Agent {
         let health = self.picture().health.clone();
         let facts = Facts { config, host: &host, acting: &acting, places: &self.fixed.places, health: &health };
         self.desired = desired::desired(&facts);
+        // A view from before the last commands says nothing of masterships that are only now taken up again.
+        let may_remove = self.elector.has_obeyed(&view);
         self.effects.install(&self.desired, &host).await;
         for (router, epoch) in (0..).zip(view.routers.iter().map(|router| router.epoch)) {
             if let Some(epoch) = epoch
@@ -217,7 +219,7 @@ impl Agent {
                 self.elector.send(Command::Installed { router, epoch });
             }
         }
-        self.again = self.effects.settle(clock::now(), config, &self.desired, &host).await;
+        self.again = self.effects.settle(clock::now(), config, &self.desired, &host, may_remove).await;
         let ways = snapshot::ways(&facts);
         let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
         picture.observe(config, &host, ways, &self.desired, &self.effects, &self.track);

@@ -79,13 +79,22 @@ impl Effects {
         host::install(&self.netlink, desired, host, &mut self.problems).await;
     }
 
-    /// Makes the rest of `desired` true as far as possible; addresses that should not be there go last. Returns when to try
-    /// again for what had to wait.
-    pub async fn settle(&mut self, now: Instant, config: &Config, desired: &Desired, host: &HostView) -> Option<Instant> {
+    /// Makes the rest of `desired` true as far as possible; addresses that should not be there go last, if they may go at
+    /// all. Returns when to try again for what had to wait.
+    pub async fn settle(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        desired: &Desired,
+        host: &HostView,
+        may_remove: bool,
+    ) -> Option<Instant> {
         host::accept(&self.netlink, desired, host, &mut self.problems).await;
         self.attach(desired, host);
         let again = self.kernel.as_mut().and_then(|kernel| kernel.apply(now, desired, &mut self.problems));
-        host::uninstall(&self.netlink, config, desired, host, &mut self.problems).await;
+        if may_remove {
+            host::uninstall(&self.netlink, config, desired, host, &mut self.problems).await;
+        }
         host::resolve(&self.netlink, desired, host).await;
         again
     }

@@ -14,6 +14,7 @@ mod run;
 mod unit;
 mod view;
 
+use std::cell::Cell;
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -55,6 +56,7 @@ pub struct Elector {
     wake: Arc<EventFd>,
     view: watch::Receiver<Arc<View>>,
     thread: JoinHandle<()>,
+    sent: Cell<u64>,
 }
 
 /// Why the thread cannot be started.
@@ -85,16 +87,22 @@ impl Elector {
             .name("election".to_owned())
             .spawn(move || runner.run(&inbox, waiter.as_fd()))
             .map_err(StartError::Thread)?;
-        Ok(Self { commands, wake, view, thread })
+        Ok(Self { commands, wake, view, thread, sent: Cell::new(0) })
     }
 
     /// Hands a command over. A thread that has ended takes none, and needs none.
     pub fn send(&self, command: Command) {
+        self.sent.set(self.sent.get() + 1);
         if self.commands.send(command).is_ok()
             && let Err(error) = self.wake.write(1)
         {
             tracing::error!(%error, "cannot wake the election thread; it will look at its next deadline");
         }
+    }
+
+    /// Whether `view` knows of every command sent so far.
+    pub fn has_obeyed(&self, view: &View) -> bool {
+        view.obeyed >= self.sent.get()
     }
 
     /// The newest view; changes wake the receiver.

@@ -43,6 +43,7 @@ pub struct Runner {
     publish: watch::Sender<Arc<View>>,
     published_at: Instant,
     stopping: bool,
+    obeyed: u64,
 }
 
 impl Runner {
@@ -64,6 +65,7 @@ impl Runner {
             publish,
             published_at: now,
             stopping: false,
+            obeyed: 0,
         }
     }
 
@@ -111,7 +113,10 @@ impl Runner {
     fn take_commands(&mut self, now: Instant, inbox: &Receiver<Command>) -> bool {
         loop {
             match inbox.try_recv() {
-                Ok(command) => self.obey(now, command),
+                Ok(command) => {
+                    self.obey(now, command);
+                    self.obeyed += 1;
+                }
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }
@@ -228,11 +233,12 @@ impl Runner {
     }
 
     fn publish_view(&mut self, now: Instant) {
+        let obeyed = self.obeyed > self.publish.borrow().obeyed;
         let dirty = self.units.iter_mut().fold(false, |dirty, unit| std::mem::take(&mut unit.dirty) | dirty);
-        if dirty || now.saturating_since(self.published_at) >= COUNTERS_EVERY {
+        if dirty || obeyed || now.saturating_since(self.published_at) >= COUNTERS_EVERY {
             self.published_at = now;
             let routers = self.units.iter().map(Unit::view).collect();
-            self.publish.send_replace(Arc::new(View { routers, dropped: self.dropped.clone() }));
+            self.publish.send_replace(Arc::new(View { routers, obeyed: self.obeyed, dropped: self.dropped.clone() }));
         }
     }
 }

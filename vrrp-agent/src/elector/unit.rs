@@ -47,6 +47,8 @@ pub struct Unit {
     schedule: Schedule,
     /// Announce at the latest then, unless the addresses are reported installed before.
     announce_by: Option<Instant>,
+    /// End of the lease as last written.
+    lease_until: Instant,
     /// A tracked object says fault.
     faulty: bool,
     reason: Option<Reason>,
@@ -65,6 +67,7 @@ impl Unit {
             place,
             seat: None,
             announce_by: None,
+            lease_until: now,
             faulty: false,
             reason: None,
             since: now,
@@ -147,7 +150,7 @@ impl Unit {
 
     /// A valid advert from the socket.
     pub fn hear(&mut self, now: Instant, heard: Heard, hands: &mut Hands) {
-        if self.machine.epoch().is_some() {
+        if self.machine.epoch().is_some() && now > self.lease_until {
             // A thread that was stalled first learns that the kernel has ended its mastership.
             self.consult_kernel(now, hands);
         }
@@ -158,6 +161,10 @@ impl Unit {
             self.counts.lower_priority_received += 1;
         }
         self.input(now, Input::Advert(heard), hands);
+        if self.machine.epoch().is_some() {
+            // Whatever the machine made of the advert: where the kernel fenced on it, this node acts no more.
+            self.consult_kernel(now, hands);
+        }
     }
 
     /// What the kernel knows and this thread may not: a fence, an advert still in the socket. Before any timer acts.
@@ -222,8 +229,8 @@ impl Unit {
         while let Some(output) = self.machine.poll() {
             match output {
                 Output::Send { priority } => self.send(priority, hands),
-                Output::Lease { until, .. } => self.with_words(hands, |words, place| words.set_lease(place, until)),
-                Output::Lapse => self.with_words(hands, |words, place| words.set_lease(place, Instant::default())),
+                Output::Lease { until, .. } => self.set_lease(until, hands),
+                Output::Lapse => self.set_lease(Instant::default(), hands),
                 Output::Mastership(epoch) => {
                     self.with_words(hands, |words, place| words.set_mastership(place, epoch));
                     self.dirty = true;
@@ -301,6 +308,11 @@ impl Unit {
                 }
             }
         }
+    }
+
+    fn set_lease(&mut self, until: Instant, hands: &mut Hands) {
+        self.lease_until = until;
+        self.with_words(hands, |words, place| words.set_lease(place, until));
     }
 
     fn write_conf(&self, hands: &mut Hands) {

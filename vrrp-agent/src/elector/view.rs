@@ -13,6 +13,8 @@ use crate::time::Instant;
 pub struct View {
     /// In the configuration's order.
     pub routers: Vec<RouterView>,
+    /// Commands obeyed so far: what a view does not know of yet must not be concluded from it.
+    pub obeyed: u64,
     /// Adverts that reached a socket and were dropped there, by interface and reason. With the kernel program in front
     /// nothing is left to drop.
     pub dropped: BTreeMap<(String, DropReason), u64>,
