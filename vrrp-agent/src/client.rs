@@ -31,17 +31,9 @@ pub enum ClientError {
     #[error("cannot talk to the agent on {path}: {source}")]
     Http { path: PathBuf, source: hyper::Error },
     #[error("the agent on {path} answers {status} instead of its status")]
-    Refused {
-        path: PathBuf,
-        status: hyper::StatusCode,
-    },
-    #[error(
-        "the agent on {path} answers in a form this version (schema {SCHEMA}) cannot read: {source}"
-    )]
-    Form {
-        path: PathBuf,
-        source: serde_json::Error,
-    },
+    Refused { path: PathBuf, status: hyper::StatusCode },
+    #[error("the agent on {path} answers in a form this version (schema {SCHEMA}) cannot read: {source}")]
+    Form { path: PathBuf, source: serde_json::Error },
 }
 
 impl ClientError {
@@ -62,58 +54,31 @@ impl ClientError {
 pub async fn fetch_status(socket: &Path) -> Result<Status, ClientError> {
     match tokio::time::timeout(TIMEOUT, fetch(socket)).await {
         Ok(result) => result,
-        Err(_) => Err(ClientError::Silent {
-            path: socket.to_owned(),
-        }),
+        Err(_) => Err(ClientError::Silent { path: socket.to_owned() }),
     }
 }
 
 async fn fetch(socket: &Path) -> Result<Status, ClientError> {
     let path = || socket.to_owned();
-    let http = |source| ClientError::Http {
-        path: path(),
-        source,
-    };
-    let stream = UnixStream::connect(socket)
-        .await
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                ClientError::NotRunning { path: path() }
-            }
-            io::ErrorKind::PermissionDenied => ClientError::Permission { path: path() },
-            _ => ClientError::Io {
-                path: path(),
-                source,
-            },
-        })?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(http)?;
+    let http = |source| ClientError::Http { path: path(), source };
+    let stream = UnixStream::connect(socket).await.map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NotRunning { path: path() },
+        io::ErrorKind::PermissionDenied => ClientError::Permission { path: path() },
+        _ => ClientError::Io { path: path(), source },
+    })?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(http)?;
     // The connection moves only while polled; the set ends it with this function.
     let mut driver = JoinSet::new();
     driver.spawn(connection);
 
     let mut request = Request::new(Empty::<Bytes>::new());
     *request.uri_mut() = hyper::Uri::from_static(STATUS_PATH);
-    request
-        .headers_mut()
-        .insert(HOST, hyper::header::HeaderValue::from_static("localhost"));
+    request.headers_mut().insert(HOST, hyper::header::HeaderValue::from_static("localhost"));
     let response = sender.send_request(request).await.map_err(http)?;
     let status = response.status();
     if !status.is_success() {
-        return Err(ClientError::Refused {
-            path: path(),
-            status,
-        });
+        return Err(ClientError::Refused { path: path(), status });
     }
-    let body = response
-        .into_body()
-        .collect()
-        .await
-        .map_err(http)?
-        .to_bytes();
-    serde_json::from_slice(&body).map_err(|source| ClientError::Form {
-        path: path(),
-        source,
-    })
+    let body = response.into_body().collect().await.map_err(http)?.to_bytes();
+    serde_json::from_slice(&body).map_err(|source| ClientError::Form { path: path(), source })
 }

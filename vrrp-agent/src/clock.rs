@@ -9,8 +9,7 @@ use crate::time::Instant;
 /// # Panics
 /// Where the kernel has no CLOCK_BOOTTIME, which means older than 2.6.39: no kernel with XDP.
 pub fn now() -> Instant {
-    let time =
-        clock_gettime(ClockId::CLOCK_BOOTTIME).expect("every kernel with XDP has CLOCK_BOOTTIME");
+    let time = clock_gettime(ClockId::CLOCK_BOOTTIME).expect("every kernel with XDP has CLOCK_BOOTTIME");
     let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
     let nanos = u64::try_from(time.tv_nsec()).unwrap_or(0);
     Instant::from_micros(seconds * 1_000_000 + nanos / 1_000)

@@ -40,8 +40,8 @@ pub struct Desired {
     pub services: BTreeMap<ServiceKey, u32>,
     /// By backend index.
     pub backends: Vec<BackendConf>,
-    /// By service index: who is in its ring.
-    pub members: Vec<Vec<Member>>,
+    /// By service index: who is in its ring; `None` while a check has not ended yet, and the ring stays as it is.
+    pub members: Vec<Option<Vec<Member>>>,
     /// On the host's interfaces.
     pub installed: BTreeSet<Installed>,
     /// Addresses the stack accepts without having them: this node is their direct-return backend.
@@ -179,11 +179,13 @@ fn install(desired: &mut Desired, host: &HostView, router: &Router, link: &Link)
 fn add_service(desired: &mut Desired, facts: &Facts, index: usize, service: &Service) {
     let mut members = Vec::new();
     let mut is_backend = false;
+    let mut undecided = false;
     for (position, backend) in service.backends.iter().enumerate() {
         let Some(way) = way(facts, index, position) else {
             continue;
         };
         is_backend |= way.forward == Forward::Local;
+        undecided |= way.obstacle == Some(Obstacle::Unchecked);
         let number = desired.backends.len() as u16;
         desired.backends.push(backend_conf(facts.host, backend, &way));
         if way.forward == Forward::Dr && way.ifindex != 0 {
@@ -193,7 +195,7 @@ fn add_service(desired: &mut Desired, facts: &Facts, index: usize, service: &Ser
             members.push(Member { address: backend.address.octets(), weight: backend.weight, index: number });
         }
     }
-    desired.members.push(members);
+    desired.members.push((!undecided).then_some(members));
     let shared = service.backends.len() > 1;
     let Some((_, router)) = router_of(facts.config, service) else {
         return;

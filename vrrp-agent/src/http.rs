@@ -44,10 +44,7 @@ impl StatusSource {
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     #[error("cannot serve metrics on {address}: {source}")]
-    Metrics {
-        address: SocketAddr,
-        source: io::Error,
-    },
+    Metrics { address: SocketAddr, source: io::Error },
     #[error("another agent answers on {path}")]
     InUse { path: PathBuf },
     #[error("{path} exists and is not a socket")]
@@ -82,22 +79,12 @@ impl MetricsServer {
     ///
     /// # Errors
     /// [`HttpError::Metrics`], when the listener breaks.
-    pub async fn serve(
-        self,
-        source: StatusSource,
-        shutdown: watch::Receiver<bool>,
-    ) -> Result<(), HttpError> {
+    pub async fn serve(self, source: StatusSource, shutdown: watch::Receiver<bool>) -> Result<(), HttpError> {
         let address = self.address;
-        let app = Router::new()
-            .route("/metrics", get(show_metrics))
-            .route("/healthz", get(|| async { "ok\n" }))
-            .with_state(source);
-        let server = axum::serve(self.listener, app)
-            .with_graceful_shutdown(signalled(shutdown.clone()))
-            .into_future();
-        drained(server, shutdown)
-            .await
-            .map_err(|source| HttpError::Metrics { address, source })
+        let app =
+            Router::new().route("/metrics", get(show_metrics)).route("/healthz", get(|| async { "ok\n" })).with_state(source);
+        let server = axum::serve(self.listener, app).with_graceful_shutdown(signalled(shutdown.clone())).into_future();
+        drained(server, shutdown).await.map_err(|source| HttpError::Metrics { address, source })
     }
 }
 
@@ -113,32 +100,19 @@ impl ApiServer {
     /// # Errors
     /// [`HttpError::InUse`] when somebody does answer, [`HttpError::NotASocket`], or [`HttpError::Api`].
     pub fn bind(path: &Path) -> Result<Self, HttpError> {
-        Ok(Self {
-            socket: Socket::bind(path)?,
-        })
+        Ok(Self { socket: Socket::bind(path)? })
     }
 
     /// Serves until `shutdown` is true or its sender is gone, then removes the socket file.
     ///
     /// # Errors
     /// [`HttpError::Api`], when the listener breaks.
-    pub async fn serve(
-        self,
-        source: StatusSource,
-        shutdown: watch::Receiver<bool>,
-    ) -> Result<(), HttpError> {
-        let app = Router::new()
-            .route(STATUS_PATH, get(show_status))
-            .with_state(source);
+    pub async fn serve(self, source: StatusSource, shutdown: watch::Receiver<bool>) -> Result<(), HttpError> {
+        let app = Router::new().route(STATUS_PATH, get(show_status)).with_state(source);
         let (listener, file) = self.socket.split();
-        let server = axum::serve(listener, app)
-            .with_graceful_shutdown(signalled(shutdown.clone()))
-            .into_future();
+        let server = axum::serve(listener, app).with_graceful_shutdown(signalled(shutdown.clone())).into_future();
         let result = drained(server, shutdown).await;
-        result.map_err(|source| HttpError::Api {
-            path: file.path().to_owned(),
-            source,
-        })
+        result.map_err(|source| HttpError::Api { path: file.path().to_owned(), source })
     }
 }
 
@@ -160,10 +134,7 @@ async fn signalled(mut shutdown: watch::Receiver<bool>) {
 }
 
 /// The server, cut off when its last requests take longer than [`DRAIN`].
-async fn drained(
-    server: impl Future<Output = io::Result<()>>,
-    shutdown: watch::Receiver<bool>,
-) -> io::Result<()> {
+async fn drained(server: impl Future<Output = io::Result<()>>, shutdown: watch::Receiver<bool>) -> io::Result<()> {
     let deadline = async {
         signalled(shutdown).await;
         tokio::time::sleep(DRAIN).await;

@@ -4,10 +4,14 @@
 //! elections), `desired` (what should be true in the kernel; pure), `effects` (making it so), `agent` (the loop that joins
 //! them). `plane` holds the kernel program and its maps, `net` the sockets and netlink.
 
+pub mod agent;
 pub mod announce;
+pub mod check;
 pub mod client;
 pub mod clock;
+pub mod config;
 pub mod desired;
+pub mod effects;
 pub mod election;
 pub mod elector;
 pub mod health;

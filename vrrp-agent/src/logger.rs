@@ -29,10 +29,7 @@ pub enum Format {
 #[derive(Debug, thiserror::Error)]
 pub enum LoggerError {
     #[error("log level {level:?}: {source}")]
-    Level {
-        level: String,
-        source: tracing_subscriber::filter::ParseError,
-    },
+    Level { level: String, source: tracing_subscriber::filter::ParseError },
     #[error("cannot start the log thread: {0}")]
     Thread(#[source] io::Error),
     #[error("logging is set up already")]
@@ -47,39 +44,16 @@ pub enum LoggerError {
 pub fn init(format: Format, level: Option<&str>) -> Result<Guard, LoggerError> {
     let level = level
         .map(str::to_owned)
-        .or_else(|| {
-            std::env::var("RUST_LOG")
-                .ok()
-                .filter(|level| !level.is_empty())
-        })
+        .or_else(|| std::env::var("RUST_LOG").ok().filter(|level| !level.is_empty()))
         .unwrap_or_else(|| "info".to_owned());
-    let filter = EnvFilter::try_new(&level).map_err(|source| LoggerError::Level {
-        level: level.clone(),
-        source,
-    })?;
+    let filter = EnvFilter::try_new(&level).map_err(|source| LoggerError::Level { level: level.clone(), source })?;
     let (lines, guard) = writer::start(io::stderr()).map_err(LoggerError::Thread)?;
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(lines)
-        .with_ansi(colour);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_ansi(colour);
     let result = match format {
-        Format::Json => builder
-            .json()
-            .flatten_event(true)
-            .with_timer(UtcMillis)
-            .with_target(true)
-            .try_init(),
-        Format::Text if stderr_is_journal() => builder
-            .compact()
-            .with_target(false)
-            .without_time()
-            .try_init(),
-        Format::Text => builder
-            .compact()
-            .with_target(false)
-            .with_timer(UtcMillis)
-            .try_init(),
+        Format::Json => builder.json().flatten_event(true).with_timer(UtcMillis).with_target(true).try_init(),
+        Format::Text if stderr_is_journal() => builder.compact().with_target(false).without_time().try_init(),
+        Format::Text => builder.compact().with_target(false).with_timer(UtcMillis).try_init(),
     };
     result.map_err(|_| LoggerError::Twice)?;
     Ok(guard)
@@ -99,11 +73,7 @@ fn stderr_is_journal() -> bool {
     let Ok(stat) = nix::sys::stat::fstat(io::stderr().as_fd()) else {
         return false;
     };
-    names_stream(
-        std::env::var_os("JOURNAL_STREAM").as_deref(),
-        stat.st_dev,
-        stat.st_ino,
-    )
+    names_stream(std::env::var_os("JOURNAL_STREAM").as_deref(), stat.st_dev, stat.st_ino)
 }
 
 /// `JOURNAL_STREAM` is `device:inode` of the stream systemd set up; a redirected one differs (systemd.exec(5)).

@@ -1,1 +1,193 @@
-fn main() {}
+//! `vrrp-agent`: flags, configuration, run; and the commands that ask a running agent.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use vrrp_agent::agent::{self, RunError};
+use vrrp_agent::config::{self, Mode};
+use vrrp_agent::logger::{self, Format};
+use vrrp_agent::model::Config;
+use vrrp_agent::plane::pins::Pins;
+use vrrp_agent::status::Status;
+use vrrp_agent::{check, client, status};
+
+const DEFAULT_CONFIG: &str = "/etc/vrrp-agent/vrrp-agent.toml";
+const DEFAULT_SOCKET: &str = "/run/vrrp-agent/api.sock";
+const DEFAULT_BPF_DIR: &str = "/sys/fs/bpf/vrrp-agent";
+
+/// Anything that failed.
+const EXIT_FAILURE: u8 = 1;
+/// A permission is missing.
+const EXIT_PERMISSION: u8 = 4;
+
+/// VRRP failover with an XDP data plane.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the agent in the foreground until SIGTERM
+    Run(Run),
+    /// Say what is wrong with configuration files, or what they mean; touches nothing
+    Check {
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Read keepalived.conf as `run` does: what keepalived ignores is a warning
+        #[arg(long)]
+        lenient: bool,
+    },
+    /// Show what a running agent does and why
+    Status {
+        /// The agent's API socket
+        #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
+        socket: PathBuf,
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove the XDP program and its maps after the agent has stopped
+    Detach {
+        /// Where the agent pinned them
+        #[arg(long, default_value = DEFAULT_BPF_DIR)]
+        bpf_dir: PathBuf,
+    },
+}
+
+#[derive(clap::Args)]
+struct Run {
+    /// Our TOML, or a keepalived.conf as it is
+    #[arg(short, long, default_value = DEFAULT_CONFIG, env = "VRRP_AGENT_CONFIG")]
+    config: PathBuf,
+    /// Instead of the file's api_socket
+    #[arg(long)]
+    api_socket: Option<PathBuf>,
+    /// Instead of the file's bpf_dir
+    #[arg(long)]
+    bpf_dir: Option<PathBuf>,
+    /// How log lines look
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    log_format: Format,
+    /// Least important lines to show: error, warn, info, debug, trace, or a filter as in RUST_LOG
+    #[arg(long)]
+    log_level: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Run(run) => return run_agent(run),
+        Command::Check { files, lenient } => {
+            let (text, code) = check::check(&files, lenient);
+            print(&text).map(|()| code)
+        }
+        Command::Status { socket, json } => return show_status(&socket, json),
+        Command::Detach { bpf_dir } => detach(&bpf_dir).map(|()| 0),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => fail(&error, EXIT_FAILURE),
+    }
+}
+
+fn run_agent(run: Run) -> ExitCode {
+    let loaded = config::load(&run.config, Mode::Lenient);
+    let report = loaded.report();
+    if !report.is_empty() {
+        eprintln!("{report}");
+    }
+    let Some(mut config) = loaded.config else {
+        return ExitCode::from(check::BAD);
+    };
+    override_paths(&mut config, &run);
+    let guard = match logger::init(run.log_format, run.log_level.as_deref()) {
+        Ok(guard) => guard,
+        Err(error) => return fail(&error.into(), EXIT_FAILURE),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(agent::run(config, run.config)),
+        Err(error) => return fail(&error.into(), EXIT_FAILURE),
+    };
+    drop(guard);
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = exit_code(&error);
+            fail(&error.into(), code)
+        }
+    }
+}
+
+fn override_paths(config: &mut Config, run: &Run) {
+    if let Some(path) = &run.api_socket {
+        config.api_socket.clone_from(path);
+    }
+    if let Some(path) = &run.bpf_dir {
+        config.bpf_dir.clone_from(path);
+    }
+}
+
+/// A missing permission has an exit code of its own, wherever in the chain it stands.
+fn exit_code(error: &RunError) -> u8 {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(inner) = source {
+        let denied = inner.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::PermissionDenied);
+        if denied {
+            return EXIT_PERMISSION;
+        }
+        source = inner.source();
+    }
+    EXIT_FAILURE
+}
+
+fn show_status(socket: &Path, json: bool) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into(), EXIT_FAILURE),
+    };
+    let status = match runtime.block_on(client::fetch_status(socket)) {
+        Ok(status) => status,
+        Err(error) => {
+            let code = error.exit_code();
+            return fail(&error.into(), code);
+        }
+    };
+    match print_status(&status, json) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, EXIT_FAILURE),
+    }
+}
+
+fn print_status(status: &Status, json: bool) -> anyhow::Result<()> {
+    if json {
+        let mut text = serde_json::to_string_pretty(status).context("status as JSON")?;
+        text.push('\n');
+        return print(&text);
+    }
+    print(&status::render(status))
+}
+
+fn detach(bpf_dir: &Path) -> anyhow::Result<()> {
+    let pins = Pins::prepare(bpf_dir).context("nothing to detach")?;
+    pins.clear();
+    Ok(())
+}
+
+/// Writes to standard output; a reader that has gone away (`| head`) is no error.
+fn print(text: &str) -> anyhow::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("standard output"),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
+    eprintln!("vrrp-agent: {error:#}");
+    ExitCode::from(code)
+}

@@ -50,52 +50,25 @@ impl Collector for Snapshot {
 }
 
 fn process(page: &mut Page, status: &Status) -> fmt::Result {
-    let build = vec![
-        ("version", status.version.clone()),
-        ("node", status.node.clone()),
-    ];
-    page.infos(
-        "vrrp_build",
-        "Version of the agent and name of the node.",
-        [build],
-    )?;
-    page.gauge(
-        "process_start_time_seconds",
-        "Unix time the agent started at.",
-        status.started_unix,
-    )
+    let build = vec![("version", status.version.clone()), ("node", status.node.clone())];
+    page.infos("vrrp_build", "Version of the agent and name of the node.", [build])?;
+    page.gauge("process_start_time_seconds", "Unix time the agent started at.", status.started_unix)
 }
 
 fn scripts(page: &mut Page, scripts: &[ScriptStatus]) -> fmt::Result {
     const COUNTERS: [Column<ScriptStatus, u64>; 3] = [
         ("vrrp_script_runs", "Runs ended.", |script| script.runs),
-        (
-            "vrrp_script_failures",
-            "Runs that failed, those that timed out or could not start included.",
-            |script| script.failures,
-        ),
-        (
-            "vrrp_script_timeouts",
-            "Runs killed at their timeout.",
-            |script| script.timeouts,
-        ),
+        ("vrrp_script_failures", "Runs that failed, those that timed out or could not start included.", |script| script.failures),
+        ("vrrp_script_timeouts", "Runs killed at their timeout.", |script| script.timeouts),
     ];
     let named = |script: &ScriptStatus| vec![("script", script.name.clone())];
     page.gauges(
         "vrrp_script_state",
         "1 for the state the script is in, 0 for the others.",
         scripts.iter().flat_map(|script| {
-            ScriptState::ALL.map(|state| {
-                (
-                    with(named(script), "state", state),
-                    u32::from(state == script.state),
-                )
-            })
+            ScriptState::ALL.map(|state| (with(named(script), "state", state), u32::from(state == script.state)))
         }),
     )?;
-    let rows: Vec<_> = scripts
-        .iter()
-        .map(|script| (named(script), script))
-        .collect();
+    let rows: Vec<_> = scripts.iter().map(|script| (named(script), script)).collect();
     page.counter_columns(&COUNTERS, &rows)
 }

@@ -35,65 +35,43 @@ impl fmt::Display for Degraded {
 ///
 /// Threads and processes started from this thread do not inherit the scheduling.
 pub fn enter(priority: u8) -> Vec<Degraded> {
-    [lock_memory().err(), schedule(priority).err()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [lock_memory().err(), schedule(priority).err()].into_iter().flatten().collect()
 }
 
 /// Keeps every page that was touched once in memory. Pages are locked as they are touched, not all at once: the whole of
 /// each thread's stack would otherwise become resident.
 fn lock_memory() -> Result<(), Degraded> {
-    let degraded = |reason: String| Degraded {
-        what: Missing::LockedMemory,
-        reason,
-    };
+    let degraded = |reason: String| Degraded { what: Missing::LockedMemory, reason };
     // Under a finite limit a lock that succeeds now makes a later allocation fail, which would end the process.
-    let (limit, _) =
-        getrlimit(Resource::RLIMIT_MEMLOCK).map_err(|errno| degraded(errno.to_string()))?;
+    let (limit, _) = getrlimit(Resource::RLIMIT_MEMLOCK).map_err(|errno| degraded(errno.to_string()))?;
     if limit != RLIM_INFINITY && !has_ipc_lock() {
-        return Err(degraded(format!(
-            "RLIMIT_MEMLOCK is {limit} bytes; needs CAP_IPC_LOCK or LimitMEMLOCK=infinity"
-        )));
+        return Err(degraded(format!("RLIMIT_MEMLOCK is {limit} bytes; needs CAP_IPC_LOCK or LimitMEMLOCK=infinity")));
     }
     // SAFETY: mlockall takes no pointer and changes no memory's content or mapping.
-    let result =
-        unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE | libc::MCL_ONFAULT) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(degraded(io::Error::last_os_error().to_string()))
-    }
+    let result = unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE | libc::MCL_ONFAULT) };
+    if result == 0 { Ok(()) } else { Err(degraded(io::Error::last_os_error().to_string())) }
 }
 
 fn schedule(priority: u8) -> Result<(), Degraded> {
-    let parameters = libc::sched_param {
-        sched_priority: i32::from(priority),
-    };
+    let parameters = libc::sched_param { sched_priority: i32::from(priority) };
     // SAFETY: `parameters` is a valid sched_param for the length of the call; process 0 is the calling thread.
-    let result = unsafe {
-        libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &parameters)
-    };
+    let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &parameters) };
     if result == 0 {
         return Ok(());
     }
     let error = io::Error::last_os_error();
     let reason = match error.raw_os_error() {
-        Some(libc::EPERM) => format!(
-            "{error}; needs CAP_SYS_NICE or LimitRTPRIO={priority}, and a cgroup that may run real-time tasks"
-        ),
+        Some(libc::EPERM) => {
+            format!("{error}; needs CAP_SYS_NICE or LimitRTPRIO={priority}, and a cgroup that may run real-time tasks")
+        }
         _ => format!("SCHED_FIFO at priority {priority}: {error}"),
     };
-    Err(Degraded {
-        what: Missing::RealtimeScheduling,
-        reason,
-    })
+    Err(Degraded { what: Missing::RealtimeScheduling, reason })
 }
 
 /// Whether the calling thread has CAP_IPC_LOCK in effect; false where that cannot be told.
 fn has_ipc_lock() -> bool {
-    std::fs::read_to_string("/proc/thread-self/status")
-        .is_ok_and(|status| effective_has(&status, 14))
+    std::fs::read_to_string("/proc/thread-self/status").is_ok_and(|status| effective_has(&status, 14))
 }
 
 /// Whether the `CapEff` line of a /proc status text has bit `capability`.
@@ -120,16 +98,9 @@ mod tests {
 
     #[test]
     fn a_refused_priority_is_reported_and_not_fatal() {
-        let degraded = std::thread::spawn(|| enter(200))
-            .join()
-            .expect("the thread ends");
-        let scheduling = degraded
-            .iter()
-            .find(|d| d.what == Missing::RealtimeScheduling);
-        assert!(
-            scheduling.is_some_and(|d| d.to_string().starts_with("no real-time scheduling: ")),
-            "{degraded:?}"
-        );
+        let degraded = std::thread::spawn(|| enter(200)).join().expect("the thread ends");
+        let scheduling = degraded.iter().find(|d| d.what == Missing::RealtimeScheduling);
+        assert!(scheduling.is_some_and(|d| d.to_string().starts_with("no real-time scheduling: ")), "{degraded:?}");
     }
 
     #[test]

@@ -70,12 +70,7 @@ pub struct Scripts {
 pub fn spawn(scripts: &[Script], events: &mpsc::Sender<Event>) -> Scripts {
     let mut tasks = JoinSet::new();
     for (index, script) in scripts.iter().enumerate() {
-        let runner = Runner {
-            index,
-            script: script.clone(),
-            events: events.clone(),
-            broken: None,
-        };
+        let runner = Runner { index, script: script.clone(), events: events.clone(), broken: None };
         tasks.spawn(runner.run());
     }
     Scripts { _tasks: tasks }
@@ -124,18 +119,9 @@ impl Runner {
         }
     }
 
-    async fn tell(
-        &self,
-        outcome: Outcome,
-        started: Instant,
-    ) -> Result<(), mpsc::error::SendError<Event>> {
+    async fn tell(&self, outcome: Outcome, started: Instant) -> Result<(), mpsc::error::SendError<Event>> {
         let ok = outcome == Outcome::Exit(0);
-        let event = Event {
-            script: self.index,
-            ok,
-            outcome,
-            duration: started.elapsed(),
-        };
+        let event = Event { script: self.index, ok, outcome, duration: started.elapsed() };
         self.events.send(event).await
     }
 
@@ -157,10 +143,7 @@ fn start(script: &Script) -> Result<Group, String> {
     let (program, arguments) = script.command.split_first().ok_or("no command")?;
     let program = find(program)?;
     let user = script.user.as_deref().map(look_up).transpose()?;
-    let as_root = user
-        .as_ref()
-        .map_or_else(geteuid, |user| user.uid)
-        .is_root();
+    let as_root = user.as_ref().map_or_else(geteuid, |user| user.uid).is_root();
     if as_root {
         security::check_root_script(&program).map_err(|why| why.to_string())?;
     }
@@ -179,9 +162,7 @@ fn start(script: &Script) -> Result<Group, String> {
     if let Some(user) = user {
         switch_user(&mut command, &user)?;
     }
-    let child = command
-        .spawn()
-        .map_err(|error| format!("{}: {error}", program.display()))?;
+    let child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
     Group::new(child)
 }
 
@@ -207,11 +188,7 @@ struct Account {
 
 fn look_up(name: &str) -> Result<Account, String> {
     match User::from_name(name) {
-        Ok(Some(user)) => Ok(Account {
-            name: name.to_owned(),
-            uid: user.uid,
-            gid: user.gid,
-        }),
+        Ok(Some(user)) => Ok(Account { name: name.to_owned(), uid: user.uid, gid: user.gid }),
         Ok(None) => Err(format!("no user {name}")),
         Err(errno) => Err(format!("user {name}: {errno}")),
     }
@@ -226,10 +203,7 @@ fn switch_user(command: &mut Command, user: &Account) -> Result<(), String> {
     // The standard library drops the supplementary groups together with the user id, but only for root; without that the script
     // would keep the agent's groups.
     if !own.is_root() {
-        return Err(format!(
-            "only root can run a script as another user ({})",
-            user.name
-        ));
+        return Err(format!("only root can run a script as another user ({})", user.name));
     }
     command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
     Ok(())
@@ -245,16 +219,9 @@ struct Group {
 
 impl Group {
     fn new(child: Child) -> Result<Self, String> {
-        let id = child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .map(Pid::from_raw);
+        let id = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         let id = id.ok_or("the process ended before it was known")?;
-        Ok(Self {
-            child,
-            id,
-            armed: true,
-        })
+        Ok(Self { child, id, armed: true })
     }
 
     async fn wait(&mut self) -> Outcome {

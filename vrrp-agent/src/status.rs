@@ -145,13 +145,7 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Role; 5] = [
-        Role::Init,
-        Role::Backup,
-        Role::Master,
-        Role::Releasing,
-        Role::Fault,
-    ];
+    pub const ALL: [Role; 5] = [Role::Init, Role::Backup, Role::Master, Role::Releasing, Role::Fault];
 }
 
 impl fmt::Display for Role {

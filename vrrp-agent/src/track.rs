@@ -56,6 +56,29 @@ pub enum Fault {
     Interface(String),
 }
 
+impl Fault {
+    /// For people: what keeps the router out.
+    pub fn describe(&self, config: &Config) -> String {
+        let name = |script: &usize| config.scripts.get(*script).map_or("?", |script| script.name.as_str());
+        match self {
+            Fault::Script(script) => format!("script {} fails", name(script)),
+            Fault::ScriptPending(script) => format!("script {} has not ended yet", name(script)),
+            Fault::Interface(interface) => format!("interface {interface} is down"),
+        }
+    }
+}
+
+impl Health {
+    /// The word used in the log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Health::Unknown => "unknown",
+            Health::Good => "good",
+            Health::Bad => "bad",
+        }
+    }
+}
+
 impl Track {
     /// Nothing known yet, but for scripts with `init_fail`, which are bad.
     pub fn new(config: &Config) -> Self {

@@ -18,9 +18,3 @@ impl Packet for Frame<'_> {
         Some(unsafe { *(start as *const [u8; N]) })
     }
 }
-
-/// Length of the linear part in bytes.
-#[inline(always)]
-pub fn len(ctx: &XdpContext) -> u64 {
-    (ctx.data_end() - ctx.data()) as u64
-}

@@ -10,7 +10,7 @@ use vrrp_common::wire::eth::Ethernet;
 use vrrp_common::wire::ipv4::{Ipv4, PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::l4;
 
-use crate::context::{self, Frame};
+use crate::context::Frame;
 use crate::{count, maps, rewrite};
 
 /// Decides about an IPv4 packet that is not VRRP.
@@ -79,11 +79,11 @@ fn steer(ctx: &XdpContext, ethernet: &Ethernet, ip: &Ipv4, address: &AddressConf
     };
     match backend.forward {
         FORWARD_LOCAL => {
-            count::backend(index, context::len(ctx));
+            count::backend(index, linear_len(ctx));
             Verdict::Pass
         }
         FORWARD_DR => {
-            count::backend(index, context::len(ctx));
+            count::backend(index, linear_len(ctx));
             rewrite::direct_return(ctx, backend.ifindex, backend.mac, backend.source_mac)
         }
         _ => {
@@ -91,4 +91,10 @@ fn steer(ctx: &XdpContext, ethernet: &Ethernet, ip: &Ipv4, address: &AddressConf
             Verdict::Drop
         }
     }
+}
+
+/// Length of the frame's linear part in bytes: all of it, unless it is a jumbo.
+#[inline(always)]
+fn linear_len(ctx: &XdpContext) -> u64 {
+    (ctx.data_end() - ctx.data()) as u64
 }

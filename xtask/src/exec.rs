@@ -1,6 +1,7 @@
 //! Running other programs: every failure names the command line that failed.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -23,11 +24,21 @@ pub fn target_dir() -> PathBuf {
     }
 }
 
-/// The cargo that runs us, in the root of the workspace.
+/// The cargo that runs us, in the root of the workspace, with its own toolchain first on PATH: once the BPF toolchain is
+/// installed there is a second `rustc` in /usr/bin, and a PATH that begins there would mix the two.
 pub fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root());
+    command.current_dir(root()).env("PATH", path_with(&[]));
     command
+}
+
+/// PATH for a child: these directories, the toolchain of the cargo that runs us, and what was there before.
+pub fn path_with(first: &[&Path]) -> OsString {
+    let cargo = env::var_os("CARGO").map(PathBuf::from);
+    let toolchain = cargo.as_deref().and_then(Path::parent).filter(|directory| directory.join("rustc").is_file());
+    let path = env::var_os("PATH").unwrap_or_default();
+    let places = first.iter().copied().chain(toolchain).map(Path::to_path_buf).chain(env::split_paths(&path));
+    env::join_paths(places).unwrap_or(path)
 }
 
 /// Removes what the cargo that runs us left in the environment, so that a second cargo with another compiler starts clean.

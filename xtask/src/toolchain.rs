@@ -1,6 +1,7 @@
 //! Finds the compiler and linker for the XDP object. Two toolchains can build it: Debian's `rustc-web` packages, which carry a
 //! built `core` for BPF, and rustup's nightly, which builds `core` from `rust-src`.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -74,9 +75,8 @@ pub fn install_linker_line() -> String {
 }
 
 /// PATH with LLVM's own tools first.
-pub fn path_with_llvm() -> String {
-    let path = std::env::var("PATH").unwrap_or_default();
-    format!("/usr/lib/llvm-{LLVM}/bin:{path}")
+pub fn path_with_llvm() -> OsString {
+    exec::path_with(&[Path::new(&format!("/usr/lib/llvm-{LLVM}/bin"))])
 }
 
 fn debian() -> Option<Compiler> {

@@ -58,12 +58,7 @@ impl VirtualRouter {
             Input::Shutdown => self.become_idle(State::Init, Reason::Shutdown),
             Input::Fault => self.become_idle(State::Fault, Reason::Fault),
             Input::InterfaceDown => self.become_idle(State::Fault, Reason::InterfaceDown),
-            Input::Priority(priority) => {
-                let without_skew = backup.down_at - self.skew();
-                self.priority = priority.max(1);
-                let down_at = (without_skew + self.skew()).max(now);
-                self.state = State::Backup(Backup { down_at, ..backup });
-            }
+            Input::Priority(priority) => self.reprioritise_backup(now, backup, priority.max(1)),
             Input::Source(source) => self.source = source,
             Input::Advert(heard) => self.hear_as_backup(now, backup, heard),
             Input::Startup { .. } | Input::Fenced => {}
@@ -130,13 +125,29 @@ impl VirtualRouter {
         }
     }
 
+    /// The timer moves by the difference in skew. But a master that we have been outwaiting and that is no longer below us
+    /// is one to follow, from its last advert on: else we would take over from it with the lower priority.
+    fn reprioritise_backup(&mut self, now: Instant, backup: Backup, priority: u8) {
+        let without_skew = backup.down_at - self.skew();
+        self.priority = priority;
+        match self.last_heard {
+            Some(heard) if backup.expiry == Reason::Preempted && heard.priority >= priority => {
+                self.follow(heard.at, heard, None);
+            }
+            Some(_) | None => {
+                let down_at = (without_skew + self.skew()).max(now);
+                self.state = State::Backup(Backup { down_at, ..backup });
+            }
+        }
+    }
+
     /// Section 6.4.2, on an advert.
     fn hear_as_backup(&mut self, now: Instant, backup: Backup, heard: Heard) {
         let at = heard.at.min(now);
         if at < backup.armed_at || heard.source == self.source {
             return;
         }
-        self.last_heard = Some(heard);
+        self.last_heard = Some(Heard { at, ..heard });
         if heard.priority == RELEASE {
             let down_at = at + self.skew();
             self.state = State::Backup(Backup { down_at, armed_at: at, expiry: Reason::Released, ..backup });

@@ -17,7 +17,7 @@ use super::advert::{self, Received};
 use super::unit::{Hands, Seat, Unit};
 use super::view::View;
 use crate::clock;
-use crate::election::{Heard, Input, Role};
+use crate::election::{Heard, Input};
 use crate::model::Router;
 use crate::net::Interface;
 use crate::net::advert_socket::AdvertSocket;
@@ -70,7 +70,7 @@ impl Runner {
     /// Runs until a shutdown is complete, or the agent loop is gone.
     pub fn run(mut self, inbox: &Receiver<Command>, wake: BorrowedFd<'_>) {
         for degraded in realtime::enter(PRIORITY) {
-            tracing::warn!(missing = %degraded.what, reason = degraded.reason, "the election thread runs without it");
+            tracing::warn!("the election thread runs with less: {degraded}");
         }
         let mut buffer = vec![0; PACKET_MAX];
         loop {
@@ -235,9 +235,4 @@ impl Runner {
             self.publish.send_replace(Arc::new(View { routers, dropped: self.dropped.clone() }));
         }
     }
-}
-
-/// Whether a role acts for its addresses.
-pub const fn acts(role: Role) -> bool {
-    matches!(role, Role::Master | Role::Releasing)
 }

@@ -9,7 +9,7 @@ use vrrp_common::wire::vrrp::{MAX_LEN, PRIORITY_RELEASE};
 
 use super::advert;
 use super::view::{Counts, RouterView, role_index};
-use crate::announce::Announcer;
+use crate::announce::Schedule;
 use crate::election::{Heard, Input, Output, Reason, Resume, Role, VirtualRouter};
 use crate::model::Router;
 use crate::net::Interface;
@@ -44,7 +44,7 @@ pub struct Unit {
     pub place: u32,
     pub machine: VirtualRouter,
     pub seat: Option<Seat>,
-    announcer: Announcer,
+    schedule: Schedule,
     /// Announce at the latest then, unless the addresses are reported installed before.
     announce_by: Option<Instant>,
     /// A tracked object says fault.
@@ -60,7 +60,7 @@ impl Unit {
     pub fn new(router: Router, place: u32, now: Instant) -> Self {
         Self {
             machine: VirtualRouter::new((&router).into()),
-            announcer: Announcer::new(router.announce),
+            schedule: Schedule::new(router.announce),
             router,
             place,
             seat: None,
@@ -147,6 +147,10 @@ impl Unit {
 
     /// A valid advert from the socket.
     pub fn hear(&mut self, now: Instant, heard: Heard, hands: &mut Hands) {
+        if self.machine.epoch().is_some() {
+            // A thread that was stalled first learns that the kernel has ended its mastership.
+            self.consult_kernel(now, hands);
+        }
         self.counts.adverts_received += 1;
         if heard.priority == PRIORITY_RELEASE {
             self.counts.priority_zero_received += 1;
@@ -205,7 +209,7 @@ impl Unit {
     }
 
     pub fn next_deadline(&self) -> Option<Instant> {
-        [self.machine.next_deadline(), self.announce_by, self.announcer.next_deadline()].into_iter().flatten().min()
+        [self.machine.next_deadline(), self.announce_by, self.schedule.next_deadline()].into_iter().flatten().min()
     }
 
     /// One input, then everything that follows from it.
@@ -226,12 +230,12 @@ impl Unit {
                 }
                 Output::Transition { from, to, reason } => self.transition(now, from, to, reason),
                 Output::Announce => self.announce_by = Some(now + INSTALL_PATIENCE),
-                Output::Reannounce => self.announcer.again(now),
+                Output::Reannounce => self.schedule.reannounce(now),
             }
         }
         if self.machine.epoch().is_none() {
             self.announce_by = None;
-            self.announcer.stop();
+            self.schedule.stop();
         }
     }
 
@@ -261,6 +265,9 @@ impl Unit {
         self.reason = Some(reason);
         self.since = now;
         self.dirty = true;
+        if reason == Reason::Resumed {
+            self.schedule.resume(now);
+        }
         let heard = self.machine.last_heard();
         tracing::info!(
             instance = self.router.name,
@@ -278,12 +285,11 @@ impl Unit {
 
     fn start_announcing(&mut self, now: Instant) {
         self.announce_by = None;
-        self.announcer.start(now);
+        self.schedule.takeover(now);
     }
 
     fn announce(&mut self, now: Instant, hands: &Hands) {
-        let frames = self.announcer.due(now);
-        let Some(seat) = self.seat.as_ref().filter(|_| frames > 0) else {
+        let (Some(frames), Some(seat)) = (self.schedule.poll(now), &self.seat) else {
             return;
         };
         for virtual_address in self.router.addresses.iter().chain(&self.router.excluded_addresses) {

@@ -17,12 +17,7 @@ impl Hysteresis {
     /// `rise` successes in a row make it up, `fall` failures down; 0 counts as 1.
     pub fn new(rise: u32, fall: u32) -> Self {
         let at_least_one = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-        Self {
-            rise: at_least_one(rise),
-            fall: at_least_one(fall),
-            up: None,
-            against: 0,
-        }
+        Self { rise: at_least_one(rise), fall: at_least_one(fall), up: None, against: 0 }
     }
 
     /// The state in force; `None` until the first result.
@@ -61,9 +56,7 @@ mod tests {
     #[test]
     fn fall_failures_in_a_row_take_it_down_and_rise_successes_bring_it_back() {
         let mut health = Hysteresis::new(2, 3);
-        let results = [
-            true, false, false, true, false, false, false, false, true, false, true, true,
-        ];
+        let results = [true, false, false, true, false, false, false, false, true, false, true, true];
         let changes = results.map(|ok| health.record(ok));
         let mut expected = [None; 12];
         expected[0] = Some(true);

@@ -62,10 +62,7 @@ fn target(service: &Service, address: Ipv4Addr) -> Option<Target> {
     match &service.check.kind {
         CheckKind::None => None,
         CheckKind::Tcp { port } => Some(Target::Tcp(at(*port))),
-        CheckKind::Http { port, path } => Some(Target::Http {
-            at: at(*port),
-            path: path.clone(),
-        }),
+        CheckKind::Http { port, path } => Some(Target::Http { at: at(*port), path: path.clone() }),
     }
 }
 
@@ -137,12 +134,7 @@ impl Probe {
         } else {
             tracing::warn!(service = %self.service_name, backend = %self.address, reason, "backend down");
         }
-        let event = Event {
-            service: self.service,
-            backend: self.backend,
-            up,
-            reason,
-        };
+        let event = Event { service: self.service, backend: self.backend, up, reason };
         self.events.send(event).await
     }
 }

@@ -33,20 +33,14 @@ pub(super) struct SocketFile {
 
 impl Socket {
     pub(super) fn bind(path: &Path) -> Result<Self, HttpError> {
-        let failed = |source| HttpError::Api {
-            path: path.to_owned(),
-            source,
-        };
+        let failed = |source| HttpError::Api { path: path.to_owned(), source };
         remove_stale(path)?;
         let socket = UnixSocket::new_stream().map_err(failed)?;
         // The file is born with this mode (less the umask): there is no moment when it is open to all.
         fchmod(&socket, Mode::from_bits_truncate(MODE)).map_err(|errno| failed(errno.into()))?;
         socket.bind(path).map_err(failed)?;
         let metadata = fs::symlink_metadata(path).map_err(failed)?;
-        let file = SocketFile {
-            path: path.to_owned(),
-            identity: (metadata.dev(), metadata.ino()),
-        };
+        let file = SocketFile { path: path.to_owned(), identity: (metadata.dev(), metadata.ino()) };
         fs::set_permissions(path, Permissions::from_mode(MODE)).map_err(failed)?;
         let listener = socket.listen(BACKLOG).map_err(failed)?;
         Ok(Self { listener, file })
@@ -60,27 +54,18 @@ impl Socket {
 
 /// Makes way for a new socket when the old one's process is gone.
 fn remove_stale(path: &Path) -> Result<(), HttpError> {
-    let failed = |source| HttpError::Api {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| HttpError::Api { path: path.to_owned(), source };
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(error)),
         Ok(metadata) if !metadata.file_type().is_socket() => {
-            return Err(HttpError::NotASocket {
-                path: path.to_owned(),
-            });
+            return Err(HttpError::NotASocket { path: path.to_owned() });
         }
         Ok(_) => {}
     }
     match UnixStream::connect(path) {
-        Ok(_) => Err(HttpError::InUse {
-            path: path.to_owned(),
-        }),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            fs::remove_file(path).map_err(failed)
-        }
+        Ok(_) => Err(HttpError::InUse { path: path.to_owned() }),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(failed),
         Err(error) => Err(failed(error)),
     }
 }
@@ -93,8 +78,7 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let ours = fs::symlink_metadata(&self.path)
-            .is_ok_and(|found| (found.dev(), found.ino()) == self.identity);
+        let ours = fs::symlink_metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == self.identity);
         if ours {
             // The next start replaces a file that stays.
             let _ = fs::remove_file(&self.path);

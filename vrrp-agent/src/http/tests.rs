@@ -25,51 +25,28 @@ async fn get_page(address: SocketAddr, path: &str) -> String {
 #[tokio::test]
 async fn metrics_and_health_are_served_until_the_shutdown() {
     let (stop, stopped) = shutdown();
-    let server = MetricsServer::bind("127.0.0.1:0".parse().unwrap())
-        .await
-        .unwrap();
+    let server = MetricsServer::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = server.address();
     let running = tokio::spawn(server.serve(StatusSource::new(sample), stopped));
 
     let page = get_page(address, "/metrics").await;
     assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
-    assert!(
-        page.contains(&format!("content-type: {}\r\n", metrics::CONTENT_TYPE)),
-        "{page}"
-    );
-    assert!(
-        page.ends_with(&metrics::render(&sample()).unwrap()),
-        "{page}"
-    );
-    assert!(
-        get_page(address, "/healthz")
-            .await
-            .ends_with("\r\n\r\nok\n")
-    );
-    assert!(
-        get_page(address, "/other")
-            .await
-            .starts_with("HTTP/1.1 404 ")
-    );
+    assert!(page.contains(&format!("content-type: {}\r\n", metrics::CONTENT_TYPE)), "{page}");
+    assert!(page.ends_with(&metrics::render(&sample()).unwrap()), "{page}");
+    assert!(get_page(address, "/healthz").await.ends_with("\r\n\r\nok\n"));
+    assert!(get_page(address, "/other").await.starts_with("HTTP/1.1 404 "));
 
     // A client that says nothing does not hold up the end.
     let _idle = TcpStream::connect(address).await.unwrap();
     stop.send(true).unwrap();
-    let end = tokio::time::timeout(DRAIN * 3, running)
-        .await
-        .expect("it ends");
+    let end = tokio::time::timeout(DRAIN * 3, running).await.expect("it ends");
     assert!(end.unwrap().is_ok());
 }
 
 #[tokio::test]
 async fn a_taken_metrics_address_is_an_error_that_names_it() {
-    let first = MetricsServer::bind("127.0.0.1:0".parse().unwrap())
-        .await
-        .unwrap();
-    let error = MetricsServer::bind(first.address())
-        .await
-        .unwrap_err()
-        .to_string();
+    let first = MetricsServer::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let error = MetricsServer::bind(first.address()).await.unwrap_err().to_string();
     assert!(error.contains(&first.address().to_string()), "{error}");
     assert!(error.contains("in use"), "{error}");
 }
@@ -96,10 +73,7 @@ async fn a_live_socket_is_left_alone_and_a_stale_one_replaced() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("api.sock");
     let alive = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    assert!(matches!(
-        ApiServer::bind(&path),
-        Err(HttpError::InUse { .. })
-    ));
+    assert!(matches!(ApiServer::bind(&path), Err(HttpError::InUse { .. })));
     drop(alive);
     assert!(path.exists(), "a killed agent leaves its file");
     let server = ApiServer::bind(&path).unwrap();
@@ -112,10 +86,7 @@ async fn what_is_not_a_socket_is_never_removed() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("notes.txt");
     std::fs::write(&path, "keep me").unwrap();
-    assert!(matches!(
-        ApiServer::bind(&path),
-        Err(HttpError::NotASocket { .. })
-    ));
+    assert!(matches!(ApiServer::bind(&path), Err(HttpError::NotASocket { .. })));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "keep me");
 }
 
@@ -134,10 +105,7 @@ async fn without_an_agent_the_client_says_so() {
 #[tokio::test]
 async fn a_permission_error_exits_with_4_and_any_other_with_1() {
     let path = PathBuf::from("/run/x/api.sock");
-    assert_eq!(
-        ClientError::Permission { path: path.clone() }.exit_code(),
-        4
-    );
+    assert_eq!(ClientError::Permission { path: path.clone() }.exit_code(), 4);
     assert_eq!(ClientError::Silent { path }.exit_code(), 1);
 
     // A server of another kind on the socket.

@@ -34,20 +34,9 @@ pub(super) struct Lines {
 pub(super) fn start(sink: impl Write + Send + 'static) -> io::Result<(Lines, Guard)> {
     let (queue, messages) = sync_channel(QUEUE);
     let dropped = Arc::new(AtomicU64::new(0));
-    let lines = Lines {
-        queue: queue.clone(),
-        dropped: Arc::clone(&dropped),
-    };
-    let thread = Builder::new()
-        .name("log".to_owned())
-        .spawn(move || write(sink, &messages, &dropped))?;
-    Ok((
-        lines,
-        Guard {
-            queue,
-            thread: Some(thread),
-        },
-    ))
+    let lines = Lines { queue: queue.clone(), dropped: Arc::clone(&dropped) };
+    let thread = Builder::new().name("log".to_owned()).spawn(move || write(sink, &messages, &dropped))?;
+    Ok((lines, Guard { queue, thread: Some(thread) }))
 }
 
 /// A sink that fails has no better place to complain to: its lines are lost.

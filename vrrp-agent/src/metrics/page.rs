@@ -26,15 +26,8 @@ impl<'a> Page<'a> {
     }
 
     /// A gauge without labels.
-    pub(super) fn gauge(
-        &mut self,
-        name: &str,
-        help: &str,
-        value: impl EncodeGaugeValue,
-    ) -> fmt::Result {
-        let metric = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Gauge)?;
+    pub(super) fn gauge(&mut self, name: &str, help: &str, value: impl EncodeGaugeValue) -> fmt::Result {
+        let metric = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         ConstGauge::new(value).encode(metric)
     }
 
@@ -44,9 +37,7 @@ impl<'a> Page<'a> {
         help: &str,
         samples: impl IntoIterator<Item = (Labels, N)>,
     ) -> fmt::Result {
-        let mut metric = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Gauge)?;
+        let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (labels, value) in samples {
             ConstGauge::new(value).encode(metric.encode_family(&labels)?)?;
         }
@@ -54,15 +45,8 @@ impl<'a> Page<'a> {
     }
 
     /// The encoder adds `_total` to the name of each sample.
-    pub(super) fn counters(
-        &mut self,
-        name: &str,
-        help: &str,
-        samples: impl IntoIterator<Item = (Labels, u64)>,
-    ) -> fmt::Result {
-        let mut metric = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Counter)?;
+    pub(super) fn counters(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = (Labels, u64)>) -> fmt::Result {
+        let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (labels, value) in samples {
             ConstCounter::new(value).encode(metric.encode_family(&labels)?)?;
         }
@@ -75,40 +59,19 @@ impl<'a> Page<'a> {
         rows: &[(Labels, &Row)],
     ) -> fmt::Result {
         columns.iter().try_for_each(|(name, help, value)| {
-            self.gauges(
-                name,
-                help,
-                rows.iter()
-                    .map(|(labels, row)| (labels.clone(), value(row))),
-            )
+            self.gauges(name, help, rows.iter().map(|(labels, row)| (labels.clone(), value(row))))
         })
     }
 
-    pub(super) fn counter_columns<Row>(
-        &mut self,
-        columns: &[Column<Row, u64>],
-        rows: &[(Labels, &Row)],
-    ) -> fmt::Result {
+    pub(super) fn counter_columns<Row>(&mut self, columns: &[Column<Row, u64>], rows: &[(Labels, &Row)]) -> fmt::Result {
         columns.iter().try_for_each(|(name, help, value)| {
-            self.counters(
-                name,
-                help,
-                rows.iter()
-                    .map(|(labels, row)| (labels.clone(), value(row))),
-            )
+            self.counters(name, help, rows.iter().map(|(labels, row)| (labels.clone(), value(row))))
         })
     }
 
     /// The encoder adds `_info` to the name of each sample.
-    pub(super) fn infos(
-        &mut self,
-        name: &str,
-        help: &str,
-        samples: impl IntoIterator<Item = Labels>,
-    ) -> fmt::Result {
-        let mut metric = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Info)?;
+    pub(super) fn infos(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = Labels>) -> fmt::Result {
+        let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Info)?;
         for labels in samples {
             metric.encode_info(&labels)?;
         }

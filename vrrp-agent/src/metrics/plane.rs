@@ -7,82 +7,45 @@ use super::page::{Column, Labels, Page, with};
 use crate::status::{BackendState, BackendStatus, InterfaceStatus, ServiceStatus};
 
 const BACKEND_GAUGES: [Column<BackendStatus, u32>; 4] = [
-    (
-        "vrrp_backend_up",
-        "1 while its checks say it is up.",
-        |backend| u32::from(backend.state == BackendState::Up),
-    ),
-    (
-        "vrrp_backend_usable",
-        "1 while it takes new flows.",
-        |backend| u32::from(backend.usable),
-    ),
-    ("vrrp_backend_weight", "Weight as configured.", |backend| {
-        u32::from(backend.weight)
-    }),
-    (
-        "vrrp_backend_slots",
-        "Its slots in the live ring.",
-        |backend| backend.slots,
-    ),
+    ("vrrp_backend_up", "1 while its checks say it is up.", |backend| u32::from(backend.state == BackendState::Up)),
+    ("vrrp_backend_usable", "1 while it takes new flows.", |backend| u32::from(backend.usable)),
+    ("vrrp_backend_weight", "Weight as configured.", |backend| u32::from(backend.weight)),
+    ("vrrp_backend_slots", "Its slots in the live ring.", |backend| backend.slots),
 ];
 
 const BACKEND_COUNTERS: [Column<BackendStatus, u64>; 2] = [
-    (
-        "vrrp_service_packets",
-        "Packets steered to the backend.",
-        |backend| backend.packets,
-    ),
-    (
-        "vrrp_service_bytes",
-        "Bytes steered to the backend.",
-        |backend| backend.bytes,
-    ),
+    ("vrrp_service_packets", "Packets steered to the backend.", |backend| backend.packets),
+    ("vrrp_service_bytes", "Bytes steered to the backend.", |backend| backend.bytes),
 ];
 
 pub(super) fn interfaces(page: &mut Page, interfaces: &[InterfaceStatus]) -> fmt::Result {
     page.gauges(
         "vrrp_interface_up",
         "1 while the interface exists, is up and has a carrier.",
-        interfaces
-            .iter()
-            .map(|interface| (named(interface), u32::from(interface.up))),
+        interfaces.iter().map(|interface| (named(interface), u32::from(interface.up))),
     )?;
     page.infos(
         "vrrp_xdp",
         "How the XDP program is attached; mode off when it is not.",
         interfaces.iter().map(|interface| {
-            let prog_id = interface
-                .xdp
-                .prog_id
-                .map_or_else(String::new, |id| id.to_string());
-            with(
-                with(named(interface), "mode", interface.xdp.mode),
-                "prog_id",
-                prog_id,
-            )
+            let prog_id = interface.xdp.prog_id.map_or_else(String::new, |id| id.to_string());
+            with(with(named(interface), "mode", interface.xdp.mode), "prog_id", prog_id)
         }),
     )?;
     page.counters(
         "vrrp_xdp_packets",
         "Packets seen by the XDP program, by verdict.",
-        interfaces
-            .iter()
-            .flat_map(|i| by_name(i, "verdict", &i.verdicts)),
+        interfaces.iter().flat_map(|i| by_name(i, "verdict", &i.verdicts)),
     )?;
     page.counters(
         "vrrp_advertisements_dropped",
         "Adverts dropped before the agent saw them, by the first rule they broke.",
-        interfaces
-            .iter()
-            .flat_map(|i| by_name(i, "reason", &i.dropped_adverts)),
+        interfaces.iter().flat_map(|i| by_name(i, "reason", &i.dropped_adverts)),
     )?;
     page.counters(
         "vrrp_xdp_events",
         "Other things the XDP program counts.",
-        interfaces
-            .iter()
-            .flat_map(|i| by_name(i, "event", &i.counters)),
+        interfaces.iter().flat_map(|i| by_name(i, "event", &i.counters)),
     )
 }
 
@@ -96,9 +59,7 @@ fn by_name(
     label: &'static str,
     counts: &BTreeMap<String, u64>,
 ) -> impl Iterator<Item = (Labels, u64)> {
-    counts
-        .iter()
-        .map(move |(name, count)| (with(named(interface), label, name), *count))
+    counts.iter().map(move |(name, count)| (with(named(interface), label, name), *count))
 }
 
 pub(super) fn services(page: &mut Page, services: &[ServiceStatus]) -> fmt::Result {
@@ -109,19 +70,13 @@ pub(super) fn services(page: &mut Page, services: &[ServiceStatus]) -> fmt::Resu
         services.iter().map(|service| {
             let address = format!("{}:{}", service.address, service.port);
             let labels = with(named(service), "address", address);
-            with(
-                with(labels, "protocol", service.protocol),
-                "digest",
-                &service.digest,
-            )
+            with(with(labels, "protocol", service.protocol), "digest", &service.digest)
         }),
     )?;
     page.gauges(
         "vrrp_service_generation",
         "Version of the live ring.",
-        services
-            .iter()
-            .map(|service| (named(service), service.generation)),
+        services.iter().map(|service| (named(service), service.generation)),
     )
 }
 

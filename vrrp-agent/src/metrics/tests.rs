@@ -10,10 +10,7 @@ fn page() -> String {
 
 #[track_caller]
 fn has(text: &str, line: &str) {
-    assert!(
-        text.lines().any(|found| found == line),
-        "no line {line}\nin\n{text}"
-    );
+    assert!(text.lines().any(|found| found == line), "no line {line}\nin\n{text}");
 }
 
 #[test]
@@ -24,10 +21,7 @@ fn the_exact_text_of_an_idle_node() {
     status.scripts.clear();
     status.interfaces[0].counters.clear();
     let text = render(&status).unwrap();
-    let samples: Vec<_> = text
-        .lines()
-        .filter(|line| !line.starts_with("# "))
-        .collect();
+    let samples: Vec<_> = text.lines().filter(|line| !line.starts_with("# ")).collect();
     assert_eq!(
         samples,
         [
@@ -43,36 +37,19 @@ fn the_exact_text_of_an_idle_node() {
             r#"vrrp_advertisements_dropped_total{interface="eth1",reason="ttl"} 3"#,
         ]
     );
-    assert!(text.starts_with(
-        "# HELP vrrp_build Version of the agent and name of the node.\n# TYPE vrrp_build info\n"
-    ));
+    assert!(text.starts_with("# HELP vrrp_build Version of the agent and name of the node.\n# TYPE vrrp_build info\n"));
     assert!(text.ends_with("# EOF\n"));
 }
 
 #[test]
 fn a_state_is_one_of_a_complete_set() {
     let text = page();
-    for (state, value) in [
-        ("init", 0),
-        ("backup", 0),
-        ("master", 1),
-        ("releasing", 0),
-        ("fault", 0),
-    ] {
-        has(
-            &text,
-            &format!("vrrp_instance_state{{{VI_1},state=\"{state}\"}} {value}"),
-        );
-        has(
-            &text,
-            &format!("vrrp_instance_transitions_total{{{VI_1},to=\"{state}\"}} {value}"),
-        );
+    for (state, value) in [("init", 0), ("backup", 0), ("master", 1), ("releasing", 0), ("fault", 0)] {
+        has(&text, &format!("vrrp_instance_state{{{VI_1},state=\"{state}\"}} {value}"));
+        has(&text, &format!("vrrp_instance_transitions_total{{{VI_1},to=\"{state}\"}} {value}"));
     }
     for (state, value) in [("good", 0), ("bad", 1), ("unknown", 0)] {
-        has(
-            &text,
-            &format!("vrrp_script_state{{script=\"chk_nginx\",state=\"{state}\"}} {value}"),
-        );
+        has(&text, &format!("vrrp_script_state{{script=\"chk_nginx\",state=\"{state}\"}} {value}"));
     }
 }
 
@@ -82,11 +59,7 @@ fn every_number_of_a_virtual_router_is_exported() {
     for (name, label, value) in [
         ("instance_priority", ",kind=\"base\"", "100"),
         ("instance_priority", ",kind=\"effective\"", "80"),
-        (
-            "instance_last_transition_timestamp_seconds",
-            "",
-            "1700000000.25",
-        ),
+        ("instance_last_transition_timestamp_seconds", "", "1700000000.25"),
         ("advertisement_interval_seconds", "", "1.0"),
         ("master_down_interval_seconds", "", "3.609"),
         ("lease_remaining_seconds", "", "2.15"),
@@ -110,15 +83,9 @@ fn every_number_of_a_virtual_router_is_exported() {
 #[test]
 fn services_and_their_backends() {
     let text = page();
-    has(
-        &text,
-        r#"vrrp_service_info{service="web",address="192.168.1.249:80",protocol="tcp",digest="00c0ffee00c0ffee"} 1"#,
-    );
+    has(&text, r#"vrrp_service_info{service="web",address="192.168.1.249:80",protocol="tcp",digest="00c0ffee00c0ffee"} 1"#);
     has(&text, r#"vrrp_service_generation{service="web"} 2"#);
-    has(
-        &text,
-        r#"vrrp_xdp_events_total{interface="eth1",event="fragments"} 1"#,
-    );
+    has(&text, r#"vrrp_xdp_events_total{interface="eth1",event="fragments"} 1"#);
     for (name, node1, node2) in [
         ("service_packets_total", 9, 0),
         ("service_bytes_total", 900, 0),
@@ -128,17 +95,11 @@ fn services_and_their_backends() {
         ("backend_slots", 16_381, 0),
     ] {
         for (backend, value) in [("192.168.1.205", node1), ("192.168.1.206", node2)] {
-            has(
-                &text,
-                &format!("vrrp_{name}{{service=\"web\",backend=\"{backend}\"}} {value}"),
-            );
+            has(&text, &format!("vrrp_{name}{{service=\"web\",backend=\"{backend}\"}} {value}"));
         }
     }
     for (name, value) in [("runs", 20), ("failures", 3), ("timeouts", 1)] {
-        has(
-            &text,
-            &format!("vrrp_script_{name}_total{{script=\"chk_nginx\"}} {value}"),
-        );
+        has(&text, &format!("vrrp_script_{name}_total{{script=\"chk_nginx\"}} {value}"));
     }
 }
 
@@ -146,19 +107,12 @@ fn services_and_their_backends() {
 fn a_node_without_a_lease_shows_none() {
     let mut status = status::tests::sample();
     status.routers[0].lease_remaining_ms = None;
-    assert!(
-        !render(&status)
-            .unwrap()
-            .contains("vrrp_lease_remaining_seconds{")
-    );
+    assert!(!render(&status).unwrap().contains("vrrp_lease_remaining_seconds{"));
 }
 
 #[test]
 fn names_with_quotes_are_escaped() {
     let mut status = status::tests::sample();
     status.scripts[0].name = "a \"b\" \\ c".to_owned();
-    has(
-        &render(&status).unwrap(),
-        r#"vrrp_script_runs_total{script="a \"b\" \\ c"} 20"#,
-    );
+    has(&render(&status).unwrap(), r#"vrrp_script_runs_total{script="a \"b\" \\ c"} 20"#);
 }

@@ -5,12 +5,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use netlink_packet_route::AddressFamily;
-use netlink_packet_route::address::{
-    AddressAttribute, AddressMessage, AddressProtocol, AddressScope,
-};
-use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType,
-};
+use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressProtocol, AddressScope};
+use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType};
 use nix::errno::Errno;
 use rtnetlink::RouteMessageBuilder;
 
@@ -45,47 +41,25 @@ impl Netlink {
         prefix_len: u8,
         label: Option<&str>,
     ) -> Result<(), NetlinkError> {
-        let mut add = self
-            .handle()?
-            .address()
-            .add(index, address.into(), prefix_len)
-            .replace();
+        let mut add = self.handle()?.address().add(index, address.into(), prefix_len).replace();
         let attributes = &mut add.message_mut().attributes;
-        attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(
-            ADDRESS_PROTOCOL,
-        )));
+        attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_PROTOCOL)));
         if let Some(label) = label {
             attributes.push(AddressAttribute::Label(label.to_owned()));
         }
-        request(
-            || format!("add {address}/{prefix_len} on interface {index}"),
-            add.execute(),
-        )
-        .await
+        request(|| format!("add {address}/{prefix_len} on interface {index}"), add.execute()).await
     }
 
     /// Removes the address; says whether it was there (an interface that is gone counts as without it).
-    pub async fn remove_address(
-        &self,
-        index: u32,
-        address: Ipv4Addr,
-        prefix_len: u8,
-    ) -> Result<bool, NetlinkError> {
+    pub async fn remove_address(&self, index: u32, address: Ipv4Addr, prefix_len: u8) -> Result<bool, NetlinkError> {
         let mut message = AddressMessage::default();
         message.header.family = AddressFamily::Inet;
         message.header.index = index;
         message.header.prefix_len = prefix_len;
         message.header.scope = AddressScope::Universe;
-        message.attributes = vec![
-            AddressAttribute::Local(address.into()),
-            AddressAttribute::Address(address.into()),
-        ];
+        message.attributes = vec![AddressAttribute::Local(address.into()), AddressAttribute::Address(address.into())];
         let del = self.handle()?.address().del(message).execute();
-        let result = request(
-            || format!("remove {address}/{prefix_len} from interface {index}"),
-            del,
-        )
-        .await;
+        let result = request(|| format!("remove {address}/{prefix_len} from interface {index}"), del).await;
         unless_so(result, &[Errno::EADDRNOTAVAIL, Errno::ENODEV])
     }
 
@@ -103,19 +77,13 @@ impl Netlink {
     /// for such an address unless the interface's `arp_ignore` is 1 or more.
     pub async fn ensure_local_route(&self, address: Ipv4Addr) -> Result<bool, NetlinkError> {
         let add = self.handle()?.route().add(local_route(address)).execute();
-        unless_so(
-            request(|| format!("add local route to {address}"), add).await,
-            &[Errno::EEXIST],
-        )
+        unless_so(request(|| format!("add local route to {address}"), add).await, &[Errno::EEXIST])
     }
 
     /// Takes our local route back, and no other; says whether it was there.
     pub async fn remove_local_route(&self, address: Ipv4Addr) -> Result<bool, NetlinkError> {
         let del = self.handle()?.route().del(local_route(address)).execute();
-        unless_so(
-            request(|| format!("remove local route to {address}"), del).await,
-            &[Errno::ESRCH],
-        )
+        unless_so(request(|| format!("remove local route to {address}"), del).await, &[Errno::ESRCH])
     }
 
     /// Addresses of all local routes that carry [`ROUTE_PROTOCOL`].
@@ -152,34 +120,22 @@ fn own_address(message: &AddressMessage) -> Option<OwnAddress> {
     if !message.attributes.contains(&ours) {
         return None;
     }
-    let address = message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            AddressAttribute::Local(IpAddr::V4(address)) => Some(*address),
-            _ => None,
-        })?;
-    Some(OwnAddress {
-        index: message.header.index,
-        address,
-        prefix_len: message.header.prefix_len,
-    })
+    let address = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Local(IpAddr::V4(address)) => Some(*address),
+        _ => None,
+    })?;
+    Some(OwnAddress { index: message.header.index, address, prefix_len: message.header.prefix_len })
 }
 
 /// The kernel has filtered by table and protocol; a kernel that did not is corrected here.
 fn own_route(message: &RouteMessage) -> Option<Ipv4Addr> {
     let header = &message.header;
-    let ours = header.table == TABLE_LOCAL
-        && header.protocol == RouteProtocol::Other(ROUTE_PROTOCOL)
-        && header.kind == RouteType::Local;
-    message
-        .attributes
-        .iter()
-        .filter(|_| ours)
-        .find_map(|attribute| match attribute {
-            RouteAttribute::Destination(RouteAddress::Inet(address)) => Some(*address),
-            _ => None,
-        })
+    let ours =
+        header.table == TABLE_LOCAL && header.protocol == RouteProtocol::Other(ROUTE_PROTOCOL) && header.kind == RouteType::Local;
+    message.attributes.iter().filter(|_| ours).find_map(|attribute| match attribute {
+        RouteAttribute::Destination(RouteAddress::Inet(address)) => Some(*address),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

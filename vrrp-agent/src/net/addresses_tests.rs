@@ -11,43 +11,18 @@ fn an_address_is_installed_once_and_marked_as_ours() {
         let netlink = Netlink::connect().expect("a connection");
         let index = interface("left").index;
         for _ in 0..2 {
-            netlink
-                .ensure_address(index, VIP, 32, Some("left:1"))
-                .await
-                .expect("installed");
+            netlink.ensure_address(index, VIP, 32, Some("left:1")).await.expect("installed");
         }
         let shown = ip("-o addr show dev left to 192.0.2.100");
         assert_eq!(shown.lines().count(), 1, "{shown}");
-        assert!(
-            shown.contains("192.0.2.100/32 scope global") && shown.contains("left:1"),
-            "{shown}"
-        );
-        let own = OwnAddress {
-            index,
-            address: VIP,
-            prefix_len: 32,
-        };
+        assert!(shown.contains("192.0.2.100/32 scope global") && shown.contains("left:1"), "{shown}");
+        let own = OwnAddress { index, address: VIP, prefix_len: 32 };
         assert_eq!(netlink.own_addresses().await.expect("a list"), [own]);
 
-        assert!(
-            netlink
-                .remove_address(index, VIP, 32)
-                .await
-                .expect("removed")
-        );
-        assert!(
-            !netlink
-                .remove_address(index, VIP, 32)
-                .await
-                .expect("absent is no error")
-        );
-        assert!(
-            !netlink
-                .remove_address(4_000, VIP, 32)
-                .await
-                .expect("nor is an interface that is gone")
-        );
-        assert_eq!(netlink.own_addresses().await.expect("a list"), []);
+        assert!(netlink.remove_address(index, VIP, 32).await.expect("removed"));
+        assert!(!netlink.remove_address(index, VIP, 32).await.expect("absent is no error"));
+        assert!(!netlink.remove_address(4_000, VIP, 32).await.expect("nor is an interface that is gone"));
+        assert!(netlink.own_addresses().await.expect("a list").is_empty());
     });
 }
 
@@ -58,16 +33,9 @@ fn an_address_put_there_by_hand_is_taken_over() {
         let netlink = Netlink::connect().expect("a connection");
         let index = interface("left").index;
         ip("addr add 192.0.2.100/24 dev left");
-        assert_eq!(netlink.own_addresses().await.expect("a list"), []);
-        netlink
-            .ensure_address(index, VIP, 24, None)
-            .await
-            .expect("installed");
-        let own = OwnAddress {
-            index,
-            address: VIP,
-            prefix_len: 24,
-        };
+        assert!(netlink.own_addresses().await.expect("a list").is_empty());
+        netlink.ensure_address(index, VIP, 24, None).await.expect("installed");
+        let own = OwnAddress { index, address: VIP, prefix_len: 24 };
         assert_eq!(netlink.own_addresses().await.expect("a list"), [own]);
     });
 }
@@ -77,14 +45,8 @@ fn an_address_put_there_by_hand_is_taken_over() {
 fn a_refusal_says_what_was_tried() {
     in_pair(async |_| {
         let netlink = Netlink::connect().expect("a connection");
-        let error = netlink
-            .ensure_address(4_000, VIP, 32, None)
-            .await
-            .expect_err("no such interface");
-        assert_eq!(
-            error.to_string(),
-            "add 192.0.2.100/32 on interface 4000: No such device (os error 19)"
-        );
+        let error = netlink.ensure_address(4_000, VIP, 32, None).await.expect_err("no such interface");
+        assert_eq!(error.to_string(), "add 192.0.2.100/32 on interface 4000: No such device (os error 19)");
     });
 }
 
@@ -113,46 +75,20 @@ fn a_local_route_accepts_the_vip_and_outlives_its_address() {
 
         assert!(!accepts_vip(pair, &receiver).await, "nothing is there yet");
         assert!(netlink.ensure_local_route(VIP).await.expect("added"));
-        assert!(
-            !netlink
-                .ensure_local_route(VIP)
-                .await
-                .expect("there already")
-        );
-        assert!(
-            accepts_vip(pair, &receiver).await,
-            "the route alone is enough"
-        );
+        assert!(!netlink.ensure_local_route(VIP).await.expect("there already"));
+        assert!(accepts_vip(pair, &receiver).await, "the route alone is enough");
         for _ in 0..2 {
-            netlink
-                .ensure_address(index, VIP, 32, None)
-                .await
-                .expect("installed");
+            netlink.ensure_address(index, VIP, 32, None).await.expect("installed");
             assert!(accepts_vip(pair, &receiver).await, "both");
-            assert!(
-                !netlink
-                    .ensure_local_route(VIP)
-                    .await
-                    .expect("there already")
-            );
-            assert!(
-                netlink
-                    .remove_address(index, VIP, 32)
-                    .await
-                    .expect("removed")
-            );
+            assert!(!netlink.ensure_local_route(VIP).await.expect("there already"));
+            assert!(netlink.remove_address(index, VIP, 32).await.expect("removed"));
             assert_eq!(netlink.own_local_routes().await.expect("a list"), [VIP]);
             assert!(accepts_vip(pair, &receiver).await, "the route has stayed");
         }
         assert!(netlink.remove_local_route(VIP).await.expect("removed"));
-        assert!(
-            !netlink
-                .remove_local_route(VIP)
-                .await
-                .expect("absent is no error")
-        );
+        assert!(!netlink.remove_local_route(VIP).await.expect("absent is no error"));
         assert!(!accepts_vip(pair, &receiver).await, "and it is gone");
-        assert_eq!(netlink.own_local_routes().await.expect("a list"), []);
+        assert!(netlink.own_local_routes().await.expect("a list").is_empty());
     });
 }
 
@@ -162,25 +98,14 @@ fn a_local_route_goes_beside_an_address_and_only_ours_is_removed() {
     in_pair(async |_| {
         let netlink = Netlink::connect().expect("a connection");
         let index = interface("left").index;
-        netlink
-            .ensure_address(index, VIP, 24, None)
-            .await
-            .expect("installed");
-        assert!(
-            !netlink
-                .remove_local_route(VIP)
-                .await
-                .expect("the kernel's own route is not ours")
-        );
+        netlink.ensure_address(index, VIP, 24, None).await.expect("installed");
+        assert!(!netlink.remove_local_route(VIP).await.expect("the kernel's own route is not ours"));
         assert!(netlink.ensure_local_route(VIP).await.expect("added"));
         assert!(netlink.remove_local_route(VIP).await.expect("removed"));
         let shown = ip("route show table local 192.0.2.100");
-        assert!(
-            shown.contains("local 192.0.2.100 dev left proto kernel"),
-            "{shown}"
-        );
+        assert!(shown.contains("local 192.0.2.100 dev left proto kernel"), "{shown}");
 
         ip("route add local 192.0.2.101 dev lo table local proto static");
-        assert_eq!(netlink.own_local_routes().await.expect("a list"), []);
+        assert!(netlink.own_local_routes().await.expect("a list").is_empty());
     });
 }

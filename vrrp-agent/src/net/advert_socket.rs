@@ -38,10 +38,7 @@ pub enum SendError {
     TooLong(usize),
     /// ENETDOWN: the link is down; ENOBUFS or EAGAIN: its queue is full; ENETUNREACH: the interface lost its last address.
     #[error("send to {destination}: {source}")]
-    Refused {
-        destination: Ipv4Addr,
-        source: io::Error,
-    },
+    Refused { destination: Ipv4Addr, source: io::Error },
 }
 
 /// Adverts of one interface, both ways. Never blocks.
@@ -59,37 +56,17 @@ impl AdvertSocket {
     /// # Errors
     /// Without CAP_NET_RAW, or when the interface is gone or has no IPv4.
     pub fn open(interface: &Interface, group: Ipv4Addr) -> Result<Self, OpenError> {
-        let step = |step: &'static str| {
-            move |source: io::Error| OpenError {
-                interface: interface.name.clone(),
-                step,
-                source,
-            }
-        };
+        let step = |step: &'static str| move |source: io::Error| OpenError { interface: interface.name.clone(), step, source };
         let protocol = Protocol::from(i32::from(PROTOCOL));
-        let socket = Socket::new(
-            Domain::IPV4,
-            Type::RAW.nonblocking().cloexec(),
-            Some(protocol),
-        )
-        .map_err(step("open (needs CAP_NET_RAW)"))?;
-        raw::bind_to_index(socket.as_fd(), interface.index)
-            .map_err(step("bind to the interface"))?;
-        socket
-            .set_multicast_all_v4(false)
-            .map_err(step("IP_MULTICAST_ALL"))?;
+        let socket = Socket::new(Domain::IPV4, Type::RAW.nonblocking().cloexec(), Some(protocol))
+            .map_err(step("open (needs CAP_NET_RAW)"))?;
+        raw::bind_to_index(socket.as_fd(), interface.index).map_err(step("bind to the interface"))?;
+        socket.set_multicast_all_v4(false).map_err(step("IP_MULTICAST_ALL"))?;
         // Own header: the source need not be an address of this host, and DF stays clear.
-        socket
-            .set_header_included_v4(true)
-            .map_err(step("IP_HDRINCL"))?;
-        socket
-            .set_multicast_loop_v4(false)
-            .map_err(step("IP_MULTICAST_LOOP"))?;
-        raw::set_multicast_interface(socket.as_fd(), interface.index)
-            .map_err(step("IP_MULTICAST_IF"))?;
-        socket
-            .set_priority(PRIORITY)
-            .map_err(step("SO_PRIORITY (needs CAP_NET_ADMIN)"))?;
+        socket.set_header_included_v4(true).map_err(step("IP_HDRINCL"))?;
+        socket.set_multicast_loop_v4(false).map_err(step("IP_MULTICAST_LOOP"))?;
+        raw::set_multicast_interface(socket.as_fd(), interface.index).map_err(step("IP_MULTICAST_IF"))?;
+        socket.set_priority(PRIORITY).map_err(step("SO_PRIORITY (needs CAP_NET_ADMIN)"))?;
         setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)
             .map_err(|errno| step("SO_RCVBUFFORCE (needs CAP_NET_ADMIN)")(errno.into()))?;
         socket
@@ -100,22 +77,13 @@ impl AdvertSocket {
 
     /// Sends `payload`, a whole VRRP message, in an IPv4 packet with TTL 255, TOS 0xc0 and DF clear. `destination` is the
     /// group or a unicast peer; `source` need not be an address of this host.
-    pub fn send(
-        &self,
-        source: Ipv4Addr,
-        destination: Ipv4Addr,
-        payload: &[u8],
-    ) -> Result<(), SendError> {
-        let header =
-            header(source, destination, payload.len()).ok_or(SendError::TooLong(payload.len()))?;
+    pub fn send(&self, source: Ipv4Addr, destination: Ipv4Addr, payload: &[u8]) -> Result<(), SendError> {
+        let header = header(source, destination, payload.len()).ok_or(SendError::TooLong(payload.len()))?;
         let address = SocketAddrV4::new(destination, 0).into();
         self.socket
             .send_to_vectored(&[IoSlice::new(&header), IoSlice::new(payload)], &address)
             .map(drop)
-            .map_err(|source| SendError::Refused {
-                destination,
-                source,
-            })
+            .map_err(|source| SendError::Refused { destination, source })
     }
 
     /// The next waiting IPv4 packet, header included, cut to `buffer`; `None` when nothing waits.

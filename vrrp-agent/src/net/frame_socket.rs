@@ -31,12 +31,8 @@ pub struct FrameSocket {
 impl FrameSocket {
     pub fn open() -> Result<Self, FrameError> {
         // Protocol 0 receives nothing (packet(7)).
-        let socket = Socket::new(
-            Domain::PACKET,
-            Type::RAW.nonblocking().cloexec(),
-            Some(Protocol::from(0)),
-        )
-        .map_err(FrameError::Open)?;
+        let socket =
+            Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), Some(Protocol::from(0))).map_err(FrameError::Open)?;
         socket.set_priority(PRIORITY).map_err(FrameError::Open)?;
         Ok(Self { socket })
     }

@@ -28,13 +28,10 @@ fn a_frame_arrives_as_it_was_sent() {
         let left = interface("left");
         pair.enter_right();
         let protocol = Protocol::from(i32::from(0x88b5_u16.to_be()));
-        let mut receiver =
-            Socket::new(Domain::PACKET, Type::RAW.nonblocking(), Some(protocol)).expect("a socket");
+        let mut receiver = Socket::new(Domain::PACKET, Type::RAW.nonblocking(), Some(protocol)).expect("a socket");
         sender.send(left.index, &frame()).expect("sent");
         let mut buffer = [0; 128];
-        let length = soon(|| receiver.read(&mut buffer).ok())
-            .await
-            .expect("a frame");
+        let length = soon(|| receiver.read(&mut buffer).ok()).await.expect("a frame");
         assert_eq!(buffer[..length], frame());
     });
 }
@@ -50,14 +47,8 @@ fn refusals_are_told_apart() {
             Err(FrameError::Send { source, .. }) => source.raw_os_error().map(Errno::from_raw),
             other => panic!("{other:?}"),
         };
-        assert_eq!(
-            errno(sender.send(left.index, &frame())),
-            Some(Errno::ENETDOWN)
-        );
+        assert_eq!(errno(sender.send(left.index, &frame())), Some(Errno::ENETDOWN));
         assert_eq!(errno(sender.send(4_000, &frame())), Some(Errno::ENXIO));
-        assert!(matches!(
-            sender.send(left.index, &[0; 4]),
-            Err(FrameError::Short(4))
-        ));
+        assert!(matches!(sender.send(left.index, &[0; 4]), Err(FrameError::Short(4))));
     });
 }

@@ -14,11 +14,7 @@ impl Netlink {
     ///
     /// # Errors
     /// When the interface is gone or down, or without CAP_NET_ADMIN.
-    pub async fn resolve_neighbour(
-        &self,
-        index: u32,
-        address: Ipv4Addr,
-    ) -> Result<(), NetlinkError> {
+    pub async fn resolve_neighbour(&self, index: u32, address: Ipv4Addr) -> Result<(), NetlinkError> {
         let add = self
             .handle()?
             .neighbours()
@@ -26,11 +22,7 @@ impl Netlink {
             .replace()
             .state(NeighbourState::None)
             .flags(NeighbourFlags::Use);
-        request(
-            || format!("resolve {address} on interface {index}"),
-            add.execute(),
-        )
-        .await
+        request(|| format!("resolve {address} on interface {index}"), add.execute()).await
     }
 }
 

@@ -16,19 +16,12 @@ fn a_neighbour_is_resolved_without_traffic_to_it() {
 
         assert_eq!(view.borrow().neighbours.get(&(index, RIGHT)), None);
         for _ in 0..2 {
-            netlink
-                .resolve_neighbour(index, RIGHT)
-                .await
-                .expect("asked");
+            netlink.resolve_neighbour(index, RIGHT).await.expect("asked");
             netlink.resolve_neighbour(index, VIP).await.expect("asked");
             let found = soon(|| view.borrow().neighbours.get(&(index, RIGHT)).copied()).await;
             assert_eq!(found, Some(right_mac));
         }
-        assert_eq!(
-            view.borrow().neighbours.get(&(index, VIP)),
-            None,
-            "nobody has that address"
-        );
+        assert_eq!(view.borrow().neighbours.get(&(index, VIP)), None, "nobody has that address");
         assert!(netlink.resolve_neighbour(4_000, RIGHT).await.is_err());
     });
 }

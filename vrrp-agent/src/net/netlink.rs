@@ -25,10 +25,7 @@ pub enum NetlinkError {
     Refused { action: String, source: io::Error },
     /// The kernel's answer could not be had.
     #[error("{action}: {source}")]
-    Failed {
-        action: String,
-        source: rtnetlink::Error,
-    },
+    Failed { action: String, source: rtnetlink::Error },
     #[error("{action}: no answer from the kernel")]
     TimedOut { action: String },
 }
@@ -36,10 +33,7 @@ pub enum NetlinkError {
 impl NetlinkError {
     fn new(action: String, error: rtnetlink::Error) -> Self {
         match error {
-            rtnetlink::Error::NetlinkError(message) => Self::Refused {
-                action,
-                source: message.to_io(),
-            },
+            rtnetlink::Error::NetlinkError(message) => Self::Refused { action, source: message.to_io() },
             source => Self::Failed { action, source },
         }
     }
@@ -69,9 +63,7 @@ struct Live {
 impl Netlink {
     /// Opens the connection in the calling thread's network namespace; it runs on the current tokio runtime.
     pub fn connect() -> Result<Self, NetlinkError> {
-        Ok(Self {
-            live: Mutex::new(Live::open()?),
-        })
+        Ok(Self { live: Mutex::new(Live::open()?) })
     }
 
     pub(super) fn handle(&self) -> Result<Handle, NetlinkError> {
@@ -86,12 +78,8 @@ impl Netlink {
 impl Live {
     fn open() -> Result<Self, NetlinkError> {
         // Strict checking makes the kernel filter dumps: a host may have a million routes.
-        let (connection, handle, _) =
-            rtnetlink::new_connection_with_strict_check().map_err(NetlinkError::Open)?;
-        Ok(Self {
-            handle,
-            pump: tokio::spawn(connection),
-        })
+        let (connection, handle, _) = rtnetlink::new_connection_with_strict_check().map_err(NetlinkError::Open)?;
+        Ok(Self { handle, pump: tokio::spawn(connection) })
     }
 }
 
@@ -122,19 +110,10 @@ pub(super) async fn dump<T>(
 }
 
 /// `Ok(true)` when carried out, `Ok(false)` when the kernel says with one of `as_wanted` that things are so already.
-pub(super) fn unless_so(
-    result: Result<(), NetlinkError>,
-    as_wanted: &[Errno],
-) -> Result<bool, NetlinkError> {
+pub(super) fn unless_so(result: Result<(), NetlinkError>, as_wanted: &[Errno]) -> Result<bool, NetlinkError> {
     match result {
         Ok(()) => Ok(true),
-        Err(error)
-            if error
-                .errno()
-                .is_some_and(|errno| as_wanted.contains(&errno)) =>
-        {
-            Ok(false)
-        }
+        Err(error) if error.errno().is_some_and(|errno| as_wanted.contains(&errno)) => Ok(false),
         Err(error) => Err(error),
     }
 }

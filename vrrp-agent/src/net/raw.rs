@@ -1,30 +1,19 @@
 //! The socket calls that no crate here wraps: the only unsafe code of `net`.
 
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Binds the socket to the interface (SO_BINDTOIFINDEX): it hears and speaks there only, whatever the interface is called later.
 pub(super) fn bind_to_index(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
-    set_option(
-        socket,
-        libc::SOL_SOCKET,
-        libc::SO_BINDTOIFINDEX,
-        &c_index(index)?,
-    )
+    set_option(socket, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX, &c_index(index)?)
 }
 
 /// Sets the interface that multicast leaves by (IP_MULTICAST_IF).
 pub(super) fn set_multicast_interface(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
-    let any = libc::in_addr {
-        s_addr: libc::INADDR_ANY,
-    };
-    let request = libc::ip_mreqn {
-        imr_multiaddr: any,
-        imr_address: any,
-        imr_ifindex: c_index(index)?,
-    };
+    let any = libc::in_addr { s_addr: libc::INADDR_ANY };
+    let request = libc::ip_mreqn { imr_multiaddr: any, imr_address: any, imr_ifindex: c_index(index)? };
     set_option(socket, libc::IPPROTO_IP, libc::IP_MULTICAST_IF, &request)
 }
 
@@ -61,30 +50,53 @@ pub(super) fn send_frame(
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
+/// Asks whether an interface is administratively up and has a carrier (ETHTOOL_GLINK), of any socket's namespace.
+pub(super) fn has_carrier(socket: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
+    /// `struct ethtool_value` of linux/ethtool.h.
+    #[repr(C)]
+    struct Value {
+        command: u32,
+        data: u32,
+    }
+    const ETHTOOL_GLINK: u32 = 0x0a;
+    let mut value = Value {
+        command: ETHTOOL_GLINK,
+        data: 0,
+    };
+    let mut ifr_name: [c_char; libc::IFNAMSIZ] = [0; libc::IFNAMSIZ];
+    // The last byte stays the terminator.
+    if name.len() >= ifr_name.len() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    for (to, from) in ifr_name.iter_mut().zip(name.bytes()) {
+        *to = from as c_char;
+    }
+    let mut request = libc::ifreq {
+        ifr_name,
+        ifr_ifru: libc::__c_anonymous_ifr_ifru {
+            ifru_data: (&raw mut value).cast(),
+        },
+    };
+    // SAFETY: `request` and the `value` it points to live through the call, and nothing else refers to them; ETHTOOL_GLINK
+    // writes a `struct ethtool_value`, which `Value` is.
+    let result =
+        unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) };
+    if result == 0 {
+        Ok(value.data != 0)
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 fn c_index(index: u32) -> io::Result<c_int> {
     c_int::try_from(index).map_err(|_| io::ErrorKind::InvalidInput.into())
 }
 
 /// `T` must be the plain C type that the option takes.
-fn set_option<T: Copy>(
-    socket: BorrowedFd<'_>,
-    level: c_int,
-    name: c_int,
-    value: &T,
-) -> io::Result<()> {
+fn set_option<T: Copy>(socket: BorrowedFd<'_>, level: c_int, name: c_int, value: &T) -> io::Result<()> {
     // SAFETY: `value` is valid for reads of its own size for the length of the call; the kernel copies it.
     let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            name,
-            (&raw const *value).cast(),
-            size_of::<T>() as libc::socklen_t,
-        )
+        libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const *value).cast(), size_of::<T>() as libc::socklen_t)
     };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -66,22 +66,15 @@ pub struct Sysctl {
 
 impl Default for Sysctl {
     fn default() -> Self {
-        Self {
-            conf: PathBuf::from("/proc/sys/net/ipv4/conf"),
-        }
+        Self { conf: PathBuf::from("/proc/sys/net/ipv4/conf") }
     }
 }
 
 impl Sysctl {
     pub fn read(&self, interface: &str, setting: Setting) -> Result<u32, SysctlError> {
         let path = self.path(interface, setting)?;
-        let text = fs::read_to_string(&path).map_err(|source| SysctlError::Io {
-            path: path.clone(),
-            source,
-        })?;
-        text.trim()
-            .parse()
-            .map_err(|_| SysctlError::Parse { path, text })
+        let text = fs::read_to_string(&path).map_err(|source| SysctlError::Io { path: path.clone(), source })?;
+        text.trim().parse().map_err(|_| SysctlError::Parse { path, text })
     }
 
     pub fn write(&self, interface: &str, setting: Setting, value: u32) -> Result<(), SysctlError> {
@@ -90,12 +83,7 @@ impl Sysctl {
     }
 
     /// Raises the interface's own value to `minimum` when it is lower.
-    pub fn ensure_min(
-        &self,
-        interface: &str,
-        setting: Setting,
-        minimum: u32,
-    ) -> Result<Ensured, SysctlError> {
+    pub fn ensure_min(&self, interface: &str, setting: Setting, minimum: u32) -> Result<Ensured, SysctlError> {
         let from = self.read(interface, setting)?;
         if from >= minimum {
             return Ok(Ensured::Already(from));
@@ -106,9 +94,7 @@ impl Sysctl {
 
     fn path(&self, interface: &str, setting: Setting) -> Result<PathBuf, SysctlError> {
         // A name comes from a file that people write; it must not lead out of the tree.
-        let plain = Path::new(interface)
-            .file_name()
-            .is_some_and(|name| name == interface);
+        let plain = Path::new(interface).file_name().is_some_and(|name| name == interface);
         if !plain {
             return Err(SysctlError::Name(interface.to_owned()));
         }
@@ -128,14 +114,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         fs::create_dir(dir.path().join("eth1")).expect("a directory");
         fs::write(dir.path().join("eth1/arp_announce"), "0\n").expect("a file");
-        let sysctl = Sysctl {
-            conf: dir.path().to_owned(),
-        };
-        let ensure = |minimum| {
-            sysctl
-                .ensure_min("eth1", Setting::ArpAnnounce, minimum)
-                .expect("written")
-        };
+        let sysctl = Sysctl { conf: dir.path().to_owned() };
+        let ensure = |minimum| sysctl.ensure_min("eth1", Setting::ArpAnnounce, minimum).expect("written");
         assert_eq!(ensure(2), Ensured::Changed { from: 0, to: 2 });
         assert_eq!(ensure(2), Ensured::Already(2));
         assert_eq!(ensure(1), Ensured::Already(2));
@@ -146,26 +126,12 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         fs::create_dir(dir.path().join("eth1")).expect("a directory");
         fs::write(dir.path().join("eth1/rp_filter"), "no").expect("a file");
-        let sysctl = Sysctl {
-            conf: dir.path().to_owned(),
-        };
+        let sysctl = Sysctl { conf: dir.path().to_owned() };
         for name in ["", "..", "a/b", "/eth1", "eth1/"] {
-            assert!(
-                matches!(
-                    sysctl.read(name, Setting::RpFilter),
-                    Err(SysctlError::Name(_))
-                ),
-                "{name}"
-            );
+            assert!(matches!(sysctl.read(name, Setting::RpFilter), Err(SysctlError::Name(_))), "{name}");
         }
-        assert!(matches!(
-            sysctl.read("eth1", Setting::RpFilter),
-            Err(SysctlError::Parse { .. })
-        ));
-        assert!(matches!(
-            sysctl.read("eth2", Setting::RpFilter),
-            Err(SysctlError::Io { .. })
-        ));
+        assert!(matches!(sysctl.read("eth1", Setting::RpFilter), Err(SysctlError::Parse { .. })));
+        assert!(matches!(sysctl.read("eth2", Setting::RpFilter), Err(SysctlError::Io { .. })));
     }
 
     #[test]
@@ -174,18 +140,11 @@ mod tests {
         testing::in_pair(async |pair| {
             pair.enter_left();
             let sysctl = Sysctl::default();
-            sysctl
-                .write("left", Setting::ArpAnnounce, 0)
-                .expect("written");
-            let ensured = sysctl
-                .ensure_min("left", Setting::ArpAnnounce, 2)
-                .expect("written");
+            sysctl.write("left", Setting::ArpAnnounce, 0).expect("written");
+            let ensured = sysctl.ensure_min("left", Setting::ArpAnnounce, 2).expect("written");
             assert_eq!(ensured, Ensured::Changed { from: 0, to: 2 });
             assert_eq!(sysctl.read("left", Setting::ArpAnnounce).expect("read"), 2);
-            assert!(matches!(
-                sysctl.read("right", Setting::ArpAnnounce),
-                Err(SysctlError::Io { .. })
-            ));
+            assert!(matches!(sysctl.read("right", Setting::ArpAnnounce), Err(SysctlError::Io { .. })));
         });
     }
 }

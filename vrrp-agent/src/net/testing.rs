@@ -30,9 +30,7 @@ pub(super) fn in_pair(test: impl AsyncFnOnce(&Pair) + Send + 'static) {
         let pair = Pair { left, right };
         pair.enter_left();
         let namespace = format!("/proc/{}/fd/{}", std::process::id(), pair.right.as_raw_fd());
-        ip(&format!(
-            "link add left type veth peer name right netns {namespace}"
-        ));
+        ip(&format!("link add left type veth peer name right netns {namespace}"));
         ip(&format!("addr add {LEFT}/24 dev left"));
         ip("link set lo up");
         ip("link set left up");
@@ -40,11 +38,10 @@ pub(super) fn in_pair(test: impl AsyncFnOnce(&Pair) + Send + 'static) {
         ip(&format!("addr add {RIGHT}/24 dev right"));
         ip("link set lo up");
         ip("link set right up");
+        wait_operational("right");
         pair.enter_left();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
+        wait_operational("left");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(test(&pair));
     });
     if let Err(panic) = thread.join() {
@@ -68,41 +65,33 @@ fn fresh_namespace() -> File {
     File::open("/proc/thread-self/ns/net").expect("the namespace")
 }
 
+/// Until then the kernel drops what is sent there.
+fn wait_operational(name: &str) {
+    let begin = Instant::now();
+    while !ip(&format!("-o link show dev {name}")).contains("state UP") {
+        assert!(begin.elapsed() < Duration::from_secs(5), "{name} does not come up");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Runs ip(8) in the current namespace: the tests' second opinion. Returns what it printed.
 pub(super) fn ip(arguments: &str) -> String {
-    let output = Command::new("ip")
-        .args(arguments.split_whitespace())
-        .output()
-        .expect("ip(8) runs");
-    assert!(
-        output.status.success(),
-        "ip {arguments}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = Command::new("ip").args(arguments.split_whitespace()).output().expect("ip(8) runs");
+    assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
 }
 
 /// The interface of that name in the current namespace.
 pub(super) fn interface(name: &str) -> Interface {
     let index = nix::net::if_::if_nametoindex(name).expect("the interface");
-    Interface {
-        index,
-        name: name.to_owned(),
-    }
+    Interface { index, name: name.to_owned() }
 }
 
 /// The MAC address of an interface in the current namespace.
 pub(super) fn mac(name: &str) -> [u8; 6] {
     let shown = ip(&format!("-o link show dev {name}"));
-    let text = shown
-        .split_whitespace()
-        .skip_while(|word| *word != "link/ether")
-        .nth(1)
-        .expect("a MAC address");
-    let bytes: Vec<u8> = text
-        .split(':')
-        .map(|byte| u8::from_str_radix(byte, 16).expect("hex"))
-        .collect();
+    let text = shown.split_whitespace().skip_while(|word| *word != "link/ether").nth(1).expect("a MAC address");
+    let bytes: Vec<u8> = text.split(':').map(|byte| u8::from_str_radix(byte, 16).expect("hex")).collect();
     bytes.try_into().expect("six bytes")
 }
 

@@ -4,31 +4,30 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
-use netlink_packet_route::link::{
-    LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, XdpAttached as Mode,
-};
-use netlink_packet_route::neighbour::{
-    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
-};
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, XdpAttached as Mode};
+use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::Interface;
 use super::addresses::ADDRESS_PROTOCOL;
+
+/// Interface index and address.
+pub type NeighbourKey = (u32, Ipv4Addr);
 
 /// A snapshot of this network namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostView {
     /// By interface index.
     pub links: BTreeMap<u32, Link>,
-    /// MAC addresses of neighbours that the kernel would send to right now, by interface index and address.
-    pub neighbours: HashMap<(u32, Ipv4Addr), [u8; 6]>,
+    /// MAC addresses of neighbours that the kernel would send to right now, by interface and address.
+    pub neighbours: HashMap<NeighbourKey, [u8; 6]>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link {
     pub name: String,
     pub index: u32,
-    /// Administratively up and with a carrier.
+    /// Administratively up, with a carrier, and operational: what is sent now is not dropped by the link itself.
     pub up: bool,
     /// Zero on links without Ethernet addresses.
     pub mac: [u8; 6],
@@ -73,19 +72,15 @@ pub enum XdpMode {
 
 impl Link {
     pub fn interface(&self) -> Interface {
-        Interface {
-            index: self.index,
-            name: self.name.clone(),
-        }
+        Interface { index: self.index, name: self.name.clone() }
     }
 
     /// Takes over what `message` says; what it does not mention stays.
     fn update(&mut self, message: LinkMessage) {
         self.index = message.header.index;
-        self.up = message
-            .header
-            .flags
-            .contains(LinkFlags::Up | LinkFlags::LowerUp);
+        // A lost carrier shows in LOWER_UP first; a link that came back takes packets once it is RUNNING.
+        let working = LinkFlags::Up | LinkFlags::LowerUp | LinkFlags::Running;
+        self.up = message.header.flags.contains(working);
         for attribute in message.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => self.name = name,
@@ -114,10 +109,7 @@ impl HostView {
     pub fn primary_address(&self, index: u32, excluding: &[Ipv4Addr]) -> Option<Ipv4Addr> {
         const HOST_SCOPE: u8 = 254;
         let candidates = self.links.get(&index)?.addresses.iter().filter(|a| {
-            !a.secondary
-                && a.protocol != ADDRESS_PROTOCOL
-                && a.scope < HOST_SCOPE
-                && !excluding.contains(&a.address)
+            !a.secondary && a.protocol != ADDRESS_PROTOCOL && a.scope < HOST_SCOPE && !excluding.contains(&a.address)
         });
         // The first of the smallest scope.
         candidates.min_by_key(|a| a.scope).map(|a| a.address)
@@ -127,14 +119,8 @@ impl HostView {
     pub(super) fn apply(&mut self, message: RouteNetlinkMessage) -> bool {
         match message {
             // AF_BRIDGE messages tell of a bridge's port, not of the link: "deleted" means it left the bridge.
-            RouteNetlinkMessage::NewLink(m)
-                if m.header.interface_family == AddressFamily::Unspec =>
-            {
-                self.set_link(m)
-            }
-            RouteNetlinkMessage::DelLink(m)
-                if m.header.interface_family == AddressFamily::Unspec =>
-            {
+            RouteNetlinkMessage::NewLink(m) if m.header.interface_family == AddressFamily::Unspec => self.set_link(m),
+            RouteNetlinkMessage::DelLink(m) if m.header.interface_family == AddressFamily::Unspec => {
                 let index = m.header.index;
                 self.neighbours.retain(|key, _| key.0 != index);
                 self.links.remove(&index).is_some()
@@ -142,9 +128,7 @@ impl HostView {
             RouteNetlinkMessage::NewAddress(m) => self.set_address(&m),
             RouteNetlinkMessage::DelAddress(m) => self.remove_address(&m),
             RouteNetlinkMessage::NewNeighbour(m) => self.set_neighbour(&m),
-            RouteNetlinkMessage::DelNeighbour(m) => {
-                neighbour(&m).is_some_and(|(key, _)| self.neighbours.remove(&key).is_some())
-            }
+            RouteNetlinkMessage::DelNeighbour(m) => neighbour(&m).is_some_and(|(key, _)| self.neighbours.remove(&key).is_some()),
             _ => false,
         }
     }
@@ -162,13 +146,10 @@ impl HostView {
     }
 
     fn set_address(&mut self, message: &AddressMessage) -> bool {
-        let (Some(address), Some(link)) =
-            (address(message), self.links.get_mut(&message.header.index))
-        else {
+        let (Some(address), Some(link)) = (address(message), self.links.get_mut(&message.header.index)) else {
             return false;
         };
-        let same =
-            |a: &&mut Address| a.address == address.address && a.prefix_len == address.prefix_len;
+        let same = |a: &&mut Address| a.address == address.address && a.prefix_len == address.prefix_len;
         match link.addresses.iter_mut().find(same) {
             Some(known) if *known == address => false,
             Some(known) => {
@@ -183,14 +164,11 @@ impl HostView {
     }
 
     fn remove_address(&mut self, message: &AddressMessage) -> bool {
-        let (Some(gone), Some(link)) =
-            (address(message), self.links.get_mut(&message.header.index))
-        else {
+        let (Some(gone), Some(link)) = (address(message), self.links.get_mut(&message.header.index)) else {
             return false;
         };
         let before = link.addresses.len();
-        link.addresses
-            .retain(|a| a.address != gone.address || a.prefix_len != gone.prefix_len);
+        link.addresses.retain(|a| a.address != gone.address || a.prefix_len != gone.prefix_len);
         link.addresses.len() != before
     }
 
@@ -232,7 +210,7 @@ fn address(message: &AddressMessage) -> Option<Address> {
 }
 
 /// The IPv4 neighbour a message is about, and its MAC address while it is usable.
-fn neighbour(message: &NeighbourMessage) -> Option<((u32, Ipv4Addr), Option<[u8; 6]>)> {
+fn neighbour(message: &NeighbourMessage) -> Option<(NeighbourKey, Option<[u8; 6]>)> {
     // Bridge forwarding entries come through the same group.
     if message.header.family != AddressFamily::Inet {
         return None;
@@ -241,7 +219,7 @@ fn neighbour(message: &NeighbourMessage) -> Option<((u32, Ipv4Addr), Option<[u8;
     for attribute in &message.attributes {
         match attribute {
             NeighbourAttribute::Destination(NeighbourAddress::Inet(address)) => {
-                destination = Some(*address)
+                destination = Some(*address);
             }
             NeighbourAttribute::LinkLayerAddress(bytes) => mac = bytes.as_slice().try_into().ok(),
             _ => {}
@@ -256,10 +234,7 @@ fn neighbour(message: &NeighbourMessage) -> Option<((u32, Ipv4Addr), Option<[u8;
             | NeighbourState::Probe
             | NeighbourState::Permanent
     );
-    Some((
-        (message.header.ifindex, destination?),
-        mac.filter(|_| usable),
-    ))
+    Some(((message.header.ifindex, destination?), mac.filter(|_| usable)))
 }
 
 fn attached(attributes: &[LinkXdp]) -> Option<XdpAttached> {
@@ -274,10 +249,7 @@ fn attached(attributes: &[LinkXdp]) -> Option<XdpAttached> {
         LinkXdp::ProgId(id) => Some(*id),
         _ => None,
     });
-    Some(XdpAttached {
-        mode,
-        prog_id: prog_id.unwrap_or(0),
-    })
+    Some(XdpAttached { mode, prog_id: prog_id.unwrap_or(0) })
 }
 
 #[cfg(test)]

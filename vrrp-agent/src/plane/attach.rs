@@ -87,7 +87,7 @@ impl Plane {
 /// Puts this program in the place of the one the pinned link holds, atomically; the link stays pinned.
 fn adopt(program: &mut Xdp, pin: &Path) -> Result<Attachment, PlaneError> {
     let link: FdLink = PinnedLink::from_pin(pin)?.into();
-    let id = program.attach_to_link(XdpLink::from(link))?;
+    let id = program.attach_to_link(XdpLink::try_from(link)?)?;
     let link = FdLink::try_from(program.take_link(id)?)?;
     Ok(Attachment { _link: Some(link), adopted: true, mode: None })
 }

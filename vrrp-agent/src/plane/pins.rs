@@ -1,5 +1,6 @@
 //! Where maps and links outlive the agent: a directory on a bpffs, named by the layout version.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -50,11 +51,12 @@ impl Pins {
         self.directory.join(format!("link-{ifindex}-{}", interface.replace('/', "_").replace('.', "_")))
     }
 
-    /// Removes the pins of links other than `kept`, which detaches them.
-    pub fn retain_links(&self, kept: &[PathBuf]) {
+    /// Removes the pins of links to interfaces that are not among these, which detaches the program there.
+    pub fn retain_links_of<V>(&self, interfaces: &BTreeMap<u32, V>) {
         for path in self.entries() {
-            let is_link = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("link-"));
-            if is_link && !kept.contains(&path) {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let ifindex = name.strip_prefix("link-").and_then(|rest| rest.split('-').next()?.parse().ok());
+            if ifindex.is_some_and(|ifindex: u32| !interfaces.contains_key(&ifindex)) {
                 remove(&path);
             }
         }
@@ -77,9 +79,7 @@ impl Pins {
     /// The first pinned map that this build could not use: aya would open it without comparing.
     fn misfit(&self) -> Option<&'static Shape> {
         SHAPES.iter().find(|shape| match MapInfo::from_pin(self.map(shape.name)) {
-            Ok(info) => {
-                (info.key_size(), info.value_size(), info.max_entries()) != (shape.key, shape.value, shape.entries)
-            }
+            Ok(info) => (info.key_size(), info.value_size(), info.max_entries()) != (shape.key, shape.value, shape.entries),
             Err(_) => false,
         })
     }

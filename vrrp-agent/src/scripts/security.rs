@@ -63,12 +63,9 @@ pub(super) fn check(program: &Path, trusted: u32) -> Result<(), Insecure> {
         }
         links += 1;
         if links > MOST_SYMLINKS {
-            return Err(Insecure::Links {
-                path: program.to_owned(),
-            });
+            return Err(Insecure::Links { path: program.to_owned() });
         }
-        let target =
-            fs::read_link(&next).map_err(|source| Insecure::Unreadable { path: next, source })?;
+        let target = fs::read_link(&next).map_err(|source| Insecure::Unreadable { path: next, source })?;
         if target.is_absolute() {
             path = PathBuf::from("/");
         }
@@ -76,11 +73,7 @@ pub(super) fn check(program: &Path, trusted: u32) -> Result<(), Insecure> {
             ahead.push_front(part);
         }
     }
-    if found.is_file() && found.mode() & ANY_EXECUTE != 0 {
-        Ok(())
-    } else {
-        Err(Insecure::NotExecutable { path })
-    }
+    if found.is_file() && found.mode() & ANY_EXECUTE != 0 { Ok(()) } else { Err(Insecure::NotExecutable { path }) }
 }
 
 /// Names and `..`, without the root and `.`.
@@ -92,19 +85,13 @@ fn parts(path: &Path) -> VecDeque<OsString> {
 }
 
 fn look(path: &Path) -> Result<Metadata, Insecure> {
-    fs::symlink_metadata(path).map_err(|source| Insecure::Unreadable {
-        path: path.to_owned(),
-        source,
-    })
+    fs::symlink_metadata(path).map_err(|source| Insecure::Unreadable { path: path.to_owned(), source })
 }
 
 fn check_part(path: &Path, metadata: &Metadata, trusted: u32) -> Result<(), Insecure> {
     let (uid, mode) = (metadata.uid(), metadata.mode());
     if uid != ROOT && uid != trusted {
-        return Err(Insecure::Owner {
-            path: path.to_owned(),
-            uid,
-        });
+        return Err(Insecure::Owner { path: path.to_owned(), uid });
     }
     // Nobody can write a link, whatever its mode says.
     if metadata.is_symlink() || (metadata.is_dir() && mode & STICKY != 0) {
@@ -112,10 +99,7 @@ fn check_part(path: &Path, metadata: &Metadata, trusted: u32) -> Result<(), Inse
     }
     let group = mode & GROUP_WRITE != 0 && metadata.gid() != ROOT;
     if group || mode & OTHER_WRITE != 0 {
-        return Err(Insecure::Writable {
-            path: path.to_owned(),
-            mode: mode & 0o7777,
-        });
+        return Err(Insecure::Writable { path: path.to_owned(), mode: mode & 0o7777 });
     }
     Ok(())
 }

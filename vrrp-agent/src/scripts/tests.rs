@@ -28,10 +28,7 @@ fn begin(script: Script) -> (Scripts, mpsc::Receiver<Event>) {
 }
 
 async fn next(events: &mut mpsc::Receiver<Event>) -> Event {
-    tokio::time::timeout(SOON, events.recv())
-        .await
-        .expect("an event in time")
-        .expect("a sender")
+    tokio::time::timeout(SOON, events.recv()).await.expect("an event in time").expect("a sender")
 }
 
 async fn first(script: Script) -> Event {
@@ -41,12 +38,8 @@ async fn first(script: Script) -> Event {
 
 /// Whether a process exists and is no zombie.
 fn alive(pid: &str) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
-        !stat
-            .rsplit(") ")
-            .next()
-            .is_some_and(|rest| rest.starts_with('Z'))
-    })
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')))
 }
 
 async fn until(what: impl Fn() -> bool) {
@@ -75,10 +68,7 @@ async fn the_exit_status_and_the_signal_are_reported() {
 
 #[tokio::test]
 async fn a_script_runs_at_its_interval() {
-    let fast = Script {
-        interval: Duration::from_millis(10),
-        ..script(&["/bin/true"])
-    };
+    let fast = Script { interval: Duration::from_millis(10), ..script(&["/bin/true"]) };
     let (_scripts, mut events) = begin(fast);
     for _ in 0..3 {
         assert!(next(&mut events).await.ok);
@@ -104,19 +94,12 @@ async fn a_timeout_is_reported_at_once_and_ends_the_whole_group() {
     let child = dir.path().join("child");
     let words = format!("sleep 60 & echo $! >{}; wait", child.display());
     let timeout = Duration::from_millis(200);
-    let slow = Script {
-        timeout,
-        ..script(&["sh", "-c", &words])
-    };
+    let slow = Script { timeout, ..script(&["sh", "-c", &words]) };
     let (_scripts, mut events) = begin(slow);
     let event = next(&mut events).await;
     assert!(!event.ok);
     assert_eq!(event.outcome, Outcome::TimedOut);
-    assert!(
-        (timeout..timeout * 3).contains(&event.duration),
-        "{:?}",
-        event.duration
-    );
+    assert!((timeout..timeout * 3).contains(&event.duration), "{:?}", event.duration);
     let pid = fs::read_to_string(child).unwrap();
     until(|| !alive(pid.trim())).await;
 }
@@ -125,15 +108,9 @@ async fn a_timeout_is_reported_at_once_and_ends_the_whole_group() {
 async fn a_script_that_ignores_sigterm_is_killed_and_its_runs_do_not_overlap() {
     let dir = TempDir::new().unwrap();
     let log = dir.path().join("log");
-    let words = format!(
-        "trap '' TERM; echo $$ >>{}; while :; do sleep 0.05; done",
-        log.display()
-    );
-    let stubborn = Script {
-        interval: Duration::from_millis(20),
-        timeout: Duration::from_millis(100),
-        ..script(&["sh", "-c", &words])
-    };
+    let words = format!("trap '' TERM; echo $$ >>{}; while :; do sleep 0.05; done", log.display());
+    let stubborn =
+        Script { interval: Duration::from_millis(20), timeout: Duration::from_millis(100), ..script(&["sh", "-c", &words]) };
     let (_scripts, mut events) = begin(stubborn);
     let started = Instant::now();
     assert_eq!(next(&mut events).await.outcome, Outcome::TimedOut);
@@ -170,31 +147,17 @@ async fn what_cannot_be_started_says_why() {
     ] {
         let event = first(script(command)).await;
         assert!(!event.ok);
-        let Outcome::CannotStart(why) = event.outcome else {
-            panic!("{command:?}: {:?}", event.outcome)
-        };
+        let Outcome::CannotStart(why) = event.outcome else { panic!("{command:?}: {:?}", event.outcome) };
         assert!(why.contains(expected), "{why}");
     }
-    let nobody = Script {
-        user: Some("no such user".to_owned()),
-        ..script(&["/bin/true"])
-    };
-    assert_eq!(
-        first(nobody).await.outcome,
-        Outcome::CannotStart("no user no such user".to_owned())
-    );
+    let nobody = Script { user: Some("no such user".to_owned()), ..script(&["/bin/true"]) };
+    assert_eq!(first(nobody).await.outcome, Outcome::CannotStart("no user no such user".to_owned()));
 }
 
 #[tokio::test]
 async fn a_script_of_another_user_has_that_user_and_no_other_group() {
-    let nobody = Script {
-        user: Some("nobody".to_owned()),
-        ..script(&[
-            "sh",
-            "-c",
-            "[ $(id -un) = nobody ] && [ $(id -G | wc -w) = 1 ]",
-        ])
-    };
+    let nobody =
+        Script { user: Some("nobody".to_owned()), ..script(&["sh", "-c", "[ $(id -un) = nobody ] && [ $(id -G | wc -w) = 1 ]"]) };
     let outcome = first(nobody).await.outcome;
     if geteuid().is_root() {
         assert_eq!(outcome, Outcome::Exit(0));
@@ -236,20 +199,12 @@ fn what_others_can_write_does_not_run_as_root() {
     assert!(matches!(verdict(&program), Err(Insecure::Writable { path, .. }) if path == program));
     chmod(&program, 0o755);
     chmod(dir.path(), 0o777);
-    assert!(
-        matches!(verdict(&program), Err(Insecure::Writable { path, .. }) if path == dir.path())
-    );
+    assert!(matches!(verdict(&program), Err(Insecure::Writable { path, .. }) if path == dir.path()));
     chmod(dir.path(), 0o1777);
     verdict(&program).unwrap();
     chmod(&program, 0o644);
-    assert!(matches!(
-        verdict(&program),
-        Err(Insecure::NotExecutable { .. })
-    ));
-    assert!(matches!(
-        verdict(dir.path()),
-        Err(Insecure::NotExecutable { .. })
-    ));
+    assert!(matches!(verdict(&program), Err(Insecure::NotExecutable { .. })));
+    assert!(matches!(verdict(dir.path()), Err(Insecure::NotExecutable { .. })));
 }
 
 #[test]

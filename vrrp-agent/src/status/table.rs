@@ -2,10 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{
-    AddressStatus, BackendStatus, InterfaceStatus, Role, RouterStatus, ScriptStatus, ServiceStatus,
-    Status,
-};
+use super::{AddressStatus, BackendStatus, InterfaceStatus, Role, RouterStatus, ScriptStatus, ServiceStatus, Status};
 
 /// The tables `status` prints; no colour, no trailing blanks, ends with a newline.
 pub fn render(status: &Status) -> String {
@@ -25,18 +22,7 @@ pub fn render(status: &Status) -> String {
 }
 
 fn routers(routers: &[RouterStatus]) -> Table {
-    let mut table = Table::new(&[
-        "ROUTER",
-        "VRID",
-        "IF",
-        "ROLE",
-        "FOR",
-        "PRIO",
-        "LEASE",
-        "MASTER",
-        "ADDRESSES",
-        "WHY",
-    ]);
+    let mut table = Table::new(&["ROUTER", "VRID", "IF", "ROLE", "FOR", "PRIO", "LEASE", "MASTER", "ADDRESSES", "WHY"]);
     for router in routers {
         table.row([
             router.name.clone(),
@@ -47,12 +33,7 @@ fn routers(routers: &[RouterStatus]) -> Table {
             priority(router),
             lease(router.lease_remaining_ms),
             master(router),
-            router
-                .addresses
-                .iter()
-                .map(|address| held(router.role, address))
-                .collect::<Vec<_>>()
-                .join(" "),
+            router.addresses.iter().map(|address| held(router.role, address)).collect::<Vec<_>>().join(" "),
             router.reason.clone(),
         ]);
     }
@@ -66,11 +47,7 @@ fn role(router: &RouterStatus) -> String {
         Role::Fault => "FAULT".to_owned(),
         role => role.to_string(),
     };
-    if router.fenced {
-        format!("{name} (fenced)")
-    } else {
-        name
-    }
+    if router.fenced { format!("{name} (fenced)") } else { name }
 }
 
 fn priority(router: &RouterStatus) -> String {
@@ -107,24 +84,14 @@ fn held(role: Role, address: &AddressStatus) -> String {
 }
 
 fn services(services: &[ServiceStatus]) -> Table {
-    let mut table = Table::new(&[
-        "SERVICE", "ADDRESS", "RING", "BACKEND", "STATE", "VIA", "WEIGHT", "SHARE", "PACKETS",
-        "BYTES", "WHY",
-    ]);
+    let mut table =
+        Table::new(&["SERVICE", "ADDRESS", "RING", "BACKEND", "STATE", "VIA", "WEIGHT", "SHARE", "PACKETS", "BYTES", "WHY"]);
     for service in services {
-        let ring: u64 = service
-            .backends
-            .iter()
-            .map(|backend| u64::from(backend.slots))
-            .sum();
+        let ring: u64 = service.backends.iter().map(|backend| u64::from(backend.slots)).sum();
         let mut head = [
             service.name.clone(),
             format!("{}:{}/{}", service.address, service.port, service.protocol),
-            format!(
-                "{} #{}",
-                service.digest.get(..8).unwrap_or(&service.digest),
-                service.generation
-            ),
+            format!("{} #{}", service.digest.get(..8).unwrap_or(&service.digest), service.generation),
         ];
         if service.backends.is_empty() {
             table.row(head.iter().cloned().chain(["none".to_owned()]));
@@ -144,11 +111,7 @@ fn backend_cells(backend: &BackendStatus, ring: u64) -> [String; 8] {
     };
     [
         backend.address.to_string(),
-        if backend.usable {
-            backend.state.to_string()
-        } else {
-            format!("{} (unused)", backend.state)
-        },
+        if backend.usable { backend.state.to_string() } else { format!("{} (unused)", backend.state) },
         backend.forward.to_string(),
         backend.weight.to_string(),
         share,
@@ -159,25 +122,13 @@ fn backend_cells(backend: &BackendStatus, ring: u64) -> [String; 8] {
 }
 
 fn scripts(scripts: &[ScriptStatus]) -> Table {
-    let mut table = Table::new(&[
-        "SCRIPT",
-        "STATE",
-        "EXIT",
-        "TOOK",
-        "RUNS",
-        "FAILED",
-        "TIMED OUT",
-    ]);
+    let mut table = Table::new(&["SCRIPT", "STATE", "EXIT", "TOOK", "RUNS", "FAILED", "TIMED OUT"]);
     for script in scripts {
         table.row([
             script.name.clone(),
             script.state.to_string(),
-            script
-                .last_exit
-                .map_or_else(|| "-".to_owned(), |code| code.to_string()),
-            script
-                .last_duration_ms
-                .map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms")),
+            script.last_exit.map_or_else(|| "-".to_owned(), |code| code.to_string()),
+            script.last_duration_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms")),
             script.runs.to_string(),
             script.failures.to_string(),
             script.timeouts.to_string(),
@@ -187,36 +138,16 @@ fn scripts(scripts: &[ScriptStatus]) -> Table {
 }
 
 fn interfaces(interfaces: &[InterfaceStatus]) -> Table {
-    let mut table = Table::new(&[
-        "IF",
-        "LINK",
-        "XDP",
-        "PASS",
-        "DROP",
-        "TX",
-        "REDIRECT",
-        "BAD ADVERTS",
-    ]);
+    let mut table = Table::new(&["IF", "LINK", "XDP", "PASS", "DROP", "TX", "REDIRECT", "BAD ADVERTS"]);
     for interface in interfaces {
-        let verdict = |name: &str| {
-            interface
-                .verdicts
-                .get(name)
-                .copied()
-                .unwrap_or(0)
-                .to_string()
-        };
+        let verdict = |name: &str| interface.verdicts.get(name).copied().unwrap_or(0).to_string();
         let mut xdp = interface.xdp.mode.to_string();
         if let Some(reason) = &interface.xdp.reason {
             let _ = write!(xdp, " ({reason})");
         }
         table.row([
             interface.name.clone(),
-            if interface.up {
-                "up".to_owned()
-            } else {
-                "DOWN".to_owned()
-            },
+            if interface.up { "up".to_owned() } else { "DOWN".to_owned() },
             xdp,
             verdict("pass"),
             verdict("drop"),
@@ -237,11 +168,7 @@ fn bad_adverts(interface: &InterfaceStatus) -> String {
         .map(|(reason, count)| format!("{reason} {count}"))
         .collect();
     let sum: u64 = interface.dropped_adverts.values().sum();
-    if seen.is_empty() {
-        sum.to_string()
-    } else {
-        format!("{sum} ({})", seen.join(", "))
-    }
+    if seen.is_empty() { sum.to_string() } else { format!("{sum} ({})", seen.join(", ")) }
 }
 
 /// Two units at most: `4.2 s`, `3m 12s`, `5h 01m`, `12d 4h`.
@@ -270,9 +197,7 @@ struct Table {
 
 impl Table {
     fn new(heading: &[&str]) -> Self {
-        Self {
-            rows: vec![heading.iter().map(|&cell| cell.to_owned()).collect()],
-        }
+        Self { rows: vec![heading.iter().map(|&cell| cell.to_owned()).collect()] }
     }
 
     fn row(&mut self, cells: impl IntoIterator<Item = String>) {

@@ -1,10 +1,7 @@
 use super::*;
 
 fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
-    pairs
-        .iter()
-        .map(|&(name, count)| (name.to_owned(), count))
-        .collect()
+    pairs.iter().map(|&(name, count)| (name.to_owned(), count)).collect()
 }
 
 fn router() -> RouterStatus {
@@ -19,29 +16,17 @@ fn router() -> RouterStatus {
         last_transition_unix: 1_700_000_000.25,
         priority: 80,
         base_priority: 100,
-        master: Some(MasterStatus {
-            source: [192, 168, 1, 205].into(),
-            priority: 80,
-        }),
+        master: Some(MasterStatus { source: [192, 168, 1, 205].into(), priority: 80 }),
         addresses: vec![
-            AddressStatus {
-                address: [192, 168, 1, 249].into(),
-                installed: true,
-            },
-            AddressStatus {
-                address: [192, 168, 1, 248].into(),
-                installed: false,
-            },
+            AddressStatus { address: [192, 168, 1, 249].into(), installed: true },
+            AddressStatus { address: [192, 168, 1, 248].into(), installed: false },
         ],
         epoch: 3,
         fenced: false,
         lease_remaining_ms: Some(2_150),
         interval_ms: 1_000,
         master_down_ms: 3_609,
-        transitions: Role::ALL
-            .into_iter()
-            .map(|role| (role, u64::from(role == Role::Master)))
-            .collect(),
+        transitions: Role::ALL.into_iter().map(|role| (role, u64::from(role == Role::Master))).collect(),
         adverts_sent: 193,
         adverts_received: 7,
         priority_zero_sent: 0,
@@ -106,11 +91,7 @@ pub(crate) fn sample() -> Status {
             name: "eth1".to_owned(),
             index: 2,
             up: true,
-            xdp: XdpStatus {
-                mode: XdpMode::Generic,
-                prog_id: Some(17),
-                reason: Some("driver mode: not supported".to_owned()),
-            },
+            xdp: XdpStatus { mode: XdpMode::Generic, prog_id: Some(17), reason: Some("driver mode: not supported".to_owned()) },
             verdicts: counts(&[("pass", 10), ("drop", 3), ("tx", 4), ("redirect", 0)]),
             dropped_adverts: counts(&[("ttl", 3), ("auth", 0)]),
             counters: counts(&[("fragments", 1)]),
@@ -156,10 +137,7 @@ fn a_fenced_master_does_not_call_itself_master_of_the_addresses() {
     let router = &mut status.routers[0];
     router.fenced = true;
     router.lease_remaining_ms = Some(-20);
-    router.master = Some(MasterStatus {
-        source: [192, 168, 1, 206].into(),
-        priority: 99,
-    });
+    router.master = Some(MasterStatus { source: [192, 168, 1, 206].into(), priority: 99 });
     let text = render(&status);
     assert!(text.contains("MASTER (fenced)"), "{text}");
     assert!(text.contains("lapsed"), "{text}");
@@ -168,13 +146,7 @@ fn a_fenced_master_does_not_call_itself_master_of_the_addresses() {
 
 #[test]
 fn empty_tables_are_left_out() {
-    let status = Status {
-        interfaces: vec![],
-        routers: vec![],
-        services: vec![],
-        scripts: vec![],
-        ..sample()
-    };
+    let status = Status { interfaces: vec![], routers: vec![], services: vec![], scripts: vec![], ..sample() };
     assert_eq!(render(&status).lines().count(), 1);
 }
 

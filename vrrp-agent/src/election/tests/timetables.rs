@@ -164,6 +164,17 @@ fn vc088_a_priority_change_moves_the_timer_by_the_skew_but_never_into_the_past()
 }
 
 #[test]
+fn a_backup_that_loses_its_advantage_follows_the_master_it_was_outwaiting() {
+    let mut router = backup(settings());
+    give(&mut router, ms(3_500), advert(ms(3_500), 90));
+    give(&mut router, ms(3_550), Input::Priority(95));
+    assert_eq!(router.next_deadline(), Some(us(3_628_906)), "still below us: outwaited, moved by the skew");
+    give(&mut router, ms(3_600), Input::Priority(80));
+    let down = Duration::from_micros(3_687_500);
+    assert_eq!(router.next_deadline(), Some(ms(3_500) + down));
+}
+
+#[test]
 fn vc095_109_the_cadence_is_kept_and_the_interval_is_ours() {
     let mut router = backup(settings());
     give(&mut router, ms(0), slow(ms(0), 150, SECOND * 2));

@@ -36,9 +36,7 @@ pub(super) async fn attempt(target: &Target) -> Result<(String, Option<Held>), S
 }
 
 async fn connect(at: SocketAddr) -> Result<TcpStream, String> {
-    TcpStream::connect(at)
-        .await
-        .map_err(|error| describe(&error))
+    TcpStream::connect(at).await.map_err(|error| describe(&error))
 }
 
 async fn read_to_end(mut stream: TcpStream) {
@@ -49,37 +47,24 @@ async fn read_to_end(mut stream: TcpStream) {
 async fn get(at: SocketAddr, path: &str) -> Result<(String, Option<Held>), String> {
     let request = Request::get(path)
         .header(HOST, at.to_string())
-        .header(
-            USER_AGENT,
-            concat!("vrrp-agent/", env!("CARGO_PKG_VERSION")),
-        )
+        .header(USER_AGENT, concat!("vrrp-agent/", env!("CARGO_PKG_VERSION")))
         .body(Empty::<Bytes>::new())
         .map_err(|error| format!("cannot ask for {path}: {error}"))?;
     let stream = TokioIo::new(connect(at).await?);
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream)
-        .await
-        .map_err(|error| format!("no HTTP: {error}"))?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(stream).await.map_err(|error| format!("no HTTP: {error}"))?;
     // The connection moves only while polled; the set aborts it when dropped.
     let mut driver = JoinSet::new();
     driver.spawn(connection);
-    let response = sender
-        .send_request(request)
-        .await
-        .map_err(|error| format!("no HTTP answer: {error}"))?;
+    let response = sender.send_request(request).await.map_err(|error| format!("no HTTP answer: {error}"))?;
 
     let status = response.status();
     if !(200..400).contains(&status.as_u16()) {
         return Err(format!("HTTP {}", status.as_u16()));
     }
-    let closes = response.version() == Version::HTTP_10
-        || response
-            .headers()
-            .get(CONNECTION)
-            .is_some_and(|value| value == "close");
-    let whole = match Limited::new(response.into_body(), LONGEST_BODY)
-        .collect()
-        .await
-    {
+    let closes =
+        response.version() == Version::HTTP_10 || response.headers().get(CONNECTION).is_some_and(|value| value == "close");
+    let whole = match Limited::new(response.into_body(), LONGEST_BODY).collect().await {
         Ok(_) => true,
         Err(error) if error.is::<LengthLimitError>() => false,
         Err(error) => return Err(format!("answer broke off: {error}")),

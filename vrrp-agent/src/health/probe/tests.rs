@@ -15,18 +15,8 @@ fn service(kind: CheckKind, interval: Duration, fall: u32) -> Service {
         address: Ipv4Addr::new(192, 0, 2, 1),
         port: 1,
         protocol: Protocol::Tcp,
-        backends: vec![Backend {
-            address: Ipv4Addr::LOCALHOST,
-            weight: 1,
-            forward: Forward::Auto,
-        }],
-        check: Check {
-            kind,
-            interval,
-            timeout: Duration::from_millis(500),
-            rise: 1,
-            fall,
-        },
+        backends: vec![Backend { address: Ipv4Addr::LOCALHOST, weight: 1, forward: Forward::Auto }],
+        check: Check { kind, interval, timeout: Duration::from_millis(500), rise: 1, fall },
     }
 }
 
@@ -36,10 +26,7 @@ fn start(service: Service) -> (Probes, mpsc::Receiver<Event>) {
 }
 
 async fn next(events: &mut mpsc::Receiver<Event>) -> Event {
-    tokio::time::timeout(SOON, events.recv())
-        .await
-        .expect("an event in time")
-        .expect("a sender")
+    tokio::time::timeout(SOON, events.recv()).await.expect("an event in time").expect("a sender")
 }
 
 async fn listen() -> (TcpListener, SocketAddr) {
@@ -79,12 +66,7 @@ fn serve_http(listener: TcpListener, head: &'static str) -> tokio::task::JoinHan
 #[tokio::test]
 async fn a_service_without_a_check_is_up() {
     let (_probes, mut events) = start(service(CheckKind::None, SOON, 1));
-    let expected = Event {
-        service: 0,
-        backend: 0,
-        up: true,
-        reason: "not checked".to_owned(),
-    };
+    let expected = Event { service: 0, backend: 0, up: true, reason: "not checked".to_owned() };
     assert_eq!(next(&mut events).await, expected);
 }
 
@@ -92,9 +74,7 @@ async fn a_service_without_a_check_is_up() {
 async fn a_closed_port_is_down_at_once() {
     let (listener, at) = listen().await;
     drop(listener);
-    let check = CheckKind::Tcp {
-        port: Some(at.port()),
-    };
+    let check = CheckKind::Tcp { port: Some(at.port()) };
     let (_probes, mut events) = start(service(check, SOON, 3));
     let event = next(&mut events).await;
     assert!(!event.up);
@@ -105,9 +85,7 @@ async fn a_closed_port_is_down_at_once() {
 async fn a_killed_server_is_noticed_long_before_the_next_interval() {
     let (listener, at) = listen().await;
     let server = serve_tcp(listener);
-    let check = CheckKind::Tcp {
-        port: Some(at.port()),
-    };
+    let check = CheckKind::Tcp { port: Some(at.port()) };
     let (_probes, mut events) = start(service(check, Duration::from_secs(60), 3));
     assert!(next(&mut events).await.up);
 
@@ -115,19 +93,13 @@ async fn a_killed_server_is_noticed_long_before_the_next_interval() {
     server.abort();
     let event = next(&mut events).await;
     assert!(!event.up);
-    assert!(
-        killed.elapsed() < Duration::from_millis(200),
-        "{:?}",
-        killed.elapsed()
-    );
+    assert!(killed.elapsed() < Duration::from_millis(200), "{:?}", killed.elapsed());
 }
 
 #[tokio::test]
 async fn a_server_that_closes_every_connection_stays_up_and_is_not_hammered() {
     let (listener, at) = listen().await;
-    let check = CheckKind::Tcp {
-        port: Some(at.port()),
-    };
+    let check = CheckKind::Tcp { port: Some(at.port()) };
     let (_probes, mut events) = start(service(check, Duration::from_secs(60), 1));
     let mut accepted = 0;
     let _ = tokio::time::timeout(Duration::from_millis(300), async {
@@ -147,9 +119,7 @@ async fn a_server_that_closes_every_connection_stays_up_and_is_not_hammered() {
 async fn a_server_that_comes_back_is_up_again() {
     let (listener, at) = listen().await;
     drop(listener);
-    let check = CheckKind::Tcp {
-        port: Some(at.port()),
-    };
+    let check = CheckKind::Tcp { port: Some(at.port()) };
     let (_probes, mut events) = start(service(check, Duration::from_millis(20), 1));
     assert!(!next(&mut events).await.up);
     let listener = TcpListener::bind(at).await.unwrap();
@@ -161,10 +131,7 @@ async fn a_server_that_comes_back_is_up_again() {
 async fn http_goes_by_the_status_and_holds_the_connection() {
     let (listener, at) = listen().await;
     let server = serve_http(listener, "HTTP/1.1 204 No Content\r\n\r\n");
-    let check = CheckKind::Http {
-        port: Some(at.port()),
-        path: "/healthz".to_owned(),
-    };
+    let check = CheckKind::Http { port: Some(at.port()), path: "/healthz".to_owned() };
     let (_probes, mut events) = start(service(check, Duration::from_secs(60), 2));
     let event = next(&mut events).await;
     assert!(event.up);
@@ -173,30 +140,20 @@ async fn http_goes_by_the_status_and_holds_the_connection() {
     let killed = Instant::now();
     server.abort();
     assert!(!next(&mut events).await.up);
-    assert!(
-        killed.elapsed() < Duration::from_millis(200),
-        "{:?}",
-        killed.elapsed()
-    );
+    assert!(killed.elapsed() < Duration::from_millis(200), "{:?}", killed.elapsed());
 }
 
 #[tokio::test]
 async fn http_errors_and_silence_are_failures() {
     let (listener, at) = listen().await;
     let _server = serve_http(listener, "HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n");
-    let check = CheckKind::Http {
-        port: Some(at.port()),
-        path: "/".to_owned(),
-    };
+    let check = CheckKind::Http { port: Some(at.port()), path: "/".to_owned() };
     let (_probes, mut events) = start(service(check, SOON, 1));
     assert_eq!(next(&mut events).await.reason, "HTTP 503");
 
     let (silent, at) = listen().await;
     let _server = serve_tcp(silent);
-    let check = CheckKind::Http {
-        port: Some(at.port()),
-        path: "/".to_owned(),
-    };
+    let check = CheckKind::Http { port: Some(at.port()), path: "/".to_owned() };
     let (_probes, mut events) = start(service(check, SOON, 1));
     let event = next(&mut events).await;
     assert!(!event.up);
@@ -206,14 +163,10 @@ async fn http_errors_and_silence_are_failures() {
 #[tokio::test]
 async fn dropping_the_probes_ends_them() {
     let (_listener, at) = listen().await;
-    let check = CheckKind::Tcp {
-        port: Some(at.port()),
-    };
+    let check = CheckKind::Tcp { port: Some(at.port()) };
     let (probes, mut events) = start(service(check, Duration::from_millis(10), 1));
     assert!(next(&mut events).await.up);
     drop(probes);
-    let end = tokio::time::timeout(SOON, events.recv())
-        .await
-        .expect("the channel closes");
+    let end = tokio::time::timeout(SOON, events.recv()).await.expect("the channel closes");
     assert_eq!(end, None);
 }

@@ -1,0 +1,163 @@
+//! Rows of the client path: packets for virtual addresses, and everybody else's.
+
+use vrrp_common::counter::RouterCounter::{BackendAccepted, FragmentDropped, LocalDelivered, NoBackend, NotActing};
+use vrrp_common::counter::{RouterCounter, Verdict};
+use vrrp_common::maps::NO_BACKEND;
+use vrrp_common::wire::ipv4::{PROTO_ICMP, PROTO_TCP, PROTO_UDP};
+
+use super::frame::Frame;
+use super::world::{
+    BACK_MAC, CLIENT_MAC, DIRECT, LOCAL, NODE1, NODE1_MAC, NODE2, NODE2_MAC, REDIRECTED, UNUSABLE, VIP1, VIP2, World,
+};
+use super::{Count, Row, Seen, row};
+
+const PORT: u16 = 80;
+
+fn http() -> Frame {
+    Frame::client(PROTO_TCP, VIP1, PORT)
+}
+
+pub fn rows() -> Vec<Row> {
+    let mut rows = steered_rows();
+    rows.extend(unsteered_rows());
+    rows.extend(dropped_rows());
+    rows.extend(not_acting_rows());
+    rows.extend(bystander_rows());
+    rows
+}
+
+/// Acting, every flow to `backend`, delivered as `verdict` in `out`.
+fn steered(says: &str, frame: &Frame, backend: u16, verdict: Verdict, out: Vec<u8>) -> Row {
+    row(says, frame.build(), Seen::Ipv4).when(|world| world.only(backend)).sends(verdict, out).counts(&[Count::Backend(backend)])
+}
+
+fn steered_rows() -> Vec<Row> {
+    let to_node2 = |frame: &Frame| frame.clone().to_mac(NODE2_MAC).from_mac(NODE1_MAC).build();
+    let options = http().options(&[1; 12]);
+    let padded = http().padded_to(60);
+    let tagged = http().tagged(0x8100, 100);
+    vec![
+        steered("to this node's own server: up the stack, untouched", &http(), LOCAL, Verdict::Pass, http().build()),
+        steered(
+            "to node 2: both MACs rewritten, out of the interface it came in by",
+            &http(),
+            DIRECT,
+            Verdict::Tx,
+            to_node2(&http()),
+        ),
+        steered(
+            "to node 2 through another interface: redirected with that interface's MAC",
+            &http(),
+            REDIRECTED,
+            Verdict::Redirect,
+            http().to_mac(NODE2_MAC).from_mac(BACK_MAC).build(),
+        ),
+        steered("IP options: the ports behind them are found", &options, DIRECT, Verdict::Tx, to_node2(&options)),
+        steered("padding goes along", &padded, DIRECT, Verdict::Tx, to_node2(&padded)),
+        steered("a VLAN tag stays", &tagged, DIRECT, Verdict::Tx, to_node2(&tagged)).when(|world| world.in_vlan(100)),
+        steered("TTL 1 is the backend's to judge", &http().ttl(1), DIRECT, Verdict::Tx, to_node2(&http().ttl(1))),
+        steered("lease lapsed, nobody else heard: service goes on", &http(), LOCAL, Verdict::Pass, http().build())
+            .when(World::lapsed),
+    ]
+}
+
+fn unsteered_rows() -> Vec<Row> {
+    let delivered = |says: &str, frame: Frame, router| {
+        row(says, frame.build(), Seen::Ipv4).when(|world| world.only(DIRECT)).counts(&[Count::Router(router, LocalDelivered)])
+    };
+    vec![
+        delivered("a port without a service goes up the stack", Frame::client(PROTO_TCP, VIP1, 22), 0),
+        delivered("UDP to a TCP service's port goes up the stack", Frame::client(PROTO_UDP, VIP1, PORT), 0),
+        delivered("ICMP to the VIP goes up the stack", Frame::client(PROTO_ICMP, VIP1, 0x0800), 0),
+        delivered("a fragment of ICMP to the VIP goes up the stack", Frame::client(PROTO_ICMP, VIP1, 0x0800).fragment(0x2000), 0),
+        delivered("a VIP without services goes up the stack", Frame::client(PROTO_TCP, VIP2, PORT), 1)
+            .when(|world| world.words[1] = super::world::Words { mastership: 1, lease: u64::MAX, ..world.words[1] }),
+    ]
+}
+
+fn dropped_rows() -> Vec<Row> {
+    let dropped = |says: &str, frame: Frame, counter| {
+        row(says, frame.build(), Seen::Ipv4).when(|world| world.only(DIRECT)).drops().counts(&[Count::Router(0, counter)])
+    };
+    let no_backend = |says: &str, slot| {
+        row(says, http().build(), Seen::Ipv4).when(|world| world.only(slot)).drops().counts(&[Count::Router(0, NoBackend)])
+    };
+    let cut = |len: usize| {
+        row(format!("ports cut off after {len} bytes: dropped"), http().build()[..len].to_vec(), Seen::Ipv4)
+            .when(World::acting)
+            .drops()
+    };
+    vec![
+        dropped("the first fragment of a steered flow", http().fragment(0x2000), FragmentDropped),
+        dropped("a later fragment of a steered flow", http().fragment(100), FragmentDropped),
+        no_backend("an empty ring", NO_BACKEND),
+        no_backend("a backend that is not to be used", UNUSABLE),
+        no_backend("a backend that was never written", 900),
+        cut(34),
+        cut(37),
+    ]
+}
+
+fn not_acting_rows() -> Vec<Row> {
+    let counted = |says: &str, frame: Frame, state: fn(&mut World), counter: RouterCounter| {
+        row(says, frame.build(), Seen::Ipv4).when(state).counts(&[Count::Router(0, counter)])
+    };
+    let from_node2 = || http().from_mac(NODE2_MAC);
+    vec![
+        counted("VC-070 in backup: dropped", http(), |_| {}, NotActing).drops(),
+        counted("fenced: dropped", http(), World::fenced, NotActing).drops(),
+        counted(
+            "fenced: dropped even to a backend of its own",
+            http(),
+            |world| {
+                world.only(LOCAL);
+                world.fenced();
+            },
+            NotActing,
+        )
+        .drops(),
+        counted("ICMP to the VIP, in backup: dropped", Frame::client(PROTO_ICMP, VIP1, 0x0800), |_| {}, NotActing).drops(),
+        counted("direct-return backend: taken from the master", from_node2(), World::dr_backend, BackendAccepted),
+        counted(
+            "direct-return backend: not taken from a client with a stale neighbour table",
+            http(),
+            World::dr_backend,
+            NotActing,
+        )
+        .drops(),
+        counted("direct-return backend that has heard no master: taken", http(), World::dr_backend_of_nobody, BackendAccepted),
+        counted("no direct-return backend: not even from the master", from_node2(), |_| {}, NotActing).drops(),
+        counted(
+            "fenced direct-return backend: taken from the new master",
+            from_node2(),
+            |world| {
+                world.dr_backend();
+                world.fenced();
+            },
+            BackendAccepted,
+        ),
+    ]
+}
+
+fn bystander_rows() -> Vec<Row> {
+    let jumbo = {
+        let mut frame = Frame::client(PROTO_TCP, NODE1, PORT).total_len(9_000).build();
+        frame.resize(9_014, 0x77);
+        frame
+    };
+    let passes = |says: &str, frame: Frame| row(says, frame.build(), Seen::Ipv4).when(World::acting);
+    vec![
+        passes("VC-018 our own address", Frame::client(PROTO_TCP, NODE1, PORT)),
+        passes("VC-018 somebody else's address", Frame::client(PROTO_UDP, NODE2, 53)),
+        passes("VC-018 a fragment for our own address", Frame::client(PROTO_TCP, NODE1, PORT).fragment(0x2000)),
+        passes("a broadcast", Frame::client(PROTO_UDP, [255, 255, 255, 255], 67)),
+        passes("the VIP's address in another VLAN", http().tagged(0x8100, 9)),
+        row("a frame of several buffers for our own address", jumbo, Seen::Ipv4).when(World::acting),
+        row("the VIP's address on an interface that is not ours", http().build(), Seen::Ipv4)
+            .when(|world| world.interface = None),
+        row("IHL 4: too broken for us, the stack drops it", http().ihl(4).build(), Seen::Other).when(World::acting),
+        row("total length shorter than the header: likewise", http().total_len(12).build(), Seen::Other).when(World::acting),
+        row("an IPv4 header cut off: likewise", http().build()[..33].to_vec(), Seen::Other).when(World::acting),
+        row("an Ethernet header and nothing else", http().from_mac(CLIENT_MAC).build()[..14].to_vec(), Seen::Other),
+    ]
+}

@@ -1,0 +1,215 @@
+//! The loaded program, unpinned and attached to nothing: fills its maps, runs frames through BPF_PROG_TEST_RUN, reads counters.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use aya::maps::{Array, HashMap, MapData, PerCpuArray, PerCpuValues};
+use aya::programs::{TestRun, TestRunOptions, Xdp};
+use aya::{Ebpf, Pod};
+use vrrp_common::counter::{INTERFACE_COUNTERS, RouterCounter, Verdict, reason, verdict};
+use vrrp_common::maps::{AddressConf, AddressKey};
+use vrrp_common::maps::{Liveness, PROGRAM, RateKey, RateWindow, ServiceKey, Traffic, VRID_SLOTS, name};
+use vrrp_common::reason::Reason;
+
+use super::Count;
+use super::world::{IFINDEX, World};
+
+/// Room for the largest frame a row sends.
+const MAX_FRAME: usize = 16_384;
+const ROUTERS: usize = 2;
+const BACKENDS: u32 = 4;
+
+pub struct Kernel {
+    ebpf: Ebpf,
+}
+
+/// All counters the rows look at, summed over CPUs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counters {
+    interface: [u64; INTERFACE_COUNTERS],
+    routers: [[u64; RouterCounter::COUNT]; ROUTERS],
+    backends: [Traffic; BACKENDS as usize],
+}
+
+/// What became of a frame.
+pub struct Outcome {
+    /// As the kernel numbers them.
+    pub action: u32,
+    pub frame: Vec<u8>,
+}
+
+impl Kernel {
+    /// Loads the object and the main program.
+    ///
+    /// # Panics
+    /// No object, no permission, or a program that the kernel refuses: the message says what to do.
+    pub fn load() -> Self {
+        let mut ebpf = open(&object_path());
+        load(&mut ebpf, PROGRAM);
+        Kernel { ebpf }
+    }
+
+    /// The main program.
+    pub fn program(&self) -> &Xdp {
+        self.ebpf.program(PROGRAM).expect("in the object").try_into().expect("an XDP program")
+    }
+
+    /// Makes the maps as the agent would for `world`, and forgets all rates.
+    pub fn fill(&mut self, world: &World) {
+        let slot = u32::from(world.interface.is_some());
+        self.array(name::INTERFACES).set(IFINDEX, slot, 0).expect("in range");
+        self.array(name::INTERFACE_CONF).set(0, world.interface.unwrap_or_default(), 0).expect("in range");
+        let mut vrids = self.array::<u32>(name::VRIDS);
+        for (index, router) in (0..).zip(&world.routers) {
+            let here = if router.ifindex == IFINDEX { index + 1 } else { 0 };
+            assert!(u32::from(router.vrid) < VRID_SLOTS);
+            vrids.set(u32::from(router.vrid), here, 0).expect("in range");
+        }
+        for (index, (router, words)) in (0..).zip(world.routers.iter().zip(&world.words)) {
+            self.array(name::ROUTERS).set(index, *router, 0).expect("in range");
+            self.array(name::MASTERSHIP).set(index, words.mastership, 0).expect("in range");
+            self.array(name::LEASE).set(index, words.lease, 0).expect("in range");
+            self.array(name::FENCE).set(index, words.fence, 0).expect("in range");
+            self.array(name::LIVENESS).set(index, words.heard, 0).expect("in range");
+        }
+        self.replace::<AddressKey, AddressConf>(name::ADDRESSES, &world.addresses);
+        self.replace::<ServiceKey, u32>(name::SERVICES, &world.services);
+        self.replace::<RateKey, RateWindow>(name::RATES, &[]);
+        self.array(name::GENERATIONS).set(0, 1_u32, 0).expect("in range");
+        self.array(name::RINGS).set(1, *world.ring, 0).expect("in range");
+        for (index, backend) in (0..).zip(&world.backends) {
+            self.array(name::BACKENDS).set(index, *backend, 0).expect("in range");
+        }
+    }
+
+    /// Runs the main program on `frame`.
+    pub fn run(&self, frame: &[u8]) -> Outcome {
+        run(self.program(), frame)
+    }
+
+    pub fn fence(&mut self, router: usize) -> u64 {
+        self.array(name::FENCE).get(&(router as u32), 0).expect("in range")
+    }
+
+    pub fn heard(&mut self, router: usize) -> Liveness {
+        self.array(name::LIVENESS).get(&(router as u32), 0).expect("in range")
+    }
+
+    pub fn counters(&mut self) -> Counters {
+        let interface = self.per_cpu::<u64>(name::INTERFACE_COUNTERS);
+        let interface = std::array::from_fn(|index| sum(&interface, index));
+        let routers = self.per_cpu::<u64>(name::ROUTER_COUNTERS);
+        let routers =
+            std::array::from_fn(|router| std::array::from_fn(|counter| sum(&routers, router * RouterCounter::COUNT + counter)));
+        let backends = self.per_cpu::<Traffic>(name::BACKEND_TRAFFIC);
+        let backends = std::array::from_fn(|index| {
+            let values = backends.get(&(index as u32), 0).expect("in range");
+            let add = |total: Traffic, value: &Traffic| Traffic {
+                packets: total.packets + value.packets,
+                bytes: total.bytes + value.bytes,
+            };
+            values.iter().fold(Traffic::default(), add)
+        });
+        Counters { interface, routers, backends }
+    }
+
+    fn array<V: Pod>(&mut self, name: &str) -> Array<&mut MapData, V> {
+        Array::try_from(self.ebpf.map_mut(name).expect("in the object")).expect("an array")
+    }
+
+    fn per_cpu<V: Pod>(&mut self, name: &str) -> PerCpuArray<&mut MapData, V> {
+        PerCpuArray::try_from(self.ebpf.map_mut(name).expect("in the object")).expect("a per-CPU array")
+    }
+
+    /// Empties a hash map and puts `entries` in.
+    fn replace<K: Pod, V: Pod>(&mut self, name: &str, entries: &[(K, V)]) {
+        let map = self.ebpf.map_mut(name).expect("in the object");
+        let mut map: HashMap<&mut MapData, K, V> = HashMap::try_from(map).expect("a hash");
+        let old: Vec<K> = map.keys().collect::<Result<_, _>>().expect("readable");
+        for key in old {
+            map.remove(&key).expect("there");
+        }
+        for (key, value) in entries {
+            map.insert(key, value, 0).expect("room");
+        }
+    }
+}
+
+fn sum(map: &PerCpuArray<&mut MapData, u64>, index: usize) -> u64 {
+    let values: PerCpuValues<u64> = map.get(&(index as u32), 0).expect("in range");
+    values.iter().sum()
+}
+
+/// Makes the maps of an object; loads no program.
+///
+/// # Panics
+/// As [`Kernel::load`].
+pub fn open(path: &Path) -> Ebpf {
+    let object = fs::read(path)
+        .unwrap_or_else(|error| panic!("no kernel program at {} ({error}): run `cargo xtask build-ebpf`", path.display()));
+    Ebpf::load(&object).unwrap_or_else(|error| panic!("cannot make the maps (root needed): {error:?}"))
+}
+
+/// Loads one program of an object; panics as [`Kernel::load`] does.
+pub fn load(ebpf: &mut Ebpf, program: &str) {
+    let program: &mut Xdp = ebpf.program_mut(program).expect("in the object").try_into().expect("an XDP program");
+    program.load().unwrap_or_else(|error| panic!("the kernel refuses the program: {error}"));
+}
+
+/// Runs a loaded program on `frame`.
+pub fn run(program: &Xdp, frame: &[u8]) -> Outcome {
+    let mut out = vec![0; MAX_FRAME];
+    let options = TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..TestRunOptions::default() };
+    let result = program.test_run(options).unwrap_or_else(|error| panic!("no test run: {error:?}"));
+    out.truncate(result.data_size_out as usize);
+    Outcome { action: result.return_value, frame: out }
+}
+
+/// Runs a loaded program on `frame` many times, each time on what the last left of it.
+pub fn repeat(program: &Xdp, frame: &[u8], times: u32) {
+    let options = TestRunOptions { data_in: Some(frame), repeat: times, ..TestRunOptions::default() };
+    program.test_run(options).unwrap_or_else(|error| panic!("no test run: {error:?}"));
+}
+
+/// `VRRP_EBPF_OBJ`, or where `cargo xtask build-ebpf` puts it.
+pub fn object_path() -> PathBuf {
+    let built = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/ebpf/bpfel-unknown-none/release/vrrp-ebpf"));
+    env::var_os("VRRP_EBPF_OBJ").map_or_else(built, PathBuf::from)
+}
+
+/// What moved between two readings.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Moved {
+    pub verdicts: Vec<Verdict>,
+    /// Sorted, once for each step a counter moved by.
+    pub counts: Vec<Count>,
+    /// Bytes counted for backends.
+    pub bytes: u64,
+}
+
+impl Counters {
+    pub fn since(&self, before: &Counters) -> Moved {
+        let mut moved = Moved::default();
+        let times = |now: u64, then: u64| 0..now - then;
+        for &kind in Verdict::ALL {
+            let index = verdict(kind) as usize;
+            moved.verdicts.extend(times(self.interface[index], before.interface[index]).map(|_| kind));
+        }
+        for &why in Reason::ALL {
+            let index = reason(why) as usize;
+            moved.counts.extend(times(self.interface[index], before.interface[index]).map(|_| Count::Reason(why)));
+        }
+        for router in 0..ROUTERS {
+            for &counter in RouterCounter::ALL {
+                let (now, then) = (self.routers[router][counter as usize], before.routers[router][counter as usize]);
+                moved.counts.extend(times(now, then).map(|_| Count::Router(router, counter)));
+            }
+        }
+        for (index, (now, then)) in (0..).zip(self.backends.iter().zip(&before.backends)) {
+            moved.counts.extend(times(now.packets, then.packets).map(|_| Count::Backend(index)));
+            moved.bytes += now.bytes - then.bytes;
+        }
+        moved.counts.sort();
+        moved
+    }
+}

@@ -1,0 +1,145 @@
+//! Packet rows: one sentence, one frame in one state of the world, and everything that must come of it.
+//!
+//! The same table runs on the host (`classify` and `policy::judge`) and on the loaded program. "VC-" numbers name the
+//! conformance rule a row holds; rules about timers, address lists and IPv6 are the election's or not ours yet.
+#![allow(dead_code, reason = "each test reads its part of a row")]
+
+pub mod adverts;
+pub mod clients;
+pub mod frame;
+pub mod kernel;
+pub mod neighbours;
+pub mod world;
+
+use vrrp_common::classify::{Class, classify};
+use vrrp_common::counter::{RouterCounter, Verdict};
+use vrrp_common::maps::RouterConf;
+use vrrp_common::policy;
+use vrrp_common::reason::Reason;
+
+use world::World;
+
+/// What the host's parser and policy make of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// A valid advert for this virtual router. The rate is not judged on the host.
+    Advert(usize),
+    /// An advert for another daemon's virtual router.
+    Foreign,
+    Rejected(Reason),
+    Arp,
+    Ipv4,
+    Other,
+}
+
+/// A counter that moves by one, besides the verdict's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Count {
+    Reason(Reason),
+    Router(usize, RouterCounter),
+    Backend(u16),
+}
+
+pub struct Row {
+    pub says: String,
+    pub world: World,
+    /// Frames sent before, of which nothing is expected.
+    pub before: Vec<Vec<u8>>,
+    pub frame: Vec<u8>,
+    pub seen: Seen,
+    pub verdict: Verdict,
+    pub out: Vec<u8>,
+    /// Sorted; exactly these move, each by one.
+    pub counts: Vec<Count>,
+}
+
+/// A row in the plain world whose frame passes unchanged and uncounted.
+pub fn row(says: impl Into<String>, frame: Vec<u8>, seen: Seen) -> Row {
+    Row {
+        says: says.into(),
+        world: World::new(),
+        before: Vec::new(),
+        out: frame.clone(),
+        frame,
+        seen,
+        verdict: Verdict::Pass,
+        counts: Vec::new(),
+    }
+}
+
+impl Row {
+    pub fn when(mut self, change: impl FnOnce(&mut World)) -> Self {
+        change(&mut self.world);
+        self
+    }
+
+    pub fn after(mut self, times: u32, frame: &[u8]) -> Self {
+        self.before.extend((0..times).map(|_| frame.to_vec()));
+        self
+    }
+
+    pub fn drops(mut self) -> Self {
+        self.verdict = Verdict::Drop;
+        self
+    }
+
+    pub fn sends(mut self, verdict: Verdict, out: Vec<u8>) -> Self {
+        self.verdict = verdict;
+        self.out = out;
+        self
+    }
+
+    pub fn becomes(mut self, out: Vec<u8>) -> Self {
+        self.out = out;
+        self
+    }
+
+    pub fn counts(mut self, counts: &[Count]) -> Self {
+        self.counts.extend_from_slice(counts);
+        self.counts.sort();
+        self
+    }
+}
+
+/// A row whose frame is dropped for `reason`.
+pub fn rejected(says: impl Into<String>, frame: Vec<u8>, reason: Reason) -> Row {
+    row(says, frame, Seen::Rejected(reason)).drops().counts(&[Count::Reason(reason)])
+}
+
+/// A row whose frame is a valid advert for virtual router `router`.
+pub fn accepted(says: impl Into<String>, frame: Vec<u8>, router: usize) -> Row {
+    row(says, frame, Seen::Advert(router)).counts(&[Count::Router(router, RouterCounter::AdvertReceived)])
+}
+
+/// All rows.
+pub fn table() -> Vec<Row> {
+    let mut rows = adverts::rows();
+    rows.extend(adverts::fence_rows());
+    rows.extend(neighbours::rows());
+    rows.extend(clients::rows());
+    rows
+}
+
+/// What the host makes of `frame`: the parser, then the policy of the virtual router it names.
+pub fn see(world: &World, frame: &[u8]) -> Seen {
+    let vrrp = match classify(frame) {
+        Class::Vrrp(vrrp) => vrrp,
+        Class::Arp { .. } => return Seen::Arp,
+        Class::Ipv4 { .. } => return Seen::Ipv4,
+        Class::Other => return Seen::Other,
+    };
+    let advert = match vrrp.advert {
+        Ok(advert) => advert,
+        Err(reason) => return Seen::Rejected(reason),
+    };
+    let named =
+        |router: &RouterConf| router.ifindex == world::IFINDEX && router.vrid == advert.vrid && router.vlan == vrrp.ethernet.vlan;
+    let Some(index) = world.routers.iter().position(named) else {
+        let passes = world.interface.is_some_and(|interface| interface.pass_foreign == 1);
+        return if passes { Seen::Foreign } else { Seen::Rejected(Reason::Vrid) };
+    };
+    match policy::judge(&advert, vrrp.source, vrrp.destination, &world.routers[index]) {
+        Ok(()) => Seen::Advert(index),
+        Err(reason) => Seen::Rejected(reason),
+    }
+}

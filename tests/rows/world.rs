@@ -1,0 +1,163 @@
+//! The world the rows play in: node 1 of the dual-master pair, as the agent would fill its maps.
+
+use vrrp_common::maglev::{self, Member};
+use vrrp_common::maps::{
+    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, AddressKey, BackendConf, FORWARD_DR, FORWARD_LOCAL, FORWARD_NONE,
+    InterfaceConf, Liveness, MAX_PEERS, Ring, RouterConf, ServiceKey,
+};
+use vrrp_common::wire::ipv4::PROTO_TCP;
+use vrrp_common::wire::vrrp::{AUTH_NONE, AUTH_PASS, GROUP};
+
+/// Test runs come in by the loopback interface of the namespace, whose index is always 1.
+pub const IFINDEX: u32 = 1;
+/// An interface that is not the one packets come in by.
+pub const BACK_IFINDEX: u32 = 2;
+
+pub const VRID1: u8 = 51;
+pub const VRID2: u8 = 52;
+pub const VIP1: [u8; 4] = [192, 168, 1, 249];
+pub const VIP2: [u8; 4] = [192, 168, 1, 250];
+pub const NODE1: [u8; 4] = [192, 168, 1, 205];
+pub const NODE2: [u8; 4] = [192, 168, 1, 206];
+pub const CLIENT: [u8; 4] = [192, 168, 1, 10];
+pub const NODE1_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x05];
+pub const NODE2_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x06];
+pub const CLIENT_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x10];
+pub const BACK_MAC: [u8; 6] = [0x02, 0, 0, 0, 1, 0x05];
+pub const PASSWORD: [u8; 8] = *b"1111\0\0\0\0";
+pub const EPOCH: u64 = 7;
+pub const RATE_LIMIT: u32 = 5;
+
+/// Backends: this node, node 2 on the same segment, node 2 through another interface, one that is not to be used.
+pub const LOCAL: u16 = 0;
+pub const DIRECT: u16 = 1;
+pub const REDIRECTED: u16 = 2;
+pub const UNUSABLE: u16 = 3;
+
+/// A lease that does not end during a test.
+const GOOD_LEASE: u64 = u64::MAX;
+/// One nanosecond after boot: long past.
+const LAPSED_LEASE: u64 = 1;
+
+/// The words of one virtual router.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Words {
+    pub mastership: u64,
+    pub fence: u64,
+    pub lease: u64,
+    pub heard: Liveness,
+}
+
+#[derive(Clone)]
+pub struct World {
+    /// `None`: the interface is not ours.
+    pub interface: Option<InterfaceConf>,
+    pub routers: [RouterConf; 2],
+    pub words: [Words; 2],
+    pub addresses: Vec<(AddressKey, AddressConf)>,
+    pub services: Vec<(ServiceKey, u32)>,
+    pub backends: [BackendConf; 4],
+    pub ring: Box<Ring>,
+}
+
+impl World {
+    /// Both virtual routers are in backup, VIP1:80 is spread over this node and node 2.
+    pub fn new() -> Self {
+        let router = RouterConf {
+            ifindex: IFINDEX,
+            source: NODE1,
+            group: GROUP,
+            rate_limit: RATE_LIMIT,
+            interval_centis: 100,
+            used: 1,
+            ..RouterConf::default()
+        };
+        let address = |address, router, flags| (AddressKey { address, ifindex: IFINDEX, vlan: 0 }, AddressConf { router, flags });
+        World {
+            interface: Some(InterfaceConf { ifindex: IFINDEX, mac: NODE1_MAC, pass_foreign: 0, pad: 0 }),
+            routers: [
+                RouterConf { vrid: VRID1, version: 2, priority: 100, auth_type: AUTH_PASS, auth_data: PASSWORD, ..router },
+                RouterConf { vrid: VRID2, version: 3, priority: 99, ..router },
+            ],
+            words: [Words::default(); 2],
+            addresses: vec![address(VIP1, 0, ADDRESS_HAS_SERVICES), address(VIP2, 1, 0)],
+            services: vec![(ServiceKey { address: VIP1, port: 80, protocol: PROTO_TCP, pad: 0 }, 0)],
+            backends: backends(),
+            ring: spread(),
+        }
+    }
+
+    /// Master of the first virtual router, with a good lease.
+    pub fn acting(&mut self) {
+        self.words[0] = Words { mastership: EPOCH, fence: EPOCH - 1, lease: GOOD_LEASE, ..self.words[0] };
+    }
+
+    /// Master whose agent has not renewed its lease.
+    pub fn lapsed(&mut self) {
+        self.words[0] = Words { mastership: EPOCH, fence: 0, lease: LAPSED_LEASE, ..self.words[0] };
+    }
+
+    /// Master on paper, but another one was heard.
+    pub fn fenced(&mut self) {
+        self.words[0] = Words { mastership: EPOCH, fence: EPOCH, lease: LAPSED_LEASE, ..self.words[0] };
+    }
+
+    /// Direct-return backend of a service whose master is node 2.
+    pub fn dr_backend(&mut self) {
+        self.dr_backend_of_nobody();
+        self.words[0].heard = Liveness { seen: 1, source: NODE2, mac: NODE2_MAC, ..Liveness::default() };
+    }
+
+    /// Direct-return backend that has heard no master yet.
+    pub fn dr_backend_of_nobody(&mut self) {
+        self.addresses[0].1.flags |= ADDRESS_IS_BACKEND;
+    }
+
+    /// Acting, with every flow to one backend.
+    pub fn only(&mut self, backend: u16) {
+        self.acting();
+        self.ring.0.fill(backend);
+    }
+
+    /// The first virtual router and its address are in a VLAN, as [`vrrp_common::wire::eth::Ethernet::vlan`].
+    pub fn in_vlan(&mut self, vlan: u32) {
+        self.routers[0].vlan = vlan;
+        self.addresses[0].0.vlan = vlan;
+    }
+
+    /// The first virtual router hears `peers` only.
+    pub fn peers(&mut self, peers: &[[u8; 4]]) {
+        let mut list = [[0; 4]; MAX_PEERS];
+        list[..peers.len()].copy_from_slice(peers);
+        self.routers[0].peers = list;
+        self.routers[0].peer_count = peers.len() as u8;
+    }
+
+    pub fn without_auth(&mut self) {
+        self.routers[0].auth_type = AUTH_NONE;
+        self.routers[0].auth_data = [0; 8];
+    }
+
+    pub fn foreign_passes(&mut self) {
+        if let Some(interface) = &mut self.interface {
+            interface.pass_foreign = 1;
+        }
+    }
+}
+
+fn backends() -> [BackendConf; 4] {
+    let node2 = BackendConf { ifindex: IFINDEX, address: NODE2, mac: NODE2_MAC, source_mac: NODE1_MAC, ..BackendConf::default() };
+    [
+        BackendConf { address: NODE1, forward: FORWARD_LOCAL, ..BackendConf::default() },
+        BackendConf { forward: FORWARD_DR, ..node2 },
+        BackendConf { forward: FORWARD_DR, ifindex: BACK_IFINDEX, source_mac: BACK_MAC, ..node2 },
+        BackendConf { forward: FORWARD_NONE, ..node2 },
+    ]
+}
+
+fn spread() -> Box<Ring> {
+    let mut ring = Box::new(Ring::EMPTY);
+    let members = [Member { address: NODE1, weight: 1, index: LOCAL }, Member { address: NODE2, weight: 1, index: DIRECT }];
+    maglev::fill(&mut ring.0, &members).expect("two members");
+    ring
+}

@@ -1,0 +1,158 @@
+//! One node: the kernel's part, and an agent's loop around the real election.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use vrrp_agent::election::{Input, Output, Resume, Settings, VirtualRouter};
+use vrrp_agent::model::Version;
+use vrrp_agent::time::Instant;
+use vrrp_common::maps::RouterConf;
+use vrrp_common::wire::vrrp::GROUP;
+
+use super::frame::VRID;
+use super::kernel::Kernel;
+use super::{Mutant, Setup};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    Running,
+    /// As after SIGSTOP.
+    Paused,
+    /// As after SIGKILL: the kernel's part goes on.
+    Crashed,
+}
+
+/// What the world wants of a router; the agent follows it when it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    Run,
+    Fault,
+    LinkDown,
+    Stopped,
+}
+
+#[derive(Debug)]
+pub struct Node {
+    pub source: Ipv4Addr,
+    pub kernel: Kernel,
+    pub router: VirtualRouter,
+    pub life: Life,
+    /// Since when the agent has been running without a break.
+    pub running_since: Instant,
+    pub want: Want,
+    /// Effective priority the tracking asks for.
+    pub priority: u8,
+    /// Dies after this many more outputs.
+    pub crash_after: Option<u32>,
+    settings: Settings,
+    seen: Option<Want>,
+}
+
+impl Node {
+    pub fn new(setup: &Setup, index: usize) -> Self {
+        let source = Ipv4Addr::new(10, 0, 0, 10 + index as u8);
+        let settings = Settings {
+            version: setup.version,
+            priority: setup.priorities[index],
+            interval: setup.interval,
+            preempt: setup.preempt,
+            preempt_delay: setup.preempt_delay,
+        };
+        let conf = RouterConf {
+            source: source.octets(),
+            group: GROUP,
+            vrid: VRID,
+            version: match setup.version {
+                Version::V2 => 2,
+                Version::V3 => 3,
+            },
+            interval_centis: (setup.interval.as_millis() / 10) as u16,
+            priority: settings.priority,
+            ..RouterConf::default()
+        };
+        Self {
+            source,
+            kernel: Kernel::new(conf),
+            router: VirtualRouter::new(settings),
+            life: Life::Running,
+            running_since: Instant::from_micros(0),
+            want: Want::Run,
+            priority: settings.priority,
+            crash_after: None,
+            settings,
+            seen: None,
+        }
+    }
+
+    /// A new agent after a crash; it finds what the old one left in the kernel.
+    pub fn restart(&mut self) {
+        self.router = VirtualRouter::new(self.settings);
+        self.kernel.socket.clear();
+        self.seen = None;
+        self.life = Life::Running;
+    }
+
+    /// Everything that waits for the agent, in the order that the election's contract asks for.
+    pub fn inputs(&mut self, mutant: Mutant) -> Vec<Input> {
+        let mut inputs = vec![];
+        if self.router.epoch() == Some(self.kernel.fence) {
+            inputs.push(Input::Fenced);
+        }
+        if mutant != Mutant::TimerFirst {
+            inputs.extend(self.read_socket());
+        }
+        if self.priority != self.router.priority() {
+            inputs.push(Input::Priority(self.priority));
+        }
+        // A mastership left behind is taken up even where it must be given up at once: then it is handed over.
+        let resume = self.left_behind();
+        let up = Input::Startup { source: self.source, resume };
+        if resume.is_some() && self.want != Want::Run {
+            inputs.push(up);
+        }
+        if self.seen != Some(self.want) {
+            inputs.push(match self.want {
+                Want::Run => up,
+                Want::Fault => Input::Fault,
+                Want::LinkDown => Input::InterfaceDown,
+                Want::Stopped => Input::Shutdown,
+            });
+            self.seen = Some(self.want);
+        }
+        inputs
+    }
+
+    pub fn read_socket(&mut self) -> Vec<Input> {
+        self.kernel.socket.drain(..).map(Input::Advert).collect()
+    }
+
+    /// A mastership of the agent before this one; a fenced one is cleared away.
+    fn left_behind(&mut self) -> Option<Resume> {
+        if self.seen.is_some() {
+            return None;
+        }
+        if self.kernel.acting() {
+            return Some(Resume { epoch: self.kernel.mastership });
+        }
+        self.kernel.mastership = 0;
+        None
+    }
+
+    /// Makes one output true in the kernel; adverts are the world's to send.
+    pub fn apply(&mut self, output: Output, setup: &Setup) {
+        match output {
+            Output::Lease { until, priority } => {
+                let extra = match setup.mutant {
+                    Mutant::LeaseTooLong => setup.interval * 2,
+                    _ => Duration::ZERO,
+                };
+                self.kernel.lease = (until + extra).as_nanos();
+                self.kernel.conf.priority = priority;
+            }
+            Output::Lapse if setup.mutant == Mutant::LapseForgotten => {}
+            Output::Lapse => self.kernel.lease = 0,
+            Output::Mastership(epoch) => self.kernel.mastership = epoch.unwrap_or(0),
+            Output::Send { .. } | Output::Transition { .. } | Output::Announce | Output::Reannounce => {}
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Judges the group, not one node: the safety of the lease and the fence, and the rules of the election.
+//!
+//! S-numbers are those of the simulator specification in the conformance list.
+
+use std::time::Duration;
+
+use vrrp_agent::election::{Heard, Role, VirtualRouter, timing};
+use vrrp_agent::model::Version;
+use vrrp_agent::time::Instant;
+
+use super::Setup;
+use super::network::Network;
+use super::node::{Life, Node};
+
+#[derive(Debug)]
+pub struct Referee {
+    nodes: usize,
+    flight: Duration,
+    jitter: Duration,
+    interval: Duration,
+    /// Since when both nodes of a pair have been acting, as `a * nodes + b` with a < b.
+    both_since: Vec<Option<Instant>>,
+    /// When a release of each node was last delivered to anybody.
+    release_seen: Vec<Option<Instant>>,
+    /// Before this time a node has no reason to take over (S4).
+    bound_until: Vec<Instant>,
+}
+
+impl Referee {
+    pub fn new(setup: &Setup) -> Self {
+        let nodes = setup.priorities.len();
+        Self {
+            nodes,
+            flight: setup.flight,
+            jitter: setup.jitter,
+            interval: setup.interval,
+            both_since: vec![None; nodes * nodes],
+            release_seen: vec![None; nodes],
+            bound_until: vec![Instant::from_micros(0); nodes],
+        }
+    }
+
+    /// S1 and S2: no two connected nodes act for longer than the protocol cannot help.
+    ///
+    /// # Errors
+    /// What was seen.
+    pub fn check_actors(&mut self, now: Instant, nodes: &[Node], network: &Network) -> Result<(), String> {
+        for a in 0..self.nodes {
+            for b in a + 1..self.nodes {
+                let pair = a * self.nodes + b;
+                if !(nodes[a].kernel.acting() && nodes[b].kernel.acting()) {
+                    self.both_since[pair] = None;
+                    continue;
+                }
+                let since = *self.both_since[pair].get_or_insert(now);
+                let Some(whole) = network.whole_since(a, b) else { continue };
+                self.check_takeover(now, since, whole, (a, b)).map_err(|why| format!("{why}: nodes {a} and {b}"))?;
+                self.check_healed(now, since.max(whole), &nodes[a], &nodes[b])
+                    .map_err(|why| format!("{why}: nodes {a} and {b}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where two nodes had heard all of each other for longer than any down interval, whatever their agents did, the
+    /// first advert to arrive settles it. Two that cross, one of them of an agent that wakes, make it two flights.
+    ///
+    /// A release by a third node is the exception: it starts an election though the lease of a frozen master is good.
+    fn check_takeover(&self, now: Instant, since: Instant, whole: Instant, pair: (usize, usize)) -> Result<(), String> {
+        let history = self.interval * 5;
+        let third = (0..self.nodes).filter(|&node| node != pair.0 && node != pair.1);
+        let disturbed = third.filter_map(|node| self.release_seen[node]).any(|seen| seen + history >= since);
+        if whole + history <= since && !disturbed && now > since + self.flight * 2 {
+            return Err(format!("two actors beyond the flight of an advert, since {}", micros(since)));
+        }
+        Ok(())
+    }
+
+    /// After a partition, one running agent is enough: its next advert, or the end of the other's lease, settles it.
+    fn check_healed(&self, now: Instant, since: Instant, a: &Node, b: &Node) -> Result<(), String> {
+        let running = [a, b].into_iter().filter(|node| node.life == Life::Running).map(|node| node.running_since).min();
+        let Some(running) = running else { return Ok(()) };
+        let since = since.max(running);
+        // A node that is releasing runs, but says nothing for as long as it waits.
+        let releasing = timing::release_bound(self.interval);
+        if now > since + self.interval * 5 + releasing + self.flight * 2 + self.jitter * 2 {
+            return Err(format!("two actors long after the links were whole, since {}", micros(since)));
+        }
+        Ok(())
+    }
+
+    /// Takes note of an advert that a kernel accepted.
+    pub fn accepted(&mut self, heard: &Heard, nodes: &[Node]) {
+        if heard.priority == 0
+            && let Some(from) = nodes.iter().position(|node| node.source == heard.source)
+        {
+            self.release_seen[from] = Some(heard.at);
+        }
+    }
+
+    /// S4's memory: how long a backup that knows of `heard` must wait.
+    pub fn heard_as_backup(&mut self, node: usize, heard: &Heard, router: &VirtualRouter) {
+        let priority = router.priority();
+        let skew = match router.settings().version {
+            Version::V2 => Duration::from_secs(1),
+            Version::V3 => self.interval,
+        } * (256 - u32::from(priority))
+            / 256;
+        // A microsecond for what integer division leaves behind.
+        let skew = skew.saturating_sub(Duration::from_micros(1));
+        if heard.priority == 0 {
+            self.bound_until[node] = heard.at + skew;
+        } else if heard.priority >= priority {
+            self.bound_until[node] = heard.at + self.interval * 3 + skew;
+        }
+    }
+
+    /// The priority changed, or a release of our own ended: the skew of before no longer binds.
+    pub fn unbind(&mut self, node: usize) {
+        self.bound_until[node] = Instant::from_micros(0);
+    }
+
+    /// S4: nobody takes over before its time.
+    ///
+    /// # Errors
+    /// What was seen.
+    pub fn check_timer(&self, now: Instant, node: usize) -> Result<(), String> {
+        if now < self.bound_until[node] {
+            return Err(format!("node {node} took over before {}", micros(self.bound_until[node])));
+        }
+        Ok(())
+    }
+
+    /// S3: whoever has processed an advert of a better master is not master.
+    ///
+    /// # Errors
+    /// What was seen.
+    pub fn check_yield(&self, heard: &Heard, node: &Node) -> Result<(), String> {
+        let other = (heard.priority, heard.source.to_bits());
+        if node.router.role() == Role::Master && other > (node.router.priority(), node.source.to_bits()) {
+            return Err(format!("{} stays master before {} of priority {}", node.source, heard.source, heard.priority));
+        }
+        Ok(())
+    }
+
+    /// S6, and that the kernel of a running agent acts only in a role that acts.
+    ///
+    /// # Errors
+    /// What was seen.
+    pub fn check_node(&self, node: &Node) -> Result<(), String> {
+        let role = node.router.role();
+        let (timed, acts) = match role {
+            Role::Init | Role::Fault => (false, false),
+            Role::Backup => (true, false),
+            Role::Master | Role::Releasing => (true, true),
+        };
+        if node.router.next_deadline().is_some() != timed {
+            return Err(format!("{} is {} with the wrong timer", node.source, role.name()));
+        }
+        if node.kernel.acting() && !acts {
+            return Err(format!("{} is {} and its kernel acts", node.source, role.name()));
+        }
+        Ok(())
+    }
+
+    /// L1 and L2: one master, the right one, and nothing has changed of late.
+    ///
+    /// # Errors
+    /// What was seen.
+    pub fn check_healed_group(&self, setup: &Setup, nodes: &[Node], last_change: Instant, now: Instant) -> Result<(), String> {
+        let masters: Vec<usize> = (0..self.nodes).filter(|&node| nodes[node].router.role() == Role::Master).collect();
+        let actors: Vec<usize> = (0..self.nodes).filter(|&node| nodes[node].kernel.acting()).collect();
+        if masters.len() != 1 || masters != actors {
+            return Err(format!("after healing, masters {masters:?}, actors {actors:?}"));
+        }
+        let best = setup.priorities.iter().max();
+        if (setup.preempt || best == Some(&255)) && Some(&setup.priorities[masters[0]]) != best {
+            return Err(format!("after healing, master {} is not of the highest priority", masters[0]));
+        }
+        if last_change + self.interval * 3 > now {
+            return Err(format!("after healing, a role still changed at {}", micros(last_change)));
+        }
+        Ok(())
+    }
+}
+
+/// A time as the trace writes it: milliseconds.
+pub fn micros(at: Instant) -> String {
+    format!("{}.{:03} ms", at.as_micros() / 1_000, at.as_micros() % 1_000)
+}

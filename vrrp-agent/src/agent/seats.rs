@@ -1,0 +1,117 @@
+//! What the election thread is told: where each router sits, its priority, its faults. Only changes are sent.
+
+use std::net::Ipv4Addr;
+
+use vrrp_common::maps::RouterConf;
+
+use crate::elector::{Command, Elector};
+use crate::model::{Config, Router};
+use crate::net::Interface;
+use crate::net::view::HostView;
+use crate::plane::PlaneError;
+use crate::plane::words::Words;
+use crate::time::Instant;
+use crate::track::{Effective, Track};
+
+/// Gives every router its place in the maps; without maps, its number.
+///
+/// # Errors
+/// The maps have no room, or cannot be written.
+pub fn places(config: &Config, host: &HostView, words: Option<&mut Words>) -> Result<Vec<u32>, PlaneError> {
+    let Some(words) = words else {
+        return Ok((0..config.routers.len() as u32).collect());
+    };
+    let wanted: Vec<RouterConf> = config
+        .routers
+        .iter()
+        .map(|router| {
+            let ifindex = host.link_by_name(&router.interface).map_or(0, |link| link.index);
+            RouterConf { ifindex, vrid: router.vrid, ..RouterConf::default() }
+        })
+        .collect();
+    words.place(&wanted)
+}
+
+/// What the thread was told last, by router.
+pub struct Seats {
+    told: Vec<Told>,
+    /// No elections before this time (`startup_delay`).
+    open_at: Instant,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Told {
+    seat: Option<(Interface, [u8; 6], Ipv4Addr)>,
+    priority: Option<u8>,
+    fault: bool,
+    /// Epoch whose addresses were reported installed.
+    installed: Option<u64>,
+}
+
+impl Seats {
+    pub fn new(config: &Config, now: Instant) -> Self {
+        Self { told: vec![Told::default(); config.routers.len()], open_at: now + config.startup_delay }
+    }
+
+    /// Tells the thread what changed. Priority and fault come before the seat, so that nobody stands for election with less
+    /// than is known.
+    pub fn follow(&mut self, now: Instant, config: &Config, host: &HostView, track: &Track, elector: &Elector) {
+        if now < self.open_at {
+            return;
+        }
+        for (index, (router, told)) in config.routers.iter().zip(&mut self.told).enumerate() {
+            told.follow_track(index, router, &track.effective(router), elector);
+            told.follow_seat(index, router, host, elector);
+        }
+    }
+
+    /// True the first time an epoch's addresses are there.
+    pub fn announce_once(&mut self, router: usize, epoch: u64) -> bool {
+        let Some(told) = self.told.get_mut(router) else {
+            return false;
+        };
+        told.installed.replace(epoch) != Some(epoch)
+    }
+}
+
+impl Told {
+    fn follow_track(&mut self, index: usize, router: &Router, effective: &Effective, elector: &Elector) {
+        if self.priority.unwrap_or(router.priority) != effective.priority {
+            elector.send(Command::Priority { router: index, priority: effective.priority });
+        }
+        self.priority = Some(effective.priority);
+        let fault = effective.fault.is_some();
+        if fault != self.fault {
+            self.fault = fault;
+            elector.send(if fault { Command::Fault { router: index } } else { Command::Recovered { router: index } });
+        }
+    }
+
+    fn follow_seat(&mut self, index: usize, router: &Router, host: &HostView, elector: &Elector) {
+        let own: Vec<Ipv4Addr> = router.addresses.iter().chain(&router.excluded_addresses).map(|a| a.address).collect();
+        let seat = host.link_by_name(&router.interface).filter(|link| link.up).and_then(|link| {
+            let source = router.source.or_else(|| host.primary_address(link.index, &own))?;
+            Some((link.interface(), link.mac, source))
+        });
+        if seat == self.seat {
+            return;
+        }
+        match &seat {
+            Some((interface, mac, source)) => {
+                let (interface, mac, source) = (interface.clone(), *mac, *source);
+                elector.send(Command::Up { router: index, interface, mac, source });
+            }
+            None => {
+                let link = host.link_by_name(&router.interface);
+                let why = match link {
+                    None => "the interface does not exist",
+                    Some(link) if !link.up => "the interface is down",
+                    Some(_) => "the interface has no IPv4 address",
+                };
+                tracing::warn!(instance = router.name, interface = router.interface, "fault: {why}");
+                elector.send(Command::Down { router: index });
+            }
+        }
+        self.seat = seat;
+    }
+}

@@ -1,0 +1,313 @@
+//! The status from what the loop, the election thread and the kernel program know.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use vrrp_common::counter::{RouterCounter, Verdict};
+use vrrp_common::reason::Reason;
+
+use super::picture::{HookFacts, Picture};
+use crate::desired::{self, Facts, Obstacle, Way};
+use crate::election::Role;
+use crate::elector::{RouterView, View, role_index};
+use crate::model::{Config, Forward, Router, Service, Version};
+use crate::net::view::XdpMode as HostXdpMode;
+use crate::plane::attach::Mode;
+use crate::plane::counters::Counters;
+use crate::status::{
+    self, AddressStatus, BackendState, BackendStatus, InterfaceStatus, MasterStatus, RouterStatus, SCHEMA, ScriptState,
+    ScriptStatus, ServiceStatus, Status, XdpMode, XdpStatus,
+};
+use crate::time::Instant;
+
+/// What does not change while the agent runs.
+pub struct Fixed {
+    pub config: Config,
+    pub config_path: PathBuf,
+    /// For each router, its index in the maps.
+    pub places: Vec<u32>,
+    /// `None` without the kernel program.
+    pub counters: Option<Counters>,
+    pub started: Instant,
+    pub started_unix: SystemTime,
+}
+
+/// How each service's backends are reached.
+pub fn ways(facts: &Facts) -> Vec<Vec<Way>> {
+    let of = |(index, service): (usize, &Service)| {
+        (0..service.backends.len()).filter_map(|backend| desired::way(facts, index, backend)).collect()
+    };
+    facts.config.services.iter().enumerate().map(of).collect()
+}
+
+/// Builds the status as of `now`.
+pub fn status(fixed: &Fixed, view: &View, picture: &Picture, now: Instant, wall: SystemTime) -> Status {
+    let config = &fixed.config;
+    Status {
+        schema: SCHEMA,
+        node: config.node.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        started_unix: unix(fixed.started_unix),
+        uptime_seconds: now.saturating_since(fixed.started).as_secs_f64(),
+        config: fixed.config_path.display().to_string(),
+        interfaces: interfaces(fixed, view, picture),
+        routers: config
+            .routers
+            .iter()
+            .zip(&view.routers)
+            .enumerate()
+            .map(|(index, (conf, router))| RouterSight { fixed, picture, now, wall, index, conf, router }.status())
+            .collect(),
+        services: services(fixed, picture),
+        scripts: scripts(config, picture),
+    }
+}
+
+fn unix(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+fn interfaces(fixed: &Fixed, view: &View, picture: &Picture) -> Vec<InterfaceStatus> {
+    let mut names: Vec<&str> = fixed.config.routers.iter().map(|router| router.interface.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(|name| interface(fixed, view, picture, name)).collect()
+}
+
+fn interface(fixed: &Fixed, view: &View, picture: &Picture, name: &str) -> InterfaceStatus {
+    let link = picture.host.link_by_name(name);
+    let hook = link.and_then(|link| picture.hooks.get(&link.index));
+    let counted = fixed.counters.as_ref().zip(hook.and_then(|hook| hook.slot));
+    let verdicts = counted.map_or_else(
+        || Verdict::ALL.iter().map(|verdict| (verdict.label().to_owned(), 0)).collect(),
+        |(counters, slot)| counters.verdicts(slot),
+    );
+    let mut dropped_adverts = counted.map_or_else(
+        || Reason::ALL.iter().map(|reason| (reason.label().to_owned(), 0)).collect::<BTreeMap<_, _>>(),
+        |(counters, slot)| counters.dropped_adverts(slot),
+    );
+    for ((interface, reason), count) in &view.dropped {
+        if interface == name {
+            *dropped_adverts.entry(reason.label().to_owned()).or_default() += count;
+        }
+    }
+    let reported = link.and_then(|link| link.xdp);
+    InterfaceStatus {
+        name: name.to_owned(),
+        index: link.map_or(0, |link| link.index),
+        up: link.is_some_and(|link| link.up),
+        xdp: xdp(hook, reported.map(|xdp| xdp.mode), reported.map(|xdp| xdp.prog_id)),
+        verdicts,
+        dropped_adverts,
+        counters: BTreeMap::new(),
+    }
+}
+
+fn xdp(hook: Option<&HookFacts>, reported: Option<HostXdpMode>, prog_id: Option<u32>) -> XdpStatus {
+    let Some(hook) = hook else {
+        return XdpStatus { mode: XdpMode::Off, prog_id: None, reason: Some("the interface does not exist".to_owned()) };
+    };
+    let mode = match (hook.attached, hook.mode, reported) {
+        (false, _, _) => XdpMode::Off,
+        (true, Some(Mode::Generic), _) | (true, None, Some(HostXdpMode::Generic)) => XdpMode::Generic,
+        (true, _, _) => XdpMode::Driver,
+    };
+    XdpStatus { mode, prog_id: prog_id.filter(|_| hook.attached), reason: hook.reason.clone() }
+}
+
+/// One router, and everything its status is made of.
+struct RouterSight<'a> {
+    fixed: &'a Fixed,
+    picture: &'a Picture,
+    now: Instant,
+    wall: SystemTime,
+    index: usize,
+    conf: &'a Router,
+    router: &'a RouterView,
+}
+
+impl RouterSight<'_> {
+    fn status(&self) -> RouterStatus {
+        let (conf, router) = (self.conf, self.router);
+        let since = self.now.saturating_since(router.since);
+        let counts = &router.counts;
+        let lease = self.lease();
+        RouterStatus {
+            name: conf.name.clone(),
+            vrid: conf.vrid,
+            interface: conf.interface.clone(),
+            version: match conf.version {
+                Version::V2 => 2,
+                Version::V3 => 3,
+            },
+            role: role(router.role),
+            reason: self.reason(),
+            since_seconds: since.as_secs_f64(),
+            last_transition_unix: unix(self.wall.checked_sub(since).unwrap_or(UNIX_EPOCH)),
+            priority: router.priority,
+            base_priority: conf.priority,
+            master: self.master(),
+            addresses: self.addresses(),
+            epoch: router.epoch.unwrap_or(0),
+            fenced: router.epoch.is_some_and(|epoch| self.counters().is_some_and(|(c, place)| c.fence(place) == epoch)),
+            lease_remaining_ms: lease,
+            interval_ms: millis(router.interval),
+            master_down_ms: millis(router.master_down),
+            transitions: status::Role::ALL.iter().map(|&to| (to, counts.transitions[role_index(from_status(to))])).collect(),
+            adverts_sent: counts.adverts_sent,
+            adverts_received: counts.adverts_received,
+            priority_zero_sent: counts.priority_zero_sent,
+            priority_zero_received: counts.priority_zero_received,
+            announcements_sent: counts.announcements_sent,
+            arp_answered: self.count(RouterCounter::ArpAnswered),
+            arp_suppressed: self.count(RouterCounter::ArpSuppressed),
+            vip_dropped: self.count(RouterCounter::NotActing),
+            lower_priority_adverts: counts.lower_priority_received,
+        }
+    }
+
+    fn counters(&self) -> Option<(&Counters, u32)> {
+        self.fixed.counters.as_ref().zip(self.fixed.places.get(self.index).copied())
+    }
+
+    fn count(&self, counter: RouterCounter) -> u64 {
+        self.counters().map_or(0, |(counters, place)| counters.router(place, counter))
+    }
+
+    /// Milliseconds left of the lease; negative when it has lapsed.
+    fn lease(&self) -> Option<i64> {
+        let (counters, place) = self.counters()?;
+        self.router.epoch?;
+        let until = i64::try_from(counters.lease_until(place).as_micros()).ok()?;
+        let now = i64::try_from(self.now.as_micros()).ok()?;
+        Some((until - now) / 1_000)
+    }
+
+    fn reason(&self) -> String {
+        let fault = self.picture.faults.get(self.index).cloned().flatten();
+        match (self.router.role, fault) {
+            (Role::Fault, Some(fault)) => fault,
+            _ => self.router.reason.map_or_else(|| "waiting for its interface".to_owned(), |reason| reason.name().to_owned()),
+        }
+    }
+
+    fn master(&self) -> Option<MasterStatus> {
+        let own = || {
+            let link = self.picture.host.link_by_name(&self.conf.interface)?;
+            let addresses: Vec<Ipv4Addr> = self.conf.addresses.iter().map(|a| a.address).collect();
+            self.conf.source.or_else(|| self.picture.host.primary_address(link.index, &addresses))
+        };
+        match self.router.role {
+            Role::Master | Role::Releasing => {
+                own().map(|source| MasterStatus { source: IpAddr::V4(source), priority: self.router.priority })
+            }
+            Role::Backup => {
+                let heard = self.router.heard.filter(|heard| heard.priority != 0)?;
+                Some(MasterStatus { source: IpAddr::V4(heard.source), priority: heard.priority })
+            }
+            Role::Init | Role::Fault => None,
+        }
+    }
+
+    fn addresses(&self) -> Vec<AddressStatus> {
+        let held = |address: Ipv4Addr| {
+            self.picture.host.links.values().any(|link| link.addresses.iter().any(|held| held.address == address))
+        };
+        let all = self.conf.addresses.iter().chain(&self.conf.excluded_addresses);
+        all.map(|a| AddressStatus { address: IpAddr::V4(a.address), installed: held(a.address) }).collect()
+    }
+}
+
+fn role(role: Role) -> status::Role {
+    match role {
+        Role::Init => status::Role::Init,
+        Role::Fault => status::Role::Fault,
+        Role::Backup => status::Role::Backup,
+        Role::Master => status::Role::Master,
+        Role::Releasing => status::Role::Releasing,
+    }
+}
+
+fn from_status(role: status::Role) -> Role {
+    match role {
+        status::Role::Init => Role::Init,
+        status::Role::Fault => Role::Fault,
+        status::Role::Backup => Role::Backup,
+        status::Role::Master => Role::Master,
+        status::Role::Releasing => Role::Releasing,
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn services(fixed: &Fixed, picture: &Picture) -> Vec<ServiceStatus> {
+    let mut number = 0;
+    let mut all = Vec::new();
+    for (index, service) in fixed.config.services.iter().enumerate() {
+        let ring = picture.rings.get(index).and_then(Option::as_ref);
+        let ways = picture.ways.get(index).map_or(&[][..], Vec::as_slice);
+        let mut backends = Vec::new();
+        for (position, (conf, way)) in service.backends.iter().zip(ways).enumerate() {
+            let traffic = fixed.counters.as_ref().map(|counters| counters.backend(number)).unwrap_or_default();
+            number += 1;
+            backends.push(BackendStatus {
+                address: IpAddr::V4(conf.address),
+                weight: conf.weight,
+                forward: if way.forward == Forward::Dr { status::Forward::Dr } else { status::Forward::Local },
+                state: match way.obstacle {
+                    Some(Obstacle::Unchecked) => BackendState::Unknown,
+                    Some(Obstacle::Down) => BackendState::Down,
+                    _ => BackendState::Up,
+                },
+                usable: way.obstacle.is_none(),
+                reason: way.obstacle.map_or("in use", Obstacle::text).to_owned(),
+                mac: way.mac.map(mac_text),
+                slots: ring.and_then(|ring| ring.slots.get(position).copied()).unwrap_or(0),
+                packets: traffic.packets,
+                bytes: traffic.bytes,
+            });
+        }
+        all.push(ServiceStatus {
+            name: service.name.clone(),
+            address: IpAddr::V4(service.address),
+            port: service.port,
+            protocol: service.protocol.into(),
+            digest: ring.map_or_else(String::new, |ring| format!("{:016x}", ring.digest)),
+            generation: ring.map_or(0, |ring| ring.generation),
+            packets: backends.iter().map(|backend| backend.packets).sum(),
+            bytes: backends.iter().map(|backend| backend.bytes).sum(),
+            backends,
+        });
+    }
+    all
+}
+
+fn mac_text(mac: [u8; 6]) -> String {
+    mac.map(|byte| format!("{byte:02x}")).join(":")
+}
+
+fn scripts(config: &Config, picture: &Picture) -> Vec<ScriptStatus> {
+    config
+        .scripts
+        .iter()
+        .zip(&picture.scripts)
+        .map(|(script, facts)| ScriptStatus {
+            name: script.name.clone(),
+            state: match facts.health {
+                None => ScriptState::Unknown,
+                Some(true) => ScriptState::Good,
+                Some(false) => ScriptState::Bad,
+            },
+            last_exit: facts.last_exit,
+            last_duration_ms: facts.last_duration_ms,
+            runs: facts.runs,
+            failures: facts.failures,
+            timeouts: facts.timeouts,
+        })
+        .collect()
+}

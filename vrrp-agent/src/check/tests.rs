@@ -1,0 +1,79 @@
+//! What `check` prints and returns.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+
+fn write(dir: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
+    let path = dir.path().join(name);
+    fs::write(&path, text).expect("the temporary directory can be written");
+    path
+}
+
+#[test]
+fn good_file_is_summarised_and_its_password_is_not() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let text = include_str!("../config/testdata/node1.toml").replace("1111", "hunter2");
+    let path = write(&dir, "node1.toml", &text);
+    let (said, code) = check(&[path], false);
+    assert_eq!(code, GOOD, "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+    for part in [
+        "node1.toml: good\n",
+        "router VI_1: VRID 51 on eth1, VRRPv2, with password, priority 100, advert each 1s, takes over after 3.609s",
+        "tracks script chk_nginx: priority -10 while it fails",
+        "service web1: TCP 192.168.1.249:80 to 192.168.1.205 (weight 1), 192.168.1.206 (weight 1)",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+}
+
+#[test]
+fn tracking_typo_is_pointed_at() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let text = include_str!("../config/testdata/node1.track.conf");
+    let path = write(&dir, "node1.conf", text);
+    let name = path.display();
+    let (said, code) = check(std::slice::from_ref(&path), false);
+    assert_eq!(code, BAD);
+    let first =
+        format!("{name}:30:9: error: tracks the script `chk_nginx`, which is not defined\n");
+    assert!(said.starts_with(&first), "{said}");
+    assert!(said.contains("did you mean `chk_haproxy`?"), "{said}");
+    assert!(
+        said.ends_with("node1.conf: 2 errors, 1 warning\n"),
+        "{said}"
+    );
+    let (said, code) = check(&[path], true);
+    assert_eq!(code, GOOD, "{said}");
+    assert!(said.contains("node1.conf: good, 3 warnings\n"), "{said}");
+}
+
+#[test]
+fn one_bad_file_spoils_the_exit_code_but_not_the_other_file() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let good = write(&dir, "good", include_str!("../config/testdata/node1.conf"));
+    let missing = dir.path().join("missing.conf");
+    let (said, code) = check(&[missing.clone(), good, dir.path().to_owned()], false);
+    assert_eq!(code, BAD);
+    let first = format!(
+        "{}: error: cannot read the file: No such file",
+        missing.display()
+    );
+    assert!(said.starts_with(&first), "{said}");
+    assert!(said.contains("good: good, 1 warning\n"), "{said}");
+    assert!(
+        said.contains("cannot read the file: Is a directory"),
+        "{said}"
+    );
+}
+
+#[test]
+fn language_is_told_by_the_text_when_the_name_does_not() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let toml = write(&dir, "pair", include_str!("../config/testdata/node1.toml"));
+    let keepalived = write(&dir, "old", include_str!("../config/testdata/node2.conf"));
+    let (said, code) = check(&[toml, keepalived], false);
+    assert_eq!(code, GOOD, "{said}");
+}

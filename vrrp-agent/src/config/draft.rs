@@ -1,0 +1,134 @@
+//! What a file says, in either language, before it is checked: values with the places they were written at.
+//!
+//! No `Debug` here: drafts hold passwords.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::source::Span;
+use crate::model::{Announce, ChecksumForm, Forward, Protocol, Version, XdpUse};
+
+/// A value and where it was written; a default carries the place of the block it belongs to.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct At<T> {
+    pub value: T,
+    pub span: Span,
+}
+
+impl<T> At<T> {
+    pub(super) fn new(value: T, span: &Span) -> Self {
+        Self { value, span: span.clone() }
+    }
+}
+
+pub(super) struct Draft {
+    pub node: Option<At<String>>,
+    pub metrics: Option<SocketAddr>,
+    pub api_socket: PathBuf,
+    pub bpf_dir: PathBuf,
+    pub xdp: XdpUse,
+    pub startup_delay: Duration,
+    pub routers: Vec<RouterDraft>,
+    pub scripts: Vec<ScriptDraft>,
+    pub services: Vec<ServiceDraft>,
+}
+
+impl Default for Draft {
+    /// The settings of the agent itself when a file does not mention them; keepalived.conf never does.
+    fn default() -> Self {
+        Self {
+            node: None,
+            metrics: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9165))),
+            api_socket: PathBuf::from("/run/vrrp-agent/api.sock"),
+            bpf_dir: PathBuf::from("/sys/fs/bpf/vrrp-agent"),
+            xdp: XdpUse::Auto,
+            startup_delay: Duration::ZERO,
+            routers: Vec::new(),
+            scripts: Vec::new(),
+            services: Vec::new(),
+        }
+    }
+}
+
+pub(super) struct RouterDraft {
+    pub name: At<String>,
+    pub interface: At<String>,
+    pub vrid: At<i64>,
+    pub version: Version,
+    pub priority: At<i64>,
+    pub interval: At<Duration>,
+    pub preempt: bool,
+    pub preempt_delay: Duration,
+    pub auth_pass: Option<At<String>>,
+    pub checksum: ChecksumForm,
+    pub source: Option<At<String>>,
+    pub group: Option<At<String>>,
+    pub peers: Vec<At<String>>,
+    pub addresses: Vec<AddressDraft>,
+    pub excluded_addresses: Vec<AddressDraft>,
+    pub announce: Announce,
+    pub track_scripts: Vec<TrackDraft>,
+    pub track_interfaces: Vec<TrackDraft>,
+}
+
+pub(super) struct AddressDraft {
+    /// `ADDRESS` or `ADDRESS/LENGTH`.
+    pub address: At<String>,
+    pub device: Option<At<String>>,
+    pub label: Option<At<String>>,
+}
+
+/// A tracked script or interface.
+pub(super) struct TrackDraft {
+    pub name: At<String>,
+    /// The script's own weight when `None`.
+    pub weight: Option<At<i64>>,
+}
+
+pub(super) struct ScriptDraft {
+    pub name: At<String>,
+    pub command: At<Vec<String>>,
+    pub interval: At<Duration>,
+    /// The interval when `None`.
+    pub timeout: Option<At<Duration>>,
+    /// Weight where a router tracks it without one.
+    pub weight: At<i64>,
+    pub rise: At<i64>,
+    pub fall: At<i64>,
+    pub user: Option<At<String>>,
+    pub init_fail: bool,
+}
+
+pub(super) struct ServiceDraft {
+    pub name: At<String>,
+    pub address: At<String>,
+    pub port: At<i64>,
+    pub protocol: Protocol,
+    pub backends: Vec<BackendDraft>,
+    pub check: CheckDraft,
+}
+
+pub(super) struct BackendDraft {
+    pub address: At<String>,
+    pub weight: At<i64>,
+    pub forward: Forward,
+}
+
+pub(super) struct CheckDraft {
+    pub kind: CheckKindDraft,
+    pub span: Span,
+    pub port: Option<At<i64>>,
+    pub path: Option<At<String>>,
+    pub interval: At<Duration>,
+    pub timeout: At<Duration>,
+    pub rise: At<i64>,
+    pub fall: At<i64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum CheckKindDraft {
+    None,
+    Tcp,
+    Http,
+}

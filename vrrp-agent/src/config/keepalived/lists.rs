@@ -1,0 +1,76 @@
+//! Blocks whose lines are values, not keywords: addresses, tracked scripts and interfaces.
+
+use super::super::diag::{Diagnostic, Reporter};
+use super::super::draft::{AddressDraft, At, TrackDraft};
+use super::script;
+use super::tree::{Node, Word};
+use super::values;
+
+/// The lines of a list block that have no block of their own.
+fn lines<'a>(node: &'a Node, reporter: &mut Reporter) -> Vec<&'a Node> {
+    let lines = values::body(node, reporter);
+    for nested in lines.iter().filter(|line| line.body.is_some()) {
+        let block = node.keyword();
+        reporter.error(Diagnostic::at(nested.span(), format!("a line of {block} takes no block: is a brace missing?")));
+    }
+    lines.iter().filter(|line| line.body.is_none()).collect()
+}
+
+/// The addresses of `virtual_ipaddress` and its like.
+pub(super) fn addresses(node: &Node, reporter: &mut Reporter) -> Vec<AddressDraft> {
+    lines(node, reporter).into_iter().map(|line| address(line, reporter)).collect()
+}
+
+/// `ADDRESS[/LENGTH] [dev NAME] [label NAME] ...`
+fn address(line: &Node, reporter: &mut Reporter) -> AddressDraft {
+    let first = line.first();
+    let mut draft = AddressDraft { address: At::new(first.text.clone(), &first.span), device: None, label: None };
+    let mut words = line.values().iter();
+    while let Some(word) = words.next() {
+        match word.text.as_str() {
+            "dev" => draft.device = option(word, words.next(), reporter),
+            "label" => draft.label = option(word, words.next(), reporter),
+            "brd" | "broadcast" | "scope" | "peer" | "preferred_lft" => {
+                let value = option(word, words.next(), reporter);
+                let end = value.map_or(word.span.end, |value| value.span.end);
+                let message = format!("`{}` of an address is not supported yet", word.text);
+                reporter.ignored(Diagnostic::at(&(word.span.start..end), message));
+            }
+            "home" | "-nodad" | "mngtmpaddr" | "noprefixroute" | "autojoin" | "no_track" | "use_vmac" => {
+                let message = format!("`{}` of an address is not supported yet", word.text);
+                reporter.ignored(Diagnostic::at(&word.span, message));
+            }
+            _ => {
+                let message = format!("`{}` is no option of an address", reporter.quote(&word.span));
+                reporter.ignored(Diagnostic::at(&word.span, message));
+            }
+        }
+    }
+    draft
+}
+
+fn option(name: &Word, value: Option<&Word>, reporter: &mut Reporter) -> Option<At<String>> {
+    if value.is_none() {
+        reporter.error(Diagnostic::at(&name.span, format!("`{}` needs a value", name.text)));
+    }
+    value.map(|value| At::new(value.text.clone(), &value.span))
+}
+
+/// The lines of `track_script` and `track_interface`: `NAME [weight N]`.
+pub(super) fn tracks(node: &Node, reporter: &mut Reporter) -> Vec<TrackDraft> {
+    let mut tracks = Vec::new();
+    for line in lines(node, reporter) {
+        let first = line.first();
+        let weight = match line.values() {
+            [] => None,
+            [word, rest @ ..] if word.text == "weight" => script::weight(line, rest, reporter),
+            [word, ..] => {
+                let message = format!("`{}` is no option here, only `weight` is", reporter.quote(&word.span));
+                reporter.ignored(Diagnostic::at(&word.span, message));
+                None
+            }
+        };
+        tracks.push(TrackDraft { name: At::new(first.text.clone(), &first.span), weight });
+    }
+    tracks
+}

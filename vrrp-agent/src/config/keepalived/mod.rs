@@ -1,0 +1,64 @@
+//! keepalived.conf, read as keepalived reads it.
+//!
+//! Line oriented: the first word of a line is a keyword, a block's `{` stands on that line or alone on the next, `#` and `!` begin
+//! comments, quotes and backslashes work as in a shell. What is not understood yet (`include`, `$VARIABLE`, `@condition`, `~SEQ`) is an
+//! error with its place, never read as something else.
+
+mod global;
+mod instance;
+mod keywords;
+mod lexer;
+mod lists;
+mod script;
+mod tree;
+mod values;
+
+use super::diag::{Diagnostic, Reporter};
+use super::draft::Draft;
+use super::source::Source;
+use global::Globals;
+use keywords::{ROOT, Support};
+use tree::Node;
+
+pub(super) use lexer::split_command;
+
+/// A file larger than this is no configuration.
+const LARGEST: usize = 16 * 1024 * 1024;
+
+/// Reads the text; `None` when its braces or words are broken.
+pub(super) fn read(source: &Source, reporter: &mut Reporter) -> Option<Draft> {
+    if source.text().len() > LARGEST {
+        reporter.error(Diagnostic::whole_file("larger than 16 MiB"));
+        return None;
+    }
+    let tokens = lexer::lex(source.text(), reporter);
+    let nodes = tree::build(tokens, reporter);
+    if reporter.has_errors() {
+        return None;
+    }
+    Some(lower(&nodes, reporter))
+}
+
+/// Global settings first, wherever they stand: instances take their defaults from them.
+fn lower(nodes: &[Node], reporter: &mut Reporter) -> Draft {
+    let mut draft = Draft::default();
+    let mut globals = Globals::default();
+    let mut mail = Vec::new();
+    for node in nodes.iter().filter(|node| node.keyword() == "global_defs") {
+        global::read(node, &mut globals, &mut mail, reporter);
+    }
+    for node in nodes {
+        if values::recognise(node, &ROOT, &mut mail, reporter) != Some(Support::Read) {
+            continue;
+        }
+        match node.keyword() {
+            "vrrp_instance" => draft.routers.extend(instance::read(node, &globals, &mut mail, reporter)),
+            "vrrp_script" => draft.scripts.extend(script::read(node, &globals, reporter)),
+            _ => {}
+        }
+    }
+    values::summarise_mail(&mail, reporter);
+    draft.node = globals.router_id;
+    draft.startup_delay = globals.startup_delay;
+    draft
+}

@@ -1,0 +1,102 @@
+//! `vrrp_script`.
+
+use std::time::Duration;
+
+use super::super::diag::{Diagnostic, Reporter};
+use super::super::draft::{At, ScriptDraft};
+use super::global::{self, Globals};
+use super::keywords::SCRIPT;
+use super::lexer::split_command;
+use super::tree::{Node, Word};
+use super::values;
+
+/// Longest interval and timeout, in seconds.
+const LONGEST: u64 = 86_400;
+
+pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> Option<ScriptDraft> {
+    let name = values::block_name(node, reporter)?;
+    let once = At::new(1, &name.span);
+    let mut draft = ScriptDraft {
+        command: At::new(Vec::new(), &name.span),
+        interval: At::new(Duration::from_secs(1), &name.span),
+        timeout: None,
+        weight: At::new(0, &name.span),
+        rise: once.clone(),
+        fall: once,
+        user: globals.script_user.clone(),
+        init_fail: false,
+        name,
+    };
+    // No mail keyword exists in this block.
+    let mut no_mail = Vec::new();
+    for statement in values::statements(node, &SCRIPT, &[], &mut no_mail, reporter) {
+        let field = match statement.keyword() {
+            "script" => {
+                draft.command = command(statement, reporter);
+                continue;
+            }
+            "interval" => {
+                draft.interval = values::seconds(statement, LONGEST, reporter).unwrap_or(draft.interval);
+                continue;
+            }
+            "timeout" => {
+                draft.timeout = values::seconds(statement, LONGEST, reporter);
+                continue;
+            }
+            "user" => {
+                draft.user = global::user(statement, reporter);
+                continue;
+            }
+            "init_fail" => {
+                draft.init_fail = values::switch(statement, reporter);
+                continue;
+            }
+            "weight" => {
+                draft.weight = weight(statement, statement.values(), reporter).unwrap_or(draft.weight);
+                continue;
+            }
+            "rise" => &mut draft.rise,
+            _ => &mut draft.fall,
+        };
+        if let Some(number) = values::number(statement, reporter) {
+            *field = number;
+        }
+    }
+    Some(draft)
+}
+
+/// A single quoted value is a command line of its own; several values are the words of one.
+fn command(node: &Node, reporter: &mut Reporter) -> At<Vec<String>> {
+    let words = node.values();
+    let span = match (words.first(), words.last()) {
+        (Some(first), Some(last)) => first.span.start..last.span.end,
+        _ => node.span().clone(),
+    };
+    let command = match words {
+        [line] => split_command(&line.text).unwrap_or_else(|problem| {
+            reporter.error(Diagnostic::at(&span, format!("the command: {problem}")));
+            Vec::new()
+        }),
+        words => words.iter().map(|word| word.text.clone()).collect(),
+    };
+    At::new(command, &span)
+}
+
+/// `N [reverse]` after `weight`, wherever that stands.
+pub(super) fn weight(node: &Node, words: &[Word], reporter: &mut Reporter) -> Option<At<i64>> {
+    let Some((number, rest)) = words.split_first() else {
+        reporter.error(Diagnostic::at(node.span(), "`weight` needs a value"));
+        return None;
+    };
+    match rest.first() {
+        Some(word) if word.text == "reverse" => {
+            reporter.error(Diagnostic::at(&word.span, "`reverse` is not supported yet"));
+        }
+        Some(word) => {
+            let quoted = reporter.quote(&word.span);
+            reporter.ignored(Diagnostic::at(&word.span, format!("`{quoted}` means nothing after a weight")));
+        }
+        None => {}
+    }
+    values::parse_number(number, reporter)
+}

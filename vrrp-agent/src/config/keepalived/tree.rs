@@ -1,0 +1,109 @@
+//! Tokens to nested statements.
+
+use super::super::diag::{Diagnostic, Reporter};
+use super::super::source::Span;
+use super::lexer::{Kind, Token};
+
+/// keepalived's own blocks nest to five.
+const DEEPEST: usize = 16;
+
+/// A word and its place, quotes included.
+pub(super) struct Word {
+    pub text: String,
+    pub span: Span,
+}
+
+/// A line: a keyword, its values, and the block that follows, if any.
+pub(super) struct Node {
+    /// At least one.
+    words: Vec<Word>,
+    pub body: Option<Vec<Node>>,
+}
+
+impl Node {
+    pub(super) fn keyword(&self) -> &str {
+        &self.first().text
+    }
+
+    /// Place of the keyword.
+    pub(super) fn span(&self) -> &Span {
+        &self.first().span
+    }
+
+    pub(super) fn values(&self) -> &[Word] {
+        &self.words[1..]
+    }
+
+    pub(super) fn first(&self) -> &Word {
+        &self.words[0]
+    }
+}
+
+/// Statements of a block that is still open.
+struct Level {
+    nodes: Vec<Node>,
+    /// Where its brace is.
+    opened: Span,
+}
+
+/// Builds the tree without recursion: however deep the text nests, the stack does not.
+pub(super) fn build(tokens: Vec<Token>, reporter: &mut Reporter) -> Vec<Node> {
+    let mut levels = vec![Level { nodes: Vec::new(), opened: 0..0 }];
+    // Whether the last statement may still be given a block: nothing but line ends came after it.
+    let mut open_end = false;
+    let mut same_line = false;
+    for Token { kind, span } in tokens {
+        // There is always the file's own level: it is never popped below.
+        let depth = levels.len();
+        let Some(level) = levels.last_mut() else {
+            break;
+        };
+        match kind {
+            Kind::LineEnd => same_line = false,
+            Kind::Word(text) => {
+                let word = Word { text, span };
+                match level.nodes.last_mut() {
+                    Some(node) if same_line => node.words.push(word),
+                    _ => level.nodes.push(Node { words: vec![word], body: None }),
+                }
+                same_line = true;
+                open_end = true;
+            }
+            Kind::Open => {
+                if !open_end {
+                    reporter.error(Diagnostic::at(&span, "this `{` follows no keyword"));
+                    return Vec::new();
+                }
+                if depth > DEEPEST {
+                    reporter.error(Diagnostic::at(&span, format!("blocks nest deeper than {DEEPEST}")));
+                    return Vec::new();
+                }
+                levels.push(Level { nodes: Vec::new(), opened: span });
+                same_line = false;
+                open_end = false;
+            }
+            Kind::Close => {
+                same_line = false;
+                open_end = false;
+                close(&mut levels, &span, reporter);
+            }
+        }
+    }
+    if let [_, .., innermost] = levels.as_slice() {
+        let diagnostic = Diagnostic::at(&innermost.opened, "this block is not closed");
+        reporter.error(diagnostic.label("its `}` is missing"));
+    }
+    levels.into_iter().next().map(|level| level.nodes).unwrap_or_default()
+}
+
+/// Hangs the innermost block on the statement that opened it.
+fn close(levels: &mut Vec<Level>, span: &Span, reporter: &mut Reporter) {
+    if levels.len() < 2 {
+        reporter.ignored(Diagnostic::at(span, "this `}` closes nothing"));
+        return;
+    }
+    let body = levels.pop().map(|level| level.nodes);
+    if let Some(node) = levels.last_mut().and_then(|level| level.nodes.last_mut()) {
+        node.body = body;
+    }
+}

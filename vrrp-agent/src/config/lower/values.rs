@@ -1,0 +1,107 @@
+//! Checks of single values.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::super::diag::{Diagnostic, Reporter};
+use super::super::draft::At;
+
+/// The kernel's limit for interface names and labels (IFNAMSIZ less the closing zero).
+const LONGEST_INTERFACE: usize = 15;
+const LONGEST_NAME: usize = 64;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A whole number in a range; the range's lower end in place of one outside.
+pub(super) fn number<T>(value: &At<i64>, what: &str, range: RangeInclusive<T>, reporter: &mut Reporter) -> T
+where
+    T: Copy + TryFrom<i64> + Into<i64>,
+{
+    let (low, high): (i64, i64) = ((*range.start()).into(), (*range.end()).into());
+    match T::try_from(value.value) {
+        Ok(number) if (low..=high).contains(&value.value) => number,
+        _ => {
+            reporter.error(Diagnostic::at(&value.span, format!("{what} must be {low} to {high}, not {}", value.value)));
+            *range.start()
+        }
+    }
+}
+
+/// A name: not empty, not long, printable.
+pub(super) fn name(name: &At<String>, what: &str, reporter: &mut Reporter) {
+    let text = &name.value;
+    if text.is_empty() || text.len() > LONGEST_NAME || text.chars().any(char::is_control) {
+        reporter.error(Diagnostic::at(&name.span, format!("{what} must be 1 to {LONGEST_NAME} printable characters")));
+    }
+}
+
+/// An interface name or label as the kernel allows it.
+pub(super) fn interface(name: &At<String>, what: &str, reporter: &mut Reporter) {
+    let text = &name.value;
+    let allowed = !text.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control()) && text != "." && text != "..";
+    if text.is_empty() || text.len() > LONGEST_INTERFACE || !allowed {
+        let message = format!("{what} must be 1 to {LONGEST_INTERFACE} bytes, without spaces and slashes");
+        reporter.error(Diagnostic::at(&name.span, message));
+    }
+}
+
+/// A duration that is more than nothing and at most a day.
+pub(super) fn duration(value: &At<Duration>, what: &str, reporter: &mut Reporter) -> Duration {
+    if value.value.is_zero() || value.value > DAY {
+        reporter.error(Diagnostic::at(&value.span, format!("{what} must be more than 0 and at most a day")));
+    }
+    value.value
+}
+
+/// An IPv4 address that a host can have.
+pub(super) fn unicast(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<Ipv4Addr> {
+    let address = address(&value.value, value, what, reporter)?;
+    if address.is_unspecified() || address.is_multicast() || address.is_broadcast() || address.is_loopback() {
+        reporter.error(Diagnostic::at(&value.span, format!("{what} `{address}` is not an address a host can have on a network")));
+        return None;
+    }
+    Some(address)
+}
+
+/// An IPv4 multicast address.
+pub(super) fn multicast(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<Ipv4Addr> {
+    let address = address(&value.value, value, what, reporter)?;
+    if !address.is_multicast() {
+        reporter.error(Diagnostic::at(&value.span, format!("{what} `{address}` is not a multicast address (224.0.0.0/4)")));
+        return None;
+    }
+    Some(address)
+}
+
+/// `ADDRESS` or `ADDRESS/LENGTH`; the length is 32 when not written.
+pub(super) fn prefix(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<(Ipv4Addr, u8)> {
+    let (text, length) = match value.value.split_once('/') {
+        Some((text, length)) => (text, Some(length)),
+        None => (value.value.as_str(), None),
+    };
+    let plain = At::new(text.to_owned(), &value.span);
+    let address = unicast(&plain, what, reporter)?;
+    let length = match length.map(str::parse) {
+        None => 32,
+        Some(Ok(length @ 0..=32)) => length,
+        Some(_) => {
+            let message = format!("the prefix length of {what} `{}` must be 0 to 32", value.value);
+            reporter
+                .error(Diagnostic::at(&value.span, message).help(format!("write `{address}/24`, or `{address}` alone for /32")));
+            return None;
+        }
+    };
+    Some((address, length))
+}
+
+fn address(text: &str, value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<Ipv4Addr> {
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    let message = match text.parse::<Ipv6Addr>() {
+        Ok(_) => format!("{what} `{text}`: IPv6 is not supported yet"),
+        Err(_) => format!("{what} `{text}` is not an IPv4 address"),
+    };
+    reporter.error(Diagnostic::at(&value.span, message));
+    None
+}

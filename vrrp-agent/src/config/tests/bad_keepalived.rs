@@ -1,0 +1,199 @@
+//! What is said about a wrong keepalived.conf: each row changes one thing of a good file.
+
+use super::*;
+
+const GOOD: &str = "\
+global_defs {
+    router_id R
+}
+vrrp_script chk {
+    script \"/bin/true\"
+}
+vrrp_instance A {
+    interface eth0
+    virtual_router_id 1
+    priority 100
+    advert_int 1
+    authentication {
+        auth_type PASS
+        auth_pass 1111
+    }
+    track_script {
+        chk
+    }
+    virtual_ipaddress {
+        10.0.0.1
+    }
+}
+";
+
+/// Text to replace, by what, and the first line said in strict mode; in lenient mode.
+struct Row(&'static str, &'static str, &'static str, &'static str);
+
+/// In both modes the same.
+const fn same(from: &'static str, to: &'static str, line: &'static str) -> Row {
+    Row(from, to, line, line)
+}
+
+#[rustfmt::skip]
+const ROWS: &[Row] = &[
+    // Structure.
+    same("router_id R\n}", "router_id R\n", "F:1:13: error: this block is not closed"),
+    same("global_defs {", "{", "F:1:1: error: this `{` follows no keyword"),
+    Row("router_id R\n}", "router_id R\n}}", "F:3:2: error: this `}` closes nothing", "F:3:2: warning: this `}` closes nothing; ignored"),
+    same("\"/bin/true\"", "\"/bin/true", "F:5:12: error: this quote is not closed on its line"),
+    same("priority 100", "priority \\\n100", "F:10:14: error: continuing a line with a backslash is not supported yet"),
+    same("priority 100", "priority { 100 }", "F:10:5: error: `priority` takes no block"),
+    same("authentication {\n        auth_type PASS\n        auth_pass 1111\n    }", "authentication", "F:12:5: error: `authentication` needs a block: { ... }"),
+    // Parts of the language that come later.
+    same("router_id R", "include /etc/x.conf", "F:2:5: error: including files is not supported yet"),
+    same("priority 100", "include x", "F:10:5: error: including files is not supported yet"),
+    same("priority 100", "priority $PRIO", "F:10:14: error: variables are not supported yet"),
+    same("priority 100", "priority ${PRIO}", "F:10:14: error: variables are not supported yet"),
+    same("global_defs {", "$X=1\nglobal_defs {", "F:1:1: error: variables are not supported yet"),
+    same("priority 100", "@node1 priority 100", "F:10:5: error: conditional lines are not supported yet"),
+    same("        10.0.0.1", "        ~SEQ(i,1,9) 10.0.0.1", "F:20:9: error: sequences are not supported yet"),
+    // Keywords.
+    Row("priority", "prioriti", "F:10:5: error: unknown keyword `prioriti` in vrrp_instance", "F:10:5: warning: unknown keyword `prioriti` in vrrp_instance; ignored"),
+    Row("router_id R", "virtual_router_id 5", "F:2:5: error: unknown keyword `virtual_router_id` in global_defs", "F:2:5: warning: unknown keyword `virtual_router_id` in global_defs; ignored"),
+    Row("router_id R", "vrrp_strict", "F:2:5: error: `vrrp_strict`: strict mode is not supported: keepalived in strict mode drops authentication and other things", "F:2:5: warning: `vrrp_strict`: strict mode is not supported: keepalived in strict mode drops authentication and other things; ignored"),
+    same("router_id R", "enable_traps", "F:2:5: warning: `enable_traps` has no effect: there is no SNMP agent; the same figures are Prometheus metrics"),
+    same("priority 100", "unicast_peer {\n10.0.0.2\n}", "F:10:5: error: `unicast_peer`: unicast is not supported yet: the peers would not hear each other"),
+    same("global_defs {", "vrrp_sync_group G { group { A } }\nglobal_defs {", "F:1:1: error: `vrrp_sync_group`: sync groups are not supported yet: their routers would fail over separately"),
+    Row("priority 100", "notify_master /bin/true", "F:10:5: error: `notify_master`: notify scripts are not supported yet and would not run", "F:10:5: warning: `notify_master`: notify scripts are not supported yet and would not run; ignored"),
+    Row("priority 100", "priority 100\n    priority 90", "F:10:5: error: `priority` is given twice, the last one counts: this one", "F:10:5: warning: `priority` is given twice, the last one counts: this one; ignored"),
+    // Values.
+    same("priority 100", "priority", "F:10:5: error: `priority` needs a value"),
+    same("priority 100", "priority high", "F:10:14: error: `high` is not a whole number"),
+    same("priority 100", "priority 256", "F:10:14: error: priority must be 1 to 255, not 256"),
+    Row("priority 100", "priority 100 9", "F:10:18: error: `priority` takes one value: what follows it", "F:10:18: warning: `priority` takes one value: what follows it; ignored"),
+    same("virtual_router_id 1", "virtual_router_id 0", "F:9:23: error: a VRID must be 1 to 255, not 0"),
+    same("    virtual_router_id 1\n", "", "F:7:15: error: vrrp_instance `A` has no `virtual_router_id`"),
+    same("    interface eth0\n", "", "F:7:15: error: vrrp_instance `A` has no `interface`"),
+    same("interface eth0", "interface eth0123456789abc", "F:8:15: error: interface must be 1 to 15 bytes, without spaces and slashes"),
+    same("advert_int 1", "advert_int 1s", "F:11:16: error: `1s` is not a number of seconds from 0 to 255"),
+    Row("advert_int 1", "advert_int 1.4", "F:11:16: error: `advert_int` of VRRPv2 is rounded to 1s, as keepalived does: the rest", "F:11:16: warning: `advert_int` of VRRPv2 is rounded to 1s, as keepalived does: the rest; ignored"),
+    same("advert_int 1", "advert_int 41\nversion 3", "F:11:16: error: VRRPv3 adverts come in steps of 10 ms, 10 ms to 40.95 s, not 41s"),
+    same("advert_int 1", "version 4", "F:11:13: error: the version must be 2 or 3, not 4"),
+    same("advert_int 1", "version 3", "F:14:19: warning: VRRPv3 has no authentication: the password is not used"),
+    same("auth_pass 1111", "auth_pass 123456789", "F:14:19: warning: the password is longer than 8 bytes: only the first 8 are sent and compared"),
+    same("auth_type PASS", "auth_type AH", "F:13:19: error: authentication by AH is not supported"),
+    same("        auth_pass 1111\n", "", "F:13:19: error: `auth_type PASS` needs an `auth_pass`"),
+    same("10.0.0.1", "fe80::1", "F:20:9: error: virtual address `fe80::1`: IPv6 is not supported yet"),
+    same("10.0.0.1", "10.0.0.1/33", "F:20:9: error: the prefix length of virtual address `10.0.0.1/33` must be 0 to 32"),
+    same("10.0.0.1", "10.0.0.256", "F:20:9: error: virtual address `10.0.0.256` is not an IPv4 address"),
+    same("        10.0.0.1\n", "", "F:7:15: error: virtual router `A` has no virtual address"),
+    Row("10.0.0.1", "10.0.0.1\n10.0.0.1", "F:21:1: error: virtual address `10.0.0.1` is listed twice", "F:21:1: warning: virtual address `10.0.0.1` is listed twice; ignored"),
+    Row("10.0.0.1", "10.0.0.1 scope link", "F:20:18: error: `scope` of an address is not supported yet", "F:20:18: warning: `scope` of an address is not supported yet; ignored"),
+    Row("priority 100", "state SLAVE", "F:10:11: error: the state `SLAVE` is neither MASTER nor BACKUP", "F:10:11: warning: the state `SLAVE` is neither MASTER nor BACKUP; ignored"),
+    Row("advert_int 1", "state MASTER\nnopreempt", "F:12:1: error: `nopreempt` needs `state BACKUP`, on both nodes", "F:12:1: warning: `nopreempt` needs `state BACKUP`, on both nodes; ignored"),
+    same("priority 100", "state MASTER", "F:10:11: warning: `state MASTER` without `priority` means priority 255, the address owner"),
+    same("        chk\n", "        chk weight 300\n", "F:17:20: error: weight must be -253 to 253, not 300"),
+    same("        chk\n", "        chk weight 2 reverse\n", "F:17:22: error: `reverse` is not supported yet"),
+    Row("        chk\n", "        chkk\n", "F:17:9: error: tracks the script `chkk`, which is not defined", "F:17:9: warning: tracks the script `chkk`, which is not defined; ignored"),
+    same("/bin/true", "true", "F:5:12: error: the program `true` must be an absolute path"),
+    same("/bin/true", "/bin/true 'x", "F:5:12: error: the command: a quote is not closed"),
+];
+
+#[test]
+fn each_mistake_is_named_with_its_place() {
+    assert_eq!(
+        lines(GOOD, Language::Keepalived, Mode::Strict),
+        [""; 0],
+        "the good file"
+    );
+    for Row(from, to, strict, lenient) in ROWS {
+        let text = GOOD.replacen(from, to, 1);
+        assert_ne!(text, GOOD, "{from}");
+        for (mode, expected) in [(Mode::Strict, strict), (Mode::Lenient, lenient)] {
+            let said = lines(&text, Language::Keepalived, mode);
+            let first = said.first().map(String::as_str);
+            assert_eq!(first, Some(*expected), "{from} -> {to}: {said:?}");
+            let (outcome, _) = read(&text, Language::Keepalived, mode);
+            assert_eq!(
+                outcome.config.is_none(),
+                expected.contains(" error: "),
+                "{from} -> {to}: a config exactly when there is no error"
+            );
+        }
+    }
+}
+
+#[test]
+fn suggestions_name_what_was_meant() {
+    let help = |from: &str, to: &str| {
+        let text = GOOD.replacen(from, to, 1);
+        helps(&text, Language::Keepalived, Mode::Strict).remove(0)
+    };
+    assert_eq!(help("priority", "prioriti"), "did you mean `priority`?");
+    assert_eq!(
+        help("vrrp_instance", "vrrp_instnace"),
+        "did you mean `vrrp_instance`?"
+    );
+    assert_eq!(
+        help("        chk\n", "        chkk\n"),
+        "did you mean `chk`?"
+    );
+    assert_eq!(
+        help("router_id R", "virtual_router_id 5"),
+        "it belongs in vrrp_instance: is a brace missing or left over?"
+    );
+}
+
+#[test]
+fn what_must_differ_between_routers_is_compared() {
+    let other = GOOD[GOOD.find("vrrp_instance").unwrap_or(0)..].to_owned();
+    let first = |other: &str| {
+        lines(
+            &format!("{GOOD}{other}"),
+            Language::Keepalived,
+            Mode::Lenient,
+        )
+        .remove(0)
+    };
+    let distinct = |text: &str| {
+        text.replace("vrrp_instance A", "vrrp_instance B")
+            .replace("virtual_router_id 1", "virtual_router_id 2")
+            .replace("10.0.0.1", "10.0.0.2")
+    };
+    let line = |said: &str| format!("F:{said}");
+    assert!(
+        lines(
+            &format!("{GOOD}{}", distinct(&other)),
+            Language::Keepalived,
+            Mode::Strict
+        )
+        .is_empty()
+    );
+    assert_eq!(
+        first(&distinct(&other).replace(" B ", " A ")),
+        line("23:15: error: the name of the virtual router `A` is used twice")
+    );
+    assert_eq!(
+        first(&distinct(&other).replace("virtual_router_id 2", "virtual_router_id 1")),
+        line("25:23: error: VRID 1 on eth0 is used by `A` too")
+    );
+    assert_eq!(
+        first(&distinct(&other).replace("10.0.0.2", "10.0.0.1/24")),
+        line("36:9: error: virtual address `10.0.0.1` of `B` belongs to `A` too")
+    );
+}
+
+#[test]
+fn nesting_is_bounded() {
+    let text = "a {\n".repeat(100_000);
+    let said = lines(&text, Language::Keepalived, Mode::Lenient);
+    assert_eq!(said[0], "F:17:3: error: blocks nest deeper than 16");
+}
+
+#[test]
+fn a_thousand_mistakes_are_counted_not_kept() {
+    let text = format!("{GOOD}{}", "nonsense\n".repeat(1000));
+    let (outcome, _) = read(&text, Language::Keepalived, Mode::Strict);
+    assert!(outcome.config.is_none());
+    assert_eq!(outcome.diagnostics.len(), 101);
+    assert_eq!(
+        outcome.diagnostics[100].message,
+        "900 more problems not shown"
+    );
+}

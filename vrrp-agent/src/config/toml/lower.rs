@@ -1,0 +1,147 @@
+//! The schema to a draft: defaults, durations, addresses.
+
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::super::diag::{Diagnostic, Reporter};
+use super::super::draft::{AddressDraft, At, Draft, RouterDraft, ScriptDraft, TrackDraft};
+use super::super::keepalived::split_command;
+use super::schema::{self, Address, Command, File, Metrics};
+use super::service::service;
+use super::values::{absolute, at, duration, number, timed};
+use crate::model::{Announce, ChecksumForm, Version, XdpUse};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MOST_ANNOUNCEMENTS: i64 = 1000;
+
+pub(super) fn lower(file: File, reporter: &mut Reporter) -> Draft {
+    let mut draft = Draft { node: file.node.map(at), ..Draft::default() };
+    if let Some(path) = file.api_socket {
+        draft.api_socket = absolute(&path, "api_socket", reporter);
+    }
+    if let Some(path) = file.bpf_dir {
+        draft.bpf_dir = absolute(&path, "bpf_dir", reporter);
+    }
+    if let Some(written) = file.metrics {
+        let span = written.span();
+        match written.into_inner() {
+            Metrics::Off => draft.metrics = None,
+            Metrics::On => {}
+            Metrics::At(text) => match text.parse() {
+                Ok(address) => draft.metrics = Some(address),
+                Err(_) => reporter.error(
+                    Diagnostic::at(&span, format!("metrics `{text}` is not an address and port"))
+                        .help("write for example \"127.0.0.1:9165\", or false to turn it off"),
+                ),
+            },
+        }
+    }
+    draft.xdp = match file.xdp {
+        None | Some(schema::Xdp::Auto) => XdpUse::Auto,
+        Some(schema::Xdp::Generic) => XdpUse::Generic,
+        Some(schema::Xdp::Off) => XdpUse::Off,
+    };
+    draft.startup_delay = duration(file.startup_delay.as_ref(), "startup_delay", Duration::ZERO, reporter);
+    draft.routers = file.virtual_router.into_iter().map(|written| router(written, reporter)).collect();
+    draft.scripts = file.script.into_iter().map(|written| script(written, reporter)).collect();
+    draft.services = file.service.into_iter().map(|written| service(written, reporter)).collect();
+    draft
+}
+
+fn router(written: schema::VirtualRouter, reporter: &mut Reporter) -> RouterDraft {
+    let here = written.name.span();
+    let version = match written.version.map(at) {
+        None => Version::V3,
+        Some(At { value: 3, .. }) => Version::V3,
+        Some(At { value: 2, .. }) => Version::V2,
+        Some(At { value, span }) => {
+            reporter.error(Diagnostic::at(&span, format!("version must be 2 or 3, not {value}")));
+            Version::V3
+        }
+    };
+    RouterDraft {
+        interface: at(written.interface),
+        vrid: at(written.vrid),
+        version,
+        priority: number(written.priority, 100, &here),
+        interval: timed(written.interval.as_ref(), "interval", SECOND, &here, reporter),
+        preempt: written.preempt.unwrap_or(true),
+        preempt_delay: duration(written.preempt_delay.as_ref(), "preempt_delay", Duration::ZERO, reporter),
+        auth_pass: written.auth_pass.map(at),
+        checksum: match written.checksum {
+            None | Some(schema::Checksum::PseudoHeader) => ChecksumForm::PseudoHeader,
+            Some(schema::Checksum::MessageOnly) => ChecksumForm::MessageOnly,
+        },
+        source: written.source.map(at),
+        group: written.group.map(at),
+        peers: written.peers.into_iter().map(at).collect(),
+        addresses: written.addresses.into_iter().map(address).collect(),
+        excluded_addresses: written.excluded_addresses.into_iter().map(address).collect(),
+        announce: announce(&written.garp, reporter),
+        track_scripts: written
+            .track_scripts
+            .into_iter()
+            .map(|track| TrackDraft { weight: Some(number(track.weight, 0, &track.script.span())), name: at(track.script) })
+            .collect(),
+        track_interfaces: written
+            .track_interfaces
+            .into_iter()
+            .map(|track| TrackDraft { weight: track.weight.map(at), name: at(track.interface) })
+            .collect(),
+        name: at(written.name),
+    }
+}
+
+fn address(written: Spanned<Address>) -> AddressDraft {
+    let span = written.span();
+    match written.into_inner() {
+        Address::Short(text) => AddressDraft { address: At::new(text, &span), device: None, label: None },
+        Address::Full(full) => AddressDraft { address: at(full.address), device: full.device.map(at), label: full.label.map(at) },
+    }
+}
+
+fn announce(written: &schema::Garp, reporter: &mut Reporter) -> Announce {
+    let mut count = |field: &Option<Spanned<i64>>, what: &str, default: u32| {
+        let Some(field) = field else { return default };
+        match u32::try_from(*field.get_ref()) {
+            Ok(value) if i64::from(value) <= MOST_ANNOUNCEMENTS && value > 0 => value,
+            _ => {
+                let message = format!("{what} must be 1 to {MOST_ANNOUNCEMENTS}, not {}", field.get_ref());
+                reporter.error(Diagnostic::at(&field.span(), message));
+                default
+            }
+        }
+    };
+    let repeat = count(&written.repeat, "repeat", 5);
+    let refresh_repeat = count(&written.refresh_repeat, "refresh_repeat", 1);
+    Announce {
+        repeat,
+        delay: duration(written.delay.as_ref(), "delay", Duration::from_secs(5), reporter),
+        refresh: duration(written.refresh.as_ref(), "refresh", Duration::from_secs(60), reporter),
+        refresh_repeat,
+    }
+}
+
+fn script(written: schema::Script, reporter: &mut Reporter) -> ScriptDraft {
+    let here = written.name.span();
+    let span = written.command.span();
+    let command = match written.command.into_inner() {
+        Command::Words(words) => words,
+        Command::Line(line) => split_command(&line).unwrap_or_else(|problem| {
+            reporter.error(Diagnostic::at(&span, format!("command: {problem}")));
+            Vec::new()
+        }),
+    };
+    ScriptDraft {
+        command: At::new(command, &span),
+        interval: timed(written.interval.as_ref(), "interval", SECOND, &here, reporter),
+        timeout: written.timeout.as_ref().map(|timeout| timed(Some(timeout), "timeout", SECOND, &here, reporter)),
+        weight: At::new(0, &here),
+        rise: number(written.rise, 1, &here),
+        fall: number(written.fall, 1, &here),
+        user: written.user.map(at),
+        init_fail: written.init_fail,
+        name: at(written.name),
+    }
+}

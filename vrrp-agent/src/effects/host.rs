@@ -1,0 +1,108 @@
+//! The host's side of desired state: addresses, local routes, ARP settings, neighbours.
+
+use std::net::Ipv4Addr;
+
+use super::Problems;
+use crate::desired::{Desired, Installed};
+use crate::model::Config;
+use crate::net::Netlink;
+use crate::net::addresses::ADDRESS_PROTOCOL;
+use crate::net::sysctl::{Ensured, Setting, Sysctl};
+use crate::net::view::{Address, HostView, Link};
+
+const OWNER: u8 = 255;
+
+/// Puts missing addresses on their interfaces, also those that somebody else took away.
+pub async fn install(netlink: &Netlink, desired: &Desired, host: &HostView, problems: &mut Problems) {
+    for wanted in desired.installed.iter().filter(|wanted| !is_installed(host, wanted)) {
+        let Installed { ifindex, address, prefix_len, label } = wanted;
+        let outcome = netlink.ensure_address(*ifindex, *address, *prefix_len, label.as_deref()).await;
+        if outcome.is_ok() {
+            tracing::info!(%address, interface = name(host, *ifindex), "virtual address installed");
+        }
+        problems.note(&format!("install {address}"), outcome);
+    }
+}
+
+/// Whether the host is known to hold the address where it belongs.
+pub fn is_installed(host: &HostView, wanted: &Installed) -> bool {
+    let same = |a: &Address| a.address == wanted.address && a.prefix_len == wanted.prefix_len;
+    host.links.get(&wanted.ifindex).is_some_and(|link| link.addresses.iter().any(same))
+}
+
+/// Takes virtual addresses away that do not belong here now: our own, and what another daemon left of them.
+pub async fn uninstall(netlink: &Netlink, config: &Config, desired: &Desired, host: &HostView, problems: &mut Problems) {
+    for link in host.links.values() {
+        for held in link.addresses.iter().filter(|held| is_stray(config, desired, link, held)) {
+            let outcome = netlink.remove_address(link.index, held.address, held.prefix_len).await;
+            if outcome.is_ok() {
+                tracing::info!(address = %held.address, interface = link.name, "virtual address removed");
+            }
+            problems.note(&format!("remove {}", held.address), outcome.map(drop));
+        }
+    }
+}
+
+fn is_stray(config: &Config, desired: &Desired, link: &Link, held: &Address) -> bool {
+    let wanted = |w: &Installed| (w.ifindex, w.address, w.prefix_len) == (link.index, held.address, held.prefix_len);
+    if desired.installed.iter().any(wanted) {
+        return false;
+    }
+    // An address owner has the address configured by other means: that one is not ours to take.
+    let left_over =
+        config.routers.iter().filter(|router| router.priority != OWNER && router.interface == link.name).any(|router| {
+            router.addresses.iter().chain(&router.excluded_addresses).any(|virtual_| virtual_.address == held.address)
+        });
+    held.protocol == ADDRESS_PROTOCOL || left_over
+}
+
+/// Lets the stack accept packets for addresses whose direct-return backend this node is, without answering ARP for them.
+pub async fn accept(netlink: &Netlink, desired: &Desired, host: &HostView, problems: &mut Problems) {
+    // ARP first: a route alone would make the stack answer, and speak for the address in its own requests.
+    if !desired.local_routes.is_empty() {
+        for ifindex in desired.interfaces.keys() {
+            silence(name(host, *ifindex), problems);
+        }
+    }
+    let held = match netlink.own_local_routes().await {
+        Ok(held) => held,
+        Err(error) => return problems.note("list local routes", Err(error)),
+    };
+    let missing: Vec<&Ipv4Addr> = desired.local_routes.iter().filter(|&address| !held.contains(address)).collect();
+    for &address in missing {
+        let outcome = netlink.ensure_local_route(address).await;
+        if outcome.is_ok() {
+            tracing::info!(%address, "direct-return backend: the stack accepts packets for it");
+        }
+        problems.note(&format!("local route to {address}"), outcome.map(drop));
+    }
+    for address in held.into_iter().filter(|address| !desired.local_routes.contains(address)) {
+        problems.note(&format!("local route to {address}"), netlink.remove_local_route(address).await.map(drop));
+    }
+}
+
+/// `arp_ignore` 1: no answers for addresses that are not on the interface; `arp_announce` 2: no requests in their name.
+fn silence(interface: &str, problems: &mut Problems) {
+    for (setting, minimum) in [(Setting::ArpIgnore, 1), (Setting::ArpAnnounce, 2)] {
+        let outcome = Sysctl::default().ensure_min(interface, setting, minimum);
+        if let Ok(Ensured::Changed { from, to }) = &outcome {
+            tracing::info!(interface, ?setting, from, to, "kernel setting changed, as direct return needs it");
+        }
+        problems.note(&format!("{setting:?} on {interface}"), outcome.map(drop));
+    }
+}
+
+/// Asks for the MAC addresses of direct-return backends that the kernel does not know.
+pub async fn resolve(netlink: &Netlink, desired: &Desired, host: &HostView) {
+    for &(ifindex, address) in &desired.unresolved {
+        if !host.neighbours.contains_key(&(ifindex, address))
+            && let Err(error) = netlink.resolve_neighbour(ifindex, address).await
+        {
+            tracing::debug!(%address, %error, "cannot ask for a backend's MAC address");
+        }
+    }
+}
+
+fn name(host: &HostView, ifindex: u32) -> &str {
+    host.links.get(&ifindex).map_or("?", |link| &link.name)
+}

@@ -1,0 +1,182 @@
+//! Making desired state true: addresses and routes by netlink, tables and rings in the maps, the program on the interfaces.
+//!
+//! Level-triggered: [`Effects::install`] and [`Effects::settle`] take the whole of what should be, compare it with what is,
+//! and do what differs. They may be called at any time and any number of times; what failed is tried again by the next call.
+//! Only the agent's loop calls them.
+
+mod host;
+mod problems;
+mod rings;
+
+use std::collections::BTreeMap;
+
+use crate::desired::Desired;
+use crate::model::{Config, XdpUse};
+use crate::net::view::HostView;
+use crate::net::{Netlink, NetlinkError};
+use crate::plane::attach::{Attachment, Mode};
+use crate::plane::object::Plane;
+use crate::plane::tables::Tables;
+use crate::plane::{PlaneError, counters::Counters};
+use crate::time::Instant;
+pub use problems::Problems;
+pub use rings::{Published, Rings};
+
+/// Everything the agent changes on this host.
+pub struct Effects {
+    netlink: Netlink,
+    kernel: Option<Kernel>,
+    usage: XdpUse,
+    /// By interface index: how the program hangs there, or why it does not.
+    hooks: BTreeMap<u32, Hook>,
+    problems: Problems,
+}
+
+/// The kernel program and its tables.
+struct Kernel {
+    plane: Plane,
+    tables: Tables,
+    rings: Rings,
+}
+
+/// What became of the attempt to attach to an interface.
+pub enum Hook {
+    Attached(Attachment),
+    Refused(String),
+}
+
+impl Hook {
+    /// Mode by our own account; `None` where it is not attached, or was adopted.
+    pub fn mode(&self) -> Option<Mode> {
+        match self {
+            Hook::Attached(attachment) => attachment.mode,
+            Hook::Refused(_) => None,
+        }
+    }
+}
+
+impl Effects {
+    /// Takes over the loaded program, if there is one.
+    ///
+    /// # Errors
+    /// No netlink socket, or maps that cannot be opened.
+    pub fn new(config: &Config, plane: Option<Plane>) -> Result<Self, StartError> {
+        let kernel = match plane {
+            Some(plane) => Some(Kernel { tables: Tables::open(&plane.maps)?, rings: Rings::new(config.services.len()), plane }),
+            None => None,
+        };
+        Ok(Self {
+            netlink: Netlink::connect()?,
+            kernel,
+            usage: config.xdp,
+            hooks: BTreeMap::new(),
+            problems: Problems::default(),
+        })
+    }
+
+    /// Puts missing addresses on their interfaces: the first thing to do, since gratuitous ARP waits for it.
+    pub async fn install(&mut self, desired: &Desired, host: &HostView) {
+        host::install(&self.netlink, desired, host, &mut self.problems).await;
+    }
+
+    /// Makes the rest of `desired` true as far as possible; addresses that should not be there go last. Returns when to try
+    /// again for what had to wait.
+    pub async fn settle(&mut self, now: Instant, config: &Config, desired: &Desired, host: &HostView) -> Option<Instant> {
+        host::accept(&self.netlink, desired, host, &mut self.problems).await;
+        self.attach(desired, host);
+        let again = self.kernel.as_mut().and_then(|kernel| kernel.apply(now, desired, &mut self.problems));
+        host::uninstall(&self.netlink, config, desired, host, &mut self.problems).await;
+        host::resolve(&self.netlink, desired, host).await;
+        again
+    }
+
+    /// Puts the program on interfaces that carry virtual routers and do not have it yet.
+    fn attach(&mut self, desired: &Desired, host: &HostView) {
+        let Some(kernel) = &mut self.kernel else {
+            return;
+        };
+        self.hooks.retain(|ifindex, _| desired.interfaces.contains_key(ifindex));
+        for &ifindex in desired.interfaces.keys() {
+            let (None, Some(link)) = (self.hooks.get(&ifindex), host.links.get(&ifindex)) else {
+                continue;
+            };
+            let hook = match kernel.plane.attach(&link.name, ifindex, self.usage) {
+                Ok(attachment) => {
+                    let mode = attachment.mode.map_or("as before", Mode::label);
+                    tracing::info!(interface = link.name, mode, adopted = attachment.adopted, "XDP program attached");
+                    Hook::Attached(attachment)
+                }
+                Err(error) => {
+                    tracing::warn!(interface = link.name, %error, "no XDP here: the election works, the data plane does not");
+                    Hook::Refused(error.to_string())
+                }
+            };
+            self.hooks.insert(ifindex, hook);
+        }
+    }
+
+    /// How the program hangs on an interface; `None` before the first attempt.
+    pub fn hook(&self, ifindex: u32) -> Option<&Hook> {
+        self.hooks.get(&ifindex)
+    }
+
+    /// The counter slot of an interface.
+    pub fn slot(&self, ifindex: u32) -> Option<u32> {
+        self.kernel.as_ref()?.tables.slot(ifindex)
+    }
+
+    /// The ring in force of a service.
+    pub fn ring(&self, service: usize) -> Option<&Published> {
+        self.kernel.as_ref()?.rings.published(service)
+    }
+
+    /// Handles to the counters, for whoever builds the status.
+    ///
+    /// # Errors
+    /// A map cannot be opened.
+    pub fn counters(&self) -> Result<Option<Counters>, PlaneError> {
+        self.kernel.as_ref().map(|kernel| Counters::open(&kernel.plane.maps)).transpose()
+    }
+
+    /// At the end of a graceful stop: takes everything back. What a master elsewhere relies on stays where this node is a
+    /// direct-return backend: then the program, fenced off from acting, and the local routes remain.
+    pub async fn retire(&mut self, desired: &Desired) {
+        if desired.local_routes.is_empty() {
+            if let Some(pins) = self.kernel.as_ref().and_then(|kernel| kernel.plane.pins.as_ref()) {
+                pins.clear();
+            }
+            return;
+        }
+        let addresses: Vec<String> = desired.local_routes.iter().map(ToString::to_string).collect();
+        tracing::info!(
+            addresses = addresses.join(", "),
+            "still a direct-return backend: the XDP program and local routes stay; `vrrp-agent detach` removes them"
+        );
+    }
+}
+
+/// Why the effects cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
+    #[error(transparent)]
+    Plane(#[from] PlaneError),
+}
+
+impl Kernel {
+    fn apply(&mut self, now: Instant, desired: &Desired, problems: &mut Problems) -> Option<Instant> {
+        let tables = &mut self.tables;
+        problems.note("virtual addresses", tables.set_addresses(&desired.addresses));
+        problems.note("interfaces", tables.set_interfaces(&desired.interfaces, &desired.vrids));
+        problems.note("backends", tables.set_backends(&desired.backends));
+        let again = self.rings.publish(now, &desired.members, tables, problems);
+        // A service begins to steer with its first ring; until then its packets go to the local stack.
+        let ready = desired.services.iter().filter(|&(_, &service)| self.rings.published(service as usize).is_some());
+        problems.note("services", tables.set_services(&ready.map(|(&key, &service)| (key, service)).collect()));
+        if let Some(pins) = &self.plane.pins {
+            pins.retain_links_of(&desired.interfaces);
+        }
+        again
+    }
+}

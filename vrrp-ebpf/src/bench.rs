@@ -1,0 +1,92 @@
+//! What `cargo xtask bench xdp` measures the XDP program against; an object of its own, which the agent never sees.
+#![no_std]
+#![no_main]
+
+mod context;
+
+use aya_ebpf::bindings::xdp_action;
+use aya_ebpf::macros::{map, xdp};
+use aya_ebpf::maps::{Array, ProgramArray};
+use aya_ebpf::programs::XdpContext;
+use vrrp_common::packet::Packet;
+use vrrp_common::wire::{eth, ipv4};
+
+use crate::context::Frame;
+
+/// Bytes that [`bench_reset`] puts back: an ARP frame.
+const RESET_LEN: usize = 42;
+
+/// The frame as it was before the measured program wrote to it; the last bytes pad the value.
+#[map]
+static ORIGINAL: Array<[u8; RESET_LEN + 6]> = Array::with_max_entries(1, 0);
+
+/// The program that [`bench_reset`] goes on with.
+#[map]
+static MEASURED: ProgramArray = ProgramArray::with_max_entries(1, 0);
+
+/// The least a program can do: pass.
+#[xdp(frags)]
+pub fn bench_pass(_ctx: XdpContext) -> u32 {
+    xdp_action::XDP_PASS
+}
+
+/// The least a program can send back.
+#[xdp(frags)]
+pub fn bench_tx(_ctx: XdpContext) -> u32 {
+    xdp_action::XDP_TX
+}
+
+/// Drops what is an advert by its Ethernet, IPv4 and VRRP headers, and looks at nothing else: no sum, no map, no counter.
+#[xdp(frags)]
+pub fn bench_drop(ctx: XdpContext) -> u32 {
+    match is_advert(&Frame(&ctx)) {
+        Some(true) => xdp_action::XDP_DROP,
+        _ => xdp_action::XDP_PASS,
+    }
+}
+
+#[inline(always)]
+fn is_advert(frame: &Frame) -> Option<bool> {
+    let ethernet = eth::parse(frame)?;
+    let ip = ipv4::parse(frame, ethernet.network)?;
+    let message = frame.bytes::<8>(ethernet.network + ip.header_len)?;
+    Some(
+        ethernet.ethertype == eth::TYPE_IPV4
+            && ip.is_sane()
+            && ip.protocol == ipv4::PROTO_VRRP
+            && message[0] & 0x0f == 1
+            && message[1] != 0,
+    )
+}
+
+/// Puts the frame back to what it was, then goes on with the measured program: a test run does not do so between repeats.
+#[xdp(frags)]
+pub fn bench_reset(ctx: XdpContext) -> u32 {
+    let start = ctx.data();
+    let Some(original) = ORIGINAL.get(0) else {
+        return xdp_action::XDP_ABORTED;
+    };
+    let Some(bytes) = original.first_chunk::<RESET_LEN>() else {
+        return xdp_action::XDP_ABORTED;
+    };
+    if start + RESET_LEN > ctx.data_end() {
+        return xdp_action::XDP_ABORTED;
+    }
+    // SAFETY: the bytes lie before `data_end`, as was just checked; a byte array has no alignment.
+    unsafe { *(start as *mut [u8; RESET_LEN]) = *bytes };
+    // SAFETY: nothing is held that would have to be dropped.
+    unsafe { MEASURED.tail_call(&ctx, 0) };
+    xdp_action::XDP_ABORTED
+}
+
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo) -> ! {
+    // Nothing here panics; were a panic path compiled in, the verifier would refuse this loop at load time.
+    loop {}
+}
+
+/// As of the main program.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
