@@ -2,7 +2,6 @@
 //!
 //! One thread drives all requests with `poll`: a request that hangs keeps neither the next one nor the clock waiting.
 
-use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::AsFd;
@@ -14,12 +13,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use serde::Serialize;
 use socket2::{Domain, Socket, Type};
 
 use crate::http::{Response, request};
 use crate::names::HTTP_PORT;
 use crate::netns::NetNs;
+use crate::summary::Summary;
 use crate::sys;
 
 /// How long one request may take.
@@ -107,89 +106,6 @@ impl Report {
         let samples: Vec<Sample> = self.samples.iter().filter(|s| s.sent >= since).cloned().collect();
         Summary::of(&samples, self.interval)
     }
-}
-
-/// What a client saw.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Summary {
-    pub sent: usize,
-    pub ok: usize,
-    pub failed: usize,
-    /// Answers by node.
-    pub by_node: BTreeMap<String, usize>,
-    /// Failures by reason.
-    pub failures: BTreeMap<String, usize>,
-    /// The longest time without an answer, ms; time in which the probe itself was kept from asking is not counted.
-    pub outage_ms: f64,
-    /// The longest time the probe was kept from asking, ms: how well this machine could measure.
-    pub stall_ms: f64,
-    /// Time from sending to the end of the answer, ms: median and worst.
-    pub latency_p50_ms: f64,
-    pub latency_max_ms: f64,
-}
-
-impl Summary {
-    fn of(samples: &[Sample], interval: Duration) -> Self {
-        let mut this = Self { sent: samples.len(), ..Self::default() };
-        let mut answered = Vec::new();
-        let mut latencies = Vec::new();
-        for sample in samples {
-            match &sample.outcome {
-                Ok(node) => {
-                    this.ok += 1;
-                    *this.by_node.entry(node.clone()).or_default() += 1;
-                    answered.push(sample.done);
-                    latencies.push(millis(sample.done - sample.sent));
-                }
-                Err(reason) => {
-                    this.failed += 1;
-                    *this.failures.entry(reason.clone()).or_default() += 1;
-                }
-            }
-        }
-        answered.sort();
-        latencies.sort_by(f64::total_cmp);
-        this.latency_p50_ms = latencies.get(latencies.len() / 2).copied().unwrap_or_default();
-        this.latency_max_ms = latencies.last().copied().unwrap_or_default();
-        let mut sends: Vec<Instant> = samples.iter().map(|sample| sample.sent).collect();
-        sends.sort();
-        let stalls = stalls(&sends, interval);
-        this.stall_ms = stalls.iter().map(|(from, to)| millis(*to - *from)).fold(0.0, f64::max);
-        this.outage_ms = longest_outage(&sends, &answered, &stalls);
-        this
-    }
-
-    /// One line for people.
-    pub fn sentence(&self) -> String {
-        let nodes: Vec<String> = self.by_node.iter().map(|(node, count)| format!("{node} {count}")).collect();
-        let answered = if nodes.is_empty() { "nobody answered".to_owned() } else { nodes.join(", ") };
-        let lost = match self.failed {
-            0 => "none lost".to_owned(),
-            n => format!("{n} lost"),
-        };
-        format!("{} requests: {answered}; {lost}; longest gap {:.1} ms", self.sent, self.outage_ms)
-    }
-}
-
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
-}
-
-/// The times in which a request was due but not sent.
-fn stalls(sends: &[Instant], interval: Duration) -> Vec<(Instant, Instant)> {
-    sends.windows(2).filter(|pair| pair[1] - pair[0] > interval * 2).map(|pair| (pair[0] + interval, pair[1])).collect()
-}
-
-/// The longest time between two answers in a row, ms, from the first request to the last; less the stalls in it.
-fn longest_outage(sends: &[Instant], answered: &[Instant], stalls: &[(Instant, Instant)]) -> f64 {
-    let (Some(first), Some(last)) = (sends.first(), sends.last()) else { return 0.0 };
-    let marks: Vec<Instant> = [*first].into_iter().chain(answered.iter().copied()).chain([*last]).collect();
-    let gap = |from: Instant, to: Instant| {
-        let stalled: Duration =
-            stalls.iter().map(|(begin, end)| (*end).min(to).saturating_duration_since((*begin).max(from))).sum();
-        millis(to.saturating_duration_since(from).saturating_sub(stalled))
-    };
-    marks.windows(2).map(|pair| gap(pair[0], pair[1])).fold(0.0, f64::max)
 }
 
 /// One request under way.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use vrrp_tests::names::Vip;
-use vrrp_tests::probe::Summary;
+use vrrp_tests::summary::Summary;
 
 /// How a check came out.
 #[derive(Debug, Clone, PartialEq, Eq)]

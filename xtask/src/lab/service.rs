@@ -158,7 +158,17 @@ fn check_counts(step: &mut Step, node: Node, sent: &[(BadAdvert, u32)], before: 
     step.check(
         format!("{node} counts each bad advert under its reason"),
         wrong.is_empty(),
-        if wrong.is_empty() { "all reasons".to_owned() } else { wrong.join(", ") },
+        if wrong.is_empty() { reasons(before, after) } else { wrong.join(", ") },
     );
     step.check(format!("{node} counts exactly what was sent to it"), counted == expected, format!("{counted} of {expected}"));
+}
+
+/// What was counted in between, by reason.
+fn reasons(before: &Metrics, after: &Metrics) -> String {
+    let earlier = before.by_label(DROPPED, "reason");
+    let grown = after.by_label(DROPPED, "reason").into_iter().map(|(reason, count)| {
+        let earlier = earlier.get(&reason).copied().unwrap_or_default();
+        (reason, count - earlier)
+    });
+    grown.filter(|(_, count)| *count > 0.0).map(|(reason, count)| format!("{reason} {count}")).collect::<Vec<_>>().join(", ")
 }

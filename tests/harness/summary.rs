@@ -1,0 +1,137 @@
+//! What a probe's samples amount to: counts, gaps, latencies.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::probe::Sample;
+
+/// A stall of the probe from this length on is mentioned.
+const NOTEWORTHY_STALL_MS: f64 = 30.0;
+
+/// What a client saw.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Summary {
+    pub sent: usize,
+    pub ok: usize,
+    pub failed: usize,
+    /// Answers by node.
+    pub by_node: BTreeMap<String, usize>,
+    /// Failures by reason.
+    pub failures: BTreeMap<String, usize>,
+    /// The longest time without an answer, ms; time in which the probe itself was kept from asking is not counted.
+    pub outage_ms: f64,
+    /// The longest time the probe was kept from asking, ms: how well this machine could measure.
+    pub stall_ms: f64,
+    /// Time from sending to the end of the answer, ms: median and worst.
+    pub latency_p50_ms: f64,
+    pub latency_max_ms: f64,
+}
+
+impl Summary {
+    /// `samples` in any order; the probe was to send one each `interval`.
+    pub fn of(samples: &[Sample], interval: Duration) -> Self {
+        let mut this = Self { sent: samples.len(), ..Self::default() };
+        let mut answered = Vec::new();
+        let mut latencies = Vec::new();
+        for sample in samples {
+            match &sample.outcome {
+                Ok(node) => {
+                    this.ok += 1;
+                    *this.by_node.entry(node.clone()).or_default() += 1;
+                    answered.push(sample.done);
+                    latencies.push(millis(sample.done - sample.sent));
+                }
+                Err(reason) => {
+                    this.failed += 1;
+                    *this.failures.entry(reason.clone()).or_default() += 1;
+                }
+            }
+        }
+        answered.sort();
+        latencies.sort_by(f64::total_cmp);
+        this.latency_p50_ms = latencies.get(latencies.len() / 2).copied().unwrap_or_default();
+        this.latency_max_ms = latencies.last().copied().unwrap_or_default();
+        let mut sends: Vec<Instant> = samples.iter().map(|sample| sample.sent).collect();
+        sends.sort();
+        let stalls = stalls(&sends, interval);
+        this.stall_ms = stalls.iter().map(|(from, to)| millis(*to - *from)).fold(0.0, f64::max);
+        this.outage_ms = longest_outage(&sends, &answered, &stalls);
+        this
+    }
+
+    /// One line for people.
+    pub fn sentence(&self) -> String {
+        let nodes: Vec<String> = self.by_node.iter().map(|(node, count)| format!("{node} {count}")).collect();
+        let answered = if nodes.is_empty() { "nobody answered".to_owned() } else { nodes.join(", ") };
+        let lost = match self.failed {
+            0 => "none lost".to_owned(),
+            n => format!("{n} lost"),
+        };
+        let mut text = format!("{} requests: {answered}; {lost}; longest gap {:.1} ms", self.sent, self.outage_ms);
+        if self.stall_ms > NOTEWORTHY_STALL_MS {
+            text.push_str(&format!(" (this machine kept the client from asking for {:.0} ms)", self.stall_ms));
+        }
+        text
+    }
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+/// The times in which a request was due but not sent.
+fn stalls(sends: &[Instant], interval: Duration) -> Vec<(Instant, Instant)> {
+    sends.windows(2).filter(|pair| pair[1] - pair[0] > interval * 2).map(|pair| (pair[0] + interval, pair[1])).collect()
+}
+
+/// The longest time between two answers in a row, ms, from the first request to the last; less the stalls in it.
+fn longest_outage(sends: &[Instant], answered: &[Instant], stalls: &[(Instant, Instant)]) -> f64 {
+    let (Some(first), Some(last)) = (sends.first(), sends.last()) else { return 0.0 };
+    let marks: Vec<Instant> = [*first].into_iter().chain(answered.iter().copied()).chain([*last]).collect();
+    let gap = |from: Instant, to: Instant| {
+        let stalled: Duration =
+            stalls.iter().map(|(begin, end)| (*end).min(to).saturating_duration_since((*begin).max(from))).sum();
+        millis(to.saturating_duration_since(from).saturating_sub(stalled))
+    };
+    marks.windows(2).map(|pair| gap(pair[0], pair[1])).fold(0.0, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_millis(10);
+
+    /// A request each 10 ms, answered 1 ms later unless `lost` says otherwise; none is sent where `stalled` says so.
+    fn samples(count: u64, lost: impl Fn(u64) -> bool, stalled: impl Fn(u64) -> bool) -> Vec<Sample> {
+        let begin = Instant::now();
+        let sample = |n: u64| {
+            let sent = begin + INTERVAL * n as u32;
+            let outcome = if lost(n) { Err("timeout".to_owned()) } else { Ok("node1".to_owned()) };
+            Sample { sent, done: sent + Duration::from_millis(1), outcome }
+        };
+        (0..count).filter(|n| !stalled(*n)).map(sample).collect()
+    }
+
+    #[test]
+    fn an_outage_is_the_time_between_two_answers() {
+        let summary = Summary::of(&samples(100, |n| (20..50).contains(&n), |_| false), INTERVAL);
+        assert_eq!((summary.ok, summary.failed), (70, 30));
+        assert!((summary.outage_ms - 310.0).abs() < 0.01, "{}", summary.outage_ms);
+    }
+
+    #[test]
+    fn nobody_answering_is_one_long_outage() {
+        let summary = Summary::of(&samples(100, |_| true, |_| false), INTERVAL);
+        assert!((summary.outage_ms - 990.0).abs() < 0.01, "{}", summary.outage_ms);
+    }
+
+    #[test]
+    fn a_stalled_probe_is_no_outage_of_the_service() {
+        let summary = Summary::of(&samples(100, |_| false, |n| (20..50).contains(&n)), INTERVAL);
+        assert!((summary.stall_ms - 300.0).abs() < 0.01, "{}", summary.stall_ms);
+        assert!((summary.outage_ms - 10.0).abs() < 0.01, "{}", summary.outage_ms);
+    }
+}
