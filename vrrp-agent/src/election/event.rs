@@ -38,7 +38,9 @@ pub enum Input {
     Startup {
         /// Address our adverts come from; the tie break.
         source: Ipv4Addr,
-        /// A mastership that an earlier agent left in the kernel, not fenced: taken up without interruption.
+        /// A mastership that an earlier agent left in the kernel, not fenced (its lease may have lapsed: then nobody else
+        /// has spoken since): taken up without interruption. Where something is at fault, give this first and the fault
+        /// after it, so that the mastership is handed over instead of dropped.
         resume: Option<Resume>,
     },
     /// Stop for good. A master releases first: wait for [`Role::Init`].
