@@ -1,6 +1,5 @@
 //! The advert path: judge, pace, fence, stamp, hand on to the agent's socket.
 
-use aya_ebpf::helpers::generated::bpf_ktime_get_boot_ns;
 use vrrp_common::classify::Vrrp;
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::lease::{self, Claim};
@@ -9,7 +8,7 @@ use vrrp_common::policy;
 use vrrp_common::reason::Reason;
 use vrrp_common::wire::vrrp::{Advert, PRIORITY_RELEASE};
 
-use crate::{count, maps};
+use crate::{boot_nanos, count, maps};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -35,8 +34,7 @@ fn judge(slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
         return foreign(slot);
     }
     policy::judge(advert, vrrp.source, vrrp.destination, router)?;
-    // SAFETY: a helper call without arguments.
-    let now = unsafe { bpf_ktime_get_boot_ns() };
+    let now = boot_nanos();
     pace(now, index, vrrp.source, router.rate_limit)?;
     fence(now, index, advert, vrrp.source, router);
     maps::stamp(
@@ -88,21 +86,16 @@ fn fence(now: u64, index: u32, advert: &Advert, source: [u8; 4], router: &Router
 fn pace(now: u64, router: u32, source: [u8; 4], limit: u32) -> Result<(), Reason> {
     let key = RateKey { router, source };
     let fresh = RateWindow { since: now, count: 1 };
-    match maps::RATES.get_ptr_mut(&key) {
-        Some(window) => {
-            // SAFETY: a live element. Two CPUs may lose each other's increment: the limit is then a little late, no more.
-            let window = unsafe { &mut *window };
-            if now - window.since >= NANOS_PER_SECOND {
-                *window = fresh;
-                return Ok(());
-            }
-            window.count += 1;
-            if window.count > u64::from(limit) { Err(Reason::Rate) } else { Ok(()) }
-        }
-        None => {
-            // A full map forgets the source heard least recently; a failed insert only means that this one is not paced.
-            let _ = maps::RATES.insert(&key, &fresh, 0);
-            Ok(())
-        }
+    let Some(window) = maps::rate(&key) else {
+        // A full map forgets the source heard least recently; a failed insert only means that this one is not paced.
+        let _ = maps::RATES.insert(&key, &fresh, 0);
+        return Ok(());
+    };
+    // Another CPU may have begun the window after this one read the clock.
+    if now.saturating_sub(window.since) >= NANOS_PER_SECOND {
+        *window = fresh;
+        return Ok(());
     }
+    window.count += 1;
+    if window.count > u64::from(limit) { Err(Reason::Rate) } else { Ok(()) }
 }

@@ -14,6 +14,7 @@ mod rewrite;
 mod steer;
 
 use aya_ebpf::bindings::xdp_action;
+use aya_ebpf::helpers::generated::bpf_ktime_get_boot_ns;
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::classify::{Class, classify};
@@ -44,6 +45,13 @@ fn process(ctx: &XdpContext, slot: u32) -> Verdict {
         Class::Arp { ethernet, arp } => announce::arp(ctx, slot, &ethernet, &arp),
         Class::Other => Verdict::Pass,
     }
+}
+
+/// Nanoseconds since boot, suspended time included: the clock of leases and liveness. As dear as a hash lookup.
+#[inline(always)]
+fn boot_nanos() -> u64 {
+    // SAFETY: a helper call without arguments.
+    unsafe { bpf_ktime_get_boot_ns() }
 }
 
 #[cfg(not(test))]

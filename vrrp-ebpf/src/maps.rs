@@ -91,6 +91,15 @@ pub fn backend(service: u32, slot: usize) -> Option<(u32, &'static BackendConf)>
     Some((u32::from(index), BACKENDS.get(u32::from(index))?))
 }
 
+/// The present second of one source.
+#[inline(always)]
+pub fn rate(key: &RateKey) -> Option<&'static mut RateWindow> {
+    let window = RATES.get_ptr_mut(key)?;
+    // SAFETY: a live element that only this program writes. Two CPUs may lose each other's increment: the limit is then a
+    // little late, no more.
+    Some(unsafe { &mut *window })
+}
+
 /// The last advert heard for the router.
 #[inline(always)]
 pub fn liveness(router: u32) -> Option<&'static Liveness> {

@@ -1,6 +1,7 @@
 //! `cargo xtask <command>`: everything this repository does to itself. One file per command; what commands share is in
 //! `exec` (running programs), `packages` (what the machine must have) and `toolchain` (the BPF compiler).
 
+mod bench;
 mod build_ebpf;
 mod ci;
 mod doctor;
@@ -37,6 +38,8 @@ enum Command {
     Lab(lab::Options),
     /// Run all tests that this user may run, and say which were skipped and why
     Test(test::Options),
+    /// Measure, beside what cannot be avoided
+    Bench(bench::Options),
     /// Check the rules of this repository: imports, sizes, `unsafe`, documents
     Tidy,
     /// The whole gate: fmt, tidy, clippy, test
@@ -65,6 +68,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::BuildEbpf => build_ebpf::run()?,
         Command::Lab(options) => lab::run(&options)?,
         Command::Test(options) => return test::run(&options),
+        Command::Bench(options) => bench::run(&options)?,
         Command::Tidy => tidy::run(&names())?,
         Command::Ci => return ci::run(&names()),
     }

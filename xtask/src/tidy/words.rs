@@ -10,6 +10,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("vrrp-ebpf/src/maps.rs", "reads map values in place"),
     ("vrrp-ebpf/src/count.rs", "bumps per-CPU values in place"),
     ("vrrp-ebpf/src/main.rs", "calls helpers of the kernel"),
+    ("vrrp-ebpf/src/bench.rs", "puts a packet back between the runs of a benchmark"),
     ("vrrp-common/src/maps.rs", "vouches that map values are plain data"),
     ("vrrp-agent/src/net/raw.rs", "wraps a socket for the runtime"),
     ("vrrp-agent/src/realtime.rs", "asks for real-time scheduling"),

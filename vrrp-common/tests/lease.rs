@@ -1,0 +1,76 @@
+//! The lease and the fence: every combination of good or lapsed lease and of who is heard.
+
+use vrrp_common::counter::{self, INTERFACE_COUNTERS, RouterCounter, Verdict};
+use vrrp_common::lease::{Claim, acting, fences, lease_until};
+use vrrp_common::reason::Reason;
+
+const OWN: Claim = Claim { priority: 100, source: [192, 168, 1, 205] };
+const LEASE: u64 = 3_000;
+
+fn heard(priority: u8, last: u8) -> Claim {
+    Claim { priority, source: [192, 168, 1, last] }
+}
+
+#[test]
+fn a_good_lease_yields_to_a_better_master_only() {
+    for now in [0, LEASE - 1, LEASE] {
+        assert!(!fences(now, LEASE, &heard(99, 206), &OWN));
+        assert!(!fences(now, LEASE, &heard(1, 254), &OWN));
+        assert!(fences(now, LEASE, &heard(101, 1), &OWN));
+        assert!(fences(now, LEASE, &heard(100, 206), &OWN), "equal priority, higher address");
+        assert!(!fences(now, LEASE, &heard(100, 204), &OWN), "equal priority, lower address");
+        assert!(!fences(now, LEASE, &heard(100, 205), &OWN), "nobody beats itself");
+    }
+}
+
+#[test]
+fn a_lapsed_lease_yields_to_any_master() {
+    for now in [LEASE + 1, u64::MAX] {
+        for priority in 1..=255 {
+            assert!(fences(now, LEASE, &heard(priority, 1), &OWN), "priority {priority}");
+        }
+    }
+}
+
+#[test]
+fn a_release_claims_nothing() {
+    for now in [0, LEASE, LEASE + 1, u64::MAX] {
+        assert!(!fences(now, LEASE, &heard(0, 254), &OWN));
+    }
+}
+
+#[test]
+fn addresses_compare_unsigned_in_network_order() {
+    assert!(Claim { priority: 1, source: [200, 0, 0, 1] }.beats(&Claim { priority: 1, source: [100, 255, 255, 255] }));
+    assert!(!Claim { priority: 1, source: [10, 0, 1, 0] }.beats(&Claim { priority: 1, source: [10, 1, 0, 0] }));
+    assert!(Claim { priority: 2, source: [0, 0, 0, 1] }.beats(&Claim { priority: 1, source: [255; 4] }));
+}
+
+#[test]
+fn a_mastership_acts_until_its_own_epoch_is_fenced() {
+    assert!(!acting(0, 0), "no mastership");
+    assert!(!acting(0, 5));
+    assert!(acting(5, 0), "never fenced");
+    assert!(acting(5, 4), "an earlier epoch was fenced");
+    assert!(!acting(5, 5), "this one was");
+}
+
+#[test]
+fn an_advert_buys_three_intervals() {
+    assert_eq!(lease_until(1_000, 100), 1_300);
+    assert_eq!(lease_until(u64::MAX - 1, 100), u64::MAX);
+    assert_eq!(lease_until(1, u64::MAX), u64::MAX);
+}
+
+#[test]
+fn labels_and_indexes_are_one_to_one() {
+    let mut indexes: Vec<u32> = Verdict::ALL.iter().map(|&kind| counter::verdict(kind)).collect();
+    indexes.extend(Reason::ALL.iter().map(|&kind| counter::reason(kind)));
+    assert!(indexes.iter().copied().eq(0..INTERFACE_COUNTERS as u32));
+    let mut labels: Vec<&str> = Reason::ALL.iter().map(|kind| kind.label()).collect();
+    labels.extend(RouterCounter::ALL.iter().map(|kind| kind.label()));
+    labels.sort_unstable();
+    labels.dedup();
+    assert_eq!(labels.len(), Reason::COUNT + RouterCounter::COUNT);
+    assert!(RouterCounter::ALL.iter().enumerate().all(|(index, &kind)| kind as usize == index && !kind.help().is_empty()));
+}
