@@ -150,6 +150,7 @@ fn bystander_rows() -> Vec<Row> {
         passes("VC-018 our own address", Frame::client(PROTO_TCP, NODE1, PORT)),
         passes("VC-018 somebody else's address", Frame::client(PROTO_UDP, NODE2, 53)),
         passes("VC-018 a fragment for our own address", Frame::client(PROTO_TCP, NODE1, PORT).fragment(0x2000)),
+        passes("an address with the VIP's last twelve bits", Frame::client(PROTO_TCP, [10, 0, 17, 249], PORT)),
         passes("a broadcast", Frame::client(PROTO_UDP, [255, 255, 255, 255], 67)),
         passes("the VIP's address in another VLAN", http().tagged(0x8100, 9)),
         row("a frame of several buffers for our own address", jumbo, Seen::Ipv4).when(World::acting),

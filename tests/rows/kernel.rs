@@ -7,7 +7,7 @@ use aya::maps::{Array, HashMap, MapData, PerCpuArray, PerCpuValues};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, Pod};
 use vrrp_common::counter::{INTERFACE_COUNTERS, RouterCounter, Verdict, reason, verdict};
-use vrrp_common::maps::{AddressConf, AddressKey};
+use vrrp_common::maps::{AddressConf, AddressKey, address_hint};
 use vrrp_common::maps::{Liveness, PROGRAM, RateKey, RateWindow, ServiceKey, Traffic, VRID_SLOTS, name};
 use vrrp_common::reason::Reason;
 
@@ -21,6 +21,8 @@ const BACKENDS: u32 = 4;
 
 pub struct Kernel {
     ebpf: Ebpf,
+    /// Hints of the addresses of the last world.
+    hinted: Vec<u32>,
 }
 
 /// All counters the rows look at, summed over CPUs.
@@ -46,7 +48,7 @@ impl Kernel {
     pub fn load() -> Self {
         let mut ebpf = open(&object_path());
         load(&mut ebpf, PROGRAM);
-        Kernel { ebpf }
+        Kernel { ebpf, hinted: Vec::new() }
     }
 
     /// The main program.
@@ -71,6 +73,14 @@ impl Kernel {
             self.array(name::LEASE).set(index, words.lease, 0).expect("in range");
             self.array(name::FENCE).set(index, words.fence, 0).expect("in range");
             self.array(name::LIVENESS).set(index, words.heard, 0).expect("in range");
+        }
+        for hint in std::mem::take(&mut self.hinted) {
+            self.array(name::ADDRESS_HINTS).set(hint, 0_u32, 0).expect("in range");
+        }
+        for (key, _) in &world.addresses {
+            let hint = address_hint(key.address);
+            self.array(name::ADDRESS_HINTS).set(hint, 1_u32, 0).expect("in range");
+            self.hinted.push(hint);
         }
         self.replace::<AddressKey, AddressConf>(name::ADDRESSES, &world.addresses);
         self.replace::<ServiceKey, u32>(name::SERVICES, &world.services);

@@ -7,7 +7,7 @@ use crate::counter::{INTERFACE_COUNTERS, RouterCounter};
 use crate::flow::RING_SLOTS;
 
 /// Version of everything in this file; part of the directory that maps and links are pinned under.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
 
 /// Interfaces that can carry virtual routers at once.
 pub const MAX_INTERFACES: u32 = 16;
@@ -15,6 +15,8 @@ pub const MAX_INTERFACES: u32 = 16;
 pub const MAX_IFINDEX: u32 = 65_536;
 pub const MAX_ROUTERS: u32 = 1_024;
 pub const MAX_ADDRESSES: u32 = 4_096;
+/// One for each value of an address's last twelve bits.
+pub const ADDRESS_HINTS: u32 = 1 << 12;
 pub const MAX_SERVICES: u32 = 64;
 /// Backends over all services; an index fits a ring slot.
 pub const MAX_BACKENDS: u32 = 1_024;
@@ -50,6 +52,11 @@ pub mod name {
     pub const RATES: &str = "RATES";
     /// HASH: [`super::AddressKey`] -> [`super::AddressConf`].
     pub const ADDRESSES: &str = "ADDRESSES";
+    /// ARRAY: [`super::address_hint`] -> 1 where an address in ADDRESSES may have that hint, 0 where surely none has.
+    ///
+    /// An array lookup is inlined, so most packets for other addresses are spared the hash lookup, which costs more than all
+    /// the parsing. Set before the address is added, cleared after it is removed.
+    pub const ADDRESS_HINTS: &str = "ADDRESS_HINTS";
     /// HASH: [`super::ServiceKey`] -> service index.
     pub const SERVICES: &str = "SERVICES";
     /// ARRAY: service index -> live generation, 0 or 1.
@@ -93,6 +100,7 @@ pub const SHAPES: &[Shape] = &[
     shape::<u32, Liveness>(name::LIVENESS, MAX_ROUTERS),
     shape::<RateKey, RateWindow>(name::RATES, MAX_RATE_SOURCES),
     shape::<AddressKey, AddressConf>(name::ADDRESSES, MAX_ADDRESSES),
+    shape::<u32, u32>(name::ADDRESS_HINTS, ADDRESS_HINTS),
     shape::<ServiceKey, u32>(name::SERVICES, MAX_SERVICES),
     shape::<u32, u32>(name::GENERATIONS, MAX_SERVICES),
     shape::<u32, Ring>(name::RINGS, MAX_RINGS),
@@ -194,6 +202,12 @@ pub struct AddressConf {
     pub router: u32,
     /// ADDRESS_ bits.
     pub flags: u32,
+}
+
+/// Index of an address in ADDRESS_HINTS: its last twelve bits.
+#[inline(always)]
+pub const fn address_hint(address: [u8; 4]) -> u32 {
+    u32::from_be_bytes(address) & (ADDRESS_HINTS - 1)
 }
 
 /// The address has at least one service.

@@ -7,7 +7,7 @@ use vrrp_common::lease;
 use vrrp_common::maps::{
     AddressConf, AddressKey, BackendConf, InterfaceConf, Liveness, MAX_ADDRESSES, MAX_BACKENDS, MAX_IFINDEX,
     MAX_INTERFACE_COUNTERS, MAX_INTERFACES, MAX_RATE_SOURCES, MAX_RINGS, MAX_ROUTER_COUNTERS, MAX_ROUTERS, MAX_SERVICES,
-    NO_BACKEND, RateKey, RateWindow, Ring, RouterConf, ServiceKey, Traffic, VRID_SLOTS,
+    NO_BACKEND, RateKey, RateWindow, Ring, RouterConf, ServiceKey, Traffic, VRID_SLOTS, address_hint,
 };
 
 #[map]
@@ -30,6 +30,8 @@ static LIVENESS: Array<Liveness> = Array::with_max_entries(MAX_ROUTERS, 0);
 pub static RATES: LruHashMap<RateKey, RateWindow> = LruHashMap::with_max_entries(MAX_RATE_SOURCES, 0);
 #[map]
 static ADDRESSES: HashMap<AddressKey, AddressConf> = HashMap::with_max_entries(MAX_ADDRESSES, 0);
+#[map]
+static ADDRESS_HINTS: Array<u32> = Array::with_max_entries(vrrp_common::maps::ADDRESS_HINTS, 0);
 #[map]
 static SERVICES: HashMap<ServiceKey, u32> = HashMap::with_max_entries(MAX_SERVICES, 0);
 #[map]
@@ -68,6 +70,9 @@ pub fn router(slot: u32, vrid: u8) -> Option<(u32, &'static RouterConf)> {
 
 #[inline(always)]
 pub fn address(key: &AddressKey) -> Option<&'static AddressConf> {
+    if *ADDRESS_HINTS.get(address_hint(key.address))? == 0 {
+        return None;
+    }
     // SAFETY: the agent writes entries whole and this program only reads them; a replaced entry stays readable until the
     // program ends (RCU).
     unsafe { ADDRESSES.get(key) }

@@ -2,12 +2,13 @@
 //!
 //! Each setter takes the whole of what should be there and writes only what differs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aya::Pod;
 use aya::maps::{Array, HashMap, MapData, MapError};
 use vrrp_common::maps::{
-    AddressConf, AddressKey, BackendConf, InterfaceConf, MAX_BACKENDS, MAX_IFINDEX, MAX_INTERFACES, Ring, ServiceKey, name,
+    AddressConf, AddressKey, BackendConf, InterfaceConf, MAX_BACKENDS, MAX_IFINDEX, MAX_INTERFACES, Ring, ServiceKey,
+    address_hint, name,
 };
 
 use super::PlaneError;
@@ -19,6 +20,7 @@ pub struct Tables {
     interface_conf: Array<MapData, InterfaceConf>,
     vrids: Array<MapData, u32>,
     addresses: HashMap<MapData, AddressKey, AddressConf>,
+    hints: Array<MapData, u32>,
     services: HashMap<MapData, ServiceKey, u32>,
     generations: Array<MapData, u32>,
     rings: Array<MapData, Ring>,
@@ -38,6 +40,7 @@ impl Tables {
             interface_conf,
             vrids: maps.array(name::VRIDS)?,
             addresses: maps.hash_map(name::ADDRESSES)?,
+            hints: maps.array(name::ADDRESS_HINTS)?,
             services: maps.hash_map(name::SERVICES)?,
             generations: maps.array(name::GENERATIONS)?,
             rings: maps.array(name::RINGS)?,
@@ -92,7 +95,18 @@ impl Tables {
     }
 
     pub fn set_addresses(&mut self, wanted: &BTreeMap<AddressKey, AddressConf>) -> Result<(), PlaneError> {
-        put_all(&mut self.addresses, wanted, name::ADDRESSES)
+        let hints: BTreeSet<u32> = wanted.keys().map(|key| address_hint(key.address)).collect();
+        let held = self.addresses.keys().map(|key| key.map(|key| address_hint(key.address)));
+        let held = held.collect::<Result<BTreeSet<u32>, MapError>>().map_err(at(name::ADDRESSES))?;
+        // A hint covers its addresses from before the first comes until after the last is gone.
+        for &hint in &hints {
+            put(&mut self.hints, hint, &1, name::ADDRESS_HINTS)?;
+        }
+        put_all(&mut self.addresses, wanted, name::ADDRESSES)?;
+        for &hint in held.difference(&hints) {
+            put(&mut self.hints, hint, &0, name::ADDRESS_HINTS)?;
+        }
+        Ok(())
     }
 
     pub fn set_services(&mut self, wanted: &BTreeMap<ServiceKey, u32>) -> Result<(), PlaneError> {
