@@ -220,6 +220,7 @@ impl Agent {
             }
         }
         self.again = self.effects.settle(clock::now(), config, &self.desired, &host, may_remove).await;
+        self.seats.follow_routes(config, &self.desired, &self.elector);
         let ways = snapshot::ways(&facts);
         let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
         picture.observe(config, &host, ways, &self.desired, &self.effects, &self.track);

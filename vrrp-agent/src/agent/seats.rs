@@ -4,14 +4,15 @@ use std::net::Ipv4Addr;
 
 use vrrp_common::maps::RouterConf;
 
-use crate::elector::{Command, Elector};
+use crate::desired::Desired;
+use crate::elector::{Command, Elector, Hold};
 use crate::model::{Config, Router};
 use crate::net::Interface;
 use crate::net::view::HostView;
 use crate::plane::PlaneError;
 use crate::plane::words::Words;
 use crate::time::Instant;
-use crate::track::{Effective, Track};
+use crate::track::{Effective, Fault, Track};
 
 /// Gives every router its place in the maps; without maps, its number.
 ///
@@ -43,7 +44,8 @@ pub struct Seats {
 struct Told {
     seat: Option<(Interface, [u8; 6], Ipv4Addr)>,
     priority: Option<u8>,
-    fault: bool,
+    hold: Hold,
+    accepts: bool,
     /// Epoch whose addresses were reported installed.
     installed: Option<u64>,
 }
@@ -65,6 +67,18 @@ impl Seats {
         }
     }
 
+    /// Tells the thread for which routers gratuitous ARP need not wait: all their addresses have local routes.
+    pub fn follow_routes(&mut self, config: &Config, desired: &Desired, elector: &Elector) {
+        for (index, (router, told)) in config.routers.iter().zip(&mut self.told).enumerate() {
+            let mut all = router.addresses.iter().chain(&router.excluded_addresses);
+            let accepts = all.all(|virtual_address| desired.local_routes.contains(&virtual_address.address));
+            if accepts != told.accepts {
+                told.accepts = accepts;
+                elector.send(Command::Accepts { router: index, accepts });
+            }
+        }
+    }
+
     /// True the first time an epoch's addresses are there.
     pub fn announce_once(&mut self, router: usize, epoch: u64) -> bool {
         let Some(told) = self.told.get_mut(router) else {
@@ -80,10 +94,14 @@ impl Told {
             elector.send(Command::Priority { router: index, priority: effective.priority });
         }
         self.priority = Some(effective.priority);
-        let fault = effective.fault.is_some();
-        if fault != self.fault {
-            self.fault = fault;
-            elector.send(if fault { Command::Fault { router: index } } else { Command::Recovered { router: index } });
+        let hold = match effective.fault {
+            None => Hold::Free,
+            Some(Fault::ScriptPending(_)) => Hold::Pending,
+            Some(Fault::Script(_) | Fault::Interface(_)) => Hold::Fault,
+        };
+        if hold != self.hold {
+            self.hold = hold;
+            elector.send(Command::Hold { router: index, hold });
         }
     }
 

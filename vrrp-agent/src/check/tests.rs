@@ -37,14 +37,10 @@ fn tracking_typo_is_pointed_at() {
     let name = path.display();
     let (said, code) = check(std::slice::from_ref(&path), false);
     assert_eq!(code, BAD);
-    let first =
-        format!("{name}:30:9: error: tracks the script `chk_nginx`, which is not defined\n");
+    let first = format!("{name}:30:9: error: tracks the script `chk_nginx`, which is not defined\n");
     assert!(said.starts_with(&first), "{said}");
     assert!(said.contains("did you mean `chk_haproxy`?"), "{said}");
-    assert!(
-        said.ends_with("node1.conf: 2 errors, 1 warning\n"),
-        "{said}"
-    );
+    assert!(said.ends_with("node1.conf: 2 errors, 1 warning\n"), "{said}");
     let (said, code) = check(&[path], true);
     assert_eq!(code, GOOD, "{said}");
     assert!(said.contains("node1.conf: good, 3 warnings\n"), "{said}");
@@ -57,16 +53,10 @@ fn one_bad_file_spoils_the_exit_code_but_not_the_other_file() {
     let missing = dir.path().join("missing.conf");
     let (said, code) = check(&[missing.clone(), good, dir.path().to_owned()], false);
     assert_eq!(code, BAD);
-    let first = format!(
-        "{}: error: cannot read the file: No such file",
-        missing.display()
-    );
+    let first = format!("{}: error: cannot read the file: No such file", missing.display());
     assert!(said.starts_with(&first), "{said}");
     assert!(said.contains("good: good, 1 warning\n"), "{said}");
-    assert!(
-        said.contains("cannot read the file: Is a directory"),
-        "{said}"
-    );
+    assert!(said.contains("cannot read the file: Is a directory"), "{said}");
 }
 
 #[test]

@@ -130,9 +130,7 @@ fn mask_value(bytes: &mut [u8], from: usize) -> usize {
         let end = quoted_end(&bytes[at..], quote, fence).map(|len| at + len);
         if let Some(end) = end {
             bytes[at + fence..end - fence].fill(b'*');
-            let next = bytes[end..]
-                .iter()
-                .find(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
+            let next = bytes[end..].iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
             if matches!(next, None | Some(b'\n' | b',' | b'}' | b'#')) {
                 return end;
             }

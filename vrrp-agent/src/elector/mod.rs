@@ -10,6 +10,7 @@
 //! timers act: what was received counts before what was not.
 
 mod advert;
+mod outputs;
 mod run;
 mod unit;
 mod view;
@@ -40,14 +41,26 @@ pub enum Command {
     Down { router: usize },
     /// Effective priority, from tracking.
     Priority { router: usize, priority: u8 },
-    /// A tracked object says fault.
-    Fault { router: usize },
-    /// The fault is over.
-    Recovered { router: usize },
+    /// Whether tracking lets it stand for election.
+    Hold { router: usize, hold: Hold },
+    /// Whether the stack accepts packets for the addresses without having them: then gratuitous ARP waits for nothing.
+    Accepts { router: usize, accepts: bool },
     /// The virtual addresses of this mastership are on their interfaces: gratuitous ARP may go out.
     Installed { router: usize, epoch: u64 },
     /// Release everything; the thread ends when nothing acts any more.
     Shutdown,
+}
+
+/// What tracking says of a router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hold {
+    /// It may stand.
+    #[default]
+    Free,
+    /// A script that it depends on has not ended yet: nothing begins and nothing ends until it does.
+    Pending,
+    /// Something it depends on fails.
+    Fault,
 }
 
 /// The agent loop's end of the thread.

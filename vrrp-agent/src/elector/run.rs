@@ -136,8 +136,8 @@ impl Runner {
             Command::Priority { router, priority } => {
                 self.with_unit(router, |unit, hands| unit.set_priority(now, priority, hands));
             }
-            Command::Fault { router } => self.with_unit(router, |unit, hands| unit.set_fault(now, true, hands)),
-            Command::Recovered { router } => self.with_unit(router, |unit, hands| unit.set_fault(now, false, hands)),
+            Command::Hold { router, hold } => self.with_unit(router, |unit, hands| unit.set_hold(now, hold, hands)),
+            Command::Accepts { router, accepts } => self.with_unit(router, |unit, _| unit.set_accepts(accepts)),
             Command::Installed { router, epoch } => {
                 self.with_unit(router, |unit, hands| unit.installed(now, epoch, hands));
             }

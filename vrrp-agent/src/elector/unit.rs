@@ -4,13 +4,13 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use vrrp_common::maps::RouterConf;
-use vrrp_common::wire::arp;
-use vrrp_common::wire::vrrp::{MAX_LEN, PRIORITY_RELEASE};
+use vrrp_common::wire::vrrp::{Centis, PRIORITY_RELEASE};
 
+use super::Hold;
 use super::advert;
-use super::view::{Counts, RouterView, role_index};
+use super::view::{Counts, RouterView};
 use crate::announce::Schedule;
-use crate::election::{Heard, Input, Output, Reason, Resume, Role, VirtualRouter};
+use crate::election::{Heard, Input, Reason, Resume, Role, VirtualRouter};
 use crate::model::Router;
 use crate::net::Interface;
 use crate::net::advert_socket::AdvertSocket;
@@ -21,7 +21,7 @@ use crate::time::Instant;
 
 /// Gratuitous ARP goes out after this even when nobody reported the addresses installed: with the kernel program in place
 /// the node already answers for them.
-const INSTALL_PATIENCE: Duration = Duration::from_millis(50);
+pub(super) const INSTALL_PATIENCE: Duration = Duration::from_millis(50);
 
 /// Where the router stands on the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,16 +44,19 @@ pub struct Unit {
     pub place: u32,
     pub machine: VirtualRouter,
     pub seat: Option<Seat>,
-    schedule: Schedule,
+    pub(super) schedule: Schedule,
     /// Announce at the latest then, unless the addresses are reported installed before.
-    announce_by: Option<Instant>,
+    pub(super) announce_by: Option<Instant>,
     /// End of the lease as last written.
-    lease_until: Instant,
-    /// A tracked object says fault.
-    faulty: bool,
-    reason: Option<Reason>,
-    since: Instant,
-    counts: Counts,
+    pub(super) lease_until: Instant,
+    /// Priority that our adverts have told last; the kernel program compares with that one.
+    pub(super) told_priority: u8,
+    hold: Hold,
+    /// The stack accepts packets for the addresses before they are installed.
+    pub(super) accepts: bool,
+    pub(super) reason: Option<Reason>,
+    pub(super) since: Instant,
+    pub(super) counts: Counts,
     /// Role or epoch changed since the last view.
     pub dirty: bool,
 }
@@ -63,12 +66,14 @@ impl Unit {
         Self {
             machine: VirtualRouter::new((&router).into()),
             schedule: Schedule::new(router.announce),
+            told_priority: router.priority,
             router,
             place,
             seat: None,
             announce_by: None,
             lease_until: now,
-            faulty: false,
+            hold: Hold::Free,
+            accepts: false,
             reason: None,
             since: now,
             counts: Counts::default(),
@@ -79,7 +84,7 @@ impl Unit {
     /// The router as the kernel program and the socket check know it; `None` without a seat.
     pub fn conf(&self) -> Option<RouterConf> {
         let seat = self.seat.as_ref()?;
-        Some(advert::router_conf(&self.router, seat.interface.index, seat.source, self.machine.priority()))
+        Some(advert::router_conf(&self.router, seat.interface.index, seat.source, self.told_priority))
     }
 
     /// Takes a seat and stands for election, unless a fault holds it back.
@@ -103,53 +108,66 @@ impl Unit {
         self.input(now, Input::InterfaceDown, hands);
     }
 
-    pub fn set_fault(&mut self, now: Instant, faulty: bool, hands: &mut Hands) {
-        if self.faulty == faulty {
-            return;
-        }
-        self.faulty = faulty;
-        if faulty {
-            self.input(now, Input::Fault, hands);
-        } else if self.seat.is_some() {
-            self.stand(now, hands);
-        }
+    pub fn set_hold(&mut self, now: Instant, hold: Hold, hands: &mut Hands) {
+        self.hold = hold;
+        self.stand(now, hands);
+    }
+
+    pub fn set_accepts(&mut self, accepts: bool) {
+        self.accepts = accepts;
     }
 
     pub fn set_priority(&mut self, now: Instant, priority: u8, hands: &mut Hands) {
         tracing::info!(instance = self.router.name, from = self.machine.priority(), to = priority, "effective priority changes");
         self.input(now, Input::Priority(priority), hands);
-        self.write_conf(hands);
     }
 
     fn stand(&mut self, now: Instant, hands: &mut Hands) {
         let Some(seat) = &self.seat else {
             return;
         };
-        if self.faulty {
-            self.input(now, Input::Fault, hands);
-            return;
+        let source = seat.source;
+        match (self.hold, self.machine.role()) {
+            (Hold::Pending, _) => {}
+            (Hold::Free, _) => {
+                let resume = self.resume(hands);
+                self.input(now, Input::Startup { source, resume }, hands);
+            }
+            (Hold::Fault, role) => {
+                // A mastership that an earlier agent left is taken up to be handed over in good order.
+                if role == Role::Init
+                    && let Some(resume) = self.resume(hands)
+                {
+                    self.input(now, Input::Startup { source, resume: Some(resume) }, hands);
+                }
+                self.input(now, Input::Fault, hands);
+            }
         }
-        let startup = Input::Startup { source: seat.source, resume: self.resume(now, hands) };
-        self.input(now, startup, hands);
     }
 
     /// The mastership that an earlier agent left in the kernel, if it still stands; a fallen one is cleared.
-    fn resume(&mut self, now: Instant, hands: &mut Hands) -> Option<Resume> {
+    fn resume(&mut self, hands: &mut Hands) -> Option<Resume> {
         let words = hands.words.as_deref_mut()?;
         let left = words.left(self.place).inspect_err(report).ok()?;
         if left.mastership == 0 {
             return None;
         }
-        if left.stands(now) {
+        if left.stands() {
             return Some(Resume { epoch: left.mastership });
         }
-        tracing::info!(instance = self.router.name, "an earlier agent's mastership has lapsed: cleared");
+        tracing::info!(instance = self.router.name, "an earlier agent's mastership was fenced: cleared");
         words.set_mastership(self.place, None).unwrap_or_else(|error| report(&error));
         None
     }
 
     /// A valid advert from the socket.
-    pub fn hear(&mut self, now: Instant, heard: Heard, hands: &mut Hands) {
+    pub fn hear(&mut self, now: Instant, mut heard: Heard, hands: &mut Hands) {
+        if let Some(stamp) = self.stamp(hands)
+            && (stamp.source, stamp.priority) == (heard.source, heard.priority)
+        {
+            // It may have waited in the socket: what counts is when it arrived.
+            heard.at = stamp.at.min(now);
+        }
         if self.machine.epoch().is_some() && now > self.lease_until {
             // A thread that was stalled first learns that the kernel has ended its mastership.
             self.consult_kernel(now, hands);
@@ -179,19 +197,22 @@ impl Unit {
             }
             return;
         }
-        let heard = words.heard(self.place).inspect_err(report).ok().flatten();
-        let fresh = |at: &Instant| self.machine.last_heard().is_none_or(|last| last.at < *at);
-        if let Some(stamp) = heard
-            && fresh(&Instant::from_nanos(stamp.seen))
+        if let Some(heard) = self.stamp(hands)
+            && self.machine.last_heard().is_none_or(|last| last.at < heard.at)
         {
-            let heard = Heard {
-                at: Instant::from_nanos(stamp.seen),
-                source: Ipv4Addr::from(stamp.source),
-                priority: stamp.priority,
-                interval: Duration::from_millis(u64::from(stamp.interval_centis) * 10),
-            };
             self.input(now, Input::Advert(heard), hands);
         }
+    }
+
+    /// The last advert that the kernel program saw.
+    fn stamp(&self, hands: &Hands) -> Option<Heard> {
+        let stamp = hands.words.as_deref()?.heard(self.place).inspect_err(report).ok().flatten()?;
+        Some(Heard {
+            at: Instant::from_nanos(stamp.seen),
+            source: Ipv4Addr::from(stamp.source),
+            priority: stamp.priority,
+            interval: Duration::from_micros(Centis(stamp.interval_centis).as_micros()),
+        })
     }
 
     /// Everything that is due at `now`.
@@ -225,108 +246,6 @@ impl Unit {
         self.drain(now, hands);
     }
 
-    fn drain(&mut self, now: Instant, hands: &mut Hands) {
-        while let Some(output) = self.machine.poll() {
-            match output {
-                Output::Send { priority } => self.send(priority, hands),
-                Output::Lease { until, .. } => self.set_lease(until, hands),
-                Output::Lapse => self.set_lease(Instant::default(), hands),
-                Output::Mastership(epoch) => {
-                    self.with_words(hands, |words, place| words.set_mastership(place, epoch));
-                    self.dirty = true;
-                }
-                Output::Transition { from, to, reason } => self.transition(now, from, to, reason),
-                Output::Announce => self.announce_by = Some(now + INSTALL_PATIENCE),
-                Output::Reannounce => self.schedule.reannounce(now),
-            }
-        }
-        if self.machine.epoch().is_none() {
-            self.announce_by = None;
-            self.schedule.stop();
-        }
-    }
-
-    fn send(&mut self, priority: u8, hands: &Hands) {
-        let (Some(seat), Some(socket)) = (&self.seat, hands.socket) else {
-            return;
-        };
-        let mut buffer = [0; MAX_LEN];
-        let Some(len) = advert::emit(&mut buffer, &self.router, seat.source, priority) else {
-            return;
-        };
-        match socket.send(seat.source, self.router.group, &buffer[..len]) {
-            Ok(()) if priority == PRIORITY_RELEASE => self.counts.priority_zero_sent += 1,
-            Ok(()) => self.counts.adverts_sent += 1,
-            Err(error) => {
-                self.counts.send_errors += 1;
-                if self.counts.send_errors.is_power_of_two() {
-                    let failures = self.counts.send_errors;
-                    tracing::warn!(instance = self.router.name, %error, failures, "an advert could not be sent");
-                }
-            }
-        }
-    }
-
-    fn transition(&mut self, now: Instant, from: Role, to: Role, reason: Reason) {
-        self.counts.transitions[role_index(to)] += 1;
-        self.reason = Some(reason);
-        self.since = now;
-        self.dirty = true;
-        if reason == Reason::Resumed {
-            self.schedule.resume(now);
-        }
-        let heard = self.machine.last_heard();
-        tracing::info!(
-            instance = self.router.name,
-            vrid = self.router.vrid,
-            interface = self.router.interface,
-            priority = self.machine.priority(),
-            peer = heard.map(|heard| tracing::field::display(heard.source)),
-            peer_priority = heard.map(|heard| heard.priority),
-            "{} -> {}: {}",
-            from.name(),
-            to.name(),
-            reason.name()
-        );
-    }
-
-    fn start_announcing(&mut self, now: Instant) {
-        self.announce_by = None;
-        self.schedule.takeover(now);
-    }
-
-    fn announce(&mut self, now: Instant, hands: &Hands) {
-        let (Some(frames), Some(seat)) = (self.schedule.poll(now), &self.seat) else {
-            return;
-        };
-        for virtual_address in self.router.addresses.iter().chain(&self.router.excluded_addresses) {
-            let frame = arp::announcement(seat.mac, virtual_address.address.octets());
-            for _ in 0..frames {
-                match hands.frames.send(seat.interface.index, &frame) {
-                    Ok(()) => self.counts.announcements_sent += 1,
-                    Err(error) => tracing::warn!(instance = self.router.name, %error, "gratuitous ARP not sent"),
-                }
-            }
-        }
-    }
-
-    fn set_lease(&mut self, until: Instant, hands: &mut Hands) {
-        self.lease_until = until;
-        self.with_words(hands, |words, place| words.set_lease(place, until));
-    }
-
-    fn write_conf(&self, hands: &mut Hands) {
-        if let (Some(conf), Some(words)) = (self.conf(), hands.words.as_deref_mut()) {
-            words.set_router(self.place, &conf).unwrap_or_else(|error| report(&error));
-        }
-    }
-
-    fn with_words(&self, hands: &mut Hands, write: impl FnOnce(&mut Words, u32) -> Result<(), PlaneError>) {
-        if let Some(words) = hands.words.as_deref_mut() {
-            write(words, self.place).unwrap_or_else(|error| report(&error));
-        }
-    }
-
     pub fn view(&self) -> RouterView {
         RouterView {
             role: self.machine.role(),
@@ -342,6 +261,6 @@ impl Unit {
     }
 }
 
-fn report(error: &PlaneError) {
+pub(super) fn report(error: &PlaneError) {
     tracing::error!(%error, "the kernel's words of a virtual router cannot be reached");
 }

@@ -59,10 +59,7 @@ pub(super) fn has_carrier(socket: BorrowedFd<'_>, name: &str) -> io::Result<bool
         data: u32,
     }
     const ETHTOOL_GLINK: u32 = 0x0a;
-    let mut value = Value {
-        command: ETHTOOL_GLINK,
-        data: 0,
-    };
+    let mut value = Value { command: ETHTOOL_GLINK, data: 0 };
     let mut ifr_name: [c_char; libc::IFNAMSIZ] = [0; libc::IFNAMSIZ];
     // The last byte stays the terminator.
     if name.len() >= ifr_name.len() {
@@ -71,21 +68,11 @@ pub(super) fn has_carrier(socket: BorrowedFd<'_>, name: &str) -> io::Result<bool
     for (to, from) in ifr_name.iter_mut().zip(name.bytes()) {
         *to = from as c_char;
     }
-    let mut request = libc::ifreq {
-        ifr_name,
-        ifr_ifru: libc::__c_anonymous_ifr_ifru {
-            ifru_data: (&raw mut value).cast(),
-        },
-    };
+    let mut request = libc::ifreq { ifr_name, ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_data: (&raw mut value).cast() } };
     // SAFETY: `request` and the `value` it points to live through the call, and nothing else refers to them; ETHTOOL_GLINK
     // writes a `struct ethtool_value`, which `Value` is.
-    let result =
-        unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) };
-    if result == 0 {
-        Ok(value.data != 0)
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) };
+    if result == 0 { Ok(value.data != 0) } else { Err(io::Error::last_os_error()) }
 }
 
 fn c_index(index: u32) -> io::Result<c_int> {

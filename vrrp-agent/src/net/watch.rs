@@ -58,14 +58,7 @@ impl Watcher {
         let connection = Connection::open()?;
         let view = read_all(&connection.handle).await?;
         let (publish, receiver) = watch::channel(Arc::new(view.clone()));
-        Ok((
-            Self {
-                connection,
-                view,
-                publish,
-            },
-            receiver,
-        ))
+        Ok((Self { connection, view, publish }, receiver))
     }
 
     /// Follows the kernel until the last receiver is dropped. Lost notifications and broken connections are healed by reading
@@ -140,17 +133,9 @@ impl Watcher {
     ///
     /// What is read is let go when notifications came with it: which is newer cannot be told, and the next look comes soon.
     async fn look(&mut self) -> ControlFlow<()> {
-        let used = self
-            .view
-            .links
-            .values()
-            .filter(|link| !link.addresses.is_empty());
+        let used = self.view.links.values().filter(|link| !link.addresses.is_empty());
         // A driver that cannot tell leaves it to the notifications.
-        let news = used.filter(|link| {
-            self.connection
-                .carrier(&link.name)
-                .is_some_and(|carrier| carrier != link.up)
-        });
+        let news = used.filter(|link| self.connection.carrier(&link.name).is_some_and(|carrier| carrier != link.up));
         let indexes: Vec<u32> = news.map(|link| link.index).collect();
         for index in indexes {
             let get = self.connection.handle.link().get().match_index(index);
@@ -218,26 +203,13 @@ impl std::fmt::Debug for Connection {
 
 impl Connection {
     fn open() -> Result<Self, NetlinkError> {
-        let groups = [
-            MulticastGroup::Link,
-            MulticastGroup::Ipv4Ifaddr,
-            MulticastGroup::Neigh,
-        ];
-        let (mut connection, handle, messages) =
-            rtnetlink::new_multicast_connection(&groups).map_err(NetlinkError::Open)?;
+        let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Neigh];
+        let (mut connection, handle, messages) = rtnetlink::new_multicast_connection(&groups).map_err(NetlinkError::Open)?;
         let socket = connection.socket_mut();
-        rtnetlink::sys::AsyncSocket::socket_mut(socket)
-            .set_rx_buf_sz(RECEIVE_BUFFER)
-            .map_err(NetlinkError::Open)?;
-        let probe =
-            Socket::new(Domain::IPV4, Type::DGRAM.cloexec(), None).map_err(NetlinkError::Open)?;
+        rtnetlink::sys::AsyncSocket::socket_mut(socket).set_rx_buf_sz(RECEIVE_BUFFER).map_err(NetlinkError::Open)?;
+        let probe = Socket::new(Domain::IPV4, Type::DGRAM.cloexec(), None).map_err(NetlinkError::Open)?;
         let pump = tokio::spawn(connection);
-        Ok(Self {
-            handle,
-            notifications: messages.map(|(message, _)| message).boxed(),
-            pump,
-            probe,
-        })
+        Ok(Self { handle, notifications: messages.map(|(message, _)| message).boxed(), pump, probe })
     }
 
     fn carrier(&self, name: &str) -> Option<bool> {
@@ -262,10 +234,7 @@ async fn read_all(handle: &Handle) -> Result<HostView, NetlinkError> {
     for address in dump("list addresses", addresses.execute()).await? {
         view.apply(RouteNetlinkMessage::NewAddress(address));
     }
-    let neighbours = handle
-        .neighbours()
-        .get()
-        .set_address_family(AddressFamily::Inet);
+    let neighbours = handle.neighbours().get().set_address_family(AddressFamily::Inet);
     for neighbour in dump("list neighbours", neighbours.execute()).await? {
         view.apply(RouteNetlinkMessage::NewNeighbour(neighbour));
     }

@@ -48,7 +48,7 @@ impl Pins {
 
     /// The interface index is part of the name: an interface that was made anew is another one.
     pub fn link(&self, interface: &str, ifindex: u32) -> PathBuf {
-        self.directory.join(format!("link-{ifindex}-{}", interface.replace('/', "_").replace('.', "_")))
+        self.directory.join(format!("link-{ifindex}-{}", interface.replace(['/', '.'], "_")))
     }
 
     /// Removes the pins of links to interfaces that are not among these, which detaches the program there.

@@ -23,13 +23,12 @@ pub struct Left {
     /// Epoch of its mastership; 0: none.
     pub mastership: u64,
     pub fence: u64,
-    pub lease_until: Instant,
 }
 
 impl Left {
-    /// Whether that mastership still stands at `now`: neither lapsed nor fenced.
-    pub fn stands(&self, now: Instant) -> bool {
-        lease::acting(self.mastership, self.fence) && now < self.lease_until
+    /// Whether the kernel program still acts on it. A lapsed lease is no obstacle: had anybody else spoken, it were fenced.
+    pub fn stands(&self) -> bool {
+        lease::acting(self.mastership, self.fence)
     }
 }
 
@@ -86,7 +85,6 @@ impl Words {
         Ok(Left {
             mastership: self.mastership.get(&router, 0).map_err(at(name::MASTERSHIP))?,
             fence: self.fence.get(&router, 0).map_err(at(name::FENCE))?,
-            lease_until: Instant::from_nanos(self.lease.get(&router, 0).map_err(at(name::LEASE))?),
         })
     }
 

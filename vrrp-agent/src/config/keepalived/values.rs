@@ -10,21 +10,13 @@ use super::keywords::{Support, Table};
 use super::tree::{Node, Word};
 
 /// Looks a statement's keyword up and reports what will not be read of it; `None` when the keyword is not known here.
-pub(super) fn recognise(
-    node: &Node,
-    table: &Table,
-    mail: &mut Vec<Span>,
-    reporter: &mut Reporter,
-) -> Option<Support> {
+pub(super) fn recognise(node: &Node, table: &Table, mail: &mut Vec<Span>, reporter: &mut Reporter) -> Option<Support> {
     let span = node.span();
     let keyword = reporter.quote(span);
     let support = table.support(node.keyword());
     match support {
         None => {
-            let diagnostic = Diagnostic::at(
-                span,
-                format!("unknown keyword `{keyword}` in {}", table.block),
-            );
+            let diagnostic = Diagnostic::at(span, format!("unknown keyword `{keyword}` in {}", table.block));
             let diagnostic = match reporter.is_full() {
                 true => diagnostic,
                 false => suggest(diagnostic, node.keyword(), table),
@@ -33,10 +25,7 @@ pub(super) fn recognise(
         }
         Some(Support::Read) => {}
         Some(Support::Mail) => mail.push(span.clone()),
-        Some(Support::Harmless(why)) => reporter.warning(Diagnostic::at(
-            span,
-            format!("`{keyword}` has no effect: {why}"),
-        )),
+        Some(Support::Harmless(why)) => reporter.warning(Diagnostic::at(span, format!("`{keyword}` has no effect: {why}"))),
         Some(Support::Differs(why)) => {
             reporter.ignored(Diagnostic::at(span, format!("`{keyword}`: {why}")));
         }
@@ -50,9 +39,7 @@ pub(super) fn recognise(
 fn suggest(diagnostic: Diagnostic, keyword: &str, table: &Table) -> Diagnostic {
     match (table.suggest(keyword), Table::belongs_to(keyword)) {
         (Some(near), _) => diagnostic.suggest(Some(near)),
-        (None, Some(block)) => diagnostic.help(format!(
-            "it belongs in {block}: is a brace missing or left over?"
-        )),
+        (None, Some(block)) => diagnostic.help(format!("it belongs in {block}: is a brace missing or left over?")),
         (None, None) => diagnostic,
     }
 }
@@ -63,15 +50,10 @@ pub(super) fn summarise_mail(mail: &[Span], reporter: &mut Reporter) {
     let mut names: Vec<&str> = mail.iter().map(|span| reporter.quote(span)).collect();
     let mut seen = HashSet::new();
     names.retain(|name| seen.insert(*name));
-    let message = format!(
-        "mail alerts are not sent: {} {} no effect",
-        names.join(", "),
-        if names.len() == 1 { "has" } else { "have" }
-    );
-    reporter.warning(
-        Diagnostic::at(first, message)
-            .help("alert on the agent's Prometheus metrics, with Alertmanager for the mail"),
-    );
+    let message =
+        format!("mail alerts are not sent: {} {} no effect", names.join(", "), if names.len() == 1 { "has" } else { "have" });
+    reporter
+        .warning(Diagnostic::at(first, message).help("alert on the agent's Prometheus metrics, with Alertmanager for the mail"));
 }
 
 /// The statements of a block; reports a block keyword that has none.
@@ -80,10 +62,7 @@ pub(super) fn body<'a>(node: &'a Node, reporter: &mut Reporter) -> &'a [Node] {
         Some(body) => body,
         None => {
             let keyword = reporter.quote(node.span());
-            reporter.error(Diagnostic::at(
-                node.span(),
-                format!("`{keyword}` needs a block: {{ ... }}"),
-            ));
+            reporter.error(Diagnostic::at(node.span(), format!("`{keyword}` needs a block: {{ ... }}")));
             &[]
         }
     }
@@ -139,10 +118,7 @@ pub(super) fn word<'a>(node: &'a Node, reporter: &mut Reporter) -> Option<&'a Wo
     let (first, rest) = match node.values() {
         [] => {
             let keyword = reporter.quote(node.span());
-            reporter.error(Diagnostic::at(
-                node.span(),
-                format!("`{keyword}` needs a value"),
-            ));
+            reporter.error(Diagnostic::at(node.span(), format!("`{keyword}` needs a value")));
             return None;
         }
         [first, rest @ ..] => (first, rest),
@@ -150,13 +126,8 @@ pub(super) fn word<'a>(node: &'a Node, reporter: &mut Reporter) -> Option<&'a Wo
     if let (Some(extra), Some(last)) = (rest.first(), rest.last()) {
         let span = extra.span.start..last.span.end;
         let keyword = reporter.quote(node.span());
-        reporter.ignored(
-            Diagnostic::at(
-                &span,
-                format!("`{keyword}` takes one value: what follows it"),
-            )
-            .help("one statement a line"),
-        );
+        reporter
+            .ignored(Diagnostic::at(&span, format!("`{keyword}` takes one value: what follows it")).help("one statement a line"));
     }
     Some(first)
 }
@@ -188,10 +159,7 @@ pub(super) fn seconds(node: &Node, most: u64, reporter: &mut Reporter) -> Option
     let parsed = parse_seconds(&word.text).filter(|value| *value <= Duration::from_secs(most));
     if parsed.is_none() {
         let quoted = reporter.quote(&word.span);
-        reporter.error(Diagnostic::at(
-            &word.span,
-            format!("`{quoted}` is not a number of seconds from 0 to {most}"),
-        ));
+        reporter.error(Diagnostic::at(&word.span, format!("`{quoted}` is not a number of seconds from 0 to {most}")));
     }
     parsed.map(|value| At::new(value, &word.span))
 }
@@ -199,18 +167,10 @@ pub(super) fn seconds(node: &Node, most: u64, reporter: &mut Reporter) -> Option
 fn parse_seconds(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole)
-        || !digits(fraction)
-        || fraction.len() > 6
-        || (whole.is_empty() && fraction.is_empty())
-    {
+    if !digits(whole) || !digits(fraction) || fraction.len() > 6 || (whole.is_empty() && fraction.is_empty()) {
         return None;
     }
-    let seconds = if whole.is_empty() {
-        0
-    } else {
-        whole.parse().ok()?
-    };
+    let seconds = if whole.is_empty() { 0 } else { whole.parse().ok()? };
     let micros: u64 = format!("{fraction:0<6}").parse().ok()?;
     Some(Duration::from_secs(seconds) + Duration::from_micros(micros))
 }

@@ -21,49 +21,17 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
         }
         None => host_name.to_owned(),
     };
-    unique(
-        draft.scripts.iter().map(|script| &script.name),
-        "script",
-        reporter,
-    );
-    unique(
-        draft.routers.iter().map(|router| &router.name),
-        "virtual router",
-        reporter,
-    );
-    unique(
-        draft.services.iter().map(|service| &service.name),
-        "service",
-        reporter,
-    );
-    let scripts = draft
-        .scripts
-        .iter()
-        .map(|script| script::lower(script, reporter))
-        .collect();
-    let by_name = draft
-        .scripts
-        .iter()
-        .enumerate()
-        .map(|(at, script)| (script.name.value.as_str(), at))
-        .collect();
-    let routers: Vec<_> = draft
-        .routers
-        .iter()
-        .map(|router| router::lower(router, &draft.scripts, &by_name, reporter))
-        .collect();
+    unique(draft.scripts.iter().map(|script| &script.name), "script", reporter);
+    unique(draft.routers.iter().map(|router| &router.name), "virtual router", reporter);
+    unique(draft.services.iter().map(|service| &service.name), "service", reporter);
+    let scripts = draft.scripts.iter().map(|script| script::lower(script, reporter)).collect();
+    let by_name = draft.scripts.iter().enumerate().map(|(at, script)| (script.name.value.as_str(), at)).collect();
+    let routers: Vec<_> = draft.routers.iter().map(|router| router::lower(router, &draft.scripts, &by_name, reporter)).collect();
     router::check_together(&draft.routers, &routers, reporter);
-    let services = draft
-        .services
-        .iter()
-        .map(|service| service::lower(service, &routers, reporter))
-        .collect();
+    let services = draft.services.iter().map(|service| service::lower(service, &routers, reporter)).collect();
     service::check_together(&draft.services, reporter);
     if routers.is_empty() && !reporter.has_errors() {
-        reporter.error(
-            Diagnostic::whole_file("no virtual router in this file")
-                .help("it would make the agent do nothing"),
-        );
+        reporter.error(Diagnostic::whole_file("no virtual router in this file").help("it would make the agent do nothing"));
     }
     if reporter.has_errors() {
         return None;
@@ -87,11 +55,8 @@ fn unique<'a>(names: impl Iterator<Item = &'a At<String>>, what: &str, reporter:
     for name in names {
         if let Some(first) = seen.insert(&name.value, &name.span) {
             reporter.error(
-                Diagnostic::at(
-                    &name.span,
-                    format!("the name of the {what} `{}` is used twice", name.value),
-                )
-                .related(first, "used here first"),
+                Diagnostic::at(&name.span, format!("the name of the {what} `{}` is used twice", name.value))
+                    .related(first, "used here first"),
             );
         }
     }

@@ -29,30 +29,15 @@ pub(super) fn lower(
     check_interval(draft, reporter);
     let addresses = addresses(&draft.addresses, reporter);
     if draft.addresses.is_empty() {
-        let message = format!(
-            "virtual router `{}` has no virtual address",
-            draft.name.value
-        );
+        let message = format!("virtual router `{}` has no virtual address", draft.name.value);
         reporter.error(Diagnostic::at(&draft.name.span, message));
     }
     if draft.addresses.len() > MOST_ADDRESSES {
-        let message = format!(
-            "{} virtual addresses, but an advert holds {MOST_ADDRESSES}",
-            draft.addresses.len()
-        );
-        reporter.error(
-            Diagnostic::at(&draft.name.span, message).help("list the others as excluded addresses"),
-        );
+        let message = format!("{} virtual addresses, but an advert holds {MOST_ADDRESSES}", draft.addresses.len());
+        reporter.error(Diagnostic::at(&draft.name.span, message).help("list the others as excluded addresses"));
     }
-    let peers = draft
-        .peers
-        .iter()
-        .filter_map(|peer| values::unicast(peer, "peer", reporter))
-        .collect();
-    let group = draft
-        .group
-        .as_ref()
-        .and_then(|group| values::multicast(group, "group", reporter));
+    let peers = draft.peers.iter().filter_map(|peer| values::unicast(peer, "peer", reporter)).collect();
+    let group = draft.group.as_ref().and_then(|group| values::multicast(group, "group", reporter));
     Router {
         name: draft.name.value.clone(),
         interface: draft.interface.value.clone(),
@@ -64,25 +49,14 @@ pub(super) fn lower(
         preempt_delay: draft.preempt_delay,
         auth: auth(draft, reporter),
         checksum: draft.checksum,
-        source: draft
-            .source
-            .as_ref()
-            .and_then(|source| values::unicast(source, "source", reporter)),
+        source: draft.source.as_ref().and_then(|source| values::unicast(source, "source", reporter)),
         group: group.unwrap_or(GROUP),
         peers,
         addresses,
         excluded_addresses: self::addresses(&draft.excluded_addresses, reporter),
         announce: draft.announce,
-        track_scripts: draft
-            .track_scripts
-            .iter()
-            .filter_map(|track| track_script(track, scripts, by_name, reporter))
-            .collect(),
-        track_interfaces: draft
-            .track_interfaces
-            .iter()
-            .map(|track| track_interface(track, reporter))
-            .collect(),
+        track_scripts: draft.track_scripts.iter().filter_map(|track| track_script(track, scripts, by_name, reporter)).collect(),
+        track_interfaces: draft.track_interfaces.iter().map(|track| track_interface(track, reporter)).collect(),
     }
 }
 
@@ -90,26 +64,18 @@ fn check_interval(draft: &RouterDraft, reporter: &mut Reporter) {
     let interval = &draft.interval;
     let (fits, rule) = match draft.version {
         Version::V2 => {
-            let whole =
-                interval.value.subsec_nanos() == 0 && (1..=255).contains(&interval.value.as_secs());
+            let whole = interval.value.subsec_nanos() == 0 && (1..=255).contains(&interval.value.as_secs());
             (whole, "VRRPv2 adverts come in whole seconds, 1 to 255")
         }
         Version::V3 => {
-            let centis = interval.value.subsec_nanos().is_multiple_of(10_000_000)
-                && !interval.value.is_zero();
-            (
-                centis && interval.value <= LONGEST_V3_INTERVAL,
-                "VRRPv3 adverts come in steps of 10 ms, 10 ms to 40.95 s",
-            )
+            let centis = interval.value.subsec_nanos().is_multiple_of(10_000_000) && !interval.value.is_zero();
+            (centis && interval.value <= LONGEST_V3_INTERVAL, "VRRPv3 adverts come in steps of 10 ms, 10 ms to 40.95 s")
         }
     };
     if !fits {
-        let diagnostic =
-            Diagnostic::at(&interval.span, format!("{rule}, not {:?}", interval.value));
+        let diagnostic = Diagnostic::at(&interval.span, format!("{rule}, not {:?}", interval.value));
         reporter.error(match draft.version {
-            Version::V2 => diagnostic.help(
-                "version 3 allows shorter intervals; every router of the VRID must be changed",
-            ),
+            Version::V2 => diagnostic.help("version 3 allows shorter intervals; every router of the VRID must be changed"),
             Version::V3 => diagnostic,
         });
     }
@@ -122,10 +88,8 @@ fn auth(draft: &RouterDraft, reporter: &mut Reporter) -> Auth {
     };
     if draft.version == Version::V3 {
         let message = "VRRPv3 has no authentication: the password is not used";
-        reporter.warning(
-            Diagnostic::at(&pass.span, message)
-                .help("RFC 9568 section 9 says why; limit the allowed sources instead"),
-        );
+        reporter
+            .warning(Diagnostic::at(&pass.span, message).help("RFC 9568 section 9 says why; limit the allowed sources instead"));
         return Auth::None;
     }
     let bytes = pass.value.as_bytes();
@@ -154,24 +118,14 @@ fn addresses(drafts: &[AddressDraft], reporter: &mut Reporter) -> Vec<VirtualAdd
         if let Some(label) = &draft.label {
             values::interface(label, "an address's label", reporter);
         }
-        let Some((address, prefix_len)) =
-            values::prefix(&draft.address, "virtual address", reporter)
-        else {
+        let Some((address, prefix_len)) = values::prefix(&draft.address, "virtual address", reporter) else {
             continue;
         };
         if !seen.insert(address) {
-            reporter.ignored(Diagnostic::at(
-                &draft.address.span,
-                format!("virtual address `{address}` is listed twice"),
-            ));
+            reporter.ignored(Diagnostic::at(&draft.address.span, format!("virtual address `{address}` is listed twice")));
             continue;
         }
-        lowered.push(VirtualAddress {
-            address,
-            prefix_len,
-            device: text(&draft.device),
-            label: text(&draft.label),
-        });
+        lowered.push(VirtualAddress { address, prefix_len, device: text(&draft.device), label: text(&draft.label) });
     }
     lowered
 }
@@ -201,17 +155,9 @@ fn track_script(
 
 /// keepalived skips such a reference without a word in many versions, and the node is never tracked.
 fn unknown_script(name: &At<String>, scripts: &[ScriptDraft]) -> Diagnostic {
-    let diagnostic = Diagnostic::at(
-        &name.span,
-        format!("tracks the script `{}`, which is not defined", name.value),
-    );
-    let near = suggest::nearest(
-        &name.value,
-        scripts.iter().map(|script| script.name.value.as_str()),
-    );
-    let meant = scripts
-        .iter()
-        .find(|script| Some(script.name.value.as_str()) == near);
+    let diagnostic = Diagnostic::at(&name.span, format!("tracks the script `{}`, which is not defined", name.value));
+    let near = suggest::nearest(&name.value, scripts.iter().map(|script| script.name.value.as_str()));
+    let meant = scripts.iter().find(|script| Some(script.name.value.as_str()) == near);
     match (meant, scripts) {
         (Some(script), _) => diagnostic
             .label("no script has this name")
@@ -228,13 +174,8 @@ fn unknown_script(name: &At<String>, scripts: &[ScriptDraft]) -> Diagnostic {
 
 fn track_interface(track: &TrackDraft, reporter: &mut Reporter) -> TrackInterface {
     values::interface(&track.name, "a tracked interface", reporter);
-    let weight = track.weight.as_ref().map_or(0, |weight| {
-        values::number(weight, "weight", -253..=253_i16, reporter)
-    });
-    TrackInterface {
-        interface: track.name.value.clone(),
-        weight,
-    }
+    let weight = track.weight.as_ref().map_or(0, |weight| values::number(weight, "weight", -253..=253_i16, reporter));
+    TrackInterface { interface: track.name.value.clone(), weight }
 }
 
 /// What must differ between routers: the VRID on an interface, and every virtual address.
@@ -243,14 +184,8 @@ pub(super) fn check_together(drafts: &[RouterDraft], routers: &[Router], reporte
     for draft in drafts {
         let key = (draft.interface.value.as_str(), draft.vrid.value);
         if let Some(first) = ids.insert(key, draft) {
-            let message = format!(
-                "VRID {} on {} is used by `{}` too",
-                key.1, key.0, first.name.value
-            );
-            reporter.error(
-                Diagnostic::at(&draft.vrid.span, message)
-                    .related(&first.vrid.span, "used here first"),
-            );
+            let message = format!("VRID {} on {} is used by `{}` too", key.1, key.0, first.name.value);
+            reporter.error(Diagnostic::at(&draft.vrid.span, message).related(&first.vrid.span, "used here first"));
         }
     }
     let mut owners: HashMap<Ipv4Addr, &At<String>> = HashMap::new();
@@ -260,14 +195,8 @@ pub(super) fn check_together(drafts: &[RouterDraft], routers: &[Router], reporte
             let Ok(address) = text.parse() else { continue };
             let first = owners.entry(address).or_insert(&draft.name);
             if *first != &draft.name {
-                let message = format!(
-                    "virtual address `{address}` of `{}` belongs to `{}` too",
-                    router.name, first.value
-                );
-                reporter.error(
-                    Diagnostic::at(&written.address.span, message)
-                        .related(&first.span, "the other router"),
-                );
+                let message = format!("virtual address `{address}` of `{}` belongs to `{}` too", router.name, first.value);
+                reporter.error(Diagnostic::at(&written.address.span, message).related(&first.span, "the other router"));
             }
         }
     }

@@ -55,25 +55,16 @@ fn suggestions_name_what_was_meant() {
     assert_eq!(help("priority", "prioriti"), "did you mean `priority`?");
     assert_eq!(help("[[script]]", "[[scripts]]"), "did you mean `script`?");
     assert_eq!(help("\"tcp\"", "\"tpc\""), "did you mean `tcp`?");
+    assert_eq!(help("interval = \"1s\"", "interval = 1"), "durations are strings with a unit: \"1s\", \"250ms\"");
     assert_eq!(
-        help("interval = \"1s\"", "interval = 1"),
-        "durations are strings with a unit: \"1s\", \"250ms\""
-    );
-    assert_eq!(
-        help(
-            "address = \"192.168.1.249\"\nport",
-            "address = \"10.0.0.1\"\nport"
-        ),
+        help("address = \"192.168.1.249\"\nport", "address = \"10.0.0.1\"\nport"),
         "virtual addresses here: 192.168.1.249"
     );
 }
 
 #[test]
 fn an_empty_file_asks_for_a_router() {
-    assert_eq!(
-        lines("", Language::Toml, Mode::Strict),
-        ["F: error: no virtual router in this file"]
-    );
+    assert_eq!(lines("", Language::Toml, Mode::Strict), ["F: error: no virtual router in this file"]);
 }
 
 #[test]
@@ -81,17 +72,11 @@ fn bytes_that_are_not_utf8_are_refused() {
     let source = Source::new("F", b"# caf\xe9\n");
     let outcome = parse(&source, Language::Toml, Mode::Strict, "host");
     let said = render(&source, &outcome.diagnostics[0]);
-    assert!(
-        said.starts_with("F:1:6: error: not valid UTF-8\n"),
-        "{said}"
-    );
+    assert!(said.starts_with("F:1:6: error: not valid UTF-8\n"), "{said}");
 }
 
 #[test]
 fn control_characters_never_reach_the_terminal() {
     let said = lines("\"\\u001b[31m\" = 1\n", Language::Toml, Mode::Strict).remove(0);
-    assert!(
-        said.starts_with("F:1:1: error: unknown field `\u{fffd}[31m`"),
-        "{said}"
-    );
+    assert!(said.starts_with("F:1:1: error: unknown field `\u{fffd}[31m`"), "{said}");
 }

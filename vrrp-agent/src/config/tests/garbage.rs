@@ -8,10 +8,7 @@ struct Random(u64);
 
 impl Random {
     fn next(&mut self, below: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap_or(0) % below.max(1)
     }
 }
@@ -60,10 +57,7 @@ fn check(bytes: &[u8]) {
         for mode in [Mode::Strict, Mode::Lenient] {
             let source = Source::new("F", bytes);
             let outcome = parse(&source, language, mode, "host");
-            let failed = outcome
-                .diagnostics
-                .iter()
-                .any(|diagnostic| diagnostic.severity == Severity::Error);
+            let failed = outcome.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
             assert_eq!(outcome.config.is_none(), failed);
             assert!(render_all(&source, &outcome.diagnostics).len() >= outcome.diagnostics.len());
         }
@@ -75,9 +69,7 @@ fn random_bytes() {
     let mut random = Random(1);
     for _ in 0..1000 {
         let length = random.next(200);
-        let bytes: Vec<u8> = (0..length)
-            .map(|_| u8::try_from(random.next(256)).unwrap_or(0))
-            .collect();
+        let bytes: Vec<u8> = (0..length).map(|_| u8::try_from(random.next(256)).unwrap_or(0)).collect();
         check(&bytes);
     }
 }
@@ -86,9 +78,7 @@ fn random_bytes() {
 fn random_pieces() {
     let mut random = Random(2);
     for _ in 0..1000 {
-        let text: String = (0..random.next(40))
-            .flat_map(|_| [PIECES[random.next(PIECES.len())], " "])
-            .collect();
+        let text: String = (0..random.next(40)).flat_map(|_| [PIECES[random.next(PIECES.len())], " "]).collect();
         check(text.as_bytes());
     }
 }

@@ -5,26 +5,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{
-    Announce, Auth, CheckKind, ChecksumForm, Config, Forward, Protocol, Router, Version, XdpUse,
-};
+use crate::model::{Announce, Auth, CheckKind, ChecksumForm, Config, Forward, Protocol, Router, Version, XdpUse};
 
 fn config(text: &str, language: Language, mode: Mode) -> Config {
     let (outcome, _) = read(text, language, mode);
-    outcome
-        .config
-        .unwrap_or_else(|| panic!("{:?}", outcome.diagnostics))
+    outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics))
 }
 
 fn essence(router: &Router) -> (&str, &str, u8, u8, Vec<Ipv4Addr>) {
     let addresses = router.addresses.iter().map(|vip| vip.address).collect();
-    (
-        &router.name,
-        &router.interface,
-        router.vrid,
-        router.priority,
-        addresses,
-    )
+    (&router.name, &router.interface, router.vrid, router.priority, addresses)
 }
 
 #[test]
@@ -36,17 +26,12 @@ fn plain_pair_is_read_strictly_with_one_warning() {
         assert_eq!(config.node, "EDGE_PAIR");
         assert_eq!(
             config.routers.iter().map(essence).collect::<Vec<_>>(),
-            [
-                ("VI_1", "eth1", 51, priorities[0], vip1.clone()),
-                ("VI_2", "eth1", 52, priorities[1], vip2.clone()),
-            ]
+            [("VI_1", "eth1", 51, priorities[0], vip1.clone()), ("VI_2", "eth1", 52, priorities[1], vip2.clone()),]
         );
         assert_eq!(
             lines(text, Language::Keepalived, Mode::Strict),
-            [
-                "F:4:4: warning: mail alerts are not sent: notification_email, notification_email_from, smtp_server, \
-                 smtp_connect_timeout have no effect"
-            ]
+            ["F:4:4: warning: mail alerts are not sent: notification_email, notification_email_from, smtp_server, \
+                 smtp_connect_timeout have no effect"]
         );
     }
 }
@@ -64,12 +49,7 @@ fn keepalived_defaults_are_keepalived_s() {
     assert_eq!(router.addresses[0].prefix_len, 32);
     assert_eq!(
         router.announce,
-        Announce {
-            repeat: 5,
-            delay: Duration::from_secs(5),
-            refresh: Duration::ZERO,
-            refresh_repeat: 1,
-        }
+        Announce { repeat: 5, delay: Duration::from_secs(5), refresh: Duration::ZERO, refresh_repeat: 1 }
     );
     assert_eq!(config.metrics, "127.0.0.1:9165".parse().ok());
     assert_eq!(config.api_socket, Path::new("/run/vrrp-agent/api.sock"));
@@ -195,13 +175,7 @@ check = { type = "http", port = 8080, path = "/ready" }
     assert_eq!((script.rise, script.fall, script.init_fail), (2, 3, true));
     let service = &config.services[0];
     assert_eq!(service.backends[0].forward, Forward::Dr);
-    assert_eq!(
-        service.check.kind,
-        CheckKind::Http {
-            port: Some(8080),
-            path: "/ready".to_owned()
-        }
-    );
+    assert_eq!(service.check.kind, CheckKind::Http { port: Some(8080), path: "/ready".to_owned() });
 }
 
 #[test]

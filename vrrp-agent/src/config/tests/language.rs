@@ -5,9 +5,7 @@ use super::*;
 fn router(body: &str) -> crate::model::Router {
     let text = format!("vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\n{body}\n}}\n");
     let (outcome, _) = read(&text, Language::Keepalived, Mode::Strict);
-    let mut config = outcome
-        .config
-        .unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
+    let mut config = outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
     config.routers.remove(0)
 }
 
@@ -21,9 +19,7 @@ fn braces_may_stand_anywhere_between_words() {
         "virtual_ipaddress {\r\n\t\"10.0.0.1/24\" dev 'eth1' label eth1:0 ! note }\r\n}\r",
     ] {
         let router = router(body);
-        let [address] = router.addresses.as_slice() else {
-            panic!("{body}: {router:?}")
-        };
+        let [address] = router.addresses.as_slice() else { panic!("{body}: {router:?}") };
         assert_eq!(address.address.to_string(), "10.0.0.1", "{body}");
         assert_eq!(address.prefix_len, 24, "{body}");
         assert_eq!(address.device.as_deref(), Some("eth1"), "{body}");
@@ -50,17 +46,12 @@ fn commands_are_split_as_a_shell_would() {
     let command = |line: &str| {
         let text = format!("vrrp_script s {{\nscript {line}\n}}\n{NODE1}");
         let (outcome, _) = read(&text, Language::Keepalived, Mode::Strict);
-        let config = outcome
-            .config
-            .unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
+        let config = outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
         config.scripts[0].command.clone()
     };
     assert_eq!(command("/bin/true"), ["/bin/true"]);
     assert_eq!(command("\"/bin/a b  c\""), ["/bin/a", "b", "c"]);
-    assert_eq!(
-        command("\"/bin/a 'b c' \\\"d\\\"\""),
-        ["/bin/a", "b c", "d"]
-    );
+    assert_eq!(command("\"/bin/a 'b c' \\\"d\\\"\""), ["/bin/a", "b c", "d"]);
     assert_eq!(command("/bin/a \"b c\" d"), ["/bin/a", "b c", "d"]);
     assert_eq!(command("\"/bin/a ''\""), ["/bin/a", ""]);
 }
@@ -75,10 +66,7 @@ fn comments_may_hold_any_bytes() {
     let source = Source::new("F", b"vrrp_instance caf\xe9 {\n}\n");
     let outcome = parse(&source, Language::Keepalived, Mode::Strict, "host");
     let first = render(&source, &outcome.diagnostics[0]);
-    assert!(
-        first.starts_with("F:1:18: error: control characters"),
-        "{first}"
-    );
+    assert!(first.starts_with("F:1:18: error: control characters"), "{first}");
 }
 
 #[test]

@@ -24,19 +24,11 @@ fn read(text: &str, language: Language, mode: Mode) -> (Outcome, Source) {
 /// The first line of each diagnostic.
 fn lines(text: &str, language: Language, mode: Mode) -> Vec<String> {
     let (outcome, source) = read(text, language, mode);
-    outcome
-        .diagnostics
-        .iter()
-        .map(|diagnostic| headline(&source, diagnostic))
-        .collect()
+    outcome.diagnostics.iter().map(|diagnostic| headline(&source, diagnostic)).collect()
 }
 
 /// The hints of all diagnostics.
 fn helps(text: &str, language: Language, mode: Mode) -> Vec<String> {
     let (outcome, _) = read(text, language, mode);
-    outcome
-        .diagnostics
-        .into_iter()
-        .filter_map(|diagnostic| diagnostic.help)
-        .collect()
+    outcome.diagnostics.into_iter().filter_map(|diagnostic| diagnostic.help).collect()
 }

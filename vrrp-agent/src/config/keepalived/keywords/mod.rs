@@ -34,26 +34,16 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn support(&self, keyword: &str) -> Option<Support> {
-        self.rows
-            .iter()
-            .find(|(_, words)| words.contains(&keyword))
-            .map(|(support, _)| *support)
+        self.rows.iter().find(|(_, words)| words.contains(&keyword)).map(|(support, _)| *support)
     }
 
     pub(super) fn suggest(&self, keyword: &str) -> Option<&'static str> {
-        suggest::nearest(
-            keyword,
-            self.rows
-                .iter()
-                .flat_map(|(_, words)| words.iter().copied()),
-        )
+        suggest::nearest(keyword, self.rows.iter().flat_map(|(_, words)| words.iter().copied()))
     }
 
     /// Another block that knows `keyword`: the usual trace of a brace too many or too few.
     pub(super) fn belongs_to(keyword: &str) -> Option<&'static str> {
-        ALL.iter()
-            .find(|table| table.support(keyword).is_some())
-            .map(|table| table.block)
+        ALL.iter().find(|table| table.support(keyword).is_some()).map(|table| table.block)
     }
 }
 
@@ -62,90 +52,36 @@ const ALL: [&Table; 5] = [&ROOT, &GLOBAL_DEFS, &INSTANCE, &SCRIPT, &AUTHENTICATI
 const OWN_PROCESS: &str = "it tunes keepalived's own processes";
 const IPVS: &str = "it tunes IPVS, which is not used";
 const NO_NOTIFY: &str = "notify scripts are not supported yet and would not run";
-const NO_TRACKING: &str =
-    "this kind of tracking is not supported yet: its failures would not move the address";
-const NO_BALANCING: &str =
-    "load balancing in this language is not supported yet: write it as [[service]] in TOML";
+const NO_TRACKING: &str = "this kind of tracking is not supported yet: its failures would not move the address";
+const NO_BALANCING: &str = "load balancing in this language is not supported yet: write it as [[service]] in TOML";
 const NO_BFD: &str = "BFD is not supported yet; adverts each 100 ms find a dead peer as fast";
 
 pub(super) const ROOT: Table = Table {
     block: "the file's top level",
     rows: &[
         (Read, &["global_defs", "vrrp_instance", "vrrp_script"]),
+        (Dangerous("sync groups are not supported yet: their routers would fail over separately"), &["vrrp_sync_group"]),
+        (Dangerous(NO_BALANCING), &["virtual_server", "virtual_server_group"]),
         (
-            Dangerous(
-                "sync groups are not supported yet: their routers would fail over separately",
-            ),
-            &["vrrp_sync_group"],
-        ),
-        (
-            Dangerous(NO_BALANCING),
-            &["virtual_server", "virtual_server_group"],
-        ),
-        (
-            Dangerous(
-                "network namespaces are not supported yet: start the agent inside the namespace",
-            ),
+            Dangerous("network namespaces are not supported yet: start the agent inside the namespace"),
             &["net_namespace", "net_namespace_ipvs"],
         ),
         (
             Dangerous("static addresses, routes and rules are not supported yet"),
             &["static_ipaddress", "static_routes", "static_rules"],
         ),
-        (
-            Differs(NO_TRACKING),
-            &[
-                "vrrp_track_process",
-                "track_process",
-                "vrrp_track_file",
-                "track_file",
-                "track_group",
-            ],
-        ),
+        (Differs(NO_TRACKING), &["vrrp_track_process", "track_process", "vrrp_track_file", "track_file", "track_group"]),
         (Differs(NO_BFD), &["bfd_instance"]),
-        (
-            Differs("it is not supported yet"),
-            &["interface_up_down_delays", "garp_group"],
-        ),
-        (
-            Harmless("links are watched through netlink"),
-            &["linkbeat_use_polling", "linkbeat_interfaces"],
-        ),
-        (
-            Harmless(OWN_PROCESS),
-            &[
-                "instance",
-                "use_pid_dir",
-                "child_wait_time",
-                "namespace_with_ipsets",
-                "include_check",
-            ],
-        ),
-        (
-            Harmless("it belongs to load balancing, which this file does not use"),
-            &["SSL"],
-        ),
+        (Differs("it is not supported yet"), &["interface_up_down_delays", "garp_group"]),
+        (Harmless("links are watched through netlink"), &["linkbeat_use_polling", "linkbeat_interfaces"]),
+        (Harmless(OWN_PROCESS), &["instance", "use_pid_dir", "child_wait_time", "namespace_with_ipsets", "include_check"]),
+        (Harmless("it belongs to load balancing, which this file does not use"), &["SSL"]),
     ],
 };
 
 pub(super) const SCRIPT: Table = Table {
     block: "vrrp_script",
-    rows: &[(
-        Read,
-        &[
-            "script",
-            "interval",
-            "timeout",
-            "weight",
-            "rise",
-            "fall",
-            "user",
-            "init_fail",
-        ],
-    )],
+    rows: &[(Read, &["script", "interval", "timeout", "weight", "rise", "fall", "user", "init_fail"])],
 };
 
-pub(super) const AUTHENTICATION: Table = Table {
-    block: "authentication",
-    rows: &[(Read, &["auth_type", "auth_pass"])],
-};
+pub(super) const AUTHENTICATION: Table = Table { block: "authentication", rows: &[(Read, &["auth_type", "auth_pass"])] };
