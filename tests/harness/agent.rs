@@ -30,13 +30,13 @@ impl AgentPaths {
     pub fn below(dir: &Path) -> Self {
         Self { dir: dir.to_owned(), api_socket: dir.join("api.sock"), bpf_dir: dir.join("bpf") }
     }
+}
 
-    /// Mounts the node's BPF file system.
-    pub fn mount_bpf(&self) -> Result<()> {
-        make_dir(&self.bpf_dir)?;
-        mount(Some("bpf"), &self.bpf_dir, Some("bpf"), MsFlags::empty(), Some("mode=0755"))
-            .with_context(|| format!("mounting a BPF file system on {}", self.bpf_dir.display()))
-    }
+/// Mounts a BPF file system on a new directory; it goes with the run directory.
+pub fn mount_bpf(dir: &Path) -> Result<()> {
+    make_dir(dir)?;
+    mount(Some("bpf"), dir, Some("bpf"), MsFlags::empty(), Some("mode=0755"))
+        .with_context(|| format!("mounting a BPF file system on {}", dir.display()))
 }
 
 /// The example's configuration of `node` with other settings, its paths as on a real host.

@@ -61,6 +61,9 @@ impl Lab {
         let topology = Topology::of(run.id());
         let mut lab = Self { run, topology, options, daemons: BTreeMap::new(), held: false };
         lab.topology.build()?;
+        let bpf_dir = lab.run.path().join("switch-bpf");
+        agent::mount_bpf(&bpf_dir)?;
+        lab.topology.wake_switch(&bpf_dir)?;
         lab.start_site()?;
         Ok(lab)
     }
@@ -75,7 +78,7 @@ impl Lab {
         self.start("dns/dnsmasq", dns)?;
         for node in Node::BOTH {
             daemons::check_script(&self.make_node_dir(node)?)?;
-            AgentPaths::below(&self.dir(node.host())).mount_bpf()?;
+            agent::mount_bpf(&AgentPaths::below(&self.dir(node.host())).bpf_dir)?;
             self.start_nginx(node)?;
         }
         self.wait_for_port(Host::Cache, Host::Cache.back(), MEMCACHED_PORT)?;

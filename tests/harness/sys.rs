@@ -1,9 +1,12 @@
 //! The few system calls the lab needs that have no safe wrapper.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -63,6 +66,33 @@ pub fn prefer_this_thread() {
     let param = libc::sched_param { sched_priority: 1 };
     // SAFETY: `param` outlives the call; 0 names the calling thread.
     unsafe { libc::sched_setscheduler(0, libc::SCHED_RR, &raw const param) };
+}
+
+/// Loads an XDP program that passes every frame, and pins it at `path` (on a BPF file system).
+pub fn pin_xdp_pass(path: &Path) -> io::Result<()> {
+    const PROG_LOAD: libc::c_int = 5;
+    const OBJ_PIN: libc::c_int = 6;
+    const TYPE_XDP: u64 = 6;
+    // r0 = XDP_PASS; exit
+    let code: [u8; 16] = [0xb7, 0, 0, 0, 2, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
+    let instructions = (code.len() / 8) as u64;
+    // Program type and instruction count share the first word, in the order of the host.
+    let first = if cfg!(target_endian = "little") { TYPE_XDP | instructions << 32 } else { TYPE_XDP << 32 | instructions };
+    let load = [first, code.as_ptr() as u64, c"GPL".as_ptr() as u64, 0, 0, 0];
+    let program = bpf(PROG_LOAD, &load)?;
+    // SAFETY: a successful load returns a new descriptor that nobody else owns.
+    let program = unsafe { OwnedFd::from_raw_fd(program as RawFd) };
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let fd = program.as_raw_fd() as u64;
+    let pin = [path.as_ptr() as u64, if cfg!(target_endian = "little") { fd } else { fd << 32 }];
+    bpf(OBJ_PIN, &pin).map(drop)
+}
+
+/// bpf(2) with the first words of its attributes; the kernel takes the rest as zero. Pointers in them must be live.
+fn bpf(command: libc::c_int, attributes: &[u64]) -> io::Result<libc::c_long> {
+    // SAFETY: the size is that of `attributes`; the two callers put pointers to live locals into it, with their true lengths.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, attributes.as_ptr(), size_of_val(attributes)) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
 /// Write end of the pipe that the signal handler wakes; -1 until [`wake_on_termination`] has run.
