@@ -165,7 +165,7 @@ impl Frame {
         self.seal(checksum::pseudo_header(source, destination, ipv4::PROTO_VRRP, len))
     }
 
-    fn seal(mut self, initial: u32) -> Self {
+    fn seal(mut self, initial: u64) -> Self {
         self.body[6..8].fill(0);
         let sum = checksum::compute(initial, &self.body);
         self.body[6..8].copy_from_slice(&sum.to_be_bytes());
