@@ -84,11 +84,11 @@ impl Frame {
         Frame { destination: super::world::NODE1_MAC, source: CLIENT_MAC, ..frame }
     }
 
-    pub fn from_mac(self, source: [u8; 6]) -> Self {
+    pub fn source_mac(self, source: [u8; 6]) -> Self {
         Frame { source, ..self }
     }
 
-    pub fn to_mac(self, destination: [u8; 6]) -> Self {
+    pub fn destination_mac(self, destination: [u8; 6]) -> Self {
         Frame { destination, ..self }
     }
 
