@@ -75,6 +75,9 @@ struct Run {
     /// Instead of the file's bpf_dir
     #[arg(long)]
     bpf_dir: Option<PathBuf>,
+    /// Log what the kernel program does on rare events, a fence above all
+    #[arg(long)]
+    kernel_log: bool,
     /// How log lines look
     #[arg(long, value_enum, default_value_t = Format::Text)]
     log_format: Format,
@@ -115,7 +118,7 @@ fn run_agent(run: Run) -> ExitCode {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(agent::run(config, run.config)),
+        Ok(runtime) => runtime.block_on(agent::run(config, run.config, run.kernel_log)),
         Err(error) => return fail(&error.into(), EXIT_FAILURE),
     };
     drop(guard);
