@@ -48,6 +48,7 @@ pub struct HookFacts {
     pub attached: bool,
     /// By our own account; `None` for an adopted link.
     pub mode: Option<Mode>,
+    pub program_id: Option<u32>,
     pub reason: Option<String>,
     /// Where its counters are.
     pub slot: Option<u32>,
@@ -131,6 +132,7 @@ fn hook(effects: &Effects, ifindex: u32) -> HookFacts {
     HookFacts {
         attached: matches!(hook, Some(Hook::Attached(_))),
         mode: hook.and_then(Hook::mode),
+        program_id: hook.and_then(Hook::program_id),
         reason: match hook {
             Some(Hook::Refused(reason)) => Some(reason.clone()),
             Some(Hook::Attached(_)) => None,

@@ -94,19 +94,18 @@ fn interface(fixed: &Fixed, view: &View, picture: &Picture, name: &str) -> Inter
             *dropped_adverts.entry(reason.label().to_owned()).or_default() += count;
         }
     }
-    let reported = link.and_then(|link| link.xdp);
     InterfaceStatus {
         name: name.to_owned(),
         index: link.map_or(0, |link| link.index),
         up: link.is_some_and(|link| link.up),
-        xdp: xdp(hook, reported.map(|xdp| xdp.mode), reported.map(|xdp| xdp.prog_id)),
+        xdp: xdp(hook, link.and_then(|link| link.xdp).map(|xdp| xdp.mode)),
         verdicts,
         dropped_adverts,
         counters: BTreeMap::new(),
     }
 }
 
-fn xdp(hook: Option<&HookFacts>, reported: Option<HostXdpMode>, prog_id: Option<u32>) -> XdpStatus {
+fn xdp(hook: Option<&HookFacts>, reported: Option<HostXdpMode>) -> XdpStatus {
     let Some(hook) = hook else {
         return XdpStatus { mode: XdpMode::Off, prog_id: None, reason: Some("the interface does not exist".to_owned()) };
     };
@@ -115,7 +114,7 @@ fn xdp(hook: Option<&HookFacts>, reported: Option<HostXdpMode>, prog_id: Option<
         (true, Some(Mode::Generic), _) | (true, None, Some(HostXdpMode::Generic)) => XdpMode::Generic,
         (true, _, _) => XdpMode::Driver,
     };
-    XdpStatus { mode, prog_id: prog_id.filter(|_| hook.attached), reason: hook.reason.clone() }
+    XdpStatus { mode, prog_id: hook.program_id, reason: hook.reason.clone() }
 }
 
 /// One router, and everything its status is made of.

@@ -46,6 +46,14 @@ pub enum Hook {
 }
 
 impl Hook {
+    /// The kernel's id of the attached program.
+    pub fn program_id(&self) -> Option<u32> {
+        match self {
+            Hook::Attached(attachment) => attachment.program_id,
+            Hook::Refused(_) => None,
+        }
+    }
+
     /// Mode by our own account; `None` where it is not attached, or was adopted.
     pub fn mode(&self) -> Option<Mode> {
         match self {

@@ -38,6 +38,7 @@ pub struct Attachment {
     pub adopted: bool,
     /// `None` for an adopted link: the interface's own report tells.
     pub mode: Option<Mode>,
+    pub program_id: Option<u32>,
 }
 
 /// Why the program hangs on no rung of the ladder.
@@ -60,12 +61,13 @@ impl Plane {
     /// See [`AttachError`].
     pub fn attach(&mut self, interface: &str, ifindex: u32, usage: XdpUse) -> Result<Attachment, AttachError> {
         let pin = self.pins.as_ref().map(|pins| pins.link(interface, ifindex));
+        let program_id = self.program_id();
         let program = object::program(&mut self.ebpf)?;
         if let Some(pin) = &pin
             && pin.exists()
         {
             match adopt(program, pin) {
-                Ok(attachment) => return Ok(attachment),
+                Ok(link) => return Ok(Attachment { _link: Some(link), adopted: true, mode: None, program_id }),
                 Err(error) => {
                     tracing::warn!(interface, %error, "the pinned link is of no use: attaching anew");
                     let _ = std::fs::remove_file(pin);
@@ -80,16 +82,15 @@ impl Plane {
             }
             None => Some(link),
         };
-        Ok(Attachment { _link: link, adopted: false, mode: Some(mode) })
+        Ok(Attachment { _link: link, adopted: false, mode: Some(mode), program_id })
     }
 }
 
 /// Puts this program in the place of the one the pinned link holds, atomically; the link stays pinned.
-fn adopt(program: &mut Xdp, pin: &Path) -> Result<Attachment, PlaneError> {
+fn adopt(program: &mut Xdp, pin: &Path) -> Result<FdLink, PlaneError> {
     let link: FdLink = PinnedLink::from_pin(pin)?.into();
     let id = program.attach_to_link(XdpLink::try_from(link)?)?;
-    let link = FdLink::try_from(program.take_link(id)?)?;
-    Ok(Attachment { _link: Some(link), adopted: true, mode: None })
+    Ok(FdLink::try_from(program.take_link(id)?)?)
 }
 
 fn climb(program: &mut Xdp, ifindex: u32, usage: XdpUse) -> Result<(FdLink, Mode), AttachError> {

@@ -73,6 +73,11 @@ impl Plane {
         Ok(Self { maps: MapSet::new(maps), pins, ebpf, log })
     }
 
+    /// The kernel's id of the loaded program.
+    pub fn program_id(&mut self) -> Option<u32> {
+        Some(program(&mut self.ebpf).ok()?.info().ok()?.id())
+    }
+
     /// The kernel program's log, once, where it was asked for.
     pub fn take_log(&mut self) -> Option<KernelLog> {
         self.log.take()
