@@ -99,11 +99,15 @@ fn frame_rows() -> Vec<Row> {
             .when(|world| world.in_vlan(100)),
         accepted("VC-008 two VLAN tags", tagged(&[(DOT1AD, 5), (DOT1Q, 100)]), 0).when(|world| world.in_vlan(5 << 12 | 100)),
         accepted("VC-008 a priority tag (VID 0) is no VLAN", tagged(&[(DOT1Q, 0)]), 0),
-        rejected("VC-008 another VLAN than the virtual router's", tagged(&[(DOT1Q, 101)]), Reason::Vrid)
-            .when(|world| world.in_vlan(100)),
+        row(
+            "VC-008 another VLAN than the virtual router's: its own interface sees to it",
+            tagged(&[(DOT1Q, 101)]),
+            Seen::Foreign,
+        )
+        .when(|world| world.in_vlan(100)),
         rejected("VC-008 untagged, and the virtual router is in a VLAN", tagged(&[]), Reason::Vrid)
             .when(|world| world.in_vlan(100)),
-        rejected("VC-008 tagged, and the virtual router is not in a VLAN", tagged(&[(DOT1Q, 100)]), Reason::Vrid),
+        row("VC-008 tagged, and the virtual router is not in a VLAN", tagged(&[(DOT1Q, 100)]), Seen::Foreign),
         row("three VLAN tags are not ours to read", tagged(&[(DOT1AD, 1), (DOT1Q, 2), (DOT1Q, 3)]), Seen::Other),
         rejected("VC-026 the VRID is configured on another interface", tagged(&[]), Reason::Vrid)
             .when(|world| world.routers[0].ifindex = BACK_IFINDEX),

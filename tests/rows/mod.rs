@@ -24,7 +24,7 @@ use world::World;
 pub enum Seen {
     /// A valid advert for this virtual router. The rate is not judged on the host.
     Advert(usize),
-    /// An advert for another daemon's virtual router.
+    /// An advert for another daemon's virtual router, or for another VLAN's interface.
     Foreign,
     Rejected(Reason),
     Arp,
@@ -135,7 +135,8 @@ pub fn see(world: &World, frame: &[u8]) -> Seen {
     let named =
         |router: &RouterConf| router.ifindex == world::IFINDEX && router.vrid == advert.vrid && router.vlan == vrrp.ethernet.vlan;
     let Some(index) = world.routers.iter().position(named) else {
-        let passes = world.interface.is_some_and(|interface| interface.pass_foreign == 1);
+        let other_daemon = world.interface.is_some_and(|interface| interface.pass_foreign == 1);
+        let passes = other_daemon || vrrp.ethernet.vlan != 0;
         return if passes { Seen::Foreign } else { Seen::Rejected(Reason::Vrid) };
     };
     match policy::judge(&advert, vrrp.source, vrrp.destination, &world.routers[index]) {
