@@ -94,7 +94,7 @@ fn cases() -> Vec<Case> {
     let client = Frame::client(PROTO_TCP, VIP1, 80).padded_to(64);
     let request = arp(OP_REQUEST, CLIENT_MAC, CLIENT, VIP1);
     let answer = arp_answer(&[], NODE1_MAC, VIP1, CLIENT_MAC, CLIENT);
-    let to_node2 = client.clone().to_mac(NODE2_MAC).from_mac(NODE1_MAC).build();
+    let to_node2 = client.clone().destination_mac(NODE2_MAC).source_mac(NODE1_MAC).build();
     let bad = |name, frame: Frame| Case::new(name, Runs::Main, &frame.build(), DROP);
     let stranger = Frame::client(PROTO_TCP, NODE1, 80).padded_to(64).build();
     vec![

@@ -83,7 +83,7 @@ fn ip_rows() -> Vec<Row> {
             world.peers(&[CLIENT, NODE2]);
             world.routers[0].peer_count = 1;
         }),
-        accepted("VC-016 source MAC of the virtual router", Frame::v2().from_mac([0, 0, 0x5e, 0, 1, VRID1]).build(), 0),
+        accepted("VC-016 source MAC of the virtual router", Frame::v2().source_mac([0, 0, 0x5e, 0, 1, VRID1]).build(), 0),
         accepted("VC-016 source MAC physical, as keepalived sends it", Frame::v2().build(), 0),
     ]
 }

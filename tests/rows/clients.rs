@@ -32,7 +32,7 @@ fn steered(says: &str, frame: &Frame, backend: u16, verdict: Verdict, out: Vec<u
 }
 
 fn steered_rows() -> Vec<Row> {
-    let to_node2 = |frame: &Frame| frame.clone().to_mac(NODE2_MAC).from_mac(NODE1_MAC).build();
+    let to_node2 = |frame: &Frame| frame.clone().destination_mac(NODE2_MAC).source_mac(NODE1_MAC).build();
     let options = http().options(&[1; 12]);
     let padded = http().padded_to(60);
     let tagged = http().tagged(0x8100, 100);
@@ -50,7 +50,7 @@ fn steered_rows() -> Vec<Row> {
             &http(),
             REDIRECTED,
             Verdict::Redirect,
-            http().to_mac(NODE2_MAC).from_mac(BACK_MAC).build(),
+            http().destination_mac(NODE2_MAC).source_mac(BACK_MAC).build(),
         ),
         steered("IP options: the ports behind them are found", &options, DIRECT, Verdict::Tx, to_node2(&options)),
         steered("padding goes along", &padded, DIRECT, Verdict::Tx, to_node2(&padded)),
@@ -102,7 +102,7 @@ fn not_acting_rows() -> Vec<Row> {
     let counted = |says: &str, frame: Frame, state: fn(&mut World), counter: RouterCounter| {
         row(says, frame.build(), Seen::Ipv4).when(state).counts(&[Count::Router(0, counter)])
     };
-    let from_node2 = || http().from_mac(NODE2_MAC);
+    let from_node2 = || http().source_mac(NODE2_MAC);
     vec![
         counted("VC-070 in backup: dropped", http(), |_| {}, NotActing).drops(),
         counted("fenced: dropped", http(), World::fenced, NotActing).drops(),
@@ -159,6 +159,6 @@ fn bystander_rows() -> Vec<Row> {
         row("IHL 4: too broken for us, the stack drops it", http().ihl(4).build(), Seen::Other).when(World::acting),
         row("total length shorter than the header: likewise", http().total_len(12).build(), Seen::Other).when(World::acting),
         row("an IPv4 header cut off: likewise", http().build()[..33].to_vec(), Seen::Other).when(World::acting),
-        row("an Ethernet header and nothing else", http().from_mac(CLIENT_MAC).build()[..14].to_vec(), Seen::Other),
+        row("an Ethernet header and nothing else", http().source_mac(CLIENT_MAC).build()[..14].to_vec(), Seen::Other),
     ]
 }

@@ -84,11 +84,11 @@ impl Frame {
         Frame { destination: super::world::NODE1_MAC, source: CLIENT_MAC, ..frame }
     }
 
-    pub fn from_mac(self, source: [u8; 6]) -> Self {
+    pub fn source_mac(self, source: [u8; 6]) -> Self {
         Frame { source, ..self }
     }
 
-    pub fn to_mac(self, destination: [u8; 6]) -> Self {
+    pub fn destination_mac(self, destination: [u8; 6]) -> Self {
         Frame { destination, ..self }
     }
 
@@ -165,7 +165,7 @@ impl Frame {
         self.seal(checksum::pseudo_header(source, destination, ipv4::PROTO_VRRP, len))
     }
 
-    fn seal(mut self, initial: u32) -> Self {
+    fn seal(mut self, initial: u64) -> Self {
         self.body[6..8].fill(0);
         let sum = checksum::compute(initial, &self.body);
         self.body[6..8].copy_from_slice(&sum.to_be_bytes());

@@ -10,6 +10,7 @@ use vrrp_agent::agent::{self, RunError};
 use vrrp_agent::config::{self, Mode};
 use vrrp_agent::logger::{self, Format};
 use vrrp_agent::model::Config;
+use vrrp_agent::net::Netlink;
 use vrrp_agent::plane::pins::Pins;
 use vrrp_agent::status::Status;
 use vrrp_agent::{check, client, status};
@@ -52,11 +53,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Remove the XDP program and its maps after the agent has stopped
+    /// Remove the XDP program, its maps and local routes after the agent has stopped
     Detach {
         /// Where the agent pinned them
         #[arg(long, default_value = DEFAULT_BPF_DIR)]
         bpf_dir: PathBuf,
+        /// The API socket of the agent that must not be running
+        #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
+        socket: PathBuf,
     },
 }
 
@@ -71,6 +75,9 @@ struct Run {
     /// Instead of the file's bpf_dir
     #[arg(long)]
     bpf_dir: Option<PathBuf>,
+    /// Log what the kernel program does on rare events, a fence above all
+    #[arg(long)]
+    kernel_log: bool,
     /// How log lines look
     #[arg(long, value_enum, default_value_t = Format::Text)]
     log_format: Format,
@@ -87,7 +94,7 @@ fn main() -> ExitCode {
             print(&text).map(|()| code)
         }
         Command::Status { socket, json } => return show_status(&socket, json),
-        Command::Detach { bpf_dir } => detach(&bpf_dir).map(|()| 0),
+        Command::Detach { bpf_dir, socket } => detach(&bpf_dir, &socket).map(|()| 0),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -111,7 +118,7 @@ fn run_agent(run: Run) -> ExitCode {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(agent::run(config, run.config)),
+        Ok(runtime) => runtime.block_on(agent::run(config, run.config, run.kernel_log)),
         Err(error) => return fail(&error.into(), EXIT_FAILURE),
     };
     drop(guard);
@@ -173,10 +180,20 @@ fn print_status(status: &Status, json: bool) -> anyhow::Result<()> {
     print(&status::render(status))
 }
 
-fn detach(bpf_dir: &Path) -> anyhow::Result<()> {
-    let pins = Pins::prepare(bpf_dir).context("nothing to detach")?;
-    pins.clear();
-    Ok(())
+fn detach(bpf_dir: &Path, socket: &Path) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        if client::fetch_status(socket).await.is_ok() {
+            anyhow::bail!("an agent runs and answers on {}: stop it first", socket.display());
+        }
+        // Routes first: without the program the stack would answer ARP for their addresses.
+        let netlink = Netlink::connect()?;
+        for address in netlink.own_local_routes().await? {
+            netlink.remove_local_route(address).await?;
+        }
+        Pins::prepare(bpf_dir)?.clear();
+        Ok(())
+    })
 }
 
 /// Writes to standard output; a reader that has gone away (`| head`) is no error.

@@ -14,6 +14,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::election::Role;
 use crate::model;
 
 /// The version of the JSON form, raised when a field changes its meaning or goes away (new fields may come without).
@@ -130,34 +131,6 @@ pub struct RouterStatus {
     pub vip_dropped: u64,
     /// Adverts of a lower priority heard while master: evidence of a second master.
     pub lower_priority_adverts: u64,
-}
-
-/// The field's names of the states; RFC 9568 says Initialize, Backup and Active.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    Init,
-    Backup,
-    Master,
-    /// Priority 0 is sent; traffic is carried until the successor's first advert.
-    Releasing,
-    Fault,
-}
-
-impl Role {
-    pub const ALL: [Role; 5] = [Role::Init, Role::Backup, Role::Master, Role::Releasing, Role::Fault];
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Role::Init => "init",
-            Role::Backup => "backup",
-            Role::Master => "master",
-            Role::Releasing => "releasing",
-            Role::Fault => "fault",
-        })
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::health::hysteresis::Hysteresis;
 use crate::model::{Config, Router, Script};
 
 /// Effective priorities of a router that is not the address owner.
@@ -24,17 +25,8 @@ pub enum Health {
 #[derive(Debug, Clone)]
 pub struct Track {
     /// In the order of [`Config::scripts`].
-    scripts: Vec<ScriptHealth>,
+    scripts: Vec<Hysteresis>,
     interfaces: BTreeMap<String, Health>,
-}
-
-#[derive(Debug, Clone)]
-struct ScriptHealth {
-    health: Health,
-    rise: u32,
-    fall: u32,
-    /// Consecutive results that speak against `health`.
-    against: u32,
 }
 
 /// What tracking makes of one router.
@@ -84,7 +76,7 @@ impl Track {
     pub fn new(config: &Config) -> Self {
         let interfaces = config.routers.iter().flat_map(|router| &router.track_interfaces);
         Self {
-            scripts: config.scripts.iter().map(ScriptHealth::new).collect(),
+            scripts: config.scripts.iter().map(hysteresis).collect(),
             interfaces: interfaces.map(|tracked| (tracked.interface.clone(), Health::Unknown)).collect(),
         }
     }
@@ -93,7 +85,7 @@ impl Track {
     ///
     /// The first result decides at once; from then on `rise` or `fall` consecutive ones turn it.
     pub fn result(&mut self, script: usize, ok: bool) -> bool {
-        self.scripts.get_mut(script).is_some_and(|script| script.result(ok))
+        self.scripts.get_mut(script).is_some_and(|script| script.record(ok).is_some())
     }
 
     /// Takes the state of a link; a missing interface is not up. Returns whether that is news.
@@ -110,7 +102,11 @@ impl Track {
 
     /// Health of a script (index into [`Config::scripts`]).
     pub fn script_health(&self, script: usize) -> Health {
-        self.scripts.get(script).map_or(Health::Unknown, |script| script.health)
+        match self.scripts.get(script).and_then(Hysteresis::up) {
+            None => Health::Unknown,
+            Some(true) => Health::Good,
+            Some(false) => Health::Bad,
+        }
     }
 
     /// Health of a tracked interface.
@@ -163,31 +159,10 @@ fn adjustment(weight: i16, health: Health) -> i32 {
     }
 }
 
-impl ScriptHealth {
-    fn new(script: &Script) -> Self {
-        let health = if script.init_fail { Health::Bad } else { Health::Unknown };
-        Self { health, rise: script.rise, fall: script.fall, against: 0 }
-    }
-
-    fn result(&mut self, ok: bool) -> bool {
-        let (next, needed) = match (self.health, ok) {
-            (Health::Unknown, true) => (Health::Good, 1),
-            (Health::Unknown, false) => (Health::Bad, 1),
-            (Health::Bad, true) => (Health::Good, self.rise),
-            (Health::Good, false) => (Health::Bad, self.fall),
-            (Health::Good, true) | (Health::Bad, false) => {
-                self.against = 0;
-                return false;
-            }
-        };
-        self.against += 1;
-        if self.against < needed {
-            return false;
-        }
-        self.health = next;
-        self.against = 0;
-        true
-    }
+/// Nothing known yet, unless the script counts as failed until it succeeds.
+fn hysteresis(script: &Script) -> Hysteresis {
+    let hysteresis = Hysteresis::new(script.rise, script.fall);
+    if script.init_fail { hysteresis.starting(false) } else { hysteresis }
 }
 
 #[cfg(test)]

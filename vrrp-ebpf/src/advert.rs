@@ -1,5 +1,7 @@
 //! The advert path: judge, pace, fence, stamp, hand on to the agent's socket.
 
+use aya_ebpf::programs::XdpContext;
+use aya_log_ebpf::info;
 use vrrp_common::classify::Vrrp;
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::lease::{self, Claim};
@@ -14,8 +16,8 @@ const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// Decides about a VRRP packet. An invalid one touches nothing but its reason's counter.
 #[inline(always)]
-pub fn receive(slot: u32, vrrp: &Vrrp) -> Verdict {
-    match judge(slot, vrrp) {
+pub fn receive(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Verdict {
+    match judge(ctx, slot, vrrp) {
         Ok(()) => Verdict::Pass,
         Err(reason) => {
             count::reason(slot, reason);
@@ -25,18 +27,18 @@ pub fn receive(slot: u32, vrrp: &Vrrp) -> Verdict {
 }
 
 #[inline(always)]
-fn judge(slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
+fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
     let advert = vrrp.advert.as_ref().map_err(|&reason| reason)?;
     let Some((index, router)) = maps::router(slot, advert.vrid) else {
-        return foreign(slot);
+        return foreign(slot, vrrp.ethernet.vlan);
     };
     if router.vlan != vrrp.ethernet.vlan {
-        return foreign(slot);
+        return foreign(slot, vrrp.ethernet.vlan);
     }
     policy::judge(advert, vrrp.source, vrrp.destination, router)?;
     let now = boot_nanos();
     pace(now, index, vrrp.source, router.rate_limit)?;
-    fence(now, index, advert, vrrp.source, router);
+    fence(ctx, now, index, advert, vrrp.source, router);
     maps::stamp(
         index,
         Liveness {
@@ -56,9 +58,13 @@ fn judge(slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
     Ok(())
 }
 
-/// An advert for a virtual router that is not ours: another daemon's where the configuration says there is one.
+/// An advert for a virtual router that is not ours: another interface's where it carries a tag, another daemon's where the
+/// configuration says there is one.
 #[inline(always)]
-fn foreign(slot: u32) -> Result<(), Reason> {
+fn foreign(slot: u32, vlan: u32) -> Result<(), Reason> {
+    if vlan != 0 {
+        return Ok(());
+    }
     match maps::interface(slot) {
         Some(interface) if interface.pass_foreign == 1 => Ok(()),
         _ => Err(Reason::Vrid),
@@ -67,7 +73,7 @@ fn foreign(slot: u32) -> Result<(), Reason> {
 
 /// Ends this node's mastership in the same instant in which another master is heard that it must yield to.
 #[inline(always)]
-fn fence(now: u64, index: u32, advert: &Advert, source: [u8; 4], router: &RouterConf) {
+fn fence(ctx: &XdpContext, now: u64, index: u32, advert: &Advert, source: [u8; 4], router: &RouterConf) {
     let Some(epoch) = maps::acting(index) else {
         return;
     };
@@ -76,6 +82,8 @@ fn fence(now: u64, index: u32, advert: &Advert, source: [u8; 4], router: &Router
     if lease::fences(now, maps::lease_until(index), &heard, &own) {
         maps::fence(index, epoch);
         count::router(index, RouterCounter::Fenced);
+        let master = u32::from_be_bytes(source);
+        info!(ctx, "VRID {}: fenced by the advert of {:i}, priority {}", router.vrid, master, advert.priority);
     } else if advert.priority != PRIORITY_RELEASE {
         count::router(index, RouterCounter::LowerPriorityReceived);
     }

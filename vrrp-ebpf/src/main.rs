@@ -41,7 +41,7 @@ pub fn vrrp_xdp(ctx: XdpContext) -> u32 {
 fn process(ctx: &XdpContext, slot: u32) -> Verdict {
     match classify(&Frame(ctx)) {
         Class::Ipv4 { ethernet, ip } => steer::client(ctx, &ethernet, &ip),
-        Class::Vrrp(vrrp) => advert::receive(slot, &vrrp),
+        Class::Vrrp(vrrp) => advert::receive(ctx, slot, &vrrp),
         Class::Arp { ethernet, arp } => announce::arp(ctx, slot, &ethernet, &arp),
         Class::Other => Verdict::Pass,
     }

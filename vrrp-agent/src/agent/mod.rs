@@ -34,7 +34,7 @@ use crate::net::NetlinkError;
 use crate::net::view::HostView;
 use crate::net::watch::Watcher;
 use crate::plane::PlaneError;
-use crate::plane::object::Plane;
+use crate::plane::object::{KernelLog, Plane};
 use crate::plane::words::Words;
 use crate::scripts;
 use crate::time::Instant;
@@ -47,6 +47,7 @@ use snapshot::Fixed;
 const TICK: Duration = Duration::from_secs(1);
 /// How often a stopping agent looks whether the election thread has ended.
 const STOP_TICK: Duration = Duration::from_millis(10);
+const KERNEL_LOG_EVERY: Duration = Duration::from_millis(100);
 /// Results that may wait for the loop; more would mean that it hangs, and then newer results are worth no more.
 const RESULTS: usize = 256;
 
@@ -67,13 +68,13 @@ pub enum RunError {
     Signals(std::io::Error),
 }
 
-/// Runs until SIGTERM or SIGINT, then releases and returns.
+/// Runs until SIGTERM or SIGINT, then releases and returns. With `kernel_log` the kernel program's rare lines are logged too.
 ///
 /// # Errors
 /// What cannot be done without: sockets, netlink, the API. A missing kernel program, metrics port or script is a state, told
 /// in log and status.
-pub async fn run(config: Config, config_path: PathBuf) -> Result<(), RunError> {
-    let mut agent = Agent::start(config, config_path).await?;
+pub async fn run(config: Config, config_path: PathBuf, kernel_log: bool) -> Result<(), RunError> {
+    let mut agent = Agent::start(config, config_path, kernel_log).await?;
     agent.run().await;
     Ok(())
 }
@@ -90,8 +91,10 @@ struct Agent {
     again: Option<Instant>,
     news: News,
     stopping: bool,
-    /// Servers and the watcher; aborted when the agent is dropped.
-    tasks: JoinSet<()>,
+    /// End after the shutdown signal.
+    servers: JoinSet<()>,
+    /// Never end by themselves; aborted when the agent is dropped.
+    _background: JoinSet<()>,
     shutdown: watch::Sender<bool>,
 }
 
@@ -109,11 +112,14 @@ struct News {
 }
 
 impl Agent {
-    async fn start(config: Config, config_path: PathBuf) -> Result<Self, RunError> {
-        let mut tasks = JoinSet::new();
+    async fn start(config: Config, config_path: PathBuf, kernel_log: bool) -> Result<Self, RunError> {
+        let (mut servers, mut background) = (JoinSet::new(), JoinSet::new());
         let (watcher, host) = Watcher::start().await?;
-        tasks.spawn(watcher.run());
-        let plane = open_plane(&config);
+        background.spawn(watcher.run());
+        let mut plane = open_plane(&config, kernel_log);
+        if let Some(log) = plane.as_mut().and_then(Plane::take_log) {
+            background.spawn(pass_on(log));
+        }
         let mut words = plane.as_ref().map(|plane| Words::open(&plane.maps)).transpose()?;
         let places = seats::places(&config, &host.borrow(), words.as_mut())?;
         let effects = Effects::new(&config, plane)?;
@@ -129,7 +135,7 @@ impl Agent {
         let picture = Arc::new(Mutex::new(Picture::new(&fixed.config)));
         let (shutdown, ended) = watch::channel(false);
         let source = status_source(&fixed, &picture, &elector);
-        serve(&mut tasks, &fixed.config, &source, &ended).await?;
+        serve(&mut servers, &fixed.config, &source, &ended).await?;
         let (script_results, scripts_in) = mpsc::channel(RESULTS);
         let (health_results, health_in) = mpsc::channel(RESULTS);
         let stream = |kind| signal(kind).map_err(RunError::Signals);
@@ -148,7 +154,22 @@ impl Agent {
         let seats = Seats::new(&fixed.config, clock::now());
         let desired = Desired::default();
         let (again, stopping) = (None, false);
-        Ok(Self { fixed, picture, elector, effects, track, seats, desired, again, news, stopping, tasks, shutdown })
+        let _background = background;
+        Ok(Self {
+            fixed,
+            picture,
+            elector,
+            effects,
+            track,
+            seats,
+            desired,
+            again,
+            news,
+            stopping,
+            servers,
+            _background,
+            shutdown,
+        })
     }
 
     async fn run(&mut self) {
@@ -186,10 +207,7 @@ impl Agent {
         self.converge().await;
         self.effects.retire(&self.desired).await;
         let _ = self.shutdown.send(true);
-        while self.tasks.len() > 1 {
-            // All but the watcher, which never ends by itself.
-            self.tasks.join_next().await;
-        }
+        while self.servers.join_next().await.is_some() {}
         tracing::info!("agent stopped");
     }
 
@@ -253,14 +271,23 @@ impl Agent {
 }
 
 /// Loads the kernel program, or says why the agent goes without.
-fn open_plane(config: &Config) -> Option<Plane> {
+fn open_plane(config: &Config, kernel_log: bool) -> Option<Plane> {
     if config.xdp == XdpUse::Off {
         tracing::info!("xdp is off: the election and the addresses work through the sockets alone");
         return None;
     }
-    Plane::open(&config.bpf_dir)
+    Plane::open(&config.bpf_dir, kernel_log)
         .inspect_err(|error| tracing::warn!(%error, "no kernel program: the election works, the data plane does not"))
         .ok()
+}
+
+/// Lines of the kernel program come in bursts of a few a failover: a look now and then is enough.
+async fn pass_on(mut log: KernelLog) {
+    let mut tick = tokio::time::interval(KERNEL_LOG_EVERY);
+    loop {
+        tick.tick().await;
+        log.flush();
+    }
 }
 
 fn status_source(fixed: &Arc<Fixed>, picture: &Arc<Mutex<Picture>>, elector: &Elector) -> StatusSource {

@@ -11,7 +11,7 @@ use vrrp_common::reason::Reason;
 use super::picture::{HookFacts, Picture};
 use crate::desired::{self, Facts, Obstacle, Way};
 use crate::election::Role;
-use crate::elector::{RouterView, View, role_index};
+use crate::elector::{RouterView, View};
 use crate::model::{Config, Forward, Router, Service, Version};
 use crate::net::view::XdpMode as HostXdpMode;
 use crate::plane::attach::Mode;
@@ -143,7 +143,7 @@ impl RouterSight<'_> {
                 Version::V2 => 2,
                 Version::V3 => 3,
             },
-            role: role(router.role),
+            role: router.role,
             reason: self.reason(),
             since_seconds: since.as_secs_f64(),
             last_transition_unix: unix(self.wall.checked_sub(since).unwrap_or(UNIX_EPOCH)),
@@ -156,7 +156,7 @@ impl RouterSight<'_> {
             lease_remaining_ms: lease,
             interval_ms: millis(router.interval),
             master_down_ms: millis(router.master_down),
-            transitions: status::Role::ALL.iter().map(|&to| (to, counts.transitions[role_index(from_status(to))])).collect(),
+            transitions: Role::ALL.into_iter().zip(counts.transitions).collect(),
             adverts_sent: counts.adverts_sent,
             adverts_received: counts.adverts_received,
             priority_zero_sent: counts.priority_zero_sent,
@@ -218,26 +218,6 @@ impl RouterSight<'_> {
         };
         let all = self.conf.addresses.iter().chain(&self.conf.excluded_addresses);
         all.map(|a| AddressStatus { address: IpAddr::V4(a.address), installed: held(a.address) }).collect()
-    }
-}
-
-fn role(role: Role) -> status::Role {
-    match role {
-        Role::Init => status::Role::Init,
-        Role::Fault => status::Role::Fault,
-        Role::Backup => status::Role::Backup,
-        Role::Master => status::Role::Master,
-        Role::Releasing => status::Role::Releasing,
-    }
-}
-
-fn from_status(role: status::Role) -> Role {
-    match role {
-        status::Role::Init => Role::Init,
-        status::Role::Fault => Role::Fault,
-        status::Role::Backup => Role::Backup,
-        status::Role::Master => Role::Master,
-        status::Role::Releasing => Role::Releasing,
     }
 }
 

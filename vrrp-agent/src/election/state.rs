@@ -1,9 +1,14 @@
 //! The states of one virtual router. A state carries its own deadlines, so none can exist without them.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
 use crate::time::Instant;
 
 /// What a virtual router is, as users see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Not started, or shut down (RFC: Initialize).
     Init,
@@ -18,6 +23,8 @@ pub enum Role {
 }
 
 impl Role {
+    pub const ALL: [Role; 5] = [Role::Init, Role::Fault, Role::Backup, Role::Master, Role::Releasing];
+
     /// The word used in logs, status and metrics.
     pub const fn name(self) -> &'static str {
         match self {
@@ -27,6 +34,12 @@ impl Role {
             Role::Master => "master",
             Role::Releasing => "releasing",
         }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

@@ -25,7 +25,7 @@ use std::thread::{self, JoinHandle};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::watch;
 
-pub use view::{Counts, RouterView, View, role_index};
+pub use view::{Counts, RouterView, View};
 
 use crate::model::Router;
 use crate::net::Interface;

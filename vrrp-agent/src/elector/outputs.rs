@@ -5,7 +5,6 @@ use vrrp_common::wire::vrrp::{MAX_LEN, PRIORITY_RELEASE};
 
 use super::advert;
 use super::unit::{Hands, INSTALL_PATIENCE, Unit, report};
-use super::view::role_index;
 use crate::election::{Output, Reason, Role};
 use crate::plane::PlaneError;
 use crate::plane::words::Words;
@@ -59,7 +58,7 @@ impl Unit {
     }
 
     fn transition(&mut self, now: Instant, from: Role, to: Role, reason: Reason) {
-        self.counts.transitions[role_index(to)] += 1;
+        self.counts.transitions[to as usize] += 1;
         self.reason = Some(reason);
         self.since = now;
         self.dirty = true;

@@ -58,17 +58,6 @@ pub struct Counts {
     pub announcements_sent: u64,
     /// Adverts of a lesser master heard while master: evidence of a second one.
     pub lower_priority_received: u64,
-    /// Transitions into init, fault, backup, master, releasing.
-    pub transitions: [u64; 5],
-}
-
-/// Place of a role in [`Counts::transitions`].
-pub const fn role_index(role: Role) -> usize {
-    match role {
-        Role::Init => 0,
-        Role::Fault => 1,
-        Role::Backup => 2,
-        Role::Master => 3,
-        Role::Releasing => 4,
-    }
+    /// Transitions into each role, in the order of [`Role::ALL`].
+    pub transitions: [u64; Role::ALL.len()],
 }

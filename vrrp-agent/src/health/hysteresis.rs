@@ -20,6 +20,11 @@ impl Hysteresis {
         Self { rise: at_least_one(rise), fall: at_least_one(fall), up: None, against: 0 }
     }
 
+    /// The same, with `up` in force before any result.
+    pub fn starting(self, up: bool) -> Self {
+        Self { up: Some(up), ..self }
+    }
+
     /// The state in force; `None` until the first result.
     pub fn up(&self) -> Option<bool> {
         self.up

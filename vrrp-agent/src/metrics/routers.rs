@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::page::{Column, Labels, Page, with};
-use crate::status::{Role, RouterStatus};
+use crate::election::Role;
+use crate::status::RouterStatus;
 
 const GAUGES: [Column<RouterStatus, f64>; 4] = [
     ("vrrp_instance_last_transition_timestamp_seconds", "Unix time of the last change of state.", |router| {

@@ -32,6 +32,8 @@ pub enum PlaneError {
     Program(#[from] ProgramError),
     #[error("cannot pin: {0}")]
     Pin(#[from] PinError),
+    #[error("cannot read the kernel program's log: {0}")]
+    Log(aya_log::Error),
     #[error("cannot use the link: {0}")]
     Link(#[from] LinkError),
     #[error("map {name}: {source}")]

@@ -6,6 +6,7 @@ use std::path::Path;
 use aya::maps::{Map, MapData};
 use aya::programs::{ProgramError, Xdp};
 use aya::{Ebpf, EbpfError, EbpfLoader};
+use aya_log::EbpfLogger;
 use vrrp_common::maps::{PROGRAM, SHAPES};
 
 use super::PlaneError;
@@ -15,21 +16,36 @@ use super::pins::Pins;
 /// The object as `cargo xtask build-ebpf` made it; empty in a build without the BPF toolchain.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/vrrp-ebpf.o"));
 
+/// aya-log's number of the level "info".
+const KERNEL_LOG_LEVEL: u8 = 3;
+
 /// The loaded program and its maps.
 pub struct Plane {
     pub maps: MapSet,
     /// `None`: nothing is pinned, and the program detaches when the agent dies.
     pub pins: Option<Pins>,
     pub(super) ebpf: Ebpf,
+    log: Option<KernelLog>,
+}
+
+/// Lines that the kernel program writes on rare events, waiting to be passed to the log.
+pub struct KernelLog(EbpfLogger<&'static dyn log::Log>);
+
+impl KernelLog {
+    /// Passes on what is there.
+    pub fn flush(&mut self) {
+        self.0.flush();
+    }
 }
 
 impl Plane {
-    /// Loads the program, over the maps pinned below `bpf_dir` where there are any.
+    /// Loads the program, over the maps pinned below `bpf_dir` where there are any. Without `kernel_log` the verifier takes the
+    /// log calls out of it.
     ///
     /// # Errors
     /// No object in this build, no permission, or a kernel that refuses it. That nothing can be pinned is not an error: it is
     /// logged, and `pins` is then `None`.
-    pub fn open(bpf_dir: &Path) -> Result<Self, PlaneError> {
+    pub fn open(bpf_dir: &Path, kernel_log: bool) -> Result<Self, PlaneError> {
         if OBJECT.is_empty() {
             return Err(PlaneError::NoObject);
         }
@@ -44,6 +60,8 @@ impl Plane {
                 loader.map_pin_path(shape.name, pins.map(shape.name));
             }
         }
+        let level: u8 = if kernel_log { KERNEL_LOG_LEVEL } else { 0 };
+        loader.override_global(aya_log::LEVEL, &level, true);
         let mut ebpf = loader.load(OBJECT).map_err(explain)?;
         program(&mut ebpf)?.load().map_err(|error| if is_denied(&error) { PlaneError::NotPermitted } else { error.into() })?;
         let mut maps = HashMap::new();
@@ -51,7 +69,13 @@ impl Plane {
             let map = ebpf.take_map(shape.name).ok_or(PlaneError::NoMap(shape.name))?;
             maps.insert(shape.name, data(map).ok_or(PlaneError::NoMap(shape.name))?);
         }
-        Ok(Self { maps: MapSet::new(maps), pins, ebpf })
+        let log = if kernel_log { Some(KernelLog(EbpfLogger::init(&mut ebpf).map_err(PlaneError::Log)?)) } else { None };
+        Ok(Self { maps: MapSet::new(maps), pins, ebpf, log })
+    }
+
+    /// The kernel program's log, once, where it was asked for.
+    pub fn take_log(&mut self) -> Option<KernelLog> {
+        self.log.take()
     }
 }
 

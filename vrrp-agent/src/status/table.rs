@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{AddressStatus, BackendStatus, InterfaceStatus, Role, RouterStatus, ScriptStatus, ServiceStatus, Status};
+use crate::election::Role;
+
+use super::{AddressStatus, BackendStatus, InterfaceStatus, RouterStatus, ScriptStatus, ServiceStatus, Status};
 
 /// The tables `status` prints; no colour, no trailing blanks, ends with a newline.
 pub fn render(status: &Status) -> String {

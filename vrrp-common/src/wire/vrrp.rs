@@ -187,7 +187,7 @@ fn emit_body(buffer: &mut [u8], mut header: [u8; HEADER_LEN], addresses: &[[u8; 
     Some(body)
 }
 
-fn set_checksum(message: &mut [u8], initial: u32) {
+fn set_checksum(message: &mut [u8], initial: u64) {
     let sum = checksum::compute(initial, message);
     message[CHECKSUM_AT..CHECKSUM_AT + 2].copy_from_slice(&sum.to_be_bytes());
 }
