@@ -150,7 +150,8 @@ fn add_router(desired: &mut Desired, facts: &Facts, index: usize, router: &Route
     let (Some(&place), Some(link)) = (facts.places.get(index), facts.host.link_by_name(&router.interface)) else {
         return;
     };
-    let conf = InterfaceConf { ifindex: link.index, mac: link.mac, pass_foreign: 0, pad: 0 };
+    let pass_foreign = u8::from(facts.config.pass_foreign_vrids);
+    let conf = InterfaceConf { ifindex: link.index, mac: link.mac, pass_foreign, pad: 0 };
     desired.interfaces.insert(link.index, conf);
     desired.vrids.insert((link.index, router.vrid), place);
     for address in all_addresses(router) {

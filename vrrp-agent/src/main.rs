@@ -53,7 +53,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Remove the XDP program, its maps and local routes after the agent has stopped
+    /// Remove the XDP program, its maps, and the addresses and routes that a stopped or killed agent left
     Detach {
         /// Where the agent pinned them
         #[arg(long, default_value = DEFAULT_BPF_DIR)]
@@ -186,12 +186,21 @@ fn detach(bpf_dir: &Path, socket: &Path) -> anyhow::Result<()> {
         if client::fetch_status(socket).await.is_ok() {
             anyhow::bail!("an agent runs and answers on {}: stop it first", socket.display());
         }
-        // Routes first: without the program the stack would answer ARP for their addresses.
+        // Routes and addresses first: without the program the stack would answer ARP for them.
         let netlink = Netlink::connect()?;
         for address in netlink.own_local_routes().await? {
             netlink.remove_local_route(address).await?;
         }
-        Pins::prepare(bpf_dir)?.clear();
+        let Some(pins) = Pins::find(bpf_dir) else {
+            anyhow::bail!("nothing is pinned below {}", bpf_dir.display());
+        };
+        let virtual_addresses = pins.virtual_addresses()?;
+        for held in netlink.own_addresses().await? {
+            if virtual_addresses.contains(&(held.index, held.address)) {
+                netlink.remove_address(held.index, held.address, held.prefix_len).await?;
+            }
+        }
+        pins.clear();
         Ok(())
     })
 }

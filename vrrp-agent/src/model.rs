@@ -21,6 +21,8 @@ pub struct Config {
     pub bpf_dir: PathBuf,
     /// Whether to attach the XDP program at all.
     pub xdp: XdpUse,
+    /// Whether adverts of VRIDs that are not configured here pass, because another VRRP daemon runs on the same interfaces.
+    pub pass_foreign_vrids: bool,
     /// Wait this long after start before any election begins.
     pub startup_delay: Duration,
     pub routers: Vec<Router>,

@@ -52,8 +52,6 @@ pub struct InterfaceStatus {
     pub verdicts: BTreeMap<String, u64>,
     /// Adverts that XDP dropped, per reason; the builder lists every reason, also those at 0.
     pub dropped_adverts: BTreeMap<String, u64>,
-    /// Every other named counter of the interface.
-    pub counters: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +129,8 @@ pub struct RouterStatus {
     pub vip_dropped: u64,
     /// Adverts of a lower priority heard while master: evidence of a second master.
     pub lower_priority_adverts: u64,
+    /// What else XDP counts for this router, by name.
+    pub events: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,6 +22,15 @@ use crate::status::{
 };
 use crate::time::Instant;
 
+/// Counters of the kernel program that have no field of their own in a router's status.
+const EVENTS: [RouterCounter; 5] = [
+    RouterCounter::Fenced,
+    RouterCounter::BackendAccepted,
+    RouterCounter::FragmentDropped,
+    RouterCounter::NoBackend,
+    RouterCounter::LocalDelivered,
+];
+
 /// What does not change while the agent runs.
 pub struct Fixed {
     pub config: Config,
@@ -101,7 +110,6 @@ fn interface(fixed: &Fixed, view: &View, picture: &Picture, name: &str) -> Inter
         xdp: xdp(hook, link.and_then(|link| link.xdp).map(|xdp| xdp.mode)),
         verdicts,
         dropped_adverts,
-        counters: BTreeMap::new(),
     }
 }
 
@@ -165,6 +173,7 @@ impl RouterSight<'_> {
             arp_suppressed: self.count(RouterCounter::ArpSuppressed),
             vip_dropped: self.count(RouterCounter::NotActing),
             lower_priority_adverts: counts.lower_priority_received,
+            events: EVENTS.iter().map(|&event| (event.label().to_owned(), self.count(event))).collect(),
         }
     }
 

@@ -41,11 +41,6 @@ pub(super) fn interfaces(page: &mut Page, interfaces: &[InterfaceStatus]) -> fmt
         "vrrp_advertisements_dropped",
         "Adverts dropped before the agent saw them, by the first rule they broke.",
         interfaces.iter().flat_map(|i| by_name(i, "reason", &i.dropped_adverts)),
-    )?;
-    page.counters(
-        "vrrp_xdp_events",
-        "Other things the XDP program counts.",
-        interfaces.iter().flat_map(|i| by_name(i, "event", &i.counters)),
     )
 }
 

@@ -83,6 +83,13 @@ pub(super) fn counters(page: &mut Page, routers: &[RouterStatus]) -> fmt::Result
         "Gratuitous announcements sent after a takeover, in frames.",
         routers.iter().map(|router| (with(instance(router), "kind", "arp"), router.announcements_sent)),
     )?;
+    page.counters(
+        "vrrp_instance_events",
+        "What else the XDP program counts for a virtual router: fences, packets taken as a backend, packets it had to drop.",
+        routers
+            .iter()
+            .flat_map(|router| router.events.iter().map(|(event, &count)| (with(instance(router), "event", event), count))),
+    )?;
     page.counter_columns(&COUNTERS, &rows(routers))
 }
 

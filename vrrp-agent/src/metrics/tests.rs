@@ -19,7 +19,6 @@ fn the_exact_text_of_an_idle_node() {
     status.routers.clear();
     status.services.clear();
     status.scripts.clear();
-    status.interfaces[0].counters.clear();
     let text = render(&status).unwrap();
     let samples: Vec<_> = text.lines().filter(|line| !line.starts_with("# ")).collect();
     assert_eq!(
@@ -85,7 +84,7 @@ fn services_and_their_backends() {
     let text = page();
     has(&text, r#"vrrp_service_info{service="web",address="192.168.1.249:80",protocol="tcp",digest="00c0ffee00c0ffee"} 1"#);
     has(&text, r#"vrrp_service_generation{service="web"} 2"#);
-    has(&text, r#"vrrp_xdp_events_total{interface="eth1",event="fragments"} 1"#);
+    has(&text, r#"vrrp_instance_events_total{instance="VI_1",interface="eth1",vrid="51",event="fenced"} 1"#);
     for (name, node1, node2) in [
         ("service_packets_total", 9, 0),
         ("service_bytes_total", 900, 0),

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use aya::maps::MapInfo;
+use aya::maps::{HashMap, Map, MapData, MapInfo};
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
-use vrrp_common::maps::{LAYOUT, SHAPES, Shape};
+use vrrp_common::maps::{AddressConf, AddressKey, LAYOUT, SHAPES, Shape, name};
 
 use super::PlaneError;
 
@@ -19,6 +20,24 @@ pub struct Pins {
 }
 
 impl Pins {
+    /// The pins that an agent left below `base`; `None` where there are none. Changes nothing.
+    pub fn find(base: &Path) -> Option<Self> {
+        let pins = Self { directory: base.join(format!("v{LAYOUT}")) };
+        (is_bpffs(base).unwrap_or(false) && pins.directory.is_dir()).then_some(pins)
+    }
+
+    /// The virtual addresses in the pinned maps: interface index and address.
+    ///
+    /// # Errors
+    /// The map cannot be opened or read.
+    pub fn virtual_addresses(&self) -> Result<Vec<(u32, Ipv4Addr)>, PlaneError> {
+        let failed = |source| PlaneError::Map { name: name::ADDRESSES, source };
+        let data = MapData::from_pin(self.map(name::ADDRESSES)).map_err(failed)?;
+        let map = Map::from_map_data(data).map_err(failed)?;
+        let map: HashMap<MapData, AddressKey, AddressConf> = map.try_into().map_err(failed)?;
+        map.keys().map(|key| key.map(|key| (key.ifindex, Ipv4Addr::from(key.address))).map_err(failed)).collect()
+    }
+
     /// Makes `base` usable: creates it, mounts a bpffs on it where none is, and clears pins of another shape.
     ///
     /// # Errors

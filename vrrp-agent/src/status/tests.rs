@@ -36,6 +36,7 @@ fn router() -> RouterStatus {
         arp_suppressed: 2,
         vip_dropped: 5,
         lower_priority_adverts: 6,
+        events: counts(&[("fenced", 1)]),
     }
 }
 
@@ -94,7 +95,6 @@ pub(crate) fn sample() -> Status {
             xdp: XdpStatus { mode: XdpMode::Generic, prog_id: Some(17), reason: Some("driver mode: not supported".to_owned()) },
             verdicts: counts(&[("pass", 10), ("drop", 3), ("tx", 4), ("redirect", 0)]),
             dropped_adverts: counts(&[("ttl", 3), ("auth", 0)]),
-            counters: counts(&[("fragments", 1)]),
         }],
         routers: vec![router()],
         services: vec![service()],

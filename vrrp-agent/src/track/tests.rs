@@ -50,6 +50,7 @@ fn config(routers: Vec<Router>, scripts: Vec<Script>) -> Config {
         api_socket: "/run/vrrp.sock".into(),
         bpf_dir: "/sys/fs/bpf/vrrp".into(),
         xdp: XdpUse::Auto,
+        pass_foreign_vrids: false,
         startup_delay: Duration::ZERO,
         routers,
         scripts,

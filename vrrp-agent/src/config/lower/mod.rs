@@ -42,6 +42,7 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
         api_socket: draft.api_socket.clone(),
         bpf_dir: draft.bpf_dir.clone(),
         xdp: draft.xdp,
+        pass_foreign_vrids: draft.pass_foreign_vrids,
         startup_delay: draft.startup_delay,
         routers,
         scripts,

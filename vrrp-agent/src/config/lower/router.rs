@@ -8,6 +8,8 @@ use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{AddressDraft, At, RouterDraft, ScriptDraft, TrackDraft};
 use super::super::suggest;
 use super::values;
+use vrrp_common::maps::MAX_PEERS;
+
 use crate::model::{Auth, Router, TrackInterface, TrackScript, Version, VirtualAddress};
 
 /// The group of RFC 9568 section 5.1.1.2.
@@ -35,6 +37,10 @@ pub(super) fn lower(
     if draft.addresses.len() > MOST_ADDRESSES {
         let message = format!("{} virtual addresses, but an advert holds {MOST_ADDRESSES}", draft.addresses.len());
         reporter.error(Diagnostic::at(&draft.name.span, message).help("list the others as excluded addresses"));
+    }
+    if let Some(ninth) = draft.peers.get(MAX_PEERS) {
+        let message = format!("at most {MAX_PEERS} peers of a virtual router can be told apart");
+        reporter.error(Diagnostic::at(&ninth.span, message).help("leave `peers` out to accept adverts from anyone"));
     }
     let peers = draft.peers.iter().filter_map(|peer| values::unicast(peer, "peer", reporter)).collect();
     let group = draft.group.as_ref().and_then(|group| values::multicast(group, "group", reporter));

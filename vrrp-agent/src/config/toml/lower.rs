@@ -42,6 +42,7 @@ pub(super) fn lower(file: File, reporter: &mut Reporter) -> Draft {
         Some(schema::Xdp::Generic) => XdpUse::Generic,
         Some(schema::Xdp::Off) => XdpUse::Off,
     };
+    draft.pass_foreign_vrids = file.pass_foreign_vrids.unwrap_or(false);
     draft.startup_delay = duration(file.startup_delay.as_ref(), "startup_delay", Duration::ZERO, reporter);
     draft.routers = file.virtual_router.into_iter().map(|written| router(written, reporter)).collect();
     draft.scripts = file.script.into_iter().map(|written| script(written, reporter)).collect();

@@ -20,6 +20,7 @@ pub struct File {
     pub bpf_dir: Text,
     pub metrics: Option<Spanned<Metrics>>,
     pub xdp: Option<Xdp>,
+    pub pass_foreign_vrids: Option<bool>,
     pub startup_delay: Text,
     #[serde(default)]
     pub virtual_router: Vec<VirtualRouter>,
