@@ -1,9 +1,10 @@
 //! keepalived.conf, read as keepalived reads it.
 //!
 //! Line oriented: the first word of a line is a keyword, a block's `{` stands on that line or alone on the next, `#` and `!` begin
-//! comments, quotes and backslashes work as in a shell. What is not understood yet (`include`, `$VARIABLE`, `@condition`, `~SEQ`) is an
-//! error with its place, never read as something else.
+//! comments, quotes and backslashes work as in a shell. Includes, conditions, variables and sequences are worked out before that, by
+//! [`expand`]. What keepalived knows and the agent does not is reported as such, never as an unknown word.
 
+mod expand;
 mod global;
 mod instance;
 mod keywords;
@@ -15,7 +16,9 @@ mod values;
 
 use super::diag::{Diagnostic, Reporter};
 use super::draft::Draft;
+use super::Surroundings;
 use super::source::Source;
+use expand::Lines;
 use global::Globals;
 use keywords::{ROOT, Support};
 use tree::Node;
@@ -26,12 +29,12 @@ pub(super) use lexer::split_command;
 const LARGEST: usize = 16 * 1024 * 1024;
 
 /// Reads the text; `None` when its braces or words are broken.
-pub(super) fn read(source: &Source, reporter: &mut Reporter) -> Option<Draft> {
+pub(super) fn read(source: &Source, surroundings: &Surroundings, reporter: &mut Reporter) -> Option<Draft> {
     if source.text().len() > LARGEST {
         reporter.error(Diagnostic::whole_file("larger than 16 MiB"));
         return None;
     }
-    let tokens = lexer::lex(source.text(), reporter);
+    let tokens = lexer::lex(Lines::new(source, surroundings), reporter);
     let nodes = tree::build(tokens, reporter);
     if reporter.has_errors() {
         return None;
