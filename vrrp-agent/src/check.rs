@@ -19,13 +19,13 @@ pub const BAD: u8 = 6;
 
 /// Checks each file for itself. Returns the text to print and the exit code.
 ///
-/// `lenient` reads a keepalived.conf as `run` does: what keepalived skips is a warning.
-pub fn check(paths: &[PathBuf], lenient: bool) -> (String, u8) {
+/// `lenient` reads a keepalived.conf as `run` does: what keepalived skips is a warning. `config_id` decides its `@id` lines.
+pub fn check(paths: &[PathBuf], lenient: bool, config_id: Option<&str>) -> (String, u8) {
     let mode = if lenient { Mode::Lenient } else { Mode::Strict };
     let mut code = GOOD;
     let mut texts = Vec::new();
     for path in paths {
-        let (text, good) = check_file(path, mode);
+        let (text, good) = check_file(path, mode, config_id);
         texts.push(text);
         if !good {
             code = BAD;
@@ -34,8 +34,8 @@ pub fn check(paths: &[PathBuf], lenient: bool) -> (String, u8) {
     (texts.join("\n"), code)
 }
 
-fn check_file(path: &Path, mode: Mode) -> (String, bool) {
-    let loaded = config::load(path, mode);
+fn check_file(path: &Path, mode: Mode, config_id: Option<&str>) -> (String, bool) {
+    let loaded = config::load_as(path, mode, config_id);
     let count = |severity| loaded.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let mut text = loaded.report();

@@ -43,6 +43,9 @@ enum Command {
         /// Read keepalived.conf as `run` does: what keepalived ignores is a warning
         #[arg(long)]
         lenient: bool,
+        /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
+        #[arg(short = 'i', long)]
+        config_id: Option<String>,
     },
     /// Show what a running agent does and why
     Status {
@@ -69,6 +72,9 @@ struct Run {
     /// Our TOML, or a keepalived.conf as it is
     #[arg(short, long, default_value = DEFAULT_CONFIG, env = "VRRP_AGENT_CONFIG")]
     config: PathBuf,
+    /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
+    #[arg(short = 'i', long)]
+    config_id: Option<String>,
     /// Instead of the file's api_socket
     #[arg(long)]
     api_socket: Option<PathBuf>,
@@ -89,8 +95,8 @@ struct Run {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(run) => return run_agent(run),
-        Command::Check { files, lenient } => {
-            let (text, code) = check::check(&files, lenient);
+        Command::Check { files, lenient, config_id } => {
+            let (text, code) = check::check(&files, lenient, config_id.as_deref());
             print(&text).map(|()| code)
         }
         Command::Status { socket, json } => return show_status(&socket, json),
@@ -103,7 +109,7 @@ fn main() -> ExitCode {
 }
 
 fn run_agent(run: Run) -> ExitCode {
-    let loaded = config::load(&run.config, Mode::Lenient);
+    let loaded = config::load_as(&run.config, Mode::Lenient, run.config_id.as_deref());
     let report = loaded.report();
     if !report.is_empty() {
         eprintln!("{report}");

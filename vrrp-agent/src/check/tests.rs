@@ -16,7 +16,7 @@ fn good_file_is_summarised_and_its_password_is_not() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let text = include_str!("../config/testdata/node1.toml").replace("1111", "hunter2");
     let path = write(&dir, "node1.toml", &text);
-    let (said, code) = check(&[path], false);
+    let (said, code) = check(&[path], false, None);
     assert_eq!(code, GOOD, "{said}");
     assert!(!said.contains("hunter2"), "{said}");
     for part in [
@@ -35,13 +35,13 @@ fn tracking_typo_is_pointed_at() {
     let text = include_str!("../config/testdata/node1.track.conf");
     let path = write(&dir, "node1.conf", text);
     let name = path.display();
-    let (said, code) = check(std::slice::from_ref(&path), false);
+    let (said, code) = check(std::slice::from_ref(&path), false, None);
     assert_eq!(code, BAD);
     let first = format!("{name}:30:9: error: tracks the script `chk_nginx`, which is not defined\n");
     assert!(said.starts_with(&first), "{said}");
     assert!(said.contains("did you mean `chk_haproxy`?"), "{said}");
     assert!(said.ends_with("node1.conf: 2 errors, 1 warning\n"), "{said}");
-    let (said, code) = check(&[path], true);
+    let (said, code) = check(&[path], true, None);
     assert_eq!(code, GOOD, "{said}");
     assert!(said.contains("node1.conf: good, 3 warnings\n"), "{said}");
 }
@@ -51,7 +51,7 @@ fn one_bad_file_spoils_the_exit_code_but_not_the_other_file() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let good = write(&dir, "good", include_str!("../config/testdata/node1.conf"));
     let missing = dir.path().join("missing.conf");
-    let (said, code) = check(&[missing.clone(), good, dir.path().to_owned()], false);
+    let (said, code) = check(&[missing.clone(), good, dir.path().to_owned()], false, None);
     assert_eq!(code, BAD);
     let first = format!("{}: error: cannot read the file: No such file", missing.display());
     assert!(said.starts_with(&first), "{said}");
@@ -64,6 +64,6 @@ fn language_is_told_by_the_text_when_the_name_does_not() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let toml = write(&dir, "pair", include_str!("../config/testdata/node1.toml"));
     let keepalived = write(&dir, "old", include_str!("../config/testdata/node2.conf"));
-    let (said, code) = check(&[toml, keepalived], false);
+    let (said, code) = check(&[toml, keepalived], false, None);
     assert_eq!(code, GOOD, "{said}");
 }

@@ -4,8 +4,11 @@
 //! comments, quotes and backslashes work as in a shell. Includes, conditions, variables and sequences are worked out before that, by
 //! [`expand`]. What keepalived knows and the agent does not is reported as such, never as an unknown word.
 
+mod balance;
+mod checker;
 mod expand;
 mod global;
+mod group;
 mod instance;
 mod keywords;
 mod lexer;
@@ -50,6 +53,8 @@ fn lower(nodes: &[Node], reporter: &mut Reporter) -> Draft {
     for node in nodes.iter().filter(|node| node.keyword() == "global_defs") {
         global::read(node, &mut globals, &mut mail, reporter);
     }
+    let groups: Vec<_> =
+        nodes.iter().filter(|node| node.keyword() == "virtual_server_group").filter_map(|node| group::read(node, reporter)).collect();
     for node in nodes {
         if values::recognise(node, &ROOT, &mut mail, reporter) != Some(Support::Read) {
             continue;
@@ -57,6 +62,7 @@ fn lower(nodes: &[Node], reporter: &mut Reporter) -> Draft {
         match node.keyword() {
             "vrrp_instance" => draft.routers.extend(instance::read(node, &globals, &mut mail, reporter)),
             "vrrp_script" => draft.scripts.extend(script::read(node, &globals, reporter)),
+            "virtual_server" => draft.services.extend(balance::read(node, &groups, &mut mail, reporter)),
             _ => {}
         }
     }
