@@ -10,7 +10,18 @@ const BLOCKS: [(&str, &[&str]); 2] = [
     ("authentication", &["auth_type", "auth_pass", "PASS", "AH"]),
     (
         "auth_hmac",
-        &["key", "active_key", "anti_replay", "time_window", "mode", "time", "monotonic", "enforce", "permissive", "receive-only"],
+        &[
+            "key",
+            "active_key",
+            "anti_replay",
+            "time_window",
+            "mode",
+            "time",
+            "monotonic",
+            "enforce",
+            "permissive",
+            "receive-only",
+        ],
     ),
 ];
 /// Definitions that lead to definitions are followed this many times.

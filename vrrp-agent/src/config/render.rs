@@ -76,8 +76,9 @@ fn picture(source: &Source, diagnostic: &Diagnostic, span: &Span) -> String {
     if source.line_range(source.line_of(place.start)).len() <= LONGEST_LINE {
         let within = |span: &Span| span.start - window.start..span.end - window.start;
         let primary = AnnotationKind::Primary.span(within(&place)).label(diagnostic.label.as_deref());
-        let mut snippet =
-            Snippet::source(&source.shown()[window.clone()]).line_start(source.line_number(source.line_of(window.start))).annotation(primary);
+        let mut snippet = Snippet::source(&source.shown()[window.clone()])
+            .line_start(source.line_number(source.line_of(window.start)))
+            .annotation(primary);
         if let Some((other, text)) = related {
             snippet = snippet.annotation(AnnotationKind::Context.span(within(&other)).label(text));
         }

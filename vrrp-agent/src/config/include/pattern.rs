@@ -117,7 +117,9 @@ fn matches(pattern: &str, name: &str) -> bool {
                 continue;
             }
             Some('?') => Some(p + 1),
-            Some('[') => class(&pattern[p..], name[n]).map_or((name[n] == '[').then_some(p + 1), |(fits, len)| fits.then_some(p + len)),
+            Some('[') => {
+                class(&pattern[p..], name[n]).map_or((name[n] == '[').then_some(p + 1), |(fits, len)| fits.then_some(p + len))
+            }
             Some(c) => (*c == name[n]).then_some(p + 1),
             None => None,
         };

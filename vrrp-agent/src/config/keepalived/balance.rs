@@ -60,7 +60,11 @@ impl Server {
             method: Method::Other("NAT, keepalived's default,"),
             method_span: here.clone(),
             protocol: Some(Protocol::Udp),
-            timing: Timing { interval: At::new(CHECK_EACH, here), timeout: At::new(CHECK_AT_MOST, here), retry: At::new(1, here) },
+            timing: Timing {
+                interval: At::new(CHECK_EACH, here),
+                timeout: At::new(CHECK_AT_MOST, here),
+                retry: At::new(1, here),
+            },
             weight: At::new(1, here),
             backends: Vec::new(),
             check: None,

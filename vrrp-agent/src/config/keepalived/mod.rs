@@ -17,9 +17,9 @@ mod script;
 mod tree;
 mod values;
 
+use super::Surroundings;
 use super::diag::{Diagnostic, Reporter};
 use super::draft::Draft;
-use super::Surroundings;
 use super::source::Source;
 use expand::Lines;
 use global::Globals;
@@ -53,8 +53,11 @@ fn lower(nodes: &[Node], reporter: &mut Reporter) -> Draft {
     for node in nodes.iter().filter(|node| node.keyword() == "global_defs") {
         global::read(node, &mut globals, &mut mail, reporter);
     }
-    let groups: Vec<_> =
-        nodes.iter().filter(|node| node.keyword() == "virtual_server_group").filter_map(|node| group::read(node, reporter)).collect();
+    let groups: Vec<_> = nodes
+        .iter()
+        .filter(|node| node.keyword() == "virtual_server_group")
+        .filter_map(|node| group::read(node, reporter))
+        .collect();
     for node in nodes {
         if values::recognise(node, &ROOT, &mut mail, reporter) != Some(Support::Read) {
             continue;

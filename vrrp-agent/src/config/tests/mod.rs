@@ -2,8 +2,12 @@
 
 mod bad_keepalived;
 mod bad_toml;
+mod balance;
+mod bounds;
+mod expand;
 mod garbage;
 mod good;
+mod includes;
 mod language;
 mod secrets;
 

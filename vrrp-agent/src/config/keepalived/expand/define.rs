@@ -11,6 +11,9 @@ use super::predefined::Predefined;
 /// Variables in the values of variables.
 const DEEPEST: usize = 32;
 
+/// From `${` to `}`, in bytes.
+const LONGEST_USE: usize = 256;
+
 /// What a variable stands for.
 #[derive(Clone)]
 pub(super) enum Definition {
@@ -58,7 +61,7 @@ struct Use<'a> {
 fn use_at(text: &str) -> Option<Use<'_>> {
     let rest = text.strip_prefix('$')?;
     if let Some(inside) = rest.strip_prefix('{') {
-        let close = inside.find('}')?;
+        let close = inside.bytes().take(LONGEST_USE).position(|byte| byte == b'}')?;
         let end = name_length(&inside[..close]);
         let arguments = &inside[end..close];
         let separated = arguments.is_empty() || arguments.starts_with([' ', '\t']);

@@ -149,10 +149,11 @@ impl<'a> Lines<'a> {
             if turn == 0 && line.text().starts_with("include") && self.include(&line, reporter)? {
                 return Some(None);
             }
+            let place = whole(&line);
             let expanded = self.definitions.expand(line, &mut self.predefined, &mut self.budget, reporter)?;
             let Expanded { line: text, changed, lines } = expanded;
             if let Some(lines) = lines {
-                self.enter(Open::Lines { lines, next: 0 }, &whole(&text), reporter)?;
+                self.enter(Open::Lines { lines, next: 0 }, &place, reporter)?;
             }
             line = text.trimmed();
             if !changed || !line.text().starts_with(['@', '$', '~']) {
@@ -239,7 +240,9 @@ impl<'a> Lines<'a> {
         if let Some(problem) = &include.problem {
             let diagnostic = Diagnostic::at(&include.span, problem.message.as_str());
             match problem.silent {
-                true => reporter.ignored(diagnostic.help("keepalived says nothing of it; `includer` makes it an error there too")),
+                true => {
+                    reporter.ignored(diagnostic.help("keepalived says nothing of it; `includer` makes it an error there too"))
+                }
                 false => reporter.error(diagnostic),
             }
         }

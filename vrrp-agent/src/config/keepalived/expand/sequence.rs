@@ -98,7 +98,8 @@ type Parsed = Result<(Vec<String>, Values), &'static str>;
 
 fn range(head: &Line, arguments: &[Line], hex: bool) -> Parsed {
     let (first, numbers) = arguments.split_first().ok_or("it has no arguments")?;
-    let numbers: Vec<i128> = numbers.iter().map(|line| number(line.text())).collect::<Option<_>>().ok_or("an argument is no number")?;
+    let numbers: Vec<i128> =
+        numbers.iter().map(|line| number(line.text())).collect::<Option<_>>().ok_or("an argument is no number")?;
     let (start, step, last) = match *numbers.as_slice() {
         [last] => (if last > 0 { 1 } else { -1 }, None, last),
         [start, last] => (start, None, last),

@@ -4,6 +4,8 @@ mod balance;
 mod global;
 mod instance;
 mod other;
+#[cfg(test)]
+mod tests;
 
 use super::super::suggest;
 
@@ -51,8 +53,7 @@ impl Table {
     }
 }
 
-const ALL: [&Table; 9] =
-    [&ROOT, &GLOBAL_DEFS, &INSTANCE, &SCRIPT, &AUTHENTICATION, &VIRTUAL_SERVER, &REAL_SERVER, &CHECK, &URL];
+const ALL: [&Table; 9] = [&ROOT, &GLOBAL_DEFS, &INSTANCE, &SCRIPT, &AUTHENTICATION, &VIRTUAL_SERVER, &REAL_SERVER, &CHECK, &URL];
 
 const OWN_PROCESS: &str = "it tunes keepalived's own processes";
 const IPVS: &str = "it tunes IPVS, which is not used";

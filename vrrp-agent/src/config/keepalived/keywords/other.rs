@@ -26,17 +26,7 @@ pub(super) const OTHERS: [(&str, &[&str]); 12] = [
     ("track_file", &["file", "weight", "init_file"]),
     (
         "vrrp_track_process",
-        &[
-            "process",
-            "param_match",
-            "weight",
-            "quorum",
-            "quorum_max",
-            "delay",
-            "fork_delay",
-            "terminate_delay",
-            "full_command",
-        ],
+        &["process", "param_match", "weight", "quorum", "quorum_max", "delay", "fork_delay", "terminate_delay", "full_command"],
     ),
     (
         "bfd_instance",
@@ -66,4 +56,3 @@ pub(super) const OTHERS: [(&str, &[&str]); 12] = [
     ("SMTP_CHECK", &["helo_name", "host"]),
     ("FILE_CHECK", &["track_file", "weight"]),
 ];
-
