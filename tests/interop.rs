@@ -105,7 +105,7 @@ fn both_become_masters(scene: &mut Scene) -> Result<()> {
     sleep(scene.lab.settings(Node::Node1).interval * 3);
     for vip in Vip::BOTH {
         for node in Node::BOTH {
-            ensure!(scene.capture.first_advert(later, node, vip.vrid()).is_some(), "{node} gave {vip} up");
+            ensure!(scene.capture.first_advert(later, node, vip.vrid()).is_some(), "{node} gave {vip} up: {}", scene.log(node));
         }
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! A lab with a capture running, and the questions that the integration tests ask it.
 
-use std::path::Path;
-use std::process::Command;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,9 @@ use crate::capture::{Capture, Recording};
 use crate::keepalived::Settings;
 use crate::names::{Node, Vip};
 use crate::options::{LabOptions, agent_binary};
-use crate::process::output;
-use crate::{Lab, probe::HttpProbe};
+use crate::Lab;
+use crate::probe::HttpProbe;
+use crate::process::{output, wait_until};
 
 /// The client asks each address this often.
 const PROBE_INTERVAL: Duration = Duration::from_millis(10);
@@ -112,6 +114,29 @@ impl Scene {
         }
     }
 
+    /// Waits until the backend `node` in the status of `master` is as `wanted`, in each service.
+    pub fn backend_when(&self, master: Node, node: Node, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<()> {
+        let address = node.front().to_string();
+        let right = |service: &Value| {
+            let backends = service["backends"].as_array().map(Vec::as_slice).unwrap_or_default();
+            backends.iter().any(|backend| backend["address"] == address.as_str() && wanted(backend))
+        };
+        wait_until(&format!("{node} as a backend of {master} being {what}"), ROOM * 3, || {
+            let status = self.status(master).unwrap_or_default();
+            status["services"].as_array().is_some_and(|services| !services.is_empty() && services.iter().all(right))
+        })
+    }
+
+    /// Starts to write down every change of addresses on `node`.
+    pub fn watch_addresses(&self, node: Node) -> Result<AddressWatch> {
+        let path = self.lab.dir(node.host()).join("addresses.log");
+        let log = File::create(&path).with_context(|| format!("making {}", path.display()))?;
+        let netns = self.lab.topology().host(node.host());
+        let mut command = Command::new("ip");
+        command.args(["-n", netns.name(), "-o", "monitor", "address"]).stdin(Stdio::null()).stdout(log);
+        Ok(AddressWatch { monitor: command.spawn().context("starting ip monitor")?, path })
+    }
+
     /// The log of the router of `node` so far.
     pub fn log(&self, node: Node) -> String {
         read(&self.lab.router_log(node))
@@ -140,6 +165,29 @@ impl Scene {
         ensure!(replies == 0, "{old} answers {replies} times for {vip} after its successor's first advert");
         ensure!(recording.lost == 0, "{} frames were not captured", recording.lost);
         Ok(handover)
+    }
+}
+
+/// A running `ip monitor address`.
+#[derive(Debug)]
+pub struct AddressWatch {
+    monitor: Child,
+    path: PathBuf,
+}
+
+impl AddressWatch {
+    /// Ends it and returns what it wrote, a line for each change.
+    pub fn stop(mut self) -> Result<String> {
+        self.monitor.kill().context("ending ip monitor")?;
+        Ok(read(&self.path))
+    }
+}
+
+impl Drop for AddressWatch {
+    fn drop(&mut self) {
+        // It may have ended by itself: then there is nothing to end.
+        let _ = self.monitor.kill();
+        let _ = self.monitor.wait();
     }
 }
 
