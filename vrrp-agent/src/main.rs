@@ -214,6 +214,18 @@ fn print(text: &str) -> anyhow::Result<()> {
 }
 
 fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
-    eprintln!("vrrp-agent: {error:#}");
+    eprintln!("vrrp-agent: {}", causes(error));
     ExitCode::from(code)
+}
+
+/// The chain of causes; one that an outer message has told already is not repeated.
+fn causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            text.push_str(if text.is_empty() { "" } else { ": " });
+            text.push_str(&cause);
+        }
+    }
+    text
 }
