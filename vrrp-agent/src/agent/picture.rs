@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::desired::{Desired, Way};
 use crate::effects::{Effects, Hook};
 use crate::health;
-use crate::model::Config;
+use crate::model::{Config, XdpUse};
 use crate::net::view::HostView;
 use crate::plane::attach::Mode;
 use crate::scripts::{self, Outcome};
@@ -97,7 +97,7 @@ impl Picture {
         self.host = Arc::clone(host);
         self.rings = rings(&ways, effects);
         self.ways = ways;
-        self.hooks = desired.interfaces.keys().map(|&ifindex| (ifindex, hook(effects, ifindex))).collect();
+        self.hooks = desired.interfaces.keys().map(|&ifindex| (ifindex, hook(config.xdp, effects, ifindex))).collect();
         for (index, facts) in self.scripts.iter_mut().enumerate() {
             facts.health = match track.script_health(index) {
                 Health::Unknown => None,
@@ -127,7 +127,7 @@ fn rings(ways: &[Vec<Way>], effects: &Effects) -> Vec<Option<RingFacts>> {
     rings
 }
 
-fn hook(effects: &Effects, ifindex: u32) -> HookFacts {
+fn hook(wanted: XdpUse, effects: &Effects, ifindex: u32) -> HookFacts {
     let hook = effects.hook(ifindex);
     HookFacts {
         attached: matches!(hook, Some(Hook::Attached(_))),
@@ -136,6 +136,7 @@ fn hook(effects: &Effects, ifindex: u32) -> HookFacts {
         reason: match hook {
             Some(Hook::Refused(reason)) => Some(reason.clone()),
             Some(Hook::Attached(_)) => None,
+            None if wanted == XdpUse::Off => Some("switched off in the configuration".to_owned()),
             None => Some("the kernel program is not loaded".to_owned()),
         },
         slot: effects.slot(ifindex),

@@ -42,7 +42,8 @@ pub struct Seats {
 
 #[derive(Debug, Clone, Default)]
 struct Told {
-    seat: Option<(Interface, [u8; 6], Ipv4Addr)>,
+    /// `None`: not told yet. `Some(None)`: told that there is none.
+    seat: Option<Option<(Interface, [u8; 6], Ipv4Addr)>>,
     priority: Option<u8>,
     hold: Hold,
     accepts: bool,
@@ -111,7 +112,7 @@ impl Told {
             let source = router.source.or_else(|| host.primary_address(link.index, &own))?;
             Some((link.interface(), link.mac, source))
         });
-        if seat == self.seat {
+        if self.seat.as_ref() == Some(&seat) {
             return;
         }
         match &seat {
@@ -130,6 +131,6 @@ impl Told {
                 elector.send(Command::Down { router: index });
             }
         }
-        self.seat = seat;
+        self.seat = Some(seat);
     }
 }

@@ -127,7 +127,9 @@ impl Runner {
         match command {
             Command::Up { router, interface, mac, source } => {
                 self.open_socket(router, &interface);
-                self.with_unit(router, |unit, hands| unit.sit(now, Seat { interface, mac, source }, hands));
+                // Two steps: what leaves the old seat goes through its socket, what begins on the new one through that seat's.
+                self.with_unit(router, |unit, hands| unit.take_seat(now, Seat { interface, mac, source }, hands));
+                self.with_unit(router, |unit, hands| unit.sit(now, hands));
             }
             Command::Down { router } => {
                 self.with_unit(router, |unit, hands| unit.leave_seat(now, hands));
