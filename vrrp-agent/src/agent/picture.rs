@@ -8,7 +8,7 @@ use super::force::Force;
 use crate::desired::{Desired, Way};
 use crate::effects::{Effects, Hook};
 use crate::health;
-use crate::model::{Backend, Config, Script, Service};
+use crate::model::{Backend, Config, Script, Service, XdpUse};
 use crate::net::view::HostView;
 use crate::plane::attach::Mode;
 use crate::scripts::{self, Outcome};
@@ -138,7 +138,7 @@ impl Picture {
         self.host = Arc::clone(host);
         self.rings = rings(force, effects);
         self.ways = ways;
-        self.hooks = desired.interfaces.keys().map(|&ifindex| (ifindex, hook(effects, ifindex))).collect();
+        self.hooks = desired.interfaces.keys().map(|&ifindex| (ifindex, hook(config.xdp, effects, ifindex))).collect();
         for (index, facts) in self.scripts.iter_mut().enumerate() {
             facts.health = match track.script_health(index) {
                 Health::Unknown => None,
@@ -169,7 +169,7 @@ fn rings(force: &Force, effects: &Effects) -> Vec<Option<RingFacts>> {
     force.config.services.iter().map(of).collect()
 }
 
-fn hook(effects: &Effects, ifindex: u32) -> HookFacts {
+fn hook(wanted: XdpUse, effects: &Effects, ifindex: u32) -> HookFacts {
     let hook = effects.hook(ifindex);
     HookFacts {
         attached: matches!(hook, Some(Hook::Attached(_))),
@@ -178,6 +178,7 @@ fn hook(effects: &Effects, ifindex: u32) -> HookFacts {
         reason: match hook {
             Some(Hook::Refused(reason)) => Some(reason.clone()),
             Some(Hook::Attached(_)) => None,
+            None if wanted == XdpUse::Off => Some("switched off in the configuration".to_owned()),
             None => Some("the kernel program is not loaded".to_owned()),
         },
         slot: effects.slot(ifindex),

@@ -45,7 +45,8 @@ pub struct Seats {
 #[derive(Debug, Clone, Default)]
 struct Told {
     router: Option<Router>,
-    seat: Option<(Interface, [u8; 6], Ipv4Addr)>,
+    /// `None`: not told yet. `Some(None)`: told that there is none.
+    seat: Option<Option<(Interface, [u8; 6], Ipv4Addr)>>,
     priority: Option<u8>,
     hold: Hold,
     accepts: bool,
@@ -124,7 +125,7 @@ impl Told {
             let source = router.source.or_else(|| host.primary_address(link.index, &own))?;
             Some((link.interface(), link.mac, source))
         });
-        if seat == self.seat {
+        if self.seat.as_ref() == Some(&seat) {
             return;
         }
         match &seat {
@@ -143,6 +144,6 @@ impl Told {
                 elector.send(Command::Down { place });
             }
         }
-        self.seat = seat;
+        self.seat = Some(seat);
     }
 }

@@ -125,7 +125,9 @@ impl Runner {
             Command::Remove { place } => self.with_unit(place, |unit, hands| unit.remove(now, hands)),
             Command::Up { place, interface, mac, source } => {
                 self.open_socket(place, &interface);
-                self.with_unit(place, |unit, hands| unit.sit(now, Seat { interface, mac, source }, hands));
+                // Two steps: what leaves the old seat goes through its socket, what begins on the new one through that seat's.
+                self.with_unit(place, |unit, hands| unit.take_seat(now, Seat { interface, mac, source }, hands));
+                self.with_unit(place, |unit, hands| unit.sit(now, hands));
             }
             Command::Down { place } => {
                 self.with_unit(place, |unit, hands| unit.leave_seat(now, hands));

@@ -125,14 +125,20 @@ impl Unit {
         self.with_words(hands, |words, place| words.clear(place));
     }
 
-    /// Takes a seat and stands for election, unless a fault holds it back.
-    pub fn sit(&mut self, now: Instant, seat: Seat, hands: &mut Hands) {
+    /// Takes a seat; a mastership on another interface ends there.
+    pub fn take_seat(&mut self, now: Instant, seat: Seat, hands: &mut Hands) {
         let moved = self.seat.as_ref().is_some_and(|old| old.interface != seat.interface);
         if moved {
             self.input(now, Input::InterfaceDown, hands);
         }
-        let source = seat.source;
         self.seat = Some(seat);
+    }
+
+    /// Stands for election on the seat taken, unless a fault holds it back.
+    pub fn sit(&mut self, now: Instant, hands: &mut Hands) {
+        let Some(source) = self.seat.as_ref().map(|seat| seat.source) else {
+            return;
+        };
         self.write_conf(hands);
         match self.machine.role() {
             Role::Init | Role::Fault => self.stand(now, hands),
