@@ -53,6 +53,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Let a running agent read its configuration file again; a bad file changes nothing
+    Reload {
+        /// The agent's API socket
+        #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
+        socket: PathBuf,
+    },
     /// Remove the XDP program, its maps, and the addresses and routes that a stopped or killed agent left
     Detach {
         /// Where the agent pinned them
@@ -94,6 +100,7 @@ fn main() -> ExitCode {
             print(&text).map(|()| code)
         }
         Command::Status { socket, json } => return show_status(&socket, json),
+        Command::Reload { socket } => return reload(&socket),
         Command::Detach { bpf_dir, socket } => detach(&bpf_dir, &socket).map(|()| 0),
     };
     match outcome {
@@ -168,6 +175,24 @@ fn show_status(socket: &Path, json: bool) -> ExitCode {
     match print_status(&status, json) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, EXIT_FAILURE),
+    }
+}
+
+fn reload(socket: &Path) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into(), EXIT_FAILURE),
+    };
+    match runtime.block_on(client::reload(socket)) {
+        Ok(reply) => {
+            eprint!("{}", reply.report);
+            eprintln!("{}", reply.message);
+            if reply.successful { ExitCode::SUCCESS } else { ExitCode::from(check::BAD) }
+        }
+        Err(error) => {
+            let code = error.exit_code();
+            fail(&error.into(), code)
+        }
     }
 }
 

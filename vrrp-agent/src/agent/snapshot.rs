@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::reason::Reason;
 
-use super::picture::{HookFacts, Picture};
+use super::picture::{HookFacts, Picture, ReloadFacts};
 use crate::desired::{self, Facts, Obstacle, Way};
 use crate::election::Role;
 use crate::elector::{RouterView, View};
@@ -17,8 +17,8 @@ use crate::net::view::XdpMode as HostXdpMode;
 use crate::plane::attach::Mode;
 use crate::plane::counters::Counters;
 use crate::status::{
-    self, AddressStatus, BackendState, BackendStatus, InterfaceStatus, MasterStatus, RouterStatus, SCHEMA, ScriptState,
-    ScriptStatus, ServiceStatus, Status, XdpMode, XdpStatus,
+    self, AddressStatus, BackendState, BackendStatus, InterfaceStatus, MasterStatus, ReloadStatus, RouterStatus, SCHEMA,
+    ScriptState, ScriptStatus, ServiceStatus, Status, XdpMode, XdpStatus,
 };
 use crate::time::Instant;
 
@@ -59,6 +59,7 @@ pub fn status(fixed: &Fixed, view: &View, picture: &Picture, now: Instant, wall:
         started_unix: unix(fixed.started_unix),
         uptime_seconds: now.saturating_since(fixed.started).as_secs_f64(),
         config: fixed.config_path.display().to_string(),
+        reload: picture.reload.as_ref().map(reload),
         interfaces: interfaces(fixed, view, picture),
         routers: routers(fixed, view, picture, now, wall),
         services: services(fixed, picture),
@@ -72,6 +73,15 @@ fn routers(fixed: &Fixed, view: &View, picture: &Picture, now: Instant, wall: Sy
         Some(RouterSight { fixed, picture, now, wall, index, place, conf, router }.status())
     };
     picture.force.routers().enumerate().filter_map(of).collect()
+}
+
+fn reload(facts: &ReloadFacts) -> ReloadStatus {
+    ReloadStatus {
+        successful: facts.successful,
+        message: facts.message.clone(),
+        at_unix: unix(facts.at),
+        success_at_unix: facts.success_at.map(unix),
+    }
 }
 
 fn unix(time: SystemTime) -> f64 {
