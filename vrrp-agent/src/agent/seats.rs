@@ -68,6 +68,8 @@ impl Seats {
         self.told.retain(|place, _| force.places.contains(place));
         for (place, router) in force.routers() {
             if force.leaving.contains(&place) {
+                // Should it come back, everything is told anew.
+                self.told.remove(&place);
                 continue;
             }
             let told = self.told.entry(place).or_default();

@@ -147,15 +147,16 @@ impl Runner {
     }
 
     fn configure(&mut self, now: Instant, place: u32, router: Router) {
-        if self.units.contains_key(&place) {
-            self.with_unit(place, |unit, hands| unit.configure(now, router, hands));
-            // Its group may be another one now.
-            if let Some(interface) = self.units[&place].seat.as_ref().map(|seat| seat.interface.clone()) {
-                self.open_socket(place, &interface);
-            }
-        } else {
+        let Some(unit) = self.units.get_mut(&place) else {
             self.units.insert(place, Unit::new(router, place, now));
+            return;
+        };
+        // Its group may be another one from here on.
+        unit.router.group = router.group;
+        if let Some(interface) = unit.seat.as_ref().map(|seat| seat.interface.clone()) {
+            self.open_socket(place, &interface);
         }
+        self.with_unit(place, |unit, hands| unit.configure(now, router, hands));
     }
 
     /// Lets go of routers that were removed and have handed over.
