@@ -185,7 +185,7 @@ fn a_file_that_cannot_be_read_is_named_with_the_reason() {
 #[test]
 fn a_file_that_may_not_be_read_is_named_with_the_reason() {
     let at = Place::with("agent.toml", GOOD);
-    fs::set_permissions(&at.config, fs::Permissions::from_mode(0)).expect("a closed file");
+    fs::set_permissions(&at.config, fs::Permissions::from_mode(0o000)).expect("a closed file");
     let said = unprivileged(&at);
     assert_eq!(said.code, Some(BAD_CONFIG), "{said:?}");
     assert!(said.err.starts_with(&format!("{}: error: ", at.config.display())), "{said:?}");

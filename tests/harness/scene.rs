@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
+use crate::Lab;
 use crate::agent::{self, AgentPaths};
 use crate::capture::{Capture, Recording};
 use crate::keepalived::Settings;
 use crate::names::{Node, Vip};
 use crate::options::{LabOptions, agent_binary};
-use crate::Lab;
 use crate::probe::HttpProbe;
 use crate::process::{output, wait_until};
 
