@@ -87,7 +87,14 @@ fn an_agent_that_is_killed_or_stopped_leaves_no_gap_and_falls_silent() -> Result
         sleep(CALM);
         let seen = probe.stop()?.summary();
         println!("started again: {}", seen.sentence());
-        ensure!(seen.failed == 0, "the return loses requests: {}", seen.sentence());
+        ensure!(
+            seen.failed == 0,
+            "the return loses requests: {} {:?}\n{}\n{}",
+            seen.sentence(),
+            seen.failures,
+            scene.log(VICTIM),
+            scene.log(HEIR)
+        );
         scene.check_one_master(VIP, since)?;
     }
     scene.lab.down()
@@ -134,6 +141,9 @@ fn an_agent_started_again_at_once_goes_on_as_master() -> Result<()> {
     scene.lab.start_router(VICTIM)?;
     let back = scene.master_since(VIP, VICTIM, since)? - since;
     let after = scene.router_when(VICTIM, VIP, "master", |router| router["role"] == "master")?;
+    let resumed = Instant::now() - Duration::from_secs_f64(after["since_seconds"].as_f64().unwrap_or_default());
+    let silent = (since + back).saturating_duration_since(resumed);
+    ensure!(silent < settings.interval / 2, "it holds a lease, but advertises only after {silent:?}");
     sleep(settings.master_down_interval() + CALM);
     let seen = probe.stop()?.summary();
     println!("killed and started: advert after {back:?} ({}); {}", after["reason"], seen.sentence());
@@ -188,7 +198,8 @@ fn a_missing_or_dead_interface_is_a_state_that_heals() -> Result<()> {
     println!("missing: {}", missing["reason"]);
     let netns = scene.lab.topology().host(VICTIM.host());
     let ip = |line: &str| netns.ip(&[line.to_owned()]);
-    ip("link add late0 type dummy")?;
+    ip("link add late0 type veth peer name late1")?;
+    ip("link set late1 up")?;
     ip("addr add 192.168.9.1/24 dev late0")?;
     ip("link set late0 up")?;
     scene.router_when(VICTIM, Vip::Vip2, "master", master)?;
@@ -220,7 +231,8 @@ fn without_xdp_the_sockets_carry_election_and_failover() -> Result<()> {
     let status = scene.status(VICTIM)?;
     println!("without XDP: {}", status["interfaces"][0]["xdp"]);
     ensure!(status["interfaces"][0]["xdp"]["mode"] == "off", "the status says so: {status}");
-    ensure!(status["interfaces"][0]["xdp"]["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "and why: {status}");
+    ensure!(status["interfaces"][0]["xdp"]["reason"] == "switched off in the configuration", "and why: {status}");
+    ensure!(scene.log(VICTIM).contains("xdp is off"), "and so does the log: {}", scene.log(VICTIM));
 
     let probe = scene.probe(VIP)?;
     let since = Instant::now();
