@@ -91,22 +91,25 @@ fn version_3_at_ten_adverts_a_second_works_in_both_roles() -> Result<()> {
 }
 
 /// Starts both routers where they cannot understand each other: in the end both are masters of both addresses.
-fn both_become_masters(scene: &mut Scene) -> Result<()> {
+///
+/// keepalived starts its advert timer anew on each advert that it hears as master, also on one that it then refuses. So it may
+/// hardly ever advertise beside a second master; its first adverts and its addresses tell.
+fn both_become_masters(scene: &mut Scene, vips: &[Vip]) -> Result<()> {
     let since = Instant::now();
     for node in Node::BOTH {
         scene.lab.start_router(node)?;
     }
-    for vip in Vip::BOTH {
+    for vip in vips {
         for node in Node::BOTH {
-            scene.master_since(vip, node, since)?;
+            scene.master_since(*vip, node, since)?;
         }
     }
-    let later = Instant::now();
     sleep(scene.lab.settings(Node::Node1).interval * 3);
-    for vip in Vip::BOTH {
+    for vip in vips {
         for node in Node::BOTH {
-            ensure!(scene.capture.first_advert(later, node, vip.vrid()).is_some(), "{node} gave {vip} up: {}", scene.log(node));
+            ensure!(scene.lab.holds(node, vip.address())?, "{node} gave {vip} up: {}", scene.log(node));
         }
+        ensure!(scene.router(Node::Node1, *vip)?["role"] == "master", "our agent gave {vip} up");
     }
     Ok(())
 }
@@ -119,10 +122,10 @@ fn with_different_passwords_both_become_masters_and_the_reason_is_told() -> Resu
     let mut options = LabOptions::new(Router::AgentOnKeepalivedConf, Router::Keepalived);
     options.settings = [ours, theirs];
     let mut scene = Scene::without_routers(options)?;
-    both_become_masters(&mut scene)?;
+    both_become_masters(&mut scene, &Vip::BOTH)?;
     let dropped = scene.lab.metrics(Node::Node1)?.by_label(DROPPED, "reason");
     println!("dropped: {dropped:?}");
-    ensure!(dropped["auth_password"] >= 4.0, "adverts with the wrong password are counted: {dropped:?}");
+    ensure!(dropped["auth_password"] >= 2.0, "adverts with the wrong password are counted: {dropped:?}");
     ensure!(dropped.values().sum::<f64>() == dropped["auth_password"], "and under no other reason: {dropped:?}");
     let status = scene.status_text(Node::Node1)?;
     ensure!(status.contains("auth_password"), "the status tells: {status}");
@@ -140,20 +143,12 @@ fn keepalived_refuses_the_checksum_without_pseudo_header_and_we_accept_its_own()
     let text = text.replace("version = 3\n", "version = 3\nchecksum = \"message-only\"\n");
     let options = LabOptions::new(Router::AgentWith(text), Router::Keepalived).with_settings(&settings);
     let mut scene = Scene::without_routers(options)?;
-    let since = Instant::now();
-    for node in Node::BOTH {
-        scene.lab.start_router(node)?;
-    }
-    // We follow keepalived on VIP2; keepalived does not hear us on VIP1.
-    scene.master_since(Vip::Vip1, Node::Node1, since)?;
-    scene.master_since(Vip::Vip1, Node::Node2, since)?;
-    scene.master_since(Vip::Vip2, Node::Node2, since)?;
-    let later = Instant::now();
-    sleep(settings.interval * 20);
-    let recording = scene.capture.so_far();
-    ensure!(recording.first_advert(later, Node::Node1, Vip::Vip1.vrid()).is_some(), "we are master of VIP1");
-    ensure!(recording.first_advert(later, Node::Node2, Vip::Vip1.vrid()).is_some(), "keepalived is master of VIP1, too");
-    ensure!(recording.first_advert(later, Node::Node1, Vip::Vip2.vrid()).is_none(), "we are backup of VIP2");
+    // keepalived does not hear us on VIP1; we hear it on VIP2, and follow.
+    let begin = Instant::now();
+    both_become_masters(&mut scene, &[Vip::Vip1])?;
+    scene.master_since(Vip::Vip2, Node::Node2, begin)?;
+    scene
+        .router_when(Node::Node1, Vip::Vip2, "backup", |router| router["role"] == "backup" && router["adverts_received"] != 0)?;
     let theirs = scene.log(Node::Node2);
     ensure!(theirs.to_lowercase().contains("checksum"), "keepalived names the reason: {theirs}");
     scene.lab.down()
