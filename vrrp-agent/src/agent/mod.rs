@@ -130,6 +130,7 @@ impl Agent {
         }
         let mut words = plane.as_ref().map(|plane| Words::open(&plane.maps)).transpose()?;
         let places = seats::places(&config, &host.borrow(), words.as_mut())?;
+        let resumable = seats::resumable(&places, words.as_ref())?;
         let effects = Effects::new(&config, plane)?;
         let elector = Elector::start(words)?;
         let fixed = Arc::new(Fixed {
@@ -155,7 +156,7 @@ impl Agent {
             hangup: stream(SignalKind::hangup())?,
         };
         let track = Track::new(config);
-        let seats = Seats::new(config, clock::now());
+        let seats = Seats::new(config, resumable, clock::now());
         let desired = Desired::default();
         let (again, stopping) = (None, false);
         let workers = Workers::start(config);
@@ -190,6 +191,8 @@ impl Agent {
         );
         let mut tick = tokio::time::interval(TICK);
         let mut stop_tick = tokio::time::interval(STOP_TICK);
+        // Once for the kernel, once for the elections that may now begin.
+        self.converge().await;
         self.converge().await;
         loop {
             let again = self.again.map_or(TICK, |at| at.saturating_since(clock::now()));
@@ -239,7 +242,7 @@ impl Agent {
         let facts = Facts { config, host: &host, acting: &acting, places, slots, health: &health };
         self.desired = desired::desired(&facts);
         // A view from before the last commands says nothing of masterships that are only now taken up again.
-        let may_remove = self.elector.has_obeyed(&view);
+        let may_remove = self.seats.are_open() && self.elector.has_obeyed(&view);
         self.effects.install(&self.desired, &host).await;
         for (&place, router) in &view.routers {
             if let Some(epoch) = router.epoch
@@ -249,6 +252,7 @@ impl Agent {
             }
         }
         self.again = self.effects.settle(clock::now(), config, &self.desired, &host, may_remove).await;
+        self.seats.open();
         self.seats.follow_routes(&self.force, &self.desired, &self.elector);
         let ways = snapshot::ways(&facts);
         let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);

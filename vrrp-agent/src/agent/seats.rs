@@ -1,6 +1,6 @@
 //! What the election thread is told: where each router sits, its priority, its faults. Only changes are sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use vrrp_common::maps::RouterConf;
@@ -35,9 +35,28 @@ pub fn places(config: &Config, host: &HostView, words: Option<&mut Words>) -> Re
     words.place(&wanted)
 }
 
+/// Places of masterships that an earlier agent left and that still stand.
+///
+/// # Errors
+/// The maps cannot be read.
+pub fn resumable(places: &[u32], words: Option<&Words>) -> Result<BTreeSet<u32>, PlaneError> {
+    let mut resumable = BTreeSet::new();
+    if let Some(words) = words {
+        for &place in places {
+            if words.left(place)?.stands() {
+                resumable.insert(place);
+            }
+        }
+    }
+    Ok(resumable)
+}
+
 /// What the thread was told last, by place.
 pub struct Seats {
     told: BTreeMap<u32, Told>,
+    /// Until everything was made true once, only these may stand: masterships that an earlier agent left. The others wait, or
+    /// they could win an election before the kernel is ready for what follows.
+    first: Option<BTreeSet<u32>>,
     /// No elections before this time (`startup_delay`).
     open_at: Instant,
 }
@@ -55,8 +74,18 @@ struct Told {
 }
 
 impl Seats {
-    pub fn new(config: &Config, now: Instant) -> Self {
-        Self { told: BTreeMap::new(), open_at: now + config.startup_delay }
+    pub fn new(config: &Config, resumable: BTreeSet<u32>, now: Instant) -> Self {
+        Self { told: BTreeMap::new(), first: Some(resumable), open_at: now + config.startup_delay }
+    }
+
+    /// Whether all may stand.
+    pub fn are_open(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// Everything was made true once: whoever may stand, stands.
+    pub fn open(&mut self) {
+        self.first = None;
     }
 
     /// Tells the thread what changed. Configuration, priority and fault come before the seat, so that nobody stands for
@@ -70,6 +99,9 @@ impl Seats {
             if force.leaving.contains(&place) {
                 // Should it come back, everything is told anew.
                 self.told.remove(&place);
+                continue;
+            }
+            if self.first.as_ref().is_some_and(|first| !first.contains(&place)) {
                 continue;
             }
             let told = self.told.entry(place).or_default();
