@@ -63,7 +63,7 @@ fn stderr(output: &Output) -> String {
 #[ignore = "needs root: network namespaces and XDP"]
 fn a_reload_changes_what_changed_and_loses_nothing() -> Result<()> {
     let settings = Settings { track_nginx: false, ..Settings::fast() };
-    let mut scene = Scene::up(LabOptions::new(Router::Agent, Router::Agent).with_settings(&settings))?;
+    let scene = Scene::up(LabOptions::new(Router::Agent, Router::Agent).with_settings(&settings))?;
     let agent = Agent::of(&scene)?;
     let before = scene.router(NODE, Vip::Vip1)?;
     let probe = scene.probe(Vip::Vip1)?;
