@@ -71,6 +71,9 @@ pub enum RunError {
     Plane(#[from] PlaneError),
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// The lease lapses now; whoever restarts the agent finds its masterships in the kernel.
+    #[error("the election thread has ended unasked: a defect, please report it")]
+    ElectionEnded,
     #[error("signal handlers: {0}")]
     Signals(std::io::Error),
 }
@@ -82,8 +85,7 @@ pub enum RunError {
 /// in log and status.
 pub async fn run(config: Config, config_path: PathBuf, kernel_log: bool) -> Result<(), RunError> {
     let mut agent = Agent::start(config, config_path, kernel_log).await?;
-    agent.run().await;
-    Ok(())
+    agent.run().await
 }
 
 struct Agent {
@@ -181,7 +183,7 @@ impl Agent {
         })
     }
 
-    async fn run(&mut self) {
+    async fn run(&mut self) -> Result<(), RunError> {
         tracing::info!(
             node = self.force.config.node,
             config = %self.fixed.config_path.display(),
@@ -211,8 +213,11 @@ impl Agent {
                 _ = tick.tick() => {}
             }
             self.converge().await;
-            if self.stopping && self.elector.is_finished() {
-                break;
+            if self.elector.is_finished() {
+                if self.stopping {
+                    break;
+                }
+                return Err(RunError::ElectionEnded);
             }
         }
         self.converge().await;
@@ -220,6 +225,7 @@ impl Agent {
         let _ = self.shutdown.send(true);
         while self.servers.join_next().await.is_some() {}
         tracing::info!("agent stopped");
+        Ok(())
     }
 
     /// Makes everything follow from what is known now.
