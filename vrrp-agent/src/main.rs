@@ -56,6 +56,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Let a running agent read its configuration file again; a bad file changes nothing
+    Reload {
+        /// The agent's API socket
+        #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
+        socket: PathBuf,
+    },
     /// Remove the XDP program, its maps, and the addresses and routes that a stopped or killed agent left
     Detach {
         /// Where the agent pinned them
@@ -100,6 +106,7 @@ fn main() -> ExitCode {
             print(&text).map(|()| code)
         }
         Command::Status { socket, json } => return show_status(&socket, json),
+        Command::Reload { socket } => return reload(&socket),
         Command::Detach { bpf_dir, socket } => detach(&bpf_dir, &socket).map(|()| 0),
     };
     match outcome {
@@ -124,7 +131,7 @@ fn run_agent(run: Run) -> ExitCode {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(agent::run(config, run.config, run.kernel_log)),
+        Ok(runtime) => runtime.block_on(agent::run(config, run.config, run.config_id, run.kernel_log)),
         Err(error) => return fail(&error.into(), EXIT_FAILURE),
     };
     drop(guard);
@@ -177,6 +184,24 @@ fn show_status(socket: &Path, json: bool) -> ExitCode {
     }
 }
 
+fn reload(socket: &Path) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into(), EXIT_FAILURE),
+    };
+    match runtime.block_on(client::reload(socket)) {
+        Ok(reply) => {
+            eprint!("{}", reply.report);
+            eprintln!("{}", reply.message);
+            if reply.successful { ExitCode::SUCCESS } else { ExitCode::from(check::BAD) }
+        }
+        Err(error) => {
+            let code = error.exit_code();
+            fail(&error.into(), code)
+        }
+    }
+}
+
 fn print_status(status: &Status, json: bool) -> anyhow::Result<()> {
     if json {
         let mut text = serde_json::to_string_pretty(status).context("status as JSON")?;
@@ -220,6 +245,18 @@ fn print(text: &str) -> anyhow::Result<()> {
 }
 
 fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
-    eprintln!("vrrp-agent: {error:#}");
+    eprintln!("vrrp-agent: {}", causes(error));
     ExitCode::from(code)
+}
+
+/// The chain of causes; one that an outer message has told already is not repeated.
+fn causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            text.push_str(if text.is_empty() { "" } else { ": " });
+            text.push_str(&cause);
+        }
+    }
+    text
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use super::diag::Diagnostic;
@@ -52,7 +52,7 @@ pub fn load_as(path: &Path, mode: Mode, config_id: Option<&str>) -> Loaded {
         }
         Err(error) => Loaded {
             config: None,
-            diagnostics: vec![Diagnostic::whole_file(format!("cannot read the file: {error}"))],
+            diagnostics: vec![unreadable(&error)],
             source: Source::new(name, b""),
             language: Language::Keepalived,
         },
@@ -66,7 +66,7 @@ impl Files for Disk {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         // A pipe that a wildcard finds would be waited for without end.
         if !fs::metadata(path)?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+            return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
         }
         read(path)
     }
@@ -79,6 +79,16 @@ impl Files for Disk {
         let directory = if directory == Path::new("") { Path::new(".") } else { directory };
         let entries = fs::read_dir(directory).into_iter().flatten().flatten();
         entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    }
+}
+
+fn unreadable(error: &io::Error) -> Diagnostic {
+    let diagnostic = Diagnostic::whole_file(format!("cannot read the file: {error}"));
+    match error.kind() {
+        ErrorKind::NotFound => diagnostic.help("name a file of ours (TOML) or a keepalived.conf"),
+        ErrorKind::IsADirectory => diagnostic.help("name the file in it"),
+        ErrorKind::PermissionDenied => diagnostic.help("let the agent's user read the file and search its directories"),
+        _ => diagnostic,
     }
 }
 

@@ -119,9 +119,9 @@ fn mask_value(bytes: &mut [u8], from: usize) -> usize {
     }
     if let Some(&quote @ (b'"' | b'\'')) = bytes.get(at) {
         let fence = if bytes[at..].starts_with(&[quote; 3]) { 3 } else { 1 };
-        let end = quoted_end(&bytes[at..], quote, fence).map(|len| at + len);
-        if let Some(end) = end {
-            bytes[at + fence..end - fence].fill(b'*');
+        let end = quoted_end(&bytes[at..], quote, fence).map(|(inner, end)| (at + inner, at + end));
+        if let Some((inner, end)) = end {
+            bytes[at + fence..inner].fill(b'*');
             let next = bytes[end..].iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
             if matches!(next, None | Some(b'\n' | b',' | b'}' | b'#')) {
                 return end;
@@ -132,21 +132,21 @@ fn mask_value(bytes: &mut [u8], from: usize) -> usize {
     mask_line(bytes, at)
 }
 
-/// Length of a quoted value including its quotes; `None` when it is not closed (on its line, but for triple quotes).
-fn quoted_end(bytes: &[u8], quote: u8, fence: usize) -> Option<usize> {
+/// Where a quoted value ends, without and with its closing quotes; `None` when it is not closed (on its line, but for triple quotes).
+fn quoted_end(bytes: &[u8], quote: u8, fence: usize) -> Option<(usize, usize)> {
     let mut at = fence;
     while at < bytes.len() {
         match bytes[at] {
             b'\n' if fence == 1 => return None,
             b'\\' if quote == b'"' => at += 1,
             _ if bytes[at..].len() >= fence && bytes[at..at + fence].iter().all(|byte| *byte == quote) => {
-                return Some(at + fence);
+                return Some((at, at + fence));
             }
             _ => {}
         }
         at += 1;
     }
-    if fence == 3 { Some(bytes.len()) } else { None }
+    (fence == 3).then_some((bytes.len(), bytes.len()))
 }
 
 fn mask_line(bytes: &mut [u8], from: usize) -> usize {

@@ -1,11 +1,9 @@
 //! RFC 9568 section 6.4, state by state. Every state answers every input; a new input does not compile until it does.
 
-use std::net::Ipv4Addr;
-
 use vrrp_common::lease::{self, Claim};
 use vrrp_common::wire::vrrp::{PRIORITY_OWNER as OWNER, PRIORITY_RELEASE as RELEASE};
 
-use super::event::{Heard, Input, Output, Resume};
+use super::event::{Heard, Input, Output, Resume, Settings};
 use super::state::{AfterRelease, Backup, Master, Reason, Releasing, State};
 use super::{VirtualRouter, timing};
 use crate::model::Version;
@@ -36,6 +34,7 @@ impl VirtualRouter {
             Input::InterfaceDown => self.become_idle(State::Fault, Reason::InterfaceDown),
             Input::Priority(priority) => self.priority = priority.max(1),
             Input::Source(source) => self.source = source,
+            Input::Settings(settings) => self.settings = settings,
             Input::Shutdown | Input::Advert(_) | Input::Fenced => {}
         }
     }
@@ -49,6 +48,7 @@ impl VirtualRouter {
             Input::Shutdown => self.become_idle(State::Init, Reason::Shutdown),
             Input::Priority(priority) => self.priority = priority.max(1),
             Input::Source(source) => self.source = source,
+            Input::Settings(settings) => self.settings = settings,
             Input::Fault | Input::InterfaceDown | Input::Advert(_) | Input::Fenced => {}
         }
     }
@@ -60,6 +60,7 @@ impl VirtualRouter {
             Input::InterfaceDown => self.become_idle(State::Fault, Reason::InterfaceDown),
             Input::Priority(priority) => self.reprioritise_backup(now, backup, priority.max(1)),
             Input::Source(source) => self.source = source,
+            Input::Settings(settings) => self.reconfigure_backup(now, backup, settings),
             Input::Advert(heard) => self.hear_as_backup(now, backup, heard),
             Input::Startup { .. } | Input::Fenced => {}
         }
@@ -77,6 +78,11 @@ impl VirtualRouter {
             Input::Source(source) => {
                 self.source = source;
                 self.advertise(now, Master { advert_at: now + self.settings.interval, ..master });
+            }
+            Input::Settings(settings) => {
+                self.settings = settings;
+                self.interval = settings.interval;
+                self.advertise(now, Master { advert_at: now + settings.interval, ..master });
             }
             Input::Advert(heard) => self.hear_as_master(now, master, heard),
             Input::Fenced => self.yield_mastership(now, Reason::Fenced),
@@ -101,6 +107,7 @@ impl VirtualRouter {
                 AfterRelease::Fault | AfterRelease::Stand => self.stop_acting(State::Fault, Reason::InterfaceDown),
             },
             Input::Priority(priority) => self.priority = priority.max(1),
+            Input::Settings(settings) => self.settings = settings,
             Input::Source(source) => self.source = source,
             Input::Advert(heard) => {
                 if heard.priority != RELEASE && heard.source != self.source {
@@ -139,6 +146,21 @@ impl VirtualRouter {
                 self.state = State::Backup(Backup { down_at, ..backup });
             }
         }
+    }
+
+    /// Where our own interval drives the master down timer, the timer moves by what the interval changed.
+    fn reconfigure_backup(&mut self, now: Instant, backup: Backup, settings: Settings) {
+        let own = self.interval == self.settings.interval;
+        let begun = backup.down_at - self.master_down_interval();
+        self.settings = settings;
+        if own || settings.version == Version::V2 {
+            self.interval = settings.interval;
+        }
+        let down_at = match backup.expiry {
+            Reason::Released => backup.down_at,
+            _ => (begun + self.master_down_interval()).max(now),
+        };
+        self.state = State::Backup(Backup { down_at, ..backup });
     }
 
     /// Section 6.4.2, on an advert.
@@ -206,8 +228,8 @@ impl VirtualRouter {
 
     /// The lease is judged by the rule that the kernel program applies, so that both come to the same end.
     fn judge(&self, at: Instant, master: &Master, heard: &Heard) -> Rival {
-        let own = claim(self.priority, self.source);
-        let other = claim(heard.priority, heard.source);
+        let own = Claim { priority: self.priority, source: self.source.octets() };
+        let other = Claim { priority: heard.priority, source: heard.source.octets() };
         if heard.source == self.source {
             Rival::Ourselves
         } else if heard.priority == RELEASE {
@@ -321,8 +343,4 @@ impl VirtualRouter {
         self.state = to;
         self.outputs.push_back(Output::Transition { from, to: to.role(), reason });
     }
-}
-
-fn claim(priority: u8, source: Ipv4Addr) -> Claim {
-    Claim { priority, source: source.octets() }
 }

@@ -55,12 +55,12 @@ fn alternatives(pattern: &str) -> Vec<String> {
     let mut done = Vec::new();
     let mut open = vec![pattern.to_owned()];
     while let Some(text) = open.pop() {
-        let parts = if done.len() + open.len() < MOST { innermost(&text) } else { None };
+        let parts = if done.len() + open.len() < MOST { outermost(&text) } else { None };
         match parts {
             None => done.push(text),
             // The first alternative is taken up next.
             Some((before, inside, after)) => {
-                open.extend(inside.split(',').rev().map(|part| format!("{before}{part}{after}")));
+                open.extend(inside.into_iter().rev().map(|part| format!("{before}{part}{after}")));
             }
         }
     }
@@ -68,11 +68,28 @@ fn alternatives(pattern: &str) -> Vec<String> {
     done
 }
 
-/// The first pair of braces with none inside.
-fn innermost(text: &str) -> Option<(&str, &str, &str)> {
-    let close = text.char_indices().find(|(at, c)| *c == '}' && text[..*at].contains('{'))?.0;
-    let start = text[..close].rfind('{')?;
-    Some((&text[..start], &text[start + 1..close], &text[close + 1..]))
+/// What stands before the first pair of braces, the alternatives in it, and what stands behind.
+fn outermost(text: &str) -> Option<(&str, Vec<&str>, &str)> {
+    let open = text.find('{')?;
+    let mut depth = 0_usize;
+    let mut begin = open + 1;
+    let mut parts = Vec::new();
+    for (at, c) in text.char_indices().skip_while(|(at, _)| *at < open) {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            parts.push(&text[begin..at]);
+            return Some((&text[..open], parts, &text[at + 1..]));
+        }
+        if c == ',' && depth == 1 {
+            parts.push(&text[begin..at]);
+            begin = at + 1;
+        }
+    }
+    None
 }
 
 /// Goes down the pattern's components, each with the names that match it.

@@ -38,6 +38,10 @@ pub(super) fn read(source: &Source, surroundings: &Surroundings, reporter: &mut 
         return None;
     }
     let tokens = lexer::lex(Lines::new(source, surroundings), reporter);
+    // What is left of a broken text has braces missing that are there.
+    if reporter.has_errors() {
+        return None;
+    }
     let nodes = tree::build(tokens, reporter);
     if reporter.has_errors() {
         return None;

@@ -55,7 +55,7 @@ const ROWS: &[Row] = &[
     same("        10.0.0.1", "        ~SEQ(i,9,1,1) 10.0.0.1", "F:20:9: error: its steps never reach the last number"),
     same("        10.0.0.1", "        ~SEQ(i,a) 10.0.0.1", "F:20:9: error: an argument is no number"),
     same("        10.0.0.1", "        ~LST({a,b},1) 10.0.0.1", "F:20:9: error: each value must have as many parts as there are names"),
-    same("        10.0.0.1", "        ~SEQ(i,1,9999999999999) x", "F:20:32: error: this configuration comes to more than 64 MiB"),
+    same("        10.0.0.1", "        ~SEQ(i,1,9999999999999) x", "F:20:33: error: more than 1000000 words up to here"),
     same("priority 100", "priority ${_RANDOM 2 1}", "F:10:14: error: `_RANDOM` takes the least and the greatest number: ${_RANDOM 1 100}"),
     // Keywords.
     Row("priority", "prioriti", "F:10:5: error: unknown keyword `prioriti` in vrrp_instance", "F:10:5: warning: unknown keyword `prioriti` in vrrp_instance; ignored"),

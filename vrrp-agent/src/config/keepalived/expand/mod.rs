@@ -23,7 +23,7 @@ const MOST_OPEN: usize = 64;
 /// What a line may be replaced by in turn: conditions that come from variables.
 const MOST_TURNS: usize = 32;
 /// Lines and variables that a configuration may come to, as bytes.
-const BUDGET: usize = 64 * 1024 * 1024;
+const BUDGET: usize = 32 * 1024 * 1024;
 /// keepalived's own buffer: it skips a line that is longer.
 const LONGEST: usize = 1022;
 
