@@ -83,12 +83,7 @@ pub enum RunError {
 /// # Errors
 /// What cannot be done without: sockets, netlink, the API. A missing kernel program, metrics port or script is a state, told
 /// in log and status.
-pub async fn run(
-    config: Config,
-    config_path: PathBuf,
-    config_id: Option<String>,
-    kernel_log: bool,
-) -> Result<(), RunError> {
+pub async fn run(config: Config, config_path: PathBuf, config_id: Option<String>, kernel_log: bool) -> Result<(), RunError> {
     let mut agent = Agent::start(config, config_path, config_id, kernel_log).await?;
     agent.run().await
 }

@@ -9,6 +9,7 @@ mod garbage;
 mod good;
 mod includes;
 mod language;
+mod reference;
 mod secrets;
 
 use super::{Language, Mode, Outcome, Source, headline, parse, render};
