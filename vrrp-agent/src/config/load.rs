@@ -44,7 +44,7 @@ pub fn load_as(path: &Path, mode: Mode, config_id: Option<&str>) -> Loaded {
         Ok(bytes) => {
             let language = language(path, &String::from_utf8_lossy(&bytes));
             let source = match language {
-                Language::Keepalived => gather(name, &bytes, &Disk),
+                Language::Keepalived => gather(&name, &bytes, &Disk),
                 Language::Toml => Source::new(name, &bytes),
             };
             let Outcome { config, diagnostics } = parse_on(&source, language, mode, &surroundings(config_id));

@@ -36,13 +36,13 @@ pub trait Files {
 }
 
 /// The main file with all it includes, at any depth.
-pub(super) fn gather(name: String, bytes: &[u8], files: &dyn Files) -> Source {
+pub(super) fn gather(name: &str, bytes: &[u8], files: &dyn Files) -> Source {
     let mut gatherer = Gatherer {
         files,
-        named: vec![(name.clone(), String::from_utf8_lossy(bytes).into_owned())],
+        named: vec![(name.to_owned(), String::from_utf8_lossy(bytes).into_owned())],
         start: 0,
         bytes: bytes.len(),
-        known: HashMap::from([(PathBuf::from(&name), 0)]),
+        known: HashMap::from([(PathBuf::from(name), 0)]),
         waiting: VecDeque::from([Waiting { file: 0, depth: 0, level: Level::default() }]),
         includes: Vec::new(),
     };

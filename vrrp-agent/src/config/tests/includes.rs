@@ -36,7 +36,7 @@ fn vips(names: &[&str]) -> String {
 fn read_files(files: &[(&str, String)], mode: Mode) -> (Outcome, Source) {
     let shelf = Shelf(files.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect());
     let main = shelf.0.get("/e/main.conf").cloned().unwrap_or_default();
-    let source = gather("/e/main.conf".to_owned(), main.as_bytes(), &shelf);
+    let source = gather("/e/main.conf", main.as_bytes(), &shelf);
     (parse(&source, Language::Keepalived, mode, "host"), source)
 }
 

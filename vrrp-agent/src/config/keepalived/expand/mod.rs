@@ -239,11 +239,10 @@ impl<'a> Lines<'a> {
         };
         if let Some(problem) = &include.problem {
             let diagnostic = Diagnostic::at(&include.span, problem.message.as_str());
-            match problem.silent {
-                true => {
-                    reporter.ignored(diagnostic.help("keepalived says nothing of it; `includer` makes it an error there too"))
-                }
-                false => reporter.error(diagnostic),
+            if problem.silent {
+                reporter.ignored(diagnostic.help("keepalived says nothing of it; `includer` makes it an error there too"));
+            } else {
+                reporter.error(diagnostic);
             }
         }
         let files_open = self.open.iter().filter(|open| matches!(open, Open::File { .. })).count();
