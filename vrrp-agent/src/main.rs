@@ -44,6 +44,8 @@ enum Command {
         #[arg(long)]
         lenient: bool,
     },
+    /// Write a keepalived.conf as TOML with the same meaning to standard output; what was ignored goes to standard error
+    Convert { file: PathBuf },
     /// Show what a running agent does and why
     Status {
         /// The agent's API socket
@@ -93,12 +95,26 @@ fn main() -> ExitCode {
             let (text, code) = check::check(&files, lenient);
             print(&text).map(|()| code)
         }
+        Command::Convert { file } => convert(&file),
         Command::Status { socket, json } => return show_status(&socket, json),
         Command::Detach { bpf_dir, socket } => detach(&bpf_dir, &socket).map(|()| 0),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => fail(&error, EXIT_FAILURE),
+    }
+}
+
+/// Read as `run` reads it: the TOML does what the agent would do with the file.
+fn convert(file: &Path) -> anyhow::Result<u8> {
+    let loaded = config::load(file, Mode::Lenient);
+    let report = loaded.report();
+    if !report.is_empty() {
+        eprintln!("{report}");
+    }
+    match config::convert(&loaded) {
+        Some(text) => print(&text).map(|()| check::GOOD),
+        None => Ok(check::BAD),
     }
 }
 
