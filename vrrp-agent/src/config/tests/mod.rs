@@ -7,6 +7,7 @@ mod garbage;
 mod good;
 mod language;
 mod models;
+mod reference;
 mod secrets;
 
 use super::{Language, Mode, Outcome, Source, headline, parse, render};
