@@ -36,14 +36,8 @@ struct Cli {
 enum Command {
     /// Run the agent in the foreground until SIGTERM
     Run(Run),
-    /// Say what is wrong with configuration files, or what they mean; touches nothing
-    Check {
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-        /// Read keepalived.conf as `run` does: what keepalived ignores is a warning
-        #[arg(long)]
-        lenient: bool,
-    },
+    /// Say what is wrong with configuration files, or what they mean; changes nothing
+    Check(Check),
     /// Write a keepalived.conf as TOML with the same meaning to standard output; what was ignored goes to standard error
     Convert { file: PathBuf },
     /// Show what a running agent does and why
@@ -64,6 +58,21 @@ enum Command {
         #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
         socket: PathBuf,
     },
+}
+
+#[derive(clap::Args)]
+struct Check {
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Read keepalived.conf as `run` does: what keepalived ignores is a warning
+    #[arg(long)]
+    lenient: bool,
+    /// How the answer looks
+    #[arg(long, value_enum, default_value_t)]
+    format: check::Format,
+    /// Look at this host too: interfaces, addresses, capabilities, scripts, bpffs, ports
+    #[arg(long)]
+    host: bool,
 }
 
 #[derive(clap::Args)]
@@ -91,10 +100,7 @@ struct Run {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(run) => return run_agent(run),
-        Command::Check { files, lenient } => {
-            let (text, code) = check::check(&files, lenient);
-            print(&text).map(|()| code)
-        }
+        Command::Check(wanted) => check_files(wanted),
         Command::Convert { file } => convert(&file),
         Command::Status { socket, json } => return show_status(&socket, json),
         Command::Detach { bpf_dir, socket } => detach(&bpf_dir, &socket).map(|()| 0),
@@ -103,6 +109,19 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => fail(&error, EXIT_FAILURE),
     }
+}
+
+fn check_files(wanted: Check) -> anyhow::Result<u8> {
+    let Check { files, lenient, format, host } = wanted;
+    let host = match host {
+        true => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            Some(runtime.block_on(check::host::network())?)
+        }
+        false => None,
+    };
+    let (text, code) = check::check(&files, &check::Options { lenient, format, host });
+    print(&text).map(|()| code)
 }
 
 /// Read as `run` reads it: the TOML does what the agent would do with the file.
