@@ -13,7 +13,7 @@ use vrrp_agent::model::Config;
 use vrrp_agent::net::Netlink;
 use vrrp_agent::plane::pins::Pins;
 use vrrp_agent::status::Status;
-use vrrp_agent::{check, client, status};
+use vrrp_agent::{check, client, explain, status};
 
 const DEFAULT_CONFIG: &str = "/etc/vrrp-agent/vrrp-agent.toml";
 const DEFAULT_SOCKET: &str = "/run/vrrp-agent/api.sock";
@@ -48,6 +48,17 @@ enum Command {
         /// As JSON, for programs
         #[arg(long)]
         json: bool,
+    },
+    /// Say why a virtual router is (not) master and what it waits for; with --config, what a file would make it do
+    Explain {
+        /// Name of the virtual router; all of them when absent
+        instance: Option<String>,
+        /// Explain this file instead of a running agent
+        #[arg(short, long)]
+        config: Option<PathBuf>,
+        /// The agent's API socket
+        #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET", conflicts_with = "config")]
+        socket: PathBuf,
     },
     /// Remove the XDP program, its maps, and the addresses and routes that a stopped or killed agent left
     Detach {
@@ -103,6 +114,8 @@ fn main() -> ExitCode {
         Command::Check(wanted) => check_files(wanted),
         Command::Convert { file } => convert(&file),
         Command::Status { socket, json } => return show_status(&socket, json),
+        Command::Explain { instance, config: Some(file), .. } => explain_file(&file, instance.as_deref()),
+        Command::Explain { instance, socket, .. } => return explain_agent(&socket, instance.as_deref()),
         Command::Detach { bpf_dir, socket } => detach(&bpf_dir, &socket).map(|()| 0),
     };
     match outcome {
@@ -189,6 +202,26 @@ fn exit_code(error: &RunError) -> u8 {
 }
 
 fn show_status(socket: &Path, json: bool) -> ExitCode {
+    with_status(socket, |status| print_status(status, json))
+}
+
+fn explain_agent(socket: &Path, instance: Option<&str>) -> ExitCode {
+    with_status(socket, |status| print(&explain::now(status, instance).map_err(anyhow::Error::msg)?))
+}
+
+fn explain_file(file: &Path, instance: Option<&str>) -> anyhow::Result<u8> {
+    let loaded = config::load(file, Mode::Lenient);
+    match &loaded.config {
+        Some(config) => print(&explain::plan(config, instance).map_err(anyhow::Error::msg)?).map(|()| check::GOOD),
+        None => {
+            eprintln!("{}", loaded.report());
+            Ok(check::BAD)
+        }
+    }
+}
+
+/// Asks a running agent and shows what `show` makes of its status.
+fn with_status(socket: &Path, show: impl FnOnce(&Status) -> anyhow::Result<()>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into(), EXIT_FAILURE),
@@ -200,7 +233,7 @@ fn show_status(socket: &Path, json: bool) -> ExitCode {
             return fail(&error.into(), code);
         }
     };
-    match print_status(&status, json) {
+    match show(&status) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, EXIT_FAILURE),
     }

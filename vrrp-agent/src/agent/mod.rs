@@ -14,6 +14,7 @@
 mod picture;
 mod seats;
 mod snapshot;
+mod tracking;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
