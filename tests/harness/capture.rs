@@ -148,15 +148,20 @@ impl Recording {
     /// the client's frame went to the new master's hardware address. So what counts is where the client's last
     /// frame of that connection went.
     pub fn direct_replies(&self, after: Instant, node: Node, address: Ipv4Addr) -> usize {
+        self.direct_reply_times(after, node, address).len()
+    }
+
+    /// When they entered the switch.
+    pub fn direct_reply_times(&self, after: Instant, node: Node, address: Ipv4Addr) -> Vec<Instant> {
         let mut spoken_to: BTreeMap<u16, Mac> = BTreeMap::new();
-        let mut replies = 0;
+        let mut replies = Vec::new();
         for captured in self.frames.iter().filter(|captured| captured.at > after) {
             let Some(ip) = captured.frame.ipv4() else { continue };
             let Some((src_port, dst_port)) = ip.ports else { continue };
             if captured.from == Host::Client && ip.dst == address {
                 spoken_to.insert(src_port, captured.frame.dst);
             } else if captured.from == node.host() && ip.src == address && spoken_to.get(&dst_port) == Some(&node.front_mac()) {
-                replies += 1;
+                replies.push(captured.at);
             }
         }
         replies

@@ -24,6 +24,7 @@ pub mod options;
 pub mod probe;
 pub mod process;
 pub mod rundir;
+pub mod scene;
 pub mod summary;
 mod sys;
 pub mod topology;

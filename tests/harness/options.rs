@@ -57,7 +57,7 @@ impl LabOptions {
 }
 
 /// `VRRP_AGENT_BIN`, else where cargo puts it.
-fn agent_binary() -> PathBuf {
+pub fn agent_binary() -> PathBuf {
     match std::env::var_os("VRRP_AGENT_BIN") {
         Some(path) => PathBuf::from(path),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/vrrp-agent"),

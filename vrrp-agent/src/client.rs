@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
-use hyper::Request;
 use hyper::body::Bytes;
 use hyper::header::HOST;
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 
-use crate::http::STATUS_PATH;
+use crate::http::{RELOAD_PATH, ReloadReply, STATUS_PATH};
 use crate::status::{SCHEMA, Status};
 
 /// A running agent answers in well under a millisecond; a frozen one never.
@@ -30,8 +31,8 @@ pub enum ClientError {
     Io { path: PathBuf, source: io::Error },
     #[error("cannot talk to the agent on {path}: {source}")]
     Http { path: PathBuf, source: hyper::Error },
-    #[error("the agent on {path} answers {status} instead of its status")]
-    Refused { path: PathBuf, status: hyper::StatusCode },
+    #[error("the agent on {path} answers {status}")]
+    Refused { path: PathBuf, status: StatusCode },
     #[error("the agent on {path} answers in a form this version (schema {SCHEMA}) cannot read: {source}")]
     Form { path: PathBuf, source: serde_json::Error },
 }
@@ -52,13 +53,38 @@ impl ClientError {
 /// # Errors
 /// See [`ClientError`]; never waits longer than five seconds.
 pub async fn fetch_status(socket: &Path) -> Result<Status, ClientError> {
-    match tokio::time::timeout(TIMEOUT, fetch(socket)).await {
+    let (status, body) = ask(socket, Method::GET, STATUS_PATH).await?;
+    if !status.is_success() {
+        return Err(ClientError::Refused { path: socket.to_owned(), status });
+    }
+    read(socket, &body)
+}
+
+/// Lets the running agent read its configuration file again.
+///
+/// # Errors
+/// As for [`fetch_status`]. A file that was refused is not an error here: the reply tells.
+pub async fn reload(socket: &Path) -> Result<ReloadReply, ClientError> {
+    let (status, body) = ask(socket, Method::POST, RELOAD_PATH).await?;
+    if !status.is_success() && status != StatusCode::UNPROCESSABLE_ENTITY {
+        return Err(ClientError::Refused { path: socket.to_owned(), status });
+    }
+    read(socket, &body)
+}
+
+fn read<T: DeserializeOwned>(socket: &Path, body: &[u8]) -> Result<T, ClientError> {
+    serde_json::from_slice(body).map_err(|source| ClientError::Form { path: socket.to_owned(), source })
+}
+
+/// One request; gives up after [`TIMEOUT`].
+async fn ask(socket: &Path, method: Method, path: &'static str) -> Result<(StatusCode, Bytes), ClientError> {
+    match tokio::time::timeout(TIMEOUT, exchange(socket, method, path)).await {
         Ok(result) => result,
         Err(_) => Err(ClientError::Silent { path: socket.to_owned() }),
     }
 }
 
-async fn fetch(socket: &Path) -> Result<Status, ClientError> {
+async fn exchange(socket: &Path, method: Method, uri: &'static str) -> Result<(StatusCode, Bytes), ClientError> {
     let path = || socket.to_owned();
     let http = |source| ClientError::Http { path: path(), source };
     let stream = UnixStream::connect(socket).await.map_err(|source| match source.kind() {
@@ -72,13 +98,11 @@ async fn fetch(socket: &Path) -> Result<Status, ClientError> {
     driver.spawn(connection);
 
     let mut request = Request::new(Empty::<Bytes>::new());
-    *request.uri_mut() = hyper::Uri::from_static(STATUS_PATH);
+    *request.method_mut() = method;
+    *request.uri_mut() = hyper::Uri::from_static(uri);
     request.headers_mut().insert(HOST, hyper::header::HeaderValue::from_static("localhost"));
     let response = sender.send_request(request).await.map_err(http)?;
     let status = response.status();
-    if !status.is_success() {
-        return Err(ClientError::Refused { path: path(), status });
-    }
     let body = response.into_body().collect().await.map_err(http)?.to_bytes();
-    serde_json::from_slice(&body).map_err(|source| ClientError::Form { path: path(), source })
+    Ok((status, body))
 }

@@ -15,6 +15,7 @@ use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 use crate::model::{Backend, Config, Forward, Protocol, Router, Service};
 use crate::net::addresses::ADDRESS_PROTOCOL;
 use crate::net::view::{HostView, Link};
+use crate::slots::Slots;
 
 /// What desired state follows from.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +26,8 @@ pub struct Facts<'a> {
     pub acting: &'a [bool],
     /// For each router, its index in the maps.
     pub places: &'a [u32],
+    /// Numbers of services and backends in the maps.
+    pub slots: &'a Slots,
     /// For each service and backend, whether its check is good; `None` before the first result.
     pub health: &'a [Vec<Option<bool>>],
 }
@@ -39,9 +42,9 @@ pub struct Desired {
     pub addresses: BTreeMap<AddressKey, AddressConf>,
     pub services: BTreeMap<ServiceKey, u32>,
     /// By backend index.
-    pub backends: Vec<BackendConf>,
+    pub backends: BTreeMap<u32, BackendConf>,
     /// By service index: who is in its ring; `None` while a check has not ended yet, and the ring stays as it is.
-    pub members: Vec<Option<Vec<Member>>>,
+    pub members: BTreeMap<u32, Option<Vec<Member>>>,
     /// On the host's interfaces.
     pub installed: BTreeSet<Installed>,
     /// Addresses the stack accepts without having them: this node is their direct-return backend.
@@ -187,16 +190,21 @@ fn add_service(desired: &mut Desired, facts: &Facts, index: usize, service: &Ser
         };
         is_backend |= way.forward == Forward::Local;
         undecided |= way.obstacle == Some(Obstacle::Unchecked);
-        let number = desired.backends.len() as u16;
-        desired.backends.push(backend_conf(facts.host, backend, &way));
+        let Some(number) = facts.slots.backend(service, backend.address) else {
+            continue;
+        };
+        desired.backends.insert(number, backend_conf(facts.host, backend, &way));
         if way.forward == Forward::Dr && way.ifindex != 0 {
             desired.unresolved.insert((way.ifindex, backend.address));
         }
         if way.obstacle.is_none() {
-            members.push(Member { address: backend.address.octets(), weight: backend.weight, index: number });
+            members.push(Member { address: backend.address.octets(), weight: backend.weight, index: number as u16 });
         }
     }
-    desired.members.push((!undecided).then_some(members));
+    let Some(slot) = facts.slots.service(service) else {
+        return;
+    };
+    desired.members.insert(slot, (!undecided).then_some(members));
     let shared = service.backends.len() > 1;
     let Some((_, router)) = router_of(facts.config, service) else {
         return;
@@ -217,7 +225,7 @@ fn add_service(desired: &mut Desired, facts: &Facts, index: usize, service: &Ser
         Protocol::Udp => PROTO_UDP,
     };
     let key = ServiceKey { address: service.address.octets(), port: service.port, protocol, pad: 0 };
-    desired.services.insert(key, index as u32);
+    desired.services.insert(key, slot);
 }
 
 fn backend_conf(host: &HostView, backend: &Backend, way: &Way) -> BackendConf {

@@ -16,10 +16,11 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::metrics;
 use crate::status::Status;
@@ -27,6 +28,22 @@ use socket::Socket;
 
 /// Where the API shows the [`Status`] as JSON.
 pub const STATUS_PATH: &str = "/v1/status";
+
+/// Where the API takes the order to read the configuration file again.
+pub const RELOAD_PATH: &str = "/v1/reload";
+
+/// Somebody asks for a reload; the answer goes back through it.
+pub type ReloadRequest = oneshot::Sender<ReloadReply>;
+
+/// How a reload went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadReply {
+    pub successful: bool,
+    /// What changed, or why nothing did.
+    pub message: String,
+    /// What there is to say about the file; empty when nothing.
+    pub report: String,
+}
 
 /// Requests in flight at shutdown get this long.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -107,8 +124,16 @@ impl ApiServer {
     ///
     /// # Errors
     /// [`HttpError::Api`], when the listener breaks.
-    pub async fn serve(self, source: StatusSource, shutdown: watch::Receiver<bool>) -> Result<(), HttpError> {
-        let app = Router::new().route(STATUS_PATH, get(show_status)).with_state(source);
+    pub async fn serve(
+        self,
+        source: StatusSource,
+        reload: mpsc::Sender<ReloadRequest>,
+        shutdown: watch::Receiver<bool>,
+    ) -> Result<(), HttpError> {
+        let app = Router::new()
+            .route(STATUS_PATH, get(show_status))
+            .with_state(source)
+            .route(RELOAD_PATH, post(order_reload).with_state(reload));
         let (listener, file) = self.socket.split();
         let server = axum::serve(listener, app).with_graceful_shutdown(signalled(shutdown.clone())).into_future();
         let result = drained(server, shutdown).await;
@@ -142,5 +167,18 @@ async fn drained(server: impl Future<Output = io::Result<()>>, shutdown: watch::
     tokio::select! {
         result = server => result,
         () = deadline => Ok(()),
+    }
+}
+
+/// 200 when the new configuration is in force, 422 when it is not.
+async fn order_reload(State(reload): State<mpsc::Sender<ReloadRequest>>) -> Response {
+    let (request, reply) = oneshot::channel();
+    if reload.send(request).await.is_err() {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    match reply.await {
+        Ok(reply) if reply.successful => Json(reply).into_response(),
+        Ok(reply) => (StatusCode::UNPROCESSABLE_ENTITY, Json(reply)).into_response(),
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }

@@ -25,6 +25,7 @@ pub mod plane;
 pub mod realtime;
 pub mod ring;
 pub mod scripts;
+pub mod slots;
 pub mod status;
 pub mod time;
 pub mod track;

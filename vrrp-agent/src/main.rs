@@ -60,6 +60,12 @@ enum Command {
         #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET", conflicts_with = "config")]
         socket: PathBuf,
     },
+    /// Let a running agent read its configuration file again; a bad file changes nothing
+    Reload {
+        /// The agent's API socket
+        #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
+        socket: PathBuf,
+    },
     /// Remove the XDP program, its maps, and the addresses and routes that a stopped or killed agent left
     Detach {
         /// Where the agent pinned them
@@ -116,6 +122,7 @@ fn main() -> ExitCode {
         Command::Status { socket, json } => return show_status(&socket, json),
         Command::Explain { instance, config: Some(file), .. } => explain_file(&file, instance.as_deref()),
         Command::Explain { instance, socket, .. } => return explain_agent(&socket, instance.as_deref()),
+        Command::Reload { socket } => return reload(&socket),
         Command::Detach { bpf_dir, socket } => detach(&bpf_dir, &socket).map(|()| 0),
     };
     match outcome {
@@ -239,6 +246,24 @@ fn with_status(socket: &Path, show: impl FnOnce(&Status) -> anyhow::Result<()>) 
     }
 }
 
+fn reload(socket: &Path) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into(), EXIT_FAILURE),
+    };
+    match runtime.block_on(client::reload(socket)) {
+        Ok(reply) => {
+            eprint!("{}", reply.report);
+            eprintln!("{}", reply.message);
+            if reply.successful { ExitCode::SUCCESS } else { ExitCode::from(check::BAD) }
+        }
+        Err(error) => {
+            let code = error.exit_code();
+            fail(&error.into(), code)
+        }
+    }
+}
+
 fn print_status(status: &Status, json: bool) -> anyhow::Result<()> {
     if json {
         let mut text = serde_json::to_string_pretty(status).context("status as JSON")?;
@@ -282,6 +307,18 @@ fn print(text: &str) -> anyhow::Result<()> {
 }
 
 fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
-    eprintln!("vrrp-agent: {error:#}");
+    eprintln!("vrrp-agent: {}", causes(error));
     ExitCode::from(code)
+}
+
+/// The chain of causes; one that an outer message has told already is not repeated.
+fn causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            text.push_str(if text.is_empty() { "" } else { ": " });
+            text.push_str(&cause);
+        }
+    }
+    text
 }

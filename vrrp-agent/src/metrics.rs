@@ -52,7 +52,15 @@ impl Collector for Snapshot {
 fn process(page: &mut Page, status: &Status) -> fmt::Result {
     let build = vec![("version", status.version.clone()), ("node", status.node.clone())];
     page.infos("vrrp_build", "Version of the agent and name of the node.", [build])?;
-    page.gauge("process_start_time_seconds", "Unix time the agent started at.", status.started_unix)
+    page.gauge("process_start_time_seconds", "Unix time the agent started at.", status.started_unix)?;
+    // The configuration the agent started with was read successfully.
+    let (successful, at) = match &status.reload {
+        Some(reload) => (reload.successful, reload.success_at_unix),
+        None => (true, None),
+    };
+    page.gauge("vrrp_config_last_reload_successful", "0 when the last reload was refused.", f64::from(u8::from(successful)))?;
+    let at = at.unwrap_or(status.started_unix);
+    page.gauge("vrrp_config_last_reload_success_timestamp_seconds", "Unix time of the configuration in force.", at)
 }
 
 fn scripts(page: &mut Page, scripts: &[ScriptStatus]) -> fmt::Result {

@@ -36,10 +36,23 @@ pub struct Status {
     pub uptime_seconds: f64,
     /// The configuration file in force.
     pub config: String,
+    /// How the last reload went; `None` before the first.
+    pub reload: Option<ReloadStatus>,
     pub interfaces: Vec<InterfaceStatus>,
     pub routers: Vec<RouterStatus>,
     pub services: Vec<ServiceStatus>,
     pub scripts: Vec<ScriptStatus>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReloadStatus {
+    pub successful: bool,
+    /// What changed, or why nothing did.
+    pub message: String,
+    /// Unix time, seconds.
+    pub at_unix: f64,
+    /// Unix time, seconds, of the last one that succeeded.
+    pub success_at_unix: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

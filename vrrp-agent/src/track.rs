@@ -81,6 +81,21 @@ impl Track {
         }
     }
 
+    /// The same for a new configuration: what is known of a script of the same name, or of an interface, stays known.
+    pub fn carried_over(&self, old: &Config, new: &Config) -> Self {
+        let mut next = Self::new(new);
+        for (script, hysteresis) in new.scripts.iter().zip(&mut next.scripts) {
+            let index = old.scripts.iter().position(|known| known.name == script.name);
+            if let Some(up) = index.and_then(|index| self.scripts.get(index)).and_then(Hysteresis::up) {
+                *hysteresis = Hysteresis::new(script.rise, script.fall).starting(up);
+            }
+        }
+        for (name, health) in &mut next.interfaces {
+            *health = self.interface_health(name);
+        }
+        next
+    }
+
     /// Takes the result of one run of `script` (index into [`Config::scripts`]). Returns whether its health changed.
     ///
     /// The first result decides at once; from then on `rise` or `fall` consecutive ones turn it.

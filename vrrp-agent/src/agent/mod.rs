@@ -11,10 +11,14 @@
 //! Owners: this loop owns the watcher's, servers', scripts' and probes' tasks; they end when it returns. The election thread
 //! ends by itself after [`Command::Shutdown`], once nothing acts any more.
 
+mod force;
 mod picture;
+mod reload;
 mod seats;
+mod serve;
 mod snapshot;
 mod tracking;
+mod workers;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,9 +31,9 @@ use tokio::task::JoinSet;
 use crate::clock;
 use crate::desired::{self, Desired, Facts};
 use crate::effects::{self, Effects};
-use crate::elector::{Command, Elector, StartError, View};
-use crate::health::{self, probe};
-use crate::http::{ApiServer, HttpError, MetricsServer, StatusSource};
+use crate::elector::{Command, Elector, RouterView, StartError, View};
+use crate::health;
+use crate::http::{HttpError, ReloadRequest};
 use crate::model::{Config, XdpUse};
 use crate::net::NetlinkError;
 use crate::net::view::HostView;
@@ -40,17 +44,20 @@ use crate::plane::words::Words;
 use crate::scripts;
 use crate::time::Instant;
 use crate::track::Track;
+use force::Force;
 use picture::Picture;
+use reload::Loading;
 use seats::Seats;
 use snapshot::Fixed;
+use workers::Workers;
 
 /// Everything is looked at again this often even without news, so that what somebody else changed comes back.
 const TICK: Duration = Duration::from_secs(1);
 /// How often a stopping agent looks whether the election thread has ended.
 const STOP_TICK: Duration = Duration::from_millis(10);
 const KERNEL_LOG_EVERY: Duration = Duration::from_millis(100);
-/// Results that may wait for the loop; more would mean that it hangs, and then newer results are worth no more.
-const RESULTS: usize = 256;
+/// Reloads that may wait for their turn.
+const RELOADS: usize = 16;
 
 /// Why the agent cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +89,7 @@ pub async fn run(config: Config, config_path: PathBuf, kernel_log: bool) -> Resu
 
 struct Agent {
     fixed: Arc<Fixed>,
+    force: Force,
     picture: Arc<Mutex<Picture>>,
     elector: Elector,
     effects: Effects,
@@ -91,6 +99,9 @@ struct Agent {
     /// When to settle again although nothing happened.
     again: Option<Instant>,
     news: News,
+    workers: Workers,
+    /// Configuration files being read.
+    loading: JoinSet<Loading>,
     stopping: bool,
     /// End after the shutdown signal.
     servers: JoinSet<()>,
@@ -103,13 +114,10 @@ struct Agent {
 struct News {
     host: watch::Receiver<Arc<HostView>>,
     view: watch::Receiver<Arc<View>>,
-    scripts: mpsc::Receiver<scripts::Event>,
-    health: mpsc::Receiver<health::Event>,
+    reload: mpsc::Receiver<ReloadRequest>,
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
-    _scripts: scripts::Scripts,
-    _probes: probe::Probes,
 }
 
 impl Agent {
@@ -123,41 +131,40 @@ impl Agent {
         }
         let mut words = plane.as_ref().map(|plane| Words::open(&plane.maps)).transpose()?;
         let places = seats::places(&config, &host.borrow(), words.as_mut())?;
+        let resumable = seats::resumable(&places, words.as_ref())?;
         let effects = Effects::new(&config, plane)?;
-        let elector = Elector::start(&config.routers, &places, words)?;
+        let elector = Elector::start(words)?;
         let fixed = Arc::new(Fixed {
             counters: effects.counters()?,
             started: clock::now(),
             started_unix: SystemTime::now(),
             config_path,
-            places,
-            config,
         });
-        let picture = Arc::new(Mutex::new(Picture::new(&fixed.config)));
+        let force = Force::new(config, places);
+        let config = &force.config;
+        let picture = Arc::new(Mutex::new(Picture::new(&force)));
         let (shutdown, ended) = watch::channel(false);
-        let source = status_source(&fixed, &picture, &elector);
-        serve(&mut servers, &fixed.config, &source, &ended).await?;
-        let (script_results, scripts_in) = mpsc::channel(RESULTS);
-        let (health_results, health_in) = mpsc::channel(RESULTS);
+        let source = serve::status_source(&fixed, &picture, &elector);
+        let (reload_requests, reload) = mpsc::channel(RELOADS);
+        serve::serve(&mut servers, config, &source, &reload_requests, &ended).await?;
         let stream = |kind| signal(kind).map_err(RunError::Signals);
         let news = News {
             host,
             view: elector.view(),
-            scripts: scripts_in,
-            health: health_in,
+            reload,
             terminate: stream(SignalKind::terminate())?,
             interrupt: stream(SignalKind::interrupt())?,
             hangup: stream(SignalKind::hangup())?,
-            _scripts: scripts::spawn(&fixed.config.scripts, &script_results),
-            _probes: probe::spawn(&fixed.config.services, &health_results),
         };
-        let track = Track::new(&fixed.config);
-        let seats = Seats::new(&fixed.config, clock::now());
+        let track = Track::new(config);
+        let seats = Seats::new(config, resumable, clock::now());
         let desired = Desired::default();
         let (again, stopping) = (None, false);
+        let workers = Workers::start(config);
         let _background = background;
         Ok(Self {
             fixed,
+            force,
             picture,
             elector,
             effects,
@@ -166,6 +173,8 @@ impl Agent {
             desired,
             again,
             news,
+            workers,
+            loading: JoinSet::new(),
             stopping,
             servers,
             _background,
@@ -175,27 +184,29 @@ impl Agent {
 
     async fn run(&mut self) {
         tracing::info!(
-            node = self.fixed.config.node,
+            node = self.force.config.node,
             config = %self.fixed.config_path.display(),
-            routers = self.fixed.config.routers.len(),
-            services = self.fixed.config.services.len(),
+            routers = self.force.config.routers.len(),
+            services = self.force.config.services.len(),
             "agent started"
         );
         let mut tick = tokio::time::interval(TICK);
         let mut stop_tick = tokio::time::interval(STOP_TICK);
+        // Once for the kernel, once for the elections that may now begin.
+        self.converge().await;
         self.converge().await;
         loop {
             let again = self.again.map_or(TICK, |at| at.saturating_since(clock::now()));
             tokio::select! {
                 Ok(()) = self.news.view.changed() => {}
                 Ok(()) = self.news.host.changed() => {}
-                Some(event) = self.news.health.recv() => self.on_health(&event),
-                Some(event) = self.news.scripts.recv() => self.on_script(&event),
+                Some(event) = self.workers.health.recv() => self.on_health(&event),
+                Some(event) = self.workers.scripts.recv() => self.on_script(&event),
                 _ = self.news.terminate.recv() => self.stop("SIGTERM"),
                 _ = self.news.interrupt.recv() => self.stop("SIGINT"),
-                _ = self.news.hangup.recv() => {
-                    tracing::warn!("SIGHUP: this version cannot reload; restart the agent, the data plane goes on meanwhile");
-                }
+                _ = self.news.hangup.recv() => self.load(None),
+                Some(request) = self.news.reload.recv() => self.load(Some(request)),
+                Some(Ok(loading)) = self.loading.join_next() => self.take_over_configuration(loading),
                 () = tokio::time::sleep(again), if self.again.is_some() => {}
                 _ = stop_tick.tick(), if self.stopping => {}
                 _ = tick.tick() => {}
@@ -216,33 +227,37 @@ impl Agent {
     async fn converge(&mut self) {
         let host = self.news.host.borrow_and_update().clone();
         let view = self.news.view.borrow_and_update().clone();
-        let config = &self.fixed.config;
+        self.forget_left(&view);
+        let config = &self.force.config;
         for name in config.routers.iter().flat_map(|router| &router.track_interfaces) {
             let up = host.link_by_name(&name.interface).is_some_and(|link| link.up);
             self.track.interface(&name.interface, up);
         }
         if !self.stopping {
-            self.seats.follow(clock::now(), config, &host, &self.track, &self.elector);
+            self.seats.follow(clock::now(), &self.force, &host, &self.track, &self.elector);
         }
-        let acting: Vec<bool> = view.routers.iter().map(|router| router.acts()).collect();
+        let acts = |place| view.routers.get(place).is_some_and(RouterView::acts);
+        let acting: Vec<bool> = self.force.places.iter().map(acts).collect();
         let health = self.picture().health.clone();
-        let facts = Facts { config, host: &host, acting: &acting, places: &self.fixed.places, health: &health };
+        let (places, slots) = (&self.force.places, &self.force.slots);
+        let facts = Facts { config, host: &host, acting: &acting, places, slots, health: &health };
         self.desired = desired::desired(&facts);
         // A view from before the last commands says nothing of masterships that are only now taken up again.
-        let may_remove = self.elector.has_obeyed(&view);
+        let may_remove = self.seats.are_open() && self.elector.has_obeyed(&view);
         self.effects.install(&self.desired, &host).await;
-        for (router, epoch) in (0..).zip(view.routers.iter().map(|router| router.epoch)) {
-            if let Some(epoch) = epoch
-                && self.seats.announce_once(router, epoch)
+        for (&place, router) in &view.routers {
+            if let Some(epoch) = router.epoch
+                && self.seats.announce_once(place, epoch)
             {
-                self.elector.send(Command::Installed { router, epoch });
+                self.elector.send(Command::Installed { place, epoch });
             }
         }
         self.again = self.effects.settle(clock::now(), config, &self.desired, &host, may_remove).await;
-        self.seats.follow_routes(config, &self.desired, &self.elector);
+        self.seats.open();
+        self.seats.follow_routes(&self.force, &self.desired, &self.elector);
         let ways = snapshot::ways(&facts);
         let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
-        picture.observe(config, &host, ways, &self.desired, &self.effects, &self.track);
+        picture.observe(&self.force, &host, ways, &self.desired, &self.effects, &self.track);
     }
 
     fn picture(&self) -> std::sync::MutexGuard<'_, Picture> {
@@ -256,7 +271,7 @@ impl Agent {
     fn on_script(&mut self, event: &scripts::Event) {
         let changed = self.track.result(event.script, event.ok);
         self.picture().on_script(event);
-        if changed && let Some(script) = self.fixed.config.scripts.get(event.script) {
+        if changed && let Some(script) = self.force.config.scripts.get(event.script) {
             let health = self.track.script_health(event.script);
             tracing::info!(script = script.name, outcome = ?event.outcome, "script is now {}", health.name());
         }
@@ -289,44 +304,4 @@ async fn pass_on(mut log: KernelLog) {
         tick.tick().await;
         log.flush();
     }
-}
-
-fn status_source(fixed: &Arc<Fixed>, picture: &Arc<Mutex<Picture>>, elector: &Elector) -> StatusSource {
-    let (fixed, picture, view) = (Arc::clone(fixed), Arc::clone(picture), elector.view());
-    StatusSource::new(move || {
-        let view = view.borrow().clone();
-        let picture = picture.lock().unwrap_or_else(PoisonError::into_inner);
-        snapshot::status(&fixed, &view, &picture, clock::now(), SystemTime::now())
-    })
-}
-
-/// Starts the servers. Without metrics the agent runs; without the API nobody could ask it anything.
-async fn serve(
-    tasks: &mut JoinSet<()>,
-    config: &Config,
-    source: &StatusSource,
-    ended: &watch::Receiver<bool>,
-) -> Result<(), HttpError> {
-    let api = ApiServer::bind(&config.api_socket)?;
-    let (api_source, api_ended) = (source.clone(), ended.clone());
-    tasks.spawn(async move {
-        if let Err(error) = api.serve(api_source, api_ended).await {
-            tracing::error!(%error, "the control API has ended");
-        }
-    });
-    let Some(address) = config.metrics else {
-        return Ok(());
-    };
-    match MetricsServer::bind(address).await {
-        Ok(server) => {
-            let (source, ended) = (source.clone(), ended.clone());
-            tasks.spawn(async move {
-                if let Err(error) = server.serve(source, ended).await {
-                    tracing::error!(%error, "the metrics server has ended");
-                }
-            });
-        }
-        Err(error) => tracing::error!(%error, "no metrics"),
-    }
-    Ok(())
 }

@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use super::force::Force;
 use crate::desired::{Desired, Way};
 use crate::effects::{Effects, Hook};
 use crate::health;
-use crate::model::Config;
+use crate::model::{Backend, Config, Script, Service, XdpUse};
 use crate::net::view::HostView;
 use crate::plane::attach::Mode;
 use crate::scripts::{self, Outcome};
+use crate::slots::key;
 use crate::track::{Health, Track};
 
-#[derive(Default)]
 pub struct Picture {
+    pub force: Force,
+    pub reload: Option<ReloadFacts>,
     pub host: Arc<HostView>,
     /// Is each backend's check good? By service and backend; `None` before its first result.
     pub health: Vec<Vec<Option<bool>>>,
@@ -37,6 +41,16 @@ pub struct ScriptFacts {
     pub timeouts: u64,
 }
 
+/// How the last reload went.
+#[derive(Clone)]
+pub struct ReloadFacts {
+    pub successful: bool,
+    pub message: String,
+    pub at: SystemTime,
+    /// When one last succeeded.
+    pub success_at: Option<SystemTime>,
+}
+
 pub struct RingFacts {
     pub digest: u64,
     pub generation: u64,
@@ -55,12 +69,37 @@ pub struct HookFacts {
 }
 
 impl Picture {
-    pub fn new(config: &Config) -> Self {
+    pub fn new(force: &Force) -> Self {
+        let config = &force.config;
         Self {
+            force: force.clone(),
+            reload: None,
+            host: Arc::default(),
+            ways: Vec::new(),
+            rings: Vec::new(),
+            hooks: BTreeMap::new(),
+            faults: Vec::new(),
             health: config.services.iter().map(|service| vec![None; service.backends.len()]).collect(),
             scripts: vec![ScriptFacts::default(); config.scripts.len()],
-            ..Self::default()
         }
+    }
+
+    /// Takes over a new configuration: what is known of the same backend under the same check, and of the same script, stays
+    /// known.
+    pub fn reconfigure(&mut self, old: &Config, new: &Config) {
+        let known = |service: &Service, backend: &Backend| {
+            let (index, same) =
+                old.services.iter().enumerate().find(|(_, s)| key(s) == key(service) && s.check == service.check)?;
+            let position = same.backends.iter().position(|b| b.address == backend.address)?;
+            *self.health.get(index)?.get(position)?
+        };
+        let of = |service: &Service| service.backends.iter().map(|backend| known(service, backend)).collect();
+        self.health = new.services.iter().map(of).collect();
+        let facts = |script: &Script| {
+            let index = old.scripts.iter().position(|known| known.name == script.name);
+            index.and_then(|index| self.scripts.get(index).cloned()).unwrap_or_default()
+        };
+        self.scripts = new.scripts.iter().map(facts).collect();
     }
 
     pub fn on_health(&mut self, event: &health::Event) {
@@ -87,17 +126,19 @@ impl Picture {
     /// Takes over what this round found and did.
     pub fn observe(
         &mut self,
-        config: &Config,
+        force: &Force,
         host: &Arc<HostView>,
         ways: Vec<Vec<Way>>,
         desired: &Desired,
         effects: &Effects,
         track: &Track,
     ) {
+        let config = &force.config;
+        self.force = force.clone();
         self.host = Arc::clone(host);
-        self.rings = rings(&ways, effects);
+        self.rings = rings(force, effects);
         self.ways = ways;
-        self.hooks = desired.interfaces.keys().map(|&ifindex| (ifindex, hook(effects, ifindex))).collect();
+        self.hooks = desired.interfaces.keys().map(|&ifindex| (ifindex, hook(config.xdp, effects, ifindex))).collect();
         for (index, facts) in self.scripts.iter_mut().enumerate() {
             facts.health = match track.script_health(index) {
                 Health::Unknown => None,
@@ -113,21 +154,22 @@ fn fault(config: &Config, track: &Track, router: &crate::model::Router) -> Optio
     track.effective(router).fault.map(|fault| fault.describe(config))
 }
 
-fn rings(ways: &[Vec<Way>], effects: &Effects) -> Vec<Option<RingFacts>> {
-    let mut first = 0;
-    let mut rings = Vec::new();
-    for (service, backends) in ways.iter().enumerate() {
-        rings.push(effects.ring(service).map(|published| RingFacts {
+fn rings(force: &Force, effects: &Effects) -> Vec<Option<RingFacts>> {
+    let of = |service: &Service| {
+        let published = effects.ring(force.slots.service(service)?)?;
+        let slots = |backend: &Backend| {
+            force.slots.backend(service, backend.address).map_or(0, |number| published.plan.slots(number as u16) as u32)
+        };
+        Some(RingFacts {
             digest: published.plan.digest,
             generation: published.generation,
-            slots: (0..backends.len()).map(|b| published.plan.slots((first + b) as u16) as u32).collect(),
-        }));
-        first += backends.len();
-    }
-    rings
+            slots: service.backends.iter().map(slots).collect(),
+        })
+    };
+    force.config.services.iter().map(of).collect()
 }
 
-fn hook(effects: &Effects, ifindex: u32) -> HookFacts {
+fn hook(wanted: XdpUse, effects: &Effects, ifindex: u32) -> HookFacts {
     let hook = effects.hook(ifindex);
     HookFacts {
         attached: matches!(hook, Some(Hook::Attached(_))),
@@ -136,6 +178,7 @@ fn hook(effects: &Effects, ifindex: u32) -> HookFacts {
         reason: match hook {
             Some(Hook::Refused(reason)) => Some(reason.clone()),
             Some(Hook::Attached(_)) => None,
+            None if wanted == XdpUse::Off => Some("switched off in the configuration".to_owned()),
             None => Some("the kernel program is not loaded".to_owned()),
         },
         slot: effects.slot(ifindex),

@@ -1,9 +1,11 @@
 //! What the election thread is told: where each router sits, its priority, its faults. Only changes are sent.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use vrrp_common::maps::RouterConf;
 
+use super::force::Force;
 use crate::desired::Desired;
 use crate::elector::{Command, Elector, Hold};
 use crate::model::{Config, Router};
@@ -33,16 +35,37 @@ pub fn places(config: &Config, host: &HostView, words: Option<&mut Words>) -> Re
     words.place(&wanted)
 }
 
-/// What the thread was told last, by router.
+/// Places of masterships that an earlier agent left and that still stand.
+///
+/// # Errors
+/// The maps cannot be read.
+pub fn resumable(places: &[u32], words: Option<&Words>) -> Result<BTreeSet<u32>, PlaneError> {
+    let mut resumable = BTreeSet::new();
+    if let Some(words) = words {
+        for &place in places {
+            if words.left(place)?.stands() {
+                resumable.insert(place);
+            }
+        }
+    }
+    Ok(resumable)
+}
+
+/// What the thread was told last, by place.
 pub struct Seats {
-    told: Vec<Told>,
+    told: BTreeMap<u32, Told>,
+    /// Until everything was made true once, only these may stand: masterships that an earlier agent left. The others wait, or
+    /// they could win an election before the kernel is ready for what follows.
+    first: Option<BTreeSet<u32>>,
     /// No elections before this time (`startup_delay`).
     open_at: Instant,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Told {
-    seat: Option<(Interface, [u8; 6], Ipv4Addr)>,
+    router: Option<Router>,
+    /// `None`: not told yet. `Some(None)`: told that there is none.
+    seat: Option<Option<(Interface, [u8; 6], Ipv4Addr)>>,
     priority: Option<u8>,
     hold: Hold,
     accepts: bool,
@@ -51,47 +74,72 @@ struct Told {
 }
 
 impl Seats {
-    pub fn new(config: &Config, now: Instant) -> Self {
-        Self { told: vec![Told::default(); config.routers.len()], open_at: now + config.startup_delay }
+    pub fn new(config: &Config, resumable: BTreeSet<u32>, now: Instant) -> Self {
+        Self { told: BTreeMap::new(), first: Some(resumable), open_at: now + config.startup_delay }
     }
 
-    /// Tells the thread what changed. Priority and fault come before the seat, so that nobody stands for election with less
-    /// than is known.
-    pub fn follow(&mut self, now: Instant, config: &Config, host: &HostView, track: &Track, elector: &Elector) {
+    /// Whether all may stand.
+    pub fn are_open(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// Everything was made true once: whoever may stand, stands.
+    pub fn open(&mut self) {
+        self.first = None;
+    }
+
+    /// Tells the thread what changed. Configuration, priority and fault come before the seat, so that nobody stands for
+    /// election with less than is known.
+    pub fn follow(&mut self, now: Instant, force: &Force, host: &HostView, track: &Track, elector: &Elector) {
         if now < self.open_at {
             return;
         }
-        for (index, (router, told)) in config.routers.iter().zip(&mut self.told).enumerate() {
-            told.follow_track(index, router, &track.effective(router), elector);
-            told.follow_seat(index, router, host, elector);
+        self.told.retain(|place, _| force.places.contains(place));
+        for (place, router) in force.routers() {
+            if force.leaving.contains(&place) {
+                // Should it come back, everything is told anew.
+                self.told.remove(&place);
+                continue;
+            }
+            if self.first.as_ref().is_some_and(|first| !first.contains(&place)) {
+                continue;
+            }
+            let told = self.told.entry(place).or_default();
+            if told.router.as_ref() != Some(router) {
+                told.router = Some(router.clone());
+                told.installed = None;
+                elector.send(Command::Configure { place, router: Box::new(router.clone()) });
+            }
+            told.follow_track(place, router, &track.effective(router), elector);
+            told.follow_seat(place, router, host, elector);
         }
     }
 
     /// Tells the thread for which routers gratuitous ARP need not wait: all their addresses have local routes.
-    pub fn follow_routes(&mut self, config: &Config, desired: &Desired, elector: &Elector) {
-        for (index, (router, told)) in config.routers.iter().zip(&mut self.told).enumerate() {
+    pub fn follow_routes(&mut self, force: &Force, desired: &Desired, elector: &Elector) {
+        for (place, router) in force.routers() {
+            let Some(told) = self.told.get_mut(&place) else {
+                continue;
+            };
             let mut all = router.addresses.iter().chain(&router.excluded_addresses);
             let accepts = all.all(|virtual_address| desired.local_routes.contains(&virtual_address.address));
             if accepts != told.accepts {
                 told.accepts = accepts;
-                elector.send(Command::Accepts { router: index, accepts });
+                elector.send(Command::Accepts { place, accepts });
             }
         }
     }
 
-    /// True the first time an epoch's addresses are there.
-    pub fn announce_once(&mut self, router: usize, epoch: u64) -> bool {
-        let Some(told) = self.told.get_mut(router) else {
-            return false;
-        };
-        told.installed.replace(epoch) != Some(epoch)
+    /// True the first time an epoch's addresses are there, and again when the configuration changed them.
+    pub fn announce_once(&mut self, place: u32, epoch: u64) -> bool {
+        self.told.get_mut(&place).is_some_and(|told| told.installed.replace(epoch) != Some(epoch))
     }
 }
 
 impl Told {
-    fn follow_track(&mut self, index: usize, router: &Router, effective: &Effective, elector: &Elector) {
+    fn follow_track(&mut self, place: u32, router: &Router, effective: &Effective, elector: &Elector) {
         if self.priority.unwrap_or(router.priority) != effective.priority {
-            elector.send(Command::Priority { router: index, priority: effective.priority });
+            elector.send(Command::Priority { place, priority: effective.priority });
         }
         self.priority = Some(effective.priority);
         let hold = match effective.fault {
@@ -101,23 +149,23 @@ impl Told {
         };
         if hold != self.hold {
             self.hold = hold;
-            elector.send(Command::Hold { router: index, hold });
+            elector.send(Command::Hold { place, hold });
         }
     }
 
-    fn follow_seat(&mut self, index: usize, router: &Router, host: &HostView, elector: &Elector) {
+    fn follow_seat(&mut self, place: u32, router: &Router, host: &HostView, elector: &Elector) {
         let own: Vec<Ipv4Addr> = router.addresses.iter().chain(&router.excluded_addresses).map(|a| a.address).collect();
         let seat = host.link_by_name(&router.interface).filter(|link| link.up).and_then(|link| {
             let source = router.source.or_else(|| host.primary_address(link.index, &own))?;
             Some((link.interface(), link.mac, source))
         });
-        if seat == self.seat {
+        if self.seat.as_ref() == Some(&seat) {
             return;
         }
         match &seat {
             Some((interface, mac, source)) => {
                 let (interface, mac, source) = (interface.clone(), *mac, *source);
-                elector.send(Command::Up { router: index, interface, mac, source });
+                elector.send(Command::Up { place, interface, mac, source });
             }
             None => {
                 let link = host.link_by_name(&router.interface);
@@ -127,9 +175,9 @@ impl Told {
                     Some(_) => "the interface has no IPv4 address",
                 };
                 tracing::warn!(instance = router.name, interface = router.interface, "fault: {why}");
-                elector.send(Command::Down { router: index });
+                elector.send(Command::Down { place });
             }
         }
-        self.seat = seat;
+        self.seat = Some(seat);
     }
 }

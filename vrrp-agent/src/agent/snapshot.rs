@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::reason::Reason;
 
-use super::picture::{HookFacts, Picture};
+use super::picture::{HookFacts, Picture, ReloadFacts};
 use super::tracking::tracking;
 use crate::desired::{self, Facts, Obstacle, Way};
 use crate::election::Role;
@@ -18,8 +18,8 @@ use crate::net::view::XdpMode as HostXdpMode;
 use crate::plane::attach::Mode;
 use crate::plane::counters::Counters;
 use crate::status::{
-    self, AddressStatus, BackendState, BackendStatus, InterfaceStatus, MasterStatus, RouterStatus, SCHEMA, ScriptState,
-    ScriptStatus, ServiceStatus, Status, XdpMode, XdpStatus,
+    self, AddressStatus, BackendState, BackendStatus, InterfaceStatus, MasterStatus, ReloadStatus, RouterStatus, SCHEMA,
+    ScriptState, ScriptStatus, ServiceStatus, Status, XdpMode, XdpStatus,
 };
 use crate::time::Instant;
 
@@ -34,10 +34,7 @@ const EVENTS: [RouterCounter; 5] = [
 
 /// What does not change while the agent runs.
 pub struct Fixed {
-    pub config: Config,
     pub config_path: PathBuf,
-    /// For each router, its index in the maps.
-    pub places: Vec<u32>,
     /// `None` without the kernel program.
     pub counters: Option<Counters>,
     pub started: Instant,
@@ -54,7 +51,7 @@ pub fn ways(facts: &Facts) -> Vec<Vec<Way>> {
 
 /// Builds the status as of `now`.
 pub fn status(fixed: &Fixed, view: &View, picture: &Picture, now: Instant, wall: SystemTime) -> Status {
-    let config = &fixed.config;
+    let config = &picture.force.config;
     Status {
         schema: SCHEMA,
         node: config.node.clone(),
@@ -63,16 +60,28 @@ pub fn status(fixed: &Fixed, view: &View, picture: &Picture, now: Instant, wall:
         started_unix: unix(fixed.started_unix),
         uptime_seconds: now.saturating_since(fixed.started).as_secs_f64(),
         config: fixed.config_path.display().to_string(),
+        reload: picture.reload.as_ref().map(reload),
         interfaces: interfaces(fixed, view, picture),
-        routers: config
-            .routers
-            .iter()
-            .zip(&view.routers)
-            .enumerate()
-            .map(|(index, (conf, router))| RouterSight { fixed, picture, now, wall, index, conf, router }.status())
-            .collect(),
+        routers: routers(fixed, view, picture, now, wall),
         services: services(fixed, picture),
         scripts: scripts(config, picture),
+    }
+}
+
+fn routers(fixed: &Fixed, view: &View, picture: &Picture, now: Instant, wall: SystemTime) -> Vec<RouterStatus> {
+    let of = |(index, (place, conf))| {
+        let router = view.routers.get(&place)?;
+        Some(RouterSight { fixed, picture, now, wall, index, place, conf, router }.status())
+    };
+    picture.force.routers().enumerate().filter_map(of).collect()
+}
+
+fn reload(facts: &ReloadFacts) -> ReloadStatus {
+    ReloadStatus {
+        successful: facts.successful,
+        message: facts.message.clone(),
+        at_unix: unix(facts.at),
+        success_at_unix: facts.success_at.map(unix),
     }
 }
 
@@ -81,7 +90,7 @@ fn unix(time: SystemTime) -> f64 {
 }
 
 fn interfaces(fixed: &Fixed, view: &View, picture: &Picture) -> Vec<InterfaceStatus> {
-    let mut names: Vec<&str> = fixed.config.routers.iter().map(|router| router.interface.as_str()).collect();
+    let mut names: Vec<&str> = picture.force.config.routers.iter().map(|router| router.interface.as_str()).collect();
     names.sort_unstable();
     names.dedup();
     names.into_iter().map(|name| interface(fixed, view, picture, name)).collect()
@@ -133,6 +142,7 @@ struct RouterSight<'a> {
     now: Instant,
     wall: SystemTime,
     index: usize,
+    place: u32,
     conf: &'a Router,
     router: &'a RouterView,
 }
@@ -157,7 +167,7 @@ impl RouterSight<'_> {
             last_transition_unix: unix(self.wall.checked_sub(since).unwrap_or(UNIX_EPOCH)),
             priority: router.priority,
             base_priority: conf.priority,
-            tracking: tracking(&self.fixed.config, self.picture, conf),
+            tracking: tracking(&self.picture.force.config, self.picture, conf),
             master: self.master(),
             master_heard_ms: router.heard.map(|heard| millis(self.now.saturating_since(heard.at))),
             deadline_ms: router.deadline.map(|deadline| millis(deadline.saturating_since(self.now))),
@@ -184,7 +194,7 @@ impl RouterSight<'_> {
     }
 
     fn counters(&self) -> Option<(&Counters, u32)> {
-        self.fixed.counters.as_ref().zip(self.fixed.places.get(self.index).copied())
+        self.fixed.counters.as_ref().map(|counters| (counters, self.place))
     }
 
     fn count(&self, counter: RouterCounter) -> u64 {
@@ -240,15 +250,15 @@ fn millis(duration: Duration) -> u64 {
 }
 
 fn services(fixed: &Fixed, picture: &Picture) -> Vec<ServiceStatus> {
-    let mut number = 0;
     let mut all = Vec::new();
-    for (index, service) in fixed.config.services.iter().enumerate() {
+    for (index, service) in picture.force.config.services.iter().enumerate() {
         let ring = picture.rings.get(index).and_then(Option::as_ref);
         let ways = picture.ways.get(index).map_or(&[][..], Vec::as_slice);
         let mut backends = Vec::new();
         for (position, (conf, way)) in service.backends.iter().zip(ways).enumerate() {
-            let traffic = fixed.counters.as_ref().map(|counters| counters.backend(number)).unwrap_or_default();
-            number += 1;
+            let number = picture.force.slots.backend(service, conf.address);
+            let traffic =
+                fixed.counters.as_ref().zip(number).map(|(counters, number)| counters.backend(number)).unwrap_or_default();
             backends.push(BackendStatus {
                 address: IpAddr::V4(conf.address),
                 weight: conf.weight,

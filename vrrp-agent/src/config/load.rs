@@ -1,7 +1,7 @@
 //! The only part of the configuration that touches the machine: reads the file and the host's name.
 
 use std::fs;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use super::diag::Diagnostic;
@@ -42,10 +42,20 @@ pub fn load(path: &Path, mode: Mode) -> Loaded {
         }
         Err(error) => Loaded {
             config: None,
-            diagnostics: vec![Diagnostic::whole_file(format!("cannot read the file: {error}"))],
+            diagnostics: vec![unreadable(&error)],
             source: Source::new(name, b""),
             language: Language::Keepalived,
         },
+    }
+}
+
+fn unreadable(error: &std::io::Error) -> Diagnostic {
+    let diagnostic = Diagnostic::whole_file(format!("cannot read the file: {error}"));
+    match error.kind() {
+        ErrorKind::NotFound => diagnostic.help("name a file of ours (TOML) or a keepalived.conf"),
+        ErrorKind::IsADirectory => diagnostic.help("name the file in it"),
+        ErrorKind::PermissionDenied => diagnostic.help("let the agent's user read the file and search its directories"),
+        _ => diagnostic,
     }
 }
 

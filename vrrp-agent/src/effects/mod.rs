@@ -70,7 +70,7 @@ impl Effects {
     /// No netlink socket, or maps that cannot be opened.
     pub fn new(config: &Config, plane: Option<Plane>) -> Result<Self, StartError> {
         let kernel = match plane {
-            Some(plane) => Some(Kernel { tables: Tables::open(&plane.maps)?, rings: Rings::new(config.services.len()), plane }),
+            Some(plane) => Some(Kernel { tables: Tables::open(&plane.maps)?, rings: Rings::default(), plane }),
             None => None,
         };
         Ok(Self {
@@ -142,8 +142,8 @@ impl Effects {
         self.kernel.as_ref()?.tables.slot(ifindex)
     }
 
-    /// The ring in force of a service.
-    pub fn ring(&self, service: usize) -> Option<&Published> {
+    /// The ring in force of a service, by its number.
+    pub fn ring(&self, service: u32) -> Option<&Published> {
         self.kernel.as_ref()?.rings.published(service)
     }
 
@@ -189,7 +189,7 @@ impl Kernel {
         problems.note("backends", tables.set_backends(&desired.backends));
         let again = self.rings.publish(now, &desired.members, tables, problems);
         // A service begins to steer with its first ring; until then its packets go to the local stack.
-        let ready = desired.services.iter().filter(|&(_, &service)| self.rings.published(service as usize).is_some());
+        let ready = desired.services.iter().filter(|&(_, &service)| self.rings.published(service).is_some());
         problems.note("services", tables.set_services(&ready.map(|(&key, &service)| (key, service)).collect()));
         if let Some(pins) = &self.plane.pins {
             pins.retain_links_of(&desired.interfaces);

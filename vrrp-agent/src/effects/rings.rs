@@ -1,5 +1,6 @@
 //! Publishing rings: only what changed, never into a ring that a packet may still be reading.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use vrrp_common::maglev::Member;
@@ -12,8 +13,9 @@ use crate::time::Instant;
 /// A packet is done with its ring long before this: the kernel program runs for microseconds with preemption off.
 const GRACE: Duration = Duration::from_millis(50);
 
-/// The rings in force, by service.
-pub struct Rings(Vec<Option<Published>>);
+/// The rings in force, by service number.
+#[derive(Default)]
+pub struct Rings(BTreeMap<u32, Published>);
 
 pub struct Published {
     pub plan: Plan,
@@ -23,28 +25,25 @@ pub struct Published {
 }
 
 impl Rings {
-    pub fn new(services: usize) -> Self {
-        Self((0..services).map(|_| None).collect())
-    }
-
-    pub fn published(&self, service: usize) -> Option<&Published> {
-        self.0.get(service)?.as_ref()
+    pub fn published(&self, service: u32) -> Option<&Published> {
+        self.0.get(&service)
     }
 
     /// Publishes the rings whose members changed. Returns when to come back for one that must wait.
     pub fn publish(
         &mut self,
         now: Instant,
-        members: &[Option<Vec<Member>>],
+        members: &BTreeMap<u32, Option<Vec<Member>>>,
         tables: &mut Tables,
         problems: &mut Problems,
     ) -> Option<Instant> {
         let mut again: Option<Instant> = None;
-        for (service, (held, wanted)) in self.0.iter_mut().zip(members).enumerate() {
+        self.0.retain(|service, _| members.contains_key(service));
+        for (&service, wanted) in members {
             let Some(wanted) = wanted else {
                 continue;
             };
-            let generation = match held {
+            let generation = match self.0.get(&service) {
                 Some(published) if published.plan.is_of(wanted) => continue,
                 Some(published) if now < published.at + GRACE => {
                     let ready = published.at + GRACE;
@@ -59,11 +58,11 @@ impl Rings {
                 problems.note(&what, Err("too many backends for one ring"));
                 continue;
             };
-            let outcome = tables.publish_ring(service as u32, &plan.ring);
+            let outcome = tables.publish_ring(service, &plan.ring);
             if outcome.is_ok() {
                 let digest = format!("{:016x}", plan.digest);
                 tracing::info!(service, generation, digest, backends = wanted.len(), "ring published");
-                *held = Some(Published { plan, generation, at: now });
+                self.0.insert(service, Published { plan, generation, at: now });
             }
             problems.note(&what, outcome);
         }

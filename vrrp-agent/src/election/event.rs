@@ -53,6 +53,8 @@ pub enum Input {
     Priority(u8),
     /// The address our adverts come from changed.
     Source(Ipv4Addr),
+    /// The configuration changed. The effective priority does not follow it: that is [`Input::Priority`]'s.
+    Settings(Settings),
     /// A valid advert.
     Advert(Heard),
     /// The kernel program fenced the epoch we act in.

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use vrrp_common::lease::{self, Claim};
 use vrrp_common::wire::vrrp::{PRIORITY_OWNER as OWNER, PRIORITY_RELEASE as RELEASE};
 
-use super::event::{Heard, Input, Output, Resume};
+use super::event::{Heard, Input, Output, Resume, Settings};
 use super::state::{AfterRelease, Backup, Master, Reason, Releasing, State};
 use super::{VirtualRouter, timing};
 use crate::model::Version;
@@ -36,6 +36,7 @@ impl VirtualRouter {
             Input::InterfaceDown => self.become_idle(State::Fault, Reason::InterfaceDown),
             Input::Priority(priority) => self.priority = priority.max(1),
             Input::Source(source) => self.source = source,
+            Input::Settings(settings) => self.settings = settings,
             Input::Shutdown | Input::Advert(_) | Input::Fenced => {}
         }
     }
@@ -49,6 +50,7 @@ impl VirtualRouter {
             Input::Shutdown => self.become_idle(State::Init, Reason::Shutdown),
             Input::Priority(priority) => self.priority = priority.max(1),
             Input::Source(source) => self.source = source,
+            Input::Settings(settings) => self.settings = settings,
             Input::Fault | Input::InterfaceDown | Input::Advert(_) | Input::Fenced => {}
         }
     }
@@ -60,6 +62,7 @@ impl VirtualRouter {
             Input::InterfaceDown => self.become_idle(State::Fault, Reason::InterfaceDown),
             Input::Priority(priority) => self.reprioritise_backup(now, backup, priority.max(1)),
             Input::Source(source) => self.source = source,
+            Input::Settings(settings) => self.reconfigure_backup(now, backup, settings),
             Input::Advert(heard) => self.hear_as_backup(now, backup, heard),
             Input::Startup { .. } | Input::Fenced => {}
         }
@@ -77,6 +80,11 @@ impl VirtualRouter {
             Input::Source(source) => {
                 self.source = source;
                 self.advertise(now, Master { advert_at: now + self.settings.interval, ..master });
+            }
+            Input::Settings(settings) => {
+                self.settings = settings;
+                self.interval = settings.interval;
+                self.advertise(now, Master { advert_at: now + settings.interval, ..master });
             }
             Input::Advert(heard) => self.hear_as_master(now, master, heard),
             Input::Fenced => self.yield_mastership(now, Reason::Fenced),
@@ -101,6 +109,7 @@ impl VirtualRouter {
                 AfterRelease::Fault | AfterRelease::Stand => self.stop_acting(State::Fault, Reason::InterfaceDown),
             },
             Input::Priority(priority) => self.priority = priority.max(1),
+            Input::Settings(settings) => self.settings = settings,
             Input::Source(source) => self.source = source,
             Input::Advert(heard) => {
                 if heard.priority != RELEASE && heard.source != self.source {
@@ -139,6 +148,21 @@ impl VirtualRouter {
                 self.state = State::Backup(Backup { down_at, ..backup });
             }
         }
+    }
+
+    /// Where our own interval drives the master down timer, the timer moves by what the interval changed.
+    fn reconfigure_backup(&mut self, now: Instant, backup: Backup, settings: Settings) {
+        let own = self.interval == self.settings.interval;
+        let begun = backup.down_at - self.master_down_interval();
+        self.settings = settings;
+        if own || settings.version == Version::V2 {
+            self.interval = settings.interval;
+        }
+        let down_at = match backup.expiry {
+            Reason::Released => backup.down_at,
+            _ => (begun + self.master_down_interval()).max(now),
+        };
+        self.state = State::Backup(Backup { down_at, ..backup });
     }
 
     /// Section 6.4.2, on an advert.

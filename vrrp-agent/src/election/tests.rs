@@ -79,3 +79,25 @@ fn releasing(settings: Settings) -> (VirtualRouter, Instant) {
     assert_eq!(router.role(), Role::Releasing);
     (router, since)
 }
+
+#[test]
+fn a_changed_interval_moves_a_backups_timer_by_what_it_changed() {
+    let mut router = backup(Settings { version: Version::V2, ..settings() });
+    let before = router.next_deadline().unwrap();
+    give(&mut router, ms(10), Input::Settings(Settings { version: Version::V2, interval: SECOND * 2, ..settings() }));
+    assert_eq!(router.next_deadline().unwrap(), before + SECOND * 3);
+    // Never into the past.
+    let late = before + SECOND * 2;
+    give(&mut router, late, Input::Settings(Settings { version: Version::V2, ..settings() }));
+    assert_eq!(router.next_deadline().unwrap(), late);
+}
+
+#[test]
+fn a_v3_backup_goes_on_with_its_masters_interval() {
+    let mut router = backup(settings());
+    let slow = Heard { interval: SECOND * 2, ..heard(ms(20), 200, HIGHER) };
+    give(&mut router, ms(20), Input::Advert(slow));
+    let before = router.next_deadline();
+    give(&mut router, ms(30), Input::Settings(Settings { interval: Duration::from_millis(500), ..settings() }));
+    assert_eq!((router.next_deadline(), router.learned_interval()), (before, SECOND * 2));
+}

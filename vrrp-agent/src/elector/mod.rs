@@ -32,21 +32,25 @@ use crate::net::Interface;
 use crate::net::frame_socket::{FrameError, FrameSocket};
 use crate::plane::words::Words;
 
-/// What the agent loop tells the thread. `router` is an index into the configuration's routers.
+/// What the agent loop tells the thread. A virtual router is named by its place in the maps, which it keeps over reloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
+    /// There is such a router, or its configuration changed.
+    Configure { place: u32, router: Box<Router> },
+    /// There is no such router any more: release it, then forget it.
+    Remove { place: u32 },
     /// The interface is there, up and has an address: stand for election. Again when any of it changed.
-    Up { router: usize, interface: Interface, mac: [u8; 6], source: Ipv4Addr },
+    Up { place: u32, interface: Interface, mac: [u8; 6], source: Ipv4Addr },
     /// It is not.
-    Down { router: usize },
+    Down { place: u32 },
     /// Effective priority, from tracking.
-    Priority { router: usize, priority: u8 },
+    Priority { place: u32, priority: u8 },
     /// Whether tracking lets it stand for election.
-    Hold { router: usize, hold: Hold },
+    Hold { place: u32, hold: Hold },
     /// Whether the stack accepts packets for the addresses without having them: then gratuitous ARP waits for nothing.
-    Accepts { router: usize, accepts: bool },
+    Accepts { place: u32, accepts: bool },
     /// The virtual addresses of this mastership are on their interfaces: gratuitous ARP may go out.
-    Installed { router: usize, epoch: u64 },
+    Installed { place: u32, epoch: u64 },
     /// Release everything; the thread ends when nothing acts any more.
     Shutdown,
 }
@@ -84,17 +88,16 @@ pub enum StartError {
 }
 
 impl Elector {
-    /// Starts the thread for `routers`, whose places in the maps are `places`. Without `words` there is no kernel program:
-    /// everything goes through the sockets.
+    /// Starts the thread, with no routers yet. Without `words` there is no kernel program: everything goes through the sockets.
     ///
     /// # Errors
     /// No packet socket (permission), or no thread.
-    pub fn start(routers: &[Router], places: &[u32], words: Option<Words>) -> Result<Self, StartError> {
+    pub fn start(words: Option<Words>) -> Result<Self, StartError> {
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(StartError::Wake)?;
         let wake = Arc::new(wake);
         let (commands, inbox) = mpsc::channel();
         let (publish, view) = watch::channel(Arc::new(View::default()));
-        let runner = run::Runner::new(routers, places, words, FrameSocket::open()?, publish);
+        let runner = run::Runner::new(words, FrameSocket::open()?, publish);
         let waiter = Arc::clone(&wake);
         let thread = thread::Builder::new()
             .name("election".to_owned())

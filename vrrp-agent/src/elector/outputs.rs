@@ -119,7 +119,7 @@ impl Unit {
         }
     }
 
-    fn with_words(&self, hands: &mut Hands, write: impl FnOnce(&mut Words, u32) -> Result<(), PlaneError>) {
+    pub(super) fn with_words(&self, hands: &mut Hands, write: impl FnOnce(&mut Words, u32) -> Result<(), PlaneError>) {
         if let Some(words) = hands.words.as_deref_mut() {
             write(words, self.place).unwrap_or_else(|error| report(&error));
         }

@@ -34,7 +34,8 @@ const COUNTERS_EVERY: Duration = Duration::from_millis(200);
 const PACKET_MAX: usize = 65_535;
 
 pub struct Runner {
-    units: Vec<Unit>,
+    /// By place.
+    units: BTreeMap<u32, Unit>,
     /// By interface index and group.
     sockets: HashMap<(u32, Ipv4Addr), AdvertSocket>,
     frames: FrameSocket,
@@ -44,20 +45,15 @@ pub struct Runner {
     published_at: Instant,
     stopping: bool,
     obeyed: u64,
+    /// A unit has gone since the last view.
+    shrunk: bool,
 }
 
 impl Runner {
-    pub fn new(
-        routers: &[Router],
-        places: &[u32],
-        words: Option<Words>,
-        frames: FrameSocket,
-        publish: watch::Sender<Arc<View>>,
-    ) -> Self {
+    pub fn new(words: Option<Words>, frames: FrameSocket, publish: watch::Sender<Arc<View>>) -> Self {
         let now = clock::now();
-        let units = routers.iter().zip(places).map(|(router, &place)| Unit::new(router.clone(), place, now)).collect();
         Self {
-            units,
+            units: BTreeMap::new(),
             sockets: HashMap::new(),
             frames,
             words,
@@ -66,6 +62,7 @@ impl Runner {
             published_at: now,
             stopping: false,
             obeyed: 0,
+            shrunk: false,
         }
     }
 
@@ -83,11 +80,10 @@ impl Runner {
             }
             self.drain_sockets(&mut buffer);
             let now = clock::now();
-            for index in 0..self.units.len() {
-                self.with_unit(index, |unit, hands| unit.act_on_time(now, hands));
-            }
+            self.with_all(|unit, hands| unit.act_on_time(now, hands));
+            self.forget_removed();
             self.publish_view(now);
-            if self.stopping && self.units.iter().all(|unit| unit.machine.epoch().is_none()) {
+            if self.stopping && self.units.values().all(|unit| unit.machine.epoch().is_none()) {
                 return;
             }
         }
@@ -95,7 +91,7 @@ impl Runner {
 
     /// Sleeps until a socket or the agent loop has something, or the next deadline.
     fn wait(&self, wake: BorrowedFd<'_>) {
-        let deadline = self.units.iter().filter_map(Unit::next_deadline).min();
+        let deadline = self.units.values().filter_map(Unit::next_deadline).min();
         let timeout = deadline.map(|deadline| TimeSpec::from(deadline.saturating_since(clock::now())));
         let mut fds: Vec<PollFd<'_>> = self.sockets.values().map(|s| PollFd::new(s.as_fd(), PollFlags::POLLIN)).collect();
         fds.push(PollFd::new(wake, PollFlags::POLLIN));
@@ -125,34 +121,65 @@ impl Runner {
 
     fn obey(&mut self, now: Instant, command: Command) {
         match command {
-            Command::Up { router, interface, mac, source } => {
-                self.open_socket(router, &interface);
-                self.with_unit(router, |unit, hands| unit.sit(now, Seat { interface, mac, source }, hands));
+            Command::Configure { place, router } => self.configure(now, place, *router),
+            Command::Remove { place } => self.with_unit(place, |unit, hands| unit.remove(now, hands)),
+            Command::Up { place, interface, mac, source } => {
+                self.open_socket(place, &interface);
+                // Two steps: what leaves the old seat goes through its socket, what begins on the new one through that seat's.
+                self.with_unit(place, |unit, hands| unit.take_seat(now, Seat { interface, mac, source }, hands));
+                self.with_unit(place, |unit, hands| unit.sit(now, hands));
             }
-            Command::Down { router } => {
-                self.with_unit(router, |unit, hands| unit.leave_seat(now, hands));
+            Command::Down { place } => {
+                self.with_unit(place, |unit, hands| unit.leave_seat(now, hands));
                 self.close_unused_sockets();
             }
-            Command::Priority { router, priority } => {
-                self.with_unit(router, |unit, hands| unit.set_priority(now, priority, hands));
+            Command::Priority { place, priority } => {
+                self.with_unit(place, |unit, hands| unit.set_priority(now, priority, hands));
             }
-            Command::Hold { router, hold } => self.with_unit(router, |unit, hands| unit.set_hold(now, hold, hands)),
-            Command::Accepts { router, accepts } => self.with_unit(router, |unit, _| unit.set_accepts(accepts)),
-            Command::Installed { router, epoch } => {
-                self.with_unit(router, |unit, hands| unit.installed(now, epoch, hands));
-            }
+            Command::Hold { place, hold } => self.with_unit(place, |unit, hands| unit.set_hold(now, hold, hands)),
+            Command::Accepts { place, accepts } => self.with_unit(place, |unit, _| unit.set_accepts(accepts)),
+            Command::Installed { place, epoch } => self.with_unit(place, |unit, hands| unit.installed(now, epoch, hands)),
             Command::Shutdown => {
                 self.stopping = true;
-                for index in 0..self.units.len() {
-                    self.with_unit(index, |unit, hands| unit.input(now, Input::Shutdown, hands));
-                }
+                self.with_all(|unit, hands| unit.input(now, Input::Shutdown, hands));
             }
         }
     }
 
+    fn configure(&mut self, now: Instant, place: u32, router: Router) {
+        let Some(unit) = self.units.get_mut(&place) else {
+            self.units.insert(place, Unit::new(router, place, now));
+            return;
+        };
+        // Its group may be another one from here on.
+        unit.router.group = router.group;
+        if let Some(interface) = unit.seat.as_ref().map(|seat| seat.interface.clone()) {
+            self.open_socket(place, &interface);
+        }
+        self.with_unit(place, |unit, hands| unit.configure(now, router, hands));
+    }
+
+    /// Lets go of routers that were removed and have handed over.
+    fn forget_removed(&mut self) {
+        let gone: Vec<u32> = self.units.iter().filter(|(_, unit)| unit.is_gone()).map(|(&place, _)| place).collect();
+        for place in gone {
+            self.with_unit(place, |unit, hands| unit.clear_words(hands));
+            self.units.remove(&place);
+            self.shrunk = true;
+        }
+        self.close_unused_sockets();
+    }
+
+    fn with_all(&mut self, mut act: impl FnMut(&mut Unit, &mut Hands)) {
+        let places: Vec<u32> = self.units.keys().copied().collect();
+        for place in places {
+            self.with_unit(place, &mut act);
+        }
+    }
+
     /// Lets `act` work on a unit with everything its outputs touch.
-    fn with_unit(&mut self, index: usize, act: impl FnOnce(&mut Unit, &mut Hands)) {
-        let Some(unit) = self.units.get_mut(index) else {
+    fn with_unit(&mut self, place: u32, act: impl FnOnce(&mut Unit, &mut Hands)) {
+        let Some(unit) = self.units.get_mut(&place) else {
             return;
         };
         let key = unit.seat.as_ref().map(|seat| (seat.interface.index, unit.router.group));
@@ -160,8 +187,8 @@ impl Runner {
         act(unit, &mut Hands { socket, frames: &self.frames, words: self.words.as_mut() });
     }
 
-    fn open_socket(&mut self, router: usize, interface: &Interface) {
-        let Some(group) = self.units.get(router).map(|unit| unit.router.group) else {
+    fn open_socket(&mut self, place: u32, interface: &Interface) {
+        let Some(group) = self.units.get(&place).map(|unit| unit.router.group) else {
             return;
         };
         let key = (interface.index, group);
@@ -178,8 +205,8 @@ impl Runner {
 
     fn close_unused_sockets(&mut self) {
         let units = &self.units;
-        let used = |ifindex: u32| units.iter().any(|unit| unit.seat.as_ref().is_some_and(|s| s.interface.index == ifindex));
-        self.sockets.retain(|&(ifindex, _), _| used(ifindex));
+        let sits = |unit: &Unit, ifindex| unit.seat.as_ref().is_some_and(|seat| seat.interface.index == ifindex);
+        self.sockets.retain(|&(ifindex, group), _| units.values().any(|unit| sits(unit, ifindex) && unit.router.group == group));
     }
 
     /// Gives every advert in the sockets to the election it is for.
@@ -205,16 +232,16 @@ impl Runner {
     fn deliver(&mut self, (ifindex, group): (u32, Ipv4Addr), received: &Received) {
         let vrid = received.advert.as_ref().map(|advert| advert.vrid);
         let sits = |unit: &Unit| unit.seat.as_ref().is_some_and(|seat| seat.interface.index == ifindex);
-        let of_vrid = |unit: &&Unit| sits(unit) && unit.router.group == group && vrid == Ok(unit.router.vrid);
-        let index = self.units.iter().position(|unit| of_vrid(&unit));
-        let conf = index.and_then(|index| self.units[index].conf());
+        let of_vrid = |unit: &Unit| sits(unit) && unit.router.group == group && vrid == Ok(unit.router.vrid);
+        let place = self.units.iter().find(|(_, unit)| of_vrid(unit)).map(|(&place, _)| place);
+        let conf = place.and_then(|place| self.units[&place].conf());
         let verdict = match (received.advert, conf) {
             (Err(reason), _) => Err(reason),
             (Ok(_), None) => Err(Reason::Vrid),
             (Ok(_), Some(conf)) => received.judge(&conf),
         };
-        match (verdict, index) {
-            (Ok(advert), Some(index)) => {
+        match (verdict, place) {
+            (Ok(advert), Some(place)) => {
                 let now = clock::now();
                 let heard = Heard {
                     at: now,
@@ -222,10 +249,10 @@ impl Runner {
                     priority: advert.priority,
                     interval: Duration::from_micros(advert.interval.as_micros()),
                 };
-                self.with_unit(index, |unit, hands| unit.hear(now, heard, hands));
+                self.with_unit(place, |unit, hands| unit.hear(now, heard, hands));
             }
             (Err(reason), _) => {
-                let name = self.units.iter().find(|unit| sits(unit)).map(|unit| unit.router.interface.clone());
+                let name = self.units.values().find(|unit| sits(unit)).map(|unit| unit.router.interface.clone());
                 *self.dropped.entry((name.unwrap_or_default(), reason)).or_default() += 1;
             }
             (Ok(_), None) => {}
@@ -234,10 +261,11 @@ impl Runner {
 
     fn publish_view(&mut self, now: Instant) {
         let obeyed = self.obeyed > self.publish.borrow().obeyed;
-        let dirty = self.units.iter_mut().fold(false, |dirty, unit| std::mem::take(&mut unit.dirty) | dirty);
-        if dirty || obeyed || now.saturating_since(self.published_at) >= COUNTERS_EVERY {
+        let dirty = self.units.values_mut().fold(false, |dirty, unit| std::mem::take(&mut unit.dirty) | dirty);
+        let shrunk = std::mem::take(&mut self.shrunk);
+        if dirty || obeyed || shrunk || now.saturating_since(self.published_at) >= COUNTERS_EVERY {
             self.published_at = now;
-            let routers = self.units.iter().map(Unit::view).collect();
+            let routers = self.units.iter().map(|(&place, unit)| (place, unit.view())).collect();
             self.publish.send_replace(Arc::new(View { routers, obeyed: self.obeyed, dropped: self.dropped.clone() }));
         }
     }

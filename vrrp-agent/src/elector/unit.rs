@@ -57,6 +57,8 @@ pub struct Unit {
     pub(super) reason: Option<Reason>,
     pub(super) since: Instant,
     pub(super) counts: Counts,
+    /// Removed from the configuration: gone as soon as it has handed over.
+    leaving: bool,
     /// Role or epoch changed since the last view.
     pub dirty: bool,
 }
@@ -77,6 +79,7 @@ impl Unit {
             reason: None,
             since: now,
             counts: Counts::default(),
+            leaving: false,
             dirty: true,
         }
     }
@@ -87,14 +90,55 @@ impl Unit {
         Some(advert::router_conf(&self.router, seat.interface.index, seat.source, self.told_priority))
     }
 
-    /// Takes a seat and stands for election, unless a fault holds it back.
-    pub fn sit(&mut self, now: Instant, seat: Seat, hands: &mut Hands) {
+    /// Takes over a changed configuration; a router that was leaving stays.
+    pub fn configure(&mut self, now: Instant, router: Router, hands: &mut Hands) {
+        let known: Vec<Ipv4Addr> = all_addresses(&self.router).collect();
+        let has_new = all_addresses(&router).any(|address| !known.contains(&address));
+        if router.announce != self.router.announce {
+            self.schedule = Schedule::new(router.announce);
+            self.schedule.resume(now);
+        }
+        self.router = router;
+        self.input(now, Input::Settings((&self.router).into()), hands);
+        self.write_conf(hands);
+        if std::mem::take(&mut self.leaving) {
+            self.stand(now, hands);
+        }
+        if has_new && self.machine.epoch().is_some() {
+            self.announce_by = Some(now + INSTALL_PATIENCE);
+        }
+    }
+
+    /// Releases for good.
+    pub fn remove(&mut self, now: Instant, hands: &mut Hands) {
+        self.leaving = true;
+        self.input(now, Input::Shutdown, hands);
+    }
+
+    /// Removed, and acting no more.
+    pub fn is_gone(&self) -> bool {
+        self.leaving && self.machine.epoch().is_none()
+    }
+
+    /// Leaves nothing of this router in the kernel's words.
+    pub fn clear_words(&mut self, hands: &mut Hands) {
+        self.with_words(hands, |words, place| words.clear(place));
+    }
+
+    /// Takes a seat; a mastership on another interface ends there.
+    pub fn take_seat(&mut self, now: Instant, seat: Seat, hands: &mut Hands) {
         let moved = self.seat.as_ref().is_some_and(|old| old.interface != seat.interface);
         if moved {
             self.input(now, Input::InterfaceDown, hands);
         }
-        let source = seat.source;
         self.seat = Some(seat);
+    }
+
+    /// Stands for election on the seat taken, unless a fault holds it back.
+    pub fn sit(&mut self, now: Instant, hands: &mut Hands) {
+        let Some(source) = self.seat.as_ref().map(|seat| seat.source) else {
+            return;
+        };
         self.write_conf(hands);
         match self.machine.role() {
             Role::Init | Role::Fault => self.stand(now, hands),
@@ -260,6 +304,10 @@ impl Unit {
             counts: self.counts,
         }
     }
+}
+
+fn all_addresses(router: &Router) -> impl Iterator<Item = Ipv4Addr> {
+    router.addresses.iter().chain(&router.excluded_addresses).map(|virtual_address| virtual_address.address)
 }
 
 pub(super) fn report(error: &PlaneError) {

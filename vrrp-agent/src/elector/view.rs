@@ -11,8 +11,8 @@ use crate::time::Instant;
 /// A snapshot of all elections.
 #[derive(Debug, Clone, Default)]
 pub struct View {
-    /// In the configuration's order.
-    pub routers: Vec<RouterView>,
+    /// By place.
+    pub routers: BTreeMap<u32, RouterView>,
     /// Commands obeyed so far: what a view does not know of yet must not be concluded from it.
     pub obeyed: u64,
     /// Adverts that reached a socket and were dropped there, by interface and reason. With the kernel program in front

@@ -59,9 +59,19 @@ async fn the_client_gets_what_the_api_shows_and_the_file_goes_with_the_server() 
     let server = ApiServer::bind(&path).unwrap();
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o660);
-    let running = tokio::spawn(server.serve(StatusSource::new(sample), stopped));
+    let (orders, mut reloads) = mpsc::channel::<ReloadRequest>(1);
+    let running = tokio::spawn(server.serve(StatusSource::new(sample), orders, stopped));
 
     assert_eq!(fetch_status(&path).await.unwrap(), sample());
+
+    for successful in [true, false] {
+        let expected = ReloadReply { successful, message: "why".to_owned(), report: "where".to_owned() };
+        let (answer, order) = tokio::join!(crate::client::reload(&path), async {
+            reloads.recv().await.unwrap().send(expected.clone()).unwrap();
+        });
+        let () = order;
+        assert_eq!(answer.unwrap(), expected);
+    }
 
     stop.send(true).unwrap();
     assert!(running.await.unwrap().is_ok());

@@ -113,11 +113,11 @@ impl Tables {
         put_all(&mut self.services, wanted, name::SERVICES)
     }
 
-    pub fn set_backends(&mut self, wanted: &[BackendConf]) -> Result<(), PlaneError> {
-        if wanted.len() > MAX_BACKENDS as usize {
-            return Err(PlaneError::Full(MAX_BACKENDS));
-        }
-        for (index, conf) in (0..).zip(wanted) {
+    pub fn set_backends(&mut self, wanted: &BTreeMap<u32, BackendConf>) -> Result<(), PlaneError> {
+        for (&index, conf) in wanted {
+            if index >= MAX_BACKENDS {
+                return Err(PlaneError::Full(MAX_BACKENDS));
+            }
             put(&mut self.backends, index, conf, name::BACKENDS)?;
         }
         Ok(())

@@ -60,9 +60,7 @@ impl Words {
             .collect();
         for (index, old) in (0..).zip(&held) {
             if old.used == 1 && !places.contains(&Some(index)) {
-                self.set_mastership(index, None)?;
-                self.put(|words| words.routers.set(index, RouterConf::default(), 0), name::ROUTERS)?;
-                self.put(|words| words.lease.set(index, 0, 0), name::LEASE)?;
+                self.clear(index)?;
             }
         }
         let mut next = 0;
@@ -77,6 +75,16 @@ impl Words {
             next += 1;
         }
         Ok(places.into_iter().flatten().collect())
+    }
+
+    /// Frees a place, mastership first.
+    ///
+    /// # Errors
+    /// A map cannot be written.
+    pub fn clear(&mut self, router: u32) -> Result<(), PlaneError> {
+        self.set_mastership(router, None)?;
+        self.put(|words| words.routers.set(router, RouterConf::default(), 0), name::ROUTERS)?;
+        self.put(|words| words.lease.set(router, 0, 0), name::LEASE)
     }
 
     /// # Errors

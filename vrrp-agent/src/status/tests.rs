@@ -99,6 +99,7 @@ pub(crate) fn sample() -> Status {
         started_unix: 1_699_999_000.5,
         uptime_seconds: 3_725.0,
         config: "/etc/keepalived/keepalived.conf".to_owned(),
+        reload: None,
         interfaces: vec![InterfaceStatus {
             name: "eth1".to_owned(),
             index: 2,

@@ -77,6 +77,6 @@ pub fn exec(host: &str, command: &[String]) -> Result<()> {
 }
 
 fn newest_held() -> Result<Manifest> {
-    let held = rundir::list()?.into_iter().filter(|lab| lab.held);
-    held.last().context("no lab is held open (`cargo xtask lab up` starts one)")
+    let mut held = rundir::list()?.into_iter().filter(|lab| lab.held);
+    held.next_back().context("no lab is held open (`cargo xtask lab up` starts one)")
 }

@@ -9,7 +9,7 @@ const RESUME: Input = Input::Startup { source: OWN, resume: Some(Resume { epoch:
 type MakeInput = fn(Instant) -> Input;
 
 /// The inputs of the table; adverts relative to our priority 100 and address 10.0.0.10.
-const INPUTS: [(&str, MakeInput); 14] = [
+const INPUTS: [(&str, MakeInput); 15] = [
     ("startup", |_| STARTUP),
     ("startup, resume", |_| RESUME),
     ("shutdown", |_| Input::Shutdown),
@@ -24,6 +24,7 @@ const INPUTS: [(&str, MakeInput); 14] = [
     ("advert 100, our address", |now| Input::Advert(heard(now, 100, OWN))),
     ("advert 100, higher address", |now| advert(now, 100)),
     ("advert 101", |now| advert(now, 101)),
+    ("settings", |_| Input::Settings(settings())),
 ];
 
 fn change(from: Role, to: Role, reason: Reason) -> Output {
@@ -31,7 +32,7 @@ fn change(from: Role, to: Role, reason: Reason) -> Output {
 }
 
 /// Runs all inputs against routers made by `make`, and compares with the rows, in the order of [`INPUTS`].
-fn check(make: impl Fn() -> (VirtualRouter, Instant), rows: [(Role, Vec<Output>); 14]) {
+fn check(make: impl Fn() -> (VirtualRouter, Instant), rows: [(Role, Vec<Output>); 15]) {
     for ((name, input), (role, outputs)) in INPUTS.into_iter().zip(rows) {
         let (mut router, now) = make();
         assert_eq!(give(&mut router, now, input(now)), outputs, "{name}");
@@ -75,6 +76,7 @@ fn init_answers_every_input() {
             still(),
             still(),
             still(),
+            still(),
         ],
     );
 }
@@ -105,6 +107,7 @@ fn fault_answers_every_input() {
             still(),
             still(),
             still(),
+            still(),
         ],
     );
 }
@@ -124,6 +127,7 @@ fn backup_answers_every_input() {
             still(),
             still(),
             still(), // what adverts do to the timer: see the timetables
+            still(),
             still(),
             still(),
             still(),
@@ -163,6 +167,7 @@ fn master_answers_every_input() {
             still(),                      // VC-100
             yields(Reason::BetterMaster), // VC-098
             yields(Reason::BetterMaster), // VC-097
+            (Role::Master, again(now)),   // VC-128, VC-131: the peers are told at once
         ],
     );
     assert_eq!(epoch, Some(since.as_micros()));
@@ -191,6 +196,7 @@ fn releasing_answers_every_input() {
             still(), // our own advert come back
             successor(),
             successor(),
+            still(),
         ],
     );
     assert_eq!(now, us(3_609_375));

@@ -1,0 +1,190 @@
+//! The configuration in force, and how a new one takes its place. Pure.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::model::{Config, Router};
+use crate::slots::Slots;
+
+/// What the agent works by: the configuration, routers on their way out included, and where its parts are in the maps.
+#[derive(Debug, Clone)]
+pub struct Force {
+    pub config: Arc<Config>,
+    /// For each router, its place.
+    pub places: Vec<u32>,
+    /// Places of routers that the configuration no longer has and that have not handed over yet.
+    pub leaving: BTreeSet<u32>,
+    pub slots: Slots,
+}
+
+/// What is different in a new configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// Names of routers.
+    pub added: Vec<String>,
+    pub changed: Vec<String>,
+    pub removed: Vec<String>,
+    /// Places to be released.
+    pub released: Vec<u32>,
+    pub services: bool,
+    pub scripts: bool,
+    /// Keys that take effect only when the agent starts.
+    pub needs_restart: Vec<&'static str>,
+}
+
+impl Changes {
+    /// For the log and the caller of a reload.
+    pub fn describe(&self) -> String {
+        let mut parts = Vec::new();
+        for (what, names) in [("added", &self.added), ("changed", &self.changed), ("removed", &self.removed)] {
+            if !names.is_empty() {
+                parts.push(format!("{what} {}", names.join(", ")));
+            }
+        }
+        if self.services {
+            parts.push("services changed".to_owned());
+        }
+        if self.scripts {
+            parts.push("scripts changed".to_owned());
+        }
+        if !self.needs_restart.is_empty() {
+            parts.push(format!("only after a restart: {}", self.needs_restart.join(", ")));
+        }
+        if parts.is_empty() { "nothing changed".to_owned() } else { parts.join("; ") }
+    }
+}
+
+impl Force {
+    pub fn new(config: Config, places: Vec<u32>) -> Self {
+        let mut slots = Slots::default();
+        slots.assign(&config.services);
+        Self { config: Arc::new(config), places, leaving: BTreeSet::new(), slots }
+    }
+
+    /// Routers with their places, leaving ones included.
+    pub fn routers(&self) -> impl Iterator<Item = (u32, &Router)> {
+        self.places.iter().copied().zip(&self.config.routers)
+    }
+
+    /// Puts `new` in force. A virtual router is the same one when interface and VRID are; it keeps its place.
+    pub fn replace(&mut self, mut new: Config) -> Changes {
+        let old = Arc::clone(&self.config);
+        let mut changes = Changes {
+            services: old.services != new.services,
+            scripts: old.scripts != new.scripts,
+            needs_restart: needs_restart(&old, &new),
+            ..Changes::default()
+        };
+        let mut places = Vec::new();
+        for router in &new.routers {
+            let same = |(_, known): &(u32, &Router)| (known.vrid, &known.interface) == (router.vrid, &router.interface);
+            let known = self.routers().find(same).map(|(place, known)| (place, known != router));
+            match known {
+                Some((place, changed)) => {
+                    let returns = self.leaving.remove(&place);
+                    if changed || returns {
+                        changes.changed.push(router.name.clone());
+                    }
+                    places.push(place);
+                }
+                None => {
+                    changes.added.push(router.name.clone());
+                    let taken = |place: &u32| self.places.contains(place) || places.contains(place);
+                    places.push((0..).find(|place| !taken(place)).unwrap_or(u32::MAX));
+                }
+            }
+        }
+        let gone: Vec<(u32, Router)> =
+            self.routers().filter(|(place, _)| !places.contains(place)).map(|(place, router)| (place, router.clone())).collect();
+        for (place, router) in gone {
+            if self.leaving.insert(place) {
+                changes.removed.push(router.name.clone());
+                changes.released.push(place);
+            }
+            places.push(place);
+            new.routers.push(router);
+        }
+        self.slots.assign(&new.services);
+        self.places = places;
+        self.config = Arc::new(new);
+        changes
+    }
+
+    /// Forgets a router that has handed over.
+    pub fn forget(&mut self, gone: u32) {
+        self.leaving.remove(&gone);
+        let Some(index) = self.places.iter().position(|&place| place == gone) else {
+            return;
+        };
+        self.places.remove(index);
+        Arc::make_mut(&mut self.config).routers.remove(index);
+    }
+}
+
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let all = [
+        ("metrics", old.metrics != new.metrics),
+        ("api_socket", old.api_socket != new.api_socket),
+        ("bpf_dir", old.bpf_dir != new.bpf_dir),
+        ("xdp", old.xdp != new.xdp),
+        ("startup_delay", old.startup_delay != new.startup_delay),
+    ];
+    all.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Language, Mode, Source};
+
+    fn config(routers: &[(&str, u8, u8)]) -> Config {
+        let text: String = routers
+            .iter()
+            .map(|(name, vrid, priority)| {
+                format!(
+                    "[[virtual_router]]\nname = \"{name}\"\ninterface = \"eth1\"\nvrid = {vrid}\npriority = {priority}\n\
+                     addresses = [\"192.0.2.{vrid}\"]\n"
+                )
+            })
+            .collect();
+        config::parse(&Source::new("test.toml", text.as_bytes()), Language::Toml, Mode::Strict, "node").config.unwrap()
+    }
+
+    #[test]
+    fn a_router_is_the_same_by_interface_and_vrid_and_keeps_its_place() {
+        let mut force = Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![4, 7]);
+        let changes = force.replace(config(&[("renamed", 2, 90), ("a", 1, 100), ("c", 3, 100)]));
+        assert_eq!(force.places, [7, 4, 0]);
+        assert_eq!((changes.changed, changes.added), (vec!["renamed".to_owned()], vec!["c".to_owned()]));
+        assert!(changes.removed.is_empty() && changes.released.is_empty());
+    }
+
+    #[test]
+    fn the_same_file_again_changes_nothing() {
+        let mut force = Force::new(config(&[("a", 1, 100)]), vec![0]);
+        assert_eq!(force.replace(config(&[("a", 1, 100)])).describe(), "nothing changed");
+    }
+
+    #[test]
+    fn a_removed_router_stays_until_it_has_handed_over_and_its_place_is_not_given_away() {
+        let mut force = Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![0, 1]);
+        let changes = force.replace(config(&[("b", 2, 100)]));
+        assert_eq!((changes.removed, changes.released), (vec!["a".to_owned()], vec![0]));
+        assert_eq!(force.places, [1, 0]);
+        force.replace(config(&[("b", 2, 100), ("c", 3, 100)]));
+        assert_eq!(force.places, [1, 2, 0]);
+        force.forget(0);
+        assert_eq!(force.places, [1, 2]);
+        assert_eq!(force.config.routers.len(), 2);
+        assert!(force.leaving.is_empty());
+    }
+
+    #[test]
+    fn a_router_that_returns_while_leaving_is_told_so() {
+        let mut force = Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![0, 1]);
+        force.replace(config(&[("b", 2, 100)]));
+        let changes = force.replace(config(&[("a", 1, 100), ("b", 2, 100)]));
+        assert_eq!(changes.changed, ["a"]);
+        assert!(force.leaving.is_empty());
+    }
+}

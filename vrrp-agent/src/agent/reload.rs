@@ -1,0 +1,91 @@
+//! Reload: read aside, compare, put in force. A bad file changes nothing.
+
+use std::time::SystemTime;
+
+use super::Agent;
+use super::picture::ReloadFacts;
+use crate::config::{self, Mode};
+use crate::elector::{Command, View};
+use crate::http::{ReloadReply, ReloadRequest};
+use crate::model::Config;
+
+/// A configuration file that was read, and who asked for it.
+pub struct Loading {
+    /// The configuration, or nothing where the file has errors.
+    config: Option<Config>,
+    /// What there is to say about the file.
+    report: String,
+    request: Option<ReloadRequest>,
+}
+
+impl Agent {
+    /// Begins to read the configuration file, on a thread where it delays nobody.
+    pub(super) fn load(&mut self, request: Option<ReloadRequest>) {
+        let path = self.fixed.config_path.clone();
+        self.loading.spawn_blocking(move || {
+            let loaded = config::load(&path, Mode::Lenient);
+            let report = loaded.report();
+            Loading { config: loaded.config, report, request }
+        });
+    }
+
+    /// Puts a configuration that was read in force, if it is sound.
+    pub(super) fn take_over_configuration(&mut self, loading: Loading) {
+        let Loading { config, report, request } = loading;
+        let outcome = match config {
+            _ if self.stopping => Err("the agent is stopping".to_owned()),
+            Some(config) => Ok(self.replace(config)),
+            None => Err("the file has errors: the configuration in force stays".to_owned()),
+        };
+        let successful = outcome.is_ok();
+        let message = match outcome {
+            Ok(message) => {
+                tracing::info!("configuration reloaded: {message}");
+                message
+            }
+            Err(message) => {
+                tracing::error!("reload failed: {message}\n{report}");
+                message
+            }
+        };
+        let at = SystemTime::now();
+        let mut picture = self.picture();
+        let before = picture.reload.as_ref().and_then(|reload| reload.success_at);
+        let success_at = if successful { Some(at) } else { before };
+        picture.reload = Some(ReloadFacts { successful, message: message.clone(), at, success_at });
+        drop(picture);
+        if let Some(request) = request {
+            // Whoever asked may have gone away meanwhile; the reload stands all the same.
+            let _ = request.send(ReloadReply { successful, message, report });
+        }
+    }
+
+    fn replace(&mut self, new: Config) -> String {
+        let old = std::sync::Arc::clone(&self.force.config);
+        let changes = self.force.replace(new);
+        let new = std::sync::Arc::clone(&self.force.config);
+        self.track = self.track.carried_over(&old, &new);
+        self.picture().reconfigure(&old, &new);
+        if changes.scripts {
+            self.workers.restart_scripts(&new.scripts);
+        }
+        if changes.services {
+            self.workers.restart_probes(&new.services);
+        }
+        for &place in &changes.released {
+            self.elector.send(Command::Remove { place });
+        }
+        changes.describe()
+    }
+
+    /// Lets go of removed routers that the election thread has let go of.
+    pub(super) fn forget_left(&mut self, view: &View) {
+        if !self.elector.has_obeyed(view) {
+            return;
+        }
+        let gone: Vec<u32> = self.force.leaving.iter().copied().filter(|place| !view.routers.contains_key(place)).collect();
+        for place in gone {
+            self.force.forget(place);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The agent's servers: metrics, and the control API.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::picture::Picture;
+use super::snapshot::{self, Fixed};
+use crate::clock;
+use crate::elector::Elector;
+use crate::http::{ApiServer, HttpError, MetricsServer, ReloadRequest, StatusSource};
+use crate::model::Config;
+
+/// Makes snapshots for whoever asks.
+pub fn status_source(fixed: &Arc<Fixed>, picture: &Arc<Mutex<Picture>>, elector: &Elector) -> StatusSource {
+    let (fixed, picture, view) = (Arc::clone(fixed), Arc::clone(picture), elector.view());
+    StatusSource::new(move || {
+        let view = view.borrow().clone();
+        let picture = picture.lock().unwrap_or_else(PoisonError::into_inner);
+        snapshot::status(&fixed, &view, &picture, clock::now(), SystemTime::now())
+    })
+}
+
+/// Starts the servers. Without metrics the agent runs; without the API nobody could ask it anything.
+pub async fn serve(
+    tasks: &mut JoinSet<()>,
+    config: &Config,
+    source: &StatusSource,
+    reload: &mpsc::Sender<ReloadRequest>,
+    ended: &watch::Receiver<bool>,
+) -> Result<(), HttpError> {
+    let api = ApiServer::bind(&config.api_socket)?;
+    let (api_source, api_reload, api_ended) = (source.clone(), reload.clone(), ended.clone());
+    tasks.spawn(async move {
+        if let Err(error) = api.serve(api_source, api_reload, api_ended).await {
+            tracing::error!(%error, "the control API has ended");
+        }
+    });
+    let Some(address) = config.metrics else {
+        return Ok(());
+    };
+    match MetricsServer::bind(address).await {
+        Ok(server) => {
+            let (source, ended) = (source.clone(), ended.clone());
+            tasks.spawn(async move {
+                if let Err(error) = server.serve(source, ended).await {
+                    tracing::error!(%error, "the metrics server has ended");
+                }
+            });
+        }
+        Err(error) => tracing::error!(%error, "no metrics"),
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! Scripts and health probes: started, and started anew when a reload changes them.
+
+use tokio::sync::mpsc;
+
+use crate::health::{self, probe};
+use crate::model::{Config, Script, Service};
+use crate::scripts;
+
+/// Results that may wait for the loop; more would mean that it hangs, and then newer results are worth no more.
+const RESULTS: usize = 256;
+
+/// The running scripts and probes. Each generation has channels of its own: a result that was under way from an old one,
+/// with numbers that mean something else now, is never taken for a new one's.
+pub struct Workers {
+    pub scripts: mpsc::Receiver<scripts::Event>,
+    pub health: mpsc::Receiver<health::Event>,
+    _scripts: scripts::Scripts,
+    _probes: probe::Probes,
+}
+
+impl Workers {
+    pub fn start(config: &Config) -> Self {
+        let (scripts, _scripts) = run_scripts(&config.scripts);
+        let (health, _probes) = run_probes(&config.services);
+        Self { scripts, health, _scripts, _probes }
+    }
+
+    pub fn restart_scripts(&mut self, scripts: &[Script]) {
+        (self.scripts, self._scripts) = run_scripts(scripts);
+    }
+
+    pub fn restart_probes(&mut self, services: &[Service]) {
+        (self.health, self._probes) = run_probes(services);
+    }
+}
+
+fn run_scripts(all: &[Script]) -> (mpsc::Receiver<scripts::Event>, scripts::Scripts) {
+    let (results, events) = mpsc::channel(RESULTS);
+    (events, scripts::spawn(all, &results))
+}
+
+fn run_probes(services: &[Service]) -> (mpsc::Receiver<health::Event>, probe::Probes) {
+    let (results, events) = mpsc::channel(RESULTS);
+    (events, probe::spawn(services, &results))
+}

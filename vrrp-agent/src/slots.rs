@@ -1,0 +1,114 @@
+//! Numbers of services and backends in the maps. Pure.
+//!
+//! What stays in the configuration keeps its number over a reload, so its ring, its counters and the packets under way are
+//! not touched. A freed number is given out again only after all others: nothing still reads what it meant.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use crate::model::{Protocol, Service};
+
+/// What makes a service the same one after a reload.
+pub type ServiceKey = (Ipv4Addr, u16, Protocol);
+
+/// Numbers given out.
+#[derive(Debug, Clone, Default)]
+pub struct Slots {
+    services: Numbers<ServiceKey>,
+    backends: Numbers<(ServiceKey, Ipv4Addr)>,
+}
+
+impl Slots {
+    /// Numbers for these services and their backends; everything else loses its own.
+    pub fn assign(&mut self, services: &[Service]) {
+        let backends = services.iter().flat_map(|service| {
+            let of = key(service);
+            service.backends.iter().map(move |backend| (of, backend.address))
+        });
+        self.backends.assign(&backends.collect::<Vec<_>>());
+        self.services.assign(&services.iter().map(key).collect::<Vec<_>>());
+    }
+
+    /// Number of a service; `None` before [`Slots::assign`] saw it.
+    pub fn service(&self, service: &Service) -> Option<u32> {
+        self.services.get(&key(service))
+    }
+
+    /// Number of a backend of a service.
+    pub fn backend(&self, service: &Service, backend: Ipv4Addr) -> Option<u32> {
+        self.backends.get(&(key(service), backend))
+    }
+}
+
+/// The identity of a service.
+pub fn key(service: &Service) -> ServiceKey {
+    (service.address, service.port, service.protocol)
+}
+
+#[derive(Debug, Clone)]
+struct Numbers<K> {
+    given: BTreeMap<K, u32>,
+    /// Where the search for a free number begins.
+    next: u32,
+}
+
+impl<K> Default for Numbers<K> {
+    fn default() -> Self {
+        Self { given: BTreeMap::new(), next: 0 }
+    }
+}
+
+impl<K: Ord + Copy> Numbers<K> {
+    fn get(&self, key: &K) -> Option<u32> {
+        self.given.get(key).copied()
+    }
+
+    fn assign(&mut self, wanted: &[K]) {
+        self.given.retain(|key, _| wanted.contains(key));
+        for &key in wanted {
+            if !self.given.contains_key(&key) {
+                let number = self.free();
+                self.given.insert(key, number);
+            }
+        }
+    }
+
+    /// The next number that nobody has. The maps' bounds are checked where they are written.
+    fn free(&mut self) -> u32 {
+        const ROUND: u32 = 64;
+        let taken = |number: u32| self.given.values().any(|&given| given == number);
+        // Goes round within what the smallest map holds as long as that has room.
+        let round = (0..ROUND).map(|step| (self.next + step) % ROUND).find(|&number| !taken(number));
+        let number = round.or_else(|| (ROUND..).find(|&number| !taken(number))).unwrap_or(u32::MAX);
+        self.next = (number + 1) % ROUND;
+        number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_keeps_its_number_and_a_freed_one_waits_its_turn() {
+        let mut numbers = Numbers::default();
+        numbers.assign(&['a', 'b', 'c']);
+        assert_eq!(['a', 'b', 'c'].map(|key| numbers.get(&key)), [Some(0), Some(1), Some(2)]);
+        numbers.assign(&['a', 'c', 'd']);
+        assert_eq!(['a', 'b', 'c', 'd'].map(|key| numbers.get(&key)), [Some(0), None, Some(2), Some(3)]);
+    }
+
+    #[test]
+    fn numbers_never_clash_whatever_is_added_and_removed() {
+        let mut numbers = Numbers::default();
+        for round in 0..500_u32 {
+            let wanted: Vec<u32> = (0..60).filter(|key| (key * 7 + round) % 5 != 0).collect();
+            numbers.assign(&wanted);
+            let mut given: Vec<u32> = wanted.iter().filter_map(|key| numbers.get(key)).collect();
+            given.sort_unstable();
+            given.dedup();
+            assert_eq!(given.len(), wanted.len());
+            assert!(given.iter().all(|&number| number < 64));
+        }
+    }
+}
