@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::draft::Draft;
 use super::load::Loaded;
 use crate::model::{
-    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Forward, Protocol, Router, Script, Service, Version,
-    VirtualAddress, XdpUse,
+    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Forward, Protocol, Router, Script, Service, TrackInterface,
+    TrackScript, Version, VirtualAddress, XdpUse,
 };
 use comments::{Block, Comments};
 use text::{Text, duration, inline_table, string};
@@ -128,13 +128,19 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
         text.list("excluded_addresses", excluded_addresses.iter().map(virtual_address));
     }
     write_announce(text, announce);
+    write_tracking(text, track_scripts, track_interfaces, scripts);
+}
+
+const TRACKING: &str = "weight: negative is added while it fails, positive while it is well, 0 makes its failure a fault";
+
+fn write_tracking(text: &mut Text, track_scripts: &[TrackScript], track_interfaces: &[TrackInterface], scripts: &[Script]) {
     if !track_scripts.is_empty() {
         text.comment(TRACKING);
         text.list(
             "track_scripts",
-            track_scripts.iter().map(|track| {
-                let name = scripts.get(track.script).map_or("", |script| script.name.as_str());
-                inline_table([("script", Some(string(name))), ("weight", Some(track.weight.to_string()))])
+            track_scripts.iter().map(|TrackScript { script, weight }| {
+                let name = scripts.get(*script).map_or("", |script| script.name.as_str());
+                inline_table([("script", Some(string(name))), ("weight", Some(weight.to_string()))])
             }),
         );
     }
@@ -142,14 +148,12 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
         text.comment(TRACKING);
         text.list(
             "track_interfaces",
-            track_interfaces.iter().map(|track| {
-                inline_table([("interface", Some(string(&track.interface))), ("weight", Some(track.weight.to_string()))])
+            track_interfaces.iter().map(|TrackInterface { interface, weight }| {
+                inline_table([("interface", Some(string(interface))), ("weight", Some(weight.to_string()))])
             }),
         );
     }
 }
-
-const TRACKING: &str = "weight: negative is added while it fails, positive while it is well, 0 makes its failure a fault";
 
 /// The eight bytes as a string that is cut to them again. Where the cut went through a character, one that begins with what is left
 /// takes its place.
