@@ -2,9 +2,12 @@
 
 mod bad_keepalived;
 mod bad_toml;
+mod convert;
 mod garbage;
 mod good;
 mod language;
+mod models;
+mod reference;
 mod secrets;
 
 use super::{Language, Mode, Outcome, Source, headline, parse, render};
