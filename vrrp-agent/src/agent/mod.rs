@@ -72,6 +72,9 @@ pub enum RunError {
     Plane(#[from] PlaneError),
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// The lease lapses now; whoever restarts the agent finds its masterships in the kernel.
+    #[error("the election thread has ended unasked: a defect, please report it")]
+    ElectionEnded,
     #[error("signal handlers: {0}")]
     Signals(std::io::Error),
 }
@@ -83,8 +86,7 @@ pub enum RunError {
 /// in log and status.
 pub async fn run(config: Config, config_path: PathBuf, kernel_log: bool) -> Result<(), RunError> {
     let mut agent = Agent::start(config, config_path, kernel_log).await?;
-    agent.run().await;
-    Ok(())
+    agent.run().await
 }
 
 struct Agent {
@@ -182,7 +184,7 @@ impl Agent {
         })
     }
 
-    async fn run(&mut self) {
+    async fn run(&mut self) -> Result<(), RunError> {
         tracing::info!(
             node = self.force.config.node,
             config = %self.fixed.config_path.display(),
@@ -212,8 +214,11 @@ impl Agent {
                 _ = tick.tick() => {}
             }
             self.converge().await;
-            if self.stopping && self.elector.is_finished() {
-                break;
+            if self.elector.is_finished() {
+                if self.stopping {
+                    break;
+                }
+                return Err(RunError::ElectionEnded);
             }
         }
         self.converge().await;
@@ -221,6 +226,7 @@ impl Agent {
         let _ = self.shutdown.send(true);
         while self.servers.join_next().await.is_some() {}
         tracing::info!("agent stopped");
+        Ok(())
     }
 
     /// Makes everything follow from what is known now.

@@ -1,7 +1,5 @@
 //! RFC 9568 section 6.4, state by state. Every state answers every input; a new input does not compile until it does.
 
-use std::net::Ipv4Addr;
-
 use vrrp_common::lease::{self, Claim};
 use vrrp_common::wire::vrrp::{PRIORITY_OWNER as OWNER, PRIORITY_RELEASE as RELEASE};
 
@@ -230,8 +228,8 @@ impl VirtualRouter {
 
     /// The lease is judged by the rule that the kernel program applies, so that both come to the same end.
     fn judge(&self, at: Instant, master: &Master, heard: &Heard) -> Rival {
-        let own = claim(self.priority, self.source);
-        let other = claim(heard.priority, heard.source);
+        let own = Claim { priority: self.priority, source: self.source.octets() };
+        let other = Claim { priority: heard.priority, source: heard.source.octets() };
         if heard.source == self.source {
             Rival::Ourselves
         } else if heard.priority == RELEASE {
@@ -345,8 +343,4 @@ impl VirtualRouter {
         self.state = to;
         self.outputs.push_back(Output::Transition { from, to: to.role(), reason });
     }
-}
-
-fn claim(priority: u8, source: Ipv4Addr) -> Claim {
-    Claim { priority, source: source.octets() }
 }

@@ -16,6 +16,8 @@ const PURE: &[&str] = &[
     "vrrp-agent/src/metrics/",
     "vrrp-agent/src/model.rs",
     "vrrp-agent/src/ring.rs",
+    "vrrp-agent/src/slots.rs",
+    "vrrp-agent/src/agent/force.rs",
     "vrrp-agent/src/time.rs",
     "vrrp-agent/src/track.rs",
 ];
