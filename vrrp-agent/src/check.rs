@@ -37,6 +37,8 @@ pub enum Format {
 pub struct Options {
     /// Read a keepalived.conf as `run` does: what keepalived skips is a warning.
     pub lenient: bool,
+    /// Decides the `@id` lines of a keepalived.conf; the host name's first label when `None`.
+    pub config_id: Option<String>,
     pub format: Format,
     /// Look at this host too; its network.
     pub host: Option<Arc<HostView>>,
@@ -45,7 +47,7 @@ pub struct Options {
 /// Checks each file for itself. Returns the text to print and the exit code.
 pub fn check(paths: &[PathBuf], options: &Options) -> (String, u8) {
     let mode = if options.lenient { Mode::Lenient } else { Mode::Strict };
-    let checked: Vec<Checked> = paths.iter().map(|path| Checked::new(path, mode, options.host.as_ref())).collect();
+    let checked: Vec<Checked> = paths.iter().map(|path| Checked::new(path, mode, options)).collect();
     let code = if checked.iter().all(Checked::is_good) { GOOD } else { BAD };
     let text = match options.format {
         Format::Text => checked.iter().map(Checked::text).collect::<Vec<_>>().join("\n"),
@@ -61,10 +63,10 @@ struct Checked {
 }
 
 impl Checked {
-    fn new(path: &Path, mode: Mode, network: Option<&Arc<HostView>>) -> Self {
-        let loaded = config::load(path, mode);
+    fn new(path: &Path, mode: Mode, options: &Options) -> Self {
+        let loaded = config::load_as(path, mode, options.config_id.as_deref());
         let look = |network| loaded.config.as_ref().map(|config| host::findings(config, &host::read(config, network)));
-        Self { host: network.and_then(look), loaded }
+        Self { host: options.host.as_ref().and_then(look), loaded }
     }
 
     fn all(&self) -> impl Iterator<Item = &Diagnostic> {

@@ -39,7 +39,12 @@ enum Command {
     /// Say what is wrong with configuration files, or what they mean; changes nothing
     Check(Check),
     /// Write a keepalived.conf as TOML with the same meaning to standard output; what was ignored goes to standard error
-    Convert { file: PathBuf },
+    Convert {
+        file: PathBuf,
+        /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
+        #[arg(short = 'i', long)]
+        config_id: Option<String>,
+    },
     /// Show what a running agent does and why
     Status {
         /// The agent's API socket
@@ -84,6 +89,9 @@ struct Check {
     /// Read keepalived.conf as `run` does: what keepalived ignores is a warning
     #[arg(long)]
     lenient: bool,
+    /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
+    #[arg(short = 'i', long)]
+    config_id: Option<String>,
     /// How the answer looks
     #[arg(long, value_enum, default_value_t)]
     format: check::Format,
@@ -97,6 +105,9 @@ struct Run {
     /// Our TOML, or a keepalived.conf as it is
     #[arg(short, long, default_value = DEFAULT_CONFIG, env = "VRRP_AGENT_CONFIG")]
     config: PathBuf,
+    /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
+    #[arg(short = 'i', long)]
+    config_id: Option<String>,
     /// Instead of the file's api_socket
     #[arg(long)]
     api_socket: Option<PathBuf>,
@@ -118,7 +129,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(run) => return run_agent(run),
         Command::Check(wanted) => check_files(wanted),
-        Command::Convert { file } => convert(&file),
+        Command::Convert { file, config_id } => convert(&file, config_id.as_deref()),
         Command::Status { socket, json } => return show_status(&socket, json),
         Command::Explain { instance, config: Some(file), .. } => explain_file(&file, instance.as_deref()),
         Command::Explain { instance, socket, .. } => return explain_agent(&socket, instance.as_deref()),
@@ -132,7 +143,7 @@ fn main() -> ExitCode {
 }
 
 fn check_files(wanted: Check) -> anyhow::Result<u8> {
-    let Check { files, lenient, format, host } = wanted;
+    let Check { files, lenient, config_id, format, host } = wanted;
     let host = match host {
         true => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -140,13 +151,13 @@ fn check_files(wanted: Check) -> anyhow::Result<u8> {
         }
         false => None,
     };
-    let (text, code) = check::check(&files, &check::Options { lenient, format, host });
+    let (text, code) = check::check(&files, &check::Options { lenient, config_id, format, host });
     print(&text).map(|()| code)
 }
 
 /// Read as `run` reads it: the TOML does what the agent would do with the file.
-fn convert(file: &Path) -> anyhow::Result<u8> {
-    let loaded = config::load(file, Mode::Lenient);
+fn convert(file: &Path, config_id: Option<&str>) -> anyhow::Result<u8> {
+    let loaded = config::load_as(file, Mode::Lenient, config_id);
     let report = loaded.report();
     if !report.is_empty() {
         eprintln!("{report}");
@@ -158,7 +169,7 @@ fn convert(file: &Path) -> anyhow::Result<u8> {
 }
 
 fn run_agent(run: Run) -> ExitCode {
-    let loaded = config::load(&run.config, Mode::Lenient);
+    let loaded = config::load_as(&run.config, Mode::Lenient, run.config_id.as_deref());
     let report = loaded.report();
     if !report.is_empty() {
         eprintln!("{report}");
@@ -173,7 +184,7 @@ fn run_agent(run: Run) -> ExitCode {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(agent::run(config, run.config, run.kernel_log)),
+        Ok(runtime) => runtime.block_on(agent::run(config, run.config, run.config_id, run.kernel_log)),
         Err(error) => return fail(&error.into(), EXIT_FAILURE),
     };
     drop(guard);

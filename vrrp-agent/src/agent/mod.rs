@@ -84,8 +84,8 @@ pub enum RunError {
 /// # Errors
 /// What cannot be done without: sockets, netlink, the API. A missing kernel program, metrics port or script is a state, told
 /// in log and status.
-pub async fn run(config: Config, config_path: PathBuf, kernel_log: bool) -> Result<(), RunError> {
-    let mut agent = Agent::start(config, config_path, kernel_log).await?;
+pub async fn run(config: Config, config_path: PathBuf, config_id: Option<String>, kernel_log: bool) -> Result<(), RunError> {
+    let mut agent = Agent::start(config, config_path, config_id, kernel_log).await?;
     agent.run().await
 }
 
@@ -123,7 +123,7 @@ struct News {
 }
 
 impl Agent {
-    async fn start(config: Config, config_path: PathBuf, kernel_log: bool) -> Result<Self, RunError> {
+    async fn start(config: Config, config_path: PathBuf, config_id: Option<String>, kernel_log: bool) -> Result<Self, RunError> {
         let (mut servers, mut background) = (JoinSet::new(), JoinSet::new());
         let (watcher, host) = Watcher::start().await?;
         background.spawn(watcher.run());
@@ -141,6 +141,7 @@ impl Agent {
             started: clock::now(),
             started_unix: SystemTime::now(),
             config_path,
+            config_id,
         });
         let force = Force::new(config, places);
         let config = &force.config;

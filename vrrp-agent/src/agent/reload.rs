@@ -22,8 +22,9 @@ impl Agent {
     /// Begins to read the configuration file, on a thread where it delays nobody.
     pub(super) fn load(&mut self, request: Option<ReloadRequest>) {
         let path = self.fixed.config_path.clone();
+        let id = self.fixed.config_id.clone();
         self.loading.spawn_blocking(move || {
-            let loaded = config::load(&path, Mode::Lenient);
+            let loaded = config::load_as(&path, Mode::Lenient, id.as_deref());
             let report = loaded.report();
             Loading { config: loaded.config, report, request }
         });

@@ -35,6 +35,8 @@ const EVENTS: [RouterCounter; 5] = [
 /// What does not change while the agent runs.
 pub struct Fixed {
     pub config_path: PathBuf,
+    /// What its conditions are compared with, where it is not the host's name.
+    pub config_id: Option<String>,
     /// `None` without the kernel program.
     pub counters: Option<Counters>,
     pub started: Instant,

@@ -44,6 +44,7 @@ struct Said<'a> {
 #[derive(Serialize)]
 struct Related<'a> {
     message: &'a str,
+    file: &'a str,
     line: usize,
     column: usize,
 }
@@ -79,7 +80,7 @@ fn said<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Said<'a> {
             Severity::Warning => "warning",
         },
         message: &diagnostic.message,
-        file: source.name(),
+        file: diagnostic.span.as_ref().map_or(source.name(), |span| source.name_at(span.start)),
         line: start.map(|(line, _)| line),
         column: start.map(|(_, column)| column),
         end_line: end.map(|(line, _)| line),
@@ -88,7 +89,7 @@ fn said<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Said<'a> {
         help: diagnostic.help.as_deref(),
         related: diagnostic.related.as_ref().map(|(span, message)| {
             let (line, column) = source.position(span.start);
-            Related { message, line, column }
+            Related { message, file: source.name_at(span.start), line, column }
         }),
     }
 }

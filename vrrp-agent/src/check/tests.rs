@@ -90,7 +90,7 @@ fn json_says_where_and_what_to_do() {
             "line": 30, "column": 9, "end_line": 30, "end_column": 18,
             "label": "no script has this name",
             "help": "did you mean `chk_haproxy`?",
-            "related": { "message": "the only script defined", "line": 13, "column": 13 },
+            "related": { "message": "the only script defined", "file": bad.display().to_string(), "line": 13, "column": 13 },
         })
     );
     assert_eq!((&good_file["ok"], &good_file["diagnostics"]), (&true.into(), &serde_json::json!([])));

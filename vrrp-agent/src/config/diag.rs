@@ -1,11 +1,13 @@
 //! What there is to say about a file, and who collects it.
 
-use super::source::{Source, Span};
+use super::source::{Source, Span, floor_boundary};
 use super::{Mode, Outcome};
 use crate::model::Config;
 
 /// More than this many are counted, not kept: a file of garbage must not cost more than its size.
 const MOST_KEPT: usize = 100;
+/// A message longer than this (in bytes) is cut: it quotes a word that is no word.
+const LONGEST: usize = 2000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -153,6 +155,10 @@ impl<'a> Reporter<'a> {
 
 /// A file's words must not steer the terminal they are shown on.
 fn make_printable(text: &mut String) {
+    if text.len() > LONGEST {
+        text.truncate(floor_boundary(text, LONGEST));
+        text.push_str("...");
+    }
     if text.contains(char::is_control) {
         *text = text.replace(char::is_control, "\u{fffd}");
     }

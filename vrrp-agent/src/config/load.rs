@@ -1,12 +1,14 @@
-//! The only part of the configuration that touches the machine: reads the file and the host's name.
+//! The only part of the configuration that touches the machine: reads the files, the host's name and the environment.
 
 use std::fs;
-use std::io::{ErrorKind, Read};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use super::diag::Diagnostic;
+use super::include::{Files, gather};
 use super::source::Source;
-use super::{Language, Mode, Outcome, parse, render_all};
+use super::{Language, Mode, Outcome, Surroundings, parse_on, render_all};
 use crate::model::Config;
 
 /// One byte more than a reader accepts: enough for it to say so.
@@ -30,14 +32,22 @@ impl Loaded {
     }
 }
 
-/// Reads `path`. A file that cannot be read is a diagnostic like any other.
+/// Reads `path` and what it includes. A file that cannot be read is a diagnostic like any other.
 pub fn load(path: &Path, mode: Mode) -> Loaded {
+    load_as(path, mode, None)
+}
+
+/// As [`load`], with another config-id than the host name's first label.
+pub fn load_as(path: &Path, mode: Mode, config_id: Option<&str>) -> Loaded {
     let name = path.display().to_string();
     match read(path) {
         Ok(bytes) => {
-            let source = Source::new(name, &bytes);
-            let language = language(path, source.text());
-            let Outcome { config, diagnostics } = parse(&source, language, mode, &host_name());
+            let language = language(path, &String::from_utf8_lossy(&bytes));
+            let source = match language {
+                Language::Keepalived => gather(name, &bytes, &Disk),
+                Language::Toml => Source::new(name, &bytes),
+            };
+            let Outcome { config, diagnostics } = parse_on(&source, language, mode, &surroundings(config_id));
             Loaded { config, diagnostics, source, language }
         }
         Err(error) => Loaded {
@@ -49,7 +59,30 @@ pub fn load(path: &Path, mode: Mode) -> Loaded {
     }
 }
 
-fn unreadable(error: &std::io::Error) -> Diagnostic {
+/// The machine's files.
+struct Disk;
+
+impl Files for Disk {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        // A pipe that a wildcard finds would be waited for without end.
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
+        }
+        read(path)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+
+    fn list(&self, directory: &Path) -> Vec<String> {
+        let directory = if directory == Path::new("") { Path::new(".") } else { directory };
+        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    }
+}
+
+fn unreadable(error: &io::Error) -> Diagnostic {
     let diagnostic = Diagnostic::whole_file(format!("cannot read the file: {error}"));
     match error.kind() {
         ErrorKind::NotFound => diagnostic.help("name a file of ours (TOML) or a keepalived.conf"),
@@ -59,10 +92,23 @@ fn unreadable(error: &std::io::Error) -> Diagnostic {
     }
 }
 
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     fs::File::open(path)?.take(MOST_READ).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+fn surroundings(config_id: Option<&str>) -> Surroundings {
+    let directory = std::env::current_dir().unwrap_or_default();
+    Surroundings {
+        host_name: host_name(),
+        config_id: config_id.map(str::to_owned),
+        directory: directory.display().to_string(),
+        environment: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+        seed: RandomState::new().hash_one(0),
+    }
 }
 
 /// By the name's ending; without a telling one by the first line that is not a comment: `[` and `=` are TOML's.

@@ -12,21 +12,25 @@
 mod convert;
 pub mod diag;
 mod draft;
+mod include;
 mod keepalived;
 mod load;
 mod lower;
+mod mask;
 mod render;
 mod source;
 mod suggest;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod toml;
 
 pub use convert::{convert, to_toml};
 pub use diag::{Diagnostic, Severity};
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, load_as};
 pub use render::{headline, render, render_all};
 pub use source::{Source, Span};
+pub use surroundings::Surroundings;
 
 use crate::model::Config;
 use diag::Reporter;
@@ -60,15 +64,20 @@ pub struct Outcome {
 
 /// Reads a configuration text. `host_name` names the node when the text does not. Any bytes are answered with diagnostics.
 pub fn parse(source: &Source, language: Language, mode: Mode, host_name: &str) -> Outcome {
+    parse_on(source, language, mode, &Surroundings::named(host_name))
+}
+
+/// As [`parse`], for a file that asks for more of its host than the name.
+pub fn parse_on(source: &Source, language: Language, mode: Mode, surroundings: &Surroundings) -> Outcome {
     let mode = match language {
         Language::Keepalived => mode,
         Language::Toml => Mode::Strict,
     };
     let mut reporter = Reporter::new(source, mode);
     let draft = match language {
-        Language::Keepalived => keepalived::read(source, &mut reporter),
+        Language::Keepalived => keepalived::read(source, surroundings, &mut reporter),
         Language::Toml => toml::read(source, &mut reporter),
     };
-    let config = draft.and_then(|draft| lower::lower(&draft, host_name, &mut reporter));
+    let config = draft.and_then(|draft| lower::lower(&draft, &surroundings.host_name, &mut reporter));
     reporter.finish(config)
 }

@@ -7,7 +7,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use super::diag::{Diagnostic, Severity};
 use super::source::{Source, Span, floor_boundary};
 
-/// A second place further away than this (in bytes) is left out of the picture.
+/// A second place further away than this (in bytes), or in another file, is named and not drawn.
 const LARGEST_WINDOW: usize = 64 * 1024;
 /// A line longer than this (in bytes) is not drawn.
 const LONGEST_LINE: usize = 4096;
@@ -42,7 +42,7 @@ pub fn headline(source: &Source, diagnostic: &Diagnostic) -> String {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let mut text = source.name().to_owned();
+    let mut text = diagnostic.span.as_ref().map_or(source.name(), |span| source.name_at(span.start)).to_owned();
     if let Some(span) = &diagnostic.span {
         let (line, column) = source.position(span.start);
         let _ = write!(text, ":{line}:{column}");
@@ -56,13 +56,17 @@ fn picture(source: &Source, diagnostic: &Diagnostic, span: &Span) -> String {
     let place = clip(source, span);
     let mut window = source.line_range(source.line_of(place.start));
     let mut related = None;
+    let mut elsewhere = None;
     if let Some((span, text)) = &diagnostic.related {
         let other = clip(source, span);
         let line = source.line_range(source.line_of(other.start));
         let joined = window.start.min(line.start)..window.end.max(line.end);
-        if joined.len() <= LARGEST_WINDOW {
+        if joined.len() <= LARGEST_WINDOW && source.file_at(joined.start) == source.file_at(joined.end) {
             window = joined;
             related = Some((other, text.as_str()));
+        } else {
+            let (line, column) = source.position(span.start);
+            elsewhere = Some(format!("{text}: {}:{line}:{column}", source.name_at(span.start)));
         }
     }
     let mut group = Group::with_level(match diagnostic.severity {
@@ -72,12 +76,16 @@ fn picture(source: &Source, diagnostic: &Diagnostic, span: &Span) -> String {
     if source.line_range(source.line_of(place.start)).len() <= LONGEST_LINE {
         let within = |span: &Span| span.start - window.start..span.end - window.start;
         let primary = AnnotationKind::Primary.span(within(&place)).label(diagnostic.label.as_deref());
-        let mut snippet =
-            Snippet::source(&source.shown()[window.clone()]).line_start(source.line_of(window.start) + 1).annotation(primary);
+        let mut snippet = Snippet::source(&source.shown()[window.clone()])
+            .line_start(source.line_number(source.line_of(window.start)))
+            .annotation(primary);
         if let Some((other, text)) = related {
             snippet = snippet.annotation(AnnotationKind::Context.span(within(&other)).label(text));
         }
         group = group.element(snippet);
+    }
+    if let Some(elsewhere) = elsewhere {
+        group = group.element(Level::NOTE.message(elsewhere));
     }
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(help.as_str()));

@@ -2,9 +2,7 @@
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::source::Span;
-
-/// Keywords that read another file in, in any block.
-const INCLUDES: [&str; 6] = ["include", "includer", "includem", "includew", "includeb", "includea"];
+use super::expand::{Line, Lines};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -21,100 +19,124 @@ pub(super) struct Token {
     pub span: Span,
 }
 
-/// Splits a text into tokens; broken quotes and things not supported yet are reported.
-pub(super) fn lex(text: &str, reporter: &mut Reporter) -> Vec<Token> {
-    let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+/// Words of a whole configuration.
+const MOST_TOKENS: usize = 1_000_000;
+
+/// Splits all lines into tokens; an error that ends the reading is reported.
+pub(super) fn lex(mut lines: Lines, reporter: &mut Reporter) -> Vec<Token> {
     let mut tokens = Vec::new();
-    let mut at = start;
-    let mut line_begins = true;
-    while let Some(next) = text[at..].chars().next() {
-        let end = at + next.len_utf8();
-        match next {
-            '\n' => tokens.push(Token { kind: Kind::LineEnd, span: at..end }),
-            '{' => tokens.push(Token { kind: Kind::Open, span: at..end }),
-            '}' => tokens.push(Token { kind: Kind::Close, span: at..end }),
-            '#' | '!' => {
-                at = text[at..].find('\n').map_or(text.len(), |length| at + length);
-                continue;
-            }
-            blank if blank.is_whitespace() => {}
-            _ => {
-                let (word, end) = word(text, at, reporter);
-                check_supported(&text[at..end], &(at..end), line_begins, reporter);
-                tokens.push(Token { kind: Kind::Word(word), span: at..end });
-                at = end;
-                line_begins = false;
-                continue;
-            }
+    while let Some(line) = lines.next(reporter) {
+        lex_line(&line, &mut tokens, reporter);
+        if tokens.len() > MOST_TOKENS {
+            let span = line.span(&(0..line.text().len()));
+            reporter.error(Diagnostic::at(&span, format!("more than {MOST_TOKENS} words up to here")));
+            break;
         }
-        // A brace begins a line of its own.
-        line_begins = !next.is_whitespace() || next == '\n' || line_begins;
-        at = end;
     }
     tokens
 }
 
+fn lex_line(line: &Line, tokens: &mut Vec<Token>, reporter: &mut Reporter) {
+    let text = line.text();
+    let mut at = 0;
+    while let Some(next) = text[at..].chars().next() {
+        let mut end = at + next.len_utf8();
+        let kind = match next {
+            '{' => Kind::Open,
+            '}' => Kind::Close,
+            blank if blank.is_whitespace() => {
+                at = end;
+                continue;
+            }
+            _ => {
+                let (word, word_end) = word(line, at, reporter);
+                end = word_end.max(end);
+                Kind::Word(word)
+            }
+        };
+        tokens.push(Token { kind, span: line.span(&(at..end)) });
+        at = end;
+    }
+    tokens.push(Token { kind: Kind::LineEnd, span: line.span(&(text.len()..text.len())) });
+}
+
 /// One word from `start`: quoted and bare parts written together belong together. Returns it and where it ends.
-fn word(text: &str, start: usize, reporter: &mut Reporter) -> (String, usize) {
+fn word(line: &Line, start: usize, reporter: &mut Reporter) -> (String, usize) {
+    let text = line.text();
     let mut word = String::new();
     let mut quote: Option<(char, usize)> = None;
-    let mut chars = text[start..].char_indices().map(|(at, c)| (start + at, c)).peekable();
-    while let Some((at, c)) = chars.peek().copied() {
+    let mut at = start;
+    while let Some(c) = text[at..].chars().next() {
+        let end = at + c.len_utf8();
         match (quote, c) {
-            (Some((_, opened)), '\n') => {
-                reporter.error(Diagnostic::at(&(opened..opened + 1), "this quote is not closed on its line"));
-                return (word, at);
-            }
             (Some((open, _)), c) if c == open => quote = None,
             (None, '"' | '\'') => quote = Some((c, at)),
-            (None, '{' | '}' | '#' | '!') => {
-                // `${` begins a variable: taken into the word, so that it is reported as one.
-                if c != '{' || !word.ends_with('$') {
-                    return (word, at);
-                }
-                word.push(c);
+            // `${` belongs to a name that stands for nothing.
+            (None, '{') if word.ends_with('$') => {
+                let close = text[at..].find('}').map_or(text.len(), |length| at + length + 1);
+                word.push_str(&text[at..close]);
+                at = close;
+                continue;
             }
+            (None, '{' | '}') => return (word, at),
             (None, c) if c.is_whitespace() => return (word, at),
             (None | Some(('"', _)), '\\') => {
-                chars.next();
-                match chars.peek() {
-                    Some((_, '\n')) | None => {
-                        reporter.error(Diagnostic::at(&(at..at + 1), "continuing a line with a backslash is not supported yet"));
-                        return (word, at + 1);
+                let (escaped, length) = escape(&text[end..]);
+                match escaped {
+                    Some(escaped) => word.push(escaped),
+                    None => {
+                        let help = "only the lines of a `$NAME=` definition go on after a backslash";
+                        let message = "there is no character that this backslash could escape";
+                        reporter.error(Diagnostic::at(&line.span(&(at..end)), message).help(help));
                     }
-                    Some((_, escaped)) => word.push(*escaped),
                 }
+                at = end + length;
+                continue;
             }
             (_, c) => {
                 if c == char::REPLACEMENT_CHARACTER || (c.is_control() && c != '\t') {
-                    let span = at..at + c.len_utf8();
-                    reporter.error(Diagnostic::at(&span, "control characters and broken UTF-8 are allowed in comments only"));
+                    let message = "control characters and broken UTF-8 are allowed in comments only";
+                    reporter.error(Diagnostic::at(&line.span(&(at..end)), message));
                 }
                 word.push(c);
             }
         }
-        chars.next();
+        at = end;
     }
     if let Some((_, opened)) = quote {
-        reporter.error(Diagnostic::at(&(opened..opened + 1), "this quote is not closed"));
+        reporter.error(Diagnostic::at(&line.span(&(opened..opened + 1)), "this quote is not closed on its line"));
     }
     (word, text.len())
 }
 
-/// Reports the parts of the language that would be misread as plain words.
-fn check_supported(raw: &str, span: &Span, line_begins: bool, reporter: &mut Reporter) {
-    let variable = raw.split('$').skip(1).any(|name| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '{'));
-    if variable {
-        reporter.error(Diagnostic::at(span, "variables are not supported yet").help("write the value in place of its name"));
-    } else if line_begins && INCLUDES.contains(&raw) {
-        let diagnostic = Diagnostic::at(span, "including files is not supported yet");
-        reporter.error(diagnostic.help("put the text in place of this line"));
-    } else if line_begins && raw.starts_with('@') {
-        let help = "give each node a file of its own, without the line's first word";
-        reporter.error(Diagnostic::at(span, "conditional lines are not supported yet").help(help));
-    } else if line_begins && (raw.starts_with("~SEQ") || raw.starts_with("~LST")) {
-        reporter.error(Diagnostic::at(span, "sequences are not supported yet").help("write the lines out"));
-    }
+/// What stands after a backslash: the character that is meant, `None` when there is none, and the length read.
+fn escape(rest: &str) -> (Option<char>, usize) {
+    let Some(c) = rest.chars().next() else { return (None, 0) };
+    let control = match c {
+        'a' => 7,
+        'b' => 8,
+        'E' => 27,
+        'f' => 12,
+        'n' => 10,
+        'r' => 13,
+        't' => 9,
+        'v' => 11,
+        '0'..='7' => return numbered(rest, 0, 3, 8),
+        'x' => return numbered(rest, 1, 2, 16),
+        'c' => {
+            let letter = rest[1..].chars().next().filter(char::is_ascii);
+            return (letter.map(|letter| char::from(letter as u8 & 31)), 1 + usize::from(letter.is_some()));
+        }
+        _ => return (Some(c), c.len_utf8()),
+    };
+    (Some(char::from(control)), 1)
+}
+
+/// A character by its number, of at most `most` digits: ASCII, but for zero.
+fn numbered(rest: &str, skip: usize, most: usize, radix: u32) -> (Option<char>, usize) {
+    let digits = rest[skip..].chars().take(most).take_while(|c| c.is_digit(radix)).count();
+    let value = u8::from_str_radix(&rest[skip..skip + digits], radix).ok();
+    (value.filter(|value| (1..128).contains(value)).map(char::from), skip + digits)
 }
 
 /// Splits a command line into words as a shell would, quotes and backslashes included, without expanding anything.

@@ -32,9 +32,9 @@ fn address(line: &Node, reporter: &mut Reporter) -> AddressDraft {
             "label" => draft.label = option(word, words.next(), reporter),
             "brd" | "broadcast" | "scope" | "peer" | "preferred_lft" => {
                 let value = option(word, words.next(), reporter);
-                let end = value.map_or(word.span.end, |value| value.span.end);
+                let span = value.map_or(word.span.clone(), |value| values::join(&word.span, &value.span));
                 let message = format!("`{}` of an address is not supported yet", word.text);
-                reporter.ignored(Diagnostic::at(&(word.span.start..end), message));
+                reporter.ignored(Diagnostic::at(&span, message));
             }
             "home" | "-nodad" | "mngtmpaddr" | "noprefixroute" | "autojoin" | "no_track" | "use_vmac" => {
                 let message = format!("`{}` of an address is not supported yet", word.text);

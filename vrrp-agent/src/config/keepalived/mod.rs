@@ -1,10 +1,14 @@
 //! keepalived.conf, read as keepalived reads it.
 //!
 //! Line oriented: the first word of a line is a keyword, a block's `{` stands on that line or alone on the next, `#` and `!` begin
-//! comments, quotes and backslashes work as in a shell. What is not understood yet (`include`, `$VARIABLE`, `@condition`, `~SEQ`) is an
-//! error with its place, never read as something else.
+//! comments, quotes and backslashes work as in a shell. Includes, conditions, variables and sequences are worked out before that, by
+//! [`expand`]. What keepalived knows and the agent does not is reported as such, never as an unknown word.
 
+mod balance;
+mod checker;
+mod expand;
 mod global;
+mod group;
 mod instance;
 mod keywords;
 mod lexer;
@@ -13,9 +17,11 @@ mod script;
 mod tree;
 mod values;
 
+use super::Surroundings;
 use super::diag::{Diagnostic, Reporter};
 use super::draft::Draft;
 use super::source::Source;
+use expand::Lines;
 use global::Globals;
 use keywords::{ROOT, Support};
 use tree::Node;
@@ -26,12 +32,16 @@ pub(super) use lexer::split_command;
 const LARGEST: usize = 16 * 1024 * 1024;
 
 /// Reads the text; `None` when its braces or words are broken.
-pub(super) fn read(source: &Source, reporter: &mut Reporter) -> Option<Draft> {
+pub(super) fn read(source: &Source, surroundings: &Surroundings, reporter: &mut Reporter) -> Option<Draft> {
     if source.text().len() > LARGEST {
         reporter.error(Diagnostic::whole_file("larger than 16 MiB"));
         return None;
     }
-    let tokens = lexer::lex(source.text(), reporter);
+    let tokens = lexer::lex(Lines::new(source, surroundings), reporter);
+    // What is left of a broken text has braces missing that are there.
+    if reporter.has_errors() {
+        return None;
+    }
     let nodes = tree::build(tokens, reporter);
     if reporter.has_errors() {
         return None;
@@ -47,6 +57,11 @@ fn lower(nodes: &[Node], reporter: &mut Reporter) -> Draft {
     for node in nodes.iter().filter(|node| node.keyword() == "global_defs") {
         global::read(node, &mut globals, &mut mail, reporter);
     }
+    let groups: Vec<_> = nodes
+        .iter()
+        .filter(|node| node.keyword() == "virtual_server_group")
+        .filter_map(|node| group::read(node, reporter))
+        .collect();
     for node in nodes {
         if values::recognise(node, &ROOT, &mut mail, reporter) != Some(Support::Read) {
             continue;
@@ -54,6 +69,7 @@ fn lower(nodes: &[Node], reporter: &mut Reporter) -> Draft {
         match node.keyword() {
             "vrrp_instance" => draft.routers.extend(instance::read(node, &globals, &mut mail, reporter)),
             "vrrp_script" => draft.scripts.extend(script::read(node, &globals, reporter)),
+            "virtual_server" => draft.services.extend(balance::read(node, &groups, &mut mail, reporter)),
             _ => {}
         }
     }

@@ -69,7 +69,7 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
 fn command(node: &Node, reporter: &mut Reporter) -> At<Vec<String>> {
     let words = node.values();
     let span = match (words.first(), words.last()) {
-        (Some(first), Some(last)) => first.span.start..last.span.end,
+        (Some(first), Some(last)) => values::join(&first.span, &last.span),
         _ => node.span().clone(),
     };
     let command = match words {

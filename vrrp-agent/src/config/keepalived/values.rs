@@ -9,6 +9,11 @@ use super::super::source::Span;
 use super::keywords::{Support, Table};
 use super::tree::{Node, Word};
 
+/// From the one place to the other; the first alone when they come from different lines of a file.
+pub(super) fn join(first: &Span, last: &Span) -> Span {
+    first.start..if last.end < first.start { first.end } else { last.end }
+}
+
 /// Looks a statement's keyword up and reports what will not be read of it; `None` when the keyword is not known here.
 pub(super) fn recognise(node: &Node, table: &Table, mail: &mut Vec<Span>, reporter: &mut Reporter) -> Option<Support> {
     let span = node.span();
@@ -124,7 +129,7 @@ pub(super) fn word<'a>(node: &'a Node, reporter: &mut Reporter) -> Option<&'a Wo
         [first, rest @ ..] => (first, rest),
     };
     if let (Some(extra), Some(last)) = (rest.first(), rest.last()) {
-        let span = extra.span.start..last.span.end;
+        let span = join(&extra.span, &last.span);
         let keyword = reporter.quote(node.span());
         reporter
             .ignored(Diagnostic::at(&span, format!("`{keyword}` takes one value: what follows it")).help("one statement a line"));

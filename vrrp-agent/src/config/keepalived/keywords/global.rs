@@ -76,6 +76,8 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
                 "vrrp_garp_extra_if",
                 "vrrp_vmac_garp_intvl",
                 "vrrp_check_unicast_src",
+                "vmac_prefix",
+                "vmac_addr_prefix",
                 "interface_up_down_delays",
             ],
         ),
@@ -85,6 +87,11 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
         ),
         (Harmless("every advert is checked; it costs nothing here"), &["vrrp_skip_check_adv_addr"]),
         (Harmless("unknown VRIDs are counted in the metrics"), &["log_unknown_vrids", "checker_log_all_failures"]),
+        (Harmless("it has been heeded where files are included"), &["include_check"]),
+        (
+            Harmless("the real names are state_dump_file, stats_dump_file and json_dump_file; there are no dumps here"),
+            &["state_file_location", "stats_file_location", "json_file_location"],
+        ),
         (Harmless("IPv6 is not supported yet"), &["vrrp_mcast_group6"]),
         (Harmless("a missing interface is waited for in any case"), &["dynamic_interfaces"]),
         (

@@ -85,6 +85,7 @@ pub(in super::super) const INSTANCE: Table = Table {
                 "track_group",
             ],
         ),
+        (Harmless("links are watched through netlink"), &["linkbeat_use_polling"]),
         (Harmless("it is the default"), &["accept"]),
         (Harmless("announcements are paced as they are"), &["garp_lower_prio_delay", "garp_lower_prio_repeat"]),
         (Harmless("every advert is checked; it costs nothing here"), &["skip_check_adv_addr"]),

@@ -1,7 +1,11 @@
 //! Every keyword of keepalived that a block may hold, and what becomes of it here.
 
+mod balance;
 mod global;
 mod instance;
+mod other;
+#[cfg(test)]
+mod tests;
 
 use super::super::suggest;
 
@@ -20,6 +24,7 @@ pub(super) enum Support {
     Dangerous(&'static str),
 }
 
+pub(super) use balance::{CHECK, REAL_SERVER, URL, VIRTUAL_SERVER};
 pub(super) use global::GLOBAL_DEFS;
 pub(super) use instance::INSTANCE;
 
@@ -43,25 +48,24 @@ impl Table {
 
     /// Another block that knows `keyword`: the usual trace of a brace too many or too few.
     pub(super) fn belongs_to(keyword: &str) -> Option<&'static str> {
-        ALL.iter().find(|table| table.support(keyword).is_some()).map(|table| table.block)
+        let own = ALL.iter().find(|table| table.support(keyword).is_some()).map(|table| table.block);
+        own.or_else(|| other::OTHERS.iter().find(|(_, words)| words.contains(&keyword)).map(|(block, _)| *block))
     }
 }
 
-const ALL: [&Table; 5] = [&ROOT, &GLOBAL_DEFS, &INSTANCE, &SCRIPT, &AUTHENTICATION];
+const ALL: [&Table; 9] = [&ROOT, &GLOBAL_DEFS, &INSTANCE, &SCRIPT, &AUTHENTICATION, &VIRTUAL_SERVER, &REAL_SERVER, &CHECK, &URL];
 
 const OWN_PROCESS: &str = "it tunes keepalived's own processes";
 const IPVS: &str = "it tunes IPVS, which is not used";
 const NO_NOTIFY: &str = "notify scripts are not supported yet and would not run";
 const NO_TRACKING: &str = "this kind of tracking is not supported yet: its failures would not move the address";
-const NO_BALANCING: &str = "load balancing in this language is not supported yet: write it as [[service]] in TOML";
 const NO_BFD: &str = "BFD is not supported yet; adverts each 100 ms find a dead peer as fast";
 
 pub(super) const ROOT: Table = Table {
     block: "the file's top level",
     rows: &[
-        (Read, &["global_defs", "vrrp_instance", "vrrp_script"]),
+        (Read, &["global_defs", "vrrp_instance", "vrrp_script", "virtual_server", "virtual_server_group"]),
         (Dangerous("sync groups are not supported yet: their routers would fail over separately"), &["vrrp_sync_group"]),
-        (Dangerous(NO_BALANCING), &["virtual_server", "virtual_server_group"]),
         (
             Dangerous("network namespaces are not supported yet: start the agent inside the namespace"),
             &["net_namespace", "net_namespace_ipvs"],
@@ -75,7 +79,7 @@ pub(super) const ROOT: Table = Table {
         (Differs("it is not supported yet"), &["interface_up_down_delays", "garp_group"]),
         (Harmless("links are watched through netlink"), &["linkbeat_use_polling", "linkbeat_interfaces"]),
         (Harmless(OWN_PROCESS), &["instance", "use_pid_dir", "child_wait_time", "namespace_with_ipsets", "include_check"]),
-        (Harmless("it belongs to load balancing, which this file does not use"), &["SSL"]),
+        (Harmless("it belongs to SSL_GET, which is not built yet"), &["SSL"]),
     ],
 };
 

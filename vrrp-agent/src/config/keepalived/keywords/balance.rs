@@ -1,0 +1,99 @@
+//! Keywords of load balancing: `virtual_server`, `real_server` and their checks.
+
+use super::Support::{Differs, Harmless, Mail, Read};
+use super::{IPVS, NO_NOTIFY, Table};
+
+const NO_QUORUM: &str = "quorums and sorry servers are not supported yet: traffic goes to the backends that are up";
+const NO_ALPHA: &str = "it is not supported yet: a backend counts as up until its first check";
+const NO_LIMIT: &str = "connections are not counted: no limit would hold";
+const NOT_HTTP_TEXT: &str = "only the status of the answer is checked (200 to 399), not its text";
+const NOT_BOUND: &str = "it is not supported yet: checks leave by the route to the backend";
+const HOST: &str = "it is not supported yet: the backend's address is the host that is asked for";
+
+pub(in super::super) const VIRTUAL_SERVER: Table = Table {
+    block: "virtual_server",
+    rows: &[
+        (
+            Read,
+            &[
+                "lvs_sched",
+                "lb_algo",
+                "lvs_method",
+                "lb_kind",
+                "protocol",
+                "delay_loop",
+                "connect_timeout",
+                "retry",
+                "weight",
+                "real_server",
+            ],
+        ),
+        (Mail, &["smtp_alert"]),
+        (
+            Differs("persistence is not supported yet: a client's connections may reach different backends"),
+            &["persistence_timeout", "persistence_granularity", "persistence_engine"],
+        ),
+        (Differs(NO_QUORUM), &["quorum", "hysteresis", "sorry_server", "sorry_server_inhibit", "sorry_server_lvs_method"]),
+        (Differs(NO_NOTIFY), &["quorum_up", "quorum_down"]),
+        (Differs(NO_ALPHA), &["alpha"]),
+        (Differs("it is not supported yet"), &["omega", "ops"]),
+        (Differs(HOST), &["virtualhost"]),
+        (Harmless("a failed backend takes no new connections in any case"), &["inhibit_on_failure"]),
+        (Harmless("backends are hashed in any case"), &["hashed", "sh-port", "sh-fallback", "mh-port", "mh-fallback"]),
+        (Harmless(IPVS), &["flag-1", "flag-2", "flag-3", "snmp_name"]),
+        (Harmless("a service goes where its address goes"), &["ha_suspend"]),
+        (Harmless("the address tells the family"), &["ip_family"]),
+        (Harmless("a check is repeated at its interval"), &["delay_before_retry", "warmup"]),
+        (Harmless("each change of a backend is logged"), &["log_all_failures"]),
+    ],
+};
+
+pub(in super::super) const REAL_SERVER: Table = Table {
+    block: "real_server",
+    rows: &[
+        (Read, &["weight", "lvs_method", "lb_kind", "TCP_CHECK", "HTTP_GET", "delay_loop", "connect_timeout", "retry"]),
+        (
+            Differs("this check is not built yet"),
+            &["SSL_GET", "MISC_CHECK", "SMTP_CHECK", "DNS_CHECK", "UDP_CHECK", "PING_CHECK", "BFD_CHECK", "FILE_CHECK"],
+        ),
+        (Mail, &["smtp_alert"]),
+        (Differs(NO_LIMIT), &["uthreshold", "lthreshold"]),
+        (Differs(NO_NOTIFY), &["notify_up", "notify_down"]),
+        (Differs(NO_ALPHA), &["alpha"]),
+        (Differs(HOST), &["virtualhost"]),
+        (Harmless("a failed backend takes no new connections in any case"), &["inhibit_on_failure"]),
+        (Harmless(IPVS), &["snmp_name"]),
+        (Harmless("a check is repeated at its interval"), &["delay_before_retry", "warmup"]),
+        (Harmless("each change of a backend is logged"), &["log_all_failures"]),
+    ],
+};
+
+/// What checks have in common, and what HTTP_GET adds.
+pub(in super::super) const CHECK: Table = Table {
+    block: "this check",
+    rows: &[
+        (Read, &["connect_port", "connect_timeout", "retry", "nb_get_retry", "delay_loop", "url"]),
+        (Differs("it is not supported yet: the backend's own address is checked"), &["connect_ip"]),
+        (Differs(NOT_BOUND), &["bindto", "bind_port", "bind_if", "fwmark"]),
+        (Differs(NO_ALPHA), &["alpha"]),
+        (Differs(HOST), &["virtualhost"]),
+        (Harmless("requests are HTTP/1.1"), &["http_protocol"]),
+        (Harmless("it belongs to SSL_GET"), &["enable_sni", "sni_name", "tls_compliant"]),
+        (Harmless("a check is repeated at its interval"), &["delay_before_retry", "warmup", "fast_recovery"]),
+        (Harmless("each change of a backend is logged"), &["log_all_failures"]),
+    ],
+};
+
+pub(in super::super) const URL: Table = Table {
+    block: "url",
+    rows: &[
+        (Read, &["path"]),
+        (Differs("an answer from 200 to 399 counts as good"), &["status_code"]),
+        (
+            Differs(NOT_HTTP_TEXT),
+            &["digest", "regex", "regex_no_match", "regex_options", "regex_min_offset", "regex_max_offset", "regex_stack"],
+        ),
+        (Differs(HOST), &["virtualhost"]),
+        (Harmless("it belongs to SSL_GET"), &["tls_compliant"]),
+    ],
+};

@@ -1,0 +1,58 @@
+//! Keywords of blocks that are reported as a whole: known here so that a stray one is told where it belongs.
+
+/// Blocks and their words.
+pub(super) const OTHERS: [(&str, &[&str]); 12] = [
+    (
+        "vrrp_sync_group",
+        &[
+            "group",
+            "global_tracking",
+            "sync_group_tracking_weight",
+            "track_interface",
+            "track_script",
+            "track_file",
+            "track_process",
+            "track_bfd",
+            "notify",
+            "notify_master",
+            "notify_backup",
+            "notify_fault",
+            "notify_stop",
+            "notify_priority_changes",
+            "smtp_alert",
+        ],
+    ),
+    ("garp_group", &["garp_interval", "gna_interval", "interface", "interfaces"]),
+    ("track_file", &["file", "weight", "init_file"]),
+    (
+        "vrrp_track_process",
+        &["process", "param_match", "weight", "quorum", "quorum_max", "delay", "fork_delay", "terminate_delay", "full_command"],
+    ),
+    (
+        "bfd_instance",
+        &[
+            "neighbor_ip",
+            "neighbour_ip",
+            "source_ip",
+            "min_rx",
+            "min_tx",
+            "idle_tx",
+            "multiplier",
+            "passive",
+            "ttl",
+            "hoplimit",
+            "max_hops",
+            "multihop",
+            "weight",
+            "vrrp",
+            "checker",
+        ],
+    ),
+    ("auth_hmac", &["key", "active_key", "anti_replay", "time_window", "mode"]),
+    ("SSL", &["ca", "certificate", "key", "password"]),
+    ("MISC_CHECK", &["misc_path", "misc_timeout", "misc_dynamic", "user"]),
+    ("DNS_CHECK", &["type", "name"]),
+    ("UDP_CHECK", &["payload", "require_reply", "min_reply_length", "max_reply_length"]),
+    ("SMTP_CHECK", &["helo_name", "host"]),
+    ("FILE_CHECK", &["track_file", "weight"]),
+];
