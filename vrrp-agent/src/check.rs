@@ -1,14 +1,19 @@
-//! `vrrp-agent check`: says what is wrong with configuration files, or what they mean. Touches nothing on the host but the files.
+//! `vrrp-agent check`: says what is wrong with configuration files, or what they mean. Changes nothing on the host.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{self, Mode, Severity};
+use crate::config::{self, Diagnostic, Loaded, Mode, Severity};
+use crate::election::timing;
 use crate::model::{
     Auth, Backend, CheckKind, Config, Forward, Protocol, Router, Script, Service, Version, VirtualAddress, XdpUse,
 };
+use crate::net::view::HostView;
 
+pub mod host;
+mod json;
 #[cfg(test)]
 mod tests;
 
@@ -17,42 +22,83 @@ pub const GOOD: u8 = 0;
 /// Exit code when a file has an error.
 pub const BAD: u8 = 6;
 
-/// Checks each file for itself. Returns the text to print and the exit code.
-///
-/// `lenient` reads a keepalived.conf as `run` does: what keepalived skips is a warning. `config_id` decides its `@id` lines.
-pub fn check(paths: &[PathBuf], lenient: bool, config_id: Option<&str>) -> (String, u8) {
-    let mode = if lenient { Mode::Lenient } else { Mode::Strict };
-    let mut code = GOOD;
-    let mut texts = Vec::new();
-    for path in paths {
-        let (text, good) = check_file(path, mode, config_id);
-        texts.push(text);
-        if !good {
-            code = BAD;
-        }
-    }
-    (texts.join("\n"), code)
+/// How the answer looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One document, for programs.
+    Json,
 }
 
-fn check_file(path: &Path, mode: Mode, config_id: Option<&str>) -> (String, bool) {
-    let loaded = config::load_as(path, mode, config_id);
-    let count = |severity| loaded.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    let mut text = loaded.report();
-    if !text.is_empty() {
-        text.push('\n');
-    }
-    let counted = match (errors, warnings) {
-        (0, 0) => "good".to_owned(),
-        (0, warnings) => format!("good, {}", plural(warnings, "warning")),
-        (errors, 0) => plural(errors, "error"),
-        (errors, warnings) => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
+/// How to check.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Read a keepalived.conf as `run` does: what keepalived skips is a warning.
+    pub lenient: bool,
+    /// Decides the `@id` lines of a keepalived.conf; the host name's first label when `None`.
+    pub config_id: Option<String>,
+    pub format: Format,
+    /// Look at this host too; its network.
+    pub host: Option<Arc<HostView>>,
+}
+
+/// Checks each file for itself. Returns the text to print and the exit code.
+pub fn check(paths: &[PathBuf], options: &Options) -> (String, u8) {
+    let mode = if options.lenient { Mode::Lenient } else { Mode::Strict };
+    let checked: Vec<Checked> = paths.iter().map(|path| Checked::new(path, mode, options)).collect();
+    let code = if checked.iter().all(Checked::is_good) { GOOD } else { BAD };
+    let text = match options.format {
+        Format::Text => checked.iter().map(Checked::text).collect::<Vec<_>>().join("\n"),
+        Format::Json => json::document(checked.iter().map(|file| json::file(&file.loaded, file.host.as_deref())).collect()),
     };
-    let _ = writeln!(text, "{}: {counted}", path.display());
-    if let Some(config) = &loaded.config {
-        text.push_str(&summary(config));
+    (text, code)
+}
+
+/// A file, and what was found on the host it is meant for.
+struct Checked {
+    loaded: Loaded,
+    host: Option<Vec<Diagnostic>>,
+}
+
+impl Checked {
+    fn new(path: &Path, mode: Mode, options: &Options) -> Self {
+        let loaded = config::load_as(path, mode, options.config_id.as_deref());
+        let look = |network| loaded.config.as_ref().map(|config| host::findings(config, &host::read(config, network)));
+        Self { host: options.host.as_ref().and_then(look), loaded }
     }
-    (text, loaded.config.is_some())
+
+    fn all(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.loaded.diagnostics.iter().chain(self.host.iter().flatten())
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.all().filter(|diagnostic| diagnostic.severity == severity).count()
+    }
+
+    fn is_good(&self) -> bool {
+        self.count(Severity::Error) == 0
+    }
+
+    fn text(&self) -> String {
+        let source = &self.loaded.source;
+        let mut text = self.all().map(|diagnostic| config::render(source, diagnostic)).collect::<Vec<_>>().join("\n");
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let counted = match (self.count(Severity::Error), self.count(Severity::Warning)) {
+            (0, 0) => "good".to_owned(),
+            (0, warnings) => format!("good, {}", plural(warnings, "warning")),
+            (errors, 0) => plural(errors, "error"),
+            (errors, warnings) => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
+        };
+        let _ = writeln!(text, "{}: {counted}", source.name());
+        if let Some(config) = &self.loaded.config {
+            text.push_str(&summary(config));
+        }
+        text
+    }
 }
 
 fn plural(count: usize, what: &str) -> String {
@@ -118,16 +164,12 @@ fn describe_router(text: &mut String, router: &Router, scripts: &[Script]) {
     }
 }
 
-/// The master down interval (RFC 9568 section 6.1, RFC 3768 section 6.1): three adverts and the skew. The owner does not wait.
+/// The master down interval, in whole milliseconds. The owner does not wait.
 fn silence(router: &Router) -> Duration {
     if router.priority == u8::MAX {
         return Duration::ZERO;
     }
-    let unit = match router.version {
-        Version::V2 => Duration::from_secs(1),
-        Version::V3 => router.interval,
-    };
-    let exact = router.interval * 3 + unit * (256 - u32::from(router.priority)) / 256;
+    let exact = timing::master_down_interval(router.version, router.priority, router.interval);
     Duration::from_millis(u64::try_from(exact.as_millis()).unwrap_or(u64::MAX))
 }
 

@@ -14,6 +14,7 @@ pub mod desired;
 pub mod effects;
 pub mod election;
 pub mod elector;
+pub mod explain;
 pub mod health;
 pub mod http;
 pub mod logger;

@@ -13,7 +13,7 @@ use vrrp_agent::model::Config;
 use vrrp_agent::net::Netlink;
 use vrrp_agent::plane::pins::Pins;
 use vrrp_agent::status::Status;
-use vrrp_agent::{check, client, status};
+use vrrp_agent::{check, client, explain, status};
 
 const DEFAULT_CONFIG: &str = "/etc/vrrp-agent/vrrp-agent.toml";
 const DEFAULT_SOCKET: &str = "/run/vrrp-agent/api.sock";
@@ -36,13 +36,11 @@ struct Cli {
 enum Command {
     /// Run the agent in the foreground until SIGTERM
     Run(Run),
-    /// Say what is wrong with configuration files, or what they mean; touches nothing
-    Check {
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-        /// Read keepalived.conf as `run` does: what keepalived ignores is a warning
-        #[arg(long)]
-        lenient: bool,
+    /// Say what is wrong with configuration files, or what they mean; changes nothing
+    Check(Check),
+    /// Write a keepalived.conf as TOML with the same meaning to standard output; what was ignored goes to standard error
+    Convert {
+        file: PathBuf,
         /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
         #[arg(short = 'i', long)]
         config_id: Option<String>,
@@ -55,6 +53,17 @@ enum Command {
         /// As JSON, for programs
         #[arg(long)]
         json: bool,
+    },
+    /// Say why a virtual router is (not) master and what it waits for; with --config, what a file would make it do
+    Explain {
+        /// Name of the virtual router; all of them when absent
+        instance: Option<String>,
+        /// Explain this file instead of a running agent
+        #[arg(short, long)]
+        config: Option<PathBuf>,
+        /// The agent's API socket
+        #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET", conflicts_with = "config")]
+        socket: PathBuf,
     },
     /// Let a running agent read its configuration file again; a bad file changes nothing
     Reload {
@@ -71,6 +80,24 @@ enum Command {
         #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
         socket: PathBuf,
     },
+}
+
+#[derive(clap::Args)]
+struct Check {
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Read keepalived.conf as `run` does: what keepalived ignores is a warning
+    #[arg(long)]
+    lenient: bool,
+    /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
+    #[arg(short = 'i', long)]
+    config_id: Option<String>,
+    /// How the answer looks
+    #[arg(long, value_enum, default_value_t)]
+    format: check::Format,
+    /// Look at this host too: interfaces, addresses, capabilities, scripts, bpffs, ports
+    #[arg(long)]
+    host: bool,
 }
 
 #[derive(clap::Args)]
@@ -101,17 +128,43 @@ struct Run {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(run) => return run_agent(run),
-        Command::Check { files, lenient, config_id } => {
-            let (text, code) = check::check(&files, lenient, config_id.as_deref());
-            print(&text).map(|()| code)
-        }
+        Command::Check(wanted) => check_files(wanted),
+        Command::Convert { file, config_id } => convert(&file, config_id.as_deref()),
         Command::Status { socket, json } => return show_status(&socket, json),
+        Command::Explain { instance, config: Some(file), .. } => explain_file(&file, instance.as_deref()),
+        Command::Explain { instance, socket, .. } => return explain_agent(&socket, instance.as_deref()),
         Command::Reload { socket } => return reload(&socket),
         Command::Detach { bpf_dir, socket } => detach(&bpf_dir, &socket).map(|()| 0),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => fail(&error, EXIT_FAILURE),
+    }
+}
+
+fn check_files(wanted: Check) -> anyhow::Result<u8> {
+    let Check { files, lenient, config_id, format, host } = wanted;
+    let host = match host {
+        true => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            Some(runtime.block_on(check::host::network())?)
+        }
+        false => None,
+    };
+    let (text, code) = check::check(&files, &check::Options { lenient, config_id, format, host });
+    print(&text).map(|()| code)
+}
+
+/// Read as `run` reads it: the TOML does what the agent would do with the file.
+fn convert(file: &Path, config_id: Option<&str>) -> anyhow::Result<u8> {
+    let loaded = config::load_as(file, Mode::Lenient, config_id);
+    let report = loaded.report();
+    if !report.is_empty() {
+        eprintln!("{report}");
+    }
+    match config::convert(&loaded) {
+        Some(text) => print(&text).map(|()| check::GOOD),
+        None => Ok(check::BAD),
     }
 }
 
@@ -167,6 +220,26 @@ fn exit_code(error: &RunError) -> u8 {
 }
 
 fn show_status(socket: &Path, json: bool) -> ExitCode {
+    with_status(socket, |status| print_status(status, json))
+}
+
+fn explain_agent(socket: &Path, instance: Option<&str>) -> ExitCode {
+    with_status(socket, |status| print(&explain::now(status, instance).map_err(anyhow::Error::msg)?))
+}
+
+fn explain_file(file: &Path, instance: Option<&str>) -> anyhow::Result<u8> {
+    let loaded = config::load(file, Mode::Lenient);
+    match &loaded.config {
+        Some(config) => print(&explain::plan(config, instance).map_err(anyhow::Error::msg)?).map(|()| check::GOOD),
+        None => {
+            eprintln!("{}", loaded.report());
+            Ok(check::BAD)
+        }
+    }
+}
+
+/// Asks a running agent and shows what `show` makes of its status.
+fn with_status(socket: &Path, show: impl FnOnce(&Status) -> anyhow::Result<()>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into(), EXIT_FAILURE),
@@ -178,7 +251,7 @@ fn show_status(socket: &Path, json: bool) -> ExitCode {
             return fail(&error.into(), code);
         }
     };
-    match print_status(&status, json) {
+    match show(&status) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, EXIT_FAILURE),
     }

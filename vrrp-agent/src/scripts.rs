@@ -10,6 +10,7 @@ pub mod security;
 #[cfg(test)]
 mod tests;
 
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -30,6 +31,9 @@ const TERMINATION: Duration = Duration::from_secs(2);
 
 /// What scripts find programs by, and how a command without a slash is found.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Mode bits, of which an executable has one.
+const ANY_EXECUTE: u32 = 0o111;
 
 /// Shortest interval; a zero one would panic, and the model's smallest is above.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
@@ -138,15 +142,38 @@ impl Runner {
     }
 }
 
-/// Starts one run. The error is for people.
-fn start(script: &Script) -> Result<Group, String> {
-    let (program, arguments) = script.command.split_first().ok_or("no command")?;
+/// Whether a run of `script` could be started now, without starting it.
+///
+/// # Errors
+/// Why not, for people.
+pub fn inspect(script: &Script) -> Result<(), String> {
+    let (program, user) = prepare(script)?;
+    if let Some(user) = user {
+        check_switch(&user)?;
+    }
+    match std::fs::metadata(&program) {
+        Ok(found) if found.is_file() && found.permissions().mode() & ANY_EXECUTE != 0 => Ok(()),
+        Ok(_) => Err(format!("{} is not an executable file", program.display())),
+        Err(error) => Err(format!("{}: {error}", program.display())),
+    }
+}
+
+/// The program and the user to run it as. As root only a program is accepted that nobody else can replace.
+fn prepare(script: &Script) -> Result<(PathBuf, Option<Account>), String> {
+    let program = script.command.first().ok_or("no command")?;
     let program = find(program)?;
     let user = script.user.as_deref().map(look_up).transpose()?;
     let as_root = user.as_ref().map_or_else(geteuid, |user| user.uid).is_root();
     if as_root {
         security::check_root_script(&program).map_err(|why| why.to_string())?;
     }
+    Ok((program, user))
+}
+
+/// Starts one run. The error is for people.
+fn start(script: &Script) -> Result<Group, String> {
+    let (program, user) = prepare(script)?;
+    let arguments = script.command.iter().skip(1);
     let mut command = Command::new(&program);
     command
         .args(arguments)
@@ -196,17 +223,21 @@ fn look_up(name: &str) -> Result<Account, String> {
 
 /// Makes the child run as `user`, in that user's primary group only.
 fn switch_user(command: &mut Command, user: &Account) -> Result<(), String> {
+    check_switch(user)?;
+    if geteuid() != user.uid {
+        command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+    }
+    Ok(())
+}
+
+/// The standard library drops the supplementary groups together with the user id, but only for root; without that the script would
+/// keep the agent's groups.
+fn check_switch(user: &Account) -> Result<(), String> {
     let own = geteuid();
-    if own == user.uid {
+    if own == user.uid || own.is_root() {
         return Ok(());
     }
-    // The standard library drops the supplementary groups together with the user id, but only for root; without that the script
-    // would keep the agent's groups.
-    if !own.is_root() {
-        return Err(format!("only root can run a script as another user ({})", user.name));
-    }
-    command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-    Ok(())
+    Err(format!("only root can run a script as another user ({})", user.name))
 }
 
 /// A running script: the process and its group.

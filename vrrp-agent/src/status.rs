@@ -5,8 +5,10 @@
 mod table;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tracked;
 
 pub use table::render;
+pub use tracked::{TrackedKind, TrackedState, TrackedStatus};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -112,8 +114,22 @@ pub struct RouterStatus {
     pub priority: u8,
     /// Priority as configured.
     pub base_priority: u8,
+    /// What the priority is made of besides the configured one.
+    #[serde(default)]
+    pub tracking: Vec<TrackedStatus>,
     /// The master this node knows of, itself included.
     pub master: Option<MasterStatus>,
+    /// Time since the last advert of another router.
+    #[serde(default)]
+    pub master_heard_ms: Option<u64>,
+    /// Time left of the role's timer: as backup until it takes over, as master until its next advert, releasing until it stops.
+    #[serde(default)]
+    pub deadline_ms: Option<u64>,
+    #[serde(default)]
+    pub preempt: bool,
+    /// Adverts are accepted from these only; empty: from anybody.
+    #[serde(default)]
+    pub peers: Vec<IpAddr>,
     pub addresses: Vec<AddressStatus>,
     /// Number of this mastership (or of the last one).
     pub epoch: u64,

@@ -140,7 +140,7 @@ impl Track {
         let mut fault = None;
         for tracked in &router.track_scripts {
             let health = self.script_health(tracked.script);
-            sum += adjustment(tracked.weight, health);
+            sum += i32::from(adjustment(tracked.weight, health));
             if tracked.weight == 0 {
                 let here = match health {
                     Health::Good => None,
@@ -152,25 +152,41 @@ impl Track {
         }
         for tracked in &router.track_interfaces {
             let health = self.interface_health(&tracked.interface);
-            sum += adjustment(tracked.weight, health);
+            sum += i32::from(adjustment(tracked.weight, health));
             if tracked.weight == 0 && health != Health::Good {
                 fault = fault.or_else(|| Some(Fault::Interface(tracked.interface.clone())));
             }
         }
-        let priority = match router.priority {
-            OWNER => OWNER,
-            _ => u8::try_from(sum.clamp(LOWEST, HIGHEST)).unwrap_or(1),
-        };
-        Effective { priority, fault }
+        Effective { priority: within(router, sum), fault }
     }
 }
 
 /// A positive weight rewards health, a negative one punishes failure; what is unknown does neither.
-fn adjustment(weight: i16, health: Health) -> i32 {
+pub fn adjustment(weight: i16, health: Health) -> i16 {
     match health {
-        Health::Good => i32::from(weight.max(0)),
-        Health::Bad => i32::from(weight.min(0)),
+        Health::Good => weight.max(0),
+        Health::Bad => weight.min(0),
         Health::Unknown => 0,
+    }
+}
+
+/// The lowest and the highest effective priority that tracking can make of a router.
+pub fn range(router: &Router) -> (u8, u8) {
+    let scripts = router.track_scripts.iter().map(|tracked| tracked.weight);
+    let weights = scripts.chain(router.track_interfaces.iter().map(|tracked| tracked.weight));
+    let (mut low, mut high) = (i32::from(router.priority), i32::from(router.priority));
+    for weight in weights {
+        low += i32::from(weight.min(0));
+        high += i32::from(weight.max(0));
+    }
+    (within(router, low), within(router, high))
+}
+
+/// A sum of priority and weights, as it counts.
+fn within(router: &Router, sum: i32) -> u8 {
+    match router.priority {
+        OWNER => OWNER,
+        _ => u8::try_from(sum.clamp(LOWEST, HIGHEST)).unwrap_or(1),
     }
 }
 

@@ -17,6 +17,7 @@ mod reload;
 mod seats;
 mod serve;
 mod snapshot;
+mod tracking;
 mod workers;
 
 use std::path::PathBuf;

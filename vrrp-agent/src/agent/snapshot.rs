@@ -9,6 +9,7 @@ use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::reason::Reason;
 
 use super::picture::{HookFacts, Picture, ReloadFacts};
+use super::tracking::tracking;
 use crate::desired::{self, Facts, Obstacle, Way};
 use crate::election::Role;
 use crate::elector::{RouterView, View};
@@ -168,7 +169,12 @@ impl RouterSight<'_> {
             last_transition_unix: unix(self.wall.checked_sub(since).unwrap_or(UNIX_EPOCH)),
             priority: router.priority,
             base_priority: conf.priority,
+            tracking: tracking(&self.picture.force.config, self.picture, conf),
             master: self.master(),
+            master_heard_ms: router.heard.map(|heard| millis(self.now.saturating_since(heard.at))),
+            deadline_ms: router.deadline.map(|deadline| millis(deadline.saturating_since(self.now))),
+            preempt: conf.preempt,
+            peers: conf.peers.iter().map(|peer| IpAddr::V4(*peer)).collect(),
             addresses: self.addresses(),
             epoch: router.epoch.unwrap_or(0),
             fenced: router.epoch.is_some_and(|epoch| self.counters().is_some_and(|(c, place)| c.fence(place) == epoch)),

@@ -16,7 +16,7 @@ fn good_file_is_summarised_and_its_password_is_not() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let text = include_str!("../config/testdata/node1.toml").replace("1111", "hunter2");
     let path = write(&dir, "node1.toml", &text);
-    let (said, code) = check(&[path], false, None);
+    let (said, code) = check(&[path], &Options::default());
     assert_eq!(code, GOOD, "{said}");
     assert!(!said.contains("hunter2"), "{said}");
     for part in [
@@ -35,13 +35,13 @@ fn tracking_typo_is_pointed_at() {
     let text = include_str!("../config/testdata/node1.track.conf");
     let path = write(&dir, "node1.conf", text);
     let name = path.display();
-    let (said, code) = check(std::slice::from_ref(&path), false, None);
+    let (said, code) = check(std::slice::from_ref(&path), &Options::default());
     assert_eq!(code, BAD);
     let first = format!("{name}:30:9: error: tracks the script `chk_nginx`, which is not defined\n");
     assert!(said.starts_with(&first), "{said}");
     assert!(said.contains("did you mean `chk_haproxy`?"), "{said}");
     assert!(said.ends_with("node1.conf: 2 errors, 1 warning\n"), "{said}");
-    let (said, code) = check(&[path], true, None);
+    let (said, code) = check(&[path], &Options { lenient: true, ..Options::default() });
     assert_eq!(code, GOOD, "{said}");
     assert!(said.contains("node1.conf: good, 3 warnings\n"), "{said}");
 }
@@ -51,7 +51,7 @@ fn one_bad_file_spoils_the_exit_code_but_not_the_other_file() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let good = write(&dir, "good", include_str!("../config/testdata/node1.conf"));
     let missing = dir.path().join("missing.conf");
-    let (said, code) = check(&[missing.clone(), good, dir.path().to_owned()], false, None);
+    let (said, code) = check(&[missing.clone(), good, dir.path().to_owned()], &Options::default());
     assert_eq!(code, BAD);
     let first = format!("{}: error: cannot read the file: No such file", missing.display());
     assert!(said.starts_with(&first), "{said}");
@@ -64,6 +64,46 @@ fn language_is_told_by_the_text_when_the_name_does_not() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let toml = write(&dir, "pair", include_str!("../config/testdata/node1.toml"));
     let keepalived = write(&dir, "old", include_str!("../config/testdata/node2.conf"));
-    let (said, code) = check(&[toml, keepalived], false, None);
+    let (said, code) = check(&[toml, keepalived], &Options::default());
     assert_eq!(code, GOOD, "{said}");
+}
+
+#[test]
+fn json_says_where_and_what_to_do() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let bad = write(&dir, "node1.conf", include_str!("../config/testdata/node1.track.conf"));
+    let good = write(&dir, "node1.toml", include_str!("../config/testdata/node1.toml"));
+    let options = Options { format: Format::Json, ..Options::default() };
+    let (said, code) = check(&[bad.clone(), good], &options);
+    assert_eq!(code, BAD);
+    assert!(!said.contains("1111"), "{said}");
+    let document: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!((&document["schema"], &document["ok"]), (&1.into(), &false.into()));
+    let (bad_file, good_file) = (&document["files"][0], &document["files"][1]);
+    assert_eq!(bad_file["language"], "keepalived");
+    assert_eq!(
+        bad_file["diagnostics"][0],
+        serde_json::json!({
+            "severity": "error",
+            "message": "tracks the script `chk_nginx`, which is not defined",
+            "file": bad.display().to_string(),
+            "line": 30, "column": 9, "end_line": 30, "end_column": 18,
+            "label": "no script has this name",
+            "help": "did you mean `chk_haproxy`?",
+            "related": { "message": "the only script defined", "file": bad.display().to_string(), "line": 13, "column": 13 },
+        })
+    );
+    assert_eq!((&good_file["ok"], &good_file["diagnostics"]), (&true.into(), &serde_json::json!([])));
+    assert!(good_file.get("host").is_none(), "{said}");
+}
+
+#[test]
+fn host_is_looked_at_when_asked() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = write(&dir, "node1.toml", include_str!("../config/testdata/node1.toml"));
+    let options = Options { host: Some(Arc::default()), ..Options::default() };
+    let (said, code) = check(&[path], &options);
+    assert_eq!(code, BAD);
+    assert!(said.contains("node1.toml: error: VI_1: interface eth1 does not exist\n"), "{said}");
+    assert!(said.contains("script chk_nginx cannot be run: "), "{said}");
 }

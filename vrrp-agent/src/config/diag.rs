@@ -43,12 +43,17 @@ impl Diagnostic {
         Self { severity: Severity::Error, message: message.into(), span: None, label: None, help: None, related: None }
     }
 
+    /// Something about the host that the file is meant for.
+    pub(crate) fn host(severity: Severity, message: String) -> Self {
+        Self { severity, ..Self::whole_file(message) }
+    }
+
     pub(super) fn label(mut self, text: impl Into<String>) -> Self {
         self.label = Some(text.into());
         self
     }
 
-    pub(super) fn help(mut self, text: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
         self.help = Some(text.into());
         self
     }

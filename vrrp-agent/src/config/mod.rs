@@ -9,6 +9,7 @@
 //! [`lower`] checks a draft once for both (ranges, duplicates, references) and makes the model. Everything here but [`load`] is pure.
 //! To teach the agent another keyword of keepalived: move it to `Read` in `keepalived::keywords` and read it in the block's lowering.
 
+mod convert;
 pub mod diag;
 mod draft;
 mod include;
@@ -24,6 +25,7 @@ mod surroundings;
 mod tests;
 mod toml;
 
+pub use convert::{convert, to_toml};
 pub use diag::{Diagnostic, Severity};
 pub use load::{Loaded, load, load_as};
 pub use render::{headline, render, render_all};

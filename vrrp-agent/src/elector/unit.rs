@@ -298,6 +298,7 @@ impl Unit {
             epoch: self.machine.epoch(),
             priority: self.machine.priority(),
             heard: self.machine.last_heard().copied(),
+            deadline: self.machine.next_deadline(),
             master_down: self.machine.master_down_interval(),
             interval: self.machine.learned_interval(),
             counts: self.counts,

@@ -32,6 +32,8 @@ pub struct RouterView {
     /// Effective priority.
     pub priority: u8,
     pub heard: Option<Heard>,
+    /// When the role's timer runs out.
+    pub deadline: Option<Instant>,
     pub master_down: Duration,
     /// Interval in force: the master's in v3.
     pub interval: Duration,

@@ -26,6 +26,8 @@ fn the_exact_text_of_an_idle_node() {
         [
             r#"vrrp_build_info{version="0.1.0",node="node1"} 1"#,
             "process_start_time_seconds 1699999000.5",
+            "vrrp_config_last_reload_successful 1.0",
+            "vrrp_config_last_reload_success_timestamp_seconds 1699999000.5",
             r#"vrrp_interface_up{interface="eth1"} 1"#,
             r#"vrrp_xdp_info{interface="eth1",mode="generic",prog_id="17"} 1"#,
             r#"vrrp_xdp_packets_total{interface="eth1",verdict="drop"} 3"#,

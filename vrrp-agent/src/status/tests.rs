@@ -16,7 +16,18 @@ fn router() -> RouterStatus {
         last_transition_unix: 1_700_000_000.25,
         priority: 80,
         base_priority: 100,
+        tracking: vec![TrackedStatus {
+            kind: TrackedKind::Script,
+            name: "chk_nginx".to_owned(),
+            weight: -20,
+            state: TrackedState::Bad,
+            contributes: -20,
+        }],
         master: Some(MasterStatus { source: [192, 168, 1, 205].into(), priority: 80 }),
+        master_heard_ms: Some(192_900),
+        deadline_ms: Some(650),
+        preempt: true,
+        peers: vec![[192, 168, 1, 206].into()],
         addresses: vec![
             AddressStatus { address: [192, 168, 1, 249].into(), installed: true },
             AddressStatus { address: [192, 168, 1, 248].into(), installed: false },

@@ -11,6 +11,7 @@ mod values;
 use super::diag::{Diagnostic, Reporter};
 use super::draft::{At, Draft};
 use crate::model::Config;
+pub(super) use router::GROUP;
 
 /// Checks `draft` and makes the model; `None` when there is an error.
 pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> Option<Config> {

@@ -13,7 +13,7 @@ use vrrp_common::maps::MAX_PEERS;
 use crate::model::{Auth, Router, TrackInterface, TrackScript, Version, VirtualAddress};
 
 /// The group of RFC 9568 section 5.1.1.2.
-const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+pub(in super::super) const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 /// 12 bits of centiseconds (RFC 9568 section 5.2.7).
 const LONGEST_V3_INTERVAL: Duration = Duration::from_millis(40_950);
 /// An advert counts its addresses in one byte (RFC 9568 section 5.2.5).

@@ -4,11 +4,14 @@ mod bad_keepalived;
 mod bad_toml;
 mod balance;
 mod bounds;
+mod convert;
 mod expand;
 mod garbage;
 mod good;
 mod includes;
+mod keywords_reference;
 mod language;
+mod models;
 mod reference;
 mod secrets;
 

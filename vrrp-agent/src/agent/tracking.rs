@@ -1,0 +1,32 @@
+//! The parts of a router's priority, for its status.
+
+use super::picture::Picture;
+use crate::model::{Config, Router};
+use crate::status::{TrackedKind, TrackedStatus};
+use crate::track::{Health, adjustment};
+
+/// Everything that `router` tracks, with what it adds now.
+pub fn tracking(config: &Config, picture: &Picture, router: &Router) -> Vec<TrackedStatus> {
+    let of = |kind, name: &str, weight, health: Health| TrackedStatus {
+        kind,
+        name: name.to_owned(),
+        weight,
+        state: health.into(),
+        contributes: adjustment(weight, health),
+    };
+    let scripts = router.track_scripts.iter().map(|tracked| {
+        let name = config.scripts.get(tracked.script).map_or("?", |script| script.name.as_str());
+        let health = match picture.scripts.get(tracked.script).and_then(|script| script.health) {
+            None => Health::Unknown,
+            Some(true) => Health::Good,
+            Some(false) => Health::Bad,
+        };
+        of(TrackedKind::Script, name, tracked.weight, health)
+    });
+    let interfaces = router.track_interfaces.iter().map(|tracked| {
+        let up = picture.host.link_by_name(&tracked.interface).is_some_and(|link| link.up);
+        let health = if up { Health::Good } else { Health::Bad };
+        of(TrackedKind::Interface, &tracked.interface, tracked.weight, health)
+    });
+    scripts.chain(interfaces).collect()
+}

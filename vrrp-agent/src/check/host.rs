@@ -1,0 +1,96 @@
+//! `check --host`: whether this host has what a configuration asks for.
+//!
+//! [`read`] looks at the host and changes nothing; what to say of it is decided in [`findings`], which is pure.
+
+mod findings;
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+
+use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
+
+use crate::model::Config;
+use crate::net::NetlinkError;
+use crate::net::view::HostView;
+use crate::net::watch::Watcher;
+use crate::scripts;
+
+pub use findings::findings;
+
+/// What [`findings`] goes by.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    pub network: Arc<HostView>,
+    /// Effective capabilities of this process, a bit each; `None` where /proc does not tell.
+    pub capabilities: Option<u64>,
+    /// Of each script, why it could not be started.
+    pub scripts: Vec<Option<String>>,
+    /// The directory for pins, or the nearest one above it that exists, is on a bpffs.
+    pub bpffs: bool,
+    /// Why the metrics address cannot be listened on.
+    pub metrics: Option<String>,
+    /// Process ids of running keepalived daemons.
+    pub keepalived: Vec<u32>,
+    /// An agent answers on the API socket: its addresses and ports are taken for good reason.
+    pub agent_runs: bool,
+}
+
+/// Links and addresses of this network namespace.
+///
+/// # Errors
+/// The kernel does not answer.
+pub async fn network() -> Result<Arc<HostView>, NetlinkError> {
+    let (_watcher, view) = Watcher::start().await?;
+    let view = view.borrow().clone();
+    Ok(view)
+}
+
+/// Looks at what `config` needs besides the network. The metrics port is bound for an instant and let go.
+pub fn read(config: &Config, network: &Arc<HostView>) -> Facts {
+    Facts {
+        network: Arc::clone(network),
+        capabilities: fs::read_to_string("/proc/self/status").ok().and_then(|status| effective(&status)),
+        scripts: config.scripts.iter().map(|script| scripts::inspect(script).err()).collect(),
+        bpffs: on_bpffs(&config.bpf_dir),
+        metrics: config.metrics.and_then(cannot_listen),
+        keepalived: processes("keepalived"),
+        agent_runs: UnixStream::connect(&config.api_socket).is_ok(),
+    }
+}
+
+/// The CapEff line of a `/proc/PID/status`.
+fn effective(status: &str) -> Option<u64> {
+    let hex = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+    u64::from_str_radix(hex.trim(), 16).ok()
+}
+
+fn on_bpffs(path: &Path) -> bool {
+    let found = path.ancestors().find(|path| path.exists());
+    found.and_then(|path| statfs(path).ok()).is_some_and(|found| found.filesystem_type() == BPF_FS_MAGIC)
+}
+
+fn cannot_listen(address: SocketAddr) -> Option<String> {
+    TcpListener::bind(address).err().map(|error| error.to_string())
+}
+
+/// Ids of the processes in this network namespace whose program has this name.
+fn processes(name: &str) -> Vec<u32> {
+    let namespace = |id: &str| fs::read_link(format!("/proc/{id}/ns/net")).ok();
+    let own = namespace("self");
+    // Where the namespace cannot be read it counts as ours.
+    let here = |id: u32| namespace(&id.to_string()).is_none_or(|found| Some(found) == own);
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut found: Vec<u32> = entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|id: &u32| fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|comm| comm.trim_end() == name))
+        .filter(|id| here(*id))
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+#[cfg(test)]
+mod tests;

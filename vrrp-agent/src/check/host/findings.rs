@@ -1,0 +1,130 @@
+//! What stands between a configuration and this host.
+
+use std::net::Ipv4Addr;
+
+use super::Facts;
+use crate::config::{Diagnostic, Severity};
+use crate::model::{Config, Router, XdpUse};
+use crate::net::view::Link;
+
+/// Bit, name, and what goes without it (capabilities(7)).
+const ALWAYS: [(u32, &str, &str); 2] =
+    [(12, "CAP_NET_ADMIN", "no address can be installed"), (13, "CAP_NET_RAW", "no advert can be sent or read")];
+const FOR_XDP: [(u32, &str, &str); 2] =
+    [(39, "CAP_BPF", "the kernel program cannot be loaded"), (38, "CAP_PERFMON", "the kernel program cannot be loaded")];
+
+/// Errors: as it is, a router would be in fault or a script never run. Warnings: it works, but not in all as configured.
+pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for router in &config.routers {
+        found.extend(seat(router, facts));
+        found.extend(devices(router, facts));
+    }
+    found.extend(config.routers.iter().flat_map(|router| held(router, facts)));
+    for (script, why) in config.scripts.iter().zip(&facts.scripts) {
+        found.extend(why.as_ref().map(|why| error(format!("script {} cannot be run: {why}", script.name))));
+    }
+    found.extend(capabilities(config, facts));
+    if config.xdp != XdpUse::Off && !facts.bpffs {
+        let help = "mount -t bpf bpf /sys/fs/bpf, or set xdp = \"off\"";
+        found.push(warning(format!("{} is not on a bpffs: no kernel program", config.bpf_dir.display())).help(help));
+    }
+    if let (Some(address), Some(why), false) = (config.metrics, &facts.metrics, facts.agent_runs) {
+        found.push(warning(format!("no metrics: {address} cannot be listened on: {why}")));
+    }
+    if let Some(id) = facts.keepalived.first() {
+        let help = "stop keepalived, or give it other VRIDs and set pass_foreign_vrids = true";
+        found.push(warning(format!("keepalived runs on this host (process {id})")).help(help));
+    }
+    found.sort_by_key(|diagnostic| diagnostic.severity);
+    found
+}
+
+/// Whether the router could stand for election now.
+fn seat(router: &Router, facts: &Facts) -> Option<Diagnostic> {
+    let (name, interface) = (&router.name, &router.interface);
+    let Some(link) = facts.network.link_by_name(interface) else {
+        return Some(error(format!("{name}: interface {interface} does not exist")).help(interfaces(facts)));
+    };
+    if !link.up {
+        return Some(error(format!("{name}: interface {interface} is down")));
+    }
+    let own: Vec<Ipv4Addr> = virtual_addresses(router).collect();
+    match router.source {
+        None if facts.network.primary_address(link.index, &own).is_none() => {
+            Some(error(format!("{name}: interface {interface} has no IPv4 address to send adverts from")))
+        }
+        Some(source) if !link.addresses.iter().any(|held| held.address == source) => {
+            Some(warning(format!("{name}: the source address {source} is not on {interface}")))
+        }
+        _ => None,
+    }
+}
+
+/// Other interfaces that the router names.
+fn devices(router: &Router, facts: &Facts) -> Vec<Diagnostic> {
+    let known = |interface: &str| facts.network.link_by_name(interface);
+    let mut found = Vec::new();
+    for virtual_address in router.addresses.iter().chain(&router.excluded_addresses) {
+        if let Some(device) = virtual_address.device.as_ref().filter(|device| known(device).is_none()) {
+            let address = virtual_address.address;
+            found.push(error(format!("{}: {address} belongs on interface {device}, which does not exist", router.name)));
+        }
+    }
+    for tracked in &router.track_interfaces {
+        let (interface, weight) = (&tracked.interface, tracked.weight);
+        let state = match known(interface) {
+            None => "does not exist",
+            Some(Link { up: false, .. }) => "is down",
+            Some(_) => continue,
+        };
+        let message = format!("{}: tracked interface {interface} {state}", router.name);
+        found.push(if weight == 0 { error(message) } else { warning(message) });
+    }
+    found
+}
+
+/// Virtual addresses that somebody holds already although no agent runs.
+fn held(router: &Router, facts: &Facts) -> Vec<Diagnostic> {
+    if facts.agent_runs {
+        return Vec::new();
+    }
+    let help = match facts.keepalived.is_empty() {
+        true => "remove it from the host's own configuration; `vrrp-agent detach` clears what a killed agent left",
+        false => "keepalived seems to be its master",
+    };
+    let holder = |address: Ipv4Addr| {
+        let mut links = facts.network.links.values();
+        links.find(|link| link.addresses.iter().any(|held| held.address == address))
+    };
+    let on = |address: Ipv4Addr| holder(address).map(|link| (address, &link.name));
+    let say = |(address, link)| warning(format!("{}: {address} is on {link} already", router.name)).help(help);
+    virtual_addresses(router).filter_map(on).map(say).collect()
+}
+
+fn capabilities(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
+    let Some(held) = facts.capabilities else {
+        return vec![warning("the capabilities of this process cannot be read".to_owned())];
+    };
+    let wanted = ALWAYS.iter().chain(FOR_XDP.iter().filter(|_| config.xdp != XdpUse::Off));
+    let missing = wanted.filter(|(bit, _, _)| held & (1 << bit) == 0);
+    let help = "what counts is what the agent is started with: check as its user, or as root";
+    missing.map(|(_, name, lost)| warning(format!("this process has no {name}: {lost}")).help(help)).collect()
+}
+
+fn virtual_addresses(router: &Router) -> impl Iterator<Item = Ipv4Addr> {
+    router.addresses.iter().chain(&router.excluded_addresses).map(|virtual_address| virtual_address.address)
+}
+
+fn interfaces(facts: &Facts) -> String {
+    let names: Vec<&str> = facts.network.links.values().map(|link| link.name.as_str()).filter(|name| *name != "lo").collect();
+    format!("interfaces here: {}", names.join(", "))
+}
+
+fn error(message: String) -> Diagnostic {
+    Diagnostic::host(Severity::Error, message)
+}
+
+fn warning(message: String) -> Diagnostic {
+    Diagnostic::host(Severity::Warning, message)
+}

@@ -1,0 +1,85 @@
+use super::*;
+use crate::config::{Language, Mode, Severity, Source, parse};
+use crate::net::view::{Address, Link};
+
+const ALL: u64 = 1 << 12 | 1 << 13 | 1 << 38 | 1 << 39;
+
+fn config(more: &str) -> Config {
+    let text = format!("{}\n{more}", include_str!("../../config/testdata/node1.toml"));
+    parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host").config.expect("a good file")
+}
+
+fn link(index: u32, name: &str, addresses: &[[u8; 4]]) -> Link {
+    let address = |address: &[u8; 4]| Address {
+        address: (*address).into(),
+        prefix_len: 24,
+        protocol: 0,
+        label: None,
+        scope: 0,
+        secondary: false,
+    };
+    Link { name: name.to_owned(), index, up: true, addresses: addresses.iter().map(address).collect(), ..Link::default() }
+}
+
+fn facts(links: Vec<Link>) -> Facts {
+    let links = links.into_iter().map(|link| (link.index, link)).collect();
+    Facts {
+        network: Arc::new(HostView { links, ..HostView::default() }),
+        capabilities: Some(ALL),
+        scripts: vec![None],
+        bpffs: true,
+        ..Facts::default()
+    }
+}
+
+fn said(config: &Config, facts: &Facts) -> Vec<String> {
+    let word = |severity| if severity == Severity::Error { "error" } else { "warning" };
+    findings(config, facts).into_iter().map(|found| format!("{}: {}", word(found.severity), found.message)).collect()
+}
+
+#[test]
+fn a_host_with_everything_needs_no_word() {
+    assert_eq!(said(&config(""), &facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])])), [""; 0]);
+}
+
+#[test]
+fn what_would_be_a_fault_is_an_error() {
+    let config = config("");
+    assert_eq!(said(&config, &facts(vec![link(1, "lo", &[])])), ["error: VI_1: interface eth1 does not exist"]);
+    let down = Link { up: false, ..link(2, "eth1", &[]) };
+    assert_eq!(said(&config, &facts(vec![down])), ["error: VI_1: interface eth1 is down"]);
+    let bare = facts(vec![link(2, "eth1", &[])]);
+    assert_eq!(said(&config, &bare), ["error: VI_1: interface eth1 has no IPv4 address to send adverts from"]);
+}
+
+#[test]
+fn what_it_can_do_without_is_a_warning() {
+    let bare = Facts {
+        capabilities: Some(1 << 12 | 1 << 13 | 1 << 39),
+        scripts: vec![Some("no user www".to_owned())],
+        bpffs: false,
+        metrics: Some("Address already in use".to_owned()),
+        keepalived: vec![7, 8],
+        ..facts(vec![link(2, "eth1", &[[192, 168, 1, 205], [192, 168, 1, 249]])])
+    };
+    assert_eq!(
+        said(&config(""), &bare),
+        [
+            "error: script chk_nginx cannot be run: no user www",
+            "warning: VI_1: 192.168.1.249 is on eth1 already",
+            "warning: this process has no CAP_PERFMON: the kernel program cannot be loaded",
+            "warning: /sys/fs/bpf/vrrp-agent is not on a bpffs: no kernel program",
+            "warning: no metrics: 127.0.0.1:9165 cannot be listened on: Address already in use",
+            "warning: keepalived runs on this host (process 7)",
+        ]
+    );
+    let running =
+        Facts { agent_runs: true, keepalived: vec![], scripts: vec![None], bpffs: true, capabilities: Some(ALL), ..bare };
+    assert_eq!(said(&config(""), &running), [""; 0]);
+}
+
+#[test]
+fn capabilities_are_read_from_the_process_status() {
+    assert_eq!(effective("Name:\tx\nCapPrm:\t0000000000000001\nCapEff:\t000000c000003000\n"), Some(ALL));
+    assert_eq!(effective("Name:\tx\n"), None);
+}

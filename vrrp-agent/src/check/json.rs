@@ -1,0 +1,95 @@
+//! The answer of `check` as one JSON document. Shows no password: it holds positions and messages, no text of the file.
+
+use serde::Serialize;
+
+use crate::config::{Diagnostic, Language, Loaded, Severity, Source, Span};
+
+/// The version of the document, raised when a field changes its meaning or goes away.
+const SCHEMA: u32 = 1;
+
+#[derive(Serialize)]
+pub(super) struct Document<'a> {
+    schema: u32,
+    ok: bool,
+    files: Vec<File<'a>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct File<'a> {
+    file: &'a str,
+    language: &'static str,
+    /// No error, in the file or on the host.
+    ok: bool,
+    diagnostics: Vec<Said<'a>>,
+    /// What stands in the way on this host; only when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<Vec<Said<'a>>>,
+}
+
+/// Lines and columns count from 1, columns in characters; the end is behind the last character. Absent where the whole file is meant.
+#[derive(Serialize)]
+struct Said<'a> {
+    severity: &'static str,
+    message: &'a str,
+    file: &'a str,
+    line: Option<usize>,
+    column: Option<usize>,
+    end_line: Option<usize>,
+    end_column: Option<usize>,
+    label: Option<&'a str>,
+    help: Option<&'a str>,
+    related: Option<Related<'a>>,
+}
+
+#[derive(Serialize)]
+struct Related<'a> {
+    message: &'a str,
+    file: &'a str,
+    line: usize,
+    column: usize,
+}
+
+pub(super) fn document(files: Vec<File>) -> String {
+    let document = Document { schema: SCHEMA, ok: files.iter().all(|file| file.ok), files };
+    // Strings, numbers and lists: there is nothing that could fail.
+    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+pub(super) fn file<'a>(loaded: &'a Loaded, host: Option<&'a [Diagnostic]>) -> File<'a> {
+    let said = |diagnostic: &'a Diagnostic| said(&loaded.source, diagnostic);
+    File {
+        file: loaded.source.name(),
+        language: match loaded.language {
+            Language::Keepalived => "keepalived",
+            Language::Toml => "toml",
+        },
+        ok: loaded.config.is_some() && !host.unwrap_or_default().iter().any(|found| found.severity == Severity::Error),
+        diagnostics: loaded.diagnostics.iter().map(said).collect(),
+        host: host.map(|found| found.iter().map(said).collect()),
+    }
+}
+
+fn said<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Said<'a> {
+    let place = |at: fn(&Span) -> usize| diagnostic.span.as_ref().map(|span| source.position(at(span)));
+    let (start, end) = (place(|span| span.start), place(|span| span.end));
+    Said {
+        severity: match diagnostic.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        message: &diagnostic.message,
+        file: diagnostic.span.as_ref().map_or(source.name(), |span| source.name_at(span.start)),
+        line: start.map(|(line, _)| line),
+        column: start.map(|(_, column)| column),
+        end_line: end.map(|(line, _)| line),
+        end_column: end.map(|(_, column)| column),
+        label: diagnostic.label.as_deref(),
+        help: diagnostic.help.as_deref(),
+        related: diagnostic.related.as_ref().map(|(span, message)| {
+            let (line, column) = source.position(span.start);
+            Related { message, file: source.name_at(span.start), line, column }
+        }),
+    }
+}

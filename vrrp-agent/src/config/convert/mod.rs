@@ -1,0 +1,256 @@
+//! The model as our TOML: `convert`. What is written lowers to the identical model.
+//!
+//! Every struct of the model is taken apart without `..`, so a new field does not compile before it is written here.
+//! The text holds the passwords, as the configuration does; it never goes to a log.
+
+mod comments;
+mod text;
+
+use std::time::Duration;
+
+use super::draft::Draft;
+use super::load::Loaded;
+use crate::model::{
+    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Forward, Protocol, Router, Script, Service, TrackInterface,
+    TrackScript, Version, VirtualAddress, XdpUse,
+};
+use comments::{Block, Comments};
+use text::{Text, duration, inline_table, string};
+
+/// The file as TOML with its comments; `None` when it has an error.
+pub fn convert(loaded: &Loaded) -> Option<String> {
+    let config = loaded.config.as_ref()?;
+    let comments = Comments::read(loaded.source.text(), loaded.language);
+    Some(write(config, &comments, Some(loaded.source.name())))
+}
+
+/// A model as TOML.
+pub fn to_toml(config: &Config) -> String {
+    write(config, &Comments::default(), None)
+}
+
+fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
+    let Config { node, metrics, api_socket, bpf_dir, xdp, pass_foreign_vrids, startup_delay, routers, scripts, services } =
+        config;
+    let mut text = Text::default();
+    if let Some(origin) = origin {
+        text.comment(&format!("Converted from {origin}. Keys that are not written have their defaults."));
+    }
+    text.comments(comments.of(&Block::File));
+    text.key("node", &string(node));
+    let defaults = Draft::default();
+    if *metrics != defaults.metrics {
+        text.key("metrics", &metrics.map_or("false".to_owned(), |address| string(&address.to_string())));
+    }
+    if *api_socket != defaults.api_socket {
+        text.key("api_socket", &string(&api_socket.to_string_lossy()));
+    }
+    if *bpf_dir != defaults.bpf_dir {
+        text.key("bpf_dir", &string(&bpf_dir.to_string_lossy()));
+    }
+    match xdp {
+        XdpUse::Auto => {}
+        XdpUse::Generic => text.key("xdp", &string("generic")),
+        XdpUse::Off => text.key("xdp", &string("off")),
+    }
+    if *pass_foreign_vrids {
+        text.key("pass_foreign_vrids", "true");
+    }
+    if !startup_delay.is_zero() {
+        text.key("startup_delay", &duration(*startup_delay));
+    }
+    for router in routers {
+        text.table("virtual_router", comments.of(&Block::Router(router.name.clone())));
+        write_router(&mut text, router, scripts);
+    }
+    for script in scripts {
+        text.table("script", comments.of(&Block::Script(script.name.clone())));
+        write_script(&mut text, script);
+    }
+    for service in services {
+        text.table("service", comments.of(&Block::Service(service.address, service.port)));
+        write_service(&mut text, service);
+    }
+    text.finish()
+}
+
+fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
+    let Router {
+        name,
+        interface,
+        vrid,
+        version,
+        priority,
+        interval,
+        preempt,
+        preempt_delay,
+        auth,
+        checksum,
+        source,
+        group,
+        peers,
+        addresses,
+        excluded_addresses,
+        announce,
+        track_scripts,
+        track_interfaces,
+    } = router;
+    text.key("name", &string(name));
+    text.key("interface", &string(interface));
+    text.key("vrid", &vrid.to_string());
+    text.key("version", if *version == Version::V2 { "2" } else { "3" });
+    text.key("priority", &priority.to_string());
+    text.key("interval", &duration(*interval));
+    if !preempt {
+        text.key("preempt", "false");
+    }
+    if !preempt_delay.is_zero() {
+        text.key("preempt_delay", &duration(*preempt_delay));
+    }
+    if let Auth::Pass(wire) = auth {
+        text.key("auth_pass", &string(&password(*wire)));
+    }
+    match checksum {
+        ChecksumForm::PseudoHeader => {}
+        ChecksumForm::MessageOnly => text.key("checksum", &string("message-only")),
+    }
+    if let Some(source) = source {
+        text.key("source", &string(&source.to_string()));
+    }
+    if *group != super::lower::GROUP {
+        text.key("group", &string(&group.to_string()));
+    }
+    if !peers.is_empty() {
+        text.list("peers", peers.iter().map(|peer| string(&peer.to_string())));
+    }
+    text.list("addresses", addresses.iter().map(virtual_address));
+    if !excluded_addresses.is_empty() {
+        text.list("excluded_addresses", excluded_addresses.iter().map(virtual_address));
+    }
+    write_announce(text, announce);
+    write_tracking(text, track_scripts, track_interfaces, scripts);
+}
+
+const TRACKING: &str = "weight: negative is added while it fails, positive while it is well, 0 makes its failure a fault";
+
+fn write_tracking(text: &mut Text, track_scripts: &[TrackScript], track_interfaces: &[TrackInterface], scripts: &[Script]) {
+    if !track_scripts.is_empty() {
+        text.comment(TRACKING);
+        text.list(
+            "track_scripts",
+            track_scripts.iter().map(|TrackScript { script, weight }| {
+                let name = scripts.get(*script).map_or("", |script| script.name.as_str());
+                inline_table([("script", Some(string(name))), ("weight", Some(weight.to_string()))])
+            }),
+        );
+    }
+    if !track_interfaces.is_empty() {
+        text.comment(TRACKING);
+        text.list(
+            "track_interfaces",
+            track_interfaces.iter().map(|TrackInterface { interface, weight }| {
+                inline_table([("interface", Some(string(interface))), ("weight", Some(weight.to_string()))])
+            }),
+        );
+    }
+}
+
+/// The eight bytes as a string that is cut to them again. Where the cut went through a character, one that begins with what is left
+/// takes its place.
+fn password(wire: [u8; 8]) -> String {
+    let used = wire.iter().rposition(|byte| *byte != 0).map_or(wire.len(), |last| last + 1);
+    let (whole, rest) = match std::str::from_utf8(&wire[..used]) {
+        Ok(whole) => return whole.to_owned(),
+        Err(error) => wire[..used].split_at(error.valid_up_to()),
+    };
+    let begins_so = |c: &char| c.encode_utf8(&mut [0; 4]).as_bytes().starts_with(rest);
+    let completed = ('\u{80}'..=char::MAX).find(begins_so);
+    String::from_utf8_lossy(whole).chars().chain(completed).collect()
+}
+
+fn virtual_address(virtual_address: &VirtualAddress) -> String {
+    let VirtualAddress { address, prefix_len, device, label } = virtual_address;
+    let address = match prefix_len {
+        32 => address.to_string(),
+        length => format!("{address}/{length}"),
+    };
+    if device.is_none() && label.is_none() {
+        return string(&address);
+    }
+    let text = |value: &Option<String>| value.as_ref().map(|value| string(value));
+    inline_table([("address", Some(string(&address))), ("device", text(device)), ("label", text(label))])
+}
+
+fn write_announce(text: &mut Text, announce: &Announce) {
+    let Announce { repeat, delay, refresh, refresh_repeat } = announce;
+    if refresh.is_zero() {
+        text.comment("refresh 0s: gratuitous ARP after a takeover only");
+    }
+    let garp = inline_table([
+        ("repeat", Some(repeat.to_string())),
+        ("delay", Some(duration(*delay))),
+        ("refresh", Some(duration(*refresh))),
+        ("refresh_repeat", Some(refresh_repeat.to_string())),
+    ]);
+    text.key("garp", &garp);
+}
+
+fn write_script(text: &mut Text, script: &Script) {
+    let Script { name, command, interval, timeout, rise, fall, user, init_fail } = script;
+    text.key("name", &string(name));
+    text.list("command", command.iter().map(|word| string(word)));
+    text.key("interval", &duration(*interval));
+    text.key("timeout", &duration(*timeout));
+    text.key("rise", &rise.to_string());
+    text.key("fall", &fall.to_string());
+    if let Some(user) = user {
+        text.key("user", &string(user));
+    }
+    if *init_fail {
+        text.key("init_fail", "true");
+    }
+}
+
+fn write_service(text: &mut Text, service: &Service) {
+    let Service { name, address, port, protocol, backends, check } = service;
+    text.key("name", &string(name));
+    text.key("address", &string(&address.to_string()));
+    text.key("port", &port.to_string());
+    text.key("protocol", &string(if *protocol == Protocol::Tcp { "tcp" } else { "udp" }));
+    text.list("backends", backends.iter().map(backend));
+    text.key("check", &self::check(check));
+}
+
+fn backend(backend: &Backend) -> String {
+    let Backend { address, weight, forward } = backend;
+    let forward = match forward {
+        Forward::Auto => None,
+        Forward::Local => Some("local"),
+        Forward::Dr => Some("dr"),
+    };
+    inline_table([
+        ("address", Some(string(&address.to_string()))),
+        ("weight", Some(weight.to_string())),
+        ("forward", forward.map(string)),
+    ])
+}
+
+fn check(check: &Check) -> String {
+    let Check { kind, interval, timeout, rise, fall } = check;
+    let (kind, port, path) = match kind {
+        CheckKind::None => ("none", None, None),
+        CheckKind::Tcp { port } => ("tcp", *port, None),
+        CheckKind::Http { port, path } => ("http", *port, Some(path)),
+    };
+    let unless = |value: String, default: &str| Some(value).filter(|value| value != default);
+    let second = duration(Duration::from_secs(1));
+    inline_table([
+        ("type", Some(string(kind))),
+        ("port", port.map(|port| port.to_string())),
+        ("path", path.map(|path| string(path))),
+        ("interval", unless(duration(*interval), &second)),
+        ("timeout", unless(duration(*timeout), &second)),
+        ("rise", unless(rise.to_string(), "1")),
+        ("fall", unless(fall.to_string(), "1")),
+    ])
+}

@@ -1,0 +1,184 @@
+//! Random models: everything a file could mean.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use super::garbage::Random;
+use crate::model::{
+    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Forward, Protocol, Router, Script, Service, TrackInterface,
+    TrackScript, Version, VirtualAddress, XdpUse,
+};
+
+/// Characters that a careless writer would trip over.
+const LETTERS: &[char] =
+    &['a', 'Z', '0', '_', '-', '"', '\'', '\\', '#', '=', '[', '{', '}', ',', ' ', 'é', '日', '\u{fffd}', '$', '!'];
+
+pub(super) fn config(random: &mut Random) -> Config {
+    let scripts: Vec<Script> = (0..random.next(4)).map(|at| script(random, at)).collect();
+    let routers: Vec<Router> = (0..1 + random.next(4)).map(|at| router(random, at, scripts.len())).collect();
+    let services = (0..random.next(4)).map(|at| service(random, at, &routers)).collect();
+    Config {
+        node: name(random, 0),
+        metrics: pick(random, &[None, "127.0.0.1:9165".parse().ok(), "[::1]:80".parse().ok()]),
+        api_socket: pick(random, &["/run/vrrp-agent/api.sock", "/tmp/a \"b\"/é.sock"]).into(),
+        bpf_dir: pick(random, &["/sys/fs/bpf/vrrp-agent", "/x"]).into(),
+        xdp: pick(random, &[XdpUse::Auto, XdpUse::Generic, XdpUse::Off]),
+        pass_foreign_vrids: flag(random),
+        startup_delay: any_duration(random),
+        routers,
+        scripts,
+        services,
+    }
+}
+
+fn router(random: &mut Random, at: usize, scripts: usize) -> Router {
+    let version = pick(random, &[Version::V2, Version::V3]);
+    let byte = u8::try_from(at + 1).unwrap_or(1);
+    let addresses = |random: &mut Random, block: u8, least: usize| -> Vec<VirtualAddress> {
+        (0..least + random.next(9)).map(|host| virtual_address(random, [10, byte, block, host as u8 + 1])).collect()
+    };
+    Router {
+        name: name(random, at),
+        interface: interface(random),
+        vrid: byte,
+        version,
+        priority: random.next(255) as u8 + 1,
+        interval: match version {
+            Version::V2 => Duration::from_secs(random.next(255) as u64 + 1),
+            Version::V3 => Duration::from_millis((random.next(4095) as u64 + 1) * 10),
+        },
+        preempt: flag(random),
+        preempt_delay: any_duration(random),
+        auth: if version == Version::V2 && flag(random) { auth(random) } else { Auth::None },
+        checksum: pick(random, &[ChecksumForm::PseudoHeader, ChecksumForm::MessageOnly]),
+        source: pick(random, &[None, Some(Ipv4Addr::new(192, 168, 1, 205))]),
+        group: pick(random, &[Ipv4Addr::new(224, 0, 0, 18), Ipv4Addr::new(239, 1, 2, 3)]),
+        peers: (0..random.next(9)).map(|host| Ipv4Addr::new(10, 0, 0, host as u8 + 1)).collect(),
+        addresses: addresses(random, 0, 1),
+        excluded_addresses: addresses(random, 1, 0),
+        announce: Announce {
+            repeat: random.next(1000) as u32 + 1,
+            delay: any_duration(random),
+            refresh: any_duration(random),
+            refresh_repeat: random.next(1000) as u32 + 1,
+        },
+        track_scripts: if scripts == 0 {
+            Vec::new()
+        } else {
+            many(random, |r| TrackScript { script: r.next(scripts), weight: weight(r) })
+        },
+        track_interfaces: many(random, |r| TrackInterface { interface: interface(r), weight: weight(r) }),
+    }
+}
+
+fn virtual_address(random: &mut Random, address: [u8; 4]) -> VirtualAddress {
+    VirtualAddress {
+        address: address.into(),
+        prefix_len: pick(random, &[32, 24, 0, 31]),
+        device: flag(random).then(|| interface(random)),
+        label: flag(random).then(|| interface(random)),
+    }
+}
+
+fn script(random: &mut Random, at: usize) -> Script {
+    let words = many(random, |r| {
+        pick(r, &["-c", "a b", "\"", "'", "\\", "\n\t", "é\u{7f}", "#", "", "'''\"\"\"", "\u{fffd}"]).to_owned()
+    });
+    Script {
+        name: name(random, at),
+        command: [vec!["/bin/sh".to_owned()], words].concat(),
+        interval: some_duration(random),
+        timeout: some_duration(random),
+        rise: pick(random, &[1, 2, u32::MAX]),
+        fall: pick(random, &[1, 2, u32::MAX]),
+        user: flag(random).then(|| name(random, 0)),
+        init_fail: flag(random),
+    }
+}
+
+fn service(random: &mut Random, at: usize, routers: &[Router]) -> Service {
+    let router = &routers[random.next(routers.len())];
+    let protocol = pick(random, &[Protocol::Tcp, Protocol::Udp]);
+    let port = pick(random, &[Some(1), Some(65_535)]);
+    let free = if protocol == Protocol::Tcp { None } else { port };
+    let path = pick(random, &["/", "/a?b=\"c\"&d='e'"]).to_owned();
+    Service {
+        name: name(random, at),
+        address: router.addresses[random.next(router.addresses.len())].address,
+        port: at as u16 + 1,
+        protocol,
+        backends: (0..1 + random.next(9)).map(|host| backend(random, host)).collect(),
+        check: Check {
+            kind: pick(
+                random,
+                &[CheckKind::None, CheckKind::Tcp { port }, CheckKind::Tcp { port: free }, CheckKind::Http { port, path }],
+            ),
+            interval: some_duration(random),
+            timeout: some_duration(random),
+            rise: pick(random, &[1, 3]),
+            fall: pick(random, &[1, u32::MAX]),
+        },
+    }
+}
+
+fn backend(random: &mut Random, host: usize) -> Backend {
+    Backend {
+        address: Ipv4Addr::new(10, 9, 0, host as u8 + 1),
+        weight: pick(random, &[0, 1, 1000]),
+        forward: pick(random, &[Forward::Auto, Forward::Local, Forward::Dr]),
+    }
+}
+
+/// As a file would give it: a string, cut to eight bytes wherever that falls.
+fn auth(random: &mut Random) -> Auth {
+    let text = pick(
+        random,
+        &["1111", "\"\\'# x", "abcdefgé", "abcdef日", "abcde\u{1f600}", "abcdefg\u{10ffff}", "a\0b", "\0", "\u{fffd}"],
+    );
+    let mut wire = [0; 8];
+    wire.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
+    Auth::Pass(wire)
+}
+
+/// Different for each `at`.
+fn name(random: &mut Random, at: usize) -> String {
+    let letters = random.next(12);
+    (0..letters).map(|_| pick(random, LETTERS)).chain(at.to_string().chars()).collect()
+}
+
+fn interface(random: &mut Random) -> String {
+    pick(random, &["eth1", "bond0.100", "a\"b'\\", "日本"]).to_owned()
+}
+
+fn weight(random: &mut Random) -> i16 {
+    pick(random, &[0, 1, -1, 253, -253])
+}
+
+fn any_duration(random: &mut Random) -> Duration {
+    pick(
+        random,
+        &[
+            Duration::ZERO,
+            Duration::from_secs(1),
+            Duration::from_secs(400_000),
+            Duration::new(3, 1),
+            Duration::from_micros(1_500),
+        ],
+    )
+}
+
+fn some_duration(random: &mut Random) -> Duration {
+    pick(random, &[Duration::from_secs(1), Duration::from_secs(86_400), Duration::new(3, 1), Duration::from_millis(250)])
+}
+
+fn many<T>(random: &mut Random, mut one: impl FnMut(&mut Random) -> T) -> Vec<T> {
+    (0..random.next(4)).map(|_| one(random)).collect()
+}
+
+fn flag(random: &mut Random) -> bool {
+    random.next(2) == 1
+}
+
+fn pick<T: Clone>(random: &mut Random, all: &[T]) -> T {
+    all[random.next(all.len())].clone()
+}
