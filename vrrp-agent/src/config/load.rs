@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use super::diag::Diagnostic;
+use super::fragments;
 use super::include::{Files, gather};
 use super::source::Source;
 use super::{Language, Mode, Outcome, Surroundings, parse_on, render_all};
@@ -32,7 +33,7 @@ impl Loaded {
     }
 }
 
-/// Reads `path` and what it includes. A file that cannot be read is a diagnostic like any other.
+/// Reads `path` and what it includes, or, for TOML, what stands in `conf.d` beside it. A file that cannot be read is a diagnostic like any other.
 pub fn load(path: &Path, mode: Mode) -> Loaded {
     load_as(path, mode, None)
 }
@@ -45,7 +46,7 @@ pub fn load_as(path: &Path, mode: Mode, config_id: Option<&str>) -> Loaded {
             let language = language(path, &String::from_utf8_lossy(&bytes));
             let source = match language {
                 Language::Keepalived => gather(&name, &bytes, &Disk),
-                Language::Toml => Source::new(name, &bytes),
+                Language::Toml => fragments::gather(&name, &bytes, &Disk),
             };
             let Outcome { config, diagnostics } = parse_on(&source, language, mode, &surroundings(config_id));
             Loaded { config, diagnostics, source, language }

@@ -12,6 +12,7 @@
 mod convert;
 pub mod diag;
 mod draft;
+mod fragments;
 mod include;
 mod keepalived;
 mod load;

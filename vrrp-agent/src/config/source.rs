@@ -105,6 +105,16 @@ impl Source {
         self.files.get(file).map_or(0..0, |file| file.range.clone())
     }
 
+    /// Where the texts of all files but the main one are.
+    pub(super) fn fragments(&self) -> impl Iterator<Item = Span> {
+        self.files.iter().skip(1).map(|file| file.range.clone())
+    }
+
+    /// What went wrong with files that the main one does not name.
+    pub(super) fn problems(&self) -> impl Iterator<Item = &str> {
+        self.includes.iter().filter_map(|include| Some(include.problem.as_ref()?.message.as_str()))
+    }
+
     /// The include that begins at a byte offset.
     pub(super) fn include_at(&self, offset: usize) -> Option<&Include> {
         let at = self.includes.binary_search_by_key(&offset, |include| include.span.start).ok()?;

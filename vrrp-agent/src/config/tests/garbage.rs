@@ -132,3 +132,38 @@ fn damaged_files() {
         }
     }
 }
+
+/// A million short inputs, or as many as the variable asks for if that is more: parsed only, each in one language and mode.
+#[test]
+fn a_million_short_inputs() {
+    const THREADS: usize = 2;
+    let each = cases().max(1_000_000) / THREADS;
+    std::thread::scope(|scope| {
+        for seed in 0..THREADS {
+            scope.spawn(move || {
+                let mut random = Random(10 + seed as u64);
+                for _ in 0..each {
+                    short_input(&mut random);
+                }
+            });
+        }
+    });
+}
+
+fn short_input(random: &mut Random) {
+    let mut bytes = Vec::new();
+    for _ in 0..=random.next(6) {
+        match random.next(3) {
+            0 => bytes.push(u8::try_from(random.next(256)).unwrap_or(0)),
+            _ => bytes.extend_from_slice(PIECES[random.next(PIECES.len())].as_bytes()),
+        }
+    }
+    let (language, mode) = match random.next(3) {
+        0 => (Language::Toml, Mode::Strict),
+        1 => (Language::Keepalived, Mode::Strict),
+        _ => (Language::Keepalived, Mode::Lenient),
+    };
+    let outcome = parse(&Source::new("F", &bytes), language, mode, "host");
+    let failed = outcome.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    assert_eq!(outcome.config.is_none(), failed, "{:?}", String::from_utf8_lossy(&bytes));
+}

@@ -6,6 +6,7 @@ mod balance;
 mod bounds;
 mod convert;
 mod expand;
+mod fragments;
 mod garbage;
 mod good;
 mod includes;

@@ -24,12 +24,35 @@ pub(super) fn read(source: &Source, reporter: &mut Reporter) -> Option<Draft> {
         reporter.error(Diagnostic::at(&(at..at + 1), "not valid UTF-8"));
         return None;
     }
+    for problem in source.problems() {
+        reporter.error(Diagnostic::whole_file(problem));
+    }
+    for fragment in source.fragments() {
+        check_fragment(text, fragment, reporter);
+    }
     match ::toml::from_str::<schema::File>(text) {
         Ok(file) => Some(lower::lower(file, reporter)),
         Err(error) => {
             reporter.error(describe(source, &error));
             None
         }
+    }
+}
+
+/// A key before a fragment's first table would fall into the last table of the file before it.
+fn check_fragment(text: &str, fragment: Span, reporter: &mut Reporter) {
+    let mut at = fragment.start;
+    for line in text[fragment].split_inclusive('\n') {
+        let content = line.trim();
+        if !content.is_empty() && !content.starts_with('#') {
+            if !content.starts_with("[[") {
+                let problem =
+                    Diagnostic::at(&(at..at + line.trim_end().len()), "a file in conf.d begins with a table, `[[...]]`");
+                reporter.error(problem.help("the agent's own keys belong in the main file"));
+            }
+            return;
+        }
+        at += line.len();
     }
 }
 
