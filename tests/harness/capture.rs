@@ -122,6 +122,10 @@ pub struct Recording {
     pub lost: u32,
 }
 
+/// A frame that the old master answers this long after its successor's first advert was on its way with it: the capture sits on
+/// the switch, and both frames still have a queue before them.
+pub const UNDERWAY: Duration = Duration::from_millis(5);
+
 impl Recording {
     /// When `node` first advertised `vrid` with a priority above 0, at `after` or later.
     pub fn first_advert(&self, after: Instant, node: Node, vrid: u8) -> Option<Instant> {
@@ -147,11 +151,7 @@ impl Recording {
     /// A node that the new master hands a packet to (direct return) answers with the same source address, rightly: there
     /// the client's frame went to the new master's hardware address. So what counts is where the client's last
     /// frame of that connection went.
-    pub fn direct_replies(&self, after: Instant, node: Node, address: Ipv4Addr) -> usize {
-        self.direct_reply_times(after, node, address).len()
-    }
-
-    /// When they entered the switch.
+    /// Returned is when they entered the switch.
     pub fn direct_reply_times(&self, after: Instant, node: Node, address: Ipv4Addr) -> Vec<Instant> {
         let mut spoken_to: BTreeMap<u16, Mac> = BTreeMap::new();
         let mut replies = Vec::new();

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::Lab;
 use crate::agent::{self, AgentPaths};
-use crate::capture::{Capture, Recording};
+use crate::capture::{Capture, Recording, UNDERWAY};
 use crate::keepalived::Settings;
 use crate::names::{Node, Vip};
 use crate::options::{LabOptions, agent_binary};
@@ -24,8 +24,6 @@ const PROBE_INTERVAL: Duration = Duration::from_millis(10);
 const RUN_UP: Duration = Duration::from_millis(300);
 /// An advert that left its sender this long after another master's first was on its way, on a busy machine.
 const FLIGHT: Duration = Duration::from_millis(50);
-/// A frame that the old master answers this long after its successor's first advert was on its way with it.
-const UNDERWAY: Duration = Duration::from_millis(5);
 /// What a busy machine may add to a timer of the protocol.
 const ROOM: Duration = Duration::from_secs(3);
 
@@ -161,7 +159,6 @@ impl Scene {
     pub fn check_silence(&self, vip: Vip, old: Node, since: Instant) -> Result<Instant> {
         let recording = self.capture.so_far();
         let handover = recording.first_advert(since, old.other(), vip.vrid()).context("no successor has advertised")?;
-        // The capture sits on the switch: what the old master took in just before it could see that advert is still answered.
         let claims = recording.arp_claims(handover, old, vip.address()).into_iter().map(|(at, _)| at);
         let replies = recording.direct_reply_times(handover, old, vip.address());
         let after = |times: Vec<Instant>| -> Vec<Duration> { times.into_iter().map(|at| at - handover).collect() };
