@@ -6,8 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
 use vrrp_agent::agent::{self, RunError};
-use vrrp_agent::config::{self, Mode};
+use vrrp_agent::client::ClientError;
+use vrrp_agent::config::{self, Loaded, Mode};
 use vrrp_agent::logger::{self, Format};
 use vrrp_agent::model::Config;
 use vrrp_agent::net::Netlink;
@@ -145,10 +147,7 @@ fn main() -> ExitCode {
 fn check_files(wanted: Check) -> anyhow::Result<u8> {
     let Check { files, lenient, config_id, format, host } = wanted;
     let host = match host {
-        true => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            Some(runtime.block_on(check::host::network())?)
-        }
+        true => Some(small_runtime()?.block_on(check::host::network())?),
         false => None,
     };
     let (text, code) = check::check(&files, &check::Options { lenient, config_id, format, host });
@@ -157,23 +156,25 @@ fn check_files(wanted: Check) -> anyhow::Result<u8> {
 
 /// Read as `run` reads it: the TOML does what the agent would do with the file.
 fn convert(file: &Path, config_id: Option<&str>) -> anyhow::Result<u8> {
-    let loaded = config::load_as(file, Mode::Lenient, config_id);
-    let report = loaded.report();
-    if !report.is_empty() {
-        eprintln!("{report}");
-    }
+    let loaded = load_aloud(file, config_id);
     match config::convert(&loaded) {
         Some(text) => print(&text).map(|()| check::GOOD),
         None => Ok(check::BAD),
     }
 }
 
-fn run_agent(run: Run) -> ExitCode {
-    let loaded = config::load_as(&run.config, Mode::Lenient, run.config_id.as_deref());
+/// Reads a file as `run` does, and says everything there is to say about it.
+fn load_aloud(file: &Path, config_id: Option<&str>) -> Loaded {
+    let loaded = config::load_as(file, Mode::Lenient, config_id);
     let report = loaded.report();
     if !report.is_empty() {
         eprintln!("{report}");
     }
+    loaded
+}
+
+fn run_agent(run: Run) -> ExitCode {
+    let loaded = load_aloud(&run.config, run.config_id.as_deref());
     let Some(mut config) = loaded.config else {
         return ExitCode::from(check::BAD);
     };
@@ -182,7 +183,7 @@ fn run_agent(run: Run) -> ExitCode {
         Ok(guard) => guard,
         Err(error) => return fail(&error.into(), EXIT_FAILURE),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(agent::run(config, run.config, run.config_id, run.kernel_log)),
         Err(error) => return fail(&error.into(), EXIT_FAILURE),
@@ -240,38 +241,37 @@ fn explain_file(file: &Path, instance: Option<&str>) -> anyhow::Result<u8> {
 
 /// Asks a running agent and shows what `show` makes of its status.
 fn with_status(socket: &Path, show: impl FnOnce(&Status) -> anyhow::Result<()>) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&error.into(), EXIT_FAILURE),
-    };
-    let status = match runtime.block_on(client::fetch_status(socket)) {
-        Ok(status) => status,
-        Err(error) => {
-            let code = error.exit_code();
-            return fail(&error.into(), code);
-        }
-    };
-    match show(&status) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error, EXIT_FAILURE),
+    match ask(client::fetch_status(socket)) {
+        Ok(status) => match show(&status) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, EXIT_FAILURE),
+        },
+        Err(code) => code,
     }
 }
 
+/// The running agent's answer, or the exit code of a question that failed, which has then been told.
+fn ask<T>(question: impl Future<Output = Result<T, ClientError>>) -> Result<T, ExitCode> {
+    let runtime = small_runtime().map_err(|error| fail(&error.into(), EXIT_FAILURE))?;
+    runtime.block_on(question).map_err(|error| {
+        let code = error.exit_code();
+        fail(&error.into(), code)
+    })
+}
+
+/// A runtime for one question.
+fn small_runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
 fn reload(socket: &Path) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&error.into(), EXIT_FAILURE),
-    };
-    match runtime.block_on(client::reload(socket)) {
+    match ask(client::reload(socket)) {
         Ok(reply) => {
             eprint!("{}", reply.report);
             eprintln!("{}", reply.message);
             if reply.successful { ExitCode::SUCCESS } else { ExitCode::from(check::BAD) }
         }
-        Err(error) => {
-            let code = error.exit_code();
-            fail(&error.into(), code)
-        }
+        Err(code) => code,
     }
 }
 
@@ -285,8 +285,7 @@ fn print_status(status: &Status, json: bool) -> anyhow::Result<()> {
 }
 
 fn detach(bpf_dir: &Path, socket: &Path) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    small_runtime()?.block_on(async {
         if client::fetch_status(socket).await.is_ok() {
             anyhow::bail!("an agent runs and answers on {}: stop it first", socket.display());
         }

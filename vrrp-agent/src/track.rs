@@ -13,9 +13,10 @@ const HIGHEST: i32 = 254;
 const OWNER: u8 = 255;
 
 /// Whether something tracked is well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Health {
     /// No result yet.
+    #[default]
     Unknown,
     Good,
     Bad,

@@ -33,7 +33,7 @@ pub struct Picture {
 
 #[derive(Default, Clone)]
 pub struct ScriptFacts {
-    pub health: Option<bool>,
+    pub health: Health,
     pub last_exit: Option<i32>,
     pub last_duration_ms: Option<u64>,
     pub runs: u64,
@@ -140,11 +140,7 @@ impl Picture {
         self.ways = ways;
         self.hooks = desired.interfaces.keys().map(|&ifindex| (ifindex, hook(config.xdp, effects, ifindex))).collect();
         for (index, facts) in self.scripts.iter_mut().enumerate() {
-            facts.health = match track.script_health(index) {
-                Health::Unknown => None,
-                Health::Good => Some(true),
-                Health::Bad => Some(false),
-            };
+            facts.health = track.script_health(index);
         }
         self.faults = config.routers.iter().map(|router| fault(config, track, router)).collect();
     }

@@ -22,6 +22,7 @@ use crate::status::{
     ScriptState, ScriptStatus, ServiceStatus, Status, XdpMode, XdpStatus,
 };
 use crate::time::Instant;
+use crate::track::Health;
 
 /// Counters of the kernel program that have no field of their own in a router's status.
 const EVENTS: [RouterCounter; 5] = [
@@ -305,9 +306,9 @@ fn scripts(config: &Config, picture: &Picture) -> Vec<ScriptStatus> {
         .map(|(script, facts)| ScriptStatus {
             name: script.name.clone(),
             state: match facts.health {
-                None => ScriptState::Unknown,
-                Some(true) => ScriptState::Good,
-                Some(false) => ScriptState::Bad,
+                Health::Unknown => ScriptState::Unknown,
+                Health::Good => ScriptState::Good,
+                Health::Bad => ScriptState::Bad,
             },
             last_exit: facts.last_exit,
             last_duration_ms: facts.last_duration_ms,

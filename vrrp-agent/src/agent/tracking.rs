@@ -16,11 +16,7 @@ pub fn tracking(config: &Config, picture: &Picture, router: &Router) -> Vec<Trac
     };
     let scripts = router.track_scripts.iter().map(|tracked| {
         let name = config.scripts.get(tracked.script).map_or("?", |script| script.name.as_str());
-        let health = match picture.scripts.get(tracked.script).and_then(|script| script.health) {
-            None => Health::Unknown,
-            Some(true) => Health::Good,
-            Some(false) => Health::Bad,
-        };
+        let health = picture.scripts.get(tracked.script).map_or(Health::Unknown, |script| script.health);
         of(TrackedKind::Script, name, tracked.weight, health)
     });
     let interfaces = router.track_interfaces.iter().map(|tracked| {

@@ -8,7 +8,7 @@ use vrrp_tests::names::{Node, Vip};
 
 use super::report::Step;
 use super::service::Session;
-use super::story::{NOTICEABLE_GAP_MS, Seen, Story};
+use super::story::{NOTICEABLE_GAP_MS, Seen, Story, Watch};
 
 /// The node that has all the bad luck, and the address it is master of.
 const VICTIM: Node = Node::Node1;
@@ -57,12 +57,7 @@ pub fn healed(story: &mut Story, step: &mut Step) -> Result<()> {
     let since = Instant::now();
     story.lab.heal(VICTIM)?;
     step.event(format!("{VICTIM}'s front cable is plugged in again"));
-    come_back(story, since)?;
-    let seen = story.finish(watch, step)?;
-    check_small_gap(step, &seen, MOVING);
-    check_small_gap(step, &seen, STAYING);
-    story.check_master(step, MOVING, VICTIM);
-    Ok(())
+    check_return(story, step, watch, since)
 }
 
 pub fn killed(story: &mut Story, step: &mut Step) -> Result<()> {
@@ -83,12 +78,7 @@ pub fn started_again(story: &mut Story, step: &mut Step) -> Result<()> {
     let since = Instant::now();
     story.lab.start_router(VICTIM)?;
     step.event(format!("{} on {VICTIM} is started again", story.lab.router(VICTIM).describe()));
-    come_back(story, since)?;
-    let seen = story.finish(watch, step)?;
-    check_small_gap(step, &seen, MOVING);
-    check_small_gap(step, &seen, STAYING);
-    story.check_master(step, MOVING, VICTIM);
-    Ok(())
+    check_return(story, step, watch, since)
 }
 
 pub fn stopped(story: &mut Story, step: &mut Step) -> Result<()> {
@@ -156,6 +146,16 @@ fn come_back(story: &mut Story, since: Instant) -> Result<()> {
     let patience = outage_limit(story) * 2 + Duration::from_secs(5);
     story.wait_for_master(MOVING, VICTIM, since, patience)?;
     story.lab.wait_for_service(patience)
+}
+
+/// The victim takes its address back, and neither address is away for long.
+fn check_return(story: &mut Story, step: &mut Step, watch: Watch, since: Instant) -> Result<()> {
+    come_back(story, since)?;
+    let seen = story.finish(watch, step)?;
+    check_small_gap(step, &seen, MOVING);
+    check_small_gap(step, &seen, STAYING);
+    story.check_master(step, MOVING, VICTIM);
+    Ok(())
 }
 
 fn check_small_gap(step: &mut Step, seen: &Seen, vip: Vip) {
