@@ -1,0 +1,25 @@
+//! The interop matrix: our agent against Debian's keepalived and FRR's vrrpd, row by row. `docs/interop.md` has the table.
+//!
+//! `VRRP_MATRIX=word` plays the cases with that word in their name.
+
+mod matrix;
+
+use anyhow::Result;
+use matrix::{Case, frr, keepalived, run};
+
+fn play(cases: Vec<Case>) -> Result<()> {
+    let word = std::env::var("VRRP_MATRIX").unwrap_or_default();
+    run::play(cases.into_iter().filter(|case| case.name.contains(&word)).collect())
+}
+
+#[test]
+#[ignore = "needs root: network namespaces and keepalived"]
+fn the_matrix_with_keepalived_is_as_written_down() -> Result<()> {
+    play(keepalived::cases())
+}
+
+#[test]
+#[ignore = "needs root: network namespaces and FRR"]
+fn the_matrix_with_frr_is_as_written_down() -> Result<()> {
+    play(frr::cases())
+}
