@@ -58,8 +58,8 @@ impl FrrPaths {
     pub fn ask(&self, vrid: u8) -> Result<Value> {
         let line = format!("show vrrp {vrid} json");
         let text = output(Command::new(program("vtysh")?).arg("--vty_socket").arg(&self.dir).args(["-d", "vrrpd", "-c", &line]))?;
-        let mut routers: Value = serde_json::from_str(&text).with_context(|| format!("reading vrrpd's state: {text}"))?;
-        Ok(routers[0].take())
+        let routers: Value = serde_json::from_str(&text).with_context(|| format!("reading vrrpd's state: {text}"))?;
+        routers.get(0).cloned().with_context(|| format!("vrrpd has no virtual router {vrid}"))
     }
 }
 

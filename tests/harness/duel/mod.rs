@@ -195,8 +195,8 @@ impl Duel {
 
     /// The router in our agent's status.
     pub fn agent(&self, node: Node) -> Result<Value> {
-        let mut status = self.agent_status(node)?;
-        Ok(status["routers"][0].take())
+        let status = self.agent_status(node)?;
+        status["routers"].get(0).cloned().context("the agent has no router yet")
     }
 
     /// Our agent's whole status.
