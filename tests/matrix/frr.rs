@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use vrrp_tests::duel::{Setup, Speaker};
 
-use super::Act::{Heal, Kill, Part, Start, StartBoth, Stop};
-use super::See::{Answers, BothMasters, Claims, Drops, Learned, Master, NoDrops, Resigns, Silent, Takes, Wire};
+use super::Act::{Heal, HealAfter, Kill, Part, Start, StartBoth, Stop};
+use super::See::{
+    Answers, BothMasters, Claims, ClaimsWithin, Drops, Learned, Master, NoClaims, NoDrops, Resigns, Silent, Takes, Wire,
+};
 use super::Side::{Ours, Theirs};
 use super::run::pair;
 use super::{Case, Step, step};
+
+/// An interval that leaves time to heal a partition between two adverts.
+const SLOW: Duration = Duration::from_millis(300);
 
 fn case(name: &'static str, (ours, theirs): (Setup, Setup), steps: Vec<Step>) -> Case {
     Case::new(name, Speaker::Frr, ours, theirs, steps)
@@ -33,7 +38,6 @@ pub fn cases() -> Vec<Case> {
 }
 
 fn versions() -> Vec<Case> {
-    let slow = Duration::from_millis(300);
     vec![
         case(
             "v2, we lead",
@@ -62,7 +66,7 @@ fn versions() -> Vec<Case> {
             vec![
                 step(StartBoth, [Master(Ours), Wire(Ours, "pseudo-header"), NoDrops]),
                 step(Stop(Ours), [Resigns(Ours), Takes(Theirs, 30..=600), Master(Theirs), Claims(Theirs), Answers(&[Theirs])]),
-                step(Start(Ours), [Master(Ours), Claims(Ours), Answers(&[Ours])]),
+                step(Start(Ours), [Master(Ours), Claims(Ours)]),
             ],
         ),
         case(
@@ -82,7 +86,7 @@ fn versions() -> Vec<Case> {
         .remark("8.4.4 knows the pseudo-header form alone"),
         case(
             "v3, we are slower",
-            with(v3(110, 100), |ours, _| ours.interval = slow),
+            with(v3(110, 100), |ours, _| ours.interval = SLOW),
             vec![
                 step(StartBoth, [Master(Ours), Wire(Ours, "30 cs")]),
                 step(Kill(Ours), [Takes(Theirs, 750..=1600), Master(Theirs)]),
@@ -90,7 +94,7 @@ fn versions() -> Vec<Case> {
         ),
         case(
             "v3, they are slower",
-            with(v3(100, 110), |_, theirs| theirs.interval = slow),
+            with(v3(100, 110), |_, theirs| theirs.interval = SLOW),
             vec![
                 step(StartBoth, [Master(Theirs), Learned(1080..=1085), NoDrops]),
                 step(Kill(Theirs), [Takes(Ours, 750..=1600), Master(Ours)]),
@@ -121,7 +125,7 @@ fn elections() -> Vec<Case> {
         case(
             "preemption by us",
             v3(110, 100),
-            vec![step(Start(Theirs), [Master(Theirs)]), step(Start(Ours), [Master(Ours), Claims(Ours), Answers(&[Ours])])],
+            vec![step(Start(Theirs), [Master(Theirs)]), step(Start(Ours), [Master(Ours), Claims(Ours)])],
         ),
         case(
             "preemption by them",
@@ -144,7 +148,7 @@ fn endings() -> Vec<Case> {
             vec![
                 step(StartBoth, [Master(Ours)]),
                 step(Kill(Ours), [Takes(Theirs, 250..=900), Master(Theirs), Claims(Theirs), Answers(&[Theirs])]),
-                step(Start(Ours), [Master(Ours), Answers(&[Ours])]),
+                step(Start(Ours), [Master(Ours)]),
             ],
         ),
         case(
@@ -157,14 +161,31 @@ fn endings() -> Vec<Case> {
         )
         .remark("a killed vrrpd leaves its macvlan up, and the kernel goes on answering for it"),
         case(
-            "partition and heal, we win",
-            v3(110, 100),
-            vec![step(StartBoth, [Master(Ours)]), step(Part, [BothMasters]), step(Heal, [Master(Ours), Answers(&[Ours])])],
+            "heal, we win and they speak first",
+            with(v3(110, 100), |ours, _| ours.interval = SLOW),
+            vec![
+                step(StartBoth, [Master(Ours)]),
+                step(Part, [BothMasters]),
+                step(HealAfter(Ours), [ClaimsWithin(Ours, 500), Master(Ours)]),
+            ],
         ),
         case(
-            "partition and heal, they win",
-            v3(100, 110),
-            vec![step(StartBoth, [Master(Theirs)]), step(Part, [BothMasters]), step(Heal, [Master(Theirs), Answers(&[Theirs])])],
+            "heal, they win and we speak first",
+            with(v3(100, 110), |_, theirs| theirs.interval = SLOW),
+            vec![
+                step(StartBoth, [Master(Theirs)]),
+                step(Part, [BothMasters]),
+                step(HealAfter(Theirs), [Master(Theirs), NoClaims(Theirs), Answers(&[Theirs])]),
+            ],
+        )
+        .remark("the winner of a healed partition announces nothing"),
+        case("its backup answers ARP", v3(110, 100), vec![step(StartBoth, [Master(Ours), Answers(&[Ours, Theirs])])]).remark(
+            "the address lies on a macvlan of the backup, and Linux answers for it through the parent, with the parent's MAC",
+        ),
+        case(
+            "its backup with arp_ignore=1",
+            with(v3(110, 100), |_, theirs| theirs.arp_ignore = true),
+            vec![step(StartBoth, [Master(Ours), Answers(&[Ours])]), step(Kill(Ours), [Master(Theirs), Answers(&[Theirs])])],
         ),
     ]
 }

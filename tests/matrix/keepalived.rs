@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use vrrp_tests::duel::{Setup, Speaker};
 
-use super::Act::{Heal, Kill, Part, RemoveAddress, Start, StartBoth, Stop};
+use super::Act::{Heal, HealAfter, Kill, Part, RemoveAddress, Start, StartBoth, Stop};
 use super::See::{
-    Answers, BothMasters, Claims, Drops, Holds, Learned, Logs, Master, NoDrops, Resigns, SameEpoch, Silent, Takes, Wire,
+    Answers, BothMasters, Claims, ClaimsWithin, Drops, Holds, Learned, Logs, Master, NoDrops, Resigns, SameEpoch, Silent, Takes,
+    Wire,
 };
 use super::Side::{Ours, Theirs};
 use super::run::pair;
 use super::{Case, Step, step};
+
+/// An interval that leaves time to heal a partition between two adverts.
+const SLOW: Duration = Duration::from_millis(300);
 
 fn case(name: &'static str, (ours, theirs): (Setup, Setup), steps: Vec<Step>) -> Case {
     Case::new(name, Speaker::Keepalived, ours, theirs, steps)
@@ -72,7 +76,7 @@ fn version_2() -> Vec<Case> {
         case(
             "v2, PASS unequal",
             with(v2(110, 100), pass("1111", "2222")),
-            vec![step(StartBoth, [BothMasters, Drops("auth_password"), Logs(Theirs, "incorrect passw")])],
+            vec![step(StartBoth, [BothMasters, Drops("auth_password"), Logs(Theirs, "received an invalid passwd")])],
         ),
         case(
             "v2, interval unequal",
@@ -82,13 +86,15 @@ fn version_2() -> Vec<Case> {
         case(
             "v2, v3",
             (Setup::version_2().priority(110), Setup::default()),
-            vec![step(StartBoth, [BothMasters, Drops("version_mismatch"), Logs(Theirs, "wrong VRRP version")])],
+            vec![step(
+                StartBoth,
+                [BothMasters, Drops("version_mismatch"), Logs(Theirs, "wrong version. Received 2 and expect 3")],
+            )],
         ),
     ]
 }
 
 fn version_3() -> Vec<Case> {
-    let slow = Duration::from_millis(300);
     vec![
         case(
             "v3, pseudo-header",
@@ -107,7 +113,7 @@ fn version_3() -> Vec<Case> {
         .remark("2.2.7 knows the pseudo-header form alone"),
         case(
             "v3, we are slower",
-            with(v3(110, 100), |ours, _| ours.interval = slow),
+            with(v3(110, 100), |ours, _| ours.interval = SLOW),
             vec![
                 step(StartBoth, [Master(Ours), Wire(Ours, "30 cs")]),
                 step(Kill(Ours), [Takes(Theirs, 750..=1600), Master(Theirs)]),
@@ -115,7 +121,7 @@ fn version_3() -> Vec<Case> {
         ),
         case(
             "v3, they are slower",
-            with(v3(100, 110), |_, theirs| theirs.interval = slow),
+            with(v3(100, 110), |_, theirs| theirs.interval = SLOW),
             vec![
                 step(StartBoth, [Master(Theirs), Wire(Theirs, "30 cs"), Learned(1080..=1085), NoDrops]),
                 step(Kill(Theirs), [Takes(Ours, 750..=1600), Master(Ours), Wire(Ours, "10 cs")]),
@@ -124,7 +130,7 @@ fn version_3() -> Vec<Case> {
         case(
             "v3, they list one address more, we lead",
             with(v3(110, 100), |_, theirs| theirs.addresses = vec!["192.168.1.249", "192.168.1.248"]),
-            vec![step(StartBoth, [BothMasters, Logs(Theirs, "expected 2 VIPs but received 1")])],
+            vec![step(StartBoth, [BothMasters, Logs(Theirs, "unexpected ip number count 1, expected 2")])],
         )
         .remark("2.2.7 discards an advert whose list is not its own; RFC 9568 7.1 only logs"),
         case(
@@ -166,15 +172,20 @@ fn elections() -> Vec<Case> {
         case(
             "priority 255 and 255, our address is higher",
             v3(255, 255),
-            vec![step(StartBoth, [Master(Ours), Logs(Theirs, "both configured as address owner")])],
+            vec![step(Start(Theirs), [Master(Theirs)]), step(Start(Ours), [Master(Ours), Logs(Theirs, "address owner")])],
         )
         .on_the_higher_address(),
         case(
             "priority 255 and 255, our address is lower",
             v3(255, 255),
-            vec![step(StartBoth, [Master(Theirs), Logs(Theirs, "both configured as address owner")])],
+            vec![step(Start(Theirs), [Master(Theirs)]), step(Start(Ours), [Master(Theirs), Logs(Theirs, "address owner")])],
+        ),
+        case(
+            "priority 255 and 255, they come late",
+            v3(255, 255),
+            vec![step(Start(Ours), [Master(Ours)]), step(Start(Theirs), [Master(Ours), Silent(Theirs)])],
         )
-        .remark("the owner with the higher address goes down to 254 by itself after a while"),
+        .remark("an owner that hears another one stays a backup; RFC 9568 6.4.1 has an owner start as master"),
         case(
             "nopreempt, we come late",
             with(v3(110, 100), |ours, _| ours.preempt = false),
@@ -266,21 +277,42 @@ fn accidents() -> Vec<Case> {
         )
         .remark("resigns, and is elected anew after its skew time"),
         case(
-            "partition and heal, we win",
-            v3(110, 100),
+            "heal, we win and they speak first",
+            with(v3(110, 100), |ours, _| ours.interval = SLOW),
             vec![
                 step(StartBoth, [Master(Ours)]),
                 step(Part, [BothMasters]),
-                step(Heal, [Master(Ours), Claims(Ours), Answers(&[Ours])]),
+                step(HealAfter(Ours), [ClaimsWithin(Ours, 500), Master(Ours), Answers(&[Ours])]),
             ],
         ),
         case(
-            "partition and heal, they win",
-            v3(100, 110),
+            "heal, we win and we speak first",
+            with(v3(110, 100), |_, theirs| theirs.interval = SLOW),
+            vec![
+                step(StartBoth, [Master(Ours)]),
+                step(Part, [BothMasters]),
+                step(HealAfter(Theirs), [Master(Ours), Answers(&[Ours])]),
+            ],
+        ),
+        case(
+            "heal, they win and we speak first",
+            with(v3(100, 110), |_, theirs| theirs.interval = SLOW),
             vec![
                 step(StartBoth, [Master(Theirs)]),
                 step(Part, [BothMasters]),
-                step(Heal, [Master(Theirs), Claims(Theirs), Answers(&[Theirs]), Logs(Theirs, "forcing new election")]),
+                step(
+                    HealAfter(Theirs),
+                    [ClaimsWithin(Theirs, 500), Logs(Theirs, "forcing new election"), Master(Theirs), Answers(&[Theirs])],
+                ),
+            ],
+        ),
+        case(
+            "heal, they win and they speak first",
+            with(v3(100, 110), |ours, _| ours.interval = SLOW),
+            vec![
+                step(StartBoth, [Master(Theirs)]),
+                step(Part, [BothMasters]),
+                step(HealAfter(Ours), [Master(Theirs), Answers(&[Theirs])]),
             ],
         ),
     ]

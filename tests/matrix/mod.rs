@@ -40,6 +40,8 @@ pub enum Act {
     /// The bridge loses every frame between the two.
     Part,
     Heal,
+    /// The same, just after an advert of this side: the other side's comes next.
+    HealAfter(Side),
     /// The virtual address is deleted by hand.
     RemoveAddress(Side),
 }
@@ -59,6 +61,10 @@ pub enum See {
     Silent(Side),
     /// It claims the address by gratuitous ARP, or by an unsolicited neighbour advertisement.
     Claims(Side),
+    /// It does so within this many milliseconds after the act.
+    ClaimsWithin(Side, u64),
+    /// It has not done so.
+    NoClaims(Side),
     /// Who answers the client's ARP.
     Answers(&'static [Side]),
     /// Though it is not master, its kernel holds the address.

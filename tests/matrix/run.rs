@@ -177,6 +177,12 @@ impl<'a> Player<'a> {
             Act::Kill(side) => self.duel.kill(self.node(side)),
             Act::Part => self.duel.part(self.node(Side::Theirs), true),
             Act::Heal => self.duel.part(self.node(Side::Theirs), false),
+            Act::HealAfter(side) => {
+                let (node, from) = (self.node(side), Instant::now());
+                self.wait(|this| this.duel.recording().first_advert(from, node, VRID))?;
+                self.since = Instant::now();
+                self.duel.part(self.node(Side::Theirs), false)
+            }
             Act::RemoveAddress(side) => {
                 self.epoch = self.duel.agent(self.case.seat)?["epoch"].as_u64();
                 self.duel.remove_address(self.node(side))
@@ -244,8 +250,18 @@ impl<'a> Player<'a> {
                 ensure!(count == 0, "{count} adverts");
             }
             See::Claims(side) => {
-                let (node, since, vip) = (self.node(*side), self.since, self.duel.vip()?);
-                self.wait(|this| this.duel.recording().claims(since, node, vip).next().map(drop))?;
+                let after = self.claim(*side)?;
+                return Ok(format!("{} announces the address after {after} ms", side.word()));
+            }
+            See::ClaimsWithin(side, limit) => {
+                let after = self.claim(*side)?;
+                ensure!(after <= u128::from(*limit), "after {after} ms");
+                return Ok(format!("{} announces the address after {after} ms", side.word()));
+            }
+            See::NoClaims(side) => {
+                let (node, vip) = (self.node(*side), self.duel.vip()?);
+                let count = self.duel.recording().claims(self.since, node, vip).count();
+                ensure!(count == 0, "{count} times");
             }
             See::Answers(sides) => {
                 let seen = self.duel.who_answers()?;
@@ -282,6 +298,13 @@ impl<'a> Player<'a> {
             }
         }
         Ok(expectation(see))
+    }
+
+    /// When `side` first announced the address after the act, milliseconds.
+    fn claim(&mut self, side: Side) -> Result<u128> {
+        let (node, since, vip) = (self.node(side), self.since, self.duel.vip()?);
+        let at = self.wait(|this| this.duel.recording().claims(since, node, vip).next())?;
+        Ok(at.duration_since(since).as_millis())
     }
 
     /// The reasons under which our agent has counted dropped adverts, with commas.
@@ -327,6 +350,7 @@ fn phrase(act: Act, sees: impl Iterator<Item = String>) -> String {
         Act::Kill(side) => format!("kill {}", side.word()),
         Act::Part => "part".to_owned(),
         Act::Heal => "heal".to_owned(),
+        Act::HealAfter(side) => format!("heal after an advert of {}", side.word()),
         Act::RemoveAddress(side) => format!("address of {} deleted", side.word()),
     };
     format!("{done}: {}", sees.collect::<Vec<_>>().join(", "))
@@ -340,6 +364,8 @@ fn expectation(see: &See) -> String {
         See::Resigns(side) => format!("{} sends priority 0", side.word()),
         See::Silent(side) => format!("{} sends nothing", side.word()),
         See::Claims(side) => format!("{} announces the address", side.word()),
+        See::ClaimsWithin(side, limit) => format!("{} announces the address within {limit} ms", side.word()),
+        See::NoClaims(side) => format!("{} announces nothing", side.word()),
         See::Answers([]) => "nobody answers ARP".to_owned(),
         See::Answers([side]) => format!("{} answers ARP", side.word()),
         See::Answers(_) => "both answer ARP".to_owned(),

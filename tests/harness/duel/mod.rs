@@ -88,6 +88,9 @@ impl Duel {
     pub fn start(&mut self, node: Node) -> Result<()> {
         let (dir, netns, setup) = (self.dir(node), self.netns(node), self.setup(node).clone());
         make_dir(&dir)?;
+        if setup.arp_ignore {
+            netns.run(|| std::fs::write("/proc/sys/net/ipv4/conf/all/arp_ignore", "1").context("setting arp_ignore"))?;
+        }
         let (own, other) = (self.address(node), self.address(node.other()));
         let command = match self.speaker(node) {
             Speaker::Agent => {

@@ -55,6 +55,8 @@ pub struct Setup {
     pub unicast: Option<Unicast>,
     /// Adverts and announcements come from the virtual MAC address. FRR always does that.
     pub virtual_mac: bool,
+    /// The kernel answers ARP only for addresses of the interface that was asked.
+    pub arp_ignore: bool,
 }
 
 impl Default for Setup {
@@ -70,6 +72,7 @@ impl Default for Setup {
             message_only: false,
             unicast: None,
             virtual_mac: false,
+            arp_ignore: false,
         }
     }
 }
