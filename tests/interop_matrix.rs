@@ -5,7 +5,7 @@
 mod matrix;
 
 use anyhow::Result;
-use matrix::{Case, frr, keepalived, run};
+use matrix::{Case, frr, keepalived, peers, run};
 
 fn play(cases: Vec<Case>) -> Result<()> {
     let word = std::env::var("VRRP_MATRIX").unwrap_or_default();
@@ -22,4 +22,11 @@ fn the_matrix_with_keepalived_is_as_written_down() -> Result<()> {
 #[ignore = "needs root: network namespaces and FRR"]
 fn the_matrix_with_frr_is_as_written_down() -> Result<()> {
     play(frr::cases())
+}
+
+/// What holds between the peers holds for the harness.
+#[test]
+#[ignore = "needs root: network namespaces, keepalived and FRR"]
+fn the_matrix_of_the_peers_among_themselves_is_as_written_down() -> Result<()> {
+    play(peers::cases())
 }

@@ -178,8 +178,12 @@ fn elections() -> Vec<Case> {
         case(
             "priority 255 and 255, our address is lower",
             v3(255, 255),
-            vec![step(Start(Theirs), [Master(Theirs)]), step(Start(Ours), [Master(Theirs), Logs(Theirs, "address owner")])],
-        ),
+            vec![
+                step(Start(Theirs), [Master(Theirs)]),
+                step(Start(Ours), [Master(Ours), Logs(Theirs, "reducing local priority")]),
+            ],
+        )
+        .remark("the owner with the higher address gives in and goes down to 254: by RFC 9568 6.4.3 the other one would yield"),
         case(
             "priority 255 and 255, they come late",
             v3(255, 255),

@@ -2,6 +2,7 @@
 
 pub mod frr;
 pub mod keepalived;
+pub mod peers;
 pub mod run;
 
 use std::ops::RangeInclusive;
@@ -98,6 +99,8 @@ pub fn step(act: Act, sees: impl Into<Vec<See>>) -> Step {
 #[derive(Debug, Clone)]
 pub struct Case {
     pub name: &'static str,
+    /// Our agent; a peer where the harness itself is looked at.
+    pub us: Speaker,
     pub peer: Speaker,
     /// Where our agent is: node 1 has the lower address.
     pub seat: Node,
@@ -110,7 +113,12 @@ pub struct Case {
 
 impl Case {
     pub fn new(name: &'static str, peer: Speaker, ours: Setup, theirs: Setup, steps: Vec<Step>) -> Self {
-        Self { name, peer, seat: Node::Node1, ours, theirs, steps, remark: "" }
+        Self { name, us: Speaker::Agent, peer, seat: Node::Node1, ours, theirs, steps, remark: "" }
+    }
+
+    /// Another speaker takes our agent's place.
+    pub fn instead_of_us(self, us: Speaker) -> Self {
+        Self { us, ..self }
     }
 
     /// Our agent gets the higher address.

@@ -24,6 +24,7 @@ const CALM: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone)]
 pub struct Row {
     pub case: &'static str,
+    pub us: &'static str,
     pub peer: &'static str,
     /// Our roles, in their order.
     pub role: String,
@@ -37,7 +38,9 @@ impl Row {
     pub fn line(&self) -> String {
         let pass = if self.pass { "pass" } else { "FAIL" };
         let remark = if self.remark.is_empty() { String::new() } else { format!(" | {}", self.remark) };
-        format!("{} | {} | {} | {} | {} | {pass}{remark}", self.case, self.peer, self.role, self.expected, self.observed)
+        let peer =
+            if self.us == Speaker::Agent.name() { self.peer.to_owned() } else { format!("{} against {}", self.peer, self.us) };
+        format!("{} | {peer} | {} | {} | {} | {pass}{remark}", self.case, self.role, self.expected, self.observed)
     }
 }
 
@@ -86,6 +89,7 @@ impl<'a> Player<'a> {
         let mut row = Row {
             case: case.name,
             peer: case.peer.name(),
+            us: case.us.name(),
             role: String::new(),
             expected: expected.join("; "),
             observed: String::new(),
@@ -129,7 +133,7 @@ impl<'a> Player<'a> {
     }
 
     fn new(case: &'a Case) -> Result<Self> {
-        let mut speakers = [Speaker::Agent, case.peer];
+        let mut speakers = [case.us, case.peer];
         let mut setups = [case.ours.clone(), case.theirs.clone()];
         if case.seat == Node::Node2 {
             speakers.reverse();
@@ -191,10 +195,13 @@ impl<'a> Player<'a> {
     }
 
     fn note_role(&mut self) {
-        let role = match self.duel.agent(self.case.seat) {
-            Ok(router) => router["role"].as_str().unwrap_or("unknown").to_owned(),
-            Err(_) => "gone".to_owned(),
+        let node = self.case.seat;
+        let role = match self.case.us {
+            Speaker::Agent => self.duel.agent(node).ok().and_then(|router| router["role"].as_str().map(str::to_owned)),
+            _ if self.duel.is_master(node) => Some("master".to_owned()),
+            _ => self.duel.runs(node).then(|| "backup".to_owned()),
         };
+        let role = role.unwrap_or_else(|| "gone".to_owned());
         if self.roles.last() != Some(&role) {
             self.roles.push(role);
         }
@@ -339,7 +346,8 @@ fn in_words(frame: &Frame, advert: &Advert, node: Node) -> String {
     let list: Vec<String> = advert.addresses.iter().map(IpAddr::to_string).collect();
     let ttl = frame.ttl().unwrap_or_default();
     let auth = if advert.auth == 0 { String::new() } else { format!(", auth {}", advert.auth) };
-    format!("v{} priority {} {interval} [{}] {sum}{auth}, ttl {ttl}, {mac}", advert.version, advert.priority, list.join(" "))
+    let to = if frame.dst.is_group() { "" } else { ", to the node" };
+    format!("v{} priority {} {interval} [{}] {sum}{auth}{to}, ttl {ttl}, {mac}", advert.version, advert.priority, list.join(" "))
 }
 
 fn phrase(act: Act, sees: impl Iterator<Item = String>) -> String {
