@@ -9,7 +9,8 @@ use matrix::{Case, frr, keepalived, peers, run};
 
 fn play(cases: Vec<Case>) -> Result<()> {
     let word = std::env::var("VRRP_MATRIX").unwrap_or_default();
-    run::play(cases.into_iter().filter(|case| case.name.contains(&word)).collect())
+    let chosen: Vec<Case> = cases.into_iter().filter(|case| case.name.contains(&word)).collect();
+    run::play(&chosen)
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Row {
 }
 
 /// Plays `cases` and prints their rows; fails with the names of those that went otherwise than expected.
-pub fn play(cases: Vec<Case>) -> Result<()> {
+pub fn play(cases: &[Case]) -> Result<()> {
     let begin = Instant::now();
     let queue = Mutex::new(cases.iter().enumerate());
     let rows: Mutex<Vec<(usize, Row)>> = Mutex::default();
