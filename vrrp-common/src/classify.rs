@@ -131,10 +131,20 @@ pub fn advert_v6<P: Packet + ?Sized>(packet: &P, offset: usize, ip: &ipv6::Ipv6)
     if ip.unwalked {
         return Err(Reason::Extension);
     }
-    let to_group = ip.destination.first() == 0xff;
-    if ip.source.is_impossible_source_v6() || (to_group && !ip.source.is_link_local_v6()) {
-        return Err(Reason::Source);
-    }
+    check_source_v6(&ip.source, &ip.destination)?;
     let len = ip.message_len().ok_or(Reason::Length)?;
     vrrp::parse(packet, offset, len, &Carrier::V6 { source: ip.source, destination: ip.destination })
+}
+
+/// Whether `source` may send an advert to `destination`: to the group, a link-local address only (RFC 9568 section 5.1.2.1).
+///
+/// # Errors
+/// [`Reason::Source`].
+#[inline(always)]
+pub fn check_source_v6(source: &Address, destination: &Address) -> Result<(), Reason> {
+    let to_group = destination.first() == 0xff;
+    if source.is_impossible_source_v6() || (to_group && !source.is_link_local_v6()) {
+        return Err(Reason::Source);
+    }
+    Ok(())
 }
