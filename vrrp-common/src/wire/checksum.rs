@@ -6,6 +6,7 @@
 //! Sums are kept in the machine's own byte order, four bytes at a time: the one's complement sum of swapped words is the
 //! swapped sum (RFC 1071 section 2), so only a checksum that is written needs the network's order.
 
+use crate::ip::Address;
 use crate::packet::Packet;
 
 /// Adds four bytes that stand at an even offset of the data.
@@ -50,6 +51,20 @@ pub const fn is_valid(sum: u64) -> bool {
 pub fn pseudo_header(source: [u8; 4], destination: [u8; 4], protocol: u8, len: u16) -> u64 {
     let [high, low] = len.to_be_bytes();
     add4(add4(add4(0, [0, protocol, high, low]), source), destination)
+}
+
+/// Sum of the IPv6 pseudo-header (RFC 8200 section 8.1).
+#[inline(always)]
+pub fn pseudo_header_v6(source: &Address, destination: &Address, next_header: u8, len: u32) -> u64 {
+    let both = add_address(add_address(0, source), destination);
+    add4(add4(both, len.to_be_bytes()), [0, 0, 0, next_header])
+}
+
+/// Adds an IPv6 address that stands at an even offset of the data.
+#[inline(always)]
+pub fn add_address(sum: u64, address: &Address) -> u64 {
+    let [a, b, c, d] = address.words();
+    sum + u64::from(a) + u64::from(b) + u64::from(c) + u64::from(d)
 }
 
 /// The checksum to transmit over `data`, whose checksum field holds zero; a last word that is short is padded with zeros.
