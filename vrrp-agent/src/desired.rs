@@ -3,7 +3,7 @@
 //! The agent computes this on every piece of news and makes it so (`effects`); there are no edits to queue or to lose.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use vrrp_common::maglev::Member;
 use vrrp_common::maps::{
@@ -47,6 +47,8 @@ pub struct Desired {
     pub members: BTreeMap<u32, Option<Vec<Member>>>,
     /// On the host's interfaces.
     pub installed: BTreeSet<Installed>,
+    /// Virtual MACs that an interface must take frames for besides its own: interface index and MAC.
+    pub macs: BTreeSet<(u32, [u8; 6])>,
     /// Addresses the stack accepts without having them: this node is their direct-return backend.
     pub local_routes: BTreeSet<Ipv4Addr>,
     /// Backends whose MAC must be resolved: interface index and address.
@@ -57,7 +59,7 @@ pub struct Desired {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Installed {
     pub ifindex: u32,
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     pub prefix_len: u8,
     pub label: Option<String>,
 }
@@ -121,7 +123,7 @@ pub fn way(facts: &Facts, service: usize, backend: usize) -> Option<Way> {
     let link = router_of(facts.config, conf).and_then(|(_, router)| facts.host.link_by_name(&router.interface));
     let ifindex = link.map_or(0, |link| link.index);
     let mac = match forward {
-        Forward::Dr => facts.host.neighbours.get(&(ifindex, candidate.address)).copied(),
+        Forward::Dr => facts.host.neighbours.get(&(ifindex, candidate.address.into())).copied(),
         Forward::Local | Forward::Auto => link.map(|link| link.mac),
     };
     let obstacle = match healthy {
@@ -141,7 +143,8 @@ fn all_addresses(router: &Router) -> impl Iterator<Item = Ipv4Addr> {
 
 /// `Auto` decided: local when the address is one of this host's own.
 fn resolved_forward(host: &HostView, backend: &Backend) -> Forward {
-    let own = |link: &Link| link.addresses.iter().any(|a| a.address == backend.address && a.protocol != ADDRESS_PROTOCOL);
+    let own =
+        |link: &Link| link.addresses.iter().any(|a| a.address == IpAddr::V4(backend.address) && a.protocol != ADDRESS_PROTOCOL);
     match backend.forward {
         Forward::Auto if host.links.values().any(own) => Forward::Local,
         Forward::Auto => Forward::Dr,
@@ -172,7 +175,7 @@ fn install(desired: &mut Desired, host: &HostView, router: &Router, link: &Link)
         if let Some(device) = device {
             desired.installed.insert(Installed {
                 ifindex: device.index,
-                address: virtual_address.address,
+                address: virtual_address.address.into(),
                 prefix_len: virtual_address.prefix_len,
                 label: virtual_address.label.clone(),
             });

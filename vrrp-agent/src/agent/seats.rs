@@ -1,14 +1,14 @@
 //! What the election thread is told: where each router sits, its priority, its faults. Only changes are sent.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use vrrp_common::maps::RouterConf;
 
 use super::force::Force;
 use crate::desired::Desired;
 use crate::elector::{Command, Elector, Hold};
-use crate::model::{Config, Router};
+use crate::model::{Config, Family, Router};
 use crate::net::Interface;
 use crate::net::view::HostView;
 use crate::plane::PlaneError;
@@ -154,9 +154,9 @@ impl Told {
     }
 
     fn follow_seat(&mut self, place: u32, router: &Router, host: &HostView, elector: &Elector) {
-        let own: Vec<Ipv4Addr> = router.addresses.iter().chain(&router.excluded_addresses).map(|a| a.address).collect();
+        let own: Vec<IpAddr> = router.addresses.iter().chain(&router.excluded_addresses).map(|a| a.address.into()).collect();
         let seat = host.link_by_name(&router.interface).filter(|link| link.up).and_then(|link| {
-            let source = router.source.or_else(|| host.primary_address(link.index, &own))?;
+            let source = router.source.or_else(|| host.primary_address(link.index, Family::V4, &own).and_then(ipv4))?;
             Some((link.interface(), link.mac, source))
         });
         if self.seat.as_ref() == Some(&seat) {
@@ -179,5 +179,12 @@ impl Told {
             }
         }
         self.seat = Some(seat);
+    }
+}
+
+fn ipv4(address: IpAddr) -> Option<Ipv4Addr> {
+    match address {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
     }
 }

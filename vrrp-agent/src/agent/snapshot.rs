@@ -13,7 +13,7 @@ use super::tracking::tracking;
 use crate::desired::{self, Facts, Obstacle, Way};
 use crate::election::Role;
 use crate::elector::{RouterView, View};
-use crate::model::{Config, Forward, Router, Service, Version};
+use crate::model::{Config, Family, Forward, Router, Service, Version};
 use crate::net::view::XdpMode as HostXdpMode;
 use crate::plane::attach::Mode;
 use crate::plane::counters::Counters;
@@ -224,13 +224,12 @@ impl RouterSight<'_> {
     fn master(&self) -> Option<MasterStatus> {
         let own = || {
             let link = self.picture.host.link_by_name(&self.conf.interface)?;
-            let addresses: Vec<Ipv4Addr> = self.conf.addresses.iter().map(|a| a.address).collect();
-            self.conf.source.or_else(|| self.picture.host.primary_address(link.index, &addresses))
+            let addresses: Vec<IpAddr> = self.conf.addresses.iter().map(|a| a.address.into()).collect();
+            let primary = || self.picture.host.primary_address(link.index, Family::V4, &addresses);
+            self.conf.source.map(IpAddr::from).or_else(primary)
         };
         match self.router.role {
-            Role::Master | Role::Releasing => {
-                own().map(|source| MasterStatus { source: IpAddr::V4(source), priority: self.router.priority })
-            }
+            Role::Master | Role::Releasing => own().map(|source| MasterStatus { source, priority: self.router.priority }),
             Role::Backup => {
                 let heard = self.router.heard.filter(|heard| heard.priority != 0)?;
                 Some(MasterStatus { source: IpAddr::V4(heard.source), priority: heard.priority })
@@ -241,7 +240,7 @@ impl RouterSight<'_> {
 
     fn addresses(&self) -> Vec<AddressStatus> {
         let held = |address: Ipv4Addr| {
-            self.picture.host.links.values().any(|link| link.addresses.iter().any(|held| held.address == address))
+            self.picture.host.links.values().any(|link| link.addresses.iter().any(|held| held.address == IpAddr::V4(address)))
         };
         let all = self.conf.addresses.iter().chain(&self.conf.excluded_addresses);
         all.map(|a| AddressStatus { address: IpAddr::V4(a.address), installed: held(a.address) }).collect()

@@ -1,6 +1,6 @@
 //! The host's side of desired state: addresses, local routes, ARP settings, neighbours.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::Problems;
 use crate::desired::{Desired, Installed};
@@ -16,6 +16,11 @@ const OWNER: u8 = 255;
 pub async fn install(netlink: &Netlink, desired: &Desired, host: &HostView, problems: &mut Problems) {
     for wanted in desired.installed.iter().filter(|wanted| !is_installed(host, wanted)) {
         let Installed { ifindex, address, prefix_len, label } = wanted;
+        if let Some(held) = unusable(host, wanted) {
+            // What duplicate address detection holds back or gave up stays so; only a new one is free of it.
+            let outcome = netlink.remove_address(*ifindex, held.address, held.prefix_len).await;
+            problems.note(&format!("replace {address}"), outcome.map(drop));
+        }
         let outcome = netlink.ensure_address(*ifindex, *address, *prefix_len, label.as_deref()).await;
         if outcome.is_ok() {
             tracing::info!(%address, interface = name(host, *ifindex), "virtual address installed");
@@ -24,9 +29,16 @@ pub async fn install(netlink: &Netlink, desired: &Desired, host: &HostView, prob
     }
 }
 
-/// Whether the host is known to hold the address where it belongs.
+/// The address as it stands where it belongs, when it cannot be used.
+fn unusable<'a>(host: &'a HostView, wanted: &Installed) -> Option<&'a Address> {
+    host.links.get(&wanted.ifindex)?.addresses.iter().find(|held| held.address == wanted.address && !held.usable)
+}
+
+/// Whether the host is known to hold the address where it belongs, ready for use.
 pub fn is_installed(host: &HostView, wanted: &Installed) -> bool {
-    let same = |a: &Address| a.address == wanted.address && a.prefix_len == wanted.prefix_len;
+    // An interface holds an IPv6 address once, whatever its prefix; a stray one of another prefix is taken away before.
+    let fits = |a: &Address| a.prefix_len == wanted.prefix_len || a.address.is_ipv6();
+    let same = |a: &Address| a.address == wanted.address && fits(a) && a.usable;
     host.links.get(&wanted.ifindex).is_some_and(|link| link.addresses.iter().any(same))
 }
 
@@ -51,7 +63,11 @@ fn is_stray(config: &Config, desired: &Desired, link: &Link, held: &Address) -> 
     // An address owner has the address configured by other means: that one is not ours to take.
     let left_over =
         config.routers.iter().filter(|router| router.priority != OWNER && router.interface == link.name).any(|router| {
-            router.addresses.iter().chain(&router.excluded_addresses).any(|virtual_| virtual_.address == held.address)
+            router
+                .addresses
+                .iter()
+                .chain(&router.excluded_addresses)
+                .any(|virtual_| IpAddr::from(virtual_.address) == held.address)
         });
     held.protocol == ADDRESS_PROTOCOL || left_over
 }
@@ -95,6 +111,7 @@ fn silence(interface: &str, problems: &mut Problems) {
 /// Asks for the MAC addresses of direct-return backends that the kernel does not know.
 pub async fn resolve(netlink: &Netlink, desired: &Desired, host: &HostView) {
     for &(ifindex, address) in &desired.unresolved {
+        let address = IpAddr::V4(address);
         if !host.neighbours.contains_key(&(ifindex, address))
             && let Err(error) = netlink.resolve_neighbour(ifindex, address).await
         {

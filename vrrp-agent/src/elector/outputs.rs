@@ -44,7 +44,7 @@ impl Unit {
         let Some(len) = advert::emit(&mut buffer, &self.router, seat.source, priority) else {
             return;
         };
-        match socket.send(seat.source, self.router.group, &buffer[..len]) {
+        match socket.send(seat.source.into(), self.router.group.into(), &buffer[..len]) {
             Ok(()) if priority == PRIORITY_RELEASE => self.counts.priority_zero_sent += 1,
             Ok(()) => self.counts.adverts_sent += 1,
             Err(error) => {

@@ -18,9 +18,9 @@ use super::unit::{Hands, Seat, Unit};
 use super::view::View;
 use crate::clock;
 use crate::election::{Heard, Input};
-use crate::model::Router;
+use crate::model::{Family, Router};
 use crate::net::Interface;
-use crate::net::advert_socket::AdvertSocket;
+use crate::net::advert_socket::{AdvertSocket, Datagram};
 use crate::net::frame_socket::FrameSocket;
 use crate::plane::words::Words;
 use crate::realtime;
@@ -195,7 +195,7 @@ impl Runner {
         if self.sockets.contains_key(&key) {
             return;
         }
-        match AdvertSocket::open(interface, group) {
+        match AdvertSocket::open(interface, Family::V4, Some(group.into())) {
             Ok(socket) => {
                 self.sockets.insert(key, socket);
             }
@@ -215,7 +215,8 @@ impl Runner {
         for key in keys {
             loop {
                 let received = match self.sockets.get(&key).map(|socket| socket.recv(buffer)) {
-                    Some(Ok(Some(len))) => advert::parse(&buffer[..len]),
+                    Some(Ok(Some(Datagram::V4 { len }))) => advert::parse(&buffer[..len]),
+                    Some(Ok(Some(Datagram::V6 { .. }))) => None,
                     Some(Ok(None)) | None => break,
                     Some(Err(error)) => {
                         tracing::debug!(%error, "advert socket");

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use netlink_packet_route::AddressFamily;
-use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressProtocol, AddressScope};
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope};
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType};
 use nix::errno::Errno;
 use rtnetlink::RouteMessageBuilder;
@@ -22,53 +22,62 @@ const TABLE_LOCAL: u8 = 255;
 /// The loopback interface has this index in every network namespace.
 const LOOPBACK: u32 = 1;
 
-/// An IPv4 address that carries our mark.
+/// An address that carries our mark.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OwnAddress {
     pub index: u32,
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     pub prefix_len: u8,
 }
 
 impl Netlink {
     /// Installs the address, or takes over one that is there already by marking it as ours.
     ///
-    /// `label` is at most 15 bytes. An address of the same prefix keeps the label it has.
+    /// `label` is at most 15 bytes and for IPv4 only. An address of the same prefix keeps the label it has.
+    ///
+    /// An IPv6 address is usable at once: without duplicate address detection, since the last master may still hold it
+    /// (RFC 9568 section 8.2.2). One that is there already keeps its prefix and the outcome of its detection.
     pub async fn ensure_address(
         &self,
         index: u32,
-        address: Ipv4Addr,
+        address: IpAddr,
         prefix_len: u8,
         label: Option<&str>,
     ) -> Result<(), NetlinkError> {
-        let mut add = self.handle()?.address().add(index, address.into(), prefix_len).replace();
+        let mut add = self.handle()?.address().add(index, address, prefix_len).replace();
         let attributes = &mut add.message_mut().attributes;
         attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_PROTOCOL)));
-        if let Some(label) = label {
-            attributes.push(AddressAttribute::Label(label.to_owned()));
+        match (address, label) {
+            (IpAddr::V6(_), _) => attributes.push(AddressAttribute::Flags(AddressFlags::Nodad)),
+            (IpAddr::V4(_), Some(label)) => attributes.push(AddressAttribute::Label(label.to_owned())),
+            (IpAddr::V4(_), None) => {}
         }
         request(|| format!("add {address}/{prefix_len} on interface {index}"), add.execute()).await
     }
 
     /// Removes the address; says whether it was there (an interface that is gone counts as without it).
-    pub async fn remove_address(&self, index: u32, address: Ipv4Addr, prefix_len: u8) -> Result<bool, NetlinkError> {
+    pub async fn remove_address(&self, index: u32, address: IpAddr, prefix_len: u8) -> Result<bool, NetlinkError> {
         let mut message = AddressMessage::default();
-        message.header.family = AddressFamily::Inet;
+        message.header.family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
         message.header.index = index;
         message.header.prefix_len = prefix_len;
         message.header.scope = AddressScope::Universe;
-        message.attributes = vec![AddressAttribute::Local(address.into()), AddressAttribute::Address(address.into())];
+        message.attributes = vec![AddressAttribute::Local(address), AddressAttribute::Address(address)];
         let del = self.handle()?.address().del(message).execute();
         let result = request(|| format!("remove {address}/{prefix_len} from interface {index}"), del).await;
-        unless_so(result, &[Errno::EADDRNOTAVAIL, Errno::ENODEV])
+        // ENXIO: the interface has no IPv6 at all.
+        unless_so(result, &[Errno::EADDRNOTAVAIL, Errno::ENODEV, Errno::ENXIO])
     }
 
     /// Every address of this namespace that carries [`ADDRESS_PROTOCOL`]. None before Linux 5.18, which has no such mark.
     pub async fn own_addresses(&self) -> Result<Vec<OwnAddress>, NetlinkError> {
-        let mut get = self.handle()?.address().get();
-        get.message_mut().header.family = AddressFamily::Inet;
-        let all = dump("list addresses", get.execute()).await?;
-        Ok(all.iter().filter_map(own_address).collect())
+        let mut own = Vec::new();
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let mut get = self.handle()?.address().get();
+            get.message_mut().header.family = family;
+            own.extend(dump("list addresses", get.execute()).await?.iter().filter_map(own_address));
+        }
+        Ok(own)
     }
 
     /// Makes the stack accept packets to `address` although no interface holds it: `local ADDRESS dev lo proto 112`.
@@ -120,11 +129,16 @@ fn own_address(message: &AddressMessage) -> Option<OwnAddress> {
     if !message.attributes.contains(&ours) {
         return None;
     }
-    let address = message.attributes.iter().find_map(|attribute| match attribute {
-        AddressAttribute::Local(IpAddr::V4(address)) => Some(*address),
-        _ => None,
-    })?;
-    Some(OwnAddress { index: message.header.index, address, prefix_len: message.header.prefix_len })
+    // IPv6 has a local attribute only where there is a peer.
+    let (mut local, mut peer) = (None, None);
+    for attribute in &message.attributes {
+        match attribute {
+            AddressAttribute::Local(address) => local = Some(*address),
+            AddressAttribute::Address(address) => peer = Some(*address),
+            _ => {}
+        }
+    }
+    Some(OwnAddress { index: message.header.index, address: local.or(peer)?, prefix_len: message.header.prefix_len })
 }
 
 /// The kernel has filtered by table and protocol; a kernel that did not is corrected here.

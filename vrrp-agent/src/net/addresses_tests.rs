@@ -2,7 +2,7 @@ use std::net::UdpSocket;
 
 use super::OwnAddress;
 use crate::net::Netlink;
-use crate::net::testing::{Pair, RIGHT, VIP, in_pair, interface, ip, mac, soon};
+use crate::net::testing::{Pair, RIGHT, VIP, VIP6, in_pair, interface, ip, mac, soon};
 
 #[test]
 #[ignore = "needs root: network namespaces"]
@@ -11,17 +11,17 @@ fn an_address_is_installed_once_and_marked_as_ours() {
         let netlink = Netlink::connect().expect("a connection");
         let index = interface("left").index;
         for _ in 0..2 {
-            netlink.ensure_address(index, VIP, 32, Some("left:1")).await.expect("installed");
+            netlink.ensure_address(index, VIP.into(), 32, Some("left:1")).await.expect("installed");
         }
         let shown = ip("-o addr show dev left to 192.0.2.100");
         assert_eq!(shown.lines().count(), 1, "{shown}");
         assert!(shown.contains("192.0.2.100/32 scope global") && shown.contains("left:1"), "{shown}");
-        let own = OwnAddress { index, address: VIP, prefix_len: 32 };
+        let own = OwnAddress { index, address: VIP.into(), prefix_len: 32 };
         assert_eq!(netlink.own_addresses().await.expect("a list"), [own]);
 
-        assert!(netlink.remove_address(index, VIP, 32).await.expect("removed"));
-        assert!(!netlink.remove_address(index, VIP, 32).await.expect("absent is no error"));
-        assert!(!netlink.remove_address(4_000, VIP, 32).await.expect("nor is an interface that is gone"));
+        assert!(netlink.remove_address(index, VIP.into(), 32).await.expect("removed"));
+        assert!(!netlink.remove_address(index, VIP.into(), 32).await.expect("absent is no error"));
+        assert!(!netlink.remove_address(4_000, VIP.into(), 32).await.expect("nor is an interface that is gone"));
         assert!(netlink.own_addresses().await.expect("a list").is_empty());
     });
 }
@@ -34,8 +34,8 @@ fn an_address_put_there_by_hand_is_taken_over() {
         let index = interface("left").index;
         ip("addr add 192.0.2.100/24 dev left");
         assert!(netlink.own_addresses().await.expect("a list").is_empty());
-        netlink.ensure_address(index, VIP, 24, None).await.expect("installed");
-        let own = OwnAddress { index, address: VIP, prefix_len: 24 };
+        netlink.ensure_address(index, VIP.into(), 24, None).await.expect("installed");
+        let own = OwnAddress { index, address: VIP.into(), prefix_len: 24 };
         assert_eq!(netlink.own_addresses().await.expect("a list"), [own]);
     });
 }
@@ -45,7 +45,7 @@ fn an_address_put_there_by_hand_is_taken_over() {
 fn a_refusal_says_what_was_tried() {
     in_pair(async |_| {
         let netlink = Netlink::connect().expect("a connection");
-        let error = netlink.ensure_address(4_000, VIP, 32, None).await.expect_err("no such interface");
+        let error = netlink.ensure_address(4_000, VIP.into(), 32, None).await.expect_err("no such interface");
         assert_eq!(error.to_string(), "add 192.0.2.100/32 on interface 4000: No such device (os error 19)");
     });
 }
@@ -78,10 +78,10 @@ fn a_local_route_accepts_the_vip_and_outlives_its_address() {
         assert!(!netlink.ensure_local_route(VIP).await.expect("there already"));
         assert!(accepts_vip(pair, &receiver).await, "the route alone is enough");
         for _ in 0..2 {
-            netlink.ensure_address(index, VIP, 32, None).await.expect("installed");
+            netlink.ensure_address(index, VIP.into(), 32, None).await.expect("installed");
             assert!(accepts_vip(pair, &receiver).await, "both");
             assert!(!netlink.ensure_local_route(VIP).await.expect("there already"));
-            assert!(netlink.remove_address(index, VIP, 32).await.expect("removed"));
+            assert!(netlink.remove_address(index, VIP.into(), 32).await.expect("removed"));
             assert_eq!(netlink.own_local_routes().await.expect("a list"), [VIP]);
             assert!(accepts_vip(pair, &receiver).await, "the route has stayed");
         }
@@ -98,7 +98,7 @@ fn a_local_route_goes_beside_an_address_and_only_ours_is_removed() {
     in_pair(async |_| {
         let netlink = Netlink::connect().expect("a connection");
         let index = interface("left").index;
-        netlink.ensure_address(index, VIP, 24, None).await.expect("installed");
+        netlink.ensure_address(index, VIP.into(), 24, None).await.expect("installed");
         assert!(!netlink.remove_local_route(VIP).await.expect("the kernel's own route is not ours"));
         assert!(netlink.ensure_local_route(VIP).await.expect("added"));
         assert!(netlink.remove_local_route(VIP).await.expect("removed"));
@@ -107,5 +107,47 @@ fn a_local_route_goes_beside_an_address_and_only_ours_is_removed() {
 
         ip("route add local 192.0.2.101 dev lo table local proto static");
         assert!(netlink.own_local_routes().await.expect("a list").is_empty());
+    });
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn an_ipv6_address_is_usable_at_once() {
+    in_pair(async |pair| {
+        // The last master still holds it.
+        pair.enter_right();
+        ip(&format!("addr add {VIP6}/64 dev right nodad"));
+        pair.enter_left();
+        let netlink = Netlink::connect().expect("a connection");
+        let index = interface("left").index;
+        for _ in 0..2 {
+            netlink.ensure_address(index, VIP6.into(), 128, Some("left:1")).await.expect("installed");
+            UdpSocket::bind((VIP6, 0)).expect("usable");
+        }
+        let shown = ip(&format!("-o addr show dev left to {VIP6}"));
+        assert_eq!(shown.lines().count(), 1, "{shown}");
+        assert!(shown.contains(&format!("{VIP6}/128 scope global nodad")), "{shown}");
+        assert!(!["tentative", "dadfailed", "deprecated"].iter().any(|word| shown.contains(word)), "{shown}");
+        let own = OwnAddress { index, address: VIP6.into(), prefix_len: 128 };
+        assert_eq!(netlink.own_addresses().await.expect("a list"), [own]);
+
+        assert!(netlink.remove_address(index, VIP6.into(), 128).await.expect("removed"));
+        assert!(!netlink.remove_address(index, VIP6.into(), 128).await.expect("absent is no error"));
+        assert!(!netlink.remove_address(4_000, VIP6.into(), 128).await.expect("nor is an interface that is gone"));
+        assert!(netlink.own_addresses().await.expect("a list").is_empty());
+    });
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn an_ipv6_address_put_there_by_hand_is_taken_over() {
+    in_pair(async |_| {
+        let netlink = Netlink::connect().expect("a connection");
+        let index = interface("left").index;
+        ip(&format!("addr add {VIP6}/64 dev left nodad"));
+        assert!(netlink.own_addresses().await.expect("a list").is_empty());
+        netlink.ensure_address(index, VIP6.into(), 64, None).await.expect("installed");
+        let own = OwnAddress { index, address: VIP6.into(), prefix_len: 64 };
+        assert_eq!(netlink.own_addresses().await.expect("a list"), [own]);
     });
 }

@@ -1,6 +1,6 @@
 //! Makes the kernel resolve a next hop before the data plane needs it.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use netlink_packet_route::neighbour::{NeighbourFlags, NeighbourState};
 
@@ -14,14 +14,9 @@ impl Netlink {
     ///
     /// # Errors
     /// When the interface is gone or down, or without CAP_NET_ADMIN.
-    pub async fn resolve_neighbour(&self, index: u32, address: Ipv4Addr) -> Result<(), NetlinkError> {
-        let add = self
-            .handle()?
-            .neighbours()
-            .add(index, address.into())
-            .replace()
-            .state(NeighbourState::None)
-            .flags(NeighbourFlags::Use);
+    pub async fn resolve_neighbour(&self, index: u32, address: IpAddr) -> Result<(), NetlinkError> {
+        let add =
+            self.handle()?.neighbours().add(index, address).replace().state(NeighbourState::None).flags(NeighbourFlags::Use);
         request(|| format!("resolve {address} on interface {index}"), add.execute()).await
     }
 }

@@ -14,14 +14,14 @@ fn a_neighbour_is_resolved_without_traffic_to_it() {
         let right_mac = mac("right");
         pair.enter_left();
 
-        assert_eq!(view.borrow().neighbours.get(&(index, RIGHT)), None);
+        assert_eq!(view.borrow().neighbours.get(&(index, RIGHT.into())), None);
         for _ in 0..2 {
-            netlink.resolve_neighbour(index, RIGHT).await.expect("asked");
-            netlink.resolve_neighbour(index, VIP).await.expect("asked");
-            let found = soon(|| view.borrow().neighbours.get(&(index, RIGHT)).copied()).await;
+            netlink.resolve_neighbour(index, RIGHT.into()).await.expect("asked");
+            netlink.resolve_neighbour(index, VIP.into()).await.expect("asked");
+            let found = soon(|| view.borrow().neighbours.get(&(index, RIGHT.into())).copied()).await;
             assert_eq!(found, Some(right_mac));
         }
-        assert_eq!(view.borrow().neighbours.get(&(index, VIP)), None, "nobody has that address");
-        assert!(netlink.resolve_neighbour(4_000, RIGHT).await.is_err());
+        assert_eq!(view.borrow().neighbours.get(&(index, VIP.into())), None, "nobody has that address");
+        assert!(netlink.resolve_neighbour(4_000, RIGHT.into()).await.is_err());
     });
 }

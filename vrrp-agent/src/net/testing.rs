@@ -1,7 +1,7 @@
 //! Two fresh network namespaces joined by a veth pair, for tests that need root. The machine's own namespace stays untouched.
 
 use std::fs::File;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -13,6 +13,9 @@ use super::Interface;
 pub(super) const LEFT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 pub(super) const RIGHT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 pub(super) const VIP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
+pub(super) const VIP6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100);
+/// Duplicate address detection of the interfaces' own IPv6 addresses ends within this.
+pub(super) const DETECTION: Duration = Duration::from_secs(5);
 /// How soon a change of the kernel must be seen.
 pub(super) const SOON: Duration = Duration::from_millis(200);
 
@@ -57,6 +60,22 @@ impl Pair {
 
     pub(super) fn enter_right(&self) {
         setns(&self.right, CloneFlags::CLONE_NEWNET).expect("the right namespace");
+    }
+}
+
+/// The link-local address that the kernel gave to an interface of the current namespace.
+pub(super) fn link_local(name: &str) -> Ipv6Addr {
+    let shown = ip(&format!("-o -6 addr show dev {name} scope link"));
+    let text = shown.split_whitespace().skip_while(|word| *word != "inet6").nth(1).expect("a link-local address");
+    text.split('/').next().and_then(|address| address.parse().ok()).expect("an address")
+}
+
+/// Waits until no IPv6 address of an interface of the current namespace is tentative.
+pub(super) fn wait_detected(name: &str) {
+    let begin = Instant::now();
+    while !ip(&format!("-o -6 addr show dev {name} tentative")).is_empty() {
+        assert!(begin.elapsed() < DETECTION, "{name}'s IPv6 addresses stay tentative");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -1,18 +1,19 @@
-//! What the host's network looks like: links, their IPv4 addresses, and resolved neighbours. Pure: netlink messages go in.
+//! What the host's network looks like: links, their addresses, and resolved neighbours. Pure: netlink messages go in.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
-use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, XdpAttached as Mode};
 use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::Interface;
 use super::addresses::ADDRESS_PROTOCOL;
+use crate::model::Family;
 
 /// Interface index and address.
-pub type NeighbourKey = (u32, Ipv4Addr);
+pub type NeighbourKey = (u32, IpAddr);
 
 /// A snapshot of this network namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,15 +43,18 @@ pub struct Link {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     pub prefix_len: u8,
     /// IFA_PROTO: who installed it; [`ADDRESS_PROTOCOL`] marks ours. Zero before Linux 5.18.
     pub protocol: u8,
+    /// IPv4 only.
     pub label: Option<String>,
     /// rtnetlink scope: 0 global, 253 link, 254 host.
     pub scope: u8,
-    /// Another address of the same prefix came first.
+    /// IPv4: another address of the same prefix came first. IPv6: a temporary address (RFC 8981).
     pub secondary: bool,
+    /// Not tentative, and not found to be somebody else's (RFC 4862 section 5.4). Always so for IPv4.
+    pub usable: bool,
 }
 
 /// The XDP program on a link.
@@ -104,15 +108,21 @@ impl HostView {
         self.links.values().find(|link| link.name == name)
     }
 
-    /// The address that adverts of this interface come from: its first that is no secondary one, not installed by an agent
-    /// and not in `excluding`; a global one before one of link scope. `None` when there is none (yet).
-    pub fn primary_address(&self, index: u32, excluding: &[Ipv4Addr]) -> Option<Ipv4Addr> {
+    /// The address that adverts of this interface come from: usable, not secondary, not installed by an agent and not in
+    /// `excluding`. `None` when there is none (yet).
+    ///
+    /// IPv4: the first of them, a global one before one of link scope. IPv6: the lowest link-local one (RFC 9568 section
+    /// 5.1.2.1), since the kernel's order of these changes.
+    pub fn primary_address(&self, index: u32, family: Family, excluding: &[IpAddr]) -> Option<IpAddr> {
         const HOST_SCOPE: u8 = 254;
         let candidates = self.links.get(&index)?.addresses.iter().filter(|a| {
-            !a.secondary && a.protocol != ADDRESS_PROTOCOL && a.scope < HOST_SCOPE && !excluding.contains(&a.address)
+            a.usable && !a.secondary && a.protocol != ADDRESS_PROTOCOL && a.scope < HOST_SCOPE && !excluding.contains(&a.address)
         });
-        // The first of the smallest scope.
-        candidates.min_by_key(|a| a.scope).map(|a| a.address)
+        match family {
+            // The first of the smallest scope.
+            Family::V4 => candidates.filter(|a| a.address.is_ipv4()).min_by_key(|a| a.scope).map(|a| a.address),
+            Family::V6 => candidates.map(|a| a.address).filter(is_link_local).min(),
+        }
     }
 
     /// Takes over one answer or notification; says whether it changed anything.
@@ -181,24 +191,34 @@ impl HostView {
     }
 }
 
-/// The IPv4 address a message is about.
+fn is_link_local(address: &IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
+fn is_ip(family: AddressFamily) -> bool {
+    matches!(family, AddressFamily::Inet | AddressFamily::Inet6)
+}
+
+/// The IP address a message is about.
 fn address(message: &AddressMessage) -> Option<Address> {
-    if message.header.family != AddressFamily::Inet {
+    if !is_ip(message.header.family) {
         return None;
     }
+    let flags = message.header.flags;
     let mut found = Address {
-        address: Ipv4Addr::UNSPECIFIED,
+        address: Ipv6Addr::UNSPECIFIED.into(),
         prefix_len: message.header.prefix_len,
         protocol: 0,
         label: None,
         scope: message.header.scope.into(),
-        secondary: message.header.flags.bits() & AddressFlags::Secondary.bits() as u8 != 0,
+        secondary: flags.contains(AddressHeaderFlags::Secondary),
+        usable: !flags.intersects(AddressHeaderFlags::Tentative | AddressHeaderFlags::Dadfailed),
     };
     let (mut local, mut peer) = (None, None);
     for attribute in &message.attributes {
         match attribute {
-            AddressAttribute::Local(IpAddr::V4(address)) => local = Some(*address),
-            AddressAttribute::Address(IpAddr::V4(address)) => peer = Some(*address),
+            AddressAttribute::Local(address) => local = Some(*address),
+            AddressAttribute::Address(address) => peer = Some(*address),
             AddressAttribute::Label(label) => found.label = Some(label.clone()),
             AddressAttribute::Protocol(protocol) => found.protocol = (*protocol).into(),
             _ => {}
@@ -209,17 +229,20 @@ fn address(message: &AddressMessage) -> Option<Address> {
     Some(found)
 }
 
-/// The IPv4 neighbour a message is about, and its MAC address while it is usable.
+/// The IP neighbour a message is about, and its MAC address while it is usable.
 fn neighbour(message: &NeighbourMessage) -> Option<(NeighbourKey, Option<[u8; 6]>)> {
     // Bridge forwarding entries come through the same group.
-    if message.header.family != AddressFamily::Inet {
+    if !is_ip(message.header.family) {
         return None;
     }
     let (mut destination, mut mac) = (None, None);
     for attribute in &message.attributes {
         match attribute {
             NeighbourAttribute::Destination(NeighbourAddress::Inet(address)) => {
-                destination = Some(*address);
+                destination = Some(IpAddr::V4(*address));
+            }
+            NeighbourAttribute::Destination(NeighbourAddress::Inet6(address)) => {
+                destination = Some(IpAddr::V6(*address));
             }
             NeighbourAttribute::LinkLayerAddress(bytes) => mac = bytes.as_slice().try_into().ok(),
             _ => {}

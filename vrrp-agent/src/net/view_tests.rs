@@ -1,16 +1,27 @@
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage, LinkXdp, XdpAttached as Attached};
 use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::{Address, HostView, Link, XdpAttached, XdpMode};
+use crate::model::Family;
 use crate::net::addresses::ADDRESS_PROTOCOL;
 
 const NEXT_HOP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 22);
 
 fn address(last: u8) -> Address {
-    Address { address: Ipv4Addr::new(192, 168, 1, last), prefix_len: 24, protocol: 0, label: None, scope: 0, secondary: false }
+    of(Ipv4Addr::new(192, 168, 1, last).into())
+}
+
+fn of(address: IpAddr) -> Address {
+    Address { address, prefix_len: 24, protocol: 0, label: None, scope: 0, secondary: false, usable: true }
+}
+
+/// fe80::`last`.
+fn link_local(last: u16) -> Address {
+    Address { scope: 253, ..of(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last).into()) }
 }
 
 fn view_with(addresses: Vec<Address>) -> HostView {
@@ -46,12 +57,52 @@ fn the_primary_address_is_the_first_that_is_the_hosts_own() {
     let by_hand = Address { prefix_len: 32, ..address(250) };
     let secondary = Address { secondary: true, ..address(7) };
     let view = view_with(vec![link_local, ours, by_hand.clone(), secondary, address(205), address(206)]);
-    assert_eq!(view.primary_address(2, &[by_hand.address]), Some(address(205).address));
-    assert_eq!(view.primary_address(2, &[by_hand.address, address(205).address]), Some(address(206).address));
-    assert_eq!(view.primary_address(3, &[]), None);
+    assert_eq!(view.primary_address(2, Family::V4, &[by_hand.address]), Some(address(205).address));
+    assert_eq!(view.primary_address(2, Family::V4, &[by_hand.address, address(205).address]), Some(address(206).address));
+    assert_eq!(view.primary_address(3, Family::V4, &[]), None);
     let only_link_local = view_with(vec![Address { scope: 253, ..address(1) }]);
-    assert_eq!(only_link_local.primary_address(2, &[]), Some(address(1).address));
-    assert_eq!(view_with(vec![Address { scope: 254, ..address(1) }]).primary_address(2, &[]), None);
+    assert_eq!(only_link_local.primary_address(2, Family::V4, &[]), Some(address(1).address));
+    assert_eq!(view_with(vec![Address { scope: 254, ..address(1) }]).primary_address(2, Family::V4, &[]), None);
+}
+
+#[test]
+fn the_primary_ipv6_address_is_a_link_local_one_that_may_be_used() {
+    let ours = Address { protocol: ADDRESS_PROTOCOL, ..link_local(1) };
+    let tentative = Address { usable: false, ..link_local(2) };
+    let global = of(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into());
+    let mut all = vec![address(1), global, ours, tentative, link_local(5), link_local(4), link_local(3)];
+    let view = view_with(all.clone());
+    let primary = |view: &HostView, excluding: &[IpAddr]| view.primary_address(2, Family::V6, excluding);
+    assert_eq!(primary(&view, &[link_local(3).address]), Some(link_local(4).address));
+    assert_eq!(view.primary_address(2, Family::V4, &[]), Some(address(1).address));
+    all.reverse();
+    assert_eq!(primary(&view_with(all), &[]), primary(&view, &[]), "whatever the order");
+    assert_eq!(primary(&view_with(vec![address(1)]), &[]), None);
+}
+
+fn address_message(flags: AddressHeaderFlags) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = AddressFamily::Inet6;
+    message.header.index = 2;
+    message.header.prefix_len = 64;
+    message.header.flags = flags;
+    message.attributes = vec![AddressAttribute::Address(link_local(1).address)];
+    message
+}
+
+#[test]
+fn an_ipv6_address_is_usable_once_detection_has_passed() {
+    let mut view = view_with(Vec::new());
+    let permanent = AddressHeaderFlags::Permanent;
+    let not_yet = [AddressHeaderFlags::Tentative, AddressHeaderFlags::Tentative | AddressHeaderFlags::Dadfailed];
+    for flags in not_yet.map(|flags| flags | permanent) {
+        view.apply(RouteNetlinkMessage::NewAddress(address_message(flags)));
+        assert!(!view.links[&2].addresses[0].usable, "{flags:?}");
+    }
+    assert!(view.apply(RouteNetlinkMessage::NewAddress(address_message(permanent))));
+    assert_eq!(view.primary_address(2, Family::V6, &[]), Some(link_local(1).address));
+    assert!(view.apply(RouteNetlinkMessage::DelAddress(address_message(permanent))));
+    assert!(view.links[&2].addresses.is_empty());
 }
 
 #[test]
@@ -99,7 +150,7 @@ fn only_usable_neighbours_are_kept() {
     let mut view = view_with(Vec::new());
     let mut set = |state| {
         view.apply(RouteNetlinkMessage::NewNeighbour(neighbour_message(state)));
-        view.neighbours.contains_key(&(2, NEXT_HOP))
+        view.neighbours.contains_key(&(2, NEXT_HOP.into()))
     };
     for state in [NeighbourState::Reachable, NeighbourState::Stale, NeighbourState::Delay, NeighbourState::Probe] {
         assert!(set(state), "{state:?}");

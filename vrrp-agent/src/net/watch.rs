@@ -23,7 +23,7 @@ use super::view::HostView;
 
 /// How often the view is read anew, whatever the notifications said.
 const RESYNC: Duration = Duration::from_secs(30);
-/// How often links that carry an IPv4 address are looked at. The kernel holds back the news of a lost carrier for up to 1 s when
+/// How often links that carry an address are looked at. The kernel holds back the news of a lost carrier for up to 1 s when
 /// any link of the machine changed shortly before (its link watch is rate limited); a look sees it at once.
 /// 20 looks a second cost about 0.3 % of a core, mostly for waking up.
 const LOOK: Duration = Duration::from_millis(50);
@@ -203,7 +203,7 @@ impl std::fmt::Debug for Connection {
 
 impl Connection {
     fn open() -> Result<Self, NetlinkError> {
-        let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Neigh];
+        let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr, MulticastGroup::Neigh];
         let (mut connection, handle, messages) = rtnetlink::new_multicast_connection(&groups).map_err(NetlinkError::Open)?;
         let socket = connection.socket_mut();
         rtnetlink::sys::AsyncSocket::socket_mut(socket).set_rx_buf_sz(RECEIVE_BUFFER).map_err(NetlinkError::Open)?;
@@ -229,14 +229,16 @@ async fn read_all(handle: &Handle) -> Result<HostView, NetlinkError> {
     for link in dump("list links", handle.link().get().execute()).await? {
         view.apply(RouteNetlinkMessage::NewLink(link));
     }
-    let mut addresses = handle.address().get();
-    addresses.message_mut().header.family = AddressFamily::Inet;
-    for address in dump("list addresses", addresses.execute()).await? {
-        view.apply(RouteNetlinkMessage::NewAddress(address));
-    }
-    let neighbours = handle.neighbours().get().set_address_family(AddressFamily::Inet);
-    for neighbour in dump("list neighbours", neighbours.execute()).await? {
-        view.apply(RouteNetlinkMessage::NewNeighbour(neighbour));
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        let mut addresses = handle.address().get();
+        addresses.message_mut().header.family = family;
+        for address in dump("list addresses", addresses.execute()).await? {
+            view.apply(RouteNetlinkMessage::NewAddress(address));
+        }
+        let neighbours = handle.neighbours().get().set_address_family(family);
+        for neighbour in dump("list neighbours", neighbours.execute()).await? {
+            view.apply(RouteNetlinkMessage::NewNeighbour(neighbour));
+        }
     }
     Ok(view)
 }

@@ -1,3 +1,4 @@
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -5,10 +6,11 @@ use tokio::sync::watch::Receiver;
 use tokio::time::timeout;
 
 use super::Watcher;
+use crate::model::Family;
 use crate::net::Netlink;
 use crate::net::addresses::ADDRESS_PROTOCOL;
-use crate::net::testing::{LEFT, SOON, VIP, in_pair, interface, ip, mac};
-use crate::net::view::{HostView, Link};
+use crate::net::testing::{DETECTION, LEFT, SOON, VIP, VIP6, in_pair, interface, ip, link_local, mac};
+use crate::net::view::{Address, HostView, Link};
 
 /// Waits until the link of that name (or its absence) is as wanted; panics when that takes too long.
 async fn see(view: &mut Receiver<Arc<HostView>>, what: &str, wanted: impl Fn(Option<&Link>) -> bool) {
@@ -19,7 +21,12 @@ async fn see(view: &mut Receiver<Arc<HostView>>, what: &str, wanted: impl Fn(Opt
 }
 
 fn has_vip(link: Option<&Link>) -> bool {
-    link.is_some_and(|link| link.addresses.iter().any(|a| a.address == VIP))
+    link.is_some_and(|link| link.addresses.iter().any(|a| a.address == IpAddr::V4(VIP)))
+}
+
+/// The address as the view has it.
+fn held(view: &Receiver<Arc<HostView>>, index: u32, address: IpAddr) -> Option<Address> {
+    view.borrow().links[&index].addresses.iter().find(|held| held.address == address).cloned()
 }
 
 #[test]
@@ -33,7 +40,7 @@ fn the_first_view_is_whole() {
         assert_eq!(left.mac, mac("left"));
         assert_eq!((left.up, left.mtu, left.kind.as_deref()), (true, 1500, Some("veth")));
         assert_eq!(left.xdp, None);
-        assert_eq!(view.primary_address(left.index, &[]), Some(LEFT));
+        assert_eq!(view.primary_address(left.index, Family::V4, &[]), Some(LEFT.into()));
         assert!(view.link_by_name("lo").is_some_and(|lo| lo.up && lo.kind.is_none()));
     });
 }
@@ -47,12 +54,12 @@ fn changes_are_seen_at_once() {
         let netlink = Netlink::connect().expect("a connection");
         let index = interface("left").index;
 
-        netlink.ensure_address(index, VIP, 24, Some("left:v")).await.expect("installed");
+        netlink.ensure_address(index, VIP.into(), 24, Some("left:v")).await.expect("installed");
         see(&mut view, "address added", has_vip).await;
-        let vip = view.borrow().links[&index].addresses.last().cloned().expect("the address");
+        let vip = held(&view, index, VIP.into()).expect("the address");
         assert_eq!((vip.protocol, vip.secondary, vip.scope), (ADDRESS_PROTOCOL, true, 0));
         assert_eq!(vip.label.as_deref(), Some("left:v"));
-        netlink.remove_address(index, VIP, 24).await.expect("removed");
+        netlink.remove_address(index, VIP.into(), 24).await.expect("removed");
         see(&mut view, "address removed", |link| link.is_some() && !has_vip(link)).await;
 
         // Again and again: the kernel's own news of it comes late from the second time on.
@@ -94,7 +101,37 @@ fn a_flood_of_notifications_ends_in_the_right_view() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), batch).expect("a file");
         ip(&format!("-batch {}", file.path().display()));
-        let wanted = |link: Option<&Link>| has_vip(link) && link.is_some_and(|l| l.addresses.len() == 2);
+        let wanted = |link: Option<&Link>| {
+            has_vip(link) && link.is_some_and(|l| l.addresses.iter().filter(|a| a.address.is_ipv4()).count() == 2)
+        };
         see(&mut view, "the last state", wanted).await;
+    });
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn an_ipv6_address_and_the_link_local_one_are_seen() {
+    in_pair(async |_| {
+        let (watcher, mut view) = Watcher::start().await.expect("a view");
+        let _task = tokio::spawn(watcher.run());
+        let netlink = Netlink::connect().expect("a connection");
+        let index = interface("left").index;
+        let primary = link_local("left");
+        // Tentative for a second or two after the link came up.
+        let usable = timeout(DETECTION, view.wait_for(|view| view.primary_address(index, Family::V6, &[]).is_some())).await;
+        assert!(usable.is_ok_and(|seen| seen.is_ok()), "the link-local address becomes usable");
+        assert_eq!(view.borrow().primary_address(index, Family::V6, &[]), Some(primary.into()));
+
+        for vip in [VIP6, Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)] {
+            netlink.ensure_address(index, vip.into(), 64, Some("ignored")).await.expect("installed");
+            let has = |link: Option<&Link>| link.is_some_and(|l| l.addresses.iter().any(|a| a.address == vip));
+            see(&mut view, "IPv6 address added", has).await;
+            let seen = held(&view, index, vip.into()).expect("the address");
+            assert_eq!((seen.protocol, seen.prefix_len, seen.usable, seen.secondary), (ADDRESS_PROTOCOL, 64, true, false));
+            assert_eq!(view.borrow().primary_address(index, Family::V6, &[]), Some(primary.into()), "an agent's own is none");
+            netlink.remove_address(index, vip.into(), 64).await.expect("removed");
+            see(&mut view, "IPv6 address removed", |link| !has(link)).await;
+        }
+        assert_eq!(view.borrow().primary_address(index, Family::V6, &[primary.into()]), None);
     });
 }

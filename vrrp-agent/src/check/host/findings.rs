@@ -1,10 +1,10 @@
 //! What stands between a configuration and this host.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::Facts;
 use crate::config::{Diagnostic, Severity};
-use crate::model::{Config, Router, XdpUse};
+use crate::model::{Config, Family, Router, XdpUse};
 use crate::net::view::Link;
 
 /// Bit, name, and what goes without it (capabilities(7)).
@@ -49,12 +49,12 @@ fn seat(router: &Router, facts: &Facts) -> Option<Diagnostic> {
     if !link.up {
         return Some(error(format!("{name}: interface {interface} is down")));
     }
-    let own: Vec<Ipv4Addr> = virtual_addresses(router).collect();
+    let own: Vec<IpAddr> = virtual_addresses(router).map(IpAddr::from).collect();
     match router.source {
-        None if facts.network.primary_address(link.index, &own).is_none() => {
+        None if facts.network.primary_address(link.index, Family::V4, &own).is_none() => {
             Some(error(format!("{name}: interface {interface} has no IPv4 address to send adverts from")))
         }
-        Some(source) if !link.addresses.iter().any(|held| held.address == source) => {
+        Some(source) if !link.addresses.iter().any(|held| held.address == IpAddr::from(source)) => {
             Some(warning(format!("{name}: the source address {source} is not on {interface}")))
         }
         _ => None,
