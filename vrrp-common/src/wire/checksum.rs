@@ -14,6 +14,13 @@ pub fn add4(sum: u64, bytes: [u8; 4]) -> u64 {
     sum + u64::from(u32::from_ne_bytes(bytes))
 }
 
+/// Adds an IPv6 address.
+#[inline(always)]
+pub fn add16(sum: u64, bytes: [u8; 16]) -> u64 {
+    let [a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3] = bytes;
+    add4(add4(add4(add4(sum, [a0, a1, a2, a3]), [b0, b1, b2, b3]), [c0, c1, c2, c3]), [d0, d1, d2, d3])
+}
+
 /// Sum of `len` bytes from `offset`, read four at a time; `len` is a multiple of four and at most `4 * MAX_WORDS`.
 ///
 /// The bound makes the loop acceptable to the verifier.
@@ -50,6 +57,12 @@ pub const fn is_valid(sum: u64) -> bool {
 pub fn pseudo_header(source: [u8; 4], destination: [u8; 4], protocol: u8, len: u16) -> u64 {
     let [high, low] = len.to_be_bytes();
     add4(add4(add4(0, [0, protocol, high, low]), source), destination)
+}
+
+/// Sum of the IPv6 pseudo-header (RFC 8200 section 8.1): source, destination, upper-layer length, zeros, next header.
+#[inline(always)]
+pub fn pseudo_header_v6(source: [u8; 16], destination: [u8; 16], next_header: u8, len: u32) -> u64 {
+    add4(add4(add16(add16(0, source), destination), len.to_be_bytes()), [0, 0, 0, next_header])
 }
 
 /// The checksum to transmit over `data`, whose checksum field holds zero; a last word that is short is padded with zeros.

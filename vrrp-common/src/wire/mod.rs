@@ -8,4 +8,5 @@ pub mod checksum;
 pub mod eth;
 pub mod ipv4;
 pub mod l4;
+pub mod nd;
 pub mod vrrp;
