@@ -123,3 +123,7 @@ pub async fn resolve(netlink: &Netlink, desired: &Desired, host: &HostView) {
 fn name(host: &HostView, ifindex: u32) -> &str {
     host.links.get(&ifindex).map_or("?", |link| &link.name)
 }
+
+#[cfg(test)]
+#[path = "host_tests.rs"]
+mod tests;

@@ -1,10 +1,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use tokio::time::timeout;
+
 use super::v4::{HEADER_LEN, header};
 use super::{AdvertSocket, Datagram, SendError};
 use crate::model::Family;
 use crate::net::Interface;
-use crate::net::testing::{LEFT, RIGHT, VIP, VIP6, in_pair, interface, ip, link_local, soon, wait_detected};
+use crate::net::testing::{DETECTION, LEFT, RIGHT, VIP, VIP6, in_pair, interface, ip, link_local, soon, wait_detected};
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 const OTHER_GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 19);
@@ -176,5 +178,29 @@ fn the_families_are_not_mixed() {
         assert!(matches!(refused, Err(SendError::Family { .. })), "{refused:?}");
         let too_long = socket.send(VIP6.into(), GROUP6.into(), &[0; 65_536]);
         assert!(matches!(too_long, Err(SendError::TooLong(65_536))), "{too_long:?}");
+    });
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn the_ipv6_membership_survives_a_flap() {
+    in_pair(async |pair| {
+        wait_detected("left");
+        let from = link_local("left");
+        let left = open("left", Some(GROUP6.into()));
+        pair.enter_right();
+        let right = open("right", Some(GROUP6.into()));
+        ip("link set right down");
+        ip("link set right up");
+        // The left end loses its carrier, too, and the kernel may take a second to see that it is back.
+        let arrived = timeout(DETECTION, async {
+            loop {
+                left.send(from.into(), GROUP6.into(), MESSAGE).expect("sent");
+                if let Some(advert) = received_v6(&right).await {
+                    return advert;
+                }
+            }
+        });
+        assert_eq!(arrived.await, Ok((from, GROUP6)));
     });
 }
