@@ -11,6 +11,7 @@ use vrrp_common::flow::{self, FlowKey};
 use vrrp_common::wire::ipv4::PROTO_TCP;
 
 const RANDOM_FRAMES: usize = 20_000;
+const ROUTERS: [usize; world::ROUTERS] = [0, 1, 2];
 
 /// The kernel's numbers of the verdicts (`enum xdp_action`).
 fn action(verdict: Verdict) -> u32 {
@@ -28,8 +29,8 @@ fn play(kernel: &mut Kernel, row: &Row) -> Vec<String> {
     for frame in &row.before {
         kernel.run(frame);
     }
-    let (counters, fences) = (kernel.counters(), [0, 1].map(|router| kernel.fence(router)));
-    let heard = [0, 1].map(|router| kernel.heard(router));
+    let (counters, fences) = (kernel.counters(), ROUTERS.map(|router| kernel.fence(router)));
+    let heard = ROUTERS.map(|router| kernel.heard(router));
     let outcome = kernel.run(&row.frame);
     let moved = kernel.counters().since(&counters);
 
@@ -50,7 +51,7 @@ fn play(kernel: &mut Kernel, row: &Row) -> Vec<String> {
     if moved != expected {
         wrong.push(format!("counted {moved:?}, not {expected:?}"));
     }
-    for router in [0, 1] {
+    for router in ROUTERS {
         let counted = |counter| row.counts.contains(&Count::Router(router, counter));
         let fence = kernel.fence(router);
         let wanted = if counted(RouterCounter::Fenced) { row.world.words[router].mastership } else { fences[router] };

@@ -1,6 +1,7 @@
 //! Rows of the VRRP filter.
 
 use vrrp_common::counter::RouterCounter::{self, Fenced, LowerPriorityReceived, PriorityZeroReceived};
+use vrrp_common::ip::Address;
 use vrrp_common::reason::Reason;
 
 use super::frame::Frame;
@@ -68,7 +69,7 @@ fn ip_rows() -> Vec<Row> {
             Frame::v2().build(),
             Reason::Destination,
         )
-        .when(|world| world.routers[0].group = NODE1),
+        .when(|world| world.routers[0].destination = Address::v4(NODE1)),
         rejected("VC-011 our own source address", Frame::v2().source(NODE1).build(), Reason::OwnSource),
         from([0, 0, 0, 0]),
         from([127, 0, 0, 1]),

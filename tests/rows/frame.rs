@@ -1,6 +1,6 @@
 //! Frames of the rows: a whole golden one, changed in one place.
 
-use vrrp_common::wire::vrrp::{self, Centis, Coverage};
+use vrrp_common::wire::vrrp::{self, Carrier, Centis, Coverage};
 use vrrp_common::wire::{arp, checksum, eth, ipv4};
 
 use super::world::{CLIENT, CLIENT_MAC, NODE2, NODE2_MAC, PASSWORD, VIP1, VIP2, VRID1, VRID2};
@@ -64,7 +64,7 @@ impl Frame {
     pub fn v3_of(addresses: &[[u8; 4]], pseudo: bool) -> Self {
         let mut buffer = [0xa5; vrrp::MAX_LEN];
         let coverage = match pseudo {
-            true => Coverage::PseudoHeader { source: NODE2, destination: vrrp::GROUP },
+            true => Coverage::PseudoHeader(Carrier::V4 { source: NODE2, destination: vrrp::GROUP }),
             false => Coverage::MessageOnly,
         };
         let len = vrrp::emit_v3(&mut buffer, VRID2, 100, Centis(100), coverage, addresses).expect("fits");

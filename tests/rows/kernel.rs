@@ -8,15 +8,14 @@ use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, Pod};
 use vrrp_common::counter::{INTERFACE_COUNTERS, RouterCounter, Verdict, reason, verdict};
 use vrrp_common::maps::{AddressConf, AddressKey, address_hint};
-use vrrp_common::maps::{Liveness, PROGRAM, RateKey, RateWindow, ServiceKey, Traffic, VRID_SLOTS, name};
+use vrrp_common::maps::{Liveness, PROGRAM, RateKey, RateWindow, ServiceKey, Traffic, name, vrid_slot};
 use vrrp_common::reason::Reason;
 
 use super::Count;
-use super::world::{IFINDEX, World};
+use super::world::{IFINDEX, ROUTERS, World};
 
 /// Room for the largest frame a row sends.
 const MAX_FRAME: usize = 16_384;
-const ROUTERS: usize = 2;
 const BACKENDS: u32 = 4;
 
 pub struct Kernel {
@@ -64,8 +63,7 @@ impl Kernel {
         let mut vrids = self.array::<u32>(name::VRIDS);
         for (index, router) in (0..).zip(&world.routers) {
             let here = if router.ifindex == IFINDEX { index + 1 } else { 0 };
-            assert!(u32::from(router.vrid) < VRID_SLOTS);
-            vrids.set(u32::from(router.vrid), here, 0).expect("in range");
+            vrids.set(vrid_slot(0, router.is_v6(), router.vrid), here, 0).expect("in range");
         }
         for (index, (router, words)) in (0..).zip(world.routers.iter().zip(&world.words)) {
             self.array(name::ROUTERS).set(index, *router, 0).expect("in range");
@@ -78,7 +76,7 @@ impl Kernel {
             self.array(name::ADDRESS_HINTS).set(hint, 0_u32, 0).expect("in range");
         }
         for (key, _) in &world.addresses {
-            let hint = address_hint(key.address);
+            let hint = address_hint(&key.address);
             self.array(name::ADDRESS_HINTS).set(hint, 1_u32, 0).expect("in range");
             self.hinted.push(hint);
         }

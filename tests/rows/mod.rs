@@ -1,14 +1,17 @@
 //! Packet rows: one sentence, one frame in one state of the world, and everything that must come of it.
 //!
 //! The same table runs on the host (`classify` and `policy::judge`) and on the loaded program. "VC-" numbers name the
-//! conformance rule a row holds; rules about timers, address lists and IPv6 are the election's or not ours yet.
+//! conformance rule a row holds; rules about timers and address lists are the election's.
 #![allow(dead_code, reason = "each test reads its part of a row")]
 
 pub mod adverts;
 pub mod clients;
 pub mod frame;
+pub mod frame_v6;
+pub mod ipv6;
 pub mod kernel;
 pub mod neighbours;
+pub mod virtual_mac;
 pub mod world;
 
 use vrrp_common::classify::{Class, classify};
@@ -28,7 +31,9 @@ pub enum Seen {
     Foreign,
     Rejected(Reason),
     Arp,
+    Neighbour,
     Ipv4,
+    Ipv6,
     Other,
 }
 
@@ -117,6 +122,8 @@ pub fn table() -> Vec<Row> {
     rows.extend(adverts::fence_rows());
     rows.extend(neighbours::rows());
     rows.extend(clients::rows());
+    rows.extend(ipv6::rows());
+    rows.extend(virtual_mac::rows());
     rows
 }
 
@@ -125,21 +132,32 @@ pub fn see(world: &World, frame: &[u8]) -> Seen {
     let vrrp = match classify(frame) {
         Class::Vrrp(vrrp) => vrrp,
         Class::Arp { .. } => return Seen::Arp,
+        Class::Neighbour { .. } => return Seen::Neighbour,
         Class::Ipv4 { .. } => return Seen::Ipv4,
+        Class::Ipv6 { .. } => return Seen::Ipv6,
         Class::Other => return Seen::Other,
     };
+    let named = |router: &RouterConf| {
+        let vrid = vrrp.advert.map(|advert| advert.vrid);
+        router.ifindex == world::IFINDEX
+            && Ok(router.vrid) == vrid
+            && router.vlan == vrrp.ethernet.vlan
+            && router.is_v6() != vrrp.source.is_v4()
+    };
+    let index = world.routers.iter().position(named);
+    if let Err(reason) = policy::judge_ttl(vrrp.ttl, &vrrp.source, index.map(|index| &world.routers[index])) {
+        return Seen::Rejected(reason);
+    }
     let advert = match vrrp.advert {
         Ok(advert) => advert,
         Err(reason) => return Seen::Rejected(reason),
     };
-    let named =
-        |router: &RouterConf| router.ifindex == world::IFINDEX && router.vrid == advert.vrid && router.vlan == vrrp.ethernet.vlan;
-    let Some(index) = world.routers.iter().position(named) else {
+    let Some(index) = index else {
         let other_daemon = world.interface.is_some_and(|interface| interface.pass_foreign == 1);
         let passes = other_daemon || vrrp.ethernet.vlan != 0;
         return if passes { Seen::Foreign } else { Seen::Rejected(Reason::Vrid) };
     };
-    match policy::judge(&advert, vrrp.source, vrrp.destination, &world.routers[index]) {
+    match policy::judge(&advert, &vrrp.source, &vrrp.destination, &world.routers[index]) {
         Ok(()) => Seen::Advert(index),
         Err(reason) => Seen::Rejected(reason),
     }

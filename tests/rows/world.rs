@@ -1,12 +1,13 @@
 //! The world the rows play in: node 1 of the dual-master pair, as the agent would fill its maps.
 
+use vrrp_common::ip::Address;
 use vrrp_common::maglev::{self, Member};
 use vrrp_common::maps::{
     ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, AddressKey, BackendConf, FORWARD_DR, FORWARD_LOCAL, FORWARD_NONE,
-    InterfaceConf, Liveness, MAX_PEERS, Ring, RouterConf, ServiceKey,
+    InterfaceConf, Liveness, MAX_PEERS, ROUTER_V6, ROUTER_VIRTUAL_MAC, Ring, RouterConf, ServiceKey,
 };
 use vrrp_common::wire::ipv4::PROTO_TCP;
-use vrrp_common::wire::vrrp::{AUTH_NONE, AUTH_PASS, GROUP};
+use vrrp_common::wire::vrrp::{AUTH_NONE, AUTH_PASS, GROUP, GROUP_V6};
 
 /// Test runs come in by the loopback interface of the namespace, whose index is always 1.
 pub const IFINDEX: u32 = 1;
@@ -25,6 +26,13 @@ pub const NODE2_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x06];
 pub const CLIENT_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x10];
 pub const BACK_MAC: [u8; 6] = [0x02, 0, 0, 0, 1, 0x05];
 pub const PASSWORD: [u8; 8] = *b"1111\0\0\0\0";
+pub const NODE1_V6: Address = Address::v6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x05]);
+pub const NODE2_V6: Address = Address::v6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x06]);
+pub const CLIENT_V6: Address = Address::v6([0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10]);
+pub const VIP_V6: Address = Address::v6([0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xf9]);
+pub const VIP_V6_LOCAL: Address = Address::v6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xf9]);
+/// Virtual routers: VRID 51 and 52 over IPv4, VRID 51 over IPv6.
+pub const ROUTERS: usize = 3;
 pub const EPOCH: u64 = 7;
 pub const RATE_LIMIT: u32 = 5;
 
@@ -52,8 +60,8 @@ pub struct Words {
 pub struct World {
     /// `None`: the interface is not ours.
     pub interface: Option<InterfaceConf>,
-    pub routers: [RouterConf; 2],
-    pub words: [Words; 2],
+    pub routers: [RouterConf; ROUTERS],
+    pub words: [Words; ROUTERS],
     pub addresses: Vec<(AddressKey, AddressConf)>,
     pub services: Vec<(ServiceKey, u32)>,
     pub backends: [BackendConf; 4],
@@ -65,22 +73,37 @@ impl World {
     pub fn new() -> Self {
         let router = RouterConf {
             ifindex: IFINDEX,
-            source: NODE1,
-            group: GROUP,
+            source: Address::v4(NODE1),
+            destination: Address::v4(GROUP),
             rate_limit: RATE_LIMIT,
             interval_centis: 100,
             used: 1,
             ..RouterConf::default()
         };
-        let address = |address, router, flags| (AddressKey { address, ifindex: IFINDEX, vlan: 0 }, AddressConf { router, flags });
+        let address =
+            |address: Address, router, flags| (AddressKey { address, ifindex: IFINDEX, vlan: 0 }, AddressConf { router, flags });
         World {
             interface: Some(InterfaceConf { ifindex: IFINDEX, mac: NODE1_MAC, pass_foreign: 0, pad: 0 }),
             routers: [
                 RouterConf { vrid: VRID1, version: 2, priority: 100, auth_type: AUTH_PASS, auth_data: PASSWORD, ..router },
                 RouterConf { vrid: VRID2, version: 3, priority: 99, ..router },
+                RouterConf {
+                    vrid: VRID1,
+                    version: 3,
+                    priority: 100,
+                    source: NODE1_V6,
+                    destination: GROUP_V6,
+                    flags: ROUTER_V6,
+                    ..router
+                },
             ],
-            words: [Words::default(); 2],
-            addresses: vec![address(VIP1, 0, ADDRESS_HAS_SERVICES), address(VIP2, 1, 0)],
+            words: [Words::default(); ROUTERS],
+            addresses: vec![
+                address(Address::v4(VIP1), 0, ADDRESS_HAS_SERVICES),
+                address(Address::v4(VIP2), 1, 0),
+                address(VIP_V6, 2, 0),
+                address(VIP_V6_LOCAL, 2, 0),
+            ],
             services: vec![(ServiceKey { address: VIP1, port: 80, protocol: PROTO_TCP, pad: 0 }, 0)],
             backends: backends(),
             ring: spread(),
@@ -105,7 +128,7 @@ impl World {
     /// Direct-return backend of a service whose master is node 2.
     pub fn dr_backend(&mut self) {
         self.dr_backend_of_nobody();
-        self.words[0].heard = Liveness { seen: 1, source: NODE2, mac: NODE2_MAC, ..Liveness::default() };
+        self.words[0].heard = Liveness { seen: 1, source: Address::v4(NODE2), mac: NODE2_MAC, ..Liveness::default() };
     }
 
     /// Direct-return backend that has heard no master yet.
@@ -127,10 +150,32 @@ impl World {
 
     /// The first virtual router hears `peers` only.
     pub fn peers(&mut self, peers: &[[u8; 4]]) {
-        let mut list = [[0; 4]; MAX_PEERS];
-        list[..peers.len()].copy_from_slice(peers);
-        self.routers[0].peers = list;
-        self.routers[0].peer_count = peers.len() as u8;
+        let router = &mut self.routers[0];
+        for (slot, &peer) in peers.iter().enumerate() {
+            router.peers[slot] = Address::v4(peer);
+        }
+        (router.ttl_min, router.ttl_max) = ([255; MAX_PEERS], [255; MAX_PEERS]);
+        router.peer_count = peers.len() as u8;
+    }
+
+    /// The first virtual router is unicast, with node 2 as its peer, whose adverts may have come through routers.
+    pub fn routed(&mut self, ttl: std::ops::RangeInclusive<u8>) {
+        self.peers(&[NODE2]);
+        let router = &mut self.routers[0];
+        router.destination = Address::v4(NODE1);
+        (router.ttl_min[0], router.ttl_max[0]) = (*ttl.start(), *ttl.end());
+    }
+
+    /// Master of the IPv6 virtual router, with a good lease.
+    pub fn acting_v6(&mut self) {
+        self.words[2] = Words { mastership: EPOCH, fence: EPOCH - 1, lease: GOOD_LEASE, ..self.words[2] };
+    }
+
+    /// Virtual routers have MAC addresses of their own.
+    pub fn virtual_macs(&mut self) {
+        for router in &mut self.routers {
+            router.flags |= ROUTER_VIRTUAL_MAC;
+        }
     }
 
     pub fn without_auth(&mut self) {

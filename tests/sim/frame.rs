@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use vrrp_agent::model::Version;
-use vrrp_common::wire::vrrp::{self, Centis, Coverage};
+use vrrp_common::wire::vrrp::{self, Carrier, Centis, Coverage};
 use vrrp_common::wire::{eth, ipv4};
 
 use super::rng::Rng;
@@ -22,7 +22,7 @@ pub fn encode(version: Version, vrid: u8, source: Ipv4Addr, priority: u8, interv
     let len = match version {
         Version::V2 => vrrp::emit_v2(&mut message, vrid, priority, (micros / 1_000_000) as u8, None, &[ADDRESS]),
         Version::V3 => {
-            let coverage = Coverage::PseudoHeader { source, destination: vrrp::GROUP };
+            let coverage = Coverage::PseudoHeader(Carrier::V4 { source, destination: vrrp::GROUP });
             vrrp::emit_v3(&mut message, vrid, priority, Centis::from_micros(micros), coverage, &[ADDRESS])
         }
     }

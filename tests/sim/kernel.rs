@@ -1,7 +1,6 @@
 //! What of a node lives on when its agent does not: the three words, the liveness map, the socket's queue.
 
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use vrrp_agent::election::Heard;
@@ -42,13 +41,14 @@ impl Kernel {
     pub fn receive(&mut self, now: Instant, frame: &[u8], mutant: Mutant) -> Option<Heard> {
         let Class::Vrrp(packet) = classify(frame) else { return None };
         let advert = packet.advert.ok().filter(|advert| advert.vrid == VRID)?;
-        let verdict = policy::judge(&advert, packet.source, packet.destination, &self.conf);
+        let verdict = policy::judge_ttl(packet.ttl, &packet.source, Some(&self.conf))
+            .and_then(|()| policy::judge(&advert, &packet.source, &packet.destination, &self.conf));
         if verdict.is_err() && mutant != Mutant::PolicyIgnored {
             return None;
         }
         let heard = Heard {
             at: now,
-            source: Ipv4Addr::from(packet.source),
+            source: packet.source.ip(),
             priority: advert.priority,
             interval: Duration::from_micros(advert.interval.as_micros()),
         };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use vrrp_agent::election::{Input, Output, Resume, Settings, VirtualRouter};
 use vrrp_agent::model::Version;
 use vrrp_agent::time::Instant;
+use vrrp_common::ip::Address;
 use vrrp_common::maps::RouterConf;
 use vrrp_common::wire::vrrp::GROUP;
 
@@ -59,8 +60,8 @@ impl Node {
             preempt_delay: setup.preempt_delay,
         };
         let conf = RouterConf {
-            source: source.octets(),
-            group: GROUP,
+            source: source.into(),
+            destination: Address::v4(GROUP),
             vrid: VRID,
             version: match setup.version {
                 Version::V2 => 2,
@@ -106,7 +107,7 @@ impl Node {
         }
         // A mastership left behind is taken up even where it must be given up at once: then it is handed over.
         let resume = self.left_behind();
-        let up = Input::Startup { source: self.source, resume };
+        let up = Input::Startup { source: self.source.into(), resume };
         if resume.is_some() && self.want != Want::Run {
             inputs.push(up);
         }

@@ -11,8 +11,9 @@ use vrrp_common::maps::{
     InterfaceConf, ServiceKey,
 };
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
+use vrrp_common::wire::vrrp::virtual_mac;
 
-use crate::model::{Backend, Config, Forward, Protocol, Router, Service};
+use crate::model::{Backend, Config, Family, Forward, Protocol, Router, Service};
 use crate::net::addresses::ADDRESS_PROTOCOL;
 use crate::net::view::{HostView, Link};
 use crate::slots::Slots;
@@ -37,8 +38,8 @@ pub struct Facts<'a> {
 pub struct Desired {
     /// Interfaces with virtual routers, by index.
     pub interfaces: BTreeMap<u32, InterfaceConf>,
-    /// (Interface index, VRID) -> router index in the maps.
-    pub vrids: BTreeMap<(u32, u8), u32>,
+    /// (Interface index, whether of IPv6, VRID) -> router index in the maps.
+    pub vrids: BTreeMap<(u32, bool, u8), u32>,
     pub addresses: BTreeMap<AddressKey, AddressConf>,
     pub services: BTreeMap<ServiceKey, u32>,
     /// By backend index.
@@ -47,7 +48,7 @@ pub struct Desired {
     pub members: BTreeMap<u32, Option<Vec<Member>>>,
     /// On the host's interfaces.
     pub installed: BTreeSet<Installed>,
-    /// Virtual MACs that an interface must take frames for besides its own: interface index and MAC.
+    /// Virtual MACs that an interface must take frames for besides its own, while this node acts: interface index and MAC.
     pub macs: BTreeSet<(u32, [u8; 6])>,
     /// Addresses the stack accepts without having them: this node is their direct-return backend.
     pub local_routes: BTreeSet<Ipv4Addr>,
@@ -110,7 +111,7 @@ pub fn desired(facts: &Facts) -> Desired {
 
 /// The router whose virtual address a service is on.
 pub fn router_of<'a>(config: &'a Config, service: &Service) -> Option<(usize, &'a Router)> {
-    let owns = |router: &Router| all_addresses(router).any(|address| address == service.address);
+    let owns = |router: &Router| router.all_addresses().any(|address| address == service.address);
     config.routers.iter().enumerate().find(|(_, router)| owns(router))
 }
 
@@ -137,10 +138,6 @@ pub fn way(facts: &Facts, service: usize, backend: usize) -> Option<Way> {
     Some(Way { forward, ifindex, mac, obstacle })
 }
 
-fn all_addresses(router: &Router) -> impl Iterator<Item = Ipv4Addr> {
-    router.addresses.iter().chain(&router.excluded_addresses).map(|virtual_address| virtual_address.address)
-}
-
 /// `Auto` decided: local when the address is one of this host's own.
 fn resolved_forward(host: &HostView, backend: &Backend) -> Forward {
     let own =
@@ -159,12 +156,15 @@ fn add_router(desired: &mut Desired, facts: &Facts, index: usize, router: &Route
     let pass_foreign = u8::from(facts.config.pass_foreign_vrids);
     let conf = InterfaceConf { ifindex: link.index, mac: link.mac, pass_foreign, pad: 0 };
     desired.interfaces.insert(link.index, conf);
-    desired.vrids.insert((link.index, router.vrid), place);
-    for address in all_addresses(router) {
-        let key = AddressKey { address: address.octets(), ifindex: link.index, vlan: 0 };
+    desired.vrids.insert((link.index, router.family() == Family::V6, router.vrid), place);
+    for address in router.all_addresses() {
+        let key = AddressKey { address: address.into(), ifindex: link.index, vlan: 0 };
         desired.addresses.insert(key, AddressConf { router: place, flags: 0 });
     }
     if facts.acting.get(index).copied().unwrap_or(false) {
+        if router.virtual_mac {
+            desired.macs.insert((link.index, virtual_mac(router.family() == Family::V6, router.vrid)));
+        }
         install(desired, facts.host, router, link);
     }
 }
@@ -175,7 +175,7 @@ fn install(desired: &mut Desired, host: &HostView, router: &Router, link: &Link)
         if let Some(device) = device {
             desired.installed.insert(Installed {
                 ifindex: device.index,
-                address: virtual_address.address.into(),
+                address: virtual_address.address,
                 prefix_len: virtual_address.prefix_len,
                 label: virtual_address.label.clone(),
             });
@@ -215,7 +215,7 @@ fn add_service(desired: &mut Desired, facts: &Facts, index: usize, service: &Ser
     let Some(link) = facts.host.link_by_name(&router.interface) else {
         return;
     };
-    let key = AddressKey { address: service.address.octets(), ifindex: link.index, vlan: 0 };
+    let key = AddressKey { address: service.address.into(), ifindex: link.index, vlan: 0 };
     if let Some(address) = desired.addresses.get_mut(&key) {
         address.flags |= ADDRESS_HAS_SERVICES;
         if is_backend && shared {

@@ -299,7 +299,7 @@ fn detach(bpf_dir: &Path, socket: &Path) -> anyhow::Result<()> {
         };
         let virtual_addresses = pins.virtual_addresses()?;
         for held in netlink.own_addresses().await? {
-            if virtual_addresses.iter().any(|&(index, address)| (index, address.into()) == (held.index, held.address)) {
+            if virtual_addresses.contains(&(held.index, held.address)) {
                 netlink.remove_address(held.index, held.address, held.prefix_len).await?;
             }
         }

@@ -26,6 +26,8 @@ pub struct Config {
     /// Wait this long after start before any election begins.
     pub startup_delay: Duration,
     pub routers: Vec<Router>,
+    /// Routers that are masters together or not at all (`vrrp_sync_group`).
+    pub groups: Vec<SyncGroup>,
     pub scripts: Vec<Script>,
     pub services: Vec<Service>,
 }
@@ -60,19 +62,39 @@ pub struct Router {
     pub auth: Auth,
     /// v3 over IPv4 only: which checksum form is sent. Both are accepted.
     pub checksum: ChecksumForm,
-    /// Source address of adverts; the interface's primary IPv4 address when `None`.
-    pub source: Option<Ipv4Addr>,
-    /// Multicast group adverts go to (224.0.0.18).
-    pub group: Ipv4Addr,
-    /// Allowed sources of adverts; empty: any.
-    pub peers: Vec<Ipv4Addr>,
-    /// Advertised virtual addresses, in file order. At least one.
+    /// Authentication of adverts between our own nodes; `None`: none.
+    pub hmac: Option<Hmac>,
+    /// Source address of adverts; when `None` the interface's primary IPv4 address, or its link-local IPv6 one.
+    pub source: Option<IpAddr>,
+    pub delivery: Delivery,
+    /// Allowed sources of adverts; empty: any. Where delivery is unicast also who adverts go to, and never empty.
+    pub peers: Vec<Peer>,
+    /// Whether frames carry the virtual router's MAC address (RFC 9568 section 7.3) instead of the interface's.
+    pub virtual_mac: bool,
+    /// Advertised virtual addresses, in file order, all of one family. At least one.
     pub addresses: Vec<VirtualAddress>,
     /// Installed with the others but not advertised (`virtual_ipaddress_excluded`).
     pub excluded_addresses: Vec<VirtualAddress>,
     pub announce: Announce,
     pub track_scripts: Vec<TrackScript>,
     pub track_interfaces: Vec<TrackInterface>,
+}
+
+impl Router {
+    /// That of its first address.
+    pub fn family(&self) -> Family {
+        self.addresses.first().map_or(Family::V4, |first| Family::of(first.address))
+    }
+
+    /// Whether it is the same virtual router (RFC 9568 section 1.4), whatever else differs.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.vrid, self.family(), &self.interface) == (other.vrid, other.family(), &other.interface)
+    }
+
+    /// Advertised and excluded ones.
+    pub fn all_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.addresses.iter().chain(&self.excluded_addresses).map(|virtual_address| virtual_address.address)
+    }
 }
 
 /// The IP version of an address. All advertised addresses of a virtual router are of one family.
@@ -89,6 +111,66 @@ impl Family {
             IpAddr::V6(_) => Self::V6,
         }
     }
+}
+
+/// Where adverts are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// To a group: 224.0.0.18 or ff02::12 unless configured.
+    Multicast(IpAddr),
+    /// To each peer.
+    Unicast,
+}
+
+/// Another router of the same virtual router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    pub address: IpAddr,
+    /// Range of TTL or hop limit its adverts may arrive with besides 255.
+    pub min_ttl: u8,
+    pub max_ttl: u8,
+}
+
+/// Authentication of adverts by HMAC-SHA256, as keepalived 2.4's `auth_hmac`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hmac {
+    pub mode: HmacMode,
+    /// Id of the key that adverts are signed with.
+    pub send: u8,
+    pub keys: Vec<HmacKey>,
+}
+
+/// The steps of a roll-out, in its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HmacMode {
+    /// Sign nothing, accept both, verify what is signed.
+    ReceiveOnly,
+    /// Sign, accept both, verify what is signed.
+    Permissive,
+    /// Sign, and accept nothing else.
+    Enforce,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub struct HmacKey {
+    pub id: u8,
+    /// 32..=64 bytes.
+    pub secret: Vec<u8>,
+}
+
+impl fmt::Debug for HmacKey {
+    /// Never prints the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HmacKey({}, [REDACTED])", self.id)
+    }
+}
+
+/// Virtual routers that are masters together or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncGroup {
+    pub name: String,
+    /// Indices into [`Config::routers`].
+    pub members: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,12 +208,12 @@ pub enum ChecksumForm {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VirtualAddress {
-    pub address: Ipv4Addr,
-    /// 0..=32; 32 when not written.
+    pub address: IpAddr,
+    /// 0..=32, or 0..=128 for IPv6; the longest when not written.
     pub prefix_len: u8,
     /// Interface it is installed on; the router's own when `None`.
     pub device: Option<String>,
-    /// Interface label (`eth1:0`), at most 15 bytes.
+    /// Interface label (`eth1:0`), at most 15 bytes; IPv4 only.
     pub label: Option<String>,
 }
 

@@ -1,48 +1,54 @@
 //! A frame to what it is: the one parser that the kernel program, the sockets and the packet rows run.
 
+use crate::ip::Address;
 use crate::packet::Packet;
 use crate::reason::Reason;
-use crate::wire::{arp, eth, ipv4, vrrp};
+use crate::wire::vrrp::{self, Carrier};
+use crate::wire::{arp, eth, ipv4, ipv6, nd};
 
 /// What a frame is to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// VRRP over IPv4.
+    /// VRRP over IPv4 or IPv6.
     Vrrp(Vrrp),
     /// ARP for IPv4.
     Arp { ethernet: eth::Ethernet, arp: arp::Arp },
+    /// A neighbour solicitation or advertisement.
+    Neighbour { ethernet: eth::Ethernet, ip: ipv6::Ipv6, nd: nd::Nd },
     /// Any other sane IPv4 packet: perhaps for a virtual address.
     Ipv4 { ethernet: eth::Ethernet, ip: ipv4::Ipv4 },
+    /// Any other IPv6 packet, likewise.
+    Ipv6 { ethernet: eth::Ethernet, ip: ipv6::Ipv6 },
     /// Not of our concern, or too broken to tell.
     Other,
 }
 
-/// A VRRP packet: where it came from, and the advert or the first rule it breaks.
+/// A VRRP packet: where it came from, and the advert or the first rule it breaks, its TTL apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Vrrp {
     pub ethernet: eth::Ethernet,
-    pub source: [u8; 4],
-    pub destination: [u8; 4],
+    pub source: Address,
+    pub destination: Address,
+    /// TTL or hop limit. Whether it is right depends on the virtual router and the peer.
+    pub ttl: u8,
     pub advert: Result<vrrp::Advert, Reason>,
 }
 
 /// Classifies an Ethernet frame.
 #[inline(always)]
 pub fn classify<P: Packet + ?Sized>(frame: &P) -> Class {
-    let Some(ethernet) = eth::parse(frame) else {
-        return Class::Other;
-    };
+    match eth::parse(frame) {
+        Some(ethernet) if ethernet.ethertype == eth::TYPE_IPV6 => over_ipv6(frame, ethernet),
+        Some(ethernet) => over_ipv4(frame, ethernet),
+        None => Class::Other,
+    }
+}
+
+/// A frame of any type but IPv6.
+#[inline(always)]
+pub fn over_ipv4<P: Packet + ?Sized>(frame: &P, ethernet: eth::Ethernet) -> Class {
     match ethernet.ethertype {
-        eth::TYPE_IPV4 => {
-            let Some(ip) = ipv4::parse(frame, ethernet.network) else {
-                return Class::Other;
-            };
-            if ip.protocol == ipv4::PROTO_VRRP {
-                let advert = advert(frame, ethernet.network, &ip);
-                return Class::Vrrp(Vrrp { ethernet, source: ip.source, destination: ip.destination, advert });
-            }
-            if ip.is_sane() { Class::Ipv4 { ethernet, ip } } else { Class::Other }
-        }
+        eth::TYPE_IPV4 => ipv4(frame, ethernet),
         eth::TYPE_ARP => match arp::parse(frame, ethernet.network) {
             Some(arp) => Class::Arp { ethernet, arp },
             None => Class::Other,
@@ -51,8 +57,49 @@ pub fn classify<P: Packet + ?Sized>(frame: &P) -> Class {
     }
 }
 
+#[inline(always)]
+fn ipv4<P: Packet + ?Sized>(frame: &P, ethernet: eth::Ethernet) -> Class {
+    let Some(ip) = ipv4::parse(frame, ethernet.network) else {
+        return Class::Other;
+    };
+    if ip.protocol != ipv4::PROTO_VRRP {
+        return if ip.is_sane() { Class::Ipv4 { ethernet, ip } } else { Class::Other };
+    }
+    Class::Vrrp(Vrrp {
+        ethernet,
+        source: Address::v4(ip.source),
+        destination: Address::v4(ip.destination),
+        ttl: ip.ttl,
+        advert: advert(frame, ethernet.network, &ip),
+    })
+}
+
+/// A frame of type IPv6.
+#[inline(always)]
+pub fn over_ipv6<P: Packet + ?Sized>(frame: &P, ethernet: eth::Ethernet) -> Class {
+    let Some(ip) = ipv6::parse(frame, ethernet.network) else {
+        return Class::Other;
+    };
+    // What hides behind too many headers and goes to the group can only be an attempt to pass the filter.
+    let hidden = ip.unwalked && ip.destination.is(&vrrp::GROUP_V6);
+    if ip.protocol == ipv4::PROTO_VRRP || hidden {
+        let offset = ethernet.network + ip.header_len;
+        let advert = advert_v6(frame, offset, &ip);
+        return Class::Vrrp(Vrrp { ethernet, source: ip.source, destination: ip.destination, ttl: ip.hop_limit, advert });
+    }
+    if ip.protocol == ipv6::NEXT_ICMPV6
+        && !ip.fragment
+        && ip.hop_limit == nd::HOP_LIMIT
+        && let Some(len) = ip.message_len()
+        && let Some(nd) = nd::parse(frame, ethernet.network + ip.header_len, len, &ip.source, &ip.destination)
+    {
+        return Class::Neighbour { ethernet, ip, nd };
+    }
+    Class::Ipv6 { ethernet, ip }
+}
+
 /// Checks an IPv4 packet of protocol 112 whose header stands at `offset`, as RFC 9568 section 7.1 and RFC 3768 section 7.1
-/// ask before the virtual router is known.
+/// ask before the virtual router is known. The TTL is not judged.
 ///
 /// # Errors
 /// The first rule broken.
@@ -64,12 +111,40 @@ pub fn advert<P: Packet + ?Sized>(packet: &P, offset: usize, ip: &ipv4::Ipv4) ->
     if ipv4::is_impossible_source(ip.source) {
         return Err(Reason::Source);
     }
-    if ip.ttl != vrrp::TTL {
-        return Err(Reason::Ttl);
-    }
     if !ip.is_sane() {
         return Err(Reason::Length);
     }
     let len = usize::from(ip.total_len) - ip.header_len;
-    vrrp::parse(packet, offset + ip.header_len, len, ip.source, ip.destination)
+    let carrier = Carrier::V4 { source: ip.source, destination: ip.destination };
+    vrrp::parse(packet, offset + ip.header_len, len, &carrier)
+}
+
+/// Likewise for IPv6; `offset` is that of the message.
+///
+/// # Errors
+/// The first rule broken.
+#[inline(always)]
+pub fn advert_v6<P: Packet + ?Sized>(packet: &P, offset: usize, ip: &ipv6::Ipv6) -> Result<vrrp::Advert, Reason> {
+    if ip.fragment {
+        return Err(Reason::Fragment);
+    }
+    if ip.unwalked {
+        return Err(Reason::Extension);
+    }
+    check_source_v6(&ip.source, &ip.destination)?;
+    let len = ip.message_len().ok_or(Reason::Length)?;
+    vrrp::parse(packet, offset, len, &Carrier::V6 { source: ip.source, destination: ip.destination })
+}
+
+/// Whether `source` may send an advert to `destination`: to the group, a link-local address only (RFC 9568 section 5.1.2.1).
+///
+/// # Errors
+/// [`Reason::Source`].
+#[inline(always)]
+pub fn check_source_v6(source: &Address, destination: &Address) -> Result<(), Reason> {
+    let to_group = destination.first() == 0xff;
+    if source.is_impossible_source_v6() || (to_group && !source.is_link_local_v6()) {
+        return Err(Reason::Source);
+    }
+    Ok(())
 }

@@ -49,8 +49,8 @@ counters! {
         PriorityZeroReceived = "priority_zero_received", "Valid adverts with priority 0: a master that stops.";
         LowerPriorityReceived = "lower_priority_received", "Valid adverts of a lesser master while this node acts.";
         Fenced = "fenced", "Masterships of this node that the kernel program ended on another master's advert.";
-        ArpAnswered = "arp_answered", "ARP requests for a virtual address that were answered.";
-        ArpSuppressed = "arp_suppressed", "ARP requests for a virtual address dropped because this node does not act.";
+        ArpAnswered = "arp_answered", "ARP requests and neighbour solicitations for a virtual address that were answered.";
+        ArpSuppressed = "arp_suppressed", "ARP requests and neighbour solicitations for a virtual address dropped because this node does not act.";
         NotActing = "not_acting", "Packets for a virtual address dropped because this node does not act.";
         BackendAccepted = "backend_accepted", "Packets for a virtual address taken from its master, as a direct-return backend.";
         FragmentDropped = "fragment_dropped", "IP fragments for a steered virtual address.";

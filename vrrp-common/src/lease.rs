@@ -5,6 +5,7 @@
 //! (agent: boot time up to which the agent vouches for itself) and *fence* (kernel program: the epoch it has fenced). Agent
 //! and kernel program never write the same word. All times are nanoseconds since boot.
 
+use crate::ip::Address;
 use crate::wire::vrrp::PRIORITY_RELEASE;
 
 /// Adverts a backup misses before its down interval has passed (RFC 9568 section 6.1), without the skew time.
@@ -15,15 +16,14 @@ const DOWN_ADVERTS: u64 = 3;
 pub struct Claim {
     pub priority: u8,
     /// Source address; compared unsigned, in network order (RFC 9568 section 6.4.3).
-    pub source: [u8; 4],
+    pub source: Address,
 }
 
 impl Claim {
     /// Whether a master with claim `other` yields to this one: higher priority, or equal and higher address.
     #[inline(always)]
     pub fn beats(&self, other: &Claim) -> bool {
-        self.priority > other.priority
-            || (self.priority == other.priority && u32::from_be_bytes(self.source) > u32::from_be_bytes(other.source))
+        self.priority > other.priority || (self.priority == other.priority && self.source.exceeds(&other.source))
     }
 }
 
@@ -45,4 +45,11 @@ pub const fn acting(mastership: u64, fence: u64) -> bool {
 #[inline(always)]
 pub fn fences(now: u64, lease: u64, heard: &Claim, own: &Claim) -> bool {
     heard.priority != PRIORITY_RELEASE && (now > lease || heard.beats(own))
+}
+
+/// Likewise for an advert whose authentication the kernel program cannot verify: while the lease is good only the agent, who
+/// can, ends the mastership; once it has lapsed silence would be worse than a forgery.
+#[inline(always)]
+pub fn fences_unverified(now: u64, lease: u64, heard: &Claim) -> bool {
+    heard.priority != PRIORITY_RELEASE && now > lease
 }

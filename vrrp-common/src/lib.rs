@@ -1,6 +1,6 @@
 //! What the kernel program, the agent and the tests share.
 //!
-//! Reading order: [`packet`] (how bytes are reached), [`wire`] (formats), [`classify`] (a frame to what it is), [`policy`]
+//! Reading order: [`packet`] (how bytes are reached), [`ip`] (addresses of both families), [`wire`] (formats), [`classify`] (a frame to what it is), [`policy`]
 //! (is this advert acceptable to that virtual router), [`lease`] (who may act), [`flow`] and [`maglev`] (which backend),
 //! [`maps`] (the map ABI), [`reason`] and [`counter`] (what is counted, under which name).
 //!
@@ -10,6 +10,7 @@
 pub mod classify;
 pub mod counter;
 pub mod flow;
+pub mod ip;
 pub mod lease;
 pub mod maglev;
 pub mod maps;

@@ -5,9 +5,11 @@
 
 use crate::counter::{INTERFACE_COUNTERS, RouterCounter};
 use crate::flow::RING_SLOTS;
+use crate::ip::Address;
+use crate::wire::vrrp::virtual_mac;
 
 /// Version of everything in this file; part of the directory that maps and links are pinned under.
-pub const LAYOUT: u32 = 2;
+pub const LAYOUT: u32 = 3;
 
 /// Interfaces that can carry virtual routers at once.
 pub const MAX_INTERFACES: u32 = 16;
@@ -26,7 +28,8 @@ pub const MAX_RATE_SOURCES: u32 = 4_096;
 
 /// Two rings a service: the live one and the one that is filled next.
 pub const MAX_RINGS: u32 = MAX_SERVICES * 2;
-pub const VRID_SLOTS: u32 = MAX_INTERFACES * 256;
+/// One for each family and VRID of an interface.
+pub const VRID_SLOTS: u32 = MAX_INTERFACES * 512;
 pub const MAX_INTERFACE_COUNTERS: u32 = MAX_INTERFACES * INTERFACE_COUNTERS as u32;
 pub const MAX_ROUTER_COUNTERS: u32 = MAX_ROUTERS * RouterCounter::COUNT as u32;
 
@@ -36,7 +39,7 @@ pub mod name {
     pub const INTERFACES: &str = "INTERFACES";
     /// ARRAY: slot -> [`super::InterfaceConf`].
     pub const INTERFACE_CONF: &str = "INTERFACE_CONF";
-    /// ARRAY: slot * 256 + VRID -> router index + 1, 0 for none.
+    /// ARRAY: [`super::vrid_slot`] -> router index + 1, 0 for none.
     pub const VRIDS: &str = "VRIDS";
     /// ARRAY: router index -> [`super::RouterConf`].
     pub const ROUTERS: &str = "ROUTERS";
@@ -136,9 +139,9 @@ pub struct RouterConf {
     /// Inline VLAN tags its frames carry, as [`crate::wire::eth::Ethernet::vlan`]; 0 for none.
     pub vlan: u32,
     /// Source address of our own adverts.
-    pub source: [u8; 4],
-    /// Where its adverts are sent to.
-    pub group: [u8; 4],
+    pub source: Address,
+    /// What adverts of others are addressed to: the group, or our own address where the router is unicast.
+    pub destination: Address,
     /// Adverts one source may send in a second.
     pub rate_limit: u32,
     /// Configured interval in hundredths of a second.
@@ -153,7 +156,41 @@ pub struct RouterConf {
     /// 1 while this slot is in use.
     pub used: u8,
     pub auth_data: [u8; 8],
-    pub peers: [[u8; 4]; MAX_PEERS],
+    /// ROUTER_ bits.
+    pub flags: u8,
+    pub pad: [u8; 3],
+    /// Range of TTL or hop limit allowed to each peer besides 255.
+    pub ttl_min: [u8; MAX_PEERS],
+    pub ttl_max: [u8; MAX_PEERS],
+    pub peers: [Address; MAX_PEERS],
+}
+
+/// The router is of IPv6.
+pub const ROUTER_V6: u8 = 1;
+/// Its frames carry the virtual router's MAC address (RFC 9568 section 7.3), which ARP and neighbour discovery answer.
+pub const ROUTER_VIRTUAL_MAC: u8 = 2;
+/// Adverts may carry an authentication trailer. The kernel program cannot verify it: see `lease::fences_unverified`.
+pub const ROUTER_HMAC: u8 = 4;
+/// Adverts must carry one.
+pub const ROUTER_HMAC_REQUIRED: u8 = 8;
+
+impl RouterConf {
+    #[inline(always)]
+    pub const fn is_v6(&self) -> bool {
+        self.flags & ROUTER_V6 != 0
+    }
+
+    /// The MAC address of the virtual addresses: the virtual router's own, or `physical`.
+    #[inline(always)]
+    pub fn mac(&self, physical: [u8; 6]) -> [u8; 6] {
+        if self.flags & ROUTER_VIRTUAL_MAC != 0 { virtual_mac(self.is_v6(), self.vrid) } else { physical }
+    }
+}
+
+/// Index into VRIDS.
+#[inline(always)]
+pub const fn vrid_slot(interface: u32, v6: bool, vrid: u8) -> u32 {
+    interface * 512 + (v6 as u32) * 256 + vrid as u32
 }
 
 /// The last valid advert heard for a virtual router.
@@ -162,20 +199,20 @@ pub struct RouterConf {
 pub struct Liveness {
     /// Nanoseconds since boot; 0: none yet.
     pub seen: u64,
-    pub source: [u8; 4],
+    pub source: Address,
     pub interval_centis: u16,
     pub priority: u8,
     pub pad: u8,
     /// Source MAC of its frame: where a direct-return backend expects the master's packets from.
     pub mac: [u8; 6],
-    pub pad2: [u8; 2],
+    pub pad2: [u8; 6],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct RateKey {
     pub router: u32,
-    pub source: [u8; 4],
+    pub source: Address,
 }
 
 /// Adverts of one source in the present second.
@@ -190,7 +227,7 @@ pub struct RateWindow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[repr(C)]
 pub struct AddressKey {
-    pub address: [u8; 4],
+    pub address: Address,
     pub ifindex: u32,
     pub vlan: u32,
 }
@@ -206,8 +243,8 @@ pub struct AddressConf {
 
 /// Index of an address in ADDRESS_HINTS: its last twelve bits.
 #[inline(always)]
-pub const fn address_hint(address: [u8; 4]) -> u32 {
-    u32::from_be_bytes(address) & (ADDRESS_HINTS - 1)
+pub const fn address_hint(address: &Address) -> u32 {
+    u32::from_be_bytes(address.low()) & (ADDRESS_HINTS - 1)
 }
 
 /// The address has at least one service.
@@ -265,11 +302,11 @@ pub struct Traffic {
 
 const _: () = {
     assert!(size_of::<InterfaceConf>() == 12);
-    assert!(size_of::<RouterConf>() == 68);
-    assert!(size_of::<Liveness>() == 24);
-    assert!(size_of::<RateKey>() == 8);
+    assert!(size_of::<RouterConf>() == 208);
+    assert!(size_of::<Liveness>() == 40);
+    assert!(size_of::<RateKey>() == 20);
     assert!(size_of::<RateWindow>() == 16);
-    assert!(size_of::<AddressKey>() == 12);
+    assert!(size_of::<AddressKey>() == 24);
     assert!(size_of::<AddressConf>() == 8);
     assert!(size_of::<ServiceKey>() == 8);
     assert!(size_of::<Ring>() == 32_768);

@@ -1,16 +1,39 @@
 //! Whether a well-formed advert is acceptable to the virtual router it names.
 
-use crate::maps::RouterConf;
+use crate::ip::Address;
+use crate::maps::{ROUTER_HMAC, ROUTER_HMAC_REQUIRED, RouterConf};
 use crate::reason::Reason;
 use crate::wire::vrrp::{self, Advert};
 
-/// Matches `advert`, sent from `source` to `destination`, against the virtual router `router`.
+/// Whether a packet of this TTL or hop limit may be an advert of `router` at all: 255, which no router forwards (RFC 5082), or
+/// what its unicast peer is allowed.
 ///
 /// # Errors
-/// The first rule broken, in the order of [`Reason`]'s table. The rate is the caller's to judge: it needs a clock.
+/// [`Reason::Ttl`]. It comes before every rule about the message: give `None` for a packet whose router is not known.
 #[inline(always)]
-pub fn judge(advert: &Advert, source: [u8; 4], destination: [u8; 4], router: &RouterConf) -> Result<(), Reason> {
-    if destination != router.group {
+pub fn judge_ttl(ttl: u8, source: &Address, router: Option<&RouterConf>) -> Result<(), Reason> {
+    if ttl == vrrp::TTL {
+        return Ok(());
+    }
+    let Some(router) = router else {
+        return Err(Reason::Ttl);
+    };
+    let mut allowed = false;
+    for (index, peer) in router.peers.iter().enumerate() {
+        let in_range = router.ttl_min[index] <= ttl && ttl <= router.ttl_max[index];
+        allowed |= index < usize::from(router.peer_count) && in_range && peer.is(source);
+    }
+    if allowed { Ok(()) } else { Err(Reason::Ttl) }
+}
+
+/// Matches `advert`, sent from `source` to `destination`, against the virtual router `router`. The TTL was judged before.
+///
+/// # Errors
+/// The first rule broken, in the order of [`Reason`]'s table. The rate and the authentication trailer are the caller's to judge:
+/// the one needs a clock, the other keys.
+#[inline(always)]
+pub fn judge(advert: &Advert, source: &Address, destination: &Address, router: &RouterConf) -> Result<(), Reason> {
+    if !destination.is(&router.destination) {
         return Err(Reason::Destination);
     }
     if advert.version != router.version {
@@ -18,6 +41,9 @@ pub fn judge(advert: &Advert, source: [u8; 4], destination: [u8; 4], router: &Ro
     }
     if advert.version == 2 {
         authenticate(advert, router)?;
+    }
+    if advert.trailer && router.flags & ROUTER_HMAC == 0 {
+        return Err(Reason::Length);
     }
     if advert.count == 0 {
         return Err(Reason::CountZero);
@@ -28,11 +54,14 @@ pub fn judge(advert: &Advert, source: [u8; 4], destination: [u8; 4], router: &Ro
     if advert.version == 2 && advert.interval.0 != router.interval_centis {
         return Err(Reason::IntervalMismatch);
     }
-    if source == router.source {
+    if source.is(&router.source) {
         return Err(Reason::OwnSource);
     }
     if !is_peer(source, router) {
         return Err(Reason::Peer);
+    }
+    if !advert.trailer && router.flags & ROUTER_HMAC_REQUIRED != 0 {
+        return Err(Reason::AuthMissing);
     }
     Ok(())
 }
@@ -52,10 +81,10 @@ fn authenticate(advert: &Advert, router: &RouterConf) -> Result<(), Reason> {
 
 /// Whether `source` may speak: any address where no peers are configured.
 #[inline(always)]
-fn is_peer(source: [u8; 4], router: &RouterConf) -> bool {
+fn is_peer(source: &Address, router: &RouterConf) -> bool {
     let mut known = router.peer_count == 0;
     for (index, peer) in router.peers.iter().enumerate() {
-        known |= index < usize::from(router.peer_count) && *peer == source;
+        known |= index < usize::from(router.peer_count) && peer.is(source);
     }
     known
 }

@@ -27,9 +27,11 @@ macro_rules! reasons {
 reasons! {
     /// An IP fragment: both common daemons reassemble adverts, so a filter that let fragments through would be bypassed.
     Fragment = "fragment",
-    /// Source unspecified, loopback, multicast or broadcast.
+    /// IPv6 extension headers before the message that are more than are walked, or cut off.
+    Extension = "extension",
+    /// Source unspecified, loopback, multicast or broadcast; over IPv6 to the group: not link-local (RFC 9568 section 5.1.2.1).
     Source = "source",
-    /// TTL is not 255 (RFC 9568 section 5.1.1.3).
+    /// TTL or hop limit is not 255 (RFC 9568 sections 5.1.1.3 and 5.1.2.3), nor in the range its peer is allowed.
     Ttl = "ttl",
     /// IP header or total length impossible, or message shorter or longer than its address count says.
     Length = "length",
@@ -63,4 +65,16 @@ reasons! {
     Peer = "peer",
     /// More adverts per second from this source than any honest master sends.
     Rate = "rate",
+    /// No authentication trailer where one is required.
+    AuthMissing = "auth_missing",
+    /// The trailer's time is too far from ours.
+    AuthStale = "auth_stale",
+    /// The trailer names a key that we do not have.
+    AuthKey = "auth_key",
+    /// Reserved bits of the trailer are set, or its type is unknown.
+    AuthReserved = "auth_reserved",
+    /// The trailer's MAC is wrong.
+    AuthMac = "auth_mac",
+    /// An advert that its sender sent before, or an older one.
+    AuthReplay = "auth_replay",
 }

@@ -1,14 +1,17 @@
 //! The lease and the fence: every combination of good or lapsed lease and of who is heard.
 
+use std::net::IpAddr;
+
 use vrrp_common::counter::{self, INTERFACE_COUNTERS, RouterCounter, Verdict};
-use vrrp_common::lease::{Claim, acting, fences, lease_until};
+use vrrp_common::ip::Address;
+use vrrp_common::lease::{Claim, acting, fences, fences_unverified, lease_until};
 use vrrp_common::reason::Reason;
 
-const OWN: Claim = Claim { priority: 100, source: [192, 168, 1, 205] };
+const OWN: Claim = Claim { priority: 100, source: Address::v4([192, 168, 1, 205]) };
 const LEASE: u64 = 3_000;
 
 fn heard(priority: u8, last: u8) -> Claim {
-    Claim { priority, source: [192, 168, 1, last] }
+    Claim { priority, source: Address::v4([192, 168, 1, last]) }
 }
 
 #[test]
@@ -39,11 +42,27 @@ fn a_release_claims_nothing() {
     }
 }
 
+/// Unsigned, in network order, of both families.
 #[test]
-fn addresses_compare_unsigned_in_network_order() {
-    assert!(Claim { priority: 1, source: [200, 0, 0, 1] }.beats(&Claim { priority: 1, source: [100, 255, 255, 255] }));
-    assert!(!Claim { priority: 1, source: [10, 0, 1, 0] }.beats(&Claim { priority: 1, source: [10, 1, 0, 0] }));
-    assert!(Claim { priority: 2, source: [0, 0, 0, 1] }.beats(&Claim { priority: 1, source: [255; 4] }));
+fn vc104_the_tie_break_compares_whole_addresses() {
+    let claim = |source: &str| Claim { priority: 1, source: source.parse::<IpAddr>().expect("an address").into() };
+    let vectors = [
+        ("10.0.1.5", "10.0.0.200"),
+        ("10.0.0.1", "9.255.255.255"),
+        ("192.168.1.1", "192.168.0.254"),
+        ("200.0.0.1", "100.255.255.255"),
+        ("10.1.0.1", "10.0.0.9"),
+        ("fe80::2", "fe80::1"),
+        ("fe80::1:0:0:0", "fe80::ffff:ffff:ffff"),
+        ("fe80:8000::", "fe80::1"),
+    ];
+    for (higher, lower) in vectors {
+        assert!(claim(higher).beats(&claim(lower)), "{higher} over {lower}");
+        assert!(!claim(lower).beats(&claim(higher)), "{lower} not over {higher}");
+        assert!(!claim(higher).beats(&claim(higher)));
+    }
+    let [low, high] = ["0.0.0.1", "255.255.255.255"].map(claim);
+    assert!(Claim { priority: 2, ..low }.beats(&high), "priority goes before address");
 }
 
 #[test]
@@ -73,4 +92,13 @@ fn labels_and_indexes_are_one_to_one() {
     labels.dedup();
     assert_eq!(labels.len(), Reason::COUNT + RouterCounter::COUNT);
     assert!(RouterCounter::ALL.iter().enumerate().all(|(index, &kind)| kind as usize == index && !kind.help().is_empty()));
+}
+
+#[test]
+fn an_advert_that_cannot_be_verified_fences_a_lapsed_lease_only() {
+    for priority in [1, 100, 255] {
+        assert!(!fences_unverified(LEASE, LEASE, &heard(priority, 206)));
+        assert!(fences_unverified(LEASE + 1, LEASE, &heard(priority, 206)));
+    }
+    assert!(!fences_unverified(u64::MAX, LEASE, &heard(0, 206)), "a release claims nothing");
 }

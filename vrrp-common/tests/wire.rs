@@ -3,14 +3,15 @@
 use vrrp_common::classify::{Class, classify};
 use vrrp_common::packet::Packet;
 use vrrp_common::reason::Reason;
-use vrrp_common::wire::vrrp::{self, Advert, Centis, Coverage};
+use vrrp_common::wire::vrrp::{self, Advert, Carrier, Centis, Coverage};
 use vrrp_common::wire::{arp, checksum, eth, ipv4, l4};
 
 const SOURCE: [u8; 4] = [10, 0, 0, 1];
-const PSEUDO: Coverage = Coverage::PseudoHeader { source: SOURCE, destination: vrrp::GROUP };
+const CARRIER: Carrier = Carrier::V4 { source: SOURCE, destination: vrrp::GROUP };
+const PSEUDO: Coverage = Coverage::PseudoHeader(CARRIER);
 
 fn parse(message: &[u8]) -> Result<Advert, Reason> {
-    vrrp::parse(message, 0, message.len(), SOURCE, vrrp::GROUP)
+    vrrp::parse(message, 0, message.len(), &CARRIER)
 }
 
 /// Emits into a buffer full of rubbish.
@@ -44,6 +45,7 @@ fn version_2_is_what_keepalived_sends() {
         auth_type: vrrp::AUTH_PASS,
         auth_data: pass(b"secret"),
         message_only: false,
+        trailer: false,
     };
     assert_eq!(parse(&KEEPALIVED_V2), Ok(advert));
     assert_eq!(vrrp::address(&KEEPALIVED_V2[..], 0, 0), Some([10, 9, 0, 100]));
@@ -64,7 +66,7 @@ fn version_3_has_the_captured_sums() {
 #[test]
 fn version_3_is_what_keepalived_sends() {
     let source = [10, 9, 0, 1];
-    let to = |destination| Coverage::PseudoHeader { source, destination };
+    let to = |destination| Coverage::PseudoHeader(Carrier::V4 { source, destination });
     let forms = [
         (to(vrrp::GROUP), vrrp::GROUP, [0x43, 0x61]),
         (Coverage::MessageOnly, vrrp::GROUP, [0x2d, 0xfa]),
@@ -73,8 +75,8 @@ fn version_3_is_what_keepalived_sends() {
     for (coverage, destination, sum) in forms {
         let message = emitted(|buffer| vrrp::emit_v3(buffer, 51, 150, Centis(100), coverage, &[[10, 9, 0, 100]]));
         assert_eq!(message, [0x31, 0x33, 0x96, 0x01, 0x00, 0x64, sum[0], sum[1], 10, 9, 0, 100]);
-        assert!(vrrp::parse(&message[..], 0, message.len(), source, destination).is_ok());
-        let elsewhere = vrrp::parse(&message[..], 0, message.len(), source, [10, 9, 0, 3]);
+        assert!(vrrp::parse(&message[..], 0, message.len(), &Carrier::V4 { source, destination }).is_ok());
+        let elsewhere = vrrp::parse(&message[..], 0, message.len(), &Carrier::V4 { source, destination: [10, 9, 0, 3] });
         assert_eq!(elsewhere.is_ok(), coverage == Coverage::MessageOnly);
     }
 }
@@ -136,13 +138,14 @@ fn any_changed_byte_is_rejected() {
 
 #[test]
 fn any_other_length_is_rejected() {
-    for len in (0..KEEPALIVED_V2.len()).chain(21..64) {
+    // 48 bytes would be an advert with an authentication trailer.
+    for len in (0..KEEPALIVED_V2.len()).chain(21..48).chain(49..64) {
         let mut message = KEEPALIVED_V2.to_vec();
         message.resize(len, 0);
         assert_eq!(parse(&message), Err(Reason::Length), "{len} bytes");
     }
     // The IP header promises more than the frame holds.
-    assert_eq!(vrrp::parse(&KEEPALIVED_V2[..19], 0, 20, SOURCE, vrrp::GROUP), Err(Reason::Length));
+    assert_eq!(vrrp::parse(&KEEPALIVED_V2[..19], 0, 20, &CARRIER), Err(Reason::Length));
 }
 
 #[test]

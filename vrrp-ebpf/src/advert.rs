@@ -4,8 +4,9 @@ use aya_ebpf::programs::XdpContext;
 use aya_log_ebpf::info;
 use vrrp_common::classify::Vrrp;
 use vrrp_common::counter::{RouterCounter, Verdict};
+use vrrp_common::ip::Address;
 use vrrp_common::lease::{self, Claim};
-use vrrp_common::maps::{Liveness, RateKey, RateWindow, RouterConf};
+use vrrp_common::maps::{Liveness, ROUTER_HMAC, RateKey, RateWindow, RouterConf};
 use vrrp_common::policy;
 use vrrp_common::reason::Reason;
 use vrrp_common::wire::vrrp::{Advert, PRIORITY_RELEASE};
@@ -28,14 +29,17 @@ pub fn receive(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Verdict {
 
 #[inline(always)]
 fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
+    let found = match &vrrp.advert {
+        Ok(advert) => maps::router(slot, !vrrp.source.is_v4(), advert.vrid),
+        Err(_) => None,
+    };
+    let found = found.filter(|(_, router)| router.vlan == vrrp.ethernet.vlan);
+    policy::judge_ttl(vrrp.ttl, &vrrp.source, found.map(|(_, router)| router))?;
     let advert = vrrp.advert.as_ref().map_err(|&reason| reason)?;
-    let Some((index, router)) = maps::router(slot, advert.vrid) else {
+    let Some((index, router)) = found else {
         return foreign(slot, vrrp.ethernet.vlan);
     };
-    if router.vlan != vrrp.ethernet.vlan {
-        return foreign(slot, vrrp.ethernet.vlan);
-    }
-    policy::judge(advert, vrrp.source, vrrp.destination, router)?;
+    policy::judge(advert, &vrrp.source, &vrrp.destination, router)?;
     let now = boot_nanos();
     pace(now, index, vrrp.source, router.rate_limit)?;
     fence(ctx, now, index, advert, vrrp.source, router);
@@ -48,7 +52,7 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
             priority: advert.priority,
             pad: 0,
             mac: vrrp.ethernet.source,
-            pad2: [0; 2],
+            pad2: [0; 6],
         },
     );
     count::router(index, RouterCounter::AdvertReceived);
@@ -73,25 +77,32 @@ fn foreign(slot: u32, vlan: u32) -> Result<(), Reason> {
 
 /// Ends this node's mastership in the same instant in which another master is heard that it must yield to.
 #[inline(always)]
-fn fence(ctx: &XdpContext, now: u64, index: u32, advert: &Advert, source: [u8; 4], router: &RouterConf) {
+fn fence(ctx: &XdpContext, now: u64, index: u32, advert: &Advert, source: Address, router: &RouterConf) {
     let Some(epoch) = maps::acting(index) else {
         return;
     };
     let heard = Claim { priority: advert.priority, source };
     let own = Claim { priority: router.priority, source: router.source };
-    if lease::fences(now, maps::lease_until(index), &heard, &own) {
+    let lease = maps::lease_until(index);
+    let fences = if router.flags & ROUTER_HMAC != 0 {
+        lease::fences_unverified(now, lease, &heard)
+    } else {
+        lease::fences(now, lease, &heard, &own)
+    };
+    if fences {
         maps::fence(index, epoch);
         count::router(index, RouterCounter::Fenced);
-        let master = u32::from_be_bytes(source);
-        info!(ctx, "VRID {}: fenced by the advert of {:i}, priority {}", router.vrid, master, advert.priority);
-    } else if advert.priority != PRIORITY_RELEASE {
+        let master = u32::from_be_bytes(source.low());
+        // The whole of an IPv4 address, the end of an IPv6 one.
+        info!(ctx, "VRID {}: fenced by the advert of ..{:i}, priority {}", router.vrid, master, advert.priority);
+    } else if advert.priority != PRIORITY_RELEASE && !heard.beats(&own) {
         count::router(index, RouterCounter::LowerPriorityReceived);
     }
 }
 
 /// Lets at most `limit` adverts a second pass for each source of each virtual router.
 #[inline(always)]
-fn pace(now: u64, router: u32, source: [u8; 4], limit: u32) -> Result<(), Reason> {
+fn pace(now: u64, router: u32, source: Address, limit: u32) -> Result<(), Reason> {
     let key = RateKey { router, source };
     let fresh = RateWindow { since: now, count: 1 };
     let Some(window) = maps::rate(&key) else {

@@ -1,17 +1,22 @@
-//! ARP for virtual addresses: answered while this node acts, silent otherwise, whatever addresses the kernel holds.
+//! ARP and neighbour discovery for virtual addresses: answered while this node acts, silent otherwise, whatever addresses the
+//! kernel holds.
 
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::counter::{RouterCounter, Verdict};
+use vrrp_common::ip::Address;
 use vrrp_common::maps::AddressKey;
 use vrrp_common::wire::arp::{self, Arp};
 use vrrp_common::wire::eth::Ethernet;
+use vrrp_common::wire::ipv6::Ipv6;
+use vrrp_common::wire::nd::{Kind, Nd};
 
 use crate::{count, maps, rewrite};
 
 /// Decides about an ARP packet.
 #[inline(always)]
 pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdict {
-    let key = AddressKey { address: arp.target, ifindex: ctx.ingress_ifindex() as u32, vlan: ethernet.vlan };
+    let address = Address::v4(arp.target);
+    let key = AddressKey { address, ifindex: ctx.ingress_ifindex() as u32, vlan: ethernet.vlan };
     if arp.operation != arp::OP_REQUEST {
         return Verdict::Pass;
     }
@@ -30,9 +35,42 @@ pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdi
         // Somebody else claims an address this node acts for: neither believed nor answered, the election decides.
         return Verdict::Drop;
     }
-    let Some(interface) = maps::interface(slot) else {
+    let Some(mac) = mac(slot, address.router) else {
         return Verdict::Pass;
     };
     count::router(address.router, RouterCounter::ArpAnswered);
-    rewrite::arp_answer(ctx, ethernet.network, arp, interface.mac)
+    rewrite::arp_answer(ctx, ethernet.network, arp, mac)
+}
+
+/// Decides about a neighbour solicitation or advertisement.
+#[inline(always)]
+pub fn neighbour(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, ip: &Ipv6, nd: &Nd) -> Verdict {
+    let key = AddressKey { address: nd.target, ifindex: ctx.ingress_ifindex() as u32, vlan: ethernet.vlan };
+    let Some(address) = maps::address(&key) else {
+        return Verdict::Pass;
+    };
+    let acting = maps::acting(address.router).is_some();
+    match (nd.kind, acting) {
+        // Another master's: the stack may learn it, and does not answer.
+        (Kind::Advertisement, false) => Verdict::Pass,
+        // Somebody else claims an address this node acts for, as above.
+        (Kind::Advertisement, true) => Verdict::Drop,
+        (Kind::Solicitation, false) => {
+            count::router(address.router, RouterCounter::ArpSuppressed);
+            Verdict::Drop
+        }
+        (Kind::Solicitation, true) => {
+            let Some(mac) = mac(slot, address.router) else {
+                return Verdict::Pass;
+            };
+            count::router(address.router, RouterCounter::ArpAnswered);
+            rewrite::neighbour_answer(ctx, ethernet, &ip.source, &nd.target, mac)
+        }
+    }
+}
+
+/// The MAC address that a router's addresses are at.
+#[inline(always)]
+fn mac(slot: u32, router: u32) -> Option<[u8; 6]> {
+    Some(maps::router_at(router)?.mac(maps::interface(slot)?.mac))
 }

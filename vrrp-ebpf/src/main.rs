@@ -1,4 +1,5 @@
-//! The XDP program: filters VRRP adverts, answers ARP for the virtual addresses this node acts for, steers their traffic.
+//! The XDP program: filters VRRP adverts, answers ARP and neighbour discovery for the virtual addresses this node acts for,
+//! steers their traffic.
 //!
 //! One function, read downwards: which interface is it, what is the frame, whose business is that, count the verdict.
 //! Unknown is not ours: a miss in any map is `XDP_PASS`. VRRP fails closed. Nothing here reads a clock for a client packet.
@@ -17,8 +18,11 @@ use aya_ebpf::bindings::xdp_action;
 use aya_ebpf::helpers::generated::bpf_ktime_get_boot_ns;
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
-use vrrp_common::classify::{Class, classify};
-use vrrp_common::counter::Verdict;
+use vrrp_common::classify::{self, Class};
+use vrrp_common::counter::{RouterCounter, Verdict};
+use vrrp_common::maps::ROUTER_VIRTUAL_MAC;
+use vrrp_common::wire::eth::{self, Ethernet};
+use vrrp_common::wire::vrrp::of_virtual_mac;
 
 use crate::context::Frame;
 
@@ -39,11 +43,54 @@ pub fn vrrp_xdp(ctx: XdpContext) -> u32 {
 
 #[inline(always)]
 fn process(ctx: &XdpContext, slot: u32) -> Verdict {
-    match classify(&Frame(ctx)) {
-        Class::Ipv4 { ethernet, ip } => steer::client(ctx, &ethernet, &ip),
+    let Some(ethernet) = eth::parse(&Frame(ctx)) else {
+        return Verdict::Pass;
+    };
+    if ethernet.ethertype == eth::TYPE_IPV6 {
+        return ipv6(ctx, slot, &ethernet);
+    }
+    match classify::over_ipv4(&Frame(ctx), ethernet) {
+        Class::Ipv4 { ethernet, ip } => through(ctx, slot, &ethernet, steer::client(ctx, &ethernet, &ip)),
         Class::Vrrp(vrrp) => advert::receive(ctx, slot, &vrrp),
         Class::Arp { ethernet, arp } => announce::arp(ctx, slot, &ethernet, &arp),
-        Class::Other => Verdict::Pass,
+        Class::Neighbour { .. } | Class::Ipv6 { .. } | Class::Other => Verdict::Pass,
+    }
+}
+
+/// IPv6, in a function of its own: with IPv4 in one it would need more than the 512 bytes of stack there are.
+#[inline(never)]
+fn ipv6(ctx: &XdpContext, slot: u32, ethernet: &Ethernet) -> Verdict {
+    match classify::over_ipv6(&Frame(ctx), *ethernet) {
+        Class::Ipv6 { ethernet, ip } => through(ctx, slot, &ethernet, steer::client_v6(ctx, &ethernet, &ip)),
+        Class::Vrrp(vrrp) => advert::receive(ctx, slot, &vrrp),
+        Class::Neighbour { ethernet, ip, nd } => announce::neighbour(ctx, slot, &ethernet, &ip, &nd),
+        Class::Ipv4 { .. } | Class::Arp { .. } | Class::Other => Verdict::Pass,
+    }
+}
+
+/// A packet that goes on to the stack: one for a virtual router's MAC address is addressed to the interface's own while this
+/// node acts for that router, and dropped otherwise (RFC 9568 sections 6.4.2 and 6.4.3).
+#[inline(always)]
+fn through(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, verdict: Verdict) -> Verdict {
+    if !matches!(verdict, Verdict::Pass) {
+        return verdict;
+    }
+    let Some((v6, vrid)) = of_virtual_mac(ethernet.destination) else {
+        return verdict;
+    };
+    let Some((index, router)) = maps::router(slot, v6, vrid) else {
+        return verdict;
+    };
+    if router.flags & ROUTER_VIRTUAL_MAC == 0 || router.vlan != ethernet.vlan {
+        return verdict;
+    }
+    if maps::acting(index).is_none() {
+        count::router(index, RouterCounter::NotActing);
+        return Verdict::Drop;
+    }
+    match maps::interface(slot) {
+        Some(interface) => rewrite::to_own_mac(ctx, interface.mac).map_or(Verdict::Drop, |()| Verdict::Pass),
+        None => verdict,
     }
 }
 

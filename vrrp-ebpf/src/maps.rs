@@ -7,7 +7,7 @@ use vrrp_common::lease;
 use vrrp_common::maps::{
     AddressConf, AddressKey, BackendConf, InterfaceConf, Liveness, MAX_ADDRESSES, MAX_BACKENDS, MAX_IFINDEX,
     MAX_INTERFACE_COUNTERS, MAX_INTERFACES, MAX_RATE_SOURCES, MAX_RINGS, MAX_ROUTER_COUNTERS, MAX_ROUTERS, MAX_SERVICES,
-    NO_BACKEND, RateKey, RateWindow, Ring, RouterConf, ServiceKey, Traffic, VRID_SLOTS, address_hint,
+    NO_BACKEND, RateKey, RateWindow, Ring, RouterConf, ServiceKey, Traffic, VRID_SLOTS, address_hint, vrid_slot,
 };
 
 #[map]
@@ -61,16 +61,21 @@ pub fn interface(slot: u32) -> Option<&'static InterfaceConf> {
     INTERFACE_CONF.get(slot)
 }
 
-/// Index and configuration of the virtual router with this VRID on the interface in `slot`.
+/// Index and configuration of the virtual router of this family and VRID on the interface in `slot`.
 #[inline(always)]
-pub fn router(slot: u32, vrid: u8) -> Option<(u32, &'static RouterConf)> {
-    let index = (*VRIDS.get(slot * 256 + u32::from(vrid))?).checked_sub(1)?;
-    Some((index, ROUTERS.get(index)?))
+pub fn router(slot: u32, v6: bool, vrid: u8) -> Option<(u32, &'static RouterConf)> {
+    let index = (*VRIDS.get(vrid_slot(slot, v6, vrid))?).checked_sub(1)?;
+    Some((index, router_at(index)?))
+}
+
+#[inline(always)]
+pub fn router_at(index: u32) -> Option<&'static RouterConf> {
+    ROUTERS.get(index)
 }
 
 #[inline(always)]
 pub fn address(key: &AddressKey) -> Option<&'static AddressConf> {
-    if *ADDRESS_HINTS.get(address_hint(key.address))? == 0 {
+    if *ADDRESS_HINTS.get(address_hint(&key.address))? == 0 {
         return None;
     }
     // SAFETY: the agent writes entries whole and this program only reads them; a replaced entry stays readable until the

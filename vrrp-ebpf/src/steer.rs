@@ -3,11 +3,13 @@
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::flow::{self, FlowKey};
+use vrrp_common::ip::Address;
 use vrrp_common::maps::{
     ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, AddressKey, FORWARD_DR, FORWARD_LOCAL, ServiceKey,
 };
 use vrrp_common::wire::eth::Ethernet;
 use vrrp_common::wire::ipv4::{Ipv4, PROTO_TCP, PROTO_UDP};
+use vrrp_common::wire::ipv6::Ipv6;
 use vrrp_common::wire::l4;
 
 use crate::context::Frame;
@@ -16,7 +18,8 @@ use crate::{count, maps, rewrite};
 /// Decides about an IPv4 packet that is not VRRP.
 #[inline(always)]
 pub fn client(ctx: &XdpContext, ethernet: &Ethernet, ip: &Ipv4) -> Verdict {
-    let key = AddressKey { address: ip.destination, ifindex: ctx.ingress_ifindex() as u32, vlan: ethernet.vlan };
+    let destination = Address::v4(ip.destination);
+    let key = AddressKey { address: destination, ifindex: ctx.ingress_ifindex() as u32, vlan: ethernet.vlan };
     let Some(address) = maps::address(&key) else {
         return Verdict::Pass;
     };
@@ -33,6 +36,22 @@ pub fn client(ctx: &XdpContext, ethernet: &Ethernet, ip: &Ipv4) -> Verdict {
         return Verdict::Drop;
     }
     steer(ctx, ethernet, ip, address)
+}
+
+/// Decides about an IPv6 packet that is neither VRRP nor neighbour discovery. Services are of IPv4 alone: while this node acts
+/// its own stack serves.
+#[inline(always)]
+pub fn client_v6(ctx: &XdpContext, ethernet: &Ethernet, ip: &Ipv6) -> Verdict {
+    let destination = ip.destination;
+    let key = AddressKey { address: destination, ifindex: ctx.ingress_ifindex() as u32, vlan: ethernet.vlan };
+    let Some(address) = maps::address(&key) else {
+        return Verdict::Pass;
+    };
+    if maps::acting(address.router).is_none() {
+        return as_backend(address, ethernet.source);
+    }
+    count::router(address.router, RouterCounter::LocalDelivered);
+    Verdict::Pass
 }
 
 #[inline(always)]

@@ -66,7 +66,7 @@ impl Force {
         self.places.iter().copied().zip(&self.config.routers)
     }
 
-    /// Puts `new` in force. A virtual router is the same one when interface and VRID are; it keeps its place.
+    /// Puts `new` in force. A virtual router is the same one when interface, family and VRID are; it keeps its place.
     pub fn replace(&mut self, mut new: Config) -> Changes {
         let old = Arc::clone(&self.config);
         let mut changes = Changes {
@@ -77,7 +77,7 @@ impl Force {
         };
         let mut places = Vec::new();
         for router in &new.routers {
-            let same = |(_, known): &(u32, &Router)| (known.vrid, &known.interface) == (router.vrid, &router.interface);
+            let same = |(_, known): &(u32, &Router)| known.is_same(router);
             let known = self.routers().find(same).map(|(place, known)| (place, known != router));
             match known {
                 Some((place, changed)) => {

@@ -1,9 +1,9 @@
 //! What the election thread is told: where each router sits, its priority, its faults. Only changes are sent.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use vrrp_common::maps::RouterConf;
+use vrrp_common::maps::{ROUTER_V6, RouterConf};
 
 use super::force::Force;
 use crate::desired::Desired;
@@ -29,7 +29,12 @@ pub fn places(config: &Config, host: &HostView, words: Option<&mut Words>) -> Re
         .iter()
         .map(|router| {
             let ifindex = host.link_by_name(&router.interface).map_or(0, |link| link.index);
-            RouterConf { ifindex, vrid: router.vrid, ..RouterConf::default() }
+            RouterConf {
+                ifindex,
+                vrid: router.vrid,
+                flags: if router.family() == Family::V6 { ROUTER_V6 } else { 0 },
+                ..RouterConf::default()
+            }
         })
         .collect();
     words.place(&wanted)
@@ -65,7 +70,7 @@ pub struct Seats {
 struct Told {
     router: Option<Router>,
     /// `None`: not told yet. `Some(None)`: told that there is none.
-    seat: Option<Option<(Interface, [u8; 6], Ipv4Addr)>>,
+    seat: Option<Option<(Interface, [u8; 6], IpAddr)>>,
     priority: Option<u8>,
     hold: Hold,
     accepts: bool,
@@ -121,8 +126,8 @@ impl Seats {
             let Some(told) = self.told.get_mut(&place) else {
                 continue;
             };
-            let mut all = router.addresses.iter().chain(&router.excluded_addresses);
-            let accepts = all.all(|virtual_address| desired.local_routes.contains(&virtual_address.address));
+            let routed = |address: IpAddr| matches!(address, IpAddr::V4(address) if desired.local_routes.contains(&address));
+            let accepts = router.all_addresses().all(routed);
             if accepts != told.accepts {
                 told.accepts = accepts;
                 elector.send(Command::Accepts { place, accepts });
@@ -154,9 +159,9 @@ impl Told {
     }
 
     fn follow_seat(&mut self, place: u32, router: &Router, host: &HostView, elector: &Elector) {
-        let own: Vec<IpAddr> = router.addresses.iter().chain(&router.excluded_addresses).map(|a| a.address.into()).collect();
+        let own: Vec<IpAddr> = router.all_addresses().collect();
         let seat = host.link_by_name(&router.interface).filter(|link| link.up).and_then(|link| {
-            let source = router.source.or_else(|| host.primary_address(link.index, Family::V4, &own).and_then(ipv4))?;
+            let source = router.source.or_else(|| host.primary_address(link.index, router.family(), &own))?;
             Some((link.interface(), link.mac, source))
         });
         if self.seat.as_ref() == Some(&seat) {
@@ -172,6 +177,7 @@ impl Told {
                 let why = match link {
                     None => "the interface does not exist",
                     Some(link) if !link.up => "the interface is down",
+                    Some(_) if router.family() == Family::V6 => "the interface has no usable link-local IPv6 address",
                     Some(_) => "the interface has no IPv4 address",
                 };
                 tracing::warn!(instance = router.name, interface = router.interface, "fault: {why}");
@@ -179,12 +185,5 @@ impl Told {
             }
         }
         self.seat = Some(seat);
-    }
-}
-
-fn ipv4(address: IpAddr) -> Option<Ipv4Addr> {
-    match address {
-        IpAddr::V4(address) => Some(address),
-        IpAddr::V6(_) => None,
     }
 }

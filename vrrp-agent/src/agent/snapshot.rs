@@ -1,7 +1,7 @@
 //! The status from what the loop, the election thread and the kernel program know.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,7 +13,7 @@ use super::tracking::tracking;
 use crate::desired::{self, Facts, Obstacle, Way};
 use crate::election::Role;
 use crate::elector::{RouterView, View};
-use crate::model::{Config, Family, Forward, Router, Service, Version};
+use crate::model::{Config, Forward, Router, Service, Version};
 use crate::net::view::XdpMode as HostXdpMode;
 use crate::plane::attach::Mode;
 use crate::plane::counters::Counters;
@@ -175,7 +175,7 @@ impl RouterSight<'_> {
             master_heard_ms: router.heard.map(|heard| millis(self.now.saturating_since(heard.at))),
             deadline_ms: router.deadline.map(|deadline| millis(deadline.saturating_since(self.now))),
             preempt: conf.preempt,
-            peers: conf.peers.iter().map(|peer| IpAddr::V4(*peer)).collect(),
+            peers: conf.peers.iter().map(|peer| peer.address).collect(),
             addresses: self.addresses(),
             epoch: router.epoch.unwrap_or(0),
             fenced: router.epoch.is_some_and(|epoch| self.counters().is_some_and(|(c, place)| c.fence(place) == epoch)),
@@ -224,26 +224,24 @@ impl RouterSight<'_> {
     fn master(&self) -> Option<MasterStatus> {
         let own = || {
             let link = self.picture.host.link_by_name(&self.conf.interface)?;
-            let addresses: Vec<IpAddr> = self.conf.addresses.iter().map(|a| a.address.into()).collect();
-            let primary = || self.picture.host.primary_address(link.index, Family::V4, &addresses);
-            self.conf.source.map(IpAddr::from).or_else(primary)
+            let addresses: Vec<IpAddr> = self.conf.all_addresses().collect();
+            self.conf.source.or_else(|| self.picture.host.primary_address(link.index, self.conf.family(), &addresses))
         };
         match self.router.role {
             Role::Master | Role::Releasing => own().map(|source| MasterStatus { source, priority: self.router.priority }),
             Role::Backup => {
                 let heard = self.router.heard.filter(|heard| heard.priority != 0)?;
-                Some(MasterStatus { source: IpAddr::V4(heard.source), priority: heard.priority })
+                Some(MasterStatus { source: heard.source, priority: heard.priority })
             }
             Role::Init | Role::Fault => None,
         }
     }
 
     fn addresses(&self) -> Vec<AddressStatus> {
-        let held = |address: Ipv4Addr| {
-            self.picture.host.links.values().any(|link| link.addresses.iter().any(|held| held.address == IpAddr::V4(address)))
+        let held = |address: IpAddr| {
+            self.picture.host.links.values().any(|link| link.addresses.iter().any(|held| held.address == address))
         };
-        let all = self.conf.addresses.iter().chain(&self.conf.excluded_addresses);
-        all.map(|a| AddressStatus { address: IpAddr::V4(a.address), installed: held(a.address) }).collect()
+        self.conf.all_addresses().map(|address| AddressStatus { address, installed: held(address) }).collect()
     }
 }
 

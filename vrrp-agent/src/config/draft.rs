@@ -31,6 +31,7 @@ pub(super) struct Draft {
     pub pass_foreign_vrids: bool,
     pub startup_delay: Duration,
     pub routers: Vec<RouterDraft>,
+    pub groups: Vec<GroupDraft>,
     pub scripts: Vec<ScriptDraft>,
     pub services: Vec<ServiceDraft>,
 }
@@ -47,6 +48,7 @@ impl Default for Draft {
             pass_foreign_vrids: false,
             startup_delay: Duration::ZERO,
             routers: Vec::new(),
+            groups: Vec::new(),
             scripts: Vec::new(),
             services: Vec::new(),
         }
@@ -66,12 +68,21 @@ pub(super) struct RouterDraft {
     pub checksum: ChecksumForm,
     pub source: Option<At<String>>,
     pub group: Option<At<String>>,
-    pub peers: Vec<At<String>>,
+    /// Written, and where, if adverts go to each peer instead of to a group.
+    pub unicast: Option<At<()>>,
+    pub peers: Vec<PeerDraft>,
+    pub virtual_mac: bool,
     pub addresses: Vec<AddressDraft>,
     pub excluded_addresses: Vec<AddressDraft>,
     pub announce: Announce,
     pub track_scripts: Vec<TrackDraft>,
     pub track_interfaces: Vec<TrackDraft>,
+}
+
+pub(super) struct PeerDraft {
+    pub address: At<String>,
+    pub min_ttl: Option<At<i64>>,
+    pub max_ttl: Option<At<i64>>,
 }
 
 pub(super) struct AddressDraft {
@@ -86,6 +97,12 @@ pub(super) struct TrackDraft {
     pub name: At<String>,
     /// The script's own weight when `None`.
     pub weight: Option<At<i64>>,
+}
+
+/// Routers that are masters together or not at all.
+pub(super) struct GroupDraft {
+    pub name: At<String>,
+    pub members: Vec<At<String>>,
 }
 
 pub(super) struct ScriptDraft {

@@ -63,11 +63,7 @@ fn is_stray(config: &Config, desired: &Desired, link: &Link, held: &Address) -> 
     // An address owner has the address configured by other means: that one is not ours to take.
     let left_over =
         config.routers.iter().filter(|router| router.priority != OWNER && router.interface == link.name).any(|router| {
-            router
-                .addresses
-                .iter()
-                .chain(&router.excluded_addresses)
-                .any(|virtual_| IpAddr::from(virtual_.address) == held.address)
+            router.addresses.iter().chain(&router.excluded_addresses).any(|virtual_| virtual_.address == held.address)
         });
     held.protocol == ADDRESS_PROTOCOL || left_over
 }

@@ -1,6 +1,6 @@
 //! What goes into an election and what comes out of it.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::state::{Reason, Role};
@@ -37,7 +37,7 @@ pub enum Input {
     /// The router may stand for election: at start, and again when everything that was at fault is well.
     Startup {
         /// Address our adverts come from; the tie break.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// A mastership that an earlier agent left in the kernel, not fenced (its lease may have lapsed: then nobody else
         /// has spoken since): taken up without interruption. Where something is at fault, give this first and the fault
         /// after it, so that the mastership is handed over instead of dropped.
@@ -52,7 +52,7 @@ pub enum Input {
     /// The effective priority changed (1..=255).
     Priority(u8),
     /// The address our adverts come from changed.
-    Source(Ipv4Addr),
+    Source(IpAddr),
     /// The configuration changed. The effective priority does not follow it: that is [`Input::Priority`]'s.
     Settings(Settings),
     /// A valid advert.
@@ -72,7 +72,7 @@ pub struct Resume {
 pub struct Heard {
     /// When it arrived: the kernel's stamp, or the time of reading where there is none.
     pub at: Instant,
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     pub priority: u8,
     /// The interval it announces.
     pub interval: Duration,

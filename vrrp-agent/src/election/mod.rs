@@ -45,7 +45,7 @@ mod tests;
 pub mod timing;
 
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 pub use event::{Heard, Input, Output, Resume, Settings};
@@ -62,7 +62,7 @@ pub struct VirtualRouter {
     /// Effective priority.
     priority: u8,
     /// Address of our adverts; meaningless before the first Startup.
-    source: Ipv4Addr,
+    source: IpAddr,
     /// Interval the timers of a backup are computed from: the master's in v3, our own in v2.
     interval: Duration,
     /// The newest epoch this machine is known to have used.
@@ -78,7 +78,7 @@ impl VirtualRouter {
             settings,
             state: State::Init,
             priority: settings.priority.max(1),
-            source: Ipv4Addr::UNSPECIFIED,
+            source: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             interval: settings.interval,
             last_epoch: 0,
             last_heard: None,

@@ -228,8 +228,8 @@ impl VirtualRouter {
 
     /// The lease is judged by the rule that the kernel program applies, so that both come to the same end.
     fn judge(&self, at: Instant, master: &Master, heard: &Heard) -> Rival {
-        let own = Claim { priority: self.priority, source: self.source.octets() };
-        let other = Claim { priority: heard.priority, source: heard.source.octets() };
+        let own = Claim { priority: self.priority, source: self.source.into() };
+        let other = Claim { priority: heard.priority, source: heard.source.into() };
         if heard.source == self.source {
             Rival::Ourselves
         } else if heard.priority == RELEASE {

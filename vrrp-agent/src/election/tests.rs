@@ -3,16 +3,16 @@
 mod timetables;
 mod transitions;
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::{Heard, Input, Output, Role, Settings, VirtualRouter};
 use crate::model::Version;
 use crate::time::Instant;
 
-const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 10);
-const HIGHER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 200);
-const LOWER: Ipv4Addr = Ipv4Addr::new(9, 255, 255, 255);
+const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 10));
+const HIGHER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 200));
+const LOWER: IpAddr = IpAddr::V4(Ipv4Addr::new(9, 255, 255, 255));
 const SECOND: Duration = Duration::from_secs(1);
 const STARTUP: Input = Input::Startup { source: OWN, resume: None };
 
@@ -35,7 +35,7 @@ fn advert(at: Instant, priority: u8) -> Input {
     Input::Advert(heard(at, priority, HIGHER))
 }
 
-fn heard(at: Instant, priority: u8, source: Ipv4Addr) -> Heard {
+fn heard(at: Instant, priority: u8, source: IpAddr) -> Heard {
     Heard { at, source, priority, interval: SECOND }
 }
 

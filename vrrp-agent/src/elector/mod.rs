@@ -12,11 +12,12 @@
 mod advert;
 mod outputs;
 mod run;
+mod sockets;
 mod unit;
 mod view;
 
 use std::cell::Cell;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -40,7 +41,7 @@ pub enum Command {
     /// There is no such router any more: release it, then forget it.
     Remove { place: u32 },
     /// The interface is there, up and has an address: stand for election. Again when any of it changed.
-    Up { place: u32, interface: Interface, mac: [u8; 6], source: Ipv4Addr },
+    Up { place: u32, interface: Interface, mac: [u8; 6], source: IpAddr },
     /// It is not.
     Down { place: u32 },
     /// Effective priority, from tracking.

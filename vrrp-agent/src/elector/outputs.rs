@@ -1,11 +1,14 @@
 //! What a router's machine asks for, done: adverts, the kernel's words, the log, gratuitous ARP.
 
-use vrrp_common::wire::arp;
+use std::net::IpAddr;
+
 use vrrp_common::wire::vrrp::{MAX_LEN, PRIORITY_RELEASE};
+use vrrp_common::wire::{arp, nd};
 
 use super::advert;
 use super::unit::{Hands, INSTALL_PATIENCE, Unit, report};
 use crate::election::{Output, Reason, Role};
+use crate::model::Delivery;
 use crate::plane::PlaneError;
 use crate::plane::words::Words;
 use crate::time::Instant;
@@ -36,25 +39,57 @@ impl Unit {
         }
     }
 
+    /// One advert to the group, or one to each peer.
     fn send(&mut self, priority: u8, hands: &Hands) {
-        let (Some(seat), Some(socket)) = (&self.seat, hands.socket) else {
+        let Some(seat) = &self.seat else {
             return;
         };
-        let mut buffer = [0; MAX_LEN];
-        let Some(len) = advert::emit(&mut buffer, &self.router, seat.source, priority) else {
-            return;
+        let source = seat.source;
+        let destinations: Vec<IpAddr> = match self.router.delivery {
+            Delivery::Multicast(group) => vec![group],
+            Delivery::Unicast => self.router.peers.iter().map(|peer| peer.address).collect(),
         };
-        match socket.send(seat.source.into(), self.router.group.into(), &buffer[..len]) {
-            Ok(()) if priority == PRIORITY_RELEASE => self.counts.priority_zero_sent += 1,
-            Ok(()) => self.counts.adverts_sent += 1,
-            Err(error) => {
-                self.counts.send_errors += 1;
-                if self.counts.send_errors.is_power_of_two() {
-                    let failures = self.counts.send_errors;
-                    tracing::warn!(instance = self.router.name, %error, failures, "an advert could not be sent");
-                }
-            }
+        let mut sent = false;
+        for destination in destinations {
+            sent |= self.send_to(source, destination, priority, hands);
         }
+        match priority {
+            _ if !sent => {}
+            PRIORITY_RELEASE => self.counts.priority_zero_sent += 1,
+            _ => self.counts.adverts_sent += 1,
+        }
+    }
+
+    fn send_to(&mut self, source: IpAddr, destination: IpAddr, priority: u8, hands: &Hands) -> bool {
+        let mut buffer = [0; MAX_LEN];
+        let Some(len) = advert::emit(&mut buffer, &self.router, source, destination, priority) else {
+            return false;
+        };
+        let outcome = match (self.virtual_frame(source, destination, &buffer[..len]), hands.socket) {
+            (Some((ifindex, frame)), _) => hands.frames.send(ifindex, &frame).map_err(|error| error.to_string()),
+            (None, Some(socket)) => socket.send(source, destination, &buffer[..len]).map_err(|error| error.to_string()),
+            (None, None) => return false,
+        };
+        let Err(error) = outcome else {
+            return true;
+        };
+        self.counts.send_errors += 1;
+        if self.counts.send_errors.is_power_of_two() {
+            let failures = self.counts.send_errors;
+            tracing::warn!(instance = self.router.name, %error, failures, "an advert could not be sent");
+        }
+        false
+    }
+
+    /// The advert as a frame from the virtual router's MAC address, where it has one (RFC 9568 section 7.2). Unicast adverts go by
+    /// the host's routes, and so from the interface's address.
+    fn virtual_frame(&self, source: IpAddr, destination: IpAddr, message: &[u8]) -> Option<(u32, Vec<u8>)> {
+        let seat = self.seat.as_ref()?;
+        if !self.router.virtual_mac || !destination.is_multicast() {
+            return None;
+        }
+        let frame = advert::frame(self.mac()?, source, destination, message)?;
+        Some((seat.interface.index, frame))
     }
 
     fn transition(&mut self, now: Instant, from: Role, to: Role, reason: Reason) {
@@ -89,12 +124,18 @@ impl Unit {
         let (Some(frames), Some(seat)) = (self.schedule.poll(now), &self.seat) else {
             return;
         };
-        for virtual_address in self.router.addresses.iter().chain(&self.router.excluded_addresses) {
-            let frame = arp::announcement(seat.mac, virtual_address.address.octets());
+        let Some(mac) = self.mac() else {
+            return;
+        };
+        for address in self.router.all_addresses() {
+            let frame = match address {
+                IpAddr::V4(address) => arp::announcement(mac, address.octets()).to_vec(),
+                IpAddr::V6(_) => nd::announcement(mac, &address.into()).to_vec(),
+            };
             for _ in 0..frames {
                 match hands.frames.send(seat.interface.index, &frame) {
                     Ok(()) => self.counts.announcements_sent += 1,
-                    Err(error) => tracing::warn!(instance = self.router.name, %error, "gratuitous ARP not sent"),
+                    Err(error) => tracing::warn!(instance = self.router.name, %error, "an announcement was not sent"),
                 }
             }
         }

@@ -1,8 +1,7 @@
 //! The thread's loop.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::Ipv4Addr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
@@ -13,14 +12,14 @@ use tokio::sync::watch;
 use vrrp_common::reason::Reason;
 
 use super::Command;
-use super::advert::{self, Received};
+use super::advert::Received;
+use super::sockets::{SocketKey, Sockets};
 use super::unit::{Hands, Seat, Unit};
 use super::view::View;
 use crate::clock;
 use crate::election::{Heard, Input};
-use crate::model::{Family, Router};
+use crate::model::Router;
 use crate::net::Interface;
-use crate::net::advert_socket::{AdvertSocket, Datagram};
 use crate::net::frame_socket::FrameSocket;
 use crate::plane::words::Words;
 use crate::realtime;
@@ -30,14 +29,13 @@ use crate::time::Instant;
 const PRIORITY: u8 = 50;
 /// Counters alone are published at most this often; roles at once.
 const COUNTERS_EVERY: Duration = Duration::from_millis(200);
-/// The longest IPv4 packet.
+/// The longest IP packet.
 const PACKET_MAX: usize = 65_535;
 
 pub struct Runner {
     /// By place.
     units: BTreeMap<u32, Unit>,
-    /// By interface index and group.
-    sockets: HashMap<(u32, Ipv4Addr), AdvertSocket>,
+    sockets: Sockets,
     frames: FrameSocket,
     words: Option<Words>,
     dropped: BTreeMap<(String, Reason), u64>,
@@ -54,7 +52,7 @@ impl Runner {
         let now = clock::now();
         Self {
             units: BTreeMap::new(),
-            sockets: HashMap::new(),
+            sockets: Sockets::default(),
             frames,
             words,
             dropped: BTreeMap::new(),
@@ -93,7 +91,7 @@ impl Runner {
     fn wait(&self, wake: BorrowedFd<'_>) {
         let deadline = self.units.values().filter_map(Unit::next_deadline).min();
         let timeout = deadline.map(|deadline| TimeSpec::from(deadline.saturating_since(clock::now())));
-        let mut fds: Vec<PollFd<'_>> = self.sockets.values().map(|s| PollFd::new(s.as_fd(), PollFlags::POLLIN)).collect();
+        let mut fds: Vec<PollFd<'_>> = self.sockets.fds().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         fds.push(PollFd::new(wake, PollFlags::POLLIN));
         if let Err(errno) = nix::poll::ppoll(&mut fds, timeout, None)
             && errno != nix::errno::Errno::EINTR
@@ -152,7 +150,7 @@ impl Runner {
             return;
         };
         // Its group may be another one from here on.
-        unit.router.group = router.group;
+        unit.router.delivery = router.delivery;
         if let Some(interface) = unit.seat.as_ref().map(|seat| seat.interface.clone()) {
             self.open_socket(place, &interface);
         }
@@ -182,78 +180,57 @@ impl Runner {
         let Some(unit) = self.units.get_mut(&place) else {
             return;
         };
-        let key = unit.seat.as_ref().map(|seat| (seat.interface.index, unit.router.group));
-        let socket = key.and_then(|key| self.sockets.get(&key));
+        let socket = unit.socket_key().and_then(|key| self.sockets.get(&key));
         act(unit, &mut Hands { socket, frames: &self.frames, words: self.words.as_mut() });
     }
 
     fn open_socket(&mut self, place: u32, interface: &Interface) {
-        let Some(group) = self.units.get(&place).map(|unit| unit.router.group) else {
-            return;
-        };
-        let key = (interface.index, group);
-        if self.sockets.contains_key(&key) {
-            return;
-        }
-        match AdvertSocket::open(interface, Family::V4, Some(group.into())) {
-            Ok(socket) => {
-                self.sockets.insert(key, socket);
-            }
-            Err(error) => tracing::error!(%interface, %error, "no adverts on this interface"),
+        if let Some(unit) = self.units.get(&place) {
+            self.sockets.open(interface, SocketKey::of(interface.index, &unit.router));
         }
     }
 
     fn close_unused_sockets(&mut self) {
         let units = &self.units;
-        let sits = |unit: &Unit, ifindex| unit.seat.as_ref().is_some_and(|seat| seat.interface.index == ifindex);
-        self.sockets.retain(|&(ifindex, group), _| units.values().any(|unit| sits(unit, ifindex) && unit.router.group == group));
+        self.sockets.retain(|key| units.values().any(|unit| unit.socket_key() == Some(*key)));
     }
 
     /// Gives every advert in the sockets to the election it is for.
     fn drain_sockets(&mut self, buffer: &mut [u8]) {
-        let keys: Vec<(u32, Ipv4Addr)> = self.sockets.keys().copied().collect();
-        for key in keys {
-            loop {
-                let received = match self.sockets.get(&key).map(|socket| socket.recv(buffer)) {
-                    Some(Ok(Some(Datagram::V4 { len }))) => advert::parse(&buffer[..len]),
-                    Some(Ok(Some(Datagram::V6 { .. }))) => None,
-                    Some(Ok(None)) | None => break,
-                    Some(Err(error)) => {
-                        tracing::debug!(%error, "advert socket");
-                        break;
-                    }
-                };
-                if let Some(received) = received {
+        for key in self.sockets.keys() {
+            while let Some(datagram) = self.sockets.recv(&key, buffer) {
+                if let Some(received) = super::advert::parse(buffer, datagram) {
                     self.deliver(key, &received);
                 }
             }
         }
     }
 
-    fn deliver(&mut self, (ifindex, group): (u32, Ipv4Addr), received: &Received) {
+    fn deliver(&mut self, key: SocketKey, received: &Received) {
+        if !self.sockets.is_for(&key, received.destination.ip()) {
+            return;
+        }
         let vrid = received.advert.as_ref().map(|advert| advert.vrid);
-        let sits = |unit: &Unit| unit.seat.as_ref().is_some_and(|seat| seat.interface.index == ifindex);
-        let of_vrid = |unit: &Unit| sits(unit) && unit.router.group == group && vrid == Ok(unit.router.vrid);
-        let place = self.units.iter().find(|(_, unit)| of_vrid(unit)).map(|(&place, _)| place);
+        let named = |unit: &Unit| unit.socket_key() == Some(key) && vrid == Ok(unit.router.vrid);
+        let place = self.units.iter().find(|(_, unit)| named(unit)).map(|(&place, _)| place);
         let conf = place.and_then(|place| self.units[&place].conf());
-        let verdict = match (received.advert, conf) {
-            (Err(reason), _) => Err(reason),
-            (Ok(_), None) => Err(Reason::Vrid),
-            (Ok(_), Some(conf)) => received.judge(&conf),
-        };
-        match (verdict, place) {
+        match (received.judge(conf.as_ref()), place) {
             (Ok(advert), Some(place)) => {
                 let now = clock::now();
                 let heard = Heard {
                     at: now,
-                    source: Ipv4Addr::from(received.ip.source),
+                    source: received.source.ip(),
                     priority: advert.priority,
                     interval: Duration::from_micros(advert.interval.as_micros()),
                 };
-                self.with_unit(place, |unit, hands| unit.hear(now, heard, hands));
+                self.with_unit(place, |unit, hands| {
+                    unit.look_at(&advert, received);
+                    unit.hear(now, heard, hands);
+                });
             }
             (Err(reason), _) => {
-                let name = self.units.values().find(|unit| sits(unit)).map(|unit| unit.router.interface.clone());
+                let sits = |unit: &&Unit| unit.seat.as_ref().is_some_and(|seat| seat.interface.index == key.ifindex);
+                let name = self.units.values().find(sits).map(|unit| unit.router.interface.clone());
                 *self.dropped.entry((name.unwrap_or_default(), reason)).or_default() += 1;
             }
             (Ok(_), None) => {}

@@ -1,17 +1,18 @@
 //! One virtual router on the election thread: its machine, and what the machine's outputs touch.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use vrrp_common::maps::RouterConf;
-use vrrp_common::wire::vrrp::{Centis, PRIORITY_RELEASE};
+use vrrp_common::wire::vrrp::{Advert, Centis, PRIORITY_RELEASE};
 
 use super::Hold;
-use super::advert;
+use super::advert::{self, Received};
+use super::sockets::SocketKey;
 use super::view::{Counts, RouterView};
 use crate::announce::Schedule;
 use crate::election::{Heard, Input, Reason, Resume, Role, VirtualRouter};
-use crate::model::Router;
+use crate::model::{ChecksumForm, Router};
 use crate::net::Interface;
 use crate::net::advert_socket::AdvertSocket;
 use crate::net::frame_socket::FrameSocket;
@@ -28,7 +29,7 @@ pub(super) const INSTALL_PATIENCE: Duration = Duration::from_millis(50);
 pub struct Seat {
     pub interface: Interface,
     pub mac: [u8; 6],
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
 }
 
 /// What a unit's outputs act on; borrowed from the thread for one step.
@@ -90,10 +91,41 @@ impl Unit {
         Some(advert::router_conf(&self.router, seat.interface.index, seat.source, self.told_priority))
     }
 
+    /// The MAC address its virtual addresses are at; `None` without a seat.
+    pub fn mac(&self) -> Option<[u8; 6]> {
+        Some(self.conf()?.mac(self.seat.as_ref()?.mac))
+    }
+
+    /// The socket that its adverts go through; `None` without a seat.
+    pub fn socket_key(&self) -> Option<SocketKey> {
+        Some(SocketKey::of(self.seat.as_ref()?.interface.index, &self.router))
+    }
+
+    /// Takes note of what is odd about an advert that is valid all the same (RFC 9568 section 7.1: log, and go on).
+    pub fn look_at(&mut self, advert: &Advert, received: &Received) {
+        let note = |odd: bool, count: &mut u64, what: &str| {
+            if !odd {
+                return;
+            }
+            *count += 1;
+            if count.is_power_of_two() {
+                let peer = received.source.ip();
+                tracing::warn!(instance = self.router.name, %peer, count, "{what}");
+            }
+        };
+        let counts = &mut self.counts;
+        let other = advert.interval != advert::centis(self.router.interval);
+        note(other, &mut counts.interval_errors, "a peer advertises at another interval: a backup follows the master's");
+        let other = !received.lists_addresses_of(&self.router);
+        note(other, &mut counts.address_list_errors, "a peer advertises other addresses: the files of the nodes differ");
+        let bare = advert.message_only && self.router.checksum != ChecksumForm::MessageOnly;
+        note(bare, &mut counts.message_only_received, "a peer's checksum leaves the pseudo-header out: it may refuse ours");
+    }
+
     /// Takes over a changed configuration; a router that was leaving stays.
     pub fn configure(&mut self, now: Instant, router: Router, hands: &mut Hands) {
-        let known: Vec<Ipv4Addr> = all_addresses(&self.router).collect();
-        let has_new = all_addresses(&router).any(|address| !known.contains(&address));
+        let known: Vec<IpAddr> = self.router.all_addresses().collect();
+        let has_new = router.all_addresses().any(|address| !known.contains(&address));
         if router.announce != self.router.announce {
             self.schedule = Schedule::new(router.announce);
             self.schedule.resume(now);
@@ -253,7 +285,7 @@ impl Unit {
         let stamp = hands.words.as_deref()?.heard(self.place).inspect_err(report).ok().flatten()?;
         Some(Heard {
             at: Instant::from_nanos(stamp.seen),
-            source: Ipv4Addr::from(stamp.source),
+            source: stamp.source.ip(),
             priority: stamp.priority,
             interval: Duration::from_micros(Centis(stamp.interval_centis).as_micros()),
         })
@@ -304,10 +336,6 @@ impl Unit {
             counts: self.counts,
         }
     }
-}
-
-fn all_addresses(router: &Router) -> impl Iterator<Item = Ipv4Addr> {
-    router.addresses.iter().chain(&router.excluded_addresses).map(|virtual_address| virtual_address.address)
 }
 
 pub(super) fn report(error: &PlaneError) {

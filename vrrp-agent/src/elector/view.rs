@@ -56,10 +56,16 @@ pub struct Counts {
     pub priority_zero_received: u64,
     /// Adverts that the socket refused.
     pub send_errors: u64,
-    /// Gratuitous ARP frames.
+    /// Gratuitous ARP frames and unsolicited neighbour advertisements.
     pub announcements_sent: u64,
     /// Adverts of a lesser master heard while master: evidence of a second one.
     pub lower_priority_received: u64,
+    /// Valid adverts with another interval than ours (RFC 8347 `interval-errors`; version 2 drops them).
+    pub interval_errors: u64,
+    /// Valid adverts with other addresses than ours (RFC 8347 `address-list-errors`).
+    pub address_list_errors: u64,
+    /// Valid adverts whose checksum leaves the pseudo-header out, where ours does not.
+    pub message_only_received: u64,
     /// Transitions into each role, in the order of [`Role::ALL`].
     pub transitions: [u64; Role::ALL.len()],
 }

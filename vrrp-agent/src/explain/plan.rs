@@ -2,7 +2,7 @@
 
 use super::{OWNER, chosen, duration, line};
 use crate::election::timing;
-use crate::model::{Auth, Config, Router, Version};
+use crate::model::{Auth, Config, Delivery, Peer, Router, Version};
 use crate::track;
 
 /// What router `name` (every router when `None`) of a file would do.
@@ -102,7 +102,20 @@ fn adverts(router: &Router) -> String {
     let from = router.source.map_or(format!("the primary address of {}", router.interface), |source| source.to_string());
     let accepted = match router.peers.is_empty() {
         true => "anybody".to_owned(),
-        false => router.peers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        false => peers(router),
     };
-    format!("each {} from {from} to {}, accepted from {accepted}", duration(router.interval), router.group)
+    let to = match router.delivery {
+        Delivery::Multicast(group) => group.to_string(),
+        Delivery::Unicast => peers(router),
+    };
+    let mac = if router.virtual_mac { ", with the virtual router's MAC address" } else { "" };
+    format!("each {} from {from} to {to}{mac}, accepted from {accepted}", duration(router.interval))
+}
+
+fn peers(router: &Router) -> String {
+    let text = |peer: &Peer| match peer.min_ttl {
+        u8::MAX => peer.address.to_string(),
+        min_ttl => format!("{} (TTL {min_ttl} to {})", peer.address, peer.max_ttl),
+    };
+    router.peers.iter().map(text).collect::<Vec<_>>().join(", ")
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use aya::maps::{HashMap, Map, MapData, MapInfo};
@@ -30,12 +30,12 @@ impl Pins {
     ///
     /// # Errors
     /// The map cannot be opened or read.
-    pub fn virtual_addresses(&self) -> Result<Vec<(u32, Ipv4Addr)>, PlaneError> {
+    pub fn virtual_addresses(&self) -> Result<Vec<(u32, IpAddr)>, PlaneError> {
         let failed = |source| PlaneError::Map { name: name::ADDRESSES, source };
         let data = MapData::from_pin(self.map(name::ADDRESSES)).map_err(failed)?;
         let map = Map::from_map_data(data).map_err(failed)?;
         let map: HashMap<MapData, AddressKey, AddressConf> = map.try_into().map_err(failed)?;
-        map.keys().map(|key| key.map(|key| (key.ifindex, Ipv4Addr::from(key.address))).map_err(failed)).collect()
+        map.keys().map(|key| key.map(|key| (key.ifindex, key.address.ip())).map_err(failed)).collect()
     }
 
     /// Makes `base` usable: creates it, mounts a bpffs on it where none is, and clears pins of another shape.

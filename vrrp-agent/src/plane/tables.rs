@@ -8,7 +8,7 @@ use aya::Pod;
 use aya::maps::{Array, HashMap, MapData, MapError};
 use vrrp_common::maps::{
     AddressConf, AddressKey, BackendConf, InterfaceConf, MAX_BACKENDS, MAX_IFINDEX, MAX_INTERFACES, Ring, ServiceKey,
-    address_hint, name,
+    address_hint, name, vrid_slot,
 };
 
 use super::PlaneError;
@@ -61,7 +61,7 @@ impl Tables {
     pub fn set_interfaces(
         &mut self,
         interfaces: &BTreeMap<u32, InterfaceConf>,
-        vrids: &BTreeMap<(u32, u8), u32>,
+        vrids: &BTreeMap<(u32, bool, u8), u32>,
     ) -> Result<(), PlaneError> {
         for slot in 0..self.slots.len() {
             let held = self.slots[slot];
@@ -77,9 +77,9 @@ impl Tables {
             let slot = slot.ok_or(PlaneError::Full(MAX_INTERFACES))?;
             self.slots[slot as usize] = ifindex;
             put(&mut self.interface_conf, slot, conf, name::INTERFACE_CONF)?;
-            for vrid in 0..=u8::MAX {
-                let router = vrids.get(&(ifindex, vrid)).map_or(0, |place| place + 1);
-                put(&mut self.vrids, slot * 256 + u32::from(vrid), &router, name::VRIDS)?;
+            for (v6, vrid) in (0..=u8::MAX).flat_map(|vrid| [(false, vrid), (true, vrid)]) {
+                let router = vrids.get(&(ifindex, v6, vrid)).map_or(0, |place| place + 1);
+                put(&mut self.vrids, vrid_slot(slot, v6, vrid), &router, name::VRIDS)?;
             }
             // Last: the interface is looked at from here on.
             put(&mut self.interfaces, ifindex, &(slot + 1), name::INTERFACES)?;
@@ -95,8 +95,8 @@ impl Tables {
     }
 
     pub fn set_addresses(&mut self, wanted: &BTreeMap<AddressKey, AddressConf>) -> Result<(), PlaneError> {
-        let hints: BTreeSet<u32> = wanted.keys().map(|key| address_hint(key.address)).collect();
-        let held = self.addresses.keys().map(|key| key.map(|key| address_hint(key.address)));
+        let hints: BTreeSet<u32> = wanted.keys().map(|key| address_hint(&key.address)).collect();
+        let held = self.addresses.keys().map(|key| key.map(|key| address_hint(&key.address)));
         let held = held.collect::<Result<BTreeSet<u32>, MapError>>().map_err(at(name::ADDRESSES))?;
         // A hint covers its addresses from before the first comes until after the last is gone.
         for &hint in &hints {

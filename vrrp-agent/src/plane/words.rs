@@ -45,14 +45,15 @@ impl Words {
         })
     }
 
-    /// Gives virtual routers their places in the maps: the place an earlier agent gave to the same interface, VLAN and VRID,
+    /// Gives virtual routers their places in the maps: the place an earlier agent gave to the same interface, VLAN, family and VRID,
     /// so that mastership, fence and counters go on, else a free one. Places left over are cleared, mastership first.
     ///
     /// # Errors
     /// No place is left, or a map cannot be written.
     pub fn place(&mut self, wanted: &[RouterConf]) -> Result<Vec<u32>, PlaneError> {
         let held: Vec<RouterConf> = self.routers.iter().map(Result::unwrap_or_default).collect();
-        let same = |a: &RouterConf, b: &RouterConf| (a.ifindex, a.vlan, a.vrid) == (b.ifindex, b.vlan, b.vrid);
+        let same =
+            |a: &RouterConf, b: &RouterConf| (a.ifindex, a.vlan, a.is_v6(), a.vrid) == (b.ifindex, b.vlan, b.is_v6(), b.vrid);
         let mut places: Vec<Option<u32>> = wanted
             .iter()
             .map(|router| held.iter().position(|old| old.used == 1 && router.ifindex != 0 && same(old, router)))

@@ -1,8 +1,7 @@
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Announce, Auth, ChecksumForm, TrackInterface, TrackScript, Version, XdpUse};
+use crate::model::{Announce, Auth, ChecksumForm, Delivery, TrackInterface, TrackScript, Version, XdpUse};
 
 fn script(name: &str, rise: u32, fall: u32, init_fail: bool) -> Script {
     Script {
@@ -29,9 +28,11 @@ fn router(priority: u8, scripts: &[(usize, i16)], interfaces: &[(&str, i16)]) ->
         preempt_delay: Duration::ZERO,
         auth: Auth::None,
         checksum: ChecksumForm::PseudoHeader,
+        hmac: None,
         source: None,
-        group: Ipv4Addr::new(224, 0, 0, 18),
+        delivery: Delivery::Multicast([224, 0, 0, 18].into()),
         peers: vec![],
+        virtual_mac: false,
         addresses: vec![],
         excluded_addresses: vec![],
         announce: Announce { repeat: 5, delay: Duration::from_secs(5), refresh: Duration::ZERO, refresh_repeat: 1 },
@@ -53,6 +54,7 @@ fn config(routers: Vec<Router>, scripts: Vec<Script>) -> Config {
         pass_foreign_vrids: false,
         startup_delay: Duration::ZERO,
         routers,
+        groups: vec![],
         scripts,
         services: vec![],
     }

@@ -6,19 +6,13 @@
 //! Sums are kept in the machine's own byte order, four bytes at a time: the one's complement sum of swapped words is the
 //! swapped sum (RFC 1071 section 2), so only a checksum that is written needs the network's order.
 
+use crate::ip::Address;
 use crate::packet::Packet;
 
 /// Adds four bytes that stand at an even offset of the data.
 #[inline(always)]
 pub fn add4(sum: u64, bytes: [u8; 4]) -> u64 {
     sum + u64::from(u32::from_ne_bytes(bytes))
-}
-
-/// Adds an IPv6 address.
-#[inline(always)]
-pub fn add16(sum: u64, bytes: [u8; 16]) -> u64 {
-    let [a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3] = bytes;
-    add4(add4(add4(add4(sum, [a0, a1, a2, a3]), [b0, b1, b2, b3]), [c0, c1, c2, c3]), [d0, d1, d2, d3])
 }
 
 /// Sum of `len` bytes from `offset`, read four at a time; `len` is a multiple of four and at most `4 * MAX_WORDS`.
@@ -59,10 +53,18 @@ pub fn pseudo_header(source: [u8; 4], destination: [u8; 4], protocol: u8, len: u
     add4(add4(add4(0, [0, protocol, high, low]), source), destination)
 }
 
-/// Sum of the IPv6 pseudo-header (RFC 8200 section 8.1): source, destination, upper-layer length, zeros, next header.
+/// Sum of the IPv6 pseudo-header (RFC 8200 section 8.1).
 #[inline(always)]
-pub fn pseudo_header_v6(source: [u8; 16], destination: [u8; 16], next_header: u8, len: u32) -> u64 {
-    add4(add4(add16(add16(0, source), destination), len.to_be_bytes()), [0, 0, 0, next_header])
+pub fn pseudo_header_v6(source: &Address, destination: &Address, next_header: u8, len: u32) -> u64 {
+    let both = add_address(add_address(0, source), destination);
+    add4(add4(both, len.to_be_bytes()), [0, 0, 0, next_header])
+}
+
+/// Adds an IPv6 address that stands at an even offset of the data.
+#[inline(always)]
+pub fn add_address(sum: u64, address: &Address) -> u64 {
+    let [a, b, c, d] = address.words();
+    sum + u64::from(a) + u64::from(b) + u64::from(c) + u64::from(d)
 }
 
 /// The checksum to transmit over `data`, whose checksum field holds zero; a last word that is short is padded with zeros.

@@ -5,6 +5,7 @@ use crate::packet::Packet;
 pub const HEADER_LEN: usize = 14;
 pub const TYPE_IPV4: u16 = 0x0800;
 pub const TYPE_ARP: u16 = 0x0806;
+pub const TYPE_IPV6: u16 = 0x86dd;
 const TYPE_VLAN: u16 = 0x8100;
 const TYPE_QINQ: u16 = 0x88a8;
 const TAG_LEN: usize = 4;
@@ -15,6 +16,7 @@ pub const BROADCAST: [u8; 6] = [0xff; 6];
 /// What stands before the network header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ethernet {
+    pub destination: [u8; 6],
     pub source: [u8; 6],
     /// Type behind the tags.
     pub ethertype: u16,
@@ -27,9 +29,10 @@ pub struct Ethernet {
 /// Reads the Ethernet header and at most two tags; `None` where the frame is shorter.
 #[inline(always)]
 pub fn parse<P: Packet + ?Sized>(frame: &P) -> Option<Ethernet> {
+    let destination = frame.bytes::<6>(0)?;
     let source = frame.bytes::<6>(6)?;
     let ethertype = frame.be16(12)?;
-    let plain = Ethernet { source, ethertype, vlan: 0, network: HEADER_LEN };
+    let plain = Ethernet { destination, source, ethertype, vlan: 0, network: HEADER_LEN };
     if !is_tag(ethertype) {
         return Some(plain);
     }

@@ -7,6 +7,7 @@ pub mod arp;
 pub mod checksum;
 pub mod eth;
 pub mod ipv4;
+pub mod ipv6;
 pub mod l4;
 pub mod nd;
 pub mod vrrp;

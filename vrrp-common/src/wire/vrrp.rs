@@ -1,16 +1,22 @@
-//! VRRP adverts: version 2 (RFC 3768 section 5.3, authentication RFC 2338) and version 3 (RFC 9568 section 5.1), over IPv4.
+//! VRRP adverts: version 2 (RFC 3768 section 5.3, authentication RFC 2338) and version 3 (RFC 9568 section 5.1), over IPv4 and IPv6.
 //!
 //! ```text
 //!  v2: |Vers|Type|   VRID   | Priority | Count | AuthType | AdverInt | Checksum | addresses 4n | authentication 8 |
-//!  v3: |Vers|Type|   VRID   | Priority | Count | 0 | MaxAdverInt (12 bits) | Checksum | addresses 4n |
+//!  v3: |Vers|Type|   VRID   | Priority | Count | 0 | MaxAdverInt (12 bits) | Checksum | addresses 4n or 16n |
 //! ```
+//!
+//! Either may be followed by an authentication trailer (`trailer`), which neither the length that the address count gives nor
+//! the checksum covers.
 
+use crate::ip::Address;
 use crate::packet::Packet;
 use crate::reason::Reason;
 use crate::wire::checksum;
 use crate::wire::ipv4::PROTO_VRRP;
 
 pub const GROUP: [u8; 4] = [224, 0, 0, 18];
+/// ff02::12.
+pub const GROUP_V6: Address = Address::v6([0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x12]);
 pub const TTL: u8 = 255;
 /// Priority that says "I stop being master".
 pub const PRIORITY_RELEASE: u8 = 0;
@@ -25,8 +31,12 @@ const HEADER_LEN: usize = 8;
 const AUTH_LEN: usize = 8;
 /// Offset of the checksum, which both versions share.
 const CHECKSUM_AT: usize = 6;
-/// 255 addresses and the authentication data.
-pub const MAX_LEN: usize = HEADER_LEN + 255 * 4 + AUTH_LEN;
+/// Addresses of an IPv6 advert that fit an MTU of 1500 bytes. Messages with more are refused.
+pub const MAX_COUNT_V6: u8 = 90;
+/// The longest message: over IPv6, 90 addresses. Over IPv4 255 addresses and the authentication data are shorter.
+pub const MAX_LEN: usize = HEADER_LEN + MAX_COUNT_V6 as usize * 16;
+/// Length of an authentication trailer behind the message.
+pub const TRAILER_LEN: usize = 28;
 
 /// Hundredths of a second: the unit of version 3 on the wire. Nothing but this file and its callers' borders use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +58,32 @@ impl Centis {
     }
 }
 
+/// The IP header that carries a message, as far as the message's length and checksum depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    V4 { source: [u8; 4], destination: [u8; 4] },
+    V6 { source: Address, destination: Address },
+}
+
+impl Carrier {
+    /// Bytes of one address in the message.
+    #[inline(always)]
+    const fn address_len(&self) -> usize {
+        match self {
+            Carrier::V4 { .. } => 4,
+            Carrier::V6 { .. } => 16,
+        }
+    }
+
+    #[inline(always)]
+    fn pseudo_header(&self, len: usize) -> u64 {
+        match self {
+            &Carrier::V4 { source, destination } => checksum::pseudo_header(source, destination, PROTO_VRRP, len as u16),
+            Carrier::V6 { source, destination } => checksum::pseudo_header_v6(source, destination, PROTO_VRRP, len as u32),
+        }
+    }
+}
+
 /// An advert whose form is right (RFC 9568 section 7.1 up to the checksum); not yet matched against a virtual router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Advert {
@@ -63,6 +99,8 @@ pub struct Advert {
     pub auth_data: [u8; 8],
     /// Version 3 whose checksum left the pseudo-header out (RFC 9568 section 5.2.8).
     pub message_only: bool,
+    /// An authentication trailer follows the message.
+    pub trailer: bool,
 }
 
 /// Whether an authentication type is one that a standard ever defined.
@@ -71,42 +109,39 @@ pub const fn is_known_auth(auth_type: u8) -> bool {
     auth_type <= AUTH_AH
 }
 
-/// Parses the message of `len` bytes at `offset`; `source` and `destination` are those of its IPv4 header.
+/// Parses the message of `len` bytes at `offset`.
 ///
 /// # Errors
 /// The first rule broken: length, version, type, exact length, checksum, in this order.
 #[inline(always)]
-pub fn parse<P: Packet + ?Sized>(
-    packet: &P,
-    offset: usize,
-    len: usize,
-    source: [u8; 4],
-    destination: [u8; 4],
-) -> Result<Advert, Reason> {
+pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, carrier: &Carrier) -> Result<Advert, Reason> {
     if len < HEADER_LEN {
         return Err(Reason::Length);
     }
     let header = packet.bytes::<HEADER_LEN>(offset).ok_or(Reason::Length)?;
     let version = header[0] >> 4;
-    if version != 2 && version != 3 {
+    let over_v6 = matches!(carrier, Carrier::V6 { .. });
+    if version != 3 && (version != 2 || over_v6) {
         return Err(Reason::Version);
     }
     if header[0] & 0x0f != TYPE_ADVERTISEMENT {
         return Err(Reason::Type);
     }
     let count = header[3];
-    let body = HEADER_LEN + usize::from(count) * 4;
+    if over_v6 && count > MAX_COUNT_V6 {
+        return Err(Reason::Length);
+    }
+    let body = HEADER_LEN + usize::from(count) * carrier.address_len();
     let expected = if version == 2 { body + AUTH_LEN } else { body };
-    if len != expected {
+    let trailer = len == expected + TRAILER_LEN;
+    if len != expected && !trailer {
         return Err(Reason::Length);
     }
     let sum = checksum::sum_words::<P, { MAX_LEN / 4 }>(packet, offset, expected).ok_or(Reason::Length)?;
-    let message_only = checksum::is_valid(sum);
-    if !message_only {
-        let pseudo = checksum::pseudo_header(source, destination, PROTO_VRRP, expected as u16);
-        if version == 2 || !checksum::is_valid(sum + pseudo) {
-            return Err(Reason::Checksum);
-        }
+    // Over IPv6 the pseudo-header is always covered (RFC 9568 section 5.2.8).
+    let message_only = !over_v6 && checksum::is_valid(sum);
+    if !message_only && (version == 2 || !checksum::is_valid(sum + carrier.pseudo_header(expected))) {
+        return Err(Reason::Checksum);
     }
     let (auth_type, interval, auth_data) = if version == 2 {
         let data = packet.bytes(offset + body).ok_or(Reason::Length)?;
@@ -124,19 +159,20 @@ pub fn parse<P: Packet + ?Sized>(
         auth_type,
         auth_data,
         message_only: version == 3 && message_only,
+        trailer,
     })
 }
 
-/// The `index`-th address of a message at `offset`.
-pub fn address<P: Packet + ?Sized>(packet: &P, offset: usize, index: u8) -> Option<[u8; 4]> {
-    packet.bytes(offset + HEADER_LEN + usize::from(index) * 4)
+/// The `index`-th address, of `N` bytes, of a message at `offset`.
+pub fn address<P: Packet + ?Sized, const N: usize>(packet: &P, offset: usize, index: u8) -> Option<[u8; N]> {
+    packet.bytes(offset + HEADER_LEN + usize::from(index) * N)
 }
 
-/// What the checksum of a version 3 message over IPv4 covers.
+/// What the checksum of a version 3 message covers. Over IPv6 it is always the carrier too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coverage {
     MessageOnly,
-    PseudoHeader { source: [u8; 4], destination: [u8; 4] },
+    PseudoHeader(Carrier),
 }
 
 /// Writes a version 2 message and returns its length; `None` where `buffer` is too short or there are over 255 addresses.
@@ -156,32 +192,33 @@ pub fn emit_v2(
     Some(message.len())
 }
 
-/// Writes a version 3 message and returns its length; `None` as for [`emit_v2`]. The interval is capped at 4095.
-pub fn emit_v3(
+/// Writes a version 3 message with addresses of `N` bytes and returns its length; `None` as for [`emit_v2`]. The interval is
+/// capped at 4095.
+pub fn emit_v3<const N: usize>(
     buffer: &mut [u8],
     vrid: u8,
     priority: u8,
     interval: Centis,
     coverage: Coverage,
-    addresses: &[[u8; 4]],
+    addresses: &[[u8; N]],
 ) -> Option<usize> {
     let [high, low] = interval.0.min(0x0fff).to_be_bytes();
     let body = emit_body(buffer, [0x31, vrid, priority, 0, high, low, 0, 0], addresses)?;
     let message = buffer.get_mut(..body)?;
     let initial = match coverage {
         Coverage::MessageOnly => 0,
-        Coverage::PseudoHeader { source, destination } => checksum::pseudo_header(source, destination, PROTO_VRRP, body as u16),
+        Coverage::PseudoHeader(carrier) => carrier.pseudo_header(body),
     };
     set_checksum(message, initial);
     Some(body)
 }
 
-fn emit_body(buffer: &mut [u8], mut header: [u8; HEADER_LEN], addresses: &[[u8; 4]]) -> Option<usize> {
+fn emit_body<const N: usize>(buffer: &mut [u8], mut header: [u8; HEADER_LEN], addresses: &[[u8; N]]) -> Option<usize> {
     header[3] = u8::try_from(addresses.len()).ok()?;
-    let body = HEADER_LEN + addresses.len() * 4;
+    let body = HEADER_LEN + addresses.len() * N;
     let (head, list) = buffer.get_mut(..body)?.split_at_mut(HEADER_LEN);
     head.copy_from_slice(&header);
-    for (slot, address) in list.chunks_exact_mut(4).zip(addresses) {
+    for (slot, address) in list.chunks_exact_mut(N).zip(addresses) {
         slot.copy_from_slice(address);
     }
     Some(body)
@@ -190,4 +227,24 @@ fn emit_body(buffer: &mut [u8], mut header: [u8; HEADER_LEN], addresses: &[[u8; 
 fn set_checksum(message: &mut [u8], initial: u64) {
     let sum = checksum::compute(initial, message);
     message[CHECKSUM_AT..CHECKSUM_AT + 2].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// The MAC address of a virtual router (RFC 9568 section 7.3): 00:00:5e:00:01 for IPv4, 00:00:5e:00:02 for IPv6, then the VRID.
+#[inline(always)]
+pub const fn virtual_mac(over_v6: bool, vrid: u8) -> [u8; 6] {
+    [0x00, 0x00, 0x5e, 0x00, if over_v6 { 2 } else { 1 }, vrid]
+}
+
+/// Family (true for IPv6) and VRID of a virtual router's MAC address; `None` for any other.
+#[inline(always)]
+pub fn of_virtual_mac(mac: [u8; 6]) -> Option<(bool, u8)> {
+    let prefix = u32::from_ne_bytes([mac[0], mac[1], mac[2], mac[3]]);
+    if prefix != u32::from_ne_bytes([0x00, 0x00, 0x5e, 0x00]) {
+        return None;
+    }
+    match mac[4] {
+        1 => Some((false, mac[5])),
+        2 => Some((true, mac[5])),
+        _ => None,
+    }
 }

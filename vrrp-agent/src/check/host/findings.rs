@@ -1,6 +1,6 @@
 //! What stands between a configuration and this host.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::Facts;
 use crate::config::{Diagnostic, Severity};
@@ -49,12 +49,16 @@ fn seat(router: &Router, facts: &Facts) -> Option<Diagnostic> {
     if !link.up {
         return Some(error(format!("{name}: interface {interface} is down")));
     }
-    let own: Vec<IpAddr> = virtual_addresses(router).map(IpAddr::from).collect();
+    let own: Vec<IpAddr> = router.all_addresses().collect();
     match router.source {
-        None if facts.network.primary_address(link.index, Family::V4, &own).is_none() => {
-            Some(error(format!("{name}: interface {interface} has no IPv4 address to send adverts from")))
+        None if facts.network.primary_address(link.index, router.family(), &own).is_none() => {
+            let kind = match router.family() {
+                Family::V4 => "IPv4 address",
+                Family::V6 => "usable link-local IPv6 address",
+            };
+            Some(error(format!("{name}: interface {interface} has no {kind} to send adverts from")))
         }
-        Some(source) if !link.addresses.iter().any(|held| held.address == IpAddr::from(source)) => {
+        Some(source) if !link.addresses.iter().any(|held| held.address == source) => {
             Some(warning(format!("{name}: the source address {source} is not on {interface}")))
         }
         _ => None,
@@ -93,13 +97,13 @@ fn held(router: &Router, facts: &Facts) -> Vec<Diagnostic> {
         true => "remove it from the host's own configuration; `vrrp-agent detach` clears what a killed agent left",
         false => "keepalived seems to be its master",
     };
-    let holder = |address: Ipv4Addr| {
+    let holder = |address: IpAddr| {
         let mut links = facts.network.links.values();
         links.find(|link| link.addresses.iter().any(|held| held.address == address))
     };
-    let on = |address: Ipv4Addr| holder(address).map(|link| (address, &link.name));
+    let on = |address: IpAddr| holder(address).map(|link| (address, &link.name));
     let say = |(address, link)| warning(format!("{}: {address} is on {link} already", router.name)).help(help);
-    virtual_addresses(router).filter_map(on).map(say).collect()
+    router.all_addresses().filter_map(on).map(say).collect()
 }
 
 fn capabilities(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
@@ -110,10 +114,6 @@ fn capabilities(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
     let missing = wanted.filter(|(bit, _, _)| held & (1 << bit) == 0);
     let help = "what counts is what the agent is started with: check as its user, or as root";
     missing.map(|(_, name, lost)| warning(format!("this process has no {name}: {lost}")).help(help)).collect()
-}
-
-fn virtual_addresses(router: &Router) -> impl Iterator<Item = Ipv4Addr> {
-    router.addresses.iter().chain(&router.excluded_addresses).map(|virtual_address| virtual_address.address)
 }
 
 fn interfaces(facts: &Facts) -> String {

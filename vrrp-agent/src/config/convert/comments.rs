@@ -13,6 +13,7 @@ use super::super::Language;
 pub(super) enum Block {
     File,
     Router(String),
+    Group(String),
     Script(String),
     Service(Ipv4Addr, u16),
 }
@@ -95,6 +96,7 @@ fn block(code: &str) -> Block {
     let name = words.next().unwrap_or_default();
     match keyword {
         Some("vrrp_instance") => Block::Router(name.to_owned()),
+        Some("vrrp_sync_group") => Block::Group(name.to_owned()),
         Some("vrrp_script") => Block::Script(name.to_owned()),
         Some("virtual_server") => match (name.parse(), words.next().unwrap_or("0").parse()) {
             (Ok(address), Ok(port)) => Block::Service(address, port),

@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use super::draft::Draft;
 use super::load::Loaded;
+use std::net::IpAddr;
+
 use crate::model::{
-    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Forward, Protocol, Router, Script, Service, TrackInterface,
-    TrackScript, Version, VirtualAddress, XdpUse,
+    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Delivery, Forward, Peer, Protocol, Router, Script, Service,
+    SyncGroup, TrackInterface, TrackScript, Version, VirtualAddress, XdpUse,
 };
 use comments::{Block, Comments};
 use text::{Text, duration, inline_table, string};
@@ -30,7 +32,7 @@ pub fn to_toml(config: &Config) -> String {
 }
 
 fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
-    let Config { node, metrics, api_socket, bpf_dir, xdp, pass_foreign_vrids, startup_delay, routers, scripts, services } =
+    let Config { node, metrics, api_socket, bpf_dir, xdp, pass_foreign_vrids, startup_delay, routers, groups, scripts, services } =
         config;
     let mut text = Text::default();
     if let Some(origin) = origin {
@@ -63,6 +65,12 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
         text.table("virtual_router", comments.of(&Block::Router(router.name.clone())));
         write_router(&mut text, router, scripts);
     }
+    for SyncGroup { name, members } in groups {
+        text.table("sync_group", comments.of(&Block::Group(name.clone())));
+        text.key("name", &string(name));
+        let names = members.iter().filter_map(|member| routers.get(*member)).map(|router| string(&router.name));
+        text.list("members", names);
+    }
     for script in scripts {
         text.table("script", comments.of(&Block::Script(script.name.clone())));
         write_script(&mut text, script);
@@ -86,9 +94,11 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
         preempt_delay,
         auth,
         checksum,
+        hmac: _,
         source,
-        group,
+        delivery,
         peers,
+        virtual_mac,
         addresses,
         excluded_addresses,
         announce,
@@ -117,11 +127,16 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
     if let Some(source) = source {
         text.key("source", &string(&source.to_string()));
     }
-    if *group != super::lower::GROUP {
-        text.key("group", &string(&group.to_string()));
+    match delivery {
+        Delivery::Multicast(group) if *group == super::lower::default_group(router.family()) => {}
+        Delivery::Multicast(group) => text.key("group", &string(&group.to_string())),
+        Delivery::Unicast => text.key("unicast", "true"),
     }
     if !peers.is_empty() {
-        text.list("peers", peers.iter().map(|peer| string(&peer.to_string())));
+        text.list("peers", peers.iter().map(peer));
+    }
+    if *virtual_mac {
+        text.key("virtual_mac", "true");
     }
     text.list("addresses", addresses.iter().map(virtual_address));
     if !excluded_addresses.is_empty() {
@@ -129,6 +144,16 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
     }
     write_announce(text, announce);
     write_tracking(text, track_scripts, track_interfaces, scripts);
+}
+
+fn peer(peer: &Peer) -> String {
+    let Peer { address, min_ttl, max_ttl } = peer;
+    let address = string(&address.to_string());
+    match (*min_ttl, *max_ttl) {
+        (u8::MAX, u8::MAX) => address,
+        (min_ttl, u8::MAX) => format!("{{ address = {address}, min_ttl = {min_ttl} }}"),
+        _ => format!("{{ address = {address}, min_ttl = {min_ttl}, max_ttl = {max_ttl} }}"),
+    }
 }
 
 const TRACKING: &str = "weight: negative is added while it fails, positive while it is well, 0 makes its failure a fault";
@@ -170,9 +195,9 @@ fn password(wire: [u8; 8]) -> String {
 
 fn virtual_address(virtual_address: &VirtualAddress) -> String {
     let VirtualAddress { address, prefix_len, device, label } = virtual_address;
-    let address = match prefix_len {
-        32 => address.to_string(),
-        length => format!("{address}/{length}"),
+    let address = match (address, prefix_len) {
+        (IpAddr::V4(_), 32) | (IpAddr::V6(_), 128) => address.to_string(),
+        (address, length) => format!("{address}/{length}"),
     };
     if device.is_none() && label.is_none() {
         return string(&address);

@@ -15,6 +15,8 @@ pub(super) struct Globals {
     pub router_id: Option<At<String>>,
     pub version: Version,
     pub group: Option<At<String>>,
+    /// For IPv6.
+    pub group6: Option<At<String>>,
     pub interface: Option<At<String>>,
     pub announce: Announce,
     pub startup_delay: Duration,
@@ -28,6 +30,7 @@ impl Default for Globals {
             router_id: None,
             version: Version::V2,
             group: None,
+            group6: None,
             interface: None,
             announce: Announce { repeat: 5, delay: Duration::from_secs(5), refresh: Duration::ZERO, refresh_repeat: 1 },
             startup_delay: Duration::ZERO,
@@ -42,6 +45,7 @@ pub(super) fn read(node: &Node, globals: &mut Globals, mail: &mut Vec<Span>, rep
         match statement.keyword() {
             "router_id" => globals.router_id = values::text(statement, reporter),
             "vrrp_version" => globals.version = version(statement, reporter),
+            "vrrp_mcast_group6" => globals.group6 = values::text(statement, reporter),
             "vrrp_mcast_group4" => globals.group = values::text(statement, reporter),
             "default_interface" => globals.interface = values::text(statement, reporter),
             "vrrp_startup_delay" => {

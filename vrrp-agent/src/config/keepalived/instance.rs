@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{AddressDraft, At, RouterDraft, TrackDraft};
+use super::super::draft::{AddressDraft, At, PeerDraft, RouterDraft, TrackDraft};
 use super::super::source::Span;
 use super::global::{self, Globals};
 use super::keywords::{AUTHENTICATION, INSTANCE};
-use super::lists::{addresses, tracks};
+use super::lists::{addresses, peers, tracks};
 use super::tree::Node;
 use super::values;
 use crate::model::{Announce, ChecksumForm, Version};
@@ -15,8 +15,8 @@ use crate::model::{Announce, ChecksumForm, Version};
 /// Longest `preempt_delay`, in seconds.
 const LONGEST_DELAY: u64 = 1000;
 /// Keywords that take a block. The lists may stand more than once: their lines add up.
-const BLOCKS: [&str; 5] =
-    ["virtual_ipaddress", "virtual_ipaddress_excluded", "track_script", "track_interface", "authentication"];
+const BLOCKS: [&str; 6] =
+    ["virtual_ipaddress", "virtual_ipaddress_excluded", "track_script", "track_interface", "authentication", "unicast_peer"];
 
 /// What the lines of an instance say, before keepalived's rules between them.
 struct Instance {
@@ -32,6 +32,9 @@ struct Instance {
     checksum: ChecksumForm,
     source: Option<At<String>>,
     group: Option<At<String>>,
+    unicast: Option<Span>,
+    peers: Vec<PeerDraft>,
+    virtual_mac: bool,
     announce: Announce,
     addresses: Vec<AddressDraft>,
     excluded_addresses: Vec<AddressDraft>,
@@ -53,7 +56,10 @@ pub(super) fn read(node: &Node, globals: &Globals, mail: &mut Vec<Span>, reporte
         auth_pass: None,
         checksum: globals.checksum,
         source: None,
-        group: globals.group.clone(),
+        group: None,
+        unicast: None,
+        peers: Vec::new(),
+        virtual_mac: false,
         announce: globals.announce,
         addresses: Vec::new(),
         excluded_addresses: Vec::new(),
@@ -63,7 +69,7 @@ pub(super) fn read(node: &Node, globals: &Globals, mail: &mut Vec<Span>, reporte
     for statement in values::statements(node, &INSTANCE, &BLOCKS, mail, reporter) {
         instance.set(statement, reporter);
     }
-    instance.complete(name, reporter)
+    instance.complete(name, globals, reporter)
 }
 
 impl Instance {
@@ -91,6 +97,13 @@ impl Instance {
             "v3_checksum_as_v2" => self.checksum = global::checksum(node, reporter),
             "mcast_src_ip" | "unicast_src_ip" => self.source = values::text(node, reporter),
             "mcast_dst_ip" => self.group = values::text(node, reporter),
+            "unicast_peer" => {
+                self.unicast = Some(node.span().clone());
+                self.peers.extend(peers(node, reporter));
+            }
+            "use_vmac" => self.virtual_mac = true,
+            // The addresses tell.
+            "native_ipv6" => {}
             "virtual_ipaddress" => self.addresses.extend(addresses(node, reporter)),
             "virtual_ipaddress_excluded" => {
                 self.excluded_addresses.extend(addresses(node, reporter));
@@ -102,7 +115,8 @@ impl Instance {
     }
 
     /// Applies keepalived's rules between the lines. `state` is only a hint: it decides nothing but these.
-    fn complete(mut self, name: At<String>, reporter: &mut Reporter) -> Option<RouterDraft> {
+    fn complete(mut self, name: At<String>, globals: &Globals, reporter: &mut Reporter) -> Option<RouterDraft> {
+        self.sort_addresses(globals, reporter);
         let interval = self.interval(&name, reporter);
         let priority = self.priority(&name, reporter);
         self.preemption(reporter);
@@ -127,7 +141,9 @@ impl Instance {
             checksum: self.checksum,
             source: self.source,
             group: self.group,
-            peers: Vec::new(),
+            unicast: self.unicast.map(|span| At::new((), &span)),
+            peers: self.peers,
+            virtual_mac: self.virtual_mac,
             addresses: self.addresses,
             excluded_addresses: self.excluded_addresses,
             announce: self.announce,
@@ -135,6 +151,27 @@ impl Instance {
             track_interfaces: self.track_interfaces,
             name,
         })
+    }
+
+    /// The first address decides the family, as in keepalived: IPv6 is always version 3, and addresses of the other family are
+    /// not advertised.
+    fn sort_addresses(&mut self, globals: &Globals, reporter: &mut Reporter) {
+        let is_v6 = |address: &AddressDraft| address.address.value.contains(':');
+        let v6 = self.addresses.first().is_some_and(is_v6);
+        let (own, others) = std::mem::take(&mut self.addresses).into_iter().partition(|address| is_v6(address) == v6);
+        self.addresses = own;
+        for other in others {
+            let message = "an address of the other family than the first: it is not advertised (as keepalived has it)";
+            reporter.warning(Diagnostic::at(&other.address.span, message).help("list it in virtual_ipaddress_excluded"));
+            self.excluded_addresses.push(other);
+        }
+        if v6 {
+            self.version = Version::V3;
+        }
+        self.group = self.group.take().or_else(|| if v6 { globals.group6.clone() } else { globals.group.clone() });
+        if self.unicast.is_some() {
+            self.group = None;
+        }
     }
 
     /// keepalived rounds to what the version can carry: whole seconds, or hundredths of one.

@@ -1,7 +1,7 @@
 //! Blocks whose lines are values, not keywords: addresses, tracked scripts and interfaces.
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{AddressDraft, At, TrackDraft};
+use super::super::draft::{AddressDraft, At, PeerDraft, TrackDraft};
 use super::script;
 use super::tree::{Node, Word};
 use super::values;
@@ -54,6 +54,42 @@ fn option(name: &Word, value: Option<&Word>, reporter: &mut Reporter) -> Option<
         reporter.error(Diagnostic::at(&name.span, format!("`{}` needs a value", name.text)));
     }
     value.map(|value| At::new(value.text.clone(), &value.span))
+}
+
+/// The peers of `unicast_peer`: `ADDRESS [min_ttl N] [max_ttl N]`.
+pub(super) fn peers(node: &Node, reporter: &mut Reporter) -> Vec<PeerDraft> {
+    lines(node, reporter).into_iter().map(|line| peer(line, reporter)).collect()
+}
+
+fn peer(line: &Node, reporter: &mut Reporter) -> PeerDraft {
+    let first = line.first();
+    let mut draft = PeerDraft { address: At::new(first.text.clone(), &first.span), min_ttl: None, max_ttl: None };
+    let mut words = line.values().iter();
+    while let Some(word) = words.next() {
+        let bound = match word.text.as_str() {
+            "min_ttl" => &mut draft.min_ttl,
+            "max_ttl" => &mut draft.max_ttl,
+            _ => {
+                let message = format!("`{}` is no option of a peer", reporter.quote(&word.span));
+                reporter.ignored(Diagnostic::at(&word.span, message));
+                continue;
+            }
+        };
+        *bound = match words.next() {
+            Some(value) => values::parse_number(value, reporter),
+            None => {
+                reporter.error(Diagnostic::at(&word.span, format!("`{}` needs a value", word.text)));
+                None
+            }
+        };
+    }
+    draft
+}
+
+/// The names in a `group { }`: one or several on a line.
+pub(super) fn names(node: &Node, reporter: &mut Reporter) -> Vec<At<String>> {
+    let words = lines(node, reporter).into_iter().flat_map(|line| std::iter::once(line.first()).chain(line.values()));
+    words.map(|word| At::new(word.text.clone(), &word.span)).collect()
 }
 
 /// The lines of `track_script` and `track_interface`: `NAME [weight N]`.

@@ -14,6 +14,7 @@ mod keywords;
 mod lexer;
 mod lists;
 mod script;
+mod sync;
 mod tree;
 mod values;
 
@@ -68,6 +69,7 @@ fn lower(nodes: &[Node], reporter: &mut Reporter) -> Draft {
         }
         match node.keyword() {
             "vrrp_instance" => draft.routers.extend(instance::read(node, &globals, &mut mail, reporter)),
+            "vrrp_sync_group" => draft.groups.extend(sync::read(node, &mut mail, reporter)),
             "vrrp_script" => draft.scripts.extend(script::read(node, &globals, reporter)),
             "virtual_server" => draft.services.extend(balance::read(node, &groups, &mut mail, reporter)),
             _ => {}

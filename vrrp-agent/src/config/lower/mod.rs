@@ -3,6 +3,8 @@
 //! Every problem is reported, not only the first. The model is made even when there are errors (with harmless values in place of
 //! wrong ones) so that later checks still run; [`Reporter::finish`] then throws it away.
 
+mod carrier;
+mod group;
 mod router;
 mod script;
 mod service;
@@ -11,7 +13,7 @@ mod values;
 use super::diag::{Diagnostic, Reporter};
 use super::draft::{At, Draft};
 use crate::model::Config;
-pub(super) use router::GROUP;
+pub(super) use carrier::default_group;
 
 /// Checks `draft` and makes the model; `None` when there is an error.
 pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> Option<Config> {
@@ -29,6 +31,7 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
     let by_name = draft.scripts.iter().enumerate().map(|(at, script)| (script.name.value.as_str(), at)).collect();
     let routers: Vec<_> = draft.routers.iter().map(|router| router::lower(router, &draft.scripts, &by_name, reporter)).collect();
     router::check_together(&draft.routers, &routers, reporter);
+    let groups = group::lower(&draft.groups, &draft.routers, reporter);
     let services = draft.services.iter().map(|service| service::lower(service, &routers, reporter)).collect();
     service::check_together(&draft.services, reporter);
     if routers.is_empty() && !reporter.has_errors() {
@@ -46,6 +49,7 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
         pass_foreign_vrids: draft.pass_foreign_vrids,
         startup_delay: draft.startup_delay,
         routers,
+        groups,
         scripts,
         services,
     })

@@ -1,23 +1,18 @@
 //! Virtual routers.
 
 use std::collections::{HashMap, HashSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{AddressDraft, At, RouterDraft, ScriptDraft, TrackDraft};
 use super::super::suggest;
-use super::values;
-use vrrp_common::maps::MAX_PEERS;
+use super::{carrier, values};
 
-use crate::model::{Auth, Router, TrackInterface, TrackScript, Version, VirtualAddress};
+use crate::model::{Auth, Family, Router, TrackInterface, TrackScript, Version, VirtualAddress};
 
-/// The group of RFC 9568 section 5.1.1.2.
-pub(in super::super) const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 /// 12 bits of centiseconds (RFC 9568 section 5.2.7).
 const LONGEST_V3_INTERVAL: Duration = Duration::from_millis(40_950);
-/// An advert counts its addresses in one byte (RFC 9568 section 5.2.5).
-const MOST_ADDRESSES: usize = 255;
 
 /// Lowers one router. `by_name` gives the index of each script in `scripts`.
 pub(super) fn lower(
@@ -34,16 +29,8 @@ pub(super) fn lower(
         let message = format!("virtual router `{}` has no virtual address", draft.name.value);
         reporter.error(Diagnostic::at(&draft.name.span, message));
     }
-    if draft.addresses.len() > MOST_ADDRESSES {
-        let message = format!("{} virtual addresses, but an advert holds {MOST_ADDRESSES}", draft.addresses.len());
-        reporter.error(Diagnostic::at(&draft.name.span, message).help("list the others as excluded addresses"));
-    }
-    if let Some(ninth) = draft.peers.get(MAX_PEERS) {
-        let message = format!("at most {MAX_PEERS} peers of a virtual router can be told apart");
-        reporter.error(Diagnostic::at(&ninth.span, message).help("leave `peers` out to accept adverts from anyone"));
-    }
-    let peers = draft.peers.iter().filter_map(|peer| values::unicast(peer, "peer", reporter)).collect();
-    let group = draft.group.as_ref().and_then(|group| values::multicast(group, "group", reporter));
+    let family = addresses.first().map_or(Family::V4, |first| Family::of(first.address));
+    carrier::check_addresses(draft, family, reporter);
     Router {
         name: draft.name.value.clone(),
         interface: draft.interface.value.clone(),
@@ -55,9 +42,11 @@ pub(super) fn lower(
         preempt_delay: draft.preempt_delay,
         auth: auth(draft, reporter),
         checksum: draft.checksum,
-        source: draft.source.as_ref().and_then(|source| values::unicast(source, "source", reporter)),
-        group: group.unwrap_or(GROUP),
-        peers,
+        hmac: None,
+        source: draft.source.as_ref().and_then(|source| carrier::of_family(source, "source", family, reporter)),
+        delivery: carrier::delivery(draft, family, reporter),
+        peers: carrier::peers(draft, family, reporter),
+        virtual_mac: draft.virtual_mac,
         addresses,
         excluded_addresses: self::addresses(&draft.excluded_addresses, reporter),
         announce: draft.announce,
@@ -186,15 +175,15 @@ fn track_interface(track: &TrackDraft, reporter: &mut Reporter) -> TrackInterfac
 
 /// What must differ between routers: the VRID on an interface, and every virtual address.
 pub(super) fn check_together(drafts: &[RouterDraft], routers: &[Router], reporter: &mut Reporter) {
-    let mut ids: HashMap<(&str, i64), &RouterDraft> = HashMap::new();
-    for draft in drafts {
-        let key = (draft.interface.value.as_str(), draft.vrid.value);
+    let mut ids: HashMap<(&str, i64, Family), &RouterDraft> = HashMap::new();
+    for (draft, router) in drafts.iter().zip(routers) {
+        let key = (draft.interface.value.as_str(), draft.vrid.value, router.family());
         if let Some(first) = ids.insert(key, draft) {
             let message = format!("VRID {} on {} is used by `{}` too", key.1, key.0, first.name.value);
             reporter.error(Diagnostic::at(&draft.vrid.span, message).related(&first.vrid.span, "used here first"));
         }
     }
-    let mut owners: HashMap<Ipv4Addr, &At<String>> = HashMap::new();
+    let mut owners: HashMap<IpAddr, &At<String>> = HashMap::new();
     for (draft, router) in drafts.iter().zip(routers) {
         for written in draft.addresses.iter().chain(&draft.excluded_addresses) {
             let text = written.address.value.split('/').next().unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::model::{Backend, Check, CheckKind, Protocol, Router, Service};
 
 pub(super) fn lower(draft: &ServiceDraft, routers: &[Router], reporter: &mut Reporter) -> Service {
     values::name(&draft.name, "a service's name", reporter);
-    let address = values::unicast(&draft.address, "address", reporter);
+    let address = values::unicast_v4(&draft.address, "address", reporter);
     if let Some(address) = address {
         check_is_virtual(&draft.address, address, routers, reporter);
     }
@@ -47,7 +47,7 @@ fn backends(draft: &ServiceDraft, reporter: &mut Reporter) -> Vec<Backend> {
     let mut lowered = Vec::new();
     for backend in &draft.backends {
         let weight = values::number(&backend.weight, "a backend's weight", 0..=1000_u16, reporter);
-        let Some(address) = values::unicast(&backend.address, "backend", reporter) else {
+        let Some(address) = values::unicast_v4(&backend.address, "backend", reporter) else {
             continue;
         };
         if let Some(first) = seen.insert(address, &backend.address) {

@@ -1,6 +1,6 @@
 //! Checks of single values.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -53,55 +53,68 @@ pub(super) fn duration(value: &At<Duration>, what: &str, reporter: &mut Reporter
     value.value
 }
 
-/// An IPv4 address that a host can have.
-pub(super) fn unicast(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<Ipv4Addr> {
+/// An address that a host can have on a network.
+pub(super) fn unicast(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<IpAddr> {
     let address = address(&value.value, value, what, reporter)?;
-    if address.is_unspecified() || address.is_multicast() || address.is_broadcast() || address.is_loopback() {
+    let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
+    if address.is_unspecified() || address.is_multicast() || broadcast || address.is_loopback() {
         reporter.error(Diagnostic::at(&value.span, format!("{what} `{address}` is not an address a host can have on a network")));
         return None;
     }
     Some(address)
 }
 
-/// An IPv4 multicast address.
-pub(super) fn multicast(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<Ipv4Addr> {
+/// Likewise, IPv4 only.
+pub(super) fn unicast_v4(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<Ipv4Addr> {
+    match unicast(value, what, reporter)? {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(address) => {
+            let message = format!("{what} `{address}`: services are of IPv4 only");
+            reporter
+                .error(Diagnostic::at(&value.span, message).help("without a service the master's own stack serves the address"));
+            None
+        }
+    }
+}
+
+/// A multicast address.
+pub(super) fn multicast(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<IpAddr> {
     let address = address(&value.value, value, what, reporter)?;
     if !address.is_multicast() {
-        reporter.error(Diagnostic::at(&value.span, format!("{what} `{address}` is not a multicast address (224.0.0.0/4)")));
+        let message = format!("{what} `{address}` is not a multicast address (224.0.0.0/4, ff00::/8)");
+        reporter.error(Diagnostic::at(&value.span, message));
         return None;
     }
     Some(address)
 }
 
-/// `ADDRESS` or `ADDRESS/LENGTH`; the length is 32 when not written.
-pub(super) fn prefix(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<(Ipv4Addr, u8)> {
+/// `ADDRESS` or `ADDRESS/LENGTH`; the length is the address's own, 32 or 128, when not written.
+pub(super) fn prefix(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<(IpAddr, u8)> {
     let (text, length) = match value.value.split_once('/') {
         Some((text, length)) => (text, Some(length)),
         None => (value.value.as_str(), None),
     };
     let plain = At::new(text.to_owned(), &value.span);
     let address = unicast(&plain, what, reporter)?;
+    let longest = if address.is_ipv4() { 32 } else { 128 };
     let length = match length.map(str::parse) {
-        None => 32,
-        Some(Ok(length @ 0..=32)) => length,
+        None => longest,
+        Some(Ok(length)) if length <= longest => length,
         Some(_) => {
-            let message = format!("the prefix length of {what} `{}` must be 0 to 32", value.value);
-            reporter
-                .error(Diagnostic::at(&value.span, message).help(format!("write `{address}/24`, or `{address}` alone for /32")));
+            let message = format!("the prefix length of {what} `{}` must be 0 to {longest}", value.value);
+            reporter.error(Diagnostic::at(&value.span, message));
             return None;
         }
     };
     Some((address, length))
 }
 
-fn address(text: &str, value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<Ipv4Addr> {
-    if let Ok(address) = text.parse() {
-        return Some(address);
+fn address(text: &str, value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<IpAddr> {
+    match text.parse() {
+        Ok(address) => Some(address),
+        Err(_) => {
+            reporter.error(Diagnostic::at(&value.span, format!("{what} `{text}` is not an IP address")));
+            None
+        }
     }
-    let message = match text.parse::<Ipv6Addr>() {
-        Ok(_) => format!("{what} `{text}`: IPv6 is not supported yet"),
-        Err(_) => format!("{what} `{text}` is not an IPv4 address"),
-    };
-    reporter.error(Diagnostic::at(&value.span, message));
-    None
 }

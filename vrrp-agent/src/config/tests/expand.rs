@@ -68,7 +68,7 @@ $INSTANCE
     let (outcome, _) = on_host(text, Mode::Strict);
     let config = outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
     let essence: Vec<_> = config.routers.iter().map(|r| (r.name.as_str(), r.vrid, r.priority, r.addresses[0].address)).collect();
-    let address = |third| std::net::Ipv4Addr::new(10, 0, third, 1);
+    let address = |third| std::net::IpAddr::from([10, 0, third, 1]);
     assert_eq!(essence, [("VI_1", 1, 150, address(1)), ("VI_2", 2, 150, address(2)), ("VI_3", 3, 150, address(3))]);
 }
 

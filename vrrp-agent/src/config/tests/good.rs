@@ -1,26 +1,26 @@
 //! Files that must be read as they are.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Announce, Auth, CheckKind, ChecksumForm, Config, Forward, Protocol, Router, Version, XdpUse};
+use crate::model::{Announce, Auth, CheckKind, ChecksumForm, Config, Delivery, Forward, Peer, Protocol, Router, Version, XdpUse};
 
 fn config(text: &str, language: Language, mode: Mode) -> Config {
     let (outcome, _) = read(text, language, mode);
     outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics))
 }
 
-fn essence(router: &Router) -> (&str, &str, u8, u8, Vec<Ipv4Addr>) {
+fn essence(router: &Router) -> (&str, &str, u8, u8, Vec<IpAddr>) {
     let addresses = router.addresses.iter().map(|vip| vip.address).collect();
     (&router.name, &router.interface, router.vrid, router.priority, addresses)
 }
 
 #[test]
 fn plain_pair_is_read_strictly_with_one_warning() {
-    let vip1 = vec![Ipv4Addr::new(192, 168, 1, 249)];
-    let vip2 = vec![Ipv4Addr::new(192, 168, 1, 250)];
+    let vip1 = vec![IpAddr::from([192, 168, 1, 249])];
+    let vip2 = vec![IpAddr::from([192, 168, 1, 250])];
     for (text, priorities) in [(NODE1, [100, 99]), (NODE2, [99, 100])] {
         let config = config(text, Language::Keepalived, Mode::Strict);
         assert_eq!(config.node, "EDGE_PAIR");
@@ -44,7 +44,7 @@ fn keepalived_defaults_are_keepalived_s() {
     assert_eq!(router.interval, Duration::from_secs(1));
     assert_eq!(router.auth, Auth::Pass(*b"1111\0\0\0\0"));
     assert_eq!(router.checksum, ChecksumForm::PseudoHeader);
-    assert_eq!(router.group, Ipv4Addr::new(224, 0, 0, 18));
+    assert_eq!(router.delivery, Delivery::Multicast([224, 0, 0, 18].into()));
     assert!(router.preempt);
     assert_eq!(router.addresses[0].prefix_len, 32);
     assert_eq!(
@@ -165,7 +165,7 @@ check = { type = "http", port = 8080, path = "/ready" }
     let router = &config.routers[0];
     assert_eq!(router.version, Version::V3);
     assert_eq!(router.preempt_delay, Duration::from_secs(60));
-    assert_eq!(router.peers, [Ipv4Addr::new(10, 0, 0, 2)]);
+    assert_eq!(router.peers, [Peer { address: [10, 0, 0, 2].into(), min_ttl: 255, max_ttl: 255 }]);
     assert_eq!(router.addresses[0].prefix_len, 24);
     assert_eq!(router.addresses[1].label.as_deref(), Some("eth2:1"));
     assert_eq!(router.announce.refresh, Duration::ZERO);

@@ -1,12 +1,12 @@
 //! Random models: everything a file could mean.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::garbage::Random;
 use crate::model::{
-    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Forward, Protocol, Router, Script, Service, TrackInterface,
-    TrackScript, Version, VirtualAddress, XdpUse,
+    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Delivery, Family, Forward, Peer, Protocol, Router, Script,
+    Service, SyncGroup, TrackInterface, TrackScript, Version, VirtualAddress, XdpUse,
 };
 
 /// Characters that a careless writer would trip over.
@@ -16,7 +16,8 @@ const LETTERS: &[char] =
 pub(super) fn config(random: &mut Random) -> Config {
     let scripts: Vec<Script> = (0..random.next(4)).map(|at| script(random, at)).collect();
     let routers: Vec<Router> = (0..1 + random.next(4)).map(|at| router(random, at, scripts.len())).collect();
-    let services = (0..random.next(4)).map(|at| service(random, at, &routers)).collect();
+    let groups = groups(random, routers.len());
+    let services = (0..random.next(4)).filter_map(|at| service(random, at, &routers)).collect();
     Config {
         node: name(random, 0),
         metrics: pick(random, &[None, "127.0.0.1:9165".parse().ok(), "[::1]:80".parse().ok()]),
@@ -26,16 +27,19 @@ pub(super) fn config(random: &mut Random) -> Config {
         pass_foreign_vrids: flag(random),
         startup_delay: any_duration(random),
         routers,
+        groups,
         scripts,
         services,
     }
 }
 
 fn router(random: &mut Random, at: usize, scripts: usize) -> Router {
-    let version = pick(random, &[Version::V2, Version::V3]);
+    let family = pick(random, &[Family::V4, Family::V6]);
+    let version = if family == Family::V6 { Version::V3 } else { pick(random, &[Version::V2, Version::V3]) };
+    let unicast = flag(random);
     let byte = u8::try_from(at + 1).unwrap_or(1);
     let addresses = |random: &mut Random, block: u8, least: usize| -> Vec<VirtualAddress> {
-        (0..least + random.next(9)).map(|host| virtual_address(random, [10, byte, block, host as u8 + 1])).collect()
+        (0..least + random.next(9)).map(|host| virtual_address(random, host_of(family, byte, block, host as u8 + 1))).collect()
     };
     Router {
         name: name(random, at),
@@ -51,9 +55,11 @@ fn router(random: &mut Random, at: usize, scripts: usize) -> Router {
         preempt_delay: any_duration(random),
         auth: if version == Version::V2 && flag(random) { auth(random) } else { Auth::None },
         checksum: pick(random, &[ChecksumForm::PseudoHeader, ChecksumForm::MessageOnly]),
-        source: pick(random, &[None, Some(Ipv4Addr::new(192, 168, 1, 205))]),
-        group: pick(random, &[Ipv4Addr::new(224, 0, 0, 18), Ipv4Addr::new(239, 1, 2, 3)]),
-        peers: (0..random.next(9)).map(|host| Ipv4Addr::new(10, 0, 0, host as u8 + 1)).collect(),
+        hmac: None,
+        source: pick(random, &[None, Some(host_of(family, 0, 0, 205))]),
+        delivery: if unicast { Delivery::Unicast } else { Delivery::Multicast(group(random, family)) },
+        peers: (0..usize::from(unicast) + random.next(8)).map(|host| peer(random, family, unicast, host as u8 + 1)).collect(),
+        virtual_mac: flag(random),
         addresses: addresses(random, 0, 1),
         excluded_addresses: addresses(random, 1, 0),
         announce: Announce {
@@ -71,10 +77,41 @@ fn router(random: &mut Random, at: usize, scripts: usize) -> Router {
     }
 }
 
-fn virtual_address(random: &mut Random, address: [u8; 4]) -> VirtualAddress {
+fn host_of(family: Family, router: u8, block: u8, host: u8) -> IpAddr {
+    match family {
+        Family::V4 => [10, router, block, host].into(),
+        Family::V6 => [0xfe80, 0, 0, 0, 0, u16::from(router), u16::from(block), u16::from(host)].into(),
+    }
+}
+
+fn group(random: &mut Random, family: Family) -> IpAddr {
+    match family {
+        Family::V4 => pick(random, &[[224, 0, 0, 18].into(), [239, 1, 2, 3].into()]),
+        Family::V6 => pick(random, &[[0xff02, 0, 0, 0, 0, 0, 0, 0x12].into(), [0xff02, 0, 0, 0, 0, 0, 0, 7].into()]),
+    }
+}
+
+fn peer(random: &mut Random, family: Family, unicast: bool, host: u8) -> Peer {
+    let (min_ttl, max_ttl) = if unicast { pick(random, &[(255, 255), (250, 255), (1, 64)]) } else { (255, 255) };
+    Peer { address: host_of(family, 0, 0, host), min_ttl, max_ttl }
+}
+
+/// Some routers in groups, in any order.
+fn groups(random: &mut Random, routers: usize) -> Vec<SyncGroup> {
+    let half = routers / 2;
+    let of = |random: &mut Random, at: usize, members: Vec<usize>| SyncGroup { name: name(random, at), members };
+    match random.next(3) {
+        0 => Vec::new(),
+        1 => vec![of(random, 0, (0..routers).rev().collect())],
+        _ => vec![of(random, 0, (half..routers).collect()), of(random, 1, (0..half).collect())],
+    }
+}
+
+fn virtual_address(random: &mut Random, address: IpAddr) -> VirtualAddress {
+    let v4 = address.is_ipv4();
     VirtualAddress {
-        address: address.into(),
-        prefix_len: pick(random, &[32, 24, 0, 31]),
+        address,
+        prefix_len: if v4 { pick(random, &[32, 24, 0, 31]) } else { pick(random, &[128, 64, 0, 32]) },
         device: flag(random).then(|| interface(random)),
         label: flag(random).then(|| interface(random)),
     }
@@ -96,15 +133,19 @@ fn script(random: &mut Random, at: usize) -> Script {
     }
 }
 
-fn service(random: &mut Random, at: usize, routers: &[Router]) -> Service {
+/// `None` where the router is of IPv6.
+fn service(random: &mut Random, at: usize, routers: &[Router]) -> Option<Service> {
     let router = &routers[random.next(routers.len())];
     let protocol = pick(random, &[Protocol::Tcp, Protocol::Udp]);
     let port = pick(random, &[Some(1), Some(65_535)]);
     let free = if protocol == Protocol::Tcp { None } else { port };
     let path = pick(random, &["/", "/a?b=\"c\"&d='e'"]).to_owned();
-    Service {
+    let IpAddr::V4(address) = router.addresses[random.next(router.addresses.len())].address else {
+        return None;
+    };
+    Some(Service {
         name: name(random, at),
-        address: router.addresses[random.next(router.addresses.len())].address,
+        address,
         port: at as u16 + 1,
         protocol,
         backends: (0..1 + random.next(9)).map(|host| backend(random, host)).collect(),
@@ -118,7 +159,7 @@ fn service(random: &mut Random, at: usize, routers: &[Router]) -> Service {
             rise: pick(random, &[1, 3]),
             fall: pick(random, &[1, u32::MAX]),
         },
-    }
+    })
 }
 
 fn backend(random: &mut Random, host: usize) -> Backend {

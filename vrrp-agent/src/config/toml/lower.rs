@@ -5,9 +5,9 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{AddressDraft, At, Draft, RouterDraft, ScriptDraft, TrackDraft};
+use super::super::draft::{AddressDraft, At, Draft, GroupDraft, PeerDraft, RouterDraft, ScriptDraft, TrackDraft};
 use super::super::keepalived::split_command;
-use super::schema::{self, Address, Command, File, Metrics};
+use super::schema::{self, Address, Command, File, Metrics, Peer, SyncGroup};
 use super::service::service;
 use super::values::{absolute, at, duration, number, timed};
 use crate::model::{Announce, ChecksumForm, Version, XdpUse};
@@ -45,6 +45,7 @@ pub(super) fn lower(file: File, reporter: &mut Reporter) -> Draft {
     draft.pass_foreign_vrids = file.pass_foreign_vrids.unwrap_or(false);
     draft.startup_delay = duration(file.startup_delay.as_ref(), "startup_delay", Duration::ZERO, reporter);
     draft.routers = file.virtual_router.into_iter().map(|written| router(written, reporter)).collect();
+    draft.groups = file.sync_group.into_iter().map(group).collect();
     draft.scripts = file.script.into_iter().map(|written| script(written, reporter)).collect();
     draft.services = file.service.into_iter().map(|written| service(written, reporter)).collect();
     draft
@@ -76,7 +77,9 @@ fn router(written: schema::VirtualRouter, reporter: &mut Reporter) -> RouterDraf
         },
         source: written.source.map(at),
         group: written.group.map(at),
-        peers: written.peers.into_iter().map(at).collect(),
+        unicast: written.unicast.filter(|unicast| *unicast.get_ref()).map(|unicast| At::new((), &unicast.span())),
+        peers: written.peers.into_iter().map(peer).collect(),
+        virtual_mac: written.virtual_mac,
         addresses: written.addresses.into_iter().map(address).collect(),
         excluded_addresses: written.excluded_addresses.into_iter().map(address).collect(),
         announce: announce(&written.garp, reporter),
@@ -92,6 +95,18 @@ fn router(written: schema::VirtualRouter, reporter: &mut Reporter) -> RouterDraf
             .collect(),
         name: at(written.name),
     }
+}
+
+fn peer(written: Spanned<Peer>) -> PeerDraft {
+    let span = written.span();
+    match written.into_inner() {
+        Peer::Short(text) => PeerDraft { address: At::new(text, &span), min_ttl: None, max_ttl: None },
+        Peer::Full(full) => PeerDraft { address: at(full.address), min_ttl: full.min_ttl.map(at), max_ttl: full.max_ttl.map(at) },
+    }
+}
+
+fn group(written: SyncGroup) -> GroupDraft {
+    GroupDraft { name: at(written.name), members: written.members.into_inner().into_iter().map(at).collect() }
 }
 
 fn address(written: Spanned<Address>) -> AddressDraft {

@@ -28,6 +28,8 @@ pub struct File {
     pub script: Vec<Script>,
     #[serde(default)]
     pub service: Vec<Service>,
+    #[serde(default)]
+    pub sync_group: Vec<SyncGroup>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -53,8 +55,11 @@ pub struct VirtualRouter {
     pub checksum: Option<Checksum>,
     pub source: Text,
     pub group: Text,
+    pub unicast: Option<Spanned<bool>>,
     #[serde(default)]
-    pub peers: Vec<Spanned<String>>,
+    pub peers: Vec<Spanned<Peer>>,
+    #[serde(default)]
+    pub virtual_mac: bool,
     pub addresses: Vec<Spanned<Address>>,
     #[serde(default)]
     pub excluded_addresses: Vec<Spanned<Address>>,
@@ -167,6 +172,49 @@ pub enum CheckKind {
     None,
     Tcp,
     Http,
+}
+
+/// `"192.168.1.206"`, or a table when there is more to say.
+pub enum Peer {
+    Short(String),
+    Full(FullPeer),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FullPeer {
+    pub address: Spanned<String>,
+    pub min_ttl: Number,
+    pub max_ttl: Number,
+}
+
+impl<'de> Deserialize<'de> for Peer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Shape;
+        impl<'de> Visitor<'de> for Shape {
+            type Value = Peer;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an address in quotes or a table { address, min_ttl, max_ttl }")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Peer, E> {
+                Ok(Peer::Short(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Peer, A::Error> {
+                FullPeer::deserialize(MapAccessDeserializer::new(map)).map(Peer::Full)
+            }
+        }
+        deserializer.deserialize_any(Shape)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyncGroup {
+    pub name: Spanned<String>,
+    pub members: Spanned<Vec<Spanned<String>>>,
 }
 
 /// `"192.168.1.249/24"`, or a table when there is more to say.

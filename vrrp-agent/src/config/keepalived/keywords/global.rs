@@ -16,6 +16,7 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
                 "router_id",
                 "vrrp_version",
                 "vrrp_mcast_group4",
+                "vrrp_mcast_group6",
                 "default_interface",
                 "script_user",
                 "enable_script_security",
@@ -92,7 +93,6 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
             Harmless("the real names are state_dump_file, stats_dump_file and json_dump_file; there are no dumps here"),
             &["state_file_location", "stats_file_location", "json_file_location"],
         ),
-        (Harmless("IPv6 is not supported yet"), &["vrrp_mcast_group6"]),
         (Harmless("a missing interface is waited for in any case"), &["dynamic_interfaces"]),
         (
             Harmless(FIREWALL),

@@ -28,7 +28,7 @@ pub(super) use balance::{CHECK, REAL_SERVER, URL, VIRTUAL_SERVER};
 pub(super) use global::GLOBAL_DEFS;
 pub(super) use instance::INSTANCE;
 
-use Support::{Dangerous, Differs, Harmless, Read};
+use Support::{Dangerous, Differs, Harmless, Mail, Read};
 
 /// The keywords one block may hold.
 pub(super) struct Table {
@@ -53,7 +53,8 @@ impl Table {
     }
 }
 
-const ALL: [&Table; 9] = [&ROOT, &GLOBAL_DEFS, &INSTANCE, &SCRIPT, &AUTHENTICATION, &VIRTUAL_SERVER, &REAL_SERVER, &CHECK, &URL];
+const ALL: [&Table; 10] =
+    [&ROOT, &GLOBAL_DEFS, &INSTANCE, &SYNC_GROUP, &SCRIPT, &AUTHENTICATION, &VIRTUAL_SERVER, &REAL_SERVER, &CHECK, &URL];
 
 const OWN_PROCESS: &str = "it tunes keepalived's own processes";
 const IPVS: &str = "it tunes IPVS, which is not used";
@@ -64,8 +65,7 @@ const NO_BFD: &str = "BFD is not supported yet; adverts each 100 ms find a dead 
 pub(super) const ROOT: Table = Table {
     block: "the file's top level",
     rows: &[
-        (Read, &["global_defs", "vrrp_instance", "vrrp_script", "virtual_server", "virtual_server_group"]),
-        (Dangerous("sync groups are not supported yet: their routers would fail over separately"), &["vrrp_sync_group"]),
+        (Read, &["global_defs", "vrrp_instance", "vrrp_sync_group", "vrrp_script", "virtual_server", "virtual_server_group"]),
         (
             Dangerous("network namespaces are not supported yet: start the agent inside the namespace"),
             &["net_namespace", "net_namespace_ipvs"],
@@ -80,6 +80,23 @@ pub(super) const ROOT: Table = Table {
         (Harmless("links are watched through netlink"), &["linkbeat_use_polling", "linkbeat_interfaces"]),
         (Harmless(OWN_PROCESS), &["instance", "use_pid_dir", "child_wait_time", "namespace_with_ipsets", "include_check"]),
         (Harmless("it belongs to SSL_GET, which is not built yet"), &["SSL"]),
+    ],
+};
+
+pub(super) const SYNC_GROUP: Table = Table {
+    block: "vrrp_sync_group",
+    rows: &[
+        (Read, &["group"]),
+        (Mail, &["smtp_alert"]),
+        (
+            Differs("a group tracks nothing itself: write it in one of its instances, whose fault is the group's"),
+            &["track_interface", "track_script", "track_file", "track_process", "track_bfd"],
+        ),
+        (Differs("weights count for each instance here, as without a group"), &["global_tracking", "sync_group_tracking_weight"]),
+        (
+            Differs(NO_NOTIFY),
+            &["notify", "notify_master", "notify_backup", "notify_fault", "notify_stop", "notify_priority_changes"],
+        ),
     ],
 };
 

@@ -1,27 +1,7 @@
 //! Keywords of blocks that are reported as a whole: known here so that a stray one is told where it belongs.
 
 /// Blocks and their words.
-pub(super) const OTHERS: [(&str, &[&str]); 12] = [
-    (
-        "vrrp_sync_group",
-        &[
-            "group",
-            "global_tracking",
-            "sync_group_tracking_weight",
-            "track_interface",
-            "track_script",
-            "track_file",
-            "track_process",
-            "track_bfd",
-            "notify",
-            "notify_master",
-            "notify_backup",
-            "notify_fault",
-            "notify_stop",
-            "notify_priority_changes",
-            "smtp_alert",
-        ],
-    ),
+pub(super) const OTHERS: [(&str, &[&str]); 11] = [
     ("garp_group", &["garp_interval", "gna_interval", "interface", "interfaces"]),
     ("track_file", &["file", "weight", "init_file"]),
     (

@@ -1,0 +1,133 @@
+//! How the adverts of a virtual router travel: family, group or unicast, peers.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use vrrp_common::maps::MAX_PEERS;
+use vrrp_common::wire::vrrp::MAX_COUNT_V6;
+
+use super::super::diag::{Diagnostic, Reporter};
+use super::super::draft::{At, PeerDraft, RouterDraft};
+use super::values;
+use crate::model::{Delivery, Family, Peer, Version};
+
+/// The groups of RFC 9568 sections 5.1.1.2 and 5.1.2.2.
+const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
+/// An advert counts its addresses in one byte (RFC 9568 section 5.2.5).
+const MOST_ADDRESSES: usize = 255;
+
+/// The group that adverts of a family go to unless another is configured.
+pub(in super::super) fn default_group(family: Family) -> IpAddr {
+    match family {
+        Family::V4 => GROUP.into(),
+        Family::V6 => GROUP_V6.into(),
+    }
+}
+
+const fn name(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "IPv4",
+        Family::V6 => "IPv6",
+    }
+}
+
+/// What the advertised addresses must be together: of one family, few enough, and for IPv6 of version 3.
+pub(super) fn check_addresses(draft: &RouterDraft, family: Family, reporter: &mut Reporter) {
+    let most = match family {
+        Family::V4 => MOST_ADDRESSES,
+        Family::V6 => usize::from(MAX_COUNT_V6),
+    };
+    if draft.addresses.len() > most {
+        let message = format!("{} virtual addresses, but an advert holds {most}", draft.addresses.len());
+        reporter.error(Diagnostic::at(&draft.name.span, message).help("list the others as excluded addresses"));
+    }
+    let written = |at: &At<String>| at.value.split('/').next().and_then(|text| text.parse::<IpAddr>().ok());
+    for address in &draft.addresses {
+        if let Some(other) = written(&address.address).map(Family::of).filter(|other| *other != family) {
+            let message =
+                format!("an {} address in a virtual router of {}: an advert carries one family only", name(other), name(family));
+            let help = "list it under the excluded addresses, or give it a virtual router of its own; the VRID may be the same";
+            reporter.error(Diagnostic::at(&address.address.span, message).help(help));
+        }
+    }
+    if family == Family::V4 {
+        return;
+    }
+    if draft.version == Version::V2 {
+        let message = "IPv6 needs VRRP version 3";
+        reporter.error(Diagnostic::at(&draft.name.span, message).help("write version 3; keepalived does so by itself"));
+    }
+    let first = draft.addresses.first();
+    if let Some((first, IpAddr::V6(address))) = first.and_then(|first| Some((first, written(&first.address)?)))
+        && !address.is_unicast_link_local()
+    {
+        let message =
+            "the first IPv6 address should be link-local (fe80::/10), the virtual router's own (RFC 9568 section 5.2.9)";
+        reporter.warning(Diagnostic::at(&first.address.span, message));
+    }
+}
+
+/// An address of the router's family.
+pub(super) fn of_family(value: &At<String>, what: &str, family: Family, reporter: &mut Reporter) -> Option<IpAddr> {
+    let address = values::unicast(value, what, reporter)?;
+    check_family(address, value, what, family, reporter)
+}
+
+fn check_family(address: IpAddr, value: &At<String>, what: &str, family: Family, reporter: &mut Reporter) -> Option<IpAddr> {
+    if Family::of(address) == family {
+        return Some(address);
+    }
+    let message = format!("{what} `{address}` is not of the family of the virtual addresses, {}", name(family));
+    reporter.error(Diagnostic::at(&value.span, message));
+    None
+}
+
+/// To the group, or to each peer.
+pub(super) fn delivery(draft: &RouterDraft, family: Family, reporter: &mut Reporter) -> Delivery {
+    let group = draft.group.as_ref().and_then(|group| {
+        let address = values::multicast(group, "group", reporter)?;
+        check_family(address, group, "group", family, reporter)
+    });
+    let Some(unicast) = &draft.unicast else {
+        return Delivery::Multicast(group.unwrap_or(default_group(family)));
+    };
+    if draft.peers.is_empty() {
+        let message = "unicast needs peers: there is nobody to send adverts to";
+        reporter.error(Diagnostic::at(&unicast.span, message).help("peers = [\"192.0.2.2\"]"));
+    }
+    if let Some(group) = &draft.group {
+        reporter.ignored(Diagnostic::at(&group.span, "adverts go to the peers: the multicast group has no effect"));
+    }
+    Delivery::Unicast
+}
+
+pub(super) fn peers(draft: &RouterDraft, family: Family, reporter: &mut Reporter) -> Vec<Peer> {
+    if let Some(ninth) = draft.peers.get(MAX_PEERS) {
+        let message = format!("at most {MAX_PEERS} peers of a virtual router can be told apart");
+        let diagnostic = Diagnostic::at(&ninth.address.span, message);
+        reporter.error(match draft.unicast {
+            Some(_) => diagnostic,
+            None => diagnostic.help("leave `peers` out to accept adverts from anyone"),
+        });
+    }
+    draft.peers.iter().filter_map(|written| peer(written, draft.unicast.is_some(), family, reporter)).collect()
+}
+
+fn peer(written: &PeerDraft, unicast: bool, family: Family, reporter: &mut Reporter) -> Option<Peer> {
+    let address = of_family(&written.address, "peer", family, reporter)?;
+    if !unicast && let Some(ttl) = written.min_ttl.as_ref().or(written.max_ttl.as_ref()) {
+        let message = "multicast adverts never pass a router: their TTL must be 255";
+        reporter.error(Diagnostic::at(&ttl.span, message).help("a range of TTLs is for unicast"));
+    }
+    let bound = |value: &Option<At<i64>>, what: &str, default: u8, reporter: &mut Reporter| match value {
+        Some(value) => values::number(value, what, 1..=255_u8, reporter),
+        None => default,
+    };
+    let max_ttl = bound(&written.max_ttl, "max_ttl", u8::MAX, reporter);
+    let min_ttl = bound(&written.min_ttl, "min_ttl", u8::MAX.min(max_ttl), reporter);
+    if min_ttl > max_ttl {
+        let message = format!("no TTL is at least {min_ttl} and at most {max_ttl}");
+        reporter.error(Diagnostic::at(&written.address.span, message));
+    }
+    Some(Peer { address, min_ttl, max_ttl })
+}

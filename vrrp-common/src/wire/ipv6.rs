@@ -1,0 +1,90 @@
+//! IPv6 header and its extension headers (RFC 8200 sections 3 and 4), walked as far as a bound.
+
+use crate::ip::Address;
+use crate::packet::Packet;
+
+pub const HEADER_LEN: usize = 40;
+pub const NEXT_ICMPV6: u8 = 58;
+/// Extension headers that are walked; honest packets have two at most.
+pub const MAX_EXTENSIONS: usize = 6;
+
+const NEXT_HOP_BY_HOP: u8 = 0;
+const NEXT_ROUTING: u8 = 43;
+const NEXT_FRAGMENT: u8 = 44;
+const NEXT_DESTINATION: u8 = 60;
+const FRAGMENT_LEN: usize = 8;
+/// The longest extension header: its length field counts eight bytes after the first eight.
+const MAX_EXTENSION_LEN: usize = 256 * 8;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ipv6 {
+    /// Of what follows the fixed header, extension headers included.
+    pub payload_len: u16,
+    pub hop_limit: u8,
+    /// Protocol behind the extension headers; where the walk ended early, that of the header it did not walk.
+    pub protocol: u8,
+    /// Length of the fixed header and all extension headers in bytes.
+    pub header_len: usize,
+    /// One of the headers is a fragment header.
+    pub fragment: bool,
+    /// There are more extension headers than are walked, or one is cut off.
+    pub unwalked: bool,
+    pub source: Address,
+    pub destination: Address,
+}
+
+impl Ipv6 {
+    /// Length of what follows all headers; `None` where the headers alone are longer than the packet says it is.
+    #[inline(always)]
+    pub fn message_len(&self) -> Option<usize> {
+        (usize::from(self.payload_len) + HEADER_LEN).checked_sub(self.header_len)
+    }
+}
+
+/// Reads the headers at `offset`; `None` where the fixed one is cut off or the version is not 6.
+#[inline(always)]
+pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize) -> Option<Ipv6> {
+    let first = packet.bytes::<8>(offset)?;
+    if first[0] >> 4 != 6 {
+        return None;
+    }
+    let mut ip = Ipv6 {
+        payload_len: u16::from_be_bytes([first[4], first[5]]),
+        hop_limit: first[7],
+        protocol: first[6],
+        header_len: HEADER_LEN,
+        fragment: false,
+        unwalked: false,
+        source: Address::v6(packet.bytes(offset + 8)?),
+        destination: Address::v6(packet.bytes(offset + 24)?),
+    };
+    if is_extension(ip.protocol) {
+        walk(packet, offset, &mut ip);
+    }
+    Some(ip)
+}
+
+#[inline(always)]
+fn walk<P: Packet + ?Sized>(packet: &P, offset: usize, ip: &mut Ipv6) {
+    for _ in 0..MAX_EXTENSIONS {
+        let Some([next, len]) = packet.bytes::<2>(offset + ip.header_len) else {
+            break;
+        };
+        if ip.protocol == NEXT_FRAGMENT {
+            ip.fragment = true;
+            ip.header_len += FRAGMENT_LEN;
+        } else {
+            ip.header_len += ((usize::from(len) + 1) * 8) & (MAX_EXTENSION_LEN | (MAX_EXTENSION_LEN - 1));
+        }
+        ip.protocol = next;
+        if !is_extension(next) {
+            return;
+        }
+    }
+    ip.unwalked = true;
+}
+
+#[inline(always)]
+fn is_extension(next: u8) -> bool {
+    matches!(next, NEXT_HOP_BY_HOP | NEXT_ROUTING | NEXT_FRAGMENT | NEXT_DESTINATION)
+}
