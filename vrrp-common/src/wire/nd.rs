@@ -49,7 +49,7 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, source: 
         _ => return None,
     };
     // Options are multiples of eight bytes.
-    if code != 0 || len < FIXED_LEN || len > MAX_LEN || len % 8 != 0 {
+    if code != 0 || !(FIXED_LEN..=MAX_LEN).contains(&len) || !len.is_multiple_of(8) {
         return None;
     }
     let target = packet.address(offset + 8)?;
