@@ -4,6 +4,7 @@
 mod bench;
 mod build_ebpf;
 mod ci;
+mod conformance;
 mod doctor;
 mod exec;
 mod lab;
@@ -38,6 +39,8 @@ enum Command {
     Lab(lab::Options),
     /// Run all tests that this user may run, and say which were skipped and why
     Test(test::Options),
+    /// Print the conformance table, each case with the tests that hold it, run
+    Conformance(conformance::Options),
     /// Measure, beside what cannot be avoided
     Bench(bench::Options),
     /// Check the rules of this repository: imports, sizes, `unsafe`, documents
@@ -68,6 +71,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::BuildEbpf => build_ebpf::run()?,
         Command::Lab(options) => lab::run(&options)?,
         Command::Test(options) => return test::run(&options),
+        Command::Conformance(options) => return conformance::run(&options),
         Command::Bench(options) => bench::run(&options)?,
         Command::Tidy => tidy::run(&names())?,
         Command::Ci => return ci::run(&names()),
