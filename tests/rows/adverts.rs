@@ -246,6 +246,8 @@ fn version3_rows() -> Vec<Row> {
             Frame::v3().set(AUTH, &[0x0f, 0xff]).build(),
             1,
         ),
+        accepted("VC-053 other addresses than ours, version 3", Frame::v3_of(&[VIP1], true).build(), 1),
+        accepted("VC-053 more addresses than ours, version 3", Frame::v3_of(&[VIP1, VIP2], true).build(), 1),
         accepted("VC-050 interval 200 cs, ours is 100 cs", Frame::v3().set(AUTH, &[0, 200]).build(), 1),
         rejected("VC-011 our own source address, version 3", Frame::v3().source(NODE1).seal_pseudo().build(), Reason::OwnSource),
     ]
@@ -310,17 +312,36 @@ pub fn fence_rows() -> Vec<Row> {
         heard("good lease, priority 0: not fenced", 0, World::acting, &[PriorityZeroReceived]),
         heard("already fenced: nothing more to end", 200, World::fenced, &[]),
         heard("in backup: nothing to end", 200, |_| {}, &[]),
-        ignored("lapsed lease, TTL 64: not fenced", Frame::v2().ttl(64).build(), Reason::Ttl),
-        ignored("lapsed lease, bad checksum: not fenced", Frame::v2().corrupt(PRIORITY, &[255]).build(), Reason::Checksum),
-        ignored("lapsed lease, wrong password: not fenced", Frame::v2().set(PASSWORD_AT, b"x").build(), Reason::AuthPassword),
-        ignored("lapsed lease, our own advert reflected: not fenced", Frame::v2().source(NODE1).build(), Reason::OwnSource),
-        ignored("lapsed lease, unknown VRID: not fenced", Frame::v2().set(VRID, &[99]).build(), Reason::Vrid),
-        ignored("lapsed lease, fragment: not fenced", Frame::v2().fragment(0x2000).build(), Reason::Fragment),
+        ignored("VC-058 lapsed lease, TTL 64: not fenced", Frame::v2().ttl(64).build(), Reason::Ttl),
+        ignored("VC-058 lapsed lease, bad checksum: not fenced", Frame::v2().corrupt(PRIORITY, &[255]).build(), Reason::Checksum),
+        ignored(
+            "VC-058 lapsed lease, wrong password: not fenced",
+            Frame::v2().set(PASSWORD_AT, b"x").build(),
+            Reason::AuthPassword,
+        ),
+        ignored(
+            "VC-011 lapsed lease, our own advert reflected: not fenced",
+            Frame::v2().source(NODE1).build(),
+            Reason::OwnSource,
+        ),
+        ignored("VC-058 lapsed lease, unknown VRID: not fenced", Frame::v2().set(VRID, &[99]).build(), Reason::Vrid),
+        ignored("VC-058 lapsed lease, fragment: not fenced", Frame::v2().fragment(0x2000).build(), Reason::Fragment),
         rejected("lapsed lease, a stranger among configured peers: not fenced", Frame::v2().source(CLIENT).build(), Reason::Peer)
             .when(|world| {
                 world.lapsed();
                 world.peers(&[NODE2]);
             }),
         accepted("lapsed lease, another virtual router's advert: not fenced", Frame::v3().build(), 1).when(World::lapsed),
+        rejected(
+            "VC-136 acting in version 2, a better master of version 3: both act, and each counts",
+            Frame::v3().set(VRID, &[VRID1]).set(PRIORITY, &[254]).build(),
+            Reason::VersionMismatch,
+        )
+        .when(World::acting),
+        ignored(
+            "VC-136 acting in version 2, interval of another: both act, and each counts",
+            Frame::v2().set(PRIORITY, &[254]).set(INTERVAL, &[2]).build(),
+            Reason::IntervalMismatch,
+        ),
     ]
 }

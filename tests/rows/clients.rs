@@ -66,9 +66,9 @@ fn unsteered_rows() -> Vec<Row> {
         row(says, frame.build(), Seen::Ipv4).when(|world| world.only(DIRECT)).counts(&[Count::Router(router, LocalDelivered)])
     };
     vec![
-        delivered("a port without a service goes up the stack", Frame::client(PROTO_TCP, VIP1, 22), 0),
+        delivered("VC-093 a port without a service, acting: goes up the stack", Frame::client(PROTO_TCP, VIP1, 22), 0),
         delivered("UDP to a TCP service's port goes up the stack", Frame::client(PROTO_UDP, VIP1, PORT), 0),
-        delivered("ICMP to the VIP goes up the stack", Frame::client(PROTO_ICMP, VIP1, 0x0800), 0),
+        delivered("VC-093 ICMP to the VIP, acting: goes up the stack", Frame::client(PROTO_ICMP, VIP1, 0x0800), 0),
         delivered("a fragment of ICMP to the VIP goes up the stack", Frame::client(PROTO_ICMP, VIP1, 0x0800).fragment(0x2000), 0),
         delivered("a VIP without services goes up the stack", Frame::client(PROTO_TCP, VIP2, PORT), 1)
             .when(|world| world.words[1] = super::world::Words { mastership: 1, lease: u64::MAX, ..world.words[1] }),

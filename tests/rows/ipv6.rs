@@ -207,7 +207,11 @@ fn neighbour_rows() -> Vec<Row> {
             .when(World::acting_v6),
         row("a solicitation with a wrong checksum is none", asks(VIP_V6).corrupt(2, &[0, 1]).build(), Seen::Ipv6)
             .when(World::acting_v6),
-        row("another master's advertisement for the VIP, in backup: the stack may learn it", announced.clone(), Seen::Neighbour),
+        row(
+            "VC-094 another master's advertisement for the VIP, in backup: the stack may learn it",
+            announced.clone(),
+            Seen::Neighbour,
+        ),
         row("another's advertisement for the VIP while we act: dropped", announced, Seen::Neighbour)
             .when(World::acting_v6)
             .drops(),

@@ -106,7 +106,7 @@ fn other_rows() -> Vec<Row> {
         frame
     };
     let mut rows = vec![
-        row("an ARP reply about the VIP passes", arp(OP_REPLY, NODE2_MAC, VIP1, CLIENT), Seen::Arp).when(World::acting),
+        row("VC-094 an ARP reply about the VIP passes", arp(OP_REPLY, NODE2_MAC, VIP1, CLIENT), Seen::Arp).when(World::acting),
         row("operation 3 passes", arp(3, CLIENT_MAC, CLIENT, VIP1), Seen::Arp).when(World::acting),
         row("a protocol type that is not IPv4", ipv6_type, Seen::Other).when(World::acting),
         row("an interface that is not ours", request.clone(), Seen::Arp).when(|world| {

@@ -19,7 +19,17 @@ pub fn now() -> Instant {
 mod tests {
     use std::time::Duration;
 
-    use super::now;
+    use super::{ClockId, clock_gettime, now};
+
+    /// The wall clock can be set; the time since boot cannot.
+    #[test]
+    fn vc115_time_counts_from_boot_and_not_by_the_wall_clock() {
+        let read = |clock| clock_gettime(clock).expect("every kernel has it").tv_sec();
+        let (running, wall) = (read(ClockId::CLOCK_MONOTONIC), read(ClockId::CLOCK_REALTIME));
+        let ours = i64::try_from(now().as_micros() / 1_000_000).expect("a time");
+        assert!(ours >= running, "{ours} s since boot, of which {running} s awake");
+        assert!(ours < wall / 2, "{ours} s, as the wall clock's {wall} s");
+    }
 
     #[test]
     fn time_goes_forward_at_its_pace() {

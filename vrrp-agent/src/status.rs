@@ -158,6 +158,15 @@ pub struct RouterStatus {
     pub vip_dropped: u64,
     /// Adverts of a lower priority heard while master: evidence of a second master.
     pub lower_priority_adverts: u64,
+    /// Valid adverts with another interval than ours (version 2 drops them instead).
+    #[serde(default)]
+    pub interval_errors: u64,
+    /// Valid adverts that list other addresses than ours.
+    #[serde(default)]
+    pub address_list_errors: u64,
+    /// Valid adverts whose checksum leaves the pseudo-header out, where ours does not.
+    #[serde(default)]
+    pub message_only_adverts: u64,
     /// What else XDP counts for this router, by name.
     pub events: BTreeMap<String, u64>,
 }

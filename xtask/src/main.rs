@@ -4,6 +4,7 @@
 mod bench;
 mod build_ebpf;
 mod ci;
+mod conformance;
 mod doctor;
 mod exec;
 mod interop;
@@ -41,6 +42,8 @@ enum Command {
     Interop(interop::Options),
     /// Run all tests that this user may run, and say which were skipped and why
     Test(test::Options),
+    /// Print the conformance table, each case with the tests that hold it, run
+    Conformance(conformance::Options),
     /// Measure, beside what cannot be avoided
     Bench(bench::Options),
     /// Check the rules of this repository: imports, sizes, `unsafe`, documents
@@ -72,6 +75,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Lab(options) => lab::run(&options)?,
         Command::Interop(options) => interop::run(&options)?,
         Command::Test(options) => return test::run(&options),
+        Command::Conformance(options) => return conformance::run(&options),
         Command::Bench(options) => bench::run(&options)?,
         Command::Tidy => tidy::run(&names())?,
         Command::Ci => return ci::run(&names()),

@@ -43,7 +43,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 }
 
 /// Root gets what is missing installed; anyone else tests what can be tested.
-fn prepare() -> Result<()> {
+pub fn prepare() -> Result<()> {
     if exec::is_root() {
         setup::ensure(Group::Bpf)?;
         setup::ensure(Group::Lab)?;
@@ -116,7 +116,8 @@ fn account(mut total: Tally, skips: &Path, filter: Option<&str>) -> Result<ExitC
     Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn agent() -> PathBuf {
+/// The agent that tests start.
+pub fn agent() -> PathBuf {
     exec::target_dir().join("debug/vrrp-agent")
 }
 

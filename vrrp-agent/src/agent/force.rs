@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_file_again_changes_nothing() {
+    fn vc131_the_same_file_again_changes_nothing() {
         let mut force = Force::new(config(&[("a", 1, 100)]), vec![0]);
         assert_eq!(force.replace(config(&[("a", 1, 100)])).describe(), "nothing changed");
     }

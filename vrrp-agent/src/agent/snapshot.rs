@@ -192,6 +192,9 @@ impl RouterSight<'_> {
             arp_suppressed: self.count(RouterCounter::ArpSuppressed),
             vip_dropped: self.count(RouterCounter::NotActing),
             lower_priority_adverts: counts.lower_priority_received,
+            interval_errors: counts.interval_errors,
+            address_list_errors: counts.address_list_errors,
+            message_only_adverts: counts.message_only_received,
             events: EVENTS.iter().map(|&event| (event.label().to_owned(), self.count(event))).collect(),
         }
     }

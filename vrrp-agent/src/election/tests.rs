@@ -1,5 +1,6 @@
 //! Every (state, input) pair, then timetables. Rule numbers (VC-...) are those of the conformance list.
 
+mod conformance;
 mod timetables;
 mod transitions;
 

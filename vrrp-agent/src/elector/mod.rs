@@ -13,6 +13,8 @@ mod advert;
 mod outputs;
 mod run;
 mod sockets;
+#[cfg(test)]
+mod tests;
 mod unit;
 mod view;
 

@@ -19,7 +19,7 @@ const GAUGES: [Column<RouterStatus, f64>; 4] = [
     }),
 ];
 
-const COUNTERS: [Column<RouterStatus, u64>; 8] = [
+const COUNTERS: [Column<RouterStatus, u64>; 11] = [
     ("vrrp_advertisements_sent", "Adverts sent.", |router| router.adverts_sent),
     ("vrrp_advertisements_received", "Valid adverts received.", |router| router.adverts_received),
     ("vrrp_priority_zero_sent", "Adverts of priority 0 (release) sent.", |router| router.priority_zero_sent),
@@ -28,6 +28,13 @@ const COUNTERS: [Column<RouterStatus, u64>; 8] = [
         "vrrp_lower_priority_advertisements_received",
         "Adverts of a lower-priority master heard while master: evidence of two masters.",
         |router| router.lower_priority_adverts,
+    ),
+    ("vrrp_interval_errors", "Valid adverts with another interval than ours.", |router| router.interval_errors),
+    ("vrrp_address_list_errors", "Valid adverts that list other addresses than ours.", |router| router.address_list_errors),
+    (
+        "vrrp_message_only_checksum_received",
+        "Valid adverts whose checksum leaves the pseudo-header out, where ours does not.",
+        |router| router.message_only_adverts,
     ),
     ("vrrp_arp_answered", "ARP requests for its addresses answered by XDP.", |router| router.arp_answered),
     ("vrrp_arp_suppressed", "ARP requests for its addresses dropped because the node does not act.", |router| {

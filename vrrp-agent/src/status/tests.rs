@@ -47,6 +47,9 @@ fn router() -> RouterStatus {
         arp_suppressed: 2,
         vip_dropped: 5,
         lower_priority_adverts: 6,
+        interval_errors: 8,
+        address_list_errors: 9,
+        message_only_adverts: 11,
         events: counts(&[("fenced", 1)]),
     }
 }
