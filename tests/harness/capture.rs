@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::io::IoSliceMut;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, recvmsg, setsockopt, sockopt};
 use nix::sys::time::TimeSpec;
@@ -146,6 +146,13 @@ impl Recording {
             .collect()
     }
 
+    /// When `node` announced `address` as its own to all, by gratuitous ARP or neighbour advertisement, at `after` or later.
+    pub fn claims(&self, after: Instant, node: Node, address: IpAddr) -> impl Iterator<Item = Instant> {
+        from_host(&self.frames, after, node.host())
+            .filter(move |captured| captured.frame.dst.is_group() && captured.frame.claim() == Some(address))
+            .map(|captured| captured.at)
+    }
+
     /// Frames of `node` with source `address` that answer a client which, after `after`, spoke to `node` itself.
     ///
     /// A node that the new master hands a packet to (direct return) answers with the same source address, rightly: there
@@ -187,9 +194,12 @@ fn first_advert(frames: &[Captured], after: Instant, node: Node, vrid: u8) -> Op
 fn open() -> Result<(Socket, BTreeMap<usize, Host>)> {
     let mut ports = BTreeMap::new();
     for host in Host::ALL.into_iter().filter(|host| host.front().is_some()) {
-        let index = nix::net::if_::if_nametoindex(host.name()).with_context(|| format!("the switch's port {host}"))?;
-        ports.insert(index as usize, host);
+        // A duel has fewer hosts than a whole lab.
+        if let Ok(index) = nix::net::if_::if_nametoindex(host.name()) {
+            ports.insert(index as usize, host);
+        }
     }
+    ensure!(!ports.is_empty(), "the switch has no ports");
     let protocol = Protocol::from(i32::from(sys::ETH_P_ALL_BE));
     let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol)).context("opening a packet socket")?;
     setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).context("enlarging the capture buffer")?;

@@ -1,16 +1,20 @@
-//! What a captured frame says, as far as the lab asks: ARP, IPv4, TCP ports and VRRP headers.
+//! What a captured frame says, as far as the lab asks: ARP, neighbour advertisements, IP, TCP ports and VRRP messages.
 //!
 //! The lab reads the wire with its own eyes on purpose: a mistake in the project's codecs must not hide itself here.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::names::Mac;
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_ARP: u16 = 0x0806;
+const ETHERTYPE_IPV6: u16 = 0x86dd;
 const PROTO_TCP: u8 = 6;
 const PROTO_UDP: u8 = 17;
+const PROTO_ICMPV6: u8 = 58;
 const PROTO_VRRP: u8 = 112;
+/// RFC 4861 section 4.4.
+const NEIGHBOR_ADVERTISEMENT: u8 = 136;
 
 /// The outer addresses and what is inside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +28,7 @@ pub struct Frame {
 pub enum Content {
     Arp(Arp),
     Ipv4(Ipv4),
+    Ipv6(Ipv6),
     /// Another EtherType, or too short to read.
     Other(u16),
 }
@@ -48,12 +53,39 @@ pub struct Ipv4 {
     pub advert: Option<Advert>,
 }
 
-/// The head of a VRRP packet; nothing about it has been verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ipv6 {
+    pub src: Ipv6Addr,
+    pub dst: Ipv6Addr,
+    pub hop_limit: u8,
+    /// Target of a neighbour advertisement.
+    pub neighbor: Option<Ipv6Addr>,
+    pub advert: Option<Advert>,
+}
+
+/// What a VRRP message says; nothing about it has been verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Advert {
     pub version: u8,
     pub vrid: u8,
     pub priority: u8,
+    /// Authentication type of version 2.
+    pub auth: u8,
+    /// Interval as it is written: seconds in version 2, hundredths in version 3.
+    pub interval: u16,
+    pub addresses: Vec<IpAddr>,
+    pub checksum: Checksum,
+}
+
+/// What the checksum of an advert covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checksum {
+    /// The message alone.
+    Message,
+    /// The message and a pseudo-header.
+    Pseudo,
+    /// Neither sums up.
+    Wrong,
 }
 
 impl Frame {
@@ -66,6 +98,7 @@ impl Frame {
         let content = match ethertype {
             ETHERTYPE_ARP => arp(payload).map(Content::Arp),
             ETHERTYPE_IPV4 => ipv4(payload).map(Content::Ipv4),
+            ETHERTYPE_IPV6 => ipv6(payload).map(Content::Ipv6),
             _ => None,
         };
         Some(Self { src, dst, content: content.unwrap_or(Content::Other(ethertype)) })
@@ -79,8 +112,30 @@ impl Frame {
         if let Content::Arp(arp) = &self.content { Some(arp) } else { None }
     }
 
-    pub fn advert(&self) -> Option<Advert> {
-        self.ipv4()?.advert
+    pub fn advert(&self) -> Option<&Advert> {
+        match &self.content {
+            Content::Ipv4(ip) => ip.advert.as_ref(),
+            Content::Ipv6(ip) => ip.advert.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The address that an ARP frame (its sender) or a neighbour advertisement (its target) claims.
+    pub fn claim(&self) -> Option<IpAddr> {
+        match &self.content {
+            Content::Arp(arp) => Some(arp.sender.into()),
+            Content::Ipv6(ip) => ip.neighbor.map(IpAddr::from),
+            _ => None,
+        }
+    }
+
+    /// Time to live, or hop limit.
+    pub fn ttl(&self) -> Option<u8> {
+        match &self.content {
+            Content::Ipv4(ip) => Some(ip.ttl),
+            Content::Ipv6(ip) => Some(ip.hop_limit),
+            _ => None,
+        }
     }
 }
 
@@ -110,13 +165,58 @@ fn ipv4(bytes: &[u8]) -> Option<Ipv4> {
         PROTO_TCP | PROTO_UDP => u16_at(payload, 0).zip(u16_at(payload, 2)),
         _ => None,
     };
-    let advert = match payload {
-        [version, vrid, priority, ..] if proto == PROTO_VRRP => {
-            Some(Advert { version: version >> 4, vrid: *vrid, priority: *priority })
-        }
-        _ => None,
+    let (src, dst) = (address_at(bytes, 12)?, address_at(bytes, 16)?);
+    // The link pads short frames: the header says where the packet ends.
+    let length = usize::from(u16_at(bytes, 2)?).saturating_sub(header);
+    let message = payload.get(..length).unwrap_or(payload);
+    let advert = if proto == PROTO_VRRP { advert(message, &src.octets(), &dst.octets()) } else { None };
+    Some(Ipv4 { src, dst, proto, ttl: *bytes.get(8)?, ports, advert })
+}
+
+fn ipv6(bytes: &[u8]) -> Option<Ipv6> {
+    let address = |at: usize| Some(Ipv6Addr::from(*bytes.get(at..)?.first_chunk::<16>()?));
+    let (src, dst) = (address(8)?, address(24)?);
+    let (next, hop_limit) = (*bytes.get(6)?, *bytes.get(7)?);
+    let payload = bytes.get(40..)?;
+    let message = payload.get(..usize::from(u16_at(bytes, 4)?)).unwrap_or(payload);
+    let advert = if next == PROTO_VRRP { advert(message, &src.octets(), &dst.octets()) } else { None };
+    let is_neighbor = next == PROTO_ICMPV6 && message.first() == Some(&NEIGHBOR_ADVERTISEMENT);
+    let neighbor = if is_neighbor { address(48) } else { None };
+    Some(Ipv6 { src, dst, hop_limit, neighbor, advert })
+}
+
+/// The VRRP message of a packet from `src` to `dst`.
+fn advert(message: &[u8], src: &[u8], dst: &[u8]) -> Option<Advert> {
+    let [first, vrid, priority, count, auth, low, ..] = *message else { return None };
+    let version = first >> 4;
+    let interval = if version == 2 { u16::from(low) } else { u16_at(message, 4)? & 0x0fff };
+    let listed = message.get(8..)?;
+    let addresses = match src.len() {
+        4 => listed.chunks_exact(4).filter_map(|octets| Some(Ipv4Addr::from(*octets.first_chunk::<4>()?).into())).collect(),
+        _ => listed.chunks_exact(16).filter_map(|octets| Some(Ipv6Addr::from(*octets.first_chunk::<16>()?).into())).collect(),
     };
-    Some(Ipv4 { src: address_at(bytes, 12)?, dst: address_at(bytes, 16)?, proto, ttl: *bytes.get(8)?, ports, advert })
+    let addresses: Vec<IpAddr> = addresses;
+    let addresses = addresses.into_iter().take(usize::from(count)).collect();
+    let pseudo = [src, dst, &[0, PROTO_VRRP], &(message.len() as u16).to_be_bytes()].concat();
+    let checksum = if sums_up(&[message]) {
+        Checksum::Message
+    } else if sums_up(&[&pseudo, message]) {
+        Checksum::Pseudo
+    } else {
+        Checksum::Wrong
+    };
+    let auth = if version == 2 { auth } else { 0 };
+    Some(Advert { version, vrid, priority, auth, interval, addresses, checksum })
+}
+
+/// RFC 1071, the checksum included: all ones. Every part but the last has an even length.
+fn sums_up(parts: &[&[u8]]) -> bool {
+    let words = parts.iter().flat_map(|part| part.chunks(2));
+    let mut sum: u32 = words.map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or_default())).sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    sum == 0xffff
 }
 
 #[cfg(test)]
@@ -133,5 +233,16 @@ mod tests {
         let arp = frame.arp().expect("ARP");
         assert!(!arp.reply && arp.sender == arp.target && arp.sender.octets()[3] == 249);
         assert!(Frame::parse(&bytes[..20]).is_some_and(|frame| frame.content == Content::Other(0x0806)));
+    }
+    #[test]
+    fn an_advert_tells_its_checksum() {
+        let message = [0x31, 0x33, 100, 1, 0, 100, 0x75, 0x73, 10, 0, 0, 100];
+        let read = |message: &[u8]| advert(message, &[10, 0, 0, 1], &[224, 0, 0, 18]).expect("an advert");
+        let pseudo = read(&message);
+        assert_eq!((pseudo.version, pseudo.vrid, pseudo.priority, pseudo.interval), (3, 51, 100, 100));
+        assert_eq!((pseudo.checksum, pseudo.addresses), (Checksum::Pseudo, vec![IpAddr::from([10, 0, 0, 100])]));
+        let with_sum = |sum: [u8; 2]| [&message[..6], &sum, &message[8..]].concat();
+        assert_eq!(read(&with_sum([0x60, 0x03])).checksum, Checksum::Message);
+        assert_eq!(read(&with_sum([0x60, 0x04])).checksum, Checksum::Wrong);
     }
 }

@@ -78,9 +78,7 @@ pub fn inject(
 ) -> Result<Vec<(BadAdvert, u32)>> {
     let (settings, kinds) = (settings.clone(), kinds.to_vec());
     client.run(move || {
-        let socket = Socket::new(Domain::PACKET, Type::RAW, None).context("opening a packet socket")?;
-        let index = nix::net::if_::if_nametoindex(FRONT_IF).context("the client's interface")?;
-        sys::bind_packet(&socket, index).context("binding the packet socket")?;
+        let socket = open()?;
         let mut random = SplitMix(0x7672_7270);
         let mut counts: Vec<(BadAdvert, u32)> = kinds.iter().map(|kind| (*kind, 0)).collect();
         let turn = Duration::from_secs(1) * kinds.len() as u32 / per_second;
@@ -95,6 +93,26 @@ pub fn inject(
         }
         Ok(counts)
     })
+}
+
+/// Sends one frame out of the front interface of `client`.
+pub fn send_raw(client: &NetNs, frame: Vec<u8>) -> Result<()> {
+    client.run(move || send(&open()?, &frame))
+}
+
+/// A broadcast question of the client `sender` for `target`.
+pub fn arp_request(sender: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
+    let mac = Mac::of(sender);
+    let head = [0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 1];
+    [&Mac::BROADCAST.0[..], &mac.0, &head, &mac.0, &sender.octets(), &[0; 6], &target.octets()].concat()
+}
+
+/// To be called inside the client's namespace.
+fn open() -> Result<Socket> {
+    let socket = Socket::new(Domain::PACKET, Type::RAW, None).context("opening a packet socket")?;
+    let index = nix::net::if_::if_nametoindex(FRONT_IF).context("the client's interface")?;
+    sys::bind_packet(&socket, index).context("binding the packet socket")?;
+    Ok(socket)
 }
 
 /// Sends a frame, however often the cable's queue is full at first.

@@ -99,7 +99,11 @@ pub fn write_config(dir: &Path, node: Node, settings: &Settings) -> Result<PathB
 
 /// Debian's keepalived on `node`, in the foreground, its files below `dir`.
 pub fn daemon(dir: &Path, netns: &NetNs, node: Node, settings: &Settings) -> Result<Command> {
-    let config = write_config(dir, node, settings)?;
+    daemon_on(dir, netns, &write_config(dir, node, settings)?)
+}
+
+/// Debian's keepalived on the file `config`, its other files below `dir`.
+pub fn daemon_on(dir: &Path, netns: &NetNs, config: &Path) -> Result<Command> {
     let mut command = netns.command(&program("keepalived")?)?;
     command.args(["--dont-fork", "--log-console", "--log-detail", "--vrrp", "--use-file"]).arg(config);
     for (option, file) in [("--pid", "keepalived.pid"), ("--vrrp_pid", "keepalived-vrrp.pid")] {

@@ -205,6 +205,11 @@ impl Mac {
         let [a, b, c, d] = address.octets();
         Self([0x02, 0x00, a, b, c, d])
     }
+
+    /// Broadcast or multicast.
+    pub fn is_group(self) -> bool {
+        self.0[0] & 1 == 1
+    }
 }
 
 impl fmt::Display for Mac {

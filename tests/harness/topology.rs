@@ -53,21 +53,31 @@ impl Topology {
     /// Makes namespaces, bridges, cables and addresses.
     pub fn build(&self) -> Result<()> {
         for switch in [self.front_switch(), self.back_switch()] {
-            make_namespace(&switch)?;
-            switch.ip(&[
-                "link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0".to_owned(),
-                "link set br0 up".to_owned(),
-            ])?;
+            make_switch(&switch)?;
         }
         for host in Host::ALL {
             let netns = self.host(host);
-            make_namespace(&netns)?;
+            make_namespace(&netns, false)?;
             if let Some(address) = host.front() {
                 connect(&self.front_switch(), &netns, host, FRONT_IF, address)?;
             }
             if let Some(address) = host.back() {
                 connect(&self.back_switch(), &netns, host, BACK_IF, address)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Makes no more than two nodes and a client on the front network, with IPv6 beside IPv4.
+    pub fn build_duel(&self) -> Result<()> {
+        make_switch(&self.front_switch())?;
+        for host in [Host::Client, Host::Node1, Host::Node2] {
+            let netns = self.host(host);
+            make_namespace(&netns, true)?;
+            let address = host.front().with_context(|| format!("{host} is not on the front network"))?;
+            connect(&self.front_switch(), &netns, host, FRONT_IF, address)?;
+            let [.., last] = address.octets();
+            netns.ip(&[format!("addr add 2001:db8::{last}/64 dev {FRONT_IF} nodad")])?;
         }
         Ok(())
     }
@@ -106,12 +116,21 @@ impl Topology {
     }
 }
 
-fn make_namespace(netns: &NetNs) -> Result<()> {
+fn make_switch(switch: &NetNs) -> Result<()> {
+    make_namespace(switch, false)?;
+    switch.ip(&["link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0".to_owned(), "link set br0 up".to_owned()])
+}
+
+/// With IPv6 there is no duplicate address detection: it would keep the link-local addresses back for a second.
+fn make_namespace(netns: &NetNs, ipv6: bool) -> Result<()> {
     netns.create()?;
-    netns.run(|| {
+    let off = if ipv6 { "0" } else { "1" };
+    netns.run(move || {
         for (key, value) in [
-            ("ipv6/conf/all/disable_ipv6", "1"),
-            ("ipv6/conf/default/disable_ipv6", "1"),
+            ("ipv6/conf/all/disable_ipv6", off),
+            ("ipv6/conf/default/disable_ipv6", off),
+            ("ipv6/conf/default/accept_dad", "0"),
+            ("ipv6/conf/default/accept_ra", "0"),
             ("ipv4/ip_forward", "0"),
             ("ipv4/conf/all/rp_filter", "0"),
             ("ipv4/conf/default/rp_filter", "0"),

@@ -11,6 +11,7 @@ use vrrp_common::maps::{
     InterfaceConf, ServiceKey,
 };
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
+use vrrp_common::wire::vrrp::virtual_mac;
 
 use crate::model::{Backend, Config, Family, Forward, Protocol, Router, Service};
 use crate::net::addresses::ADDRESS_PROTOCOL;
@@ -47,7 +48,7 @@ pub struct Desired {
     pub members: BTreeMap<u32, Option<Vec<Member>>>,
     /// On the host's interfaces.
     pub installed: BTreeSet<Installed>,
-    /// Virtual MACs that an interface must take frames for besides its own: interface index and MAC.
+    /// Virtual MACs that an interface must take frames for besides its own, while this node acts: interface index and MAC.
     pub macs: BTreeSet<(u32, [u8; 6])>,
     /// Addresses the stack accepts without having them: this node is their direct-return backend.
     pub local_routes: BTreeSet<Ipv4Addr>,
@@ -161,6 +162,9 @@ fn add_router(desired: &mut Desired, facts: &Facts, index: usize, router: &Route
         desired.addresses.insert(key, AddressConf { router: place, flags: 0 });
     }
     if facts.acting.get(index).copied().unwrap_or(false) {
+        if router.virtual_mac {
+            desired.macs.insert((link.index, virtual_mac(router.family() == Family::V6, router.vrid)));
+        }
         install(desired, facts.host, router, link);
     }
 }

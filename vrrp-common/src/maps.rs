@@ -212,6 +212,7 @@ pub struct Liveness {
 #[repr(C)]
 pub struct RateKey {
     pub router: u32,
+    pub pad: u32,
     pub source: Address,
 }
 
@@ -304,7 +305,7 @@ const _: () = {
     assert!(size_of::<InterfaceConf>() == 12);
     assert!(size_of::<RouterConf>() == 208);
     assert!(size_of::<Liveness>() == 40);
-    assert!(size_of::<RateKey>() == 20);
+    assert!(size_of::<RateKey>() == 24);
     assert!(size_of::<RateWindow>() == 16);
     assert!(size_of::<AddressKey>() == 24);
     assert!(size_of::<AddressConf>() == 8);

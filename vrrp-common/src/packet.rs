@@ -1,5 +1,7 @@
 //! How parsers reach bytes: by value, checked, from a slice or from an XDP context alike.
 
+use crate::ip::Address;
+
 /// A frame whose bytes can be read at any offset without panicking.
 pub trait Packet {
     /// The `N` bytes at `offset`, or `None` where the frame ends before them.
@@ -8,6 +10,14 @@ pub trait Packet {
     #[inline(always)]
     fn byte(&self, offset: usize) -> Option<u8> {
         self.bytes::<1>(offset).map(|[byte]| byte)
+    }
+
+    /// The IPv6 address at `offset`, in two reads: sixteen single bytes would need more stack than the kernel program has.
+    #[inline(always)]
+    fn address(&self, offset: usize) -> Option<Address> {
+        let high = self.bytes(offset).map(u64::from_ne_bytes)?;
+        let low = self.bytes(offset + 8).map(u64::from_ne_bytes)?;
+        Some(Address::from_words([high, low]))
     }
 
     /// The big-endian 16-bit word at `offset`.

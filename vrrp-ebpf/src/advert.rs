@@ -47,7 +47,7 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
         index,
         Liveness {
             seen: now,
-            source: vrrp.source,
+            source: maps::whole(&vrrp.source),
             interval_centis: advert.interval.0,
             priority: advert.priority,
             pad: 0,
@@ -92,9 +92,10 @@ fn fence(ctx: &XdpContext, now: u64, index: u32, advert: &Advert, source: Addres
     if fences {
         maps::fence(index, epoch);
         count::router(index, RouterCounter::Fenced);
-        let master = u32::from_be_bytes(source.low());
-        // The whole of an IPv4 address, the end of an IPv6 one.
-        info!(ctx, "VRID {}: fenced by the advert of ..{:i}, priority {}", router.vrid, master, advert.priority);
+        // The whole of an IPv4 address, the end of an IPv6 one. All are copies: the macro takes references, and a reference to
+        // a part would put the whole on the stack.
+        let (vrid, master, priority) = (router.vrid, u32::from_be_bytes(source.low()), advert.priority);
+        info!(ctx, "VRID {}: fenced by the advert of ..{:i}, priority {}", vrid, master, priority);
     } else if advert.priority != PRIORITY_RELEASE && !heard.beats(&own) {
         count::router(index, RouterCounter::LowerPriorityReceived);
     }
@@ -103,7 +104,7 @@ fn fence(ctx: &XdpContext, now: u64, index: u32, advert: &Advert, source: Addres
 /// Lets at most `limit` adverts a second pass for each source of each virtual router.
 #[inline(always)]
 fn pace(now: u64, router: u32, source: Address, limit: u32) -> Result<(), Reason> {
-    let key = RateKey { router, source };
+    let key = RateKey { router, pad: 0, source: maps::whole(&source) };
     let fresh = RateWindow { since: now, count: 1 };
     let Some(window) = maps::rate(&key) else {
         // A full map forgets the source heard least recently; a failed insert only means that this one is not paced.

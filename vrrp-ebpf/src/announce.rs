@@ -4,7 +4,6 @@
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::ip::Address;
-use vrrp_common::maps::AddressKey;
 use vrrp_common::wire::arp::{self, Arp};
 use vrrp_common::wire::eth::Ethernet;
 use vrrp_common::wire::ipv6::Ipv6;
@@ -15,8 +14,7 @@ use crate::{count, maps, rewrite};
 /// Decides about an ARP packet.
 #[inline(always)]
 pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdict {
-    let address = Address::v4(arp.target);
-    let key = AddressKey { address, ifindex: ctx.ingress_ifindex() as u32, vlan: ethernet.vlan };
+    let key = maps::address_key(ctx, &Address::v4(arp.target), ethernet.vlan);
     if arp.operation != arp::OP_REQUEST {
         return Verdict::Pass;
     }
@@ -45,7 +43,7 @@ pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdi
 /// Decides about a neighbour solicitation or advertisement.
 #[inline(always)]
 pub fn neighbour(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, ip: &Ipv6, nd: &Nd) -> Verdict {
-    let key = AddressKey { address: nd.target, ifindex: ctx.ingress_ifindex() as u32, vlan: ethernet.vlan };
+    let key = maps::address_key(ctx, &nd.target, ethernet.vlan);
     let Some(address) = maps::address(&key) else {
         return Verdict::Pass;
     };

@@ -5,6 +5,7 @@
 //! Unknown is not ours: a miss in any map is `XDP_PASS`. VRRP fails closed. Nothing here reads a clock for a client packet.
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
 
 mod advert;
 mod announce;
@@ -47,7 +48,7 @@ fn process(ctx: &XdpContext, slot: u32) -> Verdict {
         return Verdict::Pass;
     };
     if ethernet.ethertype == eth::TYPE_IPV6 {
-        return ipv6(ctx, slot, &ethernet);
+        return ipv6(ctx, slot);
     }
     match classify::over_ipv4(&Frame(ctx), ethernet) {
         Class::Ipv4 { ethernet, ip } => through(ctx, slot, &ethernet, steer::client(ctx, &ethernet, &ip)),
@@ -58,9 +59,13 @@ fn process(ctx: &XdpContext, slot: u32) -> Verdict {
 }
 
 /// IPv6, in a function of its own: with IPv4 in one it would need more than the 512 bytes of stack there are.
+/// It reads the Ethernet header again: handed over in memory that would be slower, and the verifier wants it aligned.
 #[inline(never)]
-fn ipv6(ctx: &XdpContext, slot: u32, ethernet: &Ethernet) -> Verdict {
-    match classify::over_ipv6(&Frame(ctx), *ethernet) {
+fn ipv6(ctx: &XdpContext, slot: u32) -> Verdict {
+    let Some(ethernet) = eth::parse(&Frame(ctx)) else {
+        return Verdict::Pass;
+    };
+    match classify::over_ipv6(&Frame(ctx), ethernet) {
         Class::Ipv6 { ethernet, ip } => through(ctx, slot, &ethernet, steer::client_v6(ctx, &ethernet, &ip)),
         Class::Vrrp(vrrp) => advert::receive(ctx, slot, &vrrp),
         Class::Neighbour { ethernet, ip, nd } => announce::neighbour(ctx, slot, &ethernet, &ip, &nd),

@@ -1,8 +1,11 @@
 //! The maps, as `vrrp_common::maps` describes them, and safe ways to read and write the words in them.
 
+use core::arch::asm;
+
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray};
 use aya_ebpf::programs::XdpContext;
+use vrrp_common::ip::Address;
 use vrrp_common::lease;
 use vrrp_common::maps::{
     AddressConf, AddressKey, BackendConf, InterfaceConf, Liveness, MAX_ADDRESSES, MAX_BACKENDS, MAX_IFINDEX,
@@ -71,6 +74,25 @@ pub fn router(slot: u32, v6: bool, vrid: u8) -> Option<(u32, &'static RouterConf
 #[inline(always)]
 pub fn router_at(index: u32) -> Option<&'static RouterConf> {
     ROUTERS.get(index)
+}
+
+/// The key of a virtual address, on the interface the packet came in by.
+#[inline(always)]
+pub fn address_key(ctx: &XdpContext, address: &Address, vlan: u32) -> AddressKey {
+    AddressKey { address: whole(address), ifindex: ctx.ingress_ifindex() as u32, vlan }
+}
+
+/// Lets the compiler forget what it knows of the single bytes of an address. Where only some of them were looked at before, it
+/// would put the others on the stack in misaligned pieces, which the verifier refuses.
+#[inline(always)]
+pub fn whole(address: &Address) -> Address {
+    let [mut high, mut low] = address.words();
+    // SAFETY: each value is moved to where it is.
+    unsafe {
+        asm!("{0} = {0}", inout(reg) high, options(pure, nomem, nostack));
+        asm!("{0} = {0}", inout(reg) low, options(pure, nomem, nostack));
+    }
+    Address::from_words([high, low])
 }
 
 #[inline(always)]

@@ -5,7 +5,7 @@ use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::flow::{self, FlowKey};
 use vrrp_common::ip::Address;
 use vrrp_common::maps::{
-    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, AddressKey, FORWARD_DR, FORWARD_LOCAL, ServiceKey,
+    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, FORWARD_DR, FORWARD_LOCAL, ServiceKey,
 };
 use vrrp_common::wire::eth::Ethernet;
 use vrrp_common::wire::ipv4::{Ipv4, PROTO_TCP, PROTO_UDP};
@@ -18,8 +18,7 @@ use crate::{count, maps, rewrite};
 /// Decides about an IPv4 packet that is not VRRP.
 #[inline(always)]
 pub fn client(ctx: &XdpContext, ethernet: &Ethernet, ip: &Ipv4) -> Verdict {
-    let destination = Address::v4(ip.destination);
-    let key = AddressKey { address: destination, ifindex: ctx.ingress_ifindex() as u32, vlan: ethernet.vlan };
+    let key = maps::address_key(ctx, &Address::v4(ip.destination), ethernet.vlan);
     let Some(address) = maps::address(&key) else {
         return Verdict::Pass;
     };
@@ -42,8 +41,7 @@ pub fn client(ctx: &XdpContext, ethernet: &Ethernet, ip: &Ipv4) -> Verdict {
 /// its own stack serves.
 #[inline(always)]
 pub fn client_v6(ctx: &XdpContext, ethernet: &Ethernet, ip: &Ipv6) -> Verdict {
-    let destination = ip.destination;
-    let key = AddressKey { address: destination, ifindex: ctx.ingress_ifindex() as u32, vlan: ethernet.vlan };
+    let key = maps::address_key(ctx, &ip.destination, ethernet.vlan);
     let Some(address) = maps::address(&key) else {
         return Verdict::Pass;
     };

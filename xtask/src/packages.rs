@@ -50,6 +50,7 @@ pub const NEEDED: &[Package] = &[
     package(Group::Lab, "libfcgi-bin", "FastCGI by hand"),
     package(Group::Lab, "dnsmasq-base", "one name for both virtual addresses"),
     Package { unit: Some(("keepalived", ".service")), ..package(Group::Lab, "keepalived", "the peer we must work with") },
+    Package { unit: Some(("frr", ".service")), ..package(Group::Lab, "frr", "the other peer we must work with") },
 ];
 
 /// Installed where the distribution has them; nothing fails without.

@@ -63,11 +63,7 @@ fn is_stray(config: &Config, desired: &Desired, link: &Link, held: &Address) -> 
     // An address owner has the address configured by other means: that one is not ours to take.
     let left_over =
         config.routers.iter().filter(|router| router.priority != OWNER && router.interface == link.name).any(|router| {
-            router
-                .addresses
-                .iter()
-                .chain(&router.excluded_addresses)
-                .any(|virtual_| IpAddr::from(virtual_.address) == held.address)
+            router.addresses.iter().chain(&router.excluded_addresses).any(|virtual_| virtual_.address == held.address)
         });
     held.protocol == ADDRESS_PROTOCOL || left_over
 }
@@ -123,3 +119,7 @@ pub async fn resolve(netlink: &Netlink, desired: &Desired, host: &HostView) {
 fn name(host: &HostView, ifindex: u32) -> &str {
     host.links.get(&ifindex).map_or("?", |link| &link.name)
 }
+
+#[cfg(test)]
+#[path = "host_tests.rs"]
+mod tests;

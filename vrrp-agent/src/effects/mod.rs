@@ -5,10 +5,11 @@
 //! Only the agent's loop calls them.
 
 mod host;
+mod macs;
 mod problems;
 mod rings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::desired::Desired;
 use crate::model::{Config, XdpUse};
@@ -29,6 +30,7 @@ pub struct Effects {
     usage: XdpUse,
     /// By interface index: how the program hangs there, or why it does not.
     hooks: BTreeMap<u32, Hook>,
+    macs: macs::Macs,
     problems: Problems,
 }
 
@@ -78,12 +80,14 @@ impl Effects {
             kernel,
             usage: config.xdp,
             hooks: BTreeMap::new(),
+            macs: macs::Macs::default(),
             problems: Problems::default(),
         })
     }
 
-    /// Puts missing addresses on their interfaces: the first thing to do, since gratuitous ARP waits for it.
+    /// Puts missing addresses and virtual MACs on their interfaces: the first thing to do, since announcements wait for it.
     pub async fn install(&mut self, desired: &Desired, host: &HostView) {
+        self.macs.add(&self.netlink, &desired.macs, &mut self.problems).await;
         host::install(&self.netlink, desired, host, &mut self.problems).await;
     }
 
@@ -102,6 +106,7 @@ impl Effects {
         let again = self.kernel.as_mut().and_then(|kernel| kernel.apply(now, desired, &mut self.problems));
         if may_remove {
             host::uninstall(&self.netlink, config, desired, host, &mut self.problems).await;
+            self.macs.remove(&self.netlink, &desired.macs, &mut self.problems).await;
         }
         host::resolve(&self.netlink, desired, host).await;
         again
@@ -158,6 +163,7 @@ impl Effects {
     /// At the end of a graceful stop: takes everything back. What a master elsewhere relies on stays where this node is a
     /// direct-return backend: then the program, fenced off from acting, and the local routes remain.
     pub async fn retire(&mut self, desired: &Desired) {
+        self.macs.remove(&self.netlink, &BTreeSet::new(), &mut self.problems).await;
         if desired.local_routes.is_empty() {
             if let Some(pins) = self.kernel.as_ref().and_then(|kernel| kernel.plane.pins.as_ref()) {
                 pins.clear();

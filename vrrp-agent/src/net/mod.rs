@@ -4,13 +4,14 @@
 
 pub mod addresses;
 pub mod advert_socket;
+pub mod filter;
 pub mod frame_socket;
 pub mod neighbour;
 mod netlink;
 mod raw;
 pub mod sysctl;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod view;
 pub mod watch;
 

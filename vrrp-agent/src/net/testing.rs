@@ -10,23 +10,23 @@ use nix::sched::{CloneFlags, setns, unshare};
 
 use super::Interface;
 
-pub(super) const LEFT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-pub(super) const RIGHT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
-pub(super) const VIP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
-pub(super) const VIP6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100);
+pub(crate) const LEFT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+pub(crate) const RIGHT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+pub(crate) const VIP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
+pub(crate) const VIP6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100);
 /// Duplicate address detection of the interfaces' own IPv6 addresses ends within this.
-pub(super) const DETECTION: Duration = Duration::from_secs(5);
+pub(crate) const DETECTION: Duration = Duration::from_secs(5);
 /// How soon a change of the kernel must be seen.
-pub(super) const SOON: Duration = Duration::from_millis(200);
+pub(crate) const SOON: Duration = Duration::from_millis(200);
 
 /// Interface `left` with [`LEFT`]/24 in one namespace, `right` with [`RIGHT`]/24 in the other.
-pub(super) struct Pair {
+pub(crate) struct Pair {
     left: File,
     right: File,
 }
 
 /// Runs `test` on a thread and a runtime of its own, beginning in the left namespace.
-pub(super) fn in_pair(test: impl AsyncFnOnce(&Pair) + Send + 'static) {
+pub(crate) fn in_pair(test: impl AsyncFnOnce(&Pair) + Send + 'static) {
     let thread = std::thread::spawn(|| {
         let left = fresh_namespace();
         let right = fresh_namespace();
@@ -54,24 +54,24 @@ pub(super) fn in_pair(test: impl AsyncFnOnce(&Pair) + Send + 'static) {
 
 impl Pair {
     /// Moves this thread: sockets stay where they were opened.
-    pub(super) fn enter_left(&self) {
+    pub(crate) fn enter_left(&self) {
         setns(&self.left, CloneFlags::CLONE_NEWNET).expect("the left namespace");
     }
 
-    pub(super) fn enter_right(&self) {
+    pub(crate) fn enter_right(&self) {
         setns(&self.right, CloneFlags::CLONE_NEWNET).expect("the right namespace");
     }
 }
 
 /// The link-local address that the kernel gave to an interface of the current namespace.
-pub(super) fn link_local(name: &str) -> Ipv6Addr {
+pub(crate) fn link_local(name: &str) -> Ipv6Addr {
     let shown = ip(&format!("-o -6 addr show dev {name} scope link"));
     let text = shown.split_whitespace().skip_while(|word| *word != "inet6").nth(1).expect("a link-local address");
     text.split('/').next().and_then(|address| address.parse().ok()).expect("an address")
 }
 
 /// Waits until no IPv6 address of an interface of the current namespace is tentative.
-pub(super) fn wait_detected(name: &str) {
+pub(crate) fn wait_detected(name: &str) {
     let begin = Instant::now();
     while !ip(&format!("-o -6 addr show dev {name} tentative")).is_empty() {
         assert!(begin.elapsed() < DETECTION, "{name}'s IPv6 addresses stay tentative");
@@ -94,20 +94,20 @@ fn wait_operational(name: &str) {
 }
 
 /// Runs ip(8) in the current namespace: the tests' second opinion. Returns what it printed.
-pub(super) fn ip(arguments: &str) -> String {
+pub(crate) fn ip(arguments: &str) -> String {
     let output = Command::new("ip").args(arguments.split_whitespace()).output().expect("ip(8) runs");
     assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
 }
 
 /// The interface of that name in the current namespace.
-pub(super) fn interface(name: &str) -> Interface {
+pub(crate) fn interface(name: &str) -> Interface {
     let index = nix::net::if_::if_nametoindex(name).expect("the interface");
     Interface { index, name: name.to_owned() }
 }
 
 /// The MAC address of an interface in the current namespace.
-pub(super) fn mac(name: &str) -> [u8; 6] {
+pub(crate) fn mac(name: &str) -> [u8; 6] {
     let shown = ip(&format!("-o link show dev {name}"));
     let text = shown.split_whitespace().skip_while(|word| *word != "link/ether").nth(1).expect("a MAC address");
     let bytes: Vec<u8> = text.split(':').map(|byte| u8::from_str_radix(byte, 16).expect("hex")).collect();
@@ -115,7 +115,7 @@ pub(super) fn mac(name: &str) -> [u8; 6] {
 }
 
 /// Tries until there is a result or [`SOON`] has passed.
-pub(super) async fn soon<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+pub(crate) async fn soon<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
     let begin = Instant::now();
     loop {
         if let Some(result) = attempt() {
@@ -126,4 +126,13 @@ pub(super) async fn soon<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T>
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
+}
+
+/// Whether bridge(8) shows the MAC in the unicast filter of an interface of the current namespace.
+pub(crate) fn takes_frames_for(name: &str, mac: [u8; 6]) -> bool {
+    let output = Command::new("bridge").args(["fdb", "show", "dev", name]).output().expect("bridge(8) runs");
+    assert!(output.status.success(), "bridge: {}", String::from_utf8_lossy(&output.stderr));
+    let text = mac.map(|byte| format!("{byte:02x}")).join(":");
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    shown.lines().any(|line| line.starts_with(&text) && line.contains("self permanent"))
 }

@@ -63,8 +63,9 @@ pub fn pseudo_header_v6(source: &Address, destination: &Address, next_header: u8
 /// Adds an IPv6 address that stands at an even offset of the data.
 #[inline(always)]
 pub fn add_address(sum: u64, address: &Address) -> u64 {
-    let [a, b, c, d] = address.words();
-    sum + u64::from(a) + u64::from(b) + u64::from(c) + u64::from(d)
+    let [high, low] = address.words();
+    let half = |word: u64| (word >> 32) + (word & 0xffff_ffff);
+    sum + half(high) + half(low)
 }
 
 /// The checksum to transmit over `data`, whose checksum field holds zero; a last word that is short is padded with zeros.

@@ -55,8 +55,8 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize) -> Option<Ipv6> {
         header_len: HEADER_LEN,
         fragment: false,
         unwalked: false,
-        source: Address::v6(packet.bytes(offset + 8)?),
-        destination: Address::v6(packet.bytes(offset + 24)?),
+        source: packet.address(offset + 8)?,
+        destination: packet.address(offset + 24)?,
     };
     if is_extension(ip.protocol) {
         walk(packet, offset, &mut ip);

@@ -49,10 +49,10 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, source: 
         _ => return None,
     };
     // Options are multiples of eight bytes.
-    if code != 0 || len < FIXED_LEN || len > MAX_LEN || len % 8 != 0 {
+    if code != 0 || !(FIXED_LEN..=MAX_LEN).contains(&len) || !len.is_multiple_of(8) {
         return None;
     }
-    let target = Address::v6(packet.bytes(offset + 8)?);
+    let target = packet.address(offset + 8)?;
     let pseudo = checksum::pseudo_header_v6(source, destination, ipv6::NEXT_ICMPV6, len as u32);
     let sum = checksum::sum_words::<P, { MAX_LEN / 4 }>(packet, offset, len)?;
     (target.first() != 0xff && checksum::is_valid(pseudo + sum)).then_some(Nd { kind, target })

@@ -58,8 +58,9 @@ pub enum Datagram {
 /// Adverts of one interface and IP version, both ways. Never blocks.
 ///
 /// Each such socket of an interface hears every unicast VRRP packet to an address of this host that comes in there, whoever it
-/// is meant for; a group only when it joined it. So routers of both kinds on an interface hear unicast twice: the caller
-/// filters by destination.
+/// is meant for. An IPv4 socket hears only the group that it joined; an IPv6 one all that anybody on this host joined there,
+/// since the kernel asks for no membership of a raw socket. So several sockets on an interface hear one packet several times:
+/// the caller filters by destination.
 #[derive(Debug)]
 pub struct AdvertSocket {
     socket: Socket,

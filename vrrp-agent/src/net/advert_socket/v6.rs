@@ -12,7 +12,6 @@ use super::{Datagram, HOPS, TRAFFIC_CLASS, named, wrong_group};
 
 /// Sets the options; the error names the step.
 pub(super) fn prepare(socket: &Socket, index: u32, group: Option<IpAddr>) -> Result<(), (&'static str, io::Error)> {
-    socket.set_multicast_all_v6(false).map_err(named("IPV6_MULTICAST_ALL"))?;
     // The source of a packet need not be an address of this host.
     socket.set_freebind_v6(true).map_err(named("IPV6_FREEBIND"))?;
     socket.set_unicast_hops_v6(HOPS.into()).map_err(named("IPV6_UNICAST_HOPS"))?;

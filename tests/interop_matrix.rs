@@ -1,0 +1,33 @@
+//! The interop matrix: our agent against Debian's keepalived and FRR's vrrpd, row by row. `docs/interop.md` has the table.
+//!
+//! `VRRP_MATRIX=word` plays the cases with that word in their name.
+
+mod matrix;
+
+use anyhow::Result;
+use matrix::{Case, frr, keepalived, peers, run};
+
+fn play(cases: Vec<Case>) -> Result<()> {
+    let word = std::env::var("VRRP_MATRIX").unwrap_or_default();
+    let chosen: Vec<Case> = cases.into_iter().filter(|case| case.name.contains(&word)).collect();
+    run::play(&chosen)
+}
+
+#[test]
+#[ignore = "needs root: network namespaces and keepalived"]
+fn the_matrix_with_keepalived_is_as_written_down() -> Result<()> {
+    play(keepalived::cases())
+}
+
+#[test]
+#[ignore = "needs root: network namespaces and FRR"]
+fn the_matrix_with_frr_is_as_written_down() -> Result<()> {
+    play(frr::cases())
+}
+
+/// What holds between the peers holds for the harness.
+#[test]
+#[ignore = "needs root: network namespaces, keepalived and FRR"]
+fn the_matrix_of_the_peers_among_themselves_is_as_written_down() -> Result<()> {
+    play(peers::cases())
+}

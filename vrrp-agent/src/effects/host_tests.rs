@@ -1,0 +1,69 @@
+use std::collections::BTreeSet;
+use std::net::UdpSocket;
+use std::time::Instant;
+
+use tokio::time::timeout;
+
+use super::{Installed, install, is_installed};
+use crate::desired::Desired;
+use crate::effects::Problems;
+use crate::net::Netlink;
+use crate::net::testing::{DETECTION, SOON, VIP6, in_pair, interface, ip};
+use crate::net::view::{Address, HostView, Link};
+use crate::net::watch::Watcher;
+
+fn view_of(prefix_len: u8, address: &str, usable: bool) -> HostView {
+    let address = address.parse().expect("an address");
+    let held = Address { address, prefix_len, protocol: 0, label: None, scope: 0, secondary: false, usable };
+    let mut view = HostView::default();
+    view.links.insert(2, Link { index: 2, addresses: vec![held], ..Link::default() });
+    view
+}
+
+#[test]
+fn an_ipv6_address_is_installed_whatever_its_prefix_if_it_can_be_used() {
+    let wanted = |address: &str, prefix_len| Installed {
+        ifindex: 2,
+        address: address.parse().expect("an address"),
+        prefix_len,
+        label: None,
+    };
+    let (v4, v6) = ("192.0.2.100", "2001:db8::100");
+    assert!(is_installed(&view_of(32, v4, true), &wanted(v4, 32)));
+    assert!(!is_installed(&view_of(24, v4, true), &wanted(v4, 32)), "beside it there is room for another one");
+    assert!(is_installed(&view_of(128, v6, true), &wanted(v6, 128)));
+    assert!(is_installed(&view_of(64, v6, true), &wanted(v6, 128)));
+    assert!(!is_installed(&view_of(128, v6, false), &wanted(v6, 128)));
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn an_ipv6_address_that_detection_gave_up_is_replaced() {
+    in_pair(async |pair| {
+        pair.enter_right();
+        ip(&format!("addr add {VIP6}/64 dev right nodad"));
+        pair.enter_left();
+        ip(&format!("addr add {VIP6}/64 dev left"));
+        let (watcher, mut view) = Watcher::start().await.expect("a view");
+        let _watcher = tokio::spawn(watcher.run());
+        let ifindex = interface("left").index;
+        let wanted = Installed { ifindex, address: VIP6.into(), prefix_len: 128, label: None };
+        let desired = Desired { installed: BTreeSet::from([wanted.clone()]), ..Desired::default() };
+        let unusable = |view: &HostView| view.links[&ifindex].addresses.iter().any(|a| a.address == wanted.address && !a.usable);
+        let seen = timeout(SOON, view.wait_for(|view| unusable(view))).await;
+        assert!(seen.is_ok_and(|seen| seen.is_ok()), "held, and not usable");
+        let begin = Instant::now();
+        while !ip(&format!("addr show dev left to {VIP6}")).contains("dadfailed") {
+            assert!(begin.elapsed() < DETECTION, "the other holder was not found");
+            tokio::time::sleep(SOON / 10).await;
+        }
+
+        let host = view.borrow().clone();
+        install(&Netlink::connect().expect("a connection"), &desired, &host, &mut Problems::default()).await;
+        UdpSocket::bind((VIP6, 0)).expect("usable at once");
+        let seen = timeout(SOON, view.wait_for(|view| is_installed(view, &wanted))).await;
+        assert!(seen.is_ok_and(|seen| seen.is_ok()), "and seen so");
+        let shown = ip(&format!("-o addr show dev left to {VIP6}"));
+        assert!(shown.contains(&format!("{VIP6}/128 scope global nodad")), "{shown}");
+    });
+}
