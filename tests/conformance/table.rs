@@ -26,13 +26,13 @@ pub enum Level {
 impl Level {
     pub const fn name(self) -> &'static str {
         match self {
-            Level::Row => "row",
-            Level::Machine => "machine",
-            Level::Unit => "unit",
-            Level::Config => "config",
-            Level::Kernel => "kernel",
-            Level::Sim => "simulation",
-            Level::Lab => "lab",
+            Row => "row",
+            Machine => "machine",
+            Unit => "unit",
+            Config => "config",
+            Kernel => "kernel",
+            Sim => "simulation",
+            Lab => "lab",
             Level::NotBuilt => "not built",
         }
     }
@@ -60,7 +60,7 @@ const fn case(number: u16, title: &'static str, level: Level, tests: &'static [&
 }
 
 const fn row(number: u16, title: &'static str) -> Case {
-    case(number, title, Level::Row, &[])
+    case(number, title, Row, &[])
 }
 
 const fn not_built(number: u16, title: &'static str, why: &'static str) -> Case {
