@@ -70,7 +70,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     let cases = table()?;
     let outcomes = run_tests(&cases, root, options.lab)?;
-    let kernel = if root { Some(kernel_rows()?) } else { None };
+    let kernel = if root { Some(kernel_rows(&cases)?) } else { None };
     let failed = print(&cases, &outcomes, &kernel);
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -163,15 +163,18 @@ fn outcome(line: &str) -> Option<(String, bool)> {
     Some((path.rsplit("::").next()?.to_owned(), passed))
 }
 
-/// Plays all rows on the loaded program.
-fn kernel_rows() -> Result<BTreeSet<u64>> {
+/// Plays all rows on the loaded program. Where it cannot be loaded at all, every case with a row has failed.
+fn kernel_rows(cases: &[Case]) -> Result<BTreeSet<u64>> {
     let mut command = cargo_test("vrrp-tests", KERNEL_ROWS.0);
     command.args(["--exact", KERNEL_ROWS.1, "--ignored"]);
     println!("conformance: the packet rows on the loaded program");
     let (output, success) = read(&mut command)?;
     let failed: BTreeSet<u64> = output.lines().filter_map(number_of).collect();
+    if !success {
+        println!("{output}");
+    }
     if !success && failed.is_empty() {
-        bail!("`{}` failed:\n{output}", exec::line(&command));
+        return Ok(cases.iter().filter(|case| case.rows > 0).map(|case| case.number).collect());
     }
     Ok(failed)
 }
