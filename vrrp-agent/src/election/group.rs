@@ -114,7 +114,7 @@ impl VirtualRouter {
     }
 
     /// What it means that the master down timer has run out.
-    fn due(&self, now: Instant) -> Option<Reason> {
+    pub(crate) fn due(&self, now: Instant) -> Option<Reason> {
         match self.state {
             State::Backup(backup) if self.grouped && backup.down_at <= now => Some(backup.expiry),
             _ => None,

@@ -1,5 +1,7 @@
 //! Every (state, input) pair, then timetables. Rule numbers (VC-...) are those of the conformance list.
 
+mod groups;
+mod groups_net;
 mod timetables;
 mod transitions;
 
