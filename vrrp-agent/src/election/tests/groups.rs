@@ -387,7 +387,7 @@ fn in_every_schedule_a_group_is_whole_but_for_a_release_and_ends_on_one_node() {
             net.start(node);
         }
         net.run(INTERVAL * 30);
-        assert!(net.longest_half <= timing::release_bound(INTERVAL), "seed {seed}: {:?}", net.longest_half);
+        assert!(net.longest_half <= timing::release_bound(INTERVAL), "seed {seed}: {:?} {:?}", net.longest_half, net.log);
         let masters = |node: usize| net.roles(node).iter().filter(|&&role| role == Role::Master).count();
         assert_eq!((masters(0) + masters(1), masters(0) * masters(1)), (members, 0), "seed {seed}: {:?}", net.log);
         let settled = net.log.len();

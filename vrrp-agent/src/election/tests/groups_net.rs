@@ -86,11 +86,11 @@ impl Net {
 
     /// The agent of `node` ends without a word and another begins: masterships go on.
     pub fn restart(&mut self, node: usize) {
-        for index in 0..self.nodes[node].members.len() {
-            let old = &self.nodes[node].members[index];
-            let resume = old.epoch().map(|epoch| Resume { epoch });
-            self.nodes[node].members[index] = member(old.settings().priority, old.settings().preempt);
-            self.start_member(node, index, resume);
+        let old = std::mem::take(&mut self.nodes[node].members);
+        let new = old.iter().map(|old| member(old.settings().priority, old.settings().preempt));
+        self.nodes[node].members = new.collect();
+        for (index, old) in old.iter().enumerate() {
+            self.start_member(node, index, old.epoch().map(|epoch| Resume { epoch }));
         }
     }
 
@@ -160,16 +160,16 @@ impl Net {
     }
 
     fn measure(&mut self, node: usize) {
-        let acts = |member: &&VirtualRouter| matches!(member.role(), Role::Master | Role::Releasing);
-        let acting = self.nodes[node].members.iter().filter(acts).count();
-        if (1..self.nodes[node].members.len()).contains(&acting) {
+        let mut roles = self.roles(node);
+        // Whoever has not started yet is neither.
+        roles.retain(|&role| role != Role::Init);
+        let acting = roles.iter().filter(|role| matches!(role, Role::Master | Role::Releasing)).count();
+        if (1..roles.len()).contains(&acting) {
+            assert!(!roles.contains(&Role::Master), "half master: {:?}", self.log);
             self.half_since[node].get_or_insert(self.now);
         } else if let Some(since) = self.half_since[node].take() {
             self.longest_half = self.longest_half.max(self.now.saturating_since(since));
         }
-        // Never a master beside one that is not even acting.
-        let master = self.nodes[node].members.iter().any(|member| member.role() == Role::Master);
-        assert!(!master || self.half_since[node].is_none(), "half master: {:?}", self.log);
     }
 
     pub fn roles(&self, node: usize) -> Vec<Role> {
