@@ -1,6 +1,6 @@
 //! Bad adverts, thrown at the nodes from the client's port. Each kind breaks exactly one rule, so each has one reason.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -11,6 +11,9 @@ use crate::keepalived::Settings;
 use crate::names::{FRONT_IF, Host, Mac, Node, Vip};
 use crate::netns::NetNs;
 use crate::sys;
+
+/// Where adverts go.
+const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 
 /// One way to be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -107,6 +110,29 @@ pub fn arp_request(sender: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
     [&Mac::BROADCAST.0[..], &mac.0, &head, &mac.0, &sender.octets(), &[0; 6], &target.octets()].concat()
 }
 
+/// The client `sender` asks for `target` by neighbour solicitation (RFC 4861 section 4.3).
+pub fn neighbor_solicitation(mac: Mac, sender: Ipv6Addr, target: Ipv6Addr) -> Vec<u8> {
+    let [.., a, b, c] = target.octets();
+    let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | u16::from(a), u16::from(b) << 8 | u16::from(c));
+    let mut message = [&[135, 0, 0, 0, 0, 0, 0, 0][..], &target.octets(), &[1, 1], &mac.0].concat();
+    let length = message.len() as u8;
+    let addresses = [sender.octets(), group.octets()].concat();
+    let sum = checksum(&[&addresses[..], &[0, 0, 0, length, 0, 0, 0, 58], &message].concat());
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    let head = [0x33, 0x33, 0xff, a, b, c];
+    [&head[..], &mac.0, &[0x86, 0xdd, 0x60, 0, 0, 0, 0, length, 58, 255], &addresses, &message].concat()
+}
+
+/// A perfect version 3 advert of priority 254 that the client sends to `node` alone.
+pub fn stranger(sender: Ipv4Addr, node: Node, vrid: u8, ttl: u8, address: Ipv4Addr) -> Vec<u8> {
+    let mut message = [&[0x31, vrid, 254, 1, 0, 10, 0, 0][..], &address.octets()].concat();
+    let pseudo = [sender.octets(), node.front().octets(), [0, 112, 0, message.len() as u8]].concat();
+    let sum = checksum(&[&pseudo[..], &message].concat());
+    message[6..8].copy_from_slice(&sum.to_be_bytes());
+    let header = ipv4(sender, node.front(), ttl, message.len());
+    [&node.front_mac().0[..], &Mac::of(sender).0, &[0x08, 0x00], &header, &message].concat()
+}
+
 /// To be called inside the client's namespace.
 fn open() -> Result<Socket> {
     let socket = Socket::new(Domain::PACKET, Type::RAW, None).context("opening a packet socket")?;
@@ -145,7 +171,7 @@ fn frame(kind: BadAdvert, settings: &Settings, random: &mut SplitMix) -> Vec<u8>
         _ => {}
     }
     let sender = Mac::of(Host::Client.front().unwrap_or(Ipv4Addr::UNSPECIFIED));
-    [&target.0[..], &sender.0, &[0x08, 0x00], &ipv4(source, ttl, advert.len()), &advert].concat()
+    [&target.0[..], &sender.0, &[0x08, 0x00], &ipv4(source, GROUP, ttl, advert.len()), &advert].concat()
 }
 
 fn advert(version: u8, vrid: u8, source: Ipv4Addr, address: Ipv4Addr, settings: &Settings, kind: BadAdvert) -> Vec<u8> {
@@ -181,10 +207,11 @@ fn advert(version: u8, vrid: u8, source: Ipv4Addr, address: Ipv4Addr, settings: 
     bytes
 }
 
-fn ipv4(source: Ipv4Addr, ttl: u8, payload: usize) -> [u8; 20] {
+fn ipv4(source: Ipv4Addr, target: Ipv4Addr, ttl: u8, payload: usize) -> [u8; 20] {
     let [s0, s1, s2, s3] = source.octets();
+    let [t0, t1, t2, t3] = target.octets();
     let [l0, l1] = (20 + payload as u16).to_be_bytes();
-    let mut header = [0x45, 0xc0, l0, l1, 0, 0, 0, 0, ttl, 112, 0, 0, s0, s1, s2, s3, 224, 0, 0, 18];
+    let mut header = [0x45, 0xc0, l0, l1, 0, 0, 0, 0, ttl, 112, 0, 0, s0, s1, s2, s3, t0, t1, t2, t3];
     let sum = checksum(&header).to_be_bytes();
     header[10..12].copy_from_slice(&sum);
     header
@@ -225,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_good_header_sums_to_zero() {
-        assert_eq!(checksum(&ipv4(Ipv4Addr::new(10, 9, 0, 1), 255, 20)), 0);
+        assert_eq!(checksum(&ipv4(Ipv4Addr::new(10, 9, 0, 1), GROUP, 255, 20)), 0);
     }
 
     #[test]
@@ -242,5 +269,17 @@ mod tests {
         assert_ne!(checksum(&wrong[34..]), 0);
         assert_eq!(parse(&frame(BadAdvert::Vrid, &settings, &mut random)).advert.map(|a| a.vrid), Some(99));
         assert_eq!(parse(&frame(BadAdvert::OwnSource(Node::Node2), &settings, &mut random)).src, Node::Node2.front());
+    }
+
+    #[test]
+    fn a_stranger_and_a_question_sum_up() {
+        let client = Ipv4Addr::new(192, 168, 1, 10);
+        let frame = Frame::parse(&stranger(client, Node::Node1, 51, 64, Vip::Vip1.address())).expect("a frame");
+        assert_eq!(frame.advert().map(|advert| (advert.priority, advert.checksum)), Some((254, crate::frames::Checksum::Pseudo)));
+        let sender = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+        let question = neighbor_solicitation(Mac::of(client), sender, Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x249));
+        let length = question.len() - 54;
+        assert_eq!(question[..6], [0x33, 0x33, 0xff, 0, 2, 0x49]);
+        assert_eq!(checksum(&[&question[22..54], &[0, 0, 0, length as u8, 0, 0, 0, 58], &question[54..]].concat()), 0);
     }
 }

@@ -10,10 +10,7 @@ use super::See::{
 };
 use super::Side::{Ours, Theirs};
 use super::run::pair;
-use super::{Case, Step, step};
-
-/// An interval that leaves time to heal a partition between two adverts.
-const SLOW: Duration = Duration::from_millis(300);
+use super::{Case, SLOW, Step, carriers, step};
 
 fn case(name: &'static str, (ours, theirs): (Setup, Setup), steps: Vec<Step>) -> Case {
     Case::new(name, Speaker::Frr, ours, theirs, steps)
@@ -34,7 +31,7 @@ fn with(pair: (Setup, Setup), change: impl FnOnce(&mut Setup, &mut Setup)) -> (S
 }
 
 pub fn cases() -> Vec<Case> {
-    [versions(), elections(), endings()].concat()
+    [versions(), elections(), endings(), carriers::ipv6(Speaker::Frr), carriers::frr()].concat()
 }
 
 fn versions() -> Vec<Case> {

@@ -11,10 +11,7 @@ use super::See::{
 };
 use super::Side::{Ours, Theirs};
 use super::run::pair;
-use super::{Case, Step, step};
-
-/// An interval that leaves time to heal a partition between two adverts.
-const SLOW: Duration = Duration::from_millis(300);
+use super::{Case, SLOW, Step, carriers, step};
 
 fn case(name: &'static str, (ours, theirs): (Setup, Setup), steps: Vec<Step>) -> Case {
     Case::new(name, Speaker::Keepalived, ours, theirs, steps)
@@ -35,7 +32,8 @@ fn with(pair: (Setup, Setup), change: impl FnOnce(&mut Setup, &mut Setup)) -> (S
 }
 
 pub fn cases() -> Vec<Case> {
-    [version_2(), version_3(), elections(), endings(), accidents()].concat()
+    [version_2(), version_3(), elections(), endings(), accidents(), carriers::ipv6(Speaker::Keepalived), carriers::keepalived()]
+        .concat()
 }
 
 fn version_2() -> Vec<Case> {

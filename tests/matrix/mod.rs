@@ -1,14 +1,19 @@
 //! The interop matrix as data: who meets whom with which settings, what is done to them, and what must then be seen.
 
+pub mod carriers;
 pub mod frr;
 pub mod keepalived;
 pub mod peers;
 pub mod run;
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use vrrp_tests::Node;
 use vrrp_tests::duel::{Setup, Speaker};
+
+/// An interval that leaves time to heal a partition between two adverts.
+pub const SLOW: Duration = Duration::from_millis(300);
 
 /// One of the two in a duel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +50,8 @@ pub enum Act {
     HealAfter(Side),
     /// The virtual address is deleted by hand.
     RemoveAddress(Side),
+    /// A host that is nobody's peer sends an advert of priority 254 to this side alone, with this time to live.
+    Forge(Side, u8),
 }
 
 /// What must be seen after an act.
@@ -66,7 +73,7 @@ pub enum See {
     ClaimsWithin(Side, u64),
     /// It has not done so.
     NoClaims(Side),
-    /// Who answers the client's ARP.
+    /// Who answers the client's ARP or neighbour solicitation.
     Answers(&'static [Side]),
     /// Though it is not master, its kernel holds the address.
     Holds(Side),

@@ -187,6 +187,7 @@ impl<'a> Player<'a> {
                 self.since = Instant::now();
                 self.duel.part(self.node(Side::Theirs), false)
             }
+            Act::Forge(side, ttl) => self.duel.forge(self.node(side), ttl),
             Act::RemoveAddress(side) => {
                 self.epoch = self.duel.agent(self.case.seat)?["epoch"].as_u64();
                 self.duel.remove_address(self.node(side))
@@ -274,7 +275,7 @@ impl<'a> Player<'a> {
                 let seen = self.duel.who_answers()?;
                 let wanted: Vec<Node> =
                     Node::BOTH.into_iter().filter(|node| sides.iter().any(|side| self.node(*side) == *node)).collect();
-                ensure!(seen == wanted, "ARP is answered by {seen:?}, with ours on {}", self.case.seat);
+                ensure!(seen == wanted, "{seen:?} answer, with ours on {}", self.case.seat);
             }
             See::Holds(side) => ensure!(self.duel.holds(self.node(*side))?, "the address is gone"),
             See::Wire(side, wanted) => {
@@ -359,6 +360,7 @@ fn phrase(act: Act, sees: impl Iterator<Item = String>) -> String {
         Act::Part => "part".to_owned(),
         Act::Heal => "heal".to_owned(),
         Act::HealAfter(side) => format!("heal after an advert of {}", side.word()),
+        Act::Forge(side, ttl) => format!("a stranger to {}, ttl {ttl}", side.word()),
         Act::RemoveAddress(side) => format!("address of {} deleted", side.word()),
     };
     format!("{done}: {}", sees.collect::<Vec<_>>().join(", "))
@@ -374,9 +376,9 @@ fn expectation(see: &See) -> String {
         See::Claims(side) => format!("{} announces the address", side.word()),
         See::ClaimsWithin(side, limit) => format!("{} announces the address within {limit} ms", side.word()),
         See::NoClaims(side) => format!("{} announces nothing", side.word()),
-        See::Answers([]) => "nobody answers ARP".to_owned(),
-        See::Answers([side]) => format!("{} answers ARP", side.word()),
-        See::Answers(_) => "both answer ARP".to_owned(),
+        See::Answers([]) => "nobody answers".to_owned(),
+        See::Answers([side]) => format!("{} answers", side.word()),
+        See::Answers(_) => "both answer".to_owned(),
         See::Holds(side) => format!("{} still holds the address", side.word()),
         See::Wire(side, wanted) => format!("{} sends {wanted}", side.word()),
         See::Logs(side, wanted) => format!("{} logs \"{wanted}\"", side.word()),

@@ -2,6 +2,7 @@
 //!
 //! S-numbers are those of the simulator specification in the conformance list.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use vrrp_agent::election::{Heard, Role, VirtualRouter, timing};
@@ -136,8 +137,8 @@ impl Referee {
     /// # Errors
     /// What was seen.
     pub fn check_yield(&self, heard: &Heard, node: &Node) -> Result<(), String> {
-        let other = (heard.priority, heard.source.to_bits());
-        if node.router.role() == Role::Master && other > (node.router.priority(), node.source.to_bits()) {
+        let other = (heard.priority, heard.source);
+        if node.router.role() == Role::Master && other > (node.router.priority(), IpAddr::from(node.source)) {
             return Err(format!("{} stays master before {} of priority {}", node.source, heard.source, heard.priority));
         }
         Ok(())

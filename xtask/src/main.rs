@@ -7,6 +7,7 @@ mod ci;
 mod conformance;
 mod doctor;
 mod exec;
+mod interop;
 mod lab;
 mod libtest;
 mod packages;
@@ -37,6 +38,8 @@ enum Command {
     BuildEbpf,
     /// Tell the story of a failover in a lab of network namespaces, or hold such a lab open (as root)
     Lab(lab::Options),
+    /// Let the agent meet keepalived and FRR, and print what was seen, a row for each case (as root)
+    Interop(interop::Options),
     /// Run all tests that this user may run, and say which were skipped and why
     Test(test::Options),
     /// Print the conformance table, each case with the tests that hold it, run
@@ -70,6 +73,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Doctor => doctor::run()?,
         Command::BuildEbpf => build_ebpf::run()?,
         Command::Lab(options) => lab::run(&options)?,
+        Command::Interop(options) => interop::run(&options)?,
         Command::Test(options) => return test::run(&options),
         Command::Conformance(options) => return conformance::run(&options),
         Command::Bench(options) => bench::run(&options)?,

@@ -17,7 +17,7 @@ use crate::agent::{self, AgentPaths};
 use crate::capture::{Capture, Recording};
 use crate::daemons::{make_dir, write};
 use crate::frr::{self, FrrPaths};
-use crate::names::{FRONT_IF, Host, Node};
+use crate::names::{FRONT_IF, Host, Mac, Node};
 use crate::netns::NetNs;
 use crate::options::agent_binary;
 use crate::process::{Daemon, output, wait_until};
@@ -157,7 +157,7 @@ impl Duel {
     }
 
     /// Sends a frame from the client.
-    pub fn send(&self, frame: Vec<u8>) -> Result<()> {
+    fn send(&self, frame: Vec<u8>) -> Result<()> {
         inject::send_raw(&self.topology.host(Host::Client), frame)
     }
 
@@ -218,16 +218,26 @@ impl Duel {
         self.capture.so_far()
     }
 
-    /// The nodes that answer when the client asks for the first virtual address by ARP.
+    /// The nodes that answer when the client asks for the first virtual address by ARP or by neighbour solicitation.
     pub fn who_answers(&self) -> Result<Vec<Node>> {
-        let IpAddr::V4(vip) = self.vip()? else { bail!("ARP asks for IPv4 addresses") };
+        let (vip, client) = (self.vip()?, client()?);
+        let mac = Mac::of(client);
         let since = Instant::now();
-        let client = Host::Client.front().context("the client has no address")?;
-        self.send(inject::arp_request(client, vip))?;
+        self.send(match vip {
+            IpAddr::V4(vip) => inject::arp_request(client, vip),
+            IpAddr::V6(vip) => inject::neighbor_solicitation(mac, link_local(client), vip),
+        })?;
         std::thread::sleep(Duration::from_millis(60));
         let recording = self.recording();
-        let answered = |node: &Node| recording.arp_claims(since, *node, vip).iter().any(|(_, arp)| arp.reply);
-        Ok(Node::BOTH.into_iter().filter(answered).collect())
+        let answers = recording.frames.iter().filter(|seen| seen.at >= since && seen.frame.dst == mac);
+        let from: Vec<Host> = answers.filter(|seen| seen.frame.claim() == Some(vip)).map(|seen| seen.from).collect();
+        Ok(Node::BOTH.into_iter().filter(|node| from.contains(&node.host())).collect())
+    }
+
+    /// The client sends an advert of priority 254 to `node` alone, with this time to live.
+    pub fn forge(&self, node: Node, ttl: u8) -> Result<()> {
+        let IpAddr::V4(vip) = self.vip()? else { bail!("the stranger speaks IPv4 only") };
+        self.send(inject::stranger(client()?, node, VRID, ttl, vip))
     }
 
     /// Removes the duel and reports what could not be removed.
@@ -262,6 +272,10 @@ fn build(run: &RunDir) -> Result<(Topology, Capture)> {
     topology.wake_switch(&bpf_dir)?;
     let capture = Capture::start(&topology.front_switch())?;
     Ok((topology, capture))
+}
+
+fn client() -> Result<Ipv4Addr> {
+    Host::Client.front().context("the client has no address")
 }
 
 /// What the kernel makes of the lab's MAC address `02:00:` and the four octets of `front`.

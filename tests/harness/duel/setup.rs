@@ -172,7 +172,7 @@ impl Setup {
             lines.push(format!("unicast_peer {{\n        {other}{limit}\n    }}"));
         }
         if self.virtual_mac {
-            lines.push("use_vmac\n    vmac_xmit_base".to_owned());
+            lines.push("use_vmac".to_owned());
         }
         let addresses: Vec<String> = self.parsed().iter().map(|address| format!("        {}\n", with_length(*address))).collect();
         lines.push(format!("virtual_ipaddress {{\n{}    }}", addresses.concat()));

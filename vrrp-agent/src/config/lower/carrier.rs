@@ -53,11 +53,10 @@ pub(super) fn check_addresses(draft: &RouterDraft, family: Family, reporter: &mu
     if family == Family::V4 {
         return;
     }
-    if draft.version == Version::V2 {
-        let message = "IPv6 needs VRRP version 3";
-        reporter.error(Diagnostic::at(&draft.name.span, message).help("write version 3; keepalived does so by itself"));
-    }
     let first = draft.addresses.first();
+    if let Some(first) = first.filter(|_| draft.version == Version::V2) {
+        reporter.error(Diagnostic::at(&first.address.span, "IPv6 needs version 3 of VRRP").help("version = 3"));
+    }
     if let Some((first, IpAddr::V6(address))) = first.and_then(|first| Some((first, written(&first.address)?)))
         && !address.is_unicast_link_local()
     {
@@ -124,7 +123,7 @@ fn peer(written: &PeerDraft, unicast: bool, family: Family, reporter: &mut Repor
         None => default,
     };
     let max_ttl = bound(&written.max_ttl, "max_ttl", u8::MAX, reporter);
-    let min_ttl = bound(&written.min_ttl, "min_ttl", u8::MAX.min(max_ttl), reporter);
+    let min_ttl = bound(&written.min_ttl, "min_ttl", max_ttl, reporter);
     if min_ttl > max_ttl {
         let message = format!("no TTL is at least {min_ttl} and at most {max_ttl}");
         reporter.error(Diagnostic::at(&written.address.span, message));

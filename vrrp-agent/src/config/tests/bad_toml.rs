@@ -6,7 +6,7 @@ use super::*;
 const ROWS: &[(&str, &str, &str)] = &[
     // The parser's own messages.
     ("vrid = 51", "vrid = ", "F:5:8: error: string values must be quoted, expected literal string"),
-    ("priority = 100", "prioriti = 100", "F:7:1: error: unknown field `prioriti`, expected one of `name`, `interface`, `vrid`, `version`, `priority`, `interval`, `preempt`, `preempt_delay`, `auth_pass`, `checksum`, `source`, `group`, `peers`, `addresses`, `excluded_addresses`, `garp`, `track_scripts`, `track_interfaces`"),
+    ("priority = 100", "prioriti = 100", "F:7:1: error: unknown field `prioriti`, expected one of `name`, `interface`, `vrid`, `version`, `priority`, `interval`, `preempt`, `preempt_delay`, `auth_pass`, `checksum`, `source`, `group`, `unicast`, `peers`, `virtual_mac`, `addresses`, `excluded_addresses`, `garp`, `track_scripts`, `track_interfaces`"),
     ("vrid = 51\n", "", "F:2:1: error: missing field `vrid`"),
     ("interval = \"1s\"", "interval = 1", "F:8:12: error: invalid type: integer `1`, expected a string"),
     ("vrid = 51", "vrid = 51\nvrid = 52", "F:6:1: error: duplicate key"),
@@ -20,7 +20,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("interval = \"1s\"", "interval = \"-1s\"", "F:8:12: error: interval `-1s` is not a duration: it is negative"),
     ("version = 2", "version = 3", "F:9:13: warning: VRRPv3 has no authentication: the password is not used"),
     ("addresses = [\"192.168.1.249\"]", "addresses = []", "F:3:8: error: virtual router `VI_1` has no virtual address"),
-    ("addresses = [\"192.168.1.249\"]", "addresses = [\"2001:db8::1\"]", "F:10:14: error: virtual address `2001:db8::1`: IPv6 is not supported yet"),
+    ("addresses = [\"192.168.1.249\"]", "addresses = [\"2001:db8::1\"]", "F:10:14: error: IPv6 needs version 3 of VRRP"),
     ("script = \"chk_nginx\"", "script = \"chk_ngins\"", "F:11:29: error: tracks the script `chk_ngins`, which is not defined"),
     ("[\"/etc/vrrp-agent/chk_nginx.sh\"]", "[]", "F:14:11: error: script `chk_nginx` has an empty command"),
     ("port = 80", "port = 0", "F:19:8: error: port must be 1 to 65535, not 0"),
