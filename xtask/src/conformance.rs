@@ -131,8 +131,8 @@ fn run_tests(cases: &[Case], root: bool, lab: bool) -> Result<Outcomes> {
             println!("{output}");
             if seen.values().all(|&passed| passed) {
                 // It did not compile, or died before its end: what it did not say has failed.
-                for name in names {
-                    seen.entry(name.to_owned()).or_insert(false);
+                for name in &names {
+                    seen.entry((*name).to_owned()).or_insert(false);
                 }
             }
         }
