@@ -87,11 +87,11 @@ impl Frame6 {
         frame.seal(2)
     }
 
-    pub fn to_mac(self, destination_mac: [u8; 6]) -> Self {
+    pub fn destination_mac(self, destination_mac: [u8; 6]) -> Self {
         Self { destination_mac, ..self }
     }
 
-    pub fn from_mac(self, source_mac: [u8; 6]) -> Self {
+    pub fn source_mac(self, source_mac: [u8; 6]) -> Self {
         Self { source_mac, ..self }
     }
 

@@ -76,7 +76,7 @@ fn carrier_rows() -> Vec<Row> {
         row("VC-008 IPv6: another VLAN's advert", Frame6::advert().tagged(DOT1Q, 101).build(), Seen::Foreign),
         accepted(
             "VC-016 IPv6: source MAC of the virtual router",
-            Frame6::advert().from_mac([0, 0, 0x5e, 0, 2, VRID1]).build(),
+            Frame6::advert().source_mac([0, 0, 0x5e, 0, 2, VRID1]).build(),
             V6,
         ),
     ]

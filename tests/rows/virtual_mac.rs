@@ -73,13 +73,13 @@ fn frame_rows() -> Vec<Row> {
         .when(World::virtual_macs)
         .drops()
         .counts(&[Count::Router(0, NotActing)]),
-        row("VC-069 likewise over IPv6", Frame6::client(TCP, CLIENT_V6).to_mac(MAC_V6).build(), Seen::Ipv6)
+        row("VC-069 likewise over IPv6", Frame6::client(TCP, CLIENT_V6).destination_mac(MAC_V6).build(), Seen::Ipv6)
             .when(World::virtual_macs)
             .drops()
             .counts(&[Count::Router(2, NotActing)]),
-        row("IPv6: a packet for the VIP at the virtual MAC", v6.clone().to_mac(MAC_V6).build(), Seen::Ipv6)
+        row("IPv6: a packet for the VIP at the virtual MAC", v6.clone().destination_mac(MAC_V6).build(), Seen::Ipv6)
             .when(both)
-            .becomes(v6.to_mac(NODE1_MAC).build())
+            .becomes(v6.destination_mac(NODE1_MAC).build())
             .counts(&[Count::Router(2, LocalDelivered)]),
         row(
             "at another daemon's virtual MAC: not ours",

@@ -51,6 +51,9 @@ fn router_now(router: &RouterStatus, interface: Option<&InterfaceStatus>) -> Str
         router.version,
     );
     line(&mut text, "why", &router.reason);
+    if let Some(group) = &router.group {
+        line(&mut text, "group", &format!("{group}: master together with its other members, or not at all"));
+    }
     line(&mut text, "priority", &sum(router));
     if let Some(master) = router.master.as_ref().filter(|_| router.role == Role::Backup) {
         let heard = router.master_heard_ms.map_or(String::new(), |ms| format!(", heard {} ago", millis(ms)));

@@ -101,6 +101,9 @@ pub struct RouterStatus {
     pub name: String,
     pub vrid: u8,
     pub interface: String,
+    /// Its sync group.
+    #[serde(default)]
+    pub group: Option<String>,
     /// VRRP version on the wire, 2 or 3.
     pub version: u8,
     pub role: Role,

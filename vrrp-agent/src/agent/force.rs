@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::model::{Config, Router};
+use crate::model::{Config, Router, SyncGroup};
 use crate::slots::Slots;
 
 /// What the agent works by: the configuration, routers on their way out included, and where its parts are in the maps.
@@ -28,6 +28,7 @@ pub struct Changes {
     pub released: Vec<u32>,
     pub services: bool,
     pub scripts: bool,
+    pub groups: bool,
     /// Keys that take effect only when the agent starts.
     pub needs_restart: Vec<&'static str>,
 }
@@ -46,6 +47,9 @@ impl Changes {
         }
         if self.scripts {
             parts.push("scripts changed".to_owned());
+        }
+        if self.groups {
+            parts.push("sync groups changed".to_owned());
         }
         if !self.needs_restart.is_empty() {
             parts.push(format!("only after a restart: {}", self.needs_restart.join(", ")));
@@ -66,12 +70,21 @@ impl Force {
         self.places.iter().copied().zip(&self.config.routers)
     }
 
+    /// The sync groups, by their members' places; a router on its way out is in none, and one alone makes none.
+    pub fn groups(&self) -> Vec<Vec<u32>> {
+        let places = |group: &SyncGroup| -> Vec<u32> {
+            group.members.iter().filter_map(|&member| self.places.get(member).copied()).collect()
+        };
+        self.config.groups.iter().map(places).filter(|group| group.len() > 1).collect()
+    }
+
     /// Puts `new` in force. A virtual router is the same one when interface, family and VRID are; it keeps its place.
     pub fn replace(&mut self, mut new: Config) -> Changes {
         let old = Arc::clone(&self.config);
         let mut changes = Changes {
             services: old.services != new.services,
             scripts: old.scripts != new.scripts,
+            groups: named(&old) != named(&new),
             needs_restart: needs_restart(&old, &new),
             ..Changes::default()
         };
@@ -121,6 +134,12 @@ impl Force {
     }
 }
 
+/// The sync groups in names, which stand for the same routers in every order of the file.
+fn named(config: &Config) -> Vec<(&str, Vec<&str>)> {
+    let name = |&member: &usize| config.routers.get(member).map(|router| router.name.as_str());
+    config.groups.iter().map(|group| (group.name.as_str(), group.members.iter().filter_map(name).collect())).collect()
+}
+
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let all = [
         ("metrics", old.metrics != new.metrics),
@@ -163,6 +182,19 @@ mod tests {
     fn vc131_the_same_file_again_changes_nothing() {
         let mut force = Force::new(config(&[("a", 1, 100)]), vec![0]);
         assert_eq!(force.replace(config(&[("a", 1, 100)])).describe(), "nothing changed");
+    }
+
+    #[test]
+    fn groups_are_places_and_one_member_makes_none() {
+        let mut force = Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![4, 7]);
+        let mut grouped = config(&[("c", 3, 100), ("b", 2, 100), ("a", 1, 100)]);
+        grouped.groups = vec![
+            SyncGroup { name: "pair".to_owned(), members: vec![1, 2] },
+            SyncGroup { name: "alone".to_owned(), members: vec![0] },
+        ];
+        assert!(force.groups().is_empty());
+        force.replace(grouped);
+        assert_eq!(force.groups(), [[7, 4]]);
     }
 
     #[test]

@@ -73,6 +73,7 @@ impl Agent {
         if changes.services {
             self.workers.restart_probes(&new.services);
         }
+        self.seats.follow_groups(&self.force, &self.elector);
         for &place in &changes.released {
             self.elector.send(Command::Remove { place });
         }

@@ -59,6 +59,8 @@ pub fn resumable(places: &[u32], words: Option<&Words>) -> Result<BTreeSet<u32>,
 /// What the thread was told last, by place.
 pub struct Seats {
     told: BTreeMap<u32, Told>,
+    /// Sync groups as told last.
+    groups: Vec<Vec<u32>>,
     /// Until everything was made true once, only these may stand: masterships that an earlier agent left. The others wait, or
     /// they could win an election before the kernel is ready for what follows.
     first: Option<BTreeSet<u32>>,
@@ -80,7 +82,7 @@ struct Told {
 
 impl Seats {
     pub fn new(config: &Config, resumable: BTreeSet<u32>, now: Instant) -> Self {
-        Self { told: BTreeMap::new(), first: Some(resumable), open_at: now + config.startup_delay }
+        Self { told: BTreeMap::new(), groups: Vec::new(), first: Some(resumable), open_at: now + config.startup_delay }
     }
 
     /// Whether all may stand.
@@ -99,6 +101,8 @@ impl Seats {
         if now < self.open_at {
             return;
         }
+        // Before anything else: no member may act alone, and a router that leaves is no longer waited for.
+        self.follow_groups(force, elector);
         self.told.retain(|place, _| force.places.contains(place));
         for (place, router) in force.routers() {
             if force.leaving.contains(&place) {
@@ -117,6 +121,15 @@ impl Seats {
             }
             told.follow_track(place, router, &track.effective(router), elector);
             told.follow_seat(place, router, host, elector);
+        }
+    }
+
+    /// Tells the thread which routers are masters together.
+    pub fn follow_groups(&mut self, force: &Force, elector: &Elector) {
+        let groups = force.groups();
+        if groups != self.groups {
+            self.groups.clone_from(&groups);
+            elector.send(Command::Groups(groups));
         }
     }
 

@@ -160,6 +160,7 @@ impl RouterSight<'_> {
             name: conf.name.clone(),
             vrid: conf.vrid,
             interface: conf.interface.clone(),
+            group: self.group(),
             version: match conf.version {
                 Version::V2 => 2,
                 Version::V3 => 3,
@@ -214,6 +215,11 @@ impl RouterSight<'_> {
         let until = i64::try_from(counters.lease_until(place).as_micros()).ok()?;
         let now = i64::try_from(self.now.as_micros()).ok()?;
         Some((until - now) / 1_000)
+    }
+
+    fn group(&self) -> Option<String> {
+        let groups = &self.picture.force.config.groups;
+        groups.iter().find(|group| group.members.contains(&self.index)).map(|group| group.name.clone())
     }
 
     fn reason(&self) -> String {

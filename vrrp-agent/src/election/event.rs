@@ -59,6 +59,14 @@ pub enum Input {
     Advert(Heard),
     /// The kernel program fenced the epoch we act in.
     Fenced,
+    /// From [`super::group`]: the sync group takes over, at once.
+    TakeOver,
+    /// From [`super::group`]: another member yielded; a master releases and then is a backup.
+    HandOver,
+    /// From [`super::group`]: the timer ran out, but the group may not take over yet.
+    Wait,
+    /// From [`super::group`]: another member is at fault; a master releases first.
+    GroupFault,
 }
 
 /// The mastership an earlier agent left behind.

@@ -28,6 +28,9 @@
 //!
 //! Then a thread that was stalled neither steals a mastership nor clings to one.
 //!
+//! Members of a sync group are settled ([`group::settle`]) after each input or timer of any of them, before outputs are drained
+//! or after, and before the next input.
+//!
 //! # Order of outputs
 //!
 //! - Takeover: `Send`, `Lease`, `Mastership(epoch)`, `Transition`, `Announce`. The advert comes first, so that an old
@@ -38,6 +41,8 @@
 //!   `Mastership(None)`, `Transition`. The lease ends before anyone is invited to take over.
 
 mod event;
+pub mod group;
+mod release;
 mod rules;
 mod state;
 #[cfg(test)]
@@ -68,6 +73,12 @@ pub struct VirtualRouter {
     /// The newest epoch this machine is known to have used.
     last_epoch: u64,
     last_heard: Option<Heard>,
+    /// Member of a sync group: whether it takes over is [`group::settle`]'s to decide.
+    grouped: bool,
+    /// Something of its own is at fault, not only its group's.
+    at_fault: bool,
+    /// It yielded, and its group does not know yet.
+    yielded: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -82,12 +93,20 @@ impl VirtualRouter {
             interval: settings.interval,
             last_epoch: 0,
             last_heard: None,
+            grouped: false,
+            at_fault: false,
+            yielded: false,
             outputs: VecDeque::new(),
         }
     }
 
     /// Takes one input; [`VirtualRouter::poll`] then tells what follows from it.
     pub fn handle(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Startup { .. } => self.at_fault = false,
+            Input::Fault | Input::InterfaceDown => self.at_fault = true,
+            _ => {}
+        }
         match self.state {
             State::Init => self.in_init(now, input),
             State::Fault => self.in_fault(now, input),
@@ -102,13 +121,15 @@ impl VirtualRouter {
         self.state.deadline()
     }
 
-    /// Acts on the deadline if it has been reached; a call too early, or too many, does nothing.
+    /// Acts on the deadline if it has been reached; a call too early, or too many, does nothing. A backup in a sync group leaves
+    /// its deadline to [`group::settle`].
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.next_deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
         match self.state {
             State::Init | State::Fault => {}
+            State::Backup(_) if self.grouped => {}
             State::Backup(backup) => self.take_over(now, backup.expiry),
             State::Master(master) => self.advertise_on_time(now, master),
             State::Releasing(releasing) => self.release_unanswered(now, releasing),

@@ -4,7 +4,7 @@ use vrrp_common::lease::{self, Claim};
 use vrrp_common::wire::vrrp::{PRIORITY_OWNER as OWNER, PRIORITY_RELEASE as RELEASE};
 
 use super::event::{Heard, Input, Output, Resume, Settings};
-use super::state::{AfterRelease, Backup, Master, Reason, Releasing, State};
+use super::state::{AfterRelease, Backup, Master, Reason, State};
 use super::{VirtualRouter, timing};
 use crate::model::Version;
 use crate::time::Instant;
@@ -36,6 +36,7 @@ impl VirtualRouter {
             Input::Source(source) => self.source = source,
             Input::Settings(settings) => self.settings = settings,
             Input::Shutdown | Input::Advert(_) | Input::Fenced => {}
+            Input::TakeOver | Input::HandOver | Input::Wait | Input::GroupFault => {}
         }
     }
 
@@ -50,6 +51,7 @@ impl VirtualRouter {
             Input::Source(source) => self.source = source,
             Input::Settings(settings) => self.settings = settings,
             Input::Fault | Input::InterfaceDown | Input::Advert(_) | Input::Fenced => {}
+            Input::TakeOver | Input::HandOver | Input::Wait | Input::GroupFault => {}
         }
     }
 
@@ -62,7 +64,10 @@ impl VirtualRouter {
             Input::Source(source) => self.source = source,
             Input::Settings(settings) => self.reconfigure_backup(now, backup, settings),
             Input::Advert(heard) => self.hear_as_backup(now, backup, heard),
-            Input::Startup { .. } | Input::Fenced => {}
+            Input::TakeOver => self.take_over_with_group(now, backup),
+            Input::Wait => self.wait_for_group(now, backup),
+            Input::GroupFault => self.become_idle(State::Fault, Reason::GroupFault),
+            Input::Startup { .. } | Input::Fenced | Input::HandOver => {}
         }
     }
 
@@ -86,36 +91,9 @@ impl VirtualRouter {
             }
             Input::Advert(heard) => self.hear_as_master(now, master, heard),
             Input::Fenced => self.yield_mastership(now, Reason::Fenced),
-            Input::Startup { .. } => {}
-        }
-    }
-
-    pub(super) fn in_releasing(&mut self, now: Instant, releasing: Releasing, input: Input) {
-        let and_then = |then| State::Releasing(Releasing { then, ..releasing });
-        match input {
-            Input::Startup { source, .. } => {
-                self.source = source;
-                self.state = and_then(AfterRelease::Stand);
-            }
-            Input::Shutdown => self.state = and_then(AfterRelease::Init),
-            Input::Fault => match releasing.then {
-                AfterRelease::Init => {}
-                AfterRelease::Fault | AfterRelease::Stand => self.state = and_then(AfterRelease::Fault),
-            },
-            Input::InterfaceDown => match releasing.then {
-                AfterRelease::Init => self.stop_acting(State::Init, Reason::InterfaceDown),
-                AfterRelease::Fault | AfterRelease::Stand => self.stop_acting(State::Fault, Reason::InterfaceDown),
-            },
-            Input::Priority(priority) => self.priority = priority.max(1),
-            Input::Settings(settings) => self.settings = settings,
-            Input::Source(source) => self.source = source,
-            Input::Advert(heard) => {
-                if heard.priority != RELEASE && heard.source != self.source {
-                    self.released_to_successor(heard.at.min(now), releasing);
-                    self.handle(now, input);
-                }
-            }
-            Input::Fenced => self.released_to_successor(now, releasing),
+            Input::HandOver => self.release(now, master, AfterRelease::Backup, Reason::GroupHandedOver),
+            Input::GroupFault => self.release(now, master, AfterRelease::Fault, Reason::GroupFault),
+            Input::Startup { .. } | Input::TakeOver | Input::Wait => {}
         }
     }
 
@@ -127,6 +105,7 @@ impl VirtualRouter {
                 self.last_epoch = self.last_epoch.max(epoch);
                 self.become_master(now, epoch, Reason::Resumed);
             }
+            None if self.priority == OWNER && self.grouped => self.become_due(now, Reason::Startup, Reason::Owner),
             None if self.priority == OWNER => self.take_over(now, Reason::Owner),
             None => self.become_backup(now, Reason::Startup),
         }
@@ -285,6 +264,7 @@ impl VirtualRouter {
 
     fn become_master(&mut self, now: Instant, epoch: u64, reason: Reason) {
         let from = self.role();
+        self.yielded = false;
         self.interval = self.settings.interval;
         let advert_at = now + self.settings.interval;
         self.advertise(now, Master { epoch, advert_at, lease_until: now, quiet_until: now, no_announce_until: now });
@@ -293,7 +273,7 @@ impl VirtualRouter {
     }
 
     /// Backup, with the full master down interval from `at` ahead.
-    fn become_backup(&mut self, at: Instant, reason: Reason) {
+    pub(super) fn become_backup(&mut self, at: Instant, reason: Reason) {
         let from = self.role();
         self.interval = self.settings.interval;
         let down_at = at + self.master_down_interval();
@@ -301,44 +281,13 @@ impl VirtualRouter {
         self.outputs.push_back(Output::Transition { from, to: self.role(), reason });
     }
 
-    fn yield_mastership(&mut self, at: Instant, reason: Reason) {
+    pub(super) fn yield_mastership(&mut self, at: Instant, reason: Reason) {
         self.outputs.push_back(Output::Mastership(None));
         self.become_backup(at, reason);
+        self.yielded = true;
     }
 
-    /// Invites a successor, and goes on acting until it speaks.
-    fn release(&mut self, now: Instant, master: Master, then: AfterRelease, reason: Reason) {
-        let from = self.role();
-        let until = now + timing::release_bound(self.settings.interval);
-        self.state = State::Releasing(Releasing { epoch: master.epoch, until, then });
-        self.outputs.push_back(Output::Lapse);
-        self.outputs.push_back(Output::Send { priority: RELEASE });
-        self.outputs.push_back(Output::Transition { from, to: self.role(), reason });
-    }
-
-    fn released_to_successor(&mut self, at: Instant, releasing: Releasing) {
-        match releasing.then {
-            AfterRelease::Init => self.stop_acting(State::Init, Reason::SuccessorHeard),
-            AfterRelease::Fault => self.stop_acting(State::Fault, Reason::SuccessorHeard),
-            AfterRelease::Stand => self.yield_mastership(at, Reason::SuccessorHeard),
-        }
-    }
-
-    /// Nobody took over in the time that the slowest backup needs. If we are well again by now, the mastership is ours.
-    pub(super) fn release_unanswered(&mut self, now: Instant, releasing: Releasing) {
-        match releasing.then {
-            AfterRelease::Init => self.stop_acting(State::Init, Reason::NoSuccessor),
-            AfterRelease::Fault => self.stop_acting(State::Fault, Reason::NoSuccessor),
-            AfterRelease::Stand => self.take_over(now, Reason::NoSuccessor),
-        }
-    }
-
-    fn stop_acting(&mut self, to: State, reason: Reason) {
-        self.outputs.push_back(Output::Mastership(None));
-        self.become_idle(to, reason);
-    }
-
-    fn become_idle(&mut self, to: State, reason: Reason) {
+    pub(super) fn become_idle(&mut self, to: State, reason: Reason) {
         let from = self.role();
         self.state = to;
         self.outputs.push_back(Output::Transition { from, to: to.role(), reason });

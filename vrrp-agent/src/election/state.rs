@@ -72,6 +72,12 @@ pub enum Reason {
     SuccessorHeard,
     /// While releasing, nobody spoke in time.
     NoSuccessor,
+    /// Another member of its sync group took over, and the group with it.
+    GroupTookOver,
+    /// Another member of its sync group yielded.
+    GroupHandedOver,
+    /// Another member of its sync group is at fault.
+    GroupFault,
 }
 
 impl Reason {
@@ -91,6 +97,9 @@ impl Reason {
             Reason::InterfaceDown => "interface down",
             Reason::SuccessorHeard => "successor heard",
             Reason::NoSuccessor => "no successor",
+            Reason::GroupTookOver => "its group took over",
+            Reason::GroupHandedOver => "its group handed over",
+            Reason::GroupFault => "its group is at fault",
         }
     }
 }
@@ -144,6 +153,8 @@ pub(super) enum AfterRelease {
     Fault,
     /// What was wrong is well again: stand for election, and go on as master if nobody else does.
     Stand,
+    /// Its sync group has handed over: a backup, whether anybody spoke or not.
+    Backup,
 }
 
 impl State {

@@ -1,6 +1,8 @@
 //! Every (state, input) pair, then timetables. Rule numbers (VC-...) are those of the conformance list.
 
 mod conformance;
+mod groups;
+mod groups_net;
 mod timetables;
 mod transitions;
 

@@ -54,6 +54,8 @@ pub enum Command {
     Accepts { place: u32, accepts: bool },
     /// The virtual addresses of this mastership are on their interfaces: gratuitous ARP may go out.
     Installed { place: u32, epoch: u64 },
+    /// The sync groups, each as its members' places; they replace those told before.
+    Groups(Vec<Vec<u32>>),
     /// Release everything; the thread ends when nothing acts any more.
     Shutdown,
 }

@@ -17,7 +17,7 @@ use super::sockets::{SocketKey, Sockets};
 use super::unit::{Hands, Seat, Unit};
 use super::view::View;
 use crate::clock;
-use crate::election::{Heard, Input};
+use crate::election::{Heard, Input, VirtualRouter, group};
 use crate::model::Router;
 use crate::net::Interface;
 use crate::net::frame_socket::FrameSocket;
@@ -35,6 +35,8 @@ const PACKET_MAX: usize = 65_535;
 pub struct Runner {
     /// By place.
     units: BTreeMap<u32, Unit>,
+    /// Places of the members of each sync group.
+    groups: Vec<Vec<u32>>,
     sockets: Sockets,
     frames: FrameSocket,
     words: Option<Words>,
@@ -52,6 +54,7 @@ impl Runner {
         let now = clock::now();
         Self {
             units: BTreeMap::new(),
+            groups: Vec::new(),
             sockets: Sockets::default(),
             frames,
             words,
@@ -79,6 +82,7 @@ impl Runner {
             self.drain_sockets(&mut buffer);
             let now = clock::now();
             self.with_all(|unit, hands| unit.act_on_time(now, hands));
+            self.settle_groups(now);
             self.forget_removed();
             self.publish_view(now);
             if self.stopping && self.units.values().all(|unit| unit.machine.epoch().is_none()) {
@@ -109,6 +113,7 @@ impl Runner {
             match inbox.try_recv() {
                 Ok(command) => {
                     self.obey(now, command);
+                    self.settle_groups(now);
                     self.obeyed += 1;
                 }
                 Err(TryRecvError::Empty) => return true,
@@ -137,6 +142,7 @@ impl Runner {
             Command::Hold { place, hold } => self.with_unit(place, |unit, hands| unit.set_hold(now, hold, hands)),
             Command::Accepts { place, accepts } => self.with_unit(place, |unit, _| unit.set_accepts(accepts)),
             Command::Installed { place, epoch } => self.with_unit(place, |unit, hands| unit.installed(now, epoch, hands)),
+            Command::Groups(groups) => self.regroup(now, groups),
             Command::Shutdown => {
                 self.stopping = true;
                 self.with_all(|unit, hands| unit.input(now, Input::Shutdown, hands));
@@ -146,7 +152,9 @@ impl Runner {
 
     fn configure(&mut self, now: Instant, place: u32, router: Router) {
         let Some(unit) = self.units.get_mut(&place) else {
-            self.units.insert(place, Unit::new(router, place, now));
+            let mut unit = Unit::new(router, place, now);
+            unit.machine.set_grouped(self.group_of(place).is_some());
+            self.units.insert(place, unit);
             return;
         };
         // Its group may be another one from here on.
@@ -155,6 +163,48 @@ impl Runner {
             self.open_socket(place, &interface);
         }
         self.with_unit(place, |unit, hands| unit.configure(now, router, hands));
+    }
+
+    fn group_of(&self, place: u32) -> Option<&[u32]> {
+        self.groups.iter().find(|group| group.contains(&place)).map(Vec::as_slice)
+    }
+
+    /// Whoever stands alone from here on forgets what it did for its group's sake.
+    fn regroup(&mut self, now: Instant, groups: Vec<Vec<u32>>) {
+        let old = std::mem::replace(&mut self.groups, groups);
+        for place in old.into_iter().flatten().filter(|&place| self.group_of(place).is_none()).collect::<Vec<_>>() {
+            self.with_unit(place, |unit, hands| {
+                unit.machine.set_grouped(false);
+                group::settle(now, &mut [&mut unit.machine], true);
+                unit.drain(now, hands);
+            });
+        }
+        for place in self.groups.concat() {
+            self.with_unit(place, |unit, _| unit.machine.set_grouped(true));
+        }
+    }
+
+    fn settle_groups(&mut self, now: Instant) {
+        for index in 0..self.groups.len() {
+            self.settle_group(now, &self.groups[index].clone());
+        }
+    }
+
+    /// Brings one sync group to agreement. What the kernel knows of its members counts before it takes over.
+    fn settle_group(&mut self, now: Instant, places: &[u32]) {
+        let due = |place| self.units.get(place).is_some_and(|unit| unit.machine.due(now).is_some());
+        if places.iter().any(due) {
+            for &place in places {
+                self.with_unit(place, |unit, hands| unit.consult_kernel(now, hands));
+            }
+        }
+        let complete = places.iter().all(|place| self.units.contains_key(place));
+        let members = self.units.values_mut().filter(|unit| places.contains(&unit.place) && !unit.is_leaving());
+        let mut machines: Vec<&mut VirtualRouter> = members.map(|unit| &mut unit.machine).collect();
+        group::settle(now, &mut machines, complete);
+        for &place in places {
+            self.with_unit(place, |unit, hands| unit.drain(now, hands));
+        }
     }
 
     /// Lets go of routers that were removed and have handed over.
@@ -227,6 +277,9 @@ impl Runner {
                     unit.look_at(&advert, received);
                     unit.hear(now, heard, hands);
                 });
+                if let Some(group) = self.group_of(place).map(<[u32]>::to_vec) {
+                    self.settle_group(now, &group);
+                }
             }
             (Err(reason), _) => {
                 let sits = |unit: &&Unit| unit.seat.as_ref().is_some_and(|seat| seat.interface.index == key.ifindex);

@@ -147,6 +147,11 @@ impl Unit {
         self.input(now, Input::Shutdown, hands);
     }
 
+    /// Removed, and so out of its sync group.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
     /// Removed, and acting no more.
     pub fn is_gone(&self) -> bool {
         self.leaving && self.machine.epoch().is_none()

@@ -15,6 +15,7 @@ fn router() -> RouterStatus {
         since_seconds: 192.4,
         last_transition_unix: 1_700_000_000.25,
         priority: 80,
+        group: None,
         base_priority: 100,
         tracking: vec![TrackedStatus {
             kind: TrackedKind::Script,
