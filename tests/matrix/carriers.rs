@@ -91,18 +91,28 @@ pub fn frr() -> Vec<Case> {
 }
 
 fn ties() -> Vec<Case> {
-    let tie = |name, steps| Case::new(name, Speaker::Keepalived, Setup::ipv6(), Setup::ipv6(), steps);
+    let case = |name, steps| Case::new(name, Speaker::Keepalived, Setup::ipv6(), Setup::ipv6(), steps);
+    tie(case, "IPv6, equal priority, our address is lower", "IPv6, equal priority, our address is higher")
+}
+
+/// Nobody preempts at equal priority: who came first leads, until a partition lets both lead and the addresses decide.
+pub fn tie(case: impl Fn(&'static str, Vec<Step>) -> Case, lower: &'static str, higher: &'static str) -> Vec<Case> {
     vec![
-        tie(
-            "IPv6, equal priority, our address is lower",
-            vec![step(StartBoth, [Master(Theirs)]), step(Part, [BothMasters]), step(HealAfter(Ours), [Master(Theirs)])],
+        case(
+            lower,
+            vec![
+                step(Start(Ours), [Master(Ours)]),
+                step(Start(Theirs), [Master(Ours), Silent(Theirs)]),
+                step(Part, [BothMasters]),
+                step(HealAfter(Ours), [Master(Theirs)]),
+            ],
         ),
-        tie(
-            "IPv6, equal priority, our address is higher",
+        case(
+            higher,
             vec![
                 step(Start(Theirs), [Master(Theirs)]),
-                step(Part, [Master(Theirs)]),
-                step(Start(Ours), [BothMasters]),
+                step(Start(Ours), [Master(Theirs), Silent(Ours)]),
+                step(Part, [BothMasters]),
                 step(HealAfter(Theirs), [Master(Ours)]),
             ],
         )

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vrrp_tests::duel::{Setup, Speaker};
 
-use super::Act::{Heal, HealAfter, Kill, Part, Start, StartBoth, Stop};
+use super::Act::{HealAfter, Kill, Part, Start, StartBoth, Stop};
 use super::See::{
     Answers, BothMasters, Claims, ClaimsWithin, Drops, Learned, Master, NoClaims, NoDrops, Resigns, Silent, Takes, Wire,
 };
@@ -31,7 +31,12 @@ fn with(pair: (Setup, Setup), change: impl FnOnce(&mut Setup, &mut Setup)) -> (S
 }
 
 pub fn cases() -> Vec<Case> {
-    [versions(), elections(), endings(), carriers::ipv6(Speaker::Frr), carriers::frr()].concat()
+    let ties = carriers::tie(
+        |name, steps| case(name, v3(100, 100), steps),
+        "equal priority, our address is lower",
+        "equal priority, our address is higher",
+    );
+    [versions(), ties, elections(), endings(), carriers::ipv6(Speaker::Frr), carriers::frr()].concat()
 }
 
 fn versions() -> Vec<Case> {
@@ -107,13 +112,6 @@ fn versions() -> Vec<Case> {
 
 fn elections() -> Vec<Case> {
     vec![
-        case("equal priority, our address is lower", v3(100, 100), vec![step(StartBoth, [Master(Theirs)])]),
-        case(
-            "equal priority, our address is higher",
-            v3(100, 100),
-            vec![step(StartBoth, [Master(Theirs)]), step(Part, [BothMasters]), step(Heal, [Master(Ours)])],
-        )
-        .on_the_higher_address(),
         case(
             "priority 255 and 254",
             v3(255, 254),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vrrp_tests::duel::{Setup, Speaker};
 
-use super::Act::{Heal, HealAfter, Kill, Part, RemoveAddress, Start, StartBoth, Stop};
+use super::Act::{HealAfter, Kill, Part, RemoveAddress, Start, StartBoth, Stop};
 use super::See::{
     Answers, BothMasters, Claims, ClaimsWithin, Drops, Holds, Learned, Logs, Master, NoDrops, Resigns, SameEpoch, Silent, Takes,
     Wire,
@@ -32,8 +32,22 @@ fn with(pair: (Setup, Setup), change: impl FnOnce(&mut Setup, &mut Setup)) -> (S
 }
 
 pub fn cases() -> Vec<Case> {
-    [version_2(), version_3(), elections(), endings(), accidents(), carriers::ipv6(Speaker::Keepalived), carriers::keepalived()]
-        .concat()
+    let ties = carriers::tie(
+        |name, steps| case(name, v3(100, 100), steps),
+        "equal priority, our address is lower",
+        "equal priority, our address is higher",
+    );
+    [
+        version_2(),
+        version_3(),
+        ties,
+        elections(),
+        endings(),
+        accidents(),
+        carriers::ipv6(Speaker::Keepalived),
+        carriers::keepalived(),
+    ]
+    .concat()
 }
 
 fn version_2() -> Vec<Case> {
@@ -141,22 +155,6 @@ fn version_3() -> Vec<Case> {
 
 fn elections() -> Vec<Case> {
     vec![
-        case(
-            "equal priority, our address is lower",
-            v3(100, 100),
-            vec![step(StartBoth, [Master(Theirs)]), step(Stop(Theirs), [Master(Ours)])],
-        ),
-        case(
-            "equal priority, our address is higher",
-            v3(100, 100),
-            vec![
-                step(Start(Theirs), [Master(Theirs)]),
-                step(Start(Ours), [Master(Theirs), Silent(Ours)]),
-                step(Part, [BothMasters]),
-                step(Heal, [Master(Ours), Claims(Ours)]),
-            ],
-        )
-        .on_the_higher_address(),
         case(
             "priority 255 and 254",
             v3(255, 254),

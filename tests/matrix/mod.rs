@@ -45,8 +45,7 @@ pub enum Act {
     Kill(Side),
     /// The bridge loses every frame between the two.
     Part,
-    Heal,
-    /// The same, just after an advert of this side: the other side's comes next.
+    /// The bridge works again, just after an advert of this side: the other side's comes next.
     HealAfter(Side),
     /// The virtual address is deleted by hand.
     RemoveAddress(Side),

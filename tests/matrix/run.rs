@@ -149,6 +149,13 @@ impl<'a> Player<'a> {
         if let Err(error) = self.act(act) {
             return (vec![format!("failed: {error:#}")], false);
         }
+        let started = act == Act::StartBoth || act == Act::Start(Side::Ours);
+        if started
+            && self.case.us == Speaker::Agent
+            && let Err(error) = self.check_xdp()
+        {
+            return (vec![format!("not as it should run: {error:#}")], false);
+        }
         let mut seen = Vec::new();
         let mut well = true;
         for see in sees {
@@ -180,7 +187,6 @@ impl<'a> Player<'a> {
             }
             Act::Kill(side) => self.duel.kill(self.node(side)),
             Act::Part => self.duel.part(self.node(Side::Theirs), true),
-            Act::Heal => self.duel.part(self.node(Side::Theirs), false),
             Act::HealAfter(side) => {
                 let (node, from) = (self.node(side), Instant::now());
                 self.wait(|this| this.duel.recording().first_advert(from, node, VRID))?;
@@ -193,6 +199,14 @@ impl<'a> Player<'a> {
                 self.duel.remove_address(self.node(side))
             }
         }
+    }
+
+    /// Without the kernel program most rows would look the same, but not be about what is shipped.
+    fn check_xdp(&mut self) -> Result<()> {
+        let seat = self.case.seat;
+        let xdp = self.wait(|this| this.duel.agent_status(seat).ok()?["interfaces"].get(0).map(|found| found["xdp"].clone()))?;
+        ensure!(xdp["mode"] == "driver", "XDP: {xdp}");
+        Ok(())
     }
 
     fn note_role(&mut self) {
@@ -358,7 +372,6 @@ fn phrase(act: Act, sees: impl Iterator<Item = String>) -> String {
         Act::Stop(side) => format!("stop {}", side.word()),
         Act::Kill(side) => format!("kill {}", side.word()),
         Act::Part => "part".to_owned(),
-        Act::Heal => "heal".to_owned(),
         Act::HealAfter(side) => format!("heal after an advert of {}", side.word()),
         Act::Forge(side, ttl) => format!("a stranger to {}, ttl {ttl}", side.word()),
         Act::RemoveAddress(side) => format!("address of {} deleted", side.word()),
