@@ -127,9 +127,9 @@ fn a_group_takes_over_in_one_instant_and_the_other_node_follows() {
         net.run(MINUTE);
         net.expect(0, Role::Master);
         net.expect(1, Role::Backup);
-        let taken = net.into_role(0, Role::Master);
+        let taken = net.became(0, Role::Master);
         assert!(taken.len() == members && same_instant(&taken));
-        assert!(net.into_role(1, Role::Master).is_empty());
+        assert!(net.became(1, Role::Master).is_empty());
     }
 }
 
@@ -141,7 +141,7 @@ fn a_dead_node_is_replaced_as_one() {
     let (died, down) = (net.now, net.nodes[1].members[0].master_down_interval());
     net.run(MINUTE);
     net.expect(1, Role::Master);
-    let taken = net.into_role(1, Role::Master);
+    let taken = net.became(1, Role::Master);
     assert!(taken.len() == 3 && same_instant(&taken) && taken[0].0 <= died + down);
 }
 
@@ -155,9 +155,9 @@ fn a_better_group_preempts_as_one_and_the_other_hands_over_as_one() {
     net.run(MINUTE);
     net.expect(0, Role::Master);
     net.expect(1, Role::Backup);
-    let taken = net.into_role(0, Role::Master);
+    let taken = net.became(0, Role::Master);
     assert!(taken.len() == 2 && same_instant(&taken));
-    let handed = net.into_role(1, Role::Releasing);
+    let handed = net.became(1, Role::Releasing);
     assert_eq!(handed.iter().map(|event| event.2).collect::<Vec<_>>(), [Reason::GroupHandedOver]);
     assert_eq!(net.log.iter().filter(|event| event.3 == Role::Master).count(), 4);
 }
@@ -239,7 +239,7 @@ fn a_group_of_owners_is_master_as_soon_as_the_last_has_started() {
     let mut net = Net::new([&[255, 255], &[100, 100]], true);
     net.start(0);
     net.expect(0, Role::Master);
-    assert_eq!(net.into_role(0, Role::Master).iter().map(|event| event.0).collect::<Vec<_>>(), [ms(1), ms(1)]);
+    assert_eq!(net.became(0, Role::Master).iter().map(|event| event.0).collect::<Vec<_>>(), [ms(1), ms(1)]);
 }
 
 #[test]
@@ -283,8 +283,8 @@ fn a_new_agent_takes_up_the_whole_groups_mastership() {
     net.expect(0, Role::Master);
     net.run(MINUTE);
     net.expect(0, Role::Master);
-    assert!(net.into_role(1, Role::Master).is_empty());
-    assert_eq!(net.into_role(0, Role::Master)[2..].iter().map(|event| event.2).collect::<Vec<_>>(), [Reason::Resumed; 2]);
+    assert!(net.became(1, Role::Master).is_empty());
+    assert_eq!(net.became(0, Role::Master)[2..].iter().map(|event| event.2).collect::<Vec<_>>(), [Reason::Resumed; 2]);
 }
 
 #[test]
@@ -294,7 +294,7 @@ fn a_new_agent_that_finds_half_a_mastership_takes_up_the_other_half() {
     assert_eq!(net.roles(0), [Role::Master, Role::Init]);
     net.start_member(0, 1, None);
     net.expect(0, Role::Master);
-    assert_eq!(net.into_role(0, Role::Master)[1].2, Reason::GroupTookOver);
+    assert_eq!(net.became(0, Role::Master)[1].2, Reason::GroupTookOver);
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn a_group_shuts_down_in_good_order() {
     net.run(INTERVAL);
     net.expect(0, Role::Init);
     net.expect(1, Role::Master);
-    assert!(net.into_role(0, Role::Init).iter().all(|event| event.2 == Reason::SuccessorHeard));
+    assert!(net.became(0, Role::Init).iter().all(|event| event.2 == Reason::SuccessorHeard));
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn nodes_that_each_are_better_on_one_segment_settle_on_one_of_them() {
     net.run(MINUTE);
     net.expect(0, Role::Master);
     net.expect(1, Role::Backup);
-    assert_eq!(net.into_role(0, Role::Master).len(), 2);
+    assert_eq!(net.became(0, Role::Master).len(), 2);
 }
 
 /// Xorshift, so that a seed is a schedule for ever.
@@ -382,8 +382,8 @@ fn in_every_schedule_a_group_is_whole_but_for_a_release_and_ends_on_one_node() {
             disturb(&mut net, &mut random, priorities);
         }
         net.cut.fill(false);
-        for node in 0..2 {
-            net.give_all(node, Input::Priority(priorities[node]));
+        for (node, priority) in priorities.into_iter().enumerate() {
+            net.give_all(node, Input::Priority(priority));
             net.start(node);
         }
         net.run(INTERVAL * 30);

@@ -182,7 +182,7 @@ impl Net {
     }
 
     /// Transitions of `node` into `role`, as (time, member, reason).
-    pub fn into_role(&self, node: usize, role: Role) -> Vec<(Instant, usize, Reason)> {
+    pub fn became(&self, node: usize, role: Role) -> Vec<(Instant, usize, Reason)> {
         let wanted = self.log.iter().filter(|(_, at, _, to, _)| (*at, *to) == (node, role));
         wanted.map(|&(now, _, member, _, reason)| (now, member, reason)).collect()
     }
