@@ -11,6 +11,7 @@ pub mod node;
 pub mod plan;
 pub mod referee;
 pub mod rng;
+pub mod stats;
 pub mod world;
 
 use std::time::Duration;

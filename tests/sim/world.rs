@@ -14,6 +14,7 @@ use super::node::{Life, Node, Want};
 use super::plan::{self, Action};
 use super::referee::{Referee, micros};
 use super::rng::Rng;
+use super::stats::Stats;
 
 #[derive(Debug)]
 enum Event {
@@ -39,6 +40,7 @@ pub struct World {
     /// The first broken rule ends the run.
     pub broken: Option<String>,
     pub trace: Option<Vec<String>>,
+    pub stats: Stats,
     network: Network,
     referee: Referee,
     rng: Rng,
@@ -58,6 +60,7 @@ impl World {
             acting: vec![],
             broken: None,
             trace: trace.then(Vec::new),
+            stats: Stats { seeds: 1, ..Stats::default() },
             network: Network::new(count, setup.flight),
             referee: Referee::new(&setup),
             rng: Rng::new(setup.seed ^ 0x5eed),
@@ -80,7 +83,8 @@ impl World {
         for (at, action) in plan::random(&self.setup, &mut self.rng) {
             self.at(at, action);
         }
-        let healed = Instant::from_micros(0) + plan::chaos(&self.setup) + self.setup.interval * 12;
+        // What was to end by itself later than this ends now.
+        let healed = Instant::from_micros(0) + plan::chaos(&self.setup) + Duration::from_micros(1);
         self.at(healed, Action::Heal);
         let end = healed + plan::healing(&self.setup);
         self.run_until(end);
@@ -101,9 +105,10 @@ impl World {
             self.queue.pop();
             self.now = at;
             if let Some(event) = self.events[index as usize].take() {
+                self.stats.events += 1;
                 self.handle(event);
             }
-            let verdict = self.referee.check_actors(self.now, &self.nodes, &self.network);
+            let verdict = self.referee.check_actors(self.now, &self.nodes, &self.network, &mut self.stats);
             self.judge(verdict);
             self.note_actors();
         }
@@ -128,6 +133,7 @@ impl World {
         }
         let heard = self.nodes[to].kernel.receive(self.now, frame, self.setup.mutant);
         let Some(heard) = heard else { return };
+        self.stats.adverts += 1;
         if !genuine {
             self.note(|| format!("node {to} believes an invalid advert of priority {}", heard.priority));
         }
@@ -208,6 +214,7 @@ impl World {
             Output::Transition { from, to, .. } => {
                 self.last_change = self.now;
                 if from == Role::Backup && to == Role::Master {
+                    self.stats.takeovers += 1;
                     let verdict = self.referee.check_timer(self.now, node);
                     self.judge(verdict);
                 }
@@ -320,6 +327,7 @@ impl World {
             self.restart(node);
         }
         self.network.heal(self.now);
+        self.referee.heal(self.now);
     }
 
     fn schedule(&mut self, at: Instant, event: Event) {

@@ -10,6 +10,7 @@ mod lab;
 mod libtest;
 mod packages;
 mod setup;
+mod sim;
 mod test;
 mod tidy;
 mod toolchain;
@@ -38,6 +39,8 @@ enum Command {
     Lab(lab::Options),
     /// Run all tests that this user may run, and say which were skipped and why
     Test(test::Options),
+    /// Run the simulation of the election over many seeds, or replay one with its trace
+    Sim(sim::Options),
     /// Measure, beside what cannot be avoided
     Bench(bench::Options),
     /// Check the rules of this repository: imports, sizes, `unsafe`, documents
@@ -68,6 +71,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::BuildEbpf => build_ebpf::run()?,
         Command::Lab(options) => lab::run(&options)?,
         Command::Test(options) => return test::run(&options),
+        Command::Sim(options) => sim::run(&options)?,
         Command::Bench(options) => bench::run(&options)?,
         Command::Tidy => tidy::run(&names())?,
         Command::Ci => return ci::run(&names()),
