@@ -95,8 +95,7 @@ fn seeds() {
 
 #[test]
 fn mutants_are_caught() {
-    let mutants = [Mutant::LeaseTooLong, Mutant::FenceIgnored, Mutant::LapseForgotten, Mutant::PolicyIgnored, Mutant::TimerFirst];
-    for mutant in mutants {
+    for mutant in Mutant::ALL {
         let caught = (0..MUTANT_SEEDS).find_map(|seed| run(seed, mutant, false).broken.map(|why| (seed, why)));
         let (seed, why) = caught.unwrap_or_else(|| panic!("{mutant:?} passes all seeds"));
         println!("{mutant:?}: seed {seed}: {why}");
@@ -155,6 +154,21 @@ fn a_graceful_stop_hands_over_without_a_gap() {
     assert_eq!(world.nodes[0].router.role(), Role::Init);
     let (taken, _) = world.acting.last().expect("a takeover");
     assert!(taken.saturating_since(at(10_000)) < Duration::from_millis(620), "the skew of priority 99, and flights");
+}
+
+#[test]
+fn without_preemption_the_incumbent_stays_until_it_fails() {
+    let mut world = World::new(Setup { preempt: false, ..Setup::pair() }, true);
+    for (millis, action) in
+        [(10_000, Action::Want(0, Want::Fault)), (20_000, Action::Want(0, Want::Run)), (30_000, Action::Want(1, Want::Fault))]
+    {
+        world.at(at(millis), action);
+    }
+    world.run_until(at(40_000));
+    tell(&world);
+    assert_eq!(actors(&world), [[0], [1], [0]], "L4: back only when the other fails");
+    let (back, _) = world.acting.last().expect("a takeover");
+    assert!(*back > at(30_000));
 }
 
 #[test]

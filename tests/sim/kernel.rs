@@ -50,7 +50,7 @@ impl Kernel {
             at: now,
             source: packet.source.ip(),
             priority: advert.priority,
-            interval: Duration::from_micros(advert.interval.as_micros()),
+            interval: mutant.misread_interval(Duration::from_micros(advert.interval.as_micros()), frame),
         };
         let other = Claim { priority: advert.priority, source: packet.source };
         let own = Claim { priority: self.conf.priority, source: self.conf.source };

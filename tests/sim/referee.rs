@@ -1,6 +1,14 @@
 //! Judges the group, not one node: the safety of the lease and the fence, and the rules of the election.
 //!
-//! S-numbers are those of the simulator specification in the conformance list.
+//! Every message begins with the property that was broken:
+//!
+//! - S1 two nodes act on whole links; S2 two nodes act long after the links were mended;
+//! - S3 a master has read a better advert and stays; S4 a takeover before its time; S5 a discarded packet moves a timer;
+//! - S6 a role with the wrong timer; S7 announcing or acting in a role that does not act; S8 a wrong interval is learned;
+//! - L1 nobody acts, or not one only; L2 the master is not the best; L3 roles change without a cause.
+//!
+//! S9 (one reason for each discarded packet) is the kernel program's, and the packet rows hold it. L4 and L5 have scenarios of
+//! their own in `election_sim.rs`.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,10 +17,10 @@ use vrrp_agent::election::{Heard, Role, VirtualRouter, timing};
 use vrrp_agent::model::Version;
 use vrrp_agent::time::Instant;
 
-use super::Setup;
 use super::network::Network;
 use super::node::{Life, Node};
 use super::stats::Stats;
+use super::{Mutant, Setup};
 
 #[derive(Debug)]
 pub struct Referee {
@@ -183,7 +191,7 @@ impl Referee {
         Ok(())
     }
 
-    /// S6, and that the kernel of a running agent acts only in a role that acts.
+    /// S6, S8 (all announce one interval), and that the kernel of a running agent acts only in a role that acts.
     ///
     /// # Errors
     /// What was seen.
@@ -197,8 +205,33 @@ impl Referee {
         if node.router.next_deadline().is_some() != timed {
             return Err(format!("S6: {} is {} with the wrong timer", node.source, role.name()));
         }
+        if node.router.learned_interval() != self.interval {
+            return Err(format!("S8: {} has learned {:?}", node.source, node.router.learned_interval()));
+        }
         if node.kernel.acting() && !acts {
             return Err(format!("S7: {} is {} and its kernel acts", node.source, role.name()));
+        }
+        Ok(())
+    }
+
+    /// S5: a discarded packet moves neither the role nor the timer.
+    ///
+    /// # Errors
+    /// What was seen.
+    pub fn check_stutter(&self, before: (Role, Option<Instant>), node: &Node, mutant: Mutant) -> Result<(), String> {
+        if before != (node.router.role(), node.deadline(mutant)) {
+            return Err(format!("S5: a discarded packet moves the timer of {}", node.source));
+        }
+        Ok(())
+    }
+
+    /// S7: only who acts announces.
+    ///
+    /// # Errors
+    /// What was seen.
+    pub fn check_announcement(&self, node: &Node) -> Result<(), String> {
+        if node.kernel.mastership == 0 {
+            return Err(format!("S7: {} announces itself and does not act", node.source));
         }
         Ok(())
     }

@@ -5,9 +5,9 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use vrrp_agent::election::{Input, Output, Role};
+use vrrp_agent::model::Version;
 use vrrp_agent::time::Instant;
 
-use super::Setup;
 use super::frame;
 use super::network::Network;
 use super::node::{Life, Node, Want};
@@ -15,6 +15,7 @@ use super::plan::{self, Action};
 use super::referee::{Referee, micros};
 use super::rng::Rng;
 use super::stats::Stats;
+use super::{Mutant, Setup};
 
 #[derive(Debug)]
 enum Event {
@@ -131,8 +132,12 @@ impl World {
             self.network.change(now, from.unwrap_or(to), to, |_| {});
             return;
         }
-        let heard = self.nodes[to].kernel.receive(self.now, frame, self.setup.mutant);
-        let Some(heard) = heard else { return };
+        let mutant = self.setup.mutant;
+        let before = (self.nodes[to].router.role(), self.nodes[to].deadline(mutant));
+        let Some(heard) = self.nodes[to].receive(self.now, frame, mutant) else {
+            let verdict = self.referee.check_stutter(before, &self.nodes[to], mutant);
+            return self.judge(verdict);
+        };
         self.stats.adverts += 1;
         if !genuine {
             self.note(|| format!("node {to} believes an invalid advert of priority {}", heard.priority));
@@ -153,7 +158,7 @@ impl World {
         for input in self.nodes[node].inputs(self.setup.mutant) {
             self.give(node, input);
         }
-        if self.nodes[node].router.next_deadline().is_some_and(|deadline| deadline <= self.now) {
+        if self.nodes[node].deadline(self.setup.mutant).is_some_and(|deadline| deadline <= self.now) {
             self.timers[node] = None;
         }
         self.turn(node, None);
@@ -164,7 +169,7 @@ impl World {
         if self.nodes[node].life == Life::Running {
             let verdict = self.referee.check_node(&self.nodes[node]);
             self.judge(verdict);
-            if let Some(deadline) = self.nodes[node].router.next_deadline().filter(|&at| self.timers[node] != Some(at)) {
+            if let Some(deadline) = self.nodes[node].deadline(self.setup.mutant).filter(|&at| self.timers[node] != Some(at)) {
                 self.timers[node] = Some(deadline);
                 let late = self.rng.duration(Duration::ZERO, self.setup.jitter);
                 self.schedule(deadline.max(self.now) + late, Event::Wake(node));
@@ -190,11 +195,16 @@ impl World {
         if self.nodes[node].life != Life::Running {
             return;
         }
+        let mutant = self.setup.mutant;
         match input {
-            Some(input) => self.nodes[node].router.handle(self.now, input),
-            None => self.nodes[node].router.handle_timeout(self.now),
+            Some(input) => self.nodes[node].router.handle(self.now, mutant.misread_input(input)),
+            None => self.nodes[node].handle_timeout(self.now, mutant),
         }
-        while let Some(output) = self.nodes[node].router.poll() {
+        let mut outputs: Vec<Output> = std::iter::from_fn(|| self.nodes[node].router.poll()).collect();
+        if mutant == Mutant::AnnounceFirst {
+            outputs.sort_by_key(|output| *output != Output::Announce);
+        }
+        for output in outputs {
             if self.nodes[node].crash_after == Some(0) {
                 return self.crash(node);
             }
@@ -222,12 +232,20 @@ impl World {
                     self.referee.unbind(node);
                 }
             }
-            Output::Lease { .. } | Output::Lapse | Output::Mastership(_) | Output::Announce | Output::Reannounce => {}
+            Output::Announce | Output::Reannounce => {
+                let verdict = self.referee.check_announcement(&self.nodes[node]);
+                self.judge(verdict);
+            }
+            Output::Lease { .. } | Output::Lapse | Output::Mastership(_) => {}
         }
     }
 
     fn broadcast(&mut self, from: usize, priority: u8) {
-        let frame = frame::encode(self.setup.version, frame::VRID, self.nodes[from].source, priority, self.setup.interval);
+        let (version, interval) = (self.setup.version, self.setup.interval);
+        let mut frame = frame::encode(version, frame::VRID, self.nodes[from].source, priority, interval);
+        if version == Version::V3 && self.rng.chance(50) {
+            frame::set_reserved(&mut frame, self.rng.range(1, 15) as u8);
+        }
         for to in (0..self.nodes.len()).filter(|&to| to != from) {
             for delivery in self.network.send(self.now, from, to, &mut self.rng) {
                 let mut frame = frame.clone();
