@@ -48,12 +48,17 @@ pub fn corrupt(frame: &mut [u8], rng: &mut Rng) {
 pub fn forge(version: Version, interval: Duration, rng: &mut Rng) -> Vec<u8> {
     let source = Ipv4Addr::new(10, 0, 0, 250);
     let mut frame = encode(version, VRID, source, 255, interval);
-    match rng.range(0, 4) {
+    match rng.range(0, 6) {
         0 => frame[TTL_AT] = rng.pick(&[0, 1, 64, 254]),
         1 => corrupt(&mut frame, rng),
         2 => frame = encode(version, VRID + 1, source, 255, interval),
         3 => frame.truncate(MESSAGE_AT + rng.range(0, 11) as usize),
-        _ => frame = encode(version, VRID, source, 255, Duration::ZERO),
+        4 => frame = encode(version, VRID, source, 255, Duration::ZERO),
+        // Any bytes, from the first or where the advert begins.
+        kind => {
+            let from = if kind == 5 { 0 } else { MESSAGE_AT };
+            frame[from..].iter_mut().for_each(|byte| *byte = rng.next() as u8);
+        }
     }
     frame
 }

@@ -37,6 +37,11 @@ impl Kernel {
         lease::acting(self.mastership, self.fence)
     }
 
+    /// As after a reboot.
+    pub fn forget(&mut self) {
+        *self = Self::new(self.conf);
+    }
+
     /// Takes a frame off the wire. Returns the advert if it was valid; anything else changes nothing.
     pub fn receive(&mut self, now: Instant, frame: &[u8], mutant: Mutant) -> Option<Heard> {
         let Class::Vrrp(packet) = classify(frame) else { return None };

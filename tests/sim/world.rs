@@ -272,6 +272,10 @@ impl World {
             }
             Action::Resume(node) => self.resume(node),
             Action::Crash(node, None) => self.crash(node),
+            Action::PowerOff(node) => {
+                self.crash(node);
+                self.nodes[node].kernel.forget();
+            }
             Action::Crash(node, after) => self.nodes[node].crash_after = after,
             Action::Restart(node) => self.restart(node),
             Action::Want(node, want) => self.want(node, want),
