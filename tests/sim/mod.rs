@@ -4,6 +4,7 @@
 //! forged adverts) and a *healing phase* (all of it ends, and exactly one master must emerge and stay). The
 //! [`referee`] checks safety after every event.
 
+pub mod clock;
 pub mod frame;
 pub mod kernel;
 pub mod network;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use vrrp_agent::election::{Heard, Input};
 use vrrp_agent::model::Version;
 
+use clock::Clock;
 use rng::Rng;
 
 /// A wrong rule that the referee must catch. None of them touches production code.
@@ -118,6 +120,8 @@ pub struct Setup {
     pub priorities: Vec<u8>,
     /// Address of each node, the tie break.
     pub sources: Vec<Ipv4Addr>,
+    /// Clock of each node; its timers and its lease go by it.
+    pub clocks: Vec<Clock>,
     pub preempt: bool,
     pub preempt_delay: Duration,
     /// Longest flight of an advert over a whole link.
@@ -136,6 +140,7 @@ impl Setup {
             interval: Duration::from_secs(1),
             priorities: vec![100, 99],
             sources: vec![Ipv4Addr::new(10, 0, 0, 10), Ipv4Addr::new(10, 0, 0, 11)],
+            clocks: vec![Clock::TRUE; 2],
             preempt: true,
             preempt_delay: Duration::ZERO,
             flight: Duration::from_millis(1),
@@ -166,12 +171,14 @@ impl Setup {
         // The last byte is each node's own; the others decide first.
         let sources =
             (0..priorities.len()).map(|index| Ipv4Addr::new(10, 0, rng.range(0, 255) as u8, 10 + index as u8)).collect();
+        let clocks = priorities.iter().map(|_| Clock::random(&mut rng)).collect();
         Self {
             seed,
             version,
             interval,
             priorities,
             sources,
+            clocks,
             preempt,
             preempt_delay: if rng.chance(800) { Duration::ZERO } else { interval * 5 },
             flight: rng.duration(interval / 1000, interval / 20),

@@ -32,7 +32,7 @@ pub struct Referee {
     both_since: Vec<Option<Instant>>,
     /// When a release of each node was last delivered to anybody.
     release_seen: Vec<Option<Instant>>,
-    /// Before this time a node has no reason to take over (S4).
+    /// Before this time, by its own clock, a node has no reason to take over (S4).
     bound_until: Vec<Instant>,
     /// From when on somebody must act (L1): the last fault, and what was still in flight then.
     healed: Option<Instant>,
@@ -68,7 +68,8 @@ impl Referee {
         }
         let Some(healed) = self.healed else { return Ok(()) };
         let lasted = now.saturating_since(since.max(healed));
-        let bound = self.interval * 4 + self.flight * 2 + self.jitter * 2;
+        // The last term is for a slow clock.
+        let bound = self.interval * 4 + self.flight * 2 + self.jitter * 2 + self.interval / 1_000;
         stats.nobody.note(lasted, bound);
         if lasted > bound {
             return Err(format!("L1: nobody acts since {}", micros(since)));
@@ -138,11 +139,11 @@ impl Referee {
     }
 
     /// Takes note of an advert that a kernel accepted.
-    pub fn accepted(&mut self, heard: &Heard, nodes: &[Node]) {
+    pub fn accepted(&mut self, now: Instant, heard: &Heard, nodes: &[Node]) {
         if heard.priority == 0
             && let Some(from) = nodes.iter().position(|node| node.source == heard.source)
         {
-            self.release_seen[from] = Some(heard.at);
+            self.release_seen[from] = Some(now);
         }
     }
 

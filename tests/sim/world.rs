@@ -132,9 +132,9 @@ impl World {
             self.network.change(now, from.unwrap_or(to), to, |_| {});
             return;
         }
-        let mutant = self.setup.mutant;
+        let (local, mutant) = (self.local(to), self.setup.mutant);
         let before = (self.nodes[to].router.role(), self.nodes[to].deadline(mutant));
-        let Some(heard) = self.nodes[to].receive(self.now, frame, mutant) else {
+        let Some(heard) = self.nodes[to].receive(local, frame, mutant) else {
             let verdict = self.referee.check_stutter(before, &self.nodes[to], mutant);
             return self.judge(verdict);
         };
@@ -142,7 +142,7 @@ impl World {
         if !genuine {
             self.note(|| format!("node {to} believes an invalid advert of priority {}", heard.priority));
         }
-        self.referee.accepted(&heard, &self.nodes);
+        self.referee.accepted(self.now, &heard, &self.nodes);
         if self.nodes[to].router.role() == Role::Backup && self.nodes[to].life != Life::Crashed {
             self.referee.heard_as_backup(to, &heard, &self.nodes[to].router);
         }
@@ -158,7 +158,7 @@ impl World {
         for input in self.nodes[node].inputs(self.setup.mutant) {
             self.give(node, input);
         }
-        if self.nodes[node].deadline(self.setup.mutant).is_some_and(|deadline| deadline <= self.now) {
+        if self.nodes[node].deadline(self.setup.mutant).is_some_and(|deadline| deadline <= self.local(node)) {
             self.timers[node] = None;
         }
         self.turn(node, None);
@@ -172,7 +172,7 @@ impl World {
             if let Some(deadline) = self.nodes[node].deadline(self.setup.mutant).filter(|&at| self.timers[node] != Some(at)) {
                 self.timers[node] = Some(deadline);
                 let late = self.rng.duration(Duration::ZERO, self.setup.jitter);
-                self.schedule(deadline.max(self.now) + late, Event::Wake(node));
+                self.schedule(self.setup.clocks[node].world(deadline).max(self.now) + late, Event::Wake(node));
             }
         }
     }
@@ -195,10 +195,10 @@ impl World {
         if self.nodes[node].life != Life::Running {
             return;
         }
-        let mutant = self.setup.mutant;
+        let (now, mutant) = (self.local(node), self.setup.mutant);
         match input {
-            Some(input) => self.nodes[node].router.handle(self.now, mutant.misread_input(input)),
-            None => self.nodes[node].handle_timeout(self.now, mutant),
+            Some(input) => self.nodes[node].router.handle(now, mutant.misread_input(input)),
+            None => self.nodes[node].handle_timeout(now, mutant),
         }
         let mut outputs: Vec<Output> = std::iter::from_fn(|| self.nodes[node].router.poll()).collect();
         if mutant == Mutant::AnnounceFirst {
@@ -225,7 +225,7 @@ impl World {
                 self.last_change = self.now;
                 if from == Role::Backup && to == Role::Master {
                     self.stats.takeovers += 1;
-                    let verdict = self.referee.check_timer(self.now, node);
+                    let verdict = self.referee.check_timer(self.local(node), node);
                     self.judge(verdict);
                 }
                 if to != Role::Backup {
@@ -350,6 +350,11 @@ impl World {
         }
         self.network.heal(self.now);
         self.referee.heal(self.now);
+    }
+
+    /// Now, by the clock of a node.
+    fn local(&self, node: usize) -> Instant {
+        self.setup.clocks[node].local(self.now)
     }
 
     fn schedule(&mut self, at: Instant, event: Event) {
