@@ -1,20 +1,26 @@
 //! Seeds by the thousand, named scenarios, and proof that the referee would notice.
 //!
-//! `VRRP_SIM_SEEDS=n` runs n seeds, `VRRP_SIM_SEED=s` one of them with its trace.
+//! `cargo xtask sim` runs them by the million. It says in the environment what it wants: `VRRP_SIM_SEEDS` seeds from
+//! `VRRP_SIM_FROM` on over `VRRP_SIM_THREADS` threads, or the one seed `VRRP_SIM_SEED` with its trace.
 
 mod sim;
 
-use std::time::Duration;
+use std::thread;
+use std::time::{self, Duration};
 
 use sim::node::Want;
 use sim::plan::Action;
+use sim::stats::Stats;
 use sim::world::World;
 use sim::{Mutant, Setup};
 use vrrp_agent::election::Role;
 use vrrp_agent::time::Instant;
 
-/// About ten seconds' worth.
-const SEEDS: u64 = 40_000;
+/// Well below a minute's worth in the dev build.
+const SEEDS: u64 = 100_000;
+
+/// Other tests run at the same time.
+const THREADS: u64 = 2;
 
 /// Each mutant must fall within this many.
 const MUTANT_SEEDS: u64 = 2_000;
@@ -41,10 +47,21 @@ fn tell(world: &World) {
     println!("{:?}", world.setup);
     if let Some(why) = &world.broken {
         let seed = world.setup.seed;
-        panic!(
-            "seed {seed}: {why}\nreplay: VRRP_SIM_SEED={seed} cargo test -p vrrp-tests --test election_sim seeds -- --nocapture"
-        );
+        panic!("seed {seed}: {why}\nreplay: cargo xtask sim --seed {seed}");
     }
+}
+
+/// Every `step`th seed from `from` on, below `end`; stops at the first that breaks a rule, and says which.
+fn run_some(from: u64, end: u64, step: u64) -> (Stats, Option<u64>) {
+    let mut stats = Stats::default();
+    for seed in (from..end).step_by(step as usize) {
+        let world = run(seed, Mutant::None, false);
+        stats.add(&world.stats);
+        if world.broken.is_some() {
+            return (stats, Some(seed));
+        }
+    }
+    (stats, None)
 }
 
 #[test]
@@ -52,17 +69,33 @@ fn seeds() {
     if let Some(seed) = number("VRRP_SIM_SEED") {
         return tell(&run(seed, Mutant::None, true));
     }
-    for seed in 0..number("VRRP_SIM_SEEDS").unwrap_or(SEEDS) {
-        if run(seed, Mutant::None, false).broken.is_some() {
-            tell(&run(seed, Mutant::None, true));
-        }
+    let from = number("VRRP_SIM_FROM").unwrap_or(0);
+    let end = from.saturating_add(number("VRRP_SIM_SEEDS").unwrap_or(SEEDS));
+    let threads = number("VRRP_SIM_THREADS").unwrap_or(THREADS).max(1);
+    let begun = time::Instant::now();
+    let results: Vec<(Stats, Option<u64>)> = thread::scope(|scope| {
+        let parts: Vec<_> = (0..threads).map(|part| scope.spawn(move || run_some(from + part, end, threads))).collect();
+        parts.into_iter().map(|part| part.join().expect("a run does not panic")).collect()
+    });
+    let mut stats = Stats::default();
+    results.iter().for_each(|(part, _)| stats.add(part));
+    let failing: Vec<u64> = results.iter().filter_map(|(_, seed)| *seed).collect();
+    println!("seeds                 {}, {:.0} a second", stats.seeds, stats.seeds as f64 / begun.elapsed().as_secs_f64());
+    println!("events                {}", stats.events);
+    println!("adverts delivered     {}", stats.adverts);
+    println!("takeovers             {}", stats.takeovers);
+    println!("longest nobody acted  {} (after the last fault)", stats.nobody);
+    println!("longest two acted     {} (on whole links)", stats.two);
+    println!("violations            {}", failing.len());
+    if let Some(seed) = failing.iter().min() {
+        tell(&run(*seed, Mutant::None, true));
     }
+    assert_eq!(stats.seeds, end - from, "every seed was run");
 }
 
 #[test]
 fn mutants_are_caught() {
-    let mutants = [Mutant::LeaseTooLong, Mutant::FenceIgnored, Mutant::LapseForgotten, Mutant::PolicyIgnored, Mutant::TimerFirst];
-    for mutant in mutants {
+    for mutant in Mutant::ALL {
         let caught = (0..MUTANT_SEEDS).find_map(|seed| run(seed, mutant, false).broken.map(|why| (seed, why)));
         let (seed, why) = caught.unwrap_or_else(|| panic!("{mutant:?} passes all seeds"));
         println!("{mutant:?}: seed {seed}: {why}");
@@ -121,6 +154,21 @@ fn a_graceful_stop_hands_over_without_a_gap() {
     assert_eq!(world.nodes[0].router.role(), Role::Init);
     let (taken, _) = world.acting.last().expect("a takeover");
     assert!(taken.saturating_since(at(10_000)) < Duration::from_millis(620), "the skew of priority 99, and flights");
+}
+
+#[test]
+fn without_preemption_the_incumbent_stays_until_it_fails() {
+    let mut world = World::new(Setup { preempt: false, ..Setup::pair() }, true);
+    for (millis, action) in
+        [(10_000, Action::Want(0, Want::Fault)), (20_000, Action::Want(0, Want::Run)), (30_000, Action::Want(1, Want::Fault))]
+    {
+        world.at(at(millis), action);
+    }
+    world.run_until(at(40_000));
+    tell(&world);
+    assert_eq!(actors(&world), [[0], [1], [0]], "L4: back only when the other fails");
+    let (back, _) = world.acting.last().expect("a takeover");
+    assert!(*back > at(30_000));
 }
 
 #[test]

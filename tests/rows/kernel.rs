@@ -14,6 +14,7 @@ use vrrp_common::reason::Reason;
 use super::Count;
 use super::world::{IFINDEX, ROUTERS, World};
 
+const MOST_VERIFIED: u32 = 900_000;
 /// Room for the largest frame a row sends.
 const MAX_FRAME: usize = 16_384;
 const BACKENDS: u32 = 4;
@@ -162,6 +163,10 @@ pub fn open(path: &Path) -> Ebpf {
 pub fn load(ebpf: &mut Ebpf, program: &str) {
     let program: &mut Xdp = ebpf.program_mut(program).expect("in the object").try_into().expect("an XDP program");
     program.load().unwrap_or_else(|error| panic!("the kernel refuses the program: {error}"));
+    let verified = program.info().ok().and_then(|info| info.verified_instruction_count()).unwrap_or(0);
+    println!("{verified} instructions verified");
+    // How much work it is depends on how the compiler lays the program out: there must be room.
+    assert!(verified < MOST_VERIFIED, "{verified} of the verifier's 1000000 steps");
 }
 
 /// Runs a loaded program on `frame`.

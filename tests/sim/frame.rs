@@ -48,12 +48,35 @@ pub fn corrupt(frame: &mut [u8], rng: &mut Rng) {
 pub fn forge(version: Version, interval: Duration, rng: &mut Rng) -> Vec<u8> {
     let source = Ipv4Addr::new(10, 0, 0, 250);
     let mut frame = encode(version, VRID, source, 255, interval);
-    match rng.range(0, 4) {
+    match rng.range(0, 6) {
         0 => frame[TTL_AT] = rng.pick(&[0, 1, 64, 254]),
         1 => corrupt(&mut frame, rng),
         2 => frame = encode(version, VRID + 1, source, 255, interval),
         3 => frame.truncate(MESSAGE_AT + rng.range(0, 11) as usize),
-        _ => frame = encode(version, VRID, source, 255, Duration::ZERO),
+        4 => frame = encode(version, VRID, source, 255, Duration::ZERO),
+        // Any bytes, from the first or where the advert begins.
+        kind => {
+            let from = if kind == 5 { 0 } else { MESSAGE_AT };
+            frame[from..].iter_mut().for_each(|byte| *byte = rng.next() as u8);
+        }
     }
     frame
+}
+
+/// Sets the four reserved bits of a version 3 advert, which a sender leaves 0 and a receiver must not look at (RFC 9568
+/// section 5.2.6), and mends the checksum (RFC 1624).
+pub fn set_reserved(frame: &mut [u8], bits: u8) {
+    let word = |frame: &[u8], at: usize| u16::from_be_bytes([frame[MESSAGE_AT + at], frame[MESSAGE_AT + at + 1]]);
+    let before = word(frame, 4);
+    frame[MESSAGE_AT + 4] |= bits << 4;
+    let sum = u32::from(!word(frame, 6)) + u32::from(!before) + u32::from(word(frame, 4));
+    let folded = (sum & 0xffff) + (sum >> 16);
+    let folded = (folded & 0xffff) + (folded >> 16);
+    frame[MESSAGE_AT + 6..MESSAGE_AT + 8].copy_from_slice(&(!(folded as u16)).to_be_bytes());
+}
+
+/// The interval of a version 3 advert, read with the reserved bits.
+pub fn unmasked_interval(frame: &[u8]) -> Duration {
+    let centis = u16::from_be_bytes([frame[MESSAGE_AT + 4], frame[MESSAGE_AT + 5]]);
+    Duration::from_millis(u64::from(centis) * 10)
 }

@@ -37,6 +37,11 @@ impl Kernel {
         lease::acting(self.mastership, self.fence)
     }
 
+    /// As after a reboot.
+    pub fn forget(&mut self) {
+        *self = Self::new(self.conf);
+    }
+
     /// Takes a frame off the wire. Returns the advert if it was valid; anything else changes nothing.
     pub fn receive(&mut self, now: Instant, frame: &[u8], mutant: Mutant) -> Option<Heard> {
         let Class::Vrrp(packet) = classify(frame) else { return None };
@@ -50,7 +55,7 @@ impl Kernel {
             at: now,
             source: packet.source.ip(),
             priority: advert.priority,
-            interval: Duration::from_micros(advert.interval.as_micros()),
+            interval: mutant.misread_interval(Duration::from_micros(advert.interval.as_micros()), frame),
         };
         let other = Claim { priority: advert.priority, source: packet.source };
         let own = Claim { priority: self.conf.priority, source: self.conf.source };

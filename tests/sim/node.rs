@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use vrrp_agent::election::{Input, Output, Resume, Settings, VirtualRouter};
+use vrrp_agent::election::{Heard, Input, Output, Resume, Role, Settings, VirtualRouter};
 use vrrp_agent::model::Version;
 use vrrp_agent::time::Instant;
 use vrrp_common::ip::Address;
@@ -45,13 +45,15 @@ pub struct Node {
     pub priority: u8,
     /// Dies after this many more outputs.
     pub crash_after: Option<u32>,
+    /// A mutant's timer is held up until then.
+    held_until: Instant,
     settings: Settings,
     seen: Option<Want>,
 }
 
 impl Node {
     pub fn new(setup: &Setup, index: usize) -> Self {
-        let source = Ipv4Addr::new(10, 0, 0, 10 + index as u8);
+        let source = setup.sources[index];
         let settings = Settings {
             version: setup.version,
             priority: setup.priorities[index],
@@ -80,6 +82,7 @@ impl Node {
             want: Want::Run,
             priority: settings.priority,
             crash_after: None,
+            held_until: Instant::from_micros(0),
             settings,
             seen: None,
         }
@@ -91,6 +94,40 @@ impl Node {
         self.kernel.socket.clear();
         self.seen = None;
         self.life = Life::Running;
+    }
+
+    /// A frame comes off the wire.
+    pub fn receive(&mut self, now: Instant, frame: &[u8], mutant: Mutant) -> Option<Heard> {
+        let heard = self.kernel.receive(now, frame, mutant);
+        if heard.is_none() {
+            self.held_until = match (mutant, self.router.role()) {
+                (Mutant::DiscardedResetsDownTimer, Role::Backup) => now + self.router.master_down_interval(),
+                (Mutant::DiscardedResetsAdvertTimer, Role::Master) => now + self.settings.interval,
+                _ => self.held_until,
+            };
+        }
+        heard
+    }
+
+    /// When the agent's timer fires.
+    pub fn deadline(&self, mutant: Mutant) -> Option<Instant> {
+        let deadline = self.router.next_deadline()?;
+        Some((deadline - self.cut_off(mutant)).max(self.held_until))
+    }
+
+    /// The timer has fired.
+    pub fn handle_timeout(&mut self, now: Instant, mutant: Mutant) {
+        if self.held_until <= now {
+            self.router.handle_timeout(now + self.cut_off(mutant));
+        }
+    }
+
+    /// By how much a mutant's timer fires too early.
+    fn cut_off(&self, mutant: Mutant) -> Duration {
+        match (mutant, self.router.role()) {
+            (Mutant::SkewToInteger, Role::Backup) => Duration::from_nanos(u64::from(self.router.skew().subsec_nanos())),
+            _ => Duration::ZERO,
+        }
     }
 
     /// Everything that waits for the agent, in the order that the election's contract asks for.
@@ -152,6 +189,8 @@ impl Node {
             }
             Output::Lapse if setup.mutant == Mutant::LapseForgotten => {}
             Output::Lapse => self.kernel.lease = 0,
+            Output::Mastership(None) if setup.mutant == Mutant::ActsAfterLinkDown && self.want == Want::LinkDown => {}
+            Output::Mastership(Some(_)) if setup.mutant == Mutant::OwnerNeverActs && self.settings.priority == 255 => {}
             Output::Mastership(epoch) => self.kernel.mastership = epoch.unwrap_or(0),
             Output::Send { .. } | Output::Transition { .. } | Output::Announce | Output::Reannounce => {}
         }

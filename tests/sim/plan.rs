@@ -30,6 +30,8 @@ pub enum Action {
     Resume(usize),
     /// Killed, at once or after so many more outputs.
     Crash(usize, Option<u32>),
+    /// The whole machine goes down, and its kernel forgets.
+    PowerOff(usize),
     Restart(usize),
     Want(usize, Want),
     /// The tracking changes the effective priority.
@@ -68,8 +70,12 @@ pub fn random(setup: &Setup, rng: &mut Rng) -> Vec<(Instant, Action)> {
                 plan.push((end, Action::Resume(node)));
             }
             5 => {
-                let after = if rng.chance(500) { None } else { Some(rng.range(0, 4) as u32) };
-                plan.push((begin, Action::Crash(node, after)));
+                let death = match rng.range(0, 3) {
+                    0 => Action::PowerOff(node),
+                    1 => Action::Crash(node, None),
+                    _ => Action::Crash(node, Some(rng.range(0, 4) as u32)),
+                };
+                plan.push((begin, death));
                 plan.push((end, Action::Restart(node)));
             }
             6 | 7 => {

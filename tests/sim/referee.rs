@@ -1,6 +1,14 @@
 //! Judges the group, not one node: the safety of the lease and the fence, and the rules of the election.
 //!
-//! S-numbers are those of the simulator specification in the conformance list.
+//! Every message begins with the property that was broken:
+//!
+//! - S1 two nodes act on whole links; S2 two nodes act long after the links were mended;
+//! - S3 a master has read a better advert and stays; S4 a takeover before its time; S5 a discarded packet moves a timer;
+//! - S6 a role with the wrong timer; S7 announcing or acting in a role that does not act; S8 a wrong interval is learned;
+//! - L1 nobody acts, or not one only; L2 the master is not the best; L3 roles change without a cause.
+//!
+//! S9 (one reason for each discarded packet) is the kernel program's, and the packet rows hold it. L4 and L5 have scenarios of
+//! their own in `election_sim.rs`.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,9 +17,10 @@ use vrrp_agent::election::{Heard, Role, VirtualRouter, timing};
 use vrrp_agent::model::Version;
 use vrrp_agent::time::Instant;
 
-use super::Setup;
 use super::network::Network;
 use super::node::{Life, Node};
+use super::stats::Stats;
+use super::{Mutant, Setup};
 
 #[derive(Debug)]
 pub struct Referee {
@@ -23,8 +32,11 @@ pub struct Referee {
     both_since: Vec<Option<Instant>>,
     /// When a release of each node was last delivered to anybody.
     release_seen: Vec<Option<Instant>>,
-    /// Before this time a node has no reason to take over (S4).
+    /// Before this time, by its own clock, a node has no reason to take over (S4).
     bound_until: Vec<Instant>,
+    /// From when on somebody must act (L1): the last fault, and what was still in flight then.
+    healed: Option<Instant>,
+    nobody_since: Option<Instant>,
 }
 
 impl Referee {
@@ -38,14 +50,39 @@ impl Referee {
             both_since: vec![None; nodes * nodes],
             release_seen: vec![None; nodes],
             bound_until: vec![Instant::from_micros(0); nodes],
+            healed: None,
+            nobody_since: None,
         }
+    }
+
+    /// The last fault has ended. Adverts of before it may still arrive for two intervals.
+    pub fn heal(&mut self, now: Instant) {
+        self.healed = Some(now + self.interval * 2 + self.flight);
+    }
+
+    /// L1: nobody acts for no longer than the slowest backup waits, once faults have ended.
+    fn check_nobody(&mut self, now: Instant, nodes: &[Node], stats: &mut Stats) -> Result<(), String> {
+        let since = *self.nobody_since.get_or_insert(now);
+        if nodes.iter().any(|node| node.kernel.acting()) {
+            self.nobody_since = None;
+        }
+        let Some(healed) = self.healed else { return Ok(()) };
+        let lasted = now.saturating_since(since.max(healed));
+        // The last term is for a slow clock.
+        let bound = self.interval * 4 + self.flight * 2 + self.jitter * 2 + self.interval / 1_000;
+        stats.nobody.note(lasted, bound);
+        if lasted > bound {
+            return Err(format!("L1: nobody acts since {}", micros(since)));
+        }
+        Ok(())
     }
 
     /// S1 and S2: no two connected nodes act for longer than the protocol cannot help.
     ///
     /// # Errors
     /// What was seen.
-    pub fn check_actors(&mut self, now: Instant, nodes: &[Node], network: &Network) -> Result<(), String> {
+    pub fn check_actors(&mut self, now: Instant, nodes: &[Node], network: &Network, stats: &mut Stats) -> Result<(), String> {
+        self.check_nobody(now, nodes, stats)?;
         for a in 0..self.nodes {
             for b in a + 1..self.nodes {
                 let pair = a * self.nodes + b;
@@ -55,7 +92,7 @@ impl Referee {
                 }
                 let since = *self.both_since[pair].get_or_insert(now);
                 let Some(whole) = network.whole_since(a, b) else { continue };
-                self.check_takeover(now, since, whole, (a, b)).map_err(|why| format!("{why}: nodes {a} and {b}"))?;
+                self.check_takeover(now, since, whole, (a, b), stats).map_err(|why| format!("{why}: nodes {a} and {b}"))?;
                 self.check_healed(now, since.max(whole), &nodes[a], &nodes[b])
                     .map_err(|why| format!("{why}: nodes {a} and {b}"))?;
             }
@@ -67,12 +104,23 @@ impl Referee {
     /// first advert to arrive settles it. Two that cross, one of them of an agent that wakes, make it two flights.
     ///
     /// A release by a third node is the exception: it starts an election though the lease of a frozen master is good.
-    fn check_takeover(&self, now: Instant, since: Instant, whole: Instant, pair: (usize, usize)) -> Result<(), String> {
+    fn check_takeover(
+        &self,
+        now: Instant,
+        since: Instant,
+        whole: Instant,
+        pair: (usize, usize),
+        stats: &mut Stats,
+    ) -> Result<(), String> {
         let history = self.interval * 5;
         let third = (0..self.nodes).filter(|&node| node != pair.0 && node != pair.1);
         let disturbed = third.filter_map(|node| self.release_seen[node]).any(|seen| seen + history >= since);
-        if whole + history <= since && !disturbed && now > since + self.flight * 2 {
-            return Err(format!("two actors beyond the flight of an advert, since {}", micros(since)));
+        if whole + history > since || disturbed {
+            return Ok(());
+        }
+        stats.two.note(now.saturating_since(since), self.flight * 2);
+        if now > since + self.flight * 2 {
+            return Err(format!("S1: two actors beyond the flight of an advert, since {}", micros(since)));
         }
         Ok(())
     }
@@ -85,17 +133,17 @@ impl Referee {
         // A node that is releasing runs, but says nothing for as long as it waits.
         let releasing = timing::release_bound(self.interval);
         if now > since + self.interval * 5 + releasing + self.flight * 2 + self.jitter * 2 {
-            return Err(format!("two actors long after the links were whole, since {}", micros(since)));
+            return Err(format!("S2: two actors long after the links were whole, since {}", micros(since)));
         }
         Ok(())
     }
 
     /// Takes note of an advert that a kernel accepted.
-    pub fn accepted(&mut self, heard: &Heard, nodes: &[Node]) {
+    pub fn accepted(&mut self, now: Instant, heard: &Heard, nodes: &[Node]) {
         if heard.priority == 0
             && let Some(from) = nodes.iter().position(|node| node.source == heard.source)
         {
-            self.release_seen[from] = Some(heard.at);
+            self.release_seen[from] = Some(now);
         }
     }
 
@@ -127,7 +175,7 @@ impl Referee {
     /// What was seen.
     pub fn check_timer(&self, now: Instant, node: usize) -> Result<(), String> {
         if now < self.bound_until[node] {
-            return Err(format!("node {node} took over before {}", micros(self.bound_until[node])));
+            return Err(format!("S4: node {node} took over before {}", micros(self.bound_until[node])));
         }
         Ok(())
     }
@@ -138,13 +186,13 @@ impl Referee {
     /// What was seen.
     pub fn check_yield(&self, heard: &Heard, node: &Node) -> Result<(), String> {
         let other = (heard.priority, heard.source);
-        if node.router.role() == Role::Master && other > (node.router.priority(), IpAddr::from(node.source)) {
-            return Err(format!("{} stays master before {} of priority {}", node.source, heard.source, heard.priority));
+        if node.router.role() == Role::Master && other > (node.router.priority(), IpAddr::V4(node.source)) {
+            return Err(format!("S3: {} stays master before {} of priority {}", node.source, heard.source, heard.priority));
         }
         Ok(())
     }
 
-    /// S6, and that the kernel of a running agent acts only in a role that acts.
+    /// S6, S8 (all announce one interval), and that the kernel of a running agent acts only in a role that acts.
     ///
     /// # Errors
     /// What was seen.
@@ -156,10 +204,35 @@ impl Referee {
             Role::Master | Role::Releasing => (true, true),
         };
         if node.router.next_deadline().is_some() != timed {
-            return Err(format!("{} is {} with the wrong timer", node.source, role.name()));
+            return Err(format!("S6: {} is {} with the wrong timer", node.source, role.name()));
+        }
+        if node.router.learned_interval() != self.interval {
+            return Err(format!("S8: {} has learned {:?}", node.source, node.router.learned_interval()));
         }
         if node.kernel.acting() && !acts {
-            return Err(format!("{} is {} and its kernel acts", node.source, role.name()));
+            return Err(format!("S7: {} is {} and its kernel acts", node.source, role.name()));
+        }
+        Ok(())
+    }
+
+    /// S5: a discarded packet moves neither the role nor the timer.
+    ///
+    /// # Errors
+    /// What was seen.
+    pub fn check_stutter(&self, before: (Role, Option<Instant>), node: &Node, mutant: Mutant) -> Result<(), String> {
+        if before != (node.router.role(), node.deadline(mutant)) {
+            return Err(format!("S5: a discarded packet moves the timer of {}", node.source));
+        }
+        Ok(())
+    }
+
+    /// S7: only who acts announces.
+    ///
+    /// # Errors
+    /// What was seen.
+    pub fn check_announcement(&self, node: &Node) -> Result<(), String> {
+        if node.kernel.mastership == 0 {
+            return Err(format!("S7: {} announces itself and does not act", node.source));
         }
         Ok(())
     }
@@ -172,14 +245,14 @@ impl Referee {
         let masters: Vec<usize> = (0..self.nodes).filter(|&node| nodes[node].router.role() == Role::Master).collect();
         let actors: Vec<usize> = (0..self.nodes).filter(|&node| nodes[node].kernel.acting()).collect();
         if masters.len() != 1 || masters != actors {
-            return Err(format!("after healing, masters {masters:?}, actors {actors:?}"));
+            return Err(format!("L1: after healing, masters {masters:?}, actors {actors:?}"));
         }
         let best = setup.priorities.iter().max();
         if (setup.preempt || best == Some(&255)) && Some(&setup.priorities[masters[0]]) != best {
-            return Err(format!("after healing, master {} is not of the highest priority", masters[0]));
+            return Err(format!("L2: after healing, master {} is not of the highest priority", masters[0]));
         }
         if last_change + self.interval * 3 > now {
-            return Err(format!("after healing, a role still changed at {}", micros(last_change)));
+            return Err(format!("L3: after healing, a role still changed at {}", micros(last_change)));
         }
         Ok(())
     }

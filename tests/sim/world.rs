@@ -5,15 +5,17 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use vrrp_agent::election::{Input, Output, Role};
+use vrrp_agent::model::Version;
 use vrrp_agent::time::Instant;
 
-use super::Setup;
 use super::frame;
 use super::network::Network;
 use super::node::{Life, Node, Want};
 use super::plan::{self, Action};
 use super::referee::{Referee, micros};
 use super::rng::Rng;
+use super::stats::Stats;
+use super::{Mutant, Setup};
 
 #[derive(Debug)]
 enum Event {
@@ -39,6 +41,7 @@ pub struct World {
     /// The first broken rule ends the run.
     pub broken: Option<String>,
     pub trace: Option<Vec<String>>,
+    pub stats: Stats,
     network: Network,
     referee: Referee,
     rng: Rng,
@@ -58,6 +61,7 @@ impl World {
             acting: vec![],
             broken: None,
             trace: trace.then(Vec::new),
+            stats: Stats { seeds: 1, ..Stats::default() },
             network: Network::new(count, setup.flight),
             referee: Referee::new(&setup),
             rng: Rng::new(setup.seed ^ 0x5eed),
@@ -80,7 +84,8 @@ impl World {
         for (at, action) in plan::random(&self.setup, &mut self.rng) {
             self.at(at, action);
         }
-        let healed = Instant::from_micros(0) + plan::chaos(&self.setup) + self.setup.interval * 12;
+        // What was to end by itself later than this ends now.
+        let healed = Instant::from_micros(0) + plan::chaos(&self.setup) + Duration::from_micros(1);
         self.at(healed, Action::Heal);
         let end = healed + plan::healing(&self.setup);
         self.run_until(end);
@@ -101,9 +106,10 @@ impl World {
             self.queue.pop();
             self.now = at;
             if let Some(event) = self.events[index as usize].take() {
+                self.stats.events += 1;
                 self.handle(event);
             }
-            let verdict = self.referee.check_actors(self.now, &self.nodes, &self.network);
+            let verdict = self.referee.check_actors(self.now, &self.nodes, &self.network, &mut self.stats);
             self.judge(verdict);
             self.note_actors();
         }
@@ -126,12 +132,17 @@ impl World {
             self.network.change(now, from.unwrap_or(to), to, |_| {});
             return;
         }
-        let heard = self.nodes[to].kernel.receive(self.now, frame, self.setup.mutant);
-        let Some(heard) = heard else { return };
+        let (local, mutant) = (self.local(to), self.setup.mutant);
+        let before = (self.nodes[to].router.role(), self.nodes[to].deadline(mutant));
+        let Some(heard) = self.nodes[to].receive(local, frame, mutant) else {
+            let verdict = self.referee.check_stutter(before, &self.nodes[to], mutant);
+            return self.judge(verdict);
+        };
+        self.stats.adverts += 1;
         if !genuine {
             self.note(|| format!("node {to} believes an invalid advert of priority {}", heard.priority));
         }
-        self.referee.accepted(&heard, &self.nodes);
+        self.referee.accepted(self.now, &heard, &self.nodes);
         if self.nodes[to].router.role() == Role::Backup && self.nodes[to].life != Life::Crashed {
             self.referee.heard_as_backup(to, &heard, &self.nodes[to].router);
         }
@@ -147,7 +158,7 @@ impl World {
         for input in self.nodes[node].inputs(self.setup.mutant) {
             self.give(node, input);
         }
-        if self.nodes[node].router.next_deadline().is_some_and(|deadline| deadline <= self.now) {
+        if self.nodes[node].deadline(self.setup.mutant).is_some_and(|deadline| deadline <= self.local(node)) {
             self.timers[node] = None;
         }
         self.turn(node, None);
@@ -158,10 +169,10 @@ impl World {
         if self.nodes[node].life == Life::Running {
             let verdict = self.referee.check_node(&self.nodes[node]);
             self.judge(verdict);
-            if let Some(deadline) = self.nodes[node].router.next_deadline().filter(|&at| self.timers[node] != Some(at)) {
+            if let Some(deadline) = self.nodes[node].deadline(self.setup.mutant).filter(|&at| self.timers[node] != Some(at)) {
                 self.timers[node] = Some(deadline);
                 let late = self.rng.duration(Duration::ZERO, self.setup.jitter);
-                self.schedule(deadline.max(self.now) + late, Event::Wake(node));
+                self.schedule(self.setup.clocks[node].world(deadline).max(self.now) + late, Event::Wake(node));
             }
         }
     }
@@ -184,11 +195,16 @@ impl World {
         if self.nodes[node].life != Life::Running {
             return;
         }
+        let (now, mutant) = (self.local(node), self.setup.mutant);
         match input {
-            Some(input) => self.nodes[node].router.handle(self.now, input),
-            None => self.nodes[node].router.handle_timeout(self.now),
+            Some(input) => self.nodes[node].router.handle(now, mutant.misread_input(input)),
+            None => self.nodes[node].handle_timeout(now, mutant),
         }
-        while let Some(output) = self.nodes[node].router.poll() {
+        let mut outputs: Vec<Output> = std::iter::from_fn(|| self.nodes[node].router.poll()).collect();
+        if mutant == Mutant::AnnounceFirst {
+            outputs.sort_by_key(|output| *output != Output::Announce);
+        }
+        for output in outputs {
             if self.nodes[node].crash_after == Some(0) {
                 return self.crash(node);
             }
@@ -208,19 +224,28 @@ impl World {
             Output::Transition { from, to, .. } => {
                 self.last_change = self.now;
                 if from == Role::Backup && to == Role::Master {
-                    let verdict = self.referee.check_timer(self.now, node);
+                    self.stats.takeovers += 1;
+                    let verdict = self.referee.check_timer(self.local(node), node);
                     self.judge(verdict);
                 }
                 if to != Role::Backup {
                     self.referee.unbind(node);
                 }
             }
-            Output::Lease { .. } | Output::Lapse | Output::Mastership(_) | Output::Announce | Output::Reannounce => {}
+            Output::Announce | Output::Reannounce => {
+                let verdict = self.referee.check_announcement(&self.nodes[node]);
+                self.judge(verdict);
+            }
+            Output::Lease { .. } | Output::Lapse | Output::Mastership(_) => {}
         }
     }
 
     fn broadcast(&mut self, from: usize, priority: u8) {
-        let frame = frame::encode(self.setup.version, frame::VRID, self.nodes[from].source, priority, self.setup.interval);
+        let (version, interval) = (self.setup.version, self.setup.interval);
+        let mut frame = frame::encode(version, frame::VRID, self.nodes[from].source, priority, interval);
+        if version == Version::V3 && self.rng.chance(50) {
+            frame::set_reserved(&mut frame, self.rng.range(1, 15) as u8);
+        }
         for to in (0..self.nodes.len()).filter(|&to| to != from) {
             for delivery in self.network.send(self.now, from, to, &mut self.rng) {
                 let mut frame = frame.clone();
@@ -247,6 +272,10 @@ impl World {
             }
             Action::Resume(node) => self.resume(node),
             Action::Crash(node, None) => self.crash(node),
+            Action::PowerOff(node) => {
+                self.crash(node);
+                self.nodes[node].kernel.forget();
+            }
             Action::Crash(node, after) => self.nodes[node].crash_after = after,
             Action::Restart(node) => self.restart(node),
             Action::Want(node, want) => self.want(node, want),
@@ -320,6 +349,12 @@ impl World {
             self.restart(node);
         }
         self.network.heal(self.now);
+        self.referee.heal(self.now);
+    }
+
+    /// Now, by the clock of a node.
+    fn local(&self, node: usize) -> Instant {
+        self.setup.clocks[node].local(self.now)
     }
 
     fn schedule(&mut self, at: Instant, event: Event) {

@@ -1,6 +1,7 @@
 //! What `cargo xtask bench xdp` measures the XDP program against; an object of its own, which the agent never sees.
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
 
 mod context;
 

@@ -1,5 +1,7 @@
 //! The XDP context as a `Packet`: the only pointer reads of packet memory.
 
+use core::arch::asm;
+
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::packet::Packet;
 
@@ -16,5 +18,12 @@ impl Packet for Frame<'_> {
         // SAFETY: `N` bytes from `start` lie before `data_end`, as was just checked (and the verifier checks that it was);
         // any bit pattern is a byte array, and a byte array has no alignment.
         Some(unsafe { *(start as *const [u8; N]) })
+    }
+
+    #[inline(always)]
+    fn forget(&self, mut number: usize) -> usize {
+        // SAFETY: bits are masked in a register.
+        unsafe { asm!("{0} &= 8191", inout(reg) number, options(pure, nomem, nostack)) };
+        number
     }
 }

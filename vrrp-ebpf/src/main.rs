@@ -15,7 +15,7 @@ mod maps;
 mod rewrite;
 mod steer;
 
-use aya_ebpf::bindings::xdp_action;
+use aya_ebpf::bindings::{xdp_action, xdp_md};
 use aya_ebpf::helpers::generated::bpf_ktime_get_boot_ns;
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
@@ -44,12 +44,23 @@ pub fn vrrp_xdp(ctx: XdpContext) -> u32 {
 
 #[inline(always)]
 fn process(ctx: &XdpContext, slot: u32) -> Verdict {
+    match eth::parse(&Frame(ctx)) {
+        Some(ethernet) if ethernet.ethertype == eth::TYPE_IPV6 => ipv6(ctx.ctx, slot),
+        Some(_) => ipv4(ctx.ctx, slot),
+        None => Verdict::Pass,
+    }
+}
+
+/// IPv4 and ARP. Each family has a function of its own: in one they would need more than the 512 bytes of stack there are, and
+/// states of the one would make the verifier's work on the other larger.
+///
+/// It reads the Ethernet header again: handed over in memory that would be slower, and the verifier wants it aligned.
+#[inline(never)]
+fn ipv4(ctx: *mut xdp_md, slot: u32) -> Verdict {
+    let ctx = &XdpContext::new(ctx);
     let Some(ethernet) = eth::parse(&Frame(ctx)) else {
         return Verdict::Pass;
     };
-    if ethernet.ethertype == eth::TYPE_IPV6 {
-        return ipv6(ctx, slot);
-    }
     match classify::over_ipv4(&Frame(ctx), ethernet) {
         Class::Ipv4 { ethernet, ip } => through(ctx, slot, &ethernet, steer::client(ctx, &ethernet, &ip)),
         Class::Vrrp(vrrp) => advert::receive(ctx, slot, &vrrp),
@@ -58,10 +69,9 @@ fn process(ctx: &XdpContext, slot: u32) -> Verdict {
     }
 }
 
-/// IPv6, in a function of its own: with IPv4 in one it would need more than the 512 bytes of stack there are.
-/// It reads the Ethernet header again: handed over in memory that would be slower, and the verifier wants it aligned.
 #[inline(never)]
-fn ipv6(ctx: &XdpContext, slot: u32) -> Verdict {
+fn ipv6(ctx: *mut xdp_md, slot: u32) -> Verdict {
+    let ctx = &XdpContext::new(ctx);
     let Some(ethernet) = eth::parse(&Frame(ctx)) else {
         return Verdict::Pass;
     };

@@ -12,6 +12,7 @@ mod lab;
 mod libtest;
 mod packages;
 mod setup;
+mod sim;
 mod test;
 mod tidy;
 mod toolchain;
@@ -44,6 +45,8 @@ enum Command {
     Test(test::Options),
     /// Print the conformance table, each case with the tests that hold it, run
     Conformance(conformance::Options),
+    /// Run the simulation of the election over many seeds, or replay one with its trace
+    Sim(sim::Options),
     /// Measure, beside what cannot be avoided
     Bench(bench::Options),
     /// Check the rules of this repository: imports, sizes, `unsafe`, documents
@@ -76,6 +79,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Interop(options) => interop::run(&options)?,
         Command::Test(options) => return test::run(&options),
         Command::Conformance(options) => return conformance::run(&options),
+        Command::Sim(options) => sim::run(&options)?,
         Command::Bench(options) => bench::run(&options)?,
         Command::Tidy => tidy::run(&names())?,
         Command::Ci => return ci::run(&names()),

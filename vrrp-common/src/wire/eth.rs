@@ -29,6 +29,13 @@ pub struct Ethernet {
 /// Reads the Ethernet header and at most two tags; `None` where the frame is shorter.
 #[inline(always)]
 pub fn parse<P: Packet + ?Sized>(frame: &P) -> Option<Ethernet> {
+    let mut ethernet = parse_tags(frame)?;
+    ethernet.network = frame.forget(ethernet.network);
+    Some(ethernet)
+}
+
+#[inline(always)]
+fn parse_tags<P: Packet + ?Sized>(frame: &P) -> Option<Ethernet> {
     let destination = frame.bytes::<6>(0)?;
     let source = frame.bytes::<6>(6)?;
     let ethertype = frame.be16(12)?;

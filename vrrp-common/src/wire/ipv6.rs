@@ -6,7 +6,7 @@ use crate::packet::Packet;
 pub const HEADER_LEN: usize = 40;
 pub const NEXT_ICMPV6: u8 = 58;
 /// Extension headers that are walked; honest packets have two at most.
-pub const MAX_EXTENSIONS: usize = 6;
+pub const MAX_EXTENSIONS: usize = 4;
 
 const NEXT_HOP_BY_HOP: u8 = 0;
 const NEXT_ROUTING: u8 = 43;
@@ -15,6 +15,9 @@ const NEXT_DESTINATION: u8 = 60;
 const FRAGMENT_LEN: usize = 8;
 /// The longest extension header: its length field counts eight bytes after the first eight.
 const MAX_EXTENSION_LEN: usize = 256 * 8;
+
+/// Where the walk ends at the latest; no frame that fits an MTU of 1500 bytes has headers as long.
+const MAX_WALK: usize = 4_095;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ipv6 {
@@ -61,6 +64,7 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize) -> Option<Ipv6> {
     if is_extension(ip.protocol) {
         walk(packet, offset, &mut ip);
     }
+    ip.header_len = packet.forget(ip.header_len.min(MAX_WALK));
     Some(ip)
 }
 

@@ -1,0 +1,52 @@
+//! What runs have seen, summed over seeds.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The longest time something lasted that must not last, as a share of the bound it was held to in that run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Longest {
+    pub lasted: Duration,
+    pub bound: Duration,
+}
+
+impl Longest {
+    /// Keeps the larger share; bounds differ from run to run, as intervals and flights do.
+    pub fn note(&mut self, lasted: Duration, bound: Duration) {
+        if lasted.as_micros() * self.bound.as_micros().max(1) > self.lasted.as_micros() * bound.as_micros() {
+            *self = Self { lasted, bound };
+        }
+    }
+}
+
+impl fmt::Display for Longest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = |duration: Duration| duration.as_secs_f64() * 1_000.0;
+        write!(f, "{:.3} ms of at most {:.3} ms", millis(self.lasted), millis(self.bound))
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Stats {
+    pub seeds: u64,
+    pub events: u64,
+    /// Valid adverts that a kernel took in.
+    pub adverts: u64,
+    /// Backups that became master.
+    pub takeovers: u64,
+    /// After the last fault.
+    pub nobody: Longest,
+    /// Where the links were whole.
+    pub two: Longest,
+}
+
+impl Stats {
+    pub fn add(&mut self, other: &Self) {
+        self.seeds += other.seeds;
+        self.events += other.events;
+        self.adverts += other.adverts;
+        self.takeovers += other.takeovers;
+        self.nobody.note(other.nobody.lasted, other.nobody.bound);
+        self.two.note(other.two.lasted, other.two.bound);
+    }
+}
