@@ -149,7 +149,7 @@ pub fn sweep() -> Result<Vec<String>> {
     for manifest in list()?.into_iter().filter(|manifest| !manifest.held) {
         let lock_file = path_of(&manifest.id).join(OWNER_LOCK);
         if let Some(_ours_now) = lock(&lock_file)? {
-            remove(&manifest.id)?;
+            remove_locked(&manifest.id)?;
             swept.push(manifest.id);
         }
     }
@@ -158,6 +158,12 @@ pub fn sweep() -> Result<Vec<String>> {
 
 /// Ends the processes of lab `id`, deletes its namespaces and its run directory.
 pub fn remove(id: &str) -> Result<()> {
+    // A sweep that saw the directory half gone would take it for a dead owner's.
+    let _global = global_lock()?;
+    remove_locked(id)
+}
+
+fn remove_locked(id: &str) -> Result<()> {
     let path = path_of(id);
     let manifest = read_manifest(&path)?;
     for process in &manifest.processes {

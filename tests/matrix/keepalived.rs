@@ -179,7 +179,7 @@ fn elections() -> Vec<Case> {
                 step(Start(Ours), [Master(Ours), Logs(Theirs, "reducing local priority")]),
             ],
         )
-        .remark("the owner with the higher address gives in and goes down to 254: by RFC 9568 6.4.3 the other one would yield"),
+        .remark("it gives in though its address is the higher one: by RFC 9568 6.4.3 the lower one would"),
         case(
             "priority 255 and 255, they come late",
             v3(255, 255),

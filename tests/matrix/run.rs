@@ -1,11 +1,14 @@
 //! Plays the cases, several duels at a time, and says of each what was seen.
 
+use std::fs::File;
+use std::io::Write;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use vrrp_tests::Node;
 use vrrp_tests::capture::Recording;
 use vrrp_tests::duel::{Duel, Setup, Speaker, VRID};
@@ -35,6 +38,11 @@ pub struct Row {
 }
 
 impl Row {
+    fn markdown(&self) -> String {
+        let failed = if self.pass { "" } else { "**not as expected** " };
+        format!("| {} | {} | {failed}{} | {} |", self.case, self.role, self.observed, self.remark)
+    }
+
     pub fn line(&self) -> String {
         let pass = if self.pass { "pass" } else { "FAIL" };
         let remark = if self.remark.is_empty() { String::new() } else { format!(" | {}", self.remark) };
@@ -43,6 +51,9 @@ impl Row {
         format!("{} | {peer} | {} | {} | {} | {pass}{remark}", self.case, self.role, self.expected, self.observed)
     }
 }
+
+/// Names a file that the rows are appended to, as a table of Markdown.
+const TABLE: &str = "VRRP_MATRIX_TABLE";
 
 /// Plays `cases` and prints their rows; fails with the names of those that went otherwise than expected.
 pub fn play(cases: &[Case]) -> Result<()> {
@@ -68,6 +79,15 @@ pub fn play(cases: &[Case]) -> Result<()> {
         println!("{}", row.line());
     }
     println!("{} cases in {:.1} s", rows.len(), begin.elapsed().as_secs_f64());
+    if let Some(path) = std::env::var_os(TABLE) {
+        let mut file =
+            File::options().create(true).append(true).open(&path).with_context(|| format!("opening {}", path.display()))?;
+        writeln!(file, "| case | our role | observed | remark |\n|---|---|---|---|").context("writing the table")?;
+        for (_, row) in &rows {
+            writeln!(file, "{}", row.markdown()).context("writing the table")?;
+        }
+        writeln!(file).context("writing the table")?;
+    }
     let failed: Vec<&str> = rows.iter().filter(|(_, row)| !row.pass).map(|(_, row)| row.case).collect();
     ensure!(rows.len() == cases.len(), "{} cases gave {} rows", cases.len(), rows.len());
     ensure!(failed.is_empty(), "not as expected: {failed:?}");
@@ -188,12 +208,16 @@ impl<'a> Player<'a> {
             Act::Kill(side) => self.duel.kill(self.node(side)),
             Act::Part => self.duel.part(self.node(Side::Theirs), true),
             Act::HealAfter(side) => {
-                let (node, from) = (self.node(side), Instant::now());
-                self.wait(|this| this.duel.recording().first_advert(from, node, VRID))?;
+                self.await_advert(side)?;
                 self.since = Instant::now();
                 self.duel.part(self.node(Side::Theirs), false)
             }
-            Act::Forge(side, ttl) => self.duel.forge(self.node(side), ttl),
+            Act::Forge(side, ttl) => {
+                // Well after an advert: a deposed side then waits longer than the other one.
+                self.await_advert(side)?;
+                sleep(Duration::from_millis(30));
+                self.duel.forge(self.node(side), ttl)
+            }
             Act::RemoveAddress(side) => {
                 self.epoch = self.duel.agent(self.case.seat)?["epoch"].as_u64();
                 self.duel.remove_address(self.node(side))
@@ -204,9 +228,18 @@ impl<'a> Player<'a> {
     /// Without the kernel program most rows would look the same, but not be about what is shipped.
     fn check_xdp(&mut self) -> Result<()> {
         let seat = self.case.seat;
-        let xdp = self.wait(|this| this.duel.agent_status(seat).ok()?["interfaces"].get(0).map(|found| found["xdp"].clone()))?;
-        ensure!(xdp["mode"] == "driver", "XDP: {xdp}");
-        Ok(())
+        let mut last = Value::Null;
+        let attached = self.wait(|this| {
+            last = this.duel.agent_status(seat).ok()?["interfaces"].get(0)?["xdp"].clone();
+            (last["mode"] == "driver").then_some(())
+        });
+        attached.with_context(|| format!("XDP: {last}"))
+    }
+
+    /// Waits for the next advert of `side`.
+    fn await_advert(&mut self, side: Side) -> Result<()> {
+        let (node, from) = (self.node(side), Instant::now());
+        self.wait(|this| this.duel.recording().first_advert(from, node, VRID)).map(drop)
     }
 
     fn note_role(&mut self) {

@@ -1,6 +1,8 @@
 //! `interop`: the matrix against keepalived and FRR, as a table. The work is done by the tests of `vrrp-tests`.
 
-use anyhow::{Result, bail};
+use std::path::{PathBuf, absolute};
+
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::packages::Group;
@@ -10,6 +12,9 @@ use crate::{build_ebpf, exec, setup};
 pub struct Options {
     /// Only the cases with this in their name
     case: Option<String>,
+    /// Append the rows to this file, too, as tables of Markdown
+    #[arg(long, value_name = "FILE")]
+    table: Option<PathBuf>,
 }
 
 pub fn run(options: &Options) -> Result<()> {
@@ -25,5 +30,9 @@ pub fn run(options: &Options) -> Result<()> {
     cargo.args(["--", "--ignored", "--nocapture", "--test-threads", "1"]);
     cargo.env("VRRP_MATRIX", options.case.as_deref().unwrap_or_default());
     cargo.env("VRRP_AGENT_BIN", exec::target_dir().join("debug/vrrp-agent")).env("VRRP_EBPF_OBJ", build_ebpf::object());
+    if let Some(table) = &options.table {
+        // The tests run in a directory of their own.
+        cargo.env("VRRP_MATRIX_TABLE", absolute(table).context("no working directory")?);
+    }
     exec::run(&mut cargo)
 }
