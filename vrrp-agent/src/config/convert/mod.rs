@@ -94,7 +94,6 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
         preempt_delay,
         auth,
         checksum,
-        hmac: _,
         source,
         delivery,
         peers,
