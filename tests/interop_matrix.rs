@@ -4,11 +4,13 @@
 
 mod matrix;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use matrix::{Case, frr, keepalived, peers, run};
 
 fn play(cases: Vec<Case>) -> Result<()> {
     let word = std::env::var("VRRP_MATRIX").unwrap_or_default();
+    let all = [keepalived::cases(), frr::cases(), peers::cases()].concat();
+    ensure!(all.iter().any(|case| case.name.contains(&word)), "no case has `{word}` in its name");
     let chosen: Vec<Case> = cases.into_iter().filter(|case| case.name.contains(&word)).collect();
     run::play(&chosen)
 }
