@@ -4,9 +4,7 @@ use aya_ebpf::programs::XdpContext;
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::flow::{self, FlowKey};
 use vrrp_common::ip::Address;
-use vrrp_common::maps::{
-    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, FORWARD_DR, FORWARD_LOCAL, ServiceKey,
-};
+use vrrp_common::maps::{ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, FORWARD_DR, FORWARD_LOCAL, ServiceKey};
 use vrrp_common::wire::eth::Ethernet;
 use vrrp_common::wire::ipv4::{Ipv4, PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::ipv6::Ipv6;
