@@ -38,7 +38,10 @@ impl VirtualRouter {
                     self.handle(now, input);
                 }
             }
-            Input::Fenced => self.released_to_successor(now, releasing),
+            Input::Fenced => match releasing.then {
+                AfterRelease::Stand | AfterRelease::Backup => self.fenced(now, releasing.epoch, Reason::SuccessorHeard),
+                AfterRelease::Init | AfterRelease::Fault => self.released_to_successor(now, releasing),
+            },
             Input::TakeOver => match releasing.then {
                 AfterRelease::Init | AfterRelease::Fault => {}
                 AfterRelease::Stand | AfterRelease::Backup => self.take_over(now, Reason::GroupTookOver),

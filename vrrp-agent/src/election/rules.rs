@@ -90,7 +90,7 @@ impl VirtualRouter {
                 self.advertise(now, Master { advert_at: now + settings.interval, ..master });
             }
             Input::Advert(heard) => self.hear_as_master(now, master, heard),
-            Input::Fenced => self.yield_mastership(now, Reason::Fenced),
+            Input::Fenced => self.fenced(now, master.epoch, Reason::Fenced),
             Input::HandOver => self.release(now, master, AfterRelease::Backup, Reason::GroupHandedOver),
             Input::GroupFault => self.release(now, master, AfterRelease::Fault, Reason::GroupFault),
             Input::Startup { .. } | Input::TakeOver | Input::Wait => {}
@@ -285,6 +285,15 @@ impl VirtualRouter {
         self.outputs.push_back(Output::Mastership(None));
         self.become_backup(at, reason);
         self.yielded = true;
+    }
+
+    /// The kernel has ended the mastership on an advert that the socket may still hold: whatever was heard since the mastership
+    /// began is news to a backup.
+    pub(super) fn fenced(&mut self, now: Instant, epoch: u64, reason: Reason) {
+        self.yield_mastership(now, reason);
+        if let State::Backup(backup) = &mut self.state {
+            backup.armed_at = Instant::from_micros(epoch);
+        }
     }
 
     pub(super) fn become_idle(&mut self, to: State, reason: Reason) {

@@ -79,6 +79,23 @@ fn vc097_098_a_master_yields_to_its_better_and_learns_its_interval() {
 }
 
 #[test]
+fn what_fenced_a_master_teaches_it_though_it_is_read_later() {
+    let (mut router, since) = master(settings());
+    // Frozen beyond its lease; the successor's adverts, of 2 s, wait in the socket when it wakes.
+    let (first, woken) = (since + SECOND * 4, since + SECOND * 7);
+    give(&mut router, woken, Input::Fenced);
+    assert_eq!((router.role(), router.next_deadline()), (Role::Backup, Some(woken + DOWN)));
+    let slower = |at| Input::Advert(Heard { interval: SECOND * 2, ..heard(at, 150, LOWER) });
+    give(&mut router, woken, slower(first));
+    assert_eq!((router.learned_interval(), router.next_deadline()), (SECOND * 2, Some(first + DOWN * 2)));
+    give(&mut router, woken, slower(first + SECOND * 2));
+    assert_eq!(router.next_deadline(), Some(first + SECOND * 2 + DOWN * 2), "from its arrival, not from when it was read");
+    // What was heard before the mastership was counted then.
+    give(&mut router, woken, advert(since - SECOND, 0));
+    assert_eq!(router.next_deadline(), Some(first + SECOND * 2 + DOWN * 2));
+}
+
+#[test]
 fn vc099_a_master_stays_before_an_equal_of_lower_address() {
     let (mut router, now) = acting();
     let due = router.next_deadline();
