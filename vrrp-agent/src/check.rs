@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::config::{self, Diagnostic, Loaded, Mode, Severity};
 use crate::election::timing;
 use crate::model::{
-    Auth, Backend, CheckKind, Config, Forward, Protocol, Router, Script, Service, Version, VirtualAddress, XdpUse,
+    Auth, Backend, CheckKind, Config, Delivery, Forward, Protocol, Router, Script, Service, Version, VirtualAddress, XdpUse,
 };
 use crate::net::view::HostView;
 
@@ -118,8 +118,11 @@ pub fn summary(config: &Config) -> String {
     if !config.startup_delay.is_zero() {
         let _ = writeln!(text, "    the election begins {:?} after start", config.startup_delay);
     }
-    for router in &config.routers {
+    for (index, router) in config.routers.iter().enumerate() {
         describe_router(&mut text, router, &config.scripts);
+        if let Some((group, others)) = config.group_of(index) {
+            let _ = writeln!(text, "    in sync group {}: master together with {}, or not at all", group.name, others.join(", "));
+        }
     }
     for script in &config.scripts {
         describe_script(&mut text, script);
@@ -155,12 +158,26 @@ fn describe_router(text: &mut String, router: &Router, scripts: &[Script]) {
         let excluded = router.excluded_addresses.iter().map(|address| name_address(address, router));
         let _ = writeln!(text, "    not advertised: {}", list(excluded));
     }
+    let _ = writeln!(text, "    adverts: {}", delivery(router));
     for track in &router.track_scripts {
         let name = scripts.get(track.script).map_or("?", |script| script.name.as_str());
         let _ = writeln!(text, "    tracks script {name}: {}", effect(track.weight));
     }
     for track in &router.track_interfaces {
         let _ = writeln!(text, "    tracks interface {}: {}", track.interface, effect(track.weight));
+    }
+}
+
+/// How adverts travel, and who is listened to.
+fn delivery(router: &Router) -> String {
+    let (family, peers) = (router.family(), router.peer_list());
+    let mac = if router.virtual_mac { ", with the virtual MAC" } else { "" };
+    match router.delivery {
+        Delivery::Unicast => format!("{family} unicast to and from {peers}{mac}"),
+        Delivery::Multicast(group) => {
+            let from = if peers.is_empty() { "anybody" } else { &peers };
+            format!("{family} multicast to {group}, from {from}{mac}")
+        }
     }
 }
 
@@ -175,7 +192,8 @@ fn silence(router: &Router) -> Duration {
 
 fn name_address(address: &VirtualAddress, router: &Router) -> String {
     let mut name = address.address.to_string();
-    if address.prefix_len != 32 {
+    let longest = if address.address.is_ipv4() { 32 } else { 128 };
+    if address.prefix_len != longest {
         let _ = write!(name, "/{}", address.prefix_len);
     }
     if let Some(device) = address.device.as_ref().filter(|device| **device != router.interface) {

@@ -32,6 +32,15 @@ pub struct Config {
     pub services: Vec<Service>,
 }
 
+impl Config {
+    /// The sync group of the router at `index`, and the names of its other members.
+    pub fn group_of(&self, index: usize) -> Option<(&SyncGroup, Vec<&str>)> {
+        let group = self.groups.iter().find(|group| group.members.contains(&index))?;
+        let others = group.members.iter().filter(|member| **member != index);
+        Some((group, others.filter_map(|member| self.routers.get(*member)).map(|router| router.name.as_str()).collect()))
+    }
+}
+
 /// Which XDP attach modes the agent may use on an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum XdpUse {
@@ -84,6 +93,11 @@ impl Router {
         self.addresses.first().map_or(Family::V4, |first| Family::of(first.address))
     }
 
+    /// The peers as a list for people; empty without peers.
+    pub fn peer_list(&self) -> String {
+        self.peers.iter().map(Peer::to_string).collect::<Vec<_>>().join(", ")
+    }
+
     /// Whether it is the same virtual router (RFC 9568 section 1.4), whatever else differs.
     pub fn is_same(&self, other: &Self) -> bool {
         (self.vrid, self.family(), &self.interface) == (other.vrid, other.family(), &other.interface)
@@ -111,6 +125,15 @@ impl Family {
     }
 }
 
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
+
 /// Where adverts are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
@@ -127,6 +150,16 @@ pub struct Peer {
     /// Range of TTL or hop limit its adverts may arrive with besides 255.
     pub min_ttl: u8,
     pub max_ttl: u8,
+}
+
+impl fmt::Display for Peer {
+    /// The range of TTLs only where one is allowed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.min_ttl {
+            u8::MAX => write!(f, "{}", self.address),
+            min_ttl => write!(f, "{} (TTL {min_ttl} to {})", self.address, self.max_ttl),
+        }
+    }
 }
 
 /// Virtual routers that are masters together or not at all.

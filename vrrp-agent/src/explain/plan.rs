@@ -2,7 +2,7 @@
 
 use super::{OWNER, chosen, duration, line};
 use crate::election::timing;
-use crate::model::{Auth, Config, Delivery, Peer, Router, Version};
+use crate::model::{Auth, Config, Delivery, Family, Router, Version};
 use crate::track;
 
 /// What router `name` (every router when `None`) of a file would do.
@@ -20,7 +20,12 @@ fn router_plan(config: &Config, router: &Router) -> String {
         (Version::V2, Auth::None) => ("VRRPv2", ""),
         (Version::V3, _) => ("VRRPv3", ""),
     };
-    let mut text = format!("{}: VRID {} on {}, {version}{auth}\n", router.name, router.vrid, router.interface);
+    let (name, vrid, interface, family) = (&router.name, router.vrid, &router.interface, router.family());
+    let mut text = format!("{name}: VRID {vrid} on {interface}, {version} over {family}{auth}\n");
+    let index = config.routers.iter().position(|known| known.name == *name);
+    if let Some((group, others)) = index.and_then(|index| config.group_of(index)) {
+        line(&mut text, "group", &format!("{}: master together with {}, or not at all", group.name, others.join(", ")));
+    }
     let (low, high) = track::range(router);
     let reach = if low == high { low.to_string() } else { format!("{low} to {high}") };
     line(&mut text, "priority", &format!("{reach} = {} configured{}", router.priority, parts(config, router)));
@@ -99,23 +104,19 @@ fn preemption(router: &Router) -> String {
 }
 
 fn adverts(router: &Router) -> String {
-    let from = router.source.map_or(format!("the primary address of {}", router.interface), |source| source.to_string());
-    let accepted = match router.peers.is_empty() {
-        true => "anybody".to_owned(),
-        false => peers(router),
+    let kind = match router.family() {
+        Family::V4 => "primary",
+        Family::V6 => "link-local",
     };
-    let to = match router.delivery {
-        Delivery::Multicast(group) => group.to_string(),
-        Delivery::Unicast => peers(router),
-    };
+    let from = router.source.map_or(format!("the {kind} address of {}", router.interface), |source| source.to_string());
+    let interval = duration(router.interval);
     let mac = if router.virtual_mac { ", with the virtual router's MAC address" } else { "" };
-    format!("each {} from {from} to {to}{mac}, accepted from {accepted}", duration(router.interval))
-}
-
-fn peers(router: &Router) -> String {
-    let text = |peer: &Peer| match peer.min_ttl {
-        u8::MAX => peer.address.to_string(),
-        min_ttl => format!("{} (TTL {min_ttl} to {})", peer.address, peer.max_ttl),
-    };
-    router.peers.iter().map(text).collect::<Vec<_>>().join(", ")
+    let peers = router.peer_list();
+    match router.delivery {
+        Delivery::Unicast => format!("each {interval} from {from} by unicast to {peers}{mac}, accepted from them alone"),
+        Delivery::Multicast(group) => {
+            let accepted = if peers.is_empty() { "anybody" } else { &peers };
+            format!("each {interval} from {from} to {group}{mac}, accepted from {accepted}")
+        }
+    }
 }

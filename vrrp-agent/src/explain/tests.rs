@@ -70,7 +70,7 @@ fn a_file_says_what_it_would_do() {
     let text = include_str!("../config/testdata/node1.toml");
     let config = parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host").config.expect("a good file");
     let expected = "\
-VI_1: VRID 51 on eth1, VRRPv2 with password
+VI_1: VRID 51 on eth1, VRRPv2 over IPv4 with password
   priority   90 to 100 = 100 configured - 10 while script chk_nginx fails
   fault      while interface eth1 is down or has no address
   takes over after 3.609 s of silence (3 x 1 s + skew 609 ms) with priority 100, 3.648 s of silence (3 x 1 s + skew 648 ms) with priority 90

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::Facts;
 use crate::config::{Diagnostic, Severity};
-use crate::model::{Config, Family, Router, XdpUse};
+use crate::model::{Config, Delivery, Family, Peer, Router, XdpUse};
 use crate::net::view::Link;
 
 /// Bit, name, and what goes without it (capabilities(7)).
@@ -19,6 +19,7 @@ pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
     for router in &config.routers {
         found.extend(seat(router, facts));
         found.extend(devices(router, facts));
+        found.extend(distant(router, facts));
     }
     found.extend(config.routers.iter().flat_map(|router| held(router, facts)));
     for (script, why) in config.scripts.iter().zip(&facts.scripts) {
@@ -86,6 +87,33 @@ fn devices(router: &Router, facts: &Facts) -> Vec<Diagnostic> {
         found.push(if weight == 0 { error(message) } else { warning(message) });
     }
     found
+}
+
+/// Unicast peers behind a router, whose adverts must not have passed one.
+fn distant(router: &Router, facts: &Facts) -> Vec<Diagnostic> {
+    let Some(link) = facts.network.link_by_name(&router.interface).filter(|_| router.delivery == Delivery::Unicast) else {
+        return Vec::new();
+    };
+    let is_near = |peer: IpAddr| link.addresses.iter().any(|held| same_network(held.address, peer, held.prefix_len));
+    let far = router.peers.iter().filter(|peer| peer.min_ttl == u8::MAX && !is_near(peer.address));
+    let say = |peer: &Peer| {
+        let (name, address, interface) = (&router.name, peer.address, &router.interface);
+        let message =
+            format!("{name}: the peer {address} is on no network of {interface}: a router takes its adverts below TTL 255");
+        let help = format!("let them through: {{ address = \"{address}\", min_ttl = 254 }}, less for more than one router");
+        warning(message).help(help)
+    };
+    far.map(say).collect()
+}
+
+/// Whether the first `length` bits agree; `false` between the families.
+fn same_network(one: IpAddr, other: IpAddr, length: u8) -> bool {
+    let beyond = |bits: u32| bits.saturating_sub(u32::from(length));
+    match (one, other) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => (one.to_bits() ^ other.to_bits()).checked_shr(beyond(32)).unwrap_or(0) == 0,
+        (IpAddr::V6(one), IpAddr::V6(other)) => (one.to_bits() ^ other.to_bits()).checked_shr(beyond(128)).unwrap_or(0) == 0,
+        _ => false,
+    }
 }
 
 /// Virtual addresses that somebody holds already although no agent runs.

@@ -54,6 +54,21 @@ fn what_would_be_a_fault_is_an_error() {
 }
 
 #[test]
+fn a_unicast_peer_behind_a_router_needs_a_range_of_ttls() {
+    let text = include_str!("../../config/testdata/node1.toml");
+    let host = facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])]);
+    let with = |peer: &str| {
+        let text = text.replacen("vrid = 51\n", &format!("vrid = 51\nunicast = true\npeers = [{peer}]\n"), 1);
+        let config = parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host").config.expect("a good file");
+        said(&config, &host)
+    };
+    assert_eq!(with("\"192.168.1.206\""), [""; 0]);
+    assert_eq!(with("{ address = \"192.168.2.206\", min_ttl = 254 }"), [""; 0]);
+    let expected = "warning: VI_1: the peer 192.168.2.206 is on no network of eth1: a router takes its adverts below TTL 255";
+    assert_eq!(with("\"192.168.2.206\""), [expected]);
+}
+
+#[test]
 fn what_it_can_do_without_is_a_warning() {
     let bare = Facts {
         capabilities: Some(1 << 12 | 1 << 13 | 1 << 39),
