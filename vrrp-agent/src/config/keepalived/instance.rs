@@ -101,7 +101,8 @@ impl Instance {
                 self.unicast = Some(node.span().clone());
                 self.peers.extend(peers(node, reporter));
             }
-            "use_vmac" => self.virtual_mac = true,
+            "unicast_ttl" => unicast_ttl(node, reporter),
+            "use_vmac" => self.virtual_mac = virtual_mac(node, reporter),
             // The addresses tell.
             "native_ipv6" => {}
             "virtual_ipaddress" => self.addresses.extend(addresses(node, reporter)),
@@ -243,6 +244,28 @@ fn state(node: &Node, reporter: &mut Reporter) -> Option<Span> {
             None
         }
     }
+}
+
+/// Adverts leave with 255, so that who is near can tell that they are.
+fn unicast_ttl(node: &Node, reporter: &mut Reporter) {
+    if let Some(ttl) = values::number(node, reporter).filter(|ttl| ttl.value != 255) {
+        reporter.ignored(Diagnostic::at(&ttl.span, format!("unicast adverts leave with TTL 255 here: {}", ttl.value)));
+    }
+}
+
+/// `[NAME] [MAC] ...`: there is no interface that could have a name, and the MAC address is the virtual router's own.
+fn virtual_mac(node: &Node, reporter: &mut Reporter) -> bool {
+    for word in node.values() {
+        let quoted = reporter.quote(&word.span);
+        if word.text.contains(':') {
+            let message = format!("the virtual MAC is always 00:00:5e:00:01:VRID (IPv6: 02): `{quoted}`");
+            reporter.ignored(Diagnostic::at(&word.span, message));
+        } else {
+            let message = format!("`use_vmac` makes no interface here, it needs none: `{quoted}` has no effect");
+            reporter.warning(Diagnostic::at(&word.span, message));
+        }
+    }
+    true
 }
 
 fn authentication(node: &Node, reporter: &mut Reporter) -> Option<At<String>> {

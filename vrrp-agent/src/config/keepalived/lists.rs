@@ -36,7 +36,11 @@ fn address(line: &Node, reporter: &mut Reporter) -> AddressDraft {
                 let message = format!("`{}` of an address is not supported yet", word.text);
                 reporter.ignored(Diagnostic::at(&span, message));
             }
-            "home" | "-nodad" | "mngtmpaddr" | "noprefixroute" | "autojoin" | "no_track" | "use_vmac" => {
+            "-nodad" => {
+                let message = "`-nodad` is always so: virtual addresses are added without duplicate address detection";
+                reporter.warning(Diagnostic::at(&word.span, message));
+            }
+            "home" | "mngtmpaddr" | "noprefixroute" | "autojoin" | "no_track" | "use_vmac" => {
                 let message = format!("`{}` of an address is not supported yet", word.text);
                 reporter.ignored(Diagnostic::at(&word.span, message));
             }
@@ -57,8 +61,17 @@ fn option(name: &Word, value: Option<&Word>, reporter: &mut Reporter) -> Option<
 }
 
 /// The peers of `unicast_peer`: `ADDRESS [min_ttl N] [max_ttl N]`.
+///
+/// Where a line has neither, keepalived takes any TTL, and the agent none below 255: said once for the block.
 pub(super) fn peers(node: &Node, reporter: &mut Reporter) -> Vec<PeerDraft> {
-    lines(node, reporter).into_iter().map(|line| peer(line, reporter)).collect()
+    let peers: Vec<PeerDraft> = lines(node, reporter).into_iter().map(|line| peer(line, reporter)).collect();
+    if let Some(first) = peers.iter().find(|peer| peer.min_ttl.is_none() && peer.max_ttl.is_none()) {
+        let message = "adverts of a peer without `min_ttl` must arrive with TTL 255, which none has that came through a router; \
+                       keepalived takes any";
+        let help = "if routers are between, say how far the TTL may have fallen: `min_ttl 254` for one of them";
+        reporter.warning(Diagnostic::at(&first.address.span, message).help(help));
+    }
+    peers
 }
 
 fn peer(line: &Node, reporter: &mut Reporter) -> PeerDraft {
@@ -83,7 +96,17 @@ fn peer(line: &Node, reporter: &mut Reporter) -> PeerDraft {
             }
         };
     }
+    complete_range(&mut draft);
     draft
+}
+
+/// In keepalived a lower bound is 0 unless written; no packet arrives with less than 1.
+fn complete_range(draft: &mut PeerDraft) {
+    match (&mut draft.min_ttl, &draft.max_ttl) {
+        (Some(min_ttl), _) => min_ttl.value += i64::from(min_ttl.value == 0),
+        (None, Some(max_ttl)) => draft.min_ttl = Some(At::new(1, &max_ttl.span)),
+        (None, None) => {}
+    }
 }
 
 /// The names in a `group { }`: one or several on a line.

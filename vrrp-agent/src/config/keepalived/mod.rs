@@ -55,6 +55,7 @@ fn lower(nodes: &[Node], reporter: &mut Reporter) -> Draft {
     let mut draft = Draft::default();
     let mut globals = Globals::default();
     let mut mail = Vec::new();
+    let mut floating = Vec::new();
     for node in nodes.iter().filter(|node| node.keyword() == "global_defs") {
         global::read(node, &mut globals, &mut mail, reporter);
     }
@@ -69,12 +70,18 @@ fn lower(nodes: &[Node], reporter: &mut Reporter) -> Draft {
         }
         match node.keyword() {
             "vrrp_instance" => draft.routers.extend(instance::read(node, &globals, &mut mail, reporter)),
-            "vrrp_sync_group" => draft.groups.extend(sync::read(node, &mut mail, reporter)),
+            "vrrp_sync_group" => {
+                if let Some((group, weights_count)) = sync::read(node, &mut mail, reporter) {
+                    draft.groups.push(group);
+                    floating.push(weights_count);
+                }
+            }
             "vrrp_script" => draft.scripts.extend(script::read(node, &globals, reporter)),
             "virtual_server" => draft.services.extend(balance::read(node, &groups, &mut mail, reporter)),
             _ => {}
         }
     }
+    sync::drop_weights(&mut draft, &floating, reporter);
     values::summarise_mail(&mail, reporter);
     draft.node = globals.router_id;
     draft.startup_delay = globals.startup_delay;

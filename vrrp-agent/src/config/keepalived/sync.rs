@@ -1,18 +1,54 @@
 //! `vrrp_sync_group`.
 
-use super::super::diag::Reporter;
-use super::super::draft::GroupDraft;
+use std::collections::{HashMap, HashSet};
+
+use super::super::diag::{Diagnostic, Reporter};
+use super::super::draft::{At, Draft, GroupDraft, TrackDraft};
 use super::super::source::Span;
 use super::keywords::SYNC_GROUP;
 use super::lists::names;
 use super::tree::Node;
 use super::values;
 
-pub(super) fn read(node: &Node, mail: &mut Vec<Span>, reporter: &mut Reporter) -> Option<GroupDraft> {
+/// The group, and whether the weights of its members count (`sync_group_tracking_weight`, once `global_tracking`).
+pub(super) fn read(node: &Node, mail: &mut Vec<Span>, reporter: &mut Reporter) -> Option<(GroupDraft, bool)> {
     let name = values::block_name(node, reporter)?;
     let mut members = Vec::new();
+    let mut weights_count = false;
     for statement in values::statements(node, &SYNC_GROUP, &["group"], mail, reporter) {
-        members.extend(names(statement, reporter));
+        match statement.keyword() {
+            "group" => members.extend(names(statement, reporter)),
+            _ => weights_count = true,
+        }
     }
-    Some(GroupDraft { name, members })
+    Some((GroupDraft { name, members }, weights_count))
+}
+
+/// keepalived's rule: in a group what an instance tracks has no weight, so its failure is a fault, unless `weights_count` says
+/// otherwise of the group.
+pub(super) fn drop_weights(draft: &mut Draft, weights_count: &[bool], reporter: &mut Reporter) {
+    let Draft { routers, groups, scripts, .. } = draft;
+    let fixed = groups.iter().zip(weights_count).filter(|(_, weights_count)| !**weights_count);
+    let members: HashSet<&str> = fixed.flat_map(|(group, _)| &group.members).map(|member| member.value.as_str()).collect();
+    let defaults: HashMap<&str, i64> = scripts.iter().map(|script| (script.name.value.as_str(), script.weight.value)).collect();
+    for router in routers.iter_mut().filter(|router| members.contains(router.name.value.as_str())) {
+        for track in &mut router.track_scripts {
+            let default = defaults.get(track.name.value.as_str()).copied().unwrap_or(0);
+            drop_weight(track, default, reporter);
+        }
+        router.track_interfaces.iter_mut().for_each(|track| drop_weight(track, 0, reporter));
+    }
+}
+
+fn drop_weight(track: &mut TrackDraft, default: i64, reporter: &mut Reporter) {
+    let (weight, span) = match &track.weight {
+        Some(written) => (written.value, written.span.clone()),
+        None => (default, track.name.span.clone()),
+    };
+    if weight == 0 {
+        return;
+    }
+    let message = format!("the weight {weight} is taken as 0, its failure is a fault: in a sync group keepalived has no weights");
+    reporter.warning(Diagnostic::at(&span, message).help("write `sync_group_tracking_weight` in the group to let them count"));
+    track.weight = Some(At::new(0, &span));
 }

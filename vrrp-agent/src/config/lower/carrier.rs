@@ -1,5 +1,6 @@
 //! How the adverts of a virtual router travel: family, group or unicast, peers.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vrrp_common::maps::MAX_PEERS;
@@ -24,13 +25,6 @@ pub(in super::super) fn default_group(family: Family) -> IpAddr {
     }
 }
 
-const fn name(family: Family) -> &'static str {
-    match family {
-        Family::V4 => "IPv4",
-        Family::V6 => "IPv6",
-    }
-}
-
 /// What the advertised addresses must be together: of one family, few enough, and for IPv6 of version 3.
 pub(super) fn check_addresses(draft: &RouterDraft, family: Family, reporter: &mut Reporter) {
     let most = match family {
@@ -44,8 +38,7 @@ pub(super) fn check_addresses(draft: &RouterDraft, family: Family, reporter: &mu
     let written = |at: &At<String>| at.value.split('/').next().and_then(|text| text.parse::<IpAddr>().ok());
     for address in &draft.addresses {
         if let Some(other) = written(&address.address).map(Family::of).filter(|other| *other != family) {
-            let message =
-                format!("an {} address in a virtual router of {}: an advert carries one family only", name(other), name(family));
+            let message = format!("an {other} address in a virtual router of {family}: an advert carries one family only");
             let help = "list it under the excluded addresses, or give it a virtual router of its own; the VRID may be the same";
             reporter.error(Diagnostic::at(&address.address.span, message).help(help));
         }
@@ -57,8 +50,8 @@ pub(super) fn check_addresses(draft: &RouterDraft, family: Family, reporter: &mu
     if let Some(first) = first.filter(|_| draft.version == Version::V2) {
         reporter.error(Diagnostic::at(&first.address.span, "IPv6 needs version 3 of VRRP").help("version = 3"));
     }
-    if let Some((first, IpAddr::V6(address))) = first.and_then(|first| Some((first, written(&first.address)?)))
-        && !address.is_unicast_link_local()
+    if let Some((first, address)) = first.and_then(|first| Some((first, written(&first.address)?)))
+        && !is_link_local(address)
     {
         let message =
             "the first IPv6 address should be link-local (fe80::/10), the virtual router's own (RFC 9568 section 5.2.9)";
@@ -66,8 +59,25 @@ pub(super) fn check_addresses(draft: &RouterDraft, family: Family, reporter: &mu
     }
 }
 
+/// Whether it is of IPv6 and in fe80::/10.
+pub(super) fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
+/// Where adverts come from, if that is written.
+pub(super) fn source(draft: &RouterDraft, family: Family, reporter: &mut Reporter) -> Option<IpAddr> {
+    let written = draft.source.as_ref()?;
+    let source = of_family(written, "source", family, reporter)?;
+    if family == Family::V6 && draft.unicast.is_none() && !is_link_local(source) {
+        let message =
+            "multicast adverts of IPv6 come from a link-local address (RFC 9568 section 5.1.2.1): others may refuse these";
+        reporter.warning(Diagnostic::at(&written.span, message).help("leave `source` out to send from the interface's own"));
+    }
+    Some(source)
+}
+
 /// An address of the router's family.
-pub(super) fn of_family(value: &At<String>, what: &str, family: Family, reporter: &mut Reporter) -> Option<IpAddr> {
+fn of_family(value: &At<String>, what: &str, family: Family, reporter: &mut Reporter) -> Option<IpAddr> {
     let address = values::unicast(value, what, reporter)?;
     check_family(address, value, what, family, reporter)
 }
@@ -76,7 +86,7 @@ fn check_family(address: IpAddr, value: &At<String>, what: &str, family: Family,
     if Family::of(address) == family {
         return Some(address);
     }
-    let message = format!("{what} `{address}` is not of the family of the virtual addresses, {}", name(family));
+    let message = format!("{what} `{address}` is not of the family of the virtual addresses, {family}");
     reporter.error(Diagnostic::at(&value.span, message));
     None
 }
@@ -109,7 +119,22 @@ pub(super) fn peers(draft: &RouterDraft, family: Family, reporter: &mut Reporter
             None => diagnostic.help("leave `peers` out to accept adverts from anyone"),
         });
     }
-    draft.peers.iter().filter_map(|written| peer(written, draft.unicast.is_some(), family, reporter)).collect()
+    let own: Option<IpAddr> = draft.source.as_ref().and_then(|source| source.value.parse().ok());
+    let mut seen: HashMap<IpAddr, &At<String>> = HashMap::new();
+    let mut lowered = Vec::new();
+    for written in &draft.peers {
+        let Some(peer) = peer(written, draft.unicast.is_some(), family, reporter) else { continue };
+        let place = &written.address;
+        if own == Some(peer.address) {
+            let message = format!("peer `{}` is this router itself: it is the source of its adverts", peer.address);
+            reporter.error(Diagnostic::at(&place.span, message).help("list the other nodes only"));
+        } else if let Some(first) = seen.insert(peer.address, place) {
+            let message = format!("peer `{}` is listed twice", peer.address);
+            reporter.error(Diagnostic::at(&place.span, message).related(&first.span, "listed here first"));
+        }
+        lowered.push(peer);
+    }
+    lowered
 }
 
 fn peer(written: &PeerDraft, unicast: bool, family: Family, reporter: &mut Reporter) -> Option<Peer> {

@@ -42,7 +42,7 @@ pub(super) fn lower(
         preempt_delay: draft.preempt_delay,
         auth: auth(draft, reporter),
         checksum: draft.checksum,
-        source: draft.source.as_ref().and_then(|source| carrier::of_family(source, "source", family, reporter)),
+        source: carrier::source(draft, family, reporter),
         delivery: carrier::delivery(draft, family, reporter),
         peers: carrier::peers(draft, family, reporter),
         virtual_mac: draft.virtual_mac,
@@ -102,7 +102,6 @@ fn auth(draft: &RouterDraft, reporter: &mut Reporter) -> Auth {
 }
 
 fn addresses(drafts: &[AddressDraft], reporter: &mut Reporter) -> Vec<VirtualAddress> {
-    let text = |field: &Option<At<String>>| field.as_ref().map(|field| field.value.clone());
     let mut lowered = Vec::new();
     let mut seen = HashSet::new();
     for draft in drafts {
@@ -115,11 +114,20 @@ fn addresses(drafts: &[AddressDraft], reporter: &mut Reporter) -> Vec<VirtualAdd
         let Some((address, prefix_len)) = values::prefix(&draft.address, "virtual address", reporter) else {
             continue;
         };
+        let label = draft.label.as_ref().filter(|_| address.is_ipv4());
+        if let (Some(written), None) = (&draft.label, label) {
+            reporter.ignored(Diagnostic::at(&written.span, "IPv6 addresses have no labels: this one"));
+        }
         if !seen.insert(address) {
             reporter.ignored(Diagnostic::at(&draft.address.span, format!("virtual address `{address}` is listed twice")));
             continue;
         }
-        lowered.push(VirtualAddress { address, prefix_len, device: text(&draft.device), label: text(&draft.label) });
+        lowered.push(VirtualAddress {
+            address,
+            prefix_len,
+            device: draft.device.as_ref().map(|device| device.value.clone()),
+            label: label.map(|label| label.value.clone()),
+        });
     }
     lowered
 }
@@ -182,12 +190,14 @@ pub(super) fn check_together(drafts: &[RouterDraft], routers: &[Router], reporte
             reporter.error(Diagnostic::at(&draft.vrid.span, message).related(&first.vrid.span, "used here first"));
         }
     }
-    let mut owners: HashMap<IpAddr, &At<String>> = HashMap::new();
+    // A link-local address means something on its link alone.
+    let mut owners: HashMap<(IpAddr, Option<&str>), &At<String>> = HashMap::new();
     for (draft, router) in drafts.iter().zip(routers) {
         for written in draft.addresses.iter().chain(&draft.excluded_addresses) {
             let text = written.address.value.split('/').next().unwrap_or_default();
-            let Ok(address) = text.parse() else { continue };
-            let first = owners.entry(address).or_insert(&draft.name);
+            let Ok(address) = text.parse::<IpAddr>() else { continue };
+            let link = written.device.as_ref().unwrap_or(&draft.interface).value.as_str();
+            let first = owners.entry((address, carrier::is_link_local(address).then_some(link))).or_insert(&draft.name);
             if *first != &draft.name {
                 let message = format!("virtual address `{address}` of `{}` belongs to `{}` too", router.name, first.value);
                 reporter.error(Diagnostic::at(&written.address.span, message).related(&first.span, "the other router"));

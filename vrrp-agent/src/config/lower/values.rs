@@ -56,6 +56,13 @@ pub(super) fn duration(value: &At<Duration>, what: &str, reporter: &mut Reporter
 /// An address that a host can have on a network.
 pub(super) fn unicast(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<IpAddr> {
     let address = address(&value.value, value, what, reporter)?;
+    if let IpAddr::V6(v6) = address
+        && let Some(v4) = v6.to_ipv4_mapped()
+    {
+        let message = format!("{what} `{address}` is an IPv4 address in the clothes of IPv6");
+        reporter.error(Diagnostic::at(&value.span, message).help(format!("write {v4}")));
+        return None;
+    }
     let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
     if address.is_unspecified() || address.is_multicast() || broadcast || address.is_loopback() {
         reporter.error(Diagnostic::at(&value.span, format!("{what} `{address}` is not an address a host can have on a network")));

@@ -64,7 +64,7 @@ const ROWS: &[Row] = &[
     same("router_id R", "enable_traps", "F:2:5: warning: `enable_traps` has no effect: there is no SNMP agent; the same figures are Prometheus metrics"),
     same("priority 100", "unicast_peer {\n}", "F:10:5: error: unicast needs peers: there is nobody to send adverts to"),
     same("priority 100", "unicast_peer {\nfe80::2\n}", "F:11:1: error: peer `fe80::2` is not of the family of the virtual addresses, IPv4"),
-    same("priority 100", "unicast_peer {\n10.0.0.2 min_ttl 0\n}", "F:11:18: error: min_ttl must be 1 to 255, not 0"),
+    same("priority 100", "unicast_peer {\n10.0.0.2 min_ttl 256\n}", "F:11:18: error: min_ttl must be 1 to 255, not 256"),
     same("global_defs {", "vrrp_sync_group G { group { A B } }\nglobal_defs {", "F:1:31: error: there is no virtual router `B`"),
     same("global_defs {", "vrrp_sync_group G { group { A } }\nglobal_defs {", "F:1:17: warning: sync group `G` has fewer than two members: it has no effect"),
     Row("priority 100", "notify_master /bin/true", "F:10:5: error: `notify_master`: notify scripts are not supported yet and would not run", "F:10:5: warning: `notify_master`: notify scripts are not supported yet and would not run; ignored"),

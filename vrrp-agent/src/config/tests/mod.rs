@@ -4,6 +4,7 @@ mod bad_keepalived;
 mod bad_toml;
 mod balance;
 mod bounds;
+mod carriers;
 mod conformance;
 mod convert;
 mod expand;

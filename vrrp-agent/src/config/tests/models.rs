@@ -112,7 +112,7 @@ fn virtual_address(random: &mut Random, address: IpAddr) -> VirtualAddress {
         address,
         prefix_len: if v4 { pick(random, &[32, 24, 0, 31]) } else { pick(random, &[128, 64, 0, 32]) },
         device: flag(random).then(|| interface(random)),
-        label: flag(random).then(|| interface(random)),
+        label: (v4 && flag(random)).then(|| interface(random)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Keywords of `global_defs`.
 
 use super::Support::{Differs, Harmless, Mail, Read};
-use super::{IPVS, NO_NOTIFY, OWN_PROCESS, Table};
+use super::{IPVS, NO_NOTIFY, OWN_PROCESS, PEERS_ONLY, Table};
 
 const SNMP: &str = "there is no SNMP agent; the same figures are Prometheus metrics";
 const DBUS: &str = "there is no D-Bus interface; use the control API";
@@ -76,7 +76,6 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
                 "vrrp_min_garp",
                 "vrrp_garp_extra_if",
                 "vrrp_vmac_garp_intvl",
-                "vrrp_check_unicast_src",
                 "vmac_prefix",
                 "vmac_addr_prefix",
                 "interface_up_down_delays",
@@ -87,6 +86,7 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
             &["vrrp_garp_interval", "vrrp_gna_interval", "vrrp_garp_lower_prio_delay", "vrrp_garp_lower_prio_repeat"],
         ),
         (Harmless("every advert is checked; it costs nothing here"), &["vrrp_skip_check_adv_addr"]),
+        (Harmless(PEERS_ONLY), &["vrrp_check_unicast_src"]),
         (Harmless("unknown VRIDs are counted in the metrics"), &["log_unknown_vrids", "checker_log_all_failures"]),
         (Harmless("it has been heeded where files are included"), &["include_check"]),
         (

@@ -1,7 +1,7 @@
 //! Keywords of `vrrp_instance`.
 
 use super::Support::{Dangerous, Differs, Harmless, Mail, Read};
-use super::{IPVS, NO_NOTIFY, NO_TRACKING, OWN_PROCESS, Table};
+use super::{IPVS, NO_NOTIFY, NO_TRACKING, OWN_PROCESS, PEERS_ONLY, Table};
 
 pub(in super::super) const INSTANCE: Table = Table {
     block: "vrrp_instance",
@@ -32,15 +32,12 @@ pub(in super::super) const INSTANCE: Table = Table {
                 "track_interface",
                 "v3_checksum_as_v2",
                 "unicast_peer",
+                "unicast_ttl",
                 "native_ipv6",
                 "use_vmac",
             ],
         ),
         (Mail, &["smtp_alert"]),
-        (
-            Differs("adverts leave with TTL 255, and without a peer the instance is an error"),
-            &["unicast_fault_no_peer", "unicast_ttl"],
-        ),
         (Dangerous("HMAC authentication is not supported yet: the peers would drop our adverts"), &["auth_hmac"]),
         (
             Dangerous("routes and rules are not supported yet: they would not follow the address"),
@@ -88,8 +85,10 @@ pub(in super::super) const INSTANCE: Table = Table {
         ),
         (Harmless("links are watched through netlink"), &["linkbeat_use_polling"]),
         (Harmless("it is the default"), &["accept"]),
+        (Harmless("unicast without a peer is an error in any case"), &["unicast_fault_no_peer"]),
         (Harmless("announcements are paced as they are"), &["garp_lower_prio_delay", "garp_lower_prio_repeat"]),
-        (Harmless("every advert is checked; it costs nothing here"), &["skip_check_adv_addr", "check_unicast_src"]),
+        (Harmless("every advert is checked; it costs nothing here"), &["skip_check_adv_addr"]),
+        (Harmless(PEERS_ONLY), &["check_unicast_src"]),
         (Harmless("both checksum forms are accepted"), &["old_unicast_checksum"]),
         (Harmless(OWN_PROCESS), &["debug", "kernel_rx_buf_size"]),
         (Harmless(IPVS), &["lvs_sync_daemon_interface"]),
