@@ -103,7 +103,7 @@ pub const TABLE: &[Case] = &[
     row(27, "one VRID in both families is two virtual routers"),
     case(28, "VRID 0: dropped, and refused in a file", Row, &["vc028_vrid_0_is_refused"]),
     row(29, "more addresses announced than sent: dropped"),
-    case(30, "bytes behind the address list: dropped", Row, &["vc030_what_stands_behind_the_addresses_is_refused"]),
+    case(30, "bytes behind the address list: dropped", Row, &["vc030_a_trailer_is_told_apart_from_a_wrong_length"]),
     row(31, "version 2 without authentication data: dropped"),
     row(32, "no addresses: dropped"),
     case(33, "255 addresses, or 90 over IPv6", Row, &["vc033_ninety_addresses_are_read_and_more_are_refused"]),

@@ -4,6 +4,9 @@
 //!  v2: |Vers|Type|   VRID   | Priority | Count | AuthType | AdverInt | Checksum | addresses 4n | authentication 8 |
 //!  v3: |Vers|Type|   VRID   | Priority | Count | 0 | MaxAdverInt (12 bits) | Checksum | addresses 4n or 16n |
 //! ```
+//!
+//! Either may be followed by an authentication trailer (`trailer`), which neither the length that the address count gives nor
+//! the checksum covers.
 
 use crate::ip::Address;
 use crate::packet::Packet;
@@ -32,6 +35,8 @@ const CHECKSUM_AT: usize = 6;
 pub const MAX_COUNT_V6: u8 = 90;
 /// The longest message: over IPv6, 90 addresses. Over IPv4 255 addresses and the authentication data are shorter.
 pub const MAX_LEN: usize = HEADER_LEN + MAX_COUNT_V6 as usize * 16;
+/// Length of an authentication trailer behind the message.
+pub const TRAILER_LEN: usize = 28;
 
 /// Hundredths of a second: the unit of version 3 on the wire. Nothing but this file and its callers' borders use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +99,8 @@ pub struct Advert {
     pub auth_data: [u8; 8],
     /// Version 3 whose checksum left the pseudo-header out (RFC 9568 section 5.2.8).
     pub message_only: bool,
+    /// An authentication trailer follows the message.
+    pub trailer: bool,
 }
 
 /// Whether an authentication type is one that a standard ever defined.
@@ -126,7 +133,8 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, carrier:
     }
     let body = HEADER_LEN + usize::from(count) * carrier.address_len();
     let expected = if version == 2 { body + AUTH_LEN } else { body };
-    if len != expected {
+    let trailer = len == expected + TRAILER_LEN;
+    if len != expected && !trailer {
         return Err(Reason::Length);
     }
     let sum = checksum::sum_words::<P, { MAX_LEN / 4 }>(packet, offset, expected).ok_or(Reason::Length)?;
@@ -151,6 +159,7 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, carrier:
         auth_type,
         auth_data,
         message_only: version == 3 && message_only,
+        trailer,
     })
 }
 

@@ -94,6 +94,7 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
         preempt_delay,
         auth,
         checksum,
+        hmac: _,
         source,
         delivery,
         peers,

@@ -42,6 +42,7 @@ pub(super) fn lower(
         preempt_delay: draft.preempt_delay,
         auth: auth(draft, reporter),
         checksum: draft.checksum,
+        hmac: None,
         source: draft.source.as_ref().and_then(|source| carrier::of_family(source, "source", family, reporter)),
         delivery: carrier::delivery(draft, family, reporter),
         peers: carrier::peers(draft, family, reporter),

@@ -55,6 +55,7 @@ fn router(random: &mut Random, at: usize, scripts: usize) -> Router {
         preempt_delay: any_duration(random),
         auth: if version == Version::V2 && flag(random) { auth(random) } else { Auth::None },
         checksum: pick(random, &[ChecksumForm::PseudoHeader, ChecksumForm::MessageOnly]),
+        hmac: None,
         source: pick(random, &[None, Some(host_of(family, 0, 0, 205))]),
         delivery: if unicast { Delivery::Unicast } else { Delivery::Multicast(group(random, family)) },
         peers: (0..usize::from(unicast) + random.next(8)).map(|host| peer(random, family, unicast, host as u8 + 1)).collect(),
