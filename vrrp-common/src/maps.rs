@@ -9,7 +9,7 @@ use crate::ip::Address;
 use crate::wire::vrrp::virtual_mac;
 
 /// Version of everything in this file; part of the directory that maps and links are pinned under.
-pub const LAYOUT: u32 = 3;
+pub const LAYOUT: u32 = 4;
 
 /// Interfaces that can carry virtual routers at once.
 pub const MAX_INTERFACES: u32 = 16;

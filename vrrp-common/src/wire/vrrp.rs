@@ -5,14 +5,16 @@
 //!  v3: |Vers|Type|   VRID   | Priority | Count | 0 | MaxAdverInt (12 bits) | Checksum | addresses 4n or 16n |
 //! ```
 //!
-//! Either may be followed by an authentication trailer (`trailer`), which neither the length that the address count gives nor
-//! the checksum covers.
+//! Either may be followed by an authentication trailer ([`trailer`]), which the length that the address count gives leaves out.
+//! Over IPv4 the checksum leaves it out too. Over IPv6 the checksum covers it: senders and receivers leave that checksum to the
+//! kernel (RFC 3542 section 3.1), which knows of no trailer.
 
 use crate::ip::Address;
 use crate::packet::Packet;
 use crate::reason::Reason;
 use crate::wire::checksum;
 use crate::wire::ipv4::PROTO_VRRP;
+use crate::wire::trailer;
 
 pub const GROUP: [u8; 4] = [224, 0, 0, 18];
 /// ff02::12.
@@ -30,13 +32,11 @@ const TYPE_ADVERTISEMENT: u8 = 1;
 const HEADER_LEN: usize = 8;
 const AUTH_LEN: usize = 8;
 /// Offset of the checksum, which both versions share.
-const CHECKSUM_AT: usize = 6;
+pub const CHECKSUM_AT: usize = 6;
 /// Addresses of an IPv6 advert that fit an MTU of 1500 bytes. Messages with more are refused.
 pub const MAX_COUNT_V6: u8 = 90;
-/// The longest message: over IPv6, 90 addresses. Over IPv4 255 addresses and the authentication data are shorter.
+/// The longest message without a trailer: over IPv6, 90 addresses. Over IPv4 255 addresses and the authentication data are shorter.
 pub const MAX_LEN: usize = HEADER_LEN + MAX_COUNT_V6 as usize * 16;
-/// Length of an authentication trailer behind the message.
-pub const TRAILER_LEN: usize = 28;
 
 /// Hundredths of a second: the unit of version 3 on the wire. Nothing but this file and its callers' borders use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,14 +133,15 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, carrier:
     }
     let body = HEADER_LEN + usize::from(count) * carrier.address_len();
     let expected = if version == 2 { body + AUTH_LEN } else { body };
-    let trailer = len == expected + TRAILER_LEN;
+    let trailer = len == expected + trailer::LEN;
     if len != expected && !trailer {
         return Err(Reason::Length);
     }
-    let sum = checksum::sum_words::<P, { MAX_LEN / 4 }>(packet, offset, expected).ok_or(Reason::Length)?;
+    let covered = if over_v6 { len } else { expected };
+    let sum = checksum::sum_words::<P, { (MAX_LEN + trailer::LEN) / 4 }>(packet, offset, covered).ok_or(Reason::Length)?;
     // Over IPv6 the pseudo-header is always covered (RFC 9568 section 5.2.8).
     let message_only = !over_v6 && checksum::is_valid(sum);
-    if !message_only && (version == 2 || !checksum::is_valid(sum + carrier.pseudo_header(expected))) {
+    if !message_only && (version == 2 || !checksum::is_valid(sum + carrier.pseudo_header(covered))) {
         return Err(Reason::Checksum);
     }
     let (auth_type, interval, auth_data) = if version == 2 {
@@ -211,6 +212,15 @@ pub fn emit_v3<const N: usize>(
     };
     set_checksum(message, initial);
     Some(body)
+}
+
+/// Makes the checksum of a message with its trailer right, which was written before the trailer was.
+pub fn cover_trailer(message: &mut [u8], carrier: &Carrier) {
+    let over_v6 = matches!(carrier, Carrier::V6 { .. });
+    if over_v6 && let Some(field) = message.get_mut(CHECKSUM_AT..CHECKSUM_AT + 2) {
+        field.fill(0);
+        set_checksum(message, carrier.pseudo_header(message.len()));
+    }
 }
 
 fn emit_body<const N: usize>(buffer: &mut [u8], mut header: [u8; HEADER_LEN], addresses: &[[u8; N]]) -> Option<usize> {
