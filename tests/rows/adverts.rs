@@ -112,6 +112,8 @@ fn frame_rows() -> Vec<Row> {
         row("three VLAN tags are not ours to read", tagged(&[(DOT1AD, 1), (DOT1Q, 2), (DOT1Q, 3)]), Seen::Other),
         rejected("VC-026 the VRID is configured on another interface", tagged(&[]), Reason::Vrid)
             .when(|world| world.routers[0].ifindex = BACK_IFINDEX),
+        row("the agent has given the virtual router its place and not described it yet", tagged(&[]), Seen::Foreign)
+            .when(|world| (world.routers[0].used, world.routers[0].destination) = (0, Address::UNSPECIFIED)),
         row("a valid advert on an interface that is not ours", tagged(&[]), Seen::Advert(0)).when(|world| world.interface = None),
     ]
 }

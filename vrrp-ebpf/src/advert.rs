@@ -39,6 +39,10 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
     let Some((index, router)) = found else {
         return foreign(slot, vrrp.ethernet.vlan);
     };
+    if router.used == 0 {
+        // It has its place, and is not described yet: the agent is starting. Its socket judges by the same rules.
+        return Ok(());
+    }
     policy::judge(advert, &vrrp.source, &vrrp.destination, router)?;
     let now = boot_nanos();
     pace(now, index, vrrp.source, router.rate_limit)?;
