@@ -133,21 +133,28 @@ fn flags(router: &Router) -> u8 {
     hmac | v6 | virtual_mac
 }
 
+/// The IP header that an advert travels behind; `None` where the addresses are of two families.
+pub fn carrier(source: IpAddr, destination: IpAddr) -> Option<Carrier> {
+    match (source, destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            Some(Carrier::V4 { source: source.octets(), destination: destination.octets() })
+        }
+        (IpAddr::V6(_), IpAddr::V6(_)) => Some(Carrier::V6 { source: source.into(), destination: destination.into() }),
+        _ => None,
+    }
+}
+
 /// Writes an advert of `router` from `source` to `destination` and returns its length; `None` when its address list does not
 /// fit an advert.
 pub fn emit(buffer: &mut [u8], router: &Router, source: IpAddr, destination: IpAddr, priority: u8) -> Option<usize> {
-    match (source, destination) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            let carrier = Carrier::V4 { source: source.octets(), destination: destination.octets() };
-            emit_v4(buffer, router, carrier, priority)
-        }
-        (IpAddr::V6(source), IpAddr::V6(destination)) => {
-            let carrier = Carrier::V6 { source: Address::v6(source.octets()), destination: Address::v6(destination.octets()) };
+    let carrier = carrier(source, destination)?;
+    match carrier {
+        Carrier::V4 { .. } => emit_v4(buffer, router, carrier, priority),
+        Carrier::V6 { .. } => {
             let addresses: Vec<[u8; 16]> = router.addresses.iter().map(|a| Address::from(a.address).octets()).collect();
             let coverage = Coverage::PseudoHeader(carrier);
             vrrp::emit_v3(buffer, router.vrid, priority, centis(router.interval), coverage, &addresses)
         }
-        _ => None,
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use vrrp_common::maps::RouterConf;
+use vrrp_common::reason::Reason as DropReason;
 use vrrp_common::wire::vrrp::{Advert, Centis, PRIORITY_RELEASE};
 
 use super::Hold;
@@ -11,6 +12,8 @@ use super::advert::{self, Received};
 use super::sockets::SocketKey;
 use super::view::{Counts, RouterView};
 use crate::announce::Schedule;
+use crate::auth::Authenticator;
+use crate::auth::serial::UnixTime;
 use crate::election::{Heard, Input, Reason, Resume, Role, VirtualRouter};
 use crate::model::{ChecksumForm, Router};
 use crate::net::Interface;
@@ -46,6 +49,8 @@ pub struct Unit {
     pub machine: VirtualRouter,
     pub seat: Option<Seat>,
     pub(super) schedule: Schedule,
+    /// Signs and verifies adverts; `None`: they are not authenticated.
+    pub(super) auth: Option<Authenticator>,
     /// Announce at the latest then, unless the addresses are reported installed before.
     pub(super) announce_by: Option<Instant>,
     /// End of the lease as last written.
@@ -69,6 +74,7 @@ impl Unit {
         Self {
             machine: VirtualRouter::new((&router).into()),
             schedule: Schedule::new(router.announce),
+            auth: authenticator(None, &router),
             told_priority: router.priority,
             router,
             place,
@@ -101,6 +107,17 @@ impl Unit {
         Some(SocketKey::of(self.seat.as_ref()?.interface.index, &self.router))
     }
 
+    /// Verifies the authentication of an advert that is acceptable otherwise.
+    ///
+    /// # Errors
+    /// The first rule it breaks.
+    pub fn verify(&mut self, now: UnixTime, advert: &Advert, received: &Received) -> Result<(), DropReason> {
+        match &mut self.auth {
+            Some(auth) => auth.verify(now, &received.source, advert, received.message),
+            None => Ok(()),
+        }
+    }
+
     /// Takes note of what is odd about an advert that is valid all the same (RFC 9568 section 7.1: log, and go on).
     pub fn look_at(&mut self, advert: &Advert, received: &Received) {
         let note = |odd: bool, count: &mut u64, what: &str| {
@@ -130,6 +147,7 @@ impl Unit {
             self.schedule = Schedule::new(router.announce);
             self.schedule.resume(now);
         }
+        self.auth = authenticator(self.auth.take(), &router);
         self.router = router;
         self.input(now, Input::Settings((&self.router).into()), hands);
         self.write_conf(hands);
@@ -285,8 +303,12 @@ impl Unit {
         }
     }
 
-    /// The last advert that the kernel program saw.
+    /// The last advert that the kernel program saw. Where adverts are authenticated it says nothing: the kernel program cannot
+    /// verify them.
     fn stamp(&self, hands: &Hands) -> Option<Heard> {
+        if self.auth.is_some() {
+            return None;
+        }
         let stamp = hands.words.as_deref()?.heard(self.place).inspect_err(report).ok().flatten()?;
         Some(Heard {
             at: Instant::from_nanos(stamp.seen),
@@ -341,6 +363,17 @@ impl Unit {
             counts: self.counts,
         }
     }
+}
+
+/// The authentication that a router's configuration asks for; what was sent and heard before stays known.
+fn authenticator(known: Option<Authenticator>, router: &Router) -> Option<Authenticator> {
+    let hmac = router.hmac.as_ref()?;
+    let made = match known {
+        Some(mut auth) => auth.configure(hmac, router.interval).map(|()| auth),
+        None => Authenticator::new(hmac, router.interval),
+    };
+    // The configuration was checked by the same rules.
+    made.inspect_err(|error| tracing::error!(instance = router.name, %error, "adverts cannot be authenticated")).ok()
 }
 
 pub(super) fn report(error: &PlaneError) {

@@ -133,11 +133,11 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, carrier:
     }
     let body = HEADER_LEN + usize::from(count) * carrier.address_len();
     let expected = if version == 2 { body + AUTH_LEN } else { body };
-    let trailer = len == expected + trailer::LEN;
-    if len != expected && !trailer {
+    let extra = packet.forget(len.wrapping_sub(expected));
+    if len < expected || (extra != 0 && extra != trailer::LEN) {
         return Err(Reason::Length);
     }
-    let covered = if over_v6 { len } else { expected };
+    let covered = packet.forget(if over_v6 { len } else { expected });
     let sum = checksum::sum_words::<P, { (MAX_LEN + trailer::LEN) / 4 }>(packet, offset, covered).ok_or(Reason::Length)?;
     // Over IPv6 the pseudo-header is always covered (RFC 9568 section 5.2.8).
     let message_only = !over_v6 && checksum::is_valid(sum);
@@ -160,7 +160,7 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, carrier:
         auth_type,
         auth_data,
         message_only: version == 3 && message_only,
-        trailer,
+        trailer: packet.forget(extra) != 0,
     })
 }
 

@@ -34,6 +34,7 @@ pub(in super::super) const INSTANCE: Table = Table {
                 "unicast_peer",
                 "native_ipv6",
                 "use_vmac",
+                "auth_hmac",
             ],
         ),
         (Mail, &["smtp_alert"]),
@@ -41,7 +42,6 @@ pub(in super::super) const INSTANCE: Table = Table {
             Differs("adverts leave with TTL 255, and without a peer the instance is an error"),
             &["unicast_fault_no_peer", "unicast_ttl"],
         ),
-        (Dangerous("HMAC authentication is not supported yet: the peers would drop our adverts"), &["auth_hmac"]),
         (
             Dangerous("routes and rules are not supported yet: they would not follow the address"),
             &["virtual_routes", "virtual_rules"],
