@@ -4,18 +4,17 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use vrrp_common::maps::RouterConf;
-use vrrp_common::reason::Reason as DropReason;
-use vrrp_common::wire::vrrp::{Advert, Centis, PRIORITY_RELEASE};
+use vrrp_common::wire::vrrp::{Centis, PRIORITY_RELEASE};
 
 use super::Hold;
-use super::advert::{self, Received};
+use super::advert;
+use super::incoming::authenticator;
 use super::sockets::SocketKey;
 use super::view::{Counts, RouterView};
 use crate::announce::Schedule;
 use crate::auth::Authenticator;
-use crate::auth::serial::UnixTime;
 use crate::election::{Heard, Input, Reason, Resume, Role, VirtualRouter};
-use crate::model::{ChecksumForm, Router};
+use crate::model::Router;
 use crate::net::Interface;
 use crate::net::advert_socket::AdvertSocket;
 use crate::net::frame_socket::FrameSocket;
@@ -105,38 +104,6 @@ impl Unit {
     /// The socket that its adverts go through; `None` without a seat.
     pub fn socket_key(&self) -> Option<SocketKey> {
         Some(SocketKey::of(self.seat.as_ref()?.interface.index, &self.router))
-    }
-
-    /// Verifies the authentication of an advert that is acceptable otherwise.
-    ///
-    /// # Errors
-    /// The first rule it breaks.
-    pub fn verify(&mut self, now: UnixTime, advert: &Advert, received: &Received) -> Result<(), DropReason> {
-        match &mut self.auth {
-            Some(auth) => auth.verify(now, &received.source, advert, received.message),
-            None => Ok(()),
-        }
-    }
-
-    /// Takes note of what is odd about an advert that is valid all the same (RFC 9568 section 7.1: log, and go on).
-    pub fn look_at(&mut self, advert: &Advert, received: &Received) {
-        let note = |odd: bool, count: &mut u64, what: &str| {
-            if !odd {
-                return;
-            }
-            *count += 1;
-            if count.is_power_of_two() {
-                let peer = received.source.ip();
-                tracing::warn!(instance = self.router.name, %peer, count, "{what}");
-            }
-        };
-        let counts = &mut self.counts;
-        let other = advert.interval != advert::centis(self.router.interval);
-        note(other, &mut counts.interval_errors, "a peer advertises at another interval: a backup follows the master's");
-        let other = !received.lists_addresses_of(&self.router);
-        note(other, &mut counts.address_list_errors, "a peer advertises other addresses: the files of the nodes differ");
-        let bare = advert.message_only && self.router.checksum != ChecksumForm::MessageOnly;
-        note(bare, &mut counts.message_only_received, "a peer's checksum leaves the pseudo-header out: it may refuse ours");
     }
 
     /// Takes over a changed configuration; a router that was leaving stays.
@@ -363,17 +330,6 @@ impl Unit {
             counts: self.counts,
         }
     }
-}
-
-/// The authentication that a router's configuration asks for; what was sent and heard before stays known.
-fn authenticator(known: Option<Authenticator>, router: &Router) -> Option<Authenticator> {
-    let hmac = router.hmac.as_ref()?;
-    let made = match known {
-        Some(mut auth) => auth.configure(hmac, router.interval).map(|()| auth),
-        None => Authenticator::new(hmac, router.interval),
-    };
-    // The configuration was checked by the same rules.
-    made.inspect_err(|error| tracing::error!(instance = router.name, %error, "adverts cannot be authenticated")).ok()
 }
 
 pub(super) fn report(error: &PlaneError) {
