@@ -67,7 +67,6 @@ const fn not_built(number: u16, title: &'static str, why: &'static str) -> Case 
     case(number, title, Level::NotBuilt, &[]).but(why)
 }
 
-const HMAC: &str = "authentication by HMAC is not built";
 const MIXED: &str = "running versions 2 and 3 side by side is not built";
 const OWNER: &str = "there is no knob for it: an owner processes adverts, as erratum 8298 asks";
 const LIST: &str = "a different list is counted and the advert processed, in version 2 as in version 3";
@@ -103,7 +102,7 @@ pub const TABLE: &[Case] = &[
     row(27, "one VRID in both families is two virtual routers"),
     case(28, "VRID 0: dropped, and refused in a file", Row, &["vc028_vrid_0_is_refused"]),
     row(29, "more addresses announced than sent: dropped"),
-    case(30, "bytes behind the address list: dropped", Row, &["vc030_what_stands_behind_the_addresses_is_refused"]),
+    case(30, "bytes behind the address list: dropped", Row, &["vc030_a_trailer_is_told_apart_from_a_wrong_length"]),
     row(31, "version 2 without authentication data: dropped"),
     row(32, "no addresses: dropped"),
     case(33, "255 addresses, or 90 over IPv6", Row, &["vc033_ninety_addresses_are_read_and_more_are_refused"]),
@@ -209,8 +208,8 @@ pub const TABLE: &[Case] = &[
     not_built(134, "a version 2 master's interval translated", MIXED),
     not_built(135, "version 2 ignored of who speaks version 3", MIXED),
     row(136, "routers of two versions: both act, each counts").but("no alarm of its own: alert on the drop reasons version_mismatch and interval_mismatch"),
-    not_built(137, "HMAC required: none, dropped", HMAC),
-    not_built(138, "HMAC: wrong key, code or reserved bits, dropped", HMAC),
-    not_built(139, "HMAC: replay, dropped", HMAC),
-    not_built(140, "HMAC: too old, dropped", HMAC),
+    case(137, "HMAC required: none, dropped", Unit, &["vc137_an_advert_without_a_trailer_is_dropped_only_where_one_is_required", "vc137_a_roll_out_step_by_step_loses_no_advert", "vc137_the_checksum_of_an_ipv6_advert_covers_its_trailer"]),
+    case(138, "HMAC: wrong key, code or reserved bits, dropped", Unit, &["vc138_a_present_trailer_is_verified_in_every_mode", "vc138_every_changed_bit_but_of_the_checksum_is_refused_by_its_reason_and_moves_no_mark", "vc138_a_trailer_of_another_source_router_or_key_is_refused", "vc138_any_of_the_keys_is_accepted_so_keys_are_changed_without_a_loss"]),
+    case(139, "HMAC: replay, dropped", Unit, &["vc139_an_advert_heard_before_is_dropped_also_after_a_reload", "vc139_each_source_has_a_mark_of_its_own_and_the_one_heard_least_recently_makes_room", "vc139_serial_numbers_are_compared_across_their_end", "vc139_a_mark_that_a_wrong_clock_set_is_no_bar_once_clocks_are_right"]),
+    case(140, "HMAC: too old, dropped", Unit, &["vc140_an_advert_from_outside_of_the_window_is_dropped_before_its_key_and_mac_are_looked_at", "vc140_the_window_is_three_intervals_within_bounds"]),
 ];

@@ -35,6 +35,8 @@ pub struct Captured {
     pub at: Instant,
     pub from: Host,
     pub frame: Frame,
+    /// The bytes of an advert, to send it again; of others nothing is kept.
+    pub bytes: Vec<u8>,
 }
 
 /// A running capture.
@@ -270,6 +272,9 @@ impl Worker {
         }
         let Some(&from) = self.ports.get(&address.ifindex()) else { return Ok(None) };
         let at = self.clock.instant(stamp);
-        Ok(Frame::parse(&bytes[..length]).map(|frame| Captured { at, from, frame }))
+        Ok(Frame::parse(&bytes[..length]).map(|frame| {
+            let bytes = if frame.advert().is_some() { bytes[..length].to_vec() } else { Vec::new() };
+            Captured { at, from, frame, bytes }
+        }))
     }
 }

@@ -9,25 +9,11 @@ use super::See::{
     Answers, BothMasters, Claims, ClaimsWithin, Drops, Learned, Master, NoClaims, NoDrops, Resigns, Silent, Takes, Wire,
 };
 use super::Side::{Ours, Theirs};
-use super::run::pair;
+use super::run::{v2, v3, with};
 use super::{Case, SLOW, Step, carriers, step};
 
 fn case(name: &'static str, (ours, theirs): (Setup, Setup), steps: Vec<Step>) -> Case {
     Case::new(name, Speaker::Frr, ours, theirs, steps)
-}
-
-fn v2(ours: u8, theirs: u8) -> (Setup, Setup) {
-    pair(&Setup::version_2(), ours, theirs)
-}
-
-fn v3(ours: u8, theirs: u8) -> (Setup, Setup) {
-    pair(&Setup::default(), ours, theirs)
-}
-
-fn with(pair: (Setup, Setup), change: impl FnOnce(&mut Setup, &mut Setup)) -> (Setup, Setup) {
-    let (mut ours, mut theirs) = pair;
-    change(&mut ours, &mut theirs);
-    (ours, theirs)
 }
 
 pub fn cases() -> Vec<Case> {

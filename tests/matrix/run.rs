@@ -440,6 +440,23 @@ pub fn pair(setup: &Setup, ours: u8, theirs: u8) -> (Setup, Setup) {
     (setup.clone().priority(ours), setup.clone().priority(theirs))
 }
 
+/// Both at one second, version 2, with these priorities.
+pub fn v2(ours: u8, theirs: u8) -> (Setup, Setup) {
+    pair(&Setup::version_2(), ours, theirs)
+}
+
+/// Both as [`Setup::default`] has it, version 3.
+pub fn v3(ours: u8, theirs: u8) -> (Setup, Setup) {
+    pair(&Setup::default(), ours, theirs)
+}
+
+/// The same but for `change`.
+pub fn with(pair: (Setup, Setup), change: impl FnOnce(&mut Setup, &mut Setup)) -> (Setup, Setup) {
+    let (mut ours, mut theirs) = pair;
+    change(&mut ours, &mut theirs);
+    (ours, theirs)
+}
+
 fn tail(log: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(|line| !line.contains("Q79JG")).collect();
     lines[lines.len().saturating_sub(25)..].join("\n")

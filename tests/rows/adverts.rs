@@ -3,6 +3,7 @@
 use vrrp_common::counter::RouterCounter::{self, Fenced, LowerPriorityReceived, PriorityZeroReceived};
 use vrrp_common::ip::Address;
 use vrrp_common::reason::Reason;
+use vrrp_common::wire::trailer;
 
 use super::frame::Frame;
 use super::world::{BACK_IFINDEX, CLIENT, NODE1, NODE2, PASSWORD, RATE_LIMIT, VIP1, VIP2, VRID1, World};
@@ -30,6 +31,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(version2_rows());
     rows.extend(version3_rows());
     rows.extend(rate_rows());
+    rows.extend(hmac_rows());
     rows.extend(truncated_rows());
     rows
 }
@@ -89,6 +91,34 @@ fn ip_rows() -> Vec<Row> {
     ]
 }
 
+/// The trailer itself is verified behind the socket.
+fn hmac_rows() -> Vec<Row> {
+    let signed = || Frame::v2().trailing(trailer::LEN);
+    let better = || Frame::v2().set(PRIORITY, &[200]).trailing(trailer::LEN).build();
+    vec![
+        accepted("VC-137 a trailer where adverts are authenticated", signed().build(), 0).when(|world| world.hmac(false)),
+        accepted("VC-137 a trailer where it is required", signed().build(), 0).when(|world| world.hmac(true)),
+        accepted("VC-137 no trailer, and none is required", Frame::v2().build(), 0).when(|world| world.hmac(false)),
+        rejected("VC-137 no trailer where one is required", Frame::v2().build(), Reason::AuthMissing)
+            .when(|world| world.hmac(true)),
+        rejected("VC-030 a trailer where nothing is authenticated", signed().build(), Reason::Length),
+        rejected("VC-137 a trailer one byte short", Frame::v2().trailing(trailer::LEN - 1).build(), Reason::Length)
+            .when(|world| world.hmac(true)),
+        accepted("VC-138 a better master's signed advert, lease good: the agent verifies, and yields", better(), 0).when(
+            |world| {
+                world.hmac(true);
+                world.acting();
+            },
+        ),
+        accepted("VC-138 another master's signed advert, lease lapsed: fenced unverified", better(), 0)
+            .when(|world| {
+                world.hmac(true);
+                world.lapsed();
+            })
+            .counts(&[Count::Router(0, Fenced)]),
+    ]
+}
+
 fn frame_rows() -> Vec<Row> {
     let tagged =
         |tags: &[(u16, u16)]| tags.iter().fold(Frame::v2(), |frame, &(protocol, tci)| frame.tagged(protocol, tci)).build();
@@ -112,6 +142,8 @@ fn frame_rows() -> Vec<Row> {
         row("three VLAN tags are not ours to read", tagged(&[(DOT1AD, 1), (DOT1Q, 2), (DOT1Q, 3)]), Seen::Other),
         rejected("VC-026 the VRID is configured on another interface", tagged(&[]), Reason::Vrid)
             .when(|world| world.routers[0].ifindex = BACK_IFINDEX),
+        row("the agent has given the virtual router its place and not described it yet", tagged(&[]), Seen::Foreign)
+            .when(|world| (world.routers[0].used, world.routers[0].destination) = (0, Address::UNSPECIFIED)),
         row("a valid advert on an interface that is not ours", tagged(&[]), Seen::Advert(0)).when(|world| world.interface = None),
     ]
 }

@@ -153,6 +153,12 @@ impl Frame {
         if len < 8 { self } else { self.seal(0) }
     }
 
+    /// Lengthens the message behind what the checksum covers.
+    pub fn trailing(mut self, len: usize) -> Self {
+        self.body.resize(self.body.len() + len, 0);
+        self
+    }
+
     /// A checksum that covers the IPv4 pseudo-header too.
     pub fn seal_pseudo(self) -> Self {
         let source = self.ip[12..16].first_chunk().copied().expect("four bytes");

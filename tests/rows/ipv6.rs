@@ -135,9 +135,14 @@ fn message_rows() -> Vec<Row> {
         rejected("VC-029 IPv6: three addresses announced, two there", Frame6::advert().set(3, &[3]).build(), Reason::Length),
         rejected("VC-029 IPv6: one address announced, two there", Frame6::advert().set(3, &[1]).build(), Reason::Length),
         rejected(
-            "VC-030 IPv6: 28 bytes behind the list, no authentication",
-            Frame6::advert().trailing(28).build(),
+            "VC-030 IPv6: 28 bytes of a keepalived HMAC behind the list, no authentication",
+            Frame6::advert().resize(68).build(),
             Reason::Length,
+        ),
+        rejected(
+            "VC-030 IPv6: 28 bytes behind the list that the checksum leaves out",
+            Frame6::advert().trailing(28).build(),
+            Reason::Checksum,
         ),
         rejected("VC-032 IPv6: no addresses", Frame6::advert_of(&[]).build(), Reason::CountZero),
         accepted("VC-033 IPv6: ninety addresses", Frame6::advert_of(&[VIP_V6.octets(); 90]).build(), V6),

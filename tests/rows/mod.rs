@@ -27,7 +27,7 @@ use world::World;
 pub enum Seen {
     /// A valid advert for this virtual router. The rate is not judged on the host.
     Advert(usize),
-    /// An advert for another daemon's virtual router, or for another VLAN's interface.
+    /// An advert for another daemon's virtual router, for another VLAN's interface, or for one the agent has not described yet.
     Foreign,
     Rejected(Reason),
     Arp,
@@ -157,6 +157,9 @@ pub fn see(world: &World, frame: &[u8]) -> Seen {
         let passes = other_daemon || vrrp.ethernet.vlan != 0;
         return if passes { Seen::Foreign } else { Seen::Rejected(Reason::Vrid) };
     };
+    if world.routers[index].used == 0 {
+        return Seen::Foreign;
+    }
     match policy::judge(&advert, &vrrp.source, &vrrp.destination, &world.routers[index]) {
         Ok(()) => Seen::Advert(index),
         Err(reason) => Seen::Rejected(reason),

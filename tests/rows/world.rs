@@ -4,7 +4,8 @@ use vrrp_common::ip::Address;
 use vrrp_common::maglev::{self, Member};
 use vrrp_common::maps::{
     ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, AddressKey, BackendConf, FORWARD_DR, FORWARD_LOCAL, FORWARD_NONE,
-    InterfaceConf, Liveness, MAX_PEERS, ROUTER_V6, ROUTER_VIRTUAL_MAC, Ring, RouterConf, ServiceKey,
+    InterfaceConf, Liveness, MAX_PEERS, ROUTER_HMAC, ROUTER_HMAC_REQUIRED, ROUTER_V6, ROUTER_VIRTUAL_MAC, Ring, RouterConf,
+    ServiceKey,
 };
 use vrrp_common::wire::ipv4::PROTO_TCP;
 use vrrp_common::wire::vrrp::{AUTH_NONE, AUTH_PASS, GROUP, GROUP_V6};
@@ -169,6 +170,11 @@ impl World {
     /// Master of the IPv6 virtual router, with a good lease.
     pub fn acting_v6(&mut self) {
         self.words[2] = Words { mastership: EPOCH, fence: EPOCH - 1, lease: GOOD_LEASE, ..self.words[2] };
+    }
+
+    /// The first virtual router authenticates adverts by HMAC.
+    pub fn hmac(&mut self, required: bool) {
+        self.routers[0].flags |= if required { ROUTER_HMAC | ROUTER_HMAC_REQUIRED } else { ROUTER_HMAC };
     }
 
     /// Virtual routers have MAC addresses of their own.

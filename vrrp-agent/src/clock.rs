@@ -1,7 +1,10 @@
-//! The only clock read of the agent.
+//! The only clock reads of the agent.
+
+use std::time::SystemTime;
 
 use nix::time::{ClockId, clock_gettime};
 
+use crate::auth::serial::UnixTime;
 use crate::time::Instant;
 
 /// Now on CLOCK_BOOTTIME: the clock that the kernel program stamps with, and the one that keeps counting through a suspend.
@@ -13,6 +16,12 @@ pub fn now() -> Instant {
     let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
     let nanos = u64::try_from(time.tv_nsec()).unwrap_or(0);
     Instant::from_micros(seconds * 1_000_000 + nanos / 1_000)
+}
+
+/// Now by the wall clock: nothing but the serial numbers of signed adverts, which other nodes compare with theirs. A clock before
+/// 1970 is one that was never set.
+pub fn unix() -> UnixTime {
+    UnixTime(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod announce;
+pub mod auth;
 pub mod check;
 pub mod client;
 pub mod clock;

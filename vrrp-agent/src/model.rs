@@ -71,6 +71,8 @@ pub struct Router {
     pub auth: Auth,
     /// v3 over IPv4 only: which checksum form is sent. Both are accepted.
     pub checksum: ChecksumForm,
+    /// Authentication of adverts between our own nodes; `None`: none.
+    pub hmac: Option<Hmac>,
     /// Source address of adverts; when `None` the interface's primary IPv4 address, or its link-local IPv6 one.
     pub source: Option<IpAddr>,
     pub delivery: Delivery,
@@ -159,6 +161,40 @@ impl fmt::Display for Peer {
             u8::MAX => write!(f, "{}", self.address),
             min_ttl => write!(f, "{} (TTL {min_ttl} to {})", self.address, self.max_ttl),
         }
+    }
+}
+
+/// Authentication of adverts by HMAC-SHA256, as keepalived 2.4's `auth_hmac`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hmac {
+    pub mode: HmacMode,
+    /// Id of the key that adverts are signed with.
+    pub send: u8,
+    pub keys: Vec<HmacKey>,
+}
+
+/// The steps of a roll-out, in its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HmacMode {
+    /// Sign nothing, accept both, verify what is signed.
+    ReceiveOnly,
+    /// Sign, accept both, verify what is signed.
+    Permissive,
+    /// Sign, and accept nothing else.
+    Enforce,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub struct HmacKey {
+    pub id: u8,
+    /// 32..=64 bytes.
+    pub secret: Vec<u8>,
+}
+
+impl fmt::Debug for HmacKey {
+    /// Never prints the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HmacKey({}, [REDACTED])", self.id)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::ip::Address;
 use crate::wire::vrrp::virtual_mac;
 
 /// Version of everything in this file; part of the directory that maps and links are pinned under.
-pub const LAYOUT: u32 = 3;
+pub const LAYOUT: u32 = 4;
 
 /// Interfaces that can carry virtual routers at once.
 pub const MAX_INTERFACES: u32 = 16;
@@ -169,6 +169,11 @@ pub struct RouterConf {
 pub const ROUTER_V6: u8 = 1;
 /// Its frames carry the virtual router's MAC address (RFC 9568 section 7.3), which ARP and neighbour discovery answer.
 pub const ROUTER_VIRTUAL_MAC: u8 = 2;
+/// Adverts may carry an authentication trailer. The kernel program cannot verify it: see `lease::fences_unverified`.
+pub const ROUTER_HMAC: u8 = 4;
+/// Adverts must carry one.
+pub const ROUTER_HMAC_REQUIRED: u8 = 8;
+
 impl RouterConf {
     #[inline(always)]
     pub const fn is_v6(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Whether a well-formed advert is acceptable to the virtual router it names.
 
 use crate::ip::Address;
-use crate::maps::RouterConf;
+use crate::maps::{ROUTER_HMAC, ROUTER_HMAC_REQUIRED, RouterConf};
 use crate::reason::Reason;
 use crate::wire::vrrp::{self, Advert};
 
@@ -29,7 +29,8 @@ pub fn judge_ttl(ttl: u8, source: &Address, router: Option<&RouterConf>) -> Resu
 /// Matches `advert`, sent from `source` to `destination`, against the virtual router `router`. The TTL was judged before.
 ///
 /// # Errors
-/// The first rule broken, in the order of [`Reason`]'s table. The rate is the caller's to judge: it needs a clock.
+/// The first rule broken, in the order of [`Reason`]'s table. The rate and the authentication trailer are the caller's to judge:
+/// the one needs a clock, the other keys.
 #[inline(always)]
 pub fn judge(advert: &Advert, source: &Address, destination: &Address, router: &RouterConf) -> Result<(), Reason> {
     if !destination.is(&router.destination) {
@@ -40,6 +41,9 @@ pub fn judge(advert: &Advert, source: &Address, destination: &Address, router: &
     }
     if advert.version == 2 {
         authenticate(advert, router)?;
+    }
+    if advert.trailer && router.flags & ROUTER_HMAC == 0 {
+        return Err(Reason::Length);
     }
     if advert.count == 0 {
         return Err(Reason::CountZero);
@@ -55,6 +59,9 @@ pub fn judge(advert: &Advert, source: &Address, destination: &Address, router: &
     }
     if !is_peer(source, router) {
         return Err(Reason::Peer);
+    }
+    if !advert.trailer && router.flags & ROUTER_HMAC_REQUIRED != 0 {
+        return Err(Reason::AuthMissing);
     }
     Ok(())
 }

@@ -65,4 +65,16 @@ reasons! {
     Peer = "peer",
     /// More adverts per second from this source than any honest master sends.
     Rate = "rate",
+    /// No authentication trailer where one is required.
+    AuthMissing = "auth_missing",
+    /// The trailer's time is too far from ours.
+    AuthStale = "auth_stale",
+    /// The trailer names a key that we do not have.
+    AuthKey = "auth_key",
+    /// Reserved bits of the trailer are set, or its type is unknown.
+    AuthReserved = "auth_reserved",
+    /// The trailer's MAC is wrong.
+    AuthMac = "auth_mac",
+    /// An advert that its sender sent before, or an older one.
+    AuthReplay = "auth_replay",
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use vrrp_common::counter::{self, INTERFACE_COUNTERS, RouterCounter, Verdict};
 use vrrp_common::ip::Address;
-use vrrp_common::lease::{Claim, acting, fences, lease_until};
+use vrrp_common::lease::{Claim, acting, fences, fences_unverified, lease_until};
 use vrrp_common::reason::Reason;
 
 const OWN: Claim = Claim { priority: 100, source: Address::v4([192, 168, 1, 205]) };
@@ -92,4 +92,13 @@ fn labels_and_indexes_are_one_to_one() {
     labels.dedup();
     assert_eq!(labels.len(), Reason::COUNT + RouterCounter::COUNT);
     assert!(RouterCounter::ALL.iter().enumerate().all(|(index, &kind)| kind as usize == index && !kind.help().is_empty()));
+}
+
+#[test]
+fn an_advert_that_cannot_be_verified_fences_a_lapsed_lease_only() {
+    for priority in [1, 100, 255] {
+        assert!(!fences_unverified(LEASE, LEASE, &heard(priority, 206)));
+        assert!(fences_unverified(LEASE + 1, LEASE, &heard(priority, 206)));
+    }
+    assert!(!fences_unverified(u64::MAX, LEASE, &heard(0, 206)), "a release claims nothing");
 }

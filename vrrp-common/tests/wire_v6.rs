@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use vrrp_common::ip::Address;
 use vrrp_common::reason::Reason;
+use vrrp_common::wire::trailer::{self, Trailer};
 use vrrp_common::wire::vrrp::{self, Carrier, Centis, Coverage};
 use vrrp_common::wire::{checksum, ipv6, nd};
 
@@ -95,13 +96,59 @@ fn any_changed_bit_of_the_message_is_refused() {
 }
 
 #[test]
-fn vc030_what_stands_behind_the_addresses_is_refused() {
-    let message = emitted(&[octets("fe80::f9")]);
-    for behind in [1, 4, 16, 28] {
-        let mut longer = message.clone();
-        longer.resize(message.len() + behind, 7);
-        assert_eq!(vrrp::parse(&longer[..], 0, longer.len(), &carrier()), Err(Reason::Length), "{behind} bytes");
+fn vc030_a_trailer_is_told_apart_from_a_wrong_length() {
+    let mut message = emitted(&[octets("fe80::f9")]);
+    message.resize(message.len() + trailer::LEN, 7);
+    vrrp::cover_trailer(&mut message, &carrier());
+    assert!(vrrp::parse(&message[..], 0, message.len(), &carrier()).expect("valid").trailer);
+    message.push(0);
+    assert_eq!(vrrp::parse(&message[..], 0, message.len(), &carrier()), Err(Reason::Length));
+}
+
+#[test]
+fn vc137_the_checksum_of_an_ipv6_advert_covers_its_trailer() {
+    // The message of fe80::1 to ff02::12 that lists fe80::f9, and a trailer, with a checksum computed apart from this code.
+    let head = [0x31, 0x33, 0x64, 0x01, 0x00, 0x64, 0x98, 0xe8];
+    let tail = [
+        0x01, 0xc8, 0, 0, 0x65, 0x53, 0xf1, 0, 0x80, 0, 0, 0, 0xb2, 0x9f, 0x79, 0x9c, 0xcf, 0x0b, 0x9d, 0xd2, 0x0f, 0x06, 0x11,
+        0x6d, 0x46, 0x01, 0xfc, 0x1d,
+    ];
+    let packet = [&head[..], &octets("fe80::f9"), &tail].concat();
+    assert!(vrrp::parse(&packet[..], 0, packet.len(), &carrier()).expect("valid").trailer);
+    let mut written = packet.clone();
+    written[6..8].fill(0x55);
+    vrrp::cover_trailer(&mut written, &carrier());
+    assert_eq!(written, packet);
+    for at in 24..packet.len() {
+        let mut damaged = packet.clone();
+        damaged[at] ^= 1;
+        assert_eq!(vrrp::parse(&damaged[..], 0, damaged.len(), &carrier()), Err(Reason::Checksum), "byte {at}");
     }
+}
+
+#[test]
+fn the_longest_advert_with_a_trailer_is_parsed_whole() {
+    let mut message = emitted(&[octets("fe80::f9"); 90]);
+    message.resize(message.len() + trailer::LEN, 0x11);
+    vrrp::cover_trailer(&mut message, &carrier());
+    assert!(vrrp::parse(&message[..], 0, message.len(), &carrier()).expect("valid").trailer);
+    let last = message.len() - 1;
+    message[last] ^= 1;
+    assert_eq!(vrrp::parse(&message[..], 0, message.len(), &carrier()), Err(Reason::Checksum));
+}
+
+#[test]
+fn a_trailer_is_read_as_it_was_written_and_not_read_where_it_is_cut() {
+    let written = Trailer { kind: 1, key: 9, reserved: 0x0102, serial: 0x0304_0506_0708_090a, mac: [0xcc; 16] };
+    let mut buffer = [0; trailer::LEN + 2];
+    assert_eq!(written.emit(&mut buffer[2..]), Some(trailer::LEN));
+    assert_eq!(buffer[2..14], [1, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    assert_eq!(trailer::parse(&buffer[..], 2), Some(written));
+    for len in 0..buffer.len() {
+        assert_eq!(trailer::parse(&buffer[..len], 2), None, "{len} bytes");
+    }
+    assert_eq!(written.emit(&mut buffer[3..]), None);
+    assert_eq!(trailer::parse(&buffer[..], usize::MAX - 64), None);
 }
 
 fn packet(next: u8, extensions: &[u8]) -> Vec<u8> {

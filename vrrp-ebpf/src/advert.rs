@@ -6,7 +6,7 @@ use vrrp_common::classify::Vrrp;
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::ip::Address;
 use vrrp_common::lease::{self, Claim};
-use vrrp_common::maps::{Liveness, RateKey, RateWindow, RouterConf};
+use vrrp_common::maps::{Liveness, ROUTER_HMAC, RateKey, RateWindow, RouterConf};
 use vrrp_common::policy;
 use vrrp_common::reason::Reason;
 use vrrp_common::wire::vrrp::{Advert, PRIORITY_RELEASE};
@@ -39,6 +39,10 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
     let Some((index, router)) = found else {
         return foreign(slot, vrrp.ethernet.vlan);
     };
+    if router.used == 0 {
+        // It has its place, and is not described yet: the agent is starting. Its socket judges by the same rules.
+        return Ok(());
+    }
     policy::judge(advert, &vrrp.source, &vrrp.destination, router)?;
     let now = boot_nanos();
     pace(now, index, vrrp.source, router.rate_limit)?;
@@ -83,14 +87,20 @@ fn fence(ctx: &XdpContext, now: u64, index: u32, advert: &Advert, source: Addres
     };
     let heard = Claim { priority: advert.priority, source };
     let own = Claim { priority: router.priority, source: router.source };
-    if lease::fences(now, maps::lease_until(index), &heard, &own) {
+    let lease = maps::lease_until(index);
+    let fences = if router.flags & ROUTER_HMAC != 0 {
+        lease::fences_unverified(now, lease, &heard)
+    } else {
+        lease::fences(now, lease, &heard, &own)
+    };
+    if fences {
         maps::fence(index, epoch);
         count::router(index, RouterCounter::Fenced);
         // The whole of an IPv4 address, the end of an IPv6 one. All are copies: the macro takes references, and a reference to
         // a part would put the whole on the stack.
         let (vrid, master, priority) = (router.vrid, u32::from_be_bytes(source.low()), advert.priority);
         info!(ctx, "VRID {}: fenced by the advert of ..{:i}, priority {}", vrid, master, priority);
-    } else if advert.priority != PRIORITY_RELEASE {
+    } else if advert.priority != PRIORITY_RELEASE && !heard.beats(&own) {
         count::router(index, RouterCounter::LowerPriorityReceived);
     }
 }

@@ -240,6 +240,11 @@ impl Duel {
         self.send(inject::stranger(client()?, node, VRID, ttl, vip))
     }
 
+    /// The client sends a captured frame once more, byte for byte.
+    pub fn send_again(&self, frame: &[u8]) -> Result<()> {
+        self.send(frame.to_vec())
+    }
+
     /// Removes the duel and reports what could not be removed.
     pub fn down(mut self) -> Result<()> {
         self.tear_down()

@@ -55,6 +55,8 @@ pub struct Setup {
     pub unicast: Option<Unicast>,
     /// Adverts and announcements come from the virtual MAC address. FRR always does that.
     pub virtual_mac: bool,
+    /// Mode and key of authentication by HMAC, as our agent's file has them; only our agent can.
+    pub hmac: Option<(&'static str, &'static str)>,
     /// The kernel answers ARP only for addresses of the interface that was asked.
     pub arp_ignore: bool,
 }
@@ -72,6 +74,7 @@ impl Default for Setup {
             message_only: false,
             unicast: None,
             virtual_mac: false,
+            hmac: None,
             arp_ignore: false,
         }
     }
@@ -143,6 +146,9 @@ impl Setup {
         }
         if self.virtual_mac {
             text.push_str("virtual_mac = true\n");
+        }
+        if let Some((mode, key)) = self.hmac {
+            text.push_str(&format!("hmac = {{ mode = \"{mode}\", keys = [{key}] }}\n"));
         }
         text
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::source::Span;
-use crate::model::{Announce, ChecksumForm, Forward, Protocol, Version, XdpUse};
+use crate::model::{Announce, ChecksumForm, Forward, HmacMode, Protocol, Version, XdpUse};
 
 /// A value and where it was written; a default carries the place of the block it belongs to.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,6 +72,7 @@ pub(super) struct RouterDraft {
     pub unicast: Option<At<()>>,
     pub peers: Vec<PeerDraft>,
     pub virtual_mac: bool,
+    pub hmac: Option<HmacDraft>,
     pub addresses: Vec<AddressDraft>,
     pub excluded_addresses: Vec<AddressDraft>,
     pub announce: Announce,
@@ -97,6 +98,20 @@ pub(super) struct TrackDraft {
     pub name: At<String>,
     /// The script's own weight when `None`.
     pub weight: Option<At<i64>>,
+}
+
+pub(super) struct HmacDraft {
+    pub mode: HmacMode,
+    /// The first key when `None`.
+    pub send: Option<At<i64>>,
+    pub keys: Vec<KeyDraft>,
+    pub span: Span,
+}
+
+pub(super) struct KeyDraft {
+    pub id: At<i64>,
+    /// The bytes themselves, or `hex:` and two digits a byte.
+    pub secret: At<String>,
 }
 
 /// Routers that are masters together or not at all.

@@ -34,7 +34,7 @@ pub(super) fn mask(text: &str) -> String {
     while let Some(word) = next_word(text, at) {
         at = word.end;
         let name = &text[word];
-        if suggest::is_near(name, "auth_pass") || name == "password" {
+        if suggest::is_near(name, "auth_pass") || name == "password" || suggest::is_near(name, "secret") {
             at = mask_value(&mut bytes, at);
         } else if let Some((_, words)) = BLOCKS.iter().find(|(block, _)| suggest::is_near(name, block)) {
             at = mask_block(text, &mut bytes, at, words);

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use vrrp_common::classify;
 use vrrp_common::ip::Address;
-use vrrp_common::maps::{MAX_PEERS, ROUTER_V6, ROUTER_VIRTUAL_MAC, RouterConf};
+use vrrp_common::maps::{MAX_PEERS, ROUTER_HMAC, ROUTER_HMAC_REQUIRED, ROUTER_V6, ROUTER_VIRTUAL_MAC, RouterConf};
 use vrrp_common::policy;
 use vrrp_common::reason::Reason;
 use vrrp_common::wire::vrrp::{self, Advert, Carrier, Centis, Coverage};
 use vrrp_common::wire::{checksum, eth, ipv4};
 
-use crate::model::{Auth, ChecksumForm, Delivery, Family, Router, Version};
+use crate::model::{Auth, ChecksumForm, Delivery, Family, HmacMode, Router, Version};
 use crate::net::advert_socket::Datagram;
 
 /// Adverts a second that an honest master may send: four times its rate, and some for elections.
@@ -25,7 +25,7 @@ pub struct Received<'a> {
     pub destination: Address,
     ttl: u8,
     pub advert: Result<Advert, Reason>,
-    /// The VRRP message.
+    /// The VRRP message, and what stands behind it.
     pub message: &'a [u8],
 }
 
@@ -123,26 +123,38 @@ fn rate_limit(interval: Duration) -> u32 {
 }
 
 fn flags(router: &Router) -> u8 {
+    let hmac = match router.hmac.as_ref().map(|hmac| hmac.mode) {
+        None => 0,
+        Some(HmacMode::ReceiveOnly | HmacMode::Permissive) => ROUTER_HMAC,
+        Some(HmacMode::Enforce) => ROUTER_HMAC | ROUTER_HMAC_REQUIRED,
+    };
     let v6 = if router.family() == Family::V6 { ROUTER_V6 } else { 0 };
     let virtual_mac = if router.virtual_mac { ROUTER_VIRTUAL_MAC } else { 0 };
-    v6 | virtual_mac
+    hmac | v6 | virtual_mac
+}
+
+/// The IP header that an advert travels behind; `None` where the addresses are of two families.
+pub fn carrier(source: IpAddr, destination: IpAddr) -> Option<Carrier> {
+    match (source, destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            Some(Carrier::V4 { source: source.octets(), destination: destination.octets() })
+        }
+        (IpAddr::V6(_), IpAddr::V6(_)) => Some(Carrier::V6 { source: source.into(), destination: destination.into() }),
+        _ => None,
+    }
 }
 
 /// Writes an advert of `router` from `source` to `destination` and returns its length; `None` when its address list does not
 /// fit an advert.
 pub fn emit(buffer: &mut [u8], router: &Router, source: IpAddr, destination: IpAddr, priority: u8) -> Option<usize> {
-    match (source, destination) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            let carrier = Carrier::V4 { source: source.octets(), destination: destination.octets() };
-            emit_v4(buffer, router, carrier, priority)
-        }
-        (IpAddr::V6(source), IpAddr::V6(destination)) => {
-            let carrier = Carrier::V6 { source: Address::v6(source.octets()), destination: Address::v6(destination.octets()) };
+    let carrier = carrier(source, destination)?;
+    match carrier {
+        Carrier::V4 { .. } => emit_v4(buffer, router, carrier, priority),
+        Carrier::V6 { .. } => {
             let addresses: Vec<[u8; 16]> = router.addresses.iter().map(|a| Address::from(a.address).octets()).collect();
             let coverage = Coverage::PseudoHeader(carrier);
             vrrp::emit_v3(buffer, router.vrid, priority, centis(router.interval), coverage, &addresses)
         }
-        _ => None,
     }
 }
 

@@ -10,6 +10,7 @@
 //! timers act: what was received counts before what was not.
 
 mod advert;
+mod incoming;
 mod outputs;
 mod run;
 mod sockets;

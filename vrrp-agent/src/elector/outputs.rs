@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use vrrp_common::wire::vrrp::{MAX_LEN, PRIORITY_RELEASE};
-use vrrp_common::wire::{arp, nd};
+use vrrp_common::wire::{arp, nd, trailer};
 
 use super::advert;
 use super::unit::{Hands, INSTALL_PATIENCE, Unit, report};
+use crate::clock;
 use crate::election::{Output, Reason, Role};
 use crate::model::Delivery;
 use crate::plane::PlaneError;
@@ -61,8 +62,15 @@ impl Unit {
     }
 
     fn send_to(&mut self, source: IpAddr, destination: IpAddr, priority: u8, hands: &Hands) -> bool {
-        let mut buffer = [0; MAX_LEN];
+        let mut buffer = [0; MAX_LEN + trailer::LEN];
         let Some(len) = advert::emit(&mut buffer, &self.router, source, destination, priority) else {
+            return false;
+        };
+        let signed = match (&mut self.auth, advert::carrier(source, destination)) {
+            (Some(auth), Some(carrier)) => auth.sign(clock::unix(), &carrier, &mut buffer, len),
+            _ => Some(len),
+        };
+        let Some(len) = signed else {
             return false;
         };
         let outcome = match (self.virtual_frame(source, destination, &buffer[..len]), hands.socket) {

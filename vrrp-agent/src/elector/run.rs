@@ -264,7 +264,11 @@ impl Runner {
         let named = |unit: &Unit| unit.socket_key() == Some(key) && vrid == Ok(unit.router.vrid);
         let place = self.units.iter().find(|(_, unit)| named(unit)).map(|(&place, _)| place);
         let conf = place.and_then(|place| self.units[&place].conf());
-        match (received.judge(conf.as_ref()), place) {
+        let verdict = received.judge(conf.as_ref()).and_then(|advert| {
+            let unit = place.and_then(|place| self.units.get_mut(&place));
+            unit.map_or(Ok(()), |unit| unit.verify(clock::unix(), &advert, received)).map(|()| advert)
+        });
+        match (verdict, place) {
             (Ok(advert), Some(place)) => {
                 let now = clock::now();
                 let heard = Heard {

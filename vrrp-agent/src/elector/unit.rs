@@ -4,15 +4,17 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use vrrp_common::maps::RouterConf;
-use vrrp_common::wire::vrrp::{Advert, Centis, PRIORITY_RELEASE};
+use vrrp_common::wire::vrrp::{Centis, PRIORITY_RELEASE};
 
 use super::Hold;
-use super::advert::{self, Received};
+use super::advert;
+use super::incoming::authenticator;
 use super::sockets::SocketKey;
 use super::view::{Counts, RouterView};
 use crate::announce::Schedule;
+use crate::auth::Authenticator;
 use crate::election::{Heard, Input, Reason, Resume, Role, VirtualRouter};
-use crate::model::{ChecksumForm, Router};
+use crate::model::Router;
 use crate::net::Interface;
 use crate::net::advert_socket::AdvertSocket;
 use crate::net::frame_socket::FrameSocket;
@@ -46,6 +48,8 @@ pub struct Unit {
     pub machine: VirtualRouter,
     pub seat: Option<Seat>,
     pub(super) schedule: Schedule,
+    /// Signs and verifies adverts; `None`: they are not authenticated.
+    pub(super) auth: Option<Authenticator>,
     /// Announce at the latest then, unless the addresses are reported installed before.
     pub(super) announce_by: Option<Instant>,
     /// End of the lease as last written.
@@ -69,6 +73,7 @@ impl Unit {
         Self {
             machine: VirtualRouter::new((&router).into()),
             schedule: Schedule::new(router.announce),
+            auth: authenticator(None, &router),
             told_priority: router.priority,
             router,
             place,
@@ -101,27 +106,6 @@ impl Unit {
         Some(SocketKey::of(self.seat.as_ref()?.interface.index, &self.router))
     }
 
-    /// Takes note of what is odd about an advert that is valid all the same (RFC 9568 section 7.1: log, and go on).
-    pub fn look_at(&mut self, advert: &Advert, received: &Received) {
-        let note = |odd: bool, count: &mut u64, what: &str| {
-            if !odd {
-                return;
-            }
-            *count += 1;
-            if count.is_power_of_two() {
-                let peer = received.source.ip();
-                tracing::warn!(instance = self.router.name, %peer, count, "{what}");
-            }
-        };
-        let counts = &mut self.counts;
-        let other = advert.interval != advert::centis(self.router.interval);
-        note(other, &mut counts.interval_errors, "a peer advertises at another interval: a backup follows the master's");
-        let other = !received.lists_addresses_of(&self.router);
-        note(other, &mut counts.address_list_errors, "a peer advertises other addresses: the files of the nodes differ");
-        let bare = advert.message_only && self.router.checksum != ChecksumForm::MessageOnly;
-        note(bare, &mut counts.message_only_received, "a peer's checksum leaves the pseudo-header out: it may refuse ours");
-    }
-
     /// Takes over a changed configuration; a router that was leaving stays.
     pub fn configure(&mut self, now: Instant, router: Router, hands: &mut Hands) {
         let known: Vec<IpAddr> = self.router.all_addresses().collect();
@@ -130,6 +114,7 @@ impl Unit {
             self.schedule = Schedule::new(router.announce);
             self.schedule.resume(now);
         }
+        self.auth = authenticator(self.auth.take(), &router);
         self.router = router;
         self.input(now, Input::Settings((&self.router).into()), hands);
         self.write_conf(hands);
@@ -285,8 +270,12 @@ impl Unit {
         }
     }
 
-    /// The last advert that the kernel program saw.
+    /// The last advert that the kernel program saw. Where adverts are authenticated it says nothing: the kernel program cannot
+    /// verify them.
     fn stamp(&self, hands: &Hands) -> Option<Heard> {
+        if self.auth.is_some() {
+            return None;
+        }
         let stamp = hands.words.as_deref()?.heard(self.place).inspect_err(report).ok().flatten()?;
         Some(Heard {
             at: Instant::from_nanos(stamp.seen),

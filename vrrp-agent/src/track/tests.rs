@@ -28,6 +28,7 @@ fn router(priority: u8, scripts: &[(usize, i16)], interfaces: &[(&str, i16)]) ->
         preempt_delay: Duration::ZERO,
         auth: Auth::None,
         checksum: ChecksumForm::PseudoHeader,
+        hmac: None,
         source: None,
         delivery: Delivery::Multicast([224, 0, 0, 18].into()),
         peers: vec![],

@@ -10,4 +10,5 @@ pub mod ipv4;
 pub mod ipv6;
 pub mod l4;
 pub mod nd;
+pub mod trailer;
 pub mod vrrp;

@@ -4,12 +4,17 @@
 //!  v2: |Vers|Type|   VRID   | Priority | Count | AuthType | AdverInt | Checksum | addresses 4n | authentication 8 |
 //!  v3: |Vers|Type|   VRID   | Priority | Count | 0 | MaxAdverInt (12 bits) | Checksum | addresses 4n or 16n |
 //! ```
+//!
+//! Either may be followed by an authentication trailer ([`trailer`]), which the length that the address count gives leaves out.
+//! Over IPv4 the checksum leaves it out too. Over IPv6 the checksum covers it: senders and receivers leave that checksum to the
+//! kernel (RFC 3542 section 3.1), which knows of no trailer.
 
 use crate::ip::Address;
 use crate::packet::Packet;
 use crate::reason::Reason;
 use crate::wire::checksum;
 use crate::wire::ipv4::PROTO_VRRP;
+use crate::wire::trailer;
 
 pub const GROUP: [u8; 4] = [224, 0, 0, 18];
 /// ff02::12.
@@ -27,10 +32,10 @@ const TYPE_ADVERTISEMENT: u8 = 1;
 const HEADER_LEN: usize = 8;
 const AUTH_LEN: usize = 8;
 /// Offset of the checksum, which both versions share.
-const CHECKSUM_AT: usize = 6;
+pub const CHECKSUM_AT: usize = 6;
 /// Addresses of an IPv6 advert that fit an MTU of 1500 bytes. Messages with more are refused.
 pub const MAX_COUNT_V6: u8 = 90;
-/// The longest message: over IPv6, 90 addresses. Over IPv4 255 addresses and the authentication data are shorter.
+/// The longest message without a trailer: over IPv6, 90 addresses. Over IPv4 255 addresses and the authentication data are shorter.
 pub const MAX_LEN: usize = HEADER_LEN + MAX_COUNT_V6 as usize * 16;
 
 /// Hundredths of a second: the unit of version 3 on the wire. Nothing but this file and its callers' borders use it.
@@ -94,6 +99,8 @@ pub struct Advert {
     pub auth_data: [u8; 8],
     /// Version 3 whose checksum left the pseudo-header out (RFC 9568 section 5.2.8).
     pub message_only: bool,
+    /// An authentication trailer follows the message.
+    pub trailer: bool,
 }
 
 /// Whether an authentication type is one that a standard ever defined.
@@ -126,13 +133,15 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, carrier:
     }
     let body = HEADER_LEN + usize::from(count) * carrier.address_len();
     let expected = if version == 2 { body + AUTH_LEN } else { body };
-    if len != expected {
+    let extra = packet.forget(len.wrapping_sub(expected));
+    if len < expected || (extra != 0 && extra != trailer::LEN) {
         return Err(Reason::Length);
     }
-    let sum = checksum::sum_words::<P, { MAX_LEN / 4 }>(packet, offset, expected).ok_or(Reason::Length)?;
+    let covered = packet.forget(if over_v6 { len } else { expected });
+    let sum = checksum::sum_words::<P, { (MAX_LEN + trailer::LEN) / 4 }>(packet, offset, covered).ok_or(Reason::Length)?;
     // Over IPv6 the pseudo-header is always covered (RFC 9568 section 5.2.8).
     let message_only = !over_v6 && checksum::is_valid(sum);
-    if !message_only && (version == 2 || !checksum::is_valid(sum + carrier.pseudo_header(expected))) {
+    if !message_only && (version == 2 || !checksum::is_valid(sum + carrier.pseudo_header(covered))) {
         return Err(Reason::Checksum);
     }
     let (auth_type, interval, auth_data) = if version == 2 {
@@ -151,6 +160,7 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, carrier:
         auth_type,
         auth_data,
         message_only: version == 3 && message_only,
+        trailer: packet.forget(extra) != 0,
     })
 }
 
@@ -202,6 +212,15 @@ pub fn emit_v3<const N: usize>(
     };
     set_checksum(message, initial);
     Some(body)
+}
+
+/// Makes the checksum of a message with its trailer right, which was written before the trailer was.
+pub fn cover_trailer(message: &mut [u8], carrier: &Carrier) {
+    let over_v6 = matches!(carrier, Carrier::V6 { .. });
+    if over_v6 && let Some(field) = message.get_mut(CHECKSUM_AT..CHECKSUM_AT + 2) {
+        field.fill(0);
+        set_checksum(message, carrier.pseudo_header(message.len()));
+    }
 }
 
 fn emit_body<const N: usize>(buffer: &mut [u8], mut header: [u8; HEADER_LEN], addresses: &[[u8; N]]) -> Option<usize> {

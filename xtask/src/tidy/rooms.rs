@@ -7,6 +7,7 @@ use super::source::{Source, is_word};
 const PURE: &[&str] = &[
     "vrrp-common/src/",
     "vrrp-agent/src/announce.rs",
+    "vrrp-agent/src/auth/",
     "vrrp-agent/src/config/",
     "vrrp-agent/src/desired.rs",
     "vrrp-agent/src/desired/",

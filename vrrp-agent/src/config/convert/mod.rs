@@ -12,9 +12,10 @@ use super::draft::Draft;
 use super::load::Loaded;
 use std::net::IpAddr;
 
+use super::lower::HEX;
 use crate::model::{
-    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Delivery, Forward, Peer, Protocol, Router, Script, Service,
-    SyncGroup, TrackInterface, TrackScript, Version, VirtualAddress, XdpUse,
+    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Delivery, Forward, Hmac, HmacKey, HmacMode, Peer, Protocol,
+    Router, Script, Service, SyncGroup, TrackInterface, TrackScript, Version, VirtualAddress, XdpUse,
 };
 use comments::{Block, Comments};
 use text::{Text, duration, inline_table, string};
@@ -94,6 +95,7 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
         preempt_delay,
         auth,
         checksum,
+        hmac,
         source,
         delivery,
         peers,
@@ -123,6 +125,9 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
         ChecksumForm::PseudoHeader => {}
         ChecksumForm::MessageOnly => text.key("checksum", &string("message-only")),
     }
+    if let Some(hmac) = hmac {
+        text.key("hmac", &authentication(hmac));
+    }
     if let Some(source) = source {
         text.key("source", &string(&source.to_string()));
     }
@@ -143,6 +148,25 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
     }
     write_announce(text, announce);
     write_tracking(text, track_scripts, track_interfaces, scripts);
+}
+
+fn authentication(hmac: &Hmac) -> String {
+    let Hmac { mode, send, keys } = hmac;
+    let mode = match mode {
+        HmacMode::Enforce => "enforce",
+        HmacMode::Permissive => "permissive",
+        HmacMode::ReceiveOnly => "receive-only",
+    };
+    let key = |HmacKey { id, secret }: &HmacKey| {
+        let text = std::str::from_utf8(secret).ok().filter(|text| text.chars().all(|c| c.is_ascii_graphic()));
+        let secret = match text.filter(|text| !text.starts_with(HEX)) {
+            Some(text) => string(text),
+            None => string(&format!("{HEX}{}", secret.iter().map(|byte| format!("{byte:02x}")).collect::<String>())),
+        };
+        format!("{{ id = {id}, secret = {secret} }}")
+    };
+    let keys: Vec<String> = keys.iter().map(key).collect();
+    format!("{{ mode = {}, send = {send}, keys = [{}] }}", string(mode), keys.join(", "))
 }
 
 fn peer(peer: &Peer) -> String {

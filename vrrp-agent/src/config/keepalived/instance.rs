@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{AddressDraft, At, PeerDraft, RouterDraft, TrackDraft};
+use super::super::draft::{AddressDraft, At, HmacDraft, PeerDraft, RouterDraft, TrackDraft};
 use super::super::source::Span;
 use super::global::{self, Globals};
+use super::hmac;
 use super::keywords::{AUTHENTICATION, INSTANCE};
 use super::lists::{addresses, peers, tracks};
 use super::tree::Node;
@@ -15,8 +16,15 @@ use crate::model::{Announce, ChecksumForm, Version};
 /// Longest `preempt_delay`, in seconds.
 const LONGEST_DELAY: u64 = 1000;
 /// Keywords that take a block. The lists may stand more than once: their lines add up.
-const BLOCKS: [&str; 6] =
-    ["virtual_ipaddress", "virtual_ipaddress_excluded", "track_script", "track_interface", "authentication", "unicast_peer"];
+const BLOCKS: [&str; 7] = [
+    "virtual_ipaddress",
+    "virtual_ipaddress_excluded",
+    "track_script",
+    "track_interface",
+    "authentication",
+    "unicast_peer",
+    "auth_hmac",
+];
 
 /// What the lines of an instance say, before keepalived's rules between them.
 struct Instance {
@@ -35,6 +43,7 @@ struct Instance {
     unicast: Option<Span>,
     peers: Vec<PeerDraft>,
     virtual_mac: bool,
+    hmac: Option<HmacDraft>,
     announce: Announce,
     addresses: Vec<AddressDraft>,
     excluded_addresses: Vec<AddressDraft>,
@@ -60,6 +69,7 @@ pub(super) fn read(node: &Node, globals: &Globals, mail: &mut Vec<Span>, reporte
         unicast: None,
         peers: Vec::new(),
         virtual_mac: false,
+        hmac: None,
         announce: globals.announce,
         addresses: Vec::new(),
         excluded_addresses: Vec::new(),
@@ -103,6 +113,7 @@ impl Instance {
             }
             "unicast_ttl" => unicast_ttl(node, reporter),
             "use_vmac" => self.virtual_mac = virtual_mac(node, reporter),
+            "auth_hmac" => self.hmac = hmac::read(node, reporter),
             // The addresses tell.
             "native_ipv6" => {}
             "virtual_ipaddress" => self.addresses.extend(addresses(node, reporter)),
@@ -145,6 +156,7 @@ impl Instance {
             unicast: self.unicast.map(|span| At::new((), &span)),
             peers: self.peers,
             virtual_mac: self.virtual_mac,
+            hmac: self.hmac,
             addresses: self.addresses,
             excluded_addresses: self.excluded_addresses,
             announce: self.announce,

@@ -9,6 +9,7 @@ mod checker;
 mod expand;
 mod global;
 mod group;
+mod hmac;
 mod instance;
 mod keywords;
 mod lexer;

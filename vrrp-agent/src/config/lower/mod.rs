@@ -5,6 +5,7 @@
 
 mod carrier;
 mod group;
+mod hmac;
 mod router;
 mod script;
 mod service;
@@ -14,6 +15,7 @@ use super::diag::{Diagnostic, Reporter};
 use super::draft::{At, Draft};
 use crate::model::Config;
 pub(super) use carrier::default_group;
+pub(super) use hmac::HEX;
 
 /// Checks `draft` and makes the model; `None` when there is an error.
 pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> Option<Config> {

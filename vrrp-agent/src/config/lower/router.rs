@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{AddressDraft, At, RouterDraft, ScriptDraft, TrackDraft};
 use super::super::suggest;
-use super::{carrier, values};
+use super::{carrier, hmac, values};
 
 use crate::model::{Auth, Family, Router, TrackInterface, TrackScript, Version, VirtualAddress};
 
@@ -42,6 +42,7 @@ pub(super) fn lower(
         preempt_delay: draft.preempt_delay,
         auth: auth(draft, reporter),
         checksum: draft.checksum,
+        hmac: draft.hmac.as_ref().and_then(|hmac| hmac::lower(hmac, reporter)),
         source: carrier::source(draft, family, reporter),
         delivery: carrier::delivery(draft, family, reporter),
         peers: carrier::peers(draft, family, reporter),

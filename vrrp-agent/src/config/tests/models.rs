@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::garbage::Random;
 use crate::model::{
-    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Delivery, Family, Forward, Peer, Protocol, Router, Script,
-    Service, SyncGroup, TrackInterface, TrackScript, Version, VirtualAddress, XdpUse,
+    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Delivery, Family, Forward, Hmac, HmacKey, HmacMode, Peer,
+    Protocol, Router, Script, Service, SyncGroup, TrackInterface, TrackScript, Version, VirtualAddress, XdpUse,
 };
 
 /// Characters that a careless writer would trip over.
@@ -55,6 +55,7 @@ fn router(random: &mut Random, at: usize, scripts: usize) -> Router {
         preempt_delay: any_duration(random),
         auth: if version == Version::V2 && flag(random) { auth(random) } else { Auth::None },
         checksum: pick(random, &[ChecksumForm::PseudoHeader, ChecksumForm::MessageOnly]),
+        hmac: flag(random).then(|| hmac(random)),
         source: pick(random, &[None, Some(host_of(family, 0, 0, 205))]),
         delivery: if unicast { Delivery::Unicast } else { Delivery::Multicast(group(random, family)) },
         peers: (0..usize::from(unicast) + random.next(8)).map(|host| peer(random, family, unicast, host as u8 + 1)).collect(),
@@ -74,6 +75,17 @@ fn router(random: &mut Random, at: usize, scripts: usize) -> Router {
         },
         track_interfaces: many(random, |r| TrackInterface { interface: interface(r), weight: weight(r) }),
     }
+}
+
+fn hmac(random: &mut Random) -> Hmac {
+    let secret = |random: &mut Random| match random.next(3) {
+        0 => vec![b'k'; 32 + random.next(33)],
+        1 => [&b"hex:"[..], &[b'0'; 40]].concat(),
+        _ => (0..32 + random.next(33)).map(|_| random.next(256) as u8).collect(),
+    };
+    let keys: Vec<HmacKey> = (1..=1 + random.next(3)).map(|id| HmacKey { id: id as u8, secret: secret(random) }).collect();
+    let mode = pick(random, &[HmacMode::Enforce, HmacMode::Permissive, HmacMode::ReceiveOnly]);
+    Hmac { mode, send: keys[random.next(keys.len())].id, keys }
 }
 
 fn host_of(family: Family, router: u8, block: u8, host: u8) -> IpAddr {

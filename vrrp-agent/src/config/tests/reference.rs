@@ -17,6 +17,8 @@ const TABLES: &[(&str, &str)] = &[
     ("virtual_router", "[[virtual_router]]\nnobody = 1"),
     ("full_address", "[[virtual_router]]\naddresses = [{ nobody = 1 }]"),
     ("full_peer", "[[virtual_router]]\npeers = [{ nobody = 1 }]"),
+    ("hmac", "[[virtual_router]]\nhmac = { nobody = 1 }"),
+    ("hmac_key", "[[virtual_router]]\nhmac = { keys = [{ nobody = 1 }] }"),
     ("sync_group", "[[sync_group]]\nnobody = 1"),
     ("garp", "[[virtual_router]]\ngarp = { nobody = 1 }"),
     ("track_script", "[[virtual_router]]\ntrack_scripts = [{ nobody = 1 }]"),

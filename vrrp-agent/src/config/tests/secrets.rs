@@ -34,6 +34,10 @@ fn keepalived_files_with_mistakes_around_the_password() {
         "auth_pass hunter2",
         "authentication {\nauth_type PASS\nauth_pass hunter2\\\n}",
         "version 3\nauthentication { auth_pass hunter2 }",
+        "auth_hmac {\nkey 1 ascii:hunter2\n}",
+        "auth_hmac {\nkey 1 hex:hunter2\n}",
+        "auth_hmac {\nkey 1 hunter2 more\n}",
+        "auth_hmac {\nkey hunter2\nmode hunter2\n}",
     ] {
         let text =
             format!("vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\n{lines}\nvirtual_ipaddress {{\n10.0.0.1\n}}\n}}");
@@ -46,6 +50,11 @@ fn keepalived_files_with_mistakes_around_the_password() {
 fn toml_files_with_mistakes_around_the_password() {
     for line in [
         "auth_pass = \"hunter2\"\nversion = 3",
+        "hmac = { keys = [{ id = 1, secret = \"hunter2\" }] }",
+        "hmac = { keys = [{ id = 1, secret = hunter2 }] }",
+        "hmac = { keys = [{ id = 0, secrte = \"hunter2\" }] }",
+        "hmac = { keys = [{ secret = \"hex:hunter2\", id = 1 }] }",
+        "hmac = { keys = [{ secret = \"0123456789abcdef0123456789abcdef-hunter2\", id = 1 }], send = 2 }",
         "auth_pass = \"hunter2",
         "auth_pass = hunter2",
         "auth_pass = \"hunter2-and-more\"\nversion = 2",

@@ -5,12 +5,14 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{AddressDraft, At, Draft, GroupDraft, PeerDraft, RouterDraft, ScriptDraft, TrackDraft};
+use super::super::draft::{
+    AddressDraft, At, Draft, GroupDraft, HmacDraft, KeyDraft, PeerDraft, RouterDraft, ScriptDraft, TrackDraft,
+};
 use super::super::keepalived::split_command;
-use super::schema::{self, Address, Command, File, Metrics, Peer, SyncGroup};
+use super::schema::{self, Address, Command, File, Hmac, Metrics, Peer, SyncGroup};
 use super::service::service;
 use super::values::{absolute, at, duration, number, timed};
-use crate::model::{Announce, ChecksumForm, Version, XdpUse};
+use crate::model::{Announce, ChecksumForm, HmacMode, Version, XdpUse};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MOST_ANNOUNCEMENTS: i64 = 1000;
@@ -80,6 +82,7 @@ fn router(written: schema::VirtualRouter, reporter: &mut Reporter) -> RouterDraf
         unicast: written.unicast.filter(|unicast| *unicast.get_ref()).map(|unicast| At::new((), &unicast.span())),
         peers: written.peers.into_iter().map(peer).collect(),
         virtual_mac: written.virtual_mac,
+        hmac: written.hmac.map(hmac),
         addresses: written.addresses.into_iter().map(address).collect(),
         excluded_addresses: written.excluded_addresses.into_iter().map(address).collect(),
         announce: announce(&written.garp, reporter),
@@ -102,6 +105,21 @@ fn peer(written: Spanned<Peer>) -> PeerDraft {
     match written.into_inner() {
         Peer::Short(text) => PeerDraft { address: At::new(text, &span), min_ttl: None, max_ttl: None },
         Peer::Full(full) => PeerDraft { address: at(full.address), min_ttl: full.min_ttl.map(at), max_ttl: full.max_ttl.map(at) },
+    }
+}
+
+fn hmac(written: Spanned<Hmac>) -> HmacDraft {
+    let span = written.span();
+    let Hmac { mode, send, keys } = written.into_inner();
+    HmacDraft {
+        mode: match mode {
+            None | Some(schema::HmacMode::Enforce) => HmacMode::Enforce,
+            Some(schema::HmacMode::Permissive) => HmacMode::Permissive,
+            Some(schema::HmacMode::ReceiveOnly) => HmacMode::ReceiveOnly,
+        },
+        send: send.map(at),
+        keys: keys.into_iter().map(|key| KeyDraft { id: at(key.id), secret: at(key.secret) }).collect(),
+        span,
     }
 }
 

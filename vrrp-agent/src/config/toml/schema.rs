@@ -60,6 +60,7 @@ pub struct VirtualRouter {
     pub peers: Vec<Spanned<Peer>>,
     #[serde(default)]
     pub virtual_mac: bool,
+    pub hmac: Option<Spanned<Hmac>>,
     pub addresses: Vec<Spanned<Address>>,
     #[serde(default)]
     pub excluded_addresses: Vec<Spanned<Address>>,
@@ -172,6 +173,29 @@ pub enum CheckKind {
     None,
     Tcp,
     Http,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hmac {
+    pub mode: Option<HmacMode>,
+    pub send: Number,
+    pub keys: Vec<HmacKey>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+pub enum HmacMode {
+    Enforce,
+    Permissive,
+    ReceiveOnly,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HmacKey {
+    pub id: Spanned<i64>,
+    pub secret: Spanned<String>,
 }
 
 /// `"192.168.1.206"`, or a table when there is more to say.

@@ -35,10 +35,10 @@ pub(in super::super) const INSTANCE: Table = Table {
                 "unicast_ttl",
                 "native_ipv6",
                 "use_vmac",
+                "auth_hmac",
             ],
         ),
         (Mail, &["smtp_alert"]),
-        (Dangerous("HMAC authentication is not supported yet: the peers would drop our adverts"), &["auth_hmac"]),
         (
             Dangerous("routes and rules are not supported yet: they would not follow the address"),
             &["virtual_routes", "virtual_rules"],

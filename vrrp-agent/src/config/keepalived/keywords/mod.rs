@@ -53,8 +53,19 @@ impl Table {
     }
 }
 
-const ALL: [&Table; 10] =
-    [&ROOT, &GLOBAL_DEFS, &INSTANCE, &SYNC_GROUP, &SCRIPT, &AUTHENTICATION, &VIRTUAL_SERVER, &REAL_SERVER, &CHECK, &URL];
+const ALL: [&Table; 11] = [
+    &ROOT,
+    &GLOBAL_DEFS,
+    &INSTANCE,
+    &AUTH_HMAC,
+    &SYNC_GROUP,
+    &SCRIPT,
+    &AUTHENTICATION,
+    &VIRTUAL_SERVER,
+    &REAL_SERVER,
+    &CHECK,
+    &URL,
+];
 
 const OWN_PROCESS: &str = "it tunes keepalived's own processes";
 const IPVS: &str = "it tunes IPVS, which is not used";
@@ -81,6 +92,17 @@ pub(super) const ROOT: Table = Table {
         (Harmless("links are watched through netlink"), &["linkbeat_use_polling", "linkbeat_interfaces"]),
         (Harmless(OWN_PROCESS), &["instance", "use_pid_dir", "child_wait_time", "namespace_with_ipsets", "include_check"]),
         (Harmless("it belongs to SSL_GET, which is not built yet"), &["SSL"]),
+    ],
+};
+
+pub(super) const AUTH_HMAC: Table = Table {
+    block: "auth_hmac",
+    rows: &[
+        (Read, &["key", "active_key", "mode"]),
+        (
+            Differs("serial numbers are the time of sending, within three intervals, 5 s at least"),
+            &["anti_replay", "time_window"],
+        ),
     ],
 };
 

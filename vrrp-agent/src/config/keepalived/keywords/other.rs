@@ -1,7 +1,7 @@
 //! Keywords of blocks that are reported as a whole: known here so that a stray one is told where it belongs.
 
 /// Blocks and their words.
-pub(super) const OTHERS: [(&str, &[&str]); 11] = [
+pub(super) const OTHERS: [(&str, &[&str]); 10] = [
     ("garp_group", &["garp_interval", "gna_interval", "interface", "interfaces"]),
     ("track_file", &["file", "weight", "init_file"]),
     (
@@ -28,7 +28,6 @@ pub(super) const OTHERS: [(&str, &[&str]); 11] = [
             "checker",
         ],
     ),
-    ("auth_hmac", &["key", "active_key", "anti_replay", "time_window", "mode"]),
     ("SSL", &["ca", "certificate", "key", "password"]),
     ("MISC_CHECK", &["misc_path", "misc_timeout", "misc_dynamic", "user"]),
     ("DNS_CHECK", &["type", "name"]),

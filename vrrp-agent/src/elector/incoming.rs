@@ -1,0 +1,55 @@
+//! What an advert is looked at for once it is acceptable by its form: its authentication, and what is odd about it.
+
+use vrrp_common::reason::Reason;
+use vrrp_common::wire::vrrp::Advert;
+
+use super::advert::{self, Received};
+use super::unit::Unit;
+use crate::auth::Authenticator;
+use crate::auth::serial::UnixTime;
+use crate::model::{ChecksumForm, Router};
+
+impl Unit {
+    /// Verifies the authentication of an advert that is acceptable otherwise.
+    ///
+    /// # Errors
+    /// The first rule it breaks.
+    pub fn verify(&mut self, now: UnixTime, advert: &Advert, received: &Received) -> Result<(), Reason> {
+        match &mut self.auth {
+            Some(auth) => auth.verify(now, &received.source, advert, received.message),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes note of what is odd about an advert that is valid all the same (RFC 9568 section 7.1: log, and go on).
+    pub fn look_at(&mut self, advert: &Advert, received: &Received) {
+        let note = |odd: bool, count: &mut u64, what: &str| {
+            if !odd {
+                return;
+            }
+            *count += 1;
+            if count.is_power_of_two() {
+                let peer = received.source.ip();
+                tracing::warn!(instance = self.router.name, %peer, count, "{what}");
+            }
+        };
+        let counts = &mut self.counts;
+        let other = advert.interval != advert::centis(self.router.interval);
+        note(other, &mut counts.interval_errors, "a peer advertises at another interval: a backup follows the master's");
+        let other = !received.lists_addresses_of(&self.router);
+        note(other, &mut counts.address_list_errors, "a peer advertises other addresses: the files of the nodes differ");
+        let bare = advert.message_only && self.router.checksum != ChecksumForm::MessageOnly;
+        note(bare, &mut counts.message_only_received, "a peer's checksum leaves the pseudo-header out: it may refuse ours");
+    }
+}
+
+/// The authentication that a router's configuration asks for; what was sent and heard before stays known.
+pub(super) fn authenticator(known: Option<Authenticator>, router: &Router) -> Option<Authenticator> {
+    let hmac = router.hmac.as_ref()?;
+    let made = match known {
+        Some(mut auth) => auth.configure(hmac, router.interval).map(|()| auth),
+        None => Authenticator::new(hmac, router.interval),
+    };
+    // The configuration was checked by the same rules.
+    made.inspect_err(|error| tracing::error!(instance = router.name, %error, "adverts cannot be authenticated")).ok()
+}
