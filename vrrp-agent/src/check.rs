@@ -172,11 +172,12 @@ fn describe_router(text: &mut String, router: &Router, scripts: &[Script]) {
 fn delivery(router: &Router) -> String {
     let (family, peers) = (router.family(), router.peer_list());
     let mac = if router.virtual_mac { ", with the virtual MAC" } else { "" };
+    let hmac = router.hmac.as_ref().map_or(String::new(), |hmac| format!(", HMAC {} with key {}", hmac.mode, hmac.send));
     match router.delivery {
-        Delivery::Unicast => format!("{family} unicast to and from {peers}{mac}"),
+        Delivery::Unicast => format!("{family} unicast to and from {peers}{mac}{hmac}"),
         Delivery::Multicast(group) => {
             let from = if peers.is_empty() { "anybody" } else { &peers };
-            format!("{family} multicast to {group}, from {from}{mac}")
+            format!("{family} multicast to {group}, from {from}{mac}{hmac}")
         }
     }
 }

@@ -3,6 +3,8 @@
 //! keepalived.conf and our TOML both lower to these types (`config::lower`); nothing here knows a file, a line or a keyword.
 //! Everything is checked by the time it exists: references resolve by index, numbers are in range, names are unique.
 
+mod text;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -30,15 +32,6 @@ pub struct Config {
     pub groups: Vec<SyncGroup>,
     pub scripts: Vec<Script>,
     pub services: Vec<Service>,
-}
-
-impl Config {
-    /// The sync group of the router at `index`, and the names of its other members.
-    pub fn group_of(&self, index: usize) -> Option<(&SyncGroup, Vec<&str>)> {
-        let group = self.groups.iter().find(|group| group.members.contains(&index))?;
-        let others = group.members.iter().filter(|member| **member != index);
-        Some((group, others.filter_map(|member| self.routers.get(*member)).map(|router| router.name.as_str()).collect()))
-    }
 }
 
 /// Which XDP attach modes the agent may use on an interface.
@@ -95,11 +88,6 @@ impl Router {
         self.addresses.first().map_or(Family::V4, |first| Family::of(first.address))
     }
 
-    /// The peers as a list for people; empty without peers.
-    pub fn peer_list(&self) -> String {
-        self.peers.iter().map(Peer::to_string).collect::<Vec<_>>().join(", ")
-    }
-
     /// Whether it is the same virtual router (RFC 9568 section 1.4), whatever else differs.
     pub fn is_same(&self, other: &Self) -> bool {
         (self.vrid, self.family(), &self.interface) == (other.vrid, other.family(), &other.interface)
@@ -127,15 +115,6 @@ impl Family {
     }
 }
 
-impl fmt::Display for Family {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::V4 => "IPv4",
-            Self::V6 => "IPv6",
-        })
-    }
-}
-
 /// Where adverts are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
@@ -152,16 +131,6 @@ pub struct Peer {
     /// Range of TTL or hop limit its adverts may arrive with besides 255.
     pub min_ttl: u8,
     pub max_ttl: u8,
-}
-
-impl fmt::Display for Peer {
-    /// The range of TTLs only where one is allowed.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.min_ttl {
-            u8::MAX => write!(f, "{}", self.address),
-            min_ttl => write!(f, "{} (TTL {min_ttl} to {})", self.address, self.max_ttl),
-        }
-    }
 }
 
 /// Authentication of adverts by HMAC-SHA256, as keepalived 2.4's `auth_hmac`.

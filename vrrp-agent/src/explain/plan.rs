@@ -112,11 +112,13 @@ fn adverts(router: &Router) -> String {
     let interval = duration(router.interval);
     let mac = if router.virtual_mac { ", with the virtual router's MAC address" } else { "" };
     let peers = router.peer_list();
-    match router.delivery {
-        Delivery::Unicast => format!("each {interval} from {from} by unicast to {peers}{mac}, accepted from them alone"),
+    let way = match router.delivery {
+        Delivery::Unicast => format!("by unicast to {peers}{mac}, accepted from them alone"),
         Delivery::Multicast(group) => {
             let accepted = if peers.is_empty() { "anybody" } else { &peers };
-            format!("each {interval} from {from} to {group}{mac}, accepted from {accepted}")
+            format!("to {group}{mac}, accepted from {accepted}")
         }
-    }
+    };
+    let hmac = router.hmac.as_ref().map_or(String::new(), |hmac| format!(", HMAC {} with key {}", hmac.mode, hmac.send));
+    format!("each {interval} from {from} {way}{hmac}")
 }

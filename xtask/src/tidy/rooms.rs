@@ -16,6 +16,7 @@ const PURE: &[&str] = &[
     "vrrp-agent/src/metrics.rs",
     "vrrp-agent/src/metrics/",
     "vrrp-agent/src/model.rs",
+    "vrrp-agent/src/model/",
     "vrrp-agent/src/ring.rs",
     "vrrp-agent/src/slots.rs",
     "vrrp-agent/src/agent/force.rs",

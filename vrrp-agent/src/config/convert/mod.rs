@@ -14,8 +14,8 @@ use std::net::IpAddr;
 
 use super::lower::HEX;
 use crate::model::{
-    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Delivery, Forward, Hmac, HmacKey, HmacMode, Peer, Protocol,
-    Router, Script, Service, SyncGroup, TrackInterface, TrackScript, Version, VirtualAddress, XdpUse,
+    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Delivery, Forward, Hmac, HmacKey, Peer, Protocol, Router,
+    Script, Service, SyncGroup, TrackInterface, TrackScript, Version, VirtualAddress, XdpUse,
 };
 use comments::{Block, Comments};
 use text::{Text, duration, inline_table, string};
@@ -152,11 +152,6 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
 
 fn authentication(hmac: &Hmac) -> String {
     let Hmac { mode, send, keys } = hmac;
-    let mode = match mode {
-        HmacMode::Enforce => "enforce",
-        HmacMode::Permissive => "permissive",
-        HmacMode::ReceiveOnly => "receive-only",
-    };
     let key = |HmacKey { id, secret }: &HmacKey| {
         let text = std::str::from_utf8(secret).ok().filter(|text| text.chars().all(|c| c.is_ascii_graphic()));
         let secret = match text.filter(|text| !text.starts_with(HEX)) {
@@ -166,7 +161,7 @@ fn authentication(hmac: &Hmac) -> String {
         format!("{{ id = {id}, secret = {secret} }}")
     };
     let keys: Vec<String> = keys.iter().map(key).collect();
-    format!("{{ mode = {}, send = {send}, keys = [{}] }}", string(mode), keys.join(", "))
+    format!("{{ mode = {}, send = {send}, keys = [{}] }}", string(&mode.to_string()), keys.join(", "))
 }
 
 fn peer(peer: &Peer) -> String {

@@ -16,6 +16,8 @@ const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
 /// An advert counts its addresses in one byte (RFC 9568 section 5.2.5).
 const MOST_ADDRESSES: usize = 255;
+/// IPv6 addresses whose room in a packet of 1500 bytes an authentication trailer takes: 12 of its 28 bytes are free as it is.
+const SIGNATURE: usize = 1;
 
 /// The group that adverts of a family go to unless another is configured.
 pub(in super::super) fn default_group(family: Family) -> IpAddr {
@@ -29,7 +31,7 @@ pub(in super::super) fn default_group(family: Family) -> IpAddr {
 pub(super) fn check_addresses(draft: &RouterDraft, family: Family, reporter: &mut Reporter) {
     let most = match family {
         Family::V4 => MOST_ADDRESSES,
-        Family::V6 => usize::from(MAX_COUNT_V6),
+        Family::V6 => usize::from(MAX_COUNT_V6) - if draft.hmac.is_some() { SIGNATURE } else { 0 },
     };
     if draft.addresses.len() > most {
         let message = format!("{} virtual addresses, but an advert holds {most}", draft.addresses.len());

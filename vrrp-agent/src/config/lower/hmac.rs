@@ -38,9 +38,10 @@ fn secret(written: &At<String>, reporter: &mut Reporter) -> Option<Vec<u8>> {
     let Some(digits) = written.value.strip_prefix(HEX) else {
         return Some(written.value.as_bytes().to_vec());
     };
+    let whole = digits.len().is_multiple_of(2) && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     let byte = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
-    let bytes: Option<Vec<u8>> = digits.as_bytes().chunks(2).map(byte).collect();
-    if bytes.is_none() || digits.len() % 2 != 0 || !digits.is_ascii() {
+    let bytes: Option<Vec<u8>> = digits.as_bytes().chunks(2).map(byte).collect::<Option<_>>().filter(|_| whole);
+    if bytes.is_none() {
         reporter.error(Diagnostic::at(&written.span, "a secret after `hex:` is two hexadecimal digits for each byte"));
         return None;
     }

@@ -65,6 +65,7 @@ const ROWS: &[Row] = &[
     same("priority 100", "auth_hmac {\n}", "F:10:5: error: authentication needs a key"),
     same("priority 100", "auth_hmac {\nkey 1 ascii:short\n}", "F:10:5: error: key 1 has 5 bytes: it needs 32 to 64"),
     same("priority 100", "auth_hmac {\nkey 1 hex:0g\n}", "F:11:7: error: a secret after `hex:` is two hexadecimal digits for each byte"),
+    same("priority 100", "auth_hmac {\nkey 1 hex:+f\n}", "F:11:7: error: a secret after `hex:` is two hexadecimal digits for each byte"),
     same("priority 100", "auth_hmac {\nkey 1 file:/k\n}", "F:11:7: error: a secret begins with `ascii:` or `hex:`; secrets in files of their own are not supported"),
     same("priority 100", "auth_hmac {\nkey 1 ascii:0123456789abcdef0123456789abcdef\nactive_key 2\n}", "F:10:5: error: key 2 is to sign adverts, but is not among the keys"),
     same("priority 100", "unicast_peer {\n}", "F:10:5: error: unicast needs peers: there is nobody to send adverts to"),

@@ -254,6 +254,10 @@ fn an_advert_holds_255_ipv4_and_90_ipv6_addresses() {
     let v6 = |at: usize| format!("\"fe80::{at}\"");
     assert_eq!(toml(&list(v4, 255), ""), [""; 0]);
     assert_eq!(toml(&list(v6, 90), ""), [""; 0]);
+    let hmac = "hmac = { keys = [{ id = 1, secret = \"0123456789abcdef0123456789abcdef\" }] }";
+    assert_eq!(toml(&list(v6, 89), hmac), [""; 0]);
+    assert_eq!(toml(&list(v6, 90), hmac), ["F:2:8: error: 90 virtual addresses, but an advert holds 89"]);
+    assert_eq!(toml(&list(v4, 255), hmac), [""; 0]);
     assert_eq!(toml(&list(v4, 256), ""), ["F:2:8: error: 256 virtual addresses, but an advert holds 255"]);
     assert_eq!(toml(&list(v6, 91), ""), ["F:2:8: error: 91 virtual addresses, but an advert holds 90"]);
 }
@@ -278,6 +282,16 @@ fn a_vrid_may_stand_once_for_each_family_and_a_link_local_address_once_on_each_l
         both(router("a", "eth1", "192.0.2.9"), router("b", "eth2", "192.0.2.9")),
         ["F:10:14: error: virtual address `192.0.2.9` of `b` belongs to `a` too"]
     );
+}
+
+#[test]
+fn authentication_is_named_without_its_secrets() {
+    let key = "auth_hmac {\nkey 7 ascii:hunter2-hunter2-hunter2-hunter2-\nmode permissive\n}";
+    let config = keepalived(&PAIR.replace("    use_vmac\n", &format!("    {key}\n")));
+    let said = [summary(&config), explain::plan(&config, Some("VI_6")).expect("a router")];
+    for text in said {
+        assert!(text.contains(", HMAC permissive with key 7\n") && !text.contains("hunter2"), "{text}");
+    }
 }
 
 #[test]
