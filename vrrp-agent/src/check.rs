@@ -171,13 +171,17 @@ fn describe_router(text: &mut String, router: &Router, scripts: &[Script]) {
 /// How adverts travel, and who is listened to.
 fn delivery(router: &Router) -> String {
     let (family, peers) = (router.family(), router.peer_list());
-    let mac = if router.virtual_mac { ", with the virtual MAC" } else { "" };
+    let mac = match (router.virtual_mac, router.delivery) {
+        (false, _) => "",
+        (true, Delivery::Multicast(_)) => ", with the virtual MAC",
+        (true, Delivery::Unicast) => "; announcements and answers with the virtual MAC",
+    };
     let hmac = router.hmac.as_ref().map_or(String::new(), |hmac| format!(", HMAC {} with key {}", hmac.mode, hmac.send));
     match router.delivery {
-        Delivery::Unicast => format!("{family} unicast to and from {peers}{mac}{hmac}"),
+        Delivery::Unicast => format!("{family} unicast to and from {peers}{hmac}{mac}"),
         Delivery::Multicast(group) => {
             let from = if peers.is_empty() { "anybody" } else { &peers };
-            format!("{family} multicast to {group}, from {from}{mac}{hmac}")
+            format!("{family} multicast to {group}, from {from}{hmac}{mac}")
         }
     }
 }

@@ -110,15 +110,19 @@ fn adverts(router: &Router) -> String {
     };
     let from = router.source.map_or(format!("the {kind} address of {}", router.interface), |source| source.to_string());
     let interval = duration(router.interval);
-    let mac = if router.virtual_mac { ", with the virtual router's MAC address" } else { "" };
+    let mac = match (router.virtual_mac, router.delivery) {
+        (false, _) => "",
+        (true, Delivery::Multicast(_)) => "; they, announcements and answers carry the virtual MAC",
+        (true, Delivery::Unicast) => "; announcements and answers carry the virtual MAC",
+    };
     let peers = router.peer_list();
     let way = match router.delivery {
-        Delivery::Unicast => format!("by unicast to {peers}{mac}, accepted from them alone"),
+        Delivery::Unicast => format!("by unicast to {peers}, accepted from them alone"),
         Delivery::Multicast(group) => {
             let accepted = if peers.is_empty() { "anybody" } else { &peers };
-            format!("to {group}{mac}, accepted from {accepted}")
+            format!("to {group}, accepted from {accepted}")
         }
     };
     let hmac = router.hmac.as_ref().map_or(String::new(), |hmac| format!(", HMAC {} with key {}", hmac.mode, hmac.send));
-    format!("each {interval} from {from} {way}{hmac}")
+    format!("each {interval} from {from} {way}{hmac}{mac}")
 }

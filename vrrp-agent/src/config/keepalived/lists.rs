@@ -1,5 +1,7 @@
 //! Blocks whose lines are values, not keywords: addresses, tracked scripts and interfaces.
 
+use std::net::Ipv6Addr;
+
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{AddressDraft, At, PeerDraft, TrackDraft};
 use super::script;
@@ -65,7 +67,9 @@ fn option(name: &Word, value: Option<&Word>, reporter: &mut Reporter) -> Option<
 /// Where a line has neither, keepalived takes any TTL, and the agent none below 255: said once for the block.
 pub(super) fn peers(node: &Node, reporter: &mut Reporter) -> Vec<PeerDraft> {
     let peers: Vec<PeerDraft> = lines(node, reporter).into_iter().map(|line| peer(line, reporter)).collect();
-    if let Some(first) = peers.iter().find(|peer| peer.min_ttl.is_none() && peer.max_ttl.is_none()) {
+    // What is link-local never comes through a router.
+    let near = |peer: &PeerDraft| peer.address.value.parse().is_ok_and(|address: Ipv6Addr| address.is_unicast_link_local());
+    if let Some(first) = peers.iter().find(|peer| peer.min_ttl.is_none() && peer.max_ttl.is_none() && !near(peer)) {
         let message = "adverts of a peer without `min_ttl` must arrive with TTL 255, which none has that came through a router; \
                        keepalived takes any";
         let help = "if routers are between, say how far the TTL may have fallen: `min_ttl 254` for one of them";

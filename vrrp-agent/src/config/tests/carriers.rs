@@ -126,16 +126,17 @@ fn a_group_of_the_file_counts_for_its_family_only() {
 
 #[test]
 fn a_peer_without_a_range_is_told_how_routers_may_be_between() {
-    let text = PAIR.replace("fe80::206 min_ttl 255", "fe80::206");
+    let text = PAIR.replace("2001:db8::7 min_ttl 250 max_ttl 254", "2001:db8::7");
     let (outcome, source) = read(&text, Language::Keepalived, Mode::Strict);
     let [warning] = outcome.diagnostics.as_slice() else { panic!("{:?}", outcome.diagnostics) };
     assert_eq!(
         headline(&source, warning),
-        "F:20:9: warning: adverts of a peer without `min_ttl` must arrive with TTL 255, which none has that came through a \
+        "F:21:9: warning: adverts of a peer without `min_ttl` must arrive with TTL 255, which none has that came through a \
          router; keepalived takes any"
     );
     assert!(warning.help.as_ref().is_some_and(|help| help.contains("`min_ttl 254`")), "{warning:?}");
-    assert_eq!(keepalived(&text).routers[0].peers[0].min_ttl, 255);
+    assert_eq!(keepalived(&text).routers[0].peers[1].min_ttl, 255);
+    assert_eq!(said(&PAIR.replace("fe80::206 min_ttl 255", "fe80::206")), [""; 0], "no router forwards link-local packets");
 }
 
 #[test]
@@ -300,18 +301,24 @@ fn check_and_explain_name_family_delivery_peers_and_group() {
     let summary = summary(&config);
     for part in [
         "    addresses: fe80::249, 2001:db8::249/64\n",
-        "    adverts: IPv6 unicast to and from fe80::206, 2001:db8::7 (TTL 250 to 254), with the virtual MAC\n",
+        "    adverts: IPv6 unicast to and from fe80::206, 2001:db8::7 (TTL 250 to 254); announcements and answers with the virtual MAC\n",
         "    in sync group VG_1: master together with VI_1, or not at all\n",
         "    adverts: IPv4 multicast to 224.0.0.18, from anybody\n",
     ] {
         assert!(summary.contains(part), "{part}\n{summary}");
     }
+    let multicast = PAIR
+        .replace("    virtual_ipaddress {\n        192", "    use_vmac\n    virtual_ipaddress {\n        192")
+        .replace("VI_1 VI_6", "VI_1");
+    let alone = crate::check::summary(&keepalived(&multicast));
+    assert!(alone.contains("IPv4 multicast to 224.0.0.18, from anybody, with the virtual MAC\n"), "{alone}");
+    assert!(!alone.contains("sync group"), "{alone}");
     let plan = explain::plan(&config, Some("VI_6")).expect("a router");
     for part in [
         "VI_6: VRID 51 on eth1, VRRPv3 over IPv6\n",
         "  group      VG_1: master together with VI_1, or not at all\n",
-        "each 1 s from fe80::205 by unicast to fe80::206, 2001:db8::7 (TTL 250 to 254), with the virtual router's MAC address, accepted \
-         from them alone\n",
+        "each 1 s from fe80::205 by unicast to fe80::206, 2001:db8::7 (TTL 250 to 254), accepted from them alone; announcements and answers \
+         carry the virtual MAC\n",
     ] {
         assert!(plan.contains(part), "{part}\n{plan}");
     }
