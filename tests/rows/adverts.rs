@@ -60,6 +60,7 @@ fn ip_rows() -> Vec<Row> {
         rejected("VC-006 IHL * 4 + 8 is more than the total length", Frame::v2().total_len(27).build(), Reason::Length),
         rejected("VC-006 total length shorter than the header", Frame::v2().total_len(19).build(), Reason::Length),
         rejected("VC-006 total length one byte too long", Frame::v2().total_len(41).build(), Reason::Length),
+        rejected("VC-006 total length 2^13 too long", Frame::v2().total_len(40 + (1 << 13)).build(), Reason::Length),
         rejected("VC-006 total length 65535", Frame::v2().total_len(65_535).build(), Reason::Length),
         rejected(
             "VC-009 sent to us alone, and the virtual router listens to the group",

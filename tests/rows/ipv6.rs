@@ -156,6 +156,16 @@ fn message_rows() -> Vec<Row> {
         rejected("VC-043 IPv6: interval 0", Frame6::advert().set(4, &[0, 0]).build(), Reason::IntervalZero),
         accepted("VC-045 IPv6: the first address is not link-local", Frame6::advert_of(&[VIP_V6.octets()]).build(), V6),
         rejected("VC-006 IPv6: payload length beyond the frame", Frame6::advert().payload_len(200).build(), Reason::Length),
+        rejected(
+            "VC-006 IPv6: payload length 2^15 too long",
+            Frame6::advert().payload_len(40 + (1 << 15)).build(),
+            Reason::Length,
+        ),
+        rejected(
+            "VC-006 IPv6: payload length 2^13 too long",
+            Frame6::advert().payload_len(40 + (1 << 13)).build(),
+            Reason::Length,
+        ),
         rejected("VC-006 IPv6: payload length 0", Frame6::advert().payload_len(0).build(), Reason::Length),
         rejected(
             "VC-059 IPv6: hop limit, checksum and VRID wrong: the first rule counts",

@@ -2,6 +2,9 @@
 
 use crate::ip::Address;
 
+/// What [`Packet::forget`] keeps is below this.
+pub const FORGETTABLE: usize = 8_192;
+
 /// A frame whose bytes can be read at any offset without panicking.
 pub trait Packet {
     /// The `N` bytes at `offset`, or `None` where the frame ends before them.
@@ -20,10 +23,11 @@ pub trait Packet {
         Some(Address::from_words([high, low]))
     }
 
-    /// The same number, which is below 8192. In the kernel program the verifier then forgets what it knew of it: what can be reached
+    /// The same number, which is below [`FORGETTABLE`]. In the kernel program the verifier then forgets what it knew of it: what can be reached
     /// with several values is checked once for all of them, not once for each.
     #[inline(always)]
     fn forget(&self, number: usize) -> usize {
+        debug_assert!(number < FORGETTABLE, "the kernel program would lose bits of {number}");
         number
     }
 

@@ -3,7 +3,7 @@
 use core::arch::asm;
 
 use aya_ebpf::programs::XdpContext;
-use vrrp_common::packet::Packet;
+use vrrp_common::packet::{FORGETTABLE, Packet};
 
 /// The linear part of a frame.
 pub struct Frame<'a>(pub &'a XdpContext);
@@ -23,7 +23,7 @@ impl Packet for Frame<'_> {
     #[inline(always)]
     fn forget(&self, mut number: usize) -> usize {
         // SAFETY: bits are masked in a register.
-        unsafe { asm!("{0} &= 8191", inout(reg) number, options(pure, nomem, nostack)) };
+        unsafe { asm!("{0} &= {1}", inout(reg) number, const FORGETTABLE - 1, options(pure, nomem, nostack)) };
         number
     }
 }

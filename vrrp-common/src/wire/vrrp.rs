@@ -133,8 +133,13 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, carrier:
     }
     let body = HEADER_LEN + usize::from(count) * carrier.address_len();
     let expected = if version == 2 { body + AUTH_LEN } else { body };
-    let extra = packet.forget(len.wrapping_sub(expected));
-    if len < expected || (extra != 0 && extra != trailer::LEN) {
+    // Less than is expected wraps around to very much.
+    let extra = len.wrapping_sub(expected);
+    if extra > trailer::LEN {
+        return Err(Reason::Length);
+    }
+    let extra = packet.forget(extra);
+    if extra != 0 && extra != trailer::LEN {
         return Err(Reason::Length);
     }
     let covered = packet.forget(if over_v6 { len } else { expected });
