@@ -106,6 +106,13 @@ impl Report {
         let samples: Vec<Sample> = self.samples.iter().filter(|s| s.sent >= since).cloned().collect();
         Summary::of(&samples, self.interval)
     }
+
+    /// How many requests failed that were not under way at one of `moments`, give or take `slack`.
+    pub fn lost_apart_from(&self, moments: &[Instant], slack: Duration) -> usize {
+        let spans = |sample: &Sample, moment: Instant| sample.sent <= moment + slack && moment <= sample.done + slack;
+        let lost = self.samples.iter().filter(|sample| sample.outcome.is_err());
+        lost.filter(|sample| !moments.iter().any(|&moment| spans(sample, moment))).count()
+    }
 }
 
 /// One request under way.
