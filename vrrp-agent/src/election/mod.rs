@@ -35,8 +35,10 @@
 //!
 //! - Takeover: `Send`, `Lease`, `Mastership(epoch)`, `Transition`, `Announce`. The advert comes first, so that an old
 //!   master falls silent before our gratuitous ARP; the lease is good before the kernel acts on it.
-//! - Each further advert: `Send`, `Lease`.
+//!   A mastership taken up from an earlier agent has no `Announce`: the addresses did not move.
+//! - Each further advert: `Send`, `Lease`; in answer to a lower-priority master sometimes `Reannounce`.
 //! - Yield: `Mastership(None)`, `Transition`. Silence first.
+//! - A master's interface gone: `Mastership(None)`, `Transition`, `Send` of priority 0, should it still get out.
 //! - Release: `Lapse`, `Send` of priority 0, `Transition` to [`Role::Releasing`]; when the successor has spoken
 //!   `Mastership(None)`, `Transition`. The lease ends before anyone is invited to take over.
 

@@ -202,7 +202,7 @@ impl VirtualRouter {
             }
             Rival::Lower => self.answer_lower(now, master),
         }
-        self.last_heard = Some(heard);
+        self.last_heard = Some(Heard { at, ..heard });
     }
 
     /// The lease is judged by the rule that the kernel program applies, so that both come to the same end.
@@ -257,7 +257,7 @@ impl VirtualRouter {
 
     /// Master in a new epoch.
     pub(super) fn take_over(&mut self, now: Instant, reason: Reason) {
-        self.last_epoch = now.as_micros().max(self.last_epoch + 1);
+        self.last_epoch = now.as_micros().max(self.last_epoch.saturating_add(1));
         self.become_master(now, self.last_epoch, reason);
         self.outputs.push_back(Output::Announce);
     }

@@ -329,3 +329,21 @@ fn well_again_while_releasing() {
         assert_eq!(router.role(), role);
     }
 }
+
+#[test]
+fn an_epoch_that_leaves_no_newer_one_ends_no_election() {
+    let mut router = VirtualRouter::new(settings());
+    give(&mut router, ms(0), Input::Startup { source: OWN, resume: Some(Resume { epoch: u64::MAX }) });
+    give(&mut router, ms(10), Input::Fenced);
+    expire(&mut router);
+    assert_eq!((router.role(), router.epoch()), (Role::Master, Some(u64::MAX)));
+}
+
+#[test]
+fn what_a_master_heard_is_never_later_than_now() {
+    let (mut router, now) = master(settings());
+    for priority in [0, 99, 101] {
+        give(&mut router, now, advert(now + SECOND * 9, priority));
+        assert_eq!(router.last_heard().map(|heard| heard.at), Some(now), "priority {priority}");
+    }
+}
