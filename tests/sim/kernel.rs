@@ -16,7 +16,7 @@ use super::frame::VRID;
 /// Adverts the socket holds for an agent that does not read; more are lost, as with a real one.
 const SOCKET_QUEUE: usize = 64;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Hash)]
 pub struct Kernel {
     /// Its priority is that of the last advert sent: what the peers reckon with.
     pub conf: RouterConf,

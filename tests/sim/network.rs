@@ -7,7 +7,7 @@ use vrrp_agent::time::Instant;
 use super::rng::Rng;
 
 /// Trouble on one directed link. Chances are in a thousand.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Hash)]
 pub struct Link {
     /// How many causes cut it.
     pub cuts: u32,
@@ -26,7 +26,7 @@ pub struct Delivery {
     pub corrupted: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Hash)]
 pub struct Network {
     nodes: usize,
     links: Vec<Link>,

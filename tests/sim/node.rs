@@ -14,7 +14,7 @@ use super::frame::VRID;
 use super::kernel::Kernel;
 use super::{Mutant, Setup};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Life {
     Running,
     /// As after SIGSTOP.
@@ -24,7 +24,7 @@ pub enum Life {
 }
 
 /// What the world wants of a router; the agent follows it when it runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Want {
     Run,
     Fault,
@@ -32,7 +32,7 @@ pub enum Want {
     Stopped,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Hash)]
 pub struct Node {
     pub source: Ipv4Addr,
     pub kernel: Kernel,
@@ -128,6 +128,16 @@ impl Node {
             (Mutant::SkewToInteger, Role::Backup) => Duration::from_nanos(u64::from(self.router.skew().subsec_nanos())),
             _ => Duration::ZERO,
         }
+    }
+
+    /// Whether a running agent would do anything now.
+    pub fn has_work(&self, now: Instant, mutant: Mutant) -> bool {
+        self.life == Life::Running
+            && (self.seen != Some(self.want)
+                || !self.kernel.socket.is_empty()
+                || self.router.epoch() == Some(self.kernel.fence)
+                || self.priority != self.router.priority()
+                || self.deadline(mutant).is_some_and(|deadline| deadline <= now))
     }
 
     /// Everything that waits for the agent, in the order that the election's contract asks for.

@@ -9,7 +9,7 @@ use super::node::Want;
 use super::rng::Rng;
 
 /// Something that happens to the group. Links are directed: (from, to).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Hash, Eq, PartialOrd, Ord)]
 pub enum Action {
     Cut {
         from: usize,

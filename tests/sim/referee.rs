@@ -22,7 +22,7 @@ use super::node::{Life, Node};
 use super::stats::Stats;
 use super::{Mutant, Setup};
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Hash)]
 pub struct Referee {
     nodes: usize,
     flight: Duration,

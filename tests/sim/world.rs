@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::hash::Hash;
 use std::time::Duration;
 
 use vrrp_agent::election::{Input, Output, Role};
@@ -17,8 +18,8 @@ use super::rng::Rng;
 use super::stats::Stats;
 use super::{Mutant, Setup};
 
-#[derive(Debug)]
-enum Event {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Event {
     /// A frame arrives. Frames that are not genuine must change nothing.
     Arrive {
         from: Option<usize>,
@@ -31,7 +32,7 @@ enum Event {
     Act(Action),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct World {
     pub setup: Setup,
     pub now: Instant,
@@ -109,13 +110,45 @@ impl World {
                 self.stats.events += 1;
                 self.handle(event);
             }
-            let verdict = self.referee.check_actors(self.now, &self.nodes, &self.network, &mut self.stats);
-            self.judge(verdict);
+            self.look();
             self.note_actors();
         }
         if self.broken.is_none() {
             self.now = end;
         }
+    }
+
+    /// One event, now. What follows from it is returned and not put into the queue: the caller decides in which order it
+    /// happens.
+    pub fn step(&mut self, event: Event) -> Vec<Event> {
+        // The same event in the same situation always has the same consequences.
+        self.rng = Rng::new(self.setup.seed);
+        self.handle(event);
+        self.timers.fill(None);
+        self.queue.clear();
+        self.look();
+        self.events.drain(..).flatten().collect()
+    }
+
+    /// Time passes; a deadline that this passes is somebody's to act on.
+    pub fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+        self.look();
+    }
+
+    /// A frame is lost.
+    pub fn lose(&mut self, from: usize, to: usize) {
+        self.network.change(self.now, from, to, |_| {});
+    }
+
+    /// Everything on which the future depends, but for what [`World::step`] returned.
+    pub fn situation(&self) -> impl Hash + PartialEq + '_ {
+        (self.now, &self.nodes, &self.network, &self.referee, &self.broken)
+    }
+
+    /// Whether the agent of a node has something to do.
+    pub fn has_work(&self, node: usize) -> bool {
+        self.nodes[node].has_work(self.local(node), self.setup.mutant)
     }
 
     fn handle(&mut self, event: Event) {
@@ -360,6 +393,12 @@ impl World {
     fn schedule(&mut self, at: Instant, event: Event) {
         self.queue.push(Reverse((at, self.events.len() as u64)));
         self.events.push(Some(event));
+    }
+
+    /// The referee looks at who acts.
+    fn look(&mut self) {
+        let verdict = self.referee.check_actors(self.now, &self.nodes, &self.network, &mut self.stats);
+        self.judge(verdict);
     }
 
     fn judge(&mut self, verdict: Result<(), String>) {

@@ -175,7 +175,7 @@ pub struct SyncGroup {
     pub members: Vec<usize>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Version {
     V2,
     V3,

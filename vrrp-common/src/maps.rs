@@ -132,7 +132,7 @@ pub struct InterfaceConf {
 }
 
 /// A virtual router, as the kernel program needs to know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 #[repr(C)]
 pub struct RouterConf {
     pub ifindex: u32,

@@ -8,7 +8,7 @@ use crate::model::{Router, Version};
 use crate::time::Instant;
 
 /// What the election needs of a router's configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Settings {
     pub version: Version,
     /// Configured priority, 1..=255; 255 is the address owner.
@@ -70,13 +70,13 @@ pub enum Input {
 }
 
 /// The mastership an earlier agent left behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Resume {
     pub epoch: u64,
 }
 
 /// A valid advert of another router, read from the socket or known from the kernel's liveness map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Heard {
     /// When it arrived: the kernel's stamp, or the time of reading where there is none.
     pub at: Instant,
@@ -86,7 +86,7 @@ pub struct Heard {
     pub interval: Duration,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Output {
     /// Send an advert now, with our own interval. Priority 0 when releasing.
     Send {

@@ -62,7 +62,7 @@ use crate::time::Instant;
 use state::State;
 
 /// One election: one virtual router on one interface.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct VirtualRouter {
     settings: Settings,
     state: State,

@@ -104,7 +104,7 @@ impl Reason {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum State {
     Init,
     Fault,
@@ -113,7 +113,7 @@ pub(super) enum State {
     Releasing(Releasing),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Backup {
     /// `Master_Down_Timer`: when we take over.
     pub(super) down_at: Instant,
@@ -125,7 +125,7 @@ pub(super) struct Backup {
     pub(super) follow_until: Option<Instant>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Master {
     pub(super) epoch: u64,
     /// `Adver_Timer`: when the next regular advert is due.
@@ -138,7 +138,7 @@ pub(super) struct Master {
     pub(super) no_announce_until: Instant,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Releasing {
     pub(super) epoch: u64,
     /// When we stop acting though nobody spoke.
@@ -147,7 +147,7 @@ pub(super) struct Releasing {
 }
 
 /// Where a release leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum AfterRelease {
     Init,
     Fault,
