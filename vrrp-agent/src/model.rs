@@ -219,16 +219,31 @@ pub struct VirtualAddress {
     pub label: Option<String>,
 }
 
-/// Gratuitous ARP after a takeover.
+/// Gratuitous ARP after a takeover; for IPv6, unsolicited neighbour advertisements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Announce {
-    /// Frames per address at once, and again after `delay`.
+    /// Frames per address in a burst: after a takeover, and again after `delay`.
     pub repeat: u32,
+    /// Pause between the frames of a burst for one address; zero: all at once.
+    pub interval: Duration,
     /// Pause before the second burst; zero: no second burst.
     pub delay: Duration,
     /// While master, announce again this often; zero: never.
     pub refresh: Duration,
     pub refresh_repeat: u32,
+}
+
+impl Default for Announce {
+    /// As keepalived's, but paced and refreshed: one lost burst must not leave a client with a stale address for long.
+    fn default() -> Self {
+        Self {
+            repeat: 5,
+            interval: Duration::from_millis(10),
+            delay: Duration::from_secs(5),
+            refresh: Duration::from_secs(60),
+            refresh_repeat: 1,
+        }
+    }
 }
 
 /// A script that a router's priority depends on.

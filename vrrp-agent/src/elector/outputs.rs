@@ -129,10 +129,14 @@ impl Unit {
     }
 
     pub(super) fn announce(&mut self, now: Instant, hands: &Hands) {
-        let (Some(frames), Some(seat)) = (self.schedule.poll(now), &self.seat) else {
-            return;
-        };
-        let Some(mac) = self.mac() else {
+        while self.schedule.poll(now) {
+            self.announce_once(hands);
+        }
+    }
+
+    /// One frame for each virtual address.
+    fn announce_once(&mut self, hands: &Hands) {
+        let (Some(seat), Some(mac)) = (&self.seat, self.mac()) else {
             return;
         };
         for address in self.router.all_addresses() {
@@ -140,11 +144,9 @@ impl Unit {
                 IpAddr::V4(address) => arp::announcement(mac, address.octets()).to_vec(),
                 IpAddr::V6(_) => nd::announcement(mac, &address.into()).to_vec(),
             };
-            for _ in 0..frames {
-                match hands.frames.send(seat.interface.index, &frame) {
-                    Ok(()) => self.counts.announcements_sent += 1,
-                    Err(error) => tracing::warn!(instance = self.router.name, %error, "an announcement was not sent"),
-                }
+            match hands.frames.send(seat.interface.index, &frame) {
+                Ok(()) => self.counts.announcements_sent += 1,
+                Err(error) => tracing::warn!(instance = self.router.name, %error, "an announcement was not sent"),
             }
         }
     }

@@ -35,7 +35,7 @@ fn router(priority: u8, scripts: &[(usize, i16)], interfaces: &[(&str, i16)]) ->
         virtual_mac: false,
         addresses: vec![],
         excluded_addresses: vec![],
-        announce: Announce { repeat: 5, delay: Duration::from_secs(5), refresh: Duration::ZERO, refresh_repeat: 1 },
+        announce: Announce::default(),
         track_scripts: scripts.iter().map(|&(script, weight)| TrackScript { script, weight }).collect(),
         track_interfaces: interfaces
             .iter()

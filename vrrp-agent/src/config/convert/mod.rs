@@ -225,12 +225,13 @@ fn virtual_address(virtual_address: &VirtualAddress) -> String {
 }
 
 fn write_announce(text: &mut Text, announce: &Announce) {
-    let Announce { repeat, delay, refresh, refresh_repeat } = announce;
+    let Announce { repeat, interval, delay, refresh, refresh_repeat } = announce;
     if refresh.is_zero() {
         text.comment("refresh 0s: gratuitous ARP after a takeover only");
     }
     let garp = inline_table([
         ("repeat", Some(repeat.to_string())),
+        ("interval", Some(duration(*interval))),
         ("delay", Some(duration(*delay))),
         ("refresh", Some(duration(*refresh))),
         ("refresh_repeat", Some(refresh_repeat.to_string())),

@@ -32,7 +32,7 @@ impl Default for Globals {
             group: None,
             group6: None,
             interface: None,
-            announce: Announce { repeat: 5, delay: Duration::from_secs(5), refresh: Duration::ZERO, refresh_repeat: 1 },
+            announce: Announce::default(),
             startup_delay: Duration::ZERO,
             script_user: None,
             checksum: ChecksumForm::PseudoHeader,
@@ -101,6 +101,7 @@ pub(super) fn garp(node: &Node, prefix: &str, announce: &mut Announce, reporter:
         "garp_master_refresh_repeat" => {
             announce.refresh_repeat = count(node, announce.refresh_repeat, reporter);
         }
+        "garp_interval" => set_seconds(node, &mut announce.interval, reporter),
         "garp_master_delay" => set_seconds(node, &mut announce.delay, reporter),
         "garp_master_refresh" => set_seconds(node, &mut announce.refresh, reporter),
         _ => {}

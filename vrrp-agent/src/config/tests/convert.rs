@@ -96,8 +96,7 @@ priority = 100
 interval = "1s"
 auth_pass = "a#b"
 addresses = [{ address = "192.168.1.249/24", device = "eth1", label = "eth1:1" }, "192.168.1.248"]
-# refresh 0s: gratuitous ARP after a takeover only
-garp = { repeat = 5, delay = "5s", refresh = "0s", refresh_repeat = 1 }
+garp = { repeat = 5, interval = "10ms", delay = "5s", refresh = "60s", refresh_repeat = 1 }
 # weight: negative is added while it fails, positive while it is well, 0 makes its failure a fault
 track_scripts = [{ script = "chk_nginx", weight = -10 }]
 

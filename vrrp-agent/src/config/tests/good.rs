@@ -47,10 +47,7 @@ fn keepalived_defaults_are_keepalived_s() {
     assert_eq!(router.delivery, Delivery::Multicast([224, 0, 0, 18].into()));
     assert!(router.preempt);
     assert_eq!(router.addresses[0].prefix_len, 32);
-    assert_eq!(
-        router.announce,
-        Announce { repeat: 5, delay: Duration::from_secs(5), refresh: Duration::ZERO, refresh_repeat: 1 }
-    );
+    assert_eq!(router.announce, Announce::default());
     assert_eq!(config.metrics, "127.0.0.1:9165".parse().ok());
     assert_eq!(config.api_socket, Path::new("/run/vrrp-agent/api.sock"));
     assert_eq!(config.bpf_dir, Path::new("/sys/fs/bpf/vrrp-agent"));
@@ -190,7 +187,6 @@ vrid = 51
 version = 2
 auth_pass = "1111"
 addresses = ["192.168.1.249"]
-garp = { refresh = "0s" }
 [[virtual_router]]
 name = "VI_2"
 interface = "eth1"
@@ -199,7 +195,6 @@ version = 2
 priority = 99
 auth_pass = "1111"
 addresses = ["192.168.1.250"]
-garp = { refresh = "0s" }
 "#,
         Language::Toml,
         Mode::Strict,

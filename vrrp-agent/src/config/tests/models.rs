@@ -65,6 +65,7 @@ fn router(random: &mut Random, at: usize, scripts: usize) -> Router {
         announce: Announce {
             repeat: random.next(1000) as u32 + 1,
             delay: any_duration(random),
+            interval: any_duration(random),
             refresh: any_duration(random),
             refresh_repeat: random.next(1000) as u32 + 1,
         },

@@ -147,12 +147,14 @@ fn announce(written: &schema::Garp, reporter: &mut Reporter) -> Announce {
             }
         }
     };
-    let repeat = count(&written.repeat, "repeat", 5);
-    let refresh_repeat = count(&written.refresh_repeat, "refresh_repeat", 1);
+    let default = Announce::default();
+    let repeat = count(&written.repeat, "repeat", default.repeat);
+    let refresh_repeat = count(&written.refresh_repeat, "refresh_repeat", default.refresh_repeat);
     Announce {
         repeat,
-        delay: duration(written.delay.as_ref(), "delay", Duration::from_secs(5), reporter),
-        refresh: duration(written.refresh.as_ref(), "refresh", Duration::from_secs(60), reporter),
+        interval: duration(written.interval.as_ref(), "interval", default.interval, reporter),
+        delay: duration(written.delay.as_ref(), "delay", default.delay, reporter),
+        refresh: duration(written.refresh.as_ref(), "refresh", default.refresh, reporter),
         refresh_repeat,
     }
 }

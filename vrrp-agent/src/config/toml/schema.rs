@@ -83,6 +83,7 @@ pub enum Checksum {
 #[serde(deny_unknown_fields)]
 pub struct Garp {
     pub repeat: Number,
+    pub interval: Text,
     pub delay: Text,
     pub refresh: Text,
     pub refresh_repeat: Number,

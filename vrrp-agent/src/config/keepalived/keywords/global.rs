@@ -24,6 +24,7 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
                 "vrrp_garp_master_repeat",
                 "vrrp_garp_master_refresh",
                 "vrrp_garp_master_refresh_repeat",
+                "vrrp_garp_interval",
                 "vrrp_startup_delay",
                 "v3_checksum_as_v2",
             ],
@@ -70,7 +71,6 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
             &[
                 "vrrp_down_timer_adverts",
                 "vrrp_lower_prio_no_advert",
-                "vrrp_higher_prio_send_advert",
                 "vrrp_owner_ignore_adverts",
                 "vrrp_delay_after_boot",
                 "vrrp_min_garp",
@@ -82,9 +82,10 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
             ],
         ),
         (
-            Harmless("announcements are paced as they are"),
-            &["vrrp_garp_interval", "vrrp_gna_interval", "vrrp_garp_lower_prio_delay", "vrrp_garp_lower_prio_repeat"],
+            Harmless("announcements are paced by vrrp_garp_interval, those of IPv6 too"),
+            &["vrrp_gna_interval", "vrrp_garp_lower_prio_delay", "vrrp_garp_lower_prio_repeat"],
         ),
+        (Harmless("it is the default"), &["vrrp_higher_prio_send_advert"]),
         (Harmless("every advert is checked; it costs nothing here"), &["vrrp_skip_check_adv_addr"]),
         (Harmless(PEERS_ONLY), &["vrrp_check_unicast_src"]),
         (Harmless("unknown VRIDs are counted in the metrics"), &["log_unknown_vrids", "checker_log_all_failures"]),
