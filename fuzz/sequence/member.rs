@@ -57,10 +57,18 @@ impl Member {
             [Output::Mastership(None), Output::Transition { from, to, reason }, rest @ ..] => {
                 assert!(self.epoch.take().is_some(), "none to end: {outputs:?}");
                 self.change(*from, *to);
-                if (*from, *reason) != (Role::Master, Reason::InterfaceDown) {
-                    return rest;
+                let parting = [Output::Send { priority: self.router.priority() }];
+                match (*from, *reason) {
+                    (Role::Master, Reason::InterfaceDown) => {
+                        rest.strip_prefix(&[Output::Send { priority: 0 }]).expect("an attempt to tell")
+                    }
+                    (Role::Master, Reason::BetterMaster) => rest.strip_prefix(&parting).expect("a last advert"),
+                    // Where the lease was good.
+                    (Role::Master, Reason::Fenced) if !matches!(rest, [_, Output::Lease { .. }, ..]) => {
+                        rest.strip_prefix(&parting).unwrap_or(rest)
+                    }
+                    _ => rest,
                 }
-                rest.strip_prefix(&[Output::Send { priority: 0 }]).expect("an attempt to tell")
             }
             [Output::Transition { from, to, .. }, rest @ ..] => {
                 assert!(self.epoch.is_none(), "it still acts: {outputs:?}");

@@ -37,7 +37,7 @@
 //!   master falls silent before our gratuitous ARP; the lease is good before the kernel acts on it.
 //!   A mastership taken up from an earlier agent has no `Announce`: the addresses did not move.
 //! - Each further advert: `Send`, `Lease`; in answer to a lower-priority master sometimes `Reannounce`.
-//! - Yield: `Mastership(None)`, `Transition`. Silence first.
+//! - Yield: `Mastership(None)`, `Transition`. Silence first; then, if the lease was good, a last `Send` that buys no lease.
 //! - A master's interface gone: `Mastership(None)`, `Transition`, `Send` of priority 0, should it still get out.
 //! - Release: `Lapse`, `Send` of priority 0, `Transition` to [`Role::Releasing`]; when the successor has spoken
 //!   `Mastership(None)`, `Transition`. The lease ends before anyone is invited to take over.

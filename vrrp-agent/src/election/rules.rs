@@ -90,7 +90,12 @@ impl VirtualRouter {
                 self.advertise(now, Master { advert_at: now + settings.interval, ..master });
             }
             Input::Advert(heard) => self.hear_as_master(now, master, heard),
-            Input::Fenced => self.fenced(now, master.epoch, Reason::Fenced),
+            Input::Fenced => {
+                self.fenced(now, master.epoch, Reason::Fenced);
+                if now <= master.lease_until {
+                    self.part();
+                }
+            }
             Input::HandOver => self.release(now, master, AfterRelease::Backup, Reason::GroupHandedOver),
             Input::GroupFault => self.release(now, master, AfterRelease::Fault, Reason::GroupFault),
             Input::Startup { .. } | Input::TakeOver | Input::Wait => {}
@@ -194,6 +199,7 @@ impl VirtualRouter {
             Rival::Leaving => self.advertise(now, Master { advert_at: now + self.settings.interval, ..master }),
             Rival::Better => {
                 self.yield_mastership(at, Reason::BetterMaster);
+                self.part();
                 self.handle(now, Input::Advert(heard));
             }
             Rival::Successor => {
@@ -220,6 +226,14 @@ impl VirtualRouter {
         } else {
             Rival::Lower
         }
+    }
+
+    /// One more advert, after yielding to a better master while our lease was good (keepalived: `higher_prio_send_advert`).
+    ///
+    /// When a partition has healed, caches point at either of two masters. The better one announces itself when it hears of the
+    /// other, and had it spoken first it would never hear of it: we have fallen silent.
+    fn part(&mut self) {
+        self.outputs.push_back(Output::Send { priority: self.priority });
     }
 
     /// Section 6.4.3 of RFC 9568: one advert at once, the advert timer untouched; v2 routers are told the same way.

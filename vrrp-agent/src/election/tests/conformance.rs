@@ -73,7 +73,8 @@ fn vc097_098_a_master_yields_to_its_better_and_learns_its_interval() {
         let slower = Heard { interval: SECOND * 2, ..heard(now, priority, source) };
         let outputs = give(&mut router, now, Input::Advert(slower));
         let yielded = Transition { from: Role::Master, to: Role::Backup, reason: Reason::BetterMaster };
-        assert_eq!(outputs, [Mastership(None), yielded], "the kernel first, and no advert");
+        let parting = Send { priority: 100 };
+        assert_eq!(outputs, [Mastership(None), yielded, parting], "the kernel first, then a last word");
         assert_eq!((router.learned_interval(), router.next_deadline()), (SECOND * 2, Some(now + DOWN * 2)));
     }
 }

@@ -147,7 +147,11 @@ fn master_answers_every_input() {
         let releasing = change(Role::Master, Role::Releasing, reason);
         (Role::Releasing, vec![Lapse, Send { priority: 0 }, releasing])
     };
-    let yields = |reason| (Role::Backup, vec![Mastership(None), change(Role::Master, Role::Backup, reason)]);
+    // With a last word, as the lease is good.
+    let yields = |reason| {
+        let parting = Send { priority: 100 };
+        (Role::Backup, vec![Mastership(None), change(Role::Master, Role::Backup, reason), parting])
+    };
     let answer = || (Role::Master, [again(now), vec![Reannounce]].concat());
     check(
         || (master(settings()).0, now),
