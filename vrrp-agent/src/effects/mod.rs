@@ -4,22 +4,23 @@
 //! and do what differs. They may be called at any time and any number of times; what failed is tried again by the next call.
 //! Only the agent's loop calls them.
 
+mod hooks;
 mod host;
 mod macs;
 mod problems;
 mod rings;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::desired::Desired;
 use crate::model::{Config, XdpUse};
 use crate::net::view::HostView;
 use crate::net::{Netlink, NetlinkError};
-use crate::plane::attach::{Attachment, Mode};
 use crate::plane::object::Plane;
 use crate::plane::tables::Tables;
 use crate::plane::{PlaneError, counters::Counters};
 use crate::time::Instant;
+pub use hooks::{Hook, Hooks};
 pub use problems::Problems;
 pub use rings::{Published, Rings};
 
@@ -28,8 +29,7 @@ pub struct Effects {
     netlink: Netlink,
     kernel: Option<Kernel>,
     usage: XdpUse,
-    /// By interface index: how the program hangs there, or why it does not.
-    hooks: BTreeMap<u32, Hook>,
+    hooks: Hooks,
     macs: macs::Macs,
     problems: Problems,
 }
@@ -39,30 +39,6 @@ struct Kernel {
     plane: Plane,
     tables: Tables,
     rings: Rings,
-}
-
-/// What became of the attempt to attach to an interface.
-pub enum Hook {
-    Attached(Attachment),
-    Refused(String),
-}
-
-impl Hook {
-    /// The kernel's id of the attached program.
-    pub fn program_id(&self) -> Option<u32> {
-        match self {
-            Hook::Attached(attachment) => attachment.program_id,
-            Hook::Refused(_) => None,
-        }
-    }
-
-    /// Mode by our own account; `None` where it is not attached, or was adopted.
-    pub fn mode(&self) -> Option<Mode> {
-        match self {
-            Hook::Attached(attachment) => attachment.mode,
-            Hook::Refused(_) => None,
-        }
-    }
 }
 
 impl Effects {
@@ -79,7 +55,7 @@ impl Effects {
             netlink: Netlink::connect()?,
             kernel,
             usage: config.xdp,
-            hooks: BTreeMap::new(),
+            hooks: Hooks::default(),
             macs: macs::Macs::default(),
             problems: Problems::default(),
         })
@@ -102,8 +78,12 @@ impl Effects {
         may_remove: bool,
     ) -> Option<Instant> {
         host::accept(&self.netlink, desired, host, &mut self.problems).await;
-        self.attach(desired, host);
-        let again = self.kernel.as_mut().and_then(|kernel| kernel.apply(now, desired, &mut self.problems));
+        let mut again = None;
+        if let Some(kernel) = &mut self.kernel {
+            self.hooks.look(now, &self.netlink, host).await;
+            self.hooks.attach(&mut kernel.plane, self.usage, desired, host, &mut self.problems);
+            again = kernel.apply(now, desired, &mut self.problems);
+        }
         if may_remove {
             host::uninstall(&self.netlink, config, desired, host, &mut self.problems).await;
             self.macs.remove(&self.netlink, &desired.macs, &mut self.problems).await;
@@ -112,34 +92,9 @@ impl Effects {
         again
     }
 
-    /// Puts the program on interfaces that carry virtual routers and do not have it yet.
-    fn attach(&mut self, desired: &Desired, host: &HostView) {
-        let Some(kernel) = &mut self.kernel else {
-            return;
-        };
-        self.hooks.retain(|ifindex, _| desired.interfaces.contains_key(ifindex));
-        for &ifindex in desired.interfaces.keys() {
-            let (None, Some(link)) = (self.hooks.get(&ifindex), host.links.get(&ifindex)) else {
-                continue;
-            };
-            let hook = match kernel.plane.attach(&link.name, ifindex, self.usage) {
-                Ok(attachment) => {
-                    let mode = attachment.mode.map_or("as before", Mode::label);
-                    tracing::info!(interface = link.name, mode, adopted = attachment.adopted, "XDP program attached");
-                    Hook::Attached(attachment)
-                }
-                Err(error) => {
-                    tracing::warn!(interface = link.name, %error, "no XDP here: the election works, the data plane does not");
-                    Hook::Refused(error.to_string())
-                }
-            };
-            self.hooks.insert(ifindex, hook);
-        }
-    }
-
     /// How the program hangs on an interface; `None` before the first attempt.
     pub fn hook(&self, ifindex: u32) -> Option<&Hook> {
-        self.hooks.get(&ifindex)
+        self.hooks.get(ifindex)
     }
 
     /// The counter slot of an interface.

@@ -8,9 +8,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{Stream, TryStreamExt};
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::link::{LinkAttribute, LinkExtentMask};
 use nix::errno::Errno;
 use rtnetlink::Handle;
 use tokio::task::JoinHandle;
+
+use super::view::{self, XdpAttached};
 
 /// The kernel answers within microseconds; a request that takes this long has lost its answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -72,6 +76,20 @@ impl Netlink {
             *live = Live::open()?;
         }
         Ok(live.handle.clone())
+    }
+
+    /// The XDP program on interface `index`, as the kernel has it now: it sends no news of one that is detached.
+    ///
+    /// # Errors
+    /// The interface is gone.
+    pub async fn xdp_program(&self, index: u32) -> Result<Option<XdpAttached>, NetlinkError> {
+        let get = self.handle()?.link().get().match_index(index);
+        let get = get.set_filter_mask(AddressFamily::Unspec, vec![LinkExtentMask::SkipStats]);
+        let answers = dump("ask an interface for its XDP program", get.execute()).await?;
+        Ok(answers.iter().flat_map(|answer| &answer.attributes).find_map(|attribute| match attribute {
+            LinkAttribute::Xdp(xdp) => view::attached(xdp),
+            _ => None,
+        }))
     }
 }
 

@@ -260,7 +260,8 @@ fn neighbour(message: &NeighbourMessage) -> Option<(NeighbourKey, Option<[u8; 6]
     Some(((message.header.ifindex, destination?), mac.filter(|_| usable)))
 }
 
-fn attached(attributes: &[LinkXdp]) -> Option<XdpAttached> {
+/// The program that a link's attributes tell of.
+pub(super) fn attached(attributes: &[LinkXdp]) -> Option<XdpAttached> {
     let mode = attributes.iter().find_map(|attribute| match attribute {
         LinkXdp::Attached(Mode::Driver) => Some(XdpMode::Driver),
         LinkXdp::Attached(Mode::SocketBuffer) => Some(XdpMode::Generic),
