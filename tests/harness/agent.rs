@@ -13,6 +13,7 @@ use crate::keepalived::Settings;
 use crate::names::{Node, Vip};
 use crate::netns::NetNs;
 use crate::process::output;
+use crate::sys;
 
 const NODE1: &str = include_str!("../../examples/dual-master/node1.toml");
 const NODE2: &str = include_str!("../../examples/dual-master/node2.toml");
@@ -29,6 +30,17 @@ pub struct AgentPaths {
 impl AgentPaths {
     pub fn below(dir: &Path) -> Self {
         Self { dir: dir.to_owned(), api_socket: dir.join("api.sock"), bpf_dir: dir.join("bpf") }
+    }
+
+    /// Takes the agent's XDP program off `interface` behind its back.
+    pub fn detach_xdp(&self, interface: &str) -> Result<()> {
+        let below = |dir: &Path| -> Vec<PathBuf> {
+            std::fs::read_dir(dir).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default()
+        };
+        let mut pins = below(&self.bpf_dir).into_iter().flat_map(|layout| below(&layout));
+        let pin = pins.find(|pin| pin.to_string_lossy().ends_with(&format!("-{interface}")));
+        let pin = pin.with_context(|| format!("no link of {interface} is pinned below {}", self.bpf_dir.display()))?;
+        sys::detach_pinned_link(&pin).with_context(|| format!("detaching {}", pin.display()))
     }
 }
 

@@ -88,9 +88,21 @@ pub fn pin_xdp_pass(path: &Path) -> io::Result<()> {
     bpf(OBJ_PIN, &pin).map(drop)
 }
 
+/// Detaches the program of the link pinned at `path`, as `bpftool link detach` does; the pin stays.
+pub fn detach_pinned_link(path: &Path) -> io::Result<()> {
+    const OBJ_GET: libc::c_int = 7;
+    const LINK_DETACH: libc::c_int = 34;
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let link = bpf(OBJ_GET, &[path.as_ptr() as u64, 0])?;
+    // SAFETY: a successful call returns a new descriptor that nobody else owns.
+    let link = unsafe { OwnedFd::from_raw_fd(link as RawFd) };
+    let fd = link.as_raw_fd() as u64;
+    bpf(LINK_DETACH, &[if cfg!(target_endian = "little") { fd } else { fd << 32 }]).map(drop)
+}
+
 /// bpf(2) with the first words of its attributes; the kernel takes the rest as zero. Pointers in them must be live.
 fn bpf(command: libc::c_int, attributes: &[u64]) -> io::Result<libc::c_long> {
-    // SAFETY: the size is that of `attributes`; the two callers put pointers to live locals into it, with their true lengths.
+    // SAFETY: the size is that of `attributes`; the callers put pointers to live locals into it, with their true lengths.
     let result = unsafe { libc::syscall(libc::SYS_bpf, command, attributes.as_ptr(), size_of_val(attributes)) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

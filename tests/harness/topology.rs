@@ -107,6 +107,13 @@ impl Topology {
         run(Command::new("bridge").args(["-n", self.front_switch().name(), "link", "set", "dev", host.name(), "state", state]))
     }
 
+    /// Parts the two nodes (`parted` true) on the front network, or joins them again: each still reaches everybody else.
+    pub fn part_nodes(&self, parted: bool) -> Result<()> {
+        let isolated = if parted { "on" } else { "off" };
+        let link = |node: Node| format!("link set dev {node} type bridge_slave isolated {isolated}");
+        self.front_switch().ip(&Node::BOTH.map(link))
+    }
+
     /// Frames for `host` that the front network lost on the last cable because its queue was full.
     pub fn front_drops(&self, host: Host) -> Result<u64> {
         let switch = self.front_switch();

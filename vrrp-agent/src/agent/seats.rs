@@ -73,6 +73,8 @@ struct Told {
     router: Option<Router>,
     /// `None`: not told yet. `Some(None)`: told that there is none.
     seat: Option<Option<(Interface, [u8; 6], IpAddr)>>,
+    /// Why there is none, as logged last.
+    unseated: Option<&'static str>,
     priority: Option<u8>,
     hold: Hold,
     accepts: bool,
@@ -177,6 +179,13 @@ impl Told {
             let source = router.source.or_else(|| host.primary_address(link.index, router.family(), &own))?;
             Some((link.interface(), link.mac, source))
         });
+        let why = seat.is_none().then(|| unseated(router, host));
+        if why != self.unseated
+            && let Some(why) = why
+        {
+            tracing::warn!(instance = router.name, interface = router.interface, "fault: {why}");
+        }
+        self.unseated = why;
         if self.seat.as_ref() == Some(&seat) {
             return;
         }
@@ -185,18 +194,18 @@ impl Told {
                 let (interface, mac, source) = (interface.clone(), *mac, *source);
                 elector.send(Command::Up { place, interface, mac, source });
             }
-            None => {
-                let link = host.link_by_name(&router.interface);
-                let why = match link {
-                    None => "the interface does not exist",
-                    Some(link) if !link.up => "the interface is down",
-                    Some(_) if router.family() == Family::V6 => "the interface has no usable link-local IPv6 address",
-                    Some(_) => "the interface has no IPv4 address",
-                };
-                tracing::warn!(instance = router.name, interface = router.interface, "fault: {why}");
-                elector.send(Command::Down { place });
-            }
+            None => elector.send(Command::Down { place }),
         }
         self.seat = Some(seat);
+    }
+}
+
+/// What a router's interface lacks.
+fn unseated(router: &Router, host: &HostView) -> &'static str {
+    match host.link_by_name(&router.interface) {
+        None => "the interface does not exist",
+        Some(link) if !link.up => "the interface is down",
+        Some(_) if router.family() == Family::V6 => "the interface has no usable link-local IPv6 address",
+        Some(_) => "the interface has no IPv4 address",
     }
 }
