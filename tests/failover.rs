@@ -4,10 +4,13 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use vrrp_tests::freezer::Freezer;
 use vrrp_tests::keepalived::Settings;
 use vrrp_tests::names::Vip;
+use vrrp_tests::options::agent_binary;
 use vrrp_tests::probe::Report;
 use vrrp_tests::scene::{Scene, plain_config};
+use vrrp_tests::skips::skip;
 use vrrp_tests::summary::Summary;
 use vrrp_tests::{LabOptions, Node, Router};
 
@@ -122,15 +125,33 @@ fn an_agent_that_is_killed_or_stopped_leaves_no_gap_and_falls_silent() -> Result
 #[ignore = "needs root: network namespaces and XDP"]
 fn a_frozen_agent_is_fenced_and_steps_down_first_when_it_wakes() -> Result<()> {
     let scene = fast_pair()?;
+    freeze_and_thaw(&scene, |frozen| scene.lab.freeze_router(VICTIM, frozen))?;
+    scene.lab.down()
+}
+
+#[test]
+#[ignore = "needs root: network namespaces, XDP, cgroups"]
+fn an_agent_in_a_frozen_cgroup_is_fenced_like_any_other() -> Result<()> {
+    let scene = fast_pair()?;
+    let netns = scene.lab.topology().host(VICTIM.host());
+    let Some(freezer) = Freezer::around(scene.lab.id(), &netns, &agent_binary())? else {
+        return skip("an_agent_in_a_frozen_cgroup_is_fenced_like_any_other", "no writable cgroup of version 2");
+    };
+    freeze_and_thaw(&scene, |frozen| freezer.freeze(frozen))?;
+    drop(freezer);
+    scene.lab.down()
+}
+
+fn freeze_and_thaw(scene: &Scene, freeze: impl Fn(bool) -> Result<()>) -> Result<()> {
     let before = scene.router(VICTIM, VIP)?;
     let probe = scene.probe(VIP)?;
     let since = Instant::now();
-    scene.lab.freeze_router(VICTIM, true)?;
+    freeze(true)?;
     let moved = scene.master_since(VIP, HEIR, since)? - since;
     sleep(CALM);
     scene.check_silence(VIP, VICTIM, since)?;
     let thawed = Instant::now();
-    scene.lab.freeze_router(VICTIM, false)?;
+    freeze(false)?;
     let back = scene.master_since(VIP, VICTIM, thawed)? - thawed;
     let after = scene.router_when(VICTIM, VIP, "master again", |router| router["role"] == "master")?;
     sleep(CALM);
@@ -141,8 +162,7 @@ fn a_frozen_agent_is_fenced_and_steps_down_first_when_it_wakes() -> Result<()> {
     ensure!(before["epoch"].as_u64() < after["epoch"].as_u64(), "a new mastership: {before} {after}");
     let stepped_down = |router: &serde_json::Value| router["transitions"]["backup"].as_u64();
     ensure!(stepped_down(&before) < stepped_down(&after), "it steps down: {after}");
-    scene.check_one_master(VIP, since)?;
-    scene.lab.down()
+    scene.check_one_master(VIP, since)
 }
 
 #[test]

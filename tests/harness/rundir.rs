@@ -20,6 +20,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
+use crate::freezer;
 use crate::names::Host;
 use crate::netns::NetNs;
 use crate::process::{ProcessId, wait_until};
@@ -172,6 +173,9 @@ fn remove_locked(id: &str) -> Result<()> {
     for netns in namespaces(id) {
         end_processes(&netns)?;
         netns.delete()?;
+    }
+    if let Some(cgroup) = freezer::path_of(id).filter(|cgroup| cgroup.exists()) {
+        fs::remove_dir(&cgroup).with_context(|| format!("removing {}", cgroup.display()))?;
     }
     for mount in mounts_under(&path)? {
         umount2(&mount, MntFlags::MNT_DETACH).with_context(|| format!("unmounting {}", mount.display()))?;
