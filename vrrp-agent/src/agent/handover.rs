@@ -48,8 +48,10 @@ impl Agent {
         match Target::find(config, name) {
             Ok(target) => {
                 tracing::info!(name, "asked to stand for election again");
+                // The answer is about how it was before: the thread may obey at once.
+                let reply = target.failback(config, places, &self.news.view.borrow());
                 self.elector.send(Command::StandAgain { places: target.places(places) });
-                target.failback(config, places, &self.news.view.borrow())
+                reply
             }
             Err(reply) => reply,
         }
