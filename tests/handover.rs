@@ -15,7 +15,7 @@ use vrrp_tests::keepalived::Settings;
 use vrrp_tests::names::{HTTP_PORT, Host, Vip};
 use vrrp_tests::options::agent_binary;
 use vrrp_tests::probe::HttpProbe;
-use vrrp_tests::scene::Scene;
+use vrrp_tests::scene::{Scene, plain_config};
 use vrrp_tests::{LabOptions, Node, Router};
 
 const OLD: Node = Node::Node1;
@@ -227,6 +227,21 @@ fn without_release_on_exit_a_restart_goes_on_and_a_stop_leaves_a_lapsing_lease()
     check_unnoticed("a stop without release and without a restart", probe)?;
     println!("the backup took over after {moved:?}");
     scene.check_silence(VIP, OLD, since)?;
+    scene.lab.down()
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn where_nothing_would_fence_it_a_stopping_agent_releases_all_the_same() -> Result<()> {
+    let text = |node| format!("xdp = \"off\"\nrelease_on_exit = false\n{}", plain_config(node, &settings()));
+    let options = LabOptions::new(Router::AgentWith(text(OLD)), Router::AgentWith(text(NEW))).with_settings(&settings());
+    let mut scene = Scene::up(options)?;
+    let since = Instant::now();
+    scene.lab.stop_router(OLD)?;
+    ensure!(scene.log(OLD).contains("released all the same"), "it says so: {}", scene.log(OLD));
+    ensure!(resigned(&scene, since), "priority 0 was sent");
+    ensure!(!scene.lab.holds(OLD, VIP.address())?, "its address is gone");
+    scene.master_since(VIP, NEW, since)?;
     scene.lab.down()
 }
 
