@@ -20,7 +20,7 @@ const SOURCES: [IpAddr; 6] = [
 ];
 
 /// Kinds of [`Input`]; a Startup counts twice, with a mastership to take up and without.
-pub const KINDS: usize = 14;
+pub const KINDS: usize = 16;
 
 /// What is left to read; after the end, zeros.
 pub struct Bytes<'a>(pub &'a [u8]);
@@ -60,7 +60,7 @@ impl Bytes<'_> {
     }
 
     pub fn input(&mut self, now: Instant, own: u8) -> Input {
-        match self.next() % 24 {
+        match self.next() % 26 {
             0..=3 => Input::Startup { source: self.pick(&SOURCES), resume: None },
             4 => {
                 let newest = now.as_micros();
@@ -78,6 +78,8 @@ impl Bytes<'_> {
             13 => Input::HandOver,
             14 => Input::Wait,
             15 => Input::GroupFault,
+            16 => Input::StandAside,
+            17 => Input::StandAgain,
             _ => Input::Advert(self.heard(now, own)),
         }
     }
@@ -100,5 +102,7 @@ pub fn kind(input: &Input) -> usize {
         Input::HandOver => 11,
         Input::Wait => 12,
         Input::GroupFault => 13,
+        Input::StandAside => 14,
+        Input::StandAgain => 15,
     }
 }

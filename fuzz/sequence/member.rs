@@ -32,6 +32,8 @@ impl Member {
         assert_eq!(self.epoch.is_some(), matches!(self.role, Role::Master | Role::Releasing), "{outputs:?}");
         let waits = matches!(self.role, Role::Backup | Role::Master | Role::Releasing);
         assert_eq!(router.next_deadline().is_some(), waits, "one live timer: {router:?}");
+        let may_stand_aside = !matches!(self.role, Role::Init | Role::Master);
+        assert!(may_stand_aside || router.aside_since().is_none(), "{router:?}");
         assert!(router.priority() >= 1, "0 is no priority to have");
         assert!(router.skew() < router.master_down_interval(), "{router:?}");
         assert!(router.last_heard().is_none_or(|heard| heard.at <= now), "heard in the future: {router:?}");

@@ -122,7 +122,7 @@ impl Small {
         for node in 0..state.world.nodes.len() {
             let wants = [Want::Fault, Want::LinkDown, Want::Stopped].map(|want| Action::Want(node, want));
             let halts = [Action::Pause(node), Action::Crash(node, None), Action::PowerOff(node)];
-            choices.extend(wants.into_iter().chain(halts).map(Choice::Interrupt));
+            choices.extend(wants.into_iter().chain(halts).chain([Action::StandAside(node)]).map(Choice::Interrupt));
         }
     }
 
@@ -131,6 +131,9 @@ impl Small {
             match (node.life, node.want) {
                 (Life::Paused, _) => choices.push(Choice::Mend(Action::Resume(index))),
                 (Life::Crashed, _) => choices.push(Choice::Mend(Action::Restart(index))),
+                (Life::Running, Want::Run) if node.router.aside_since().is_some() && node.asked_aside.is_none() => {
+                    choices.push(Choice::Mend(Action::StandAgain(index)));
+                }
                 (Life::Running, Want::Run) => {}
                 (Life::Running, _) => choices.push(Choice::Mend(Action::Want(index, Want::Run))),
             }

@@ -36,6 +36,9 @@ pub enum Action {
     Want(usize, Want),
     /// The tracking changes the effective priority.
     Priority(usize, u8),
+    /// Somebody asks a node to let another be master, or to stand for it again.
+    StandAside(usize),
+    StandAgain(usize),
     /// So many invalid adverts reach a node.
     Forge(usize, u32),
     /// All trouble ends.
@@ -62,7 +65,7 @@ pub fn random(setup: &Setup, rng: &mut Rng) -> Vec<(Instant, Action)> {
         let longest = setup.interval * rng.pick(&[1, 4, 12]);
         let end = begin + rng.duration(Duration::ZERO, longest);
         let node = rng.index(setup.priorities.len());
-        match rng.range(if whole_links { 3 } else { 0 }, 9) {
+        match rng.range(if whole_links { 3 } else { 0 }, 10) {
             0 => cut(setup, rng, &mut plan, begin, end),
             1 | 2 => trouble(setup, rng, &mut plan, begin, end),
             3 | 4 => {
@@ -89,10 +92,19 @@ pub fn random(setup: &Setup, rng: &mut Rng) -> Vec<(Instant, Action)> {
                     plan.push((end, Action::Priority(node, setup.priorities[node])));
                 }
             }
-            _ => plan.push((begin, Action::Forge(node, rng.range(1, 5) as u32))),
+            9 => plan.push((begin, Action::Forge(node, rng.range(1, 5) as u32))),
+            _ => stand_aside(rng, &mut plan, node, begin, end),
         }
     }
     plan
+}
+
+/// Whoever is not asked to stand again stands aside until it is master, or until the healing.
+fn stand_aside(rng: &mut Rng, plan: &mut Vec<(Instant, Action)>, node: usize, begin: Instant, end: Instant) {
+    plan.push((begin, Action::StandAside(node)));
+    if rng.chance(500) {
+        plan.push((end, Action::StandAgain(node)));
+    }
 }
 
 /// One direction, both, or a node from all others.

@@ -316,6 +316,8 @@ impl World {
                 self.nodes[node].priority = priority;
                 self.schedule(now, Event::Wake(node));
             }
+            Action::StandAside(node) => self.ask_aside(node, true),
+            Action::StandAgain(node) => self.ask_aside(node, false),
             Action::Forge(to, count) => {
                 for _ in 0..count {
                     let frame = frame::forge(self.setup.version, self.setup.interval, &mut self.rng);
@@ -323,6 +325,14 @@ impl World {
                 }
             }
             Action::Heal => self.heal(),
+        }
+    }
+
+    fn ask_aside(&mut self, node: usize, aside: bool) {
+        // Nobody hears who asks a dead agent.
+        if self.nodes[node].life != Life::Crashed {
+            self.nodes[node].asked_aside = Some(aside);
+            self.schedule(self.now, Event::Wake(node));
         }
     }
 
@@ -380,6 +390,7 @@ impl World {
             self.nodes[node].priority = self.setup.priorities[node];
             self.resume(node);
             self.restart(node);
+            self.ask_aside(node, false);
         }
         self.network.heal(self.now);
         self.referee.heal(self.now);

@@ -118,6 +118,9 @@ pub fn summary(config: &Config) -> String {
     if !config.startup_delay.is_zero() {
         let _ = writeln!(text, "    the election begins {:?} after start", config.startup_delay);
     }
+    if !config.release_on_exit {
+        text.push_str("    a stopping agent releases nothing: its masterships are for the agent that starts next\n");
+    }
     for (index, router) in config.routers.iter().enumerate() {
         describe_router(&mut text, router, &config.scripts);
         if let Some((group, others)) = config.group_of(index) {

@@ -4,16 +4,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
-use hyper::header::HOST;
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 
-use crate::http::{RELOAD_PATH, ReloadReply, STATUS_PATH};
+use crate::election::timing;
+use crate::handover;
+use crate::http::{FAILBACK_PATH, FAILOVER_PATH, Named, RELOAD_PATH, ReloadReply, STATUS_PATH};
 use crate::status::{SCHEMA, Status};
 
 /// A running agent answers in well under a millisecond; a frozen one never.
@@ -25,8 +27,8 @@ pub enum ClientError {
     NotRunning { path: PathBuf },
     #[error("no permission to use {path}: run as its owner or as a member of its group")]
     Permission { path: PathBuf },
-    #[error("the agent does not answer on {path} within {} s", TIMEOUT.as_secs())]
-    Silent { path: PathBuf },
+    #[error("the agent does not answer on {path} within {} s", patience.as_secs_f64())]
+    Silent { path: PathBuf, patience: Duration },
     #[error("cannot talk to the agent on {path}: {source}")]
     Io { path: PathBuf, source: io::Error },
     #[error("cannot talk to the agent on {path}: {source}")]
@@ -53,7 +55,7 @@ impl ClientError {
 /// # Errors
 /// See [`ClientError`]; never waits longer than five seconds.
 pub async fn fetch_status(socket: &Path) -> Result<Status, ClientError> {
-    let (status, body) = ask(socket, Method::GET, STATUS_PATH).await?;
+    let (status, body) = ask(socket, Method::GET, STATUS_PATH, None, TIMEOUT).await?;
     if !status.is_success() {
         return Err(ClientError::Refused { path: socket.to_owned(), status });
     }
@@ -65,26 +67,72 @@ pub async fn fetch_status(socket: &Path) -> Result<Status, ClientError> {
 /// # Errors
 /// As for [`fetch_status`]. A file that was refused is not an error here: the reply tells.
 pub async fn reload(socket: &Path) -> Result<ReloadReply, ClientError> {
-    let (status, body) = ask(socket, Method::POST, RELOAD_PATH).await?;
+    let (status, body) = ask(socket, Method::POST, RELOAD_PATH, None, TIMEOUT).await?;
     if !status.is_success() && status != StatusCode::UNPROCESSABLE_ENTITY {
         return Err(ClientError::Refused { path: socket.to_owned(), status });
     }
     read(socket, &body)
 }
 
+/// Lets another node be master of a virtual router or sync group, and waits for what comes of it: without `patience` as long as any
+/// hand-over of this agent may take. Whoever gives up waiting does not end the hand-over.
+///
+/// # Errors
+/// As for [`fetch_status`]. That nobody took over is not an error here: the reply tells.
+pub async fn failover(socket: &Path, name: &str, patience: Option<Duration>) -> Result<handover::Reply, ClientError> {
+    let patience = match patience {
+        Some(patience) => patience,
+        None => {
+            let intervals = fetch_status(socket).await?.routers.into_iter().map(|router| router.interval_ms);
+            timing::release_bound(Duration::from_millis(intervals.max().unwrap_or(0))) + TIMEOUT
+        }
+    };
+    order(socket, FAILOVER_PATH, name, patience).await
+}
+
+/// Lets this node be master of a virtual router or sync group again.
+///
+/// # Errors
+/// As for [`fetch_status`].
+pub async fn failback(socket: &Path, name: &str) -> Result<handover::Reply, ClientError> {
+    order(socket, FAILBACK_PATH, name, TIMEOUT).await
+}
+
+async fn order(socket: &Path, path: &'static str, name: &str, patience: Duration) -> Result<handover::Reply, ClientError> {
+    let named = Named { name: name.to_owned() };
+    let form = |source| ClientError::Form { path: socket.to_owned(), source };
+    let body = serde_json::to_vec(&named).map_err(form)?;
+    let (status, body) = ask(socket, Method::POST, path, Some(body), patience).await?;
+    match status {
+        StatusCode::OK | StatusCode::CONFLICT | StatusCode::NOT_FOUND if !body.is_empty() => read(socket, &body),
+        _ => Err(ClientError::Refused { path: socket.to_owned(), status }),
+    }
+}
+
 fn read<T: DeserializeOwned>(socket: &Path, body: &[u8]) -> Result<T, ClientError> {
     serde_json::from_slice(body).map_err(|source| ClientError::Form { path: socket.to_owned(), source })
 }
 
-/// One request; gives up after [`TIMEOUT`].
-async fn ask(socket: &Path, method: Method, path: &'static str) -> Result<(StatusCode, Bytes), ClientError> {
-    match tokio::time::timeout(TIMEOUT, exchange(socket, method, path)).await {
+/// One request, with a body of JSON or none; gives up after `patience`.
+async fn ask(
+    socket: &Path,
+    method: Method,
+    path: &'static str,
+    body: Option<Vec<u8>>,
+    patience: Duration,
+) -> Result<(StatusCode, Bytes), ClientError> {
+    match tokio::time::timeout(patience, exchange(socket, method, path, body)).await {
         Ok(result) => result,
-        Err(_) => Err(ClientError::Silent { path: socket.to_owned() }),
+        Err(_) => Err(ClientError::Silent { path: socket.to_owned(), patience }),
     }
 }
 
-async fn exchange(socket: &Path, method: Method, uri: &'static str) -> Result<(StatusCode, Bytes), ClientError> {
+async fn exchange(
+    socket: &Path,
+    method: Method,
+    uri: &'static str,
+    body: Option<Vec<u8>>,
+) -> Result<(StatusCode, Bytes), ClientError> {
     let path = || socket.to_owned();
     let http = |source| ClientError::Http { path: path(), source };
     let stream = UnixStream::connect(socket).await.map_err(|source| match source.kind() {
@@ -97,10 +145,14 @@ async fn exchange(socket: &Path, method: Method, uri: &'static str) -> Result<(S
     let mut driver = JoinSet::new();
     driver.spawn(connection);
 
-    let mut request = Request::new(Empty::<Bytes>::new());
+    let json = body.is_some();
+    let mut request = Request::new(Full::new(Bytes::from(body.unwrap_or_default())));
     *request.method_mut() = method;
     *request.uri_mut() = hyper::Uri::from_static(uri);
-    request.headers_mut().insert(HOST, hyper::header::HeaderValue::from_static("localhost"));
+    request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
+    if json {
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
     let response = sender.send_request(request).await.map_err(http)?;
     let status = response.status();
     let body = response.into_body().collect().await.map_err(http)?.to_bytes();

@@ -7,6 +7,7 @@ mod plan;
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::config::suggest;
 use crate::election::Role;
 use crate::status::{InterfaceStatus, RouterStatus, Status, TrackedState, TrackedStatus};
 
@@ -33,7 +34,7 @@ fn chosen<'a, T>(all: &'a [T], name: Option<&str>, name_of: fn(&T) -> &String) -
     match (name, wanted.is_empty()) {
         (Some(name), true) => {
             let names: Vec<&str> = all.iter().map(|one| name_of(one).as_str()).collect();
-            Err(format!("no virtual router `{name}`; there are: {}", names.join(", ")))
+            Err(suggest::unknown("virtual router", name, &names))
         }
         _ => Ok(wanted),
     }
@@ -50,7 +51,7 @@ fn router_now(router: &RouterStatus, interface: Option<&InterfaceStatus>) -> Str
         router.interface,
         router.version,
     );
-    line(&mut text, "why", &router.reason);
+    line(&mut text, "why", &router.why());
     if let Some(group) = &router.group {
         line(&mut text, "group", &format!("{group}: master together with its other members, or not at all"));
     }
@@ -128,6 +129,10 @@ fn next(router: &RouterStatus) -> String {
             None => format!("takes over {in_time} unless a master speaks"),
             Some(master) if master.priority >= router.priority => {
                 format!("takes over {in_time} unless the master speaks: its priority {} is not below ours", master.priority)
+            }
+            Some(master) if router.aside_seconds.is_some() => {
+                let yields = format!("it has {}, but this router stands aside", master.priority);
+                format!("takes over {in_time} unless the master speaks: {yields}")
             }
             Some(master) if !router.preempt => {
                 format!(

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::handover::{self, Outcome};
 use crate::metrics;
 use crate::status::Status;
 use socket::Socket;
@@ -32,8 +33,25 @@ pub const STATUS_PATH: &str = "/v1/status";
 /// Where the API takes the order to read the configuration file again.
 pub const RELOAD_PATH: &str = "/v1/reload";
 
-/// Somebody asks for a reload; the answer goes back through it.
-pub type ReloadRequest = oneshot::Sender<ReloadReply>;
+/// Where it takes the order to let another node be master of the [`Named`].
+pub const FAILOVER_PATH: &str = "/v1/failover";
+
+/// Where it takes the order to let this node be master of the [`Named`] again.
+pub const FAILBACK_PATH: &str = "/v1/failback";
+
+/// What somebody asks the agent's loop for; the answer goes back through it.
+#[derive(Debug)]
+pub enum Order {
+    Reload(oneshot::Sender<ReloadReply>),
+    Failover(String, oneshot::Sender<handover::Reply>),
+    Failback(String, oneshot::Sender<handover::Reply>),
+}
+
+/// A virtual router or sync group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    pub name: String,
+}
 
 /// How a reload went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,13 +145,15 @@ impl ApiServer {
     pub async fn serve(
         self,
         source: StatusSource,
-        reload: mpsc::Sender<ReloadRequest>,
+        orders: mpsc::Sender<Order>,
         shutdown: watch::Receiver<bool>,
     ) -> Result<(), HttpError> {
         let app = Router::new()
             .route(STATUS_PATH, get(show_status))
             .with_state(source)
-            .route(RELOAD_PATH, post(order_reload).with_state(reload));
+            .route(RELOAD_PATH, post(order_reload).with_state(orders.clone()))
+            .route(FAILOVER_PATH, post(order_failover).with_state(orders.clone()))
+            .route(FAILBACK_PATH, post(order_failback).with_state(orders));
         let (listener, file) = self.socket.split();
         let server = axum::serve(listener, app).with_graceful_shutdown(signalled(shutdown.clone())).into_future();
         let result = drained(server, shutdown).await;
@@ -171,14 +191,39 @@ async fn drained(server: impl Future<Output = io::Result<()>>, shutdown: watch::
 }
 
 /// 200 when the new configuration is in force, 422 when it is not.
-async fn order_reload(State(reload): State<mpsc::Sender<ReloadRequest>>) -> Response {
-    let (request, reply) = oneshot::channel();
-    if reload.send(request).await.is_err() {
+async fn order_reload(State(orders): State<mpsc::Sender<Order>>) -> Response {
+    let status = |reply: &ReloadReply| if reply.successful { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    obeyed(&orders, Order::Reload, status).await
+}
+
+async fn order_failover(State(orders): State<mpsc::Sender<Order>>, Json(Named { name }): Json<Named>) -> Response {
+    obeyed(&orders, |answer| Order::Failover(name, answer), moved).await
+}
+
+async fn order_failback(State(orders): State<mpsc::Sender<Order>>, Json(Named { name }): Json<Named>) -> Response {
+    obeyed(&orders, |answer| Order::Failback(name, answer), moved).await
+}
+
+fn moved(reply: &handover::Reply) -> StatusCode {
+    match reply.outcome {
+        Outcome::HandedOver | Outcome::StandsAgain | Outcome::NotAside => StatusCode::OK,
+        Outcome::NotMaster | Outcome::NobodyTookOver | Outcome::Interrupted => StatusCode::CONFLICT,
+        Outcome::Unknown => StatusCode::NOT_FOUND,
+    }
+}
+
+/// Gives an order and waits for what came of it; 503 when the agent's loop ends first.
+async fn obeyed<T: Serialize>(
+    orders: &mpsc::Sender<Order>,
+    order: impl FnOnce(oneshot::Sender<T>) -> Order,
+    status: impl FnOnce(&T) -> StatusCode,
+) -> Response {
+    let (answer, reply) = oneshot::channel();
+    if orders.send(order(answer)).await.is_err() {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     match reply.await {
-        Ok(reply) if reply.successful => Json(reply).into_response(),
-        Ok(reply) => (StatusCode::UNPROCESSABLE_ENTITY, Json(reply)).into_response(),
+        Ok(reply) => (status(&reply), Json(reply)).into_response(),
         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }

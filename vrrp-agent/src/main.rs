@@ -1,131 +1,31 @@
 //! `vrrp-agent`: flags, configuration, run; and the commands that ask a running agent.
 
+mod cli;
+
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::Parser;
+use cli::{Check, Cli, Command, Run};
+use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
-use vrrp_agent::agent::{self, RunError};
+use vrrp_agent::agent::{self, Options, RunError};
 use vrrp_agent::client::ClientError;
 use vrrp_agent::config::{self, Loaded, Mode};
-use vrrp_agent::logger::{self, Format};
+use vrrp_agent::handover::Reply;
+use vrrp_agent::logger;
 use vrrp_agent::model::Config;
 use vrrp_agent::net::Netlink;
 use vrrp_agent::plane::pins::Pins;
 use vrrp_agent::status::Status;
 use vrrp_agent::{check, client, explain, status};
 
-const DEFAULT_CONFIG: &str = "/etc/vrrp-agent/vrrp-agent.toml";
-const DEFAULT_SOCKET: &str = "/run/vrrp-agent/api.sock";
-const DEFAULT_BPF_DIR: &str = "/sys/fs/bpf/vrrp-agent";
-
 /// Anything that failed.
 const EXIT_FAILURE: u8 = 1;
 /// A permission is missing.
 const EXIT_PERMISSION: u8 = 4;
-
-/// VRRP failover with an XDP data plane.
-#[derive(Parser)]
-#[command(version, about, max_term_width = 110)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Run the agent in the foreground until SIGTERM
-    Run(Run),
-    /// Say what is wrong with configuration files, or what they mean; changes nothing
-    Check(Check),
-    /// Write a keepalived.conf as TOML with the same meaning to standard output; what was ignored goes to standard error
-    Convert {
-        file: PathBuf,
-        /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
-        #[arg(short = 'i', long)]
-        config_id: Option<String>,
-    },
-    /// Show what a running agent does and why
-    Status {
-        /// The agent's API socket
-        #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
-        socket: PathBuf,
-        /// As JSON, for programs
-        #[arg(long)]
-        json: bool,
-    },
-    /// Say why a virtual router is (not) master and what it waits for; with --config, what a file would make it do
-    Explain {
-        /// Name of the virtual router; all of them when absent
-        instance: Option<String>,
-        /// Explain this file instead of a running agent
-        #[arg(short, long)]
-        config: Option<PathBuf>,
-        /// The agent's API socket
-        #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET", conflicts_with = "config")]
-        socket: PathBuf,
-    },
-    /// Let a running agent read its configuration file again; a bad file changes nothing
-    Reload {
-        /// The agent's API socket
-        #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
-        socket: PathBuf,
-    },
-    /// Remove the XDP program, its maps, and the addresses and routes that a stopped or killed agent left
-    Detach {
-        /// Where the agent pinned them
-        #[arg(long, default_value = DEFAULT_BPF_DIR)]
-        bpf_dir: PathBuf,
-        /// The API socket of the agent that must not be running
-        #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
-        socket: PathBuf,
-    },
-}
-
-#[derive(clap::Args)]
-struct Check {
-    #[arg(required = true)]
-    files: Vec<PathBuf>,
-    /// Read keepalived.conf as `run` does: what keepalived ignores is a warning
-    #[arg(long)]
-    lenient: bool,
-    /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
-    #[arg(short = 'i', long)]
-    config_id: Option<String>,
-    /// How the answer looks
-    #[arg(long, value_enum, default_value_t)]
-    format: check::Format,
-    /// Look at this host too: interfaces, addresses, capabilities, scripts, bpffs, ports
-    #[arg(long)]
-    host: bool,
-}
-
-#[derive(clap::Args)]
-struct Run {
-    /// Our TOML, or a keepalived.conf as it is
-    #[arg(short, long, default_value = DEFAULT_CONFIG, env = "VRRP_AGENT_CONFIG")]
-    config: PathBuf,
-    /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
-    #[arg(short = 'i', long)]
-    config_id: Option<String>,
-    /// Instead of the file's api_socket
-    #[arg(long)]
-    api_socket: Option<PathBuf>,
-    /// Instead of the file's bpf_dir
-    #[arg(long)]
-    bpf_dir: Option<PathBuf>,
-    /// Log what the kernel program does on rare events, a fence above all
-    #[arg(long)]
-    kernel_log: bool,
-    /// How log lines look
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    log_format: Format,
-    /// Least important lines to show: error, warn, info, debug, trace, or a filter as in RUST_LOG
-    #[arg(long)]
-    log_level: Option<String>,
-}
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
@@ -136,6 +36,10 @@ fn main() -> ExitCode {
         Command::Explain { instance, config: Some(file), .. } => explain_file(&file, instance.as_deref()),
         Command::Explain { instance, socket, .. } => return explain_agent(&socket, instance.as_deref()),
         Command::Reload { socket } => return reload(&socket),
+        Command::Failover { name, socket, timeout, json } => {
+            return show_reply(ask(client::failover(&socket, &name, timeout)), json);
+        }
+        Command::Failback { name, socket, json } => return show_reply(ask(client::failback(&socket, &name)), json),
         Command::Detach { bpf_dir, socket } => detach(&bpf_dir, &socket).map(|()| 0),
     };
     match outcome {
@@ -183,9 +87,11 @@ fn run_agent(run: Run) -> ExitCode {
         Ok(guard) => guard,
         Err(error) => return fail(&error.into(), EXIT_FAILURE),
     };
+    let Run { config: config_path, config_id, kernel_log, release_on_exit, .. } = run;
+    let options = Options { config_path, config_id, kernel_log, release_on_exit };
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(agent::run(config, run.config, run.config_id, run.kernel_log)),
+        Ok(runtime) => runtime.block_on(agent::run(config, options)),
         Err(error) => return fail(&error.into(), EXIT_FAILURE),
     };
     drop(guard);
@@ -275,13 +181,27 @@ fn reload(socket: &Path) -> ExitCode {
     }
 }
 
-fn print_status(status: &Status, json: bool) -> anyhow::Result<()> {
-    if json {
-        let mut text = serde_json::to_string_pretty(status).context("status as JSON")?;
-        text.push('\n');
-        return print(&text);
+/// What came of a hand-over, on standard output.
+fn show_reply(answer: Result<Reply, ExitCode>, json: bool) -> ExitCode {
+    let reply = match answer {
+        Ok(reply) => reply,
+        Err(code) => return code,
+    };
+    let text = if json { to_json(&reply) } else { Ok(reply.message.clone()) };
+    match text.and_then(|text| print(&text)) {
+        Ok(()) => ExitCode::from(reply.outcome.exit_code()),
+        Err(error) => fail(&error, EXIT_FAILURE),
     }
-    print(&status::render(status))
+}
+
+fn to_json(value: &impl Serialize) -> anyhow::Result<String> {
+    let mut text = serde_json::to_string_pretty(value).context("as JSON")?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn print_status(status: &Status, json: bool) -> anyhow::Result<()> {
+    print(&if json { to_json(status)? } else { status::render(status) })
 }
 
 fn detach(bpf_dir: &Path, socket: &Path) -> anyhow::Result<()> {

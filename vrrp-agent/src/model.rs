@@ -27,6 +27,8 @@ pub struct Config {
     pub pass_foreign_vrids: bool,
     /// Wait this long after start before any election begins.
     pub startup_delay: Duration,
+    /// Whether a stopping agent releases its masterships; else they stay for the agent that starts next.
+    pub release_on_exit: bool,
     pub routers: Vec<Router>,
     /// Routers that are masters together or not at all (`vrrp_sync_group`).
     pub groups: Vec<SyncGroup>,

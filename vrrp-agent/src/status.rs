@@ -109,6 +109,9 @@ pub struct RouterStatus {
     pub role: Role,
     /// Why it is in this role: the reason of the last transition, or of the fault.
     pub reason: String,
+    /// Time it has stood aside: it handed over as asked, and preempts nobody. `None` while it does not.
+    #[serde(default)]
+    pub aside_seconds: Option<f64>,
     /// Time in this role.
     pub since_seconds: f64,
     /// Unix time, seconds, of the last transition.
@@ -172,6 +175,17 @@ pub struct RouterStatus {
     pub message_only_adverts: u64,
     /// What else XDP counts for this router, by name.
     pub events: BTreeMap<String, u64>,
+}
+
+impl RouterStatus {
+    /// Why it is what it is, for people: the reason, and what keeps it from being more.
+    pub fn why(&self) -> String {
+        let Self { name, reason, .. } = self;
+        self.aside_seconds.map_or_else(
+            || reason.clone(),
+            |since| format!("{reason}; has stood aside for {}: `vrrp-agent failback {name}` ends it", table::age(since)),
+        )
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

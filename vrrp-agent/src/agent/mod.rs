@@ -12,7 +12,10 @@
 //! ends by itself after [`Command::Shutdown`], once nothing acts any more.
 
 mod force;
+mod handover;
+mod leave;
 mod picture;
+mod ready;
 mod reload;
 mod seats;
 mod serve;
@@ -33,7 +36,7 @@ use crate::desired::{self, Desired, Facts};
 use crate::effects::{self, Effects};
 use crate::elector::{Command, Elector, RouterView, StartError, View};
 use crate::health;
-use crate::http::{HttpError, ReloadRequest};
+use crate::http::{HttpError, Order};
 use crate::model::{Config, XdpUse};
 use crate::net::NetlinkError;
 use crate::net::view::HostView;
@@ -45,6 +48,8 @@ use crate::scripts;
 use crate::time::Instant;
 use crate::track::Track;
 use force::Force;
+use handover::Pending;
+use leave::End;
 use picture::Picture;
 use reload::Loading;
 use seats::Seats;
@@ -56,8 +61,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// How often a stopping agent looks whether the election thread has ended.
 const STOP_TICK: Duration = Duration::from_millis(10);
 const KERNEL_LOG_EVERY: Duration = Duration::from_millis(100);
-/// Reloads that may wait for their turn.
-const RELOADS: usize = 16;
+/// Orders that may wait for their turn.
+const ORDERS: usize = 16;
 
 /// Why the agent cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -79,13 +84,25 @@ pub enum RunError {
     Signals(std::io::Error),
 }
 
-/// Runs until SIGTERM or SIGINT, then releases and returns. With `kernel_log` the kernel program's rare lines are logged too.
+/// How to run, besides the configuration.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub config_path: PathBuf,
+    /// What the file's conditions are compared with, where it is not the host's name.
+    pub config_id: Option<String>,
+    /// Log the kernel program's rare lines too.
+    pub kernel_log: bool,
+    /// Instead of the file's `release_on_exit`.
+    pub release_on_exit: Option<bool>,
+}
+
+/// Runs until SIGTERM or SIGINT, then releases, or leaves its masterships to the next agent, and returns.
 ///
 /// # Errors
 /// What cannot be done without: sockets, netlink, the API. A missing kernel program, metrics port or script is a state, told
 /// in log and status.
-pub async fn run(config: Config, config_path: PathBuf, config_id: Option<String>, kernel_log: bool) -> Result<(), RunError> {
-    let mut agent = Agent::start(config, config_path, config_id, kernel_log).await?;
+pub async fn run(config: Config, options: Options) -> Result<(), RunError> {
+    let mut agent = Agent::start(config, options).await?;
     agent.run().await
 }
 
@@ -104,7 +121,9 @@ struct Agent {
     workers: Workers,
     /// Configuration files being read.
     loading: JoinSet<Loading>,
-    stopping: bool,
+    moves: Vec<Pending>,
+    /// Asked to stop, and how.
+    ending: Option<End>,
     /// End after the shutdown signal.
     servers: JoinSet<()>,
     /// Never end by themselves; aborted when the agent is dropped.
@@ -116,14 +135,15 @@ struct Agent {
 struct News {
     host: watch::Receiver<Arc<HostView>>,
     view: watch::Receiver<Arc<View>>,
-    reload: mpsc::Receiver<ReloadRequest>,
+    orders: mpsc::Receiver<Order>,
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
 }
 
 impl Agent {
-    async fn start(config: Config, config_path: PathBuf, config_id: Option<String>, kernel_log: bool) -> Result<Self, RunError> {
+    async fn start(config: Config, options: Options) -> Result<Self, RunError> {
+        let Options { config_path, config_id, kernel_log, release_on_exit } = options;
         let (mut servers, mut background) = (JoinSet::new(), JoinSet::new());
         let (watcher, host) = Watcher::start().await?;
         background.spawn(watcher.run());
@@ -142,19 +162,20 @@ impl Agent {
             started_unix: SystemTime::now(),
             config_path,
             config_id,
+            release_on_exit,
         });
         let force = Force::new(config, places);
         let config = &force.config;
         let picture = Arc::new(Mutex::new(Picture::new(&force)));
         let (shutdown, ended) = watch::channel(false);
         let source = serve::status_source(&fixed, &picture, &elector);
-        let (reload_requests, reload) = mpsc::channel(RELOADS);
-        serve::serve(&mut servers, config, &source, &reload_requests, &ended).await?;
+        let (give_orders, orders) = mpsc::channel(ORDERS);
+        serve::serve(&mut servers, config, &source, &give_orders, &ended).await?;
         let stream = |kind| signal(kind).map_err(RunError::Signals);
         let news = News {
             host,
             view: elector.view(),
-            reload,
+            orders,
             terminate: stream(SignalKind::terminate())?,
             interrupt: stream(SignalKind::interrupt())?,
             hangup: stream(SignalKind::hangup())?,
@@ -162,7 +183,6 @@ impl Agent {
         let track = Track::new(config);
         let seats = Seats::new(config, resumable, clock::now());
         let desired = Desired::default();
-        let (again, stopping) = (None, false);
         let workers = Workers::start(config);
         let _background = background;
         Ok(Self {
@@ -174,11 +194,12 @@ impl Agent {
             track,
             seats,
             desired,
-            again,
+            again: None,
             news,
             workers,
             loading: JoinSet::new(),
-            stopping,
+            moves: Vec::new(),
+            ending: None,
             servers,
             _background,
             shutdown,
@@ -195,10 +216,19 @@ impl Agent {
         );
         let mut tick = tokio::time::interval(TICK);
         let mut stop_tick = tokio::time::interval(STOP_TICK);
-        // Once for the kernel, once for the elections that may now begin.
-        self.converge().await;
-        self.converge().await;
         loop {
+            let was_ready = self.seats.are_open();
+            self.converge().await;
+            if !was_ready && self.seats.are_open() {
+                // Once for the kernel, once for the elections that may now begin.
+                self.converge().await;
+            }
+            match self.ending {
+                Some(End::Leave) => break,
+                Some(End::Release) if self.elector.is_finished() => break,
+                None if self.elector.is_finished() => return Err(RunError::ElectionEnded),
+                Some(End::Release) | None => {}
+            }
             let again = self.again.map_or(TICK, |at| at.saturating_since(clock::now()));
             tokio::select! {
                 Ok(()) = self.news.view.changed() => {}
@@ -208,22 +238,18 @@ impl Agent {
                 _ = self.news.terminate.recv() => self.stop("SIGTERM"),
                 _ = self.news.interrupt.recv() => self.stop("SIGINT"),
                 _ = self.news.hangup.recv() => self.load(None),
-                Some(request) = self.news.reload.recv() => self.load(Some(request)),
+                Some(order) = self.news.orders.recv() => self.obey(order),
                 Some(Ok(loading)) = self.loading.join_next() => self.take_over_configuration(loading),
                 () = tokio::time::sleep(again), if self.again.is_some() => {}
-                _ = stop_tick.tick(), if self.stopping => {}
+                _ = stop_tick.tick(), if self.ending.is_some() => {}
                 _ = tick.tick() => {}
             }
-            self.converge().await;
-            if self.elector.is_finished() {
-                if self.stopping {
-                    break;
-                }
-                return Err(RunError::ElectionEnded);
-            }
         }
-        self.converge().await;
-        self.effects.retire(&self.desired).await;
+        if self.ending == Some(End::Release) {
+            self.converge().await;
+            self.effects.retire(&self.desired).await;
+        }
+        self.moves.clear();
         let _ = self.shutdown.send(true);
         while self.servers.join_next().await.is_some() {}
         tracing::info!("agent stopped");
@@ -235,12 +261,13 @@ impl Agent {
         let host = self.news.host.borrow_and_update().clone();
         let view = self.news.view.borrow_and_update().clone();
         self.forget_left(&view);
+        self.follow_moves(&view);
         let config = &self.force.config;
         for name in config.routers.iter().flat_map(|router| &router.track_interfaces) {
             let up = host.link_by_name(&name.interface).is_some_and(|link| link.up);
             self.track.interface(&name.interface, up);
         }
-        if !self.stopping {
+        if self.ending.is_none() {
             self.seats.follow(clock::now(), &self.force, &host, &self.track, &self.elector);
         }
         let acts = |place| view.routers.get(place).is_some_and(RouterView::acts);
@@ -259,8 +286,9 @@ impl Agent {
                 self.elector.send(Command::Installed { place, epoch });
             }
         }
-        self.again = self.effects.settle(clock::now(), config, &self.desired, &host, may_remove).await;
-        self.seats.open();
+        let again = self.effects.settle(clock::now(), config, &self.desired, &host, may_remove).await;
+        let ready = self.seats.open(clock::now(), ready::unchecked(&health));
+        self.again = [again, ready].into_iter().flatten().min();
         self.seats.follow_routes(&self.force, &self.desired, &self.elector);
         let ways = snapshot::ways(&facts);
         let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
@@ -281,14 +309,6 @@ impl Agent {
         if changed && let Some(script) = self.force.config.scripts.get(event.script) {
             let health = self.track.script_health(event.script);
             tracing::info!(script = script.name, outcome = ?event.outcome, "script is now {}", health.name());
-        }
-    }
-
-    fn stop(&mut self, signal: &str) {
-        if !self.stopping {
-            tracing::info!(signal, "stopping: masterships are released, traffic is carried until a successor speaks");
-            self.stopping = true;
-            self.elector.send(Command::Shutdown);
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::time::SystemTime;
 
+use tokio::sync::oneshot;
+
 use super::Agent;
 use super::picture::ReloadFacts;
 use crate::config::{self, Mode};
 use crate::elector::{Command, View};
-use crate::http::{ReloadReply, ReloadRequest};
+use crate::http::ReloadReply;
 use crate::model::Config;
 
 /// A configuration file that was read, and who asked for it.
@@ -15,12 +17,12 @@ pub struct Loading {
     config: Option<Config>,
     /// What there is to say about the file.
     report: String,
-    request: Option<ReloadRequest>,
+    request: Option<oneshot::Sender<ReloadReply>>,
 }
 
 impl Agent {
     /// Begins to read the configuration file, on a thread where it delays nobody.
-    pub(super) fn load(&mut self, request: Option<ReloadRequest>) {
+    pub(super) fn load(&mut self, request: Option<oneshot::Sender<ReloadReply>>) {
         let path = self.fixed.config_path.clone();
         let id = self.fixed.config_id.clone();
         self.loading.spawn_blocking(move || {
@@ -34,7 +36,7 @@ impl Agent {
     pub(super) fn take_over_configuration(&mut self, loading: Loading) {
         let Loading { config, report, request } = loading;
         let outcome = match config {
-            _ if self.stopping => Err("the agent is stopping".to_owned()),
+            _ if self.ending.is_some() => Err("the agent is stopping".to_owned()),
             Some(config) => Ok(self.replace(config)),
             None => Err("the file has errors: the configuration in force stays".to_owned()),
         };

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use vrrp_common::maps::{ROUTER_V6, RouterConf};
 
 use super::force::Force;
+use super::ready;
 use crate::desired::Desired;
 use crate::elector::{Command, Elector, Hold};
 use crate::model::{Config, Family, Router};
@@ -61,9 +62,11 @@ pub struct Seats {
     told: BTreeMap<u32, Told>,
     /// Sync groups as told last.
     groups: Vec<Vec<u32>>,
-    /// Until everything was made true once, only these may stand: masterships that an earlier agent left. The others wait, or
-    /// they could win an election before the kernel is ready for what follows.
+    /// Until everything was made true once, rings included, only these may stand: masterships that an earlier agent left. The others
+    /// wait, or they could win an election before the kernel is ready for what follows.
     first: Option<BTreeSet<u32>>,
+    /// Those that wait do so no longer than this, should a health check hang.
+    ready_by: Instant,
     /// No elections before this time (`startup_delay`).
     open_at: Instant,
 }
@@ -84,7 +87,13 @@ struct Told {
 
 impl Seats {
     pub fn new(config: &Config, resumable: BTreeSet<u32>, now: Instant) -> Self {
-        Self { told: BTreeMap::new(), groups: Vec::new(), first: Some(resumable), open_at: now + config.startup_delay }
+        Self {
+            told: BTreeMap::new(),
+            groups: Vec::new(),
+            first: Some(resumable),
+            ready_by: now + ready::patience(&config.services),
+            open_at: now + config.startup_delay,
+        }
     }
 
     /// Whether all may stand.
@@ -92,9 +101,17 @@ impl Seats {
         self.first.is_none()
     }
 
-    /// Everything was made true once: whoever may stand, stands.
-    pub fn open(&mut self) {
+    /// Everything that is known was made true once: whoever may stand, stands, if the checks of all backends have had a first result,
+    /// or had time for one. Returns when to ask again.
+    pub fn open(&mut self, now: Instant, unchecked: usize) -> Option<Instant> {
+        if self.first.is_some() && unchecked > 0 {
+            if now < self.ready_by {
+                return Some(self.ready_by);
+            }
+            tracing::warn!(unchecked, "standing for election before the first result of every health check");
+        }
         self.first = None;
+        None
     }
 
     /// Tells the thread what changed. Configuration, priority and fault come before the seat, so that nobody stands for

@@ -10,7 +10,7 @@ use super::picture::Picture;
 use super::snapshot::{self, Fixed};
 use crate::clock;
 use crate::elector::Elector;
-use crate::http::{ApiServer, HttpError, MetricsServer, ReloadRequest, StatusSource};
+use crate::http::{ApiServer, HttpError, MetricsServer, Order, StatusSource};
 use crate::model::Config;
 
 /// Makes snapshots for whoever asks.
@@ -28,13 +28,13 @@ pub async fn serve(
     tasks: &mut JoinSet<()>,
     config: &Config,
     source: &StatusSource,
-    reload: &mpsc::Sender<ReloadRequest>,
+    orders: &mpsc::Sender<Order>,
     ended: &watch::Receiver<bool>,
 ) -> Result<(), HttpError> {
     let api = ApiServer::bind(&config.api_socket)?;
-    let (api_source, api_reload, api_ended) = (source.clone(), reload.clone(), ended.clone());
+    let (api_source, api_orders, api_ended) = (source.clone(), orders.clone(), ended.clone());
     tasks.spawn(async move {
-        if let Err(error) = api.serve(api_source, api_reload, api_ended).await {
+        if let Err(error) = api.serve(api_source, api_orders, api_ended).await {
             tracing::error!(%error, "the control API has ended");
         }
     });

@@ -38,6 +38,8 @@ pub struct Fixed {
     pub config_path: PathBuf,
     /// What its conditions are compared with, where it is not the host's name.
     pub config_id: Option<String>,
+    /// Instead of the file's `release_on_exit`.
+    pub release_on_exit: Option<bool>,
     /// `None` without the kernel program.
     pub counters: Option<Counters>,
     pub started: Instant,
@@ -167,6 +169,7 @@ impl RouterSight<'_> {
             },
             role: router.role,
             reason: self.reason(),
+            aside_seconds: router.aside_since.map(|aside| self.now.saturating_since(aside).as_secs_f64()),
             since_seconds: since.as_secs_f64(),
             last_transition_unix: unix(self.wall.checked_sub(since).unwrap_or(UNIX_EPOCH)),
             priority: router.priority,

@@ -20,7 +20,7 @@ mod lower;
 mod mask;
 mod render;
 mod source;
-mod suggest;
+pub(crate) mod suggest;
 mod surroundings;
 #[cfg(test)]
 mod tests;

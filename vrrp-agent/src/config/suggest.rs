@@ -12,6 +12,12 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
+/// That there is no `what` of this name, and which there are.
+pub(crate) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
+    let hint = nearest(word, known.iter().copied()).map_or(String::new(), |near| format!(" (did you mean `{near}`?)"));
+    format!("no {what} `{word}`{hint}; there are: {}", known.join(", "))
+}
+
 /// Whether `word` is `expected` or a slip of the keyboard away from it.
 pub(super) fn is_near(word: &str, expected: &str) -> bool {
     distance(word, expected, allowed(expected)).is_some()

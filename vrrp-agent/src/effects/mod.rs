@@ -97,6 +97,12 @@ impl Effects {
         self.hooks.get(ifindex)
     }
 
+    /// Whether the program on an interface stays there, and goes on, without this agent.
+    pub fn outlives(&self, ifindex: u32) -> bool {
+        let pinned = self.kernel.as_ref().is_some_and(|kernel| kernel.plane.pins.is_some());
+        pinned && matches!(self.hook(ifindex), Some(Hook::Attached(_)))
+    }
+
     /// The counter slot of an interface.
     pub fn slot(&self, ifindex: u32) -> Option<u32> {
         self.kernel.as_ref()?.tables.slot(ifindex)

@@ -11,11 +11,17 @@
 //!    |     |                                 Shutdown, Fault v  |
 //!    +-----+---------------------------------------------- Releasing
 //!             the successor's advert, or nobody in time
+//!
+//!   StandAside: Master -> Releasing; nobody in time: Master, else Backup
 //! ```
 //!
 //! Releasing and Fault are ours; the RFC stops acting in the instant it sends priority 0, and has no gap-free handover.
 //! The address owner (priority 255), and an agent that finds its predecessor's mastership in the kernel, go from Init
 //! straight to Master.
+//!
+//! Asked to stand aside ([`Input::StandAside`]) a master releases too, and is master again if nobody takes over. Else it is a
+//! backup that preempts nobody, not even as the owner, until it is told to stand again, shut down, or master because nobody else
+//! is. Faults and changes of the configuration do not end it.
 //!
 //! # Contract
 //!
@@ -81,6 +87,8 @@ pub struct VirtualRouter {
     at_fault: bool,
     /// It yielded, and its group does not know yet.
     yielded: bool,
+    /// Since when it stands aside: it handed over as asked, and preempts nobody.
+    aside: Option<Instant>,
     outputs: VecDeque<Output>,
 }
 
@@ -98,6 +106,7 @@ impl VirtualRouter {
             grouped: false,
             at_fault: false,
             yielded: false,
+            aside: None,
             outputs: VecDeque::new(),
         }
     }
@@ -107,6 +116,7 @@ impl VirtualRouter {
         match input {
             Input::Startup { .. } => self.at_fault = false,
             Input::Fault | Input::InterfaceDown => self.at_fault = true,
+            Input::Shutdown | Input::StandAgain => self.aside = None,
             _ => {}
         }
         match self.state {
@@ -174,6 +184,11 @@ impl VirtualRouter {
     /// `Master_Down_Interval`.
     pub fn master_down_interval(&self) -> Duration {
         timing::master_down_interval(self.settings.version, self.priority, self.interval)
+    }
+
+    /// Since when it has stood aside; `None` while it does not.
+    pub fn aside_since(&self) -> Option<Instant> {
+        self.aside
     }
 
     /// The last advert of another router that was not stale, whatever it led to.

@@ -46,8 +46,14 @@ impl VirtualRouter {
                 AfterRelease::Init | AfterRelease::Fault => {}
                 AfterRelease::Stand | AfterRelease::Backup => self.take_over(now, Reason::GroupTookOver),
             },
-            Input::HandOver | Input::Wait => {}
+            Input::HandOver | Input::Wait | Input::StandAside | Input::StandAgain => {}
         }
+    }
+
+    /// Hands over though nothing is wrong. Where nobody takes over it is master again without a gap.
+    pub(super) fn stand_aside(&mut self, now: Instant, master: Master) {
+        self.aside = Some(now);
+        self.release(now, master, AfterRelease::Stand, Reason::StoodAside);
     }
 
     /// Invites a successor, and goes on acting until it speaks.

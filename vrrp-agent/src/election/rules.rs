@@ -35,7 +35,7 @@ impl VirtualRouter {
             Input::Priority(priority) => self.priority = priority.max(1),
             Input::Source(source) => self.source = source,
             Input::Settings(settings) => self.settings = settings,
-            Input::Shutdown | Input::Advert(_) | Input::Fenced => {}
+            Input::Shutdown | Input::Advert(_) | Input::Fenced | Input::StandAside | Input::StandAgain => {}
             Input::TakeOver | Input::HandOver | Input::Wait | Input::GroupFault => {}
         }
     }
@@ -51,6 +51,7 @@ impl VirtualRouter {
             Input::Source(source) => self.source = source,
             Input::Settings(settings) => self.settings = settings,
             Input::Fault | Input::InterfaceDown | Input::Advert(_) | Input::Fenced => {}
+            Input::StandAside | Input::StandAgain => {}
             Input::TakeOver | Input::HandOver | Input::Wait | Input::GroupFault => {}
         }
     }
@@ -67,7 +68,7 @@ impl VirtualRouter {
             Input::TakeOver => self.take_over_with_group(now, backup),
             Input::Wait => self.wait_for_group(now, backup),
             Input::GroupFault => self.become_idle(State::Fault, Reason::GroupFault),
-            Input::Startup { .. } | Input::Fenced | Input::HandOver => {}
+            Input::Startup { .. } | Input::Fenced | Input::HandOver | Input::StandAside | Input::StandAgain => {}
         }
     }
 
@@ -98,7 +99,8 @@ impl VirtualRouter {
             }
             Input::HandOver => self.release(now, master, AfterRelease::Backup, Reason::GroupHandedOver),
             Input::GroupFault => self.release(now, master, AfterRelease::Fault, Reason::GroupFault),
-            Input::Startup { .. } | Input::TakeOver | Input::Wait => {}
+            Input::StandAside => self.stand_aside(now, master),
+            Input::Startup { .. } | Input::TakeOver | Input::Wait | Input::StandAgain => {}
         }
     }
 
@@ -110,6 +112,7 @@ impl VirtualRouter {
                 self.last_epoch = self.last_epoch.max(epoch);
                 self.become_master(now, epoch, Reason::Resumed);
             }
+            None if self.aside.is_some() => self.become_backup(now, Reason::Startup),
             None if self.priority == OWNER && self.grouped => self.become_due(now, Reason::Startup, Reason::Owner),
             None if self.priority == OWNER => self.take_over(now, Reason::Owner),
             None => self.become_backup(now, Reason::Startup),
@@ -166,7 +169,7 @@ impl VirtualRouter {
 
     /// A lower-priority master: outwait it, unless preemption is off or delayed.
     fn hear_lower_as_backup(&mut self, at: Instant, backup: Backup, heard: Heard) {
-        if !self.settings.preempt && self.priority != OWNER {
+        if !self.preempts() {
             return self.follow(at, heard, None);
         }
         let follow_until = match backup.follow_until {
@@ -179,6 +182,11 @@ impl VirtualRouter {
         } else {
             self.state = State::Backup(Backup { follow_until: Some(follow_until), expiry: Reason::Preempted, ..backup });
         }
+    }
+
+    /// The owner does whatever is configured (section 6.1), unless it was asked not to.
+    fn preempts(&self) -> bool {
+        self.aside.is_none() && (self.settings.preempt || self.priority == OWNER)
     }
 
     /// Accepts `heard` as the master: learns its interval (v3) and starts the master down timer anew.
@@ -279,6 +287,7 @@ impl VirtualRouter {
     fn become_master(&mut self, now: Instant, epoch: u64, reason: Reason) {
         let from = self.role();
         self.yielded = false;
+        self.aside = None;
         self.interval = self.settings.interval;
         let advert_at = now + self.settings.interval;
         self.advertise(now, Master { epoch, advert_at, lease_until: now, quiet_until: now, no_announce_until: now });

@@ -64,6 +64,8 @@ pub enum Reason {
     Fenced,
     /// Asked to stop.
     Shutdown,
+    /// Asked to let another node be master.
+    StoodAside,
     /// A tracked script or interface failed.
     Fault,
     /// The interface can send no more.
@@ -93,6 +95,7 @@ impl Reason {
             Reason::BetterMaster => "better master",
             Reason::Fenced => "fenced",
             Reason::Shutdown => "shutdown",
+            Reason::StoodAside => "stands aside",
             Reason::Fault => "fault",
             Reason::InterfaceDown => "interface down",
             Reason::SuccessorHeard => "successor heard",
@@ -151,7 +154,7 @@ pub(super) struct Releasing {
 pub(super) enum AfterRelease {
     Init,
     Fault,
-    /// What was wrong is well again: stand for election, and go on as master if nobody else does.
+    /// Nothing is wrong, or no longer: stand for election, and go on as master if nobody else does.
     Stand,
     /// Its sync group has handed over: a backup, whether anybody spoke or not.
     Backup,

@@ -1,5 +1,6 @@
 //! Every (state, input) pair, then timetables. Rule numbers (VC-...) are those of the conformance list.
 
+mod aside;
 mod conformance;
 mod groups;
 mod groups_net;

@@ -55,6 +55,10 @@ pub enum Command {
     Accepts { place: u32, accepts: bool },
     /// The virtual addresses of this mastership are on their interfaces: gratuitous ARP may go out.
     Installed { place: u32, epoch: u64 },
+    /// These, all members of one sync group or one alone, let another node be master.
+    StandAside { places: Vec<u32> },
+    /// These stand aside no more.
+    StandAgain { places: Vec<u32> },
     /// The sync groups, each as its members' places; they replace those told before.
     Groups(Vec<Vec<u32>>),
     /// Release everything; the thread ends when nothing acts any more.

@@ -142,11 +142,20 @@ impl Runner {
             Command::Hold { place, hold } => self.with_unit(place, |unit, hands| unit.set_hold(now, hold, hands)),
             Command::Accepts { place, accepts } => self.with_unit(place, |unit, _| unit.set_accepts(accepts)),
             Command::Installed { place, epoch } => self.with_unit(place, |unit, hands| unit.installed(now, epoch, hands)),
+            Command::StandAside { places } => self.tell(now, &places, Input::StandAside),
+            Command::StandAgain { places } => self.tell(now, &places, Input::StandAgain),
             Command::Groups(groups) => self.regroup(now, groups),
             Command::Shutdown => {
                 self.stopping = true;
                 self.with_all(|unit, hands| unit.input(now, Input::Shutdown, hands));
             }
+        }
+    }
+
+    /// All of them, before their group is settled: else who was not told yet would hold the others.
+    fn tell(&mut self, now: Instant, places: &[u32], input: Input) {
+        for &place in places {
+            self.with_unit(place, |unit, hands| unit.input(now, input, hands));
         }
     }
 

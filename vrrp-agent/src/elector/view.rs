@@ -27,11 +27,15 @@ pub struct RouterView {
     pub reason: Option<Reason>,
     /// Since when it is in this role.
     pub since: Instant,
+    /// Since when it has stood aside; `None` while it does not.
+    pub aside_since: Option<Instant>,
     /// The mastership it acts in: as master, or releasing.
     pub epoch: Option<u64>,
     /// Effective priority.
     pub priority: u8,
     pub heard: Option<Heard>,
+    /// Until when its agent has vouched for it; past while it acts for nothing.
+    pub lease_until: Instant,
     /// When the role's timer runs out.
     pub deadline: Option<Instant>,
     pub master_down: Duration,

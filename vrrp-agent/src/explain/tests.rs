@@ -62,7 +62,7 @@ fn a_fault_names_what_must_get_well() {
 
 #[test]
 fn an_unknown_name_is_answered_with_the_known_ones() {
-    assert_eq!(now(&sample(), Some("VI_9")), Err("no virtual router `VI_9`; there are: VI_1".to_owned()));
+    assert_eq!(now(&sample(), Some("VI_9")), Err("no virtual router `VI_9` (did you mean `VI_1`?); there are: VI_1".to_owned()));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::client::{ClientError, fetch_status};
+use crate::client::{self, ClientError, fetch_status};
 use crate::status::tests::sample;
 
 fn shutdown() -> (watch::Sender<bool>, watch::Receiver<bool>) {
@@ -59,15 +59,16 @@ async fn the_client_gets_what_the_api_shows_and_the_file_goes_with_the_server() 
     let server = ApiServer::bind(&path).unwrap();
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o660);
-    let (orders, mut reloads) = mpsc::channel::<ReloadRequest>(1);
+    let (orders, mut reloads) = mpsc::channel::<Order>(1);
     let running = tokio::spawn(server.serve(StatusSource::new(sample), orders, stopped));
 
     assert_eq!(fetch_status(&path).await.unwrap(), sample());
 
     for successful in [true, false] {
         let expected = ReloadReply { successful, message: "why".to_owned(), report: "where".to_owned() };
-        let (answer, order) = tokio::join!(crate::client::reload(&path), async {
-            reloads.recv().await.unwrap().send(expected.clone()).unwrap();
+        let (answer, order) = tokio::join!(client::reload(&path), async {
+            let Order::Reload(answer) = reloads.recv().await.unwrap() else { panic!("a reload was asked for") };
+            answer.send(expected.clone()).unwrap();
         });
         let () = order;
         assert_eq!(answer.unwrap(), expected);
@@ -76,6 +77,36 @@ async fn the_client_gets_what_the_api_shows_and_the_file_goes_with_the_server() 
     stop.send(true).unwrap();
     assert!(running.await.unwrap().is_ok());
     assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_name_goes_to_the_loop_and_every_outcome_comes_back() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("api.sock");
+    let (_stop, stopped) = shutdown();
+    let (orders, mut asked) = mpsc::channel::<Order>(1);
+    tokio::spawn(ApiServer::bind(&path).unwrap().serve(StatusSource::new(sample), orders, stopped));
+
+    for outcome in [Outcome::HandedOver, Outcome::NotMaster, Outcome::NobodyTookOver, Outcome::Unknown] {
+        let expected = handover::Reply { outcome, message: "why".to_owned(), routers: vec![] };
+        let (answer, ()) = tokio::join!(client::failover(&path, "V \"1\"", None), async {
+            let Order::Failover(name, answer) = asked.recv().await.unwrap() else { panic!("a failover was asked for") };
+            assert_eq!(name, "V \"1\"");
+            answer.send(expected.clone()).unwrap();
+        });
+        assert_eq!(answer.unwrap(), expected);
+    }
+    let expected = handover::Reply { outcome: Outcome::StandsAgain, message: "why".to_owned(), routers: vec![] };
+    let (answer, ()) = tokio::join!(client::failback(&path, "VG_1"), async {
+        let Order::Failback(name, answer) = asked.recv().await.unwrap() else { panic!("a failback was asked for") };
+        assert_eq!(name, "VG_1");
+        answer.send(expected.clone()).unwrap();
+    });
+    assert_eq!(answer.unwrap(), expected);
+
+    // Nobody obeys: the client says how long it waited.
+    let error = client::failover(&path, "VI_1", Some(Duration::from_millis(20))).await.unwrap_err();
+    assert!(matches!(error, ClientError::Silent { .. }) && error.to_string().contains("0.02 s"), "{error}");
 }
 
 #[tokio::test]
@@ -116,7 +147,7 @@ async fn without_an_agent_the_client_says_so() {
 async fn a_permission_error_exits_with_4_and_any_other_with_1() {
     let path = PathBuf::from("/run/x/api.sock");
     assert_eq!(ClientError::Permission { path: path.clone() }.exit_code(), 4);
-    assert_eq!(ClientError::Silent { path }.exit_code(), 1);
+    assert_eq!(ClientError::Silent { path, patience: DRAIN }.exit_code(), 1);
 
     // A server of another kind on the socket.
     let dir = TempDir::new().unwrap();

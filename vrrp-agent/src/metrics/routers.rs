@@ -6,7 +6,7 @@ use super::page::{Column, Labels, Page, with};
 use crate::election::Role;
 use crate::status::RouterStatus;
 
-const GAUGES: [Column<RouterStatus, f64>; 4] = [
+const GAUGES: [Column<RouterStatus, f64>; 5] = [
     ("vrrp_instance_last_transition_timestamp_seconds", "Unix time of the last change of state.", |router| {
         router.last_transition_unix
     }),
@@ -16,6 +16,9 @@ const GAUGES: [Column<RouterStatus, f64>; 4] = [
     }),
     ("vrrp_fenced", "1 after another master was heard while the lease had lapsed: the node does not act.", |router| {
         f64::from(u8::from(router.fenced))
+    }),
+    ("vrrp_stands_aside", "1 after a hand-over that was asked for: the node preempts nobody.", |router| {
+        f64::from(u8::from(router.aside_seconds.is_some()))
     }),
 ];
 

@@ -36,7 +36,7 @@ fn routers(routers: &[RouterStatus]) -> Table {
             lease(router.lease_remaining_ms),
             master(router),
             router.addresses.iter().map(|address| held(router.role, address)).collect::<Vec<_>>().join(" "),
-            router.reason.clone(),
+            router.why(),
         ]);
     }
     table
@@ -174,7 +174,7 @@ fn bad_adverts(interface: &InterfaceStatus) -> String {
 }
 
 /// Two units at most: `4.2 s`, `3m 12s`, `5h 01m`, `12d 4h`.
-fn age(seconds: f64) -> String {
+pub(super) fn age(seconds: f64) -> String {
     let whole = seconds.max(0.0) as u64;
     match whole {
         0..60 => format!("{:.1} s", seconds.max(0.0)),

@@ -12,6 +12,7 @@ fn router() -> RouterStatus {
         version: 2,
         role: Role::Master,
         reason: "master down: no advert for 3.609 s".to_owned(),
+        aside_seconds: None,
         since_seconds: 192.4,
         last_transition_unix: 1_700_000_000.25,
         priority: 80,
@@ -158,6 +159,15 @@ fn a_fenced_master_does_not_call_itself_master_of_the_addresses() {
     assert!(text.contains("MASTER (fenced)"), "{text}");
     assert!(text.contains("lapsed"), "{text}");
     assert!(text.contains("192.168.1.206 (99)"), "{text}");
+}
+
+#[test]
+fn a_router_that_stands_aside_says_since_when_and_what_ends_it() {
+    let mut status = sample();
+    let router = &mut status.routers[0];
+    (router.role, router.reason, router.aside_seconds) = (Role::Backup, "successor heard".to_owned(), Some(12.0));
+    let text = render(&status);
+    assert!(text.contains("successor heard; has stood aside for 12.0 s: `vrrp-agent failback VI_1` ends it"), "{text}");
 }
 
 #[test]

@@ -53,6 +53,7 @@ fn config(routers: Vec<Router>, scripts: Vec<Script>) -> Config {
         xdp: XdpUse::Auto,
         pass_foreign_vrids: false,
         startup_delay: Duration::ZERO,
+        release_on_exit: true,
         routers,
         groups: vec![],
         scripts,

@@ -12,6 +12,8 @@ const PURE: &[&str] = &[
     "vrrp-agent/src/desired.rs",
     "vrrp-agent/src/desired/",
     "vrrp-agent/src/election/",
+    "vrrp-agent/src/handover.rs",
+    "vrrp-agent/src/handover/",
     "vrrp-agent/src/health/hysteresis.rs",
     "vrrp-agent/src/metrics.rs",
     "vrrp-agent/src/metrics/",
@@ -20,6 +22,7 @@ const PURE: &[&str] = &[
     "vrrp-agent/src/ring.rs",
     "vrrp-agent/src/slots.rs",
     "vrrp-agent/src/agent/force.rs",
+    "vrrp-agent/src/agent/ready.rs",
     "vrrp-agent/src/time.rs",
     "vrrp-agent/src/track.rs",
 ];

@@ -33,8 +33,8 @@ pub fn to_toml(config: &Config) -> String {
 }
 
 fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
-    let Config { node, metrics, api_socket, bpf_dir, xdp, pass_foreign_vrids, startup_delay, routers, groups, scripts, services } =
-        config;
+    let Config { node, metrics, api_socket, bpf_dir, xdp, pass_foreign_vrids, startup_delay, release_on_exit, .. } = config;
+    let Config { routers, groups, scripts, services, .. } = config;
     let mut text = Text::default();
     if let Some(origin) = origin {
         text.comment(&format!("Converted from {origin}. Keys that are not written have their defaults."));
@@ -61,6 +61,9 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
     }
     if !startup_delay.is_zero() {
         text.key("startup_delay", &duration(*startup_delay));
+    }
+    if !release_on_exit {
+        text.key("release_on_exit", "false");
     }
     for router in routers {
         text.table("virtual_router", comments.of(&Block::Router(router.name.clone())));

@@ -50,6 +50,7 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
         xdp: draft.xdp,
         pass_foreign_vrids: draft.pass_foreign_vrids,
         startup_delay: draft.startup_delay,
+        release_on_exit: draft.release_on_exit,
         routers,
         groups,
         scripts,

@@ -127,6 +127,7 @@ bpf_dir = "/sys/fs/bpf/x"
 metrics = false
 xdp = "generic"
 startup_delay = "5s"
+release_on_exit = false
 [[virtual_router]]
 name = "A"
 interface = "eth0"

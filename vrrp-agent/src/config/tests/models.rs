@@ -26,6 +26,7 @@ pub(super) fn config(random: &mut Random) -> Config {
         xdp: pick(random, &[XdpUse::Auto, XdpUse::Generic, XdpUse::Off]),
         pass_foreign_vrids: flag(random),
         startup_delay: any_duration(random),
+        release_on_exit: flag(random),
         routers,
         groups,
         scripts,

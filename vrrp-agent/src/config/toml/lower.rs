@@ -46,6 +46,7 @@ pub(super) fn lower(file: File, reporter: &mut Reporter) -> Draft {
     };
     draft.pass_foreign_vrids = file.pass_foreign_vrids.unwrap_or(false);
     draft.startup_delay = duration(file.startup_delay.as_ref(), "startup_delay", Duration::ZERO, reporter);
+    draft.release_on_exit = file.release_on_exit.unwrap_or(true);
     draft.routers = file.virtual_router.into_iter().map(|written| router(written, reporter)).collect();
     draft.groups = file.sync_group.into_iter().map(group).collect();
     draft.scripts = file.script.into_iter().map(|written| script(written, reporter)).collect();

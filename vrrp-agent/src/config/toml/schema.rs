@@ -22,6 +22,7 @@ pub struct File {
     pub xdp: Option<Xdp>,
     pub pass_foreign_vrids: Option<bool>,
     pub startup_delay: Text,
+    pub release_on_exit: Option<bool>,
     #[serde(default)]
     pub virtual_router: Vec<VirtualRouter>,
     #[serde(default)]

@@ -349,10 +349,10 @@ impl Random {
     }
 }
 
-/// One random event: a fault, its end, a cut, a fence, a restart, a changed priority.
+/// One random event: a fault, its end, a cut, a fence, a restart, a group that stands aside or again, a changed priority.
 fn disturb(net: &mut Net, random: &mut Random, priorities: [u8; 2]) {
     let (node, member) = (random.pick(2), random.pick(net.cut.len()));
-    match random.below(9) {
+    match random.below(11) {
         0 => net.give(node, member, Input::Fault),
         1 => net.give(node, member, Input::InterfaceDown),
         2..=4 => net.start_member(node, member, None),
@@ -360,6 +360,8 @@ fn disturb(net: &mut Net, random: &mut Random, priorities: [u8; 2]) {
         6 if net.nodes[node].members[member].epoch().is_some() => net.give(node, member, Input::Fenced),
         6 => {}
         7 => net.restart(node),
+        8 => net.give_together(node, Input::StandAside),
+        9 => net.give_together(node, Input::StandAgain),
         _ => {
             let lowered = random.below(2) == 0;
             net.give_all(node, Input::Priority(if lowered { 50 } else { priorities[node] }));
@@ -384,6 +386,7 @@ fn in_every_schedule_a_group_is_whole_but_for_a_release_and_ends_on_one_node() {
         net.cut.fill(false);
         for (node, &priority) in priorities.iter().enumerate() {
             net.give_all(node, Input::Priority(priority));
+            net.give_together(node, Input::StandAgain);
             net.start(node);
         }
         net.run(INTERVAL * 30);

@@ -84,6 +84,14 @@ impl Net {
         }
     }
 
+    /// As the election thread does with what concerns a whole group.
+    pub fn give_together(&mut self, node: usize, input: Input) {
+        for member in &mut self.nodes[node].members {
+            member.handle(self.now, input);
+        }
+        self.settle(node);
+    }
+
     /// The agent of `node` ends without a word and another begins: masterships go on.
     pub fn restart(&mut self, node: usize) {
         let old = std::mem::take(&mut self.nodes[node].members);

@@ -9,7 +9,7 @@ const RESUME: Input = Input::Startup { source: OWN, resume: Some(Resume { epoch:
 type MakeInput = fn(Instant) -> Input;
 
 /// The inputs of the table; adverts relative to our priority 100 and address 10.0.0.10.
-const INPUTS: [(&str, MakeInput); 15] = [
+const INPUTS: [(&str, MakeInput); 17] = [
     ("startup", |_| STARTUP),
     ("startup, resume", |_| RESUME),
     ("shutdown", |_| Input::Shutdown),
@@ -25,6 +25,8 @@ const INPUTS: [(&str, MakeInput); 15] = [
     ("advert 100, higher address", |now| advert(now, 100)),
     ("advert 101", |now| advert(now, 101)),
     ("settings", |_| Input::Settings(settings())),
+    ("stand aside", |_| Input::StandAside),
+    ("stand again", |_| Input::StandAgain),
 ];
 
 fn change(from: Role, to: Role, reason: Reason) -> Output {
@@ -32,7 +34,7 @@ fn change(from: Role, to: Role, reason: Reason) -> Output {
 }
 
 /// Runs all inputs against routers made by `make`, and compares with the rows, in the order of [`INPUTS`].
-fn check(make: impl Fn() -> (VirtualRouter, Instant), rows: [(Role, Vec<Output>); 15]) {
+fn check(make: impl Fn() -> (VirtualRouter, Instant), rows: [(Role, Vec<Output>); 17]) {
     for ((name, input), (role, outputs)) in INPUTS.into_iter().zip(rows) {
         let (mut router, now) = make();
         assert_eq!(give(&mut router, now, input(now)), outputs, "{name}");
@@ -77,6 +79,8 @@ fn init_answers_every_input() {
             still(),
             still(),
             still(),
+            still(),
+            still(),
         ],
     );
 }
@@ -108,6 +112,8 @@ fn fault_answers_every_input() {
             still(),
             still(),
             still(),
+            still(),
+            still(),
         ],
     );
 }
@@ -127,6 +133,8 @@ fn backup_answers_every_input() {
             still(),
             still(),
             still(), // what adverts do to the timer: see the timetables
+            still(),
+            still(),
             still(),
             still(),
             still(),
@@ -172,6 +180,8 @@ fn master_answers_every_input() {
             yields(Reason::BetterMaster), // VC-098
             yields(Reason::BetterMaster), // VC-097
             (Role::Master, again(now)),   // VC-128, VC-131: the peers are told at once
+            release(Reason::StoodAside),
+            still(),
         ],
     );
     assert_eq!(epoch, Some(since.as_micros()));
@@ -200,6 +210,8 @@ fn releasing_answers_every_input() {
             still(), // our own advert come back
             successor(),
             successor(),
+            still(),
+            still(),
             still(),
         ],
     );

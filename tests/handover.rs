@@ -1,0 +1,281 @@
+//! Planned hand-over at one advert a second, under traffic that both nodes' nginx serve: what a client sees is nothing.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, SocketAddrV4, TcpStream};
+use std::process::{Command, Output};
+use std::thread::{JoinHandle, sleep};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use vrrp_tests::agent::{self, AgentPaths};
+use vrrp_tests::daemons::BIG_FILE;
+use vrrp_tests::http::request;
+use vrrp_tests::keepalived::Settings;
+use vrrp_tests::names::{HTTP_PORT, Host, Vip};
+use vrrp_tests::options::agent_binary;
+use vrrp_tests::probe::HttpProbe;
+use vrrp_tests::scene::{Scene, plain_config};
+use vrrp_tests::{LabOptions, Node, Router};
+
+const OLD: Node = Node::Node1;
+const NEW: Node = Node::Node2;
+const VIP: Vip = Vip::Vip1;
+
+/// A gap from this length on is one that the client notices.
+const NOTICEABLE_GAP_MS: f64 = 50.0;
+/// Time for what should not happen to happen.
+const CALM: Duration = Duration::from_secs(1);
+/// Enough for both nodes to serve some.
+const DOWNLOADS: usize = 12;
+/// A slow client: at this pace a download takes more than ten seconds.
+const CHUNK: usize = 16 << 10;
+const PAUSE: Duration = Duration::from_millis(5);
+/// A download that stands still for this long has failed.
+const STANDSTILL: Duration = Duration::from_secs(3);
+
+fn settings() -> Settings {
+    Settings { track_nginx: false, ..Settings::default() }
+}
+
+fn pair() -> Result<Scene> {
+    Scene::up(LabOptions::new(Router::Agent, Router::Agent).with_settings(&settings()))
+}
+
+/// `vrrp-agent` with the API socket of `node`.
+fn vrrp_agent(scene: &Scene, node: Node, words: &[&str]) -> Result<Output> {
+    let socket = AgentPaths::below(&scene.lab.dir(node.host())).api_socket;
+    Command::new(agent_binary()).args(words).arg("--socket").arg(socket).output().context("running vrrp-agent")
+}
+
+/// Runs it and checks how it ends and what it says.
+fn says(scene: &Scene, node: Node, words: &[&str], code: i32, said: &str) -> Result<()> {
+    let output = vrrp_agent(scene, node, words)?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    println!("{}: {text}", words.join(" "));
+    ensure!(output.status.code() == Some(code) && text.contains(said), "{words:?}: {output:?}; log: {}", scene.log(node));
+    Ok(())
+}
+
+/// Downloads under way, slow enough to live through what is done meanwhile.
+struct Downloads(Vec<JoinHandle<Result<String>>>);
+
+impl Downloads {
+    fn start(scene: &Scene, vip: Vip) -> Result<Self> {
+        let client = scene.lab.topology().host(Host::Client);
+        let server = SocketAddrV4::new(vip.address(), HTTP_PORT);
+        (0..DOWNLOADS).map(|_| client.spawn(move || download(server))).collect::<Result<_>>().map(Self)
+    }
+
+    /// Waits for their ends: all of them whole, some from each node.
+    fn finish(self) -> Result<()> {
+        let mut nodes = BTreeSet::new();
+        for download in self.0 {
+            nodes.insert(download.join().map_err(|_| anyhow::anyhow!("a download panicked"))??);
+        }
+        println!("{DOWNLOADS} downloads of {BIG_FILE} bytes, from {nodes:?}");
+        ensure!(nodes.len() == 2, "both nodes served: {nodes:?}");
+        Ok(())
+    }
+}
+
+/// Fetches the big file slowly; the node it came from.
+fn download(server: SocketAddrV4) -> Result<String> {
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::V4(server), STANDSTILL).context("connecting")?;
+    stream.set_read_timeout(Some(STANDSTILL))?;
+    stream.write_all(&request("/big", None)).context("asking")?;
+    let mut chunk = vec![0; CHUNK];
+    let (mut head, mut received) = (Vec::new(), 0);
+    loop {
+        let read = stream.read(&mut chunk).with_context(|| format!("after {received} bytes"))?;
+        if head.len() < CHUNK {
+            head.extend_from_slice(&chunk[..read]);
+        }
+        received += read as u64;
+        if read == 0 {
+            break;
+        }
+        sleep(PAUSE);
+    }
+    let head = String::from_utf8_lossy(&head);
+    let (head, _) = head.split_once("\r\n\r\n").context("no header")?;
+    let body = received - head.len() as u64 - 4;
+    ensure!(body == BIG_FILE, "cut short after {body} bytes");
+    let node = head.lines().find_map(|line| line.strip_prefix("X-Node: ")).context("no node")?;
+    Ok(node.to_owned())
+}
+
+/// Nothing lost, and no gap that a client notices.
+fn check_unnoticed(what: &str, probe: HttpProbe) -> Result<()> {
+    let seen = probe.stop()?.summary();
+    println!("{what}: {}", seen.sentence());
+    ensure!(seen.failed == 0, "{what} loses requests: {} {:?}", seen.sentence(), seen.failures);
+    ensure!(seen.outage_ms < NOTICEABLE_GAP_MS, "{what} leaves a gap: {}", seen.sentence());
+    Ok(())
+}
+
+fn resigned(scene: &Scene, since: Instant) -> bool {
+    scene.capture.so_far().adverts(since, OLD, VIP.vrid()).any(|(_, priority)| priority == 0)
+}
+
+#[test]
+#[ignore = "needs root: network namespaces and XDP"]
+fn failover_and_failback_lose_no_request_and_no_download() -> Result<()> {
+    let scene = pair()?;
+    let downloads = Downloads::start(&scene, VIP)?;
+    let probe = scene.probe(VIP)?;
+    let since = Instant::now();
+    says(&scene, OLD, &["failover", "VI_1"], 0, "VI_1: handed over to 192.168.1.206 after 0.")?;
+    let moved = scene.master_since(VIP, NEW, since)? - since;
+    sleep(CALM);
+    check_unnoticed("failover", probe)?;
+    scene.check_silence(VIP, OLD, since)?;
+
+    let probe = scene.probe(VIP)?;
+    says(&scene, OLD, &["failover", "VI_1"], 5, "VI_1: is not master here: 192.168.1.206 (priority 99) is")?;
+    let status = scene.status_text(OLD)?;
+    ensure!(status.contains("has stood aside for"), "the status says so:\n{status}");
+    ensure!(scene.lab.metrics(OLD)?.sum("vrrp_stands_aside", &[]) == 1.0, "the metric says so");
+    sleep(settings().master_down_interval());
+    ensure!(scene.router(OLD, VIP)?["role"] == "backup", "it does not preempt: {}", scene.log(OLD));
+
+    let asked = Instant::now();
+    says(&scene, OLD, &["failback", "VI_1"], 0, "VI_1: stands aside no more")?;
+    let back = scene.master_since(VIP, OLD, asked)? - asked;
+    sleep(CALM);
+    check_unnoticed("failback", probe)?;
+    println!("failover after {moved:?}, failback after {back:?}");
+    downloads.finish()?;
+    scene.check_one_master(VIP, since)?;
+    scene.lab.down()
+}
+
+#[test]
+#[ignore = "needs root: network namespaces and XDP"]
+fn where_nobody_takes_over_the_node_stays_master_without_a_gap() -> Result<()> {
+    let mut scene = pair()?;
+    scene.lab.stop_router(NEW)?;
+    let before = scene.router_when(OLD, VIP, "master", |router| router["role"] == "master")?;
+    let probe = scene.probe(VIP)?;
+    says(&scene, OLD, &["failover", "VI_1"], 1, "VI_1: nobody took over within 1.050 s; this node is master again")?;
+    sleep(CALM);
+    check_unnoticed("failover to nobody", probe)?;
+    let after = scene.router(OLD, VIP)?;
+    ensure!(after["role"] == "master" && after["aside_seconds"].is_null(), "master again: {after}");
+    ensure!(before["epoch"].as_u64() < after["epoch"].as_u64(), "a new mastership: {before} {after}");
+
+    let unknown = vrrp_agent(&scene, OLD, &["failover", "VI1"])?;
+    let text = String::from_utf8_lossy(&unknown.stdout);
+    ensure!(unknown.status.code() == Some(1) && text.contains("did you mean `VI_1`"), "{unknown:?}");
+    let json = vrrp_agent(&scene, OLD, &["failback", "VI_1", "--json"])?;
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout)?;
+    ensure!(json["outcome"] == "not_aside" && json["routers"][0]["name"] == "VI_1", "{json}");
+    scene.lab.down()
+}
+
+#[test]
+#[ignore = "needs root: network namespaces and XDP"]
+fn a_stop_and_the_return_lose_no_request_and_no_download() -> Result<()> {
+    let mut scene = pair()?;
+    let downloads = Downloads::start(&scene, VIP)?;
+    let probe = scene.probe(VIP)?;
+    let since = Instant::now();
+    let status = scene.lab.stop_router(OLD)?;
+    ensure!(status.success() && resigned(&scene, since), "it resigns and ends: {status}");
+    scene.master_since(VIP, NEW, since)?;
+    sleep(CALM);
+    check_unnoticed("SIGTERM", probe)?;
+    scene.check_silence(VIP, OLD, since)?;
+
+    let probe = scene.probe(VIP)?;
+    let started = Instant::now();
+    scene.lab.start_router(OLD)?;
+    let back = scene.master_since(VIP, OLD, started)? - started;
+    sleep(CALM);
+    check_unnoticed("the return", probe)?;
+    println!("master again after {back:?}");
+    downloads.finish()?;
+    scene.lab.down()
+}
+
+#[test]
+#[ignore = "needs root: network namespaces and XDP"]
+fn without_release_on_exit_a_restart_goes_on_and_a_stop_leaves_a_lapsing_lease() -> Result<()> {
+    let router = |node| Router::AgentWith(format!("release_on_exit = false\n{}", agent::config(node, &settings())));
+    let options = LabOptions::new(router(OLD), router(NEW)).with_settings(&settings());
+    let mut scene = Scene::up(options)?;
+    let before = scene.router(OLD, VIP)?;
+    let probe = scene.probe(VIP)?;
+    let since = Instant::now();
+    let status = scene.lab.stop_router(OLD)?;
+    let log = scene.log(OLD);
+    ensure!(status.success() && log.contains("stopping without release") && log.contains("VI_1"), "it says so: {log}");
+    ensure!(scene.lab.holds(OLD, VIP.address())?, "the address stays");
+    scene.lab.start_router(OLD)?;
+    let after = scene.router_when(OLD, VIP, "master", |router| router["role"] == "master")?;
+    sleep(settings().master_down_interval() + CALM);
+    check_unnoticed("a restart without release", probe)?;
+    ensure!(before["epoch"] == after["epoch"], "the same mastership: {before} {after}");
+    ensure!(!resigned(&scene, since), "priority 0 was sent");
+    ensure!(scene.capture.first_advert(since, NEW, VIP.vrid()).is_none(), "{NEW} need not take over");
+
+    let probe = scene.probe(VIP)?;
+    let since = Instant::now();
+    scene.lab.stop_router(OLD)?;
+    let moved = scene.master_since(VIP, NEW, since)? - since;
+    sleep(CALM);
+    check_unnoticed("a stop without release and without a restart", probe)?;
+    println!("the backup took over after {moved:?}");
+    scene.check_silence(VIP, OLD, since)?;
+    scene.lab.down()
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn where_nothing_would_fence_it_a_stopping_agent_releases_all_the_same() -> Result<()> {
+    let text = |node| format!("xdp = \"off\"\nrelease_on_exit = false\n{}", plain_config(node, &settings()));
+    let options = LabOptions::new(Router::AgentWith(text(OLD)), Router::AgentWith(text(NEW))).with_settings(&settings());
+    let mut scene = Scene::up(options)?;
+    let since = Instant::now();
+    scene.lab.stop_router(OLD)?;
+    ensure!(scene.log(OLD).contains("released all the same"), "it says so: {}", scene.log(OLD));
+    ensure!(resigned(&scene, since), "priority 0 was sent");
+    ensure!(!scene.lab.holds(OLD, VIP.address())?, "its address is gone");
+    scene.master_since(VIP, NEW, since)?;
+    scene.lab.down()
+}
+
+#[test]
+#[ignore = "needs root: network namespaces and XDP"]
+fn a_member_moves_its_whole_sync_group() -> Result<()> {
+    // Both addresses at home on the first node.
+    let group = "\n[[sync_group]]\nname = \"VG_1\"\nmembers = [\"VI_1\", \"VI_2\"]\n";
+    let router = |node, from: &str, to: &str| {
+        Router::AgentWith(
+            agent::config(node, &settings()).replace(&format!("priority = {from}"), &format!("priority = {to}")) + group,
+        )
+    };
+    let options = LabOptions::new(router(OLD, "99", "100"), router(NEW, "100", "99")).with_settings(&settings());
+    let mut scene = Scene::without_routers(options)?;
+    for node in Node::BOTH {
+        scene.lab.start_router(node)?;
+    }
+    let all = |scene: &Scene, node, role: &str| {
+        Vip::BOTH.into_iter().try_for_each(|vip| scene.router_when(node, vip, role, |router| router["role"] == role).map(drop))
+    };
+    all(&scene, OLD, "master")?;
+    sleep(CALM);
+    let probes = [scene.probe(Vip::Vip1)?, scene.probe(Vip::Vip2)?];
+    says(&scene, OLD, &["failover", "VI_2"], 0, "VI_2 is a member of the sync group VG_1: the whole group moves\nVI_1: handed")?;
+    all(&scene, OLD, "backup")?;
+    all(&scene, NEW, "master")?;
+    sleep(settings().master_down_interval() + CALM);
+    says(&scene, OLD, &["failback", "VG_1"], 0, "VI_2: stands aside no more")?;
+    all(&scene, OLD, "master")?;
+    all(&scene, NEW, "backup")?;
+    sleep(CALM);
+    for probe in probes {
+        check_unnoticed("a group's failover and failback", probe)?;
+    }
+    scene.lab.down()
+}

@@ -1,0 +1,146 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Parser, Subcommand};
+use vrrp_agent::check;
+use vrrp_agent::logger::Format;
+
+const DEFAULT_CONFIG: &str = "/etc/vrrp-agent/vrrp-agent.toml";
+const DEFAULT_SOCKET: &str = "/run/vrrp-agent/api.sock";
+const DEFAULT_BPF_DIR: &str = "/sys/fs/bpf/vrrp-agent";
+
+/// VRRP failover with an XDP data plane.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run the agent in the foreground until SIGTERM
+    Run(Run),
+    /// Say what is wrong with configuration files, or what they mean; changes nothing
+    Check(Check),
+    /// Write a keepalived.conf as TOML with the same meaning to standard output; what was ignored goes to standard error
+    Convert {
+        file: PathBuf,
+        /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
+        #[arg(short = 'i', long)]
+        config_id: Option<String>,
+    },
+    /// Show what a running agent does and why
+    Status {
+        /// The agent's API socket
+        #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
+        socket: PathBuf,
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say why a virtual router is (not) master and what it waits for; with --config, what a file would make it do
+    Explain {
+        /// Name of the virtual router; all of them when absent
+        instance: Option<String>,
+        /// Explain this file instead of a running agent
+        #[arg(short, long)]
+        config: Option<PathBuf>,
+        /// The agent's API socket
+        #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET", conflicts_with = "config")]
+        socket: PathBuf,
+    },
+    /// Let a running agent read its configuration file again; a bad file changes nothing
+    Reload {
+        /// The agent's API socket
+        #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
+        socket: PathBuf,
+    },
+    /// Let another node be master, and wait until it is; this node then preempts nobody until `failback`
+    Failover {
+        /// Name of a virtual router or sync group; a member of a group moves its whole group
+        name: String,
+        /// The agent's API socket
+        #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
+        socket: PathBuf,
+        /// Seconds to wait for the end; as long as a hand-over may take when absent
+        #[arg(long, value_parser = seconds)]
+        timeout: Option<Duration>,
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a node that handed over preempt again, as far as it is configured to
+    Failback {
+        /// Name of a virtual router or sync group; a member of a group means its whole group
+        name: String,
+        /// The agent's API socket
+        #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
+        socket: PathBuf,
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove the XDP program, its maps, and the addresses and routes that a stopped or killed agent left
+    Detach {
+        /// Where the agent pinned them
+        #[arg(long, default_value = DEFAULT_BPF_DIR)]
+        bpf_dir: PathBuf,
+        /// The API socket of the agent that must not be running
+        #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
+        socket: PathBuf,
+    },
+}
+
+#[derive(clap::Args)]
+pub struct Check {
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Read keepalived.conf as `run` does: what keepalived ignores is a warning
+    #[arg(long)]
+    pub lenient: bool,
+    /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
+    #[arg(short = 'i', long)]
+    pub config_id: Option<String>,
+    /// How the answer looks
+    #[arg(long, value_enum, default_value_t)]
+    pub format: check::Format,
+    /// Look at this host too: interfaces, addresses, capabilities, scripts, bpffs, ports
+    #[arg(long)]
+    pub host: bool,
+}
+
+#[derive(clap::Args)]
+pub struct Run {
+    /// Our TOML, or a keepalived.conf as it is
+    #[arg(short, long, default_value = DEFAULT_CONFIG, env = "VRRP_AGENT_CONFIG")]
+    pub config: PathBuf,
+    /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
+    #[arg(short = 'i', long)]
+    pub config_id: Option<String>,
+    /// Instead of the file's api_socket
+    #[arg(long)]
+    pub api_socket: Option<PathBuf>,
+    /// Instead of the file's bpf_dir
+    #[arg(long)]
+    pub bpf_dir: Option<PathBuf>,
+    /// Instead of the file's release_on_exit: false leaves masterships to the agent that starts next
+    #[arg(long, action = ArgAction::Set, value_name = "BOOL")]
+    pub release_on_exit: Option<bool>,
+    /// Log what the kernel program does on rare events, a fence above all
+    #[arg(long)]
+    pub kernel_log: bool,
+    /// How log lines look
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub log_format: Format,
+    /// Least important lines to show: error, warn, info, debug, trace, or a filter as in RUST_LOG
+    #[arg(long)]
+    pub log_level: Option<String>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.trim_end_matches('s').trim_end().parse();
+    number.ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).ok_or_else(|| "write seconds: 10, 2.5".to_owned())
+}
