@@ -1,6 +1,9 @@
 //! Bad adverts, thrown at the nodes from the client's port. Each kind breaks exactly one rule, so each has one reason.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -101,6 +104,38 @@ pub fn inject(
 /// Sends one frame out of the front interface of `client`.
 pub fn send_raw(client: &NetNs, frame: Vec<u8>) -> Result<()> {
     client.run(move || send(&open()?, &frame))
+}
+
+/// Sends these frames out of the front interface of `client`, in turn and each after a pause, until `stop` says so.
+pub fn send_on(client: &NetNs, frames: Vec<Vec<u8>>, pause: Duration, stop: Arc<AtomicBool>) -> Result<JoinHandle<Result<()>>> {
+    client.spawn(move || {
+        sys::prefer_this_thread();
+        let socket = open()?;
+        for frame in frames.iter().cycle() {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            send(&socket, frame)?;
+            std::thread::sleep(pause);
+        }
+        Ok(())
+    })
+}
+
+/// The first segment of a TCP connection of the client `sender` to `target`, sent to the hardware address of `node`.
+pub fn syn(sender: Ipv4Addr, node: Node, target: Ipv4Addr, ports: (u16, u16)) -> Vec<u8> {
+    let (from, to) = (ports.0.to_be_bytes(), ports.1.to_be_bytes());
+    // Sequence 1, no acknowledgement, five words of header, SYN, window 1024.
+    let mut segment = [&from[..], &to, &[0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 4, 0, 0, 0, 0, 0]].concat();
+    let pseudo = [sender.octets(), target.octets(), [0, 6, 0, segment.len() as u8]].concat();
+    let sum = checksum(&[&pseudo[..], &segment].concat());
+    segment[16..18].copy_from_slice(&sum.to_be_bytes());
+    let mut header = ipv4(sender, target, 64, segment.len());
+    header[9] = 6;
+    header[10..12].fill(0);
+    let sum = checksum(&header);
+    header[10..12].copy_from_slice(&sum.to_be_bytes());
+    [&node.front_mac().0[..], &Mac::of(sender).0, &[0x08, 0x00], &header, &segment].concat()
 }
 
 /// A broadcast question of the client `sender` for `target`.
