@@ -118,6 +118,7 @@ pub fn summary(config: &Config) -> String {
     if !config.startup_delay.is_zero() {
         let _ = writeln!(text, "    the election begins {:?} after start", config.startup_delay);
     }
+    let _ = writeln!(text, "    election thread: {}", config.election);
     for (index, router) in config.routers.iter().enumerate() {
         describe_router(&mut text, router, &config.scripts);
         if let Some((group, others)) = config.group_of(index) {

@@ -17,6 +17,7 @@ pub mod election;
 pub mod elector;
 pub mod explain;
 pub mod health;
+pub mod histogram;
 pub mod http;
 pub mod logger;
 pub mod metrics;

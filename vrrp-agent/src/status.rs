@@ -2,11 +2,13 @@
 //!
 //! Plain data without clock or socket: whoever builds it decides what "now" was, so ages are already seconds.
 
+mod election;
 mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tracked;
 
+pub use election::{BucketStatus, ElectionStatus, HistogramStatus, MissingStatus};
 pub use table::render;
 pub use tracked::{TrackedKind, TrackedState, TrackedStatus};
 
@@ -38,6 +40,9 @@ pub struct Status {
     pub config: String,
     /// How the last reload went; `None` before the first.
     pub reload: Option<ReloadStatus>,
+    /// The thread that runs the elections.
+    #[serde(default)]
+    pub election: ElectionStatus,
     pub interfaces: Vec<InterfaceStatus>,
     pub routers: Vec<RouterStatus>,
     pub services: Vec<ServiceStatus>,
@@ -113,6 +118,9 @@ pub struct RouterStatus {
     pub since_seconds: f64,
     /// Unix time, seconds, of the last transition.
     pub last_transition_unix: f64,
+    /// Why it changed its role last; `None` before the first time.
+    #[serde(default)]
+    pub last_transition_reason: Option<String>,
     /// Priority in force, tracking included.
     pub priority: u8,
     /// Priority as configured.
@@ -140,6 +148,15 @@ pub struct RouterStatus {
     pub fenced: bool,
     /// Time left of the lease; negative once it has lapsed, `None` while this node holds none.
     pub lease_remaining_ms: Option<i64>,
+    /// What was left of the lease when it was renewed last; negative where it had lapsed, `None` before the first renewal.
+    #[serde(default)]
+    pub lease_margin_seconds: Option<f64>,
+    /// The least of all renewals since the agent started.
+    #[serde(default)]
+    pub lease_margin_min_seconds: Option<f64>,
+    /// From the last advert of a master that fell silent or resigned to this node's first gratuitous announcements.
+    #[serde(default)]
+    pub failovers: HistogramStatus,
     /// Advertisement interval in force.
     pub interval_ms: u64,
     /// Master down interval in force (RFC 9568 section 6.1: Active_Down_Interval).

@@ -23,6 +23,8 @@ pub struct File {
     pub pass_foreign_vrids: Option<bool>,
     pub startup_delay: Text,
     #[serde(default)]
+    pub election: Election,
+    #[serde(default)]
     pub virtual_router: Vec<VirtualRouter>,
     #[serde(default)]
     pub script: Vec<Script>,
@@ -38,6 +40,15 @@ pub enum Xdp {
     Auto,
     Generic,
     Off,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Election {
+    pub realtime_priority: Number,
+    #[serde(default)]
+    pub cpus: Vec<Spanned<i64>>,
+    pub lock_memory: Option<bool>,
 }
 
 #[derive(Deserialize)]
