@@ -16,6 +16,7 @@ pub mod dns;
 pub mod duel;
 pub mod frames;
 pub mod frr;
+pub mod held;
 pub mod http;
 pub mod inject;
 pub mod keepalived;

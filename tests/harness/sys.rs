@@ -68,6 +68,18 @@ pub fn prefer_this_thread() {
     unsafe { libc::sched_setscheduler(0, libc::SCHED_RR, &raw const param) };
 }
 
+/// Takes a write lease on `file` (fcntl(2)): until it is closed, others wait to open it.
+pub fn lease(file: &File) -> io::Result<()> {
+    // Without an owner nobody gets the signal that somebody waits, which would end this process.
+    for (command, argument) in [(libc::F_SETLEASE, libc::F_WRLCK), (libc::F_SETOWN, 0)] {
+        // SAFETY: both commands take a number and touch no memory of ours.
+        if unsafe { libc::fcntl(file.as_raw_fd(), command, argument) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
 /// Loads an XDP program that passes every frame, and pins it at `path` (on a BPF file system).
 pub fn pin_xdp_pass(path: &Path) -> io::Result<()> {
     const PROG_LOAD: libc::c_int = 5;
