@@ -109,7 +109,7 @@ pub(super) fn timing(page: &mut Page, routers: &[RouterStatus]) -> fmt::Result {
             .iter()
             .map(|router| with(instance(router), "reason", router.last_transition_reason.as_deref().unwrap_or_default())),
     )?;
-    let margins: [(&str, &str, fn(&RouterStatus) -> Option<f64>); 2] = [
+    let margins: [Column<RouterStatus, Option<f64>>; 2] = [
         (
             "vrrp_lease_margin_seconds",
             "What was left of the lease when it was renewed last; negative where it had lapsed, absent before the first renewal.",
