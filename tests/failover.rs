@@ -69,6 +69,10 @@ fn a_node_that_is_cut_off_is_replaced_within_390_ms() -> Result<()> {
     let outage = probe.stop()?.summary();
     println!("cut off: successor after {moved:?}; {}; {}", cut_off["reason"], outage.sentence());
     ensure!(outage.outage_ms <= CUT_LIMIT_MS, "the address was away for {:.1} ms", outage.outage_ms);
+    let (metrics, vrid) = (scene.lab.metrics(HEIR)?, VIP.vrid().to_string());
+    let told = |what: &str| metrics.sum(&format!("vrrp_failover_duration_seconds_{what}"), &[("vrid", &vrid)]);
+    // From three intervals of silence to the skew and 50 ms of patience with the address.
+    ensure!(told("count") == 1.0 && (0.3..0.45).contains(&told("sum")), "{} takeovers in {} s", told("count"), told("sum"));
 
     let probe = scene.probe(VIP)?;
     let healed = Instant::now();

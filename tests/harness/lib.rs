@@ -17,6 +17,7 @@ pub mod duel;
 pub mod frames;
 pub mod freezer;
 pub mod frr;
+pub mod held;
 pub mod http;
 pub mod inject;
 pub mod keepalived;

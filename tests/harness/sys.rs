@@ -68,6 +68,38 @@ pub fn prefer_this_thread() {
     unsafe { libc::sched_setscheduler(0, libc::SCHED_RR, &raw const param) };
 }
 
+/// Takes a write lease on `file` (fcntl(2)): until it is closed, others wait to open it.
+pub fn lease(file: &File) -> io::Result<()> {
+    // Without an owner nobody gets the signal that somebody waits, which would end this process.
+    for (command, argument) in [(libc::F_SETLEASE, libc::F_WRLCK), (libc::F_SETOWN, 0)] {
+        // SAFETY: both commands take a number and touch no memory of ours.
+        if unsafe { libc::fcntl(file.as_raw_fd(), command, argument) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// Stops one thread of another process (ptrace(2)); the calling thread alone can let it go on.
+pub fn stop_thread(tid: i32) -> io::Result<()> {
+    trace(libc::PTRACE_SEIZE, tid)?;
+    trace(libc::PTRACE_INTERRUPT, tid)?;
+    nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(tid), Some(nix::sys::wait::WaitPidFlag::__WALL))?;
+    Ok(())
+}
+
+/// Lets a thread go on that [`stop_thread`] has stopped.
+pub fn release_thread(tid: i32) -> io::Result<()> {
+    trace(libc::PTRACE_DETACH, tid)
+}
+
+fn trace(request: libc::c_uint, tid: i32) -> io::Result<()> {
+    let nothing = std::ptr::null_mut::<libc::c_void>();
+    // SAFETY: none of the three requests reads or writes memory of ours.
+    let result = unsafe { libc::ptrace(request, tid, nothing, nothing) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Loads an XDP program that passes every frame, and pins it at `path` (on a BPF file system).
 pub fn pin_xdp_pass(path: &Path) -> io::Result<()> {
     const PROG_LOAD: libc::c_int = 5;

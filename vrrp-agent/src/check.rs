@@ -121,6 +121,7 @@ pub fn summary(config: &Config) -> String {
     if !config.release_on_exit {
         text.push_str("    a stopping agent releases nothing: its masterships are for the agent that starts next\n");
     }
+    let _ = writeln!(text, "    election thread: {}", config.election);
     for (index, router) in config.routers.iter().enumerate() {
         describe_router(&mut text, router, &config.scripts);
         if let Some((group, others)) = config.group_of(index) {

@@ -66,6 +66,9 @@ fn router_now(router: &RouterStatus, interface: Option<&InterfaceStatus>) -> Str
     if let Some(left) = router.lease_remaining_ms {
         line(&mut text, "lease", &lease(left));
     }
+    if let (Some(last), Some(least)) = (router.lease_margin_seconds, router.lease_margin_min_seconds) {
+        line(&mut text, "renewal", &format!("with {last:.3} s left of the lease before, {least:.3} s at worst"));
+    }
     line(&mut text, "adverts", &adverts(router));
     let held = |address: &crate::status::AddressStatus| match address.installed {
         true => format!("{} installed", address.address),

@@ -18,6 +18,7 @@ pub mod elector;
 pub mod explain;
 pub mod handover;
 pub mod health;
+pub mod histogram;
 pub mod http;
 pub mod logger;
 pub mod metrics;

@@ -91,7 +91,12 @@ fn run_agent(run: Run) -> ExitCode {
     let options = Options { config_path, config_id, kernel_log, release_on_exit };
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(agent::run(config, options)),
+        Ok(runtime) => {
+            let outcome = runtime.block_on(agent::run(config, options));
+            // A file that does not open, of a reload or a script, must not keep the process.
+            runtime.shutdown_background();
+            outcome
+        }
         Err(error) => return fail(&error.into(), EXIT_FAILURE),
     };
     drop(guard);

@@ -15,7 +15,8 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::registry::Registry;
 
-use crate::status::{ScriptState, ScriptStatus, Status};
+use crate::realtime::Missing;
+use crate::status::{ElectionStatus, ScriptState, ScriptStatus, Status};
 use page::{Column, Page, with};
 
 /// What `Content-Type` the text is served under.
@@ -40,8 +41,10 @@ impl Collector for Snapshot {
     fn encode(&self, encoder: DescriptorEncoder) -> fmt::Result {
         let mut page = Page::new(encoder);
         process(&mut page, &self.0)?;
+        election(&mut page, &self.0.election)?;
         routers::states(&mut page, &self.0.routers)?;
         routers::counters(&mut page, &self.0.routers)?;
+        routers::timing(&mut page, &self.0.routers)?;
         plane::interfaces(&mut page, &self.0.interfaces)?;
         plane::services(&mut page, &self.0.services)?;
         plane::backends(&mut page, &self.0.services)?;
@@ -61,6 +64,25 @@ fn process(page: &mut Page, status: &Status) -> fmt::Result {
     page.gauge("vrrp_config_last_reload_successful", "0 when the last reload was refused.", f64::from(u8::from(successful)))?;
     let at = at.unwrap_or(status.started_unix);
     page.gauge("vrrp_config_last_reload_success_timestamp_seconds", "Unix time of the configuration in force.", at)
+}
+
+fn election(page: &mut Page, election: &ElectionStatus) -> fmt::Result {
+    let lacks = |what: Missing| u32::from(election.missing.iter().any(|missing| missing.what == what));
+    page.gauges(
+        "vrrp_election_thread_degraded",
+        "1 where the system refused what the configuration asks for the election thread.",
+        Missing::ALL.map(|what| (vec![("what", what.label().to_owned())], lacks(what))),
+    )?;
+    page.histogram(
+        "vrrp_election_wakeup_lateness_seconds",
+        "From a deadline of the election thread to the moment at which it acted on it.",
+        &election.lateness,
+    )?;
+    page.gauge(
+        "vrrp_election_wakeup_lateness_max_seconds",
+        "The worst of vrrp_election_wakeup_lateness_seconds since the agent started.",
+        election.lateness_max_seconds,
+    )
 }
 
 fn scripts(page: &mut Page, scripts: &[ScriptStatus]) -> fmt::Result {

@@ -3,12 +3,15 @@
 //! keepalived.conf and our TOML both lower to these types (`config::lower`); nothing here knows a file, a line or a keyword.
 //! Everything is checked by the time it exists: references resolve by index, numbers are in range, names are unique.
 
+mod election_thread;
 mod text;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use election_thread::ElectionThread;
 
 /// The whole configuration of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +32,7 @@ pub struct Config {
     pub startup_delay: Duration,
     /// Whether a stopping agent releases its masterships; else they stay for the agent that starts next.
     pub release_on_exit: bool,
+    pub election: ElectionThread,
     pub routers: Vec<Router>,
     /// Routers that are masters together or not at all (`vrrp_sync_group`).
     pub groups: Vec<SyncGroup>,

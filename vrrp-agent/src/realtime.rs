@@ -1,9 +1,18 @@
-//! Real-time scheduling and locked memory for the election thread, as far as the system permits.
+//! Scheduling, CPUs and locked memory of the election thread, as far as the system permits.
 
 use std::fmt;
 use std::io;
 
+use nix::errno::Errno;
+use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+use crate::model::ElectionThread;
+
+/// What is tried where real-time scheduling is refused: more weight than any ordinary thread.
+const BEST_NICE: libc::c_int = -20;
 
 /// Something the thread goes without, and why. It runs all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,29 +22,63 @@ pub struct Degraded {
     pub reason: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Missing {
     /// The process's memory may be swapped out.
     LockedMemory,
+    /// The thread runs on other CPUs than it was given.
+    CpuAffinity,
     /// The thread competes with every other process for the CPU.
     RealtimeScheduling,
 }
 
-impl fmt::Display for Degraded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.what {
-            Missing::LockedMemory => "memory is not locked",
-            Missing::RealtimeScheduling => "no real-time scheduling",
-        };
-        write!(f, "{what}: {}", self.reason)
+impl Missing {
+    pub const ALL: [Missing; 3] = [Missing::LockedMemory, Missing::CpuAffinity, Missing::RealtimeScheduling];
+
+    /// The word used in metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Missing::LockedMemory => "locked_memory",
+            Missing::CpuAffinity => "cpu_affinity",
+            Missing::RealtimeScheduling => "realtime_scheduling",
+        }
     }
 }
 
-/// Puts the calling thread under SCHED_FIFO at `priority` (1..=99) and locks the whole process's memory; returns what was refused.
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Missing::LockedMemory => "memory is not locked",
+            Missing::CpuAffinity => "not on its CPUs",
+            Missing::RealtimeScheduling => "no real-time scheduling",
+        })
+    }
+}
+
+impl fmt::Display for Degraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.reason)
+    }
+}
+
+/// Gives the calling thread what `wanted` asks for, and locks the whole process's memory; returns what was refused.
 ///
 /// Threads and processes started from this thread do not inherit the scheduling.
-pub fn enter(priority: u8) -> Vec<Degraded> {
-    [lock_memory().err(), schedule(priority).err()].into_iter().flatten().collect()
+pub fn enter(wanted: &ElectionThread) -> Vec<Degraded> {
+    let outcomes = [
+        if wanted.lock_memory { lock_memory() } else { Ok(()) },
+        if wanted.cpus.is_empty() { Ok(()) } else { bind(&wanted.cpus) },
+        if wanted.realtime_priority == 0 { Ok(()) } else { schedule(wanted.realtime_priority) },
+    ];
+    outcomes.into_iter().filter_map(Result::err).collect()
+}
+
+/// What a thread of this process would be refused, tried on one that ends at once.
+pub fn try_out(wanted: &ElectionThread) -> Vec<Degraded> {
+    let wanted = wanted.clone();
+    // Nothing in it panics; a thread that cannot be had is another finding's business.
+    std::thread::spawn(move || enter(&wanted)).join().unwrap_or_default()
 }
 
 /// Keeps every page that was touched once in memory. Pages are locked as they are touched, not all at once: the whole of
@@ -52,6 +95,21 @@ fn lock_memory() -> Result<(), Degraded> {
     if result == 0 { Ok(()) } else { Err(degraded(io::Error::last_os_error().to_string())) }
 }
 
+/// Binds the thread to `cpus`. The kernel leaves out those it does not have, and refuses when none is left.
+fn bind(cpus: &[u16]) -> Result<(), Degraded> {
+    let degraded = |reason: String| Degraded { what: Missing::CpuAffinity, reason };
+    let mut set = CpuSet::new();
+    for &cpu in cpus {
+        set.set(usize::from(cpu)).map_err(|errno| degraded(format!("CPU {cpu}: {}", errno.desc())))?;
+    }
+    sched_setaffinity(Pid::from_raw(0), &set).map_err(|errno| {
+        degraded(match errno {
+            Errno::EINVAL => "none of them is online and allowed; see `cpus`, AllowedCPUs and the cgroup's cpuset".to_owned(),
+            errno => errno.to_string(),
+        })
+    })
+}
+
 fn schedule(priority: u8) -> Result<(), Degraded> {
     let parameters = libc::sched_param { sched_priority: i32::from(priority) };
     // SAFETY: `parameters` is a valid sched_param for the length of the call; process 0 is the calling thread.
@@ -66,7 +124,14 @@ fn schedule(priority: u8) -> Result<(), Degraded> {
         }
         _ => format!("SCHED_FIFO at priority {priority}: {error}"),
     };
-    Err(Degraded { what: Missing::RealtimeScheduling, reason })
+    let instead = if be_nice() { format!("runs at nice {BEST_NICE}") } else { "runs at an ordinary priority".to_owned() };
+    Err(Degraded { what: Missing::RealtimeScheduling, reason: format!("{reason}; {instead}") })
+}
+
+/// Gives the calling thread the largest share of an ordinary thread; false where that is refused too.
+fn be_nice() -> bool {
+    // SAFETY: no pointer is passed; on Linux `PRIO_PROCESS` and 0 are the calling thread.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS as _, 0, BEST_NICE) == 0 }
 }
 
 /// Whether the calling thread has CAP_IPC_LOCK in effect; false where that cannot be told.
@@ -85,7 +150,10 @@ fn effective_has(status: &str, capability: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Missing, effective_has, enter};
+    use super::{Missing, effective_has, enter, try_out};
+    use crate::model::ElectionThread;
+
+    const NOTHING: ElectionThread = ElectionThread { realtime_priority: 0, cpus: Vec::new(), lock_memory: false };
 
     #[test]
     fn effective_capabilities_are_read_from_the_status_text() {
@@ -97,17 +165,47 @@ mod tests {
     }
 
     #[test]
+    fn whoever_asks_for_nothing_is_refused_nothing() {
+        assert_eq!(try_out(&NOTHING), []);
+    }
+
+    #[test]
     fn a_refused_priority_is_reported_and_not_fatal() {
-        let degraded = std::thread::spawn(|| enter(200)).join().expect("the thread ends");
-        let scheduling = degraded.iter().find(|d| d.what == Missing::RealtimeScheduling);
-        assert!(scheduling.is_some_and(|d| d.to_string().starts_with("no real-time scheduling: ")), "{degraded:?}");
+        let degraded = try_out(&ElectionThread { realtime_priority: 200, ..NOTHING });
+        assert_eq!(degraded.len(), 1, "{degraded:?}");
+        assert_eq!(degraded[0].what, Missing::RealtimeScheduling);
+        let text = degraded[0].to_string();
+        assert!(text.starts_with("no real-time scheduling: ") && text.contains("; runs at "), "{text}");
+    }
+
+    #[test]
+    fn a_cpu_that_is_not_there_is_reported_and_not_fatal() {
+        let degraded = try_out(&ElectionThread { cpus: vec![1023], ..NOTHING });
+        assert_eq!(degraded.iter().map(|d| d.what).collect::<Vec<_>>(), [Missing::CpuAffinity]);
+        let degraded = try_out(&ElectionThread { cpus: vec![9999], ..NOTHING });
+        assert_eq!(degraded.iter().map(|d| d.what).collect::<Vec<_>>(), [Missing::CpuAffinity]);
+    }
+
+    #[test]
+    fn the_thread_is_bound_to_the_cpus_asked_for() {
+        let allowed = || nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)).expect("an affinity");
+        let count = |set: &nix::sched::CpuSet| {
+            (0..nix::sched::CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false)).collect::<Vec<_>>()
+        };
+        let first = count(&allowed())[0];
+        let bound = std::thread::spawn(move || {
+            let refused = enter(&ElectionThread { cpus: vec![u16::try_from(first).expect("a CPU")], ..NOTHING });
+            assert_eq!(refused, []);
+            count(&allowed())
+        });
+        assert_eq!(bound.join().expect("the thread ends"), [first]);
     }
 
     #[test]
     #[ignore = "needs root: real-time scheduling"]
-    fn root_gets_both() {
+    fn root_gets_everything() {
         let (degraded, policy) = std::thread::spawn(|| {
-            let degraded = enter(1);
+            let degraded = enter(&ElectionThread { realtime_priority: 1, lock_memory: true, ..NOTHING });
             // SAFETY: no pointer; 0 is the calling thread.
             (degraded, unsafe { libc::sched_getscheduler(0) })
         })

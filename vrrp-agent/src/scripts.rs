@@ -103,7 +103,17 @@ impl Runner {
 
     async fn run_once(&mut self) -> Result<(), mpsc::error::SendError<Event>> {
         let started = Instant::now();
-        let mut group = match start(&self.script) {
+        let deadline = tokio::time::Instant::now() + self.script.timeout;
+        let script = self.script.clone();
+        // To find its user and to open its file may take as long as a network or a disk likes: not on a worker of the runtime.
+        let mut starting = tokio::task::spawn_blocking(move || start(&script));
+        let Ok(start) = tokio::time::timeout_at(deadline, &mut starting).await else {
+            self.tell(Outcome::TimedOut, started).await?;
+            // Runs never overlap: this one must begin before it can be ended, which dropping it does.
+            drop(starting.await);
+            return Ok(());
+        };
+        let mut group = match start.unwrap_or_else(|error| Err(error.to_string())) {
             Ok(group) => group,
             Err(why) => {
                 self.note_broken(Some(&why));
@@ -111,7 +121,7 @@ impl Runner {
             }
         };
         self.note_broken(None);
-        match tokio::time::timeout(self.script.timeout, group.wait()).await {
+        match tokio::time::timeout_at(deadline, group.wait()).await {
             Ok(outcome) => self.tell(outcome, started).await,
             Err(_) => {
                 // Asked to end before the report: a slow receiver does not lengthen its life.

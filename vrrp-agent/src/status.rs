@@ -2,11 +2,15 @@
 //!
 //! Plain data without clock or socket: whoever builds it decides what "now" was, so ages are already seconds.
 
+mod election;
+mod services;
 mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tracked;
 
+pub use election::{BucketStatus, ElectionStatus, HistogramStatus, MissingStatus};
+pub use services::{BackendState, BackendStatus, Forward, Protocol, ServiceStatus};
 pub use table::render;
 pub use tracked::{TrackedKind, TrackedState, TrackedStatus};
 
@@ -17,7 +21,6 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::election::Role;
-use crate::model;
 
 /// The version of the JSON form, raised when a field changes its meaning or goes away (new fields may come without).
 pub const SCHEMA: u32 = 1;
@@ -38,6 +41,9 @@ pub struct Status {
     pub config: String,
     /// How the last reload went; `None` before the first.
     pub reload: Option<ReloadStatus>,
+    /// The thread that runs the elections.
+    #[serde(default)]
+    pub election: ElectionStatus,
     pub interfaces: Vec<InterfaceStatus>,
     pub routers: Vec<RouterStatus>,
     pub services: Vec<ServiceStatus>,
@@ -116,6 +122,9 @@ pub struct RouterStatus {
     pub since_seconds: f64,
     /// Unix time, seconds, of the last transition.
     pub last_transition_unix: f64,
+    /// Why it changed its role last; `None` before the first time.
+    #[serde(default)]
+    pub last_transition_reason: Option<String>,
     /// Priority in force, tracking included.
     pub priority: u8,
     /// Priority as configured.
@@ -143,6 +152,15 @@ pub struct RouterStatus {
     pub fenced: bool,
     /// Time left of the lease; negative once it has lapsed, `None` while this node holds none.
     pub lease_remaining_ms: Option<i64>,
+    /// What was left of the lease when it was renewed last; negative where it had lapsed, `None` before the first renewal.
+    #[serde(default)]
+    pub lease_margin_seconds: Option<f64>,
+    /// The least of all renewals since the agent started.
+    #[serde(default)]
+    pub lease_margin_min_seconds: Option<f64>,
+    /// From the last advert of a master that fell silent or resigned to this node's first gratuitous announcements.
+    #[serde(default)]
+    pub failovers: HistogramStatus,
     /// Advertisement interval in force.
     pub interval_ms: u64,
     /// Master down interval in force (RFC 9568 section 6.1: Active_Down_Interval).
@@ -200,101 +218,6 @@ pub struct AddressStatus {
     pub address: IpAddr,
     /// The kernel holds it on its interface.
     pub installed: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceStatus {
-    pub name: String,
-    pub address: IpAddr,
-    pub port: u16,
-    pub protocol: Protocol,
-    /// Digest of the ring, in hex: equal on two nodes when they choose the same backend for every flow.
-    pub digest: String,
-    /// Version of the ring, raised with each change.
-    pub generation: u64,
-    pub backends: Vec<BackendStatus>,
-    pub packets: u64,
-    pub bytes: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    Tcp,
-    Udp,
-}
-
-impl From<model::Protocol> for Protocol {
-    fn from(protocol: model::Protocol) -> Self {
-        match protocol {
-            model::Protocol::Tcp => Protocol::Tcp,
-            model::Protocol::Udp => Protocol::Udp,
-        }
-    }
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-        })
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BackendStatus {
-    pub address: IpAddr,
-    /// As configured; 0 drains.
-    pub weight: u16,
-    pub forward: Forward,
-    pub state: BackendState,
-    /// It takes new flows: up, with a weight, and its way is known.
-    pub usable: bool,
-    /// Why it is (not) usable.
-    pub reason: String,
-    /// Where frames to it go, `aa:bb:cc:dd:ee:ff`, once resolved.
-    pub mac: Option<String>,
-    /// Its slots in the live ring.
-    pub slots: u32,
-    pub packets: u64,
-    pub bytes: u64,
-}
-
-/// How packets reach a backend, once `auto` is decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Forward {
-    Local,
-    Dr,
-}
-
-impl fmt::Display for Forward {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Forward::Local => "local",
-            Forward::Dr => "dr",
-        })
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BackendState {
-    Up,
-    Down,
-    /// No check has ended yet.
-    Unknown,
-}
-
-impl fmt::Display for BackendState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            BackendState::Up => "up",
-            BackendState::Down => "down",
-            BackendState::Unknown => "unknown",
-        })
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -147,6 +147,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("bpf_dir", old.bpf_dir != new.bpf_dir),
         ("xdp", old.xdp != new.xdp),
         ("startup_delay", old.startup_delay != new.startup_delay),
+        ("election", old.election != new.election),
     ];
     all.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

@@ -155,7 +155,7 @@ impl Agent {
         let places = seats::places(&config, &host.borrow(), words.as_mut())?;
         let resumable = seats::resumable(&places, words.as_ref())?;
         let effects = Effects::new(&config, plane)?;
-        let elector = Elector::start(words)?;
+        let elector = Elector::start(words, config.election.clone())?;
         let fixed = Arc::new(Fixed {
             counters: effects.counters()?,
             started: clock::now(),

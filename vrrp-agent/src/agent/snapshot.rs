@@ -18,8 +18,8 @@ use crate::net::view::XdpMode as HostXdpMode;
 use crate::plane::attach::Mode;
 use crate::plane::counters::Counters;
 use crate::status::{
-    self, AddressStatus, BackendState, BackendStatus, InterfaceStatus, MasterStatus, ReloadStatus, RouterStatus, SCHEMA,
-    ScriptState, ScriptStatus, ServiceStatus, Status, XdpMode, XdpStatus,
+    self, AddressStatus, BackendState, BackendStatus, ElectionStatus, InterfaceStatus, MasterStatus, ReloadStatus, RouterStatus,
+    SCHEMA, ScriptState, ScriptStatus, ServiceStatus, Status, XdpMode, XdpStatus,
 };
 use crate::time::Instant;
 use crate::track::Health;
@@ -66,6 +66,7 @@ pub fn status(fixed: &Fixed, view: &View, picture: &Picture, now: Instant, wall:
         uptime_seconds: now.saturating_since(fixed.started).as_secs_f64(),
         config: fixed.config_path.display().to_string(),
         reload: picture.reload.as_ref().map(reload),
+        election: ElectionStatus::new(&view.lateness, &view.degraded),
         interfaces: interfaces(fixed, view, picture),
         routers: routers(fixed, view, picture, now, wall),
         services: services(fixed, picture),
@@ -172,6 +173,7 @@ impl RouterSight<'_> {
             aside_seconds: router.aside_since.map(|aside| self.now.saturating_since(aside).as_secs_f64()),
             since_seconds: since.as_secs_f64(),
             last_transition_unix: unix(self.wall.checked_sub(since).unwrap_or(UNIX_EPOCH)),
+            last_transition_reason: router.reason.map(|reason| reason.name().to_owned()),
             priority: router.priority,
             base_priority: conf.priority,
             tracking: tracking(&self.picture.force.config, self.picture, conf),
@@ -184,6 +186,9 @@ impl RouterSight<'_> {
             epoch: router.epoch.unwrap_or(0),
             fenced: router.epoch.is_some_and(|epoch| self.counters().is_some_and(|(c, place)| c.fence(place) == epoch)),
             lease_remaining_ms: lease,
+            lease_margin_seconds: router.margins.last().map(|micros| micros as f64 / 1e6),
+            lease_margin_min_seconds: router.margins.least().map(|micros| micros as f64 / 1e6),
+            failovers: router.failovers.durations().into(),
             interval_ms: millis(router.interval),
             master_down_ms: millis(router.master_down),
             transitions: Role::ALL.into_iter().zip(counts.transitions).collect(),

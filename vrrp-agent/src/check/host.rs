@@ -16,6 +16,7 @@ use crate::model::Config;
 use crate::net::NetlinkError;
 use crate::net::view::HostView;
 use crate::net::watch::Watcher;
+use crate::realtime::{self, Degraded};
 use crate::scripts;
 
 pub use findings::findings;
@@ -34,6 +35,8 @@ pub struct Facts {
     pub metrics: Option<String>,
     /// Process ids of running keepalived daemons.
     pub keepalived: Vec<u32>,
+    /// What the election thread would be refused.
+    pub thread: Vec<Degraded>,
     /// An agent answers on the API socket: its addresses and ports are taken for good reason.
     pub agent_runs: bool,
 }
@@ -48,7 +51,8 @@ pub async fn network() -> Result<Arc<HostView>, NetlinkError> {
     Ok(view)
 }
 
-/// Looks at what `config` needs besides the network. The metrics port is bound for an instant and let go.
+/// Looks at what `config` needs besides the network. The metrics port is bound for an instant and let go, and
+/// a thread of this process has the election thread's scheduling for as long.
 pub fn read(config: &Config, network: &Arc<HostView>) -> Facts {
     Facts {
         network: Arc::clone(network),
@@ -57,6 +61,7 @@ pub fn read(config: &Config, network: &Arc<HostView>) -> Facts {
         bpffs: on_bpffs(&config.bpf_dir),
         metrics: config.metrics.and_then(cannot_listen),
         keepalived: processes("keepalived"),
+        thread: realtime::try_out(&config.election),
         agent_runs: UnixStream::connect(&config.api_socket).is_ok(),
     }
 }

@@ -31,6 +31,7 @@ pub(super) struct Draft {
     pub pass_foreign_vrids: bool,
     pub startup_delay: Duration,
     pub release_on_exit: bool,
+    pub election: ElectionDraft,
     pub routers: Vec<RouterDraft>,
     pub groups: Vec<GroupDraft>,
     pub scripts: Vec<ScriptDraft>,
@@ -49,12 +50,21 @@ impl Default for Draft {
             pass_foreign_vrids: false,
             startup_delay: Duration::ZERO,
             release_on_exit: true,
+            election: ElectionDraft::default(),
             routers: Vec::new(),
             groups: Vec::new(),
             scripts: Vec::new(),
             services: Vec::new(),
         }
     }
+}
+
+/// How the election thread is scheduled; the model's defaults for what is `None`.
+#[derive(Default)]
+pub(super) struct ElectionDraft {
+    pub realtime_priority: Option<At<i64>>,
+    pub cpus: Vec<At<i64>>,
+    pub lock_memory: Option<bool>,
 }
 
 pub(super) struct RouterDraft {

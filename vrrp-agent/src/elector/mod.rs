@@ -1,21 +1,24 @@
 //! The election thread: one thread, alone with its sockets, timers, lease writes and gratuitous ARP.
 //!
 //! ```text
-//!   agent loop --- Command (channel + eventfd) ---> election thread --- raw sockets, packet socket, kernel words
+//!   agent loop --- Command (queue + eventfd) -----> election thread --- raw sockets, packet socket, kernel words
 //!   agent loop <-- View (watch, newest only) ------ election thread
 //! ```
 //!
 //! Nothing that blocks runs here: scripts, checks, HTTP, netlink and files are the agent loop's. The thread waits in one
-//! `poll` for a socket, a command or its next deadline; then it takes commands, drains the sockets, and only then lets
+//! `poll` for a socket, a command or the timer of its next deadline; then it takes commands, drains the sockets, and only then lets
 //! timers act: what was received counts before what was not.
 
 mod advert;
+mod inbox;
 mod incoming;
 mod outputs;
+mod pace;
 mod run;
 mod sockets;
 #[cfg(test)]
 mod tests;
+mod timer;
 mod unit;
 mod view;
 
@@ -23,15 +26,16 @@ use std::cell::Cell;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::watch;
 
+use inbox::Outbox;
+use timer::Timer;
 pub use view::{Counts, RouterView, View};
 
-use crate::model::Router;
+use crate::model::{ElectionThread, Router};
 use crate::net::Interface;
 use crate::net::frame_socket::{FrameError, FrameSocket};
 use crate::plane::words::Words;
@@ -79,7 +83,7 @@ pub enum Hold {
 
 /// The agent loop's end of the thread.
 pub struct Elector {
-    commands: mpsc::Sender<Command>,
+    commands: Outbox,
     wake: Arc<EventFd>,
     view: watch::Receiver<Arc<View>>,
     thread: JoinHandle<()>,
@@ -91,6 +95,8 @@ pub struct Elector {
 pub enum StartError {
     #[error("eventfd: {0}")]
     Wake(nix::errno::Errno),
+    #[error("timer: {0}")]
+    Timer(nix::errno::Errno),
     #[error("cannot start the election thread: {0}")]
     Thread(std::io::Error),
     #[error(transparent)]
@@ -98,20 +104,21 @@ pub enum StartError {
 }
 
 impl Elector {
-    /// Starts the thread, with no routers yet. Without `words` there is no kernel program: everything goes through the sockets.
+    /// Starts the thread under the scheduling `wanted`, with no routers yet. Without `words` there is no kernel program: everything goes through the sockets.
     ///
     /// # Errors
     /// No packet socket (permission), or no thread.
-    pub fn start(words: Option<Words>) -> Result<Self, StartError> {
+    pub fn start(words: Option<Words>, wanted: ElectionThread) -> Result<Self, StartError> {
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(StartError::Wake)?;
         let wake = Arc::new(wake);
-        let (commands, inbox) = mpsc::channel();
+        let (commands, inbox) = inbox::pair();
         let (publish, view) = watch::channel(Arc::new(View::default()));
-        let runner = run::Runner::new(words, FrameSocket::open()?, publish);
+        let timer = Timer::new().map_err(StartError::Timer)?;
+        let runner = run::Runner::new(words, FrameSocket::open()?, timer, publish);
         let waiter = Arc::clone(&wake);
         let thread = thread::Builder::new()
             .name("election".to_owned())
-            .spawn(move || runner.run(&inbox, waiter.as_fd()))
+            .spawn(move || runner.run(&wanted, &inbox, waiter.as_fd()))
             .map_err(StartError::Thread)?;
         Ok(Self { commands, wake, view, thread, sent: Cell::new(0) })
     }
@@ -119,9 +126,8 @@ impl Elector {
     /// Hands a command over. A thread that has ended takes none, and needs none.
     pub fn send(&self, command: Command) {
         self.sent.set(self.sent.get() + 1);
-        if self.commands.send(command).is_ok()
-            && let Err(error) = self.wake.write(1)
-        {
+        self.commands.push(command);
+        if let Err(error) = self.wake.write(1) {
             tracing::error!(%error, "cannot wake the election thread; it will look at its next deadline");
         }
     }

@@ -22,8 +22,13 @@ impl Unit {
                 Output::Lease { until, priority } => {
                     self.tell_priority(priority, hands);
                     self.set_lease(until, hands);
+                    // Now, and not when the thread woke: what it did since belongs to how late this is.
+                    self.margins.renew(clock::now(), until);
                 }
-                Output::Lapse => self.set_lease(Instant::default(), hands),
+                Output::Lapse => {
+                    self.set_lease(Instant::default(), hands);
+                    self.margins.end();
+                }
                 Output::Mastership(epoch) => {
                     self.with_words(hands, |words, place| words.set_mastership(place, epoch));
                     self.dirty = true;
@@ -37,6 +42,8 @@ impl Unit {
         if self.machine.epoch().is_none() {
             self.announce_by = None;
             self.schedule.stop();
+            self.margins.end();
+            self.failovers.give_up();
         }
     }
 
@@ -109,6 +116,9 @@ impl Unit {
             self.schedule.resume(now);
         }
         let heard = self.machine.last_heard();
+        if to == Role::Master {
+            self.failovers.begin(reason, heard.map(|heard| heard.at));
+        }
         tracing::info!(
             instance = self.router.name,
             vrid = self.router.vrid,
@@ -149,6 +159,7 @@ impl Unit {
                 Err(error) => tracing::warn!(instance = self.router.name, %error, "an announcement was not sent"),
             }
         }
+        self.failovers.complete(clock::now());
     }
 
     /// Our peers reckon with this priority from now on, so the kernel program does.

@@ -1,32 +1,31 @@
 //! The thread's loop.
 
 use std::collections::BTreeMap;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags};
-use nix::sys::time::TimeSpec;
+use nix::poll::{PollFd, PollFlags, PollTimeout};
 use tokio::sync::watch;
 use vrrp_common::reason::Reason;
 
 use super::Command;
 use super::advert::Received;
+use super::inbox::Inbox;
+use super::pace::{Lateness, lateness};
 use super::sockets::{SocketKey, Sockets};
+use super::timer::Timer;
 use super::unit::{Hands, Seat, Unit};
 use super::view::View;
 use crate::clock;
 use crate::election::{Heard, Input, VirtualRouter, group};
-use crate::model::Router;
+use crate::model::{ElectionThread, Router};
 use crate::net::Interface;
 use crate::net::frame_socket::FrameSocket;
 use crate::plane::words::Words;
-use crate::realtime;
+use crate::realtime::{self, Degraded};
 use crate::time::Instant;
 
-/// Real-time priority of the thread: above everything ordinary, below the kernel's own threads.
-const PRIORITY: u8 = 50;
 /// Counters alone are published at most this often; roles at once.
 const COUNTERS_EVERY: Duration = Duration::from_millis(200);
 /// The longest IP packet.
@@ -39,6 +38,7 @@ pub struct Runner {
     groups: Vec<Vec<u32>>,
     sockets: Sockets,
     frames: FrameSocket,
+    timer: Timer,
     words: Option<Words>,
     dropped: BTreeMap<(String, Reason), u64>,
     publish: watch::Sender<Arc<View>>,
@@ -47,16 +47,19 @@ pub struct Runner {
     obeyed: u64,
     /// A unit has gone since the last view.
     shrunk: bool,
+    lateness: Lateness,
+    degraded: Arc<[Degraded]>,
 }
 
 impl Runner {
-    pub fn new(words: Option<Words>, frames: FrameSocket, publish: watch::Sender<Arc<View>>) -> Self {
+    pub fn new(words: Option<Words>, frames: FrameSocket, timer: Timer, publish: watch::Sender<Arc<View>>) -> Self {
         let now = clock::now();
         Self {
             units: BTreeMap::new(),
             groups: Vec::new(),
             sockets: Sockets::default(),
             frames,
+            timer,
             words,
             dropped: BTreeMap::new(),
             publish,
@@ -64,23 +67,29 @@ impl Runner {
             stopping: false,
             obeyed: 0,
             shrunk: false,
+            lateness: lateness(),
+            degraded: Arc::default(),
         }
     }
 
     /// Runs until a shutdown is complete, or the agent loop is gone.
-    pub fn run(mut self, inbox: &Receiver<Command>, wake: BorrowedFd<'_>) {
-        for degraded in realtime::enter(PRIORITY) {
+    pub fn run(mut self, wanted: &ElectionThread, inbox: &Inbox, wake: BorrowedFd<'_>) {
+        self.degraded = realtime::enter(wanted).into();
+        for degraded in self.degraded.iter() {
             tracing::warn!("the election thread runs with less: {degraded}");
         }
         let mut buffer = vec![0; PACKET_MAX];
         loop {
-            self.wait(wake);
+            let deadline = self.wait(wake);
             let now = clock::now();
             if !self.take_commands(now, inbox) {
                 return;
             }
             self.drain_sockets(&mut buffer);
             let now = clock::now();
+            if let Some(deadline) = deadline.filter(|deadline| *deadline <= now) {
+                self.lateness.record(now.saturating_since(deadline));
+            }
             self.with_all(|unit, hands| unit.act_on_time(now, hands));
             self.settle_groups(now);
             self.forget_removed();
@@ -91,13 +100,20 @@ impl Runner {
         }
     }
 
-    /// Sleeps until a socket or the agent loop has something, or the next deadline.
-    fn wait(&self, wake: BorrowedFd<'_>) {
+    /// Sleeps until a socket or the agent loop has something, or until the next deadline, which it returns.
+    fn wait(&self, wake: BorrowedFd<'_>) -> Option<Instant> {
         let deadline = self.units.values().filter_map(Unit::next_deadline).min();
-        let timeout = deadline.map(|deadline| TimeSpec::from(deadline.saturating_since(clock::now())));
+        // Without its timer the thread would never wake in silence: then it does not sleep long.
+        let limit = match self.timer.set(deadline) {
+            Ok(()) => PollTimeout::NONE,
+            Err(errno) => {
+                tracing::error!(error = %errno, "the timer of the election thread cannot be set");
+                PollTimeout::from(1_u8)
+            }
+        };
         let mut fds: Vec<PollFd<'_>> = self.sockets.fds().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        fds.push(PollFd::new(wake, PollFlags::POLLIN));
-        if let Err(errno) = nix::poll::ppoll(&mut fds, timeout, None)
+        fds.extend([wake, self.timer.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+        if let Err(errno) = nix::poll::poll(&mut fds, limit)
             && errno != nix::errno::Errno::EINTR
         {
             tracing::error!(error = %errno, "poll failed on the election thread");
@@ -105,21 +121,17 @@ impl Runner {
         let mut woken = [0; 8];
         // Empties the eventfd; that it is empty already is no error.
         let _ = nix::unistd::read(wake, &mut woken);
+        deadline
     }
 
     /// Takes every command; false when the agent loop has gone.
-    fn take_commands(&mut self, now: Instant, inbox: &Receiver<Command>) -> bool {
-        loop {
-            match inbox.try_recv() {
-                Ok(command) => {
-                    self.obey(now, command);
-                    self.settle_groups(now);
-                    self.obeyed += 1;
-                }
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
-            }
+    fn take_commands(&mut self, now: Instant, inbox: &Inbox) -> bool {
+        for command in inbox.take() {
+            self.obey(now, command);
+            self.settle_groups(now);
+            self.obeyed += 1;
         }
+        !inbox.is_orphan()
     }
 
     fn obey(&mut self, now: Instant, command: Command) {
@@ -310,7 +322,9 @@ impl Runner {
         if dirty || obeyed || shrunk || now.saturating_since(self.published_at) >= COUNTERS_EVERY {
             self.published_at = now;
             let routers = self.units.iter().map(|(&place, unit)| (place, unit.view())).collect();
-            self.publish.send_replace(Arc::new(View { routers, obeyed: self.obeyed, dropped: self.dropped.clone() }));
+            let (dropped, degraded) = (self.dropped.clone(), Arc::clone(&self.degraded));
+            let view = View { routers, obeyed: self.obeyed, dropped, lateness: self.lateness, degraded };
+            self.publish.send_replace(Arc::new(view));
         }
     }
 }

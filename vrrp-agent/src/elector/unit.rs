@@ -9,6 +9,7 @@ use vrrp_common::wire::vrrp::{Centis, PRIORITY_RELEASE};
 use super::Hold;
 use super::advert;
 use super::incoming::authenticator;
+use super::pace::{Failovers, Margins};
 use super::sockets::SocketKey;
 use super::view::{Counts, RouterView};
 use crate::announce::Schedule;
@@ -62,6 +63,8 @@ pub struct Unit {
     pub(super) reason: Option<Reason>,
     pub(super) since: Instant,
     pub(super) counts: Counts,
+    pub(super) margins: Margins,
+    pub(super) failovers: Failovers,
     /// Removed from the configuration: gone as soon as it has handed over.
     leaving: bool,
     /// Role or epoch changed since the last view.
@@ -85,6 +88,8 @@ impl Unit {
             reason: None,
             since: now,
             counts: Counts::default(),
+            margins: Margins::default(),
+            failovers: Failovers::default(),
             leaving: false,
             dirty: true,
         }
@@ -330,6 +335,8 @@ impl Unit {
             master_down: self.machine.master_down_interval(),
             interval: self.machine.learned_interval(),
             counts: self.counts,
+            margins: self.margins,
+            failovers: self.failovers,
         }
     }
 }

@@ -1,15 +1,18 @@
 //! What the election thread shows of itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use vrrp_common::reason::Reason as DropReason;
 
+use super::pace::{Failovers, Lateness, Margins, lateness};
 use crate::election::{Heard, Reason, Role};
+use crate::realtime::Degraded;
 use crate::time::Instant;
 
 /// A snapshot of all elections.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct View {
     /// By place.
     pub routers: BTreeMap<u32, RouterView>,
@@ -18,6 +21,16 @@ pub struct View {
     /// Adverts that reached a socket and were dropped there, by interface and reason. With the kernel program in front
     /// nothing is left to drop.
     pub dropped: BTreeMap<(String, DropReason), u64>,
+    /// How late the thread acted on its deadlines.
+    pub lateness: Lateness,
+    /// What the thread was refused at its start.
+    pub degraded: Arc<[Degraded]>,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self { routers: BTreeMap::new(), obeyed: 0, dropped: BTreeMap::new(), lateness: lateness(), degraded: Arc::default() }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -42,6 +55,8 @@ pub struct RouterView {
     /// Interval in force: the master's in v3.
     pub interval: Duration,
     pub counts: Counts,
+    pub margins: Margins,
+    pub failovers: Failovers,
 }
 
 impl RouterView {

@@ -12,6 +12,7 @@ VI_1: master for 192.400 s (VRID 51 on eth1, VRRPv2)
   next       next advert in 650 ms; yields to a higher priority
   timers     adverts each 1 s, master down after 3.609 s of silence
   lease      good for 2.150 s: no backup may take over before
+  renewal    with 1.999 s left of the lease before, -0.250 s at worst
   adverts    sent 193, heard 7, accepted from 192.168.1.206
   addresses  192.168.1.249 installed, 192.168.1.248 not installed
   link       up
@@ -29,7 +30,7 @@ fn a_backup_says_when_it_takes_over() {
     router.master = Some(MasterStatus { source: [192, 168, 1, 206].into(), priority: 99 });
     router.master_heard_ms = Some(400);
     router.deadline_ms = Some(2_100);
-    router.lease_remaining_ms = None;
+    (router.lease_remaining_ms, router.lease_margin_seconds) = (None, None);
     let said = |status: &Status| now(status, None).expect("a router");
     let text = said(&status);
     assert!(text.contains("  master     192.168.1.206, priority 99, heard 400 ms ago\n"), "{text}");

@@ -38,6 +38,8 @@ fn router(role: Role, millis: u64, epoch: Option<u64>) -> RouterView {
         master_down: interval * 3,
         interval,
         counts: Counts::default(),
+        margins: Default::default(),
+        failovers: Default::default(),
     }
 }
 

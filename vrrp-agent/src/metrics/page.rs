@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+
+use crate::status::HistogramStatus;
 
 pub(super) type Labels = Vec<(&'static str, String)>;
 
@@ -53,6 +55,25 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
+    /// A histogram without labels.
+    pub(super) fn histogram(&mut self, name: &str, help: &str, sample: &HistogramStatus) -> fmt::Result {
+        let metric = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        encode_histogram(metric, sample)
+    }
+
+    pub(super) fn histograms<'s>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = (Labels, &'s HistogramStatus)>,
+    ) -> fmt::Result {
+        let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        for (labels, sample) in samples {
+            encode_histogram(metric.encode_family(&labels)?, sample)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn gauge_columns<Row, N: EncodeGaugeValue>(
         &mut self,
         columns: &[Column<Row, N>],
@@ -77,4 +98,12 @@ impl<'a> Page<'a> {
         }
         Ok(())
     }
+}
+
+/// The encoder adds up the counts, as the format wants them.
+fn encode_histogram(mut metric: MetricEncoder, sample: &HistogramStatus) -> fmt::Result {
+    let buckets: Vec<(f64, u64)> =
+        sample.buckets.iter().map(|bucket| (bucket.up_to_seconds.unwrap_or(f64::INFINITY), bucket.count)).collect();
+    let count = buckets.iter().map(|(_, count)| count).sum();
+    metric.encode_histogram::<NoLabelSet>(sample.sum_seconds, count, &buckets, None)
 }

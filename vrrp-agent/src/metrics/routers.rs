@@ -103,6 +103,36 @@ pub(super) fn counters(page: &mut Page, routers: &[RouterStatus]) -> fmt::Result
     page.counter_columns(&COUNTERS, &rows(routers))
 }
 
+/// How close things came, and how long they took.
+pub(super) fn timing(page: &mut Page, routers: &[RouterStatus]) -> fmt::Result {
+    page.infos(
+        "vrrp_instance_last_transition",
+        "Why the virtual router changed its state last; empty before the first change.",
+        routers
+            .iter()
+            .map(|router| with(instance(router), "reason", router.last_transition_reason.as_deref().unwrap_or_default())),
+    )?;
+    let margins: [Column<RouterStatus, Option<f64>>; 2] = [
+        (
+            "vrrp_lease_margin_seconds",
+            "What was left of the lease when it was renewed last; negative where it had lapsed, absent before the first renewal.",
+            |router| router.lease_margin_seconds,
+        ),
+        ("vrrp_lease_margin_min_seconds", "The least of vrrp_lease_margin_seconds since the agent started.", |router| {
+            router.lease_margin_min_seconds
+        }),
+    ];
+    for (name, help, margin) in margins {
+        page.gauges(name, help, routers.iter().filter_map(|router| Some((instance(router), margin(router)?))))?;
+    }
+    page.histograms(
+        "vrrp_failover_duration_seconds",
+        "Takeovers from a master that fell silent or resigned: from the arrival of its last advert to the first gratuitous \
+         announcements of this node.",
+        routers.iter().map(|router| (instance(router), &router.failovers)),
+    )
+}
+
 fn rows(routers: &[RouterStatus]) -> Vec<(Labels, &RouterStatus)> {
     routers.iter().map(|router| (instance(router), router)).collect()
 }

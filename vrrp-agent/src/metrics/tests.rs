@@ -28,6 +28,15 @@ fn the_exact_text_of_an_idle_node() {
             "process_start_time_seconds 1699999000.5",
             "vrrp_config_last_reload_successful 1.0",
             "vrrp_config_last_reload_success_timestamp_seconds 1699999000.5",
+            r#"vrrp_election_thread_degraded{what="locked_memory"} 0"#,
+            r#"vrrp_election_thread_degraded{what="cpu_affinity"} 0"#,
+            r#"vrrp_election_thread_degraded{what="realtime_scheduling"} 1"#,
+            "vrrp_election_wakeup_lateness_seconds_sum 0.25",
+            "vrrp_election_wakeup_lateness_seconds_count 43",
+            r#"vrrp_election_wakeup_lateness_seconds_bucket{le="0.0001"} 40"#,
+            r#"vrrp_election_wakeup_lateness_seconds_bucket{le="0.001"} 42"#,
+            r#"vrrp_election_wakeup_lateness_seconds_bucket{le="+Inf"} 43"#,
+            "vrrp_election_wakeup_lateness_max_seconds 0.2125",
             r#"vrrp_interface_up{interface="eth1"} 1"#,
             r#"vrrp_xdp_info{interface="eth1",mode="generic",prog_id="17"} 1"#,
             r#"vrrp_xdp_packets_total{interface="eth1",verdict="drop"} 3"#,
@@ -64,6 +73,11 @@ fn every_number_of_a_virtual_router_is_exported() {
         ("advertisement_interval_seconds", "", "1.0"),
         ("master_down_interval_seconds", "", "3.609"),
         ("lease_remaining_seconds", "", "2.15"),
+        ("instance_last_transition_info", ",reason=\"no response\"", "1"),
+        ("lease_margin_seconds", "", "1.999"),
+        ("lease_margin_min_seconds", "", "-0.25"),
+        ("failover_duration_seconds_sum", "", "17.5"),
+        ("failover_duration_seconds_count", "", "3"),
         ("fenced", "", "0.0"),
         ("address_installed", ",address=\"192.168.1.249\"", "1"),
         ("address_installed", ",address=\"192.168.1.248\"", "0"),
@@ -81,6 +95,9 @@ fn every_number_of_a_virtual_router_is_exported() {
         ("announcements_sent_total", ",kind=\"arp\"", "10"),
     ] {
         has(&text, &format!("vrrp_{name}{{{VI_1}{label}}} {value}"));
+    }
+    for (bound, count) in [("0.1", 0), ("5.0", 2), ("+Inf", 3)] {
+        has(&text, &format!("vrrp_failover_duration_seconds_bucket{{le=\"{bound}\",{VI_1}}} {count}"));
     }
 }
 
@@ -110,8 +127,10 @@ fn services_and_their_backends() {
 #[test]
 fn a_node_without_a_lease_shows_none() {
     let mut status = status::tests::sample();
-    status.routers[0].lease_remaining_ms = None;
-    assert!(!render(&status).unwrap().contains("vrrp_lease_remaining_seconds{"));
+    let router = &mut status.routers[0];
+    (router.lease_remaining_ms, router.lease_margin_seconds) = (None, None);
+    let text = render(&status).unwrap();
+    assert!(!text.contains("vrrp_lease_remaining_seconds{") && !text.contains("vrrp_lease_margin_seconds{"), "{text}");
 }
 
 #[test]

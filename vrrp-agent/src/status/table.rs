@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::election::Role;
 
-use super::{AddressStatus, BackendStatus, InterfaceStatus, RouterStatus, ScriptStatus, ServiceStatus, Status};
+use super::{AddressStatus, BackendStatus, ElectionStatus, InterfaceStatus, RouterStatus, ScriptStatus, ServiceStatus, Status};
 
 /// The tables `status` prints; no colour, no trailing blanks, ends with a newline.
 pub fn render(status: &Status) -> String {
@@ -16,11 +16,20 @@ pub fn render(status: &Status) -> String {
         age(status.uptime_seconds),
         status.config
     );
+    election(&mut out, &status.election);
     section(&mut out, &routers(&status.routers));
     section(&mut out, &services(&status.services));
     section(&mut out, &scripts(&status.scripts));
     section(&mut out, &interfaces(&status.interfaces));
     out
+}
+
+/// How late its thread was at worst, and a line for each thing that it goes without.
+fn election(out: &mut String, election: &ElectionStatus) {
+    let _ = writeln!(out, "election thread: at most {:.3} ms late", election.lateness_max_seconds * 1_000.0);
+    for missing in &election.missing {
+        let _ = writeln!(out, "election thread: {}: {}", missing.what, missing.reason);
+    }
 }
 
 fn routers(routers: &[RouterStatus]) -> Table {

@@ -1,7 +1,15 @@
 use super::*;
+use crate::realtime::Missing;
 
 fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
     pairs.iter().map(|&(name, count)| (name.to_owned(), count)).collect()
+}
+
+/// With these bounds and counts, and a count beyond them.
+fn histogram(bounded: &[(f64, u64)], beyond: u64, sum_seconds: f64) -> HistogramStatus {
+    let bounded = bounded.iter().map(|&(bound, count)| BucketStatus { up_to_seconds: Some(bound), count });
+    let buckets = bounded.chain([BucketStatus { up_to_seconds: None, count: beyond }]).collect();
+    HistogramStatus { sum_seconds, buckets }
 }
 
 fn router() -> RouterStatus {
@@ -15,6 +23,7 @@ fn router() -> RouterStatus {
         aside_seconds: None,
         since_seconds: 192.4,
         last_transition_unix: 1_700_000_000.25,
+        last_transition_reason: Some("no response".to_owned()),
         priority: 80,
         group: None,
         base_priority: 100,
@@ -37,6 +46,9 @@ fn router() -> RouterStatus {
         epoch: 3,
         fenced: false,
         lease_remaining_ms: Some(2_150),
+        lease_margin_seconds: Some(1.999),
+        lease_margin_min_seconds: Some(-0.25),
+        failovers: histogram(&[(0.1, 0), (5.0, 2)], 1, 17.5),
         interval_ms: 1_000,
         master_down_ms: 3_609,
         transitions: Role::ALL.into_iter().map(|role| (role, u64::from(role == Role::Master))).collect(),
@@ -105,6 +117,14 @@ pub(crate) fn sample() -> Status {
         uptime_seconds: 3_725.0,
         config: "/etc/keepalived/keepalived.conf".to_owned(),
         reload: None,
+        election: ElectionStatus {
+            missing: vec![MissingStatus {
+                what: Missing::RealtimeScheduling,
+                reason: "EPERM; needs CAP_SYS_NICE; runs at nice -20".to_owned(),
+            }],
+            lateness: histogram(&[(0.0001, 40), (0.001, 2)], 1, 0.25),
+            lateness_max_seconds: 0.2125,
+        },
         interfaces: vec![InterfaceStatus {
             name: "eth1".to_owned(),
             index: 2,
@@ -131,6 +151,8 @@ pub(crate) fn sample() -> Status {
 fn tables_say_who_is_master_and_why() {
     let expected = "\
 node1  vrrp-agent 0.1.0  pid 42  up 1h 02m  /etc/keepalived/keepalived.conf
+election thread: at most 212.500 ms late
+election thread: no real-time scheduling: EPERM; needs CAP_SYS_NICE; runs at nice -20
 
 ROUTER  VRID  IF    ROLE    FOR     PRIO           LEASE  MASTER     ADDRESSES                              WHY
 VI_1    51    eth1  MASTER  3m 12s  80 (base 100)  2.1 s  this node  192.168.1.249 192.168.1.248 (missing)  master down: no advert for 3.609 s
@@ -173,7 +195,7 @@ fn a_router_that_stands_aside_says_since_when_and_what_ends_it() {
 #[test]
 fn empty_tables_are_left_out() {
     let status = Status { interfaces: vec![], routers: vec![], services: vec![], scripts: vec![], ..sample() };
-    assert_eq!(render(&status).lines().count(), 1);
+    assert_eq!(render(&status).lines().count(), 3, "the agent and its election thread");
 }
 
 #[test]

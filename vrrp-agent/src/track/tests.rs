@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Announce, Auth, ChecksumForm, Delivery, TrackInterface, TrackScript, Version, XdpUse};
+use crate::model::{Announce, Auth, ChecksumForm, Delivery, ElectionThread, TrackInterface, TrackScript, Version, XdpUse};
 
 fn script(name: &str, rise: u32, fall: u32, init_fail: bool) -> Script {
     Script {
@@ -54,6 +54,7 @@ fn config(routers: Vec<Router>, scripts: Vec<Script>) -> Config {
         pass_foreign_vrids: false,
         startup_delay: Duration::ZERO,
         release_on_exit: true,
+        election: ElectionThread::default(),
         routers,
         groups: vec![],
         scripts,

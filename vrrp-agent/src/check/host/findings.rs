@@ -13,6 +13,8 @@ const ALWAYS: [(u32, &str, &str); 2] =
 const FOR_XDP: [(u32, &str, &str); 2] =
     [(39, "CAP_BPF", "the kernel program cannot be loaded"), (38, "CAP_PERFMON", "the kernel program cannot be loaded")];
 
+const AS_STARTED: &str = "what counts is what the agent is started with: check as its user, or as root";
+
 /// Errors: as it is, a router would be in fault or a script never run. Warnings: it works, but not in all as configured.
 pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
     let mut found = Vec::new();
@@ -26,6 +28,9 @@ pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
         found.extend(why.as_ref().map(|why| error(format!("script {} cannot be run: {why}", script.name))));
     }
     found.extend(capabilities(config, facts));
+    for degraded in &facts.thread {
+        found.push(warning(format!("the election thread would run with less: {degraded}")).help(AS_STARTED));
+    }
     if config.xdp != XdpUse::Off && !facts.bpffs {
         let help = "mount -t bpf bpf /sys/fs/bpf, or set xdp = \"off\"";
         found.push(warning(format!("{} is not on a bpffs: no kernel program", config.bpf_dir.display())).help(help));
@@ -140,8 +145,7 @@ fn capabilities(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
     };
     let wanted = ALWAYS.iter().chain(FOR_XDP.iter().filter(|_| config.xdp != XdpUse::Off));
     let missing = wanted.filter(|(bit, _, _)| held & (1 << bit) == 0);
-    let help = "what counts is what the agent is started with: check as its user, or as root";
-    missing.map(|(_, name, lost)| warning(format!("this process has no {name}: {lost}")).help(help)).collect()
+    missing.map(|(_, name, lost)| warning(format!("this process has no {name}: {lost}")).help(AS_STARTED)).collect()
 }
 
 fn interfaces(facts: &Facts) -> String {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::{Language, Mode, Severity, Source, parse};
 use crate::net::view::{Address, Link};
+use crate::realtime::Missing;
 
 const ALL: u64 = 1 << 12 | 1 << 13 | 1 << 38 | 1 << 39;
 
@@ -76,6 +77,7 @@ fn what_it_can_do_without_is_a_warning() {
         bpffs: false,
         metrics: Some("Address already in use".to_owned()),
         keepalived: vec![7, 8],
+        thread: vec![Degraded { what: Missing::CpuAffinity, reason: "CPU 9 is off".to_owned() }],
         ..facts(vec![link(2, "eth1", &[[192, 168, 1, 205], [192, 168, 1, 249]])])
     };
     assert_eq!(
@@ -84,13 +86,21 @@ fn what_it_can_do_without_is_a_warning() {
             "error: script chk_nginx cannot be run: no user www",
             "warning: VI_1: 192.168.1.249 is on eth1 already",
             "warning: this process has no CAP_PERFMON: the kernel program cannot be loaded",
+            "warning: the election thread would run with less: not on its CPUs: CPU 9 is off",
             "warning: /sys/fs/bpf/vrrp-agent is not on a bpffs: no kernel program",
             "warning: no metrics: 127.0.0.1:9165 cannot be listened on: Address already in use",
             "warning: keepalived runs on this host (process 7)",
         ]
     );
-    let running =
-        Facts { agent_runs: true, keepalived: vec![], scripts: vec![None], bpffs: true, capabilities: Some(ALL), ..bare };
+    let running = Facts {
+        agent_runs: true,
+        keepalived: vec![],
+        scripts: vec![None],
+        bpffs: true,
+        capabilities: Some(ALL),
+        thread: vec![],
+        ..bare
+    };
     assert_eq!(said(&config(""), &running), [""; 0]);
 }
 

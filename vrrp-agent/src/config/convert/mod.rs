@@ -14,8 +14,8 @@ use std::net::IpAddr;
 
 use super::lower::HEX;
 use crate::model::{
-    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Delivery, Forward, Hmac, HmacKey, Peer, Protocol, Router,
-    Script, Service, SyncGroup, TrackInterface, TrackScript, Version, VirtualAddress, XdpUse,
+    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Delivery, ElectionThread, Forward, Hmac, HmacKey, Peer,
+    Protocol, Router, Script, Service, SyncGroup, TrackInterface, TrackScript, Version, VirtualAddress, XdpUse,
 };
 use comments::{Block, Comments};
 use text::{Text, duration, inline_table, string};
@@ -34,7 +34,7 @@ pub fn to_toml(config: &Config) -> String {
 
 fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
     let Config { node, metrics, api_socket, bpf_dir, xdp, pass_foreign_vrids, startup_delay, release_on_exit, .. } = config;
-    let Config { routers, groups, scripts, services, .. } = config;
+    let Config { election, routers, groups, scripts, services, .. } = config;
     let mut text = Text::default();
     if let Some(origin) = origin {
         text.comment(&format!("Converted from {origin}. Keys that are not written have their defaults."));
@@ -65,6 +65,7 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
     if !release_on_exit {
         text.key("release_on_exit", "false");
     }
+    write_election(&mut text, election);
     for router in routers {
         text.table("virtual_router", comments.of(&Block::Router(router.name.clone())));
         write_router(&mut text, router, scripts);
@@ -84,6 +85,24 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
         write_service(&mut text, service);
     }
     text.finish()
+}
+
+fn write_election(text: &mut Text, election: &ElectionThread) {
+    let default = ElectionThread::default();
+    if *election == default {
+        return;
+    }
+    let ElectionThread { realtime_priority, cpus, lock_memory } = election;
+    text.single_table("election");
+    if *realtime_priority != default.realtime_priority {
+        text.key("realtime_priority", &realtime_priority.to_string());
+    }
+    if !cpus.is_empty() {
+        text.list("cpus", cpus.iter().map(ToString::to_string));
+    }
+    if *lock_memory != default.lock_memory {
+        text.key("lock_memory", &lock_memory.to_string());
+    }
 }
 
 fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {

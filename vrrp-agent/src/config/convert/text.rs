@@ -44,6 +44,11 @@ impl Text {
         let _ = writeln!(self.out, "[[{name}]]");
     }
 
+    /// Begins a table of which there is one.
+    pub(super) fn single_table(&mut self, name: &str) {
+        let _ = writeln!(self.out, "\n[{name}]");
+    }
+
     pub(super) fn comments(&mut self, comments: &[String]) {
         for line in comments {
             self.comment(line);

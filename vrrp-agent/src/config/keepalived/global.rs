@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::At;
+use super::super::draft::{At, ElectionDraft};
 use super::super::source::Span;
 use super::keywords::GLOBAL_DEFS;
 use super::tree::Node;
@@ -20,6 +20,7 @@ pub(super) struct Globals {
     pub interface: Option<At<String>>,
     pub announce: Announce,
     pub startup_delay: Duration,
+    pub election: ElectionDraft,
     pub script_user: Option<At<String>>,
     pub checksum: ChecksumForm,
 }
@@ -34,6 +35,7 @@ impl Default for Globals {
             interface: None,
             announce: Announce::default(),
             startup_delay: Duration::ZERO,
+            election: ElectionDraft::default(),
             script_user: None,
             checksum: ChecksumForm::PseudoHeader,
         }
@@ -51,6 +53,9 @@ pub(super) fn read(node: &Node, globals: &mut Globals, mail: &mut Vec<Span>, rep
             "vrrp_startup_delay" => {
                 globals.startup_delay = values::seconds(statement, 86_400, reporter).map_or(Duration::ZERO, |delay| delay.value);
             }
+            "vrrp_rt_priority" => globals.election.realtime_priority = values::number(statement, reporter),
+            "vrrp_cpu_affinity" => globals.election.cpus = values::numbers(statement, reporter),
+            "vrrp_no_swap" => globals.election.lock_memory = Some(values::switch(statement, reporter)),
             "script_user" => globals.script_user = user(statement, reporter),
             "enable_script_security" => script_security(statement, reporter),
             "v3_checksum_as_v2" => globals.checksum = checksum(statement, reporter),

@@ -86,5 +86,6 @@ fn lower(nodes: &[Node], reporter: &mut Reporter) -> Draft {
     values::summarise_mail(&mail, reporter);
     draft.node = globals.router_id;
     draft.startup_delay = globals.startup_delay;
+    draft.election = globals.election;
     draft
 }

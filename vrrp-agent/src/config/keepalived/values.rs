@@ -147,6 +147,15 @@ pub(super) fn number(node: &Node, reporter: &mut Reporter) -> Option<At<i64>> {
     parse_number(word, reporter)
 }
 
+/// Whole numbers, at least one.
+pub(super) fn numbers(node: &Node, reporter: &mut Reporter) -> Vec<At<i64>> {
+    if node.values().is_empty() {
+        // Reported as for a single one.
+        word(node, reporter);
+    }
+    node.values().iter().filter_map(|word| parse_number(word, reporter)).collect()
+}
+
 pub(super) fn parse_number(word: &Word, reporter: &mut Reporter) -> Option<At<i64>> {
     match word.text.parse() {
         Ok(number) => Some(At::new(number, &word.span)),

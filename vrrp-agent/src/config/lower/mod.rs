@@ -4,6 +4,7 @@
 //! wrong ones) so that later checks still run; [`Reporter::finish`] then throws it away.
 
 mod carrier;
+mod election;
 mod group;
 mod hmac;
 mod router;
@@ -29,6 +30,7 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
     unique(draft.scripts.iter().map(|script| &script.name), "script", reporter);
     unique(draft.routers.iter().map(|router| &router.name), "virtual router", reporter);
     unique(draft.services.iter().map(|service| &service.name), "service", reporter);
+    let election = election::lower(&draft.election, reporter);
     let scripts = draft.scripts.iter().map(|script| script::lower(script, reporter)).collect();
     let by_name = draft.scripts.iter().enumerate().map(|(at, script)| (script.name.value.as_str(), at)).collect();
     let routers: Vec<_> = draft.routers.iter().map(|router| router::lower(router, &draft.scripts, &by_name, reporter)).collect();
@@ -51,6 +53,7 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
         pass_foreign_vrids: draft.pass_foreign_vrids,
         startup_delay: draft.startup_delay,
         release_on_exit: draft.release_on_exit,
+        election,
         routers,
         groups,
         scripts,

@@ -7,6 +7,7 @@ mod bounds;
 mod carriers;
 mod conformance;
 mod convert;
+mod election_thread;
 mod expand;
 mod fragments;
 mod garbage;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::garbage::Random;
 use crate::model::{
-    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Delivery, Family, Forward, Hmac, HmacKey, HmacMode, Peer,
-    Protocol, Router, Script, Service, SyncGroup, TrackInterface, TrackScript, Version, VirtualAddress, XdpUse,
+    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Delivery, ElectionThread, Family, Forward, Hmac, HmacKey,
+    HmacMode, Peer, Protocol, Router, Script, Service, SyncGroup, TrackInterface, TrackScript, Version, VirtualAddress, XdpUse,
 };
 
 /// Characters that a careless writer would trip over.
@@ -27,11 +27,19 @@ pub(super) fn config(random: &mut Random) -> Config {
         pass_foreign_vrids: flag(random),
         startup_delay: any_duration(random),
         release_on_exit: flag(random),
+        election: election(random),
         routers,
         groups,
         scripts,
         services,
     }
+}
+
+fn election(random: &mut Random) -> ElectionThread {
+    let mut cpus: Vec<u16> = (0..random.next(4)).map(|_| random.next(1024) as u16).collect();
+    cpus.sort_unstable();
+    cpus.dedup();
+    ElectionThread { realtime_priority: random.next(100) as u8, cpus, lock_memory: flag(random) }
 }
 
 fn router(random: &mut Random, at: usize, scripts: usize) -> Router {

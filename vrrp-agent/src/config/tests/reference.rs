@@ -14,6 +14,7 @@ const SCHEMA: &str = include_str!("../../../../schema/vrrp-agent.schema.json");
 /// Each table of the language: its name in the schema, and a file with a key nobody knows in it.
 const TABLES: &[(&str, &str)] = &[
     ("", "nobody = 1"),
+    ("election", "[election]\nnobody = 1"),
     ("virtual_router", "[[virtual_router]]\nnobody = 1"),
     ("full_address", "[[virtual_router]]\naddresses = [{ nobody = 1 }]"),
     ("full_peer", "[[virtual_router]]\npeers = [{ nobody = 1 }]"),

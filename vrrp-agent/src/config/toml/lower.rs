@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{
-    AddressDraft, At, Draft, GroupDraft, HmacDraft, KeyDraft, PeerDraft, RouterDraft, ScriptDraft, TrackDraft,
+    AddressDraft, At, Draft, ElectionDraft, GroupDraft, HmacDraft, KeyDraft, PeerDraft, RouterDraft, ScriptDraft, TrackDraft,
 };
 use super::super::keepalived::split_command;
 use super::schema::{self, Address, Command, File, Hmac, Metrics, Peer, SyncGroup};
@@ -47,6 +47,11 @@ pub(super) fn lower(file: File, reporter: &mut Reporter) -> Draft {
     draft.pass_foreign_vrids = file.pass_foreign_vrids.unwrap_or(false);
     draft.startup_delay = duration(file.startup_delay.as_ref(), "startup_delay", Duration::ZERO, reporter);
     draft.release_on_exit = file.release_on_exit.unwrap_or(true);
+    draft.election = ElectionDraft {
+        realtime_priority: file.election.realtime_priority.map(at),
+        cpus: file.election.cpus.into_iter().map(at).collect(),
+        lock_memory: file.election.lock_memory,
+    };
     draft.routers = file.virtual_router.into_iter().map(|written| router(written, reporter)).collect();
     draft.groups = file.sync_group.into_iter().map(group).collect();
     draft.scripts = file.script.into_iter().map(|written| script(written, reporter)).collect();

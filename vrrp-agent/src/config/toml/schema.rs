@@ -24,6 +24,8 @@ pub struct File {
     pub startup_delay: Text,
     pub release_on_exit: Option<bool>,
     #[serde(default)]
+    pub election: Election,
+    #[serde(default)]
     pub virtual_router: Vec<VirtualRouter>,
     #[serde(default)]
     pub script: Vec<Script>,
@@ -39,6 +41,15 @@ pub enum Xdp {
     Auto,
     Generic,
     Off,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Election {
+    pub realtime_priority: Number,
+    #[serde(default)]
+    pub cpus: Vec<Spanned<i64>>,
+    pub lock_memory: Option<bool>,
 }
 
 #[derive(Deserialize)]

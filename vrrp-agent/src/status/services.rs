@@ -1,0 +1,103 @@
+//! Services, their backends and what becomes of their packets.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    pub name: String,
+    pub address: IpAddr,
+    pub port: u16,
+    pub protocol: Protocol,
+    /// Digest of the ring, in hex: equal on two nodes when they choose the same backend for every flow.
+    pub digest: String,
+    /// Version of the ring, raised with each change.
+    pub generation: u64,
+    pub backends: Vec<BackendStatus>,
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    Tcp,
+    Udp,
+}
+
+impl From<model::Protocol> for Protocol {
+    fn from(protocol: model::Protocol) -> Self {
+        match protocol {
+            model::Protocol::Tcp => Protocol::Tcp,
+            model::Protocol::Udp => Protocol::Udp,
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendStatus {
+    pub address: IpAddr,
+    /// As configured; 0 drains.
+    pub weight: u16,
+    pub forward: Forward,
+    pub state: BackendState,
+    /// It takes new flows: up, with a weight, and its way is known.
+    pub usable: bool,
+    /// Why it is (not) usable.
+    pub reason: String,
+    /// Where frames to it go, `aa:bb:cc:dd:ee:ff`, once resolved.
+    pub mac: Option<String>,
+    /// Its slots in the live ring.
+    pub slots: u32,
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+/// How packets reach a backend, once `auto` is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Forward {
+    Local,
+    Dr,
+}
+
+impl fmt::Display for Forward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Forward::Local => "local",
+            Forward::Dr => "dr",
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendState {
+    Up,
+    Down,
+    /// No check has ended yet.
+    Unknown,
+}
+
+impl fmt::Display for BackendState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            BackendState::Up => "up",
+            BackendState::Down => "down",
+            BackendState::Unknown => "unknown",
+        })
+    }
+}
