@@ -11,6 +11,7 @@
 
 mod advert;
 mod incoming;
+mod index;
 mod outputs;
 mod run;
 mod sockets;

@@ -13,6 +13,7 @@ use vrrp_common::reason::Reason;
 
 use super::Command;
 use super::advert::Received;
+use super::index::Index;
 use super::sockets::{SocketKey, Sockets};
 use super::unit::{Hands, Seat, Unit};
 use super::view::View;
@@ -35,6 +36,7 @@ const PACKET_MAX: usize = 65_535;
 pub struct Runner {
     /// By place.
     units: BTreeMap<u32, Unit>,
+    index: Index,
     /// Places of the members of each sync group.
     groups: Vec<Vec<u32>>,
     sockets: Sockets,
@@ -45,8 +47,12 @@ pub struct Runner {
     published_at: Instant,
     stopping: bool,
     obeyed: u64,
+    /// A role or an epoch has changed since the last view.
+    dirty: bool,
     /// A unit has gone since the last view.
     shrunk: bool,
+    /// A unit may be done with, or a socket be without a unit.
+    untidy: bool,
 }
 
 impl Runner {
@@ -54,6 +60,7 @@ impl Runner {
         let now = clock::now();
         Self {
             units: BTreeMap::new(),
+            index: Index::default(),
             groups: Vec::new(),
             sockets: Sockets::default(),
             frames,
@@ -63,7 +70,9 @@ impl Runner {
             published_at: now,
             stopping: false,
             obeyed: 0,
+            dirty: false,
             shrunk: false,
+            untidy: false,
         }
     }
 
@@ -81,9 +90,13 @@ impl Runner {
             }
             self.drain_sockets(&mut buffer);
             let now = clock::now();
-            self.with_all(|unit, hands| unit.act_on_time(now, hands));
+            for place in self.index.due(now) {
+                self.with_unit(place, |unit, hands| unit.act_on_time(now, hands));
+            }
             self.settle_groups(now);
-            self.forget_removed();
+            if std::mem::take(&mut self.untidy) {
+                self.forget_removed();
+            }
             self.publish_view(now);
             if self.stopping && self.units.values().all(|unit| unit.machine.epoch().is_none()) {
                 return;
@@ -93,8 +106,7 @@ impl Runner {
 
     /// Sleeps until a socket or the agent loop has something, or the next deadline.
     fn wait(&self, wake: BorrowedFd<'_>) {
-        let deadline = self.units.values().filter_map(Unit::next_deadline).min();
-        let timeout = deadline.map(|deadline| TimeSpec::from(deadline.saturating_since(clock::now())));
+        let timeout = self.index.next().map(|deadline| TimeSpec::from(deadline.saturating_since(clock::now())));
         let mut fds: Vec<PollFd<'_>> = self.sockets.fds().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         fds.push(PollFd::new(wake, PollFlags::POLLIN));
         if let Err(errno) = nix::poll::ppoll(&mut fds, timeout, None)
@@ -102,9 +114,10 @@ impl Runner {
         {
             tracing::error!(error = %errno, "poll failed on the election thread");
         }
-        let mut woken = [0; 8];
-        // Empties the eventfd; that it is empty already is no error.
-        let _ = nix::unistd::read(wake, &mut woken);
+        if fds.last().and_then(PollFd::any).unwrap_or(true) {
+            // Empties the eventfd; that it is empty already is no error.
+            let _ = nix::unistd::read(wake, &mut [0; 8]);
+        }
     }
 
     /// Takes every command; false when the agent loop has gone.
@@ -155,6 +168,7 @@ impl Runner {
             let mut unit = Unit::new(router, place, now);
             unit.machine.set_grouped(self.group_of(place).is_some());
             self.units.insert(place, unit);
+            self.dirty = true;
             return;
         };
         // Its group may be another one from here on.
@@ -213,6 +227,7 @@ impl Runner {
         for place in gone {
             self.with_unit(place, |unit, hands| unit.clear_words(hands));
             self.units.remove(&place);
+            self.index.remove(place);
             self.shrunk = true;
         }
         self.close_unused_sockets();
@@ -232,6 +247,9 @@ impl Runner {
         };
         let socket = unit.socket_key().and_then(|key| self.sockets.get(&key));
         act(unit, &mut Hands { socket, frames: &self.frames, words: self.words.as_mut() });
+        self.dirty |= std::mem::take(&mut unit.dirty);
+        let moved = self.index.update(place, unit.next_deadline(), unit.socket_key().map(|key| (key, unit.router.vrid)));
+        self.untidy |= moved || unit.is_leaving();
     }
 
     fn open_socket(&mut self, place: u32, interface: &Interface) {
@@ -261,8 +279,7 @@ impl Runner {
             return;
         }
         let vrid = received.advert.as_ref().map(|advert| advert.vrid);
-        let named = |unit: &Unit| unit.socket_key() == Some(key) && vrid == Ok(unit.router.vrid);
-        let place = self.units.iter().find(|(_, unit)| named(unit)).map(|(&place, _)| place);
+        let place = vrid.ok().and_then(|vrid| self.index.addressee(key, vrid));
         let conf = place.and_then(|place| self.units[&place].conf());
         let verdict = received.judge(conf.as_ref()).and_then(|advert| {
             let unit = place.and_then(|place| self.units.get_mut(&place));
@@ -294,14 +311,18 @@ impl Runner {
         }
     }
 
+    /// Whoever waits for views is woken for what changed; counters alone it finds there when it looks.
     fn publish_view(&mut self, now: Instant) {
         let obeyed = self.obeyed > self.publish.borrow().obeyed;
-        let dirty = self.units.values_mut().fold(false, |dirty, unit| std::mem::take(&mut unit.dirty) | dirty);
-        let shrunk = std::mem::take(&mut self.shrunk);
-        if dirty || obeyed || shrunk || now.saturating_since(self.published_at) >= COUNTERS_EVERY {
+        let news = std::mem::take(&mut self.dirty) | std::mem::take(&mut self.shrunk) | obeyed;
+        if news || now.saturating_since(self.published_at) >= COUNTERS_EVERY {
             self.published_at = now;
             let routers = self.units.iter().map(|(&place, unit)| (place, unit.view())).collect();
-            self.publish.send_replace(Arc::new(View { routers, obeyed: self.obeyed, dropped: self.dropped.clone() }));
+            let view = Arc::new(View { routers, obeyed: self.obeyed, dropped: self.dropped.clone() });
+            self.publish.send_if_modified(|published| {
+                *published = view;
+                news
+            });
         }
     }
 }
