@@ -166,7 +166,7 @@ impl Recording {
     }
 
     /// Adverts of both nodes with a priority above 0, in the order of their arrival at the switch.
-    pub fn masters(&self) -> impl Iterator<Item = (Instant, Node, &Advert)> {
+    pub fn masters(&self) -> impl Iterator<Item = (Instant, Node, &Advert)> + Clone {
         masters(&self.frames)
     }
 
@@ -225,7 +225,7 @@ fn from_host(frames: &[Captured], after: Instant, host: Host) -> impl Iterator<I
     frames.iter().filter(move |captured| captured.from == host && captured.at >= after)
 }
 
-fn masters(frames: &[Captured]) -> impl Iterator<Item = (Instant, Node, &Advert)> {
+fn masters(frames: &[Captured]) -> impl Iterator<Item = (Instant, Node, &Advert)> + Clone {
     frames.iter().filter_map(|captured| {
         let advert = captured.frame.advert().filter(|advert| advert.priority > 0)?;
         Some((captured.at, Node::from_host(captured.from)?, advert))

@@ -1,7 +1,7 @@
 //! `bench scale`: hundreds of virtual routers on a node. What they cost at rest, and how they take over when the peer's cables
 //! are pulled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::thread::sleep;
@@ -18,8 +18,8 @@ use super::{interval_text, millis, table};
 
 /// How far above the master down interval the last takeover may lie.
 const ROOM: Duration = Duration::from_millis(20);
-/// What is watched of the wire before the cables are pulled, beyond two intervals.
-const RUN_UP: Duration = Duration::from_millis(300);
+/// What is watched of the wire before the cables are pulled: whether the master advertises as often as it should.
+const RUN_UP: Duration = Duration::from_secs(2);
 /// Things come to rest: addresses are installed and announced, the second time after five seconds.
 const REST: Duration = Duration::from_secs(6);
 /// How long the last takeover is waited for, beyond the master down interval.
@@ -78,11 +78,16 @@ struct Cost {
 
 #[derive(Debug, Serialize)]
 struct Takeover {
-    /// Virtual routers that node 2 took over.
+    /// Adverts of the master before the cut, in hundredths of what they should have been.
+    adverts_percent: f64,
+    /// Virtual routers that node 2 advertised before the cut, although their master lived.
+    too_early: usize,
+    /// Virtual routers that it took over after the cut.
     taken: usize,
     /// From the first takeover to the last, ms.
     spread_ms: f64,
-    /// From the cut to the last takeover, ms.
+    /// From the cut to the last takeover, ms. The cut is the master's last advert, of whichever router: the command that pulls the
+    /// cables takes longer than some intervals.
     last_ms: f64,
     /// How much later than its own master down interval, counted from the last advert it can have heard, the latest router took
     /// over, ms.
@@ -135,34 +140,42 @@ fn measure(plan: Plan, options: &Options) -> Result<Line> {
 fn takeover(pair: &Pair) -> Result<Takeover> {
     let plan = pair.plan();
     let capture = pair.capture()?;
-    sleep(plan.interval * 2 + RUN_UP);
-    let cut = Instant::now();
+    let began = Instant::now();
+    sleep(RUN_UP);
+    let pulled = Instant::now();
     pair.set_cables(Node::Node1, false)?;
     sleep(plan.master_down_interval() + PATIENCE);
-    Ok(Takeover::of(&capture.stop()?, cut, plan.master_down_interval()))
+    Ok(Takeover::of(&capture.stop()?, plan, began, pulled))
 }
 
 impl Takeover {
-    fn of(recording: &Recording, cut: Instant, master_down: Duration) -> Self {
-        let (mut last_heard, mut taken) = (BTreeMap::<IpAddr, Instant>::new(), BTreeMap::<IpAddr, Instant>::new());
-        for (at, node, advert) in recording.masters() {
-            let Some(&address) = advert.addresses.first() else { continue };
-            match node {
-                Node::Node1 => drop(last_heard.insert(address, at)),
-                Node::Node2 => drop(taken.entry(address).or_insert(at)),
+    fn of(recording: &Recording, plan: &Plan, began: Instant, pulled: Instant) -> Self {
+        let sent = recording.masters().filter(|(at, node, _)| *node == Node::Node1 && *at < pulled).count();
+        let due = f64::from(plan.routers) * (pulled - began).as_secs_f64() / plan.interval.as_secs_f64();
+        let mut last_heard = BTreeMap::<IpAddr, Instant>::new();
+        let masters = recording.masters().filter_map(|(at, node, advert)| Some((at, node, *advert.addresses.first()?)));
+        last_heard.extend(masters.clone().filter(|(_, node, _)| *node == Node::Node1).map(|(at, _, address)| (address, at)));
+        let cut = last_heard.values().max().copied().unwrap_or(pulled);
+        let (mut early, mut taken) = (BTreeSet::<IpAddr>::new(), BTreeMap::<IpAddr, Instant>::new());
+        for (at, _, address) in masters.filter(|(_, node, _)| *node == Node::Node2) {
+            if at < pulled {
+                early.insert(address);
+            } else if !early.contains(&address) {
+                taken.entry(address).or_insert(at);
             }
         }
         let late = taken.iter().filter_map(|(address, at)| {
-            let due = *last_heard.get(address)? + master_down;
+            let due = *last_heard.get(address)? + plan.master_down_interval();
             Some(millis(at.saturating_duration_since(due)))
         });
-        let first = taken.values().min().copied().unwrap_or(cut);
-        let last = taken.values().max().copied().unwrap_or(cut);
+        let (first, last) = (taken.values().min(), taken.values().max());
         Self {
+            adverts_percent: sent as f64 / due * 100.0,
+            too_early: early.len(),
             late_ms: late.fold(0.0, f64::max),
             taken: taken.len(),
-            spread_ms: millis(last - first),
-            last_ms: millis(last.saturating_duration_since(cut)),
+            spread_ms: first.zip(last).map_or(0.0, |(first, last)| millis(*last - *first)),
+            last_ms: last.map_or(0.0, |last| millis(last.saturating_duration_since(cut))),
             not_captured: recording.lost,
         }
     }
@@ -183,16 +196,18 @@ fn print(lines: &[Line]) {
         .collect();
     table::print(&head, &rows);
     println!(
-        "\nThe master's cables are pulled: takeovers as the wire shows them, ms. Allowed: one master down interval + 20 ms."
+        "\nThe master's cables are pulled: takeovers as the wire shows them, ms. Allowed: one master down interval + 20 ms.\n\
+         Sent: the master's adverts before that, in hundredths of what is due; too early: taken while the master lived."
     );
     let head =
-        ["", "interval", "program", "taken over", "first to last", "last after the cut", "allowed", "latest beyond its timer"];
+        ["", "interval", "program", "sent", "too early", "taken", "first to last", "last", "allowed", "latest beyond its timer"];
     let rows: Vec<Vec<String>> = lines
         .iter()
         .map(|line| {
-            let Takeover { taken, spread_ms, last_ms, late_ms, .. } = line.takeover;
+            let Takeover { adverts_percent, too_early, taken, spread_ms, last_ms, late_ms, .. } = line.takeover;
+            let counts = [format!("{adverts_percent:.0}"), too_early.to_string(), taken.to_string()];
             let figures = [spread_ms, last_ms, millis(line.allowed()), late_ms].map(table::figure);
-            [line.begin(), vec![taken.to_string()], figures.to_vec()].concat()
+            [line.begin(), counts.to_vec(), figures.to_vec()].concat()
         })
         .collect();
     table::print(&head, &rows);
