@@ -17,11 +17,14 @@ use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, recvmsg, setsock
 use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::frames::{Arp, Frame};
+use crate::frames::{Advert, Arp, Frame};
 use crate::names::{Host, Mac, Node};
 use crate::netns::NetNs;
 use crate::sys;
+use crate::topology::segment_port;
 
+/// A pair has no more segments than this.
+const MAX_SEGMENTS: u8 = 16;
 /// Enough for every header the lab reads.
 const SNAP_LENGTH: usize = 128;
 const RECEIVE_BUFFER: usize = 32 << 20;
@@ -87,6 +90,20 @@ impl Capture {
         first_advert(&lock(&self.frames), after, node, vrid)
     }
 
+    /// The nodes that advertised each address (the first of an advert) with a priority above 0.
+    pub fn advertisers(&self) -> BTreeMap<IpAddr, Vec<Node>> {
+        let mut advertisers: BTreeMap<IpAddr, Vec<Node>> = BTreeMap::new();
+        for (_, node, advert) in masters(&lock(&self.frames)) {
+            if let Some(&address) = advert.addresses.first() {
+                let nodes = advertisers.entry(address).or_default();
+                if !nodes.contains(&node) {
+                    nodes.push(node);
+                }
+            }
+        }
+        advertisers
+    }
+
     /// Forgets what has been captured: a story's next step starts with an empty sheet.
     pub fn clear(&self) {
         lock(&self.frames).clear();
@@ -148,6 +165,33 @@ impl Recording {
             .collect()
     }
 
+    /// Adverts of both nodes with a priority above 0, in the order of their arrival at the switch.
+    pub fn masters(&self) -> impl Iterator<Item = (Instant, Node, &Advert)> + Clone {
+        masters(&self.frames)
+    }
+
+    /// When a node acted for `address` after the other one had advertised it, later than a frame on its way would: it sent from
+    /// the address, or claimed it. Its own next advert ends that: whoever advertised last may act.
+    pub fn second_acts(&self, since: Instant, address: Ipv4Addr) -> Vec<Instant> {
+        let mut entitled: Option<(Node, Instant)> = None;
+        let mut acts = Vec::new();
+        for captured in self.frames.iter().filter(|captured| captured.at >= since) {
+            let Some(node) = Node::from_host(captured.from) else { continue };
+            let frame = &captured.frame;
+            if let Some(advert) = frame.advert() {
+                if advert.priority > 0 && advert.addresses.contains(&address.into()) && entitled.is_none_or(|(n, _)| n != node) {
+                    entitled = Some((node, captured.at));
+                }
+                continue;
+            }
+            let claims = frame.claim() == Some(address.into()) || frame.ipv4().is_some_and(|ip| ip.src == address);
+            if claims && entitled.is_some_and(|(other, from)| other != node && captured.at >= from + UNDERWAY) {
+                acts.push(captured.at);
+            }
+        }
+        acts
+    }
+
     /// When `node` announced `address` as its own to all, by gratuitous ARP or neighbour advertisement, at `after` or later.
     pub fn claims(&self, after: Instant, node: Node, address: IpAddr) -> impl Iterator<Item = Instant> {
         from_host(&self.frames, after, node.host())
@@ -181,6 +225,13 @@ fn from_host(frames: &[Captured], after: Instant, host: Host) -> impl Iterator<I
     frames.iter().filter(move |captured| captured.from == host && captured.at >= after)
 }
 
+fn masters(frames: &[Captured]) -> impl Iterator<Item = (Instant, Node, &Advert)> + Clone {
+    frames.iter().filter_map(|captured| {
+        let advert = captured.frame.advert().filter(|advert| advert.priority > 0)?;
+        Some((captured.at, Node::from_host(captured.from)?, advert))
+    })
+}
+
 fn adverts(frames: &[Captured], after: Instant, node: Node, vrid: u8) -> impl Iterator<Item = (Instant, u8)> {
     from_host(frames, after, node.host()).filter_map(move |captured| {
         let advert = captured.frame.advert().filter(|advert| advert.vrid == vrid)?;
@@ -196,9 +247,11 @@ fn first_advert(frames: &[Captured], after: Instant, node: Node, vrid: u8) -> Op
 fn open() -> Result<(Socket, BTreeMap<usize, Host>)> {
     let mut ports = BTreeMap::new();
     for host in Host::ALL.into_iter().filter(|host| host.front().is_some()) {
-        // A duel has fewer hosts than a whole lab.
-        if let Ok(index) = nix::net::if_::if_nametoindex(host.name()) {
-            ports.insert(index as usize, host);
+        // A duel has fewer hosts than a whole lab, and but one segment.
+        for segment in 0..MAX_SEGMENTS {
+            if let Ok(index) = nix::net::if_::if_nametoindex(segment_port(host, segment).as_str()) {
+                ports.insert(index as usize, host);
+            }
         }
     }
     ensure!(!ports.is_empty(), "the switch has no ports");

@@ -253,7 +253,7 @@ fn ipv4(source: Ipv4Addr, target: Ipv4Addr, ttl: u8, payload: usize) -> [u8; 20]
 }
 
 /// RFC 1071.
-fn checksum(bytes: &[u8]) -> u16 {
+pub(crate) fn checksum(bytes: &[u8]) -> u16 {
     let mut sum: u32 =
         bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or_default())).sum();
     while sum > 0xffff {

@@ -104,8 +104,17 @@ pub fn daemon(dir: &Path, netns: &NetNs, node: Node, settings: &Settings) -> Res
 
 /// Debian's keepalived on the file `config`, its other files below `dir`.
 pub fn daemon_on(dir: &Path, netns: &NetNs, config: &Path) -> Result<Command> {
+    daemon_with(dir, netns, config, &["--log-console", "--log-detail"])
+}
+
+/// The same, logging nowhere: its best case in a comparison.
+pub fn silent_daemon_on(dir: &Path, netns: &NetNs, config: &Path) -> Result<Command> {
+    daemon_with(dir, netns, config, &["--no-syslog"])
+}
+
+fn daemon_with(dir: &Path, netns: &NetNs, config: &Path, logging: &[&str]) -> Result<Command> {
     let mut command = netns.command(&program("keepalived")?)?;
-    command.args(["--dont-fork", "--log-console", "--log-detail", "--vrrp", "--use-file"]).arg(config);
+    command.args(["--dont-fork", "--vrrp"]).args(logging).arg("--use-file").arg(config);
     for (option, file) in [("--pid", "keepalived.pid"), ("--vrrp_pid", "keepalived-vrrp.pid")] {
         let path = dir.join(file);
         // One that was killed leaves its pid files, and a zombie of it would keep its successor from starting.

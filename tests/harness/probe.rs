@@ -75,7 +75,7 @@ impl HttpProbe {
         }
         let mut samples = std::mem::take(&mut *lock(&self.samples));
         samples.sort_by_key(|sample| sample.sent);
-        Ok(Report { samples, interval: self.interval })
+        Ok(Report::new(samples, self.interval))
     }
 }
 
@@ -97,6 +97,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// `samples` in the order of sending.
+    pub(crate) fn new(samples: Vec<Sample>, interval: Duration) -> Self {
+        Self { samples, interval }
+    }
+
     pub fn summary(&self) -> Summary {
         Summary::of(&self.samples, self.interval)
     }

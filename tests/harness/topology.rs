@@ -21,9 +21,13 @@ use anyhow::{Context, Result};
 
 use crate::names::{BACK_IF, FRONT_IF, Host, Mac, Node};
 use crate::netns::NetNs;
+use crate::pair::Plan;
 use crate::process::{output, run};
 use crate::rundir::{BACK_SWITCH, FRONT_SWITCH, namespace};
 use crate::sys;
+
+/// The bridge of every network but the further segments of a pair.
+const BRIDGE: &str = "br0";
 
 /// The namespaces of one lab.
 #[derive(Debug, Clone)]
@@ -82,6 +86,42 @@ impl Topology {
         Ok(())
     }
 
+    /// Makes two nodes on `segments` networks, and a client on the first: a duel's network is that one.
+    pub fn build_pair(&self, segments: u8) -> Result<()> {
+        self.build_duel()?;
+        let switch = self.front_switch();
+        for segment in 0..segments {
+            let bridge = if segment == 0 { BRIDGE.to_owned() } else { format!("br{segment}") };
+            if segment > 0 {
+                make_bridge(&switch, &bridge)?;
+            }
+            let hosts = [Host::Node1, Host::Node2].into_iter().chain((segment == 0).then_some(Host::Client));
+            for host in hosts {
+                let (netns, interface, address) = (self.host(host), segment_interface(segment), Plan::address(host, segment));
+                if segment > 0 {
+                    plug(&switch, &bridge, &segment_port(host, segment), &netns, &interface, Mac::of(address))?;
+                }
+                netns.ip(&[format!("addr add {address}/16 brd + dev {interface}"), format!("link set {interface} up")])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Pulls (`up` false) or plugs the cables of `host` to all segments, as nearly at once as one command can.
+    pub fn set_segments(&self, host: Host, segments: u8, up: bool) -> Result<()> {
+        let state = if up { "up" } else { "down" };
+        let ports: Vec<String> = (0..segments).map(|segment| segment_port(host, segment)).collect();
+        // One group of links is set by one request.
+        let switch = self.front_switch();
+        match ports.as_slice() {
+            [port] => switch.ip(&[format!("link set {port} {state}")]),
+            ports => {
+                switch.ip(&ports.iter().map(|port| format!("link set {port} group {CUT}")).collect::<Vec<_>>())?;
+                switch.ip(&[format!("link set group {CUT} {state}")])
+            }
+        }
+    }
+
     /// Lets what the nodes' XDP programs transmit leave at once; `bpf_dir` is a BPF file system of the lab.
     ///
     /// A veth hands frames of XDP_TX over to its peer, but wakes the peer only if it, too, has an XDP program. Without one they
@@ -123,9 +163,29 @@ impl Topology {
     }
 }
 
+/// The link group of cables that are pulled together.
+const CUT: u32 = 7;
+
+/// The interface by which a node is on a segment; the first segment is the front network.
+pub fn segment_interface(segment: u8) -> String {
+    if segment == 0 { FRONT_IF.to_owned() } else { format!("seg{segment}") }
+}
+
+/// The port of `host` on the switch of a segment.
+pub fn segment_port(host: Host, segment: u8) -> String {
+    if segment == 0 { host.name().to_owned() } else { format!("{host}-{segment}") }
+}
+
 fn make_switch(switch: &NetNs) -> Result<()> {
     make_namespace(switch, false)?;
-    switch.ip(&["link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0".to_owned(), "link set br0 up".to_owned()])
+    make_bridge(switch, BRIDGE)
+}
+
+fn make_bridge(switch: &NetNs, bridge: &str) -> Result<()> {
+    switch.ip(&[
+        format!("link add {bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0"),
+        format!("link set {bridge} up"),
+    ])
 }
 
 /// With IPv6 there is no duplicate address detection: it would keep the link-local addresses back for a second.
@@ -153,26 +213,31 @@ fn make_namespace(netns: &NetNs, ipv6: bool) -> Result<()> {
     netns.ip(&["link set lo up".to_owned()])
 }
 
-/// A cable between a switch and a host.
+/// A cable between a switch and a host, with the host's address.
 fn connect(switch: &NetNs, netns: &NetNs, host: Host, interface: &str, address: Ipv4Addr) -> Result<()> {
-    run(Command::new("ip").args(["link", "add", interface, "address", &Mac::of(address).to_string()]).args([
+    plug(switch, BRIDGE, host.name(), netns, interface, Mac::of(address))?;
+    netns.ip(&[format!("addr add {address}/24 brd + dev {interface}"), format!("link set {interface} up")])
+}
+
+/// A cable between a port of a bridge and an interface of a host.
+fn plug(switch: &NetNs, bridge: &str, port: &str, netns: &NetNs, interface: &str, mac: Mac) -> Result<()> {
+    run(Command::new("ip").args(["link", "add", interface, "address", &mac.to_string()]).args([
         "netns",
         netns.name(),
         "type",
         "veth",
         "peer",
         "name",
-        host.name(),
+        port,
         "netns",
         switch.name(),
     ]))?;
-    switch.ip(&[format!("link set {host} master br0 up")])?;
+    switch.ip(&[format!("link set {port} master {bridge} up")])?;
     // No checksum offload: what is on the wire is what a real network card would have sent, for XDP and for captures.
     ethtool(netns, interface, &["tx", "off"])?;
     // GRO gives both ends of the pair a NAPI context: without one at the peer, redirected frames vanish on a veth.
     ethtool(netns, interface, &["gro", "on"])?;
-    ethtool(switch, host.name(), &["gro", "on"])?;
-    netns.ip(&[format!("addr add {address}/24 brd + dev {interface}"), format!("link set {interface} up")])
+    ethtool(switch, port, &["gro", "on"])
 }
 
 fn ethtool(netns: &NetNs, interface: &str, features: &[&str]) -> Result<()> {

@@ -1,9 +1,21 @@
-//! `bench`: how long the XDP program takes for a packet. The work is done by the benchmarks of `vrrp-tests`.
+//! `bench`: what the XDP program and the agent cost and achieve, beside what cannot be avoided and beside keepalived.
 
-use anyhow::{Result, bail};
+mod failover;
+mod load;
+mod scale;
+mod sight;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
-use crate::{build_ebpf, exec};
+use crate::packages::Group;
+use crate::{build_ebpf, exec, setup};
 
 #[derive(Args)]
 pub struct Options {
@@ -15,21 +27,95 @@ pub struct Options {
 enum What {
     /// Nanoseconds per packet of the XDP program, beside programs that do the least possible (as root)
     Xdp,
+    /// What a client loses when a master goes or comes, for a pair of ours and a pair of keepalived (as root)
+    Failover(failover::Options),
+    /// Whether a backup is fooled by a busy machine: a minute of 16 busy loops at 100 adverts a second (as root)
+    Load(load::Options),
+    /// CPU, memory and takeover of hundreds of virtual routers, ours and keepalived's (as root)
+    Scale(scale::Options),
 }
 
-pub fn run(options: &Options) -> Result<()> {
-    match options.what {
-        What::Xdp => xdp(),
+pub fn run(options: &Options) -> Result<ExitCode> {
+    if !exec::is_root() {
+        bail!("bench loads kernel programs and makes network namespaces: run it as root");
     }
+    let held = match &options.what {
+        What::Xdp => xdp().map(|()| true),
+        What::Failover(options) => failover::run(options),
+        What::Load(options) => load::run(options),
+        What::Scale(options) => scale::run(options),
+    }?;
+    Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn xdp() -> Result<()> {
-    if !exec::is_root() {
-        bail!("bench xdp loads the kernel program: run it as root");
-    }
     build_ebpf::run()?;
     let mut cargo = exec::cargo();
     // What is timed runs in the kernel: the dev build, which is there already, does not change it.
     cargo.args(["bench", "--quiet", "--profile", "dev", "--package", "vrrp-tests", "--bench", "xdp"]);
     exec::run(cargo.env("VRRP_EBPF_OBJ", build_ebpf::object()))
+}
+
+/// Makes the machine complete, and builds the agent as it is installed: optimised. `VRRP_AGENT_BIN` names another.
+fn agent() -> Result<PathBuf> {
+    setup::ensure(Group::Lab)?;
+    if let Some(agent) = std::env::var_os("VRRP_AGENT_BIN") {
+        return Ok(agent.into());
+    }
+    setup::ensure(Group::Bpf)?;
+    build_ebpf::run()?;
+    exec::run(exec::cargo().args(["build", "--release", "--package", "vrrp-agent"]))?;
+    Ok(exec::target_dir().join("release/vrrp-agent"))
+}
+
+/// A duration as the configuration has it: `1s`, `100ms`.
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let number: u64 = number.parse().map_err(|_| format!("{text} is no duration such as 1s or 100ms"))?;
+    let interval = match unit {
+        "s" => Duration::from_secs(number),
+        "ms" => Duration::from_millis(number),
+        _ => return Err(format!("{text} has no unit: s or ms")),
+    };
+    // Version 3 counts hundredths of a second, in twelve bits.
+    if !(10..=40_950).contains(&interval.as_millis()) || interval.as_millis() % 10 != 0 {
+        return Err(format!("{text}: version 3 has whole hundredths of a second, from 10ms to 40950ms"));
+    }
+    Ok(interval)
+}
+
+/// The same the other way round.
+fn interval_text(interval: Duration) -> String {
+    match interval.subsec_millis() {
+        0 => format!("{} s", interval.as_secs()),
+        _ => format!("{} ms", interval.as_millis()),
+    }
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+fn write_json(path: Option<&Path>, data: &Value) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let text = serde_json::to_string_pretty(data).context("writing the figures as data")?;
+    std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_are_read_and_written() {
+        assert_eq!(parse_interval("1s"), Ok(Duration::from_secs(1)));
+        assert_eq!(parse_interval("100ms"), Ok(Duration::from_millis(100)));
+        for wrong in ["", "1", "s", "1m", "5ms", "15ms", "1s1s"] {
+            assert!(parse_interval(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(
+            ["1s", "2000ms", "10ms"].map(|text| interval_text(parse_interval(text).unwrap_or_default())),
+            ["1 s", "2 s", "10 ms"]
+        );
+    }
 }

@@ -1,5 +1,6 @@
 //! The host's side of desired state: addresses, local routes, ARP settings, neighbours.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::Problems;
@@ -44,8 +45,10 @@ pub fn is_installed(host: &HostView, wanted: &Installed) -> bool {
 
 /// Takes virtual addresses away that do not belong here now: our own, and what another daemon left of them.
 pub async fn uninstall(netlink: &Netlink, config: &Config, desired: &Desired, host: &HostView, problems: &mut Problems) {
+    let wanted: HashSet<(u32, IpAddr, u8)> = desired.installed.iter().map(|w| (w.ifindex, w.address, w.prefix_len)).collect();
     for link in host.links.values() {
-        for held in link.addresses.iter().filter(|held| is_stray(config, desired, link, held)) {
+        let unwanted = |held: &&Address| !wanted.contains(&(link.index, held.address, held.prefix_len));
+        for held in link.addresses.iter().filter(unwanted).filter(|held| is_left_over(config, link, held)) {
             let outcome = netlink.remove_address(link.index, held.address, held.prefix_len).await;
             if outcome.is_ok() {
                 tracing::info!(address = %held.address, interface = link.name, "virtual address removed");
@@ -55,12 +58,9 @@ pub async fn uninstall(netlink: &Netlink, config: &Config, desired: &Desired, ho
     }
 }
 
-fn is_stray(config: &Config, desired: &Desired, link: &Link, held: &Address) -> bool {
-    let wanted = |w: &Installed| (w.ifindex, w.address, w.prefix_len) == (link.index, held.address, held.prefix_len);
-    if desired.installed.iter().any(wanted) {
-        return false;
-    }
-    // An address owner has the address configured by other means: that one is not ours to take.
+/// Whether an address that does not belong here is ours to take.
+fn is_left_over(config: &Config, link: &Link, held: &Address) -> bool {
+    // An address owner has the address configured by other means: that one is not.
     let left_over =
         config.routers.iter().filter(|router| router.priority != OWNER && router.interface == link.name).any(|router| {
             router.addresses.iter().chain(&router.excluded_addresses).any(|virtual_| virtual_.address == held.address)

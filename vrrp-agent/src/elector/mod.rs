@@ -12,6 +12,7 @@
 mod advert;
 mod inbox;
 mod incoming;
+mod index;
 mod outputs;
 mod pace;
 mod run;

@@ -12,6 +12,7 @@ use vrrp_common::reason::Reason;
 use super::Command;
 use super::advert::Received;
 use super::inbox::Inbox;
+use super::index::Index;
 use super::pace::{Lateness, lateness};
 use super::sockets::{SocketKey, Sockets};
 use super::timer::Timer;
@@ -34,6 +35,7 @@ const PACKET_MAX: usize = 65_535;
 pub struct Runner {
     /// By place.
     units: BTreeMap<u32, Unit>,
+    index: Index,
     /// Places of the members of each sync group.
     groups: Vec<Vec<u32>>,
     sockets: Sockets,
@@ -45,8 +47,10 @@ pub struct Runner {
     published_at: Instant,
     stopping: bool,
     obeyed: u64,
-    /// A unit has gone since the last view.
-    shrunk: bool,
+    /// A role or an epoch has changed since the last view, or a unit has gone.
+    news: bool,
+    /// A unit may be done with, or a socket be without a unit.
+    untidy: bool,
     lateness: Lateness,
     degraded: Arc<[Degraded]>,
 }
@@ -56,6 +60,7 @@ impl Runner {
         let now = clock::now();
         Self {
             units: BTreeMap::new(),
+            index: Index::default(),
             groups: Vec::new(),
             sockets: Sockets::default(),
             frames,
@@ -66,7 +71,8 @@ impl Runner {
             published_at: now,
             stopping: false,
             obeyed: 0,
-            shrunk: false,
+            news: false,
+            untidy: false,
             lateness: lateness(),
             degraded: Arc::default(),
         }
@@ -90,9 +96,13 @@ impl Runner {
             if let Some(deadline) = deadline.filter(|deadline| *deadline <= now) {
                 self.lateness.record(now.saturating_since(deadline));
             }
-            self.with_all(|unit, hands| unit.act_on_time(now, hands));
+            for place in self.index.due(now) {
+                self.with_unit(place, |unit, hands| unit.act_on_time(now, hands));
+            }
             self.settle_groups(now);
-            self.forget_removed();
+            if std::mem::take(&mut self.untidy) {
+                self.forget_removed();
+            }
             self.publish_view(now);
             if self.stopping && self.units.values().all(|unit| unit.machine.epoch().is_none()) {
                 return;
@@ -102,7 +112,7 @@ impl Runner {
 
     /// Sleeps until a socket or the agent loop has something, or until the next deadline, which it returns.
     fn wait(&self, wake: BorrowedFd<'_>) -> Option<Instant> {
-        let deadline = self.units.values().filter_map(Unit::next_deadline).min();
+        let deadline = self.index.next();
         // Without its timer the thread would never wake in silence: then it does not sleep long.
         let limit = match self.timer.set(deadline) {
             Ok(()) => PollTimeout::NONE,
@@ -118,9 +128,10 @@ impl Runner {
         {
             tracing::error!(error = %errno, "poll failed on the election thread");
         }
-        let mut woken = [0; 8];
-        // Empties the eventfd; that it is empty already is no error.
-        let _ = nix::unistd::read(wake, &mut woken);
+        if fds.iter().rev().nth(1).and_then(PollFd::any).unwrap_or(true) {
+            // Empties the eventfd; that it is empty already is no error.
+            let _ = nix::unistd::read(wake, &mut [0; 8]);
+        }
         deadline
     }
 
@@ -176,6 +187,7 @@ impl Runner {
             let mut unit = Unit::new(router, place, now);
             unit.machine.set_grouped(self.group_of(place).is_some());
             self.units.insert(place, unit);
+            self.news = true;
             return;
         };
         // Its group may be another one from here on.
@@ -234,7 +246,8 @@ impl Runner {
         for place in gone {
             self.with_unit(place, |unit, hands| unit.clear_words(hands));
             self.units.remove(&place);
-            self.shrunk = true;
+            self.index.remove(place);
+            self.news = true;
         }
         self.close_unused_sockets();
     }
@@ -253,6 +266,9 @@ impl Runner {
         };
         let socket = unit.socket_key().and_then(|key| self.sockets.get(&key));
         act(unit, &mut Hands { socket, frames: &self.frames, words: self.words.as_mut() });
+        self.news |= std::mem::take(&mut unit.dirty);
+        let moved = self.index.update(place, unit.next_deadline(), unit.socket_key().map(|key| (key, unit.router.vrid)));
+        self.untidy |= moved || unit.is_leaving();
     }
 
     fn open_socket(&mut self, place: u32, interface: &Interface) {
@@ -282,8 +298,7 @@ impl Runner {
             return;
         }
         let vrid = received.advert.as_ref().map(|advert| advert.vrid);
-        let named = |unit: &Unit| unit.socket_key() == Some(key) && vrid == Ok(unit.router.vrid);
-        let place = self.units.iter().find(|(_, unit)| named(unit)).map(|(&place, _)| place);
+        let place = vrid.ok().and_then(|vrid| self.index.addressee(key, vrid));
         let conf = place.and_then(|place| self.units[&place].conf());
         let verdict = received.judge(conf.as_ref()).and_then(|advert| {
             let unit = place.and_then(|place| self.units.get_mut(&place));
@@ -315,16 +330,19 @@ impl Runner {
         }
     }
 
+    /// Whoever waits for views is woken for what changed; counters alone it finds there when it looks.
     fn publish_view(&mut self, now: Instant) {
         let obeyed = self.obeyed > self.publish.borrow().obeyed;
-        let dirty = self.units.values_mut().fold(false, |dirty, unit| std::mem::take(&mut unit.dirty) | dirty);
-        let shrunk = std::mem::take(&mut self.shrunk);
-        if dirty || obeyed || shrunk || now.saturating_since(self.published_at) >= COUNTERS_EVERY {
+        let news = std::mem::take(&mut self.news) | obeyed;
+        if news || now.saturating_since(self.published_at) >= COUNTERS_EVERY {
             self.published_at = now;
             let routers = self.units.iter().map(|(&place, unit)| (place, unit.view())).collect();
             let (dropped, degraded) = (self.dropped.clone(), Arc::clone(&self.degraded));
-            let view = View { routers, obeyed: self.obeyed, dropped, lateness: self.lateness, degraded };
-            self.publish.send_replace(Arc::new(view));
+            let view = Arc::new(View { routers, obeyed: self.obeyed, dropped, lateness: self.lateness, degraded });
+            self.publish.send_if_modified(|published| {
+                *published = view;
+                news
+            });
         }
     }
 }

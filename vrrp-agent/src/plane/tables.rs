@@ -1,6 +1,7 @@
 //! The tables that say whose packets are whose: interfaces, VRIDs, addresses, services, backends, rings.
 //!
-//! Each setter takes the whole of what should be there and writes only what differs.
+//! Each setter takes the whole of what should be there and writes only what differs. Nobody else writes these maps while the
+//! agent runs: what a setter wrote last is remembered, and not looked up again in the kernel, a system call for each entry.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +28,15 @@ pub struct Tables {
     backends: Array<MapData, BackendConf>,
     /// Interface index of each slot; 0: free.
     slots: Vec<u32>,
+    /// What was written last; `None` before the first time, and after a failure.
+    written: Written,
+}
+
+#[derive(Default)]
+struct Written {
+    interfaces: Option<BTreeMap<u32, InterfaceConf>>,
+    vrids: Option<BTreeMap<(u32, bool, u8), u32>>,
+    addresses: Option<BTreeMap<AddressKey, AddressConf>>,
 }
 
 impl Tables {
@@ -46,6 +56,7 @@ impl Tables {
             rings: maps.array(name::RINGS)?,
             backends: maps.array(name::BACKENDS)?,
             slots,
+            written: Written::default(),
         })
     }
 
@@ -63,6 +74,10 @@ impl Tables {
         interfaces: &BTreeMap<u32, InterfaceConf>,
         vrids: &BTreeMap<(u32, bool, u8), u32>,
     ) -> Result<(), PlaneError> {
+        if self.written.interfaces.as_ref() == Some(interfaces) && self.written.vrids.as_ref() == Some(vrids) {
+            return Ok(());
+        }
+        (self.written.interfaces, self.written.vrids) = (None, None);
         for slot in 0..self.slots.len() {
             let held = self.slots[slot];
             if held != 0 && !interfaces.contains_key(&held) {
@@ -84,6 +99,7 @@ impl Tables {
             // Last: the interface is looked at from here on.
             put(&mut self.interfaces, ifindex, &(slot + 1), name::INTERFACES)?;
         }
+        (self.written.interfaces, self.written.vrids) = (Some(interfaces.clone()), Some(vrids.clone()));
         Ok(())
     }
 
@@ -95,6 +111,10 @@ impl Tables {
     }
 
     pub fn set_addresses(&mut self, wanted: &BTreeMap<AddressKey, AddressConf>) -> Result<(), PlaneError> {
+        if self.written.addresses.as_ref() == Some(wanted) {
+            return Ok(());
+        }
+        self.written.addresses = None;
         let hints: BTreeSet<u32> = wanted.keys().map(|key| address_hint(&key.address)).collect();
         let held = self.addresses.keys().map(|key| key.map(|key| address_hint(&key.address)));
         let held = held.collect::<Result<BTreeSet<u32>, MapError>>().map_err(at(name::ADDRESSES))?;
@@ -106,6 +126,7 @@ impl Tables {
         for &hint in held.difference(&hints) {
             put(&mut self.hints, hint, &0, name::ADDRESS_HINTS)?;
         }
+        self.written.addresses = Some(wanted.clone());
         Ok(())
     }
 
@@ -149,12 +170,12 @@ fn put_all<K: Pod + Ord, V: Pod + PartialEq>(
     wanted: &BTreeMap<K, V>,
     name: &'static str,
 ) -> Result<(), PlaneError> {
-    let held: Vec<(K, V)> = map.iter().collect::<Result<_, MapError>>().map_err(at(name))?;
-    for (key, _) in held.iter().filter(|(key, _)| !wanted.contains_key(key)) {
+    let held: BTreeMap<K, V> = map.iter().collect::<Result<_, MapError>>().map_err(at(name))?;
+    for key in held.keys().filter(|key| !wanted.contains_key(key)) {
         map.remove(key).map_err(at(name))?;
     }
     for (key, value) in wanted {
-        if !held.iter().any(|(k, v)| k == key && v == value) {
+        if held.get(key) != Some(value) {
             map.insert(key, value, 0).map_err(at(name))?;
         }
     }

@@ -1,0 +1,174 @@
+//! What a pair is made of, and how each program reads it.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::names::{Host, Node};
+use crate::topology::segment_interface;
+
+/// What runs the virtual routers, on both nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    Agent,
+    /// Debian's keepalived.
+    Keepalived,
+}
+
+impl Program {
+    pub const BOTH: [Self; 2] = [Self::Agent, Self::Keepalived];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Agent => "vrrp-agent",
+            Self::Keepalived => "keepalived",
+        }
+    }
+}
+
+/// Whether the programs run under real-time scheduling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheduling {
+    /// As each of them does by itself: our agent asks for it, keepalived does not.
+    AsInstalled,
+    /// keepalived is told to, by `vrrp_rt_priority`.
+    Asked,
+    /// Not permitted: without CAP_SYS_NICE.
+    Refused,
+}
+
+/// Two nodes with the same program and the same virtual routers; node 1 has the higher priority for all of them.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub program: Program,
+    pub interval: Duration,
+    /// Virtual routers in all, spread evenly over the segments.
+    pub routers: u16,
+    /// Networks that both nodes are on, each by an interface of its own.
+    pub segments: u8,
+    pub scheduling: Scheduling,
+    /// The `vrrp-agent` binary.
+    pub agent: PathBuf,
+}
+
+/// One virtual router: VRIDs begin anew on each segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Router {
+    segment: u8,
+    vrid: u8,
+}
+
+impl Router {
+    fn vip(self) -> Ipv4Addr {
+        Ipv4Addr::new(10, 100 + self.segment, 1, self.vrid)
+    }
+}
+
+impl Plan {
+    /// The virtual router with the first virtual address.
+    pub const VRID: u8 = 1;
+
+    /// One virtual router.
+    pub fn single(program: Program, interval: Duration, agent: PathBuf) -> Self {
+        Self { program, interval, routers: 1, segments: 1, scheduling: Scheduling::AsInstalled, agent }
+    }
+
+    /// The address of `host` on `segment`, a /16 with all virtual addresses of the segment in it.
+    pub fn address(host: Host, segment: u8) -> Ipv4Addr {
+        let last = host.front().map_or(0, |front| front.octets()[3]);
+        Ipv4Addr::new(10, 100 + segment, 0, last)
+    }
+
+    /// The virtual address of the first virtual router.
+    pub fn vip(&self) -> Ipv4Addr {
+        Router { segment: 0, vrid: Self::VRID }.vip()
+    }
+
+    /// How long a backup of node 2's priority waits for its master (RFC 9568 6.1).
+    pub fn master_down_interval(&self) -> Duration {
+        self.interval * 3 + self.interval * (256 - u32::from(priority(Node::Node2))) / 256
+    }
+
+    fn all(&self) -> impl Iterator<Item = Router> {
+        let segments = u16::from(self.segments);
+        (0..self.routers).map(move |n| Router { segment: (n % segments) as u8, vrid: (n / segments + 1) as u8 })
+    }
+
+    /// Our agent's file; paths as on a real host.
+    pub fn agent_toml(&self, node: Node) -> String {
+        let mut text = format!(
+            "node = \"{node}\"\napi_socket = \"/run/vrrp-agent/api.sock\"\nbpf_dir = \"/sys/fs/bpf/vrrp-agent\"\n\
+             metrics = \"127.0.0.1:9165\"\n"
+        );
+        for router in self.all() {
+            text.push_str(&format!(
+                "\n[[virtual_router]]\nname = \"VI_{}_{}\"\ninterface = \"{}\"\nvrid = {}\nversion = 3\npriority = {}\n\
+                 interval = \"{}ms\"\naddresses = [\"{}\"]\n",
+                router.segment,
+                router.vrid,
+                segment_interface(router.segment),
+                router.vrid,
+                priority(node),
+                self.interval.as_millis(),
+                router.vip()
+            ));
+        }
+        text
+    }
+
+    /// keepalived.conf.
+    pub fn keepalived_conf(&self, node: Node) -> String {
+        let realtime = if self.scheduling == Scheduling::Asked { "    vrrp_rt_priority 50\n    vrrp_no_swap\n" } else { "" };
+        let mut text = format!("global_defs {{\n    router_id {node}\n{realtime}}}\n");
+        for router in self.all() {
+            text.push_str(&format!(
+                "\nvrrp_instance VI_{}_{} {{\n    state BACKUP\n    interface {}\n    version 3\n    virtual_router_id {}\n    \
+                 priority {}\n    advert_int {}\n    virtual_ipaddress {{\n        {}/32\n    }}\n}}\n",
+                router.segment,
+                router.vrid,
+                segment_interface(router.segment),
+                router.vrid,
+                priority(node),
+                self.interval.as_secs_f64(),
+                router.vip()
+            ));
+        }
+        text
+    }
+}
+
+/// As in the dual-master example.
+fn priority(node: Node) -> u8 {
+    match node {
+        Node::Node1 => 100,
+        Node::Node2 => 99,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(routers: u16, segments: u8) -> Plan {
+        Plan { routers, segments, ..Plan::single(Program::Agent, Duration::from_millis(10), PathBuf::new()) }
+    }
+
+    #[test]
+    fn virtual_routers_are_spread_over_the_segments() {
+        let all: Vec<Router> = plan(1000, 4).all().collect();
+        assert_eq!(all.iter().map(|router| router.vrid).max(), Some(250));
+        assert_eq!(all.iter().filter(|router| router.segment == 3).count(), 250);
+        assert_eq!(plan(255, 1).all().last(), Some(Router { segment: 0, vrid: 255 }));
+    }
+
+    #[test]
+    fn both_programs_are_told_the_same() {
+        let plan = plan(2, 2);
+        for text in [plan.agent_toml(Node::Node2), plan.keepalived_conf(Node::Node2)] {
+            assert!(text.contains("10.100.1.1") && text.contains("10.101.1.1"), "{text}");
+            assert!(text.contains("priority 99") || text.contains("priority = 99"), "{text}");
+        }
+        assert!(plan.keepalived_conf(Node::Node1).contains("advert_int 0.01\n"));
+        assert_eq!(plan.master_down_interval().as_micros(), 36_132);
+    }
+}

@@ -1,0 +1,104 @@
+//! What the thread finds without walking through all its routers: whose deadline is next, and whom an advert is for.
+//!
+//! With a thousand virtual routers an advert comes every few microseconds: what each of them costs must not grow with their
+//! number.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::sockets::SocketKey;
+use crate::time::Instant;
+
+/// Whom an advert is for: where it came in, and its VRID.
+pub type Addressee = (SocketKey, u8);
+
+#[derive(Default)]
+pub struct Index {
+    deadlines: BTreeSet<(Instant, u32)>,
+    addressees: HashMap<Addressee, u32>,
+    /// What stands above, by place.
+    known: BTreeMap<u32, (Option<Instant>, Option<Addressee>)>,
+}
+
+impl Index {
+    /// Takes over what is so of the router at `place` now; says whether it has another addressee than before.
+    pub fn update(&mut self, place: u32, deadline: Option<Instant>, addressee: Option<Addressee>) -> bool {
+        let known = self.known.entry(place).or_default();
+        if known.0 != deadline {
+            if let Some(old) = known.0 {
+                self.deadlines.remove(&(old, place));
+            }
+            self.deadlines.extend(deadline.map(|deadline| (deadline, place)));
+            known.0 = deadline;
+        }
+        if known.1 == addressee {
+            return false;
+        }
+        if let Some(old) = known.1 {
+            // Another may have taken its name in the meantime, while a reload is under way.
+            if self.addressees.get(&old) == Some(&place) {
+                self.addressees.remove(&old);
+            }
+        }
+        self.addressees.extend(addressee.map(|addressee| (addressee, place)));
+        known.1 = addressee;
+        true
+    }
+
+    pub fn remove(&mut self, place: u32) {
+        self.update(place, None, None);
+        self.known.remove(&place);
+    }
+
+    /// The next deadline of all.
+    pub fn next(&self) -> Option<Instant> {
+        self.deadlines.first().map(|&(deadline, _)| deadline)
+    }
+
+    /// Places whose deadlines have come, the earliest first.
+    pub fn due(&self, now: Instant) -> Vec<u32> {
+        self.deadlines.range(..=(now, u32::MAX)).map(|&(_, place)| place).collect()
+    }
+
+    pub fn addressee(&self, key: SocketKey, vrid: u8) -> Option<u32> {
+        self.addressees.get(&(key, vrid)).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Family;
+
+    const SOCKET: SocketKey = SocketKey { ifindex: 3, family: Family::V4, group: None };
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(millis * 1_000)
+    }
+
+    #[test]
+    fn the_earliest_deadline_is_the_next_and_all_that_have_come_are_due() {
+        let mut index = Index::default();
+        index.update(1, Some(at(30)), None);
+        index.update(2, Some(at(10)), None);
+        index.update(3, None, None);
+        assert_eq!((index.next(), index.due(at(9)), index.due(at(30))), (Some(at(10)), vec![], vec![2, 1]));
+        index.update(2, Some(at(40)), None);
+        assert_eq!((index.next(), index.due(at(40))), (Some(at(30)), vec![1, 2]));
+        index.remove(1);
+        index.update(2, None, None);
+        assert_eq!(index.next(), None);
+    }
+
+    #[test]
+    fn an_advert_finds_its_router_wherever_that_has_moved() {
+        let mut index = Index::default();
+        assert!(index.update(1, None, Some((SOCKET, 51))));
+        assert!(!index.update(1, Some(at(1)), Some((SOCKET, 51))));
+        assert_eq!((index.addressee(SOCKET, 51), index.addressee(SOCKET, 52)), (Some(1), None));
+        assert!(index.update(2, None, Some((SOCKET, 51))), "it takes the name over");
+        assert!(index.update(1, None, Some((SOCKET, 52))), "before the first has left it");
+        assert_eq!((index.addressee(SOCKET, 51), index.addressee(SOCKET, 52)), (Some(2), Some(1)));
+        index.remove(2);
+        assert_eq!(index.addressee(SOCKET, 51), None);
+    }
+}

@@ -1,0 +1,169 @@
+//! `bench load`: nobody dies, but the machine is busy. A backup that promotes itself was fooled.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
+use serde::Serialize;
+use vrrp_tests::Node;
+use vrrp_tests::capture::Recording;
+use vrrp_tests::pair::{Pair, Plan, Program, Scheduling};
+
+use super::sight::{Both, Sight, beyond_usual, look_on};
+use super::table;
+
+const INTERVAL: Duration = Duration::from_millis(10);
+/// A node that was silent for so many intervals and advertises again has been promoted again.
+const SILENCE: u32 = 3;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// How long each pair is kept busy
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    /// Busy loops, spread over all CPUs
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    loops: usize,
+    /// Write the figures as data, too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Who is kept busy. The first must not be fooled.
+const PAIRS: [(Program, Scheduling, &str); 4] = [
+    (Program::Agent, Scheduling::AsInstalled, "vrrp-agent as installed"),
+    (Program::Agent, Scheduling::Refused, "vrrp-agent without permission for real time"),
+    (Program::Keepalived, Scheduling::AsInstalled, "keepalived as installed"),
+    (Program::Keepalived, Scheduling::Asked, "keepalived with vrrp_rt_priority 50"),
+];
+
+#[derive(Debug, Serialize)]
+struct Line {
+    pair: &'static str,
+    /// Times the backup became master although its master lived.
+    promotions: usize,
+    #[serde(flatten)]
+    both: Both,
+    /// The longest time without an answer beyond the usual one, ms.
+    gap_ms: f64,
+    /// The longest time between two adverts of the master, ms.
+    silence_ms: f64,
+    stall_ms: f64,
+    not_captured: u32,
+}
+
+pub fn run(options: &Options) -> Result<bool> {
+    let agent = super::agent()?;
+    let mut lines = Vec::new();
+    for (program, scheduling, name) in PAIRS {
+        eprintln!("{name}: {} busy loops for {} s ...", options.loops, options.seconds);
+        let plan = Plan { scheduling, ..Plan::single(program, INTERVAL, agent.clone()) };
+        lines.push(measure(plan, name, options)?);
+    }
+    print(options, &lines);
+    super::write_json(options.json.as_deref(), &serde_json::to_value(&lines)?)?;
+    Ok(lines[0].promotions == 0)
+}
+
+fn measure(plan: Plan, name: &'static str, options: &Options) -> Result<Line> {
+    let pair = Pair::up(plan)?;
+    let sight = Sight::begin(&pair)?;
+    let loops = BusyLoops::start(options.loops)?;
+    let since = Instant::now();
+    look_on(&pair, Duration::from_secs(options.seconds))?;
+    loops.stop()?;
+    let (report, recording) = sight.stop()?;
+    let summary = report.summary_since(since);
+    let line = Line {
+        pair: name,
+        promotions: promotions(&recording, since),
+        both: Both::of(&recording.second_acts(since, pair.plan().vip())),
+        gap_ms: beyond_usual(summary.outage_ms),
+        silence_ms: longest_silence(&recording, since),
+        stall_ms: summary.stall_ms,
+        not_captured: recording.lost,
+    };
+    pair.down()?;
+    Ok(line)
+}
+
+fn adverts_of(recording: &Recording, node: Node, since: Instant) -> Vec<Instant> {
+    recording.adverts(since, node, Plan::VRID).filter(|(_, priority)| *priority > 0).map(|(at, _)| at).collect()
+}
+
+fn promotions(recording: &Recording, since: Instant) -> usize {
+    let adverts = adverts_of(recording, Node::Node2, since);
+    let again = adverts.windows(2).filter(|pair| pair[1] - pair[0] > INTERVAL * SILENCE).count();
+    usize::from(!adverts.is_empty()) + again
+}
+
+fn longest_silence(recording: &Recording, since: Instant) -> f64 {
+    let adverts = adverts_of(recording, Node::Node1, since);
+    adverts.windows(2).map(|pair| super::millis(pair[1] - pair[0])).fold(0.0, f64::max)
+}
+
+/// Threads of ordinary priority that do nothing as fast as they can.
+struct BusyLoops {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl BusyLoops {
+    /// Starts `count` of them, the same number on each CPU.
+    fn start(count: usize) -> Result<Self> {
+        let cpus = thread::available_parallelism().context("counting CPUs")?.get();
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut loops = Self { stop: Arc::clone(&stop), threads: Vec::new() };
+        for number in 0..count {
+            let stop = Arc::clone(&stop);
+            let mut only = CpuSet::new();
+            only.set(number % cpus).context("naming a CPU")?;
+            let spin = move || {
+                // Where it may not be pinned the scheduler spreads it.
+                let _ = sched_setaffinity(Pid::from_raw(0), &only);
+                while !stop.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            };
+            loops.threads.push(thread::Builder::new().name("busy".to_owned()).spawn(spin)?);
+        }
+        Ok(loops)
+    }
+
+    fn stop(mut self) -> Result<()> {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                bail!("a busy loop panicked");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for BusyLoops {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+fn print(options: &Options, lines: &[Line]) {
+    println!("\n{} busy loops of ordinary priority for {} s, an advert each 10 ms; nobody dies.", options.loops, options.seconds);
+    let rows: Vec<Vec<String>> = lines
+        .iter()
+        .map(|line| {
+            let [gap, silence, stall] = [line.gap_ms, line.silence_ms, line.stall_ms].map(table::figure);
+            vec![line.pair.to_owned(), line.promotions.to_string(), line.both.text(), gap, silence, stall]
+        })
+        .collect();
+    let head = ["pair", "false promotions", "both acted", "client's gap, ms", "master's silence, ms", "probe kept back, ms"];
+    table::print(&head, &rows);
+    let lost: u32 = lines.iter().map(|line| line.not_captured).sum();
+    println!("\nFrames not captured: {lost}. Adverts more than 36 ms apart make a backup take over.");
+}

@@ -1,0 +1,143 @@
+//! One look at a pair while something happens to it: a client that asks each millisecond, the wire, and who has the address.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use vrrp_tests::Node;
+use vrrp_tests::capture::{Capture, Recording};
+use vrrp_tests::echo::EchoProbe;
+use vrrp_tests::pair::{Pair, Plan};
+use vrrp_tests::probe::Report;
+
+use super::millis;
+
+/// The client asks this often: what is shorter cannot be seen.
+pub const PROBE_INTERVAL: Duration = Duration::from_millis(1);
+/// Traffic before something is done, so that there is a "before".
+const RUN_UP: Duration = Duration::from_millis(300);
+/// A gap may begin this long before what causes it: an answer may be under way.
+const BEFORE: Duration = Duration::from_millis(20);
+/// How often the client asks all who has the address, so that whoever thinks so shows itself.
+const ASK_EVERY: Duration = Duration::from_millis(50);
+/// What a busy machine may add to the protocol's timers before nobody is expected to come any more.
+const ROOM: Duration = Duration::from_secs(5);
+/// Acts of the wrong node with a longer pause than this between them are told apart.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A watch over a pair that is going on.
+pub struct Sight {
+    capture: Capture,
+    probe: EchoProbe,
+}
+
+/// What was seen of one event.
+#[derive(Debug, Clone, Serialize)]
+pub struct Seen {
+    /// The longest time without an answer beyond the usual one, ms; without the time in which the client was kept from asking.
+    pub outage_ms: f64,
+    /// How long the client was kept from asking at worst, ms.
+    pub stall_ms: f64,
+    /// From the event to the successor's first advert, ms.
+    pub successor_ms: Option<f64>,
+    #[serde(flatten)]
+    pub both: Both,
+    /// Frames that the capture lost: a zero in `both` says nothing then.
+    pub not_captured: u32,
+}
+
+/// What a second node did while another one was master.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Both {
+    pub both_frames: usize,
+    pub both_ms: f64,
+}
+
+impl Sight {
+    /// Starts to watch, and lets some traffic pass.
+    pub fn begin(pair: &Pair) -> Result<Self> {
+        let sight = Self { capture: pair.capture()?, probe: pair.probe(PROBE_INTERVAL)? };
+        look_on(pair, RUN_UP)?;
+        Ok(sight)
+    }
+
+    /// Waits until `node` has advertised since `since`.
+    pub fn wait_for(&self, pair: &Pair, node: Node, since: Instant) -> Result<()> {
+        let deadline = Instant::now() + pair.plan().master_down_interval() + ROOM;
+        while self.capture.first_advert(since, node, Plan::VRID).is_none() {
+            if Instant::now() >= deadline {
+                bail!("{node} has not become master");
+            }
+            look_on(pair, ASK_EVERY)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the watch over an event at `since` that should make `successor` the master.
+    pub fn end(self, pair: &Pair, since: Instant, successor: Node) -> Result<Seen> {
+        let (report, recording) = self.stop()?;
+        let summary = report.summary_since(since.checked_sub(BEFORE).context("the clock has just begun")?);
+        let first = recording.first_advert(since, successor, Plan::VRID);
+        Ok(Seen {
+            outage_ms: beyond_usual(summary.outage_ms),
+            stall_ms: summary.stall_ms,
+            successor_ms: first.map(|at| millis(at - since)),
+            both: Both::of(&recording.second_acts(since, pair.plan().vip())),
+            not_captured: recording.lost,
+        })
+    }
+
+    /// Ends the watch and hands over all of it.
+    pub fn stop(self) -> Result<(Report, Recording)> {
+        let report = self.probe.stop()?;
+        Ok((report, self.capture.stop()?))
+    }
+}
+
+/// Lets time pass while the client asks who has the address.
+pub fn look_on(pair: &Pair, time: Duration) -> Result<()> {
+    let end = Instant::now() + time;
+    loop {
+        pair.ask_for_address()?;
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        sleep(left.min(ASK_EVERY));
+    }
+}
+
+/// Answers come once an interval even while all is well.
+pub fn beyond_usual(gap_ms: f64) -> f64 {
+    (gap_ms - millis(PROBE_INTERVAL)).max(0.0)
+}
+
+impl Both {
+    /// From the times of the acts, in their order.
+    pub fn of(acts: &[Instant]) -> Self {
+        let steps = acts.windows(2).map(|pair| pair[1] - pair[0]).filter(|step| *step <= PAUSE);
+        Self { both_frames: acts.len(), both_ms: millis(steps.sum()) }
+    }
+
+    pub fn text(self) -> String {
+        match self.both_frames {
+            0 => "none".to_owned(),
+            frames => format!("{frames} in {:.0} ms", self.both_ms),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_do_not_count_as_acting() {
+        let begin = Instant::now();
+        let acts = [0, 50, 100, 1000, 1050].map(|ms| begin + Duration::from_millis(ms));
+        let both = Both::of(&acts);
+        assert_eq!((both.both_frames, both.both_ms), (5, 150.0));
+        assert_eq!(Both::default().text(), "none");
+    }
+}
