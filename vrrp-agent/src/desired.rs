@@ -29,6 +29,8 @@ pub struct Facts<'a> {
     pub places: &'a [u32],
     /// Numbers of services and backends in the maps.
     pub slots: &'a Slots,
+    /// A stopping agent prepares for nothing more.
+    pub stopping: bool,
     /// For each service and backend, whether its check is good; `None` before the first result.
     pub health: &'a [Vec<Option<bool>>],
 }
@@ -50,7 +52,7 @@ pub struct Desired {
     pub installed: BTreeSet<Installed>,
     /// Virtual MACs that an interface must take frames for besides its own, while this node acts: interface index and MAC.
     pub macs: BTreeSet<(u32, [u8; 6])>,
-    /// Addresses the stack accepts without having them: this node is their direct-return backend.
+    /// Addresses the stack accepts without having them: this node is their direct-return backend, or must be quick to act.
     pub local_routes: BTreeSet<Ipv4Addr>,
     /// Backends whose MAC must be resolved: interface index and address.
     pub unresolved: BTreeSet<(u32, Ipv4Addr)>,
@@ -166,6 +168,13 @@ fn add_router(desired: &mut Desired, facts: &Facts, index: usize, router: &Route
             desired.macs.insert((link.index, virtual_mac(router.family() == Family::V6, router.vrid)));
         }
         install(desired, facts.host, router, link);
+    }
+    if router.accept_always && !facts.stopping {
+        let accepted = router.all_addresses().filter_map(|address| match address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        });
+        desired.local_routes.extend(accepted);
     }
 }
 

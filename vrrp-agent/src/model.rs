@@ -79,6 +79,8 @@ pub struct Router {
     pub peers: Vec<Peer>,
     /// Whether frames carry the virtual router's MAC address (RFC 9568 section 7.3) instead of the interface's.
     pub virtual_mac: bool,
+    /// Whether the stack accepts packets for the addresses though another node is master: a takeover installs nothing first.
+    pub accept_always: bool,
     /// Advertised virtual addresses, in file order, all of one family. At least one.
     pub addresses: Vec<VirtualAddress>,
     /// Installed with the others but not advertised (`virtual_ipaddress_excluded`).

@@ -274,7 +274,8 @@ impl Agent {
         let acting: Vec<bool> = self.force.places.iter().map(acts).collect();
         let health = self.picture().health.clone();
         let (places, slots) = (&self.force.places, &self.force.slots);
-        let facts = Facts { config, host: &host, acting: &acting, places, slots, health: &health };
+        let stopping = self.ending == Some(End::Release);
+        let facts = Facts { config, host: &host, acting: &acting, places, slots, stopping, health: &health };
         self.desired = desired::desired(&facts);
         // A view from before the last commands says nothing of masterships that are only now taken up again.
         let may_remove = self.seats.are_open() && self.elector.has_obeyed(&view);

@@ -33,6 +33,7 @@ fn router(priority: u8, scripts: &[(usize, i16)], interfaces: &[(&str, i16)]) ->
         delivery: Delivery::Multicast([224, 0, 0, 18].into()),
         peers: vec![],
         virtual_mac: false,
+        accept_always: false,
         addresses: vec![],
         excluded_addresses: vec![],
         announce: Announce::default(),

@@ -122,6 +122,7 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
         delivery,
         peers,
         virtual_mac,
+        accept_always,
         addresses,
         excluded_addresses,
         announce,
@@ -163,6 +164,9 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
     }
     if *virtual_mac {
         text.key("virtual_mac", "true");
+    }
+    if *accept_always {
+        text.key("accept_always", "true");
     }
     text.list("addresses", addresses.iter().map(virtual_address));
     if !excluded_addresses.is_empty() {

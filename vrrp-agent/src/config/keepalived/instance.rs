@@ -156,6 +156,7 @@ impl Instance {
             unicast: self.unicast.map(|span| At::new((), &span)),
             peers: self.peers,
             virtual_mac: self.virtual_mac,
+            accept_always: None,
             hmac: self.hmac,
             addresses: self.addresses,
             excluded_addresses: self.excluded_addresses,

@@ -85,9 +85,10 @@ fn router(written: schema::VirtualRouter, reporter: &mut Reporter) -> RouterDraf
         },
         source: written.source.map(at),
         group: written.group.map(at),
-        unicast: written.unicast.filter(|unicast| *unicast.get_ref()).map(|unicast| At::new((), &unicast.span())),
+        unicast: asked_for(written.unicast),
         peers: written.peers.into_iter().map(peer).collect(),
         virtual_mac: written.virtual_mac,
+        accept_always: asked_for(written.accept_always),
         hmac: written.hmac.map(hmac),
         addresses: written.addresses.into_iter().map(address).collect(),
         excluded_addresses: written.excluded_addresses.into_iter().map(address).collect(),
@@ -139,6 +140,11 @@ fn address(written: Spanned<Address>) -> AddressDraft {
         Address::Short(text) => AddressDraft { address: At::new(text, &span), device: None, label: None },
         Address::Full(full) => AddressDraft { address: at(full.address), device: full.device.map(at), label: full.label.map(at) },
     }
+}
+
+/// Where a switch was turned on.
+fn asked_for(switch: Option<Spanned<bool>>) -> Option<At<()>> {
+    switch.filter(|switch| *switch.get_ref()).map(|switch| At::new((), &switch.span()))
 }
 
 fn announce(written: &schema::Garp, reporter: &mut Reporter) -> Announce {

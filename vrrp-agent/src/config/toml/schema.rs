@@ -72,6 +72,7 @@ pub struct VirtualRouter {
     pub peers: Vec<Spanned<Peer>>,
     #[serde(default)]
     pub virtual_mac: bool,
+    pub accept_always: Option<Spanned<bool>>,
     pub hmac: Option<Spanned<Hmac>>,
     pub addresses: Vec<Spanned<Address>>,
     #[serde(default)]
