@@ -19,7 +19,7 @@ use crate::daemons::{make_dir, program, write};
 use crate::echo::EchoProbe;
 use crate::names::{Host, Node};
 use crate::netns::NetNs;
-use crate::process::Daemon;
+use crate::process::{Daemon, output};
 use crate::rundir::{self, RunDir};
 use crate::topology::Topology;
 use crate::{inject, keepalived};
@@ -115,6 +115,12 @@ impl Pair {
     /// Ends the program of `node` in good order (SIGTERM) and waits for it.
     pub fn stop(&mut self, node: Node) -> Result<()> {
         self.take(node)?.stop(Signal::SIGTERM, PATIENCE).map(drop)
+    }
+
+    /// Asks our agent of `node` to hand the first virtual router over, or takes that back; waits for its answer.
+    pub fn ask_agent(&self, node: Node, command: &str) -> Result<String> {
+        let socket = AgentPaths::below(&self.dir(node)).api_socket;
+        output(Command::new(&self.plan.agent).args([command, Plan::NAME, "--socket"]).arg(socket))
     }
 
     /// Asks the program of `node` to end (SIGTERM), and leaves it to that.

@@ -47,6 +47,8 @@ pub struct Plan {
     /// Networks that both nodes are on, each by an interface of its own.
     pub segments: u8,
     pub scheduling: Scheduling,
+    /// Our agent's `accept_always`.
+    pub accept_always: bool,
     /// The `vrrp-agent` binary.
     pub agent: PathBuf,
 }
@@ -70,7 +72,7 @@ impl Plan {
 
     /// One virtual router.
     pub fn single(program: Program, interval: Duration, agent: PathBuf) -> Self {
-        Self { program, interval, routers: 1, segments: 1, scheduling: Scheduling::AsInstalled, agent }
+        Self { program, interval, routers: 1, segments: 1, scheduling: Scheduling::AsInstalled, accept_always: false, agent }
     }
 
     /// The address of `host` on `segment`, a /16 with all virtual addresses of the segment in it.
@@ -78,6 +80,9 @@ impl Plan {
         let last = host.front().map_or(0, |front| front.octets()[3]);
         Ipv4Addr::new(10, 100 + segment, 0, last)
     }
+
+    /// The name of the first virtual router in our agent's file.
+    pub const NAME: &str = "VI_0_1";
 
     /// The virtual address of the first virtual router.
     pub fn vip(&self) -> Ipv4Addr {
@@ -101,8 +106,9 @@ impl Plan {
              metrics = \"127.0.0.1:9165\"\n"
         );
         for router in self.all() {
+            let accept = if self.accept_always { "accept_always = true\n" } else { "" };
             text.push_str(&format!(
-                "\n[[virtual_router]]\nname = \"VI_{}_{}\"\ninterface = \"{}\"\nvrid = {}\nversion = 3\npriority = {}\n\
+                "\n[[virtual_router]]\n{accept}name = \"VI_{}_{}\"\ninterface = \"{}\"\nvrid = {}\nversion = 3\npriority = {}\n\
                  interval = \"{}ms\"\naddresses = [\"{}\"]\n",
                 router.segment,
                 router.vrid,

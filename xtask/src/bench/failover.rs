@@ -52,6 +52,8 @@ enum Case {
     Crash,
     /// SIGTERM for the master's router
     Stop,
+    /// `vrrp-agent failover`; keepalived has no such command
+    Failover,
     /// The better node's router is started again
     Preempt,
     /// The master's cable is pulled
@@ -80,7 +82,7 @@ pub fn run(options: &Options) -> Result<bool> {
             eprintln!("{}, an advert each {} ...", program.name(), interval_text(interval));
             let mut pair = Pair::up(Plan::single(program, interval, agent.clone()))?;
             for run in 1..=options.runs {
-                for &case in cases {
+                for &case in cases.iter().filter(|case| case.is_for(program)) {
                     let seen = case.play(&mut pair).with_context(|| format!("{case:?} of {}", program.name()))?;
                     let interval_ms = interval.as_millis() as u64;
                     runs.push(Run { program: program.name(), interval_ms, case, run, seen });
@@ -135,16 +137,28 @@ impl Case {
                 pair.start(MASTER)
             }
             Case::Stop => pair.ask_to_stop(MASTER),
+            Case::Failover => pair.ask_agent(MASTER, "failover").map(drop),
             Case::Preempt => pair.start(MASTER),
             Case::Link => pair.set_cables(MASTER, false),
             Case::Freeze => pair.freeze(MASTER, true),
         }
     }
 
+    /// Whether the program can do it.
+    fn is_for(self, program: Program) -> bool {
+        self != Case::Failover || program == Program::Agent
+    }
+
     /// What belongs to the case after the successor has been master for a while.
     fn relieve(self, pair: &mut Pair, sight: &Sight) -> Result<()> {
         match self {
             Case::Stop => pair.stop(MASTER),
+            Case::Failover => {
+                let asked = Instant::now();
+                pair.ask_agent(MASTER, "failback")?;
+                sight.wait_for(pair, MASTER, asked)?;
+                look_on(pair, CALM)
+            }
             Case::Freeze => {
                 let thawed = Instant::now();
                 pair.freeze(MASTER, false)?;

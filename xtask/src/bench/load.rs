@@ -35,12 +35,13 @@ pub struct Options {
     json: Option<PathBuf>,
 }
 
-/// Who is kept busy. The first must not be fooled.
-const PAIRS: [(Program, Scheduling, &str); 4] = [
-    (Program::Agent, Scheduling::AsInstalled, "vrrp-agent as installed"),
-    (Program::Agent, Scheduling::Refused, "vrrp-agent without permission for real time"),
-    (Program::Keepalived, Scheduling::AsInstalled, "keepalived as installed"),
-    (Program::Keepalived, Scheduling::Asked, "keepalived with vrrp_rt_priority 50"),
+/// Who is kept busy, and whether with `accept_always`. The first must not be fooled.
+const PAIRS: [(Program, Scheduling, bool, &str); 5] = [
+    (Program::Agent, Scheduling::AsInstalled, false, "vrrp-agent as installed"),
+    (Program::Agent, Scheduling::Refused, false, "vrrp-agent without permission for real time"),
+    (Program::Agent, Scheduling::Refused, true, "the same with accept_always"),
+    (Program::Keepalived, Scheduling::AsInstalled, false, "keepalived as installed"),
+    (Program::Keepalived, Scheduling::Asked, false, "keepalived with vrrp_rt_priority 50"),
 ];
 
 #[derive(Debug, Serialize)]
@@ -61,9 +62,9 @@ struct Line {
 pub fn run(options: &Options) -> Result<bool> {
     let agent = super::agent()?;
     let mut lines = Vec::new();
-    for (program, scheduling, name) in PAIRS {
+    for (program, scheduling, accept_always, name) in PAIRS {
         eprintln!("{name}: {} busy loops for {} s ...", options.loops, options.seconds);
-        let plan = Plan { scheduling, ..Plan::single(program, INTERVAL, agent.clone()) };
+        let plan = Plan { scheduling, accept_always, ..Plan::single(program, INTERVAL, agent.clone()) };
         lines.push(measure(plan, name, options)?);
     }
     print(options, &lines);

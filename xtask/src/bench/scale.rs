@@ -105,7 +105,10 @@ pub fn run(options: &Options) -> Result<bool> {
                 let what = format!("{routers} virtual routers of {}, an advert each {}", program.name(), interval_text(interval));
                 eprintln!("{what} ...");
                 let scheduling = Scheduling::AsInstalled;
-                match measure(Plan { program, interval, routers, segments, scheduling, agent: agent.clone() }, options) {
+                match measure(
+                    Plan { program, interval, routers, segments, scheduling, accept_always: false, agent: agent.clone() },
+                    options,
+                ) {
                     Ok(line) => lines.push(line),
                     Err(error) => {
                         eprintln!("{what}: {error:#}");
