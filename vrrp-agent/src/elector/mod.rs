@@ -22,6 +22,7 @@ mod tests;
 mod timer;
 mod unit;
 mod view;
+mod wait;
 
 use std::cell::Cell;
 use std::net::IpAddr;

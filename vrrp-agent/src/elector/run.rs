@@ -1,11 +1,10 @@
 //! The thread's loop.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout};
 use tokio::sync::watch;
 use vrrp_common::reason::Reason;
 
@@ -18,6 +17,7 @@ use super::sockets::{SocketKey, Sockets};
 use super::timer::Timer;
 use super::unit::{Hands, Seat, Unit};
 use super::view::View;
+use super::wait;
 use crate::clock;
 use crate::election::{Heard, Input, VirtualRouter, group};
 use crate::model::{ElectionThread, Router};
@@ -86,12 +86,15 @@ impl Runner {
         }
         let mut buffer = vec![0; PACKET_MAX];
         loop {
-            let deadline = self.wait(wake);
+            let deadline = self.index.next();
+            let ready = wait::wait(&self.sockets, wake, &self.timer, deadline);
             let now = clock::now();
             if !self.take_commands(now, inbox) {
                 return;
             }
-            self.drain_sockets(&mut buffer);
+            // Before a timer acts, whatever came in meanwhile counts.
+            let due = self.index.next().is_some_and(|deadline| deadline <= clock::now());
+            self.drain_sockets(if due { self.sockets.keys() } else { ready }, &mut buffer);
             let now = clock::now();
             if let Some(deadline) = deadline.filter(|deadline| *deadline <= now) {
                 self.lateness.record(now.saturating_since(deadline));
@@ -108,31 +111,6 @@ impl Runner {
                 return;
             }
         }
-    }
-
-    /// Sleeps until a socket or the agent loop has something, or until the next deadline, which it returns.
-    fn wait(&self, wake: BorrowedFd<'_>) -> Option<Instant> {
-        let deadline = self.index.next();
-        // Without its timer the thread would never wake in silence: then it does not sleep long.
-        let limit = match self.timer.set(deadline) {
-            Ok(()) => PollTimeout::NONE,
-            Err(errno) => {
-                tracing::error!(error = %errno, "the timer of the election thread cannot be set");
-                PollTimeout::from(1_u8)
-            }
-        };
-        let mut fds: Vec<PollFd<'_>> = self.sockets.fds().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        fds.extend([wake, self.timer.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
-        if let Err(errno) = nix::poll::poll(&mut fds, limit)
-            && errno != nix::errno::Errno::EINTR
-        {
-            tracing::error!(error = %errno, "poll failed on the election thread");
-        }
-        if fds.iter().rev().nth(1).and_then(PollFd::any).unwrap_or(true) {
-            // Empties the eventfd; that it is empty already is no error.
-            let _ = nix::unistd::read(wake, &mut [0; 8]);
-        }
-        deadline
     }
 
     /// Takes every command; false when the agent loop has gone.
@@ -283,8 +261,8 @@ impl Runner {
     }
 
     /// Gives every advert in the sockets to the election it is for.
-    fn drain_sockets(&mut self, buffer: &mut [u8]) {
-        for key in self.sockets.keys() {
+    fn drain_sockets(&mut self, keys: Vec<SocketKey>, buffer: &mut [u8]) {
+        for key in keys {
             while let Some(datagram) = self.sockets.recv(&key, buffer) {
                 if let Some(received) = super::advert::parse(buffer, datagram) {
                     self.deliver(key, &received);
