@@ -20,6 +20,8 @@ const PROBE_INTERVAL: Duration = Duration::from_millis(10);
 const RUN_UP: Duration = Duration::from_millis(300);
 /// Traffic after everything has calmed down.
 const RUN_OUT: Duration = Duration::from_millis(500);
+/// A master that yields advertises once more within this time, so that the better one announces itself: no mastership of its own.
+const LAST_WORD: Duration = Duration::from_millis(20);
 
 /// A gap from this length on is one that the client notices.
 pub const NOTICEABLE_GAP_MS: f64 = 50.0;
@@ -154,12 +156,21 @@ impl Story {
     /// Adds to the timeline what the captured adverts say about masterships.
     fn tell_masterships(&mut self, step: &mut Step) {
         let mut told = Vec::new();
+        // Who was master before the present one, and until when.
+        let mut yielded: BTreeMap<Vip, (Node, Instant)> = BTreeMap::new();
         for captured in self.capture.so_far().frames {
             let (Some(node), Some(advert)) = (Node::from_host(captured.from), captured.frame.advert()) else { continue };
             let Some(vip) = Vip::BOTH.into_iter().find(|vip| vip.vrid() == advert.vrid) else { continue };
+            let parting = yielded.get(&vip).is_some_and(|&(old, at)| old == node && captured.at < at + LAST_WORD);
+            if parting && self.masters.get(&vip).is_some_and(|(_, priority)| *priority > advert.priority) {
+                continue;
+            }
             let before = self.masters.insert(vip, (node, advert.priority));
             if before == Some((node, advert.priority)) {
                 continue;
+            }
+            if let Some((old, _)) = before.filter(|(old, _)| *old != node) {
+                yielded.insert(vip, (old, captured.at));
             }
             let text = match (before, advert.priority) {
                 (_, 0) => format!("{node} resigns as master of {vip} (priority 0)"),
