@@ -20,7 +20,8 @@ use crate::plane::object::Plane;
 use crate::plane::tables::Tables;
 use crate::plane::{PlaneError, counters::Counters};
 use crate::time::Instant;
-pub use hooks::{Hook, Hooks};
+pub use hooks::Hook;
+use hooks::Hooks;
 pub use problems::Problems;
 pub use rings::{Published, Rings};
 

@@ -75,7 +75,7 @@ pub enum Input {
 }
 
 /// The mastership an earlier agent left behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resume {
     pub epoch: u64,
 }

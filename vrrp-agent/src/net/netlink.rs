@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, TryStreamExt};
 use netlink_packet_route::AddressFamily;
-use netlink_packet_route::link::{LinkAttribute, LinkExtentMask};
+use netlink_packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
 use nix::errno::Errno;
 use rtnetlink::Handle;
 use tokio::task::JoinHandle;
@@ -83,9 +83,7 @@ impl Netlink {
     /// # Errors
     /// The interface is gone.
     pub async fn xdp_program(&self, index: u32) -> Result<Option<XdpAttached>, NetlinkError> {
-        let get = self.handle()?.link().get().match_index(index);
-        let get = get.set_filter_mask(AddressFamily::Unspec, vec![LinkExtentMask::SkipStats]);
-        let answers = dump("ask an interface for its XDP program", get.execute()).await?;
+        let answers = link(&self.handle()?, index).await?;
         Ok(answers.iter().flat_map(|answer| &answer.attributes).find_map(|attribute| match attribute {
             LinkAttribute::Xdp(xdp) => view::attached(xdp),
             _ => None,
@@ -117,6 +115,13 @@ pub(super) async fn request<T>(
         Ok(Err(error)) => Err(NetlinkError::new(action(), error)),
         Err(_) => Err(NetlinkError::TimedOut { action: action() }),
     }
+}
+
+/// One interface as it is now, without its counters.
+pub(super) async fn link(handle: &Handle, index: u32) -> Result<Vec<LinkMessage>, NetlinkError> {
+    let get = handle.link().get().match_index(index);
+    let get = get.set_filter_mask(AddressFamily::Unspec, vec![LinkExtentMask::SkipStats]);
+    dump("read a link", get.execute()).await
 }
 
 /// Collects one dump.

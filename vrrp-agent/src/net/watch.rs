@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
-use netlink_packet_route::link::LinkExtentMask;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
 use rtnetlink::{Handle, MulticastGroup};
@@ -17,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tracing::{debug, warn};
 
-use super::netlink::{NetlinkError, dump};
+use super::netlink::{NetlinkError, dump, link};
 use super::raw;
 use super::view::HostView;
 
@@ -138,9 +137,7 @@ impl Watcher {
         let news = used.filter(|link| self.connection.carrier(&link.name).is_some_and(|carrier| carrier != link.up));
         let indexes: Vec<u32> = news.map(|link| link.index).collect();
         for index in indexes {
-            let get = self.connection.handle.link().get().match_index(index);
-            let get = get.set_filter_mask(AddressFamily::Unspec, vec![LinkExtentMask::SkipStats]);
-            let answers = match dump("read a link", get.execute()).await {
+            let answers = match link(&self.connection.handle, index).await {
                 Ok(answers) => answers,
                 // Gone: its notification is on the way.
                 Err(NetlinkError::Refused { .. }) => continue,
