@@ -17,6 +17,9 @@ use crate::sys;
 
 /// Where adverts go.
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+/// Protocols above IP.
+const TCP: u8 = 6;
+const VRRP: u8 = 112;
 
 /// One way to be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -130,11 +133,7 @@ pub fn syn(sender: Ipv4Addr, node: Node, target: Ipv4Addr, ports: (u16, u16)) ->
     let pseudo = [sender.octets(), target.octets(), [0, 6, 0, segment.len() as u8]].concat();
     let sum = checksum(&[&pseudo[..], &segment].concat());
     segment[16..18].copy_from_slice(&sum.to_be_bytes());
-    let mut header = ipv4(sender, target, 64, segment.len());
-    header[9] = 6;
-    header[10..12].fill(0);
-    let sum = checksum(&header);
-    header[10..12].copy_from_slice(&sum.to_be_bytes());
+    let header = ipv4(sender, target, TCP, 64, segment.len());
     [&node.front_mac().0[..], &Mac::of(sender).0, &[0x08, 0x00], &header, &segment].concat()
 }
 
@@ -164,7 +163,7 @@ pub fn stranger(sender: Ipv4Addr, node: Node, vrid: u8, ttl: u8, address: Ipv4Ad
     let pseudo = [sender.octets(), node.front().octets(), [0, 112, 0, message.len() as u8]].concat();
     let sum = checksum(&[&pseudo[..], &message].concat());
     message[6..8].copy_from_slice(&sum.to_be_bytes());
-    let header = ipv4(sender, node.front(), ttl, message.len());
+    let header = ipv4(sender, node.front(), VRRP, ttl, message.len());
     [&node.front_mac().0[..], &Mac::of(sender).0, &[0x08, 0x00], &header, &message].concat()
 }
 
@@ -206,7 +205,7 @@ fn frame(kind: BadAdvert, settings: &Settings, random: &mut SplitMix) -> Vec<u8>
         _ => {}
     }
     let sender = Mac::of(Host::Client.front().unwrap_or(Ipv4Addr::UNSPECIFIED));
-    [&target.0[..], &sender.0, &[0x08, 0x00], &ipv4(source, GROUP, ttl, advert.len()), &advert].concat()
+    [&target.0[..], &sender.0, &[0x08, 0x00], &ipv4(source, GROUP, VRRP, ttl, advert.len()), &advert].concat()
 }
 
 fn advert(version: u8, vrid: u8, source: Ipv4Addr, address: Ipv4Addr, settings: &Settings, kind: BadAdvert) -> Vec<u8> {
@@ -242,11 +241,11 @@ fn advert(version: u8, vrid: u8, source: Ipv4Addr, address: Ipv4Addr, settings: 
     bytes
 }
 
-fn ipv4(source: Ipv4Addr, target: Ipv4Addr, ttl: u8, payload: usize) -> [u8; 20] {
+fn ipv4(source: Ipv4Addr, target: Ipv4Addr, proto: u8, ttl: u8, payload: usize) -> [u8; 20] {
     let [s0, s1, s2, s3] = source.octets();
     let [t0, t1, t2, t3] = target.octets();
     let [l0, l1] = (20 + payload as u16).to_be_bytes();
-    let mut header = [0x45, 0xc0, l0, l1, 0, 0, 0, 0, ttl, 112, 0, 0, s0, s1, s2, s3, t0, t1, t2, t3];
+    let mut header = [0x45, 0xc0, l0, l1, 0, 0, 0, 0, ttl, proto, 0, 0, s0, s1, s2, s3, t0, t1, t2, t3];
     let sum = checksum(&header).to_be_bytes();
     header[10..12].copy_from_slice(&sum);
     header
@@ -287,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_good_header_sums_to_zero() {
-        assert_eq!(checksum(&ipv4(Ipv4Addr::new(10, 9, 0, 1), GROUP, 255, 20)), 0);
+        assert_eq!(checksum(&ipv4(Ipv4Addr::new(10, 9, 0, 1), GROUP, VRRP, 255, 20)), 0);
     }
 
     #[test]

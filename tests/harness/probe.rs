@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, Socket, Type};
@@ -18,11 +18,13 @@ use socket2::{Domain, Socket, Type};
 use crate::http::{Response, request};
 use crate::names::HTTP_PORT;
 use crate::netns::NetNs;
-use crate::summary::Summary;
+use crate::summary::{NOTICEABLE_GAP_MS, Summary};
 use crate::sys;
 
 /// How long one request may take.
 pub const TIMEOUT: Duration = Duration::from_secs(1);
+/// The life of a request on a busy machine.
+const UNDER_WAY: Duration = Duration::from_millis(20);
 
 /// What became of one request.
 #[derive(Debug, Clone)]
@@ -112,11 +114,22 @@ impl Report {
         Summary::of(&samples, self.interval)
     }
 
-    /// How many requests failed that were not under way at one of `moments`, give or take `slack`.
-    pub fn lost_apart_from(&self, moments: &[Instant], slack: Duration) -> usize {
-        let spans = |sample: &Sample, moment: Instant| sample.sent <= moment + slack && moment <= sample.done + slack;
+    /// Fails on a gap that a client notices, and on a lost request but such as were under way when the address moved at one of
+    /// `moves`: where each node serves alone, its connections end with its mastership.
+    pub fn check_no_gap(&self, moves: &[Instant]) -> Result<()> {
+        let seen = self.summary();
+        let told = || format!("{} {:?}", seen.sentence(), seen.failures);
+        let strays = self.lost_apart_from(moves);
+        ensure!(seen.outage_ms < NOTICEABLE_GAP_MS, "a gap: {}", told());
+        ensure!(strays == 0, "{strays} lost that no move explains: {}", told());
+        Ok(())
+    }
+
+    /// How many requests failed that were not under way at one of `moves`.
+    fn lost_apart_from(&self, moves: &[Instant]) -> usize {
+        let spans = |sample: &Sample, at: Instant| sample.sent <= at + UNDER_WAY && at <= sample.done + UNDER_WAY;
         let lost = self.samples.iter().filter(|sample| sample.outcome.is_err());
-        lost.filter(|sample| !moments.iter().any(|&moment| spans(sample, moment))).count()
+        lost.filter(|sample| !moves.iter().any(|&at| spans(sample, at))).count()
     }
 }
 

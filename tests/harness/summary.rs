@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use crate::probe::Sample;
 
+/// A gap from this length on is one that the client notices.
+pub const NOTICEABLE_GAP_MS: f64 = 50.0;
 /// A stall of the probe from this length on is mentioned.
 const NOTEWORTHY_STALL_MS: f64 = 30.0;
 

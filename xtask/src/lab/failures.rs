@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use vrrp_tests::capture::UNDERWAY;
 use vrrp_tests::names::{Node, Vip};
+use vrrp_tests::summary::NOTICEABLE_GAP_MS;
 
 use super::report::Step;
 use super::service::Session;
-use super::story::{NOTICEABLE_GAP_MS, Seen, Story, Watch};
+use super::story::{Seen, Story, Watch};
 
 /// The node that has all the bad luck, and the address it is master of.
 const VICTIM: Node = Node::Node1;

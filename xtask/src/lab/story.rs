@@ -23,9 +23,6 @@ const RUN_OUT: Duration = Duration::from_millis(500);
 /// A master that yields advertises once more within this time, so that the better one announces itself: no mastership of its own.
 const LAST_WORD: Duration = Duration::from_millis(20);
 
-/// A gap from this length on is one that the client notices.
-pub const NOTICEABLE_GAP_MS: f64 = 50.0;
-
 pub struct Story {
     pub lab: Lab,
     pub settings: Settings,
