@@ -12,7 +12,7 @@ use aya_ebpf::programs::XdpContext;
 use vrrp_common::packet::Packet;
 use vrrp_common::wire::{eth, ipv4};
 
-use crate::context::Frame;
+use crate::context::{Frame, begin, end};
 
 /// Bytes that [`bench_reset`] puts back: an ARP frame.
 const RESET_LEN: usize = 42;
@@ -63,14 +63,14 @@ fn is_advert(frame: &Frame) -> Option<bool> {
 /// Puts the frame back to what it was, then goes on with the measured program: a test run does not do so between repeats.
 #[xdp(frags)]
 pub fn bench_reset(ctx: XdpContext) -> u32 {
-    let start = ctx.data();
+    let start = begin(&ctx);
     let Some(original) = ORIGINAL.get(0) else {
         return xdp_action::XDP_ABORTED;
     };
     let Some(bytes) = original.first_chunk::<RESET_LEN>() else {
         return xdp_action::XDP_ABORTED;
     };
-    if start + RESET_LEN > ctx.data_end() {
+    if start + RESET_LEN > end(&ctx) {
         return xdp_action::XDP_ABORTED;
     }
     // SAFETY: the bytes lie before `data_end`, as was just checked; a byte array has no alignment.
