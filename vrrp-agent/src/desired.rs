@@ -85,6 +85,7 @@ pub enum Obstacle {
     Drained,
     NoInterface,
     Unresolved,
+    Unsupported,
 }
 
 impl Obstacle {
@@ -95,6 +96,7 @@ impl Obstacle {
             Obstacle::Drained => "weight 0: drained",
             Obstacle::NoInterface => "the interface is missing or down",
             Obstacle::Unresolved => "its MAC address is not resolved",
+            Obstacle::Unsupported => "this way of forwarding is not supported yet",
         }
     }
 }
@@ -126,13 +128,16 @@ pub fn way(facts: &Facts, service: usize, backend: usize) -> Option<Way> {
     let link = router_of(facts.config, conf).and_then(|(_, router)| facts.host.link_by_name(&router.interface));
     let ifindex = link.map_or(0, |link| link.index);
     let mac = match forward {
-        Forward::Dr => facts.host.neighbours.get(&(ifindex, candidate.address.into())).copied(),
+        Forward::Dr => facts.host.neighbours.get(&(ifindex, candidate.address)).copied(),
         Forward::Local | Forward::Auto => link.map(|link| link.mac),
+        Forward::Ipip | Forward::Nat => None,
     };
+    let supported = candidate.address.is_ipv4() && !matches!(forward, Forward::Ipip | Forward::Nat);
     let obstacle = match healthy {
         None => Some(Obstacle::Unchecked),
         Some(false) => Some(Obstacle::Down),
         Some(true) if candidate.weight == 0 => Some(Obstacle::Drained),
+        Some(true) if !supported => Some(Obstacle::Unsupported),
         Some(true) if !link.is_some_and(|link| link.up) => Some(Obstacle::NoInterface),
         Some(true) if mac.is_none() => Some(Obstacle::Unresolved),
         Some(true) => None,
@@ -142,8 +147,7 @@ pub fn way(facts: &Facts, service: usize, backend: usize) -> Option<Way> {
 
 /// `Auto` decided: local when the address is one of this host's own.
 fn resolved_forward(host: &HostView, backend: &Backend) -> Forward {
-    let own =
-        |link: &Link| link.addresses.iter().any(|a| a.address == IpAddr::V4(backend.address) && a.protocol != ADDRESS_PROTOCOL);
+    let own = |link: &Link| link.addresses.iter().any(|a| a.address == backend.address && a.protocol != ADDRESS_PROTOCOL);
     match backend.forward {
         Forward::Auto if host.links.values().any(own) => Forward::Local,
         Forward::Auto => Forward::Dr,
@@ -193,6 +197,9 @@ fn install(desired: &mut Desired, host: &HostView, router: &Router, link: &Link)
 }
 
 fn add_service(desired: &mut Desired, facts: &Facts, index: usize, service: &Service) {
+    let IpAddr::V4(service_address) = service.address else {
+        return;
+    };
     let mut members = Vec::new();
     let mut is_backend = false;
     let mut undecided = false;
@@ -202,15 +209,15 @@ fn add_service(desired: &mut Desired, facts: &Facts, index: usize, service: &Ser
         };
         is_backend |= way.forward == Forward::Local;
         undecided |= way.obstacle == Some(Obstacle::Unchecked);
-        let Some(number) = facts.slots.backend(service, backend.address) else {
+        let (Some(number), IpAddr::V4(address)) = (facts.slots.backend(service, backend), backend.address) else {
             continue;
         };
-        desired.backends.insert(number, backend_conf(facts.host, backend, &way));
+        desired.backends.insert(number, backend_conf(facts.host, address, &way));
         if way.forward == Forward::Dr && way.ifindex != 0 {
-            desired.unresolved.insert((way.ifindex, backend.address));
+            desired.unresolved.insert((way.ifindex, address));
         }
         if way.obstacle.is_none() {
-            members.push(Member { address: backend.address.octets(), weight: backend.weight, index: number as u16 });
+            members.push(Member { address: address.octets(), weight: backend.weight, index: number as u16 });
         }
     }
     let Some(slot) = facts.slots.service(service) else {
@@ -229,26 +236,26 @@ fn add_service(desired: &mut Desired, facts: &Facts, index: usize, service: &Ser
         address.flags |= ADDRESS_HAS_SERVICES;
         if is_backend && shared {
             address.flags |= ADDRESS_IS_BACKEND;
-            desired.local_routes.insert(service.address);
+            desired.local_routes.insert(service_address);
         }
     }
     let protocol = match service.protocol {
         Protocol::Tcp => PROTO_TCP,
         Protocol::Udp => PROTO_UDP,
     };
-    let key = ServiceKey { address: service.address.octets(), port: service.port, protocol, pad: 0 };
+    let key = ServiceKey { address: service_address.octets(), port: service.port, protocol, pad: 0 };
     desired.services.insert(key, slot);
 }
 
-fn backend_conf(host: &HostView, backend: &Backend, way: &Way) -> BackendConf {
+fn backend_conf(host: &HostView, address: Ipv4Addr, way: &Way) -> BackendConf {
     let forward = match (way.forward, way.mac) {
         (Forward::Local | Forward::Auto, _) => FORWARD_LOCAL,
         (Forward::Dr, Some(_)) => FORWARD_DR,
-        (Forward::Dr, None) => FORWARD_NONE,
+        (Forward::Dr, None) | (Forward::Ipip | Forward::Nat, _) => FORWARD_NONE,
     };
     BackendConf {
         ifindex: way.ifindex,
-        address: backend.address.octets(),
+        address: address.octets(),
         mac: way.mac.unwrap_or_default(),
         source_mac: host.links.get(&way.ifindex).map_or([0; 6], |link| link.mac),
         forward,
