@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use vrrp_common::maglev::Member;
 use vrrp_common::maps::{
     ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, AddressKey, BackendConf, FORWARD_DR, FORWARD_LOCAL, FORWARD_NONE,
-    InterfaceConf, ServiceKey,
+    InterfaceConf,
 };
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::vrrp::virtual_mac;
@@ -43,7 +43,8 @@ pub struct Desired {
     /// (Interface index, whether of IPv6, VRID) -> router index in the maps.
     pub vrids: BTreeMap<(u32, bool, u8), u32>,
     pub addresses: BTreeMap<AddressKey, AddressConf>,
-    pub services: BTreeMap<ServiceKey, u32>,
+    /// By service number.
+    pub services: BTreeMap<u32, ServiceConf>,
     /// By backend index.
     pub backends: BTreeMap<u32, BackendConf>,
     /// By service index: who is in its ring; `None` while a check has not ended yet, and the ring stays as it is.
@@ -56,6 +57,17 @@ pub struct Desired {
     pub local_routes: BTreeSet<Ipv4Addr>,
     /// Backends whose MAC must be resolved: interface index and address.
     pub unresolved: BTreeSet<(u32, Ipv4Addr)>,
+}
+
+/// A service, as the kernel program must know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServiceConf {
+    pub address: AddressKey,
+    pub port: u16,
+    /// Of the IP header.
+    pub protocol: u8,
+    /// SERVICE_ bits.
+    pub flags: u32,
 }
 
 /// An address on an interface.
@@ -160,12 +172,12 @@ fn add_router(desired: &mut Desired, facts: &Facts, index: usize, router: &Route
         return;
     };
     let pass_foreign = u8::from(facts.config.pass_foreign_vrids);
-    let conf = InterfaceConf { ifindex: link.index, mac: link.mac, pass_foreign, pad: 0 };
+    let conf = InterfaceConf { ifindex: link.index, mac: link.mac, pass_foreign, nat: 0 };
     desired.interfaces.insert(link.index, conf);
     desired.vrids.insert((link.index, router.family() == Family::V6, router.vrid), place);
     for address in router.all_addresses() {
         let key = AddressKey { address: address.into(), ifindex: link.index, vlan: 0 };
-        desired.addresses.insert(key, AddressConf { router: place, flags: 0 });
+        desired.addresses.insert(key, AddressConf { router: place, ..AddressConf::default() });
     }
     if facts.acting.get(index).copied().unwrap_or(false) {
         if router.virtual_mac {
@@ -212,12 +224,12 @@ fn add_service(desired: &mut Desired, facts: &Facts, index: usize, service: &Ser
         let (Some(number), IpAddr::V4(address)) = (facts.slots.backend(service, backend), backend.address) else {
             continue;
         };
-        desired.backends.insert(number, backend_conf(facts.host, address, &way));
+        desired.backends.insert(number, backend_conf(facts, service, backend, &way));
         if way.forward == Forward::Dr && way.ifindex != 0 {
             desired.unresolved.insert((way.ifindex, address));
         }
         if way.obstacle.is_none() {
-            members.push(Member { address: address.octets(), weight: backend.weight, index: number as u16 });
+            members.push(Member { address: address.into(), port: backend.port, weight: backend.weight, index: number as u16 });
         }
     }
     let Some(slot) = facts.slots.service(service) else {
@@ -243,11 +255,10 @@ fn add_service(desired: &mut Desired, facts: &Facts, index: usize, service: &Ser
         Protocol::Tcp => PROTO_TCP,
         Protocol::Udp => PROTO_UDP,
     };
-    let key = ServiceKey { address: service_address.octets(), port: service.port, protocol, pad: 0 };
-    desired.services.insert(key, slot);
+    desired.services.insert(slot, ServiceConf { address: key, port: service.port, protocol, flags: 0 });
 }
 
-fn backend_conf(host: &HostView, address: Ipv4Addr, way: &Way) -> BackendConf {
+fn backend_conf(facts: &Facts, service: &Service, backend: &Backend, way: &Way) -> BackendConf {
     let forward = match (way.forward, way.mac) {
         (Forward::Local | Forward::Auto, _) => FORWARD_LOCAL,
         (Forward::Dr, Some(_)) => FORWARD_DR,
@@ -255,10 +266,12 @@ fn backend_conf(host: &HostView, address: Ipv4Addr, way: &Way) -> BackendConf {
     };
     BackendConf {
         ifindex: way.ifindex,
-        address: address.octets(),
+        address: backend.address.into(),
+        port: backend.port,
+        service: facts.slots.service(service).map_or(u16::MAX, |number| number as u16),
         mac: way.mac.unwrap_or_default(),
-        source_mac: host.links.get(&way.ifindex).map_or([0; 6], |link| link.mac),
+        source_mac: facts.host.links.get(&way.ifindex).map_or([0; 6], |link| link.mac),
         forward,
-        pad: [0; 3],
+        ..BackendConf::default()
     }
 }
