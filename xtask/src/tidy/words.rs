@@ -10,6 +10,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("vrrp-ebpf/src/maps.rs", "reads map values in place"),
     ("vrrp-ebpf/src/tables.rs", "reads map values in place"),
     ("vrrp-ebpf/src/guard.rs", "writes token buckets in place"),
+    ("vrrp-ebpf/src/capture.rs", "calls helpers of the kernel"),
     ("vrrp-ebpf/src/fib.rs", "asks the kernel for a route"),
     ("vrrp-ebpf/src/count.rs", "bumps per-CPU values in place"),
     ("vrrp-ebpf/src/main.rs", "calls helpers of the kernel"),
