@@ -8,7 +8,8 @@ use std::time::Duration;
 use crate::config::{self, Diagnostic, Loaded, Mode, Severity};
 use crate::election::timing;
 use crate::model::{
-    Auth, Backend, CheckKind, Config, Delivery, Forward, Protocol, Router, Script, Service, Version, VirtualAddress, XdpUse,
+    Auth, Backend, Check, CheckKind, Config, Delivery, Forward, Protocol, Router, Script, Service, Version, VirtualAddress,
+    XdpUse,
 };
 use crate::net::view::HostView;
 
@@ -16,6 +17,7 @@ pub mod host;
 mod json;
 #[cfg(test)]
 mod tests;
+mod upstream;
 
 /// Exit code when every file is good.
 pub const GOOD: u8 = 0;
@@ -134,6 +136,9 @@ pub fn summary(config: &Config) -> String {
     for service in &config.services {
         describe_service(&mut text, service);
     }
+    for upstream in &config.upstreams {
+        upstream::describe(&mut text, upstream);
+    }
     text
 }
 
@@ -243,8 +248,11 @@ fn describe_service(text: &mut String, service: &Service) {
     };
     let backends = list(service.backends.iter().map(name_backend));
     let _ = writeln!(text, "  service {}: {protocol} {}:{} to {backends}", service.name, service.address, service.port);
-    let check = &service.check;
-    let on_port = |port: &Option<u16>| port.map_or(String::new(), |port| format!(" on port {port}"));
+    describe_check(text, &service.check);
+}
+
+fn describe_check(text: &mut String, check: &Check) {
+    let on_port = |port: &Option<u16>| -> String { port.map_or(String::new(), |port| format!(" on port {port}")) };
     let kind = match &check.kind {
         CheckKind::None => {
             let _ = writeln!(text, "    backends are not checked");
@@ -252,6 +260,7 @@ fn describe_service(text: &mut String, service: &Service) {
         }
         CheckKind::Tcp { port } => format!("by TCP{}", on_port(port)),
         CheckKind::Http { port, path } => format!("by HTTP GET {path}{}", on_port(port)),
+        CheckKind::FastCgi { port } => format!("by FCGI_GET_VALUES{}", on_port(port)),
     };
     let _ = writeln!(
         text,

@@ -3,15 +3,19 @@
 //! keepalived.conf and our TOML both lower to these types (`config::lower`); nothing here knows a file, a line or a keyword.
 //! Everything is checked by the time it exists: references resolve by index, numbers are in range, names are unique.
 
+mod check;
 mod election_thread;
 mod text;
+mod upstream;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use check::{Check, CheckKind};
 pub use election_thread::ElectionThread;
+pub use upstream::{Balance, Cgroup, Upstream, UpstreamBackend};
 
 /// The whole configuration of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +42,7 @@ pub struct Config {
     pub groups: Vec<SyncGroup>,
     pub scripts: Vec<Script>,
     pub services: Vec<Service>,
+    pub upstreams: Vec<Upstream>,
 }
 
 /// Which XDP attach modes the agent may use on an interface.
@@ -324,24 +329,4 @@ pub enum Forward {
     Local,
     /// Destination MAC rewritten, sent on the same segment; the backend answers the client directly.
     Dr,
-}
-
-/// How a backend's health is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    pub kind: CheckKind,
-    pub interval: Duration,
-    pub timeout: Duration,
-    pub rise: u32,
-    pub fall: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CheckKind {
-    /// Always up.
-    None,
-    /// A TCP connection opens (to the service's port when `port` is `None`); it is held open, so that its reset tells at once.
-    Tcp { port: Option<u16> },
-    /// GET `path` answers 200..=399.
-    Http { port: Option<u16>, path: String },
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::source::Span;
-use crate::model::{Announce, ChecksumForm, Forward, HmacMode, Protocol, Version, XdpUse};
+use crate::model::{Announce, Balance, ChecksumForm, Forward, HmacMode, Protocol, Version, XdpUse};
 
 /// A value and where it was written; a default carries the place of the block it belongs to.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,6 +36,7 @@ pub(super) struct Draft {
     pub groups: Vec<GroupDraft>,
     pub scripts: Vec<ScriptDraft>,
     pub services: Vec<ServiceDraft>,
+    pub upstreams: Vec<UpstreamDraft>,
 }
 
 impl Default for Draft {
@@ -55,6 +56,7 @@ impl Default for Draft {
             groups: Vec::new(),
             scripts: Vec::new(),
             services: Vec::new(),
+            upstreams: Vec::new(),
         }
     }
 }
@@ -179,4 +181,28 @@ pub(super) enum CheckKindDraft {
     None,
     Tcp,
     Http,
+    FastCgi,
+}
+
+pub(super) struct UpstreamDraft {
+    pub name: At<String>,
+    pub address: At<String>,
+    pub port: At<i64>,
+    pub cgroup: CgroupDraft,
+    pub balance: Balance,
+    pub backends: Vec<UpstreamBackendDraft>,
+    pub check: CheckDraft,
+}
+
+/// One of both.
+pub(super) struct CgroupDraft {
+    pub path: Option<At<String>>,
+    pub unit: Option<At<String>>,
+}
+
+pub(super) struct UpstreamBackendDraft {
+    pub address: At<String>,
+    /// The upstream's when `None`.
+    pub port: Option<At<i64>>,
+    pub weight: At<i64>,
 }

@@ -165,7 +165,7 @@ fn put<V: Pod + PartialEq>(map: &mut Array<MapData, V>, index: u32, value: &V, n
 }
 
 /// Makes a hash hold just these entries.
-fn put_all<K: Pod + Ord, V: Pod + PartialEq>(
+pub(super) fn put_all<K: Pod + Ord, V: Pod + PartialEq>(
     map: &mut HashMap<MapData, K, V>,
     wanted: &BTreeMap<K, V>,
     name: &'static str,
@@ -182,6 +182,6 @@ fn put_all<K: Pod + Ord, V: Pod + PartialEq>(
     Ok(())
 }
 
-fn at(name: &'static str) -> impl Fn(MapError) -> PlaneError {
+pub(super) fn at(name: &'static str) -> impl Fn(MapError) -> PlaneError {
     move |source| PlaneError::Map { name, source }
 }

@@ -5,6 +5,7 @@
 
 mod comments;
 mod text;
+mod upstream;
 
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ pub fn to_toml(config: &Config) -> String {
 
 fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
     let Config { node, metrics, api_socket, bpf_dir, xdp, pass_foreign_vrids, startup_delay, release_on_exit, .. } = config;
-    let Config { election, routers, groups, scripts, services, .. } = config;
+    let Config { election, routers, groups, scripts, services, upstreams, .. } = config;
     let mut text = Text::default();
     if let Some(origin) = origin {
         text.comment(&format!("Converted from {origin}. Keys that are not written have their defaults."));
@@ -83,6 +84,10 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
     for service in services {
         text.table("service", comments.of(&Block::Service(service.address, service.port)));
         write_service(&mut text, service);
+    }
+    for upstream in upstreams {
+        text.table("upstream", &[]);
+        upstream::write(&mut text, upstream);
     }
     text.finish()
 }
@@ -311,6 +316,7 @@ fn check(check: &Check) -> String {
         CheckKind::None => ("none", None, None),
         CheckKind::Tcp { port } => ("tcp", *port, None),
         CheckKind::Http { port, path } => ("http", *port, Some(path)),
+        CheckKind::FastCgi { port } => ("fastcgi", *port, None),
     };
     let unless = |value: String, default: &str| Some(value).filter(|value| value != default);
     let second = duration(Duration::from_secs(1));

@@ -63,12 +63,13 @@ fn backends(draft: &ServiceDraft, reporter: &mut Reporter) -> Vec<Backend> {
     lowered
 }
 
-fn check(draft: &CheckDraft, protocol: Protocol, reporter: &mut Reporter) -> Check {
+pub(super) fn check(draft: &CheckDraft, protocol: Protocol, reporter: &mut Reporter) -> Check {
     let port = draft.port.as_ref().map(|port| values::number(port, "port", 1..=65_535_u16, reporter));
     let kind = match draft.kind {
         CheckKindDraft::None => CheckKind::None,
         CheckKindDraft::Tcp => CheckKind::Tcp { port },
         CheckKindDraft::Http => CheckKind::Http { port, path: path(draft, reporter) },
+        CheckKindDraft::FastCgi => CheckKind::FastCgi { port },
     };
     if protocol == Protocol::Udp && kind != CheckKind::None && port.is_none() {
         let message = "a UDP service has no port that this check could connect to";

@@ -18,6 +18,7 @@ mod language;
 mod models;
 mod reference;
 mod secrets;
+mod upstreams;
 
 use super::{Language, Mode, Outcome, Source, headline, parse, render};
 

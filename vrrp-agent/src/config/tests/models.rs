@@ -1,5 +1,7 @@
 //! Random models: everything a file could mean.
 
+mod upstream;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -32,6 +34,7 @@ pub(super) fn config(random: &mut Random) -> Config {
         groups,
         scripts,
         services,
+        upstreams: (0..random.next(3)).map(|at| upstream::upstream(random, at)).collect(),
     }
 }
 

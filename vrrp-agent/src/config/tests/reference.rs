@@ -26,6 +26,8 @@ const TABLES: &[(&str, &str)] = &[
     ("track_interface", "[[virtual_router]]\ntrack_interfaces = [{ nobody = 1 }]"),
     ("script", "[[script]]\nnobody = 1"),
     ("service", "[[service]]\nnobody = 1"),
+    ("upstream", "[[upstream]]\nnobody = 1"),
+    ("upstream_backend", "[[upstream]]\nbackends = [{ nobody = 1 }]"),
     ("backend", "[[service]]\nbackends = [{ nobody = 1 }]"),
     ("check", "[[service]]\ncheck = { nobody = 1 }"),
 ];

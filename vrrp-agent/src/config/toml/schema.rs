@@ -2,12 +2,18 @@
 //!
 //! No `Debug` here: it would print the password.
 
+mod metrics;
+mod upstream;
+
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
+
+pub use metrics::Metrics;
+pub use upstream::{Balance, Upstream, UpstreamBackend};
 
 type Text = Option<Spanned<String>>;
 type Number = Option<Spanned<i64>>;
@@ -31,6 +37,8 @@ pub struct File {
     pub script: Vec<Script>,
     #[serde(default)]
     pub service: Vec<Service>,
+    #[serde(default)]
+    pub upstream: Vec<Upstream>,
     #[serde(default)]
     pub sync_group: Vec<SyncGroup>,
 }
@@ -187,6 +195,7 @@ pub enum CheckKind {
     None,
     Tcp,
     Http,
+    Fastcgi,
 }
 
 #[derive(Deserialize)]
@@ -313,35 +322,6 @@ impl<'de> Deserialize<'de> for Command {
 
             fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Command, A::Error> {
                 Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Command::Words)
-            }
-        }
-        deserializer.deserialize_any(Shape)
-    }
-}
-
-/// The listening address, or `false` for none.
-pub enum Metrics {
-    Off,
-    On,
-    At(String),
-}
-
-impl<'de> Deserialize<'de> for Metrics {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Shape;
-        impl Visitor<'_> for Shape {
-            type Value = Metrics;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an address and port in quotes, or false")
-            }
-
-            fn visit_bool<E>(self, on: bool) -> Result<Metrics, E> {
-                Ok(if on { Metrics::On } else { Metrics::Off })
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Metrics, E> {
-                Ok(Metrics::At(text.to_owned()))
             }
         }
         deserializer.deserialize_any(Shape)
