@@ -16,7 +16,7 @@ pub const MAX_BACKENDS: u32 = 1_024;
 /// Backends of one upstream.
 pub const MAX_MEMBERS: usize = 64;
 
-/// Nanoseconds that a backend is suspect after a connection to it was not established.
+/// Nanoseconds that a backend is suspect after a connection to it was not established, or was reset.
 pub const SUSPECT_NANOS: u64 = 1_000_000_000;
 
 /// Names of the maps, as the socket programs declare them.
@@ -107,7 +107,7 @@ pub struct Load {
     pub suspect_until: u64,
     /// Connections that were sent to it.
     pub connects: u64,
-    /// Those of them that ended without having been established.
+    /// Those of them that were not established, or were reset.
     pub failures: u64,
 }
 
@@ -135,7 +135,7 @@ pub struct Steered {
     pub port: u16,
     /// 1 while it counts as in flight.
     pub counted: u8,
-    /// 1 once it was established.
+    /// 1 once it was established, 2 once it was reset.
     pub established: u8,
 }
 

@@ -17,7 +17,7 @@ const COUNTERS: [Column<UpstreamStatus, u64>; 3] = [
 
 const BACKEND_COUNTERS: [Column<UpstreamBackendStatus, u64>; 2] = [
     ("vrrp_upstream_backend_connects", "Connections that were sent to the backend.", |backend| backend.connects),
-    ("vrrp_upstream_backend_failures", "Connections to the backend that ended without having been established.", |backend| {
+    ("vrrp_upstream_backend_failures", "Connections to the backend that were not established, or were reset.", |backend| {
         backend.failures
     }),
 ];

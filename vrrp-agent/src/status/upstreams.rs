@@ -38,12 +38,12 @@ pub struct UpstreamBackendStatus {
     pub state: BackendState,
     /// It takes new connections: up, with a weight.
     pub usable: bool,
-    /// A connection to it was not established within the last second: it is chosen only where all others are suspect too.
+    /// Within the last second a connection to it was refused, given up or reset: it is chosen only where all others are suspect too.
     pub suspect: bool,
     /// Connections made and not closed.
     pub in_flight: u64,
     /// Connections that were sent to it.
     pub connects: u64,
-    /// Those of them that ended without having been established.
+    /// Those of them that were not established, or were reset.
     pub failures: u64,
 }

@@ -6,6 +6,7 @@ use vrrp_common::balance::{Candidate, Choice, suspect};
 use vrrp_common::socket_maps::{MAX_MEMBERS, SUSPECT_NANOS, Steered, Upstream, UpstreamKey};
 
 use crate::address::{self, Family};
+use crate::maps::LoadWords;
 use crate::{ALLOW, REFUSE, boot_nanos, maps};
 
 #[inline(always)]
@@ -102,9 +103,15 @@ pub fn close(steered: &mut Steered) {
         load.in_flight.add(-1);
     }
     if steered.established == 0 {
-        load.failures.add(1);
-        load.suspect_until.set(boot_nanos() + SUSPECT_NANOS);
+        fail(&load);
     }
+}
+
+/// The backend is suspect from here on.
+#[inline(always)]
+fn fail(load: &LoadWords) {
+    load.failures.add(1);
+    load.suspect_until.set(boot_nanos() + SUSPECT_NANOS);
 }
 
 #[inline(always)]
@@ -113,10 +120,22 @@ pub fn established(steered: &mut Steered) {
         return;
     }
     steered.established = 1;
-    if let Some(load) = maps::load(steered.backend)
-        && load.suspect_until.get() != 0
+}
+
+/// Value of `established` of a connection that was reset since.
+const RESET: u8 = 2;
+
+/// A server that dies while connections wait to be accepted resets them: they have been established, and are lost all the same.
+#[inline(always)]
+pub fn reset(steered: &mut Steered) {
+    // The programs of two agents in turn hear of it: the first one counts.
+    let first = steered.established == 1;
+    steered.established = RESET;
+    if first
+        && steered.counted != 0
+        && let Some(load) = maps::load(steered.backend)
     {
-        load.suspect_until.set(0);
+        fail(&load);
     }
 }
 

@@ -38,7 +38,10 @@ pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
         found.push(warning(format!("the election thread would run with less: {degraded}")).help(AS_STARTED));
     }
     if loads_programs(config) && !facts.bpffs {
-        let help = "mount -t bpf bpf /sys/fs/bpf, or set xdp = \"off\"";
+        let help = match config.upstreams.is_empty() {
+            true => "mount -t bpf bpf /sys/fs/bpf, or set xdp = \"off\"",
+            false => "mount -t bpf bpf /sys/fs/bpf",
+        };
         found.push(warning(format!("{} is not on a bpffs: no kernel program", config.bpf_dir.display())).help(help));
     }
     if let (Some(address), Some(why), false) = (config.metrics, &facts.metrics, facts.agent_runs) {

@@ -220,7 +220,7 @@ fn a_backend_that_refuses_is_avoided_until_all_others_are_suspect_too() {
 
 #[test]
 #[ignore = "needs root: BPF, cgroups, network namespaces"]
-fn a_connection_that_was_established_is_no_failure_however_it_ends() {
+fn a_connection_that_both_sides_close_is_no_failure_and_one_that_is_reset_is() {
     in_namespace(|site| {
         let server = Server::new("127.0.0.1:0");
         let steering = site.steer(&[(UPSTREAM, &[(server.at, 1)], LEAST_CONNECTIONS)]);
@@ -231,6 +231,8 @@ fn a_connection_that_was_established_is_no_failure_however_it_ends() {
         drop(peer);
         assert_eq!(stream.read(&mut [0]).expect("the end"), 0);
         drop(stream);
+        let load = steering.load(&server);
+        assert_eq!((load.connects, load.failures, load.in_flight, load.suspect_until), (1, 0, 0, 0));
         // Reset.
         let mut stream = site.connect(UPSTREAM).expect("a connection");
         let (peer, _) = server.listener.accept().expect("the connection");
@@ -238,7 +240,16 @@ fn a_connection_that_was_established_is_no_failure_however_it_ends() {
         assert_eq!(stream.read(&mut [0]).expect_err("a reset").kind(), ErrorKind::ConnectionReset);
         drop(stream);
         let load = steering.load(&server);
-        assert_eq!((load.connects, load.failures, load.in_flight, load.suspect_until), (2, 0, 0, 0));
+        assert_eq!((load.connects, load.failures, load.in_flight), (2, 1, 0));
+        assert!(load.suspect_until > 0);
+        // Never accepted: reset when the listener goes.
+        let mut stream = site.connect(UPSTREAM).expect("a connection");
+        let Server { listener, at } = server;
+        drop(listener);
+        assert_eq!(stream.read(&mut [0]).expect_err("a reset").kind(), ErrorKind::ConnectionReset);
+        drop(stream);
+        let load = steering.counters.load(steering.tables.place(&place(at)).expect("a place"));
+        assert_eq!((load.connects, load.failures, load.in_flight), (3, 2, 0));
     });
 }
 
@@ -309,7 +320,7 @@ fn a_socket_that_tries_again_is_counted_once() {
         assert_eq!(steering.load(&server).in_flight, 1);
         socket.connect(&upstream).expect("a connection");
         let load = steering.load(&server);
-        assert_eq!((load.in_flight, load.connects, load.failures, load.suspect_until), (1, 3, 2, 0));
+        assert_eq!((load.in_flight, load.connects, load.failures), (1, 3, 2));
         drop(socket);
         assert_eq!((steering.load(&server).in_flight, steering.load(&server).failures), (0, 2));
 
