@@ -39,6 +39,8 @@ struct Kernel {
     plane: SocketPlane,
     tables: SocketTables,
     counters: Arc<SocketCounters>,
+    /// Connections were left that nobody takes off the counts: they are to begin anew.
+    uncounted: bool,
 }
 
 /// What was found of an upstream's cgroup.
@@ -147,12 +149,18 @@ impl Kernel {
             tables.begin_anew()?;
         }
         let counters = Arc::new(SocketCounters::open(&plane.maps)?);
-        Ok(Self { plane, tables, counters })
+        Ok(Self { plane, tables, counters, uncounted: false })
     }
 }
 
 /// Finds the cgroups, attaches to new ones, detaches from those that are not wanted any more.
 fn look(kernel: &mut Kernel, upstreams: &[Upstream], seen: &mut [Sight], problems: &mut Problems) {
+    // A look later: the kernel may let a detached program run a little longer, and count.
+    if kernel.uncounted {
+        let outcome = kernel.tables.begin_anew();
+        kernel.uncounted = outcome.is_err();
+        problems.note("counts of upstreams", outcome);
+    }
     for (upstream, sight) in upstreams.iter().zip(seen.iter_mut()) {
         let found = Cgroup::find(&upstream.cgroup, sight.cgroup.as_ref());
         let outcome = match found {
@@ -173,9 +181,7 @@ fn look(kernel: &mut Kernel, upstreams: &[Upstream], seen: &mut [Sight], problem
         problems.note(&format!("upstream {}", upstream.name), outcome);
     }
     let keep: BTreeSet<u64> = seen.iter().filter_map(|sight| sight.cgroup.as_ref()).map(|cgroup| cgroup.id).collect();
-    if kernel.plane.detach_others(&keep) {
-        problems.note("counts of upstreams", kernel.tables.begin_anew());
-    }
+    kernel.uncounted |= kernel.plane.detach_others(&keep);
 }
 
 impl Kernel {
