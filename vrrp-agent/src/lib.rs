@@ -5,6 +5,7 @@
 //! them). `plane` holds the kernel program and its maps, `net` the sockets and netlink.
 
 pub mod agent;
+pub mod agreement;
 pub mod announce;
 pub mod auth;
 pub mod capture;

@@ -8,7 +8,7 @@ pub mod filter;
 pub mod frame_socket;
 pub mod neighbour;
 mod netlink;
-mod raw;
+pub(crate) mod raw;
 pub mod sysctl;
 #[cfg(test)]
 pub(crate) mod testing;

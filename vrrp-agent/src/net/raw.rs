@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int};
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// Binds the socket to the interface (SO_BINDTOIFINDEX): it hears and speaks there only, whatever the interface is called later.
 pub(super) fn bind_to_index(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
@@ -73,6 +73,16 @@ pub(super) fn has_carrier(socket: BorrowedFd<'_>, name: &str) -> io::Result<bool
     // writes a `struct ethtool_value`, which `Value` is.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) };
     if result == 0 { Ok(value.data != 0) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Sends with `ttl` over either family from a dual-stack socket, and hears nobody whose packets arrive with less: with 255, nobody beyond this
+/// link (RFC 5082).
+pub fn stay_on_link(socket: impl AsFd, ttl: u8) -> io::Result<()> {
+    let (socket, ttl) = (socket.as_fd(), c_int::from(ttl));
+    set_option(socket, libc::IPPROTO_IP, libc::IP_TTL, &ttl)?;
+    set_option(socket, libc::IPPROTO_IP, libc::IP_MINTTL, &ttl)?;
+    set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS, &ttl)?;
+    set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_MINHOPCOUNT, &ttl)
 }
 
 fn c_index(index: u32) -> io::Result<c_int> {

@@ -1,0 +1,76 @@
+//! Whether the nodes of a pair have the same rings: each asks the masters it hears for the digests of theirs.
+//!
+//! For people only. Nothing is forwarded, elected or drained by what another node says here, so it needs no authentication: what counts
+//! is that it was sent on this link (TTL 255, RFC 5082) by an address that adverts come from.
+
+pub mod message;
+mod task;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::time::Instant;
+pub use message::Ring;
+pub use task::{Agreement, start};
+
+/// How often the others are asked.
+pub const ASK_EVERY: Duration = Duration::from_secs(2);
+/// How long an answer counts.
+const FRESH: Duration = Duration::from_secs(7);
+
+/// What this node has to say, and whom it asks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Own {
+    pub rings: Vec<Ring>,
+    /// Addresses of other masters, with the port to ask; a link-local one with its interface.
+    pub masters: Vec<SocketAddr>,
+}
+
+/// What the others said, by their address.
+#[derive(Debug, Clone, Default)]
+pub struct Heard(BTreeMap<IpAddr, BTreeMap<(IpAddr, u16, u8), (u64, Instant)>>);
+
+impl Heard {
+    /// Takes down what `from` said.
+    pub fn note(&mut self, from: IpAddr, rings: &[Ring], now: Instant) {
+        let said = self.0.entry(from).or_default();
+        for ring in rings {
+            said.insert((ring.address, ring.port, ring.protocol), (ring.digest, now));
+        }
+    }
+
+    /// Forgets what was not said again.
+    pub fn forget(&mut self, now: Instant) {
+        for said in self.0.values_mut() {
+            said.retain(|_, (_, at)| now < *at + FRESH);
+        }
+        self.0.retain(|_, said| !said.is_empty());
+    }
+
+    /// What the others say of a service's ring: their address and digest.
+    pub fn of(&self, address: IpAddr, port: u16, protocol: u8) -> impl Iterator<Item = (IpAddr, u64)> {
+        self.0.iter().filter_map(move |(&from, said)| Some((from, said.get(&(address, port, protocol))?.0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_counts_for_a_while() {
+        let (vip, node): (IpAddr, IpAddr) = ([192, 0, 2, 9].into(), [192, 0, 2, 6].into());
+        let mut heard = Heard::default();
+        let at = |seconds: u64| Instant::from_micros(seconds * 1_000_000);
+        let ring = |digest| Ring { address: vip, port: 80, protocol: 6, digest };
+        heard.note(node, &[ring(1)], at(10));
+        heard.note(node, &[ring(2)], at(12));
+        assert_eq!(heard.of(vip, 80, 6).collect::<Vec<_>>(), [(node, 2)]);
+        assert_eq!(heard.of(vip, 81, 6).count(), 0);
+        heard.forget(at(18));
+        assert_eq!(heard.of(vip, 80, 6).count(), 1);
+        heard.forget(at(20));
+        assert_eq!(heard.of(vip, 80, 6).count(), 0);
+    }
+}
