@@ -13,9 +13,11 @@ use vrrp_common::maps::{
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::vrrp::virtual_mac;
 
+use crate::drain::Drained;
 use crate::model::{Backend, Config, Family, Forward, Protocol, Router, Service};
 use crate::net::addresses::ADDRESS_PROTOCOL;
 use crate::net::view::{HostView, Link};
+use crate::ring::{Candidate, Roster};
 use crate::slots::Slots;
 
 /// What desired state follows from.
@@ -33,6 +35,8 @@ pub struct Facts<'a> {
     pub stopping: bool,
     /// For each service and backend, whether its check is good; `None` before the first result.
     pub health: &'a [Vec<Option<bool>>],
+    /// Backends that somebody wants drained.
+    pub drained: &'a Drained,
 }
 
 /// Everything the agent can make true.
@@ -47,8 +51,8 @@ pub struct Desired {
     pub services: BTreeMap<u32, ServiceConf>,
     /// By backend index.
     pub backends: BTreeMap<u32, BackendConf>,
-    /// By service index: who is in its ring; `None` while a check has not ended yet, and the ring stays as it is.
-    pub members: BTreeMap<u32, Option<Vec<Member>>>,
+    /// By service number: who is in its ring.
+    pub rosters: BTreeMap<u32, Roster>,
     /// On the host's interfaces.
     pub installed: BTreeSet<Installed>,
     /// Virtual MACs that an interface must take frames for besides its own, while this node acts: interface index and MAC.
@@ -94,7 +98,10 @@ pub struct Way {
 pub enum Obstacle {
     Unchecked,
     Down,
+    /// By its weight.
     Drained,
+    /// By `vrrp-agent drain`.
+    Ordered,
     NoInterface,
     Unresolved,
     Unsupported,
@@ -106,6 +113,7 @@ impl Obstacle {
             Obstacle::Unchecked => "no check has ended yet",
             Obstacle::Down => "its check fails",
             Obstacle::Drained => "weight 0: drained",
+            Obstacle::Ordered => "drained: `vrrp-agent drain --undo` ends it",
             Obstacle::NoInterface => "the interface is missing or down",
             Obstacle::Unresolved => "its MAC address is not resolved",
             Obstacle::Unsupported => "this way of forwarding is not supported yet",
@@ -120,6 +128,15 @@ pub fn desired(facts: &Facts) -> Desired {
         add_router(&mut desired, facts, index, router);
     }
     for (index, service) in facts.config.services.iter().enumerate() {
+        add_service(&mut desired, facts, index, service);
+    }
+    desired
+}
+
+/// The part of the desired state that says who serves one service: its backends and its ring.
+pub fn of_service(facts: &Facts, index: usize) -> Desired {
+    let mut desired = Desired::default();
+    if let Some(service) = facts.config.services.get(index) {
         add_service(&mut desired, facts, index, service);
     }
     desired
@@ -148,6 +165,7 @@ pub fn way(facts: &Facts, service: usize, backend: usize) -> Option<Way> {
     let obstacle = match healthy {
         None => Some(Obstacle::Unchecked),
         Some(false) => Some(Obstacle::Down),
+        Some(true) if facts.drained.since(conf, candidate).is_some() => Some(Obstacle::Ordered),
         Some(true) if candidate.weight == 0 => Some(Obstacle::Drained),
         Some(true) if !supported => Some(Obstacle::Unsupported),
         Some(true) if !link.is_some_and(|link| link.up) => Some(Obstacle::NoInterface),
@@ -212,7 +230,7 @@ fn add_service(desired: &mut Desired, facts: &Facts, index: usize, service: &Ser
     let IpAddr::V4(service_address) = service.address else {
         return;
     };
-    let mut members = Vec::new();
+    let mut candidates = Vec::new();
     let mut is_backend = false;
     let mut undecided = false;
     for (position, backend) in service.backends.iter().enumerate() {
@@ -228,14 +246,17 @@ fn add_service(desired: &mut Desired, facts: &Facts, index: usize, service: &Ser
         if way.forward == Forward::Dr && way.ifindex != 0 {
             desired.unresolved.insert((way.ifindex, address));
         }
-        if way.obstacle.is_none() {
-            members.push(Member { address: address.into(), port: backend.port, weight: backend.weight, index: number as u16 });
-        }
+        candidates.push(Candidate {
+            member: Member { address: address.into(), port: backend.port, weight: backend.weight, index: number as u16 },
+            usable: way.obstacle.is_none(),
+            likely: !matches!(way.obstacle, Some(Obstacle::Drained | Obstacle::Ordered | Obstacle::Unsupported)),
+        });
     }
     let Some(slot) = facts.slots.service(service) else {
         return;
     };
-    desired.members.insert(slot, (!undecided).then_some(members));
+    let roster = Roster::new(&candidates, service.quorum, None, service.drain);
+    desired.rosters.insert(slot, if undecided { roster.undecided() } else { roster });
     let shared = service.backends.len() > 1;
     let Some((_, router)) = router_of(facts.config, service) else {
         return;
@@ -260,6 +281,8 @@ fn add_service(desired: &mut Desired, facts: &Facts, index: usize, service: &Ser
 
 fn backend_conf(facts: &Facts, service: &Service, backend: &Backend, way: &Way) -> BackendConf {
     let forward = match (way.forward, way.mac) {
+        // Its connections go elsewhere, to be reset there: it will not answer them.
+        _ if way.obstacle == Some(Obstacle::Down) => FORWARD_NONE,
         (Forward::Local | Forward::Auto, _) => FORWARD_LOCAL,
         (Forward::Dr, Some(_)) => FORWARD_DR,
         (Forward::Dr, None) | (Forward::Ipip | Forward::Nat, _) => FORWARD_NONE,

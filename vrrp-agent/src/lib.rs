@@ -12,6 +12,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod desired;
+pub mod drain;
 pub mod effects;
 pub mod election;
 pub mod elector;

@@ -47,6 +47,9 @@ pub struct Status {
     pub interfaces: Vec<InterfaceStatus>,
     pub routers: Vec<RouterStatus>,
     pub services: Vec<ServiceStatus>,
+    /// From a decision about a service's backends until every packet goes by it.
+    #[serde(default)]
+    pub flips: HistogramStatus,
     pub scripts: Vec<ScriptStatus>,
 }
 

@@ -11,6 +11,7 @@
 //! Owners: this loop owns the watcher's, servers', scripts' and probes' tasks; they end when it returns. The election thread
 //! ends by itself after [`Command::Shutdown`], once nothing acts any more.
 
+mod checks;
 mod force;
 mod handover;
 mod leave;
@@ -19,7 +20,9 @@ mod ready;
 mod reload;
 mod seats;
 mod serve;
+mod served;
 mod snapshot;
+mod steer;
 mod tracking;
 mod workers;
 
@@ -32,10 +35,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock;
-use crate::desired::{self, Desired, Facts};
+use crate::desired::{self, Desired};
 use crate::effects::{self, Effects};
-use crate::elector::{Command, Elector, RouterView, StartError, View};
-use crate::health;
+use crate::elector::{Command, Elector, StartError, View};
 use crate::http::{HttpError, Order};
 use crate::model::{Config, XdpUse};
 use crate::net::NetlinkError;
@@ -47,6 +49,7 @@ use crate::plane::words::Words;
 use crate::scripts;
 use crate::time::Instant;
 use crate::track::Track;
+use checks::Checks;
 use force::Force;
 use handover::Pending;
 use leave::End;
@@ -109,6 +112,7 @@ pub async fn run(config: Config, options: Options) -> Result<(), RunError> {
 struct Agent {
     fixed: Arc<Fixed>,
     force: Force,
+    checks: Checks,
     picture: Arc<Mutex<Picture>>,
     elector: Elector,
     effects: Effects,
@@ -154,7 +158,7 @@ impl Agent {
         let mut words = plane.as_ref().map(|plane| Words::open(&plane.maps)).transpose()?;
         let places = seats::places(&config, &host.borrow(), words.as_mut())?;
         let resumable = seats::resumable(&places, words.as_ref())?;
-        let effects = Effects::new(&config, plane)?;
+        let effects = Effects::new(&config, plane, clock::now())?;
         let elector = Elector::start(words, config.election.clone())?;
         let fixed = Arc::new(Fixed {
             counters: effects.counters()?,
@@ -164,8 +168,9 @@ impl Agent {
             config_id,
             release_on_exit,
         });
-        let force = Force::new(config, places);
+        let force = Force::new(config, places, effects.found());
         let config = &force.config;
+        let checks = Checks::new(config);
         let picture = Arc::new(Mutex::new(Picture::new(&force)));
         let (shutdown, ended) = watch::channel(false);
         let source = serve::status_source(&fixed, &picture, &elector);
@@ -188,6 +193,7 @@ impl Agent {
         Ok(Self {
             fixed,
             force,
+            checks,
             picture,
             elector,
             effects,
@@ -270,13 +276,11 @@ impl Agent {
         if self.ending.is_none() {
             self.seats.follow(clock::now(), &self.force, &host, &self.track, &self.elector);
         }
-        let acts = |place| view.routers.get(place).is_some_and(RouterView::acts);
-        let acting: Vec<bool> = self.force.places.iter().map(acts).collect();
-        let health = self.picture().health.clone();
-        let (places, slots) = (&self.force.places, &self.force.slots);
-        let stopping = self.ending == Some(End::Release);
-        let facts = Facts { config, host: &host, acting: &acting, places, slots, stopping, health: &health };
-        self.desired = desired::desired(&facts);
+        let acting = self.acting(&view);
+        let facts = self.facts(&host, &acting);
+        let (desired, ways) = (desired::desired(&facts), snapshot::ways(&facts));
+        self.desired = desired;
+        let config = &self.force.config;
         // A view from before the last commands says nothing of masterships that are only now taken up again.
         let may_remove = self.seats.are_open() && self.elector.has_obeyed(&view);
         self.effects.install(&self.desired, &host).await;
@@ -288,20 +292,15 @@ impl Agent {
             }
         }
         let again = self.effects.settle(clock::now(), config, &self.desired, &host, may_remove).await;
-        let ready = self.seats.open(clock::now(), ready::unchecked(&health));
+        let ready = self.seats.open(clock::now(), ready::unchecked(self.checks.results()));
         self.again = [again, ready].into_iter().flatten().min();
         self.seats.follow_routes(&self.force, &self.desired, &self.elector);
-        let ways = snapshot::ways(&facts);
         let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
         picture.observe(&self.force, &host, ways, &self.desired, &self.effects, &self.track);
     }
 
     fn picture(&self) -> std::sync::MutexGuard<'_, Picture> {
         self.picture.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn on_health(&mut self, event: &health::Event) {
-        self.picture().on_health(event);
     }
 
     fn on_script(&mut self, event: &scripts::Event) {

@@ -6,25 +6,24 @@ use std::time::SystemTime;
 
 use super::force::Force;
 use crate::desired::{Desired, Way};
-use crate::effects::{Effects, Hook};
-use crate::health;
+use crate::effects::{Effects, Flips, Hook};
 use crate::model::{Backend, Config, Script, Service, XdpUse};
 use crate::net::view::HostView;
 use crate::plane::attach::Mode;
+use crate::ring::Serving;
 use crate::scripts::{self, Outcome};
-use crate::slots::key;
+use crate::time::Instant;
 use crate::track::{Health, Track};
 
 pub struct Picture {
     pub force: Force,
     pub reload: Option<ReloadFacts>,
     pub host: Arc<HostView>,
-    /// Is each backend's check good? By service and backend; `None` before its first result.
-    pub health: Vec<Vec<Option<bool>>>,
     pub scripts: Vec<ScriptFacts>,
     /// By service and backend.
     pub ways: Vec<Vec<Way>>,
     pub rings: Vec<Option<RingFacts>>,
+    pub flips: Option<Flips>,
     /// By interface index.
     pub hooks: BTreeMap<u32, HookFacts>,
     /// By router: why tracking keeps it out.
@@ -54,6 +53,10 @@ pub struct ReloadFacts {
 pub struct RingFacts {
     pub digest: u64,
     pub generation: u64,
+    pub serving: Serving,
+    pub quorum_met: bool,
+    /// While older flows are drained: when that ends, and how many slots' flows are looked up.
+    pub drain: Option<(Instant, usize)>,
     /// By backend of the service.
     pub slots: Vec<u32>,
 }
@@ -77,36 +80,20 @@ impl Picture {
             host: Arc::default(),
             ways: Vec::new(),
             rings: Vec::new(),
+            flips: None,
             hooks: BTreeMap::new(),
             faults: Vec::new(),
-            health: config.services.iter().map(|service| vec![None; service.backends.len()]).collect(),
             scripts: vec![ScriptFacts::default(); config.scripts.len()],
         }
     }
 
-    /// Takes over a new configuration: what is known of the same backend under the same check, and of the same script, stays
-    /// known.
+    /// Takes over a new configuration: what is known of the same script stays known.
     pub fn reconfigure(&mut self, old: &Config, new: &Config) {
-        let known = |service: &Service, backend: &Backend| {
-            let (index, same) =
-                old.services.iter().enumerate().find(|(_, s)| key(s) == key(service) && s.check == service.check)?;
-            let position = same.backends.iter().position(|b| (b.address, b.port) == (backend.address, backend.port))?;
-            *self.health.get(index)?.get(position)?
-        };
-        let of = |service: &Service| service.backends.iter().map(|backend| known(service, backend)).collect();
-        self.health = new.services.iter().map(of).collect();
         let facts = |script: &Script| {
             let index = old.scripts.iter().position(|known| known.name == script.name);
             index.and_then(|index| self.scripts.get(index).cloned()).unwrap_or_default()
         };
         self.scripts = new.scripts.iter().map(facts).collect();
-    }
-
-    pub fn on_health(&mut self, event: &health::Event) {
-        let slot = self.health.get_mut(event.service).and_then(|backends| backends.get_mut(event.backend));
-        if let Some(slot) = slot {
-            *slot = Some(event.up);
-        }
     }
 
     pub fn on_script(&mut self, event: &scripts::Event) {
@@ -137,6 +124,7 @@ impl Picture {
         self.force = force.clone();
         self.host = Arc::clone(host);
         self.rings = rings(force, effects);
+        self.flips = effects.flips().copied();
         self.ways = ways;
         self.hooks = desired.interfaces.keys().map(|&ifindex| (ifindex, hook(config.xdp, effects, ifindex))).collect();
         for (index, facts) in self.scripts.iter_mut().enumerate() {
@@ -153,12 +141,15 @@ fn fault(config: &Config, track: &Track, router: &crate::model::Router) -> Optio
 fn rings(force: &Force, effects: &Effects) -> Vec<Option<RingFacts>> {
     let of = |service: &Service| {
         let published = effects.ring(force.slots.service(service)?)?;
-        let slots = |backend: &Backend| {
-            force.slots.backend(service, backend).map_or(0, |number| published.plan.slots(number as u16) as u32)
-        };
+        let (course, roster) = (&published.course, &published.roster);
+        let slots =
+            |backend: &Backend| force.slots.backend(service, backend).map_or(0, |number| course.plan().slots(number as u16));
         Some(RingFacts {
-            digest: published.plan.digest,
-            generation: published.generation,
+            digest: course.plan().digest,
+            generation: course.generation(),
+            serving: roster.serving,
+            quorum_met: roster.quorum_met,
+            drain: course.drain().map(|drain| (drain.until(service.drain), drain.marked_slots())),
             slots: service.backends.iter().map(slots).collect(),
         })
     };

@@ -9,8 +9,9 @@ use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::reason::Reason;
 
 use super::picture::{HookFacts, Picture, ReloadFacts};
+use super::served::services;
 use super::tracking::tracking;
-use crate::desired::{self, Facts, Obstacle, Way};
+use crate::desired::{self, Facts, Way};
 use crate::election::Role;
 use crate::elector::{RouterView, View};
 use crate::model::{Config, Router, Service, Version};
@@ -18,19 +19,21 @@ use crate::net::view::XdpMode as HostXdpMode;
 use crate::plane::attach::Mode;
 use crate::plane::counters::Counters;
 use crate::status::{
-    AddressStatus, BackendState, BackendStatus, ElectionStatus, InterfaceStatus, MasterStatus, ReloadStatus, RouterStatus,
-    SCHEMA, ScriptState, ScriptStatus, ServiceStatus, Status, XdpMode, XdpStatus,
+    AddressStatus, ElectionStatus, HistogramStatus, InterfaceStatus, MasterStatus, ReloadStatus, RouterStatus, SCHEMA,
+    ScriptState, ScriptStatus, Status, XdpMode, XdpStatus,
 };
 use crate::time::Instant;
 use crate::track::Health;
 
 /// Counters of the kernel program that have no field of their own in a router's status.
-const EVENTS: [RouterCounter; 5] = [
+const EVENTS: [RouterCounter; 7] = [
     RouterCounter::Fenced,
     RouterCounter::BackendAccepted,
     RouterCounter::FragmentDropped,
     RouterCounter::NoBackend,
     RouterCounter::LocalDelivered,
+    RouterCounter::FlowRecorded,
+    RouterCounter::FlowUnrecorded,
 ];
 
 /// What does not change while the agent runs.
@@ -69,7 +72,8 @@ pub fn status(fixed: &Fixed, view: &View, picture: &Picture, now: Instant, wall:
         election: ElectionStatus::new(&view.lateness, &view.degraded),
         interfaces: interfaces(fixed, view, picture),
         routers: routers(fixed, view, picture, now, wall),
-        services: services(fixed, picture),
+        services: services(fixed, picture, now),
+        flips: picture.flips.as_ref().map(HistogramStatus::from).unwrap_or_default(),
         scripts: scripts(config, picture),
     }
 }
@@ -264,53 +268,6 @@ impl RouterSight<'_> {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn services(fixed: &Fixed, picture: &Picture) -> Vec<ServiceStatus> {
-    let mut all = Vec::new();
-    for (index, service) in picture.force.config.services.iter().enumerate() {
-        let ring = picture.rings.get(index).and_then(Option::as_ref);
-        let ways = picture.ways.get(index).map_or(&[][..], Vec::as_slice);
-        let mut backends = Vec::new();
-        for (position, (conf, way)) in service.backends.iter().zip(ways).enumerate() {
-            let number = picture.force.slots.backend(service, conf);
-            let traffic =
-                fixed.counters.as_ref().zip(number).map(|(counters, number)| counters.backend(number)).unwrap_or_default();
-            backends.push(BackendStatus {
-                address: conf.address,
-                port: Some(conf.port).filter(|port| *port != service.port),
-                weight: conf.weight,
-                forward: way.forward.into(),
-                state: match way.obstacle {
-                    Some(Obstacle::Unchecked) => BackendState::Unknown,
-                    Some(Obstacle::Down) => BackendState::Down,
-                    _ => BackendState::Up,
-                },
-                usable: way.obstacle.is_none(),
-                reason: way.obstacle.map_or("in use", Obstacle::text).to_owned(),
-                mac: way.mac.map(mac_text),
-                slots: ring.and_then(|ring| ring.slots.get(position).copied()).unwrap_or(0),
-                packets: traffic.packets,
-                bytes: traffic.bytes,
-            });
-        }
-        all.push(ServiceStatus {
-            name: service.name.clone(),
-            address: service.address,
-            port: service.port,
-            protocol: service.protocol.into(),
-            digest: ring.map_or_else(String::new, |ring| format!("{:016x}", ring.digest)),
-            generation: ring.map_or(0, |ring| ring.generation),
-            packets: backends.iter().map(|backend| backend.packets).sum(),
-            bytes: backends.iter().map(|backend| backend.bytes).sum(),
-            backends,
-        });
-    }
-    all
-}
-
-fn mac_text(mac: [u8; 6]) -> String {
-    mac.map(|byte| format!("{byte:02x}")).join(":")
 }
 
 fn scripts(config: &Config, picture: &Picture) -> Vec<ScriptStatus> {

@@ -6,6 +6,7 @@
 
 mod hooks;
 mod host;
+mod kernel;
 mod macs;
 mod problems;
 mod rings;
@@ -17,13 +18,14 @@ use crate::model::{Config, XdpUse};
 use crate::net::view::HostView;
 use crate::net::{Netlink, NetlinkError};
 use crate::plane::object::Plane;
-use crate::plane::tables::Tables;
 use crate::plane::{PlaneError, counters::Counters};
+use crate::slots::Slots;
 use crate::time::Instant;
 pub use hooks::Hook;
 use hooks::Hooks;
+use kernel::Kernel;
 pub use problems::Problems;
-pub use rings::{Published, Rings};
+pub use rings::{Flips, Published, Rings};
 
 /// Everything the agent changes on this host.
 pub struct Effects {
@@ -35,31 +37,31 @@ pub struct Effects {
     problems: Problems,
 }
 
-/// The kernel program and its tables.
-struct Kernel {
-    plane: Plane,
-    tables: Tables,
-    rings: Rings,
-}
-
 impl Effects {
     /// Takes over the loaded program, if there is one.
     ///
     /// # Errors
     /// No netlink socket, or maps that cannot be opened.
-    pub fn new(config: &Config, plane: Option<Plane>) -> Result<Self, StartError> {
-        let kernel = match plane {
-            Some(plane) => Some(Kernel { tables: Tables::open(&plane.maps)?, rings: Rings::default(), plane }),
-            None => None,
-        };
+    pub fn new(config: &Config, plane: Option<Plane>, now: Instant) -> Result<Self, StartError> {
         Ok(Self {
             netlink: Netlink::connect()?,
-            kernel,
+            kernel: plane.map(|plane| Kernel::new(plane, now)).transpose()?,
             usage: config.xdp,
             hooks: Hooks::default(),
             macs: macs::Macs::default(),
             problems: Problems::default(),
         })
+    }
+
+    /// What the agent before this one called services and backends in the maps.
+    pub fn found(&self) -> Slots {
+        self.kernel.as_ref().map(|kernel| kernel.tables.found()).unwrap_or_default()
+    }
+
+    /// Lets the services of `desired` be served as was decided at `decided`, and does nothing else. Returns when to come back for
+    /// what must wait.
+    pub fn steer(&mut self, decided: Instant, desired: &Desired) -> Option<Instant> {
+        self.kernel.as_mut()?.steer(decided, desired, &mut self.problems)
     }
 
     /// Puts missing addresses and virtual MACs on their interfaces: the first thing to do, since announcements wait for it.
@@ -78,6 +80,8 @@ impl Effects {
         host: &HostView,
         may_remove: bool,
     ) -> Option<Instant> {
+        // A packet waits for its backend, nobody waits for the rest.
+        self.steer(now, desired);
         host::accept(&self.netlink, desired, host, &mut self.problems).await;
         let mut again = None;
         if let Some(kernel) = &mut self.kernel {
@@ -107,6 +111,11 @@ impl Effects {
     /// The counter slot of an interface.
     pub fn slot(&self, ifindex: u32) -> Option<u32> {
         self.kernel.as_ref()?.tables.slot(ifindex)
+    }
+
+    /// How long rings took to be in force; `None` without the kernel program.
+    pub fn flips(&self) -> Option<&Flips> {
+        self.kernel.as_ref().map(|kernel| kernel.rings.flips())
     }
 
     /// The ring in force of a service, by its number.
@@ -147,21 +156,4 @@ pub enum StartError {
     Netlink(#[from] NetlinkError),
     #[error(transparent)]
     Plane(#[from] PlaneError),
-}
-
-impl Kernel {
-    fn apply(&mut self, now: Instant, desired: &Desired, problems: &mut Problems) -> Option<Instant> {
-        let tables = &mut self.tables;
-        problems.note("virtual addresses", tables.set_addresses(&desired.addresses));
-        problems.note("interfaces", tables.set_interfaces(&desired.interfaces, &desired.vrids));
-        problems.note("backends", tables.set_backends(&desired.backends));
-        let again = self.rings.publish(now, &desired.members, tables, problems);
-        // A service begins to steer with its first ring; until then its packets go to the local stack.
-        let ready = desired.services.iter().filter(|&(&service, _)| self.rings.published(service).is_some());
-        problems.note("services", tables.set_services(&ready.map(|(&service, &conf)| (service, conf)).collect()));
-        if let Some(pins) = &self.plane.pins {
-            pins.retain_links_of(&desired.interfaces);
-        }
-        again
-    }
 }

@@ -4,18 +4,23 @@
 //! agent runs: what a setter wrote last is remembered, and not looked up again in the kernel, a system call for each entry.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use aya::Pod;
 use aya::maps::{Array, MapData, MapError};
 use vrrp_common::maps::{
-    AddressConf, AddressEntry, AddressKey, BackendConf, InterfaceConf, MAX_ADDRESSES, MAX_BACKENDS, MAX_CHAIN, MAX_IFINDEX,
-    MAX_INTERFACES, MAX_SERVICES, RINGS_PER_SERVICE, Ring, RingsInUse, ServiceEntry, ServiceKey, name, vrid_slot,
+    AddressConf, AddressEntry, AddressKey, BackendConf, FORWARD_NONE, InterfaceConf, MAX_ADDRESSES, MAX_BACKENDS, MAX_CHAIN,
+    MAX_IFINDEX, MAX_INTERFACES, MAX_SERVICES, RINGS_PER_SERVICE, Ring, RingsInUse, ServiceEntry, ServiceKey, name, vrid_slot,
 };
+use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 
 use super::PlaneError;
 use super::chained::{Chained, Entry, Refusal, Store};
 use super::maps::MapSet;
 use crate::desired::ServiceConf;
+use crate::model::Protocol;
+use crate::ring::{Found, Publication};
+use crate::slots::{self, Slots};
 
 /// Handles for the agent's loop alone.
 pub struct Tables {
@@ -31,6 +36,8 @@ pub struct Tables {
     service_rings: Array<MapData, u32>,
     rings: Array<MapData, Ring>,
     backends: Array<MapData, BackendConf>,
+    /// The backends that are not empty.
+    held_backends: BTreeMap<u32, BackendConf>,
     /// Interface index of each slot; 0: free.
     slots: Vec<u32>,
     /// What was written last; `None` before the first time, and after a failure.
@@ -52,6 +59,14 @@ impl Tables {
         let slots = interface_conf.iter().map(|conf| conf.map_or(0, |conf| conf.ifindex)).collect();
         let (address_arrays, addresses) = Arrays::open(maps, name::ADDRESS_BUCKETS, name::ADDRESSES)?;
         let (service_arrays, services) = Arrays::open(maps, name::SERVICE_BUCKETS, name::SERVICES)?;
+        let backends: Array<MapData, BackendConf> = maps.array(name::BACKENDS)?;
+        let mut held_backends = BTreeMap::new();
+        for (number, conf) in (0..).zip(backends.iter()) {
+            let conf = conf.map_err(at(name::BACKENDS))?;
+            if conf != BackendConf::default() {
+                held_backends.insert(number, conf);
+            }
+        }
         Ok(Self {
             interfaces: maps.array(name::INTERFACES)?,
             interface_conf,
@@ -63,7 +78,8 @@ impl Tables {
             service_arrays,
             service_rings: maps.array(name::SERVICE_RINGS)?,
             rings: maps.array(name::RINGS)?,
-            backends: maps.array(name::BACKENDS)?,
+            backends,
+            held_backends,
             slots,
             written: Written::default(),
         })
@@ -162,44 +178,86 @@ impl Tables {
         self.services.set(&entries, &mut self.service_arrays).map_err(refused)
     }
 
-    pub fn set_backends(&mut self, wanted: &BTreeMap<u32, BackendConf>) -> Result<(), PlaneError> {
-        for (&index, conf) in wanted {
-            if index >= MAX_BACKENDS {
-                return Err(PlaneError::Full(MAX_BACKENDS));
-            }
-            put(&mut self.backends, index, conf, name::BACKENDS)?;
+    /// Writes what changed of backends that take packets.
+    pub fn raise_backends(&mut self, wanted: &BTreeMap<u32, BackendConf>) -> Result<(), PlaneError> {
+        let mut rising = wanted.iter().filter(|(_, conf)| conf.forward != FORWARD_NONE);
+        rising.try_for_each(|(&number, conf)| self.put_backend(number, conf))
+    }
+
+    /// Writes the backends that take no packets, but for those that are `named` by a live ring all the same.
+    pub fn lower_backends(&mut self, wanted: &BTreeMap<u32, BackendConf>, named: impl Fn(u32) -> bool) -> Result<(), PlaneError> {
+        let mut falling = wanted.iter().filter(|&(&number, conf)| conf.forward == FORWARD_NONE && !named(number));
+        falling.try_for_each(|(&number, conf)| self.put_backend(number, conf))
+    }
+
+    /// Forgets the backends that are not among these, but for those that flows may still be with.
+    pub fn clear_backends(
+        &mut self,
+        wanted: &BTreeMap<u32, BackendConf>,
+        needed: impl Fn(u32) -> bool,
+    ) -> Result<(), PlaneError> {
+        let gone = self.held_backends.keys().copied().filter(|number| !wanted.contains_key(number) && !needed(*number));
+        for number in gone.collect::<Vec<_>>() {
+            self.put_backend(number, &BackendConf::default())?;
+            self.held_backends.remove(&number);
         }
         Ok(())
     }
 
-    /// Fills a ring of the service that is not in use and makes it the live one, with the ring `base` tells behind it for flows that
-    /// are older. Packets see the old ring or the new one, never a mixture.
-    ///
-    /// The caller lets a grace period pass between two calls for a service: a packet may still be reading the ring that was
-    /// in use before the last one.
-    pub fn publish_ring(&mut self, service: u32, ring: &Ring, base: Base) -> Result<(), PlaneError> {
-        let word = self.service_rings.get(&service, 0).map_err(at(name::SERVICE_RINGS))?;
-        let RingsInUse { live, base: older } = RingsInUse::of(word);
-        let idle = (0..RINGS_PER_SERVICE).find(|&ring| ring != live && ring != older).unwrap_or_default();
-        self.rings.set(service * RINGS_PER_SERVICE + idle, ring, 0).map_err(at(name::RINGS))?;
-        let base = match base {
-            Base::Itself => idle,
-            Base::Live => live,
-            Base::Older => older,
-        };
-        self.service_rings.set(service, RingsInUse { live: idle, base }.word(), 0).map_err(at(name::SERVICE_RINGS))
+    fn put_backend(&mut self, number: u32, conf: &BackendConf) -> Result<(), PlaneError> {
+        if number >= MAX_BACKENDS {
+            return Err(PlaneError::Full(MAX_BACKENDS));
+        }
+        if self.held_backends.get(&number) != Some(conf) {
+            self.backends.set(number, conf, 0).map_err(at(name::BACKENDS))?;
+            self.held_backends.insert(number, *conf);
+        }
+        Ok(())
     }
-}
 
-/// By which ring older flows go once a new one is published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Base {
-    /// By the new one: nothing is drained.
-    Itself,
-    /// By the one that was live until now.
-    Live,
-    /// By the base of the changes under way, which this one joins.
-    Older,
+    /// Fills a ring that is not in use, then puts it in use. Packets see the old ring or the new one, never a mixture.
+    pub fn publish(&mut self, service: u32, publication: &Publication) -> Result<(), PlaneError> {
+        let place = service * RINGS_PER_SERVICE + publication.place;
+        self.rings.set(place, &*publication.ring, 0).map_err(at(name::RINGS))?;
+        self.service_rings.set(service, publication.in_use.word(), 0).map_err(at(name::SERVICE_RINGS))
+    }
+
+    /// Which rings of a service are in use.
+    pub fn rings_in_use(&self, service: u32) -> Result<RingsInUse, PlaneError> {
+        self.service_rings.get(&service, 0).map(RingsInUse::of).map_err(at(name::SERVICE_RINGS))
+    }
+
+    /// The rings of a service as they stand.
+    pub fn rings_of(&self, service: u32) -> Result<Found, PlaneError> {
+        let in_use = self.rings_in_use(service)?;
+        let ring = |place| self.rings.get(&(service * RINGS_PER_SERVICE + place), 0).map(Box::new).map_err(at(name::RINGS));
+        Ok(Found { in_use, live: ring(in_use.live)?, base: ring(in_use.base)? })
+    }
+
+    /// Numbers of the services that the kernel program knows.
+    pub fn services(&self) -> impl Iterator<Item = u32> {
+        self.services.places().into_values()
+    }
+
+    /// What the numbers of services and backends in the maps mean.
+    pub fn found(&self) -> Slots {
+        let addresses: BTreeMap<u32, IpAddr> =
+            self.addresses.places().into_iter().map(|(key, place)| (place, key.address.ip())).collect();
+        let protocol = |number| match number {
+            PROTO_TCP => Some(Protocol::Tcp),
+            PROTO_UDP => Some(Protocol::Udp),
+            _ => None,
+        };
+        let key = |key: ServiceKey| Some((*addresses.get(&key.address)?, key.port, protocol(key.protocol)?));
+        let services: BTreeMap<u32, slots::ServiceKey> =
+            self.services.places().into_iter().filter_map(|(held, number)| Some((number, key(held)?))).collect();
+        let backend = |(&number, conf): (&u32, &BackendConf)| {
+            let service = services.get(&u32::from(conf.service))?;
+            Some(((*service, conf.address.ip(), conf.port), number))
+        };
+        let backends: Vec<_> = self.held_backends.iter().filter_map(backend).collect();
+        Slots::adopted(services.into_iter().map(|(number, key)| (key, number)), backends)
+    }
 }
 
 /// The words of one chained table.
