@@ -13,6 +13,7 @@ pub mod agent;
 pub mod capture;
 pub mod daemons;
 pub mod dns;
+pub mod downloads;
 pub mod duel;
 pub mod echo;
 pub mod frames;
