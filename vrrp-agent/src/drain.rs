@@ -114,7 +114,7 @@ pub struct Target {
 }
 
 impl Target {
-    fn find<'a>(self, config: &'a Config) -> Option<(&'a Service, &'a Backend)> {
+    fn find(self, config: &Config) -> Option<(&Service, &Backend)> {
         let service = config.services.get(self.service)?;
         Some((service, service.backends.get(self.backend)?))
     }

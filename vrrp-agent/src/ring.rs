@@ -6,18 +6,19 @@ mod likely;
 mod roster;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use vrrp_common::maglev::{self, Member, TooManyMembers};
 use vrrp_common::maps::{NO_BACKEND, RING_CHANGED, Ring};
 
-pub use course::{Course, Drain, Found, Next, Publication};
+pub use course::{Course, Drain, Found, GRACE, Next, Publication};
 pub use likely::Likely;
 pub use roster::{Candidate, Roster, Serving};
 
 /// A ring, and what status shows of it.
 #[derive(Clone)]
 pub struct Plan {
-    pub ring: Box<Ring>,
+    pub ring: Arc<Ring>,
     /// Equal on two nodes when they choose the same backend for every flow.
     pub digest: u64,
     /// Slots by backend number.
@@ -29,20 +30,20 @@ impl Plan {
     /// # Errors
     /// More members than a ring can hold.
     pub fn new(members: &[Member]) -> Result<Self, TooManyMembers> {
-        let mut ring = Box::new(Ring::EMPTY);
-        maglev::fill(&mut ring.0, members)?;
+        let mut ring = Arc::new(Ring::EMPTY);
+        maglev::fill(&mut Arc::make_mut(&mut ring).0, members)?;
         Ok(Self::of(ring, members))
     }
 
     /// The plan behind a ring that is in use already, of `members` as far as they are known. Marks are taken off.
-    pub fn found(mut ring: Box<Ring>, members: &[Member]) -> Self {
-        for slot in &mut ring.0 {
+    pub fn found(mut ring: Arc<Ring>, members: &[Member]) -> Self {
+        for slot in &mut Arc::make_mut(&mut ring).0 {
             *slot &= !RING_CHANGED;
         }
         Self::of(ring, members)
     }
 
-    fn of(ring: Box<Ring>, members: &[Member]) -> Self {
+    fn of(ring: Arc<Ring>, members: &[Member]) -> Self {
         let names: BTreeMap<u16, _> = members.iter().map(|member| (member.index, (member.address, member.port))).collect();
         let digest = maglev::digest(&ring.0, |index| names.get(&index).copied().unwrap_or_default());
         let mut slots = BTreeMap::new();

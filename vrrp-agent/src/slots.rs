@@ -15,7 +15,7 @@ pub type ServiceKey = (IpAddr, u16, Protocol);
 pub type BackendKey = (ServiceKey, IpAddr, u16);
 
 /// Numbers given out.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Slots {
     services: Numbers<ServiceKey>,
     backends: Numbers<BackendKey>,
@@ -59,7 +59,7 @@ pub fn key(service: &Service) -> ServiceKey {
     (service.address, service.port, service.protocol)
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Numbers<K> {
     given: BTreeMap<K, u32>,
     /// Where the search for a free number begins.

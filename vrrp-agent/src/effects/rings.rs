@@ -185,3 +185,7 @@ fn tell(service: u32, generation: u64, publication: &Publication) {
         tracing::info!(service, generation, digest, backends = plan.named().count(), "ring in force, older flows are drained");
     }
 }
+
+#[cfg(test)]
+#[path = "rings_tests.rs"]
+mod tests;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use aya::Pod;
 use aya::maps::{Array, MapData, MapError};
@@ -215,10 +216,17 @@ impl Tables {
         Ok(())
     }
 
+    /// Whether a backend takes packets.
+    #[cfg(test)]
+    pub fn takes_packets(&self, number: u32) -> bool {
+        self.held_backends.get(&number).is_some_and(|conf| conf.forward != FORWARD_NONE)
+    }
+
     /// Fills a ring that is not in use, then puts it in use. Packets see the old ring or the new one, never a mixture.
     pub fn publish(&mut self, service: u32, publication: &Publication) -> Result<(), PlaneError> {
         let place = service * RINGS_PER_SERVICE + publication.place;
-        self.rings.set(place, &*publication.ring, 0).map_err(at(name::RINGS))?;
+        let ring: &Ring = &publication.ring;
+        self.rings.set(place, ring, 0).map_err(at(name::RINGS))?;
         self.service_rings.set(service, publication.in_use.word(), 0).map_err(at(name::SERVICE_RINGS))
     }
 
@@ -230,7 +238,7 @@ impl Tables {
     /// The rings of a service as they stand.
     pub fn rings_of(&self, service: u32) -> Result<Found, PlaneError> {
         let in_use = self.rings_in_use(service)?;
-        let ring = |place| self.rings.get(&(service * RINGS_PER_SERVICE + place), 0).map(Box::new).map_err(at(name::RINGS));
+        let ring = |place| self.rings.get(&(service * RINGS_PER_SERVICE + place), 0).map(Arc::new).map_err(at(name::RINGS));
         Ok(Found { in_use, live: ring(in_use.live)?, base: ring(in_use.base)? })
     }
 

@@ -46,9 +46,9 @@ pub struct Course {
 /// What is being drained.
 #[derive(Clone)]
 pub struct Drain {
-    base: Box<Ring>,
+    base: Arc<Ring>,
     /// The live ring as it stands in the kernel, with its marks.
-    marked: Box<Ring>,
+    marked: Arc<Ring>,
     /// Backends that any ring since the base names: their flows may still be there.
     named: BTreeSet<u16>,
     /// The last change.
@@ -59,8 +59,8 @@ pub struct Drain {
 #[derive(Clone)]
 pub struct Found {
     pub in_use: RingsInUse,
-    pub live: Box<Ring>,
-    pub base: Box<Ring>,
+    pub live: Arc<Ring>,
+    pub base: Arc<Ring>,
 }
 
 /// What is to be done.
@@ -76,7 +76,7 @@ pub enum Next {
 #[derive(Clone)]
 pub struct Publication {
     pub place: u32,
-    pub ring: Box<Ring>,
+    pub ring: Arc<Ring>,
     pub in_use: RingsInUse,
     plan: Arc<Plan>,
     drain: Option<Drain>,
@@ -125,7 +125,7 @@ impl Course {
         let base = Plan::found(base, &[]);
         let drained = in_use.live != in_use.base || live.0.iter().any(|slot| slot & RING_CHANGED != 0);
         let named = plan.named().chain(base.named()).collect();
-        let drain = drained.then(|| Drain { base: base.ring, marked: live, named, since: now });
+        let drain = drained.then_some(Drain { base: base.ring, marked: live, named, since: now });
         Self { plan, in_use, left: [now; PLACES], drain, generation: 1 }
     }
 
@@ -197,12 +197,14 @@ impl Course {
             Some(drain) => (drain.base.clone(), RingsInUse { live: place, base, epoch }),
             None => (self.plan.ring.clone(), RingsInUse { live: place, base: live, epoch: epoch.wrapping_add(1) }),
         };
-        let mut marked = plan.ring.clone();
-        for (slot, held) in marked.0.iter_mut().enumerate() {
-            let touched = before.is_some_and(|drain| drain.marked.0[slot] & RING_CHANGED != 0);
-            if touched || *held != base.0[slot] {
-                *held |= RING_CHANGED;
-            }
+        let mut marked = Arc::clone(&plan.ring);
+        let slots = Arc::make_mut(&mut marked).0.iter_mut();
+        // This is on the way from a decision to the ring: no branch, so that it takes some microseconds.
+        match before {
+            Some(drain) => slots.zip(&base.0).zip(&drain.marked.0).for_each(|((held, base), touched)| {
+                *held |= (RING_CHANGED * u16::from(*held != *base)) | (touched & RING_CHANGED);
+            }),
+            None => slots.zip(&base.0).for_each(|(held, base)| *held |= RING_CHANGED * u16::from(*held != *base)),
         }
         let mut named: BTreeSet<u16> = before.map(|drain| drain.named.clone()).unwrap_or_default();
         named.extend(self.plan.named().chain(plan.named()));

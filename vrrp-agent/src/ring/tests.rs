@@ -45,9 +45,9 @@ fn expect_publication(next: Next) -> Publication {
     }
 }
 
-fn expect_wait(next: Next) -> Instant {
+fn expect_wait(next: &Next) -> Instant {
     match next {
-        Next::At(at) => at,
+        Next::At(at) => *at,
         Next::Publish(_) => panic!("a ring too early"),
         Next::Nothing => panic!("nothing to wait for"),
     }
@@ -80,7 +80,7 @@ fn a_drain_ends_with_the_same_ring_without_marks_and_counts_from_the_last_change
     let last = plan(&[1, 3, 4]);
     let second = change(&mut course, at(30_000), &last);
     assert_eq!(second.in_use.epoch, 1, "the same drain");
-    assert_eq!(expect_wait(course.next(at(60_000), Some(&last), DRAIN)), at(90_000));
+    assert_eq!(expect_wait(&course.next(at(60_000), Some(&last), DRAIN)), at(90_000));
     let end = expect_publication(course.next(at(90_000), None, DRAIN));
     assert_eq!((end.in_use.live, end.in_use.base), (end.place, end.place));
     assert!(end.ring.0 == last.ring.0, "without marks");
@@ -115,7 +115,7 @@ fn two_changes_follow_each_other_at_once_and_a_third_waits() {
     let first = change(&mut course, at(0), &plan(&[1, 2, 3]));
     let second = change(&mut course, at(1), &plan(&[1, 2]));
     let third = plan(&[1]);
-    assert_eq!(expect_wait(course.next(at(2), Some(&third), DRAIN)), at(1) + GRACE);
+    assert_eq!(expect_wait(&course.next(at(2), Some(&third), DRAIN)), at(1) + GRACE);
     let third = change(&mut course, at(1) + GRACE, &third);
     assert_eq!(third.place, first.place, "the one that has been out of use");
     assert_ne!(third.in_use.base, second.in_use.live);
@@ -151,7 +151,7 @@ fn an_adopted_ring_of_the_same_members_is_left_alone_and_another_is_drained() {
 
     let mut course = Course::adopt(found(), at(0));
     let wanted = plan(&[1]);
-    assert_eq!(expect_wait(course.next(at(0), Some(&wanted), DRAIN)), at(0) + GRACE, "who knows what its agent did last");
+    assert_eq!(expect_wait(&course.next(at(0), Some(&wanted), DRAIN)), at(0) + GRACE, "who knows what its agent did last");
     let publication = change(&mut course, at(0) + GRACE, &wanted);
     assert_eq!((publication.in_use.base, publication.in_use.epoch), (2, 10));
     assert_eq!(marks(&publication.ring), differing(&live, &wanted));
@@ -164,7 +164,7 @@ fn an_adopted_drain_goes_on_for_its_whole_time() {
     let found = Found { in_use: left.in_use, live: left.ring.clone(), base: plan(&[1, 2, 3]).ring.clone() };
     let mut course = Course::adopt(found, at(40_000));
     let live = plan(&[1, 3]);
-    assert_eq!(expect_wait(course.next(at(40_000), Some(&live), DRAIN)), at(100_000));
+    assert_eq!(expect_wait(&course.next(at(40_000), Some(&live), DRAIN)), at(100_000));
     assert!(course.needs(2));
     let next = change(&mut course, at(50_000), &plan(&[1]));
     assert_eq!((next.in_use.base, next.in_use.epoch), (left.in_use.base, left.in_use.epoch));
@@ -240,7 +240,7 @@ fn the_rings_of_one_failure_and_one_return_are_made_ahead() {
 
 /// What the kernel program holds and does for one service.
 struct Kernel {
-    rings: [Box<Ring>; 3],
+    rings: [Arc<Ring>; 3],
     in_use: RingsInUse,
     alive: BTreeMap<u16, bool>,
     /// Key -> backend, drain.
@@ -295,7 +295,7 @@ fn no_change_moves_a_connection_whose_backend_lives() {
     let slots: Vec<usize> = (0..KEYS).map(|_| random(RING_SLOTS as u64) as usize).collect();
     let mut now = at(0);
     let mut kernel = Kernel {
-        rings: std::array::from_fn(|_| Box::new(Ring::EMPTY)),
+        rings: std::array::from_fn(|_| Arc::new(Ring::EMPTY)),
         in_use: RingsInUse { live: 0, base: 0, epoch: 0 },
         alive: (0..4).map(|number| (number, true)).collect(),
         flows: BTreeMap::new(),
@@ -324,9 +324,9 @@ fn no_change_moves_a_connection_whose_backend_lives() {
             kernel.publish(&publication, now);
             course.published(publication, now);
             if ends {
-                drained += 1
+                drained += 1;
             } else {
-                changed = now
+                changed = now;
             }
             for (&key, backend) in &mut flows {
                 let gets = kernel.packet(key, slots[key], false);
