@@ -4,13 +4,16 @@
 //! and do what differs. They may be called at any time and any number of times; what failed is tried again by the next call.
 //! Only the agent's loop calls them.
 
+mod forwarding;
 mod hooks;
 mod host;
 mod macs;
+mod neighbours;
 mod problems;
 mod rings;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use crate::desired::Desired;
 use crate::model::{Config, XdpUse};
@@ -32,6 +35,7 @@ pub struct Effects {
     usage: XdpUse,
     hooks: Hooks,
     macs: macs::Macs,
+    neighbours: neighbours::Neighbours,
     problems: Problems,
 }
 
@@ -58,6 +62,7 @@ impl Effects {
             usage: config.xdp,
             hooks: Hooks::default(),
             macs: macs::Macs::default(),
+            neighbours: neighbours::Neighbours::default(),
             problems: Problems::default(),
         })
     }
@@ -79,6 +84,7 @@ impl Effects {
         may_remove: bool,
     ) -> Option<Instant> {
         host::accept(&self.netlink, desired, host, &mut self.problems).await;
+        forwarding::prepare(desired, host, &mut self.problems);
         let mut again = None;
         if let Some(kernel) = &mut self.kernel {
             self.hooks.look(now, &self.netlink, host).await;
@@ -89,7 +95,7 @@ impl Effects {
             host::uninstall(&self.netlink, config, desired, host, &mut self.problems).await;
             self.macs.remove(&self.netlink, &desired.macs, &mut self.problems).await;
         }
-        host::resolve(&self.netlink, desired, host).await;
+        self.neighbours.resolve(now, &self.netlink, desired, host).await;
         again
     }
 
@@ -122,22 +128,27 @@ impl Effects {
         self.kernel.as_ref().map(|kernel| Counters::open(&kernel.plane.maps)).transpose()
     }
 
-    /// At the end of a graceful stop: takes everything back. What a master elsewhere relies on stays where this node is a
-    /// direct-return backend: then the program, fenced off from acting, and the local routes remain.
+    /// At the end of a graceful stop: takes everything back, but what a master elsewhere relies on. Where this node is a
+    /// direct-return backend, or answers of NAT backends may come by, the program, fenced off from acting, and the local routes remain.
     pub async fn retire(&mut self, desired: &Desired) {
         self.macs.remove(&self.netlink, &BTreeSet::new(), &mut self.problems).await;
-        if desired.local_routes.is_empty() {
+        if desired.local_routes.is_empty() && desired.reverse.is_empty() {
             if let Some(pins) = self.kernel.as_ref().and_then(|kernel| kernel.plane.pins.as_ref()) {
                 pins.clear();
             }
             return;
         }
-        let addresses: Vec<String> = desired.local_routes.iter().map(ToString::to_string).collect();
+        let answers_for: BTreeSet<IpAddr> = desired.reverse.values().map(|name| name.address.ip()).collect();
         tracing::info!(
-            addresses = addresses.join(", "),
-            "still a direct-return backend: the XDP program and local routes stay; `vrrp-agent detach` removes them"
+            backend_of = list(&desired.local_routes),
+            answers_for = list(&answers_for),
+            "the other node may rely on it: the XDP program and local routes stay; `vrrp-agent detach` removes them"
         );
     }
+}
+
+fn list(addresses: &BTreeSet<IpAddr>) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Why the effects cannot start.
@@ -155,10 +166,15 @@ impl Kernel {
         problems.note("virtual addresses", tables.set_addresses(&desired.addresses));
         problems.note("interfaces", tables.set_interfaces(&desired.interfaces, &desired.vrids));
         problems.note("backends", tables.set_backends(&desired.backends));
+        problems.note("names of NAT answers", tables.reverse.set(&desired.reverse));
+        problems.note("guards", tables.guards.set(&desired.guards, &desired.guard_sources));
         let again = self.rings.publish(now, &desired.members, tables, problems);
         // A service begins to steer with its first ring; until then its packets go to the local stack.
         let ready = desired.services.iter().filter(|&(&service, _)| self.rings.published(service).is_some());
         problems.note("services", tables.set_services(&ready.map(|(&service, &conf)| (service, conf)).collect()));
+        if again.is_none() {
+            problems.note("former backends", tables.forget_backends(&desired.backends));
+        }
         if let Some(pins) = &self.plane.pins {
             pins.retain_links_of(&desired.interfaces);
         }
