@@ -150,7 +150,8 @@ impl Agent {
         let Options { config_path, config_id, kernel_log, release_on_exit } = options;
         let (mut servers, mut background) = (JoinSet::new(), JoinSet::new());
         let (mut watcher, host) = Watcher::start().await?;
-        let destinations = watcher.follow_routes_to(desired::destinations(&config, &host.borrow())).await?;
+        let destinations = desired::destinations(&config, &host.borrow());
+        let destinations = watcher.follow_routes_to(destinations).await?;
         background.spawn(watcher.run());
         let mut plane = open_plane(&config, kernel_log);
         if let Some(log) = plane.as_mut().and_then(Plane::take_log) {
