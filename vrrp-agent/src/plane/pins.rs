@@ -36,7 +36,11 @@ impl Pins {
         let map = Map::from_map_data(data).map_err(failed)?;
         let map: Array<MapData, AddressEntry> = map.try_into().map_err(failed)?;
         let entries: Vec<AddressEntry> = map.iter().collect::<Result<_, _>>().map_err(failed)?;
-        Ok(entries.iter().filter(|entry| entry.key.ifindex != 0).map(|entry| (entry.key.ifindex, entry.key.address.ip())).collect())
+        Ok(entries
+            .iter()
+            .filter(|entry| entry.key.ifindex != 0)
+            .map(|entry| (entry.key.ifindex, entry.key.address.ip()))
+            .collect())
     }
 
     /// Makes `base` usable: creates it, mounts a bpffs on it where none is, and clears pins of another shape.

@@ -268,4 +268,3 @@ pub struct Bucket {
     /// When it would be full again, in nanoseconds since boot.
     pub full_at: u64,
 }
-
