@@ -35,7 +35,9 @@ pub mod scene;
 pub mod skips;
 pub mod summary;
 mod sys;
+pub mod tap;
 pub mod topology;
+pub mod web;
 
 pub use lab::Lab;
 pub use names::{Host, Node};

@@ -17,6 +17,7 @@ pub mod effects;
 pub mod election;
 pub mod elector;
 pub mod explain;
+pub mod forwarding;
 pub mod handover;
 pub mod health;
 pub mod histogram;

@@ -33,11 +33,11 @@ impl Slots {
         slots
     }
 
-    /// Numbers for these services and their backends; everything else loses its own.
+    /// Numbers for these services, their backends and sorry servers; everything else loses its own.
     pub fn assign(&mut self, services: &[Service]) {
         let backends = services.iter().flat_map(|service| {
             let of = key(service);
-            service.targets().map(move |backend| (of, backend.address, backend.port))
+            service.targets().map(move |target| (of, target.address, target.port))
         });
         self.backends.assign(&backends.collect::<Vec<_>>());
         self.services.assign(&services.iter().map(key).collect::<Vec<_>>());
@@ -48,7 +48,7 @@ impl Slots {
         self.services.get(&key(service))
     }
 
-    /// Number of a backend or sorry server of a service.
+    /// Number of a backend of a service, or of its sorry server.
     pub fn backend(&self, service: &Service, backend: &Backend) -> Option<u32> {
         self.backends.get(&(key(service), backend.address, backend.port))
     }

@@ -28,11 +28,11 @@ use aya_ebpf::programs::XdpContext;
 use vrrp_common::classify::{self, Class};
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::maps::ROUTER_VIRTUAL_MAC;
+use vrrp_common::wire;
 use vrrp_common::wire::eth::{self, Ethernet};
 use vrrp_common::wire::ipv4::PROTO_VRRP;
 use vrrp_common::wire::ipv6::NEXT_ICMPV6;
 use vrrp_common::wire::vrrp::of_virtual_mac;
-use vrrp_common::wire;
 
 use crate::context::{Frame, spoil};
 use crate::packet::Packet;

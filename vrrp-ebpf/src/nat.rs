@@ -84,11 +84,7 @@ fn send_connection(ctx: *mut xdp_md, number: u32, network: u32, what: u32) -> Ve
         return Verdict::Drop;
     };
     let place = place(ctx, network, what);
-    let done = if what & V6 != 0 {
-        destination_v6(ctx, place, backend)
-    } else {
-        destination_v4(ctx, place, backend)
-    };
+    let done = if what & V6 != 0 { destination_v6(ctx, place, backend) } else { destination_v4(ctx, place, backend) };
     match done {
         Some(()) => rewrite::direct_return(ctx, backend.ifindex, backend.mac, backend.source_mac),
         None => Verdict::Drop,
@@ -173,11 +169,7 @@ fn send_error(ctx: *mut xdp_md, number: u32, network: u32, what: u32, quoted: u3
     };
     let place = place(ctx, network, what);
     let quoted = Frame(ctx).forget(quoted as usize & 0x1fff);
-    let done = if what & V6 != 0 {
-        error_v6(ctx, place, backend, quoted)
-    } else {
-        error_v4(ctx, place, backend, quoted)
-    };
+    let done = if what & V6 != 0 { error_v6(ctx, place, backend, quoted) } else { error_v4(ctx, place, backend, quoted) };
     match done {
         Some(()) => rewrite::direct_return(ctx, backend.ifindex, backend.mac, backend.source_mac),
         None => Verdict::Drop,

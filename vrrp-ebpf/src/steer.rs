@@ -236,15 +236,7 @@ fn choose_changed(service: u32, live: u16, slot: u32, whose: u64, key: &FlowKey)
 }
 
 #[inline(always)]
-fn deliver(
-    ctx: &XdpContext,
-    packet: &Packet,
-    router: u32,
-    aim: &Aim,
-    number: u32,
-    backend: &BackendConf,
-    hash: u32,
-) -> Verdict {
+fn deliver(ctx: &XdpContext, packet: &Packet, router: u32, aim: &Aim, number: u32, backend: &BackendConf, hash: u32) -> Verdict {
     let (verdict, len) = match backend.forward {
         FORWARD_LOCAL => (Verdict::Pass, linear_len(ctx) as u64),
         FORWARD_DR => (rewrite::direct_return(ctx, backend.ifindex, backend.mac, backend.source_mac), linear_len(ctx) as u64),

@@ -26,6 +26,8 @@ mod steer;
 mod tracking;
 mod workers;
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -119,6 +121,8 @@ struct Agent {
     track: Track,
     seats: Seats,
     desired: Desired,
+    /// Tells the watcher which routes to follow.
+    destinations: watch::Sender<BTreeSet<IpAddr>>,
     /// When to settle again although nothing happened.
     again: Option<Instant>,
     news: News,
@@ -149,7 +153,9 @@ impl Agent {
     async fn start(config: Config, options: Options) -> Result<Self, RunError> {
         let Options { config_path, config_id, kernel_log, release_on_exit } = options;
         let (mut servers, mut background) = (JoinSet::new(), JoinSet::new());
-        let (watcher, host) = Watcher::start().await?;
+        let (mut watcher, host) = Watcher::start().await?;
+        let destinations = desired::destinations(&config, &host.borrow());
+        let destinations = watcher.follow_routes_to(destinations).await?;
         background.spawn(watcher.run());
         let mut plane = open_plane(&config, kernel_log);
         if let Some(log) = plane.as_mut().and_then(Plane::take_log) {
@@ -200,6 +206,7 @@ impl Agent {
             track,
             seats,
             desired,
+            destinations,
             again: None,
             news,
             workers,
@@ -280,6 +287,11 @@ impl Agent {
         let facts = self.facts(&host, &acting);
         let (desired, ways) = (desired::desired(&facts), snapshot::ways(&facts));
         self.desired = desired;
+        self.destinations.send_if_modified(|known| {
+            let changed = *known != self.desired.destinations;
+            known.clone_from(&self.desired.destinations);
+            changed
+        });
         let config = &self.force.config;
         // A view from before the last commands says nothing of masterships that are only now taken up again.
         let may_remove = self.seats.are_open() && self.elector.has_obeyed(&view);

@@ -55,7 +55,8 @@ impl Sight<'_> {
     }
 
     fn backend(&self, position: usize, conf: &Backend, way: &Way) -> BackendStatus {
-        let force = &self.picture.force;
+        let picture = self.picture;
+        let force = &picture.force;
         let number = force.slots.backend(self.conf, conf);
         let traffic = self.fixed.counters.as_ref().zip(number).map(|(counters, number)| counters.backend(number));
         let traffic = traffic.unwrap_or_default();
@@ -73,6 +74,8 @@ impl Sight<'_> {
             usable: way.obstacle.is_none(),
             drained_seconds: drained.map(|since| self.now.saturating_since(since).as_secs_f64()),
             reason: way.obstacle.map_or("in use", Obstacle::text).to_owned(),
+            interface: picture.host.links.get(&way.ifindex).map(|link| link.name.clone()),
+            next_hop: way.next_hop,
             mac: way.mac.map(mac_text),
             slots: self.ring.and_then(|ring| ring.slots.get(position).copied()).unwrap_or(0),
             packets: traffic.packets,

@@ -25,15 +25,14 @@ use crate::status::{
 use crate::time::Instant;
 use crate::track::Health;
 
-/// Counters of the kernel program that have no field of their own in a router's status.
-const EVENTS: [RouterCounter; 7] = [
-    RouterCounter::Fenced,
-    RouterCounter::BackendAccepted,
-    RouterCounter::FragmentDropped,
-    RouterCounter::NoBackend,
-    RouterCounter::LocalDelivered,
-    RouterCounter::FlowRecorded,
-    RouterCounter::FlowUnrecorded,
+/// Counters of the kernel program that have a field of their own in a router's status; the others are listed by name.
+const FIELDS: [RouterCounter; 6] = [
+    RouterCounter::AdvertReceived,
+    RouterCounter::PriorityZeroReceived,
+    RouterCounter::LowerPriorityReceived,
+    RouterCounter::ArpAnswered,
+    RouterCounter::ArpSuppressed,
+    RouterCounter::NotActing,
 ];
 
 /// What does not change while the agent runs.
@@ -100,7 +99,10 @@ fn unix(time: SystemTime) -> f64 {
 }
 
 fn interfaces(fixed: &Fixed, view: &View, picture: &Picture) -> Vec<InterfaceStatus> {
-    let mut names: Vec<&str> = picture.force.config.routers.iter().map(|router| router.interface.as_str()).collect();
+    let routers = picture.force.config.routers.iter().map(|router| router.interface.as_str());
+    // Those that lead to NAT backends need no router.
+    let others = picture.hooks.keys().filter_map(|ifindex| picture.host.links.get(ifindex)).map(|link| link.name.as_str());
+    let mut names: Vec<&str> = routers.chain(others).collect();
     names.sort_unstable();
     names.dedup();
     names.into_iter().map(|name| interface(fixed, view, picture, name)).collect()
@@ -208,7 +210,7 @@ impl RouterSight<'_> {
             interval_errors: counts.interval_errors,
             address_list_errors: counts.address_list_errors,
             message_only_adverts: counts.message_only_received,
-            events: EVENTS.iter().map(|&event| (event.label().to_owned(), self.count(event))).collect(),
+            events: self.events(),
         }
     }
 
@@ -218,6 +220,11 @@ impl RouterSight<'_> {
 
     fn count(&self, counter: RouterCounter) -> u64 {
         self.counters().map_or(0, |(counters, place)| counters.router(place, counter))
+    }
+
+    fn events(&self) -> BTreeMap<String, u64> {
+        let others = RouterCounter::ALL.iter().filter(|counter| !FIELDS.contains(counter));
+        others.map(|&event| (event.label().to_owned(), self.count(event))).collect()
     }
 
     /// Milliseconds left of the lease; negative when it has lapsed.

@@ -42,12 +42,14 @@ impl Kernel {
         let tables = &mut self.tables;
         problems.note("virtual addresses", tables.set_addresses(&desired.addresses));
         problems.note("interfaces", tables.set_interfaces(&desired.interfaces, &desired.vrids));
+        problems.note("names of NAT answers", tables.reverse.set(&desired.reverse));
+        problems.note("guards", tables.guards.set(&desired.guards, &desired.guard_sources));
         // A service begins to steer with its first ring; until then its packets go to the local stack.
         let ready = desired.services.iter().filter(|&(&service, _)| self.rings.published(service).is_some());
         let ready: BTreeMap<_, _> = ready.map(|(&service, &conf)| (service, conf)).collect();
         problems.note("services", tables.set_services(&ready));
         let needed = |number: u32| self.rings.need(number as u16);
-        problems.note("backends that are gone", tables.clear_backends(&desired.backends, needed));
+        problems.note("former backends", tables.forget_backends(&desired.backends, needed));
         if let Some(pins) = &self.plane.pins {
             pins.retain_links_of(&desired.interfaces);
         }

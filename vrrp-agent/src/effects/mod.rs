@@ -4,14 +4,17 @@
 //! and do what differs. They may be called at any time and any number of times; what failed is tried again by the next call.
 //! Only the agent's loop calls them.
 
+mod forwarding;
 mod hooks;
 mod host;
 mod kernel;
 mod macs;
+mod neighbours;
 mod problems;
 mod rings;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use crate::desired::Desired;
 use crate::model::{Config, XdpUse};
@@ -34,6 +37,7 @@ pub struct Effects {
     usage: XdpUse,
     hooks: Hooks,
     macs: macs::Macs,
+    neighbours: neighbours::Neighbours,
     problems: Problems,
 }
 
@@ -49,6 +53,7 @@ impl Effects {
             usage: config.xdp,
             hooks: Hooks::default(),
             macs: macs::Macs::default(),
+            neighbours: neighbours::Neighbours::default(),
             problems: Problems::default(),
         })
     }
@@ -83,6 +88,7 @@ impl Effects {
         // A packet waits for its backend, nobody waits for the rest.
         self.steer(now, desired);
         host::accept(&self.netlink, desired, host, &mut self.problems).await;
+        forwarding::prepare(desired, host, &mut self.problems);
         let mut again = None;
         if let Some(kernel) = &mut self.kernel {
             self.hooks.look(now, &self.netlink, host).await;
@@ -93,7 +99,7 @@ impl Effects {
             host::uninstall(&self.netlink, config, desired, host, &mut self.problems).await;
             self.macs.remove(&self.netlink, &desired.macs, &mut self.problems).await;
         }
-        host::resolve(&self.netlink, desired, host).await;
+        self.neighbours.resolve(now, &self.netlink, desired, host).await;
         again
     }
 
@@ -131,22 +137,27 @@ impl Effects {
         self.kernel.as_ref().map(|kernel| Counters::open(&kernel.plane.maps)).transpose()
     }
 
-    /// At the end of a graceful stop: takes everything back. What a master elsewhere relies on stays where this node is a
-    /// direct-return backend: then the program, fenced off from acting, and the local routes remain.
+    /// At the end of a graceful stop: takes everything back, but what a master elsewhere relies on. Where this node is a
+    /// direct-return backend, or answers of NAT backends may come by, the program, fenced off from acting, and the local routes remain.
     pub async fn retire(&mut self, desired: &Desired) {
         self.macs.remove(&self.netlink, &BTreeSet::new(), &mut self.problems).await;
-        if desired.local_routes.is_empty() {
+        if desired.local_routes.is_empty() && desired.reverse.is_empty() {
             if let Some(pins) = self.kernel.as_ref().and_then(|kernel| kernel.plane.pins.as_ref()) {
                 pins.clear();
             }
             return;
         }
-        let addresses: Vec<String> = desired.local_routes.iter().map(ToString::to_string).collect();
+        let answers_for: BTreeSet<IpAddr> = desired.reverse.values().map(|name| name.address.ip()).collect();
         tracing::info!(
-            addresses = addresses.join(", "),
-            "still a direct-return backend: the XDP program and local routes stay; `vrrp-agent detach` removes them"
+            backend_of = list(&desired.local_routes),
+            answers_for = list(&answers_for),
+            "the other node may rely on it: the XDP program and local routes stay; `vrrp-agent detach` removes them"
         );
     }
+}
+
+fn list(addresses: &BTreeSet<IpAddr>) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Why the effects cannot start.

@@ -1,27 +1,32 @@
-//! The tables that say whose packets are whose: interfaces, VRIDs, addresses, services, backends, rings.
+//! The tables that say whose packets are whose: interfaces, VRIDs, addresses, services, backends, rings, guards, and the names that
+//! answers of NAT backends get.
 //!
 //! Each setter takes the whole of what should be there and writes only what differs. Nobody else writes these maps while the
 //! agent runs: what a setter wrote last is remembered, and not looked up again in the kernel, a system call for each entry.
 
+mod arrays;
+mod guards;
+mod reverse;
+mod rings;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::sync::Arc;
 
 use aya::Pod;
 use aya::maps::{Array, MapData, MapError};
 use vrrp_common::maps::{
-    AddressConf, AddressEntry, AddressKey, BackendConf, FORWARD_NONE, InterfaceConf, MAX_ADDRESSES, MAX_BACKENDS, MAX_CHAIN,
-    MAX_IFINDEX, MAX_INTERFACES, MAX_SERVICES, RINGS_PER_SERVICE, Ring, RingsInUse, ServiceEntry, ServiceKey, name, vrid_slot,
+    AddressConf, AddressEntry, AddressKey, BackendConf, InterfaceConf, MAX_ADDRESSES, MAX_IFINDEX, MAX_INTERFACES, MAX_SERVICES,
+    Ring, ServiceEntry, ServiceKey, name, vrid_slot,
 };
-use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 
 use super::PlaneError;
-use super::chained::{Chained, Entry, Refusal, Store};
+use super::chained::Chained;
 use super::maps::MapSet;
 use crate::desired::ServiceConf;
-use crate::model::Protocol;
-use crate::ring::{Found, Publication};
-use crate::slots::{self, Slots};
+use arrays::{Arrays, refused};
+use guards::Guards;
+use reverse::Reverse;
 
 /// Handles for the agent's loop alone.
 pub struct Tables {
@@ -37,8 +42,8 @@ pub struct Tables {
     service_rings: Array<MapData, u32>,
     rings: Array<MapData, Ring>,
     backends: Array<MapData, BackendConf>,
-    /// The backends that are not empty.
-    held_backends: BTreeMap<u32, BackendConf>,
+    pub guards: Guards,
+    pub reverse: Reverse,
     /// Interface index of each slot; 0: free.
     slots: Vec<u32>,
     /// What was written last; `None` before the first time, and after a failure.
@@ -50,6 +55,8 @@ struct Written {
     interfaces: Option<BTreeMap<u32, InterfaceConf>>,
     vrids: Option<BTreeMap<(u32, bool, u8), u32>>,
     addresses: Option<BTreeMap<AddressKey, AddressConf>>,
+    /// All that are not empty.
+    backends: BTreeMap<u32, BackendConf>,
 }
 
 impl Tables {
@@ -61,11 +68,11 @@ impl Tables {
         let (address_arrays, addresses) = Arrays::open(maps, name::ADDRESS_BUCKETS, name::ADDRESSES)?;
         let (service_arrays, services) = Arrays::open(maps, name::SERVICE_BUCKETS, name::SERVICES)?;
         let backends: Array<MapData, BackendConf> = maps.array(name::BACKENDS)?;
-        let mut held_backends = BTreeMap::new();
+        let mut written = Written::default();
         for (number, conf) in (0..).zip(backends.iter()) {
             let conf = conf.map_err(at(name::BACKENDS))?;
             if conf != BackendConf::default() {
-                held_backends.insert(number, conf);
+                written.backends.insert(number, conf);
             }
         }
         Ok(Self {
@@ -80,9 +87,10 @@ impl Tables {
             service_rings: maps.array(name::SERVICE_RINGS)?,
             rings: maps.array(name::RINGS)?,
             backends,
-            held_backends,
+            guards: Guards::open(maps)?,
+            reverse: Reverse::open(maps)?,
             slots,
-            written: Written::default(),
+            written,
         })
     }
 
@@ -177,135 +185,6 @@ impl Tables {
             }
         }
         self.services.set(&entries, &mut self.service_arrays).map_err(refused)
-    }
-
-    /// Writes what changed of backends that take packets.
-    pub fn raise_backends(&mut self, wanted: &BTreeMap<u32, BackendConf>) -> Result<(), PlaneError> {
-        let mut rising = wanted.iter().filter(|(_, conf)| conf.forward != FORWARD_NONE);
-        rising.try_for_each(|(&number, conf)| self.put_backend(number, conf))
-    }
-
-    /// Writes the backends that take no packets, but for those that are `named` by a live ring all the same.
-    pub fn lower_backends(&mut self, wanted: &BTreeMap<u32, BackendConf>, named: impl Fn(u32) -> bool) -> Result<(), PlaneError> {
-        let mut falling = wanted.iter().filter(|&(&number, conf)| conf.forward == FORWARD_NONE && !named(number));
-        falling.try_for_each(|(&number, conf)| self.put_backend(number, conf))
-    }
-
-    /// Forgets the backends that are not among these, but for those that flows may still be with.
-    pub fn clear_backends(
-        &mut self,
-        wanted: &BTreeMap<u32, BackendConf>,
-        needed: impl Fn(u32) -> bool,
-    ) -> Result<(), PlaneError> {
-        let gone = self.held_backends.keys().copied().filter(|number| !wanted.contains_key(number) && !needed(*number));
-        for number in gone.collect::<Vec<_>>() {
-            self.put_backend(number, &BackendConf::default())?;
-            self.held_backends.remove(&number);
-        }
-        Ok(())
-    }
-
-    fn put_backend(&mut self, number: u32, conf: &BackendConf) -> Result<(), PlaneError> {
-        if number >= MAX_BACKENDS {
-            return Err(PlaneError::Full(MAX_BACKENDS));
-        }
-        if self.held_backends.get(&number) != Some(conf) {
-            self.backends.set(number, conf, 0).map_err(at(name::BACKENDS))?;
-            self.held_backends.insert(number, *conf);
-        }
-        Ok(())
-    }
-
-    /// Whether a backend takes packets.
-    #[cfg(test)]
-    pub fn takes_packets(&self, number: u32) -> bool {
-        self.held_backends.get(&number).is_some_and(|conf| conf.forward != FORWARD_NONE)
-    }
-
-    /// Fills a ring that is not in use, then puts it in use. Packets see the old ring or the new one, never a mixture.
-    pub fn publish(&mut self, service: u32, publication: &Publication) -> Result<(), PlaneError> {
-        let place = service * RINGS_PER_SERVICE + publication.place;
-        let ring: &Ring = &publication.ring;
-        self.rings.set(place, ring, 0).map_err(at(name::RINGS))?;
-        self.service_rings.set(service, publication.in_use.word(), 0).map_err(at(name::SERVICE_RINGS))
-    }
-
-    /// Which rings of a service are in use.
-    pub fn rings_in_use(&self, service: u32) -> Result<RingsInUse, PlaneError> {
-        self.service_rings.get(&service, 0).map(RingsInUse::of).map_err(at(name::SERVICE_RINGS))
-    }
-
-    /// The rings of a service as they stand.
-    pub fn rings_of(&self, service: u32) -> Result<Found, PlaneError> {
-        let in_use = self.rings_in_use(service)?;
-        let ring = |place| self.rings.get(&(service * RINGS_PER_SERVICE + place), 0).map(Arc::new).map_err(at(name::RINGS));
-        Ok(Found { in_use, live: ring(in_use.live)?, base: ring(in_use.base)? })
-    }
-
-    /// Numbers of the services that the kernel program knows.
-    pub fn services(&self) -> impl Iterator<Item = u32> {
-        self.services.places().into_values()
-    }
-
-    /// What the numbers of services and backends in the maps mean.
-    pub fn found(&self) -> Slots {
-        let addresses: BTreeMap<u32, IpAddr> =
-            self.addresses.places().into_iter().map(|(key, place)| (place, key.address.ip())).collect();
-        let protocol = |number| match number {
-            PROTO_TCP => Some(Protocol::Tcp),
-            PROTO_UDP => Some(Protocol::Udp),
-            _ => None,
-        };
-        let key = |key: ServiceKey| Some((*addresses.get(&key.address)?, key.port, protocol(key.protocol)?));
-        let services: BTreeMap<u32, slots::ServiceKey> =
-            self.services.places().into_iter().filter_map(|(held, number)| Some((number, key(held)?))).collect();
-        let backend = |(&number, conf): (&u32, &BackendConf)| {
-            let service = services.get(&u32::from(conf.service))?;
-            Some(((*service, conf.address.ip(), conf.port), number))
-        };
-        let backends: Vec<_> = self.held_backends.iter().filter_map(backend).collect();
-        Slots::adopted(services.into_iter().map(|(number, key)| (key, number)), backends)
-    }
-}
-
-/// The words of one chained table.
-struct Arrays<E: Pod> {
-    heads: Array<MapData, u32>,
-    entries: Array<MapData, E>,
-    names: (&'static str, &'static str),
-}
-
-impl<E: Pod + Entry> Arrays<E> {
-    fn open(maps: &MapSet, heads: &'static str, entries: &'static str) -> Result<(Self, Chained<E>), PlaneError> {
-        let arrays = Self { heads: maps.array(heads)?, entries: maps.array(entries)?, names: (heads, entries) };
-        let mut led = Vec::new();
-        for (bucket, head) in (0..).zip(arrays.heads.iter()) {
-            let head = head.map_err(at(heads))?;
-            if head != 0 {
-                led.push((bucket, head));
-            }
-        }
-        let found = Chained::found(led, |place| arrays.entries.get(&place, 0).ok());
-        Ok((arrays, found))
-    }
-}
-
-impl<E: Pod> Store<E> for Arrays<E> {
-    type Error = PlaneError;
-
-    fn put_head(&mut self, bucket: u32, place: u32) -> Result<(), PlaneError> {
-        self.heads.set(bucket, place, 0).map_err(at(self.names.0))
-    }
-
-    fn put_entry(&mut self, place: u32, entry: &E) -> Result<(), PlaneError> {
-        self.entries.set(place, *entry, 0).map_err(at(self.names.1))
-    }
-}
-
-fn refused(refusal: Refusal<PlaneError>) -> PlaneError {
-    match refusal {
-        Refusal::Crowded => PlaneError::Full(MAX_CHAIN),
-        Refusal::Store(error) => error,
     }
 }
 

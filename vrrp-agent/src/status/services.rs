@@ -76,6 +76,12 @@ pub struct BackendStatus {
     pub drained_seconds: Option<f64>,
     /// Why it is (not) usable.
     pub reason: String,
+    /// Interface that leads to it.
+    #[serde(default)]
+    pub interface: Option<String>,
+    /// Whose MAC address frames to it carry: its own address, or a gateway's. `None` for this node itself.
+    #[serde(default)]
+    pub next_hop: Option<IpAddr>,
     /// Where frames to it go, `aa:bb:cc:dd:ee:ff`, once resolved.
     pub mac: Option<String>,
     /// Its slots in the live ring.
