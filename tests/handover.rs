@@ -1,18 +1,16 @@
 //! Planned hand-over at one advert a second, under traffic that both nodes' nginx serve: what a client sees is nothing.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, SocketAddrV4, TcpStream};
 use std::process::{Command, Output};
-use std::thread::{JoinHandle, sleep};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use vrrp_tests::agent::{self, AgentPaths};
 use vrrp_tests::daemons::BIG_FILE;
-use vrrp_tests::http::request;
+use vrrp_tests::downloads::Downloads;
 use vrrp_tests::keepalived::Settings;
-use vrrp_tests::names::{HTTP_PORT, Host, Vip};
+use vrrp_tests::names::Vip;
 use vrrp_tests::options::agent_binary;
 use vrrp_tests::probe::HttpProbe;
 use vrrp_tests::scene::{Scene, plain_config};
@@ -26,11 +24,6 @@ const VIP: Vip = Vip::Vip1;
 const CALM: Duration = Duration::from_secs(1);
 /// Enough for both nodes to serve some.
 const DOWNLOADS: usize = 12;
-/// A slow client: at this pace a download takes more than ten seconds.
-const CHUNK: usize = 16 << 10;
-const PAUSE: Duration = Duration::from_millis(5);
-/// A download that stands still for this long has failed.
-const STANDSTILL: Duration = Duration::from_secs(3);
 
 fn settings() -> Settings {
     Settings { track_nginx: false, ..Settings::default() }
@@ -55,52 +48,12 @@ fn says(scene: &Scene, node: Node, words: &[&str], code: i32, said: &str) -> Res
     Ok(())
 }
 
-/// Downloads under way, slow enough to live through what is done meanwhile.
-struct Downloads(Vec<JoinHandle<Result<String>>>);
-
-impl Downloads {
-    fn start(scene: &Scene, vip: Vip) -> Result<Self> {
-        let client = scene.lab.topology().host(Host::Client);
-        let server = SocketAddrV4::new(vip.address(), HTTP_PORT);
-        (0..DOWNLOADS).map(|_| client.spawn(move || download(server))).collect::<Result<_>>().map(Self)
-    }
-
-    /// Waits for their ends: all of them whole, some from each node.
-    fn finish(self) -> Result<()> {
-        let mut nodes = BTreeSet::new();
-        for download in self.0 {
-            nodes.insert(download.join().map_err(|_| anyhow::anyhow!("a download panicked"))??);
-        }
-        println!("{DOWNLOADS} downloads of {BIG_FILE} bytes, from {nodes:?}");
-        ensure!(nodes.len() == 2, "both nodes served: {nodes:?}");
-        Ok(())
-    }
-}
-
-/// Fetches the big file slowly; the node it came from.
-fn download(server: SocketAddrV4) -> Result<String> {
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::V4(server), STANDSTILL).context("connecting")?;
-    stream.set_read_timeout(Some(STANDSTILL))?;
-    stream.write_all(&request("/big", None)).context("asking")?;
-    let mut chunk = vec![0; CHUNK];
-    let (mut head, mut received) = (Vec::new(), 0);
-    loop {
-        let read = stream.read(&mut chunk).with_context(|| format!("after {received} bytes"))?;
-        if head.len() < CHUNK {
-            head.extend_from_slice(&chunk[..read]);
-        }
-        received += read as u64;
-        if read == 0 {
-            break;
-        }
-        sleep(PAUSE);
-    }
-    let head = String::from_utf8_lossy(&head);
-    let (head, _) = head.split_once("\r\n\r\n").context("no header")?;
-    let body = received - head.len() as u64 - 4;
-    ensure!(body == BIG_FILE, "cut short after {body} bytes");
-    let node = head.lines().find_map(|line| line.strip_prefix("X-Node: ")).context("no node")?;
-    Ok(node.to_owned())
+/// Waits for the ends of downloads: all of them whole, some from each node.
+fn finish(downloads: Downloads) -> Result<()> {
+    let nodes: BTreeSet<String> = downloads.finish().into_iter().collect::<Result<_>>()?;
+    println!("{DOWNLOADS} downloads of {BIG_FILE} bytes, from {nodes:?}");
+    ensure!(nodes.len() == 2, "both nodes served: {nodes:?}");
+    Ok(())
 }
 
 /// Nothing lost, and no gap that a client notices.
@@ -118,7 +71,7 @@ fn resigned(scene: &Scene, since: Instant) -> bool {
 #[ignore = "needs root: network namespaces and XDP"]
 fn failover_and_failback_lose_no_request_and_no_download() -> Result<()> {
     let scene = pair()?;
-    let downloads = Downloads::start(&scene, VIP)?;
+    let downloads = Downloads::start(&scene.lab, VIP, DOWNLOADS)?;
     let probe = scene.probe(VIP)?;
     let since = Instant::now();
     says(&scene, OLD, &["failover", "VI_1"], 0, "VI_1: handed over to 192.168.1.206 after 0.")?;
@@ -141,7 +94,7 @@ fn failover_and_failback_lose_no_request_and_no_download() -> Result<()> {
     sleep(CALM);
     check_unnoticed("failback", probe)?;
     println!("failover after {moved:?}, failback after {back:?}");
-    downloads.finish()?;
+    finish(downloads)?;
     scene.check_one_master(VIP, since)?;
     scene.lab.down()
 }
@@ -173,7 +126,7 @@ fn where_nobody_takes_over_the_node_stays_master_without_a_gap() -> Result<()> {
 #[ignore = "needs root: network namespaces and XDP"]
 fn a_stop_and_the_return_lose_no_request_and_no_download() -> Result<()> {
     let mut scene = pair()?;
-    let downloads = Downloads::start(&scene, VIP)?;
+    let downloads = Downloads::start(&scene.lab, VIP, DOWNLOADS)?;
     let probe = scene.probe(VIP)?;
     let since = Instant::now();
     let status = scene.lab.stop_router(OLD)?;
@@ -190,7 +143,7 @@ fn a_stop_and_the_return_lose_no_request_and_no_download() -> Result<()> {
     sleep(CALM);
     check_unnoticed("the return", probe)?;
     println!("master again after {back:?}");
-    downloads.finish()?;
+    finish(downloads)?;
     scene.lab.down()
 }
 

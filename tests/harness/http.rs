@@ -1,7 +1,7 @@
 //! One HTTP request, as plain as it gets. The calling thread must be inside the namespace it speaks from.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, SocketAddrV4, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -50,10 +50,9 @@ pub fn request(path: &str, cookie: Option<&str>) -> Vec<u8> {
 }
 
 /// GET with a limit on the whole exchange.
-pub fn get(server: SocketAddrV4, path: &str, cookie: Option<&str>, timeout: Duration) -> Result<Response> {
+pub fn get(server: SocketAddr, path: &str, cookie: Option<&str>, timeout: Duration) -> Result<Response> {
     let deadline = Instant::now() + timeout;
-    let mut stream =
-        TcpStream::connect_timeout(&SocketAddr::V4(server), timeout).with_context(|| format!("connecting to {server}"))?;
+    let mut stream = TcpStream::connect_timeout(&server, timeout).with_context(|| format!("connecting to {server}"))?;
     stream.set_write_timeout(Some(timeout)).context("setting a time limit")?;
     stream.write_all(&request(path, cookie)).with_context(|| format!("asking {server}"))?;
     let mut answer = Vec::new();

@@ -176,7 +176,7 @@ impl Lab {
     fn get_from(&self, host: Host, server: SocketAddrV4, path: &str, cookie: Option<&str>) -> Result<Response> {
         let (path, cookie) = (path.to_owned(), cookie.map(str::to_owned));
         let limit = Duration::from_secs(2);
-        self.topology.host(host).run(move || http::get(server, &path, cookie.as_deref(), limit))
+        self.topology.host(host).run(move || http::get(server.into(), &path, cookie.as_deref(), limit))
     }
 
     /// Asks the lab's name server, from the client.

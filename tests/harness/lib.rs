@@ -14,6 +14,7 @@ pub mod capture;
 pub mod cgroup;
 pub mod daemons;
 pub mod dns;
+pub mod downloads;
 pub mod duel;
 pub mod echo;
 pub mod frames;
@@ -35,7 +36,9 @@ pub mod scene;
 pub mod skips;
 pub mod summary;
 mod sys;
+pub mod tap;
 pub mod topology;
+pub mod web;
 
 pub use lab::Lab;
 pub use names::{Host, Node};

@@ -68,6 +68,9 @@ fn recorded_rows() -> Vec<Row> {
             .remembers(&[(syn.key(), REDIRECTED)]),
         goes("changed slot: what is remembered of a dead backend is of no use", &web(), DIRECT, REDIRECTED, DIRECT)
             .when(known(UNUSABLE)),
+        goes("changed slot: nor what an earlier drain remembered of the same ports", &web(), DIRECT, REDIRECTED, DIRECT)
+            .when(known(REDIRECTED))
+            .when(|world| world.earlier_flows = true),
         goes("changed slot: nor of another service's backend", &web(), DIRECT, REDIRECTED, DIRECT)
             .when(known(OTHERS))
             .when(|world| world.backends[usize::from(OTHERS)].service = 5),

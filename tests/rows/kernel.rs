@@ -22,6 +22,8 @@ const MOST_VERIFIED: u32 = 900_000;
 /// Room for the largest frame a row sends.
 const MAX_FRAME: usize = 16_384;
 const BACKENDS: u32 = 10;
+/// Number of the drain that all services are in.
+const EPOCH: u16 = 7;
 
 pub struct Kernel {
     ebpf: Ebpf,
@@ -118,7 +120,7 @@ impl Kernel {
 
     fn fill_services(&mut self, world: &World) {
         for (number, service) in (0..).zip(&world.services) {
-            let in_use = RingsInUse { live: 1, base: if service.base.is_some() { 2 } else { 1 } };
+            let in_use = RingsInUse { live: 1, base: if service.base.is_some() { 2 } else { 1 }, epoch: EPOCH };
             self.array(name::SERVICE_RINGS).set(number, in_use.word(), 0).expect("in range");
             let at = number * RINGS_PER_SERVICE;
             self.array(name::RINGS).set(at + in_use.live, *service.live, 0).expect("in range");
@@ -129,7 +131,8 @@ impl Kernel {
         for (index, backend) in (0..).zip(&world.backends) {
             self.array(name::BACKENDS).set(index, *backend, 0).expect("in range");
         }
-        let record = |backend| FlowRecord { backend: u32::from(backend), pad: 0 };
+        let epoch = u32::from(EPOCH) - u32::from(world.earlier_flows);
+        let record = |backend| FlowRecord { backend: u32::from(backend), epoch };
         let flows: Vec<(FlowKey, FlowRecord)> = world.flows.iter().map(|&(key, backend)| (key, record(backend))).collect();
         self.replace(name::FLOWS, &flows);
     }

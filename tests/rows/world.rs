@@ -102,6 +102,8 @@ pub struct World {
     pub services: Vec<Service>,
     pub backends: Vec<BackendConf>,
     pub flows: Vec<(FlowKey, u16)>,
+    /// They were remembered in an earlier drain.
+    pub earlier_flows: bool,
     pub reverse: Vec<(ReverseKey, ReverseConf)>,
     /// By service.
     pub guards: Vec<GuardConf>,
@@ -158,6 +160,7 @@ impl World {
             services: services(),
             backends: backends(),
             flows: Vec::new(),
+            earlier_flows: false,
             reverse: reverse(),
             guards: vec![GuardConf::default(); STICKY_V6 + 1],
             guard_sources: Vec::new(),

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -86,6 +87,8 @@ pub enum Command {
     },
     /// Show samples of the packets that the XDP program drops, and why; ends at Ctrl-C
     Capture(Capture),
+    /// Let a backend take no new connections; those it has may stay for the service's drain time. A restart of the agent forgets it
+    Drain(Drain),
     /// Remove the XDP program, its maps, and the addresses and routes that a stopped or killed agent left
     Detach {
         /// Where the agent pinned them
@@ -138,6 +141,27 @@ pub struct Check {
     /// Look at this host too: interfaces, addresses, capabilities, scripts, bpffs, ports
     #[arg(long)]
     pub host: bool,
+}
+
+#[derive(clap::Args)]
+pub struct Drain {
+    /// Address of the backend
+    pub backend: IpAddr,
+    /// In this service only; in every service that has it when absent
+    #[arg(long)]
+    pub service: Option<String>,
+    /// Where the address has several ports: this one only
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Let it take connections again
+    #[arg(long)]
+    pub undo: bool,
+    /// The agent's API socket
+    #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
+    pub socket: PathBuf,
+    /// As JSON, for programs
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(clap::Args)]

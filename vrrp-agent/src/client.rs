@@ -9,13 +9,15 @@ use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 
+use crate::drain;
 use crate::election::timing;
 use crate::handover;
-use crate::http::{FAILBACK_PATH, FAILOVER_PATH, Named, RELOAD_PATH, ReloadReply, STATUS_PATH};
+use crate::http::{DRAIN_PATH, FAILBACK_PATH, FAILOVER_PATH, Named, RELOAD_PATH, ReloadReply, STATUS_PATH};
 use crate::status::{SCHEMA, Status};
 
 /// A running agent answers in well under a millisecond; a frozen one never.
@@ -87,7 +89,7 @@ pub async fn failover(socket: &Path, name: &str, patience: Option<Duration>) -> 
             timing::release_bound(Duration::from_millis(intervals.max().unwrap_or(0))) + TIMEOUT
         }
     };
-    order(socket, FAILOVER_PATH, name, patience).await
+    order(socket, FAILOVER_PATH, &Named { name: name.to_owned() }, patience).await
 }
 
 /// Lets this node be master of a virtual router or sync group again.
@@ -95,13 +97,25 @@ pub async fn failover(socket: &Path, name: &str, patience: Option<Duration>) -> 
 /// # Errors
 /// As for [`fetch_status`].
 pub async fn failback(socket: &Path, name: &str) -> Result<handover::Reply, ClientError> {
-    order(socket, FAILBACK_PATH, name, TIMEOUT).await
+    order(socket, FAILBACK_PATH, &Named { name: name.to_owned() }, TIMEOUT).await
 }
 
-async fn order(socket: &Path, path: &'static str, name: &str, patience: Duration) -> Result<handover::Reply, ClientError> {
-    let named = Named { name: name.to_owned() };
+/// Lets a backend take no new connections, or take them again.
+///
+/// # Errors
+/// As for [`fetch_status`]. That there is no such backend is not an error here: the reply tells.
+pub async fn drain(socket: &Path, request: &drain::Request) -> Result<drain::Reply, ClientError> {
+    order(socket, DRAIN_PATH, request, TIMEOUT).await
+}
+
+async fn order<T: DeserializeOwned>(
+    socket: &Path,
+    path: &'static str,
+    request: &impl Serialize,
+    patience: Duration,
+) -> Result<T, ClientError> {
     let form = |source| ClientError::Form { path: socket.to_owned(), source };
-    let body = serde_json::to_vec(&named).map_err(form)?;
+    let body = serde_json::to_vec(request).map_err(form)?;
     let (status, body) = ask(socket, Method::POST, path, Some(body), patience).await?;
     match status {
         StatusCode::OK | StatusCode::CONFLICT | StatusCode::NOT_FOUND if !body.is_empty() => read(socket, &body),

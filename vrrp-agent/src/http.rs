@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::drain;
 use crate::handover::{self, Outcome};
 use crate::metrics;
 use crate::status::Status;
@@ -39,12 +40,16 @@ pub const FAILOVER_PATH: &str = "/v1/failover";
 /// Where it takes the order to let this node be master of the [`Named`] again.
 pub const FAILBACK_PATH: &str = "/v1/failback";
 
+/// Where it takes a [`drain::Request`]: a backend takes no new connections, or does again.
+pub const DRAIN_PATH: &str = "/v1/drain";
+
 /// What somebody asks the agent's loop for; the answer goes back through it.
 #[derive(Debug)]
 pub enum Order {
     Reload(oneshot::Sender<ReloadReply>),
     Failover(String, oneshot::Sender<handover::Reply>),
     Failback(String, oneshot::Sender<handover::Reply>),
+    Drain(drain::Request, oneshot::Sender<drain::Reply>),
 }
 
 /// A virtual router or sync group.
@@ -153,7 +158,8 @@ impl ApiServer {
             .with_state(source)
             .route(RELOAD_PATH, post(order_reload).with_state(orders.clone()))
             .route(FAILOVER_PATH, post(order_failover).with_state(orders.clone()))
-            .route(FAILBACK_PATH, post(order_failback).with_state(orders));
+            .route(FAILBACK_PATH, post(order_failback).with_state(orders.clone()))
+            .route(DRAIN_PATH, post(order_drain).with_state(orders));
         let (listener, file) = self.socket.split();
         let server = axum::serve(listener, app).with_graceful_shutdown(signalled(shutdown.clone())).into_future();
         let result = drained(server, shutdown).await;
@@ -202,6 +208,14 @@ async fn order_failover(State(orders): State<mpsc::Sender<Order>>, Json(Named { 
 
 async fn order_failback(State(orders): State<mpsc::Sender<Order>>, Json(Named { name }): Json<Named>) -> Response {
     obeyed(&orders, |answer| Order::Failback(name, answer), moved).await
+}
+
+async fn order_drain(State(orders): State<mpsc::Sender<Order>>, Json(request): Json<drain::Request>) -> Response {
+    let status = |reply: &drain::Reply| match reply.outcome {
+        drain::Outcome::Unchanged | drain::Outcome::Drained | drain::Outcome::Undone => StatusCode::OK,
+        drain::Outcome::Unknown => StatusCode::NOT_FOUND,
+    };
+    obeyed(&orders, |answer| Order::Drain(request, answer), status).await
 }
 
 fn moved(reply: &handover::Reply) -> StatusCode {

@@ -8,12 +8,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use cli::{Capture, Check, Cli, Command, Run};
+use cli::{Capture, Check, Cli, Command, Drain, Run};
 use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 use vrrp_agent::agent::{self, Options, RunError};
 use vrrp_agent::client::ClientError;
 use vrrp_agent::config::{self, Loaded, Mode};
+use vrrp_agent::drain::Request;
 use vrrp_agent::handover::Reply;
 use vrrp_agent::logger;
 use vrrp_agent::model::Config;
@@ -38,9 +39,10 @@ fn main() -> ExitCode {
         Command::Explain { instance, socket, .. } => return explain_agent(&socket, instance.as_deref()),
         Command::Reload { socket } => return reload(&socket),
         Command::Failover { name, socket, timeout, json } => {
-            return show_reply(ask(client::failover(&socket, &name, timeout)), json);
+            return show_move(ask(client::failover(&socket, &name, timeout)), json);
         }
-        Command::Failback { name, socket, json } => return show_reply(ask(client::failback(&socket, &name)), json),
+        Command::Failback { name, socket, json } => return show_move(ask(client::failback(&socket, &name)), json),
+        Command::Drain(wanted) => return drain(wanted),
         Command::Capture(wanted) => capture_drops(wanted).map(|()| 0),
         Command::Detach { bpf_dir, socket } => detach(&bpf_dir, &socket).map(|()| 0),
     };
@@ -198,15 +200,27 @@ fn reload(socket: &Path) -> ExitCode {
     }
 }
 
-/// What came of a hand-over, on standard output.
-fn show_reply(answer: Result<Reply, ExitCode>, json: bool) -> ExitCode {
+/// What came of a hand-over.
+fn show_move(answer: Result<Reply, ExitCode>, json: bool) -> ExitCode {
+    show_reply(answer, json, |reply| (&reply.message, reply.outcome.exit_code()))
+}
+
+fn drain(wanted: Drain) -> ExitCode {
+    let Drain { backend, service, port, undo, socket, json } = wanted;
+    let answer = ask(client::drain(&socket, &Request { backend, service, port, undo }));
+    show_reply(answer, json, |reply| (&reply.message, reply.outcome.exit_code()))
+}
+
+/// What came of an order, on standard output: for people what `told` makes of the reply, with the exit code.
+fn show_reply<T: Serialize>(answer: Result<T, ExitCode>, json: bool, told: impl Fn(&T) -> (&str, u8)) -> ExitCode {
     let reply = match answer {
         Ok(reply) => reply,
         Err(code) => return code,
     };
-    let text = if json { to_json(&reply) } else { Ok(reply.message.clone()) };
+    let (message, code) = told(&reply);
+    let text = if json { to_json(&reply) } else { Ok(message.to_owned()) };
     match text.and_then(|text| print(&text)) {
-        Ok(()) => ExitCode::from(reply.outcome.exit_code()),
+        Ok(()) => ExitCode::from(code),
         Err(error) => fail(&error, EXIT_FAILURE),
     }
 }

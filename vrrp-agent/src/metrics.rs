@@ -47,7 +47,7 @@ impl Collector for Snapshot {
         routers::counters(&mut page, &self.0.routers)?;
         routers::timing(&mut page, &self.0.routers)?;
         plane::interfaces(&mut page, &self.0.interfaces)?;
-        plane::services(&mut page, &self.0.services)?;
+        plane::services(&mut page, &self.0.services, &self.0.flips)?;
         plane::backends(&mut page, &self.0.services)?;
         upstreams::upstreams(&mut page, &self.0.upstreams)?;
         scripts(&mut page, &self.0.scripts)

@@ -1,14 +1,28 @@
-//! A service's ring from its usable backends. Pure: the same members give the same ring on every node.
+//! A service's rings: who is in one, how one follows the other, which are likely to be next. Pure: the same members give the same
+//! ring on every node.
+
+mod course;
+mod likely;
+mod roster;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use vrrp_common::maglev::{self, Member, TooManyMembers};
-use vrrp_common::maps::{NO_BACKEND, Ring};
+use vrrp_common::maps::{NO_BACKEND, RING_CHANGED, Ring};
 
-/// A ring ready to be published, and what status shows of it.
+pub use course::{Course, Drain, Found, GRACE, Next, Publication};
+pub use likely::Likely;
+pub use roster::{Candidate, Roster, Serving};
+
+/// A ring, and what status shows of it.
 #[derive(Clone)]
 pub struct Plan {
-    pub ring: Box<Ring>,
+    pub ring: Arc<Ring>,
     /// Equal on two nodes when they choose the same backend for every flow.
     pub digest: u64,
+    /// Slots by backend number.
+    slots: BTreeMap<u16, u32>,
     members: Vec<Member>,
 }
 
@@ -16,11 +30,27 @@ impl Plan {
     /// # Errors
     /// More members than a ring can hold.
     pub fn new(members: &[Member]) -> Result<Self, TooManyMembers> {
-        let mut ring = Box::new(Ring::EMPTY);
-        maglev::fill(&mut ring.0, members)?;
-        let member = |index| members.iter().find(|m| m.index == index).map_or_else(Default::default, |m| (m.address, m.port));
-        let digest = maglev::digest(&ring.0, member);
-        Ok(Self { ring, digest, members: members.to_vec() })
+        let mut ring = Arc::new(Ring::EMPTY);
+        maglev::fill(&mut Arc::make_mut(&mut ring).0, members)?;
+        Ok(Self::of(ring, members))
+    }
+
+    /// The plan behind a ring that is in use already, of `members` as far as they are known. Marks are taken off.
+    pub fn found(mut ring: Arc<Ring>, members: &[Member]) -> Self {
+        for slot in &mut Arc::make_mut(&mut ring).0 {
+            *slot &= !RING_CHANGED;
+        }
+        Self::of(ring, members)
+    }
+
+    fn of(ring: Arc<Ring>, members: &[Member]) -> Self {
+        let names: BTreeMap<u16, _> = members.iter().map(|member| (member.index, (member.address, member.port))).collect();
+        let digest = maglev::digest(&ring.0, |index| names.get(&index).copied().unwrap_or_default());
+        let mut slots = BTreeMap::new();
+        for &number in ring.0.iter().filter(|&&number| number != NO_BACKEND) {
+            *slots.entry(number).or_default() += 1;
+        }
+        Self { ring, digest, slots, members: members.to_vec() }
     }
 
     /// Whether the ring was made of these members: then it need not be made again.
@@ -28,8 +58,27 @@ impl Plan {
         self.members == members
     }
 
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
     /// Slots that hold the backend `index`.
-    pub fn slots(&self, index: u16) -> usize {
-        self.ring.0.iter().filter(|&&slot| slot != NO_BACKEND && slot == index).count()
+    pub fn slots(&self, index: u16) -> u32 {
+        self.slots.get(&index).copied().unwrap_or(0)
+    }
+
+    /// Backends that have slots.
+    pub fn named(&self) -> impl Iterator<Item = u16> {
+        self.slots.keys().copied()
     }
 }
+
+/// Members by address and port: their order in a file has no say.
+fn ordered(members: impl Iterator<Item = Member>) -> Vec<Member> {
+    let mut members: Vec<Member> = members.collect();
+    members.sort_unstable_by_key(|member| (member.address, member.port));
+    members
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,19 +11,33 @@ use crate::model::{Backend, Protocol, Service};
 /// What makes a service the same one after a reload.
 pub type ServiceKey = (IpAddr, u16, Protocol);
 
+/// Likewise of a backend: its service, address and port.
+pub type BackendKey = (ServiceKey, IpAddr, u16);
+
 /// Numbers given out.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Slots {
     services: Numbers<ServiceKey>,
-    backends: Numbers<(ServiceKey, IpAddr, u16)>,
+    backends: Numbers<BackendKey>,
 }
 
 impl Slots {
-    /// Numbers for these services and their backends; everything else loses its own.
+    /// The numbers that the agent before this one gave, as the maps tell them.
+    pub fn adopted(
+        services: impl IntoIterator<Item = (ServiceKey, u32)>,
+        backends: impl IntoIterator<Item = (BackendKey, u32)>,
+    ) -> Self {
+        let mut slots = Self::default();
+        slots.services.adopt(services);
+        slots.backends.adopt(backends);
+        slots
+    }
+
+    /// Numbers for these services, their backends and sorry servers; everything else loses its own.
     pub fn assign(&mut self, services: &[Service]) {
         let backends = services.iter().flat_map(|service| {
             let of = key(service);
-            service.backends.iter().map(move |backend| (of, backend.address, backend.port))
+            service.targets().map(move |target| (of, target.address, target.port))
         });
         self.backends.assign(&backends.collect::<Vec<_>>());
         self.services.assign(&services.iter().map(key).collect::<Vec<_>>());
@@ -34,7 +48,7 @@ impl Slots {
         self.services.get(&key(service))
     }
 
-    /// Number of a backend of a service.
+    /// Number of a backend of a service, or of its sorry server.
     pub fn backend(&self, service: &Service, backend: &Backend) -> Option<u32> {
         self.backends.get(&(key(service), backend.address, backend.port))
     }
@@ -46,7 +60,7 @@ pub fn key(service: &Service) -> ServiceKey {
 }
 
 /// Numbers of things that come and go.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Numbers<K> {
     given: BTreeMap<K, u32>,
     /// Where the search for a free number begins.
@@ -61,8 +75,10 @@ impl<K> Default for Numbers<K> {
 
 impl<K: Ord + Copy> Numbers<K> {
     /// Goes on with numbers that were given out before.
-    pub fn adopt(given: impl IntoIterator<Item = (K, u32)>) -> Self {
-        Self { given: given.into_iter().collect(), next: 0 }
+    pub fn known(known: impl IntoIterator<Item = (K, u32)>) -> Self {
+        let mut numbers = Self::default();
+        numbers.adopt(known);
+        numbers
     }
 
     /// All that have a number, with it.
@@ -77,6 +93,15 @@ impl<K: Ord + Copy> Numbers<K> {
 
     pub fn get(&self, key: &K) -> Option<u32> {
         self.given.get(key).copied()
+    }
+
+    /// Takes over numbers that were given out before; what is given twice stays with the first.
+    pub fn adopt(&mut self, known: impl IntoIterator<Item = (K, u32)>) {
+        for (key, number) in known {
+            if !self.given.values().any(|&given| given == number) {
+                self.given.insert(key, number);
+            }
+        }
     }
 
     /// Numbers for all these; everybody else loses theirs.
@@ -113,6 +138,14 @@ mod tests {
         assert_eq!(['a', 'b', 'c'].map(|key| numbers.get(&key)), [Some(0), Some(1), Some(2)]);
         numbers.assign(&['a', 'c', 'd']);
         assert_eq!(['a', 'b', 'c', 'd'].map(|key| numbers.get(&key)), [Some(0), None, Some(2), Some(3)]);
+    }
+
+    #[test]
+    fn adopted_numbers_stay_and_none_is_given_twice() {
+        let mut numbers = Numbers::default();
+        numbers.adopt([('c', 0), ('a', 7), ('x', 7)]);
+        numbers.assign(&['a', 'b', 'c', 'd']);
+        assert_eq!(['a', 'b', 'c', 'd', 'x'].map(|key| numbers.get(&key)), [Some(7), Some(1), Some(0), Some(2), None]);
     }
 
     #[test]

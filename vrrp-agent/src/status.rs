@@ -51,6 +51,9 @@ pub struct Status {
     pub services: Vec<ServiceStatus>,
     #[serde(default)]
     pub upstreams: Vec<UpstreamStatus>,
+    /// From a decision about a service's backends until every packet goes by it.
+    #[serde(default)]
+    pub flips: HistogramStatus,
     pub scripts: Vec<ScriptStatus>,
 }
 

@@ -5,7 +5,7 @@ use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::flow::{self, Changed, FlowKey};
 use vrrp_common::maps::{
     ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, BackendConf, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT,
-    NO_BACKEND, RING_CHANGED, SERVICE_BY_SOURCE, SERVICE_GUARDED, ServiceKey,
+    FlowRecord, NO_BACKEND, RING_CHANGED, SERVICE_BY_SOURCE, SERVICE_GUARDED, ServiceKey,
 };
 use vrrp_common::wire::ipv4::{PROTO_ICMP, PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::ipv6::NEXT_ICMPV6;
@@ -201,20 +201,28 @@ fn choose(aim: &Aim, router: u32, hash: u32) -> Option<(u32, &'static BackendCon
 fn choose_changed(service: u32, live: u16, slot: u32, whose: u64, key: &FlowKey) -> u16 {
     spoil();
     let (router, begins) = ((whose >> 32) as u32, whose & 1 != 0);
-    let base = tables::rings(service).and_then(|rings| tables::ring_slot(service, rings.base, slot as usize));
+    let Some(rings) = tables::rings(service) else {
+        return live;
+    };
+    let base = tables::ring_slot(service, rings.base, slot as usize);
     let base = base.and_then(|base| tables::alive(service, base & !RING_CHANGED));
+    let epoch = u32::from(rings.epoch);
     let mut record = tables::flow(key);
-    let recorded = record.as_ref().and_then(|record| tables::alive(service, record.backend as u16));
+    let recorded = match &record {
+        Some(record) if record.epoch == epoch => tables::alive(service, record.backend as u16),
+        _ => None,
+    };
     let changed = Changed { live, base, recorded, begins };
     let choice = changed.choose();
     if !choice.record {
         return choice.backend;
     }
+    let remembered = FlowRecord { backend: u32::from(choice.backend), epoch };
     if let Some(record) = &mut record {
-        record.backend = u32::from(choice.backend);
+        **record = remembered;
         return choice.backend;
     }
-    if guard::may_remember() && tables::remember(key, choice.backend) {
+    if guard::may_remember() && tables::remember(key, remembered) {
         count::router(router, RouterCounter::FlowRecorded);
         return choice.backend;
     }

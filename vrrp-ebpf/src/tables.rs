@@ -104,14 +104,15 @@ pub fn alive(service: u32, number: u16) -> Option<u16> {
 #[inline(always)]
 pub fn flow(key: &FlowKey) -> Option<&'static mut FlowRecord> {
     let record = FLOWS.get_ptr_mut(key)?;
-    // SAFETY: a live element whose one word that matters is read and written whole.
+    // SAFETY: a live element of two words. A packet of the same flow on another CPU may see one of them written and the other
+    // not yet: it is then treated as one that came a moment earlier.
     Some(unsafe { &mut *record })
 }
 
 /// Remembers a flow; whether there was room.
 #[inline(always)]
-pub fn remember(key: &FlowKey, backend: u16) -> bool {
-    FLOWS.insert(key, FlowRecord { backend: u32::from(backend), pad: 0 }, 0).is_ok()
+pub fn remember(key: &FlowKey, record: FlowRecord) -> bool {
+    FLOWS.insert(key, record, 0).is_ok()
 }
 
 /// Whether packets from `address` may be answers of a NAT backend.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::drain::Drained;
 use crate::model::{Config, Router, SyncGroup};
 use crate::slots::Slots;
 
@@ -15,6 +16,8 @@ pub struct Force {
     /// Places of routers that the configuration no longer has and that have not handed over yet.
     pub leaving: BTreeSet<u32>,
     pub slots: Slots,
+    /// Backends that somebody wants drained.
+    pub drained: Drained,
 }
 
 /// What is different in a new configuration.
@@ -63,10 +66,10 @@ impl Changes {
 }
 
 impl Force {
-    pub fn new(config: Config, places: Vec<u32>) -> Self {
-        let mut slots = Slots::default();
+    /// `slots`: numbers that the agent before this one gave.
+    pub fn new(config: Config, places: Vec<u32>, mut slots: Slots) -> Self {
         slots.assign(&config.services);
-        Self { config: Arc::new(config), places, leaving: BTreeSet::new(), slots }
+        Self { config: Arc::new(config), places, leaving: BTreeSet::new(), slots, drained: Drained::default() }
     }
 
     /// Routers with their places, leaving ones included.
@@ -123,6 +126,7 @@ impl Force {
             new.routers.push(router);
         }
         self.slots.assign(&new.services);
+        self.drained.retain(&new.services);
         self.places = places;
         self.config = Arc::new(new);
         changes
@@ -177,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_router_is_the_same_by_interface_and_vrid_and_keeps_its_place() {
-        let mut force = Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![4, 7]);
+        let mut force = Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![4, 7], Slots::default());
         let changes = force.replace(config(&[("renamed", 2, 90), ("a", 1, 100), ("c", 3, 100)]));
         assert_eq!(force.places, [7, 4, 0]);
         assert_eq!((changes.changed, changes.added), (vec!["renamed".to_owned()], vec!["c".to_owned()]));
@@ -186,13 +190,13 @@ mod tests {
 
     #[test]
     fn vc131_the_same_file_again_changes_nothing() {
-        let mut force = Force::new(config(&[("a", 1, 100)]), vec![0]);
+        let mut force = Force::new(config(&[("a", 1, 100)]), vec![0], Slots::default());
         assert_eq!(force.replace(config(&[("a", 1, 100)])).describe(), "nothing changed");
     }
 
     #[test]
     fn groups_are_places_and_one_member_makes_none() {
-        let mut force = Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![4, 7]);
+        let mut force = Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![4, 7], Slots::default());
         let mut grouped = config(&[("c", 3, 100), ("b", 2, 100), ("a", 1, 100)]);
         grouped.groups = vec![
             SyncGroup { name: "pair".to_owned(), members: vec![1, 2] },
@@ -205,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_removed_router_stays_until_it_has_handed_over_and_its_place_is_not_given_away() {
-        let mut force = Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![0, 1]);
+        let mut force = Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![0, 1], Slots::default());
         let changes = force.replace(config(&[("b", 2, 100)]));
         assert_eq!((changes.removed, changes.released), (vec!["a".to_owned()], vec![0]));
         assert_eq!(force.places, [1, 0]);
@@ -219,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_router_that_returns_while_leaving_is_told_so() {
-        let mut force = Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![0, 1]);
+        let mut force = Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![0, 1], Slots::default());
         force.replace(config(&[("b", 2, 100)]));
         let changes = force.replace(config(&[("a", 1, 100), ("b", 2, 100)]));
         assert_eq!(changes.changed, ["a"]);

@@ -1,4 +1,4 @@
-//! Orders of people: a reload, or a hand-over, which is answered when it has ended.
+//! Orders of people: a reload, a drain, or a hand-over, which is answered when it has ended.
 
 use tokio::sync::oneshot;
 
@@ -23,6 +23,7 @@ impl Agent {
                 }
             }
             Order::Failback(name, answer) => tell(self.fail_back(&name), answer),
+            Order::Drain(request, answer) => self.drain(&request, answer),
         }
     }
 

@@ -11,6 +11,7 @@
 //! Owners: this loop owns the watcher's, servers', scripts' and probes' tasks; they end when it returns. The election thread
 //! ends by itself after [`Command::Shutdown`], once nothing acts any more.
 
+mod checks;
 mod force;
 mod handover;
 mod leave;
@@ -19,10 +20,14 @@ mod ready;
 mod reload;
 mod seats;
 mod serve;
+mod served;
 mod snapshot;
+mod steer;
 mod tracking;
 mod workers;
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -32,9 +37,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock;
-use crate::desired::{self, Desired, Facts};
+use crate::desired::{self, Desired};
 use crate::effects::{self, Effects};
-use crate::elector::{Command, Elector, RouterView, StartError, View};
+use crate::elector::{Command, Elector, StartError, View};
 use crate::http::{HttpError, Order};
 use crate::model::{Config, XdpUse};
 use crate::net::NetlinkError;
@@ -46,6 +51,7 @@ use crate::plane::words::Words;
 use crate::scripts;
 use crate::time::Instant;
 use crate::track::Track;
+use checks::Checks;
 use force::Force;
 use handover::Pending;
 use leave::End;
@@ -108,12 +114,15 @@ pub async fn run(config: Config, options: Options) -> Result<(), RunError> {
 struct Agent {
     fixed: Arc<Fixed>,
     force: Force,
+    checks: Checks,
     picture: Arc<Mutex<Picture>>,
     elector: Elector,
     effects: Effects,
     track: Track,
     seats: Seats,
     desired: Desired,
+    /// Tells the watcher which routes to follow.
+    destinations: watch::Sender<BTreeSet<IpAddr>>,
     /// When to settle again although nothing happened.
     again: Option<Instant>,
     news: News,
@@ -144,7 +153,9 @@ impl Agent {
     async fn start(config: Config, options: Options) -> Result<Self, RunError> {
         let Options { config_path, config_id, kernel_log, release_on_exit } = options;
         let (mut servers, mut background) = (JoinSet::new(), JoinSet::new());
-        let (watcher, host) = Watcher::start().await?;
+        let (mut watcher, host) = Watcher::start().await?;
+        let destinations = desired::destinations(&config, &host.borrow());
+        let destinations = watcher.follow_routes_to(destinations).await?;
         background.spawn(watcher.run());
         let mut plane = open_plane(&config, kernel_log);
         if let Some(log) = plane.as_mut().and_then(Plane::take_log) {
@@ -153,7 +164,7 @@ impl Agent {
         let mut words = plane.as_ref().map(|plane| Words::open(&plane.maps)).transpose()?;
         let places = seats::places(&config, &host.borrow(), words.as_mut())?;
         let resumable = seats::resumable(&places, words.as_ref())?;
-        let effects = Effects::new(&config, plane)?;
+        let effects = Effects::new(&config, plane, clock::now())?;
         let elector = Elector::start(words, config.election.clone())?;
         let fixed = Arc::new(Fixed {
             counters: effects.counters()?,
@@ -163,8 +174,9 @@ impl Agent {
             config_id,
             release_on_exit,
         });
-        let force = Force::new(config, places);
+        let force = Force::new(config, places, effects.found());
         let config = &force.config;
+        let checks = Checks::new(config);
         let picture = Arc::new(Mutex::new(Picture::new(&force)));
         let (shutdown, ended) = watch::channel(false);
         let source = serve::status_source(&fixed, &picture, &elector);
@@ -187,12 +199,14 @@ impl Agent {
         Ok(Self {
             fixed,
             force,
+            checks,
             picture,
             elector,
             effects,
             track,
             seats,
             desired,
+            destinations,
             again: None,
             news,
             workers,
@@ -232,7 +246,7 @@ impl Agent {
             tokio::select! {
                 Ok(()) = self.news.view.changed() => {}
                 Ok(()) = self.news.host.changed() => {}
-                Some(event) = self.workers.health.recv() => self.picture().on_health(&event),
+                Some(event) = self.workers.health.recv() => self.on_health(&event),
                 Some(event) = self.workers.upstreams.recv() => self.picture().on_upstream_health(&event),
                 Some(event) = self.workers.scripts.recv() => self.on_script(&event),
                 _ = self.news.terminate.recv() => self.stop("SIGTERM"),
@@ -270,13 +284,17 @@ impl Agent {
         if self.ending.is_none() {
             self.seats.follow(clock::now(), &self.force, &host, &self.track, &self.elector);
         }
-        let acts = |place| view.routers.get(place).is_some_and(RouterView::acts);
-        let acting: Vec<bool> = self.force.places.iter().map(acts).collect();
-        let (health, upstream_health) = self.picture().health();
-        let (places, slots) = (&self.force.places, &self.force.slots);
-        let stopping = self.ending == Some(End::Release);
-        let facts = Facts { config, host: &host, acting: &acting, places, slots, stopping, health: &health };
-        self.desired = desired::desired(&facts);
+        let upstream_health = self.picture().upstream_health.clone();
+        let acting = self.acting(&view);
+        let facts = self.facts(&host, &acting);
+        let (desired, ways) = (desired::desired(&facts), snapshot::ways(&facts));
+        self.desired = desired;
+        self.destinations.send_if_modified(|known| {
+            let changed = *known != self.desired.destinations;
+            known.clone_from(&self.desired.destinations);
+            changed
+        });
+        let config = &self.force.config;
         self.desired.upstreams = desired::upstreams(&config.upstreams, &upstream_health);
         // A view from before the last commands says nothing of masterships that are only now taken up again.
         let may_remove = self.seats.are_open() && self.elector.has_obeyed(&view);
@@ -289,10 +307,10 @@ impl Agent {
             }
         }
         let again = self.effects.settle(clock::now(), config, &self.desired, &host, may_remove).await;
-        let ready = self.seats.open(clock::now(), ready::unchecked(&health) + ready::unchecked(&upstream_health));
+        let unchecked = ready::unchecked(self.checks.results()) + ready::unchecked(&upstream_health);
+        let ready = self.seats.open(clock::now(), unchecked);
         self.again = [again, ready].into_iter().flatten().min();
         self.seats.follow_routes(&self.force, &self.desired, &self.elector);
-        let ways = snapshot::ways(&facts);
         let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
         picture.observe(&self.force, &host, ways, &self.desired, &self.effects, &self.track);
     }

@@ -7,32 +7,29 @@ use std::time::SystemTime;
 
 use super::force::Force;
 use crate::desired::{Desired, Way};
-use crate::effects::{Effects, Hook, Standing};
+use crate::effects::{Effects, Flips, Hook, Standing};
 use crate::health;
 use crate::model::{Backend, Config, Script, Service, Upstream, XdpUse};
 use crate::net::view::HostView;
 use crate::plane::attach::Mode;
+use crate::ring::Serving;
 use crate::scripts::{self, Outcome};
-use crate::slots::key;
-use crate::track::{Health as ScriptHealth, Track};
-
-/// By service or upstream, and backend; `None` before the first result.
-pub type Health = Vec<Vec<Option<bool>>>;
+use crate::time::Instant;
+use crate::track::{Health, Track};
 
 pub struct Picture {
     pub force: Force,
     pub reload: Option<ReloadFacts>,
     pub host: Arc<HostView>,
-    /// Is each backend's check good? By service and backend; `None` before its first result.
-    pub health: Health,
-    /// The same, by upstream and backend.
-    pub upstream_health: Health,
+    /// Is the check of each upstream's backend good? `None` before its first result.
+    pub upstream_health: Vec<Vec<Option<bool>>>,
     /// By upstream.
     pub upstreams: Vec<Standing>,
     pub scripts: Vec<ScriptFacts>,
     /// By service and backend.
     pub ways: Vec<Vec<Way>>,
     pub rings: Vec<Option<RingFacts>>,
+    pub flips: Option<Flips>,
     /// By interface index.
     pub hooks: BTreeMap<u32, HookFacts>,
     /// By router: why tracking keeps it out.
@@ -41,7 +38,7 @@ pub struct Picture {
 
 #[derive(Default, Clone)]
 pub struct ScriptFacts {
-    pub health: ScriptHealth,
+    pub health: Health,
     pub last_exit: Option<i32>,
     pub last_duration_ms: Option<u64>,
     pub runs: u64,
@@ -62,6 +59,10 @@ pub struct ReloadFacts {
 pub struct RingFacts {
     pub digest: u64,
     pub generation: u64,
+    pub serving: Serving,
+    pub quorum_met: bool,
+    /// While older flows are drained: when that ends, and how many slots' flows are looked up.
+    pub drain: Option<(Instant, usize)>,
     /// By backend of the service.
     pub slots: Vec<u32>,
 }
@@ -85,26 +86,17 @@ impl Picture {
             host: Arc::default(),
             ways: Vec::new(),
             rings: Vec::new(),
+            flips: None,
             hooks: BTreeMap::new(),
             faults: Vec::new(),
-            health: config.services.iter().map(|service| vec![None; service.backends.len()]).collect(),
             upstream_health: config.upstreams.iter().map(|upstream| vec![None; upstream.backends.len()]).collect(),
             upstreams: Vec::new(),
             scripts: vec![ScriptFacts::default(); config.scripts.len()],
         }
     }
 
-    /// Takes over a new configuration: what is known of the same backend under the same check, and of the same script, stays
-    /// known.
+    /// Takes over a new configuration: what is known of the same script stays known.
     pub fn reconfigure(&mut self, old: &Config, new: &Config) {
-        let known = |service: &Service, backend: &Backend| {
-            let (index, same) =
-                old.services.iter().enumerate().find(|(_, s)| key(s) == key(service) && s.check == service.check)?;
-            let position = same.backends.iter().position(|b| (b.address, b.port) == (backend.address, backend.port))?;
-            *self.health.get(index)?.get(position)?
-        };
-        let of = |service: &Service| service.backends.iter().map(|backend| known(service, backend)).collect();
-        self.health = new.services.iter().map(of).collect();
         self.upstream_health = new.upstreams.iter().map(|upstream| self.known_of(&old.upstreams, upstream)).collect();
         let facts = |script: &Script| {
             let index = old.scripts.iter().position(|known| known.name == script.name);
@@ -127,17 +119,11 @@ impl Picture {
         upstream.backends.iter().map(|backend| known(backend.address)).collect()
     }
 
-    /// What the checks say of services and of upstreams.
-    pub fn health(&self) -> (Health, Health) {
-        (self.health.clone(), self.upstream_health.clone())
-    }
-
-    pub fn on_health(&mut self, event: &health::Event) {
-        note(&mut self.health, event);
-    }
-
     pub fn on_upstream_health(&mut self, event: &health::Event) {
-        note(&mut self.upstream_health, event);
+        let known = self.upstream_health.get_mut(event.service).and_then(|backends| backends.get_mut(event.backend));
+        if let Some(known) = known {
+            *known = Some(event.up);
+        }
     }
 
     pub fn on_script(&mut self, event: &scripts::Event) {
@@ -170,19 +156,13 @@ impl Picture {
         self.rings = rings(force, effects);
         let standing = |(index, upstream)| effects.upstream(index, upstream);
         self.upstreams = config.upstreams.iter().enumerate().map(standing).collect();
+        self.flips = effects.flips().copied();
         self.ways = ways;
         self.hooks = desired.interfaces.keys().map(|&ifindex| (ifindex, hook(config.xdp, effects, ifindex))).collect();
         for (index, facts) in self.scripts.iter_mut().enumerate() {
             facts.health = track.script_health(index);
         }
         self.faults = config.routers.iter().map(|router| fault(config, track, router)).collect();
-    }
-}
-
-fn note(health: &mut Health, event: &health::Event) {
-    let slot = health.get_mut(event.service).and_then(|backends| backends.get_mut(event.backend));
-    if let Some(slot) = slot {
-        *slot = Some(event.up);
     }
 }
 
@@ -193,12 +173,15 @@ fn fault(config: &Config, track: &Track, router: &crate::model::Router) -> Optio
 fn rings(force: &Force, effects: &Effects) -> Vec<Option<RingFacts>> {
     let of = |service: &Service| {
         let published = effects.ring(force.slots.service(service)?)?;
-        let slots = |backend: &Backend| {
-            force.slots.backend(service, backend).map_or(0, |number| published.plan.slots(number as u16) as u32)
-        };
+        let (course, roster) = (&published.course, &published.roster);
+        let slots =
+            |backend: &Backend| force.slots.backend(service, backend).map_or(0, |number| course.plan().slots(number as u16));
         Some(RingFacts {
-            digest: published.plan.digest,
-            generation: published.generation,
+            digest: course.plan().digest,
+            generation: course.generation(),
+            serving: roster.serving,
+            quorum_met: roster.quorum_met,
+            drain: course.drain().map(|drain| (drain.until(service.drain), drain.marked_slots())),
             slots: service.backends.iter().map(slots).collect(),
         })
     };

@@ -68,6 +68,7 @@ impl Agent {
         let changes = self.force.replace(new);
         let new = std::sync::Arc::clone(&self.force.config);
         self.track = self.track.carried_over(&old, &new);
+        self.checks = self.checks.carried_over(&old, &new);
         self.picture().reconfigure(&old, &new);
         if changes.scripts {
             self.workers.restart_scripts(&new.scripts);

@@ -152,14 +152,13 @@ impl Seats {
         }
     }
 
-    /// Tells the thread for which routers gratuitous ARP need not wait: all their addresses have local routes.
+    /// Tells the thread for which routers announcements need not wait: all their addresses have local routes.
     pub fn follow_routes(&mut self, force: &Force, desired: &Desired, elector: &Elector) {
         for (place, router) in force.routers() {
             let Some(told) = self.told.get_mut(&place) else {
                 continue;
             };
-            let routed = |address: IpAddr| matches!(address, IpAddr::V4(address) if desired.local_routes.contains(&address));
-            let accepts = router.all_addresses().all(routed);
+            let accepts = router.all_addresses().all(|address| desired.local_routes.contains(&address));
             if accepts != told.accepts {
                 told.accepts = accepts;
                 elector.send(Command::Accepts { place, accepts });

@@ -11,8 +11,9 @@ use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::reason::Reason;
 
 use super::picture::{HookFacts, Picture, ReloadFacts};
+use super::served::services;
 use super::tracking::tracking;
-use crate::desired::{self, Facts, Obstacle, Way};
+use crate::desired::{self, Facts, Way};
 use crate::election::Role;
 use crate::elector::{RouterView, View};
 use crate::model::{Config, Router, Service, Version};
@@ -20,19 +21,20 @@ use crate::net::view::XdpMode as HostXdpMode;
 use crate::plane::attach::Mode;
 use crate::plane::counters::Counters;
 use crate::status::{
-    AddressStatus, BackendState, BackendStatus, ElectionStatus, InterfaceStatus, MasterStatus, ReloadStatus, RouterStatus,
-    SCHEMA, ScriptState, ScriptStatus, ServiceStatus, Status, XdpMode, XdpStatus,
+    AddressStatus, ElectionStatus, HistogramStatus, InterfaceStatus, MasterStatus, ReloadStatus, RouterStatus, SCHEMA,
+    ScriptState, ScriptStatus, Status, XdpMode, XdpStatus,
 };
 use crate::time::Instant;
 use crate::track::Health;
 
-/// Counters of the kernel program that have no field of their own in a router's status.
-const EVENTS: [RouterCounter; 5] = [
-    RouterCounter::Fenced,
-    RouterCounter::BackendAccepted,
-    RouterCounter::FragmentDropped,
-    RouterCounter::NoBackend,
-    RouterCounter::LocalDelivered,
+/// Counters of the kernel program that have a field of their own in a router's status; the others are listed by name.
+const FIELDS: [RouterCounter; 6] = [
+    RouterCounter::AdvertReceived,
+    RouterCounter::PriorityZeroReceived,
+    RouterCounter::LowerPriorityReceived,
+    RouterCounter::ArpAnswered,
+    RouterCounter::ArpSuppressed,
+    RouterCounter::NotActing,
 ];
 
 /// What does not change while the agent runs.
@@ -71,7 +73,8 @@ pub fn status(fixed: &Fixed, view: &View, picture: &Picture, now: Instant, wall:
         election: ElectionStatus::new(&view.lateness, &view.degraded),
         interfaces: interfaces(fixed, view, picture),
         routers: routers(fixed, view, picture, now, wall),
-        services: services(fixed, picture),
+        services: services(fixed, picture, now),
+        flips: picture.flips.as_ref().map(HistogramStatus::from).unwrap_or_default(),
         upstreams: upstreams::upstreams(picture, now),
         scripts: scripts(config, picture),
     }
@@ -99,7 +102,10 @@ fn unix(time: SystemTime) -> f64 {
 }
 
 fn interfaces(fixed: &Fixed, view: &View, picture: &Picture) -> Vec<InterfaceStatus> {
-    let mut names: Vec<&str> = picture.force.config.routers.iter().map(|router| router.interface.as_str()).collect();
+    let routers = picture.force.config.routers.iter().map(|router| router.interface.as_str());
+    // Those that lead to NAT backends need no router.
+    let others = picture.hooks.keys().filter_map(|ifindex| picture.host.links.get(ifindex)).map(|link| link.name.as_str());
+    let mut names: Vec<&str> = routers.chain(others).collect();
     names.sort_unstable();
     names.dedup();
     names.into_iter().map(|name| interface(fixed, view, picture, name)).collect()
@@ -207,7 +213,7 @@ impl RouterSight<'_> {
             interval_errors: counts.interval_errors,
             address_list_errors: counts.address_list_errors,
             message_only_adverts: counts.message_only_received,
-            events: EVENTS.iter().map(|&event| (event.label().to_owned(), self.count(event))).collect(),
+            events: self.events(),
         }
     }
 
@@ -217,6 +223,11 @@ impl RouterSight<'_> {
 
     fn count(&self, counter: RouterCounter) -> u64 {
         self.counters().map_or(0, |(counters, place)| counters.router(place, counter))
+    }
+
+    fn events(&self) -> BTreeMap<String, u64> {
+        let others = RouterCounter::ALL.iter().filter(|counter| !FIELDS.contains(counter));
+        others.map(|&event| (event.label().to_owned(), self.count(event))).collect()
     }
 
     /// Milliseconds left of the lease; negative when it has lapsed.
@@ -267,53 +278,6 @@ impl RouterSight<'_> {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn services(fixed: &Fixed, picture: &Picture) -> Vec<ServiceStatus> {
-    let mut all = Vec::new();
-    for (index, service) in picture.force.config.services.iter().enumerate() {
-        let ring = picture.rings.get(index).and_then(Option::as_ref);
-        let ways = picture.ways.get(index).map_or(&[][..], Vec::as_slice);
-        let mut backends = Vec::new();
-        for (position, (conf, way)) in service.backends.iter().zip(ways).enumerate() {
-            let number = picture.force.slots.backend(service, conf);
-            let traffic =
-                fixed.counters.as_ref().zip(number).map(|(counters, number)| counters.backend(number)).unwrap_or_default();
-            backends.push(BackendStatus {
-                address: conf.address,
-                port: Some(conf.port).filter(|port| *port != service.port),
-                weight: conf.weight,
-                forward: way.forward.into(),
-                state: match way.obstacle {
-                    Some(Obstacle::Unchecked) => BackendState::Unknown,
-                    Some(Obstacle::Down) => BackendState::Down,
-                    _ => BackendState::Up,
-                },
-                usable: way.obstacle.is_none(),
-                reason: way.obstacle.map_or("in use", Obstacle::text).to_owned(),
-                mac: way.mac.map(mac_text),
-                slots: ring.and_then(|ring| ring.slots.get(position).copied()).unwrap_or(0),
-                packets: traffic.packets,
-                bytes: traffic.bytes,
-            });
-        }
-        all.push(ServiceStatus {
-            name: service.name.clone(),
-            address: service.address,
-            port: service.port,
-            protocol: service.protocol.into(),
-            digest: ring.map_or_else(String::new, |ring| format!("{:016x}", ring.digest)),
-            generation: ring.map_or(0, |ring| ring.generation),
-            packets: backends.iter().map(|backend| backend.packets).sum(),
-            bytes: backends.iter().map(|backend| backend.bytes).sum(),
-            backends,
-        });
-    }
-    all
-}
-
-fn mac_text(mac: [u8; 6]) -> String {
-    mac.map(|byte| format!("{byte:02x}")).join(":")
 }
 
 fn scripts(config: &Config, picture: &Picture) -> Vec<ScriptStatus> {

@@ -88,8 +88,7 @@ pub(super) struct RouterDraft {
     pub unicast: Option<At<()>>,
     pub peers: Vec<PeerDraft>,
     pub virtual_mac: bool,
-    /// Where it was asked for.
-    pub accept_always: Option<At<()>>,
+    pub accept_always: bool,
     pub hmac: Option<HmacDraft>,
     pub addresses: Vec<AddressDraft>,
     pub excluded_addresses: Vec<AddressDraft>,

@@ -1,7 +1,7 @@
-//! The host's side of desired state: addresses, local routes, ARP settings, neighbours.
+//! The host's side of desired state: addresses, local routes, ARP settings.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::Problems;
 use crate::desired::{Desired, Installed};
@@ -80,7 +80,7 @@ pub async fn accept(netlink: &Netlink, desired: &Desired, host: &HostView, probl
         Ok(held) => held,
         Err(error) => return problems.note("list local routes", Err(error)),
     };
-    let missing: Vec<&Ipv4Addr> = desired.local_routes.iter().filter(|&address| !held.contains(address)).collect();
+    let missing: Vec<&IpAddr> = desired.local_routes.iter().filter(|&address| !held.contains(address)).collect();
     for &address in missing {
         let outcome = netlink.ensure_local_route(address).await;
         if outcome.is_ok() {
@@ -101,18 +101,6 @@ fn silence(interface: &str, problems: &mut Problems) {
             tracing::info!(interface, ?setting, from, to, "kernel setting changed, as direct return needs it");
         }
         problems.note(&format!("{setting:?} on {interface}"), outcome.map(drop));
-    }
-}
-
-/// Asks for the MAC addresses of direct-return backends that the kernel does not know.
-pub async fn resolve(netlink: &Netlink, desired: &Desired, host: &HostView) {
-    for &(ifindex, address) in &desired.unresolved {
-        let address = IpAddr::V4(address);
-        if !host.neighbours.contains_key(&(ifindex, address))
-            && let Err(error) = netlink.resolve_neighbour(ifindex, address).await
-        {
-            tracing::debug!(%address, %error, "cannot ask for a backend's MAC address");
-        }
     }
 }
 

@@ -4,27 +4,32 @@
 //! and do what differs. They may be called at any time and any number of times; what failed is tried again by the next call.
 //! Only the agent's loop calls them.
 
+mod forwarding;
 mod hooks;
 mod host;
+mod kernel;
 mod macs;
+mod neighbours;
 mod problems;
 mod rings;
 mod upstreams;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use crate::desired::Desired;
 use crate::model::{Config, Upstream, XdpUse};
 use crate::net::view::HostView;
 use crate::net::{Netlink, NetlinkError};
 use crate::plane::object::Plane;
-use crate::plane::tables::Tables;
 use crate::plane::{PlaneError, counters::Counters};
+use crate::slots::Slots;
 use crate::time::Instant;
 pub use hooks::Hook;
 use hooks::Hooks;
+use kernel::Kernel;
 pub use problems::Problems;
-pub use rings::{Published, Rings};
+pub use rings::{Flips, Published, Rings};
 pub use upstreams::Standing;
 use upstreams::Upstreams;
 
@@ -36,14 +41,8 @@ pub struct Effects {
     hooks: Hooks,
     macs: macs::Macs,
     upstreams: Upstreams,
+    neighbours: neighbours::Neighbours,
     problems: Problems,
-}
-
-/// The kernel program and its tables.
-struct Kernel {
-    plane: Plane,
-    tables: Tables,
-    rings: Rings,
 }
 
 impl Effects {
@@ -51,20 +50,28 @@ impl Effects {
     ///
     /// # Errors
     /// No netlink socket, or maps that cannot be opened.
-    pub fn new(config: &Config, plane: Option<Plane>) -> Result<Self, StartError> {
-        let kernel = match plane {
-            Some(plane) => Some(Kernel { tables: Tables::open(&plane.maps)?, rings: Rings::default(), plane }),
-            None => None,
-        };
+    pub fn new(config: &Config, plane: Option<Plane>, now: Instant) -> Result<Self, StartError> {
         Ok(Self {
             netlink: Netlink::connect()?,
-            kernel,
+            kernel: plane.map(|plane| Kernel::new(plane, now)).transpose()?,
             usage: config.xdp,
             hooks: Hooks::default(),
             macs: macs::Macs::default(),
             upstreams: Upstreams::default(),
+            neighbours: neighbours::Neighbours::default(),
             problems: Problems::default(),
         })
+    }
+
+    /// What the agent before this one called services and backends in the maps.
+    pub fn found(&self) -> Slots {
+        self.kernel.as_ref().map(|kernel| kernel.tables.found()).unwrap_or_default()
+    }
+
+    /// Lets the services of `desired` be served as was decided at `decided`, and does nothing else. Returns when to come back for
+    /// what must wait.
+    pub fn steer(&mut self, decided: Instant, desired: &Desired) -> Option<Instant> {
+        self.kernel.as_mut()?.steer(decided, desired, &mut self.problems)
     }
 
     /// Puts missing addresses and virtual MACs on their interfaces: the first thing to do, since announcements wait for it.
@@ -83,7 +90,10 @@ impl Effects {
         host: &HostView,
         may_remove: bool,
     ) -> Option<Instant> {
+        // A packet waits for its backend, nobody waits for the rest.
+        self.steer(now, desired);
         host::accept(&self.netlink, desired, host, &mut self.problems).await;
+        forwarding::prepare(desired, host, &mut self.problems);
         let mut again = None;
         if let Some(kernel) = &mut self.kernel {
             self.hooks.look(now, &self.netlink, host).await;
@@ -95,7 +105,7 @@ impl Effects {
             host::uninstall(&self.netlink, config, desired, host, &mut self.problems).await;
             self.macs.remove(&self.netlink, &desired.macs, &mut self.problems).await;
         }
-        host::resolve(&self.netlink, desired, host).await;
+        self.neighbours.resolve(now, &self.netlink, desired, host).await;
         again
     }
 
@@ -113,6 +123,11 @@ impl Effects {
     /// The counter slot of an interface.
     pub fn slot(&self, ifindex: u32) -> Option<u32> {
         self.kernel.as_ref()?.tables.slot(ifindex)
+    }
+
+    /// How long rings took to be in force; `None` without the kernel program.
+    pub fn flips(&self) -> Option<&Flips> {
+        self.kernel.as_ref().map(|kernel| kernel.rings.flips())
     }
 
     /// The ring in force of a service, by its number.
@@ -138,25 +153,30 @@ impl Effects {
         self.kernel.as_ref().map(|kernel| Counters::open(&kernel.plane.maps)).transpose()
     }
 
-    /// At the end of a graceful stop: takes everything back. What a master elsewhere relies on stays where this node is a
-    /// direct-return backend: then the program, fenced off from acting, and the local routes remain.
+    /// At the end of a graceful stop: takes everything back, but what a master elsewhere relies on. Where this node is a
+    /// direct-return backend, or answers of NAT backends may come by, the program, fenced off from acting, and the local routes remain.
     pub async fn retire(&mut self, desired: &Desired) {
         self.macs.remove(&self.netlink, &BTreeSet::new(), &mut self.problems).await;
         if self.upstreams.outlives() {
             tracing::info!("connections to upstreams are steered on, by the last checks; `vrrp-agent detach` ends that");
         }
-        if desired.local_routes.is_empty() {
+        if desired.local_routes.is_empty() && desired.reverse.is_empty() {
             if let Some(pins) = self.kernel.as_ref().and_then(|kernel| kernel.plane.pins.as_ref()) {
                 pins.clear();
             }
             return;
         }
-        let addresses: Vec<String> = desired.local_routes.iter().map(ToString::to_string).collect();
+        let answers_for: BTreeSet<IpAddr> = desired.reverse.values().map(|name| name.address.ip()).collect();
         tracing::info!(
-            addresses = addresses.join(", "),
-            "still a direct-return backend: the XDP program and local routes stay; `vrrp-agent detach` removes them"
+            backend_of = list(&desired.local_routes),
+            answers_for = list(&answers_for),
+            "the other node may rely on it: the XDP program and local routes stay; `vrrp-agent detach` removes them"
         );
     }
+}
+
+fn list(addresses: &BTreeSet<IpAddr>) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Why the effects cannot start.
@@ -166,21 +186,4 @@ pub enum StartError {
     Netlink(#[from] NetlinkError),
     #[error(transparent)]
     Plane(#[from] PlaneError),
-}
-
-impl Kernel {
-    fn apply(&mut self, now: Instant, desired: &Desired, problems: &mut Problems) -> Option<Instant> {
-        let tables = &mut self.tables;
-        problems.note("virtual addresses", tables.set_addresses(&desired.addresses));
-        problems.note("interfaces", tables.set_interfaces(&desired.interfaces, &desired.vrids));
-        problems.note("backends", tables.set_backends(&desired.backends));
-        let again = self.rings.publish(now, &desired.members, tables, problems);
-        // A service begins to steer with its first ring; until then its packets go to the local stack.
-        let ready = desired.services.iter().filter(|&(&service, _)| self.rings.published(service).is_some());
-        problems.note("services", tables.set_services(&ready.map(|(&service, &conf)| (service, conf)).collect()));
-        if let Some(pins) = &self.plane.pins {
-            pins.retain_links_of(&desired.interfaces);
-        }
-        again
-    }
 }

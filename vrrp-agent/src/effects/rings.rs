@@ -1,71 +1,191 @@
-//! Publishing rings: only what changed, never into a ring that a packet may still be reading.
+//! Publishing rings: only what changed, never into a ring that a packet may still be reading, and measured.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use vrrp_common::maglev::Member;
+use vrrp_common::maglev::TooManyMembers;
 
 use super::Problems;
-use crate::plane::tables::{Base, Tables};
-use crate::ring::Plan;
+use crate::clock;
+use crate::histogram::Histogram;
+use crate::plane::PlaneError;
+use crate::plane::tables::Tables;
+use crate::ring::{Course, Likely, Next, Plan, Publication, Roster};
 use crate::time::Instant;
 
-/// A packet is done with its ring long before this: the kernel program runs for microseconds with preemption off.
-const GRACE: Duration = Duration::from_millis(50);
+const FLIP_BUCKETS: usize = 9;
 
-/// The rings in force, by service number.
-#[derive(Default)]
-pub struct Rings(BTreeMap<u32, Published>);
+/// The aim is 100 us; a ring that waits for the one before it takes milliseconds.
+const FLIP: [Duration; FLIP_BUCKETS] = [
+    Duration::from_micros(25),
+    Duration::from_micros(50),
+    Duration::from_micros(100),
+    Duration::from_micros(250),
+    Duration::from_micros(500),
+    Duration::from_millis(1),
+    Duration::from_micros(2_500),
+    Duration::from_millis(10),
+    Duration::from_millis(50),
+];
 
+/// From a decision about a service's backends until every packet sees it.
+pub type Flips = Histogram<FLIP_BUCKETS>;
+
+/// Rings made ahead in one go: some milliseconds, so that news need not wait for long.
+const AHEAD: usize = 4;
+
+/// The rings of all services, by service number.
+pub struct Rings {
+    services: BTreeMap<u32, Published>,
+    likely: Likely,
+    flips: Flips,
+}
+
+/// What is in force for a service.
 pub struct Published {
-    pub plan: Plan,
-    /// Counts up with each change, from 1.
-    pub generation: u64,
-    at: Instant,
+    pub course: Course,
+    /// Who was wanted last.
+    pub roster: Roster,
+    /// Since when a change that had to wait is wanted.
+    asked: Option<Instant>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RingError {
+    #[error("too many backends for one ring")]
+    TooMany(TooManyMembers),
+    #[error(transparent)]
+    Plane(#[from] PlaneError),
 }
 
 impl Rings {
-    pub fn published(&self, service: u32) -> Option<&Published> {
-        self.0.get(&service)
+    /// Takes over the rings of the services that the agent before this one left in the maps.
+    ///
+    /// # Errors
+    /// A map that cannot be read.
+    pub fn adopt(tables: &Tables, now: Instant) -> Result<Self, PlaneError> {
+        let mut services = BTreeMap::new();
+        for service in tables.services() {
+            let course = Course::adopt(tables.rings_of(service)?, now);
+            services.insert(service, Published { course, roster: Roster::default(), asked: None });
+        }
+        Ok(Self { services, likely: Likely::default(), flips: Histogram::new(&FLIP) })
     }
 
-    /// Publishes the rings whose members changed. Returns when to come back for one that must wait.
+    pub fn published(&self, service: u32) -> Option<&Published> {
+        self.services.get(&service)
+    }
+
+    pub const fn flips(&self) -> &Flips {
+        &self.flips
+    }
+
+    /// Whether flows may be with a backend.
+    pub fn need(&self, backend: u16) -> bool {
+        self.services.values().any(|published| published.course.needs(backend))
+    }
+
+    /// Whether new flows may go to a backend.
+    pub fn name(&self, backend: u16) -> bool {
+        self.services.values().any(|published| published.course.plan().slots(backend) > 0)
+    }
+
+    /// Forgets services that are not among these.
+    pub fn retain(&mut self, rosters: &BTreeMap<u32, Roster>) {
+        self.services.retain(|service, _| rosters.contains_key(service));
+    }
+
+    /// Publishes the rings of the services whose roster, as it was decided at `decided`, asks for another one, and ends drains that
+    /// are over. Returns when to come back for what must wait.
     pub fn publish(
         &mut self,
-        now: Instant,
-        members: &BTreeMap<u32, Option<Vec<Member>>>,
+        decided: Instant,
+        rosters: &BTreeMap<u32, Roster>,
         tables: &mut Tables,
         problems: &mut Problems,
     ) -> Option<Instant> {
         let mut again: Option<Instant> = None;
-        self.0.retain(|service, _| members.contains_key(service));
-        for (&service, wanted) in members {
-            let Some(wanted) = wanted else {
-                continue;
-            };
-            let generation = match self.0.get(&service) {
-                Some(published) if published.plan.is_of(wanted) => continue,
-                Some(published) if now < published.at + GRACE => {
-                    let ready = published.at + GRACE;
-                    again = Some(again.map_or(ready, |earlier| earlier.min(ready)));
-                    continue;
-                }
-                Some(published) => published.generation + 1,
-                None => 1,
-            };
-            let what = format!("ring of service {service}");
-            let Ok(plan) = Plan::new(wanted) else {
-                problems.note(&what, Err("too many backends for one ring"));
-                continue;
-            };
-            let outcome = tables.publish_ring(service, &plan.ring, Base::Itself);
-            if outcome.is_ok() {
-                let digest = format!("{:016x}", plan.digest);
-                tracing::info!(service, generation, digest, backends = wanted.len(), "ring published");
-                self.0.insert(service, Published { plan, generation, at: now });
+        for (&service, roster) in rosters {
+            let outcome = self.follow(service, roster, decided, tables);
+            if let Ok(Some(at)) = outcome {
+                again = Some(again.map_or(at, |earlier| earlier.min(at)));
             }
-            problems.note(&what, outcome);
+            problems.note(&format!("ring of service {service}"), outcome.map(drop));
         }
         again
     }
+
+    /// Makes rings ahead that one failure or return would ask for. Returns whether some are still to be made.
+    pub fn prepare(&mut self) -> bool {
+        self.likely.prepare(self.services.values().map(|published| &published.roster), AHEAD)
+    }
+
+    fn follow(
+        &mut self,
+        service: u32,
+        roster: &Roster,
+        decided: Instant,
+        tables: &mut Tables,
+    ) -> Result<Option<Instant>, RingError> {
+        let wanted = match &roster.members {
+            Some(members) => Some(match self.services.get(&service) {
+                Some(published) if published.course.plan().is_of(members) => Arc::clone(published.course.plan()),
+                _ => self.likely.plan(members).map_err(RingError::TooMany)?,
+            }),
+            None => None,
+        };
+        let Some(published) = self.services.get_mut(&service) else {
+            if let Some(plan) = wanted {
+                let first = Course::begin(plan, tables.rings_in_use(service)?);
+                tables.publish(service, &first)?;
+                tell(service, 1, &first);
+                let course = Course::begun(first, clock::now());
+                self.services.insert(service, Published { course, roster: roster.clone(), asked: None });
+            }
+            return Ok(None);
+        };
+        if published.roster != *roster {
+            published.roster = roster.clone();
+        }
+        match published.course.next(decided, wanted.as_ref(), roster.drain) {
+            Next::Nothing => {
+                published.asked = None;
+                Ok(None)
+            }
+            Next::At(at) => {
+                if wanted.is_some_and(|plan| plan.ring.0 != published.course.plan().ring.0) {
+                    published.asked.get_or_insert(decided);
+                }
+                Ok(Some(at))
+            }
+            Next::Publish(publication) => {
+                tables.publish(service, &publication)?;
+                let now = clock::now();
+                let changes = publication.plan().ring.0 != published.course.plan().ring.0;
+                if changes {
+                    self.flips.record(now.saturating_since(published.asked.take().unwrap_or(decided)));
+                }
+                let drains = publication.in_use.live != publication.in_use.base;
+                let generation = published.course.generation() + u64::from(changes);
+                tell(service, generation, &publication);
+                published.course.published(publication, now);
+                Ok(drains.then(|| now + roster.drain))
+            }
+        }
+    }
 }
+
+fn tell(service: u32, generation: u64, publication: &Publication) {
+    let plan: &Plan = publication.plan();
+    let digest = format!("{:016x}", plan.digest);
+    if publication.in_use.live == publication.in_use.base {
+        tracing::info!(service, generation, digest, backends = plan.named().count(), "ring in force, nothing is drained");
+    } else {
+        tracing::info!(service, generation, digest, backends = plan.named().count(), "ring in force, older flows are drained");
+    }
+}
+
+#[cfg(test)]
+#[path = "rings_tests.rs"]
+mod tests;

@@ -4,11 +4,20 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::page::{Column, Labels, Page, with};
-use crate::status::{BackendState, BackendStatus, InterfaceStatus, ServiceStatus};
+use crate::status::{BackendState, BackendStatus, HistogramStatus, InterfaceStatus, ServiceStatus};
 
-const BACKEND_GAUGES: [Column<BackendStatus, u32>; 4] = [
+const SERVICE_GAUGES: [Column<ServiceStatus, u32>; 3] = [
+    ("vrrp_service_marked_slots", "Slots of the ring whose connections are looked up one by one.", |service| {
+        u32::try_from(service.marked_slots).unwrap_or(u32::MAX)
+    }),
+    ("vrrp_service_quorum_met", "1 while the usable backends weigh enough.", |service| u32::from(service.quorum_met)),
+    ("vrrp_service_sorry", "1 while the sorry server takes all new connections.", |service| u32::from(service.sorry)),
+];
+
+const BACKEND_GAUGES: [Column<BackendStatus, u32>; 5] = [
     ("vrrp_backend_up", "1 while its checks say it is up.", |backend| u32::from(backend.state == BackendState::Up)),
     ("vrrp_backend_usable", "1 while it takes new flows.", |backend| u32::from(backend.usable)),
+    ("vrrp_backend_drained", "1 while it is drained by order.", |backend| u32::from(backend.drained_seconds.is_some())),
     ("vrrp_backend_weight", "Weight as configured.", |backend| u32::from(backend.weight)),
     ("vrrp_backend_slots", "Its slots in the live ring.", |backend| backend.slots),
 ];
@@ -57,7 +66,7 @@ fn by_name(
     counts.iter().map(move |(name, count)| (with(named(interface), label, name), *count))
 }
 
-pub(super) fn services(page: &mut Page, services: &[ServiceStatus]) -> fmt::Result {
+pub(super) fn services(page: &mut Page, services: &[ServiceStatus], flips: &HistogramStatus) -> fmt::Result {
     let named = |service: &ServiceStatus| vec![("service", service.name.clone())];
     page.infos(
         "vrrp_service",
@@ -71,6 +80,22 @@ pub(super) fn services(page: &mut Page, services: &[ServiceStatus]) -> fmt::Resu
         "vrrp_service_generation",
         "Version of the live ring.",
         services.iter().map(|service| (named(service), service.generation)),
+    )?;
+    page.gauges(
+        "vrrp_service_draining_seconds",
+        "Time left in which older connections stay with backends that take no new ones; 0: nothing is drained.",
+        services.iter().map(|service| (named(service), service.draining_seconds.unwrap_or(0.0))),
+    )?;
+    let rows: Vec<_> = services.iter().map(|service| (named(service), service)).collect();
+    page.gauge_columns(&SERVICE_GAUGES, &rows)?;
+    if flips.buckets.is_empty() {
+        // No kernel program, no rings.
+        return Ok(());
+    }
+    page.histogram(
+        "vrrp_ring_flip_seconds",
+        "From a decision about the backends of a service until every packet goes by it.",
+        flips,
     )
 }
 

@@ -19,6 +19,7 @@ fn the_exact_text_of_an_idle_node() {
     status.routers.clear();
     status.services.clear();
     status.upstreams.clear();
+    status.flips = Default::default();
     status.scripts.clear();
     let text = render(&status).unwrap();
     let samples: Vec<_> = text.lines().filter(|line| !line.starts_with("# ")).collect();
@@ -107,6 +108,13 @@ fn services_and_their_backends() {
     let text = page();
     has(&text, r#"vrrp_service_info{service="web",address="192.168.1.249:80",protocol="tcp",digest="00c0ffee00c0ffee"} 1"#);
     has(&text, r#"vrrp_service_generation{service="web"} 2"#);
+    has(&text, r#"vrrp_service_draining_seconds{service="web"} 0.0"#);
+    has(&text, r#"vrrp_service_marked_slots{service="web"} 0"#);
+    has(&text, r#"vrrp_service_quorum_met{service="web"} 1"#);
+    has(&text, r#"vrrp_service_sorry{service="web"} 0"#);
+    has(&text, r#"vrrp_backend_drained{service="web",backend="192.168.1.205"} 0"#);
+    has(&text, r#"vrrp_ring_flip_seconds_bucket{le="0.0001"} 5"#);
+    has(&text, "vrrp_ring_flip_seconds_count 6");
     has(&text, r#"vrrp_instance_events_total{instance="VI_1",interface="eth1",vrid="51",event="fenced"} 1"#);
     for (name, node1, node2) in [
         ("service_packets_total", 9, 0),

@@ -2,13 +2,12 @@
 //!
 //! All calls are idempotent: what is so already is no error.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope};
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType};
 use nix::errno::Errno;
-use rtnetlink::RouteMessageBuilder;
 
 use super::netlink::{Netlink, NetlinkError, dump, request, unless_so};
 
@@ -83,44 +82,51 @@ impl Netlink {
     /// Makes the stack accept packets to `address` although no interface holds it: `local ADDRESS dev lo proto 112`.
     ///
     /// Stays when the address itself is installed and removed again. Says whether it had to be added. The stack also answers ARP
-    /// for such an address unless the interface's `arp_ignore` is 1 or more.
-    pub async fn ensure_local_route(&self, address: Ipv4Addr) -> Result<bool, NetlinkError> {
+    /// for such an IPv4 address unless the interface's `arp_ignore` is 1 or more; neighbour discovery it leaves alone.
+    pub async fn ensure_local_route(&self, address: IpAddr) -> Result<bool, NetlinkError> {
         let add = self.handle()?.route().add(local_route(address)).execute();
         unless_so(request(|| format!("add local route to {address}"), add).await, &[Errno::EEXIST])
     }
 
     /// Takes our local route back, and no other; says whether it was there.
-    pub async fn remove_local_route(&self, address: Ipv4Addr) -> Result<bool, NetlinkError> {
+    pub async fn remove_local_route(&self, address: IpAddr) -> Result<bool, NetlinkError> {
         let del = self.handle()?.route().del(local_route(address)).execute();
         unless_so(request(|| format!("remove local route to {address}"), del).await, &[Errno::ESRCH])
     }
 
     /// Addresses of all local routes that carry [`ROUTE_PROTOCOL`].
-    pub async fn own_local_routes(&self) -> Result<Vec<Ipv4Addr>, NetlinkError> {
-        let mut filter = RouteMessage::default();
-        filter.header.address_family = AddressFamily::Inet;
-        filter.header.table = TABLE_LOCAL;
-        filter.header.protocol = RouteProtocol::Other(ROUTE_PROTOCOL);
-        let action = "list local routes";
-        // A table that does not exist yet has no routes.
-        let routes = match dump(action, self.handle()?.route().get(filter).execute()).await {
-            Err(error) => unless_so(Err(error), &[Errno::ENOENT]).map(|_| Vec::new())?,
-            Ok(routes) => routes,
-        };
-        Ok(routes.iter().filter_map(own_route).collect())
+    pub async fn own_local_routes(&self) -> Result<Vec<IpAddr>, NetlinkError> {
+        let mut own = Vec::new();
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let mut filter = RouteMessage::default();
+            filter.header.address_family = family;
+            filter.header.table = TABLE_LOCAL;
+            filter.header.protocol = RouteProtocol::Other(ROUTE_PROTOCOL);
+            let routes = match dump("list local routes", self.handle()?.route().get(filter).execute()).await {
+                // A table that does not exist yet has no routes, nor has a host without IPv6.
+                Err(error) => {
+                    unless_so(Err(error), &[Errno::ENOENT, Errno::EAFNOSUPPORT, Errno::EOPNOTSUPP]).map(|_| Vec::new())?
+                }
+                Ok(routes) => routes,
+            };
+            own.extend(routes.iter().filter_map(own_route));
+        }
+        Ok(own)
     }
 }
 
-fn local_route(address: Ipv4Addr) -> RouteMessage {
-    let mut route = RouteMessageBuilder::<Ipv4Addr>::new()
-        .destination_prefix(address, 32)
-        .output_interface(LOOPBACK)
-        .table_id(TABLE_LOCAL.into())
-        .protocol(RouteProtocol::Other(ROUTE_PROTOCOL))
-        .priority(ROUTE_METRIC)
-        .build();
+fn local_route(address: IpAddr) -> RouteMessage {
+    let mut route = RouteMessage::default();
+    (route.header.address_family, route.header.destination_prefix_length) = match address {
+        IpAddr::V4(_) => (AddressFamily::Inet, 32),
+        IpAddr::V6(_) => (AddressFamily::Inet6, 128),
+    };
+    route.header.table = TABLE_LOCAL;
+    route.header.protocol = RouteProtocol::Other(ROUTE_PROTOCOL);
     route.header.kind = RouteType::Local;
     route.header.scope = RouteScope::Host;
+    route.attributes =
+        vec![RouteAttribute::Destination(address.into()), RouteAttribute::Oif(LOOPBACK), RouteAttribute::Priority(ROUTE_METRIC)];
     route
 }
 
@@ -142,12 +148,13 @@ fn own_address(message: &AddressMessage) -> Option<OwnAddress> {
 }
 
 /// The kernel has filtered by table and protocol; a kernel that did not is corrected here.
-fn own_route(message: &RouteMessage) -> Option<Ipv4Addr> {
+fn own_route(message: &RouteMessage) -> Option<IpAddr> {
     let header = &message.header;
     let ours =
         header.table == TABLE_LOCAL && header.protocol == RouteProtocol::Other(ROUTE_PROTOCOL) && header.kind == RouteType::Local;
     message.attributes.iter().filter(|_| ours).find_map(|attribute| match attribute {
-        RouteAttribute::Destination(RouteAddress::Inet(address)) => Some(*address),
+        RouteAttribute::Destination(RouteAddress::Inet(address)) => Some(IpAddr::V4(*address)),
+        RouteAttribute::Destination(RouteAddress::Inet6(address)) => Some(IpAddr::V6(*address)),
         _ => None,
     })
 }

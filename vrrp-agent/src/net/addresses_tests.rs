@@ -1,4 +1,4 @@
-use std::net::UdpSocket;
+use std::net::{IpAddr, UdpSocket};
 
 use super::OwnAddress;
 use crate::net::Netlink;
@@ -74,20 +74,61 @@ fn a_local_route_accepts_the_vip_and_outlives_its_address() {
         receiver.set_nonblocking(true).expect("non-blocking");
 
         assert!(!accepts_vip(pair, &receiver).await, "nothing is there yet");
-        assert!(netlink.ensure_local_route(VIP).await.expect("added"));
-        assert!(!netlink.ensure_local_route(VIP).await.expect("there already"));
+        assert!(netlink.ensure_local_route(VIP.into()).await.expect("added"));
+        assert!(!netlink.ensure_local_route(VIP.into()).await.expect("there already"));
         assert!(accepts_vip(pair, &receiver).await, "the route alone is enough");
         for _ in 0..2 {
             netlink.ensure_address(index, VIP.into(), 32, None).await.expect("installed");
             assert!(accepts_vip(pair, &receiver).await, "both");
-            assert!(!netlink.ensure_local_route(VIP).await.expect("there already"));
+            assert!(!netlink.ensure_local_route(VIP.into()).await.expect("there already"));
             assert!(netlink.remove_address(index, VIP.into(), 32).await.expect("removed"));
-            assert_eq!(netlink.own_local_routes().await.expect("a list"), [VIP]);
+            assert_eq!(netlink.own_local_routes().await.expect("a list"), [IpAddr::from(VIP)]);
             assert!(accepts_vip(pair, &receiver).await, "the route has stayed");
         }
-        assert!(netlink.remove_local_route(VIP).await.expect("removed"));
-        assert!(!netlink.remove_local_route(VIP).await.expect("absent is no error"));
+        assert!(netlink.remove_local_route(VIP.into()).await.expect("removed"));
+        assert!(!netlink.remove_local_route(VIP.into()).await.expect("absent is no error"));
         assert!(!accepts_vip(pair, &receiver).await, "and it is gone");
+        assert!(netlink.own_local_routes().await.expect("a list").is_empty());
+    });
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn an_ipv6_local_route_accepts_the_vip_tells_nobody_and_outlives_its_address() {
+    in_pair(async |pair| {
+        let netlink = Netlink::connect().expect("a connection");
+        let index = interface("left").index;
+        ip("addr add 2001:db8::1/64 dev left nodad");
+        let left_mac = mac("left").map(|byte| format!("{byte:02x}")).join(":");
+        pair.enter_right();
+        ip("addr add 2001:db8::2/64 dev right nodad");
+        let sender = UdpSocket::bind("[2001:db8::2]:0").expect("a socket");
+        pair.enter_left();
+        let receiver = UdpSocket::bind("[::]:0").expect("a socket");
+        receiver.set_nonblocking(true).expect("non-blocking");
+        let port = receiver.local_addr().expect("an address").port();
+        let arrives = async || {
+            sender.send_to(b"x", (VIP6, port)).expect("sent");
+            soon(|| receiver.recv(&mut [0; 8]).ok()).await.is_some()
+        };
+
+        assert!(netlink.ensure_local_route(VIP6.into()).await.expect("added"));
+        assert!(!netlink.ensure_local_route(VIP6.into()).await.expect("there already"));
+        assert!(!arrives().await, "neighbour discovery does not tell of it");
+        pair.enter_right();
+        ip(&format!("neigh replace {VIP6} lladdr {left_mac} dev right"));
+        pair.enter_left();
+        assert!(arrives().await, "the route alone is enough");
+        for _ in 0..2 {
+            netlink.ensure_address(index, VIP6.into(), 128, None).await.expect("installed");
+            assert!(arrives().await, "both");
+            assert!(!netlink.ensure_local_route(VIP6.into()).await.expect("there already"));
+            assert!(netlink.remove_address(index, VIP6.into(), 128).await.expect("removed"));
+            assert_eq!(netlink.own_local_routes().await.expect("a list"), [IpAddr::from(VIP6)]);
+            assert!(arrives().await, "the route has stayed");
+        }
+        assert!(netlink.remove_local_route(VIP6.into()).await.expect("removed"));
+        assert!(!netlink.remove_local_route(VIP6.into()).await.expect("absent is no error"));
         assert!(netlink.own_local_routes().await.expect("a list").is_empty());
     });
 }
@@ -99,9 +140,9 @@ fn a_local_route_goes_beside_an_address_and_only_ours_is_removed() {
         let netlink = Netlink::connect().expect("a connection");
         let index = interface("left").index;
         netlink.ensure_address(index, VIP.into(), 24, None).await.expect("installed");
-        assert!(!netlink.remove_local_route(VIP).await.expect("the kernel's own route is not ours"));
-        assert!(netlink.ensure_local_route(VIP).await.expect("added"));
-        assert!(netlink.remove_local_route(VIP).await.expect("removed"));
+        assert!(!netlink.remove_local_route(VIP.into()).await.expect("the kernel's own route is not ours"));
+        assert!(netlink.ensure_local_route(VIP.into()).await.expect("added"));
+        assert!(netlink.remove_local_route(VIP.into()).await.expect("removed"));
         let shown = ip("route show table local 192.0.2.100");
         assert!(shown.contains("local 192.0.2.100 dev left proto kernel"), "{shown}");
 

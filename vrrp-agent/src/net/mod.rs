@@ -9,6 +9,7 @@ pub mod frame_socket;
 pub mod neighbour;
 mod netlink;
 pub(crate) mod raw;
+pub mod route;
 pub mod sysctl;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,8 +1,7 @@
-//! The kernel's IPv4 settings of an interface, under /proc/sys/net/ipv4/conf.
+//! The kernel's settings of an interface, under /proc/sys/net/ipv4/conf and /proc/sys/net/ipv6/conf.
 //!
 //! Remembers nothing: the caller logs what changed and decides whether to put it back.
 
-use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,6 +19,15 @@ pub enum Setting {
     AcceptLocal,
     /// 1: when a primary address goes, a secondary one takes its place instead of going with it.
     PromoteSecondaries,
+    /// 1: pass on packets that come in here and are for others.
+    Forwarding,
+    /// Likewise for IPv6. Of `all`: the stack forwards at all, and of each interface: whether router advertisements are ignored
+    /// (unless [`Setting::AcceptRouterAdvertisements`] is 2).
+    Forwarding6,
+    /// 1: pass on IPv6 packets that come in here although `all` does not (since Linux 6.17).
+    ForceForwarding6,
+    /// 1: believe router advertisements unless forwarding; 2: believe them anyway.
+    AcceptRouterAdvertisements,
 }
 
 impl Setting {
@@ -30,13 +38,22 @@ impl Setting {
             Self::RpFilter => "rp_filter",
             Self::AcceptLocal => "accept_local",
             Self::PromoteSecondaries => "promote_secondaries",
+            Self::Forwarding | Self::Forwarding6 => "forwarding",
+            Self::ForceForwarding6 => "force_forwarding",
+            Self::AcceptRouterAdvertisements => "accept_ra",
         }
     }
-}
 
-impl fmt::Display for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.file())
+    const fn family(self) -> &'static str {
+        match self {
+            Self::Forwarding6 | Self::ForceForwarding6 | Self::AcceptRouterAdvertisements => "ipv6",
+            _ => "ipv4",
+        }
+    }
+
+    /// As sysctl(8) has it, for an interface.
+    pub fn key(self, interface: &str) -> String {
+        format!("net.{}.conf.{interface}.{}", self.family(), self.file())
     }
 }
 
@@ -61,16 +78,22 @@ pub enum Ensured {
 /// The settings tree, of the calling thread's network namespace.
 #[derive(Debug, Clone)]
 pub struct Sysctl {
-    conf: PathBuf,
+    net: PathBuf,
 }
 
 impl Default for Sysctl {
     fn default() -> Self {
-        Self { conf: PathBuf::from("/proc/sys/net/ipv4/conf") }
+        Self { net: PathBuf::from("/proc/sys/net") }
     }
 }
 
 impl Sysctl {
+    /// A tree elsewhere.
+    #[cfg(test)]
+    pub(crate) fn below(net: &Path) -> Self {
+        Self { net: net.to_owned() }
+    }
+
     pub fn read(&self, interface: &str, setting: Setting) -> Result<u32, SysctlError> {
         let path = self.path(interface, setting)?;
         let text = fs::read_to_string(&path).map_err(|source| SysctlError::Io { path: path.clone(), source })?;
@@ -98,7 +121,7 @@ impl Sysctl {
         if !plain {
             return Err(SysctlError::Name(interface.to_owned()));
         }
-        Ok(self.conf.join(interface).join(setting.file()))
+        Ok(self.net.join(setting.family()).join("conf").join(interface).join(setting.file()))
     }
 }
 
@@ -112,9 +135,9 @@ mod tests {
     #[test]
     fn a_value_is_raised_and_never_lowered() {
         let dir = tempfile::tempdir().expect("a directory");
-        fs::create_dir(dir.path().join("eth1")).expect("a directory");
-        fs::write(dir.path().join("eth1/arp_announce"), "0\n").expect("a file");
-        let sysctl = Sysctl { conf: dir.path().to_owned() };
+        fs::create_dir_all(dir.path().join("ipv4/conf/eth1")).expect("a directory");
+        fs::write(dir.path().join("ipv4/conf/eth1/arp_announce"), "0\n").expect("a file");
+        let sysctl = Sysctl::below(dir.path());
         let ensure = |minimum| sysctl.ensure_min("eth1", Setting::ArpAnnounce, minimum).expect("written");
         assert_eq!(ensure(2), Ensured::Changed { from: 0, to: 2 });
         assert_eq!(ensure(2), Ensured::Already(2));
@@ -124,9 +147,9 @@ mod tests {
     #[test]
     fn errors_say_what_is_wrong() {
         let dir = tempfile::tempdir().expect("a directory");
-        fs::create_dir(dir.path().join("eth1")).expect("a directory");
-        fs::write(dir.path().join("eth1/rp_filter"), "no").expect("a file");
-        let sysctl = Sysctl { conf: dir.path().to_owned() };
+        fs::create_dir_all(dir.path().join("ipv4/conf/eth1")).expect("a directory");
+        fs::write(dir.path().join("ipv4/conf/eth1/rp_filter"), "no").expect("a file");
+        let sysctl = Sysctl::below(dir.path());
         for name in ["", "..", "a/b", "/eth1", "eth1/"] {
             assert!(matches!(sysctl.read(name, Setting::RpFilter), Err(SysctlError::Name(_))), "{name}");
         }

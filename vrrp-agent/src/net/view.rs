@@ -10,6 +10,7 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::Interface;
 use super::addresses::ADDRESS_PROTOCOL;
+use super::route::Routes;
 use crate::model::Family;
 
 /// Interface index and address.
@@ -22,6 +23,8 @@ pub struct HostView {
     pub links: BTreeMap<u32, Link>,
     /// MAC addresses of neighbours that the kernel would send to right now, by interface and address.
     pub neighbours: HashMap<NeighbourKey, [u8; 6]>,
+    /// Where packets to the destinations that were asked about would go.
+    pub routes: Routes,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Keeps a [`HostView`] equal to the kernel's state and publishes each change at once.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use tracing::{debug, warn};
 
 use super::netlink::{NetlinkError, dump, link};
 use super::raw;
+use super::route::RouteWatch;
 use super::view::HostView;
 
 /// How often the view is read anew, whatever the notifications said.
@@ -39,6 +42,10 @@ pub struct Watcher {
     connection: Connection,
     view: HostView,
     publish: watch::Sender<Arc<HostView>>,
+    routes: RouteWatch,
+    destinations: watch::Sender<BTreeSet<IpAddr>>,
+    /// Links, addresses or everything changed since the routes were looked up.
+    stale: bool,
 }
 
 /// Why the view must be read anew.
@@ -57,7 +64,25 @@ impl Watcher {
         let connection = Connection::open()?;
         let view = read_all(&connection.handle).await?;
         let (publish, receiver) = watch::channel(Arc::new(view.clone()));
-        Ok((Self { connection, view, publish }, receiver))
+        let (destinations, wanted) = watch::channel(BTreeSet::new());
+        let routes = RouteWatch::new(wanted);
+        Ok((Self { connection, view, publish, routes, destinations, stale: false }, receiver))
+    }
+
+    /// Looks up the routes to these destinations, which are in the view when this returns, and follows those to whatever is sent by
+    /// the sender.
+    ///
+    /// # Errors
+    /// The kernel does not answer.
+    pub async fn follow_routes_to(
+        &mut self,
+        destinations: BTreeSet<IpAddr>,
+    ) -> Result<watch::Sender<BTreeSet<IpAddr>>, NetlinkError> {
+        self.destinations.send_replace(destinations);
+        if self.routes.refresh(&self.connection.handle, &mut self.view.routes, true).await? {
+            self.publish();
+        }
+        Ok(self.destinations.clone())
     }
 
     /// Follows the kernel until the last receiver is dropped. Lost notifications and broken connections are healed by reading
@@ -90,7 +115,7 @@ impl Watcher {
                     }
                 }
                 _ = look.tick() => {
-                    if self.look().await.is_break() {
+                    if self.look().await.is_break() || self.look_at_routes().await.is_break() {
                         return Interrupted::Lost;
                     }
                 }
@@ -123,6 +148,7 @@ impl Watcher {
             next = self.connection.notifications.next().now_or_never();
         }
         if changed {
+            self.stale = true;
             self.publish();
         }
         outcome
@@ -160,6 +186,23 @@ impl Watcher {
         ControlFlow::Continue(())
     }
 
+    /// A few times a second at most, however often routes change.
+    async fn look_at_routes(&mut self) -> ControlFlow<()> {
+        match self.routes.refresh(&self.connection.handle, &mut self.view.routes, self.stale).await {
+            Ok(changed) => {
+                self.stale = false;
+                if changed {
+                    self.publish();
+                }
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                warn!(%error, "could not look up routes");
+                ControlFlow::Break(())
+            }
+        }
+    }
+
     /// Notifications that wait are older or newer than the answers; applied on top of them, the last word on each object is
     /// the newest either way. That holds while none was lost; after a loss only a fresh subscription will do.
     async fn read_anew(&mut self, reopen: bool) -> Result<(), NetlinkError> {
@@ -171,7 +214,9 @@ impl Watcher {
         Ok(())
     }
 
-    fn replace(&mut self, view: HostView) {
+    fn replace(&mut self, mut view: HostView) {
+        view.routes.clone_from(&self.view.routes);
+        self.stale = true;
         if self.view != view {
             self.view = view;
             self.publish();

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::os::fd::AsFd;
 
 use aya::Pod;
+use aya::maps::lpm_trie::LpmTrie;
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray};
 
 use super::PlaneError;
@@ -32,6 +33,11 @@ impl MapSet {
     /// A handle of its own to a HASH; errors as for [`MapSet::array`].
     pub fn hash_map<K: Pod, V: Pod>(&self, name: &'static str) -> Result<aya::maps::HashMap<MapData, K, V>, PlaneError> {
         aya::maps::HashMap::try_from(self.open(name)?).map_err(|source| PlaneError::Map { name, source })
+    }
+
+    /// A handle of its own to an LPM TRIE; errors as for [`MapSet::array`].
+    pub fn lpm_trie<K: Pod, V: Pod>(&self, name: &'static str) -> Result<LpmTrie<MapData, K, V>, PlaneError> {
+        LpmTrie::try_from(self.open(name)?).map_err(|source| PlaneError::Map { name, source })
     }
 
     fn open(&self, name: &'static str) -> Result<Map, PlaneError> {

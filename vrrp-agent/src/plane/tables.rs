@@ -1,21 +1,32 @@
-//! The tables that say whose packets are whose: interfaces, VRIDs, addresses, services, backends, rings.
+//! The tables that say whose packets are whose: interfaces, VRIDs, addresses, services, backends, rings, guards, and the names that
+//! answers of NAT backends get.
 //!
 //! Each setter takes the whole of what should be there and writes only what differs. Nobody else writes these maps while the
 //! agent runs: what a setter wrote last is remembered, and not looked up again in the kernel, a system call for each entry.
+
+mod arrays;
+mod guards;
+mod reverse;
+mod rings;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use aya::Pod;
 use aya::maps::{Array, HashMap, MapData, MapError};
 use vrrp_common::maps::{
-    AddressConf, AddressEntry, AddressKey, BackendConf, InterfaceConf, MAX_ADDRESSES, MAX_BACKENDS, MAX_CHAIN, MAX_IFINDEX,
-    MAX_INTERFACES, MAX_SERVICES, RINGS_PER_SERVICE, Ring, RingsInUse, ServiceEntry, ServiceKey, name, vrid_slot,
+    AddressConf, AddressEntry, AddressKey, BackendConf, InterfaceConf, MAX_ADDRESSES, MAX_IFINDEX, MAX_INTERFACES, MAX_SERVICES,
+    Ring, ServiceEntry, ServiceKey, name, vrid_slot,
 };
 
 use super::PlaneError;
-use super::chained::{Chained, Entry, Refusal, Store};
+use super::chained::Chained;
 use super::maps::MapSet;
 use crate::desired::ServiceConf;
+use arrays::{Arrays, refused};
+use guards::Guards;
+use reverse::Reverse;
 
 /// Handles for the agent's loop alone.
 pub struct Tables {
@@ -31,6 +42,8 @@ pub struct Tables {
     service_rings: Array<MapData, u32>,
     rings: Array<MapData, Ring>,
     backends: Array<MapData, BackendConf>,
+    pub guards: Guards,
+    pub reverse: Reverse,
     /// Interface index of each slot; 0: free.
     slots: Vec<u32>,
     /// What was written last; `None` before the first time, and after a failure.
@@ -42,6 +55,8 @@ struct Written {
     interfaces: Option<BTreeMap<u32, InterfaceConf>>,
     vrids: Option<BTreeMap<(u32, bool, u8), u32>>,
     addresses: Option<BTreeMap<AddressKey, AddressConf>>,
+    /// All that are not empty.
+    backends: BTreeMap<u32, BackendConf>,
 }
 
 impl Tables {
@@ -52,6 +67,14 @@ impl Tables {
         let slots = interface_conf.iter().map(|conf| conf.map_or(0, |conf| conf.ifindex)).collect();
         let (address_arrays, addresses) = Arrays::open(maps, name::ADDRESS_BUCKETS, name::ADDRESSES)?;
         let (service_arrays, services) = Arrays::open(maps, name::SERVICE_BUCKETS, name::SERVICES)?;
+        let backends: Array<MapData, BackendConf> = maps.array(name::BACKENDS)?;
+        let mut written = Written::default();
+        for (number, conf) in (0..).zip(backends.iter()) {
+            let conf = conf.map_err(at(name::BACKENDS))?;
+            if conf != BackendConf::default() {
+                written.backends.insert(number, conf);
+            }
+        }
         Ok(Self {
             interfaces: maps.array(name::INTERFACES)?,
             interface_conf,
@@ -63,9 +86,11 @@ impl Tables {
             service_arrays,
             service_rings: maps.array(name::SERVICE_RINGS)?,
             rings: maps.array(name::RINGS)?,
-            backends: maps.array(name::BACKENDS)?,
+            backends,
+            guards: Guards::open(maps)?,
+            reverse: Reverse::open(maps)?,
             slots,
-            written: Written::default(),
+            written,
         })
     }
 
@@ -160,86 +185,6 @@ impl Tables {
             }
         }
         self.services.set(&entries, &mut self.service_arrays).map_err(refused)
-    }
-
-    pub fn set_backends(&mut self, wanted: &BTreeMap<u32, BackendConf>) -> Result<(), PlaneError> {
-        for (&index, conf) in wanted {
-            if index >= MAX_BACKENDS {
-                return Err(PlaneError::Full(MAX_BACKENDS));
-            }
-            put(&mut self.backends, index, conf, name::BACKENDS)?;
-        }
-        Ok(())
-    }
-
-    /// Fills a ring of the service that is not in use and makes it the live one, with the ring `base` tells behind it for flows that
-    /// are older. Packets see the old ring or the new one, never a mixture.
-    ///
-    /// The caller lets a grace period pass between two calls for a service: a packet may still be reading the ring that was
-    /// in use before the last one.
-    pub fn publish_ring(&mut self, service: u32, ring: &Ring, base: Base) -> Result<(), PlaneError> {
-        let word = self.service_rings.get(&service, 0).map_err(at(name::SERVICE_RINGS))?;
-        let RingsInUse { live, base: older } = RingsInUse::of(word);
-        let idle = (0..RINGS_PER_SERVICE).find(|&ring| ring != live && ring != older).unwrap_or_default();
-        self.rings.set(service * RINGS_PER_SERVICE + idle, ring, 0).map_err(at(name::RINGS))?;
-        let base = match base {
-            Base::Itself => idle,
-            Base::Live => live,
-            Base::Older => older,
-        };
-        self.service_rings.set(service, RingsInUse { live: idle, base }.word(), 0).map_err(at(name::SERVICE_RINGS))
-    }
-}
-
-/// By which ring older flows go once a new one is published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Base {
-    /// By the new one: nothing is drained.
-    Itself,
-    /// By the one that was live until now.
-    Live,
-    /// By the base of the changes under way, which this one joins.
-    Older,
-}
-
-/// The words of one chained table.
-struct Arrays<E: Pod> {
-    heads: Array<MapData, u32>,
-    entries: Array<MapData, E>,
-    names: (&'static str, &'static str),
-}
-
-impl<E: Pod + Entry> Arrays<E> {
-    fn open(maps: &MapSet, heads: &'static str, entries: &'static str) -> Result<(Self, Chained<E>), PlaneError> {
-        let arrays = Self { heads: maps.array(heads)?, entries: maps.array(entries)?, names: (heads, entries) };
-        let mut led = Vec::new();
-        for (bucket, head) in (0..).zip(arrays.heads.iter()) {
-            let head = head.map_err(at(heads))?;
-            if head != 0 {
-                led.push((bucket, head));
-            }
-        }
-        let found = Chained::found(led, |place| arrays.entries.get(&place, 0).ok());
-        Ok((arrays, found))
-    }
-}
-
-impl<E: Pod> Store<E> for Arrays<E> {
-    type Error = PlaneError;
-
-    fn put_head(&mut self, bucket: u32, place: u32) -> Result<(), PlaneError> {
-        self.heads.set(bucket, place, 0).map_err(at(self.names.0))
-    }
-
-    fn put_entry(&mut self, place: u32, entry: &E) -> Result<(), PlaneError> {
-        self.entries.set(place, *entry, 0).map_err(at(self.names.1))
-    }
-}
-
-fn refused(refusal: Refusal<PlaneError>) -> PlaneError {
-    match refusal {
-        Refusal::Crowded => PlaneError::Full(MAX_CHAIN),
-        Refusal::Store(error) => error,
     }
 }
 

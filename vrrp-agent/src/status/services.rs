@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceStatus {
     pub name: String,
     pub address: IpAddr,
@@ -17,6 +17,18 @@ pub struct ServiceStatus {
     pub digest: String,
     /// Version of the ring, raised with each change.
     pub generation: u64,
+    /// Time left in which older connections stay with backends that take no new ones; `None`: nothing is drained.
+    #[serde(default)]
+    pub draining_seconds: Option<f64>,
+    /// Slots of the ring whose connections are looked up one by one meanwhile.
+    #[serde(default)]
+    pub marked_slots: usize,
+    /// The usable backends weigh as much as the quorum asks for.
+    #[serde(default)]
+    pub quorum_met: bool,
+    /// The sorry server takes all new connections.
+    #[serde(default)]
+    pub sorry: bool,
     pub backends: Vec<BackendStatus>,
     pub packets: u64,
     pub bytes: u64,
@@ -47,7 +59,7 @@ impl fmt::Display for Protocol {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BackendStatus {
     pub address: IpAddr,
     /// Where it is not the service's.
@@ -59,8 +71,17 @@ pub struct BackendStatus {
     pub state: BackendState,
     /// It takes new flows: up, with a weight, and its way is known.
     pub usable: bool,
+    /// Time it has been drained by order; `None` while it is not.
+    #[serde(default)]
+    pub drained_seconds: Option<f64>,
     /// Why it is (not) usable.
     pub reason: String,
+    /// Interface that leads to it.
+    #[serde(default)]
+    pub interface: Option<String>,
+    /// Whose MAC address frames to it carry: its own address, or a gateway's. `None` for this node itself.
+    #[serde(default)]
+    pub next_hop: Option<IpAddr>,
     /// Where frames to it go, `aa:bb:cc:dd:ee:ff`, once resolved.
     pub mac: Option<String>,
     /// Its slots in the live ring.

@@ -101,31 +101,45 @@ fn services(services: &[ServiceStatus]) -> Table {
     let mut table =
         Table::new(&["SERVICE", "ADDRESS", "RING", "BACKEND", "STATE", "VIA", "WEIGHT", "SHARE", "PACKETS", "BYTES", "WHY"]);
     for service in services {
-        let ring: u64 = service.backends.iter().map(|backend| u64::from(backend.slots)).sum();
-        let mut head = [
-            service.name.clone(),
-            format!("{}/{}", service.place(), service.protocol),
-            format!("{} #{}", service.digest.get(..8).unwrap_or(&service.digest), service.generation),
-        ];
+        let slots: u64 = service.backends.iter().map(|backend| u64::from(backend.slots)).sum();
+        let mut head = [service.name.clone(), format!("{}/{}", service.place(), service.protocol), ring(service)];
         if service.backends.is_empty() {
             table.row(head.iter().cloned().chain(["none".to_owned()]));
         }
         for backend in &service.backends {
-            table.row(head.into_iter().chain(backend_cells(backend, ring)));
+            table.row(head.into_iter().chain(backend_cells(backend, slots)));
             head = [String::new(), String::new(), String::new()];
         }
     }
     table
 }
 
-fn backend_cells(backend: &BackendStatus, ring: u64) -> [String; 8] {
-    let share = match (u64::from(backend.slots) * 1_000).checked_div(ring) {
+/// Digest and generation, and what is not as usual.
+fn ring(service: &ServiceStatus) -> String {
+    let mut text = format!("{} #{}", service.digest.get(..8).unwrap_or(&service.digest), service.generation);
+    if let Some(left) = service.draining_seconds {
+        let _ = write!(text, ", drains for {}", age(left));
+    }
+    if service.sorry {
+        text.push_str(", SORRY SERVER");
+    } else if !service.quorum_met {
+        text.push_str(", no quorum");
+    }
+    text
+}
+
+fn backend_cells(backend: &BackendStatus, slots: u64) -> [String; 8] {
+    let share = match (u64::from(backend.slots) * 1_000).checked_div(slots) {
         Some(tenths) => format!("{}.{} %", tenths / 10, tenths % 10),
         None => "-".to_owned(),
     };
     [
         backend.name(),
-        if backend.usable { backend.state.to_string() } else { format!("{} (unused)", backend.state) },
+        match (backend.drained_seconds, backend.usable) {
+            (Some(since), _) => format!("{} (drained {})", backend.state, age(since)),
+            (None, true) => backend.state.to_string(),
+            (None, false) => format!("{} (unused)", backend.state),
+        },
         backend.forward.to_string(),
         backend.weight.to_string(),
         share,

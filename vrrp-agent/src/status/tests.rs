@@ -76,7 +76,10 @@ fn service() -> ServiceStatus {
         forward: Forward::Local,
         state: BackendState::Up,
         usable: true,
+        drained_seconds: None,
         reason: "connected".to_owned(),
+        interface: Some("eth1".to_owned()),
+        next_hop: None,
         mac: None,
         slots: 16_381,
         packets: 9,
@@ -88,6 +91,7 @@ fn service() -> ServiceStatus {
         state: BackendState::Down,
         usable: false,
         reason: "connection refused".to_owned(),
+        next_hop: Some([192, 168, 1, 206].into()),
         mac: Some("02:00:00:00:00:06".to_owned()),
         slots: 0,
         packets: 0,
@@ -101,6 +105,10 @@ fn service() -> ServiceStatus {
         protocol: Protocol::Tcp,
         digest: "00c0ffee00c0ffee".to_owned(),
         generation: 2,
+        draining_seconds: None,
+        marked_slots: 0,
+        quorum_met: true,
+        sorry: false,
         backends: vec![node1, node2],
         packets: 9,
         bytes: 900,
@@ -166,6 +174,7 @@ pub(crate) fn sample() -> Status {
         routers: vec![router()],
         services: vec![service()],
         upstreams: vec![upstream()],
+        flips: histogram(&[(0.0001, 5), (0.001, 1)], 0, 0.0006),
         scripts: vec![ScriptStatus {
             name: "chk_nginx".to_owned(),
             state: ScriptState::Bad,
@@ -226,6 +235,20 @@ fn a_router_that_stands_aside_says_since_when_and_what_ends_it() {
     (router.role, router.reason, router.aside_seconds) = (Role::Backup, "successor heard".to_owned(), Some(12.0));
     let text = render(&status);
     assert!(text.contains("successor heard; has stood aside for 12.0 s: `vrrp-agent failback VI_1` ends it"), "{text}");
+}
+
+#[test]
+fn a_ring_says_what_it_drains_and_who_serves_instead_of_too_few() {
+    let mut status = sample();
+    let service = &mut status.services[0];
+    (service.draining_seconds, service.quorum_met) = (Some(48.2), false);
+    service.backends[0].drained_seconds = Some(75.0);
+    let text = render(&status);
+    assert!(text.contains("00c0ffee #2, drains for 48.2 s, no quorum"), "{text}");
+    assert!(text.contains("up (drained 1m 15s)"), "{text}");
+    status.services[0].sorry = true;
+    let text = render(&status);
+    assert!(text.contains("drains for 48.2 s, SORRY SERVER") && !text.contains("no quorum"), "{text}");
 }
 
 #[test]

@@ -115,17 +115,19 @@ pub struct RingsInUse {
     pub live: u32,
     /// Flows that began before the changes now under way were spread by this one. Equal to `live` when all is settled.
     pub base: u32,
+    /// Number of the drain: what was remembered of flows in another one says nothing of those that have the same key now.
+    pub epoch: u16,
 }
 
 impl RingsInUse {
     #[inline(always)]
     pub const fn word(self) -> u32 {
-        self.live | self.base << 8
+        self.live | self.base << 8 | (self.epoch as u32) << 16
     }
 
     #[inline(always)]
     pub const fn of(word: u32) -> Self {
-        Self { live: word & 3, base: word >> 8 & 3 }
+        Self { live: word & 3, base: word >> 8 & 3, epoch: (word >> 16) as u16 }
     }
 }
 
@@ -148,7 +150,8 @@ pub const RING_CHANGED: u16 = 0x8000;
 #[repr(C)]
 pub struct FlowRecord {
     pub backend: u32,
-    pub pad: u32,
+    /// Of [`RingsInUse`] when it began.
+    pub epoch: u32,
 }
 
 /// A backend takes no packets: it is down, or the way to it is not known.

@@ -156,7 +156,7 @@ impl Instance {
             unicast: self.unicast.map(|span| At::new((), &span)),
             peers: self.peers,
             virtual_mac: self.virtual_mac,
-            accept_always: None,
+            accept_always: false,
             hmac: self.hmac,
             addresses: self.addresses,
             excluded_addresses: self.excluded_addresses,

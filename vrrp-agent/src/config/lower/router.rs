@@ -47,22 +47,13 @@ pub(super) fn lower(
         delivery: carrier::delivery(draft, family, reporter),
         peers: carrier::peers(draft, family, reporter),
         virtual_mac: draft.virtual_mac,
-        accept_always: accept_always(draft, family, reporter),
+        accept_always: draft.accept_always,
         addresses,
         excluded_addresses: self::addresses(&draft.excluded_addresses, reporter),
         announce: draft.announce,
         track_scripts: draft.track_scripts.iter().filter_map(|track| track_script(track, scripts, by_name, reporter)).collect(),
         track_interfaces: draft.track_interfaces.iter().map(|track| track_interface(track, reporter)).collect(),
     }
-}
-
-fn accept_always(draft: &RouterDraft, family: Family, reporter: &mut Reporter) -> bool {
-    let Some(wanted) = &draft.accept_always else { return false };
-    if family == Family::V6 {
-        let message = "accept_always is for IPv4: there is no local route that an IPv6 address of the interface could follow";
-        reporter.error(Diagnostic::at(&wanted.span, message).help("leave it out"));
-    }
-    family == Family::V4
 }
 
 fn check_interval(draft: &RouterDraft, reporter: &mut Reporter) {

@@ -232,7 +232,6 @@ fn what_cannot_travel_is_named_with_its_place() {
         (v4, "group = \"ff02::12\"", "F:6:9: error: group `ff02::12` is not of the family of the virtual addresses, IPv4"),
         (v4, "group = \"192.0.2.18\"", "F:6:9: error: group `192.0.2.18` is not a multicast address (224.0.0.0/4, ff00::/8)"),
         (v4, "group = \"224.0.0.18\"\nunicast = true\npeers = [\"192.0.2.2\"]", "F:6:9: error: adverts go to the peers: the multicast group has no effect"),
-        (v6, "accept_always = true", "F:6:17: error: accept_always is for IPv4: there is no local route that an IPv6 address of the interface could follow"),
         (v6, "source = \"192.0.2.1\"", "F:6:10: error: source `192.0.2.1` is not of the family of the virtual addresses, IPv6"),
         (v6, "source = \"2001:db8::1\"", "F:6:10: warning: multicast adverts of IPv6 come from a link-local address (RFC 9568 section 5.1.2.1): others may refuse these"),
         (v4, "[[sync_group]]\nname = \"g\"\nmembers = [\"a\", \"b\"]", "F:8:17: error: there is no virtual router `b`"),

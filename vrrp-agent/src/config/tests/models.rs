@@ -80,7 +80,7 @@ fn router(random: &mut Random, at: usize, scripts: usize) -> Router {
         delivery: if unicast { Delivery::Unicast } else { Delivery::Multicast(group(random, family)) },
         peers: (0..usize::from(unicast) + random.next(8)).map(|host| peer(random, family, unicast, host as u8 + 1)).collect(),
         virtual_mac: flag(random),
-        accept_always: family == Family::V4 && flag(random),
+        accept_always: flag(random),
         addresses: addresses(random, 0, 1),
         excluded_addresses: addresses(random, 1, 0),
         announce: Announce {

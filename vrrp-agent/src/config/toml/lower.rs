@@ -92,7 +92,7 @@ fn router(written: schema::VirtualRouter, reporter: &mut Reporter) -> RouterDraf
         unicast: asked_for(written.unicast),
         peers: written.peers.into_iter().map(peer).collect(),
         virtual_mac: written.virtual_mac,
-        accept_always: asked_for(written.accept_always),
+        accept_always: written.accept_always,
         hmac: written.hmac.map(hmac),
         addresses: written.addresses.into_iter().map(address).collect(),
         excluded_addresses: written.excluded_addresses.into_iter().map(address).collect(),

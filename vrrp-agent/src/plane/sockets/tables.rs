@@ -43,8 +43,8 @@ impl SocketTables {
             backends,
             loads: maps.array(name::LOADS)?,
             outcomes: maps.per_cpu_array(name::OUTCOMES)?,
-            places: Numbers::adopt(held.into_iter().filter(|(backend, _)| *backend != Backend::default())),
-            indices: Numbers::adopt(known),
+            places: Numbers::known(held.into_iter().filter(|(backend, _)| *backend != Backend::default())),
+            indices: Numbers::known(known),
             written: None,
         })
     }

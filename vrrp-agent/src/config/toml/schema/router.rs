@@ -29,7 +29,8 @@ pub struct VirtualRouter {
     pub peers: Vec<Spanned<Peer>>,
     #[serde(default)]
     pub virtual_mac: bool,
-    pub accept_always: Option<Spanned<bool>>,
+    #[serde(default)]
+    pub accept_always: bool,
     pub hmac: Option<Spanned<Hmac>>,
     pub addresses: Vec<Spanned<Address>>,
     #[serde(default)]

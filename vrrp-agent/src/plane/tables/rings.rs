@@ -1,0 +1,107 @@
+//! Backends and rings, and what an earlier agent left of them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use vrrp_common::maps::{BackendConf, FORWARD_NONE, MAX_BACKENDS, RINGS_PER_SERVICE, Ring, RingsInUse, ServiceKey, name};
+use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
+
+use super::{Tables, at};
+use crate::model::Protocol;
+use crate::plane::PlaneError;
+use crate::ring::{Found, Publication};
+use crate::slots::{self, Slots};
+
+impl Tables {
+    /// Writes what changed of backends that take packets.
+    ///
+    /// # Errors
+    /// More backends than there is room for, or a map that cannot be written; likewise below.
+    pub fn raise_backends(&mut self, wanted: &BTreeMap<u32, BackendConf>) -> Result<(), PlaneError> {
+        let mut rising = wanted.iter().filter(|(_, conf)| conf.forward != FORWARD_NONE);
+        rising.try_for_each(|(&number, conf)| self.put_backend(number, conf))
+    }
+
+    /// Writes the backends that take no packets, but for those that are `named` by a live ring all the same.
+    pub fn lower_backends(&mut self, wanted: &BTreeMap<u32, BackendConf>, named: impl Fn(u32) -> bool) -> Result<(), PlaneError> {
+        let mut falling = wanted.iter().filter(|&(&number, conf)| conf.forward == FORWARD_NONE && !named(number));
+        falling.try_for_each(|(&number, conf)| self.put_backend(number, conf))
+    }
+
+    /// Empties the entries of backends that are not among these, but for those that flows may still be with.
+    pub fn forget_backends(
+        &mut self,
+        wanted: &BTreeMap<u32, BackendConf>,
+        needed: impl Fn(u32) -> bool,
+    ) -> Result<(), PlaneError> {
+        let gone = self.written.backends.keys().copied().filter(|number| !wanted.contains_key(number) && !needed(*number));
+        for number in gone.collect::<Vec<_>>() {
+            self.put_backend(number, &BackendConf::default())?;
+            self.written.backends.remove(&number);
+        }
+        Ok(())
+    }
+
+    fn put_backend(&mut self, number: u32, conf: &BackendConf) -> Result<(), PlaneError> {
+        if number >= MAX_BACKENDS {
+            return Err(PlaneError::Full(MAX_BACKENDS));
+        }
+        if self.written.backends.get(&number) != Some(conf) {
+            self.backends.set(number, conf, 0).map_err(at(name::BACKENDS))?;
+            self.written.backends.insert(number, *conf);
+        }
+        Ok(())
+    }
+
+    /// Whether a backend takes packets.
+    #[cfg(test)]
+    pub fn takes_packets(&self, number: u32) -> bool {
+        self.written.backends.get(&number).is_some_and(|conf| conf.forward != FORWARD_NONE)
+    }
+
+    /// Fills a ring that is not in use, then puts it in use. Packets see the old ring or the new one, never a mixture.
+    pub fn publish(&mut self, service: u32, publication: &Publication) -> Result<(), PlaneError> {
+        let place = service * RINGS_PER_SERVICE + publication.place;
+        let ring: &Ring = &publication.ring;
+        self.rings.set(place, ring, 0).map_err(at(name::RINGS))?;
+        self.service_rings.set(service, publication.in_use.word(), 0).map_err(at(name::SERVICE_RINGS))
+    }
+
+    /// Which rings of a service are in use.
+    pub fn rings_in_use(&self, service: u32) -> Result<RingsInUse, PlaneError> {
+        self.service_rings.get(&service, 0).map(RingsInUse::of).map_err(at(name::SERVICE_RINGS))
+    }
+
+    /// The rings of a service as they stand.
+    pub fn rings_of(&self, service: u32) -> Result<Found, PlaneError> {
+        let in_use = self.rings_in_use(service)?;
+        let ring = |place| self.rings.get(&(service * RINGS_PER_SERVICE + place), 0).map(Arc::new).map_err(at(name::RINGS));
+        Ok(Found { in_use, live: ring(in_use.live)?, base: ring(in_use.base)? })
+    }
+
+    /// Numbers of the services that the kernel program knows.
+    pub fn services(&self) -> impl Iterator<Item = u32> {
+        self.services.places().into_values()
+    }
+
+    /// What the numbers of services and backends in the maps mean.
+    pub fn found(&self) -> Slots {
+        let addresses: BTreeMap<u32, IpAddr> =
+            self.addresses.places().into_iter().map(|(key, place)| (place, key.address.ip())).collect();
+        let protocol = |number| match number {
+            PROTO_TCP => Some(Protocol::Tcp),
+            PROTO_UDP => Some(Protocol::Udp),
+            _ => None,
+        };
+        let key = |key: ServiceKey| Some((*addresses.get(&key.address)?, key.port, protocol(key.protocol)?));
+        let services: BTreeMap<u32, slots::ServiceKey> =
+            self.services.places().into_iter().filter_map(|(held, number)| Some((number, key(held)?))).collect();
+        let backend = |(&number, conf): (&u32, &BackendConf)| {
+            let service = services.get(&u32::from(conf.service))?;
+            Some(((*service, conf.address.ip(), conf.port), number))
+        };
+        let backends: Vec<_> = self.written.backends.iter().filter_map(backend).collect();
+        Slots::adopted(services.into_iter().map(|(number, key)| (key, number)), backends)
+    }
+}
