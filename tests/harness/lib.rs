@@ -23,6 +23,7 @@ pub mod http;
 pub mod inject;
 pub mod keepalived;
 pub mod lab;
+pub mod line;
 pub mod names;
 pub mod netns;
 pub mod options;
@@ -34,7 +35,9 @@ pub mod scene;
 pub mod skips;
 pub mod summary;
 mod sys;
+pub mod table;
 pub mod topology;
+pub mod xdp;
 
 pub use lab::Lab;
 pub use names::{Host, Node};

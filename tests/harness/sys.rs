@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -100,24 +100,26 @@ fn trace(request: libc::c_uint, tid: i32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Loads an XDP program that passes every frame, and pins it at `path` (on a BPF file system).
-pub fn pin_xdp_pass(path: &Path) -> io::Result<()> {
+/// Loads an XDP program that passes every frame.
+pub fn load_xdp_pass() -> io::Result<OwnedFd> {
     const PROG_LOAD: libc::c_int = 5;
-    const OBJ_PIN: libc::c_int = 6;
     const TYPE_XDP: u64 = 6;
     // r0 = XDP_PASS; exit
     let code: [u8; 16] = [0xb7, 0, 0, 0, 2, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
     let instructions = (code.len() / 8) as u64;
     // Program type and instruction count share the first word, in the order of the host.
     let first = if cfg!(target_endian = "little") { TYPE_XDP | instructions << 32 } else { TYPE_XDP << 32 | instructions };
-    let load = [first, code.as_ptr() as u64, c"GPL".as_ptr() as u64, 0, 0, 0];
-    let program = bpf(PROG_LOAD, &load)?;
+    let program = bpf(PROG_LOAD, &[first, code.as_ptr() as u64, c"GPL".as_ptr() as u64, 0, 0, 0])?;
     // SAFETY: a successful load returns a new descriptor that nobody else owns.
-    let program = unsafe { OwnedFd::from_raw_fd(program as RawFd) };
+    Ok(unsafe { OwnedFd::from_raw_fd(program as RawFd) })
+}
+
+/// Pins a loaded program or a map at `path` (on a BPF file system).
+pub fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    const OBJ_PIN: libc::c_int = 6;
     let path = CString::new(path.as_os_str().as_bytes())?;
-    let fd = program.as_raw_fd() as u64;
-    let pin = [path.as_ptr() as u64, if cfg!(target_endian = "little") { fd } else { fd << 32 }];
-    bpf(OBJ_PIN, &pin).map(drop)
+    let fd = object.as_raw_fd() as u64;
+    bpf(OBJ_PIN, &[path.as_ptr() as u64, if cfg!(target_endian = "little") { fd } else { fd << 32 }]).map(drop)
 }
 
 /// Detaches the program of the link pinned at `path`, as `bpftool link detach` does; the pin stays.

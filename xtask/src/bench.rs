@@ -4,7 +4,6 @@ mod failover;
 mod load;
 mod scale;
 mod sight;
-mod table;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -12,7 +12,7 @@ use vrrp_tests::Node;
 use vrrp_tests::pair::{Pair, Plan, Program};
 
 use super::sight::{Both, PROBE_INTERVAL, Seen, Sight, look_on};
-use super::table::{self, Spread};
+use vrrp_tests::table::{self, Spread};
 use super::{interval_text, millis};
 
 /// The node that things happen to, and the one that takes over.

@@ -1,9 +1,13 @@
-//! What `cargo xtask bench xdp` measures the XDP program against; an object of its own, which the agent never sees.
+//! What `cargo xtask bench xdp` and `bench live` measure the XDP program with and against; an object of its own, which the agent
+//! never sees.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+#[path = "../context.rs"]
 mod context;
+mod live;
+mod steer;
 
 use aya_ebpf::bindings::xdp_action;
 use aya_ebpf::macros::{map, xdp};
@@ -63,21 +67,27 @@ fn is_advert(frame: &Frame) -> Option<bool> {
 /// Puts the frame back to what it was, then goes on with the measured program: a test run does not do so between repeats.
 #[xdp(frags)]
 pub fn bench_reset(ctx: XdpContext) -> u32 {
-    let start = ctx.data();
-    let Some(original) = ORIGINAL.get(0) else {
+    let Some(bytes) = ORIGINAL.get(0).and_then(|original| original.first_chunk::<RESET_LEN>()) else {
         return xdp_action::XDP_ABORTED;
     };
-    let Some(bytes) = original.first_chunk::<RESET_LEN>() else {
-        return xdp_action::XDP_ABORTED;
-    };
-    if start + RESET_LEN > ctx.data_end() {
+    if write(&ctx, 0, *bytes).is_none() {
         return xdp_action::XDP_ABORTED;
     }
-    // SAFETY: the bytes lie before `data_end`, as was just checked; a byte array has no alignment.
-    unsafe { *(start as *mut [u8; RESET_LEN]) = *bytes };
     // SAFETY: nothing is held that would have to be dropped.
     unsafe { MEASURED.tail_call(&ctx, 0) };
     xdp_action::XDP_ABORTED
+}
+
+/// Writes to the frame.
+#[inline(always)]
+fn write<const N: usize>(ctx: &XdpContext, offset: usize, bytes: [u8; N]) -> Option<()> {
+    let start = ctx.data() + offset;
+    if start + N > ctx.data_end() {
+        return None;
+    }
+    // SAFETY: `N` bytes from `start` lie before `data_end`, as was just checked; a byte array has no alignment.
+    unsafe { *(start as *mut [u8; N]) = bytes };
+    Some(())
 }
 
 #[cfg(not(test))]

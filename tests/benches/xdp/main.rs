@@ -5,7 +5,7 @@
 //! number of packets in it. A test run leaves the packet as the program wrote it: a direct-return rewrite gives the same frame
 //! again, an ARP answer does not, so that case runs behind a program that puts the request back, whose own cost is taken off.
 
-#[path = "../rows/mod.rs"]
+#[path = "../../rows/mod.rs"]
 mod rows;
 
 use std::process::ExitCode;
