@@ -16,6 +16,7 @@ mod sim;
 mod test;
 mod tidy;
 mod toolchain;
+mod verifier;
 
 use std::process::ExitCode;
 
@@ -35,7 +36,7 @@ enum Command {
     Setup,
     /// Show what this machine has and lacks, and what to type about it
     Doctor,
-    /// Compile and link the XDP object
+    /// Compile and link the XDP object; as root also show what the kernel's verifier makes of it
     BuildEbpf,
     /// Tell the story of a failover in a lab of network namespaces, or hold such a lab open (as root)
     Lab(lab::Options),
@@ -74,7 +75,10 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Setup => setup::run()?,
         Command::Doctor => doctor::run()?,
-        Command::BuildEbpf => build_ebpf::run()?,
+        Command::BuildEbpf => {
+            build_ebpf::run()?;
+            verifier::report(&build_ebpf::object())?;
+        }
         Command::Lab(options) => lab::run(&options)?,
         Command::Interop(options) => interop::run(&options)?,
         Command::Test(options) => return test::run(&options),

@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use crate::rows::kernel;
 
 /// The object of `vrrp-ebpf/src/bench`.
-pub struct Object(Ebpf);
+pub struct Object(pub Ebpf);
 
 impl Object {
     /// Loads these programs of it; panics as `Kernel::load` does.
@@ -24,10 +24,6 @@ impl Object {
 
     pub fn program(&self, name: &str) -> &Xdp {
         self.0.program(name).expect("in the object").try_into().expect("an XDP program")
-    }
-
-    pub fn ebpf(&mut self) -> &mut Ebpf {
-        &mut self.0
     }
 
     pub fn array<V: Pod>(&mut self, name: &str) -> Array<&mut MapData, V> {

@@ -14,7 +14,7 @@ mod rows;
 mod table;
 mod traffic;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -145,7 +145,7 @@ fn ksoftirqd(cpu: usize) -> Result<PathBuf> {
 }
 
 /// Time on the CPU, ns.
-fn run_time(schedstat: &PathBuf) -> Result<i64> {
+fn run_time(schedstat: &Path) -> Result<i64> {
     let text = fs::read_to_string(schedstat).with_context(|| format!("reading {}", schedstat.display()))?;
     text.split(' ').next().and_then(|word| word.parse().ok()).with_context(|| format!("no time in {text}"))
 }
@@ -191,7 +191,7 @@ fn options() -> Result<Options> {
     Ok(options)
 }
 
-fn run() -> Result<bool> {
+fn run() -> Result<()> {
     let options = options()?;
     ensure!(Uid::effective().is_root(), "needs root: it loads kernel programs and makes network namespaces");
     node::require()?;
@@ -206,7 +206,7 @@ fn run() -> Result<bool> {
 
 fn main() -> ExitCode {
     match run() {
-        Ok(_) => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("bench live: {e:#}");
             ExitCode::FAILURE

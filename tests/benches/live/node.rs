@@ -128,8 +128,7 @@ fn world(ifindex: u32) -> World {
         [PROTO_TCP, PROTO_UDP].map(|protocol| (ServiceKey { address: VIP1, port: PORT, protocol, pad: 0 }, 0)).to_vec();
     let source_mac = if ifindex == FRONT_IFINDEX { NODE1_MAC } else { BACK_MAC };
     for (backend, address) in world.backends.iter_mut().zip(BACKENDS) {
-        *backend =
-            BackendConf { ifindex, address, mac: NODE2_MAC, source_mac, forward: FORWARD_DR, ..BackendConf::default() };
+        *backend = BackendConf { ifindex, address, mac: NODE2_MAC, source_mac, forward: FORWARD_DR, ..BackendConf::default() };
     }
     let mut ring = Box::new(Ring::EMPTY);
     for (slot, backend) in ring.0.iter_mut().zip((0..BACKENDS.len() as u16).cycle()) {
