@@ -1,11 +1,14 @@
 //! What the benches of the kernel programs share: the object with what they measure by, and the clock.
 
-use aya::maps::{Array, MapData, PerCpuArray};
+pub mod traffic;
+
+use aya::maps::{Array, MapData};
 use aya::programs::Xdp;
 use aya::{Ebpf, Pod};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
+use vrrp_common::flow::RING_SLOTS;
 
 use crate::rows::kernel;
 
@@ -30,10 +33,19 @@ impl Object {
         Array::try_from(self.0.map_mut(name).expect("in the object")).expect("an array")
     }
 
-    /// The first value of a per-CPU array, summed over all CPUs.
-    pub fn sum(&mut self, name: &str) -> u64 {
-        let map = PerCpuArray::try_from(self.0.map(name).expect("in the object")).expect("a per-CPU array");
-        map.get(&0, 0).expect("in range").iter().sum()
+    /// Lets the minimal steering program spread its flows over so many backends, all of them at `destination`.
+    pub fn steer(&mut self, backends: u16, destination: [u8; 6], source: [u8; 6]) {
+        let mut ring = [0_u16; RING_SLOTS + 3];
+        for (slot, backend) in ring.iter_mut().zip((0..backends).cycle()) {
+            *slot = backend;
+        }
+        self.array::<[u16; RING_SLOTS + 3]>("RING").set(0, ring, 0).expect("in range");
+        let mut next_hop = [0; 16];
+        next_hop[..6].copy_from_slice(&destination);
+        next_hop[6..12].copy_from_slice(&source);
+        for backend in 0..backends.into() {
+            self.array::<[u8; 16]>("NEXT_HOPS").set(backend, next_hop, 0).expect("in range");
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! the CPU of the thread that makes the system call, so its CPU time, and that of the CPU's ksoftirqd, is what the packets cost,
 //! whatever else the machine does. Each row's output is checked before anything is timed; a round runs every row once.
 
+mod change;
 #[path = "../common/mod.rs"]
 mod common;
 mod node;
@@ -12,21 +13,22 @@ mod report;
 #[path = "../../rows/mod.rs"]
 mod rows;
 mod table;
-mod traffic;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use anyhow::{Context, Result, bail, ensure};
+use aya::maps::{PerCpuArray, PerCpuValues};
 use aya::programs::{TestRun, TestRunAttrs, TestRunOptions};
 use nix::unistd::Uid;
 use vrrp_tests::Host;
 use vrrp_tests::line::Line;
 use vrrp_tests::names::FRONT_IF;
 
+use crate::common::traffic::Traffic;
 use crate::common::{Object, cpu_nanos};
 use crate::node::{Node, PLAN};
 use crate::table::{Row, Sink};
@@ -91,7 +93,7 @@ impl Bench {
     /// Sends frames of the row.
     fn send(&mut self, row: &Row, frames: u32) -> Result<Sample> {
         row.traffic.load(&mut self.object, PLAN.client.ifindex);
-        let before = self.object.sum("ARRIVED");
+        let before = count(&self.object)?;
         let (thread_before, softirq_before) = (cpu_nanos(), run_time(&self.ksoftirqd)?);
         let frame = row.traffic.first();
         let options = TestRunOptions {
@@ -102,18 +104,19 @@ impl Bench {
         };
         self.object.program("bench_flows").test_run(options).context("making live frames (kernel 5.18)")?;
         let (thread, ksoftirqd) = (cpu_nanos() - thread_before, run_time(&self.ksoftirqd)? - softirq_before);
-        let mut arrived = 0;
-        let _ = vrrp_tests::process::wait_until("the last frame", PATIENCE, || {
-            arrived = self.object.sum("ARRIVED") - before;
-            arrived >= u64::from(frames)
-        });
+        let deadline = Instant::now() + PATIENCE;
+        let mut arrived = count(&self.object)? - before;
+        while arrived < u64::from(frames) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+            arrived = count(&self.object)? - before;
+        }
         Ok(Sample { offered: frames.into(), arrived, thread, ksoftirqd })
     }
 
     /// Fails unless the row does to a frame what it is said to do.
     fn check(&mut self, row: &Row) -> Result<()> {
         self.prepare(row, "bench_capture")?;
-        let one_flow = Row { traffic: traffic::Traffic { flows: 1, ..row.traffic }, ..row.clone() };
+        let one_flow = Row { traffic: Traffic { flows: 1, ..row.traffic }, ..row.clone() };
         // The first frames of a connection come as a list, and connection tracking drops all of it but one.
         self.send(&one_flow, BATCH)?;
         let sample = self.send(&one_flow, BATCH)?;
@@ -131,6 +134,13 @@ impl Bench {
         let frames = SAMPLE.as_nanos() as f64 / sample.nanos();
         Ok((frames as u32).next_multiple_of(BATCH))
     }
+}
+
+/// Frames that the program at the end of the way has counted, on whatever CPU.
+fn count(object: &Object) -> Result<u64> {
+    let map = PerCpuArray::try_from(object.0.map("ARRIVED").context("no such map")?)?;
+    let counts: PerCpuValues<u64> = map.get(&0, 0)?;
+    Ok(counts.iter().sum())
 }
 
 /// The scheduler's account of the CPU's ksoftirqd.

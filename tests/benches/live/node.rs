@@ -5,7 +5,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use aya::maps::{Array, Map, MapData};
-use vrrp_common::flow::RING_SLOTS;
 use vrrp_common::maps::{AddressKey, BackendConf, FORWARD_DR, Ring, ServiceKey, name};
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 use vrrp_tests::Host;
@@ -14,8 +13,8 @@ use vrrp_tests::names::{BACK_IF, FRONT_IF};
 use vrrp_tests::process::run;
 use vrrp_tests::{daemons, xdp};
 
-use super::traffic::PORT;
 use crate::common::Object;
+use crate::common::traffic::PORT;
 use crate::rows::kernel::Kernel;
 use crate::rows::world::{BACK_IFINDEX, BACK_MAC, CLIENT, CLIENT_MAC, NODE1, NODE1_MAC, NODE2_MAC, VIP1, World};
 
@@ -67,17 +66,7 @@ impl Node {
             xdp::pin(object.program(name).fd()?, &bpf_dir, name)?;
         }
         object.array::<u32>("TARGET").set(0, BACK_IFINDEX, 0)?;
-        let mut ring = [0_u16; RING_SLOTS + 3];
-        for (slot, backend) in ring.iter_mut().zip((0..BACKENDS.len() as u16).cycle()) {
-            *slot = backend;
-        }
-        object.array::<[u16; RING_SLOTS + 3]>("RING").set(0, ring, 0)?;
-        let mut next_hop = [0; 16];
-        next_hop[..6].copy_from_slice(&NODE2_MAC);
-        next_hop[6..12].copy_from_slice(&NODE1_MAC);
-        for backend in 0..BACKENDS.len() as u32 {
-            object.array::<[u8; 16]>("NEXT_HOPS").set(backend, next_hop, 0)?;
-        }
+        object.steer(BACKENDS.len() as u16, NODE2_MAC, NODE1_MAC);
         routes(line)?;
         Ok(Node { kernel, bpf_dir, main, now: None })
     }

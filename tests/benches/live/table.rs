@@ -2,9 +2,10 @@
 
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 
+use crate::change::Change;
+use crate::common::traffic::Traffic;
 use crate::node::{BACKENDS, FRONT_IFINDEX, Runs};
 use crate::rows::world::{BACK_IFINDEX, BACK_MAC, NODE1_MAC, NODE2_MAC, VIP1};
-use crate::traffic::{Change, Traffic};
 
 /// Flows of the rows with many.
 pub const MANY: u32 = 32_768;
@@ -35,7 +36,8 @@ impl Row {
             1 => "1 flow".to_owned(),
             flows => format!("{}k flows", flows / 1024),
         };
-        format!("{}, {} {flows}", self.what, self.traffic.protocol_name())
+        let protocol = if self.traffic.protocol == PROTO_TCP { "TCP" } else { "UDP" };
+        format!("{}, {protocol}, {flows}", self.what)
     }
 }
 

@@ -6,24 +6,18 @@
 
 #[path = "../context.rs"]
 mod context;
+mod frames;
 mod live;
 mod steer;
 
 use aya_ebpf::bindings::xdp_action;
 use aya_ebpf::macros::{map, xdp};
-use aya_ebpf::maps::{Array, ProgramArray};
+use aya_ebpf::maps::ProgramArray;
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::packet::Packet;
 use vrrp_common::wire::{eth, ipv4};
 
 use crate::context::Frame;
-
-/// Bytes that [`bench_reset`] puts back: an ARP frame.
-const RESET_LEN: usize = 42;
-
-/// The frame as it was before the measured program wrote to it; the last bytes pad the value.
-#[map]
-static ORIGINAL: Array<[u8; RESET_LEN + 6]> = Array::with_max_entries(1, 0);
 
 /// The program that [`bench_reset`] goes on with.
 #[map]
@@ -64,17 +58,14 @@ fn is_advert(frame: &Frame) -> Option<bool> {
     )
 }
 
-/// Puts the frame back to what it was, then goes on with the measured program: a test run does not do so between repeats.
+/// Makes the next frame of what the last run left, then goes on with the measured program: a test run puts nothing back between
+/// repeats.
 #[xdp(frags)]
 pub fn bench_reset(ctx: XdpContext) -> u32 {
-    let Some(bytes) = ORIGINAL.get(0).and_then(|original| original.first_chunk::<RESET_LEN>()) else {
-        return xdp_action::XDP_ABORTED;
-    };
-    if write(&ctx, 0, *bytes).is_none() {
-        return xdp_action::XDP_ABORTED;
+    if frames::next(&ctx).is_some() {
+        // SAFETY: nothing is held that would have to be dropped.
+        unsafe { MEASURED.tail_call(&ctx, 0) };
     }
-    // SAFETY: nothing is held that would have to be dropped.
-    unsafe { MEASURED.tail_call(&ctx, 0) };
     xdp_action::XDP_ABORTED
 }
 

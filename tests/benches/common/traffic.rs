@@ -1,22 +1,21 @@
-//! The frames of the generator: what it makes them from, and what must come of the first of them.
+//! The frames of a bench, as `vrrp-ebpf/src/bench/frames.rs` makes them.
 
-use anyhow::{Result, ensure};
 use vrrp_common::wire::checksum;
-use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
+use vrrp_common::wire::ipv4::PROTO_UDP;
 
-use crate::common::Object;
+use super::Object;
 use crate::rows::world::{CLIENT_MAC, NODE1_MAC};
 
 /// Length of an IPv4 frame.
 pub const LEN: usize = 64;
 /// Length of a template: of an IPv6 frame.
 const TEMPLATE_LEN: usize = 80;
-const IP: usize = 14;
-const L4: usize = 34;
+pub const IP: usize = 14;
+pub const L4: usize = 34;
 /// Clients are this address and the 131,071 after it.
 pub const CLIENTS: [u8; 4] = [172, 16, 0, 0];
 /// The lowest source port.
-const PORTS: u16 = 0x8000;
+pub const PORTS: u16 = 0x8000;
 pub const PORT: u16 = 80;
 
 /// What is sent: packets of established flows.
@@ -29,11 +28,8 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    pub fn protocol_name(&self) -> &'static str {
-        if self.protocol == PROTO_TCP { "TCP" } else { "UDP" }
-    }
-
-    fn sum_at(&self) -> usize {
+    /// Where the checksum over the ports is.
+    pub fn sum_at(&self) -> usize {
         L4 + if self.protocol == PROTO_UDP { 6 } else { 16 }
     }
 
@@ -78,15 +74,20 @@ impl Traffic {
             same(pseudo, &frame[L4..]),
             0,
         ];
-        let mut template = [0; TEMPLATE_LEN];
-        template[..LEN].copy_from_slice(&frame);
-        object.array::<[u8; TEMPLATE_LEN]>("TEMPLATE").set(0, template, 0).expect("in range");
-        object.array::<[u32; 8]>("SETTINGS").set(0, settings, 0).expect("in range");
+        load(object, &frame, settings);
     }
 }
 
-/// Writes the checksums.
-fn seal(frame: &mut [u8], sum_at: usize) {
+/// Tells what makes frames what to make them from, and how.
+pub fn load(object: &mut Object, frame: &[u8], settings: [u32; 8]) {
+    let mut template = [0; TEMPLATE_LEN];
+    template[..LEN].copy_from_slice(frame);
+    object.array::<[u8; TEMPLATE_LEN]>("TEMPLATE").set(0, template, 0).expect("in range");
+    object.array::<[u32; 8]>("SETTINGS").set(0, settings, 0).expect("in range");
+}
+
+/// Writes the checksums; the one over the ports stands at `sum_at`.
+pub fn seal(frame: &mut [u8], sum_at: usize) {
     let protocol = frame[IP + 9];
     let [source, destination] = [12, 16].map(|at| *frame[IP + at..].first_chunk::<4>().expect("a header"));
     frame[IP + 10..IP + 12].fill(0);
@@ -96,43 +97,4 @@ fn seal(frame: &mut [u8], sum_at: usize) {
     let pseudo = checksum::pseudo_header(source, destination, protocol, (frame.len() - L4) as u16);
     let sum = checksum::compute(pseudo, &frame[L4..]);
     frame[sum_at..sum_at + 2].copy_from_slice(&sum.to_be_bytes());
-}
-
-/// What becomes of a frame on its way.
-#[derive(Debug, Clone, Copy)]
-pub enum Change {
-    Nothing,
-    /// These MAC addresses, destination first.
-    Link([u8; 6], [u8; 6]),
-    /// These, and a hop less.
-    Hop([u8; 6], [u8; 6]),
-    /// A hop, and one of these destinations instead of the virtual address.
-    Translated([u8; 6], [u8; 6], &'static [[u8; 4]]),
-}
-
-impl Change {
-    /// Fails unless `arrived` is what has to come of the first frame of `traffic`.
-    pub fn check(self, traffic: &Traffic, arrived: &[u8]) -> Result<()> {
-        let mut expected = traffic.first();
-        let mut link = |destination: [u8; 6], source: [u8; 6]| {
-            expected[..6].copy_from_slice(&destination);
-            expected[6..12].copy_from_slice(&source);
-        };
-        match self {
-            Change::Nothing => {}
-            Change::Link(destination, source) => link(destination, source),
-            Change::Hop(destination, source) | Change::Translated(destination, source, _) => {
-                link(destination, source);
-                expected[IP + 8] -= 1;
-            }
-        }
-        if let Change::Translated(_, _, backends) = self {
-            let chosen = *arrived[IP + 16..].first_chunk::<4>().expect("a header");
-            ensure!(backends.contains(&chosen), "it went to {chosen:?}");
-            expected[IP + 16..L4].copy_from_slice(&chosen);
-        }
-        seal(&mut expected, traffic.sum_at());
-        ensure!(arrived[..LEN] == expected, "it should be {expected:02x?} and is {:02x?}", &arrived[..LEN]);
-        Ok(())
-    }
 }
