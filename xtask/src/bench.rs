@@ -1,6 +1,7 @@
 //! `bench`: what the XDP program and the agent cost and achieve, beside what cannot be avoided and beside keepalived.
 
 mod failover;
+mod http;
 mod live;
 mod load;
 mod scale;
