@@ -48,7 +48,7 @@ enum Command {
     Conformance(conformance::Options),
     /// Run the simulation of the election over many seeds, or replay one with its trace
     Sim(sim::Options),
-    /// Measure: cost per packet, failover, load, scale; beside what cannot be avoided, and beside keepalived (as root)
+    /// Measure: packets, requests, failover, load, scale; beside what cannot be avoided, the kernel and keepalived (as root)
     Bench(bench::Options),
     /// Check the rules of this repository: imports, sizes, `unsafe`, documents
     Tidy,
