@@ -7,15 +7,15 @@
 //! What goes out of a veth by XDP_TX or redirect vanishes unless the other end has a NAPI context: GRO gives it one.
 
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::agent::mount_bpf;
 use crate::names::{BACK_IF, FRONT_IF, Host, Mac};
 use crate::netns::NetNs;
-use crate::process::{output, run};
+use crate::process::run;
 use crate::rundir::{self, RunDir};
 use crate::topology::{ethtool, make_namespace};
 
@@ -66,10 +66,6 @@ impl Line {
         self.run.path().join("bpf")
     }
 
-    pub fn dir(&self) -> &Path {
-        self.run.path()
-    }
-
     /// Removes the line and reports what could not be removed.
     pub fn down(mut self) -> Result<()> {
         self.down = true;
@@ -85,13 +81,6 @@ impl Drop for Line {
             eprintln!("removing {}: {e:#}", self.run.id());
         }
     }
-}
-
-/// Packets that an interface has received.
-pub fn received(netns: &NetNs, interface: &str) -> Result<u64> {
-    let text = output(Command::new("ip").args(["-n", netns.name(), "-s", "-j", "link", "show", "dev", interface]))?;
-    let links: serde_json::Value = serde_json::from_str(&text).context("reading the counters of an interface")?;
-    links[0]["stats64"]["rx"]["packets"].as_u64().with_context(|| format!("{interface} does not count what it receives"))
 }
 
 fn cable(one: (&NetNs, &str, End), other: (&NetNs, &str, End)) -> Result<()> {

@@ -1,4 +1,5 @@
-//! XDP programs on the lab's interfaces, by way of iproute2: a program that is attached so goes with its interface.
+//! XDP programs on the lab's interfaces, by way of iproute2 (a program that is attached so goes with its interface), and what the
+//! verifier makes of a program.
 
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,8 @@ use anyhow::{Context, Result};
 use crate::netns::NetNs;
 use crate::process::run;
 use crate::sys;
+
+pub use crate::sys::{Map, Program, create_map};
 
 /// Pins a loaded program as `name` in a directory of a BPF file system, where [`attach`] finds it.
 pub fn pin(program: impl AsFd, bpf_dir: &Path, name: &str) -> Result<PathBuf> {
@@ -27,8 +30,6 @@ pub fn attach(netns: &NetNs, interface: &str, pinned: &Path) -> Result<()> {
 pub fn detach(netns: &NetNs, interface: &str) -> Result<()> {
     netns.ip(&[format!("link set dev {interface} xdpdrv off")])
 }
-
-pub use crate::sys::{Map, Program, create_map};
 
 /// What the kernel made of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,9 +24,9 @@ use anyhow::{Context, Result, bail, ensure};
 use aya::maps::{PerCpuArray, PerCpuValues};
 use aya::programs::{TestRun, TestRunAttrs, TestRunOptions};
 use nix::unistd::Uid;
-use vrrp_tests::Host;
 use vrrp_tests::line::Line;
 use vrrp_tests::names::FRONT_IF;
+use vrrp_tests::{Host, daemons, xdp};
 
 use crate::common::traffic::Traffic;
 use crate::common::{Object, cpu_nanos};
@@ -87,7 +87,7 @@ impl Bench {
             Sink::Backend => Host::Node2,
         };
         self.node.run(&self.line, row.runs)?;
-        node::attach(&self.line, host, FRONT_IF, &at_the_end)
+        xdp::attach(&self.line.host(host), FRONT_IF, &at_the_end)
     }
 
     /// Sends frames of the row.
@@ -204,7 +204,9 @@ fn options() -> Result<Options> {
 fn run() -> Result<()> {
     let options = options()?;
     ensure!(Uid::effective().is_root(), "needs root: it loads kernel programs and makes network namespaces");
-    node::require()?;
+    for name in ["ip", "ethtool", "nft"] {
+        daemons::program(name)?;
+    }
     let line = Arc::new(Line::up("bench live", &PLAN)?);
     let inside = Arc::clone(&line);
     // Live frames begin in the namespace of whoever asks for them.

@@ -1,9 +1,8 @@
 //! What the node in the middle does with the frames, one thing after the other.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use aya::maps::{Array, Map, MapData};
 use vrrp_common::maps::{AddressKey, BackendConf, FORWARD_DR, Ring, ServiceKey, name};
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
@@ -22,7 +21,7 @@ use crate::rows::world::{BACK_IFINDEX, BACK_MAC, CLIENT, CLIENT_MAC, NODE1, NODE
 pub const FRONT_IFINDEX: u32 = 3;
 /// All at the same MAC address.
 pub const BACKENDS: [[u8; 4]; 3] = [[10, 0, 0, 11], [10, 0, 0, 12], [10, 0, 0, 13]];
-/// Where nothing is translated: the back interface of the node, and the network behind it.
+/// The node's own address there.
 const BACK: [u8; 4] = [10, 0, 0, 10];
 
 pub const PLAN: Plan = Plan {
@@ -137,7 +136,7 @@ fn listen(kernel: &Kernel, ifindex: u32) -> Result<()> {
             return Ok(interfaces.set(ifindex, 1, 0)?);
         }
     }
-    anyhow::bail!("the program has no map of interfaces")
+    bail!("the program has no map of interfaces")
 }
 
 /// As favourable to the kernel as can be: it routes, knows its neighbours, and has nothing else to look at.
@@ -165,17 +164,4 @@ fn translation() -> String {
         rule("tcp"),
         rule("udp")
     )
-}
-
-/// Puts the program on an interface of a host.
-pub fn attach(line: &Line, host: Host, interface: &str, program: &Path) -> Result<()> {
-    xdp::attach(&line.host(host), interface, program)
-}
-
-/// Whether the machine has what the rows need besides the kernel.
-pub fn require() -> Result<()> {
-    for name in ["ip", "ethtool", "nft"] {
-        Command::new(daemons::program(name)?).arg("--version").output().with_context(|| format!("starting {name}"))?;
-    }
-    Ok(())
 }

@@ -40,13 +40,7 @@ fn steer(ctx: &XdpContext) -> Option<u32> {
     if at(12) != eth::TYPE_IPV4 || headers[14] != 0x45 || at(20) & FRAGMENT_MASK != 0 || !has_ports {
         return None;
     }
-    let key = FlowKey {
-        source: address(26),
-        destination: address(30),
-        source_port: at(34),
-        destination_port: at(36),
-        protocol,
-    };
+    let key = FlowKey { source: address(26), destination: address(30), source_port: at(34), destination_port: at(36), protocol };
     let backend = *RING.get(0)?.get(flow::slot(key.hash()))?;
     let next_hop = NEXT_HOPS.get(u32::from(backend))?.first_chunk::<ADDRESSES>()?;
     crate::write(ctx, 0, *next_hop)?;
