@@ -8,6 +8,7 @@ use rows::world::{self, World};
 use rows::{Count, Row, Seen};
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::flow::{self, FlowKey};
+use vrrp_common::ip::Address;
 use vrrp_common::wire::ipv4::PROTO_TCP;
 
 const RANDOM_FRAMES: usize = 20_000;
@@ -31,6 +32,8 @@ fn play(kernel: &mut Kernel, row: &Row) -> Vec<String> {
     }
     let (counters, fences) = (kernel.counters(), ROUTERS.map(|router| kernel.fence(router)));
     let heard = ROUTERS.map(|router| kernel.heard(router));
+    let mut remembered: Vec<_> = row.world.flows.clone();
+    remembered.sort_unstable();
     let outcome = kernel.run(&row.frame);
     let moved = kernel.counters().since(&counters);
 
@@ -42,6 +45,10 @@ fn play(kernel: &mut Kernel, row: &Row) -> Vec<String> {
         bytes: if backend { row.frame.len() as u64 } else { 0 },
     };
     let mut wrong = Vec::new();
+    let flows = kernel.flows();
+    if flows != *row.flows.as_ref().unwrap_or(&remembered) {
+        wrong.push(format!("remembers {flows:?}"));
+    }
     if outcome.action != action(row.verdict) {
         wrong.push(format!("verdict {} is not {:?}", outcome.action, row.verdict));
     }
@@ -163,8 +170,14 @@ fn the_kernel_steers_each_flow_as_the_host_computes() {
         let [_, _, high, low] = (number * 7).to_be_bytes();
         let source = [10, 0, high, low];
         let port = 1_024 + number as u16 * 13;
-        let flow = FlowKey { source, destination: world::VIP1, source_port: port, destination_port: 80, protocol: PROTO_TCP };
-        let backend = world.ring.0[flow::slot(flow.hash())];
+        let flow = FlowKey {
+            source: Address::v4(source),
+            destination: Address::v4(world::VIP1),
+            source_port: port,
+            destination_port: 80,
+            protocol: u32::from(PROTO_TCP),
+        };
+        let backend = world.services[world::WEB].live.0[flow::slot(flow.hash())];
         let before = kernel.counters();
         kernel.run(&rows::frame::Frame::flow(PROTO_TCP, source, port, world::VIP1, 80).build());
         assert_eq!(kernel.counters().since(&before).counts, [Count::Backend(backend)], "{flow:?}");

@@ -3,12 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, MapData, PerCpuArray, PerCpuValues};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, Pod};
 use vrrp_common::counter::{INTERFACE_COUNTERS, RouterCounter, Verdict, reason, verdict};
-use vrrp_common::maps::{AddressConf, AddressKey, address_hint};
-use vrrp_common::maps::{Liveness, PROGRAM, RateKey, RateWindow, ServiceKey, Traffic, name, vrid_slot};
+use vrrp_common::flow::FlowKey;
+use vrrp_common::maps::{
+    AddressEntry, Bucket, BucketKey, FlowRecord, GuardedSource, Liveness, PROGRAM, RINGS_PER_SERVICE, RateKey, RateWindow,
+    ReverseConf, ReverseKey, RingsInUse, ServiceEntry, Traffic, name, reverse_hint, vrid_slot,
+};
 use vrrp_common::reason::Reason;
 
 use super::Count;
@@ -17,12 +21,12 @@ use super::world::{IFINDEX, ROUTERS, World};
 const MOST_VERIFIED: u32 = 900_000;
 /// Room for the largest frame a row sends.
 const MAX_FRAME: usize = 16_384;
-const BACKENDS: u32 = 4;
+const BACKENDS: u32 = 10;
 
 pub struct Kernel {
     ebpf: Ebpf,
-    /// Hints of the addresses of the last world.
-    hinted: Vec<u32>,
+    /// Buckets and hints of the last world, to be cleared: the map, and the index in it.
+    led: Vec<(&'static str, u32)>,
 }
 
 /// All counters the rows look at, summed over CPUs.
@@ -48,7 +52,7 @@ impl Kernel {
     pub fn load() -> Self {
         let mut ebpf = open(&object_path());
         load(&mut ebpf, PROGRAM);
-        Kernel { ebpf, hinted: Vec::new() }
+        Kernel { ebpf, led: Vec::new() }
     }
 
     /// The main program.
@@ -58,6 +62,13 @@ impl Kernel {
 
     /// Makes the maps as the agent would for `world`, and forgets all rates.
     pub fn fill(&mut self, world: &World) {
+        self.fill_routers(world);
+        self.fill_tables(world);
+        self.fill_services(world);
+        self.fill_guards(world);
+    }
+
+    fn fill_routers(&mut self, world: &World) {
         let slot = u32::from(world.interface.is_some());
         self.array(name::INTERFACES).set(IFINDEX, slot, 0).expect("in range");
         self.array(name::INTERFACE_CONF).set(0, world.interface.unwrap_or_default(), 0).expect("in range");
@@ -73,22 +84,81 @@ impl Kernel {
             self.array(name::FENCE).set(index, words.fence, 0).expect("in range");
             self.array(name::LIVENESS).set(index, words.heard, 0).expect("in range");
         }
-        for hint in std::mem::take(&mut self.hinted) {
-            self.array(name::ADDRESS_HINTS).set(hint, 0_u32, 0).expect("in range");
-        }
-        for (key, _) in &world.addresses {
-            let hint = address_hint(&key.address);
-            self.array(name::ADDRESS_HINTS).set(hint, 1_u32, 0).expect("in range");
-            self.hinted.push(hint);
-        }
-        self.replace::<AddressKey, AddressConf>(name::ADDRESSES, &world.addresses);
-        self.replace::<ServiceKey, u32>(name::SERVICES, &world.services);
         self.replace::<RateKey, RateWindow>(name::RATES, &[]);
-        self.array(name::GENERATIONS).set(0, 1_u32, 0).expect("in range");
-        self.array(name::RINGS).set(1, *world.ring, 0).expect("in range");
+    }
+
+    /// The tables that packets are looked up in; each entry at its place, before what its bucket led to.
+    fn fill_tables(&mut self, world: &World) {
+        for (map, index) in std::mem::take(&mut self.led) {
+            self.array(map).set(index, 0_u32, 0).expect("in range");
+        }
+        for (place, (key, conf)) in (0..).zip(&world.addresses) {
+            let next = self.lead(name::ADDRESS_BUCKETS, key.bucket(), place);
+            self.array(name::ADDRESSES).set(place, AddressEntry { key: *key, next, conf: *conf }, 0).expect("in range");
+        }
+        for (number, service) in (0..).zip(&world.services) {
+            let next = self.lead(name::SERVICE_BUCKETS, service.key.bucket(), number);
+            let entry = ServiceEntry { key: service.key, next, flags: service.flags };
+            self.array(name::SERVICES).set(number, entry, 0).expect("in range");
+        }
+        for (key, _) in &world.reverse {
+            self.lead(name::REVERSE_HINTS, reverse_hint(&key.address), 0);
+        }
+        self.replace::<ReverseKey, ReverseConf>(name::REVERSE, &world.reverse);
+    }
+
+    /// Lets a bucket lead to `place`; what it led to before.
+    fn lead(&mut self, map: &'static str, bucket: u32, place: u32) -> u32 {
+        self.led.push((map, bucket));
+        let mut buckets = self.array::<u32>(map);
+        let before = buckets.get(&bucket, 0).expect("in range");
+        buckets.set(bucket, place + 1, 0).expect("in range");
+        before
+    }
+
+    fn fill_services(&mut self, world: &World) {
+        for (number, service) in (0..).zip(&world.services) {
+            let in_use = RingsInUse { live: 1, base: if service.base.is_some() { 2 } else { 1 } };
+            self.array(name::SERVICE_RINGS).set(number, in_use.word(), 0).expect("in range");
+            let at = number * RINGS_PER_SERVICE;
+            self.array(name::RINGS).set(at + in_use.live, *service.live, 0).expect("in range");
+            if let Some(base) = &service.base {
+                self.array(name::RINGS).set(at + in_use.base, **base, 0).expect("in range");
+            }
+        }
         for (index, backend) in (0..).zip(&world.backends) {
             self.array(name::BACKENDS).set(index, *backend, 0).expect("in range");
         }
+        let record = |backend| FlowRecord { backend: u32::from(backend), pad: 0 };
+        let flows: Vec<(FlowKey, FlowRecord)> = world.flows.iter().map(|&(key, backend)| (key, record(backend))).collect();
+        self.replace(name::FLOWS, &flows);
+    }
+
+    fn fill_guards(&mut self, world: &World) {
+        for (service, guard) in (0..).zip(&world.guards) {
+            self.array(name::GUARDS).set(service, *guard, 0).expect("in range");
+            self.array(name::TOTAL_BUCKETS).set(service, Bucket::default(), 0).expect("in range");
+        }
+        self.replace::<BucketKey, Bucket>(name::SOURCE_BUCKETS, &[]);
+        let map = self.ebpf.map_mut(name::GUARD_SOURCES).expect("in the object");
+        let mut sources: LpmTrie<&mut MapData, GuardedSource, u32> = LpmTrie::try_from(map).expect("a trie");
+        let old: Vec<Key<GuardedSource>> = sources.keys().collect::<Result<_, _>>().expect("readable");
+        for key in old {
+            sources.remove(&key).expect("there");
+        }
+        for &(bits, source, what) in &world.guard_sources {
+            sources.insert(&Key::new(bits, source), what, 0).expect("room");
+        }
+    }
+
+    /// What is remembered of flows, sorted.
+    pub fn flows(&mut self) -> Vec<(FlowKey, u16)> {
+        let map = self.ebpf.map_mut(name::FLOWS).expect("in the object");
+        let map: HashMap<&mut MapData, FlowKey, FlowRecord> = HashMap::try_from(map).expect("a hash");
+        let flows = map.iter().map(|entry| entry.map(|(key, record)| (key, record.backend as u16)));
+        let mut flows: Vec<(FlowKey, u16)> = flows.collect::<Result<_, _>>().expect("readable");
+        flows.sort_unstable();
+        flows
     }
 
     /// Runs the main program on `frame`.

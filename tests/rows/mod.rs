@@ -5,9 +5,14 @@
 #![allow(dead_code, reason = "each test reads its part of a row")]
 
 pub mod adverts;
+pub mod changes;
 pub mod clients;
+pub mod errors;
+pub mod flow;
+pub mod forwarding;
 pub mod frame;
 pub mod frame_v6;
+pub mod guards;
 pub mod ipv6;
 pub mod kernel;
 pub mod neighbours;
@@ -16,6 +21,7 @@ pub mod world;
 
 use vrrp_common::classify::{Class, classify};
 use vrrp_common::counter::{RouterCounter, Verdict};
+use vrrp_common::flow::FlowKey;
 use vrrp_common::maps::RouterConf;
 use vrrp_common::policy;
 use vrrp_common::reason::Reason;
@@ -56,6 +62,8 @@ pub struct Row {
     pub out: Vec<u8>,
     /// Sorted; exactly these move, each by one.
     pub counts: Vec<Count>,
+    /// What is remembered of flows afterwards; `None`: what was before.
+    pub flows: Option<Vec<(FlowKey, u16)>>,
 }
 
 /// A row in the plain world whose frame passes unchanged and uncounted.
@@ -69,6 +77,7 @@ pub fn row(says: impl Into<String>, frame: Vec<u8>, seen: Seen) -> Row {
         seen,
         verdict: Verdict::Pass,
         counts: Vec::new(),
+        flows: None,
     }
 }
 
@@ -99,6 +108,14 @@ impl Row {
         self
     }
 
+    /// The flows that are remembered afterwards.
+    pub fn remembers(mut self, flows: &[(FlowKey, u16)]) -> Self {
+        let mut flows = flows.to_vec();
+        flows.sort_unstable();
+        self.flows = Some(flows);
+        self
+    }
+
     pub fn counts(mut self, counts: &[Count]) -> Self {
         self.counts.extend_from_slice(counts);
         self.counts.sort();
@@ -124,6 +141,10 @@ pub fn table() -> Vec<Row> {
     rows.extend(clients::rows());
     rows.extend(ipv6::rows());
     rows.extend(virtual_mac::rows());
+    rows.extend(forwarding::rows());
+    rows.extend(errors::rows());
+    rows.extend(changes::rows());
+    rows.extend(guards::rows());
     rows
 }
 

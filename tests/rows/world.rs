@@ -1,13 +1,14 @@
 //! The world the rows play in: node 1 of the dual-master pair, as the agent would fill its maps.
 
+use vrrp_common::flow::FlowKey;
 use vrrp_common::ip::Address;
 use vrrp_common::maglev::{self, Member};
 use vrrp_common::maps::{
-    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, AddressKey, BackendConf, FORWARD_DR, FORWARD_LOCAL, FORWARD_NONE,
-    InterfaceConf, Liveness, MAX_PEERS, ROUTER_HMAC, ROUTER_HMAC_REQUIRED, ROUTER_V6, ROUTER_VIRTUAL_MAC, Ring, RouterConf,
-    ServiceKey,
+    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, AddressKey, BackendConf, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL,
+    FORWARD_NAT, FORWARD_NONE, GuardConf, GuardedSource, InterfaceConf, Liveness, MAX_PEERS, ROUTER_HMAC, ROUTER_HMAC_REQUIRED,
+    ROUTER_V6, ROUTER_VIRTUAL_MAC, ReverseConf, ReverseKey, Ring, RouterConf, SERVICE_BY_SOURCE, SERVICE_GUARDED, ServiceKey,
 };
-use vrrp_common::wire::ipv4::PROTO_TCP;
+use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::vrrp::{AUTH_NONE, AUTH_PASS, GROUP, GROUP_V6};
 
 /// Test runs come in by the loopback interface of the namespace, whose index is always 1.
@@ -42,6 +43,40 @@ pub const LOCAL: u16 = 0;
 pub const DIRECT: u16 = 1;
 pub const REDIRECTED: u16 = 2;
 pub const UNUSABLE: u16 = 3;
+/// Behind a tunnel of either family, with the interface's own address or a flow's hash as the outer source.
+pub const TUNNEL: u16 = 4;
+pub const TUNNEL_V6: u16 = 5;
+pub const TUNNEL_SPREAD: u16 = 6;
+pub const TUNNEL_V6_SPREAD: u16 = 7;
+/// Behind destination NAT, at port 8080.
+pub const NAT: u16 = 8;
+pub const NAT_V6: u16 = 9;
+
+pub const REAL: [u8; 4] = [10, 0, 0, 22];
+pub const REAL_V6: Address = Address::v6([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x22]);
+pub const REAL_MAC: [u8; 6] = [0x02, 0, 0, 0, 1, 0x22];
+pub const REAL_PORT: u16 = 8080;
+pub const BACK: [u8; 4] = [10, 0, 0, 10];
+pub const BACK_V6: Address = Address::v6([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10]);
+pub const SPREAD: [u8; 4] = [10, 255, 0, 0];
+pub const SPREAD_V6: Address = Address::v6([0xfd, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+/// The longest packet that a tunnel takes.
+pub const MTU: u32 = 1_500;
+
+/// Services: VIP1 and the IPv6 address, each with one of TCP, one of UDP, and one of TCP by source address.
+pub const WEB: usize = 0;
+pub const DNS: usize = 1;
+pub const STICKY: usize = 2;
+pub const WEB_V6: usize = 3;
+pub const DNS_V6: usize = 4;
+pub const STICKY_V6: usize = 5;
+pub const WEB_PORT: u16 = 80;
+pub const WEB_V6_PORT: u16 = 443;
+pub const DNS_PORT: u16 = 53;
+pub const STICKY_PORT: u16 = 8443;
+/// Places of VIP1 and of the IPv6 address among the addresses.
+const VIP1_PLACE: usize = 0;
+const VIP_V6_PLACE: usize = 2;
 
 /// A lease that does not end during a test.
 const GOOD_LEASE: u64 = u64::MAX;
@@ -64,9 +99,23 @@ pub struct World {
     pub routers: [RouterConf; ROUTERS],
     pub words: [Words; ROUTERS],
     pub addresses: Vec<(AddressKey, AddressConf)>,
-    pub services: Vec<(ServiceKey, u32)>,
-    pub backends: [BackendConf; 4],
-    pub ring: Box<Ring>,
+    pub services: Vec<Service>,
+    pub backends: Vec<BackendConf>,
+    pub flows: Vec<(FlowKey, u16)>,
+    pub reverse: Vec<(ReverseKey, ReverseConf)>,
+    /// By service.
+    pub guards: Vec<GuardConf>,
+    /// Prefix lengths, sources, and what they are.
+    pub guard_sources: Vec<(u32, GuardedSource, u32)>,
+}
+
+#[derive(Clone)]
+pub struct Service {
+    pub key: ServiceKey,
+    pub flags: u32,
+    pub live: Box<Ring>,
+    /// `None`: nothing is being drained.
+    pub base: Option<Box<Ring>>,
 }
 
 impl World {
@@ -81,10 +130,11 @@ impl World {
             used: 1,
             ..RouterConf::default()
         };
-        let address =
-            |address: Address, router, flags| (AddressKey { address, ifindex: IFINDEX, vlan: 0 }, AddressConf { router, flags });
+        let address = |address: Address, router, flags| {
+            (AddressKey { address, ifindex: IFINDEX, vlan: 0 }, AddressConf { router, flags, ..AddressConf::default() })
+        };
         World {
-            interface: Some(InterfaceConf { ifindex: IFINDEX, mac: NODE1_MAC, pass_foreign: 0, pad: 0 }),
+            interface: Some(InterfaceConf { ifindex: IFINDEX, mac: NODE1_MAC, pass_foreign: 0, nat: 0 }),
             routers: [
                 RouterConf { vrid: VRID1, version: 2, priority: 100, auth_type: AUTH_PASS, auth_data: PASSWORD, ..router },
                 RouterConf { vrid: VRID2, version: 3, priority: 99, ..router },
@@ -102,12 +152,15 @@ impl World {
             addresses: vec![
                 address(Address::v4(VIP1), 0, ADDRESS_HAS_SERVICES),
                 address(Address::v4(VIP2), 1, 0),
-                address(VIP_V6, 2, 0),
+                address(VIP_V6, 2, ADDRESS_HAS_SERVICES),
                 address(VIP_V6_LOCAL, 2, 0),
             ],
-            services: vec![(ServiceKey { address: VIP1, port: 80, protocol: PROTO_TCP, pad: 0 }, 0)],
+            services: services(),
             backends: backends(),
-            ring: spread(),
+            flows: Vec::new(),
+            reverse: reverse(),
+            guards: vec![GuardConf::default(); STICKY_V6 + 1],
+            guard_sources: Vec::new(),
         }
     }
 
@@ -137,10 +190,40 @@ impl World {
         self.addresses[0].1.flags |= ADDRESS_IS_BACKEND;
     }
 
-    /// Acting, with every flow to one backend.
+    /// Acting for all addresses, with every flow of every service to one backend.
     pub fn only(&mut self, backend: u16) {
         self.acting();
-        self.ring.0.fill(backend);
+        self.acting_v6();
+        for service in 0..self.services.len() {
+            self.only_of(service, backend);
+        }
+    }
+
+    /// Every flow of one service to one backend, which becomes the service's own.
+    pub fn only_of(&mut self, service: usize, backend: u16) {
+        self.services[service].live.0.fill(backend);
+        if let Some(backend) = self.backends.get_mut(usize::from(backend)) {
+            backend.service = service as u16;
+        }
+    }
+
+    /// VIP1 and the IPv6 address take fragments of TCP: for the service that spreads by source.
+    pub fn takes_fragments(&mut self) {
+        self.addresses[VIP1_PLACE].1.tcp_fragments = STICKY as u16 + 1;
+        self.addresses[VIP_V6_PLACE].1.tcp_fragments = STICKY_V6 as u16 + 1;
+    }
+
+    /// A service has limits.
+    pub fn guarded(&mut self, service: usize, guard: GuardConf) {
+        self.services[service].flags |= SERVICE_GUARDED;
+        self.guards[service] = guard;
+    }
+
+    /// A prefix of sources of a guarded service; `bits` of the address, an IPv4 one in its mapped form.
+    pub fn lists(&mut self, service: usize, source: Address, bits: u32, what: u32) {
+        let key = GuardedSource { service: (service as u32).to_be_bytes(), source: source.octets() };
+        self.guards[service].listed = 1;
+        self.guard_sources.push((32 + bits, key, what));
     }
 
     /// The first virtual router and its address are in a VLAN, as [`vrrp_common::wire::eth::Ethernet::vlan`].
@@ -196,19 +279,75 @@ impl World {
     }
 }
 
-fn backends() -> [BackendConf; 4] {
-    let node2 = BackendConf { ifindex: IFINDEX, address: NODE2, mac: NODE2_MAC, source_mac: NODE1_MAC, ..BackendConf::default() };
-    [
-        BackendConf { address: NODE1, forward: FORWARD_LOCAL, ..BackendConf::default() },
+fn services() -> Vec<Service> {
+    let service = |address: usize, port, protocol, flags| Service {
+        key: ServiceKey { address: address as u32, port, protocol, pad: 0 },
+        flags,
+        live: spread(),
+        base: None,
+    };
+    vec![
+        service(VIP1_PLACE, WEB_PORT, PROTO_TCP, 0),
+        service(VIP1_PLACE, DNS_PORT, PROTO_UDP, 0),
+        service(VIP1_PLACE, STICKY_PORT, PROTO_TCP, SERVICE_BY_SOURCE),
+        service(VIP_V6_PLACE, WEB_V6_PORT, PROTO_TCP, 0),
+        service(VIP_V6_PLACE, DNS_PORT, PROTO_UDP, 0),
+        service(VIP_V6_PLACE, STICKY_PORT, PROTO_TCP, SERVICE_BY_SOURCE),
+    ]
+}
+
+fn backends() -> Vec<BackendConf> {
+    let node2 = BackendConf {
+        ifindex: IFINDEX,
+        address: Address::v4(NODE2),
+        mac: NODE2_MAC,
+        source_mac: NODE1_MAC,
+        ..BackendConf::default()
+    };
+    let real = BackendConf {
+        ifindex: BACK_IFINDEX,
+        address: Address::v4(REAL),
+        source: Address::v4(BACK),
+        mtu: MTU,
+        port: REAL_PORT,
+        mac: REAL_MAC,
+        source_mac: BACK_MAC,
+        ..BackendConf::default()
+    };
+    let tunnel = BackendConf { forward: FORWARD_IPIP, ..real };
+    let tunnel_v6 = BackendConf { address: REAL_V6, source: BACK_V6, ..tunnel };
+    let spread = BackendConf { ifindex: IFINDEX, source_mac: NODE1_MAC, ..tunnel };
+    vec![
+        BackendConf { address: Address::v4(NODE1), forward: FORWARD_LOCAL, ..BackendConf::default() },
         BackendConf { forward: FORWARD_DR, ..node2 },
         BackendConf { forward: FORWARD_DR, ifindex: BACK_IFINDEX, source_mac: BACK_MAC, ..node2 },
         BackendConf { forward: FORWARD_NONE, ..node2 },
+        tunnel,
+        tunnel_v6,
+        BackendConf { source: Address::v4(SPREAD), entropy: 0xffff, ..spread },
+        BackendConf { address: REAL_V6, source: SPREAD_V6, entropy: u32::MAX, ..spread },
+        BackendConf { forward: FORWARD_NAT, ..real },
+        BackendConf { forward: FORWARD_NAT, address: REAL_V6, ..real },
+    ]
+}
+
+/// Answers of the NAT backends, of either protocol.
+fn reverse() -> Vec<(ReverseKey, ReverseConf)> {
+    let way = |real: Address, protocol: u8, name: Address, port, router| {
+        let key = ReverseKey { address: real, port: u32::from(REAL_PORT), protocol: u32::from(protocol) };
+        (key, ReverseConf { address: name, port, pad: 0, router })
+    };
+    vec![
+        way(Address::v4(REAL), PROTO_TCP, Address::v4(VIP1), WEB_PORT, 0),
+        way(Address::v4(REAL), PROTO_UDP, Address::v4(VIP1), DNS_PORT, 0),
+        way(REAL_V6, PROTO_TCP, VIP_V6, WEB_V6_PORT, 2),
+        way(REAL_V6, PROTO_UDP, VIP_V6, DNS_PORT, 2),
     ]
 }
 
 fn spread() -> Box<Ring> {
     let mut ring = Box::new(Ring::EMPTY);
-    let members = [Member { address: NODE1, weight: 1, index: LOCAL }, Member { address: NODE2, weight: 1, index: DIRECT }];
-    maglev::fill(&mut ring.0, &members).expect("two members");
+    let member = |address, index| Member { address: Address::v4(address), port: WEB_PORT, weight: 1, index };
+    maglev::fill(&mut ring.0, &[member(NODE1, LOCAL), member(NODE2, DIRECT)]).expect("two members");
     ring
 }

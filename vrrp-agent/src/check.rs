@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use crate::config::{self, Diagnostic, Loaded, Mode, Severity};
 use crate::election::timing;
-use crate::model::{
-    Auth, Backend, CheckKind, Config, Delivery, Forward, Protocol, Router, Script, Service, Version, VirtualAddress, XdpUse,
-};
+use crate::model::{Auth, Config, Delivery, Router, Script, Version, VirtualAddress, XdpUse};
 use crate::net::view::HostView;
 
 pub mod host;
 mod json;
+mod service;
 #[cfg(test)]
 mod tests;
 
@@ -132,8 +131,9 @@ pub fn summary(config: &Config) -> String {
         describe_script(&mut text, script);
     }
     for service in &config.services {
-        describe_service(&mut text, service);
+        service::describe(&mut text, service);
     }
+    service::describe_tunnel(&mut text, &config.tunnel, &config.services);
     text
 }
 
@@ -234,39 +234,6 @@ fn describe_script(text: &mut String, script: &Script) {
         script.fall,
         script.user.as_deref().unwrap_or("the agent's user"),
     );
-}
-
-fn describe_service(text: &mut String, service: &Service) {
-    let protocol = match service.protocol {
-        Protocol::Tcp => "TCP",
-        Protocol::Udp => "UDP",
-    };
-    let backends = list(service.backends.iter().map(name_backend));
-    let _ = writeln!(text, "  service {}: {protocol} {}:{} to {backends}", service.name, service.address, service.port);
-    let check = &service.check;
-    let on_port = |port: &Option<u16>| port.map_or(String::new(), |port| format!(" on port {port}"));
-    let kind = match &check.kind {
-        CheckKind::None => {
-            let _ = writeln!(text, "    backends are not checked");
-            return;
-        }
-        CheckKind::Tcp { port } => format!("by TCP{}", on_port(port)),
-        CheckKind::Http { port, path } => format!("by HTTP GET {path}{}", on_port(port)),
-    };
-    let _ = writeln!(
-        text,
-        "    checked {kind} each {:?}, at most {:?}, up after {}, down after {}",
-        check.interval, check.timeout, check.rise, check.fall,
-    );
-}
-
-fn name_backend(backend: &Backend) -> String {
-    let forward = match backend.forward {
-        Forward::Auto => "",
-        Forward::Local => ", local",
-        Forward::Dr => ", direct return",
-    };
-    format!("{} (weight {}{forward})", backend.address, backend.weight)
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use vrrp_common::maglev::Member;
 use vrrp_common::maps::{
     ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, AddressKey, BackendConf, FORWARD_DR, FORWARD_LOCAL, FORWARD_NONE,
-    InterfaceConf, ServiceKey,
+    InterfaceConf,
 };
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::vrrp::virtual_mac;
@@ -43,7 +43,8 @@ pub struct Desired {
     /// (Interface index, whether of IPv6, VRID) -> router index in the maps.
     pub vrids: BTreeMap<(u32, bool, u8), u32>,
     pub addresses: BTreeMap<AddressKey, AddressConf>,
-    pub services: BTreeMap<ServiceKey, u32>,
+    /// By service number.
+    pub services: BTreeMap<u32, ServiceConf>,
     /// By backend index.
     pub backends: BTreeMap<u32, BackendConf>,
     /// By service index: who is in its ring; `None` while a check has not ended yet, and the ring stays as it is.
@@ -56,6 +57,17 @@ pub struct Desired {
     pub local_routes: BTreeSet<Ipv4Addr>,
     /// Backends whose MAC must be resolved: interface index and address.
     pub unresolved: BTreeSet<(u32, Ipv4Addr)>,
+}
+
+/// A service, as the kernel program must know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServiceConf {
+    pub address: AddressKey,
+    pub port: u16,
+    /// Of the IP header.
+    pub protocol: u8,
+    /// SERVICE_ bits.
+    pub flags: u32,
 }
 
 /// An address on an interface.
@@ -85,6 +97,7 @@ pub enum Obstacle {
     Drained,
     NoInterface,
     Unresolved,
+    Unsupported,
 }
 
 impl Obstacle {
@@ -95,6 +108,7 @@ impl Obstacle {
             Obstacle::Drained => "weight 0: drained",
             Obstacle::NoInterface => "the interface is missing or down",
             Obstacle::Unresolved => "its MAC address is not resolved",
+            Obstacle::Unsupported => "this way of forwarding is not supported yet",
         }
     }
 }
@@ -126,13 +140,16 @@ pub fn way(facts: &Facts, service: usize, backend: usize) -> Option<Way> {
     let link = router_of(facts.config, conf).and_then(|(_, router)| facts.host.link_by_name(&router.interface));
     let ifindex = link.map_or(0, |link| link.index);
     let mac = match forward {
-        Forward::Dr => facts.host.neighbours.get(&(ifindex, candidate.address.into())).copied(),
+        Forward::Dr => facts.host.neighbours.get(&(ifindex, candidate.address)).copied(),
         Forward::Local | Forward::Auto => link.map(|link| link.mac),
+        Forward::Ipip | Forward::Nat => None,
     };
+    let supported = candidate.address.is_ipv4() && !matches!(forward, Forward::Ipip | Forward::Nat);
     let obstacle = match healthy {
         None => Some(Obstacle::Unchecked),
         Some(false) => Some(Obstacle::Down),
         Some(true) if candidate.weight == 0 => Some(Obstacle::Drained),
+        Some(true) if !supported => Some(Obstacle::Unsupported),
         Some(true) if !link.is_some_and(|link| link.up) => Some(Obstacle::NoInterface),
         Some(true) if mac.is_none() => Some(Obstacle::Unresolved),
         Some(true) => None,
@@ -142,8 +159,7 @@ pub fn way(facts: &Facts, service: usize, backend: usize) -> Option<Way> {
 
 /// `Auto` decided: local when the address is one of this host's own.
 fn resolved_forward(host: &HostView, backend: &Backend) -> Forward {
-    let own =
-        |link: &Link| link.addresses.iter().any(|a| a.address == IpAddr::V4(backend.address) && a.protocol != ADDRESS_PROTOCOL);
+    let own = |link: &Link| link.addresses.iter().any(|a| a.address == backend.address && a.protocol != ADDRESS_PROTOCOL);
     match backend.forward {
         Forward::Auto if host.links.values().any(own) => Forward::Local,
         Forward::Auto => Forward::Dr,
@@ -156,12 +172,12 @@ fn add_router(desired: &mut Desired, facts: &Facts, index: usize, router: &Route
         return;
     };
     let pass_foreign = u8::from(facts.config.pass_foreign_vrids);
-    let conf = InterfaceConf { ifindex: link.index, mac: link.mac, pass_foreign, pad: 0 };
+    let conf = InterfaceConf { ifindex: link.index, mac: link.mac, pass_foreign, nat: 0 };
     desired.interfaces.insert(link.index, conf);
     desired.vrids.insert((link.index, router.family() == Family::V6, router.vrid), place);
     for address in router.all_addresses() {
         let key = AddressKey { address: address.into(), ifindex: link.index, vlan: 0 };
-        desired.addresses.insert(key, AddressConf { router: place, flags: 0 });
+        desired.addresses.insert(key, AddressConf { router: place, ..AddressConf::default() });
     }
     if facts.acting.get(index).copied().unwrap_or(false) {
         if router.virtual_mac {
@@ -193,6 +209,9 @@ fn install(desired: &mut Desired, host: &HostView, router: &Router, link: &Link)
 }
 
 fn add_service(desired: &mut Desired, facts: &Facts, index: usize, service: &Service) {
+    let IpAddr::V4(service_address) = service.address else {
+        return;
+    };
     let mut members = Vec::new();
     let mut is_backend = false;
     let mut undecided = false;
@@ -202,15 +221,15 @@ fn add_service(desired: &mut Desired, facts: &Facts, index: usize, service: &Ser
         };
         is_backend |= way.forward == Forward::Local;
         undecided |= way.obstacle == Some(Obstacle::Unchecked);
-        let Some(number) = facts.slots.backend(service, backend.address) else {
+        let (Some(number), IpAddr::V4(address)) = (facts.slots.backend(service, backend), backend.address) else {
             continue;
         };
-        desired.backends.insert(number, backend_conf(facts.host, backend, &way));
+        desired.backends.insert(number, backend_conf(facts, service, backend, &way));
         if way.forward == Forward::Dr && way.ifindex != 0 {
-            desired.unresolved.insert((way.ifindex, backend.address));
+            desired.unresolved.insert((way.ifindex, address));
         }
         if way.obstacle.is_none() {
-            members.push(Member { address: backend.address.octets(), weight: backend.weight, index: number as u16 });
+            members.push(Member { address: address.into(), port: backend.port, weight: backend.weight, index: number as u16 });
         }
     }
     let Some(slot) = facts.slots.service(service) else {
@@ -229,29 +248,30 @@ fn add_service(desired: &mut Desired, facts: &Facts, index: usize, service: &Ser
         address.flags |= ADDRESS_HAS_SERVICES;
         if is_backend && shared {
             address.flags |= ADDRESS_IS_BACKEND;
-            desired.local_routes.insert(service.address);
+            desired.local_routes.insert(service_address);
         }
     }
     let protocol = match service.protocol {
         Protocol::Tcp => PROTO_TCP,
         Protocol::Udp => PROTO_UDP,
     };
-    let key = ServiceKey { address: service.address.octets(), port: service.port, protocol, pad: 0 };
-    desired.services.insert(key, slot);
+    desired.services.insert(slot, ServiceConf { address: key, port: service.port, protocol, flags: 0 });
 }
 
-fn backend_conf(host: &HostView, backend: &Backend, way: &Way) -> BackendConf {
+fn backend_conf(facts: &Facts, service: &Service, backend: &Backend, way: &Way) -> BackendConf {
     let forward = match (way.forward, way.mac) {
         (Forward::Local | Forward::Auto, _) => FORWARD_LOCAL,
         (Forward::Dr, Some(_)) => FORWARD_DR,
-        (Forward::Dr, None) => FORWARD_NONE,
+        (Forward::Dr, None) | (Forward::Ipip | Forward::Nat, _) => FORWARD_NONE,
     };
     BackendConf {
         ifindex: way.ifindex,
-        address: backend.address.octets(),
+        address: backend.address.into(),
+        port: backend.port,
+        service: facts.slots.service(service).map_or(u16::MAX, |number| number as u16),
         mac: way.mac.unwrap_or_default(),
-        source_mac: host.links.get(&way.ifindex).map_or([0; 6], |link| link.mac),
+        source_mac: facts.host.links.get(&way.ifindex).map_or([0; 6], |link| link.mac),
         forward,
-        pad: [0; 3],
+        ..BackendConf::default()
     }
 }

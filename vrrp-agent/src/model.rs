@@ -4,14 +4,16 @@
 //! Everything is checked by the time it exists: references resolve by index, numbers are in range, names are unique.
 
 mod election_thread;
+mod service;
 mod text;
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use election_thread::ElectionThread;
+pub use service::{Backend, Check, CheckKind, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, Tunnel};
 
 /// The whole configuration of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,7 @@ pub struct Config {
     pub groups: Vec<SyncGroup>,
     pub scripts: Vec<Script>,
     pub services: Vec<Service>,
+    pub tunnel: Tunnel,
 }
 
 /// Which XDP attach modes the agent may use on an interface.
@@ -286,62 +289,4 @@ pub struct Script {
     pub user: Option<String>,
     /// Whether it counts as failed until its first result; otherwise the first result decides.
     pub init_fail: bool,
-}
-
-/// A port of a virtual address whose connections are spread over backends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Service {
-    pub name: String,
-    /// A virtual address of one of the routers.
-    pub address: Ipv4Addr,
-    pub port: u16,
-    pub protocol: Protocol,
-    pub backends: Vec<Backend>,
-    pub check: Check,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Protocol {
-    Tcp,
-    Udp,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backend {
-    /// Real address, on the same segment as the virtual address.
-    pub address: Ipv4Addr,
-    /// 0..=1000; 0 drains: no new slots.
-    pub weight: u16,
-    pub forward: Forward,
-}
-
-/// How a packet reaches a backend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Forward {
-    /// `Local` when the address is this node's own, else `Dr`. The default: both nodes of a pair can share one file.
-    Auto,
-    /// Up this node's own stack.
-    Local,
-    /// Destination MAC rewritten, sent on the same segment; the backend answers the client directly.
-    Dr,
-}
-
-/// How a backend's health is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    pub kind: CheckKind,
-    pub interval: Duration,
-    pub timeout: Duration,
-    pub rise: u32,
-    pub fall: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CheckKind {
-    /// Always up.
-    None,
-    /// A TCP connection opens (to the service's port when `port` is `None`); it is held open, so that its reset tells at once.
-    Tcp { port: Option<u16> },
-    /// GET `path` answers 200..=399.
-    Http { port: Option<u16>, path: String },
 }

@@ -18,8 +18,8 @@ impl Plan {
     pub fn new(members: &[Member]) -> Result<Self, TooManyMembers> {
         let mut ring = Box::new(Ring::EMPTY);
         maglev::fill(&mut ring.0, members)?;
-        let address = |index| members.iter().find(|m| m.index == index).map_or([0; 4], |m| m.address);
-        let digest = maglev::digest(&ring.0, address);
+        let member = |index| members.iter().find(|m| m.index == index).map_or_else(Default::default, |m| (m.address, m.port));
+        let digest = maglev::digest(&ring.0, member);
         Ok(Self { ring, digest, members: members.to_vec() })
     }
 

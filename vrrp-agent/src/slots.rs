@@ -4,18 +4,18 @@
 //! not touched. A freed number is given out again only after all others: nothing still reads what it meant.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use crate::model::{Protocol, Service};
+use crate::model::{Backend, Protocol, Service};
 
 /// What makes a service the same one after a reload.
-pub type ServiceKey = (Ipv4Addr, u16, Protocol);
+pub type ServiceKey = (IpAddr, u16, Protocol);
 
 /// Numbers given out.
 #[derive(Debug, Clone, Default)]
 pub struct Slots {
     services: Numbers<ServiceKey>,
-    backends: Numbers<(ServiceKey, Ipv4Addr)>,
+    backends: Numbers<(ServiceKey, IpAddr, u16)>,
 }
 
 impl Slots {
@@ -23,7 +23,7 @@ impl Slots {
     pub fn assign(&mut self, services: &[Service]) {
         let backends = services.iter().flat_map(|service| {
             let of = key(service);
-            service.backends.iter().map(move |backend| (of, backend.address))
+            service.backends.iter().map(move |backend| (of, backend.address, backend.port))
         });
         self.backends.assign(&backends.collect::<Vec<_>>());
         self.services.assign(&services.iter().map(key).collect::<Vec<_>>());
@@ -35,8 +35,8 @@ impl Slots {
     }
 
     /// Number of a backend of a service.
-    pub fn backend(&self, service: &Service, backend: Ipv4Addr) -> Option<u32> {
-        self.backends.get(&(key(service), backend))
+    pub fn backend(&self, service: &Service, backend: &Backend) -> Option<u32> {
+        self.backends.get(&(key(service), backend.address, backend.port))
     }
 }
 

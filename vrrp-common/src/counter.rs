@@ -53,8 +53,18 @@ counters! {
         ArpSuppressed = "arp_suppressed", "ARP requests and neighbour solicitations for a virtual address dropped because this node does not act.";
         NotActing = "not_acting", "Packets for a virtual address dropped because this node does not act.";
         BackendAccepted = "backend_accepted", "Packets for a virtual address taken from its master, as a direct-return backend.";
-        FragmentDropped = "fragment_dropped", "IP fragments for a steered virtual address.";
+        FragmentDropped = "fragment_dropped", "IP fragments for a steered virtual address, dropped: no service there takes them.";
         NoBackend = "no_backend", "Packets of a service that has no usable backend.";
+        SourceDenied = "source_denied", "Packets of a source that the service's lists refuse.";
+        SourceLimited = "source_limited", "New connections beyond what one source may open.";
+        ServiceLimited = "service_limited", "New connections beyond what the service takes.";
+        TtlExpired = "ttl_expired", "Packets for or from a NAT backend whose TTL or hop limit ended here.";
+        Hairpin = "hairpin", "Packets of a NAT backend that would come back to itself.";
+        TooBig = "too_big", "Packets too long for the way to their backend, answered with ICMP.";
+        IcmpSteered = "icmp_steered", "ICMP errors that were sent after the connection they are about.";
+        NatReturned = "nat_returned", "Answers of NAT backends that got the virtual address as their source.";
+        FlowRecorded = "flow_recorded", "Connections remembered because the ring had changed under them.";
+        FlowUnrecorded = "flow_unrecorded", "Connections that were not remembered, because too many began at once.";
         LocalDelivered = "local_delivered", "Packets for a virtual address, no service among its ports, passed to the stack.";
     }
 }

@@ -97,7 +97,7 @@ impl Address {
 
     /// Its words as numbers.
     #[inline(always)]
-    const fn halves(&self) -> [u64; 2] {
+    pub const fn halves(&self) -> [u64; 2] {
         [u64::from_be(self.0[0]), u64::from_be(self.0[1])]
     }
 

@@ -4,6 +4,7 @@
 //! when the address moves.
 
 use crate::flow::{RING_SLOTS, mix};
+use crate::ip::Address;
 use crate::maps::NO_BACKEND;
 
 /// Backends one ring can hold.
@@ -15,7 +16,8 @@ const SEED: u64 = 0x7672_7270_7269_6e67;
 /// A backend of a ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Member {
-    pub address: [u8; 4],
+    pub address: Address,
+    pub port: u16,
     /// Share of the slots, relative to the others; 0: none.
     pub weight: u16,
     /// What the slots hold: the backend's index in the node's own table, which may differ between nodes.
@@ -47,7 +49,7 @@ pub fn fill(ring: &mut [u16; RING_SLOTS], members: &[Member]) -> Result<(), TooM
     for (turn, member) in turns.iter_mut().zip(members) {
         *turn = first_turn(*member);
     }
-    turns.sort_unstable_by_key(|turn| turn.member.address);
+    turns.sort_unstable_by_key(|turn| (turn.member.address, turn.member.port));
     ring.fill(NO_BACKEND);
     let Some(cost) = turns.iter().map(|turn| u32::from(turn.member.weight)).max().filter(|&most| most > 0) else {
         return Ok(());
@@ -68,9 +70,10 @@ pub fn fill(ring: &mut [u16; RING_SLOTS], members: &[Member]) -> Result<(), TooM
 }
 
 fn first_turn(member: Member) -> Turn {
-    let address = u64::from(u32::from_be_bytes(member.address));
-    let offset = mix(address ^ SEED) % RING_SLOTS as u64;
-    let skip = mix(mix(address ^ SEED)) % (RING_SLOTS as u64 - 1) + 1;
+    let [high, low] = member.address.halves();
+    let seed = mix(mix(high ^ SEED) ^ low) ^ u64::from(member.port);
+    let offset = mix(seed) % RING_SLOTS as u64;
+    let skip = mix(mix(seed)) % (RING_SLOTS as u64 - 1) + 1;
     Turn { member, position: offset as u32, skip: skip as u32, credit: 0 }
 }
 
@@ -86,12 +89,12 @@ fn take_slot(ring: &mut [u16; RING_SLOTS], turn: &mut Turn) {
     }
 }
 
-/// Digest of a ring: FNV-1a over the address in each slot, so that nodes with different backend numbers can compare.
-pub fn digest(ring: &[u16; RING_SLOTS], address: impl Fn(u16) -> [u8; 4]) -> u64 {
+/// Digest of a ring: FNV-1a over the address and port in each slot, so that nodes with different backend numbers can compare.
+pub fn digest(ring: &[u16; RING_SLOTS], backend: impl Fn(u16) -> (Address, u16)) -> u64 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for &index in ring {
-        let bytes = if index == NO_BACKEND { [0; 4] } else { address(index) };
-        for byte in bytes {
+        let (address, port) = if index == NO_BACKEND { (Address::UNSPECIFIED, 0) } else { backend(index) };
+        for byte in address.octets().into_iter().chain(port.to_be_bytes()) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
         }
     }

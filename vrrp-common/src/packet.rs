@@ -1,6 +1,7 @@
 //! How parsers reach bytes: by value, checked, from a slice or from an XDP context alike.
 
 use crate::ip::Address;
+use crate::wire::checksum;
 
 /// What [`Packet::forget`] keeps is below this.
 pub const FORGETTABLE: usize = 8_192;
@@ -29,6 +30,12 @@ pub trait Packet {
     fn forget(&self, number: usize) -> usize {
         debug_assert!(number < FORGETTABLE, "the kernel program would lose bits of {number}");
         number
+    }
+
+    /// The one's complement sum of `len` bytes at `offset`, as [`checksum::sum_words`].
+    #[inline(always)]
+    fn sum(&self, offset: usize, len: usize) -> Option<u64> {
+        checksum::sum_words(self, offset, len)
     }
 
     /// The big-endian 16-bit word at `offset`.

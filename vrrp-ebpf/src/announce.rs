@@ -9,16 +9,15 @@ use vrrp_common::wire::eth::Ethernet;
 use vrrp_common::wire::ipv6::Ipv6;
 use vrrp_common::wire::nd::{Kind, Nd};
 
-use crate::{count, maps, rewrite};
+use crate::{count, maps, rewrite, tables};
 
 /// Decides about an ARP packet.
 #[inline(always)]
 pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdict {
-    let key = maps::address_key(ctx, &Address::v4(arp.target), ethernet.vlan);
     if arp.operation != arp::OP_REQUEST {
         return Verdict::Pass;
     }
-    let Some(address) = maps::address(&key) else {
+    let Some((_, address)) = tables::address(ctx, &Address::v4(arp.target), ethernet.vlan) else {
         return Verdict::Pass;
     };
     if maps::acting(address.router).is_none() {
@@ -43,8 +42,7 @@ pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdi
 /// Decides about a neighbour solicitation or advertisement.
 #[inline(always)]
 pub fn neighbour(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, ip: &Ipv6, nd: &Nd) -> Verdict {
-    let key = maps::address_key(ctx, &nd.target, ethernet.vlan);
-    let Some(address) = maps::address(&key) else {
+    let Some((_, address)) = tables::address(ctx, &nd.target, ethernet.vlan) else {
         return Verdict::Pass;
     };
     let acting = maps::acting(address.router).is_some();

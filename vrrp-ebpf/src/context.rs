@@ -2,22 +2,81 @@
 
 use core::arch::asm;
 
+use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::packet::{FORGETTABLE, Packet};
+use vrrp_common::wire::checksum;
 
 /// The linear part of a frame.
 pub struct Frame<'a>(pub &'a XdpContext);
 
+/// Where the frame begins in memory.
+///
+/// The context's fields are of 32 bits, and stand for pointers of 64: a compiler that knows the first moves them about as such, which the
+/// verifier refuses.
+#[inline(always)]
+pub fn begin(ctx: &XdpContext) -> usize {
+    let address: u64;
+    // SAFETY: a read of the context's first field.
+    unsafe { asm!("{0} = *(u32 *)({1} + 0)", out(reg) address, in(reg) ctx.ctx, options(pure, readonly, nostack)) };
+    address as usize
+}
+
+/// Where it ends.
+#[inline(always)]
+pub fn end(ctx: &XdpContext) -> usize {
+    let address: u64;
+    // SAFETY: a read of the context's second field.
+    unsafe { asm!("{0} = *(u32 *)({1} + 4)", out(reg) address, in(reg) ctx.ctx, options(pure, readonly, nostack)) };
+    address as usize
+}
+
+/// Bytes of the frame's linear part: all of it, unless it is a jumbo.
+#[inline(always)]
+pub fn linear_len(ctx: &XdpContext) -> usize {
+    end(ctx) - begin(ctx)
+}
+
+/// To be called by every function that is not inlined: makes it use the five registers that a call may spoil.
+///
+/// The compiler sees which of them a function leaves alone, and keeps values there over the call; the verifier takes all five for lost.
+#[inline(always)]
+pub fn spoil() {
+    // SAFETY: no instruction; five registers are named as changed.
+    unsafe { asm!("", out("r1") _, out("r2") _, out("r3") _, out("r4") _, out("r5") _, options(nomem, nostack)) };
+}
+
+/// No sum is as large.
+const CUT_OFF: u64 = u64::MAX;
+
+/// A global function: the verifier checks its loops once, not once for each way that leads to them, and knows nothing of what comes out.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn sum(ctx: *mut xdp_md, offset: u64, len: u64) -> u64 {
+    spoil();
+    let ctx = &XdpContext::new(ctx);
+    let [offset, len] = [offset, len].map(|number| number as usize & (FORGETTABLE - 1));
+    checksum::sum_words(&Frame(ctx), offset, len).unwrap_or(CUT_OFF)
+}
+
 impl Packet for Frame<'_> {
     #[inline(always)]
     fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        let start = self.0.data() + offset;
-        if start + N > self.0.data_end() {
+        let start = begin(self.0) + offset;
+        if start + N > end(self.0) {
             return None;
         }
         // SAFETY: `N` bytes from `start` lie before `data_end`, as was just checked (and the verifier checks that it was);
         // any bit pattern is a byte array, and a byte array has no alignment.
         Some(unsafe { *(start as *const [u8; N]) })
+    }
+
+    #[inline(always)]
+    fn sum(&self, offset: usize, len: usize) -> Option<u64> {
+        match sum(self.0.ctx, offset as u64, len as u64) {
+            CUT_OFF => None,
+            sum => Some(sum),
+        }
     }
 
     #[inline(always)]

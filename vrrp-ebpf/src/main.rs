@@ -11,9 +11,15 @@ mod advert;
 mod announce;
 mod context;
 mod count;
+mod fib;
+mod guard;
 mod maps;
+mod nat;
+mod packet;
 mod rewrite;
 mod steer;
+mod tables;
+mod tunnel;
 
 use aya_ebpf::bindings::{xdp_action, xdp_md};
 use aya_ebpf::helpers::generated::bpf_ktime_get_boot_ns;
@@ -23,9 +29,13 @@ use vrrp_common::classify::{self, Class};
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::maps::ROUTER_VIRTUAL_MAC;
 use vrrp_common::wire::eth::{self, Ethernet};
+use vrrp_common::wire::ipv4::PROTO_VRRP;
+use vrrp_common::wire::ipv6::NEXT_ICMPV6;
 use vrrp_common::wire::vrrp::of_virtual_mac;
+use vrrp_common::wire;
 
-use crate::context::Frame;
+use crate::context::{Frame, spoil};
+use crate::packet::Packet;
 
 #[xdp(frags)]
 pub fn vrrp_xdp(ctx: XdpContext) -> u32 {
@@ -44,43 +54,112 @@ pub fn vrrp_xdp(ctx: XdpContext) -> u32 {
 
 #[inline(always)]
 fn process(ctx: &XdpContext, slot: u32) -> Verdict {
-    match eth::parse(&Frame(ctx)) {
-        Some(ethernet) if ethernet.ethertype == eth::TYPE_IPV6 => ipv6(ctx.ctx, slot),
-        Some(_) => ipv4(ctx.ctx, slot),
-        None => Verdict::Pass,
-    }
-}
-
-/// IPv4 and ARP. Each family has a function of its own: in one they would need more than the 512 bytes of stack there are, and
-/// states of the one would make the verifier's work on the other larger.
-///
-/// It reads the Ethernet header again: handed over in memory that would be slower, and the verifier wants it aligned.
-#[inline(never)]
-fn ipv4(ctx: *mut xdp_md, slot: u32) -> Verdict {
-    let ctx = &XdpContext::new(ctx);
     let Some(ethernet) = eth::parse(&Frame(ctx)) else {
         return Verdict::Pass;
     };
-    match classify::over_ipv4(&Frame(ctx), ethernet) {
-        Class::Ipv4 { ethernet, ip } => through(ctx, slot, &ethernet, steer::client(ctx, &ethernet, &ip)),
+    let ctx = ctx.ctx;
+    match ethernet.ethertype {
+        eth::TYPE_IPV4 => match decided(ipv4(ctx, slot)) {
+            Some(verdict) => verdict,
+            None => decided(control_v4(ctx, slot)).unwrap_or(Verdict::Pass),
+        },
+        eth::TYPE_IPV6 => match decided(ipv6(ctx, slot, 0)).or_else(|| decided(control_v6(ctx, slot))) {
+            Some(verdict) => verdict,
+            None => decided(ipv6(ctx, slot, 1)).unwrap_or(Verdict::Pass),
+        },
+        eth::TYPE_ARP => decided(control_v4(ctx, slot)).unwrap_or(Verdict::Pass),
+        _ => Verdict::Pass,
+    }
+}
+
+/// What a function below says of a packet that another one must decide about.
+const UNDECIDED: u32 = Verdict::COUNT as u32;
+
+#[inline(always)]
+fn decided(word: u32) -> Option<Verdict> {
+    match word {
+        0 => Some(Verdict::Pass),
+        1 => Some(Verdict::Drop),
+        2 => Some(Verdict::Tx),
+        3 => Some(Verdict::Redirect),
+        _ => None,
+    }
+}
+
+/// IPv4 but VRRP. This and the next three are global functions (`pub`, unmangled, numbers in and out): the verifier checks each by itself, once,
+/// whatever led to it. Each has the 512 bytes of stack to itself and what it calls.
+///
+/// They read the Ethernet header again: handed over in memory that would be slower, and the verifier wants it aligned.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn ipv4(ctx: *mut xdp_md, slot: u32) -> u32 {
+    spoil();
+    let ctx = &XdpContext::new(ctx);
+    let Some(ethernet) = eth::parse(&Frame(ctx)) else {
+        return Verdict::Pass as u32;
+    };
+    let Some(ip) = wire::ipv4::parse(&Frame(ctx), ethernet.network) else {
+        return Verdict::Pass as u32;
+    };
+    if ip.protocol == PROTO_VRRP {
+        return UNDECIDED;
+    }
+    if !ip.is_sane() {
+        return Verdict::Pass as u32;
+    }
+    through(ctx, slot, &ethernet, steer::client(ctx, &Packet::v4(&ethernet, &ip))) as u32
+}
+
+/// ARP, and VRRP over IPv4.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn control_v4(ctx: *mut xdp_md, slot: u32) -> u32 {
+    spoil();
+    let ctx = &XdpContext::new(ctx);
+    let Some(ethernet) = eth::parse(&Frame(ctx)) else {
+        return Verdict::Pass as u32;
+    };
+    let verdict = match classify::over_ipv4(&Frame(ctx), ethernet) {
         Class::Vrrp(vrrp) => advert::receive(ctx, slot, &vrrp),
         Class::Arp { ethernet, arp } => announce::arp(ctx, slot, &ethernet, &arp),
-        Class::Neighbour { .. } | Class::Ipv6 { .. } | Class::Other => Verdict::Pass,
-    }
+        Class::Ipv4 { .. } | Class::Neighbour { .. } | Class::Ipv6 { .. } | Class::Other => Verdict::Pass,
+    };
+    verdict as u32
 }
 
+/// IPv6 but VRRP and neighbour discovery; `asked` is 1 for a packet that [`control_v6`] has seen to be neither.
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn ipv6(ctx: *mut xdp_md, slot: u32) -> Verdict {
+pub extern "C" fn ipv6(ctx: *mut xdp_md, slot: u32, asked: u32) -> u32 {
+    spoil();
     let ctx = &XdpContext::new(ctx);
     let Some(ethernet) = eth::parse(&Frame(ctx)) else {
-        return Verdict::Pass;
+        return Verdict::Pass as u32;
     };
-    match classify::over_ipv6(&Frame(ctx), ethernet) {
-        Class::Ipv6 { ethernet, ip } => through(ctx, slot, &ethernet, steer::client_v6(ctx, &ethernet, &ip)),
+    let Some(ip) = wire::ipv6::parse(&Frame(ctx), ethernet.network) else {
+        return Verdict::Pass as u32;
+    };
+    if asked == 0 && (ip.protocol == PROTO_VRRP || ip.protocol == NEXT_ICMPV6 || ip.unwalked) {
+        return UNDECIDED;
+    }
+    through(ctx, slot, &ethernet, steer::client(ctx, &Packet::v6(&ethernet, &ip))) as u32
+}
+
+/// VRRP over IPv6 and neighbour discovery.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn control_v6(ctx: *mut xdp_md, slot: u32) -> u32 {
+    spoil();
+    let ctx = &XdpContext::new(ctx);
+    let Some(ethernet) = eth::parse(&Frame(ctx)) else {
+        return UNDECIDED;
+    };
+    let verdict = match classify::over_ipv6(&Frame(ctx), ethernet) {
         Class::Vrrp(vrrp) => advert::receive(ctx, slot, &vrrp),
         Class::Neighbour { ethernet, ip, nd } => announce::neighbour(ctx, slot, &ethernet, &ip, &nd),
-        Class::Ipv4 { .. } | Class::Arp { .. } | Class::Other => Verdict::Pass,
-    }
+        Class::Ipv6 { .. } | Class::Ipv4 { .. } | Class::Arp { .. } | Class::Other => return UNDECIDED,
+    };
+    verdict as u32
 }
 
 /// A packet that goes on to the stack: one for a virtual router's MAC address is addressed to the interface's own while this

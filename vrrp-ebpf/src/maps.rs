@@ -1,16 +1,16 @@
-//! The maps, as `vrrp_common::maps` describes them, and safe ways to read and write the words in them.
+//! The maps of interfaces, virtual routers and counters, as `vrrp_common::maps` describes them, and safe ways to read and write the words
+//! in them.
 
 use core::arch::asm;
 
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray};
+use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray};
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::ip::Address;
 use vrrp_common::lease;
 use vrrp_common::maps::{
-    AddressConf, AddressKey, BackendConf, InterfaceConf, Liveness, MAX_ADDRESSES, MAX_BACKENDS, MAX_IFINDEX,
-    MAX_INTERFACE_COUNTERS, MAX_INTERFACES, MAX_RATE_SOURCES, MAX_RINGS, MAX_ROUTER_COUNTERS, MAX_ROUTERS, MAX_SERVICES,
-    NO_BACKEND, RateKey, RateWindow, Ring, RouterConf, ServiceKey, Traffic, VRID_SLOTS, address_hint, vrid_slot,
+    InterfaceConf, Liveness, MAX_BACKENDS, MAX_IFINDEX, MAX_INTERFACE_COUNTERS, MAX_INTERFACES, MAX_RATE_SOURCES,
+    MAX_ROUTER_COUNTERS, MAX_ROUTERS, RateKey, RateWindow, RouterConf, Traffic, VRID_SLOTS, vrid_slot,
 };
 
 #[map]
@@ -31,18 +31,6 @@ static FENCE: Array<u64> = Array::with_max_entries(MAX_ROUTERS, 0);
 static LIVENESS: Array<Liveness> = Array::with_max_entries(MAX_ROUTERS, 0);
 #[map]
 pub static RATES: LruHashMap<RateKey, RateWindow> = LruHashMap::with_max_entries(MAX_RATE_SOURCES, 0);
-#[map]
-static ADDRESSES: HashMap<AddressKey, AddressConf> = HashMap::with_max_entries(MAX_ADDRESSES, 0);
-#[map]
-static ADDRESS_HINTS: Array<u32> = Array::with_max_entries(vrrp_common::maps::ADDRESS_HINTS, 0);
-#[map]
-static SERVICES: HashMap<ServiceKey, u32> = HashMap::with_max_entries(MAX_SERVICES, 0);
-#[map]
-static GENERATIONS: Array<u32> = Array::with_max_entries(MAX_SERVICES, 0);
-#[map]
-static RINGS: Array<Ring> = Array::with_max_entries(MAX_RINGS, 0);
-#[map]
-static BACKENDS: Array<BackendConf> = Array::with_max_entries(MAX_BACKENDS, 0);
 #[map]
 pub static IF_COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(MAX_INTERFACE_COUNTERS, 0);
 #[map]
@@ -76,12 +64,6 @@ pub fn router_at(index: u32) -> Option<&'static RouterConf> {
     ROUTERS.get(index)
 }
 
-/// The key of a virtual address, on the interface the packet came in by.
-#[inline(always)]
-pub fn address_key(ctx: &XdpContext, address: &Address, vlan: u32) -> AddressKey {
-    AddressKey { address: whole(address), ifindex: ctx.ingress_ifindex() as u32, vlan }
-}
-
 /// Lets the compiler forget what it knows of the single bytes of an address. Where only some of them were looked at before, it
 /// would put the others on the stack in misaligned pieces, which the verifier refuses.
 #[inline(always)]
@@ -93,34 +75,6 @@ pub fn whole(address: &Address) -> Address {
         asm!("{0} = {0}", inout(reg) low, options(pure, nomem, nostack));
     }
     Address::from_words([high, low])
-}
-
-#[inline(always)]
-pub fn address(key: &AddressKey) -> Option<&'static AddressConf> {
-    if *ADDRESS_HINTS.get(address_hint(&key.address))? == 0 {
-        return None;
-    }
-    // SAFETY: the agent writes entries whole and this program only reads them; a replaced entry stays readable until the
-    // program ends (RCU).
-    unsafe { ADDRESSES.get(key) }
-}
-
-#[inline(always)]
-pub fn service(key: &ServiceKey) -> Option<u32> {
-    // SAFETY: as in `address`.
-    unsafe { SERVICES.get(key) }.copied()
-}
-
-/// The backend in a slot of the service's live ring.
-#[inline(always)]
-pub fn backend(service: u32, slot: usize) -> Option<(u32, &'static BackendConf)> {
-    let generation = *GENERATIONS.get(service)? & 1;
-    let ring = RINGS.get(service * 2 + generation)?;
-    let index = *ring.0.get(slot)?;
-    if index == NO_BACKEND {
-        return None;
-    }
-    Some((u32::from(index), BACKENDS.get(u32::from(index))?))
 }
 
 /// The present second of one source.

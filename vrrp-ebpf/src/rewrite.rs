@@ -1,13 +1,16 @@
 //! The only packet writes.
 
 use aya_ebpf::bindings::xdp_action;
-use aya_ebpf::helpers::generated::{bpf_redirect, bpf_xdp_adjust_tail};
+use aya_ebpf::helpers::generated::{bpf_redirect, bpf_xdp_adjust_head, bpf_xdp_adjust_tail};
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::counter::Verdict;
 use vrrp_common::ip::Address;
+use vrrp_common::packet::Packet as _;
 use vrrp_common::wire::arp::{self, Arp};
-use vrrp_common::wire::eth::Ethernet;
+use vrrp_common::wire::eth::{self, Ethernet};
 use vrrp_common::wire::{ipv6, nd};
+
+use crate::context::{Frame, begin, end, linear_len};
 
 /// Offset of the source MAC in the Ethernet header.
 const SOURCE_AT: usize = 6;
@@ -16,7 +19,7 @@ const SOURCE_AT: usize = 6;
 #[inline(always)]
 pub fn arp_answer(ctx: &XdpContext, network: usize, request: &Arp, mac: [u8; 6]) -> Verdict {
     let answer = arp::packet(arp::OP_REPLY, mac, request.target, request.sender_mac, request.sender);
-    match write(ctx, network, answer).and_then(|()| addresses(ctx, request.sender_mac, mac)) {
+    match put(ctx, network, answer).and_then(|()| addresses(ctx, request.sender_mac, mac)) {
         Some(()) => Verdict::Tx,
         None => Verdict::Drop,
     }
@@ -25,7 +28,7 @@ pub fn arp_answer(ctx: &XdpContext, network: usize, request: &Arp, mac: [u8; 6])
 /// Turns the gratuitous ARP request at `network` into a reply: neighbours learn as much from it, and nobody answers it.
 #[inline(always)]
 pub fn arp_request_to_reply(ctx: &XdpContext, network: usize) -> Option<()> {
-    write(ctx, network + arp::OP_LOW_BYTE, [arp::OP_REPLY as u8])
+    put(ctx, network + arp::OP_LOW_BYTE, [arp::OP_REPLY as u8])
 }
 
 /// Turns a neighbour solicitation, sent from `asker`, into the advertisement that `mac` has `target`. Sent back where it came
@@ -34,7 +37,7 @@ pub fn arp_request_to_reply(ctx: &XdpContext, network: usize) -> Option<()> {
 /// A solicitation without options is eight bytes shorter than its answer.
 #[inline(always)]
 pub fn neighbour_answer(ctx: &XdpContext, ethernet: &Ethernet, asker: &Address, target: &Address, mac: [u8; 6]) -> Verdict {
-    let len = ctx.data_end() - ctx.data();
+    let len = linear_len(ctx);
     let wanted = ethernet.network + ipv6::HEADER_LEN + nd::MESSAGE_LEN;
     if len < wanted {
         // SAFETY: a helper call; it moves the end of the frame, and every access below checks the new one.
@@ -53,18 +56,18 @@ pub fn neighbour_answer(ctx: &XdpContext, ethernet: &Ethernet, asker: &Address, 
 
 #[inline(always)]
 fn advertisement(ctx: &XdpContext, network: usize, pieces: &nd::Advertisement, target: &Address) -> Option<()> {
-    write(ctx, network, pieces.head)?;
-    write(ctx, network + nd::at::SOURCE, target.octets())?;
-    write(ctx, network + nd::at::DESTINATION, pieces.destination.octets())?;
-    write(ctx, network + nd::at::MESSAGE, pieces.message)?;
-    write(ctx, network + nd::at::TARGET, target.octets())?;
-    write(ctx, network + nd::at::OPTION, pieces.option)
+    put(ctx, network, pieces.head)?;
+    put(ctx, network + nd::at::SOURCE, target.octets())?;
+    put(ctx, network + nd::at::DESTINATION, pieces.destination.octets())?;
+    put(ctx, network + nd::at::MESSAGE, pieces.message)?;
+    put(ctx, network + nd::at::TARGET, target.octets())?;
+    put(ctx, network + nd::at::OPTION, pieces.option)
 }
 
 /// Addresses a frame that came for a virtual router's MAC to the interface's own, so that the stack takes it.
 #[inline(always)]
 pub fn to_own_mac(ctx: &XdpContext, mac: [u8; 6]) -> Option<()> {
-    write(ctx, 0, mac)
+    put(ctx, 0, mac)
 }
 
 /// Addresses the frame to `destination` and sends it out of `ifindex`.
@@ -73,6 +76,12 @@ pub fn direct_return(ctx: &XdpContext, ifindex: u32, destination: [u8; 6], sourc
     if addresses(ctx, destination, source).is_none() {
         return Verdict::Drop;
     }
+    send(ctx, ifindex)
+}
+
+/// Sends the frame as it is out of `ifindex`.
+#[inline(always)]
+pub fn send(ctx: &XdpContext, ifindex: u32) -> Verdict {
     if ifindex as usize == ctx.ingress_ifindex() {
         return Verdict::Tx;
     }
@@ -81,16 +90,82 @@ pub fn direct_return(ctx: &XdpContext, ifindex: u32, destination: [u8; 6], sourc
     if action == i64::from(xdp_action::XDP_REDIRECT) { Verdict::Redirect } else { Verdict::Drop }
 }
 
+/// What stands before the network header, to be written again where that header has moved.
+pub struct Link {
+    pub destination: [u8; 6],
+    pub source: [u8; 6],
+    outer_tag: [u8; 4],
+    inner_tag: [u8; 4],
+}
+
+/// Where tags begin, and how long each is.
+const TAGS_AT: usize = 12;
+const TAG_LEN: usize = 4;
+const TWO_TAGS: usize = eth::HEADER_LEN + 2 * TAG_LEN;
+
+impl Link {
+    /// Reads it from the frame whose network header stands at `network`.
+    #[inline(always)]
+    pub fn read(ctx: &XdpContext) -> Option<Self> {
+        let frame = Frame(ctx);
+        Some(Self {
+            destination: frame.bytes(0)?,
+            source: frame.bytes(SOURCE_AT)?,
+            // What follows the addresses is there in any frame that has a network header; it means something where there are tags.
+            outer_tag: frame.bytes(TAGS_AT)?,
+            inner_tag: frame.bytes(TAGS_AT + TAG_LEN)?,
+        })
+    }
+
+    /// Writes it before the network header at `network`, with other addresses and type.
+    #[inline(always)]
+    pub fn write(
+        &self,
+        ctx: &XdpContext,
+        network: usize,
+        destination: [u8; 6],
+        source: [u8; 6],
+        ethertype: u16,
+    ) -> Option<()> {
+        addresses(ctx, destination, source)?;
+        if network > eth::HEADER_LEN {
+            put(ctx, TAGS_AT, self.outer_tag)?;
+        }
+        if network == TWO_TAGS {
+            put(ctx, TAGS_AT + TAG_LEN, self.inner_tag)?;
+        }
+        put(ctx, network - 2, ethertype.to_be_bytes())
+    }
+}
+
+/// Makes room for `len` bytes before the frame.
 #[inline(always)]
-fn addresses(ctx: &XdpContext, destination: [u8; 6], source: [u8; 6]) -> Option<()> {
-    write(ctx, 0, destination)?;
-    write(ctx, SOURCE_AT, source)
+pub fn grow_head(ctx: &XdpContext, len: usize) -> Option<()> {
+    // SAFETY: a helper call; it moves the begin of the frame, and every access below checks the new one.
+    let outcome = unsafe { bpf_xdp_adjust_head(ctx.ctx, -(len as i32)) };
+    (outcome == 0).then_some(())
+}
+
+/// Lets the frame end after `len` bytes, which it has.
+#[inline(always)]
+pub fn cut(ctx: &XdpContext, len: usize) -> Option<()> {
+    let have = linear_len(ctx);
+    // SAFETY: as of the head, for the end of the frame.
+    let outcome = unsafe { bpf_xdp_adjust_tail(ctx.ctx, len as i32 - have as i32) };
+    (outcome == 0).then_some(())
 }
 
 #[inline(always)]
-fn write<const N: usize>(ctx: &XdpContext, offset: usize, bytes: [u8; N]) -> Option<()> {
-    let start = ctx.data() + offset;
-    if start + N > ctx.data_end() {
+fn addresses(ctx: &XdpContext, destination: [u8; 6], source: [u8; 6]) -> Option<()> {
+    put(ctx, 0, destination)?;
+    put(ctx, SOURCE_AT, source)
+}
+
+/// Writes `bytes` at `offset`; `None` where the frame ends before.
+#[inline(always)]
+pub fn put<const N: usize>(ctx: &XdpContext, offset: usize, bytes: [u8; N]) -> Option<()> {
+    let start = begin(ctx) + offset;
+    if start + N > end(ctx) {
         return None;
     }
     // SAFETY: `N` bytes from `start` lie before `data_end`, as was just checked; the frame is this program's alone while it

@@ -1,58 +1,68 @@
-//! The client path: a packet for a virtual address, from the ring to its backend.
+//! The client path: a packet for a virtual address, by its service and ring to its backend.
 
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::counter::{RouterCounter, Verdict};
-use vrrp_common::flow::{self, FlowKey};
-use vrrp_common::ip::Address;
-use vrrp_common::maps::{ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, FORWARD_DR, FORWARD_LOCAL, ServiceKey};
-use vrrp_common::wire::eth::Ethernet;
-use vrrp_common::wire::ipv4::{Ipv4, PROTO_TCP, PROTO_UDP};
-use vrrp_common::wire::ipv6::Ipv6;
-use vrrp_common::wire::l4;
+use vrrp_common::flow::{self, Changed, FlowKey};
+use vrrp_common::maps::{
+    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, BackendConf, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT,
+    NO_BACKEND, RING_CHANGED, SERVICE_BY_SOURCE, SERVICE_GUARDED, ServiceKey,
+};
+use vrrp_common::wire::ipv4::{PROTO_ICMP, PROTO_TCP, PROTO_UDP};
+use vrrp_common::wire::ipv6::NEXT_ICMPV6;
+use vrrp_common::wire::{icmp, l4};
 
-use crate::context::Frame;
-use crate::{count, maps, rewrite};
+use crate::context::{Frame, linear_len, spoil};
+use crate::maps::whole;
+use crate::packet::Packet;
+use crate::{count, guard, maps, nat, rewrite, tables, tunnel};
 
-/// Decides about an IPv4 packet that is not VRRP.
-#[inline(always)]
-pub fn client(ctx: &XdpContext, ethernet: &Ethernet, ip: &Ipv4) -> Verdict {
-    let key = maps::address_key(ctx, &Address::v4(ip.destination), ethernet.vlan);
-    let Some(address) = maps::address(&key) else {
-        return Verdict::Pass;
-    };
-    if maps::acting(address.router).is_none() {
-        return as_backend(address, ethernet.source);
-    }
-    if address.flags & ADDRESS_HAS_SERVICES == 0 || !has_ports(ip.protocol) {
-        count::router(address.router, RouterCounter::LocalDelivered);
-        return Verdict::Pass;
-    }
-    if ip.fragment {
-        // Later fragments carry no ports: they could not follow the first to its backend.
-        count::router(address.router, RouterCounter::FragmentDropped);
-        return Verdict::Drop;
-    }
-    steer(ctx, ethernet, ip, address)
+/// A packet's service and flow.
+struct Aim {
+    service: u32,
+    flags: u32,
+    flow: FlowKey,
+    /// It begins a TCP connection.
+    begins: bool,
+    /// Offset of the packet it quotes, where it is an ICMP error; else 0.
+    quoted: usize,
 }
 
-/// Decides about an IPv6 packet that is neither VRRP nor neighbour discovery. Services are of IPv4 alone: while this node acts
-/// its own stack serves.
-#[inline(always)]
-pub fn client_v6(ctx: &XdpContext, ethernet: &Ethernet, ip: &Ipv6) -> Verdict {
-    let key = maps::address_key(ctx, &ip.destination, ethernet.vlan);
-    let Some(address) = maps::address(&key) else {
-        return Verdict::Pass;
-    };
-    if maps::acting(address.router).is_none() {
-        return as_backend(address, ethernet.source);
-    }
-    count::router(address.router, RouterCounter::LocalDelivered);
-    Verdict::Pass
+/// What a packet for an address with services is.
+enum Aimed {
+    At(Aim),
+    /// No service's: for this node's own stack.
+    Stack,
+    Drop(RouterCounter),
+    /// Too short for its ports.
+    Cut,
 }
 
+/// Decides about a packet that is neither VRRP nor neighbour discovery.
 #[inline(always)]
-fn has_ports(protocol: u8) -> bool {
-    protocol == PROTO_TCP || protocol == PROTO_UDP
+pub fn client(ctx: &XdpContext, packet: &Packet) -> Verdict {
+    let Some((place, address)) = tables::address(ctx, &packet.destination, packet.vlan) else {
+        return nat::answer(ctx, packet);
+    };
+    let router = address.router;
+    if maps::acting(router).is_none() {
+        return as_backend(address, packet.sender);
+    }
+    if address.flags & ADDRESS_HAS_SERVICES == 0 {
+        count::router(router, RouterCounter::LocalDelivered);
+        return Verdict::Pass;
+    }
+    match aim(ctx, packet, place, address) {
+        Aimed::At(aim) => steer(ctx, packet, router, &aim),
+        Aimed::Stack => {
+            count::router(router, RouterCounter::LocalDelivered);
+            Verdict::Pass
+        }
+        Aimed::Drop(counter) => {
+            count::router(router, counter);
+            Verdict::Drop
+        }
+        Aimed::Cut => Verdict::Drop,
+    }
 }
 
 /// A packet for an address this node does not act for: taken only as a direct-return backend, and only from the master.
@@ -72,44 +82,186 @@ fn as_backend(address: &AddressConf, sender: [u8; 6]) -> Verdict {
 }
 
 #[inline(always)]
-fn steer(ctx: &XdpContext, ethernet: &Ethernet, ip: &Ipv4, address: &AddressConf) -> Verdict {
-    let Some(ports) = l4::ports(&Frame(ctx), ethernet.network + ip.header_len) else {
-        return Verdict::Drop;
-    };
-    let key = ServiceKey { address: ip.destination, port: ports.destination, protocol: ip.protocol, pad: 0 };
-    let Some(service) = maps::service(&key) else {
-        count::router(address.router, RouterCounter::LocalDelivered);
-        return Verdict::Pass;
-    };
-    let flow = FlowKey {
-        source: ip.source,
-        destination: ip.destination,
-        source_port: ports.source,
-        destination_port: ports.destination,
-        protocol: ip.protocol,
-    };
-    let Some((index, backend)) = maps::backend(service, flow::slot(flow.hash())) else {
-        count::router(address.router, RouterCounter::NoBackend);
-        return Verdict::Drop;
-    };
-    match backend.forward {
-        FORWARD_LOCAL => {
-            count::backend(index, linear_len(ctx));
-            Verdict::Pass
-        }
-        FORWARD_DR => {
-            count::backend(index, linear_len(ctx));
-            rewrite::direct_return(ctx, backend.ifindex, backend.mac, backend.source_mac)
-        }
-        _ => {
-            count::router(address.router, RouterCounter::NoBackend);
-            Verdict::Drop
-        }
+fn aim(ctx: &XdpContext, packet: &Packet, place: u32, address: &AddressConf) -> Aimed {
+    match packet.protocol {
+        PROTO_TCP | PROTO_UDP if packet.later_fragment => later_fragment(packet, address),
+        PROTO_TCP | PROTO_UDP => connection(ctx, packet, place),
+        PROTO_ICMP | NEXT_ICMPV6 if !packet.fragment => error(ctx, packet, place),
+        _ => Aimed::Stack,
     }
 }
 
-/// Length of the frame's linear part in bytes: all of it, unless it is a jumbo.
 #[inline(always)]
-fn linear_len(ctx: &XdpContext) -> u64 {
-    (ctx.data_end() - ctx.data()) as u64
+fn connection(ctx: &XdpContext, packet: &Packet, place: u32) -> Aimed {
+    let Some(ports) = l4::ports(&Frame(ctx), packet.transport) else {
+        return Aimed::Cut;
+    };
+    let key = ServiceKey { address: place, port: ports.destination, protocol: packet.protocol, pad: 0 };
+    let Some((service, flags)) = tables::service(&key) else {
+        return Aimed::Stack;
+    };
+    if packet.fragment && flags & SERVICE_BY_SOURCE == 0 {
+        // Later fragments carry no ports: they could not follow the first to its backend.
+        return Aimed::Drop(RouterCounter::FragmentDropped);
+    }
+    let flow = FlowKey {
+        source: packet.source,
+        destination: packet.destination,
+        source_port: ports.source,
+        destination_port: ports.destination,
+        protocol: u32::from(packet.protocol),
+    };
+    let begins = packet.protocol == PROTO_TCP && l4::begins(&Frame(ctx), packet.transport);
+    Aimed::At(Aim { service, flags, flow, begins, quoted: 0 })
+}
+
+/// A fragment without ports belongs to the one service of its address that takes fragments.
+#[inline(always)]
+fn later_fragment(packet: &Packet, address: &AddressConf) -> Aimed {
+    let taken_by = if packet.protocol == PROTO_UDP { address.udp_fragments } else { address.tcp_fragments };
+    let flags = match u32::from(taken_by).checked_sub(1) {
+        Some(service) => tables::service_flags(service).map(|flags| (service, flags)),
+        None => None,
+    };
+    let Some((service, flags)) = flags else {
+        return Aimed::Drop(RouterCounter::FragmentDropped);
+    };
+    let flow = FlowKey {
+        source: packet.source,
+        destination: packet.destination,
+        protocol: u32::from(packet.protocol),
+        ..FlowKey::default()
+    };
+    Aimed::At(Aim { service, flags, flow, begins: false, quoted: 0 })
+}
+
+/// An ICMP error about a connection goes where the connection goes.
+#[inline(always)]
+fn error(ctx: &XdpContext, packet: &Packet, place: u32) -> Aimed {
+    let quoted = if packet.v6 {
+        icmp::error_v6(&Frame(ctx), packet.transport, &packet.destination)
+    } else {
+        icmp::error_v4(&Frame(ctx), packet.transport, packet.destination.low())
+    };
+    let Some(quoted) = quoted else {
+        return Aimed::Stack;
+    };
+    let key = ServiceKey { address: place, port: quoted.own_port, protocol: quoted.protocol, pad: 0 };
+    let Some((service, flags)) = tables::service(&key) else {
+        return Aimed::Stack;
+    };
+    let flow = FlowKey {
+        source: quoted.peer,
+        destination: packet.destination,
+        source_port: quoted.peer_port,
+        destination_port: quoted.own_port,
+        protocol: u32::from(quoted.protocol),
+    };
+    Aimed::At(Aim { service, flags, flow, begins: false, quoted: quoted.network })
+}
+
+#[inline(always)]
+fn steer(ctx: &XdpContext, packet: &Packet, router: u32, aim: &Aim) -> Verdict {
+    if aim.flags & SERVICE_GUARDED != 0
+        && let Some(refused) = guard::refuses(aim.service, &whole(&packet.source), aim.begins)
+    {
+        count::router(router, refused);
+        return Verdict::Drop;
+    }
+    let hash = if aim.flags & SERVICE_BY_SOURCE != 0 {
+        FlowKey { source_port: 0, destination_port: 0, ..aim.flow }.hash()
+    } else {
+        aim.flow.hash()
+    };
+    let Some((number, backend)) = choose(aim, router, hash) else {
+        count::router(router, RouterCounter::NoBackend);
+        return Verdict::Drop;
+    };
+    if aim.quoted != 0 {
+        count::router(router, RouterCounter::IcmpSteered);
+    }
+    deliver(ctx, packet, router, aim, number, backend, hash)
+}
+
+/// The backend of a flow: that of its slot, unless the slot has changed lately.
+#[inline(always)]
+fn choose(aim: &Aim, router: u32, hash: u32) -> Option<(u32, &'static BackendConf)> {
+    let slot = flow::slot(hash);
+    let live = tables::ring_slot(aim.service, tables::rings(aim.service)?.live, slot)?;
+    let number = if live & RING_CHANGED == 0 {
+        live
+    } else {
+        let whose = u64::from(router) << 32 | u64::from(aim.begins);
+        let flow = FlowKey { source: whole(&aim.flow.source), destination: whole(&aim.flow.destination), ..aim.flow };
+        choose_changed(aim.service, live & !RING_CHANGED, slot as u32, whose, &flow)
+    };
+    if number == NO_BACKEND {
+        return None;
+    }
+    Some((u32::from(number), tables::backend(u32::from(number))?))
+}
+
+/// The backend of a flow whose slot has changed; `whose` is the router and, in the lowest bit, whether a connection begins.
+#[inline(never)]
+fn choose_changed(service: u32, live: u16, slot: u32, whose: u64, key: &FlowKey) -> u16 {
+    spoil();
+    let (router, begins) = ((whose >> 32) as u32, whose & 1 != 0);
+    let base = tables::rings(service).and_then(|rings| tables::ring_slot(service, rings.base, slot as usize));
+    let base = base.and_then(|base| tables::alive(service, base & !RING_CHANGED));
+    let mut record = tables::flow(key);
+    let recorded = record.as_ref().and_then(|record| tables::alive(service, record.backend as u16));
+    let changed = Changed { live, base, recorded, begins };
+    let choice = changed.choose();
+    if !choice.record {
+        return choice.backend;
+    }
+    if let Some(record) = &mut record {
+        record.backend = u32::from(choice.backend);
+        return choice.backend;
+    }
+    if guard::may_remember() && tables::remember(key, choice.backend) {
+        count::router(router, RouterCounter::FlowRecorded);
+        return choice.backend;
+    }
+    count::router(router, RouterCounter::FlowUnrecorded);
+    changed.unrecorded()
+}
+
+#[inline(always)]
+fn deliver(
+    ctx: &XdpContext,
+    packet: &Packet,
+    router: u32,
+    aim: &Aim,
+    number: u32,
+    backend: &BackendConf,
+    hash: u32,
+) -> Verdict {
+    let (verdict, len) = match backend.forward {
+        FORWARD_LOCAL => (Verdict::Pass, linear_len(ctx) as u64),
+        FORWARD_DR => (rewrite::direct_return(ctx, backend.ifindex, backend.mac, backend.source_mac), linear_len(ctx) as u64),
+        FORWARD_IPIP => {
+            let len = linear_len(ctx) as u64;
+            let answer = tunnel::too_big(ctx, packet, backend);
+            if let Some(verdict) = answer {
+                count::router(router, RouterCounter::TooBig);
+                return verdict;
+            }
+            (tunnel::send(ctx, packet, number, hash), len)
+        }
+        FORWARD_NAT => {
+            let len = linear_len(ctx) as u64;
+            if let Some(refused) = nat::refuses(packet, backend) {
+                count::router(router, refused);
+                return Verdict::Drop;
+            }
+            (nat::send(ctx, packet, number, aim.quoted), len)
+        }
+        _ => {
+            count::router(router, RouterCounter::NoBackend);
+            return Verdict::Drop;
+        }
+    };
+    count::backend(number, len);
+    verdict
 }

@@ -1,9 +1,12 @@
 //! What the benches of the kernel programs share: the object with what they measure by, and the clock.
 
+#![allow(dead_code, reason = "each bench uses its part")]
+
+pub mod place;
 pub mod traffic;
 
-use aya::maps::{Array, MapData};
-use aya::programs::Xdp;
+use aya::maps::{Array, MapData, ProgramArray};
+use aya::programs::{ProgramFd, Xdp};
 use aya::{Ebpf, Pod};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::time::{ClockId, clock_gettime};
@@ -31,6 +34,12 @@ impl Object {
 
     pub fn array<V: Pod>(&mut self, name: &str) -> Array<&mut MapData, V> {
         Array::try_from(self.0.map_mut(name).expect("in the object")).expect("an array")
+    }
+
+    /// Lets `bench_reset` go on with this program.
+    pub fn measure(&mut self, program: &ProgramFd) {
+        let map = self.0.map_mut("MEASURED").expect("in the object");
+        ProgramArray::try_from(map).expect("a program array").set(0, program, 0).expect("same type");
     }
 
     /// Lets the minimal steering program spread its flows over so many backends, all of them at `destination`.

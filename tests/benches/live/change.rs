@@ -1,8 +1,13 @@
 //! What must come of the first frame of a row.
 
 use anyhow::{Result, ensure};
+use vrrp_common::ip::Address;
 
-use crate::common::traffic::{IP, L4, LEN, Traffic, seal};
+use crate::common::traffic::Traffic;
+use crate::rows::flow::{Place, outer};
+
+/// The kernel keeps as much of a frame that has arrived.
+pub const KEPT: usize = 84;
 
 /// What becomes of a frame on its way.
 #[derive(Debug, Clone, Copy)]
@@ -12,33 +17,35 @@ pub enum Change {
     Link([u8; 6], [u8; 6]),
     /// These, and a hop less.
     Hop([u8; 6], [u8; 6]),
-    /// A hop, and one of these destinations instead of the virtual address.
-    Translated([u8; 6], [u8; 6], &'static [[u8; 4]]),
+    /// A hop, and one of these destinations instead of the virtual address; a port, too, where one is given.
+    Translated([u8; 6], [u8; 6], &'static [[u8; 4]], Option<u16>),
+    /// In a packet from here to one of these.
+    Tunnelled([u8; 6], [u8; 6], [u8; 4], &'static [[u8; 4]]),
 }
 
 impl Change {
     /// Fails unless `arrived` is what has to come of the first frame of `traffic`.
-    pub fn check(self, traffic: &Traffic, arrived: &[u8]) -> Result<()> {
-        let mut expected = traffic.first();
-        let mut link = |destination: [u8; 6], source: [u8; 6]| {
-            expected[..6].copy_from_slice(&destination);
-            expected[6..12].copy_from_slice(&source);
-        };
-        match self {
-            Change::Nothing => {}
-            Change::Link(destination, source) => link(destination, source),
-            Change::Hop(destination, source) | Change::Translated(destination, source, _) => {
-                link(destination, source);
-                expected[IP + 8] -= 1;
+    pub fn check(self, traffic: &Traffic, arrived: &[u8; KEPT]) -> Result<()> {
+        // Of an IPv4 packet without options.
+        let destination = [arrived[30], arrived[31], arrived[32], arrived[33]];
+        let packet = traffic.packet();
+        let expected = match self {
+            Change::Nothing => packet.build(),
+            Change::Link(to, from) => packet.macs(to, from).build(),
+            Change::Hop(to, from) => packet.macs(to, from).hop().build(),
+            Change::Translated(to, from, backends, port) => {
+                ensure!(backends.contains(&destination), "it went to {destination:?}");
+                let port = port.unwrap_or(packet.destination_port);
+                packet.macs(to, from).hop().to(Place { address: Address::v4(destination), port }).build()
             }
-        }
-        if let Change::Translated(_, _, backends) = self {
-            let chosen = *arrived[IP + 16..].first_chunk::<4>().expect("a header");
-            ensure!(backends.contains(&chosen), "it went to {chosen:?}");
-            expected[IP + 16..L4].copy_from_slice(&chosen);
-        }
-        seal(&mut expected, traffic.sum_at());
-        ensure!(arrived[..LEN] == expected, "it should be {expected:02x?} and is {:02x?}", &arrived[..LEN]);
+            Change::Tunnelled(to, from, source, backends) => {
+                ensure!(backends.contains(&destination), "it went to {destination:?}");
+                let packet = packet.macs(to, from);
+                packet.frame(&outer(Address::v4(source), Address::v4(destination), 0, 0, &packet.ip()))
+            }
+        };
+        let arrived = &arrived[..expected.len()];
+        ensure!(arrived == expected, "it should be {expected:02x?} and is {arrived:02x?}");
         Ok(())
     }
 }

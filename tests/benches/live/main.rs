@@ -28,9 +28,11 @@ use vrrp_tests::line::Line;
 use vrrp_tests::names::FRONT_IF;
 use vrrp_tests::{Host, daemons, xdp};
 
+use crate::change::KEPT;
+use crate::common::place::PLAN;
 use crate::common::traffic::Traffic;
 use crate::common::{Object, cpu_nanos};
-use crate::node::{Node, PLAN};
+use crate::node::Node;
 use crate::table::{Row, Sink};
 
 /// Programs of the bench object.
@@ -121,7 +123,7 @@ impl Bench {
         self.send(&one_flow, BATCH)?;
         let sample = self.send(&one_flow, BATCH)?;
         ensure!(sample.arrived == sample.offered, "{} of {} frames arrived", sample.arrived, sample.offered);
-        let captured: [u8; 80] = self.object.array("CAPTURED").get(&0, 0)?;
+        let captured: [u8; KEPT] = self.object.array("CAPTURED").get(&0, 0)?;
         row.change.check(&row.traffic, &captured)
     }
 

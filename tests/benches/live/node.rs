@@ -4,35 +4,33 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use aya::maps::{Array, Map, MapData};
-use vrrp_common::maps::{AddressKey, BackendConf, FORWARD_DR, Ring, ServiceKey, name};
-use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
+use vrrp_common::ip::Address;
+use vrrp_common::maps::{AddressKey, BackendConf, FORWARD_DR, FORWARD_IPIP, FORWARD_NAT, name};
 use vrrp_tests::Host;
-use vrrp_tests::line::{End, Line, Plan};
+use vrrp_tests::line::Line;
 use vrrp_tests::names::{BACK_IF, FRONT_IF};
 use vrrp_tests::process::run;
 use vrrp_tests::{daemons, xdp};
 
 use crate::common::Object;
-use crate::common::traffic::PORT;
+use crate::common::place::{BACKENDS, FRONT_IFINDEX, ip};
 use crate::rows::kernel::Kernel;
-use crate::rows::world::{BACK_IFINDEX, BACK_MAC, CLIENT, CLIENT_MAC, NODE1, NODE1_MAC, NODE2_MAC, VIP1, World};
+use crate::rows::world::{BACK, BACK_IFINDEX, BACK_MAC, DNS_PORT, MTU, NODE1_MAC, NODE2_MAC, REAL_PORT, VIP1, WEB_PORT, World};
 
-/// The lowest index that no other interface has.
-pub const FRONT_IFINDEX: u32 = 3;
-/// All at the same MAC address.
-pub const BACKENDS: [[u8; 4]; 3] = [[10, 0, 0, 11], [10, 0, 0, 12], [10, 0, 0, 13]];
-/// The node's own address there.
-const BACK: [u8; 4] = [10, 0, 0, 10];
+/// How our program forwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    DirectReturn,
+    Tunnel,
+    Nat,
+}
 
-pub const PLAN: Plan = Plan {
-    client: End { ifindex: 2, mac: CLIENT_MAC, address: ip(CLIENT) },
-    front: End { ifindex: FRONT_IFINDEX, mac: NODE1_MAC, address: ip(NODE1) },
-    back: End { ifindex: BACK_IFINDEX, mac: BACK_MAC, address: ip(BACK) },
-    backend: End { ifindex: 2, mac: NODE2_MAC, address: ip(BACKENDS[0]) },
-};
-
-const fn ip([a, b, c, d]: [u8; 4]) -> std::net::Ipv4Addr {
-    std::net::Ipv4Addr::new(a, b, c, d)
+/// Which way backends are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Out of the interface that packets come in by.
+    Front,
+    Back,
 }
 
 /// What the node runs.
@@ -40,8 +38,8 @@ const fn ip([a, b, c, d]: [u8; 4]) -> std::net::Ipv4Addr {
 pub enum Runs {
     /// A program of the bench object.
     Bench(&'static str),
-    /// Our program, direct return by the interface of this index.
-    Ours(u32),
+    /// Our program.
+    Ours(Mode, Way),
     /// The kernel, routing.
     Routing,
     /// The kernel, with an nft rule that translates the virtual address.
@@ -86,8 +84,8 @@ impl Node {
         }
         match runs {
             Runs::Bench(name) => xdp::attach(&netns, FRONT_IF, &self.bpf_dir.join(name))?,
-            Runs::Ours(ifindex) => {
-                self.kernel.fill(&world(ifindex));
+            Runs::Ours(mode, way) => {
+                self.kernel.fill(&world(mode, way));
                 listen(&self.kernel, FRONT_IFINDEX)?;
                 xdp::attach(&netns, FRONT_IF, &self.main)?;
             }
@@ -102,27 +100,44 @@ impl Node {
     }
 }
 
-/// Acting for the virtual address, its flows spread over three backends, all of them reached by `ifindex`.
-fn world(ifindex: u32) -> World {
+/// Acting for the virtual addresses, all flows spread over three backends.
+fn world(mode: Mode, way: Way) -> World {
     let mut world = World::new();
     world.acting();
+    world.acting_v6();
     if let Some(interface) = &mut world.interface {
         interface.ifindex = FRONT_IFINDEX;
     }
     for (key, _) in &mut world.addresses {
         *key = AddressKey { ifindex: FRONT_IFINDEX, ..*key };
     }
-    world.services =
-        [PROTO_TCP, PROTO_UDP].map(|protocol| (ServiceKey { address: VIP1, port: PORT, protocol, pad: 0 }, 0)).to_vec();
-    let source_mac = if ifindex == FRONT_IFINDEX { NODE1_MAC } else { BACK_MAC };
+    let forward = match mode {
+        Mode::DirectReturn => FORWARD_DR,
+        Mode::Tunnel => FORWARD_IPIP,
+        Mode::Nat => FORWARD_NAT,
+    };
+    let (ifindex, source_mac) = match way {
+        Way::Front => (FRONT_IFINDEX, NODE1_MAC),
+        Way::Back => (BACK_IFINDEX, BACK_MAC),
+    };
     for (backend, address) in world.backends.iter_mut().zip(BACKENDS) {
-        *backend = BackendConf { ifindex, address, mac: NODE2_MAC, source_mac, forward: FORWARD_DR, ..BackendConf::default() };
+        *backend = BackendConf {
+            address: Address::v4(address),
+            source: Address::v4(BACK),
+            ifindex,
+            mtu: MTU,
+            port: REAL_PORT,
+            mac: NODE2_MAC,
+            source_mac,
+            forward,
+            ..BackendConf::default()
+        };
     }
-    let mut ring = Box::new(Ring::EMPTY);
-    for (slot, backend) in ring.0.iter_mut().zip((0..BACKENDS.len() as u16).cycle()) {
-        *slot = backend;
+    for service in &mut world.services {
+        for (slot, backend) in service.live.0.iter_mut().zip((0..BACKENDS.len() as u16).cycle()) {
+            *slot = backend;
+        }
     }
-    world.ring = ring;
     world
 }
 
@@ -152,16 +167,16 @@ fn routes(line: &Line) -> Result<()> {
 /// New flows are spread by a hash of the client's address and port, as our ring does.
 fn translation() -> String {
     let [one, two, three] = BACKENDS.map(ip);
-    let rule = |protocol: &str| {
+    let rule = |protocol: &str, port: u16| {
         format!(
-            "ip daddr {} {protocol} dport {PORT} dnat to jhash ip saddr . {protocol} sport mod 3 \
+            "ip daddr {} {protocol} dport {port} dnat to jhash ip saddr . {protocol} sport mod 3 \
              map {{ 0: {one}, 1: {two}, 2: {three} }}",
             ip(VIP1)
         )
     };
     format!(
         "table ip bench {{\nchain in {{\ntype nat hook prerouting priority dstnat; policy accept;\n{}\n{}\n}}\n}}",
-        rule("tcp"),
-        rule("udp")
+        rule("tcp", WEB_PORT),
+        rule("udp", DNS_PORT)
     )
 }

@@ -8,6 +8,7 @@ use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 use vrrp_tests::table::{self, Spread};
 
 use crate::Sample;
+use crate::common::traffic::Traffic;
 use crate::table::{MANY, NFT, OURS, Row, STEER};
 
 /// Least share of the minimal steering program's packets per second, and least multiple of nft's.
@@ -50,7 +51,8 @@ fn nanos(samples: &[Sample]) -> f64 {
 /// machine does changes from one to the next.
 fn ratio(results: &Results, protocol: u8, than: &str) -> Option<Spread> {
     let samples = |what: &str| {
-        let wanted = |row: &Row| row.what == what && row.traffic.protocol == protocol && row.traffic.flows == MANY;
+        let many = Traffic::v4(protocol, MANY);
+        let wanted = |row: &Row| row.what == what && row.traffic == many;
         results.iter().find(|(row, _)| wanted(row)).map(|(_, samples)| samples)
     };
     let (ours, theirs) = (samples(OURS)?, samples(than)?);

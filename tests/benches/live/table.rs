@@ -1,11 +1,13 @@
 //! The rows.
 
+use vrrp_common::ip::Address;
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 
 use crate::change::Change;
+use crate::common::place::BACKENDS;
 use crate::common::traffic::Traffic;
-use crate::node::{BACKENDS, FRONT_IFINDEX, Runs};
-use crate::rows::world::{BACK_IFINDEX, BACK_MAC, NODE1_MAC, NODE2_MAC, VIP1};
+use crate::node::{Mode, Runs, Way};
+use crate::rows::world::{BACK, BACK_MAC, NODE1_MAC, NODE2_MAC, REAL_PORT};
 
 /// Flows of the rows with many.
 pub const MANY: u32 = 32_768;
@@ -36,7 +38,10 @@ impl Row {
             1 => "1 flow".to_owned(),
             flows => format!("{}k flows", flows / 1024),
         };
-        let protocol = if self.traffic.protocol == PROTO_TCP { "TCP" } else { "UDP" };
+        let mut protocol = if self.traffic.protocol == PROTO_TCP { "TCP" } else { "UDP" }.to_owned();
+        if !self.traffic.destination.is_v4() {
+            protocol.push_str(" over IPv6");
+        }
         format!("{}, {protocol}, {flows}", self.what)
     }
 }
@@ -44,20 +49,24 @@ impl Row {
 pub const DROP: &str = "XDP_DROP";
 pub const STEER: &str = "minimal steering, XDP_TX";
 pub const OURS: &str = "vrrp_xdp direct return, XDP_TX";
+pub const NAT: &str = "vrrp_xdp NAT, redirect";
 pub const NFT: &str = "nft DNAT, 3 backends";
 
 /// The first is the base: what making and dropping a frame costs.
 pub fn rows() -> Vec<Row> {
-    let udp = Traffic { protocol: PROTO_UDP, flows: MANY, destination: VIP1 };
-    let tcp = Traffic { protocol: PROTO_TCP, ..udp };
+    let [udp, tcp] = [PROTO_UDP, PROTO_TCP].map(|protocol| Traffic::v4(protocol, MANY));
     let one = |traffic| Traffic { flows: 1, ..traffic };
-    let routed = Traffic { destination: BACKENDS[0], ..udp };
+    let routed = Traffic { destination: Address::v4(BACKENDS[0]), ..udp };
     let tx = Change::Link(NODE2_MAC, NODE1_MAC);
     let redirected = Change::Link(NODE2_MAC, BACK_MAC);
-    let translated = Change::Translated(NODE2_MAC, BACK_MAC, &BACKENDS);
+    let tunnelled = Change::Tunnelled(NODE2_MAC, NODE1_MAC, BACK, &BACKENDS);
+    let translated = |port| Change::Translated(NODE2_MAC, BACK_MAC, &BACKENDS, port);
     let row = |what, runs, traffic, sink, change| Row { what, runs, traffic, sink, change };
-    let ours = |traffic| row(OURS, Runs::Ours(FRONT_IFINDEX), traffic, Sink::Client, tx);
-    let nft = |traffic| row(NFT, Runs::Nft, traffic, Sink::Backend, translated);
+    let ours = |traffic| row(OURS, Runs::Ours(Mode::DirectReturn, Way::Front), traffic, Sink::Client, tx);
+    let tunnel = |traffic| row("vrrp_xdp IPIP, XDP_TX", Runs::Ours(Mode::Tunnel, Way::Front), traffic, Sink::Client, tunnelled);
+    let nat = |traffic| row(NAT, Runs::Ours(Mode::Nat, Way::Back), traffic, Sink::Backend, translated(Some(REAL_PORT)));
+    let nft = |traffic| row(NFT, Runs::Nft, traffic, Sink::Backend, translated(None));
+    let back = Runs::Ours(Mode::DirectReturn, Way::Back);
     vec![
         row(DROP, Runs::Bench("bench_sink"), udp, Sink::Node, Change::Nothing),
         row("XDP_TX", Runs::Bench("bench_tx"), udp, Sink::Client, Change::Nothing),
@@ -68,7 +77,13 @@ pub fn rows() -> Vec<Row> {
         ours(udp),
         ours(one(tcp)),
         ours(tcp),
-        row("vrrp_xdp direct return, redirect", Runs::Ours(BACK_IFINDEX), udp, Sink::Backend, redirected),
+        ours(Traffic::v6(PROTO_UDP, MANY)),
+        ours(Traffic::v6(PROTO_TCP, MANY)),
+        row("vrrp_xdp direct return, redirect", back, udp, Sink::Backend, redirected),
+        tunnel(udp),
+        tunnel(tcp),
+        nat(udp),
+        nat(tcp),
         row("kernel routing", Runs::Routing, routed, Sink::Backend, Change::Hop(NODE2_MAC, BACK_MAC)),
         nft(one(udp)),
         nft(udp),

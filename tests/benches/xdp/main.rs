@@ -8,28 +8,31 @@
 mod cases;
 #[path = "../common/mod.rs"]
 mod common;
+mod forwarding;
 #[path = "../../rows/mod.rs"]
 mod rows;
 
 use std::process::ExitCode;
 
-use aya::maps::ProgramArray;
+use anyhow::{Context, Result, ensure};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use nix::unistd::Uid;
 use rows::kernel::{self, Kernel};
-use rows::world::{NODE1_MAC, NODE2_MAC};
+use rows::world::{CLIENT, CLIENT_MAC, NODE1_MAC, NODE2_MAC};
+use vrrp_tests::Host;
+use vrrp_tests::line::Line;
+use vrrp_tests::names::{FRONT_IF, Mac};
 
 use crate::cases::{BAD_ADVERT, BYSTANDERS, Case, EMPTY, EMPTY_TX, PARSED_DROP, Program, Reset};
+use crate::common::place::{PLAN, ip};
 use crate::common::{Object, cpu_nanos, traffic};
 
+const PROGRAMS: [&str; 6] = ["bench_pass", "bench_tx", "bench_lengthen", "bench_drop", "bench_reset", "bench_steer"];
 /// A test run waits for two grace periods of RCU, which is most of the time a round takes.
 const ROUNDS: usize = 101;
 const PACKETS: u32 = 50_000;
 /// Packets after which a case that is reset must still give the same.
 const AGAIN: u32 = 1_000;
-
-/// Bit of the settings of `bench_reset`: the template is one frame, not a flow's.
-const PLAIN: u32 = 2;
 
 /// Over an empty program that passes, a packet that is not for a virtual address may take this much longer.
 const PASS_TARGET: f64 = 30.0;
@@ -45,7 +48,7 @@ struct Bench {
 impl Bench {
     fn load() -> Self {
         let main = Kernel::load();
-        let mut object = Object::load(&["bench_pass", "bench_tx", "bench_drop", "bench_reset", "bench_steer"]);
+        let mut object = Object::load(&PROGRAMS);
         object.steer(1, NODE2_MAC, NODE1_MAC);
         Bench { main, object }
     }
@@ -55,7 +58,7 @@ impl Bench {
         match (case.reset, case.program) {
             (Reset::Nothing, Program::Main) => self.main.program(),
             (Reset::Nothing, Program::Bench(name)) => self.object.program(name),
-            (Reset::Frame | Reset::Flow(_), _) => self.object.program("bench_reset"),
+            (Reset::Frame(_) | Reset::Flow(_), _) => self.object.program("bench_reset"),
         }
     }
 
@@ -66,7 +69,7 @@ impl Bench {
         }
         match case.reset {
             Reset::Nothing => return,
-            Reset::Frame => traffic::load(&mut self.object, &case.frame, [0, 0, 0, 0, 0, 0, 0, PLAIN]),
+            Reset::Frame(reshaped) => traffic::load_one(&mut self.object, &case.frame, reshaped),
             Reset::Flow(flows) => flows.load(&mut self.object, 0),
         }
         let measured = match case.program {
@@ -74,8 +77,7 @@ impl Bench {
             Program::Bench(name) => self.object.program(name).fd(),
         };
         let measured = measured.and_then(|fd| Ok(fd.try_clone()?)).expect("loaded");
-        let map = self.object.0.map_mut("MEASURED").expect("in the object");
-        ProgramArray::try_from(map).expect("a program array").set(0, &measured, 0).expect("same type");
+        self.object.measure(&measured);
     }
 
     /// The first packet must come out as it should, and one that was put back many times as well.
@@ -106,19 +108,19 @@ impl Bench {
 fn print(cases: &[Case]) {
     let named = |name: &str| cases.iter().find(|case| case.name == name).map_or(f64::NAN, Case::p10);
     let (pass, drop) = (named(EMPTY), named(PARSED_DROP));
-    println!("{:<46}{:>8}{:>8}{:>8}{:>8}{:>11}{:>9}", "ns per packet", "min", "p10", "median", "p99", "over pass", "x drop");
+    println!("{:<52}{:>8}{:>8}{:>8}{:>8}{:>11}{:>9}", "ns per packet", "min", "p10", "median", "p99", "over pass", "x drop");
     for case in cases {
-        let is_stub = Some(case.name.as_str()) == cases::cost_of(case.reset);
         let off = match cases::cost_of(case.reset) {
-            Some(stub) if !is_stub => named(stub) - named(EMPTY_TX),
+            Some(stub) if stub != case.name => named(&stub) - named(EMPTY_TX),
             _ => 0.0,
         };
         let [min, p10, median, p99] = [case.samples[0], case.p10(), case.median(), case.p99()].map(|sample| sample - off);
         let (over, of_drop) = (p10 - pass, p10 / drop);
-        println!("{:<46}{min:>8.1}{p10:>8.1}{median:>8.1}{p99:>8.1}{over:>+11.1}{of_drop:>9.2}", case.name);
+        println!("{:<52}{min:>8.1}{p10:>8.1}{median:>8.1}{p99:>8.1}{over:>+11.1}{of_drop:>9.2}", case.name);
     }
     println!(
-        "(what putting a frame back costs is taken off where one is; differences, ratios and targets are of the p10 column)"
+        "(what putting a frame back costs is taken off where one is, with one helper call that changes its length where the \
+         program makes one, too; differences, ratios and targets are of the p10 column)"
     );
     println!();
     for name in BYSTANDERS {
@@ -134,11 +136,7 @@ fn verdict(what: &str, value: f64, target: f64) {
     println!("target {what}: {value:.2} <= {target}: {met}");
 }
 
-fn main() -> ExitCode {
-    if !Uid::effective().is_root() {
-        eprintln!("bench xdp: needs root: it loads the kernel program");
-        return ExitCode::FAILURE;
-    }
+fn measure() -> (usize, Vec<Case>) {
     let cpu = common::pin();
     let mut bench = Bench::load();
     let mut cases = cases::all();
@@ -153,7 +151,28 @@ fn main() -> ExitCode {
     for case in &mut cases {
         case.samples.sort_by(f64::total_cmp);
     }
+    (cpu, cases)
+}
+
+fn run() -> Result<()> {
+    ensure!(Uid::effective().is_root(), "needs root: it loads the kernel program and makes network namespaces");
+    let line = Line::up("bench xdp", &PLAN)?;
+    let node = line.host(Host::Node1);
+    node.run(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("switching routing on"))?;
+    node.ip(&[format!("neigh add {} lladdr {} dev {FRONT_IF} nud permanent", ip(CLIENT), Mac(CLIENT_MAC))])?;
+    let (cpu, cases) = node.run(|| Ok(measure()))?;
+    line.down()?;
     println!("BPF_PROG_TEST_RUN on CPU {cpu}, {ROUNDS} rounds of {PACKETS} packets a case");
     print(&cases);
-    ExitCode::SUCCESS
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("bench xdp: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -90,7 +90,7 @@ impl Picture {
         let known = |service: &Service, backend: &Backend| {
             let (index, same) =
                 old.services.iter().enumerate().find(|(_, s)| key(s) == key(service) && s.check == service.check)?;
-            let position = same.backends.iter().position(|b| b.address == backend.address)?;
+            let position = same.backends.iter().position(|b| (b.address, b.port) == (backend.address, backend.port))?;
             *self.health.get(index)?.get(position)?
         };
         let of = |service: &Service| service.backends.iter().map(|backend| known(service, backend)).collect();
@@ -154,7 +154,7 @@ fn rings(force: &Force, effects: &Effects) -> Vec<Option<RingFacts>> {
     let of = |service: &Service| {
         let published = effects.ring(force.slots.service(service)?)?;
         let slots = |backend: &Backend| {
-            force.slots.backend(service, backend.address).map_or(0, |number| published.plan.slots(number as u16) as u32)
+            force.slots.backend(service, backend).map_or(0, |number| published.plan.slots(number as u16) as u32)
         };
         Some(RingFacts {
             digest: published.plan.digest,

@@ -22,13 +22,11 @@ pub fn unchecked(health: &[Vec<Option<bool>>]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Protocol;
 
     fn service(kind: CheckKind, millis: u64, fall: u32) -> Service {
         let timeout = Duration::from_millis(millis);
         let check = Check { kind, interval: timeout, timeout, rise: 1, fall };
-        let address = [192, 0, 2, 1].into();
-        Service { name: "web".into(), address, port: 80, protocol: Protocol::Tcp, backends: vec![], check }
+        Service::on([192, 0, 2, 1].into(), vec![], check)
     }
 
     #[test]

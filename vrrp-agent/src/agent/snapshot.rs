@@ -13,12 +13,12 @@ use super::tracking::tracking;
 use crate::desired::{self, Facts, Obstacle, Way};
 use crate::election::Role;
 use crate::elector::{RouterView, View};
-use crate::model::{Config, Forward, Router, Service, Version};
+use crate::model::{Config, Router, Service, Version};
 use crate::net::view::XdpMode as HostXdpMode;
 use crate::plane::attach::Mode;
 use crate::plane::counters::Counters;
 use crate::status::{
-    self, AddressStatus, BackendState, BackendStatus, ElectionStatus, InterfaceStatus, MasterStatus, ReloadStatus, RouterStatus,
+    AddressStatus, BackendState, BackendStatus, ElectionStatus, InterfaceStatus, MasterStatus, ReloadStatus, RouterStatus,
     SCHEMA, ScriptState, ScriptStatus, ServiceStatus, Status, XdpMode, XdpStatus,
 };
 use crate::time::Instant;
@@ -273,13 +273,14 @@ fn services(fixed: &Fixed, picture: &Picture) -> Vec<ServiceStatus> {
         let ways = picture.ways.get(index).map_or(&[][..], Vec::as_slice);
         let mut backends = Vec::new();
         for (position, (conf, way)) in service.backends.iter().zip(ways).enumerate() {
-            let number = picture.force.slots.backend(service, conf.address);
+            let number = picture.force.slots.backend(service, conf);
             let traffic =
                 fixed.counters.as_ref().zip(number).map(|(counters, number)| counters.backend(number)).unwrap_or_default();
             backends.push(BackendStatus {
-                address: IpAddr::V4(conf.address),
+                address: conf.address,
+                port: Some(conf.port).filter(|port| *port != service.port),
                 weight: conf.weight,
-                forward: if way.forward == Forward::Dr { status::Forward::Dr } else { status::Forward::Local },
+                forward: way.forward.into(),
                 state: match way.obstacle {
                     Some(Obstacle::Unchecked) => BackendState::Unknown,
                     Some(Obstacle::Down) => BackendState::Down,
@@ -295,7 +296,7 @@ fn services(fixed: &Fixed, picture: &Picture) -> Vec<ServiceStatus> {
         }
         all.push(ServiceStatus {
             name: service.name.clone(),
-            address: IpAddr::V4(service.address),
+            address: service.address,
             port: service.port,
             protocol: service.protocol.into(),
             digest: ring.map_or_else(String::new, |ring| format!("{:016x}", ring.digest)),

@@ -30,6 +30,44 @@ fn good_file_is_summarised_and_its_password_is_not() {
 }
 
 #[test]
+fn a_service_is_told_with_all_that_decides_over_its_packets() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let text = r#"
+[tunnel]
+source_v4 = "10.255.0.0/16"
+[[virtual_router]]
+name = "A"
+interface = "eth1"
+vrid = 1
+addresses = ["192.0.2.1"]
+[[service]]
+name = "web"
+address = "192.0.2.1"
+port = 80
+persistence = "source"
+quorum = 3
+sorry_server = { address = "10.0.0.9", forward = "nat" }
+backends = [{ address = "10.0.0.21", port = 8080, weight = 2, forward = "nat" }, { address = "fd00::2", forward = "ipip" }]
+[service.guard]
+new_per_source = { per_second = 10, burst = 20 }
+allow = ["192.0.2.0/24"]
+deny = ["192.0.2.7"]
+"#;
+    let (said, code) = check(&[write(&dir, "a.toml", text)], &Options::default());
+    assert_eq!(code, GOOD, "{said}");
+    let expected = "  service web: TCP 192.0.2.1:80 to 10.0.0.21:8080 (weight 2, by NAT), fd00::2 (weight 1, in a tunnel)
+    checked by TCP each 1s, at most 1s, up after 1, down after 1
+    spread by source address, fragments dropped, flows stay with a drained backend for 60s
+    sorry server 10.0.0.9 (by NAT) while backends with a weight of 3 are not there
+    at most 10 new connections a second of a source, 20 at once
+    for 192.0.2.0/24 alone
+    not for 192.0.2.7/32
+  tunnels from 10.255.0.0/16
+";
+    assert!(said.ends_with(expected), "{said}");
+}
+
+#[test]
 fn tracking_typo_is_pointed_at() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let text = include_str!("../config/testdata/node1.track.conf");

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::source::Span;
-use crate::model::{Announce, ChecksumForm, Forward, HmacMode, Protocol, Version, XdpUse};
+use crate::model::{Announce, ChecksumForm, Forward, Fragments, HmacMode, Persistence, Protocol, Version, XdpUse};
 
 /// A value and where it was written; a default carries the place of the block it belongs to.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,6 +36,7 @@ pub(super) struct Draft {
     pub groups: Vec<GroupDraft>,
     pub scripts: Vec<ScriptDraft>,
     pub services: Vec<ServiceDraft>,
+    pub tunnel: TunnelDraft,
 }
 
 impl Default for Draft {
@@ -55,6 +56,7 @@ impl Default for Draft {
             groups: Vec::new(),
             scripts: Vec::new(),
             services: Vec::new(),
+            tunnel: TunnelDraft::default(),
         }
     }
 }
@@ -153,14 +155,45 @@ pub(super) struct ServiceDraft {
     pub address: At<String>,
     pub port: At<i64>,
     pub protocol: Protocol,
+    pub persistence: Persistence,
+    pub fragments: At<Fragments>,
+    pub drain: At<Duration>,
+    pub quorum: At<i64>,
+    pub sorry: Option<BackendDraft>,
+    pub guard: GuardDraft,
     pub backends: Vec<BackendDraft>,
     pub check: CheckDraft,
 }
 
+#[derive(Clone)]
 pub(super) struct BackendDraft {
     pub address: At<String>,
+    /// The service's when `None`.
+    pub port: Option<At<i64>>,
     pub weight: At<i64>,
     pub forward: Forward,
+}
+
+#[derive(Default)]
+pub(super) struct GuardDraft {
+    pub new_per_source: Option<RateDraft>,
+    pub new_total: Option<RateDraft>,
+    pub allow: Vec<At<String>>,
+    pub deny: Vec<At<String>>,
+}
+
+pub(super) struct RateDraft {
+    pub per_second: At<i64>,
+    /// As much as in a second when `None`.
+    pub burst: Option<At<i64>>,
+    pub span: Span,
+}
+
+/// `PREFIX/LENGTH` each.
+#[derive(Default)]
+pub(super) struct TunnelDraft {
+    pub source_v4: Option<At<String>>,
+    pub source_v6: Option<At<String>>,
 }
 
 pub(super) struct CheckDraft {

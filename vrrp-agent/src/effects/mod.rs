@@ -157,8 +157,8 @@ impl Kernel {
         problems.note("backends", tables.set_backends(&desired.backends));
         let again = self.rings.publish(now, &desired.members, tables, problems);
         // A service begins to steer with its first ring; until then its packets go to the local stack.
-        let ready = desired.services.iter().filter(|&(_, &service)| self.rings.published(service).is_some());
-        problems.note("services", tables.set_services(&ready.map(|(&key, &service)| (key, service)).collect()));
+        let ready = desired.services.iter().filter(|&(&service, _)| self.rings.published(service).is_some());
+        problems.note("services", tables.set_services(&ready.map(|(&service, &conf)| (service, conf)).collect()));
         if let Some(pins) = &self.plane.pins {
             pins.retain_links_of(&desired.interfaces);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use vrrp_common::maglev::Member;
 
 use super::Problems;
-use crate::plane::tables::Tables;
+use crate::plane::tables::{Base, Tables};
 use crate::ring::Plan;
 use crate::time::Instant;
 
@@ -58,7 +58,7 @@ impl Rings {
                 problems.note(&what, Err("too many backends for one ring"));
                 continue;
             };
-            let outcome = tables.publish_ring(service, &plan.ring);
+            let outcome = tables.publish_ring(service, &plan.ring, Base::Itself);
             if outcome.is_ok() {
                 let digest = format!("{:016x}", plan.digest);
                 tracing::info!(service, generation, digest, backends = wanted.len(), "ring published");

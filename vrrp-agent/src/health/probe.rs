@@ -10,7 +10,7 @@ mod attempt;
 #[cfg(test)]
 mod tests;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -19,7 +19,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::Event;
 use super::hysteresis::Hysteresis;
-use crate::model::{Check, CheckKind, Service};
+use crate::model::{Backend, Check, CheckKind, Service};
 use attempt::{Held, Target};
 
 /// The first pause between two probes out of turn; each later one is twice as long, so that a server that closes every connection is
@@ -45,8 +45,8 @@ pub fn spawn(services: &[Service], events: &mpsc::Sender<Event>) -> Probes {
                 service: service_index,
                 backend: backend_index,
                 service_name: service.name.clone(),
-                address: backend.address,
-                target: target(service, backend.address),
+                address: SocketAddr::new(backend.address, backend.port),
+                target: target(&service.check, backend),
                 check: service.check.clone(),
                 events: events.clone(),
             };
@@ -57,9 +57,9 @@ pub fn spawn(services: &[Service], events: &mpsc::Sender<Event>) -> Probes {
 }
 
 /// What to ask; `None` when the backend counts as up without asking.
-fn target(service: &Service, address: Ipv4Addr) -> Option<Target> {
-    let at = |port: Option<u16>| SocketAddr::from((address, port.unwrap_or(service.port)));
-    match &service.check.kind {
+fn target(check: &Check, backend: &Backend) -> Option<Target> {
+    let at = |port: Option<u16>| SocketAddr::new(backend.address, port.unwrap_or(backend.port));
+    match &check.kind {
         CheckKind::None => None,
         CheckKind::Tcp { port } => Some(Target::Tcp(at(*port))),
         CheckKind::Http { port, path } => Some(Target::Http { at: at(*port), path: path.clone() }),
@@ -70,7 +70,7 @@ struct Probe {
     service: usize,
     backend: usize,
     service_name: String,
-    address: Ipv4Addr,
+    address: SocketAddr,
     target: Option<Target>,
     check: Check,
     events: mpsc::Sender<Event>,

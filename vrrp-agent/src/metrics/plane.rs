@@ -63,8 +63,7 @@ pub(super) fn services(page: &mut Page, services: &[ServiceStatus]) -> fmt::Resu
         "vrrp_service",
         "Address of the service and digest of its live ring, equal on two nodes that choose alike.",
         services.iter().map(|service| {
-            let address = format!("{}:{}", service.address, service.port);
-            let labels = with(named(service), "address", address);
+            let labels = with(named(service), "address", service.place());
             with(with(labels, "protocol", service.protocol), "digest", &service.digest)
         }),
     )?;
@@ -80,7 +79,7 @@ pub(super) fn backends(page: &mut Page, services: &[ServiceStatus]) -> fmt::Resu
     for service in services {
         for backend in &service.backends {
             let labels = vec![("service", service.name.clone())];
-            rows.push((with(labels, "backend", backend.address), backend));
+            rows.push((with(labels, "backend", backend.name()), backend));
         }
     }
     page.counter_columns(&BACKEND_COUNTERS, &rows)?;

@@ -3,6 +3,7 @@
 //! Without the plane the election still works through the sockets; whoever cannot open it says so and goes on.
 
 pub mod attach;
+pub mod chained;
 pub mod counters;
 pub mod maps;
 pub mod object;
@@ -44,6 +45,6 @@ pub enum PlaneError {
     Handle(io::Error),
     #[error("cannot prepare {path}: {source}")]
     PinDirectory { path: PathBuf, source: io::Error },
-    #[error("no slot left: at most {0} interfaces, virtual routers or services of this kind")]
+    #[error("no slot left: at most {0} interfaces, virtual routers, addresses or services of this kind")]
     Full(u32),
 }

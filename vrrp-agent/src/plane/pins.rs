@@ -6,10 +6,10 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use aya::maps::{HashMap, Map, MapData, MapInfo};
+use aya::maps::{Array, Map, MapData, MapInfo};
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
-use vrrp_common::maps::{AddressConf, AddressKey, LAYOUT, SHAPES, Shape, name};
+use vrrp_common::maps::{AddressEntry, LAYOUT, SHAPES, Shape, name};
 
 use super::PlaneError;
 
@@ -34,8 +34,13 @@ impl Pins {
         let failed = |source| PlaneError::Map { name: name::ADDRESSES, source };
         let data = MapData::from_pin(self.map(name::ADDRESSES)).map_err(failed)?;
         let map = Map::from_map_data(data).map_err(failed)?;
-        let map: HashMap<MapData, AddressKey, AddressConf> = map.try_into().map_err(failed)?;
-        map.keys().map(|key| key.map(|key| (key.ifindex, key.address.ip())).map_err(failed)).collect()
+        let map: Array<MapData, AddressEntry> = map.try_into().map_err(failed)?;
+        let entries: Vec<AddressEntry> = map.iter().collect::<Result<_, _>>().map_err(failed)?;
+        Ok(entries
+            .iter()
+            .filter(|entry| entry.key.ifindex != 0)
+            .map(|entry| (entry.key.ifindex, entry.key.address.ip()))
+            .collect())
     }
 
     /// Makes `base` usable: creates it, mounts a bpffs on it where none is, and clears pins of another shape.

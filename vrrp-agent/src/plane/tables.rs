@@ -3,27 +3,32 @@
 //! Each setter takes the whole of what should be there and writes only what differs. Nobody else writes these maps while the
 //! agent runs: what a setter wrote last is remembered, and not looked up again in the kernel, a system call for each entry.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aya::Pod;
-use aya::maps::{Array, HashMap, MapData, MapError};
+use aya::maps::{Array, MapData, MapError};
 use vrrp_common::maps::{
-    AddressConf, AddressKey, BackendConf, InterfaceConf, MAX_BACKENDS, MAX_IFINDEX, MAX_INTERFACES, Ring, ServiceKey,
-    address_hint, name, vrid_slot,
+    AddressConf, AddressEntry, AddressKey, BackendConf, InterfaceConf, MAX_ADDRESSES, MAX_BACKENDS, MAX_CHAIN, MAX_IFINDEX,
+    MAX_INTERFACES, MAX_SERVICES, RINGS_PER_SERVICE, Ring, RingsInUse, ServiceEntry, ServiceKey, name, vrid_slot,
 };
 
 use super::PlaneError;
+use super::chained::{Chained, Entry, Refusal, Store};
 use super::maps::MapSet;
+use crate::desired::ServiceConf;
 
 /// Handles for the agent's loop alone.
 pub struct Tables {
     interfaces: Array<MapData, u32>,
     interface_conf: Array<MapData, InterfaceConf>,
     vrids: Array<MapData, u32>,
-    addresses: HashMap<MapData, AddressKey, AddressConf>,
-    hints: Array<MapData, u32>,
-    services: HashMap<MapData, ServiceKey, u32>,
-    generations: Array<MapData, u32>,
+    addresses: Chained<AddressEntry>,
+    address_arrays: Arrays<AddressEntry>,
+    /// Where the search for a free place begins.
+    next_place: u32,
+    services: Chained<ServiceEntry>,
+    service_arrays: Arrays<ServiceEntry>,
+    service_rings: Array<MapData, u32>,
     rings: Array<MapData, Ring>,
     backends: Array<MapData, BackendConf>,
     /// Interface index of each slot; 0: free.
@@ -45,14 +50,18 @@ impl Tables {
     pub fn open(maps: &MapSet) -> Result<Self, PlaneError> {
         let interface_conf: Array<MapData, InterfaceConf> = maps.array(name::INTERFACE_CONF)?;
         let slots = interface_conf.iter().map(|conf| conf.map_or(0, |conf| conf.ifindex)).collect();
+        let (address_arrays, addresses) = Arrays::open(maps, name::ADDRESS_BUCKETS, name::ADDRESSES)?;
+        let (service_arrays, services) = Arrays::open(maps, name::SERVICE_BUCKETS, name::SERVICES)?;
         Ok(Self {
             interfaces: maps.array(name::INTERFACES)?,
             interface_conf,
             vrids: maps.array(name::VRIDS)?,
-            addresses: maps.hash_map(name::ADDRESSES)?,
-            hints: maps.array(name::ADDRESS_HINTS)?,
-            services: maps.hash_map(name::SERVICES)?,
-            generations: maps.array(name::GENERATIONS)?,
+            addresses,
+            address_arrays,
+            next_place: 0,
+            services,
+            service_arrays,
+            service_rings: maps.array(name::SERVICE_RINGS)?,
             rings: maps.array(name::RINGS)?,
             backends: maps.array(name::BACKENDS)?,
             slots,
@@ -115,23 +124,42 @@ impl Tables {
             return Ok(());
         }
         self.written.addresses = None;
-        let hints: BTreeSet<u32> = wanted.keys().map(|key| address_hint(&key.address)).collect();
-        let held = self.addresses.keys().map(|key| key.map(|key| address_hint(&key.address)));
-        let held = held.collect::<Result<BTreeSet<u32>, MapError>>().map_err(at(name::ADDRESSES))?;
-        // A hint covers its addresses from before the first comes until after the last is gone.
-        for &hint in &hints {
-            put(&mut self.hints, hint, &1, name::ADDRESS_HINTS)?;
+        let mut places = self.addresses.places();
+        places.retain(|key, _| wanted.contains_key(key));
+        let mut entries = BTreeMap::new();
+        for (&key, &conf) in wanted {
+            let taken = |place: u32| places.values().any(|&held| held == place);
+            let place = match places.get(&key) {
+                Some(&place) => place,
+                // Goes round, so that a place is used again as late as can be.
+                None => (0..MAX_ADDRESSES)
+                    .map(|step| (self.next_place + step) % MAX_ADDRESSES)
+                    .find(|&place| !taken(place))
+                    .ok_or(PlaneError::Full(MAX_ADDRESSES))?,
+            };
+            if places.insert(key, place).is_none() {
+                self.next_place = place + 1;
+            }
+            entries.insert(place, AddressEntry { key, next: 0, conf });
         }
-        put_all(&mut self.addresses, wanted, name::ADDRESSES)?;
-        for &hint in held.difference(&hints) {
-            put(&mut self.hints, hint, &0, name::ADDRESS_HINTS)?;
-        }
+        self.addresses.set(&entries, &mut self.address_arrays).map_err(refused)?;
         self.written.addresses = Some(wanted.clone());
         Ok(())
     }
 
-    pub fn set_services(&mut self, wanted: &BTreeMap<ServiceKey, u32>) -> Result<(), PlaneError> {
-        put_all(&mut self.services, wanted, name::SERVICES)
+    /// Makes these the services, by number. One whose address is not known to the program is left out.
+    pub fn set_services(&mut self, wanted: &BTreeMap<u32, ServiceConf>) -> Result<(), PlaneError> {
+        let mut entries = BTreeMap::new();
+        for (&number, conf) in wanted {
+            if number >= MAX_SERVICES {
+                return Err(PlaneError::Full(MAX_SERVICES));
+            }
+            if let Some(address) = self.addresses.place(&conf.address) {
+                let key = ServiceKey { address, port: conf.port, protocol: conf.protocol, pad: 0 };
+                entries.insert(number, ServiceEntry { key, next: 0, flags: conf.flags });
+            }
+        }
+        self.services.set(&entries, &mut self.service_arrays).map_err(refused)
     }
 
     pub fn set_backends(&mut self, wanted: &BTreeMap<u32, BackendConf>) -> Result<(), PlaneError> {
@@ -144,15 +172,74 @@ impl Tables {
         Ok(())
     }
 
-    /// Fills the service's idle ring and makes it the live one. Packets see the old ring or the new one, never a mixture.
+    /// Fills a ring of the service that is not in use and makes it the live one, with the ring `base` tells behind it for flows that
+    /// are older. Packets see the old ring or the new one, never a mixture.
     ///
     /// The caller lets a grace period pass between two calls for a service: a packet may still be reading the ring that was
-    /// live before the last flip.
-    pub fn publish_ring(&mut self, service: u32, ring: &Ring) -> Result<(), PlaneError> {
-        let live = self.generations.get(&service, 0).map_err(at(name::GENERATIONS))? & 1;
-        let idle = 1 - live;
-        self.rings.set(service * 2 + idle, ring, 0).map_err(at(name::RINGS))?;
-        self.generations.set(service, idle, 0).map_err(at(name::GENERATIONS))
+    /// in use before the last one.
+    pub fn publish_ring(&mut self, service: u32, ring: &Ring, base: Base) -> Result<(), PlaneError> {
+        let word = self.service_rings.get(&service, 0).map_err(at(name::SERVICE_RINGS))?;
+        let RingsInUse { live, base: older } = RingsInUse::of(word);
+        let idle = (0..RINGS_PER_SERVICE).find(|&ring| ring != live && ring != older).unwrap_or_default();
+        self.rings.set(service * RINGS_PER_SERVICE + idle, ring, 0).map_err(at(name::RINGS))?;
+        let base = match base {
+            Base::Itself => idle,
+            Base::Live => live,
+            Base::Older => older,
+        };
+        self.service_rings.set(service, RingsInUse { live: idle, base }.word(), 0).map_err(at(name::SERVICE_RINGS))
+    }
+}
+
+/// By which ring older flows go once a new one is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Base {
+    /// By the new one: nothing is drained.
+    Itself,
+    /// By the one that was live until now.
+    Live,
+    /// By the base of the changes under way, which this one joins.
+    Older,
+}
+
+/// The words of one chained table.
+struct Arrays<E: Pod> {
+    heads: Array<MapData, u32>,
+    entries: Array<MapData, E>,
+    names: (&'static str, &'static str),
+}
+
+impl<E: Pod + Entry> Arrays<E> {
+    fn open(maps: &MapSet, heads: &'static str, entries: &'static str) -> Result<(Self, Chained<E>), PlaneError> {
+        let arrays = Self { heads: maps.array(heads)?, entries: maps.array(entries)?, names: (heads, entries) };
+        let mut led = Vec::new();
+        for (bucket, head) in (0..).zip(arrays.heads.iter()) {
+            let head = head.map_err(at(heads))?;
+            if head != 0 {
+                led.push((bucket, head));
+            }
+        }
+        let found = Chained::found(led, |place| arrays.entries.get(&place, 0).ok());
+        Ok((arrays, found))
+    }
+}
+
+impl<E: Pod> Store<E> for Arrays<E> {
+    type Error = PlaneError;
+
+    fn put_head(&mut self, bucket: u32, place: u32) -> Result<(), PlaneError> {
+        self.heads.set(bucket, place, 0).map_err(at(self.names.0))
+    }
+
+    fn put_entry(&mut self, place: u32, entry: &E) -> Result<(), PlaneError> {
+        self.entries.set(place, *entry, 0).map_err(at(self.names.1))
+    }
+}
+
+fn refused(refusal: Refusal<PlaneError>) -> PlaneError {
+    match refusal {
+        Refusal::Crowded => PlaneError::Full(MAX_CHAIN),
+        Refusal::Store(error) => error,
     }
 }
 
@@ -160,24 +247,6 @@ impl Tables {
 fn put<V: Pod + PartialEq>(map: &mut Array<MapData, V>, index: u32, value: &V, name: &'static str) -> Result<(), PlaneError> {
     if map.get(&index, 0).map_err(at(name))? != *value {
         map.set(index, *value, 0).map_err(at(name))?;
-    }
-    Ok(())
-}
-
-/// Makes a hash hold just these entries.
-fn put_all<K: Pod + Ord, V: Pod + PartialEq>(
-    map: &mut HashMap<MapData, K, V>,
-    wanted: &BTreeMap<K, V>,
-    name: &'static str,
-) -> Result<(), PlaneError> {
-    let held: BTreeMap<K, V> = map.iter().collect::<Result<_, MapError>>().map_err(at(name))?;
-    for key in held.keys().filter(|key| !wanted.contains_key(key)) {
-        map.remove(key).map_err(at(name))?;
-    }
-    for (key, value) in wanted {
-        if held.get(key) != Some(value) {
-            map.insert(key, value, 0).map_err(at(name))?;
-        }
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Services, their backends and what becomes of their packets.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,9 @@ impl fmt::Display for Protocol {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackendStatus {
     pub address: IpAddr,
+    /// Where it is not the service's.
+    #[serde(default)]
+    pub port: Option<u16>,
     /// As configured; 0 drains.
     pub weight: u16,
     pub forward: Forward,
@@ -66,12 +69,43 @@ pub struct BackendStatus {
     pub bytes: u64,
 }
 
+impl ServiceStatus {
+    /// Address and port.
+    pub fn place(&self) -> SocketAddr {
+        SocketAddr::new(self.address, self.port)
+    }
+}
+
+impl BackendStatus {
+    /// What tells it from the others of its service.
+    pub fn name(&self) -> String {
+        match self.port {
+            None => self.address.to_string(),
+            Some(port) => SocketAddr::new(self.address, port).to_string(),
+        }
+    }
+}
+
 /// How packets reach a backend, once `auto` is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Forward {
     Local,
     Dr,
+    Ipip,
+    Nat,
+}
+
+impl From<model::Forward> for Forward {
+    fn from(forward: model::Forward) -> Self {
+        match forward {
+            // Decided by the time it is shown.
+            model::Forward::Auto | model::Forward::Local => Forward::Local,
+            model::Forward::Dr => Forward::Dr,
+            model::Forward::Ipip => Forward::Ipip,
+            model::Forward::Nat => Forward::Nat,
+        }
+    }
 }
 
 impl fmt::Display for Forward {
@@ -79,6 +113,8 @@ impl fmt::Display for Forward {
         f.pad(match self {
             Forward::Local => "local",
             Forward::Dr => "dr",
+            Forward::Ipip => "ipip",
+            Forward::Nat => "nat",
         })
     }
 }

@@ -101,7 +101,7 @@ fn services(services: &[ServiceStatus]) -> Table {
         let ring: u64 = service.backends.iter().map(|backend| u64::from(backend.slots)).sum();
         let mut head = [
             service.name.clone(),
-            format!("{}:{}/{}", service.address, service.port, service.protocol),
+            format!("{}/{}", service.place(), service.protocol),
             format!("{} #{}", service.digest.get(..8).unwrap_or(&service.digest), service.generation),
         ];
         if service.backends.is_empty() {
@@ -121,7 +121,7 @@ fn backend_cells(backend: &BackendStatus, ring: u64) -> [String; 8] {
         None => "-".to_owned(),
     };
     [
-        backend.address.to_string(),
+        backend.name(),
         if backend.usable { backend.state.to_string() } else { format!("{} (unused)", backend.state) },
         backend.forward.to_string(),
         backend.weight.to_string(),

@@ -71,6 +71,7 @@ fn router() -> RouterStatus {
 fn service() -> ServiceStatus {
     let node1 = BackendStatus {
         address: [192, 168, 1, 205].into(),
+        port: None,
         weight: 100,
         forward: Forward::Local,
         state: BackendState::Up,

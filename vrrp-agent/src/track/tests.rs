@@ -60,6 +60,7 @@ fn config(routers: Vec<Router>, scripts: Vec<Script>) -> Config {
         groups: vec![],
         scripts,
         services: vec![],
+        tunnel: crate::model::Tunnel::default(),
     }
 }
 

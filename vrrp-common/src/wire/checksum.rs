@@ -18,16 +18,20 @@ pub fn add4(sum: u64, bytes: [u8; 4]) -> u64 {
 /// Bytes that are summed in one turn of the loop.
 const BLOCK: usize = 64;
 
-/// Sum of `len` bytes from `offset`; `len` is a multiple of four and at most `4 * MAX_WORDS`.
+/// Bytes that one sum can cover: the longest advert with its trailer, and some.
+pub const MAX_SUMMED: usize = 24 * BLOCK;
+
+/// Sum of `len` bytes from `offset`; `len` is a multiple of four and at most [`MAX_SUMMED`]. Parsers call [`Packet::sum`], which the kernel
+/// program has as a function of its own.
 ///
 /// Whole blocks first, then words: the verifier checks what follows a loop once for each way out of it, so there are few turns. The
 /// bounds make the loops acceptable to it.
 #[inline(always)]
-pub fn sum_words<P: Packet + ?Sized, const MAX_WORDS: usize>(packet: &P, offset: usize, len: usize) -> Option<u64> {
+pub fn sum_words<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize) -> Option<u64> {
     let len = packet.forget(len);
     let mut sum = 0;
     let mut done = 0;
-    for _ in 0..MAX_WORDS * 4 / BLOCK {
+    for _ in 0..MAX_SUMMED / BLOCK {
         if len < done + BLOCK {
             break;
         }
@@ -89,6 +93,14 @@ pub fn pseudo_header_v6(source: &Address, destination: &Address, next_header: u8
 pub fn add_address(sum: u64, address: &Address) -> u64 {
     let [high, low] = address.words();
     add8(add8(sum, high), low)
+}
+
+/// The checksum after words under it have changed: `old` is the sum of what they were, `new` of what they are (RFC 1624, equation 3).
+#[inline(always)]
+pub const fn adjusted(checksum: u16, old: u64, new: u64) -> u16 {
+    let sum = (!checksum) as u64 + (!fold(old)) as u64 + fold(new) as u64;
+    let once = (sum >> 16) + (sum & 0xffff);
+    !((once >> 16) + (once & 0xffff)) as u16
 }
 
 /// The checksum to transmit over `data`, whose checksum field holds zero; a last word that is short is padded with zeros.

@@ -1,15 +1,22 @@
 //! IPv4 header (RFC 791): options are skipped by IHL, fragments are told apart.
 
 use crate::packet::Packet;
+use crate::wire::checksum;
 
 pub const MIN_HEADER_LEN: usize = 20;
 pub const PROTO_ICMP: u8 = 1;
+pub const PROTO_IPIP: u8 = 4;
 pub const PROTO_TCP: u8 = 6;
 pub const PROTO_UDP: u8 = 17;
+/// IPv6 in IPv4 (RFC 4213) or in IPv6 (RFC 2473).
+pub const PROTO_IPV6: u8 = 41;
 pub const PROTO_VRRP: u8 = 112;
+/// What packets of our own making start with.
+pub const TTL: u8 = 64;
 
 /// `MF` and the fragment offset; `DF` and the reserved bit are not of interest.
 const FRAGMENT_MASK: u16 = 0x3fff;
+const OFFSET_MASK: u16 = 0x1fff;
 const MAX_HEADER_LEN: usize = 60;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +24,12 @@ pub struct Ipv4 {
     /// Header length in bytes as the IHL field says: 0..=60.
     pub header_len: usize,
     pub total_len: u16,
+    /// Type of service: DSCP and ECN.
+    pub tos: u8,
     /// Either a first, a middle or a last fragment.
     pub fragment: bool,
+    /// Not a first one: what follows is no transport header.
+    pub later_fragment: bool,
     pub ttl: u8,
     pub protocol: u8,
     pub source: [u8; 4],
@@ -40,15 +51,38 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize) -> Option<Ipv4> {
     if fixed[0] >> 4 != 4 {
         return None;
     }
+    let fragment = u16::from_be_bytes([fixed[6], fixed[7]]);
     Some(Ipv4 {
         header_len: (usize::from(fixed[0] & 0x0f) * 4) & (MAX_HEADER_LEN | 3),
         total_len: u16::from_be_bytes([fixed[2], fixed[3]]),
-        fragment: u16::from_be_bytes([fixed[6], fixed[7]]) & FRAGMENT_MASK != 0,
+        tos: fixed[1],
+        fragment: fragment & FRAGMENT_MASK != 0,
+        later_fragment: fragment & OFFSET_MASK != 0,
         ttl: fixed[8],
         protocol: fixed[9],
         source: [fixed[12], fixed[13], fixed[14], fixed[15]],
         destination: [fixed[16], fixed[17], fixed[18], fixed[19]],
     })
+}
+
+/// Offsets of fields.
+pub mod at {
+    pub const TTL: usize = 8;
+    pub const CHECKSUM: usize = 10;
+    pub const SOURCE: usize = 12;
+    pub const DESTINATION: usize = 16;
+}
+
+/// A header without options of a packet that is not to be fragmented, and so needs no identification (RFC 6864 section 4).
+#[inline(always)]
+pub fn header(tos: u8, total_len: u16, protocol: u8, source: [u8; 4], destination: [u8; 4]) -> [u8; MIN_HEADER_LEN] {
+    let [l0, l1] = total_len.to_be_bytes();
+    let first = [0x45, tos, l0, l1];
+    let flags = [0, 0, 0x40, 0];
+    let sum = [first, flags, [TTL, protocol, 0, 0], source, destination].into_iter().fold(0, checksum::add4);
+    let [c0, c1] = (!checksum::fold(sum)).to_be_bytes();
+    let ([s0, s1, s2, s3], [d0, d1, d2, d3]) = (source, destination);
+    [0x45, tos, l0, l1, 0, 0, 0x40, 0, TTL, protocol, c0, c1, s0, s1, s2, s3, d0, d1, d2, d3]
 }
 
 /// Whether `address` can be nobody's source: unspecified, loopback, multicast, reserved or broadcast.

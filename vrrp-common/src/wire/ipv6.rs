@@ -5,6 +5,8 @@ use crate::packet::Packet;
 
 pub const HEADER_LEN: usize = 40;
 pub const NEXT_ICMPV6: u8 = 58;
+/// What packets of our own making start with.
+pub const HOP_LIMIT: u8 = 64;
 /// Extension headers that are walked; honest packets have two at most.
 pub const MAX_EXTENSIONS: usize = 4;
 
@@ -13,6 +15,8 @@ const NEXT_ROUTING: u8 = 43;
 const NEXT_FRAGMENT: u8 = 44;
 const NEXT_DESTINATION: u8 = 60;
 const FRAGMENT_LEN: usize = 8;
+/// The fragment offset in the third and fourth byte of a fragment header.
+const OFFSET_MASK: u16 = 0xfff8;
 /// The longest extension header: its length field counts eight bytes after the first eight.
 const MAX_EXTENSION_LEN: usize = 256 * 8;
 
@@ -28,8 +32,11 @@ pub struct Ipv6 {
     pub protocol: u8,
     /// Length of the fixed header and all extension headers in bytes.
     pub header_len: usize,
+    pub traffic_class: u8,
     /// One of the headers is a fragment header.
     pub fragment: bool,
+    /// One of them says that this is not the first fragment: what follows is no transport header.
+    pub later_fragment: bool,
     /// There are more extension headers than are walked, or one is cut off.
     pub unwalked: bool,
     pub source: Address,
@@ -37,6 +44,12 @@ pub struct Ipv6 {
 }
 
 impl Ipv6 {
+    /// Length of the whole packet in bytes, as its header says.
+    #[inline(always)]
+    pub const fn total_len(&self) -> u32 {
+        self.payload_len as u32 + HEADER_LEN as u32
+    }
+
     /// Length of what follows all headers; `None` where the headers alone are longer than the packet says it is.
     #[inline(always)]
     pub fn message_len(&self) -> Option<usize> {
@@ -56,7 +69,9 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize) -> Option<Ipv6> {
         hop_limit: first[7],
         protocol: first[6],
         header_len: HEADER_LEN,
+        traffic_class: first[0] << 4 | first[1] >> 4,
         fragment: false,
+        later_fragment: false,
         unwalked: false,
         source: packet.address(offset + 8)?,
         destination: packet.address(offset + 24)?,
@@ -71,11 +86,12 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize) -> Option<Ipv6> {
 #[inline(always)]
 fn walk<P: Packet + ?Sized>(packet: &P, offset: usize, ip: &mut Ipv6) {
     for _ in 0..MAX_EXTENSIONS {
-        let Some([next, len]) = packet.bytes::<2>(offset + ip.header_len) else {
+        let Some([next, len, high, low]) = packet.bytes::<4>(offset + ip.header_len) else {
             break;
         };
         if ip.protocol == NEXT_FRAGMENT {
             ip.fragment = true;
+            ip.later_fragment |= u16::from_be_bytes([high, low]) & OFFSET_MASK != 0;
             ip.header_len += FRAGMENT_LEN;
         } else {
             ip.header_len += ((usize::from(len) + 1) * 8) & (MAX_EXTENSION_LEN | (MAX_EXTENSION_LEN - 1));
@@ -86,6 +102,21 @@ fn walk<P: Packet + ?Sized>(packet: &P, offset: usize, ip: &mut Ipv6) {
         }
     }
     ip.unwalked = true;
+}
+
+/// Offsets of fields.
+pub mod at {
+    pub const HOP_LIMIT: usize = 7;
+    pub const SOURCE: usize = 8;
+    pub const DESTINATION: usize = 24;
+}
+
+/// The eight bytes before the addresses. Of `flow_label` the last 20 bits count.
+#[inline(always)]
+pub const fn head(traffic_class: u8, flow_label: u32, payload_len: u16, next_header: u8) -> [u8; 8] {
+    let first = 6 << 28 | (traffic_class as u32) << 20 | (flow_label & 0xf_ffff);
+    let ([a, b, c, d], [l0, l1]) = (first.to_be_bytes(), payload_len.to_be_bytes());
+    [a, b, c, d, l0, l1, next_header, HOP_LIMIT]
 }
 
 #[inline(always)]

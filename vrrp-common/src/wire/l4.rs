@@ -1,6 +1,15 @@
 //! The ports that TCP (RFC 9293) and UDP (RFC 768) both begin with.
 
 use crate::packet::Packet;
+use crate::wire::ipv4::PROTO_UDP;
+
+/// Offset of the checksum in the header of UDP, and of TCP.
+const UDP_CHECKSUM: usize = 6;
+const TCP_CHECKSUM: usize = 16;
+/// Offset of TCP's flags, and those that tell the first packet of a connection.
+const TCP_FLAGS: usize = 13;
+const SYN: u8 = 0x02;
+const ACK: u8 = 0x10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
@@ -13,4 +22,22 @@ pub struct Ports {
 pub fn ports<P: Packet + ?Sized>(packet: &P, offset: usize) -> Option<Ports> {
     let [s0, s1, d0, d1] = packet.bytes(offset)?;
     Some(Ports { source: u16::from_be_bytes([s0, s1]), destination: u16::from_be_bytes([d0, d1]) })
+}
+
+/// Whether a TCP header with these flags begins a connection.
+#[inline(always)]
+pub fn begins<P: Packet + ?Sized>(packet: &P, offset: usize) -> bool {
+    packet.byte(offset + TCP_FLAGS).is_some_and(|flags| flags & (SYN | ACK) == SYN)
+}
+
+/// Where the checksum of a TCP or UDP header stands, from its begin.
+#[inline(always)]
+pub const fn checksum_at(protocol: u8) -> usize {
+    if protocol == PROTO_UDP { UDP_CHECKSUM } else { TCP_CHECKSUM }
+}
+
+/// What is sent for a checksum that was adjusted: UDP has no zero, which means that there is none (RFC 768).
+#[inline(always)]
+pub const fn sent_checksum(protocol: u8, checksum: u16) -> u16 {
+    if protocol == PROTO_UDP && checksum == 0 { 0xffff } else { checksum }
 }

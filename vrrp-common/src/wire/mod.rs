@@ -6,6 +6,7 @@
 pub mod arp;
 pub mod checksum;
 pub mod eth;
+pub mod icmp;
 pub mod ipv4;
 pub mod ipv6;
 pub mod l4;

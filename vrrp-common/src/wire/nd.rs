@@ -54,7 +54,7 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, source: 
     }
     let target = packet.address(offset + 8)?;
     let pseudo = checksum::pseudo_header_v6(source, destination, ipv6::NEXT_ICMPV6, len as u32);
-    let sum = checksum::sum_words::<P, { MAX_LEN / 4 }>(packet, offset, len)?;
+    let sum = packet.sum(offset, len)?;
     (target.first() != 0xff && checksum::is_valid(pseudo + sum)).then_some(Nd { kind, target })
 }
 

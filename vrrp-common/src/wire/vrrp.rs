@@ -37,6 +37,7 @@ pub const CHECKSUM_AT: usize = 6;
 pub const MAX_COUNT_V6: u8 = 90;
 /// The longest message without a trailer: over IPv6, 90 addresses. Over IPv4 255 addresses and the authentication data are shorter.
 pub const MAX_LEN: usize = HEADER_LEN + MAX_COUNT_V6 as usize * 16;
+const _: () = assert!(MAX_LEN + trailer::LEN <= checksum::MAX_SUMMED);
 
 /// Hundredths of a second: the unit of version 3 on the wire. Nothing but this file and its callers' borders use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,7 +144,7 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, carrier:
         return Err(Reason::Length);
     }
     let covered = packet.forget(if over_v6 { len } else { expected });
-    let sum = checksum::sum_words::<P, { (MAX_LEN + trailer::LEN) / 4 }>(packet, offset, covered).ok_or(Reason::Length)?;
+    let sum = packet.sum(offset, covered).ok_or(Reason::Length)?;
     // Over IPv6 the pseudo-header is always covered (RFC 9568 section 5.2.8).
     let message_only = !over_v6 && checksum::is_valid(sum);
     if !message_only && (version == 2 || !checksum::is_valid(sum + carrier.pseudo_header(covered))) {

@@ -1,20 +1,29 @@
 //! The frames of a bench: one for each flow, from a template.
 
+use aya_ebpf::helpers::generated::{bpf_xdp_adjust_head, bpf_xdp_adjust_tail};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, PerCpuArray};
 use aya_ebpf::programs::XdpContext;
 
+use crate::context::linear_len;
+
 /// Length of an IPv4 frame, and of the longest there is (IPv6), in bytes.
 pub const V4_LEN: usize = 64;
 pub const V6_LEN: usize = 80;
+/// The longest that a tunnel makes of a short one.
+pub const TUNNEL_LEN: usize = V4_LEN + 20;
 /// Where a frame has its client's address (the last four bytes of it).
 const V4_SOURCE: usize = 26;
 const V6_SOURCE: usize = 34;
 const V4_CHECKSUM: usize = 24;
 
-/// Bits of the last setting: the template is as long as an IPv6 frame; it is one frame, not a flow's.
+/// Bits of the last setting: the template is as long as an IPv6 frame; it is one frame, not a flow's. Above them, how many bytes the
+/// measured program puts before a frame, takes from its end, and the frame has before.
 const LONG: u32 = 1;
 const PLAIN: u32 = 2;
+const HEAD_SHIFT: u32 = 8;
+const CUT_SHIFT: u32 = 16;
+const LEN_SHIFT: u32 = 24;
 
 /// What every frame is made from: source address and port, and what is summed over them, are written into it.
 #[map]
@@ -29,6 +38,38 @@ static SETTINGS: Array<[u32; 8]> = Array::with_max_entries(1, 0);
 #[map]
 static MADE: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 
+/// Undoes what the measured program did to the frame's length, if it has run.
+#[inline(always)]
+pub fn restore(ctx: &XdpContext) -> Option<()> {
+    let (head, cut) = reshaping()?;
+    let fresh = SETTINGS.get(0)?[7] >> LEN_SHIFT;
+    if head == 0 || linear_len(ctx) == fresh as usize {
+        return Some(());
+    }
+    reshape(ctx, head, cut)
+}
+
+/// Does it.
+#[inline(always)]
+pub fn lengthen(ctx: &XdpContext) -> Option<()> {
+    let (head, cut) = reshaping()?;
+    reshape(ctx, -head, -cut)
+}
+
+/// Bytes before the frame, and at its end.
+#[inline(always)]
+fn reshaping() -> Option<(i32, i32)> {
+    let bits = SETTINGS.get(0)?[7];
+    Some(((bits >> HEAD_SHIFT & 0xff) as i32, (bits >> CUT_SHIFT & 0xff) as i32))
+}
+
+#[inline(always)]
+fn reshape(ctx: &XdpContext, begin: i32, end: i32) -> Option<()> {
+    // SAFETY: helper calls that move begin and end of the frame; every access checks the new ones.
+    let moved = unsafe { bpf_xdp_adjust_head(ctx.ctx, begin) == 0 && (end == 0 || bpf_xdp_adjust_tail(ctx.ctx, end) == 0) };
+    moved.then_some(())
+}
+
 /// Writes the next frame, whole: what it is written over is as its last receiver left it. Returns the interface to send it by.
 #[inline(always)]
 pub fn next(ctx: &XdpContext) -> Option<u32> {
@@ -42,9 +83,9 @@ pub fn next(ctx: &XdpContext) -> Option<u32> {
     if bits & PLAIN != 0 {
         return Some(ifindex);
     }
-    // An odd multiplier makes neighbours far apart and no two flows alike: 17 bits of address, 15 of port.
+    // An odd multiplier makes neighbours far apart and no two flows alike: the first 21 bits are the client's, the last 15 its port's.
     let scrambled = (number()? & mask).wrapping_mul(0x9e37_79b1);
-    let (address, port) = (base + (scrambled >> 15), 0x8000 | scrambled & 0x7fff);
+    let (address, port) = (base + (scrambled >> 11), 0x8000 | scrambled & 0x7fff);
     let words = (address >> 16) + (address & 0xffff);
     if bits & LONG != 0 {
         crate::write(ctx, V6_SOURCE, address.to_be_bytes())?;

@@ -8,7 +8,7 @@ use aya_ebpf::programs::XdpContext;
 use vrrp_common::packet::Packet;
 
 use crate::context::Frame;
-use crate::frames::{self, V4_LEN, V6_LEN};
+use crate::frames::{self, TUNNEL_LEN, V4_LEN, V6_LEN};
 
 /// Frames that arrived.
 #[map]
@@ -16,7 +16,7 @@ static ARRIVED: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 
 /// The last frame that arrived at [`bench_capture`], as far as it was long.
 #[map]
-static CAPTURED: Array<[u8; V6_LEN]> = Array::with_max_entries(1, 0);
+static CAPTURED: Array<[u8; TUNNEL_LEN]> = Array::with_max_entries(1, 0);
 
 /// Interface that [`bench_redirect`] sends by.
 #[map]
@@ -56,8 +56,10 @@ pub fn bench_capture(ctx: XdpContext) -> u32 {
     if let Some(kept) = CAPTURED.get_ptr_mut(0) {
         // SAFETY: a live element; the frames of a check arrive one after the other.
         let kept = unsafe { &mut *kept };
-        if let Some(bytes) = frame.bytes::<V6_LEN>(0) {
+        if let Some(bytes) = frame.bytes::<TUNNEL_LEN>(0) {
             *kept = bytes;
+        } else if let Some(bytes) = frame.bytes::<V6_LEN>(0) {
+            kept[..V6_LEN].copy_from_slice(&bytes);
         } else if let Some(bytes) = frame.bytes::<V4_LEN>(0) {
             kept[..V4_LEN].copy_from_slice(&bytes);
         }

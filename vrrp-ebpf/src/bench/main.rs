@@ -17,7 +17,7 @@ use aya_ebpf::programs::XdpContext;
 use vrrp_common::packet::Packet;
 use vrrp_common::wire::{eth, ipv4};
 
-use crate::context::Frame;
+use crate::context::{Frame, begin, end};
 
 /// The program that [`bench_reset`] goes on with.
 #[map]
@@ -33,6 +33,15 @@ pub fn bench_pass(_ctx: XdpContext) -> u32 {
 #[xdp(frags)]
 pub fn bench_tx(_ctx: XdpContext) -> u32 {
     xdp_action::XDP_TX
+}
+
+/// The least that a program can do which sends back a frame of another length.
+#[xdp(frags)]
+pub fn bench_lengthen(ctx: XdpContext) -> u32 {
+    match frames::lengthen(&ctx) {
+        Some(()) => xdp_action::XDP_TX,
+        None => xdp_action::XDP_ABORTED,
+    }
 }
 
 /// Drops what is an advert by its Ethernet, IPv4 and VRRP headers, and looks at nothing else: no sum, no map, no counter.
@@ -62,7 +71,7 @@ fn is_advert(frame: &Frame) -> Option<bool> {
 /// repeats.
 #[xdp(frags)]
 pub fn bench_reset(ctx: XdpContext) -> u32 {
-    if frames::next(&ctx).is_some() {
+    if frames::restore(&ctx).is_some() && frames::next(&ctx).is_some() {
         // SAFETY: nothing is held that would have to be dropped.
         unsafe { MEASURED.tail_call(&ctx, 0) };
     }
@@ -72,8 +81,8 @@ pub fn bench_reset(ctx: XdpContext) -> u32 {
 /// Writes to the frame.
 #[inline(always)]
 fn write<const N: usize>(ctx: &XdpContext, offset: usize, bytes: [u8; N]) -> Option<()> {
-    let start = ctx.data() + offset;
-    if start + N > ctx.data_end() {
+    let start = begin(ctx) + offset;
+    if start + N > end(ctx) {
         return None;
     }
     // SAFETY: `N` bytes from `start` lie before `data_end`, as was just checked; a byte array has no alignment.

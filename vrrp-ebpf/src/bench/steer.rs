@@ -5,6 +5,7 @@ use aya_ebpf::macros::{map, xdp};
 use aya_ebpf::maps::Array;
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::flow::{self, FlowKey, RING_SLOTS};
+use vrrp_common::ip::Address;
 use vrrp_common::packet::Packet;
 use vrrp_common::wire::{eth, ipv4};
 
@@ -34,13 +35,19 @@ pub fn bench_steer(ctx: XdpContext) -> u32 {
 fn steer(ctx: &XdpContext) -> Option<u32> {
     let headers = Frame(ctx).bytes::<HEADERS>(0)?;
     let at = |offset: usize| u16::from_be_bytes([headers[offset], headers[offset + 1]]);
-    let address = |offset: usize| [headers[offset], headers[offset + 1], headers[offset + 2], headers[offset + 3]];
+    let address = |offset: usize| Address::v4([headers[offset], headers[offset + 1], headers[offset + 2], headers[offset + 3]]);
     let protocol = headers[23];
     let has_ports = protocol == ipv4::PROTO_TCP || protocol == ipv4::PROTO_UDP;
     if at(12) != eth::TYPE_IPV4 || headers[14] != 0x45 || at(20) & FRAGMENT_MASK != 0 || !has_ports {
         return None;
     }
-    let key = FlowKey { source: address(26), destination: address(30), source_port: at(34), destination_port: at(36), protocol };
+    let key = FlowKey {
+        source: address(26),
+        destination: address(30),
+        source_port: at(34),
+        destination_port: at(36),
+        protocol: u32::from(protocol),
+    };
     let backend = *RING.get(0)?.get(flow::slot(key.hash()))?;
     let next_hop = NEXT_HOPS.get(u32::from(backend))?.first_chunk::<ADDRESSES>()?;
     crate::write(ctx, 0, *next_hop)?;

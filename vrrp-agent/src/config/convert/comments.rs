@@ -4,7 +4,7 @@
 //! file. Comments of included files stay behind.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use super::super::Language;
 
@@ -15,7 +15,7 @@ pub(super) enum Block {
     Router(String),
     Group(String),
     Script(String),
-    Service(Ipv4Addr, u16),
+    Service(IpAddr, u16),
 }
 
 #[derive(Debug, Default)]

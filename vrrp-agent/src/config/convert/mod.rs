@@ -4,9 +4,8 @@
 //! The text holds the passwords, as the configuration does; it never goes to a log.
 
 mod comments;
+mod service;
 mod text;
-
-use std::time::Duration;
 
 use super::draft::Draft;
 use super::load::Loaded;
@@ -14,8 +13,8 @@ use std::net::IpAddr;
 
 use super::lower::HEX;
 use crate::model::{
-    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Delivery, ElectionThread, Forward, Hmac, HmacKey, Peer,
-    Protocol, Router, Script, Service, SyncGroup, TrackInterface, TrackScript, Version, VirtualAddress, XdpUse,
+    Announce, Auth, ChecksumForm, Config, Delivery, ElectionThread, Hmac, HmacKey, Peer, Router, Script, SyncGroup,
+    TrackInterface, TrackScript, Tunnel, Version, VirtualAddress, XdpUse,
 };
 use comments::{Block, Comments};
 use text::{Text, duration, inline_table, string};
@@ -34,7 +33,7 @@ pub fn to_toml(config: &Config) -> String {
 
 fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
     let Config { node, metrics, api_socket, bpf_dir, xdp, pass_foreign_vrids, startup_delay, release_on_exit, .. } = config;
-    let Config { election, routers, groups, scripts, services, .. } = config;
+    let Config { election, routers, groups, scripts, services, tunnel, .. } = config;
     let mut text = Text::default();
     if let Some(origin) = origin {
         text.comment(&format!("Converted from {origin}. Keys that are not written have their defaults."));
@@ -66,6 +65,7 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
         text.key("release_on_exit", "false");
     }
     write_election(&mut text, election);
+    write_tunnel(&mut text, tunnel);
     for router in routers {
         text.table("virtual_router", comments.of(&Block::Router(router.name.clone())));
         write_router(&mut text, router, scripts);
@@ -82,7 +82,7 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
     }
     for service in services {
         text.table("service", comments.of(&Block::Service(service.address, service.port)));
-        write_service(&mut text, service);
+        service::write(&mut text, service);
     }
     text.finish()
 }
@@ -102,6 +102,20 @@ fn write_election(text: &mut Text, election: &ElectionThread) {
     }
     if *lock_memory != default.lock_memory {
         text.key("lock_memory", &lock_memory.to_string());
+    }
+}
+
+fn write_tunnel(text: &mut Text, tunnel: &Tunnel) {
+    if *tunnel == Tunnel::default() {
+        return;
+    }
+    let Tunnel { source_v4, source_v6 } = tunnel;
+    text.single_table("tunnel");
+    if let Some(prefix) = source_v4 {
+        text.key("source_v4", &string(&prefix.to_string()));
+    }
+    if let Some(prefix) = source_v6 {
+        text.key("source_v6", &string(&prefix.to_string()));
     }
 }
 
@@ -279,48 +293,4 @@ fn write_script(text: &mut Text, script: &Script) {
     if *init_fail {
         text.key("init_fail", "true");
     }
-}
-
-fn write_service(text: &mut Text, service: &Service) {
-    let Service { name, address, port, protocol, backends, check } = service;
-    text.key("name", &string(name));
-    text.key("address", &string(&address.to_string()));
-    text.key("port", &port.to_string());
-    text.key("protocol", &string(if *protocol == Protocol::Tcp { "tcp" } else { "udp" }));
-    text.list("backends", backends.iter().map(backend));
-    text.key("check", &self::check(check));
-}
-
-fn backend(backend: &Backend) -> String {
-    let Backend { address, weight, forward } = backend;
-    let forward = match forward {
-        Forward::Auto => None,
-        Forward::Local => Some("local"),
-        Forward::Dr => Some("dr"),
-    };
-    inline_table([
-        ("address", Some(string(&address.to_string()))),
-        ("weight", Some(weight.to_string())),
-        ("forward", forward.map(string)),
-    ])
-}
-
-fn check(check: &Check) -> String {
-    let Check { kind, interval, timeout, rise, fall } = check;
-    let (kind, port, path) = match kind {
-        CheckKind::None => ("none", None, None),
-        CheckKind::Tcp { port } => ("tcp", *port, None),
-        CheckKind::Http { port, path } => ("http", *port, Some(path)),
-    };
-    let unless = |value: String, default: &str| Some(value).filter(|value| value != default);
-    let second = duration(Duration::from_secs(1));
-    inline_table([
-        ("type", Some(string(kind))),
-        ("port", port.map(|port| port.to_string())),
-        ("path", path.map(|path| string(path))),
-        ("interval", unless(duration(*interval), &second)),
-        ("timeout", unless(duration(*timeout), &second)),
-        ("rise", unless(rise.to_string(), "1")),
-        ("fall", unless(fall.to_string(), "1")),
-    ])
 }

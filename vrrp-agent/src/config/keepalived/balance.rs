@@ -1,52 +1,52 @@
 //! `virtual_server` and `virtual_server_group`: LVS services to ours.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, BackendDraft, CheckDraft, CheckKindDraft, ServiceDraft};
+use super::super::draft::{At, BackendDraft, CheckDraft, CheckKindDraft, GuardDraft, ServiceDraft};
 use super::super::source::Span;
 use super::checker::{self, Checked, Timing};
 use super::group::{self, Group};
 use super::keywords::{REAL_SERVER, VIRTUAL_SERVER};
-use super::tree::Node;
-use super::values;
-use crate::model::{Forward, Protocol};
+use super::tree::{Node, Word};
+use super::{lvs, values};
+use crate::model::{Forward, Fragments, Persistence, Protocol, Service};
 
 /// keepalived's default.
 const CHECK_EACH: Duration = Duration::from_secs(60);
 const CHECK_AT_MOST: Duration = Duration::from_secs(5);
 
-/// How packets are to reach a backend.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Method {
-    Dr,
-    /// One that is not built.
-    Other(&'static str),
-}
-
 /// What a virtual_server says, before its addresses are known.
 struct Server {
-    method: Method,
-    method_span: Span,
+    /// How backends are reached that do not say it themselves; `None` where that is not built.
+    method: Option<Forward>,
     protocol: Option<Protocol>,
+    persistence: Persistence,
+    quorum: At<i64>,
+    sorry: Option<BackendDraft>,
     timing: Timing,
     weight: At<i64>,
-    backends: Vec<(BackendDraft, At<i64>)>,
+    backends: Vec<RealServer>,
+    /// A real server cannot be reached, which is said.
+    left_out: bool,
     check: Option<Checked>,
+}
+
+struct RealServer {
+    backend: BackendDraft,
+    /// As written: what the backend is checked on, and what counts with NAT.
+    port: At<i64>,
 }
 
 /// Reads one virtual_server: a service for each of its addresses.
 pub(super) fn read(node: &Node, groups: &[Group], mail: &mut Vec<Span>, reporter: &mut Reporter) -> Vec<ServiceDraft> {
     let addresses = group::addresses(node, groups, reporter);
     let Some(server) = Server::read(node, mail, reporter) else { return Vec::new() };
-    if let Method::Other(name) = server.method {
-        let message = format!("forwarding by {name} is not built yet: this virtual_server");
-        let help = "use `lvs_method DR`: the backends hold the address on a loopback and answer the client directly";
-        reporter.ignored(Diagnostic::at(&server.method_span, message).help(help));
-        return Vec::new();
-    }
     if server.backends.is_empty() {
-        reporter.ignored(Diagnostic::at(node.span(), "this virtual_server has no real_server"));
+        if !server.left_out {
+            reporter.ignored(Diagnostic::at(node.span(), "this virtual_server has no real_server"));
+        }
         return Vec::new();
     }
     addresses.into_iter().map(|(address, port)| server.service(address, port, node.span(), reporter)).collect()
@@ -57,9 +57,11 @@ impl Server {
     fn read(node: &Node, mail: &mut Vec<Span>, reporter: &mut Reporter) -> Option<Self> {
         let here = node.span();
         let mut server = Self {
-            method: Method::Other("NAT, keepalived's default,"),
-            method_span: here.clone(),
+            method: Some(Forward::Nat),
             protocol: Some(Protocol::Udp),
+            persistence: Persistence::Flow,
+            quorum: At::new(1, here),
+            sorry: None,
             timing: Timing {
                 interval: At::new(CHECK_EACH, here),
                 timeout: At::new(CHECK_AT_MOST, here),
@@ -67,63 +69,64 @@ impl Server {
             },
             weight: At::new(1, here),
             backends: Vec::new(),
+            left_out: false,
             check: None,
         };
         let statements = values::statements(node, &VIRTUAL_SERVER, &["real_server"], mail, reporter);
+        let protocol = server.settings(&statements, here, reporter);
+        server.protocol = read_protocol(protocol, here, reporter);
+        let own_method = statements.iter().find(|statement| statement.keyword() == "sorry_server_lvs_method");
+        let sorry_method = own_method.map_or(server.method, |statement| lvs::method(statement, reporter));
+        for statement in statements {
+            match statement.keyword() {
+                "real_server" => server.real_server(statement, mail, reporter),
+                "sorry_server" => server.sorry = sorry(statement, sorry_method, reporter),
+                _ => {}
+            }
+        }
+        server.lower_quorum(reporter);
+        server.protocol.is_some().then_some(server)
+    }
+
+    /// Settings first: real servers take them over wherever they stand. Returns the protocol's word.
+    fn settings<'a>(&mut self, statements: &[&'a Node], here: &Span, reporter: &mut Reporter) -> Option<&'a Word> {
         let mut scheduler = None;
         let mut protocol = None;
-        // Settings first: real servers take them over wherever they stand.
+        let mut with_ports = false;
+        let mut persistence = None;
         for statement in statements.iter().copied() {
             match statement.keyword() {
                 "lvs_sched" | "lb_algo" => scheduler = values::word(statement, reporter),
-                "lvs_method" | "lb_kind" => (server.method, server.method_span) = method(statement, reporter),
+                "sh-port" | "mh-port" => with_ports = true,
+                "lvs_method" | "lb_kind" => self.method = lvs::method(statement, reporter),
                 "protocol" => protocol = values::word(statement, reporter),
-                "weight" => server.weight = values::number(statement, reporter).unwrap_or(server.weight),
-                "real_server" => {}
-                _ => checker::timing(statement, &mut server.timing, reporter),
+                "weight" => self.weight = values::number(statement, reporter).unwrap_or(self.weight.clone()),
+                "persistence_timeout" | "persistence_granularity" => {
+                    persistence = lvs::persistence(statement, reporter).or(persistence);
+                }
+                "quorum" => self.quorum = values::number(statement, reporter).unwrap_or(self.quorum.clone()),
+                "hysteresis" => lvs::hysteresis(statement, reporter),
+                "real_server" | "sorry_server" | "sorry_server_lvs_method" => {}
+                _ => checker::timing(statement, &mut self.timing, reporter),
             }
         }
-        approximate(scheduler.map_or(("wlc", here), |word| (word.text.as_str(), &word.span)), reporter);
-        match protocol.map(|word| (word.text.as_str(), &word.span)) {
-            Some(("TCP", _)) => server.protocol = Some(Protocol::Tcp),
-            Some(("UDP", _)) => {}
-            Some(("SCTP", span)) => {
-                reporter.ignored(Diagnostic::at(span, "SCTP is not supported: this virtual_server"));
-                server.protocol = None;
-            }
-            Some((_, span)) => {
-                let message = format!("the protocol `{}` is neither TCP nor UDP", reporter.quote(span));
-                reporter.error(Diagnostic::at(span, message));
-            }
-            None => {
-                let message = "without `protocol` this virtual_server is for UDP, as in keepalived";
-                reporter.warning(Diagnostic::at(here, message).help("write `protocol TCP` or `protocol UDP`"));
-            }
-        }
-        for statement in statements {
-            if statement.keyword() == "real_server" {
-                server.real_server(statement, mail, reporter);
-            }
-        }
-        server.protocol.is_some().then_some(server)
+        let scheduler = scheduler.map_or(("wlc", here), |word| (word.text.as_str(), &word.span));
+        let by_scheduler = lvs::scheduler(scheduler, with_ports, reporter);
+        self.persistence = persistence.unwrap_or(by_scheduler);
+        protocol
     }
 
     fn real_server(&mut self, node: &Node, mail: &mut Vec<Span>, reporter: &mut Reporter) {
         let Some((address, port)) = group::address_and_port(node, reporter) else { return };
         let mut weight = self.weight.clone();
         let mut timing = self.timing.clone();
+        let mut method = self.method;
         let mut check = None;
         let blocks = ["TCP_CHECK", "HTTP_GET"];
         for statement in values::statements(node, &REAL_SERVER, &blocks, mail, reporter) {
             match statement.keyword() {
                 "weight" => weight = values::number(statement, reporter).unwrap_or(weight),
-                "lvs_method" | "lb_kind" => {
-                    let (own, span) = method(statement, reporter);
-                    if own != self.method {
-                        let message = "all backends of a service are reached in the same way: this one";
-                        reporter.ignored(Diagnostic::at(&span, message));
-                    }
-                }
+                "lvs_method" | "lb_kind" => method = lvs::method(statement, reporter),
                 "TCP_CHECK" | "HTTP_GET" => check = Some(statement),
                 _ => checker::timing(statement, &mut timing, reporter),
             }
@@ -139,20 +142,43 @@ impl Server {
                 Some(_) => {}
             }
         }
-        self.backends.push((BackendDraft { address, weight, forward: Forward::Auto }, port));
+        let Some(forward) = method else {
+            self.left_out = true;
+            return;
+        };
+        let written = (forward == Forward::Nat).then(|| port.clone());
+        self.backends.push(RealServer { backend: BackendDraft { address, port: written, weight, forward }, port });
+    }
+
+    /// As keepalived does: a quorum that no number of backends reaches would leave the sorry server alone for ever.
+    fn lower_quorum(&mut self, reporter: &mut Reporter) {
+        let weights: i64 = self.backends.iter().map(|server| server.backend.weight.value).fold(0, i64::saturating_add);
+        if weights > 0 && self.quorum.value > weights {
+            let message = format!("quorum {} is above the sum of all weights: it is {weights}", self.quorum.value);
+            reporter.warning(Diagnostic::at(&self.quorum.span, message));
+            self.quorum.value = weights;
+        }
     }
 
     fn service(&self, address: At<String>, port: At<i64>, here: &Span, reporter: &mut Reporter) -> ServiceDraft {
         let protocol = self.protocol.unwrap_or(Protocol::Udp);
         let suffix = if protocol == Protocol::Udp { "/udp" } else { "" };
-        for (_, own) in self.backends.iter().filter(|(_, own)| own.value != port.value) {
-            let message = format!("backends reached by DR listen on the service's port, {}: this one", port.value);
+        let as_it_is = self.backends.iter().filter(|server| server.backend.forward != Forward::Nat);
+        for RealServer { port: own, .. } in as_it_is.filter(|server| server.port.value != port.value) {
+            let message = format!("backends reached by DR or TUN listen on the service's port, {}: this one", port.value);
             reporter.ignored(Diagnostic::at(&own.span, message));
         }
+        let host = if address.value.contains(':') { format!("[{}]", address.value) } else { address.value.clone() };
         ServiceDraft {
-            name: At::new(format!("{}:{}{suffix}", address.value, port.value), &address.span),
-            backends: self.backends.iter().map(|(backend, _)| copy(backend)).collect(),
-            check: self.check(protocol, &port, here),
+            name: At::new(format!("{host}:{}{suffix}", port.value), &address.span),
+            persistence: self.persistence,
+            fragments: At::new(Fragments::Drop, here),
+            drain: At::new(Service::DRAIN, here),
+            quorum: self.quorum.clone(),
+            sorry: self.sorry.clone(),
+            guard: GuardDraft::default(),
+            backends: self.backends.iter().map(|server| server.backend.clone()).collect(),
+            check: self.check(protocol, &port, here, reporter),
             address,
             port,
             protocol,
@@ -160,14 +186,14 @@ impl Server {
     }
 
     /// keepalived takes a real server without a check for up.
-    fn check(&self, protocol: Protocol, port: &At<i64>, here: &Span) -> CheckDraft {
+    fn check(&self, protocol: Protocol, port: &At<i64>, here: &Span, reporter: &mut Reporter) -> CheckDraft {
         let once = At::new(1, here);
         match &self.check {
             Some(checked) => CheckDraft {
                 kind: checked.kind,
                 span: checked.span.clone(),
                 // keepalived connects to the same port whatever the protocol.
-                port: checked.port.clone().or_else(|| (protocol == Protocol::Udp).then(|| port.clone())),
+                port: checked.port.clone().or_else(|| (protocol == Protocol::Udp).then(|| self.checked_port(port, reporter))),
                 path: checked.path.clone(),
                 interval: checked.timing.interval.clone(),
                 timeout: checked.timing.timeout.clone(),
@@ -186,45 +212,48 @@ impl Server {
             },
         }
     }
+
+    /// The port that the backends of a UDP service have in common.
+    fn checked_port(&self, port: &At<i64>, reporter: &mut Reporter) -> At<i64> {
+        let mut own = self.backends.iter().map(|server| server.backend.port.as_ref().unwrap_or(port));
+        let first = own.next().unwrap_or(port);
+        if let Some(other) = own.find(|own| own.value != first.value) {
+            let message = format!("all backends of a UDP service are checked on one port, here {}: this one", first.value);
+            reporter.ignored(Diagnostic::at(&other.span, message).help("write `connect_port` in the check"));
+        }
+        first.clone()
+    }
 }
 
-fn copy(backend: &BackendDraft) -> BackendDraft {
-    BackendDraft { address: backend.address.clone(), weight: backend.weight.clone(), forward: backend.forward }
-}
-
-/// `NAT`, `DR`, or `TUN` with its options.
-fn method(node: &Node, reporter: &mut Reporter) -> (Method, Span) {
-    let Some(word) = node.values().first() else {
+/// `sorry_server ADDRESS [PORT]`. One with an address of the loopback is this node's own stack, as for IPVS.
+fn sorry(node: &Node, method: Option<Forward>, reporter: &mut Reporter) -> Option<BackendDraft> {
+    let Some(address) = node.values().first() else {
         values::word(node, reporter);
-        return (Method::Other("NAT, keepalived's default,"), node.span().clone());
+        return None;
     };
-    let method = match word.text.as_str() {
-        "DR" => Method::Dr,
-        "NAT" => Method::Other("NAT"),
-        "TUN" => Method::Other("TUN"),
-        _ => {
-            let message = format!("`{}` is neither NAT, DR nor TUN", reporter.quote(&word.span));
-            reporter.error(Diagnostic::at(&word.span, message));
-            Method::Dr
-        }
-    };
-    (method, word.span.clone())
+    let own = address.text.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    let forward = if own { Forward::Local } else { method? };
+    let port = node.values().get(1).filter(|_| forward == Forward::Nat).and_then(|port| values::parse_number(port, reporter));
+    Some(BackendDraft { address: At::new(address.text.clone(), &address.span), port, weight: At::new(1, &address.span), forward })
 }
 
-/// Says how the one scheduler there is differs from the one asked for.
-fn approximate((name, span): (&str, &Span), reporter: &mut Reporter) {
-    let spread = "each connection goes to a backend by Maglev hashing, in proportion to the weights";
-    let message = match name {
-        "mh" => return,
-        "rr" | "wrr" => format!("{spread}, not in turn as `{name}` would"),
-        "sh" | "dh" => format!("{spread}; `{name}` hashes in another way: connections move when this node takes over"),
-        "lc" | "wlc" | "lblc" | "lblcr" | "sed" | "nq" | "fo" | "ovf" | "twos" => {
-            format!("{spread}, not by the load as `{name}` would")
+/// `None` when it is for a protocol that is not built.
+fn read_protocol(written: Option<&Word>, here: &Span, reporter: &mut Reporter) -> Option<Protocol> {
+    match written.map(|word| (word.text.as_str(), &word.span)) {
+        Some(("TCP", _)) => return Some(Protocol::Tcp),
+        Some(("UDP", _)) => {}
+        Some(("SCTP", span)) => {
+            reporter.ignored(Diagnostic::at(span, "SCTP is not supported: this virtual_server"));
+            return None;
         }
-        _ => {
-            reporter.ignored(Diagnostic::at(span, format!("unknown scheduler `{}`", reporter.quote(span))));
-            return;
+        Some((_, span)) => {
+            let message = format!("the protocol `{}` is neither TCP nor UDP", reporter.quote(span));
+            reporter.error(Diagnostic::at(span, message));
         }
-    };
-    reporter.warning(Diagnostic::at(span, message));
+        None => {
+            let message = "without `protocol` this virtual_server is for UDP, as in keepalived";
+            reporter.warning(Diagnostic::at(here, message).help("write `protocol TCP` or `protocol UDP`"));
+        }
+    }
+    Some(Protocol::Udp)
 }

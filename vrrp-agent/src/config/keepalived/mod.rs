@@ -14,6 +14,7 @@ mod instance;
 mod keywords;
 mod lexer;
 mod lists;
+mod lvs;
 mod script;
 mod sync;
 mod tree;

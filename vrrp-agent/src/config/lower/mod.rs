@@ -3,13 +3,17 @@
 //! Every problem is reported, not only the first. The model is made even when there are errors (with harmless values in place of
 //! wrong ones) so that later checks still run; [`Reporter::finish`] then throws it away.
 
+mod backend;
 mod carrier;
+mod check;
 mod election;
 mod group;
+mod guard;
 mod hmac;
 mod router;
 mod script;
 mod service;
+mod tunnel;
 mod values;
 
 use super::diag::{Diagnostic, Reporter};
@@ -36,8 +40,9 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
     let routers: Vec<_> = draft.routers.iter().map(|router| router::lower(router, &draft.scripts, &by_name, reporter)).collect();
     router::check_together(&draft.routers, &routers, reporter);
     let groups = group::lower(&draft.groups, &draft.routers, reporter);
-    let services = draft.services.iter().map(|service| service::lower(service, &routers, reporter)).collect();
-    service::check_together(&draft.services, reporter);
+    let services: Vec<_> = draft.services.iter().map(|service| service::lower(service, &routers, reporter)).collect();
+    service::check_together(&draft.services, &services, reporter);
+    let tunnel = tunnel::lower(&draft.tunnel, reporter);
     if routers.is_empty() && !reporter.has_errors() {
         reporter.error(Diagnostic::whole_file("no virtual router in this file").help("it would make the agent do nothing"));
     }
@@ -58,6 +63,7 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
         groups,
         scripts,
         services,
+        tunnel,
     })
 }
 

@@ -1,40 +1,51 @@
-//! Services, their backends and their health checks.
+//! Services: their addresses, and what they must not have in common.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, CheckDraft, CheckKindDraft, ServiceDraft};
-use super::values;
-use crate::model::{Backend, Check, CheckKind, Protocol, Router, Service};
+use super::super::draft::{At, ServiceDraft};
+use super::backend::{self, Front};
+use super::{check, guard, values};
+use crate::model::{Backend, Family, Forward, Fragments, Persistence, Protocol, Router, Service};
 
 pub(super) fn lower(draft: &ServiceDraft, routers: &[Router], reporter: &mut Reporter) -> Service {
     values::name(&draft.name, "a service's name", reporter);
-    let address = values::unicast_v4(&draft.address, "address", reporter);
+    let address = values::unicast(&draft.address, "address", reporter);
     if let Some(address) = address {
         check_is_virtual(&draft.address, address, routers, reporter);
     }
-    let port = values::number(&draft.port, "port", 1..=65_535_u16, reporter);
+    let front = Front { family: address.map(Family::of), port: values::number(&draft.port, "port", 1..=65_535_u16, reporter) };
     if draft.backends.is_empty() {
         let message = format!("service `{}` has no backend", draft.name.value);
         reporter.error(Diagnostic::at(&draft.name.span, message));
     }
+    let backends = backend::backends(draft, &front, reporter);
+    let sorry = draft.sorry.as_ref().and_then(|written| backend::sorry(written, &backends, &front, reporter));
+    check_fragments(draft, reporter);
     Service {
         name: draft.name.value.clone(),
-        address: address.unwrap_or(Ipv4Addr::UNSPECIFIED),
-        port,
+        // The file has an error where there is none.
+        address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        port: front.port,
         protocol: draft.protocol,
-        backends: backends(draft, reporter),
-        check: check(&draft.check, draft.protocol, reporter),
+        persistence: draft.persistence,
+        fragments: draft.fragments.value,
+        drain: values::duration_or_zero(&draft.drain, "drain", reporter),
+        quorum: quorum(draft, &backends, reporter),
+        sorry,
+        guard: guard::lower(draft, front.family, reporter),
+        backends,
+        check: check::lower(&draft.check, draft.protocol, reporter),
     }
 }
 
-fn check_is_virtual(written: &At<String>, address: Ipv4Addr, routers: &[Router], reporter: &mut Reporter) {
-    let all = || routers.iter().flat_map(|router| router.addresses.iter().chain(&router.excluded_addresses));
-    if all().any(|virtual_address| virtual_address.address == address) {
+fn check_is_virtual(written: &At<String>, address: IpAddr, routers: &[Router], reporter: &mut Reporter) {
+    let all = || routers.iter().flat_map(Router::all_addresses);
+    if all().any(|known| known == address) {
         return;
     }
-    let known: Vec<String> = all().map(|known| known.address.to_string()).take(8).collect();
+    let known: Vec<String> = all().map(|known| known.to_string()).take(8).collect();
     let diagnostic = Diagnostic::at(&written.span, format!("`{address}` is not a virtual address of any router in this file"));
     reporter.error(match known.as_slice() {
         [] => diagnostic,
@@ -42,70 +53,80 @@ fn check_is_virtual(written: &At<String>, address: Ipv4Addr, routers: &[Router],
     });
 }
 
-fn backends(draft: &ServiceDraft, reporter: &mut Reporter) -> Vec<Backend> {
-    let mut seen: HashMap<Ipv4Addr, &At<String>> = HashMap::new();
-    let mut lowered = Vec::new();
-    for backend in &draft.backends {
-        let weight = values::number(&backend.weight, "a backend's weight", 0..=1000_u16, reporter);
-        let Some(address) = values::unicast_v4(&backend.address, "backend", reporter) else {
-            continue;
-        };
-        if let Some(first) = seen.insert(address, &backend.address) {
-            let message = format!("backend `{address}` is listed twice");
-            reporter.error(Diagnostic::at(&backend.address.span, message).related(&first.span, "listed here first"));
-        }
-        lowered.push(Backend { address, weight, forward: backend.forward });
+fn quorum(draft: &ServiceDraft, backends: &[Backend], reporter: &mut Reporter) -> u32 {
+    let quorum = values::number(&draft.quorum, "quorum", 1..=u32::MAX, reporter);
+    let weights: u32 = backends.iter().map(|backend| u32::from(backend.weight)).sum();
+    if quorum > 1 && draft.sorry.is_none() {
+        let message = "without a sorry server a quorum changes nothing: the backends that are up go on serving";
+        reporter.warning(Diagnostic::at(&draft.quorum.span, message));
+    } else if quorum > weights && weights > 0 {
+        let message = format!("quorum {quorum} is above the sum of all weights, {weights}: the sorry server always serves");
+        reporter.warning(Diagnostic::at(&draft.quorum.span, message));
     }
-    if !lowered.is_empty() && lowered.iter().all(|backend| backend.weight == 0) {
-        let message = format!("every backend of service `{}` has weight 0: none takes connections", draft.name.value);
-        reporter.warning(Diagnostic::at(&draft.name.span, message));
-    }
-    lowered
+    quorum
 }
 
-fn check(draft: &CheckDraft, protocol: Protocol, reporter: &mut Reporter) -> Check {
-    let port = draft.port.as_ref().map(|port| values::number(port, "port", 1..=65_535_u16, reporter));
-    let kind = match draft.kind {
-        CheckKindDraft::None => CheckKind::None,
-        CheckKindDraft::Tcp => CheckKind::Tcp { port },
-        CheckKindDraft::Http => CheckKind::Http { port, path: path(draft, reporter) },
-    };
-    if protocol == Protocol::Udp && kind != CheckKind::None && port.is_none() {
-        let message = "a UDP service has no port that this check could connect to";
-        reporter.error(Diagnostic::at(&draft.span, message).help("give the check a `port`, or use `type = \"none\"`"));
+/// Fragments can be steered where nothing depends on the ports, which the first of them alone has.
+fn check_fragments(draft: &ServiceDraft, reporter: &mut Reporter) {
+    let At { value, span } = &draft.fragments;
+    if *value == Fragments::Drop {
+        return;
     }
-    if let (Some(path), true) = (&draft.path, draft.kind != CheckKindDraft::Http) {
-        reporter.error(Diagnostic::at(&path.span, "only a check of type \"http\" has a path"));
+    if draft.persistence != Persistence::Source {
+        let message = "steering fragments needs persistence = \"source\": only the first fragment has the ports of its flow";
+        reporter.error(Diagnostic::at(span, message));
     }
-    Check {
-        kind,
-        interval: values::duration(&draft.interval, "interval", reporter),
-        timeout: values::duration(&draft.timeout, "timeout", reporter),
-        rise: values::number(&draft.rise, "rise", 1..=u32::MAX, reporter),
-        fall: values::number(&draft.fall, "fall", 1..=u32::MAX, reporter),
+    if let Some(nat) = draft.backends.iter().chain(&draft.sorry).find(|target| target.forward == Forward::Nat) {
+        let message =
+            "fragments cannot be steered to a backend reached by nat: fragments of its answers could not be mapped back";
+        reporter.error(Diagnostic::at(span, message).related(&nat.address.span, "reached by nat"));
     }
 }
 
-/// The request path, `/` when not written: it goes on the wire as it is.
-fn path(draft: &CheckDraft, reporter: &mut Reporter) -> String {
-    let Some(path) = &draft.path else {
-        return "/".to_owned();
-    };
-    let printable = path.value.bytes().all(|byte| byte.is_ascii_graphic());
-    if !path.value.starts_with('/') || !printable {
-        reporter.error(Diagnostic::at(&path.span, "path must begin with `/` and hold no spaces or control characters"));
-    }
-    path.value.clone()
-}
-
-/// No two services on one address, port and protocol.
-pub(super) fn check_together(drafts: &[ServiceDraft], reporter: &mut Reporter) {
-    let mut seen: HashMap<(&str, i64, bool), &ServiceDraft> = HashMap::new();
-    for draft in drafts {
-        let key = (draft.address.value.as_str(), draft.port.value, draft.protocol == Protocol::Tcp);
-        if let Some(first) = seen.insert(key, draft) {
+/// What one service alone does not show; `services` are what became of `drafts`, in order.
+pub(super) fn check_together(drafts: &[ServiceDraft], services: &[Service], reporter: &mut Reporter) {
+    let mut taken: HashMap<(IpAddr, u16, Protocol), &ServiceDraft> = HashMap::new();
+    let mut steered: HashMap<(IpAddr, Protocol), &ServiceDraft> = HashMap::new();
+    let known = drafts.iter().zip(services).filter(|(_, service)| !service.address.is_unspecified());
+    for (draft, service) in known {
+        let (address, protocol) = (service.address, service.protocol);
+        if let Some(first) = taken.insert((address, service.port, protocol), draft) {
             let message = format!("service `{}` has the address and port of `{}`", draft.name.value, first.name.value);
             reporter.error(Diagnostic::at(&draft.name.span, message).related(&first.name.span, "the other service"));
+        }
+        if service.fragments == Fragments::Drop {
+            continue;
+        }
+        if let Some(first) = steered.insert((address, protocol), draft) {
+            let message = format!(
+                "service `{}` already steers the fragments for {address} of this protocol: only the first fragment says for which port",
+                first.name.value
+            );
+            let here = Diagnostic::at(&draft.fragments.span, message);
+            reporter.error(here.related(&first.fragments.span, "the other service"));
+        }
+    }
+    check_nat(drafts, reporter);
+}
+
+/// Answers are mapped back by the backend's address and port alone: no flow is remembered.
+fn check_nat(drafts: &[ServiceDraft], reporter: &mut Reporter) {
+    let mut seen: HashMap<(IpAddr, i64, Protocol), (usize, &At<String>)> = HashMap::new();
+    for (index, draft) in drafts.iter().enumerate() {
+        let reached = draft.backends.iter().chain(&draft.sorry).filter(|target| target.forward == Forward::Nat);
+        for target in reached {
+            let Ok(address) = target.address.value.parse() else { continue };
+            let port = target.port.as_ref().unwrap_or(&draft.port).value;
+            let (first, place) = *seen.entry((address, port, draft.protocol)).or_insert((index, &target.address));
+            if first == index {
+                continue;
+            }
+            let message = format!(
+                "port {port} of `{address}` is reached by nat from the services `{}` and `{}`: its answers could be for either",
+                drafts[first].name.value, draft.name.value
+            );
+            let here = Diagnostic::at(&target.address.span, message).related(&place.span, "reached here first");
+            reporter.error(here.help("give each service a port of its own on the backends"));
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Checks of single values.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::At;
@@ -53,6 +55,14 @@ pub(super) fn duration(value: &At<Duration>, what: &str, reporter: &mut Reporter
     value.value
 }
 
+/// A duration of at most a day.
+pub(super) fn duration_or_zero(value: &At<Duration>, what: &str, reporter: &mut Reporter) -> Duration {
+    if value.value > DAY {
+        reporter.error(Diagnostic::at(&value.span, format!("{what} must be at most a day")));
+    }
+    value.value
+}
+
 /// An address that a host can have on a network.
 pub(super) fn unicast(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<IpAddr> {
     let address = address(&value.value, value, what, reporter)?;
@@ -71,14 +81,28 @@ pub(super) fn unicast(value: &At<String>, what: &str, reporter: &mut Reporter) -
     Some(address)
 }
 
-/// Likewise, IPv4 only.
-pub(super) fn unicast_v4(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<Ipv4Addr> {
-    match unicast(value, what, reporter)? {
-        IpAddr::V4(address) => Some(address),
-        IpAddr::V6(address) => {
-            let message = format!("{what} `{address}`: services are of IPv4 only");
-            reporter
-                .error(Diagnostic::at(&value.span, message).help("without a service the master's own stack serves the address"));
+/// Likewise, or an address of the loopback: this host itself.
+pub(super) fn unicast_or_loopback(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<IpAddr> {
+    match value.value.parse::<IpAddr>() {
+        Ok(address) if address.is_loopback() => Some(address),
+        _ => unicast(value, what, reporter),
+    }
+}
+
+/// `PREFIX/LENGTH` without host bits, or an address for itself alone.
+pub(super) fn network(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<IpNet> {
+    let text = &value.value;
+    let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    match network {
+        Ok(network) if network == network.trunc() => Some(network),
+        Ok(network) => {
+            let message = format!("{what} `{text}` has bits behind its prefix");
+            reporter.error(Diagnostic::at(&value.span, message).help(format!("write {}", network.trunc())));
+            None
+        }
+        Err(_) => {
+            let message = format!("{what} `{text}` is not a prefix");
+            reporter.error(Diagnostic::at(&value.span, message).help("write ADDRESS/LENGTH, or an address for itself alone"));
             None
         }
     }

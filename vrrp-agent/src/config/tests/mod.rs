@@ -18,6 +18,7 @@ mod language;
 mod models;
 mod reference;
 mod secrets;
+mod services;
 
 use super::{Language, Mode, Outcome, Source, headline, parse, render};
 

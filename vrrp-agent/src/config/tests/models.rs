@@ -1,12 +1,14 @@
 //! Random models: everything a file could mean.
 
-use std::net::{IpAddr, Ipv4Addr};
+mod services;
+
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::garbage::Random;
 use crate::model::{
-    Announce, Auth, Backend, Check, CheckKind, ChecksumForm, Config, Delivery, ElectionThread, Family, Forward, Hmac, HmacKey,
-    HmacMode, Peer, Protocol, Router, Script, Service, SyncGroup, TrackInterface, TrackScript, Version, VirtualAddress, XdpUse,
+    Announce, Auth, ChecksumForm, Config, Delivery, ElectionThread, Family, Hmac, HmacKey, HmacMode, Peer, Router, Script,
+    SyncGroup, TrackInterface, TrackScript, Tunnel, Version, VirtualAddress, XdpUse,
 };
 
 /// Characters that a careless writer would trip over.
@@ -17,7 +19,7 @@ pub(super) fn config(random: &mut Random) -> Config {
     let scripts: Vec<Script> = (0..random.next(4)).map(|at| script(random, at)).collect();
     let routers: Vec<Router> = (0..1 + random.next(4)).map(|at| router(random, at, scripts.len())).collect();
     let groups = groups(random, routers.len());
-    let services = (0..random.next(4)).filter_map(|at| service(random, at, &routers)).collect();
+    let services = (0..random.next(4)).map(|at| services::service(random, at, &routers)).collect();
     Config {
         node: name(random, 0),
         metrics: pick(random, &[None, "127.0.0.1:9165".parse().ok(), "[::1]:80".parse().ok()]),
@@ -32,7 +34,14 @@ pub(super) fn config(random: &mut Random) -> Config {
         groups,
         scripts,
         services,
+        tunnel: tunnel(random),
     }
+}
+
+fn tunnel(random: &mut Random) -> Tunnel {
+    let v4 = pick(random, &["10.255.0.0/16", "172.16.0.0/28"]).parse().ok();
+    let v6 = pick(random, &["fd00::/64", "fd00:1::/124"]).parse().ok();
+    Tunnel { source_v4: v4.filter(|_| flag(random)), source_v6: v6.filter(|_| flag(random)) }
 }
 
 fn election(random: &mut Random) -> ElectionThread {
@@ -152,43 +161,6 @@ fn script(random: &mut Random, at: usize) -> Script {
         fall: pick(random, &[1, 2, u32::MAX]),
         user: flag(random).then(|| name(random, 0)),
         init_fail: flag(random),
-    }
-}
-
-/// `None` where the router is of IPv6.
-fn service(random: &mut Random, at: usize, routers: &[Router]) -> Option<Service> {
-    let router = &routers[random.next(routers.len())];
-    let protocol = pick(random, &[Protocol::Tcp, Protocol::Udp]);
-    let port = pick(random, &[Some(1), Some(65_535)]);
-    let free = if protocol == Protocol::Tcp { None } else { port };
-    let path = pick(random, &["/", "/a?b=\"c\"&d='e'"]).to_owned();
-    let IpAddr::V4(address) = router.addresses[random.next(router.addresses.len())].address else {
-        return None;
-    };
-    Some(Service {
-        name: name(random, at),
-        address,
-        port: at as u16 + 1,
-        protocol,
-        backends: (0..1 + random.next(9)).map(|host| backend(random, host)).collect(),
-        check: Check {
-            kind: pick(
-                random,
-                &[CheckKind::None, CheckKind::Tcp { port }, CheckKind::Tcp { port: free }, CheckKind::Http { port, path }],
-            ),
-            interval: some_duration(random),
-            timeout: some_duration(random),
-            rise: pick(random, &[1, 3]),
-            fall: pick(random, &[1, u32::MAX]),
-        },
-    })
-}
-
-fn backend(random: &mut Random, host: usize) -> Backend {
-    Backend {
-        address: Ipv4Addr::new(10, 9, 0, host as u8 + 1),
-        weight: pick(random, &[0, 1, 1000]),
-        forward: pick(random, &[Forward::Auto, Forward::Local, Forward::Dr]),
     }
 }
 

@@ -15,6 +15,7 @@ const SCHEMA: &str = include_str!("../../../../schema/vrrp-agent.schema.json");
 const TABLES: &[(&str, &str)] = &[
     ("", "nobody = 1"),
     ("election", "[election]\nnobody = 1"),
+    ("tunnel", "[tunnel]\nnobody = 1"),
     ("virtual_router", "[[virtual_router]]\nnobody = 1"),
     ("full_address", "[[virtual_router]]\naddresses = [{ nobody = 1 }]"),
     ("full_peer", "[[virtual_router]]\npeers = [{ nobody = 1 }]"),
@@ -27,6 +28,9 @@ const TABLES: &[(&str, &str)] = &[
     ("script", "[[script]]\nnobody = 1"),
     ("service", "[[service]]\nnobody = 1"),
     ("backend", "[[service]]\nbackends = [{ nobody = 1 }]"),
+    ("sorry_server", "[[service]]\nsorry_server = { nobody = 1 }"),
+    ("guard", "[[service]]\nguard = { nobody = 1 }"),
+    ("rate", "[[service]]\nguard = { new_total = { nobody = 1 } }"),
     ("check", "[[service]]\ncheck = { nobody = 1 }"),
 ];
 
@@ -165,6 +169,7 @@ fn defaults_of_the_schema_are_those_of_the_reference() {
         (&schema["$defs"]["service"], &reference["service"][0]),
         (&schema["$defs"]["backend"], &reference["service"][0]["backends"][0]),
         (&schema["$defs"]["check"], &reference["service"][0]["check"]),
+        (&schema["$defs"]["guard"], &reference["service"][0]["guard"]),
     ];
     for (schema, reference) in pairs {
         for (key, property) in schema["properties"].as_object().expect("a table") {

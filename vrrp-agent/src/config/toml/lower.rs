@@ -7,6 +7,7 @@ use toml::Spanned;
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{
     AddressDraft, At, Draft, ElectionDraft, GroupDraft, HmacDraft, KeyDraft, PeerDraft, RouterDraft, ScriptDraft, TrackDraft,
+    TunnelDraft,
 };
 use super::super::keepalived::split_command;
 use super::schema::{self, Address, Command, File, Hmac, Metrics, Peer, SyncGroup};
@@ -52,6 +53,7 @@ pub(super) fn lower(file: File, reporter: &mut Reporter) -> Draft {
         cpus: file.election.cpus.into_iter().map(at).collect(),
         lock_memory: file.election.lock_memory,
     };
+    draft.tunnel = TunnelDraft { source_v4: file.tunnel.source_v4.map(at), source_v6: file.tunnel.source_v6.map(at) };
     draft.routers = file.virtual_router.into_iter().map(|written| router(written, reporter)).collect();
     draft.groups = file.sync_group.into_iter().map(group).collect();
     draft.scripts = file.script.into_iter().map(|written| script(written, reporter)).collect();

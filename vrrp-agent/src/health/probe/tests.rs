@@ -1,23 +1,21 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::model::{Backend, Forward, Protocol};
+use crate::model::Forward;
 
 const SOON: Duration = Duration::from_secs(5);
 
 fn service(kind: CheckKind, interval: Duration, fall: u32) -> Service {
-    Service {
-        name: "web".to_owned(),
-        address: Ipv4Addr::new(192, 0, 2, 1),
-        port: 1,
-        protocol: Protocol::Tcp,
-        backends: vec![Backend { address: Ipv4Addr::LOCALHOST, weight: 1, forward: Forward::Auto }],
-        check: Check { kind, interval, timeout: Duration::from_millis(500), rise: 1, fall },
-    }
+    let check = Check { kind, interval, timeout: Duration::from_millis(500), rise: 1, fall };
+    Service::on([192, 0, 2, 1].into(), vec![backend(Ipv4Addr::LOCALHOST.into(), 1)], check)
+}
+
+fn backend(address: IpAddr, port: u16) -> Backend {
+    Backend { address, port, weight: 1, forward: Forward::Auto }
 }
 
 fn start(service: Service) -> (Probes, mpsc::Receiver<Event>) {
@@ -79,6 +77,22 @@ async fn a_closed_port_is_down_at_once() {
     let event = next(&mut events).await;
     assert!(!event.up);
     assert_eq!(event.reason, "Connection refused");
+}
+
+#[tokio::test]
+async fn each_backend_is_asked_on_its_own_port_also_over_ipv6() {
+    let (listener, at) = listen().await;
+    let _server = serve_tcp(listener);
+    let v6 = TcpListener::bind("[::1]:0").await.unwrap();
+    let at_v6 = v6.local_addr().unwrap();
+    let _server_v6 = serve_tcp(v6);
+    let check = CheckKind::Tcp { port: None };
+    let mut service = service(check, SOON, 1);
+    service.backends = vec![backend(at.ip(), at.port()), backend(at_v6.ip(), at_v6.port())];
+    let (_probes, mut events) = start(service);
+    let mut up = [next(&mut events).await, next(&mut events).await].map(|event| (event.backend, event.up));
+    up.sort_unstable();
+    assert_eq!(up, [(0, true), (1, true)]);
 }
 
 #[tokio::test]

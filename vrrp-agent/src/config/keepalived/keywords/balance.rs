@@ -3,8 +3,8 @@
 use super::Support::{Differs, Harmless, Mail, Read};
 use super::{IPVS, NO_NOTIFY, Table};
 
-const NO_QUORUM: &str = "quorums and sorry servers are not supported yet: traffic goes to the backends that are up";
-const NO_ALPHA: &str = "it is not supported yet: a backend counts as up until its first check";
+const ALPHA: &str = "a backend takes connections after its first good check, with and without it";
+const INHIBIT: &str = "a backend whose check fails takes no connections in any case, and keeps none";
 const NO_LIMIT: &str = "connections are not counted: no limit would hold";
 const NOT_HTTP_TEXT: &str = "only the status of the answer is checked (200 to 399), not its text";
 const NOT_BOUND: &str = "it is not supported yet: checks leave by the route to the backend";
@@ -26,20 +26,26 @@ pub(in super::super) const VIRTUAL_SERVER: Table = Table {
                 "retry",
                 "weight",
                 "real_server",
+                "sh-port",
+                "mh-port",
+                "persistence_timeout",
+                "persistence_granularity",
+                "quorum",
+                "hysteresis",
+                "sorry_server",
+                "sorry_server_lvs_method",
             ],
         ),
         (Mail, &["smtp_alert"]),
-        (
-            Differs("persistence is not supported yet: a client's connections may reach different backends"),
-            &["persistence_timeout", "persistence_granularity", "persistence_engine"],
-        ),
-        (Differs(NO_QUORUM), &["quorum", "hysteresis", "sorry_server", "sorry_server_inhibit", "sorry_server_lvs_method"]),
+        (Differs("clients are told apart by their addresses, not by what they say"), &["persistence_engine"]),
+        (Harmless("connections stay with the sorry server as with any drained backend"), &["sorry_server_inhibit"]),
         (Differs(NO_NOTIFY), &["quorum_up", "quorum_down"]),
-        (Differs(NO_ALPHA), &["alpha"]),
-        (Differs("it is not supported yet"), &["omega", "ops"]),
+        (Harmless(ALPHA), &["alpha"]),
+        (Harmless("it is about notify scripts, which do not run"), &["omega"]),
+        (Differs("it is not supported yet"), &["ops"]),
         (Differs(HOST), &["virtualhost"]),
-        (Harmless("a failed backend takes no new connections in any case"), &["inhibit_on_failure"]),
-        (Harmless("backends are hashed in any case"), &["hashed", "sh-port", "sh-fallback", "mh-port", "mh-fallback"]),
+        (Harmless(INHIBIT), &["inhibit_on_failure"]),
+        (Harmless("backends are hashed in any case"), &["hashed", "sh-fallback", "mh-fallback"]),
         (Harmless(IPVS), &["flag-1", "flag-2", "flag-3", "snmp_name"]),
         (Harmless("a service goes where its address goes"), &["ha_suspend"]),
         (Harmless("the address tells the family"), &["ip_family"]),
@@ -59,9 +65,9 @@ pub(in super::super) const REAL_SERVER: Table = Table {
         (Mail, &["smtp_alert"]),
         (Differs(NO_LIMIT), &["uthreshold", "lthreshold"]),
         (Differs(NO_NOTIFY), &["notify_up", "notify_down"]),
-        (Differs(NO_ALPHA), &["alpha"]),
+        (Harmless(ALPHA), &["alpha"]),
         (Differs(HOST), &["virtualhost"]),
-        (Harmless("a failed backend takes no new connections in any case"), &["inhibit_on_failure"]),
+        (Harmless(INHIBIT), &["inhibit_on_failure"]),
         (Harmless(IPVS), &["snmp_name"]),
         (Harmless("a check is repeated at its interval"), &["delay_before_retry", "warmup"]),
         (Harmless("each change of a backend is logged"), &["log_all_failures"]),
@@ -75,7 +81,7 @@ pub(in super::super) const CHECK: Table = Table {
         (Read, &["connect_port", "connect_timeout", "retry", "nb_get_retry", "delay_loop", "url"]),
         (Differs("it is not supported yet: the backend's own address is checked"), &["connect_ip"]),
         (Differs(NOT_BOUND), &["bindto", "bind_port", "bind_if", "fwmark"]),
-        (Differs(NO_ALPHA), &["alpha"]),
+        (Harmless(ALPHA), &["alpha"]),
         (Differs(HOST), &["virtualhost"]),
         (Harmless("requests are HTTP/1.1"), &["http_protocol"]),
         (Harmless("it belongs to SSL_GET"), &["enable_sni", "sni_name", "tls_compliant"]),

@@ -1,0 +1,106 @@
+//! The shape of our TOML: names and types of every key. Meanings and defaults are in `lower`.
+//!
+//! No `Debug` here: it would print the password.
+
+mod router;
+mod script;
+mod service;
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Visitor};
+use toml::Spanned;
+
+pub use router::{Address, Checksum, Garp, Hmac, HmacMode, Peer, VirtualRouter};
+pub use script::{Command, Script};
+pub use service::{Backend, Check, CheckKind, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, SorryServer};
+
+type Text = Option<Spanned<String>>;
+type Number = Option<Spanned<i64>>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    pub node: Text,
+    pub api_socket: Text,
+    pub bpf_dir: Text,
+    pub metrics: Option<Spanned<Metrics>>,
+    pub xdp: Option<Xdp>,
+    pub pass_foreign_vrids: Option<bool>,
+    pub startup_delay: Text,
+    pub release_on_exit: Option<bool>,
+    #[serde(default)]
+    pub election: Election,
+    #[serde(default)]
+    pub tunnel: Tunnel,
+    #[serde(default)]
+    pub virtual_router: Vec<VirtualRouter>,
+    #[serde(default)]
+    pub script: Vec<Script>,
+    #[serde(default)]
+    pub service: Vec<Service>,
+    #[serde(default)]
+    pub sync_group: Vec<SyncGroup>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub enum Xdp {
+    Auto,
+    Generic,
+    Off,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Election {
+    pub realtime_priority: Number,
+    #[serde(default)]
+    pub cpus: Vec<Spanned<i64>>,
+    pub lock_memory: Option<bool>,
+}
+
+/// Prefixes of outer source addresses.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Tunnel {
+    pub source_v4: Text,
+    pub source_v6: Text,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyncGroup {
+    pub name: Spanned<String>,
+    pub members: Spanned<Vec<Spanned<String>>>,
+}
+
+/// The listening address, or `false` for none.
+pub enum Metrics {
+    Off,
+    On,
+    At(String),
+}
+
+impl<'de> Deserialize<'de> for Metrics {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Shape;
+        impl Visitor<'_> for Shape {
+            type Value = Metrics;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an address and port in quotes, or false")
+            }
+
+            fn visit_bool<E>(self, on: bool) -> Result<Metrics, E> {
+                Ok(if on { Metrics::On } else { Metrics::Off })
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Metrics, E> {
+                Ok(Metrics::At(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Shape)
+    }
+}

@@ -1,0 +1,112 @@
+//! Interfaces, virtual routers, and what was heard of them.
+
+use crate::ip::Address;
+use crate::maps::MAX_PEERS;
+use crate::wire::vrrp::virtual_mac;
+
+/// An interface that carries virtual routers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct InterfaceConf {
+    pub ifindex: u32,
+    /// The interface's own MAC: source of what the kernel program sends.
+    pub mac: [u8; 6],
+    /// 1: adverts of unknown VRIDs pass, because another VRRP daemon runs on this interface.
+    pub pass_foreign: u8,
+    /// 1: answers of NAT backends come in by this interface.
+    pub nat: u8,
+}
+
+/// A virtual router, as the kernel program needs to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[repr(C)]
+pub struct RouterConf {
+    pub ifindex: u32,
+    /// Inline VLAN tags its frames carry, as [`crate::wire::eth::Ethernet::vlan`]; 0 for none.
+    pub vlan: u32,
+    /// Source address of our own adverts.
+    pub source: Address,
+    /// What adverts of others are addressed to: the group, or our own address where the router is unicast.
+    pub destination: Address,
+    /// Adverts one source may send in a second.
+    pub rate_limit: u32,
+    /// Configured interval in hundredths of a second.
+    pub interval_centis: u16,
+    pub vrid: u8,
+    pub version: u8,
+    /// Effective priority: what our adverts carry now.
+    pub priority: u8,
+    pub auth_type: u8,
+    /// Entries of `peers` in use; 0: anybody may speak.
+    pub peer_count: u8,
+    /// 1 while this slot is in use.
+    pub used: u8,
+    pub auth_data: [u8; 8],
+    /// ROUTER_ bits.
+    pub flags: u8,
+    pub pad: [u8; 3],
+    /// Range of TTL or hop limit allowed to each peer besides 255.
+    pub ttl_min: [u8; MAX_PEERS],
+    pub ttl_max: [u8; MAX_PEERS],
+    pub peers: [Address; MAX_PEERS],
+}
+
+/// The router is of IPv6.
+pub const ROUTER_V6: u8 = 1;
+/// Its frames carry the virtual router's MAC address (RFC 9568 section 7.3), which ARP and neighbour discovery answer.
+pub const ROUTER_VIRTUAL_MAC: u8 = 2;
+/// Adverts may carry an authentication trailer. The kernel program cannot verify it: see `lease::fences_unverified`.
+pub const ROUTER_HMAC: u8 = 4;
+/// Adverts must carry one.
+pub const ROUTER_HMAC_REQUIRED: u8 = 8;
+
+impl RouterConf {
+    #[inline(always)]
+    pub const fn is_v6(&self) -> bool {
+        self.flags & ROUTER_V6 != 0
+    }
+
+    /// The MAC address of the virtual addresses: the virtual router's own, or `physical`.
+    #[inline(always)]
+    pub fn mac(&self, physical: [u8; 6]) -> [u8; 6] {
+        if self.flags & ROUTER_VIRTUAL_MAC != 0 { virtual_mac(self.is_v6(), self.vrid) } else { physical }
+    }
+}
+
+/// Index into VRIDS.
+#[inline(always)]
+pub const fn vrid_slot(interface: u32, v6: bool, vrid: u8) -> u32 {
+    interface * 512 + (v6 as u32) * 256 + vrid as u32
+}
+
+/// The last valid advert heard for a virtual router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct Liveness {
+    /// Nanoseconds since boot; 0: none yet.
+    pub seen: u64,
+    pub source: Address,
+    pub interval_centis: u16,
+    pub priority: u8,
+    pub pad: u8,
+    /// Source MAC of its frame: where a direct-return backend expects the master's packets from.
+    pub mac: [u8; 6],
+    pub pad2: [u8; 6],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct RateKey {
+    pub router: u32,
+    pub pad: u32,
+    pub source: Address,
+}
+
+/// Adverts of one source in the present second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct RateWindow {
+    /// Begin of the window, nanoseconds since boot.
+    pub since: u64,
+    pub count: u64,
+}

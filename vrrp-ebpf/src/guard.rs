@@ -1,0 +1,126 @@
+//! Who may open connections, and how many: lists of sources, token buckets. Off unless the service's configuration asks for it.
+
+use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
+use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray};
+use vrrp_common::bucket;
+use vrrp_common::counter::RouterCounter;
+use vrrp_common::ip::Address;
+use vrrp_common::maps::{
+    Bucket, BucketKey, GUARD_SERVICE_BITS, GuardConf, GuardedSource, MAX_BUCKETS, MAX_GUARD_SOURCES, MAX_SERVICES, SOURCE_ALLOWED,
+    SOURCE_DENIED,
+};
+
+use crate::context::spoil;
+use crate::maps::whole;
+
+/// Connections a second that one CPU remembers while rings change, and how many at once: a flood must not push out the others.
+const REMEMBERED_RATE: u32 = 20_000;
+const REMEMBERED_BURST: u32 = 2_000;
+/// All bits of a source.
+const SOURCE_BITS: u32 = 128;
+
+#[map]
+static GUARDS: Array<GuardConf> = Array::with_max_entries(MAX_SERVICES, 0);
+#[map]
+static GUARD_SOURCES: LpmTrie<GuardedSource, u32> = LpmTrie::with_max_entries(MAX_GUARD_SOURCES, 0);
+#[map]
+static TOTAL_BUCKETS: Array<Bucket> = Array::with_max_entries(MAX_SERVICES, 0);
+#[map]
+static SOURCE_BUCKETS: LruHashMap<BucketKey, Bucket> = LruHashMap::with_max_entries(MAX_BUCKETS, 0);
+#[map]
+static REMEMBERED: PerCpuArray<Bucket> = PerCpuArray::with_max_entries(1, 0);
+
+/// Why a packet of `source` is not let through to the service; `begins`: it opens a connection.
+#[inline(always)]
+pub fn refuses(service: u32, source: &Address, begins: bool) -> Option<RouterCounter> {
+    match judge(service, source, u32::from(begins)) {
+        Judgement::Admitted => None,
+        Judgement::Denied => Some(RouterCounter::SourceDenied),
+        Judgement::SourceLimited => Some(RouterCounter::SourceLimited),
+        Judgement::ServiceLimited => Some(RouterCounter::ServiceLimited),
+    }
+}
+
+#[repr(u32)]
+enum Judgement {
+    Admitted,
+    Denied,
+    SourceLimited,
+    ServiceLimited,
+}
+
+#[inline(never)]
+fn judge(service: u32, source: &Address, begins: u32) -> Judgement {
+    spoil();
+    let Some(conf) = GUARDS.get(service) else {
+        return Judgement::Admitted;
+    };
+    if conf.closed | conf.listed != 0 && !is_welcome(service, source, conf.closed != 0) {
+        return Judgement::Denied;
+    }
+    if begins == 0 {
+        return Judgement::Admitted;
+    }
+    if conf.source_rate != 0 && !source_has_token(service, source, conf) {
+        return Judgement::SourceLimited;
+    }
+    if conf.total_rate != 0
+        && let Some(total) = TOTAL_BUCKETS.get_ptr_mut(service)
+    {
+        // SAFETY: a live element of one word, read and written whole. Two CPUs may both take the last token: the limit is then
+        // late by one.
+        let (taken, after) = bucket::take(unsafe { total.read_volatile() }, coarse_nanos(), conf.total_rate, conf.total_burst);
+        unsafe { total.write_volatile(after) };
+        if !taken {
+            return Judgement::ServiceLimited;
+        }
+    }
+    Judgement::Admitted
+}
+
+#[inline(always)]
+fn is_welcome(service: u32, source: &Address, closed: bool) -> bool {
+    let source = GuardedSource { service: service.to_be_bytes(), source: source.octets() };
+    match GUARD_SOURCES.get(Key::new(GUARD_SERVICE_BITS + SOURCE_BITS, source)) {
+        Some(&SOURCE_ALLOWED) => true,
+        Some(&SOURCE_DENIED) => false,
+        _ => !closed,
+    }
+}
+
+#[inline(always)]
+fn source_has_token(service: u32, source: &Address, conf: &GuardConf) -> bool {
+    let key = BucketKey { source: whole(source), service, pad: 0 };
+    let now = coarse_nanos();
+    let Some(known) = SOURCE_BUCKETS.get_ptr_mut(key) else {
+        let (taken, after) = bucket::take(Bucket::default(), now, conf.source_rate, conf.source_burst);
+        // A full map forgets the source heard least recently; a failed insert only means that this one is not limited.
+        let _ = SOURCE_BUCKETS.insert(key, after, 0);
+        return taken;
+    };
+    // SAFETY: as of the total.
+    let (taken, after) = bucket::take(unsafe { known.read_volatile() }, now, conf.source_rate, conf.source_burst);
+    unsafe { known.write_volatile(after) };
+    taken
+}
+
+/// Whether one more connection may be remembered now.
+#[inline(always)]
+pub fn may_remember() -> bool {
+    let Some(budget) = REMEMBERED.get_ptr_mut(0) else {
+        return false;
+    };
+    // SAFETY: an element of this CPU's own.
+    let (taken, after) = bucket::take(unsafe { *budget }, coarse_nanos(), REMEMBERED_RATE, REMEMBERED_BURST);
+    unsafe { *budget = after };
+    taken
+}
+
+/// Nanoseconds, a few milliseconds coarse, at half the price of the fine clock.
+#[inline(always)]
+fn coarse_nanos() -> u64 {
+    // SAFETY: a helper call without arguments.
+    unsafe { bpf_ktime_get_coarse_ns() }
+}

@@ -1,0 +1,269 @@
+//! Backends behind destination NAT: address and port rewritten on the way there, and put back on the way from there.
+//!
+//! Nothing is remembered: which backend a flow goes to is the ring's to say, and whose answer a packet is, the backend's address and
+//! port. So the other node of the pair can carry either direction of a flow that it never saw.
+
+use aya_ebpf::bindings::xdp_md;
+use aya_ebpf::programs::XdpContext;
+use vrrp_common::counter::{RouterCounter, Verdict};
+use vrrp_common::ip::Address;
+use vrrp_common::maps::{BackendConf, ReverseKey};
+use vrrp_common::packet::Packet as _;
+use vrrp_common::wire::ipv4::{self, PROTO_TCP, PROTO_UDP};
+use vrrp_common::wire::{checksum, ipv6, l4};
+
+use crate::context::{Frame, spoil};
+use crate::packet::Packet;
+use crate::rewrite::{self, put};
+use crate::{count, fib, tables};
+
+/// Offset of the checksum in ICMP.
+const ICMP_CHECKSUM: usize = 2;
+const SOURCE_PORT: usize = 0;
+const DESTINATION_PORT: usize = 2;
+
+/// Bits of the word that tells of the packet to rewrite.
+const PROTOCOL_SHIFT: u32 = 16;
+const V6: u32 = 1 << 24;
+/// No transport header follows.
+const PORTLESS: u32 = 1 << 25;
+
+/// One rewritten end of a packet: whose address and port become whose, and where they stand.
+struct Change<'a> {
+    old: &'a Address,
+    new: &'a Address,
+    old_port: u16,
+    new_port: u16,
+}
+
+/// Where things stand in the packet.
+#[derive(Clone, Copy)]
+struct Place {
+    network: usize,
+    transport: usize,
+    protocol: u8,
+    portless: bool,
+}
+
+/// Why a packet cannot go to this backend.
+#[inline(always)]
+pub fn refuses(packet: &Packet, backend: &BackendConf) -> Option<RouterCounter> {
+    if packet.ttl <= 1 {
+        return Some(RouterCounter::TtlExpired);
+    }
+    // It would get its own packet from its own address, and drop it.
+    packet.source.is(&backend.address).then_some(RouterCounter::Hairpin)
+}
+
+/// Sends the packet to the backend `number`; `quoted` is where the packet that it quotes begins, 0 for none.
+#[inline(always)]
+pub fn send(ctx: &XdpContext, packet: &Packet, number: u32, quoted: usize) -> Verdict {
+    let flags = if packet.v6 { V6 } else { 0 } | if packet.later_fragment { PORTLESS } else { 0 };
+    let what = (packet.transport as u32 & 0xffff) | u32::from(packet.protocol) << PROTOCOL_SHIFT | flags;
+    if quoted != 0 {
+        return send_error(ctx.ctx, number, packet.network as u32, what, quoted as u32);
+    }
+    send_connection(ctx.ctx, number, packet.network as u32, what)
+}
+
+#[inline(always)]
+fn place(ctx: &XdpContext, network: u32, what: u32) -> Place {
+    Place {
+        network: Frame(ctx).forget(network as usize),
+        transport: Frame(ctx).forget(what as usize & 0x1fff),
+        protocol: (what >> PROTOCOL_SHIFT) as u8,
+        portless: what & PORTLESS != 0,
+    }
+}
+
+#[inline(never)]
+fn send_connection(ctx: *mut xdp_md, number: u32, network: u32, what: u32) -> Verdict {
+    spoil();
+    let ctx = &XdpContext::new(ctx);
+    let Some(backend) = tables::backend(number) else {
+        return Verdict::Drop;
+    };
+    let place = place(ctx, network, what);
+    let done = if what & V6 != 0 {
+        destination_v6(ctx, place, backend)
+    } else {
+        destination_v4(ctx, place, backend)
+    };
+    match done {
+        Some(()) => rewrite::direct_return(ctx, backend.ifindex, backend.mac, backend.source_mac),
+        None => Verdict::Drop,
+    }
+}
+
+#[inline(always)]
+fn destination_v4(ctx: &XdpContext, place: Place, backend: &BackendConf) -> Option<()> {
+    let frame = Frame(ctx);
+    let old = frame.bytes(place.network + ipv4::at::DESTINATION)?;
+    let old_port = if place.portless { 0 } else { frame.be16(place.transport + DESTINATION_PORT)? };
+    let old_address = Address::v4(old);
+    let change = Change { old: &old_address, new: &backend.address, old_port, new_port: backend.port };
+    header_v4(ctx, place, &change, ipv4::at::DESTINATION, true)?;
+    transport(ctx, place, &change, DESTINATION_PORT)
+}
+
+#[inline(always)]
+fn destination_v6(ctx: &XdpContext, place: Place, backend: &BackendConf) -> Option<()> {
+    let frame = Frame(ctx);
+    let old = frame.address(place.network + ipv6::at::DESTINATION)?;
+    let old_port = if place.portless { 0 } else { frame.be16(place.transport + DESTINATION_PORT)? };
+    let change = Change { old: &old, new: &backend.address, old_port, new_port: backend.port };
+    header_v6(ctx, place, &change, ipv6::at::DESTINATION, true)?;
+    transport(ctx, place, &change, DESTINATION_PORT)
+}
+
+/// Writes the new address into the IPv4 header, counts the hop where this is one, and mends the checksum.
+#[inline(always)]
+fn header_v4(ctx: &XdpContext, place: Place, change: &Change, at: usize, hop: bool) -> Option<()> {
+    let frame = Frame(ctx);
+    let [ttl, protocol, c0, c1] = frame.bytes(place.network + ipv4::at::TTL)?;
+    let new_ttl = if hop { ttl.wrapping_sub(1) } else { ttl };
+    let (old, new) = (change.old.low(), change.new.low());
+    let was = checksum::add4(checksum::add4(0, old), [ttl, protocol, 0, 0]);
+    let is = checksum::add4(checksum::add4(0, new), [new_ttl, protocol, 0, 0]);
+    let [c0, c1] = checksum::adjusted(u16::from_be_bytes([c0, c1]), was, is).to_be_bytes();
+    put(ctx, place.network + ipv4::at::TTL, [new_ttl, protocol, c0, c1])?;
+    put(ctx, place.network + at, new)
+}
+
+#[inline(always)]
+fn header_v6(ctx: &XdpContext, place: Place, change: &Change, at: usize, hop: bool) -> Option<()> {
+    if hop {
+        let limit = Frame(ctx).byte(place.network + ipv6::at::HOP_LIMIT)?;
+        put(ctx, place.network + ipv6::at::HOP_LIMIT, [limit.wrapping_sub(1)])?;
+    }
+    put(ctx, place.network + at, change.new.octets())
+}
+
+/// Writes the new port and mends the checksum, which covers the address too.
+#[inline(always)]
+fn transport(ctx: &XdpContext, place: Place, change: &Change, port_at: usize) -> Option<()> {
+    if place.portless {
+        return Some(());
+    }
+    put(ctx, place.transport + port_at, change.new_port.to_be_bytes())?;
+    let at = place.transport + l4::checksum_at(place.protocol);
+    let sum = Frame(ctx).be16(at)?;
+    if place.protocol == PROTO_UDP && sum == 0 {
+        return Some(());
+    }
+    let was = port(checksum::add_address(0, change.old), change.old_port);
+    let is = port(checksum::add_address(0, change.new), change.new_port);
+    let sum = l4::sent_checksum(place.protocol, checksum::adjusted(sum, was, is));
+    put(ctx, at, sum.to_be_bytes())
+}
+
+/// Adds a port that stands at an even offset of the data.
+#[inline(always)]
+fn port(sum: u64, port: u16) -> u64 {
+    let [high, low] = port.to_be_bytes();
+    checksum::add4(sum, [high, low, 0, 0])
+}
+
+#[inline(never)]
+fn send_error(ctx: *mut xdp_md, number: u32, network: u32, what: u32, quoted: u32) -> Verdict {
+    spoil();
+    let ctx = &XdpContext::new(ctx);
+    let Some(backend) = tables::backend(number) else {
+        return Verdict::Drop;
+    };
+    let place = place(ctx, network, what);
+    let quoted = Frame(ctx).forget(quoted as usize & 0x1fff);
+    let done = if what & V6 != 0 {
+        error_v6(ctx, place, backend, quoted)
+    } else {
+        error_v4(ctx, place, backend, quoted)
+    };
+    match done {
+        Some(()) => rewrite::direct_return(ctx, backend.ifindex, backend.mac, backend.source_mac),
+        None => Verdict::Drop,
+    }
+}
+
+/// The quoted packet came from the virtual address: for the backend, from its own. The change of the quoted address and that of the
+/// quoted header's checksum cancel each other in the message's checksum; the port's does not.
+#[inline(always)]
+fn error_v4(ctx: &XdpContext, place: Place, backend: &BackendConf, quoted: usize) -> Option<()> {
+    let frame = Frame(ctx);
+    let old = Address::v4(frame.bytes(place.network + ipv4::at::DESTINATION)?);
+    let words = usize::from(frame.byte(quoted)? & 0x0f);
+    let inner = Place { network: quoted, transport: frame.forget(quoted + words * 4), ..place };
+    let old_port = frame.be16(inner.transport + SOURCE_PORT)?;
+    let change = Change { old: &old, new: &backend.address, old_port, new_port: backend.port };
+    header_v4(ctx, inner, &change, ipv4::at::SOURCE, false)?;
+    put(ctx, inner.transport + SOURCE_PORT, change.new_port.to_be_bytes())?;
+    header_v4(ctx, place, &change, ipv4::at::DESTINATION, true)?;
+    let at = place.transport + ICMP_CHECKSUM;
+    let sum = checksum::adjusted(frame.be16(at)?, port(0, change.old_port), port(0, change.new_port));
+    put(ctx, at, sum.to_be_bytes())
+}
+
+/// Likewise; here the message's checksum covers the address twice, as quoted and as its own destination.
+#[inline(always)]
+fn error_v6(ctx: &XdpContext, place: Place, backend: &BackendConf, quoted: usize) -> Option<()> {
+    let frame = Frame(ctx);
+    let old = frame.address(place.network + ipv6::at::DESTINATION)?;
+    let inner = Place { network: quoted, transport: frame.forget(quoted + ipv6::HEADER_LEN), ..place };
+    let old_port = frame.be16(inner.transport + SOURCE_PORT)?;
+    let change = Change { old: &old, new: &backend.address, old_port, new_port: backend.port };
+    header_v6(ctx, inner, &change, ipv6::at::SOURCE, false)?;
+    put(ctx, inner.transport + SOURCE_PORT, change.new_port.to_be_bytes())?;
+    header_v6(ctx, place, &change, ipv6::at::DESTINATION, true)?;
+    let twice = |address: &Address| checksum::add_address(checksum::add_address(0, address), address);
+    let at = place.transport + ICMP_CHECKSUM;
+    let (was, is) = (port(twice(&old), change.old_port), port(twice(&backend.address), change.new_port));
+    put(ctx, at, checksum::adjusted(frame.be16(at)?, was, is).to_be_bytes())
+}
+
+/// A packet that is for nobody here: perhaps the answer of a NAT backend, which then gets the virtual address as its source.
+#[inline(always)]
+pub fn answer(ctx: &XdpContext, packet: &Packet) -> Verdict {
+    if !tables::may_be_reverse(&packet.source) || !matches!(packet.protocol, PROTO_TCP | PROTO_UDP) {
+        return Verdict::Pass;
+    }
+    reverse(ctx, packet)
+}
+
+#[inline(always)]
+fn reverse(ctx: &XdpContext, packet: &Packet) -> Verdict {
+    // Later fragments tell no port, so an answer in fragments cannot be told from the backend's other traffic.
+    if packet.fragment {
+        return Verdict::Pass;
+    }
+    let Some(ports) = l4::ports(&Frame(ctx), packet.transport) else {
+        return Verdict::Pass;
+    };
+    let key = ReverseKey {
+        address: crate::maps::whole(&packet.source),
+        port: u32::from(ports.source),
+        protocol: u32::from(packet.protocol),
+    };
+    let Some(name) = tables::reverse(&key) else {
+        return Verdict::Pass;
+    };
+    if packet.ttl <= 1 {
+        count::router(name.router, RouterCounter::TtlExpired);
+        return Verdict::Drop;
+    }
+    count::router(name.router, RouterCounter::NatReturned);
+    let hop = fib::next_hop(ctx, packet, &name.address);
+    let place = Place { network: packet.network, transport: packet.transport, protocol: packet.protocol, portless: false };
+    let change = Change { old: &packet.source, new: &name.address, old_port: ports.source, new_port: name.port };
+    let done = if packet.v6 {
+        header_v6(ctx, place, &change, ipv6::at::SOURCE, hop.is_some())
+    } else {
+        header_v4(ctx, place, &change, ipv4::at::SOURCE, hop.is_some())
+    };
+    if done.and_then(|()| transport(ctx, place, &change, SOURCE_PORT)).is_none() {
+        return Verdict::Drop;
+    }
+    match hop {
+        Some(hop) => rewrite::direct_return(ctx, hop.ifindex, hop.mac, hop.source_mac),
+        // The stack knows the way, or will find out: it counts the hop itself.
+        None => Verdict::Pass,
+    }
+}

@@ -1,0 +1,128 @@
+//! The maps a client's packet is looked up in: addresses, services, rings, backends, and safe ways to read them.
+
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{Array, HashMap, LruHashMap};
+use aya_ebpf::programs::XdpContext;
+use vrrp_common::flow::FlowKey;
+use vrrp_common::ip::Address;
+use vrrp_common::maps::{
+    self as abi, AddressConf, AddressEntry, AddressKey, BackendConf, FORWARD_NONE, FlowRecord, MAX_ADDRESSES, MAX_BACKENDS,
+    MAX_CHAIN, MAX_FLOWS, MAX_RINGS, MAX_SERVICES, RINGS_PER_SERVICE, ReverseConf, ReverseKey, Ring, RingsInUse, ServiceEntry,
+    ServiceKey, reverse_hint,
+};
+
+use crate::maps::whole;
+
+#[map]
+static ADDRESS_BUCKETS: Array<u32> = Array::with_max_entries(abi::ADDRESS_BUCKETS, 0);
+#[map]
+static ADDRESSES: Array<AddressEntry> = Array::with_max_entries(MAX_ADDRESSES, 0);
+#[map]
+static SERVICE_BUCKETS: Array<u32> = Array::with_max_entries(abi::SERVICE_BUCKETS, 0);
+#[map]
+static SERVICES: Array<ServiceEntry> = Array::with_max_entries(MAX_SERVICES, 0);
+#[map]
+static SERVICE_RINGS: Array<u32> = Array::with_max_entries(MAX_SERVICES, 0);
+#[map]
+static RINGS: Array<Ring> = Array::with_max_entries(MAX_RINGS, 0);
+#[map]
+static BACKENDS: Array<BackendConf> = Array::with_max_entries(MAX_BACKENDS, 0);
+#[map]
+static FLOWS: LruHashMap<FlowKey, FlowRecord> = LruHashMap::with_max_entries(MAX_FLOWS, 0);
+#[map]
+static REVERSE_HINTS: Array<u32> = Array::with_max_entries(abi::REVERSE_HINTS, 0);
+#[map]
+static REVERSE: HashMap<ReverseKey, ReverseConf> = HashMap::with_max_entries(MAX_BACKENDS, 0);
+
+/// The virtual address that `address` is on the interface the packet came in by: its place and what is known of it.
+#[inline(always)]
+pub fn address(ctx: &XdpContext, address: &Address, vlan: u32) -> Option<(u32, &'static AddressConf)> {
+    let mut next = *ADDRESS_BUCKETS.get(abi::address_bucket(address))?;
+    if next == 0 {
+        return None;
+    }
+    let key = AddressKey { address: whole(address), ifindex: ctx.ingress_ifindex() as u32, vlan };
+    for _ in 0..MAX_CHAIN {
+        let place = next.checked_sub(1)?;
+        let entry = ADDRESSES.get(place)?;
+        if entry.key.address.is(&key.address) && entry.key.ifindex == key.ifindex && entry.key.vlan == key.vlan {
+            return Some((place, &entry.conf));
+        }
+        next = entry.next;
+    }
+    None
+}
+
+/// Number and flags of a service.
+#[inline(always)]
+pub fn service(key: &ServiceKey) -> Option<(u32, u32)> {
+    let mut next = *SERVICE_BUCKETS.get(key.bucket())?;
+    for _ in 0..MAX_CHAIN {
+        let number = next.checked_sub(1)?;
+        let entry = SERVICES.get(number)?;
+        if entry.key.word() == key.word() {
+            return Some((number, entry.flags));
+        }
+        next = entry.next;
+    }
+    None
+}
+
+#[inline(always)]
+pub fn service_flags(number: u32) -> Option<u32> {
+    Some(SERVICES.get(number)?.flags)
+}
+
+/// Which of the service's rings are in use.
+#[inline(always)]
+pub fn rings(service: u32) -> Option<RingsInUse> {
+    let word = SERVICE_RINGS.get_ptr(service)?;
+    // SAFETY: the pointer is to a live, aligned array element; a volatile read takes the word whole, once: the agent may be
+    // writing it right now.
+    Some(RingsInUse::of(unsafe { word.read_volatile() }))
+}
+
+/// What stands in a slot of one of the service's rings.
+#[inline(always)]
+pub fn ring_slot(service: u32, ring: u32, slot: usize) -> Option<u16> {
+    RINGS.get(service * RINGS_PER_SERVICE + ring)?.0.get(slot).copied()
+}
+
+#[inline(always)]
+pub fn backend(number: u32) -> Option<&'static BackendConf> {
+    BACKENDS.get(number)
+}
+
+/// `number`, where it is a backend of `service` that takes packets.
+#[inline(always)]
+pub fn alive(service: u32, number: u16) -> Option<u16> {
+    let backend = backend(u32::from(number))?;
+    (backend.forward != FORWARD_NONE && u32::from(backend.service) == service).then_some(number)
+}
+
+/// What is remembered of a flow.
+#[inline(always)]
+pub fn flow(key: &FlowKey) -> Option<&'static mut FlowRecord> {
+    let record = FLOWS.get_ptr_mut(key)?;
+    // SAFETY: a live element whose one word that matters is read and written whole.
+    Some(unsafe { &mut *record })
+}
+
+/// Remembers a flow; whether there was room.
+#[inline(always)]
+pub fn remember(key: &FlowKey, backend: u16) -> bool {
+    FLOWS.insert(key, FlowRecord { backend: u32::from(backend), pad: 0 }, 0).is_ok()
+}
+
+/// Whether packets from `address` may be answers of a NAT backend.
+#[inline(always)]
+pub fn may_be_reverse(address: &Address) -> bool {
+    matches!(REVERSE_HINTS.get(reverse_hint(address)), Some(&hint) if hint != 0)
+}
+
+#[inline(always)]
+pub fn reverse(key: &ReverseKey) -> Option<&'static ReverseConf> {
+    // SAFETY: the agent writes entries whole and this program only reads them; a replaced entry stays readable until the
+    // program ends (RCU).
+    unsafe { REVERSE.get(key) }
+}
