@@ -105,7 +105,7 @@ pub fn load_xdp_pass() -> io::Result<OwnedFd> {
     const TYPE_XDP: u32 = 6;
     // r0 = XDP_PASS; exit
     let code = [0xb7, 0, 0, 0, 2, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
-    load_program(&Program { kind: TYPE_XDP, flags: 0, attach: 0, license: c"GPL", code: &code }, 0, &mut [])
+    load_program(&Program { kind: TYPE_XDP, flags: 0, attach: 0, license: c"GPL", code: &code, functions: None }, 0, &mut [])
 }
 
 /// A BPF program that can be loaded: types, flags and attach types as the kernel numbers them.
@@ -117,12 +117,35 @@ pub struct Program<'a> {
     pub license: &'a CStr,
     /// Instructions of eight bytes.
     pub code: &'a [u8],
+    pub functions: Option<Functions<'a>>,
+}
+
+/// What a program's functions are in its BTF: global ones are checked each by itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Functions<'a> {
+    pub btf: BorrowedFd<'a>,
+    /// Offset and type of each, as `struct bpf_func_info` has them.
+    pub info: &'a [u8],
+    /// Bytes of one.
+    pub record: u32,
+}
+
+/// Loads type information (BTF).
+pub fn load_btf(btf: &[u8]) -> io::Result<OwnedFd> {
+    const BTF_LOAD: libc::c_int = 18;
+    let fd = bpf(BTF_LOAD, &[btf.as_ptr() as u64, 0, pair(btf.len() as u32, 0)])?;
+    // SAFETY: a successful load returns a new descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
 /// Loads a program; what the verifier has to say at `log_level` goes to `log`, unless that is empty.
 pub fn load_program(program: &Program, log_level: u32, log: &mut [u8]) -> io::Result<OwnedFd> {
     const PROG_LOAD: libc::c_int = 5;
     let log_at = if log.is_empty() { 0 } else { log.as_mut_ptr() as u64 };
+    let (btf, record, info): (u32, u32, &[u8]) = match &program.functions {
+        Some(functions) => (functions.btf.as_raw_fd().cast_unsigned(), functions.record, functions.info),
+        None => (0, 0, &[]),
+    };
     let attributes = [
         pair(program.kind, (program.code.len() / 8) as u32),
         program.code.as_ptr() as u64,
@@ -134,6 +157,9 @@ pub fn load_program(program: &Program, log_level: u32, log: &mut [u8]) -> io::Re
         0,
         0,
         pair(0, program.attach),
+        pair(btf, record),
+        if info.is_empty() { 0 } else { info.as_ptr() as u64 },
+        pair((info.len() as u32).checked_div(record).unwrap_or(0), 0),
     ];
     let fd = bpf(PROG_LOAD, &attributes)?;
     // SAFETY: a successful load returns a new descriptor that nobody else owns.

@@ -11,7 +11,7 @@ use crate::netns::NetNs;
 use crate::process::run;
 use crate::sys;
 
-pub use crate::sys::{Map, Program, create_map};
+pub use crate::sys::{Functions, Map, Program, create_map, load_btf};
 
 /// Pins a loaded program as `name` in a directory of a BPF file system, where [`attach`] finds it.
 pub fn pin(program: impl AsFd, bpf_dir: &Path, name: &str) -> Result<PathBuf> {

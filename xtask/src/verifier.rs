@@ -3,19 +3,24 @@
 //! A kernel counts as this machine's does; older ones prune less and need more steps for the same program.
 
 use std::collections::HashSet;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use aya_obj::generated::bpf_insn;
 use aya_obj::generated::bpf_map_type::BPF_MAP_TYPE_PERF_EVENT_ARRAY;
-use aya_obj::{Object, ProgramSection};
-use vrrp_tests::xdp::{self, Map, Program, Verified};
+use aya_obj::btf::BtfFeatures;
+use aya_obj::{Function, Object, ProgramSection};
+use vrrp_tests::xdp::{self, Functions, Map, Program, Verified};
 
 use crate::exec;
 
-/// Steps of the verifier for one program, and bytes of stack along any chain of calls.
+/// Steps of the verifier for one program, and bytes of stack along any chain of calls that begins at the program or at a global function.
 const MOST_INSTRUCTIONS: u64 = 1_000_000;
 const MOST_STACK: u32 = 512;
+
+/// What the kernel's BTF has. Where one has less, the report says what was refused.
+const FEATURES: BtfFeatures = BtfFeatures::new(true, true, true, true, true, true, true, true);
 
 const TYPE_XDP: u32 = 6;
 const TYPE_CGROUP_SOCK: u32 = 9;
@@ -37,6 +42,8 @@ pub fn report(object: &Path) -> Result<()> {
     let fds = maps.iter().filter_map(|(name, fd)| Some((name.as_str(), fd.as_raw_fd(), definitions.get(name)?)));
     object.relocate_maps(fds, &sections).context("telling the programs their maps")?;
     object.relocate_calls(&sections).context("linking the programs' functions")?;
+    let btf = object.fixup_and_sanitize_btf(&FEATURES).context("preparing the object's BTF")?.context("an object without BTF")?;
+    let btf = xdp::load_btf(&btf.to_bytes()).context("loading the object's BTF")?;
     let mut names: Vec<&String> = object.programs.keys().collect();
     names.sort();
     for name in names {
@@ -46,20 +53,45 @@ pub fn report(object: &Path) -> Result<()> {
         };
         let function = object.functions.get(&object.programs[name].function_key()).context("a program without code")?;
         let code: Vec<u8> = function.instructions.iter().flat_map(encode).collect();
-        let program = Program { kind, flags, attach, license: &object.license, code: &code };
-        println!("build-ebpf: {name}: {}", describe(&xdp::verify(&program).with_context(|| name.clone())?));
+        let info = function.func_info.func_info_bytes();
+        let functions = Functions { btf: btf.as_fd(), info: &info, record: function.func_info_rec_size as u32 };
+        let program = Program { kind, flags, attach, license: &object.license, code: &code, functions: Some(functions) };
+        let verified = xdp::verify(&program).with_context(|| name.clone())?;
+        println!("build-ebpf: {name}: {}", describe(&verified));
+        println!("build-ebpf: {name}: bytes of stack (of {MOST_STACK}): {}", stacks(&verified.stack, &parts(&object, function)));
     }
     Ok(())
 }
 
+/// Functions of the program, in the order in which they were linked, by which the verifier numbers them.
+fn parts(object: &Object, program: &Function) -> Vec<String> {
+    let begins = program.func_info.func_info.iter().map(|info| info.insn_off as usize);
+    let ends = begins.clone().skip(1).chain([program.instructions.len()]);
+    // Linking changes what an instruction refers to, not which one it is.
+    let codes = |instructions: &[bpf_insn]| instructions.iter().map(|insn| insn.code).collect::<Vec<u8>>();
+    let name = |(begin, end): (usize, usize)| {
+        let linked = codes(&program.instructions[begin..end]);
+        let function = object.functions.values().find(|function| codes(&function.instructions) == linked);
+        let name = function.map_or(&program.name, |function| &function.name);
+        let name = format!("{:#}", rustc_demangle::demangle(name));
+        name.split_once("::").map_or(name.clone(), |(_, inside)| inside.to_owned())
+    };
+    begins.zip(ends).map(name).collect()
+}
+
+/// The deepest first.
+fn stacks(depths: &[u32], names: &[String]) -> String {
+    let mut stacks: Vec<(u32, &str)> = depths.iter().copied().zip(names.iter().map(String::as_str)).collect();
+    stacks.sort_by_key(|&(depth, _)| std::cmp::Reverse(depth));
+    let one = |(depth, name): &(u32, &str)| format!("{name} {depth}");
+    stacks.iter().filter(|(depth, _)| *depth > 0).map(one).collect::<Vec<_>>().join(", ")
+}
+
 fn describe(verified: &Verified) -> String {
-    let stack: Vec<String> = verified.stack.iter().map(u32::to_string).collect();
     format!(
-        "{} of {MOST_INSTRUCTIONS} instructions verified ({} %), stack {} of {MOST_STACK} bytes, {} bytes translated, \
-         {} bytes of machine code",
+        "{} of {MOST_INSTRUCTIONS} instructions verified ({} %), {} bytes translated, {} bytes of machine code",
         verified.instructions,
         verified.instructions * 100 / MOST_INSTRUCTIONS,
-        stack.join(" + "),
         verified.translated,
         verified.jited
     )
@@ -93,7 +125,7 @@ fn make_maps(object: &Object) -> Result<Vec<(String, OwnedFd)>> {
 }
 
 /// An instruction as the kernel reads it.
-fn encode(insn: &aya_obj::generated::bpf_insn) -> [u8; 8] {
+fn encode(insn: &bpf_insn) -> [u8; 8] {
     let (destination, source) = (insn.dst_reg(), insn.src_reg());
     let registers = if cfg!(target_endian = "little") { destination | source << 4 } else { destination << 4 | source };
     let ([a, b], [c, d, e, f]) = (insn.off.to_ne_bytes(), insn.imm.to_ne_bytes());
