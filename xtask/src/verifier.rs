@@ -7,9 +7,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use aya_obj::btf::BtfFeatures;
 use aya_obj::generated::bpf_insn;
 use aya_obj::generated::bpf_map_type::BPF_MAP_TYPE_PERF_EVENT_ARRAY;
-use aya_obj::btf::BtfFeatures;
 use aya_obj::{Function, Object, ProgramSection};
 use vrrp_tests::xdp::{self, Functions, Map, Program, Verified};
 

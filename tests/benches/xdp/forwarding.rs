@@ -9,8 +9,8 @@ use crate::common::traffic::{Reshaped, Traffic};
 use crate::rows::flow::{Packet, SYN, outer};
 use crate::rows::forwarding::{answer, too_big, translated};
 use crate::rows::world::{
-    CLIENT, CLIENT_MAC, CLIENT_V6, DIRECT, NAT, NAT_V6, NODE1_MAC, REAL, REAL_MAC, REAL_V6, SPREAD, SPREAD_V6, TUNNEL_SPREAD,
-    TUNNEL_V6_SPREAD, WEB, World,
+    BACK_MAC, CLIENT, CLIENT_MAC, CLIENT_V6, DIRECT, NAT, NAT_V6, NODE1_MAC, REAL, REAL_MAC, REAL_PORT, REAL_V6, SPREAD,
+    SPREAD_V6, TUNNEL_SPREAD, TUNNEL_V6_SPREAD, WEB, World,
 };
 
 /// A router on the way to a client.
@@ -121,13 +121,13 @@ fn errors() -> Vec<Case> {
         Case::new("ICMP error about a flow, NAT", &error.build(), REDIRECT)
             .when(|world| world.only(NAT))
             .reset(Reset::Frame(Reshaped::NOT))
-            .out(told.macs(REAL_MAC, crate::rows::world::BACK_MAC).build()),
+            .out(told.macs(REAL_MAC, BACK_MAC).build()),
     ]
 }
 
 /// The same as its backend sent it.
 fn translated_reply(reply: &Packet) -> Packet {
-    reply.clone().from((REAL, crate::rows::world::REAL_PORT))
+    reply.clone().from((REAL, REAL_PORT))
 }
 
 /// So generous that it refuses nobody.
