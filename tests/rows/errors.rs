@@ -47,9 +47,9 @@ fn error(packet: &Packet, kind: u8, code: u8, quoted: usize) -> Packet {
     reply(packet).error(router_of(packet), kind, code, [0, 0, 5, 0x14], header + quoted)
 }
 
-fn followed(says: String, packet: &Packet, error: &Packet, backend: u16, verdict: Verdict, out: Vec<u8>) -> Row {
+fn followed(says: &str, packet: &Packet, error: &Packet, backend: u16, verdict: Verdict, out: Vec<u8>) -> Row {
     let router = if packet.source.is_v4() { 0 } else { V6 };
-    steered(&says, error, backend, verdict, out).counts(&[Count::Router(router, IcmpSteered)])
+    steered(says, error, backend, verdict, out).counts(&[Count::Router(router, IcmpSteered)])
 }
 
 fn followed_rows() -> Vec<Row> {
@@ -61,11 +61,11 @@ fn followed_rows() -> Vec<Row> {
             let error = error(&packet, kind, code, 8);
             let out = error.clone().macs(NODE2_MAC, NODE1_MAC).build();
             let says = format!("ICMP {name} about {what}, eight bytes quoted: to the flow's backend");
-            rows.push(followed(says, &packet, &error, DIRECT, Verdict::Tx, out));
+            rows.push(followed(&says, &packet, &error, DIRECT, Verdict::Tx, out));
         }
         let long = error(&packet, 3, 1, 64);
         rows.push(followed(
-            format!("ICMP about {what}, much quoted: up the stack"),
+            &format!("ICMP about {what}, much quoted: up the stack"),
             &packet,
             &long,
             LOCAL,
@@ -76,10 +76,10 @@ fn followed_rows() -> Vec<Row> {
     let short = error(&web(), 3, 4, 8);
     let (tunnel, real) = (Address::v4(BACK), Address::v4(REAL));
     let inside = short.clone().macs(REAL_MAC, BACK_MAC).frame(&outer(tunnel, real, 0, 0, &short.ip()));
-    rows.push(followed("ICMP error through a tunnel".to_owned(), &web(), &short, TUNNEL, Verdict::Redirect, inside));
+    rows.push(followed("ICMP error through a tunnel", &web(), &short, TUNNEL, Verdict::Redirect, inside));
     let options = reply(&web()).options(&[1; 20]).error(ROUTER, 3, 4, [0; 4], 48);
     let out = options.clone().macs(NODE2_MAC, NODE1_MAC).build();
-    rows.push(followed("ICMP error about a packet with options".to_owned(), &web(), &options, DIRECT, Verdict::Tx, out));
+    rows.push(followed("ICMP error about a packet with options", &web(), &options, DIRECT, Verdict::Tx, out));
     rows
 }
 
@@ -97,7 +97,7 @@ fn translated_rows() -> Vec<Row> {
         let mut told = own.error(router_of(&packet), kind, code, [0, 0, 5, 0x14], header + quoted);
         told = told.hop().macs(REAL_MAC, BACK_MAC);
         let says = format!("ICMP error about {what} through NAT: about what the backend sent");
-        rows.push(followed(says, &packet, &heard, backend, Verdict::Redirect, told.build()));
+        rows.push(followed(&says, &packet, &heard, backend, Verdict::Redirect, told.build()));
     }
     rows
 }

@@ -8,8 +8,8 @@ use vrrp_common::bucket;
 use vrrp_common::counter::RouterCounter;
 use vrrp_common::ip::Address;
 use vrrp_common::maps::{
-    Bucket, BucketKey, GUARD_SERVICE_BITS, GuardConf, GuardedSource, MAX_BUCKETS, MAX_GUARD_SOURCES, MAX_SERVICES, SOURCE_ALLOWED,
-    SOURCE_DENIED,
+    Bucket, BucketKey, GUARD_SERVICE_BITS, GuardConf, GuardedSource, MAX_BUCKETS, MAX_GUARD_SOURCES, MAX_SERVICES,
+    SOURCE_ALLOWED, SOURCE_DENIED,
 };
 
 use crate::context::spoil;
@@ -72,6 +72,7 @@ fn judge(service: u32, source: &Address, begins: u32) -> Judgement {
         // SAFETY: a live element of one word, read and written whole. Two CPUs may both take the last token: the limit is then
         // late by one.
         let (taken, after) = bucket::take(unsafe { total.read_volatile() }, coarse_nanos(), conf.total_rate, conf.total_burst);
+        // SAFETY: as above.
         unsafe { total.write_volatile(after) };
         if !taken {
             return Judgement::ServiceLimited;
@@ -102,6 +103,7 @@ fn source_has_token(service: u32, source: &Address, conf: &GuardConf) -> bool {
     };
     // SAFETY: as of the total.
     let (taken, after) = bucket::take(unsafe { known.read_volatile() }, now, conf.source_rate, conf.source_burst);
+    // SAFETY: likewise.
     unsafe { known.write_volatile(after) };
     taken
 }
@@ -114,6 +116,7 @@ pub fn may_remember() -> bool {
     };
     // SAFETY: an element of this CPU's own.
     let (taken, after) = bucket::take(unsafe { *budget }, coarse_nanos(), REMEMBERED_RATE, REMEMBERED_BURST);
+    // SAFETY: as above.
     unsafe { *budget = after };
     taken
 }

@@ -9,6 +9,7 @@
 
 mod advert;
 mod announce;
+mod capture;
 mod context;
 mod count;
 mod fib;
@@ -29,11 +30,11 @@ use vrrp_common::classify::{self, Class};
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::maps::ROUTER_VIRTUAL_MAC;
 use vrrp_common::packet::Packet as _;
+use vrrp_common::wire;
 use vrrp_common::wire::eth::{self, Ethernet};
 use vrrp_common::wire::ipv4::PROTO_VRRP;
 use vrrp_common::wire::ipv6::NEXT_ICMPV6;
 use vrrp_common::wire::vrrp::of_virtual_mac;
-use vrrp_common::wire;
 
 use crate::context::{Frame, spoil};
 use crate::packet::Packet;
@@ -58,6 +59,7 @@ fn process(ctx: &XdpContext, slot: u32) -> Verdict {
     let Some(ethernet) = eth::parse(&Frame(ctx)) else {
         return Verdict::Pass;
     };
+    // Adverts are told apart here, so that the client path is not called for them.
     let protocol = Frame(ctx).byte(ethernet.network + wire::ipv4::at::PROTOCOL);
     let ctx = ctx.ctx;
     match ethernet.ethertype {
@@ -175,8 +177,7 @@ fn through(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, verdict: Verdict) -
         return verdict;
     }
     if maps::acting(index).is_none() {
-        count::router(index, RouterCounter::NotActing);
-        return Verdict::Drop;
+        return capture::refuse(ctx, index, RouterCounter::NotActing);
     }
     match maps::interface(slot) {
         Some(interface) => rewrite::to_own_mac(ctx, interface.mac).map_or(Verdict::Drop, |()| Verdict::Pass),

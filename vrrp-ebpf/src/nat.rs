@@ -12,6 +12,7 @@ use vrrp_common::packet::Packet as _;
 use vrrp_common::wire::ipv4::{self, PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::{checksum, ipv6, l4};
 
+use crate::capture::refuse;
 use crate::context::{Frame, spoil};
 use crate::packet::Packet;
 use crate::rewrite::{self, put};
@@ -84,11 +85,7 @@ fn send_connection(ctx: *mut xdp_md, number: u32, network: u32, what: u32) -> Ve
         return Verdict::Drop;
     };
     let place = place(ctx, network, what);
-    let done = if what & V6 != 0 {
-        destination_v6(ctx, place, backend)
-    } else {
-        destination_v4(ctx, place, backend)
-    };
+    let done = if what & V6 != 0 { destination_v6(ctx, place, backend) } else { destination_v4(ctx, place, backend) };
     match done {
         Some(()) => rewrite::direct_return(ctx, backend.ifindex, backend.mac, backend.source_mac),
         None => Verdict::Drop,
@@ -173,11 +170,7 @@ fn send_error(ctx: *mut xdp_md, number: u32, network: u32, what: u32, quoted: u3
     };
     let place = place(ctx, network, what);
     let quoted = Frame(ctx).forget(quoted as usize & 0x1fff);
-    let done = if what & V6 != 0 {
-        error_v6(ctx, place, backend, quoted)
-    } else {
-        error_v4(ctx, place, backend, quoted)
-    };
+    let done = if what & V6 != 0 { error_v6(ctx, place, backend, quoted) } else { error_v4(ctx, place, backend, quoted) };
     match done {
         Some(()) => rewrite::direct_return(ctx, backend.ifindex, backend.mac, backend.source_mac),
         None => Verdict::Drop,
@@ -246,8 +239,7 @@ fn reverse(ctx: &XdpContext, packet: &Packet) -> Verdict {
         return Verdict::Pass;
     };
     if packet.ttl <= 1 {
-        count::router(name.router, RouterCounter::TtlExpired);
-        return Verdict::Drop;
+        return refuse(ctx, name.router, RouterCounter::TtlExpired);
     }
     count::router(name.router, RouterCounter::NatReturned);
     let hop = fib::next_hop(ctx, packet, &name.address);

@@ -119,14 +119,7 @@ impl Link {
 
     /// Writes it before the network header at `network`, with other addresses and type.
     #[inline(always)]
-    pub fn write(
-        &self,
-        ctx: &XdpContext,
-        network: usize,
-        destination: [u8; 6],
-        source: [u8; 6],
-        ethertype: u16,
-    ) -> Option<()> {
+    pub fn write(&self, ctx: &XdpContext, network: usize, destination: [u8; 6], source: [u8; 6], ethertype: u16) -> Option<()> {
         addresses(ctx, destination, source)?;
         if network > eth::HEADER_LEN {
             put(ctx, TAGS_AT, self.outer_tag)?;

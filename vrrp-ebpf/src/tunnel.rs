@@ -6,10 +6,10 @@ use vrrp_common::counter::Verdict;
 use vrrp_common::ip::Address;
 use vrrp_common::maps::BackendConf;
 use vrrp_common::packet::Packet as _;
+use vrrp_common::wire::eth;
 use vrrp_common::wire::icmp::{self, QUOTED_V4, QUOTED_V6};
 use vrrp_common::wire::ipv4::{self, PROTO_ICMP, PROTO_IPIP, PROTO_IPV6};
 use vrrp_common::wire::ipv6::{self, NEXT_ICMPV6};
-use vrrp_common::wire::eth;
 
 use crate::context::{Frame, spoil};
 use crate::packet::Packet;

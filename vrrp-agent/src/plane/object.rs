@@ -92,7 +92,12 @@ pub(super) fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, PlaneError> {
 
 fn data(map: Map) -> Option<MapData> {
     match map {
-        Map::Array(data) | Map::HashMap(data) | Map::LruHashMap(data) | Map::LpmTrie(data) | Map::PerCpuArray(data) => Some(data),
+        Map::Array(data)
+        | Map::HashMap(data)
+        | Map::LruHashMap(data)
+        | Map::LpmTrie(data)
+        | Map::PerfEventArray(data)
+        | Map::PerCpuArray(data) => Some(data),
         _ => None,
     }
 }

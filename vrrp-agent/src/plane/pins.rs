@@ -103,7 +103,10 @@ impl Pins {
     /// The first pinned map that this build could not use: aya would open it without comparing.
     fn misfit(&self) -> Option<&'static Shape> {
         SHAPES.iter().find(|shape| match MapInfo::from_pin(self.map(shape.name)) {
-            Ok(info) => (info.key_size(), info.value_size(), info.max_entries()) != (shape.key, shape.value, shape.entries),
+            Ok(info) => {
+                let entries = if shape.entries == 0 { 0 } else { info.max_entries() };
+                (info.key_size(), info.value_size(), entries) != (shape.key, shape.value, shape.entries)
+            }
             Err(_) => false,
         })
     }
