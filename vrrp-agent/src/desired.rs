@@ -2,6 +2,8 @@
 //!
 //! The agent computes this on every piece of news and makes it so (`effects`); there are no edits to queue or to lose.
 
+mod upstreams;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -17,6 +19,7 @@ use crate::model::{Backend, Config, Family, Forward, Protocol, Router, Service};
 use crate::net::addresses::ADDRESS_PROTOCOL;
 use crate::net::view::{HostView, Link};
 use crate::slots::Slots;
+pub use upstreams::{Pool, Upstreams, place, upstream_key, upstreams};
 
 /// What desired state follows from.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +60,7 @@ pub struct Desired {
     pub local_routes: BTreeSet<Ipv4Addr>,
     /// Backends whose MAC must be resolved: interface index and address.
     pub unresolved: BTreeSet<(u32, Ipv4Addr)>,
+    pub upstreams: Upstreams,
 }
 
 /// A service, as the kernel program must know it.

@@ -18,7 +18,8 @@ use vrrp_agent::handover::Reply;
 use vrrp_agent::logger;
 use vrrp_agent::model::Config;
 use vrrp_agent::net::Netlink;
-use vrrp_agent::plane::pins::Pins;
+use vrrp_agent::plane::pins::{Kind, Pins};
+use vrrp_agent::plane::sockets;
 use vrrp_agent::status::Status;
 use vrrp_agent::{capture, check, client, explain, status};
 
@@ -230,7 +231,11 @@ fn detach(bpf_dir: &Path, socket: &Path) -> anyhow::Result<()> {
         for address in netlink.own_local_routes().await? {
             netlink.remove_local_route(address).await?;
         }
-        let Some(pins) = Pins::find(bpf_dir) else {
+        let steered = sockets::clear(bpf_dir);
+        let Some(pins) = Pins::find(Kind::Xdp, bpf_dir) else {
+            if steered {
+                return Ok(());
+            }
             anyhow::bail!("nothing is pinned below {}", bpf_dir.display());
         };
         let virtual_addresses = pins.virtual_addresses()?;

@@ -36,7 +36,7 @@ enum Command {
     Setup,
     /// Show what this machine has and lacks, and what to type about it
     Doctor,
-    /// Compile and link the XDP object; as root also show what the kernel's verifier makes of it
+    /// Compile and link the BPF objects; as root also show what the kernel's verifier makes of the XDP program
     BuildEbpf,
     /// Tell the story of a failover in a lab of network namespaces, or hold such a lab open (as root)
     Lab(lab::Options),

@@ -20,7 +20,7 @@ use vrrp_common::counter::DropReason;
 use vrrp_common::maps::{CaptureConf, Captured, name};
 
 use crate::clock;
-use crate::plane::pins::Pins;
+use crate::plane::pins::{Kind, Pins};
 use crate::time::Instant;
 
 pub use reasons::parse as parse_reason;
@@ -132,7 +132,7 @@ struct Capture {
 
 impl Capture {
     fn open(options: &Options) -> Result<Self> {
-        let Some(pins) = Pins::find(&options.bpf_dir) else {
+        let Some(pins) = Pins::find(Kind::Xdp, &options.bpf_dir) else {
             bail!(
                 "nothing is pinned below {}: no agent with an XDP program has run here (is it another --bpf-dir?)",
                 options.bpf_dir.display()
