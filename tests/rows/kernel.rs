@@ -18,7 +18,7 @@ use vrrp_common::reason::Reason;
 use super::Count;
 use super::world::{IFINDEX, ROUTERS, World};
 
-const MOST_VERIFIED: u32 = 900_000;
+const MOST_VERIFIED: u32 = 400_000;
 /// Room for the largest frame a row sends.
 const MAX_FRAME: usize = 16_384;
 const BACKENDS: u32 = 10;
