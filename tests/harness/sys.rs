@@ -1,9 +1,9 @@
 //! The few system calls the lab needs that have no safe wrapper.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -113,24 +113,104 @@ fn trace(request: libc::c_uint, tid: i32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Loads an XDP program that passes every frame, and pins it at `path` (on a BPF file system).
-pub fn pin_xdp_pass(path: &Path) -> io::Result<()> {
-    const PROG_LOAD: libc::c_int = 5;
-    const OBJ_PIN: libc::c_int = 6;
-    const TYPE_XDP: u64 = 6;
+/// Loads an XDP program that passes every frame.
+pub fn load_xdp_pass() -> io::Result<OwnedFd> {
+    const TYPE_XDP: u32 = 6;
     // r0 = XDP_PASS; exit
-    let code: [u8; 16] = [0xb7, 0, 0, 0, 2, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
-    let instructions = (code.len() / 8) as u64;
-    // Program type and instruction count share the first word, in the order of the host.
-    let first = if cfg!(target_endian = "little") { TYPE_XDP | instructions << 32 } else { TYPE_XDP << 32 | instructions };
-    let load = [first, code.as_ptr() as u64, c"GPL".as_ptr() as u64, 0, 0, 0];
-    let program = bpf(PROG_LOAD, &load)?;
+    let code = [0xb7, 0, 0, 0, 2, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
+    load_program(&Program { kind: TYPE_XDP, flags: 0, attach: 0, license: c"GPL", code: &code, functions: None }, 0, &mut [])
+}
+
+/// A BPF program that can be loaded: types, flags and attach types as the kernel numbers them.
+#[derive(Debug, Clone, Copy)]
+pub struct Program<'a> {
+    pub kind: u32,
+    pub flags: u32,
+    pub attach: u32,
+    pub license: &'a CStr,
+    /// Instructions of eight bytes.
+    pub code: &'a [u8],
+    pub functions: Option<Functions<'a>>,
+}
+
+/// What a program's functions are in its BTF: global ones are checked each by itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Functions<'a> {
+    pub btf: BorrowedFd<'a>,
+    /// Offset and type of each, as `struct bpf_func_info` has them.
+    pub info: &'a [u8],
+    /// Bytes of one.
+    pub record: u32,
+}
+
+/// Loads type information (BTF).
+pub fn load_btf(btf: &[u8]) -> io::Result<OwnedFd> {
+    const BTF_LOAD: libc::c_int = 18;
+    let fd = bpf(BTF_LOAD, &[btf.as_ptr() as u64, 0, pair(btf.len() as u32, 0)])?;
     // SAFETY: a successful load returns a new descriptor that nobody else owns.
-    let program = unsafe { OwnedFd::from_raw_fd(program as RawFd) };
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// Loads a program; what the verifier has to say at `log_level` goes to `log`, unless that is empty.
+pub fn load_program(program: &Program, log_level: u32, log: &mut [u8]) -> io::Result<OwnedFd> {
+    const PROG_LOAD: libc::c_int = 5;
+    let log_at = if log.is_empty() { 0 } else { log.as_mut_ptr() as u64 };
+    let (btf, record, info): (u32, u32, &[u8]) = match &program.functions {
+        Some(functions) => (functions.btf.as_raw_fd().cast_unsigned(), functions.record, functions.info),
+        None => (0, 0, &[]),
+    };
+    let attributes = [
+        pair(program.kind, (program.code.len() / 8) as u32),
+        program.code.as_ptr() as u64,
+        program.license.as_ptr() as u64,
+        pair(log_level, log.len() as u32),
+        log_at,
+        pair(0, program.flags),
+        // No name.
+        0,
+        0,
+        pair(0, program.attach),
+        pair(btf, record),
+        if info.is_empty() { 0 } else { info.as_ptr() as u64 },
+        pair((info.len() as u32).checked_div(record).unwrap_or(0), 0),
+    ];
+    let fd = bpf(PROG_LOAD, &attributes)?;
+    // SAFETY: a successful load returns a new descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// Bytes of machine code and of translated instructions of a loaded program.
+pub fn program_sizes(program: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
+    const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+    // Type, id, a tag of eight bytes, the two sizes; the kernel fills in as much as there is room for.
+    let mut info = [0_u32; 6];
+    let attributes = [pair(program.as_raw_fd().cast_unsigned(), size_of_val(&info) as u32), info.as_mut_ptr() as u64];
+    bpf(OBJ_GET_INFO_BY_FD, &attributes)?;
+    Ok((info[4], info[5]))
+}
+
+/// A BPF map that can be made: type and flags as the kernel numbers them, sizes in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Map {
+    pub kind: u32,
+    pub key: u32,
+    pub value: u32,
+    pub entries: u32,
+    pub flags: u32,
+}
+
+pub fn create_map(map: Map) -> io::Result<OwnedFd> {
+    const MAP_CREATE: libc::c_int = 0;
+    let fd = bpf(MAP_CREATE, &[pair(map.kind, map.key), pair(map.value, map.entries), pair(map.flags, 0)])?;
+    // SAFETY: a successful call returns a new descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// Pins a loaded program or a map at `path` (on a BPF file system).
+pub fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    const OBJ_PIN: libc::c_int = 6;
     let path = CString::new(path.as_os_str().as_bytes())?;
-    let fd = program.as_raw_fd() as u64;
-    let pin = [path.as_ptr() as u64, if cfg!(target_endian = "little") { fd } else { fd << 32 }];
-    bpf(OBJ_PIN, &pin).map(drop)
+    bpf(OBJ_PIN, &[path.as_ptr() as u64, pair(object.as_raw_fd().cast_unsigned(), 0)]).map(drop)
 }
 
 /// Detaches the program of the link pinned at `path`, as `bpftool link detach` does; the pin stays.
@@ -141,8 +221,13 @@ pub fn detach_pinned_link(path: &Path) -> io::Result<()> {
     let link = bpf(OBJ_GET, &[path.as_ptr() as u64, 0])?;
     // SAFETY: a successful call returns a new descriptor that nobody else owns.
     let link = unsafe { OwnedFd::from_raw_fd(link as RawFd) };
-    let fd = link.as_raw_fd() as u64;
-    bpf(LINK_DETACH, &[if cfg!(target_endian = "little") { fd } else { fd << 32 }]).map(drop)
+    bpf(LINK_DETACH, &[pair(link.as_raw_fd().cast_unsigned(), 0)]).map(drop)
+}
+
+/// Two attributes of 32 bits, the first at the lower address.
+fn pair(first: u32, second: u32) -> u64 {
+    let (first, second) = (u64::from(first), u64::from(second));
+    if cfg!(target_endian = "little") { first | second << 32 } else { first << 32 | second }
 }
 
 /// bpf(2) with the first words of its attributes; the kernel takes the rest as zero. Pointers in them must be live.

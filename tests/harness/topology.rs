@@ -24,7 +24,7 @@ use crate::netns::NetNs;
 use crate::pair::Plan;
 use crate::process::{output, run};
 use crate::rundir::{BACK_SWITCH, FRONT_SWITCH, namespace};
-use crate::sys;
+use crate::{sys, xdp};
 
 /// The bridge of every network but the further segments of a pair.
 const BRIDGE: &str = "br0";
@@ -127,12 +127,10 @@ impl Topology {
     /// A veth hands frames of XDP_TX over to its peer, but wakes the peer only if it, too, has an XDP program. Without one they
     /// lie there until the node sends something else (seen: 210 ms). GRO is not enough for that.
     pub fn wake_switch(&self, bpf_dir: &Path) -> Result<()> {
-        let program = bpf_dir.join("pass");
-        sys::pin_xdp_pass(&program).context("loading the switch's XDP program")?;
+        let pass = sys::load_xdp_pass().context("loading the switch's XDP program")?;
+        let program = xdp::pin(&pass, bpf_dir, "pass")?;
         let switch = self.front_switch();
-        Node::BOTH
-            .into_iter()
-            .try_for_each(|node| switch.ip(&[format!("link set dev {node} xdpdrv pinned {}", program.display())]))
+        Node::BOTH.into_iter().try_for_each(|node| xdp::attach(&switch, node.host().name(), &program))
     }
 
     /// Pulls (`up` false) or plugs the front cable of `host`: its interface loses or gains carrier.
@@ -189,7 +187,7 @@ fn make_bridge(switch: &NetNs, bridge: &str) -> Result<()> {
 }
 
 /// With IPv6 there is no duplicate address detection: it would keep the link-local addresses back for a second.
-fn make_namespace(netns: &NetNs, ipv6: bool) -> Result<()> {
+pub(crate) fn make_namespace(netns: &NetNs, ipv6: bool) -> Result<()> {
     netns.create()?;
     let off = if ipv6 { "0" } else { "1" };
     netns.run(move || {
@@ -240,6 +238,6 @@ fn plug(switch: &NetNs, bridge: &str, port: &str, netns: &NetNs, interface: &str
     ethtool(switch, port, &["gro", "on"])
 }
 
-fn ethtool(netns: &NetNs, interface: &str, features: &[&str]) -> Result<()> {
+pub(crate) fn ethtool(netns: &NetNs, interface: &str, features: &[&str]) -> Result<()> {
     run(netns.command("ethtool")?.args(["-K", interface]).args(features))
 }

@@ -151,7 +151,7 @@ fn long(packet: Packet, len: usize) -> Packet {
 }
 
 /// "Too big" about `packet`, from the virtual address to the client, sent back to whom it came from.
-fn too_big(packet: &Packet, mtu: u32) -> Vec<u8> {
+pub fn too_big(packet: &Packet, mtu: u32) -> Vec<u8> {
     let back = |mut error: Packet| {
         error.source = packet.destination;
         error.tags.clone_from(&packet.tags);
@@ -210,7 +210,7 @@ fn too_big_rows() -> Vec<Row> {
 }
 
 /// What leaves for the NAT backend.
-fn translated(packet: &Packet) -> Vec<u8> {
+pub fn translated(packet: &Packet) -> Vec<u8> {
     let real = if packet.source.is_v4() { Address::v4(REAL) } else { REAL_V6 };
     packet.clone().to((real, REAL_PORT)).hop().macs(REAL_MAC, BACK_MAC).build()
 }
@@ -263,7 +263,7 @@ fn nat_refusal_rows() -> Vec<Row> {
 }
 
 /// An answer of a NAT backend for the client.
-fn answer(packet: &Packet) -> Packet {
+pub fn answer(packet: &Packet) -> Packet {
     let real = if packet.source.is_v4() { Address::v4(REAL) } else { REAL_V6 };
     packet.clone().to((packet.source, packet.source_port)).from((real, REAL_PORT)).macs(BACK_MAC, REAL_MAC)
 }

@@ -18,7 +18,7 @@ use vrrp_common::reason::Reason;
 use super::Count;
 use super::world::{IFINDEX, ROUTERS, World};
 
-const MOST_VERIFIED: u32 = 900_000;
+const MOST_VERIFIED: u32 = 400_000;
 /// Room for the largest frame a row sends.
 const MAX_FRAME: usize = 16_384;
 const BACKENDS: u32 = 10;
@@ -164,6 +164,21 @@ impl Kernel {
         flows
     }
 
+    /// How many flows, advert rates and sources of connections are remembered.
+    pub fn remembered(&mut self) -> [usize; 3] {
+        [
+            self.entries::<FlowKey, FlowRecord>(name::FLOWS),
+            self.entries::<RateKey, RateWindow>(name::RATES),
+            self.entries::<BucketKey, Bucket>(name::SOURCE_BUCKETS),
+        ]
+    }
+
+    fn entries<K: Pod, V: Pod>(&mut self, name: &str) -> usize {
+        let map = self.ebpf.map_mut(name).expect("in the object");
+        let map: HashMap<&mut MapData, K, V> = HashMap::try_from(map).expect("a hash");
+        map.keys().collect::<Result<Vec<K>, _>>().expect("readable").len()
+    }
+
     /// Runs the main program on `frame`.
     pub fn run(&self, frame: &[u8]) -> Outcome {
         run(self.program(), frame)
@@ -274,6 +289,15 @@ pub struct Moved {
 }
 
 impl Counters {
+    pub fn router(&self, router: usize, counter: RouterCounter) -> u64 {
+        self.routers[router][counter as usize]
+    }
+
+    /// Packets that went to any backend.
+    pub fn steered(&self) -> u64 {
+        self.backends.iter().map(|traffic| traffic.packets).sum()
+    }
+
     pub fn since(&self, before: &Counters) -> Moved {
         let mut moved = Moved::default();
         let times = |now: u64, then: u64| 0..now - then;

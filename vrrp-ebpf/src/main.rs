@@ -29,6 +29,7 @@ use aya_ebpf::programs::XdpContext;
 use vrrp_common::classify::{self, Class};
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::maps::ROUTER_VIRTUAL_MAC;
+use vrrp_common::packet::Packet as _;
 use vrrp_common::wire;
 use vrrp_common::wire::eth::{self, Ethernet};
 use vrrp_common::wire::ipv4::PROTO_VRRP;
@@ -58,17 +59,16 @@ fn process(ctx: &XdpContext, slot: u32) -> Verdict {
     let Some(ethernet) = eth::parse(&Frame(ctx)) else {
         return Verdict::Pass;
     };
+    // Adverts are told apart here, so that the client path is not called for them.
+    let protocol = Frame(ctx).byte(ethernet.network + wire::ipv4::at::PROTOCOL);
     let ctx = ctx.ctx;
     match ethernet.ethertype {
-        eth::TYPE_IPV4 => match decided(ipv4(ctx, slot)) {
-            Some(verdict) => verdict,
-            None => decided(control_v4(ctx, slot)).unwrap_or(Verdict::Pass),
-        },
+        eth::TYPE_IPV4 if protocol != Some(PROTO_VRRP) => decided(ipv4(ctx, slot)).unwrap_or(Verdict::Pass),
         eth::TYPE_IPV6 => match decided(ipv6(ctx, slot, 0)).or_else(|| decided(control_v6(ctx, slot))) {
             Some(verdict) => verdict,
             None => decided(ipv6(ctx, slot, 1)).unwrap_or(Verdict::Pass),
         },
-        eth::TYPE_ARP => decided(control_v4(ctx, slot)).unwrap_or(Verdict::Pass),
+        eth::TYPE_IPV4 | eth::TYPE_ARP => decided(control_v4(ctx, slot)).unwrap_or(Verdict::Pass),
         _ => Verdict::Pass,
     }
 }
@@ -102,9 +102,6 @@ pub extern "C" fn ipv4(ctx: *mut xdp_md, slot: u32) -> u32 {
     let Some(ip) = wire::ipv4::parse(&Frame(ctx), ethernet.network) else {
         return Verdict::Pass as u32;
     };
-    if ip.protocol == PROTO_VRRP {
-        return UNDECIDED;
-    }
     if !ip.is_sane() {
         return Verdict::Pass as u32;
     }

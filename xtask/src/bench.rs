@@ -1,11 +1,13 @@
 //! `bench`: what the XDP program and the agent cost and achieve, beside what cannot be avoided and beside keepalived.
 
 mod failover;
+mod http;
+mod live;
 mod load;
 mod scale;
 mod sight;
-mod table;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -27,6 +29,8 @@ pub struct Options {
 enum What {
     /// Nanoseconds per packet of the XDP program, beside programs that do the least possible (as root)
     Xdp,
+    /// Packets a second of one CPU over virtual cables: the XDP program, the least possible, the kernel, nft (as root)
+    Live(live::Options),
     /// What a client loses when a master goes or comes, for a pair of ours and a pair of keepalived (as root)
     Failover(failover::Options),
     /// Whether a backup is fooled by a busy machine: a minute of 16 busy loops at 100 adverts a second (as root)
@@ -40,7 +44,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         bail!("bench loads kernel programs and makes network namespaces: run it as root");
     }
     let held = match &options.what {
-        What::Xdp => xdp().map(|()| true),
+        What::Xdp => bench("xdp", &[]).map(|()| true),
+        What::Live(options) => live::run(options).map(|()| true),
         What::Failover(options) => failover::run(options),
         What::Load(options) => load::run(options),
         What::Scale(options) => scale::run(options),
@@ -48,11 +53,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn xdp() -> Result<()> {
+/// Runs a bench of `vrrp-tests` on a fresh XDP object.
+fn bench(name: &str, arguments: &[&OsStr]) -> Result<()> {
     build_ebpf::run()?;
     let mut cargo = exec::cargo();
     // What is timed runs in the kernel: the dev build, which is there already, does not change it.
-    cargo.args(["bench", "--quiet", "--profile", "dev", "--package", "vrrp-tests", "--bench", "xdp"]);
+    cargo.args(["bench", "--quiet", "--profile", "dev", "--package", "vrrp-tests", "--bench", name, "--"]).args(arguments);
     exec::run(cargo.env("VRRP_EBPF_OBJ", build_ebpf::object()))
 }
 

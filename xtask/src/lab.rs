@@ -101,7 +101,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// Makes the machine complete, and builds the agent with its XDP program where the lab needs it and `VRRP_AGENT_BIN` names none.
-fn prepare(mut options: LabOptions) -> Result<LabOptions> {
+pub fn prepare(mut options: LabOptions) -> Result<LabOptions> {
     setup::ensure(Group::Lab)?;
     if !options.routers.iter().any(Router::is_agent) || std::env::var_os("VRRP_AGENT_BIN").is_some() {
         return Ok(options);

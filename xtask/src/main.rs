@@ -16,6 +16,7 @@ mod sim;
 mod test;
 mod tidy;
 mod toolchain;
+mod verifier;
 
 use std::process::ExitCode;
 
@@ -35,7 +36,7 @@ enum Command {
     Setup,
     /// Show what this machine has and lacks, and what to type about it
     Doctor,
-    /// Compile and link the BPF objects
+    /// Compile and link the BPF objects; as root also show what the kernel's verifier makes of the XDP program
     BuildEbpf,
     /// Tell the story of a failover in a lab of network namespaces, or hold such a lab open (as root)
     Lab(lab::Options),
@@ -47,7 +48,7 @@ enum Command {
     Conformance(conformance::Options),
     /// Run the simulation of the election over many seeds, or replay one with its trace
     Sim(sim::Options),
-    /// Measure: cost per packet, failover, load, scale; beside what cannot be avoided, and beside keepalived (as root)
+    /// Measure: packets, requests, failover, load, scale; beside what cannot be avoided, the kernel and keepalived (as root)
     Bench(bench::Options),
     /// Check the rules of this repository: imports, sizes, `unsafe`, documents
     Tidy,
@@ -74,7 +75,10 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Setup => setup::run()?,
         Command::Doctor => doctor::run()?,
-        Command::BuildEbpf => build_ebpf::run()?,
+        Command::BuildEbpf => {
+            build_ebpf::run()?;
+            verifier::report(&build_ebpf::object())?;
+        }
         Command::Lab(options) => lab::run(&options)?,
         Command::Interop(options) => interop::run(&options)?,
         Command::Test(options) => return test::run(&options),

@@ -27,9 +27,12 @@ pub struct Own {
     pub masters: Vec<SocketAddr>,
 }
 
-/// What the others said, by their address.
+/// Address, port and protocol of a service.
+type Named = (IpAddr, u16, u8);
+
+/// What the others said, by their address: of each service the digest, and when.
 #[derive(Debug, Clone, Default)]
-pub struct Heard(BTreeMap<IpAddr, BTreeMap<(IpAddr, u16, u8), (u64, Instant)>>);
+pub struct Heard(BTreeMap<IpAddr, BTreeMap<Named, (u64, Instant)>>);
 
 impl Heard {
     /// Takes down what `from` said.

@@ -24,8 +24,8 @@ pub const MAX_SUMMED: usize = 24 * BLOCK;
 /// Sum of `len` bytes from `offset`; `len` is a multiple of four and at most [`MAX_SUMMED`]. Parsers call [`Packet::sum`], which the kernel
 /// program has as a function of its own.
 ///
-/// Whole blocks first, then words: the verifier checks what follows a loop once for each way out of it, so there are few turns. The
-/// bounds make the loops acceptable to it.
+/// Whole blocks first, then half of one and so on: the verifier checks what follows a loop once for each way out of it, so there are few
+/// turns. The bounds make the loop acceptable to it.
 #[inline(always)]
 pub fn sum_words<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize) -> Option<u64> {
     let len = packet.forget(len);
@@ -42,14 +42,24 @@ pub fn sum_words<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize) -> O
         }
         done += BLOCK;
     }
-    let (rest_at, rest) = (packet.forget(offset + done), packet.forget(len - done));
-    for word in 0..BLOCK / 4 {
-        if word * 4 >= rest {
-            break;
-        }
-        sum = add4(sum, packet.bytes(rest_at + word * 4)?);
+    sum += rest::<P, 32>(packet, offset, &mut done, len)?;
+    sum += rest::<P, 16>(packet, offset, &mut done, len)?;
+    sum += rest::<P, 8>(packet, offset, &mut done, len)?;
+    if len & 4 != 0 {
+        sum = add4(sum, packet.bytes(packet.forget(offset + done))?);
     }
     Some(sum)
+}
+
+/// Sum of the next `N` bytes, where the last incomplete block has so many.
+#[inline(always)]
+fn rest<P: Packet + ?Sized, const N: usize>(packet: &P, offset: usize, done: &mut usize, len: usize) -> Option<u64> {
+    if len & N == 0 {
+        return Some(0);
+    }
+    let piece = packet.bytes::<N>(packet.forget(offset + *done))?;
+    *done += N;
+    Some(piece.as_chunks::<8>().0.iter().fold(0, |sum, word| add8(sum, u64::from_ne_bytes(*word))))
 }
 
 /// Adds eight bytes that stand at an even offset of the data.

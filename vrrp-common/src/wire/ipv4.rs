@@ -68,6 +68,7 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize) -> Option<Ipv4> {
 /// Offsets of fields.
 pub mod at {
     pub const TTL: usize = 8;
+    pub const PROTOCOL: usize = 9;
     pub const CHECKSUM: usize = 10;
     pub const SOURCE: usize = 12;
     pub const DESTINATION: usize = 16;

@@ -12,8 +12,8 @@ use vrrp_tests::Node;
 use vrrp_tests::pair::{Pair, Plan, Program};
 
 use super::sight::{Both, PROBE_INTERVAL, Seen, Sight, look_on};
-use super::table::{self, Spread};
 use super::{interval_text, millis};
+use vrrp_tests::table::{self, Spread};
 
 /// The node that things happen to, and the one that takes over.
 const MASTER: Node = Node::Node1;

@@ -16,7 +16,7 @@ use vrrp_tests::capture::Recording;
 use vrrp_tests::pair::{Pair, Plan, Program, Scheduling};
 
 use super::sight::{Both, Sight, beyond_usual, look_on};
-use super::table;
+use vrrp_tests::table;
 
 const INTERVAL: Duration = Duration::from_millis(10);
 /// A node that was silent for so many intervals and advertises again has been promoted again.

@@ -13,8 +13,9 @@ use serde::Serialize;
 use vrrp_tests::Node;
 use vrrp_tests::capture::Recording;
 use vrrp_tests::pair::{Pair, Plan, Program, Scheduling};
+use vrrp_tests::table;
 
-use super::{interval_text, millis, table};
+use super::{interval_text, millis};
 
 /// How far above the master down interval the last takeover may lie.
 const ROOM: Duration = Duration::from_millis(20);

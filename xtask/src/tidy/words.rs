@@ -14,7 +14,9 @@ const UNSAFE: &[(&str, &str)] = &[
     ("vrrp-ebpf/src/fib.rs", "asks the kernel for a route"),
     ("vrrp-ebpf/src/count.rs", "bumps per-CPU values in place"),
     ("vrrp-ebpf/src/main.rs", "calls helpers of the kernel"),
-    ("vrrp-ebpf/src/bench.rs", "puts a packet back between the runs of a benchmark"),
+    ("vrrp-ebpf/src/bench/main.rs", "writes the packets of a benchmark"),
+    ("vrrp-ebpf/src/bench/frames.rs", "numbers the packets of a benchmark"),
+    ("vrrp-ebpf/src/bench/live.rs", "counts and keeps the packets of a benchmark"),
     ("vrrp-ebpf/src/sockets/address.rs", "reads and rewrites the address of a connect"),
     ("vrrp-ebpf/src/sockets/maps.rs", "reads and counts in map values in place"),
     ("vrrp-ebpf/src/sockets/steer.rs", "calls a helper of the kernel"),
@@ -23,8 +25,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("vrrp-common/src/socket_maps.rs", "vouches that map values are plain data"),
     ("vrrp-agent/src/net/raw.rs", "wraps a socket for the runtime"),
     ("vrrp-agent/src/realtime.rs", "asks for real-time scheduling"),
-    ("tests/harness/sys.rs", "enters namespaces between fork and exec"),
-    ("tests/harness/testrun.rs", "runs a program on a packet in the kernel"),
+    ("tests/harness/sys.rs", "enters namespaces between fork and exec, calls the kernel where nobody wraps it"),
 ];
 
 /// How far above an `unsafe` its reason may stand, in lines.

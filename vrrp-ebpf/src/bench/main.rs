@@ -1,25 +1,23 @@
-//! What `cargo xtask bench xdp` measures the XDP program against; an object of its own, which the agent never sees.
+//! What `cargo xtask bench xdp` and `bench live` measure the XDP program with and against; an object of its own, which the agent
+//! never sees.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+#[path = "../context.rs"]
 mod context;
+mod frames;
+mod live;
+mod steer;
 
 use aya_ebpf::bindings::xdp_action;
 use aya_ebpf::macros::{map, xdp};
-use aya_ebpf::maps::{Array, ProgramArray};
+use aya_ebpf::maps::ProgramArray;
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::packet::Packet;
 use vrrp_common::wire::{eth, ipv4};
 
 use crate::context::{Frame, begin, end};
-
-/// Bytes that [`bench_reset`] puts back: an ARP frame.
-const RESET_LEN: usize = 42;
-
-/// The frame as it was before the measured program wrote to it; the last bytes pad the value.
-#[map]
-static ORIGINAL: Array<[u8; RESET_LEN + 6]> = Array::with_max_entries(1, 0);
 
 /// The program that [`bench_reset`] goes on with.
 #[map]
@@ -35,6 +33,15 @@ pub fn bench_pass(_ctx: XdpContext) -> u32 {
 #[xdp(frags)]
 pub fn bench_tx(_ctx: XdpContext) -> u32 {
     xdp_action::XDP_TX
+}
+
+/// The least that a program can do which sends back a frame of another length.
+#[xdp(frags)]
+pub fn bench_lengthen(ctx: XdpContext) -> u32 {
+    match frames::lengthen(&ctx) {
+        Some(()) => xdp_action::XDP_TX,
+        None => xdp_action::XDP_ABORTED,
+    }
 }
 
 /// Drops what is an advert by its Ethernet, IPv4 and VRRP headers, and looks at nothing else: no sum, no map, no counter.
@@ -60,24 +67,27 @@ fn is_advert(frame: &Frame) -> Option<bool> {
     )
 }
 
-/// Puts the frame back to what it was, then goes on with the measured program: a test run does not do so between repeats.
+/// Makes the next frame of what the last run left, then goes on with the measured program: a test run puts nothing back between
+/// repeats.
 #[xdp(frags)]
 pub fn bench_reset(ctx: XdpContext) -> u32 {
-    let start = begin(&ctx);
-    let Some(original) = ORIGINAL.get(0) else {
-        return xdp_action::XDP_ABORTED;
-    };
-    let Some(bytes) = original.first_chunk::<RESET_LEN>() else {
-        return xdp_action::XDP_ABORTED;
-    };
-    if start + RESET_LEN > end(&ctx) {
-        return xdp_action::XDP_ABORTED;
+    if frames::restore(&ctx).is_some() && frames::next(&ctx).is_some() {
+        // SAFETY: nothing is held that would have to be dropped.
+        unsafe { MEASURED.tail_call(&ctx, 0) };
     }
-    // SAFETY: the bytes lie before `data_end`, as was just checked; a byte array has no alignment.
-    unsafe { *(start as *mut [u8; RESET_LEN]) = *bytes };
-    // SAFETY: nothing is held that would have to be dropped.
-    unsafe { MEASURED.tail_call(&ctx, 0) };
     xdp_action::XDP_ABORTED
+}
+
+/// Writes to the frame.
+#[inline(always)]
+fn write<const N: usize>(ctx: &XdpContext, offset: usize, bytes: [u8; N]) -> Option<()> {
+    let start = begin(ctx) + offset;
+    if start + N > end(ctx) {
+        return None;
+    }
+    // SAFETY: `N` bytes from `start` lie before `data_end`, as was just checked; a byte array has no alignment.
+    unsafe { *(start as *mut [u8; N]) = bytes };
+    Some(())
 }
 
 #[cfg(not(test))]

@@ -1,0 +1,51 @@
+//! What must come of the first frame of a row.
+
+use anyhow::{Result, ensure};
+use vrrp_common::ip::Address;
+
+use crate::common::traffic::Traffic;
+use crate::rows::flow::{Place, outer};
+
+/// The kernel keeps as much of a frame that has arrived.
+pub const KEPT: usize = 84;
+
+/// What becomes of a frame on its way.
+#[derive(Debug, Clone, Copy)]
+pub enum Change {
+    Nothing,
+    /// These MAC addresses, destination first.
+    Link([u8; 6], [u8; 6]),
+    /// These, and a hop less.
+    Hop([u8; 6], [u8; 6]),
+    /// A hop, and one of these destinations instead of the virtual address; a port, too, where one is given.
+    Translated([u8; 6], [u8; 6], &'static [[u8; 4]], Option<u16>),
+    /// In a packet from here to one of these.
+    Tunnelled([u8; 6], [u8; 6], [u8; 4], &'static [[u8; 4]]),
+}
+
+impl Change {
+    /// Fails unless `arrived` is what has to come of the first frame of `traffic`.
+    pub fn check(self, traffic: &Traffic, arrived: &[u8; KEPT]) -> Result<()> {
+        // Of an IPv4 packet without options.
+        let destination = [arrived[30], arrived[31], arrived[32], arrived[33]];
+        let packet = traffic.packet();
+        let expected = match self {
+            Change::Nothing => packet.build(),
+            Change::Link(to, from) => packet.macs(to, from).build(),
+            Change::Hop(to, from) => packet.macs(to, from).hop().build(),
+            Change::Translated(to, from, backends, port) => {
+                ensure!(backends.contains(&destination), "it went to {destination:?}");
+                let port = port.unwrap_or(packet.destination_port);
+                packet.macs(to, from).hop().to(Place { address: Address::v4(destination), port }).build()
+            }
+            Change::Tunnelled(to, from, source, backends) => {
+                ensure!(backends.contains(&destination), "it went to {destination:?}");
+                let packet = packet.macs(to, from);
+                packet.frame(&outer(Address::v4(source), Address::v4(destination), 0, 0, &packet.ip()))
+            }
+        };
+        let arrived = &arrived[..expected.len()];
+        ensure!(arrived == expected, "it should be {expected:02x?} and is {arrived:02x?}");
+        Ok(())
+    }
+}

@@ -1,0 +1,229 @@
+//! Packets per second of one CPU that real frames take through the node, on virtual cables.
+//!
+//! Method: a program of the bench object makes frames in the kernel (BPF_PROG_TEST_RUN with live frames) and sends them by a
+//! cable to the node, which runs what is measured; at the end of their way a program counts and drops them. All of that runs on
+//! the CPU of the thread that makes the system call, so its CPU time, and that of the CPU's ksoftirqd, is what the packets cost,
+//! whatever else the machine does. Each row's output is checked before anything is timed; a round runs every row once.
+
+mod change;
+#[path = "../common/mod.rs"]
+mod common;
+mod node;
+mod report;
+#[path = "../../rows/mod.rs"]
+mod rows;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use anyhow::{Context, Result, bail, ensure};
+use aya::maps::{PerCpuArray, PerCpuValues};
+use aya::programs::{TestRun, TestRunAttrs, TestRunOptions};
+use nix::unistd::Uid;
+use vrrp_tests::line::Line;
+use vrrp_tests::names::FRONT_IF;
+use vrrp_tests::{Host, daemons, xdp};
+
+use crate::change::KEPT;
+use crate::common::place::PLAN;
+use crate::common::traffic::Traffic;
+use crate::common::{Object, cpu_nanos};
+use crate::node::Node;
+use crate::table::{Row, Sink};
+
+/// Programs of the bench object.
+pub const PROGRAMS: [&str; 6] = ["bench_flows", "bench_sink", "bench_capture", "bench_tx", "bench_redirect", "bench_steer"];
+/// Frames that are made at once.
+const BATCH: u32 = 64;
+/// CPU time of one sample.
+const SAMPLE: Duration = Duration::from_millis(400);
+const ROUNDS: usize = 9;
+/// Frames by which a row's speed is found out.
+const TRIAL: u32 = 200_000;
+/// How long frames may be under way after the last was made.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// One timing of a row.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample {
+    pub offered: u64,
+    pub arrived: u64,
+    /// CPU time, ns: of the thread, and of the CPU's ksoftirqd.
+    pub thread: i64,
+    pub ksoftirqd: i64,
+}
+
+impl Sample {
+    pub fn nanos(&self) -> f64 {
+        (self.thread + self.ksoftirqd) as f64 / self.arrived as f64
+    }
+}
+
+struct Bench {
+    line: Arc<Line>,
+    object: Object,
+    node: Node,
+    ksoftirqd: PathBuf,
+}
+
+impl Bench {
+    fn new(line: Arc<Line>, cpu: usize) -> Result<Self> {
+        let mut object = Object::load(&PROGRAMS);
+        let node = Node::new(&line, &mut object)?;
+        Ok(Bench { line, object, node, ksoftirqd: ksoftirqd(cpu)? })
+    }
+
+    /// Makes the node and both ends ready for a row; `end` is the program at the end of the way.
+    fn prepare(&mut self, row: &Row, end: &'static str) -> Result<()> {
+        let at_the_end = self.node.program(end);
+        let host = match row.sink {
+            Sink::Node => {
+                self.node.run(&self.line, node::Runs::Bench(end))?;
+                return Ok(());
+            }
+            Sink::Client => Host::Client,
+            Sink::Backend => Host::Node2,
+        };
+        self.node.run(&self.line, row.runs)?;
+        xdp::attach(&self.line.host(host), FRONT_IF, &at_the_end)
+    }
+
+    /// Sends frames of the row.
+    fn send(&mut self, row: &Row, frames: u32) -> Result<Sample> {
+        row.traffic.load(&mut self.object, PLAN.client.ifindex);
+        let before = count(&self.object)?;
+        let (thread_before, softirq_before) = (cpu_nanos(), run_time(&self.ksoftirqd)?);
+        let frame = row.traffic.first();
+        let options = TestRunOptions {
+            data_in: Some(&frame),
+            repeat: frames,
+            attrs: TestRunAttrs::new().xdp_live_frames(BATCH.min(frames)),
+            ..TestRunOptions::default()
+        };
+        self.object.program("bench_flows").test_run(options).context("making live frames (kernel 5.18)")?;
+        let (thread, ksoftirqd) = (cpu_nanos() - thread_before, run_time(&self.ksoftirqd)? - softirq_before);
+        let deadline = Instant::now() + PATIENCE;
+        let mut arrived = count(&self.object)? - before;
+        while arrived < u64::from(frames) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+            arrived = count(&self.object)? - before;
+        }
+        Ok(Sample { offered: frames.into(), arrived, thread, ksoftirqd })
+    }
+
+    /// Fails unless the row does to a frame what it is said to do.
+    fn check(&mut self, row: &Row) -> Result<()> {
+        self.prepare(row, "bench_capture")?;
+        let one_flow = Row { traffic: Traffic { flows: 1, ..row.traffic }, ..row.clone() };
+        // The first frames of a connection come as a list, and connection tracking drops all of it but one.
+        self.send(&one_flow, BATCH)?;
+        let sample = self.send(&one_flow, BATCH)?;
+        ensure!(sample.arrived == sample.offered, "{} of {} frames arrived", sample.arrived, sample.offered);
+        let captured: [u8; KEPT] = self.object.array("CAPTURED").get(&0, 0)?;
+        row.change.check(&row.traffic, &captured)
+    }
+
+    /// Lets the row see all of its flows, and finds out how many frames make a sample.
+    fn warm_up(&mut self, row: &Row) -> Result<u32> {
+        self.prepare(row, "bench_sink")?;
+        let frames = TRIAL.max(2 * row.traffic.flows);
+        let sample = self.send(row, frames)?;
+        ensure!(sample.arrived > 0, "no frame arrived");
+        let frames = SAMPLE.as_nanos() as f64 / sample.nanos();
+        Ok((frames as u32).next_multiple_of(BATCH))
+    }
+}
+
+/// Frames that the program at the end of the way has counted, on whatever CPU.
+fn count(object: &Object) -> Result<u64> {
+    let map = PerCpuArray::try_from(object.0.map("ARRIVED").context("no such map")?)?;
+    let counts: PerCpuValues<u64> = map.get(&0, 0)?;
+    Ok(counts.iter().sum())
+}
+
+/// The scheduler's account of the CPU's ksoftirqd.
+fn ksoftirqd(cpu: usize) -> Result<PathBuf> {
+    let name = format!("ksoftirqd/{cpu}");
+    for entry in fs::read_dir("/proc").context("reading /proc")?.flatten() {
+        if fs::read_to_string(entry.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name) {
+            return Ok(entry.path().join("schedstat"));
+        }
+    }
+    bail!("there is no {name}")
+}
+
+/// Time on the CPU, ns.
+fn run_time(schedstat: &Path) -> Result<i64> {
+    let text = fs::read_to_string(schedstat).with_context(|| format!("reading {}", schedstat.display()))?;
+    text.split(' ').next().and_then(|word| word.parse().ok()).with_context(|| format!("no time in {text}"))
+}
+
+/// Times all rows in turn.
+fn measure(line: Arc<Line>, rounds: usize) -> Result<Vec<(Row, Vec<Sample>)>> {
+    let cpu = common::pin();
+    let mut bench = Bench::new(line, cpu)?;
+    let rows = table::rows();
+    for row in &rows {
+        bench.check(row).with_context(|| format!("{}: not the output that is to be timed", row.name()))?;
+    }
+    let mut results: Vec<(Row, Vec<Sample>)> = rows.into_iter().map(|row| (row, Vec::new())).collect();
+    for round in 0..rounds {
+        eprintln!("round {} of {rounds} ...", round + 1);
+        for (row, samples) in &mut results {
+            let sample = bench.warm_up(row).and_then(|frames| bench.send(row, frames));
+            samples.push(sample.with_context(|| row.name())?);
+            // The kernel frees the pages of a run when all are back.
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    Ok(results)
+}
+
+struct Options {
+    json: Option<PathBuf>,
+    rounds: usize,
+}
+
+/// cargo adds `--bench` of its own.
+fn options() -> Result<Options> {
+    let mut options = Options { json: None, rounds: ROUNDS };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--bench" => {}
+            "--json" => options.json = Some(words.next().context("--json needs a file")?.into()),
+            "--rounds" => options.rounds = words.next().and_then(|n| n.parse().ok()).context("--rounds needs a number")?,
+            _ => bail!("{word} is no option of this bench: --json FILE, --rounds N"),
+        }
+    }
+    Ok(options)
+}
+
+fn run() -> Result<()> {
+    let options = options()?;
+    ensure!(Uid::effective().is_root(), "needs root: it loads kernel programs and makes network namespaces");
+    for name in ["ip", "ethtool", "nft"] {
+        daemons::program(name)?;
+    }
+    let line = Arc::new(Line::up("bench live", &PLAN)?);
+    let inside = Arc::clone(&line);
+    // Live frames begin in the namespace of whoever asks for them.
+    let results = line.host(Host::Client).run(move || measure(inside, options.rounds))?;
+    let line = Arc::try_unwrap(line).ok().context("the line is in use")?;
+    line.down()?;
+    report::print(&results, options.json.as_deref())
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("bench live: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

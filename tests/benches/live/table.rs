@@ -1,0 +1,93 @@
+//! The rows.
+
+use vrrp_common::ip::Address;
+use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
+
+use crate::change::Change;
+use crate::common::place::BACKENDS;
+use crate::common::traffic::Traffic;
+use crate::node::{Mode, Runs, Way};
+use crate::rows::world::{BACK, BACK_MAC, NODE1_MAC, NODE2_MAC, REAL_PORT};
+
+/// Flows of the rows with many.
+pub const MANY: u32 = 32_768;
+
+/// Where frames end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sink {
+    /// At the node itself.
+    Node,
+    /// Where they came from.
+    Client,
+    /// At the other end of the back cable.
+    Backend,
+}
+
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub what: &'static str,
+    pub runs: Runs,
+    pub traffic: Traffic,
+    pub sink: Sink,
+    pub change: Change,
+}
+
+impl Row {
+    pub fn name(&self) -> String {
+        let flows = match self.traffic.flows {
+            1 => "1 flow".to_owned(),
+            flows => format!("{}k flows", flows / 1024),
+        };
+        let mut protocol = if self.traffic.protocol == PROTO_TCP { "TCP" } else { "UDP" }.to_owned();
+        if !self.traffic.destination.is_v4() {
+            protocol.push_str(" over IPv6");
+        }
+        format!("{}, {protocol}, {flows}", self.what)
+    }
+}
+
+pub const DROP: &str = "XDP_DROP";
+pub const STEER: &str = "minimal steering, XDP_TX";
+pub const OURS: &str = "vrrp_xdp direct return, XDP_TX";
+pub const NAT: &str = "vrrp_xdp NAT, redirect";
+pub const NFT: &str = "nft DNAT, 3 backends";
+
+/// The first is the base: what making and dropping a frame costs.
+pub fn rows() -> Vec<Row> {
+    let [udp, tcp] = [PROTO_UDP, PROTO_TCP].map(|protocol| Traffic::v4(protocol, MANY));
+    let one = |traffic| Traffic { flows: 1, ..traffic };
+    let routed = Traffic { destination: Address::v4(BACKENDS[0]), ..udp };
+    let tx = Change::Link(NODE2_MAC, NODE1_MAC);
+    let redirected = Change::Link(NODE2_MAC, BACK_MAC);
+    let tunnelled = Change::Tunnelled(NODE2_MAC, NODE1_MAC, BACK, &BACKENDS);
+    let translated = |port| Change::Translated(NODE2_MAC, BACK_MAC, &BACKENDS, port);
+    let row = |what, runs, traffic, sink, change| Row { what, runs, traffic, sink, change };
+    let ours = |traffic| row(OURS, Runs::Ours(Mode::DirectReturn, Way::Front), traffic, Sink::Client, tx);
+    let tunnel = |traffic| row("vrrp_xdp IPIP, XDP_TX", Runs::Ours(Mode::Tunnel, Way::Front), traffic, Sink::Client, tunnelled);
+    let nat = |traffic| row(NAT, Runs::Ours(Mode::Nat, Way::Back), traffic, Sink::Backend, translated(Some(REAL_PORT)));
+    let nft = |traffic| row(NFT, Runs::Nft, traffic, Sink::Backend, translated(None));
+    let back = Runs::Ours(Mode::DirectReturn, Way::Back);
+    vec![
+        row(DROP, Runs::Bench("bench_sink"), udp, Sink::Node, Change::Nothing),
+        row("XDP_TX", Runs::Bench("bench_tx"), udp, Sink::Client, Change::Nothing),
+        row("XDP_REDIRECT", Runs::Bench("bench_redirect"), udp, Sink::Backend, Change::Nothing),
+        row(STEER, Runs::Bench("bench_steer"), udp, Sink::Client, tx),
+        row(STEER, Runs::Bench("bench_steer"), tcp, Sink::Client, tx),
+        ours(one(udp)),
+        ours(udp),
+        ours(one(tcp)),
+        ours(tcp),
+        ours(Traffic::v6(PROTO_UDP, MANY)),
+        ours(Traffic::v6(PROTO_TCP, MANY)),
+        row("vrrp_xdp direct return, redirect", back, udp, Sink::Backend, redirected),
+        tunnel(udp),
+        tunnel(tcp),
+        nat(udp),
+        nat(tcp),
+        row("kernel routing", Runs::Routing, routed, Sink::Backend, Change::Hop(NODE2_MAC, BACK_MAC)),
+        nft(one(udp)),
+        nft(udp),
+        nft(one(tcp)),
+        nft(tcp),
+    ]
+}

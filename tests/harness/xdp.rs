@@ -1,0 +1,78 @@
+//! XDP programs on the lab's interfaces, by way of iproute2 (a program that is attached so goes with its interface), and what the
+//! verifier makes of a program.
+
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::netns::NetNs;
+use crate::process::run;
+use crate::sys;
+
+pub use crate::sys::{Functions, Map, Program, create_map, load_btf};
+
+/// Pins a loaded program as `name` in a directory of a BPF file system, where [`attach`] finds it.
+pub fn pin(program: impl AsFd, bpf_dir: &Path, name: &str) -> Result<PathBuf> {
+    let path = bpf_dir.join(name);
+    sys::pin(program.as_fd(), &path).with_context(|| format!("pinning a program at {}", path.display()))?;
+    Ok(path)
+}
+
+/// Puts the pinned program on an interface in driver mode, in place of what is there.
+pub fn attach(netns: &NetNs, interface: &str, pinned: &Path) -> Result<()> {
+    let words = ["link", "set", "dev", interface, "xdpdrv", "pinned"];
+    run(Command::new("ip").args(["-force", "-n", netns.name()]).args(words).arg(pinned))
+}
+
+/// Leaves an interface without a program; none there is fine.
+pub fn detach(netns: &NetNs, interface: &str) -> Result<()> {
+    netns.ip(&[format!("link set dev {interface} xdpdrv off")])
+}
+
+/// What the kernel made of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Instructions that the verifier walked through, over all ways.
+    pub instructions: u64,
+    /// Bytes of stack, of the program and of each of its functions.
+    pub stack: Vec<u32>,
+    /// Bytes of translated instructions, and of machine code (0: no JIT).
+    pub translated: u32,
+    pub jited: u32,
+}
+
+/// Loads a program once, to see what the verifier says of it.
+pub fn verify(program: &Program) -> Result<Verified> {
+    const STATISTICS: u32 = 4;
+    let mut log = vec![0; 64 << 10];
+    let loaded = sys::load_program(program, STATISTICS, &mut log);
+    let text = String::from_utf8_lossy(&log);
+    let text = text.trim_end_matches('\0');
+    let loaded = loaded.with_context(|| format!("the kernel refuses the program: {text}"))?;
+    let (jited, translated) = sys::program_sizes(loaded.as_fd()).context("asking for the program's sizes")?;
+    let (instructions, stack) = statistics(text).with_context(|| format!("no statistics in what the verifier says: {text}"))?;
+    Ok(Verified { instructions, stack, translated, jited })
+}
+
+/// Reads `stack depth 32+128` and `processed 4711 insns (limit 1000000) ...`.
+fn statistics(log: &str) -> Option<(u64, Vec<u32>)> {
+    let after = |words: &str| log.lines().find_map(|line| line.strip_prefix(words));
+    let stack = after("stack depth ")?.split('+').map(|depth| depth.trim().parse().ok()).collect::<Option<_>>()?;
+    let instructions = after("processed ")?.split(' ').next()?.parse().ok()?;
+    Some((instructions, stack))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verifiers_statistics_are_read() {
+        let log =
+            "verification time 1234 usec\nstack depth 32+312+0\nprocessed 4711 insns (limit 1000000) max_states_per_insn 4\n";
+        assert_eq!(statistics(log), Some((4711, vec![32, 312, 0])));
+        assert_eq!(statistics("R0 !read_ok"), None);
+    }
+}
