@@ -12,10 +12,12 @@
 //! ends by itself after [`Command::Shutdown`], once nothing acts any more.
 
 mod checks;
+mod compare;
 mod force;
 mod handover;
 mod leave;
 mod picture;
+mod program;
 mod ready;
 mod reload;
 mod seats;
@@ -41,17 +43,18 @@ use crate::desired::{self, Desired};
 use crate::effects::{self, Effects};
 use crate::elector::{Command, Elector, StartError, View};
 use crate::http::{HttpError, Order};
-use crate::model::{Config, XdpUse};
+use crate::model::Config;
 use crate::net::NetlinkError;
 use crate::net::view::HostView;
 use crate::net::watch::Watcher;
 use crate::plane::PlaneError;
-use crate::plane::object::{KernelLog, Plane};
+use crate::plane::object::Plane;
 use crate::plane::words::Words;
 use crate::scripts;
 use crate::time::Instant;
 use crate::track::Track;
 use checks::Checks;
+use compare::Compare;
 use force::Force;
 use handover::Pending;
 use leave::End;
@@ -65,7 +68,6 @@ use workers::Workers;
 const TICK: Duration = Duration::from_secs(1);
 /// How often a stopping agent looks whether the election thread has ended.
 const STOP_TICK: Duration = Duration::from_millis(10);
-const KERNEL_LOG_EVERY: Duration = Duration::from_millis(100);
 /// Orders that may wait for their turn.
 const ORDERS: usize = 16;
 
@@ -121,6 +123,7 @@ struct Agent {
     track: Track,
     seats: Seats,
     desired: Desired,
+    compare: Compare,
     /// Tells the watcher which routes to follow.
     destinations: watch::Sender<BTreeSet<IpAddr>>,
     /// When to settle again although nothing happened.
@@ -157,9 +160,9 @@ impl Agent {
         let destinations = desired::destinations(&config, &host.borrow());
         let destinations = watcher.follow_routes_to(destinations).await?;
         background.spawn(watcher.run());
-        let mut plane = open_plane(&config, kernel_log);
+        let mut plane = program::open(&config, kernel_log);
         if let Some(log) = plane.as_mut().and_then(Plane::take_log) {
-            background.spawn(pass_on(log));
+            background.spawn(program::pass_on(log));
         }
         let mut words = plane.as_ref().map(|plane| Words::open(&plane.maps)).transpose()?;
         let places = seats::places(&config, &host.borrow(), words.as_mut())?;
@@ -206,6 +209,7 @@ impl Agent {
             track,
             seats,
             desired,
+            compare: Compare::default(),
             destinations,
             again: None,
             news,
@@ -313,6 +317,7 @@ impl Agent {
         self.seats.follow_routes(&self.force, &self.desired, &self.elector);
         let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
         picture.observe(&self.force, &host, ways, &self.desired, &self.effects, &self.track);
+        self.compare.follow(&view, &mut picture);
     }
 
     fn picture(&self) -> std::sync::MutexGuard<'_, Picture> {
@@ -326,25 +331,5 @@ impl Agent {
             let health = self.track.script_health(event.script);
             tracing::info!(script = script.name, outcome = ?event.outcome, "script is now {}", health.name());
         }
-    }
-}
-
-/// Loads the kernel program, or says why the agent goes without.
-fn open_plane(config: &Config, kernel_log: bool) -> Option<Plane> {
-    if config.xdp == XdpUse::Off {
-        tracing::info!("xdp is off: the election and the addresses work through the sockets alone");
-        return None;
-    }
-    Plane::open(&config.bpf_dir, kernel_log)
-        .inspect_err(|error| tracing::warn!(%error, "no kernel program: the election works, the data plane does not"))
-        .ok()
-}
-
-/// Lines of the kernel program come in bursts of a few a failover: a look now and then is enough.
-async fn pass_on(mut log: KernelLog) {
-    let mut tick = tokio::time::interval(KERNEL_LOG_EVERY);
-    loop {
-        tick.tick().await;
-        log.flush();
     }
 }
