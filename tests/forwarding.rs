@@ -62,7 +62,10 @@ fn router(node: Node, name: &str, interface: &str, vrid: u8, addresses: &str) ->
 }
 
 fn service(name: &str, address: IpAddr, port: u16, keys: &str, backends: &[String]) -> String {
-    format!("[[service]]\nname = \"{name}\"\naddress = \"{address}\"\nport = {port}\n{keys}\nbackends = [{}]\n", backends.join(", "))
+    format!(
+        "[[service]]\nname = \"{name}\"\naddress = \"{address}\"\nport = {port}\n{keys}\nbackends = [{}]\n",
+        backends.join(", ")
+    )
 }
 
 const CHECKED: &str = "check = { type = \"tcp\", interval = \"250ms\", timeout = \"200ms\", rise = 1, fall = 1 }";
@@ -204,7 +207,9 @@ fn nat_carries_pages_through_either_node_and_a_download_over_a_failover() -> Res
     let served = pages(&scene, server)?;
     let (there, back) = (redirected(&scene, VICTIM, FRONT_IF)?, redirected(&scene, VICTIM, BACK_IF)?);
     let (returned, packets) = (event(&scene, VICTIM, "nat_returned")?, steered(&scene, VICTIM)?);
-    println!("by {VICTIM} both ways: served by {served:?}; steered {packets:?}, {returned} answers; redirected {there} and {back}");
+    println!(
+        "by {VICTIM} both ways: served by {served:?}; steered {packets:?}, {returned} answers; redirected {there} and {back}"
+    );
     ensure!(served == ["php1", "php2"], "served by {served:?}");
     let each = |(_, count): &(String, u64)| *count >= 5;
     ensure!(packets.iter().all(each), "each backend gets whole connections: {packets:?}");
@@ -234,7 +239,10 @@ fn nat_carries_pages_through_either_node_and_a_download_over_a_failover() -> Res
     let moved = scene.master_since(VIP, HEIR, since)? - since;
     let bytes = under_way.join().map_err(|_| anyhow!("the client panicked"))??;
     let carried = event(&scene, HEIR, "nat_returned")? - before - returned;
-    println!("killed {VICTIM}: {HEIR} after {moved:?}; the download ended {:?} later with {bytes} bytes, {carried} answers by {HEIR}", since.elapsed());
+    println!(
+        "killed {VICTIM}: {HEIR} after {moved:?}; the download ended {:?} later with {bytes} bytes, {carried} answers by {HEIR}",
+        since.elapsed()
+    );
     ensure!(bytes == SLOW_FILE, "a whole file has {SLOW_FILE} bytes, not {bytes}");
     ensure!(carried > 0 && steered(&scene, HEIR)?.iter().map(|(_, count)| count).sum::<u64>() > 0, "{HEIR} carried the rest");
     scene.lab.down()
@@ -290,7 +298,8 @@ fn tunnel_config(node: Node) -> String {
     let text = config(node, &router(node, "VI_6", FRONT_IF, 51, &format!("\"fe80::249\", \"{VIP6}\"")));
     let (head, routers) = text.split_at(text.find("[[").unwrap_or_default());
     let to = |address: String| [format!("{{ address = \"{address}\", forward = \"ipip\" }}")];
-    let [four, six] = [Host::Php1.back().map(|a| a.to_string()), back6(Host::Php1).map(|a| a.to_string())].map(Option::unwrap_or_default);
+    let [four, six] =
+        [Host::Php1.back().map(|a| a.to_string()), back6(Host::Php1).map(|a| a.to_string())].map(Option::unwrap_or_default);
     let udp = format!("protocol = \"udp\"\n{UNCHECKED}");
     let services = [
         service("four in four", VIP.address().into(), 80, UNCHECKED, &to(four.clone())),
@@ -381,7 +390,9 @@ fn check_inner6(inner: &[u8], source: SocketAddr, port: u16, payload: &[u8]) -> 
 
 /// A packet that does not fit into the tunnel comes back as ICMP, and the client's stack believes it.
 fn too_long(scene: &Scene) -> Result<()> {
-    for (target, longest) in [(SocketAddr::from((VIP6, TUNNEL_PORT)), 1_500 - 48), (SocketAddr::from((VIP.address(), TUNNEL_PORT)), 1_500 - 28)] {
+    for (target, longest) in
+        [(SocketAddr::from((VIP6, TUNNEL_PORT)), 1_500 - 48), (SocketAddr::from((VIP.address(), TUNNEL_PORT)), 1_500 - 28)]
+    {
         send(scene, target, vec![7; longest])?;
         let client = scene.lab.topology().host(Host::Client);
         let (family, expected) = if target.is_ipv6() { ("-6", "mtu 1460") } else { ("-4", "mtu 1460") };

@@ -52,8 +52,7 @@ pub fn request(path: &str, cookie: Option<&str>) -> Vec<u8> {
 /// GET with a limit on the whole exchange.
 pub fn get(server: SocketAddr, path: &str, cookie: Option<&str>, timeout: Duration) -> Result<Response> {
     let deadline = Instant::now() + timeout;
-    let mut stream =
-        TcpStream::connect_timeout(&server, timeout).with_context(|| format!("connecting to {server}"))?;
+    let mut stream = TcpStream::connect_timeout(&server, timeout).with_context(|| format!("connecting to {server}"))?;
     stream.set_write_timeout(Some(timeout)).context("setting a time limit")?;
     stream.write_all(&request(path, cookie)).with_context(|| format!("asking {server}"))?;
     let mut answer = Vec::new();

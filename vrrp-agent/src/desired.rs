@@ -10,9 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use vrrp_common::maglev::Member;
-use vrrp_common::maps::{
-    AddressConf, AddressKey, BackendConf, GuardConf, GuardedSource, InterfaceConf, ReverseConf, ReverseKey,
-};
+use vrrp_common::maps::{AddressConf, AddressKey, BackendConf, GuardConf, GuardedSource, InterfaceConf, ReverseConf, ReverseKey};
 use vrrp_common::wire::vrrp::virtual_mac;
 
 use crate::model::{Config, Family, Router, Service};

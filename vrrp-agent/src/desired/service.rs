@@ -4,7 +4,8 @@ use ipnet::IpNet;
 use vrrp_common::ip::Address;
 use vrrp_common::maglev::Member;
 use vrrp_common::maps::{
-    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressKey, GUARD_SERVICE_BITS, GuardConf, GuardedSource, SERVICE_BY_SOURCE, SERVICE_GUARDED, SOURCE_ALLOWED, SOURCE_DENIED,
+    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressKey, GUARD_SERVICE_BITS, GuardConf, GuardedSource, SERVICE_BY_SOURCE,
+    SERVICE_GUARDED, SOURCE_ALLOWED, SOURCE_DENIED,
 };
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 

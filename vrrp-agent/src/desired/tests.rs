@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use vrrp_common::ip::Address;
 use vrrp_common::maps::{
-    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT, FORWARD_NONE, SERVICE_BY_SOURCE,
-    SERVICE_GUARDED, SOURCE_ALLOWED, SOURCE_DENIED,
+    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT, FORWARD_NONE,
+    SERVICE_BY_SOURCE, SERVICE_GUARDED, SOURCE_ALLOWED, SOURCE_DENIED,
 };
 
 use super::*;
@@ -284,7 +284,8 @@ fn nat_keeps_the_way_back_open() {
 
 #[test]
 fn nat_to_a_node_of_the_pair_is_local_where_nothing_needs_rewriting() {
-    let same_port = World::serving(V4, "{ address = \"192.0.2.1\", forward = \"nat\" }, { address = \"10.0.0.21\", forward = \"nat\" }", "");
+    let same_port =
+        World::serving(V4, "{ address = \"192.0.2.1\", forward = \"nat\" }, { address = \"10.0.0.21\", forward = \"nat\" }", "");
     assert_eq!((same_port.way().forward, same_port.way().obstacle), (Forward::Local, None));
     let desired = same_port.desired();
     assert_eq!(desired.reverse.len(), 1, "its own answers are right already");
@@ -375,7 +376,8 @@ fn a_sorry_page_on_loopback_makes_no_direct_return_backend() {
 fn fragments_and_persistence_reach_the_tables() {
     let steered = "protocol = \"udp\"\npersistence = \"source\"\nfragments = \"steer\"";
     let dns = service("dns", V6, "{ address = \"2001:db8::2\" }", steered);
-    let dns = dns.replace("check = { type = \"tcp\", interval = \"250ms\", timeout = \"200ms\" }\n", "check = { type = \"none\" }\n");
+    let dns =
+        dns.replace("check = { type = \"tcp\", interval = \"250ms\", timeout = \"200ms\" }\n", "check = { type = \"none\" }\n");
     let world = World::with(&format!("{}{dns}", service("web", V6, "{ address = \"2001:db8::2\" }", "")));
     let desired = world.desired();
     assert_eq!((desired.services[&0].flags, desired.services[&1].flags), (0, SERVICE_BY_SOURCE));
@@ -390,7 +392,9 @@ fn guards_reach_the_tables_and_prefixes_keep_their_family() {
     let guard = "[service.guard]\nnew_per_source = { per_second = 10, burst = 20 }\nnew_total = { per_second = 500 }\n";
     let listed = format!("{guard}allow = [\"192.0.2.0/24\"]\ndeny = [\"192.0.2.128/25\"]");
     let denied = "[service.guard]\ndeny = [\"2001:db8:bad::/48\"]";
-    let on = |address: &str, more: &str| service(&format!("on {address}"), address, "{ address = \"10.0.0.21\", forward = \"ipip\" }", more);
+    let on = |address: &str, more: &str| {
+        service(&format!("on {address}"), address, "{ address = \"10.0.0.21\", forward = \"ipip\" }", more)
+    };
     let world = World::with(&format!("{}{}", on(V4, &listed), on(V6, denied)));
     let desired = world.desired();
     assert_eq!((desired.services[&0].flags, desired.services[&1].flags), (SERVICE_GUARDED, SERVICE_GUARDED));

@@ -21,7 +21,12 @@ pub fn prepare(desired: &Desired, host: &HostView, problems: &mut Problems) {
         for lack in lacks.iter().filter(|lack| !lack.is_for_all()) {
             let outcome = sysctl.write(interface, lack.setting, lack.wanted);
             if outcome.is_ok() {
-                tracing::info!(setting = lack.key(), from = lack.found, to = lack.wanted, "kernel setting changed, as NAT needs it");
+                tracing::info!(
+                    setting = lack.key(),
+                    from = lack.found,
+                    to = lack.wanted,
+                    "kernel setting changed, as NAT needs it"
+                );
             }
             problems.note(&format!("{} for NAT", lack.key()), outcome);
         }

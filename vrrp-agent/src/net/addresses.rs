@@ -104,7 +104,9 @@ impl Netlink {
             filter.header.protocol = RouteProtocol::Other(ROUTE_PROTOCOL);
             let routes = match dump("list local routes", self.handle()?.route().get(filter).execute()).await {
                 // A table that does not exist yet has no routes, nor has a host without IPv6.
-                Err(error) => unless_so(Err(error), &[Errno::ENOENT, Errno::EAFNOSUPPORT, Errno::EOPNOTSUPP]).map(|_| Vec::new())?,
+                Err(error) => {
+                    unless_so(Err(error), &[Errno::ENOENT, Errno::EAFNOSUPPORT, Errno::EOPNOTSUPP]).map(|_| Vec::new())?
+                }
                 Ok(routes) => routes,
             };
             own.extend(routes.iter().filter_map(own_route));
@@ -123,11 +125,8 @@ fn local_route(address: IpAddr) -> RouteMessage {
     route.header.protocol = RouteProtocol::Other(ROUTE_PROTOCOL);
     route.header.kind = RouteType::Local;
     route.header.scope = RouteScope::Host;
-    route.attributes = vec![
-        RouteAttribute::Destination(address.into()),
-        RouteAttribute::Oif(LOOPBACK),
-        RouteAttribute::Priority(ROUTE_METRIC),
-    ];
+    route.attributes =
+        vec![RouteAttribute::Destination(address.into()), RouteAttribute::Oif(LOOPBACK), RouteAttribute::Priority(ROUTE_METRIC)];
     route
 }
 

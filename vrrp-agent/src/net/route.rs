@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
-use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteMetric, RouteType, RouteVia};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
 use rtnetlink::packet_core::NetlinkMessage;
 use rtnetlink::{Handle, MulticastGroup};
@@ -126,8 +126,7 @@ struct News {
 
 impl News {
     fn open() -> Result<Self, NetlinkError> {
-        let groups =
-            [MulticastGroup::Ipv4Route, MulticastGroup::Ipv6Route, MulticastGroup::Ipv4Rule, MulticastGroup::Ipv6Rule];
+        let groups = [MulticastGroup::Ipv4Route, MulticastGroup::Ipv6Route, MulticastGroup::Ipv4Rule, MulticastGroup::Ipv6Rule];
         let (connection, _, messages) = rtnetlink::new_multicast_connection(&groups).map_err(NetlinkError::Open)?;
         Ok(Self { messages: messages.map(|(message, _)| message).boxed(), pump: tokio::spawn(connection) })
     }

@@ -32,7 +32,10 @@ fn routes_are_followed_as_they_change() {
         let (mut watcher, mut view) = Watcher::start().await.expect("a view");
         let destinations = watcher.follow_routes_to(BTreeSet::from([near, far, near6, far6])).await.expect("looked up");
         let on_link = Route { ifindex, gateway: None, mtu: None };
-        assert_eq!(view.borrow_and_update().routes, [(near, Some(on_link)), (near6, Some(on_link)), (far, None), (far6, None)].into());
+        assert_eq!(
+            view.borrow_and_update().routes,
+            [(near, Some(on_link)), (near6, Some(on_link)), (far, None), (far6, None)].into()
+        );
         let _watcher = tokio::spawn(watcher.run());
 
         ip("route add 198.51.100.0/24 via 192.0.2.2 mtu 1400");

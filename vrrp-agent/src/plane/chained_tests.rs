@@ -91,12 +91,10 @@ fn any_change_leads_to_just_what_is_wanted_and_loses_nothing_on_the_way() {
             let roll = (random >> 33) as u32;
             match (before.get(&place), roll % 4) {
                 (_, 0) => {}
-                (Some(held), 1) => drop(next.insert(place, Toy { value: round, ..*held })),
-                (Some(held), _) => drop(next.insert(place, *held)),
+                (Some(held), 1) => _ = next.insert(place, Toy { value: round, ..*held }),
+                (Some(held), _) => _ = next.insert(place, *held),
                 // A new key at a place that is free, of a bucket that is not crowded.
-                (None, _) => {
-                    drop(next.insert(place, Toy { key: (round * 12 + place) * 4 + roll / 4 % 4, value: round, next: 0 }))
-                }
+                (None, _) => _ = next.insert(place, Toy { key: (round * 12 + place) * 4 + roll / 4 % 4, value: round, next: 0 }),
             }
         }
         arrays.stay = before.values().filter(|held| next.values().any(|entry| entry.key == held.key)).map(Toy::key).collect();
