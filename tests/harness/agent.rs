@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use nix::mount::{MsFlags, mount};
 use serde::{Deserialize, Serialize};
 
+use crate::cgroup;
 use crate::daemons::{make_dir, write};
 use crate::keepalived::Settings;
 use crate::names::{Node, Vip};
@@ -25,11 +26,16 @@ pub struct AgentPaths {
     pub api_socket: PathBuf,
     /// A BPF file system of the node's own, so that two agents on one machine do not share their pins.
     pub bpf_dir: PathBuf,
+    /// Where the node's nginx runs, whose connections the agent steers; `None` where this machine has no cgroups of version 2.
+    pub cgroup: Option<PathBuf>,
 }
 
 impl AgentPaths {
+    /// Of the node whose run directory this is.
     pub fn below(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), api_socket: dir.join("api.sock"), bpf_dir: dir.join("bpf") }
+        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let cgroup = dir.parent().and_then(name).zip(name(dir)).and_then(|(id, node)| cgroup::path_of(&id, &node));
+        Self { dir: dir.to_owned(), api_socket: dir.join("api.sock"), bpf_dir: dir.join("bpf"), cgroup }
     }
 
     /// Takes the agent's XDP program off `interface` behind its back.
@@ -94,8 +100,10 @@ fn router_line(line: &str, settings: &Settings) -> Option<String> {
 /// `vrrp-agent run` with a configuration in our own language.
 pub fn daemon(binary: &Path, paths: &AgentPaths, netns: &NetNs, text: &str) -> Result<Command> {
     let config = paths.dir.join("agent.toml");
+    let cgroup = paths.cgroup.as_deref().map_or_else(|| "/".into(), Path::to_string_lossy);
     let text = text
         .replace("/run/vrrp-agent", &paths.dir.to_string_lossy())
+        .replace("unit = \"nginx.service\"", &format!("cgroup = \"{cgroup}\""))
         .replace("/etc/vrrp-agent", &paths.dir.to_string_lossy())
         .replace("/sys/fs/bpf/vrrp-agent", &paths.bpf_dir.to_string_lossy());
     write(&config, &text)?;

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::cgroup;
 use crate::names::{Host, MEMCACHED_PORT};
 use crate::netns::NetNs;
 
@@ -19,17 +20,43 @@ const INDEX_HTML: &str = include_str!("../../examples/dual-master/html/index.htm
 const INDEX_PHP: &str = include_str!("../../examples/dual-master/html/index.php");
 const CHK_NGINX: &str = include_str!("../../examples/dual-master/chk_nginx.sh");
 
-/// nginx of one node, below `dir`.
-pub fn nginx(dir: &Path, netns: &NetNs) -> Result<Command> {
+/// What nginx does about php-fpm where no agent steers its connections: a list of its own.
+const PHP_SERVERS: &str = "        server 10.0.0.22:9000 max_fails=1 fail_timeout=2s;
+        server 10.0.0.23:9000 max_fails=1 fail_timeout=2s;
+        server 10.0.0.24:9000 max_fails=1 fail_timeout=2s;
+";
+
+/// The configuration of a node's nginx.
+pub fn nginx_conf(steered: bool) -> String {
+    let upstream = |line: &&str| line.contains("server 10.0.0.100:9000");
+    let mut text = String::new();
+    let mut listed = false;
+    for line in NGINX_CONF.lines() {
+        if steered || !upstream(&line) {
+            text.push_str(line);
+            text.push('\n');
+        } else if !listed {
+            text.push_str(PHP_SERVERS);
+            listed = true;
+        }
+    }
+    text
+}
+
+/// nginx of one node, below `dir`, with the configuration `text`; in a cgroup where there is one.
+pub fn nginx(dir: &Path, netns: &NetNs, text: &str, cgroup: Option<&Path>) -> Result<Command> {
     for sub in ["logs", "temp", "html"] {
         make_dir(&dir.join(sub))?;
     }
-    write(&dir.join("nginx.conf"), NGINX_CONF)?;
+    write(&dir.join("nginx.conf"), text)?;
     write(&dir.join("html/index.html"), INDEX_HTML)?;
     write(&dir.join("html/index.php"), INDEX_PHP)?;
     let big = dir.join("html/big");
     File::create(&big).and_then(|file| file.set_len(BIG_FILE)).with_context(|| format!("making {}", big.display()))?;
     let mut command = netns.command(&program("nginx")?)?;
+    if let Some(cgroup) = cgroup {
+        cgroup::join_on_spawn(&mut command, cgroup)?;
+    }
     // The log's place before the configuration has been read, too: otherwise nginx opens the system's.
     command.arg("-p").arg(dir).arg("-c").arg(dir.join("nginx.conf"));
     command.arg("-e").arg(dir.join("logs/error.log")).args(["-g", "daemon off;"]);

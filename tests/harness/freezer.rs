@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::cgroup;
 use crate::netns::NetNs;
 use crate::process::wait_until;
 
@@ -22,7 +23,7 @@ impl Freezer {
     /// Takes every process in `netns` that runs `program` into the freezer of lab `id`. `None` where this machine has no cgroup
     /// that can be written.
     pub fn around(id: &str, netns: &NetNs, program: &Path) -> Result<Option<Self>> {
-        let (Some(path), Some(root)) = (path_of(id), root()) else { return Ok(None) };
+        let Some(path) = cgroup::path_of(id, "freezer") else { return Ok(None) };
         if fs::create_dir(&path).is_err() || !path.join("cgroup.freeze").exists() {
             return Ok(None);
         }
@@ -30,9 +31,9 @@ impl Freezer {
         let runs = |pid: &i32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program);
         let found: Vec<i32> = netns.pids().into_iter().filter(runs).collect();
         let Some(first) = found.first() else { bail!("no {} runs in {}", program.display(), netns.name()) };
-        let home = home(&root, *first)?;
+        let home = cgroup::home(*first)?;
         let this = Self { path, home };
-        found.iter().try_for_each(|pid| enter(&this.path, *pid))?;
+        found.iter().try_for_each(|pid| cgroup::enter(&this.path, *pid))?;
         Ok(Some(this))
     }
 
@@ -50,36 +51,11 @@ impl Drop for Freezer {
     fn drop(&mut self) {
         let held = fs::read_to_string(self.path.join("cgroup.procs")).unwrap_or_default();
         let released = self.freeze(false).and_then(|()| {
-            held.lines().filter_map(|pid| pid.parse().ok()).try_for_each(|pid| enter(&self.home, pid))?;
+            held.lines().filter_map(|pid| pid.parse().ok()).try_for_each(|pid| cgroup::enter(&self.home, pid))?;
             fs::remove_dir(&self.path).context("removing the cgroup")
         });
         if let Err(e) = released {
             eprintln!("the freezer {}: {e:#}", self.path.display());
         }
     }
-}
-
-/// The cgroup of lab `id`, whether it is there or not.
-pub fn path_of(id: &str) -> Option<PathBuf> {
-    Some(root()?.join(format!("vrrp-lab-{id}")))
-}
-
-fn enter(cgroup: &Path, pid: i32) -> Result<()> {
-    fs::write(cgroup.join("cgroup.procs"), pid.to_string()).with_context(|| format!("moving {pid} to {}", cgroup.display()))
-}
-
-/// The cgroup that a process is in.
-fn home(root: &Path, pid: i32) -> Result<PathBuf> {
-    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).with_context(|| format!("the cgroup of {pid}"))?;
-    let path = text.lines().find_map(|line| line.strip_prefix("0::/")).context("it is in no cgroup of version 2")?;
-    Ok(root.join(path))
-}
-
-/// Where cgroups of version 2 are mounted.
-fn root() -> Option<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
-    mounts.lines().find_map(|line| match line.split(' ').collect::<Vec<_>>()[..] {
-        [_, path, "cgroup2", ..] => Some(PathBuf::from(path)),
-        _ => None,
-    })
 }

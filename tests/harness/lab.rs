@@ -1,5 +1,7 @@
 //! The lab itself: bring it up, do things to it, look at it. It goes when the value is dropped.
 
+mod site;
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
@@ -14,7 +16,7 @@ use crate::capture::Capture;
 use crate::daemons::{self, make_dir};
 use crate::http::Response;
 use crate::keepalived::{self, Settings};
-use crate::names::{FASTCGI_PORT, HTTP_PORT, Host, MEMCACHED_PORT, METRICS_PORT, Node, Vip};
+use crate::names::{HTTP_PORT, Host, METRICS_PORT, Node, Vip};
 use crate::options::{LabOptions, Router};
 use crate::probe::HttpProbe;
 use crate::process::{Daemon, output, wait_until};
@@ -66,26 +68,6 @@ impl Lab {
         lab.topology.wake_switch(&bpf_dir)?;
         lab.start_site()?;
         Ok(lab)
-    }
-
-    fn start_site(&mut self) -> Result<()> {
-        self.start("cache/memcached", daemons::memcached(&self.topology.host(Host::Cache))?)?;
-        for host in Host::PHP {
-            let name = format!("{host}/php-fpm");
-            self.start(&name, daemons::php_fpm(&self.dir(host).join("php-fpm"), &self.topology.host(host))?)?;
-        }
-        let dns = daemons::dnsmasq(&self.dir(Host::Dns), &self.topology.host(Host::Dns))?;
-        self.start("dns/dnsmasq", dns)?;
-        for node in Node::BOTH {
-            daemons::check_script(&self.make_node_dir(node)?)?;
-            agent::mount_bpf(&AgentPaths::below(&self.dir(node.host())).bpf_dir)?;
-            self.start_nginx(node)?;
-        }
-        self.wait_for_port(Host::Cache, Host::Cache.back(), MEMCACHED_PORT)?;
-        for host in Host::PHP {
-            self.wait_for_port(host, host.back(), FASTCGI_PORT)?;
-        }
-        wait_until("an answer of the name server", PATIENCE, || self.resolve(crate::names::SITE_NAME).is_ok())
     }
 
     // What it is made of.
@@ -172,20 +154,6 @@ impl Lab {
     pub fn set_router(&mut self, node: Node, router: Router, settings: Settings) {
         self.options.routers[node as usize] = router;
         self.options.settings[node as usize] = settings;
-    }
-
-    /// Starts nginx on `node` and waits until it listens.
-    pub fn start_nginx(&mut self, node: Node) -> Result<()> {
-        let dir = self.dir(node.host()).join("nginx");
-        let command = daemons::nginx(&dir, &self.topology.host(node.host()))?;
-        self.start(&nginx_name(node), command)?;
-        self.wait_for_port(node.host(), Some(node.front()), HTTP_PORT)
-    }
-
-    /// Kills nginx on `node`, master and workers.
-    pub fn kill_nginx(&mut self, node: Node) -> Result<()> {
-        self.take(&nginx_name(node))?.kill_group();
-        Ok(())
     }
 
     /// Pulls the front cable of `node`.
@@ -343,8 +311,4 @@ impl Drop for Lab {
 
 fn router_name(node: Node) -> String {
     format!("{node}/router")
-}
-
-fn nginx_name(node: Node) -> String {
-    format!("{node}/nginx")
 }

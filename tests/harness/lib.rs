@@ -11,6 +11,7 @@
 
 pub mod agent;
 pub mod capture;
+pub mod cgroup;
 pub mod daemons;
 pub mod dns;
 pub mod duel;

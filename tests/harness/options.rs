@@ -24,6 +24,15 @@ impl Router {
         matches!(self, Self::Agent | Self::AgentWith(_) | Self::AgentOnKeepalivedConf)
     }
 
+    /// Whether it makes nginx's connections to php-fpm find their way.
+    pub fn steers_upstreams(&self) -> bool {
+        match self {
+            Self::Agent => true,
+            Self::AgentWith(text) => text.contains("[[upstream]]"),
+            Self::AgentOnKeepalivedConf | Self::Keepalived | Self::Nothing => false,
+        }
+    }
+
     pub fn describe(&self) -> &'static str {
         match self {
             Self::Agent | Self::AgentWith(_) => "vrrp-agent",

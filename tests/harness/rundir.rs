@@ -20,7 +20,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-use crate::freezer;
+use crate::cgroup;
 use crate::names::Host;
 use crate::netns::NetNs;
 use crate::process::{ProcessId, wait_until};
@@ -174,9 +174,7 @@ fn remove_locked(id: &str) -> Result<()> {
         end_processes(&netns)?;
         netns.delete()?;
     }
-    if let Some(cgroup) = freezer::path_of(id).filter(|cgroup| cgroup.exists()) {
-        fs::remove_dir(&cgroup).with_context(|| format!("removing {}", cgroup.display()))?;
-    }
+    cgroup::remove_all(id)?;
     for mount in mounts_under(&path)? {
         umount2(&mount, MntFlags::MNT_DETACH).with_context(|| format!("unmounting {}", mount.display()))?;
     }

@@ -35,6 +35,19 @@ pub fn enter_on_spawn(command: &mut Command, netns: File, hostname: &str) {
     unsafe { command.pre_exec(enter) };
 }
 
+/// Lets `command` start as a member of the cgroup whose `cgroup.procs` this is.
+pub fn join_on_spawn(command: &mut Command, members: File) {
+    let join = move || {
+        // SAFETY: one byte of a constant; 0 stands for the writing process.
+        match unsafe { libc::write(members.as_raw_fd(), c"0".as_ptr().cast(), 1) } {
+            1 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: between fork and exec the closure makes one system call and touches no memory but a constant and a number.
+    unsafe { command.pre_exec(join) };
+}
+
 /// Binds a packet socket to one interface (0: all) and every protocol.
 pub fn bind_packet(socket: &Socket, ifindex: u32) -> io::Result<()> {
     let mut storage = SockAddrStorage::zeroed();

@@ -15,6 +15,7 @@ mod json;
 mod service;
 #[cfg(test)]
 mod tests;
+mod upstream;
 
 /// Exit code when every file is good.
 pub const GOOD: u8 = 0;
@@ -134,6 +135,9 @@ pub fn summary(config: &Config) -> String {
         service::describe(&mut text, service);
     }
     service::describe_tunnel(&mut text, &config.tunnel, &config.services);
+    for upstream in &config.upstreams {
+        upstream::describe(&mut text, upstream);
+    }
     text
 }
 

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand};
-use vrrp_agent::check;
 use vrrp_agent::logger::Format;
+use vrrp_agent::{capture, check};
+use vrrp_common::counter::DropReason;
 
 const DEFAULT_CONFIG: &str = "/etc/vrrp-agent/vrrp-agent.toml";
 const DEFAULT_SOCKET: &str = "/run/vrrp-agent/api.sock";
@@ -83,6 +84,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show samples of the packets that the XDP program drops, and why; ends at Ctrl-C
+    Capture(Capture),
     /// Remove the XDP program, its maps, and the addresses and routes that a stopped or killed agent left
     Detach {
         /// Where the agent pinned them
@@ -92,6 +95,31 @@ pub enum Command {
         #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
         socket: PathBuf,
     },
+}
+
+#[derive(clap::Args)]
+pub struct Capture {
+    /// Only what is dropped for this reason, as the metrics name it; may be given several times
+    #[arg(long = "reason", value_name = "REASON", value_parser = capture::parse_reason)]
+    pub reasons: Vec<DropReason>,
+    /// One packet of so many, by chance
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub every: u32,
+    /// Most bytes of a packet
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(14..=65_535))]
+    pub snap: u32,
+    /// End after so many packets
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// End after so many seconds
+    #[arg(long, value_parser = seconds)]
+    pub time: Option<Duration>,
+    /// Write a pcapng file instead of lines, each packet with the reason as its comment; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+    /// Where the agent pinned its maps
+    #[arg(long, default_value = DEFAULT_BPF_DIR)]
+    pub bpf_dir: PathBuf,
 }
 
 #[derive(clap::Args)]

@@ -4,6 +4,7 @@
 
 mod nat;
 mod service;
+mod upstreams;
 mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use crate::model::{Config, Family, Router, Service};
 use crate::net::view::{HostView, Link};
 use crate::slots::Slots;
 pub use nat::{NatSide, nat_sides};
+pub use upstreams::{Pool, Upstreams, place, upstream_key, upstreams};
 pub use way::{Obstacle, TunnelSource, Way, sorry_way, way};
 
 /// What desired state follows from.
@@ -68,6 +70,7 @@ pub struct Desired {
     pub guards: BTreeMap<u32, GuardConf>,
     /// Prefix length and key of each listed source, and what is said of it.
     pub guard_sources: BTreeMap<(u32, GuardedSource), u32>,
+    pub upstreams: Upstreams,
 }
 
 /// A service, as the kernel program must know it.

@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod announce;
 pub mod auth;
+pub mod capture;
 pub mod check;
 pub mod client;
 pub mod clock;

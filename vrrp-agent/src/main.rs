@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use cli::{Check, Cli, Command, Run};
+use cli::{Capture, Check, Cli, Command, Run};
 use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 use vrrp_agent::agent::{self, Options, RunError};
@@ -18,9 +18,10 @@ use vrrp_agent::handover::Reply;
 use vrrp_agent::logger;
 use vrrp_agent::model::Config;
 use vrrp_agent::net::Netlink;
-use vrrp_agent::plane::pins::Pins;
+use vrrp_agent::plane::pins::{Kind, Pins};
+use vrrp_agent::plane::sockets;
 use vrrp_agent::status::Status;
-use vrrp_agent::{check, client, explain, status};
+use vrrp_agent::{capture, check, client, explain, status};
 
 /// Anything that failed.
 const EXIT_FAILURE: u8 = 1;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
             return show_reply(ask(client::failover(&socket, &name, timeout)), json);
         }
         Command::Failback { name, socket, json } => return show_reply(ask(client::failback(&socket, &name)), json),
+        Command::Capture(wanted) => capture_drops(wanted).map(|()| 0),
         Command::Detach { bpf_dir, socket } => detach(&bpf_dir, &socket).map(|()| 0),
     };
     match outcome {
@@ -56,6 +58,16 @@ fn check_files(wanted: Check) -> anyhow::Result<u8> {
     };
     let (text, code) = check::check(&files, &check::Options { lenient, config_id, format, host });
     print(&text).map(|()| code)
+}
+
+/// The summary goes to standard error: standard output may be a pcapng file.
+fn capture_drops(wanted: Capture) -> anyhow::Result<()> {
+    let Capture { reasons, every, snap, count, time, write, bpf_dir } = wanted;
+    let options = capture::Options { reasons, every, snap, count, time, write, bpf_dir };
+    let capture::Summary { captured, lost } = small_runtime()?.block_on(capture::run(&options))?;
+    let lost = if lost == 0 { String::new() } else { format!(", {lost} lost because the buffers were full") };
+    eprintln!("{captured} packets captured{lost}");
+    Ok(())
 }
 
 /// Read as `run` reads it: the TOML does what the agent would do with the file.
@@ -219,7 +231,11 @@ fn detach(bpf_dir: &Path, socket: &Path) -> anyhow::Result<()> {
         for address in netlink.own_local_routes().await? {
             netlink.remove_local_route(address).await?;
         }
-        let Some(pins) = Pins::find(bpf_dir) else {
+        let steered = sockets::clear(bpf_dir);
+        let Some(pins) = Pins::find(Kind::Xdp, bpf_dir) else {
+            if steered {
+                return Ok(());
+            }
             anyhow::bail!("nothing is pinned below {}", bpf_dir.display());
         };
         let virtual_addresses = pins.virtual_addresses()?;

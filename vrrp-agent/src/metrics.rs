@@ -8,6 +8,7 @@ mod plane;
 mod routers;
 #[cfg(test)]
 mod tests;
+mod upstreams;
 
 use std::fmt;
 
@@ -48,6 +49,7 @@ impl Collector for Snapshot {
         plane::interfaces(&mut page, &self.0.interfaces)?;
         plane::services(&mut page, &self.0.services)?;
         plane::backends(&mut page, &self.0.services)?;
+        upstreams::upstreams(&mut page, &self.0.upstreams)?;
         scripts(&mut page, &self.0.scripts)
     }
 }

@@ -3,17 +3,21 @@
 //! keepalived.conf and our TOML both lower to these types (`config::lower`); nothing here knows a file, a line or a keyword.
 //! Everything is checked by the time it exists: references resolve by index, numbers are in range, names are unique.
 
+mod check;
 mod election_thread;
 mod service;
 mod text;
+mod upstream;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use check::{Check, CheckKind};
 pub use election_thread::ElectionThread;
-pub use service::{Backend, Check, CheckKind, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, Tunnel};
+pub use service::{Backend, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, Tunnel};
+pub use upstream::{Balance, Cgroup, Upstream, UpstreamBackend};
 
 /// The whole configuration of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +45,7 @@ pub struct Config {
     pub scripts: Vec<Script>,
     pub services: Vec<Service>,
     pub tunnel: Tunnel,
+    pub upstreams: Vec<Upstream>,
 }
 
 /// Which XDP attach modes the agent may use on an interface.

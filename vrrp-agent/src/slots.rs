@@ -3,7 +3,7 @@
 //! What stays in the configuration keeps its number over a reload, so its ring, its counters and the packets under way are
 //! not touched. A freed number is given out again only after all others: nothing still reads what it meant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::model::{Backend, Protocol, Service};
@@ -45,8 +45,9 @@ pub fn key(service: &Service) -> ServiceKey {
     (service.address, service.port, service.protocol)
 }
 
+/// Numbers of things that come and go.
 #[derive(Debug, Clone)]
-struct Numbers<K> {
+pub struct Numbers<K> {
     given: BTreeMap<K, u32>,
     /// Where the search for a free number begins.
     next: u32,
@@ -59,11 +60,27 @@ impl<K> Default for Numbers<K> {
 }
 
 impl<K: Ord + Copy> Numbers<K> {
-    fn get(&self, key: &K) -> Option<u32> {
+    /// Goes on with numbers that were given out before.
+    pub fn adopt(given: impl IntoIterator<Item = (K, u32)>) -> Self {
+        Self { given: given.into_iter().collect(), next: 0 }
+    }
+
+    /// All that have a number, with it.
+    pub fn iter(&self) -> impl Iterator<Item = (K, u32)> {
+        self.given.iter().map(|(&key, &number)| (key, number))
+    }
+
+    /// Whether these have numbers, and nobody else.
+    pub fn are_of(&self, wanted: &BTreeSet<K>) -> bool {
+        self.given.keys().eq(wanted)
+    }
+
+    pub fn get(&self, key: &K) -> Option<u32> {
         self.given.get(key).copied()
     }
 
-    fn assign(&mut self, wanted: &[K]) {
+    /// Numbers for all these; everybody else loses theirs.
+    pub fn assign(&mut self, wanted: &[K]) {
         self.given.retain(|key, _| wanted.contains(key));
         for &key in wanted {
             if !self.given.contains_key(&key) {

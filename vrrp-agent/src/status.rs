@@ -8,11 +8,13 @@ mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tracked;
+mod upstreams;
 
 pub use election::{BucketStatus, ElectionStatus, HistogramStatus, MissingStatus};
 pub use services::{BackendState, BackendStatus, Forward, Protocol, ServiceStatus};
 pub use table::render;
 pub use tracked::{TrackedKind, TrackedState, TrackedStatus};
+pub use upstreams::{UpstreamBackendStatus, UpstreamStatus};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,6 +49,8 @@ pub struct Status {
     pub interfaces: Vec<InterfaceStatus>,
     pub routers: Vec<RouterStatus>,
     pub services: Vec<ServiceStatus>,
+    #[serde(default)]
+    pub upstreams: Vec<UpstreamStatus>,
     pub scripts: Vec<ScriptStatus>,
 }
 

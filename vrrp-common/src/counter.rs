@@ -69,6 +69,55 @@ counters! {
     }
 }
 
+/// Why a packet was dropped: a bad advert, or what a virtual router's counter says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DropReason {
+    Advert(Reason),
+    Router(RouterCounter),
+}
+
+/// Codes of virtual routers' counters begin here.
+const ROUTER_CODES: u32 = 64;
+const _: () = assert!(Reason::COUNT <= ROUTER_CODES as usize && RouterCounter::COUNT <= 64);
+
+impl DropReason {
+    /// Counters whose packets are dropped.
+    const DROPPING: &[RouterCounter] = &[
+        RouterCounter::NotActing,
+        RouterCounter::ArpSuppressed,
+        RouterCounter::FragmentDropped,
+        RouterCounter::NoBackend,
+        RouterCounter::SourceDenied,
+        RouterCounter::SourceLimited,
+        RouterCounter::ServiceLimited,
+        RouterCounter::TtlExpired,
+        RouterCounter::Hairpin,
+    ];
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let adverts = Reason::ALL.iter().map(|&reason| Self::Advert(reason));
+        adverts.chain(Self::DROPPING.iter().map(|&counter| Self::Router(counter)))
+    }
+
+    /// Its number, below 128.
+    #[inline(always)]
+    pub const fn code(self) -> u32 {
+        match self {
+            Self::Advert(reason) => reason as u32,
+            Self::Router(counter) => ROUTER_CODES + counter as u32,
+        }
+    }
+
+    /// Name on the command line and in captures: that of its metric.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Advert(reason) => reason.label(),
+            Self::Router(counter) => counter.label(),
+        }
+    }
+}
+
 /// Interface counters in one stretch: verdicts first, then the reasons adverts were dropped for.
 pub const INTERFACE_COUNTERS: usize = Verdict::COUNT + Reason::COUNT;
 

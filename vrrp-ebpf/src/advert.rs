@@ -3,7 +3,7 @@
 use aya_ebpf::programs::XdpContext;
 use aya_log_ebpf::info;
 use vrrp_common::classify::Vrrp;
-use vrrp_common::counter::{RouterCounter, Verdict};
+use vrrp_common::counter::{DropReason, RouterCounter, Verdict};
 use vrrp_common::ip::Address;
 use vrrp_common::lease::{self, Claim};
 use vrrp_common::maps::{Liveness, ROUTER_HMAC, RateKey, RateWindow, RouterConf};
@@ -11,7 +11,7 @@ use vrrp_common::policy;
 use vrrp_common::reason::Reason;
 use vrrp_common::wire::vrrp::{Advert, PRIORITY_RELEASE};
 
-use crate::{boot_nanos, count, maps};
+use crate::{boot_nanos, capture, count, maps};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -22,6 +22,7 @@ pub fn receive(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Verdict {
         Ok(()) => Verdict::Pass,
         Err(reason) => {
             count::reason(slot, reason);
+            capture::sample(ctx, DropReason::Advert(reason));
             Verdict::Drop
         }
     }

@@ -9,6 +9,7 @@ use vrrp_common::wire::eth::Ethernet;
 use vrrp_common::wire::ipv6::Ipv6;
 use vrrp_common::wire::nd::{Kind, Nd};
 
+use crate::capture::refuse;
 use crate::{count, maps, rewrite, tables};
 
 /// Decides about an ARP packet.
@@ -25,8 +26,7 @@ pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdi
             // Another master announces itself: the stack may learn that, but a stack that still holds the address would answer.
             return rewrite::arp_request_to_reply(ctx, ethernet.network).map_or(Verdict::Drop, |()| Verdict::Pass);
         }
-        count::router(address.router, RouterCounter::ArpSuppressed);
-        return Verdict::Drop;
+        return refuse(ctx, address.router, RouterCounter::ArpSuppressed);
     }
     if arp.is_gratuitous() {
         // Somebody else claims an address this node acts for: neither believed nor answered, the election decides.
@@ -51,10 +51,7 @@ pub fn neighbour(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, ip: &Ipv6, nd
         (Kind::Advertisement, false) => Verdict::Pass,
         // Somebody else claims an address this node acts for, as above.
         (Kind::Advertisement, true) => Verdict::Drop,
-        (Kind::Solicitation, false) => {
-            count::router(address.router, RouterCounter::ArpSuppressed);
-            Verdict::Drop
-        }
+        (Kind::Solicitation, false) => refuse(ctx, address.router, RouterCounter::ArpSuppressed),
         (Kind::Solicitation, true) => {
             let Some(mac) = mac(slot, address.router) else {
                 return Verdict::Pass;

@@ -9,6 +9,7 @@
 
 mod advert;
 mod announce;
+mod capture;
 mod context;
 mod count;
 mod fib;
@@ -179,8 +180,7 @@ fn through(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, verdict: Verdict) -
         return verdict;
     }
     if maps::acting(index).is_none() {
-        count::router(index, RouterCounter::NotActing);
-        return Verdict::Drop;
+        return capture::refuse(ctx, index, RouterCounter::NotActing);
     }
     match maps::interface(slot) {
         Some(interface) => rewrite::to_own_mac(ctx, interface.mac).map_or(Verdict::Drop, |()| Verdict::Pass),

@@ -12,6 +12,7 @@ use vrrp_common::packet::Packet as _;
 use vrrp_common::wire::ipv4::{self, PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::{checksum, ipv6, l4};
 
+use crate::capture::refuse;
 use crate::context::{Frame, spoil};
 use crate::packet::Packet;
 use crate::rewrite::{self, put};
@@ -244,8 +245,7 @@ fn reverse(ctx: &XdpContext, packet: &Packet) -> Verdict {
         fib::Next::Here => return Verdict::Pass,
     };
     if packet.ttl <= 1 {
-        count::router(name.router, RouterCounter::TtlExpired);
-        return Verdict::Drop;
+        return refuse(ctx, name.router, RouterCounter::TtlExpired);
     }
     count::router(name.router, RouterCounter::NatReturned);
     let place = Place { network: packet.network, transport: packet.transport, protocol: packet.protocol, portless: false };

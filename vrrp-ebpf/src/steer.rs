@@ -11,6 +11,7 @@ use vrrp_common::wire::ipv4::{PROTO_ICMP, PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::ipv6::NEXT_ICMPV6;
 use vrrp_common::wire::{icmp, l4};
 
+use crate::capture::refuse;
 use crate::context::{Frame, linear_len, spoil};
 use crate::maps::whole;
 use crate::packet::Packet;
@@ -45,7 +46,7 @@ pub fn client(ctx: &XdpContext, packet: &Packet) -> Verdict {
     };
     let router = address.router;
     if maps::acting(router).is_none() {
-        return as_backend(address, packet.sender);
+        return as_backend(ctx, address, packet.sender);
     }
     if address.flags & ADDRESS_HAS_SERVICES == 0 {
         count::router(router, RouterCounter::LocalDelivered);
@@ -57,10 +58,7 @@ pub fn client(ctx: &XdpContext, packet: &Packet) -> Verdict {
             count::router(router, RouterCounter::LocalDelivered);
             Verdict::Pass
         }
-        Aimed::Drop(counter) => {
-            count::router(router, counter);
-            Verdict::Drop
-        }
+        Aimed::Drop(counter) => refuse(ctx, router, counter),
         Aimed::Cut => Verdict::Drop,
     }
 }
@@ -69,7 +67,7 @@ pub fn client(ctx: &XdpContext, packet: &Packet) -> Verdict {
 ///
 /// A client whose neighbour table is stale is not the master. Before any advert was heard the sender cannot be told.
 #[inline(always)]
-fn as_backend(address: &AddressConf, sender: [u8; 6]) -> Verdict {
+fn as_backend(ctx: &XdpContext, address: &AddressConf, sender: [u8; 6]) -> Verdict {
     if address.flags & ADDRESS_IS_BACKEND != 0
         && let Some(master) = maps::liveness(address.router)
         && (master.seen == 0 || master.mac == sender)
@@ -77,8 +75,7 @@ fn as_backend(address: &AddressConf, sender: [u8; 6]) -> Verdict {
         count::router(address.router, RouterCounter::BackendAccepted);
         return Verdict::Pass;
     }
-    count::router(address.router, RouterCounter::NotActing);
-    Verdict::Drop
+    refuse(ctx, address.router, RouterCounter::NotActing)
 }
 
 #[inline(always)]
@@ -165,8 +162,7 @@ fn steer(ctx: &XdpContext, packet: &Packet, router: u32, aim: &Aim) -> Verdict {
     if aim.flags & SERVICE_GUARDED != 0
         && let Some(refused) = guard::refuses(aim.service, &whole(&packet.source), aim.begins)
     {
-        count::router(router, refused);
-        return Verdict::Drop;
+        return refuse(ctx, router, refused);
     }
     let hash = if aim.flags & SERVICE_BY_SOURCE != 0 {
         FlowKey { source_port: 0, destination_port: 0, ..aim.flow }.hash()
@@ -174,8 +170,7 @@ fn steer(ctx: &XdpContext, packet: &Packet, router: u32, aim: &Aim) -> Verdict {
         aim.flow.hash()
     };
     let Some((number, backend)) = choose(aim, router, hash) else {
-        count::router(router, RouterCounter::NoBackend);
-        return Verdict::Drop;
+        return refuse(ctx, router, RouterCounter::NoBackend);
     };
     if aim.quoted != 0 {
         count::router(router, RouterCounter::IcmpSteered);
@@ -244,15 +239,11 @@ fn deliver(ctx: &XdpContext, packet: &Packet, router: u32, aim: &Aim, number: u3
         FORWARD_NAT => {
             let len = linear_len(ctx) as u64;
             if let Some(refused) = nat::refuses(packet, backend) {
-                count::router(router, refused);
-                return Verdict::Drop;
+                return refuse(ctx, router, refused);
             }
             (nat::send(ctx, packet, number, aim.quoted), len)
         }
-        _ => {
-            count::router(router, RouterCounter::NoBackend);
-            return Verdict::Drop;
-        }
+        _ => return refuse(ctx, router, RouterCounter::NoBackend),
     };
     count::backend(number, len);
     verdict

@@ -1,4 +1,4 @@
-//! `build-ebpf`: compiles and links the XDP object with the BPF toolchain of this machine.
+//! `build-ebpf`: compiles and links the BPF objects with the BPF toolchain of this machine.
 
 use std::env::consts::ARCH;
 use std::fs;
@@ -10,9 +10,16 @@ use anyhow::{Context, Result, bail};
 use crate::exec;
 use crate::toolchain::{self, Compiler, TARGET};
 
-/// Where the finished object lies.
+/// What the agent embeds.
+const OBJECTS: [&str; 2] = ["vrrp-ebpf", "vrrp-sockets"];
+
+/// Where the finished XDP object lies.
 pub fn object() -> PathBuf {
-    target_dir().join(TARGET).join("release/vrrp-ebpf")
+    finished(OBJECTS[0])
+}
+
+fn finished(name: &str) -> PathBuf {
+    target_dir().join(TARGET).join("release").join(name)
 }
 
 pub fn run() -> Result<()> {
@@ -33,9 +40,10 @@ pub fn run() -> Result<()> {
     };
     println!("build-ebpf: {compiler}, {}", linker.display());
     exec::run(&mut build(&compiler, &linker))?;
-    let object = object();
-    let size = fs::metadata(&object).with_context(|| format!("the build left no {}", object.display()))?.len();
-    println!("build-ebpf: {} ({size} bytes)", object.strip_prefix(exec::root()).unwrap_or(&object).display());
+    for object in OBJECTS.map(finished) {
+        let size = fs::metadata(&object).with_context(|| format!("the build left no {}", object.display()))?.len();
+        println!("build-ebpf: {} ({size} bytes)", object.strip_prefix(exec::root()).unwrap_or(&object).display());
+    }
     Ok(())
 }
 

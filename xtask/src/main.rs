@@ -35,7 +35,7 @@ enum Command {
     Setup,
     /// Show what this machine has and lacks, and what to type about it
     Doctor,
-    /// Compile and link the XDP object
+    /// Compile and link the BPF objects
     BuildEbpf,
     /// Tell the story of a failover in a lab of network namespaces, or hold such a lab open (as root)
     Lab(lab::Options),

@@ -27,6 +27,7 @@ pub struct Changes {
     /// Places to be released.
     pub released: Vec<u32>,
     pub services: bool,
+    pub upstreams: bool,
     pub scripts: bool,
     pub groups: bool,
     /// Keys that take effect only when the agent starts.
@@ -44,6 +45,9 @@ impl Changes {
         }
         if self.services {
             parts.push("services changed".to_owned());
+        }
+        if self.upstreams {
+            parts.push("upstreams changed".to_owned());
         }
         if self.scripts {
             parts.push("scripts changed".to_owned());
@@ -83,6 +87,7 @@ impl Force {
         let old = Arc::clone(&self.config);
         let mut changes = Changes {
             services: old.services != new.services,
+            upstreams: old.upstreams != new.upstreams,
             scripts: old.scripts != new.scripts,
             groups: named(&old) != named(&new),
             needs_restart: needs_restart(&old, &new),

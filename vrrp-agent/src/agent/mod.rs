@@ -37,7 +37,6 @@ use crate::clock;
 use crate::desired::{self, Desired, Facts};
 use crate::effects::{self, Effects};
 use crate::elector::{Command, Elector, RouterView, StartError, View};
-use crate::health;
 use crate::http::{HttpError, Order};
 use crate::model::{Config, XdpUse};
 use crate::net::NetlinkError;
@@ -240,7 +239,8 @@ impl Agent {
             tokio::select! {
                 Ok(()) = self.news.view.changed() => {}
                 Ok(()) = self.news.host.changed() => {}
-                Some(event) = self.workers.health.recv() => self.on_health(&event),
+                Some(event) = self.workers.health.recv() => self.picture().on_health(&event),
+                Some(event) = self.workers.upstreams.recv() => self.picture().on_upstream_health(&event),
                 Some(event) = self.workers.scripts.recv() => self.on_script(&event),
                 _ = self.news.terminate.recv() => self.stop("SIGTERM"),
                 _ = self.news.interrupt.recv() => self.stop("SIGINT"),
@@ -279,11 +279,12 @@ impl Agent {
         }
         let acts = |place| view.routers.get(place).is_some_and(RouterView::acts);
         let acting: Vec<bool> = self.force.places.iter().map(acts).collect();
-        let health = self.picture().health.clone();
+        let (health, upstream_health) = self.picture().health();
         let (places, slots) = (&self.force.places, &self.force.slots);
         let stopping = self.ending == Some(End::Release);
         let facts = Facts { config, host: &host, acting: &acting, places, slots, stopping, health: &health };
         self.desired = desired::desired(&facts);
+        self.desired.upstreams = desired::upstreams(&config.upstreams, &upstream_health);
         self.destinations.send_if_modified(|known| {
             let changed = *known != self.desired.destinations;
             known.clone_from(&self.desired.destinations);
@@ -300,7 +301,7 @@ impl Agent {
             }
         }
         let again = self.effects.settle(clock::now(), config, &self.desired, &host, may_remove).await;
-        let ready = self.seats.open(clock::now(), ready::unchecked(&health));
+        let ready = self.seats.open(clock::now(), ready::unchecked(&health) + ready::unchecked(&upstream_health));
         self.again = [again, ready].into_iter().flatten().min();
         self.seats.follow_routes(&self.force, &self.desired, &self.elector);
         let ways = snapshot::ways(&facts);
@@ -310,10 +311,6 @@ impl Agent {
 
     fn picture(&self) -> std::sync::MutexGuard<'_, Picture> {
         self.picture.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn on_health(&mut self, event: &health::Event) {
-        self.picture().on_health(event);
     }
 
     fn on_script(&mut self, event: &scripts::Event) {

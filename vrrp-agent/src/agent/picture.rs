@@ -1,26 +1,34 @@
 //! What the loop knows and the status shows, updated whole after each round.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::force::Force;
 use crate::desired::{Desired, Way};
-use crate::effects::{Effects, Hook};
+use crate::effects::{Effects, Hook, Standing};
 use crate::health;
-use crate::model::{Backend, Config, Script, Service, XdpUse};
+use crate::model::{Backend, Config, Script, Service, Upstream, XdpUse};
 use crate::net::view::HostView;
 use crate::plane::attach::Mode;
 use crate::scripts::{self, Outcome};
 use crate::slots::key;
-use crate::track::{Health, Track};
+use crate::track::{Health as ScriptHealth, Track};
+
+/// By service or upstream, and backend; `None` before the first result.
+pub type Health = Vec<Vec<Option<bool>>>;
 
 pub struct Picture {
     pub force: Force,
     pub reload: Option<ReloadFacts>,
     pub host: Arc<HostView>,
     /// Is each backend's check good? By service and backend; `None` before its first result.
-    pub health: Vec<Vec<Option<bool>>>,
+    pub health: Health,
+    /// The same, by upstream and backend.
+    pub upstream_health: Health,
+    /// By upstream.
+    pub upstreams: Vec<Standing>,
     pub scripts: Vec<ScriptFacts>,
     /// By service and backend.
     pub ways: Vec<Vec<Way>>,
@@ -33,7 +41,7 @@ pub struct Picture {
 
 #[derive(Default, Clone)]
 pub struct ScriptFacts {
-    pub health: Health,
+    pub health: ScriptHealth,
     pub last_exit: Option<i32>,
     pub last_duration_ms: Option<u64>,
     pub runs: u64,
@@ -80,6 +88,8 @@ impl Picture {
             hooks: BTreeMap::new(),
             faults: Vec::new(),
             health: config.services.iter().map(|service| vec![None; service.backends.len()]).collect(),
+            upstream_health: config.upstreams.iter().map(|upstream| vec![None; upstream.backends.len()]).collect(),
+            upstreams: Vec::new(),
             scripts: vec![ScriptFacts::default(); config.scripts.len()],
         }
     }
@@ -95,6 +105,7 @@ impl Picture {
         };
         let of = |service: &Service| service.backends.iter().map(|backend| known(service, backend)).collect();
         self.health = new.services.iter().map(of).collect();
+        self.upstream_health = new.upstreams.iter().map(|upstream| self.known_of(&old.upstreams, upstream)).collect();
         let facts = |script: &Script| {
             let index = old.scripts.iter().position(|known| known.name == script.name);
             index.and_then(|index| self.scripts.get(index).cloned()).unwrap_or_default()
@@ -102,11 +113,31 @@ impl Picture {
         self.scripts = new.scripts.iter().map(facts).collect();
     }
 
+    /// What is known of an upstream's backends, from before a reload.
+    fn known_of(&self, old: &[Upstream], upstream: &Upstream) -> Vec<Option<bool>> {
+        let same = old
+            .iter()
+            .zip(&self.upstream_health)
+            .find(|(known, _)| known.address == upstream.address && known.check == upstream.check);
+        let known = |address: SocketAddr| {
+            let (old, health) = same?;
+            let position = old.backends.iter().position(|backend| backend.address == address)?;
+            *health.get(position)?
+        };
+        upstream.backends.iter().map(|backend| known(backend.address)).collect()
+    }
+
+    /// What the checks say of services and of upstreams.
+    pub fn health(&self) -> (Health, Health) {
+        (self.health.clone(), self.upstream_health.clone())
+    }
+
     pub fn on_health(&mut self, event: &health::Event) {
-        let slot = self.health.get_mut(event.service).and_then(|backends| backends.get_mut(event.backend));
-        if let Some(slot) = slot {
-            *slot = Some(event.up);
-        }
+        note(&mut self.health, event);
+    }
+
+    pub fn on_upstream_health(&mut self, event: &health::Event) {
+        note(&mut self.upstream_health, event);
     }
 
     pub fn on_script(&mut self, event: &scripts::Event) {
@@ -137,12 +168,21 @@ impl Picture {
         self.force = force.clone();
         self.host = Arc::clone(host);
         self.rings = rings(force, effects);
+        let standing = |(index, upstream)| effects.upstream(index, upstream);
+        self.upstreams = config.upstreams.iter().enumerate().map(standing).collect();
         self.ways = ways;
         self.hooks = desired.interfaces.keys().map(|&ifindex| (ifindex, hook(config.xdp, effects, ifindex))).collect();
         for (index, facts) in self.scripts.iter_mut().enumerate() {
             facts.health = track.script_health(index);
         }
         self.faults = config.routers.iter().map(|router| fault(config, track, router)).collect();
+    }
+}
+
+fn note(health: &mut Health, event: &health::Event) {
+    let slot = health.get_mut(event.service).and_then(|backends| backends.get_mut(event.backend));
+    if let Some(slot) = slot {
+        *slot = Some(event.up);
     }
 }
 

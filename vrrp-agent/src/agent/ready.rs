@@ -1,15 +1,15 @@
-//! When a starting agent is ready to stand for election, as far as its services go. Pure.
+//! When a starting agent is ready to stand for election, as far as its services and upstreams go. Pure.
 
 use std::time::Duration;
 
-use crate::model::{Check, CheckKind, Service};
+use crate::model::{Check, CheckKind};
 
 /// What a check may take beyond its own time: to be started, and to be told.
 const SLACK: Duration = Duration::from_millis(250);
 
 /// How long to wait for the first result of every check. A check that hangs longer than a failing one may keeps nobody out.
-pub fn patience(services: &[Service]) -> Duration {
-    let checked = services.iter().map(|service| &service.check).filter(|check| check.kind != CheckKind::None);
+pub fn patience<'a>(checks: impl Iterator<Item = &'a Check>) -> Duration {
+    let checked = checks.filter(|check| check.kind != CheckKind::None);
     let longest = checked.map(|Check { timeout, fall, .. }| timeout.saturating_mul((*fall).max(1))).max();
     longest.map_or(Duration::ZERO, |longest| longest.saturating_add(SLACK))
 }
@@ -23,19 +23,19 @@ pub fn unchecked(health: &[Vec<Option<bool>>]) -> usize {
 mod tests {
     use super::*;
 
-    fn service(kind: CheckKind, millis: u64, fall: u32) -> Service {
+    fn check(kind: CheckKind, millis: u64, fall: u32) -> Check {
         let timeout = Duration::from_millis(millis);
-        let check = Check { kind, interval: timeout, timeout, rise: 1, fall };
-        Service::on([192, 0, 2, 1].into(), vec![], check)
+        Check { kind, interval: timeout, timeout, rise: 1, fall }
     }
 
     #[test]
     fn the_slowest_check_is_waited_for_until_it_must_have_failed() {
         let tcp = || CheckKind::Tcp { port: None };
+        let patience = |checks: &[Check]| patience(checks.iter());
         assert_eq!(patience(&[]), Duration::ZERO);
-        assert_eq!(patience(&[service(CheckKind::None, 60_000, 9)]), Duration::ZERO);
-        assert_eq!(patience(&[service(tcp(), 200, 3), service(tcp(), 500, 1)]), Duration::from_millis(600) + SLACK);
-        assert_eq!(patience(&[service(tcp(), 200, 0)]), Duration::from_millis(200) + SLACK);
+        assert_eq!(patience(&[check(CheckKind::None, 60_000, 9)]), Duration::ZERO);
+        assert_eq!(patience(&[check(tcp(), 200, 3), check(tcp(), 500, 1)]), Duration::from_millis(600) + SLACK);
+        assert_eq!(patience(&[check(tcp(), 200, 0)]), Duration::from_millis(200) + SLACK);
     }
 
     #[test]

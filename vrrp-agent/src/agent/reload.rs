@@ -75,6 +75,10 @@ impl Agent {
         if changes.services {
             self.workers.restart_probes(&new.services);
         }
+        if changes.upstreams {
+            self.workers.restart_upstream_probes(&new.upstreams);
+            self.effects.look_again();
+        }
         self.seats.follow_groups(&self.force, &self.elector);
         for &place in &changes.released {
             self.elector.send(Command::Remove { place });

@@ -91,7 +91,7 @@ impl Seats {
             told: BTreeMap::new(),
             groups: Vec::new(),
             first: Some(resumable),
-            ready_by: now + ready::patience(&config.services),
+            ready_by: now + ready::patience(config.checks()),
             open_at: now + config.startup_delay,
         }
     }

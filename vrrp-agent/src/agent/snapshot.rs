@@ -1,5 +1,7 @@
 //! The status from what the loop, the election thread and the kernel program know.
 
+mod upstreams;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -71,6 +73,7 @@ pub fn status(fixed: &Fixed, view: &View, picture: &Picture, now: Instant, wall:
         interfaces: interfaces(fixed, view, picture),
         routers: routers(fixed, view, picture, now, wall),
         services: services(fixed, picture),
+        upstreams: upstreams::upstreams(picture, now),
         scripts: scripts(config, picture),
     }
 }

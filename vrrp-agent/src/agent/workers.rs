@@ -3,7 +3,7 @@
 use tokio::sync::mpsc;
 
 use crate::health::{self, probe};
-use crate::model::{Config, Script, Service};
+use crate::model::{Config, Script, Service, Upstream};
 use crate::scripts;
 
 /// Results that may wait for the loop; more would mean that it hangs, and then newer results are worth no more.
@@ -14,15 +14,19 @@ const RESULTS: usize = 256;
 pub struct Workers {
     pub scripts: mpsc::Receiver<scripts::Event>,
     pub health: mpsc::Receiver<health::Event>,
+    /// Of the upstreams' backends.
+    pub upstreams: mpsc::Receiver<health::Event>,
     _scripts: scripts::Scripts,
     _probes: probe::Probes,
+    _upstream_probes: probe::Probes,
 }
 
 impl Workers {
     pub fn start(config: &Config) -> Self {
         let (scripts, _scripts) = run_scripts(&config.scripts);
         let (health, _probes) = run_probes(&config.services);
-        Self { scripts, health, _scripts, _probes }
+        let (upstreams, _upstream_probes) = run_upstream_probes(&config.upstreams);
+        Self { scripts, health, upstreams, _scripts, _probes, _upstream_probes }
     }
 
     pub fn restart_scripts(&mut self, scripts: &[Script]) {
@@ -31,6 +35,10 @@ impl Workers {
 
     pub fn restart_probes(&mut self, services: &[Service]) {
         (self.health, self._probes) = run_probes(services);
+    }
+
+    pub fn restart_upstream_probes(&mut self, upstreams: &[Upstream]) {
+        (self.upstreams, self._upstream_probes) = run_upstream_probes(upstreams);
     }
 }
 
@@ -42,4 +50,9 @@ fn run_scripts(all: &[Script]) -> (mpsc::Receiver<scripts::Event>, scripts::Scri
 fn run_probes(services: &[Service]) -> (mpsc::Receiver<health::Event>, probe::Probes) {
     let (results, events) = mpsc::channel(RESULTS);
     (events, probe::spawn(services, &results))
+}
+
+fn run_upstream_probes(upstreams: &[Upstream]) -> (mpsc::Receiver<health::Event>, probe::Probes) {
+    let (results, events) = mpsc::channel(RESULTS);
+    (events, probe::spawn_for_upstreams(upstreams, &results))
 }

@@ -19,6 +19,7 @@ use crate::net::NetlinkError;
 use crate::net::sysctl::Sysctl;
 use crate::net::view::HostView;
 use crate::net::watch::Watcher;
+use crate::plane::sockets::Cgroup;
 use crate::realtime::{self, Degraded};
 use crate::scripts;
 
@@ -42,6 +43,8 @@ pub struct Facts {
     pub thread: Vec<Degraded>,
     /// Settings of the kernel that are not as NAT needs them.
     pub forwarding: Vec<Lack>,
+    /// Of each upstream, why its connections could not be steered.
+    pub upstreams: Vec<Option<String>>,
     /// An agent answers on the API socket: its addresses and ports are taken for good reason.
     pub agent_runs: bool,
 }
@@ -73,6 +76,11 @@ pub fn read(config: &Config, network: &Arc<HostView>) -> Facts {
         metrics: config.metrics.and_then(cannot_listen),
         keepalived: processes("keepalived"),
         thread: realtime::try_out(&config.election),
+        upstreams: config
+            .upstreams
+            .iter()
+            .map(|upstream| Cgroup::find(&upstream.cgroup, None).err().map(|error| error.to_string()))
+            .collect(),
         agent_runs: UnixStream::connect(&config.api_socket).is_ok(),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use super::list;
-use crate::model::{Backend, CheckKind, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, Tunnel};
+use crate::model::{Backend, Check, CheckKind, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, Tunnel};
 
 pub(super) fn describe(text: &mut String, service: &Service) {
     let protocol = match service.protocol {
@@ -14,7 +14,7 @@ pub(super) fn describe(text: &mut String, service: &Service) {
     let front = SocketAddr::new(service.address, service.port);
     let backends = list(service.backends.iter().map(|backend| name_backend(backend, service.port)));
     let _ = writeln!(text, "  service {}: {protocol} {front} to {backends}", service.name);
-    describe_check(text, service);
+    describe_check(text, &service.check);
     let by = match service.persistence {
         Persistence::Flow => "by flow",
         Persistence::Source => "by source address",
@@ -36,8 +36,7 @@ pub(super) fn describe(text: &mut String, service: &Service) {
     describe_guard(text, &service.guard);
 }
 
-fn describe_check(text: &mut String, service: &Service) {
-    let check = &service.check;
+pub(super) fn describe_check(text: &mut String, check: &Check) {
     let on_port = |port: &Option<u16>| port.map_or(String::new(), |port| format!(" on port {port}"));
     let kind = match &check.kind {
         CheckKind::None => {
@@ -46,6 +45,7 @@ fn describe_check(text: &mut String, service: &Service) {
         }
         CheckKind::Tcp { port } => format!("by TCP{}", on_port(port)),
         CheckKind::Http { port, path } => format!("by HTTP GET {path}{}", on_port(port)),
+        CheckKind::FastCgi { port } => format!("by FCGI_GET_VALUES{}", on_port(port)),
     };
     let _ = writeln!(
         text,

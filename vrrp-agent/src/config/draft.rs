@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::source::Span;
-use crate::model::{Announce, ChecksumForm, Forward, Fragments, HmacMode, Persistence, Protocol, Version, XdpUse};
+use crate::model::{Announce, Balance, ChecksumForm, Forward, Fragments, HmacMode, Persistence, Protocol, Version, XdpUse};
 
 /// A value and where it was written; a default carries the place of the block it belongs to.
 #[derive(Clone, PartialEq, Eq)]
@@ -37,6 +37,7 @@ pub(super) struct Draft {
     pub scripts: Vec<ScriptDraft>,
     pub services: Vec<ServiceDraft>,
     pub tunnel: TunnelDraft,
+    pub upstreams: Vec<UpstreamDraft>,
 }
 
 impl Default for Draft {
@@ -57,6 +58,7 @@ impl Default for Draft {
             scripts: Vec::new(),
             services: Vec::new(),
             tunnel: TunnelDraft::default(),
+            upstreams: Vec::new(),
         }
     }
 }
@@ -211,4 +213,28 @@ pub(super) enum CheckKindDraft {
     None,
     Tcp,
     Http,
+    FastCgi,
+}
+
+pub(super) struct UpstreamDraft {
+    pub name: At<String>,
+    pub address: At<String>,
+    pub port: At<i64>,
+    pub cgroup: CgroupDraft,
+    pub balance: Balance,
+    pub backends: Vec<UpstreamBackendDraft>,
+    pub check: CheckDraft,
+}
+
+/// One of both.
+pub(super) struct CgroupDraft {
+    pub path: Option<At<String>>,
+    pub unit: Option<At<String>>,
+}
+
+pub(super) struct UpstreamBackendDraft {
+    pub address: At<String>,
+    /// The upstream's when `None`.
+    pub port: Option<At<i64>>,
+    pub weight: At<i64>,
 }

@@ -11,12 +11,13 @@ mod macs;
 mod neighbours;
 mod problems;
 mod rings;
+mod upstreams;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::desired::Desired;
-use crate::model::{Config, XdpUse};
+use crate::model::{Config, Upstream, XdpUse};
 use crate::net::view::HostView;
 use crate::net::{Netlink, NetlinkError};
 use crate::plane::object::Plane;
@@ -27,6 +28,8 @@ pub use hooks::Hook;
 use hooks::Hooks;
 pub use problems::Problems;
 pub use rings::{Published, Rings};
+pub use upstreams::Standing;
+use upstreams::Upstreams;
 
 /// Everything the agent changes on this host.
 pub struct Effects {
@@ -36,6 +39,7 @@ pub struct Effects {
     hooks: Hooks,
     macs: macs::Macs,
     neighbours: neighbours::Neighbours,
+    upstreams: Upstreams,
     problems: Problems,
 }
 
@@ -63,6 +67,7 @@ impl Effects {
             hooks: Hooks::default(),
             macs: macs::Macs::default(),
             neighbours: neighbours::Neighbours::default(),
+            upstreams: Upstreams::default(),
             problems: Problems::default(),
         })
     }
@@ -91,6 +96,7 @@ impl Effects {
             self.hooks.attach(&mut kernel.plane, self.usage, desired, host, &mut self.problems);
             again = kernel.apply(now, desired, &mut self.problems);
         }
+        self.upstreams.apply(now, config, &desired.upstreams, &mut self.problems);
         if may_remove {
             host::uninstall(&self.netlink, config, desired, host, &mut self.problems).await;
             self.macs.remove(&self.netlink, &desired.macs, &mut self.problems).await;
@@ -120,6 +126,16 @@ impl Effects {
         self.kernel.as_ref()?.rings.published(service)
     }
 
+    /// How an upstream of the configuration stands.
+    pub fn upstream(&self, index: usize, upstream: &Upstream) -> Standing {
+        self.upstreams.standing(index, upstream)
+    }
+
+    /// After a reload: other cgroups may be asked for.
+    pub fn look_again(&mut self) {
+        self.upstreams.forget();
+    }
+
     /// Handles to the counters, for whoever builds the status.
     ///
     /// # Errors
@@ -132,6 +148,9 @@ impl Effects {
     /// direct-return backend, or answers of NAT backends may come by, the program, fenced off from acting, and the local routes remain.
     pub async fn retire(&mut self, desired: &Desired) {
         self.macs.remove(&self.netlink, &BTreeSet::new(), &mut self.problems).await;
+        if self.upstreams.outlives() {
+            tracing::info!("connections to upstreams are steered on, by the last checks; `vrrp-agent detach` ends that");
+        }
         if desired.local_routes.is_empty() && desired.reverse.is_empty() {
             if let Some(pins) = self.kernel.as_ref().and_then(|kernel| kernel.plane.pins.as_ref()) {
                 pins.clear();

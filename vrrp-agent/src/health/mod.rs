@@ -6,9 +6,9 @@ pub mod probe;
 /// A backend's health has changed, or is known for the first time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Index into [`crate::model::Config::services`].
+    /// Index into [`crate::model::Config::services`], or its upstreams.
     pub service: usize,
-    /// Index into [`crate::model::Service::backends`].
+    /// Index into the backends of that service or upstream.
     pub backend: usize,
     pub up: bool,
     /// What the deciding probe saw, for people.

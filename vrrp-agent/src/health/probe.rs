@@ -1,12 +1,13 @@
 //! Asks backends whether they are well.
 //!
-//! Tasks: one per backend of a service with a check, owned by [`Probes`]. A task has at most one probe in flight; cancelling it at any
+//! Tasks: one per backend of a service or upstream, owned by [`Probes`]. A task has at most one probe in flight; cancelling it at any
 //! point only closes its sockets.
 //!
-//! A successful probe leaves its connection open, and the task reads it until the next one: when the server's process dies the kernel
+//! A successful probe leaves its connection open (that of FastCGI does not), and the task reads it until the next one: when the server's process dies the kernel
 //! resets the connection, and the task asks again at once instead of at the next interval. A lost connection alone is no failure.
 
 mod attempt;
+mod fastcgi;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +20,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::Event;
 use super::hysteresis::Hysteresis;
-use crate::model::{Backend, Check, CheckKind, Service};
+use crate::model::{Check, CheckKind, Service, Upstream};
 use attempt::{Held, Target};
 
 /// The first pause between two probes out of turn; each later one is twice as long, so that a server that closes every connection is
@@ -39,30 +40,52 @@ pub struct Probes {
 /// Outside a tokio runtime.
 pub fn spawn(services: &[Service], events: &mpsc::Sender<Event>) -> Probes {
     let mut tasks = JoinSet::new();
-    for (service_index, service) in services.iter().enumerate() {
-        for (backend_index, backend) in service.backends.iter().enumerate() {
-            let probe = Probe {
-                service: service_index,
-                backend: backend_index,
-                service_name: service.name.clone(),
-                address: SocketAddr::new(backend.address, backend.port),
-                target: target(&service.check, backend),
-                check: service.check.clone(),
-                events: events.clone(),
-            };
-            tasks.spawn(probe.run());
-        }
+    for (index, service) in services.iter().enumerate() {
+        let backends = service.backends.iter().map(|backend| SocketAddr::new(backend.address, backend.port));
+        run(&mut tasks, (index, &service.name, &service.check), backends, events);
     }
     Probes { _tasks: tasks }
 }
 
+/// As [`spawn`], for upstreams: events name the upstream's index as that of a service.
+pub fn spawn_for_upstreams(upstreams: &[Upstream], events: &mpsc::Sender<Event>) -> Probes {
+    let mut tasks = JoinSet::new();
+    for (index, upstream) in upstreams.iter().enumerate() {
+        let backends = upstream.backends.iter().map(|backend| backend.address);
+        run(&mut tasks, (index, &upstream.name, &upstream.check), backends, events);
+    }
+    Probes { _tasks: tasks }
+}
+
+/// Starts the probes of a service's or an upstream's backends, by address and port.
+fn run(
+    tasks: &mut JoinSet<()>,
+    (service, name, check): (usize, &str, &Check),
+    backends: impl Iterator<Item = SocketAddr>,
+    events: &mpsc::Sender<Event>,
+) {
+    for (backend, address) in backends.enumerate() {
+        let probe = Probe {
+            service,
+            backend,
+            service_name: name.to_owned(),
+            address,
+            target: target(check, address),
+            check: check.clone(),
+            events: events.clone(),
+        };
+        tasks.spawn(probe.run());
+    }
+}
+
 /// What to ask; `None` when the backend counts as up without asking.
-fn target(check: &Check, backend: &Backend) -> Option<Target> {
-    let at = |port: Option<u16>| SocketAddr::new(backend.address, port.unwrap_or(backend.port));
+fn target(check: &Check, address: SocketAddr) -> Option<Target> {
+    let at = |written: Option<u16>| SocketAddr::new(address.ip(), written.unwrap_or(address.port()));
     match &check.kind {
         CheckKind::None => None,
         CheckKind::Tcp { port } => Some(Target::Tcp(at(*port))),
         CheckKind::Http { port, path } => Some(Target::Http { at: at(*port), path: path.clone() }),
+        CheckKind::FastCgi { port } => Some(Target::FastCgi(at(*port))),
     }
 }
 

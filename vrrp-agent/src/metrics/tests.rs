@@ -18,6 +18,7 @@ fn the_exact_text_of_an_idle_node() {
     let mut status = status::tests::sample();
     status.routers.clear();
     status.services.clear();
+    status.upstreams.clear();
     status.scripts.clear();
     let text = render(&status).unwrap();
     let samples: Vec<_> = text.lines().filter(|line| !line.starts_with("# ")).collect();
@@ -121,6 +122,32 @@ fn services_and_their_backends() {
     }
     for (name, value) in [("runs", 20), ("failures", 3), ("timeouts", 1)] {
         has(&text, &format!("vrrp_script_{name}_total{{script=\"chk_nginx\"}} {value}"));
+    }
+}
+
+#[test]
+fn upstreams_and_their_backends() {
+    let text = render(&status::tests::sample()).unwrap();
+    has(
+        &text,
+        "vrrp_upstream_info{upstream=\"php\",address=\"10.0.0.100:9000\",cgroup=\"nginx.service\",balance=\"least-connections\"} 1",
+    );
+    for (name, value) in [("attached", 1), ("connects_total", 61), ("refused_total", 2), ("uncounted_total", 0)] {
+        has(&text, &format!("vrrp_upstream_{name}{{upstream=\"php\"}} {value}"));
+    }
+    let of_backend = [
+        ("up", [1, 1, 0]),
+        ("usable", [1, 1, 0]),
+        ("suspect", [0, 1, 0]),
+        ("weight", [1, 1, 1]),
+        ("in_flight", [4, 1, 0]),
+        ("connects_total", [30, 20, 11]),
+        ("failures_total", [0, 3, 5]),
+    ];
+    for (name, values) in of_backend {
+        for (host, value) in (22..).zip(values) {
+            has(&text, &format!("vrrp_upstream_backend_{name}{{upstream=\"php\",backend=\"10.0.0.{host}:9000\"}} {value}"));
+        }
     }
 }
 

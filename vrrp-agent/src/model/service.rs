@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use super::Check;
+
 /// A port of a virtual address whose connections are spread over backends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
@@ -141,24 +143,4 @@ pub struct Tunnel {
     /// interface's own address.
     pub source_v4: Option<Ipv4Net>,
     pub source_v6: Option<Ipv6Net>,
-}
-
-/// How a backend's health is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    pub kind: CheckKind,
-    pub interval: Duration,
-    pub timeout: Duration,
-    pub rise: u32,
-    pub fall: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CheckKind {
-    /// Always up.
-    None,
-    /// A TCP connection opens (to the backend's port when `port` is `None`); it is held open, so that its reset tells at once.
-    Tcp { port: Option<u16> },
-    /// GET `path` answers 200..=399.
-    Http { port: Option<u16>, path: String },
 }

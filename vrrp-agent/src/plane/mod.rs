@@ -1,4 +1,4 @@
-//! The kernel program and its maps: loading, pinning, attaching, and the handles that read and write them.
+//! The kernel programs and their maps: loading, pinning, attaching, and the handles that read and write them.
 //!
 //! Without the plane the election still works through the sockets; whoever cannot open it says so and goes on.
 
@@ -8,6 +8,7 @@ pub mod counters;
 pub mod maps;
 pub mod object;
 pub mod pins;
+pub mod sockets;
 pub mod tables;
 pub mod words;
 
@@ -45,6 +46,8 @@ pub enum PlaneError {
     Handle(io::Error),
     #[error("cannot prepare {path}: {source}")]
     PinDirectory { path: PathBuf, source: io::Error },
-    #[error("no slot left: at most {0} interfaces, virtual routers, addresses or services of this kind")]
+    #[error("cannot open the cgroup {path}: {source}")]
+    Cgroup { path: PathBuf, source: io::Error },
+    #[error("no slot left: at most {0} interfaces, virtual routers, addresses, services, upstreams or backends of this kind")]
     Full(u32),
 }

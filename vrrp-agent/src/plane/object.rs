@@ -7,11 +7,11 @@ use aya::maps::{Map, MapData};
 use aya::programs::{ProgramError, Xdp};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use aya_log::EbpfLogger;
-use vrrp_common::maps::{PROGRAM, SHAPES};
+use vrrp_common::maps::{PROGRAM, SHAPES, Shape};
 
 use super::PlaneError;
 use super::maps::MapSet;
-use super::pins::Pins;
+use super::pins::{Kind, Pins};
 
 /// The object as `cargo xtask build-ebpf` made it; empty in a build without the BPF toolchain.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/vrrp-ebpf.o"));
@@ -49,7 +49,7 @@ impl Plane {
         if OBJECT.is_empty() {
             return Err(PlaneError::NoObject);
         }
-        let pins = Pins::prepare(bpf_dir)
+        let pins = Pins::prepare(Kind::Xdp, bpf_dir)
             .inspect_err(|error| {
                 tracing::warn!(%error, "nothing is pinned: the data plane ends with the agent, even on a crash");
             })
@@ -63,14 +63,10 @@ impl Plane {
         let level: u8 = if kernel_log { KERNEL_LOG_LEVEL } else { 0 };
         loader.override_global(aya_log::LEVEL, &level, true);
         let mut ebpf = loader.load(OBJECT).map_err(explain)?;
-        program(&mut ebpf)?.load().map_err(|error| if is_denied(&error) { PlaneError::NotPermitted } else { error.into() })?;
-        let mut maps = HashMap::new();
-        for shape in SHAPES {
-            let map = ebpf.take_map(shape.name).ok_or(PlaneError::NoMap(shape.name))?;
-            maps.insert(shape.name, data(map).ok_or(PlaneError::NoMap(shape.name))?);
-        }
+        program(&mut ebpf)?.load().map_err(refused)?;
+        let maps = take_maps(&mut ebpf, SHAPES)?;
         let log = if kernel_log { Some(KernelLog(EbpfLogger::init(&mut ebpf).map_err(PlaneError::Log)?)) } else { None };
-        Ok(Self { maps: MapSet::new(maps), pins, ebpf, log })
+        Ok(Self { maps, pins, ebpf, log })
     }
 
     /// The kernel's id of the loaded program.
@@ -90,15 +86,31 @@ pub(super) fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, PlaneError> {
     Ok(program.try_into()?)
 }
 
+/// The maps of a loaded object.
+pub(super) fn take_maps(ebpf: &mut Ebpf, shapes: &[Shape]) -> Result<MapSet, PlaneError> {
+    let mut maps = HashMap::new();
+    for &Shape { name, .. } in shapes {
+        let map = ebpf.take_map(name).and_then(data).ok_or(PlaneError::NoMap(name))?;
+        maps.insert(name, map);
+    }
+    Ok(MapSet::new(maps))
+}
+
 fn data(map: Map) -> Option<MapData> {
     match map {
-        Map::Array(data) | Map::HashMap(data) | Map::LruHashMap(data) | Map::LpmTrie(data) | Map::PerCpuArray(data) => Some(data),
+        Map::Array(data)
+        | Map::HashMap(data)
+        | Map::LruHashMap(data)
+        | Map::LpmTrie(data)
+        | Map::PerfEventArray(data)
+        | Map::PerCpuArray(data)
+        | Map::SkStorage(data) => Some(data),
         _ => None,
     }
 }
 
 /// Tells a missing permission from everything else that can go wrong with making maps.
-fn explain(error: EbpfError) -> PlaneError {
+pub(super) fn explain(error: EbpfError) -> PlaneError {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(inner) = source {
         if is_permission(inner) {
@@ -113,9 +125,12 @@ fn is_permission(error: &(dyn std::error::Error + 'static)) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
-fn is_denied(error: &ProgramError) -> bool {
-    match error {
-        ProgramError::LoadError { io_error, .. } => io_error.kind() == std::io::ErrorKind::PermissionDenied,
-        _ => false,
+/// Likewise for a program.
+pub(super) fn refused(error: ProgramError) -> PlaneError {
+    match &error {
+        ProgramError::LoadError { io_error, .. } if io_error.kind() == std::io::ErrorKind::PermissionDenied => {
+            PlaneError::NotPermitted
+        }
+        _ => error.into(),
     }
 }

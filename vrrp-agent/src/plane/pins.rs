@@ -10,19 +10,45 @@ use aya::maps::{Array, Map, MapData, MapInfo};
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 use vrrp_common::maps::{AddressEntry, LAYOUT, SHAPES, Shape, name};
+use vrrp_common::socket_maps;
 
 use super::PlaneError;
+
+/// Begins the name of a pinned link to a cgroup.
+const CGROUP_LINK: &str = "cgroup-";
 
 /// The directory of one agent's pins.
 #[derive(Debug, Clone)]
 pub struct Pins {
     directory: PathBuf,
+    shapes: &'static [Shape],
+}
+
+/// Whose pins they are. Each kind has a directory and a layout of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Of the XDP program.
+    Xdp,
+    /// Of the programs that steer connections when they are made.
+    Sockets,
+}
+
+impl Kind {
+    fn pins(self, base: &Path) -> Pins {
+        match self {
+            Kind::Xdp => Pins { directory: base.join(format!("v{LAYOUT}")), shapes: SHAPES },
+            Kind::Sockets => {
+                let directory = base.join(format!("sockets-v{}", socket_maps::LAYOUT));
+                Pins { directory, shapes: socket_maps::SHAPES }
+            }
+        }
+    }
 }
 
 impl Pins {
     /// The pins that an agent left below `base`; `None` where there are none. Changes nothing.
-    pub fn find(base: &Path) -> Option<Self> {
-        let pins = Self { directory: base.join(format!("v{LAYOUT}")) };
+    pub fn find(kind: Kind, base: &Path) -> Option<Self> {
+        let pins = kind.pins(base);
         (is_bpffs(base).unwrap_or(false) && pins.directory.is_dir()).then_some(pins)
     }
 
@@ -47,7 +73,7 @@ impl Pins {
     ///
     /// # Errors
     /// The directory cannot be made, or no bpffs can be mounted (that takes CAP_SYS_ADMIN; mount one beforehand instead).
-    pub fn prepare(base: &Path) -> Result<Self, PlaneError> {
+    pub fn prepare(kind: Kind, base: &Path) -> Result<Self, PlaneError> {
         let fail = |path: &Path| {
             let path = path.to_owned();
             move |source| PlaneError::PinDirectory { path, source }
@@ -57,7 +83,7 @@ impl Pins {
             mount(Some("bpf"), base, Some("bpf"), MsFlags::empty(), Some("mode=0700"))
                 .map_err(|errno| fail(base)(errno.into()))?;
         }
-        let pins = Self { directory: base.join(format!("v{LAYOUT}")) };
+        let pins = kind.pins(base);
         fs::create_dir_all(&pins.directory).map_err(fail(&pins.directory))?;
         if let Some(shape) = pins.misfit() {
             tracing::warn!(map = shape.name, "a pinned map has another shape: starting with fresh maps");
@@ -86,6 +112,26 @@ impl Pins {
         }
     }
 
+    /// The pinned links to cgroups: the cgroup's id, and the program's name.
+    pub fn cgroup_links(&self) -> Vec<(u64, String)> {
+        let of = |path: PathBuf| {
+            let name = path.file_name()?.to_str()?.strip_prefix(CGROUP_LINK)?.to_owned();
+            let (cgroup, program) = name.split_once('-')?;
+            Some((cgroup.parse().ok()?, program.to_owned()))
+        };
+        self.entries().into_iter().filter_map(of).collect()
+    }
+
+    /// Where the link of a program to a cgroup is pinned. A cgroup that was made anew has another id.
+    pub fn cgroup_link(&self, cgroup: u64, program: &str) -> PathBuf {
+        self.directory.join(format!("{CGROUP_LINK}{cgroup}-{program}"))
+    }
+
+    /// Removes one pin, which detaches a program whose link it was.
+    pub fn remove(&self, path: &Path) {
+        remove(path);
+    }
+
     /// Removes everything: the program detaches, all state is gone.
     pub fn clear(&self) {
         for path in self.entries() {
@@ -102,8 +148,11 @@ impl Pins {
 
     /// The first pinned map that this build could not use: aya would open it without comparing.
     fn misfit(&self) -> Option<&'static Shape> {
-        SHAPES.iter().find(|shape| match MapInfo::from_pin(self.map(shape.name)) {
-            Ok(info) => (info.key_size(), info.value_size(), info.max_entries()) != (shape.key, shape.value, shape.entries),
+        self.shapes.iter().find(|shape| match MapInfo::from_pin(self.map(shape.name)) {
+            Ok(info) => {
+                let entries = if shape.entries == 0 { 0 } else { info.max_entries() };
+                (info.key_size(), info.value_size(), entries) != (shape.key, shape.value, shape.entries)
+            }
             Err(_) => false,
         })
     }

@@ -13,7 +13,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use aya::Pod;
-use aya::maps::{Array, MapData, MapError};
+use aya::maps::{Array, HashMap, MapData, MapError};
 use vrrp_common::maps::{
     AddressConf, AddressEntry, AddressKey, BackendConf, InterfaceConf, MAX_ADDRESSES, MAX_BACKENDS, MAX_IFINDEX, MAX_INTERFACES,
     MAX_SERVICES, RINGS_PER_SERVICE, Ring, RingsInUse, ServiceEntry, ServiceKey, name, vrid_slot,
@@ -247,6 +247,24 @@ fn put<V: Pod + PartialEq>(map: &mut Array<MapData, V>, index: u32, value: &V, n
     Ok(())
 }
 
-fn at(name: &'static str) -> impl Fn(MapError) -> PlaneError {
+/// Makes a hash hold just these entries.
+pub(super) fn put_all<K: Pod + Ord, V: Pod + PartialEq>(
+    map: &mut HashMap<MapData, K, V>,
+    wanted: &BTreeMap<K, V>,
+    name: &'static str,
+) -> Result<(), PlaneError> {
+    let held: BTreeMap<K, V> = map.iter().collect::<Result<_, MapError>>().map_err(at(name))?;
+    for key in held.keys().filter(|key| !wanted.contains_key(key)) {
+        map.remove(key).map_err(at(name))?;
+    }
+    for (key, value) in wanted {
+        if held.get(key) != Some(value) {
+            map.insert(key, value, 0).map_err(at(name))?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn at(name: &'static str) -> impl Fn(MapError) -> PlaneError {
     move |source| PlaneError::Map { name, source }
 }

@@ -1,5 +1,7 @@
 //! The snapshot as text for people: who is master, and why, at a glance.
 
+mod upstreams;
+
 use std::fmt::Write as _;
 
 use crate::election::Role;
@@ -19,6 +21,7 @@ pub fn render(status: &Status) -> String {
     election(&mut out, &status.election);
     section(&mut out, &routers(&status.routers));
     section(&mut out, &services(&status.services));
+    section(&mut out, &upstreams::table(&status.upstreams));
     section(&mut out, &scripts(&status.scripts));
     section(&mut out, &interfaces(&status.interfaces));
     out

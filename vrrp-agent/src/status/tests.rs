@@ -110,6 +110,35 @@ fn service() -> ServiceStatus {
     }
 }
 
+fn upstream() -> UpstreamStatus {
+    let backend = |host: u8, state: BackendState, counts: [u64; 3]| UpstreamBackendStatus {
+        address: ([10, 0, 0, host], 9000).into(),
+        weight: 1,
+        state,
+        usable: state == BackendState::Up,
+        suspect: host == 23,
+        in_flight: counts[0],
+        connects: counts[1],
+        failures: counts[2],
+    };
+    UpstreamStatus {
+        name: "php".to_owned(),
+        address: ([10, 0, 0, 100], 9000).into(),
+        cgroup: "nginx.service".to_owned(),
+        balance: "least-connections".to_owned(),
+        attached: true,
+        reason: None,
+        connects: 61,
+        refused: 2,
+        uncounted: 0,
+        backends: vec![
+            backend(22, BackendState::Up, [4, 30, 0]),
+            backend(23, BackendState::Up, [1, 20, 3]),
+            backend(24, BackendState::Down, [0, 11, 5]),
+        ],
+    }
+}
+
 /// A small node with something in every table.
 pub(crate) fn sample() -> Status {
     Status {
@@ -139,6 +168,7 @@ pub(crate) fn sample() -> Status {
         }],
         routers: vec![router()],
         services: vec![service()],
+        upstreams: vec![upstream()],
         scripts: vec![ScriptStatus {
             name: "chk_nginx".to_owned(),
             state: ScriptState::Bad,
@@ -164,6 +194,11 @@ VI_1    51    eth1  MASTER  3m 12s  80 (base 100)  2.1 s  this node  192.168.1.2
 SERVICE  ADDRESS               RING         BACKEND        STATE          VIA    WEIGHT  SHARE    PACKETS  BYTES  WHY
 web      192.168.1.249:80/tcp  00c0ffee #2  192.168.1.205  up             local  100     100.0 %  9        900    connected
                                             192.168.1.206  down (unused)  dr     100     0.0 %    0        0      connection refused
+
+UPSTREAM  ADDRESS          FOR            REFUSED  BACKEND         STATE          WEIGHT  IN FLIGHT  CONNECTS  FAILED
+php       10.0.0.100:9000  nginx.service  2        10.0.0.22:9000  up             1       4          30        0
+                                                   10.0.0.23:9000  up (suspect)   1       1          20        3
+                                                   10.0.0.24:9000  down (unused)  1       0          11        5
 
 SCRIPT     STATE  EXIT  TOOK   RUNS  FAILED  TIMED OUT
 chk_nginx  bad    1     12 ms  20    3       1
@@ -198,7 +233,7 @@ fn a_router_that_stands_aside_says_since_when_and_what_ends_it() {
 
 #[test]
 fn empty_tables_are_left_out() {
-    let status = Status { interfaces: vec![], routers: vec![], services: vec![], scripts: vec![], ..sample() };
+    let status = Status { interfaces: vec![], routers: vec![], services: vec![], upstreams: vec![], scripts: vec![], ..sample() };
     assert_eq!(render(&status).lines().count(), 3, "the agent and its election thread");
 }
 

@@ -61,6 +61,7 @@ fn config(routers: Vec<Router>, scripts: Vec<Script>) -> Config {
         scripts,
         services: vec![],
         tunnel: crate::model::Tunnel::default(),
+        upstreams: vec![],
     }
 }
 

@@ -3,12 +3,14 @@
 //! Values hold integers and byte arrays only, padding is written out, sizes are asserted. Addresses are in network order.
 //! Change anything here and [`LAYOUT`] goes up: pins of another layout are not adopted.
 
+mod capture;
 mod router;
 mod steering;
 
 use crate::counter::{INTERFACE_COUNTERS, RouterCounter};
 use crate::flow::FlowKey;
 
+pub use capture::*;
 pub use router::*;
 pub use steering::*;
 
@@ -88,6 +90,10 @@ pub mod name {
     pub const TOTAL_BUCKETS: &str = "TOTAL_BUCKETS";
     /// LRU HASH: [`super::BucketKey`] -> [`super::Bucket`]. Written by the kernel program.
     pub const SOURCE_BUCKETS: &str = "SOURCE_BUCKETS";
+    /// ARRAY of one: [`super::CaptureConf`].
+    pub const CAPTURE: &str = "CAPTURE";
+    /// PERF EVENT ARRAY: [`super::Captured`] and the begin of the frame, for each dropped packet that is captured.
+    pub const CAPTURED: &str = "CAPTURED";
     /// PER-CPU ARRAY: slot * INTERFACE_COUNTERS + counter -> u64.
     pub const INTERFACE_COUNTERS: &str = "IF_COUNTERS";
     /// PER-CPU ARRAY: router index * RouterCounter::COUNT + counter -> u64.
@@ -104,6 +110,7 @@ pub struct Shape {
     pub key: u32,
     /// Bytes.
     pub value: u32,
+    /// 0: as many as there are CPUs.
     pub entries: u32,
 }
 
@@ -139,6 +146,8 @@ pub const SHAPES: &[Shape] = &[
     shape::<Prefixed<GuardedSource>, u32>(name::GUARD_SOURCES, MAX_GUARD_SOURCES),
     shape::<u32, Bucket>(name::TOTAL_BUCKETS, MAX_SERVICES),
     shape::<BucketKey, Bucket>(name::SOURCE_BUCKETS, MAX_BUCKETS),
+    shape::<u32, CaptureConf>(name::CAPTURE, 1),
+    shape::<u32, u32>(name::CAPTURED, 0),
     shape::<u32, u64>(name::INTERFACE_COUNTERS, MAX_INTERFACE_COUNTERS),
     shape::<u32, u64>(name::ROUTER_COUNTERS, MAX_ROUTER_COUNTERS),
     shape::<u32, Traffic>(name::BACKEND_TRAFFIC, MAX_BACKENDS),
@@ -167,6 +176,8 @@ const _: () = {
     assert!(size_of::<GuardedSource>() == 20);
     assert!(size_of::<BucketKey>() == 24);
     assert!(size_of::<Bucket>() == 8);
+    assert!(size_of::<CaptureConf>() == 32);
+    assert!(size_of::<Captured>() == 24);
     assert!(MAX_BACKENDS <= NO_BACKEND as u32);
 };
 
@@ -184,5 +195,5 @@ mod user {
     }
 
     pod!(InterfaceConf RouterConf Liveness RateKey RateWindow AddressEntry ServiceEntry Ring FlowKey FlowRecord BackendConf);
-    pod!(Traffic ReverseKey ReverseConf GuardConf GuardedSource BucketKey Bucket);
+    pod!(Traffic ReverseKey ReverseConf GuardConf GuardedSource BucketKey Bucket CaptureConf Captured);
 }

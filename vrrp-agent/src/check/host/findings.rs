@@ -11,10 +11,12 @@ use crate::net::view::Link;
 /// Bit, name, and what goes without it (capabilities(7)).
 const ALWAYS: [(u32, &str, &str); 2] =
     [(12, "CAP_NET_ADMIN", "no address can be installed"), (13, "CAP_NET_RAW", "no advert can be sent or read")];
-const FOR_XDP: [(u32, &str, &str); 2] =
+const FOR_PROGRAMS: [(u32, &str, &str); 2] =
     [(39, "CAP_BPF", "the kernel program cannot be loaded"), (38, "CAP_PERFMON", "the kernel program cannot be loaded")];
 
 const AS_STARTED: &str = "what counts is what the agent is started with: check as its user, or as root";
+
+const WAITED_FOR: &str = "the agent waits for it; until then nothing is steered";
 
 /// Errors: as it is, a router would be in fault or a script never run. Warnings: it works, but not in all as configured.
 pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
@@ -30,12 +32,19 @@ pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
     }
     found.extend(config.services.iter().flat_map(|service| unreachable(service, facts)));
     found.extend(facts.forwarding.iter().map(forwarding));
+    for (upstream, why) in config.upstreams.iter().zip(&facts.upstreams) {
+        let say = |why| warning(format!("upstream {}: {why}", upstream.name)).help(WAITED_FOR);
+        found.extend(why.as_ref().map(say));
+    }
     found.extend(capabilities(config, facts));
     for degraded in &facts.thread {
         found.push(warning(format!("the election thread would run with less: {degraded}")).help(AS_STARTED));
     }
-    if config.xdp != XdpUse::Off && !facts.bpffs {
-        let help = "mount -t bpf bpf /sys/fs/bpf, or set xdp = \"off\"";
+    if loads_programs(config) && !facts.bpffs {
+        let help = match config.upstreams.is_empty() {
+            true => "mount -t bpf bpf /sys/fs/bpf, or set xdp = \"off\"",
+            false => "mount -t bpf bpf /sys/fs/bpf",
+        };
         found.push(warning(format!("{} is not on a bpffs: no kernel program", config.bpf_dir.display())).help(help));
     }
     if let (Some(address), Some(why), false) = (config.metrics, &facts.metrics, facts.agent_runs) {
@@ -162,9 +171,14 @@ fn capabilities(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
     let Some(held) = facts.capabilities else {
         return vec![warning("the capabilities of this process cannot be read".to_owned())];
     };
-    let wanted = ALWAYS.iter().chain(FOR_XDP.iter().filter(|_| config.xdp != XdpUse::Off));
+    let wanted = ALWAYS.iter().chain(FOR_PROGRAMS.iter().filter(|_| loads_programs(config)));
     let missing = wanted.filter(|(bit, _, _)| held & (1 << bit) == 0);
     missing.map(|(_, name, lost)| warning(format!("this process has no {name}: {lost}")).help(AS_STARTED)).collect()
+}
+
+/// Whether anything is asked of the kernel programs.
+fn loads_programs(config: &Config) -> bool {
+    config.xdp != XdpUse::Off || !config.upstreams.is_empty()
 }
 
 fn interfaces(facts: &Facts) -> String {

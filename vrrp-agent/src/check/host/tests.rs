@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::{Language, Mode, Severity, Source, parse};
+use crate::model::XdpUse;
 use crate::net::sysctl::Setting;
 use crate::net::view::{Address, Link};
 use crate::realtime::Missing;
@@ -126,4 +127,18 @@ fn what_nat_lacks_is_told_with_who_mends_it() {
         "warning: net.ipv6.conf.all.forwarding is 0, and NAT needs 1",
     ];
     assert_eq!(said(&config(service), &host), expected);
+}
+
+#[test]
+fn a_missing_cgroup_is_waited_for_and_upstreams_need_the_kernel_even_without_xdp() {
+    let upstream = "[[upstream]]\nname = \"php\"\naddress = \"10.0.0.100\"\nport = 9000\nunit = \"nginx.service\"\n\
+                    backends = [{ address = \"10.0.0.22\" }]\n";
+    let mut config = config(upstream);
+    let mut host = facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])]);
+    host.upstreams = vec![Some("no cgroup of unit nginx.service: it does not run".to_owned())];
+    assert_eq!(said(&config, &host), ["warning: upstream php: no cgroup of unit nginx.service: it does not run"]);
+    host.upstreams = vec![None];
+    config.xdp = XdpUse::Off;
+    host.bpffs = false;
+    assert_eq!(said(&config, &host).len(), 1, "{:?}", said(&config, &host));
 }

@@ -6,6 +6,7 @@
 mod comments;
 mod service;
 mod text;
+mod upstream;
 
 use super::draft::Draft;
 use super::load::Loaded;
@@ -33,7 +34,7 @@ pub fn to_toml(config: &Config) -> String {
 
 fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
     let Config { node, metrics, api_socket, bpf_dir, xdp, pass_foreign_vrids, startup_delay, release_on_exit, .. } = config;
-    let Config { election, routers, groups, scripts, services, tunnel, .. } = config;
+    let Config { election, routers, groups, scripts, services, tunnel, upstreams, .. } = config;
     let mut text = Text::default();
     if let Some(origin) = origin {
         text.comment(&format!("Converted from {origin}. Keys that are not written have their defaults."));
@@ -83,6 +84,10 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
     for service in services {
         text.table("service", comments.of(&Block::Service(service.address, service.port)));
         service::write(&mut text, service);
+    }
+    for upstream in upstreams {
+        text.table("upstream", &[]);
+        upstream::write(&mut text, upstream);
     }
     text.finish()
 }

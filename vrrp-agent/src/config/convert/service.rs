@@ -81,12 +81,13 @@ fn write_guard(text: &mut Text, guard: &Guard) {
     }
 }
 
-fn check(check: &Check) -> String {
+pub(super) fn check(check: &Check) -> String {
     let Check { kind, interval, timeout, rise, fall } = check;
     let (kind, port, path) = match kind {
         CheckKind::None => ("none", None, None),
         CheckKind::Tcp { port } => ("tcp", *port, None),
         CheckKind::Http { port, path } => ("http", *port, Some(path)),
+        CheckKind::FastCgi { port } => ("fastcgi", *port, None),
     };
     let second = duration(Duration::from_secs(1));
     inline_table([

@@ -11,6 +11,7 @@ pub(super) fn lower(draft: &CheckDraft, protocol: Protocol, reporter: &mut Repor
         CheckKindDraft::None => CheckKind::None,
         CheckKindDraft::Tcp => CheckKind::Tcp { port },
         CheckKindDraft::Http => CheckKind::Http { port, path: path(draft, reporter) },
+        CheckKindDraft::FastCgi => CheckKind::FastCgi { port },
     };
     if protocol == Protocol::Udp && kind != CheckKind::None && port.is_none() {
         let message = "a UDP service has no port that this check could connect to";

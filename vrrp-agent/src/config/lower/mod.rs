@@ -14,6 +14,7 @@ mod router;
 mod script;
 mod service;
 mod tunnel;
+mod upstream;
 mod values;
 
 use super::diag::{Diagnostic, Reporter};
@@ -34,6 +35,7 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
     unique(draft.scripts.iter().map(|script| &script.name), "script", reporter);
     unique(draft.routers.iter().map(|router| &router.name), "virtual router", reporter);
     unique(draft.services.iter().map(|service| &service.name), "service", reporter);
+    unique(draft.upstreams.iter().map(|upstream| &upstream.name), "upstream", reporter);
     let election = election::lower(&draft.election, reporter);
     let scripts = draft.scripts.iter().map(|script| script::lower(script, reporter)).collect();
     let by_name = draft.scripts.iter().enumerate().map(|(at, script)| (script.name.value.as_str(), at)).collect();
@@ -43,6 +45,8 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
     let services: Vec<_> = draft.services.iter().map(|service| service::lower(service, &routers, reporter)).collect();
     service::check_together(&draft.services, &services, reporter);
     let tunnel = tunnel::lower(&draft.tunnel, reporter);
+    let upstreams: Vec<_> = draft.upstreams.iter().map(|upstream| upstream::lower(upstream, reporter)).collect();
+    upstream::check_together(&draft.upstreams, &upstreams, reporter);
     if routers.is_empty() && !reporter.has_errors() {
         reporter.error(Diagnostic::whole_file("no virtual router in this file").help("it would make the agent do nothing"));
     }
@@ -64,6 +68,7 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
         scripts,
         services,
         tunnel,
+        upstreams,
     })
 }
 

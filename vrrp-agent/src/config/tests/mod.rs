@@ -19,6 +19,7 @@ mod models;
 mod reference;
 mod secrets;
 mod services;
+mod upstreams;
 
 use super::{Language, Mode, Outcome, Source, headline, parse, render};
 

@@ -1,6 +1,7 @@
 //! Random models: everything a file could mean.
 
 mod services;
+mod upstream;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -35,6 +36,7 @@ pub(super) fn config(random: &mut Random) -> Config {
         scripts,
         services,
         tunnel: tunnel(random),
+        upstreams: (0..random.next(3)).map(|at| upstream::upstream(random, at)).collect(),
     }
 }
 

@@ -27,6 +27,8 @@ const TABLES: &[(&str, &str)] = &[
     ("track_interface", "[[virtual_router]]\ntrack_interfaces = [{ nobody = 1 }]"),
     ("script", "[[script]]\nnobody = 1"),
     ("service", "[[service]]\nnobody = 1"),
+    ("upstream", "[[upstream]]\nnobody = 1"),
+    ("upstream_backend", "[[upstream]]\nbackends = [{ nobody = 1 }]"),
     ("backend", "[[service]]\nbackends = [{ nobody = 1 }]"),
     ("sorry_server", "[[service]]\nsorry_server = { nobody = 1 }"),
     ("guard", "[[service]]\nguard = { nobody = 1 }"),

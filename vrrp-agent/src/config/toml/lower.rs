@@ -12,6 +12,7 @@ use super::super::draft::{
 use super::super::keepalived::split_command;
 use super::schema::{self, Address, Command, File, Hmac, Metrics, Peer, SyncGroup};
 use super::service::service;
+use super::upstream::upstream;
 use super::values::{absolute, at, duration, number, timed};
 use crate::model::{Announce, ChecksumForm, HmacMode, Version, XdpUse};
 
@@ -58,6 +59,7 @@ pub(super) fn lower(file: File, reporter: &mut Reporter) -> Draft {
     draft.groups = file.sync_group.into_iter().map(group).collect();
     draft.scripts = file.script.into_iter().map(|written| script(written, reporter)).collect();
     draft.services = file.service.into_iter().map(|written| service(written, reporter)).collect();
+    draft.upstreams = file.upstream.into_iter().map(|written| upstream(written, reporter)).collect();
     draft
 }
 

@@ -3,6 +3,7 @@
 mod lower;
 mod schema;
 mod service;
+mod upstream;
 mod values;
 
 use super::diag::{Diagnostic, Reporter};

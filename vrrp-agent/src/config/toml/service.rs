@@ -92,7 +92,12 @@ fn rate(written: Spanned<schema::Rate>) -> RateDraft {
 }
 
 /// Without a `check` table a TCP service is checked by connecting, a UDP service not at all.
-fn check(written: Option<Spanned<schema::Check>>, protocol: Protocol, service: &Span, reporter: &mut Reporter) -> CheckDraft {
+pub(super) fn check(
+    written: Option<Spanned<schema::Check>>,
+    protocol: Protocol,
+    service: &Span,
+    reporter: &mut Reporter,
+) -> CheckDraft {
     let Some(written) = written else {
         let kind = if protocol == Protocol::Tcp { CheckKindDraft::Tcp } else { CheckKindDraft::None };
         let second = At::new(SECOND, service);
@@ -115,6 +120,7 @@ fn check(written: Option<Spanned<schema::Check>>, protocol: Protocol, service: &
             schema::CheckKind::None => CheckKindDraft::None,
             schema::CheckKind::Tcp => CheckKindDraft::Tcp,
             schema::CheckKind::Http => CheckKindDraft::Http,
+            schema::CheckKind::Fastcgi => CheckKindDraft::FastCgi,
         },
         port: written.port.map(at),
         path: written.path.map(at),

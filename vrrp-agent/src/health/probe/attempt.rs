@@ -13,12 +13,15 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use super::fastcgi;
+
 /// A longer answer is not read to its end; its status still counts.
 const LONGEST_BODY: usize = 64 * 1024;
 
 pub(super) enum Target {
     Tcp(SocketAddr),
     Http { at: SocketAddr, path: String },
+    FastCgi(SocketAddr),
 }
 
 /// An open connection; ends when the server closes or resets it.
@@ -32,10 +35,11 @@ pub(super) async fn attempt(target: &Target) -> Result<(String, Option<Held>), S
             Ok(("connected".to_owned(), Some(Box::pin(read_to_end(stream)))))
         }
         Target::Http { at, path } => get(*at, path).await,
+        Target::FastCgi(at) => Ok((fastcgi::get_values(*at).await?, None)),
     }
 }
 
-async fn connect(at: SocketAddr) -> Result<TcpStream, String> {
+pub(super) async fn connect(at: SocketAddr) -> Result<TcpStream, String> {
     TcpStream::connect(at).await.map_err(|error| describe(&error))
 }
 
@@ -80,7 +84,7 @@ async fn get(at: SocketAddr, path: &str) -> Result<(String, Option<Held>), Strin
 }
 
 /// The error without the operating system's number.
-fn describe(error: &io::Error) -> String {
+pub(super) fn describe(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
         Some((words, _)) => words.to_owned(),

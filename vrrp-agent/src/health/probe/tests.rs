@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::model::Forward;
+use crate::model::{Backend, Forward};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -127,6 +127,39 @@ async fn a_server_that_closes_every_connection_stays_up_and_is_not_hammered() {
     assert!((2..=10).contains(&accepted), "{accepted} probes in 300 ms");
     assert!(next(&mut events).await.up);
     assert!(events.try_recv().is_err());
+}
+
+/// The answer of php-fpm 8.2 to FCGI_GET_VALUES: one name and its value, padded.
+const PHP_FPM_VALUES: &[u8] = b"\x01\x0a\0\0\0\x12\x06\0\x0f\x01FCGI_MPXS_CONNS0\0\0\0\0\0\0";
+
+#[tokio::test]
+async fn a_fastcgi_server_is_asked_for_its_values_and_left_alone() {
+    let (listener, at) = listen().await;
+    let (_probes, mut events) = start(service(CheckKind::FastCgi { port: Some(at.port()) }, Duration::from_secs(60), 1));
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut question = [0; 32];
+    stream.read_exact(&mut question).await.unwrap();
+    assert_eq!(&question, b"\x01\x09\0\0\0\x11\x07\0\x0f\0FCGI_MPXS_CONNS\0\0\0\0\0\0\0");
+    stream.write_all(PHP_FPM_VALUES).await.unwrap();
+    let event = next(&mut events).await;
+    assert!(event.up, "{}", event.reason);
+    assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "the connection is closed, so no worker waits on it");
+    let again = tokio::time::timeout(Duration::from_millis(100), listener.accept()).await;
+    assert!(again.is_err(), "it is not asked again before the interval is over");
+}
+
+#[tokio::test]
+async fn what_speaks_no_fastcgi_is_down() {
+    for answer in ["HTTP/1.1 400 Bad Request\r\n\r\n", "\x01\x03\0\0\0\x08\0\0........", "\x01\x0a\0\0\0\x08\0\0...", ""] {
+        let (listener, at) = listen().await;
+        let (_probes, mut events) = start(service(CheckKind::FastCgi { port: Some(at.port()) }, SOON, 1));
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_exact(&mut [0; 32]).await.unwrap();
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        drop(stream);
+        let event = next(&mut events).await;
+        assert!(!event.up && event.reason.contains("FastCGI answer"), "{answer:?}: {}", event.reason);
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use aya::maps::HashMap;
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use vrrp_common::ip::Address;
 use vrrp_common::maps::{
@@ -63,7 +64,7 @@ fn guards_are_listed_changed_and_taken_over_by_the_next_agent() {
 #[ignore = "needs root: BPF maps"]
 fn names_of_answers_come_with_their_hints_and_go_with_them() {
     let Some(plane) = plane() else { return };
-    let entries: aya::maps::HashMap<MapData, ReverseKey, ReverseConf> = plane.maps.hash_map(name::REVERSE).expect("a map");
+    let entries: HashMap<MapData, ReverseKey, ReverseConf> = plane.maps.hash_map(name::REVERSE).expect("a map");
     let hints: Array<MapData, u32> = plane.maps.array(name::REVERSE_HINTS).expect("a map");
     let hint = |text| hints.get(&reverse_hint(&address(text)), 0).expect("read");
     let key = |text, port| ReverseKey { address: address(text), port, protocol: 6 };

@@ -2,19 +2,20 @@
 //!
 //! No `Debug` here: it would print the password.
 
+mod metrics;
 mod router;
 mod script;
 mod service;
-
-use std::fmt;
+mod upstream;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Visitor};
 use toml::Spanned;
 
+pub use metrics::Metrics;
 pub use router::{Address, Checksum, Garp, Hmac, HmacMode, Peer, VirtualRouter};
 pub use script::{Command, Script};
 pub use service::{Backend, Check, CheckKind, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, SorryServer};
+pub use upstream::{Balance, Upstream, UpstreamBackend};
 
 type Text = Option<Spanned<String>>;
 type Number = Option<Spanned<i64>>;
@@ -40,6 +41,8 @@ pub struct File {
     pub script: Vec<Script>,
     #[serde(default)]
     pub service: Vec<Service>,
+    #[serde(default)]
+    pub upstream: Vec<Upstream>,
     #[serde(default)]
     pub sync_group: Vec<SyncGroup>,
 }
@@ -74,33 +77,4 @@ pub struct Tunnel {
 pub struct SyncGroup {
     pub name: Spanned<String>,
     pub members: Spanned<Vec<Spanned<String>>>,
-}
-
-/// The listening address, or `false` for none.
-pub enum Metrics {
-    Off,
-    On,
-    At(String),
-}
-
-impl<'de> Deserialize<'de> for Metrics {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Shape;
-        impl Visitor<'_> for Shape {
-            type Value = Metrics;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an address and port in quotes, or false")
-            }
-
-            fn visit_bool<E>(self, on: bool) -> Result<Metrics, E> {
-                Ok(if on { Metrics::On } else { Metrics::Off })
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Metrics, E> {
-                Ok(Metrics::At(text.to_owned()))
-            }
-        }
-        deserializer.deserialize_any(Shape)
-    }
 }

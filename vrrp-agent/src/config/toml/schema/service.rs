@@ -116,4 +116,5 @@ pub enum CheckKind {
     None,
     Tcp,
     Http,
+    Fastcgi,
 }

@@ -1,0 +1,131 @@
+//! A captured packet as one line for people.
+
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, Stdout, Write};
+
+use anyhow::Result;
+use jiff::Timestamp;
+use nix::net::if_::if_indextoname;
+use vrrp_common::classify::{Class, classify};
+use vrrp_common::ip::Address;
+use vrrp_common::wire::ipv4::{PROTO_ICMP, PROTO_TCP, PROTO_UDP};
+use vrrp_common::wire::ipv6::NEXT_ICMPV6;
+use vrrp_common::wire::l4;
+
+use super::{Packet, Sink};
+
+pub struct Lines(BufWriter<Stdout>);
+
+impl Lines {
+    pub fn new() -> Self {
+        Self(BufWriter::new(io::stdout()))
+    }
+}
+
+impl Sink for Lines {
+    fn packet(&mut self, packet: &Packet) -> Result<()> {
+        let at = Timestamp::try_from(packet.at)?;
+        let interface = interface(packet.ifindex);
+        let reason = packet.reason.map_or("?", |reason| reason.label());
+        let what = describe(packet.frame);
+        Ok(writeln!(self.0, "{at:.6} {interface} {reason} {} bytes: {what}", packet.len)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Name of an interface; its index where it has gone.
+pub fn interface(ifindex: u32) -> String {
+    let name = if_indextoname(ifindex).ok().and_then(|name| name.into_string().ok());
+    // Of an index that nobody has nix makes an empty name.
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("#{ifindex}"))
+}
+
+/// Who sent what to whom, as far as the bytes tell.
+fn describe(frame: &[u8]) -> String {
+    match classify(frame) {
+        Class::Vrrp(vrrp) => {
+            let what = match vrrp.advert {
+                Ok(advert) => format!("VRRPv{} VRID {} priority {}", advert.version, advert.vrid, advert.priority),
+                Err(_) => "VRRP".to_owned(),
+            };
+            format!("{:?} > {:?} {what}, TTL {}", vrrp.source, vrrp.destination, vrrp.ttl)
+        }
+        Class::Arp { arp, .. } => format!("ARP {:?} asks for {:?}", Address::v4(arp.sender), Address::v4(arp.target)),
+        Class::Neighbour { ip, nd, .. } => format!("ND {:?} asks for {:?}", ip.source, nd.target),
+        Class::Ipv4 { ethernet, ip } => {
+            let ends = (Address::v4(ip.source), Address::v4(ip.destination));
+            flow(frame, ends, ip.protocol, ethernet.network + ip.header_len, ip.later_fragment, ip.fragment)
+        }
+        Class::Ipv6 { ethernet, ip } => {
+            let ends = (ip.source, ip.destination);
+            flow(frame, ends, ip.protocol, ethernet.network + ip.header_len, ip.later_fragment, ip.fragment)
+        }
+        Class::Other => "not IP".to_owned(),
+    }
+}
+
+fn flow(
+    frame: &[u8],
+    (source, destination): (Address, Address),
+    protocol: u8,
+    transport: usize,
+    portless: bool,
+    fragment: bool,
+) -> String {
+    let name = match protocol {
+        PROTO_TCP => "TCP".to_owned(),
+        PROTO_UDP => "UDP".to_owned(),
+        PROTO_ICMP => "ICMP".to_owned(),
+        NEXT_ICMPV6 => "ICMPv6".to_owned(),
+        other => format!("protocol {other}"),
+    };
+    let has_ports = !portless && matches!(protocol, PROTO_TCP | PROTO_UDP);
+    let mut text = match l4::ports(frame, transport).filter(|_| has_ports) {
+        Some(ports) => format!("{} > {} {name}", end(source, ports.source), end(destination, ports.destination)),
+        None => format!("{source:?} > {destination:?} {name}"),
+    };
+    if has_ports && protocol == PROTO_TCP && l4::begins(frame, transport) {
+        text.push_str(" SYN");
+    }
+    if fragment {
+        let _ = write!(text, ", {} fragment", if portless { "later" } else { "first" });
+    }
+    text
+}
+
+fn end(address: Address, port: u16) -> String {
+    std::net::SocketAddr::from((address.ip(), port)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(kind: [u8; 2], rest: &[u8]) -> Vec<u8> {
+        let mut frame = vec![2; 12];
+        frame.extend(kind);
+        frame.extend(rest);
+        frame
+    }
+
+    fn tcp(flags: u8, fragment: [u8; 2]) -> Vec<u8> {
+        let mut packet = vec![0x45, 0, 0, 40, 0, 0, fragment[0], fragment[1], 64, 6, 0, 0, 192, 0, 2, 1, 198, 51, 100, 9];
+        packet.extend([0x9c, 0x40, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, flags, 0, 0, 0, 0, 0, 0]);
+        frame([8, 0], &packet)
+    }
+
+    #[test]
+    fn packets_are_told_in_the_fields_words() {
+        assert_eq!(describe(&tcp(0x02, [0x40, 0])), "192.0.2.1:40000 > 198.51.100.9:80 TCP SYN");
+        assert_eq!(describe(&tcp(0x10, [0x40, 0])), "192.0.2.1:40000 > 198.51.100.9:80 TCP");
+        assert_eq!(describe(&tcp(0x10, [0x20, 0])), "192.0.2.1:40000 > 198.51.100.9:80 TCP, first fragment");
+        assert_eq!(describe(&tcp(0x10, [0, 9])), "192.0.2.1 > 198.51.100.9 TCP, later fragment");
+        let arp = [0, 1, 8, 0, 6, 4, 0, 1, 2, 2, 2, 2, 2, 2, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 192, 0, 2, 9];
+        assert_eq!(describe(&frame([8, 6], &arp)), "ARP 192.0.2.1 asks for 192.0.2.9");
+        assert_eq!(describe(&[0; 5]), "not IP");
+        assert_eq!(describe(&tcp(0x10, [0x40, 0])[..36]), "192.0.2.1 > 198.51.100.9 TCP");
+    }
+}

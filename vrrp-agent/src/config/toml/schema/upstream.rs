@@ -1,0 +1,36 @@
+//! `[[upstream]]`.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{Check, Number, Text};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    pub name: Spanned<String>,
+    pub address: Spanned<String>,
+    pub port: Spanned<i64>,
+    pub cgroup: Text,
+    pub unit: Text,
+    #[serde(default)]
+    pub balance: Balance,
+    pub backends: Vec<UpstreamBackend>,
+    pub check: Option<Spanned<Check>>,
+}
+
+#[derive(Deserialize, Clone, Copy, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balance {
+    #[default]
+    LeastConnections,
+    WeightedRandom,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamBackend {
+    pub address: Spanned<String>,
+    pub port: Number,
+    pub weight: Number,
+}

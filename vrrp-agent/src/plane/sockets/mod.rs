@@ -1,0 +1,199 @@
+//! The programs that steer connections when they are made: loading them, and hanging them on cgroups.
+
+mod cgroup;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use aya::programs::links::FdLink;
+use aya::programs::{CgroupAttachMode, Program, ProgramError};
+use aya::{Ebpf, EbpfLoader};
+use vrrp_common::socket_maps::{PROGRAMS, SHAPES};
+
+use super::PlaneError;
+use super::maps::MapSet;
+use super::object::{explain, refused, take_maps};
+use super::pins::{Kind, Pins};
+#[cfg(test)]
+use crate::model;
+
+pub use cgroup::{Cgroup, CgroupError};
+pub use tables::{SocketCounters, SocketTables};
+
+/// The object as `cargo xtask build-ebpf` made it; empty in a build without the BPF toolchain.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/vrrp-sockets.o"));
+
+struct Attached {
+    path: PathBuf,
+    /// Empty where pins hold them.
+    _links: Vec<FdLink>,
+}
+
+/// The loaded programs and their maps.
+pub struct SocketPlane {
+    pub maps: MapSet,
+    ebpf: Ebpf,
+    /// `None`: nothing is pinned, and the steering ends with the agent.
+    pins: Option<Pins>,
+    /// Cgroups that this agent's programs hang on, by their ids.
+    attached: BTreeMap<u64, Attached>,
+    /// Cgroups whose programs an earlier agent left attached.
+    left: BTreeSet<u64>,
+    /// Whether it left programs on every cgroup that it had any on.
+    whole: bool,
+}
+
+impl SocketPlane {
+    /// Loads the programs, over the maps pinned below `bpf_dir` where there are any.
+    ///
+    /// # Errors
+    /// No object in this build, no permission, or a kernel that refuses it. That nothing can be pinned is not an error: it is
+    /// logged.
+    pub fn open(bpf_dir: &Path) -> Result<Self, PlaneError> {
+        if OBJECT.is_empty() {
+            return Err(PlaneError::NoObject);
+        }
+        let pins = Pins::prepare(Kind::Sockets, bpf_dir)
+            .inspect_err(|error| tracing::warn!(%error, "nothing is pinned: upstreams are steered only while the agent runs"))
+            .ok();
+        let mut loader = EbpfLoader::new();
+        if let Some(pins) = &pins {
+            for shape in SHAPES {
+                loader.map_pin_path(shape.name, pins.map(shape.name));
+            }
+        }
+        let mut ebpf = loader.load(OBJECT).map_err(explain)?;
+        for name in PROGRAMS {
+            load(program(&mut ebpf, name)?).map_err(refused)?;
+        }
+        let maps = take_maps(&mut ebpf, SHAPES)?;
+        let left = pins.as_ref().map(links_by_cgroup).unwrap_or_default();
+        let whole = !left.is_empty() && left.values().all(|&links| links == PROGRAMS.len());
+        let left = left.into_keys().collect();
+        Ok(Self { maps, ebpf, pins, attached: BTreeMap::new(), left, whole })
+    }
+
+    /// Whether an earlier agent's programs have counted connections all the time until now, as far as can be told.
+    pub fn has_counted_all_along(&self) -> bool {
+        self.whole
+    }
+
+    /// Whether everything stays attached without this agent.
+    pub fn is_pinned(&self) -> bool {
+        self.pins.is_some()
+    }
+
+    /// Whether this agent's own programs hang on the cgroup.
+    pub fn holds(&self, cgroup: &Cgroup) -> bool {
+        self.attached.contains_key(&cgroup.id)
+    }
+
+    /// Attaches the programs to a cgroup, each before that of an earlier agent goes. While both hang there a connection is
+    /// steered once, and counted once: what the first of them sends it to is no upstream, and what is remembered with the socket
+    /// is there for both.
+    ///
+    /// # Errors
+    /// The cgroup is gone, or the kernel refuses.
+    pub fn attach(&mut self, cgroup: &Cgroup) -> Result<(), PlaneError> {
+        let directory = File::open(&cgroup.path).map_err(|source| PlaneError::Cgroup { path: cgroup.path.clone(), source })?;
+        let mut held = Vec::new();
+        for name in PROGRAMS {
+            let link = attach(program(&mut self.ebpf, name)?, &directory)?;
+            match &self.pins {
+                Some(pins) => pin(link, &pins.cgroup_link(cgroup.id, name))?,
+                None => held.push(link),
+            }
+        }
+        self.left.remove(&cgroup.id);
+        self.attached.insert(cgroup.id, Attached { path: cgroup.path.clone(), _links: held });
+        Ok(())
+    }
+
+    /// Detaches the programs from all cgroups but these. Returns whether one of them may still have connections, which nobody
+    /// will take off the counts.
+    pub fn detach_others(&mut self, keep: &BTreeSet<u64>) -> bool {
+        let mut uncounted = false;
+        self.attached.retain(|id, attached| {
+            let wanted = keep.contains(id);
+            uncounted |= !wanted && fs::metadata(&attached.path).is_ok_and(|found| found.ino() == *id);
+            wanted
+        });
+        let left = self.left.len();
+        self.left.retain(|id| keep.contains(id));
+        uncounted |= self.left.len() != left;
+        if let Some(pins) = &self.pins {
+            for (id, name) in pins.cgroup_links() {
+                if !keep.contains(&id) {
+                    pins.remove(&pins.cgroup_link(id, &name));
+                }
+            }
+        }
+        uncounted
+    }
+}
+
+/// Removes what an agent left pinned below `bpf_dir`: nothing is steered any more. Returns whether there was something.
+pub fn clear(bpf_dir: &Path) -> bool {
+    let pins = Pins::find(Kind::Sockets, bpf_dir);
+    pins.inspect(Pins::clear).is_some()
+}
+
+/// Pins a link in the place of an older one, which detaches the older one's program in the same instant.
+fn pin(link: FdLink, path: &Path) -> Result<(), PlaneError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push("-new");
+    let beside = PathBuf::from(beside);
+    // One of an agent that was killed in between.
+    let _ = fs::remove_file(&beside);
+    link.pin(&beside)?;
+    fs::rename(&beside, path).map_err(|source| PlaneError::PinDirectory { path: path.to_owned(), source })
+}
+
+/// How many programs' links to each cgroup are pinned.
+fn links_by_cgroup(pins: &Pins) -> BTreeMap<u64, usize> {
+    let mut programs: BTreeMap<u64, usize> = BTreeMap::new();
+    for (id, name) in pins.cgroup_links() {
+        *programs.entry(id).or_default() += usize::from(PROGRAMS.contains(&name.as_str()));
+    }
+    programs
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Program, PlaneError> {
+    ebpf.program_mut(name).ok_or(PlaneError::NoObject)
+}
+
+fn load(program: &mut Program) -> Result<(), ProgramError> {
+    match program {
+        Program::CgroupSock(program) => program.load(),
+        Program::CgroupSockAddr(program) => program.load(),
+        Program::SockOps(program) => program.load(),
+        _ => Err(ProgramError::UnexpectedProgramType),
+    }
+}
+
+/// Beside whatever else hangs on the cgroup, systemd's own programs for instance: a link always allows that, and takes no flag
+/// that says so.
+fn attach(program: &mut Program, cgroup: &File) -> Result<FdLink, PlaneError> {
+    const MODE: CgroupAttachMode = CgroupAttachMode::Single;
+    let link = match program {
+        Program::CgroupSock(program) => {
+            let id = program.attach(cgroup, MODE)?;
+            FdLink::try_from(program.take_link(id)?)
+        }
+        Program::CgroupSockAddr(program) => {
+            let id = program.attach(cgroup, MODE)?;
+            FdLink::try_from(program.take_link(id)?)
+        }
+        Program::SockOps(program) => {
+            let id = program.attach(cgroup, MODE)?;
+            FdLink::try_from(program.take_link(id)?)
+        }
+        _ => return Err(ProgramError::UnexpectedProgramType.into()),
+    };
+    Ok(link?)
+}

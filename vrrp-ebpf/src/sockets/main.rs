@@ -1,0 +1,99 @@
+//! The socket programs: a connect to the address of an upstream becomes a connect to one of its backends.
+//!
+//! They hang on the cgroups of the processes that may use upstreams, run when such a process connects, closes or asks for its
+//! peer, and cost nothing per packet. Unknown is not ours: an address that is no upstream's is left as it is.
+//!
+//! `connect4`, `connect6` choose a backend, count the connection in its load and remember the choice with the socket; `sock_ops`
+//! notes that it was established, and makes the backend suspect that resets it; `sock_release` takes it off the load, and makes the
+//! backend suspect where it never was established; `getpeername4` and `getpeername6` tell the process what it has connected to.
+#![no_std]
+#![no_main]
+#![feature(asm_experimental_arch)]
+
+mod address;
+mod maps;
+mod steer;
+
+use aya_ebpf::bindings::{
+    BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_STATE_CB, BPF_SOCK_OPS_STATE_CB_FLAG, BPF_TCP_CLOSE, BPF_TCP_ESTABLISHED,
+};
+use aya_ebpf::helpers::generated::bpf_ktime_get_boot_ns;
+use aya_ebpf::macros::{cgroup_sock, cgroup_sock_addr, sock_ops};
+use aya_ebpf::programs::{SockAddrContext, SockContext, SockOpsContext};
+
+use crate::address::Family;
+
+/// Of connect: go on. The other programs may say nothing else.
+const ALLOW: i32 = 1;
+/// Of connect: it fails with EPERM.
+const REFUSE: i32 = 0;
+
+#[cgroup_sock_addr(connect4)]
+pub fn connect4(ctx: SockAddrContext) -> i32 {
+    steer::connect(&ctx, Family::V4)
+}
+
+#[cgroup_sock_addr(connect6)]
+pub fn connect6(ctx: SockAddrContext) -> i32 {
+    steer::connect(&ctx, Family::V6)
+}
+
+#[cgroup_sock_addr(getpeername4)]
+pub fn getpeername4(ctx: SockAddrContext) -> i32 {
+    steer::peer(&ctx, Family::V4);
+    ALLOW
+}
+
+#[cgroup_sock_addr(getpeername6)]
+pub fn getpeername6(ctx: SockAddrContext) -> i32 {
+    steer::peer(&ctx, Family::V6);
+    ALLOW
+}
+
+#[cgroup_sock(sock_release)]
+pub fn sock_release(ctx: SockContext) -> i32 {
+    if let Some(steered) = maps::of_socket(&ctx) {
+        steer::close(steered);
+    }
+    ALLOW
+}
+
+#[sock_ops]
+pub fn sock_ops(ctx: SockOpsContext) -> u32 {
+    match ctx.op() {
+        BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB => {
+            if let Some(steered) = maps::of_operation(&ctx) {
+                steer::established(steered);
+                // From here on this program hears of each change of the connection's state: two or three.
+                let _ = ctx.set_cb_flags(BPF_SOCK_OPS_STATE_CB_FLAG as i32);
+            }
+        }
+        BPF_SOCK_OPS_STATE_CB if (ctx.arg(0), ctx.arg(1)) == (BPF_TCP_ESTABLISHED, BPF_TCP_CLOSE) => {
+            // Whoever closes goes through other states: this one was reset, or its peer is silent for too long.
+            if let Some(steered) = maps::of_operation(&ctx) {
+                steer::reset(steered);
+            }
+        }
+        _ => {}
+    }
+    1
+}
+
+/// Nanoseconds since boot.
+#[inline(always)]
+fn boot_nanos() -> u64 {
+    // SAFETY: a helper call without arguments.
+    unsafe { bpf_ktime_get_boot_ns() }
+}
+
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo) -> ! {
+    // Nothing here panics; were a panic path compiled in, the verifier would refuse this loop at load time.
+    loop {}
+}
+
+/// The helpers these programs call are offered to GPL-compatible programs only; the sources are MIT or Apache-2.0 as well.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
