@@ -92,12 +92,12 @@ fn a_former_backend_takes_no_more_packets_once_it_is_forgotten() {
     let backends: Array<MapData, BackendConf> = plane.maps.array(name::BACKENDS).expect("a map");
     let conf = |port| BackendConf { address: address("10.0.0.21"), port, forward: FORWARD_NAT, ..BackendConf::default() };
     let mut tables = Tables::open(&plane.maps).expect("tables");
-    tables.set_backends(&[(1, conf(80)), (2, conf(81))].into()).expect("written");
+    tables.raise_backends(&[(1, conf(80)), (2, conf(81))].into()).expect("written");
     let mut next = Tables::open(&plane.maps).expect("tables");
     let wanted = [(1, conf(82))].into();
-    next.set_backends(&wanted).expect("written");
+    next.raise_backends(&wanted).expect("written");
     assert_eq!((backends.get(&1, 0).expect("read").port, backends.get(&2, 0).expect("read").port), (82, 81));
-    next.forget_backends(&wanted).expect("written");
+    next.forget_backends(&wanted, |_| false).expect("written");
     assert_eq!(backends.get(&2, 0).expect("read"), BackendConf::default());
     assert_eq!(backends.get(&1, 0).expect("read"), conf(82));
 }
