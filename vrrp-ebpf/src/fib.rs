@@ -50,11 +50,9 @@ pub fn next_hop(ctx: &XdpContext, packet: &Packet, source: &Address) -> Next {
     // SAFETY: a helper call; the pointers are to the context and to parameters of the size that is given.
     let result = unsafe { bpf_fib_lookup(ctx.as_ptr(), &raw mut params, size_of::<Params>() as i32, 0) };
     match result {
-        FOUND => Next::Hop(Hop {
-            ifindex: params.ifindex,
-            mac: mac(&raw const params.dmac),
-            source_mac: mac(&raw const params.smac),
-        }),
+        FOUND => {
+            Next::Hop(Hop { ifindex: params.ifindex, mac: mac(&raw const params.dmac), source_mac: mac(&raw const params.smac) })
+        }
         NOT_FORWARDED => Next::Here,
         _ => Next::Stack,
     }
