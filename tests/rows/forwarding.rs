@@ -298,6 +298,11 @@ fn reverse_rows() -> Vec<Row> {
             .drops()
             .counts(&[Count::Router(0, TtlExpired)]),
     );
+    rows.push(row("NAT answer by an interface that leads to no NAT backend", answer(&web()).build(), Seen::Ipv4).when(|world| {
+        if let Some(interface) = &mut world.interface {
+            interface.nat = 0;
+        }
+    }));
     rows.push(
         row("NAT answer by an interface that is not ours", answer(&web()).build(), Seen::Ipv4)
             .when(|world| world.interface = None),

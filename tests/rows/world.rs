@@ -136,7 +136,7 @@ impl World {
             (AddressKey { address, ifindex: IFINDEX, vlan: 0 }, AddressConf { router, flags, ..AddressConf::default() })
         };
         World {
-            interface: Some(InterfaceConf { ifindex: IFINDEX, mac: NODE1_MAC, pass_foreign: 0, nat: 0 }),
+            interface: Some(InterfaceConf { ifindex: IFINDEX, mac: NODE1_MAC, pass_foreign: 0, nat: 1 }),
             routers: [
                 RouterConf { vrid: VRID1, version: 2, priority: 100, auth_type: AUTH_PASS, auth_data: PASSWORD, ..router },
                 RouterConf { vrid: VRID2, version: 3, priority: 99, ..router },

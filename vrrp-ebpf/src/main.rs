@@ -105,7 +105,7 @@ pub extern "C" fn ipv4(ctx: *mut xdp_md, slot: u32) -> u32 {
     if !ip.is_sane() {
         return Verdict::Pass as u32;
     }
-    through(ctx, slot, &ethernet, steer::client(ctx, &Packet::v4(&ethernet, &ip))) as u32
+    through(ctx, slot, &ethernet, steer::client(ctx, slot, &Packet::v4(&ethernet, &ip))) as u32
 }
 
 /// ARP, and VRRP over IPv4.
@@ -140,7 +140,7 @@ pub extern "C" fn ipv6(ctx: *mut xdp_md, slot: u32, asked: u32) -> u32 {
     if asked == 0 && (ip.protocol == PROTO_VRRP || ip.protocol == NEXT_ICMPV6 || ip.unwalked) {
         return UNDECIDED;
     }
-    through(ctx, slot, &ethernet, steer::client(ctx, &Packet::v6(&ethernet, &ip))) as u32
+    through(ctx, slot, &ethernet, steer::client(ctx, slot, &Packet::v6(&ethernet, &ip))) as u32
 }
 
 /// VRRP over IPv6 and neighbour discovery.

@@ -16,7 +16,7 @@ use crate::capture::refuse;
 use crate::context::{Frame, spoil};
 use crate::packet::Packet;
 use crate::rewrite::{self, put};
-use crate::{count, fib, tables};
+use crate::{count, fib, maps, tables};
 
 /// Offset of the checksum in ICMP.
 const ICMP_CHECKSUM: usize = 2;
@@ -214,8 +214,12 @@ fn error_v6(ctx: &XdpContext, place: Place, backend: &BackendConf, quoted: usize
 
 /// A packet that is for nobody here: perhaps the answer of a NAT backend, which then gets the virtual address as its source.
 #[inline(always)]
-pub fn answer(ctx: &XdpContext, packet: &Packet) -> Verdict {
+pub fn answer(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
     if !tables::may_be_reverse(&packet.source) || !matches!(packet.protocol, PROTO_TCP | PROTO_UDP) {
+        return Verdict::Pass;
+    }
+    // By another interface only a forger would speak for it.
+    if maps::interface(slot).is_none_or(|interface| interface.nat == 0) {
         return Verdict::Pass;
     }
     reverse(ctx, packet)

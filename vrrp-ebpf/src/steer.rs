@@ -40,9 +40,9 @@ enum Aimed {
 
 /// Decides about a packet that is neither VRRP nor neighbour discovery.
 #[inline(always)]
-pub fn client(ctx: &XdpContext, packet: &Packet) -> Verdict {
+pub fn client(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
     let Some((place, address)) = tables::address(ctx, &packet.destination, packet.vlan) else {
-        return nat::answer(ctx, packet);
+        return nat::answer(ctx, slot, packet);
     };
     let router = address.router;
     if maps::acting(router).is_none() {
