@@ -14,6 +14,7 @@
 mod checks;
 mod force;
 mod handover;
+mod kernel;
 mod leave;
 mod picture;
 mod ready;
@@ -41,12 +42,12 @@ use crate::desired::{self, Desired};
 use crate::effects::{self, Effects};
 use crate::elector::{Command, Elector, StartError, View};
 use crate::http::{HttpError, Order};
-use crate::model::{Config, XdpUse};
+use crate::model::Config;
 use crate::net::NetlinkError;
 use crate::net::view::HostView;
 use crate::net::watch::Watcher;
 use crate::plane::PlaneError;
-use crate::plane::object::{KernelLog, Plane};
+use crate::plane::object::Plane;
 use crate::plane::words::Words;
 use crate::scripts;
 use crate::time::Instant;
@@ -54,6 +55,7 @@ use crate::track::Track;
 use checks::Checks;
 use force::Force;
 use handover::Pending;
+use kernel::{open_plane, pass_on};
 use leave::End;
 use picture::Picture;
 use reload::Loading;
@@ -65,7 +67,6 @@ use workers::Workers;
 const TICK: Duration = Duration::from_secs(1);
 /// How often a stopping agent looks whether the election thread has ended.
 const STOP_TICK: Duration = Duration::from_millis(10);
-const KERNEL_LOG_EVERY: Duration = Duration::from_millis(100);
 /// Orders that may wait for their turn.
 const ORDERS: usize = 16;
 
@@ -115,6 +116,8 @@ struct Agent {
     fixed: Arc<Fixed>,
     force: Force,
     checks: Checks,
+    /// What probes on the real path say.
+    paths: Checks,
     picture: Arc<Mutex<Picture>>,
     elector: Elector,
     effects: Effects,
@@ -176,7 +179,7 @@ impl Agent {
         });
         let force = Force::new(config, places, effects.found());
         let config = &force.config;
-        let checks = Checks::new(config);
+        let (checks, paths) = (Checks::new(config), Checks::new(config));
         let picture = Arc::new(Mutex::new(Picture::new(&force)));
         let (shutdown, ended) = watch::channel(false);
         let source = serve::status_source(&fixed, &picture, &elector);
@@ -200,6 +203,7 @@ impl Agent {
             fixed,
             force,
             checks,
+            paths,
             picture,
             elector,
             effects,
@@ -247,6 +251,7 @@ impl Agent {
                 Ok(()) = self.news.view.changed() => {}
                 Ok(()) = self.news.host.changed() => {}
                 Some(event) = self.workers.health.recv() => self.on_health(&event),
+                Some(event) = self.workers.paths.recv() => self.on_path(event),
                 Some(event) = self.workers.upstreams.recv() => self.picture().on_upstream_health(&event),
                 Some(event) = self.workers.scripts.recv() => self.on_script(&event),
                 _ = self.news.terminate.recv() => self.stop("SIGTERM"),
@@ -288,6 +293,7 @@ impl Agent {
         let acting = self.acting(&view);
         let facts = self.facts(&host, &acting);
         let (desired, ways) = (desired::desired(&facts), snapshot::ways(&facts));
+        self.workers.prober.probe(desired::paths(&facts));
         self.desired = desired;
         self.destinations.send_if_modified(|known| {
             let changed = *known != self.desired.destinations;
@@ -312,6 +318,7 @@ impl Agent {
         self.again = [again, ready].into_iter().flatten().min();
         self.seats.follow_routes(&self.force, &self.desired, &self.elector);
         let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
+        picture.paths.clone_from(&self.paths);
         picture.observe(&self.force, &host, ways, &self.desired, &self.effects, &self.track);
     }
 
@@ -326,25 +333,5 @@ impl Agent {
             let health = self.track.script_health(event.script);
             tracing::info!(script = script.name, outcome = ?event.outcome, "script is now {}", health.name());
         }
-    }
-}
-
-/// Loads the kernel program, or says why the agent goes without.
-fn open_plane(config: &Config, kernel_log: bool) -> Option<Plane> {
-    if config.xdp == XdpUse::Off {
-        tracing::info!("xdp is off: the election and the addresses work through the sockets alone");
-        return None;
-    }
-    Plane::open(&config.bpf_dir, kernel_log)
-        .inspect_err(|error| tracing::warn!(%error, "no kernel program: the election works, the data plane does not"))
-        .ok()
-}
-
-/// Lines of the kernel program come in bursts of a few a failover: a look now and then is enough.
-async fn pass_on(mut log: KernelLog) {
-    let mut tick = tokio::time::interval(KERNEL_LOG_EVERY);
-    loop {
-        tick.tick().await;
-        log.flush();
     }
 }
