@@ -6,7 +6,7 @@ mod rows;
 use proptest::prelude::RngExt;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use rows::flow::{ACK, Packet, SYN};
-use rows::kernel::Kernel;
+use rows::kernel::{Kernel, own_namespace};
 use rows::world::{
     DIRECT, DNS, DNS_PORT, DNS_V6, LOCAL, NAT, NAT_V6, REAL, REAL_V6, REDIRECTED, STICKY, STICKY_PORT, STICKY_V6, TUNNEL,
     TUNNEL_SPREAD, TUNNEL_V6, TUNNEL_V6_SPREAD, VIP_V6, VIP1, WEB, WEB_PORT, WEB_V6, WEB_V6_PORT, World,
@@ -160,6 +160,7 @@ fn packet(rng: &mut TestRng) -> Packet {
 #[test]
 #[ignore = "needs root: loads the kernel program"]
 fn two_nodes_make_the_same_of_every_packet_whatever_they_went_through() {
+    own_namespace();
     let mut rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let (mut one, mut other) = (Kernel::load(), Kernel::load());
     let mut forwarded = [0_u32; 5];

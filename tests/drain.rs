@@ -110,7 +110,11 @@ fn set_up_third(scene: &Scene) -> Result<(Daemon, Ipv4Addr)> {
         output(netns.command("sysctl")?.args(["-w", &format!("net.ipv4.conf.{FRONT_IF}.{key}={value}")]))?;
     }
     netns.ip(&[format!("addr add {}/32 dev lo", VIP.address())])?;
-    let nginx = Daemon::start("dns/nginx", daemons::nginx(&dir.join("nginx"), &netns, &daemons::nginx_conf(false), None)?, &dir.join("nginx.log"))?;
+    let nginx = Daemon::start(
+        "dns/nginx",
+        daemons::nginx(&dir.join("nginx"), &netns, &daemons::nginx_conf(false), None)?,
+        &dir.join("nginx.log"),
+    )?;
     let address = THIRD.front().context("no address")?;
     wait_until("the third nginx", PATIENCE, || {
         netns.run(move || Ok(std::net::TcpStream::connect((address, HTTP_PORT))?)).is_ok()

@@ -3,7 +3,8 @@
 mod rows;
 
 use proptest::test_runner::{RngAlgorithm, TestRng};
-use rows::kernel::{Kernel, Moved};
+use rows::forwarding::{answer, web, web_v6};
+use rows::kernel::{Kernel, Moved, forward, own_namespace};
 use rows::world::{self, World};
 use rows::{Count, Row, Seen};
 use vrrp_common::counter::{RouterCounter, Verdict};
@@ -93,11 +94,30 @@ fn is_stamp_of(heard: &vrrp_common::maps::Liveness, frame: &[u8]) -> bool {
 #[test]
 #[ignore = "needs root: loads the kernel program"]
 fn the_kernel_does_what_the_rows_say() {
+    own_namespace();
     let mut kernel = Kernel::load();
     let rows = rows::table();
     let wrong: Vec<String> =
         rows.iter().flat_map(|row| play(&mut kernel, row).into_iter().map(|line| format!("{}: {line}", row.says))).collect();
     assert!(wrong.is_empty(), "{} faults in {} rows:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
+}
+
+/// A health check asks a NAT backend from this node; its answer must not get the virtual address as its source.
+#[test]
+#[ignore = "needs root: loads the kernel program"]
+fn what_a_nat_backend_answers_this_node_itself_stays_as_it_is() {
+    own_namespace();
+    forward(true);
+    let mut kernel = Kernel::load();
+    kernel.fill(&World::new());
+    for packet in [web(), web_v6()] {
+        // A host that forwards, and has no route for it: so it is of no client's.
+        let frame = answer(&packet).build();
+        let before = kernel.counters();
+        let outcome = kernel.run(&frame);
+        assert_eq!((outcome.action, outcome.frame), (action(Verdict::Pass), frame));
+        assert_eq!(kernel.counters().since(&before).counts, []);
+    }
 }
 
 /// A golden frame with a few bytes changed, cut or lengthened; half of the changed adverts get a right checksum.
@@ -125,6 +145,7 @@ fn mutated(golden: &[Vec<u8>], rng: &mut TestRng) -> Vec<u8> {
 #[test]
 #[ignore = "needs root: loads the kernel program"]
 fn kernel_and_host_agree_on_random_frames() {
+    own_namespace();
     let mut kernel = Kernel::load();
     let mut world = World::new();
     for router in &mut world.routers {

@@ -231,8 +231,10 @@ fn plug(switch: &NetNs, bridge: &str, port: &str, netns: &NetNs, interface: &str
         switch.name(),
     ]))?;
     switch.ip(&[format!("link set {port} master {bridge} up")])?;
-    // No checksum offload: what is on the wire is what a real network card would have sent, for XDP and for captures.
+    // No checksum offload: what is on the wire is what a real network card would have sent, for XDP and for captures. GRO of the
+    // switch leaves its packets' checksums to be finished, so its ports must do without as well.
     ethtool(netns, interface, &["tx", "off"])?;
+    ethtool(switch, port, &["tx", "off"])?;
     // GRO gives both ends of the pair a NAPI context: without one at the peer, redirected frames vanish on a veth.
     ethtool(netns, interface, &["gro", "on"])?;
     ethtool(switch, port, &["gro", "on"])

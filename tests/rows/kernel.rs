@@ -7,6 +7,7 @@ use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, MapData, PerCpuArray, PerCpuValues};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, Pod};
+use nix::sched::{CloneFlags, unshare};
 use vrrp_common::counter::{INTERFACE_COUNTERS, RouterCounter, Verdict, reason, verdict};
 use vrrp_common::flow::FlowKey;
 use vrrp_common::maps::{
@@ -44,6 +45,26 @@ pub struct Outcome {
     /// As the kernel numbers them.
     pub action: u32,
     pub frame: Vec<u8>,
+}
+
+/// Gives this thread a network namespace of its own, which forwards nothing: what the program finds in routes must not depend on the
+/// machine's.
+///
+/// # Panics
+/// Not as root.
+pub fn own_namespace() {
+    unshare(CloneFlags::CLONE_NEWNET).expect("a namespace (root needed)");
+    forward(false);
+}
+
+/// Whether this thread's namespace sends on what is not for itself.
+pub fn forward(on: bool) {
+    for setting in ["ipv4/conf/all", "ipv4/conf/lo", "ipv6/conf/all"] {
+        let path = format!("/proc/sys/net/{setting}/forwarding");
+        // Without IPv6 there is nothing to set.
+        let written = fs::write(&path, if on { "1" } else { "0" });
+        assert!(written.is_ok() || setting.starts_with("ipv6"), "{path}: {written:?}");
+    }
 }
 
 impl Kernel {

@@ -114,10 +114,10 @@ pub fn desired(facts: &Facts) -> Desired {
     desired
 }
 
-/// The part of the desired state that says who serves one service: its backends and its ring.
-pub fn of_service(facts: &Facts, index: usize) -> Desired {
+/// The part of the desired state that says who serves these services: their backends and rings.
+pub fn of_services(facts: &Facts, services: impl Iterator<Item = usize>) -> Desired {
     let mut desired = Desired::default();
-    if let Some(conf) = facts.config.services.get(index) {
+    for (index, conf) in services.filter_map(|index| Some((index, facts.config.services.get(index)?))) {
         service::add(&mut desired, facts, index, conf);
     }
     desired

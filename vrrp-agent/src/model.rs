@@ -26,6 +26,8 @@ pub struct Config {
     pub node: String,
     /// Where `/metrics` listens; `None` turns it off.
     pub metrics: Option<SocketAddr>,
+    /// Whether rings are compared with those of the other nodes.
+    pub compare_rings: bool,
     /// The control API's unix socket.
     pub api_socket: PathBuf,
     /// Directory on a bpffs under which maps and links are pinned.

@@ -12,6 +12,16 @@ const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 /// The lookup found a route and a neighbour (BPF_FIB_LKUP_RET_SUCCESS).
 const FOUND: i64 = 0;
+/// The host would not send such a packet on: it is for the host itself, or has no route (BPF_FIB_LKUP_RET_NOT_FWDED).
+const NOT_FORWARDED: i64 = 4;
+
+pub enum Next {
+    Hop(Hop),
+    /// The packet ends here.
+    Here,
+    /// The stack must help: a neighbour that is not resolved, a packet too long, a route of another kind.
+    Stack,
+}
 
 pub struct Hop {
     pub ifindex: u32,
@@ -19,10 +29,9 @@ pub struct Hop {
     pub source_mac: [u8; 6],
 }
 
-/// The way of `packet` to its destination, once its source is `source`; `None` where the stack must help: no route, a neighbour that is
-/// not resolved, a packet too long.
+/// The way of `packet` to its destination, once its source is `source`.
 #[inline(always)]
-pub fn next_hop(ctx: &XdpContext, packet: &Packet, source: &Address) -> Option<Hop> {
+pub fn next_hop(ctx: &XdpContext, packet: &Packet, source: &Address) -> Next {
     // SAFETY: integers and byte arrays only; zero is a value of each.
     let mut params: Params = unsafe { core::mem::zeroed() };
     params.l4_protocol = packet.protocol;
@@ -40,10 +49,13 @@ pub fn next_hop(ctx: &XdpContext, packet: &Packet, source: &Address) -> Option<H
     }
     // SAFETY: a helper call; the pointers are to the context and to parameters of the size that is given.
     let result = unsafe { bpf_fib_lookup(ctx.as_ptr(), &raw mut params, size_of::<Params>() as i32, 0) };
-    if result != FOUND {
-        return None;
+    match result {
+        FOUND => {
+            Next::Hop(Hop { ifindex: params.ifindex, mac: mac(&raw const params.dmac), source_mac: mac(&raw const params.smac) })
+        }
+        NOT_FORWARDED => Next::Here,
+        _ => Next::Stack,
     }
-    Some(Hop { ifindex: params.ifindex, mac: mac(&raw const params.dmac), source_mac: mac(&raw const params.smac) })
 }
 
 /// A MAC address out of the parameters, two bytes at a time: four at once would be misaligned on the stack, which the verifier refuses.

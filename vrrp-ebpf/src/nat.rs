@@ -238,11 +238,16 @@ fn reverse(ctx: &XdpContext, packet: &Packet) -> Verdict {
     let Some(name) = tables::reverse(&key) else {
         return Verdict::Pass;
     };
+    let hop = match fib::next_hop(ctx, packet, &name.address) {
+        fib::Next::Hop(hop) => Some(hop),
+        fib::Next::Stack => None,
+        // It answers this node itself: a health check, not a client.
+        fib::Next::Here => return Verdict::Pass,
+    };
     if packet.ttl <= 1 {
         return refuse(ctx, name.router, RouterCounter::TtlExpired);
     }
     count::router(name.router, RouterCounter::NatReturned);
-    let hop = fib::next_hop(ctx, packet, &name.address);
     let place = Place { network: packet.network, transport: packet.transport, protocol: packet.protocol, portless: false };
     let change = Change { old: &packet.source, new: &name.address, old_port: ports.source, new_port: name.port };
     let done = if packet.v6 {

@@ -12,11 +12,12 @@
 //! ends by itself after [`Command::Shutdown`], once nothing acts any more.
 
 mod checks;
+mod compare;
 mod force;
 mod handover;
-mod kernel;
 mod leave;
 mod picture;
+mod program;
 mod ready;
 mod reload;
 mod seats;
@@ -53,9 +54,9 @@ use crate::scripts;
 use crate::time::Instant;
 use crate::track::Track;
 use checks::Checks;
+use compare::Compare;
 use force::Force;
 use handover::Pending;
-use kernel::{open_plane, pass_on};
 use leave::End;
 use picture::Picture;
 use reload::Loading;
@@ -124,6 +125,7 @@ struct Agent {
     track: Track,
     seats: Seats,
     desired: Desired,
+    compare: Compare,
     /// Tells the watcher which routes to follow.
     destinations: watch::Sender<BTreeSet<IpAddr>>,
     /// When to settle again although nothing happened.
@@ -160,9 +162,9 @@ impl Agent {
         let destinations = desired::destinations(&config, &host.borrow());
         let destinations = watcher.follow_routes_to(destinations).await?;
         background.spawn(watcher.run());
-        let mut plane = open_plane(&config, kernel_log);
+        let mut plane = program::open(&config, kernel_log);
         if let Some(log) = plane.as_mut().and_then(Plane::take_log) {
-            background.spawn(pass_on(log));
+            background.spawn(program::pass_on(log));
         }
         let mut words = plane.as_ref().map(|plane| Words::open(&plane.maps)).transpose()?;
         let places = seats::places(&config, &host.borrow(), words.as_mut())?;
@@ -210,6 +212,7 @@ impl Agent {
             track,
             seats,
             desired,
+            compare: Compare::default(),
             destinations,
             again: None,
             news,
@@ -320,6 +323,7 @@ impl Agent {
         let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
         picture.paths.clone_from(&self.paths);
         picture.observe(&self.force, &host, ways, &self.desired, &self.effects, &self.track);
+        self.compare.follow(&view, &mut picture);
     }
 
     fn picture(&self) -> std::sync::MutexGuard<'_, Picture> {

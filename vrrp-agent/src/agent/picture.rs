@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::checks::Checks;
 use super::force::Force;
+use crate::agreement;
 use crate::desired::{Desired, Way};
 use crate::effects::{Effects, Flips, Hook, Standing};
 use crate::health;
@@ -28,6 +29,8 @@ pub struct Picture {
     pub upstream_health: Vec<Vec<Option<bool>>>,
     /// By upstream.
     pub upstreams: Vec<Standing>,
+    /// What other nodes say of their rings.
+    pub agreement: agreement::Heard,
     pub scripts: Vec<ScriptFacts>,
     /// By service and backend.
     pub ways: Vec<Vec<Way>>,
@@ -95,6 +98,7 @@ impl Picture {
             paths: Checks::new(config),
             upstream_health: config.upstreams.iter().map(|upstream| vec![None; upstream.backends.len()]).collect(),
             upstreams: Vec::new(),
+            agreement: agreement::Heard::default(),
             scripts: vec![ScriptFacts::default(); config.scripts.len()],
         }
     }

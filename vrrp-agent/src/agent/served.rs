@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use super::compare;
 use super::picture::{Picture, RingFacts};
 use super::snapshot::Fixed;
 use crate::desired::{Obstacle, Way};
 use crate::model::{Backend, Service};
 use crate::ring::Serving;
-use crate::status::{BackendState, BackendStatus, ServiceStatus};
+use crate::status::{BackendState, BackendStatus, PeerRing, ServiceStatus};
 use crate::time::Instant;
 
 pub fn services(fixed: &Fixed, picture: &Picture, now: Instant) -> Vec<ServiceStatus> {
@@ -46,6 +47,7 @@ impl Sight<'_> {
             digest: ring.map_or_else(String::new, |ring| format!("{:016x}", ring.digest)),
             generation: ring.map_or(0, |ring| ring.generation),
             draining_seconds: drain.map(|(until, _)| until.saturating_since(self.now)).as_ref().map(Duration::as_secs_f64),
+            peers: self.peers(),
             marked_slots: drain.map_or(0, |(_, marked)| marked),
             quorum_met: ring.is_some_and(|ring| ring.quorum_met),
             sorry: ring.is_some_and(|ring| ring.serving == Serving::Sorry),
@@ -53,6 +55,12 @@ impl Sight<'_> {
             bytes: backends.iter().map(|backend| backend.bytes).sum(),
             backends,
         }
+    }
+
+    fn peers(&self) -> Vec<PeerRing> {
+        let (service, own) = (self.conf, self.ring.map(|ring| ring.digest));
+        let heard = self.picture.agreement.of(service.address, service.port, compare::protocol(service));
+        heard.map(|(node, digest)| PeerRing { node, digest: format!("{digest:016x}"), agrees: own == Some(digest) }).collect()
     }
 
     fn backend(&self, position: usize, conf: &Backend, way: &Way) -> BackendStatus {

@@ -1,5 +1,6 @@
 //! The short way from news of a backend to the ring: nothing that waits stands on it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -18,13 +19,13 @@ impl Agent {
     pub(super) fn on_health(&mut self, event: &health::Event) {
         let decided = clock::now();
         self.checks.note(event.service, event.backend, Some(event.up));
-        self.steer(decided, event.service);
+        self.steer(decided, [event.service].into_iter());
     }
 
     pub(super) fn on_path(&mut self, event: path::Event) {
         let decided = clock::now();
         self.paths.note(event.service, event.backend, event.works);
-        self.steer(decided, event.service);
+        self.steer(decided, [event.service].into_iter());
     }
 
     pub(super) fn drain(&mut self, request: &Request, answer: oneshot::Sender<Reply>) {
@@ -33,13 +34,11 @@ impl Agent {
         let reply = match request.targets(&config) {
             Ok(targets) => {
                 let news = request.obey(&mut self.force.drained, decided, &config, &targets);
-                let steered: Vec<(Roster, Option<Obstacle>)> =
-                    targets.iter().map(|target| (self.steer(decided, target.service), self.obstacle(*target))).collect();
+                let rosters = self.steer(decided, targets.iter().map(|target| target.service));
                 let done: Vec<_> = targets
                     .into_iter()
                     .zip(news)
-                    .zip(steered)
-                    .map(|((target, news), (roster, obstacle))| (target, news, roster, obstacle))
+                    .map(|(target, news)| (target, news, self.roster(&rosters, target), self.obstacle(target)))
                     .collect();
                 request.reply(&config, &done)
             }
@@ -52,13 +51,18 @@ impl Agent {
         let _ = answer.send(reply);
     }
 
-    /// Lets a service be served as was decided at `decided`; by whom.
-    fn steer(&mut self, decided: Instant, service: usize) -> Roster {
+    /// Lets services be served as was decided at `decided`; by whom, by service number.
+    fn steer(&mut self, decided: Instant, services: impl Iterator<Item = usize>) -> BTreeMap<u32, Roster> {
         let (host, acting) = self.seen();
-        let desired = desired::of_service(&self.facts(&host, &acting), service);
+        let desired = desired::of_services(&self.facts(&host, &acting), services);
         // What must wait is found to be undone by the round that follows.
         self.effects.steer(decided, &desired);
-        desired.rosters.into_values().next().unwrap_or_default()
+        desired.rosters
+    }
+
+    fn roster(&self, rosters: &BTreeMap<u32, Roster>, target: Target) -> Roster {
+        let number = self.force.config.services.get(target.service).and_then(|service| self.force.slots.service(service));
+        number.and_then(|number| rosters.get(&number).cloned()).unwrap_or_default()
     }
 
     fn obstacle(&self, target: Target) -> Option<Obstacle> {

@@ -85,7 +85,7 @@ mod tests {
 
     fn rings(count: u16) -> Vec<Ring> {
         let address = |port: u16| {
-            if port % 2 == 0 {
+            if port.is_multiple_of(2) {
                 [192, 0, 2, 9].into()
             } else {
                 IpAddr::from([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9])

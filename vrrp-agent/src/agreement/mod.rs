@@ -14,6 +14,8 @@ use crate::time::Instant;
 pub use message::Ring;
 pub use task::{Agreement, start};
 
+/// UDP port of the comparison.
+pub const PORT: u16 = 9_166;
 /// How often the others are asked.
 pub const ASK_EVERY: Duration = Duration::from_secs(2);
 /// How long an answer counts.

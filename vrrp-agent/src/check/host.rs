@@ -12,8 +12,11 @@ use std::sync::Arc;
 
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 
+use crate::desired::{self, nat_sides};
+use crate::forwarding::{Lack, lacking};
 use crate::model::Config;
 use crate::net::NetlinkError;
+use crate::net::sysctl::Sysctl;
 use crate::net::view::HostView;
 use crate::net::watch::Watcher;
 use crate::plane::sockets::Cgroup;
@@ -38,6 +41,8 @@ pub struct Facts {
     pub keepalived: Vec<u32>,
     /// What the election thread would be refused.
     pub thread: Vec<Degraded>,
+    /// Settings of the kernel that are not as NAT needs them.
+    pub forwarding: Vec<Lack>,
     /// Of each upstream, why its connections could not be steered.
     pub upstreams: Vec<Option<String>>,
     /// An agent answers on the API socket: its addresses and ports are taken for good reason.
@@ -57,8 +62,14 @@ pub async fn network() -> Result<Arc<HostView>, NetlinkError> {
 /// Looks at what `config` needs besides the network. The metrics port is bound for an instant and let go, and
 /// a thread of this process has the election thread's scheduling for as long.
 pub fn read(config: &Config, network: &Arc<HostView>) -> Facts {
+    let network = with_routes(config, network);
+    let sides = nat_sides(config, &network);
+    let link = |ifindex: &u32| network.links.get(ifindex);
+    let sides = sides.iter().filter_map(|(ifindex, side)| Some((link(ifindex)?.name.as_str(), *side)));
+    let forwarding = sides.flat_map(|(name, side)| lacking(&Sysctl::default(), name, side).unwrap_or_default()).collect();
     Facts {
-        network: Arc::clone(network),
+        forwarding,
+        network: Arc::clone(&network),
         capabilities: fs::read_to_string("/proc/self/status").ok().and_then(|status| effective(&status)),
         scripts: config.scripts.iter().map(|script| scripts::inspect(script).err()).collect(),
         bpffs: on_bpffs(&config.bpf_dir),
@@ -72,6 +83,22 @@ pub fn read(config: &Config, network: &Arc<HostView>) -> Facts {
             .collect(),
         agent_runs: UnixStream::connect(&config.api_socket).is_ok(),
     }
+}
+
+/// The network with the routes that `config` needs; without them where the kernel does not tell.
+fn with_routes(config: &Config, network: &Arc<HostView>) -> Arc<HostView> {
+    let destinations = desired::destinations(config, network);
+    if destinations.is_empty() {
+        return Arc::clone(network);
+    }
+    let look_up = async {
+        let (mut watcher, view) = Watcher::start().await?;
+        watcher.follow_routes_to(destinations).await?;
+        let view = view.borrow().clone();
+        Ok::<_, NetlinkError>(view)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.ok().and_then(|runtime| runtime.block_on(look_up).ok()).unwrap_or_else(|| Arc::clone(network))
 }
 
 /// The CapEff line of a `/proc/PID/status`.

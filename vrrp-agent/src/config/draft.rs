@@ -25,6 +25,7 @@ impl<T> At<T> {
 pub(super) struct Draft {
     pub node: Option<At<String>>,
     pub metrics: Option<SocketAddr>,
+    pub compare_rings: bool,
     pub api_socket: PathBuf,
     pub bpf_dir: PathBuf,
     pub xdp: XdpUse,
@@ -46,6 +47,7 @@ impl Default for Draft {
         Self {
             node: None,
             metrics: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9165))),
+            compare_rings: true,
             api_socket: PathBuf::from("/run/vrrp-agent/api.sock"),
             bpf_dir: PathBuf::from("/sys/fs/bpf/vrrp-agent"),
             xdp: XdpUse::Auto,

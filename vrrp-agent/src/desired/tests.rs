@@ -380,7 +380,7 @@ fn the_sorry_server_is_in_the_ring_alone_while_the_quorum_is_not_met_and_the_way
     assert_eq!((desired.backends[&u32::from(member.index)].forward, member.weight), (FORWARD_LOCAL, 1));
     world.link(FRONT).up = false;
     assert!(addresses(&world).is_empty(), "nobody can be reached");
-    let part = of_service(&world.facts(), 0);
+    let part = of_services(&world.facts(), [0].into_iter());
     assert_eq!((&part.rosters, &part.backends), (&world.desired().rosters, &world.desired().backends));
 }
 

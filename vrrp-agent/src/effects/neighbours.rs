@@ -32,3 +32,7 @@ impl Neighbours {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "neighbours_tests.rs"]
+mod tests;

@@ -11,7 +11,7 @@ use crate::clock;
 use crate::histogram::Histogram;
 use crate::plane::PlaneError;
 use crate::plane::tables::Tables;
-use crate::ring::{Course, Likely, Next, Plan, Publication, Roster};
+use crate::ring::{Course, Likely, Next, Roster};
 use crate::time::Instant;
 
 const FLIP_BUCKETS: usize = 9;
@@ -106,13 +106,16 @@ impl Rings {
         problems: &mut Problems,
     ) -> Option<Instant> {
         let mut again: Option<Instant> = None;
+        let mut told = Vec::new();
         for (&service, roster) in rosters {
-            let outcome = self.follow(service, roster, decided, tables);
+            let outcome = self.follow(service, roster, decided, tables, &mut told);
             if let Ok(Some(at)) = outcome {
                 again = Some(again.map_or(at, |earlier| earlier.min(at)));
             }
             problems.note(&format!("ring of service {service}"), outcome.map(drop));
         }
+        // Only now: the next ring does not wait for a line about the one before it.
+        told.into_iter().for_each(|service| self.tell(service));
         again
     }
 
@@ -127,6 +130,7 @@ impl Rings {
         roster: &Roster,
         decided: Instant,
         tables: &mut Tables,
+        told: &mut Vec<u32>,
     ) -> Result<Option<Instant>, RingError> {
         let wanted = match &roster.members {
             Some(members) => Some(match self.services.get(&service) {
@@ -139,7 +143,7 @@ impl Rings {
             if let Some(plan) = wanted {
                 let first = Course::begin(plan, tables.rings_in_use(service)?);
                 tables.publish(service, &first)?;
-                tell(service, 1, &first);
+                told.push(service);
                 let course = Course::begun(first, clock::now());
                 self.services.insert(service, Published { course, roster: roster.clone(), asked: None });
             }
@@ -167,22 +171,21 @@ impl Rings {
                     self.flips.record(now.saturating_since(published.asked.take().unwrap_or(decided)));
                 }
                 let drains = publication.in_use.live != publication.in_use.base;
-                let generation = published.course.generation() + u64::from(changes);
-                tell(service, generation, &publication);
+                told.push(service);
                 published.course.published(publication, now);
                 Ok(drains.then(|| now + roster.drain))
             }
         }
     }
-}
 
-fn tell(service: u32, generation: u64, publication: &Publication) {
-    let plan: &Plan = publication.plan();
-    let digest = format!("{:016x}", plan.digest);
-    if publication.in_use.live == publication.in_use.base {
-        tracing::info!(service, generation, digest, backends = plan.named().count(), "ring in force, nothing is drained");
-    } else {
-        tracing::info!(service, generation, digest, backends = plan.named().count(), "ring in force, older flows are drained");
+    fn tell(&self, service: u32) {
+        let Some(Published { course, .. }) = self.services.get(&service) else {
+            return;
+        };
+        let (generation, digest) = (course.generation(), format!("{:016x}", course.plan().digest));
+        let backends = course.plan().named().count();
+        let drains = if course.drain().is_some() { "older flows are drained" } else { "nothing is drained" };
+        tracing::info!(service, generation, digest, backends, "ring in force, {drains}");
     }
 }
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::desired::{Desired, ServiceConf};
 use crate::effects::kernel::Kernel;
 use crate::plane::object::Plane;
-use crate::ring::Candidate;
+use crate::ring::{Candidate, Plan};
 
 const SERVICE: u32 = 3;
 const DRAIN: Duration = Duration::from_secs(60);

@@ -86,6 +86,13 @@ pub(super) fn services(page: &mut Page, services: &[ServiceStatus], flips: &Hist
         "Time left in which older connections stay with backends that take no new ones; 0: nothing is drained.",
         services.iter().map(|service| (named(service), service.draining_seconds.unwrap_or(0.0))),
     )?;
+    page.gauges(
+        "vrrp_service_ring_agrees",
+        "1: the other node has the same ring, and chooses the same backend for every flow.",
+        services.iter().flat_map(|service| {
+            service.peers.iter().map(move |peer| (with(named(service), "node", peer.node), u64::from(peer.agrees)))
+        }),
+    )?;
     let rows: Vec<_> = services.iter().map(|service| (named(service), service)).collect();
     page.gauge_columns(&SERVICE_GAUGES, &rows)?;
     if flips.buckets.is_empty() {

@@ -350,7 +350,7 @@ fn play(heeds_epoch: bool) -> (usize, usize) {
             flows.retain(|_, backend| *backend != gone);
         }
         for (&key, &backend) in &flows {
-            assert_eq!(kernel.packet(key, slots[key], false), backend, "key {key}");
+            moved += usize::from(kernel.packet(key, slots[key], false) != backend);
         }
         for _ in 0..5 {
             let key = random(KEYS as u64) as usize;

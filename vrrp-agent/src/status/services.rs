@@ -17,6 +17,9 @@ pub struct ServiceStatus {
     pub digest: String,
     /// Version of the ring, raised with each change.
     pub generation: u64,
+    /// What other masters on the link have; empty where none has said.
+    #[serde(default)]
+    pub peers: Vec<PeerRing>,
     /// Time left in which older connections stay with backends that take no new ones; `None`: nothing is drained.
     #[serde(default)]
     pub draining_seconds: Option<f64>,
@@ -32,6 +35,15 @@ pub struct ServiceStatus {
     pub backends: Vec<BackendStatus>,
     pub packets: u64,
     pub bytes: u64,
+}
+
+/// Another node's ring of the same service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerRing {
+    pub node: IpAddr,
+    pub digest: String,
+    /// Both nodes choose the same backend for every flow.
+    pub agrees: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -117,6 +117,12 @@ fn services(services: &[ServiceStatus]) -> Table {
 /// Digest and generation, and what is not as usual.
 fn ring(service: &ServiceStatus) -> String {
     let mut text = format!("{} #{}", service.digest.get(..8).unwrap_or(&service.digest), service.generation);
+    for peer in &service.peers {
+        let _ = match peer.agrees {
+            true => write!(text, " as {}", peer.node),
+            false => write!(text, " NOT as {} ({})", peer.node, peer.digest.get(..8).unwrap_or(&peer.digest)),
+        };
+    }
     if let Some(left) = service.draining_seconds {
         let _ = write!(text, ", drains for {}", age(left));
     }

@@ -106,6 +106,7 @@ fn service() -> ServiceStatus {
         port: 80,
         protocol: Protocol::Tcp,
         digest: "00c0ffee00c0ffee".to_owned(),
+        peers: vec![PeerRing { node: IpAddr::from([192, 168, 1, 206]), digest: "00c0ffee00c0ffee".to_owned(), agrees: true }],
         generation: 2,
         draining_seconds: None,
         marked_slots: 0,
@@ -199,9 +200,9 @@ election thread: no real-time scheduling: EPERM; needs CAP_SYS_NICE; runs at nic
 ROUTER  VRID  IF    ROLE    FOR     PRIO           LEASE  MASTER     ADDRESSES                              WHY
 VI_1    51    eth1  MASTER  3m 12s  80 (base 100)  2.1 s  this node  192.168.1.249 192.168.1.248 (missing)  master down: no advert for 3.609 s
 
-SERVICE  ADDRESS               RING         BACKEND        STATE          VIA    WEIGHT  SHARE    PACKETS  BYTES  WHY
-web      192.168.1.249:80/tcp  00c0ffee #2  192.168.1.205  up             local  100     100.0 %  9        900    connected
-                                            192.168.1.206  down (unused)  dr     100     0.0 %    0        0      connection refused
+SERVICE  ADDRESS               RING                          BACKEND        STATE          VIA    WEIGHT  SHARE    PACKETS  BYTES  WHY
+web      192.168.1.249:80/tcp  00c0ffee #2 as 192.168.1.206  192.168.1.205  up             local  100     100.0 %  9        900    connected
+                                                             192.168.1.206  down (unused)  dr     100     0.0 %    0        0      connection refused
 
 UPSTREAM  ADDRESS          FOR            REFUSED  BACKEND         STATE          WEIGHT  IN FLIGHT  CONNECTS  FAILED
 php       10.0.0.100:9000  nginx.service  2        10.0.0.22:9000  up             1       4          30        0
@@ -246,7 +247,10 @@ fn a_ring_says_what_it_drains_and_who_serves_instead_of_too_few() {
     (service.draining_seconds, service.quorum_met) = (Some(48.2), false);
     service.backends[0].drained_seconds = Some(75.0);
     let text = render(&status);
-    assert!(text.contains("00c0ffee #2, drains for 48.2 s, no quorum"), "{text}");
+    assert!(text.contains("00c0ffee #2 as 192.168.1.206, drains for 48.2 s, no quorum"), "{text}");
+    let peer = &mut status.services[0].peers[0];
+    (peer.digest, peer.agrees) = ("0badcafe00c0ffee".to_owned(), false);
+    assert!(render(&status).contains("00c0ffee #2 NOT as 192.168.1.206 (0badcafe), drains"), "{text}");
     assert!(text.contains("up (drained 1m 15s)"), "{text}");
     status.services[0].sorry = true;
     let text = render(&status);

@@ -49,6 +49,7 @@ fn config(routers: Vec<Router>, scripts: Vec<Script>) -> Config {
     Config {
         node: "node1".into(),
         metrics: None,
+        compare_rings: true,
         api_socket: "/run/vrrp.sock".into(),
         bpf_dir: "/sys/fs/bpf/vrrp".into(),
         xdp: XdpUse::Auto,

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use super::Facts;
 use crate::config::{Diagnostic, Severity};
-use crate::model::{Config, Delivery, Family, Peer, Router, XdpUse};
+use crate::forwarding::Lack;
+use crate::model::{Backend, Config, Delivery, Family, Peer, Router, Service, XdpUse};
 use crate::net::view::Link;
 
 /// Bit, name, and what goes without it (capabilities(7)).
@@ -29,6 +30,8 @@ pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
     for (script, why) in config.scripts.iter().zip(&facts.scripts) {
         found.extend(why.as_ref().map(|why| error(format!("script {} cannot be run: {why}", script.name))));
     }
+    found.extend(config.services.iter().flat_map(|service| unreachable(service, facts)));
+    found.extend(facts.forwarding.iter().map(forwarding));
     for (upstream, why) in config.upstreams.iter().zip(&facts.upstreams) {
         let say = |why| warning(format!("upstream {}: {why}", upstream.name)).help(WAITED_FOR);
         found.extend(why.as_ref().map(say));
@@ -127,6 +130,22 @@ fn same_network(one: IpAddr, other: IpAddr, length: u8) -> bool {
         (IpAddr::V4(one), IpAddr::V4(other)) => (one.to_bits() ^ other.to_bits()).checked_shr(beyond(32)).unwrap_or(0) == 0,
         (IpAddr::V6(one), IpAddr::V6(other)) => (one.to_bits() ^ other.to_bits()).checked_shr(beyond(128)).unwrap_or(0) == 0,
         _ => false,
+    }
+}
+
+/// Backends that no route leads to.
+fn unreachable(service: &Service, facts: &Facts) -> Vec<Diagnostic> {
+    let lost = service.targets().filter(|target| facts.network.routes.get(&target.address) == Some(&None));
+    let say = |target: &Backend| warning(format!("{}: no route leads to the backend {}", service.name, target.address));
+    lost.map(say).collect()
+}
+
+fn forwarding(lack: &Lack) -> Diagnostic {
+    let Lack { found, wanted, .. } = lack;
+    let message = format!("{} is {found}, and NAT needs {wanted}", lack.key());
+    match lack.is_for_all() {
+        true => warning(message).help("it concerns every interface, so the agent leaves it alone: set it with sysctl(8)"),
+        false => warning(message).help("the agent sets it when it starts"),
     }
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::{Language, Mode, Severity, Source, parse};
 use crate::model::XdpUse;
+use crate::net::sysctl::Setting;
 use crate::net::view::{Address, Link};
 use crate::realtime::Missing;
 
@@ -109,6 +110,23 @@ fn what_it_can_do_without_is_a_warning() {
 fn capabilities_are_read_from_the_process_status() {
     assert_eq!(effective("Name:\tx\nCapPrm:\t0000000000000001\nCapEff:\t000000c000003000\n"), Some(ALL));
     assert_eq!(effective("Name:\tx\n"), None);
+}
+
+#[test]
+fn what_nat_lacks_is_told_with_who_mends_it() {
+    let service = "[[service]]\nname = \"far\"\naddress = \"192.168.1.249\"\nport = 81\n\
+                   backends = [{ address = \"10.0.0.21\", forward = \"nat\" }]\n";
+    let lack = |interface: &str, setting| Lack { interface: interface.to_owned(), setting, found: 0, wanted: 1 };
+    let mut host = facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])]);
+    host.forwarding = vec![lack("eth2", Setting::Forwarding), lack("all", Setting::Forwarding6)];
+    let routes = [([10, 0, 0, 21].into(), None)].into();
+    host.network = Arc::new(HostView { routes, ..HostView::clone(&host.network) });
+    let expected = [
+        "warning: far: no route leads to the backend 10.0.0.21",
+        "warning: net.ipv4.conf.eth2.forwarding is 0, and NAT needs 1",
+        "warning: net.ipv6.conf.all.forwarding is 0, and NAT needs 1",
+    ];
+    assert_eq!(said(&config(service), &host), expected);
 }
 
 #[test]

@@ -42,6 +42,9 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
     text.comments(comments.of(&Block::File));
     text.key("node", &string(node));
     let defaults = Draft::default();
+    if config.compare_rings != defaults.compare_rings {
+        text.key("compare_rings", &config.compare_rings.to_string());
+    }
     if *metrics != defaults.metrics {
         text.key("metrics", &metrics.map_or("false".to_owned(), |address| string(&address.to_string())));
     }

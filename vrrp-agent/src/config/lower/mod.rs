@@ -56,6 +56,7 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
     Some(Config {
         node,
         metrics: draft.metrics,
+        compare_rings: draft.compare_rings,
         api_socket: draft.api_socket.clone(),
         bpf_dir: draft.bpf_dir.clone(),
         xdp: draft.xdp,

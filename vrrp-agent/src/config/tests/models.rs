@@ -23,6 +23,7 @@ pub(super) fn config(random: &mut Random) -> Config {
     let services = (0..random.next(4)).map(|at| services::service(random, at, &routers)).collect();
     Config {
         node: name(random, 0),
+        compare_rings: pick(random, &[true, false]),
         metrics: pick(random, &[None, "127.0.0.1:9165".parse().ok(), "[::1]:80".parse().ok()]),
         api_socket: pick(random, &["/run/vrrp-agent/api.sock", "/tmp/a \"b\"/é.sock"]).into(),
         bpf_dir: pick(random, &["/sys/fs/bpf/vrrp-agent", "/x"]).into(),

@@ -27,6 +27,7 @@ pub(super) fn lower(file: File, reporter: &mut Reporter) -> Draft {
     if let Some(path) = file.bpf_dir {
         draft.bpf_dir = absolute(&path, "bpf_dir", reporter);
     }
+    draft.compare_rings = file.compare_rings.unwrap_or(draft.compare_rings);
     if let Some(written) = file.metrics {
         let span = written.span();
         match written.into_inner() {

@@ -60,7 +60,7 @@ fn a_tunnel_over_an_interface_of_another_family_is_probed_from_the_front() {
     let own = |world: &World| paths(&world.facts()).into_values().map(|path| path.own.ip()).collect::<Vec<_>>();
     assert_eq!(own(&world), [ip("192.0.2.1")]);
     world.link(FRONT).addresses.retain(|held| held.address.is_ipv6());
-    assert_eq!(own(&world), [ip(V4); 0], "no address that a connection could come from");
+    assert_eq!(own(&world), Vec::<IpAddr>::new(), "no address that a connection could come from");
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub struct File {
     pub api_socket: Text,
     pub bpf_dir: Text,
     pub metrics: Option<Spanned<Metrics>>,
+    pub compare_rings: Option<bool>,
     pub xdp: Option<Xdp>,
     pub pass_foreign_vrids: Option<bool>,
     pub startup_delay: Text,

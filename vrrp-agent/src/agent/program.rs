@@ -1,14 +1,14 @@
-//! Loading the kernel program, and listening to it.
+//! Loading the kernel program, and passing on what it logs.
 
 use std::time::Duration;
 
 use crate::model::{Config, XdpUse};
 use crate::plane::object::{KernelLog, Plane};
 
-const LOG_EVERY: Duration = Duration::from_millis(100);
+const KERNEL_LOG_EVERY: Duration = Duration::from_millis(100);
 
 /// Loads the kernel program, or says why the agent goes without.
-pub fn open_plane(config: &Config, kernel_log: bool) -> Option<Plane> {
+pub fn open(config: &Config, kernel_log: bool) -> Option<Plane> {
     if config.xdp == XdpUse::Off {
         tracing::info!("xdp is off: the election and the addresses work through the sockets alone");
         return None;
@@ -20,7 +20,7 @@ pub fn open_plane(config: &Config, kernel_log: bool) -> Option<Plane> {
 
 /// Lines of the kernel program come in bursts of a few a failover: a look now and then is enough.
 pub async fn pass_on(mut log: KernelLog) {
-    let mut tick = tokio::time::interval(LOG_EVERY);
+    let mut tick = tokio::time::interval(KERNEL_LOG_EVERY);
     loop {
         tick.tick().await;
         log.flush();

@@ -1,0 +1,78 @@
+//! Comparing rings with the other nodes: the socket follows the configuration, the status what was heard.
+
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+
+use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
+
+use super::picture::Picture;
+use crate::agreement::{self, Agreement, Own, PORT, Ring};
+use crate::elector::View;
+use crate::model::{Protocol, Service};
+
+/// The comparison, while there is something to compare.
+#[derive(Default)]
+pub struct Compare {
+    agreement: Option<Agreement>,
+    /// The port could not be opened; told once.
+    refused: bool,
+}
+
+impl Compare {
+    /// Says what this node has, to whom it hears, and takes down what was said.
+    pub fn follow(&mut self, view: &View, picture: &mut Picture) {
+        let config = &picture.force.config;
+        if !config.compare_rings || config.services.is_empty() {
+            *self = Self::default();
+            picture.agreement = agreement::Heard::default();
+            return;
+        }
+        if self.agreement.is_none() {
+            match agreement::start(PORT) {
+                Ok(started) => (self.agreement, self.refused) = (Some(started), false),
+                Err(error) if !self.refused => {
+                    tracing::warn!(%error, port = PORT, "rings are not compared with those of other nodes");
+                    self.refused = true;
+                }
+                Err(_) => {}
+            }
+        }
+        if let Some(agreement) = &self.agreement {
+            agreement.tell(Own { rings: rings(picture), masters: masters(view, picture) });
+            picture.agreement = agreement.heard();
+        }
+    }
+}
+
+/// The IP protocol of a service.
+pub fn protocol(service: &Service) -> u8 {
+    match service.protocol {
+        Protocol::Tcp => PROTO_TCP,
+        Protocol::Udp => PROTO_UDP,
+    }
+}
+
+fn rings(picture: &Picture) -> Vec<Ring> {
+    let of = |(service, ring): (&Service, &Option<super::picture::RingFacts>)| {
+        let digest = ring.as_ref()?.digest;
+        Some(Ring { address: service.address, port: service.port, protocol: protocol(service), digest })
+    };
+    picture.force.config.services.iter().zip(&picture.rings).filter_map(of).collect()
+}
+
+/// The masters that are heard; a link-local one on the interface of its router.
+fn masters(view: &View, picture: &Picture) -> Vec<SocketAddr> {
+    let of = |(place, router): (u32, &crate::model::Router)| {
+        let source = view.routers.get(&place)?.heard?.source;
+        Some(match source {
+            IpAddr::V4(_) => SocketAddr::new(source, PORT),
+            IpAddr::V6(source) => {
+                let scope = picture.host.link_by_name(&router.interface).map_or(0, |link| link.index);
+                SocketAddrV6::new(source, PORT, 0, scope).into()
+            }
+        })
+    };
+    let mut masters: Vec<SocketAddr> = picture.force.routers().filter_map(of).collect();
+    masters.sort_unstable();
+    masters.dedup();
+    masters
+}
