@@ -3,6 +3,7 @@
 //! The agent computes this on every piece of news and makes it so (`effects`); there are no edits to queue or to lose.
 
 mod nat;
+mod path;
 mod service;
 mod upstreams;
 mod way;
@@ -19,6 +20,7 @@ use crate::net::view::{HostView, Link};
 use crate::ring::Roster;
 use crate::slots::Slots;
 pub use nat::{NatSide, nat_sides};
+pub use path::paths;
 pub use upstreams::{Pool, Upstreams, place, upstream_key, upstreams};
 pub use way::{Obstacle, TunnelSource, Way, sorry_way, way};
 
@@ -37,6 +39,8 @@ pub struct Facts<'a> {
     pub stopping: bool,
     /// For each service and backend, whether its check is good; `None` before the first result.
     pub health: &'a [Vec<Option<bool>>],
+    /// For each service and backend, whether connections to the virtual address get through; `None` where nobody knows.
+    pub paths: &'a [Vec<Option<bool>>],
     /// Backends that somebody wants drained.
     pub drained: &'a Drained,
 }

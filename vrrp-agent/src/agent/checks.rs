@@ -1,10 +1,9 @@
-//! What the checks of the backends have said. Pure.
+//! What the checks of the backends, or the probes on the real path, have said. Pure.
 
-use crate::health::Event;
 use crate::model::{Backend, Config, Service};
 use crate::slots::key;
 
-/// For each service and backend, whether its check is good; `None` before its first result.
+/// For each service and backend, whether its check is good; `None` while nothing is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checks(Vec<Vec<Option<bool>>>);
 
@@ -17,10 +16,13 @@ impl Checks {
         &self.0
     }
 
-    pub fn take(&mut self, event: &Event) {
-        let slot = self.0.get_mut(event.service).and_then(|backends| backends.get_mut(event.backend));
-        if let Some(slot) = slot {
-            *slot = Some(event.up);
+    pub fn of(&self, service: usize, backend: usize) -> Option<bool> {
+        self.0.get(service)?.get(backend).copied().flatten()
+    }
+
+    pub fn note(&mut self, service: usize, backend: usize, known: Option<bool>) {
+        if let Some(slot) = self.0.get_mut(service).and_then(|backends| backends.get_mut(backend)) {
+            *slot = known;
         }
     }
 

@@ -117,6 +117,8 @@ struct Agent {
     fixed: Arc<Fixed>,
     force: Force,
     checks: Checks,
+    /// What probes on the real path say.
+    paths: Checks,
     picture: Arc<Mutex<Picture>>,
     elector: Elector,
     effects: Effects,
@@ -179,7 +181,7 @@ impl Agent {
         });
         let force = Force::new(config, places, effects.found());
         let config = &force.config;
-        let checks = Checks::new(config);
+        let (checks, paths) = (Checks::new(config), Checks::new(config));
         let picture = Arc::new(Mutex::new(Picture::new(&force)));
         let (shutdown, ended) = watch::channel(false);
         let source = serve::status_source(&fixed, &picture, &elector);
@@ -203,6 +205,7 @@ impl Agent {
             fixed,
             force,
             checks,
+            paths,
             picture,
             elector,
             effects,
@@ -251,6 +254,7 @@ impl Agent {
                 Ok(()) = self.news.view.changed() => {}
                 Ok(()) = self.news.host.changed() => {}
                 Some(event) = self.workers.health.recv() => self.on_health(&event),
+                Some(event) = self.workers.paths.recv() => self.on_path(event),
                 Some(event) = self.workers.upstreams.recv() => self.picture().on_upstream_health(&event),
                 Some(event) = self.workers.scripts.recv() => self.on_script(&event),
                 _ = self.news.terminate.recv() => self.stop("SIGTERM"),
@@ -292,6 +296,7 @@ impl Agent {
         let acting = self.acting(&view);
         let facts = self.facts(&host, &acting);
         let (desired, ways) = (desired::desired(&facts), snapshot::ways(&facts));
+        self.workers.prober.probe(desired::paths(&facts));
         self.desired = desired;
         self.destinations.send_if_modified(|known| {
             let changed = *known != self.desired.destinations;
@@ -316,6 +321,7 @@ impl Agent {
         self.again = [again, ready].into_iter().flatten().min();
         self.seats.follow_routes(&self.force, &self.desired, &self.elector);
         let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
+        picture.paths.clone_from(&self.paths);
         picture.observe(&self.force, &host, ways, &self.desired, &self.effects, &self.track);
         self.compare.follow(&view, &mut picture);
     }

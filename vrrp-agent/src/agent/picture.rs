@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::checks::Checks;
 use super::force::Force;
 use crate::agreement;
 use crate::desired::{Desired, Way};
@@ -22,6 +23,8 @@ pub struct Picture {
     pub force: Force,
     pub reload: Option<ReloadFacts>,
     pub host: Arc<HostView>,
+    /// Whether connections to the virtual address get through to each backend.
+    pub paths: Checks,
     /// Is the check of each upstream's backend good? `None` before its first result.
     pub upstream_health: Vec<Vec<Option<bool>>>,
     /// By upstream.
@@ -92,6 +95,7 @@ impl Picture {
             flips: None,
             hooks: BTreeMap::new(),
             faults: Vec::new(),
+            paths: Checks::new(config),
             upstream_health: config.upstreams.iter().map(|upstream| vec![None; upstream.backends.len()]).collect(),
             upstreams: Vec::new(),
             agreement: agreement::Heard::default(),

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use tokio::sync::oneshot;
 
 use super::Agent;
+use super::checks::Checks;
 use super::picture::ReloadFacts;
 use crate::config::{self, Mode};
 use crate::elector::{Command, View};
@@ -75,6 +76,7 @@ impl Agent {
         }
         if changes.services {
             self.workers.restart_probes(&new.services);
+            self.paths = Checks::new(&new);
         }
         if changes.upstreams {
             self.workers.restart_upstream_probes(&new.upstreams);

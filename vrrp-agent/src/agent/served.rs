@@ -15,7 +15,7 @@ pub fn services(fixed: &Fixed, picture: &Picture, now: Instant) -> Vec<ServiceSt
     let of = |(index, conf)| {
         let ring = picture.rings.get(index).and_then(Option::as_ref);
         let ways = picture.ways.get(index).map_or(&[][..], Vec::as_slice);
-        Sight { fixed, picture, now, conf, ring, ways }.status()
+        Sight { fixed, picture, now, index, conf, ring, ways }.status()
     };
     picture.force.config.services.iter().enumerate().map(of).collect()
 }
@@ -25,6 +25,7 @@ struct Sight<'a> {
     fixed: &'a Fixed,
     picture: &'a Picture,
     now: Instant,
+    index: usize,
     conf: &'a Service,
     ring: Option<&'a RingFacts>,
     ways: &'a [Way],
@@ -79,6 +80,7 @@ impl Sight<'_> {
                 Some(Obstacle::Down) => BackendState::Down,
                 _ => BackendState::Up,
             },
+            real_path: picture.paths.of(self.index, position),
             usable: way.obstacle.is_none(),
             drained_seconds: drained.map(|since| self.now.saturating_since(since).as_secs_f64()),
             reason: way.obstacle.map_or("in use", Obstacle::text).to_owned(),

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::desired::{self, Facts, Obstacle};
 use crate::drain::{Reply, Request, Target};
 use crate::elector::{RouterView, View};
-use crate::health;
+use crate::health::{self, path};
 use crate::net::view::HostView;
 use crate::ring::Roster;
 use crate::time::Instant;
@@ -18,7 +18,13 @@ use crate::time::Instant;
 impl Agent {
     pub(super) fn on_health(&mut self, event: &health::Event) {
         let decided = clock::now();
-        self.checks.take(event);
+        self.checks.note(event.service, event.backend, Some(event.up));
+        self.steer(decided, [event.service].into_iter());
+    }
+
+    pub(super) fn on_path(&mut self, event: path::Event) {
+        let decided = clock::now();
+        self.paths.note(event.service, event.backend, event.works);
         self.steer(decided, [event.service].into_iter());
     }
 
@@ -86,6 +92,7 @@ impl Agent {
             slots: &force.slots,
             stopping: self.ending == Some(super::End::Release),
             health: self.checks.results(),
+            paths: self.paths.results(),
             drained: &force.drained,
         }
     }

@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-use crate::health::{self, probe};
+use crate::health::{self, path, probe};
 use crate::model::{Config, Script, Service, Upstream};
 use crate::scripts;
 
@@ -14,6 +14,9 @@ const RESULTS: usize = 256;
 pub struct Workers {
     pub scripts: mpsc::Receiver<scripts::Event>,
     pub health: mpsc::Receiver<health::Event>,
+    /// Of the backends of services, on the real path; [`Workers::prober`] is told of what.
+    pub paths: mpsc::Receiver<path::Event>,
+    pub prober: path::Prober,
     /// Of the upstreams' backends.
     pub upstreams: mpsc::Receiver<health::Event>,
     _scripts: scripts::Scripts,
@@ -25,8 +28,9 @@ impl Workers {
     pub fn start(config: &Config) -> Self {
         let (scripts, _scripts) = run_scripts(&config.scripts);
         let (health, _probes) = run_probes(&config.services);
+        let (paths, prober) = run_prober(&config.services);
         let (upstreams, _upstream_probes) = run_upstream_probes(&config.upstreams);
-        Self { scripts, health, upstreams, _scripts, _probes, _upstream_probes }
+        Self { scripts, health, paths, prober, upstreams, _scripts, _probes, _upstream_probes }
     }
 
     pub fn restart_scripts(&mut self, scripts: &[Script]) {
@@ -35,6 +39,7 @@ impl Workers {
 
     pub fn restart_probes(&mut self, services: &[Service]) {
         (self.health, self._probes) = run_probes(services);
+        (self.paths, self.prober) = run_prober(services);
     }
 
     pub fn restart_upstream_probes(&mut self, upstreams: &[Upstream]) {
@@ -50,6 +55,11 @@ fn run_scripts(all: &[Script]) -> (mpsc::Receiver<scripts::Event>, scripts::Scri
 fn run_probes(services: &[Service]) -> (mpsc::Receiver<health::Event>, probe::Probes) {
     let (results, events) = mpsc::channel(RESULTS);
     (events, probe::spawn(services, &results))
+}
+
+fn run_prober(services: &[Service]) -> (mpsc::Receiver<path::Event>, path::Prober) {
+    let (results, events) = mpsc::channel(RESULTS);
+    (events, path::spawn(services, &results))
 }
 
 fn run_upstream_probes(upstreams: &[Upstream]) -> (mpsc::Receiver<health::Event>, probe::Probes) {

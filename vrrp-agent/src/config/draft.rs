@@ -208,6 +208,7 @@ pub(super) struct CheckDraft {
     pub timeout: At<Duration>,
     pub rise: At<i64>,
     pub fall: At<i64>,
+    pub real_path: Option<At<bool>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

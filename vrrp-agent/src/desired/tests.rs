@@ -1,5 +1,7 @@
 //! A small world: two interfaces, a virtual router of each family, backends near and far.
 
+mod path;
+
 use std::collections::{BTreeSet, HashMap};
 
 use vrrp_common::ip::Address;
@@ -44,6 +46,7 @@ struct World {
     host: HostView,
     slots: Slots,
     health: Vec<Vec<Option<bool>>>,
+    paths: Vec<Vec<Option<bool>>>,
     acting: Vec<bool>,
     stopping: bool,
     drained: Drained,
@@ -57,9 +60,10 @@ impl World {
         let config = outcome.config.unwrap_or_else(|| panic!("{text}: {:?}", outcome.diagnostics));
         let mut slots = Slots::default();
         slots.assign(&config.services);
-        let health = config.services.iter().map(|service| vec![Some(true); service.backends.len()]).collect();
+        let of_all = |known: Option<bool>| config.services.iter().map(|service| vec![known; service.backends.len()]).collect();
+        let (health, paths) = (of_all(Some(true)), of_all(None));
         let host = host();
-        Self { config, host, slots, health, acting: vec![false; 2], stopping: false, drained: Drained::default() }
+        Self { config, host, slots, health, paths, acting: vec![false; 2], stopping: false, drained: Drained::default() }
     }
 
     /// With one service `web` of these backends on port 80 of a virtual address, and `more` keys.
@@ -76,6 +80,7 @@ impl World {
             slots: &self.slots,
             stopping: self.stopping,
             health: &self.health,
+            paths: &self.paths,
             drained: &self.drained,
         }
     }

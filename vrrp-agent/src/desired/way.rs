@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use vrrp_common::ip::Address;
 use vrrp_common::maps::{BackendConf, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT, FORWARD_NONE};
 
+use super::path::is_lost;
 use super::{Facts, router_of};
 use crate::model::{Backend, Family, Forward, Service, Tunnel};
 use crate::net::addresses::ADDRESS_PROTOCOL;
@@ -46,6 +47,7 @@ pub enum Obstacle {
     Drained,
     /// By `vrrp-agent drain`.
     Ordered,
+    Path,
     NoInterface,
     Unasked,
     NoRoute,
@@ -62,6 +64,7 @@ impl Obstacle {
             Obstacle::Down => "its check fails",
             Obstacle::Drained => "weight 0: drained",
             Obstacle::Ordered => "drained: `vrrp-agent drain --undo` ends it",
+            Obstacle::Path => "its check is good, but connections to the virtual address do not get through",
             Obstacle::NoInterface => "the interface is missing or down",
             Obstacle::Unasked => "its route has not been looked up yet",
             Obstacle::NoRoute => "no route leads to it",
@@ -89,15 +92,17 @@ pub fn way(facts: &Facts, service: usize, backend: usize) -> Option<Way> {
     let candidate = conf.backends.get(backend)?;
     let healthy = facts.health.get(service).and_then(|backends| backends.get(backend).copied()).flatten();
     let road = road(facts, conf, candidate);
+    let lost = is_lost(facts, service, backend);
     let obstacle = match (healthy, road.obstacle) {
         (None, _) => Some(Obstacle::Unchecked),
         (Some(false), _) => Some(Obstacle::Down),
         (Some(true), Some(obstacle)) => Some(obstacle),
         (Some(true), None) if facts.drained.since(conf, candidate).is_some() => Some(Obstacle::Ordered),
         (Some(true), None) if candidate.weight == 0 => Some(Obstacle::Drained),
+        (Some(true), None) if lost => Some(Obstacle::Path),
         (Some(true), None) => None,
     };
-    Some(Way { passable: road.passable && healthy != Some(false), obstacle, ..road })
+    Some(Way { passable: road.passable && healthy != Some(false) && !lost, obstacle, ..road })
 }
 
 /// How the sorry server of a service is reached; nobody checks its health.
@@ -242,7 +247,7 @@ fn tunnel_source(tunnel: &Tunnel, target: IpAddr) -> Option<TunnelSource> {
 }
 
 /// An address of the sending interface itself: one that no mastership brings and takes away.
-fn own_source(facts: &Facts, link: &Link, target: IpAddr) -> Option<IpAddr> {
+pub(super) fn own_source(facts: &Facts, link: &Link, target: IpAddr) -> Option<IpAddr> {
     const GLOBAL: u8 = 0;
     let is_virtual = |address: IpAddr| facts.config.routers.iter().any(|router| router.all_addresses().any(|a| a == address));
     let fits = |held: &&view::Address| {

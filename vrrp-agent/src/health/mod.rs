@@ -1,6 +1,8 @@
-//! Whether backends are well: `probe` asks them, `hysteresis` decides when an answer is news.
+//! Whether backends are well: `probe` asks them, `path` asks them by the way that clients' packets take, `hysteresis` decides when an
+//! answer is news.
 
 pub mod hysteresis;
+pub mod path;
 pub mod probe;
 
 /// A backend's health has changed, or is known for the first time.

@@ -115,5 +115,10 @@ pub(super) fn backends(page: &mut Page, services: &[ServiceStatus]) -> fmt::Resu
         }
     }
     page.counter_columns(&BACKEND_COUNTERS, &rows)?;
-    page.gauge_columns(&BACKEND_GAUGES, &rows)
+    page.gauge_columns(&BACKEND_GAUGES, &rows)?;
+    page.gauges(
+        "vrrp_backend_real_path",
+        "1 while connections to the virtual address get through to the backend, 0 while they do not; absent while nobody asks.",
+        rows.iter().filter_map(|(labels, backend)| Some((labels.clone(), u32::from(backend.real_path?)))),
+    )
 }

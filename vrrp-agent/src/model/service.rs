@@ -27,6 +27,9 @@ pub struct Service {
     /// At least one; no two have address and port in common.
     pub backends: Vec<Backend>,
     pub check: Check,
+    /// Backends reached by direct return or a tunnel are asked for connections to the virtual address too, by the node that acts for it.
+    /// Never without a check, nor over UDP.
+    pub real_path: bool,
 }
 
 impl Service {
@@ -56,6 +59,7 @@ impl Service {
             guard: Guard::default(),
             backends,
             check,
+            real_path: true,
         }
     }
 }

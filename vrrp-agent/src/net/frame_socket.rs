@@ -1,5 +1,5 @@
-//! The packet socket that announcements (gratuitous ARP, neighbour advertisements) leave through: whole Ethernet frames, any
-//! interface, sending only.
+//! The packet socket that announcements (gratuitous ARP, neighbour advertisements) and probes on the real path leave through: whole
+//! Ethernet frames, any interface, sending only.
 
 use std::io;
 use std::os::fd::AsFd;

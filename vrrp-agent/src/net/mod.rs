@@ -10,6 +10,7 @@ pub mod neighbour;
 mod netlink;
 pub(crate) mod raw;
 pub mod route;
+pub mod segment_socket;
 pub mod sysctl;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -81,6 +81,9 @@ pub struct BackendStatus {
     pub weight: u16,
     pub forward: Forward,
     pub state: BackendState,
+    /// Whether connections to the virtual address get through to it. `None`: nobody has asked, or nobody knows.
+    #[serde(default)]
+    pub real_path: Option<bool>,
     /// It takes new flows: up, with a weight, and its way is known.
     pub usable: bool,
     /// Time it has been drained by order; `None` while it is not.

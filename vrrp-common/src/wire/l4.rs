@@ -6,10 +6,13 @@ use crate::wire::ipv4::PROTO_UDP;
 /// Offset of the checksum in the header of UDP, and of TCP.
 const UDP_CHECKSUM: usize = 6;
 const TCP_CHECKSUM: usize = 16;
-/// Offset of TCP's flags, and those that tell the first packet of a connection.
-const TCP_FLAGS: usize = 13;
-const SYN: u8 = 0x02;
-const ACK: u8 = 0x10;
+/// Offset of TCP's flags, and what they are.
+pub const TCP_FLAGS: usize = 13;
+pub const SYN: u8 = 0x02;
+pub const RST: u8 = 0x04;
+pub const ACK: u8 = 0x10;
+/// Offset of the number that TCP acknowledges.
+pub const TCP_ACKNOWLEDGED: usize = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {

@@ -16,6 +16,8 @@ const PURE: &[&str] = &[
     "vrrp-agent/src/handover/",
     "vrrp-agent/src/elector/pace.rs",
     "vrrp-agent/src/health/hysteresis.rs",
+    "vrrp-agent/src/health/path/frame.rs",
+    "vrrp-agent/src/health/path/timetable.rs",
     "vrrp-agent/src/histogram.rs",
     "vrrp-agent/src/metrics.rs",
     "vrrp-agent/src/metrics/",

@@ -8,7 +8,21 @@ use super::text::{Text, duration, inline_table, string};
 use crate::model::{Backend, Check, CheckKind, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service};
 
 pub(super) fn write(text: &mut Text, service: &Service) {
-    let Service { name, address, port, protocol, persistence, fragments, drain, quorum, sorry, guard, backends, check } = service;
+    let Service {
+        name,
+        address,
+        port,
+        protocol,
+        persistence,
+        fragments,
+        drain,
+        quorum,
+        sorry,
+        guard,
+        backends,
+        check,
+        real_path,
+    } = service;
     text.key("name", &string(name));
     text.key("address", &string(&address.to_string()));
     text.key("port", &port.to_string());
@@ -37,7 +51,9 @@ pub(super) fn write(text: &mut Text, service: &Service) {
         ]);
         text.key("sorry_server", &place);
     }
-    text.key("check", &self::check(check));
+    // Where it is not possible it is not written either.
+    let possible = *protocol == Protocol::Tcp && check.kind != CheckKind::None;
+    text.key("check", &check_on_path(check, *real_path || !possible));
     write_guard(text, guard);
 }
 
@@ -82,6 +98,10 @@ fn write_guard(text: &mut Text, guard: &Guard) {
 }
 
 pub(super) fn check(check: &Check) -> String {
+    check_on_path(check, true)
+}
+
+fn check_on_path(check: &Check, real_path: bool) -> String {
     let Check { kind, interval, timeout, rise, fall } = check;
     let (kind, port, path) = match kind {
         CheckKind::None => ("none", None, None),
@@ -98,6 +118,7 @@ pub(super) fn check(check: &Check) -> String {
         ("timeout", unless(duration(*timeout), &second)),
         ("rise", unless(rise.to_string(), "1")),
         ("fall", unless(fall.to_string(), "1")),
+        ("real_path", unless(real_path.to_string(), "true")),
     ])
 }
 

@@ -199,6 +199,7 @@ impl Server {
                 timeout: checked.timing.timeout.clone(),
                 rise: once,
                 fall: At::new(checked.timing.retry.value.saturating_add(1), &checked.timing.retry.span),
+                real_path: None,
             },
             None => CheckDraft {
                 kind: CheckKindDraft::None,
@@ -209,6 +210,7 @@ impl Server {
                 timeout: self.timing.timeout.clone(),
                 rise: once.clone(),
                 fall: once,
+                real_path: None,
             },
         }
     }

@@ -1,7 +1,7 @@
 //! Health checks of backends.
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{CheckDraft, CheckKindDraft};
+use super::super::draft::{At, CheckDraft, CheckKindDraft};
 use super::values;
 use crate::model::{Check, CheckKind, Protocol};
 
@@ -26,6 +26,29 @@ pub(super) fn lower(draft: &CheckDraft, protocol: Protocol, reporter: &mut Repor
         timeout: values::duration(&draft.timeout, "timeout", reporter),
         rise: values::number(&draft.rise, "rise", 1..=u32::MAX, reporter),
         fall: values::number(&draft.fall, "fall", 1..=u32::MAX, reporter),
+    }
+}
+
+/// Whether backends are asked on the real path as well: where that is possible, unless it is switched off.
+pub(super) fn real_path(draft: &CheckDraft, protocol: Protocol, reporter: &mut Reporter) -> bool {
+    let possible = protocol == Protocol::Tcp && draft.kind != CheckKindDraft::None;
+    if let Some(At { value: true, span }) = &draft.real_path
+        && !possible
+    {
+        let message = match protocol {
+            Protocol::Udp => "UDP has no connections that could be asked for on the real path",
+            Protocol::Tcp => "backends that are not checked are not asked on the real path either",
+        };
+        reporter.error(Diagnostic::at(span, message).help("leave `real_path` out"));
+    }
+    possible && draft.real_path.as_ref().is_none_or(|written| written.value)
+}
+
+/// Upstreams have none.
+pub(super) fn no_real_path(draft: &CheckDraft, reporter: &mut Reporter) {
+    if let Some(written) = &draft.real_path {
+        let message = "a check of an upstream has no `real_path`: its connections go to the backends' own addresses";
+        reporter.error(Diagnostic::at(&written.span, message).help("leave it out"));
     }
 }
 

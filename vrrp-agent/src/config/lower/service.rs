@@ -37,6 +37,7 @@ pub(super) fn lower(draft: &ServiceDraft, routers: &[Router], reporter: &mut Rep
         guard: guard::lower(draft, front.family, reporter),
         backends,
         check: check::lower(&draft.check, draft.protocol, reporter),
+        real_path: check::real_path(&draft.check, draft.protocol, reporter),
     }
 }
 

@@ -17,6 +17,7 @@ const UNITS: [&str; 3] = [".service", ".slice", ".scope"];
 pub(super) fn lower(draft: &UpstreamDraft, reporter: &mut Reporter) -> Upstream {
     values::name(&draft.name, "an upstream's name", reporter);
     let ip = values::unicast(&draft.address, "address", reporter).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    check::no_real_path(&draft.check, reporter);
     let address = SocketAddr::from((ip, values::number(&draft.port, "port", 1..=65_535_u16, reporter)));
     Upstream {
         name: draft.name.value.clone(),

@@ -87,6 +87,22 @@ fn every_key_reaches_the_model() {
 }
 
 #[test]
+fn the_real_path_is_probed_where_that_is_possible_unless_it_is_switched_off() {
+    let probed = |keys: &str| {
+        let backends = "backends = [{ address = \"192.0.2.9\" }]";
+        model(&format!("[[service]]\nname = \"a\"\naddress = \"192.0.2.1\"\nport = 80\n{backends}\n{keys}\n")).services[0]
+            .real_path
+    };
+    assert!(probed(""));
+    assert!(probed("check = { type = \"http\" }"));
+    assert!(probed("check = { type = \"tcp\", real_path = true }"));
+    assert!(!probed("check = { type = \"tcp\", real_path = false }"));
+    assert!(!probed("check = { type = \"none\" }"));
+    assert!(!probed("check = { type = \"none\", real_path = false }"));
+    assert!(!probed("protocol = \"udp\""));
+}
+
+#[test]
 fn what_is_not_written_has_its_default() {
     let text = "[[service]]\nname = \"a\"\naddress = \"192.0.2.1\"\nport = 80\nbackends = [{ address = \"192.0.2.9\" }]\n";
     let config = model(text);
@@ -124,6 +140,9 @@ const ROWS: &[(&str, &str, &str, Option<&str>)] = &[
     ("persistence = \"source\"\nfragments", "fragments", "F:7:13: error: steering fragments needs persistence = \"source\": only the first fragment has the ports of its flow", None),
     ("forward = \"dr\"", "forward = \"nat\"", "F:8:13: error: fragments cannot be steered to a backend reached by nat: fragments of its answers could not be mapped back", None),
     ("fragments = \"steer\"", "fragments = \"pass\"", "F:8:13: error: unknown variant `pass`, expected `drop` or `steer`", None),
+    // The real path.
+    ("port = 80\n", "port = 80\ncheck = { type = \"none\", real_path = true }\n", "F:6:38: error: backends that are not checked are not asked on the real path either", Some("leave `real_path` out")),
+    ("port = 53\n", "port = 53\ncheck = { type = \"tcp\", port = 53, real_path = true }\n", "F:6:48: error: UDP has no connections that could be asked for on the real path", Some("leave `real_path` out")),
     // Guards.
     ("per_second = 10,", "per_second = 0,", "F:16:33: error: per_second must be 1 to 4294967295, not 0", None),
     ("burst = 20", "burst = 0", "F:16:45: error: burst must be 1 to 4294967295, not 0", None),

@@ -66,3 +66,10 @@ fn an_address_belongs_to_one_upstream() {
     let text = format!("{PHP}{UNIT}{BACKENDS}\n[[upstream]]\n{other}{UNIT}{BACKENDS}");
     says(&text, "upstream `other` has the address and port of `php`");
 }
+
+#[test]
+fn an_upstream_has_no_real_path() {
+    let check = "check = { type = \"tcp\", real_path = false }\n";
+    let text = format!("{PHP}{UNIT}{BACKENDS}\n{check}");
+    says(&text, "a check of an upstream has no `real_path`: its connections go to the backends' own addresses");
+}

@@ -111,6 +111,7 @@ pub(super) fn check(
             timeout: second,
             rise: once.clone(),
             fall: once,
+            real_path: None,
         };
     };
     let span = written.span();
@@ -128,6 +129,7 @@ pub(super) fn check(
         timeout: timed(written.timeout.as_ref(), "timeout", SECOND, &span, reporter),
         rise: number(written.rise, 1, &span),
         fall: number(written.fall, 1, &span),
+        real_path: written.real_path.map(at),
         span,
     }
 }

@@ -22,6 +22,8 @@ pub(super) fn service(random: &mut Random, at: usize, routers: &[Router]) -> Ser
         ],
     );
     let front = Front { family, port: at as u16 + 1, steers: fragments == Fragments::Steer };
+    let check = check(random, protocol);
+    let real_path = protocol == Protocol::Tcp && check.kind != CheckKind::None && flag(random);
     let backends = (0..1 + random.next(9)).map(|host| backend(random, &front, host)).collect();
     Service {
         name: name(random, at),
@@ -35,7 +37,8 @@ pub(super) fn service(random: &mut Random, at: usize, routers: &[Router]) -> Ser
         sorry: flag(random).then(|| sorry(random, &front)),
         guard: guard(random, family, protocol),
         backends,
-        check: check(random, protocol),
+        check,
+        real_path,
     }
 }
 

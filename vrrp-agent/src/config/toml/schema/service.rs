@@ -108,6 +108,7 @@ pub struct Check {
     pub timeout: Text,
     pub rise: Number,
     pub fall: Number,
+    pub real_path: Option<Spanned<bool>>,
 }
 
 #[derive(Deserialize, Clone, Copy)]

@@ -1,0 +1,161 @@
+//! The frames of a probe on the real path, and what their answers say. Pure.
+
+use vrrp_common::ip::Address;
+use vrrp_common::packet::Packet;
+use vrrp_common::wire::ipv4::{self, PROTO_IPIP, PROTO_IPV6, PROTO_TCP};
+use vrrp_common::wire::{checksum, eth, ipv6, l4};
+
+/// The way that a service's packets take from this node to one backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Path {
+    /// Interface that they leave by, and its MAC address.
+    pub ifindex: u32,
+    pub source_mac: [u8; 6],
+    /// MAC address of the backend, or of the gateway to it.
+    pub mac: [u8; 6],
+    /// Around the packet, where the backend is behind a tunnel.
+    pub outer: Option<Outer>,
+    /// Virtual address and port of the service.
+    pub service: Address,
+    pub port: u16,
+    /// An address of this node's own, of the service's family, that connections can come from.
+    pub own: Address,
+}
+
+/// The packet around the packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outer {
+    pub source: Address,
+    /// Bits of the source that differ from flow to flow.
+    pub entropy: u32,
+    pub destination: Address,
+}
+
+/// One attempt to connect: no more than a first segment, and the reset after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    pub path: Path,
+    /// Port of this node.
+    pub own_port: u16,
+    /// Initial sequence number: whoever acknowledges it has seen the segment.
+    pub sequence: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// SYN and ACK: somebody listens there.
+    Accepted,
+    /// RST: nobody does.
+    Refused,
+}
+
+/// Maximum segment size of 536 (RFC 9293 section 3.7.1), what hosts assume where none is told.
+const MSS: [u8; 4] = [2, 4, 2, 24];
+const TCP_LEN: usize = 20;
+/// Where the checksum stands.
+const CHECKSUM: usize = 16;
+/// In bytes: more than nothing, and never filled.
+const WINDOW: u16 = 1_024;
+
+impl Attempt {
+    /// The frame of the segment that asks for a connection.
+    pub fn syn(&self) -> Vec<u8> {
+        self.frame(l4::SYN, self.sequence, &MSS)
+    }
+
+    /// The frame that gives the connection up, whether or not it was answered: this host's stack knows nothing of it.
+    pub fn reset(&self) -> Vec<u8> {
+        self.frame(l4::RST, self.sequence.wrapping_add(1), &[])
+    }
+
+    /// What a packet says to this attempt, from its IP header on; `None` where it is no answer to it. Checksums are not looked at: those of
+    /// packets from a neighbour on the same machine are not complete.
+    pub fn answered(&self, packet: &[u8]) -> Option<Answer> {
+        let Path { service, port, own, .. } = self.path;
+        let (source, destination, protocol, transport) = addresses(packet)?;
+        let ports = l4::ports(packet, transport)?;
+        let expected = l4::Ports { source: port, destination: self.own_port };
+        if protocol != PROTO_TCP || (source, destination) != (service, own) || ports != expected {
+            return None;
+        }
+        let acknowledged = u32::from_be_bytes(packet.bytes(transport + l4::TCP_ACKNOWLEDGED)?);
+        let flags = packet.byte(transport + l4::TCP_FLAGS)?;
+        if flags & l4::ACK == 0 || acknowledged != self.sequence.wrapping_add(1) {
+            return None;
+        }
+        match (flags & l4::RST != 0, flags & l4::SYN != 0) {
+            (true, _) => Some(Answer::Refused),
+            (false, true) => Some(Answer::Accepted),
+            (false, false) => None,
+        }
+    }
+
+    fn frame(&self, flags: u8, sequence: u32, options: &[u8]) -> Vec<u8> {
+        let Path { service, own, source_mac, mac, outer, .. } = &self.path;
+        let inner = packet(own, service, PROTO_TCP, &self.segment(flags, sequence, options));
+        let packet = match outer {
+            None => inner,
+            Some(outer) => {
+                let protocol = if service.is_v4() { PROTO_IPIP } else { PROTO_IPV6 };
+                packet(&outer.source_of(self.sequence), &outer.destination, protocol, &inner)
+            }
+        };
+        let is_v4 = outer.as_ref().map_or(service, |outer| &outer.destination).is_v4();
+        let ethertype = if is_v4 { eth::TYPE_IPV4 } else { eth::TYPE_IPV6 };
+        [mac, source_mac, ethertype.to_be_bytes().as_slice(), &packet].concat()
+    }
+
+    fn segment(&self, flags: u8, sequence: u32, options: &[u8]) -> Vec<u8> {
+        let Path { service, port, own, .. } = &self.path;
+        let len = TCP_LEN + options.len();
+        let mut segment = Vec::with_capacity(len);
+        segment.extend(self.own_port.to_be_bytes());
+        segment.extend(port.to_be_bytes());
+        segment.extend(sequence.to_be_bytes());
+        // Nothing is acknowledged; the header's length in words of four bytes.
+        segment.extend([0, 0, 0, 0, (len as u8 / 4) << 4, flags]);
+        segment.extend(WINDOW.to_be_bytes());
+        segment.extend([0; 4]);
+        segment.extend(options);
+        let pseudo = if service.is_v4() {
+            checksum::pseudo_header(own.low(), service.low(), PROTO_TCP, len as u16)
+        } else {
+            checksum::pseudo_header_v6(own, service, PROTO_TCP, len as u32)
+        };
+        let sum = checksum::compute(pseudo, &segment);
+        segment[CHECKSUM..CHECKSUM + 2].copy_from_slice(&sum.to_be_bytes());
+        segment
+    }
+}
+
+impl Outer {
+    /// The source for one flow, as the kernel program chooses it, but for the hash.
+    fn source_of(&self, hash: u32) -> Address {
+        let [high, low] = self.source.words();
+        Address::from_words([high, low | u64::from(hash & self.entropy).to_be()])
+    }
+}
+
+/// An IP packet of the family of its addresses.
+fn packet(source: &Address, destination: &Address, protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let len = payload.len() as u16;
+    if destination.is_v4() {
+        let total = len + ipv4::MIN_HEADER_LEN as u16;
+        return [&ipv4::header(0, total, protocol, source.low(), destination.low()), payload].concat();
+    }
+    [&ipv6::head(0, 0, len, protocol), source.octets().as_slice(), &destination.octets(), payload].concat()
+}
+
+/// Source, destination, protocol, and where its header begins.
+fn addresses(packet: &[u8]) -> Option<(Address, Address, u8, usize)> {
+    if let Some(ip) = ipv4::parse(packet, 0) {
+        let whole = ip.is_sane() && !ip.fragment;
+        return whole.then_some((Address::v4(ip.source), Address::v4(ip.destination), ip.protocol, ip.header_len));
+    }
+    let ip = ipv6::parse(packet, 0)?;
+    (!ip.fragment && !ip.unwalked).then_some((ip.source, ip.destination, ip.protocol, ip.header_len))
+}
+
+#[cfg(test)]
+#[path = "frame_tests.rs"]
+mod tests;
