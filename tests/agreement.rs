@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use vrrp_tests::agent::AgentPaths;
-use vrrp_tests::options::agent_binary;
 use vrrp_tests::process::{output, wait_until};
 use vrrp_tests::{Lab, LabOptions, Node, Router};
 
@@ -13,8 +11,7 @@ use vrrp_tests::{Lab, LabOptions, Node, Router};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn vrrp_agent(lab: &Lab, node: Node, words: &[&str]) -> Result<String> {
-    let mut command = lab.topology().host(node.host()).command(agent_binary().to_str().context("a path")?)?;
-    output(command.args(words).arg("--socket").arg(AgentPaths::below(&lab.dir(node.host())).api_socket))
+    output(&mut lab.vrrp_agent(node, words))
 }
 
 /// What a node says of the other's rings: of each service, whether they agree.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
-use std::process::{Command, Output};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,6 @@ use vrrp_tests::daemons;
 use vrrp_tests::downloads::Downloads;
 use vrrp_tests::keepalived::Settings;
 use vrrp_tests::names::{FRONT_IF, HTTP_PORT, Host, Vip};
-use vrrp_tests::options::agent_binary;
 use vrrp_tests::process::{Daemon, output, wait_until};
 use vrrp_tests::scene::Scene;
 use vrrp_tests::{LabOptions, Node, Router};
@@ -47,19 +45,6 @@ fn settings() -> Settings {
 fn config(node: Node) -> String {
     agent::config(node, &settings())
         .replace("protocol = \"tcp\"", &format!("protocol = \"tcp\"\ndrain = \"{}s\"", DRAIN.as_secs()))
-}
-
-fn vrrp_agent(scene: &Scene, words: &[&str]) -> Result<Output> {
-    let socket = AgentPaths::below(&scene.lab.dir(MASTER.host())).api_socket;
-    Command::new(agent_binary()).args(words).arg("--socket").arg(socket).output().context("running vrrp-agent")
-}
-
-fn says(scene: &Scene, words: &[&str], code: i32, said: &str) -> Result<()> {
-    let output = vrrp_agent(scene, words)?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    println!("{}: {text}", words.join(" "));
-    ensure!(output.status.code() == Some(code) && text.contains(said), "{words:?}: {output:?}; log: {}", scene.log(MASTER));
-    Ok(())
 }
 
 /// The service of [`VIP`] in the master's status.
@@ -126,7 +111,7 @@ fn reload(scene: &Scene, text: &str) -> Result<()> {
     let paths = AgentPaths::below(&scene.lab.dir(MASTER.host()));
     let path = paths.dir.join("agent.toml");
     fs::write(&path, text)?;
-    let reply = vrrp_agent(scene, &["reload"])?;
+    let reply = scene.vrrp_agent(MASTER, &["reload"])?;
     ensure!(reply.status.success(), "{reply:?}");
     Ok(())
 }
@@ -149,7 +134,7 @@ fn downloads_outlive_a_drain_a_new_backend_and_the_death_of_another() -> Result<
     wait_for_backends(&scene, 2)?;
     let other = OTHER.front().to_string();
 
-    let unknown = vrrp_agent(&scene, &["drain", "192.168.1.99"])?;
+    let unknown = scene.vrrp_agent(MASTER, &["drain", "192.168.1.99"])?;
     let text = String::from_utf8_lossy(&unknown.stdout);
     ensure!(unknown.status.code() == Some(1) && text.contains("there are: 192.168.1.205:80, 192.168.1.206:80"), "{unknown:?}");
     wait_until("the end of what began with the lab", DRAIN + PATIENCE, || {
@@ -161,8 +146,8 @@ fn downloads_outlive_a_drain_a_new_backend_and_the_death_of_another() -> Result<
 
     let downloads = Downloads::start(&scene.lab, VIP, DOWNLOADS)?;
     sleep(RUN_UP);
-    says(
-        &scene,
+    scene.says(
+        MASTER,
         &["drain", &other],
         0,
         "web1: 192.168.1.206:80 takes no new connections; those it has may stay for 25 s; 1 backend",
@@ -176,8 +161,8 @@ fn downloads_outlive_a_drain_a_new_backend_and_the_death_of_another() -> Result<
     );
     ensure!(recorded(&scene)? > calm, "connections that begin in marked slots are remembered");
     ensure!(whole("a backend was drained", downloads, 0)?.len() == 2, "both served to the end");
-    says(
-        &scene,
+    scene.says(
+        MASTER,
         &["drain", &other, "--service", "web1", "--undo"],
         0,
         "web1: 192.168.1.206:80 takes new connections again; 2 backends",

@@ -1,17 +1,15 @@
 //! Planned hand-over at one advert a second, under traffic that both nodes' nginx serve: what a client sees is nothing.
 
 use std::collections::BTreeSet;
-use std::process::{Command, Output};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use vrrp_tests::agent::{self, AgentPaths};
+use vrrp_tests::agent;
 use vrrp_tests::daemons::BIG_FILE;
 use vrrp_tests::downloads::Downloads;
 use vrrp_tests::keepalived::Settings;
 use vrrp_tests::names::Vip;
-use vrrp_tests::options::agent_binary;
 use vrrp_tests::probe::HttpProbe;
 use vrrp_tests::scene::{Scene, plain_config};
 use vrrp_tests::{LabOptions, Node, Router};
@@ -31,21 +29,6 @@ fn settings() -> Settings {
 
 fn pair() -> Result<Scene> {
     Scene::up(LabOptions::new(Router::Agent, Router::Agent).with_settings(&settings()))
-}
-
-/// `vrrp-agent` with the API socket of `node`.
-fn vrrp_agent(scene: &Scene, node: Node, words: &[&str]) -> Result<Output> {
-    let socket = AgentPaths::below(&scene.lab.dir(node.host())).api_socket;
-    Command::new(agent_binary()).args(words).arg("--socket").arg(socket).output().context("running vrrp-agent")
-}
-
-/// Runs it and checks how it ends and what it says.
-fn says(scene: &Scene, node: Node, words: &[&str], code: i32, said: &str) -> Result<()> {
-    let output = vrrp_agent(scene, node, words)?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    println!("{}: {text}", words.join(" "));
-    ensure!(output.status.code() == Some(code) && text.contains(said), "{words:?}: {output:?}; log: {}", scene.log(node));
-    Ok(())
 }
 
 /// Waits for the ends of downloads: all of them whole, some from each node.
@@ -80,14 +63,14 @@ fn failover_and_failback_lose_no_request_and_no_download() -> Result<()> {
     let downloads = Downloads::start(&scene.lab, VIP, DOWNLOADS)?;
     let probe = scene.probe(VIP)?;
     let since = Instant::now();
-    says(&scene, OLD, &["failover", "VI_1"], 0, "VI_1: handed over to 192.168.1.206 after 0.")?;
+    scene.says(OLD, &["failover", "VI_1"], 0, "VI_1: handed over to 192.168.1.206 after 0.")?;
     let moved = scene.master_since(VIP, NEW, since)? - since;
     sleep(CALM);
     check_unnoticed("failover", probe)?;
     scene.check_silence(VIP, OLD, since)?;
 
     let probe = scene.probe(VIP)?;
-    says(&scene, OLD, &["failover", "VI_1"], 5, "VI_1: is not master here: 192.168.1.206 (priority 99) is")?;
+    scene.says(OLD, &["failover", "VI_1"], 5, "VI_1: is not master here: 192.168.1.206 (priority 99) is")?;
     let status = scene.status_text(OLD)?;
     ensure!(status.contains("has stood aside for"), "the status says so:\n{status}");
     ensure!(scene.lab.metrics(OLD)?.sum("vrrp_stands_aside", &[]) == 1.0, "the metric says so");
@@ -95,7 +78,7 @@ fn failover_and_failback_lose_no_request_and_no_download() -> Result<()> {
     ensure!(scene.router(OLD, VIP)?["role"] == "backup", "it does not preempt: {}", scene.log(OLD));
 
     let asked = Instant::now();
-    says(&scene, OLD, &["failback", "VI_1"], 0, "VI_1: stands aside no more")?;
+    scene.says(OLD, &["failback", "VI_1"], 0, "VI_1: stands aside no more")?;
     let back = scene.master_since(VIP, OLD, asked)? - asked;
     sleep(CALM);
     check_unnoticed("failback", probe)?;
@@ -112,17 +95,17 @@ fn where_nobody_takes_over_the_node_stays_master_without_a_gap() -> Result<()> {
     scene.lab.stop_router(NEW)?;
     let before = scene.router_when(OLD, VIP, "master", |router| router["role"] == "master")?;
     let probe = scene.probe(VIP)?;
-    says(&scene, OLD, &["failover", "VI_1"], 1, "VI_1: nobody took over within 1.050 s; this node is master again")?;
+    scene.says(OLD, &["failover", "VI_1"], 1, "VI_1: nobody took over within 1.050 s; this node is master again")?;
     sleep(CALM);
     check_unnoticed("failover to nobody", probe)?;
     let after = scene.router(OLD, VIP)?;
     ensure!(after["role"] == "master" && after["aside_seconds"].is_null(), "master again: {after}");
     ensure!(before["epoch"].as_u64() < after["epoch"].as_u64(), "a new mastership: {before} {after}");
 
-    let unknown = vrrp_agent(&scene, OLD, &["failover", "VI1"])?;
+    let unknown = scene.vrrp_agent(OLD, &["failover", "VI1"])?;
     let text = String::from_utf8_lossy(&unknown.stdout);
     ensure!(unknown.status.code() == Some(1) && text.contains("did you mean `VI_1`"), "{unknown:?}");
-    let json = vrrp_agent(&scene, OLD, &["failback", "VI_1", "--json"])?;
+    let json = scene.vrrp_agent(OLD, &["failback", "VI_1", "--json"])?;
     let json: serde_json::Value = serde_json::from_slice(&json.stdout)?;
     ensure!(json["outcome"] == "not_aside" && json["routers"][0]["name"] == "VI_1", "{json}");
     scene.lab.down()
@@ -221,11 +204,11 @@ fn a_member_moves_its_whole_sync_group() -> Result<()> {
     all(&scene, OLD, "master")?;
     sleep(CALM);
     let probes = [scene.probe(Vip::Vip1)?, scene.probe(Vip::Vip2)?];
-    says(&scene, OLD, &["failover", "VI_2"], 0, "VI_2 is a member of the sync group VG_1: the whole group moves\nVI_1: handed")?;
+    scene.says(OLD, &["failover", "VI_2"], 0, "VI_2 is a member of the sync group VG_1: the whole group moves\nVI_1: handed")?;
     all(&scene, OLD, "backup")?;
     all(&scene, NEW, "master")?;
     sleep(settings().master_down_interval() + CALM);
-    says(&scene, OLD, &["failback", "VG_1"], 0, "VI_2: stands aside no more")?;
+    scene.says(OLD, &["failback", "VG_1"], 0, "VI_2: stands aside no more")?;
     all(&scene, OLD, "master")?;
     all(&scene, NEW, "backup")?;
     sleep(CALM);

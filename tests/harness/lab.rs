@@ -17,7 +17,7 @@ use crate::daemons::{self, make_dir};
 use crate::http::Response;
 use crate::keepalived::{self, Settings};
 use crate::names::{HTTP_PORT, Host, METRICS_PORT, Node, Vip};
-use crate::options::{LabOptions, Router};
+use crate::options::{LabOptions, Router, agent_binary};
 use crate::probe::HttpProbe;
 use crate::process::{Daemon, output, wait_until};
 use crate::rundir::{self, RunDir};
@@ -247,6 +247,13 @@ impl Lab {
         self.holds(expected, vip.address()).unwrap_or(false)
             && !self.holds(expected.other(), vip.address()).unwrap_or(true)
             && self.get(vip.address(), "/", None).is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// `vrrp-agent` with these words, for the agent of `node`.
+    pub fn vrrp_agent(&self, node: Node, words: &[&str]) -> Command {
+        let mut command = Command::new(agent_binary());
+        command.args(words).arg("--socket").arg(AgentPaths::below(&self.dir(node.host())).api_socket);
+        command
     }
 
     // How it ends.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,11 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::Lab;
-use crate::agent::{self, AgentPaths};
+use crate::agent;
 use crate::capture::{Capture, Recording, UNDERWAY};
 use crate::keepalived::Settings;
 use crate::names::{Node, Vip};
-use crate::options::{LabOptions, agent_binary};
+use crate::options::LabOptions;
 use crate::probe::HttpProbe;
 use crate::process::{output, wait_until};
 
@@ -89,8 +89,21 @@ impl Scene {
     }
 
     fn ask(&self, node: Node, options: &[&str]) -> Result<String> {
-        let socket = AgentPaths::below(&self.lab.dir(node.host())).api_socket;
-        output(Command::new(agent_binary()).arg("status").args(options).arg("--socket").arg(socket))
+        output(&mut self.lab.vrrp_agent(node, &[&["status"], options].concat()))
+    }
+
+    /// Runs `vrrp-agent` for the agent of `node`, however it ends.
+    pub fn vrrp_agent(&self, node: Node, words: &[&str]) -> Result<Output> {
+        self.lab.vrrp_agent(node, words).output().context("running vrrp-agent")
+    }
+
+    /// Runs it and checks how it ends and what it says.
+    pub fn says(&self, node: Node, words: &[&str], code: i32, said: &str) -> Result<()> {
+        let output = self.vrrp_agent(node, words)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        println!("{}: {text}", words.join(" "));
+        ensure!(output.status.code() == Some(code) && text.contains(said), "{words:?}: {output:?}; log: {}", self.log(node));
+        Ok(())
     }
 
     /// The part of the status of `node` about `vip`.

@@ -16,6 +16,7 @@ mod fib;
 mod guard;
 mod maps;
 mod nat;
+mod object;
 mod packet;
 mod rewrite;
 mod steer;
@@ -191,15 +192,3 @@ fn boot_nanos() -> u64 {
     // SAFETY: a helper call without arguments.
     unsafe { bpf_ktime_get_boot_ns() }
 }
-
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo) -> ! {
-    // Nothing here panics; were a panic path compiled in, the verifier would refuse this loop at load time.
-    loop {}
-}
-
-/// The helpers this program calls are offered to GPL-compatible programs only; the sources are MIT or Apache-2.0 as well.
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -5,7 +5,7 @@ use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::flow::{self, Changed, FlowKey};
 use vrrp_common::maps::{
     ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, BackendConf, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT,
-    FlowRecord, NO_BACKEND, RING_CHANGED, SERVICE_BY_SOURCE, SERVICE_GUARDED, ServiceKey,
+    FlowRecord, NO_BACKEND, RING_CHANGED, RingsInUse, SERVICE_BY_SOURCE, SERVICE_GUARDED, ServiceKey,
 };
 use vrrp_common::wire::ipv4::{PROTO_ICMP, PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::ipv6::NEXT_ICMPV6;
@@ -182,13 +182,14 @@ fn steer(ctx: &XdpContext, packet: &Packet, router: u32, aim: &Aim) -> Verdict {
 #[inline(always)]
 fn choose(aim: &Aim, router: u32, hash: u32) -> Option<(u32, &'static BackendConf)> {
     let slot = flow::slot(hash);
-    let live = tables::ring_slot(aim.service, tables::rings(aim.service)?.live, slot)?;
+    let rings = tables::rings(aim.service)?;
+    let live = tables::ring_slot(aim.service, rings.live, slot)?;
     let number = if live & RING_CHANGED == 0 {
         live
     } else {
-        let whose = u64::from(router) << 32 | u64::from(aim.begins);
+        let known = u64::from(rings.word()) << 32 | u64::from(router) << 1 | u64::from(aim.begins);
         let flow = FlowKey { source: whole(&aim.flow.source), destination: whole(&aim.flow.destination), ..aim.flow };
-        choose_changed(aim.service, live & !RING_CHANGED, slot as u32, whose, &flow)
+        choose_changed(aim.service, live & !RING_CHANGED, slot as u32, known, &flow)
     };
     if number == NO_BACKEND {
         return None;
@@ -196,14 +197,13 @@ fn choose(aim: &Aim, router: u32, hash: u32) -> Option<(u32, &'static BackendCon
     Some((u32::from(number), tables::backend(u32::from(number))?))
 }
 
-/// The backend of a flow whose slot has changed; `whose` is the router and, in the lowest bit, whether a connection begins.
+/// The backend of a flow whose slot has changed; `known` is the word of the rings that `live` was read by, then the router and, in the lowest
+/// bit, whether a connection begins.
 #[inline(never)]
-fn choose_changed(service: u32, live: u16, slot: u32, whose: u64, key: &FlowKey) -> u16 {
+fn choose_changed(service: u32, live: u16, slot: u32, known: u64, key: &FlowKey) -> u16 {
     spoil();
-    let (router, begins) = ((whose >> 32) as u32, whose & 1 != 0);
-    let Some(rings) = tables::rings(service) else {
-        return live;
-    };
+    let (router, begins) = (known as u32 >> 1, known & 1 != 0);
+    let rings = RingsInUse::of((known >> 32) as u32);
     let base = tables::ring_slot(service, rings.base, slot as usize);
     let base = base.and_then(|base| tables::alive(service, base & !RING_CHANGED));
     let epoch = u32::from(rings.epoch);

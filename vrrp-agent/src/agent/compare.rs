@@ -2,12 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
-use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
-
-use super::picture::Picture;
+use super::picture::{Picture, RingFacts};
 use crate::agreement::{self, Agreement, Own, PORT, Ring};
 use crate::elector::View;
-use crate::model::{Protocol, Service};
+use crate::model::{Router, Service};
 
 /// The comparison, while there is something to compare.
 #[derive(Default)]
@@ -43,25 +41,17 @@ impl Compare {
     }
 }
 
-/// The IP protocol of a service.
-pub fn protocol(service: &Service) -> u8 {
-    match service.protocol {
-        Protocol::Tcp => PROTO_TCP,
-        Protocol::Udp => PROTO_UDP,
-    }
-}
-
 fn rings(picture: &Picture) -> Vec<Ring> {
-    let of = |(service, ring): (&Service, &Option<super::picture::RingFacts>)| {
+    let of = |(service, ring): (&Service, &Option<RingFacts>)| {
         let digest = ring.as_ref()?.digest;
-        Some(Ring { address: service.address, port: service.port, protocol: protocol(service), digest })
+        Some(Ring { address: service.address, port: service.port, protocol: service.protocol.number(), digest })
     };
     picture.force.config.services.iter().zip(&picture.rings).filter_map(of).collect()
 }
 
 /// The masters that are heard; a link-local one on the interface of its router.
 fn masters(view: &View, picture: &Picture) -> Vec<SocketAddr> {
-    let of = |(place, router): (u32, &crate::model::Router)| {
+    let of = |(place, router): (u32, &Router)| {
         let source = view.routers.get(&place)?.heard?.source;
         Some(match source {
             IpAddr::V4(_) => SocketAddr::new(source, PORT),

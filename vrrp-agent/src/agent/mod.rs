@@ -117,6 +117,7 @@ struct Agent {
     fixed: Arc<Fixed>,
     force: Force,
     checks: Checks,
+    upstream_checks: Checks,
     /// What probes on the real path say.
     paths: Checks,
     picture: Arc<Mutex<Picture>>,
@@ -181,7 +182,6 @@ impl Agent {
         });
         let force = Force::new(config, places, effects.found());
         let config = &force.config;
-        let (checks, paths) = (Checks::new(config), Checks::new(config));
         let picture = Arc::new(Mutex::new(Picture::new(&force)));
         let (shutdown, ended) = watch::channel(false);
         let source = serve::status_source(&fixed, &picture, &elector);
@@ -198,20 +198,20 @@ impl Agent {
         };
         let track = Track::new(config);
         let seats = Seats::new(config, resumable, clock::now());
-        let desired = Desired::default();
         let workers = Workers::start(config);
         let _background = background;
         Ok(Self {
             fixed,
+            checks: Checks::of_services(config),
+            upstream_checks: Checks::of_upstreams(config),
+            paths: Checks::of_services(config),
             force,
-            checks,
-            paths,
             picture,
             elector,
             effects,
             track,
             seats,
-            desired,
+            desired: Desired::default(),
             compare: Compare::default(),
             destinations,
             again: None,
@@ -255,7 +255,9 @@ impl Agent {
                 Ok(()) = self.news.host.changed() => {}
                 Some(event) = self.workers.health.recv() => self.on_health(&event),
                 Some(event) = self.workers.paths.recv() => self.on_path(event),
-                Some(event) = self.workers.upstreams.recv() => self.picture().on_upstream_health(&event),
+                Some(event) = self.workers.upstreams.recv() => {
+                    self.upstream_checks.note(event.service, event.backend, Some(event.up));
+                }
                 Some(event) = self.workers.scripts.recv() => self.on_script(&event),
                 _ = self.news.terminate.recv() => self.stop("SIGTERM"),
                 _ = self.news.interrupt.recv() => self.stop("SIGINT"),
@@ -292,7 +294,6 @@ impl Agent {
         if self.ending.is_none() {
             self.seats.follow(clock::now(), &self.force, &host, &self.track, &self.elector);
         }
-        let upstream_health = self.picture().upstream_health.clone();
         let acting = self.acting(&view);
         let facts = self.facts(&host, &acting);
         let (desired, ways) = (desired::desired(&facts), snapshot::ways(&facts));
@@ -304,7 +305,7 @@ impl Agent {
             changed
         });
         let config = &self.force.config;
-        self.desired.upstreams = desired::upstreams(&config.upstreams, &upstream_health);
+        self.desired.upstreams = desired::upstreams(&config.upstreams, self.upstream_checks.results());
         // A view from before the last commands says nothing of masterships that are only now taken up again.
         let may_remove = self.seats.are_open() && self.elector.has_obeyed(&view);
         self.effects.install(&self.desired, &host).await;
@@ -316,12 +317,13 @@ impl Agent {
             }
         }
         let again = self.effects.settle(clock::now(), config, &self.desired, &host, may_remove).await;
-        let unchecked = ready::unchecked(self.checks.results()) + ready::unchecked(&upstream_health);
+        let unchecked = ready::unchecked(self.checks.results()) + ready::unchecked(self.upstream_checks.results());
         let ready = self.seats.open(clock::now(), unchecked);
         self.again = [again, ready].into_iter().flatten().min();
         self.seats.follow_routes(&self.force, &self.desired, &self.elector);
         let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
         picture.paths.clone_from(&self.paths);
+        picture.upstream_checks.clone_from(&self.upstream_checks);
         picture.observe(&self.force, &host, ways, &self.desired, &self.effects, &self.track);
         self.compare.follow(&view, &mut picture);
     }

@@ -1,7 +1,6 @@
 //! What the loop knows and the status shows, updated whole after each round.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -10,8 +9,7 @@ use super::force::Force;
 use crate::agreement;
 use crate::desired::{Desired, Way};
 use crate::effects::{Effects, Flips, Hook, Standing};
-use crate::health;
-use crate::model::{Backend, Config, Script, Service, Upstream, XdpUse};
+use crate::model::{Backend, Config, Script, Service, XdpUse};
 use crate::net::view::HostView;
 use crate::plane::attach::Mode;
 use crate::ring::Serving;
@@ -25,8 +23,8 @@ pub struct Picture {
     pub host: Arc<HostView>,
     /// Whether connections to the virtual address get through to each backend.
     pub paths: Checks,
-    /// Is the check of each upstream's backend good? `None` before its first result.
-    pub upstream_health: Vec<Vec<Option<bool>>>,
+    /// Whether the checks of upstreams' backends are good.
+    pub upstream_checks: Checks,
     /// By upstream.
     pub upstreams: Vec<Standing>,
     /// What other nodes say of their rings.
@@ -95,8 +93,8 @@ impl Picture {
             flips: None,
             hooks: BTreeMap::new(),
             faults: Vec::new(),
-            paths: Checks::new(config),
-            upstream_health: config.upstreams.iter().map(|upstream| vec![None; upstream.backends.len()]).collect(),
+            paths: Checks::of_services(config),
+            upstream_checks: Checks::of_upstreams(config),
             upstreams: Vec::new(),
             agreement: agreement::Heard::default(),
             scripts: vec![ScriptFacts::default(); config.scripts.len()],
@@ -105,33 +103,11 @@ impl Picture {
 
     /// Takes over a new configuration: what is known of the same script stays known.
     pub fn reconfigure(&mut self, old: &Config, new: &Config) {
-        self.upstream_health = new.upstreams.iter().map(|upstream| self.known_of(&old.upstreams, upstream)).collect();
         let facts = |script: &Script| {
             let index = old.scripts.iter().position(|known| known.name == script.name);
             index.and_then(|index| self.scripts.get(index).cloned()).unwrap_or_default()
         };
         self.scripts = new.scripts.iter().map(facts).collect();
-    }
-
-    /// What is known of an upstream's backends, from before a reload.
-    fn known_of(&self, old: &[Upstream], upstream: &Upstream) -> Vec<Option<bool>> {
-        let same = old
-            .iter()
-            .zip(&self.upstream_health)
-            .find(|(known, _)| known.address == upstream.address && known.check == upstream.check);
-        let known = |address: SocketAddr| {
-            let (old, health) = same?;
-            let position = old.backends.iter().position(|backend| backend.address == address)?;
-            *health.get(position)?
-        };
-        upstream.backends.iter().map(|backend| known(backend.address)).collect()
-    }
-
-    pub fn on_upstream_health(&mut self, event: &health::Event) {
-        let known = self.upstream_health.get_mut(event.service).and_then(|backends| backends.get_mut(event.backend));
-        if let Some(known) = known {
-            *known = Some(event.up);
-        }
     }
 
     pub fn on_script(&mut self, event: &scripts::Event) {

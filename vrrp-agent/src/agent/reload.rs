@@ -69,14 +69,15 @@ impl Agent {
         let changes = self.force.replace(new);
         let new = std::sync::Arc::clone(&self.force.config);
         self.track = self.track.carried_over(&old, &new);
-        self.checks = self.checks.carried_over(&old, &new);
+        self.checks = self.checks.over_services(&old, &new);
+        self.upstream_checks = self.upstream_checks.over_upstreams(&old, &new);
         self.picture().reconfigure(&old, &new);
         if changes.scripts {
             self.workers.restart_scripts(&new.scripts);
         }
         if changes.services {
             self.workers.restart_probes(&new.services);
-            self.paths = Checks::new(&new);
+            self.paths = Checks::of_services(&new);
         }
         if changes.upstreams {
             self.workers.restart_upstream_probes(&new.upstreams);

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::compare;
 use super::picture::{Picture, RingFacts};
 use super::snapshot::Fixed;
 use crate::desired::{Obstacle, Way};
@@ -59,7 +58,7 @@ impl Sight<'_> {
 
     fn peers(&self) -> Vec<PeerRing> {
         let (service, own) = (self.conf, self.ring.map(|ring| ring.digest));
-        let heard = self.picture.agreement.of(service.address, service.port, compare::protocol(service));
+        let heard = self.picture.agreement.of(service.address, service.port, service.protocol.number());
         heard.map(|(node, digest)| PeerRing { node, digest: format!("{digest:016x}"), agrees: own == Some(digest) }).collect()
     }
 

@@ -1,7 +1,7 @@
 //! The socket of the comparison: asks, answers, tells what was heard.
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::net::UdpSocket;
@@ -86,7 +86,7 @@ async fn run(socket: UdpSocket, own: watch::Receiver<Own>, heard: watch::Sender<
             received = socket.recv_from(&mut buffer) => {
                 let Ok((len, from)) = received else { continue };
                 let Some(message) = buffer.get(..len).and_then(Message::parse) else { continue };
-                heard.send_modify(|heard| heard.note(plain(from.ip()), &message.rings, clock::now()));
+                heard.send_modify(|heard| heard.note(from.ip().to_canonical(), &message.rings, clock::now()));
                 if message.wants_answer {
                     let rings = own.borrow().rings.clone();
                     say(&socket, from, &Message::of(&rings, false)).await;
@@ -109,16 +109,9 @@ async fn say(socket: &UdpSocket, to: SocketAddr, messages: &[Message]) {
     }
 }
 
-/// An IPv4 address as such.
-fn plain(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(address) => address.to_canonical(),
-        IpAddr::V4(_) => address,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
     use std::time::Duration;
 
     use super::super::Ring;

@@ -7,7 +7,6 @@ use vrrp_common::maps::{
     ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressKey, GUARD_SERVICE_BITS, GuardConf, GuardedSource, SERVICE_BY_SOURCE,
     SERVICE_GUARDED, SOURCE_ALLOWED, SOURCE_DENIED,
 };
-use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 
 use super::way::{Obstacle, Way, is_own, sorry_way, way};
 use super::{Desired, Facts, ServiceConf, nat, router_of};
@@ -45,26 +44,18 @@ pub(super) fn add(desired: &mut Desired, facts: &Facts, index: usize, service: &
     let Some(link) = facts.host.link_by_name(&router.interface) else {
         return;
     };
-    nat::add_reverse(desired, facts, router_index, service, protocol(service));
+    nat::add_reverse(desired, facts, router_index, service, service.protocol.number());
     let key = AddressKey { address: service.address.into(), ifindex: link.index, vlan: 0 };
     add_to_address(desired, facts.host, &key, slot, service);
     let guarded = add_guard(desired, slot, &service.guard);
     let by_source = if service.persistence == Persistence::Source { SERVICE_BY_SOURCE } else { 0 };
     let flags = by_source | if guarded { SERVICE_GUARDED } else { 0 };
-    desired.services.insert(slot, ServiceConf { address: key, port: service.port, protocol: protocol(service), flags });
+    desired.services.insert(slot, ServiceConf { address: key, port: service.port, protocol: service.protocol.number(), flags });
 }
 
 fn member(facts: &Facts, service: &Service, target: &Backend) -> Option<Member> {
     let number = facts.slots.backend(service, target)?;
     Some(Member { address: target.address.into(), port: target.port, weight: target.weight, index: number as u16 })
-}
-
-/// Of the IP header.
-fn protocol(service: &Service) -> u8 {
-    match service.protocol {
-        Protocol::Tcp => PROTO_TCP,
-        Protocol::Udp => PROTO_UDP,
-    }
 }
 
 fn add_target(desired: &mut Desired, facts: &Facts, service: &Service, slot: u32, target: &Backend, way: &Way) {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 
 use super::Check;
 
@@ -68,6 +69,24 @@ impl Service {
 pub enum Protocol {
     Tcp,
     Udp,
+}
+
+impl Protocol {
+    /// As the IP header has it.
+    pub const fn number(self) -> u8 {
+        match self {
+            Protocol::Tcp => PROTO_TCP,
+            Protocol::Udp => PROTO_UDP,
+        }
+    }
+
+    pub const fn of_number(number: u8) -> Option<Self> {
+        match number {
+            PROTO_TCP => Some(Protocol::Tcp),
+            PROTO_UDP => Some(Protocol::Udp),
+            _ => None,
+        }
+    }
 }
 
 /// What decides the backend of a packet.

@@ -130,44 +130,33 @@ impl<E: Entry> Chained<E> {
     }
 }
 
-impl Entry for AddressEntry {
-    type Key = AddressKey;
+macro_rules! entries {
+    ($($entry:ident: $key:ident;)*) => {
+        $(impl Entry for $entry {
+            type Key = $key;
 
-    fn key(&self) -> AddressKey {
-        self.key
-    }
+            fn key(&self) -> $key {
+                self.key
+            }
 
-    fn bucket(&self) -> u32 {
-        self.key.bucket()
-    }
+            fn bucket(&self) -> u32 {
+                self.key.bucket()
+            }
 
-    fn next(&self) -> u32 {
-        self.next
-    }
+            fn next(&self) -> u32 {
+                self.next
+            }
 
-    fn linked(self, next: u32) -> Self {
-        Self { next, ..self }
-    }
+            fn linked(self, next: u32) -> Self {
+                Self { next, ..self }
+            }
+        })*
+    };
 }
 
-impl Entry for ServiceEntry {
-    type Key = ServiceKey;
-
-    fn key(&self) -> ServiceKey {
-        self.key
-    }
-
-    fn bucket(&self) -> u32 {
-        self.key.bucket()
-    }
-
-    fn next(&self) -> u32 {
-        self.next
-    }
-
-    fn linked(self, next: u32) -> Self {
-        Self { next, ..self }
-    }
+entries! {
+    AddressEntry: AddressKey;
+    ServiceEntry: ServiceKey;
 }
 
 #[cfg(test)]

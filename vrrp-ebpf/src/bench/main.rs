@@ -8,6 +8,8 @@
 mod context;
 mod frames;
 mod live;
+#[path = "../object.rs"]
+mod object;
 mod steer;
 
 use aya_ebpf::bindings::xdp_action;
@@ -89,15 +91,3 @@ fn write<const N: usize>(ctx: &XdpContext, offset: usize, bytes: [u8; N]) -> Opt
     unsafe { *(start as *mut [u8; N]) = bytes };
     Some(())
 }
-
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo) -> ! {
-    // Nothing here panics; were a panic path compiled in, the verifier would refuse this loop at load time.
-    loop {}
-}
-
-/// As of the main program.
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

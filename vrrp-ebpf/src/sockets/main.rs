@@ -12,6 +12,8 @@
 
 mod address;
 mod maps;
+#[path = "../object.rs"]
+mod object;
 mod steer;
 
 use aya_ebpf::bindings::{
@@ -85,15 +87,3 @@ fn boot_nanos() -> u64 {
     // SAFETY: a helper call without arguments.
     unsafe { bpf_ktime_get_boot_ns() }
 }
-
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo) -> ! {
-    // Nothing here panics; were a panic path compiled in, the verifier would refuse this loop at load time.
-    loop {}
-}
-
-/// The helpers these programs call are offered to GPL-compatible programs only; the sources are MIT or Apache-2.0 as well.
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

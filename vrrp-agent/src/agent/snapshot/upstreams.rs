@@ -8,7 +8,7 @@ use crate::time::Instant;
 
 pub(super) fn upstreams(picture: &Picture, now: Instant) -> Vec<UpstreamStatus> {
     let configured = picture.force.config.upstreams.iter();
-    let known = picture.upstreams.iter().zip(&picture.upstream_health);
+    let known = picture.upstreams.iter().zip(picture.upstream_checks.results());
     configured.zip(known).map(|(upstream, (standing, health))| status(upstream, standing, health, now)).collect()
 }
 

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use vrrp_common::maps::{BackendConf, FORWARD_NONE, MAX_BACKENDS, RINGS_PER_SERVICE, Ring, RingsInUse, ServiceKey, name};
-use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 
 use super::{Tables, at};
 use crate::model::Protocol;
@@ -89,12 +88,7 @@ impl Tables {
     pub fn found(&self) -> Slots {
         let addresses: BTreeMap<u32, IpAddr> =
             self.addresses.places().into_iter().map(|(key, place)| (place, key.address.ip())).collect();
-        let protocol = |number| match number {
-            PROTO_TCP => Some(Protocol::Tcp),
-            PROTO_UDP => Some(Protocol::Udp),
-            _ => None,
-        };
-        let key = |key: ServiceKey| Some((*addresses.get(&key.address)?, key.port, protocol(key.protocol)?));
+        let key = |key: ServiceKey| Some((*addresses.get(&key.address)?, key.port, Protocol::of_number(key.protocol)?));
         let services: BTreeMap<u32, slots::ServiceKey> =
             self.services.places().into_iter().filter_map(|(held, number)| Some((number, key(held)?))).collect();
         let backend = |(&number, conf): (&u32, &BackendConf)| {
