@@ -1,5 +1,7 @@
 //! The maps a client's packet is looked up in: addresses, services, rings, backends, and safe ways to read them.
 
+use core::arch::asm;
+
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap};
 use aya_ebpf::programs::XdpContext;
@@ -83,8 +85,15 @@ pub fn rings(service: u32) -> Option<RingsInUse> {
 }
 
 /// What stands in a slot of one of the service's rings.
+///
+/// The compiler can derive that a slot of [`flow::slot`] lies within a ring and would drop the bounds check. A verifier before Linux 6.10
+/// loses all bounds at an XOR of two unknown numbers and needs the check, so the slot's origin is hidden from the compiler.
+///
+/// [`flow::slot`]: vrrp_common::flow::slot
 #[inline(always)]
-pub fn ring_slot(service: u32, ring: u32, slot: usize) -> Option<u16> {
+pub fn ring_slot(service: u32, ring: u32, mut slot: usize) -> Option<u16> {
+    // SAFETY: no instruction; one register is named as changed.
+    unsafe { asm!("/* {0} */", inout(reg) slot, options(pure, nomem, nostack)) };
     RINGS.get(service * RINGS_PER_SERVICE + ring)?.0.get(slot).copied()
 }
 
