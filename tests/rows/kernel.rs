@@ -12,7 +12,7 @@ use vrrp_common::counter::{INTERFACE_COUNTERS, RouterCounter, Verdict, reason, v
 use vrrp_common::flow::FlowKey;
 use vrrp_common::maps::{
     AddressEntry, Bucket, BucketKey, FlowRecord, GuardedSource, Liveness, PROGRAM, RINGS_PER_SERVICE, RateKey, RateWindow,
-    ReverseConf, ReverseKey, RingsInUse, ServiceEntry, Traffic, name, reverse_hint, vrid_slot,
+    ReverseEntry, RingsInUse, ServiceEntry, Traffic, name, reverse_hint, vrid_slot,
 };
 use vrrp_common::reason::Reason;
 
@@ -124,10 +124,11 @@ impl Kernel {
             let entry = ServiceEntry { key: service.key, next, flags: service.flags };
             self.array(name::SERVICES).set(number, entry, 0).expect("in range");
         }
-        for (key, _) in &world.reverse {
+        for (place, &(key, conf)) in (0..).zip(&world.reverse) {
             self.lead(name::REVERSE_HINTS, reverse_hint(&key.address), 0);
+            let next = self.lead(name::REVERSE_BUCKETS, key.bucket(), place);
+            self.array(name::REVERSE).set(place, ReverseEntry { key, next, pad: 0, conf }, 0).expect("in range");
         }
-        self.replace::<ReverseKey, ReverseConf>(name::REVERSE, &world.reverse);
     }
 
     /// Lets a bucket lead to `place`; what it led to before.

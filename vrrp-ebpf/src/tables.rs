@@ -3,14 +3,14 @@
 use core::arch::asm;
 
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, HashMap, LruHashMap};
+use aya_ebpf::maps::{Array, LruHashMap};
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::flow::FlowKey;
 use vrrp_common::ip::Address;
 use vrrp_common::maps::{
     self as abi, AddressConf, AddressEntry, AddressKey, BackendConf, FORWARD_NONE, FlowRecord, MAX_ADDRESSES, MAX_BACKENDS,
-    MAX_CHAIN, MAX_FLOWS, MAX_RINGS, MAX_SERVICES, RINGS_PER_SERVICE, ReverseConf, ReverseKey, Ring, RingsInUse, ServiceEntry,
-    ServiceKey, reverse_hint,
+    MAX_CHAIN, MAX_FLOWS, MAX_RINGS, MAX_SERVICES, RINGS_PER_SERVICE, ReverseConf, ReverseEntry, ReverseKey, Ring, RingsInUse,
+    ServiceEntry, ServiceKey, reverse_hint,
 };
 
 use crate::maps::whole;
@@ -34,7 +34,9 @@ static FLOWS: LruHashMap<FlowKey, FlowRecord> = LruHashMap::with_max_entries(MAX
 #[map]
 static REVERSE_HINTS: Array<u32> = Array::with_max_entries(abi::REVERSE_HINTS, 0);
 #[map]
-static REVERSE: HashMap<ReverseKey, ReverseConf> = HashMap::with_max_entries(MAX_BACKENDS, 0);
+static REVERSE_BUCKETS: Array<u32> = Array::with_max_entries(abi::REVERSE_BUCKETS, 0);
+#[map]
+static REVERSE: Array<ReverseEntry> = Array::with_max_entries(MAX_BACKENDS, 0);
 
 /// The virtual address that `address` is on the interface the packet came in by: its place and what is known of it.
 #[inline(always)]
@@ -130,9 +132,16 @@ pub fn may_be_reverse(address: &Address) -> bool {
     matches!(REVERSE_HINTS.get(reverse_hint(address)), Some(&hint) if hint != 0)
 }
 
+/// The source that an answer of the NAT backend `key` gets.
 #[inline(always)]
 pub fn reverse(key: &ReverseKey) -> Option<&'static ReverseConf> {
-    // SAFETY: the agent writes entries whole and this program only reads them; a replaced entry stays readable until the
-    // program ends (RCU).
-    unsafe { REVERSE.get(key) }
+    let mut next = *REVERSE_BUCKETS.get(key.bucket())?;
+    for _ in 0..MAX_CHAIN {
+        let entry = REVERSE.get(next.checked_sub(1)?)?;
+        if entry.key.address.is(&key.address) && entry.key.port == key.port && entry.key.protocol == key.protocol {
+            return Some(&entry.conf);
+        }
+        next = entry.next;
+    }
+    None
 }

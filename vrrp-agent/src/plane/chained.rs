@@ -3,9 +3,9 @@
 //! Pure: [`Store`] writes. A walk that is under way meanwhile finds every entry that stays: an entry is written whole before something
 //! leads to it, and unlinked before its place is written again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use vrrp_common::maps::{AddressEntry, AddressKey, MAX_CHAIN, ServiceEntry, ServiceKey};
+use vrrp_common::maps::{AddressEntry, AddressKey, MAX_CHAIN, ReverseEntry, ReverseKey, ServiceEntry, ServiceKey};
 
 /// An entry of such a table.
 pub trait Entry: Copy + PartialEq + Default {
@@ -73,6 +73,28 @@ impl<E: Entry> Chained<E> {
     /// By key: where each entry stands.
     pub fn places(&self) -> BTreeMap<E::Key, u32> {
         self.entries.iter().map(|(&place, entry)| (entry.key(), place)).collect()
+    }
+
+    /// A place for each wanted key: the one it has, else a free one. The search for free places begins at `next` and goes round,
+    /// so that a place is used again as late as possible. `None`: there are more keys than `capacity` places.
+    pub fn assign(&self, wanted: impl Iterator<Item = E::Key>, next: &mut u32, capacity: u32) -> Option<BTreeMap<E::Key, u32>> {
+        let held = self.places();
+        let mut places = BTreeMap::new();
+        let mut missing = Vec::new();
+        for key in wanted {
+            match held.get(&key) {
+                Some(&place) => drop(places.insert(key, place)),
+                None => missing.push(key),
+            }
+        }
+        let mut taken: BTreeSet<u32> = places.values().copied().collect();
+        for key in missing {
+            let place = (0..capacity).map(|step| (*next + step) % capacity).find(|place| !taken.contains(place))?;
+            taken.insert(place);
+            places.insert(key, place);
+            *next = place + 1;
+        }
+        Some(places)
     }
 
     /// Makes the table hold just these entries, by place; their `next` is of no meaning.
@@ -157,6 +179,7 @@ macro_rules! entries {
 entries! {
     AddressEntry: AddressKey;
     ServiceEntry: ServiceKey;
+    ReverseEntry: ReverseKey;
 }
 
 #[cfg(test)]

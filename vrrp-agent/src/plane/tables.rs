@@ -149,24 +149,12 @@ impl Tables {
             return Ok(());
         }
         self.written.addresses = None;
-        let mut places = self.addresses.places();
-        places.retain(|key, _| wanted.contains_key(key));
-        let mut entries = BTreeMap::new();
-        for (&key, &conf) in wanted {
-            let taken = |place: u32| places.values().any(|&held| held == place);
-            let place = match places.get(&key) {
-                Some(&place) => place,
-                // Goes round, so that a place is used again as late as can be.
-                None => (0..MAX_ADDRESSES)
-                    .map(|step| (self.next_place + step) % MAX_ADDRESSES)
-                    .find(|&place| !taken(place))
-                    .ok_or(PlaneError::Full(MAX_ADDRESSES))?,
-            };
-            if places.insert(key, place).is_none() {
-                self.next_place = place + 1;
-            }
-            entries.insert(place, AddressEntry { key, next: 0, conf });
-        }
+        let places = self.addresses.assign(wanted.keys().copied(), &mut self.next_place, MAX_ADDRESSES);
+        let places = places.ok_or(PlaneError::Full(MAX_ADDRESSES))?;
+        let entries = wanted
+            .iter()
+            .map(|(key, &conf)| (places[key], AddressEntry { key: *key, next: 0, conf }))
+            .collect::<BTreeMap<_, _>>();
         self.addresses.set(&entries, &mut self.address_arrays).map_err(refused)?;
         self.written.addresses = Some(wanted.clone());
         Ok(())

@@ -15,7 +15,7 @@ pub use router::*;
 pub use steering::*;
 
 /// Version of everything in this room; part of the directory that maps and links are pinned under.
-pub const LAYOUT: u32 = 5;
+pub const LAYOUT: u32 = 6;
 
 /// Interfaces that can carry virtual routers or lead to NAT backends at once.
 pub const MAX_INTERFACES: u32 = 16;
@@ -80,7 +80,9 @@ pub mod name {
     pub const FLOWS: &str = "FLOWS";
     /// ARRAY: [`super::reverse_hint`] -> 1 where an address in REVERSE may have that hint, 0 where surely none has.
     pub const REVERSE_HINTS: &str = "REVERSE_HINTS";
-    /// HASH: [`super::ReverseKey`] -> [`super::ReverseConf`].
+    /// ARRAY: [`super::ReverseKey::bucket`] -> place of its first entry + 1, 0 for none.
+    pub const REVERSE_BUCKETS: &str = "REVERSE_BUCKETS";
+    /// ARRAY: place -> [`super::ReverseEntry`].
     pub const REVERSE: &str = "REVERSE";
     /// ARRAY: service number -> [`super::GuardConf`].
     pub const GUARDS: &str = "GUARDS";
@@ -141,7 +143,8 @@ pub const SHAPES: &[Shape] = &[
     shape::<u32, BackendConf>(name::BACKENDS, MAX_BACKENDS),
     shape::<FlowKey, FlowRecord>(name::FLOWS, MAX_FLOWS),
     shape::<u32, u32>(name::REVERSE_HINTS, REVERSE_HINTS),
-    shape::<ReverseKey, ReverseConf>(name::REVERSE, MAX_BACKENDS),
+    shape::<u32, u32>(name::REVERSE_BUCKETS, REVERSE_BUCKETS),
+    shape::<u32, ReverseEntry>(name::REVERSE, MAX_BACKENDS),
     shape::<u32, GuardConf>(name::GUARDS, MAX_SERVICES),
     shape::<Prefixed<GuardedSource>, u32>(name::GUARD_SOURCES, MAX_GUARD_SOURCES),
     shape::<u32, Bucket>(name::TOTAL_BUCKETS, MAX_SERVICES),
@@ -172,6 +175,7 @@ const _: () = {
     assert!(size_of::<Traffic>() == 16);
     assert!(size_of::<ReverseKey>() == 24);
     assert!(size_of::<ReverseConf>() == 24);
+    assert!(size_of::<ReverseEntry>() == 56);
     assert!(size_of::<GuardConf>() == 24);
     assert!(size_of::<GuardedSource>() == 20);
     assert!(size_of::<BucketKey>() == 24);
@@ -195,5 +199,5 @@ mod user {
     }
 
     pod!(InterfaceConf RouterConf Liveness RateKey RateWindow AddressEntry ServiceEntry Ring FlowKey FlowRecord BackendConf);
-    pod!(Traffic ReverseKey ReverseConf GuardConf GuardedSource BucketKey Bucket CaptureConf Captured);
+    pod!(Traffic ReverseEntry GuardConf GuardedSource BucketKey Bucket CaptureConf Captured);
 }

@@ -208,7 +208,19 @@ pub struct ReverseKey {
     pub protocol: u32,
 }
 
-/// Whose name it gets.
+impl ReverseKey {
+    /// The bucket its entry is found by.
+    #[inline(always)]
+    pub const fn bucket(&self) -> u32 {
+        let [high, low] = self.address.halves();
+        let ports = (self.port as u64) << 8 | self.protocol as u64;
+        let mixed =
+            (high.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ low).wrapping_add(ports << 32).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        (mixed >> 53) as u32
+    }
+}
+
+/// The source that it gets instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct ReverseConf {
@@ -218,6 +230,20 @@ pub struct ReverseConf {
     pub pad: u16,
     pub router: u32,
 }
+
+/// A NAT backend's address and port, and the source that its answers get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct ReverseEntry {
+    pub key: ReverseKey,
+    /// Place of the next entry of its bucket + 1; 0: none.
+    pub next: u32,
+    pub pad: u32,
+    pub conf: ReverseConf,
+}
+
+/// Buckets of the answers' sources.
+pub const REVERSE_BUCKETS: u32 = 1 << 11;
 
 /// Index of a NAT backend's address in REVERSE_HINTS.
 pub const REVERSE_HINTS: u32 = 1 << 12;

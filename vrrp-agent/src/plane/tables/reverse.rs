@@ -1,73 +1,70 @@
-//! The names that answers of NAT backends get.
+//! The sources that answers of NAT backends get.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aya::maps::{Array, HashMap, MapData};
-use vrrp_common::maps::{MAX_BACKENDS, ReverseConf, ReverseKey, name, reverse_hint};
+use aya::maps::{Array, MapData};
+use vrrp_common::maps::{MAX_BACKENDS, ReverseConf, ReverseEntry, ReverseKey, name, reverse_hint};
 
+use super::arrays::{Arrays, refused};
 use super::{at, put};
 use crate::plane::PlaneError;
+use crate::plane::chained::Chained;
 use crate::plane::maps::MapSet;
 
 /// The entries, and the hints that spare other packets the lookup.
 pub struct Reverse {
     hints: Array<MapData, u32>,
-    entries: HashMap<MapData, ReverseKey, ReverseConf>,
-    /// What stands in each.
+    /// Hints that are set.
     hinted: BTreeSet<u32>,
-    held: BTreeMap<ReverseKey, ReverseConf>,
+    entries: Chained<ReverseEntry>,
+    arrays: Arrays<ReverseEntry>,
+    /// Where the search for a free place begins.
+    next_place: u32,
+    /// What was written last; `None` before the first time, and after a failure.
+    written: Option<BTreeMap<ReverseKey, ReverseConf>>,
 }
 
 impl Reverse {
-    /// With what an earlier agent left there.
+    /// With the entries that an earlier agent wrote.
     ///
     /// # Errors
     /// A map cannot be opened or read; likewise below.
     pub(super) fn open(maps: &MapSet) -> Result<Self, PlaneError> {
         let hints: Array<MapData, u32> = maps.array(name::REVERSE_HINTS)?;
-        let entries: HashMap<MapData, ReverseKey, ReverseConf> = maps.hash_map(name::REVERSE)?;
-        let held = entries.iter().collect::<Result<_, _>>().map_err(at(name::REVERSE))?;
+        let (arrays, entries) = Arrays::open(maps, name::REVERSE_BUCKETS, name::REVERSE)?;
         let mut hinted = BTreeSet::new();
         for (index, hint) in (0..).zip(hints.iter()) {
             if hint.map_err(at(name::REVERSE_HINTS))? != 0 {
                 hinted.insert(index);
             }
         }
-        Ok(Self { hints, entries, hinted, held })
+        Ok(Self { hints, hinted, entries, arrays, next_place: 0, written: None })
     }
 
-    /// Makes these the names. A hint is there before its entries and stays longer.
+    /// Makes these the sources. A hint is set before its entries are written, and cleared after they are gone.
     ///
     /// # Errors
     /// Too many entries besides.
     pub fn set(&mut self, wanted: &BTreeMap<ReverseKey, ReverseConf>) -> Result<(), PlaneError> {
-        if wanted.len() > MAX_BACKENDS as usize {
-            return Err(PlaneError::Full(MAX_BACKENDS));
+        if self.written.as_ref() == Some(wanted) {
+            return Ok(());
         }
+        self.written = None;
+        let places = self.entries.assign(wanted.keys().copied(), &mut self.next_place, MAX_BACKENDS);
+        let places = places.ok_or(PlaneError::Full(MAX_BACKENDS))?;
         let hints: BTreeSet<u32> = wanted.keys().map(|key| reverse_hint(&key.address)).collect();
-        for &hint in &hints {
-            if !self.hinted.contains(&hint) {
-                put(&mut self.hints, hint, &1, name::REVERSE_HINTS)?;
-                self.hinted.insert(hint);
-            }
+        for &hint in hints.difference(&self.hinted.clone()) {
+            put(&mut self.hints, hint, &1, name::REVERSE_HINTS)?;
+            self.hinted.insert(hint);
         }
-        // First out, so that there is room for what comes in.
-        let stray: Vec<ReverseKey> = self.held.keys().filter(|key| !wanted.contains_key(key)).copied().collect();
-        for key in stray {
-            self.entries.remove(&key).map_err(at(name::REVERSE))?;
-            self.held.remove(&key);
-        }
-        for (&key, &conf) in wanted {
-            if self.held.get(&key) != Some(&conf) {
-                self.entries.insert(key, conf, 0).map_err(at(name::REVERSE))?;
-                self.held.insert(key, conf);
-            }
-        }
+        let entries = wanted.iter().map(|(key, &conf)| (places[key], ReverseEntry { key: *key, next: 0, pad: 0, conf }));
+        self.entries.set(&entries.collect(), &mut self.arrays).map_err(refused)?;
         let idle: Vec<u32> = self.hinted.difference(&hints).copied().collect();
         for hint in idle {
             put(&mut self.hints, hint, &0, name::REVERSE_HINTS)?;
             self.hinted.remove(&hint);
         }
+        self.written = Some(wanted.clone());
         Ok(())
     }
 }

@@ -1,11 +1,10 @@
 use std::path::Path;
 
-use aya::maps::HashMap;
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use vrrp_common::ip::Address;
 use vrrp_common::maps::{
-    FORWARD_NAT, GUARD_SERVICE_BITS, GuardConf, GuardedSource, ReverseConf, ReverseKey, SOURCE_ALLOWED, SOURCE_DENIED,
-    reverse_hint,
+    FORWARD_NAT, GUARD_SERVICE_BITS, GuardConf, GuardedSource, ReverseConf, ReverseEntry, ReverseKey, SOURCE_ALLOWED,
+    SOURCE_DENIED, reverse_hint,
 };
 
 use super::*;
@@ -64,7 +63,9 @@ fn guards_are_listed_changed_and_taken_over_by_the_next_agent() {
 #[ignore = "needs root: BPF maps"]
 fn names_of_answers_come_with_their_hints_and_go_with_them() {
     let Some(plane) = plane() else { return };
-    let entries: HashMap<MapData, ReverseKey, ReverseConf> = plane.maps.hash_map(name::REVERSE).expect("a map");
+    let array: Array<MapData, ReverseEntry> = plane.maps.array(name::REVERSE).expect("a map");
+    let found = || Arrays::<ReverseEntry>::open(&plane.maps, name::REVERSE_BUCKETS, name::REVERSE).expect("maps").1;
+    let source = |key| found().place(&key).map(|place| array.get(&place, 0).expect("read").conf.port);
     let hints: Array<MapData, u32> = plane.maps.array(name::REVERSE_HINTS).expect("a map");
     let hint = |text| hints.get(&reverse_hint(&address(text)), 0).expect("read");
     let key = |text, port| ReverseKey { address: address(text), port, protocol: 6 };
@@ -73,16 +74,16 @@ fn names_of_answers_come_with_their_hints_and_go_with_them() {
     let mut tables = Tables::open(&plane.maps).expect("tables");
     let both = [(key("10.0.0.21", 8_080), conf(80)), (key("fd00::22", 8_080), conf(80)), (key("10.0.0.21", 8_443), conf(443))];
     tables.reverse.set(&both.into()).expect("written");
-    assert_eq!(entries.get(&key("10.0.0.21", 8_443), 0).expect("there").port, 443);
+    assert_eq!(source(key("10.0.0.21", 8_443)), Some(443));
     assert_eq!((hint("10.0.0.21"), hint("fd00::22"), hint("10.0.0.23")), (1, 1, 0));
 
     let mut next = Tables::open(&plane.maps).expect("tables");
     next.reverse.set(&[(key("10.0.0.21", 8_080), conf(81))].into()).expect("written");
-    assert_eq!(entries.get(&key("10.0.0.21", 8_080), 0).expect("there").port, 81);
-    assert_eq!(entries.iter().count(), 1);
+    assert_eq!(source(key("10.0.0.21", 8_080)), Some(81));
+    assert_eq!(found().places().len(), 1);
     assert_eq!((hint("10.0.0.21"), hint("fd00::22")), (1, 0), "another port of the address still has its name");
     next.reverse.set(&BTreeMap::new()).expect("written");
-    assert_eq!((hint("10.0.0.21"), entries.iter().count()), (0, 0));
+    assert_eq!((hint("10.0.0.21"), found().places().len()), (0, 0));
 }
 
 #[test]
