@@ -315,6 +315,11 @@ impl Counters {
         self.routers[router][counter as usize]
     }
 
+    /// Adverts dropped for this reason.
+    pub fn dropped(&self, why: Reason) -> u64 {
+        self.interface[reason(why) as usize]
+    }
+
     /// Packets that went to any backend.
     pub fn steered(&self) -> u64 {
         self.backends.iter().map(|traffic| traffic.packets).sum()

@@ -142,9 +142,9 @@ impl Traffic {
     }
 }
 
-/// Tells what makes frames to make this one.
-pub fn load_one(object: &mut Object, frame: &[u8], reshaped: Reshaped) {
-    load(object, frame, [0, 0, 0, 0, 0, 0, 0, PLAIN | reshaped.bits()]);
+/// Makes the generator write this frame, and send it by `ifindex` where frames are sent.
+pub fn load_one(object: &mut Object, ifindex: u32, frame: &[u8], reshaped: Reshaped) {
+    load(object, frame, [ifindex, 0, 0, 0, 0, 0, 0, PLAIN | reshaped.bits()]);
 }
 
 /// Of a frame of another length than those two, what an IPv4 one has of bytes is written.

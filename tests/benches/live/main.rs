@@ -30,13 +30,14 @@ use vrrp_tests::{Host, daemons, xdp};
 
 use crate::change::KEPT;
 use crate::common::place::PLAN;
-use crate::common::traffic::Traffic;
+use crate::common::traffic::{Reshaped, Traffic, load_one};
 use crate::common::{Object, cpu_nanos};
 use crate::node::Node;
 use crate::table::{Row, Sink};
 
 /// Programs of the bench object.
-pub const PROGRAMS: [&str; 6] = ["bench_flows", "bench_sink", "bench_capture", "bench_tx", "bench_redirect", "bench_steer"];
+pub const PROGRAMS: [&str; 7] =
+    ["bench_flows", "bench_sink", "bench_capture", "bench_tx", "bench_redirect", "bench_steer", "bench_drop"];
 /// Frames that are made at once.
 const BATCH: u32 = 64;
 /// CPU time of one sample.
@@ -85,6 +86,7 @@ impl Bench {
                 self.node.run(&self.line, node::Runs::Bench(end))?;
                 return Ok(());
             }
+            Sink::Dropped => return self.node.run(&self.line, row.runs),
             Sink::Client => Host::Client,
             Sink::Backend => Host::Node2,
         };
@@ -94,10 +96,18 @@ impl Bench {
 
     /// Sends frames of the row.
     fn send(&mut self, row: &Row, frames: u32) -> Result<Sample> {
-        row.traffic.load(&mut self.object, PLAN.client.ifindex);
-        let before = count(&self.object)?;
+        let frame = match &row.advert {
+            Some((frame, _)) => {
+                load_one(&mut self.object, PLAN.client.ifindex, frame, Reshaped::NOT);
+                frame.clone()
+            }
+            None => {
+                row.traffic.load(&mut self.object, PLAN.client.ifindex);
+                row.traffic.first()
+            }
+        };
+        let before = self.arrived(row)?;
         let (thread_before, softirq_before) = (cpu_nanos(), run_time(&self.ksoftirqd)?);
-        let frame = row.traffic.first();
         let options = TestRunOptions {
             data_in: Some(&frame),
             repeat: frames,
@@ -107,12 +117,20 @@ impl Bench {
         self.object.program("bench_flows").test_run(options).context("making live frames (kernel 5.18)")?;
         let (thread, ksoftirqd) = (cpu_nanos() - thread_before, run_time(&self.ksoftirqd)? - softirq_before);
         let deadline = Instant::now() + PATIENCE;
-        let mut arrived = count(&self.object)? - before;
+        let mut arrived = self.arrived(row)? - before;
         while arrived < u64::from(frames) && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(1));
-            arrived = count(&self.object)? - before;
+            arrived = self.arrived(row)? - before;
         }
         Ok(Sample { offered: frames.into(), arrived, thread, ksoftirqd })
+    }
+
+    /// Frames of the row that have come to their end, on any CPU.
+    fn arrived(&self, row: &Row) -> Result<u64> {
+        match row.sink {
+            Sink::Node | Sink::Client | Sink::Backend => count(&self.object),
+            Sink::Dropped => dropped(&self.line),
+        }
     }
 
     /// Fails unless the row does to a frame what it is said to do.
@@ -123,6 +141,9 @@ impl Bench {
         self.send(&one_flow, BATCH)?;
         let sample = self.send(&one_flow, BATCH)?;
         ensure!(sample.arrived == sample.offered, "{} of {} frames arrived", sample.arrived, sample.offered);
+        if let Some((_, reason)) = &row.advert {
+            return self.node.check_reason(row.runs, *reason);
+        }
         let captured: [u8; KEPT] = self.object.array("CAPTURED").get(&0, 0)?;
         row.change.check(&row.traffic, &captured)
     }
@@ -143,6 +164,18 @@ fn count(object: &Object) -> Result<u64> {
     let map = PerCpuArray::try_from(object.0.map("ARRIVED").context("no such map")?)?;
     let counts: PerCpuValues<u64> = map.get(&0, 0)?;
     Ok(counts.iter().sum())
+}
+
+/// Frames that XDP programs have dropped at the node's front end of the cable, by veth's own account: what is measured need not count.
+fn dropped(line: &Line) -> Result<u64> {
+    let program = daemons::program("ethtool")?;
+    let output = line.host(Host::Node1).command(&program)?.args(["-S", FRONT_IF]).output().context("running ethtool -S")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let counts = text.lines().filter_map(|line| {
+        let (name, value) = line.trim().split_once(": ")?;
+        name.ends_with("xdp_drops").then(|| value.parse::<u64>().ok()).flatten()
+    });
+    Ok(counts.sum())
 }
 
 /// The scheduler's account of the CPU's ksoftirqd.

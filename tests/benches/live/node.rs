@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use aya::maps::{Array, Map, MapData};
 use vrrp_common::ip::Address;
 use vrrp_common::maps::{AddressKey, BackendConf, FORWARD_DR, FORWARD_IPIP, FORWARD_NAT, name};
+use vrrp_common::reason::Reason;
 use vrrp_tests::Host;
 use vrrp_tests::line::Line;
 use vrrp_tests::names::{BACK_IF, FRONT_IF};
@@ -66,6 +67,13 @@ impl Node {
         object.steer(BACKENDS.len() as u16, NODE2_MAC, NODE1_MAC);
         routes(line)?;
         Ok(Node { kernel, bpf_dir, main, now: None })
+    }
+
+    /// Fails unless our program has dropped adverts for this reason; others do not count.
+    pub fn check_reason(&mut self, runs: Runs, reason: Reason) -> Result<()> {
+        let counted = self.kernel.counters().dropped(reason);
+        ensure!(matches!(runs, Runs::Bench(_)) || counted > 0, "no advert was dropped for `{}`", reason.label());
+        Ok(())
     }
 
     pub fn program(&self, name: &str) -> PathBuf {
@@ -132,6 +140,9 @@ fn world(mode: Mode, way: Way) -> World {
             forward,
             ..BackendConf::default()
         };
+    }
+    for router in &mut world.routers {
+        router.rate_limit = u32::MAX;
     }
     for service in &mut world.services {
         for (slot, backend) in service.live.0.iter_mut().zip((0..BACKENDS.len() as u16).cycle()) {

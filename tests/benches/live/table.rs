@@ -1,12 +1,14 @@
 //! The rows.
 
 use vrrp_common::ip::Address;
+use vrrp_common::reason::Reason;
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 
 use crate::change::Change;
 use crate::common::place::BACKENDS;
-use crate::common::traffic::Traffic;
+use crate::common::traffic::{LEN, Traffic};
 use crate::node::{Mode, Runs, Way};
+use crate::rows::frame::Frame;
 use crate::rows::world::{BACK, BACK_MAC, NODE1_MAC, NODE2_MAC, REAL_PORT};
 
 /// Flows of the rows with many.
@@ -21,6 +23,8 @@ pub enum Sink {
     Client,
     /// At the other end of the back cable.
     Backend,
+    /// At the node: the measured program itself drops them.
+    Dropped,
 }
 
 #[derive(Debug, Clone)]
@@ -30,10 +34,15 @@ pub struct Row {
     pub traffic: Traffic,
     pub sink: Sink,
     pub change: Change,
+    /// A flood of this advert instead of the traffic, and the reason it is dropped for.
+    pub advert: Option<(Vec<u8>, Reason)>,
 }
 
 impl Row {
     pub fn name(&self) -> String {
+        if let Some((_, reason)) = &self.advert {
+            return format!("{}, adverts, {}", self.what, reason.label());
+        }
         let flows = match self.traffic.flows {
             1 => "1 flow".to_owned(),
             flows => format!("{}k flows", flows / 1024),
@@ -49,7 +58,10 @@ impl Row {
 pub const DROP: &str = "XDP_DROP";
 pub const STEER: &str = "minimal steering, XDP_TX";
 pub const OURS: &str = "vrrp_xdp direct return, XDP_TX";
+pub const TUNNEL: &str = "vrrp_xdp IPIP, XDP_TX";
 pub const NAT: &str = "vrrp_xdp NAT, redirect";
+pub const PARSED_DROP: &str = "a program that parses and drops";
+pub const FLOOD: &str = "vrrp_xdp";
 pub const NFT: &str = "nft DNAT, 3 backends";
 
 /// The first is the base: what making and dropping a frame costs.
@@ -61,18 +73,25 @@ pub fn rows() -> Vec<Row> {
     let redirected = Change::Link(NODE2_MAC, BACK_MAC);
     let tunnelled = Change::Tunnelled(NODE2_MAC, NODE1_MAC, BACK, &BACKENDS);
     let translated = |port| Change::Translated(NODE2_MAC, BACK_MAC, &BACKENDS, port);
-    let row = |what, runs, traffic, sink, change| Row { what, runs, traffic, sink, change };
+    let row = |what, runs, traffic, sink, change| Row { what, runs, traffic, sink, change, advert: None };
+    let steer = |traffic| row(STEER, Runs::Bench("bench_steer"), traffic, Sink::Client, tx);
     let ours = |traffic| row(OURS, Runs::Ours(Mode::DirectReturn, Way::Front), traffic, Sink::Client, tx);
-    let tunnel = |traffic| row("vrrp_xdp IPIP, XDP_TX", Runs::Ours(Mode::Tunnel, Way::Front), traffic, Sink::Client, tunnelled);
+    let tunnel = |traffic| row(TUNNEL, Runs::Ours(Mode::Tunnel, Way::Front), traffic, Sink::Client, tunnelled);
     let nat = |traffic| row(NAT, Runs::Ours(Mode::Nat, Way::Back), traffic, Sink::Backend, translated(Some(REAL_PORT)));
     let nft = |traffic| row(NFT, Runs::Nft, traffic, Sink::Backend, translated(None));
     let back = Runs::Ours(Mode::DirectReturn, Way::Back);
-    vec![
+    let flood = |what, runs, (frame, reason)| Row {
+        advert: Some((frame, reason)),
+        ..row(what, runs, one(udp), Sink::Dropped, Change::Nothing)
+    };
+    let mut rows = vec![
         row(DROP, Runs::Bench("bench_sink"), udp, Sink::Node, Change::Nothing),
         row("XDP_TX", Runs::Bench("bench_tx"), udp, Sink::Client, Change::Nothing),
         row("XDP_REDIRECT", Runs::Bench("bench_redirect"), udp, Sink::Backend, Change::Nothing),
-        row(STEER, Runs::Bench("bench_steer"), udp, Sink::Client, tx),
-        row(STEER, Runs::Bench("bench_steer"), tcp, Sink::Client, tx),
+        steer(one(udp)),
+        steer(udp),
+        steer(one(tcp)),
+        steer(tcp),
         ours(one(udp)),
         ours(udp),
         ours(one(tcp)),
@@ -80,7 +99,9 @@ pub fn rows() -> Vec<Row> {
         ours(Traffic::v6(PROTO_UDP, MANY)),
         ours(Traffic::v6(PROTO_TCP, MANY)),
         row("vrrp_xdp direct return, redirect", back, udp, Sink::Backend, redirected),
+        tunnel(one(udp)),
         tunnel(udp),
+        tunnel(one(tcp)),
         tunnel(tcp),
         nat(udp),
         nat(tcp),
@@ -89,5 +110,26 @@ pub fn rows() -> Vec<Row> {
         nft(udp),
         nft(one(tcp)),
         nft(tcp),
+    ];
+    for advert in bad_adverts() {
+        rows.push(flood(PARSED_DROP, Runs::Bench("bench_drop"), advert.clone()));
+        rows.push(flood(FLOOD, Runs::Ours(Mode::DirectReturn, Way::Front), advert));
+    }
+    rows
+}
+
+/// Adverts that break one rule each: the first check, one over the whole message, one of the router, and none of our routers.
+fn bad_adverts() -> [(Vec<u8>, Reason); 4] {
+    let bad = |advert: Frame, reason| {
+        let mut frame = advert.build();
+        // As long as the other rows' frames: Ethernet pads short ones.
+        frame.resize(LEN, 0);
+        (frame, reason)
+    };
+    [
+        bad(Frame::v2().ttl(64), Reason::Ttl),
+        bad(Frame::v2().corrupt(2, &[200]), Reason::Checksum),
+        bad(Frame::v2().set(12, b"x"), Reason::AuthPassword),
+        bad(Frame::v2().set(1, &[99]), Reason::Vrid),
     ]
 }

@@ -69,7 +69,7 @@ impl Bench {
         }
         match case.reset {
             Reset::Nothing => return,
-            Reset::Frame(reshaped) => traffic::load_one(&mut self.object, &case.frame, reshaped),
+            Reset::Frame(reshaped) => traffic::load_one(&mut self.object, 0, &case.frame, reshaped),
             Reset::Flow(flows) => flows.load(&mut self.object, 0),
         }
         let measured = match case.program {
