@@ -3,7 +3,7 @@
 use vrrp_common::counter::RouterCounter::FlowRecorded;
 use vrrp_common::counter::Verdict;
 use vrrp_common::flow::slot;
-use vrrp_common::maps::{NO_BACKEND, RING_CHANGED, Ring};
+use vrrp_common::maps::{NO_BACKEND, RING_CHANGED, Ring, STEERED_TTL};
 
 use super::flow::{ACK, Packet, RST, SYN};
 use super::forwarding::{dns, seen, web, web_v6};
@@ -33,7 +33,7 @@ fn goes(says: &str, packet: &Packet, base: u16, live: u16, to: u16) -> Row {
     let (verdict, mac) = if to == DIRECT { (Verdict::Tx, NODE1_MAC) } else { (Verdict::Redirect, BACK_MAC) };
     row(says, packet.build(), seen(packet))
         .when(|world| changed(world, packet, base, live))
-        .sends(verdict, packet.clone().macs(NODE2_MAC, mac).build())
+        .sends(verdict, packet.clone().macs(NODE2_MAC, mac).ttl(STEERED_TTL).build())
         .counts(&[Count::Backend(to)])
 }
 

@@ -1,8 +1,8 @@
 //! Rows of the client path: packets for virtual addresses, and everybody else's.
 
-use vrrp_common::counter::RouterCounter::{BackendAccepted, FragmentDropped, LocalDelivered, NoBackend, NotActing};
+use vrrp_common::counter::RouterCounter::{AlreadySteered, BackendAccepted, FragmentDropped, LocalDelivered, NoBackend, NotActing};
 use vrrp_common::counter::{RouterCounter, Verdict};
-use vrrp_common::maps::NO_BACKEND;
+use vrrp_common::maps::{NO_BACKEND, STEERED_TTL};
 use vrrp_common::wire::ipv4::{PROTO_ICMP, PROTO_TCP, PROTO_UDP};
 
 use super::frame::Frame;
@@ -22,6 +22,8 @@ pub fn rows() -> Vec<Row> {
     rows.extend(unsteered_rows());
     rows.extend(dropped_rows());
     rows.extend(not_acting_rows());
+    rows.extend(steered_once_rows());
+    rows.extend(others_frame_rows());
     rows.extend(bystander_rows());
     rows
 }
@@ -32,14 +34,14 @@ fn steered(says: &str, frame: &Frame, backend: u16, verdict: Verdict, out: Vec<u
 }
 
 fn steered_rows() -> Vec<Row> {
-    let to_node2 = |frame: &Frame| frame.clone().destination_mac(NODE2_MAC).source_mac(NODE1_MAC).build();
+    let to_node2 = |frame: &Frame| frame.clone().destination_mac(NODE2_MAC).source_mac(NODE1_MAC).ttl(STEERED_TTL).build();
     let options = http().options(&[1; 12]);
     let padded = http().padded_to(60);
     let tagged = http().tagged(0x8100, 100);
     vec![
         steered("to this node's own server: up the stack, untouched", &http(), LOCAL, Verdict::Pass, http().build()),
         steered(
-            "to node 2: both MACs rewritten, out of the interface it came in by",
+            "to node 2: both MACs rewritten and marked as steered, out of the interface it came in by",
             &http(),
             DIRECT,
             Verdict::Tx,
@@ -50,12 +52,20 @@ fn steered_rows() -> Vec<Row> {
             &http(),
             REDIRECTED,
             Verdict::Redirect,
-            http().destination_mac(NODE2_MAC).source_mac(BACK_MAC).build(),
+            http().destination_mac(NODE2_MAC).source_mac(BACK_MAC).ttl(STEERED_TTL).build(),
         ),
         steered("IP options: the ports behind them are found", &options, DIRECT, Verdict::Tx, to_node2(&options)),
         steered("padding goes along", &padded, DIRECT, Verdict::Tx, to_node2(&padded)),
         steered("a VLAN tag stays", &tagged, DIRECT, Verdict::Tx, to_node2(&tagged)).when(|world| world.in_vlan(100)),
-        steered("TTL 1 is the backend's to judge", &http().ttl(1), DIRECT, Verdict::Tx, to_node2(&http().ttl(1))),
+        steered("TTL 255 to node 2", &http().ttl(255), DIRECT, Verdict::Tx, to_node2(&http())),
+        steered(
+            "the lowest TTL that no steered packet has",
+            &http().ttl(STEERED_TTL + 1),
+            DIRECT,
+            Verdict::Tx,
+            to_node2(&http()),
+        ),
+        steered("TTL 1 to this node's own server", &http().ttl(1), LOCAL, Verdict::Pass, http().ttl(1).build()),
         steered("lease lapsed, nobody else heard: service goes on", &http(), LOCAL, Verdict::Pass, http().build())
             .when(World::lapsed),
     ]
@@ -103,6 +113,7 @@ fn not_acting_rows() -> Vec<Row> {
         row(says, frame.build(), Seen::Ipv4).when(state).counts(&[Count::Router(0, counter)])
     };
     let from_node2 = || http().source_mac(NODE2_MAC);
+    let marked = || http().ttl(STEERED_TTL);
     vec![
         counted("VC-070 in backup: dropped", http(), |_| {}, NotActing).drops(),
         counted("fenced: dropped", http(), World::fenced, NotActing).drops(),
@@ -118,6 +129,27 @@ fn not_acting_rows() -> Vec<Row> {
         .drops(),
         counted("ICMP to the VIP, in backup: dropped", Frame::client(PROTO_ICMP, VIP1, 0x0800), |_| {}, NotActing).drops(),
         counted("direct-return backend: taken from the master", from_node2(), World::dr_backend, BackendAccepted),
+        counted("direct-return backend: what was steered is taken, whoever sends it", marked(), World::dr_backend, BackendAccepted),
+        counted(
+            "direct-return backend that hears authenticated adverts only: what was steered is taken",
+            marked(),
+            |world| {
+                world.dr_backend_of_nobody();
+                world.hmac(true);
+            },
+            BackendAccepted,
+        ),
+        counted(
+            "direct-return backend that hears authenticated adverts only: what was not steered is not taken",
+            from_node2(),
+            |world| {
+                world.dr_backend();
+                world.hmac(true);
+            },
+            NotActing,
+        )
+        .drops(),
+        counted("no direct-return backend: not even what was steered", marked(), |_| {}, NotActing).drops(),
         counted(
             "direct-return backend: not taken from a client with a stale neighbour table",
             http(),
@@ -136,6 +168,49 @@ fn not_acting_rows() -> Vec<Row> {
             },
             BackendAccepted,
         ),
+    ]
+}
+
+/// Two active nodes that are each other's backends, and whose rings differ.
+fn steered_once_rows() -> Vec<Row> {
+    let again = |says: String, frame: &Frame, backend, is_backend| {
+        let row = row(says, frame.build(), Seen::Ipv4).when(move |world| {
+            world.only(backend);
+            if is_backend {
+                world.dr_backend();
+            }
+        });
+        if is_backend { row.counts(&[Count::Router(0, BackendAccepted)]) } else { row.drops().counts(&[Count::Router(0, AlreadySteered)]) }
+    };
+    let mut rows = Vec::new();
+    for ttl in 0..=STEERED_TTL {
+        for backend in [DIRECT, REDIRECTED] {
+            let frame = http().ttl(ttl);
+            rows.push(again(format!("TTL {ttl}, not steered again to {backend}: this backend takes it"), &frame, backend, true));
+            rows.push(again(format!("TTL {ttl}, not steered again to {backend}: no backend here"), &frame, backend, false));
+        }
+    }
+    rows
+}
+
+/// What a switch floods, or an interface in promiscuous mode takes.
+fn others_frame_rows() -> Vec<Row> {
+    let other = || http().destination_mac([0x02, 0, 0, 0, 0, 0x77]);
+    let everybody = || http().destination_mac([0xff; 6]);
+    vec![
+        row("a frame for another host, acting: passes, steered nowhere", other().build(), Seen::Ipv4)
+            .when(|world| world.only(DIRECT)),
+        row("a frame for another host, in backup: passes", other().build(), Seen::Ipv4),
+        row("a frame for another host, as a direct-return backend: passes", other().ttl(1).build(), Seen::Ipv4)
+            .when(World::dr_backend),
+        row("a frame for node 2's virtual MAC: passes", http().destination_mac([0, 0, 0x5e, 0, 1, 51]).build(), Seen::Ipv4)
+            .when(|world| world.only(DIRECT)),
+        row("a frame to everybody for the VIP: dropped, steered nowhere", everybody().build(), Seen::Ipv4)
+            .when(|world| world.only(DIRECT))
+            .drops(),
+        row("a frame to a group for the VIP: likewise", http().destination_mac([1, 0, 0x5e, 1, 2, 3]).build(), Seen::Ipv4)
+            .when(|world| world.only(DIRECT))
+            .drops(),
     ]
 }
 

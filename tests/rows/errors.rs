@@ -3,6 +3,7 @@
 use vrrp_common::counter::RouterCounter::{FragmentDropped, IcmpSteered, LocalDelivered};
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::ip::Address;
+use vrrp_common::maps::STEERED_TTL;
 
 use super::flow::{CLIENT_PORT, Packet, outer};
 use super::forwarding::{dns, dns_v6, seen, steered, web, web_v6};
@@ -59,7 +60,7 @@ fn followed_rows() -> Vec<Row> {
     for (what, packet) in [("TCP", web()), ("UDP", dns()), ("IPv6 TCP", web_v6()), ("IPv6 UDP", dns_v6())] {
         for (name, kind, code) in if packet.source.is_v4() { kinds } else { kinds_v6 } {
             let error = error(&packet, kind, code, 8);
-            let out = error.clone().macs(NODE2_MAC, NODE1_MAC).build();
+            let out = error.clone().macs(NODE2_MAC, NODE1_MAC).ttl(STEERED_TTL).build();
             let says = format!("ICMP {name} about {what}, eight bytes quoted: to the flow's backend");
             rows.push(followed(&says, &packet, &error, DIRECT, Verdict::Tx, out));
         }
@@ -78,7 +79,7 @@ fn followed_rows() -> Vec<Row> {
     let inside = short.clone().macs(REAL_MAC, BACK_MAC).frame(&outer(tunnel, real, 0, 0, &short.ip()));
     rows.push(followed("ICMP error through a tunnel", &web(), &short, TUNNEL, Verdict::Redirect, inside));
     let options = reply(&web()).options(&[1; 20]).error(ROUTER, 3, 4, [0; 4], 48);
-    let out = options.clone().macs(NODE2_MAC, NODE1_MAC).build();
+    let out = options.clone().macs(NODE2_MAC, NODE1_MAC).ttl(STEERED_TTL).build();
     rows.push(followed("ICMP error about a packet with options", &web(), &options, DIRECT, Verdict::Tx, out));
     rows
 }
@@ -140,7 +141,7 @@ fn sticky_v6() -> Packet {
 
 fn fragment_rows() -> Vec<Row> {
     let mut rows = Vec::new();
-    let to_node2 = |packet: &Packet| packet.clone().macs(NODE2_MAC, NODE1_MAC).build();
+    let to_node2 = |packet: &Packet| packet.clone().macs(NODE2_MAC, NODE1_MAC).ttl(STEERED_TTL).build();
     for (what, packet) in [("IPv4", sticky()), ("IPv6", sticky_v6())] {
         for (name, offset, more) in [("first", 0, true), ("middle", 64, true), ("last", 128, false)] {
             let piece = packet.clone().piece(offset, more);

@@ -1,15 +1,16 @@
 //! Rows of the ways to a backend: direct return over IPv6, tunnels of both families, destination NAT there and back.
 
-use vrrp_common::counter::RouterCounter::{Hairpin, IcmpSteered, NatReturned, NoBackend, TooBig, TtlExpired};
+use vrrp_common::counter::RouterCounter::{AlreadySteered, BackendAccepted, Hairpin, IcmpSteered, NatReturned, NoBackend, NotActing, TooBig, TtlExpired};
 use vrrp_common::counter::Verdict;
 use vrrp_common::ip::Address;
+use vrrp_common::maps::{ADDRESS_IS_BACKEND, STEERED_TTL};
 use vrrp_common::wire::icmp::{QUOTED_V4, QUOTED_V6};
 
 use super::flow::{CLIENT_PORT, Packet, SYN, outer};
 use super::world::{
-    BACK, BACK_MAC, BACK_V6, CLIENT, CLIENT_V6, DIRECT, DNS_PORT, LOCAL, MTU, NAT, NAT_V6, NODE1_MAC, NODE2_MAC, REAL, REAL_MAC,
+    BACK, BACK_MAC, BACK_V6, CLIENT, CLIENT_MAC, CLIENT_V6, DIRECT, DNS_PORT, LOCAL, MTU, NAT, NAT_V6, NODE1_MAC, NODE2_MAC, REAL, REAL_MAC,
     REAL_PORT, REAL_V6, REDIRECTED, SPREAD, SPREAD_V6, TUNNEL, TUNNEL_SPREAD, TUNNEL_V6, TUNNEL_V6_SPREAD, UNUSABLE, VIP_V6,
-    VIP1, WEB_PORT, WEB_V6_PORT,
+    VIP1, VRID1, WEB_PORT, WEB_V6_PORT, World,
 };
 use super::{Count, Row, Seen, row};
 
@@ -58,11 +59,11 @@ pub fn steered(says: &str, packet: &Packet, backend: u16, verdict: Verdict, out:
 }
 
 fn to_node2(packet: &Packet) -> Vec<u8> {
-    packet.clone().macs(NODE2_MAC, NODE1_MAC).build()
+    packet.clone().macs(NODE2_MAC, NODE1_MAC).ttl(STEERED_TTL).build()
 }
 
 fn direct_v6_rows() -> Vec<Row> {
-    let redirected = web_v6().macs(NODE2_MAC, BACK_MAC).build();
+    let redirected = web_v6().macs(NODE2_MAC, BACK_MAC).ttl(STEERED_TTL).build();
     let tagged = web_v6().tagged(DOT1Q, 100);
     vec![
         steered("IPv6 to this node's own server: up the stack, untouched", &web_v6(), LOCAL, Verdict::Pass, web_v6().build()),
@@ -70,7 +71,19 @@ fn direct_v6_rows() -> Vec<Row> {
         steered("IPv6 UDP to node 2", &dns_v6(), DIRECT, Verdict::Tx, to_node2(&dns_v6())),
         steered("IPv4 UDP to node 2", &dns(), DIRECT, Verdict::Tx, to_node2(&dns())),
         steered("IPv6 through another interface", &web_v6(), REDIRECTED, Verdict::Redirect, redirected),
-        steered("IPv6, hop limit 1: the backend's to judge", &web_v6().ttl(1), DIRECT, Verdict::Tx, to_node2(&web_v6().ttl(1))),
+        steered("IPv6, hop limit 255", &web_v6().ttl(255), DIRECT, Verdict::Tx, to_node2(&web_v6())),
+        row("IPv6, steered before and no backend here: not steered again", web_v6().ttl(STEERED_TTL).build(), Seen::Ipv6)
+            .when(|world| world.only(DIRECT))
+            .drops()
+            .counts(&[Count::Router(V6, AlreadySteered)]),
+        row("IPv6, steered before: this backend takes it", web_v6().ttl(1).build(), Seen::Ipv6)
+            .when(|world| {
+                world.only(DIRECT);
+                world.addresses[2].1.flags |= ADDRESS_IS_BACKEND;
+            })
+            .counts(&[Count::Router(V6, BackendAccepted)]),
+        row("IPv6, a frame for another host: passes", web_v6().macs(NODE2_MAC, CLIENT_MAC).build(), Seen::Ipv6)
+            .when(|world| world.only(DIRECT)),
         steered("IPv6, a VLAN tag stays", &tagged, DIRECT, Verdict::Tx, to_node2(&tagged))
             .when(|world| world.addresses[2].0.vlan = 100),
         row("IPv6: a backend that is not to be used", web_v6().build(), Seen::Ipv6)
@@ -265,7 +278,7 @@ fn nat_refusal_rows() -> Vec<Row> {
 /// An answer of a NAT backend for the client.
 pub fn answer(packet: &Packet) -> Packet {
     let real = if packet.source.is_v4() { Address::v4(REAL) } else { REAL_V6 };
-    packet.clone().to((packet.source, packet.source_port)).from((real, REAL_PORT)).macs(BACK_MAC, REAL_MAC)
+    packet.clone().to((packet.source, packet.source_port)).from((real, REAL_PORT)).macs(NODE1_MAC, REAL_MAC)
 }
 
 fn reverse_rows() -> Vec<Row> {
@@ -288,7 +301,26 @@ fn reverse_rows() -> Vec<Row> {
     rows.push(returned("NAT answer: options".to_owned(), &web(), answer(&web()).options(&[1; 8])));
     let tagged = answer(&web()).tagged(DOT1Q, 100);
     rows.push(returned("NAT answer: in a VLAN".to_owned(), &web(), tagged));
+    let virtual_mac = [0, 0, 0x5e, 0, 1, VRID1];
+    let at_virtual_mac = answer(&web()).macs(virtual_mac, REAL_MAC);
+    rows.push(
+        row("NAT answer: at the virtual MAC of the gateway this node is", at_virtual_mac.build(), Seen::Ipv4)
+            .when(|world| {
+                world.acting();
+                world.virtual_macs();
+            })
+            .becomes(answer(&web()).from((VIP1, WEB_PORT)).build())
+            .counts(&[Count::Router(0, NatReturned)]),
+    );
+    rows.push(
+        row("NAT answer: at the virtual MAC of the gateway the other node is", at_virtual_mac.build(), Seen::Ipv4)
+            .when(World::virtual_macs)
+            .drops()
+            .counts(&[Count::Router(0, NotActing)]),
+    );
     let untouched = |says: &str, packet: Packet| row(says, packet.build(), seen(&packet));
+    rows.push(untouched("NAT answer: flooded, for another host", answer(&web()).macs(NODE2_MAC, REAL_MAC)));
+    rows.push(untouched("NAT answer: to everybody", answer(&web()).macs([0xff; 6], REAL_MAC)));
     rows.push(untouched("NAT backend: another port is its own business", answer(&web()).from((REAL, 22))));
     rows.push(untouched("NAT backend: an address with the same hint", answer(&web()).from(([10, 1, 0, 22], REAL_PORT))));
     rows.push(untouched("NAT backend: a fragment is not an answer", answer(&web()).piece(0, true)));

@@ -3,7 +3,7 @@
 use vrrp_common::counter::RouterCounter::{ServiceLimited, SourceDenied, SourceLimited};
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::ip::Address;
-use vrrp_common::maps::{GuardConf, SOURCE_ALLOWED, SOURCE_DENIED};
+use vrrp_common::maps::{GuardConf, SOURCE_ALLOWED, SOURCE_DENIED, STEERED_TTL};
 
 use super::flow::{ACK, CLIENT_PORT, Packet, SYN};
 use super::forwarding::{dns, seen, steered, web, web_v6};
@@ -21,7 +21,7 @@ pub fn rows() -> Vec<Row> {
 }
 
 fn admitted(says: &str, packet: &Packet) -> Row {
-    steered(says, packet, DIRECT, Verdict::Tx, packet.clone().macs(NODE2_MAC, NODE1_MAC).build())
+    steered(says, packet, DIRECT, Verdict::Tx, packet.clone().macs(NODE2_MAC, NODE1_MAC).ttl(STEERED_TTL).build())
 }
 
 fn refused(says: &str, packet: &Packet, counter: RouterCounter) -> Row {

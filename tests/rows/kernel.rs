@@ -106,6 +106,7 @@ impl Kernel {
             self.array(name::LEASE).set(index, words.lease, 0).expect("in range");
             self.array(name::FENCE).set(index, words.fence, 0).expect("in range");
             self.array(name::LIVENESS).set(index, words.heard, 0).expect("in range");
+            self.array(name::FOLLOWED).set(index, words.followed, 0).expect("in range");
         }
         self.replace::<RateKey, RateWindow>(name::RATES, &[]);
     }

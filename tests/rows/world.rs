@@ -90,6 +90,8 @@ pub struct Words {
     pub fence: u64,
     pub lease: u64,
     pub heard: Liveness,
+    /// The master that is followed.
+    pub followed: Liveness,
 }
 
 #[derive(Clone)]
@@ -185,7 +187,7 @@ impl World {
     /// Direct-return backend of a service whose master is node 2.
     pub fn dr_backend(&mut self) {
         self.dr_backend_of_nobody();
-        self.words[0].heard = Liveness { seen: 1, source: Address::v4(NODE2), mac: NODE2_MAC, ..Liveness::default() };
+        self.words[0].followed = Liveness { seen: 1, source: Address::v4(NODE2), mac: NODE2_MAC, ..Liveness::default() };
     }
 
     /// Direct-return backend that has heard no master yet.

@@ -52,13 +52,14 @@ counters! {
         ArpAnswered = "arp_answered", "ARP requests and neighbour solicitations for a virtual address that were answered.";
         ArpSuppressed = "arp_suppressed", "ARP requests and neighbour solicitations for a virtual address dropped because this node does not act.";
         NotActing = "not_acting", "Packets for a virtual address dropped because this node does not act.";
-        BackendAccepted = "backend_accepted", "Packets for a virtual address taken from its master, as a direct-return backend.";
+        BackendAccepted = "backend_accepted", "Packets for a virtual address that another node steered to this one, its direct-return backend.";
         FragmentDropped = "fragment_dropped", "IP fragments for a steered virtual address, dropped: no service there takes them.";
         NoBackend = "no_backend", "Packets of a service that has no usable backend.";
         SourceDenied = "source_denied", "Packets of a source that the service's lists refuse.";
         SourceLimited = "source_limited", "New connections beyond what one source may open.";
         ServiceLimited = "service_limited", "New connections beyond what the service takes.";
         TtlExpired = "ttl_expired", "Packets for or from a NAT backend whose TTL or hop limit ended here.";
+        AlreadySteered = "already_steered", "Packets that another node had steered to this one by direct return, and that would have been steered again.";
         Hairpin = "hairpin", "Packets of a NAT backend that would come back to itself.";
         TooBig = "too_big", "Packets too long for the way to their backend, answered with ICMP.";
         IcmpSteered = "icmp_steered", "ICMP errors that were sent after the connection they are about.";
@@ -91,6 +92,7 @@ impl DropReason {
         RouterCounter::SourceLimited,
         RouterCounter::ServiceLimited,
         RouterCounter::TtlExpired,
+        RouterCounter::AlreadySteered,
         RouterCounter::Hairpin,
     ];
 

@@ -6,7 +6,8 @@
 //! and kernel program never write the same word. All times are nanoseconds since boot.
 
 use crate::ip::Address;
-use crate::wire::vrrp::PRIORITY_RELEASE;
+use crate::maps::Liveness;
+use crate::wire::vrrp::{Centis, PRIORITY_RELEASE};
 
 /// Adverts a backup misses before its down interval has passed (RFC 9568 section 6.1), without the skew time.
 const DOWN_ADVERTS: u64 = 3;
@@ -52,4 +53,27 @@ pub fn fences(now: u64, lease: u64, heard: &Claim, own: &Claim) -> bool {
 #[inline(always)]
 pub fn fences_unverified(now: u64, lease: u64, heard: &Claim) -> bool {
     heard.priority != PRIORITY_RELEASE && now > lease
+}
+
+/// Adverts of a master that may be missing before another one is followed: its down interval, skew time included, is no longer.
+const FOLLOWED_ADVERTS: u64 = 4;
+/// Longest interval that is believed, in intervals of our own; the election learns no longer one either.
+const LONGEST_INTERVAL: u16 = 4;
+
+/// Whether `heard` at `now` is the master to follow from here on, after `followed`: the same one, one that beats it, or any once that one has
+/// resigned or been silent for its down interval. `own_centis` is our own interval, in hundredths of a second.
+///
+/// An advert of a lower priority than the master's changes nothing, whatever its source.
+#[inline(always)]
+pub fn follows(now: u64, followed: &Liveness, heard: &Claim, own_centis: u16) -> bool {
+    if followed.seen == 0 || followed.source.is(&heard.source) {
+        return true;
+    }
+    if heard.priority == PRIORITY_RELEASE {
+        return false;
+    }
+    let longest = own_centis.saturating_mul(LONGEST_INTERVAL);
+    let interval = if followed.interval_centis < longest { followed.interval_centis } else { longest };
+    let silent = now.saturating_sub(followed.seen) > Centis(interval).as_nanos() * FOLLOWED_ADVERTS;
+    silent || followed.priority == PRIORITY_RELEASE || heard.beats(&Claim { priority: followed.priority, source: followed.source })
 }

@@ -6,7 +6,7 @@ use vrrp_common::classify::Vrrp;
 use vrrp_common::counter::{DropReason, RouterCounter, Verdict};
 use vrrp_common::ip::Address;
 use vrrp_common::lease::{self, Claim};
-use vrrp_common::maps::{Liveness, ROUTER_HMAC, RateKey, RateWindow, RouterConf};
+use vrrp_common::maps::{Liveness, ROUTER_HMAC, ROUTER_HMAC_REQUIRED, RateKey, RateWindow, RouterConf};
 use vrrp_common::policy;
 use vrrp_common::reason::Reason;
 use vrrp_common::wire::vrrp::{Advert, PRIORITY_RELEASE};
@@ -48,18 +48,23 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
     let now = boot_nanos();
     pace(now, index, vrrp.source, router.rate_limit)?;
     fence(ctx, now, index, advert, vrrp.source, router);
-    maps::stamp(
-        index,
-        Liveness {
-            seen: now,
-            source: maps::whole(&vrrp.source),
-            interval_centis: advert.interval.0,
-            priority: advert.priority,
-            pad: 0,
-            mac: vrrp.ethernet.source,
-            pad2: [0; 6],
-        },
-    );
+    let heard = Liveness {
+        seen: now,
+        source: maps::whole(&vrrp.source),
+        interval_centis: advert.interval.0,
+        priority: advert.priority,
+        pad: 0,
+        mac: vrrp.ethernet.source,
+        pad2: [0; 6],
+    };
+    maps::stamp(index, heard);
+    // This program cannot verify authenticated adverts, and so follows no master by them.
+    let claim = Claim { priority: heard.priority, source: heard.source };
+    if router.flags & ROUTER_HMAC_REQUIRED == 0
+        && maps::followed(index).is_some_and(|followed| lease::follows(now, followed, &claim, router.interval_centis))
+    {
+        maps::follow(index, heard);
+    }
     count::router(index, RouterCounter::AdvertReceived);
     if advert.priority == PRIORITY_RELEASE {
         count::router(index, RouterCounter::PriorityZeroReceived);

@@ -29,15 +29,14 @@ use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::classify::{self, Class};
 use vrrp_common::counter::{RouterCounter, Verdict};
-use vrrp_common::maps::ROUTER_VIRTUAL_MAC;
 use vrrp_common::packet::Packet as _;
 use vrrp_common::wire;
 use vrrp_common::wire::eth::{self, Ethernet};
 use vrrp_common::wire::ipv4::PROTO_VRRP;
 use vrrp_common::wire::ipv6::NEXT_ICMPV6;
-use vrrp_common::wire::vrrp::of_virtual_mac;
 
 use crate::context::{Frame, spoil};
+use crate::maps::Addressee;
 use crate::packet::Packet;
 
 #[xdp(frags)]
@@ -168,15 +167,9 @@ fn through(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, verdict: Verdict) -
     if !matches!(verdict, Verdict::Pass) {
         return verdict;
     }
-    let Some((v6, vrid)) = of_virtual_mac(ethernet.destination) else {
+    let Addressee::Router(index) = maps::addressee(slot, ethernet.destination, ethernet.vlan) else {
         return verdict;
     };
-    let Some((index, router)) = maps::router(slot, v6, vrid) else {
-        return verdict;
-    };
-    if router.flags & ROUTER_VIRTUAL_MAC == 0 || router.vlan != ethernet.vlan {
-        return verdict;
-    }
     if maps::acting(index).is_none() {
         return capture::refuse(ctx, index, RouterCounter::NotActing);
     }

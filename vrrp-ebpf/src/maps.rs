@@ -10,8 +10,9 @@ use vrrp_common::ip::Address;
 use vrrp_common::lease;
 use vrrp_common::maps::{
     InterfaceConf, Liveness, MAX_BACKENDS, MAX_IFINDEX, MAX_INTERFACE_COUNTERS, MAX_INTERFACES, MAX_RATE_SOURCES,
-    MAX_ROUTER_COUNTERS, MAX_ROUTERS, RateKey, RateWindow, RouterConf, Traffic, VRID_SLOTS, vrid_slot,
+    MAX_ROUTER_COUNTERS, MAX_ROUTERS, ROUTER_VIRTUAL_MAC, RateKey, RateWindow, RouterConf, Traffic, VRID_SLOTS, vrid_slot,
 };
+use vrrp_common::wire::vrrp::of_virtual_mac;
 
 #[map]
 static INTERFACES: Array<u32> = Array::with_max_entries(MAX_IFINDEX, 0);
@@ -29,6 +30,8 @@ static LEASE: Array<u64> = Array::with_max_entries(MAX_ROUTERS, 0);
 static FENCE: Array<u64> = Array::with_max_entries(MAX_ROUTERS, 0);
 #[map]
 static LIVENESS: Array<Liveness> = Array::with_max_entries(MAX_ROUTERS, 0);
+#[map]
+static FOLLOWED: Array<Liveness> = Array::with_max_entries(MAX_ROUTERS, 0);
 #[map]
 pub static RATES: LruHashMap<RateKey, RateWindow> = LruHashMap::with_max_entries(MAX_RATE_SOURCES, 0);
 #[map]
@@ -86,17 +89,60 @@ pub fn rate(key: &RateKey) -> Option<&'static mut RateWindow> {
     Some(unsafe { &mut *window })
 }
 
-/// The last advert heard for the router.
+/// The last advert of the master that is followed.
 #[inline(always)]
-pub fn liveness(router: u32) -> Option<&'static Liveness> {
-    LIVENESS.get(router)
+pub fn followed(router: u32) -> Option<&'static Liveness> {
+    FOLLOWED.get(router)
+}
+
+/// Notes the last valid advert of the router.
+#[inline(always)]
+pub fn stamp(router: u32, heard: Liveness) {
+    write(&LIVENESS, router, heard);
+}
+
+/// Notes the last advert of the master that is followed.
+#[inline(always)]
+pub fn follow(router: u32, heard: Liveness) {
+    write(&FOLLOWED, router, heard);
 }
 
 #[inline(always)]
-pub fn stamp(router: u32, heard: Liveness) {
-    if let Some(entry) = LIVENESS.get_ptr_mut(router) {
+fn write(map: &Array<Liveness>, router: u32, heard: Liveness) {
+    if let Some(entry) = map.get_ptr_mut(router) {
         // SAFETY: the pointer is to a live array element of this type; only this program writes it.
         unsafe { *entry = heard };
+    }
+}
+
+/// Whom a frame is addressed to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Addressee {
+    /// The interface itself.
+    Interface,
+    /// The virtual router of this index, which has a MAC address of its own.
+    Router(u32),
+    /// Everybody, or a group.
+    Group,
+    /// Another host: a switch that does not know where that one is sends its frames everywhere, and an interface in promiscuous mode takes all.
+    Other,
+}
+
+/// Whom a frame with this destination is addressed to on the interface in `slot`.
+#[inline(always)]
+pub fn addressee(slot: u32, destination: [u8; 6], vlan: u32) -> Addressee {
+    if interface(slot).is_some_and(|interface| interface.mac == destination) {
+        return Addressee::Interface;
+    }
+    if destination[0] & 1 != 0 {
+        return Addressee::Group;
+    }
+    let Some((v6, vrid)) = of_virtual_mac(destination) else {
+        return Addressee::Other;
+    };
+    match router(slot, v6, vrid) {
+        Some((index, router)) if router.flags & ROUTER_VIRTUAL_MAC != 0 && router.vlan == vlan => Addressee::Router(index),
+        _ => Addressee::Other,
     }
 }
 

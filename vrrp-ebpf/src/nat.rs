@@ -14,6 +14,7 @@ use vrrp_common::wire::{checksum, ipv6, l4};
 
 use crate::capture::refuse;
 use crate::context::{Frame, spoil};
+use crate::maps::Addressee;
 use crate::packet::Packet;
 use crate::rewrite::{self, put};
 use crate::{count, fib, maps, tables};
@@ -221,6 +222,12 @@ pub fn answer(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
     // By another interface only a forger would speak for it.
     if maps::interface(slot).is_none_or(|interface| interface.nat == 0) {
         return Verdict::Pass;
+    }
+    // Each node that hears a flooded frame would send it on, and so would a backup at the virtual MAC.
+    match maps::addressee(slot, packet.receiver, packet.vlan) {
+        Addressee::Interface => {}
+        Addressee::Router(index) if maps::acting(index).is_some() => {}
+        Addressee::Router(_) | Addressee::Group | Addressee::Other => return Verdict::Pass,
     }
     reverse(ctx, packet)
 }

@@ -7,8 +7,9 @@ use vrrp_common::wire::ipv6::Ipv6;
 
 pub struct Packet {
     pub v6: bool,
-    /// MAC address it came from.
+    /// MAC addresses of its frame.
     pub sender: [u8; 6],
+    pub receiver: [u8; 6],
     /// As [`Ethernet::vlan`].
     pub vlan: u32,
     pub source: Address,
@@ -33,6 +34,7 @@ impl Packet {
         Self {
             v6: false,
             sender: ethernet.source,
+            receiver: ethernet.destination,
             vlan: ethernet.vlan,
             source: Address::v4(ip.source),
             destination: Address::v4(ip.destination),
@@ -52,6 +54,7 @@ impl Packet {
         Self {
             v6: true,
             sender: ethernet.source,
+            receiver: ethernet.destination,
             vlan: ethernet.vlan,
             source: ip.source,
             destination: ip.destination,

@@ -5,10 +5,11 @@ use aya_ebpf::helpers::generated::{bpf_redirect, bpf_xdp_adjust_head, bpf_xdp_ad
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::counter::Verdict;
 use vrrp_common::ip::Address;
+use vrrp_common::maps::STEERED_TTL;
 use vrrp_common::packet::Packet as _;
 use vrrp_common::wire::arp::{self, Arp};
 use vrrp_common::wire::eth::{self, Ethernet};
-use vrrp_common::wire::{ipv6, nd};
+use vrrp_common::wire::{checksum, ipv4, ipv6, nd};
 
 use crate::context::{Frame, begin, end, linear_len};
 
@@ -68,6 +69,19 @@ fn advertisement(ctx: &XdpContext, network: usize, pieces: &nd::Advertisement, t
 #[inline(always)]
 pub fn to_own_mac(ctx: &XdpContext, mac: [u8; 6]) -> Option<()> {
     put(ctx, 0, mac)
+}
+
+/// Marks the packet whose IP header stands at `network` as steered: see [`STEERED_TTL`].
+#[inline(always)]
+pub fn mark_steered(ctx: &XdpContext, v6: bool, network: usize) -> Option<()> {
+    if v6 {
+        return put(ctx, network + ipv6::at::HOP_LIMIT, [STEERED_TTL]);
+    }
+    let [ttl, protocol, c0, c1] = Frame(ctx).bytes(network + ipv4::at::TTL)?;
+    let word = |ttl| u64::from(u16::from_ne_bytes([ttl, protocol]));
+    let sum = checksum::adjusted(u16::from_be_bytes([c0, c1]), word(ttl), word(STEERED_TTL));
+    let [c0, c1] = sum.to_be_bytes();
+    put(ctx, network + ipv4::at::TTL, [STEERED_TTL, protocol, c0, c1])
 }
 
 /// Addresses the frame to `destination` and sends it out of `ifindex`.

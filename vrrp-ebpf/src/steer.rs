@@ -5,7 +5,7 @@ use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::flow::{self, Changed, FlowKey};
 use vrrp_common::maps::{
     ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, BackendConf, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT,
-    FlowRecord, NO_BACKEND, RING_CHANGED, RingsInUse, SERVICE_BY_SOURCE, SERVICE_GUARDED, ServiceKey,
+    FlowRecord, NO_BACKEND, RING_CHANGED, ROUTER_HMAC_REQUIRED, RingsInUse, SERVICE_BY_SOURCE, SERVICE_GUARDED, STEERED_TTL, ServiceKey,
 };
 use vrrp_common::wire::ipv4::{PROTO_ICMP, PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::ipv6::NEXT_ICMPV6;
@@ -13,7 +13,7 @@ use vrrp_common::wire::{icmp, l4};
 
 use crate::capture::refuse;
 use crate::context::{Frame, linear_len, spoil};
-use crate::maps::whole;
+use crate::maps::{Addressee, whole};
 use crate::packet::Packet;
 use crate::{count, guard, maps, nat, rewrite, tables, tunnel};
 
@@ -44,16 +44,23 @@ pub fn client(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
     let Some((place, address)) = tables::address(ctx, &packet.destination, packet.vlan) else {
         return nat::answer(ctx, slot, packet);
     };
+    match maps::addressee(slot, packet.receiver, packet.vlan) {
+        Addressee::Interface | Addressee::Router(_) => {}
+        // The stack drops it as well, or a bridge has use for it.
+        Addressee::Other => return Verdict::Pass,
+        // RFC 1122 section 3.3.6: not to be accepted.
+        Addressee::Group => return Verdict::Drop,
+    }
     let router = address.router;
     if maps::acting(router).is_none() {
-        return as_backend(ctx, address, packet.sender);
+        return as_backend(ctx, address, packet);
     }
     if address.flags & ADDRESS_HAS_SERVICES == 0 {
         count::router(router, RouterCounter::LocalDelivered);
         return Verdict::Pass;
     }
     match aim(ctx, packet, place, address) {
-        Aimed::At(aim) => steer(ctx, packet, router, &aim),
+        Aimed::At(aim) => steer(ctx, packet, address, &aim),
         Aimed::Stack => {
             count::router(router, RouterCounter::LocalDelivered);
             Verdict::Pass
@@ -63,19 +70,27 @@ pub fn client(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
     }
 }
 
-/// A packet for an address this node does not act for: taken only as a direct-return backend, and only from the master.
+/// A packet for an address this node does not act for: taken only as a direct-return backend, and only if another node has steered it.
 ///
-/// A client whose neighbour table is stale is not the master. Before any advert was heard the sender cannot be told.
+/// That node's program has marked it. IPVS does not mark: its packets are told by the MAC address of the master that is followed. A client whose
+/// neighbour table is stale sends neither.
 #[inline(always)]
-fn as_backend(ctx: &XdpContext, address: &AddressConf, sender: [u8; 6]) -> Verdict {
+fn as_backend(ctx: &XdpContext, address: &AddressConf, packet: &Packet) -> Verdict {
     if address.flags & ADDRESS_IS_BACKEND != 0
-        && let Some(master) = maps::liveness(address.router)
-        && (master.seen == 0 || master.mac == sender)
+        && (packet.ttl <= STEERED_TTL || is_masters_mac(address.router, packet.sender))
     {
         count::router(address.router, RouterCounter::BackendAccepted);
         return Verdict::Pass;
     }
     refuse(ctx, address.router, RouterCounter::NotActing)
+}
+
+/// Whether the router's master sends from `mac`. Before any advert was heard this cannot be told. Where adverts must be authenticated, no advert is
+/// believed here; a peer that signs adverts marks what it steers.
+#[inline(always)]
+fn is_masters_mac(router: u32, mac: [u8; 6]) -> bool {
+    maps::router_at(router).is_some_and(|conf| conf.flags & ROUTER_HMAC_REQUIRED == 0)
+        && maps::followed(router).is_some_and(|master| master.seen == 0 || master.mac == mac)
 }
 
 #[inline(always)]
@@ -158,7 +173,8 @@ fn error(ctx: &XdpContext, packet: &Packet, place: u32) -> Aimed {
 }
 
 #[inline(always)]
-fn steer(ctx: &XdpContext, packet: &Packet, router: u32, aim: &Aim) -> Verdict {
+fn steer(ctx: &XdpContext, packet: &Packet, address: &AddressConf, aim: &Aim) -> Verdict {
+    let router = address.router;
     if aim.flags & SERVICE_GUARDED != 0
         && let Some(refused) = guard::refuses(aim.service, &whole(&packet.source), aim.begins)
     {
@@ -175,7 +191,7 @@ fn steer(ctx: &XdpContext, packet: &Packet, router: u32, aim: &Aim) -> Verdict {
     if aim.quoted != 0 {
         count::router(router, RouterCounter::IcmpSteered);
     }
-    deliver(ctx, packet, router, aim, number, backend, hash)
+    deliver(ctx, packet, address, aim, number, backend, hash)
 }
 
 /// The backend of a flow: that of its slot, unless the slot has changed lately.
@@ -231,10 +247,26 @@ fn choose_changed(service: u32, live: u16, slot: u32, known: u64, key: &FlowKey)
 }
 
 #[inline(always)]
-fn deliver(ctx: &XdpContext, packet: &Packet, router: u32, aim: &Aim, number: u32, backend: &BackendConf, hash: u32) -> Verdict {
+fn deliver(
+    ctx: &XdpContext,
+    packet: &Packet,
+    address: &AddressConf,
+    aim: &Aim,
+    number: u32,
+    backend: &BackendConf,
+    hash: u32,
+) -> Verdict {
+    let router = address.router;
     let (verdict, len) = match backend.forward {
         FORWARD_LOCAL => (Verdict::Pass, linear_len(ctx) as u64),
-        FORWARD_DR => (rewrite::direct_return(ctx, backend.ifindex, backend.mac, backend.source_mac), linear_len(ctx) as u64),
+        FORWARD_DR if packet.ttl <= STEERED_TTL => return steered_before(ctx, address),
+        FORWARD_DR => {
+            let len = linear_len(ctx) as u64;
+            if rewrite::mark_steered(ctx, packet.v6, packet.network).is_none() {
+                return Verdict::Drop;
+            }
+            (rewrite::direct_return(ctx, backend.ifindex, backend.mac, backend.source_mac), len)
+        }
         FORWARD_IPIP => {
             let len = linear_len(ctx) as u64;
             let answer = tunnel::too_big(ctx, packet, backend);
@@ -255,4 +287,15 @@ fn deliver(ctx: &XdpContext, packet: &Packet, router: u32, aim: &Aim, number: u3
     };
     count::backend(number, len);
     verdict
+}
+
+/// A packet that another node steered here, though by this node's rings it is another backend's: two nodes whose rings differ must not send it to
+/// and fro. It ends at the first backend that it reaches.
+#[inline(always)]
+fn steered_before(ctx: &XdpContext, address: &AddressConf) -> Verdict {
+    if address.flags & ADDRESS_IS_BACKEND != 0 {
+        count::router(address.router, RouterCounter::BackendAccepted);
+        return Verdict::Pass;
+    }
+    refuse(ctx, address.router, RouterCounter::AlreadySteered)
 }

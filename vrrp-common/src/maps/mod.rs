@@ -60,6 +60,8 @@ pub mod name {
     pub const FENCE: &str = "FENCE";
     /// ARRAY: router index -> [`super::Liveness`]. Written by the kernel program.
     pub const LIVENESS: &str = "LIVENESS";
+    /// ARRAY: router index -> [`super::Liveness`]: the last advert of the master that `lease::follows` names. Written by the kernel program.
+    pub const FOLLOWED: &str = "FOLLOWED";
     /// LRU HASH: [`super::RateKey`] -> [`super::RateWindow`].
     pub const RATES: &str = "RATES";
     /// ARRAY: [`super::AddressKey::bucket`] -> place of its first entry + 1, 0 for none.
@@ -133,6 +135,7 @@ pub const SHAPES: &[Shape] = &[
     shape::<u32, u64>(name::LEASE, MAX_ROUTERS),
     shape::<u32, u64>(name::FENCE, MAX_ROUTERS),
     shape::<u32, Liveness>(name::LIVENESS, MAX_ROUTERS),
+    shape::<u32, Liveness>(name::FOLLOWED, MAX_ROUTERS),
     shape::<RateKey, RateWindow>(name::RATES, MAX_RATE_SOURCES),
     shape::<u32, u32>(name::ADDRESS_BUCKETS, ADDRESS_BUCKETS),
     shape::<u32, AddressEntry>(name::ADDRESSES, MAX_ADDRESSES),

@@ -89,7 +89,7 @@ pub struct Liveness {
     pub interval_centis: u16,
     pub priority: u8,
     pub pad: u8,
-    /// Source MAC of its frame: where a direct-return backend expects the master's packets from.
+    /// Source MAC of its frame.
     pub mac: [u8; 6],
     pub pad2: [u8; 6],
 }

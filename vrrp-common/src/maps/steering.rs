@@ -160,6 +160,11 @@ pub const FORWARD_NONE: u8 = 0;
 pub const FORWARD_LOCAL: u8 = 1;
 /// Destination MAC rewritten, sent out of `ifindex` (direct return).
 pub const FORWARD_DR: u8 = 2;
+/// TTL or hop limit of a packet that was steered by direct return. A packet that arrives with no more than this was steered before, by this node or
+/// another one, and is not steered by direct return again.
+///
+/// Not 1: a backend may forward the packet on to a container or virtual machine, and each of those hops counts it down.
+pub const STEERED_TTL: u8 = 4;
 /// In a packet to `address`, by `mac` (RFC 2003, 2473, 4213); the backend answers directly.
 pub const FORWARD_IPIP: u8 = 3;
 /// Destination address and port rewritten; the answer comes back through a node of the pair.

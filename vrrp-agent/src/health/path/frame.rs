@@ -1,6 +1,7 @@
 //! The frames of a probe on the real path, and what their answers say. Pure.
 
 use vrrp_common::ip::Address;
+use vrrp_common::maps::STEERED_TTL;
 use vrrp_common::packet::Packet;
 use vrrp_common::wire::ipv4::{self, PROTO_IPIP, PROTO_IPV6, PROTO_TCP};
 use vrrp_common::wire::{checksum, eth, ipv6, l4};
@@ -94,7 +95,7 @@ impl Attempt {
         let Path { service, own, source_mac, mac, outer, .. } = &self.path;
         let inner = packet(own, service, PROTO_TCP, &self.segment(flags, sequence, options));
         let packet = match outer {
-            None => inner,
+            None => steered(inner),
             Some(outer) => {
                 let protocol = if service.is_v4() { PROTO_IPIP } else { PROTO_IPV6 };
                 packet(&outer.source_of(self.sequence), &outer.destination, protocol, &inner)
@@ -144,6 +145,20 @@ fn packet(source: &Address, destination: &Address, protocol: u8, payload: &[u8])
         return [&ipv4::header(0, total, protocol, source.low(), destination.low()), payload].concat();
     }
     [&ipv6::head(0, 0, len, protocol), source.octets().as_slice(), &destination.octets(), payload].concat()
+}
+
+/// The packet as the kernel program marks what it steers by direct return: else the backend's own program would not take it.
+fn steered(mut packet: Vec<u8>) -> Vec<u8> {
+    if packet.first().is_some_and(|first| first >> 4 == 6) {
+        packet[ipv6::at::HOP_LIMIT] = STEERED_TTL;
+        return packet;
+    }
+    packet[ipv4::at::TTL] = STEERED_TTL;
+    let sum = ipv4::at::CHECKSUM..ipv4::at::CHECKSUM + 2;
+    packet[sum.clone()].fill(0);
+    let made = checksum::compute(0, &packet[..ipv4::MIN_HEADER_LEN]);
+    packet[sum].copy_from_slice(&made.to_be_bytes());
+    packet
 }
 
 /// Source, destination, protocol, and where its header begins.
