@@ -196,10 +196,13 @@ fn run_time(schedstat: &Path) -> Result<i64> {
 }
 
 /// Times all rows in turn.
-fn measure(line: Arc<Line>, rounds: usize) -> Result<Vec<(Row, Vec<Sample>)>> {
+fn measure(line: Arc<Line>, rounds: usize, only: &str) -> Result<Vec<(Row, Vec<Sample>)>> {
     let cpu = common::pin();
     let mut bench = Bench::new(line, cpu)?;
-    let rows = table::rows();
+    let mut rows = table::rows();
+    // The first row is what every other one is compared with.
+    let mut first = true;
+    rows.retain(|row| std::mem::take(&mut first) || row.name().contains(only));
     for row in &rows {
         bench.check(row).with_context(|| format!("{}: not the output that is to be timed", row.name()))?;
     }
@@ -219,18 +222,21 @@ fn measure(line: Arc<Line>, rounds: usize) -> Result<Vec<(Row, Vec<Sample>)>> {
 struct Options {
     json: Option<PathBuf>,
     rounds: usize,
+    /// Only rows whose name contains this.
+    only: String,
 }
 
 /// cargo adds `--bench` of its own.
 fn options() -> Result<Options> {
-    let mut options = Options { json: None, rounds: ROUNDS };
+    let mut options = Options { json: None, rounds: ROUNDS, only: String::new() };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--bench" => {}
             "--json" => options.json = Some(words.next().context("--json needs a file")?.into()),
             "--rounds" => options.rounds = words.next().and_then(|n| n.parse().ok()).context("--rounds needs a number")?,
-            _ => bail!("{word} is no option of this bench: --json FILE, --rounds N"),
+            "--only" => options.only = words.next().context("--only needs a part of a row's name")?,
+            _ => bail!("{word} is no option of this bench: --json FILE, --rounds N, --only TEXT"),
         }
     }
     Ok(options)
@@ -244,11 +250,12 @@ fn run() -> Result<()> {
     }
     let line = Arc::new(Line::up("bench live", &PLAN)?);
     let inside = Arc::clone(&line);
+    let json = options.json.clone();
     // Live frames begin in the namespace of whoever asks for them.
-    let results = line.host(Host::Client).run(move || measure(inside, options.rounds))?;
+    let results = line.host(Host::Client).run(move || measure(inside, options.rounds, &options.only))?;
     let line = Arc::try_unwrap(line).ok().context("the line is in use")?;
     line.down()?;
-    report::print(&results, options.json.as_deref())
+    report::print(&results, json.as_deref())
 }
 
 fn main() -> ExitCode {
