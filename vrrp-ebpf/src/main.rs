@@ -56,6 +56,9 @@ pub fn vrrp_xdp(ctx: XdpContext) -> u32 {
 
 #[inline(always)]
 fn process(ctx: &XdpContext, slot: u32) -> Verdict {
+    if is_plain_ipv4(&Frame(ctx)) {
+        return decided(ipv4(ctx.ctx, slot)).unwrap_or(Verdict::Pass);
+    }
     let Some(ethernet) = eth::parse(&Frame(ctx)) else {
         return Verdict::Pass;
     };
@@ -71,6 +74,16 @@ fn process(ctx: &XdpContext, slot: u32) -> Verdict {
         eth::TYPE_IPV4 | eth::TYPE_ARP => decided(control_v4(ctx, slot)).unwrap_or(Verdict::Pass),
         _ => Verdict::Pass,
     }
+}
+
+/// Untagged IPv4 but VRRP: most packets, found by one bounds check.
+#[inline(always)]
+fn is_plain_ipv4(frame: &Frame) -> bool {
+    const PROTOCOL_AT: usize = eth::HEADER_LEN + wire::ipv4::at::PROTOCOL;
+    let Some(headers) = frame.bytes::<{ PROTOCOL_AT + 1 }>(0) else {
+        return false;
+    };
+    u16::from_be_bytes([headers[eth::TYPE_AT], headers[eth::TYPE_AT + 1]]) == eth::TYPE_IPV4 && headers[PROTOCOL_AT] != PROTO_VRRP
 }
 
 /// What a function below says of a packet that another one must decide about.

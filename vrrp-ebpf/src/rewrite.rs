@@ -164,19 +164,23 @@ pub fn cut(ctx: &XdpContext, len: usize) -> Option<()> {
 
 #[inline(always)]
 fn addresses(ctx: &XdpContext, destination: [u8; 6], source: [u8; 6]) -> Option<()> {
-    put(ctx, 0, destination)?;
-    put(ctx, SOURCE_AT, source)
+    put(ctx, 0, [destination, source])
 }
+
+/// Byte arrays, and arrays of them: no alignment, no padding.
+pub trait Bytes: Copy {}
+impl<const N: usize> Bytes for [u8; N] {}
+impl<const N: usize, const M: usize> Bytes for [[u8; N]; M] {}
 
 /// Writes `bytes` at `offset`; `None` where the frame ends before.
 #[inline(always)]
-pub fn put<const N: usize>(ctx: &XdpContext, offset: usize, bytes: [u8; N]) -> Option<()> {
+pub fn put<B: Bytes>(ctx: &XdpContext, offset: usize, bytes: B) -> Option<()> {
     let start = begin(ctx) + offset;
-    if start + N > end(ctx) {
+    if start + size_of::<B>() > end(ctx) {
         return None;
     }
-    // SAFETY: `N` bytes from `start` lie before `data_end`, as was just checked; the frame is this program's alone while it
-    // runs, and a byte array has no alignment.
-    unsafe { *(start as *mut [u8; N]) = bytes };
+    // SAFETY: that many bytes from `start` lie before `data_end`, as was just checked; the frame is this program's alone while it
+    // runs, and byte arrays have no alignment.
+    unsafe { *(start as *mut B) = bytes };
     Some(())
 }

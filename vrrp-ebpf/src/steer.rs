@@ -5,7 +5,8 @@ use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::flow::{self, Changed, FlowKey};
 use vrrp_common::maps::{
     ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, BackendConf, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT,
-    FlowRecord, NO_BACKEND, RING_CHANGED, ROUTER_HMAC_REQUIRED, RingsInUse, SERVICE_BY_SOURCE, SERVICE_GUARDED, STEERED_TTL, ServiceKey,
+    FlowRecord, NO_BACKEND, RING_CHANGED, ROUTER_HMAC_REQUIRED, RingsInUse, SERVICE_BY_SOURCE, SERVICE_GUARDED, STEERED_TTL,
+    ServiceKey,
 };
 use vrrp_common::wire::ipv4::{PROTO_ICMP, PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::ipv6::NEXT_ICMPV6;
@@ -76,9 +77,7 @@ pub fn client(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
 /// neighbour table is stale sends neither.
 #[inline(always)]
 fn as_backend(ctx: &XdpContext, address: &AddressConf, packet: &Packet) -> Verdict {
-    if address.flags & ADDRESS_IS_BACKEND != 0
-        && (packet.ttl <= STEERED_TTL || is_masters_mac(address.router, packet.sender))
-    {
+    if address.flags & ADDRESS_IS_BACKEND != 0 && (packet.ttl <= STEERED_TTL || is_masters_mac(address.router, packet.sender)) {
         count::router(address.router, RouterCounter::BackendAccepted);
         return Verdict::Pass;
     }

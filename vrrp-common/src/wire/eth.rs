@@ -3,6 +3,8 @@
 use crate::packet::Packet;
 
 pub const HEADER_LEN: usize = 14;
+/// Offset of the type, where there are no tags.
+pub const TYPE_AT: usize = 12;
 pub const TYPE_IPV4: u16 = 0x0800;
 pub const TYPE_ARP: u16 = 0x0806;
 pub const TYPE_IPV6: u16 = 0x86dd;
@@ -36,9 +38,10 @@ pub fn parse<P: Packet + ?Sized>(frame: &P) -> Option<Ethernet> {
 
 #[inline(always)]
 fn parse_tags<P: Packet + ?Sized>(frame: &P) -> Option<Ethernet> {
-    let destination = frame.bytes::<6>(0)?;
-    let source = frame.bytes::<6>(6)?;
-    let ethertype = frame.be16(12)?;
+    let header = frame.bytes::<HEADER_LEN>(0)?;
+    let (&destination, rest) = header.split_first_chunk::<6>()?;
+    let (&source, rest) = rest.split_first_chunk::<6>()?;
+    let ethertype = u16::from_be_bytes(*rest.first_chunk()?);
     let plain = Ethernet { destination, source, ethertype, vlan: 0, network: HEADER_LEN };
     if !is_tag(ethertype) {
         return Some(plain);
