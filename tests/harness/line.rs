@@ -88,7 +88,12 @@ fn cable(one: (&NetNs, &str, End), other: (&NetNs, &str, End)) -> Result<()> {
         let (mac, index) = (Mac(end.mac).to_string(), end.ifindex.to_string());
         ["name", name, "address", &mac, "index", &index, "netns", netns.name()].map(str::to_owned)
     };
-    run(Command::new("ip").args(["link", "add"]).args(describe(one)).args(["type", "veth", "peer"]).args(describe(other)))?;
+    // A queue for each CPU: frames that two CPUs send are then received on two CPUs.
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from).to_string();
+    let queues = ["numtxqueues", &cpus, "numrxqueues", &cpus];
+    let mut add = Command::new("ip");
+    add.args(["link", "add"]).args(describe(one)).args(queues).args(["type", "veth", "peer"]).args(describe(other)).args(queues);
+    run(&mut add)?;
     for (netns, name, end) in [one, other] {
         ethtool(netns, name, &["tx", "off"])?;
         ethtool(netns, name, &["gro", "on"])?;

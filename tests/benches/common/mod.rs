@@ -67,9 +67,14 @@ pub fn cpu_nanos() -> i64 {
 /// Keeps this thread on the last CPU, whose number it returns: the first one has most interrupts.
 pub fn pin() -> usize {
     let last = std::thread::available_parallelism().map_or(1, usize::from) - 1;
-    let mut set = CpuSet::new();
-    if set.set(last).and_then(|()| sched_setaffinity(Pid::from_raw(0), &set)).is_err() {
-        println!("this thread could not be pinned to CPU {last}");
-    }
+    pin_to(last);
     last
+}
+
+/// Keeps this thread on a CPU.
+pub fn pin_to(cpu: usize) {
+    let mut set = CpuSet::new();
+    if set.set(cpu).and_then(|()| sched_setaffinity(Pid::from_raw(0), &set)).is_err() {
+        println!("this thread could not be pinned to CPU {cpu}");
+    }
 }

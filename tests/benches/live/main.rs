@@ -12,6 +12,7 @@ mod node;
 mod report;
 #[path = "../../rows/mod.rs"]
 mod rows;
+mod scaling;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ use crate::common::place::PLAN;
 use crate::common::traffic::{Reshaped, Traffic, load_one};
 use crate::common::{Object, cpu_nanos};
 use crate::node::Node;
+use crate::scaling::Scaling;
 use crate::table::{Row, Sink};
 
 /// Programs of the bench object.
@@ -68,14 +70,20 @@ struct Bench {
     line: Arc<Line>,
     object: Object,
     node: Node,
-    ksoftirqd: PathBuf,
+    /// The CPU that this thread is pinned to.
+    cpu: usize,
+    /// The scheduler's account of each CPU's ksoftirqd.
+    ksoftirqd: Vec<PathBuf>,
 }
 
 impl Bench {
     fn new(line: Arc<Line>, cpu: usize) -> Result<Self> {
         let mut object = Object::load(&PROGRAMS);
         let node = Node::new(&line, &mut object)?;
-        Ok(Bench { line, object, node, ksoftirqd: ksoftirqd(cpu)? })
+        // This thread is pinned, so it may not ask how many CPUs it can run on.
+        let ksoftirqd: Vec<PathBuf> = (0..).map_while(|cpu| ksoftirqd(cpu).ok()).collect();
+        ensure!(ksoftirqd.len() > cpu, "no ksoftirqd of CPU {cpu} in /proc");
+        Ok(Bench { line, object, node, cpu, ksoftirqd })
     }
 
     /// Makes the node and both ends ready for a row; `end` is the program at the end of the way.
@@ -107,22 +115,34 @@ impl Bench {
             }
         };
         let before = self.arrived(row)?;
-        let (thread_before, softirq_before) = (cpu_nanos(), run_time(&self.ksoftirqd)?);
+        let (thread, ksoftirqd) = self.generate(&frame, frames, self.cpu)?;
+        let arrived = self.arrivals(row, before, frames.into())?;
+        Ok(Sample { offered: frames.into(), arrived, thread, ksoftirqd })
+    }
+
+    /// Frames that have arrived since the count was `before`, once all have, or the time for it is over.
+    fn arrivals(&self, row: &Row, before: u64, frames: u64) -> Result<u64> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let arrived = self.arrived(row)? - before;
+            if arrived >= frames || Instant::now() >= deadline {
+                return Ok(arrived);
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Makes and sends so many frames, on this thread, which is pinned to `cpu`. CPU time in ns: of the thread, of the CPU's ksoftirqd.
+    fn generate(&self, frame: &[u8], frames: u32, cpu: usize) -> Result<(i64, i64)> {
+        let (thread_before, softirq_before) = (cpu_nanos(), run_time(&self.ksoftirqd[cpu])?);
         let options = TestRunOptions {
-            data_in: Some(&frame),
+            data_in: Some(frame),
             repeat: frames,
             attrs: TestRunAttrs::new().xdp_live_frames(BATCH.min(frames)),
             ..TestRunOptions::default()
         };
         self.object.program("bench_flows").test_run(options).context("making live frames (kernel 5.18)")?;
-        let (thread, ksoftirqd) = (cpu_nanos() - thread_before, run_time(&self.ksoftirqd)? - softirq_before);
-        let deadline = Instant::now() + PATIENCE;
-        let mut arrived = self.arrived(row)? - before;
-        while arrived < u64::from(frames) && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(1));
-            arrived = self.arrived(row)? - before;
-        }
-        Ok(Sample { offered: frames.into(), arrived, thread, ksoftirqd })
+        Ok((cpu_nanos() - thread_before, run_time(&self.ksoftirqd[cpu])? - softirq_before))
     }
 
     /// Frames of the row that have come to their end, on any CPU.
@@ -196,7 +216,7 @@ fn run_time(schedstat: &Path) -> Result<i64> {
 }
 
 /// Times all rows in turn.
-fn measure(line: Arc<Line>, rounds: usize, only: &str) -> Result<Vec<(Row, Vec<Sample>)>> {
+fn measure(line: Arc<Line>, rounds: usize, only: &str) -> Result<(Vec<(Row, Vec<Sample>)>, Vec<Scaling>)> {
     let cpu = common::pin();
     let mut bench = Bench::new(line, cpu)?;
     let mut rows = table::rows();
@@ -216,7 +236,8 @@ fn measure(line: Arc<Line>, rounds: usize, only: &str) -> Result<Vec<(Row, Vec<S
             thread::sleep(Duration::from_millis(1));
         }
     }
-    Ok(results)
+    let scaling = scaling::measure(&mut bench, &results.iter().map(|(row, _)| row.clone()).collect::<Vec<_>>(), rounds)?;
+    Ok((results, scaling))
 }
 
 struct Options {
@@ -252,10 +273,12 @@ fn run() -> Result<()> {
     let inside = Arc::clone(&line);
     let json = options.json.clone();
     // Live frames begin in the namespace of whoever asks for them.
-    let results = line.host(Host::Client).run(move || measure(inside, options.rounds, &options.only))?;
+    let (results, scaling) = line.host(Host::Client).run(move || measure(inside, options.rounds, &options.only))?;
     let line = Arc::try_unwrap(line).ok().context("the line is in use")?;
     line.down()?;
-    report::print(&results, json.as_deref())
+    report::print(&results, json.as_deref())?;
+    scaling::print(&scaling);
+    Ok(())
 }
 
 fn main() -> ExitCode {
