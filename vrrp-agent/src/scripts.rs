@@ -10,6 +10,7 @@ pub mod security;
 #[cfg(test)]
 mod tests;
 
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -20,11 +21,14 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Gid, Pid, Uid, User, geteuid};
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::model::Script;
+use crate::shortage::{self, Undone};
+use security::Insecure;
 
 /// A run that timed out gets SIGTERM, and SIGKILL this much later.
 const TERMINATION: Duration = Duration::from_secs(2);
@@ -105,20 +109,23 @@ impl Runner {
         let started = Instant::now();
         let deadline = tokio::time::Instant::now() + self.script.timeout;
         let script = self.script.clone();
-        // To find its user and to open its file may take as long as a network or a disk likes: not on a worker of the runtime.
-        let mut starting = tokio::task::spawn_blocking(move || start(&script));
+        let mut starting = match start_aside(script) {
+            Ok(starting) => starting,
+            Err(lack) => return self.excuse(&lack),
+        };
         let Ok(start) = tokio::time::timeout_at(deadline, &mut starting).await else {
             self.tell(Outcome::TimedOut, started).await?;
             // Runs never overlap: this one must begin before it can be ended, which dropping it does.
             drop(starting.await);
             return Ok(());
         };
-        let mut group = match start.unwrap_or_else(|error| Err(error.to_string())) {
+        let mut group = match start.unwrap_or_else(|_| Err(NotStarted::Broken("its thread ended early".to_owned()))) {
             Ok(group) => group,
-            Err(why) => {
+            Err(NotStarted::Broken(why)) => {
                 self.note_broken(Some(&why));
                 return self.tell(Outcome::CannotStart(why), started).await;
             }
+            Err(lack @ NotStarted::Lack(_)) => return self.excuse(&lack),
         };
         self.note_broken(None);
         match tokio::time::timeout_at(deadline, group.wait()).await {
@@ -139,6 +146,12 @@ impl Runner {
         self.events.send(event).await
     }
 
+    /// The script was not run for lack of resources: what was known of it stays so.
+    fn excuse(&self, lack: &NotStarted) -> Result<(), mpsc::error::SendError<Event>> {
+        shortage::note(Undone::Script, &self.script.name, lack);
+        Ok(())
+    }
+
     fn note_broken(&mut self, why: Option<&str>) {
         if self.broken.as_deref() == why {
             return;
@@ -152,36 +165,78 @@ impl Runner {
     }
 }
 
+/// Why a script was not started, for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotStarted {
+    /// It, its file or its user is not as it must be: that counts as a failure.
+    #[error("{0}")]
+    Broken(String),
+    /// This host lacks what it takes to start it.
+    #[error("{0}")]
+    Lack(String),
+}
+
+impl NotStarted {
+    /// By what the operating system said; `subject` is the file or the user.
+    fn of(subject: impl std::fmt::Display, error: &io::Error) -> Self {
+        let text = format!("{subject}: {error}");
+        if shortage::is_shortage(error) { NotStarted::Lack(text) } else { NotStarted::Broken(text) }
+    }
+}
+
+impl From<Insecure> for NotStarted {
+    fn from(why: Insecure) -> Self {
+        match &why {
+            Insecure::Unreadable { path, source } => NotStarted::of(path.display(), source),
+            _ => NotStarted::Broken(why.to_string()),
+        }
+    }
+}
+
+/// Starts one run on a thread of its own: to find its user and to open its file may take as long as a network or a disk likes. Not on
+/// the runtime's threads for such work, because the runtime panics where it cannot have one.
+fn start_aside(script: Script) -> Result<oneshot::Receiver<Result<Group, NotStarted>>, NotStarted> {
+    let (answer, started) = oneshot::channel();
+    let runtime = Handle::current();
+    let work = move || {
+        let _context = runtime.enter();
+        // A run that is awaited no more ends with its group.
+        let _ = answer.send(start(&script));
+    };
+    let thread = std::thread::Builder::new().name("script".to_owned()).spawn(work);
+    thread.map(|_| started).map_err(|error| NotStarted::of("a thread to start it", &error))
+}
+
 /// Whether a run of `script` could be started now, without starting it.
 ///
 /// # Errors
 /// Why not, for people.
-pub fn inspect(script: &Script) -> Result<(), String> {
+pub fn inspect(script: &Script) -> Result<(), NotStarted> {
     let (program, user) = prepare(script)?;
     if let Some(user) = user {
         check_switch(&user)?;
     }
     match std::fs::metadata(&program) {
         Ok(found) if found.is_file() && found.permissions().mode() & ANY_EXECUTE != 0 => Ok(()),
-        Ok(_) => Err(format!("{} is not an executable file", program.display())),
-        Err(error) => Err(format!("{}: {error}", program.display())),
+        Ok(_) => Err(NotStarted::Broken(format!("{} is not an executable file", program.display()))),
+        Err(error) => Err(NotStarted::of(program.display(), &error)),
     }
 }
 
 /// The program and the user to run it as. As root only a program is accepted that nobody else can replace.
-fn prepare(script: &Script) -> Result<(PathBuf, Option<Account>), String> {
-    let program = script.command.first().ok_or("no command")?;
+fn prepare(script: &Script) -> Result<(PathBuf, Option<Account>), NotStarted> {
+    let program = script.command.first().ok_or_else(|| NotStarted::Broken("no command".to_owned()))?;
     let program = find(program)?;
     let user = script.user.as_deref().map(look_up).transpose()?;
     let as_root = user.as_ref().map_or_else(geteuid, |user| user.uid).is_root();
     if as_root {
-        security::check_root_script(&program).map_err(|why| why.to_string())?;
+        security::check_root_script(&program)?;
     }
     Ok((program, user))
 }
 
-/// Starts one run. The error is for people.
-fn start(script: &Script) -> Result<Group, String> {
+/// Starts one run.
+fn start(script: &Script) -> Result<Group, NotStarted> {
     let (program, user) = prepare(script)?;
     let arguments = script.command.iter().skip(1);
     let mut command = Command::new(&program);
@@ -199,22 +254,22 @@ fn start(script: &Script) -> Result<Group, String> {
     if let Some(user) = user {
         switch_user(&mut command, &user)?;
     }
-    let child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
+    let child = command.spawn().map_err(|error| NotStarted::of(program.display(), &error))?;
     Group::new(child)
 }
 
 /// The program's absolute path.
-fn find(program: &str) -> Result<PathBuf, String> {
+fn find(program: &str) -> Result<PathBuf, NotStarted> {
     if program.starts_with('/') {
         return Ok(PathBuf::from(program));
     }
     if program.contains('/') {
-        return Err(format!("{program}: not an absolute path"));
+        return Err(NotStarted::Broken(format!("{program}: not an absolute path")));
     }
     PATH.split(':')
         .map(|dir| PathBuf::from(dir).join(program))
         .find(|path| path.is_file())
-        .ok_or_else(|| format!("{program}: not found in {PATH}"))
+        .ok_or_else(|| NotStarted::Broken(format!("{program}: not found in {PATH}")))
 }
 
 struct Account {
@@ -223,16 +278,16 @@ struct Account {
     gid: Gid,
 }
 
-fn look_up(name: &str) -> Result<Account, String> {
+fn look_up(name: &str) -> Result<Account, NotStarted> {
     match User::from_name(name) {
         Ok(Some(user)) => Ok(Account { name: name.to_owned(), uid: user.uid, gid: user.gid }),
-        Ok(None) => Err(format!("no user {name}")),
-        Err(errno) => Err(format!("user {name}: {errno}")),
+        Ok(None) => Err(NotStarted::Broken(format!("no user {name}"))),
+        Err(errno) => Err(NotStarted::of(format_args!("user {name}"), &errno.into())),
     }
 }
 
 /// Makes the child run as `user`, in that user's primary group only.
-fn switch_user(command: &mut Command, user: &Account) -> Result<(), String> {
+fn switch_user(command: &mut Command, user: &Account) -> Result<(), NotStarted> {
     check_switch(user)?;
     if geteuid() != user.uid {
         command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
@@ -242,12 +297,12 @@ fn switch_user(command: &mut Command, user: &Account) -> Result<(), String> {
 
 /// The standard library drops the supplementary groups together with the user id, but only for root; without that the script would
 /// keep the agent's groups.
-fn check_switch(user: &Account) -> Result<(), String> {
+fn check_switch(user: &Account) -> Result<(), NotStarted> {
     let own = geteuid();
     if own == user.uid || own.is_root() {
         return Ok(());
     }
-    Err(format!("only root can run a script as another user ({})", user.name))
+    Err(NotStarted::Broken(format!("only root can run a script as another user ({})", user.name)))
 }
 
 /// A running script: the process and its group.
@@ -259,9 +314,9 @@ struct Group {
 }
 
 impl Group {
-    fn new(child: Child) -> Result<Self, String> {
+    fn new(child: Child) -> Result<Self, NotStarted> {
         let id = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
-        let id = id.ok_or("the process ended before it was known")?;
+        let id = id.ok_or_else(|| NotStarted::Broken("the process ended before it was known".to_owned()))?;
         Ok(Self { child, id, armed: true })
     }
 

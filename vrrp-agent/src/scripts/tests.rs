@@ -234,3 +234,14 @@ fn what_belongs_to_another_user_does_not_run_as_root() {
     let result = security::check_root_script(&program);
     assert!(matches!(result, Err(Insecure::Owner { .. })), "{result:?}");
 }
+
+#[test]
+fn what_this_host_lacks_is_no_result_of_a_script() {
+    for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::EAGAIN] {
+        assert!(matches!(NotStarted::of("/bin/chk", &errno.into()), NotStarted::Lack(_)), "{errno}");
+        let source = errno.into();
+        let path = PathBuf::from("/bin/chk");
+        assert!(matches!(NotStarted::from(Insecure::Unreadable { path, source }), NotStarted::Lack(_)), "{errno}");
+    }
+    assert!(matches!(NotStarted::of("/bin/chk", &Errno::ENOENT.into()), NotStarted::Broken(_)));
+}
