@@ -70,10 +70,13 @@ pub fn is_shortage(error: &io::Error) -> bool {
 pub fn is_caused_by_shortage(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.downcast_ref::<io::Error>().is_some_and(is_shortage) {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(is_shortage) {
             return true;
         }
-        next = error.source();
+        // What an `io::Error` was made of is no source of it.
+        let within = io.and_then(io::Error::get_ref).map(|within| within as &(dyn Error + 'static));
+        next = within.or_else(|| error.source());
     }
     false
 }

@@ -220,10 +220,9 @@ async fn a_request_that_trickles_is_closed() {
 async fn an_answer_that_is_not_read_is_given_up() {
     let (address, _stop) = attacked(HASTY).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
-    // More answers than the buffers of both ends hold.
-    let requests = "GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n".repeat(20_000);
-    let wrote = tokio::time::timeout(Duration::from_secs(5), stream.write_all(requests.as_bytes())).await;
-    assert!(wrote.expect("the server gives up").is_err(), "not everything is read");
+    let requests = "GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1_000);
+    let write = async { while stream.write_all(requests.as_bytes()).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(20), write).await.expect("the server gives up");
 }
 
 #[tokio::test]

@@ -222,9 +222,9 @@ async fn dropping_the_probes_ends_them() {
 #[test]
 fn what_this_host_lacks_is_no_result_about_a_backend() {
     for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM, Errno::EADDRNOTAVAIL, Errno::EAGAIN] {
-        let failure = attempt::Failure::of("", &errno.into());
-        assert!(matches!(failure, attempt::Failure::NotAsked(_)), "{errno}");
+        let failure = Failure::of("", &errno.into());
+        assert!(matches!(failure, Failure::NotAsked(_)), "{errno}");
     }
-    let refused = attempt::Failure::of("", &Errno::ECONNREFUSED.into());
-    assert!(matches!(refused, attempt::Failure::Backend(why) if why == "Connection refused"));
+    let refused = Failure::of("", &Errno::ECONNREFUSED.into());
+    assert!(matches!(refused, Failure::Backend(why) if why == "Connection refused"));
 }
