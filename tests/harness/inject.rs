@@ -19,6 +19,7 @@ use crate::sys;
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 /// Protocols above IP.
 const TCP: u8 = 6;
+const UDP: u8 = 17;
 const VRRP: u8 = 112;
 
 /// One way to be wrong.
@@ -165,6 +166,22 @@ pub fn stranger(sender: Ipv4Addr, node: Node, vrid: u8, ttl: u8, address: Ipv4Ad
     message[6..8].copy_from_slice(&sum.to_be_bytes());
     let header = ipv4(sender, node.front(), VRRP, ttl, message.len());
     [&node.front_mac().0[..], &Mac::of(sender).0, &[0x08, 0x00], &header, &message].concat()
+}
+
+/// A UDP datagram that says it comes from `sender`, to the front address of `node`; TTL 255, without a checksum.
+pub fn datagram(sender: Ipv4Addr, node: Node, port: u16, payload: &[u8]) -> Vec<u8> {
+    let length = (8 + payload.len()) as u16;
+    let header = ipv4(sender, node.front(), UDP, 255, usize::from(length));
+    let udp = [port.to_be_bytes(), port.to_be_bytes(), length.to_be_bytes(), [0; 2]].concat();
+    [&node.front_mac().0[..], &Mac::of(sender).0, &[0x08, 0x00], &header, &udp, payload].concat()
+}
+
+/// Sends each frame once out of the front interface of `client`, as fast as that goes.
+pub fn send_all(client: &NetNs, frames: Vec<Vec<u8>>) -> Result<()> {
+    client.run(move || {
+        let socket = open()?;
+        frames.iter().try_for_each(|frame| send(&socket, frame))
+    })
 }
 
 /// To be called inside the client's namespace.

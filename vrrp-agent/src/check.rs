@@ -9,6 +9,7 @@ use crate::config::{self, Diagnostic, Loaded, Mode, Severity};
 use crate::election::timing;
 use crate::model::{Auth, Config, Delivery, Router, Script, Version, VirtualAddress, XdpUse};
 use crate::net::view::HostView;
+use crate::scripts;
 
 pub mod host;
 mod json;
@@ -64,7 +65,11 @@ struct Checked {
 
 impl Checked {
     fn new(path: &Path, mode: Mode, options: &Options) -> Self {
-        let loaded = config::load_as(path, mode, options.config_id.as_deref());
+        let mut loaded = config::load_as(path, mode, options.config_id.as_deref());
+        // `--host` says more of them.
+        if let (Some(config), None) = (&loaded.config, &options.host) {
+            loaded.diagnostics.extend(unusable_scripts(config));
+        }
         let look = |network| loaded.config.as_ref().map(|config| host::findings(config, &host::read(config, network)));
         Self { host: options.host.as_ref().and_then(look), loaded }
     }
@@ -99,6 +104,13 @@ impl Checked {
         }
         text
     }
+}
+
+/// What `run` would say on this host.
+fn unusable_scripts(config: &Config) -> Vec<Diagnostic> {
+    let said = scripts::remove_unusable(&mut config.clone()).into_iter();
+    let help = "as in keepalived; where it should be tracked, make it runnable on this host before the agent starts or reloads";
+    said.map(|said| Diagnostic::host(Severity::Warning, said).help(help)).collect()
 }
 
 fn plural(count: usize, what: &str) -> String {

@@ -2,11 +2,11 @@
 //!
 //! Neither owns a task: `serve` is a future that ends when the shutdown signal does, so whoever runs it decides where.
 
+mod server;
 mod socket;
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,7 @@ use crate::drain;
 use crate::handover::{self, Outcome};
 use crate::metrics;
 use crate::status::Status;
+use server::Limits;
 use socket::Socket;
 
 /// Where the API shows the [`Status`] as JSON.
@@ -98,6 +99,7 @@ pub enum HttpError {
 pub struct MetricsServer {
     listener: TcpListener,
     address: SocketAddr,
+    limits: Limits,
 }
 
 impl MetricsServer {
@@ -107,7 +109,7 @@ impl MetricsServer {
         let failed = |source| HttpError::Metrics { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address })
+        Ok(Self { listener, address, limits: Limits::USUAL })
     }
 
     /// Where it listens: the port that was picked, when 0 was asked for.
@@ -116,15 +118,11 @@ impl MetricsServer {
     }
 
     /// Serves until `shutdown` is true or its sender is gone.
-    ///
-    /// # Errors
-    /// [`HttpError::Metrics`], when the listener breaks.
-    pub async fn serve(self, source: StatusSource, shutdown: watch::Receiver<bool>) -> Result<(), HttpError> {
-        let address = self.address;
+    pub async fn serve(self, source: StatusSource, shutdown: watch::Receiver<bool>) {
         let app =
             Router::new().route("/metrics", get(show_metrics)).route("/healthz", get(|| async { "ok\n" })).with_state(source);
-        let server = axum::serve(self.listener, app).with_graceful_shutdown(signalled(shutdown.clone())).into_future();
-        drained(server, shutdown).await.map_err(|source| HttpError::Metrics { address, source })
+        let server = server::serve(self.listener, app, "metrics", self.limits, shutdown.clone());
+        drained(server, shutdown).await;
     }
 }
 
@@ -132,6 +130,7 @@ impl MetricsServer {
 #[derive(Debug)]
 pub struct ApiServer {
     socket: Socket,
+    limits: Limits,
 }
 
 impl ApiServer {
@@ -140,19 +139,11 @@ impl ApiServer {
     /// # Errors
     /// [`HttpError::InUse`] when somebody does answer, [`HttpError::NotASocket`], or [`HttpError::Api`].
     pub fn bind(path: &Path) -> Result<Self, HttpError> {
-        Ok(Self { socket: Socket::bind(path)? })
+        Ok(Self { socket: Socket::bind(path)?, limits: Limits::USUAL })
     }
 
     /// Serves until `shutdown` is true or its sender is gone, then removes the socket file.
-    ///
-    /// # Errors
-    /// [`HttpError::Api`], when the listener breaks.
-    pub async fn serve(
-        self,
-        source: StatusSource,
-        orders: mpsc::Sender<Order>,
-        shutdown: watch::Receiver<bool>,
-    ) -> Result<(), HttpError> {
+    pub async fn serve(self, source: StatusSource, orders: mpsc::Sender<Order>, shutdown: watch::Receiver<bool>) {
         let app = Router::new()
             .route(STATUS_PATH, get(show_status))
             .with_state(source)
@@ -160,10 +151,8 @@ impl ApiServer {
             .route(FAILOVER_PATH, post(order_failover).with_state(orders.clone()))
             .route(FAILBACK_PATH, post(order_failback).with_state(orders.clone()))
             .route(DRAIN_PATH, post(order_drain).with_state(orders));
-        let (listener, file) = self.socket.split();
-        let server = axum::serve(listener, app).with_graceful_shutdown(signalled(shutdown.clone())).into_future();
-        let result = drained(server, shutdown).await;
-        result.map_err(|source| HttpError::Api { path: file.path().to_owned(), source })
+        let (listener, _file) = self.socket.split();
+        drained(server::serve(listener, app, "API", self.limits, shutdown.clone()), shutdown).await;
     }
 }
 
@@ -185,14 +174,14 @@ async fn signalled(mut shutdown: watch::Receiver<bool>) {
 }
 
 /// The server, cut off when its last requests take longer than [`DRAIN`].
-async fn drained(server: impl Future<Output = io::Result<()>>, shutdown: watch::Receiver<bool>) -> io::Result<()> {
+async fn drained(server: impl Future<Output = ()>, shutdown: watch::Receiver<bool>) {
     let deadline = async {
         signalled(shutdown).await;
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
-        result = server => result,
-        () = deadline => Ok(()),
+        () = server => {}
+        () = deadline => {}
     }
 }
 

@@ -32,6 +32,7 @@ pub mod plane;
 pub mod realtime;
 pub mod ring;
 pub mod scripts;
+pub mod shortage;
 pub mod slots;
 pub mod status;
 pub mod time;

@@ -22,7 +22,7 @@ use vrrp_agent::net::Netlink;
 use vrrp_agent::plane::pins::{Kind, Pins};
 use vrrp_agent::plane::sockets;
 use vrrp_agent::status::Status;
-use vrrp_agent::{capture, check, client, explain, status};
+use vrrp_agent::{capture, check, client, explain, scripts, shortage, status};
 
 /// Anything that failed.
 const EXIT_FAILURE: u8 = 1;
@@ -97,10 +97,18 @@ fn run_agent(run: Run) -> ExitCode {
         return ExitCode::from(check::BAD);
     };
     override_paths(&mut config, &run);
+    let not_tracked = scripts::remove_unusable(&mut config);
     let guard = match logger::init(run.log_format, run.log_level.as_deref()) {
         Ok(guard) => guard,
         Err(error) => return fail(&error.into(), EXIT_FAILURE),
     };
+    for said in not_tracked {
+        tracing::error!("{said}");
+    }
+    match shortage::raise_descriptor_limit() {
+        Ok(limit) => tracing::debug!(limit, "descriptors that the agent may open"),
+        Err(error) => tracing::warn!(%error, "the limit of descriptors stays as it is"),
+    }
     let Run { config: config_path, config_id, kernel_log, release_on_exit, .. } = run;
     let options = Options { config_path, config_id, kernel_log, release_on_exit };
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();

@@ -65,7 +65,12 @@ fn process(page: &mut Page, status: &Status) -> fmt::Result {
     };
     page.gauge("vrrp_config_last_reload_successful", "0 when the last reload was refused.", f64::from(u8::from(successful)))?;
     let at = at.unwrap_or(status.started_unix);
-    page.gauge("vrrp_config_last_reload_success_timestamp_seconds", "Unix time of the configuration in force.", at)
+    page.gauge("vrrp_config_last_reload_success_timestamp_seconds", "Unix time of the configuration in force.", at)?;
+    page.counters(
+        "vrrp_resource_shortages",
+        "What was not done for lack of descriptors, memory, ports or processes.",
+        status.shortages.iter().map(|(what, count)| (vec![("what", what.clone())], *count)),
+    )
 }
 
 fn election(page: &mut Page, election: &ElectionStatus) -> fmt::Result {

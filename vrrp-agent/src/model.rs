@@ -50,6 +50,19 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
 }
 
+impl Config {
+    /// Takes scripts out, by their indices, and out of what tracks them.
+    pub fn remove_scripts(&mut self, gone: &[usize]) {
+        let before = |script: usize| gone.iter().filter(|&&index| index < script).count();
+        for router in &mut self.routers {
+            router.track_scripts.retain(|tracked| !gone.contains(&tracked.script));
+            router.track_scripts.iter_mut().for_each(|tracked| tracked.script -= before(tracked.script));
+        }
+        let mut index = 0..;
+        self.scripts.retain(|_| index.next().is_none_or(|index| !gone.contains(&index)));
+    }
+}
+
 /// Which XDP attach modes the agent may use on an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum XdpUse {

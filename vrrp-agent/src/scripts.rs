@@ -7,24 +7,26 @@
 //! are not counted here: every run is one [`Event`].
 
 pub mod security;
+mod start;
 #[cfg(test)]
 mod tests;
 
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Gid, Pid, Uid, User, geteuid};
-use tokio::process::{Child, Command};
+use nix::unistd::Pid;
+use tokio::process::Child;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::model::Script;
+use crate::shortage::{self, Undone};
+pub use start::{NotStarted, inspect, remove_unusable};
+use start::start_aside;
 
 /// A run that timed out gets SIGTERM, and SIGKILL this much later.
 const TERMINATION: Duration = Duration::from_secs(2);
@@ -105,20 +107,23 @@ impl Runner {
         let started = Instant::now();
         let deadline = tokio::time::Instant::now() + self.script.timeout;
         let script = self.script.clone();
-        // To find its user and to open its file may take as long as a network or a disk likes: not on a worker of the runtime.
-        let mut starting = tokio::task::spawn_blocking(move || start(&script));
+        let mut starting = match start_aside(script) {
+            Ok(starting) => starting,
+            Err(lack) => return self.excuse(&lack),
+        };
         let Ok(start) = tokio::time::timeout_at(deadline, &mut starting).await else {
             self.tell(Outcome::TimedOut, started).await?;
             // Runs never overlap: this one must begin before it can be ended, which dropping it does.
             drop(starting.await);
             return Ok(());
         };
-        let mut group = match start.unwrap_or_else(|error| Err(error.to_string())) {
+        let mut group = match start.unwrap_or_else(|_| Err(NotStarted::Broken("its thread ended early".to_owned()))) {
             Ok(group) => group,
-            Err(why) => {
+            Err(NotStarted::Broken(why)) => {
                 self.note_broken(Some(&why));
                 return self.tell(Outcome::CannotStart(why), started).await;
             }
+            Err(lack @ NotStarted::Lack(_)) => return self.excuse(&lack),
         };
         self.note_broken(None);
         match tokio::time::timeout_at(deadline, group.wait()).await {
@@ -139,6 +144,12 @@ impl Runner {
         self.events.send(event).await
     }
 
+    /// The script was not run for lack of resources: what was known of it stays so.
+    fn excuse(&self, lack: &NotStarted) -> Result<(), mpsc::error::SendError<Event>> {
+        shortage::note(Undone::Script, &self.script.name, lack);
+        Ok(())
+    }
+
     fn note_broken(&mut self, why: Option<&str>) {
         if self.broken.as_deref() == why {
             return;
@@ -152,104 +163,6 @@ impl Runner {
     }
 }
 
-/// Whether a run of `script` could be started now, without starting it.
-///
-/// # Errors
-/// Why not, for people.
-pub fn inspect(script: &Script) -> Result<(), String> {
-    let (program, user) = prepare(script)?;
-    if let Some(user) = user {
-        check_switch(&user)?;
-    }
-    match std::fs::metadata(&program) {
-        Ok(found) if found.is_file() && found.permissions().mode() & ANY_EXECUTE != 0 => Ok(()),
-        Ok(_) => Err(format!("{} is not an executable file", program.display())),
-        Err(error) => Err(format!("{}: {error}", program.display())),
-    }
-}
-
-/// The program and the user to run it as. As root only a program is accepted that nobody else can replace.
-fn prepare(script: &Script) -> Result<(PathBuf, Option<Account>), String> {
-    let program = script.command.first().ok_or("no command")?;
-    let program = find(program)?;
-    let user = script.user.as_deref().map(look_up).transpose()?;
-    let as_root = user.as_ref().map_or_else(geteuid, |user| user.uid).is_root();
-    if as_root {
-        security::check_root_script(&program).map_err(|why| why.to_string())?;
-    }
-    Ok((program, user))
-}
-
-/// Starts one run. The error is for people.
-fn start(script: &Script) -> Result<Group, String> {
-    let (program, user) = prepare(script)?;
-    let arguments = script.command.iter().skip(1);
-    let mut command = Command::new(&program);
-    command
-        .args(arguments)
-        .env_clear()
-        .env("PATH", PATH)
-        .env("LANG", "C")
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .kill_on_drop(true);
-    if let Some(user) = user {
-        switch_user(&mut command, &user)?;
-    }
-    let child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
-    Group::new(child)
-}
-
-/// The program's absolute path.
-fn find(program: &str) -> Result<PathBuf, String> {
-    if program.starts_with('/') {
-        return Ok(PathBuf::from(program));
-    }
-    if program.contains('/') {
-        return Err(format!("{program}: not an absolute path"));
-    }
-    PATH.split(':')
-        .map(|dir| PathBuf::from(dir).join(program))
-        .find(|path| path.is_file())
-        .ok_or_else(|| format!("{program}: not found in {PATH}"))
-}
-
-struct Account {
-    name: String,
-    uid: Uid,
-    gid: Gid,
-}
-
-fn look_up(name: &str) -> Result<Account, String> {
-    match User::from_name(name) {
-        Ok(Some(user)) => Ok(Account { name: name.to_owned(), uid: user.uid, gid: user.gid }),
-        Ok(None) => Err(format!("no user {name}")),
-        Err(errno) => Err(format!("user {name}: {errno}")),
-    }
-}
-
-/// Makes the child run as `user`, in that user's primary group only.
-fn switch_user(command: &mut Command, user: &Account) -> Result<(), String> {
-    check_switch(user)?;
-    if geteuid() != user.uid {
-        command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-    }
-    Ok(())
-}
-
-/// The standard library drops the supplementary groups together with the user id, but only for root; without that the script would
-/// keep the agent's groups.
-fn check_switch(user: &Account) -> Result<(), String> {
-    let own = geteuid();
-    if own == user.uid || own.is_root() {
-        return Ok(());
-    }
-    Err(format!("only root can run a script as another user ({})", user.name))
-}
-
 /// A running script: the process and its group.
 struct Group {
     child: Child,
@@ -259,9 +172,9 @@ struct Group {
 }
 
 impl Group {
-    fn new(child: Child) -> Result<Self, String> {
+    fn new(child: Child) -> Result<Self, NotStarted> {
         let id = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
-        let id = id.ok_or("the process ended before it was known")?;
+        let id = id.ok_or_else(|| NotStarted::Broken("the process ended before it was known".to_owned()))?;
         Ok(Self { child, id, armed: true })
     }
 

@@ -55,6 +55,9 @@ pub struct Status {
     #[serde(default)]
     pub flips: HistogramStatus,
     pub scripts: Vec<ScriptStatus>,
+    /// How often something was not done for lack of descriptors, memory, ports or processes, by what it was.
+    #[serde(default)]
+    pub shortages: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

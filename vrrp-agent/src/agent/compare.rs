@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use super::picture::{Picture, RingFacts};
 use crate::agreement::{self, Agreement, Own, PORT, Ring};
 use crate::elector::View;
-use crate::model::{Router, Service};
+use crate::model::{Hmac, Router, Service};
 
 /// The comparison, while there is something to compare.
 #[derive(Default)]
@@ -35,10 +35,24 @@ impl Compare {
             }
         }
         if let Some(agreement) = &self.agreement {
-            agreement.tell(Own { rings: rings(picture), masters: masters(view, picture) });
+            agreement.tell(own(view, picture));
             picture.agreement = agreement.heard();
         }
     }
+}
+
+fn own(view: &View, picture: &Picture) -> Own {
+    let routers = || picture.force.routers().map(|(_, router)| router);
+    let mut peers: Vec<IpAddr> = routers().flat_map(|router| &router.peers).map(|peer| peer.address).collect();
+    peers.sort_unstable();
+    peers.dedup();
+    let mut keys: Vec<Hmac> = Vec::new();
+    for hmac in routers().filter_map(|router| router.hmac.as_ref()) {
+        if !keys.contains(hmac) {
+            keys.push(hmac.clone());
+        }
+    }
+    Own { rings: rings(picture), masters: masters(view, picture), peers, keys }
 }
 
 fn rings(picture: &Picture) -> Vec<Ring> {

@@ -11,6 +11,7 @@ use crate::config::{self, Mode};
 use crate::elector::{Command, View};
 use crate::http::ReloadReply;
 use crate::model::Config;
+use crate::scripts;
 
 /// A configuration file that was read, and who asked for it.
 pub struct Loading {
@@ -27,8 +28,13 @@ impl Agent {
         let path = self.fixed.config_path.clone();
         let id = self.fixed.config_id.clone();
         self.loading.spawn_blocking(move || {
-            let loaded = config::load_as(&path, Mode::Lenient, id.as_deref());
-            let report = loaded.report();
+            let mut loaded = config::load_as(&path, Mode::Lenient, id.as_deref());
+            let mut report = loaded.report();
+            for said in loaded.config.as_mut().map(scripts::remove_unusable).unwrap_or_default() {
+                tracing::error!("{said}");
+                report.push_str(&said);
+                report.push('\n');
+            }
             Loading { config: loaded.config, report, request }
         });
     }

@@ -33,22 +33,14 @@ pub async fn serve(
 ) -> Result<(), HttpError> {
     let api = ApiServer::bind(&config.api_socket)?;
     let (api_source, api_orders, api_ended) = (source.clone(), orders.clone(), ended.clone());
-    tasks.spawn(async move {
-        if let Err(error) = api.serve(api_source, api_orders, api_ended).await {
-            tracing::error!(%error, "the control API has ended");
-        }
-    });
+    tasks.spawn(api.serve(api_source, api_orders, api_ended));
     let Some(address) = config.metrics else {
         return Ok(());
     };
     match MetricsServer::bind(address).await {
         Ok(server) => {
             let (source, ended) = (source.clone(), ended.clone());
-            tasks.spawn(async move {
-                if let Err(error) = server.serve(source, ended).await {
-                    tracing::error!(%error, "the metrics server has ended");
-                }
-            });
+            tasks.spawn(server.serve(source, ended));
         }
         Err(error) => tracing::error!(%error, "no metrics"),
     }

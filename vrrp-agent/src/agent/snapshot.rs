@@ -20,6 +20,7 @@ use crate::model::{Config, Router, Service, Version};
 use crate::net::view::XdpMode as HostXdpMode;
 use crate::plane::attach::Mode;
 use crate::plane::counters::Counters;
+use crate::shortage;
 use crate::status::{
     AddressStatus, ElectionStatus, HistogramStatus, InterfaceStatus, MasterStatus, ReloadStatus, RouterStatus, SCHEMA,
     ScriptState, ScriptStatus, Status, XdpMode, XdpStatus,
@@ -77,6 +78,7 @@ pub fn status(fixed: &Fixed, view: &View, picture: &Picture, now: Instant, wall:
         flips: picture.flips.as_ref().map(HistogramStatus::from).unwrap_or_default(),
         upstreams: upstreams::upstreams(picture, now),
         scripts: scripts(config, picture),
+        shortages: shortage::counts().map(|(undone, count)| (undone.label().to_owned(), count)).into(),
     }
 }
 

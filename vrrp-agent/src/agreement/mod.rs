@@ -1,17 +1,21 @@
 //! Whether the nodes of a pair have the same rings: each asks the masters it hears for the digests of theirs.
 //!
-//! For people only. Nothing is forwarded, elected or drained by what another node says here, so it needs no authentication: what counts
-//! is that it was sent on this link (TTL 255, RFC 5082) by an address that adverts come from.
+//! For status and metrics only: nothing is forwarded, elected or drained by what another node says here. What counts was sent on this link (TTL
+//! 255, RFC 5082) by a node that is known ([`Peers`]), and is signed where adverts are ([`seal`]).
 
 pub mod message;
+mod peers;
+mod seal;
 mod task;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::model::Hmac;
 use crate::time::Instant;
 pub use message::Ring;
+use peers::Peers;
 pub use task::{Agreement, start};
 
 /// UDP port of the comparison.
@@ -27,21 +31,37 @@ pub struct Own {
     pub rings: Vec<Ring>,
     /// Addresses of other masters, with the port to ask; a link-local one with its interface.
     pub masters: Vec<SocketAddr>,
+    /// Addresses of configured peers.
+    pub peers: Vec<IpAddr>,
+    /// Of the virtual routers whose adverts are signed, each set of keys once.
+    pub keys: Vec<Hmac>,
 }
 
 /// Address, port and protocol of a service.
 type Named = (IpAddr, u16, u8);
+
+impl Ring {
+    fn named(&self) -> Named {
+        (self.address, self.port, self.protocol)
+    }
+}
+
+/// Nodes that are listened to at once. A virtual router has 32 peers at most, and few have a link in common.
+const MOST_NODES: usize = 64;
 
 /// What the others said, by their address: of each service the digest, and when.
 #[derive(Debug, Clone, Default)]
 pub struct Heard(BTreeMap<IpAddr, BTreeMap<Named, (u64, Instant)>>);
 
 impl Heard {
-    /// Takes down what `from` said.
+    /// Takes down what `from`, a known node, said of services that we have.
     pub fn note(&mut self, from: IpAddr, rings: &[Ring], now: Instant) {
+        if rings.is_empty() || (self.0.len() >= MOST_NODES && !self.0.contains_key(&from)) {
+            return;
+        }
         let said = self.0.entry(from).or_default();
         for ring in rings {
-            said.insert((ring.address, ring.port, ring.protocol), (ring.digest, now));
+            said.insert(ring.named(), (ring.digest, now));
         }
     }
 
@@ -77,5 +97,15 @@ mod tests {
         assert_eq!(heard.of(vip, 80, 6).count(), 1);
         heard.forget(at(20));
         assert_eq!(heard.of(vip, 80, 6).count(), 0);
+    }
+
+    #[test]
+    fn no_number_of_nodes_makes_it_grow_without_bound() {
+        let mut heard = Heard::default();
+        let ring = Ring { address: [192, 0, 2, 9].into(), port: 80, protocol: 6, digest: 1 };
+        for number in 0..1_000_u32 {
+            heard.note(std::net::Ipv4Addr::from_bits(number).into(), &[ring], Instant::from_micros(1));
+        }
+        assert_eq!(heard.0.len(), MOST_NODES);
     }
 }

@@ -1,21 +1,29 @@
 //! The socket of the comparison: asks, answers, tells what was heard.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::message::{MAX_LEN, Message};
-use super::{ASK_EVERY, Heard, Own};
+use super::message::MAX_LEN as MESSAGE_MAX;
+use super::peers::Taken;
+use super::{ASK_EVERY, Heard, Own, Peers, seal};
 use crate::clock;
 use crate::net::raw;
 
 /// What no router forwards.
 const TTL: u8 = 255;
+/// Of the longest datagram, in bytes.
+const MAX_LEN: usize = MESSAGE_MAX + seal::LEN;
+/// Datagrams that are read at once, and the pause after as many. Of a flood the kernel drops the rest, at less cost.
+const BURST: usize = 64;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The running comparison; dropping it ends it.
 pub struct Agreement {
@@ -70,49 +78,67 @@ fn open(port: u16) -> io::Result<UdpSocket> {
     UdpSocket::from_std(socket.into())
 }
 
-async fn run(socket: UdpSocket, own: watch::Receiver<Own>, heard: watch::Sender<Heard>) {
+async fn run(socket: UdpSocket, mut own: watch::Receiver<Own>, heard: watch::Sender<Heard>) {
+    let mut peers = Peers::new(RandomState::new().hash_one(0));
     let mut ask = interval(ASK_EVERY);
     ask.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut buffer = [0; MAX_LEN + 1];
     loop {
         tokio::select! {
+            changed = own.changed() => match changed {
+                Ok(()) => peers.configure(&own.borrow_and_update()),
+                Err(_) => return,
+            },
             _ = ask.tick() => {
-                let Own { rings, masters } = own.borrow().clone();
-                for master in masters {
-                    say(&socket, master, &Message::of(&rings, true)).await;
+                for (master, question) in peers.questions(clock::unix()) {
+                    say(&socket, master, &question).await;
                 }
                 heard.send_modify(|heard| heard.forget(clock::now()));
             }
-            received = socket.recv_from(&mut buffer) => {
-                let Ok((len, from)) = received else { continue };
-                let Some(message) = buffer.get(..len).and_then(Message::parse) else { continue };
-                heard.send_modify(|heard| heard.note(from.ip().to_canonical(), &message.rings, clock::now()));
-                if message.wants_answer {
-                    let rings = own.borrow().rings.clone();
-                    say(&socket, from, &Message::of(&rings, false)).await;
+            Ok(()) = socket.readable() => {
+                if hear(&socket, &mut peers, &heard).await {
+                    sleep(PAUSE).await;
                 }
             }
         }
     }
 }
 
+/// Reads what waits; true where more may wait still.
+async fn hear(socket: &UdpSocket, peers: &mut Peers, heard: &watch::Sender<Heard>) -> bool {
+    let mut buffer = [0; MAX_LEN + 1];
+    for _ in 0..BURST {
+        let (len, from) = match socket.try_recv_from(&mut buffer) {
+            Ok(received) => received,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            // News of a datagram that did not arrive.
+            Err(_) => continue,
+        };
+        let node = from.ip().to_canonical();
+        let Taken { rings, answer } = peers.take(node, buffer.get(..len).unwrap_or_default(), clock::unix());
+        if !rings.is_empty() {
+            heard.send_modify(|heard| heard.note(node, &rings, clock::now()));
+        }
+        if let Some(answer) = answer {
+            say(socket, from, &answer).await;
+        }
+    }
+    true
+}
+
 /// What does not arrive is said again.
-async fn say(socket: &UdpSocket, to: SocketAddr, messages: &[Message]) {
+async fn say(socket: &UdpSocket, to: SocketAddr, bytes: &[u8]) {
     let to = match to {
         SocketAddr::V4(to) => SocketAddr::from((to.ip().to_ipv6_mapped(), to.port())),
         SocketAddr::V6(_) => to,
     };
-    for message in messages {
-        if let Err(error) = socket.send_to(&message.to_bytes(), to).await {
-            tracing::debug!(%to, %error, "cannot ask for the rings of another node");
-        }
+    if let Err(error) = socket.send_to(bytes, to).await {
+        tracing::debug!(%to, %error, "cannot compare rings with another node");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
-    use std::time::Duration;
 
     use super::super::Ring;
     use super::*;
@@ -121,13 +147,14 @@ mod tests {
     async fn two_nodes_hear_each_others_rings() {
         let vip: IpAddr = [192, 0, 2, 9].into();
         let ring = |digest| Ring { address: vip, port: 80, protocol: 6, digest };
-        // One asks; the other one, who knows of nobody, is asked.
+        // One asks; the other one, to which it is a configured peer, is asked.
         let (one, other) = (start(47_166).expect("free"), start(47_167).expect("free"));
-        other.tell(Own { rings: vec![ring(2)], masters: Vec::new() });
-        one.tell(Own { rings: vec![ring(1)], masters: vec![([127, 0, 0, 1], 47_167).into()] });
+        let there = [127, 0, 0, 1];
+        other.tell(Own { rings: vec![ring(2)], peers: vec![there.into()], ..Own::default() });
+        one.tell(Own { rings: vec![ring(1)], masters: vec![(there, 47_167).into()], ..Own::default() });
         let mut both = Vec::new();
         for _ in 0..100 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            sleep(Duration::from_millis(100)).await;
             both = [&one, &other].map(|node| node.heard().of(vip, 80, 6).map(|(_, digest)| digest).collect::<Vec<_>>()).to_vec();
             if both == [[2], [1]] {
                 break;

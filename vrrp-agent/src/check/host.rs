@@ -71,7 +71,7 @@ pub fn read(config: &Config, network: &Arc<HostView>) -> Facts {
         forwarding,
         network: Arc::clone(&network),
         capabilities: fs::read_to_string("/proc/self/status").ok().and_then(|status| effective(&status)),
-        scripts: config.scripts.iter().map(|script| scripts::inspect(script).err()).collect(),
+        scripts: config.scripts.iter().map(|script| scripts::inspect(script).err().map(|why| why.to_string())).collect(),
         bpffs: on_bpffs(&config.bpf_dir),
         metrics: config.metrics.and_then(cannot_listen),
         keepalived: processes("keepalived"),

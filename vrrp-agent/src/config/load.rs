@@ -3,9 +3,10 @@
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::diag::Diagnostic;
+use super::diag::{Diagnostic, Severity};
 use super::fragments;
 use super::include::{Files, gather};
 use super::source::Source;
@@ -48,7 +49,8 @@ pub fn load_as(path: &Path, mode: Mode, config_id: Option<&str>) -> Loaded {
                 Language::Keepalived => gather(&name, &bytes, &Disk),
                 Language::Toml => fragments::gather(&name, &bytes, &Disk),
             };
-            let Outcome { config, diagnostics } = parse_on(&source, language, mode, &surroundings(config_id));
+            let Outcome { config, mut diagnostics } = parse_on(&source, language, mode, &surroundings(config_id));
+            diagnostics.extend(exposed(&source));
             Loaded { config, diagnostics, source, language }
         }
         Err(error) => Loaded {
@@ -81,6 +83,29 @@ impl Files for Disk {
         let entries = fs::read_dir(directory).into_iter().flatten().flatten();
         entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
     }
+}
+
+/// A warning for each file that holds a password and that every user of this host can read.
+fn exposed(source: &Source) -> Vec<Diagnostic> {
+    let secret = source.files().filter(|(_, range)| source.is_secret(range));
+    let warn = |name: &str| {
+        let mode = mode_for_all(Path::new(name))?;
+        let message = format!("{name} holds a password, and every user of this host can read it (mode {mode:04o})");
+        let warning = Diagnostic::host(Severity::Warning, message);
+        Some(warning.help(format!("chmod o-rwx {name}")))
+    };
+    secret.filter_map(|(name, _)| warn(name)).collect()
+}
+
+/// The mode of a file that any user can read, through directories that any user can search; else `None`.
+fn mode_for_all(path: &Path) -> Option<u32> {
+    const READ: u32 = 0o004;
+    const SEARCH: u32 = 0o001;
+    let path = fs::canonicalize(path).ok()?;
+    let mode = |path: &Path| Some(fs::metadata(path).ok()?.permissions().mode() & 0o7777);
+    let found = mode(&path)?;
+    let reached = path.ancestors().skip(1).all(|directory| mode(directory).is_some_and(|mode| mode & SEARCH != 0));
+    (reached && found & READ != 0).then_some(found)
 }
 
 fn unreadable(error: &io::Error) -> Diagnostic {

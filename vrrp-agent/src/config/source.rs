@@ -100,6 +100,11 @@ impl Source {
         self.files.partition_point(|file| file.range.start <= offset).saturating_sub(1)
     }
 
+    /// Name and place of each file's text, the main one first.
+    pub(super) fn files(&self) -> impl Iterator<Item = (&str, &Span)> {
+        self.files.iter().map(|file| (file.name.as_str(), &file.range))
+    }
+
     /// Where a file's text is.
     pub(super) fn file_range(&self, file: usize) -> Span {
         self.files.get(file).map_or(0..0, |file| file.range.clone())

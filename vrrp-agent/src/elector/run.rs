@@ -29,16 +29,20 @@ use crate::time::Instant;
 
 /// Counters alone are published at most this often; roles at once.
 const COUNTERS_EVERY: Duration = Duration::from_millis(200);
+/// Datagrams of one socket that are read before timers act: at least so many, and so many for each router, so that no router's peer is missed
+/// by a thread that was held up. However many more wait, the timers are looked at in between.
+const READ_AT_ONCE: usize = 64;
+const READ_PER_ROUTER: usize = 4;
 /// The longest IP packet.
 const PACKET_MAX: usize = 65_535;
 
 pub struct Runner {
     /// By place.
-    units: BTreeMap<u32, Unit>,
+    pub(super) units: BTreeMap<u32, Unit>,
     index: Index,
     /// Places of the members of each sync group.
     groups: Vec<Vec<u32>>,
-    sockets: Sockets,
+    pub(super) sockets: Sockets,
     frames: FrameSocket,
     timer: Timer,
     words: Option<Words>,
@@ -123,7 +127,7 @@ impl Runner {
         !inbox.is_orphan()
     }
 
-    fn obey(&mut self, now: Instant, command: Command) {
+    pub(super) fn obey(&mut self, now: Instant, command: Command) {
         match command {
             Command::Configure { place, router } => self.configure(now, place, *router),
             Command::Remove { place } => self.with_unit(place, |unit, hands| unit.remove(now, hands)),
@@ -260,10 +264,13 @@ impl Runner {
         self.sockets.retain(|key| units.values().any(|unit| unit.socket_key() == Some(*key)));
     }
 
-    /// Gives every advert in the sockets to the election it is for.
-    fn drain_sockets(&mut self, keys: Vec<SocketKey>, buffer: &mut [u8]) {
+    /// Gives the adverts in the sockets to the elections they are for. A socket from which not everything was read stays readable: the thread
+    /// comes back to it at once.
+    pub(super) fn drain_sockets(&mut self, keys: Vec<SocketKey>, buffer: &mut [u8]) {
+        let most = READ_AT_ONCE.max(READ_PER_ROUTER * self.units.len());
         for key in keys {
-            while let Some(datagram) = self.sockets.recv(&key, buffer) {
+            for _ in 0..most {
+                let Some(datagram) = self.sockets.recv(&key, buffer) else { break };
                 if let Some(received) = super::advert::parse(buffer, datagram) {
                     self.deliver(key, &received);
                 }

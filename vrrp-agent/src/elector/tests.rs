@@ -5,16 +5,21 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use vrrp_common::wire::vrrp::{self, Carrier, Coverage};
 
-use super::advert;
+use super::{Command, advert};
+use super::run::Runner;
+use super::timer::Timer;
 use super::unit::{Hands, Seat, Unit};
+use super::view::View;
 use crate::config::{self, Language, Mode, Source};
 use crate::election::Role;
-use crate::model::{ChecksumForm, Router};
+use crate::model::{ChecksumForm, Family, Router};
 use crate::net::Interface;
-use crate::net::advert_socket::Datagram;
+use crate::net::advert_socket::{AdvertSocket, Datagram};
 use crate::net::frame_socket::FrameSocket;
+use crate::net::testing::{LEFT, RIGHT, in_pair};
 use crate::time::Instant;
 
 const NODE1: [u8; 4] = [192, 0, 2, 1];
@@ -221,4 +226,36 @@ fn vc124_an_advert_that_cannot_be_sent_is_counted_and_the_timer_goes_on() {
         assert_eq!((view.role, view.deadline), (Role::Master, Some(due + Duration::from_secs(1))));
         assert_eq!((view.counts.send_errors, view.counts.adverts_sent), (u64::from(second) + 1, 0));
     }
+}
+
+/// VRID 51 of [`router`] on the left end of a pair of namespaces, and 1,000 adverts for it that wait in its socket.
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn however_many_adverts_wait_the_timers_are_looked_at_in_between() {
+    in_pair(async |pair| {
+        let index = nix::net::if_::if_nametoindex("left").expect("the interface");
+        let interface = Interface { index, name: "left".to_owned() };
+        let (publish, _view) = watch::channel(Arc::new(View::default()));
+        let mut runner = Runner::new(None, FrameSocket::open().expect("a socket"), Timer::new().expect("a timer"), publish);
+        let router = Router { interface: "left".to_owned(), ..router("") };
+        let now = crate::clock::now();
+        runner.obey(now, Command::Configure { place: 0, router: Box::new(router.clone()) });
+        runner.obey(now, Command::Up { place: 0, interface, mac: [2; 6], source: LEFT.into() });
+        pair.enter_right();
+        let index = nix::net::if_::if_nametoindex("right").expect("the interface");
+        let there = Interface { index, name: "right".to_owned() };
+        let peer = AdvertSocket::open(&there, Family::V4, Some(GROUP.into())).expect("a socket");
+        let mut advert = [0; vrrp::MAX_LEN];
+        let len = advert::emit(&mut advert, &router, RIGHT.into(), GROUP.into(), 200).expect("fits");
+        for _ in 0..1_000 {
+            peer.send(RIGHT.into(), GROUP.into(), &advert[..len]).expect("sent");
+        }
+        pair.enter_left();
+        let mut buffer = vec![0; 65_535];
+        let mut read = || {
+            runner.drain_sockets(runner.sockets.keys(), &mut buffer);
+            runner.units[&0].view().counts.adverts_received
+        };
+        assert_eq!([read(), read(), read()], [64, 128, 192]);
+    });
 }

@@ -21,7 +21,8 @@ use tokio::time::MissedTickBehavior;
 use super::Event;
 use super::hysteresis::Hysteresis;
 use crate::model::{Check, CheckKind, Service, Upstream};
-use attempt::{Held, Target};
+use crate::shortage::{self, Undone};
+use attempt::{Failure, Held, Target};
 
 /// The first pause between two probes out of turn; each later one is twice as long, so that a server that closes every connection is
 /// asked at most about ten times per interval.
@@ -129,7 +130,12 @@ impl Probe {
                     held = connection;
                     saw
                 }
-                Err(why) => why,
+                Err(Failure::Backend(why)) => why,
+                // Nothing is known of the backend: what was known stays so.
+                Err(error @ Failure::NotAsked(_)) => {
+                    shortage::note(Undone::BackendCheck, &format!("{} {}", self.service_name, self.address), &error);
+                    continue;
+                }
             };
             let change = health.record(ok);
             if ok || health.up() == Some(false) {
@@ -143,10 +149,10 @@ impl Probe {
         }
     }
 
-    async fn ask(&self, target: &Target) -> Result<(String, Option<Held>), String> {
+    async fn ask(&self, target: &Target) -> Result<(String, Option<Held>), Failure> {
         match tokio::time::timeout(self.check.timeout, attempt::attempt(target)).await {
             Ok(result) => result,
-            Err(_) => Err(format!("no answer within {:?}", self.check.timeout)),
+            Err(_) => Err(Failure::Backend(format!("no answer within {:?}", self.check.timeout))),
         }
     }
 

@@ -1,8 +1,10 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+
+use nix::unistd::{Uid, geteuid};
 
 use super::security::{Insecure, check};
 use super::*;
@@ -233,4 +235,32 @@ fn what_belongs_to_another_user_does_not_run_as_root() {
     }
     let result = security::check_root_script(&program);
     assert!(matches!(result, Err(Insecure::Owner { .. })), "{result:?}");
+}
+
+#[test]
+fn what_this_host_lacks_is_no_result_of_a_script() {
+    for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::EAGAIN] {
+        assert!(matches!(NotStarted::of("/bin/chk", &errno.into()), NotStarted::Lack(_)), "{errno}");
+        let source = errno.into();
+        let path = PathBuf::from("/bin/chk");
+        assert!(matches!(NotStarted::from(Insecure::Unreadable { path, source }), NotStarted::Lack(_)), "{errno}");
+    }
+    assert!(matches!(NotStarted::of("/bin/chk", &Errno::ENOENT.into()), NotStarted::Broken(_)));
+}
+
+#[test]
+fn a_script_that_cannot_run_is_not_tracked_and_said_so() {
+    let text = "[[virtual_router]]\nname = \"a\"\ninterface = \"eth1\"\nvrid = 51\naddresses = [\"192.0.2.100\"]\n\
+                track_scripts = [{ script = \"gone\" }, { script = \"good\" }]\n\
+                [[script]]\nname = \"gone\"\ncommand = [\"/nonexistent/chk\"]\n\
+                [[script]]\nname = \"nobody\"\ncommand = [\"/bin/true\"]\nuser = \"no-such-user\"\n\
+                [[script]]\nname = \"good\"\ncommand = [\"/bin/true\"]\n";
+    let source = crate::config::Source::new("F", text.as_bytes());
+    let outcome = crate::config::parse(&source, crate::config::Language::Toml, crate::config::Mode::Strict, "node");
+    let mut config = outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
+    let said = remove_unusable(&mut config);
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].starts_with("script gone is not tracked, because it cannot run: /nonexistent"), "{said:?}");
+    assert_eq!(config.scripts.iter().map(|script| script.name.as_str()).collect::<Vec<_>>(), ["good"]);
+    assert_eq!(config.routers[0].track_scripts.iter().map(|tracked| tracked.script).collect::<Vec<_>>(), [0]);
 }

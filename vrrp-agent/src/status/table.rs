@@ -19,6 +19,9 @@ pub fn render(status: &Status) -> String {
         status.config
     );
     election(&mut out, &status.election);
+    for (what, count) in status.shortages.iter().filter(|(_, count)| **count > 0) {
+        let _ = writeln!(out, "lack of descriptors, memory, ports or processes: {what} not done {count} times");
+    }
     section(&mut out, &routers(&status.routers));
     section(&mut out, &services(&status.services));
     section(&mut out, &upstreams::table(&status.upstreams));

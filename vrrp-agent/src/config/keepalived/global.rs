@@ -23,6 +23,7 @@ pub(super) struct Globals {
     pub election: ElectionDraft,
     pub script_user: Option<At<String>>,
     pub checksum: ChecksumForm,
+    pub strict: bool,
 }
 
 impl Default for Globals {
@@ -38,6 +39,7 @@ impl Default for Globals {
             election: ElectionDraft::default(),
             script_user: None,
             checksum: ChecksumForm::PseudoHeader,
+            strict: false,
         }
     }
 }
@@ -58,6 +60,7 @@ pub(super) fn read(node: &Node, globals: &mut Globals, mail: &mut Vec<Span>, rep
             "vrrp_no_swap" => globals.election.lock_memory = Some(values::switch(statement, reporter)),
             "script_user" => globals.script_user = user(statement, reporter),
             "enable_script_security" => script_security(statement, reporter),
+            "vrrp_strict" => globals.strict = strict(statement, reporter),
             "v3_checksum_as_v2" => globals.checksum = checksum(statement, reporter),
             _ => garp(statement, "vrrp_", &mut globals.announce, reporter),
         }
@@ -73,6 +76,16 @@ pub(super) fn version(node: &Node, reporter: &mut Reporter) -> Version {
             Version::V2
         }
     }
+}
+
+/// Of strict mode that is followed which could break a pair; `complete` of an instance does it.
+pub(super) fn strict(node: &Node, reporter: &mut Reporter) -> bool {
+    let on = values::switch(node, reporter);
+    if on {
+        let message = format!("`{}`: one rule of strict mode is followed, that there is no authentication; the rest", node.keyword());
+        reporter.ignored(Diagnostic::at(node.span(), message));
+    }
+    on
 }
 
 pub(super) fn checksum(node: &Node, reporter: &mut Reporter) -> ChecksumForm {

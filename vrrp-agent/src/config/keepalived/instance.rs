@@ -37,6 +37,7 @@ struct Instance {
     nopreempt: Option<Span>,
     preempt_delay: Option<At<Duration>>,
     auth_pass: Option<At<String>>,
+    strict: bool,
     checksum: ChecksumForm,
     source: Option<At<String>>,
     group: Option<At<String>>,
@@ -63,6 +64,7 @@ pub(super) fn read(node: &Node, globals: &Globals, mail: &mut Vec<Span>, reporte
         nopreempt: None,
         preempt_delay: None,
         auth_pass: None,
+        strict: globals.strict,
         checksum: globals.checksum,
         source: None,
         group: None,
@@ -104,6 +106,7 @@ impl Instance {
                 }
                 self.auth_pass = authentication(node, reporter);
             }
+            "strict_mode" => self.strict = global::strict(node, reporter),
             "v3_checksum_as_v2" => self.checksum = global::checksum(node, reporter),
             "mcast_src_ip" | "unicast_src_ip" => self.source = values::text(node, reporter),
             "mcast_dst_ip" => self.group = values::text(node, reporter),
@@ -129,6 +132,7 @@ impl Instance {
     /// Applies keepalived's rules between the lines. `state` is only a hint: it decides nothing but these.
     fn complete(mut self, name: At<String>, globals: &Globals, reporter: &mut Reporter) -> Option<RouterDraft> {
         self.sort_addresses(globals, reporter);
+        self.drop_strict_password(reporter);
         let interval = self.interval(&name, reporter);
         let priority = self.priority(&name, reporter);
         self.preemption(reporter);
@@ -167,17 +171,24 @@ impl Instance {
         })
     }
 
+    fn drop_strict_password(&mut self, reporter: &mut Reporter) {
+        if let Some(pass) = self.auth_pass.take_if(|_| self.strict) {
+            let message = "strict mode has no authentication: as in keepalived, adverts leave without this password and are taken without";
+            let help = "take out the strict mode or the password, on every router of the VRID";
+            reporter.warning(Diagnostic::at(&pass.span, message).help(help));
+        }
+    }
+
     /// The first address decides the family, as in keepalived: IPv6 is always version 3, and addresses of the other family are
-    /// not advertised.
+    /// ignored.
     fn sort_addresses(&mut self, globals: &Globals, reporter: &mut Reporter) {
         let is_v6 = |address: &AddressDraft| address.address.value.contains(':');
         let v6 = self.addresses.first().is_some_and(is_v6);
         let (own, others) = std::mem::take(&mut self.addresses).into_iter().partition(|address| is_v6(address) == v6);
         self.addresses = own;
         for other in others {
-            let message = "an address of the other family than the first: it is not advertised (as keepalived has it)";
+            let message = "an address of the other family than the first: it is not installed, as in keepalived";
             reporter.warning(Diagnostic::at(&other.address.span, message).help("list it in virtual_ipaddress_excluded"));
-            self.excluded_addresses.push(other);
         }
         if v6 {
             self.version = Version::V3;
@@ -295,7 +306,12 @@ fn authentication(node: &Node, reporter: &mut Reporter) -> Option<At<String>> {
     match kind.map(|word| (word.text.as_str(), &word.span)) {
         Some(("PASS", span)) => {
             if pass.is_none() {
-                reporter.error(Diagnostic::at(span, "`auth_type PASS` needs an `auth_pass`"));
+                let message = "`auth_type PASS` needs an `auth_pass`: without one there is no authentication, so this";
+                reporter.ignored(Diagnostic::at(span, message));
+            }
+            if let Some(pass) = pass.as_ref().filter(|pass| pass.value.contains(['\'', '\\'])) {
+                let message = "single quotes and backslashes are part of the password, as in keepalived: only double quotes are not";
+                reporter.warning(Diagnostic::at(&pass.span, message));
             }
             pass
         }
@@ -305,11 +321,13 @@ fn authentication(node: &Node, reporter: &mut Reporter) -> Option<At<String>> {
             None
         }
         Some((_, span)) => {
-            reporter.error(Diagnostic::at(span, "the authentication type must be PASS"));
+            let message = "the authentication type must be PASS: by any other there is no authentication, so this block";
+            reporter.ignored(Diagnostic::at(span, message));
             None
         }
         None => {
-            reporter.error(Diagnostic::at(node.span(), "`authentication` needs an `auth_type`").help("auth_type PASS"));
+            let message = "`authentication` needs an `auth_type`: without one there is no authentication, so this block";
+            reporter.ignored(Diagnostic::at(node.span(), message).help("auth_type PASS"));
             None
         }
     }

@@ -1,12 +1,14 @@
 //! Text to words, braces and line ends.
 
+use std::ops::Range;
+
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::source::Span;
 use super::expand::{Line, Lines};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A word without its quotes and escapes.
+    /// A word without its quotes, and in commands without escapes.
     Word(String),
     Open,
     Close,
@@ -36,9 +38,17 @@ pub(super) fn lex(mut lines: Lines, reporter: &mut Reporter) -> Vec<Token> {
     tokens
 }
 
+/// The keywords whose values keepalived reads as a shell would: escapes and single quotes are undone. Everywhere else a double quote groups and
+/// ends a word, and all other characters stand for themselves.
+fn is_command(keyword: &str) -> bool {
+    matches!(keyword, "script" | "misc_path" | "process" | "regex" | "quorum_up" | "quorum_down") || keyword.starts_with("notify")
+}
+
 fn lex_line(line: &Line, tokens: &mut Vec<Token>, reporter: &mut Reporter) {
     let text = line.text();
     let mut at = 0;
+    // Whether the present statement is one of those; unknown before its keyword.
+    let mut shell: Option<bool> = None;
     while let Some(next) = text[at..].chars().next() {
         let mut end = at + next.len_utf8();
         let kind = match next {
@@ -49,19 +59,77 @@ fn lex_line(line: &Line, tokens: &mut Vec<Token>, reporter: &mut Reporter) {
                 continue;
             }
             _ => {
-                let (word, word_end) = word(line, at, reporter);
+                let (word, word_end) = match shell {
+                    Some(true) => shell_word(line, at, reporter),
+                    _ => plain_word(line, at, reporter),
+                };
+                shell = shell.or_else(|| Some(is_command(&word)));
                 end = word_end.max(end);
                 Kind::Word(word)
             }
         };
+        if kind == Kind::Open || kind == Kind::Close {
+            shell = None;
+        }
         tokens.push(Token { kind, span: line.span(&(at..end)) });
         at = end;
     }
     tokens.push(Token { kind: Kind::LineEnd, span: line.span(&(text.len()..text.len())) });
 }
 
-/// One word from `start`: quoted and bare parts written together belong together. Returns it and where it ends.
-fn word(line: &Line, start: usize, reporter: &mut Reporter) -> (String, usize) {
+/// One word from `start`, as keepalived's `alloc_strvec` has it: up to the closing quote, or bare up to a blank, a brace or a quote. Returns it
+/// and where it ends.
+fn plain_word(line: &Line, start: usize, reporter: &mut Reporter) -> (String, usize) {
+    let text = line.text();
+    let (word, end) = match text[start..].strip_prefix('"') {
+        Some(quoted) => match quoted.find('"') {
+            Some(length) => (&quoted[..length], start + length + 2),
+            None => {
+                reporter.error(unclosed(line, start));
+                (quoted, text.len())
+            }
+        },
+        None => {
+            let length = bare_length(&text[start..]);
+            (&text[start..start + length], start + length)
+        }
+    };
+    for (at, c) in word.char_indices() {
+        let at = end.min(start + at);
+        check_character(line, at..(at + c.len_utf8()).min(text.len()), c, reporter);
+    }
+    (word.to_owned(), end)
+}
+
+/// `${` belongs to a name that stands for nothing.
+fn bare_length(text: &str) -> usize {
+    let mut from = 0;
+    loop {
+        let rest = &text[from..];
+        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '{' | '}')).map_or(text.len(), |at| from + at);
+        if !text[..end].ends_with('$') || !text[end..].starts_with('{') {
+            return end;
+        }
+        match text[end..].find('}') {
+            Some(close) => from = end + close + 1,
+            None => return text.len(),
+        }
+    }
+}
+
+fn unclosed(line: &Line, at: usize) -> Diagnostic {
+    Diagnostic::at(&line.span(&(at..at + 1)), "this quote is not closed on its line")
+}
+
+fn check_character(line: &Line, range: Range<usize>, c: char, reporter: &mut Reporter) {
+    if c == char::REPLACEMENT_CHARACTER || (c.is_control() && c != '\t') {
+        let message = "control characters and broken UTF-8 are allowed in comments only";
+        reporter.error(Diagnostic::at(&line.span(&range), message));
+    }
+}
+
+/// One word of a command from `start`: quoted and bare parts written together belong together. Returns it and where it ends.
+fn shell_word(line: &Line, start: usize, reporter: &mut Reporter) -> (String, usize) {
     let text = line.text();
     let mut word = String::new();
     let mut quote: Option<(char, usize)> = None;
@@ -94,17 +162,14 @@ fn word(line: &Line, start: usize, reporter: &mut Reporter) -> (String, usize) {
                 continue;
             }
             (_, c) => {
-                if c == char::REPLACEMENT_CHARACTER || (c.is_control() && c != '\t') {
-                    let message = "control characters and broken UTF-8 are allowed in comments only";
-                    reporter.error(Diagnostic::at(&line.span(&(at..end)), message));
-                }
+                check_character(line, at..end, c, reporter);
                 word.push(c);
             }
         }
         at = end;
     }
     if let Some((_, opened)) = quote {
-        reporter.error(Diagnostic::at(&line.span(&(opened..opened + 1)), "this quote is not closed on its line"));
+        reporter.error(unclosed(line, opened));
     }
     (word, text.len())
 }

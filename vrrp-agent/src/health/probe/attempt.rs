@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::fastcgi;
+use crate::shortage;
 
 /// A longer answer is not read to its end; its status still counts.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -27,8 +28,32 @@ pub(super) enum Target {
 /// An open connection; ends when the server closes or resets it.
 pub(super) type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Why a probe did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// What the backend did.
+    #[error("{0}")]
+    Backend(String),
+    /// This host lacks what it takes to ask: the backend may be well.
+    #[error("{0}")]
+    NotAsked(String),
+}
+
+impl Failure {
+    /// Of an error of the operating system; `step` stands before it in the text.
+    pub(super) fn of(step: &str, error: &io::Error) -> Self {
+        let text = format!("{step}{}", describe(error));
+        if shortage::is_shortage(error) { Failure::NotAsked(text) } else { Failure::Backend(text) }
+    }
+
+    fn of_hyper(step: &str, error: &hyper::Error) -> Self {
+        let text = format!("{step}: {error}");
+        if shortage::is_caused_by_shortage(error) { Failure::NotAsked(text) } else { Failure::Backend(text) }
+    }
+}
+
 /// Succeeds with what was seen and, where it stays open, the connection; fails with the reason. Sets no time limit of its own.
-pub(super) async fn attempt(target: &Target) -> Result<(String, Option<Held>), String> {
+pub(super) async fn attempt(target: &Target) -> Result<(String, Option<Held>), Failure> {
     match target {
         Target::Tcp(at) => {
             let stream = connect(*at).await?;
@@ -39,8 +64,8 @@ pub(super) async fn attempt(target: &Target) -> Result<(String, Option<Held>), S
     }
 }
 
-pub(super) async fn connect(at: SocketAddr) -> Result<TcpStream, String> {
-    TcpStream::connect(at).await.map_err(|error| describe(&error))
+pub(super) async fn connect(at: SocketAddr) -> Result<TcpStream, Failure> {
+    TcpStream::connect(at).await.map_err(|error| Failure::of("", &error))
 }
 
 async fn read_to_end(mut stream: TcpStream) {
@@ -48,30 +73,30 @@ async fn read_to_end(mut stream: TcpStream) {
     while let Ok(1..) = stream.read(&mut ignored).await {}
 }
 
-async fn get(at: SocketAddr, path: &str) -> Result<(String, Option<Held>), String> {
+async fn get(at: SocketAddr, path: &str) -> Result<(String, Option<Held>), Failure> {
     let request = Request::get(path)
         .header(HOST, at.to_string())
         .header(USER_AGENT, concat!("vrrp-agent/", env!("CARGO_PKG_VERSION")))
         .body(Empty::<Bytes>::new())
-        .map_err(|error| format!("cannot ask for {path}: {error}"))?;
+        .map_err(|error| Failure::Backend(format!("cannot ask for {path}: {error}")))?;
     let stream = TokioIo::new(connect(at).await?);
     let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(stream).await.map_err(|error| format!("no HTTP: {error}"))?;
+        hyper::client::conn::http1::handshake(stream).await.map_err(|error| Failure::of_hyper("no HTTP", &error))?;
     // The connection moves only while polled; the set aborts it when dropped.
     let mut driver = JoinSet::new();
     driver.spawn(connection);
-    let response = sender.send_request(request).await.map_err(|error| format!("no HTTP answer: {error}"))?;
+    let response = sender.send_request(request).await.map_err(|error| Failure::of_hyper("no HTTP answer", &error))?;
 
     let status = response.status();
     if !(200..400).contains(&status.as_u16()) {
-        return Err(format!("HTTP {}", status.as_u16()));
+        return Err(Failure::Backend(format!("HTTP {}", status.as_u16())));
     }
     let closes =
         response.version() == Version::HTTP_10 || response.headers().get(CONNECTION).is_some_and(|value| value == "close");
     let whole = match Limited::new(response.into_body(), LONGEST_BODY).collect().await {
         Ok(_) => true,
         Err(error) if error.is::<LengthLimitError>() => false,
-        Err(error) => return Err(format!("answer broke off: {error}")),
+        Err(error) => return Err(Failure::Backend(format!("answer broke off: {error}"))),
     };
     let held: Option<Held> = (whole && !closes).then(|| {
         let until_closed = async move {
@@ -84,7 +109,7 @@ async fn get(at: SocketAddr, path: &str) -> Result<(String, Option<Held>), Strin
 }
 
 /// The error without the operating system's number.
-pub(super) fn describe(error: &io::Error) -> String {
+fn describe(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
         Some((words, _)) => words.to_owned(),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::attempt::{connect, describe};
+use super::attempt::{Failure, connect};
 
 const VERSION: u8 = 1;
 const GET_VALUES: u8 = 9;
@@ -14,24 +14,24 @@ const NAME: &[u8] = b"FCGI_MPXS_CONNS";
 const HEADER: usize = 8;
 
 /// Connects, asks, and closes: a connection held open would keep a worker of php-fpm from all other work.
-pub(super) async fn get_values(at: SocketAddr) -> Result<String, String> {
+pub(super) async fn get_values(at: SocketAddr) -> Result<String, Failure> {
     let mut stream = connect(at).await?;
-    stream.write_all(&question()).await.map_err(|error| describe(&error))?;
+    stream.write_all(&question()).await.map_err(|error| Failure::of("", &error))?;
     let mut header = [0; HEADER];
-    stream.read_exact(&mut header).await.map_err(|error| format!("no FastCGI answer: {}", describe(&error)))?;
+    stream.read_exact(&mut header).await.map_err(|error| Failure::of("no FastCGI answer: ", &error))?;
     let [version, kind, ..] = header;
     match (version, kind) {
         (VERSION, GET_VALUES_RESULT) => {}
-        (VERSION, _) => return Err(format!("FastCGI answer of type {kind}")),
-        _ => return Err("no FastCGI answer".to_owned()),
+        (VERSION, _) => return Err(Failure::Backend(format!("FastCGI answer of type {kind}"))),
+        _ => return Err(Failure::Backend("no FastCGI answer".to_owned())),
     }
     // Read to its end, so that closing resets nothing.
     let rest = u64::from(u16::from_be_bytes([header[4], header[5]])) + u64::from(header[6]);
     let read = tokio::io::copy(&mut stream.take(rest), &mut tokio::io::sink()).await;
     match read {
         Ok(read) if read == rest => Ok("FastCGI values".to_owned()),
-        Ok(_) => Err("FastCGI answer broke off".to_owned()),
-        Err(error) => Err(format!("FastCGI answer broke off: {}", describe(&error))),
+        Ok(_) => Err(Failure::Backend("FastCGI answer broke off".to_owned())),
+        Err(error) => Err(Failure::of("FastCGI answer broke off: ", &error)),
     }
 }
 

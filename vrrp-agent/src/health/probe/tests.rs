@@ -1,6 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
+use nix::errno::Errno;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -216,4 +217,14 @@ async fn dropping_the_probes_ends_them() {
     drop(probes);
     let end = tokio::time::timeout(SOON, events.recv()).await.expect("the channel closes");
     assert_eq!(end, None);
+}
+
+#[test]
+fn what_this_host_lacks_is_no_result_about_a_backend() {
+    for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM, Errno::EADDRNOTAVAIL, Errno::EAGAIN] {
+        let failure = Failure::of("", &errno.into());
+        assert!(matches!(failure, Failure::NotAsked(_)), "{errno}");
+    }
+    let refused = Failure::of("", &Errno::ECONNREFUSED.into());
+    assert!(matches!(refused, Failure::Backend(why) if why == "Connection refused"));
 }

@@ -292,21 +292,22 @@ fn next_line(source: &Source, file: usize, at: &mut usize, reporter: &mut Report
     Some(Line::verbatim(&text[..comment_start(text)], start + skipped))
 }
 
-/// Where the comment of a line begins: at `#` or `!` that is neither quoted nor escaped.
+/// Where the comment of a line begins: at `#` or `!` outside double quotes. Single quotes do not protect them, nor does a backslash, which goes
+/// with the comment (seen of keepalived 2.2.7, whatever its manual says).
 fn comment_start(line: &str) -> usize {
     if !line.contains(['#', '!']) {
         return line.len();
     }
-    let mut quote: Option<char> = None;
-    let mut chars = line.char_indices();
+    let mut quoted = false;
+    let mut chars = line.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
-        match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (None, '"' | '\'') => quote = Some(c),
-            (None | Some('"'), '\\') => {
+        match c {
+            '"' => quoted = !quoted,
+            '#' | '!' if !quoted => return at,
+            '\\' if !quoted && chars.peek().is_some_and(|(_, next)| matches!(next, '#' | '!')) => return at,
+            '\\' => {
                 chars.next();
             }
-            (None, '#' | '!') => return at,
             _ => {}
         }
     }

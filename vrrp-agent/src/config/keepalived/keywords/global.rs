@@ -27,6 +27,7 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
                 "vrrp_garp_interval",
                 "vrrp_startup_delay",
                 "v3_checksum_as_v2",
+                "vrrp_strict",
                 "vrrp_rt_priority",
                 "vrrp_cpu_affinity",
                 "vrrp_no_swap",
@@ -46,10 +47,6 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
                 "no_email_faults",
                 "no_checker_emails",
             ],
-        ),
-        (
-            Differs("strict mode is not supported: keepalived in strict mode drops authentication and other things"),
-            &["vrrp_strict"],
         ),
         (
             Differs(NO_NOTIFY),

@@ -31,6 +31,7 @@ pub(in super::super) const INSTANCE: Table = Table {
                 "track_script",
                 "track_interface",
                 "v3_checksum_as_v2",
+                "strict_mode",
                 "unicast_peer",
                 "unicast_ttl",
                 "native_ipv6",
@@ -48,10 +49,6 @@ pub(in super::super) const INSTANCE: Table = Table {
         (
             Differs("there is no macvlan: with `use_vmac` adverts and announcements come from the virtual MAC, answers carry it"),
             &["vmac_xmit_base", "use_vmac_addr", "use_ipvlan", "vmac_garp_intvl"],
-        ),
-        (
-            Differs("strict mode is not supported: keepalived in strict mode drops authentication and other things"),
-            &["strict_mode"],
         ),
         (Differs(NO_TRACKING), &["track_file", "track_process", "track_bfd", "track_src_ip"]),
         (

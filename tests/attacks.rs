@@ -1,0 +1,121 @@
+//! Attacks that once took an address, a backend or the memory of the host: the pair serves on while they last.
+
+use std::fs;
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpStream};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use serde_json::Value;
+use vrrp_tests::inject::{datagram, send_all};
+use vrrp_tests::names::{METRICS_PORT, Vip};
+use vrrp_tests::process::{output, run};
+use vrrp_tests::{Host, Lab, LabOptions, Node, Router};
+
+const ATTACKED: Node = Node::Node1;
+const HALF_OPEN: usize = 1_000;
+/// Descriptors that the agent has beyond those it uses: fewer than its servers would take.
+const SPARE: usize = 24;
+/// A check of the lab's services fails within its interval of 250 ms and its time limit of 200 ms.
+const SEVERAL_CHECKS: Duration = Duration::from_secs(4);
+
+fn status(lab: &Lab) -> Result<Value> {
+    let text = output(&mut lab.vrrp_agent(ATTACKED, &["status", "--json"]))?;
+    serde_json::from_str(&text).context("reading the status")
+}
+
+fn pid(lab: &Lab) -> u64 {
+    status(lab).expect("a status")["pid"].as_u64().expect("a process id")
+}
+
+/// Every backend of every service takes connections, and every script is good.
+fn check_all_is_well(lab: &Lab) -> Result<()> {
+    let status = status(lab)?;
+    for service in status["services"].as_array().context("services")? {
+        for backend in service["backends"].as_array().context("backends")? {
+            ensure!(backend["state"] == "up", "{backend}");
+        }
+    }
+    for script in status["scripts"].as_array().context("scripts")? {
+        ensure!(script["state"] == "good", "{script}");
+    }
+    let answer = lab.get(Vip::Vip1.address(), "/", None)?;
+    ensure!(answer.status == 200, "the virtual address answers with status {}", answer.status);
+    Ok(())
+}
+
+/// Half of a request on each of so many connections to the metrics port, from the node itself.
+fn open_halves(lab: &Lab) -> Vec<TcpStream> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("descriptors for the attacker");
+    let connect = || {
+        let open = |_| -> Result<TcpStream> {
+            let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, METRICS_PORT))?;
+            // The agent may have closed it by now.
+            let _ = stream.write_all(b"GET /metrics HTTP/1.1\r\n");
+            Ok(stream)
+        };
+        (0..HALF_OPEN).map(open).collect()
+    };
+    lab.topology().host(ATTACKED.host()).run(connect).expect("connections")
+}
+
+#[test]
+#[ignore = "needs root: network namespaces and the lab's daemons"]
+fn half_open_requests_take_no_backend_and_no_script_away_and_the_api_answers() {
+    let lab = Lab::up(LabOptions::new(Router::Agent, Router::Agent)).expect("the lab comes up");
+    let pid = pid(&lab).to_string();
+    let used = fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors").count();
+    let limit = used + SPARE;
+    run(Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={limit}:{limit}")])).expect("a low limit");
+    let begin = Instant::now();
+    while begin.elapsed() < SEVERAL_CHECKS {
+        let halves = open_halves(&lab);
+        check_all_is_well(&lab).expect("under attack");
+        drop(halves);
+    }
+    let log = fs::read_to_string(lab.router_log(ATTACKED)).expect("a log");
+    assert!(!log.contains("backend down"), "{log}");
+    assert!(lab.metrics(ATTACKED).is_ok(), "a scraper gets its page");
+}
+
+/// Resident memory of a process, in kB.
+fn resident(pid: u64) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its size");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+/// Forty made-up rings of a made-up node on the link, as nodes tell each other.
+fn made_up(number: u32) -> Vec<u8> {
+    let mut message = b"vrrpring\x01\x28\x01\0\0\0\0\0".to_vec();
+    for ring in 0..40_u32 {
+        message.extend([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
+        message.extend((number * 40 + ring).to_be_bytes());
+        message.extend([0, 80, 6, 0]);
+        message.extend(u64::from(number).to_be_bytes());
+    }
+    datagram(Ipv4Addr::from_bits(0xc0a8_0100 + 10 + number % 180), ATTACKED, 9_166, &message)
+}
+
+#[test]
+#[ignore = "needs root: network namespaces and the lab's daemons"]
+fn a_flood_of_made_up_rings_takes_no_memory() {
+    const ROUNDS: u32 = 20;
+    const DIFFERENT: u32 = 10_000;
+    let lab = Lab::up(LabOptions::new(Router::Agent, Router::Agent)).expect("the lab comes up");
+    let pid = pid(&lab);
+    let client = lab.topology().host(Host::Client);
+    let before = resident(pid);
+    let mut most = before;
+    for round in 0..ROUNDS {
+        let frames = (0..DIFFERENT).map(|number| made_up(round * DIFFERENT + number)).collect();
+        send_all(&client, frames).expect("sent");
+        most = most.max(resident(pid));
+    }
+    eprintln!("resident: {before} kB before, at most {most} kB in {} datagrams", ROUNDS * DIFFERENT);
+    assert!(most < before + 4_096, "{before} kB before, {most} kB after");
+    check_all_is_well(&lab).expect("after the flood");
+}

@@ -1,0 +1,127 @@
+//! What this host or this process lacked for a moment: descriptors, memory, ports, processes.
+//!
+//! Such an error says nothing about the backend, the script or the client that it was met with, so no result is made of it. It is counted
+//! here, and logged when its count reaches a power of two.
+
+use std::error::Error;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+/// Descriptors that the agent asks for at most. It needs a few per backend and connection; more would only slow down scripts that close
+/// every descriptor they could have.
+const DESCRIPTORS: u64 = 65_536;
+
+/// What was not done for lack of resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undone {
+    /// A backend was not asked.
+    BackendCheck,
+    /// A tracked script was not started.
+    Script,
+    /// A connection to the metrics port or the API was not accepted.
+    Connection,
+}
+
+impl Undone {
+    pub const ALL: [Undone; 3] = [Undone::BackendCheck, Undone::Script, Undone::Connection];
+
+    /// The word used in status and metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Undone::BackendCheck => "backend_check",
+            Undone::Script => "script",
+            Undone::Connection => "connection",
+        }
+    }
+}
+
+static COUNTS: [AtomicU64; Undone::ALL.len()] = [const { AtomicU64::new(0) }; Undone::ALL.len()];
+
+/// How often each was not done since the process started.
+pub fn counts() -> [(Undone, u64); Undone::ALL.len()] {
+    Undone::ALL.map(|undone| (undone, COUNTS[undone as usize].load(Ordering::Relaxed)))
+}
+
+/// Counts what was not done, and logs it if it is time to. `subject` names the backend, script or server.
+pub fn note(undone: Undone, subject: &str, error: &dyn Error) {
+    let count = COUNTS[undone as usize].fetch_add(1, Ordering::Relaxed) + 1;
+    if count.is_power_of_two() {
+        let what = undone.label();
+        tracing::error!(what, subject, %error, count, "this host lacks resources: nothing is concluded about the subject");
+    }
+}
+
+/// Whether an error says that this host or process lacks something, and nothing about the other side. EAGAIN is one of them where a process, a
+/// thread or a connection is begun (fork(2), connect(2)): do not ask about an error of a read or a write.
+pub fn is_shortage(error: &io::Error) -> bool {
+    let Some(errno) = error.raw_os_error().map(Errno::from_raw) else {
+        return error.kind() == io::ErrorKind::OutOfMemory;
+    };
+    matches!(
+        errno,
+        Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM | Errno::EADDRNOTAVAIL | Errno::EAGAIN
+    )
+}
+
+/// Whether an error of the operating system in the chain of causes is such a one.
+pub fn is_caused_by_shortage(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(is_shortage) {
+            return true;
+        }
+        // What an `io::Error` was made of is no source of it.
+        let within = io.and_then(io::Error::get_ref).map(|within| within as &(dyn Error + 'static));
+        next = within.or_else(|| error.source());
+    }
+    false
+}
+
+/// Lets the process open as many descriptors as its hard limit allows, 65,536 at most. Returns the limit in force.
+///
+/// # Errors
+/// The kernel refuses to tell or to set the limit.
+pub fn raise_descriptor_limit() -> io::Result<u64> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let wanted = hard.min(DESCRIPTORS).max(soft);
+    if wanted > soft {
+        setrlimit(Resource::RLIMIT_NOFILE, wanted, hard)?;
+    }
+    Ok(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_lack_is_told_from_an_answer_of_the_other_side() {
+        let of = |errno: Errno| is_shortage(&io::Error::from(errno));
+        for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM, Errno::EADDRNOTAVAIL, Errno::EAGAIN] {
+            assert!(of(errno), "{errno}");
+        }
+        for errno in [Errno::ECONNREFUSED, Errno::ETIMEDOUT, Errno::EHOSTUNREACH, Errno::ECONNRESET, Errno::ENOENT, Errno::EACCES] {
+            assert!(!of(errno), "{errno}");
+        }
+        assert!(!is_shortage(&io::Error::other("cut off")));
+    }
+
+    #[test]
+    fn a_shortage_is_found_below_other_errors() {
+        let below = |errno: Errno| io::Error::other(io::Error::from(errno));
+        assert!(is_caused_by_shortage(&below(Errno::ENOBUFS)));
+        assert!(!is_caused_by_shortage(&below(Errno::ECONNREFUSED)));
+    }
+
+    #[test]
+    fn the_descriptor_limit_only_goes_up() {
+        let (before, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        let now = raise_descriptor_limit().unwrap();
+        assert!(now >= before && now <= hard);
+        assert_eq!(getrlimit(Resource::RLIMIT_NOFILE).unwrap().0, now);
+    }
+}
