@@ -114,7 +114,11 @@ fn run_agent(run: Run) -> ExitCode {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => {
-            let outcome = runtime.block_on(agent::run(config, options));
+            // As a task of the runtime: a probe's result is then taken by the thread that had it, which no scheduler has to wake.
+            let outcome = runtime.block_on(runtime.spawn(agent::run(config, options))).unwrap_or_else(|error| {
+                // The task is never cancelled, so it panicked.
+                std::panic::resume_unwind(error.into_panic())
+            });
             // A file that does not open, of a reload or a script, must not keep the process.
             runtime.shutdown_background();
             outcome

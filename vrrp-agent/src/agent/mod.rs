@@ -253,7 +253,7 @@ impl Agent {
             tokio::select! {
                 Ok(()) = self.news.view.changed() => {}
                 Ok(()) = self.news.host.changed() => {}
-                Some(event) = self.workers.health.recv() => self.on_health(&event),
+                Some(event) = self.workers.health.recv() => self.on_health(event),
                 Some(event) = self.workers.paths.recv() => self.on_path(event),
                 Some(event) = self.workers.upstreams.recv() => {
                     self.upstream_checks.note(event.service, event.backend, Some(event.up));

@@ -16,16 +16,24 @@ use crate::ring::Roster;
 use crate::time::Instant;
 
 impl Agent {
-    pub(super) fn on_health(&mut self, event: &health::Event) {
-        let decided = clock::now();
-        self.checks.note(event.service, event.backend, Some(event.up));
-        self.steer(decided, [event.service].into_iter());
+    /// Takes a check's result, and all that have come meanwhile: a host that dies fails the checks of all its services at once.
+    pub(super) fn on_health(&mut self, event: health::Event) {
+        let mut next = Some(event);
+        while let Some(event) = next {
+            self.checks.note(event.service, event.backend, Some(event.up));
+            self.steer(event.at, [event.service].into_iter());
+            next = self.workers.health.try_recv().ok();
+        }
     }
 
+    /// Likewise of probes on the path of clients' packets.
     pub(super) fn on_path(&mut self, event: path::Event) {
-        let decided = clock::now();
-        self.paths.note(event.service, event.backend, event.works);
-        self.steer(decided, [event.service].into_iter());
+        let mut next = Some(event);
+        while let Some(event) = next {
+            self.paths.note(event.service, event.backend, event.works);
+            self.steer(event.at, [event.service].into_iter());
+            next = self.workers.paths.try_recv().ok();
+        }
     }
 
     pub(super) fn drain(&mut self, request: &Request, answer: oneshot::Sender<Reply>) {
@@ -51,7 +59,7 @@ impl Agent {
         let _ = answer.send(reply);
     }
 
-    /// Lets services be served as was decided at `decided`; by whom, by service number.
+    /// Lets services be served as was decided at `decided`, which for a probe is the moment of its result; by whom, by service number.
     fn steer(&mut self, decided: Instant, services: impl Iterator<Item = usize>) -> BTreeMap<u32, Roster> {
         let (host, acting) = self.seen();
         let desired = desired::of_services(&self.facts(&host, &acting), services);

@@ -5,6 +5,8 @@ pub mod hysteresis;
 pub mod path;
 pub mod probe;
 
+use crate::time::Instant;
+
 /// A backend's health has changed, or is known for the first time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -15,4 +17,6 @@ pub struct Event {
     pub up: bool,
     /// What the deciding probe saw, for people.
     pub reason: String,
+    /// When the deciding probe had its result.
+    pub at: Instant,
 }

@@ -20,8 +20,10 @@ use tokio::time::MissedTickBehavior;
 
 use super::Event;
 use super::hysteresis::Hysteresis;
+use crate::clock;
 use crate::model::{Check, CheckKind, Service, Upstream};
 use crate::shortage::{self, Undone};
+use crate::time::Instant;
 use attempt::{Failure, Held, Target};
 
 /// The first pause between two probes out of turn; each later one is twice as long, so that a server that closes every connection is
@@ -104,7 +106,7 @@ impl Probe {
     /// Runs until nobody listens to the events any more.
     async fn run(self) {
         let Some(target) = &self.target else {
-            let _ = self.tell(true, "not checked".to_owned()).await;
+            let _ = self.tell(true, "not checked".to_owned(), clock::now()).await;
             return;
         };
         let mut health = Hysteresis::new(self.check.rise, self.check.fall);
@@ -124,6 +126,7 @@ impl Probe {
                 () = suspicion.pause() => suspicion.probing(),
             }
             let result = self.ask(target).await;
+            let at = clock::now();
             let ok = result.is_ok();
             let reason = match result {
                 Ok((saw, connection)) => {
@@ -142,7 +145,7 @@ impl Probe {
                 suspicion.settle();
             }
             if let Some(up) = change
-                && self.tell(up, reason).await.is_err()
+                && self.tell(up, reason, at).await.is_err()
             {
                 return;
             }
@@ -157,14 +160,16 @@ impl Probe {
     }
 
     /// Fails when the receiver is gone.
-    async fn tell(&self, up: bool, reason: String) -> Result<(), mpsc::error::SendError<Event>> {
+    async fn tell(&self, up: bool, reason: String, at: Instant) -> Result<(), mpsc::error::SendError<Event>> {
+        let event = Event { service: self.service, backend: self.backend, up, reason: reason.clone(), at };
+        // The ring first, the log line after it.
+        let sent = self.events.send(event).await;
         if up {
             tracing::info!(service = %self.service_name, backend = %self.address, reason, "backend up");
         } else {
             tracing::warn!(service = %self.service_name, backend = %self.address, reason, "backend down");
         }
-        let event = Event { service: self.service, backend: self.backend, up, reason };
-        self.events.send(event).await
+        sent
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Event {
     pub backend: usize,
     /// `None`: nothing is known any more.
     pub works: Option<bool>,
+    /// When the deciding probe had its result.
+    pub at: Instant,
 }
 
 /// The running probes; dropping it ends them.
@@ -133,7 +135,7 @@ impl Task {
         self.probed.retain(|key, probed| {
             let stays = wanted.contains_key(key);
             if !stays && probed.timetable.opinion().is_some() {
-                news.push(event(*key, None));
+                news.push(event(now, *key, None));
             }
             stays
         });
@@ -222,7 +224,7 @@ impl Task {
         probed.asked = None;
         let known = probed.timetable.opinion().is_some();
         probed.timetable.excuse(now);
-        known.then(|| event(key, None))
+        known.then(|| event(now, key, None))
     }
 
     /// Takes what was heard.
@@ -247,7 +249,7 @@ impl Task {
         let before = probed.timetable.opinion();
         let works = probed.timetable.conclude(now, outcome == Outcome::Answered(Answer::Accepted))?;
         self.tell(key, before, outcome);
-        Some(event(key, Some(works)))
+        Some(event(now, key, Some(works)))
     }
 
     fn tell(&self, key: Key, before: Option<bool>, outcome: Outcome) {
@@ -276,8 +278,8 @@ impl Task {
     }
 }
 
-fn event((service, backend): Key, works: Option<bool>) -> Event {
-    Event { service, backend, works }
+fn event(at: Instant, (service, backend): Key, works: Option<bool>) -> Event {
+    Event { service, backend, works, at }
 }
 
 async fn heard(sockets: &mut Option<Sockets>) -> Vec<u8> {
