@@ -69,7 +69,7 @@ const fn not_built(number: u16, title: &'static str, why: &'static str) -> Case 
 
 const MIXED: &str = "running versions 2 and 3 side by side is not built";
 const OWNER: &str = "there is no knob for it: an owner processes adverts, as erratum 8298 asks";
-const LIST: &str = "a different list is counted and the advert processed, in version 2 as in version 3";
+const LIST: &str = "only an advert that names none of our addresses is dropped, in either version; any other list is counted and the advert processed";
 
 /// Every case, in the order of its numbers.
 #[rustfmt::skip]

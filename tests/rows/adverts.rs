@@ -255,6 +255,8 @@ fn zero_checksum(checksum: [u8; 2]) -> Vec<u8> {
 
 fn version3_rows() -> Vec<Row> {
     let foreign_pseudo = Frame::v3().seal_pseudo_to(NODE2, NODE1).build();
+    let mut sixteen = [VIP1; 16];
+    sixteen[15] = VIP2;
     vec![
         rejected("VC-022 version 2 to a version 3 router", Frame::v2_of(52, 100, None, &[VIP2]).build(), Reason::VersionMismatch),
         rejected("VC-030 28 bytes of a keepalived HMAC after the list", Frame::v3().resize(40).build(), Reason::Length),
@@ -279,7 +281,11 @@ fn version3_rows() -> Vec<Row> {
             Frame::v3().set(AUTH, &[0x0f, 0xff]).build(),
             1,
         ),
-        accepted("VC-053 other addresses than ours, version 3", Frame::v3_of(&[VIP1], true).build(), 1),
+        rejected("VC-051 none of our addresses, version 3: another cluster", Frame::v3_of(&[VIP1], true).build(), Reason::AddressList),
+        accepted("VC-053 other addresses than ours, version 3", Frame::v3_of(&[VIP1], true).build(), 1)
+            .when(|world| world.names(1, &[VIP2, VIP1])),
+        accepted("VC-053 the last of sixteen is ours", Frame::v3_of(&sixteen, true).build(), 1),
+        accepted("VC-053 seventeen addresses are left to the agent", Frame::v3_of(&[VIP1; 17], true).build(), 1),
         accepted("VC-053 more addresses than ours, version 3", Frame::v3_of(&[VIP1, VIP2], true).build(), 1),
         accepted("VC-050 interval 200 cs, ours is 100 cs", Frame::v3().set(AUTH, &[0, 200]).build(), 1),
         rejected("VC-011 our own source address, version 3", Frame::v3().source(NODE1).seal_pseudo().build(), Reason::OwnSource),

@@ -181,7 +181,10 @@ pub fn see(world: &World, frame: &[u8]) -> Seen {
     if world.routers[index].used == 0 {
         return Seen::Foreign;
     }
-    match policy::judge(&advert, &vrrp.source, &vrrp.destination, &world.routers[index]) {
+    let router = &world.routers[index];
+    let judged = policy::judge(&advert, &vrrp.source, &vrrp.destination, router)
+        .and_then(|()| policy::judge_addresses(frame, vrrp.message, advert.count, router));
+    match judged {
         Ok(()) => Seen::Advert(index),
         Err(reason) => Seen::Rejected(reason),
     }

@@ -137,7 +137,7 @@ impl World {
         let address = |address: Address, router, flags| {
             (AddressKey { address, ifindex: IFINDEX, vlan: 0 }, AddressConf { router, flags, ..AddressConf::default() })
         };
-        World {
+        let mut world = World {
             interface: Some(InterfaceConf { ifindex: IFINDEX, mac: NODE1_MAC, pass_foreign: 0, nat: 1 }),
             routers: [
                 RouterConf { vrid: VRID1, version: 2, priority: 100, auth_type: AUTH_PASS, auth_data: PASSWORD, ..router },
@@ -166,7 +166,16 @@ impl World {
             reverse: reverse(),
             guards: vec![GuardConf::default(); STICKY_V6 + 1],
             guard_sources: Vec::new(),
-        }
+        };
+        world.names(0, &[VIP1]);
+        world.names(1, &[VIP2]);
+        world.routers[2].set_addresses([VIP_V6_LOCAL, VIP_V6].into_iter());
+        world
+    }
+
+    /// The addresses that adverts of an IPv4 router name.
+    pub fn names(&mut self, router: usize, addresses: &[[u8; 4]]) {
+        self.routers[router].set_addresses(addresses.iter().map(|&address| Address::v4(address)));
     }
 
     /// Master of the first virtual router, with a good lease.

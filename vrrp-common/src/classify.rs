@@ -31,6 +31,8 @@ pub struct Vrrp {
     pub destination: Address,
     /// TTL or hop limit. Whether it is right depends on the virtual router and the peer.
     pub ttl: u8,
+    /// Where the message begins in the frame.
+    pub message: usize,
     pub advert: Result<vrrp::Advert, Reason>,
 }
 
@@ -70,6 +72,7 @@ fn ipv4<P: Packet + ?Sized>(frame: &P, ethernet: eth::Ethernet) -> Class {
         source: Address::v4(ip.source),
         destination: Address::v4(ip.destination),
         ttl: ip.ttl,
+        message: ethernet.network + ip.header_len,
         advert: advert(frame, ethernet.network, &ip),
     })
 }
@@ -85,7 +88,8 @@ pub fn over_ipv6<P: Packet + ?Sized>(frame: &P, ethernet: eth::Ethernet) -> Clas
     if ip.protocol == ipv4::PROTO_VRRP || hidden {
         let offset = ethernet.network + ip.header_len;
         let advert = advert_v6(frame, offset, &ip);
-        return Class::Vrrp(Vrrp { ethernet, source: ip.source, destination: ip.destination, ttl: ip.hop_limit, advert });
+        let (source, destination, ttl) = (ip.source, ip.destination, ip.hop_limit);
+        return Class::Vrrp(Vrrp { ethernet, source, destination, ttl, message: offset, advert });
     }
     if ip.protocol == ipv6::NEXT_ICMPV6
         && !ip.fragment

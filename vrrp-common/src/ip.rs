@@ -60,6 +60,14 @@ impl Address {
         (self.halves()[1] as u32).to_be_bytes()
     }
 
+    /// 32 bits of it: no two IPv4 addresses have the same, and hardly any two IPv6 addresses.
+    #[inline(always)]
+    pub const fn fold(&self) -> u32 {
+        let [high, low] = self.halves();
+        let both = high ^ low;
+        (both >> 32) as u32 ^ both as u32
+    }
+
     #[inline(always)]
     pub const fn is_v4(&self) -> bool {
         self.0[0] == 0 && self.halves()[1] >> 32 == MAPPED >> 32

@@ -1,7 +1,8 @@
 //! Whether a well-formed advert is acceptable to the virtual router it names.
 
 use crate::ip::Address;
-use crate::maps::{ROUTER_HMAC, ROUTER_HMAC_REQUIRED, RouterConf};
+use crate::maps::{MAX_COMPARED, ROUTER_HMAC, ROUTER_HMAC_REQUIRED, RouterConf};
+use crate::packet::Packet;
 use crate::reason::Reason;
 use crate::wire::vrrp::{self, Advert};
 
@@ -64,6 +65,37 @@ pub fn judge(advert: &Advert, source: &Address, destination: &Address, router: &
         return Err(Reason::AuthMissing);
     }
     Ok(())
+}
+
+/// Whether the advert of `count` addresses whose message begins at `offset` names any address of `router`: one that names none is of another cluster which
+/// uses the same VRID, and its sender no peer. Matched last, as it reads the packet.
+///
+/// Lists of more than [`MAX_COMPARED`] addresses, theirs or ours, are left to the agent.
+///
+/// # Errors
+/// [`Reason::AddressList`].
+#[inline(always)]
+pub fn judge_addresses<P: Packet + ?Sized>(packet: &P, offset: usize, count: u8, router: &RouterConf) -> Result<(), Reason> {
+    if router.address_count == 0 || usize::from(count) > MAX_COMPARED {
+        return Ok(());
+    }
+    let mut common = 0;
+    for index in 0..MAX_COMPARED as u8 {
+        if index >= count {
+            break;
+        }
+        let named = if router.is_v6() {
+            vrrp::address(packet, offset, index).map(Address::v6)
+        } else {
+            vrrp::address(packet, offset, index).map(Address::v4)
+        };
+        let named = named.ok_or(Reason::Length)?.fold();
+        for &own in &router.addresses {
+            // 1 where they are equal, without a branch that the verifier would follow both ways.
+            common |= u64::from(own ^ named).wrapping_sub(1) >> 63;
+        }
+    }
+    if common != 0 { Ok(()) } else { Err(Reason::AddressList) }
 }
 
 #[inline(always)]

@@ -63,6 +63,8 @@ reasons! {
     OwnSource = "own_source",
     /// Not one of the configured peers.
     Peer = "peer",
+    /// It names none of our addresses: another cluster uses the same VRID.
+    AddressList = "address_list",
     /// More adverts per second from this source than any honest master sends.
     Rate = "rate",
     /// No authentication trailer where one is required.

@@ -1,5 +1,6 @@
 //! The advert path: judge, pace, fence, stamp, hand on to the agent's socket.
 
+use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::XdpContext;
 use aya_log_ebpf::info;
 use vrrp_common::classify::Vrrp;
@@ -7,10 +8,12 @@ use vrrp_common::counter::{DropReason, RouterCounter, Verdict};
 use vrrp_common::ip::Address;
 use vrrp_common::lease::{self, Claim};
 use vrrp_common::maps::{Liveness, ROUTER_HMAC, ROUTER_HMAC_REQUIRED, RateKey, RateWindow, RouterConf};
+use vrrp_common::packet::Packet as _;
 use vrrp_common::policy;
 use vrrp_common::reason::Reason;
 use vrrp_common::wire::vrrp::{Advert, PRIORITY_RELEASE};
 
+use crate::context::{Frame, spoil};
 use crate::{boot_nanos, capture, count, maps};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
@@ -45,6 +48,9 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
         return Ok(());
     }
     policy::judge(advert, &vrrp.source, &vrrp.destination, router)?;
+    if shares_address(ctx.ctx, vrrp.message as u64, u64::from(advert.count), u64::from(index)) == 0 {
+        return Err(Reason::AddressList);
+    }
     let now = boot_nanos();
     pace(now, index, vrrp.source, router.rate_limit)?;
     fence(ctx, now, index, advert, vrrp.source, router);
@@ -70,6 +76,19 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
         count::router(index, RouterCounter::PriorityZeroReceived);
     }
     Ok(())
+}
+
+/// Not 0 where an advert, by what it names, may be of a peer of the router at `index`. A global function: the verifier checks its loops once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn shares_address(ctx: *mut xdp_md, offset: u64, count: u64, index: u64) -> u64 {
+    spoil();
+    let ctx = &XdpContext::new(ctx);
+    let offset = Frame(ctx).forget(offset as usize);
+    let Some(router) = maps::router_at(index as u32) else {
+        return 1;
+    };
+    u64::from(policy::judge_addresses(&Frame(ctx), offset, count as u8, router).is_ok())
 }
 
 /// An advert for a virtual router that is not ours: another interface's where it carries a tag, another daemon's where the

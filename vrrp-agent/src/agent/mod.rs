@@ -25,6 +25,7 @@ mod serve;
 mod served;
 mod snapshot;
 mod steer;
+mod strangers;
 mod tracking;
 mod workers;
 
@@ -62,6 +63,7 @@ use picture::Picture;
 use reload::Loading;
 use seats::Seats;
 use snapshot::Fixed;
+use strangers::Strangers;
 use workers::Workers;
 
 /// Everything is looked at again this often even without news, so that what somebody else changed comes back.
@@ -127,6 +129,7 @@ struct Agent {
     seats: Seats,
     desired: Desired,
     compare: Compare,
+    strangers: Strangers,
     /// Tells the watcher which routes to follow.
     destinations: watch::Sender<BTreeSet<IpAddr>>,
     /// When to settle again although nothing happened.
@@ -213,6 +216,7 @@ impl Agent {
             seats,
             desired: Desired::default(),
             compare: Compare::default(),
+            strangers: Strangers::default(),
             destinations,
             again: None,
             news,
@@ -326,6 +330,7 @@ impl Agent {
         picture.upstream_checks.clone_from(&self.upstream_checks);
         picture.observe(&self.force, &host, ways, &self.desired, &self.effects, &self.track);
         self.compare.follow(&view, &mut picture);
+        self.strangers.follow(&self.fixed, &view, &picture);
     }
 
     fn picture(&self) -> std::sync::MutexGuard<'_, Picture> {

@@ -1,13 +1,16 @@
 //! What `check` prints and returns.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use super::*;
 
 fn write(dir: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
     let path = dir.path().join(name);
-    fs::write(&path, text).expect("the temporary directory can be written");
+    // A script that every host has, and a mode for a file with a password.
+    fs::write(&path, text.replace("/etc/vrrp-agent/chk_nginx.sh", "/bin/true")).expect("the temporary directory can be written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("our own file");
     path
 }
 
@@ -138,10 +141,43 @@ fn json_says_where_and_what_to_do() {
 #[test]
 fn host_is_looked_at_when_asked() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let path = write(&dir, "node1.toml", include_str!("../config/testdata/node1.toml"));
+    let text = include_str!("../config/testdata/node1.toml").replace("/etc/vrrp-agent/chk_nginx.sh", "/nonexistent/chk");
+    let path = write(&dir, "node1.toml", &text);
     let options = Options { host: Some(Arc::default()), ..Options::default() };
     let (said, code) = check(&[path], &options);
     assert_eq!(code, BAD);
     assert!(said.contains("node1.toml: error: VI_1: interface eth1 does not exist\n"), "{said}");
     assert!(said.contains("script chk_nginx cannot be run: "), "{said}");
+}
+
+#[test]
+fn a_script_that_cannot_run_is_warned_of() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let text = include_str!("../config/testdata/node1.toml").replace("/etc/vrrp-agent/chk_nginx.sh", "/nonexistent/chk");
+    let (said, code) = check(&[write(&dir, "node1.toml", &text)], &Options::default());
+    assert_eq!(code, GOOD, "{said}");
+    assert!(said.contains("warning: script chk_nginx is not tracked, because it cannot run: /nonexistent"), "{said}");
+}
+
+#[test]
+fn a_file_with_a_password_that_everybody_can_read_is_warned_of_and_so_are_its_includes() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("our own directory");
+    let instance = "vrrp_instance A {\ninterface eth1\nvirtual_router_id 51\nvirtual_ipaddress {\n192.0.2.1\n}\n";
+    let main = write(&dir, "main.conf", &format!("{instance}include {}/auth.conf\n}}\n", dir.path().display()));
+    let auth = write(&dir, "auth.conf", "authentication {\nauth_type PASS\nauth_pass hunter2\n}\n");
+    let said = |mode: u32| {
+        for path in [&main, &auth] {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("our own file");
+        }
+        let (said, code) = check(std::slice::from_ref(&main), &Options::default());
+        assert_eq!(code, GOOD, "{said}");
+        said
+    };
+    let open = said(0o644);
+    assert_eq!(open.matches("holds a password, and every user of this host can read it (mode 0644)").count(), 1, "{open}");
+    assert!(open.contains("chmod o-rwx ") && open.contains("auth.conf holds a password"), "{open}");
+    assert!(!said(0o640).contains("holds a password"));
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o750)).expect("our own directory");
+    assert!(!said(0o644).contains("holds a password"), "others cannot search the directory");
 }

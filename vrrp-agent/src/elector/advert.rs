@@ -65,23 +65,35 @@ impl Received<'_> {
         policy::judge_ttl(self.ttl, &self.source, router)?;
         let advert = self.advert?;
         let router = router.ok_or(Reason::Vrid)?;
-        policy::judge(&advert, &self.source, &self.destination, router).map(|()| advert)
+        policy::judge(&advert, &self.source, &self.destination, router)?;
+        policy::judge_addresses(self.message, 0, advert.count, router).map(|()| advert)
     }
 
     /// Whether the advert lists just the advertised addresses of `router`, in any order (RFC 3768 and RFC 9568 section 7.1).
     pub fn lists_addresses_of(&self, router: &Router) -> bool {
-        let Ok(advert) = self.advert else {
-            return false;
-        };
-        let mut listed: Vec<Address> = match router.family() {
-            Family::V4 => (0..advert.count).filter_map(|i| vrrp::address(self.message, 0, i)).map(Address::v4).collect(),
-            Family::V6 => (0..advert.count).filter_map(|i| vrrp::address(self.message, 0, i)).map(Address::v6).collect(),
-        };
-        let mut ours: Vec<Address> = router.addresses.iter().map(|a| a.address.into()).collect();
+        let (mut listed, mut ours) = (self.listed(router.family()), advertised(router).collect::<Vec<_>>());
         listed.sort_unstable();
         ours.sort_unstable();
         listed == ours
     }
+
+    /// Whether it lists at least one of the advertised addresses of `router`, however many there are.
+    pub fn lists_address_of(&self, router: &Router) -> bool {
+        let listed = self.listed(router.family());
+        advertised(router).any(|address| listed.contains(&address))
+    }
+
+    fn listed(&self, family: Family) -> Vec<Address> {
+        let indices = 0..self.advert.map_or(0, |advert| advert.count);
+        match family {
+            Family::V4 => indices.filter_map(|i| vrrp::address(self.message, 0, i)).map(Address::v4).collect(),
+            Family::V6 => indices.filter_map(|i| vrrp::address(self.message, 0, i)).map(Address::v6).collect(),
+        }
+    }
+}
+
+fn advertised(router: &Router) -> impl ExactSizeIterator<Item = Address> + Clone {
+    router.addresses.iter().map(|address| address.address.into())
 }
 
 /// What the kernel program, and the socket's own check, need to know of a router.
@@ -110,6 +122,7 @@ pub fn router_conf(router: &Router, ifindex: u32, source: IpAddr, priority: u8) 
         Auth::None => (vrrp::AUTH_NONE, [0; 8]),
         Auth::Pass(password) => (vrrp::AUTH_PASS, password),
     };
+    conf.set_addresses(advertised(router));
     for (index, peer) in router.peers.iter().take(MAX_PEERS).enumerate() {
         conf.peers[index] = peer.address.into();
         (conf.ttl_min[index], conf.ttl_max[index]) = (peer.min_ttl, peer.max_ttl);

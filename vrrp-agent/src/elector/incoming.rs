@@ -10,11 +10,14 @@ use crate::auth::serial::UnixTime;
 use crate::model::{ChecksumForm, Router};
 
 impl Unit {
-    /// Verifies the authentication of an advert that is acceptable otherwise.
+    /// Verifies the addresses and the authentication of an advert that is acceptable otherwise. Short lists were compared before.
     ///
     /// # Errors
     /// The first rule it breaks.
     pub fn verify(&mut self, now: UnixTime, advert: &Advert, received: &Received) -> Result<(), Reason> {
+        if !received.lists_address_of(&self.router) {
+            return Err(Reason::AddressList);
+        }
         match &mut self.auth {
             Some(auth) => auth.verify(now, &received.source, advert, received.message),
             None => Ok(()),

@@ -2,7 +2,8 @@
 //!
 //! A connection is in one of two states. It *waits for its client* while a request is read or an answer is written, and each of these has a time
 //! limit. It is *at work* while the agent's loop obeys an order, for as long as that takes. Where a server has all the connections that it may
-//! have, a new one takes the place of the one that has waited longest for its client.
+//! have, a new one takes the place of the one that has waited longest for its client. It may have fewer for a while after the process ran out of
+//! descriptors: the rest is for others.
 
 use std::convert::Infallible;
 use std::io;
@@ -36,6 +37,9 @@ const LONGEST_HEAD: usize = 32 * 1024;
 const LONGEST_BODY: usize = 64 * 1024;
 /// After a connection could not be accepted: the cause may last, and the listener stays readable.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a server has fewer connections after descriptors were short.
+const SHORT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -76,7 +80,7 @@ impl Listen for UnixListener {
 
 /// Serves until `shutdown`, then lets requests under way end. `name` is for the log.
 pub(super) async fn serve(listener: impl Listen, app: Router, name: &str, limits: Limits, shutdown: watch::Receiver<bool>) {
-    let mut connections = Connections { limits, name, open: Vec::new(), tasks: JoinSet::new(), replaced: 0 };
+    let mut connections = Connections { limits, name, open: Vec::new(), tasks: JoinSet::new(), replaced: 0, lowered: None };
     let mut sweep = interval(limits.patience.max(Duration::from_millis(2)) / 2);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ended = pin!(signalled(shutdown.clone()));
@@ -101,6 +105,8 @@ struct Connections<'a> {
     tasks: JoinSet<()>,
     /// Connections that were closed for a newer one.
     replaced: u64,
+    /// A lower limit of connections, and since when.
+    lowered: Option<(usize, Instant)>,
 }
 
 impl Connections<'_> {
@@ -109,14 +115,15 @@ impl Connections<'_> {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         self.forget_ended();
-        if self.open.len() >= self.limits.connections {
+        let limit = self.limit();
+        if self.open.len() >= limit {
             // Where all are at work the new one is closed.
             if !self.close_one() {
                 return;
             }
             self.note_replaced();
             // Its descriptor is given back before the next one is taken.
-            while self.tasks.len() >= self.limits.connections && self.tasks.join_next().await.is_some() {}
+            while self.tasks.len() >= limit && self.tasks.join_next().await.is_some() {}
         }
         let waiting = Waiting::default();
         let task = talk(stream, app.clone(), waiting.clone(), self.limits, shutdown.clone());
@@ -130,10 +137,20 @@ impl Connections<'_> {
         }
         if shortage::is_shortage(error) {
             shortage::note(Undone::Connection, self.name, error);
-            // A descriptor more, for whatever needs one first.
-            self.close_one();
+            self.forget_ended();
+            let limit = (self.open.len() / 2).max(1);
+            self.lowered = Some((limit, Instant::now()));
+            while self.open.len() > limit && self.close_one() {}
         }
         sleep(ACCEPT_PAUSE).await;
+    }
+
+    /// How many connections there may be now.
+    fn limit(&self) -> usize {
+        match self.lowered {
+            Some((limit, since)) if since.elapsed() < SHORT => limit,
+            _ => self.limits.connections,
+        }
     }
 
     /// Closes the connection that has waited longest for its client; false where none waits.
@@ -162,7 +179,7 @@ impl Connections<'_> {
     fn note_replaced(&mut self) {
         self.replaced += 1;
         if self.replaced.is_power_of_two() {
-            let (server, limit, count) = (self.name, self.limits.connections, self.replaced);
+            let (server, limit, count) = (self.name, self.limit(), self.replaced);
             tracing::warn!(server, limit, count, "too many connections at once: the one that waited longest is closed for each new one");
         }
     }

@@ -46,6 +46,11 @@ impl Counters {
         Reason::ALL.iter().map(read).collect()
     }
 
+    /// Adverts that were dropped for `reason` on the interface in `slot`.
+    pub fn dropped(&self, slot: u32, reason: Reason) -> u64 {
+        self.interface(slot, counter::reason(reason))
+    }
+
     pub fn router(&self, place: u32, counter: RouterCounter) -> u64 {
         sum(&self.routers, place * RouterCounter::COUNT as u32 + counter as u32)
     }

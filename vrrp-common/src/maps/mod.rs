@@ -27,6 +27,8 @@ pub const MAX_SERVICES: u32 = 64;
 /// Backends over all services; an index fits a ring slot.
 pub const MAX_BACKENDS: u32 = 1_024;
 pub const MAX_PEERS: usize = 8;
+/// Addresses of a virtual router that the kernel program compares with those of an advert.
+pub const MAX_COMPARED: usize = 16;
 /// Sources whose advert rate is followed at once, the least recently heard forgotten first.
 pub const MAX_RATE_SOURCES: u32 = 4_096;
 /// Flows remembered while backends change, the least recently seen forgotten first.
@@ -164,7 +166,7 @@ pub const PROGRAM: &str = "vrrp_xdp";
 
 const _: () = {
     assert!(size_of::<InterfaceConf>() == 12);
-    assert!(size_of::<RouterConf>() == 208);
+    assert!(size_of::<RouterConf>() == 272);
     assert!(size_of::<Liveness>() == 40);
     assert!(size_of::<RateKey>() == 24);
     assert!(size_of::<RateWindow>() == 16);

@@ -1,7 +1,7 @@
 //! Interfaces, virtual routers, and what was heard of them.
 
 use crate::ip::Address;
-use crate::maps::MAX_PEERS;
+use crate::maps::{MAX_COMPARED, MAX_PEERS};
 use crate::wire::vrrp::virtual_mac;
 
 /// An interface that carries virtual routers.
@@ -44,7 +44,11 @@ pub struct RouterConf {
     pub auth_data: [u8; 8],
     /// ROUTER_ bits.
     pub flags: u8,
-    pub pad: [u8; 3],
+    /// How many addresses its adverts name; 0: those of others are not compared with them.
+    pub address_count: u8,
+    pub pad: [u8; 2],
+    /// These addresses as [`Address::fold`] has them; behind the last one the first again.
+    pub addresses: [u32; MAX_COMPARED],
     /// Range of TTL or hop limit allowed to each peer besides 255.
     pub ttl_min: [u8; MAX_PEERS],
     pub ttl_max: [u8; MAX_PEERS],
@@ -64,6 +68,19 @@ impl RouterConf {
     #[inline(always)]
     pub const fn is_v6(&self) -> bool {
         self.flags & ROUTER_V6 != 0
+    }
+
+    /// Takes down what its adverts name. A list that is too long is not compared here.
+    pub fn set_addresses(&mut self, addresses: impl ExactSizeIterator<Item = Address> + Clone) {
+        let Some(first) = addresses.clone().next().filter(|_| addresses.len() <= MAX_COMPARED) else {
+            self.address_count = 0;
+            return;
+        };
+        self.address_count = addresses.len() as u8;
+        self.addresses = [first.fold(); MAX_COMPARED];
+        for (slot, address) in self.addresses.iter_mut().zip(addresses) {
+            *slot = address.fold();
+        }
     }
 
     /// The MAC address of the virtual addresses: the virtual router's own, or `physical`.

@@ -171,6 +171,7 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, carrier:
 }
 
 /// The `index`-th address, of `N` bytes, of a message at `offset`.
+#[inline(always)]
 pub fn address<P: Packet + ?Sized, const N: usize>(packet: &P, offset: usize, index: u8) -> Option<[u8; N]> {
     packet.bytes(offset + HEADER_LEN + usize::from(index) * N)
 }

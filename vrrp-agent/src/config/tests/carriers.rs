@@ -103,15 +103,15 @@ fn conversion_keeps_family_delivery_peers_and_groups() {
 }
 
 #[test]
-fn the_first_address_decides_the_family_and_the_others_are_not_advertised() {
+fn the_first_address_decides_the_family_and_the_others_are_ignored() {
     let mixed = PAIR.replace("192.0.2.249", "192.0.2.249\n2001:db8::250");
     assert_eq!(
         said(&mixed),
-        ["F:33:1: warning: an address of the other family than the first: it is not advertised (as keepalived has it)"]
+        ["F:33:1: warning: an address of the other family than the first: it is not installed, as in keepalived"]
     );
     let config = keepalived(&mixed);
     assert_eq!(config.routers[1].addresses.len(), 1);
-    assert_eq!(config.routers[1].excluded_addresses[0].address, ip("2001:db8::250"));
+    assert_eq!(config.routers[1].excluded_addresses, []);
 }
 
 #[test]

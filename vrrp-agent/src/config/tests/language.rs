@@ -16,7 +16,7 @@ fn braces_may_stand_anywhere_between_words() {
         "virtual_ipaddress { 10.0.0.1/24 dev eth1 label eth1:0 }",
         "virtual_ipaddress{10.0.0.1/24 dev eth1 label eth1:0}",
         "virtual_ipaddress\n\n# where\n{\n10.0.0.1/24 dev eth1 label eth1:0 }",
-        "virtual_ipaddress {\r\n\t\"10.0.0.1/24\" dev 'eth1' label eth1:0 ! note }\r\n}\r",
+        "virtual_ipaddress {\r\n\t\"10.0.0.1/24\" dev \"eth1\" label eth1:0 ! note }\r\n}\r",
     ] {
         let router = router(body);
         let [address] = router.addresses.as_slice() else { panic!("{body}: {router:?}") };
@@ -36,9 +36,68 @@ fn comment_signs_and_braces_in_quotes_are_text() {
     };
     use crate::model::Auth::Pass;
     assert_eq!(password("\"a#b!{c}\""), Pass(*b"a#b!{c}\0"));
-    assert_eq!(password("'a\"b' # note"), Pass(*b"a\"b\0\0\0\0\0"));
-    assert_eq!(password("a\\#b"), Pass(*b"a#b\0\0\0\0\0"));
-    assert_eq!(password("ab\"c d\"e"), Pass(*b"abc de\0\0"));
+    assert_eq!(password("\"a!b\" # note"), Pass(*b"a!b\0\0\0\0\0"));
+}
+
+/// What keepalived 2.2.7 sends for each line, read off the wire.
+#[test]
+fn passwords_have_the_bytes_that_keepalived_sends() {
+    const SEEN: [(&str, &[u8]); 24] = [
+        (r"p\wd9", br"p\wd9"),
+        (r#""p\\wd""#, br"p\\wd"),
+        (r"a\!b", b"a"),
+        (r"a\#b", b"a"),
+        (r"a#b", b"a"),
+        (r"a!b", b"a"),
+        (r#"a"b"c"#, b"a"),
+        (r"'s3cret'", b"'s3cret'"),
+        (r"ab\tcd", br"ab\tcd"),
+        (r#"ab"cd""#, b"ab"),
+        (r#""ab"cd"#, b"ab"),
+        (r"'a b'", b"'a"),
+        (r"a\ b", br"a\"),
+        (r#""a b""#, b"a b"),
+        (r#""a#b""#, b"a#b"),
+        (r#""a\!b""#, br"a\!b"),
+        (r"a\\b", br"a\\b"),
+        (r"a\\!b", br"a\\"),
+        (r"it's", b"it's"),
+        (r"ab\x41", br"ab\x41"),
+        (r#""a"b"c""#, b"a"),
+        (r"a'b#c'd", b"a'b"),
+        (r"a$b", b"a$b"),
+        (r#""  x""#, b"  x"),
+    ];
+    for (written, sent) in SEEN {
+        let auth = format!("authentication {{\nauth_type PASS\nauth_pass {written}\n}}\nvirtual_ipaddress {{\n10.0.0.1\n}}");
+        let text = format!("vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\n{auth}\n}}\n");
+        let (outcome, _) = read(&text, Language::Keepalived, Mode::Lenient);
+        let config = outcome.config.unwrap_or_else(|| panic!("{written}: {:?}", outcome.diagnostics));
+        let mut bytes = [0; 8];
+        bytes[..sent.len()].copy_from_slice(sent);
+        assert_eq!(config.routers[0].auth, crate::model::Auth::Pass(bytes), "{written}");
+    }
+}
+
+/// By the same comparison.
+#[test]
+fn where_keepalived_sends_no_password_there_is_none_and_it_is_said() {
+    let auth = |lines: &str| format!("authentication {{\n{lines}\n}}");
+    for (global, lines) in [
+        ("", "auth_type pass\nauth_pass abc"),
+        ("", "auth_type FOO\nauth_pass abc"),
+        ("", "auth_type 'PASS'\nauth_pass abc"),
+        ("", "auth_pass abc"),
+        ("", "auth_type PASS"),
+        ("vrrp_strict", "auth_type PASS\nauth_pass abc"),
+    ] {
+        let body = format!("interface eth0\nvirtual_router_id 1\n{}\nvirtual_ipaddress {{\n10.0.0.1\n}}", auth(lines));
+        let text = format!("global_defs {{\n{global}\n}}\nvrrp_instance A {{\n{body}\n}}\n");
+        let (outcome, said) = read(&text, Language::Keepalived, Mode::Lenient);
+        let config = outcome.config.unwrap_or_else(|| panic!("{lines}: {:?}", outcome.diagnostics));
+        assert_eq!(config.routers[0].auth, crate::model::Auth::None, "{global} {lines}");
+        assert!(format!("{said:?}").contains("no authentication"), "{global} {lines}: {said:?}");
+    }
 }
 
 #[test]
