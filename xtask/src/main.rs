@@ -9,6 +9,7 @@ mod doctor;
 mod exec;
 mod interop;
 mod lab;
+mod lanes;
 mod libtest;
 mod packages;
 mod setup;
