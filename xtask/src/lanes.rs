@@ -1,6 +1,7 @@
 //! The tests that need root, by test binary: several binaries at a time where the clock does not matter, one at a time where it does.
 
 use std::collections::VecDeque;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -78,7 +79,9 @@ pub fn run(filter: Option<&str>, environment: &[(&str, &Path)], stream: fn(&mut 
     together.sort_by_key(place);
     let begin = Instant::now();
     let count = together.len();
-    let mut total = side_by_side(together, |binary| whole(&binary.name, &mut binary.tests(filter, environment)))?;
+    let mut total = Tally::default();
+    let tallies = side_by_side(together, LANES, |binary| whole(&binary.name, &mut binary.tests(filter, environment)))?;
+    tallies.into_iter().for_each(|tally| total.add(tally));
     println!("\n-- {count} test binaries side by side: {:.1} s", begin.elapsed().as_secs_f64());
     for binary in alone {
         println!("\n-- {}", binary.name);
@@ -110,23 +113,18 @@ fn build() -> Result<Vec<Binary>> {
     Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(Binary::read).collect())
 }
 
-fn side_by_side(binaries: Vec<Binary>, work: impl Fn(&Binary) -> Result<Tally> + Sync) -> Result<Tally> {
-    let queue = Mutex::new(VecDeque::from(binaries));
+/// Does the work on all of `items`, so many at a time; the results are in no order.
+pub fn side_by_side<T: Send, R: Send>(items: Vec<T>, lanes: usize, work: impl Fn(T) -> Result<R> + Sync) -> Result<Vec<R>> {
+    let queue = Mutex::new(VecDeque::from(items));
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-    let lane = || -> Result<Tally> {
-        let mut tally = Tally::default();
-        while let Some(binary) = next() {
-            tally.add(work(&binary)?);
-        }
-        Ok(tally)
-    };
+    let lane = || iter::from_fn(next).map(&work).collect::<Result<Vec<R>>>();
     thread::scope(|scope| {
-        let lanes: Vec<_> = (0..LANES).map(|_| scope.spawn(lane)).collect();
-        let mut total = Tally::default();
+        let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
+        let mut results = Vec::new();
         for lane in lanes {
-            total.add(lane.join().map_err(|_| anyhow!("a lane of tests panicked"))??);
+            results.extend(lane.join().map_err(|_| anyhow!("a thread of this program panicked"))??);
         }
-        Ok(total)
+        Ok(results)
     })
 }
 
@@ -150,15 +148,10 @@ mod tests {
     }
 
     #[test]
-    fn each_binary_runs_once_and_the_counts_are_added() {
-        let binary = |name: usize| Binary { name: name.to_string(), path: PathBuf::new(), directory: PathBuf::new() };
-        let passed = |binary: &Binary| {
-            let mut tally = Tally::default();
-            tally.passed = binary.name.parse()?;
-            Ok(tally)
-        };
-        let total = side_by_side((1..=10).map(binary).collect(), passed).expect("counts");
-        assert_eq!(total.passed, 55);
-        assert!(side_by_side(vec![binary(1)], |_| Err(anyhow!("it does not start"))).is_err());
+    fn everything_is_done_once_and_a_failure_is_told() {
+        let mut doubled = side_by_side((1..=10).collect(), 3, |number| Ok(2 * number)).expect("all is well");
+        doubled.sort_unstable();
+        assert_eq!(doubled, (1..=10).map(|number| 2 * number).collect::<Vec<_>>());
+        assert!(side_by_side(vec![1, 2], 1, |_| Err::<(), _>(anyhow!("it does not start"))).is_err());
     }
 }
