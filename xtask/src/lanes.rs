@@ -15,12 +15,11 @@ use crate::exec;
 use crate::libtest::Tally;
 
 /// Binaries that run beside each other, the longest first. Their tests compute, or wait with seconds of patience for a state; none
-/// measures a gap, counts lost requests or expects an answer within milliseconds. Each test has namespaces, maps and directories of its
-/// own. A binary that is not listed here runs alone.
-const SIDE_BY_SIDE: &[&str] =
-    &["interop_matrix", "vrrp_agent", "hmac", "path", "drops", "agreement", "xdp_rows", "forwarding", "flood", "alike"];
-/// How many of them run at a time. They mostly wait.
-const LANES: usize = 3;
+/// measures a gap, or expects an answer within milliseconds. Each test has namespaces, maps and directories of its own.
+/// A binary that is not listed here runs alone.
+const SIDE_BY_SIDE: &[&str] = &["interop_matrix", "vrrp_agent", "hmac", "path", "drops", "agreement", "xdp_rows", "alike"];
+/// How many of them run at a time. They mostly wait, but each start of an agent is a second of work.
+const LANES: usize = 2;
 
 /// An executable with tests of one target.
 #[derive(Debug, PartialEq, Eq)]
