@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::{exec, test, tidy};
+use crate::{exec, fuzz, test, tidy};
 
 /// `commands` are the names of our own commands.
 pub fn run(commands: &[String]) -> Result<ExitCode> {
@@ -16,10 +16,16 @@ pub fn run(commands: &[String]) -> Result<ExitCode> {
     }
     stage("fmt", || {
         exec::run(exec::cargo().args(["fmt", "--all", "--check"]))?;
-        exec::run(exec::cargo().args(["fmt", "--manifest-path", "vrrp-ebpf/Cargo.toml", "--check"]))
+        exec::run(exec::cargo().args(["fmt", "--manifest-path", "vrrp-ebpf/Cargo.toml", "--check"]))?;
+        exec::run(exec::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
     })?;
     stage("tidy", || tidy::run(commands))?;
     stage("clippy", || exec::run(exec::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])))?;
+    stage("fuzz", || {
+        // A test writes the seeds: the kernel programs come first, so that the agent is not built twice.
+        test::prepare()?;
+        fuzz::run(&fuzz::Options::default())
+    })?;
     println!("\n=== test");
     test::run(&test::Options::default())
 }

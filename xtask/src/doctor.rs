@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use crate::packages::{self, Group};
-use crate::{build_ebpf, exec, setup, toolchain};
+use crate::{build_ebpf, exec, fuzz, setup, toolchain};
 
 const SETUP: &str = "cargo xtask setup (as root)";
 
@@ -70,6 +70,7 @@ fn rust() -> Vec<Row> {
         component("rustc", "rustc"),
         component("cargo-fmt", "rustfmt"),
         component("cargo-clippy", "clippy"),
+        either("cargo-fuzz", fuzz::installed(), State::Absent, "cargo xtask fuzz installs it"),
         either("cc", linker, State::Missing, "apt-get install gcc libc6-dev"),
     ]
 }

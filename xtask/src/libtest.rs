@@ -1,5 +1,7 @@
 //! Reads the output of the standard test harness while it streams by.
 
+use std::process::ExitStatus;
+
 /// What a run of tests came to.
 #[derive(Default, Debug)]
 pub struct Tally {
@@ -24,6 +26,14 @@ impl Tally {
             self.failed += count(rest, "failed");
         } else if let Some((name, reason)) = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... ignored")) {
             self.ignored.push((name.to_owned(), reason.trim_start_matches(", ").to_owned()));
+        }
+    }
+
+    /// Takes the end of the program `line`: one that failed without a failed test did not compile, or died on the way.
+    pub fn end(&mut self, status: ExitStatus, line: &str) {
+        if !status.success() && self.failed == 0 {
+            self.failed = 1;
+            self.failures.push(format!("`{line}` ({status})"));
         }
     }
 

@@ -7,8 +7,10 @@ mod ci;
 mod conformance;
 mod doctor;
 mod exec;
+mod fuzz;
 mod interop;
 mod lab;
+mod lanes;
 mod libtest;
 mod packages;
 mod setup;
@@ -48,11 +50,13 @@ enum Command {
     Conformance(conformance::Options),
     /// Run the simulation of the election over many seeds, or replay one with its trace
     Sim(sim::Options),
+    /// Run the fuzz targets with coverage guidance, and print what they reached
+    Fuzz(fuzz::Options),
     /// Measure: packets, requests, failover, load, scale; beside what cannot be avoided, the kernel and keepalived (as root)
     Bench(bench::Options),
     /// Check the rules of this repository: imports, sizes, `unsafe`, documents
     Tidy,
-    /// The whole gate: fmt, tidy, clippy, test
+    /// The whole gate: fmt, tidy, clippy, fuzz, test
     Ci,
 }
 
@@ -84,6 +88,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test(options) => return test::run(&options),
         Command::Conformance(options) => return conformance::run(&options),
         Command::Sim(options) => sim::run(&options)?,
+        Command::Fuzz(options) => fuzz::run(&options)?,
         Command::Bench(options) => return bench::run(&options),
         Command::Tidy => tidy::run(&names())?,
         Command::Ci => return ci::run(&names()),

@@ -31,7 +31,7 @@ pub const NEEDED: &[Package] = &[
     package(Group::Bpf, "libpolly-22-dev", "what bpf-linker is built on"),
     package(Group::Bpf, "libzstd-dev", "what bpf-linker is built on"),
     package(Group::Bpf, "zlib1g-dev", "what bpf-linker is built on"),
-    package(Group::Bpf, "g++", "builds bpf-linker"),
+    package(Group::Bpf, "g++", "builds bpf-linker and libFuzzer"),
     package(Group::Lab, "iproute2", "namespaces, links, addresses"),
     package(Group::Lab, "ethtool", "offloads of the lab's links"),
     package(Group::Lab, "tcpdump", "captures"),

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::libtest::Tally;
 use crate::packages::Group;
-use crate::{build_ebpf, exec, setup, toolchain};
+use crate::{build_ebpf, exec, lanes, setup, toolchain};
 
 #[derive(clap::Args, Default)]
 pub struct Options {
@@ -30,12 +30,14 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let filter = options.filter.as_deref();
 
     heading("any user: unit tests, packet rows, simulation");
-    let mut total = tier(filter, &[], &skips)?;
+    let environment: [(&str, &Path); 3] =
+        [("VRRP_AGENT_BIN", &agent()), ("VRRP_EBPF_OBJ", &build_ebpf::object()), ("VRRP_TEST_SKIPS", &skips)];
+    let mut total = any_user(filter, &environment)?;
     if exec::is_root() {
         // These run now, so the first tier did not skip them.
         total.ignored.clear();
         heading("root: the loaded program, the kernel, the lab");
-        total.add(tier(filter, &["--ignored"], &skips)?);
+        total.add(lanes::run(filter, &environment, stream)?);
     } else {
         heading("root: skipped, as this is not root");
     }
@@ -56,19 +58,13 @@ pub fn prepare() -> Result<()> {
     exec::run(exec::cargo().args(["build", "--package", "vrrp-agent"]))
 }
 
-/// One run over all test binaries: its lines go on as they come, and are counted.
-fn tier(filter: Option<&str>, harness: &[&str], skips: &Path) -> Result<Tally> {
+fn any_user(filter: Option<&str>, environment: &[(&str, &Path)]) -> Result<Tally> {
     let mut command = exec::cargo();
     command.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
-    command.args(filter).arg("--").args(harness);
-    command.env("VRRP_AGENT_BIN", agent()).env("VRRP_EBPF_OBJ", build_ebpf::object()).env("VRRP_TEST_SKIPS", skips);
-    if harness.contains(&"--ignored") {
-        // Labs measure milliseconds: two at a time would disturb each other.
-        command.env("RUST_TEST_THREADS", "1");
-    }
-    stream(&mut command)
+    stream(command.args(filter).envs(environment.iter().copied()))
 }
 
+/// Runs tests: their lines go on as they come, and are counted.
 fn stream(command: &mut Command) -> Result<Tally> {
     let line = exec::line(command);
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{line}`"))?;
@@ -83,11 +79,7 @@ fn stream(command: &mut Command) -> Result<Tally> {
         }
     }
     let status = child.wait().with_context(|| format!("lost `{line}`"))?;
-    if !status.success() && tally.failed == 0 {
-        // It did not compile, or a test binary died without a summary.
-        tally.failed = 1;
-        tally.failures.push(format!("`{line}` ({status})"));
-    }
+    tally.end(status, &line);
     Ok(tally)
 }
 

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
-fn timed(text: &str) -> (Duration, Outcome) {
+fn timed(text: &str, language: Language) -> (Duration, Outcome) {
     let start = Instant::now();
-    let (outcome, source) = read(text, Language::Keepalived, Mode::Lenient);
+    let (outcome, source) = read(text, language, Mode::Lenient);
     let said: usize = outcome.diagnostics.iter().map(|diagnostic| render(&source, diagnostic).len()).sum();
     assert!(said < 10_000_000);
     (start.elapsed(), outcome)
@@ -25,7 +25,7 @@ fn ten_thousand_lines_are_read_at_once() {
         text.push_str("    }\n}\n\n");
     }
     assert!(text.lines().count() >= 10_000);
-    let (took, outcome) = timed(&text);
+    let (took, outcome) = timed(&text, Language::Keepalived);
     println!("{} lines: {took:?}", text.lines().count());
     assert!(outcome.config.is_some(), "{:?}", outcome.diagnostics);
     assert!(took < Duration::from_secs(2), "{took:?}");
@@ -47,7 +47,29 @@ fn hostile_texts_come_to_an_end() {
         ("one word", "x".repeat(16_000_000)),
         ("conditions", "@^a ".repeat(1_000_000)),
     ] {
-        let (took, outcome) = timed(&text);
+        let (took, outcome) = timed(&text, Language::Keepalived);
+        println!("{what}: {took:?}");
+        assert!(outcome.config.is_none(), "{what}");
+        assert!(took < Duration::from_secs(10), "{what}: {took:?}");
+    }
+}
+
+/// Depth is what a recursive reader dies of, without a message.
+#[test]
+fn hostile_toml_comes_to_an_end() {
+    for (what, text) in [
+        ("one word", "x".repeat(16_000_000)),
+        ("one line", format!("node = \"{}\"\n", "x".repeat(16_000_000))),
+        ("open arrays", format!("a = {}", "[".repeat(4_000_000))),
+        ("arrays in arrays", format!("a = {}{}", "[".repeat(4_000_000), "]".repeat(4_000_000))),
+        ("tables in tables", format!("a = {}", "{a=".repeat(2_000_000))),
+        ("a dotted key", format!("a{} = 1\n", ".a".repeat(4_000_000))),
+        ("a dotted table", format!("[a{}]\n", ".a".repeat(4_000_000))),
+        ("many tables", "[[virtual_router]]\n".repeat(800_000)),
+        ("many keys", (0..900_000).map(|number| format!("k{number} = 1\n")).collect()),
+        ("quotes", "\"".repeat(8_000_000)),
+    ] {
+        let (took, outcome) = timed(&text, Language::Toml);
         println!("{what}: {took:?}");
         assert!(outcome.config.is_none(), "{what}");
         assert!(took < Duration::from_secs(10), "{what}: {took:?}");

@@ -1,0 +1,150 @@
+//! What a run begins with: packets of the rows, the configurations of the repository, a datagram, and sequences of chance.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::{Input, directory};
+use crate::exec;
+
+/// Directories with configurations.
+const CONFIGURATIONS: [&str; 3] = ["examples", "examples/dual-master", "vrrp-agent/src/config/testdata"];
+/// Where the words of both languages stand, as texts in quotes.
+const KEYWORDS: [&str; 4] = [
+    "vrrp-agent/src/config/keepalived",
+    "vrrp-agent/src/config/keepalived/keywords",
+    "vrrp-agent/src/config/toml",
+    "vrrp-agent/src/config/toml/schema",
+];
+const SEQUENCES: u64 = 64;
+
+/// Writes the seeds of these targets, a directory for each; the dictionary of configurations is the file returned.
+pub fn write(targets: &[(&str, Input)]) -> Result<PathBuf> {
+    let seeds = directory().join("seeds");
+    if seeds.exists() {
+        fs::remove_dir_all(&seeds).with_context(|| format!("cannot remove {}", seeds.display()))?;
+    }
+    for (name, input) in targets {
+        let into = seeds.join(name);
+        fs::create_dir_all(&into).with_context(|| format!("cannot make {}", into.display()))?;
+        match input {
+            Input::Configuration => configurations(&into)?,
+            Input::Packets => {}
+            Input::Datagram => put(&into.join("one-ring"), &datagram())?,
+            Input::Sequence => sequences(&into)?,
+        }
+    }
+    if targets.iter().any(|(_, input)| *input == Input::Packets) {
+        // Built with the features of `test`, so that nothing is built twice.
+        let mut command = exec::cargo();
+        command.args(["test", "--quiet", "--workspace", "--test", "classify_rows", "seeds"]);
+        exec::run_quietly(command.env("VRRP_FUZZ_SEEDS", &seeds))?;
+    }
+    dictionary()
+}
+
+fn put(file: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Files of a directory whose names end so.
+fn files(directory: &str, endings: &[&str]) -> Result<Vec<PathBuf>> {
+    let directory = exec::root().join(directory);
+    let entries = fs::read_dir(&directory).with_context(|| format!("cannot read {}", directory.display()))?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|found| endings.iter().any(|ending| found == *ending)));
+    files.sort();
+    Ok(files)
+}
+
+fn configurations(into: &Path) -> Result<()> {
+    for (place, directory) in CONFIGURATIONS.iter().enumerate() {
+        for file in files(directory, &["conf", "toml"])? {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            put(&into.join(format!("{place}-{name}")), text.as_bytes())?;
+            for (number, block) in blocks(&text).iter().enumerate() {
+                put(&into.join(format!("{place}-{name}-{number:02}")), block.as_bytes())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The outermost blocks and tables of a configuration, each alone: short inputs are tried more often.
+fn blocks(text: &str) -> Vec<String> {
+    let mut blocks = vec![String::new()];
+    for line in text.split_inclusive('\n') {
+        let block = blocks.len() - 1;
+        if line.starts_with('[') && !blocks[block].is_empty() {
+            blocks.push(line.to_owned());
+            continue;
+        }
+        blocks[block].push_str(line);
+        if line.starts_with('}') {
+            blocks.push(String::new());
+        }
+    }
+    blocks.retain(|block| !block.trim().is_empty());
+    blocks
+}
+
+/// The words that the readers know, in the form of libFuzzer's dictionaries.
+fn dictionary() -> Result<PathBuf> {
+    let mut words = BTreeSet::new();
+    for directory in KEYWORDS {
+        for file in files(directory, &["rs"])? {
+            let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            let quoted = text.split('"').skip(1).step_by(2).filter(|word| is_word(word)).map(str::to_owned);
+            words.extend(quoted);
+        }
+    }
+    let file = directory().join("config.dict");
+    let lines: String = words.iter().map(|word| format!("\"{word}\"\n")).collect();
+    put(&file, lines.as_bytes())?;
+    Ok(file)
+}
+
+fn is_word(text: &str) -> bool {
+    text.len() > 1 && text.len() < 40 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+}
+
+/// A comparison of one ring (`vrrp-agent/src/agreement/message.rs`).
+fn datagram() -> Vec<u8> {
+    let head = [b"vrrpring".as_slice(), &[1, 1, 1, 0, 0, 0, 0, 0]].concat();
+    let address = [&[0; 10], [0xff, 0xff].as_slice(), &[192, 0, 2, 9]].concat();
+    [head, address, vec![0, 80, 6, 0], vec![1, 2, 3, 4, 5, 6, 7, 8]].concat()
+}
+
+/// Bytes of chance, the same on every machine, of growing length.
+fn sequences(into: &Path) -> Result<()> {
+    let mut state = 1_u64;
+    let mut byte = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    for number in 1..=SEQUENCES {
+        let bytes: Vec<u8> = (0..number * 16).map(|_| byte()).collect();
+        put(&into.join(format!("{number:02}")), &bytes)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_cut_into_its_blocks() {
+        assert_eq!(blocks("a {\n  b {\n  }\n}\n\nc {\n}\n"), ["a {\n  b {\n  }\n}\n", "\nc {\n}\n"]);
+        assert_eq!(blocks("x = 1\n[[a]]\ny = [\n]\n[[b]]\n"), ["x = 1\n", "[[a]]\ny = [\n]\n", "[[b]]\n"]);
+    }
+
+    #[test]
+    fn words_are_what_a_reader_may_know() {
+        assert!(["auth_pass", "pcap-file", "v3"].into_iter().all(is_word));
+        assert!(["", "x", "two words", "{", "a\\n"].into_iter().all(|text| !is_word(text)));
+    }
+}
