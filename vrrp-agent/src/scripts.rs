@@ -25,8 +25,8 @@ use tokio::time::MissedTickBehavior;
 
 use crate::model::Script;
 use crate::shortage::{self, Undone};
-pub use start::{NotStarted, inspect, remove_unusable};
 use start::start_aside;
+pub use start::{NotStarted, inspect, remove_unusable};
 
 /// A run that timed out gets SIGTERM, and SIGKILL this much later.
 const TERMINATION: Duration = Duration::from_secs(2);

@@ -60,10 +60,7 @@ pub fn is_shortage(error: &io::Error) -> bool {
     let Some(errno) = error.raw_os_error().map(Errno::from_raw) else {
         return error.kind() == io::ErrorKind::OutOfMemory;
     };
-    matches!(
-        errno,
-        Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM | Errno::EADDRNOTAVAIL | Errno::EAGAIN
-    )
+    matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM | Errno::EADDRNOTAVAIL | Errno::EAGAIN)
 }
 
 /// Whether an error of the operating system in the chain of causes is such a one.
@@ -104,7 +101,8 @@ mod tests {
         for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM, Errno::EADDRNOTAVAIL, Errno::EAGAIN] {
             assert!(of(errno), "{errno}");
         }
-        for errno in [Errno::ECONNREFUSED, Errno::ETIMEDOUT, Errno::EHOSTUNREACH, Errno::ECONNRESET, Errno::ENOENT, Errno::EACCES] {
+        for errno in [Errno::ECONNREFUSED, Errno::ETIMEDOUT, Errno::EHOSTUNREACH, Errno::ECONNRESET, Errno::ENOENT, Errno::EACCES]
+        {
             assert!(!of(errno), "{errno}");
         }
         assert!(!is_shortage(&io::Error::other("cut off")));

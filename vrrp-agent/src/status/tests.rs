@@ -261,7 +261,8 @@ fn a_ring_says_what_it_drains_and_who_serves_instead_of_too_few() {
 
 #[test]
 fn empty_tables_are_left_out() {
-    let mut status = Status { interfaces: vec![], routers: vec![], services: vec![], upstreams: vec![], scripts: vec![], ..sample() };
+    let mut status =
+        Status { interfaces: vec![], routers: vec![], services: vec![], upstreams: vec![], scripts: vec![], ..sample() };
     status.shortages.clear();
     assert_eq!(render(&status).lines().count(), 3, "the agent and its election thread");
 }
