@@ -255,6 +255,7 @@ fn zero_checksum(checksum: [u8; 2]) -> Vec<u8> {
 
 fn version3_rows() -> Vec<Row> {
     let foreign_pseudo = Frame::v3().seal_pseudo_to(NODE2, NODE1).build();
+    let v2 = |priority, addresses: &[[u8; 4]]| Frame::v2_of(VRID1, priority, Some(PASSWORD), addresses).build();
     let mut sixteen = [VIP1; 16];
     sixteen[15] = VIP2;
     vec![
@@ -281,7 +282,15 @@ fn version3_rows() -> Vec<Row> {
             Frame::v3().set(AUTH, &[0x0f, 0xff]).build(),
             1,
         ),
-        rejected("VC-051 none of our addresses, version 3: another cluster", Frame::v3_of(&[VIP1], true).build(), Reason::AddressList),
+        rejected("VC-051 none of our addresses, version 2: another cluster", v2(99, &[VIP2]), Reason::AddressList),
+        accepted("VC-051 one of our addresses and another, version 2", v2(99, &[VIP2, VIP1]), 0),
+        rejected("VC-052 an owner of none of our addresses, version 2", v2(255, &[VIP2]), Reason::AddressList),
+        accepted("VC-052 an owner of one of our addresses and another, version 2", v2(255, &[VIP2, VIP1]), 0),
+        rejected(
+            "VC-051 none of our addresses, version 3: another cluster",
+            Frame::v3_of(&[VIP1], true).build(),
+            Reason::AddressList,
+        ),
         accepted("VC-053 other addresses than ours, version 3", Frame::v3_of(&[VIP1], true).build(), 1)
             .when(|world| world.names(1, &[VIP2, VIP1])),
         accepted("VC-053 the last of sixteen is ours", Frame::v3_of(&sixteen, true).build(), 1),
@@ -365,6 +374,11 @@ pub fn fence_rows() -> Vec<Row> {
         ),
         ignored("VC-058 lapsed lease, unknown VRID: not fenced", Frame::v2().set(VRID, &[99]).build(), Reason::Vrid),
         ignored("VC-058 lapsed lease, fragment: not fenced", Frame::v2().fragment(0x2000).build(), Reason::Fragment),
+        ignored(
+            "lapsed lease, a better master of another cluster with the same VRID: not fenced",
+            Frame::v2_of(VRID1, 200, Some(PASSWORD), &[VIP2]).build(),
+            Reason::AddressList,
+        ),
         rejected("lapsed lease, a stranger among configured peers: not fenced", Frame::v2().source(CLIENT).build(), Reason::Peer)
             .when(|world| {
                 world.lapsed();

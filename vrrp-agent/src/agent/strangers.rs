@@ -22,9 +22,8 @@ impl Strangers {
             self.note(name, by_program + by_sockets(view, name));
         }
         let others = view.dropped.keys().filter(|(name, reason)| {
-            *reason == Reason::AddressList && !picture.hooks.keys().any(|ifindex| {
-                picture.host.links.get(ifindex).is_some_and(|link| link.name == *name)
-            })
+            *reason == Reason::AddressList
+                && !picture.hooks.keys().any(|ifindex| picture.host.links.get(ifindex).is_some_and(|link| link.name == *name))
         });
         for (name, _) in others {
             self.note(name, by_sockets(view, name));
@@ -43,5 +42,9 @@ impl Strangers {
 }
 
 fn by_sockets(view: &View, interface: &str) -> u64 {
-    view.dropped.iter().filter(|((name, reason), _)| name == interface && *reason == Reason::AddressList).map(|(_, count)| count).sum()
+    view.dropped
+        .iter()
+        .filter(|((name, reason), _)| name == interface && *reason == Reason::AddressList)
+        .map(|(_, count)| count)
+        .sum()
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use vrrp_common::wire::vrrp::{self, Carrier, Coverage};
 
-use super::{Command, advert};
 use super::run::Runner;
 use super::timer::Timer;
 use super::unit::{Hands, Seat, Unit};
 use super::view::View;
+use super::{Command, advert};
 use crate::config::{self, Language, Mode, Source};
 use crate::election::Role;
 use crate::model::{ChecksumForm, Family, Router};

@@ -180,7 +180,12 @@ impl Connections<'_> {
         self.replaced += 1;
         if self.replaced.is_power_of_two() {
             let (server, limit, count) = (self.name, self.limit(), self.replaced);
-            tracing::warn!(server, limit, count, "too many connections at once: the one that waited longest is closed for each new one");
+            tracing::warn!(
+                server,
+                limit,
+                count,
+                "too many connections at once: the one that waited longest is closed for each new one"
+            );
         }
     }
 }

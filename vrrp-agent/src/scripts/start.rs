@@ -62,7 +62,9 @@ pub(super) fn start_aside(script: Script) -> Result<oneshot::Receiver<Result<Gro
 pub fn remove_unusable(config: &mut Config) -> Vec<String> {
     let mut said = Vec::new();
     let mut gone = Vec::new();
-    for (index, script) in config.scripts.iter().enumerate() {
+    let is_tracked =
+        |index| config.routers.iter().flat_map(|router| &router.track_scripts).any(|tracked| tracked.script == index);
+    for (index, script) in config.scripts.iter().enumerate().filter(|(index, _)| is_tracked(*index)) {
         if let Err(NotStarted::Broken(why)) = inspect(script) {
             said.push(format!("script {} is not tracked, because it cannot run: {why}", script.name));
             gone.push(index);

@@ -251,7 +251,7 @@ fn what_this_host_lacks_is_no_result_of_a_script() {
 #[test]
 fn a_script_that_cannot_run_is_not_tracked_and_said_so() {
     let text = "[[virtual_router]]\nname = \"a\"\ninterface = \"eth1\"\nvrid = 51\naddresses = [\"192.0.2.100\"]\n\
-                track_scripts = [{ script = \"gone\" }, { script = \"good\" }]\n\
+                track_scripts = [{ script = \"gone\" }, { script = \"nobody\" }, { script = \"good\" }]\n\
                 [[script]]\nname = \"gone\"\ncommand = [\"/nonexistent/chk\"]\n\
                 [[script]]\nname = \"nobody\"\ncommand = [\"/bin/true\"]\nuser = \"no-such-user\"\n\
                 [[script]]\nname = \"good\"\ncommand = [\"/bin/true\"]\n";

@@ -82,7 +82,8 @@ pub(super) fn version(node: &Node, reporter: &mut Reporter) -> Version {
 pub(super) fn strict(node: &Node, reporter: &mut Reporter) -> bool {
     let on = values::switch(node, reporter);
     if on {
-        let message = format!("`{}`: one rule of strict mode is followed, that there is no authentication; the rest", node.keyword());
+        let message =
+            format!("`{}`: one rule of strict mode is followed, that there is no authentication; the rest", node.keyword());
         reporter.ignored(Diagnostic::at(node.span(), message));
     }
     on

@@ -173,7 +173,8 @@ impl Instance {
 
     fn drop_strict_password(&mut self, reporter: &mut Reporter) {
         if let Some(pass) = self.auth_pass.take_if(|_| self.strict) {
-            let message = "strict mode has no authentication: as in keepalived, adverts leave without this password and are taken without";
+            let message =
+                "strict mode has no authentication: as in keepalived, adverts leave without this password and are taken without";
             let help = "take out the strict mode or the password, on every router of the VRID";
             reporter.warning(Diagnostic::at(&pass.span, message).help(help));
         }
@@ -310,7 +311,8 @@ fn authentication(node: &Node, reporter: &mut Reporter) -> Option<At<String>> {
                 reporter.ignored(Diagnostic::at(span, message));
             }
             if let Some(pass) = pass.as_ref().filter(|pass| pass.value.contains(['\'', '\\'])) {
-                let message = "single quotes and backslashes are part of the password, as in keepalived: only double quotes are not";
+                let message =
+                    "single quotes and backslashes are part of the password, as in keepalived: only double quotes are not";
                 reporter.warning(Diagnostic::at(&pass.span, message));
             }
             pass
