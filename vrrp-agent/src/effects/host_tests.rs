@@ -13,8 +13,9 @@ use crate::net::view::{Address, HostView, Link};
 use crate::net::watch::Watcher;
 
 fn view_of(prefix_len: u8, address: &str, usable: bool) -> HostView {
-    let address = address.parse().expect("an address");
-    let held = Address { address, prefix_len, protocol: 0, label: None, scope: 0, secondary: false, usable };
+    let address: std::net::IpAddr = address.parse().expect("an address");
+    let deprecated = address.is_ipv6();
+    let held = Address { address, prefix_len, protocol: 0, label: None, scope: 0, secondary: false, usable, deprecated };
     let mut view = HostView::default();
     view.links.insert(2, Link { index: 2, addresses: vec![held], ..Link::default() });
     view
@@ -64,6 +65,6 @@ fn an_ipv6_address_that_detection_gave_up_is_replaced() {
         let seen = timeout(SOON, view.wait_for(|view| is_installed(view, &wanted))).await;
         assert!(seen.is_ok_and(|seen| seen.is_ok()), "and seen so");
         let shown = ip(&format!("-o addr show dev left to {VIP6}"));
-        assert!(shown.contains(&format!("{VIP6}/128 scope global nodad")), "{shown}");
+        assert!(shown.contains(&format!("{VIP6}/128 scope global nodad deprecated")), "{shown}");
     });
 }

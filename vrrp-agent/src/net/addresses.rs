@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use netlink_packet_route::AddressFamily;
-use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope};
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope, CacheInfo};
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType};
 use nix::errno::Errno;
 
@@ -35,7 +35,8 @@ impl Netlink {
     /// `label` is at most 15 bytes and for IPv4 only. An address of the same prefix keeps the label it has.
     ///
     /// An IPv6 address is usable at once: without duplicate address detection, since the last master may still hold it
-    /// (RFC 9568 section 8.2.2). One that is there already keeps its prefix and the outcome of its detection.
+    /// (RFC 9568 section 8.2.2). One that is there already keeps its prefix and the outcome of its detection. It is deprecated
+    /// (preferred lifetime 0, valid for ever), whatever its prefix: the host opens no connection from it (RFC 6724 section 5, rule 3).
     pub async fn ensure_address(
         &self,
         index: u32,
@@ -47,7 +48,10 @@ impl Netlink {
         let attributes = &mut add.message_mut().attributes;
         attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_PROTOCOL)));
         match (address, label) {
-            (IpAddr::V6(_), _) => attributes.push(AddressAttribute::Flags(AddressFlags::Nodad)),
+            (IpAddr::V6(_), _) => {
+                attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+                attributes.push(AddressAttribute::CacheInfo(deprecated()));
+            }
             (IpAddr::V4(_), Some(label)) => attributes.push(AddressAttribute::Label(label.to_owned())),
             (IpAddr::V4(_), None) => {}
         }
@@ -113,6 +117,15 @@ impl Netlink {
         }
         Ok(own)
     }
+}
+
+/// The lifetimes of an address that is never chosen as a source, in seconds.
+fn deprecated() -> CacheInfo {
+    const FOREVER: u32 = u32::MAX;
+    let mut lifetimes = CacheInfo::default();
+    lifetimes.ifa_preferred = 0;
+    lifetimes.ifa_valid = FOREVER;
+    lifetimes
 }
 
 fn local_route(address: IpAddr) -> RouteMessage {

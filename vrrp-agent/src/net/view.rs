@@ -58,6 +58,8 @@ pub struct Address {
     pub secondary: bool,
     /// Not tentative, and not found to be somebody else's (RFC 4862 section 5.4). Always so for IPv4.
     pub usable: bool,
+    /// Its preferred lifetime is over: the kernel chooses it as a source only where the host has no other (RFC 6724).
+    pub deprecated: bool,
 }
 
 /// The XDP program on a link.
@@ -216,6 +218,7 @@ fn address(message: &AddressMessage) -> Option<Address> {
         scope: message.header.scope.into(),
         secondary: flags.contains(AddressHeaderFlags::Secondary),
         usable: !flags.intersects(AddressHeaderFlags::Tentative | AddressHeaderFlags::Dadfailed),
+        deprecated: flags.contains(AddressHeaderFlags::Deprecated),
     };
     let (mut local, mut peer) = (None, None);
     for attribute in &message.attributes {

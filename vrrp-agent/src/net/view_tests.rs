@@ -16,7 +16,7 @@ fn address(last: u8) -> Address {
 }
 
 fn of(address: IpAddr) -> Address {
-    Address { address, prefix_len: 24, protocol: 0, label: None, scope: 0, secondary: false, usable: true }
+    Address { address, prefix_len: 24, protocol: 0, label: None, scope: 0, secondary: false, usable: true, deprecated: false }
 }
 
 /// fe80::`last`.

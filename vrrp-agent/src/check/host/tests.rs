@@ -20,6 +20,7 @@ fn link(index: u32, name: &str, addresses: &[[u8; 4]]) -> Link {
         label: None,
         scope: 0,
         secondary: false,
+        deprecated: false,
         usable: true,
     };
     Link { name: name.to_owned(), index, up: true, addresses: addresses.iter().map(address).collect(), ..Link::default() }
