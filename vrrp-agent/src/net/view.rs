@@ -254,7 +254,6 @@ fn neighbour(message: &NeighbourMessage) -> Option<(NeighbourKey, Option<[u8; 6]
             _ => {}
         }
     }
-    // NUD_NOARP entries are mappings of the protocol (multicast), not somebody who answered.
     let usable = matches!(
         message.header.state,
         NeighbourState::Reachable
@@ -262,8 +261,11 @@ fn neighbour(message: &NeighbourMessage) -> Option<(NeighbourKey, Option<[u8; 6]
             | NeighbourState::Delay
             | NeighbourState::Probe
             | NeighbourState::Permanent
+            | NeighbourState::Noarp
     );
-    Some(((message.header.ifindex, destination?), mac.filter(|_| usable)))
+    // A link without addresses has NOARP entries of zeros.
+    let unicast = |mac: &[u8; 6]| *mac != [0; 6] && mac[0] & 1 == 0;
+    Some(((message.header.ifindex, destination?), mac.filter(|_| usable).filter(unicast)))
 }
 
 /// The program that a link's attributes tell of.
