@@ -1,5 +1,6 @@
 //! What the election thread is told: where each router sits, its priority, its faults. Only changes are sent.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -135,7 +136,8 @@ impl Seats {
                 continue;
             }
             let told = self.told.entry(place).or_default();
-            let router = &told.fit(router, host);
+            let router = told.fit(router, host);
+            let router = router.as_ref();
             if told.router.as_ref() != Some(router) {
                 told.router = Some(router.clone());
                 told.installed = None;
@@ -177,9 +179,9 @@ impl Seats {
 
 impl Told {
     /// The router with the advertised addresses that fit an advert on its interface as it is now.
-    fn fit(&mut self, router: &Router, host: &HostView) -> Router {
+    fn fit<'a>(&mut self, router: &'a Router, host: &HostView) -> Cow<'a, Router> {
         let Some(mtu) = host.link_by_name(&router.interface).map(|link| link.mtu) else {
-            return router.clone();
+            return Cow::Borrowed(router);
         };
         let fitted = router.fitted(mtu);
         let (fitting, all) = (fitted.addresses.len(), router.addresses.len());

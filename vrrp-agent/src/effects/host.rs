@@ -1,6 +1,6 @@
 //! The host's side of desired state: addresses and local routes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::Problems;
@@ -25,7 +25,7 @@ pub struct Owner<'a> {
 impl Owner<'_> {
     /// Whether an agent, or a keepalived of this configuration, installed it. What is not ours is never changed and never removed.
     fn is_ours(&self, link: &Link, held: &Address) -> bool {
-        self.record.is_ours(link, held, self.is_configured(link, held))
+        self.record.is_ours(link, held, || self.is_configured(link, held))
     }
 
     /// Whether it is an address owner's.
@@ -50,11 +50,14 @@ impl Owner<'_> {
 /// connections from them.
 pub async fn install(netlink: &Netlink, owner: &mut Owner<'_>, desired: &Desired, host: &HostView, problems: &mut Problems) {
     let absent: Vec<&Installed> = desired.installed.iter().filter(|wanted| held(host, wanted).is_none()).collect();
-    owner.record.edit(|kept| {
-        let new =
-            |wanted: &&Installed| OwnAddress { index: wanted.ifindex, address: wanted.address, prefix_len: wanted.prefix_len };
-        kept.addresses.extend(absent.iter().map(new));
-    });
+    if !absent.is_empty() {
+        let new = |wanted: &&Installed| {
+            let Installed { ifindex: index, address, prefix_len, .. } = **wanted;
+            OwnAddress { index, address, prefix_len }
+        };
+        owner.record.edit(|kept| kept.addresses.extend(absent.iter().map(new)));
+    }
+    let last = last_own(desired, host);
     for wanted in &desired.installed {
         let Some(link) = host.links.get(&wanted.ifindex) else { continue };
         let Installed { ifindex, address, prefix_len, label } = wanted;
@@ -76,7 +79,7 @@ pub async fn install(netlink: &Netlink, owner: &mut Owner<'_>, desired: &Desired
             Some(held) if address.is_ipv6() && !held.deprecated => {
                 netlink.ensure_address(*ifindex, *address, held.prefix_len, label.as_deref()).await
             }
-            Some(_) if is_first(link, desired, wanted) => put_last(netlink, link, wanted).await,
+            Some(held) if is_first(link, held, last.get(&link.index)) => put_last(netlink, link, wanted).await,
             Some(_) => Ok(()),
         };
         problems.note(&format!("install {address}/{prefix_len} on {}", link.name), outcome);
@@ -121,16 +124,23 @@ pub fn is_installed(host: &HostView, wanted: &Installed) -> bool {
 /// For a destination that no route's source and no address's prefix decides (multicast, a route without a gateway, a gateway
 /// outside all prefixes), the kernel takes the first address of the interface that is not a secondary one. The host's own
 /// comes after a virtual one when it was added later, as when DHCP gives a new one.
-fn is_first(link: &Link, desired: &Desired, wanted: &Installed) -> bool {
-    let is_virtual = |held: &Address| {
-        desired.installed.iter().any(|any| (any.ifindex, any.address) == (link.index, held.address))
-            || held.protocol == ADDRESS_PROTOCOL
+fn is_first(link: &Link, held: &Address, last_own: Option<&usize>) -> bool {
+    let at = || link.addresses.iter().position(|other| other == held);
+    held.address.is_ipv4() && !held.secondary && last_own.is_some_and(|own| at().is_some_and(|at| at < *own))
+}
+
+/// By interface index, where the last IPv4 address stands that the host has itself.
+fn last_own(desired: &Desired, host: &HostView) -> HashMap<u32, usize> {
+    let virtuals: HashSet<(u32, IpAddr)> = desired.installed.iter().map(|any| (any.ifindex, any.address)).collect();
+    let own = |link: &Link| {
+        link.addresses.iter().rposition(|held| {
+            held.address.is_ipv4()
+                && held.scope == GLOBAL_SCOPE
+                && held.protocol != ADDRESS_PROTOCOL
+                && !virtuals.contains(&(link.index, held.address))
+        })
     };
-    let at = link.addresses.iter().position(|held| {
-        held.address == wanted.address && held.prefix_len == wanted.prefix_len && held.address.is_ipv4() && !held.secondary
-    });
-    let own = |held: &Address| held.address.is_ipv4() && held.scope == GLOBAL_SCOPE && !is_virtual(held);
-    at.is_some_and(|at| link.addresses.iter().skip(at + 1).any(own))
+    host.links.values().filter_map(|link| Some((link.index, own(link)?))).collect()
 }
 
 /// Takes an address away and puts it back behind all others of its interface.
@@ -188,12 +198,13 @@ pub async fn uninstall(netlink: &Netlink, owner: &mut Owner<'_>, desired: &Desir
         let same = |held: &Address| (held.address, held.prefix_len) == (address, prefix_len);
         host.links.get(&index).is_some_and(|link| link.addresses.iter().any(same))
     };
-    owner.record.edit(|kept| {
-        kept.addresses.retain(|known| {
-            let key = (known.index, known.address, known.prefix_len);
-            wanted.contains(&key) || is_there(known.index, known.address, known.prefix_len)
-        });
-    });
+    let gone = |known: &OwnAddress| {
+        let key = (known.index, known.address, known.prefix_len);
+        !wanted.contains(&key) && !is_there(known.index, known.address, known.prefix_len)
+    };
+    if owner.record.kept().addresses.iter().any(gone) {
+        owner.record.edit(|kept| kept.addresses.retain(|known| !gone(known)));
+    }
 }
 
 /// Lets the stack accept packets for addresses whose direct-return backend this node is. ARP is silenced before: a route alone would

@@ -95,11 +95,11 @@ impl Record {
 
     /// Whether an agent installed this address: by its mark where the kernel keeps one, and by prefix and interface.
     /// `configured`: the configuration names it so, for addresses of an agent or a keepalived that left no record.
-    pub fn is_ours(&self, link: &Link, held: &Address, configured: bool) -> bool {
-        let recorded = self.kept.addresses.contains(&own(link.index, held));
+    pub fn is_ours(&self, link: &Link, held: &Address, configured: impl FnOnce() -> bool) -> bool {
+        let recorded = || self.kept.addresses.contains(&own(link.index, held));
         match self.unmarked {
-            true => recorded,
-            false => held.protocol == ADDRESS_PROTOCOL && (recorded || configured),
+            true => recorded(),
+            false => held.protocol == ADDRESS_PROTOCOL && (recorded() || configured()),
         }
     }
 }
@@ -167,16 +167,16 @@ mod tests {
     fn an_address_is_ours_by_mark_and_prefix_or_by_record_where_there_are_no_marks() {
         let link = Link { index: 2, ..Link::default() };
         let mut record = Record::default();
-        assert!(!record.is_ours(&link, &address(ADDRESS_PROTOCOL), false), "of a keepalived with other routers");
-        assert!(record.is_ours(&link, &address(ADDRESS_PROTOCOL), true));
-        assert!(!record.is_ours(&link, &address(0), true), "the host's own, though the configuration names it");
+        assert!(!record.is_ours(&link, &address(ADDRESS_PROTOCOL), || false), "of a keepalived with other routers");
+        assert!(record.is_ours(&link, &address(ADDRESS_PROTOCOL), || true));
+        assert!(!record.is_ours(&link, &address(0), || true), "the host's own, though the configuration names it");
         record.edit(|kept| {
             kept.addresses.insert(own(2, &address(0)));
         });
-        assert!(record.is_ours(&link, &address(ADDRESS_PROTOCOL), false));
-        assert!(!record.is_ours(&link, &address(0), true), "added by hand after ours had gone");
+        assert!(record.is_ours(&link, &address(ADDRESS_PROTOCOL), || false));
+        assert!(!record.is_ours(&link, &address(0), || true), "added by hand after ours had gone");
         record.unmarked = true;
-        assert!(record.is_ours(&link, &address(0), false));
-        assert!(!record.is_ours(&link, &Address { prefix_len: 24, ..address(0) }, true));
+        assert!(record.is_ours(&link, &address(0), || false));
+        assert!(!record.is_ours(&link, &Address { prefix_len: 24, ..address(0) }, || true));
     }
 }

@@ -24,7 +24,7 @@ pub async fn undo(netlink: &Netlink, api_socket: &Path) -> Result<bool, NetlinkE
     let host = host.borrow().clone();
     let mut problems = Problems::default();
     let ours = |record: &Record, link: &Link, held: &Address| {
-        record.kept().addresses.contains(&own(link.index, held)) && record.is_ours(link, held, false)
+        record.kept().addresses.contains(&own(link.index, held)) && record.is_ours(link, held, || false)
     };
     for link in host.links.values() {
         for held in link.addresses.iter().filter(|held| ours(&record, link, held)) {
