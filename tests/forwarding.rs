@@ -286,9 +286,31 @@ fn ipv6_goes_by_nat_and_by_direct_return() -> Result<()> {
     for server in &web {
         ensure!(server.clients()?.contains(&client), "the server saw {:?}", server.clients()?);
     }
+    checks_are_not_sent_from_the_virtual_address(&scene, web)?;
     let log = scene.log(VICTIM);
     ensure!(log.contains("net.ipv6.conf.eth2.forwarding"), "what was changed is told: {log}");
     scene.lab.down()
+}
+
+/// The master connects anew to a backend that was away: from its own address, or no answer would come.
+fn checks_are_not_sent_from_the_virtual_address(scene: &Scene, mut web: Vec<WebServer>) -> Result<()> {
+    let away = web.pop().context("the heir's server")?;
+    drop(away);
+    let heir = front6(HEIR.host()).context("an address")?.to_string();
+    let backend_is = |usable: bool| {
+        wait_until(&format!("{heir} usable: {usable}"), PATIENCE, || {
+            let status = scene.status(VICTIM);
+            status.is_ok_and(|status| backends(&status).any(|b| b["address"] == heir.as_str() && b["usable"] == usable))
+        })
+    };
+    backend_is(false)?;
+    let _back = WebServer::start(&scene.lab, HEIR.host(), PORT)?;
+    backend_is(true).with_context(|| scene.status_text(VICTIM).unwrap_or_default())?;
+    let served = pages(scene, SocketAddr::from((VIP6, PORT)))?;
+    ensure!(served == ["node1", "node2"], "served by {served:?} after {heir} was away");
+    let named = |address: &str| scene.status_text(HEIR).is_ok_and(|text| text.contains(&format!("as {address}")));
+    ensure!(!named("fe80::249"), "rings are compared from the master's own address: {}", scene.status_text(HEIR)?);
+    Ok(())
 }
 
 const TUNNEL_PORT: u16 = 5_300;

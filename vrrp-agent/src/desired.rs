@@ -4,6 +4,7 @@
 
 mod nat;
 mod path;
+mod seat;
 mod service;
 mod upstreams;
 mod way;
@@ -21,6 +22,7 @@ use crate::ring::Roster;
 use crate::slots::Slots;
 pub use nat::{NatSide, nat_sides};
 pub use path::paths;
+pub use seat::{Seat, Unseated, seat};
 pub use upstreams::{Pool, Upstreams, place, upstream_key, upstreams};
 pub use way::{Obstacle, TunnelSource, Way, sorry_way, way};
 

@@ -56,6 +56,14 @@ pub fn lacking(sysctl: &Sysctl, interface: &str, side: NatSide) -> Result<Vec<La
     Ok(lacking)
 }
 
+/// The settings that [`lacking`] may name for an interface on this side.
+pub fn settings_of(side: NatSide) -> impl Iterator<Item = Setting> {
+    let v4 = side.v4.then_some(Setting::Forwarding);
+    let back = (side.v4 && side.back).then_some([Setting::AcceptLocal, Setting::RpFilter]);
+    let v6 = side.v6.then_some([Setting::AcceptRouterAdvertisements, Setting::Forwarding6, Setting::ForceForwarding6]);
+    v4.into_iter().chain(back.into_iter().flatten()).chain(v6.into_iter().flatten())
+}
+
 impl Lack {
     /// Whether the agent leaves it to the administrator, since it concerns every interface.
     pub fn is_for_all(&self) -> bool {

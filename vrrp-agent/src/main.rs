@@ -15,6 +15,7 @@ use vrrp_agent::agent::{self, Options, RunError};
 use vrrp_agent::client::ClientError;
 use vrrp_agent::config::{self, Loaded, Mode};
 use vrrp_agent::drain::Request;
+use vrrp_agent::effects;
 use vrrp_agent::handover::Reply;
 use vrrp_agent::logger;
 use vrrp_agent::model::Config;
@@ -257,9 +258,10 @@ fn detach(bpf_dir: &Path, socket: &Path) -> anyhow::Result<()> {
         for address in netlink.own_local_routes().await? {
             netlink.remove_local_route(address).await?;
         }
+        let undone = effects::undo(&netlink, socket).await?;
         let steered = sockets::clear(bpf_dir);
         let Some(pins) = Pins::find(Kind::Xdp, bpf_dir) else {
-            if steered {
+            if steered || undone {
                 return Ok(());
             }
             anyhow::bail!("nothing is pinned below {}", bpf_dir.display());

@@ -5,6 +5,7 @@
 
 mod check;
 mod election_thread;
+mod fit;
 mod service;
 mod text;
 mod upstream;

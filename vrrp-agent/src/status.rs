@@ -156,6 +156,9 @@ pub struct RouterStatus {
     #[serde(default)]
     pub peers: Vec<IpAddr>,
     pub addresses: Vec<AddressStatus>,
+    /// Addresses, the last ones, that do not fit an advert at the MTU of the interface: installed with the others.
+    #[serde(default)]
+    pub not_advertised: usize,
     /// Number of this mastership (or of the last one).
     pub epoch: u64,
     /// Another master was heard after the lease ran out: this node no longer acts, whatever its role says.
@@ -209,10 +212,14 @@ impl RouterStatus {
     /// Why it is what it is, for people: the reason, and what keeps it from being more.
     pub fn why(&self) -> String {
         let Self { name, reason, .. } = self;
-        self.aside_seconds.map_or_else(
-            || reason.clone(),
-            |since| format!("{reason}; has stood aside for {}: `vrrp-agent failback {name}` ends it", table::age(since)),
-        )
+        let mut text = reason.clone();
+        if let Some(since) = self.aside_seconds {
+            text += &format!("; has stood aside for {}: `vrrp-agent failback {name}` ends it", table::age(since));
+        }
+        if self.not_advertised > 0 {
+            text += &format!("; {} addresses do not fit an advert at this MTU", self.not_advertised);
+        }
+        text
     }
 }
 

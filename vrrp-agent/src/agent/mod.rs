@@ -275,7 +275,8 @@ impl Agent {
         }
         if self.ending == Some(End::Release) {
             self.converge().await;
-            self.effects.retire(&self.desired).await;
+            let host = self.news.host.borrow().clone();
+            self.effects.retire(&self.desired, &host).await;
         }
         self.moves.clear();
         let _ = self.shutdown.send(true);
@@ -312,7 +313,7 @@ impl Agent {
         self.desired.upstreams = desired::upstreams(&config.upstreams, self.upstream_checks.results());
         // A view from before the last commands says nothing of masterships that are only now taken up again.
         let may_remove = self.seats.are_open() && self.elector.has_obeyed(&view);
-        self.effects.install(&self.desired, &host).await;
+        self.effects.install(config, &self.desired, &host).await;
         for (&place, router) in &view.routers {
             if let Some(epoch) = router.epoch
                 && self.seats.announce_once(place, epoch)

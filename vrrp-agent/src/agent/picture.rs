@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::checks::Checks;
 use super::force::Force;
 use crate::agreement;
-use crate::desired::{Desired, Way};
+use crate::desired::{self, Desired, Way};
 use crate::effects::{Effects, Flips, Hook, Standing};
 use crate::model::{Backend, Config, Script, Service, XdpUse};
 use crate::net::view::HostView;
@@ -146,7 +146,9 @@ impl Picture {
         for (index, facts) in self.scripts.iter_mut().enumerate() {
             facts.health = track.script_health(index);
         }
-        self.faults = config.routers.iter().map(|router| fault(config, track, router)).collect();
+        let fault =
+            |router| fault(config, track, router).or_else(|| desired::seat(router, host).err().map(|why| why.to_string()));
+        self.faults = config.routers.iter().map(fault).collect();
     }
 }
 

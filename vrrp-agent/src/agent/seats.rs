@@ -1,5 +1,6 @@
 //! What the election thread is told: where each router sits, its priority, its faults. Only changes are sent.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -7,7 +8,7 @@ use vrrp_common::maps::{ROUTER_V6, RouterConf};
 
 use super::force::Force;
 use super::ready;
-use crate::desired::Desired;
+use crate::desired::{self, Desired, Seat, Unseated};
 use crate::elector::{Command, Elector, Hold};
 use crate::model::{Config, Family, Router};
 use crate::net::Interface;
@@ -77,7 +78,9 @@ struct Told {
     /// `None`: not told yet. `Some(None)`: told that there is none.
     seat: Option<Option<(Interface, [u8; 6], IpAddr)>>,
     /// Why there is none, as logged last.
-    unseated: Option<&'static str>,
+    unseated: Option<Unseated>,
+    /// How many of the addresses to be advertised fit, as logged last.
+    fitting: Option<usize>,
     priority: Option<u8>,
     hold: Hold,
     accepts: bool,
@@ -133,6 +136,8 @@ impl Seats {
                 continue;
             }
             let told = self.told.entry(place).or_default();
+            let router = told.fit(router, host);
+            let router = router.as_ref();
             if told.router.as_ref() != Some(router) {
                 told.router = Some(router.clone());
                 told.installed = None;
@@ -173,6 +178,27 @@ impl Seats {
 }
 
 impl Told {
+    /// The router with the advertised addresses that fit an advert on its interface as it is now.
+    fn fit<'a>(&mut self, router: &'a Router, host: &HostView) -> Cow<'a, Router> {
+        let Some(mtu) = host.link_by_name(&router.interface).map(|link| link.mtu) else {
+            return Cow::Borrowed(router);
+        };
+        let fitted = router.fitted(mtu);
+        let (fitting, all) = (fitted.addresses.len(), router.addresses.len());
+        if fitting < all && self.fitting != Some(fitting) {
+            let (instance, interface) = (&router.name, &router.interface);
+            tracing::warn!(
+                instance,
+                interface,
+                mtu,
+                "an advert holds {fitting} of {all} addresses here: the others are installed, but not advertised; the other \
+                 nodes need the same MTU"
+            );
+        }
+        self.fitting = Some(fitting);
+        fitted
+    }
+
     fn follow_track(&mut self, place: u32, router: &Router, effective: &Effective, elector: &Elector) {
         if self.priority.unwrap_or(router.priority) != effective.priority {
             elector.send(Command::Priority { place, priority: effective.priority });
@@ -190,18 +216,15 @@ impl Told {
     }
 
     fn follow_seat(&mut self, place: u32, router: &Router, host: &HostView, elector: &Elector) {
-        let own: Vec<IpAddr> = router.all_addresses().collect();
-        let seat = host.link_by_name(&router.interface).filter(|link| link.up).and_then(|link| {
-            let source = router.source.or_else(|| host.primary_address(link.index, router.family(), &own))?;
-            Some((link.interface(), link.mac, source))
-        });
-        let why = seat.is_none().then(|| unseated(router, host));
+        let found = desired::seat(router, host);
+        let why = found.as_ref().err().cloned();
         if why != self.unseated
-            && let Some(why) = why
+            && let Some(why) = &why
         {
             tracing::warn!(instance = router.name, interface = router.interface, "fault: {why}");
         }
         self.unseated = why;
+        let seat = found.ok().map(|Seat { interface, mac, source }| (interface, mac, source));
         if self.seat.as_ref() == Some(&seat) {
             return;
         }
@@ -210,18 +233,12 @@ impl Told {
                 let (interface, mac, source) = (interface.clone(), *mac, *source);
                 elector.send(Command::Up { place, interface, mac, source });
             }
-            None => elector.send(Command::Down { place }),
+            None => {
+                // Where the link still works, others can be told that this node leaves.
+                let link_up = host.link_by_name(&router.interface).is_some_and(|link| link.up);
+                elector.send(Command::Down { place, link_up });
+            }
         }
         self.seat = Some(seat);
-    }
-}
-
-/// What a router's interface lacks.
-fn unseated(router: &Router, host: &HostView) -> &'static str {
-    match host.link_by_name(&router.interface) {
-        None => "the interface does not exist",
-        Some(link) if !link.up => "the interface is down",
-        Some(_) if router.family() == Family::V6 => "the interface has no usable link-local IPv6 address",
-        Some(_) => "the interface has no IPv4 address",
     }
 }

@@ -194,6 +194,7 @@ impl RouterSight<'_> {
             preempt: conf.preempt,
             peers: conf.peers.iter().map(|peer| peer.address).collect(),
             addresses: self.addresses(),
+            not_advertised: self.not_advertised(),
             epoch: router.epoch.unwrap_or(0),
             fenced: router.epoch.is_some_and(|epoch| self.counters().is_some_and(|(c, place)| c.fence(place) == epoch)),
             lease_remaining_ms: lease,
@@ -255,11 +256,7 @@ impl RouterSight<'_> {
     }
 
     fn master(&self) -> Option<MasterStatus> {
-        let own = || {
-            let link = self.picture.host.link_by_name(&self.conf.interface)?;
-            let addresses: Vec<IpAddr> = self.conf.all_addresses().collect();
-            self.conf.source.or_else(|| self.picture.host.primary_address(link.index, self.conf.family(), &addresses))
-        };
+        let own = || desired::seat(self.conf, &self.picture.host).ok().map(|seat| seat.source);
         match self.router.role {
             Role::Master | Role::Releasing => own().map(|source| MasterStatus { source, priority: self.router.priority }),
             Role::Backup => {
@@ -268,6 +265,11 @@ impl RouterSight<'_> {
             }
             Role::Init | Role::Fault => None,
         }
+    }
+
+    fn not_advertised(&self) -> usize {
+        let link = self.picture.host.link_by_name(&self.conf.interface);
+        link.map_or(0, |link| self.conf.addresses.len().saturating_sub(self.conf.capacity(link.mtu)))
     }
 
     fn addresses(&self) -> Vec<AddressStatus> {

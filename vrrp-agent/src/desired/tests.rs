@@ -119,7 +119,7 @@ fn ip(text: &str) -> IpAddr {
 
 fn held(text: &str, prefix_len: u8, scope: u8) -> view::Address {
     let (protocol, label, secondary, usable) = (0, None, false, true);
-    view::Address { address: ip(text), prefix_len, protocol, label, scope, secondary, usable }
+    view::Address { address: ip(text), prefix_len, protocol, label, scope, secondary, usable, deprecated: false }
 }
 
 fn host() -> HostView {

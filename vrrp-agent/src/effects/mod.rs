@@ -4,14 +4,16 @@
 //! and do what differs. They may be called at any time and any number of times; what failed is tried again by the next call.
 //! Only the agent's loop calls them.
 
-mod forwarding;
 mod hooks;
 mod host;
 mod kernel;
 mod macs;
 mod neighbours;
 mod problems;
+mod record;
 mod rings;
+mod settings;
+mod undo;
 mod upstreams;
 
 use std::collections::BTreeSet;
@@ -29,13 +31,16 @@ pub use hooks::Hook;
 use hooks::Hooks;
 use kernel::Kernel;
 pub use problems::Problems;
+use record::Record;
 pub use rings::{Flips, Published, Rings};
+pub use undo::undo;
 pub use upstreams::Standing;
 use upstreams::Upstreams;
 
 /// Everything the agent changes on this host.
 pub struct Effects {
     netlink: Netlink,
+    record: Record,
     kernel: Option<Kernel>,
     usage: XdpUse,
     hooks: Hooks,
@@ -53,6 +58,7 @@ impl Effects {
     pub fn new(config: &Config, plane: Option<Plane>, now: Instant) -> Result<Self, StartError> {
         Ok(Self {
             netlink: Netlink::connect()?,
+            record: Record::load(&config.api_socket),
             kernel: plane.map(|plane| Kernel::new(plane, now)).transpose()?,
             usage: config.xdp,
             hooks: Hooks::default(),
@@ -75,9 +81,10 @@ impl Effects {
     }
 
     /// Puts missing addresses and virtual MACs on their interfaces: the first thing to do, since announcements wait for it.
-    pub async fn install(&mut self, desired: &Desired, host: &HostView) {
-        self.macs.add(&self.netlink, &desired.macs, &mut self.problems).await;
-        host::install(&self.netlink, desired, host, &mut self.problems).await;
+    pub async fn install(&mut self, config: &Config, desired: &Desired, host: &HostView) {
+        self.macs.add(&self.netlink, &mut self.record, &desired.macs, &mut self.problems).await;
+        let mut owner = host::Owner { record: &mut self.record, config };
+        host::install(&self.netlink, &mut owner, desired, host, &mut self.problems).await;
     }
 
     /// Makes the rest of `desired` true as far as possible; addresses that should not be there go last, if they may go at
@@ -92,8 +99,9 @@ impl Effects {
     ) -> Option<Instant> {
         // A packet waits for its backend, nobody waits for the rest.
         self.steer(now, desired);
-        host::accept(&self.netlink, desired, host, &mut self.problems).await;
-        forwarding::prepare(desired, host, &mut self.problems);
+        settings::silence(&mut self.record, desired, host, &mut self.problems);
+        host::accept(&self.netlink, desired, &mut self.problems).await;
+        settings::forward(&mut self.record, desired, host, &mut self.problems);
         let mut again = None;
         if let Some(kernel) = &mut self.kernel {
             self.hooks.look(now, &self.netlink, host).await;
@@ -102,8 +110,10 @@ impl Effects {
         }
         self.upstreams.apply(now, config, &desired.upstreams, &mut self.problems);
         if may_remove {
-            host::uninstall(&self.netlink, config, desired, host, &mut self.problems).await;
-            self.macs.remove(&self.netlink, &desired.macs, &mut self.problems).await;
+            let mut owner = host::Owner { record: &mut self.record, config };
+            host::uninstall(&self.netlink, &mut owner, desired, host, &mut self.problems).await;
+            self.macs.remove(&self.netlink, &mut self.record, &desired.macs, &mut self.problems).await;
+            settings::give_back_unneeded(&mut self.record, desired, host, &mut self.problems);
         }
         self.neighbours.resolve(now, &self.netlink, desired, host).await;
         again
@@ -155,12 +165,13 @@ impl Effects {
 
     /// At the end of a graceful stop: takes everything back, but what a master elsewhere relies on. Where this node is a
     /// direct-return backend, or answers of NAT backends may come by, the program, fenced off from acting, and the local routes remain.
-    pub async fn retire(&mut self, desired: &Desired) {
-        self.macs.remove(&self.netlink, &BTreeSet::new(), &mut self.problems).await;
+    pub async fn retire(&mut self, desired: &Desired, host: &HostView) {
+        self.macs.remove(&self.netlink, &mut self.record, &BTreeSet::new(), &mut self.problems).await;
         if self.upstreams.outlives() {
             tracing::info!("connections to upstreams are steered on, by the last checks; `vrrp-agent detach` ends that");
         }
         if desired.local_routes.is_empty() && desired.reverse.is_empty() {
+            settings::give_back(&mut self.record, &BTreeSet::new(), host, &mut self.problems);
             if let Some(pins) = self.kernel.as_ref().and_then(|kernel| kernel.plane.pins.as_ref()) {
                 pins.clear();
             }
@@ -170,7 +181,7 @@ impl Effects {
         tracing::info!(
             backend_of = list(&desired.local_routes),
             answers_for = list(&answers_for),
-            "the other node may rely on it: the XDP program and local routes stay; `vrrp-agent detach` removes them"
+            "the other node may rely on it: the XDP program, local routes and kernel settings stay; `vrrp-agent detach` takes them back"
         );
     }
 }

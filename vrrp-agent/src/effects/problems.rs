@@ -7,6 +7,14 @@ use std::fmt::Display;
 pub struct Problems(BTreeMap<String, String>);
 
 impl Problems {
+    /// Says what is not as it should be and is left so: once, and again when it changes.
+    pub fn remark(&mut self, about: &str, text: &str) {
+        if self.0.get(about).map(String::as_str) != Some(text) {
+            tracing::warn!("{about} {text}");
+            self.0.insert(about.to_owned(), text.to_owned());
+        }
+    }
+
     /// Takes note of how an attempt at `what` went.
     pub fn note<E: Display>(&mut self, what: &str, result: Result<(), E>) {
         match result {

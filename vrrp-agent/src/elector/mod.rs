@@ -51,8 +51,8 @@ pub enum Command {
     Remove { place: u32 },
     /// The interface is there, up and has an address: stand for election. Again when any of it changed.
     Up { place: u32, interface: Interface, mac: [u8; 6], source: IpAddr },
-    /// It is not.
-    Down { place: u32 },
+    /// It is not. `link_up`: the interface still works, so that a master can send priority 0 from the address it had.
+    Down { place: u32, link_up: bool },
     /// Effective priority, from tracking.
     Priority { place: u32, priority: u8 },
     /// Whether tracking lets it stand for election.

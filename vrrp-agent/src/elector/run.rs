@@ -137,8 +137,8 @@ impl Runner {
                 self.with_unit(place, |unit, hands| unit.take_seat(now, Seat { interface, mac, source }, hands));
                 self.with_unit(place, |unit, hands| unit.sit(now, hands));
             }
-            Command::Down { place } => {
-                self.with_unit(place, |unit, hands| unit.leave_seat(now, hands));
+            Command::Down { place, link_up } => {
+                self.with_unit(place, |unit, hands| unit.leave_seat(now, link_up, hands));
                 self.close_unused_sockets();
             }
             Command::Priority { place, priority } => {

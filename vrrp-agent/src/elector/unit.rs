@@ -173,10 +173,14 @@ impl Unit {
         }
     }
 
-    /// The interface or its address is gone.
-    pub fn leave_seat(&mut self, now: Instant, hands: &mut Hands) {
-        self.seat = None;
+    /// The interface or its address is gone. While the link works the last advert, of priority 0, leaves from the address of the seat,
+    /// though the host has it no more.
+    pub fn leave_seat(&mut self, now: Instant, link_up: bool, hands: &mut Hands) {
+        if !link_up {
+            self.seat = None;
+        }
         self.input(now, Input::InterfaceDown, hands);
+        self.seat = None;
     }
 
     pub fn set_hold(&mut self, now: Instant, hold: Hold, hands: &mut Hands) {

@@ -2,12 +2,15 @@
 //!
 //! All calls are idempotent: what is so already is no error.
 
+use std::fs;
 use std::net::IpAddr;
 
 use netlink_packet_route::AddressFamily;
-use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope};
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope, CacheInfo};
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType};
 use nix::errno::Errno;
+use rtnetlink::AddressAddRequest;
+use serde::{Deserialize, Serialize};
 
 use super::netlink::{Netlink, NetlinkError, dump, request, unless_so};
 
@@ -21,8 +24,8 @@ const TABLE_LOCAL: u8 = 255;
 /// The loopback interface has this index in every network namespace.
 const LOOPBACK: u32 = 1;
 
-/// An address that carries our mark.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// An address that an agent installed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OwnAddress {
     pub index: u32,
     pub address: IpAddr,
@@ -30,12 +33,27 @@ pub struct OwnAddress {
 }
 
 impl Netlink {
-    /// Installs the address, or takes over one that is there already by marking it as ours.
+    /// Installs the address where the interface does not have it; says whether it had to be added. One that is there already
+    /// stays as it is, whosever it is: see [`Netlink::ensure_address`] for the rest.
+    pub async fn add_address(
+        &self,
+        index: u32,
+        address: IpAddr,
+        prefix_len: u8,
+        label: Option<&str>,
+    ) -> Result<bool, NetlinkError> {
+        let add = virtual_address(self.handle()?.address().add(index, address, prefix_len), address, label);
+        let outcome = request(|| format!("add {address}/{prefix_len} on interface {index}"), add.execute()).await;
+        unless_so(outcome, &[Errno::EEXIST])
+    }
+
+    /// Installs the address, or makes one that is there already as we install it: for those that are known to be ours.
     ///
     /// `label` is at most 15 bytes and for IPv4 only. An address of the same prefix keeps the label it has.
     ///
     /// An IPv6 address is usable at once: without duplicate address detection, since the last master may still hold it
-    /// (RFC 9568 section 8.2.2). One that is there already keeps its prefix and the outcome of its detection.
+    /// (RFC 9568 section 8.2.2). One that is there already keeps its prefix and the outcome of its detection. It is deprecated
+    /// (preferred lifetime 0, valid for ever), whatever its prefix: the host opens no connection from it (RFC 6724 section 5, rule 3).
     pub async fn ensure_address(
         &self,
         index: u32,
@@ -43,14 +61,7 @@ impl Netlink {
         prefix_len: u8,
         label: Option<&str>,
     ) -> Result<(), NetlinkError> {
-        let mut add = self.handle()?.address().add(index, address, prefix_len).replace();
-        let attributes = &mut add.message_mut().attributes;
-        attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_PROTOCOL)));
-        match (address, label) {
-            (IpAddr::V6(_), _) => attributes.push(AddressAttribute::Flags(AddressFlags::Nodad)),
-            (IpAddr::V4(_), Some(label)) => attributes.push(AddressAttribute::Label(label.to_owned())),
-            (IpAddr::V4(_), None) => {}
-        }
+        let add = virtual_address(self.handle()?.address().add(index, address, prefix_len).replace(), address, label);
         request(|| format!("add {address}/{prefix_len} on interface {index}"), add.execute()).await
     }
 
@@ -113,6 +124,40 @@ impl Netlink {
         }
         Ok(own)
     }
+}
+
+/// The request to add an address, with what all of ours have.
+fn virtual_address(mut add: AddressAddRequest, address: IpAddr, label: Option<&str>) -> AddressAddRequest {
+    let attributes = &mut add.message_mut().attributes;
+    attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_PROTOCOL)));
+    match (address, label) {
+        (IpAddr::V6(_), _) => {
+            attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+            attributes.push(AddressAttribute::CacheInfo(deprecated()));
+        }
+        (IpAddr::V4(_), Some(label)) => attributes.push(AddressAttribute::Label(label.to_owned())),
+        (IpAddr::V4(_), None) => {}
+    }
+    add
+}
+
+/// Whether this kernel keeps and shows [`ADDRESS_PROTOCOL`] of addresses: since Linux 5.18. A release that cannot be read counts as newer.
+pub fn kernel_marks_addresses() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(['.', '-']).map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (5, 18),
+        _ => true,
+    }
+}
+
+/// The lifetimes of an address that is never chosen as a source, in seconds.
+fn deprecated() -> CacheInfo {
+    const FOREVER: u32 = u32::MAX;
+    let mut lifetimes = CacheInfo::default();
+    lifetimes.ifa_preferred = 0;
+    lifetimes.ifa_valid = FOREVER;
+    lifetimes
 }
 
 fn local_route(address: IpAddr) -> RouteMessage {

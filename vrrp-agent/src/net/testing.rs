@@ -1,14 +1,16 @@
 //! Two fresh network namespaces joined by a veth pair, for tests that need root. The machine's own namespace stays untouched.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressProtocol};
 use nix::sched::{CloneFlags, setns, unshare};
 
-use super::Interface;
+use super::addresses::ADDRESS_PROTOCOL;
+use super::{Interface, Netlink};
 
 pub(crate) const LEFT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 pub(crate) const RIGHT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
@@ -126,6 +128,15 @@ pub(crate) async fn soon<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T>
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
+}
+
+/// Installs an IPv6 address as agents did before they deprecated theirs: with our mark, and preferred.
+pub(crate) async fn add_preferred(netlink: &Netlink, index: u32, address: IpAddr, prefix_len: u8) {
+    let mut add = netlink.handle().expect("a connection").address().add(index, address, prefix_len);
+    let attributes = &mut add.message_mut().attributes;
+    attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_PROTOCOL)));
+    attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+    add.execute().await.expect("added");
 }
 
 /// Whether bridge(8) shows the MAC in the unicast filter of an interface of the current namespace.

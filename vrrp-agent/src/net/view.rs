@@ -58,6 +58,8 @@ pub struct Address {
     pub secondary: bool,
     /// Not tentative, and not found to be somebody else's (RFC 4862 section 5.4). Always so for IPv4.
     pub usable: bool,
+    /// Its preferred lifetime is over: the kernel chooses it as a source only where the host has no other (RFC 6724).
+    pub deprecated: bool,
 }
 
 /// The XDP program on a link.
@@ -216,6 +218,7 @@ fn address(message: &AddressMessage) -> Option<Address> {
         scope: message.header.scope.into(),
         secondary: flags.contains(AddressHeaderFlags::Secondary),
         usable: !flags.intersects(AddressHeaderFlags::Tentative | AddressHeaderFlags::Dadfailed),
+        deprecated: flags.contains(AddressHeaderFlags::Deprecated),
     };
     let (mut local, mut peer) = (None, None);
     for attribute in &message.attributes {
@@ -251,7 +254,6 @@ fn neighbour(message: &NeighbourMessage) -> Option<(NeighbourKey, Option<[u8; 6]
             _ => {}
         }
     }
-    // NUD_NOARP entries are mappings of the protocol (multicast), not somebody who answered.
     let usable = matches!(
         message.header.state,
         NeighbourState::Reachable
@@ -259,8 +261,11 @@ fn neighbour(message: &NeighbourMessage) -> Option<(NeighbourKey, Option<[u8; 6]
             | NeighbourState::Delay
             | NeighbourState::Probe
             | NeighbourState::Permanent
+            | NeighbourState::Noarp
     );
-    Some(((message.header.ifindex, destination?), mac.filter(|_| usable)))
+    // A link without addresses has NOARP entries of zeros.
+    let unicast = |mac: &[u8; 6]| *mac != [0; 6] && mac[0] & 1 == 0;
+    Some(((message.header.ifindex, destination?), mac.filter(|_| usable).filter(unicast)))
 }
 
 /// The program that a link's attributes tell of.

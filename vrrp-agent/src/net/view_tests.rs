@@ -16,7 +16,7 @@ fn address(last: u8) -> Address {
 }
 
 fn of(address: IpAddr) -> Address {
-    Address { address, prefix_len: 24, protocol: 0, label: None, scope: 0, secondary: false, usable: true }
+    Address { address, prefix_len: 24, protocol: 0, label: None, scope: 0, secondary: false, usable: true, deprecated: false }
 }
 
 /// fe80::`last`.
@@ -158,7 +158,13 @@ fn only_usable_neighbours_are_kept() {
     }
     assert!(set(NeighbourState::Permanent));
     assert!(!set(NeighbourState::Incomplete));
-    assert!(!set(NeighbourState::Noarp));
+    assert!(set(NeighbourState::Noarp), "the administrator's");
+    for mac in [[0; 6], [1, 0, 0x5e, 0, 0, 18]] {
+        let mut mapping = neighbour_message(NeighbourState::Noarp);
+        mapping.attributes[1] = NeighbourAttribute::LinkLayerAddress(mac.to_vec());
+        view.apply(RouteNetlinkMessage::NewNeighbour(mapping));
+        assert!(!view.neighbours.contains_key(&(2, NEXT_HOP.into())), "{mac:?} is a mapping of the protocol");
+    }
 
     view.apply(RouteNetlinkMessage::NewNeighbour(neighbour_message(NeighbourState::Stale)));
     assert!(view.apply(RouteNetlinkMessage::DelNeighbour(neighbour_message(NeighbourState::Stale))));

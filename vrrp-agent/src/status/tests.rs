@@ -43,6 +43,7 @@ fn router() -> RouterStatus {
             AddressStatus { address: [192, 168, 1, 249].into(), installed: true },
             AddressStatus { address: [192, 168, 1, 248].into(), installed: false },
         ],
+        not_advertised: 0,
         epoch: 3,
         fenced: false,
         lease_remaining_ms: Some(2_150),

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::Facts;
 use crate::config::{Diagnostic, Severity};
+use crate::desired::{self, Unseated};
 use crate::forwarding::Lack;
 use crate::model::{Backend, Config, Delivery, Family, Peer, Router, Service, XdpUse};
 use crate::net::view::Link;
@@ -23,6 +24,7 @@ pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for router in &config.routers {
         found.extend(seat(router, facts));
+        found.extend(crowded(router, facts));
         found.extend(devices(router, facts));
         found.extend(distant(router, facts));
     }
@@ -67,20 +69,35 @@ fn seat(router: &Router, facts: &Facts) -> Option<Diagnostic> {
     if !link.up {
         return Some(error(format!("{name}: interface {interface} is down")));
     }
-    let own: Vec<IpAddr> = router.all_addresses().collect();
-    match router.source {
-        None if facts.network.primary_address(link.index, router.family(), &own).is_none() => {
+    match (desired::seat(router, &facts.network), router.source) {
+        (Err(Unseated::NoAddress | Unseated::NoLinkLocal), _) => {
             let kind = match router.family() {
                 Family::V4 => "IPv4 address",
                 Family::V6 => "usable link-local IPv6 address",
             };
             Some(error(format!("{name}: interface {interface} has no {kind} to send adverts from")))
         }
-        Some(source) if !link.addresses.iter().any(|held| held.address == source) => {
+        (Err(why @ Unseated::NoSource(_)), _) => {
+            Some(error(format!("{name}: {why}")).help("the router is in fault until the address is there"))
+        }
+        (Err(why), _) => Some(error(format!("{name}: {why}"))),
+        (Ok(_), Some(source)) if !link.addresses.iter().any(|held| held.address == source) => {
             Some(warning(format!("{name}: the source address {source} is not on {interface}")))
         }
-        _ => None,
+        (Ok(_), _) => None,
     }
+}
+
+/// Addresses that do not fit an advert at the MTU of the interface.
+fn crowded(router: &Router, facts: &Facts) -> Option<Diagnostic> {
+    let link = facts.network.link_by_name(&router.interface)?;
+    let (all, fitting) = (router.addresses.len(), router.capacity(link.mtu));
+    let say = || {
+        let (name, interface, mtu) = (&router.name, &router.interface, link.mtu);
+        let message = format!("{name}: an advert holds {fitting} of {all} addresses at the MTU of {interface}, {mtu}");
+        warning(message).help("the others are installed, but not advertised; the nodes of a router need the same MTU")
+    };
+    (all > fitting).then(say)
 }
 
 /// Other interfaces that the router names.

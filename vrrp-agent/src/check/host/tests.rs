@@ -15,11 +15,13 @@ fn config(more: &str) -> Config {
 fn link(index: u32, name: &str, addresses: &[[u8; 4]]) -> Link {
     let address = |address: &[u8; 4]| Address {
         address: (*address).into(),
-        prefix_len: 24,
+        // A virtual one as a keepalived installs it.
+        prefix_len: if address[3] == 249 { 32 } else { 24 },
         protocol: 0,
         label: None,
         scope: 0,
         secondary: false,
+        deprecated: false,
         usable: true,
     };
     Link { name: name.to_owned(), index, up: true, addresses: addresses.iter().map(address).collect(), ..Link::default() }
@@ -69,6 +71,21 @@ fn a_unicast_peer_behind_a_router_needs_a_range_of_ttls() {
     assert_eq!(with("{ address = \"192.168.2.206\", min_ttl = 254 }"), [""; 0]);
     let expected = "warning: VI_1: the peer 192.168.2.206 is on no network of eth1: a router takes its adverts below TTL 255";
     assert_eq!(with("\"192.168.2.206\""), [expected]);
+}
+
+#[test]
+fn an_address_of_the_host_among_the_virtual_ones_and_a_source_that_is_nowhere_are_errors() {
+    let mut own = link(2, "eth1", &[[192, 168, 1, 205], [192, 168, 1, 249]]);
+    own.addresses[1].prefix_len = 24;
+    let found = said(&config(""), &facts(vec![own]));
+    let expected =
+        "error: VI_1: 192.168.1.249/24 on eth1 is the host's own: take it out of the virtual addresses, or off the host";
+    assert!(found.iter().any(|line| line == expected), "{found:?}");
+    let text =
+        include_str!("../../config/testdata/node1.toml").replacen("vrid = 51\n", "vrid = 51\nsource = \"192.168.1.215\"\n", 1);
+    let config = parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host").config.expect("a good file");
+    let found = said(&config, &facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])]));
+    assert_eq!(found, ["error: VI_1: the source address 192.168.1.215 is not on this host"]);
 }
 
 #[test]

@@ -27,15 +27,16 @@ pub(in super::super) fn default_group(family: Family) -> IpAddr {
     }
 }
 
-/// What the advertised addresses must be together: of one family, few enough, and for IPv6 of version 3.
-pub(super) fn check_addresses(draft: &RouterDraft, family: Family, reporter: &mut Reporter) {
+/// What the advertised addresses must be together: of one family, and for IPv6 of version 3. Returns how many an advert holds.
+pub(super) fn check_addresses(draft: &RouterDraft, family: Family, reporter: &mut Reporter) -> usize {
     let most = match family {
         Family::V4 => MOST_ADDRESSES,
         Family::V6 => usize::from(MAX_COUNT_V6) - if draft.hmac.is_some() { SIGNATURE } else { 0 },
     };
     if draft.addresses.len() > most {
-        let message = format!("{} virtual addresses, but an advert holds {most}", draft.addresses.len());
-        reporter.error(Diagnostic::at(&draft.name.span, message).help("list the others as excluded addresses"));
+        let message =
+            format!("{} virtual addresses, but an advert holds {most}: the others are excluded ones", draft.addresses.len());
+        reporter.warning(Diagnostic::at(&draft.name.span, message).help("list them as such, so that the file says so"));
     }
     let written = |at: &At<String>| at.value.split('/').next().and_then(|text| text.parse::<IpAddr>().ok());
     for address in &draft.addresses {
@@ -46,7 +47,7 @@ pub(super) fn check_addresses(draft: &RouterDraft, family: Family, reporter: &mu
         }
     }
     if family == Family::V4 {
-        return;
+        return most;
     }
     let first = draft.addresses.first();
     if let Some(first) = first.filter(|_| draft.version == Version::V2) {
@@ -59,6 +60,7 @@ pub(super) fn check_addresses(draft: &RouterDraft, family: Family, reporter: &mu
             "the first IPv6 address should be link-local (fe80::/10), the virtual router's own (RFC 9568 section 5.2.9)";
         reporter.warning(Diagnostic::at(&first.address.span, message));
     }
+    most
 }
 
 /// Whether it is of IPv6 and in fe80::/10.

@@ -24,13 +24,16 @@ pub(super) fn lower(
     values::name(&draft.name, "a virtual router's name", reporter);
     values::interface(&draft.interface, "interface", reporter);
     check_interval(draft, reporter);
-    let addresses = addresses(&draft.addresses, reporter);
+    let mut addresses = addresses(&draft.addresses, reporter);
     if draft.addresses.is_empty() {
         let message = format!("virtual router `{}` has no virtual address", draft.name.value);
         reporter.error(Diagnostic::at(&draft.name.span, message));
     }
     let family = addresses.first().map_or(Family::V4, |first| Family::of(first.address));
-    carrier::check_addresses(draft, family, reporter);
+    let most = carrier::check_addresses(draft, family, reporter);
+    // As keepalived does, which says so as we do.
+    let mut excluded_addresses = addresses.split_off(most.min(addresses.len()));
+    excluded_addresses.extend(self::addresses(&draft.excluded_addresses, reporter));
     Router {
         name: draft.name.value.clone(),
         interface: draft.interface.value.clone(),
@@ -49,7 +52,7 @@ pub(super) fn lower(
         virtual_mac: draft.virtual_mac,
         accept_always: draft.accept_always,
         addresses,
-        excluded_addresses: self::addresses(&draft.excluded_addresses, reporter),
+        excluded_addresses,
         announce: draft.announce,
         track_scripts: draft.track_scripts.iter().filter_map(|track| track_script(track, scripts, by_name, reporter)).collect(),
         track_interfaces: draft.track_interfaces.iter().map(|track| track_interface(track, reporter)).collect(),
