@@ -48,7 +48,12 @@ pub fn prepare() -> Result<()> {
         setup::ensure(Group::Bpf)?;
         setup::ensure(Group::Lab)?;
     }
-    if exec::is_root() || (toolchain::compiler().is_some() && toolchain::linker().is_some()) {
+    build(exec::is_root() || (toolchain::compiler().is_some() && toolchain::linker().is_some()))
+}
+
+/// Builds the agent, with its kernel programs inside where there is a compiler for them.
+pub fn build(programs: bool) -> Result<()> {
+    if programs {
         build_ebpf::run()?;
     } else {
         println!("test: no BPF toolchain, so the agent is built without the XDP program (`cargo xtask setup` as root mends it)");
