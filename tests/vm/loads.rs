@@ -1,6 +1,6 @@
 //! Every program of both objects is loaded, and the verifier's work for it is within its budget.
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use aya::Ebpf;
 use aya::programs::{Program, ProgramError, ProgramInfo};
 
@@ -20,7 +20,11 @@ pub fn run(checks: &mut Checks) -> Result<()> {
         ensure!(!names.is_empty(), "no program in {path}");
         for name in names {
             let program = ebpf.program_mut(&name).context("a program")?;
-            checks.check(&name, || within_budget(program));
+            if crate::below_floor()? && matches!(program, Program::Xdp(_)) {
+                checks.check(&format!("{name} is refused"), || refused(program));
+            } else {
+                checks.check(&name, || within_budget(program));
+            }
         }
     }
     Ok(())
@@ -36,6 +40,14 @@ fn within_budget(program: &mut Program) -> Result<String> {
     };
     ensure!(verified < BUDGET, "{verified} instructions verified, the budget is {BUDGET}");
     Ok(format!("{verified} instructions verified, {translated} bytes"))
+}
+
+/// A kernel this old has to refuse it: otherwise the oldest kernel is stated wrongly.
+fn refused(program: &mut Program) -> Result<String> {
+    match load(program) {
+        Ok(_) => bail!("this kernel loads it"),
+        Err(error) => Ok(refusal(error).to_string()),
+    }
 }
 
 fn load(program: &mut Program) -> Result<ProgramInfo, ProgramError> {

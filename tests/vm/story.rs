@@ -59,7 +59,7 @@ pub fn up() -> Result<Site> {
     for node in Node::BOTH {
         site.start(node)?;
     }
-    settle(&site)?;
+    settle(&site).with_context(|| Node::BOTH.map(|node| site.log(node)).join(" || "))?;
     Ok(site)
 }
 

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::libtest::Tally;
 use crate::packages::Group;
-use crate::{build_ebpf, exec, setup, toolchain};
+use crate::{build_ebpf, exec, setup, toolchain, vm_test};
 
 #[derive(clap::Args, Default)]
 pub struct Options {
@@ -36,8 +36,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         total.ignored.clear();
         heading("root: the loaded program, the kernel, the lab");
         total.add(tier(filter, &["--ignored"], &skips)?);
+        if filter.is_none() {
+            heading("virtual machines: other kernels");
+            total.add(vm_test::gate());
+        }
     } else {
-        heading("root: skipped, as this is not root");
+        heading("root, virtual machines: skipped, as this is not root");
+        total
+            .ignored
+            .extend(filter.is_none().then(|| ("vm-test".to_owned(), "needs root: installs what runs other kernels".to_owned())));
     }
     account(total, &skips, filter)
 }
@@ -47,6 +54,7 @@ pub fn prepare() -> Result<()> {
     if exec::is_root() {
         setup::ensure(Group::Bpf)?;
         setup::ensure(Group::Lab)?;
+        setup::ensure(Group::Vm)?;
     }
     build(exec::is_root() || (toolchain::compiler().is_some() && toolchain::linker().is_some()))
 }

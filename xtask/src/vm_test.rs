@@ -4,6 +4,7 @@
 //! is the test `vm` of the crate `vrrp-tests`, which prints its checks on the console ([`guest`], [`verdict`]).
 
 mod archive;
+mod arm;
 mod build;
 mod guest;
 mod image;
@@ -12,6 +13,8 @@ mod modules;
 mod report;
 mod verdict;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,6 +23,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 
+use crate::libtest::Tally;
 use crate::packages::Group;
 use crate::setup;
 use build::Base;
@@ -27,19 +31,26 @@ use guest::Plan;
 use kernels::{Arch, Kernel, Label};
 use verdict::Verdict;
 
-/// Parts of a run where the agent has its data plane.
-const PARTS: &[&str] = &["loads", "rows", "kernel", "modes", "failover", "upstreams", "capture", "detach", "devices", "log"];
+/// Guests of one kernel, with their parts; two, so that both processors of a small machine have one.
+const GUESTS: &[(&str, &[&str])] = &[
+    ("programs", &["loads", "rows", "kernel", "devices", "log"]),
+    ("pair", &["modes", "failover", "upstreams", "capture", "detach", "log"]),
+];
 /// Below the oldest kernel with a data plane: it is refused in words, and the election works.
-const PARTS_BELOW: &[&str] = &["loads"];
+const GUESTS_BELOW: &[(&str, &[&str])] = &[("pair", &["loads", "election", "detach", "log"])];
+/// With `--icount`, besides.
+const GUEST_OF_COSTS: (&str, &[&str]) = ("cost", &["cost"]);
+/// Guests at a time.
+const JOBS: usize = 2;
+/// Seconds after which a guest has hung, on a machine that does little else.
+const PATIENCE: u64 = 600;
 /// What the gate runs.
 const GATE: &[Label] = &[Label::V6_1];
-/// A guest that takes longer has hung. Emulated processors are ten to twenty times slower.
-const PATIENCE: Duration = Duration::from_secs(420);
 
 #[derive(clap::Args)]
 pub struct Options {
     /// Run this kernel (again for more); without it, those of the gate
-    #[arg(long, value_enum)]
+    #[arg(long, value_name = "LABEL", value_enum)]
     kernel: Vec<Label>,
     /// Run every kernel
     #[arg(long, conflicts_with = "kernel")]
@@ -48,7 +59,7 @@ pub struct Options {
     #[arg(long, value_enum, default_value = "x86-64")]
     arch: Arch,
     /// Guests at a time
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = JOBS)]
     jobs: usize,
     /// Count instructions per packet, beside the kernel's own balancer (IPVS)
     #[arg(long)]
@@ -56,12 +67,32 @@ pub struct Options {
     /// Run these parts only
     #[arg(long)]
     part: Vec<String>,
+    /// Seconds after which a guest has hung
+    #[arg(long, default_value_t = PATIENCE)]
+    patience: u64,
     /// Show what guests print, as they print it
     #[arg(long)]
     verbose: bool,
     /// Write the table to docs/kernels.md
     #[arg(long)]
     write_docs: bool,
+}
+
+impl Default for Options {
+    /// As without arguments.
+    fn default() -> Self {
+        Self {
+            kernel: Vec::new(),
+            all: false,
+            arch: Arch::X86,
+            jobs: JOBS,
+            icount: false,
+            part: Vec::new(),
+            patience: PATIENCE,
+            verbose: false,
+            write_docs: false,
+        }
+    }
 }
 
 /// The last line printed is the count, also when checks failed.
@@ -71,12 +102,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         (false, true) => GATE.to_vec(),
         (false, false) => options.kernel.clone(),
     };
-    setup::ensure(Group::Vm)?;
-    if options.arch == Arch::Arm {
-        setup::ensure(Group::Arm)?;
-    }
-    let base = build::base(options.arch)?;
-    let outcome = Outcome::of(&labels, options, &base)?;
+    let outcome = outcome(&labels, options)?;
     outcome.print();
     if options.write_docs {
         report::write(&outcome.verdicts)?;
@@ -84,6 +110,34 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let (passed, failed, skipped) = outcome.count();
     println!("{passed} passed, {failed} failed, {skipped} skipped");
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What the gate counts: its kernels, every part. What cannot be run has failed.
+pub fn gate() -> Tally {
+    let options = Options::default();
+    let mut tally = Tally::default();
+    match outcome(GATE, &options) {
+        Ok(outcome) => {
+            outcome.print();
+            (tally.passed, tally.failed, _) = outcome.count();
+            tally.failures = outcome.failures();
+            tally.ignored = outcome.skips();
+        }
+        Err(error) => {
+            tally.failed = 1;
+            tally.failures.push(format!("vm-test: {error:#}"));
+        }
+    }
+    tally
+}
+
+fn outcome(labels: &[Label], options: &Options) -> Result<Outcome> {
+    setup::ensure(Group::Vm)?;
+    if options.arch == Arch::Arm {
+        setup::ensure(Group::Arm)?;
+    }
+    let base = build::base(options.arch)?;
+    Outcome::of(labels, options, &base)
 }
 
 /// What came of all kernels.
@@ -139,33 +193,39 @@ impl Outcome {
     }
 }
 
-/// Runs the kernels, several at a time; the verdicts are in their order.
+/// Runs the kernels, several guests at a time; the verdicts are in the kernels' order.
 fn all(kernels: &[Kernel], options: &Options, base: &Base) -> Result<Vec<Verdict>> {
+    let guests: Vec<(usize, &str, Vec<&str>)> =
+        (0..).zip(kernels).flat_map(|(index, kernel)| guests(index, kernel, options)).collect();
     let next = AtomicUsize::new(0);
-    let verdicts = Mutex::new(Vec::new());
+    let verdicts: Mutex<BTreeMap<usize, Verdict>> = Mutex::default();
     let work = || -> Result<()> {
         loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(kernel) = kernels.get(index) else { return Ok(()) };
-            let verdict = one(kernel, options, base)?;
+            let Some((index, name, parts)) = guests.get(next.fetch_add(1, Ordering::Relaxed)) else { return Ok(()) };
+            let kernel = &kernels[*index];
+            let plan = Plan { name, parts, patience: Duration::from_secs(options.patience), verbose: options.verbose };
+            let run = guest::run(kernel, &base.archive, &plan, &kernels::cache().join("runs"));
+            let verdict = run.with_context(|| format!("running {}", kernel.release))?;
             println!("vm-test: {}", report::line(&verdict));
-            verdicts.lock().map_err(|_| anyhow!("a run panicked"))?.push((index, verdict));
+            match verdicts.lock().map_err(|_| anyhow!("a run panicked"))?.entry(*index) {
+                Entry::Occupied(mut known) => known.get_mut().join(verdict),
+                Entry::Vacant(free) => drop(free.insert(verdict)),
+            }
         }
     };
     thread::scope(|scope| {
         let workers: Vec<_> = (0..options.jobs.max(1)).map(|_| scope.spawn(work)).collect();
         workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| anyhow!("a run panicked"))?)
     })?;
-    let mut verdicts = verdicts.into_inner().map_err(|_| anyhow!("a run panicked"))?;
-    verdicts.sort_by_key(|(index, _)| *index);
-    Ok(verdicts.into_iter().map(|(_, verdict)| verdict).collect())
+    Ok(verdicts.into_inner().map_err(|_| anyhow!("a run panicked"))?.into_values().collect())
 }
 
-fn one(kernel: &Kernel, options: &Options, base: &Base) -> Result<Verdict> {
-    let all = if kernel.label.below_floor() { PARTS_BELOW } else { PARTS };
+/// The guests of one kernel that have something to do.
+fn guests<'a>(index: usize, kernel: &Kernel, options: &Options) -> Vec<(usize, &'a str, Vec<&'a str>)> {
+    let all = if kernel.label.below_floor() { GUESTS_BELOW } else { GUESTS };
     let asked = |part: &&&str| options.part.is_empty() || options.part.iter().any(|name| name == **part);
-    let parts: Vec<&str> = all.iter().filter(asked).copied().collect();
-    let plan = Plan { parts: &parts, patience: PATIENCE, count_instructions: options.icount, verbose: options.verbose };
-    guest::run(kernel, &base.archive, &plan, &kernels::cache().join("runs"))
-        .with_context(|| format!("running {}", kernel.release))
+    let costs = (options.icount && !kernel.label.below_floor()).then_some(&GUEST_OF_COSTS);
+    let guests =
+        all.iter().chain(costs).map(|(name, parts)| (index, *name, parts.iter().filter(asked).copied().collect::<Vec<_>>()));
+    guests.filter(|(_, _, parts)| !parts.is_empty()).collect()
 }

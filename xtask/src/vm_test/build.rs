@@ -1,12 +1,13 @@
 //! Builds what a guest runs, and packs it.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
+use super::arm;
 use super::image::Parts;
 use super::kernels::Arch;
 use crate::{build_ebpf, exec, test};
@@ -24,14 +25,14 @@ pub struct Base {
 }
 
 pub fn base(arch: Arch) -> Result<Base> {
-    if arch == Arch::Arm {
-        bail!("not for this architecture yet");
-    }
     test::build(true)?;
-    let mut programs = test_programs()?;
-    programs.push(("vrrp-agent".to_owned(), test::agent()));
+    let (system, agent, mut programs) = match arch {
+        Arch::X86 => (PathBuf::from("/"), test::agent(), test_programs(exec::cargo().arg("test"))?),
+        Arch::Arm => (arm::system()?, arm::agent()?, test_programs(&mut arm::cargo("test")?)?),
+    };
+    programs.push(("vrrp-agent".to_owned(), agent));
     let objects: Vec<(String, PathBuf)> = build_ebpf::objects().into_iter().map(|(name, file)| (name.to_owned(), file)).collect();
-    let parts = Parts { arch, system: Path::new("/"), programs: &programs, objects: &objects, init: INIT };
+    let parts = Parts { arch, system: &system, programs: &programs, objects: &objects, init: INIT };
     let archive = parts.pack()?;
     println!("vm-test: {} MB for each guest, before its kernel's modules", archive.len() >> 20);
     Ok(Base { archive })
@@ -60,13 +61,12 @@ struct Profile {
 }
 
 /// Names in the guest, and files. The packages are those of `cargo xtask test`, so that nothing is built twice.
-fn test_programs() -> Result<Vec<(String, PathBuf)>> {
-    let mut command = exec::cargo();
-    command.args(["test", "--workspace", "--no-run", "--message-format=json-render-diagnostics", "--lib"]);
+fn test_programs(command: &mut Command) -> Result<Vec<(String, PathBuf)>> {
+    command.args(["--workspace", "--no-run", "--message-format=json-render-diagnostics", "--lib"]);
     for name in TESTS {
         command.args(["--test", name]);
     }
-    let line = exec::line(&command);
+    let line = exec::line(command);
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{line}`"))?;
     let mut programs = Vec::new();
     if let Some(output) = child.stdout.take() {

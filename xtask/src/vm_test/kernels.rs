@@ -211,6 +211,11 @@ impl Apt {
         Self::of(Suite { name: "bookworm", url: MAIN }, arch)
     }
 
+    /// The same for its security updates, which have newer compilers.
+    pub fn bookworm_security(arch: Arch) -> Result<Self> {
+        Self::of(Suite { name: "bookworm-security", url: SECURITY }, arch)
+    }
+
     fn of(suite: Suite, arch: Arch) -> Result<Self> {
         let root = cache().join("apt").join(format!("{}-{}", suite.name, arch.debian()));
         for part in ["lists/partial", "archives/partial"] {

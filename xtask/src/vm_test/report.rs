@@ -1,6 +1,7 @@
 //! What all kernels came to: lines and tables, on the terminal and in docs/kernels.md.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
@@ -67,9 +68,14 @@ fn name(verdict: &Verdict) -> String {
 /// One line about a run that has ended.
 pub fn line(verdict: &Verdict) -> String {
     let (passed, failed, skipped) = verdict.count();
-    let seconds = verdict.took.as_secs_f64();
-    let log = verdict.log.strip_prefix(exec::root()).unwrap_or(&verdict.log).display();
-    format!("{}: {passed} passed, {failed} failed, {skipped} skipped in {seconds:.0} s; log: {log}", name(verdict))
+    let (seconds, processor) = (verdict.took.as_secs_f64(), verdict.processor.as_secs_f64());
+    let log = |path: &PathBuf| path.strip_prefix(exec::root()).unwrap_or(path).display().to_string();
+    let logs: Vec<String> = verdict.logs.iter().map(log).collect();
+    format!(
+        "{}: {passed} passed, {failed} failed, {skipped} skipped in {seconds:.0} s, {processor:.0} s of them on a processor; {}",
+        name(verdict),
+        logs.join(" ")
+    )
 }
 
 /// Names and texts of what failed on a kernel.

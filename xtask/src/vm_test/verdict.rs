@@ -54,7 +54,10 @@ pub struct Verdict {
     pub kernel: Kernel,
     pub parts: Vec<Part>,
     pub took: Duration,
-    pub log: PathBuf,
+    /// Time of this machine's processors.
+    pub processor: Duration,
+    /// The consoles' output.
+    pub logs: Vec<PathBuf>,
     now: Option<usize>,
     ended: bool,
 }
@@ -62,7 +65,15 @@ pub struct Verdict {
 impl Verdict {
     pub fn new(kernel: &Kernel, parts: &[&str]) -> Self {
         let parts = parts.iter().map(|name| Part { name: (*name).to_owned(), ..Part::default() }).collect();
-        Self { kernel: kernel.clone(), parts, took: Duration::ZERO, log: PathBuf::new(), now: None, ended: false }
+        Self {
+            kernel: kernel.clone(),
+            parts,
+            took: Duration::ZERO,
+            processor: Duration::ZERO,
+            logs: Vec::new(),
+            now: None,
+            ended: false,
+        }
     }
 
     /// Takes one line of the console.
@@ -114,6 +125,24 @@ impl Verdict {
                 part.failed.push((part.name.clone(), format!("was not run: {why}")));
             }
         }
+    }
+
+    /// Adds what another guest with the same kernel came to.
+    pub fn join(&mut self, other: Self) {
+        for part in other.parts {
+            match self.parts.iter_mut().find(|known| known.name == part.name) {
+                Some(known) => {
+                    known.passed.extend(part.passed);
+                    known.failed.extend(part.failed);
+                    known.skipped.extend(part.skipped);
+                    known.tests.add(part.tests);
+                }
+                None => self.parts.push(part),
+            }
+        }
+        self.took = self.took.max(other.took);
+        self.processor += other.processor;
+        self.logs.extend(other.logs);
     }
 
     /// What was passed, failed and skipped, all parts together.
