@@ -72,6 +72,16 @@ impl Topology {
         Ok(())
     }
 
+    /// Connects `host` to the front network, which it is not on by itself.
+    pub fn connect_front(&self, host: Host, address: Ipv4Addr) -> Result<()> {
+        connect(&self.front_switch(), &self.host(host), host, FRONT_IF, address)
+    }
+
+    /// A further cable between `host` and the front network, without an address and down: a slave of a bond.
+    pub fn spare_cable(&self, host: Host, interface: &str, port: &str, mac: Mac) -> Result<()> {
+        plug(&self.front_switch(), BRIDGE, port, &self.host(host), interface, mac)
+    }
+
     /// Makes no more than two nodes and a client on the front network, with IPv6 beside IPv4.
     pub fn build_duel(&self) -> Result<()> {
         make_switch(&self.front_switch())?;

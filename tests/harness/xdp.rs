@@ -36,7 +36,7 @@ pub fn detach(netns: &NetNs, interface: &str) -> Result<()> {
 pub struct Verified {
     /// Instructions that the verifier walked through, over all ways.
     pub instructions: u64,
-    /// Bytes of stack, of the program and of each of its functions.
+    /// Bytes of stack, of the program and of each of its functions; kernels from 7.0 on tell one figure, that of the deepest chain of calls.
     pub stack: Vec<u32>,
     /// Bytes of translated instructions, and of machine code (0: no JIT).
     pub translated: u32,
@@ -56,10 +56,12 @@ pub fn verify(program: &Program) -> Result<Verified> {
     Ok(Verified { instructions, stack, translated, jited })
 }
 
-/// Reads `stack depth 32+128` and `processed 4711 insns (limit 1000000) ...`.
+/// Reads `stack depth 32+128`, or `stack depth max 160`, and `processed 4711 insns (limit 1000000) ...`.
 fn statistics(log: &str) -> Option<(u64, Vec<u32>)> {
     let after = |words: &str| log.lines().find_map(|line| line.strip_prefix(words));
-    let stack = after("stack depth ")?.split('+').map(|depth| depth.trim().parse().ok()).collect::<Option<_>>()?;
+    let depths = after("stack depth ")?;
+    let stack =
+        depths.strip_prefix("max ").unwrap_or(depths).split('+').map(|depth| depth.trim().parse().ok()).collect::<Option<_>>()?;
     let instructions = after("processed ")?.split(' ').next()?.parse().ok()?;
     Some((instructions, stack))
 }
@@ -73,6 +75,8 @@ mod tests {
         let log =
             "verification time 1234 usec\nstack depth 32+312+0\nprocessed 4711 insns (limit 1000000) max_states_per_insn 4\n";
         assert_eq!(statistics(log), Some((4711, vec![32, 312, 0])));
+        let newer = "stack depth max 416\nprocessed 4711 insns (limit 1000000) max_states_per_insn 4\n";
+        assert_eq!(statistics(newer), Some((4711, vec![416])));
         assert_eq!(statistics("R0 !read_ok"), None);
     }
 }

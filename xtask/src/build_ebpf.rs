@@ -18,6 +18,11 @@ pub fn object() -> PathBuf {
     finished(OBJECTS[0])
 }
 
+/// The names of all objects that the agent embeds, and where they lie.
+pub fn objects() -> [(&'static str, PathBuf); 2] {
+    OBJECTS.map(|name| (name, finished(name)))
+}
+
 fn finished(name: &str) -> PathBuf {
     target_dir().join(TARGET).join("release").join(name)
 }

@@ -19,6 +19,7 @@ mod test;
 mod tidy;
 mod toolchain;
 mod verifier;
+mod vm_test;
 
 use std::process::ExitCode;
 
@@ -46,6 +47,8 @@ enum Command {
     Interop(interop::Options),
     /// Run all tests that this user may run, and say which were skipped and why
     Test(test::Options),
+    /// Run the programs, the agent and its tests on other kernels, in virtual machines
+    VmTest(vm_test::Options),
     /// Print the conformance table, each case with the tests that hold it, run
     Conformance(conformance::Options),
     /// Run the simulation of the election over many seeds, or replay one with its trace
@@ -86,6 +89,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Lab(options) => lab::run(&options)?,
         Command::Interop(options) => interop::run(&options)?,
         Command::Test(options) => return test::run(&options),
+        Command::VmTest(options) => return vm_test::run(&options),
         Command::Conformance(options) => return conformance::run(&options),
         Command::Sim(options) => sim::run(&options)?,
         Command::Fuzz(options) => fuzz::run(&options)?,

@@ -1,4 +1,4 @@
-//! What the machine must have, in two groups, by Debian package.
+//! What the machine must have, in groups, by Debian package.
 
 /// Packages that are needed for one purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,6 +7,10 @@ pub enum Group {
     Bpf,
     /// The lab: namespaces with real daemons, and what looks at them.
     Lab,
+    /// Other kernels in virtual machines.
+    Vm,
+    /// The agent for 64-bit ARM, and kernels of that architecture.
+    Arm,
 }
 
 pub struct Package {
@@ -51,6 +55,18 @@ pub const NEEDED: &[Package] = &[
     package(Group::Lab, "dnsmasq-base", "one name for both virtual addresses"),
     Package { unit: Some(("keepalived", ".service")), ..package(Group::Lab, "keepalived", "the peer we must work with") },
     Package { unit: Some(("frr", ".service")), ..package(Group::Lab, "frr", "the other peer we must work with") },
+    package(Group::Vm, "qemu-system-x86", "runs other kernels"),
+    package(Group::Vm, "busybox-static", "the shell of a guest"),
+    package(Group::Vm, "kmod", "modules of other kernels"),
+    package(Group::Vm, "iproute2", "namespaces, links, addresses"),
+    package(Group::Vm, "ethtool", "offloads of links"),
+    package(Group::Vm, "ipvsadm", "the kernel's own balancer, beside ours"),
+    package(Group::Vm, "binutils", "finds the libraries of a guest's programs"),
+    package(Group::Vm, "xz-utils", "unpacks modules"),
+    package(Group::Vm, "debian-archive-keyring", "checks the packages of kernels"),
+    package(Group::Arm, "qemu-system-arm", "runs ARM kernels"),
+    package(Group::Arm, "gcc-aarch64-linux-gnu", "links for 64-bit ARM"),
+    package(Group::Arm, "libc6-dev-arm64-cross", "the C library to link with"),
 ];
 
 /// Installed where the distribution has them; nothing fails without.

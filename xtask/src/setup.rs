@@ -20,7 +20,8 @@ const POLICY_TEXT: &str = "#!/bin/sh\n# Written by `cargo xtask setup` for the t
 
 pub fn run() -> Result<()> {
     ensure(Group::Bpf)?;
-    ensure(Group::Lab)
+    ensure(Group::Lab)?;
+    ensure(Group::Vm)
 }
 
 /// Makes a group complete, or says what to type.
@@ -28,11 +29,13 @@ pub fn ensure(group: Group) -> Result<()> {
     let label = match group {
         Group::Bpf => "BPF toolchain",
         Group::Lab => "lab",
+        Group::Vm => "virtual machines",
+        Group::Arm => "64-bit ARM",
     };
     match group {
         Group::Bpf if toolchain::compiler().is_some() && linker_fits() => {}
         Group::Bpf => ensure_bpf()?,
-        Group::Lab => {
+        Group::Lab | Group::Vm | Group::Arm => {
             install(&missing(group), &[])?;
         }
     }

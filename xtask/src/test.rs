@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::libtest::Tally;
 use crate::packages::Group;
-use crate::{build_ebpf, exec, lanes, setup, toolchain};
+use crate::{build_ebpf, exec, lanes, setup, toolchain, vm_test};
 
 #[derive(clap::Args, Default)]
 pub struct Options {
@@ -38,8 +38,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         total.ignored.clear();
         heading("root: the loaded program, the kernel, the lab");
         total.add(lanes::run(filter, &environment, stream)?);
+        if filter.is_none() {
+            heading("virtual machines: other kernels");
+            total.add(vm_test::gate());
+        }
     } else {
-        heading("root: skipped, as this is not root");
+        heading("root, virtual machines: skipped, as this is not root");
+        total
+            .ignored
+            .extend(filter.is_none().then(|| ("vm-test".to_owned(), "needs root: installs what runs other kernels".to_owned())));
     }
     account(total, &skips, filter)
 }
@@ -49,8 +56,14 @@ pub fn prepare() -> Result<()> {
     if exec::is_root() {
         setup::ensure(Group::Bpf)?;
         setup::ensure(Group::Lab)?;
+        setup::ensure(Group::Vm)?;
     }
-    if exec::is_root() || (toolchain::compiler().is_some() && toolchain::linker().is_some()) {
+    build(exec::is_root() || (toolchain::compiler().is_some() && toolchain::linker().is_some()))
+}
+
+/// Builds the agent, with its kernel programs inside where there is a compiler for them.
+pub fn build(programs: bool) -> Result<()> {
+    if programs {
         build_ebpf::run()?;
     } else {
         println!("test: no BPF toolchain, so the agent is built without the XDP program (`cargo xtask setup` as root mends it)");

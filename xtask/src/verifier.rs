@@ -79,8 +79,13 @@ fn parts(object: &Object, program: &Function) -> Vec<String> {
     begins.zip(ends).map(name).collect()
 }
 
-/// The deepest first.
+/// The deepest first; one figure for several functions is that of the deepest chain of calls.
 fn stacks(depths: &[u32], names: &[String]) -> String {
+    if let [depth] = depths
+        && names.len() > 1
+    {
+        return format!("{depth} on the deepest chain of calls");
+    }
     let mut stacks: Vec<(u32, &str)> = depths.iter().copied().zip(names.iter().map(String::as_str)).collect();
     stacks.sort_by_key(|&(depth, _)| std::cmp::Reverse(depth));
     let one = |(depth, name): &(u32, &str)| format!("{name} {depth}");

@@ -1,0 +1,190 @@
+//! What one packet costs, whole paths: the XDP program's ways of forwarding, and the kernel's own balancer (IPVS) in its place.
+//!
+//! The guest's clock counts instructions, a nanosecond each. A count has no cache misses and no waiting for memory in it: figures of one
+//! kernel may be compared with each other, and are no promise of packets a second.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use vrrp_tests::agent::{self, AgentPaths};
+use vrrp_tests::daemons::make_dir;
+use vrrp_tests::line::{End, Line, Plan};
+use vrrp_tests::names::{BACK_IF, FRONT_IF, Host, Mac};
+use vrrp_tests::netns::NetNs;
+use vrrp_tests::options::agent_binary;
+use vrrp_tests::process::{Daemon, output, wait_until};
+
+use crate::check::Checks;
+use crate::site::PATIENCE;
+use crate::story::router;
+
+const PACKETS: u64 = 20_000;
+const FLOWS: u16 = 100;
+const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 9, 249);
+const BACKEND: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 3);
+/// How the backend is reached, IPVS's option for it, and the ports of the two services.
+const WAYS: [(&str, &str, u16, u16); 3] = [("dr", "-g", 5_001, 5_101), ("nat", "-m", 5_002, 5_102), ("ipip", "-i", 5_003, 5_103)];
+
+pub fn run(checks: &mut Checks) -> Result<()> {
+    output(Command::new("modprobe").arg("pktgen")).context("the kernel's packet generator")?;
+    let line = line()?;
+    let mut costs: BTreeMap<String, u64> = BTreeMap::new();
+    let mut measure = |checks: &mut Checks, name: String, target: Ipv4Addr, port: u16, arrives: bool| {
+        checks.check(&name.clone(), || {
+            let cost = cost(&line, target, port, arrives)?;
+            costs.insert(name, cost);
+            Ok(format!("{cost} instructions per packet"))
+        });
+    };
+    let director = line.host(Host::Node1);
+    let drop = "qdisc replace dev eth1 ingress|filter replace dev eth1 ingress prio 1 matchall action drop";
+    tc(&director, drop)?;
+    measure(checks, "generator and cable".to_owned(), VIP, 4_999, false);
+    tc(&director, "qdisc del dev eth1 ingress")?;
+    tc(&line.host(Host::Node2), drop)?;
+    measure(checks, "plain forwarding".to_owned(), BACKEND, 4_999, true);
+    if Path::new("/bin/ipvsadm").exists() {
+        director.ip(&[format!("addr add {VIP}/32 dev {FRONT_IF}")])?;
+        for (way, option, port, _) in WAYS {
+            ipvs(&director, &format!("-A -u {VIP}:{port} -s rr"))?;
+            ipvs(&director, &format!("-a -u {VIP}:{port} -r {BACKEND}:{port} {option}"))?;
+            measure(checks, format!("IPVS {way}"), VIP, port, true);
+        }
+        ipvs(&director, "-C")?;
+        director.ip(&[format!("addr del {VIP}/32 dev {FRONT_IF}")])?;
+    } else {
+        checks.skipped("IPVS", "no ipvsadm in this guest");
+    }
+    let agent = start(&line)?;
+    for (way, _, _, port) in WAYS {
+        measure(checks, format!("vrrp-agent {way}"), VIP, port, true);
+    }
+    drop_agent(agent);
+    for (way, ..) in WAYS {
+        let known = |who: &str| costs.get(&format!("{who} {way}")).copied();
+        if let (Some(own), Some(kernel)) = (known("vrrp-agent"), known("IPVS")) {
+            checks.check(&format!("{way} beside IPVS"), || {
+                ensure!(own < kernel, "{own} instructions, {kernel} by IPVS");
+                Ok(format!("{:.2} of its instructions", own as f64 / kernel as f64))
+            });
+        }
+    }
+    line.down()
+}
+
+fn drop_agent(mut agent: Daemon) {
+    agent.kill_group();
+}
+
+fn line() -> Result<Line> {
+    let end = |ifindex, last: u8, address| End { ifindex, mac: [2, 0, 0, 9, 0, last], address };
+    let plan = Plan {
+        client: end(10, 1, Ipv4Addr::new(192, 168, 9, 10)),
+        front: end(11, 2, Ipv4Addr::new(192, 168, 9, 2)),
+        back: end(12, 3, Ipv4Addr::new(10, 9, 0, 2)),
+        backend: end(13, 4, BACKEND),
+    };
+    let line = Line::up("vm-test cost", &plan)?;
+    line.host(Host::Node1).run(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("forwarding"))?;
+    line.host(Host::Node1)
+        .ip(&[format!("neigh add {BACKEND} lladdr {} dev {BACK_IF} nud permanent", Mac([2, 0, 0, 9, 0, 4]))])?;
+    Ok(line)
+}
+
+/// Instructions for one packet of the client to `target`, from the generator to the drop at the backend.
+fn cost(line: &Line, target: Ipv4Addr, port: u16, arrives: bool) -> Result<u64> {
+    let backend = line.host(Host::Node2);
+    // The first run makes what is made once: routes, connections, code in place.
+    generate(line, target, port)?;
+    let before = received(&backend)?;
+    let took = generate(line, target, port)?;
+    let arrived = received(&backend)? - before;
+    if arrives {
+        ensure!(arrived >= PACKETS * 99 / 100, "{arrived} of {PACKETS} packets arrived");
+    }
+    Ok(took.as_nanos() as u64 / PACKETS)
+}
+
+/// Sends the packets from the client by the kernel's own generator; how long it took.
+fn generate(line: &Line, target: Ipv4Addr, port: u16) -> Result<Duration> {
+    let target_mac = Mac([2, 0, 0, 9, 0, 2]);
+    line.host(Host::Client).run(move || {
+        let write = |file: &str, line: &str| {
+            std::fs::write(format!("/proc/thread-self/net/pktgen/{file}"), format!("{line}\n")).with_context(|| format!("pktgen: {line}"))
+        };
+        write("kpktgend_0", "rem_device_all")?;
+        write("kpktgend_0", &format!("add_device {FRONT_IF}"))?;
+        for line in [
+            format!("count {PACKETS}"),
+            "clone_skb 0".to_owned(),
+            "pkt_size 60".to_owned(),
+            "delay 0".to_owned(),
+            format!("dst {target}"),
+            format!("dst_mac {target_mac}"),
+            format!("udp_dst_min {port}"),
+            format!("udp_dst_max {port}"),
+            "udp_src_min 2000".to_owned(),
+            format!("udp_src_max {}", 2_000 + FLOWS),
+            "flag UDPSRC_RND".to_owned(),
+        ] {
+            write(FRONT_IF, &line)?;
+        }
+        let begin = Instant::now();
+        write("pgctrl", "start")?;
+        Ok(begin.elapsed())
+    })
+}
+
+fn received(netns: &NetNs) -> Result<u64> {
+    let text = output(Command::new("ip").args(["-n", netns.name(), "-s", "-j", "link", "show", "dev", FRONT_IF]))?;
+    let links: serde_json::Value = serde_json::from_str(&text).context("counters")?;
+    links[0]["stats64"]["rx"]["packets"].as_u64().context("a counter")
+}
+
+/// The agent in the director's place, with a service for each way.
+fn start(line: &Line) -> Result<Daemon> {
+    let dir = line.bpf_dir().with_file_name("agent");
+    make_dir(&dir)?;
+    let paths = AgentPaths::below(&dir);
+    agent::mount_bpf(&paths.bpf_dir)?;
+    let mut text = format!(
+        "node = \"director\"\napi_socket = \"/run/vrrp-agent/api.sock\"\nbpf_dir = \"/sys/fs/bpf/vrrp-agent\"\nmetrics = false\n\n{}",
+        router("VI", FRONT_IF, 91, 100, &format!("\"{VIP}\""))
+    );
+    for (way, _, _, port) in WAYS {
+        text.push_str(&format!(
+            "[[service]]\nname = \"{way}\"\naddress = \"{VIP}\"\nport = {port}\nprotocol = \"udp\"\ncheck = {{ type = \"none\" }}\n\
+             backends = [{{ address = \"{BACKEND}\", forward = \"{way}\" }}]\n\n"
+        ));
+    }
+    let command = agent::daemon(&agent_binary(), &paths, &line.host(Host::Node1), &text)?;
+    let log = dir.join("agent.log");
+    let daemon = Daemon::start("director", command, &log)?;
+    let ready = || {
+        let status = output(Command::new(agent_binary()).args(["status", "--json", "--socket"]).arg(&paths.api_socket));
+        let status: serde_json::Value = status.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let usable = |service: &serde_json::Value| service["backends"][0]["usable"] == true;
+        status["routers"][0]["role"] == "master" && status["services"].as_array().is_some_and(|all| all.iter().all(usable))
+    };
+    if wait_until("the director's agent", PATIENCE, ready).is_err() {
+        bail!("the agent is not master with usable backends: {}", std::fs::read_to_string(&log).unwrap_or_default());
+    }
+    Ok(daemon)
+}
+
+fn ipvs(netns: &NetNs, line: &str) -> Result<()> {
+    let mut command = netns.command("ipvsadm")?;
+    output(command.args(line.split(' '))).map(drop)
+}
+
+/// Lines for `tc`, separated by `|`.
+fn tc(netns: &NetNs, lines: &str) -> Result<()> {
+    for line in lines.split('|') {
+        output(netns.command("tc")?.args(line.split(' '))).with_context(|| format!("tc {line}"))?;
+    }
+    Ok(())
+}
