@@ -8,6 +8,7 @@ pub mod counters;
 pub mod maps;
 pub mod object;
 pub mod pins;
+pub mod refusal;
 pub mod sockets;
 pub mod tables;
 pub mod words;
@@ -26,11 +27,12 @@ use aya::programs::links::LinkError;
 pub enum PlaneError {
     #[error("this binary was built without the kernel program: run `cargo xtask build-ebpf` and build again")]
     NoObject,
-    #[error("not permitted to load the kernel program: CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed")]
-    NotPermitted,
+    /// The kernel refuses a program or map, or this process may not load one.
+    #[error("{0}")]
+    Refused(Box<refusal::Refusal>),
     #[error("cannot load the kernel program: {0}")]
     Load(#[from] EbpfError),
-    #[error("the kernel refuses the program: {0}")]
+    #[error("kernel program: {0}")]
     Program(#[from] ProgramError),
     #[error("cannot pin: {0}")]
     Pin(#[from] PinError),

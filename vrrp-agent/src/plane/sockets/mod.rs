@@ -17,8 +17,9 @@ use vrrp_common::socket_maps::{PROGRAMS, SHAPES};
 
 use super::PlaneError;
 use super::maps::MapSet;
-use super::object::{explain, refused, take_maps};
+use super::object::{explain, refused, take_maps, undisturbed};
 use super::pins::{Kind, Pins};
+use super::refusal::Object;
 #[cfg(test)]
 use crate::model;
 
@@ -61,16 +62,7 @@ impl SocketPlane {
         let pins = Pins::prepare(Kind::Sockets, bpf_dir)
             .inspect_err(|error| tracing::warn!(%error, "nothing is pinned: upstreams are steered only while the agent runs"))
             .ok();
-        let mut loader = EbpfLoader::new();
-        if let Some(pins) = &pins {
-            for shape in SHAPES {
-                loader.map_pin_path(shape.name, pins.map(shape.name));
-            }
-        }
-        let mut ebpf = loader.load(OBJECT).map_err(explain)?;
-        for name in PROGRAMS {
-            load(program(&mut ebpf, name)?).map_err(refused)?;
-        }
+        let mut ebpf = load_all(pins.as_ref())?;
         let maps = take_maps(&mut ebpf, SHAPES)?;
         let left = pins.as_ref().map(links_by_cgroup).unwrap_or_default();
         let whole = !left.is_empty() && left.values().all(|&links| links == PROGRAMS.len());
@@ -135,6 +127,33 @@ impl SocketPlane {
         }
         uncounted
     }
+}
+
+/// Loads the programs for a moment, with maps of their own, attached to nothing: whether this kernel takes them.
+///
+/// # Errors
+/// As of [`SocketPlane::open`].
+pub fn try_out() -> Result<(), PlaneError> {
+    if OBJECT.is_empty() {
+        return Err(PlaneError::NoObject);
+    }
+    load_all(None).map(drop)
+}
+
+fn load_all(pins: Option<&Pins>) -> Result<Ebpf, PlaneError> {
+    let mut loader = EbpfLoader::new();
+    if let Some(pins) = pins {
+        for shape in SHAPES {
+            loader.map_pin_path(shape.name, pins.map(shape.name));
+        }
+    }
+    undisturbed(|| {
+        let mut ebpf = loader.load(OBJECT).map_err(|error| explain(Object::Sockets, error))?;
+        for name in PROGRAMS {
+            load(program(&mut ebpf, name)?).map_err(|error| refused(Object::Sockets, name, error))?;
+        }
+        Ok(ebpf)
+    })
 }
 
 /// Removes what an agent left pinned below `bpf_dir`: nothing is steered any more. Returns whether there was something.
