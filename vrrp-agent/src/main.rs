@@ -2,6 +2,7 @@
 
 mod cli;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,11 +17,14 @@ use vrrp_agent::client::ClientError;
 use vrrp_agent::config::{self, Loaded, Mode};
 use vrrp_agent::drain::Request;
 use vrrp_agent::handover::Reply;
+use vrrp_agent::installed;
 use vrrp_agent::logger;
 use vrrp_agent::model::Config;
 use vrrp_agent::net::Netlink;
+use vrrp_agent::net::view::Link;
 use vrrp_agent::plane::pins::{Kind, Pins};
 use vrrp_agent::plane::sockets;
+use vrrp_agent::signals::{self, Held, Signals};
 use vrrp_agent::status::Status;
 use vrrp_agent::{capture, check, client, explain, status};
 
@@ -30,8 +34,13 @@ const EXIT_FAILURE: u8 = 1;
 const EXIT_PERMISSION: u8 = 4;
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
-        Command::Run(run) => return run_agent(run),
+    // Before anything else: a signal that comes early waits for its handler instead of ending the process.
+    let held = signals::hold();
+    let command = Cli::parse().command;
+    // All other commands end at a signal.
+    let held = matches!(command, Command::Run(_)).then_some(held);
+    let outcome = match command {
+        Command::Run(run) => return run_agent(run, held),
         Command::Check(wanted) => check_files(wanted),
         Command::Convert { file, config_id } => convert(&file, config_id.as_deref()),
         Command::Status { socket, json } => return show_status(&socket, json),
@@ -91,36 +100,44 @@ fn load_aloud(file: &Path, config_id: Option<&str>) -> Loaded {
     loaded
 }
 
-fn run_agent(run: Run) -> ExitCode {
-    let loaded = load_aloud(&run.config, run.config_id.as_deref());
+fn run_agent(run: Run, held: Option<Held>) -> ExitCode {
+    let runtime = match Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into(), EXIT_FAILURE),
+    };
+    let mut guard = None;
+    let outcome = runtime.block_on(start(run, held, &mut guard));
+    // A file that does not open, of a reload or a script, must not keep the process.
+    runtime.shutdown_background();
+    drop(guard);
+    outcome.unwrap_or_else(|(error, code)| fail(&error, code))
+}
+
+/// Runs the agent to its end; `guard` keeps the log open for as long.
+async fn start(run: Run, held: Option<Held>, guard: &mut Option<logger::Guard>) -> Result<ExitCode, (anyhow::Error, u8)> {
+    let failed = |error: anyhow::Error| (error, EXIT_FAILURE);
+    let mut signals = Signals::listen().context("signal handlers").map_err(failed)?;
+    drop(held);
+    let (path, id) = (run.config.clone(), run.config_id.clone());
+    let loading = tokio::task::spawn_blocking(move || load_aloud(&path, id.as_deref()));
+    let loaded = tokio::select! {
+        loaded = loading => loaded.context("reading the configuration").map_err(failed)?,
+        signal = signals.stop() => {
+            eprintln!("vrrp-agent: {signal} before the configuration was read: nothing was changed on this host");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let Some(mut config) = loaded.config else {
-        return ExitCode::from(check::BAD);
+        return Ok(ExitCode::from(check::BAD));
     };
     override_paths(&mut config, &run);
-    let guard = match logger::init(run.log_format, run.log_level.as_deref()) {
-        Ok(guard) => guard,
-        Err(error) => return fail(&error.into(), EXIT_FAILURE),
-    };
+    *guard = Some(logger::init(run.log_format, run.log_level.as_deref()).map_err(|error| failed(error.into()))?);
     let Run { config: config_path, config_id, kernel_log, release_on_exit, .. } = run;
     let options = Options { config_path, config_id, kernel_log, release_on_exit };
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let outcome = match runtime {
-        Ok(runtime) => {
-            let outcome = runtime.block_on(agent::run(config, options));
-            // A file that does not open, of a reload or a script, must not keep the process.
-            runtime.shutdown_background();
-            outcome
-        }
-        Err(error) => return fail(&error.into(), EXIT_FAILURE),
-    };
-    drop(guard);
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let code = exit_code(&error);
-            fail(&error.into(), code)
-        }
-    }
+    agent::run(config, options, signals).await.map(|()| ExitCode::SUCCESS).map_err(|error| {
+        let code = exit_code(&error);
+        (error.into(), code)
+    })
 }
 
 fn override_paths(config: &mut Config, run: &Run) {
@@ -240,26 +257,45 @@ fn detach(bpf_dir: &Path, socket: &Path) -> anyhow::Result<()> {
         if client::fetch_status(socket).await.is_ok() {
             anyhow::bail!("an agent runs and answers on {}: stop it first", socket.display());
         }
+        let mut removed = Vec::new();
         // Routes and addresses first: without the program the stack would answer ARP for them.
         let netlink = Netlink::connect()?;
         for address in netlink.own_local_routes().await? {
             netlink.remove_local_route(address).await?;
+            removed.push(format!("local route to {address}"));
         }
-        let steered = sockets::clear(bpf_dir);
-        let Some(pins) = Pins::find(Kind::Xdp, bpf_dir) else {
-            if steered {
-                return Ok(());
-            }
-            anyhow::bail!("nothing is pinned below {}", bpf_dir.display());
-        };
-        let virtual_addresses = pins.virtual_addresses()?;
-        for held in netlink.own_addresses().await? {
-            if virtual_addresses.contains(&(held.index, held.address)) {
-                netlink.remove_address(held.index, held.address, held.prefix_len).await?;
-            }
+        let pins = Pins::of_any_layout(Kind::Xdp, bpf_dir);
+        let mut in_maps = Vec::new();
+        for pins in &pins {
+            in_maps.extend(pins.virtual_addresses()?);
         }
-        pins.clear();
-        Ok(())
+        let list = installed::path(socket);
+        let listed = installed::read(&list).with_context(|| list.display().to_string())?;
+        let host = check::host::network().await?;
+        let on_list = installed::left(&listed, &host).map(|(link, held)| (link.index, held.address, held.prefix_len));
+        let marked: Vec<_> = netlink.own_addresses().await?;
+        let marked: Vec<_> = marked.iter().map(|held| (held.index, held.address, held.prefix_len)).collect();
+        let known = marked.iter().filter(|(index, address, _)| in_maps.contains(&(*index, *address)));
+        let addresses: BTreeSet<_> = on_list.chain(known.copied()).collect();
+        let interface = |index| host.links.get(&index).map_or("?", |link: &Link| link.name.as_str());
+        for &(index, address, prefix_len) in &addresses {
+            netlink.remove_address(index, address, prefix_len).await?;
+            removed.push(format!("{address}/{prefix_len} on {}", interface(index)));
+        }
+        for (index, address, prefix_len) in marked.into_iter().filter(|held| !addresses.contains(held)) {
+            let on = interface(index);
+            eprintln!("left alone: {address}/{prefix_len} on {on} bears the mark of a VRRP daemon, but this agent did not list it");
+        }
+        if sockets::clear(bpf_dir) {
+            removed.push("the socket programs and their maps".to_owned());
+        }
+        if pins.iter().any(|pins| !pins.is_empty()) {
+            removed.push("the XDP program and its maps".to_owned());
+        }
+        pins.iter().for_each(Pins::clear);
+        installed::forget(&list).with_context(|| list.display().to_string())?;
+        let removed: String = removed.iter().map(|what| format!("removed: {what}\n")).collect();
+        print(&(removed + "nothing is left\n"))
     })
 }
 

@@ -68,6 +68,7 @@ impl Agent {
         let old = std::sync::Arc::clone(&self.force.config);
         let changes = self.force.replace(new);
         let new = std::sync::Arc::clone(&self.force.config);
+        self.effects.remember(&new, &self.news.host.borrow());
         self.track = self.track.carried_over(&old, &new);
         self.checks = self.checks.over_services(&old, &new);
         self.upstream_checks = self.upstream_checks.over_upstreams(&old, &new);

@@ -16,9 +16,12 @@ mod upstreams;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use crate::desired::Desired;
+use crate::installed;
 use crate::model::{Config, Upstream, XdpUse};
+use crate::net::addresses::OwnAddress;
 use crate::net::view::HostView;
 use crate::net::{Netlink, NetlinkError};
 use crate::plane::object::Plane;
@@ -43,6 +46,8 @@ pub struct Effects {
     upstreams: Upstreams,
     neighbours: neighbours::Neighbours,
     problems: Problems,
+    /// The file that lists the addresses, for `vrrp-agent detach`.
+    list: PathBuf,
 }
 
 impl Effects {
@@ -60,6 +65,7 @@ impl Effects {
             upstreams: Upstreams::default(),
             neighbours: neighbours::Neighbours::default(),
             problems: Problems::default(),
+            list: installed::path(&config.api_socket),
         })
     }
 
@@ -72,6 +78,22 @@ impl Effects {
     /// what must wait.
     pub fn steer(&mut self, decided: Instant, desired: &Desired) -> Option<Instant> {
         self.kernel.as_mut()?.steer(decided, desired, &mut self.problems)
+    }
+
+    /// Puts the addresses of `config` on the list that `vrrp-agent detach` goes by, before the first of them is installed.
+    pub fn remember(&mut self, config: &Config, host: &HostView) {
+        self.list = installed::path(&config.api_socket);
+        let what = format!("list of virtual addresses {} (without it `vrrp-agent detach` may leave some)", self.list.display());
+        self.problems.note(&what, installed::remember(config, host));
+    }
+
+    /// Removes the list, unless an address could not be removed.
+    async fn forget_list(&mut self) {
+        let list = installed::read(&self.list).unwrap_or_default();
+        let on_list = |own: &OwnAddress| list.iter().any(|(_, address, length)| (*address, *length) == (own.address, own.prefix_len));
+        if !self.netlink.own_addresses().await.is_ok_and(|own| own.iter().any(on_list)) {
+            self.problems.note("list of virtual addresses", installed::forget(&self.list));
+        }
     }
 
     /// Puts missing addresses and virtual MACs on their interfaces: the first thing to do, since announcements wait for it.
@@ -157,6 +179,7 @@ impl Effects {
     /// direct-return backend, or answers of NAT backends may come by, the program, fenced off from acting, and the local routes remain.
     pub async fn retire(&mut self, desired: &Desired) {
         self.macs.remove(&self.netlink, &BTreeSet::new(), &mut self.problems).await;
+        self.forget_list().await;
         if self.upstreams.outlives() {
             tracing::info!("connections to upstreams are steered on, by the last checks; `vrrp-agent detach` ends that");
         }

@@ -57,6 +57,9 @@ impl Plane {
             })
             .ok();
         let mut ebpf = load(OBJECT, pins.as_ref(), kernel_log)?;
+        if let Some(pins) = &pins {
+            pins.clear_other_layouts(Kind::Xdp, bpf_dir);
+        }
         let maps = take_maps(&mut ebpf, SHAPES)?;
         let log = if kernel_log { Some(KernelLog(EbpfLogger::init(&mut ebpf).map_err(PlaneError::Log)?)) } else { None };
         Ok(Self { maps, pins, ebpf, log })

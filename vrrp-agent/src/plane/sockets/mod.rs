@@ -63,6 +63,9 @@ impl SocketPlane {
             .inspect_err(|error| tracing::warn!(%error, "nothing is pinned: upstreams are steered only while the agent runs"))
             .ok();
         let mut ebpf = load_all(pins.as_ref())?;
+        if let Some(pins) = &pins {
+            pins.clear_other_layouts(Kind::Sockets, bpf_dir);
+        }
         let maps = take_maps(&mut ebpf, SHAPES)?;
         let left = pins.as_ref().map(links_by_cgroup).unwrap_or_default();
         let whole = !left.is_empty() && left.values().all(|&links| links == PROGRAMS.len());
@@ -156,10 +159,12 @@ fn load_all(pins: Option<&Pins>) -> Result<Ebpf, PlaneError> {
     })
 }
 
-/// Removes what an agent left pinned below `bpf_dir`: nothing is steered any more. Returns whether there was something.
+/// Removes what an agent of any version left pinned below `bpf_dir`: nothing is steered any more. Returns whether there was something.
 pub fn clear(bpf_dir: &Path) -> bool {
-    let pins = Pins::find(Kind::Sockets, bpf_dir);
-    pins.inspect(Pins::clear).is_some()
+    let pins = Pins::of_any_layout(Kind::Sockets, bpf_dir);
+    let found = pins.iter().any(|pins| !pins.is_empty());
+    pins.iter().for_each(Pins::clear);
+    found
 }
 
 /// Pins a link in the place of an older one, which detaches the older one's program in the same instant.
