@@ -29,7 +29,7 @@ pub fn path(api_socket: &Path) -> PathBuf {
     api_socket.with_extension("addresses")
 }
 
-/// Puts the addresses of `config` on the list. Those that stand there stay: an address that a reload took out may still be installed.
+/// Puts the addresses of `config` on the list. Those that are on it stay: an address that a reload took out may still be installed.
 ///
 /// # Errors
 /// The file cannot be read or replaced.

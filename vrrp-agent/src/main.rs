@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
@@ -30,6 +31,8 @@ use vrrp_agent::{capture, check, client, explain, status};
 
 /// Anything that failed.
 const EXIT_FAILURE: u8 = 1;
+/// A stop waits no longer for the configuration: a file may hang.
+const READ_WITHIN: Duration = Duration::from_secs(1);
 /// A permission is missing.
 const EXIT_PERMISSION: u8 = 4;
 
@@ -119,14 +122,19 @@ async fn start(run: Run, held: Option<Held>, guard: &mut Option<logger::Guard>) 
     let mut signals = Signals::listen().context("signal handlers").map_err(failed)?;
     drop(held);
     let (path, id) = (run.config.clone(), run.config_id.clone());
-    let loading = tokio::task::spawn_blocking(move || load_aloud(&path, id.as_deref()));
+    let mut loading = tokio::task::spawn_blocking(move || load_aloud(&path, id.as_deref()));
     let loaded = tokio::select! {
-        loaded = loading => loaded.context("reading the configuration").map_err(failed)?,
-        signal = signals.stop() => {
-            eprintln!("vrrp-agent: {signal} before the configuration was read: nothing was changed on this host");
-            return Ok(ExitCode::SUCCESS);
+        loaded = &mut loading => loaded,
+        signal = signals.stop() => match tokio::time::timeout(READ_WITHIN, loading).await {
+            // The configuration says what a killed agent may have left: it is taken back.
+            Ok(loaded) => loaded,
+            Err(_) => {
+                eprintln!("vrrp-agent: {signal} before the configuration was read: nothing was changed on this host");
+                return Ok(ExitCode::SUCCESS);
+            }
         }
     };
+    let loaded = loaded.context("reading the configuration").map_err(failed)?;
     let Some(mut config) = loaded.config else {
         return Ok(ExitCode::from(check::BAD));
     };
@@ -284,7 +292,9 @@ fn detach(bpf_dir: &Path, socket: &Path) -> anyhow::Result<()> {
         }
         for (index, address, prefix_len) in marked.into_iter().filter(|held| !addresses.contains(held)) {
             let on = interface(index);
-            eprintln!("left alone: {address}/{prefix_len} on {on} bears the mark of a VRRP daemon, but this agent did not list it");
+            eprintln!(
+                "left alone: {address}/{prefix_len} on {on} bears the mark of a VRRP daemon, but this agent did not list it"
+            );
         }
         if sockets::clear(bpf_dir) {
             removed.push("the socket programs and their maps".to_owned());

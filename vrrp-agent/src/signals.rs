@@ -39,7 +39,7 @@ pub enum Asked {
     Nothing(&'static str),
 }
 
-/// Handlers of the signals; several of one kind that nobody has taken yet count once.
+/// Handlers of the signals; several of one kind that wait count once.
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,

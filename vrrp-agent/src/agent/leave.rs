@@ -23,7 +23,9 @@ impl Agent {
             Asked::Reload if self.ending.is_some() => tracing::info!("SIGHUP: no reload, the agent is stopping"),
             Asked::Reload => self.load(None),
             Asked::Nothing(signal) => {
-                tracing::info!("{signal} does nothing here: `vrrp-agent status` and the metrics tell what keepalived writes to files");
+                tracing::info!(
+                    "{signal} does nothing here: `vrrp-agent status` and the metrics tell what keepalived writes to files"
+                );
             }
         }
     }

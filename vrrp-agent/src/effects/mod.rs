@@ -90,7 +90,8 @@ impl Effects {
     /// Removes the list, unless an address could not be removed.
     async fn forget_list(&mut self) {
         let list = installed::read(&self.list).unwrap_or_default();
-        let on_list = |own: &OwnAddress| list.iter().any(|(_, address, length)| (*address, *length) == (own.address, own.prefix_len));
+        let on_list =
+            |own: &OwnAddress| list.iter().any(|(_, address, length)| (*address, *length) == (own.address, own.prefix_len));
         if !self.netlink.own_addresses().await.is_ok_and(|own| own.iter().any(on_list)) {
             self.problems.note("list of virtual addresses", installed::forget(&self.list));
         }

@@ -41,9 +41,8 @@ pub struct Probes {
 pub fn spawn(services: &[Service], events: &mpsc::Sender<Event>) -> Probes {
     let mut tasks = JoinSet::new();
     for (index, service) in services.iter().enumerate() {
-        let place = |(position, backend): (usize, &Backend)| {
-            (SocketAddr::new(backend.address, backend.port), service.check_of(position))
-        };
+        let place =
+            |(position, backend): (usize, &Backend)| (SocketAddr::new(backend.address, backend.port), service.check_of(position));
         run(&mut tasks, (index, &service.name), service.backends.iter().enumerate().map(place), events);
     }
     Probes { _tasks: tasks }

@@ -10,8 +10,8 @@ use aya::programs::xdp::XdpLink;
 use aya::programs::{ProgramError, Xdp, XdpMode};
 use nix::errno::Errno;
 
-use super::{PlaneError, error_chain};
 use super::object::{self, Plane};
+use super::{PlaneError, error_chain};
 use crate::model::XdpUse;
 
 /// How the program hangs on an interface.

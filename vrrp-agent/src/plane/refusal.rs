@@ -16,7 +16,7 @@ pub const MINIMUM: (u32, u32) = (6, 1);
 const LINES: usize = 3;
 /// Bit and name of the capabilities that loading takes (capabilities(7)).
 const NEEDED: [(u32, &str); 3] = [(39, "CAP_BPF"), (38, "CAP_PERFMON"), (12, "CAP_NET_ADMIN")];
-/// CAP_SYS_ADMIN stands for all of them.
+/// CAP_SYS_ADMIN includes all of them.
 const SYS_ADMIN: u32 = 21;
 
 /// Which object was to be loaded.
@@ -36,9 +36,7 @@ impl Object {
                 "Election, addresses and announcements go on through the sockets; \
                  advert filter, ARP answers, steering and fence of the XDP program are missing."
             }
-            Object::Sockets => {
-                "Election, addresses, announcements and services go on; connections to upstreams are not steered."
-            }
+            Object::Sockets => "Election, addresses, announcements and services go on; connections to upstreams are not steered.",
         }
     }
 
@@ -121,9 +119,11 @@ impl Refusal {
         let (major, minor) = MINIMUM;
         let without = self.object.without();
         match self.cause() {
-            Cause::Permission if self.missing.is_empty() => "CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are there: look for a limit of \
+            Cause::Permission if self.missing.is_empty() => {
+                "CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are there: look for a limit of \
                  the container, of seccomp or of a security module."
-                .to_owned(),
+                    .to_owned()
+            }
             Cause::Permission => format!("Give it {}.", self.missing.join(", ")),
             Cause::Memory => "Free memory, or raise the memory limit of its cgroup.".to_owned(),
             Cause::OldKernel => format!("The minimum is Linux {major}.{minor}: upgrade the kernel, or {without}."),
@@ -132,7 +132,9 @@ impl Refusal {
                 format!("Give the process {} first: without that the verifier accepts less.", self.missing.join(", "))
             }
             Cause::Rejected => {
-                format!("The minimum is Linux {major}.{minor}, so this kernel should accept it: please report this line; until then {without}.")
+                format!(
+                    "The minimum is Linux {major}.{minor}, so this kernel should accept it: please report this line; until then {without}."
+                )
             }
         }
     }

@@ -181,7 +181,7 @@ impl Server {
         }
     }
 
-    /// The first check that a real server has stands for all that have the same.
+    /// The service's check is the first one that a real server has.
     fn check(&self, protocol: Protocol, port: &At<i64>, here: &Span) -> CheckDraft {
         match self.common() {
             Some(server) => self.check_of(server, protocol, port, here),

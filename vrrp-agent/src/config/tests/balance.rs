@@ -233,7 +233,8 @@ fn a_real_server_has_its_own_check_or_none_and_never_its_neighbours() {
     let warning = "F:16:17: warning: this real_server has no check: it counts as up, whatever becomes of it";
     assert_eq!(said(&without, Mode::Strict), [warning]);
 
-    let other = SERVER.replace(second, "real_server 10.0.0.12 80 { delay_loop 9\nTCP_CHECK { connect_port 8080\nconnect_timeout 3 } }");
+    let other =
+        SERVER.replace(second, "real_server 10.0.0.12 80 { delay_loop 9\nTCP_CHECK { connect_port 8080\nconnect_timeout 3 } }");
     assert_eq!(said(&other, Mode::Strict), [""; 0]);
     let [first, second_check] = checks(&other).try_into().expect("two backends");
     assert_eq!((first.kind, first.interval, first.fall), (http.clone(), Duration::from_secs(6), 3));
