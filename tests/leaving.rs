@@ -155,7 +155,7 @@ fn a_reload_asked_for_at_any_time_of_the_start_is_done_after_it() -> Result<()> 
          interval = \"1s\"\n",
         mask.display()
     );
-    node.configure(&format!("track_scripts = [{ script = \"mask\" }]\n{script}"))?;
+    node.configure(&format!("track_scripts = [{{ script = \"mask\" }}]\n{script}"))?;
     for delay in DELAYS.map(Duration::from_millis) {
         let mut agent = node.signalled(Signal::SIGHUP, delay)?;
         wait_until("a reload", PATIENCE, || node.status().is_ok_and(|status| status["reload"]["successful"] == true))?;

@@ -29,13 +29,12 @@ pub fn path(api_socket: &Path) -> PathBuf {
     api_socket.with_extension("addresses")
 }
 
-/// Puts the addresses of `config` on the list. Those that are on it stay: an address that a reload took out may still be installed.
+/// Puts the addresses of `config` on the list at `path`. Those that are on it stay: an address that a reload took out may still be installed.
 ///
 /// # Errors
 /// The file cannot be read or replaced.
-pub fn remember(config: &Config, host: &HostView) -> io::Result<()> {
-    let path = path(&config.api_socket);
-    let known = read(&path)?;
+pub fn remember(path: &Path, config: &Config, host: &HostView) -> io::Result<()> {
+    let known = read(path)?;
     let wanted = entries(config).filter(|entry| !is_the_hosts(entry, host)).chain(known.iter().cloned());
     let entries: BTreeSet<Entry> = wanted.collect();
     if entries == known {
@@ -45,10 +44,10 @@ pub fn remember(config: &Config, host: &HostView) -> io::Result<()> {
     for (interface, address, prefix_len) in &entries {
         let _ = writeln!(text, "{interface} {address}/{prefix_len}");
     }
-    let mut new = path.clone().into_os_string();
+    let mut new = path.to_owned().into_os_string();
     new.push(".new");
     fs::write(&new, text)?;
-    fs::rename(&new, &path)
+    fs::rename(&new, path)
 }
 
 /// The list; empty where there is none.
@@ -146,12 +145,12 @@ mod tests {
         let config = config(&directory.path().join("api.sock"));
         let path = path(&config.api_socket);
         assert_eq!(read(&path).expect("no list"), BTreeSet::new());
-        remember(&config, &host(&[])).expect("a list");
+        remember(&path, &config, &host(&[])).expect("a list");
         let expected: BTreeSet<Entry> = entries(&config).collect();
         assert!(expected.contains(&("eth1".to_owned(), VIP.parse().expect("an address"), 32)), "{expected:?}");
         assert_eq!(read(&path).expect("the list"), expected);
         // After a reload without them they may still be installed.
-        remember(&Config { routers: Vec::new(), ..config.clone() }, &host(&[])).expect("a list");
+        remember(&path, &Config { routers: Vec::new(), ..config.clone() }, &host(&[])).expect("a list");
         assert_eq!(read(&path).expect("the list"), expected);
         forget(&path).expect("removed");
         forget(&path).expect("removed already");
@@ -165,7 +164,7 @@ mod tests {
         let listed = |host: &HostView| {
             let path = path(&config.api_socket);
             forget(&path).expect("a clean begin");
-            remember(&config, host).expect("a list");
+            remember(&path, &config, host).expect("a list");
             read(&path).expect("the list").iter().any(|(_, address, _)| address.to_string() == VIP)
         };
         assert!(!listed(&host(&[(VIP, 32, 0)])));

@@ -46,7 +46,7 @@ pub struct Effects {
     upstreams: Upstreams,
     neighbours: neighbours::Neighbours,
     problems: Problems,
-    /// The file that lists the addresses, for `vrrp-agent detach`.
+    /// The file that lists the addresses, for `vrrp-agent detach`; a reload does not move it, nor the API socket.
     list: PathBuf,
 }
 
@@ -82,9 +82,8 @@ impl Effects {
 
     /// Puts the addresses of `config` on the list that `vrrp-agent detach` goes by, before the first of them is installed.
     pub fn remember(&mut self, config: &Config, host: &HostView) {
-        self.list = installed::path(&config.api_socket);
         let what = format!("list of virtual addresses {} (without it `vrrp-agent detach` may leave some)", self.list.display());
-        self.problems.note(&what, installed::remember(config, host));
+        self.problems.note(&what, installed::remember(&self.list, config, host));
     }
 
     /// Removes the list, unless an address could not be removed.
