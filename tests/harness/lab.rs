@@ -24,6 +24,9 @@ use crate::rundir::{self, RunDir};
 use crate::topology::Topology;
 use crate::{dns, http};
 
+/// Below the run directory of a lab that is held open: holds its agent as `vrrp-agent`.
+pub const AGENT_DIR: &str = "bin";
+
 /// How long a daemon may take to be there, and to go when asked.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -260,6 +263,10 @@ impl Lab {
 
     /// Lets the lab outlive this process, for people; returns its id. `rundir::remove` ends it.
     pub fn hold(mut self) -> Result<String> {
+        let bin = self.run.path().join(AGENT_DIR);
+        make_dir(&bin)?;
+        let agent = std::path::absolute(&self.options.agent).context("the agent's path")?;
+        std::os::unix::fs::symlink(&agent, bin.join("vrrp-agent")).context("the way to the agent")?;
         self.run.hold()?;
         self.held = true;
         Ok(self.run.id().to_owned())

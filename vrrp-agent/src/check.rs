@@ -52,7 +52,7 @@ pub fn check(paths: &[PathBuf], options: &Options) -> (String, u8) {
     let code = if checked.iter().all(Checked::is_good) { GOOD } else { BAD };
     let text = match options.format {
         Format::Text => checked.iter().map(Checked::text).collect::<Vec<_>>().join("\n"),
-        Format::Json => json::document(checked.iter().map(|file| json::file(&file.loaded, file.host.as_deref())).collect()),
+        Format::Json => json::document(checked.iter().map(|file| json::file(&file.loaded, file.host.as_ref())).collect()),
     };
     (text, code)
 }
@@ -60,7 +60,13 @@ pub fn check(paths: &[PathBuf], options: &Options) -> (String, u8) {
 /// A file, and what was found on the host it is meant for.
 struct Checked {
     loaded: Loaded,
-    host: Option<Vec<Diagnostic>>,
+    host: Option<OnHost>,
+}
+
+/// What was found on this host.
+struct OnHost {
+    findings: Vec<Diagnostic>,
+    programs: Vec<host::programs::Trial>,
 }
 
 impl Checked {
@@ -70,12 +76,16 @@ impl Checked {
         if let (Some(config), None) = (&loaded.config, &options.host) {
             loaded.diagnostics.extend(unusable_scripts(config));
         }
-        let look = |network| loaded.config.as_ref().map(|config| host::findings(config, &host::read(config, network)));
+        let look = |network| {
+            let config = loaded.config.as_ref()?;
+            let facts = host::read(config, network);
+            Some(OnHost { findings: host::findings(config, &facts), programs: facts.programs })
+        };
         Self { host: options.host.as_ref().and_then(look), loaded }
     }
 
     fn all(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.loaded.diagnostics.iter().chain(self.host.iter().flatten())
+        self.loaded.diagnostics.iter().chain(self.host.iter().flat_map(|host| &host.findings))
     }
 
     fn count(&self, severity: Severity) -> usize {
@@ -101,6 +111,9 @@ impl Checked {
         let _ = writeln!(text, "{}: {counted}", source.name());
         if let Some(config) = &self.loaded.config {
             text.push_str(&summary(config));
+        }
+        if let Some(host) = &self.host {
+            let _ = writeln!(text, "  {}", host::programs::describe(&host.programs));
         }
         text
     }

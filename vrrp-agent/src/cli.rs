@@ -92,7 +92,7 @@ pub enum Command {
     /// Remove the XDP program, its maps, and the addresses and routes that a stopped or killed agent left
     Detach {
         /// Where the agent pinned them
-        #[arg(long, default_value = DEFAULT_BPF_DIR)]
+        #[arg(long, default_value = DEFAULT_BPF_DIR, env = "VRRP_AGENT_BPF_DIR")]
         bpf_dir: PathBuf,
         /// The API socket of the agent that must not be running
         #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
@@ -121,7 +121,7 @@ pub struct Capture {
     #[arg(short, long, value_name = "FILE")]
     pub write: Option<PathBuf>,
     /// Where the agent pinned its maps
-    #[arg(long, default_value = DEFAULT_BPF_DIR)]
+    #[arg(long, default_value = DEFAULT_BPF_DIR, env = "VRRP_AGENT_BPF_DIR")]
     pub bpf_dir: PathBuf,
 }
 
@@ -138,7 +138,7 @@ pub struct Check {
     /// How the answer looks
     #[arg(long, value_enum, default_value_t)]
     pub format: check::Format,
-    /// Look at this host too: interfaces, addresses, capabilities, scripts, bpffs, ports
+    /// Look at this host too: interfaces, addresses, capabilities, scripts, bpffs, ports, and whether the kernel loads the programs
     #[arg(long)]
     pub host: bool,
 }
@@ -176,7 +176,7 @@ pub struct Run {
     #[arg(long)]
     pub api_socket: Option<PathBuf>,
     /// Instead of the file's bpf_dir
-    #[arg(long)]
+    #[arg(long, env = "VRRP_AGENT_BPF_DIR")]
     pub bpf_dir: Option<PathBuf>,
     /// Instead of the file's release_on_exit: false leaves masterships to the agent that starts next
     #[arg(long, action = ArgAction::Set, value_name = "BOOL")]

@@ -33,6 +33,7 @@ pub mod realtime;
 pub mod ring;
 pub mod scripts;
 pub mod shortage;
+pub mod signals;
 pub mod slots;
 pub mod status;
 pub mod time;

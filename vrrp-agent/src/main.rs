@@ -5,6 +5,7 @@ mod cli;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
@@ -22,17 +23,25 @@ use vrrp_agent::model::Config;
 use vrrp_agent::net::Netlink;
 use vrrp_agent::plane::pins::{Kind, Pins};
 use vrrp_agent::plane::sockets;
+use vrrp_agent::signals::{self, Held, Signals};
 use vrrp_agent::status::Status;
 use vrrp_agent::{capture, check, client, explain, scripts, shortage, status};
 
 /// Anything that failed.
 const EXIT_FAILURE: u8 = 1;
+/// A stop waits no longer for the configuration: a file may hang.
+const READ_WITHIN: Duration = Duration::from_secs(1);
 /// A permission is missing.
 const EXIT_PERMISSION: u8 = 4;
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
-        Command::Run(run) => return run_agent(run),
+    // Before anything else: a signal that comes early waits for its handler instead of ending the process.
+    let held = signals::hold();
+    let command = Cli::parse().command;
+    // All other commands end at a signal.
+    let held = matches!(command, Command::Run(_)).then_some(held);
+    let outcome = match command {
+        Command::Run(run) => return run_agent(run, held),
         Command::Check(wanted) => check_files(wanted),
         Command::Convert { file, config_id } => convert(&file, config_id.as_deref()),
         Command::Status { socket, json } => return show_status(&socket, json),
@@ -92,17 +101,44 @@ fn load_aloud(file: &Path, config_id: Option<&str>) -> Loaded {
     loaded
 }
 
-fn run_agent(run: Run) -> ExitCode {
-    let loaded = load_aloud(&run.config, run.config_id.as_deref());
+fn run_agent(run: Run, held: Option<Held>) -> ExitCode {
+    let runtime = match Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into(), EXIT_FAILURE),
+    };
+    let mut guard = None;
+    let outcome = runtime.block_on(start(run, held, &mut guard));
+    // A file that does not open, of a reload or a script, must not keep the process.
+    runtime.shutdown_background();
+    drop(guard);
+    outcome.unwrap_or_else(|(error, code)| fail(&error, code))
+}
+
+/// Runs the agent to its end; `guard` keeps the log open for as long.
+async fn start(run: Run, held: Option<Held>, guard: &mut Option<logger::Guard>) -> Result<ExitCode, (anyhow::Error, u8)> {
+    let failed = |error: anyhow::Error| (error, EXIT_FAILURE);
+    let mut signals = Signals::listen().context("signal handlers").map_err(failed)?;
+    drop(held);
+    let (path, id) = (run.config.clone(), run.config_id.clone());
+    let mut loading = tokio::task::spawn_blocking(move || load_aloud(&path, id.as_deref()));
+    let loaded = tokio::select! {
+        loaded = &mut loading => loaded,
+        signal = signals.stop() => match tokio::time::timeout(READ_WITHIN, loading).await {
+            // The configuration says what a killed agent may have left: it is taken back.
+            Ok(loaded) => loaded,
+            Err(_) => {
+                eprintln!("vrrp-agent: {signal} before the configuration was read: nothing was changed on this host");
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+    };
+    let loaded = loaded.context("reading the configuration").map_err(failed)?;
     let Some(mut config) = loaded.config else {
-        return ExitCode::from(check::BAD);
+        return Ok(ExitCode::from(check::BAD));
     };
     override_paths(&mut config, &run);
     let not_tracked = scripts::remove_unusable(&mut config);
-    let guard = match logger::init(run.log_format, run.log_level.as_deref()) {
-        Ok(guard) => guard,
-        Err(error) => return fail(&error.into(), EXIT_FAILURE),
-    };
+    *guard = Some(logger::init(run.log_format, run.log_level.as_deref()).map_err(|error| failed(error.into()))?);
     for said in not_tracked {
         tracing::error!("{said}");
     }
@@ -112,28 +148,15 @@ fn run_agent(run: Run) -> ExitCode {
     }
     let Run { config: config_path, config_id, kernel_log, release_on_exit, .. } = run;
     let options = Options { config_path, config_id, kernel_log, release_on_exit };
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let outcome = match runtime {
-        Ok(runtime) => {
-            // As a task of the runtime: a probe's result is then taken by the thread that had it, which no scheduler has to wake.
-            let outcome = runtime.block_on(runtime.spawn(agent::run(config, options))).unwrap_or_else(|error| {
-                // The task is never cancelled, so it panicked.
-                std::panic::resume_unwind(error.into_panic())
-            });
-            // A file that does not open, of a reload or a script, must not keep the process.
-            runtime.shutdown_background();
-            outcome
-        }
-        Err(error) => return fail(&error.into(), EXIT_FAILURE),
-    };
-    drop(guard);
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let code = exit_code(&error);
-            fail(&error.into(), code)
-        }
-    }
+    // As a task of the runtime: a probe's result is then taken by the thread that had it, which no scheduler has to wake.
+    let outcome = tokio::spawn(agent::run(config, options, signals)).await.unwrap_or_else(|error| {
+        // The task is never cancelled, so it panicked.
+        std::panic::resume_unwind(error.into_panic())
+    });
+    outcome.map(|()| ExitCode::SUCCESS).map_err(|error| {
+        let code = exit_code(&error);
+        (error.into(), code)
+    })
 }
 
 fn override_paths(config: &mut Config, run: &Run) {
@@ -253,27 +276,32 @@ fn detach(bpf_dir: &Path, socket: &Path) -> anyhow::Result<()> {
         if client::fetch_status(socket).await.is_ok() {
             anyhow::bail!("an agent runs and answers on {}: stop it first", socket.display());
         }
+        let mut removed = Vec::new();
         // Routes and addresses first: without the program the stack would answer ARP for them.
         let netlink = Netlink::connect()?;
         for address in netlink.own_local_routes().await? {
             netlink.remove_local_route(address).await?;
+            removed.push(format!("local route to {address}"));
         }
-        let undone = effects::undo(&netlink, socket).await?;
-        let steered = sockets::clear(bpf_dir);
-        let Some(pins) = Pins::find(Kind::Xdp, bpf_dir) else {
-            if steered || undone {
-                return Ok(());
-            }
-            anyhow::bail!("nothing is pinned below {}", bpf_dir.display());
-        };
-        let virtual_addresses = pins.virtual_addresses()?;
-        for held in netlink.own_addresses().await? {
-            if virtual_addresses.contains(&(held.index, held.address)) {
-                netlink.remove_address(held.index, held.address, held.prefix_len).await?;
-            }
+        let pins = Pins::of_any_layout(Kind::Xdp, bpf_dir);
+        let mut in_maps = Vec::new();
+        for pins in &pins {
+            in_maps.extend(pins.virtual_addresses()?);
         }
-        pins.clear();
-        Ok(())
+        let undone = effects::undo(&netlink, socket, &in_maps).await?;
+        removed.extend(undone.removed);
+        for address in undone.left_alone {
+            eprintln!("left alone: {address} bears the mark of a VRRP daemon, but this agent did not record it");
+        }
+        if sockets::clear(bpf_dir) {
+            removed.push("the socket programs and their maps".to_owned());
+        }
+        if pins.iter().any(|pins| !pins.is_empty()) {
+            removed.push("the XDP program and its maps".to_owned());
+        }
+        pins.iter().for_each(Pins::clear);
+        let removed: String = removed.iter().map(|what| format!("removed: {what}\n")).collect();
+        print(&(removed + "nothing is left\n"))
     })
 }
 

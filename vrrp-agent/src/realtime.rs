@@ -141,11 +141,13 @@ fn has_ipc_lock() -> bool {
 
 /// Whether the `CapEff` line of a /proc status text has bit `capability`.
 fn effective_has(status: &str, capability: u32) -> bool {
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))
-        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
-        .is_some_and(|set| set >> capability & 1 == 1)
+    effective_capabilities(status).is_some_and(|set| set >> capability & 1 == 1)
+}
+
+/// The `CapEff` line of a /proc status text: effective capabilities, a bit each.
+pub fn effective_capabilities(status: &str) -> Option<u64> {
+    let hex = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+    u64::from_str_radix(hex.trim(), 16).ok()
 }
 
 #[cfg(test)]

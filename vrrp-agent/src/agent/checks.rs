@@ -36,7 +36,7 @@ impl Checks {
 
     /// Services' checks under a new configuration: what is known of the same backend under the same check stays known.
     pub fn over_services(&self, old: &Config, new: &Config) -> Self {
-        let same = |a: &Service, b: &Service| key(a) == key(b) && a.check == b.check;
+        let same = |a: &Service, b: &Service| (key(a), &a.check, &a.own_checks) == (key(b), &b.check, &b.own_checks);
         let same_backend = |a: &Backend, b: &Backend| (a.address, a.port) == (b.address, b.port);
         self.over(&old.services, &new.services, same, |service| &service.backends, same_backend)
     }

@@ -4,6 +4,7 @@ use super::Agent;
 use crate::clock;
 use crate::elector::Command;
 use crate::model::Router;
+use crate::signals::Asked;
 use crate::time::Instant;
 
 /// How an agent ends.
@@ -16,6 +17,19 @@ pub enum End {
 }
 
 impl Agent {
+    pub(super) fn heed(&mut self, asked: Asked) {
+        match asked {
+            Asked::Stop(signal) => self.stop(signal),
+            Asked::Reload if self.ending.is_some() => tracing::info!("SIGHUP: no reload, the agent is stopping"),
+            Asked::Reload => self.load(None),
+            Asked::Nothing(signal) => {
+                tracing::info!(
+                    "{signal} does nothing here: `vrrp-agent status` and the metrics tell what keepalived writes to files"
+                );
+            }
+        }
+    }
+
     pub(super) fn stop(&mut self, signal: &str) {
         if self.ending.is_some() {
             return;

@@ -35,7 +35,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -52,6 +51,7 @@ use crate::plane::PlaneError;
 use crate::plane::object::Plane;
 use crate::plane::words::Words;
 use crate::scripts;
+use crate::signals::Signals;
 use crate::time::Instant;
 use crate::track::Track;
 use checks::Checks;
@@ -60,6 +60,7 @@ use force::Force;
 use handover::Pending;
 use leave::End;
 use picture::Picture;
+use program::Stopped;
 use reload::Loading;
 use seats::Seats;
 use snapshot::Fixed;
@@ -89,8 +90,6 @@ pub enum RunError {
     /// The lease lapses now; whoever restarts the agent finds its masterships in the kernel.
     #[error("the election thread has ended unasked: a defect, please report it")]
     ElectionEnded,
-    #[error("signal handlers: {0}")]
-    Signals(std::io::Error),
 }
 
 /// How to run, besides the configuration.
@@ -105,14 +104,20 @@ pub struct Options {
     pub release_on_exit: Option<bool>,
 }
 
-/// Runs until SIGTERM or SIGINT, then releases, or leaves its masterships to the next agent, and returns.
+/// Runs until SIGTERM or SIGINT, then releases, or leaves its masterships to the next agent, and returns. What `signals` bring during
+/// the start is done after it.
 ///
 /// # Errors
 /// What cannot be done without: sockets, netlink, the API. A missing kernel program, metrics port or script is a state, told
 /// in log and status.
-pub async fn run(config: Config, options: Options) -> Result<(), RunError> {
-    let mut agent = Agent::start(config, options).await?;
-    agent.run().await
+pub async fn run(config: Config, options: Options, signals: Signals) -> Result<(), RunError> {
+    match Agent::start(config, options, signals).await? {
+        Ok(mut agent) => agent.run().await,
+        Err(Stopped(signal)) => {
+            tracing::info!(signal, "stopped during the start: nothing was changed on this host");
+            Ok(())
+        }
+    }
 }
 
 struct Agent {
@@ -153,20 +158,21 @@ struct News {
     host: watch::Receiver<Arc<HostView>>,
     view: watch::Receiver<Arc<View>>,
     orders: mpsc::Receiver<Order>,
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
+    signals: Signals,
 }
 
 impl Agent {
-    async fn start(config: Config, options: Options) -> Result<Self, RunError> {
+    async fn start(config: Config, options: Options, mut signals: Signals) -> Result<Result<Self, Stopped>, RunError> {
         let Options { config_path, config_id, kernel_log, release_on_exit } = options;
         let (mut servers, mut background) = (JoinSet::new(), JoinSet::new());
         let (mut watcher, host) = Watcher::start().await?;
         let destinations = desired::destinations(&config, &host.borrow());
         let destinations = watcher.follow_routes_to(destinations).await?;
         background.spawn(watcher.run());
-        let mut plane = program::open(&config, kernel_log);
+        let mut plane = match program::open(&config, kernel_log, &mut signals).await {
+            Ok(plane) => plane,
+            Err(stopped) => return Ok(Err(stopped)),
+        };
         if let Some(log) = plane.as_mut().and_then(Plane::take_log) {
             background.spawn(program::pass_on(log));
         }
@@ -190,20 +196,12 @@ impl Agent {
         let source = serve::status_source(&fixed, &picture, &elector);
         let (give_orders, orders) = mpsc::channel(ORDERS);
         serve::serve(&mut servers, config, &source, &give_orders, &ended).await?;
-        let stream = |kind| signal(kind).map_err(RunError::Signals);
-        let news = News {
-            host,
-            view: elector.view(),
-            orders,
-            terminate: stream(SignalKind::terminate())?,
-            interrupt: stream(SignalKind::interrupt())?,
-            hangup: stream(SignalKind::hangup())?,
-        };
+        let news = News { host, view: elector.view(), orders, signals };
         let track = Track::new(config);
         let seats = Seats::new(config, resumable, clock::now());
         let workers = Workers::start(config);
         let _background = background;
-        Ok(Self {
+        Ok(Ok(Self {
             fixed,
             checks: Checks::of_services(config),
             upstream_checks: Checks::of_upstreams(config),
@@ -227,7 +225,7 @@ impl Agent {
             servers,
             _background,
             shutdown,
-        })
+        }))
     }
 
     async fn run(&mut self) -> Result<(), RunError> {
@@ -238,6 +236,9 @@ impl Agent {
             services = self.force.config.services.len(),
             "agent started"
         );
+        if let Some(signal) = self.news.signals.stop_asked() {
+            self.stop(signal);
+        }
         let mut tick = tokio::time::interval(TICK);
         let mut stop_tick = tokio::time::interval(STOP_TICK);
         loop {
@@ -263,9 +264,7 @@ impl Agent {
                     self.upstream_checks.note(event.service, event.backend, Some(event.up));
                 }
                 Some(event) = self.workers.scripts.recv() => self.on_script(&event),
-                _ = self.news.terminate.recv() => self.stop("SIGTERM"),
-                _ = self.news.interrupt.recv() => self.stop("SIGINT"),
-                _ = self.news.hangup.recv() => self.load(None),
+                asked = self.news.signals.next() => self.heed(asked),
                 Some(order) = self.news.orders.recv() => self.obey(order),
                 Some(Ok(loading)) = self.loading.join_next() => self.take_over_configuration(loading),
                 () = tokio::time::sleep(again), if self.again.is_some() => {}
@@ -311,8 +310,10 @@ impl Agent {
         });
         let config = &self.force.config;
         self.desired.upstreams = desired::upstreams(&config.upstreams, self.upstream_checks.results());
-        // A view from before the last commands says nothing of masterships that are only now taken up again.
-        let may_remove = self.seats.are_open() && self.elector.has_obeyed(&view);
+        // A view from before the last commands says nothing of masterships that are only now taken up again. Once the thread has ended
+        // nothing acts, also where the stop came before the first election.
+        let ended = self.ending == Some(End::Release) && self.elector.is_finished();
+        let may_remove = ended || (self.seats.are_open() && self.elector.has_obeyed(&view));
         self.effects.install(config, &self.desired, &host).await;
         for (&place, router) in &view.routers {
             if let Some(epoch) = router.epoch

@@ -184,7 +184,7 @@ fn hook(wanted: XdpUse, effects: &Effects, ifindex: u32) -> HookFacts {
             Some(Hook::Refused(reason)) => Some(reason.clone()),
             Some(Hook::Attached(_)) => None,
             None if wanted == XdpUse::Off => Some("switched off in the configuration".to_owned()),
-            None => Some("the kernel program is not loaded".to_owned()),
+            None => Some("the kernel program is not loaded: `vrrp-agent check --host` says why".to_owned()),
         },
         slot: effects.slot(ifindex),
     }

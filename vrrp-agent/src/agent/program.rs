@@ -2,20 +2,57 @@
 
 use std::time::Duration;
 
+use crate::effects;
 use crate::model::{Config, XdpUse};
 use crate::plane::object::{KernelLog, Plane};
+use crate::plane::pins::{Kind, Pins};
+use crate::signals::Signals;
 
 const KERNEL_LOG_EVERY: Duration = Duration::from_millis(100);
 
-/// Loads the kernel program, or says why the agent goes without.
-pub fn open(config: &Config, kernel_log: bool) -> Option<Plane> {
+/// A signal asked the agent to stop before it had changed anything on this host; its name.
+pub struct Stopped(pub &'static str);
+
+/// Loads the kernel program, or says why the agent goes without. The time that takes is most of the start.
+///
+/// # Errors
+/// A stop was asked for meanwhile, and no earlier agent left anything: nothing stays. What an earlier one left is taken back by a stop
+/// in the ordinary way, so the start goes on then.
+pub async fn open(config: &Config, kernel_log: bool, signals: &mut Signals) -> Result<Option<Plane>, Stopped> {
+    let fresh = !was_left(config);
+    if let Some(signal) = signals.stop_asked().filter(|_| fresh) {
+        return Err(Stopped(signal));
+    }
     if config.xdp == XdpUse::Off {
         tracing::info!("xdp is off: the election and the addresses work through the sockets alone");
-        return None;
+        return Ok(None);
     }
-    Plane::open(&config.bpf_dir, kernel_log)
-        .inspect_err(|error| tracing::warn!(%error, "no kernel program: the election works, the data plane does not"))
-        .ok()
+    let bpf_dir = config.bpf_dir.clone();
+    // On a thread of its own: this one takes the signals.
+    let plane = tokio::task::spawn_blocking(move || Plane::open(&bpf_dir, kernel_log)).await;
+    let plane = match plane {
+        Ok(Ok(plane)) => Some(plane),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "no kernel program");
+            None
+        }
+        Err(error) => {
+            tracing::error!(%error, "no kernel program: loading it ended early, a defect, please report it");
+            None
+        }
+    };
+    if let Some(signal) = signals.stop_asked().filter(|_| fresh) {
+        // Also where the program was refused: its directory was made before.
+        Pins::of_any_layout(Kind::Xdp, &config.bpf_dir).iter().for_each(Pins::clear);
+        return Err(Stopped(signal));
+    }
+    Ok(plane)
+}
+
+/// Whether an earlier agent left a program, or may have left addresses.
+fn was_left(config: &Config) -> bool {
+    let pinned = [Kind::Xdp, Kind::Sockets].into_iter().flat_map(|kind| Pins::of_any_layout(kind, &config.bpf_dir));
+    pinned.into_iter().any(|pins| !pins.is_empty()) || effects::record_path(&config.api_socket).exists()
 }
 
 /// Lines of the kernel program come in bursts of a few a failover: a look now and then is enough.

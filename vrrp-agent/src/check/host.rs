@@ -3,6 +3,7 @@
 //! [`read`] looks at the host and changes nothing; what to say of it is decided in [`findings`], which is pure.
 
 mod findings;
+pub mod programs;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -24,6 +25,9 @@ use crate::realtime::{self, Degraded};
 use crate::scripts;
 
 pub use findings::findings;
+use programs::Trial;
+
+const AS_STARTED: &str = "what counts is what the agent is started with: check as its user, or as root";
 
 /// What [`findings`] goes by.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +49,8 @@ pub struct Facts {
     pub forwarding: Vec<Lack>,
     /// Of each upstream, why its connections could not be steered.
     pub upstreams: Vec<Option<String>>,
+    /// Of each object that is needed, whether the kernel loads it.
+    pub programs: Vec<Trial>,
     /// An agent answers on the API socket: its addresses and ports are taken for good reason.
     pub agent_runs: bool,
 }
@@ -59,8 +65,8 @@ pub async fn network() -> Result<Arc<HostView>, NetlinkError> {
     Ok(view)
 }
 
-/// Looks at what `config` needs besides the network. The metrics port is bound for an instant and let go, and
-/// a thread of this process has the election thread's scheduling for as long.
+/// Looks at what `config` needs besides the network. The metrics port is bound for an instant and let go,
+/// a thread of this process has the election thread's scheduling for as long, and the kernel programs are loaded for a moment.
 pub fn read(config: &Config, network: &Arc<HostView>) -> Facts {
     let network = with_routes(config, network);
     let sides = nat_sides(config, &network);
@@ -70,8 +76,8 @@ pub fn read(config: &Config, network: &Arc<HostView>) -> Facts {
     Facts {
         forwarding,
         network: Arc::clone(&network),
-        capabilities: fs::read_to_string("/proc/self/status").ok().and_then(|status| effective(&status)),
         scripts: config.scripts.iter().map(|script| scripts::inspect(script).err().map(|why| why.to_string())).collect(),
+        capabilities: fs::read_to_string("/proc/self/status").ok().and_then(|status| realtime::effective_capabilities(&status)),
         bpffs: on_bpffs(&config.bpf_dir),
         metrics: config.metrics.and_then(cannot_listen),
         keepalived: processes("keepalived"),
@@ -81,6 +87,7 @@ pub fn read(config: &Config, network: &Arc<HostView>) -> Facts {
             .iter()
             .map(|upstream| Cgroup::find(&upstream.cgroup, None).err().map(|error| error.to_string()))
             .collect(),
+        programs: programs::try_out(config),
         agent_runs: UnixStream::connect(&config.api_socket).is_ok(),
     }
 }
@@ -99,12 +106,6 @@ fn with_routes(config: &Config, network: &Arc<HostView>) -> Arc<HostView> {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.ok().and_then(|runtime| runtime.block_on(look_up).ok()).unwrap_or_else(|| Arc::clone(network))
-}
-
-/// The CapEff line of a `/proc/PID/status`.
-fn effective(status: &str) -> Option<u64> {
-    let hex = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
-    u64::from_str_radix(hex.trim(), 16).ok()
 }
 
 fn on_bpffs(path: &Path) -> bool {

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
+use super::OnHost;
+use super::host::programs::{Outcome, Trial};
 use crate::config::{Diagnostic, Language, Loaded, Severity, Source, Span};
+use crate::plane::refusal::{self, MINIMUM, Object};
 
 /// The version of the document, raised when a field changes its meaning or goes away.
 const SCHEMA: u32 = 1;
@@ -24,6 +27,41 @@ pub(super) struct File<'a> {
     /// What stands in the way on this host; only when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<Vec<Said<'a>>>,
+    /// Whether this kernel loads the programs; only when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kernel: Option<Kernel<'a>>,
+}
+
+#[derive(Serialize)]
+struct Kernel<'a> {
+    release: String,
+    /// `MAJOR.MINOR`.
+    minimum: String,
+    programs: Vec<Program<'a>>,
+}
+
+#[derive(Serialize)]
+struct Program<'a> {
+    /// `xdp` or `sockets`.
+    name: &'static str,
+    /// Absent where it could not be tried.
+    loads: Option<bool>,
+    reason: Option<&'a str>,
+}
+
+impl<'a> Kernel<'a> {
+    fn new(trials: &'a [Trial]) -> Self {
+        let (major, minor) = MINIMUM;
+        let program = |trial: &'a Trial| {
+            let (loads, reason) = match &trial.outcome {
+                Outcome::Loads => (Some(true), None),
+                Outcome::Untried(why) => (None, Some(why.as_str())),
+                Outcome::Refused(why) => (Some(false), Some(why.as_str())),
+            };
+            Program { name: if trial.object == Object::Xdp { "xdp" } else { "sockets" }, loads, reason }
+        };
+        Self { release: refusal::release(), minimum: format!("{major}.{minor}"), programs: trials.iter().map(program).collect() }
+    }
 }
 
 /// Lines and columns count from 1, columns in characters; the end is behind the last character. Absent where the whole file is meant.
@@ -57,7 +95,8 @@ pub(super) fn document(files: Vec<File>) -> String {
     text
 }
 
-pub(super) fn file<'a>(loaded: &'a Loaded, host: Option<&'a [Diagnostic]>) -> File<'a> {
+pub(super) fn file<'a>(loaded: &'a Loaded, host: Option<&'a OnHost>) -> File<'a> {
+    let found = host.map(|host| host.findings.as_slice());
     let said = |diagnostic: &'a Diagnostic| said(&loaded.source, diagnostic);
     File {
         file: loaded.source.name(),
@@ -65,9 +104,10 @@ pub(super) fn file<'a>(loaded: &'a Loaded, host: Option<&'a [Diagnostic]>) -> Fi
             Language::Keepalived => "keepalived",
             Language::Toml => "toml",
         },
-        ok: loaded.config.is_some() && !host.unwrap_or_default().iter().any(|found| found.severity == Severity::Error),
+        ok: loaded.config.is_some() && !found.unwrap_or_default().iter().any(|found| found.severity == Severity::Error),
         diagnostics: loaded.diagnostics.iter().map(said).collect(),
-        host: host.map(|found| found.iter().map(said).collect()),
+        host: found.map(|found| found.iter().map(said).collect()),
+        kernel: host.map(|host| Kernel::new(&host.programs)),
     }
 }
 

@@ -15,6 +15,11 @@ pub(super) fn describe(text: &mut String, service: &Service) {
     let backends = list(service.backends.iter().map(|backend| name_backend(backend, service.port)));
     let _ = writeln!(text, "  service {}: {protocol} {front} to {backends}", service.name);
     describe_check(text, &service.check);
+    for (backend, check) in &service.own_checks {
+        if let Some(backend) = service.backends.get(*backend) {
+            let _ = writeln!(text, "    {} {}", place(backend, service.port), checked(check));
+        }
+    }
     let by = match service.persistence {
         Persistence::Flow => "by flow",
         Persistence::Source => "by source address",
@@ -37,21 +42,24 @@ pub(super) fn describe(text: &mut String, service: &Service) {
 }
 
 pub(super) fn describe_check(text: &mut String, check: &Check) {
+    let _ = match check.kind {
+        CheckKind::None => writeln!(text, "    backends are not checked"),
+        _ => writeln!(text, "    {}", checked(check)),
+    };
+}
+
+fn checked(check: &Check) -> String {
     let on_port = |port: &Option<u16>| port.map_or(String::new(), |port| format!(" on port {port}"));
     let kind = match &check.kind {
-        CheckKind::None => {
-            let _ = writeln!(text, "    backends are not checked");
-            return;
-        }
+        CheckKind::None => return "is not checked: it counts as up".to_owned(),
         CheckKind::Tcp { port } => format!("by TCP{}", on_port(port)),
         CheckKind::Http { port, path } => format!("by HTTP GET {path}{}", on_port(port)),
         CheckKind::FastCgi { port } => format!("by FCGI_GET_VALUES{}", on_port(port)),
     };
-    let _ = writeln!(
-        text,
-        "    checked {kind} each {:?}, at most {:?}, up after {}, down after {}",
+    format!(
+        "checked {kind} each {:?}, at most {:?}, up after {}, down after {}",
         check.interval, check.timeout, check.rise, check.fall,
-    );
+    )
 }
 
 fn describe_guard(text: &mut String, guard: &Guard) {

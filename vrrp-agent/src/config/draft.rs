@@ -175,6 +175,8 @@ pub(super) struct BackendDraft {
     pub port: Option<At<i64>>,
     pub weight: At<i64>,
     pub forward: Forward,
+    /// The service's when `None`.
+    pub check: Option<CheckDraft>,
 }
 
 #[derive(Default)]
@@ -199,6 +201,7 @@ pub(super) struct TunnelDraft {
     pub source_v6: Option<At<String>>,
 }
 
+#[derive(Clone)]
 pub(super) struct CheckDraft {
     pub kind: CheckKindDraft,
     pub span: Span,

@@ -3,7 +3,7 @@
 use super::way::{Obstacle, Way, own_source, way};
 use super::{Facts, router_of};
 use crate::health::path::{Outer, Path, Paths};
-use crate::model::{Backend, Forward, Service};
+use crate::model::{Backend, CheckKind, Forward, Service};
 
 /// What to probe: backends of services that this node acts for, whose check is good and whose way is known. Who does not act has no
 /// opinion: a backend that is the other node takes packets for the virtual address from the master alone.
@@ -13,7 +13,8 @@ pub fn paths(facts: &Facts) -> Paths {
         if !service.real_path || !acts(facts, service) {
             continue;
         }
-        for (position, backend) in service.backends.iter().enumerate() {
+        let checked = |position: usize| service.check_of(position).kind != CheckKind::None;
+        for (position, backend) in service.backends.iter().enumerate().filter(|(position, _)| checked(*position)) {
             if let Some(path) = way(facts, index, position).and_then(|way| path(facts, service, backend, &way)) {
                 paths.insert((index, position), path);
             }

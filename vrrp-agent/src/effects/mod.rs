@@ -32,8 +32,9 @@ use hooks::Hooks;
 use kernel::Kernel;
 pub use problems::Problems;
 use record::Record;
+pub use record::path as record_path;
 pub use rings::{Flips, Published, Rings};
-pub use undo::undo;
+pub use undo::{Undone, undo};
 pub use upstreams::Standing;
 use upstreams::Upstreams;
 

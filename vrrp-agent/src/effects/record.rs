@@ -49,10 +49,15 @@ pub struct Changed {
     pub set: u32,
 }
 
+/// Where the agent with this API socket keeps its record.
+pub fn path(api_socket: &Path) -> PathBuf {
+    api_socket.with_extension("changes.json")
+}
+
 impl Record {
     /// Reads what an agent with this API socket left on this host since it was started.
     pub fn load(api_socket: &Path) -> Self {
-        let path = api_socket.with_extension("changes.json");
+        let path = path(api_socket);
         let place = place();
         let kept = fs::read(&path).ok().and_then(|bytes| match serde_json::from_slice::<Kept>(&bytes) {
             Ok(kept) => Some(kept),

@@ -21,7 +21,7 @@ use tokio::time::MissedTickBehavior;
 use super::Event;
 use super::hysteresis::Hysteresis;
 use crate::clock;
-use crate::model::{Check, CheckKind, Service, Upstream};
+use crate::model::{Backend, Check, CheckKind, Service, Upstream};
 use crate::shortage::{self, Undone};
 use crate::time::Instant;
 use attempt::{Failure, Held, Target};
@@ -36,16 +36,17 @@ pub struct Probes {
     _tasks: JoinSet<()>,
 }
 
-/// Starts the probes of all services. Each sends its first result as soon as it has one, then changes; a service without a check sends
-/// "up" once per backend.
+/// Starts the probes of all services. Each sends its first result as soon as it has one, then changes; a backend without a check sends
+/// "up" once.
 ///
 /// # Panics
 /// Outside a tokio runtime.
 pub fn spawn(services: &[Service], events: &mpsc::Sender<Event>) -> Probes {
     let mut tasks = JoinSet::new();
     for (index, service) in services.iter().enumerate() {
-        let backends = service.backends.iter().map(|backend| SocketAddr::new(backend.address, backend.port));
-        run(&mut tasks, (index, &service.name, &service.check), backends, events);
+        let place =
+            |(position, backend): (usize, &Backend)| (SocketAddr::new(backend.address, backend.port), service.check_of(position));
+        run(&mut tasks, (index, &service.name), service.backends.iter().enumerate().map(place), events);
     }
     Probes { _tasks: tasks }
 }
@@ -54,20 +55,20 @@ pub fn spawn(services: &[Service], events: &mpsc::Sender<Event>) -> Probes {
 pub fn spawn_for_upstreams(upstreams: &[Upstream], events: &mpsc::Sender<Event>) -> Probes {
     let mut tasks = JoinSet::new();
     for (index, upstream) in upstreams.iter().enumerate() {
-        let backends = upstream.backends.iter().map(|backend| backend.address);
-        run(&mut tasks, (index, &upstream.name, &upstream.check), backends, events);
+        let backends = upstream.backends.iter().map(|backend| (backend.address, &upstream.check));
+        run(&mut tasks, (index, &upstream.name), backends, events);
     }
     Probes { _tasks: tasks }
 }
 
-/// Starts the probes of a service's or an upstream's backends, by address and port.
-fn run(
+/// Starts the probes of a service's or an upstream's backends, by address and port, each with its check.
+fn run<'a>(
     tasks: &mut JoinSet<()>,
-    (service, name, check): (usize, &str, &Check),
-    backends: impl Iterator<Item = SocketAddr>,
+    (service, name): (usize, &str),
+    backends: impl Iterator<Item = (SocketAddr, &'a Check)>,
     events: &mpsc::Sender<Event>,
 ) {
-    for (backend, address) in backends.enumerate() {
+    for (backend, (address, check)) in backends.enumerate() {
         let probe = Probe {
             service,
             backend,

@@ -8,7 +8,8 @@ impl Config {
     /// The checks of services and upstreams.
     pub fn checks(&self) -> impl Iterator<Item = &Check> {
         let of_upstreams = self.upstreams.iter().map(|upstream| &upstream.check);
-        self.services.iter().map(|service| &service.check).chain(of_upstreams)
+        let of_services = self.services.iter().flat_map(|service| service.own_checks.values().chain([&service.check]));
+        of_services.chain(of_upstreams)
     }
 }
 

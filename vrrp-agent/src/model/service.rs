@@ -1,5 +1,6 @@
 //! Services: who serves a port of a virtual address, and who may ask.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub struct Service {
     /// At least one; no two have address and port in common.
     pub backends: Vec<Backend>,
     pub check: Check,
+    /// Checks of backends that are not asked as `check` says, by index of the backend; none of them is equal to `check`.
+    pub own_checks: BTreeMap<usize, Check>,
     /// Backends reached by direct return or a tunnel are asked for connections to the virtual address too, by the node that acts for it.
     /// Never without a check, nor over UDP.
     pub real_path: bool,
@@ -36,6 +39,11 @@ pub struct Service {
 impl Service {
     /// The time to drain where none is written.
     pub const DRAIN: Duration = Duration::from_secs(60);
+
+    /// How a backend is asked, by its index.
+    pub fn check_of(&self, backend: usize) -> &Check {
+        self.own_checks.get(&backend).unwrap_or(&self.check)
+    }
 
     /// The backends and the sorry server.
     pub fn targets(&self) -> impl Iterator<Item = &Backend> {
@@ -60,6 +68,7 @@ impl Service {
             guard: Guard::default(),
             backends,
             check,
+            own_checks: BTreeMap::new(),
             real_path: true,
         }
     }

@@ -10,8 +10,8 @@ use aya::programs::xdp::XdpLink;
 use aya::programs::{ProgramError, Xdp, XdpMode};
 use nix::errno::Errno;
 
-use super::PlaneError;
 use super::object::{self, Plane};
+use super::{PlaneError, error_chain};
 use crate::model::XdpUse;
 
 /// How the program hangs on an interface.
@@ -121,15 +121,4 @@ fn errno(error: &ProgramError) -> Option<Errno> {
         return None;
     };
     syscall.io_error.raw_os_error().map(Errno::from_raw)
-}
-
-fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
-    text
 }

@@ -8,6 +8,7 @@ pub mod counters;
 pub mod maps;
 pub mod object;
 pub mod pins;
+pub mod refusal;
 pub mod sockets;
 pub mod tables;
 pub mod words;
@@ -26,19 +27,20 @@ use aya::programs::links::LinkError;
 pub enum PlaneError {
     #[error("this binary was built without the kernel program: run `cargo xtask build-ebpf` and build again")]
     NoObject,
-    #[error("not permitted to load the kernel program: CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed")]
-    NotPermitted,
-    #[error("cannot load the kernel program: {0}")]
+    /// The kernel refuses a program or map, or this process may not load one.
+    #[error("{0}")]
+    Refused(Box<refusal::Refusal>),
+    #[error("cannot load the kernel program: {}", error_chain(.0))]
     Load(#[from] EbpfError),
-    #[error("the kernel refuses the program: {0}")]
+    #[error("kernel program: {}", error_chain(.0))]
     Program(#[from] ProgramError),
-    #[error("cannot pin: {0}")]
+    #[error("cannot pin: {}", error_chain(.0))]
     Pin(#[from] PinError),
     #[error("cannot read the kernel program's log: {0}")]
     Log(aya_log::Error),
-    #[error("cannot use the link: {0}")]
+    #[error("cannot use the link: {}", error_chain(.0))]
     Link(#[from] LinkError),
-    #[error("map {name}: {source}")]
+    #[error("map {name}: {}", error_chain(.source))]
     Map { name: &'static str, source: MapError },
     #[error("the object has no map {0}")]
     NoMap(&'static str),
@@ -50,4 +52,16 @@ pub enum PlaneError {
     Cgroup { path: PathBuf, source: io::Error },
     #[error("no slot left: at most {0} interfaces, virtual routers, addresses, services, upstreams or backends of this kind")]
     Full(u32),
+}
+
+/// An error with its causes: aya's own texts leave the kernel's answer out.
+fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
 }

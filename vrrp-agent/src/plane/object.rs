@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use aya::maps::{Map, MapData};
+use aya::maps::{Map, MapData, MapError};
 use aya::programs::{ProgramError, Xdp};
-use aya::{Ebpf, EbpfError, EbpfLoader};
+use aya::{BtfError, Ebpf, EbpfError, EbpfLoader};
 use aya_log::EbpfLogger;
+use nix::sys::signal::{SigSet, SigmaskHow};
 use vrrp_common::maps::{PROGRAM, SHAPES, Shape};
 
 use super::PlaneError;
 use super::maps::MapSet;
 use super::pins::{Kind, Pins};
+use super::refusal::{Object, Refusal};
 
 /// The object as `cargo xtask build-ebpf` made it; empty in a build without the BPF toolchain.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/vrrp-ebpf.o"));
@@ -54,16 +56,10 @@ impl Plane {
                 tracing::warn!(%error, "nothing is pinned: the data plane ends with the agent, even on a crash");
             })
             .ok();
-        let mut loader = EbpfLoader::new();
+        let mut ebpf = load(OBJECT, pins.as_ref(), kernel_log)?;
         if let Some(pins) = &pins {
-            for shape in SHAPES {
-                loader.map_pin_path(shape.name, pins.map(shape.name));
-            }
+            pins.clear_other_layouts(Kind::Xdp, bpf_dir);
         }
-        let level: u8 = if kernel_log { KERNEL_LOG_LEVEL } else { 0 };
-        loader.override_global(aya_log::LEVEL, &level, true);
-        let mut ebpf = loader.load(OBJECT).map_err(explain)?;
-        program(&mut ebpf)?.load().map_err(refused)?;
         let maps = take_maps(&mut ebpf, SHAPES)?;
         let log = if kernel_log { Some(KernelLog(EbpfLogger::init(&mut ebpf).map_err(PlaneError::Log)?)) } else { None };
         Ok(Self { maps, pins, ebpf, log })
@@ -78,6 +74,44 @@ impl Plane {
     pub fn take_log(&mut self) -> Option<KernelLog> {
         self.log.take()
     }
+}
+
+/// Loads the program for a moment, with maps of its own, attached to nothing: whether this kernel takes it.
+///
+/// # Errors
+/// As of [`Plane::open`].
+pub fn try_out() -> Result<(), PlaneError> {
+    if OBJECT.is_empty() {
+        return Err(PlaneError::NoObject);
+    }
+    load(OBJECT, None, false).map(drop)
+}
+
+fn load(object: &[u8], pins: Option<&Pins>, kernel_log: bool) -> Result<Ebpf, PlaneError> {
+    let mut loader = EbpfLoader::new();
+    if let Some(pins) = pins {
+        for shape in SHAPES {
+            loader.map_pin_path(shape.name, pins.map(shape.name));
+        }
+    }
+    let level: u8 = if kernel_log { KERNEL_LOG_LEVEL } else { 0 };
+    loader.override_global(aya_log::LEVEL, &level, true);
+    undisturbed(|| {
+        let mut ebpf = loader.load(object).map_err(|error| explain(Object::Xdp, error))?;
+        program(&mut ebpf)?.load().map_err(|error| refused(Object::Xdp, PROGRAM, error))?;
+        Ok(ebpf)
+    })
+}
+
+/// Keeps signals from this thread meanwhile: the verifier gives up with EAGAIN when its caller has one to handle.
+pub(super) fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
+    let result = work();
+    if let Ok(before) = before {
+        // It was in force a moment ago.
+        let _ = before.thread_set_mask();
+    }
+    result
 }
 
 /// The XDP program of a loaded object.
@@ -109,28 +143,37 @@ fn data(map: Map) -> Option<MapData> {
     }
 }
 
-/// Tells a missing permission from everything else that can go wrong with making maps.
-pub(super) fn explain(error: EbpfError) -> PlaneError {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    while let Some(inner) = source {
-        if is_permission(inner) {
-            return PlaneError::NotPermitted;
+/// What it means that the maps of an object could not be made.
+pub(super) fn explain(object: Object, error: EbpfError) -> PlaneError {
+    let refusal = match &error {
+        EbpfError::MapError(MapError::CreateError { name, io_error }) => (format!("the map `{name}`"), io_error, String::new()),
+        EbpfError::BtfError(BtfError::LoadError { io_error, verifier_log }) => {
+            ("the type information".to_owned(), io_error, verifier_log.to_string())
         }
-        source = inner.source();
+        // Reading a pin may be refused, too: that is a matter of the file's permissions, and the text names it.
+        _ => return PlaneError::Load(error),
+    };
+    let (part, io_error, log) = refusal;
+    match io_error.raw_os_error() {
+        Some(errno) => PlaneError::Refused(Box::new(Refusal::here(object, part, errno, &log))),
+        None => PlaneError::Load(error),
     }
-    PlaneError::Load(error)
 }
 
-fn is_permission(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::PermissionDenied)
-}
-
-/// Likewise for a program.
-pub(super) fn refused(error: ProgramError) -> PlaneError {
+/// Likewise a program.
+pub(super) fn refused(object: Object, name: &str, error: ProgramError) -> PlaneError {
     match &error {
-        ProgramError::LoadError { io_error, .. } if io_error.kind() == std::io::ErrorKind::PermissionDenied => {
-            PlaneError::NotPermitted
-        }
+        ProgramError::LoadError { io_error, verifier_log } => match io_error.raw_os_error() {
+            Some(errno) => {
+                let part = format!("the program `{name}`");
+                PlaneError::Refused(Box::new(Refusal::here(object, part, errno, &verifier_log.to_string())))
+            }
+            None => error.into(),
+        },
         _ => error.into(),
     }
 }
+
+#[cfg(test)]
+#[path = "object_tests.rs"]
+mod tests;

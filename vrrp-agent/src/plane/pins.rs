@@ -35,12 +35,18 @@ pub enum Kind {
 
 impl Kind {
     fn pins(self, base: &Path) -> Pins {
+        let (layout, shapes) = match self {
+            Kind::Xdp => (LAYOUT, SHAPES),
+            Kind::Sockets => (socket_maps::LAYOUT, socket_maps::SHAPES),
+        };
+        Pins { directory: base.join(format!("{}{layout}", self.prefix())), shapes }
+    }
+
+    /// Begins the directory's name; the layout's number follows.
+    const fn prefix(self) -> &'static str {
         match self {
-            Kind::Xdp => Pins { directory: base.join(format!("v{LAYOUT}")), shapes: SHAPES },
-            Kind::Sockets => {
-                let directory = base.join(format!("sockets-v{}", socket_maps::LAYOUT));
-                Pins { directory, shapes: socket_maps::SHAPES }
-            }
+            Kind::Xdp => "v",
+            Kind::Sockets => "sockets-v",
         }
     }
 }
@@ -52,12 +58,36 @@ impl Pins {
         (is_bpffs(base).unwrap_or(false) && pins.directory.is_dir()).then_some(pins)
     }
 
-    /// The virtual addresses in the pinned maps: interface index and address.
+    /// The pins below `base` of any layout, also those that an agent of another version left. Changes nothing.
+    pub fn of_any_layout(kind: Kind, base: &Path) -> Vec<Self> {
+        if !is_bpffs(base).unwrap_or(false) {
+            return Vec::new();
+        }
+        let shapes = kind.pins(base).shapes;
+        let is_layout = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let number = name.and_then(|name| name.strip_prefix(kind.prefix()));
+            number.is_some_and(|number| number.parse::<u32>().is_ok()) && path.is_dir()
+        };
+        let entries = fs::read_dir(base).into_iter().flatten().flatten().map(|entry| entry.path());
+        entries.filter(is_layout).map(|directory| Self { directory, shapes }).collect()
+    }
+
+    /// Whether nothing is pinned.
+    pub fn is_empty(&self) -> bool {
+        self.entries().is_empty()
+    }
+
+    /// The virtual addresses in the pinned maps: interface index and address. None where the map is not there, or is of another
+    /// layout.
     ///
     /// # Errors
     /// The map cannot be opened or read.
     pub fn virtual_addresses(&self) -> Result<Vec<(u32, IpAddr)>, PlaneError> {
         let failed = |source| PlaneError::Map { name: name::ADDRESSES, source };
+        if !self.map(name::ADDRESSES).exists() || self.misfit().is_some() {
+            return Ok(Vec::new());
+        }
         let data = MapData::from_pin(self.map(name::ADDRESSES)).map_err(failed)?;
         let map = Map::from_map_data(data).map_err(failed)?;
         let map: Array<MapData, AddressEntry> = map.try_into().map_err(failed)?;
@@ -88,8 +118,20 @@ impl Pins {
         if let Some(shape) = pins.misfit() {
             tracing::warn!(map = shape.name, "a pinned map has another shape: starting with fresh maps");
             pins.clear();
+            fs::create_dir_all(&pins.directory).map_err(fail(&pins.directory))?;
         }
         Ok(pins)
+    }
+
+    /// Removes what agents with other layouts of this kind left below `base`, which detaches their programs: they would keep this
+    /// one's from the interfaces.
+    pub fn clear_other_layouts(&self, kind: Kind, base: &Path) {
+        for other in Self::of_any_layout(kind, base).into_iter().filter(|other| other.directory != self.directory) {
+            if !other.is_empty() {
+                tracing::warn!(pins = %other.directory.display(), "another version of the agent left its program: it is detached");
+            }
+            other.clear();
+        }
     }
 
     pub fn map(&self, name: &str) -> PathBuf {
@@ -132,11 +174,21 @@ impl Pins {
         remove(path);
     }
 
-    /// Removes everything: the program detaches, all state is gone.
+    /// Removes everything, the directory too: the program detaches, all state is gone.
     pub fn clear(&self) {
         for path in self.entries() {
             remove(&path);
         }
+        if let Err(error) = fs::remove_dir(&self.directory)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %self.directory.display(), %error, "cannot remove the directory of the pins");
+        }
+    }
+
+    /// For people.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     fn entries(&self) -> Vec<PathBuf> {

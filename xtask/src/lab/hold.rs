@@ -1,9 +1,13 @@
 //! Labs held open for people: up, down, status, exec.
 
+use std::ffi::OsString;
+use std::iter::once;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use vrrp_tests::agent::AgentPaths;
+use vrrp_tests::lab::AGENT_DIR;
 use vrrp_tests::names::{Host, METRICS_PORT, SITE_NAME, Vip};
 use vrrp_tests::rundir::{self, Manifest};
 use vrrp_tests::topology::Topology;
@@ -22,6 +26,7 @@ pub fn up(options: LabOptions) -> Result<()> {
     println!("  cargo xtask lab exec client curl -i http://{}/index.php", Vip::Vip1.address());
     println!("  cargo xtask lab exec dns tcpdump -ni eth1 vrrp or arp");
     if agents {
+        println!("  cargo xtask lab exec node1 vrrp-agent status");
         println!("  cargo xtask lab exec node1 curl http://127.0.0.1:{METRICS_PORT}/metrics");
     }
     println!("  cargo xtask lab status");
@@ -70,13 +75,46 @@ pub fn exec(host: &str, command: &[String]) -> Result<()> {
     let lab = newest_held()?;
     let (program, arguments) = command.split_first().context("no command")?;
     let mut command = Topology::of(&lab.id).host(host).command(program)?;
-    let run_dir = rundir::path_of(&lab.id);
-    command.args(arguments).env("VRRP_LAB", Path::new(&run_dir));
+    command.args(arguments).envs(surroundings(&rundir::path_of(&lab.id), host)?);
     // Replaces this process: the command gets the terminal, and its exit code is ours.
     Err(command.exec()).with_context(|| format!("running {program} on {host}"))
+}
+
+/// What a command finds in its environment: the lab's directory, its agent as `vrrp-agent`, and where the agent of this host has its
+/// socket, its pins and its configuration.
+fn surroundings(run_dir: &Path, host: Host) -> Result<Vec<(&'static str, OsString)>> {
+    let agent = AgentPaths::below(&run_dir.join(host.name()));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(once(run_dir.join(AGENT_DIR)).chain(std::env::split_paths(&path))).context("PATH")?;
+    let mut found = vec![
+        ("VRRP_LAB", run_dir.into()),
+        ("PATH", path),
+        ("VRRP_AGENT_SOCKET", agent.api_socket.into()),
+        ("VRRP_AGENT_BPF_DIR", agent.bpf_dir.into()),
+    ];
+    let mut configurations = ["agent.toml", "keepalived.conf"].iter().map(|name| agent.dir.join(name));
+    found.extend(configurations.find(|file| file.is_file()).map(|file| ("VRRP_AGENT_CONFIG", file.into())));
+    Ok(found)
 }
 
 fn newest_held() -> Result<Manifest> {
     let mut held = rundir::list()?.into_iter().filter(|lab| lab.held);
     held.next_back().context("no lab is held open (`cargo xtask lab up` starts one)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_on_a_node_finds_that_nodes_agent() {
+        let dir = Path::new("/run/vrrp-lab/no-such-lab");
+        let found = surroundings(dir, Host::Node2).expect("an environment");
+        let of = |name: &str| found.iter().find(|(key, _)| *key == name).map(|(_, value)| Path::new(value).to_owned());
+        assert_eq!(of("VRRP_AGENT_SOCKET"), Some(dir.join("node2/api.sock")));
+        assert_eq!(of("VRRP_AGENT_BPF_DIR"), Some(dir.join("node2/bpf")));
+        assert_eq!(of("VRRP_AGENT_CONFIG"), None, "there is none");
+        let path = of("PATH").expect("a PATH").into_os_string();
+        assert_eq!(std::env::split_paths(&path).next(), Some(dir.join(AGENT_DIR)));
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::Facts;
+use super::programs::Trial;
+use super::{AS_STARTED, Facts};
 use crate::config::{Diagnostic, Severity};
 use crate::desired::{self, Unseated};
 use crate::forwarding::Lack;
@@ -14,8 +15,6 @@ const ALWAYS: [(u32, &str, &str); 2] =
     [(12, "CAP_NET_ADMIN", "no address can be installed"), (13, "CAP_NET_RAW", "no advert can be sent or read")];
 const FOR_PROGRAMS: [(u32, &str, &str); 2] =
     [(39, "CAP_BPF", "the kernel program cannot be loaded"), (38, "CAP_PERFMON", "the kernel program cannot be loaded")];
-
-const AS_STARTED: &str = "what counts is what the agent is started with: check as its user, or as root";
 
 const WAITED_FOR: &str = "the agent waits for it; until then nothing is steered";
 
@@ -38,6 +37,7 @@ pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
         let say = |why| warning(format!("upstream {}: {why}", upstream.name)).help(WAITED_FOR);
         found.extend(why.as_ref().map(say));
     }
+    found.extend(facts.programs.iter().filter_map(Trial::finding));
     found.extend(capabilities(config, facts));
     for degraded in &facts.thread {
         found.push(warning(format!("the election thread would run with less: {degraded}")).help(AS_STARTED));

@@ -1,8 +1,10 @@
+use super::programs::{Outcome, describe};
 use super::*;
 use crate::config::{Language, Mode, Severity, Source, parse};
 use crate::model::XdpUse;
 use crate::net::sysctl::Setting;
 use crate::net::view::{Address, Link};
+use crate::plane::refusal::Object;
 use crate::realtime::Missing;
 
 const ALL: u64 = 1 << 12 | 1 << 13 | 1 << 38 | 1 << 39;
@@ -125,8 +127,8 @@ fn what_it_can_do_without_is_a_warning() {
 
 #[test]
 fn capabilities_are_read_from_the_process_status() {
-    assert_eq!(effective("Name:\tx\nCapPrm:\t0000000000000001\nCapEff:\t000000c000003000\n"), Some(ALL));
-    assert_eq!(effective("Name:\tx\n"), None);
+    assert_eq!(realtime::effective_capabilities("Name:\tx\nCapPrm:\t0000000000000001\nCapEff:\t000000c000003000\n"), Some(ALL));
+    assert_eq!(realtime::effective_capabilities("Name:\tx\n"), None);
 }
 
 #[test]
@@ -158,4 +160,38 @@ fn a_missing_cgroup_is_waited_for_and_upstreams_need_the_kernel_even_without_xdp
     config.xdp = XdpUse::Off;
     host.bpffs = false;
     assert_eq!(said(&config, &host).len(), 1, "{:?}", said(&config, &host));
+}
+
+#[test]
+fn a_program_that_the_kernel_refuses_is_an_error_and_one_that_could_not_be_tried_is_never_taken_for_good() {
+    let trial = |object, outcome| Trial { object, outcome };
+    let mut host = facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])]);
+    host.programs = vec![trial(Object::Xdp, Outcome::Loads)];
+    assert_eq!(said(&config(""), &host), [""; 0]);
+    assert!(describe(&host.programs).ends_with("(minimum 6.1): the XDP program loads"), "{}", describe(&host.programs));
+    host.programs = vec![
+        trial(Object::Xdp, Outcome::Refused("kernel 5.10.0 refuses the program".to_owned())),
+        trial(Object::Sockets, Outcome::Untried("not permitted".to_owned())),
+    ];
+    let expected = [
+        "error: the XDP program does not load: kernel 5.10.0 refuses the program",
+        "warning: it could not be tried whether this kernel loads the socket programs: not permitted",
+    ];
+    assert_eq!(said(&config(""), &host), expected);
+    let line = describe(&host.programs);
+    assert!(line.ends_with("the XDP program does not load, the socket programs could not be tried"), "{line}");
+}
+
+#[test]
+#[ignore = "needs root: loads the kernel programs"]
+fn what_this_kernel_loads_is_found_by_loading_it() {
+    let upstream = "[[upstream]]\nname = \"php\"\naddress = \"10.0.0.100\"\nport = 9000\nunit = \"nginx.service\"\n\
+                    backends = [{ address = \"10.0.0.22\" }]\n";
+    let mut config = config(upstream);
+    let outcomes = |config: &Config| programs::try_out(config).into_iter().map(|trial| trial.outcome).collect::<Vec<_>>();
+    assert_eq!(outcomes(&config), [Outcome::Loads, Outcome::Loads]);
+    config.xdp = XdpUse::Off;
+    assert_eq!(outcomes(&config), [Outcome::Loads], "without XDP only the socket programs are needed");
+    config.upstreams.clear();
+    assert_eq!(outcomes(&config), []);
 }

@@ -21,6 +21,7 @@ pub(super) fn write(text: &mut Text, service: &Service) {
         guard,
         backends,
         check,
+        own_checks,
         real_path,
     } = service;
     text.key("name", &string(name));
@@ -38,7 +39,7 @@ pub(super) fn write(text: &mut Text, service: &Service) {
     if *drain != Service::DRAIN {
         text.key("drain", &duration(*drain));
     }
-    text.list("backends", backends.iter().map(|backend| self::backend(backend, *port)));
+    text.list("backends", backends.iter().enumerate().map(|(at, backend)| self::backend(backend, *port, own_checks.get(&at))));
     if *quorum != 1 {
         text.key("quorum", &quorum.to_string());
     }
@@ -57,13 +58,14 @@ pub(super) fn write(text: &mut Text, service: &Service) {
     write_guard(text, guard);
 }
 
-fn backend(backend: &Backend, service_port: u16) -> String {
+fn backend(backend: &Backend, service_port: u16, own_check: Option<&Check>) -> String {
     let Backend { address, port, weight, forward } = backend;
     inline_table([
         ("address", Some(string(&address.to_string()))),
         ("port", unless(port.to_string(), &service_port.to_string())),
         ("weight", Some(weight.to_string())),
         ("forward", way(*forward)),
+        ("check", own_check.map(check)),
     ])
 }
 

@@ -30,13 +30,14 @@ struct Server {
     backends: Vec<RealServer>,
     /// A real server cannot be reached, which is said.
     left_out: bool,
-    check: Option<Checked>,
 }
 
 struct RealServer {
     backend: BackendDraft,
     /// As written: what the backend is checked on, and what counts with NAT.
     port: At<i64>,
+    check: Option<Checked>,
+    span: Span,
 }
 
 /// Reads one virtual_server: a service for each of its addresses.
@@ -70,7 +71,6 @@ impl Server {
             weight: At::new(1, here),
             backends: Vec::new(),
             left_out: false,
-            check: None,
         };
         let statements = values::statements(node, &VIRTUAL_SERVER, &["real_server"], mail, reporter);
         let protocol = server.settings(&statements, here, reporter);
@@ -85,6 +85,7 @@ impl Server {
             }
         }
         server.lower_quorum(reporter);
+        server.warn_of_unchecked(reporter);
         server.protocol.is_some().then_some(server)
     }
 
@@ -127,27 +128,22 @@ impl Server {
             match statement.keyword() {
                 "weight" => weight = values::number(statement, reporter).unwrap_or(weight),
                 "lvs_method" | "lb_kind" => method = lvs::method(statement, reporter),
-                "TCP_CHECK" | "HTTP_GET" => check = Some(statement),
+                "TCP_CHECK" | "HTTP_GET" if check.is_none() => check = Some(statement),
+                "TCP_CHECK" | "HTTP_GET" => {
+                    let message = "only the first check of a real_server is built: this one";
+                    reporter.ignored(Diagnostic::at(statement.span(), message));
+                }
                 _ => checker::timing(statement, &mut timing, reporter),
             }
         }
-        if let Some(check) = check {
-            let checked = checker::read(check, timing, mail, reporter);
-            match &self.check {
-                None => self.check = Some(checked),
-                Some(first) if !first.same(&checked) => {
-                    let message = "all backends of a service are checked in the same way: this check";
-                    reporter.ignored(Diagnostic::at(check.span(), message).related(&first.span, "the check that counts"));
-                }
-                Some(_) => {}
-            }
-        }
+        let check = check.map(|check| checker::read(check, timing, mail, reporter));
         let Some(forward) = method else {
             self.left_out = true;
             return;
         };
         let written = (forward == Forward::Nat).then(|| port.clone());
-        self.backends.push(RealServer { backend: BackendDraft { address, port: written, weight, forward }, port });
+        let backend = BackendDraft { address, port: written, weight, forward, check: None };
+        self.backends.push(RealServer { backend, port, check, span: node.span().clone() });
     }
 
     /// As keepalived does: a quorum that no number of backends reaches would leave the sorry server alone for ever.
@@ -177,53 +173,79 @@ impl Server {
             quorum: self.quorum.clone(),
             sorry: self.sorry.clone(),
             guard: GuardDraft::default(),
-            backends: self.backends.iter().map(|server| server.backend.clone()).collect(),
-            check: self.check(protocol, &port, here, reporter),
+            backends: self.backends.iter().map(|server| self.backend(server, protocol, &port)).collect(),
+            check: self.check(protocol, &port, here),
             address,
             port,
             protocol,
         }
     }
 
-    /// keepalived takes a real server without a check for up.
-    fn check(&self, protocol: Protocol, port: &At<i64>, here: &Span, reporter: &mut Reporter) -> CheckDraft {
-        let once = At::new(1, here);
-        match &self.check {
-            Some(checked) => CheckDraft {
-                kind: checked.kind,
-                span: checked.span.clone(),
-                // keepalived connects to the same port whatever the protocol.
-                port: checked.port.clone().or_else(|| (protocol == Protocol::Udp).then(|| self.checked_port(port, reporter))),
-                path: checked.path.clone(),
-                interval: checked.timing.interval.clone(),
-                timeout: checked.timing.timeout.clone(),
-                rise: once,
-                fall: At::new(checked.timing.retry.value.saturating_add(1), &checked.timing.retry.span),
-                real_path: None,
-            },
-            None => CheckDraft {
-                kind: CheckKindDraft::None,
-                span: here.clone(),
-                port: None,
-                path: None,
-                interval: self.timing.interval.clone(),
-                timeout: self.timing.timeout.clone(),
-                rise: once.clone(),
-                fall: once,
-                real_path: None,
-            },
+    /// The service's check is the first one that a real server has.
+    fn check(&self, protocol: Protocol, port: &At<i64>, here: &Span) -> CheckDraft {
+        match self.common() {
+            Some(server) => self.check_of(server, protocol, port, here),
+            None => self.unchecked(here),
         }
     }
 
-    /// The port that the backends of a UDP service have in common.
-    fn checked_port(&self, port: &At<i64>, reporter: &mut Reporter) -> At<i64> {
-        let mut own = self.backends.iter().map(|server| server.backend.port.as_ref().unwrap_or(port));
-        let first = own.next().unwrap_or(port);
-        if let Some(other) = own.find(|own| own.value != first.value) {
-            let message = format!("all backends of a UDP service are checked on one port, here {}: this one", first.value);
-            reporter.ignored(Diagnostic::at(&other.span, message).help("write `connect_port` in the check"));
+    /// A real server with another check, or with none, has its own: nothing is taken over from its neighbours.
+    fn backend(&self, server: &RealServer, protocol: Protocol, port: &At<i64>) -> BackendDraft {
+        let same = |common: &RealServer| match (&common.check, &server.check) {
+            (Some(common), Some(own)) => common.same(own),
+            (common, own) => common.is_none() && own.is_none(),
+        };
+        // keepalived connects to a real server's own port, which a UDP service has no other word for.
+        let same_port = |common: &RealServer| protocol == Protocol::Tcp || common.port.value == server.port.value;
+        let own = self.common().is_some_and(|common| !same(common) || !same_port(common));
+        let check = own.then(|| self.check_of(server, protocol, port, &server.span));
+        BackendDraft { check, ..server.backend.clone() }
+    }
+
+    fn common(&self) -> Option<&RealServer> {
+        self.backends.iter().find(|server| server.check.is_some())
+    }
+
+    /// keepalived takes a real server without a check for up.
+    fn check_of(&self, server: &RealServer, protocol: Protocol, port: &At<i64>, here: &Span) -> CheckDraft {
+        let Some(checked) = &server.check else { return self.unchecked(here) };
+        // keepalived connects to the same port whatever the protocol.
+        let written = || server.backend.port.as_ref().unwrap_or(port).clone();
+        CheckDraft {
+            kind: checked.kind,
+            span: checked.span.clone(),
+            port: checked.port.clone().or_else(|| (protocol == Protocol::Udp).then(written)),
+            path: checked.path.clone(),
+            interval: checked.timing.interval.clone(),
+            timeout: checked.timing.timeout.clone(),
+            rise: At::new(1, here),
+            fall: At::new(checked.timing.retry.value.saturating_add(1), &checked.timing.retry.span),
+            real_path: None,
         }
-        first.clone()
+    }
+
+    fn unchecked(&self, here: &Span) -> CheckDraft {
+        CheckDraft {
+            kind: CheckKindDraft::None,
+            span: here.clone(),
+            port: None,
+            path: None,
+            interval: self.timing.interval.clone(),
+            timeout: self.timing.timeout.clone(),
+            rise: At::new(1, here),
+            fall: At::new(1, here),
+            real_path: None,
+        }
+    }
+
+    /// keepalived says nothing of it; where the neighbours have checks it is more often forgotten than meant.
+    fn warn_of_unchecked(&self, reporter: &mut Reporter) {
+        let Some(common) = self.common().and_then(|server| server.check.as_ref()) else { return };
+        for server in self.backends.iter().filter(|server| server.check.is_none()) {
+            let message = "this real_server has no check: it counts as up, whatever becomes of it";
+            let here = Diagnostic::at(&server.backend.address.span, message);
+            reporter.warning(here.related(&common.span, "another one of this virtual_server is checked"));
+        }
     }
 }
 
@@ -236,7 +258,8 @@ fn sorry(node: &Node, method: Option<Forward>, reporter: &mut Reporter) -> Optio
     let own = address.text.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     let forward = if own { Forward::Local } else { method? };
     let port = node.values().get(1).filter(|_| forward == Forward::Nat).and_then(|port| values::parse_number(port, reporter));
-    Some(BackendDraft { address: At::new(address.text.clone(), &address.span), port, weight: At::new(1, &address.span), forward })
+    let weight = At::new(1, &address.span);
+    Some(BackendDraft { address: At::new(address.text.clone(), &address.span), port, weight, forward, check: None })
 }
 
 /// `None` when it is for a protocol that is not built.

@@ -44,6 +44,14 @@ pub(super) fn real_path(draft: &CheckDraft, protocol: Protocol, reporter: &mut R
     possible && draft.real_path.as_ref().is_none_or(|written| written.value)
 }
 
+/// The check of a single backend: whether the real path is asked is a matter of the whole service.
+pub(super) fn of_one_backend(draft: &CheckDraft, reporter: &mut Reporter) {
+    if let Some(written) = &draft.real_path {
+        let message = "the check of a single backend has no `real_path`: it is switched for the whole service";
+        reporter.error(Diagnostic::at(&written.span, message).help("write it in the check of the service"));
+    }
+}
+
 /// Upstreams have none.
 pub(super) fn no_real_path(draft: &CheckDraft, reporter: &mut Reporter) {
     if let Some(written) = &draft.real_path {

@@ -1,13 +1,13 @@
 //! Services: their addresses, and what they must not have in common.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{At, ServiceDraft};
 use super::backend::{self, Front};
 use super::{check, guard, values};
-use crate::model::{Backend, Family, Forward, Fragments, Persistence, Protocol, Router, Service};
+use crate::model::{Backend, Check, Family, Forward, Fragments, Persistence, Protocol, Router, Service};
 
 pub(super) fn lower(draft: &ServiceDraft, routers: &[Router], reporter: &mut Reporter) -> Service {
     values::name(&draft.name, "a service's name", reporter);
@@ -23,6 +23,7 @@ pub(super) fn lower(draft: &ServiceDraft, routers: &[Router], reporter: &mut Rep
     let backends = backend::backends(draft, &front, reporter);
     let sorry = draft.sorry.as_ref().and_then(|written| backend::sorry(written, &backends, &front, reporter));
     check_fragments(draft, reporter);
+    let check = check::lower(&draft.check, draft.protocol, reporter);
     Service {
         name: draft.name.value.clone(),
         // The file has an error where there is none.
@@ -36,9 +37,23 @@ pub(super) fn lower(draft: &ServiceDraft, routers: &[Router], reporter: &mut Rep
         sorry,
         guard: guard::lower(draft, front.family, reporter),
         backends,
-        check: check::lower(&draft.check, draft.protocol, reporter),
+        own_checks: own_checks(draft, &check, reporter),
+        check,
         real_path: check::real_path(&draft.check, draft.protocol, reporter),
     }
+}
+
+/// Checks of backends that differ from the service's. A backend that is left out is an error, so indices are those of the draft.
+fn own_checks(draft: &ServiceDraft, common: &Check, reporter: &mut Reporter) -> BTreeMap<usize, Check> {
+    let mut own = BTreeMap::new();
+    for (index, written) in draft.backends.iter().enumerate() {
+        if let Some(written) = &written.check {
+            check::of_one_backend(written, reporter);
+            own.insert(index, check::lower(written, draft.protocol, reporter));
+        }
+    }
+    own.retain(|_, check| check != common);
+    own
 }
 
 fn check_is_virtual(written: &At<String>, address: IpAddr, routers: &[Router], reporter: &mut Reporter) {

@@ -209,9 +209,44 @@ fn a_udp_service_is_checked_on_the_port_of_its_backends() {
     assert_eq!(port(&udp, Mode::Strict), Some(80));
     assert_eq!(port(&moved, Mode::Strict), Some(8080));
     let apart = moved.replace("10.0.0.12 8080", "10.0.0.12 8081");
-    assert_eq!(
-        said(&apart, Mode::Strict),
-        ["F:15:27: error: all backends of a UDP service are checked on one port, here 8080: this one"]
-    );
-    assert_eq!(port(&apart, Mode::Lenient), Some(8080));
+    assert_eq!(port(&apart, Mode::Strict), Some(8080));
+    let service = services(&apart, Mode::Strict).remove(0);
+    let second = &service.check_of(1).kind;
+    assert!(matches!(second, CheckKind::Http { port: Some(8081), .. }), "each on its own port: {second:?}");
+}
+
+#[test]
+fn a_real_server_has_its_own_check_or_none_and_never_its_neighbours() {
+    let checks = |text: &str| {
+        let service = services(text, Mode::Strict).remove(0);
+        (0..service.backends.len()).map(|index| service.check_of(index).clone()).collect::<Vec<_>>()
+    };
+    let http = CheckKind::Http { port: None, path: "/health".to_owned() };
+    let same = checks(SERVER);
+    assert_eq!((&same[0], &same[0].kind), (&same[1], &http));
+    assert_eq!(services(SERVER, Mode::Strict)[0].own_checks.len(), 0);
+
+    let second = "real_server 10.0.0.12 80 { HTTP_GET { url { path /health } connect_timeout 2\n        retry 2\n    } }";
+    let without = SERVER.replace(second, "real_server 10.0.0.12 80 {\n}");
+    let kinds: Vec<CheckKind> = checks(&without).into_iter().map(|check| check.kind).collect();
+    assert_eq!(kinds, [http.clone(), CheckKind::None]);
+    let warning = "F:16:17: warning: this real_server has no check: it counts as up, whatever becomes of it";
+    assert_eq!(said(&without, Mode::Strict), [warning]);
+
+    let other =
+        SERVER.replace(second, "real_server 10.0.0.12 80 { delay_loop 9\nTCP_CHECK { connect_port 8080\nconnect_timeout 3 } }");
+    assert_eq!(said(&other, Mode::Strict), [""; 0]);
+    let [first, second_check] = checks(&other).try_into().expect("two backends");
+    assert_eq!((first.kind, first.interval, first.fall), (http.clone(), Duration::from_secs(6), 3));
+    assert_eq!(second_check.kind, CheckKind::Tcp { port: Some(8080) });
+    let times = (second_check.interval, second_check.timeout, second_check.fall);
+    assert_eq!(times, (Duration::from_secs(9), Duration::from_secs(3), 2));
+
+    // The first one without: the order does not matter.
+    let first_without = other.replace("real_server 10.0.0.11 80 {", "real_server 10.0.0.10 80 {\n}\nreal_server 10.0.0.11 80 {");
+    let kinds: Vec<CheckKind> = checks(&first_without).into_iter().map(|check| check.kind).collect();
+    assert_eq!(kinds, [CheckKind::None, http, CheckKind::Tcp { port: Some(8080) }]);
+
+    let twice = SERVER.replace(second, "real_server 10.0.0.12 80 {\nTCP_CHECK { }\nTCP_CHECK { connect_port 81 }\n}");
+    assert_eq!(said(&twice, Mode::Strict), ["F:18:1: error: only the first check of a real_server is built: this one"]);
 }

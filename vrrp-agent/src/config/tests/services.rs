@@ -143,6 +143,8 @@ const ROWS: &[(&str, &str, &str, Option<&str>)] = &[
     // The real path.
     ("port = 80\n", "port = 80\ncheck = { type = \"none\", real_path = true }\n", "F:6:38: error: backends that are not checked are not asked on the real path either", Some("leave `real_path` out")),
     ("port = 53\n", "port = 53\ncheck = { type = \"tcp\", port = 53, real_path = true }\n", "F:6:48: error: UDP has no connections that could be asked for on the real path", Some("leave `real_path` out")),
+    ("forward = \"ipip\"", "forward = \"ipip\", check = { type = \"tcp\", real_path = false }", "F:12:89: error: the check of a single backend has no `real_path`: it is switched for the whole service", Some("write it in the check of the service")),
+    ("forward = \"dr\"", "forward = \"dr\", check = { type = \"tcp\" }", "F:10:65: error: a UDP service has no port that this check could connect to", Some("give the check a `port`, or use `type = \"none\"`")),
     // Guards.
     ("per_second = 10,", "per_second = 0,", "F:16:33: error: per_second must be 1 to 4294967295, not 0", None),
     ("burst = 20", "burst = 0", "F:16:45: error: burst must be 1 to 4294967295, not 0", None),

@@ -32,7 +32,7 @@ pub(super) fn service(written: schema::Service, reporter: &mut Reporter) -> Serv
         quorum: number(written.quorum, 1, &here),
         sorry: written.sorry_server.map(sorry),
         guard: guard(written.guard),
-        backends: written.backends.into_iter().map(backend).collect(),
+        backends: written.backends.into_iter().map(|written| backend(written, protocol, reporter)).collect(),
         check: check(written.check, protocol, &here, reporter),
         name: at(written.name),
     }
@@ -46,9 +46,10 @@ fn fragments(written: &Spanned<schema::Fragments>) -> At<Fragments> {
     At::new(fragments, &written.span())
 }
 
-fn backend(written: schema::Backend) -> BackendDraft {
+fn backend(written: schema::Backend, protocol: Protocol, reporter: &mut Reporter) -> BackendDraft {
     let here = written.address.span();
     BackendDraft {
+        check: written.check.map(|written| check(Some(written), protocol, &here, reporter)),
         address: at(written.address),
         port: written.port.map(at),
         weight: number(written.weight, 1, &here),
@@ -63,6 +64,7 @@ fn sorry(written: schema::SorryServer) -> BackendDraft {
         port: written.port.map(at),
         weight: At::new(1, &here),
         forward: forward(written.forward),
+        check: None,
     }
 }
 

@@ -143,7 +143,7 @@ impl Task {
             if let Some(probed) = self.probed.get_mut(&key) {
                 probed.path = path;
             } else if let Some(service) = self.services.get(key.0) {
-                self.probed.insert(key, Probed { path, timetable: Timetable::new(&service.check, now), asked: None });
+                self.probed.insert(key, Probed { path, timetable: Timetable::new(service.check_of(key.1), now), asked: None });
             }
         }
         if self.probed.is_empty() {

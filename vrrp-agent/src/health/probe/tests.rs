@@ -71,6 +71,19 @@ async fn a_service_without_a_check_is_up() {
 }
 
 #[tokio::test]
+async fn a_backend_with_a_check_of_its_own_is_asked_as_that_says_and_its_neighbours_are_not() {
+    let (listener, at) = listen().await;
+    drop(listener);
+    let mut service = service(CheckKind::Tcp { port: Some(at.port()) }, SOON, 1);
+    service.backends.push(backend(Ipv4Addr::LOCALHOST.into(), 2));
+    service.own_checks = [(1, Check { kind: CheckKind::None, ..service.check.clone() })].into();
+    let (_probes, mut events) = start(service);
+    let (one, other) = (next(&mut events).await, next(&mut events).await);
+    let of = |backend: usize| [&one, &other].into_iter().find(|event| event.backend == backend).map(|event| event.up);
+    assert_eq!((of(0), of(1)), (Some(false), Some(true)), "{one:?} {other:?}");
+}
+
+#[tokio::test]
 async fn a_closed_port_is_down_at_once() {
     let (listener, at) = listen().await;
     drop(listener);

@@ -17,8 +17,9 @@ use vrrp_common::socket_maps::{PROGRAMS, SHAPES};
 
 use super::PlaneError;
 use super::maps::MapSet;
-use super::object::{explain, refused, take_maps};
+use super::object::{explain, refused, take_maps, undisturbed};
 use super::pins::{Kind, Pins};
+use super::refusal::Object;
 #[cfg(test)]
 use crate::model;
 
@@ -61,15 +62,9 @@ impl SocketPlane {
         let pins = Pins::prepare(Kind::Sockets, bpf_dir)
             .inspect_err(|error| tracing::warn!(%error, "nothing is pinned: upstreams are steered only while the agent runs"))
             .ok();
-        let mut loader = EbpfLoader::new();
+        let mut ebpf = load_all(pins.as_ref())?;
         if let Some(pins) = &pins {
-            for shape in SHAPES {
-                loader.map_pin_path(shape.name, pins.map(shape.name));
-            }
-        }
-        let mut ebpf = loader.load(OBJECT).map_err(explain)?;
-        for name in PROGRAMS {
-            load(program(&mut ebpf, name)?).map_err(refused)?;
+            pins.clear_other_layouts(Kind::Sockets, bpf_dir);
         }
         let maps = take_maps(&mut ebpf, SHAPES)?;
         let left = pins.as_ref().map(links_by_cgroup).unwrap_or_default();
@@ -137,10 +132,39 @@ impl SocketPlane {
     }
 }
 
-/// Removes what an agent left pinned below `bpf_dir`: nothing is steered any more. Returns whether there was something.
+/// Loads the programs for a moment, with maps of their own, attached to nothing: whether this kernel takes them.
+///
+/// # Errors
+/// As of [`SocketPlane::open`].
+pub fn try_out() -> Result<(), PlaneError> {
+    if OBJECT.is_empty() {
+        return Err(PlaneError::NoObject);
+    }
+    load_all(None).map(drop)
+}
+
+fn load_all(pins: Option<&Pins>) -> Result<Ebpf, PlaneError> {
+    let mut loader = EbpfLoader::new();
+    if let Some(pins) = pins {
+        for shape in SHAPES {
+            loader.map_pin_path(shape.name, pins.map(shape.name));
+        }
+    }
+    undisturbed(|| {
+        let mut ebpf = loader.load(OBJECT).map_err(|error| explain(Object::Sockets, error))?;
+        for name in PROGRAMS {
+            load(program(&mut ebpf, name)?).map_err(|error| refused(Object::Sockets, name, error))?;
+        }
+        Ok(ebpf)
+    })
+}
+
+/// Removes what an agent of any version left pinned below `bpf_dir`: nothing is steered any more. Returns whether there was something.
 pub fn clear(bpf_dir: &Path) -> bool {
-    let pins = Pins::find(Kind::Sockets, bpf_dir);
-    pins.inspect(Pins::clear).is_some()
+    let pins = Pins::of_any_layout(Kind::Sockets, bpf_dir);
+    let found = pins.iter().any(|pins| !pins.is_empty());
+    pins.iter().for_each(Pins::clear);
+    found
 }
 
 /// Pins a link in the place of an older one, which detaches the older one's program in the same instant.

@@ -1,5 +1,6 @@
 //! Random services.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -24,7 +25,14 @@ pub(super) fn service(random: &mut Random, at: usize, routers: &[Router]) -> Ser
     let front = Front { family, port: at as u16 + 1, steers: fragments == Fragments::Steer };
     let check = check(random, protocol);
     let real_path = protocol == Protocol::Tcp && check.kind != CheckKind::None && flag(random);
-    let backends = (0..1 + random.next(9)).map(|host| backend(random, &front, host)).collect();
+    let backends: Vec<Backend> = (0..1 + random.next(9)).map(|host| backend(random, &front, host)).collect();
+    let mut own_checks: BTreeMap<usize, Check> = BTreeMap::new();
+    for index in 0..backends.len() {
+        if random.next(4) == 0 {
+            own_checks.insert(index, self::check(random, protocol));
+        }
+    }
+    own_checks.retain(|_, own| *own != check);
     Service {
         name: name(random, at),
         address,
@@ -38,6 +46,7 @@ pub(super) fn service(random: &mut Random, at: usize, routers: &[Router]) -> Ser
         guard: guard(random, family, protocol),
         backends,
         check,
+        own_checks,
         real_path,
     }
 }

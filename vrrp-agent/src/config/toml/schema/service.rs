@@ -56,6 +56,8 @@ pub struct Backend {
     pub weight: Number,
     #[serde(default)]
     pub forward: Forward,
+    /// The service's when `None`.
+    pub check: Option<Spanned<Check>>,
 }
 
 /// A backend without a weight.
