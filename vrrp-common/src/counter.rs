@@ -51,6 +51,7 @@ counters! {
         Fenced = "fenced", "Masterships of this node that the kernel program ended on another master's advert.";
         ArpAnswered = "arp_answered", "ARP requests and neighbour solicitations for a virtual address that were answered.";
         ArpSuppressed = "arp_suppressed", "ARP requests and neighbour solicitations for a virtual address dropped because this node does not act.";
+        AddressClaimed = "address_claims", "ARP packets and neighbour advertisements of others that claim a virtual address this node acts for.";
         NotActing = "not_acting", "Packets for a virtual address dropped because this node does not act.";
         BackendAccepted = "backend_accepted", "Packets for a virtual address that another node steered to this one, its direct-return backend.";
         FragmentDropped = "fragment_dropped", "IP fragments for a steered virtual address, dropped: no service there takes them.";

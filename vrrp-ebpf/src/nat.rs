@@ -14,7 +14,6 @@ use vrrp_common::wire::{checksum, ipv6, l4};
 
 use crate::capture::refuse;
 use crate::context::{Frame, spoil};
-use crate::maps::Addressee;
 use crate::packet::Packet;
 use crate::rewrite::{self, put};
 use crate::{count, fib, maps, tables};
@@ -224,10 +223,8 @@ pub fn answer(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
         return Verdict::Pass;
     }
     // Each node that hears a flooded frame would send it on, and so would a backup at the virtual MAC.
-    match maps::addressee(slot, packet.receiver, packet.vlan) {
-        Addressee::Interface => {}
-        Addressee::Router(index) if maps::acting(index).is_some() => {}
-        Addressee::Router(_) | Addressee::Group | Addressee::Other => return Verdict::Pass,
+    if maps::addressee(slot, packet.receiver, packet.vlan) < maps::TO_ACTOR {
+        return Verdict::Pass;
     }
     reverse(ctx, packet)
 }
