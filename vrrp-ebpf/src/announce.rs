@@ -16,10 +16,12 @@ use crate::{boot_nanos, count, maps, rewrite, tables};
 /// Decides about an ARP packet.
 #[inline(always)]
 pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdict {
+    // Whatever is asked or answered, the sender says that its address is at its MAC address.
+    let sender = Address::v4(arp.sender);
+    if let Some((_, address)) = tables::address(ctx, &sender, ethernet.vlan) {
+        claimed(slot, address.router, &sender, arp.sender_mac);
+    }
     if arp.operation != arp::OP_REQUEST {
-        if let Some((_, address)) = tables::address(ctx, &Address::v4(arp.sender), ethernet.vlan) {
-            claimed(slot, address.router, &Address::v4(arp.sender), arp.sender_mac);
-        }
         return Verdict::Pass;
     }
     let Some((_, address)) = tables::address(ctx, &Address::v4(arp.target), ethernet.vlan) else {
@@ -34,7 +36,6 @@ pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdi
     }
     if arp.is_gratuitous() {
         // Somebody else claims an address this node acts for: neither believed nor answered, the election decides.
-        claimed(slot, address.router, &Address::v4(arp.target), arp.sender_mac);
         return Verdict::Drop;
     }
     let Some(mac) = mac(slot, address.router) else {

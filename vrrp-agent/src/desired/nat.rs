@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use vrrp_common::maps::{InterfaceConf, ReverseConf, ReverseKey};
+use vrrp_common::maps::{FOREIGN_UNTOUCHED, InterfaceConf, ReverseConf, ReverseKey};
 
 use super::way::is_routed;
 use super::{Desired, Facts, router_of};
@@ -46,7 +46,7 @@ pub(super) fn add_interfaces(desired: &mut Desired, facts: &Facts) {
     for (&ifindex, _) in desired.nat_sides.iter().filter(|(_, side)| side.back) {
         let mac = facts.host.links.get(&ifindex).map_or([0; 6], |link| link.mac);
         // A VRRP daemon on an interface that is not ours otherwise is none of our business.
-        let bare = InterfaceConf { ifindex, mac, pass_foreign: 1, nat: 0 };
+        let bare = InterfaceConf { ifindex, mac, pass_foreign: FOREIGN_UNTOUCHED, ..InterfaceConf::default() };
         desired.interfaces.entry(ifindex).or_insert(bare).nat = 1;
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::claims::Claims;
 use super::{Problems, Rings};
 use crate::desired::Desired;
 use crate::plane::PlaneError;
@@ -14,6 +15,7 @@ pub struct Kernel {
     pub plane: Plane,
     pub tables: Tables,
     pub rings: Rings,
+    pub claims: Claims,
 }
 
 impl Kernel {
@@ -22,7 +24,8 @@ impl Kernel {
     pub fn new(plane: Plane, now: Instant) -> Result<Self, PlaneError> {
         let tables = Tables::open(&plane.maps)?;
         let rings = Rings::adopt(&tables, now)?;
-        Ok(Self { plane, tables, rings })
+        let claims = Claims::open(&plane.maps, now)?;
+        Ok(Self { plane, tables, rings, claims })
     }
 
     /// Who serves the services of `desired`, as decided at `decided`. Backends that take packets from now on are written before the

@@ -4,6 +4,7 @@
 //! and do what differs. They may be called at any time and any number of times; what failed is tried again by the next call.
 //! Only the agent's loop calls them.
 
+mod claims;
 mod forwarding;
 mod hooks;
 mod host;
@@ -99,6 +100,7 @@ impl Effects {
             self.hooks.look(now, &self.netlink, host).await;
             self.hooks.attach(&mut kernel.plane, self.usage, desired, host, &mut self.problems);
             again = kernel.apply(now, desired, &mut self.problems);
+            kernel.claims.look(now, config, desired);
         }
         self.upstreams.apply(now, config, &desired.upstreams, &mut self.problems);
         if may_remove {
