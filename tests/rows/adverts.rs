@@ -355,12 +355,8 @@ fn foreign_rows() -> Vec<Row> {
     ];
     let all = |world: &mut World| (0..9).for_each(|last| world.listens(Address::v4([10, 9, 9, last])));
     rows.push(
-        rejected(
-            "more addresses are listened to than are known: all is judged",
-            strange(63).ttl(64).build(),
-            Reason::Destination,
-        )
-        .when(all),
+        rejected("more addresses are listened to than are known: all is judged", strange(VRID1).build(), Reason::Destination)
+            .when(all),
     );
     rows
 }

@@ -62,6 +62,7 @@ counters! {
         TtlExpired = "ttl_expired", "Packets for or from a NAT backend whose TTL or hop limit ended here.";
         AlreadySteered = "already_steered", "Packets that another node had steered to this one by direct return, and that would have been steered again.";
         Hairpin = "hairpin", "Packets of a NAT backend that would come back to itself.";
+        NotForwarded = "not_forwarded", "Packets from the side of the NAT backends that belong to no service, and that the host would have forwarded for NAT's sake alone.";
         TooBig = "too_big", "Packets too long for the way to their backend, answered with ICMP.";
         IcmpSteered = "icmp_steered", "ICMP errors that were sent after the connection they are about.";
         NatReturned = "nat_returned", "Answers of NAT backends that got the virtual address as their source.";
@@ -95,6 +96,7 @@ impl DropReason {
         RouterCounter::TtlExpired,
         RouterCounter::AlreadySteered,
         RouterCounter::Hairpin,
+        RouterCounter::NotForwarded,
     ];
 
     /// All of them.

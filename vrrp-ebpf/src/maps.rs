@@ -10,7 +10,7 @@ use vrrp_common::bucket;
 use vrrp_common::ip::Address;
 use vrrp_common::lease;
 use vrrp_common::maps::{
-    AddressClaim, Bucket, InterfaceConf, Liveness, MAX_BACKENDS, MAX_IFINDEX, MAX_INTERFACE_COUNTERS, MAX_INTERFACES, MAX_RATE_SOURCES,
+    AddressClaim, Bucket, InterfaceConf, KeptTags, Liveness, MAX_BACKENDS, MAX_IFINDEX, MAX_INTERFACE_COUNTERS, MAX_INTERFACES, MAX_RATE_SOURCES,
     MAX_ROUTER_COUNTERS, MAX_ROUTERS, ROUTER_VIRTUAL_MAC, RateKey, RateWindow, RouterConf, Traffic, VRID_SLOTS, vrid_slot,
 };
 use vrrp_common::wire::vrrp::of_virtual_mac;
@@ -41,6 +41,8 @@ pub static RATES: LruHashMap<RateKey, RateWindow> = LruHashMap::with_max_entries
 static ADVERT_BUCKETS: Array<Bucket> = Array::with_max_entries(vrrp_common::maps::ADVERT_BUCKETS, 0);
 #[map]
 static CLAIMS: Array<AddressClaim> = Array::with_max_entries(MAX_ROUTERS, 0);
+#[map]
+static KEPT_TAGS: Array<KeptTags> = Array::with_max_entries(MAX_INTERFACES, 0);
 #[map]
 pub static IF_COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(MAX_INTERFACE_COUNTERS, 0);
 #[map]

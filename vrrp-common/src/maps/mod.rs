@@ -70,6 +70,8 @@ pub mod name {
     pub const ADVERT_BUCKETS: &str = "ADVERT_BUCKETS";
     /// ARRAY: router index -> [`super::AddressClaim`]. Written by the kernel program.
     pub const CLAIMS: &str = "CLAIMS";
+    /// ARRAY: any place -> [`super::KeptTags`]: features of interfaces that the agent turned off, to be turned on again. Written by the agent.
+    pub const KEPT_TAGS: &str = "KEPT_TAGS";
     /// ARRAY: [`super::AddressKey::bucket`] -> place of its first entry + 1, 0 for none.
     pub const ADDRESS_BUCKETS: &str = "ADDRESS_BUCKETS";
     /// ARRAY: place -> [`super::AddressEntry`].
@@ -143,6 +145,7 @@ pub const SHAPES: &[Shape] = &[
     shape::<RateKey, RateWindow>(name::RATES, MAX_RATE_SOURCES),
     shape::<u32, Bucket>(name::ADVERT_BUCKETS, ADVERT_BUCKETS),
     shape::<u32, AddressClaim>(name::CLAIMS, MAX_ROUTERS),
+    shape::<u32, KeptTags>(name::KEPT_TAGS, MAX_INTERFACES),
     shape::<u32, u32>(name::ADDRESS_BUCKETS, ADDRESS_BUCKETS),
     shape::<u32, AddressEntry>(name::ADDRESSES, MAX_ADDRESSES),
     shape::<u32, u32>(name::SERVICE_BUCKETS, SERVICE_BUCKETS),
@@ -172,6 +175,7 @@ const _: () = {
     assert!(size_of::<RouterConf>() == 232);
     assert!(size_of::<Liveness>() == 40);
     assert!(size_of::<AddressClaim>() == 32);
+    assert!(size_of::<KeptTags>() == 8);
     assert!(size_of::<RateKey>() == 24);
     assert!(size_of::<RateWindow>() == 16);
     assert!(size_of::<AddressKey>() == 24);
@@ -207,5 +211,5 @@ mod user {
     }
 
     pod!(InterfaceConf RouterConf Liveness RateKey RateWindow AddressEntry ServiceEntry Ring FlowKey FlowRecord BackendConf);
-    pod!(AddressClaim Traffic ReverseKey ReverseConf GuardConf GuardedSource BucketKey Bucket CaptureConf Captured);
+    pod!(AddressClaim KeptTags Traffic ReverseKey ReverseConf GuardConf GuardedSource BucketKey Bucket CaptureConf Captured);
 }

@@ -13,18 +13,24 @@ pub struct InterfaceConf {
     pub mac: [u8; 6],
     /// What becomes of adverts of unknown VRIDs to a group: one of the FOREIGN constants.
     pub pass_foreign: u8,
-    /// 1: answers of NAT backends come in by this interface.
+    /// NAT_ bits.
     pub nat: u8,
     /// Adverts of unknown VRIDs that pass in a second, where they are limited.
     pub foreign_limit: u32,
     /// 1: there are more addresses that virtual routers listen to than `listens` has room for. All VRRP packets are judged then.
     pub listens_to_all: u32,
-    pub pad: u32,
+    /// Index of a virtual router whose answers come in here: what else is refused is counted there.
+    pub nat_router: u32,
     /// Addresses that virtual routers of this interface listen to besides 224.0.0.18 and ff02::12: their own, and groups of their own. The rest is
     /// unspecified.
     pub listens: [Address; MAX_LISTENS],
 }
 
+/// Answers of NAT backends come in by this interface.
+pub const NAT_ANSWERS: u8 = 1;
+/// The host forwards what comes in here for their sake alone: nothing else is forwarded, of IPv4 or of IPv6.
+pub const NAT_ONLY_V4: u8 = 2;
+pub const NAT_ONLY_V6: u8 = 4;
 /// Addresses in [`InterfaceConf::listens`].
 pub const MAX_LISTENS: usize = 8;
 /// Values of [`InterfaceConf::pass_foreign`]: none passes; they pass, up to a limit, since another VRRP daemon runs on this interface; no virtual
@@ -166,6 +172,16 @@ pub struct RateWindow {
     /// Begin of the window, nanoseconds since boot.
     pub since: u64,
     pub count: u64,
+}
+
+/// What the agent turned off on an interface so that the kernel program sees VLAN tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct KeptTags {
+    /// 0: nothing.
+    pub ifindex: u32,
+    /// Bit 0: `rx-vlan-hw-parse`, bit 1: `rx-vlan-stag-hw-parse` of ethtool(8).
+    pub features: u32,
 }
 
 /// Who claimed a virtual address last that this node acts for.

@@ -33,7 +33,18 @@ pub fn to_toml(config: &Config) -> String {
 }
 
 fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
-    let Config { node, metrics, api_socket, bpf_dir, xdp, pass_foreign_vrids, startup_delay, release_on_exit, .. } = config;
+    let Config {
+        node,
+        metrics,
+        api_socket,
+        bpf_dir,
+        xdp,
+        pass_foreign_vrids,
+        nat_forward_other,
+        startup_delay,
+        release_on_exit,
+        ..
+    } = config;
     let Config { election, routers, groups, scripts, services, tunnel, upstreams, .. } = config;
     let mut text = Text::default();
     if let Some(origin) = origin {
@@ -61,6 +72,9 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
     }
     if *pass_foreign_vrids {
         text.key("pass_foreign_vrids", "true");
+    }
+    if *nat_forward_other {
+        text.key("nat_forward_other", "true");
     }
     if !startup_delay.is_zero() {
         text.key("startup_delay", &duration(*startup_delay));
