@@ -14,8 +14,10 @@ const AF_INET6: u8 = 10;
 const FOUND: i64 = 0;
 /// The host would not send such a packet on: it is for the host itself, or has no route (BPF_FIB_LKUP_RET_NOT_FWDED).
 const NOT_FORWARDED: i64 = 4;
-/// It would, but needs help: a route with an encapsulation, a neighbour that is not resolved, a packet too long (UNSUPP_LWT, NO_NEIGH, FRAG_NEEDED).
-const NEEDS_HELP: core::ops::RangeInclusive<i64> = 6..=8;
+/// It would, by a route with an encapsulation; once it has resolved the neighbour; in fragments, or with an answer that it is too long.
+const ENCAPSULATED: i64 = 6;
+const NO_NEIGHBOUR: i64 = 7;
+const TOO_LONG: i64 = 8;
 
 pub enum Next {
     Hop(Hop),
@@ -29,7 +31,12 @@ pub enum Next {
 #[inline(always)]
 pub fn is_forwarded(ctx: &XdpContext, packet: &Packet) -> bool {
     let (result, params) = look_up(ctx, packet, &packet.source);
-    (result == FOUND || NEEDS_HELP.contains(&result)) && params.ifindex as usize != ctx.ingress_ifindex()
+    match result {
+        FOUND | NO_NEIGHBOUR => params.ifindex as usize != ctx.ingress_ifindex(),
+        // The kernel does not tell by which interface.
+        ENCAPSULATED | TOO_LONG => true,
+        _ => false,
+    }
 }
 
 pub struct Hop {
