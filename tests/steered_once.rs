@@ -72,7 +72,7 @@ fn two_nodes_that_take_each_other_for_the_backend_send_a_packet_on_once() -> Res
     Ok(())
 }
 
-/// Requests in the time in which somebody advertises; how many of them node 2 answered.
+/// Sends requests while the client also sends these frames; returns how many of the requests node 2 answered.
 fn requests_under(scene: &Scene, frames: Vec<Vec<u8>>, pause: Duration) -> Result<usize> {
     let client = scene.lab.topology().host(Host::Client);
     let stop = Arc::new(AtomicBool::new(false));

@@ -335,7 +335,7 @@ fn foreign_rows() -> Vec<Row> {
         rejected("VRRP to us alone, in fragments", to(NODE1).fragment(0x2000).build(), Reason::Fragment),
         rejected("VRRP to us alone, too short for a VRID", to(NODE1).resize(1).build(), Reason::Length),
         rejected(
-            "VRRP to us alone in a frame to everybody is judged",
+            "VRRP to us alone in a broadcast frame is judged",
             Frame::v2().destination(NODE1).build(),
             Reason::Destination,
         ),
@@ -381,7 +381,7 @@ fn flood_rows() -> Vec<Row> {
         flood(accepted("a flood of many sources: a better master is heard", from(Frame::v2().set(PRIORITY, &[200])), 0))
             .when(known),
         flood(accepted("a flood of many sources: another virtual router's adverts pass", Frame::v3().build(), 1)).when(known),
-        flood(accepted("a flood of many sources, adverts are authenticated: who was verified is heard", signed(NODE2), 0)).when(
+        flood(accepted("a flood of many sources, adverts are authenticated: the verified source is heard", signed(NODE2), 0)).when(
             |world| {
                 world.hmac(false);
                 world.routers[0].flags |= ROUTER_HMAC_REQUIRED;

@@ -133,7 +133,7 @@ fn not_acting_rows() -> Vec<Row> {
         counted("ICMP to the VIP, in backup: dropped", Frame::client(PROTO_ICMP, VIP1, 0x0800), |_| {}, NotActing).drops(),
         counted("direct-return backend: taken from the master", from_node2(), World::dr_backend, BackendAccepted),
         counted(
-            "direct-return backend: what was steered is taken, whoever sends it",
+            "direct-return backend: what was steered is taken, from any MAC address",
             marked(),
             World::dr_backend,
             BackendAccepted,
@@ -252,7 +252,7 @@ fn others_frame_rows() -> Vec<Row> {
             .when(World::dr_backend),
         row("a frame for node 2's virtual MAC: passes", http().destination_mac([0, 0, 0x5e, 0, 1, 51]).build(), Seen::Ipv4)
             .when(|world| world.only(DIRECT)),
-        row("a frame to everybody for the VIP: dropped, steered nowhere", everybody().build(), Seen::Ipv4)
+        row("a broadcast frame for the VIP: dropped, steered nowhere", everybody().build(), Seen::Ipv4)
             .when(|world| world.only(DIRECT))
             .drops(),
         row("a frame to a group for the VIP: likewise", http().destination_mac([1, 0, 0x5e, 1, 2, 3]).build(), Seen::Ipv4)

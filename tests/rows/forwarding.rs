@@ -322,7 +322,7 @@ fn reverse_rows() -> Vec<Row> {
     );
     let untouched = |says: &str, packet: Packet| row(says, packet.build(), seen(&packet));
     rows.push(untouched("NAT answer: flooded, for another host", answer(&web()).macs(NODE2_MAC, REAL_MAC)));
-    rows.push(untouched("NAT answer: to everybody", answer(&web()).macs([0xff; 6], REAL_MAC)));
+    rows.push(untouched("NAT answer: in a broadcast frame", answer(&web()).macs([0xff; 6], REAL_MAC)));
     rows.push(untouched("NAT backend: another port is its own business", answer(&web()).from((REAL, 22))));
     rows.push(untouched("NAT backend: an address with the same hint", answer(&web()).from(([10, 1, 0, 22], REAL_PORT))));
     rows.push(untouched("NAT backend: a fragment is not an answer", answer(&web()).piece(0, true)));

@@ -232,7 +232,7 @@ pub fn answer(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
     {
         return verdict;
     }
-    // The host forwards for the answers' sake: nobody has asked for more.
+    // The host forwards for the answers' sake: the configuration has not asked for more.
     let only = if packet.v6 { NAT_ONLY_V6 } else { NAT_ONLY_V4 };
     if interface.nat & only != 0 && fib::is_forwarded(ctx, packet) {
         return refuse(ctx, interface.nat_router, RouterCounter::NotForwarded);

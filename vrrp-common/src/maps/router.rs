@@ -188,7 +188,7 @@ pub struct KeptTags {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct AddressClaim {
-    /// Nanoseconds since boot; 0: nobody yet.
+    /// Nanoseconds since boot; 0: no claim yet.
     pub seen: u64,
     pub address: Address,
     /// The MAC address that it claims the address is at.
