@@ -29,7 +29,7 @@ fn both_active(node: Node) -> String {
     let (head, _) = text.split_at(text.rfind("[[virtual_router]]").unwrap_or_default());
     let (head, _) = head.split_at(head.find("[[virtual_router]]").unwrap_or(head.len()));
     let vrid = if node == Node::Node1 { 61 } else { 62 };
-    let backends: Vec<String> = Node::BOTH.iter().map(|node| format!("\"{}\"", node.front())).collect();
+    let backends: Vec<String> = Node::BOTH.iter().map(|node| format!("{{ address = \"{}\" }}", node.front())).collect();
     let address = VIP.address();
     format!(
         "{head}[[virtual_router]]\nname = \"VI_1\"\ninterface = \"{FRONT_IF}\"\nvrid = {vrid}\ninterval = \"100ms\"\n\

@@ -334,11 +334,7 @@ fn foreign_rows() -> Vec<Row> {
         foreign("an advert for another host, flooded by the switch", Frame::v2().destination_mac(NODE2_MAC)),
         rejected("VRRP to us alone, in fragments", to(NODE1).fragment(0x2000).build(), Reason::Fragment),
         rejected("VRRP to us alone, too short for a VRID", to(NODE1).resize(1).build(), Reason::Length),
-        rejected(
-            "VRRP to us alone in a broadcast frame is judged",
-            Frame::v2().destination(NODE1).build(),
-            Reason::Destination,
-        ),
+        rejected("VRRP to us alone in a broadcast frame is judged", Frame::v2().destination(NODE1).build(), Reason::Destination),
         foreign("another daemon's advert to the group, TTL 64", Frame::v2().set(VRID, &[99]).ttl(64)).when(World::foreign_passes),
         foreign("another daemon's advert to the group, wrong by our rules", Frame::v2().set(VRID, &[99]).corrupt(CHECKSUM, &[0]))
             .when(World::foreign_passes),
@@ -381,13 +377,12 @@ fn flood_rows() -> Vec<Row> {
         flood(accepted("a flood of many sources: a better master is heard", from(Frame::v2().set(PRIORITY, &[200])), 0))
             .when(known),
         flood(accepted("a flood of many sources: another virtual router's adverts pass", Frame::v3().build(), 1)).when(known),
-        flood(accepted("a flood of many sources, adverts are authenticated: the verified source is heard", signed(NODE2), 0)).when(
-            |world| {
+        flood(accepted("a flood of many sources, adverts are authenticated: the verified source is heard", signed(NODE2), 0))
+            .when(|world| {
                 world.hmac(false);
                 world.routers[0].flags |= ROUTER_HMAC_REQUIRED;
                 world.routers[0].trusted = Address::v4(NODE2);
-            },
-        ),
+            }),
         accepted("many sources, but peers are configured", Frame::v2().build(), 0)
             .when(|world| {
                 known(world);

@@ -297,8 +297,14 @@ fn nat_keeps_the_way_back_open() {
         let key = ReverseKey { address: ip(backend).into(), port: 8_080, protocol: 6 };
         let name = ReverseConf { address: ip(vip).into(), port: 80, pad: 0, router: place };
         assert_eq!(world.desired().reverse, [(key, name)].into());
-        let interface =
-            InterfaceConf { ifindex: BACK, mac: BACK_MAC, pass_foreign: FOREIGN_UNTOUCHED, nat: 1, ..InterfaceConf::default() };
+        let interface = InterfaceConf {
+            ifindex: BACK,
+            mac: BACK_MAC,
+            pass_foreign: FOREIGN_UNTOUCHED,
+            nat: 1,
+            nat_router: place,
+            ..InterfaceConf::default()
+        };
         assert_eq!(world.desired().interfaces[&BACK], interface, "where no virtual router is");
         assert_eq!(world.desired().interfaces[&FRONT].nat, 0);
         let (v4, v6) = (ip(vip).is_ipv4(), ip(vip).is_ipv6());
