@@ -158,6 +158,29 @@ pub fn neighbor_solicitation(mac: Mac, sender: Ipv6Addr, target: Ipv6Addr) -> Ve
     [&head[..], &mac.0, &[0x86, 0xdd, 0x60, 0, 0, 0, 0, length, 58, 255], &addresses, &message].concat()
 }
 
+/// A perfect multicast advert for `vip` of this priority, from the hardware address of the client.
+pub fn rival(settings: &Settings, vip: Vip, source: Ipv4Addr, priority: u8) -> Vec<u8> {
+    let mut message = advert(settings.version, vip.vrid(), source, vip.address(), settings, BadAdvert::Ttl);
+    message[2] = priority;
+    message[6..8].fill(0);
+    let sum = checksum(&covered(settings.version, source, &message));
+    message[6..8].copy_from_slice(&sum.to_be_bytes());
+    let sender = Mac::of(Host::Client.front().unwrap_or(Ipv4Addr::UNSPECIFIED));
+    let header = ipv4(source, GROUP, VRRP, 255, message.len());
+    [&Mac::VRRP_MULTICAST.0[..], &sender.0, &[0x08, 0x00], &header, &message].concat()
+}
+
+/// What the checksum of a message covers.
+fn covered(version: u8, source: Ipv4Addr, message: &[u8]) -> Vec<u8> {
+    let mut covered = message.to_vec();
+    if version == 3 {
+        // The pseudo header that most version 3 senders include.
+        covered.extend_from_slice(&source.octets());
+        covered.extend_from_slice(&[224, 0, 0, 18, 0, 112, 0, message.len() as u8]);
+    }
+    covered
+}
+
 /// A perfect version 3 advert of priority 254 that the client sends to `node` alone.
 pub fn stranger(sender: Ipv4Addr, node: Node, vrid: u8, ttl: u8, address: Ipv4Addr) -> Vec<u8> {
     let mut message = [&[0x31, vrid, 254, 1, 0, 10, 0, 0][..], &address.octets()].concat();
@@ -248,13 +271,8 @@ fn advert(version: u8, vrid: u8, source: Ipv4Addr, address: Ipv4Addr, settings: 
         }
         bytes.extend_from_slice(&auth);
     }
-    let mut covered = bytes.clone();
-    if version == 3 {
-        // The pseudo header that most version 3 senders include.
-        covered.extend_from_slice(&source.octets());
-        covered.extend_from_slice(&[224, 0, 0, 18, 0, 112, 0, bytes.len() as u8]);
-    }
-    bytes[6..8].copy_from_slice(&checksum(&covered).to_be_bytes());
+    let sum = checksum(&covered(version, source, &bytes));
+    bytes[6..8].copy_from_slice(&sum.to_be_bytes());
     bytes
 }
 
@@ -297,40 +315,4 @@ impl SplitMix {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::frames::Frame;
-
-    #[test]
-    fn a_good_header_sums_to_zero() {
-        assert_eq!(checksum(&ipv4(Ipv4Addr::new(10, 9, 0, 1), GROUP, VRRP, 255, 20)), 0);
-    }
-
-    #[test]
-    fn each_kind_breaks_its_one_rule() {
-        let settings = Settings::default();
-        let mut random = SplitMix(1);
-        let good = advert(2, 51, Ipv4Addr::LOCALHOST, Vip::Vip1.address(), &settings, BadAdvert::Ttl);
-        assert_eq!(checksum(&good), 0);
-        let parse = |bytes: &[u8]| Frame::parse(bytes).and_then(|f| f.ipv4().cloned()).expect("an IPv4 frame");
-        let ttl = frame(BadAdvert::Ttl, &settings, &mut random);
-        assert_eq!(parse(&ttl).ttl, 64);
-        assert_eq!(&ttl[34..], &good);
-        let wrong = frame(BadAdvert::Checksum, &settings, &mut random);
-        assert_ne!(checksum(&wrong[34..]), 0);
-        assert_eq!(parse(&frame(BadAdvert::Vrid, &settings, &mut random)).advert.map(|a| a.vrid), Some(99));
-        assert_eq!(parse(&frame(BadAdvert::OwnSource(Node::Node2), &settings, &mut random)).src, Node::Node2.front());
-    }
-
-    #[test]
-    fn a_stranger_and_a_question_sum_up() {
-        let client = Ipv4Addr::new(192, 168, 1, 10);
-        let frame = Frame::parse(&stranger(client, Node::Node1, 51, 64, Vip::Vip1.address())).expect("a frame");
-        assert_eq!(frame.advert().map(|advert| (advert.priority, advert.checksum)), Some((254, crate::frames::Checksum::Pseudo)));
-        let sender = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
-        let question = neighbor_solicitation(Mac::of(client), sender, Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x249));
-        let length = question.len() - 54;
-        assert_eq!(question[..6], [0x33, 0x33, 0xff, 0, 2, 0x49]);
-        assert_eq!(checksum(&[&question[22..54], &[0, 0, 0, length as u8, 0, 0, 0, 58], &question[54..]].concat()), 0);
-    }
-}
+mod tests;

@@ -4,6 +4,8 @@
 //! and do what differs. They may be called at any time and any number of times; what failed is tried again by the next call.
 //! Only the agent's loop calls them.
 
+mod claims;
+mod forwarding;
 mod hooks;
 mod host;
 mod kernel;
@@ -13,6 +15,7 @@ mod problems;
 mod record;
 mod rings;
 mod settings;
+mod tags;
 mod undo;
 mod upstreams;
 
@@ -34,6 +37,7 @@ pub use problems::Problems;
 use record::Record;
 pub use record::path as record_path;
 pub use rings::{Flips, Published, Rings};
+pub use tags::Seen as TagsSeen;
 pub use undo::{Undone, undo};
 pub use upstreams::Standing;
 use upstreams::Upstreams;
@@ -107,7 +111,10 @@ impl Effects {
         if let Some(kernel) = &mut self.kernel {
             self.hooks.look(now, &self.netlink, host).await;
             self.hooks.attach(&mut kernel.plane, self.usage, desired, host, &mut self.problems);
-            again = kernel.apply(now, desired, &mut self.problems);
+            let interfaces = forwarding::restrict(config, desired, &mut self.problems);
+            again = kernel.apply(now, desired, &interfaces, &mut self.problems);
+            kernel.claims.look(now, config, desired);
+            kernel.tags.keep(now, &self.hooks.attached(), host, &mut self.problems);
         }
         self.upstreams.apply(now, config, &desired.upstreams, &mut self.problems);
         if may_remove {
@@ -123,6 +130,11 @@ impl Effects {
     /// How the program hangs on an interface; `None` before the first attempt.
     pub fn hook(&self, ifindex: u32) -> Option<&Hook> {
         self.hooks.get(ifindex)
+    }
+
+    /// Whether the program sees the VLAN tags of frames that an interface receives.
+    pub fn tags(&self, ifindex: u32) -> TagsSeen {
+        self.kernel.as_ref().map(|kernel| kernel.tags.seen(ifindex)).unwrap_or_default()
     }
 
     /// Whether the program on an interface stays there, and goes on, without this agent.
@@ -175,6 +187,9 @@ impl Effects {
             settings::give_back(&mut self.record, &BTreeSet::new(), host, &mut self.problems);
             if let Some(pins) = self.kernel.as_ref().and_then(|kernel| kernel.plane.pins.as_ref()) {
                 pins.clear();
+            }
+            if let Some(kernel) = &mut self.kernel {
+                kernel.tags.give_all_back(host);
             }
             return;
         }

@@ -195,3 +195,10 @@ fn what_this_kernel_loads_is_found_by_loading_it() {
     config.upstreams.clear();
     assert_eq!(outcomes(&config), []);
 }
+
+#[test]
+fn an_interface_that_hides_vlan_tags_is_told() {
+    let facts = Facts { hidden_tags: vec!["eth1".to_owned()], ..facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])]) };
+    let said = said(&config(""), &facts);
+    assert!(said.iter().any(|line| line.starts_with("warning") && line.contains("eth1 takes VLAN tags off")), "{said:?}");
+}
