@@ -157,6 +157,29 @@ pub fn neighbor_solicitation(mac: Mac, sender: Ipv6Addr, target: Ipv6Addr) -> Ve
     [&head[..], &mac.0, &[0x86, 0xdd, 0x60, 0, 0, 0, 0, length, 58, 255], &addresses, &message].concat()
 }
 
+/// A perfect multicast advert for `vip` of this priority, from the hardware address of the client.
+pub fn rival(settings: &Settings, vip: Vip, source: Ipv4Addr, priority: u8) -> Vec<u8> {
+    let mut message = advert(settings.version, vip.vrid(), source, vip.address(), settings, BadAdvert::Ttl);
+    message[2] = priority;
+    message[6..8].fill(0);
+    let sum = checksum(&covered(settings.version, source, &message));
+    message[6..8].copy_from_slice(&sum.to_be_bytes());
+    let sender = Mac::of(Host::Client.front().unwrap_or(Ipv4Addr::UNSPECIFIED));
+    let header = ipv4(source, GROUP, VRRP, 255, message.len());
+    [&Mac::VRRP_MULTICAST.0[..], &sender.0, &[0x08, 0x00], &header, &message].concat()
+}
+
+/// What the checksum of a message covers.
+fn covered(version: u8, source: Ipv4Addr, message: &[u8]) -> Vec<u8> {
+    let mut covered = message.to_vec();
+    if version == 3 {
+        // The pseudo header that most version 3 senders include.
+        covered.extend_from_slice(&source.octets());
+        covered.extend_from_slice(&[224, 0, 0, 18, 0, 112, 0, message.len() as u8]);
+    }
+    covered
+}
+
 /// A perfect version 3 advert of priority 254 that the client sends to `node` alone.
 pub fn stranger(sender: Ipv4Addr, node: Node, vrid: u8, ttl: u8, address: Ipv4Addr) -> Vec<u8> {
     let mut message = [&[0x31, vrid, 254, 1, 0, 10, 0, 0][..], &address.octets()].concat();
@@ -231,13 +254,8 @@ fn advert(version: u8, vrid: u8, source: Ipv4Addr, address: Ipv4Addr, settings: 
         }
         bytes.extend_from_slice(&auth);
     }
-    let mut covered = bytes.clone();
-    if version == 3 {
-        // The pseudo header that most version 3 senders include.
-        covered.extend_from_slice(&source.octets());
-        covered.extend_from_slice(&[224, 0, 0, 18, 0, 112, 0, bytes.len() as u8]);
-    }
-    bytes[6..8].copy_from_slice(&checksum(&covered).to_be_bytes());
+    let sum = checksum(&covered(version, source, &bytes));
+    bytes[6..8].copy_from_slice(&sum.to_be_bytes());
     bytes
 }
 

@@ -2,11 +2,15 @@
 
 use vrrp_common::counter::RouterCounter::{self, Fenced, LowerPriorityReceived, PriorityZeroReceived};
 use vrrp_common::ip::Address;
+use vrrp_common::maps::ROUTER_HMAC_REQUIRED;
 use vrrp_common::reason::Reason;
 use vrrp_common::wire::trailer;
 
 use super::frame::Frame;
-use super::world::{BACK_IFINDEX, CLIENT, NODE1, NODE2, PASSWORD, RATE_LIMIT, VIP1, VIP2, VRID1, World};
+use super::world::{
+    BACK_IFINDEX, CLIENT, FOREIGN_LIMIT, NODE1, NODE1_MAC, NODE2, NODE2_MAC, PASSWORD, RATE_LIMIT, TOTAL_LIMIT, VIP1, VIP2,
+    VRID1, World,
+};
 use super::{Count, Row, Seen, accepted, rejected, row};
 
 /// Offsets in the VRRP message.
@@ -33,6 +37,8 @@ pub fn rows() -> Vec<Row> {
     rows.extend(rate_rows());
     rows.extend(hmac_rows());
     rows.extend(truncated_rows());
+    rows.extend(foreign_rows());
+    rows.extend(flood_rows());
     rows
 }
 
@@ -166,12 +172,6 @@ fn message_rows() -> Vec<Row> {
         vrid("VC-028 VRID 0", 0),
         row("VC-025 VRID 99 where another daemon runs", Frame::v2().set(VRID, &[99]).build(), Seen::Foreign)
             .when(World::foreign_passes),
-        rejected(
-            "VC-001 even where another daemon runs, TTL 64 does not pass",
-            Frame::v2().set(VRID, &[99]).ttl(64).build(),
-            Reason::Ttl,
-        )
-        .when(World::foreign_passes),
         rejected("VC-029 count 2, one address", Frame::v2().set(COUNT, &[2]).build(), Reason::Length),
         rejected(
             "VC-029 count 1, two addresses",
@@ -303,6 +303,112 @@ fn rate_rows() -> Vec<Row> {
         accepted("VC-058 invalid adverts of the same source take nothing", Frame::v2().build(), 0)
             .after(RATE_LIMIT * 4, &Frame::v2().ttl(64).build()),
     ]
+}
+
+/// VRRP that is not for us: between other hosts, for another daemon here, for another host on the wire.
+fn foreign_rows() -> Vec<Row> {
+    let foreign = |says: &str, frame: Frame| row(says, frame.build(), Seen::Foreign);
+    let to = |destination: [u8; 4]| Frame::v2().destination(destination).destination_mac(NODE1_MAC);
+    let strange = |vrid: u8| to([10, 0, 0, 22]).set(VRID, &[vrid]);
+    let mine = |vrid: u8| to(NODE1).set(VRID, &[vrid]);
+    let bad_sum = {
+        let mut frame = Frame::v2().build();
+        frame[14 + 10] ^= 1;
+        frame
+    };
+    let mut rows = vec![
+        foreign("unicast VRRP that this host forwards, TTL 255", strange(63)),
+        foreign("unicast VRRP that this host forwards, TTL 64", strange(64).ttl(64)),
+        foreign("unicast VRRP that this host forwards, of a VRID of ours", strange(VRID1)),
+        foreign("unicast VRRP that this host forwards, in fragments", strange(VRID1).fragment(0x2000)),
+        foreign("unicast VRRP that this host forwards, too short", strange(VRID1).resize(1)),
+        foreign("unicast VRRP for another daemon on this host, TTL 254", mine(62).ttl(254)),
+        foreign("unicast VRRP for another daemon on this host, its message wrong by our rules", mine(62).corrupt(CHECKSUM, &[0])),
+        foreign("VRRP to a group that is not ours", Frame::v2().destination([224, 0, 0, 99])),
+        rejected(
+            "VRRP to a group of ours, which the VRID does not listen to",
+            Frame::v2().destination([224, 0, 0, 99]).build(),
+            Reason::Destination,
+        )
+        .when(|world| world.listens(Address::v4([224, 0, 0, 99]))),
+        foreign("an advert for another host, flooded by the switch", Frame::v2().destination_mac(NODE2_MAC)),
+        rejected("VRRP to us alone, in fragments", to(NODE1).fragment(0x2000).build(), Reason::Fragment),
+        rejected("VRRP to us alone, too short for a VRID", to(NODE1).resize(1).build(), Reason::Length),
+        rejected("VRRP to us alone in a broadcast frame is judged", Frame::v2().destination(NODE1).build(), Reason::Destination),
+        foreign("another daemon's advert to the group, TTL 64", Frame::v2().set(VRID, &[99]).ttl(64)).when(World::foreign_passes),
+        foreign("another daemon's advert to the group, wrong by our rules", Frame::v2().set(VRID, &[99]).corrupt(CHECKSUM, &[0]))
+            .when(World::foreign_passes),
+        rejected("a fragment to the group, and another daemon runs here", Frame::v2().fragment(0x2000).build(), Reason::Fragment)
+            .when(World::foreign_passes),
+        foreign("another VLAN's advert, TTL 64", Frame::v2().tagged(DOT1Q, 5).ttl(64)),
+        foreign("another VLAN's advert, in fragments", Frame::v2().tagged(DOT1Q, 5).fragment(0x2000)),
+        foreign(
+            "another VLAN's advert of a better master, acting: not fenced",
+            Frame::v2().tagged(DOT1Q, 5).set(PRIORITY, &[255]),
+        )
+        .when(World::acting),
+        rejected("the IP header's checksum is wrong", bad_sum, Reason::IpChecksum),
+    ];
+    let all = |world: &mut World| (0..9).for_each(|last| world.listens(Address::v4([10, 9, 9, last])));
+    rows.push(
+        rejected("more addresses are listened to than are known: all is judged", strange(VRID1).build(), Reason::Destination)
+            .when(all),
+    );
+    rows
+}
+
+/// Valid adverts of many sources.
+fn flood_rows() -> Vec<Row> {
+    let stranger = |number: u32, priority: u8| {
+        let [_, _, high, low] = number.to_be_bytes();
+        Frame::v2().source([10, 1, high, low]).set(PRIORITY, &[priority]).build()
+    };
+    let flood = |row: Row| (0..2 * TOTAL_LIMIT).fold(row, |row, number| row.after(1, &stranger(2 * TOTAL_LIMIT - number, 1)));
+    let refused = |says: &str, frame: Vec<u8>| {
+        let mut row = rejected(says, frame, Reason::Rate);
+        row.seen = Seen::Advert(0);
+        row
+    };
+    let known = |world: &mut World| world.follows(NODE2, NODE2_MAC, 99);
+    let from = |frame: Frame| frame.source(CLIENT).build();
+    vec![
+        flood(refused("a flood of many sources: one more", stranger(9_000, 1))).when(known),
+        flood(accepted("a flood of many sources: the master that is followed is heard", Frame::v2().build(), 0)).when(known),
+        flood(accepted("a flood of many sources: a better master is heard", from(Frame::v2().set(PRIORITY, &[200])), 0))
+            .when(known),
+        flood(accepted("a flood of many sources: another virtual router's adverts pass", Frame::v3().build(), 1)).when(known),
+        flood(accepted("a flood of many sources, adverts are authenticated: the verified source is heard", signed(NODE2), 0))
+            .when(|world| {
+                world.hmac(false);
+                world.routers[0].flags |= ROUTER_HMAC_REQUIRED;
+                world.routers[0].trusted = Address::v4(NODE2);
+            }),
+        accepted("many sources, but peers are configured", Frame::v2().build(), 0)
+            .when(|world| {
+                known(world);
+                world.peers(&[NODE2, CLIENT]);
+                world.routers[0].total_limit = 1;
+            })
+            .after(RATE_LIMIT, &from(Frame::v2().set(PRIORITY, &[1]))),
+        row("another daemon's adverts, as many as may pass", Frame::v2().set(VRID, &[99]).build(), Seen::Foreign)
+            .when(World::foreign_passes)
+            .after(FOREIGN_LIMIT - 1, &Frame::v2().set(VRID, &[99]).build()),
+        {
+            let frame = Frame::v2().set(VRID, &[99]).build();
+            let mut over = rejected("another daemon's adverts, one too many", frame.clone(), Reason::Rate)
+                .when(World::foreign_passes)
+                .after(2 * FOREIGN_LIMIT, &frame);
+            over.seen = Seen::Foreign;
+            over
+        },
+        accepted("a flood of another daemon's adverts: ours pass", Frame::v2().build(), 0)
+            .when(World::foreign_passes)
+            .after(2 * FOREIGN_LIMIT, &Frame::v2().set(VRID, &[99]).build()),
+    ]
+}
+
+fn signed(source: [u8; 4]) -> Vec<u8> {
+    Frame::v2().source(source).trailing(trailer::LEN).build()
 }
 
 /// The golden adverts cut off at each length behind the IP header.

@@ -1,13 +1,15 @@
 //! Rows of the client path: packets for virtual addresses, and everybody else's.
 
-use vrrp_common::counter::RouterCounter::{AlreadySteered, BackendAccepted, FragmentDropped, LocalDelivered, NoBackend, NotActing};
+use vrrp_common::counter::RouterCounter::{
+    AlreadySteered, BackendAccepted, FragmentDropped, LocalDelivered, NoBackend, NotActing,
+};
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::maps::{NO_BACKEND, STEERED_TTL};
 use vrrp_common::wire::ipv4::{PROTO_ICMP, PROTO_TCP, PROTO_UDP};
 
 use super::frame::Frame;
 use super::world::{
-    BACK_MAC, CLIENT_MAC, DIRECT, LOCAL, NODE1, NODE1_MAC, NODE2, NODE2_MAC, REDIRECTED, UNUSABLE, VIP1, VIP2, World,
+    BACK_MAC, CLIENT, CLIENT_MAC, DIRECT, LOCAL, NODE1, NODE1_MAC, NODE2, NODE2_MAC, REDIRECTED, UNUSABLE, VIP1, VIP2, World,
 };
 use super::{Count, Row, Seen, row};
 
@@ -22,6 +24,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(unsteered_rows());
     rows.extend(dropped_rows());
     rows.extend(not_acting_rows());
+    rows.extend(followed_rows());
     rows.extend(steered_once_rows());
     rows.extend(others_frame_rows());
     rows.extend(bystander_rows());
@@ -129,7 +132,12 @@ fn not_acting_rows() -> Vec<Row> {
         .drops(),
         counted("ICMP to the VIP, in backup: dropped", Frame::client(PROTO_ICMP, VIP1, 0x0800), |_| {}, NotActing).drops(),
         counted("direct-return backend: taken from the master", from_node2(), World::dr_backend, BackendAccepted),
-        counted("direct-return backend: what was steered is taken, whoever sends it", marked(), World::dr_backend, BackendAccepted),
+        counted(
+            "direct-return backend: what was steered is taken, from any MAC address",
+            marked(),
+            World::dr_backend,
+            BackendAccepted,
+        ),
         counted(
             "direct-return backend that hears authenticated adverts only: what was steered is taken",
             marked(),
@@ -171,6 +179,41 @@ fn not_acting_rows() -> Vec<Row> {
     ]
 }
 
+/// Whose packets a backend takes where they are not marked as steered: adverts that the election would not follow change nothing about that.
+fn followed_rows() -> Vec<Row> {
+    const PRIORITY: usize = 2;
+    let advert = |priority: u8| Frame::v2().set(PRIORITY, &[priority]);
+    let forged = |priority| advert(priority).source(CLIENT).source_mac(CLIENT_MAC).build();
+    let own_name = |priority| advert(priority).source_mac(CLIENT_MAC).build();
+    let from_node2 = || http().source_mac(NODE2_MAC).build();
+    let taken = |says: &str, frame: Vec<u8>, advert: &[u8]| {
+        row(says, frame, Seen::Ipv4).when(World::dr_backend).after(1, advert).counts(&[Count::Router(0, BackendAccepted)])
+    };
+    let refused = |says: &str, frame: Vec<u8>, advert: &[u8]| {
+        row(says, frame, Seen::Ipv4).when(World::dr_backend).after(1, advert).drops().counts(&[Count::Router(0, NotActing)])
+    };
+    vec![
+        taken("after a forged advert of priority 1: still from the master", from_node2(), &forged(1)),
+        refused("after a forged advert of priority 1: not from the forger", http().build(), &forged(1)),
+        taken("after a forged release: still from the master", from_node2(), &forged(0)),
+        taken("after an advert of equal priority and a lower address: still from the master", from_node2(), &forged(200)),
+        taken("after a better master's advert: from that one", http().build(), &forged(201)),
+        refused("after a better master's advert: not from the old one", from_node2(), &forged(201)),
+        taken("the master's MAC address has changed", http().build(), &own_name(150)),
+        taken("after the master has been silent: from the next one", http().build(), &forged(1)).when(World::followed_long_ago),
+        row("after the master has resigned: from the next one", http().build(), Seen::Ipv4)
+            .when(World::dr_backend)
+            .after(1, &advert(0).build())
+            .after(1, &forged(1))
+            .counts(&[Count::Router(0, BackendAccepted)]),
+        refused(
+            "an advert with a wrong password says nothing",
+            http().build(),
+            &Frame::v2().set(12, b"x").source_mac(CLIENT_MAC).build(),
+        ),
+    ]
+}
+
 /// Two active nodes that are each other's backends, and whose rings differ.
 fn steered_once_rows() -> Vec<Row> {
     let again = |says: String, frame: &Frame, backend, is_backend| {
@@ -180,7 +223,11 @@ fn steered_once_rows() -> Vec<Row> {
                 world.dr_backend();
             }
         });
-        if is_backend { row.counts(&[Count::Router(0, BackendAccepted)]) } else { row.drops().counts(&[Count::Router(0, AlreadySteered)]) }
+        if is_backend {
+            row.counts(&[Count::Router(0, BackendAccepted)])
+        } else {
+            row.drops().counts(&[Count::Router(0, AlreadySteered)])
+        }
     };
     let mut rows = Vec::new();
     for ttl in 0..=STEERED_TTL {
@@ -205,7 +252,7 @@ fn others_frame_rows() -> Vec<Row> {
             .when(World::dr_backend),
         row("a frame for node 2's virtual MAC: passes", http().destination_mac([0, 0, 0x5e, 0, 1, 51]).build(), Seen::Ipv4)
             .when(|world| world.only(DIRECT)),
-        row("a frame to everybody for the VIP: dropped, steered nowhere", everybody().build(), Seen::Ipv4)
+        row("a broadcast frame for the VIP: dropped, steered nowhere", everybody().build(), Seen::Ipv4)
             .when(|world| world.only(DIRECT))
             .drops(),
         row("a frame to a group for the VIP: likewise", http().destination_mac([1, 0, 0x5e, 1, 2, 3]).build(), Seen::Ipv4)

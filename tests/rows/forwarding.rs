@@ -1,6 +1,8 @@
 //! Rows of the ways to a backend: direct return over IPv6, tunnels of both families, destination NAT there and back.
 
-use vrrp_common::counter::RouterCounter::{AlreadySteered, BackendAccepted, Hairpin, IcmpSteered, NatReturned, NoBackend, NotActing, TooBig, TtlExpired};
+use vrrp_common::counter::RouterCounter::{
+    AlreadySteered, BackendAccepted, Hairpin, IcmpSteered, NatReturned, NoBackend, NotActing, TooBig, TtlExpired,
+};
 use vrrp_common::counter::Verdict;
 use vrrp_common::ip::Address;
 use vrrp_common::maps::{ADDRESS_IS_BACKEND, STEERED_TTL};
@@ -8,9 +10,9 @@ use vrrp_common::wire::icmp::{QUOTED_V4, QUOTED_V6};
 
 use super::flow::{CLIENT_PORT, Packet, SYN, outer};
 use super::world::{
-    BACK, BACK_MAC, BACK_V6, CLIENT, CLIENT_MAC, CLIENT_V6, DIRECT, DNS_PORT, LOCAL, MTU, NAT, NAT_V6, NODE1_MAC, NODE2_MAC, REAL, REAL_MAC,
-    REAL_PORT, REAL_V6, REDIRECTED, SPREAD, SPREAD_V6, TUNNEL, TUNNEL_SPREAD, TUNNEL_V6, TUNNEL_V6_SPREAD, UNUSABLE, VIP_V6,
-    VIP1, VRID1, WEB_PORT, WEB_V6_PORT, World,
+    BACK, BACK_MAC, BACK_V6, CLIENT, CLIENT_MAC, CLIENT_V6, DIRECT, DNS_PORT, LOCAL, MTU, NAT, NAT_V6, NODE1_MAC, NODE2_MAC,
+    REAL, REAL_MAC, REAL_PORT, REAL_V6, REDIRECTED, SPREAD, SPREAD_V6, TUNNEL, TUNNEL_SPREAD, TUNNEL_V6, TUNNEL_V6_SPREAD,
+    UNUSABLE, VIP_V6, VIP1, VRID1, WEB_PORT, WEB_V6_PORT, World,
 };
 use super::{Count, Row, Seen, row};
 
@@ -320,7 +322,7 @@ fn reverse_rows() -> Vec<Row> {
     );
     let untouched = |says: &str, packet: Packet| row(says, packet.build(), seen(&packet));
     rows.push(untouched("NAT answer: flooded, for another host", answer(&web()).macs(NODE2_MAC, REAL_MAC)));
-    rows.push(untouched("NAT answer: to everybody", answer(&web()).macs([0xff; 6], REAL_MAC)));
+    rows.push(untouched("NAT answer: in a broadcast frame", answer(&web()).macs([0xff; 6], REAL_MAC)));
     rows.push(untouched("NAT backend: another port is its own business", answer(&web()).from((REAL, 22))));
     rows.push(untouched("NAT backend: an address with the same hint", answer(&web()).from(([10, 1, 0, 22], REAL_PORT))));
     rows.push(untouched("NAT backend: a fragment is not an answer", answer(&web()).piece(0, true)));

@@ -1,16 +1,20 @@
 //! Rows of IPv6: adverts, who answers for a virtual address, packets for one.
 
 use vrrp_common::counter::RouterCounter::{
-    ArpAnswered, ArpSuppressed, Fenced, LocalDelivered, LowerPriorityReceived, NotActing, PriorityZeroReceived,
+    AddressClaimed, ArpAnswered, ArpSuppressed, Fenced, LocalDelivered, LowerPriorityReceived, NotActing, PriorityZeroReceived,
 };
 use vrrp_common::counter::Verdict;
 use vrrp_common::ip::Address;
 use vrrp_common::reason::Reason;
 use vrrp_common::wire::ipv6::{MAX_EXTENSIONS, NEXT_ICMPV6};
+use vrrp_common::wire::vrrp::GROUP;
 
 use super::frame::Frame;
 use super::frame_v6::{Frame6, neighbour_answer};
-use super::world::{CLIENT_MAC, CLIENT_V6, NODE1_MAC, NODE1_V6, NODE2_MAC, NODE2_V6, VIP_V6, VIP_V6_LOCAL, VRID1, VRID2, World};
+use super::world::{
+    CLIENT, CLIENT_MAC, CLIENT_V6, NODE1, NODE1_MAC, NODE1_V6, NODE2, NODE2_MAC, NODE2_V6, VIP_V6, VIP_V6_LOCAL, VIP1, VRID1,
+    VRID2, World,
+};
 use super::{Count, Row, Seen, accepted, rejected, row};
 
 /// Index of the IPv6 virtual router.
@@ -26,6 +30,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(fence_rows());
     rows.extend(neighbour_rows());
     rows.extend(client_rows());
+    rows.extend(mapped_rows());
     rows
 }
 
@@ -227,9 +232,36 @@ fn neighbour_rows() -> Vec<Row> {
             announced.clone(),
             Seen::Neighbour,
         ),
-        row("another's advertisement for the VIP while we act: dropped", announced, Seen::Neighbour)
+        row("another's advertisement for the VIP while we act: dropped, and counted", announced, Seen::Neighbour)
             .when(World::acting_v6)
-            .drops(),
+            .drops()
+            .counts(&[Count::Router(V6, AddressClaimed)]),
+    ]
+}
+
+/// IPv4 addresses in their mapped form, which no host sends or accepts over IPv6.
+fn mapped_rows() -> Vec<Row> {
+    let advert = Frame6::advert;
+    let (node2, group) = (Address::v4(NODE2), Address::v4(GROUP));
+    let both = |world: &mut World| {
+        world.acting();
+        world.acting_v6();
+    };
+    let refused = |says: &str, frame: Frame6| rejected(says, frame.build(), Reason::Source).when(World::lapsed);
+    let passes = |says: &str, frame: Frame6| row(says, frame.build(), Seen::Other).when(both);
+    vec![
+        refused("IPv6: a mapped source, to the group", advert().source(node2)),
+        refused("IPv6: mapped addresses of a peer and the IPv4 group", advert().source(node2).destination(group)),
+        refused("IPv6: a mapped source, to us alone", advert().source(node2).destination(NODE1_V6)),
+        refused("IPv6: to our IPv4 address in its mapped form", advert().destination(Address::v4(NODE1))),
+        passes("IPv6: a client's packet to an IPv4 VIP in its mapped form", Frame6::client(TCP, Address::v4(VIP1))),
+        passes("IPv6: a client with a mapped address", Frame6::client(TCP, VIP_V6).source(Address::v4(CLIENT))),
+        row(
+            "IPv6: a solicitation for an IPv4 VIP in its mapped form",
+            Frame6::solicitation(CLIENT_V6, Address::v4(VIP1)).build(),
+            Seen::Ipv6,
+        )
+        .when(both),
     ]
 }
 

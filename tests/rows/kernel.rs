@@ -12,7 +12,7 @@ use vrrp_common::counter::{INTERFACE_COUNTERS, RouterCounter, Verdict, reason, v
 use vrrp_common::flow::FlowKey;
 use vrrp_common::maps::{
     AddressEntry, Bucket, BucketKey, FlowRecord, GuardedSource, Liveness, PROGRAM, RINGS_PER_SERVICE, RateKey, RateWindow,
-    ReverseConf, ReverseKey, RingsInUse, ServiceEntry, Traffic, name, reverse_hint, vrid_slot,
+    ReverseConf, ReverseKey, RingsInUse, ServiceEntry, Traffic, foreign_bucket, name, reverse_hint, vrid_slot,
 };
 use vrrp_common::reason::Reason;
 
@@ -109,6 +109,9 @@ impl Kernel {
             self.array(name::FOLLOWED).set(index, words.followed, 0).expect("in range");
         }
         self.replace::<RateKey, RateWindow>(name::RATES, &[]);
+        for index in (0..ROUTERS as u32).chain([foreign_bucket(0)]) {
+            self.array(name::ADVERT_BUCKETS).set(index, Bucket::default(), 0).expect("in range");
+        }
     }
 
     /// The tables that packets are looked up in; each entry at its place, before what its bucket led to.

@@ -22,9 +22,11 @@ pub mod world;
 use vrrp_common::classify::{Class, classify};
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::flow::FlowKey;
-use vrrp_common::maps::RouterConf;
-use vrrp_common::policy;
+use vrrp_common::maps::{ROUTER_VIRTUAL_MAC, RouterConf};
+use vrrp_common::policy::{self, Foreign};
 use vrrp_common::reason::Reason;
+use vrrp_common::wire::eth::Ethernet;
+use vrrp_common::wire::vrrp::virtual_mac;
 
 use world::World;
 
@@ -158,15 +160,19 @@ pub fn see(world: &World, frame: &[u8]) -> Seen {
         Class::Ipv6 { .. } => return Seen::Ipv6,
         Class::Other => return Seen::Other,
     };
-    let named = |router: &RouterConf| {
-        let vrid = vrrp.advert.map(|advert| advert.vrid);
-        router.ifindex == world::IFINDEX
-            && Ok(router.vrid) == vrid
-            && router.vlan == vrrp.ethernet.vlan
-            && router.is_v6() != vrrp.source.is_v4()
-    };
+    // What a host without the program makes of an interface that is not ours does not matter.
+    let interface = world.interface.unwrap_or(World::new().interface.expect("the plain world has one"));
+    let here = |router: &RouterConf| router.ifindex == world::IFINDEX && router.vlan == vrrp.ethernet.vlan;
+    if !policy::concerns(&interface, &vrrp.destination) || is_for_another_host(world, &vrrp.ethernet) {
+        return Seen::Foreign;
+    }
+    let named = |router: &RouterConf| here(router) && router.vrid == vrrp.vrid && router.is_v6() == vrrp.v6;
     let index = world.routers.iter().position(named);
-    if let Err(reason) = policy::judge_ttl(vrrp.ttl, &vrrp.source, index.map(|index| &world.routers[index])) {
+    if index.is_none() && policy::foreign(&interface, vrrp.ethernet.vlan, vrrp.vrid, &vrrp.destination) != Foreign::Refused {
+        return Seen::Foreign;
+    }
+    let judged = index.filter(|_| vrrp.advert.is_ok()).map(|index| &world.routers[index]);
+    if let Err(reason) = policy::judge_ttl(vrrp.ttl, &vrrp.source, judged) {
         return Seen::Rejected(reason);
     }
     let advert = match vrrp.advert {
@@ -174,9 +180,7 @@ pub fn see(world: &World, frame: &[u8]) -> Seen {
         Err(reason) => return Seen::Rejected(reason),
     };
     let Some(index) = index else {
-        let other_daemon = world.interface.is_some_and(|interface| interface.pass_foreign == 1);
-        let passes = other_daemon || vrrp.ethernet.vlan != 0;
-        return if passes { Seen::Foreign } else { Seen::Rejected(Reason::Vrid) };
+        return Seen::Rejected(Reason::Vrid);
     };
     if world.routers[index].used == 0 {
         return Seen::Foreign;
@@ -185,4 +189,17 @@ pub fn see(world: &World, frame: &[u8]) -> Seen {
         Ok(()) => Seen::Advert(index),
         Err(reason) => Seen::Rejected(reason),
     }
+}
+
+/// Whether a frame is for one other host, as a switch floods it.
+fn is_for_another_host(world: &World, ethernet: &Ethernet) -> bool {
+    let to = ethernet.destination;
+    let own = world.interface.is_none_or(|interface| interface.mac == to);
+    let virtual_router = |router: &RouterConf| {
+        router.flags & ROUTER_VIRTUAL_MAC != 0
+            && router.ifindex == world::IFINDEX
+            && router.vlan == ethernet.vlan
+            && virtual_mac(router.is_v6(), router.vrid) == to
+    };
+    to[0] & 1 == 0 && !own && !world.routers.iter().any(virtual_router)
 }

@@ -1,6 +1,6 @@
 //! Rows of ARP: who answers for a virtual address.
 
-use vrrp_common::counter::RouterCounter::{ArpAnswered, ArpSuppressed};
+use vrrp_common::counter::RouterCounter::{AddressClaimed, ArpAnswered, ArpSuppressed};
 use vrrp_common::counter::Verdict;
 use vrrp_common::wire::arp::{OP_REPLY, OP_REQUEST, announcement};
 
@@ -92,7 +92,16 @@ fn gratuitous_rows() -> Vec<Row> {
         row("another master announces the VIP in a VLAN: likewise", tagged.clone(), Seen::Arp)
             .when(|world| world.in_vlan(100))
             .becomes(as_reply(tagged, 18)),
-        row("somebody announces the VIP while we act: dropped", announced.clone(), Seen::Arp).when(World::acting).drops(),
+        row("somebody announces the VIP while we act: dropped, and counted", announced.clone(), Seen::Arp)
+            .when(World::acting)
+            .drops()
+            .counts(&[Count::Router(0, AddressClaimed)]),
+        row("our own announcement comes back while we act: no claim", announcement(NODE1_MAC, VIP1).to_vec(), Seen::Arp)
+            .when(World::acting)
+            .drops(),
+        row("a question in the VIP's name while we act: a claim", arp(OP_REQUEST, NODE2_MAC, VIP1, CLIENT), Seen::Arp)
+            .when(World::acting)
+            .counts(&[Count::Router(0, AddressClaimed)]),
         row("somebody announces an address that is not a VIP", announcement(NODE2_MAC, NODE2).to_vec(), Seen::Arp)
             .when(World::acting),
     ]
@@ -106,7 +115,10 @@ fn other_rows() -> Vec<Row> {
         frame
     };
     let mut rows = vec![
-        row("VC-094 an ARP reply about the VIP passes", arp(OP_REPLY, NODE2_MAC, VIP1, CLIENT), Seen::Arp).when(World::acting),
+        row("VC-094 an ARP reply about the VIP passes, and is counted", arp(OP_REPLY, NODE2_MAC, VIP1, CLIENT), Seen::Arp)
+            .when(World::acting)
+            .counts(&[Count::Router(0, AddressClaimed)]),
+        row("VC-094 an ARP reply about the VIP passes, in backup", arp(OP_REPLY, NODE2_MAC, VIP1, CLIENT), Seen::Arp),
         row("operation 3 passes", arp(3, CLIENT_MAC, CLIENT, VIP1), Seen::Arp).when(World::acting),
         row("a protocol type that is not IPv4", ipv6_type, Seen::Other).when(World::acting),
         row("an interface that is not ours", request.clone(), Seen::Arp).when(|world| {

@@ -4,9 +4,10 @@ use vrrp_common::flow::FlowKey;
 use vrrp_common::ip::Address;
 use vrrp_common::maglev::{self, Member};
 use vrrp_common::maps::{
-    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, AddressKey, BackendConf, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL,
-    FORWARD_NAT, FORWARD_NONE, GuardConf, GuardedSource, InterfaceConf, Liveness, MAX_PEERS, ROUTER_HMAC, ROUTER_HMAC_REQUIRED,
-    ROUTER_V6, ROUTER_VIRTUAL_MAC, ReverseConf, ReverseKey, Ring, RouterConf, SERVICE_BY_SOURCE, SERVICE_GUARDED, ServiceKey,
+    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, AddressKey, BackendConf, FOREIGN_DROPPED, FOREIGN_LIMITED, FORWARD_DR,
+    FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT, FORWARD_NONE, GuardConf, GuardedSource, InterfaceConf, Liveness, MAX_PEERS,
+    ROUTER_HMAC, ROUTER_HMAC_REQUIRED, ROUTER_V6, ROUTER_VIRTUAL_MAC, ReverseConf, ReverseKey, Ring, RouterConf,
+    SERVICE_BY_SOURCE, SERVICE_GUARDED, ServiceKey,
 };
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::vrrp::{AUTH_NONE, AUTH_PASS, GROUP, GROUP_V6};
@@ -37,6 +38,9 @@ pub const VIP_V6_LOCAL: Address = Address::v6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 
 pub const ROUTERS: usize = 3;
 pub const EPOCH: u64 = 7;
 pub const RATE_LIMIT: u32 = 5;
+pub const TOTAL_LIMIT: u32 = 20;
+/// Adverts of unknown VRIDs.
+pub const FOREIGN_LIMIT: u32 = 20;
 
 /// Backends: this node, node 2 on the same segment, node 2 through another interface, one that is not to be used.
 pub const LOCAL: u16 = 0;
@@ -130,6 +134,7 @@ impl World {
             source: Address::v4(NODE1),
             destination: Address::v4(GROUP),
             rate_limit: RATE_LIMIT,
+            total_limit: TOTAL_LIMIT,
             interval_centis: 100,
             used: 1,
             ..RouterConf::default()
@@ -138,7 +143,7 @@ impl World {
             (AddressKey { address, ifindex: IFINDEX, vlan: 0 }, AddressConf { router, flags, ..AddressConf::default() })
         };
         World {
-            interface: Some(InterfaceConf { ifindex: IFINDEX, mac: NODE1_MAC, pass_foreign: 0, nat: 1 }),
+            interface: Some(interface()),
             routers: [
                 RouterConf { vrid: VRID1, version: 2, priority: 100, auth_type: AUTH_PASS, auth_data: PASSWORD, ..router },
                 RouterConf { vrid: VRID2, version: 3, priority: 99, ..router },
@@ -187,7 +192,26 @@ impl World {
     /// Direct-return backend of a service whose master is node 2.
     pub fn dr_backend(&mut self) {
         self.dr_backend_of_nobody();
-        self.words[0].followed = Liveness { seen: 1, source: Address::v4(NODE2), mac: NODE2_MAC, ..Liveness::default() };
+        self.follows(NODE2, NODE2_MAC, 200);
+    }
+
+    /// Follows a master that advertises each second, and that was heard just now.
+    pub fn follows(&mut self, source: [u8; 4], mac: [u8; 6], priority: u8) {
+        const NOW: u64 = u64::MAX;
+        let source = Address::v4(source);
+        self.words[0].followed = Liveness { seen: NOW, source, mac, priority, interval_centis: 100, ..Liveness::default() };
+    }
+
+    /// Follows that master, which has been silent for ever since.
+    pub fn followed_long_ago(&mut self) {
+        self.words[0].followed.seen = 1;
+    }
+
+    /// A virtual router of the interface listens to `address`.
+    pub fn listens(&mut self, address: Address) {
+        if let Some(interface) = &mut self.interface {
+            interface.listen(address);
+        }
     }
 
     /// Direct-return backend that has heard no master yet.
@@ -279,9 +303,23 @@ impl World {
 
     pub fn foreign_passes(&mut self) {
         if let Some(interface) = &mut self.interface {
-            interface.pass_foreign = 1;
+            interface.pass_foreign = FOREIGN_LIMITED;
         }
     }
+}
+
+fn interface() -> InterfaceConf {
+    let mut interface = InterfaceConf {
+        ifindex: IFINDEX,
+        mac: NODE1_MAC,
+        pass_foreign: FOREIGN_DROPPED,
+        nat: 1,
+        foreign_limit: FOREIGN_LIMIT,
+        ..InterfaceConf::default()
+    };
+    interface.listen(Address::v4(NODE1));
+    interface.listen(NODE1_V6);
+    interface
 }
 
 fn services() -> Vec<Service> {

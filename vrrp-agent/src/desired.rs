@@ -11,11 +11,15 @@ mod way;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use vrrp_common::maps::{AddressConf, AddressKey, BackendConf, GuardConf, GuardedSource, InterfaceConf, ReverseConf, ReverseKey};
-use vrrp_common::wire::vrrp::virtual_mac;
+use vrrp_common::ip::Address;
+use vrrp_common::maps::{
+    AddressConf, AddressKey, BackendConf, FOREIGN_DROPPED, FOREIGN_LIMITED, GuardConf, GuardedSource, InterfaceConf, ReverseConf,
+    ReverseKey,
+};
+use vrrp_common::wire::vrrp::{self, virtual_mac};
 
 use crate::drain::Drained;
-use crate::model::{Config, Family, Router, Service};
+use crate::model::{Config, Delivery, Family, Router, Service};
 use crate::net::view::{HostView, Link};
 use crate::ring::Roster;
 use crate::slots::Slots;
@@ -23,6 +27,13 @@ pub use nat::{NatSide, nat_sides};
 pub use path::paths;
 pub use upstreams::{Pool, Upstreams, place, upstream_key, upstreams};
 pub use way::{Obstacle, TunnelSource, Way, sorry_way, way};
+
+/// Adverts of unknown VRIDs that pass in a second on an interface, where they pass: those of forty virtual routers with the shortest interval. Each
+/// costs the election thread some microseconds.
+const FOREIGN_LIMIT: u32 = 4_000;
+
+/// Groups that VRRP packets are judged for on every interface.
+const GROUPS: [Address; 2] = [Address::v4(vrrp::GROUP), vrrp::GROUP_V6];
 
 /// What desired state follows from.
 #[derive(Debug, Clone, Copy)]
@@ -139,9 +150,23 @@ fn add_router(desired: &mut Desired, facts: &Facts, index: usize, router: &Route
     let (Some(&place), Some(link)) = (facts.places.get(index), facts.host.link_by_name(&router.interface)) else {
         return;
     };
-    let pass_foreign = u8::from(facts.config.pass_foreign_vrids);
-    let conf = InterfaceConf { ifindex: link.index, mac: link.mac, pass_foreign, nat: 0 };
-    desired.interfaces.insert(link.index, conf);
+    let bare = InterfaceConf {
+        ifindex: link.index,
+        mac: link.mac,
+        pass_foreign: if facts.config.pass_foreign_vrids { FOREIGN_LIMITED } else { FOREIGN_DROPPED },
+        foreign_limit: FOREIGN_LIMIT,
+        ..InterfaceConf::default()
+    };
+    let conf = desired.interfaces.entry(link.index).or_insert(bare);
+    let own: Vec<IpAddr> = router.all_addresses().collect();
+    let source = router.source.or_else(|| facts.host.primary_address(link.index, router.family(), &own));
+    let group = match router.delivery {
+        Delivery::Multicast(group) => Some(group).filter(|group| !GROUPS.contains(&Address::from(*group))),
+        Delivery::Unicast => None,
+    };
+    for address in source.into_iter().chain(group) {
+        conf.listen(address.into());
+    }
     desired.vrids.insert((link.index, router.family() == Family::V6, router.vrid), place);
     for address in router.all_addresses() {
         let key = AddressKey { address: address.into(), ifindex: link.index, vlan: 0 };

@@ -3,6 +3,8 @@
 //! The kernel program sends on most packets by itself, but asks the host's routes, which answer only where the host forwards. An answer
 //! whose next hop is not resolved yet it hands to the stack, which then forwards a packet whose source is an address of its own.
 
+use vrrp_common::maps::{NAT_ONLY_V4, NAT_ONLY_V6};
+
 use crate::desired::NatSide;
 use crate::net::sysctl::{Setting, Sysctl, SysctlError};
 
@@ -24,16 +26,18 @@ pub fn lacking(sysctl: &Sysctl, interface: &str, side: NatSide) -> Result<Vec<La
     let mut want = |setting: Setting, found: u32, wanted: u32| {
         lacking.push(Lack { interface: interface.to_owned(), setting, found, wanted });
     };
+    // Clients' packets are sent on by the kernel program alone: with forwarding off where they come in, the stack sends on nothing else from there.
+    if !side.back {
+        return Ok(lacking);
+    }
     if side.v4 {
-        if side.back {
-            if sysctl.read(interface, Setting::AcceptLocal)? == 0 {
-                want(Setting::AcceptLocal, 0, 1);
-            }
-            // Strict, the check refuses an answer of a flow that came in by the other node. What counts is the larger value.
-            let own = sysctl.read(interface, Setting::RpFilter)?;
-            if own.max(sysctl.read(ALL, Setting::RpFilter)?) == STRICT {
-                want(Setting::RpFilter, own, LOOSE);
-            }
+        if sysctl.read(interface, Setting::AcceptLocal)? == 0 {
+            want(Setting::AcceptLocal, 0, 1);
+        }
+        // Strict, the check refuses an answer of a flow that came in by the other node. What counts is the larger value.
+        let own = sysctl.read(interface, Setting::RpFilter)?;
+        if own.max(sysctl.read(ALL, Setting::RpFilter)?) == STRICT {
+            want(Setting::RpFilter, own, LOOSE);
         }
         if sysctl.read(interface, Setting::Forwarding)? == 0 {
             want(Setting::Forwarding, 0, 1);
@@ -54,6 +58,17 @@ pub fn lacking(sysctl: &Sysctl, interface: &str, side: NatSide) -> Result<Vec<La
         }
     }
     Ok(lacking)
+}
+
+/// NAT_ bits of the families that the host as a whole does not forward: whatever it forwards then, it forwards for NAT's sake.
+///
+/// # Errors
+/// A setting cannot be read.
+pub fn answers_only(sysctl: &Sysctl) -> Result<u8, SysctlError> {
+    let v4 = sysctl.read(ALL, Setting::Forwarding)? == 0;
+    // Without IPv6 nothing is forwarded.
+    let v6 = sysctl.read(ALL, Setting::Forwarding6).unwrap_or(0) == 0;
+    Ok(if v4 { NAT_ONLY_V4 } else { 0 } | if v6 { NAT_ONLY_V6 } else { 0 })
 }
 
 impl Lack {
@@ -104,17 +119,30 @@ mod tests {
     }
 
     #[test]
-    fn the_back_side_takes_packets_in_its_own_name_and_both_forward() {
+    fn the_back_side_takes_packets_in_its_own_name_and_alone_forwards() {
         let dir = tempfile::tempdir().expect("a directory");
         fresh(dir.path());
         let front = NatSide { v4: true, ..NatSide::default() };
-        assert_eq!(said(dir.path(), front), ["net.ipv4.conf.eth2.forwarding 0 -> 1"]);
+        assert_eq!(said(dir.path(), front), [""; 0]);
+        assert_eq!(said(dir.path(), NatSide { v6: true, ..front }), [""; 0]);
         let back = NatSide { back: true, ..front };
         assert_eq!(said(dir.path(), back), ["net.ipv4.conf.eth2.accept_local 0 -> 1", "net.ipv4.conf.eth2.forwarding 0 -> 1"]);
         set(dir.path(), "ipv4/conf/all/rp_filter", 1);
         assert!(said(dir.path(), back).contains(&"net.ipv4.conf.eth2.rp_filter 0 -> 2".to_owned()));
         set(dir.path(), "ipv4/conf/eth2/rp_filter", 2);
         assert!(said(dir.path(), back).iter().all(|line| !line.contains("rp_filter")), "the larger value counts");
+    }
+
+    #[test]
+    fn a_host_that_forwards_anyway_is_not_kept_from_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fresh(dir.path());
+        let only = || answers_only(&Sysctl::below(dir.path())).expect("readable");
+        assert_eq!(only(), NAT_ONLY_V4 | NAT_ONLY_V6);
+        set(dir.path(), "ipv4/conf/all/forwarding", 1);
+        assert_eq!(only(), NAT_ONLY_V6);
+        set(dir.path(), "ipv6/conf/all/forwarding", 1);
+        assert_eq!(only(), 0);
     }
 
     #[test]

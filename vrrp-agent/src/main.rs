@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use cli::{Capture, Check, Cli, Command, Drain, Run};
+use nix::net::if_::if_indextoname;
 use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 use vrrp_agent::agent::{self, Options, RunError};
@@ -19,10 +20,12 @@ use vrrp_agent::handover::Reply;
 use vrrp_agent::logger;
 use vrrp_agent::model::Config;
 use vrrp_agent::net::Netlink;
+use vrrp_agent::net::ethtool::{Ethtool, Stripping};
 use vrrp_agent::plane::pins::{Kind, Pins};
 use vrrp_agent::plane::sockets;
 use vrrp_agent::status::Status;
 use vrrp_agent::{capture, check, client, explain, status};
+use vrrp_common::maps::KeptTags;
 
 /// Anything that failed.
 const EXIT_FAILURE: u8 = 1;
@@ -258,7 +261,16 @@ fn detach(bpf_dir: &Path, socket: &Path) -> anyhow::Result<()> {
                 netlink.remove_address(held.index, held.address, held.prefix_len).await?;
             }
         }
+        let kept = pins.kept_tags().unwrap_or_default();
         pins.clear();
+        for KeptTags { ifindex, features } in kept {
+            // An interface that is gone has nothing to be given back.
+            if let Ok(name) = if_indextoname(ifindex) {
+                let name = name.to_string_lossy();
+                let given = Ethtool::open().and_then(|ethtool| ethtool.set(&name, Stripping(features), true));
+                given.with_context(|| format!("turning rx-vlan-offload of {name} on again"))?;
+            }
+        }
         Ok(())
     })
 }

@@ -36,6 +36,8 @@ pub struct Config {
     pub xdp: XdpUse,
     /// Whether adverts of VRIDs that are not configured here pass, because another VRRP daemon runs on the same interfaces.
     pub pass_foreign_vrids: bool,
+    /// Whether packets from the side of NAT backends are forwarded though they belong to no service.
+    pub nat_forward_other: bool,
     /// Wait this long after start before any election begins.
     pub startup_delay: Duration,
     /// Whether a stopping agent releases its masterships; else they stay for the agent that starts next.

@@ -76,10 +76,25 @@ pub struct InterfaceStatus {
     /// It exists, is administratively up and has a carrier.
     pub up: bool,
     pub xdp: XdpStatus,
+    #[serde(default)]
+    pub vlan_tags: VlanTags,
     /// Packets per verdict of the XDP program: `pass`, `drop`, `tx`, `redirect`.
     pub verdicts: BTreeMap<String, u64>,
     /// Adverts that XDP dropped, per reason; the builder lists every reason, also those at 0.
     pub dropped_adverts: BTreeMap<String, u64>,
+}
+
+/// Whether the XDP program sees the VLAN tags of received frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VlanTags {
+    /// The interface takes none off, or no program is attached.
+    #[default]
+    Seen,
+    /// Seen, since the agent has turned rx-vlan-offload off.
+    OffloadTurnedOff,
+    /// The interface takes them off, and its driver does not let that be turned off.
+    Hidden,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

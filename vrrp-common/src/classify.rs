@@ -4,7 +4,7 @@ use crate::ip::Address;
 use crate::packet::Packet;
 use crate::reason::Reason;
 use crate::wire::vrrp::{self, Carrier};
-use crate::wire::{arp, eth, ipv4, ipv6, nd};
+use crate::wire::{arp, checksum, eth, ipv4, ipv6, nd};
 
 /// What a frame is to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +29,11 @@ pub struct Vrrp {
     pub ethernet: eth::Ethernet,
     pub source: Address,
     pub destination: Address,
+    pub v6: bool,
     /// TTL or hop limit. Whether it is right depends on the virtual router and the peer.
     pub ttl: u8,
+    /// The virtual router it names; 0, which is none, for a fragment and for a packet without a message.
+    pub vrid: u8,
     pub advert: Result<vrrp::Advert, Reason>,
 }
 
@@ -65,13 +68,22 @@ fn ipv4<P: Packet + ?Sized>(frame: &P, ethernet: eth::Ethernet) -> Class {
     if ip.protocol != ipv4::PROTO_VRRP {
         return if ip.is_sane() { Class::Ipv4 { ethernet, ip } } else { Class::Other };
     }
+    let message = ethernet.network + ip.header_len;
     Class::Vrrp(Vrrp {
         ethernet,
         source: Address::v4(ip.source),
         destination: Address::v4(ip.destination),
+        v6: false,
         ttl: ip.ttl,
+        vrid: if ip.fragment || !ip.is_sane() { 0 } else { vrid(frame, message) },
         advert: advert(frame, ethernet.network, &ip),
     })
+}
+
+/// The VRID in the message at `offset`; 0 where the packet ends before it.
+#[inline(always)]
+pub fn vrid<P: Packet + ?Sized>(packet: &P, offset: usize) -> u8 {
+    packet.byte(offset + vrrp::VRID_AT).unwrap_or(0)
 }
 
 /// A frame of type IPv6.
@@ -85,7 +97,19 @@ pub fn over_ipv6<P: Packet + ?Sized>(frame: &P, ethernet: eth::Ethernet) -> Clas
     if ip.protocol == ipv4::PROTO_VRRP || hidden {
         let offset = ethernet.network + ip.header_len;
         let advert = advert_v6(frame, offset, &ip);
-        return Class::Vrrp(Vrrp { ethernet, source: ip.source, destination: ip.destination, ttl: ip.hop_limit, advert });
+        let named = !(ip.fragment || ip.unwalked || ip.is_mapped());
+        return Class::Vrrp(Vrrp {
+            ethernet,
+            source: ip.source,
+            destination: ip.destination,
+            v6: true,
+            ttl: ip.hop_limit,
+            vrid: if named { vrid(frame, offset) } else { 0 },
+            advert,
+        });
+    }
+    if ip.is_mapped() {
+        return Class::Other;
     }
     if ip.protocol == ipv6::NEXT_ICMPV6
         && !ip.fragment
@@ -113,6 +137,10 @@ pub fn advert<P: Packet + ?Sized>(packet: &P, offset: usize, ip: &ipv4::Ipv4) ->
     }
     if !ip.is_sane() {
         return Err(Reason::Length);
+    }
+    let header = packet.sum(offset, ip.header_len).ok_or(Reason::Length)?;
+    if !checksum::is_valid(header) {
+        return Err(Reason::IpChecksum);
     }
     let len = usize::from(ip.total_len) - ip.header_len;
     let carrier = Carrier::V4 { source: ip.source, destination: ip.destination };
@@ -143,7 +171,9 @@ pub fn advert_v6<P: Packet + ?Sized>(packet: &P, offset: usize, ip: &ipv6::Ipv6)
 #[inline(always)]
 pub fn check_source_v6(source: &Address, destination: &Address) -> Result<(), Reason> {
     let to_group = destination.first() == 0xff;
-    if source.is_impossible_source_v6() || (to_group && !source.is_link_local_v6()) {
+    // An IPv4 address in its mapped form never travels over IPv6 (RFC 4291 section 2.5.5.2); taken for one of IPv4 it would name another router.
+    let mapped = source.is_v4() || destination.is_v4();
+    if mapped || source.is_impossible_source_v6() || (to_group && !source.is_link_local_v6()) {
         return Err(Reason::Source);
     }
     Ok(())

@@ -51,6 +51,7 @@ counters! {
         Fenced = "fenced", "Masterships of this node that the kernel program ended on another master's advert.";
         ArpAnswered = "arp_answered", "ARP requests and neighbour solicitations for a virtual address that were answered.";
         ArpSuppressed = "arp_suppressed", "ARP requests and neighbour solicitations for a virtual address dropped because this node does not act.";
+        AddressClaimed = "address_claims", "ARP packets and neighbour advertisements of others that claim a virtual address this node acts for.";
         NotActing = "not_acting", "Packets for a virtual address dropped because this node does not act.";
         BackendAccepted = "backend_accepted", "Packets for a virtual address that another node steered to this one, its direct-return backend.";
         FragmentDropped = "fragment_dropped", "IP fragments for a steered virtual address, dropped: no service there takes them.";
@@ -61,6 +62,7 @@ counters! {
         TtlExpired = "ttl_expired", "Packets for or from a NAT backend whose TTL or hop limit ended here.";
         AlreadySteered = "already_steered", "Packets that another node had steered to this one by direct return, and that would have been steered again.";
         Hairpin = "hairpin", "Packets of a NAT backend that would come back to itself.";
+        NotForwarded = "not_forwarded", "Packets from the side of the NAT backends that belong to no service, and that the host would have forwarded for NAT's sake alone.";
         TooBig = "too_big", "Packets too long for the way to their backend, answered with ICMP.";
         IcmpSteered = "icmp_steered", "ICMP errors that were sent after the connection they are about.";
         NatReturned = "nat_returned", "Answers of NAT backends that got the virtual address as their source.";
@@ -94,6 +96,7 @@ impl DropReason {
         RouterCounter::TtlExpired,
         RouterCounter::AlreadySteered,
         RouterCounter::Hairpin,
+        RouterCounter::NotForwarded,
     ];
 
     /// All of them.

@@ -76,6 +76,12 @@ impl Address {
         self.0[0] | self.0[1] == 0
     }
 
+    /// Whether it is a group: 224.0.0.0/4 or ff00::/8.
+    #[inline(always)]
+    pub const fn is_multicast(&self) -> bool {
+        if self.is_v4() { self.low()[0] >> 4 == 0xe } else { self.first() == 0xff }
+    }
+
     /// Whether it can be nobody's IPv6 source: multicast, unspecified or loopback.
     #[inline(always)]
     pub const fn is_impossible_source_v6(&self) -> bool {

@@ -75,5 +75,7 @@ pub fn follows(now: u64, followed: &Liveness, heard: &Claim, own_centis: u16) ->
     let longest = own_centis.saturating_mul(LONGEST_INTERVAL);
     let interval = if followed.interval_centis < longest { followed.interval_centis } else { longest };
     let silent = now.saturating_sub(followed.seen) > Centis(interval).as_nanos() * FOLLOWED_ADVERTS;
-    silent || followed.priority == PRIORITY_RELEASE || heard.beats(&Claim { priority: followed.priority, source: followed.source })
+    silent
+        || followed.priority == PRIORITY_RELEASE
+        || heard.beats(&Claim { priority: followed.priority, source: followed.source })
 }

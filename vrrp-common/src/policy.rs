@@ -1,9 +1,39 @@
 //! Whether a well-formed advert is acceptable to the virtual router it names.
 
 use crate::ip::Address;
-use crate::maps::{ROUTER_HMAC, ROUTER_HMAC_REQUIRED, RouterConf};
+use crate::maps::{FOREIGN_LIMITED, FOREIGN_UNTOUCHED, InterfaceConf, ROUTER_HMAC, ROUTER_HMAC_REQUIRED, RouterConf};
 use crate::reason::Reason;
 use crate::wire::vrrp::{self, Advert};
+
+const GROUP: Address = Address::v4(vrrp::GROUP);
+
+/// Whether a VRRP packet to `destination` is for us to judge: it is for a VRRP group, or for an address that a virtual router of the interface
+/// listens to. Everything else is between others, and on its way through this host or to another program on it.
+#[inline(always)]
+pub fn concerns(interface: &InterfaceConf, destination: &Address) -> bool {
+    destination.is(&GROUP) || destination.is(&vrrp::GROUP_V6) || interface.listens_to(destination)
+}
+
+/// What becomes of a VRRP packet whose virtual router is not ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Foreign {
+    /// It passes, whatever its TTL and message.
+    Untouched,
+    /// Likewise, as long as there are not too many.
+    Limited,
+    Refused,
+}
+
+/// Decides about a VRRP packet in `vlan` whose virtual router, `vrid` or 0 for none, is not ours. A tagged one is for another interface, a unicast one for another
+/// program on this host; one to a group passes where the configuration says that another daemon runs on this interface.
+#[inline(always)]
+pub fn foreign(interface: &InterfaceConf, vlan: u32, vrid: u8, destination: &Address) -> Foreign {
+    if vlan != 0 || interface.pass_foreign == FOREIGN_UNTOUCHED {
+        return Foreign::Untouched;
+    }
+    let passes = interface.pass_foreign == FOREIGN_LIMITED || !destination.is_multicast();
+    if vrid != 0 && passes { Foreign::Limited } else { Foreign::Refused }
+}
 
 /// Whether a packet of this TTL or hop limit may be an advert of `router` at all: 255, which no router forwards (RFC 5082), or
 /// what its unicast peer is allowed.

@@ -29,10 +29,13 @@ reasons! {
     Fragment = "fragment",
     /// IPv6 extension headers before the message that are more than are walked, or cut off.
     Extension = "extension",
-    /// Source unspecified, loopback, multicast or broadcast; over IPv6 to the group: not link-local (RFC 9568 section 5.1.2.1).
+    /// Source unspecified, loopback, multicast or broadcast; over IPv6 an IPv4-mapped address, or to the group one that is not link-local
+    /// (RFC 9568 section 5.1.2.1).
     Source = "source",
     /// TTL or hop limit is not 255 (RFC 9568 sections 5.1.1.3 and 5.1.2.3), nor in the range its peer is allowed.
     Ttl = "ttl",
+    /// The checksum of the IPv4 header is wrong.
+    IpChecksum = "ip_checksum",
     /// IP header or total length impossible, or message shorter or longer than its address count says.
     Length = "length",
     /// Version is neither 2 nor 3.
@@ -63,7 +66,7 @@ reasons! {
     OwnSource = "own_source",
     /// Not one of the configured peers.
     Peer = "peer",
-    /// More adverts per second from this source than any honest master sends.
+    /// More adverts per second from this source than any honest master sends, or more from all sources than are looked at.
     Rate = "rate",
     /// No authentication trailer where one is required.
     AuthMissing = "auth_missing",

@@ -1,16 +1,20 @@
 //! The advert path: judge, pace, fence, stamp, hand on to the agent's socket.
 
+use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::XdpContext;
 use aya_log_ebpf::info;
 use vrrp_common::classify::Vrrp;
 use vrrp_common::counter::{DropReason, RouterCounter, Verdict};
 use vrrp_common::ip::Address;
 use vrrp_common::lease::{self, Claim};
-use vrrp_common::maps::{Liveness, ROUTER_HMAC, ROUTER_HMAC_REQUIRED, RateKey, RateWindow, RouterConf};
-use vrrp_common::policy;
+use vrrp_common::maps::{Liveness, ROUTER_HMAC, ROUTER_HMAC_REQUIRED, RateKey, RateWindow, RouterConf, foreign_bucket};
+use vrrp_common::policy::{self, Foreign};
 use vrrp_common::reason::Reason;
-use vrrp_common::wire::vrrp::{Advert, PRIORITY_RELEASE};
+use vrrp_common::packet::Packet as _;
+use vrrp_common::wire::eth;
+use vrrp_common::wire::vrrp::{Advert, Centis, PRIORITY_RELEASE};
 
+use crate::context::{Frame, spoil};
 use crate::{boot_nanos, capture, count, maps};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
@@ -30,15 +34,35 @@ pub fn receive(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Verdict {
 
 #[inline(always)]
 fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
-    let found = match &vrrp.advert {
-        Ok(advert) => maps::router(slot, !vrrp.source.is_v4(), advert.vrid),
-        Err(_) => None,
+    let (advert, broken) = defined(&vrrp.advert);
+    let advert = &advert;
+    let Some(interface) = maps::interface(slot) else {
+        return Ok(());
     };
-    let found = found.filter(|(_, router)| router.vlan == vrrp.ethernet.vlan);
-    policy::judge_ttl(vrrp.ttl, &vrrp.source, found.map(|(_, router)| router))?;
-    let advert = vrrp.advert.as_ref().map_err(|&reason| reason)?;
+    let vlan = vrrp.ethernet.vlan;
+    let [high, low] = vrrp.destination.words();
+    if concerns(slot, high, low) == 0 || maps::addressee(slot, vrrp.ethernet.destination, vlan) == maps::TO_OTHER {
+        return Ok(());
+    }
+    let found = maps::router(slot, vrrp.v6, vrrp.vrid).filter(|(_, router)| router.vlan == vlan);
+    if found.is_none() {
+        match policy::foreign(interface, vlan, vrrp.vrid, &vrrp.destination) {
+            Foreign::Untouched => return Ok(()),
+            Foreign::Limited => {
+                let passes = maps::advert_token(foreign_bucket(slot), boot_nanos(), interface.foreign_limit);
+                return if passes { Ok(()) } else { Err(Reason::Rate) };
+            }
+            Foreign::Refused => {}
+        }
+    }
+    // The TTL that a peer is allowed is that of a message which names its router.
+    let named = if broken.is_none() { found.map(|(_, router)| router) } else { None };
+    policy::judge_ttl(vrrp.ttl, &vrrp.source, named)?;
+    if let Some(reason) = broken {
+        return Err(reason);
+    }
     let Some((index, router)) = found else {
-        return foreign(slot, vrrp.ethernet.vlan);
+        return Err(Reason::Vrid);
     };
     if router.used == 0 {
         // It has its place, and is not described yet: the agent is starting. Its socket judges by the same rules.
@@ -46,25 +70,12 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
     }
     policy::judge(advert, &vrrp.source, &vrrp.destination, router)?;
     let now = boot_nanos();
-    pace(now, index, vrrp.source, router.rate_limit)?;
-    fence(ctx, now, index, advert, vrrp.source, router);
-    let heard = Liveness {
-        seen: now,
-        source: maps::whole(&vrrp.source),
-        interval_centis: advert.interval.0,
-        priority: advert.priority,
-        pad: 0,
-        mac: vrrp.ethernet.source,
-        pad2: [0; 6],
-    };
-    maps::stamp(index, heard);
-    // This program cannot verify authenticated adverts, and so follows no master by them.
-    let claim = Claim { priority: heard.priority, source: heard.source };
-    if router.flags & ROUTER_HMAC_REQUIRED == 0
-        && maps::followed(index).is_some_and(|followed| lease::follows(now, followed, &claim, router.interval_centis))
-    {
-        maps::follow(index, heard);
+    let [high, low] = vrrp.source.words();
+    let claim = u32::from(advert.priority) << 16 | u32::from(advert.interval.0);
+    if note(ctx.ctx, index, claim, high, low) == 0 {
+        return Err(Reason::Rate);
     }
+    fence(ctx, now, index, advert, vrrp.source, router);
     count::router(index, RouterCounter::AdvertReceived);
     if advert.priority == PRIORITY_RELEASE {
         count::router(index, RouterCounter::PriorityZeroReceived);
@@ -72,17 +83,36 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
     Ok(())
 }
 
-/// An advert for a virtual router that is not ours: another interface's where it carries a tag, another daemon's where the
-/// configuration says there is one.
+/// The advert, or one of zeros and the rule that is broken.
+///
+/// Where there is none the compiler would store whatever a register holds, and after a call the verifier refuses to read the first five. It does not
+/// know that the words are the same after [`maps::whole`], so each of them has a value on every path.
 #[inline(always)]
-fn foreign(slot: u32, vlan: u32) -> Result<(), Reason> {
-    if vlan != 0 {
-        return Ok(());
-    }
-    match maps::interface(slot) {
-        Some(interface) if interface.pass_foreign == 1 => Ok(()),
-        _ => Err(Reason::Vrid),
-    }
+fn defined(advert: &Result<Advert, Reason>) -> (Advert, Option<Reason>) {
+    let (advert, broken) = match advert {
+        Ok(advert) => (*advert, None),
+        Err(reason) => (Advert::default(), Some(*reason)),
+    };
+    let [low, high] = advert.interval.0.to_ne_bytes();
+    let [flags, auth_type] = [u8::from(advert.message_only) | u8::from(advert.trailer) << 1, advert.auth_type];
+    let words = [
+        u64::from_ne_bytes([advert.version, advert.vrid, advert.priority, advert.count, low, high, auth_type, flags]),
+        u64::from_ne_bytes(advert.auth_data),
+    ];
+    let words = maps::whole(&Address::from_words(words)).words();
+    let [version, vrid, priority, count, low, high, auth_type, flags] = words[0].to_ne_bytes();
+    let advert = Advert {
+        version,
+        vrid,
+        priority,
+        count,
+        interval: Centis(u16::from_ne_bytes([low, high])),
+        auth_type,
+        auth_data: words[1].to_ne_bytes(),
+        message_only: flags & 1 != 0,
+        trailer: flags & 2 != 0,
+    };
+    (advert, broken)
 }
 
 /// Ends this node's mastership in the same instant in which another master is heard that it must yield to.
@@ -111,21 +141,76 @@ fn fence(ctx: &XdpContext, now: u64, index: u32, advert: &Advert, source: Addres
     }
 }
 
-/// Lets at most `limit` adverts a second pass for each source of each virtual router.
-#[inline(always)]
-fn pace(now: u64, router: u32, source: Address, limit: u32) -> Result<(), Reason> {
-    let key = RateKey { router, pad: 0, source: maps::whole(&source) };
-    let fresh = RateWindow { since: now, count: 1 };
-    let Some(window) = maps::rate(&key) else {
-        // A full map forgets the source heard least recently; a failed insert only means that this one is not paced.
-        let _ = maps::RATES.insert(&key, &fresh, 0);
-        return Ok(());
+/// Notes a valid advert of the virtual router `index`: when and where from it came, and whether its sender is the master to follow. `claim` is its
+/// priority, and its interval in the lower 16 bits. 0: there are too many, it is dropped and nothing noted.
+///
+/// A global function, as `concerns` is: the verifier checks it once, whatever led to it.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn note(ctx: *mut xdp_md, index: u32, claim: u32, high: u64, low: u64) -> u32 {
+    spoil();
+    let ctx = &XdpContext::new(ctx);
+    let (Some(router), Some(mac)) = (maps::router_at(index), Frame(ctx).bytes::<6>(eth::SOURCE_AT)) else {
+        return 1;
     };
-    // Another CPU may have begun the window after this one read the clock.
-    if now.saturating_sub(window.since) >= NANOS_PER_SECOND {
-        *window = fresh;
-        return Ok(());
+    let now = boot_nanos();
+    let source = Address::from_words([high, low]);
+    let heard = Liveness {
+        seen: now,
+        source,
+        interval_centis: claim as u16,
+        priority: (claim >> 16) as u8,
+        pad: 0,
+        mac,
+        pad2: 0,
+        pad3: 0,
+    };
+    // This program cannot verify authenticated adverts, and so follows no master by them.
+    let claim = Claim { priority: heard.priority, source };
+    let follows = router.flags & ROUTER_HMAC_REQUIRED == 0
+        && maps::followed(index).is_some_and(|followed| lease::follows(now, followed, &claim, router.interval_centis));
+    if !pace(now, index, source, router, follows || router.trusted.is(&source)) {
+        return 0;
     }
-    window.count += 1;
-    if window.count > u64::from(limit) { Err(Reason::Rate) } else { Ok(()) }
+    maps::stamp(index, heard);
+    if follows {
+        maps::follow(index, heard);
+    }
+    1
+}
+
+/// Lets a limited number of adverts a second pass for each source of each virtual router, and for all sources together. `known`: the source is the
+/// master that is followed, or would be from here on; its adverts must get through whatever others send.
+#[inline(always)]
+fn pace(now: u64, index: u32, source: Address, router: &RouterConf, known: bool) -> bool {
+    let key = RateKey { router: index, pad: 0, source };
+    let window = maps::rate(&key);
+    let is_new = window.is_none();
+    if let Some(window) = window {
+        // Another CPU may have begun the window after this one read the clock.
+        if now.saturating_sub(window.since) >= NANOS_PER_SECOND {
+            *window = RateWindow { since: now, count: 0 };
+        }
+        window.count += 1;
+        if window.count > u64::from(router.rate_limit) {
+            return false;
+        }
+    }
+    if !known && router.peer_count == 0 && !maps::advert_token(index, now, router.total_limit) {
+        return false;
+    }
+    if is_new {
+        // A full map forgets the source heard least recently; a failed insert only means that this one is not paced.
+        let _ = maps::RATES.insert(&key, &RateWindow { since: now, count: 1 }, 0);
+    }
+    true
+}
+
+/// Whether a packet to this destination is for us to judge: see [`policy::concerns`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn concerns(slot: u32, high: u64, low: u64) -> u32 {
+    spoil();
+    let destination = Address::from_words([high, low]);
+    u32::from(maps::interface(slot).is_some_and(|interface| policy::concerns(interface, &destination)))
 }

@@ -4,17 +4,23 @@
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::ip::Address;
+use vrrp_common::maps::AddressClaim;
 use vrrp_common::wire::arp::{self, Arp};
 use vrrp_common::wire::eth::Ethernet;
 use vrrp_common::wire::ipv6::Ipv6;
 use vrrp_common::wire::nd::{Kind, Nd};
 
 use crate::capture::refuse;
-use crate::{count, maps, rewrite, tables};
+use crate::{boot_nanos, count, maps, rewrite, tables};
 
 /// Decides about an ARP packet.
 #[inline(always)]
 pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdict {
+    // Whatever is asked or answered, the sender says that its address is at its MAC address.
+    let sender = Address::v4(arp.sender);
+    if let Some((_, address)) = tables::address(ctx, &sender, ethernet.vlan) {
+        claimed(slot, address.router, &sender, arp.sender_mac);
+    }
     if arp.operation != arp::OP_REQUEST {
         return Verdict::Pass;
     }
@@ -50,7 +56,10 @@ pub fn neighbour(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, ip: &Ipv6, nd
         // Another master's: the stack may learn it, and does not answer.
         (Kind::Advertisement, false) => Verdict::Pass,
         // Somebody else claims an address this node acts for, as above.
-        (Kind::Advertisement, true) => Verdict::Drop,
+        (Kind::Advertisement, true) => {
+            claimed(slot, address.router, &nd.target, ethernet.source);
+            Verdict::Drop
+        }
         (Kind::Solicitation, false) => refuse(ctx, address.router, RouterCounter::ArpSuppressed),
         (Kind::Solicitation, true) => {
             let Some(mac) = mac(slot, address.router) else {
@@ -60,6 +69,16 @@ pub fn neighbour(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, ip: &Ipv6, nd
             rewrite::neighbour_answer(ctx, ethernet, &ip.source, &nd.target, mac)
         }
     }
+}
+
+/// Counts and notes that `claimant` claims an address which this node acts for. A frame of our own that comes back is no claim.
+#[inline(always)]
+fn claimed(slot: u32, router: u32, address: &Address, claimant: [u8; 6]) {
+    if maps::acting(router).is_none() || mac(slot, router) == Some(claimant) {
+        return;
+    }
+    count::router(router, RouterCounter::AddressClaimed);
+    maps::claim(router, AddressClaim { seen: boot_nanos(), address: maps::whole(address), mac: claimant, pad: 0 });
 }
 
 /// The MAC address that a router's addresses are at.

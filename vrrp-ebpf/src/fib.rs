@@ -14,6 +14,10 @@ const AF_INET6: u8 = 10;
 const FOUND: i64 = 0;
 /// The host would not send such a packet on: it is for the host itself, or has no route (BPF_FIB_LKUP_RET_NOT_FWDED).
 const NOT_FORWARDED: i64 = 4;
+/// It would, by a route with an encapsulation; once it has resolved the neighbour; in fragments, or with an answer that it is too long.
+const ENCAPSULATED: i64 = 6;
+const NO_NEIGHBOUR: i64 = 7;
+const TOO_LONG: i64 = 8;
 
 pub enum Next {
     Hop(Hop),
@@ -21,6 +25,18 @@ pub enum Next {
     Here,
     /// The stack must help: a neighbour that is not resolved, a packet too long, a route of another kind.
     Stack,
+}
+
+/// Whether the host would forward `packet`, which must not be for a group of hosts, out of another interface.
+#[inline(always)]
+pub fn is_forwarded(ctx: &XdpContext, packet: &Packet) -> bool {
+    let (result, params) = look_up(ctx, packet, &packet.source);
+    match result {
+        FOUND | NO_NEIGHBOUR => params.ifindex as usize != ctx.ingress_ifindex(),
+        // The kernel does not tell by which interface.
+        ENCAPSULATED | TOO_LONG => true,
+        _ => false,
+    }
 }
 
 pub struct Hop {
@@ -32,6 +48,18 @@ pub struct Hop {
 /// The way of `packet` to its destination, once its source is `source`.
 #[inline(always)]
 pub fn next_hop(ctx: &XdpContext, packet: &Packet, source: &Address) -> Next {
+    let (result, params) = look_up(ctx, packet, source);
+    match result {
+        FOUND => {
+            Next::Hop(Hop { ifindex: params.ifindex, mac: mac(&raw const params.dmac), source_mac: mac(&raw const params.smac) })
+        }
+        NOT_FORWARDED => Next::Here,
+        _ => Next::Stack,
+    }
+}
+
+#[inline(always)]
+fn look_up(ctx: &XdpContext, packet: &Packet, source: &Address) -> (i64, Params) {
     // SAFETY: integers and byte arrays only; zero is a value of each.
     let mut params: Params = unsafe { core::mem::zeroed() };
     params.l4_protocol = packet.protocol;
@@ -49,13 +77,7 @@ pub fn next_hop(ctx: &XdpContext, packet: &Packet, source: &Address) -> Next {
     }
     // SAFETY: a helper call; the pointers are to the context and to parameters of the size that is given.
     let result = unsafe { bpf_fib_lookup(ctx.as_ptr(), &raw mut params, size_of::<Params>() as i32, 0) };
-    match result {
-        FOUND => {
-            Next::Hop(Hop { ifindex: params.ifindex, mac: mac(&raw const params.dmac), source_mac: mac(&raw const params.smac) })
-        }
-        NOT_FORWARDED => Next::Here,
-        _ => Next::Stack,
-    }
+    (result, params)
 }
 
 /// A MAC address out of the parameters, two bytes at a time: four at once would be misaligned on the stack, which the verifier refuses.

@@ -36,7 +36,6 @@ use vrrp_common::wire::ipv4::PROTO_VRRP;
 use vrrp_common::wire::ipv6::NEXT_ICMPV6;
 
 use crate::context::{Frame, spoil};
-use crate::maps::Addressee;
 use crate::packet::Packet;
 
 #[xdp(frags)]
@@ -140,6 +139,9 @@ pub extern "C" fn ipv6(ctx: *mut xdp_md, slot: u32, asked: u32) -> u32 {
     if asked == 0 && (ip.protocol == PROTO_VRRP || ip.protocol == NEXT_ICMPV6 || ip.unwalked) {
         return UNDECIDED;
     }
+    if ip.is_mapped() {
+        return Verdict::Pass as u32;
+    }
     through(ctx, slot, &ethernet, steer::client(ctx, slot, &Packet::v6(&ethernet, &ip))) as u32
 }
 
@@ -167,7 +169,7 @@ fn through(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, verdict: Verdict) -
     if !matches!(verdict, Verdict::Pass) {
         return verdict;
     }
-    let Addressee::Router(index) = maps::addressee(slot, ethernet.destination, ethernet.vlan) else {
+    let Some(index) = maps::virtual_router(slot, ethernet.destination, ethernet.vlan) else {
         return verdict;
     };
     if maps::acting(index).is_none() {

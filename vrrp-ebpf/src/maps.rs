@@ -6,13 +6,16 @@ use core::arch::asm;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray};
 use aya_ebpf::programs::XdpContext;
+use vrrp_common::bucket;
 use vrrp_common::ip::Address;
 use vrrp_common::lease;
 use vrrp_common::maps::{
-    InterfaceConf, Liveness, MAX_BACKENDS, MAX_IFINDEX, MAX_INTERFACE_COUNTERS, MAX_INTERFACES, MAX_RATE_SOURCES,
+    AddressClaim, Bucket, InterfaceConf, KeptTags, Liveness, MAX_BACKENDS, MAX_IFINDEX, MAX_INTERFACE_COUNTERS, MAX_INTERFACES, MAX_RATE_SOURCES,
     MAX_ROUTER_COUNTERS, MAX_ROUTERS, ROUTER_VIRTUAL_MAC, RateKey, RateWindow, RouterConf, Traffic, VRID_SLOTS, vrid_slot,
 };
 use vrrp_common::wire::vrrp::of_virtual_mac;
+
+use crate::context::spoil;
 
 #[map]
 static INTERFACES: Array<u32> = Array::with_max_entries(MAX_IFINDEX, 0);
@@ -34,6 +37,12 @@ static LIVENESS: Array<Liveness> = Array::with_max_entries(MAX_ROUTERS, 0);
 static FOLLOWED: Array<Liveness> = Array::with_max_entries(MAX_ROUTERS, 0);
 #[map]
 pub static RATES: LruHashMap<RateKey, RateWindow> = LruHashMap::with_max_entries(MAX_RATE_SOURCES, 0);
+#[map]
+static ADVERT_BUCKETS: Array<Bucket> = Array::with_max_entries(vrrp_common::maps::ADVERT_BUCKETS, 0);
+#[map]
+static CLAIMS: Array<AddressClaim> = Array::with_max_entries(MAX_ROUTERS, 0);
+#[map]
+static KEPT_TAGS: Array<KeptTags> = Array::with_max_entries(MAX_INTERFACES, 0);
 #[map]
 pub static IF_COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(MAX_INTERFACE_COUNTERS, 0);
 #[map]
@@ -115,34 +124,84 @@ fn write(map: &Array<Liveness>, router: u32, heard: Liveness) {
     }
 }
 
-/// Whom a frame is addressed to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Addressee {
-    /// The interface itself.
-    Interface,
-    /// The virtual router of this index, which has a MAC address of its own.
-    Router(u32),
-    /// Everybody, or a group.
-    Group,
-    /// Another host: a switch that does not know where that one is sends its frames everywhere, and an interface in promiscuous mode takes all.
-    Other,
+/// Takes one of the adverts that may pass in a second from the bucket `index`; whether there was one.
+#[inline(always)]
+pub fn advert_token(index: u32, now: u64, limit: u32) -> bool {
+    let Some(known) = ADVERT_BUCKETS.get_ptr_mut(index) else {
+        return true;
+    };
+    // SAFETY: a live element of one word that only this program writes, read and written whole. Two CPUs may both take the last token.
+    let (taken, after) = bucket::take(unsafe { known.read_volatile() }, now, limit, limit);
+    // SAFETY: as above.
+    unsafe { known.write_volatile(after) };
+    taken
 }
 
-/// Whom a frame with this destination is addressed to on the interface in `slot`.
+/// Notes who claims an address of a virtual router that this node acts for.
 #[inline(always)]
-pub fn addressee(slot: u32, destination: [u8; 6], vlan: u32) -> Addressee {
-    if interface(slot).is_some_and(|interface| interface.mac == destination) {
-        return Addressee::Interface;
+pub fn claim(router: u32, claim: AddressClaim) {
+    if let Some(entry) = CLAIMS.get_ptr_mut(router) {
+        // SAFETY: the pointer is to a live array element of this type; only this program writes it.
+        unsafe { *entry = claim };
     }
-    if destination[0] & 1 != 0 {
-        return Addressee::Group;
+}
+
+/// Whom a frame is addressed to, as [`addressee`] tells it.
+pub const TO_OTHER: u32 = 0;
+pub const TO_GROUP: u32 = 1;
+pub const TO_BACKUP: u32 = 2;
+pub const TO_ACTOR: u32 = 3;
+pub const TO_INTERFACE: u32 = 4;
+
+/// Whom a frame with this destination is addressed to: the interface in `slot`, a virtual router on it that has a MAC address of its own and that this
+/// node acts for or not, a group of hosts, or another host. Frames for others come where a switch does not know the host that they are for and sends
+/// them everywhere, or where the interface is in promiscuous mode.
+#[inline(always)]
+pub fn addressee(slot: u32, destination: [u8; 6], vlan: u32) -> u32 {
+    let [a, b, c, d, e, f] = destination;
+    addressee_of(slot, u64::from_ne_bytes([a, b, c, d, e, f, 0, 0]), vlan)
+}
+
+/// A global function, as the next one is: what follows it is verified once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn addressee_of(slot: u32, destination: u64, vlan: u32) -> u32 {
+    spoil();
+    let [a, b, c, d, e, f, _, _] = destination.to_ne_bytes();
+    let mac = [a, b, c, d, e, f];
+    if interface(slot).is_some_and(|interface| interface.mac == mac) {
+        return TO_INTERFACE;
     }
-    let Some((v6, vrid)) = of_virtual_mac(destination) else {
-        return Addressee::Other;
-    };
-    match router(slot, v6, vrid) {
-        Some((index, router)) if router.flags & ROUTER_VIRTUAL_MAC != 0 && router.vlan == vlan => Addressee::Router(index),
-        _ => Addressee::Other,
+    if a & 1 != 0 {
+        return TO_GROUP;
+    }
+    match virtual_router(slot, mac, vlan) {
+        Some(index) if acting(index).is_some() => TO_ACTOR,
+        Some(_) => TO_BACKUP,
+        None => TO_OTHER,
+    }
+}
+
+/// The index of the virtual router whose MAC address this is, if it uses it.
+#[inline(always)]
+pub fn virtual_router(slot: u32, mac: [u8; 6], vlan: u32) -> Option<u32> {
+    let (v6, vrid) = of_virtual_mac(mac)?;
+    match virtual_mac_of(slot, u32::from(v6) << 8 | u32::from(vrid), vlan) {
+        NO_ROUTER => None,
+        index => Some(index),
+    }
+}
+
+const NO_ROUTER: u32 = u32::MAX;
+
+/// Index of the virtual router that has a MAC address of its own; `name` is its VRID, and 256 more for one of IPv6.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn virtual_mac_of(slot: u32, name: u32, vlan: u32) -> u32 {
+    spoil();
+    match router(slot, name & 256 != 0, name as u8) {
+        Some((index, router)) if router.flags & ROUTER_VIRTUAL_MAC != 0 && router.vlan == vlan => index,
+        _ => NO_ROUTER,
     }
 }
 

@@ -7,14 +7,13 @@ use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::ip::Address;
-use vrrp_common::maps::{BackendConf, ReverseKey};
+use vrrp_common::maps::{BackendConf, NAT_ONLY_V4, NAT_ONLY_V6, ReverseKey};
 use vrrp_common::packet::Packet as _;
 use vrrp_common::wire::ipv4::{self, PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::{checksum, ipv6, l4};
 
 use crate::capture::refuse;
 use crate::context::{Frame, spoil};
-use crate::maps::Addressee;
 use crate::packet::Packet;
 use crate::rewrite::{self, put};
 use crate::{count, fib, maps, tables};
@@ -213,50 +212,56 @@ fn error_v6(ctx: &XdpContext, place: Place, backend: &BackendConf, quoted: usize
     put(ctx, at, checksum::adjusted(frame.be16(at)?, was, is).to_be_bytes())
 }
 
-/// A packet that is for nobody here: perhaps the answer of a NAT backend, which then gets the virtual address as its source.
+/// A packet that is for no virtual address: perhaps the answer of a NAT backend, which then gets the virtual address as its source.
 #[inline(always)]
 pub fn answer(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
-    if !tables::may_be_reverse(&packet.source) || !matches!(packet.protocol, PROTO_TCP | PROTO_UDP) {
+    let Some(interface) = maps::interface(slot) else {
         return Verdict::Pass;
-    }
-    // By another interface only a forger would speak for it.
-    if maps::interface(slot).is_none_or(|interface| interface.nat == 0) {
+    };
+    // By another interface only a forger would speak for a backend.
+    if interface.nat == 0 {
         return Verdict::Pass;
     }
     // Each node that hears a flooded frame would send it on, and so would a backup at the virtual MAC.
-    match maps::addressee(slot, packet.receiver, packet.vlan) {
-        Addressee::Interface => {}
-        Addressee::Router(index) if maps::acting(index).is_some() => {}
-        Addressee::Router(_) | Addressee::Group | Addressee::Other => return Verdict::Pass,
+    if maps::addressee(slot, packet.receiver, packet.vlan) < maps::TO_ACTOR {
+        return Verdict::Pass;
     }
-    reverse(ctx, packet)
+    if tables::may_be_reverse(&packet.source)
+        && matches!(packet.protocol, PROTO_TCP | PROTO_UDP)
+        && let Some(verdict) = reverse(ctx, packet)
+    {
+        return verdict;
+    }
+    // The host forwards for the answers' sake: the configuration has not asked for more.
+    let only = if packet.v6 { NAT_ONLY_V6 } else { NAT_ONLY_V4 };
+    if interface.nat & only != 0 && fib::is_forwarded(ctx, packet) {
+        return refuse(ctx, interface.nat_router, RouterCounter::NotForwarded);
+    }
+    Verdict::Pass
 }
 
+/// What becomes of an answer; `None`: it is none.
 #[inline(always)]
-fn reverse(ctx: &XdpContext, packet: &Packet) -> Verdict {
+fn reverse(ctx: &XdpContext, packet: &Packet) -> Option<Verdict> {
     // Later fragments tell no port, so an answer in fragments cannot be told from the backend's other traffic.
     if packet.fragment {
-        return Verdict::Pass;
+        return None;
     }
-    let Some(ports) = l4::ports(&Frame(ctx), packet.transport) else {
-        return Verdict::Pass;
-    };
+    let ports = l4::ports(&Frame(ctx), packet.transport)?;
     let key = ReverseKey {
         address: crate::maps::whole(&packet.source),
         port: u32::from(ports.source),
         protocol: u32::from(packet.protocol),
     };
-    let Some(name) = tables::reverse(&key) else {
-        return Verdict::Pass;
-    };
+    let name = tables::reverse(&key)?;
     let hop = match fib::next_hop(ctx, packet, &name.address) {
         fib::Next::Hop(hop) => Some(hop),
         fib::Next::Stack => None,
         // It answers this node itself: a health check, not a client.
-        fib::Next::Here => return Verdict::Pass,
+        fib::Next::Here => return Some(Verdict::Pass),
     };
     if packet.ttl <= 1 {
-        return refuse(ctx, name.router, RouterCounter::TtlExpired);
+        return Some(refuse(ctx, name.router, RouterCounter::TtlExpired));
     }
     count::router(name.router, RouterCounter::NatReturned);
     let place = Place { network: packet.network, transport: packet.transport, protocol: packet.protocol, portless: false };
@@ -267,11 +272,11 @@ fn reverse(ctx: &XdpContext, packet: &Packet) -> Verdict {
         header_v4(ctx, place, &change, ipv4::at::SOURCE, hop.is_some())
     };
     if done.and_then(|()| transport(ctx, place, &change, SOURCE_PORT)).is_none() {
-        return Verdict::Drop;
+        return Some(Verdict::Drop);
     }
-    match hop {
+    Some(match hop {
         Some(hop) => rewrite::direct_return(ctx, hop.ifindex, hop.mac, hop.source_mac),
         // The stack knows the way, or will find out: it counts the hop itself.
         None => Verdict::Pass,
-    }
+    })
 }

@@ -13,9 +13,6 @@ use vrrp_common::wire::{checksum, ipv4, ipv6, nd};
 
 use crate::context::{Frame, begin, end, linear_len};
 
-/// Offset of the source MAC in the Ethernet header.
-const SOURCE_AT: usize = 6;
-
 /// Turns the ARP request at `network` into its answer: `mac` has the requested address. Sent back where it came from.
 #[inline(always)]
 pub fn arp_answer(ctx: &XdpContext, network: usize, request: &Arp, mac: [u8; 6]) -> Verdict {
@@ -124,7 +121,7 @@ impl Link {
         let frame = Frame(ctx);
         Some(Self {
             destination: frame.bytes(0)?,
-            source: frame.bytes(SOURCE_AT)?,
+            source: frame.bytes(eth::SOURCE_AT)?,
             // What follows the addresses is there in any frame that has a network header; it means something where there are tags.
             outer_tag: frame.bytes(TAGS_AT)?,
             inner_tag: frame.bytes(TAGS_AT + TAG_LEN)?,
@@ -165,7 +162,7 @@ pub fn cut(ctx: &XdpContext, len: usize) -> Option<()> {
 #[inline(always)]
 fn addresses(ctx: &XdpContext, destination: [u8; 6], source: [u8; 6]) -> Option<()> {
     put(ctx, 0, destination)?;
-    put(ctx, SOURCE_AT, source)
+    put(ctx, eth::SOURCE_AT, source)
 }
 
 /// Writes `bytes` at `offset`; `None` where the frame ends before.

@@ -13,7 +13,7 @@ use vrrp_common::wire::{icmp, l4};
 
 use crate::capture::refuse;
 use crate::context::{Frame, linear_len, spoil};
-use crate::maps::{Addressee, whole};
+use crate::maps::whole;
 use crate::packet::Packet;
 use crate::{count, guard, maps, nat, rewrite, tables, tunnel};
 
@@ -45,11 +45,11 @@ pub fn client(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
         return nat::answer(ctx, slot, packet);
     };
     match maps::addressee(slot, packet.receiver, packet.vlan) {
-        Addressee::Interface | Addressee::Router(_) => {}
         // The stack drops it as well, or a bridge has use for it.
-        Addressee::Other => return Verdict::Pass,
-        // RFC 1122 section 3.3.6: not to be accepted.
-        Addressee::Group => return Verdict::Drop,
+        maps::TO_OTHER => return Verdict::Pass,
+        // Not to be accepted (RFC 1122 section 3.3.6).
+        maps::TO_GROUP => return Verdict::Drop,
+        _ => {}
     }
     let router = address.router;
     if maps::acting(router).is_none() {

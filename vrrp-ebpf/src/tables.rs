@@ -92,8 +92,9 @@ pub fn rings(service: u32) -> Option<RingsInUse> {
 /// [`flow::slot`]: vrrp_common::flow::slot
 #[inline(always)]
 pub fn ring_slot(service: u32, ring: u32, mut slot: usize) -> Option<u16> {
-    // SAFETY: no instruction; one register is named as changed.
-    unsafe { asm!("/* {0} */", inout(reg) slot, options(pure, nomem, nostack)) };
+    // An instruction, not a comment: a line of assembly without one can give an offset two lines of the source, which the kernel refuses to load.
+    // SAFETY: the value is moved to where it is.
+    unsafe { asm!("{0} = {0}", inout(reg) slot, options(pure, nomem, nostack)) };
     RINGS.get(service * RINGS_PER_SERVICE + ring)?.0.get(slot).copied()
 }
 

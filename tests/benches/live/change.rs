@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use vrrp_common::ip::Address;
+use vrrp_common::maps::STEERED_TTL;
 
 use crate::common::traffic::Traffic;
 use crate::rows::flow::{Place, outer};
@@ -15,6 +16,8 @@ pub enum Change {
     Nothing,
     /// These MAC addresses, destination first.
     Link([u8; 6], [u8; 6]),
+    /// These, and marked as steered by direct return.
+    Steered([u8; 6], [u8; 6]),
     /// These, and a hop less.
     Hop([u8; 6], [u8; 6]),
     /// A hop, and one of these destinations instead of the virtual address; a port, too, where one is given.
@@ -32,6 +35,7 @@ impl Change {
         let expected = match self {
             Change::Nothing => packet.build(),
             Change::Link(to, from) => packet.macs(to, from).build(),
+            Change::Steered(to, from) => packet.macs(to, from).ttl(STEERED_TTL).build(),
             Change::Hop(to, from) => packet.macs(to, from).hop().build(),
             Change::Translated(to, from, backends, port) => {
                 ensure!(backends.contains(&destination), "it went to {destination:?}");

@@ -58,11 +58,12 @@ pub fn rows() -> Vec<Row> {
     let one = |traffic| Traffic { flows: 1, ..traffic };
     let routed = Traffic { destination: Address::v4(BACKENDS[0]), ..udp };
     let tx = Change::Link(NODE2_MAC, NODE1_MAC);
-    let redirected = Change::Link(NODE2_MAC, BACK_MAC);
+    let steered = Change::Steered(NODE2_MAC, NODE1_MAC);
+    let redirected = Change::Steered(NODE2_MAC, BACK_MAC);
     let tunnelled = Change::Tunnelled(NODE2_MAC, NODE1_MAC, BACK, &BACKENDS);
     let translated = |port| Change::Translated(NODE2_MAC, BACK_MAC, &BACKENDS, port);
     let row = |what, runs, traffic, sink, change| Row { what, runs, traffic, sink, change };
-    let ours = |traffic| row(OURS, Runs::Ours(Mode::DirectReturn, Way::Front), traffic, Sink::Client, tx);
+    let ours = |traffic| row(OURS, Runs::Ours(Mode::DirectReturn, Way::Front), traffic, Sink::Client, steered);
     let tunnel = |traffic| row("vrrp_xdp IPIP, XDP_TX", Runs::Ours(Mode::Tunnel, Way::Front), traffic, Sink::Client, tunnelled);
     let nat = |traffic| row(NAT, Runs::Ours(Mode::Nat, Way::Back), traffic, Sink::Backend, translated(Some(REAL_PORT)));
     let nft = |traffic| row(NFT, Runs::Nft, traffic, Sink::Backend, translated(None));

@@ -1,7 +1,8 @@
 //! The cases: what arrives, in which world, and what must come of it.
 
-use vrrp_common::maps::NO_BACKEND;
+use vrrp_common::maps::{NO_BACKEND, STEERED_TTL};
 use vrrp_common::wire::arp::OP_REQUEST;
+use vrrp_common::wire::checksum;
 use vrrp_common::wire::ipv4::{PROTO_ICMP, PROTO_TCP, PROTO_UDP};
 
 use crate::common::traffic::{LEN, Reshaped, Traffic};
@@ -151,6 +152,22 @@ pub fn to_node2(frame: &[u8]) -> Vec<u8> {
     [&NODE2_MAC, &NODE1_MAC, &frame[12..]].concat()
 }
 
+/// Likewise, marked as steered.
+pub fn steered_to_node2(frame: &[u8]) -> Vec<u8> {
+    let mut out = to_node2(frame);
+    let network = if out[12..14] == [0x81, 0] { 18 } else { 14 };
+    if out[network] >> 4 == 6 {
+        out[network + 7] = STEERED_TTL;
+        return out;
+    }
+    let end = network + usize::from(out[network] & 0x0f) * 4;
+    out[network + 8] = STEERED_TTL;
+    out[network + 10..network + 12].fill(0);
+    let sum = checksum::compute(0, &out[network..end]);
+    out[network + 10..network + 12].copy_from_slice(&sum.to_be_bytes());
+    out
+}
+
 /// What nothing can be cheaper than.
 fn floors() -> Vec<Case> {
     let stranger = Frame::client(PROTO_TCP, NODE1, WEB_PORT).padded_to(LEN).build();
@@ -210,9 +227,10 @@ fn neighbours() -> Vec<Case> {
     ]
 }
 
-/// Direct return: the frame with other MAC addresses leads the program the same way, so one flow needs no reset.
+/// Direct return: the frame is marked, and would not be steered again, so it is put back each time.
 fn steered() -> Vec<Case> {
-    let one = |name: &str, frame: Vec<u8>| Case::new(name, &frame, TX).out(to_node2(&frame));
+    let one =
+        |name: &str, frame: Vec<u8>| Case::new(name, &frame, TX).reset(Reset::Frame(Reshaped::NOT)).out(steered_to_node2(&frame));
     let many = |name: &str, traffic: Traffic| one(name, traffic.first()).reset(Reset::Flow(traffic));
     let http = || Frame::client(PROTO_TCP, VIP1, WEB_PORT).padded_to(LEN);
     let [tcp, udp] = [PROTO_TCP, PROTO_UDP].map(|protocol| Traffic::v4(protocol, MANY));
@@ -231,7 +249,8 @@ fn steered() -> Vec<Case> {
         one("direct return, in a VLAN", http().tagged(0x8100, 100).build()).when(|world| world.in_vlan(100)),
         Case::new("direct return, by another interface", &udp.first(), REDIRECT)
             .when(|world| world.only(REDIRECTED))
-            .out(udp.packet().macs(NODE2_MAC, BACK_MAC).build()),
+            .reset(Reset::Frame(Reshaped::NOT))
+            .out(udp.packet().macs(NODE2_MAC, BACK_MAC).ttl(STEERED_TTL).build()),
         Case::new("this node's own server", &udp.first(), PASS).when(|world| world.only(LOCAL)),
     ]
 }

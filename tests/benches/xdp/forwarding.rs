@@ -4,7 +4,7 @@ use vrrp_common::ip::Address;
 use vrrp_common::maps::{GuardConf, RING_CHANGED, Ring, SOURCE_ALLOWED};
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 
-use crate::cases::{Case, MANY, PASS, REDIRECT, Reset, TX, to_node2};
+use crate::cases::{Case, MANY, PASS, REDIRECT, Reset, TX, steered_to_node2};
 use crate::common::traffic::{Reshaped, Traffic};
 use crate::rows::flow::{Packet, SYN, outer};
 use crate::rows::forwarding::{answer, too_big, translated};
@@ -117,7 +117,9 @@ fn errors() -> Vec<Case> {
     let error = about(&reply);
     let told = about(&translated_reply(&reply)).hop();
     vec![
-        Case::new("ICMP error about a flow, direct return", &error.build(), TX).out(to_node2(&error.build())),
+        Case::new("ICMP error about a flow, direct return", &error.build(), TX)
+            .reset(Reset::Frame(Reshaped::NOT))
+            .out(steered_to_node2(&error.build())),
         Case::new("ICMP error about a flow, NAT", &error.build(), REDIRECT)
             .when(|world| world.only(NAT))
             .reset(Reset::Frame(Reshaped::NOT))
@@ -138,7 +140,7 @@ fn guards() -> Vec<Case> {
     let syn = |flows| Traffic::v4(PROTO_TCP, flows).flags(SYN);
     let case = |name: &str, traffic: Traffic, guard: GuardConf| {
         Case::new(name, &traffic.first(), TX)
-            .out(to_node2(&traffic.first()))
+            .out(steered_to_node2(&traffic.first()))
             .reset(Reset::Flow(traffic))
             .when(|world| world.guarded(WEB, guard))
     };
@@ -158,7 +160,7 @@ fn guards() -> Vec<Case> {
 /// Every slot has the same backend as before, but is marked as changed.
 fn changes() -> Vec<Case> {
     let case = |name: &str, traffic: Traffic| {
-        Case::new(name, &traffic.first(), TX).out(to_node2(&traffic.first())).reset(Reset::Flow(traffic)).when(changed)
+        Case::new(name, &traffic.first(), TX).out(steered_to_node2(&traffic.first())).reset(Reset::Flow(traffic)).when(changed)
     };
     let [one, many] = [1, MANY].map(|flows| Traffic::v4(PROTO_TCP, flows));
     let known =

@@ -271,7 +271,8 @@ impl Agent {
         }
         if self.ending == Some(End::Release) {
             self.converge().await;
-            self.effects.retire(&self.desired).await;
+            let host = self.news.host.borrow().clone();
+            self.effects.retire(&self.desired, &host).await;
         }
         self.moves.clear();
         let _ = self.shutdown.send(true);

@@ -8,7 +8,7 @@ use super::checks::Checks;
 use super::force::Force;
 use crate::agreement;
 use crate::desired::{Desired, Way};
-use crate::effects::{Effects, Flips, Hook, Standing};
+use crate::effects::{Effects, Flips, Hook, Standing, TagsSeen};
 use crate::model::{Backend, Config, Script, Service, XdpUse};
 use crate::net::view::HostView;
 use crate::plane::attach::Mode;
@@ -77,6 +77,7 @@ pub struct HookFacts {
     pub mode: Option<Mode>,
     pub program_id: Option<u32>,
     pub reason: Option<String>,
+    pub tags: TagsSeen,
     /// Where its counters are.
     pub slot: Option<u32>,
 }
@@ -184,6 +185,7 @@ fn hook(wanted: XdpUse, effects: &Effects, ifindex: u32) -> HookFacts {
             None if wanted == XdpUse::Off => Some("switched off in the configuration".to_owned()),
             None => Some("the kernel program is not loaded".to_owned()),
         },
+        tags: effects.tags(ifindex),
         slot: effects.slot(ifindex),
     }
 }

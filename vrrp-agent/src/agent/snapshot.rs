@@ -14,6 +14,7 @@ use super::picture::{HookFacts, Picture, ReloadFacts};
 use super::served::services;
 use super::tracking::tracking;
 use crate::desired::{self, Facts, Way};
+use crate::effects::TagsSeen;
 use crate::election::Role;
 use crate::elector::{RouterView, View};
 use crate::model::{Config, Router, Service, Version};
@@ -22,7 +23,7 @@ use crate::plane::attach::Mode;
 use crate::plane::counters::Counters;
 use crate::status::{
     AddressStatus, ElectionStatus, HistogramStatus, InterfaceStatus, MasterStatus, ReloadStatus, RouterStatus, SCHEMA,
-    ScriptState, ScriptStatus, Status, XdpMode, XdpStatus,
+    ScriptState, ScriptStatus, Status, VlanTags, XdpMode, XdpStatus,
 };
 use crate::time::Instant;
 use crate::track::Health;
@@ -133,6 +134,11 @@ fn interface(fixed: &Fixed, view: &View, picture: &Picture, name: &str) -> Inter
         index: link.map_or(0, |link| link.index),
         up: link.is_some_and(|link| link.up),
         xdp: xdp(hook, link.and_then(|link| link.xdp).map(|xdp| xdp.mode)),
+        vlan_tags: match hook.map(|hook| hook.tags).unwrap_or_default() {
+            TagsSeen::Always => VlanTags::Seen,
+            TagsSeen::TurnedOff => VlanTags::OffloadTurnedOff,
+            TagsSeen::Stripped => VlanTags::Hidden,
+        },
         verdicts,
         dropped_adverts,
     }

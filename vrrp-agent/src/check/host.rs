@@ -4,6 +4,7 @@
 
 mod findings;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
@@ -14,8 +15,9 @@ use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 
 use crate::desired::{self, nat_sides};
 use crate::forwarding::{Lack, lacking};
-use crate::model::Config;
+use crate::model::{Config, XdpUse};
 use crate::net::NetlinkError;
+use crate::net::ethtool::Ethtool;
 use crate::net::sysctl::Sysctl;
 use crate::net::view::HostView;
 use crate::net::watch::Watcher;
@@ -43,6 +45,8 @@ pub struct Facts {
     pub thread: Vec<Degraded>,
     /// Settings of the kernel that are not as NAT needs them.
     pub forwarding: Vec<Lack>,
+    /// Interfaces that take VLAN tags off frames, and whose driver does not let that be turned off.
+    pub hidden_tags: Vec<String>,
     /// Of each upstream, why its connections could not be steered.
     pub upstreams: Vec<Option<String>>,
     /// An agent answers on the API socket: its addresses and ports are taken for good reason.
@@ -68,6 +72,7 @@ pub fn read(config: &Config, network: &Arc<HostView>) -> Facts {
     let sides = sides.iter().filter_map(|(ifindex, side)| Some((link(ifindex)?.name.as_str(), *side)));
     let forwarding = sides.flat_map(|(name, side)| lacking(&Sysctl::default(), name, side).unwrap_or_default()).collect();
     Facts {
+        hidden_tags: hidden_tags(config),
         forwarding,
         network: Arc::clone(&network),
         capabilities: fs::read_to_string("/proc/self/status").ok().and_then(|status| effective(&status)),
@@ -83,6 +88,16 @@ pub fn read(config: &Config, network: &Arc<HostView>) -> Facts {
             .collect(),
         agent_runs: UnixStream::connect(&config.api_socket).is_ok(),
     }
+}
+
+/// What cannot be read is left out: it is told when the agent attaches.
+fn hidden_tags(config: &Config) -> Vec<String> {
+    let Ok(ethtool) = Ethtool::open() else {
+        return Vec::new();
+    };
+    let hides = |interface: &&str| ethtool.tags(interface).is_ok_and(|tags| tags.on != tags.changeable);
+    let interfaces: BTreeSet<&str> = config.routers.iter().map(|router| router.interface.as_str()).collect();
+    interfaces.into_iter().filter(|_| config.xdp != XdpUse::Off).filter(hides).map(str::to_owned).collect()
 }
 
 /// The network with the routes that `config` needs; without them where the kernel does not tell.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use vrrp_common::maps::{InterfaceConf, ReverseConf, ReverseKey};
+use vrrp_common::maps::{FOREIGN_UNTOUCHED, InterfaceConf, NAT_ANSWERS, ReverseConf, ReverseKey};
 
 use super::way::is_routed;
 use super::{Desired, Facts, router_of};
-use crate::model::{Config, Family, Forward, Service};
+use crate::model::{Backend, Config, Family, Forward, Service};
 use crate::net::view::HostView;
 
 /// What an interface has to do with NAT.
@@ -46,9 +46,22 @@ pub(super) fn add_interfaces(desired: &mut Desired, facts: &Facts) {
     for (&ifindex, _) in desired.nat_sides.iter().filter(|(_, side)| side.back) {
         let mac = facts.host.links.get(&ifindex).map_or([0; 6], |link| link.mac);
         // A VRRP daemon on an interface that is not ours otherwise is none of our business.
-        let bare = InterfaceConf { ifindex, mac, pass_foreign: 1, nat: 0 };
-        desired.interfaces.entry(ifindex).or_insert(bare).nat = 1;
+        let bare = InterfaceConf { ifindex, mac, pass_foreign: FOREIGN_UNTOUCHED, ..InterfaceConf::default() };
+        let conf = desired.interfaces.entry(ifindex).or_insert(bare);
+        conf.nat = NAT_ANSWERS;
+        conf.nat_router = counted_at(facts, ifindex);
     }
+}
+
+/// The place of the first virtual router whose NAT backends are behind this interface.
+fn counted_at(facts: &Facts, ifindex: u32) -> u32 {
+    let leads_here = |target: &Backend| {
+        let route = facts.host.routes.get(&target.address).copied().flatten();
+        target.forward == Forward::Nat && route.is_some_and(|route| route.ifindex == ifindex)
+    };
+    let service = facts.config.services.iter().find(|service| service.targets().any(leads_here));
+    let router = service.and_then(|service| router_of(facts.config, service));
+    router.and_then(|(index, _)| facts.places.get(index).copied()).unwrap_or_default()
 }
 
 /// Answers of NAT backends get the service's address and port, whether the backend is up or not: it may still be finishing.

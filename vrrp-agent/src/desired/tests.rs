@@ -4,10 +4,9 @@ mod path;
 
 use std::collections::{BTreeSet, HashMap};
 
-use vrrp_common::ip::Address;
 use vrrp_common::maps::{
-    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT, FORWARD_NONE,
-    SERVICE_BY_SOURCE, SERVICE_GUARDED, SOURCE_ALLOWED, SOURCE_DENIED,
+    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, FOREIGN_UNTOUCHED, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT,
+    FORWARD_NONE, SERVICE_BY_SOURCE, SERVICE_GUARDED, SOURCE_ALLOWED, SOURCE_DENIED,
 };
 
 use super::*;
@@ -270,6 +269,25 @@ fn a_tunnel_does_not_come_from_an_address_that_moves() {
 }
 
 #[test]
+fn an_interface_judges_vrrp_for_what_its_routers_listen_to() {
+    let mut world = World::with("");
+    let own = world.config.routers.iter().map(|router| {
+        let addresses: Vec<IpAddr> = router.all_addresses().collect();
+        Address::from(world.host.primary_address(FRONT, router.family(), &addresses).expect("the interface has one"))
+    });
+    let own: Vec<Address> = own.collect();
+    let listens = |world: &World| {
+        let listens = world.desired().interfaces[&FRONT].listens;
+        listens.into_iter().filter(|address| *address != Address::UNSPECIFIED).collect::<Vec<_>>()
+    };
+    assert_eq!(listens(&world), own, "the standard's groups besides");
+    world.config.routers[0].delivery = Delivery::Multicast(ip("224.0.0.99"));
+    world.config.routers[0].source = Some(ip("192.0.2.77"));
+    world.config.routers[1].delivery = Delivery::Unicast;
+    assert_eq!(listens(&world), [ip("192.0.2.77").into(), ip("224.0.0.99").into(), own[1]]);
+}
+
+#[test]
 fn nat_keeps_the_way_back_open() {
     for (vip, backend, place) in [(V4, "10.0.0.21", 7), (V4, "198.51.100.7", 7), (V6, "fd00::21", 8), (V6, "2001:db8:7::7", 8)] {
         let mut world = World::serving(vip, &format!("{{ address = \"{backend}\", forward = \"nat\", port = 8080 }}"), "");
@@ -279,7 +297,14 @@ fn nat_keeps_the_way_back_open() {
         let key = ReverseKey { address: ip(backend).into(), port: 8_080, protocol: 6 };
         let name = ReverseConf { address: ip(vip).into(), port: 80, pad: 0, router: place };
         assert_eq!(world.desired().reverse, [(key, name)].into());
-        let interface = InterfaceConf { ifindex: BACK, mac: BACK_MAC, pass_foreign: 1, nat: 1 };
+        let interface = InterfaceConf {
+            ifindex: BACK,
+            mac: BACK_MAC,
+            pass_foreign: FOREIGN_UNTOUCHED,
+            nat: 1,
+            nat_router: place,
+            ..InterfaceConf::default()
+        };
         assert_eq!(world.desired().interfaces[&BACK], interface, "where no virtual router is");
         assert_eq!(world.desired().interfaces[&FRONT].nat, 0);
         let (v4, v6) = (ip(vip).is_ipv4(), ip(vip).is_ipv6());

@@ -1,8 +1,13 @@
 //! The settings that NAT needs, on the interfaces that its packets go through.
 
+use std::collections::BTreeMap;
+
+use vrrp_common::maps::InterfaceConf;
+
 use super::Problems;
 use crate::desired::Desired;
-use crate::forwarding::lacking;
+use crate::forwarding::{answers_only, lacking};
+use crate::model::Config;
 use crate::net::sysctl::Sysctl;
 use crate::net::view::HostView;
 
@@ -31,4 +36,20 @@ pub fn prepare(desired: &Desired, host: &HostView, problems: &mut Problems) {
             problems.note(&format!("{} for NAT", lack.key()), outcome);
         }
     }
+}
+
+/// The interfaces as the kernel program must know them: where the host forwards for NAT's sake alone, nothing but answers is forwarded, unless the
+/// configuration asks for more.
+pub fn restrict(config: &Config, desired: &Desired, problems: &mut Problems) -> BTreeMap<u32, InterfaceConf> {
+    let mut interfaces = desired.interfaces.clone();
+    if config.nat_forward_other || interfaces.values().all(|interface| interface.nat == 0) {
+        return interfaces;
+    }
+    let only = answers_only(&Sysctl::default());
+    problems.note("settings of the host for NAT", only.as_ref().map(|_| ()));
+    let only = only.unwrap_or_default();
+    for interface in interfaces.values_mut().filter(|interface| interface.nat != 0) {
+        interface.nat |= only;
+    }
+    interfaces
 }

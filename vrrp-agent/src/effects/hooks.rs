@@ -1,6 +1,6 @@
 //! The program on the interfaces: attached where it is missing, looked after where somebody else may take it away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Problems;
@@ -51,6 +51,12 @@ impl Hooks {
     /// How the program hangs on an interface; `None` before the first attempt.
     pub fn get(&self, ifindex: u32) -> Option<&Hook> {
         self.hooks.get(&ifindex)
+    }
+
+    /// The interfaces that the program is attached to.
+    pub fn attached(&self) -> BTreeSet<u32> {
+        let attached = self.hooks.iter().filter(|(_, hook)| matches!(hook, Hook::Attached(_)));
+        attached.map(|(&ifindex, _)| ifindex).collect()
     }
 
     /// Forgets what is no longer so: refusals, and attachments that somebody ended.

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use vrrp_common::maps::InterfaceConf;
+
+use super::claims::Claims;
+use super::tags::Tags;
 use super::{Problems, Rings};
 use crate::desired::Desired;
 use crate::plane::PlaneError;
@@ -14,6 +18,8 @@ pub struct Kernel {
     pub plane: Plane,
     pub tables: Tables,
     pub rings: Rings,
+    pub claims: Claims,
+    pub tags: Tags,
 }
 
 impl Kernel {
@@ -22,7 +28,9 @@ impl Kernel {
     pub fn new(plane: Plane, now: Instant) -> Result<Self, PlaneError> {
         let tables = Tables::open(&plane.maps)?;
         let rings = Rings::adopt(&tables, now)?;
-        Ok(Self { plane, tables, rings })
+        let claims = Claims::open(&plane.maps, now)?;
+        let tags = Tags::open(&plane.maps)?;
+        Ok(Self { plane, tables, rings, claims, tags })
     }
 
     /// Who serves the services of `desired`, as decided at `decided`. Backends that take packets from now on are written before the
@@ -36,12 +44,18 @@ impl Kernel {
     }
 
     /// Everything. Returns when to come back for what must wait.
-    pub fn apply(&mut self, now: Instant, desired: &Desired, problems: &mut Problems) -> Option<Instant> {
+    pub fn apply(
+        &mut self,
+        now: Instant,
+        desired: &Desired,
+        interfaces: &BTreeMap<u32, InterfaceConf>,
+        problems: &mut Problems,
+    ) -> Option<Instant> {
         self.rings.retain(&desired.rosters);
         let again = self.steer(now, desired, problems);
         let tables = &mut self.tables;
         problems.note("virtual addresses", tables.set_addresses(&desired.addresses));
-        problems.note("interfaces", tables.set_interfaces(&desired.interfaces, &desired.vrids));
+        problems.note("interfaces", tables.set_interfaces(interfaces, &desired.vrids));
         problems.note("names of NAT answers", tables.reverse.set(&desired.reverse));
         problems.note("guards", tables.guards.set(&desired.guards, &desired.guard_sources));
         // A service begins to steer with its first ring; until then its packets go to the local stack.

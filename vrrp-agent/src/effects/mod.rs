@@ -4,6 +4,7 @@
 //! and do what differs. They may be called at any time and any number of times; what failed is tried again by the next call.
 //! Only the agent's loop calls them.
 
+mod claims;
 mod forwarding;
 mod hooks;
 mod host;
@@ -12,6 +13,7 @@ mod macs;
 mod neighbours;
 mod problems;
 mod rings;
+mod tags;
 mod upstreams;
 
 use std::collections::BTreeSet;
@@ -30,6 +32,7 @@ use hooks::Hooks;
 use kernel::Kernel;
 pub use problems::Problems;
 pub use rings::{Flips, Published, Rings};
+pub use tags::Seen as TagsSeen;
 pub use upstreams::Standing;
 use upstreams::Upstreams;
 
@@ -98,7 +101,10 @@ impl Effects {
         if let Some(kernel) = &mut self.kernel {
             self.hooks.look(now, &self.netlink, host).await;
             self.hooks.attach(&mut kernel.plane, self.usage, desired, host, &mut self.problems);
-            again = kernel.apply(now, desired, &mut self.problems);
+            let interfaces = forwarding::restrict(config, desired, &mut self.problems);
+            again = kernel.apply(now, desired, &interfaces, &mut self.problems);
+            kernel.claims.look(now, config, desired);
+            kernel.tags.keep(now, &self.hooks.attached(), host, &mut self.problems);
         }
         self.upstreams.apply(now, config, &desired.upstreams, &mut self.problems);
         if may_remove {
@@ -112,6 +118,11 @@ impl Effects {
     /// How the program hangs on an interface; `None` before the first attempt.
     pub fn hook(&self, ifindex: u32) -> Option<&Hook> {
         self.hooks.get(ifindex)
+    }
+
+    /// Whether the program sees the VLAN tags of frames that an interface receives.
+    pub fn tags(&self, ifindex: u32) -> TagsSeen {
+        self.kernel.as_ref().map(|kernel| kernel.tags.seen(ifindex)).unwrap_or_default()
     }
 
     /// Whether the program on an interface stays there, and goes on, without this agent.
@@ -155,7 +166,7 @@ impl Effects {
 
     /// At the end of a graceful stop: takes everything back, but what a master elsewhere relies on. Where this node is a
     /// direct-return backend, or answers of NAT backends may come by, the program, fenced off from acting, and the local routes remain.
-    pub async fn retire(&mut self, desired: &Desired) {
+    pub async fn retire(&mut self, desired: &Desired, host: &HostView) {
         self.macs.remove(&self.netlink, &BTreeSet::new(), &mut self.problems).await;
         if self.upstreams.outlives() {
             tracing::info!("connections to upstreams are steered on, by the last checks; `vrrp-agent detach` ends that");
@@ -163,6 +174,9 @@ impl Effects {
         if desired.local_routes.is_empty() && desired.reverse.is_empty() {
             if let Some(pins) = self.kernel.as_ref().and_then(|kernel| kernel.plane.pins.as_ref()) {
                 pins.clear();
+            }
+            if let Some(kernel) = &mut self.kernel {
+                kernel.tags.give_all_back(host);
             }
             return;
         }

@@ -46,7 +46,7 @@ fn is_of(ring: &Ring, numbers: &[u16]) -> bool {
 
 /// Applies until nothing is left to be made ahead.
 fn settle(kernel: &mut Kernel, desired: &Desired, problems: &mut Problems) {
-    while kernel.apply(clock::now(), desired, problems).is_some_and(|again| again <= clock::now()) {}
+    while kernel.apply(clock::now(), desired, &desired.interfaces, problems).is_some_and(|again| again <= clock::now()) {}
 }
 
 /// Maps of this test alone: where nothing can be pinned, none are.

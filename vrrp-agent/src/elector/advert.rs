@@ -17,6 +17,8 @@ use crate::net::advert_socket::Datagram;
 /// Adverts a second that an honest master may send: four times its rate, and some for elections.
 const RATE_HEADROOM: u32 = 4;
 const RATE_FLOOR: u32 = 32;
+/// Adverts a second of all sources, at the least: what costs this thread one or two hundredths of its time.
+const TOTAL_FLOOR: u32 = 2_000;
 
 /// A packet that came through a raw socket, parsed.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +26,8 @@ pub struct Received<'a> {
     pub source: Address,
     pub destination: Address,
     ttl: u8,
+    /// The virtual router it names; 0 where the message is too short to name one.
+    pub vrid: u8,
     pub advert: Result<Advert, Reason>,
     /// The VRRP message, and what stands behind it.
     pub message: &'a [u8],
@@ -40,6 +44,7 @@ pub fn parse(buffer: &[u8], datagram: Datagram) -> Option<Received<'_>> {
                 source: Address::v4(ip.source),
                 destination: Address::v4(ip.destination),
                 ttl: ip.ttl,
+                vrid: classify::vrid(packet, ip.header_len),
                 advert: classify::advert(packet, 0, &ip),
                 message: packet.get(ip.header_len..end).unwrap_or_default(),
             })
@@ -51,18 +56,28 @@ pub fn parse(buffer: &[u8], datagram: Datagram) -> Option<Received<'_>> {
                 Ok(()) => vrrp::parse(message, 0, len, &Carrier::V6 { source, destination }),
                 Err(reason) => Err(reason),
             };
-            Some(Received { source, destination, ttl: hop_limit, advert, message })
+            Some(Received { source, destination, ttl: hop_limit, vrid: classify::vrid(message, 0), advert, message })
         }
     }
 }
 
 impl Received<'_> {
+    /// Whether it is for another program on this host: unicast, and not to the address that `router`, which it names, listens to. `None`: it names none
+    /// of ours.
+    pub fn is_foreign(&self, router: Option<&RouterConf>) -> bool {
+        !self.destination.is_multicast()
+            && match router {
+                Some(router) => !self.destination.is(&router.source),
+                None => self.vrid != 0,
+            }
+    }
+
     /// Judges it for the virtual router it names; `None` where there is no such router.
     ///
     /// # Errors
     /// The first rule the packet breaks.
     pub fn judge(&self, router: Option<&RouterConf>) -> Result<Advert, Reason> {
-        policy::judge_ttl(self.ttl, &self.source, router)?;
+        policy::judge_ttl(self.ttl, &self.source, router.filter(|_| self.advert.is_ok()))?;
         let advert = self.advert?;
         let router = router.ok_or(Reason::Vrid)?;
         policy::judge(&advert, &self.source, &self.destination, router).map(|()| advert)
@@ -94,6 +109,7 @@ pub fn router_conf(router: &Router, ifindex: u32, source: IpAddr, priority: u8) 
             Delivery::Unicast => source.into(),
         },
         rate_limit: rate_limit(router.interval),
+        total_limit: (rate_limit(router.interval) * RATE_HEADROOM).max(TOTAL_FLOOR),
         interval_centis: centis(router.interval).0,
         vrid: router.vrid,
         version: match router.version {

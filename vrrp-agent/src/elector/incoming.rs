@@ -1,13 +1,16 @@
 //! What an advert is looked at for once it is acceptable by its form: its authentication, and what is odd about it.
 
+use std::net::IpAddr;
+
+use vrrp_common::ip::Address;
 use vrrp_common::reason::Reason;
 use vrrp_common::wire::vrrp::Advert;
 
 use super::advert::{self, Received};
-use super::unit::Unit;
+use super::unit::{Hands, Unit};
 use crate::auth::Authenticator;
 use crate::auth::serial::UnixTime;
-use crate::model::{ChecksumForm, Router};
+use crate::model::{ChecksumForm, HmacMode, Router};
 
 impl Unit {
     /// Verifies the authentication of an advert that is acceptable otherwise.
@@ -18,6 +21,16 @@ impl Unit {
         match &mut self.auth {
             Some(auth) => auth.verify(now, &received.source, advert, received.message),
             None => Ok(()),
+        }
+    }
+
+    /// Tells the kernel program whose adverts get through whatever others send: it cannot verify them.
+    pub(super) fn trust(&mut self, source: IpAddr, hands: &mut Hands) {
+        let enforced = self.router.hmac.as_ref().is_some_and(|hmac| hmac.mode == HmacMode::Enforce);
+        let source = if enforced { source.into() } else { Address::UNSPECIFIED };
+        if self.trusted != source {
+            self.trusted = source;
+            self.write_conf(hands);
         }
     }
 

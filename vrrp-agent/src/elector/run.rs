@@ -275,9 +275,11 @@ impl Runner {
         if !self.sockets.is_for(&key, received.destination.ip()) {
             return;
         }
-        let vrid = received.advert.as_ref().map(|advert| advert.vrid);
-        let place = vrid.ok().and_then(|vrid| self.index.addressee(key, vrid));
+        let place = self.index.addressee(key, received.vrid);
         let conf = place.and_then(|place| self.units[&place].conf());
+        if received.is_foreign(conf.as_ref()) {
+            return;
+        }
         let verdict = received.judge(conf.as_ref()).and_then(|advert| {
             let unit = place.and_then(|place| self.units.get_mut(&place));
             unit.map_or(Ok(()), |unit| unit.verify(clock::unix(), &advert, received)).map(|()| advert)

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use vrrp_common::ip::Address;
 use vrrp_common::maps::RouterConf;
 use vrrp_common::wire::vrrp::{Centis, PRIORITY_RELEASE};
 
@@ -11,7 +12,7 @@ use super::advert;
 use super::incoming::authenticator;
 use super::pace::{Failovers, Margins};
 use super::sockets::SocketKey;
-use super::view::{Counts, RouterView};
+use super::view::Counts;
 use crate::announce::Schedule;
 use crate::auth::Authenticator;
 use crate::election::{Heard, Input, Reason, Resume, Role, VirtualRouter};
@@ -57,6 +58,8 @@ pub struct Unit {
     pub(super) lease_until: Instant,
     /// Priority that our adverts have told last; the kernel program compares with that one.
     pub(super) told_priority: u8,
+    /// Source of the last advert that was verified, where adverts must be; else unspecified.
+    pub(super) trusted: Address,
     hold: Hold,
     /// The stack accepts packets for the addresses before they are installed.
     pub(super) accepts: bool,
@@ -83,6 +86,7 @@ impl Unit {
             seat: None,
             announce_by: None,
             lease_until: now,
+            trusted: Address::UNSPECIFIED,
             hold: Hold::Free,
             accepts: false,
             reason: None,
@@ -98,7 +102,8 @@ impl Unit {
     /// The router as the kernel program and the socket check know it; `None` without a seat.
     pub fn conf(&self) -> Option<RouterConf> {
         let seat = self.seat.as_ref()?;
-        Some(advert::router_conf(&self.router, seat.interface.index, seat.source, self.told_priority))
+        let conf = advert::router_conf(&self.router, seat.interface.index, seat.source, self.told_priority);
+        Some(RouterConf { trusted: self.trusted, ..conf })
     }
 
     /// The MAC address its virtual addresses are at; `None` without a seat.
@@ -243,6 +248,7 @@ impl Unit {
             // A thread that was stalled first learns that the kernel has ended its mastership.
             self.consult_kernel(now, hands);
         }
+        self.trust(heard.source, hands);
         self.counts.adverts_received += 1;
         if heard.priority == PRIORITY_RELEASE {
             self.counts.priority_zero_received += 1;
@@ -319,25 +325,6 @@ impl Unit {
     pub fn input(&mut self, now: Instant, input: Input, hands: &mut Hands) {
         self.machine.handle(now, input);
         self.drain(now, hands);
-    }
-
-    pub fn view(&self) -> RouterView {
-        RouterView {
-            role: self.machine.role(),
-            reason: self.reason,
-            since: self.since,
-            aside_since: self.machine.aside_since(),
-            epoch: self.machine.epoch(),
-            priority: self.machine.priority(),
-            heard: self.machine.last_heard().copied(),
-            lease_until: self.lease_until,
-            deadline: self.machine.next_deadline(),
-            master_down: self.machine.master_down_interval(),
-            interval: self.machine.learned_interval(),
-            counts: self.counts,
-            margins: self.margins,
-            failovers: self.failovers,
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use vrrp_common::reason::Reason as DropReason;
 
 use super::pace::{Failovers, Lateness, Margins, lateness};
+use super::unit::Unit;
 use crate::election::{Heard, Reason, Role};
 use crate::realtime::Degraded;
 use crate::time::Instant;
@@ -87,4 +88,25 @@ pub struct Counts {
     pub message_only_received: u64,
     /// Transitions into each role, in the order of [`Role::ALL`].
     pub transitions: [u64; Role::ALL.len()],
+}
+
+impl Unit {
+    pub fn view(&self) -> RouterView {
+        RouterView {
+            role: self.machine.role(),
+            reason: self.reason,
+            since: self.since,
+            aside_since: self.machine.aside_since(),
+            epoch: self.machine.epoch(),
+            priority: self.machine.priority(),
+            heard: self.machine.last_heard().copied(),
+            lease_until: self.lease_until,
+            deadline: self.machine.next_deadline(),
+            master_down: self.machine.master_down_interval(),
+            interval: self.machine.learned_interval(),
+            counts: self.counts,
+            margins: self.margins,
+            failovers: self.failovers,
+        }
+    }
 }

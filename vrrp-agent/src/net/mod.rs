@@ -4,6 +4,7 @@
 
 pub mod addresses;
 pub mod advert_socket;
+pub mod ethtool;
 pub mod filter;
 pub mod frame_socket;
 pub mod neighbour;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use aya::maps::{Array, Map, MapData, MapInfo};
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
-use vrrp_common::maps::{AddressEntry, LAYOUT, SHAPES, Shape, name};
+use vrrp_common::maps::{AddressEntry, KeptTags, LAYOUT, SHAPES, Shape, name};
 use vrrp_common::socket_maps;
 
 use super::PlaneError;
@@ -67,6 +67,19 @@ impl Pins {
             .filter(|entry| entry.key.ifindex != 0)
             .map(|entry| (entry.key.ifindex, entry.key.address.ip()))
             .collect())
+    }
+
+    /// What an agent turned off on interfaces so that the program sees VLAN tags.
+    ///
+    /// # Errors
+    /// The map cannot be opened or read.
+    pub fn kept_tags(&self) -> Result<Vec<KeptTags>, PlaneError> {
+        let failed = |source| PlaneError::Map { name: name::KEPT_TAGS, source };
+        let data = MapData::from_pin(self.map(name::KEPT_TAGS)).map_err(failed)?;
+        let map = Map::from_map_data(data).map_err(failed)?;
+        let map: Array<MapData, KeptTags> = map.try_into().map_err(failed)?;
+        let kept: Vec<KeptTags> = map.iter().collect::<Result<_, _>>().map_err(failed)?;
+        Ok(kept.into_iter().filter(|kept| kept.ifindex != 0).collect())
     }
 
     /// Makes `base` usable: creates it, mounts a bpffs on it where none is, and clears pins of another shape.

@@ -167,6 +167,7 @@ pub(crate) fn sample() -> Status {
             lateness_max_seconds: 0.2125,
         },
         interfaces: vec![InterfaceStatus {
+            vlan_tags: VlanTags::Seen,
             name: "eth1".to_owned(),
             index: 2,
             up: true,

@@ -54,6 +54,7 @@ fn config(routers: Vec<Router>, scripts: Vec<Script>) -> Config {
         bpf_dir: "/sys/fs/bpf/vrrp".into(),
         xdp: XdpUse::Auto,
         pass_foreign_vrids: false,
+        nat_forward_other: false,
         startup_delay: Duration::ZERO,
         release_on_exit: true,
         election: ElectionThread::default(),

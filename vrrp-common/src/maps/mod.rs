@@ -39,6 +39,8 @@ pub const MAX_BUCKETS: u32 = 65_536;
 pub const MAX_RINGS: u32 = MAX_SERVICES * RINGS_PER_SERVICE;
 /// One for each family and VRID of an interface.
 pub const VRID_SLOTS: u32 = MAX_INTERFACES * 512;
+/// One for each virtual router, then one for each interface.
+pub const ADVERT_BUCKETS: u32 = MAX_ROUTERS + MAX_INTERFACES;
 pub const MAX_INTERFACE_COUNTERS: u32 = MAX_INTERFACES * INTERFACE_COUNTERS as u32;
 pub const MAX_ROUTER_COUNTERS: u32 = MAX_ROUTERS * RouterCounter::COUNT as u32;
 
@@ -64,6 +66,12 @@ pub mod name {
     pub const FOLLOWED: &str = "FOLLOWED";
     /// LRU HASH: [`super::RateKey`] -> [`super::RateWindow`].
     pub const RATES: &str = "RATES";
+    /// ARRAY: router index, or [`super::foreign_bucket`] -> [`super::Bucket`]: adverts of all sources. Written by the kernel program.
+    pub const ADVERT_BUCKETS: &str = "ADVERT_BUCKETS";
+    /// ARRAY: router index -> [`super::AddressClaim`]. Written by the kernel program.
+    pub const CLAIMS: &str = "CLAIMS";
+    /// ARRAY: any place -> [`super::KeptTags`]: features of interfaces that the agent turned off, to be turned on again. Written by the agent.
+    pub const KEPT_TAGS: &str = "KEPT_TAGS";
     /// ARRAY: [`super::AddressKey::bucket`] -> place of its first entry + 1, 0 for none.
     pub const ADDRESS_BUCKETS: &str = "ADDRESS_BUCKETS";
     /// ARRAY: place -> [`super::AddressEntry`].
@@ -135,6 +143,9 @@ pub const SHAPES: &[Shape] = &[
     shape::<u32, Liveness>(name::LIVENESS, MAX_ROUTERS),
     shape::<u32, Liveness>(name::FOLLOWED, MAX_ROUTERS),
     shape::<RateKey, RateWindow>(name::RATES, MAX_RATE_SOURCES),
+    shape::<u32, Bucket>(name::ADVERT_BUCKETS, ADVERT_BUCKETS),
+    shape::<u32, AddressClaim>(name::CLAIMS, MAX_ROUTERS),
+    shape::<u32, KeptTags>(name::KEPT_TAGS, MAX_INTERFACES),
     shape::<u32, u32>(name::ADDRESS_BUCKETS, ADDRESS_BUCKETS),
     shape::<u32, AddressEntry>(name::ADDRESSES, MAX_ADDRESSES),
     shape::<u32, u32>(name::SERVICE_BUCKETS, SERVICE_BUCKETS),
@@ -160,9 +171,11 @@ pub const SHAPES: &[Shape] = &[
 pub const PROGRAM: &str = "vrrp_xdp";
 
 const _: () = {
-    assert!(size_of::<InterfaceConf>() == 12);
-    assert!(size_of::<RouterConf>() == 208);
+    assert!(size_of::<InterfaceConf>() == 152);
+    assert!(size_of::<RouterConf>() == 232);
     assert!(size_of::<Liveness>() == 40);
+    assert!(size_of::<AddressClaim>() == 32);
+    assert!(size_of::<KeptTags>() == 8);
     assert!(size_of::<RateKey>() == 24);
     assert!(size_of::<RateWindow>() == 16);
     assert!(size_of::<AddressKey>() == 24);
@@ -198,5 +211,5 @@ mod user {
     }
 
     pod!(InterfaceConf RouterConf Liveness RateKey RateWindow AddressEntry ServiceEntry Ring FlowKey FlowRecord BackendConf);
-    pod!(Traffic ReverseKey ReverseConf GuardConf GuardedSource BucketKey Bucket CaptureConf Captured);
+    pod!(AddressClaim KeptTags Traffic ReverseKey ReverseConf GuardConf GuardedSource BucketKey Bucket CaptureConf Captured);
 }

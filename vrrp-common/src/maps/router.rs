@@ -1,7 +1,7 @@
 //! Interfaces, virtual routers, and what was heard of them.
 
 use crate::ip::Address;
-use crate::maps::MAX_PEERS;
+use crate::maps::{MAX_PEERS, MAX_ROUTERS};
 use crate::wire::vrrp::virtual_mac;
 
 /// An interface that carries virtual routers.
@@ -11,10 +11,60 @@ pub struct InterfaceConf {
     pub ifindex: u32,
     /// The interface's own MAC: source of what the kernel program sends.
     pub mac: [u8; 6],
-    /// 1: adverts of unknown VRIDs pass, because another VRRP daemon runs on this interface.
+    /// What becomes of adverts of unknown VRIDs to a group: one of the FOREIGN constants.
     pub pass_foreign: u8,
-    /// 1: answers of NAT backends come in by this interface.
+    /// NAT_ bits.
     pub nat: u8,
+    /// Adverts of unknown VRIDs that pass in a second, where they are limited.
+    pub foreign_limit: u32,
+    /// 1: there are more addresses that virtual routers listen to than `listens` has room for. All VRRP packets are judged then.
+    pub listens_to_all: u32,
+    /// Index of a virtual router whose answers come in here: what else is refused is counted there.
+    pub nat_router: u32,
+    /// Addresses that virtual routers of this interface listen to besides 224.0.0.18 and ff02::12: their own, and groups of their own. The rest is
+    /// unspecified.
+    pub listens: [Address; MAX_LISTENS],
+}
+
+/// Answers of NAT backends come in by this interface.
+pub const NAT_ANSWERS: u8 = 1;
+/// The host forwards what comes in here for their sake alone: nothing else is forwarded, of IPv4 or of IPv6.
+pub const NAT_ONLY_V4: u8 = 2;
+pub const NAT_ONLY_V6: u8 = 4;
+/// Addresses in [`InterfaceConf::listens`].
+pub const MAX_LISTENS: usize = 8;
+/// Values of [`InterfaceConf::pass_foreign`]: none passes; they pass, up to a limit, since another VRRP daemon runs on this interface; no virtual
+/// router of ours is on this interface, and all pass.
+pub const FOREIGN_DROPPED: u8 = 0;
+pub const FOREIGN_LIMITED: u8 = 1;
+pub const FOREIGN_UNTOUCHED: u8 = 2;
+
+impl InterfaceConf {
+    /// Adds an address that a virtual router listens to.
+    pub fn listen(&mut self, address: Address) {
+        if self.listens.contains(&address) {
+            return;
+        }
+        match self.listens.iter_mut().find(|slot| slot.is(&Address::UNSPECIFIED)) {
+            Some(slot) => *slot = address,
+            None => self.listens_to_all = 1,
+        }
+    }
+
+    /// Whether a virtual router of this interface may listen to `destination`.
+    #[inline(always)]
+    pub fn listens_to(&self, destination: &Address) -> bool {
+        if self.listens_to_all != 0 {
+            return true;
+        }
+        // Left at the first that fits: the verifier follows both outcomes of every comparison whose result is kept.
+        for address in &self.listens {
+            if address.is(destination) {
+                return true;
+            }
+        }
+        false
+    }
 }
 
 /// A virtual router, as the kernel program needs to know it.
@@ -49,6 +99,11 @@ pub struct RouterConf {
     pub ttl_min: [u8; MAX_PEERS],
     pub ttl_max: [u8; MAX_PEERS],
     pub peers: [Address; MAX_PEERS],
+    /// Source of the last advert whose authentication the agent has verified, where it must be authenticated; else unspecified.
+    pub trusted: Address,
+    /// Adverts in a second that all sources together may send, but for the master that is followed. Holds only where no peers are configured.
+    pub total_limit: u32,
+    pub pad2: u32,
 }
 
 /// The router is of IPv6.
@@ -79,6 +134,12 @@ pub const fn vrid_slot(interface: u32, v6: bool, vrid: u8) -> u32 {
     interface * 512 + (v6 as u32) * 256 + vrid as u32
 }
 
+/// Index into ADVERT_BUCKETS of the adverts of unknown VRIDs on an interface; those of a virtual router have its index.
+#[inline(always)]
+pub const fn foreign_bucket(interface: u32) -> u32 {
+    MAX_ROUTERS + interface
+}
+
 /// The last valid advert heard for a virtual router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
@@ -91,7 +152,9 @@ pub struct Liveness {
     pub pad: u8,
     /// Source MAC of its frame.
     pub mac: [u8; 6],
-    pub pad2: [u8; 6],
+    /// Integers: a compiler that has bytes to clear calls a function for it, which costs the kernel program its registers.
+    pub pad2: u16,
+    pub pad3: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -109,4 +172,26 @@ pub struct RateWindow {
     /// Begin of the window, nanoseconds since boot.
     pub since: u64,
     pub count: u64,
+}
+
+/// What the agent turned off on an interface so that the kernel program sees VLAN tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct KeptTags {
+    /// 0: nothing.
+    pub ifindex: u32,
+    /// Bit 0: `rx-vlan-hw-parse`, bit 1: `rx-vlan-stag-hw-parse` of ethtool(8).
+    pub features: u32,
+}
+
+/// Who claimed a virtual address last that this node acts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct AddressClaim {
+    /// Nanoseconds since boot; 0: no claim yet.
+    pub seen: u64,
+    pub address: Address,
+    /// The MAC address that it claims the address is at.
+    pub mac: [u8; 6],
+    pub pad: u16,
 }

@@ -3,6 +3,8 @@
 use crate::packet::Packet;
 
 pub const HEADER_LEN: usize = 14;
+/// Offset of the source MAC address.
+pub const SOURCE_AT: usize = 6;
 pub const TYPE_IPV4: u16 = 0x0800;
 pub const TYPE_ARP: u16 = 0x0806;
 pub const TYPE_IPV6: u16 = 0x86dd;

@@ -50,6 +50,12 @@ impl Ipv6 {
         self.payload_len as u32 + HEADER_LEN as u32
     }
 
+    /// Whether an end is an IPv4 address in its mapped form (::ffff:0:0/96), which no host sends or accepts on the wire.
+    #[inline(always)]
+    pub const fn is_mapped(&self) -> bool {
+        self.source.is_v4() || self.destination.is_v4()
+    }
+
     /// Length of what follows all headers; `None` where the headers alone are longer than the packet says it is.
     #[inline(always)]
     pub fn message_len(&self) -> Option<usize> {

@@ -55,7 +55,7 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, source: 
     let target = packet.address(offset + 8)?;
     let pseudo = checksum::pseudo_header_v6(source, destination, ipv6::NEXT_ICMPV6, len as u32);
     let sum = packet.sum(offset, len)?;
-    (target.first() != 0xff && checksum::is_valid(pseudo + sum)).then_some(Nd { kind, target })
+    (target.first() != 0xff && !target.is_v4() && checksum::is_valid(pseudo + sum)).then_some(Nd { kind, target })
 }
 
 /// An advertisement that a target is at a MAC address (RFC 9568 section 8.2.2: from a router, overriding what was known), in the

@@ -31,7 +31,8 @@ const AUTH_AH: u8 = 2;
 const TYPE_ADVERTISEMENT: u8 = 1;
 const HEADER_LEN: usize = 8;
 const AUTH_LEN: usize = 8;
-/// Offset of the checksum, which both versions share.
+/// Offset of the VRID, and of the checksum; both versions share them.
+pub const VRID_AT: usize = 1;
 pub const CHECKSUM_AT: usize = 6;
 /// Addresses of an IPv6 advert that fit an MTU of 1500 bytes. Messages with more are refused.
 pub const MAX_COUNT_V6: u8 = 90;
@@ -40,7 +41,7 @@ pub const MAX_LEN: usize = HEADER_LEN + MAX_COUNT_V6 as usize * 16;
 const _: () = assert!(MAX_LEN + trailer::LEN <= checksum::MAX_SUMMED);
 
 /// Hundredths of a second: the unit of version 3 on the wire. Nothing but this file and its callers' borders use it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Centis(pub u16);
 
 impl Centis {
@@ -86,7 +87,7 @@ impl Carrier {
 }
 
 /// An advert whose form is right (RFC 9568 section 7.1 up to the checksum); not yet matched against a virtual router.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Advert {
     pub version: u8,
     pub vrid: u8,

@@ -32,6 +32,7 @@ pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
     }
     found.extend(config.services.iter().flat_map(|service| unreachable(service, facts)));
     found.extend(facts.forwarding.iter().map(forwarding));
+    found.extend(facts.hidden_tags.iter().map(|interface| hidden_tags(interface)));
     for (upstream, why) in config.upstreams.iter().zip(&facts.upstreams) {
         let say = |why| warning(format!("upstream {}: {why}", upstream.name)).help(WAITED_FOR);
         found.extend(why.as_ref().map(say));
@@ -147,6 +148,13 @@ fn forwarding(lack: &Lack) -> Diagnostic {
         true => warning(message).help("it concerns every interface, so the agent leaves it alone: set it with sysctl(8)"),
         false => warning(message).help("the agent sets it when it starts"),
     }
+}
+
+fn hidden_tags(interface: &str) -> Diagnostic {
+    let message =
+        format!("{interface} takes VLAN tags off frames (rx-vlan-offload), and its driver does not let that be turned off");
+    warning(message)
+        .help("the XDP program takes VRRP adverts of VLANs above it for untagged ones: use other VRIDs there, or xdp = \"off\"")
 }
 
 /// Virtual addresses that somebody holds already although no agent runs.

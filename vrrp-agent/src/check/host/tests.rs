@@ -142,3 +142,10 @@ fn a_missing_cgroup_is_waited_for_and_upstreams_need_the_kernel_even_without_xdp
     host.bpffs = false;
     assert_eq!(said(&config, &host).len(), 1, "{:?}", said(&config, &host));
 }
+
+#[test]
+fn an_interface_that_hides_vlan_tags_is_told() {
+    let facts = Facts { hidden_tags: vec!["eth1".to_owned()], ..facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])]) };
+    let said = said(&config(""), &facts);
+    assert!(said.iter().any(|line| line.starts_with("warning") && line.contains("eth1 takes VLAN tags off")), "{said:?}");
+}

@@ -33,7 +33,7 @@ pub fn to_toml(config: &Config) -> String {
 }
 
 fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
-    let Config { node, metrics, api_socket, bpf_dir, xdp, pass_foreign_vrids, startup_delay, release_on_exit, .. } = config;
+    let Config { node, metrics, api_socket, bpf_dir, xdp, startup_delay, release_on_exit, .. } = config;
     let Config { election, routers, groups, scripts, services, tunnel, upstreams, .. } = config;
     let mut text = Text::default();
     if let Some(origin) = origin {
@@ -59,8 +59,9 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
         XdpUse::Generic => text.key("xdp", &string("generic")),
         XdpUse::Off => text.key("xdp", &string("off")),
     }
-    if *pass_foreign_vrids {
-        text.key("pass_foreign_vrids", "true");
+    let switches = [("pass_foreign_vrids", config.pass_foreign_vrids), ("nat_forward_other", config.nat_forward_other)];
+    for (key, _) in switches.into_iter().filter(|&(_, on)| on) {
+        text.key(key, "true");
     }
     if !startup_delay.is_zero() {
         text.key("startup_delay", &duration(*startup_delay));

@@ -61,6 +61,7 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
         bpf_dir: draft.bpf_dir.clone(),
         xdp: draft.xdp,
         pass_foreign_vrids: draft.pass_foreign_vrids,
+        nat_forward_other: draft.nat_forward_other,
         startup_delay: draft.startup_delay,
         release_on_exit: draft.release_on_exit,
         election,

@@ -29,6 +29,7 @@ pub(super) fn config(random: &mut Random) -> Config {
         bpf_dir: pick(random, &["/sys/fs/bpf/vrrp-agent", "/x"]).into(),
         xdp: pick(random, &[XdpUse::Auto, XdpUse::Generic, XdpUse::Off]),
         pass_foreign_vrids: flag(random),
+        nat_forward_other: flag(random),
         startup_delay: any_duration(random),
         release_on_exit: flag(random),
         election: election(random),

@@ -48,6 +48,7 @@ pub(super) fn lower(file: File, reporter: &mut Reporter) -> Draft {
         Some(schema::Xdp::Off) => XdpUse::Off,
     };
     draft.pass_foreign_vrids = file.pass_foreign_vrids.unwrap_or(false);
+    draft.nat_forward_other = file.nat_forward_other.unwrap_or(false);
     draft.startup_delay = duration(file.startup_delay.as_ref(), "startup_delay", Duration::ZERO, reporter);
     draft.release_on_exit = file.release_on_exit.unwrap_or(true);
     draft.election = ElectionDraft {

@@ -30,6 +30,7 @@ pub struct File {
     pub compare_rings: Option<bool>,
     pub xdp: Option<Xdp>,
     pub pass_foreign_vrids: Option<bool>,
+    pub nat_forward_other: Option<bool>,
     pub startup_delay: Text,
     pub release_on_exit: Option<bool>,
     #[serde(default)]

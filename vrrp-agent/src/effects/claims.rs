@@ -1,0 +1,59 @@
+//! What others say of addresses that this node acts for: told, so that a duplicate address or a forger is seen.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aya::maps::{Array, MapData};
+use vrrp_common::maps::{AddressClaim, name};
+
+use crate::desired::Desired;
+use crate::model::Config;
+use crate::plane::PlaneError;
+use crate::plane::maps::MapSet;
+use crate::time::Instant;
+
+/// How often the kernel program's notes are read.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// At most one line for each virtual router in this time; `vrrp_instance_events_total` counts every claim.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
+/// The notes of the kernel program, and what was told of them.
+pub struct Claims {
+    map: Array<MapData, AddressClaim>,
+    look_at: Instant,
+    /// By place: the claim that was told last, and when the next may be.
+    told: BTreeMap<u32, (Instant, Instant)>,
+}
+
+impl Claims {
+    /// Claims before `now` were made to an earlier agent.
+    ///
+    /// # Errors
+    /// The map is missing or cannot be opened.
+    pub fn open(maps: &MapSet, now: Instant) -> Result<Self, PlaneError> {
+        Ok(Self { map: maps.array(name::CLAIMS)?, look_at: now, told: BTreeMap::new() })
+    }
+
+    /// Tells of new claims.
+    pub fn look(&mut self, now: Instant, config: &Config, desired: &Desired) {
+        let since = self.look_at;
+        if now < since {
+            return;
+        }
+        self.look_at = now + LOOK_EVERY;
+        for &place in desired.vrids.values() {
+            let Ok(claim) = self.map.get(&place, 0) else { continue };
+            let seen = Instant::from_nanos(claim.seen);
+            let (last, next) = self.told.get(&place).copied().unwrap_or((since, now));
+            if seen <= last || now < next {
+                continue;
+            }
+            self.told.insert(place, (seen, now + TELL_EVERY));
+            let address = claim.address.ip();
+            let owner = config.routers.iter().find(|router| router.all_addresses().any(|held| held == address));
+            let instance = owner.map_or("", |router| router.name.as_str());
+            let mac = claim.mac.map(|byte| format!("{byte:02x}")).join(":");
+            tracing::warn!(instance, %address, mac, "another host claims a virtual address that this node acts for");
+        }
+    }
+}
