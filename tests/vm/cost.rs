@@ -16,10 +16,10 @@ use vrrp_tests::line::{End, Line, Plan};
 use vrrp_tests::names::{BACK_IF, FRONT_IF, Host, Mac};
 use vrrp_tests::netns::NetNs;
 use vrrp_tests::options::agent_binary;
-use vrrp_tests::process::{Daemon, output, wait_until};
+use vrrp_tests::process::{Daemon, output};
 
 use crate::check::Checks;
-use crate::site::PATIENCE;
+use crate::site::{PATIENCE, wait_until};
 use crate::story::router;
 
 const PACKETS: u64 = 20_000;
@@ -114,7 +114,8 @@ fn generate(line: &Line, target: Ipv4Addr, port: u16) -> Result<Duration> {
     let target_mac = Mac([2, 0, 0, 9, 0, 2]);
     line.host(Host::Client).run(move || {
         let write = |file: &str, line: &str| {
-            std::fs::write(format!("/proc/thread-self/net/pktgen/{file}"), format!("{line}\n")).with_context(|| format!("pktgen: {line}"))
+            std::fs::write(format!("/proc/thread-self/net/pktgen/{file}"), format!("{line}\n"))
+                .with_context(|| format!("pktgen: {line}"))
         };
         write("kpktgend_0", "rem_device_all")?;
         write("kpktgend_0", &format!("add_device {FRONT_IF}"))?;
