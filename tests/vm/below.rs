@@ -2,11 +2,10 @@
 
 use anyhow::{Result, ensure};
 use vrrp_tests::names::{Node, Vip};
-use vrrp_tests::process::wait_until;
 
 use crate::check::Checks;
 use crate::failover::addresses;
-use crate::site::{PATIENCE, Site, tail};
+use crate::site::{PATIENCE, Site, tail, wait_until};
 use crate::story;
 
 /// The oldest kernel, as the refusal has to name it.

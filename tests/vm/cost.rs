@@ -16,10 +16,10 @@ use vrrp_tests::line::{End, Line, Plan};
 use vrrp_tests::names::{BACK_IF, FRONT_IF, Host, Mac};
 use vrrp_tests::netns::NetNs;
 use vrrp_tests::options::agent_binary;
-use vrrp_tests::process::{Daemon, output, wait_until};
+use vrrp_tests::process::{Daemon, output};
 
 use crate::check::Checks;
-use crate::site::PATIENCE;
+use crate::site::{PATIENCE, wait_until};
 use crate::story::router;
 
 const PACKETS: u64 = 20_000;

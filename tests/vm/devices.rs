@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use vrrp_tests::names::{FRONT_IF, Host, Mac, Node};
-use vrrp_tests::process::{output, wait_until};
+use vrrp_tests::process::output;
 
 use crate::check::Checks;
 use crate::failover::addresses;
-use crate::site::{PATIENCE, Site};
+use crate::site::{PATIENCE, Site, wait_until};
 use crate::story::router;
 
 const VLAN: &str = "eth1.5";

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use vrrp_tests::names::{FRONT_IF, Host, Node, Vip};
-use vrrp_tests::process::{output, wait_until};
+use vrrp_tests::process::output;
 use vrrp_tests::{cgroup, inject};
 
 use crate::check::Checks;
 use crate::failover::addresses;
-use crate::site::{PATIENCE, Site, succeeded};
+use crate::site::{PATIENCE, Site, succeeded, wait_until};
 use crate::story::{GATEWAY, NAT_BACKENDS, UPSTREAM, VIP6};
 
 const NODE: Node = Node::Node1;

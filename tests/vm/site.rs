@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::Signal;
@@ -14,7 +14,7 @@ use vrrp_tests::http;
 use vrrp_tests::names::{BACK_IF, FRONT_IF, Host, Node};
 use vrrp_tests::netns::NetNs;
 use vrrp_tests::options::agent_binary;
-use vrrp_tests::process::{Daemon, output, wait_until};
+use vrrp_tests::process::{Daemon, output};
 use vrrp_tests::rundir::{self, RunDir};
 use vrrp_tests::topology::Topology;
 use vrrp_tests::{cgroup, daemons};
@@ -22,7 +22,9 @@ use vrrp_tests::{cgroup, daemons};
 use crate::server::Server;
 
 /// A program is verified in seconds here, and an agent waits for that before it stands for election.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Between looks. The clock leaps over a pause, and each look costs a process.
+const PAUSE: Duration = Duration::from_millis(250);
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// A running site. It goes when the value is dropped.
@@ -235,6 +237,18 @@ pub fn front6(host: Host) -> Option<Ipv6Addr> {
 /// Address on the back network (/64).
 pub fn back6(host: Host) -> Option<Ipv6Addr> {
     Some(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, host.back()?.octets()[3].into()))
+}
+
+/// Looks again and again until it is so.
+pub fn wait_until(what: &str, patience: Duration, mut ready: impl FnMut() -> bool) -> Result<()> {
+    let deadline = Instant::now() + patience;
+    while !ready() {
+        if Instant::now() >= deadline {
+            bail!("{what}: not within {patience:?}");
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
 }
 
 pub fn tail(text: &str) -> String {
