@@ -66,6 +66,9 @@ impl Sample {
     }
 }
 
+/// All rows with their samples.
+type Measured = Vec<(Row, Vec<Sample>)>;
+
 struct Bench {
     line: Arc<Line>,
     object: Object,
@@ -216,7 +219,7 @@ fn run_time(schedstat: &Path) -> Result<i64> {
 }
 
 /// Times all rows in turn.
-fn measure(line: Arc<Line>, rounds: usize, only: &str) -> Result<(Vec<(Row, Vec<Sample>)>, Vec<Scaling>)> {
+fn measure(line: Arc<Line>, rounds: usize, only: &str) -> Result<(Measured, Vec<Scaling>)> {
     let cpu = common::pin();
     let mut bench = Bench::new(line, cpu)?;
     let mut rows = table::rows();
@@ -226,7 +229,7 @@ fn measure(line: Arc<Line>, rounds: usize, only: &str) -> Result<(Vec<(Row, Vec<
     for row in &rows {
         bench.check(row).with_context(|| format!("{}: not the output that is to be timed", row.name()))?;
     }
-    let mut results: Vec<(Row, Vec<Sample>)> = rows.into_iter().map(|row| (row, Vec::new())).collect();
+    let mut results: Measured = rows.into_iter().map(|row| (row, Vec::new())).collect();
     for round in 0..rounds {
         eprintln!("round {} of {rounds} ...", round + 1);
         for (row, samples) in &mut results {
