@@ -80,6 +80,8 @@ pub fn run(checks: &mut Checks) -> Result<()> {
     } else {
         checks.skipped("IPVS", "no ipvsadm in this guest");
     }
+    // Not before: what the stack sends would have to be copied for it.
+    xdp::attach(&line.host(Host::Client), FRONT_IF, &xdp::pin_pass(&line.bpf_dir())?)?;
     let agent = start(&line)?;
     for Way { name, own_port, host, .. } in WAYS {
         measure(checks, format!("vrrp-agent {name}"), VIP, own_port, host);
@@ -108,7 +110,6 @@ fn line() -> Result<Line> {
     };
     let line = Line::up("vm-test cost", &plan)?;
     line.host(Host::Node1).run(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("forwarding"))?;
-    xdp::attach(&line.host(Host::Client), FRONT_IF, &xdp::pin_pass(&line.bpf_dir())?)?;
     line.host(Host::Client).ip(&[format!("addr add {NEAR_BACKEND}/24 dev {FRONT_IF}")])?;
     Ok(line)
 }
