@@ -24,7 +24,7 @@ use crate::netns::NetNs;
 use crate::pair::Plan;
 use crate::process::{output, run};
 use crate::rundir::{BACK_SWITCH, FRONT_SWITCH, namespace};
-use crate::{sys, xdp};
+use crate::xdp;
 
 /// The bridge of every network but the further segments of a pair.
 const BRIDGE: &str = "br0";
@@ -137,8 +137,7 @@ impl Topology {
     /// A veth hands frames of XDP_TX over to its peer, but wakes the peer only if it, too, has an XDP program. Without one they
     /// lie there until the node sends something else (seen: 210 ms). GRO is not enough for that.
     pub fn wake_switch(&self, bpf_dir: &Path) -> Result<()> {
-        let pass = sys::load_xdp_pass().context("loading the switch's XDP program")?;
-        let program = xdp::pin(&pass, bpf_dir, "pass")?;
+        let program = xdp::pin_pass(bpf_dir)?;
         let switch = self.front_switch();
         Node::BOTH.into_iter().try_for_each(|node| xdp::attach(&switch, node.host().name(), &program))
     }

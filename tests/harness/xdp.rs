@@ -20,6 +20,12 @@ pub fn pin(program: impl AsFd, bpf_dir: &Path, name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Pins a program that passes every frame: with it on its end, a cable of a veth hands on at once what the other end transmits by XDP.
+pub fn pin_pass(bpf_dir: &Path) -> Result<PathBuf> {
+    let pass = sys::load_xdp_pass().context("loading a program that passes frames")?;
+    pin(&pass, bpf_dir, "pass")
+}
+
 /// Puts the pinned program on an interface in driver mode, in place of what is there.
 pub fn attach(netns: &NetNs, interface: &str, pinned: &Path) -> Result<()> {
     let words = ["link", "set", "dev", interface, "xdpdrv", "pinned"];

@@ -38,7 +38,13 @@ fn either(what: &str, found: Option<String>, otherwise: State, mend: &str) -> Ro
 }
 
 pub fn run() -> Result<()> {
-    let sections = [("Rust", rust()), ("BPF toolchain", bpf()), ("Lab", lab()), ("Kernel", kernel())];
+    let sections = [
+        ("Rust", rust()),
+        ("BPF toolchain", bpf()),
+        ("Lab", group(Group::Lab)),
+        ("Virtual machines", group(Group::Vm)),
+        ("Kernel", kernel()),
+    ];
     let width = sections.iter().flat_map(|(_, rows)| rows).map(|row| row.what.len()).max().unwrap_or(0);
     let mut missing = 0;
     for (title, rows) in sections {
@@ -93,9 +99,9 @@ fn bpf() -> Vec<Row> {
     ]
 }
 
-fn lab() -> Vec<Row> {
-    let missing = setup::missing(Group::Lab);
-    let found = packages::needed(Group::Lab).map(|package| {
+fn group(group: Group) -> Vec<Row> {
+    let missing = setup::missing(group);
+    let found = packages::needed(group).map(|package| {
         let absent = missing.iter().any(|other| other.name == package.name);
         let detail = if absent { format!("{}; {SETUP}", package.purpose) } else { package.purpose.to_owned() };
         row(package.name, if absent { State::Missing } else { State::Ok }, detail)
