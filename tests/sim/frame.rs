@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use vrrp_agent::model::Version;
 use vrrp_common::wire::vrrp::{self, Carrier, Centis, Coverage};
-use vrrp_common::wire::{eth, ipv4};
+use vrrp_common::wire::{checksum, eth, ipv4};
 
 use super::rng::Rng;
 
@@ -35,7 +35,16 @@ pub fn encode(version: Version, vrid: u8, source: Ipv4Addr, priority: u8, interv
     frame.extend(source);
     frame.extend(vrrp::GROUP);
     frame.extend(&message[..len]);
+    sum_header(&mut frame);
     frame
+}
+
+/// Writes the checksum of the IP header.
+fn sum_header(frame: &mut [u8]) {
+    let at = eth::HEADER_LEN + ipv4::at::CHECKSUM;
+    frame[at..at + 2].fill(0);
+    let sum = checksum::compute(0, &frame[eth::HEADER_LEN..MESSAGE_AT]);
+    frame[at..at + 2].copy_from_slice(&sum.to_be_bytes());
 }
 
 /// Damages one byte of the message, as a bad cable would.
@@ -49,7 +58,10 @@ pub fn forge(version: Version, interval: Duration, rng: &mut Rng) -> Vec<u8> {
     let source = Ipv4Addr::new(10, 0, 0, 250);
     let mut frame = encode(version, VRID, source, 255, interval);
     match rng.range(0, 6) {
-        0 => frame[TTL_AT] = rng.pick(&[0, 1, 64, 254]),
+        0 => {
+            frame[TTL_AT] = rng.pick(&[0, 1, 64, 254]);
+            sum_header(&mut frame);
+        }
         1 => corrupt(&mut frame, rng),
         2 => frame = encode(version, VRID + 1, source, 255, interval),
         3 => frame.truncate(MESSAGE_AT + rng.range(0, 11) as usize),
