@@ -14,7 +14,7 @@ use vrrp_tests::process::wait_until;
 use vrrp_tests::scene::{Scene, plain_config};
 use vrrp_tests::tap::Tap;
 use vrrp_tests::web::{SLOW_FILE, WebServer};
-use vrrp_tests::{LabOptions, Router, inject};
+use vrrp_tests::{LabOptions, Router, inject, topology};
 
 const VICTIM: Node = Node::Node1;
 const HEIR: Node = Node::Node2;
@@ -157,25 +157,10 @@ fn download(scene: &Scene, server: SocketAddr) -> Result<JoinHandle<Result<u64>>
     })
 }
 
-/// Gives hosts of the lab IPv6 addresses on both networks; there is no duplicate address detection.
+/// Gives hosts of the lab IPv6 addresses on both networks.
 fn enable_ipv6(scene: &Scene, hosts: &[Host]) -> Result<()> {
-    for &host in hosts {
-        let netns = scene.lab.topology().host(host);
-        netns.run(|| {
-            for key in ["all", "default"].iter().copied().chain([FRONT_IF, BACK_IF]) {
-                let path = |name: &str| format!("/proc/sys/net/ipv6/conf/{key}/{name}");
-                if std::path::Path::new(&path("accept_dad")).exists() {
-                    std::fs::write(path("accept_dad"), "0")?;
-                    std::fs::write(path("disable_ipv6"), "0")?;
-                }
-            }
-            Ok(())
-        })?;
-        let front = front6(host).map(|address| format!("addr add {address}/64 dev {FRONT_IF} nodad"));
-        let back = back6(host).map(|address| format!("addr add {address}/64 dev {BACK_IF} nodad"));
-        netns.ip(&front.into_iter().chain(back).collect::<Vec<_>>())?;
-    }
-    Ok(())
+    let topology = scene.lab.topology();
+    hosts.iter().try_for_each(|&host| topology::enable_ipv6(&topology.host(host), front6(host), back6(host)))
 }
 
 fn nat_config(node: Node) -> String {
@@ -292,7 +277,7 @@ fn ipv6_goes_by_nat_and_by_direct_return() -> Result<()> {
     scene.lab.down()
 }
 
-/// The master connects anew to a backend that was away: from its own address, or no answer would come.
+/// The master opens a new connection to a backend that was away: from its own address, or no answer would come.
 fn checks_are_not_sent_from_the_virtual_address(scene: &Scene, mut web: Vec<WebServer>) -> Result<()> {
     let away = web.pop().context("the heir's server")?;
     drop(away);

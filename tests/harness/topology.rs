@@ -13,7 +13,7 @@
 //! Each bridge lives in a namespace of the lab; its ports bear the hosts' names. Whatever leaves a host can be captured and
 //! attributed there, and a host's cable is pulled by setting its port down.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::process::Command;
 
@@ -193,6 +193,23 @@ fn make_bridge(switch: &NetNs, bridge: &str) -> Result<()> {
         format!("link add {bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0"),
         format!("link set {bridge} up"),
     ])
+}
+
+/// Turns IPv6 on in a namespace and gives its interfaces these addresses (/64), without duplicate address detection.
+pub fn enable_ipv6(netns: &NetNs, front: Option<Ipv6Addr>, back: Option<Ipv6Addr>) -> Result<()> {
+    netns.run(|| {
+        for name in ["all", "default", "lo", FRONT_IF, BACK_IF] {
+            let path = |key: &str| format!("/proc/sys/net/ipv6/conf/{name}/{key}");
+            if Path::new(&path("accept_dad")).exists() {
+                std::fs::write(path("accept_dad"), "0")?;
+                std::fs::write(path("disable_ipv6"), "0")?;
+            }
+        }
+        Ok(())
+    })?;
+    let front = front.map(|address| format!("addr add {address}/64 dev {FRONT_IF} nodad"));
+    let back = back.map(|address| format!("addr add {address}/64 dev {BACK_IF} nodad"));
+    netns.ip(&front.into_iter().chain(back).collect::<Vec<_>>())
 }
 
 /// With IPv6 there is no duplicate address detection: it would keep the link-local addresses back for a second.

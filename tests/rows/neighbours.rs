@@ -92,7 +92,7 @@ fn gratuitous_rows() -> Vec<Row> {
         row("another master announces the VIP in a VLAN: likewise", tagged.clone(), Seen::Arp)
             .when(|world| world.in_vlan(100))
             .becomes(as_reply(tagged, 18)),
-        row("somebody announces the VIP while we act: dropped, and counted", announced.clone(), Seen::Arp)
+        row("another host announces the VIP while this node is active: dropped, and counted", announced.clone(), Seen::Arp)
             .when(World::acting)
             .drops()
             .counts(&[Count::Router(0, AddressClaimed)]),

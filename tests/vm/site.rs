@@ -11,12 +11,12 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use vrrp_tests::agent::{self, AgentPaths};
 use vrrp_tests::http;
-use vrrp_tests::names::{BACK_IF, FRONT_IF, Host, Node};
+use vrrp_tests::names::{Host, Node};
 use vrrp_tests::netns::NetNs;
 use vrrp_tests::options::agent_binary;
 use vrrp_tests::process::{Daemon, output};
 use vrrp_tests::rundir::{self, RunDir};
-use vrrp_tests::topology::Topology;
+use vrrp_tests::topology::{self, Topology};
 use vrrp_tests::{cgroup, daemons};
 
 use crate::server::Server;
@@ -70,23 +70,7 @@ impl Site {
 
     /// Gives these hosts IPv6 addresses on the networks that they are on.
     pub fn enable_ipv6(&self, hosts: &[Host]) -> Result<()> {
-        for &host in hosts {
-            let netns = self.netns(host);
-            netns.run(|| {
-                for name in ["all", "default", "lo", FRONT_IF, BACK_IF] {
-                    let path = |key: &str| format!("/proc/sys/net/ipv6/conf/{name}/{key}");
-                    if std::path::Path::new(&path("accept_dad")).exists() {
-                        std::fs::write(path("accept_dad"), "0")?;
-                        std::fs::write(path("disable_ipv6"), "0")?;
-                    }
-                }
-                Ok(())
-            })?;
-            let front = front6(host).map(|address| format!("addr add {address}/64 dev {FRONT_IF} nodad"));
-            let back = back6(host).map(|address| format!("addr add {address}/64 dev {BACK_IF} nodad"));
-            netns.ip(&front.into_iter().chain(back).collect::<Vec<_>>())?;
-        }
-        Ok(())
+        hosts.iter().try_for_each(|&host| topology::enable_ipv6(&self.netns(host), front6(host), back6(host)))
     }
 
     pub fn serve(&mut self, host: Host, port: u16) -> Result<()> {

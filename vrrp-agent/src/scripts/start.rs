@@ -90,7 +90,7 @@ pub fn inspect(script: &Script) -> Result<(), NotStarted> {
     }
 }
 
-/// The program and the user to run it as. As root only a program is accepted that nobody else can replace.
+/// The program and the user to run it as. As root only a program is accepted that no other user can replace.
 fn prepare(script: &Script) -> Result<(PathBuf, Option<Account>), NotStarted> {
     let program = script.command.first().ok_or_else(|| NotStarted::Broken("no command".to_owned()))?;
     let program = find(program)?;

@@ -90,7 +90,7 @@ pub fn skips(verdict: &Verdict) -> Vec<(String, String)> {
     parts.flat_map(|part| part.skips().map(|text| (format!("{}: {}", name(verdict), part.name), text))).collect()
 }
 
-/// Writes the document anew.
+/// Replaces the document.
 pub fn write(verdicts: &[Verdict]) -> Result<()> {
     let mut text = INTRODUCTION.to_owned();
     text.push_str(&table(verdicts));
