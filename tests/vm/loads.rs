@@ -67,5 +67,5 @@ fn refusal(error: ProgramError) -> anyhow::Error {
     let ProgramError::LoadError { io_error, verifier_log } = error else { return anyhow!(error) };
     let log = verifier_log.to_string();
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
-    anyhow!("refused: {io_error}: {}", lines[lines.len().saturating_sub(LINES)..].join(" | "))
+    anyhow!("{io_error}: {}", lines[lines.len().saturating_sub(LINES)..].join(" | "))
 }

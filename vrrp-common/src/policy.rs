@@ -14,7 +14,13 @@ const GROUP: Address = Address::v4(vrrp::GROUP);
 /// listens to. Everything else is between others, and on its way through this host or to another program on it.
 #[inline(always)]
 pub fn concerns(interface: &InterfaceConf, destination: &Address) -> bool {
-    destination.is(&GROUP) || destination.is(&vrrp::GROUP_V6) || interface.listens_to(destination)
+    is_vrrp_group(destination) || interface.listens_to(destination)
+}
+
+/// Whether `destination` is a group that RFC 9568 (section 5.1) gives to VRRP.
+#[inline(always)]
+pub fn is_vrrp_group(destination: &Address) -> bool {
+    destination.is(&GROUP) || destination.is(&vrrp::GROUP_V6)
 }
 
 /// What becomes of a VRRP packet whose virtual router is not ours.

@@ -41,7 +41,8 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
     };
     let vlan = vrrp.ethernet.vlan;
     let [high, low] = vrrp.destination.words();
-    if concerns(slot, high, low) == 0 || maps::addressee(slot, vrrp.ethernet.destination, vlan) == maps::TO_OTHER {
+    let ours = policy::is_vrrp_group(&vrrp.destination) || concerns(slot, high, low) != 0;
+    if !ours || maps::addressee(slot, vrrp.ethernet.destination, vlan) == maps::TO_OTHER {
         return Ok(());
     }
     let found = maps::router(slot, vrrp.v6, vrrp.vrid).filter(|(_, router)| router.vlan == vlan);
