@@ -24,6 +24,7 @@ pub mod handover;
 pub mod health;
 pub mod histogram;
 pub mod http;
+pub mod kernel_release;
 pub mod logger;
 pub mod metrics;
 pub mod model;

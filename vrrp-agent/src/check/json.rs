@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::OnHost;
 use super::host::programs::{Outcome, Trial};
 use crate::config::{Diagnostic, Language, Loaded, Severity, Source, Span};
-use crate::plane::refusal::{self, MINIMUM, Object};
+use crate::kernel_release;
+use crate::plane::refusal::{MINIMUM, Object};
 
 /// The version of the document, raised when a field changes its meaning or goes away.
 const SCHEMA: u32 = 1;
@@ -60,7 +61,11 @@ impl<'a> Kernel<'a> {
             };
             Program { name: if trial.object == Object::Xdp { "xdp" } else { "sockets" }, loads, reason }
         };
-        Self { release: refusal::release(), minimum: format!("{major}.{minor}"), programs: trials.iter().map(program).collect() }
+        Self {
+            release: kernel_release::release(),
+            minimum: format!("{major}.{minor}"),
+            programs: trials.iter().map(program).collect(),
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 //!
 //! All calls are idempotent: what is so already is no error.
 
-use std::fs;
 use std::net::IpAddr;
 
 use netlink_packet_route::AddressFamily;
@@ -13,6 +12,7 @@ use rtnetlink::AddressAddRequest;
 use serde::{Deserialize, Serialize};
 
 use super::netlink::{Netlink, NetlinkError, dump, request, unless_so};
+use crate::kernel_release;
 
 /// IFA_PROTO of the addresses we install, so that a later start can tell them (the number keepalived marks its own with, too).
 pub const ADDRESS_PROTOCOL: u8 = 18;
@@ -143,12 +143,7 @@ fn virtual_address(mut add: AddressAddRequest, address: IpAddr, label: Option<&s
 
 /// Whether this kernel keeps and shows [`ADDRESS_PROTOCOL`] of addresses: since Linux 5.18. A release that cannot be read counts as newer.
 pub fn kernel_marks_addresses() -> bool {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut numbers = release.split(['.', '-']).map(str::parse::<u32>);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (5, 18),
-        _ => true,
-    }
+    kernel_release::version(&kernel_release::release()).is_none_or(|found| found >= (5, 18))
 }
 
 /// The lifetimes of an address that is never chosen as a source, in seconds.

@@ -37,7 +37,7 @@ fn the_verifiers_refusal_is_told_with_its_last_lines_and_not_taken_for_a_missing
     assert_eq!((Errno::from_raw(refusal.errno), refusal.cause()), (Errno::EACCES, Cause::Rejected));
     assert!(refusal.log.iter().any(|line| line.contains("R9 !read_ok")), "{:?}", refusal.log);
     let text = refusal.to_string();
-    assert!(text.contains(PROGRAM) && text.contains(&super::super::refusal::release()), "{text}");
+    assert!(text.contains(PROGRAM) && text.contains(&crate::kernel_release::release()), "{text}");
     assert!(!text.contains("CAP_") && !text.contains("permitted"), "{text}");
 }
 

@@ -8,6 +8,7 @@ use std::fs;
 
 use nix::errno::Errno;
 
+use crate::kernel_release::{release, version};
 use crate::realtime::effective_capabilities;
 
 /// The oldest kernel that loads every program: major and minor number.
@@ -88,12 +89,6 @@ pub fn cause(errno: i32, release: &str) -> Cause {
     }
 }
 
-/// Major and minor number of a release such as `6.1.0-38-amd64`; `None` where it does not begin with them.
-pub fn version(release: &str) -> Option<(u32, u32)> {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
-    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-}
-
 /// The lines of a verifier's log that say what was wrong: the last ones before its statistics.
 pub fn last_lines(log: &str) -> Vec<String> {
     const STATISTICS: [&str; 3] = ["processed ", "verification time ", "stack depth "];
@@ -155,11 +150,6 @@ impl fmt::Display for Refusal {
         }
         write!(f, ". {} {}", self.advice(), object.rest())
     }
-}
-
-/// The running kernel's release.
-pub fn release() -> String {
-    fs::read_to_string("/proc/sys/kernel/osrelease").map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
 }
 
 /// Needed capabilities that are not in this set.

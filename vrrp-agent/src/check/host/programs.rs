@@ -1,8 +1,9 @@
 //! Whether this kernel loads the programs that a configuration needs: tried, not concluded.
 
 use crate::config::{Diagnostic, Severity};
+use crate::kernel_release;
 use crate::model::{Config, XdpUse};
-use crate::plane::refusal::{self, Cause, MINIMUM, Object};
+use crate::plane::refusal::{Cause, MINIMUM, Object};
 use crate::plane::{PlaneError, object, sockets};
 
 use super::AS_STARTED;
@@ -77,5 +78,5 @@ pub fn describe(trials: &[Trial]) -> String {
     };
     let said: Vec<String> = trials.iter().map(one).collect();
     let said = if said.is_empty() { "no kernel program is needed".to_owned() } else { said.join(", ") };
-    format!("kernel {} (minimum {major}.{minor}): {said}", refusal::release())
+    format!("kernel {} (minimum {major}.{minor}): {said}", kernel_release::release())
 }
