@@ -22,12 +22,19 @@ fn said(lab: &Lab, node: Node) -> Result<Vec<bool>> {
         assert_eq!(peer["node"], node.other().front().to_string(), "{peer}");
         peer["agrees"].as_bool()
     };
-    Ok(services.iter().filter_map(|service| service["peers"].as_array()).flatten().filter_map(agrees).collect())
+    Ok(services
+        .iter()
+        .filter_map(|service| service["peers"].as_array())
+        .flatten()
+        .filter_map(agrees)
+        .collect())
 }
 
 fn wait_for(lab: &Lab, what: &str, wanted: &[bool]) {
     for node in Node::BOTH {
-        let there = wait_until(&format!("{node} to say: {what}"), PATIENCE, || said(lab, node).is_ok_and(|said| said == wanted));
+        let there = wait_until(&format!("{node} to say: {what}"), PATIENCE, || {
+            said(lab, node).is_ok_and(|said| said == wanted)
+        });
         there.unwrap_or_else(|error| panic!("{error:#}; it says {:?}", said(lab, node)));
     }
 }

@@ -1,5 +1,6 @@
-//! Both nodes of a pair alike: two instances of the program with one configuration make the same of every packet, whatever numbers their
-//! backends have and whatever changes their rings went through, once those have settled.
+//! Both nodes of a pair alike: two instances of the program with one configuration make the same of
+//! every packet, whatever numbers their backends have and whatever changes their rings went
+//! through, once those have settled.
 
 mod rows;
 
@@ -8,8 +9,9 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 use rows::flow::{ACK, Packet, SYN};
 use rows::kernel::{Kernel, own_namespace};
 use rows::world::{
-    DIRECT, DNS, DNS_PORT, DNS_V6, LOCAL, NAT, NAT_V6, REAL, REAL_V6, REDIRECTED, STICKY, STICKY_PORT, STICKY_V6, TUNNEL,
-    TUNNEL_SPREAD, TUNNEL_V6, TUNNEL_V6_SPREAD, VIP_V6, VIP1, WEB, WEB_PORT, WEB_V6, WEB_V6_PORT, World,
+    DIRECT, DNS, DNS_PORT, DNS_V6, LOCAL, NAT, NAT_V6, REAL, REAL_V6, REDIRECTED, STICKY,
+    STICKY_PORT, STICKY_V6, TUNNEL, TUNNEL_SPREAD, TUNNEL_V6, TUNNEL_V6_SPREAD, VIP_V6, VIP1, WEB,
+    WEB_PORT, WEB_V6, WEB_V6_PORT, World,
 };
 use vrrp_common::ip::Address;
 use vrrp_common::maglev::{self, Member};
@@ -66,11 +68,24 @@ impl Node {
     }
 
     /// The ring of a service over those of its backends that are `usable`.
-    fn ring(&self, configured: &[Configured], service: usize, usable: impl Fn(usize) -> bool) -> Box<Ring> {
-        let of_service = configured.iter().enumerate().filter(|&(at, backend)| backend.service == service && usable(at));
+    fn ring(
+        &self,
+        configured: &[Configured],
+        service: usize,
+        usable: impl Fn(usize) -> bool,
+    ) -> Box<Ring> {
+        let of_service = configured
+            .iter()
+            .enumerate()
+            .filter(|&(at, backend)| backend.service == service && usable(at));
         let member = |(at, backend): (usize, &Configured)| {
             let conf = &self.world.backends[usize::from(self.numbers[at])];
-            Member { address: conf.address, port: conf.port, weight: backend.weight, index: self.numbers[at] }
+            Member {
+                address: conf.address,
+                port: conf.port,
+                weight: backend.weight,
+                index: self.numbers[at],
+            }
         };
         let mut members: Vec<Member> = of_service.map(member).collect();
         // The order in the file has no say.
@@ -128,7 +143,8 @@ fn configuration(rng: &mut TestRng) -> Vec<Configured> {
     configured
 }
 
-/// A packet for some service: of any flow, beginning or not, whole, in pieces, or an error about one; sometimes one for nobody.
+/// A packet for some service: of any flow, beginning or not, whole, in pieces, or an error about
+/// one; sometimes one for nobody.
 fn packet(rng: &mut TestRng) -> Packet {
     let v6: bool = rng.random();
     let address = if v6 { VIP_V6 } else { Address::v4(VIP1) };
@@ -141,15 +157,24 @@ fn packet(rng: &mut TestRng) -> Packet {
     };
     let mut source = packet.source.octets();
     source[14..].copy_from_slice(&rng.random::<[u8; 2]>());
-    let source = if v6 { Address::v6(source) } else { Address::v4([10, 7, source[14], source[15]]) };
-    let packet = packet.from((source, rng.random_range(1_024..u16::MAX))).flags(if rng.random() { SYN } else { ACK });
-    let packet =
-        packet.ttl(rng.random_range(1..=255)).class(rng.random()).payload(vec![rng.random(); rng.random_range(0..1_440)]);
+    let source =
+        if v6 { Address::v6(source) } else { Address::v4([10, 7, source[14], source[15]]) };
+    let packet = packet.from((source, rng.random_range(1_024..u16::MAX))).flags(if rng.random() {
+        SYN
+    } else {
+        ACK
+    });
+    let packet = packet
+        .ttl(rng.random_range(1..=255))
+        .class(rng.random())
+        .payload(vec![rng.random(); rng.random_range(0..1_440)]);
     match rng.random_range(0..12) {
         0 => packet.piece(rng.random_range(0..3), rng.random()),
         1 => {
-            let reply =
-                packet.clone().to((packet.source, packet.source_port)).from((packet.destination, packet.destination_port));
+            let reply = packet
+                .clone()
+                .to((packet.source, packet.source_port))
+                .from((packet.destination, packet.destination_port));
             let router = if v6 { REAL_V6 } else { Address::v4(REAL) };
             reply.error(router, if v6 { 1 } else { 3 }, 0, [0; 4], rng.random_range(20..100))
         }
@@ -175,8 +200,14 @@ fn two_nodes_make_the_same_of_every_packet_whatever_they_went_through() {
         for number in 0..PACKETS {
             let frame = packet(&mut rng).build();
             let [left, right] = [&nodes[0], &nodes[1]].map(|node| node.kernel.run(&frame));
-            assert_eq!(left.action, right.action, "scenario {scenario}, packet {number}: {frame:02x?}");
-            assert_eq!(left.frame, right.frame, "scenario {scenario}, packet {number}: {frame:02x?}");
+            assert_eq!(
+                left.action, right.action,
+                "scenario {scenario}, packet {number}: {frame:02x?}"
+            );
+            assert_eq!(
+                left.frame, right.frame,
+                "scenario {scenario}, packet {number}: {frame:02x?}"
+            );
             forwarded[left.action as usize] += 1;
         }
         [one, other] = nodes.map(|node| node.kernel);

@@ -1,4 +1,5 @@
-//! Attacks that once took an address, a backend or the memory of the host: the pair serves on while they last.
+//! Attacks that once took an address, a backend or the memory of the host: the pair serves on while
+//! they last.
 
 use std::fs;
 use std::io::Write;
@@ -73,7 +74,8 @@ fn half_open_requests_take_no_backend_and_no_script_away_and_the_api_answers() {
     let pid = pid(&lab).to_string();
     let used = fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors").count();
     let limit = used + SPARE;
-    run(Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={limit}:{limit}")])).expect("a low limit");
+    run(Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={limit}:{limit}")]))
+        .expect("a low limit");
     let begin = Instant::now();
     while begin.elapsed() < SEVERAL_CHECKS {
         let halves = open_halves(&lab);

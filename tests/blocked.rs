@@ -1,7 +1,8 @@
-//! Nothing that blocks delays the election thread: each thing that could is blocked for more than a second while a master advertises,
-//! and the wire is asked whether anybody noticed.
+//! Nothing that blocks delays the election thread: each thing that could is blocked for more than a
+//! second while a master advertises, and the wire is asked whether anybody noticed.
 //!
-//! What is missing here: names. Nothing in the agent resolves any; its configuration takes addresses alone.
+//! What is missing here: names. Nothing in the agent resolves any; its configuration takes
+//! addresses alone.
 
 use std::fmt::Write as _;
 use std::fs::{self, File, Permissions};
@@ -35,7 +36,8 @@ const MASTER: Node = Node::Node1;
 const BACKUP: Node = Node::Node2;
 const VIP: Vip = Vip::Vip1;
 
-/// Ten adverts a second, so that a busy machine is not taken for a block, and a block of a second is one in any case.
+/// Ten adverts a second, so that a busy machine is not taken for a block, and a block of a second
+/// is one in any case.
 const INTERVAL: Duration = Duration::from_millis(100);
 /// How long each thing is blocked: several master down intervals.
 const BLOCK: Duration = Duration::from_millis(1_500);
@@ -110,7 +112,8 @@ impl World {
     fn up() -> Result<Self> {
         let settings = Settings { track_nginx: false, interval: INTERVAL, ..Settings::fast() };
         let text = config(BACKUP, Path::new("/run/vrrp-agent"), 0, 100);
-        let options = LabOptions::new(Router::Nothing, Router::AgentWith(text)).with_settings(&settings);
+        let options =
+            LabOptions::new(Router::Nothing, Router::AgentWith(text)).with_settings(&settings);
         let mut scene = Scene::without_routers(options)?;
         let agent = Agent::start(&scene)?;
         scene.router_when(MASTER, VIP, "master", |router| router["role"] == "master")?;
@@ -134,7 +137,8 @@ impl World {
     fn script_runs(&self) -> Result<Vec<(String, u64)>> {
         let status = self.scene.status(MASTER)?;
         let scripts = status["scripts"].as_array().context("the scripts")?;
-        let of = |script: &Value| Some((script["name"].as_str()?.to_owned(), script["runs"].as_u64()?));
+        let of =
+            |script: &Value| Some((script["name"].as_str()?.to_owned(), script["runs"].as_u64()?));
         Ok(scripts.iter().filter_map(of).collect())
     }
 
@@ -147,10 +151,15 @@ impl World {
         let now = Instant::now();
         let seen = self.scene.capture.so_far();
         ensure!(seen.lost == 0, "{} frames were not captured", seen.lost);
-        let mut times: Vec<Instant> = seen.adverts(since, MASTER, VIP.vrid()).map(|(at, _)| at).collect();
+        let mut times: Vec<Instant> =
+            seen.adverts(since, MASTER, VIP.vrid()).map(|(at, _)| at).collect();
         times.insert(0, since);
         times.push(now);
-        let pause = times.windows(2).map(|pair| pair[1].saturating_duration_since(pair[0])).max().unwrap_or_default();
+        let pause = times
+            .windows(2)
+            .map(|pair| pair[1].saturating_duration_since(pair[0]))
+            .max()
+            .unwrap_or_default();
         let (status, router) = (self.scene.status(MASTER)?, self.router()?);
         let late = status["election"]["lateness_max_seconds"].as_f64().context("the lateness")?;
         let usurper = seen.first_advert(since, BACKUP, VIP.vrid()).map(|at| at - since);
@@ -163,9 +172,15 @@ impl World {
         let margin = router["lease_margin_min_seconds"].as_f64().context("the lease margin")?;
         let metrics = self.scene.lab.metrics(MASTER)?;
         let told = metrics.sum("vrrp_election_wakeup_lateness_max_seconds", &[]);
-        ensure!(late < LATEST && told < LATEST, "the thread was {late} s late; the metric says {told} s");
+        ensure!(
+            late < LATEST && told < LATEST,
+            "the thread was {late} s late; the metric says {told} s"
+        );
         ensure!(margin > 0.0, "a lease lapsed: {margin} s left");
-        ensure!(before["epoch"] == router["epoch"] && before["transitions"] == router["transitions"], "{before} {router}");
+        ensure!(
+            before["epoch"] == router["epoch"] && before["transitions"] == router["transitions"],
+            "{before} {router}"
+        );
         Ok(format!(
             "{} adverts, at most {:.0} ms apart; at worst {:.3} ms late, {:.1} ms left of a lease",
             times.len() - 2,
@@ -181,12 +196,19 @@ impl World {
         self.agent.signal(Signal::SIGSTOP)?;
         sleep(BLOCK);
         self.agent.signal(Signal::SIGCONT)?;
-        self.scene.router_when(MASTER, VIP, "master again", |router| router["epoch"] != before["epoch"])?;
+        self.scene.router_when(MASTER, VIP, "master again", |router| {
+            router["epoch"] != before["epoch"]
+        })?;
         let told = self.check(&before, since);
         ensure!(told.is_err(), "a frozen agent is not noticed: {told:?}");
-        let late = self.scene.status(MASTER)?["election"]["lateness_max_seconds"].as_f64().unwrap_or_default();
+        let late = self.scene.status(MASTER)?["election"]["lateness_max_seconds"]
+            .as_f64()
+            .unwrap_or_default();
         ensure!(late > 1.0, "a frozen thread is late: {late} s");
-        println!("the agent is frozen: {:#}; at worst {late:.3} s late", told.err().context("an error")?);
+        println!(
+            "the agent is frozen: {:#}; at worst {late:.3} s late",
+            told.err().context("an error")?
+        );
         Ok(())
     }
 }
@@ -195,11 +217,19 @@ impl Agent {
     fn start(scene: &Scene) -> Result<Self> {
         let dir = scene.lab.dir(MASTER.host());
         let paths = AgentPaths::below(&dir);
-        script(&dir.join("hang.sh"), &format!("while [ -e {}/hang ]; do sleep 0.1; done", dir.display()))?;
+        script(
+            &dir.join("hang.sh"),
+            &format!("while [ -e {}/hang ]; do sleep 0.1; done", dir.display()),
+        )?;
         (0..STARTERS).try_for_each(|index| script(&starter(&dir, index), "exit 0"))?;
         let netns = scene.lab.topology().host(MASTER.host());
-        let mut command = agent::daemon(&agent_binary(), &paths, &netns, &config(MASTER, &dir, 0, 200))?;
-        command.args(["--log-level", "trace"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut command =
+            agent::daemon(&agent_binary(), &paths, &netns, &config(MASTER, &dir, 0, 200))?;
+        command
+            .args(["--log-level", "trace"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().context("starting the agent")?;
         let pipe = child.stderr.take().context("the agent's standard error")?;
         let log = Arc::new(Log::default());
@@ -209,16 +239,24 @@ impl Agent {
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
-        kill(Pid::from_raw(self.child.id().cast_signed()), signal).with_context(|| format!("sending {signal}"))
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal)
+            .with_context(|| format!("sending {signal}"))
     }
 
     /// Puts `text` in force.
     fn reload(&self, text: &str) -> Result<()> {
         let paths = &self.paths;
         let text = text.replace("/run/vrrp-agent", &paths.dir.to_string_lossy());
-        write(&paths.dir.join("agent.toml"), &text.replace("/sys/fs/bpf/vrrp-agent", &paths.bpf_dir.to_string_lossy()))?;
+        write(
+            &paths.dir.join("agent.toml"),
+            &text.replace("/sys/fs/bpf/vrrp-agent", &paths.bpf_dir.to_string_lossy()),
+        )?;
         let output = self.ask_for_reload().output()?;
-        ensure!(output.status.success(), "the reload failed: {}", String::from_utf8_lossy(&output.stderr));
+        ensure!(
+            output.status.success(),
+            "the reload failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(())
     }
 
@@ -230,9 +268,13 @@ impl Agent {
 
     /// Whether the agent's thread `name` waits in the kernel's function `place`.
     fn waits(&self, name: &str, place: &str) -> bool {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).into_iter().flatten().flatten();
-        let read = |task: &Path, file: &str| fs::read_to_string(task.join(file)).unwrap_or_default();
-        tasks.map(|task| task.path()).any(|task| read(&task, "comm").trim() == name && read(&task, "wchan").contains(place))
+        let tasks =
+            fs::read_dir(format!("/proc/{}/task", self.child.id())).into_iter().flatten().flatten();
+        let read =
+            |task: &Path, file: &str| fs::read_to_string(task.join(file)).unwrap_or_default();
+        tasks
+            .map(|task| task.path())
+            .any(|task| read(&task, "comm").trim() == name && read(&task, "wchan").contains(place))
     }
 }
 
@@ -263,14 +305,16 @@ impl Log {
 /// A script that runs when the test wants, and an executable for it.
 fn script(path: &Path, body: &str) -> Result<()> {
     write(path, &format!("#!/bin/sh\n{body}\n"))?;
-    fs::set_permissions(path, Permissions::from_mode(0o755)).with_context(|| format!("making {} executable", path.display()))
+    fs::set_permissions(path, Permissions::from_mode(0o755))
+        .with_context(|| format!("making {} executable", path.display()))
 }
 
 fn starter(dir: &Path, index: usize) -> PathBuf {
     dir.join(format!("start{index}.sh"))
 }
 
-/// One virtual router and, on the master, scripts below `dir` of which each is a fault when it fails.
+/// One virtual router and, on the master, scripts below `dir` of which each is a fault when it
+/// fails.
 fn config(node: Node, dir: &Path, services: u16, priority: u8) -> String {
     let address = VIP.address();
     let mut scripts = Vec::new();
@@ -278,7 +322,8 @@ fn config(node: Node, dir: &Path, services: u16, priority: u8) -> String {
         scripts.push(("hang".to_owned(), dir.join("hang.sh")));
         scripts.extend((0..STARTERS).map(|index| (format!("start{index}"), starter(dir, index))));
     }
-    let tracked: Vec<String> = scripts.iter().map(|(name, _)| format!("{{ script = \"{name}\" }}")).collect();
+    let tracked: Vec<String> =
+        scripts.iter().map(|(name, _)| format!("{{ script = \"{name}\" }}")).collect();
     let mut text = format!(
         "node = \"{node}\"\napi_socket = \"/run/vrrp-agent/api.sock\"\nbpf_dir = \"/sys/fs/bpf/vrrp-agent\"\n\n\
          [[virtual_router]]\nname = \"VI_1\"\ninterface = \"eth1\"\nvrid = {}\npriority = {priority}\ninterval = \"{}ms\"\n\
@@ -318,8 +363,9 @@ fn repeat(mut act: impl FnMut() -> Result<()>) -> Result<u32> {
 }
 
 fn a_script_hangs(world: &World) -> Result<String> {
-    let runs =
-        || -> Result<Option<u64>> { Ok(world.script_runs()?.into_iter().find(|(name, _)| name == "hang").map(|(_, runs)| runs)) };
+    let runs = || -> Result<Option<u64>> {
+        Ok(world.script_runs()?.into_iter().find(|(name, _)| name == "hang").map(|(_, runs)| runs))
+    };
     write(&world.path("hang"), "")?;
     // The run that was under way ends, the next one does not.
     sleep(Duration::from_millis(300));
@@ -363,7 +409,10 @@ fn flood(netns: &NetNs, count: u16) -> Result<()> {
             );
         }
     }
-    let mut ip = Command::new("ip").args(["-n", netns.name(), "-batch", "-"]).stdin(Stdio::piped()).spawn()?;
+    let mut ip = Command::new("ip")
+        .args(["-n", netns.name(), "-batch", "-"])
+        .stdin(Stdio::piped())
+        .spawn()?;
     ip.stdin.take().context("the standard input of ip")?.write_all(lines.as_bytes())?;
     let status = ip.wait()?;
     ensure!(status.success(), "ip -batch ends with {status}");
@@ -384,7 +433,9 @@ fn rings_are_filled(world: &World) -> Result<String> {
     let dir = &world.agent.paths.dir;
     let times = repeat(|| {
         world.agent.reload(&config(MASTER, dir, SERVICES, 200))?;
-        wait_until("a ring of the last service", PATIENCE, || generation(SERVICES - 1).is_ok_and(|known| known > Some(0)))?;
+        wait_until("a ring of the last service", PATIENCE, || {
+            generation(SERVICES - 1).is_ok_and(|known| known > Some(0))
+        })?;
         world.agent.reload(&config(MASTER, dir, 0, 200))
     })?;
     Ok(format!("{times} times {SERVICES} services"))
@@ -429,7 +480,8 @@ fn stuff(mut stream: impl Write, request: &[u8]) -> Result<()> {
 
 fn the_file_does_not_open(world: &World) -> Result<String> {
     let held = HeldFile::take(&world.path("agent.toml"))?;
-    let mut reload = world.agent.ask_for_reload().stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let mut reload =
+        world.agent.ask_for_reload().stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     sleep(BLOCK);
     ensure!(reload.try_wait()?.is_none(), "the reload does not wait for the file");
     drop(held);
@@ -441,15 +493,23 @@ fn the_file_does_not_open(world: &World) -> Result<String> {
 /// The kernel opens a program's file while whoever starts it waits.
 fn scripts_do_not_start(world: &World) -> Result<String> {
     let dir = &world.agent.paths.dir;
-    let held = (0..STARTERS).map(|index| held_between_runs(&starter(dir, index))).collect::<Result<Vec<_>>>()?;
+    let held = (0..STARTERS)
+        .map(|index| held_between_runs(&starter(dir, index)))
+        .collect::<Result<Vec<_>>>()?;
     // Every script has come to its next start.
     sleep(Duration::from_millis(500));
     let before = world.script_runs()?;
     sleep(BLOCK);
     let after = world.script_runs()?;
     let stuck = |name: &str| name.starts_with("start");
-    ensure!(before.iter().filter(|run| stuck(&run.0)).all(|run| after.contains(run)), "they start: {before:?} {after:?}");
-    ensure!(before.iter().filter(|run| !stuck(&run.0)).all(|run| !after.contains(run)), "others do not: {before:?} {after:?}");
+    ensure!(
+        before.iter().filter(|run| stuck(&run.0)).all(|run| after.contains(run)),
+        "they start: {before:?} {after:?}"
+    );
+    ensure!(
+        before.iter().filter(|run| !stuck(&run.0)).all(|run| !after.contains(run)),
+        "others do not: {before:?} {after:?}"
+    );
     drop(held);
     Ok(format!("{STARTERS} scripts waited, others ran, the status was shown"))
 }

@@ -28,11 +28,13 @@ fn there_are_many_rows_and_none_twice() {
     assert!(rows.len() > 500, "{}", rows.len());
     let mut sentences: Vec<&str> = rows.iter().map(|row| row.says.as_str()).collect();
     sentences.sort_unstable();
-    let twice: Vec<_> = sentences.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    let twice: Vec<_> =
+        sentences.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
     assert_eq!(twice, Vec::<&str>::new());
 }
 
-/// A VRRP packet as the fuzz target `advert` reads it: flags (bit 0: IPv6; the checksum stays as it is), source, destination, message.
+/// A VRRP packet as the fuzz target `advert` reads it: flags (bit 0: IPv6; the checksum stays as it
+/// is), source, destination, message.
 fn message(frame: &[u8]) -> Option<Vec<u8>> {
     let Class::Vrrp(vrrp) = classify(frame) else { return None };
     let packet = &frame[vrrp.ethernet.network..];
@@ -55,14 +57,21 @@ fn write_all(directory: &Path, seeds: &BTreeSet<Vec<u8>>) {
 /// `cargo xtask fuzz` says in `VRRP_FUZZ_SEEDS` where it wants them.
 #[test]
 fn the_rows_become_seeds_of_the_fuzz_targets() {
-    let frames: BTreeSet<Vec<u8>> = rows::table().into_iter().flat_map(|row| row.before.into_iter().chain([row.frame])).collect();
+    let frames: BTreeSet<Vec<u8>> = rows::table()
+        .into_iter()
+        .flat_map(|row| row.before.into_iter().chain([row.frame]))
+        .collect();
     let messages: BTreeSet<Vec<u8>> = frames.iter().filter_map(|frame| message(frame)).collect();
     assert!(frames.len() > 300, "{} different frames", frames.len());
     for family in [0, 1] {
-        assert!(messages.iter().filter(|message| message[0] == family).count() > 30, "messages of family {family}");
+        assert!(
+            messages.iter().filter(|message| message[0] == family).count() > 30,
+            "messages of family {family}"
+        );
     }
     let temporary = tempfile::tempdir().expect("a directory");
-    let directory = env::var_os("VRRP_FUZZ_SEEDS").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
+    let directory =
+        env::var_os("VRRP_FUZZ_SEEDS").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
     write_all(&directory.join("frame"), &frames);
     write_all(&directory.join("advert"), &messages);
 }

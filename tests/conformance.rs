@@ -1,6 +1,7 @@
 //! The conformance table: every case has one entry, and every entry is what it claims to be.
 //!
-//! `cargo xtask conformance` runs [`every_entry_is_held`] for the table as JSON, then the tests that it names.
+//! `cargo xtask conformance` runs [`every_entry_is_held`] for the table as JSON, then the tests
+//! that it names.
 
 mod rows;
 #[path = "conformance/table.rs"]
@@ -32,8 +33,11 @@ fn root() -> PathBuf {
 /// Every test function of the workspace that a case may name, by its name.
 fn tests() -> BTreeMap<String, Test> {
     let mut found = BTreeMap::new();
-    for (package, directory) in [("vrrp-agent", "vrrp-agent/src"), ("vrrp-common", "vrrp-common/tests"), ("vrrp-tests", "tests")]
-    {
+    for (package, directory) in [
+        ("vrrp-agent", "vrrp-agent/src"),
+        ("vrrp-common", "vrrp-common/tests"),
+        ("vrrp-tests", "tests"),
+    ] {
         for file in rust_files(&root().join(directory)) {
             let target = match package {
                 "vrrp-agent" => "lib".to_owned(),
@@ -85,7 +89,9 @@ fn numbers(name: &str) -> Vec<u16> {
     let Some(rest) = name.strip_prefix("vc") else {
         return Vec::new();
     };
-    rest.split('_').map_while(|part| if part.len() == 3 { part.parse().ok() } else { None }).collect()
+    rest.split('_')
+        .map_while(|part| if part.len() == 3 { part.parse().ok() } else { None })
+        .collect()
 }
 
 /// The case number that a row's sentence begins with.
@@ -112,10 +118,16 @@ fn chapter() -> String {
     rest.split("\n## ").next().unwrap_or_default().to_owned()
 }
 
-fn entry(case: &Case, tests: &BTreeMap<String, Test>, rows: &[(String, bool)]) -> serde_json::Value {
+fn entry(
+    case: &Case,
+    tests: &BTreeMap<String, Test>,
+    rows: &[(String, bool)],
+) -> serde_json::Value {
     let test = |name: &&str| {
         let test = tests.get(*name)?;
-        Some(json!({ "name": name, "package": test.package, "target": test.target, "root": test.needs_root }))
+        Some(
+            json!({ "name": name, "package": test.package, "target": test.target, "root": test.needs_root }),
+        )
     };
     json!({
         "number": case.number,
@@ -144,24 +156,36 @@ fn every_entry_is_held() {
     for case in TABLE {
         let rows = rows.get(&case.number).map(Vec::as_slice).unwrap_or_default();
         println!("{}", entry(case, &tests, rows));
-        wrong.extend(case.tests.iter().filter(|name| !tests.contains_key(**name)).map(|name| format!("no test `{name}`")));
+        wrong.extend(
+            case.tests
+                .iter()
+                .filter(|name| !tests.contains_key(**name))
+                .map(|name| format!("no test `{name}`")),
+        );
         let nothing = rows.is_empty() && case.tests.is_empty();
         match case.level {
-            Level::NotBuilt if !nothing => wrong.push(format!("VC-{:03} is not built, and has tests", case.number)),
+            Level::NotBuilt if !nothing => {
+                wrong.push(format!("VC-{:03} is not built, and has tests", case.number))
+            }
             Level::NotBuilt => {}
-            Level::Row if rows.is_empty() => wrong.push(format!("VC-{:03} has no row", case.number)),
+            Level::Row if rows.is_empty() => {
+                wrong.push(format!("VC-{:03} has no row", case.number))
+            }
             Level::Row => {}
             _ if case.tests.is_empty() => wrong.push(format!("VC-{:03} has no test", case.number)),
             _ => {}
         }
-        wrong.extend(rows.iter().filter(|(_, right)| !right).map(|(says, _)| format!("wrong row: {says}")));
+        wrong.extend(
+            rows.iter().filter(|(_, right)| !right).map(|(says, _)| format!("wrong row: {says}")),
+        );
     }
     assert_eq!(wrong, Vec::<String>::new());
 }
 
 #[test]
 fn every_test_that_names_a_number_is_in_its_entry() {
-    let named: BTreeSet<(u16, &str)> = TABLE.iter().flat_map(|case| case.tests.iter().map(|name| (case.number, *name))).collect();
+    let named: BTreeSet<(u16, &str)> =
+        TABLE.iter().flat_map(|case| case.tests.iter().map(|name| (case.number, *name))).collect();
     let tests = tests();
     let missing: Vec<_> = tests
         .keys()
@@ -169,23 +193,32 @@ fn every_test_that_names_a_number_is_in_its_entry() {
         .filter(|of| !named.contains(of))
         .collect();
     assert_eq!(missing, []);
-    let unknown: Vec<u16> =
-        rows_by_case().into_keys().filter(|number| !TABLE.iter().any(|case| case.number == *number)).collect();
+    let unknown: Vec<u16> = rows_by_case()
+        .into_keys()
+        .filter(|number| !TABLE.iter().any(|case| case.number == *number))
+        .collect();
     assert_eq!(unknown, Vec::<u16>::new());
 }
 
 #[test]
 fn what_is_not_built_is_told_in_the_architecture_and_nothing_else_is() {
     let chapter = chapter();
-    let told: BTreeSet<u16> = chapter.lines().filter(|line| line.starts_with("| VC-")).flat_map(numbers_of).collect();
-    let lacking: BTreeSet<u16> = TABLE.iter().filter(|case| case.lacks.is_some()).map(|case| case.number).collect();
+    let told: BTreeSet<u16> =
+        chapter.lines().filter(|line| line.starts_with("| VC-")).flat_map(numbers_of).collect();
+    let lacking: BTreeSet<u16> =
+        TABLE.iter().filter(|case| case.lacks.is_some()).map(|case| case.number).collect();
     assert_eq!(told, lacking);
     assert!(TABLE.iter().all(|case| case.level != Level::NotBuilt || case.lacks.is_some()));
 }
 
 /// `| VC-051, VC-052 | ... |`: the numbers of the first column.
 fn numbers_of(line: &str) -> Vec<u16> {
-    line.split('|').nth(1).unwrap_or_default().split(',').filter_map(|word| number_of(word.trim())).collect()
+    line.split('|')
+        .nth(1)
+        .unwrap_or_default()
+        .split(',')
+        .filter_map(|word| number_of(word.trim()))
+        .collect()
 }
 
 #[test]
@@ -199,8 +232,14 @@ fn the_architecture_names_every_drop_reason_and_its_standard_counter() {
 #[test]
 fn names_and_sentences_give_their_numbers() {
     assert_eq!(numbers("vc074_075_076_priority_zero"), [74, 75, 76]);
-    assert_eq!((numbers("vc110_v2_vectors"), numbers("vc_110"), numbers("advert")), (vec![110], vec![], vec![]));
-    assert_eq!((number_of("VC-058 TTL"), number_of("VC-58"), number_of("a VC-058")), (Some(58), None, None));
+    assert_eq!(
+        (numbers("vc110_v2_vectors"), numbers("vc_110"), numbers("advert")),
+        (vec![110], vec![], vec![])
+    );
+    assert_eq!(
+        (number_of("VC-058 TTL"), number_of("VC-58"), number_of("a VC-058")),
+        (Some(58), None, None)
+    );
     let text = "#[test]\nfn a() {\n#[test]\n#[ignore = \"needs root: x\"]\nfn b() {\nfn c() {\n";
     assert_eq!(functions(text), [("a".to_owned(), false), ("b".to_owned(), true)]);
     assert_eq!(numbers_of("| VC-051, VC-052 | VC-001 |"), [51, 52]);

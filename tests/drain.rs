@@ -30,11 +30,13 @@ const DOWNLOADS: usize = 12;
 /// Longer than a download takes, which is more than ten seconds.
 const DRAIN: Duration = Duration::from_secs(25);
 const PATIENCE: Duration = Duration::from_secs(10);
-/// New connections that are looked at: with two backends one of them gets none of these once in a million times.
+/// New connections that are looked at: with two backends one of them gets none of these once in a
+/// million times.
 const ASKED: usize = 20;
 /// Time for downloads to be under way.
 const RUN_UP: Duration = Duration::from_secs(1);
-/// A decision reaches every packet within 100 us; a debug build on a busy machine gets a thousand times that.
+/// A decision reaches every packet within 100 us; a debug build on a busy machine gets a thousand
+/// times that.
 const FLIP: Duration = Duration::from_millis(100);
 
 fn settings() -> Settings {
@@ -43,8 +45,10 @@ fn settings() -> Settings {
 
 /// The example with a time to drain that the test can wait for.
 fn config(node: Node) -> String {
-    agent::config(node, &settings())
-        .replace("protocol = \"tcp\"", &format!("protocol = \"tcp\"\ndrain = \"{}s\"", DRAIN.as_secs()))
+    agent::config(node, &settings()).replace(
+        "protocol = \"tcp\"",
+        &format!("protocol = \"tcp\"\ndrain = \"{}s\"", DRAIN.as_secs()),
+    )
 }
 
 /// The service of [`VIP`] in the master's status.
@@ -52,7 +56,11 @@ fn service(scene: &Scene) -> Result<Value> {
     let status = scene.status(MASTER)?;
     let services = status["services"].as_array().context("no services")?;
     let address = VIP.address().to_string();
-    services.iter().find(|service| service["address"] == address.as_str()).cloned().context("no such service")
+    services
+        .iter()
+        .find(|service| service["address"] == address.as_str())
+        .cloned()
+        .context("no such service")
 }
 
 /// Who answers new connections, and how often.
@@ -68,11 +76,18 @@ fn ask(scene: &Scene) -> Result<BTreeMap<String, usize>> {
 
 /// Connections remembered so far because the ring had changed under them.
 fn recorded(scene: &Scene) -> Result<f64> {
-    Ok(scene.lab.metrics(MASTER)?.sum("vrrp_instance_events_total", &[("instance", VIP.router()), ("event", "flow_recorded")]))
+    Ok(scene.lab.metrics(MASTER)?.sum(
+        "vrrp_instance_events_total",
+        &[("instance", VIP.router()), ("event", "flow_recorded")],
+    ))
 }
 
 /// Downloads by the host they came from; all of them must be whole but those that `may_break`.
-fn whole(what: &str, downloads: Downloads, mut may_break: usize) -> Result<BTreeMap<String, usize>> {
+fn whole(
+    what: &str,
+    downloads: Downloads,
+    mut may_break: usize,
+) -> Result<BTreeMap<String, usize>> {
     let mut hosts = BTreeMap::new();
     for end in downloads.finish() {
         match end {
@@ -92,7 +107,11 @@ fn whole(what: &str, downloads: Downloads, mut may_break: usize) -> Result<BTree
 fn set_up_third(scene: &Scene) -> Result<(Daemon, Ipv4Addr)> {
     let (dir, netns) = (scene.lab.dir(THIRD), scene.lab.topology().host(THIRD));
     for (key, value) in [("arp_ignore", "1"), ("arp_announce", "2")] {
-        output(netns.command("sysctl")?.args(["-w", &format!("net.ipv4.conf.{FRONT_IF}.{key}={value}")]))?;
+        output(
+            netns
+                .command("sysctl")?
+                .args(["-w", &format!("net.ipv4.conf.{FRONT_IF}.{key}={value}")]),
+        )?;
     }
     netns.ip(&[format!("addr add {}/32 dev lo", VIP.address())])?;
     let nginx = Daemon::start(
@@ -120,7 +139,8 @@ fn reload(scene: &Scene, text: &str) -> Result<()> {
 fn wait_for_backends(scene: &Scene, count: usize) -> Result<()> {
     wait_until(&format!("{count} usable backends"), PATIENCE, || {
         let service = service(scene).unwrap_or_default();
-        let usable = |backend: &&Value| backend["usable"] == true && backend["slots"].as_u64() > Some(0);
+        let usable =
+            |backend: &&Value| backend["usable"] == true && backend["slots"].as_u64() > Some(0);
         service["backends"].as_array().is_some_and(|all| all.iter().filter(usable).count() == count)
     })
 }
@@ -136,7 +156,11 @@ fn downloads_outlive_a_drain_a_new_backend_and_the_death_of_another() -> Result<
 
     let unknown = scene.vrrp_agent(MASTER, &["drain", "192.168.1.99"])?;
     let text = String::from_utf8_lossy(&unknown.stdout);
-    ensure!(unknown.status.code() == Some(1) && text.contains("there are: 192.168.1.205:80, 192.168.1.206:80"), "{unknown:?}");
+    ensure!(
+        unknown.status.code() == Some(1)
+            && text.contains("there are: 192.168.1.205:80, 192.168.1.206:80"),
+        "{unknown:?}"
+    );
     wait_until("the end of what began with the lab", DRAIN + PATIENCE, || {
         service(&scene).is_ok_and(|service| service["draining_seconds"].is_null())
     })?;
@@ -152,11 +176,21 @@ fn downloads_outlive_a_drain_a_new_backend_and_the_death_of_another() -> Result<
         0,
         "web1: 192.168.1.206:80 takes no new connections; those it has may stay for 25 s; 1 backend",
     )?;
-    ensure!(ask(&scene)?.keys().eq([MASTER.host().name()]), "no new connections to the drained backend");
-    let status = scene.status_text(MASTER)?;
-    ensure!(status.contains("up (drained ") && status.contains(", drains for "), "the status says so:\n{status}");
     ensure!(
-        scene.lab.metrics(MASTER)?.sum("vrrp_backend_drained", &[("service", "web1"), ("backend", &other)]) == 1.0,
+        ask(&scene)?.keys().eq([MASTER.host().name()]),
+        "no new connections to the drained backend"
+    );
+    let status = scene.status_text(MASTER)?;
+    ensure!(
+        status.contains("up (drained ") && status.contains(", drains for "),
+        "the status says so:\n{status}"
+    );
+    ensure!(
+        scene
+            .lab
+            .metrics(MASTER)?
+            .sum("vrrp_backend_drained", &[("service", "web1"), ("backend", &other)])
+            == 1.0,
         "the metric too"
     );
     ensure!(recorded(&scene)? > calm, "connections that begin in marked slots are remembered");
@@ -189,13 +223,21 @@ fn downloads_outlive_a_drain_a_new_backend_and_the_death_of_another() -> Result<
     wait_for_backends(&scene, 2)?;
     println!("the dead backend was out of the ring after {:?}", killed.elapsed());
     let survivors = whole("a backend died", downloads, DOWNLOADS)?;
-    ensure!(!survivors.contains_key(OTHER.host().name()) && survivors.len() == 2, "those of the others go on: {survivors:?}");
+    ensure!(
+        !survivors.contains_key(OTHER.host().name()) && survivors.len() == 2,
+        "those of the others go on: {survivors:?}"
+    );
     let broken = DOWNLOADS - survivors.values().sum::<usize>();
     let shares = fs::read_to_string(scene.lab.dir(MASTER.host()).join("agent.toml"))?;
-    ensure!(broken > 0 && broken < DOWNLOADS && shares.contains(&third.to_string()), "{broken} broke with their backend");
+    ensure!(
+        broken > 0 && broken < DOWNLOADS && shares.contains(&third.to_string()),
+        "{broken} broke with their backend"
+    );
 
     wait_until("the end of the drain", DRAIN + PATIENCE, || {
-        service(&scene).is_ok_and(|service| service["draining_seconds"].is_null() && service["marked_slots"] == 0)
+        service(&scene).is_ok_and(|service| {
+            service["draining_seconds"].is_null() && service["marked_slots"] == 0
+        })
     })?;
     let settled = recorded(&scene)?;
     ask(&scene)?;
@@ -209,7 +251,9 @@ fn check_flips(scene: &Scene) -> Result<()> {
     let flips = &scene.status(MASTER)?["flips"];
     println!("from decision to flip: {flips}");
     let buckets = flips["buckets"].as_array().context("no flips")?;
-    let slow = buckets.iter().filter(|bucket| bucket["up_to_seconds"].as_f64().is_none_or(|bound| bound > FLIP.as_secs_f64()));
+    let slow = buckets.iter().filter(|bucket| {
+        bucket["up_to_seconds"].as_f64().is_none_or(|bound| bound > FLIP.as_secs_f64())
+    });
     let counts = |bucket: &Value| bucket["count"].as_u64().unwrap_or(0);
     let all: u64 = buckets.iter().map(counts).sum();
     ensure!(all >= 4 && slow.map(counts).sum::<u64>() == 0, "{flips}");

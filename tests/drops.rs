@@ -1,4 +1,5 @@
-//! `vrrp-agent capture` on a pair that is thrown bad adverts: every sample comes with its reason, as a line and as a pcapng file.
+//! `vrrp-agent capture` on a pair that is thrown bad adverts: every sample comes with its reason,
+//! as a line and as a pcapng file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,7 +20,11 @@ const BEGUN: Duration = Duration::from_secs(2);
 
 /// Starts a capture on the node that ends after ten seconds at the latest.
 fn capture(lab: &Lab, words: &[&str]) -> Child {
-    let mut command = lab.topology().host(NODE.host()).command(agent_binary().to_str().expect("UTF-8")).expect("a namespace");
+    let mut command = lab
+        .topology()
+        .host(NODE.host())
+        .command(agent_binary().to_str().expect("UTF-8"))
+        .expect("a namespace");
     command.arg("capture").args(["--time", "10"]).args(words);
     command.arg("--bpf-dir").arg(AgentPaths::below(&lab.dir(NODE.host())).bpf_dir);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the agent starts")
@@ -66,9 +71,13 @@ fn what_is_dropped_is_shown_with_its_reason() {
     throw(&lab);
     let (_, told, well) = ended(all);
     assert!(well && !told.starts_with("0 packets"), "{told}");
-    let shown = Command::new("tcpdump").args(["-nr"]).arg(&path).output().expect("tcpdump is there");
+    let shown =
+        Command::new("tcpdump").args(["-nr"]).arg(&path).output().expect("tcpdump is there");
     let text = String::from_utf8_lossy(&shown.stdout);
     assert!(text.lines().count() > 100 && text.contains("VRRPv2"), "{text}");
     let bytes = fs::read(&path).expect("readable");
-    assert!(bytes.windows(17).any(|window| window == b"dropped: checksum"), "the reason is the packets' comment");
+    assert!(
+        bytes.windows(17).any(|window| window == b"dropped: checksum"),
+        "the reason is the packets' comment"
+    );
 }

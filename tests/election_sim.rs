@@ -1,7 +1,8 @@
 //! Seeds by the thousand, named scenarios, and proof that the referee would notice.
 //!
-//! `cargo xtask sim` runs them by the million. It says in the environment what it wants: `VRRP_SIM_SEEDS` seeds from
-//! `VRRP_SIM_FROM` on over `VRRP_SIM_THREADS` threads, or the one seed `VRRP_SIM_SEED` with its trace.
+//! `cargo xtask sim` runs them by the million. It says in the environment what it wants:
+//! `VRRP_SIM_SEEDS` seeds from `VRRP_SIM_FROM` on over `VRRP_SIM_THREADS` threads, or the one seed
+//! `VRRP_SIM_SEED` with its trace.
 
 mod model;
 mod sim;
@@ -52,7 +53,8 @@ fn tell(world: &World) {
     }
 }
 
-/// Every `step`th seed from `from` on, below `end`; stops at the first that breaks a rule, and says which.
+/// Every `step`th seed from `from` on, below `end`; stops at the first that breaks a rule, and says
+/// which.
 fn run_some(from: u64, end: u64, step: u64) -> (Stats, Option<u64>) {
     let mut stats = Stats::default();
     for seed in (from..end).step_by(step as usize) {
@@ -75,13 +77,19 @@ fn seeds() {
     let threads = number("VRRP_SIM_THREADS").unwrap_or(THREADS).max(1);
     let begun = time::Instant::now();
     let results: Vec<(Stats, Option<u64>)> = thread::scope(|scope| {
-        let parts: Vec<_> = (0..threads).map(|part| scope.spawn(move || run_some(from + part, end, threads))).collect();
+        let parts: Vec<_> = (0..threads)
+            .map(|part| scope.spawn(move || run_some(from + part, end, threads)))
+            .collect();
         parts.into_iter().map(|part| part.join().expect("a run does not panic")).collect()
     });
     let mut stats = Stats::default();
     results.iter().for_each(|(part, _)| stats.add(part));
     let failing: Vec<u64> = results.iter().filter_map(|(_, seed)| *seed).collect();
-    println!("seeds                 {}, {:.0} a second", stats.seeds, stats.seeds as f64 / begun.elapsed().as_secs_f64());
+    println!(
+        "seeds                 {}, {:.0} a second",
+        stats.seeds,
+        stats.seeds as f64 / begun.elapsed().as_secs_f64()
+    );
     println!("events                {}", stats.events);
     println!("adverts delivered     {}", stats.adverts);
     println!("takeovers             {}", stats.takeovers);
@@ -97,7 +105,8 @@ fn seeds() {
 #[test]
 fn mutants_are_caught() {
     for mutant in Mutant::ALL {
-        let caught = (0..MUTANT_SEEDS).find_map(|seed| run(seed, mutant, false).broken.map(|why| (seed, why)));
+        let caught = (0..MUTANT_SEEDS)
+            .find_map(|seed| run(seed, mutant, false).broken.map(|why| (seed, why)));
         let (seed, why) = caught.unwrap_or_else(|| panic!("{mutant:?} passes all seeds"));
         println!("{mutant:?}: seed {seed}: {why}");
     }
@@ -114,7 +123,8 @@ fn pair(end: u64, actions: Vec<(u64, Action)>) -> World {
     world
 }
 
-/// Who acted when, from the first master on, without the short times in which an advert was in flight.
+/// Who acted when, from the first master on, without the short times in which an advert was in
+/// flight.
 fn actors(world: &World) -> Vec<Vec<usize>> {
     let ends = world.acting.iter().skip(1).map(|(from, _)| *from).chain([world.now]);
     let spans = world.acting.iter().zip(ends).skip_while(|((_, actors), _)| actors.is_empty());
@@ -145,7 +155,10 @@ fn an_agent_restarted_within_its_lease_goes_on_as_if_nothing_had_been() {
     assert_eq!(actors(&world), [[0]]);
     assert_eq!(world.nodes[1].router.role(), Role::Backup);
     assert_eq!(world.nodes[0].router.epoch(), Some(world.nodes[0].kernel.mastership));
-    assert!(world.nodes[0].kernel.mastership < at(10_000).as_micros(), "the epoch is that of the first mastership");
+    assert!(
+        world.nodes[0].kernel.mastership < at(10_000).as_micros(),
+        "the epoch is that of the first mastership"
+    );
 }
 
 #[test]
@@ -154,15 +167,20 @@ fn a_graceful_stop_hands_over_without_a_gap() {
     assert_eq!(actors(&world), [[0], [1]]);
     assert_eq!(world.nodes[0].router.role(), Role::Init);
     let (taken, _) = world.acting.last().expect("a takeover");
-    assert!(taken.saturating_since(at(10_000)) < Duration::from_millis(620), "the skew of priority 99, and flights");
+    assert!(
+        taken.saturating_since(at(10_000)) < Duration::from_millis(620),
+        "the skew of priority 99, and flights"
+    );
 }
 
 #[test]
 fn without_preemption_the_incumbent_stays_until_it_fails() {
     let mut world = World::new(Setup { preempt: false, ..Setup::pair() }, true);
-    for (millis, action) in
-        [(10_000, Action::Want(0, Want::Fault)), (20_000, Action::Want(0, Want::Run)), (30_000, Action::Want(1, Want::Fault))]
-    {
+    for (millis, action) in [
+        (10_000, Action::Want(0, Want::Fault)),
+        (20_000, Action::Want(0, Want::Run)),
+        (30_000, Action::Want(1, Want::Fault)),
+    ] {
         world.at(at(millis), action);
     }
     world.run_until(at(40_000));
@@ -175,7 +193,10 @@ fn without_preemption_the_incumbent_stays_until_it_fails() {
 #[test]
 fn a_stop_that_dies_halfway_still_hands_over_without_a_gap() {
     for after in 0..3 {
-        let world = pair(20_000, vec![(10_000, Action::Want(0, Want::Stopped)), (9_999, Action::Crash(0, Some(after)))]);
+        let world = pair(
+            20_000,
+            vec![(10_000, Action::Want(0, Want::Stopped)), (9_999, Action::Crash(0, Some(after)))],
+        );
         assert_eq!(actors(&world), [[0], [1]]);
     }
 }
@@ -190,6 +211,9 @@ fn a_partition_has_a_master_on_either_side_and_one_within_an_interval_of_its_end
 
 #[test]
 fn a_failed_check_hands_over_and_a_passed_one_takes_back() {
-    let world = pair(40_000, vec![(10_000, Action::Want(0, Want::Fault)), (20_000, Action::Want(0, Want::Run))]);
+    let world = pair(
+        40_000,
+        vec![(10_000, Action::Want(0, Want::Fault)), (20_000, Action::Want(0, Want::Run))],
+    );
     assert_eq!(actors(&world), [[0], [1], [0]]);
 }

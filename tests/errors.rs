@@ -1,4 +1,5 @@
-//! What people see when something is wrong: the place, the reason, a hint, an exit code; and nothing has been touched.
+//! What people see when something is wrong: the place, the reason, a hint, an exit code; and
+//! nothing has been touched.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -39,7 +40,8 @@ struct Place {
 impl Place {
     fn with(name: &str, text: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("a directory for everyone");
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755))
+            .expect("a directory for everyone");
         let config = dir.path().join(name);
         fs::write(&config, text).expect("the configuration");
         Self { dir, config }
@@ -95,7 +97,8 @@ fn said(command: &mut Command) -> Said {
     Said { code: status.code(), out: text(stdout), err: text(stderr) }
 }
 
-/// `name` with `text` is refused by `check` and `run` at `place` (LINE:COL); the message says `message`, the whole report `hint`.
+/// `name` with `text` is refused by `check` and `run` at `place` (LINE:COL); the message says
+/// `message`, the whole report `hint`.
 fn refused(name: &str, text: &str, place: &str, message: &str, hint: &str) {
     let at = Place::with(name, text);
     let first = format!("{}:{place}: error: ", at.config.display());
@@ -119,7 +122,13 @@ fn an_unknown_key_in_toml_is_refused_where_it_stands() {
 
 #[test]
 fn a_value_out_of_range_is_refused_where_it_stands() {
-    refused("agent.toml", &GOOD.replace("vrid = 51", "vrid = 256"), "7:8", "256", "must be 1 to 255");
+    refused(
+        "agent.toml",
+        &GOOD.replace("vrid = 51", "vrid = 256"),
+        "7:8",
+        "256",
+        "must be 1 to 255",
+    );
 }
 
 #[test]
@@ -144,7 +153,11 @@ fn a_script_that_nobody_defines_is_named_in_keepalived_conf() {
     let said = at.check();
     assert_eq!(said.code, Some(BAD_CONFIG), "{said:?}");
     let line = said.out.lines().next().unwrap_or_default();
-    assert!(line.starts_with(&format!("{}:13:9: error: ", at.config.display())) && line.contains("chk_nginx"), "{said:?}");
+    assert!(
+        line.starts_with(&format!("{}:13:9: error: ", at.config.display()))
+            && line.contains("chk_nginx"),
+        "{said:?}"
+    );
     assert!(said.out.contains("did you mean `chk_haproxy`?"), "{said:?}");
     said.check_no_secret();
     assert_eq!(at.names(), ["keepalived.conf"]);
@@ -170,8 +183,12 @@ fn a_good_file_is_summed_up_without_its_password() {
 #[test]
 fn a_file_that_cannot_be_read_is_named_with_the_reason() {
     let at = Place::with("agent.toml", GOOD);
-    let missing = Place { config: at.dir.path().join("other.toml"), dir: tempfile::tempdir().expect("a directory") };
-    let directory = Place { config: at.dir.path().to_owned(), dir: tempfile::tempdir().expect("a directory") };
+    let missing = Place {
+        config: at.dir.path().join("other.toml"),
+        dir: tempfile::tempdir().expect("a directory"),
+    };
+    let directory =
+        Place { config: at.dir.path().to_owned(), dir: tempfile::tempdir().expect("a directory") };
     for (place, reason) in [(&missing, "No such file"), (&directory, "Is a directory")] {
         for said in [place.check(), place.run()] {
             assert_eq!(said.code, Some(BAD_CONFIG), "{said:?}");
@@ -197,7 +214,10 @@ fn without_an_agent_there_is_no_status() {
     let at = Place::with("agent.toml", GOOD);
     let said = said(Command::new(agent_binary()).arg("status").arg("--socket").arg(at.socket()));
     assert_eq!(said.code, Some(NOT_RUNNING), "{said:?}");
-    assert!(said.out.is_empty() && said.err.contains("not running") && said.err.contains("api.sock"), "{said:?}");
+    assert!(
+        said.out.is_empty() && said.err.contains("not running") && said.err.contains("api.sock"),
+        "{said:?}"
+    );
     assert_eq!(said.err.lines().count(), 1, "{said:?}");
 }
 
@@ -208,7 +228,11 @@ fn without_permission_the_agent_says_what_it_needs() {
     assert_eq!(said.code, Some(PERMISSION), "{said:?}");
     let last = said.err.lines().last().unwrap_or_default();
     assert!(last.starts_with("vrrp-agent: ") && last.contains("CAP_NET_RAW"), "{said:?}");
-    assert_eq!(last.matches("Operation not permitted").count(), 1, "the reason is said once: {last}");
+    assert_eq!(
+        last.matches("Operation not permitted").count(),
+        1,
+        "the reason is said once: {last}"
+    );
     said.check_no_secret();
     assert!(!at.socket().exists(), "no socket stays");
 }
@@ -220,10 +244,13 @@ fn unprivileged(at: &Place) -> Said {
     }
     // Where root keeps its builds, nobody may not look.
     let open = tempfile::tempdir().expect("a directory");
-    fs::set_permissions(open.path(), fs::Permissions::from_mode(0o755)).expect("a directory for everyone");
+    fs::set_permissions(open.path(), fs::Permissions::from_mode(0o755))
+        .expect("a directory for everyone");
     let agent = open.path().join("vrrp-agent");
-    // In a process of its own: a child of another test that inherits our open copy would keep it from being started.
-    let copied = Command::new("install").args(["-m", "755"]).arg(agent_binary()).arg(&agent).status();
+    // In a process of its own: a child of another test that inherits our open copy would keep it
+    // from being started.
+    let copied =
+        Command::new("install").args(["-m", "755"]).arg(agent_binary()).arg(&agent).status();
     assert!(copied.is_ok_and(|status| status.success()), "a copy of the agent for everyone");
     said(at.run_command(&agent).uid(NOBODY).gid(NOBODY))
 }

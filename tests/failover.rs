@@ -1,4 +1,5 @@
-//! Two of our agents, ten adverts a second unless said otherwise: what a client and the wire see when one goes, and comes back.
+//! Two of our agents, ten adverts a second unless said otherwise: what a client and the wire see
+//! when one goes, and comes back.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -30,10 +31,13 @@ fn untracked(settings: Settings) -> Settings {
 }
 
 fn fast_pair() -> Result<Scene> {
-    Scene::up(LabOptions::new(Router::Agent, Router::Agent).with_settings(&untracked(Settings::fast())))
+    Scene::up(
+        LabOptions::new(Router::Agent, Router::Agent).with_settings(&untracked(Settings::fast())),
+    )
 }
 
-/// A node that takes its address back cuts no more than a few requests short, however busy the machine is.
+/// A node that takes its address back cuts no more than a few requests short, however busy the
+/// machine is.
 fn check_return(seen: &Summary) -> Result<()> {
     let told = || format!("{} {:?}", seen.sentence(), seen.failures);
     ensure!(seen.outage_ms < RETURN_GAP_MS, "the return leaves a gap: {}", told());
@@ -53,11 +57,22 @@ fn a_node_that_is_cut_off_is_replaced_within_390_ms() -> Result<()> {
     sleep(CALM);
     let outage = probe.stop()?.summary();
     println!("cut off: successor after {moved:?}; {}; {}", cut_off["reason"], outage.sentence());
-    ensure!(outage.outage_ms <= CUT_LIMIT_MS, "the address was away for {:.1} ms", outage.outage_ms);
+    ensure!(
+        outage.outage_ms <= CUT_LIMIT_MS,
+        "the address was away for {:.1} ms",
+        outage.outage_ms
+    );
     let (metrics, vrid) = (scene.lab.metrics(HEIR)?, VIP.vrid().to_string());
-    let told = |what: &str| metrics.sum(&format!("vrrp_failover_duration_seconds_{what}"), &[("vrid", &vrid)]);
+    let told = |what: &str| {
+        metrics.sum(&format!("vrrp_failover_duration_seconds_{what}"), &[("vrid", &vrid)])
+    };
     // From three intervals of silence to the skew and 50 ms of patience with the address.
-    ensure!(told("count") == 1.0 && (0.3..0.45).contains(&told("sum")), "{} takeovers in {} s", told("count"), told("sum"));
+    ensure!(
+        told("count") == 1.0 && (0.3..0.45).contains(&told("sum")),
+        "{} takeovers in {} s",
+        told("count"),
+        told("sum")
+    );
 
     let probe = scene.probe(VIP)?;
     let healed = Instant::now();
@@ -84,9 +99,16 @@ fn an_agent_that_is_killed_or_stopped_leaves_no_gap_and_falls_silent() -> Result
         } else {
             let status = scene.lab.stop_router(VICTIM)?;
             ensure!(status.success(), "the agent ends with {status}");
-            let resigned = scene.capture.so_far().adverts(since, VICTIM, VIP.vrid()).any(|(_, priority)| priority == 0);
+            let resigned = scene
+                .capture
+                .so_far()
+                .adverts(since, VICTIM, VIP.vrid())
+                .any(|(_, priority)| priority == 0);
             ensure!(resigned, "the agent resigns");
-            ensure!(!scene.lab.holds(VICTIM, VIP.address())?, "a stopped agent takes its address with it");
+            ensure!(
+                !scene.lab.holds(VICTIM, VIP.address())?,
+                "a stopped agent takes its address with it"
+            );
         }
         let moved = scene.master_since(VIP, HEIR, since)? - since;
         sleep(CALM);
@@ -124,7 +146,10 @@ fn an_agent_in_a_frozen_cgroup_is_fenced_like_any_other() -> Result<()> {
     let scene = fast_pair()?;
     let netns = scene.lab.topology().host(VICTIM.host());
     let Some(freezer) = Freezer::around(scene.lab.id(), &netns, &agent_binary())? else {
-        return skip("an_agent_in_a_frozen_cgroup_is_fenced_like_any_other", "no writable cgroup of version 2");
+        return skip(
+            "an_agent_in_a_frozen_cgroup_is_fenced_like_any_other",
+            "no writable cgroup of version 2",
+        );
     };
     freeze_and_thaw(&scene, |frozen| freezer.freeze(frozen))?;
     drop(freezer);
@@ -142,13 +167,20 @@ fn freeze_and_thaw(scene: &Scene, freeze: impl Fn(bool) -> Result<()>) -> Result
     let thawed = Instant::now();
     freeze(false)?;
     let back = scene.master_since(VIP, VICTIM, thawed)? - thawed;
-    let after = scene.router_when(VICTIM, VIP, "master again", |router| router["role"] == "master")?;
+    let after =
+        scene.router_when(VICTIM, VIP, "master again", |router| router["role"] == "master")?;
     sleep(CALM);
     let seen = probe.stop()?;
-    println!("frozen: successor after {moved:?}; thawed: master after {back:?}; {}", seen.summary().sentence());
+    println!(
+        "frozen: successor after {moved:?}; thawed: master after {back:?}; {}",
+        seen.summary().sentence()
+    );
     seen.check_no_gap(&[since + moved, thawed + back])?;
     // Between its two masterships it was a backup: the wire has no advert of the fenced one.
-    ensure!(before["epoch"].as_u64() < after["epoch"].as_u64(), "a new mastership: {before} {after}");
+    ensure!(
+        before["epoch"].as_u64() < after["epoch"].as_u64(),
+        "a new mastership: {before} {after}"
+    );
     let stepped_down = |router: &serde_json::Value| router["transitions"]["backup"].as_u64();
     ensure!(stepped_down(&before) < stepped_down(&after), "it steps down: {after}");
     scene.check_one_master(VIP, since)
@@ -157,9 +189,11 @@ fn freeze_and_thaw(scene: &Scene, freeze: impl Fn(bool) -> Result<()>) -> Result
 #[test]
 #[ignore = "needs root: network namespaces and XDP"]
 fn an_agent_started_again_at_once_goes_on_as_master() -> Result<()> {
-    // An advert each second, so that a busy machine has started the agent before the backup stops waiting.
+    // An advert each second, so that a busy machine has started the agent before the backup stops
+    // waiting.
     let settings = untracked(Settings::default());
-    let mut scene = Scene::up(LabOptions::new(Router::Agent, Router::Agent).with_settings(&settings))?;
+    let mut scene =
+        Scene::up(LabOptions::new(Router::Agent, Router::Agent).with_settings(&settings))?;
     let before = scene.router(VICTIM, VIP)?;
     let removals = scene.watch_addresses(VICTIM)?;
     let probe = scene.probe(VIP)?;
@@ -168,14 +202,25 @@ fn an_agent_started_again_at_once_goes_on_as_master() -> Result<()> {
     scene.lab.start_router(VICTIM)?;
     let back = scene.master_since(VIP, VICTIM, since)? - since;
     let after = scene.router_when(VICTIM, VIP, "master", |router| router["role"] == "master")?;
-    let resumed = Instant::now() - Duration::from_secs_f64(after["since_seconds"].as_f64().unwrap_or_default());
+    let resumed = Instant::now()
+        - Duration::from_secs_f64(after["since_seconds"].as_f64().unwrap_or_default());
     let silent = (since + back).saturating_duration_since(resumed);
-    ensure!(silent < settings.interval / 2, "it holds a lease, but advertises only after {silent:?}");
+    ensure!(
+        silent < settings.interval / 2,
+        "it holds a lease, but advertises only after {silent:?}"
+    );
     sleep(settings.master_down_interval() + CALM);
     let seen = probe.stop()?.summary();
-    println!("killed and started: advert after {back:?} ({}); {}", after["reason"], seen.sentence());
+    println!(
+        "killed and started: advert after {back:?} ({}); {}",
+        after["reason"],
+        seen.sentence()
+    );
     ensure!(before["epoch"] == after["epoch"], "the same mastership: {before} {after}");
-    ensure!(scene.capture.first_advert(since, HEIR, VIP.vrid()).is_none(), "{HEIR} need not take over");
+    ensure!(
+        scene.capture.first_advert(since, HEIR, VIP.vrid()).is_none(),
+        "{HEIR} need not take over"
+    );
     ensure!(seen.failed == 0, "requests are lost: {}", seen.sentence());
     let changes = removals.stop()?;
     let removed: Vec<&str> = changes.lines().filter(|line| line.contains("Deleted")).collect();
@@ -190,7 +235,11 @@ fn an_address_removed_by_hand_comes_back_without_an_election() -> Result<()> {
     let before = scene.router(VICTIM, VIP)?;
     let probe = scene.probe(VIP)?;
     let since = Instant::now();
-    scene.lab.topology().host(VICTIM.host()).ip(&[format!("addr del {}/32 dev eth1", VIP.address())])?;
+    scene
+        .lab
+        .topology()
+        .host(VICTIM.host())
+        .ip(&[format!("addr del {}/32 dev eth1", VIP.address())])?;
     let removed = Instant::now();
     while !scene.lab.holds(VICTIM, VIP.address())? {
         ensure!(removed.elapsed() < Duration::from_secs(1), "the address has not come back");
@@ -201,7 +250,10 @@ fn an_address_removed_by_hand_comes_back_without_an_election() -> Result<()> {
     let seen = probe.stop()?.summary();
     println!("removed by hand: back after {back:?}; {}", seen.sentence());
     let after = scene.router(VICTIM, VIP)?;
-    ensure!(before["epoch"] == after["epoch"] && before["transitions"] == after["transitions"], "an election: {after}");
+    ensure!(
+        before["epoch"] == after["epoch"] && before["transitions"] == after["transitions"],
+        "an election: {after}"
+    );
     ensure!(scene.capture.first_advert(since, HEIR, VIP.vrid()).is_none(), "{HEIR} took over");
     ensure!(seen.failed == 0, "requests are lost: {}", seen.sentence());
     scene.lab.down()
@@ -215,7 +267,8 @@ fn a_missing_or_dead_interface_is_a_state_that_heals() -> Result<()> {
     let text = plain_config(VICTIM, &settings);
     let (first, second) = text.split_at(text.rfind("[[virtual_router]]").unwrap_or_default());
     let text = format!("{first}{}", second.replace("\"eth1\"", "\"late0\""));
-    let options = LabOptions::new(Router::AgentWith(text), Router::Nothing).with_settings(&settings);
+    let options =
+        LabOptions::new(Router::AgentWith(text), Router::Nothing).with_settings(&settings);
     let mut scene = Scene::without_routers(options)?;
     scene.lab.start_router(VICTIM)?;
     let master = |router: &serde_json::Value| router["role"] == "master";
@@ -251,14 +304,19 @@ fn a_missing_or_dead_interface_is_a_state_that_heals() -> Result<()> {
 #[ignore = "needs root: network namespaces"]
 fn without_xdp_the_sockets_carry_election_and_failover() -> Result<()> {
     let settings = untracked(Settings::fast());
-    let router = |node| Router::AgentWith(format!("xdp = \"off\"\n{}", plain_config(node, &settings)));
-    let options = LabOptions::new(router(Node::Node1), router(Node::Node2)).with_settings(&settings);
+    let router =
+        |node| Router::AgentWith(format!("xdp = \"off\"\n{}", plain_config(node, &settings)));
+    let options =
+        LabOptions::new(router(Node::Node1), router(Node::Node2)).with_settings(&settings);
     let mut scene = Scene::up(options)?;
     let begin = Instant::now();
     let status = scene.status(VICTIM)?;
     println!("without XDP: {}", status["interfaces"][0]["xdp"]);
     ensure!(status["interfaces"][0]["xdp"]["mode"] == "off", "the status says so: {status}");
-    ensure!(status["interfaces"][0]["xdp"]["reason"] == "switched off in the configuration", "and why: {status}");
+    ensure!(
+        status["interfaces"][0]["xdp"]["reason"] == "switched off in the configuration",
+        "and why: {status}"
+    );
     ensure!(scene.log(VICTIM).contains("xdp is off"), "and so does the log: {}", scene.log(VICTIM));
 
     let probe = scene.probe(VIP)?;
@@ -295,19 +353,32 @@ fn a_dead_nginx_behind_the_master_gets_no_new_connection() -> Result<()> {
     let probe = scene.probe(VIP)?;
     let killed = Instant::now();
     scene.lab.kill_nginx(HEIR)?;
-    scene.backend_when(VICTIM, HEIR, "down", |backend| backend["state"] == "down" && backend["slots"] == 0)?;
+    scene.backend_when(VICTIM, HEIR, "down", |backend| {
+        backend["state"] == "down" && backend["slots"] == 0
+    })?;
     // What was under way when the ring changed may still fail.
     sleep(Duration::from_millis(50));
     let found = Instant::now();
     sleep(CALM);
     let report = probe.stop()?;
     let (all, later) = (report.summary_since(killed), report.summary_since(found));
-    println!("nginx killed: found after {:?}; since then {}; in all {} lost", found - killed, later.sentence(), all.failed);
+    println!(
+        "nginx killed: found after {:?}; since then {}; in all {} lost",
+        found - killed,
+        later.sentence(),
+        all.failed
+    );
     ensure!(later.failed == 0, "connections go to the dead nginx: {}", later.sentence());
-    ensure!(!later.by_node.contains_key(HEIR.host().name()), "a dead nginx answers: {}", later.sentence());
+    ensure!(
+        !later.by_node.contains_key(HEIR.host().name()),
+        "a dead nginx answers: {}",
+        later.sentence()
+    );
 
     scene.lab.start_nginx(HEIR)?;
-    scene.backend_when(VICTIM, HEIR, "in use", |backend| backend["usable"] == true && backend["slots"] != 0)?;
+    scene.backend_when(VICTIM, HEIR, "in use", |backend| {
+        backend["usable"] == true && backend["slots"] != 0
+    })?;
     let probe = scene.probe(VIP)?;
     sleep(CALM);
     let seen = probe.stop()?.summary();

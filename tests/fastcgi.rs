@@ -1,9 +1,11 @@
-//! nginx without a list of php-fpm hosts: it connects to an address that nobody has, and the agent's socket programs choose.
+//! nginx without a list of php-fpm hosts: it connects to an address that nobody has, and the
+//! agent's socket programs choose.
 //!
-//! The client asks one node's nginx directly. nginx never sends a POST twice: it is lost if the php-fpm that has it dies. A GET is sent
-//! again. Which requests a php-fpm had when it was killed is known from two sides: the page notes when php begins with a request and when
-//! it has ended, and nginx logs what it was doing when a connection broke. What it had sent already was on an established connection,
-//! which nobody has but with a php-fpm that lived.
+//! The client asks one node's nginx directly. nginx never sends a POST twice: it is lost if the
+//! php-fpm that has it dies. A GET is sent again. Which requests a php-fpm had when it was killed
+//! is known from two sides: the page notes when php begins with a request and when it has ended,
+//! and nginx logs what it was doing when a connection broke. What it had sent already was on an
+//! established connection, which nobody has but with a php-fpm that lived.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -37,7 +39,8 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// One agent and its node's nginx; the other node has nothing to do with it.
 fn up() -> Result<Site> {
     let settings = Settings { track_nginx: false, ..Settings::fast() };
-    let scene = Scene::up(LabOptions::new(Router::Agent, Router::Nothing).with_settings(&settings))?;
+    let scene =
+        Scene::up(LabOptions::new(Router::Agent, Router::Nothing).with_settings(&settings))?;
     let journal = scene.lab.dir(NODE.host()).join("served");
     fs::write(&journal, "")?;
     let page = format!(
@@ -48,7 +51,9 @@ fn up() -> Result<Site> {
     fs::set_permissions(&journal, std::os::unix::fs::PermissionsExt::from_mode(0o666))?;
     fs::write(scene.lab.dir(NODE.host()).join("nginx/html/who.php"), page)?;
     let site = Site { scene, journal };
-    site.backends_when("all in use", |all| all.len() == 3 && all.values().all(|backend| backend["usable"] == true))?;
+    site.backends_when("all in use", |all| {
+        all.len() == 3 && all.values().all(|backend| backend["usable"] == true)
+    })?;
     Ok(site)
 }
 
@@ -64,37 +69,66 @@ impl Site {
         let upstream = status["upstreams"].get(0).context("the status has no upstream")?;
         ensure!(upstream["attached"] == true, "nothing is steered: {upstream}");
         let name = |backend: &Value| {
-            let host = Host::PHP.into_iter().find(|host| backend["address"] == format!("{}:{FASTCGI_PORT}", address(*host)));
+            let host = Host::PHP
+                .into_iter()
+                .find(|host| backend["address"] == format!("{}:{FASTCGI_PORT}", address(*host)));
             host.map(|host| (host.to_string(), backend.clone()))
         };
-        Ok(upstream["backends"].as_array().context("no backends")?.iter().filter_map(name).collect())
+        Ok(upstream["backends"]
+            .as_array()
+            .context("no backends")?
+            .iter()
+            .filter_map(name)
+            .collect())
     }
 
-    fn backends_when(&self, what: &str, wanted: impl Fn(&BTreeMap<String, Value>) -> bool) -> Result<BTreeMap<String, Value>> {
+    fn backends_when(
+        &self,
+        what: &str,
+        wanted: impl Fn(&BTreeMap<String, Value>) -> bool,
+    ) -> Result<BTreeMap<String, Value>> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let last = self.backends();
             match last {
                 Ok(all) if wanted(&all) => return Ok(all),
-                last if Instant::now() >= deadline => bail!("not {what}; last seen: {last:?}; {}", self.scene.log(NODE)),
+                last if Instant::now() >= deadline => {
+                    bail!("not {what}; last seen: {last:?}; {}", self.scene.log(NODE))
+                }
                 _ => sleep(Duration::from_millis(20)),
             }
         }
     }
 
     fn in_flight(&self) -> Result<BTreeMap<String, u64>> {
-        Ok(self.backends()?.into_iter().map(|(host, backend)| (host, backend["in_flight"].as_u64().unwrap_or(0))).collect())
+        Ok(self
+            .backends()?
+            .into_iter()
+            .map(|(host, backend)| (host, backend["in_flight"].as_u64().unwrap_or(0)))
+            .collect())
     }
 
     /// Connections of the node's nginx to each php-fpm, as the kernel's own list has them.
     fn held(&self) -> Result<BTreeMap<String, u64>> {
         let netns = self.scene.lab.topology().host(NODE.host());
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", netns.name(), "ss", "-Htnp", "dport", "=", &FASTCGI_PORT.to_string()]);
+        command.args([
+            "netns",
+            "exec",
+            netns.name(),
+            "ss",
+            "-Htnp",
+            "dport",
+            "=",
+            &FASTCGI_PORT.to_string(),
+        ]);
         let text = output(&mut command)?;
         let of = |host: Host| {
             let to = format!(" {}:{FASTCGI_PORT} ", address(host));
-            let count = text.lines().filter(|line| line.contains("\"nginx\"") && line.contains(&to)).count();
+            let count = text
+                .lines()
+                .filter(|line| line.contains("\"nginx\"") && line.contains(&to))
+                .count();
             (host.to_string(), count as u64)
         };
         Ok(Host::PHP.into_iter().map(of).collect())
@@ -130,7 +164,8 @@ impl Site {
     /// Numbers of the requests whose connection to php-fpm broke after nginx had sent them.
     fn broken_after_sending(&self) -> Result<BTreeSet<u32>> {
         let log = fs::read_to_string(self.scene.lab.dir(NODE.host()).join("nginx/logs/error.log"))?;
-        let sent = log.lines().filter(|line| line.contains("while reading response header from upstream"));
+        let sent =
+            log.lines().filter(|line| line.contains("while reading response header from upstream"));
         let number = |line: &str| line.split_once("?n=")?.1.split(' ').next()?.parse().ok();
         Ok(sent.filter_map(number).collect())
     }
@@ -165,7 +200,11 @@ impl Load {
                 while !stop.load(Ordering::Relaxed) {
                     let number = NEXT.fetch_add(1, Ordering::Relaxed);
                     let sent = Instant::now();
-                    samples.push(Sample { number, sent, outcome: ask(method, number).map_err(|error| format!("{error:#}")) });
+                    samples.push(Sample {
+                        number,
+                        sent,
+                        outcome: ask(method, number).map_err(|error| format!("{error:#}")),
+                    });
                 }
                 Ok(samples)
             })
@@ -190,7 +229,9 @@ impl Load {
 fn ask(method: &str, number: u32) -> Result<String> {
     let mut stream = TcpStream::connect((NODE.front(), HTTP_PORT))?;
     stream.set_read_timeout(Some(LIMIT))?;
-    stream.write_all(format!("{method} /who.php?n={number} HTTP/1.0\r\nContent-Length: 0\r\n\r\n").as_bytes())?;
+    stream.write_all(
+        format!("{method} /who.php?n={number} HTTP/1.0\r\nContent-Length: 0\r\n\r\n").as_bytes(),
+    )?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let answer = Response::parse(&answer)?;
@@ -203,7 +244,11 @@ fn lost(samples: &[Sample]) -> Vec<&Sample> {
 }
 
 fn told(samples: &[&Sample]) -> String {
-    samples.iter().map(|sample| format!("{}: {:?}", sample.number, sample.outcome)).collect::<Vec<_>>().join(", ")
+    samples
+        .iter()
+        .map(|sample| format!("{}: {:?}", sample.number, sample.outcome))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// How many requests each host served.
@@ -229,22 +274,32 @@ fn requests_are_spread_over_all_php_hosts_and_counted() -> Result<()> {
     let least = samples.len() / 6;
     ensure!(spread.len() == 3 && spread.values().all(|&count| count > least), "spread: {spread:?}");
     ensure!(busy.values().sum::<u64>() <= CLIENTS as u64, "in flight: {busy:?}");
-    let idle = site.backends_when("idle", |all| all.values().all(|backend| backend["in_flight"] == 0))?;
+    let idle =
+        site.backends_when("idle", |all| all.values().all(|backend| backend["in_flight"] == 0))?;
     let connects: u64 = idle.values().filter_map(|backend| backend["connects"].as_u64()).sum();
     ensure!(connects == samples.len() as u64, "{connects} connects of {} requests", samples.len());
     ensure!(idle.values().all(|backend| backend["failures"] == 0), "failures: {idle:?}");
     let metrics = site.scene.lab.metrics(NODE)?;
-    ensure!(metrics.sum("vrrp_upstream_connects_total", &[("upstream", "php")]) == connects as f64, "the metrics say the same");
+    ensure!(
+        metrics.sum("vrrp_upstream_connects_total", &[("upstream", "php")]) == connects as f64,
+        "the metrics say the same"
+    );
 
     // Whose peer is whom.
     let upstream = SocketAddr::V4(UPSTREAM);
     let stream = site.scene.lab.connect_as_nginx(NODE, upstream)?;
     ensure!(stream.peer_addr()? == upstream, "getpeername says {}", stream.peer_addr()?);
-    ensure!(site.in_flight()?.values().sum::<u64>() == 1, "one connection is in flight: {:?}", site.in_flight()?);
+    ensure!(
+        site.in_flight()?.values().sum::<u64>() == 1,
+        "one connection is in flight: {:?}",
+        site.in_flight()?
+    );
     drop(stream);
     ensure!(site.in_flight()?.values().sum::<u64>() == 0, "and then none: {:?}", site.in_flight()?);
     let outside = site.scene.lab.topology().host(NODE.host());
-    let outcome = outside.run(move || Ok(TcpStream::connect_timeout(&upstream, Duration::from_millis(500)).is_ok()))?;
+    let outcome = outside.run(move || {
+        Ok(TcpStream::connect_timeout(&upstream, Duration::from_millis(500)).is_ok())
+    })?;
     ensure!(!outcome, "a process outside the cgroup is steered");
     site.scene.lab.down()
 }
@@ -276,9 +331,17 @@ fn a_killed_php_takes_only_what_it_was_serving_and_returns() -> Result<()> {
         let sent = site.broken_after_sending()?;
         println!("{method}: nginx had sent {} requests to it", sent.len());
         let had = &serving | &sent;
-        let innocent: Vec<&Sample> = lost.into_iter().filter(|sample| !had.contains(&sample.number)).collect();
-        ensure!(innocent.is_empty(), "lost though {VICTIM} was not serving them: {}", told(&innocent));
-        ensure!(after.len() == 2 && !after.contains_key(VICTIM.name()), "served after the kill: {after:?}");
+        let innocent: Vec<&Sample> =
+            lost.into_iter().filter(|sample| !had.contains(&sample.number)).collect();
+        ensure!(
+            innocent.is_empty(),
+            "lost though {VICTIM} was not serving them: {}",
+            told(&innocent)
+        );
+        ensure!(
+            after.len() == 2 && !after.contains_key(VICTIM.name()),
+            "served after the kill: {after:?}"
+        );
         let seen = site.backends_when("found dead", |all| all[VICTIM.name()]["state"] == "down")?;
         println!("{method}: {} connects failed", seen[VICTIM.name()]["failures"]);
 
@@ -290,7 +353,10 @@ fn a_killed_php_takes_only_what_it_was_serving_and_returns() -> Result<()> {
         let samples = load.stop()?;
         let spread = served(&samples);
         println!("{method}: back again: {spread:?}");
-        ensure!(samples.iter().all(|sample| sample.outcome.is_ok()) && spread.len() == 3, "back again: {spread:?}");
+        ensure!(
+            samples.iter().all(|sample| sample.outcome.is_ok()) && spread.len() == 3,
+            "back again: {spread:?}"
+        );
     }
     site.scene.lab.down()
 }
@@ -308,10 +374,14 @@ fn steering_and_counts_outlive_the_agent_with_kept_connections() -> Result<()> {
     sleep(Duration::from_secs(1));
     let samples = load.stop()?;
     let held = site.counts_are_right()?;
-    let connects: u64 = site.backends()?.values().filter_map(|backend| backend["connects"].as_u64()).sum();
+    let connects: u64 =
+        site.backends()?.values().filter_map(|backend| backend["connects"].as_u64()).sum();
     println!("{} requests over {connects} connections, kept: {held:?}", samples.len());
     ensure!(lost(&samples).is_empty(), "lost: {}", told(&lost(&samples)));
-    ensure!(held.values().sum::<u64>() > 0 && connects < samples.len() as u64, "connections are kept: {held:?}, {connects}");
+    ensure!(
+        held.values().sum::<u64>() > 0 && connects < samples.len() as u64,
+        "connections are kept: {held:?}, {connects}"
+    );
 
     let load = site.load("GET")?;
     site.scene.lab.kill_router(NODE)?;
@@ -319,10 +389,16 @@ fn steering_and_counts_outlive_the_agent_with_kept_connections() -> Result<()> {
     let samples = load.stop()?;
     let spread = served(&samples);
     println!("without an agent: {spread:?}");
-    ensure!(lost(&samples).is_empty() && spread.len() == 3, "without an agent: {spread:?} {}", told(&lost(&samples)));
+    ensure!(
+        lost(&samples).is_empty() && spread.len() == 3,
+        "without an agent: {spread:?} {}",
+        told(&lost(&samples))
+    );
 
     site.scene.lab.start_router(NODE)?;
-    site.backends_when("known again", |all| all.len() == 3 && all.values().all(|backend| backend["usable"] == true))?;
+    site.backends_when("known again", |all| {
+        all.len() == 3 && all.values().all(|backend| backend["usable"] == true)
+    })?;
     let held = site.counts_are_right()?;
     println!("started again: {held:?} kept");
     ensure!(held.values().sum::<u64>() > 0, "connections of before are still there");

@@ -1,5 +1,5 @@
-//! Floods of connections that begin, each from another client, through the program as the kernel runs it: they leave nothing behind, and
-//! nobody loses a backend by them.
+//! Floods of connections that begin, each from another client, through the program as the kernel
+//! runs it: they leave nothing behind, and nobody loses a backend by them.
 
 #[path = "benches/common/mod.rs"]
 mod common;
@@ -25,7 +25,8 @@ const FLOWS: u32 = 1 << 21;
 /// Connections that were there before.
 const ESTABLISHED: u32 = 40;
 
-/// The flood's and everybody else's packets come from one generator: these have their turn before the flood.
+/// The flood's and everybody else's packets come from one generator: these have their turn before
+/// the flood.
 struct Flood {
     kernel: Kernel,
     object: Object,
@@ -83,28 +84,43 @@ fn established(number: u32) -> Packet {
 fn a_flood_leaves_nothing_behind_while_nothing_changes() {
     let mut world = World::new();
     world.acting();
-    for (slot, backend) in world.services[WEB].live.0.iter_mut().zip([LOCAL, DIRECT, REDIRECTED].into_iter().cycle()) {
+    for (slot, backend) in
+        world.services[WEB].live.0.iter_mut().zip([LOCAL, DIRECT, REDIRECTED].into_iter().cycle())
+    {
         *slot = backend;
     }
     let ring = world.services[WEB].live.clone();
     let mut flood = Flood::new(&world);
     let owner = |packet: &Packet| ring.0[slot(packet.key().hash())];
-    let before: Vec<u16> = (0..ESTABLISHED).map(|number| flood.backend(&established(number))).collect();
-    assert_eq!(before, (0..ESTABLISHED).map(|number| owner(&established(number))).collect::<Vec<_>>());
+    let before: Vec<u16> =
+        (0..ESTABLISHED).map(|number| flood.backend(&established(number))).collect();
+    assert_eq!(
+        before,
+        (0..ESTABLISHED).map(|number| owner(&established(number))).collect::<Vec<_>>()
+    );
     assert_eq!(flood.kernel.remembered(), [0; 3], "flows, rates, sources");
     let steered = flood.kernel.counters().steered();
 
     for burst in 0..BURSTS {
         flood.send(FLOOD / BURSTS);
         for number in (burst..ESTABLISHED).step_by(BURSTS as usize) {
-            assert_eq!(flood.backend(&established(number)), before[number as usize], "after burst {burst}, flow {number}");
+            assert_eq!(
+                flood.backend(&established(number)),
+                before[number as usize],
+                "after burst {burst}, flow {number}"
+            );
         }
     }
 
     let looked_at = u64::from(ESTABLISHED);
-    assert_eq!(flood.kernel.counters().steered() - steered, u64::from(FLOOD) + looked_at, "each SYN goes to a backend");
+    assert_eq!(
+        flood.kernel.counters().steered() - steered,
+        u64::from(FLOOD) + looked_at,
+        "each SYN goes to a backend"
+    );
     assert_eq!(flood.kernel.remembered(), [0; 3], "flows, rates, sources");
-    let after: Vec<u16> = (0..ESTABLISHED).map(|number| flood.backend(&established(number))).collect();
+    let after: Vec<u16> =
+        (0..ESTABLISHED).map(|number| flood.backend(&established(number))).collect();
     assert_eq!(after, before);
 }
 
@@ -121,7 +137,8 @@ fn a_flood_pushes_out_no_flow_while_a_ring_changes() {
     for backend in [DIRECT, REDIRECTED] {
         world.backends[usize::from(backend)].service = WEB as u16;
     }
-    // The first SYNs, sent here, are of connections that begin after the change; some others began before.
+    // The first SYNs, sent here, are of connections that begin after the change; some others began
+    // before.
     let mut flood = Flood::new(&world);
     let older = |number: u32| established(FLOWS - 1 - number);
     let keys: Vec<_> = (0..ESTABLISHED).map(|number| established(number).key()).collect();
@@ -131,18 +148,33 @@ fn a_flood_pushes_out_no_flow_while_a_ring_changes() {
     for burst in 0..BURSTS {
         flood.send(FLOOD / BURSTS);
         for number in (burst..ESTABLISHED).step_by(BURSTS as usize) {
-            assert_eq!(flood.backend(&established(number)), REDIRECTED, "after burst {burst}, recorded flow {number}");
-            assert_eq!(flood.backend(&older(number)), DIRECT, "after burst {burst}, older flow {number}");
+            assert_eq!(
+                flood.backend(&established(number)),
+                REDIRECTED,
+                "after burst {burst}, recorded flow {number}"
+            );
+            assert_eq!(
+                flood.backend(&older(number)),
+                DIRECT,
+                "after burst {burst}, older flow {number}"
+            );
         }
     }
 
     let flows = flood.kernel.flows();
     for key in &keys {
-        assert!(flows.binary_search(&(*key, REDIRECTED)).is_ok(), "{key:?} is no longer remembered");
+        assert!(
+            flows.binary_search(&(*key, REDIRECTED)).is_ok(),
+            "{key:?} is no longer remembered"
+        );
     }
     assert!(flows.len() <= MAX_FLOWS as usize, "{} flows are remembered", flows.len());
-    let (recorded, unrecorded) = (flood.count(FlowRecorded) - recorded, flood.count(FlowUnrecorded) - unrecorded);
-    println!("{recorded} SYNs of the flood were remembered, {unrecorded} were not; {} flows are", flows.len());
+    let (recorded, unrecorded) =
+        (flood.count(FlowRecorded) - recorded, flood.count(FlowUnrecorded) - unrecorded);
+    println!(
+        "{recorded} SYNs of the flood were remembered, {unrecorded} were not; {} flows are",
+        flows.len()
+    );
     assert_eq!(recorded + unrecorded, u64::from(FLOOD));
     assert!(unrecorded > u64::from(FLOOD / 2), "only {unrecorded} were not remembered");
     assert_eq!(flood.kernel.remembered()[1..], [0; 2], "rates, sources");

@@ -1,4 +1,5 @@
-//! Every way of forwarding on the real thing: pages through NAT and direct return, packets into tunnels, over IPv4 and IPv6.
+//! Every way of forwarding on the real thing: pages through NAT and direct return, packets into
+//! tunnels, over IPv4 and IPv6.
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
@@ -68,12 +69,16 @@ fn service(name: &str, address: IpAddr, port: u16, keys: &str, backends: &[Strin
     )
 }
 
-const CHECKED: &str = "check = { type = \"tcp\", interval = \"250ms\", timeout = \"200ms\", rise = 1, fall = 1 }";
+const CHECKED: &str =
+    "check = { type = \"tcp\", interval = \"250ms\", timeout = \"200ms\", rise = 1, fall = 1 }";
 const UNCHECKED: &str = "check = { type = \"none\" }";
 
 /// Both nodes with a configuration each, not started yet.
 fn scene(config: impl Fn(Node) -> String) -> Result<Scene> {
-    let options = LabOptions::new(Router::AgentWith(config(Node::Node1)), Router::AgentWith(config(Node::Node2)));
+    let options = LabOptions::new(
+        Router::AgentWith(config(Node::Node1)),
+        Router::AgentWith(config(Node::Node2)),
+    );
     Scene::without_routers(options.with_settings(&settings()))
 }
 
@@ -97,13 +102,19 @@ fn start(scene: &mut Scene) -> Result<()> {
 
 fn backends(status: &Value) -> impl Iterator<Item = &Value> {
     let services = status["services"].as_array().map(Vec::as_slice).unwrap_or_default();
-    services.iter().flat_map(|service| service["backends"].as_array().map(Vec::as_slice).unwrap_or_default())
+    services
+        .iter()
+        .flat_map(|service| service["backends"].as_array().map(Vec::as_slice).unwrap_or_default())
 }
 
 /// Packets steered to each backend of a node, by its address.
 fn steered(scene: &Scene, node: Node) -> Result<Vec<(String, u64)>> {
     let status = scene.status(node)?;
-    Ok(backends(&status).map(|b| (b["address"].as_str().unwrap_or("").to_owned(), b["packets"].as_u64().unwrap_or(0))).collect())
+    Ok(backends(&status)
+        .map(|b| {
+            (b["address"].as_str().unwrap_or("").to_owned(), b["packets"].as_u64().unwrap_or(0))
+        })
+        .collect())
 }
 
 /// A counter of the kernel program for all routers of a node.
@@ -116,13 +127,18 @@ fn event(scene: &Scene, node: Node, name: &str) -> Result<u64> {
 fn redirected(scene: &Scene, node: Node, interface: &str) -> Result<u64> {
     let status = scene.status(node)?;
     let interfaces = status["interfaces"].as_array().context("interfaces")?;
-    let found = interfaces.iter().find(|found| found["name"] == interface).context("the interface")?;
+    let found =
+        interfaces.iter().find(|found| found["name"] == interface).context("the interface")?;
     found["verdicts"]["redirect"].as_u64().context("a counter")
 }
 
 fn get(scene: &Scene, server: SocketAddr, path: &str) -> Result<Response> {
     let path = path.to_owned();
-    scene.lab.topology().host(Host::Client).run(move || http::get(server, &path, None, Duration::from_secs(2)))
+    scene
+        .lab
+        .topology()
+        .host(Host::Client)
+        .run(move || http::get(server, &path, None, Duration::from_secs(2)))
 }
 
 /// Gets many pages; each host that served one.
@@ -160,7 +176,9 @@ fn download(scene: &Scene, server: SocketAddr) -> Result<JoinHandle<Result<u64>>
 /// Gives hosts of the lab IPv6 addresses on both networks.
 fn enable_ipv6(scene: &Scene, hosts: &[Host]) -> Result<()> {
     let topology = scene.lab.topology();
-    hosts.iter().try_for_each(|&host| topology::enable_ipv6(&topology.host(host), front6(host), back6(host)))
+    hosts.iter().try_for_each(|&host| {
+        topology::enable_ipv6(&topology.host(host), front6(host), back6(host))
+    })
 }
 
 fn nat_config(node: Node) -> String {
@@ -168,9 +186,14 @@ fn nat_config(node: Node) -> String {
     let group = "[[sync_group]]\nname = \"NAT\"\nmembers = [\"VI_1\", \"VI_B\"]\n";
     let targets: Vec<String> = BACKENDS
         .iter()
-        .filter_map(|host| Some(format!("{{ address = \"{}\", forward = \"nat\", port = {PORT} }}", host.back()?)))
+        .filter_map(|host| {
+            Some(format!("{{ address = \"{}\", forward = \"nat\", port = {PORT} }}", host.back()?))
+        })
         .collect();
-    config(node, &format!("{gateway}{group}{}", service("web", VIP.address().into(), 80, CHECKED, &targets)))
+    config(
+        node,
+        &format!("{gateway}{group}{}", service("web", VIP.address().into(), 80, CHECKED, &targets)),
+    )
 }
 
 fn route_back(scene: &Scene, gateway: IpAddr) -> Result<()> {
@@ -184,13 +207,17 @@ fn route_back(scene: &Scene, gateway: IpAddr) -> Result<()> {
 #[ignore = "needs root: network namespaces and XDP"]
 fn nat_carries_pages_through_either_node_and_a_download_over_a_failover() -> Result<()> {
     let mut scene = scene(nat_config)?;
-    let web: Vec<WebServer> = BACKENDS.into_iter().map(|host| WebServer::start(&scene.lab, host, PORT)).collect::<Result<_>>()?;
+    let web: Vec<WebServer> = BACKENDS
+        .into_iter()
+        .map(|host| WebServer::start(&scene.lab, host, PORT))
+        .collect::<Result<_>>()?;
     route_back(&scene, GATEWAY.into())?;
     start(&mut scene)?;
     let server = SocketAddr::from((VIP.address(), 80));
 
     let served = pages(&scene, server)?;
-    let (there, back) = (redirected(&scene, VICTIM, FRONT_IF)?, redirected(&scene, VICTIM, BACK_IF)?);
+    let (there, back) =
+        (redirected(&scene, VICTIM, FRONT_IF)?, redirected(&scene, VICTIM, BACK_IF)?);
     let (returned, packets) = (event(&scene, VICTIM, "nat_returned")?, steered(&scene, VICTIM)?);
     println!(
         "by {VICTIM} both ways: served by {served:?}; steered {packets:?}, {returned} answers; redirected {there} and {back}"
@@ -198,7 +225,10 @@ fn nat_carries_pages_through_either_node_and_a_download_over_a_failover() -> Res
     ensure!(served == ["php1", "php2"], "served by {served:?}");
     let each = |(_, count): &(String, u64)| *count >= 5;
     ensure!(packets.iter().all(each), "each backend gets whole connections: {packets:?}");
-    ensure!(returned >= PAGES as u64 * 4 && there >= PAGES as u64 * 4 && back >= PAGES as u64 * 4, "the program carries them");
+    ensure!(
+        returned >= PAGES as u64 * 4 && there >= PAGES as u64 * 4 && back >= PAGES as u64 * 4,
+        "the program carries them"
+    );
     let client = Host::Client.front().context("the client has an address")?.to_string();
     for server in &web {
         let clients = server.clients()?;
@@ -214,7 +244,10 @@ fn nat_carries_pages_through_either_node_and_a_download_over_a_failover() -> Res
     let served = pages(&scene, server)?;
     let returned = event(&scene, HEIR, "nat_returned")? - before;
     println!("there by {VICTIM}, back by {HEIR}: served by {served:?}, {returned} answers");
-    ensure!(served.len() == 2 && returned >= PAGES as u64 * 4, "{HEIR} carries answers it knows nothing of");
+    ensure!(
+        served.len() == 2 && returned >= PAGES as u64 * 4,
+        "{HEIR} carries answers it knows nothing of"
+    );
 
     route_back(&scene, GATEWAY.into())?;
     let under_way = download(&scene, server)?;
@@ -229,21 +262,29 @@ fn nat_carries_pages_through_either_node_and_a_download_over_a_failover() -> Res
         since.elapsed()
     );
     ensure!(bytes == SLOW_FILE, "a whole file has {SLOW_FILE} bytes, not {bytes}");
-    ensure!(carried > 0 && steered(&scene, HEIR)?.iter().map(|(_, count)| count).sum::<u64>() > 0, "{HEIR} carried the rest");
+    ensure!(
+        carried > 0 && steered(&scene, HEIR)?.iter().map(|(_, count)| count).sum::<u64>() > 0,
+        "{HEIR} carried the rest"
+    );
     scene.lab.down()
 }
 
 fn nat6_config(node: Node) -> String {
     let targets: Vec<String> = BACKENDS
         .iter()
-        .filter_map(|host| Some(format!("{{ address = \"{}\", forward = \"nat\", port = {PORT} }}", back6(*host)?)))
+        .filter_map(|host| {
+            Some(format!("{{ address = \"{}\", forward = \"nat\", port = {PORT} }}", back6(*host)?))
+        })
         .collect();
     let front = router(node, "VI_6", FRONT_IF, 51, &format!("\"fe80::249\", \"{VIP6}\""));
     let back = router(node, "VI_B6", BACK_IF, 61, &format!("\"fe80::254\", \"{GATEWAY6}\""));
     let group = "[[sync_group]]\nname = \"NAT6\"\nmembers = [\"VI_6\", \"VI_B6\"]\n";
-    let direct: Vec<String> =
-        Node::BOTH.iter().filter_map(|node| Some(format!("{{ address = \"{}\" }}", front6(node.host())?))).collect();
-    let services = service("nat6", VIP6.into(), 80, CHECKED, &targets) + &service("dr6", VIP6.into(), PORT, CHECKED, &direct);
+    let direct: Vec<String> = Node::BOTH
+        .iter()
+        .filter_map(|node| Some(format!("{{ address = \"{}\" }}", front6(node.host())?)))
+        .collect();
+    let services = service("nat6", VIP6.into(), 80, CHECKED, &targets)
+        + &service("dr6", VIP6.into(), PORT, CHECKED, &direct);
     config(node, &format!("{front}{back}{group}{services}"))
 }
 
@@ -256,17 +297,27 @@ fn ipv6_goes_by_nat_and_by_direct_return() -> Result<()> {
         scene.lab.topology().host(host).ip(&[format!("-6 route add default via {GATEWAY6}")])?;
     }
     let hosts = BACKENDS.into_iter().chain(Node::BOTH.map(Node::host));
-    let web: Vec<WebServer> = hosts.map(|host| WebServer::start(&scene.lab, host, PORT)).collect::<Result<_>>()?;
+    let web: Vec<WebServer> =
+        hosts.map(|host| WebServer::start(&scene.lab, host, PORT)).collect::<Result<_>>()?;
     start(&mut scene)?;
 
     let served = pages(&scene, SocketAddr::from((VIP6, 80)))?;
     let returned = event(&scene, VICTIM, "nat_returned")?;
-    println!("NAT: served by {served:?}; steered {:?}, {returned} answers", steered(&scene, VICTIM)?);
-    ensure!(served == ["php1", "php2"] && returned >= PAGES as u64 * 4, "served by {served:?}, {returned} answers");
+    println!(
+        "NAT: served by {served:?}; steered {:?}, {returned} answers",
+        steered(&scene, VICTIM)?
+    );
+    ensure!(
+        served == ["php1", "php2"] && returned >= PAGES as u64 * 4,
+        "served by {served:?}, {returned} answers"
+    );
     let served = pages(&scene, SocketAddr::from((VIP6, PORT)))?;
     let accepted = event(&scene, HEIR, "backend_accepted")?;
     println!("direct return: served by {served:?}; {HEIR} accepted {accepted} from the master");
-    ensure!(served == ["node1", "node2"] && accepted >= 5, "served by {served:?}, {accepted} accepted");
+    ensure!(
+        served == ["node1", "node2"] && accepted >= 5,
+        "served by {served:?}, {accepted} accepted"
+    );
     let client = front6(Host::Client).context("the client has an address")?.to_string();
     for server in &web {
         ensure!(server.clients()?.contains(&client), "the server saw {:?}", server.clients()?);
@@ -277,15 +328,21 @@ fn ipv6_goes_by_nat_and_by_direct_return() -> Result<()> {
     scene.lab.down()
 }
 
-/// The master opens a new connection to a backend that was away: from its own address, or no answer would come.
-fn checks_are_not_sent_from_the_virtual_address(scene: &Scene, mut web: Vec<WebServer>) -> Result<()> {
+/// The master opens a new connection to a backend that was away: from its own address, or no answer
+/// would come.
+fn checks_are_not_sent_from_the_virtual_address(
+    scene: &Scene,
+    mut web: Vec<WebServer>,
+) -> Result<()> {
     let away = web.pop().context("the heir's server")?;
     drop(away);
     let heir = front6(HEIR.host()).context("an address")?.to_string();
     let backend_is = |usable: bool| {
         wait_until(&format!("{heir} usable: {usable}"), PATIENCE, || {
             let status = scene.status(VICTIM);
-            status.is_ok_and(|status| backends(&status).any(|b| b["address"] == heir.as_str() && b["usable"] == usable))
+            status.is_ok_and(|status| {
+                backends(&status).any(|b| b["address"] == heir.as_str() && b["usable"] == usable)
+            })
         })
     };
     backend_is(false)?;
@@ -293,8 +350,14 @@ fn checks_are_not_sent_from_the_virtual_address(scene: &Scene, mut web: Vec<WebS
     backend_is(true).with_context(|| scene.status_text(VICTIM).unwrap_or_default())?;
     let served = pages(scene, SocketAddr::from((VIP6, PORT)))?;
     ensure!(served == ["node1", "node2"], "served by {served:?} after {heir} was away");
-    let named = |address: &str| scene.status_text(HEIR).is_ok_and(|text| text.contains(&format!("as {address}")));
-    ensure!(!named("fe80::249"), "rings are compared from the master's own address: {}", scene.status_text(HEIR)?);
+    let named = |address: &str| {
+        scene.status_text(HEIR).is_ok_and(|text| text.contains(&format!("as {address}")))
+    };
+    ensure!(
+        !named("fe80::249"),
+        "rings are compared from the master's own address: {}",
+        scene.status_text(HEIR)?
+    );
     Ok(())
 }
 
@@ -302,11 +365,13 @@ const TUNNEL_PORT: u16 = 5_300;
 
 fn tunnel_config(node: Node) -> String {
     let tunnel = "[tunnel]\nsource_v4 = \"10.255.0.0/16\"\n";
-    let text = config(node, &router(node, "VI_6", FRONT_IF, 51, &format!("\"fe80::249\", \"{VIP6}\"")));
+    let text =
+        config(node, &router(node, "VI_6", FRONT_IF, 51, &format!("\"fe80::249\", \"{VIP6}\"")));
     let (head, routers) = text.split_at(text.find("[[").unwrap_or_default());
     let to = |address: String| [format!("{{ address = \"{address}\", forward = \"ipip\" }}")];
     let [four, six] =
-        [Host::Php1.back().map(|a| a.to_string()), back6(Host::Php1).map(|a| a.to_string())].map(Option::unwrap_or_default);
+        [Host::Php1.back().map(|a| a.to_string()), back6(Host::Php1).map(|a| a.to_string())]
+            .map(Option::unwrap_or_default);
     let udp = format!("protocol = \"udp\"\n{UNCHECKED}");
     let services = [
         service("four in four", VIP.address().into(), 80, UNCHECKED, &to(four.clone())),
@@ -322,14 +387,19 @@ fn tap(scene: &Scene, ethertype: [u8; 2], protocol: u8) -> Result<Tap> {
     let host = Host::Php1;
     let mac = Mac::of(host.back().context("an address")?);
     let at = if ethertype == [0x08, 0x00] { ETHERNET + 9 } else { ETHERNET + 6 };
-    let wanted = move |frame: &[u8]| frame[12..ETHERNET] == ethertype && frame.get(at) == Some(&protocol);
+    let wanted =
+        move |frame: &[u8]| frame[12..ETHERNET] == ethertype && frame.get(at) == Some(&protocol);
     Tap::listen(&scene.lab.topology().host(host), BACK_IF, mac, PATIENCE, wanted)
 }
 
 /// Sends a datagram of the client.
 fn send(scene: &Scene, target: SocketAddr, payload: Vec<u8>) -> Result<SocketAddr> {
     scene.lab.topology().host(Host::Client).run(move || {
-        let any: IpAddr = if target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let any: IpAddr = if target.is_ipv4() {
+            Ipv4Addr::UNSPECIFIED.into()
+        } else {
+            Ipv6Addr::UNSPECIFIED.into()
+        };
         let socket = UdpSocket::bind((any, 0))?;
         socket.connect(target)?;
         socket.send(&payload)?;
@@ -344,7 +414,8 @@ fn tunnels_carry_whole_packets_of_either_family() -> Result<()> {
     enable_ipv6(&scene, &[Host::Client, Host::Node1, Host::Node2, Host::Php1])?;
     start(&mut scene)?;
     let backend = Host::Php1.back().context("an address")?;
-    let (node6, backend6) = (back6(VICTIM.host()).context("an address")?, back6(Host::Php1).context("an address")?);
+    let (node6, backend6) =
+        (back6(VICTIM.host()).context("an address")?, back6(Host::Php1).context("an address")?);
 
     // IPv4 in IPv4: the very packet that the client sent.
     let heard = tap(&scene, [0x08, 0x00], 4)?;
@@ -354,8 +425,14 @@ fn tunnels_carry_whole_packets_of_either_family() -> Result<()> {
     let frame = heard.frame()?;
     let (outer, inner) = frame[ETHERNET..].split_at(IPV4);
     println!("four in four: {:?} -> {:?}", &outer[12..16], &outer[16..20]);
-    ensure!(outer[12..14] == [10, 255] && outer[16..20] == backend.octets(), "outer addresses: {outer:?}");
-    ensure!(usize::from(u16::from_be_bytes([outer[2], outer[3]])) == frame.len() - ETHERNET, "outer length: {outer:?}");
+    ensure!(
+        outer[12..14] == [10, 255] && outer[16..20] == backend.octets(),
+        "outer addresses: {outer:?}"
+    );
+    ensure!(
+        usize::from(u16::from_be_bytes([outer[2], outer[3]])) == frame.len() - ETHERNET,
+        "outer length: {outer:?}"
+    );
     ensure!(sum(outer) == 0xffff, "outer checksum: {outer:?}");
     ensure!(inner == &sent[ETHERNET..], "the inner packet is whole: {inner:?}");
 
@@ -365,7 +442,10 @@ fn tunnels_carry_whole_packets_of_either_family() -> Result<()> {
     let source = send(&scene, SocketAddr::from((VIP6, TUNNEL_PORT)), payload.clone())?;
     let frame = heard.frame()?;
     let (outer, inner) = frame[ETHERNET..].split_at(IPV6);
-    ensure!(outer[8..24] == node6.octets() && outer[24..40] == backend6.octets(), "outer addresses: {outer:?}");
+    ensure!(
+        outer[8..24] == node6.octets() && outer[24..40] == backend6.octets(),
+        "outer addresses: {outer:?}"
+    );
     check_inner6(inner, source, TUNNEL_PORT, &payload)?;
 
     // IPv6 in IPv4.
@@ -379,7 +459,10 @@ fn tunnels_carry_whole_packets_of_either_family() -> Result<()> {
     send(&scene, SocketAddr::from((VIP.address(), TUNNEL_PORT)), payload.clone())?;
     let frame = heard.frame()?;
     let inner = &frame[ETHERNET + IPV6..];
-    ensure!(inner[16..20] == VIP.address().octets() && inner[IPV4 + 8..] == payload[..], "the inner packet is whole");
+    ensure!(
+        inner[16..20] == VIP.address().octets() && inner[IPV4 + 8..] == payload[..],
+        "the inner packet is whole"
+    );
 
     too_long(&scene)?;
     let packets = steered(&scene, VICTIM)?;
@@ -389,20 +472,30 @@ fn tunnels_carry_whole_packets_of_either_family() -> Result<()> {
 
 fn check_inner6(inner: &[u8], source: SocketAddr, port: u16, payload: &[u8]) -> Result<()> {
     let client = front6(Host::Client).context("an address")?;
-    ensure!(inner[8..24] == client.octets() && inner[24..40] == VIP6.octets(), "inner addresses: {:?}", &inner[..IPV6]);
+    ensure!(
+        inner[8..24] == client.octets() && inner[24..40] == VIP6.octets(),
+        "inner addresses: {:?}",
+        &inner[..IPV6]
+    );
     let ports = [source.port(), port].map(u16::to_be_bytes).concat();
-    ensure!(inner[IPV6..IPV6 + 4] == ports[..] && inner[IPV6 + 8..] == *payload, "the inner datagram is whole");
+    ensure!(
+        inner[IPV6..IPV6 + 4] == ports[..] && inner[IPV6 + 8..] == *payload,
+        "the inner datagram is whole"
+    );
     Ok(())
 }
 
-/// A packet that does not fit into the tunnel comes back as ICMP, and the client's stack believes it.
+/// A packet that does not fit into the tunnel comes back as ICMP, and the client's stack believes
+/// it.
 fn too_long(scene: &Scene) -> Result<()> {
-    for (target, longest) in
-        [(SocketAddr::from((VIP6, TUNNEL_PORT)), 1_500 - 48), (SocketAddr::from((VIP.address(), TUNNEL_PORT)), 1_500 - 28)]
-    {
+    for (target, longest) in [
+        (SocketAddr::from((VIP6, TUNNEL_PORT)), 1_500 - 48),
+        (SocketAddr::from((VIP.address(), TUNNEL_PORT)), 1_500 - 28),
+    ] {
         send(scene, target, vec![7; longest])?;
         let client = scene.lab.topology().host(Host::Client);
-        let (family, expected) = if target.is_ipv6() { ("-6", "mtu 1460") } else { ("-4", "mtu 1460") };
+        let (family, expected) =
+            if target.is_ipv6() { ("-6", "mtu 1460") } else { ("-4", "mtu 1460") };
         let known = || {
             let mut ip = std::process::Command::new("ip");
             ip.args(["-n", client.name(), family, "route", "get", &target.ip().to_string()]);
@@ -418,7 +511,8 @@ fn too_long(scene: &Scene) -> Result<()> {
 
 /// RFC 1071: all ones over a header with a right checksum.
 fn sum(header: &[u8]) -> u32 {
-    let mut sum: u32 = header.chunks_exact(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum();
+    let mut sum: u32 =
+        header.chunks_exact(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }

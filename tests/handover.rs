@@ -1,4 +1,5 @@
-//! Planned hand-over at one advert a second, under traffic that both nodes' nginx serve: what a client sees is nothing.
+//! Planned hand-over at one advert a second, under traffic that both nodes' nginx serve: what a
+//! client sees is nothing.
 
 use std::collections::BTreeSet;
 use std::thread::sleep;
@@ -44,8 +45,9 @@ fn check_unnoticed(what: &str, probe: HttpProbe) -> Result<()> {
     check_unnoticed_but_at(what, probe, &[])
 }
 
-/// The same, but for what was under way when the address moved without the old master's help: between the successor's first advert, which
-/// fences the old one, and its announcement a frame may still go to the old one.
+/// The same, but for what was under way when the address moved without the old master's help:
+/// between the successor's first advert, which fences the old one, and its announcement a frame may
+/// still go to the old one.
 fn check_unnoticed_but_at(what: &str, probe: HttpProbe, moves: &[Instant]) -> Result<()> {
     let seen = probe.stop()?;
     println!("{what}: {}", seen.summary().sentence());
@@ -70,7 +72,12 @@ fn failover_and_failback_lose_no_request_and_no_download() -> Result<()> {
     scene.check_silence(VIP, OLD, since)?;
 
     let probe = scene.probe(VIP)?;
-    scene.says(OLD, &["failover", "VI_1"], 5, "VI_1: is not master here: 192.168.1.206 (priority 99) is")?;
+    scene.says(
+        OLD,
+        &["failover", "VI_1"],
+        5,
+        "VI_1: is not master here: 192.168.1.206 (priority 99) is",
+    )?;
     let status = scene.status_text(OLD)?;
     ensure!(status.contains("has stood aside for"), "the status says so:\n{status}");
     ensure!(scene.lab.metrics(OLD)?.sum("vrrp_stands_aside", &[]) == 1.0, "the metric says so");
@@ -95,16 +102,27 @@ fn where_nobody_takes_over_the_node_stays_master_without_a_gap() -> Result<()> {
     scene.lab.stop_router(NEW)?;
     let before = scene.router_when(OLD, VIP, "master", |router| router["role"] == "master")?;
     let probe = scene.probe(VIP)?;
-    scene.says(OLD, &["failover", "VI_1"], 1, "VI_1: nobody took over within 1.050 s; this node is master again")?;
+    scene.says(
+        OLD,
+        &["failover", "VI_1"],
+        1,
+        "VI_1: nobody took over within 1.050 s; this node is master again",
+    )?;
     sleep(CALM);
     check_unnoticed("failover to nobody", probe)?;
     let after = scene.router(OLD, VIP)?;
     ensure!(after["role"] == "master" && after["aside_seconds"].is_null(), "master again: {after}");
-    ensure!(before["epoch"].as_u64() < after["epoch"].as_u64(), "a new mastership: {before} {after}");
+    ensure!(
+        before["epoch"].as_u64() < after["epoch"].as_u64(),
+        "a new mastership: {before} {after}"
+    );
 
     let unknown = scene.vrrp_agent(OLD, &["failover", "VI1"])?;
     let text = String::from_utf8_lossy(&unknown.stdout);
-    ensure!(unknown.status.code() == Some(1) && text.contains("did you mean `VI_1`"), "{unknown:?}");
+    ensure!(
+        unknown.status.code() == Some(1) && text.contains("did you mean `VI_1`"),
+        "{unknown:?}"
+    );
     let json = scene.vrrp_agent(OLD, &["failback", "VI_1", "--json"])?;
     let json: serde_json::Value = serde_json::from_slice(&json.stdout)?;
     ensure!(json["outcome"] == "not_aside" && json["routers"][0]["name"] == "VI_1", "{json}");
@@ -139,7 +157,9 @@ fn a_stop_and_the_return_lose_no_request_and_no_download() -> Result<()> {
 #[test]
 #[ignore = "needs root: network namespaces and XDP"]
 fn without_release_on_exit_a_restart_goes_on_and_a_stop_leaves_a_lapsing_lease() -> Result<()> {
-    let router = |node| Router::AgentWith(format!("release_on_exit = false\n{}", agent::config(node, &settings())));
+    let router = |node| {
+        Router::AgentWith(format!("release_on_exit = false\n{}", agent::config(node, &settings())))
+    };
     let options = LabOptions::new(router(OLD), router(NEW)).with_settings(&settings());
     let mut scene = Scene::up(options)?;
     let before = scene.router(OLD, VIP)?;
@@ -147,7 +167,10 @@ fn without_release_on_exit_a_restart_goes_on_and_a_stop_leaves_a_lapsing_lease()
     let since = Instant::now();
     let status = scene.lab.stop_router(OLD)?;
     let log = scene.log(OLD);
-    ensure!(status.success() && log.contains("stopping without release") && log.contains("VI_1"), "it says so: {log}");
+    ensure!(
+        status.success() && log.contains("stopping without release") && log.contains("VI_1"),
+        "it says so: {log}"
+    );
     ensure!(scene.lab.holds(OLD, VIP.address())?, "the address stays");
     scene.lab.start_router(OLD)?;
     let after = scene.router_when(OLD, VIP, "master", |router| router["role"] == "master")?;
@@ -155,7 +178,10 @@ fn without_release_on_exit_a_restart_goes_on_and_a_stop_leaves_a_lapsing_lease()
     check_unnoticed("a restart without release", probe)?;
     ensure!(before["epoch"] == after["epoch"], "the same mastership: {before} {after}");
     ensure!(!resigned(&scene, since), "priority 0 was sent");
-    ensure!(scene.capture.first_advert(since, NEW, VIP.vrid()).is_none(), "{NEW} need not take over");
+    ensure!(
+        scene.capture.first_advert(since, NEW, VIP.vrid()).is_none(),
+        "{NEW} need not take over"
+    );
 
     let probe = scene.probe(VIP)?;
     let since = Instant::now();
@@ -171,8 +197,11 @@ fn without_release_on_exit_a_restart_goes_on_and_a_stop_leaves_a_lapsing_lease()
 #[test]
 #[ignore = "needs root: network namespaces"]
 fn where_nothing_would_fence_it_a_stopping_agent_releases_all_the_same() -> Result<()> {
-    let text = |node| format!("xdp = \"off\"\nrelease_on_exit = false\n{}", plain_config(node, &settings()));
-    let options = LabOptions::new(Router::AgentWith(text(OLD)), Router::AgentWith(text(NEW))).with_settings(&settings());
+    let text = |node| {
+        format!("xdp = \"off\"\nrelease_on_exit = false\n{}", plain_config(node, &settings()))
+    };
+    let options = LabOptions::new(Router::AgentWith(text(OLD)), Router::AgentWith(text(NEW)))
+        .with_settings(&settings());
     let mut scene = Scene::up(options)?;
     let since = Instant::now();
     scene.lab.stop_router(OLD)?;
@@ -190,21 +219,31 @@ fn a_member_moves_its_whole_sync_group() -> Result<()> {
     let group = "\n[[sync_group]]\nname = \"VG_1\"\nmembers = [\"VI_1\", \"VI_2\"]\n";
     let router = |node, from: &str, to: &str| {
         Router::AgentWith(
-            agent::config(node, &settings()).replace(&format!("priority = {from}"), &format!("priority = {to}")) + group,
+            agent::config(node, &settings())
+                .replace(&format!("priority = {from}"), &format!("priority = {to}"))
+                + group,
         )
     };
-    let options = LabOptions::new(router(OLD, "99", "100"), router(NEW, "100", "99")).with_settings(&settings());
+    let options = LabOptions::new(router(OLD, "99", "100"), router(NEW, "100", "99"))
+        .with_settings(&settings());
     let mut scene = Scene::without_routers(options)?;
     for node in Node::BOTH {
         scene.lab.start_router(node)?;
     }
     let all = |scene: &Scene, node, role: &str| {
-        Vip::BOTH.into_iter().try_for_each(|vip| scene.router_when(node, vip, role, |router| router["role"] == role).map(drop))
+        Vip::BOTH.into_iter().try_for_each(|vip| {
+            scene.router_when(node, vip, role, |router| router["role"] == role).map(drop)
+        })
     };
     all(&scene, OLD, "master")?;
     sleep(CALM);
     let probes = [scene.probe(Vip::Vip1)?, scene.probe(Vip::Vip2)?];
-    scene.says(OLD, &["failover", "VI_2"], 0, "VI_2 is a member of the sync group VG_1: the whole group moves\nVI_1: handed")?;
+    scene.says(
+        OLD,
+        &["failover", "VI_2"],
+        0,
+        "VI_2 is a member of the sync group VG_1: the whole group moves\nVI_1: handed",
+    )?;
     all(&scene, OLD, "backup")?;
     all(&scene, NEW, "master")?;
     sleep(settings().master_down_interval() + CALM);

@@ -1,4 +1,5 @@
-//! Two of our agents that authenticate their adverts: the steps of a roll-out, wrong keys, a replay.
+//! Two of our agents that authenticate their adverts: the steps of a roll-out, wrong keys, a
+//! replay.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -34,7 +35,11 @@ fn roles(duel: &Duel, wanted: [&str; 2]) -> Result<()> {
             return Ok(());
         }
         if begin.elapsed() > PATIENCE {
-            bail!("not {wanted:?} but {now:?}\n{}\n{}", duel.log(Node::Node1), duel.log(Node::Node2));
+            bail!(
+                "not {wanted:?} but {now:?}\n{}\n{}",
+                duel.log(Node::Node1),
+                duel.log(Node::Node2)
+            );
         }
         sleep(Duration::from_millis(50));
     }
@@ -42,8 +47,13 @@ fn roles(duel: &Duel, wanted: [&str; 2]) -> Result<()> {
 
 fn dropped(duel: &Duel, node: Node) -> Result<Vec<(String, u64)>> {
     let status = duel.agent_status(node)?;
-    let counts = status["interfaces"][0]["dropped_adverts"].as_object().cloned().unwrap_or_default();
-    Ok(counts.into_iter().filter_map(|(reason, count)| Some((reason, count.as_u64()?))).filter(|(_, n)| *n > 0).collect())
+    let counts =
+        status["interfaces"][0]["dropped_adverts"].as_object().cloned().unwrap_or_default();
+    Ok(counts
+        .into_iter()
+        .filter_map(|(reason, count)| Some((reason, count.as_u64()?)))
+        .filter(|(_, n)| *n > 0)
+        .collect())
 }
 
 /// Master and backup, and back after the master was stopped and started; nothing is dropped.
@@ -70,7 +80,12 @@ fn agree(base: &Setup, modes: [&'static str; 2]) -> Result<()> {
 #[ignore = "needs root: network namespaces"]
 fn each_step_of_a_roll_out_keeps_one_master() -> Result<()> {
     let base = Setup::default();
-    for modes in [["receive-only", ""], ["permissive", "receive-only"], ["enforce", "permissive"], ["enforce", "enforce"]] {
+    for modes in [
+        ["receive-only", ""],
+        ["permissive", "receive-only"],
+        ["enforce", "permissive"],
+        ["enforce", "enforce"],
+    ] {
         agree(&base, modes)?;
     }
     Ok(())
@@ -87,7 +102,10 @@ fn adverts_are_authenticated_over_ipv6_and_in_version_2() -> Result<()> {
 #[ignore = "needs root: network namespaces"]
 fn who_has_another_key_or_none_is_no_peer_and_the_reason_is_told() -> Result<()> {
     let base = Setup::default();
-    let cases = [(setup(&base, 110, "enforce", OTHER_KEY), "auth_mac"), (setup(&base, 110, "", KEY), "auth_missing")];
+    let cases = [
+        (setup(&base, 110, "enforce", OTHER_KEY), "auth_mac"),
+        (setup(&base, 110, "", KEY), "auth_missing"),
+    ];
     for (stranger, reason) in cases {
         let duel = duel(setup(&base, 100, "enforce", KEY), stranger)?;
         // The lesser one stays master: it believes nothing that it cannot verify.
@@ -116,8 +134,11 @@ fn an_advert_that_is_sent_again_by_somebody_else_is_dropped() -> Result<()> {
     let begin = Instant::now();
     sleep(base.interval * 5);
     let recording = duel.recording();
-    let advert = recording.frames.iter().find(|seen| seen.at >= begin && seen.frame.advert().is_some());
-    let Some(advert) = advert.map(|seen| seen.bytes.clone()) else { bail!("no advert was captured") };
+    let advert =
+        recording.frames.iter().find(|seen| seen.at >= begin && seen.frame.advert().is_some());
+    let Some(advert) = advert.map(|seen| seen.bytes.clone()) else {
+        bail!("no advert was captured")
+    };
     for _ in 0..3 {
         duel.send_again(&advert)?;
     }

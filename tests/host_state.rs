@@ -1,4 +1,5 @@
-//! The host's own state is as it was before, however the agent ends, whatever of it looks like the agent's.
+//! The host's own state is as it was before, however the agent ends, whatever of it looks like the
+//! agent's.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -57,10 +58,14 @@ fn said(netns: &NetNs, words: &str) -> Result<String> {
     output(&mut command)
 }
 
-/// The lines that a command prints, in order, without those of the kernel's own neighbours: groups and the loopback interface.
+/// The lines that a command prints, in order, without those of the kernel's own neighbours: groups
+/// and the loopback interface.
 fn lines(netns: &NetNs, words: &str) -> Result<String> {
-    let of_kernel =
-        |line: &&str| ["lladdr 01:00:5e", "lladdr 33:33", "lladdr 00:00:00:00:00:00"].iter().any(|mac| line.contains(mac));
+    let of_kernel = |line: &&str| {
+        ["lladdr 01:00:5e", "lladdr 33:33", "lladdr 00:00:00:00:00:00"]
+            .iter()
+            .any(|mac| line.contains(mac))
+    };
     let text = said(netns, words)?;
     let mut lines: Vec<&str> = text.lines().filter(|line| !of_kernel(line)).collect();
     lines.sort_unstable();
@@ -105,7 +110,11 @@ fn state(netns: &NetNs) -> Result<BTreeMap<String, String>> {
     Ok(state)
 }
 
-fn ensure_same(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>, when: &str) -> Result<()> {
+fn ensure_same(
+    before: &BTreeMap<String, String>,
+    after: &BTreeMap<String, String>,
+    when: &str,
+) -> Result<()> {
     let keys = before.keys().chain(after.keys());
     let differs: Vec<String> = keys
         .filter(|key| before.get(*key) != after.get(*key))
@@ -145,25 +154,40 @@ impl Lab {
         self.scene.lab.set_router(NODE, Router::AgentWith(config), settings());
         self.scene.lab.start_router(NODE)?;
         self.scene.router_when(NODE, VIP, "master", |router| router["role"] == "master")?;
-        wait_until("the address", PATIENCE, || self.scene.lab.holds(NODE, VIP.address()).is_ok_and(|holds| holds))
+        wait_until("the address", PATIENCE, || {
+            self.scene.lab.holds(NODE, VIP.address()).is_ok_and(|holds| holds)
+        })
     }
 
     /// Until everything that it changes is changed.
     fn run_with_everything(&mut self) -> Result<()> {
         self.run(everything())?;
-        wait_until("the settings of direct return and NAT, the filter and the excluded address", PATIENCE, || {
-            let holds = |words: &str, text: &str| said(&self.netns, words).is_ok_and(|shown| shown.contains(text));
-            self.setting("ipv4", FRONT_IF, "arp_ignore") == "1"
-                && self.setting("ipv4", BACK_IF, "forwarding") == "1"
-                && holds("bridge fdb show", OUR_MAC)
-                && holds("ip -o addr show", "192.168.1.246/32")
-                && holds("ip route show table local", "local 192.168.1.249 dev lo proto 112")
-        })
+        wait_until(
+            "the settings of direct return and NAT, the filter and the excluded address",
+            PATIENCE,
+            || {
+                let holds = |words: &str, text: &str| {
+                    said(&self.netns, words).is_ok_and(|shown| shown.contains(text))
+                };
+                self.setting("ipv4", FRONT_IF, "arp_ignore") == "1"
+                    && self.setting("ipv4", BACK_IF, "forwarding") == "1"
+                    && holds("bridge fdb show", OUR_MAC)
+                    && holds("ip -o addr show", "192.168.1.246/32")
+                    && holds("ip route show table local", "local 192.168.1.249 dev lo proto 112")
+            },
+        )
         .with_context(|| self.scene.log(NODE))
     }
 
-    fn setting(&self, family: &'static str, interface: &'static str, setting: &'static str) -> String {
-        let read = move || Ok(fs::read_to_string(format!("/proc/sys/net/{family}/conf/{interface}/{setting}"))?);
+    fn setting(
+        &self,
+        family: &'static str,
+        interface: &'static str,
+        setting: &'static str,
+    ) -> String {
+        let read = move || {
+            Ok(fs::read_to_string(format!("/proc/sys/net/{family}/conf/{interface}/{setting}"))?)
+        };
         self.netns.run(read).unwrap_or_default().trim().to_owned()
     }
 
@@ -180,7 +204,10 @@ impl Lab {
 
     fn detach(&self) -> Result<()> {
         let paths = AgentPaths::below(&self.scene.lab.dir(NODE.host()));
-        let asked: Command = self.scene.lab.vrrp_agent(NODE, &["detach", "--bpf-dir", &paths.bpf_dir.to_string_lossy()]);
+        let asked: Command = self
+            .scene
+            .lab
+            .vrrp_agent(NODE, &["detach", "--bpf-dir", &paths.bpf_dir.to_string_lossy()]);
         let mut command = self.netns.command(&asked.get_program().to_string_lossy())?;
         command.args(asked.get_args());
         output(&mut command).map(drop)
@@ -201,23 +228,35 @@ fn the_hosts_own_state_is_as_before_after_a_reload_a_stop_a_kill_and_a_detach() 
     // The program that the lab has put on the switch.
     set_up_others(&netns, &scene.lab.run_dir().join("switch-bpf/pass"))?;
     // IPv6 addresses leave their tentative state.
-    wait_until("all addresses", PATIENCE, || said(&netns, "ip -o addr show tentative").is_ok_and(|shown| shown.is_empty()))?;
+    wait_until("all addresses", PATIENCE, || {
+        said(&netns, "ip -o addr show tentative").is_ok_and(|shown| shown.is_empty())
+    })?;
     let before = state(&netns)?;
     let mut lab = Lab { scene, netns, before };
 
     lab.run_with_everything()?;
     sleep(Duration::from_secs(6));
-    for (kind, words) in [("static neighbours", "ip neigh show nud permanent"), ("others' neighbours", "ip neigh show nud noarp")]
-    {
+    for (kind, words) in [
+        ("static neighbours", "ip neigh show nud permanent"),
+        ("others' neighbours", "ip neigh show nud noarp"),
+    ] {
         let now = lines(&lab.netns, words)?;
         ensure!(Some(&now) == lab.before.get(words), "{kind} after they were confirmed: {now}");
     }
     lab.reload(&with_own_address_excluded())?;
-    wait_until("settings that nothing needs any more are given back while it runs", PATIENCE, || {
-        lab.setting("ipv4", FRONT_IF, "arp_ignore") == "0" && lab.setting("ipv4", BACK_IF, "forwarding") == "0"
-    })?;
+    wait_until(
+        "settings that nothing needs any more are given back while it runs",
+        PATIENCE,
+        || {
+            lab.setting("ipv4", FRONT_IF, "arp_ignore") == "0"
+                && lab.setting("ipv4", BACK_IF, "forwarding") == "0"
+        },
+    )?;
     let shown = said(&lab.netns, "ip -o addr show")?;
-    ensure!(shown.contains("192.168.1.205/24") && OWN.iter().all(|own| shown.contains(own)), "the host's own addresses: {shown}");
+    ensure!(
+        shown.contains("192.168.1.205/24") && OWN.iter().all(|own| shown.contains(own)),
+        "the host's own addresses: {shown}"
+    );
     lab.scene.router_when(NODE, VIP, "master all the time", |router| router["role"] == "master")?;
 
     lab.reload(&everything())?;

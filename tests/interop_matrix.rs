@@ -1,4 +1,5 @@
-//! The interop matrix: our agent against Debian's keepalived and FRR's vrrpd, row by row. `docs/interop.md` has the table.
+//! The interop matrix: our agent against Debian's keepalived and FRR's vrrpd, row by row.
+//! `docs/interop.md` has the table.
 //!
 //! `VRRP_MATRIX=word` plays the cases with that word in their name.
 

@@ -17,12 +17,24 @@ fn a_pair_of_keepalived_serves_the_whole_site() {
     let mut cookie: Option<String> = None;
     for (visit, vip) in [Vip::Vip1, Vip::Vip2, Vip::Vip1, Vip::Vip2].into_iter().enumerate() {
         let page = lab.get(vip.address(), "/", None).expect("the page");
-        assert_eq!(page.header("x-node"), Some(vip.home().host().name()), "{vip} is served by its home");
-        assert!(page.body.contains(vip.home().host().name()), "the page names its node: {}", page.body);
+        assert_eq!(
+            page.header("x-node"),
+            Some(vip.home().host().name()),
+            "{vip} is served by its home"
+        );
+        assert!(
+            page.body.contains(vip.home().host().name()),
+            "the page names its node: {}",
+            page.body
+        );
 
         let page = lab.get(vip.address(), "/index.php", cookie.as_deref()).expect("the PHP page");
         assert_eq!(page.status, 200, "{}", page.body);
-        assert!(page.body.contains(&format!("\"visits\":{}", visit + 1)), "the session goes on: {}", page.body);
+        assert!(
+            page.body.contains(&format!("\"visits\":{}", visit + 1)),
+            "the session goes on: {}",
+            page.body
+        );
         if let Some(new) = page.cookie() {
             cookie = Some(new.to_owned());
         }
@@ -48,14 +60,23 @@ fn a_pulled_cable_moves_the_address_and_a_plugged_one_brings_it_back() {
     let cut = Instant::now();
     lab.cut(Node::Node1).expect("cut");
     std::thread::sleep(Duration::from_secs(5));
-    assert!(capture.so_far().first_advert(cut, Node::Node2, Vip::Vip1.vrid()).is_some(), "node2 takes over");
-    assert!(!capture.so_far().arp_claims(cut, Node::Node2, Vip::Vip1.address()).is_empty(), "node2 announces it");
+    assert!(
+        capture.so_far().first_advert(cut, Node::Node2, Vip::Vip1.vrid()).is_some(),
+        "node2 takes over"
+    );
+    assert!(
+        !capture.so_far().arp_claims(cut, Node::Node2, Vip::Vip1.address()).is_empty(),
+        "node2 announces it"
+    );
     let healed = Instant::now();
     lab.heal(Node::Node1).expect("heal");
     lab.wait_for_service(Duration::from_secs(10)).expect("node1 takes it back");
     let report = probe.stop().expect("the probe's report");
     let outage = report.summary().outage_ms;
-    assert!((2500.0..3700.0).contains(&outage), "the outage is the master down interval: {outage} ms");
+    assert!(
+        (2500.0..3700.0).contains(&outage),
+        "the outage is the master down interval: {outage} ms"
+    );
     let recording = capture.stop().expect("the recording");
     assert!(recording.first_advert(healed, Node::Node1, Vip::Vip1.vrid()).is_some());
 }
@@ -64,8 +85,10 @@ fn a_pulled_cable_moves_the_address_and_a_plugged_one_brings_it_back() {
 #[ignore = "needs root: network namespaces and the lab's daemons"]
 fn two_labs_live_side_by_side_and_leave_no_trace() {
     let mounts = || std::fs::read_to_string("/proc/mounts").expect("the mount table");
-    let one = Lab::without_routers(LabOptions::new(Router::Nothing, Router::Nothing)).expect("one lab");
-    let two = Lab::without_routers(LabOptions::new(Router::Nothing, Router::Nothing)).expect("another lab");
+    let one =
+        Lab::without_routers(LabOptions::new(Router::Nothing, Router::Nothing)).expect("one lab");
+    let two = Lab::without_routers(LabOptions::new(Router::Nothing, Router::Nothing))
+        .expect("another lab");
     let (first, second) = (one.id().to_owned(), two.id().to_owned());
     one.down().expect("the first goes");
     let page = two.get(Node::Node2.front(), "/index.php", None).expect("the second lives on");
@@ -75,7 +98,10 @@ fn two_labs_live_side_by_side_and_leave_no_trace() {
     assert!(!path.exists(), "no run directory stays");
     for id in [first, second] {
         let names = std::fs::read_dir("/run/netns").expect("the namespaces").flatten();
-        assert!(!names.into_iter().any(|entry| entry.file_name().to_string_lossy().contains(&id)), "no namespace");
+        assert!(
+            !names.into_iter().any(|entry| entry.file_name().to_string_lossy().contains(&id)),
+            "no namespace"
+        );
         assert!(!mounts().contains(&id), "no mount");
         assert!(rundir::list().expect("the labs").iter().all(|lab| lab.id != id), "no manifest");
     }

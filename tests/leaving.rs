@@ -1,4 +1,5 @@
-//! What an agent leaves on its host: nothing after a stop, however early; nothing that `vrrp-agent detach` does not find after a kill.
+//! What an agent leaves on its host: nothing after a stop, however early; nothing that `vrrp-agent
+//! detach` does not find after a kill.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -19,7 +20,8 @@ use vrrp_tests::process::{Daemon, output, wait_until};
 const VIP: &str = "192.168.1.249";
 const VIP6: &str = "2001:db8::249";
 const PATIENCE: Duration = Duration::from_secs(10);
-/// After the agent has begun: while it reads its configuration, while its program is loaded, and when it runs.
+/// After the agent has begun: while it reads its configuration, while its program is loaded, and
+/// when it runs.
 const DELAYS: [u64; 5] = [0, 20, 50, 100, 200];
 
 /// One host with an agent, alone on its network.
@@ -30,12 +32,27 @@ struct Node {
 
 impl Node {
     fn up(about: &str, xdp: &'static str) -> Result<Self> {
-        let end = |ifindex, host| End { ifindex, mac: [2, 0, 0, 0, 1, host], address: Ipv4Addr::new(192, 168, 1, host) };
-        let back = |ifindex, host| End { ifindex, mac: [2, 0, 0, 0, 2, host], address: Ipv4Addr::new(10, 0, 0, host) };
-        let plan = Plan { client: end(10, 10), front: end(11, 205), back: back(12, 10), backend: back(13, 22) };
+        let end = |ifindex, host| End {
+            ifindex,
+            mac: [2, 0, 0, 0, 1, host],
+            address: Ipv4Addr::new(192, 168, 1, host),
+        };
+        let back = |ifindex, host| End {
+            ifindex,
+            mac: [2, 0, 0, 0, 2, host],
+            address: Ipv4Addr::new(10, 0, 0, host),
+        };
+        let plan = Plan {
+            client: end(10, 10),
+            front: end(11, 205),
+            back: back(12, 10),
+            backend: back(13, 22),
+        };
         let line = Line::up(about, &plan)?;
         // For the virtual addresses of that family.
-        let on = || fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "0").context("IPv6 on the node");
+        let on = || {
+            fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "0").context("IPv6 on the node")
+        };
         line.host(Host::Node1).run(on)?;
         Ok(Self { line, xdp })
     }
@@ -63,7 +80,10 @@ impl Node {
 
     fn command(&self, words: &[&str]) -> Result<Command> {
         let mut command = self.line.host(Host::Node1).command(&agent_binary().to_string_lossy())?;
-        command.args(words).env("VRRP_AGENT_SOCKET", self.path("api.sock")).env("VRRP_AGENT_BPF_DIR", self.bpf_dir());
+        command
+            .args(words)
+            .env("VRRP_AGENT_SOCKET", self.path("api.sock"))
+            .env("VRRP_AGENT_BPF_DIR", self.bpf_dir());
         Ok(command)
     }
 
@@ -81,7 +101,10 @@ impl Node {
         while !takes(&fs::read_to_string(&status).context("a living agent")?, signal) {
             ensure!(begun.elapsed() < PATIENCE, "the agent neither blocks nor handles {signal}");
         }
-        println!("{signal} is blocked or handled {:?} after the exec; sent {delay:?} later", begun.elapsed());
+        println!(
+            "{signal} is blocked or handled {:?} after the exec; sent {delay:?} later",
+            begun.elapsed()
+        );
         sleep(delay);
         agent.id().signal(signal)?;
         Ok(agent)
@@ -94,7 +117,11 @@ impl Node {
 
     fn detach(&self) -> Result<Output> {
         let output = self.command(&["detach"])?.output().context("vrrp-agent detach")?;
-        println!("detach: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        println!(
+            "detach: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(output)
     }
 
@@ -105,11 +132,13 @@ impl Node {
 
     /// Whether the host has the address, `ADDRESS/LENGTH`.
     fn holds(&self, address: &str) -> bool {
-        self.ip(&format!("-o addr show dev {FRONT_IF}")).is_ok_and(|text| text.contains(&format!(" {address}")))
+        self.ip(&format!("-o addr show dev {FRONT_IF}"))
+            .is_ok_and(|text| text.contains(&format!(" {address}")))
     }
 
     fn wait_for_addresses(&self) -> Result<()> {
-        let held = wait_until("both virtual addresses", PATIENCE, || self.holds(VIP) && self.holds(VIP6));
+        let held =
+            wait_until("both virtual addresses", PATIENCE, || self.holds(VIP) && self.holds(VIP6));
         held.with_context(|| fs::read_to_string(self.path("agent.log")).unwrap_or_default())
     }
 
@@ -125,7 +154,11 @@ impl Node {
         }
         let pins = self.names(&self.bpf_dir());
         ensure!(pins.is_empty(), "pins are left: {pins:?}: {}", log());
-        let lists: Vec<_> = self.names(&self.path("")).into_iter().filter(|name| name.contains(".changes")).collect();
+        let lists: Vec<_> = self
+            .names(&self.path(""))
+            .into_iter()
+            .filter(|name| name.contains(".changes"))
+            .collect();
         ensure!(lists.is_empty(), "lists are left: {lists:?}: {}", log());
         Ok(())
     }
@@ -142,7 +175,10 @@ fn takes(status: &str, signal: Signal) -> bool {
         let hex = status.lines().find_map(|line| line.strip_prefix(name))?;
         u64::from_str_radix(hex.trim(), 16).ok()
     };
-    ["SigBlk:", "SigCgt:"].iter().filter_map(|name| set(name)).any(|set| set >> (signal as i32 - 1) & 1 == 1)
+    ["SigBlk:", "SigCgt:"]
+        .iter()
+        .filter_map(|name| set(name))
+        .any(|set| set >> (signal as i32 - 1) & 1 == 1)
 }
 
 #[test]
@@ -158,7 +194,9 @@ fn a_reload_asked_for_at_any_time_of_the_start_is_done_after_it() -> Result<()> 
     node.configure(&format!("track_scripts = [{{ script = \"mask\" }}]\n{script}"))?;
     for delay in DELAYS.map(Duration::from_millis) {
         let mut agent = node.signalled(Signal::SIGHUP, delay)?;
-        wait_until("a reload", PATIENCE, || node.status().is_ok_and(|status| status["reload"]["successful"] == true))?;
+        wait_until("a reload", PATIENCE, || {
+            node.status().is_ok_and(|status| status["reload"]["successful"] == true)
+        })?;
         // keepalived writes files at these; sent by habit, they must not end the agent.
         for signal in [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGPIPE] {
             agent.id().signal(signal)?;
@@ -174,7 +212,10 @@ fn a_reload_asked_for_at_any_time_of_the_start_is_done_after_it() -> Result<()> 
         node.check_nothing_is_left()?;
     }
     let blocked = fs::read_to_string(&mask).context("the script ran")?;
-    ensure!(blocked.split_whitespace().last() == Some("0000000000000000"), "a script starts with blocked signals: {blocked}");
+    ensure!(
+        blocked.split_whitespace().last() == Some("0000000000000000"),
+        "a script starts with blocked signals: {blocked}"
+    );
     node.line.down()
 }
 
@@ -217,7 +258,8 @@ fn a_stop_early_in_the_start_takes_back_what_a_killed_agent_left() -> Result<()>
 
 #[test]
 #[ignore = "needs root: network namespaces and XDP"]
-fn detach_takes_back_the_addresses_of_a_killed_agent_with_and_without_a_program_and_no_other() -> Result<()> {
+fn detach_takes_back_the_addresses_of_a_killed_agent_with_and_without_a_program_and_no_other()
+-> Result<()> {
     for xdp in ["off", "auto"] {
         let node = Node::up("addresses after a kill", xdp)?;
         node.configure("")?;
@@ -230,8 +272,15 @@ fn detach_takes_back_the_addresses_of_a_killed_agent_with_and_without_a_program_
         let said = node.detach()?;
         ensure!(said.status.success(), "{said:?}");
         let text = String::from_utf8_lossy(&said.stdout).into_owned();
-        ensure!(text.contains(&format!("removed: {VIP}/32 on {FRONT_IF}\n")) && text.ends_with("nothing is left\n"), "{text}");
-        ensure!(!node.holds(&format!("{VIP}/32")) && !node.holds(VIP6), "an address of the agent is left");
+        ensure!(
+            text.contains(&format!("removed: {VIP}/32 on {FRONT_IF}\n"))
+                && text.ends_with("nothing is left\n"),
+            "{text}"
+        );
+        ensure!(
+            !node.holds(&format!("{VIP}/32")) && !node.holds(VIP6),
+            "an address of the agent is left"
+        );
         for other in ["192.168.1.205/24", "192.168.1.9/24", &format!("{VIP}/24")] {
             ensure!(node.holds(other), "{other} was not the agent's");
         }
@@ -258,7 +307,11 @@ fn an_address_that_bears_the_mark_and_is_in_no_record_is_named_and_left_alone() 
     fs::write(&record, part.to_string()).context("the record")?;
     let said = node.detach()?;
     ensure!(said.status.success() && !node.holds(VIP) && node.holds(VIP6), "{said:?}");
-    ensure!(String::from_utf8_lossy(&said.stderr).contains(&format!("left alone: {VIP6}/128 on {FRONT_IF}")), "{said:?}");
+    ensure!(
+        String::from_utf8_lossy(&said.stderr)
+            .contains(&format!("left alone: {VIP6}/128 on {FRONT_IF}")),
+        "{said:?}"
+    );
     fs::write(&record, whole).context("the record")?;
     ensure!(node.detach()?.status.success(), "detach");
     node.check_nothing_is_left()?;
@@ -290,7 +343,8 @@ fn detach_with_nothing_to_do_is_success() -> Result<()> {
 
 #[test]
 #[ignore = "needs root: network namespaces and XDP"]
-fn what_another_version_of_the_agent_left_is_detached_before_the_new_program_is_attached() -> Result<()> {
+fn what_another_version_of_the_agent_left_is_detached_before_the_new_program_is_attached()
+-> Result<()> {
     let node = Node::up("pins of another layout", "auto")?;
     node.configure("")?;
     // A killed agent whose pins have the name of another layout.
@@ -300,7 +354,8 @@ fn what_another_version_of_the_agent_left_is_detached_before_the_new_program_is_
         agent.kill_group();
         let names = node.names(&node.bpf_dir());
         let [name] = names.as_slice() else { bail!("not one directory of pins: {names:?}") };
-        fs::rename(node.bpf_dir().join(name), node.bpf_dir().join("v0")).context("renaming the pins")
+        fs::rename(node.bpf_dir().join(name), node.bpf_dir().join("v0"))
+            .context("renaming the pins")
     };
     leave()?;
     let said = node.detach()?;
@@ -310,8 +365,10 @@ fn what_another_version_of_the_agent_left_is_detached_before_the_new_program_is_
     leave()?;
     let mut agent = node.start()?;
     let attached = |status: &Value| status["interfaces"][0]["xdp"]["mode"] != "off";
-    wait_until("the new agent's program", PATIENCE, || node.status().is_ok_and(|status| attached(&status)))
-        .with_context(|| format!("{:?}: {}", node.status(), agent.tail()))?;
+    wait_until("the new agent's program", PATIENCE, || {
+        node.status().is_ok_and(|status| attached(&status))
+    })
+    .with_context(|| format!("{:?}: {}", node.status(), agent.tail()))?;
     ensure!(!node.names(&node.bpf_dir()).contains(&"v0".to_owned()), "the other pins are gone");
     let status = agent.stop(Signal::SIGTERM, PATIENCE)?;
     ensure!(status.success(), "{status}");

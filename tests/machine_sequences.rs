@@ -1,6 +1,8 @@
-//! Every input in every state of the election, by random bytes that are played as the fuzz target `machine` plays them.
+//! Every input in every state of the election, by random bytes that are played as the fuzz target
+//! `machine` plays them.
 //!
-//! `VRRP_SEQUENCE_SEED` names one seed to play alone: a broken rule is then told with the steps that led to it.
+//! `VRRP_SEQUENCE_SEED` names one seed to play alone: a broken rule is then told with the steps
+//! that led to it.
 
 #[path = "../fuzz/sequence/mod.rs"]
 mod sequence;
@@ -44,7 +46,8 @@ fn play_some(first: u64) -> (Seen, Option<u64>) {
 
 fn add(total: &mut Seen, seen: &Seen) {
     total.steps += seen.steps;
-    for (total, seen) in total.inputs.as_flattened_mut().iter_mut().zip(seen.inputs.as_flattened()) {
+    for (total, seen) in total.inputs.as_flattened_mut().iter_mut().zip(seen.inputs.as_flattened())
+    {
         *total += seen;
     }
 }
@@ -70,7 +73,11 @@ fn no_sequence_of_inputs_breaks_an_election_or_a_group() {
     println!("sequences          {SEEDS}");
     println!("steps              {}", total.steps);
     for (role, inputs) in Role::ALL.into_iter().zip(total.inputs) {
-        println!("inputs             {} in {role}, each kind at least {} times", inputs.iter().sum::<u64>(), rarest(&inputs));
+        println!(
+            "inputs             {} in {role}, each kind at least {} times",
+            inputs.iter().sum::<u64>(),
+            rarest(&inputs)
+        );
         assert!(rarest(&inputs) > 0, "every kind of input reaches {role}: {inputs:?}");
     }
 }

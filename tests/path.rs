@@ -1,4 +1,5 @@
-//! A backend that serves its own address and has lost the virtual one: probes on the real path find out, direct checks do not.
+//! A backend that serves its own address and has lost the virtual one: probes on the real path find
+//! out, direct checks do not.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -42,12 +43,18 @@ fn backend(scene: &Scene, vip: Vip) -> Result<Value> {
     let status = scene.status(MASTER)?;
     let services = status["services"].as_array().context("no services")?;
     let (service, own) = (vip.address().to_string(), BACKUP.front().to_string());
-    let service = services.iter().find(|it| it["address"] == service.as_str()).context("no such service")?;
+    let service =
+        services.iter().find(|it| it["address"] == service.as_str()).context("no such service")?;
     let backends = service["backends"].as_array().context("no backends")?;
     backends.iter().find(|it| it["address"] == own.as_str()).cloned().context("no such backend")
 }
 
-fn backend_when(scene: &Scene, vip: Vip, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<()> {
+fn backend_when(
+    scene: &Scene,
+    vip: Vip,
+    what: &str,
+    wanted: impl Fn(&Value) -> bool,
+) -> Result<()> {
     wait_until(&format!("{BACKUP} as a backend of {vip} being {what}"), PATIENCE, || {
         backend(scene, vip).is_ok_and(|backend| wanted(&backend))
     })
@@ -60,7 +67,8 @@ fn route(scene: &Scene, vip: Vip, what: &str) -> Result<()> {
     scene.lab.topology().host(BACKUP.host()).ip(&[line])
 }
 
-/// Leaves the backup without an agent and without its program, as a host that has lost both: what its stack takes, it serves.
+/// Leaves the backup without an agent and without its program, as a host that has lost both: what
+/// its stack takes, it serves.
 fn desert(scene: &mut Scene) -> Result<()> {
     scene.lab.kill_router(BACKUP)?;
     AgentPaths::below(&scene.lab.dir(BACKUP.host())).detach_xdp(FRONT_IF)?;
@@ -81,7 +89,9 @@ fn check_both_serve(scene: &Scene, what: &str) -> Result<()> {
     let summary = watch(scene, what)?;
     ensure!(summary.failed == 0, "{what}: requests were lost");
     ensure!(
-        Node::BOTH.iter().all(|node| summary.by_node.get(node.host().name()).is_some_and(|count| *count > 0)),
+        Node::BOTH
+            .iter()
+            .all(|node| summary.by_node.get(node.host().name()).is_some_and(|count| *count > 0)),
         "{what}: both serve"
     );
     Ok(())
@@ -102,10 +112,19 @@ fn a_backend_that_has_lost_the_virtual_address_leaves_the_ring_and_comes_back() 
     println!("noticed after {noticed:?}");
     ensure!(noticed < NOTICED, "it took {noticed:?}");
     let lost = backend(&scene, VIP)?;
-    ensure!(lost["state"] == "up" && lost["usable"] == false && lost["slots"] == 0, "its check is still good: {lost}");
-    ensure!(lost["reason"].as_str().is_some_and(|reason| reason.contains("do not get through")), "{lost}");
+    ensure!(
+        lost["state"] == "up" && lost["usable"] == false && lost["slots"] == 0,
+        "its check is still good: {lost}"
+    );
+    ensure!(
+        lost["reason"].as_str().is_some_and(|reason| reason.contains("do not get through")),
+        "{lost}"
+    );
     let other = backend(&scene, OTHER)?;
-    ensure!(other["usable"] == true && other["real_path"] == true, "only one address is lost: {other}");
+    ensure!(
+        other["usable"] == true && other["real_path"] == true,
+        "only one address is lost: {other}"
+    );
     let metric = |address: Vip| {
         let metrics = scene.lab.metrics(MASTER)?;
         let service = if address == VIP { "web1" } else { "web2" };
@@ -114,20 +133,28 @@ fn a_backend_that_has_lost_the_virtual_address_leaves_the_ring_and_comes_back() 
     ensure!((metric(VIP)?, metric(OTHER)?) == (0.0, 1.0), "the metric says so");
     let summary = watch(&scene, "without it")?;
     ensure!(summary.failed == 0, "requests were lost");
-    let told = scene.log(MASTER).matches("connections to the virtual address do not get through").count();
+    let told =
+        scene.log(MASTER).matches("connections to the virtual address do not get through").count();
     ensure!(told == 1, "said {told} times: {}", scene.log(MASTER));
 
     route(&scene, VIP, "add")?;
-    backend_when(&scene, VIP, "back", |backend| backend["usable"] == true && backend["real_path"] == true)?;
+    backend_when(&scene, VIP, "back", |backend| {
+        backend["usable"] == true && backend["real_path"] == true
+    })?;
     check_both_serve(&scene, "after")?;
-    ensure!(scene.log(MASTER).contains("connections to the virtual address get through again"), "{}", scene.log(MASTER));
+    ensure!(
+        scene.log(MASTER).contains("connections to the virtual address get through again"),
+        "{}",
+        scene.log(MASTER)
+    );
     scene.lab.down()
 }
 
 #[test]
 #[ignore = "needs root: network namespaces and XDP"]
 fn without_the_probes_the_requests_of_such_a_backend_are_lost() -> Result<()> {
-    let mut scene = scene(|node| config(node).replace("fall = 1 }", "fall = 1, real_path = false }"))?;
+    let mut scene =
+        scene(|node| config(node).replace("fall = 1 }", "fall = 1, real_path = false }"))?;
     desert(&mut scene)?;
     route(&scene, VIP, "del")?;
     sleep(NOTICED);

@@ -1,4 +1,5 @@
-//! What somebody else does to a node's network, or a fault of it: each a state that is told, and that heals.
+//! What somebody else does to a node's network, or a fault of it: each a state that is told, and
+//! that heals.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -36,7 +37,9 @@ fn role(router: &serde_json::Value, wanted: &str) -> bool {
 fn a_healed_partition_leaves_one_master_whom_the_client_finds_at_once() -> Result<()> {
     let settings = fast();
     let router = |node| Router::AgentWith(plain_config(node, &settings));
-    let scene = Scene::up(LabOptions::new(router(Node::Node1), router(Node::Node2)).with_settings(&settings))?;
+    let scene = Scene::up(
+        LabOptions::new(router(Node::Node1), router(Node::Node2)).with_settings(&settings),
+    )?;
     // Who speaks first after the cut has healed is chance.
     for round in 1..=6 {
         scene.lab.topology().part_nodes(true)?;
@@ -50,12 +53,24 @@ fn a_healed_partition_leaves_one_master_whom_the_client_finds_at_once() -> Resul
         let seen = probe.stop()?;
         let recording = scene.capture.so_far();
         let spoken = recording.first_advert(healed, VICTIM, VIP.vrid());
-        let claimed = recording.arp_claims(healed, VICTIM, VIP.address()).first().map(|(at, _)| *at - healed);
+        let claimed =
+            recording.arp_claims(healed, VICTIM, VIP.address()).first().map(|(at, _)| *at - healed);
         let (summary, after) = (seen.summary(), seen.summary_since(healed + settings.interval * 3));
-        println!("round {round}: {VICTIM} announced after {claimed:?}; {}; later {}", summary.sentence(), after.sentence());
-        ensure!(claimed.is_some_and(|after| after < CALM), "the winner announces the address: {claimed:?}");
+        println!(
+            "round {round}: {VICTIM} announced after {claimed:?}; {}; later {}",
+            summary.sentence(),
+            after.sentence()
+        );
+        ensure!(
+            claimed.is_some_and(|after| after < CALM),
+            "the winner announces the address: {claimed:?}"
+        );
         seen.check_no_gap(spoken.as_slice())?;
-        ensure!(after.by_node.keys().eq([VICTIM.host().name()]), "the winner serves: {}", after.sentence());
+        ensure!(
+            after.by_node.keys().eq([VICTIM.host().name()]),
+            "the winner serves: {}",
+            after.sentence()
+        );
         scene.check_one_master(VIP, healed + settings.interval * 2)?;
     }
     scene.lab.down()
@@ -69,11 +84,20 @@ fn a_program_that_somebody_detached_is_attached_again() -> Result<()> {
     let told = |scene: &Scene, line: &str| scene.log(VICTIM).matches(line).count();
     let attached = told(&scene, "XDP program attached");
     AgentPaths::below(&scene.lab.dir(VICTIM.host())).detach_xdp(FRONT_IF)?;
-    wait_until("the program on the interface again", PATIENCE, || told(&scene, "XDP program attached") > attached)?;
+    wait_until("the program on the interface again", PATIENCE, || {
+        told(&scene, "XDP program attached") > attached
+    })?;
     println!("detached by somebody: attached again after {:?}", since.elapsed());
-    ensure!(told(&scene, "somebody has detached the XDP program") == 1, "the log says so once: {}", scene.log(VICTIM));
-    // It is there, and works: the other node's nginx, which only the program reaches, answers again.
-    scene.backend_when(VICTIM, HEIR, "in use", |backend| backend["usable"] == true && backend["slots"] != 0)?;
+    ensure!(
+        told(&scene, "somebody has detached the XDP program") == 1,
+        "the log says so once: {}",
+        scene.log(VICTIM)
+    );
+    // It is there, and works: the other node's nginx, which only the program reaches, answers
+    // again.
+    scene.backend_when(VICTIM, HEIR, "in use", |backend| {
+        backend["usable"] == true && backend["slots"] != 0
+    })?;
     let probe = scene.probe(VIP)?;
     sleep(CALM);
     let seen = probe.stop()?.summary();
@@ -98,7 +122,10 @@ fn another_mtu_moves_nothing_and_another_name_is_a_fault_until_it_is_taken_back(
     let seen = probe.stop()?.summary();
     let after = scene.router(VICTIM, VIP)?;
     println!("another MTU: {}", seen.sentence());
-    ensure!(before["epoch"] == after["epoch"] && before["transitions"] == after["transitions"], "an election: {after}");
+    ensure!(
+        before["epoch"] == after["epoch"] && before["transitions"] == after["transitions"],
+        "an election: {after}"
+    );
     ensure!(scene.capture.first_advert(since, HEIR, VIP.vrid()).is_none(), "{HEIR} took over");
     ensure!(seen.failed == 0, "requests are lost: {} {:?}", seen.sentence(), seen.failures);
 
@@ -107,7 +134,11 @@ fn another_mtu_moves_nothing_and_another_name_is_a_fault_until_it_is_taken_back(
     ip("link set edge9 up".to_owned())?;
     let fault = scene.router_when(VICTIM, VIP, "in fault", |router| role(router, "fault"))?;
     println!("another name: {}", fault["reason"]);
-    ensure!(scene.log(VICTIM).contains("the interface does not exist"), "the log says why: {}", scene.log(VICTIM));
+    ensure!(
+        scene.log(VICTIM).contains("the interface does not exist"),
+        "the log says why: {}",
+        scene.log(VICTIM)
+    );
     wait_until("no virtual address on the renamed interface", PATIENCE, || {
         scene.lab.holds(VICTIM, VIP.address()).is_ok_and(|holds| !holds)
     })?;

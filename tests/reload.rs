@@ -44,7 +44,8 @@ struct Agent {
 impl Agent {
     fn of(scene: &Scene) -> Result<Self> {
         let paths = AgentPaths::below(&scene.lab.dir(NODE.host()));
-        let original = fs::read_to_string(paths.dir.join("agent.toml")).context("the agent's configuration")?;
+        let original = fs::read_to_string(paths.dir.join("agent.toml"))
+            .context("the agent's configuration")?;
         Ok(Self { paths, original })
     }
 
@@ -71,28 +72,48 @@ fn a_reload_changes_what_changed_and_loses_nothing() -> Result<()> {
     sleep(CALM);
 
     let same = agent.reload(&agent.original)?;
-    ensure!(same.status.success() && stderr(&same).contains("nothing changed"), "the same file: {}", stderr(&same));
+    ensure!(
+        same.status.success() && stderr(&same).contains("nothing changed"),
+        "the same file: {}",
+        stderr(&same)
+    );
 
-    let grown = agent.original.replacen("[\"192.168.1.249\"]", "[\"192.168.1.249\", \"192.168.1.248\"]", 1);
+    let grown =
+        agent.original.replacen("[\"192.168.1.249\"]", "[\"192.168.1.249\", \"192.168.1.248\"]", 1);
     let more = agent.reload(&(grown + MORE_ROUTERS))?;
     ensure!(more.status.success(), "more of everything: {}", stderr(&more));
     ensure!(stderr(&more).contains("added VI_3, VI_4; changed VI_1"), "{}", stderr(&more));
     let both = |router: &serde_json::Value| {
-        router["addresses"].as_array().is_some_and(|all| all.len() == 2 && all.iter().all(|held| held["installed"] == true))
+        router["addresses"]
+            .as_array()
+            .is_some_and(|all| all.len() == 2 && all.iter().all(|held| held["installed"] == true))
     };
     scene.router_when(NODE, Vip::Vip1, "holding both addresses", both)?;
     let status = scene.status_text(NODE)?;
-    ensure!(status.contains("VI_4") && status.contains("FAULT"), "a missing interface is a fault:\n{status}");
+    ensure!(
+        status.contains("VI_4") && status.contains("FAULT"),
+        "a missing interface is a fault:\n{status}"
+    );
 
     let bad = agent.reload(&format!("{}\nvrid = ", agent.original))?;
     ensure!(bad.status.code() == Some(BAD_CONFIG), "a bad file: {:?}", bad.status);
-    ensure!(stderr(&bad).contains("agent.toml:") && stderr(&bad).contains("stays"), "{}", stderr(&bad));
+    ensure!(
+        stderr(&bad).contains("agent.toml:") && stderr(&bad).contains("stays"),
+        "{}",
+        stderr(&bad)
+    );
     let refused = scene.lab.metrics(NODE)?.sum("vrrp_config_last_reload_successful", &[]);
     ensure!(refused == 0.0, "the metric tells of the refused reload: {refused}");
 
     let back = agent.reload(&agent.original)?;
-    ensure!(back.status.success() && stderr(&back).contains("removed VI_3, VI_4"), "{}", stderr(&back));
-    let one = |router: &serde_json::Value| router["addresses"].as_array().is_some_and(|all| all.len() == 1);
+    ensure!(
+        back.status.success() && stderr(&back).contains("removed VI_3, VI_4"),
+        "{}",
+        stderr(&back)
+    );
+    let one = |router: &serde_json::Value| {
+        router["addresses"].as_array().is_some_and(|all| all.len() == 1)
+    };
     let after = scene.router_when(NODE, Vip::Vip1, "holding one address", one)?;
     let told = scene.lab.metrics(NODE)?.sum("vrrp_config_last_reload_successful", &[]);
     ensure!(told == 1.0, "the metric tells of the good reload: {told}");
@@ -102,14 +123,18 @@ fn a_reload_changes_what_changed_and_loses_nothing() -> Result<()> {
     println!("four reloads: {}", seen.sentence());
     ensure!(seen.failed == 0, "the reloads lost requests: {} {:?}", seen.sentence(), seen.failures);
     ensure!(after["epoch"] == before["epoch"], "the mastership went on: {before} {after}");
-    ensure!(after["adverts_sent"].as_u64() > before["adverts_sent"].as_u64(), "no counter began anew: {before} {after}");
+    ensure!(
+        after["adverts_sent"].as_u64() > before["adverts_sent"].as_u64(),
+        "no counter began anew: {before} {after}"
+    );
     check_adverts(scene, since)
 }
 
 /// No advert of the router that stayed is missing.
 fn check_adverts(scene: Scene, since: Instant) -> Result<()> {
     let seen = scene.capture.so_far();
-    let times: Vec<Instant> = seen.adverts(since, NODE, Vip::Vip1.vrid()).map(|(at, _)| at).collect();
+    let times: Vec<Instant> =
+        seen.adverts(since, NODE, Vip::Vip1.vrid()).map(|(at, _)| at).collect();
     ensure!(times.len() > 3, "adverts were captured: {}", times.len());
     let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
     println!("{} adverts, at most {longest:?} apart", times.len());

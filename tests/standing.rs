@@ -1,4 +1,5 @@
-//! A node stands for election with an address that it has, says so when it loses it, and sends adverts that arrive whole.
+//! A node stands for election with an address that it has, says so when it loses it, and sends
+//! adverts that arrive whole.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -27,7 +28,8 @@ fn config(node: Node, more: &str) -> String {
 }
 
 fn scene(victim: &str, heir: &str) -> Result<Scene> {
-    let [victim, heir] = [(VICTIM, victim), (HEIR, heir)].map(|(node, more)| Router::AgentWith(config(node, more)));
+    let [victim, heir] =
+        [(VICTIM, victim), (HEIR, heir)].map(|(node, more)| Router::AgentWith(config(node, more)));
     Scene::without_routers(LabOptions::new(victim, heir).with_settings(&settings()))
 }
 
@@ -35,19 +37,28 @@ fn is(role: &'static str) -> impl Fn(&serde_json::Value) -> bool {
     move |router| router["role"] == role
 }
 
-/// The victim has just lost what it needs: it says so, and the other node takes over sooner than on silence.
+/// The victim has just lost what it needs: it says so, and the other node takes over sooner than on
+/// silence.
 fn check_resigned(scene: &Scene, since: Instant, what: &str) -> Result<()> {
     let moved = scene.master_since(VIP, HEIR, since)? - since;
-    let resigned = scene.capture.so_far().adverts(since, VICTIM, VIP.vrid()).any(|(_, priority)| priority == 0);
+    let resigned = scene
+        .capture
+        .so_far()
+        .adverts(since, VICTIM, VIP.vrid())
+        .any(|(_, priority)| priority == 0);
     println!("{what}: {HEIR} after {moved:?}; priority 0: {resigned}");
     ensure!(resigned, "{what}: priority 0 from the address it had; log: {}", scene.log(VICTIM));
-    ensure!(moved < settings().master_down_interval(), "{what}: {HEIR} waited for silence: {moved:?}");
+    ensure!(
+        moved < settings().master_down_interval(),
+        "{what}: {HEIR} waited for silence: {moved:?}"
+    );
     scene.router_when(VICTIM, VIP, "in fault", is("fault")).map(drop)
 }
 
 #[test]
 #[ignore = "needs root: network namespaces and XDP"]
-fn a_node_without_the_address_it_sends_from_is_in_fault_and_says_priority_0_when_it_loses_it() -> Result<()> {
+fn a_node_without_the_address_it_sends_from_is_in_fault_and_says_priority_0_when_it_loses_it()
+-> Result<()> {
     let mut scene = scene("source = \"192.168.1.215\"", "")?;
     let netns = scene.lab.topology().host(VICTIM.host());
     let ip = |line: &str| netns.ip(&[line.to_owned()]);
@@ -58,7 +69,10 @@ fn a_node_without_the_address_it_sends_from_is_in_fault_and_says_priority_0_when
     let fault = scene.router_when(VICTIM, VIP, "in fault", is("fault"))?;
     ensure!(fault["reason"] == "the source address 192.168.1.215 is not on this host", "{fault}");
     sleep(CALM);
-    ensure!(scene.capture.first_advert(since, VICTIM, VIP.vrid()).is_none(), "it sends nothing from an address it does not have");
+    ensure!(
+        scene.capture.first_advert(since, VICTIM, VIP.vrid()).is_none(),
+        "it sends nothing from an address it does not have"
+    );
 
     ip(&format!("addr add 192.168.1.215/24 dev {FRONT_IF}"))?;
     scene.router_when(VICTIM, VIP, "master", is("master"))?;
@@ -82,7 +96,10 @@ fn a_node_without_the_address_it_sends_from_is_in_fault_and_says_priority_0_when
     let since = Instant::now();
     ip(&format!("addr del {}/24 dev {FRONT_IF}", VICTIM.front()))?;
     sleep(CALM);
-    ensure!(scene.capture.first_advert(since, HEIR, VIP.vrid()).is_none(), "{HEIR} took over though another address is there");
+    ensure!(
+        scene.capture.first_advert(since, HEIR, VIP.vrid()).is_none(),
+        "{HEIR} took over though another address is there"
+    );
     scene.router_when(VICTIM, VIP, "master all the time", is("master"))?;
     ip(&format!("addr add {}/24 dev {FRONT_IF}", VICTIM.front()))?;
     scene.check_one_master(VIP, since)?;
@@ -92,7 +109,8 @@ fn a_node_without_the_address_it_sends_from_is_in_fault_and_says_priority_0_when
 #[test]
 #[ignore = "needs root: network namespaces and XDP"]
 fn an_advert_never_leaves_in_fragments_and_the_addresses_that_do_not_fit_are_told() -> Result<()> {
-    // 140 advertised addresses beside the first router's; 133 fit a packet of 576 bytes, as keepalived counts.
+    // 140 advertised addresses beside the first router's; 133 fit a packet of 576 bytes, as
+    // keepalived counts.
     let list: Vec<String> = (1..=140).map(|last| format!("\"10.9.0.{last}\"")).collect();
     let more = format!(
         "[[virtual_router]]\nname = \"MANY\"\ninterface = \"{FRONT_IF}\"\nvrid = 77\ninterval = \"100ms\"\naddresses = [{}]\n",
@@ -102,7 +120,9 @@ fn an_advert_never_leaves_in_fragments_and_the_addresses_that_do_not_fit_are_tol
     let nodes = Node::BOTH.map(|node| scene.lab.topology().host(node.host()));
     let many = |scene: &Scene, node: Node| -> Result<serde_json::Value> {
         let status = scene.status(node)?;
-        let found = status["routers"].as_array().and_then(|all| all.iter().find(|router| router["vrid"] == 77));
+        let found = status["routers"]
+            .as_array()
+            .and_then(|all| all.iter().find(|router| router["vrid"] == 77));
         found.cloned().context("the router")
     };
     let since = Instant::now();
@@ -119,10 +139,20 @@ fn an_advert_never_leaves_in_fragments_and_the_addresses_that_do_not_fit_are_tol
         sleep(CALM);
         for (node, role) in [(VICTIM, "master"), (HEIR, "backup")] {
             let router = many(&scene, node)?;
-            ensure!(router["role"] == role, "MTU {mtu}: {node} is {router}; log: {}", scene.log(node));
+            ensure!(
+                router["role"] == role,
+                "MTU {mtu}: {node} is {router}; log: {}",
+                scene.log(node)
+            );
             ensure!(router["not_advertised"] == missing, "MTU {mtu}: {router}");
-            ensure!(router["address_list_errors"] == 0 || mtu == 400, "both nodes leave out the same: {router}");
-            let fragments = scene.lab.metrics(node)?.sum("vrrp_advertisements_dropped_total", &[("reason", "fragment")]);
+            ensure!(
+                router["address_list_errors"] == 0 || mtu == 400,
+                "both nodes leave out the same: {router}"
+            );
+            let fragments = scene
+                .lab
+                .metrics(node)?
+                .sum("vrrp_advertisements_dropped_total", &[("reason", "fragment")]);
             ensure!(fragments == 0.0, "MTU {mtu}: {node} got {fragments} fragments");
         }
         let said = format!("an advert holds {} of 140 addresses here", 140 - missing);

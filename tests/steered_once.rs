@@ -1,4 +1,5 @@
-//! A packet is steered once, whatever the nodes think of each other; and nothing that a stranger advertises keeps it from its backend.
+//! A packet is steered once, whatever the nodes think of each other; and nothing that a stranger
+//! advertises keeps it from its backend.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,20 +17,23 @@ use vrrp_tests::{LabOptions, Router, inject};
 const VIP: Vip = Vip::Vip1;
 const PATIENCE: Duration = Duration::from_secs(10);
 const PORT: u16 = 40_123;
-/// The SYN, and the reset by which the client's stack answers the SYN-ACK: each on its way in, and once more between the nodes.
+/// The SYN, and the reset by which the client's stack answers the SYN-ACK: each on its way in, and
+/// once more between the nodes.
 const MOST: usize = 4;
 
 fn settings() -> Settings {
     Settings { track_nginx: false, ..Settings::fast() }
 }
 
-/// Both nodes act for one address, each by a virtual router of its own, and are each other's backends.
+/// Both nodes act for one address, each by a virtual router of its own, and are each other's
+/// backends.
 fn both_active(node: Node) -> String {
     let text = plain_config(node, &settings());
     let (head, _) = text.split_at(text.rfind("[[virtual_router]]").unwrap_or_default());
     let (head, _) = head.split_at(head.find("[[virtual_router]]").unwrap_or(head.len()));
     let vrid = if node == Node::Node1 { 61 } else { 62 };
-    let backends: Vec<String> = Node::BOTH.iter().map(|node| format!("{{ address = \"{}\" }}", node.front())).collect();
+    let backends: Vec<String> =
+        Node::BOTH.iter().map(|node| format!("{{ address = \"{}\" }}", node.front())).collect();
     let address = VIP.address();
     format!(
         "{head}[[virtual_router]]\nname = \"VI_1\"\ninterface = \"{FRONT_IF}\"\nvrid = {vrid}\ninterval = \"100ms\"\n\
@@ -42,13 +46,17 @@ fn both_active(node: Node) -> String {
 #[test]
 #[ignore = "needs root: network namespaces and XDP"]
 fn two_nodes_that_take_each_other_for_the_backend_send_a_packet_on_once() -> Result<()> {
-    let options = LabOptions::new(Router::AgentWith(both_active(Node::Node1)), Router::AgentWith(both_active(Node::Node2)));
+    let options = LabOptions::new(
+        Router::AgentWith(both_active(Node::Node1)),
+        Router::AgentWith(both_active(Node::Node2)),
+    );
     let mut scene = Scene::without_routers(options.with_settings(&settings()))?;
     for node in Node::BOTH {
         scene.lab.start_router(node)?;
     }
     for node in Node::BOTH {
-        let acts = || scene.status(node).is_ok_and(|status| status["routers"][0]["role"] == "master");
+        let acts =
+            || scene.status(node).is_ok_and(|status| status["routers"][0]["role"] == "master");
         wait_until(&format!("{node} to act"), PATIENCE, acts).with_context(|| scene.log(node))?;
     }
     for node in Node::BOTH {
@@ -61,18 +69,25 @@ fn two_nodes_that_take_each_other_for_the_backend_send_a_packet_on_once() -> Res
     inject::send_raw(&scene.lab.topology().host(Host::Client), syn)?;
     sleep(Duration::from_millis(300));
     let recording = scene.capture.so_far();
-    let of_the_syn =
-        |content: &Content| matches!(content, Content::Ipv4(ip) if ip.dst == VIP.address() && ip.ports == Some((PORT, 80)));
+    let of_the_syn = |content: &Content| matches!(content, Content::Ipv4(ip) if ip.dst == VIP.address() && ip.ports == Some((PORT, 80)));
     let frames = recording.frames.iter().filter(|seen| of_the_syn(&seen.frame.content)).count();
-    println!("frames of one SYN between two nodes that disagree: {frames}, {} not captured", recording.lost);
-    ensure!(recording.lost == 0 && (2..=MOST).contains(&frames), "{frames} frames of one SYN, {} lost", recording.lost);
+    println!(
+        "frames of one SYN between two nodes that disagree: {frames}, {} not captured",
+        recording.lost
+    );
+    ensure!(
+        recording.lost == 0 && (2..=MOST).contains(&frames),
+        "{frames} frames of one SYN, {} lost",
+        recording.lost
+    );
     let status = scene.status(Node::Node2)?;
     let taken = &status["routers"][0]["events"]["backend_accepted"];
     ensure!(taken.as_u64() > Some(0), "node 2 takes it: {taken}");
     Ok(())
 }
 
-/// Sends requests while the client also sends these frames; returns how many of the requests node 2 answered.
+/// Sends requests while the client also sends these frames; returns how many of the requests node 2
+/// answered.
 fn requests_under(scene: &Scene, frames: Vec<Vec<u8>>, pause: Duration) -> Result<usize> {
     let client = scene.lab.topology().host(Host::Client);
     let stop = Arc::new(AtomicBool::new(false));
@@ -98,13 +113,19 @@ fn forged_adverts_of_a_lower_priority_take_no_backend_away() -> Result<()> {
     // From a stranger, from many, and in the master's own name.
     let many: Vec<Vec<u8>> = (20..60)
         .map(|last| inject::rival(&settings, VIP, std::net::Ipv4Addr::new(192, 168, 1, last), 1))
-        .chain([inject::rival(&settings, VIP, stranger, 1), inject::rival(&settings, VIP, Node::Node1.front(), 1)])
+        .chain([
+            inject::rival(&settings, VIP, stranger, 1),
+            inject::rival(&settings, VIP, Node::Node1.front(), 1),
+        ])
         .collect();
     let answered = requests_under(&scene, many, Duration::from_millis(5))?;
     ensure!(answered > 0, "node 2 is a backend and answers");
     let still = scene.status(Node::Node1)?;
     let backends = still["services"][0]["backends"].as_array().context("backends")?.clone();
-    ensure!(backends.iter().all(|backend| backend["usable"] == true), "both stay in the ring: {backends:?}");
+    ensure!(
+        backends.iter().all(|backend| backend["usable"] == true),
+        "both stay in the ring: {backends:?}"
+    );
     scene.check_one_master(VIP, begun)?;
     Ok(())
 }

@@ -31,7 +31,10 @@ const LIMIT: Duration = Duration::from_millis(50);
 const CALM: Duration = Duration::from_secs(1);
 
 fn addresses() -> Vec<Ipv4Addr> {
-    [VIP.address()].into_iter().chain((1..ADDRESSES).map(|last| Ipv4Addr::new(10, 66, 0, last))).collect()
+    [VIP.address()]
+        .into_iter()
+        .chain((1..ADDRESSES).map(|last| Ipv4Addr::new(10, 66, 0, last)))
+        .collect()
 }
 
 /// One virtual router with all addresses; a service on every second one.
@@ -47,7 +50,8 @@ fn config(node: Node, settings: &Settings) -> Result<String> {
         VIP.vrid(),
         listed.join(", ")
     );
-    let backends = Node::BOTH.map(|node| format!("{{ address = \"{}\" }}", node.front())).join(", ");
+    let backends =
+        Node::BOTH.map(|node| format!("{{ address = \"{}\" }}", node.front())).join(", ");
     for (number, address) in addresses.iter().take(SERVICES).enumerate() {
         writeln!(
             text,
@@ -63,17 +67,25 @@ fn config(node: Node, settings: &Settings) -> Result<String> {
 fn the_first_packet_is_steered_as_soon_as_the_first_advert_is_out() -> Result<()> {
     let settings = Settings { track_nginx: false, ..Settings::fast() };
     let router = |node| config(node, &settings).map(Router::AgentWith);
-    let options = LabOptions::new(router(Node::Node1)?, router(Node::Node2)?).with_settings(&settings);
+    let options =
+        LabOptions::new(router(Node::Node1)?, router(Node::Node2)?).with_settings(&settings);
     let mut scene = Scene::without_routers(options)?;
     for node in Node::BOTH {
         scene.lab.start_router(node)?;
     }
-    // Its packets go to the heir whoever is master, as those of a client would that has just learned of it.
+    // Its packets go to the heir whoever is master, as those of a client would that has just
+    // learned of it.
     let client = Host::Client.front().context("the client has an address")?;
-    let frames = (20_000..21_000).map(|port| inject::syn(client, HEIR, VIP.address(), (port, 80))).collect();
+    let frames =
+        (20_000..21_000).map(|port| inject::syn(client, HEIR, VIP.address(), (port, 80))).collect();
     let stop = Arc::new(AtomicBool::new(false));
     let mut latencies = Vec::new();
-    let load = inject::send_on(&scene.lab.topology().host(Host::Client), frames, PAUSE, Arc::clone(&stop))?;
+    let load = inject::send_on(
+        &scene.lab.topology().host(Host::Client),
+        frames,
+        PAUSE,
+        Arc::clone(&stop),
+    )?;
     for _ in 0..ROUNDS {
         scene.router_when(VICTIM, VIP, "master", |router| router["role"] == "master")?;
         scene.router_when(HEIR, VIP, "backup", |router| router["role"] == "backup")?;
@@ -97,7 +109,8 @@ fn the_first_packet_is_steered_as_soon_as_the_first_advert_is_out() -> Result<()
     scene.lab.down()
 }
 
-/// Of one takeover: how long after the first advert the heir handed the first packet to the other node. Before, it may not.
+/// Of one takeover: how long after the first advert the heir handed the first packet to the other
+/// node. Before, it may not.
 fn latency(scene: &Scene, since: Instant) -> Result<Duration> {
     let recording = scene.capture.so_far();
     ensure!(recording.lost == 0, "{} frames were not captured", recording.lost);
@@ -109,8 +122,10 @@ fn latency(scene: &Scene, since: Instant) -> Result<Duration> {
     let steered = recording.frames.iter().find(handed_on).context("nothing was handed on")?.at;
     // The two take different queues to the switch.
     ensure!(steered + UNDERWAY >= advert, "steered {:?} before the first advert", advert - steered);
-    let announced = |address: &Ipv4Addr| recording.claims(advert, HEIR, (*address).into()).next().is_some();
-    let silent: BTreeSet<Ipv4Addr> = addresses().into_iter().filter(|address| !announced(address)).collect();
+    let announced =
+        |address: &Ipv4Addr| recording.claims(advert, HEIR, (*address).into()).next().is_some();
+    let silent: BTreeSet<Ipv4Addr> =
+        addresses().into_iter().filter(|address| !announced(address)).collect();
     ensure!(silent.is_empty(), "not announced: {silent:?}");
     Ok(steered.saturating_duration_since(advert))
 }

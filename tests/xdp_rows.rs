@@ -63,7 +63,11 @@ fn play(kernel: &mut Kernel, row: &Row) -> Vec<String> {
     for router in ROUTERS {
         let counted = |counter| row.counts.contains(&Count::Router(router, counter));
         let fence = kernel.fence(router);
-        let wanted = if counted(RouterCounter::Fenced) { row.world.words[router].mastership } else { fences[router] };
+        let wanted = if counted(RouterCounter::Fenced) {
+            row.world.words[router].mastership
+        } else {
+            fences[router]
+        };
         if fence != wanted {
             wrong.push(format!("router {router}: fence word {fence}, not {wanted}"));
         }
@@ -98,12 +102,23 @@ fn the_kernel_does_what_the_rows_say() {
     own_namespace();
     let mut kernel = Kernel::load();
     let rows = rows::table();
-    let wrong: Vec<String> =
-        rows.iter().flat_map(|row| play(&mut kernel, row).into_iter().map(|line| format!("{}: {line}", row.says))).collect();
-    assert!(wrong.is_empty(), "{} faults in {} rows:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
+    let wrong: Vec<String> = rows
+        .iter()
+        .flat_map(|row| {
+            play(&mut kernel, row).into_iter().map(|line| format!("{}: {line}", row.says))
+        })
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{} faults in {} rows:\n{}",
+        wrong.len(),
+        rows.len(),
+        wrong.join("\n")
+    );
 }
 
-/// A health check asks a NAT backend from this node; its answer must not get the virtual address as its source.
+/// A health check asks a NAT backend from this node; its answer must not get the virtual address as
+/// its source.
 #[test]
 #[ignore = "needs root: loads the kernel program"]
 fn what_a_nat_backend_answers_this_node_itself_stays_as_it_is() {
@@ -121,7 +136,8 @@ fn what_a_nat_backend_answers_this_node_itself_stays_as_it_is() {
     }
 }
 
-/// A host that forwards for the sake of NAT answers alone is no router: what is no answer goes to the host itself or nowhere.
+/// A host that forwards for the sake of NAT answers alone is no router: what is no answer goes to
+/// the host itself or nowhere.
 #[test]
 #[ignore = "needs root: loads the kernel program"]
 fn what_is_no_answer_is_not_forwarded_for_the_answers_sake() {
@@ -150,9 +166,20 @@ fn what_is_no_answer_is_not_forwarded_for_the_answers_sake() {
         let before = kernel.counters();
         let (outcome, frame) = (kernel.run(&packet.build()), packet.build());
         let refused = vec![Count::Router(0, RouterCounter::NotForwarded)];
-        let (verdict, counts) = if forwards { (Verdict::Pass, Vec::new()) } else { (Verdict::Drop, refused) };
-        assert_eq!((outcome.action, outcome.frame), (action(verdict), frame), "{nat} {:?}", packet.destination);
-        assert_eq!(kernel.counters().since(&before).counts, counts, "{nat} {:?}", packet.destination);
+        let (verdict, counts) =
+            if forwards { (Verdict::Pass, Vec::new()) } else { (Verdict::Drop, refused) };
+        assert_eq!(
+            (outcome.action, outcome.frame),
+            (action(verdict), frame),
+            "{nat} {:?}",
+            packet.destination
+        );
+        assert_eq!(
+            kernel.counters().since(&before).counts,
+            counts,
+            "{nat} {:?}",
+            packet.destination
+        );
     };
     let only = NAT_ANSWERS | NAT_ONLY_V4;
     play(only, &other_host, false);
@@ -166,13 +193,18 @@ fn what_is_no_answer_is_not_forwarded_for_the_answers_sake() {
     play(only, &other_host.macs(world::NODE2_MAC, world::REAL_MAC), true);
 }
 
-/// A golden frame with a few bytes changed, cut or lengthened; half of the changed adverts get a right checksum.
+/// A golden frame with a few bytes changed, cut or lengthened; half of the changed adverts get a
+/// right checksum.
 fn mutated(golden: &[Vec<u8>], rng: &mut TestRng) -> Vec<u8> {
     use proptest::prelude::RngExt;
     let mut frame = golden[rng.random_range(0..golden.len())].clone();
     for _ in 0..rng.random_range(0..4) {
         let at = rng.random_range(0..frame.len());
-        frame[at] = if rng.random_bool(0.5) { rng.random() } else { frame[at] ^ 1 << rng.random_range(0..8) };
+        frame[at] = if rng.random_bool(0.5) {
+            rng.random()
+        } else {
+            frame[at] ^ 1 << rng.random_range(0..8)
+        };
     }
     match rng.random_range(0..8) {
         0 => frame.truncate(rng.random_range(14..=frame.len())),
@@ -201,7 +233,8 @@ fn kernel_and_host_agree_on_random_frames() {
     let short: Vec<Row> = rows::table().into_iter().filter(|row| row.frame.len() < 1_500).collect();
     // Adverts for us twice, so that many of the frames are adverts.
     let is_advert = |row: &&Row| matches!(row.seen, Seen::Advert(_) | Seen::Rejected(_));
-    let golden: Vec<Vec<u8>> = short.iter().chain(short.iter().filter(is_advert)).map(|row| row.frame.clone()).collect();
+    let golden: Vec<Vec<u8>> =
+        short.iter().chain(short.iter().filter(is_advert)).map(|row| row.frame.clone()).collect();
     let mut rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut adverts = 0;
     let mut before = kernel.counters();
@@ -212,8 +245,16 @@ fn kernel_and_host_agree_on_random_frames() {
         let moved = now.since(&before);
         before = now;
         let seen = rows::see(&world, &frame);
-        let reasons: Vec<_> = moved.counts.iter().filter(|count| matches!(count, Count::Reason(_))).copied().collect();
-        let received = moved.counts.iter().any(|count| matches!(count, Count::Router(_, RouterCounter::AdvertReceived)));
+        let reasons: Vec<_> = moved
+            .counts
+            .iter()
+            .filter(|count| matches!(count, Count::Reason(_)))
+            .copied()
+            .collect();
+        let received = moved
+            .counts
+            .iter()
+            .any(|count| matches!(count, Count::Router(_, RouterCounter::AdvertReceived)));
         let expected = match seen {
             Seen::Rejected(reason) => vec![Count::Reason(reason)],
             _ => Vec::new(),
@@ -221,8 +262,15 @@ fn kernel_and_host_agree_on_random_frames() {
         let drops = matches!(seen, Seen::Rejected(_));
         adverts += usize::from(drops || received);
         assert_eq!(reasons, expected, "frame {number} {frame:02x?}, seen as {seen:?}");
-        assert_eq!(received, matches!(seen, Seen::Advert(_)), "frame {number} {frame:02x?}, seen as {seen:?}");
-        assert!(!drops || outcome.action == action(Verdict::Drop), "frame {number} {frame:02x?}, seen as {seen:?}");
+        assert_eq!(
+            received,
+            matches!(seen, Seen::Advert(_)),
+            "frame {number} {frame:02x?}, seen as {seen:?}"
+        );
+        assert!(
+            !drops || outcome.action == action(Verdict::Drop),
+            "frame {number} {frame:02x?}, seen as {seen:?}"
+        );
         assert_eq!(moved.verdicts.len(), 1, "frame {number}: one verdict is counted");
     }
     assert!(adverts > RANDOM_FRAMES / 4, "only {adverts} frames were adverts");

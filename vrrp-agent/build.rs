@@ -1,5 +1,6 @@
-//! Puts the BPF objects where the agent can embed them: `OUT_DIR/NAME.o`. An empty file stands for "built without a BPF
-//! toolchain": checks, documentation and unit tests need none. `cargo xtask build-ebpf` makes the objects.
+//! Puts the BPF objects where the agent can embed them: `OUT_DIR/NAME.o`. An empty file stands for
+//! "built without a BPF toolchain": checks, documentation and unit tests need none. `cargo xtask
+//! build-ebpf` makes the objects.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -8,7 +9,9 @@ use std::{env, fs, io};
 const OBJECTS: [&str; 2] = ["vrrp-ebpf", "vrrp-sockets"];
 
 fn main() -> io::Result<()> {
-    let variable = |name: &str| env::var_os(name).map(PathBuf::from).ok_or_else(|| io::Error::other(format!("no {name}")));
+    let variable = |name: &str| {
+        env::var_os(name).map(PathBuf::from).ok_or_else(|| io::Error::other(format!("no {name}")))
+    };
     let package = variable("CARGO_MANIFEST_DIR")?;
     let root = package.parent().unwrap_or(&package);
     let directory = root.join("target/ebpf/bpfel-unknown-none/release");
@@ -19,8 +22,8 @@ fn main() -> io::Result<()> {
             watch(&object);
             fs::copy(&object, &embedded)?;
         } else {
-            // Watching a file that does not exist would build the agent anew each time; an empty directory stays quiet until the
-            // object appears in it.
+            // Watching a file that does not exist would build the agent anew each time; an empty
+            // directory stays quiet until the object appears in it.
             fs::create_dir_all(&directory)?;
             watch(&directory);
             fs::write(&embedded, [])?;

@@ -1,7 +1,8 @@
-//! An advert of either family and version: what is read is written again as it was, and what is written is read as it was meant.
+//! An advert of either family and version: what is read is written again as it was, and what is
+//! written is read as it was meant.
 //!
-//! The first byte says the family (bit 0), whether the checksum is made right first (bits 1 and 2), as a fuzzer does not find one; then
-//! come source and destination, and the message.
+//! The first byte says the family (bit 0), whether the checksum is made right first (bits 1 and 2),
+//! as a fuzzer does not find one; then come source and destination, and the message.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -43,7 +44,10 @@ fn carrier(flags: u8, bytes: &[u8]) -> Option<(Carrier, &[u8])> {
     }
     let (source, rest) = bytes.split_first_chunk()?;
     let (destination, message) = rest.split_first_chunk()?;
-    Some((Carrier::V6 { source: Address::v6(*source), destination: Address::v6(*destination) }, message))
+    Some((
+        Carrier::V6 { source: Address::v6(*source), destination: Address::v6(*destination) },
+        message,
+    ))
 }
 
 /// Over IPv4 the checksum covers the addresses but no trailer; over IPv6 all that is there.
@@ -55,23 +59,28 @@ fn make_right(message: &mut [u8], carrier: &Carrier, message_only: bool) {
     let (initial, covered) = match carrier {
         Carrier::V4 { source, destination } => {
             let covered = message.len().min(8 + usize::from(count) * 4 + of_v2);
-            let initial = checksum::pseudo_header(*source, *destination, PROTO_VRRP, covered as u16);
+            let initial =
+                checksum::pseudo_header(*source, *destination, PROTO_VRRP, covered as u16);
             (if message_only || of_v2 != 0 { 0 } else { initial }, covered)
         }
-        Carrier::V6 { source, destination } => {
-            (checksum::pseudo_header_v6(source, destination, PROTO_VRRP, message.len() as u32), message.len())
-        }
+        Carrier::V6 { source, destination } => (
+            checksum::pseudo_header_v6(source, destination, PROTO_VRRP, message.len() as u32),
+            message.len(),
+        ),
     };
     let sum = checksum::compute(initial, &message[..covered]);
     message[CHECKSUM_AT..CHECKSUM_AT + 2].copy_from_slice(&sum.to_be_bytes());
 }
 
 fn write_again<const N: usize>(message: &[u8], advert: &Advert, carrier: Carrier) {
-    let list: Vec<[u8; N]> = (0..advert.count).map(|at| vrrp::address(message, 0, at).expect("counted")).collect();
+    let list: Vec<[u8; N]> =
+        (0..advert.count).map(|at| vrrp::address(message, 0, at).expect("counted")).collect();
     let mut written = [0; ROOM];
-    let coverage = if advert.message_only { Coverage::MessageOnly } else { Coverage::PseudoHeader(carrier) };
+    let coverage =
+        if advert.message_only { Coverage::MessageOnly } else { Coverage::PseudoHeader(carrier) };
     let len = if advert.version == 2 {
-        let list: Vec<[u8; 4]> = list.iter().filter_map(|address| address.first_chunk().copied()).collect();
+        let list: Vec<[u8; 4]> =
+            list.iter().filter_map(|address| address.first_chunk().copied()).collect();
         let seconds = u8::try_from(advert.interval.0 / 100).expect("one byte of seconds");
         // It writes a password or none; what else is read keeps its type.
         let auth = (advert.auth_type == vrrp::AUTH_PASS).then_some(advert.auth_data);
@@ -87,5 +96,9 @@ fn write_again<const N: usize>(message: &[u8], advert: &Advert, carrier: Carrier
     let read = vrrp::parse(written, 0, written.len(), &carrier).expect("what we write is valid");
     // A message can be right with and without the pseudo-header.
     assert_eq!(Advert { message_only: meant.message_only, ..read }, meant);
-    assert!(list.iter().enumerate().all(|(at, address)| vrrp::address(written, 0, at as u8) == Some(*address)));
+    assert!(
+        list.iter()
+            .enumerate()
+            .all(|(at, address)| vrrp::address(written, 0, at as u8) == Some(*address))
+    );
 }

@@ -1,5 +1,5 @@
-//! Any bytes as either configuration language, in both modes: no panic, a configuration exactly when there is no error, and a report that
-//! has something to say about each diagnostic.
+//! Any bytes as either configuration language, in both modes: no panic, a configuration exactly
+//! when there is no error, and a report that has something to say about each diagnostic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -7,11 +7,14 @@ use vrrp_agent::config::{self, Language, Mode, Severity, Source};
 
 fuzz_target!(|bytes: &[u8]| {
     let source = Source::new("fuzz", bytes);
-    for (language, mode) in
-        [(Language::Keepalived, Mode::Strict), (Language::Keepalived, Mode::Lenient), (Language::Toml, Mode::Strict)]
-    {
+    for (language, mode) in [
+        (Language::Keepalived, Mode::Strict),
+        (Language::Keepalived, Mode::Lenient),
+        (Language::Toml, Mode::Strict),
+    ] {
         let outcome = config::parse(&source, language, mode, "node");
-        let errors = outcome.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        let errors =
+            outcome.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
         assert_eq!(outcome.config.is_none(), errors);
         let report = config::render_all(&source, &outcome.diagnostics);
         assert!(report.lines().count() >= outcome.diagnostics.len(), "{report}");

@@ -1,4 +1,5 @@
-//! Any bytes as either configuration language: what `convert` writes of a file without errors is TOML that is read without one, and means the same.
+//! Any bytes as either configuration language: what `convert` writes of a file without errors is
+//! TOML that is read without one, and means the same.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -7,7 +8,8 @@ use vrrp_agent::config::{self, Language, Loaded, Mode, Outcome, Severity, Source
 fuzz_target!(|bytes: &[u8]| {
     for language in [Language::Keepalived, Language::Toml] {
         let source = Source::new("fuzz", bytes);
-        let Outcome { config, diagnostics } = config::parse(&source, language, Mode::Lenient, "node");
+        let Outcome { config, diagnostics } =
+            config::parse(&source, language, Mode::Lenient, "node");
         let loaded = Loaded { config, diagnostics, source, language };
         loaded.report();
         let written = config::convert(&loaded);
@@ -16,7 +18,8 @@ fuzz_target!(|bytes: &[u8]| {
         let source = Source::new("written", text.as_bytes());
         // The node is named in the file: another host's name has no say.
         let again = config::parse(&source, Language::Toml, Mode::Strict, "other");
-        let errors = again.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        let errors =
+            again.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
         assert!(!errors, "{text}\n{}", config::render_all(&source, &again.diagnostics));
         assert_eq!(again.config, loaded.config, "{text}");
     }

@@ -1,4 +1,5 @@
-//! Any inputs to an election, or to a sync group, at any times: no panic, outputs in their order, and no timer that spins.
+//! Any inputs to an election, or to a sync group, at any times: no panic, outputs in their order,
+//! and no timer that spins.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -41,9 +41,16 @@ impl Bytes<'_> {
         Settings {
             version: if v2 { Version::V2 } else { Version::V3 },
             priority: self.priority(100),
-            interval: self.pick(&[1, 2, 10, 255]) * if v2 { SECOND } else { self.pick(&[CENTISECOND, CENTISECOND * 16]) },
+            interval: self.pick(&[1, 2, 10, 255])
+                * if v2 { SECOND } else { self.pick(&[CENTISECOND, CENTISECOND * 16]) },
             preempt: !self.next().is_multiple_of(4),
-            preempt_delay: self.pick(&[Duration::ZERO, Duration::ZERO, INSTANT, SECOND * 5, Duration::MAX]),
+            preempt_delay: self.pick(&[
+                Duration::ZERO,
+                Duration::ZERO,
+                INSTANT,
+                SECOND * 5,
+                Duration::MAX,
+            ]),
         }
     }
 
@@ -54,9 +61,31 @@ impl Bytes<'_> {
     }
 
     fn heard(&mut self, now: Instant, own: u8) -> Heard {
-        let at = [now, now, now - INSTANT, now - SECOND, now - YEAR, Instant::default(), now + INSTANT, now + YEAR];
-        let intervals = [Duration::ZERO, Duration::from_nanos(1), CENTISECOND, SECOND, CENTISECOND * 4095, YEAR, Duration::MAX];
-        Heard { at: self.pick(&at), source: self.pick(&SOURCES), priority: self.priority(own), interval: self.pick(&intervals) }
+        let at = [
+            now,
+            now,
+            now - INSTANT,
+            now - SECOND,
+            now - YEAR,
+            Instant::default(),
+            now + INSTANT,
+            now + YEAR,
+        ];
+        let intervals = [
+            Duration::ZERO,
+            Duration::from_nanos(1),
+            CENTISECOND,
+            SECOND,
+            CENTISECOND * 4095,
+            YEAR,
+            Duration::MAX,
+        ];
+        Heard {
+            at: self.pick(&at),
+            source: self.pick(&SOURCES),
+            priority: self.priority(own),
+            interval: self.pick(&intervals),
+        }
     }
 
     pub fn input(&mut self, now: Instant, own: u8) -> Input {
@@ -64,7 +93,8 @@ impl Bytes<'_> {
             0..=3 => Input::Startup { source: self.pick(&SOURCES), resume: None },
             4 => {
                 let newest = now.as_micros();
-                let epoch = self.pick(&[0, 1, newest / 2, newest, newest.saturating_add(1), u64::MAX]);
+                let epoch =
+                    self.pick(&[0, 1, newest / 2, newest, newest.saturating_add(1), u64::MAX]);
                 Input::Startup { source: self.pick(&SOURCES), resume: Some(Resume { epoch }) }
             }
             5 => Input::Shutdown,

@@ -28,22 +28,37 @@ impl Member {
             rest = self.obey(now, rest);
         }
         let router = &self.router;
-        assert_eq!((router.role(), router.epoch()), (self.role, self.epoch), "the outputs say so: {outputs:?}");
-        assert_eq!(self.epoch.is_some(), matches!(self.role, Role::Master | Role::Releasing), "{outputs:?}");
+        assert_eq!(
+            (router.role(), router.epoch()),
+            (self.role, self.epoch),
+            "the outputs say so: {outputs:?}"
+        );
+        assert_eq!(
+            self.epoch.is_some(),
+            matches!(self.role, Role::Master | Role::Releasing),
+            "{outputs:?}"
+        );
         let waits = matches!(self.role, Role::Backup | Role::Master | Role::Releasing);
         assert_eq!(router.next_deadline().is_some(), waits, "one live timer: {router:?}");
         let may_stand_aside = !matches!(self.role, Role::Init | Role::Master);
         assert!(may_stand_aside || router.aside_since().is_none(), "{router:?}");
         assert!(router.priority() >= 1, "0 is no priority to have");
         assert!(router.skew() < router.master_down_interval(), "{router:?}");
-        assert!(router.last_heard().is_none_or(|heard| heard.at <= now), "heard in the future: {router:?}");
+        assert!(
+            router.last_heard().is_none_or(|heard| heard.at <= now),
+            "heard in the future: {router:?}"
+        );
     }
 
     /// Takes the outputs of one event off the front. Each pattern is a line of "Order of outputs".
     fn obey<'o>(&mut self, now: Instant, outputs: &'o [Output]) -> &'o [Output] {
         match outputs {
             [Output::Send { priority }, Output::Lease { until, priority: told }, rest @ ..] => {
-                assert_eq!((*priority, *told), (self.router.priority(), self.router.priority()), "{outputs:?}");
+                assert_eq!(
+                    (*priority, *told),
+                    (self.router.priority(), self.router.priority()),
+                    "{outputs:?}"
+                );
                 assert!(*until > now, "a lease that has lapsed already: {outputs:?}");
                 self.obey_advert(rest)
             }
@@ -61,12 +76,16 @@ impl Member {
                 self.change(*from, *to);
                 let parting = [Output::Send { priority: self.router.priority() }];
                 match (*from, *reason) {
-                    (Role::Master, Reason::InterfaceDown) => {
-                        rest.strip_prefix(&[Output::Send { priority: 0 }]).expect("an attempt to tell")
+                    (Role::Master, Reason::InterfaceDown) => rest
+                        .strip_prefix(&[Output::Send { priority: 0 }])
+                        .expect("an attempt to tell"),
+                    (Role::Master, Reason::BetterMaster) => {
+                        rest.strip_prefix(&parting).expect("a last advert")
                     }
-                    (Role::Master, Reason::BetterMaster) => rest.strip_prefix(&parting).expect("a last advert"),
                     // Where the lease was good.
-                    (Role::Master, Reason::Fenced) if !matches!(rest, [_, Output::Lease { .. }, ..]) => {
+                    (Role::Master, Reason::Fenced)
+                        if !matches!(rest, [_, Output::Lease { .. }, ..]) =>
+                    {
                         rest.strip_prefix(&parting).unwrap_or(rest)
                     }
                     _ => rest,
@@ -81,9 +100,15 @@ impl Member {
         }
     }
 
-    /// What may follow an advert and its lease: a takeover, or a second announcement; else it was one of many.
+    /// What may follow an advert and its lease: a takeover, or a second announcement; else it was
+    /// one of many.
     fn obey_advert<'o>(&mut self, outputs: &'o [Output]) -> &'o [Output] {
-        let [Output::Mastership(Some(epoch)), Output::Transition { from, to: Role::Master, reason }, rest @ ..] = outputs else {
+        let [
+            Output::Mastership(Some(epoch)),
+            Output::Transition { from, to: Role::Master, reason },
+            rest @ ..,
+        ] = outputs
+        else {
             assert_eq!(self.role, Role::Master, "an advert of none: {outputs:?}");
             return outputs.strip_prefix(&[Output::Reannounce]).unwrap_or(outputs);
         };
@@ -93,7 +118,11 @@ impl Member {
             self.newest = self.newest.max(*epoch);
             return rest;
         }
-        assert!(*epoch > self.newest || self.newest == u64::MAX, "epoch {epoch} after {}", self.newest);
+        assert!(
+            *epoch > self.newest || self.newest == u64::MAX,
+            "epoch {epoch} after {}",
+            self.newest
+        );
         self.newest = *epoch;
         rest.strip_prefix(&[Output::Announce]).expect("a takeover is announced")
     }

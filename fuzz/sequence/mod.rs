@@ -1,10 +1,13 @@
-//! Bytes as the life of one election, or of a sync group of up to three: any input in any state, at any time.
+//! Bytes as the life of one election, or of a sync group of up to three: any input in any state, at
+//! any time.
 //!
-//! The fuzz target `machine` and the test `machine_sequences` share it. After each step the outputs must follow the order that
-//! [`vrrp_agent::election`] promises, and what the machine says of itself must agree with them.
+//! The fuzz target `machine` and the test `machine_sequences` share it. After each step the outputs
+//! must follow the order that [`vrrp_agent::election`] promises, and what the machine says of
+//! itself must agree with them.
 //!
-//! Two things are not any. Intervals are those that a configuration may have: with none at all there is no timer to wait for.
-//! And time ends before its nanoseconds no longer fit the kernel's words.
+//! Two things are not any. Intervals are those that a configuration may have: with none at all
+//! there is no timer to wait for. And time ends before its nanoseconds no longer fit the kernel's
+//! words.
 
 mod input;
 mod member;
@@ -82,29 +85,43 @@ impl Drop for Life<'_> {
 
 impl<'a> Life<'a> {
     fn begin(mut bytes: Bytes<'a>) -> Self {
-        let now =
-            bytes.pick(&[Instant::default(), Instant::from_micros(1), Instant::default() + SECOND, Instant::default() + YEAR]);
+        let now = bytes.pick(&[
+            Instant::default(),
+            Instant::from_micros(1),
+            Instant::default() + SECOND,
+            Instant::default() + YEAR,
+        ]);
         let count = bytes.pick(&[1, 1, 2, 3]);
         let (grouped, started) = (bytes.next(), bytes.next());
         // Most groups are whole.
         let in_group = |member: usize| grouped & 0x80 != 0 || grouped & (1 << member) != 0;
-        let members = (0..count).map(|member| Member::new(bytes.settings(), in_group(member))).collect();
+        let members =
+            (0..count).map(|member| Member::new(bytes.settings(), in_group(member))).collect();
         let mut life = Self { bytes, now, members, steps: Vec::new(), seen: Seen::default() };
         for member in (0..count).filter(|member| started & (1 << member) != 0) {
-            life.take(Step::Give { member, input: Input::Startup { source: OWN, resume: None }, complete: true });
+            life.take(Step::Give {
+                member,
+                input: Input::Startup { source: OWN, resume: None },
+                complete: true,
+            });
         }
         life
     }
 
     fn step(&mut self) {
-        let (kind, member) = (self.bytes.next(), usize::from(self.bytes.next()) % self.members.len());
+        let (kind, member) =
+            (self.bytes.next(), usize::from(self.bytes.next()) % self.members.len());
         // A member that is not known yet is the exception.
         let complete = kind < 0xe0;
         let step = match kind % 16 {
             0..=3 => Step::Advance(self.later(member)),
             4..=7 => Step::Turn { complete },
             8 => Step::Regroup { member, grouped: complete },
-            _ => Step::Give { member, input: self.bytes.input(self.now, self.members[member].router.priority()), complete },
+            _ => Step::Give {
+                member,
+                input: self.bytes.input(self.now, self.members[member].router.priority()),
+                complete,
+            },
         };
         self.take(step);
     }
@@ -112,7 +129,12 @@ impl<'a> Life<'a> {
     /// A time to go on to, with the deadlines in mind.
     fn later(&mut self, member: usize) -> Instant {
         let deadline = self.members[member].router.next_deadline().unwrap_or(self.now);
-        let next = self.members.iter().filter_map(|member| member.router.next_deadline()).min().unwrap_or(self.now);
+        let next = self
+            .members
+            .iter()
+            .filter_map(|member| member.router.next_deadline())
+            .min()
+            .unwrap_or(self.now);
         let interval = self.members[member].router.settings().interval;
         let at = self.bytes.pick(&[
             self.now,
@@ -165,15 +187,23 @@ impl<'a> Life<'a> {
         self.settle(complete);
         for member in &self.members {
             let deadline = member.router.next_deadline();
-            assert!(deadline.is_none_or(|deadline| deadline > self.now), "what was due is due again: {:?}", member.router);
+            assert!(
+                deadline.is_none_or(|deadline| deadline > self.now),
+                "what was due is due again: {:?}",
+                member.router
+            );
         }
     }
 
     fn settle(&mut self, complete: bool) {
         let grouped = self.members.iter_mut().filter(|member| member.grouped);
-        let mut routers: Vec<&mut VirtualRouter> = grouped.map(|member| &mut member.router).collect();
+        let mut routers: Vec<&mut VirtualRouter> =
+            grouped.map(|member| &mut member.router).collect();
         group::settle(self.now, &mut routers, complete);
         let is = |role| routers.iter().any(|router| router.role() == role);
-        assert!(!is(Role::Master) || !is(Role::Backup), "masters together or not at all: {routers:?}");
+        assert!(
+            !is(Role::Master) || !is(Role::Backup),
+            "masters together or not at all: {routers:?}"
+        );
     }
 }

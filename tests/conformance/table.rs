@@ -1,5 +1,6 @@
-//! The conformance list of VRRP as this project counts it: each case by its number, the level it is held at, and the tests that
-//! hold it. Packet rows need no naming: a row whose sentence begins with "VC-nnn" is of case nnn.
+//! The conformance list of VRRP as this project counts it: each case by its number, the level it is
+//! held at, and the tests that hold it. Packet rows need no naming: a row whose sentence begins
+//! with "VC-nnn" is of case nnn.
 
 use Level::{Config, Kernel, Lab, Machine, Row, Sim, Unit};
 
@@ -55,7 +56,12 @@ impl Case {
     }
 }
 
-const fn case(number: u16, title: &'static str, level: Level, tests: &'static [&'static str]) -> Case {
+const fn case(
+    number: u16,
+    title: &'static str,
+    level: Level,
+    tests: &'static [&'static str],
+) -> Case {
     Case { number, title, level, tests, lacks: None }
 }
 

@@ -24,9 +24,11 @@ const NODE2: &str = include_str!("../../examples/dual-master/node2.toml");
 pub struct AgentPaths {
     pub dir: PathBuf,
     pub api_socket: PathBuf,
-    /// A BPF file system of the node's own, so that two agents on one machine do not share their pins.
+    /// A BPF file system of the node's own, so that two agents on one machine do not share their
+    /// pins.
     pub bpf_dir: PathBuf,
-    /// Where the node's nginx runs, whose connections the agent steers; `None` where this machine has no cgroups of version 2.
+    /// Where the node's nginx runs, whose connections the agent steers; `None` where this machine
+    /// has no cgroups of version 2.
     pub cgroup: Option<PathBuf>,
 }
 
@@ -34,18 +36,31 @@ impl AgentPaths {
     /// Of the node whose run directory this is.
     pub fn below(dir: &Path) -> Self {
         let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let cgroup = dir.parent().and_then(name).zip(name(dir)).and_then(|(id, node)| cgroup::path_of(&id, &node));
-        Self { dir: dir.to_owned(), api_socket: dir.join("api.sock"), bpf_dir: dir.join("bpf"), cgroup }
+        let cgroup = dir
+            .parent()
+            .and_then(name)
+            .zip(name(dir))
+            .and_then(|(id, node)| cgroup::path_of(&id, &node));
+        Self {
+            dir: dir.to_owned(),
+            api_socket: dir.join("api.sock"),
+            bpf_dir: dir.join("bpf"),
+            cgroup,
+        }
     }
 
     /// Takes the agent's XDP program off `interface` behind its back.
     pub fn detach_xdp(&self, interface: &str) -> Result<()> {
         let below = |dir: &Path| -> Vec<PathBuf> {
-            std::fs::read_dir(dir).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default()
+            std::fs::read_dir(dir)
+                .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+                .unwrap_or_default()
         };
         let mut pins = below(&self.bpf_dir).into_iter().flat_map(|layout| below(&layout));
         let pin = pins.find(|pin| pin.to_string_lossy().ends_with(&format!("-{interface}")));
-        let pin = pin.with_context(|| format!("no link of {interface} is pinned below {}", self.bpf_dir.display()))?;
+        let pin = pin.with_context(|| {
+            format!("no link of {interface} is pinned below {}", self.bpf_dir.display())
+        })?;
         sys::detach_pinned_link(&pin).with_context(|| format!("detaching {}", pin.display()))
     }
 }
@@ -113,7 +128,12 @@ pub fn daemon(binary: &Path, paths: &AgentPaths, netns: &NetNs, text: &str) -> R
 }
 
 /// `vrrp-agent run` with a keepalived.conf.
-pub fn daemon_with_keepalived_conf(binary: &Path, paths: &AgentPaths, netns: &NetNs, config: &Path) -> Result<Command> {
+pub fn daemon_with_keepalived_conf(
+    binary: &Path,
+    paths: &AgentPaths,
+    netns: &NetNs,
+    config: &Path,
+) -> Result<Command> {
     let mut command = netns.command(&binary.to_string_lossy())?;
     command.args(["run", "--config"]).arg(config);
     command.arg("--api-socket").arg(&paths.api_socket).arg("--bpf-dir").arg(&paths.bpf_dir);
@@ -145,7 +165,10 @@ impl AgentStatus {
 
     /// The role for `vip`, if the agent runs that virtual router.
     pub fn role(&self, vip: Vip) -> Option<&str> {
-        self.routers.iter().find(|router| router.vrid == vip.vrid()).map(|router| router.role.as_str())
+        self.routers
+            .iter()
+            .find(|router| router.vrid == vip.vrid())
+            .map(|router| router.role.as_str())
     }
 }
 
@@ -163,9 +186,14 @@ impl Metrics {
 
     /// Sum of the samples of `name` that bear all of `labels`.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        let bears =
-            |have: &BTreeMap<String, String>| labels.iter().all(|(key, value)| have.get(*key).is_some_and(|have| have == value));
-        self.samples.iter().filter(|(n, have, _)| n == name && bears(have)).map(|(_, _, value)| value).sum()
+        let bears = |have: &BTreeMap<String, String>| {
+            labels.iter().all(|(key, value)| have.get(*key).is_some_and(|have| have == value))
+        };
+        self.samples
+            .iter()
+            .filter(|(n, have, _)| n == name && bears(have))
+            .map(|(_, _, value)| value)
+            .sum()
     }
 
     /// Sums of the samples of `name`, for each value of `label`.
@@ -219,8 +247,7 @@ mod tests {
 
     #[test]
     fn metrics_are_summed_by_label() {
-        let text =
-            "# HELP x y\nx_total{interface=\"eth1\",reason=\"ttl\"} 3\nx_total{interface=\"eth1\",reason=\"vrid\"} 4\nup 1\n";
+        let text = "# HELP x y\nx_total{interface=\"eth1\",reason=\"ttl\"} 3\nx_total{interface=\"eth1\",reason=\"vrid\"} 4\nup 1\n";
         let metrics = Metrics::parse(text);
         assert_eq!(metrics.sum("x_total", &[]), 7.0);
         assert_eq!(metrics.sum("x_total", &[("reason", "ttl")]), 3.0);

@@ -1,6 +1,7 @@
 //! Everything that hosts put on the front network, with the port it came in by.
 //!
-//! The capture sits on the switch, so a frame's origin is the cable it came through and not what it claims to be.
+//! The capture sits on the switch, so a frame's origin is the cable it came through and not what it
+//! claims to be.
 
 use std::collections::BTreeMap;
 use std::io::IoSliceMut;
@@ -67,7 +68,8 @@ impl Capture {
             lost: Arc::clone(&lost),
         };
         // The socket belongs to the switch's namespace wherever its reader runs.
-        let thread = std::thread::Builder::new().name("capture".to_owned()).spawn(move || worker.run())?;
+        let thread =
+            std::thread::Builder::new().name("capture".to_owned()).spawn(move || worker.run())?;
         Ok(Self { frames, stop, lost, thread: Some(thread) })
     }
 
@@ -81,7 +83,12 @@ impl Capture {
         lock(&self.frames)
             .iter()
             .rev()
-            .filter(|captured| captured.frame.advert().is_some_and(|advert| advert.vrid == vrid && advert.priority > 0))
+            .filter(|captured| {
+                captured
+                    .frame
+                    .advert()
+                    .is_some_and(|advert| advert.vrid == vrid && advert.priority > 0)
+            })
             .find_map(|captured| Node::from_host(captured.from))
     }
 
@@ -119,7 +126,10 @@ impl Capture {
                 Err(_) => bail!("the capture panicked"),
             }
         }
-        Ok(Recording { frames: std::mem::take(&mut *lock(&self.frames)), lost: self.lost.load(Ordering::Relaxed) })
+        Ok(Recording {
+            frames: std::mem::take(&mut *lock(&self.frames)),
+            lost: self.lost.load(Ordering::Relaxed),
+        })
     }
 }
 
@@ -141,8 +151,8 @@ pub struct Recording {
     pub lost: u32,
 }
 
-/// A frame that the old master answers this long after its successor's first advert was on its way with it: the capture sits on
-/// the switch, and both frames still have a queue before them.
+/// A frame that the old master answers this long after its successor's first advert was on its way
+/// with it: the capture sits on the switch, and both frames still have a queue before them.
 pub const UNDERWAY: Duration = Duration::from_millis(5);
 
 impl Recording {
@@ -152,11 +162,17 @@ impl Recording {
     }
 
     /// Time and priority of the adverts `node` sent for `vrid`, at `after` or later.
-    pub fn adverts(&self, after: Instant, node: Node, vrid: u8) -> impl Iterator<Item = (Instant, u8)> {
+    pub fn adverts(
+        &self,
+        after: Instant,
+        node: Node,
+        vrid: u8,
+    ) -> impl Iterator<Item = (Instant, u8)> {
         adverts(&self.frames, after, node, vrid)
     }
 
-    /// ARP in which `node` claims `address` as its own (replies and gratuitous requests), at `after` or later.
+    /// ARP in which `node` claims `address` as its own (replies and gratuitous requests), at
+    /// `after` or later.
     pub fn arp_claims(&self, after: Instant, node: Node, address: Ipv4Addr) -> Vec<(Instant, Arp)> {
         from_host(&self.frames, after, node.host())
             .filter_map(|captured| Some((captured.at, captured.frame.arp()?)))
@@ -170,8 +186,9 @@ impl Recording {
         masters(&self.frames)
     }
 
-    /// When a node acted for `address` after the other one had advertised it, later than a frame on its way would: it sent from
-    /// the address, or claimed it. Its own next advert ends that: whoever advertised last may act.
+    /// When a node acted for `address` after the other one had advertised it, later than a frame on
+    /// its way would: it sent from the address, or claimed it. Its own next advert ends that:
+    /// whoever advertised last may act.
     pub fn second_acts(&self, since: Instant, address: Ipv4Addr) -> Vec<Instant> {
         let mut entitled: Option<(Node, Instant)> = None;
         let mut acts = Vec::new();
@@ -179,33 +196,54 @@ impl Recording {
             let Some(node) = Node::from_host(captured.from) else { continue };
             let frame = &captured.frame;
             if let Some(advert) = frame.advert() {
-                if advert.priority > 0 && advert.addresses.contains(&address.into()) && entitled.is_none_or(|(n, _)| n != node) {
+                if advert.priority > 0
+                    && advert.addresses.contains(&address.into())
+                    && entitled.is_none_or(|(n, _)| n != node)
+                {
                     entitled = Some((node, captured.at));
                 }
                 continue;
             }
-            let claims = frame.claim() == Some(address.into()) || frame.ipv4().is_some_and(|ip| ip.src == address);
-            if claims && entitled.is_some_and(|(other, from)| other != node && captured.at >= from + UNDERWAY) {
+            let claims = frame.claim() == Some(address.into())
+                || frame.ipv4().is_some_and(|ip| ip.src == address);
+            if claims
+                && entitled
+                    .is_some_and(|(other, from)| other != node && captured.at >= from + UNDERWAY)
+            {
                 acts.push(captured.at);
             }
         }
         acts
     }
 
-    /// When `node` announced `address` as its own to all, by gratuitous ARP or neighbour advertisement, at `after` or later.
-    pub fn claims(&self, after: Instant, node: Node, address: IpAddr) -> impl Iterator<Item = Instant> {
+    /// When `node` announced `address` as its own to all, by gratuitous ARP or neighbour
+    /// advertisement, at `after` or later.
+    pub fn claims(
+        &self,
+        after: Instant,
+        node: Node,
+        address: IpAddr,
+    ) -> impl Iterator<Item = Instant> {
         from_host(&self.frames, after, node.host())
-            .filter(move |captured| captured.frame.dst.is_group() && captured.frame.claim() == Some(address))
+            .filter(move |captured| {
+                captured.frame.dst.is_group() && captured.frame.claim() == Some(address)
+            })
             .map(|captured| captured.at)
     }
 
-    /// Frames of `node` with source `address` that answer a client which, after `after`, spoke to `node` itself.
+    /// Frames of `node` with source `address` that answer a client which, after `after`, spoke to
+    /// `node` itself.
     ///
-    /// A node that the new master hands a packet to (direct return) answers with the same source address, rightly: there
-    /// the client's frame went to the new master's hardware address. So what counts is where the client's last
-    /// frame of that connection went.
-    /// Returned is when they entered the switch.
-    pub fn direct_reply_times(&self, after: Instant, node: Node, address: Ipv4Addr) -> Vec<Instant> {
+    /// A node that the new master hands a packet to (direct return) answers with the same source
+    /// address, rightly: there the client's frame went to the new master's hardware address. So
+    /// what counts is where the client's last frame of that connection went. Returned is when they
+    /// entered the switch.
+    pub fn direct_reply_times(
+        &self,
+        after: Instant,
+        node: Node,
+        address: Ipv4Addr,
+    ) -> Vec<Instant> {
         let mut spoken_to: BTreeMap<u16, Mac> = BTreeMap::new();
         let mut replies = Vec::new();
         for captured in self.frames.iter().filter(|captured| captured.at > after) {
@@ -213,7 +251,10 @@ impl Recording {
             let Some((src_port, dst_port)) = ip.ports else { continue };
             if captured.from == Host::Client && ip.dst == address {
                 spoken_to.insert(src_port, captured.frame.dst);
-            } else if captured.from == node.host() && ip.src == address && spoken_to.get(&dst_port) == Some(&node.front_mac()) {
+            } else if captured.from == node.host()
+                && ip.src == address
+                && spoken_to.get(&dst_port) == Some(&node.front_mac())
+            {
                 replies.push(captured.at);
             }
         }
@@ -232,7 +273,12 @@ fn masters(frames: &[Captured]) -> impl Iterator<Item = (Instant, Node, &Advert)
     })
 }
 
-fn adverts(frames: &[Captured], after: Instant, node: Node, vrid: u8) -> impl Iterator<Item = (Instant, u8)> {
+fn adverts(
+    frames: &[Captured],
+    after: Instant,
+    node: Node,
+    vrid: u8,
+) -> impl Iterator<Item = (Instant, u8)> {
     from_host(frames, after, node.host()).filter_map(move |captured| {
         let advert = captured.frame.advert().filter(|advert| advert.vrid == vrid)?;
         Some((captured.at, advert.priority))
@@ -256,8 +302,10 @@ fn open() -> Result<(Socket, BTreeMap<usize, Host>)> {
     }
     ensure!(!ports.is_empty(), "the switch has no ports");
     let protocol = Protocol::from(i32::from(sys::ETH_P_ALL_BE));
-    let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol)).context("opening a packet socket")?;
-    setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).context("enlarging the capture buffer")?;
+    let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol))
+        .context("opening a packet socket")?;
+    setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)
+        .context("enlarging the capture buffer")?;
     setsockopt(&socket, sockopt::ReceiveTimestampns, &true).context("asking for time stamps")?;
     socket.set_read_timeout(Some(STOP_CHECK)).context("setting a time limit")?;
     Ok((socket, ports))
@@ -300,7 +348,8 @@ impl Worker {
                 Ok(Some(captured)) => lock(&self.frames).push(captured),
                 Ok(None) | Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => {
-                    let lost = sys::packet_drops(&self.socket).context("reading the capture's losses")?;
+                    let lost =
+                        sys::packet_drops(&self.socket).context("reading the capture's losses")?;
                     self.lost.fetch_add(lost, Ordering::Relaxed);
                 }
                 Err(e) => return Err(e).context("capturing"),
@@ -312,7 +361,12 @@ impl Worker {
     fn receive(&self, control: &mut [u8]) -> Result<Option<Captured>, Errno> {
         let mut bytes = [0; SNAP_LENGTH];
         let mut parts = [IoSliceMut::new(&mut bytes)];
-        let message = recvmsg::<LinkAddr>(self.socket.as_raw_fd(), &mut parts, Some(control), MsgFlags::empty())?;
+        let message = recvmsg::<LinkAddr>(
+            self.socket.as_raw_fd(),
+            &mut parts,
+            Some(control),
+            MsgFlags::empty(),
+        )?;
         let stamp = message.cmsgs()?.find_map(|part| match part {
             ControlMessageOwned::ScmTimestampns(stamp) => Some(stamp),
             _ => None,
@@ -326,7 +380,8 @@ impl Worker {
         let Some(&from) = self.ports.get(&address.ifindex()) else { return Ok(None) };
         let at = self.clock.instant(stamp);
         Ok(Frame::parse(&bytes[..length]).map(|frame| {
-            let bytes = if frame.advert().is_some() { bytes[..length].to_vec() } else { Vec::new() };
+            let bytes =
+                if frame.advert().is_some() { bytes[..length].to_vec() } else { Vec::new() };
             Captured { at, from, frame, bytes }
         }))
     }

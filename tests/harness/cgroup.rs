@@ -1,4 +1,5 @@
-//! Cgroups of version 2 that belong to a lab: one for each node's nginx, whose connections the node's agent steers, and the freezer's.
+//! Cgroups of version 2 that belong to a lab: one for each node's nginx, whose connections the
+//! node's agent steers, and the freezer's.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -21,7 +22,8 @@ pub fn root() -> Option<PathBuf> {
     })
 }
 
-/// The cgroup for `purpose` in lab `id`, whether it is there or not; `None` where this machine has none of version 2.
+/// The cgroup for `purpose` in lab `id`, whether it is there or not; `None` where this machine has
+/// none of version 2.
 pub fn path_of(id: &str, purpose: &str) -> Option<PathBuf> {
     Some(root()?.join(format!("{}-{purpose}", prefix(id))))
 }
@@ -37,22 +39,30 @@ pub fn make(path: &Path) -> bool {
 
 /// Moves a process, 0 being this one.
 pub fn enter(cgroup: &Path, pid: i32) -> Result<()> {
-    fs::write(cgroup.join("cgroup.procs"), pid.to_string()).with_context(|| format!("moving {pid} to {}", cgroup.display()))
+    fs::write(cgroup.join("cgroup.procs"), pid.to_string())
+        .with_context(|| format!("moving {pid} to {}", cgroup.display()))
 }
 
 /// The cgroup that a process is in, 0 being this one.
 pub fn home(pid: i32) -> Result<PathBuf> {
     let root = root().context("no cgroup of version 2")?;
     let process = if pid == 0 { "self".to_owned() } else { pid.to_string() };
-    let text = fs::read_to_string(format!("/proc/{process}/cgroup")).with_context(|| format!("the cgroup of {process}"))?;
-    let path = text.lines().find_map(|line| line.strip_prefix("0::/")).context("it is in no cgroup of version 2")?;
+    let text = fs::read_to_string(format!("/proc/{process}/cgroup"))
+        .with_context(|| format!("the cgroup of {process}"))?;
+    let path = text
+        .lines()
+        .find_map(|line| line.strip_prefix("0::/"))
+        .context("it is in no cgroup of version 2")?;
     Ok(root.join(path))
 }
 
 /// Lets `command` start inside the cgroup.
 pub fn join_on_spawn(command: &mut Command, cgroup: &Path) -> Result<()> {
     let path = cgroup.join("cgroup.procs");
-    let members = File::options().write(true).open(&path).with_context(|| format!("opening {}", path.display()))?;
+    let members = File::options()
+        .write(true)
+        .open(&path)
+        .with_context(|| format!("opening {}", path.display()))?;
     sys::join_on_spawn(command, members);
     Ok(())
 }
@@ -61,7 +71,9 @@ pub fn join_on_spawn(command: &mut Command, cgroup: &Path) -> Result<()> {
 pub fn remove_all(id: &str) -> Result<()> {
     let Some(root) = root() else { return Ok(()) };
     let prefix = prefix(id);
-    let ours = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix));
+    let ours = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix))
+    };
     let entries = fs::read_dir(&root).with_context(|| format!("reading {}", root.display()))?;
     for path in entries.flatten().map(|entry| entry.path()).filter(ours) {
         let gone = || fs::remove_dir(&path).is_ok() || !path.exists();

@@ -1,4 +1,5 @@
-//! The tier behind the nodes: nginx, php-fpm, memcached and dnsmasq with the configuration of `examples/dual-master/`.
+//! The tier behind the nodes: nginx, php-fpm, memcached and dnsmasq with the configuration of
+//! `examples/dual-master/`.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -52,12 +53,15 @@ pub fn nginx(dir: &Path, netns: &NetNs, text: &str, cgroup: Option<&Path>) -> Re
     write(&dir.join("html/index.html"), INDEX_HTML)?;
     write(&dir.join("html/index.php"), INDEX_PHP)?;
     let big = dir.join("html/big");
-    File::create(&big).and_then(|file| file.set_len(BIG_FILE)).with_context(|| format!("making {}", big.display()))?;
+    File::create(&big)
+        .and_then(|file| file.set_len(BIG_FILE))
+        .with_context(|| format!("making {}", big.display()))?;
     let mut command = netns.command(&program("nginx")?)?;
     if let Some(cgroup) = cgroup {
         cgroup::join_on_spawn(&mut command, cgroup)?;
     }
-    // The log's place before the configuration has been read, too: otherwise nginx opens the system's.
+    // The log's place before the configuration has been read, too: otherwise nginx opens the
+    // system's.
     command.arg("-p").arg(dir).arg("-c").arg(dir.join("nginx.conf"));
     command.arg("-e").arg(dir.join("logs/error.log")).args(["-g", "daemon off;"]);
     Ok(command)
@@ -87,7 +91,9 @@ pub fn dnsmasq(dir: &Path, netns: &NetNs) -> Result<Command> {
     write(&config, DNSMASQ_CONF)?;
     let mut command = netns.command(&program("dnsmasq")?)?;
     command.args(["--keep-in-foreground", "--log-facility=-"]);
-    command.arg(format!("--conf-file={}", config.display())).arg(format!("--pid-file={}", dir.join("pid").display()));
+    command
+        .arg(format!("--conf-file={}", config.display()))
+        .arg(format!("--pid-file={}", dir.join("pid").display()));
     Ok(command)
 }
 
@@ -96,17 +102,22 @@ pub fn check_script(dir: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let path = dir.join("chk_nginx.sh");
     write(&path, CHK_NGINX)?;
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).with_context(|| format!("making {} executable", path.display()))
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("making {} executable", path.display()))
 }
 
 /// Fails with the names of all programs that are missing, not just the first.
 pub fn require_programs(names: &[&str]) -> Result<()> {
-    let mut missing: Vec<&str> = names.iter().copied().filter(|name| program(name).is_err()).collect();
+    let mut missing: Vec<&str> =
+        names.iter().copied().filter(|name| program(name).is_err()).collect();
     if php_fpm_program().is_err() {
         missing.push("php-fpm");
     }
     if !missing.is_empty() {
-        bail!("the lab needs programs that are not installed: {} (`cargo xtask setup` installs them)", missing.join(", "));
+        bail!(
+            "the lab needs programs that are not installed: {} (`cargo xtask setup` installs them)",
+            missing.join(", ")
+        );
     }
     Ok(())
 }
@@ -125,7 +136,9 @@ fn php_fpm_program() -> Result<String> {
     let mut found: Vec<PathBuf> = search_path()
         .filter_map(|dir| fs::read_dir(dir).ok())
         .flat_map(|entries| entries.flatten().map(|entry| entry.path()))
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("php-fpm")))
+        .filter(|path| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("php-fpm"))
+        })
         .collect();
     found.sort();
     found.last().map(|path| path.to_string_lossy().into_owned()).context("php-fpm is not installed")

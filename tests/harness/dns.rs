@@ -1,4 +1,5 @@
-//! One DNS question for A records (RFC 1035). The calling thread must be inside the namespace it asks from.
+//! One DNS question for A records (RFC 1035). The calling thread must be inside the namespace it
+//! asks from.
 
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::time::Duration;
@@ -18,7 +19,8 @@ pub fn resolve(server: SocketAddrV4, name: &str, timeout: Duration) -> Result<Ve
     socket.send(&question(name)).with_context(|| format!("asking {server}"))?;
     let mut answer = [0; 512];
     let length = socket.recv(&mut answer).with_context(|| format!("waiting for {server}"))?;
-    addresses(&answer[..length]).with_context(|| format!("{server} gave no usable answer for {name}"))
+    addresses(&answer[..length])
+        .with_context(|| format!("{server} gave no usable answer for {name}"))
 }
 
 fn question(name: &str) -> Vec<u8> {

@@ -32,14 +32,17 @@ impl Downloads {
 
     /// Waits for their ends: for each the node that it came from, or what was wrong with it.
     pub fn finish(self) -> Vec<Result<String>> {
-        let end = |download: JoinHandle<Result<String>>| download.join().map_err(|_| anyhow!("a download panicked")).flatten();
+        let end = |download: JoinHandle<Result<String>>| {
+            download.join().map_err(|_| anyhow!("a download panicked")).flatten()
+        };
         self.0.into_iter().map(end).collect()
     }
 }
 
 /// Fetches the big file slowly; the node it came from.
 fn download(server: SocketAddrV4) -> Result<String> {
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::V4(server), STANDSTILL).context("connecting")?;
+    let mut stream =
+        TcpStream::connect_timeout(&SocketAddr::V4(server), STANDSTILL).context("connecting")?;
     stream.set_read_timeout(Some(STANDSTILL))?;
     stream.write_all(&request("/big", None)).context("asking")?;
     let mut chunk = vec![0; CHUNK];

@@ -1,7 +1,8 @@
 //! A client that pings an address each millisecond or so and remembers every answer.
 //!
-//! An HTTP request a millisecond would keep two cores busy with itself. An echo request (RFC 792) is answered by the kernel of
-//! whoever holds the address, so what is measured is the address alone, at the price of two small frames.
+//! An HTTP request a millisecond would keep two cores busy with itself. An echo request (RFC 792)
+//! is answered by the kernel of whoever holds the address, so what is measured is the address
+//! alone, at the price of two small frames.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -60,7 +61,11 @@ impl EchoProbe {
         let Ok(questions) = thread.join() else { bail!("the probe panicked") };
         let sample = |question: Question| match question.answered {
             Some(done) => Sample { sent: question.sent, done, outcome: Ok("an answer".to_owned()) },
-            None => Sample { sent: question.sent, done: question.sent, outcome: Err("no answer".to_owned()) },
+            None => Sample {
+                sent: question.sent,
+                done: question.sent,
+                outcome: Err("no answer".to_owned()),
+            },
         };
         Ok(Report::new(questions?.into_iter().map(sample).collect(), self.interval))
     }
@@ -81,9 +86,14 @@ struct Driver {
 
 impl Driver {
     fn open(address: Ipv4Addr, interval: Duration) -> Result<Self> {
-        let socket =
-            Socket::new(Domain::IPV4, Type::RAW.nonblocking(), Some(Protocol::ICMPV4)).context("opening a raw socket")?;
-        Ok(Self { socket, target: SocketAddrV4::new(address, 0).into(), interval, questions: Vec::new() })
+        let socket = Socket::new(Domain::IPV4, Type::RAW.nonblocking(), Some(Protocol::ICMPV4))
+            .context("opening a raw socket")?;
+        Ok(Self {
+            socket,
+            target: SocketAddrV4::new(address, 0).into(),
+            interval,
+            questions: Vec::new(),
+        })
     }
 
     fn run(mut self, stop: &AtomicBool) -> Result<Vec<Question>> {
@@ -99,7 +109,9 @@ impl Driver {
             self.listen_until(next)?;
         }
         let end = Instant::now() + LAST_ANSWERS;
-        while Instant::now() < end && self.questions.last().is_some_and(|last| last.answered.is_none()) {
+        while Instant::now() < end
+            && self.questions.last().is_some_and(|last| last.answered.is_none())
+        {
             self.listen_until(end)?;
         }
         Ok(self.questions)
@@ -128,7 +140,9 @@ impl Driver {
             match (&self.socket).read(&mut packet) {
                 Ok(length) => {
                     let number = answered(&packet[..length]);
-                    if let Some(question) = number.and_then(|number| self.questions.get_mut(number as usize)) {
+                    if let Some(question) =
+                        number.and_then(|number| self.questions.get_mut(number as usize))
+                    {
                         question.answered.get_or_insert_with(Instant::now);
                     }
                 }
@@ -142,10 +156,14 @@ impl Driver {
 }
 
 fn is_unreachable(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::ConnectionRefused)
+    matches!(
+        error.kind(),
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::ConnectionRefused
+    )
 }
 
-/// An echo request with the question's number in its data: sequence numbers of 16 bits would begin anew each minute.
+/// An echo request with the question's number in its data: sequence numbers of 16 bits would begin
+/// anew each minute.
 fn request(number: u32) -> [u8; 12] {
     let [i0, i1] = IDENTIFIER.to_be_bytes();
     let [n0, n1, n2, n3] = number.to_be_bytes();

@@ -1,6 +1,8 @@
-//! What a captured frame says, as far as the lab asks: ARP, neighbour advertisements, IP, TCP ports and VRRP messages.
+//! What a captured frame says, as far as the lab asks: ARP, neighbour advertisements, IP, TCP ports
+//! and VRRP messages.
 //!
-//! The lab reads the wire with its own eyes on purpose: a mistake in the project's codecs must not hide itself here.
+//! The lab reads the wire with its own eyes on purpose: a mistake in the project's codecs must not
+//! hide itself here.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -169,7 +171,8 @@ fn ipv4(bytes: &[u8]) -> Option<Ipv4> {
     // The link pads short frames: the header says where the packet ends.
     let length = usize::from(u16_at(bytes, 2)?).saturating_sub(header);
     let message = payload.get(..length).unwrap_or(payload);
-    let advert = if proto == PROTO_VRRP { advert(message, &src.octets(), &dst.octets()) } else { None };
+    let advert =
+        if proto == PROTO_VRRP { advert(message, &src.octets(), &dst.octets()) } else { None };
     Some(Ipv4 { src, dst, proto, ttl: *bytes.get(8)?, ports, advert })
 }
 
@@ -179,7 +182,8 @@ fn ipv6(bytes: &[u8]) -> Option<Ipv6> {
     let (next, hop_limit) = (*bytes.get(6)?, *bytes.get(7)?);
     let payload = bytes.get(40..)?;
     let message = payload.get(..usize::from(u16_at(bytes, 4)?)).unwrap_or(payload);
-    let advert = if next == PROTO_VRRP { advert(message, &src.octets(), &dst.octets()) } else { None };
+    let advert =
+        if next == PROTO_VRRP { advert(message, &src.octets(), &dst.octets()) } else { None };
     let is_neighbor = next == PROTO_ICMPV6 && message.first() == Some(&NEIGHBOR_ADVERTISEMENT);
     let neighbor = if is_neighbor { address(48) } else { None };
     Some(Ipv6 { src, dst, hop_limit, neighbor, advert })
@@ -192,8 +196,14 @@ fn advert(message: &[u8], src: &[u8], dst: &[u8]) -> Option<Advert> {
     let interval = if version == 2 { u16::from(low) } else { u16_at(message, 4)? & 0x0fff };
     let listed = message.get(8..)?;
     let addresses = match src.len() {
-        4 => listed.chunks_exact(4).filter_map(|octets| Some(Ipv4Addr::from(*octets.first_chunk::<4>()?).into())).collect(),
-        _ => listed.chunks_exact(16).filter_map(|octets| Some(Ipv6Addr::from(*octets.first_chunk::<16>()?).into())).collect(),
+        4 => listed
+            .chunks_exact(4)
+            .filter_map(|octets| Some(Ipv4Addr::from(*octets.first_chunk::<4>()?).into()))
+            .collect(),
+        _ => listed
+            .chunks_exact(16)
+            .filter_map(|octets| Some(Ipv6Addr::from(*octets.first_chunk::<16>()?).into()))
+            .collect(),
     };
     let addresses: Vec<IpAddr> = addresses;
     let addresses = addresses.into_iter().take(usize::from(count)).collect();
@@ -212,7 +222,9 @@ fn advert(message: &[u8], src: &[u8], dst: &[u8]) -> Option<Advert> {
 /// RFC 1071, the checksum included: all ones. Every part but the last has an even length.
 fn sums_up(parts: &[&[u8]]) -> bool {
     let words = parts.iter().flat_map(|part| part.chunks(2));
-    let mut sum: u32 = words.map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or_default())).sum();
+    let mut sum: u32 = words
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or_default()))
+        .sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
@@ -226,21 +238,32 @@ mod tests {
     #[test]
     fn a_gratuitous_arp_is_read() {
         let mut bytes = [[0xff; 6], [2, 0, 192, 168, 1, 205]].concat();
-        bytes.extend_from_slice(&[8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 192, 168, 1, 205, 192, 168, 1, 249]);
+        bytes.extend_from_slice(&[
+            8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 192, 168, 1, 205, 192, 168, 1, 249,
+        ]);
         bytes.extend_from_slice(&[0, 0, 0, 0, 0, 0, 192, 168, 1, 249]);
         let frame = Frame::parse(&bytes).expect("an Ethernet frame");
         assert_eq!(frame.dst, Mac::BROADCAST);
         let arp = frame.arp().expect("ARP");
         assert!(!arp.reply && arp.sender == arp.target && arp.sender.octets()[3] == 249);
-        assert!(Frame::parse(&bytes[..20]).is_some_and(|frame| frame.content == Content::Other(0x0806)));
+        assert!(
+            Frame::parse(&bytes[..20]).is_some_and(|frame| frame.content == Content::Other(0x0806))
+        );
     }
     #[test]
     fn an_advert_tells_its_checksum() {
         let message = [0x31, 0x33, 100, 1, 0, 100, 0x75, 0x73, 10, 0, 0, 100];
-        let read = |message: &[u8]| advert(message, &[10, 0, 0, 1], &[224, 0, 0, 18]).expect("an advert");
+        let read =
+            |message: &[u8]| advert(message, &[10, 0, 0, 1], &[224, 0, 0, 18]).expect("an advert");
         let pseudo = read(&message);
-        assert_eq!((pseudo.version, pseudo.vrid, pseudo.priority, pseudo.interval), (3, 51, 100, 100));
-        assert_eq!((pseudo.checksum, pseudo.addresses), (Checksum::Pseudo, vec![IpAddr::from([10, 0, 0, 100])]));
+        assert_eq!(
+            (pseudo.version, pseudo.vrid, pseudo.priority, pseudo.interval),
+            (3, 51, 100, 100)
+        );
+        assert_eq!(
+            (pseudo.checksum, pseudo.addresses),
+            (Checksum::Pseudo, vec![IpAddr::from([10, 0, 0, 100])])
+        );
         let with_sum = |sum: [u8; 2]| [&message[..6], &sum, &message[8..]].concat();
         assert_eq!(read(&with_sum([0x60, 0x03])).checksum, Checksum::Message);
         assert_eq!(read(&with_sum([0x60, 0x04])).checksum, Checksum::Wrong);

@@ -1,4 +1,5 @@
-//! A cgroup around a node's agent that freezes it: another way to stop than a signal, and one that no process notices.
+//! A cgroup around a node's agent that freezes it: another way to stop than a signal, and one that
+//! no process notices.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,17 +21,21 @@ pub struct Freezer {
 }
 
 impl Freezer {
-    /// Takes every process in `netns` that runs `program` into the freezer of lab `id`. `None` where this machine has no cgroup
-    /// that can be written.
+    /// Takes every process in `netns` that runs `program` into the freezer of lab `id`. `None`
+    /// where this machine has no cgroup that can be written.
     pub fn around(id: &str, netns: &NetNs, program: &Path) -> Result<Option<Self>> {
         let Some(path) = cgroup::path_of(id, "freezer") else { return Ok(None) };
         if fs::create_dir(&path).is_err() || !path.join("cgroup.freeze").exists() {
             return Ok(None);
         }
-        let program = program.canonicalize().with_context(|| format!("looking for {}", program.display()))?;
-        let runs = |pid: &i32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program);
+        let program =
+            program.canonicalize().with_context(|| format!("looking for {}", program.display()))?;
+        let runs =
+            |pid: &i32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program);
         let found: Vec<i32> = netns.pids().into_iter().filter(runs).collect();
-        let Some(first) = found.first() else { bail!("no {} runs in {}", program.display(), netns.name()) };
+        let Some(first) = found.first() else {
+            bail!("no {} runs in {}", program.display(), netns.name())
+        };
         let home = cgroup::home(*first)?;
         let this = Self { path, home };
         found.iter().try_for_each(|pid| cgroup::enter(&this.path, *pid))?;
@@ -43,7 +48,9 @@ impl Freezer {
         fs::write(self.path.join("cgroup.freeze"), digit).context("writing cgroup.freeze")?;
         let line = format!("frozen {digit}");
         let events = self.path.join("cgroup.events");
-        wait_until(&line, PATIENCE, || fs::read_to_string(&events).is_ok_and(|text| text.lines().any(|found| found == line)))
+        wait_until(&line, PATIENCE, || {
+            fs::read_to_string(&events).is_ok_and(|text| text.lines().any(|found| found == line))
+        })
     }
 }
 
@@ -51,7 +58,9 @@ impl Drop for Freezer {
     fn drop(&mut self) {
         let held = fs::read_to_string(self.path.join("cgroup.procs")).unwrap_or_default();
         let released = self.freeze(false).and_then(|()| {
-            held.lines().filter_map(|pid| pid.parse().ok()).try_for_each(|pid| cgroup::enter(&self.home, pid))?;
+            held.lines()
+                .filter_map(|pid| pid.parse().ok())
+                .try_for_each(|pid| cgroup::enter(&self.home, pid))?;
             fs::remove_dir(&self.path).context("removing the cgroup")
         });
         if let Err(e) = released {

@@ -1,7 +1,7 @@
 //! FRR's vrrpd on a node: zebra, vrrpd and the macvlan devices they want to find.
 //!
-//! vrrpd puts no address anywhere. It looks for a macvlan with the virtual MAC address that holds the addresses already, and has zebra
-//! set it "protodown" while it is a backup.
+//! vrrpd puts no address anywhere. It looks for a macvlan with the virtual MAC address that holds
+//! the addresses already, and has zebra set it "protodown" while it is a backup.
 
 use std::net::IpAddr;
 use std::os::unix::fs::chown;
@@ -16,7 +16,8 @@ use crate::daemons::{make_dir, program, write};
 use crate::netns::NetNs;
 use crate::process::output;
 
-/// The user that Debian's package makes; the daemons insist on the group `frrvty`, which only he is in.
+/// The user that Debian's package makes; the daemons insist on the group `frrvty`, which only he is
+/// in.
 const USER: &str = "frr";
 /// Where Debian puts the daemons: in nobody's PATH.
 const DAEMONS: &str = "/usr/lib/frr";
@@ -32,7 +33,9 @@ impl FrrPaths {
     pub fn make(dir: &Path) -> Result<Self> {
         let dir = dir.join("frr");
         make_dir(&dir)?;
-        let user = User::from_name(USER).context("looking for FRR's user")?.context("FRR is not installed: it has no user")?;
+        let user = User::from_name(USER)
+            .context("looking for FRR's user")?
+            .context("FRR is not installed: it has no user")?;
         chown(&dir, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
             .with_context(|| format!("handing {} over", dir.display()))?;
         Ok(Self { dir })
@@ -48,24 +51,40 @@ impl FrrPaths {
         let config = self.dir.join(format!("{name}.conf"));
         write(&config, text)?;
         let mut command = netns.command(&format!("{DAEMONS}/{name}"))?;
-        command.arg("-f").arg(config).arg("-z").arg(self.zebra_socket()).arg("--vty_socket").arg(&self.dir);
+        command
+            .arg("-f")
+            .arg(config)
+            .arg("-z")
+            .arg(self.zebra_socket())
+            .arg("--vty_socket")
+            .arg(&self.dir);
         // No TCP port for the command line; a pid file of our own.
-        command.args(["-P", "0", "-u", USER, "-g", USER, "-i"]).arg(self.dir.join(format!("{name}.pid")));
+        command
+            .args(["-P", "0", "-u", USER, "-g", USER, "-i"])
+            .arg(self.dir.join(format!("{name}.pid")));
         Ok(command)
     }
 
     /// What `show vrrp json` says of the virtual router `vrid`.
     pub fn ask(&self, vrid: u8) -> Result<Value> {
         let line = format!("show vrrp {vrid} json");
-        let text = output(Command::new(program("vtysh")?).arg("--vty_socket").arg(&self.dir).args(["-d", "vrrpd", "-c", &line]))?;
-        let routers: Value = serde_json::from_str(&text).with_context(|| format!("reading vrrpd's state: {text}"))?;
+        let text = output(
+            Command::new(program("vtysh")?)
+                .arg("--vty_socket")
+                .arg(&self.dir)
+                .args(["-d", "vrrpd", "-c", &line]),
+        )?;
+        let routers: Value = serde_json::from_str(&text)
+            .with_context(|| format!("reading vrrpd's state: {text}"))?;
         routers.get(0).cloned().with_context(|| format!("vrrpd has no virtual router {vrid}"))
     }
 }
 
 /// Fails where FRR is not installed.
 pub fn require() -> Result<()> {
-    std::fs::metadata(Path::new(DAEMONS).join("vrrpd")).map(drop).context("FRR is not installed (`cargo xtask setup` does it)")
+    std::fs::metadata(Path::new(DAEMONS).join("vrrpd"))
+        .map(drop)
+        .context("FRR is not installed (`cargo xtask setup` does it)")
 }
 
 /// Makes the macvlan on `parent` that vrrpd looks for, with `addresses` of one family.
@@ -73,7 +92,9 @@ pub fn make_macvlan(netns: &NetNs, parent: &str, vrid: u8, addresses: &[IpAddr])
     let ipv6 = addresses.iter().any(IpAddr::is_ipv6);
     let (name, family) = (device(vrid, ipv6), if ipv6 { 2 } else { 1 });
     let mut lines = vec![
-        format!("link add {name} link {parent} address 00:00:5e:00:{family:02x}:{vrid:02x} type macvlan mode bridge"),
+        format!(
+            "link add {name} link {parent} address 00:00:5e:00:{family:02x}:{vrid:02x} type macvlan mode bridge"
+        ),
         // A link-local address made from the MAC would be the same on both nodes.
         format!("link set dev {name} addrgenmode random"),
     ];

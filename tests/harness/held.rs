@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::sys;
 
-/// While this lives nobody gets a file opened or executed: whoever tries waits, as long as the kernel lets leases last
-/// (`/proc/sys/fs/lease-break-time`, 45 s).
+/// While this lives nobody gets a file opened or executed: whoever tries waits, as long as the
+/// kernel lets leases last (`/proc/sys/fs/lease-break-time`, 45 s).
 #[derive(Debug)]
 pub struct HeldFile {
     _lease: File,
@@ -37,7 +37,10 @@ impl HeldThreads {
     pub fn all_but(process: u32, but: &str) -> Result<Self> {
         let mut held = Self { ids: Vec::new(), _here: PhantomData };
         let mut spared = 0;
-        for task in fs::read_dir(format!("/proc/{process}/task")).context("the threads of a process")?.flatten() {
+        for task in fs::read_dir(format!("/proc/{process}/task"))
+            .context("the threads of a process")?
+            .flatten()
+        {
             if fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim() == but) {
                 spared += 1;
                 continue;

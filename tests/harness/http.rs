@@ -1,4 +1,5 @@
-//! One HTTP request, as plain as it gets. The calling thread must be inside the namespace it speaks from.
+//! One HTTP request, as plain as it gets. The calling thread must be inside the namespace it speaks
+//! from.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -20,7 +21,8 @@ impl Response {
     /// Reads a whole answer (the connection was closed after it).
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let text = String::from_utf8_lossy(bytes);
-        let (head, body) = text.split_once("\r\n\r\n").context("the answer ends within its header")?;
+        let (head, body) =
+            text.split_once("\r\n\r\n").context("the answer ends within its header")?;
         let mut lines = head.lines();
         let status_line = lines.next().unwrap_or_default();
         let status = status_line.split(' ').nth(1).and_then(|word| word.parse().ok());
@@ -43,16 +45,23 @@ impl Response {
     }
 }
 
-/// The bytes of a request on a connection of its own. HTTP/1.0, so that the answer comes in one piece.
+/// The bytes of a request on a connection of its own. HTTP/1.0, so that the answer comes in one
+/// piece.
 pub fn request(path: &str, cookie: Option<&str>) -> Vec<u8> {
     let cookie = cookie.map(|value| format!("Cookie: {value}\r\n")).unwrap_or_default();
     format!("GET {path} HTTP/1.0\r\nHost: {SITE_NAME}\r\n{cookie}\r\n").into_bytes()
 }
 
 /// GET with a limit on the whole exchange.
-pub fn get(server: SocketAddr, path: &str, cookie: Option<&str>, timeout: Duration) -> Result<Response> {
+pub fn get(
+    server: SocketAddr,
+    path: &str,
+    cookie: Option<&str>,
+    timeout: Duration,
+) -> Result<Response> {
     let deadline = Instant::now() + timeout;
-    let mut stream = TcpStream::connect_timeout(&server, timeout).with_context(|| format!("connecting to {server}"))?;
+    let mut stream = TcpStream::connect_timeout(&server, timeout)
+        .with_context(|| format!("connecting to {server}"))?;
     stream.set_write_timeout(Some(timeout)).context("setting a time limit")?;
     stream.write_all(&request(path, cookie)).with_context(|| format!("asking {server}"))?;
     let mut answer = Vec::new();
@@ -76,9 +85,14 @@ mod tests {
 
     #[test]
     fn an_answer_is_taken_apart() {
-        let answer = Response::parse(b"HTTP/1.1 200 OK\r\nX-Node: node2\r\nSet-Cookie: PHPSESSID=ab; path=/\r\n\r\nhello");
+        let answer = Response::parse(
+            b"HTTP/1.1 200 OK\r\nX-Node: node2\r\nSet-Cookie: PHPSESSID=ab; path=/\r\n\r\nhello",
+        );
         let answer = answer.expect("a whole answer");
-        assert_eq!((answer.status, answer.header("x-node"), answer.body.as_str()), (200, Some("node2"), "hello"));
+        assert_eq!(
+            (answer.status, answer.header("x-node"), answer.body.as_str()),
+            (200, Some("node2"), "hello")
+        );
         assert_eq!(answer.cookie(), Some("PHPSESSID=ab"));
     }
 

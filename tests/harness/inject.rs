@@ -1,4 +1,5 @@
-//! Bad adverts, thrown at the nodes from the client's port. Each kind breaks exactly one rule, so each has one reason.
+//! Bad adverts, thrown at the nodes from the client's port. Each kind breaks exactly one rule, so
+//! each has one reason.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -49,7 +50,8 @@ pub enum BadAdvert {
 impl BadAdvert {
     /// Every kind that makes sense against virtual routers with these settings.
     pub fn all(settings: &Settings) -> Vec<Self> {
-        let mut kinds = vec![Self::Ttl, Self::Vrid, Self::Checksum, Self::Version, Self::Type, Self::Length];
+        let mut kinds =
+            vec![Self::Ttl, Self::Vrid, Self::Checksum, Self::Version, Self::Type, Self::Length];
         if settings.version == 2 && settings.password.is_some() {
             kinds.push(Self::Password);
         }
@@ -57,7 +59,8 @@ impl BadAdvert {
         kinds
     }
 
-    /// The reason under which a node counts it; `None` for garbage, which fails wherever it happens to.
+    /// The reason under which a node counts it; `None` for garbage, which fails wherever it happens
+    /// to.
     pub fn reason(self) -> Option<&'static str> {
         match self {
             Self::Ttl => Some("ttl"),
@@ -78,7 +81,8 @@ impl BadAdvert {
     }
 }
 
-/// Sends `count` frames of each kind, at most `per_second` in all, in turn; returns how many of each were sent.
+/// Sends `count` frames of each kind, at most `per_second` in all, in turn; returns how many of
+/// each were sent.
 pub fn inject(
     client: &NetNs,
     settings: &Settings,
@@ -93,7 +97,8 @@ pub fn inject(
         let mut counts: Vec<(BadAdvert, u32)> = kinds.iter().map(|kind| (*kind, 0)).collect();
         let turn = Duration::from_secs(1) * kinds.len() as u32 / per_second;
         for _ in 0..count {
-            // One of each kind, then a pause that no delay before shortens: a burst would overflow the cable's queue.
+            // One of each kind, then a pause that no delay before shortens: a burst would overflow
+            // the cable's queue.
             let due = Instant::now() + turn;
             for (kind, count) in &mut counts {
                 send(&socket, &frame(*kind, &settings, &mut random))?;
@@ -110,8 +115,14 @@ pub fn send_raw(client: &NetNs, frame: Vec<u8>) -> Result<()> {
     client.run(move || send(&open()?, &frame))
 }
 
-/// Sends these frames out of the front interface of `client`, in turn and each after a pause, until `stop` says so.
-pub fn send_on(client: &NetNs, frames: Vec<Vec<u8>>, pause: Duration, stop: Arc<AtomicBool>) -> Result<JoinHandle<Result<()>>> {
+/// Sends these frames out of the front interface of `client`, in turn and each after a pause, until
+/// `stop` says so.
+pub fn send_on(
+    client: &NetNs,
+    frames: Vec<Vec<u8>>,
+    pause: Duration,
+    stop: Arc<AtomicBool>,
+) -> Result<JoinHandle<Result<()>>> {
     client.spawn(move || {
         sys::prefer_this_thread();
         let socket = open()?;
@@ -126,11 +137,13 @@ pub fn send_on(client: &NetNs, frames: Vec<Vec<u8>>, pause: Duration, stop: Arc<
     })
 }
 
-/// The first segment of a TCP connection of the client `sender` to `target`, sent to the hardware address of `node`.
+/// The first segment of a TCP connection of the client `sender` to `target`, sent to the hardware
+/// address of `node`.
 pub fn syn(sender: Ipv4Addr, node: Node, target: Ipv4Addr, ports: (u16, u16)) -> Vec<u8> {
     let (from, to) = (ports.0.to_be_bytes(), ports.1.to_be_bytes());
     // Sequence 1, no acknowledgement, five words of header, SYN, window 1024.
-    let mut segment = [&from[..], &to, &[0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 4, 0, 0, 0, 0, 0]].concat();
+    let mut segment =
+        [&from[..], &to, &[0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 4, 0, 0, 0, 0, 0]].concat();
     let pseudo = [sender.octets(), target.octets(), [0, 6, 0, segment.len() as u8]].concat();
     let sum = checksum(&[&pseudo[..], &segment].concat());
     segment[16..18].copy_from_slice(&sum.to_be_bytes());
@@ -142,25 +155,37 @@ pub fn syn(sender: Ipv4Addr, node: Node, target: Ipv4Addr, ports: (u16, u16)) ->
 pub fn arp_request(sender: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
     let mac = Mac::of(sender);
     let head = [0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 1];
-    [&Mac::BROADCAST.0[..], &mac.0, &head, &mac.0, &sender.octets(), &[0; 6], &target.octets()].concat()
+    [&Mac::BROADCAST.0[..], &mac.0, &head, &mac.0, &sender.octets(), &[0; 6], &target.octets()]
+        .concat()
 }
 
 /// The client `sender` asks for `target` by neighbour solicitation (RFC 4861 section 4.3).
 pub fn neighbor_solicitation(mac: Mac, sender: Ipv6Addr, target: Ipv6Addr) -> Vec<u8> {
     let [.., a, b, c] = target.octets();
-    let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | u16::from(a), u16::from(b) << 8 | u16::from(c));
+    let group = Ipv6Addr::new(
+        0xff02,
+        0,
+        0,
+        0,
+        0,
+        1,
+        0xff00 | u16::from(a),
+        u16::from(b) << 8 | u16::from(c),
+    );
     let mut message = [&[135, 0, 0, 0, 0, 0, 0, 0][..], &target.octets(), &[1, 1], &mac.0].concat();
     let length = message.len() as u8;
     let addresses = [sender.octets(), group.octets()].concat();
     let sum = checksum(&[&addresses[..], &[0, 0, 0, length, 0, 0, 0, 58], &message].concat());
     message[2..4].copy_from_slice(&sum.to_be_bytes());
     let head = [0x33, 0x33, 0xff, a, b, c];
-    [&head[..], &mac.0, &[0x86, 0xdd, 0x60, 0, 0, 0, 0, length, 58, 255], &addresses, &message].concat()
+    [&head[..], &mac.0, &[0x86, 0xdd, 0x60, 0, 0, 0, 0, length, 58, 255], &addresses, &message]
+        .concat()
 }
 
 /// A perfect multicast advert for `vip` of this priority, from the hardware address of the client.
 pub fn rival(settings: &Settings, vip: Vip, source: Ipv4Addr, priority: u8) -> Vec<u8> {
-    let mut message = advert(settings.version, vip.vrid(), source, vip.address(), settings, BadAdvert::Ttl);
+    let mut message =
+        advert(settings.version, vip.vrid(), source, vip.address(), settings, BadAdvert::Ttl);
     message[2] = priority;
     message[6..8].fill(0);
     let sum = checksum(&covered(settings.version, source, &message));
@@ -184,14 +209,16 @@ fn covered(version: u8, source: Ipv4Addr, message: &[u8]) -> Vec<u8> {
 /// A perfect version 3 advert of priority 254 that the client sends to `node` alone.
 pub fn stranger(sender: Ipv4Addr, node: Node, vrid: u8, ttl: u8, address: Ipv4Addr) -> Vec<u8> {
     let mut message = [&[0x31, vrid, 254, 1, 0, 10, 0, 0][..], &address.octets()].concat();
-    let pseudo = [sender.octets(), node.front().octets(), [0, 112, 0, message.len() as u8]].concat();
+    let pseudo =
+        [sender.octets(), node.front().octets(), [0, 112, 0, message.len() as u8]].concat();
     let sum = checksum(&[&pseudo[..], &message].concat());
     message[6..8].copy_from_slice(&sum.to_be_bytes());
     let header = ipv4(sender, node.front(), VRRP, ttl, message.len());
     [&node.front_mac().0[..], &Mac::of(sender).0, &[0x08, 0x00], &header, &message].concat()
 }
 
-/// A UDP datagram that says it comes from `sender`, to the front address of `node`; TTL 255, without a checksum.
+/// A UDP datagram that says it comes from `sender`, to the front address of `node`; TTL 255,
+/// without a checksum.
 pub fn datagram(sender: Ipv4Addr, node: Node, port: u16, payload: &[u8]) -> Vec<u8> {
     let length = (8 + payload.len()) as u16;
     let header = ipv4(sender, node.front(), UDP, 255, usize::from(length));
@@ -220,7 +247,9 @@ fn send(socket: &Socket, frame: &[u8]) -> Result<()> {
     loop {
         match socket.send(frame) {
             Ok(_) => return Ok(()),
-            Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => std::thread::sleep(Duration::from_micros(200)),
+            Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => {
+                std::thread::sleep(Duration::from_micros(200))
+            }
             Err(e) => return Err(e).context("sending a bad advert"),
         }
     }
@@ -228,7 +257,8 @@ fn send(socket: &Socket, frame: &[u8]) -> Result<()> {
 
 /// A whole frame of `kind`.
 fn frame(kind: BadAdvert, settings: &Settings, random: &mut SplitMix) -> Vec<u8> {
-    // It claims the highest priority there is and to come from the other side of the pair: believed, it would win.
+    // It claims the highest priority there is and to come from the other side of the pair:
+    // believed, it would win.
     let vip = Vip::Vip1;
     let vrid = if kind == BadAdvert::Vrid { 99 } else { vip.vrid() };
     let version = if kind == BadAdvert::Version { 5 - settings.version } else { settings.version };
@@ -245,10 +275,24 @@ fn frame(kind: BadAdvert, settings: &Settings, random: &mut SplitMix) -> Vec<u8>
         _ => {}
     }
     let sender = Mac::of(Host::Client.front().unwrap_or(Ipv4Addr::UNSPECIFIED));
-    [&target.0[..], &sender.0, &[0x08, 0x00], &ipv4(source, GROUP, VRRP, ttl, advert.len()), &advert].concat()
+    [
+        &target.0[..],
+        &sender.0,
+        &[0x08, 0x00],
+        &ipv4(source, GROUP, VRRP, ttl, advert.len()),
+        &advert,
+    ]
+    .concat()
 }
 
-fn advert(version: u8, vrid: u8, source: Ipv4Addr, address: Ipv4Addr, settings: &Settings, kind: BadAdvert) -> Vec<u8> {
+fn advert(
+    version: u8,
+    vrid: u8,
+    source: Ipv4Addr,
+    address: Ipv4Addr,
+    settings: &Settings,
+    kind: BadAdvert,
+) -> Vec<u8> {
     let kind_nibble = if kind == BadAdvert::Type { 2 } else { 1 };
     let mut bytes = vec![version << 4 | kind_nibble, vrid, 255, 1];
     if version == 2 {
@@ -280,7 +324,8 @@ fn ipv4(source: Ipv4Addr, target: Ipv4Addr, proto: u8, ttl: u8, payload: usize) 
     let [s0, s1, s2, s3] = source.octets();
     let [t0, t1, t2, t3] = target.octets();
     let [l0, l1] = (20 + payload as u16).to_be_bytes();
-    let mut header = [0x45, 0xc0, l0, l1, 0, 0, 0, 0, ttl, proto, 0, 0, s0, s1, s2, s3, t0, t1, t2, t3];
+    let mut header =
+        [0x45, 0xc0, l0, l1, 0, 0, 0, 0, ttl, proto, 0, 0, s0, s1, s2, s3, t0, t1, t2, t3];
     let sum = checksum(&header).to_be_bytes();
     header[10..12].copy_from_slice(&sum);
     header
@@ -288,8 +333,10 @@ fn ipv4(source: Ipv4Addr, target: Ipv4Addr, proto: u8, ttl: u8, payload: usize) 
 
 /// RFC 1071.
 pub(crate) fn checksum(bytes: &[u8]) -> u16 {
-    let mut sum: u32 =
-        bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or_default())).sum();
+    let mut sum: u32 = bytes
+        .chunks(2)
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or_default()))
+        .sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }

@@ -25,7 +25,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { version: 2, interval: Duration::from_secs(1), password: Some("1111".to_owned()), track_nginx: true }
+        Self {
+            version: 2,
+            interval: Duration::from_secs(1),
+            password: Some("1111".to_owned()),
+            track_nginx: true,
+        }
     }
 }
 
@@ -35,7 +40,8 @@ impl Settings {
         Self { version: 3, interval: Duration::from_millis(100), password: None, ..Self::default() }
     }
 
-    /// The longest a backup waits for its master with these settings (RFC 3768 6.1, RFC 9568 6.1), for priority 99.
+    /// The longest a backup waits for its master with these settings (RFC 3768 6.1, RFC 9568 6.1),
+    /// for priority 99.
     pub fn master_down_interval(&self) -> Duration {
         let skew = self.interval * (256 - 99) / 256;
         self.interval * 3 + skew
@@ -74,7 +80,10 @@ fn instance(node: Node, vip: Vip, settings: &Settings) -> String {
         lines.insert(2, format!("version {}", settings.version));
     }
     if let (2, Some(password)) = (settings.version, &settings.password) {
-        lines.extend(block("authentication", &["auth_type PASS".to_owned(), format!("auth_pass {password}")]));
+        lines.extend(block(
+            "authentication",
+            &["auth_type PASS".to_owned(), format!("auth_pass {password}")],
+        ));
     }
     if settings.track_nginx {
         lines.extend(block("track_script", &["chk_nginx".to_owned()]));
@@ -117,7 +126,8 @@ fn daemon_with(dir: &Path, netns: &NetNs, config: &Path, logging: &[&str]) -> Re
     command.args(["--dont-fork", "--vrrp"]).args(logging).arg("--use-file").arg(config);
     for (option, file) in [("--pid", "keepalived.pid"), ("--vrrp_pid", "keepalived-vrrp.pid")] {
         let path = dir.join(file);
-        // One that was killed leaves its pid files, and a zombie of it would keep its successor from starting.
+        // One that was killed leaves its pid files, and a zombie of it would keep its successor
+        // from starting.
         if path.exists() {
             std::fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
         }
@@ -132,8 +142,14 @@ mod tests {
 
     #[test]
     fn the_default_is_the_example() {
-        assert_eq!(config(Node::Node1, &Settings::default()), include_str!("../../examples/dual-master/node1.keepalived.conf"));
-        assert_eq!(config(Node::Node2, &Settings::default()), include_str!("../../examples/dual-master/node2.keepalived.conf"));
+        assert_eq!(
+            config(Node::Node1, &Settings::default()),
+            include_str!("../../examples/dual-master/node1.keepalived.conf")
+        );
+        assert_eq!(
+            config(Node::Node2, &Settings::default()),
+            include_str!("../../examples/dual-master/node2.keepalived.conf")
+        );
     }
 
     #[test]

@@ -54,12 +54,23 @@ impl Lab {
 
     /// Brings up everything but the nodes' routers: no virtual address answers yet.
     pub fn without_routers(options: LabOptions) -> Result<Self> {
-        daemons::require_programs(&["ip", "bridge", "ethtool", "nginx", "memcached", "dnsmasq", "curl"])?;
+        daemons::require_programs(&[
+            "ip",
+            "bridge",
+            "ethtool",
+            "nginx",
+            "memcached",
+            "dnsmasq",
+            "curl",
+        ])?;
         if options.routers.contains(&Router::Keepalived) {
             daemons::require_programs(&["keepalived"])?;
         }
         if options.routers.iter().any(Router::is_agent) && !options.agent.is_file() {
-            bail!("there is no agent at {} (build it, or set VRRP_AGENT_BIN)", options.agent.display());
+            bail!(
+                "there is no agent at {} (build it, or set VRRP_AGENT_BIN)",
+                options.agent.display()
+            );
         }
         let [one, two] = &options.routers;
         let run = RunDir::create(&format!("node1: {}, node2: {}", one.describe(), two.describe()))?;
@@ -132,7 +143,8 @@ impl Lab {
         daemon.stop(Signal::SIGTERM, PATIENCE)
     }
 
-    /// `kill -9`: our agent, or keepalived with its children. Nothing of it has a chance to tidy up.
+    /// `kill -9`: our agent, or keepalived with its children. Nothing of it has a chance to tidy
+    /// up.
     pub fn kill_router(&mut self, node: Node) -> Result<()> {
         self.take(&router_name(node))?.kill_group();
         Ok(())
@@ -176,10 +188,18 @@ impl Lab {
         self.get_from(Host::Client, SocketAddrV4::new(address, HTTP_PORT), path, cookie)
     }
 
-    fn get_from(&self, host: Host, server: SocketAddrV4, path: &str, cookie: Option<&str>) -> Result<Response> {
+    fn get_from(
+        &self,
+        host: Host,
+        server: SocketAddrV4,
+        path: &str,
+        cookie: Option<&str>,
+    ) -> Result<Response> {
         let (path, cookie) = (path.to_owned(), cookie.map(str::to_owned));
         let limit = Duration::from_secs(2);
-        self.topology.host(host).run(move || http::get(server.into(), &path, cookie.as_deref(), limit))
+        self.topology
+            .host(host)
+            .run(move || http::get(server.into(), &path, cookie.as_deref(), limit))
     }
 
     /// Asks the lab's name server, from the client.
@@ -187,7 +207,9 @@ impl Lab {
         let address = Host::Dns.front().context("the name server has no address")?;
         let name = name.to_owned();
         let server = SocketAddrV4::new(address, 53);
-        self.topology.host(Host::Client).run(move || dns::resolve(server, &name, Duration::from_secs(1)))
+        self.topology
+            .host(Host::Client)
+            .run(move || dns::resolve(server, &name, Duration::from_secs(1)))
     }
 
     /// Starts a client that asks `address` each `interval`.
@@ -203,7 +225,8 @@ impl Lab {
     /// Whether the kernel of `node` holds `address` on an interface.
     pub fn holds(&self, node: Node, address: Ipv4Addr) -> Result<bool> {
         let netns = self.topology.host(node.host());
-        let text = output(Command::new("ip").args(["-n", netns.name(), "-o", "-4", "addr", "show"]))?;
+        let text =
+            output(Command::new("ip").args(["-n", netns.name(), "-o", "-4", "addr", "show"]))?;
         Ok(text.contains(&format!(" {address}/")))
     }
 
@@ -222,8 +245,8 @@ impl Lab {
         Ok(Metrics::parse(&answer.body))
     }
 
-    /// Waits until both virtual addresses answer the client, and each is held by its home node alone where both nodes
-    /// have a router.
+    /// Waits until both virtual addresses answer the client, and each is held by its home node
+    /// alone where both nodes have a router.
     pub fn wait_for_service(&mut self, patience: Duration) -> Result<()> {
         let deadline = Instant::now() + patience;
         let settled = |lab: &Self| Vip::BOTH.iter().all(|vip| lab.is_settled(*vip));
@@ -255,7 +278,10 @@ impl Lab {
     /// `vrrp-agent` with these words, for the agent of `node`.
     pub fn vrrp_agent(&self, node: Node, words: &[&str]) -> Command {
         let mut command = Command::new(agent_binary());
-        command.args(words).arg("--socket").arg(AgentPaths::below(&self.dir(node.host())).api_socket);
+        command
+            .args(words)
+            .arg("--socket")
+            .arg(AgentPaths::below(&self.dir(node.host())).api_socket);
         command
     }
 
@@ -266,7 +292,8 @@ impl Lab {
         let bin = self.run.path().join(AGENT_DIR);
         make_dir(&bin)?;
         let agent = std::path::absolute(&self.options.agent).context("the agent's path")?;
-        std::os::unix::fs::symlink(&agent, bin.join("vrrp-agent")).context("the way to the agent")?;
+        std::os::unix::fs::symlink(&agent, bin.join("vrrp-agent"))
+            .context("the way to the agent")?;
         self.run.hold()?;
         self.held = true;
         Ok(self.run.id().to_owned())

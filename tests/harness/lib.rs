@@ -1,13 +1,14 @@
 //! The lab: a whole dual-master site in network namespaces of one machine.
 //!
-//! Two edge nodes, a client and a DNS server share a front network; the nodes, three php-fpm hosts and a memcached share a
-//! back network. The daemons are the real ones. `cargo xtask lab` tells a story with it, the integration tests take
-//! it apart. Reading order: [`names`] (who is who), [`topology`] (how they are wired), [`lab`] (what one can do
-//! to them), then the three ways to look and to disturb: [`probe`], [`capture`], [`inject`].
+//! Two edge nodes, a client and a DNS server share a front network; the nodes, three php-fpm hosts
+//! and a memcached share a back network. The daemons are the real ones. `cargo xtask lab` tells a
+//! story with it, the integration tests take it apart. Reading order: [`names`] (who is who),
+//! [`topology`] (how they are wired), [`lab`] (what one can do to them), then the three ways to
+//! look and to disturb: [`probe`], [`capture`], [`inject`].
 //!
-//! Everything a lab makes bears its id, lies in its run directory or inside its own namespaces, and goes away with
-//! it: when the [`Lab`] is dropped, on SIGINT and SIGTERM, on a panic, and, if its owner was killed outright, when the next
-//! lab starts ([`rundir`]).
+//! Everything a lab makes bears its id, lies in its run directory or inside its own namespaces, and
+//! goes away with it: when the [`Lab`] is dropped, on SIGINT and SIGTERM, on a panic, and, if its
+//! owner was killed outright, when the next lab starts ([`rundir`]).
 
 pub mod agent;
 pub mod capture;

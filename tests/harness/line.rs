@@ -1,10 +1,12 @@
-//! Three namespaces in a row, for measuring what one machine does with a packet: no bridge, no other traffic.
+//! Three namespaces in a row, for measuring what one machine does with a packet: no bridge, no
+//! other traffic.
 //!
 //! ```text
 //!   client eth1 ---- eth1 node1 eth2 ---- eth1 node2
 //! ```
 //!
-//! What goes out of a veth by XDP_TX or redirect vanishes unless the other end has a NAPI context: GRO gives it one.
+//! What goes out of a veth by XDP_TX or redirect vanishes unless the other end has a NAPI context:
+//! GRO gives it one.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -48,7 +50,8 @@ impl Line {
     pub fn up(about: &str, plan: &Plan) -> Result<Self> {
         let this = Self { run: RunDir::create(about)?, down: false };
         mount_bpf(&this.bpf_dir())?;
-        let [client, node1, node2] = [Host::Client, Host::Node1, Host::Node2].map(|host| this.host(host));
+        let [client, node1, node2] =
+            [Host::Client, Host::Node1, Host::Node2].map(|host| this.host(host));
         for netns in [&client, &node1, &node2] {
             make_namespace(netns, false)?;
         }
@@ -92,12 +95,20 @@ fn cable(one: (&NetNs, &str, End), other: (&NetNs, &str, End)) -> Result<()> {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from).to_string();
     let queues = ["numtxqueues", &cpus, "numrxqueues", &cpus];
     let mut add = Command::new("ip");
-    add.args(["link", "add"]).args(describe(one)).args(queues).args(["type", "veth", "peer"]).args(describe(other)).args(queues);
+    add.args(["link", "add"])
+        .args(describe(one))
+        .args(queues)
+        .args(["type", "veth", "peer"])
+        .args(describe(other))
+        .args(queues);
     run(&mut add)?;
     for (netns, name, end) in [one, other] {
         ethtool(netns, name, &["tx", "off"])?;
         ethtool(netns, name, &["gro", "on"])?;
-        netns.ip(&[format!("addr add {}/24 brd + dev {name}", end.address), format!("link set {name} up")])?;
+        netns.ip(&[
+            format!("addr add {}/24 brd + dev {name}", end.address),
+            format!("link set {name} up"),
+        ])?;
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The cast of the lab: hosts, addresses, virtual routers. The numbers are those of the dual-master example.
+//! The cast of the lab: hosts, addresses, virtual routers. The numbers are those of the dual-master
+//! example.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -34,8 +35,16 @@ pub enum Host {
 }
 
 impl Host {
-    pub const ALL: [Self; 8] =
-        [Self::Client, Self::Dns, Self::Node1, Self::Node2, Self::Php1, Self::Php2, Self::Php3, Self::Cache];
+    pub const ALL: [Self; 8] = [
+        Self::Client,
+        Self::Dns,
+        Self::Node1,
+        Self::Node2,
+        Self::Php1,
+        Self::Php2,
+        Self::Php3,
+        Self::Cache,
+    ];
     pub const PHP: [Self; 3] = [Self::Php1, Self::Php2, Self::Php3];
 
     pub fn name(self) -> &'static str {

@@ -23,7 +23,8 @@ pub struct NetNs {
 }
 
 impl NetNs {
-    /// The namespace `name`, whether it exists or not; processes started in it see `hostname` as theirs.
+    /// The namespace `name`, whether it exists or not; processes started in it see `hostname` as
+    /// theirs.
     pub fn named(name: &str, hostname: &str) -> Self {
         Self { name: name.to_owned(), hostname: hostname.to_owned() }
     }
@@ -46,7 +47,11 @@ impl NetNs {
 
     /// Deletes the namespace; none of that name is fine.
     pub fn delete(&self) -> Result<()> {
-        if self.exists() { run(Command::new("ip").args(["netns", "delete", &self.name])) } else { Ok(()) }
+        if self.exists() {
+            run(Command::new("ip").args(["netns", "delete", &self.name]))
+        } else {
+            Ok(())
+        }
     }
 
     fn open(&self) -> Result<File> {
@@ -69,13 +74,17 @@ impl NetNs {
     }
 
     /// Starts a thread that lives inside the namespace and never leaves it.
-    pub fn spawn<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<JoinHandle<Result<T>>> {
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<JoinHandle<Result<T>>> {
         let netns = self.open()?;
         let name = self.name.clone();
         thread::Builder::new()
             .name(name.clone())
             .spawn(move || {
-                setns(&netns, CloneFlags::CLONE_NEWNET).with_context(|| format!("entering {name}"))?;
+                setns(&netns, CloneFlags::CLONE_NEWNET)
+                    .with_context(|| format!("entering {name}"))?;
                 drop(netns);
                 work()
             })
@@ -83,7 +92,10 @@ impl NetNs {
     }
 
     /// Runs `work` inside the namespace and waits for it.
-    pub fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    pub fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         match self.spawn(work)?.join() {
             Ok(result) => result,
             Err(_) => bail!("a thread in {} panicked", self.name),

@@ -1,6 +1,7 @@
 //! A client that asks again and again, each time on a new connection, and remembers every answer.
 //!
-//! One thread drives all requests with `poll`: a request that hangs keeps neither the next one nor the clock waiting.
+//! One thread drives all requests with `poll`: a request that hangs keeps neither the next one nor
+//! the clock waiting.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -62,7 +63,8 @@ impl HttpProbe {
 
     /// The summary of the requests sent from `since` on that have ended by now.
     pub fn summary_since(&self, since: Instant) -> Summary {
-        let samples: Vec<Sample> = lock(&self.samples).iter().filter(|s| s.sent >= since).cloned().collect();
+        let samples: Vec<Sample> =
+            lock(&self.samples).iter().filter(|s| s.sent >= since).cloned().collect();
         Summary::of(&samples, self.interval)
     }
 
@@ -110,12 +112,14 @@ impl Report {
 
     /// The summary of the requests sent at `since` or later.
     pub fn summary_since(&self, since: Instant) -> Summary {
-        let samples: Vec<Sample> = self.samples.iter().filter(|s| s.sent >= since).cloned().collect();
+        let samples: Vec<Sample> =
+            self.samples.iter().filter(|s| s.sent >= since).cloned().collect();
         Summary::of(&samples, self.interval)
     }
 
-    /// Fails on a gap that a client notices, and on a lost request but such as were under way when the address moved at one of
-    /// `moves`: where each node serves alone, its connections end with its mastership.
+    /// Fails on a gap that a client notices, and on a lost request but such as were under way when
+    /// the address moved at one of `moves`: where each node serves alone, its connections end with
+    /// its mastership.
     pub fn check_no_gap(&self, moves: &[Instant]) -> Result<()> {
         let seen = self.summary();
         let told = || format!("{} {:?}", seen.sentence(), seen.failures);
@@ -127,7 +131,9 @@ impl Report {
 
     /// How many requests failed that were not under way at one of `moves`.
     fn lost_apart_from(&self, moves: &[Instant]) -> usize {
-        let spans = |sample: &Sample, at: Instant| sample.sent <= at + UNDER_WAY && at <= sample.done + UNDER_WAY;
+        let spans = |sample: &Sample, at: Instant| {
+            sample.sent <= at + UNDER_WAY && at <= sample.done + UNDER_WAY
+        };
         let lost = self.samples.iter().filter(|sample| sample.outcome.is_err());
         lost.filter(|sample| !moves.iter().any(|&at| spans(sample, at))).count()
     }
@@ -172,7 +178,12 @@ impl Driver {
     fn launch(&mut self, now: Instant) {
         match connect(self.server) {
             Ok(socket) => {
-                self.flights.push(Flight { socket, sent: now, request_written: false, answer: Vec::new() });
+                self.flights.push(Flight {
+                    socket,
+                    sent: now,
+                    request_written: false,
+                    answer: Vec::new(),
+                });
             }
             Err(e) => self.record(now, Err(reason(&e))),
         }
@@ -200,7 +211,8 @@ impl Driver {
             .flights
             .iter()
             .map(|flight| {
-                let wanted = if flight.request_written { PollFlags::POLLIN } else { PollFlags::POLLOUT };
+                let wanted =
+                    if flight.request_written { PollFlags::POLLIN } else { PollFlags::POLLOUT };
                 PollFd::new(flight.socket.as_fd(), wanted)
             })
             .collect();

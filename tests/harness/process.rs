@@ -12,7 +12,8 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-/// A process as the manifest remembers it. The start time tells it from a later process that got the same id.
+/// A process as the manifest remembers it. The start time tells it from a later process that got
+/// the same id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessId {
     pub name: String,
@@ -23,7 +24,8 @@ pub struct ProcessId {
 
 impl ProcessId {
     fn of(name: &str, pid: i32) -> Result<Self> {
-        let start_ticks = start_ticks(pid).with_context(|| format!("{name} (pid {pid}) is gone already"))?;
+        let start_ticks =
+            start_ticks(pid).with_context(|| format!("{name} (pid {pid}) is gone already"))?;
         Ok(Self { name: name.to_owned(), pid, start_ticks })
     }
 
@@ -76,8 +78,11 @@ impl Daemon {
     /// Starts `command` in a process group of its own with its output in `log` (appended).
     pub fn start(name: &str, mut command: Command, log: &Path) -> Result<Self> {
         use std::os::unix::process::CommandExt;
-        let out =
-            File::options().create(true).append(true).open(log).with_context(|| format!("opening the log {}", log.display()))?;
+        let out = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .with_context(|| format!("opening the log {}", log.display()))?;
         let errors = out.try_clone().context("sharing the log file")?;
         let mut child = command
             .process_group(0)
@@ -112,7 +117,11 @@ impl Daemon {
                 return Ok(status);
             }
             if Instant::now() >= deadline {
-                bail!("{} is still there {patience:?} after {signal}; its log ends: {}", self.id.name, self.tail());
+                bail!(
+                    "{} is still there {patience:?} after {signal}; its log ends: {}",
+                    self.id.name,
+                    self.tail()
+                );
             }
             thread::sleep(Duration::from_millis(2));
         }
@@ -158,7 +167,8 @@ pub fn output(command: &mut Command) -> Result<String> {
         words.join(" ")
     };
     let what = line();
-    let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().with_context(|| format!("running `{what}`"))?;
+    let Output { status, stdout, stderr } =
+        command.stdin(Stdio::null()).output().with_context(|| format!("running `{what}`"))?;
     if !status.success() {
         bail!("`{what}` failed ({status}): {}", String::from_utf8_lossy(&stderr).trim());
     }

@@ -1,8 +1,10 @@
-//! A lab's run directory and manifest: what has to go when the lab goes, readable by whoever comes after its owner.
+//! A lab's run directory and manifest: what has to go when the lab goes, readable by whoever comes
+//! after its owner.
 //!
-//! `/run/vrrp-lab/<id>/` holds the configs, logs and sockets of one lab, an `owner.lock` that the owning process
-//! keeps locked for as long as it lives, and `manifest.json`. A directory whose lock is free and that is not marked `held`
-//! (kept open for people by `lab up`) belongs to a dead owner: [`sweep`] removes that lab and leaves others alone.
+//! `/run/vrrp-lab/<id>/` holds the configs, logs and sockets of one lab, an `owner.lock` that the
+//! owning process keeps locked for as long as it lives, and `manifest.json`. A directory whose lock
+//! is free and that is not marked `held` (kept open for people by `lab up`) belongs to a dead
+//! owner: [`sweep`] removes that lab and leaves others alone.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -65,7 +67,8 @@ impl RunDir {
             if fs::create_dir(&path).is_err() {
                 continue;
             }
-            let owner = lock(&path.join(OWNER_LOCK))?.with_context(|| format!("{} is locked by someone else", path.display()))?;
+            let owner = lock(&path.join(OWNER_LOCK))?
+                .with_context(|| format!("{} is locked by someone else", path.display()))?;
             own_labs().insert(id.clone());
             let manifest = Manifest { id, about: about.to_owned(), ..Manifest::default() };
             let this = Self { path, manifest, _owner: owner };
@@ -128,17 +131,22 @@ pub fn list() -> Result<Vec<Manifest>> {
     let mut found: Vec<_> = entries
         .flatten()
         .filter(|entry| entry.path().is_dir())
-        .map(|entry| (entry.metadata().and_then(|m| m.modified()).ok(), read_manifest(&entry.path())))
+        .map(|entry| {
+            (entry.metadata().and_then(|m| m.modified()).ok(), read_manifest(&entry.path()))
+        })
         .collect();
     found.sort_by_key(|(modified, _)| *modified);
     found.into_iter().map(|(_, manifest)| manifest).collect()
 }
 
-/// A directory without a manifest is one whose making was interrupted: its name still says what may belong to it.
+/// A directory without a manifest is one whose making was interrupted: its name still says what may
+/// belong to it.
 fn read_manifest(path: &Path) -> Result<Manifest> {
     let id = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     match fs::read_to_string(path.join(MANIFEST)) {
-        Ok(text) => serde_json::from_str(&text).with_context(|| format!("reading the manifest of lab {id}")),
+        Ok(text) => {
+            serde_json::from_str(&text).with_context(|| format!("reading the manifest of lab {id}"))
+        }
         Err(_) => Ok(Manifest { id, ..Manifest::default() }),
     }
 }
@@ -176,7 +184,8 @@ fn remove_locked(id: &str) -> Result<()> {
     }
     cgroup::remove_all(id)?;
     for mount in mounts_under(&path)? {
-        umount2(&mount, MntFlags::MNT_DETACH).with_context(|| format!("unmounting {}", mount.display()))?;
+        umount2(&mount, MntFlags::MNT_DETACH)
+            .with_context(|| format!("unmounting {}", mount.display()))?;
     }
     if path.exists() {
         fs::remove_dir_all(&path).with_context(|| format!("removing {}", path.display()))?;
@@ -187,7 +196,8 @@ fn remove_locked(id: &str) -> Result<()> {
     Ok(())
 }
 
-/// Ends what still runs inside a namespace of ours: scripts, workers that left their group, a shell of `lab exec`.
+/// Ends what still runs inside a namespace of ours: scripts, workers that left their group, a shell
+/// of `lab exec`.
 fn end_processes(netns: &NetNs) -> Result<()> {
     let own = std::process::id().cast_signed();
     let others = || netns.pids().into_iter().filter(|pid| *pid != own).collect::<Vec<_>>();
@@ -195,7 +205,11 @@ fn end_processes(netns: &NetNs) -> Result<()> {
         // It may have ended in between.
         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
-    wait_until(&format!("the end of the processes in {}", netns.name()), Duration::from_secs(5), || others().is_empty())
+    wait_until(
+        &format!("the end of the processes in {}", netns.name()),
+        Duration::from_secs(5),
+        || others().is_empty(),
+    )
 }
 
 /// Mount points below `path`, the innermost first.
@@ -217,7 +231,9 @@ fn global_lock() -> Result<Flock<File>> {
         fs::create_dir_all(ROOT).with_context(|| format!("making {ROOT} (the lab needs root)"))?;
         let directory = File::open(ROOT).with_context(|| format!("opening {ROOT}"))?;
         let inode = directory.metadata().context("reading the lab's root directory")?.ino();
-        let lock = Flock::lock(directory, FlockArg::LockExclusive).map_err(|(_, e)| e).context("locking")?;
+        let lock = Flock::lock(directory, FlockArg::LockExclusive)
+            .map_err(|(_, e)| e)
+            .context("locking")?;
         // The last lab to go takes the directory with it: a lock on a deleted one protects nothing.
         if fs::metadata(ROOT).is_ok_and(|now| now.ino() == inode) {
             return Ok(lock);
@@ -227,7 +243,11 @@ fn global_lock() -> Result<Flock<File>> {
 
 /// `None`: someone else holds it.
 fn lock(path: &Path) -> Result<Option<Flock<File>>> {
-    let file = File::options().create(true).append(true).open(path).with_context(|| format!("opening {}", path.display()))?;
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(path)
+        .with_context(|| format!("opening {}", path.display()))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(Some(lock)),
         Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),

@@ -22,7 +22,8 @@ use crate::process::{output, wait_until};
 const PROBE_INTERVAL: Duration = Duration::from_millis(10);
 /// Traffic before something is done, so that there is a "before".
 const RUN_UP: Duration = Duration::from_millis(300);
-/// An advert that left its sender this long after another master's first was on its way, on a busy machine.
+/// An advert that left its sender this long after another master's first was on its way, on a busy
+/// machine.
 const FLIGHT: Duration = Duration::from_millis(50);
 /// What a busy machine may add to a timer of the protocol.
 const ROOM: Duration = Duration::from_secs(3);
@@ -56,7 +57,8 @@ impl Scene {
         Ok(probe)
     }
 
-    /// When `node` first advertised `vip` as master at `since` or later. Waits as long as its settings may need.
+    /// When `node` first advertised `vip` as master at `since` or later. Waits as long as its
+    /// settings may need.
     pub fn master_since(&self, vip: Vip, node: Node, since: Instant) -> Result<Instant> {
         let patience = self.lab.settings(node).master_down_interval() + ROOM;
         let deadline = Instant::now() + patience;
@@ -65,7 +67,10 @@ impl Scene {
                 return Ok(at);
             }
             if Instant::now() >= deadline {
-                bail!("{node} did not become master of {vip} within {patience:?}; its log: {}", self.log(node));
+                bail!(
+                    "{node} did not become master of {vip} within {patience:?}; its log: {}",
+                    self.log(node)
+                );
             }
             sleep(Duration::from_millis(5));
         }
@@ -102,7 +107,11 @@ impl Scene {
         let output = self.vrrp_agent(node, words)?;
         let text = String::from_utf8_lossy(&output.stdout);
         println!("{}: {text}", words.join(" "));
-        ensure!(output.status.code() == Some(code) && text.contains(said), "{words:?}: {output:?}; log: {}", self.log(node));
+        ensure!(
+            output.status.code() == Some(code) && text.contains(said),
+            "{words:?}: {output:?}; log: {}",
+            self.log(node)
+        );
         Ok(())
     }
 
@@ -115,20 +124,34 @@ impl Scene {
     }
 
     /// Waits until the status of `node` about `vip` is as `wanted`, and returns it.
-    pub fn router_when(&self, node: Node, vip: Vip, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+    pub fn router_when(
+        &self,
+        node: Node,
+        vip: Vip,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
         let deadline = Instant::now() + ROOM * 3;
         loop {
             let last = self.router(node, vip);
             match last {
                 Ok(router) if wanted(&router) => return Ok(router),
-                last if Instant::now() >= deadline => bail!("{node}, {vip}: not {what}; last seen: {last:?}"),
+                last if Instant::now() >= deadline => {
+                    bail!("{node}, {vip}: not {what}; last seen: {last:?}")
+                }
                 _ => sleep(Duration::from_millis(20)),
             }
         }
     }
 
     /// Waits until the backend `node` in the status of `master` is as `wanted`, in each service.
-    pub fn backend_when(&self, master: Node, node: Node, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<()> {
+    pub fn backend_when(
+        &self,
+        master: Node,
+        node: Node,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Result<()> {
         let address = node.front().to_string();
         let right = |service: &Value| {
             let backends = service["backends"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -136,7 +159,9 @@ impl Scene {
         };
         wait_until(&format!("{node} as a backend of {master} being {what}"), ROOM * 3, || {
             let status = self.status(master).unwrap_or_default();
-            status["services"].as_array().is_some_and(|services| !services.is_empty() && services.iter().all(right))
+            status["services"]
+                .as_array()
+                .is_some_and(|services| !services.is_empty() && services.iter().all(right))
         })
     }
 
@@ -146,7 +171,10 @@ impl Scene {
         let log = File::create(&path).with_context(|| format!("making {}", path.display()))?;
         let netns = self.lab.topology().host(node.host());
         let mut command = Command::new("ip");
-        command.args(["-n", netns.name(), "-o", "monitor", "address"]).stdin(Stdio::null()).stdout(log);
+        command
+            .args(["-n", netns.name(), "-o", "monitor", "address"])
+            .stdin(Stdio::null())
+            .stdout(log);
         Ok(AddressWatch { monitor: command.spawn().context("starting ip monitor")?, path })
     }
 
@@ -157,8 +185,9 @@ impl Scene {
 
     /// Fails if two nodes advertised `vip` at once since `since` for longer than a flight.
     ///
-    /// A handover is the first advert of another node than before. After it the old master must be silent until it could have
-    /// become master anew: for two intervals, or until its successor resigned.
+    /// A handover is the first advert of another node than before. After it the old master must be
+    /// silent until it could have become master anew: for two intervals, or until its successor
+    /// resigned.
     pub fn check_one_master(&self, vip: Vip, since: Instant) -> Result<()> {
         let recording = self.capture.so_far();
         let within = self.lab.settings(Node::Node1).interval * 2;
@@ -168,18 +197,32 @@ impl Scene {
         Ok(())
     }
 
-    /// Fails if `old` claimed or served `vip` after the first advert of the other node since `since`; that advert's time.
+    /// Fails if `old` claimed or served `vip` after the first advert of the other node since
+    /// `since`; that advert's time.
     pub fn check_silence(&self, vip: Vip, old: Node, since: Instant) -> Result<Instant> {
         let recording = self.capture.so_far();
-        let handover = recording.first_advert(since, old.other(), vip.vrid()).context("no successor has advertised")?;
-        let claims = recording.arp_claims(handover, old, vip.address()).into_iter().map(|(at, _)| at);
+        let handover = recording
+            .first_advert(since, old.other(), vip.vrid())
+            .context("no successor has advertised")?;
+        let claims =
+            recording.arp_claims(handover, old, vip.address()).into_iter().map(|(at, _)| at);
         let replies = recording.direct_reply_times(handover, old, vip.address());
-        let after = |times: Vec<Instant>| -> Vec<Duration> { times.into_iter().map(|at| at - handover).collect() };
+        let after = |times: Vec<Instant>| -> Vec<Duration> {
+            times.into_iter().map(|at| at - handover).collect()
+        };
         let (claims, replies) = (after(claims.collect()), after(replies));
-        println!("{old} after its successor's first advert: claims {claims:?}, replies {replies:?}");
+        println!(
+            "{old} after its successor's first advert: claims {claims:?}, replies {replies:?}"
+        );
         let late = |delays: &[Duration]| delays.iter().any(|delay| *delay >= UNDERWAY);
-        ensure!(!late(&claims), "{old} claims {vip} after its successor's first advert: {claims:?}");
-        ensure!(!late(&replies), "{old} answers for {vip} after its successor's first advert: {replies:?}");
+        ensure!(
+            !late(&claims),
+            "{old} claims {vip} after its successor's first advert: {claims:?}"
+        );
+        ensure!(
+            !late(&replies),
+            "{old} answers for {vip} after its successor's first advert: {replies:?}"
+        );
         ensure!(recording.lost == 0, "{} frames were not captured", recording.lost);
         Ok(handover)
     }
@@ -209,10 +252,17 @@ impl Drop for AddressWatch {
 }
 
 /// Sentences about adverts of a master whose successor had spoken.
-fn second_masters(recording: &Recording, vip: Vip, since: Instant, within: Duration) -> Vec<String> {
+fn second_masters(
+    recording: &Recording,
+    vip: Vip,
+    since: Instant,
+    within: Duration,
+) -> Vec<String> {
     let mut adverts: Vec<(Instant, Node, u8)> = Vec::new();
     for node in Node::BOTH {
-        adverts.extend(recording.adverts(since, node, vip.vrid()).map(|(at, priority)| (at, node, priority)));
+        adverts.extend(
+            recording.adverts(since, node, vip.vrid()).map(|(at, priority)| (at, node, priority)),
+        );
     }
     adverts.sort_by_key(|(at, _, _)| *at);
     let (mut master, mut handover, mut told) = (None, None, Vec::new());
@@ -229,7 +279,10 @@ fn second_masters(recording: &Recording, vip: Vip, since: Instant, within: Durat
             && old == node
             && (FLIGHT..within).contains(&(at - taken))
         {
-            told.push(format!("{node} advertises {:?} after its successor's first advert", at - taken));
+            told.push(format!(
+                "{node} advertises {:?} after its successor's first advert",
+                at - taken
+            ));
         }
         handover = master.map(|old| (at, old));
         master = Some(node);
@@ -237,7 +290,8 @@ fn second_masters(recording: &Recording, vip: Vip, since: Instant, within: Durat
     told
 }
 
-/// The example's configuration of `node` without services: each master's own nginx serves its address.
+/// The example's configuration of `node` without services: each master's own nginx serves its
+/// address.
 pub fn plain_config(node: Node, settings: &Settings) -> String {
     let text = agent::config(node, settings);
     let end = text.find("[[service]]").unwrap_or(text.len());

@@ -9,6 +9,10 @@ use anyhow::{Context, Result};
 pub fn skip(test: &str, reason: &str) -> Result<()> {
     println!("skipped: {test}: {reason}");
     let Some(path) = std::env::var_os("VRRP_TEST_SKIPS") else { return Ok(()) };
-    let mut file = OpenOptions::new().create(true).append(true).open(&path).context("the list of skipped tests")?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .context("the list of skipped tests")?;
     writeln!(file, "{test}: {reason}").context("the list of skipped tests")
 }

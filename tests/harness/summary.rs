@@ -22,7 +22,8 @@ pub struct Summary {
     pub by_node: BTreeMap<String, usize>,
     /// Failures by reason.
     pub failures: BTreeMap<String, usize>,
-    /// The longest time without an answer, ms; time in which the probe itself was kept from asking is not counted.
+    /// The longest time without an answer, ms; time in which the probe itself was kept from asking
+    /// is not counted.
     pub outage_ms: f64,
     /// The longest time the probe was kept from asking, ms: how well this machine could measure.
     pub stall_ms: f64,
@@ -65,15 +66,23 @@ impl Summary {
 
     /// One line for people.
     pub fn sentence(&self) -> String {
-        let nodes: Vec<String> = self.by_node.iter().map(|(node, count)| format!("{node} {count}")).collect();
-        let answered = if nodes.is_empty() { "nobody answered".to_owned() } else { nodes.join(", ") };
+        let nodes: Vec<String> =
+            self.by_node.iter().map(|(node, count)| format!("{node} {count}")).collect();
+        let answered =
+            if nodes.is_empty() { "nobody answered".to_owned() } else { nodes.join(", ") };
         let lost = match self.failed {
             0 => "none lost".to_owned(),
             n => format!("{n} lost"),
         };
-        let mut text = format!("{} requests: {answered}; {lost}; longest gap {:.1} ms", self.sent, self.outage_ms);
+        let mut text = format!(
+            "{} requests: {answered}; {lost}; longest gap {:.1} ms",
+            self.sent, self.outage_ms
+        );
         if self.stall_ms > NOTEWORTHY_STALL_MS {
-            text.push_str(&format!(" (this machine kept the client from asking for {:.0} ms)", self.stall_ms));
+            text.push_str(&format!(
+                " (this machine kept the client from asking for {:.0} ms)",
+                self.stall_ms
+            ));
         }
         text
     }
@@ -85,16 +94,24 @@ fn millis(duration: Duration) -> f64 {
 
 /// The times in which a request was due but not sent.
 fn stalls(sends: &[Instant], interval: Duration) -> Vec<(Instant, Instant)> {
-    sends.windows(2).filter(|pair| pair[1] - pair[0] > interval * 2).map(|pair| (pair[0] + interval, pair[1])).collect()
+    sends
+        .windows(2)
+        .filter(|pair| pair[1] - pair[0] > interval * 2)
+        .map(|pair| (pair[0] + interval, pair[1]))
+        .collect()
 }
 
-/// The longest time between two answers in a row, ms, from the first request to the last; less the stalls in it.
+/// The longest time between two answers in a row, ms, from the first request to the last; less the
+/// stalls in it.
 fn longest_outage(sends: &[Instant], answered: &[Instant], stalls: &[(Instant, Instant)]) -> f64 {
     let (Some(first), Some(last)) = (sends.first(), sends.last()) else { return 0.0 };
-    let marks: Vec<Instant> = [*first].into_iter().chain(answered.iter().copied()).chain([*last]).collect();
+    let marks: Vec<Instant> =
+        [*first].into_iter().chain(answered.iter().copied()).chain([*last]).collect();
     let gap = |from: Instant, to: Instant| {
-        let stalled: Duration =
-            stalls.iter().map(|(begin, end)| (*end).min(to).saturating_duration_since((*begin).max(from))).sum();
+        let stalled: Duration = stalls
+            .iter()
+            .map(|(begin, end)| (*end).min(to).saturating_duration_since((*begin).max(from)))
+            .sum();
         millis(to.saturating_duration_since(from).saturating_sub(stalled))
     };
     marks.windows(2).map(|pair| gap(pair[0], pair[1])).fold(0.0, f64::max)
@@ -106,8 +123,13 @@ mod tests {
 
     const INTERVAL: Duration = Duration::from_millis(10);
 
-    /// A request each 10 ms, answered 1 ms later unless `lost` says otherwise; none is sent where `stalled` says so.
-    fn samples(count: u64, lost: impl Fn(u64) -> bool, stalled: impl Fn(u64) -> bool) -> Vec<Sample> {
+    /// A request each 10 ms, answered 1 ms later unless `lost` says otherwise; none is sent where
+    /// `stalled` says so.
+    fn samples(
+        count: u64,
+        lost: impl Fn(u64) -> bool,
+        stalled: impl Fn(u64) -> bool,
+    ) -> Vec<Sample> {
         let begin = Instant::now();
         let sample = |n: u64| {
             let sent = begin + INTERVAL * n as u32;

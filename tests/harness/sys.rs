@@ -17,8 +17,9 @@ use socket2::{SockAddr, SockAddrStorage, Socket};
 /// Every Ethernet protocol, in the byte order `socket` and `bind` want.
 pub const ETH_P_ALL_BE: u16 = (libc::ETH_P_ALL as u16).to_be();
 
-/// Lets `command` start inside the network namespace `netns`, with a host name of its own (a new UTS namespace), so
-/// that nginx's `$hostname` and php's `gethostname()` tell the lab's hosts apart.
+/// Lets `command` start inside the network namespace `netns`, with a host name of its own (a new
+/// UTS namespace), so that nginx's `$hostname` and php's `gethostname()` tell the lab's hosts
+/// apart.
 pub fn enter_on_spawn(command: &mut Command, netns: File, hostname: &str) {
     let hostname = hostname.to_owned();
     let enter = move || {
@@ -30,8 +31,8 @@ pub fn enter_on_spawn(command: &mut Command, netns: File, hostname: &str) {
             _ => Err(io::Error::last_os_error()),
         }
     };
-    // SAFETY: between fork and exec the closure makes three system calls and touches memory made before the fork: no
-    // allocation, no lock.
+    // SAFETY: between fork and exec the closure makes three system calls and touches memory made
+    // before the fork: no allocation, no lock.
     unsafe { command.pre_exec(enter) };
 }
 
@@ -44,7 +45,8 @@ pub fn join_on_spawn(command: &mut Command, members: File) {
             _ => Err(io::Error::last_os_error()),
         }
     };
-    // SAFETY: between fork and exec the closure makes one system call and touches no memory but a constant and a number.
+    // SAFETY: between fork and exec the closure makes one system call and touches no memory but a
+    // constant and a number.
     unsafe { command.pre_exec(join) };
 }
 
@@ -52,7 +54,8 @@ pub fn join_on_spawn(command: &mut Command, members: File) {
 pub fn bind_packet(socket: &Socket, ifindex: u32) -> io::Result<()> {
     let mut storage = SockAddrStorage::zeroed();
     let length = size_of::<libc::sockaddr_ll>();
-    // SAFETY: `sockaddr_ll` is plain data, fits into `sockaddr_storage`, and all-zero is a valid value of it.
+    // SAFETY: `sockaddr_ll` is plain data, fits into `sockaddr_storage`, and all-zero is a valid
+    // value of it.
     let address = unsafe { storage.view_as::<libc::sockaddr_ll>() };
     address.sll_family = libc::AF_PACKET as u16;
     address.sll_protocol = ETH_P_ALL_BE;
@@ -68,13 +71,20 @@ pub fn packet_drops(socket: &impl AsRawFd) -> io::Result<u32> {
     let mut length = size_of::<libc::tpacket_stats>() as libc::socklen_t;
     // SAFETY: the option writes at most `length` bytes, the size of `stats`.
     let result = unsafe {
-        libc::getsockopt(socket.as_raw_fd(), libc::SOL_PACKET, libc::PACKET_STATISTICS, (&raw mut stats).cast(), &raw mut length)
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            (&raw mut stats).cast(),
+            &raw mut length,
+        )
     };
     if result == 0 { Ok(stats.tp_drops) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Asks for real-time scheduling of the calling thread, so that a busy machine does not blur what it measures.
-/// Without the permission the thread stays as it is: the probe reports its own stalls anyway.
+/// Asks for real-time scheduling of the calling thread, so that a busy machine does not blur what
+/// it measures. Without the permission the thread stays as it is: the probe reports its own stalls
+/// anyway.
 pub fn prefer_this_thread() {
     let param = libc::sched_param { sched_priority: 1 };
     // SAFETY: `param` outlives the call; 0 names the calling thread.
@@ -97,7 +107,10 @@ pub fn lease(file: &File) -> io::Result<()> {
 pub fn stop_thread(tid: i32) -> io::Result<()> {
     trace(libc::PTRACE_SEIZE, tid)?;
     trace(libc::PTRACE_INTERRUPT, tid)?;
-    nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(tid), Some(nix::sys::wait::WaitPidFlag::__WALL))?;
+    nix::sys::wait::waitpid(
+        nix::unistd::Pid::from_raw(tid),
+        Some(nix::sys::wait::WaitPidFlag::__WALL),
+    )?;
     Ok(())
 }
 
@@ -118,7 +131,18 @@ pub fn load_xdp_pass() -> io::Result<OwnedFd> {
     const TYPE_XDP: u32 = 6;
     // r0 = XDP_PASS; exit
     let code = [0xb7, 0, 0, 0, 2, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
-    load_program(&Program { kind: TYPE_XDP, flags: 0, attach: 0, license: c"GPL", code: &code, functions: None }, 0, &mut [])
+    load_program(
+        &Program {
+            kind: TYPE_XDP,
+            flags: 0,
+            attach: 0,
+            license: c"GPL",
+            code: &code,
+            functions: None,
+        },
+        0,
+        &mut [],
+    )
 }
 
 /// A BPF program that can be loaded: types, flags and attach types as the kernel numbers them.
@@ -151,12 +175,15 @@ pub fn load_btf(btf: &[u8]) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
-/// Loads a program; what the verifier has to say at `log_level` goes to `log`, unless that is empty.
+/// Loads a program; what the verifier has to say at `log_level` goes to `log`, unless that is
+/// empty.
 pub fn load_program(program: &Program, log_level: u32, log: &mut [u8]) -> io::Result<OwnedFd> {
     const PROG_LOAD: libc::c_int = 5;
     let log_at = if log.is_empty() { 0 } else { log.as_mut_ptr() as u64 };
     let (btf, record, info): (u32, u32, &[u8]) = match &program.functions {
-        Some(functions) => (functions.btf.as_raw_fd().cast_unsigned(), functions.record, functions.info),
+        Some(functions) => {
+            (functions.btf.as_raw_fd().cast_unsigned(), functions.record, functions.info)
+        }
         None => (0, 0, &[]),
     };
     let attributes = [
@@ -182,9 +209,13 @@ pub fn load_program(program: &Program, log_level: u32, log: &mut [u8]) -> io::Re
 /// Bytes of machine code and of translated instructions of a loaded program.
 pub fn program_sizes(program: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
     const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
-    // Type, id, a tag of eight bytes, the two sizes; the kernel fills in as much as there is room for.
+    // Type, id, a tag of eight bytes, the two sizes; the kernel fills in as much as there is room
+    // for.
     let mut info = [0_u32; 6];
-    let attributes = [pair(program.as_raw_fd().cast_unsigned(), size_of_val(&info) as u32), info.as_mut_ptr() as u64];
+    let attributes = [
+        pair(program.as_raw_fd().cast_unsigned(), size_of_val(&info) as u32),
+        info.as_mut_ptr() as u64,
+    ];
     bpf(OBJ_GET_INFO_BY_FD, &attributes)?;
     Ok((info[4], info[5]))
 }
@@ -201,7 +232,10 @@ pub struct Map {
 
 pub fn create_map(map: Map) -> io::Result<OwnedFd> {
     const MAP_CREATE: libc::c_int = 0;
-    let fd = bpf(MAP_CREATE, &[pair(map.kind, map.key), pair(map.value, map.entries), pair(map.flags, 0)])?;
+    let fd = bpf(
+        MAP_CREATE,
+        &[pair(map.kind, map.key), pair(map.value, map.entries), pair(map.flags, 0)],
+    )?;
     // SAFETY: a successful call returns a new descriptor that nobody else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
@@ -230,21 +264,27 @@ fn pair(first: u32, second: u32) -> u64 {
     if cfg!(target_endian = "little") { first | second << 32 } else { first << 32 | second }
 }
 
-/// bpf(2) with the first words of its attributes; the kernel takes the rest as zero. Pointers in them must be live.
+/// bpf(2) with the first words of its attributes; the kernel takes the rest as zero. Pointers in
+/// them must be live.
 fn bpf(command: libc::c_int, attributes: &[u64]) -> io::Result<libc::c_long> {
-    // SAFETY: the size is that of `attributes`; the callers put pointers to live locals into it, with their true lengths.
-    let result = unsafe { libc::syscall(libc::SYS_bpf, command, attributes.as_ptr(), size_of_val(attributes)) };
+    // SAFETY: the size is that of `attributes`; the callers put pointers to live locals into it,
+    // with their true lengths.
+    let result = unsafe {
+        libc::syscall(libc::SYS_bpf, command, attributes.as_ptr(), size_of_val(attributes))
+    };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
 /// Write end of the pipe that the signal handler wakes; -1 until [`wake_on_termination`] has run.
 static WAKE_PIPE: AtomicI32 = AtomicI32::new(-1);
 
-/// Makes SIGINT, SIGTERM and SIGHUP write one byte (the signal's number) into `pipe` instead of ending the process.
+/// Makes SIGINT, SIGTERM and SIGHUP write one byte (the signal's number) into `pipe` instead of
+/// ending the process.
 pub fn wake_on_termination(pipe: OwnedFd) -> nix::Result<()> {
     use std::os::fd::IntoRawFd;
     WAKE_PIPE.store(pipe.into_raw_fd(), Ordering::SeqCst);
-    let action = SigAction::new(SigHandler::Handler(on_termination), SaFlags::SA_RESTART, SigSet::empty());
+    let action =
+        SigAction::new(SigHandler::Handler(on_termination), SaFlags::SA_RESTART, SigSet::empty());
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         // SAFETY: the handler only loads an atomic and calls write(2): both are async-signal-safe.
         unsafe { sigaction(signal, &action) }?;

@@ -1,10 +1,15 @@
 //! Plain aligned text, and what goes into it: medians, spreads, ratios.
 
-/// Prints `rows` under `head`, each column as wide as it must be; the first is flush left, the others right.
+/// Prints `rows` under `head`, each column as wide as it must be; the first is flush left, the
+/// others right.
 pub fn print(head: &[&str], rows: &[Vec<String>]) {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(String::as_str);
-        cells.chain(head.get(column).copied()).map(|cell| cell.chars().count()).max().unwrap_or_default()
+        cells
+            .chain(head.get(column).copied())
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or_default()
     };
     let line = |cells: &[&str]| {
         let padded = cells.iter().enumerate().map(|(column, cell)| {
@@ -32,14 +37,17 @@ impl Spread {
     pub fn of(figures: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = figures.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
-        let median = (sorted.get(sorted.len().checked_sub(1)? / 2)? + sorted.get(sorted.len() / 2)?) / 2.0;
+        let median =
+            (sorted.get(sorted.len().checked_sub(1)? / 2)? + sorted.get(sorted.len() / 2)?) / 2.0;
         Some(Self { median, least: *sorted.first()?, most: *sorted.last()? })
     }
 
     /// `12.3 (11.9..14.0)`, or `-` for nothing.
     pub fn text(this: Option<Self>) -> String {
         match this {
-            Some(Self { median, least, most }) => format!("{} ({}..{})", figure(median), figure(least), figure(most)),
+            Some(Self { median, least, most }) => {
+                format!("{} ({}..{})", figure(median), figure(least), figure(most))
+            }
             None => "-".to_owned(),
         }
     }
@@ -50,8 +58,8 @@ pub fn figure(value: f64) -> String {
     if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") }
 }
 
-/// How many times `ours` goes into `theirs`. What is below `resolution` cannot be told from it: then it is at least so many
-/// times, or at most.
+/// How many times `ours` goes into `theirs`. What is below `resolution` cannot be told from it:
+/// then it is at least so many times, or at most.
 pub fn ratio(ours: Option<f64>, theirs: Option<f64>, resolution: f64) -> String {
     let (Some(ours), Some(theirs)) = (ours, theirs) else { return "-".to_owned() };
     let value = theirs.max(resolution) / ours.max(resolution);
@@ -71,7 +79,10 @@ mod tests {
 
     #[test]
     fn the_median_of_an_even_number_lies_between() {
-        assert_eq!(Spread::of([4.0, 1.0, 2.0, 3.0]), Some(Spread { median: 2.5, least: 1.0, most: 4.0 }));
+        assert_eq!(
+            Spread::of([4.0, 1.0, 2.0, 3.0]),
+            Some(Spread { median: 2.5, least: 1.0, most: 4.0 })
+        );
         assert_eq!(Spread::text(Spread::of([120.4, 3.04, 5.0])), "5.0 (3.0..120)");
         assert_eq!(Spread::of([]), None);
     }

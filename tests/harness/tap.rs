@@ -18,7 +18,8 @@ const FRAME: usize = 2_048;
 pub struct Tap(JoinHandle<Result<Vec<u8>>>);
 
 impl Tap {
-    /// Listens on `interface` from now on, for at most `patience`, for the first frame to `mac` that is as `wanted`.
+    /// Listens on `interface` from now on, for at most `patience`, for the first frame to `mac`
+    /// that is as `wanted`.
     pub fn listen(
         host: &NetNs,
         interface: &str,
@@ -40,14 +41,21 @@ impl Tap {
 
 fn open(interface: &str) -> Result<Socket> {
     let protocol = Protocol::from(i32::from(sys::ETH_P_ALL_BE));
-    let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol)).context("opening a packet socket")?;
-    let index = nix::net::if_::if_nametoindex(interface).with_context(|| format!("finding {interface}"))?;
+    let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol))
+        .context("opening a packet socket")?;
+    let index =
+        nix::net::if_::if_nametoindex(interface).with_context(|| format!("finding {interface}"))?;
     sys::bind_packet(&socket, index).with_context(|| format!("binding to {interface}"))?;
     socket.set_read_timeout(Some(Duration::from_millis(20))).context("setting a time limit")?;
     Ok(socket)
 }
 
-fn wait(socket: &Socket, mac: Mac, patience: Duration, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<u8>> {
+fn wait(
+    socket: &Socket,
+    mac: Mac,
+    patience: Duration,
+    wanted: impl Fn(&[u8]) -> bool,
+) -> Result<Vec<u8>> {
     use std::io::Read;
     let deadline = Instant::now() + patience;
     let mut bytes = [0; FRAME];

@@ -10,8 +10,9 @@
 //!             php1 .22  php2 .23  php3 .24  cache .25
 //! ```
 //!
-//! Each bridge lives in a namespace of the lab; its ports bear the hosts' names. Whatever leaves a host can be captured and
-//! attributed there, and a host's cable is pulled by setting its port down.
+//! Each bridge lives in a namespace of the lab; its ports bear the hosts' names. Whatever leaves a
+//! host can be captured and attributed there, and a host's cable is pulled by setting its port
+//! down.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -77,7 +78,8 @@ impl Topology {
         connect(&self.front_switch(), &self.host(host), host, FRONT_IF, address)
     }
 
-    /// A further cable between `host` and the front network, without an address and down: a slave of a bond.
+    /// A further cable between `host` and the front network, without an address and down: a slave
+    /// of a bond.
     pub fn spare_cable(&self, host: Host, interface: &str, port: &str, mac: Mac) -> Result<()> {
         plug(&self.front_switch(), BRIDGE, port, &self.host(host), interface, mac)
     }
@@ -88,7 +90,8 @@ impl Topology {
         for host in [Host::Client, Host::Node1, Host::Node2] {
             let netns = self.host(host);
             make_namespace(&netns, true)?;
-            let address = host.front().with_context(|| format!("{host} is not on the front network"))?;
+            let address =
+                host.front().with_context(|| format!("{host} is not on the front network"))?;
             connect(&self.front_switch(), &netns, host, FRONT_IF, address)?;
             let [.., last] = address.octets();
             netns.ip(&[format!("addr add 2001:db8::{last}/64 dev {FRONT_IF} nodad")])?;
@@ -96,7 +99,8 @@ impl Topology {
         Ok(())
     }
 
-    /// Makes two nodes on `segments` networks, and a client on the first: a duel's network is that one.
+    /// Makes two nodes on `segments` networks, and a client on the first: a duel's network is that
+    /// one.
     pub fn build_pair(&self, segments: u8) -> Result<()> {
         self.build_duel()?;
         let switch = self.front_switch();
@@ -105,19 +109,33 @@ impl Topology {
             if segment > 0 {
                 make_bridge(&switch, &bridge)?;
             }
-            let hosts = [Host::Node1, Host::Node2].into_iter().chain((segment == 0).then_some(Host::Client));
+            let hosts = [Host::Node1, Host::Node2]
+                .into_iter()
+                .chain((segment == 0).then_some(Host::Client));
             for host in hosts {
-                let (netns, interface, address) = (self.host(host), segment_interface(segment), Plan::address(host, segment));
+                let (netns, interface, address) =
+                    (self.host(host), segment_interface(segment), Plan::address(host, segment));
                 if segment > 0 {
-                    plug(&switch, &bridge, &segment_port(host, segment), &netns, &interface, Mac::of(address))?;
+                    plug(
+                        &switch,
+                        &bridge,
+                        &segment_port(host, segment),
+                        &netns,
+                        &interface,
+                        Mac::of(address),
+                    )?;
                 }
-                netns.ip(&[format!("addr add {address}/16 brd + dev {interface}"), format!("link set {interface} up")])?;
+                netns.ip(&[
+                    format!("addr add {address}/16 brd + dev {interface}"),
+                    format!("link set {interface} up"),
+                ])?;
             }
         }
         Ok(())
     }
 
-    /// Pulls (`up` false) or plugs the cables of `host` to all segments, as nearly at once as one command can.
+    /// Pulls (`up` false) or plugs the cables of `host` to all segments, as nearly at once as one
+    /// command can.
     pub fn set_segments(&self, host: Host, segments: u8, up: bool) -> Result<()> {
         let state = if up { "up" } else { "down" };
         let ports: Vec<String> = (0..segments).map(|segment| segment_port(host, segment)).collect();
@@ -126,20 +144,27 @@ impl Topology {
         match ports.as_slice() {
             [port] => switch.ip(&[format!("link set {port} {state}")]),
             ports => {
-                switch.ip(&ports.iter().map(|port| format!("link set {port} group {CUT}")).collect::<Vec<_>>())?;
+                switch.ip(&ports
+                    .iter()
+                    .map(|port| format!("link set {port} group {CUT}"))
+                    .collect::<Vec<_>>())?;
                 switch.ip(&[format!("link set group {CUT} {state}")])
             }
         }
     }
 
-    /// Lets what the nodes' XDP programs transmit leave at once; `bpf_dir` is a BPF file system of the lab.
+    /// Lets what the nodes' XDP programs transmit leave at once; `bpf_dir` is a BPF file system of
+    /// the lab.
     ///
-    /// A veth hands frames of XDP_TX over to its peer, but wakes the peer only if it, too, has an XDP program. Without one they
-    /// lie there until the node sends something else (seen: 210 ms). GRO is not enough for that.
+    /// A veth hands frames of XDP_TX over to its peer, but wakes the peer only if it, too, has an
+    /// XDP program. Without one they lie there until the node sends something else (seen: 210 ms).
+    /// GRO is not enough for that.
     pub fn wake_switch(&self, bpf_dir: &Path) -> Result<()> {
         let program = xdp::pin_pass(bpf_dir)?;
         let switch = self.front_switch();
-        Node::BOTH.into_iter().try_for_each(|node| xdp::attach(&switch, node.host().name(), &program))
+        Node::BOTH
+            .into_iter()
+            .try_for_each(|node| xdp::attach(&switch, node.host().name(), &program))
     }
 
     /// Pulls (`up` false) or plugs the front cable of `host`: its interface loses or gains carrier.
@@ -148,25 +173,49 @@ impl Topology {
         self.front_switch().ip(&[format!("link set {host} {state}")])
     }
 
-    /// Silences (`silent` true) the front port of `host`: its interface keeps its carrier, its frames go nowhere.
+    /// Silences (`silent` true) the front port of `host`: its interface keeps its carrier, its
+    /// frames go nowhere.
     pub fn set_front_silence(&self, host: Host, silent: bool) -> Result<()> {
         let state = if silent { "disabled" } else { "forwarding" };
-        run(Command::new("bridge").args(["-n", self.front_switch().name(), "link", "set", "dev", host.name(), "state", state]))
+        run(Command::new("bridge").args([
+            "-n",
+            self.front_switch().name(),
+            "link",
+            "set",
+            "dev",
+            host.name(),
+            "state",
+            state,
+        ]))
     }
 
-    /// Parts the two nodes (`parted` true) on the front network, or joins them again: each still reaches everybody else.
+    /// Parts the two nodes (`parted` true) on the front network, or joins them again: each still
+    /// reaches everybody else.
     pub fn part_nodes(&self, parted: bool) -> Result<()> {
         let isolated = if parted { "on" } else { "off" };
-        let link = |node: Node| format!("link set dev {node} type bridge_slave isolated {isolated}");
+        let link =
+            |node: Node| format!("link set dev {node} type bridge_slave isolated {isolated}");
         self.front_switch().ip(&Node::BOTH.map(link))
     }
 
     /// Frames for `host` that the front network lost on the last cable because its queue was full.
     pub fn front_drops(&self, host: Host) -> Result<u64> {
         let switch = self.front_switch();
-        let text = output(Command::new("ip").args(["-n", switch.name(), "-s", "-j", "link", "show", "dev", host.name()]))?;
-        let links: serde_json::Value = serde_json::from_str(&text).context("reading the switch's counters")?;
-        links[0]["stats64"]["tx"]["dropped"].as_u64().with_context(|| format!("the switch has no drop counter for {host}"))
+        let text = output(Command::new("ip").args([
+            "-n",
+            switch.name(),
+            "-s",
+            "-j",
+            "link",
+            "show",
+            "dev",
+            host.name(),
+        ]))?;
+        let links: serde_json::Value =
+            serde_json::from_str(&text).context("reading the switch's counters")?;
+        links[0]["stats64"]["tx"]["dropped"]
+            .as_u64()
+            .with_context(|| format!("the switch has no drop counter for {host}"))
     }
 }
 
@@ -195,7 +244,8 @@ fn make_bridge(switch: &NetNs, bridge: &str) -> Result<()> {
     ])
 }
 
-/// Turns IPv6 on in a namespace and gives its interfaces these addresses (/64), without duplicate address detection.
+/// Turns IPv6 on in a namespace and gives its interfaces these addresses (/64), without duplicate
+/// address detection.
 pub fn enable_ipv6(netns: &NetNs, front: Option<Ipv6Addr>, back: Option<Ipv6Addr>) -> Result<()> {
     netns.run(|| {
         for name in ["all", "default", "lo", FRONT_IF, BACK_IF] {
@@ -212,7 +262,8 @@ pub fn enable_ipv6(netns: &NetNs, front: Option<Ipv6Addr>, back: Option<Ipv6Addr
     netns.ip(&front.into_iter().chain(back).collect::<Vec<_>>())
 }
 
-/// With IPv6 there is no duplicate address detection: it would keep the link-local addresses back for a second.
+/// With IPv6 there is no duplicate address detection: it would keep the link-local addresses back
+/// for a second.
 pub(crate) fn make_namespace(netns: &NetNs, ipv6: bool) -> Result<()> {
     netns.create()?;
     let off = if ipv6 { "0" } else { "1" };
@@ -229,7 +280,8 @@ pub(crate) fn make_namespace(netns: &NetNs, ipv6: bool) -> Result<()> {
             let path = format!("/proc/sys/net/{key}");
             // A kernel without IPv6 has no such switch, and no need of it.
             if Path::new(&path).exists() {
-                std::fs::write(&path, value).with_context(|| format!("setting {key} to {value}"))?;
+                std::fs::write(&path, value)
+                    .with_context(|| format!("setting {key} to {value}"))?;
             }
         }
         Ok(())
@@ -238,13 +290,29 @@ pub(crate) fn make_namespace(netns: &NetNs, ipv6: bool) -> Result<()> {
 }
 
 /// A cable between a switch and a host, with the host's address.
-fn connect(switch: &NetNs, netns: &NetNs, host: Host, interface: &str, address: Ipv4Addr) -> Result<()> {
+fn connect(
+    switch: &NetNs,
+    netns: &NetNs,
+    host: Host,
+    interface: &str,
+    address: Ipv4Addr,
+) -> Result<()> {
     plug(switch, BRIDGE, host.name(), netns, interface, Mac::of(address))?;
-    netns.ip(&[format!("addr add {address}/24 brd + dev {interface}"), format!("link set {interface} up")])
+    netns.ip(&[
+        format!("addr add {address}/24 brd + dev {interface}"),
+        format!("link set {interface} up"),
+    ])
 }
 
 /// A cable between a port of a bridge and an interface of a host.
-fn plug(switch: &NetNs, bridge: &str, port: &str, netns: &NetNs, interface: &str, mac: Mac) -> Result<()> {
+fn plug(
+    switch: &NetNs,
+    bridge: &str,
+    port: &str,
+    netns: &NetNs,
+    interface: &str,
+    mac: Mac,
+) -> Result<()> {
     run(Command::new("ip").args(["link", "add", interface, "address", &mac.to_string()]).args([
         "netns",
         netns.name(),
@@ -257,11 +325,13 @@ fn plug(switch: &NetNs, bridge: &str, port: &str, netns: &NetNs, interface: &str
         switch.name(),
     ]))?;
     switch.ip(&[format!("link set {port} master {bridge} up")])?;
-    // No checksum offload: what is on the wire is what a real network card would have sent, for XDP and for captures. GRO of the
-    // switch leaves its packets' checksums to be finished, so its ports must do without as well.
+    // No checksum offload: what is on the wire is what a real network card would have sent, for XDP
+    // and for captures. GRO of the switch leaves its packets' checksums to be finished, so its
+    // ports must do without as well.
     ethtool(netns, interface, &["tx", "off"])?;
     ethtool(switch, port, &["tx", "off"])?;
-    // GRO gives both ends of the pair a NAPI context: without one at the peer, redirected frames vanish on a veth.
+    // GRO gives both ends of the pair a NAPI context: without one at the peer, redirected frames
+    // vanish on a veth.
     ethtool(netns, interface, &["gro", "on"])?;
     ethtool(switch, port, &["gro", "on"])
 }

@@ -34,7 +34,9 @@ impl WebServer {
         write(&dir.join("nginx.conf"), &config(&log, port))?;
         write(&dir.join("html/index.html"), &format!("{host}\n"))?;
         let slow = dir.join("html/slow");
-        File::create(&slow).and_then(|file| file.set_len(SLOW_FILE)).with_context(|| format!("making {}", slow.display()))?;
+        File::create(&slow)
+            .and_then(|file| file.set_len(SLOW_FILE))
+            .with_context(|| format!("making {}", slow.display()))?;
         let netns = lab.topology().host(host);
         let mut command = netns.command(&program("nginx")?)?;
         command.arg("-p").arg(&dir).arg("-c").arg(dir.join("nginx.conf"));
@@ -49,7 +51,8 @@ impl WebServer {
 
     /// The client addresses of the requests it has answered, in order.
     pub fn clients(&self) -> Result<Vec<String>> {
-        let text = std::fs::read_to_string(&self.log).with_context(|| format!("reading {}", self.log.display()))?;
+        let text = std::fs::read_to_string(&self.log)
+            .with_context(|| format!("reading {}", self.log.display()))?;
         Ok(text.lines().map(str::to_owned).collect())
     }
 }

@@ -1,5 +1,5 @@
-//! XDP programs on the lab's interfaces, by way of iproute2 (a program that is attached so goes with its interface), and what the
-//! verifier makes of a program.
+//! XDP programs on the lab's interfaces, by way of iproute2 (a program that is attached so goes
+//! with its interface), and what the verifier makes of a program.
 
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -16,11 +16,13 @@ pub use crate::sys::{Functions, Map, Program, create_map, load_btf};
 /// Pins a loaded program as `name` in a directory of a BPF file system, where [`attach`] finds it.
 pub fn pin(program: impl AsFd, bpf_dir: &Path, name: &str) -> Result<PathBuf> {
     let path = bpf_dir.join(name);
-    sys::pin(program.as_fd(), &path).with_context(|| format!("pinning a program at {}", path.display()))?;
+    sys::pin(program.as_fd(), &path)
+        .with_context(|| format!("pinning a program at {}", path.display()))?;
     Ok(path)
 }
 
-/// Pins a program that passes every frame: with it on its end, a cable of a veth hands on at once what the other end transmits by XDP.
+/// Pins a program that passes every frame: with it on its end, a cable of a veth hands on at once
+/// what the other end transmits by XDP.
 pub fn pin_pass(bpf_dir: &Path) -> Result<PathBuf> {
     let pass = sys::load_xdp_pass().context("loading a program that passes frames")?;
     pin(&pass, bpf_dir, "pass")
@@ -42,7 +44,8 @@ pub fn detach(netns: &NetNs, interface: &str) -> Result<()> {
 pub struct Verified {
     /// Instructions that the verifier walked through, over all ways.
     pub instructions: u64,
-    /// Bytes of stack, of the program and of each of its functions; kernels from 7.0 on tell one figure, that of the deepest chain of calls.
+    /// Bytes of stack, of the program and of each of its functions; kernels from 7.0 on tell one
+    /// figure, that of the deepest chain of calls.
     pub stack: Vec<u32>,
     /// Bytes of translated instructions, and of machine code (0: no JIT).
     pub translated: u32,
@@ -57,17 +60,24 @@ pub fn verify(program: &Program) -> Result<Verified> {
     let text = String::from_utf8_lossy(&log);
     let text = text.trim_end_matches('\0');
     let loaded = loaded.with_context(|| format!("the kernel refuses the program: {text}"))?;
-    let (jited, translated) = sys::program_sizes(loaded.as_fd()).context("asking for the program's sizes")?;
-    let (instructions, stack) = statistics(text).with_context(|| format!("no statistics in what the verifier says: {text}"))?;
+    let (jited, translated) =
+        sys::program_sizes(loaded.as_fd()).context("asking for the program's sizes")?;
+    let (instructions, stack) = statistics(text)
+        .with_context(|| format!("no statistics in what the verifier says: {text}"))?;
     Ok(Verified { instructions, stack, translated, jited })
 }
 
-/// Reads `stack depth 32+128`, or `stack depth max 160`, and `processed 4711 insns (limit 1000000) ...`.
+/// Reads `stack depth 32+128`, or `stack depth max 160`, and `processed 4711 insns (limit 1000000)
+/// ...`.
 fn statistics(log: &str) -> Option<(u64, Vec<u32>)> {
     let after = |words: &str| log.lines().find_map(|line| line.strip_prefix(words));
     let depths = after("stack depth ")?;
-    let stack =
-        depths.strip_prefix("max ").unwrap_or(depths).split('+').map(|depth| depth.trim().parse().ok()).collect::<Option<_>>()?;
+    let stack = depths
+        .strip_prefix("max ")
+        .unwrap_or(depths)
+        .split('+')
+        .map(|depth| depth.trim().parse().ok())
+        .collect::<Option<_>>()?;
     let instructions = after("processed ")?.split(' ').next()?.parse().ok()?;
     Some((instructions, stack))
 }
@@ -78,10 +88,10 @@ mod tests {
 
     #[test]
     fn the_verifiers_statistics_are_read() {
-        let log =
-            "verification time 1234 usec\nstack depth 32+312+0\nprocessed 4711 insns (limit 1000000) max_states_per_insn 4\n";
+        let log = "verification time 1234 usec\nstack depth 32+312+0\nprocessed 4711 insns (limit 1000000) max_states_per_insn 4\n";
         assert_eq!(statistics(log), Some((4711, vec![32, 312, 0])));
-        let newer = "stack depth max 416\nprocessed 4711 insns (limit 1000000) max_states_per_insn 4\n";
+        let newer =
+            "stack depth max 416\nprocessed 4711 insns (limit 1000000) max_states_per_insn 4\n";
         assert_eq!(statistics(newer), Some((4711, vec![416])));
         assert_eq!(statistics("R0 !read_ok"), None);
     }

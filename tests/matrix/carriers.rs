@@ -4,7 +4,8 @@ use vrrp_tests::duel::{Setup, Speaker, Unicast};
 
 use super::Act::{Forge, HealAfter, Kill, Part, RemoveAddress, Start, StartBoth, Stop};
 use super::See::{
-    Answers, BothMasters, Claims, ClaimsWithin, Drops, Holds, Learned, Master, NoDrops, Resigns, SameEpoch, Silent, Takes, Wire,
+    Answers, BothMasters, Claims, ClaimsWithin, Drops, Holds, Learned, Master, NoDrops, Resigns,
+    SameEpoch, Silent, Takes, Wire,
 };
 use super::Side::{Ours, Theirs};
 use super::run::pair;
@@ -12,7 +13,9 @@ use super::{Case, SLOW, Step, step};
 
 /// Over IPv6, against either peer.
 pub fn ipv6(peer: Speaker) -> Vec<Case> {
-    let case = |name, setups: (Setup, Setup), steps: Vec<Step>| Case::new(name, peer, setups.0, setups.1, steps);
+    let case = |name, setups: (Setup, Setup), steps: Vec<Step>| {
+        Case::new(name, peer, setups.0, setups.1, steps)
+    };
     let both = |ours, theirs| pair(&Setup::ipv6(), ours, theirs);
     let list = "[fe80::249 2001:db8::249] pseudo-header, ttl 255";
     let mut slow = both(100, 110);
@@ -25,7 +28,16 @@ pub fn ipv6(peer: Speaker) -> Vec<Case> {
             both(110, 100),
             vec![
                 step(StartBoth, [Master(Ours), Wire(Ours, list), NoDrops]),
-                step(Stop(Ours), [Resigns(Ours), Takes(Theirs, 30..=600), Master(Theirs), Claims(Theirs), Wire(Theirs, list)]),
+                step(
+                    Stop(Ours),
+                    [
+                        Resigns(Ours),
+                        Takes(Theirs, 30..=600),
+                        Master(Theirs),
+                        Claims(Theirs),
+                        Wire(Theirs, list),
+                    ],
+                ),
                 step(Start(Ours), [Master(Ours), Claims(Ours), NoDrops]),
             ],
         ),
@@ -34,7 +46,10 @@ pub fn ipv6(peer: Speaker) -> Vec<Case> {
             both(100, 110),
             vec![
                 step(StartBoth, [Master(Theirs), NoDrops]),
-                step(Stop(Theirs), [Resigns(Theirs), Takes(Ours, 30..=1500), Master(Ours), Claims(Ours)]),
+                step(
+                    Stop(Theirs),
+                    [Resigns(Theirs), Takes(Ours, 30..=1500), Master(Ours), Claims(Ours)],
+                ),
                 step(Start(Theirs), [Master(Theirs), Answers(&[Theirs]), NoDrops]),
             ],
         ),
@@ -43,14 +58,20 @@ pub fn ipv6(peer: Speaker) -> Vec<Case> {
             both(110, 100),
             vec![
                 step(StartBoth, [Master(Ours)]),
-                step(Kill(Ours), [Takes(Theirs, 250..=900), Master(Theirs), Claims(Theirs), Answers(&[Theirs])]),
+                step(
+                    Kill(Ours),
+                    [Takes(Theirs, 250..=900), Master(Theirs), Claims(Theirs), Answers(&[Theirs])],
+                ),
                 step(Start(Ours), [Master(Ours), Claims(Ours)]),
             ],
         ),
         case(
             "IPv6, they are killed",
             both(100, 110),
-            vec![step(StartBoth, [Master(Theirs)]), step(Kill(Theirs), [Takes(Ours, 250..=900), Master(Ours), Claims(Ours)])],
+            vec![
+                step(StartBoth, [Master(Theirs)]),
+                step(Kill(Theirs), [Takes(Ours, 250..=900), Master(Ours), Claims(Ours)]),
+            ],
         ),
         case(
             "IPv6, they are slower",
@@ -91,12 +112,22 @@ pub fn frr() -> Vec<Case> {
 }
 
 fn ties() -> Vec<Case> {
-    let case = |name, steps| Case::new(name, Speaker::Keepalived, Setup::ipv6(), Setup::ipv6(), steps);
-    tie(case, "IPv6, equal priority, our address is lower", "IPv6, equal priority, our address is higher")
+    let case =
+        |name, steps| Case::new(name, Speaker::Keepalived, Setup::ipv6(), Setup::ipv6(), steps);
+    tie(
+        case,
+        "IPv6, equal priority, our address is lower",
+        "IPv6, equal priority, our address is higher",
+    )
 }
 
-/// Nobody preempts at equal priority: who came first leads, until a partition lets both lead and the addresses decide.
-pub fn tie(case: impl Fn(&'static str, Vec<Step>) -> Case, lower: &'static str, higher: &'static str) -> Vec<Case> {
+/// Nobody preempts at equal priority: who came first leads, until a partition lets both lead and
+/// the addresses decide.
+pub fn tie(
+    case: impl Fn(&'static str, Vec<Step>) -> Case,
+    lower: &'static str,
+    higher: &'static str,
+) -> Vec<Case> {
     vec![
         case(
             lower,
@@ -122,16 +153,27 @@ pub fn tie(case: impl Fn(&'static str, Vec<Step>) -> Case, lower: &'static str, 
 
 fn unicast() -> Vec<Case> {
     let over = |ttl, min_ttl| Setup { unicast: Some(Unicast { ttl, min_ttl }), ..Setup::default() };
-    let case = |name, ours: Setup, theirs: Setup, steps| Case::new(name, Speaker::Keepalived, ours, theirs, steps);
-    let v6 = |priority| Setup { unicast: Some(Unicast { ttl: 255, min_ttl: 255 }), ..Setup::ipv6() }.priority(priority);
+    let case = |name, ours: Setup, theirs: Setup, steps| {
+        Case::new(name, Speaker::Keepalived, ours, theirs, steps)
+    };
+    let v6 = |priority| {
+        Setup { unicast: Some(Unicast { ttl: 255, min_ttl: 255 }), ..Setup::ipv6() }
+            .priority(priority)
+    };
     vec![
         case(
             "unicast, we lead",
             over(255, 255).priority(110),
             over(255, 0),
             vec![
-                step(StartBoth, [Master(Ours), Wire(Ours, "pseudo-header, to the node, ttl 255"), NoDrops]),
-                step(Stop(Ours), [Resigns(Ours), Takes(Theirs, 30..=600), Master(Theirs), Claims(Theirs)]),
+                step(
+                    StartBoth,
+                    [Master(Ours), Wire(Ours, "pseudo-header, to the node, ttl 255"), NoDrops],
+                ),
+                step(
+                    Stop(Ours),
+                    [Resigns(Ours), Takes(Theirs, 30..=600), Master(Theirs), Claims(Theirs)],
+                ),
                 step(Start(Ours), [Master(Ours), NoDrops]),
             ],
         ),
@@ -140,7 +182,10 @@ fn unicast() -> Vec<Case> {
             over(255, 255),
             over(255, 0).priority(110),
             vec![
-                step(StartBoth, [Master(Theirs), Wire(Theirs, "pseudo-header, to the node, ttl 255"), NoDrops]),
+                step(
+                    StartBoth,
+                    [Master(Theirs), Wire(Theirs, "pseudo-header, to the node, ttl 255"), NoDrops],
+                ),
                 step(Kill(Theirs), [Takes(Ours, 250..=900), Master(Ours), Claims(Ours)]),
             ],
         ),
@@ -171,15 +216,23 @@ fn unicast() -> Vec<Case> {
             "unicast, a stranger to us",
             over(255, 255).priority(110),
             over(255, 0),
-            vec![step(StartBoth, [Master(Ours)]), step(Forge(Ours, 255), [Master(Ours), Drops("peer"), Silent(Theirs)])],
+            vec![
+                step(StartBoth, [Master(Ours)]),
+                step(Forge(Ours, 255), [Master(Ours), Drops("peer"), Silent(Theirs)]),
+            ],
         ),
         case(
             "unicast, a stranger to them",
             over(255, 255),
             over(255, 0).priority(110),
-            vec![step(StartBoth, [Master(Theirs)]), step(Forge(Theirs, 64), [Takes(Ours, 0..=900), Master(Theirs)])],
+            vec![
+                step(StartBoth, [Master(Theirs)]),
+                step(Forge(Theirs, 64), [Takes(Ours, 0..=900), Master(Theirs)]),
+            ],
         )
-        .remark("one packet of TTL 64 from a stranger deposes keepalived: it does not ask who sent it"),
+        .remark(
+            "one packet of TTL 64 from a stranger deposes keepalived: it does not ask who sent it",
+        ),
         case(
             "unicast, they multicast",
             over(255, 255).priority(110),
@@ -191,7 +244,8 @@ fn unicast() -> Vec<Case> {
 
 fn virtual_mac(peer: Speaker) -> Vec<Case> {
     let both = |ours, theirs| pair(&Setup { virtual_mac: true, ..Setup::default() }, ours, theirs);
-    let case = |name, setups: (Setup, Setup), steps| Case::new(name, peer, setups.0, setups.1, steps);
+    let case =
+        |name, setups: (Setup, Setup), steps| Case::new(name, peer, setups.0, setups.1, steps);
     vec![
         case(
             "virtual MAC, we lead",
@@ -200,7 +254,13 @@ fn virtual_mac(peer: Speaker) -> Vec<Case> {
                 step(StartBoth, [Master(Ours), Wire(Ours, "virtual MAC"), NoDrops]),
                 step(
                     Stop(Ours),
-                    [Resigns(Ours), Takes(Theirs, 30..=600), Master(Theirs), Claims(Theirs), Wire(Theirs, "virtual MAC")],
+                    [
+                        Resigns(Ours),
+                        Takes(Theirs, 30..=600),
+                        Master(Theirs),
+                        Claims(Theirs),
+                        Wire(Theirs, "virtual MAC"),
+                    ],
                 ),
                 step(Start(Ours), [Master(Ours), Claims(Ours), NoDrops]),
             ],
@@ -210,7 +270,10 @@ fn virtual_mac(peer: Speaker) -> Vec<Case> {
             both(100, 110),
             vec![
                 step(StartBoth, [Master(Theirs), Wire(Theirs, "virtual MAC"), NoDrops]),
-                step(Kill(Theirs), [Takes(Ours, 250..=900), Master(Ours), Claims(Ours), Wire(Ours, "virtual MAC")]),
+                step(
+                    Kill(Theirs),
+                    [Takes(Ours, 250..=900), Master(Ours), Claims(Ours), Wire(Ours, "virtual MAC")],
+                ),
             ],
         ),
     ]

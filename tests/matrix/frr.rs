@@ -6,7 +6,8 @@ use vrrp_tests::duel::{Setup, Speaker};
 
 use super::Act::{HealAfter, Kill, Part, Start, StartBoth, Stop};
 use super::See::{
-    Answers, BothMasters, Claims, ClaimsWithin, Drops, Learned, Master, NoClaims, NoDrops, Resigns, Silent, Takes, Wire,
+    Answers, BothMasters, Claims, ClaimsWithin, Drops, Learned, Master, NoClaims, NoDrops, Resigns,
+    Silent, Takes, Wire,
 };
 use super::Side::{Ours, Theirs};
 use super::run::{v2, v3, with};
@@ -22,7 +23,8 @@ pub fn cases() -> Vec<Case> {
         "equal priority, our address is lower",
         "equal priority, our address is higher",
     );
-    [versions(), ties, elections(), endings(), carriers::ipv6(Speaker::Frr), carriers::frr()].concat()
+    [versions(), ties, elections(), endings(), carriers::ipv6(Speaker::Frr), carriers::frr()]
+        .concat()
 }
 
 fn versions() -> Vec<Case> {
@@ -32,7 +34,15 @@ fn versions() -> Vec<Case> {
             v2(110, 100),
             vec![
                 step(StartBoth, [Master(Ours), Wire(Ours, "v2 priority 110 1 s"), NoDrops]),
-                step(Stop(Ours), [Resigns(Ours), Takes(Theirs, 550..=1500), Master(Theirs), Wire(Theirs, "v2 priority 100 1 s")]),
+                step(
+                    Stop(Ours),
+                    [
+                        Resigns(Ours),
+                        Takes(Theirs, 550..=1500),
+                        Master(Theirs),
+                        Wire(Theirs, "v2 priority 100 1 s"),
+                    ],
+                ),
             ],
         ),
         case(
@@ -53,7 +63,16 @@ fn versions() -> Vec<Case> {
             v3(110, 100),
             vec![
                 step(StartBoth, [Master(Ours), Wire(Ours, "pseudo-header"), NoDrops]),
-                step(Stop(Ours), [Resigns(Ours), Takes(Theirs, 30..=600), Master(Theirs), Claims(Theirs), Answers(&[Theirs])]),
+                step(
+                    Stop(Ours),
+                    [
+                        Resigns(Ours),
+                        Takes(Theirs, 30..=600),
+                        Master(Theirs),
+                        Claims(Theirs),
+                        Answers(&[Theirs]),
+                    ],
+                ),
                 step(Start(Ours), [Master(Ours), Claims(Ours)]),
             ],
         ),
@@ -61,8 +80,14 @@ fn versions() -> Vec<Case> {
             "v3, they lead",
             v3(100, 110),
             vec![
-                step(StartBoth, [Master(Theirs), Wire(Theirs, "pseudo-header, ttl 255, virtual MAC"), NoDrops]),
-                step(Stop(Theirs), [Resigns(Theirs), Takes(Ours, 30..=600), Master(Ours), Claims(Ours)]),
+                step(
+                    StartBoth,
+                    [Master(Theirs), Wire(Theirs, "pseudo-header, ttl 255, virtual MAC"), NoDrops],
+                ),
+                step(
+                    Stop(Theirs),
+                    [Resigns(Theirs), Takes(Ours, 30..=600), Master(Ours), Claims(Ours)],
+                ),
                 step(Start(Theirs), [Master(Theirs), NoDrops]),
             ],
         ),
@@ -101,22 +126,34 @@ fn elections() -> Vec<Case> {
         case(
             "priority 255 and 254",
             v3(255, 254),
-            vec![step(Start(Theirs), [Master(Theirs)]), step(Start(Ours), [Master(Ours), Wire(Ours, "priority 255")])],
+            vec![
+                step(Start(Theirs), [Master(Theirs)]),
+                step(Start(Ours), [Master(Ours), Wire(Ours, "priority 255")]),
+            ],
         ),
         case(
             "preemption by us",
             v3(110, 100),
-            vec![step(Start(Theirs), [Master(Theirs)]), step(Start(Ours), [Master(Ours), Claims(Ours)])],
+            vec![
+                step(Start(Theirs), [Master(Theirs)]),
+                step(Start(Ours), [Master(Ours), Claims(Ours)]),
+            ],
         ),
         case(
             "preemption by them",
             v3(100, 110),
-            vec![step(Start(Ours), [Master(Ours)]), step(Start(Theirs), [Master(Theirs), Claims(Theirs), Answers(&[Theirs])])],
+            vec![
+                step(Start(Ours), [Master(Ours)]),
+                step(Start(Theirs), [Master(Theirs), Claims(Theirs), Answers(&[Theirs])]),
+            ],
         ),
         case(
             "nopreempt, they come late",
             with(v3(100, 110), |_, theirs| theirs.preempt = false),
-            vec![step(Start(Ours), [Master(Ours)]), step(Start(Theirs), [Master(Ours), Silent(Theirs)])],
+            vec![
+                step(Start(Ours), [Master(Ours)]),
+                step(Start(Theirs), [Master(Ours), Silent(Theirs)]),
+            ],
         ),
     ]
 }

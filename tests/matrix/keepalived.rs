@@ -6,8 +6,8 @@ use vrrp_tests::duel::{Setup, Speaker};
 
 use super::Act::{HealAfter, Kill, Part, RemoveAddress, Start, StartBoth, Stop};
 use super::See::{
-    Answers, BothMasters, Claims, ClaimsWithin, Drops, Holds, Learned, Logs, Master, NoDrops, Resigns, SameEpoch, Silent, Takes,
-    Wire,
+    Answers, BothMasters, Claims, ClaimsWithin, Drops, Holds, Learned, Logs, Master, NoDrops,
+    Resigns, SameEpoch, Silent, Takes, Wire,
 };
 use super::Side::{Ours, Theirs};
 use super::run::{v2, v3, with};
@@ -67,26 +67,43 @@ fn version_2() -> Vec<Case> {
             with(v2(100, 110), pass("1111", "1111")),
             vec![
                 step(StartBoth, [Master(Theirs), Wire(Theirs, "auth 1"), NoDrops]),
-                step(Stop(Theirs), [Resigns(Theirs), Takes(Ours, 550..=2500), Master(Ours), Wire(Ours, "auth 1")]),
+                step(
+                    Stop(Theirs),
+                    [Resigns(Theirs), Takes(Ours, 550..=2500), Master(Ours), Wire(Ours, "auth 1")],
+                ),
                 step(Start(Theirs), [Master(Theirs), NoDrops]),
             ],
         ),
         case(
             "v2, PASS unequal",
             with(v2(110, 100), pass("1111", "2222")),
-            vec![step(StartBoth, [BothMasters, Drops("auth_password"), Logs(Theirs, "received an invalid passwd")])],
+            vec![step(
+                StartBoth,
+                [BothMasters, Drops("auth_password"), Logs(Theirs, "received an invalid passwd")],
+            )],
         ),
         case(
             "v2, interval unequal",
             with(v2(110, 100), |_, theirs| theirs.interval = Duration::from_secs(2)),
-            vec![step(StartBoth, [BothMasters, Drops("interval_mismatch"), Logs(Theirs, "advertisement interval mismatch")])],
+            vec![step(
+                StartBoth,
+                [
+                    BothMasters,
+                    Drops("interval_mismatch"),
+                    Logs(Theirs, "advertisement interval mismatch"),
+                ],
+            )],
         ),
         case(
             "v2, v3",
             (Setup::version_2().priority(110), Setup::default()),
             vec![step(
                 StartBoth,
-                [BothMasters, Drops("version_mismatch"), Logs(Theirs, "wrong version. Received 2 and expect 3")],
+                [
+                    BothMasters,
+                    Drops("version_mismatch"),
+                    Logs(Theirs, "wrong version. Received 2 and expect 3"),
+                ],
             )],
         ),
     ]
@@ -106,7 +123,10 @@ fn version_3() -> Vec<Case> {
         case(
             "v3, message-only",
             with(v3(110, 100), |ours, _| ours.message_only = true),
-            vec![step(StartBoth, [BothMasters, Wire(Ours, "message-only"), Logs(Theirs, "checksum"), NoDrops])],
+            vec![step(
+                StartBoth,
+                [BothMasters, Wire(Ours, "message-only"), Logs(Theirs, "checksum"), NoDrops],
+            )],
         )
         .remark("2.2.7 knows the pseudo-header form alone"),
         case(
@@ -121,20 +141,33 @@ fn version_3() -> Vec<Case> {
             "v3, they are slower",
             with(v3(100, 110), |_, theirs| theirs.interval = SLOW),
             vec![
-                step(StartBoth, [Master(Theirs), Wire(Theirs, "30 cs"), Learned(1080..=1085), NoDrops]),
+                step(
+                    StartBoth,
+                    [Master(Theirs), Wire(Theirs, "30 cs"), Learned(1080..=1085), NoDrops],
+                ),
                 step(Kill(Theirs), [Takes(Ours, 750..=1600), Master(Ours), Wire(Ours, "10 cs")]),
             ],
         ),
         case(
             "v3, they list one address more, we lead",
-            with(v3(110, 100), |_, theirs| theirs.addresses = vec!["192.168.1.249", "192.168.1.248"]),
-            vec![step(StartBoth, [BothMasters, Logs(Theirs, "unexpected ip number count 1, expected 2")])],
+            with(v3(110, 100), |_, theirs| {
+                theirs.addresses = vec!["192.168.1.249", "192.168.1.248"]
+            }),
+            vec![step(
+                StartBoth,
+                [BothMasters, Logs(Theirs, "unexpected ip number count 1, expected 2")],
+            )],
         )
         .remark("2.2.7 discards an advert whose list is not its own; RFC 9568 7.1 only logs"),
         case(
             "v3, they list one address more, they lead",
-            with(v3(100, 110), |_, theirs| theirs.addresses = vec!["192.168.1.249", "192.168.1.248"]),
-            vec![step(StartBoth, [Master(Theirs), Wire(Theirs, "[192.168.1.249 192.168.1.248]"), NoDrops])],
+            with(v3(100, 110), |_, theirs| {
+                theirs.addresses = vec!["192.168.1.249", "192.168.1.248"]
+            }),
+            vec![step(
+                StartBoth,
+                [Master(Theirs), Wire(Theirs, "[192.168.1.249 192.168.1.248]"), NoDrops],
+            )],
         ),
     ]
 }
@@ -259,7 +292,10 @@ fn accidents() -> Vec<Case> {
         case(
             "their address is deleted by hand",
             v3(100, 110),
-            vec![step(StartBoth, [Master(Theirs)]), step(RemoveAddress(Theirs), [Resigns(Theirs), Master(Theirs)])],
+            vec![
+                step(StartBoth, [Master(Theirs)]),
+                step(RemoveAddress(Theirs), [Resigns(Theirs), Master(Theirs)]),
+            ],
         )
         .remark("resigns, and is elected anew after its skew time"),
         case(
@@ -288,7 +324,12 @@ fn accidents() -> Vec<Case> {
                 step(Part, [BothMasters]),
                 step(
                     HealAfter(Theirs),
-                    [ClaimsWithin(Theirs, 500), Logs(Theirs, "forcing new election"), Master(Theirs), Answers(&[Theirs])],
+                    [
+                        ClaimsWithin(Theirs, 500),
+                        Logs(Theirs, "forcing new election"),
+                        Master(Theirs),
+                        Answers(&[Theirs]),
+                    ],
                 ),
             ],
         ),

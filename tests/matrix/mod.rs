@@ -1,4 +1,5 @@
-//! The interop matrix as data: who meets whom with which settings, what is done to them, and what must then be seen.
+//! The interop matrix as data: who meets whom with which settings, what is done to them, and what
+//! must then be seen.
 
 pub mod carriers;
 pub mod frr;
@@ -49,7 +50,8 @@ pub enum Act {
     HealAfter(Side),
     /// The virtual address is deleted by hand.
     RemoveAddress(Side),
-    /// A host that is nobody's peer sends an advert of priority 254 to this side alone, with this time to live.
+    /// A host that is nobody's peer sends an advert of priority 254 to this side alone, with this
+    /// time to live.
     Forge(Side, u8),
 }
 
@@ -118,7 +120,13 @@ pub struct Case {
 }
 
 impl Case {
-    pub fn new(name: &'static str, peer: Speaker, ours: Setup, theirs: Setup, steps: Vec<Step>) -> Self {
+    pub fn new(
+        name: &'static str,
+        peer: Speaker,
+        ours: Setup,
+        theirs: Setup,
+        steps: Vec<Step>,
+    ) -> Self {
         Self { name, us: Speaker::Agent, peer, seat: Node::Node1, ours, theirs, steps, remark: "" }
     }
 

@@ -1,4 +1,5 @@
-//! The peers among themselves, where "ours" is a peer too: it shows that the harness sets them up rightly, and how they differ.
+//! The peers among themselves, where "ours" is a peer too: it shows that the harness sets them up
+//! rightly, and how they differ.
 
 use vrrp_tests::duel::{Setup, Speaker, Unicast};
 
@@ -8,7 +9,13 @@ use super::Side::{Ours, Theirs};
 use super::run::pair;
 use super::{Case, Step, step};
 
-fn case(name: &'static str, us: Speaker, peer: Speaker, (ours, theirs): (Setup, Setup), steps: Vec<Step>) -> Case {
+fn case(
+    name: &'static str,
+    us: Speaker,
+    peer: Speaker,
+    (ours, theirs): (Setup, Setup),
+    steps: Vec<Step>,
+) -> Case {
     Case::new(name, peer, ours, theirs, steps).instead_of_us(us)
 }
 
@@ -36,7 +43,13 @@ pub fn cases() -> Vec<Case> {
             Frr,
             pair(&Setup::ipv6(), 110, 100),
             vec![
-                step(StartBoth, [Master(Ours), Wire(Ours, "[fe80::249 2001:db8::249] pseudo-header, ttl 255, own MAC")]),
+                step(
+                    StartBoth,
+                    [
+                        Master(Ours),
+                        Wire(Ours, "[fe80::249 2001:db8::249] pseudo-header, ttl 255, own MAC"),
+                    ],
+                ),
                 step(
                     Stop(Ours),
                     [
@@ -44,7 +57,10 @@ pub fn cases() -> Vec<Case> {
                         Takes(Theirs, 30..=600),
                         Master(Theirs),
                         Claims(Theirs),
-                        Wire(Theirs, "[fe80::249 2001:db8::249] pseudo-header, ttl 255, virtual MAC"),
+                        Wire(
+                            Theirs,
+                            "[fe80::249 2001:db8::249] pseudo-header, ttl 255, virtual MAC",
+                        ),
                     ],
                 ),
                 step(Start(Ours), [Master(Ours), Claims(Ours)]),
@@ -55,7 +71,10 @@ pub fn cases() -> Vec<Case> {
             Keepalived,
             Frr,
             pair(&Setup::ipv6(), 100, 110),
-            vec![step(StartBoth, [Master(Theirs)]), step(Kill(Theirs), [Takes(Ours, 250..=900), Master(Ours), Claims(Ours)])],
+            vec![
+                step(StartBoth, [Master(Theirs)]),
+                step(Kill(Theirs), [Takes(Ours, 250..=900), Master(Ours), Claims(Ours)]),
+            ],
         ),
         case(
             "unicast, TTL 255",

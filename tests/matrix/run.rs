@@ -45,17 +45,25 @@ impl Row {
 
     pub fn line(&self) -> String {
         let pass = if self.pass { "pass" } else { "FAIL" };
-        let remark = if self.remark.is_empty() { String::new() } else { format!(" | {}", self.remark) };
-        let peer =
-            if self.us == Speaker::Agent.name() { self.peer.to_owned() } else { format!("{} against {}", self.peer, self.us) };
-        format!("{} | {peer} | {} | {} | {} | {pass}{remark}", self.case, self.role, self.expected, self.observed)
+        let remark =
+            if self.remark.is_empty() { String::new() } else { format!(" | {}", self.remark) };
+        let peer = if self.us == Speaker::Agent.name() {
+            self.peer.to_owned()
+        } else {
+            format!("{} against {}", self.peer, self.us)
+        };
+        format!(
+            "{} | {peer} | {} | {} | {} | {pass}{remark}",
+            self.case, self.role, self.expected, self.observed
+        )
     }
 }
 
 /// Names a file that the rows are appended to, as a table of Markdown.
 const TABLE: &str = "VRRP_MATRIX_TABLE";
 
-/// Plays `cases` and prints their rows; fails with the names of those that went otherwise than expected.
+/// Plays `cases` and prints their rows; fails with the names of those that went otherwise than
+/// expected.
 pub fn play(cases: &[Case]) -> Result<()> {
     let begin = Instant::now();
     let queue = Mutex::new(cases.iter().enumerate());
@@ -80,15 +88,20 @@ pub fn play(cases: &[Case]) -> Result<()> {
     }
     println!("{} cases in {:.1} s", rows.len(), begin.elapsed().as_secs_f64());
     if let Some(path) = std::env::var_os(TABLE) {
-        let mut file =
-            File::options().create(true).append(true).open(&path).with_context(|| format!("opening {}", path.display()))?;
-        writeln!(file, "| case | our role | observed | remark |\n|---|---|---|---|").context("writing the table")?;
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .with_context(|| format!("opening {}", path.display()))?;
+        writeln!(file, "| case | our role | observed | remark |\n|---|---|---|---|")
+            .context("writing the table")?;
         for (_, row) in &rows {
             writeln!(file, "{}", row.markdown()).context("writing the table")?;
         }
         writeln!(file).context("writing the table")?;
     }
-    let failed: Vec<&str> = rows.iter().filter(|(_, row)| !row.pass).map(|(_, row)| row.case).collect();
+    let failed: Vec<&str> =
+        rows.iter().filter(|(_, row)| !row.pass).map(|(_, row)| row.case).collect();
     ensure!(rows.len() == cases.len(), "{} cases gave {} rows", cases.len(), rows.len());
     ensure!(failed.is_empty(), "not as expected: {failed:?}");
     Ok(())
@@ -105,7 +118,11 @@ struct Player<'a> {
 
 impl<'a> Player<'a> {
     fn row(case: &'a Case) -> Row {
-        let expected: Vec<String> = case.steps.iter().map(|step| phrase(step.act, step.sees.iter().map(expectation))).collect();
+        let expected: Vec<String> = case
+            .steps
+            .iter()
+            .map(|step| phrase(step.act, step.sees.iter().map(expectation)))
+            .collect();
         let mut row = Row {
             case: case.name,
             peer: case.peer.name(),
@@ -199,7 +216,9 @@ impl<'a> Player<'a> {
     fn act(&mut self, act: Act) -> Result<()> {
         match act {
             Act::Start(side) => self.duel.start(self.node(side)),
-            Act::StartBoth => Side::BOTH.into_iter().try_for_each(|side| self.duel.start(self.node(side))),
+            Act::StartBoth => {
+                Side::BOTH.into_iter().try_for_each(|side| self.duel.start(self.node(side)))
+            }
             Act::Stop(side) => {
                 let status = self.duel.stop(self.node(side))?;
                 ensure!(side == Side::Theirs || status.success(), "our agent ends with {status}");
@@ -245,7 +264,11 @@ impl<'a> Player<'a> {
     fn note_role(&mut self) {
         let node = self.case.seat;
         let role = match self.case.us {
-            Speaker::Agent => self.duel.agent(node).ok().and_then(|router| router["role"].as_str().map(str::to_owned)),
+            Speaker::Agent => self
+                .duel
+                .agent(node)
+                .ok()
+                .and_then(|router| router["role"].as_str().map(str::to_owned)),
             _ if self.duel.is_master(node) => Some("master".to_owned()),
             _ => self.duel.runs(node).then(|| "backup".to_owned()),
         };
@@ -257,7 +280,13 @@ impl<'a> Player<'a> {
 
     /// The longest that a change may take with the settings of the case.
     fn patience(&self) -> Duration {
-        Side::BOTH.map(|side| self.case.setup(side).master_down_interval()).into_iter().max().unwrap_or_default() * 2 + ROOM
+        Side::BOTH
+            .map(|side| self.case.setup(side).master_down_interval())
+            .into_iter()
+            .max()
+            .unwrap_or_default()
+            * 2
+            + ROOM
     }
 
     /// Asks `ready` until it has an answer.
@@ -275,10 +304,16 @@ impl<'a> Player<'a> {
     /// Waits until the two are masters as `wanted` says, and looks again after a while.
     fn masters(&mut self, wanted: &[Side]) -> Result<()> {
         let as_wanted = |this: &mut Self| {
-            Side::BOTH.into_iter().all(|side| this.duel.is_master(this.case.node(side)) == wanted.contains(&side))
+            Side::BOTH
+                .into_iter()
+                .all(|side| this.duel.is_master(this.case.node(side)) == wanted.contains(&side))
         };
         self.wait(|this| as_wanted(this).then_some(()))?;
-        let longest = Side::BOTH.map(|side| self.case.setup(side).interval).into_iter().max().unwrap_or_default();
+        let longest = Side::BOTH
+            .map(|side| self.case.setup(side).interval)
+            .into_iter()
+            .max()
+            .unwrap_or_default();
         sleep(CALM.max(longest * 3 / 2));
         ensure!(as_wanted(self), "it does not last");
         Ok(())
@@ -297,11 +332,14 @@ impl<'a> Player<'a> {
             }
             See::Resigns(side) => {
                 let (node, since) = (self.node(*side), self.since);
-                let resigned = |recording: &Recording| recording.adverts(since, node, VRID).any(|(_, priority)| priority == 0);
+                let resigned = |recording: &Recording| {
+                    recording.adverts(since, node, VRID).any(|(_, priority)| priority == 0)
+                };
                 self.wait(|this| resigned(&this.duel.recording()).then_some(()))?;
             }
             See::Silent(side) => {
-                let count = self.duel.recording().adverts(self.since, self.node(*side), VRID).count();
+                let count =
+                    self.duel.recording().adverts(self.since, self.node(*side), VRID).count();
                 ensure!(count == 0, "{count} adverts");
             }
             See::Claims(side) => {
@@ -320,8 +358,10 @@ impl<'a> Player<'a> {
             }
             See::Answers(sides) => {
                 let seen = self.duel.who_answers()?;
-                let wanted: Vec<Node> =
-                    Node::BOTH.into_iter().filter(|node| sides.iter().any(|side| self.node(*side) == *node)).collect();
+                let wanted: Vec<Node> = Node::BOTH
+                    .into_iter()
+                    .filter(|node| sides.iter().any(|side| self.node(*side) == *node))
+                    .collect();
                 ensure!(seen == wanted, "{seen:?} answer, with ours on {}", self.case.seat);
             }
             See::Holds(side) => ensure!(self.duel.holds(self.node(*side))?, "the address is gone"),
@@ -332,10 +372,13 @@ impl<'a> Player<'a> {
             }
             See::Logs(side, wanted) => {
                 let (node, wanted) = (self.node(*side), wanted.to_lowercase());
-                self.wait(|this| this.duel.log(node).to_lowercase().contains(&wanted).then_some(()))?;
+                self.wait(|this| {
+                    this.duel.log(node).to_lowercase().contains(&wanted).then_some(())
+                })?;
             }
             See::Drops(reason) => {
-                let drops = self.wait(|this| this.drops().filter(|drops| drops.contains(reason)))?;
+                let drops =
+                    self.wait(|this| this.drops().filter(|drops| drops.contains(reason)))?;
                 ensure!(drops == *reason, "dropped for {drops}");
             }
             See::NoDrops => {
@@ -343,7 +386,9 @@ impl<'a> Player<'a> {
                 ensure!(drops.is_empty(), "dropped for {drops}");
             }
             See::Learned(within) => {
-                let interval = self.duel.agent(self.case.seat)?["master_down_ms"].as_u64().context("no master down interval")?;
+                let interval = self.duel.agent(self.case.seat)?["master_down_ms"]
+                    .as_u64()
+                    .context("no master down interval")?;
                 ensure!(within.contains(&interval), "{interval} ms");
                 return Ok(format!("our master down interval is {interval} ms"));
             }
@@ -366,7 +411,10 @@ impl<'a> Player<'a> {
     fn drops(&self) -> Option<String> {
         let status = self.duel.agent_status(self.case.seat).ok()?;
         let reasons = status["interfaces"][0]["dropped_adverts"].as_object()?;
-        let seen = reasons.iter().filter(|(_, count)| count.as_u64() != Some(0)).map(|(reason, _)| reason.as_str());
+        let seen = reasons
+            .iter()
+            .filter(|(_, count)| count.as_u64() != Some(0))
+            .map(|(reason, _)| reason.as_str());
         Some(seen.collect::<Vec<_>>().join(","))
     }
 
@@ -384,7 +432,11 @@ impl<'a> Player<'a> {
 }
 
 fn in_words(frame: &Frame, advert: &Advert, node: Node) -> String {
-    let interval = if advert.version == 2 { format!("{} s", advert.interval) } else { format!("{} cs", advert.interval) };
+    let interval = if advert.version == 2 {
+        format!("{} s", advert.interval)
+    } else {
+        format!("{} cs", advert.interval)
+    };
     let sum = match advert.checksum {
         Checksum::Message => "message-only",
         Checksum::Pseudo => "pseudo-header",
@@ -395,7 +447,12 @@ fn in_words(frame: &Frame, advert: &Advert, node: Node) -> String {
     let ttl = frame.ttl().unwrap_or_default();
     let auth = if advert.auth == 0 { String::new() } else { format!(", auth {}", advert.auth) };
     let to = if frame.dst.is_group() { "" } else { ", to the node" };
-    format!("v{} priority {} {interval} [{}] {sum}{auth}{to}, ttl {ttl}, {mac}", advert.version, advert.priority, list.join(" "))
+    format!(
+        "v{} priority {} {interval} [{}] {sum}{auth}{to}, ttl {ttl}, {mac}",
+        advert.version,
+        advert.priority,
+        list.join(" ")
+    )
 }
 
 fn phrase(act: Act, sees: impl Iterator<Item = String>) -> String {
@@ -416,11 +473,18 @@ fn expectation(see: &See) -> String {
     match see {
         See::Master(side) => format!("{} master", side.word()),
         See::BothMasters => "both masters".to_owned(),
-        See::Takes(side, within) => format!("{} first advertises after {} to {} ms", side.word(), within.start(), within.end()),
+        See::Takes(side, within) => format!(
+            "{} first advertises after {} to {} ms",
+            side.word(),
+            within.start(),
+            within.end()
+        ),
         See::Resigns(side) => format!("{} sends priority 0", side.word()),
         See::Silent(side) => format!("{} sends nothing", side.word()),
         See::Claims(side) => format!("{} announces the address", side.word()),
-        See::ClaimsWithin(side, limit) => format!("{} announces the address within {limit} ms", side.word()),
+        See::ClaimsWithin(side, limit) => {
+            format!("{} announces the address within {limit} ms", side.word())
+        }
         See::NoClaims(side) => format!("{} announces nothing", side.word()),
         See::Answers([]) => "nobody answers".to_owned(),
         See::Answers([side]) => format!("{} answers", side.word()),
@@ -430,7 +494,9 @@ fn expectation(see: &See) -> String {
         See::Logs(side, wanted) => format!("{} logs \"{wanted}\"", side.word()),
         See::Drops(reason) => format!("we drop for {reason}"),
         See::NoDrops => "we drop nothing".to_owned(),
-        See::Learned(within) => format!("our master down interval is {} to {} ms", within.start(), within.end()),
+        See::Learned(within) => {
+            format!("our master down interval is {} to {} ms", within.start(), within.end())
+        }
         See::SameEpoch => "the same mastership".to_owned(),
     }
 }

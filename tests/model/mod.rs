@@ -1,9 +1,10 @@
-//! A small world, exhaustively: the simulation's nodes and referee, but every order of events and every place for a fault
-//! instead of one by chance.
+//! A small world, exhaustively: the simulation's nodes and referee, but every order of events and
+//! every place for a fault instead of one by chance.
 //!
-//! Time goes in steps of a quarter of an interval. Within a step, frames arrive and agents work in every order; a frame
-//! arrives in the step in which it was sent or in the next, or is lost; a running agent does its work before the step ends. The priorities make
-//! the skew a whole number of steps, so nothing is rounded. What bounds the world is written in [`Bounds`].
+//! Time goes in steps of a quarter of an interval. Within a step, frames arrive and agents work in
+//! every order; a frame arrives in the step in which it was sent or in the next, or is lost; a
+//! running agent does its work before the step ends. The priorities make the skew a whole number of
+//! steps, so nothing is rounded. What bounds the world is written in [`Bounds`].
 
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
@@ -30,7 +31,8 @@ struct Bounds {
     losses: u8,
     /// Whether a frame may arrive a step after the one in which it was sent.
     late: bool,
-    /// How often an agent or a link is interrupted. The first time is within an interval: all later ones are alike.
+    /// How often an agent or a link is interrupted. The first time is within an interval: all later
+    /// ones are alike.
     interruptions: u8,
     /// Intervals from the first possible interruption on.
     intervals: u32,
@@ -84,7 +86,9 @@ struct Small {
 impl Small {
     fn new(priorities: &[u8], preempt: bool, mutant: Mutant, bounds: Bounds) -> Self {
         let pair = Setup::pair();
-        let sources = (0..priorities.len()).map(|index| std::net::Ipv4Addr::new(10, 0, 0, 10 + index as u8)).collect();
+        let sources = (0..priorities.len())
+            .map(|index| std::net::Ipv4Addr::new(10, 0, 0, 10 + index as u8))
+            .collect();
         let setup = Setup {
             priorities: priorities.to_vec(),
             sources,
@@ -102,7 +106,9 @@ impl Small {
     /// What can happen without anything going wrong, the most urgent first.
     fn course(&self, state: &State) -> Vec<Choice> {
         let arrivals = (0..state.wire.len()).map(Choice::Arrive);
-        let work = (0..state.world.nodes.len()).filter(|&node| state.world.has_work(node)).map(Choice::Work);
+        let work = (0..state.world.nodes.len())
+            .filter(|&node| state.world.has_work(node))
+            .map(Choice::Work);
         let mut choices: Vec<Choice> = arrivals.chain(work).collect();
         let late = state.wire.iter().any(|(sent, _)| *sent < state.world.now || !self.bounds.late);
         let working = choices.iter().any(|choice| matches!(choice, Choice::Work(_)));
@@ -115,14 +121,25 @@ impl Small {
     fn interruptions(&self, state: &State, choices: &mut Vec<Choice>) {
         let first = state.interruptions == self.bounds.interruptions;
         let window = Instant::from_micros(0) + INTERVAL * (SETTLED + 1);
-        let whole = state.world.nodes.iter().all(|node| node.life == Life::Running && node.want == Want::Run);
+        let whole = state
+            .world
+            .nodes
+            .iter()
+            .all(|node| node.life == Life::Running && node.want == Want::Run);
         if state.interruptions == 0 || !whole || (first && state.world.now >= window) {
             return;
         }
         for node in 0..state.world.nodes.len() {
-            let wants = [Want::Fault, Want::LinkDown, Want::Stopped].map(|want| Action::Want(node, want));
+            let wants =
+                [Want::Fault, Want::LinkDown, Want::Stopped].map(|want| Action::Want(node, want));
             let halts = [Action::Pause(node), Action::Crash(node, None), Action::PowerOff(node)];
-            choices.extend(wants.into_iter().chain(halts).chain([Action::StandAside(node)]).map(Choice::Interrupt));
+            choices.extend(
+                wants
+                    .into_iter()
+                    .chain(halts)
+                    .chain([Action::StandAside(node)])
+                    .map(Choice::Interrupt),
+            );
         }
     }
 
@@ -131,7 +148,9 @@ impl Small {
             match (node.life, node.want) {
                 (Life::Paused, _) => choices.push(Choice::Mend(Action::Resume(index))),
                 (Life::Crashed, _) => choices.push(Choice::Mend(Action::Restart(index))),
-                (Life::Running, Want::Run) if node.router.aside_since().is_some() && node.asked_aside.is_none() => {
+                (Life::Running, Want::Run)
+                    if node.router.aside_since().is_some() && node.asked_aside.is_none() =>
+                {
                     choices.push(Choice::Mend(Action::StandAgain(index)));
                 }
                 (Life::Running, Want::Run) => {}
@@ -155,9 +174,14 @@ impl Small {
             Choice::Interrupt(action) | Choice::Mend(action) => Event::Act(action),
         };
         // When an agent works is for the model to choose.
-        let follows = state.world.step(event).into_iter().filter(|event| matches!(event, Event::Arrive { .. }));
+        let follows = state
+            .world
+            .step(event)
+            .into_iter()
+            .filter(|event| matches!(event, Event::Arrive { .. }));
         state.wire.extend(follows.map(|event| (now, event)));
-        // In which order the frames of a step were sent does not matter: they arrive in every order.
+        // In which order the frames of a step were sent does not matter: they arrive in every
+        // order.
         state.wire.sort();
     }
 }
@@ -169,7 +193,12 @@ impl Model for Small {
     /// A group that has settled, the plainest way.
     fn init_states(&self) -> Vec<State> {
         let Bounds { losses, interruptions, .. } = self.bounds;
-        let mut state = State { world: World::new(self.setup.clone(), false), wire: vec![], losses, interruptions };
+        let mut state = State {
+            world: World::new(self.setup.clone(), false),
+            wire: vec![],
+            losses,
+            interruptions,
+        };
         state.world.pass(STEP);
         while state.world.now < Instant::from_micros(0) + INTERVAL * SETTLED {
             let choice = self.course(&state)[0];
@@ -209,7 +238,8 @@ impl Model for Small {
         vec![
             Property::always(SAFE, |_, state: &State| state.world.broken.is_none()),
             Property::sometimes("another node takes over", |_, state: &State| {
-                state.world.nodes[1].router.role() == Role::Master && state.world.nodes[1].kernel.acting()
+                state.world.nodes[1].router.role() == Role::Master
+                    && state.world.nodes[1].kernel.acting()
             }),
         ]
     }
@@ -217,7 +247,10 @@ impl Model for Small {
 
 /// Follows every history; how many situations there are.
 fn check(small: Small) -> usize {
-    let named = format!("{:?}, preempt {}, {:?}", small.setup.priorities, small.setup.preempt, small.bounds);
+    let named = format!(
+        "{:?}, preempt {}, {:?}",
+        small.setup.priorities, small.setup.preempt, small.bounds
+    );
     let begun = std::time::Instant::now();
     let checker = small.checker().threads(2).spawn_bfs().join();
     println!("{named}: {} situations, {:.1?}", checker.unique_state_count(), begun.elapsed());
@@ -229,7 +262,9 @@ fn check(small: Small) -> usize {
 #[test]
 fn every_history_of_a_pair_keeps_the_rules() {
     let bounds = Bounds { losses: 2, late: true, interruptions: 1, intervals: 7 };
-    for (priorities, preempt) in [([192, 128], true), ([192, 128], false), ([192, 192], true), ([255, 128], true)] {
+    for (priorities, preempt) in
+        [([192, 128], true), ([192, 128], false), ([192, 192], true), ([255, 128], true)]
+    {
         check(Small::new(&priorities, preempt, Mutant::None, bounds));
     }
     let twice = Bounds { losses: 0, late: false, interruptions: 2, intervals: 7 };
@@ -244,7 +279,8 @@ fn every_history_of_three_nodes_keeps_the_rules() {
     }
 }
 
-/// Those that need neither a forged frame nor an agent that dies between two outputs: those are the seeds' to find.
+/// Those that need neither a forged frame nor an agent that dies between two outputs: those are the
+/// seeds' to find.
 #[test]
 fn mutants_are_found_in_every_order() {
     let bounds = Bounds { losses: 0, late: true, interruptions: 1, intervals: 7 };
@@ -257,8 +293,13 @@ fn mutants_are_found_in_every_order() {
         Mutant::AnnounceFirst,
     ] {
         let checker = Small::new(&[192, 128], true, mutant, bounds).checker().spawn_bfs().join();
-        let path = checker.discovery(SAFE).unwrap_or_else(|| panic!("{mutant:?} keeps the rules in every history"));
+        let path = checker
+            .discovery(SAFE)
+            .unwrap_or_else(|| panic!("{mutant:?} keeps the rules in every history"));
         let choices = path.clone().into_actions().len();
-        println!("{mutant:?}: {} after {choices} choices", path.last_state().world.broken.as_deref().unwrap_or_default());
+        println!(
+            "{mutant:?}: {} after {choices} choices",
+            path.last_state().world.broken.as_deref().unwrap_or_default()
+        );
     }
 }

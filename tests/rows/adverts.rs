@@ -1,6 +1,8 @@
 //! Rows of the VRRP filter.
 
-use vrrp_common::counter::RouterCounter::{self, Fenced, LowerPriorityReceived, PriorityZeroReceived};
+use vrrp_common::counter::RouterCounter::{
+    self, Fenced, LowerPriorityReceived, PriorityZeroReceived,
+};
 use vrrp_common::ip::Address;
 use vrrp_common::maps::ROUTER_HMAC_REQUIRED;
 use vrrp_common::reason::Reason;
@@ -8,8 +10,8 @@ use vrrp_common::wire::trailer;
 
 use super::frame::Frame;
 use super::world::{
-    BACK_IFINDEX, CLIENT, FOREIGN_LIMIT, NODE1, NODE1_MAC, NODE2, NODE2_MAC, PASSWORD, RATE_LIMIT, TOTAL_LIMIT, VIP1, VIP2,
-    VRID1, World,
+    BACK_IFINDEX, CLIENT, FOREIGN_LIMIT, NODE1, NODE1_MAC, NODE2, NODE2_MAC, PASSWORD, RATE_LIMIT,
+    TOTAL_LIMIT, VIP1, VIP2, VRID1, World,
 };
 use super::{Count, Row, Seen, accepted, rejected, row};
 
@@ -44,30 +46,87 @@ pub fn rows() -> Vec<Row> {
 
 fn ip_rows() -> Vec<Row> {
     let ttl = |ttl| {
-        rejected(format!("VC-001 TTL {ttl}, priority 255"), Frame::v2().set(PRIORITY, &[255]).ttl(ttl).build(), Reason::Ttl)
+        rejected(
+            format!("VC-001 TTL {ttl}, priority 255"),
+            Frame::v2().set(PRIORITY, &[255]).ttl(ttl).build(),
+            Reason::Ttl,
+        )
     };
-    let from =
-        |source| rejected(format!("VC-012 source {source:?} is nobody's"), Frame::v2().source(source).build(), Reason::Source);
+    let from = |source| {
+        rejected(
+            format!("VC-012 source {source:?} is nobody's"),
+            Frame::v2().source(source).build(),
+            Reason::Source,
+        )
+    };
     vec![
         ttl(0),
         ttl(1),
         ttl(64),
         ttl(254),
-        rejected("VC-003 first fragment (MF)", Frame::v2().fragment(0x2000).build(), Reason::Fragment),
-        rejected("VC-003 later fragment (offset 1)", Frame::v2().fragment(1).build(), Reason::Fragment),
-        rejected("VC-003 last fragment at the largest offset", Frame::v2().fragment(0x1fff).build(), Reason::Fragment),
-        accepted("VC-003 DF and the reserved bit make no fragment", Frame::v2().fragment(0xc000).build(), 0),
-        accepted("VC-005 router alert option: the message begins at IHL * 4", Frame::v2().options(&ROUTER_ALERT).build(), 0),
+        rejected(
+            "VC-003 first fragment (MF)",
+            Frame::v2().fragment(0x2000).build(),
+            Reason::Fragment,
+        ),
+        rejected(
+            "VC-003 later fragment (offset 1)",
+            Frame::v2().fragment(1).build(),
+            Reason::Fragment,
+        ),
+        rejected(
+            "VC-003 last fragment at the largest offset",
+            Frame::v2().fragment(0x1fff).build(),
+            Reason::Fragment,
+        ),
+        accepted(
+            "VC-003 DF and the reserved bit make no fragment",
+            Frame::v2().fragment(0xc000).build(),
+            0,
+        ),
+        accepted(
+            "VC-005 router alert option: the message begins at IHL * 4",
+            Frame::v2().options(&ROUTER_ALERT).build(),
+            0,
+        ),
         accepted("VC-005 forty bytes of options", Frame::v2().options(&[1; 40]).build(), 0),
-        accepted("VC-005 options before a version 3 advert", Frame::v3().options(&ROUTER_ALERT).build(), 1),
+        accepted(
+            "VC-005 options before a version 3 advert",
+            Frame::v3().options(&ROUTER_ALERT).build(),
+            1,
+        ),
         rejected("VC-006 IHL 0", Frame::v2().ihl(0).build(), Reason::Length),
         rejected("VC-006 IHL 4", Frame::v2().ihl(4).build(), Reason::Length),
-        rejected("VC-006 IHL reaches beyond the message's first bytes", Frame::v2().ihl(15).build(), Reason::Length),
-        rejected("VC-006 IHL * 4 + 8 is more than the total length", Frame::v2().total_len(27).build(), Reason::Length),
-        rejected("VC-006 total length shorter than the header", Frame::v2().total_len(19).build(), Reason::Length),
-        rejected("VC-006 total length one byte too long", Frame::v2().total_len(41).build(), Reason::Length),
-        rejected("VC-006 total length 2^13 too long", Frame::v2().total_len(40 + (1 << 13)).build(), Reason::Length),
-        rejected("VC-006 total length 65535", Frame::v2().total_len(65_535).build(), Reason::Length),
+        rejected(
+            "VC-006 IHL reaches beyond the message's first bytes",
+            Frame::v2().ihl(15).build(),
+            Reason::Length,
+        ),
+        rejected(
+            "VC-006 IHL * 4 + 8 is more than the total length",
+            Frame::v2().total_len(27).build(),
+            Reason::Length,
+        ),
+        rejected(
+            "VC-006 total length shorter than the header",
+            Frame::v2().total_len(19).build(),
+            Reason::Length,
+        ),
+        rejected(
+            "VC-006 total length one byte too long",
+            Frame::v2().total_len(41).build(),
+            Reason::Length,
+        ),
+        rejected(
+            "VC-006 total length 2^13 too long",
+            Frame::v2().total_len(40 + (1 << 13)).build(),
+            Reason::Length,
+        ),
+        rejected(
+            "VC-006 total length 65535",
+            Frame::v2().total_len(65_535).build(),
+            Reason::Length,
+        ),
         rejected(
             "VC-009 sent to us alone, and the virtual router listens to the group",
             Frame::v2().destination(NODE1).build(),
@@ -79,21 +138,36 @@ fn ip_rows() -> Vec<Row> {
             Reason::Destination,
         )
         .when(|world| world.routers[0].destination = Address::v4(NODE1)),
-        rejected("VC-011 our own source address", Frame::v2().source(NODE1).build(), Reason::OwnSource),
+        rejected(
+            "VC-011 our own source address",
+            Frame::v2().source(NODE1).build(),
+            Reason::OwnSource,
+        ),
         from([0, 0, 0, 0]),
         from([127, 0, 0, 1]),
         from([224, 0, 0, 18]),
         from([255, 255, 255, 255]),
-        rejected("VC-014 a stranger, and only node 2 may speak", Frame::v2().source(CLIENT).build(), Reason::Peer)
+        rejected(
+            "VC-014 a stranger, and only node 2 may speak",
+            Frame::v2().source(CLIENT).build(),
+            Reason::Peer,
+        )
+        .when(|world| world.peers(&[NODE2])),
+        accepted("VC-014 node 2, and only node 2 may speak", Frame::v2().build(), 0)
             .when(|world| world.peers(&[NODE2])),
-        accepted("VC-014 node 2, and only node 2 may speak", Frame::v2().build(), 0).when(|world| world.peers(&[NODE2])),
-        accepted("VC-014 the last of eight peers", Frame::v2().build(), 0)
-            .when(|world| world.peers(&[CLIENT, CLIENT, CLIENT, CLIENT, CLIENT, CLIENT, CLIENT, NODE2])),
-        rejected("VC-014 an address behind the peers in use", Frame::v2().build(), Reason::Peer).when(|world| {
-            world.peers(&[CLIENT, NODE2]);
-            world.routers[0].peer_count = 1;
+        accepted("VC-014 the last of eight peers", Frame::v2().build(), 0).when(|world| {
+            world.peers(&[CLIENT, CLIENT, CLIENT, CLIENT, CLIENT, CLIENT, CLIENT, NODE2])
         }),
-        accepted("VC-016 source MAC of the virtual router", Frame::v2().source_mac([0, 0, 0x5e, 0, 1, VRID1]).build(), 0),
+        rejected("VC-014 an address behind the peers in use", Frame::v2().build(), Reason::Peer)
+            .when(|world| {
+                world.peers(&[CLIENT, NODE2]);
+                world.routers[0].peer_count = 1;
+            }),
+        accepted(
+            "VC-016 source MAC of the virtual router",
+            Frame::v2().source_mac([0, 0, 0x5e, 0, 1, VRID1]).build(),
+            0,
+        ),
         accepted("VC-016 source MAC physical, as keepalived sends it", Frame::v2().build(), 0),
     ]
 }
@@ -103,39 +177,64 @@ fn hmac_rows() -> Vec<Row> {
     let signed = || Frame::v2().trailing(trailer::LEN);
     let better = || Frame::v2().set(PRIORITY, &[200]).trailing(trailer::LEN).build();
     vec![
-        accepted("VC-137 a trailer where adverts are authenticated", signed().build(), 0).when(|world| world.hmac(false)),
-        accepted("VC-137 a trailer where it is required", signed().build(), 0).when(|world| world.hmac(true)),
-        accepted("VC-137 no trailer, and none is required", Frame::v2().build(), 0).when(|world| world.hmac(false)),
-        rejected("VC-137 no trailer where one is required", Frame::v2().build(), Reason::AuthMissing)
+        accepted("VC-137 a trailer where adverts are authenticated", signed().build(), 0)
+            .when(|world| world.hmac(false)),
+        accepted("VC-137 a trailer where it is required", signed().build(), 0)
             .when(|world| world.hmac(true)),
-        rejected("VC-030 a trailer where nothing is authenticated", signed().build(), Reason::Length),
-        rejected("VC-137 a trailer one byte short", Frame::v2().trailing(trailer::LEN - 1).build(), Reason::Length)
-            .when(|world| world.hmac(true)),
-        accepted("VC-138 a better master's signed advert, lease good: the agent verifies, and yields", better(), 0).when(
-            |world| {
-                world.hmac(true);
-                world.acting();
-            },
+        accepted("VC-137 no trailer, and none is required", Frame::v2().build(), 0)
+            .when(|world| world.hmac(false)),
+        rejected(
+            "VC-137 no trailer where one is required",
+            Frame::v2().build(),
+            Reason::AuthMissing,
+        )
+        .when(|world| world.hmac(true)),
+        rejected(
+            "VC-030 a trailer where nothing is authenticated",
+            signed().build(),
+            Reason::Length,
         ),
-        accepted("VC-138 another master's signed advert, lease lapsed: fenced unverified", better(), 0)
-            .when(|world| {
-                world.hmac(true);
-                world.lapsed();
-            })
-            .counts(&[Count::Router(0, Fenced)]),
+        rejected(
+            "VC-137 a trailer one byte short",
+            Frame::v2().trailing(trailer::LEN - 1).build(),
+            Reason::Length,
+        )
+        .when(|world| world.hmac(true)),
+        accepted(
+            "VC-138 a better master's signed advert, lease good: the agent verifies, and yields",
+            better(),
+            0,
+        )
+        .when(|world| {
+            world.hmac(true);
+            world.acting();
+        }),
+        accepted(
+            "VC-138 another master's signed advert, lease lapsed: fenced unverified",
+            better(),
+            0,
+        )
+        .when(|world| {
+            world.hmac(true);
+            world.lapsed();
+        })
+        .counts(&[Count::Router(0, Fenced)]),
     ]
 }
 
 fn frame_rows() -> Vec<Row> {
-    let tagged =
-        |tags: &[(u16, u16)]| tags.iter().fold(Frame::v2(), |frame, &(protocol, tci)| frame.tagged(protocol, tci)).build();
+    let tagged = |tags: &[(u16, u16)]| {
+        tags.iter().fold(Frame::v2(), |frame, &(protocol, tci)| frame.tagged(protocol, tci)).build()
+    };
     vec![
         accepted("VC-007 padded to 60 bytes", Frame::v2().padded_to(60).build(), 0),
         accepted("VC-007 version 3, padded to 60 bytes", Frame::v3().padded_to(60).build(), 1),
-        accepted("VC-008 one VLAN tag", tagged(&[(DOT1Q, 100)]), 0).when(|world| world.in_vlan(100)),
+        accepted("VC-008 one VLAN tag", tagged(&[(DOT1Q, 100)]), 0)
+            .when(|world| world.in_vlan(100)),
         accepted("VC-008 the tag's priority bits are not its VID", tagged(&[(DOT1Q, 0xe064)]), 0)
             .when(|world| world.in_vlan(100)),
-        accepted("VC-008 two VLAN tags", tagged(&[(DOT1AD, 5), (DOT1Q, 100)]), 0).when(|world| world.in_vlan(5 << 12 | 100)),
+        accepted("VC-008 two VLAN tags", tagged(&[(DOT1AD, 5), (DOT1Q, 100)]), 0)
+            .when(|world| world.in_vlan(5 << 12 | 100)),
         accepted("VC-008 a priority tag (VID 0) is no VLAN", tagged(&[(DOT1Q, 0)]), 0),
         row(
             "VC-008 another VLAN than the virtual router's: its own interface sees to it",
@@ -145,34 +244,77 @@ fn frame_rows() -> Vec<Row> {
         .when(|world| world.in_vlan(100)),
         rejected("VC-008 untagged, and the virtual router is in a VLAN", tagged(&[]), Reason::Vrid)
             .when(|world| world.in_vlan(100)),
-        row("VC-008 tagged, and the virtual router is not in a VLAN", tagged(&[(DOT1Q, 100)]), Seen::Foreign),
-        row("three VLAN tags are not ours to read", tagged(&[(DOT1AD, 1), (DOT1Q, 2), (DOT1Q, 3)]), Seen::Other),
+        row(
+            "VC-008 tagged, and the virtual router is not in a VLAN",
+            tagged(&[(DOT1Q, 100)]),
+            Seen::Foreign,
+        ),
+        row(
+            "three VLAN tags are not ours to read",
+            tagged(&[(DOT1AD, 1), (DOT1Q, 2), (DOT1Q, 3)]),
+            Seen::Other,
+        ),
         rejected("VC-026 the VRID is configured on another interface", tagged(&[]), Reason::Vrid)
             .when(|world| world.routers[0].ifindex = BACK_IFINDEX),
-        row("the agent has given the virtual router its place and not described it yet", tagged(&[]), Seen::Foreign)
-            .when(|world| (world.routers[0].used, world.routers[0].destination) = (0, Address::UNSPECIFIED)),
-        row("a valid advert on an interface that is not ours", tagged(&[]), Seen::Advert(0)).when(|world| world.interface = None),
+        row(
+            "the agent has given the virtual router its place and not described it yet",
+            tagged(&[]),
+            Seen::Foreign,
+        )
+        .when(|world| {
+            (world.routers[0].used, world.routers[0].destination) = (0, Address::UNSPECIFIED)
+        }),
+        row("a valid advert on an interface that is not ours", tagged(&[]), Seen::Advert(0))
+            .when(|world| world.interface = None),
     ]
 }
 
 fn message_rows() -> Vec<Row> {
-    let short = |len| rejected(format!("VC-020 a message of {len} bytes"), Frame::v2().resize(len).build(), Reason::Length);
-    let version = |version: u8| {
-        rejected(format!("VC-021 version {version}"), Frame::v2().set(VERSION_TYPE, &[version << 4 | 1]).build(), Reason::Version)
+    let short = |len| {
+        rejected(
+            format!("VC-020 a message of {len} bytes"),
+            Frame::v2().resize(len).build(),
+            Reason::Length,
+        )
     };
-    let kind =
-        |kind: u8| rejected(format!("VC-024 type {kind}"), Frame::v2().set(VERSION_TYPE, &[0x20 | kind]).build(), Reason::Type);
-    let vrid = |says: &str, vrid| rejected(says, Frame::v2().set(VRID, &[vrid]).build(), Reason::Vrid);
+    let version = |version: u8| {
+        rejected(
+            format!("VC-021 version {version}"),
+            Frame::v2().set(VERSION_TYPE, &[version << 4 | 1]).build(),
+            Reason::Version,
+        )
+    };
+    let kind = |kind: u8| {
+        rejected(
+            format!("VC-024 type {kind}"),
+            Frame::v2().set(VERSION_TYPE, &[0x20 | kind]).build(),
+            Reason::Type,
+        )
+    };
+    let vrid =
+        |says: &str, vrid| rejected(says, Frame::v2().set(VRID, &[vrid]).build(), Reason::Vrid);
     let mut rows: Vec<Row> = (0..8).map(short).collect();
     rows.extend([0, 1, 4, 5, 15].map(version));
     rows.extend([0, 2, 3, 15].map(kind));
     rows.extend([
-        rejected("VC-022 version 3 to a version 2 router", Frame::v3().set(VRID, &[VRID1]).build(), Reason::VersionMismatch),
+        rejected(
+            "VC-022 version 3 to a version 2 router",
+            Frame::v3().set(VRID, &[VRID1]).build(),
+            Reason::VersionMismatch,
+        ),
         vrid("VC-025 VRID 99 is not configured", 99),
         vrid("VC-028 VRID 0", 0),
-        row("VC-025 VRID 99 where another daemon runs", Frame::v2().set(VRID, &[99]).build(), Seen::Foreign)
-            .when(World::foreign_passes),
-        rejected("VC-029 count 2, one address", Frame::v2().set(COUNT, &[2]).build(), Reason::Length),
+        row(
+            "VC-025 VRID 99 where another daemon runs",
+            Frame::v2().set(VRID, &[99]).build(),
+            Seen::Foreign,
+        )
+        .when(World::foreign_passes),
+        rejected(
+            "VC-029 count 2, one address",
+            Frame::v2().set(COUNT, &[2]).build(),
+            Reason::Length,
+        ),
         rejected(
             "VC-029 count 1, two addresses",
             Frame::v2_of(VRID1, 99, Some(PASSWORD), &[VIP1, VIP2]).set(COUNT, &[1]).build(),
@@ -183,8 +325,16 @@ fn message_rows() -> Vec<Row> {
             Frame::v2().resize(48).build(),
             Reason::Length,
         ),
-        rejected("VC-032 count 0", Frame::v2_of(VRID1, 99, Some(PASSWORD), &[]).build(), Reason::CountZero),
-        accepted("VC-033 255 addresses", Frame::v2_of(VRID1, 99, Some(PASSWORD), &[VIP1; 255]).build(), 0),
+        rejected(
+            "VC-032 count 0",
+            Frame::v2_of(VRID1, 99, Some(PASSWORD), &[]).build(),
+            Reason::CountZero,
+        ),
+        accepted(
+            "VC-033 255 addresses",
+            Frame::v2_of(VRID1, 99, Some(PASSWORD), &[VIP1; 255]).build(),
+            0,
+        ),
         rejected(
             "VC-033 255 addresses said, 254 sent",
             Frame::v2_of(VRID1, 99, Some(PASSWORD), &[VIP1; 254]).set(COUNT, &[255]).build(),
@@ -195,13 +345,21 @@ fn message_rows() -> Vec<Row> {
             Frame::v2_of(VRID1, 99, Some(PASSWORD), &[VIP1; 255]).corrupt(1_027, &[0]).build(),
             Reason::Checksum,
         ),
-        accepted("VC-054 the addresses in another order", Frame::v2_of(VRID1, 99, Some(PASSWORD), &[VIP2, VIP1]).build(), 0),
+        accepted(
+            "VC-054 the addresses in another order",
+            Frame::v2_of(VRID1, 99, Some(PASSWORD), &[VIP2, VIP1]).build(),
+            0,
+        ),
         rejected(
             "VC-059 TTL 254, bad checksum and unknown VRID: the first check alone counts",
             Frame::v2().corrupt(VRID, &[99]).ttl(254).build(),
             Reason::Ttl,
         ),
-        rejected("VC-059 bad checksum and unknown VRID", Frame::v2().corrupt(VRID, &[99]).build(), Reason::Checksum),
+        rejected(
+            "VC-059 bad checksum and unknown VRID",
+            Frame::v2().corrupt(VRID, &[99]).build(),
+            Reason::Checksum,
+        ),
         rejected(
             "VC-059 wrong password and interval 0",
             Frame::v2().set(INTERVAL, &[0]).set(PASSWORD_AT, b"2").build(),
@@ -215,24 +373,53 @@ fn message_rows() -> Vec<Row> {
 }
 
 fn version2_rows() -> Vec<Row> {
-    let auth = |says: &str, kind, reason| rejected(says, Frame::v2().set(AUTH, &[kind]).build(), reason);
+    let auth =
+        |says: &str, kind, reason| rejected(says, Frame::v2().set(AUTH, &[kind]).build(), reason);
     let plain = || Frame::v2_of(VRID1, 99, None, &[VIP1]);
     vec![
         rejected("VC-031 no authentication data", Frame::v2().resize(12).build(), Reason::Length),
-        rejected("VC-036 checksum wrong by one bit", Frame::v2().corrupt(CHECKSUM, &[0]).build(), Reason::Checksum),
-        rejected("VC-036 priority changed on the way", Frame::v2().corrupt(PRIORITY, &[200]).build(), Reason::Checksum),
-        rejected("VC-038 checksum with pseudo-header", Frame::v2().seal_pseudo().build(), Reason::Checksum),
+        rejected(
+            "VC-036 checksum wrong by one bit",
+            Frame::v2().corrupt(CHECKSUM, &[0]).build(),
+            Reason::Checksum,
+        ),
+        rejected(
+            "VC-036 priority changed on the way",
+            Frame::v2().corrupt(PRIORITY, &[200]).build(),
+            Reason::Checksum,
+        ),
+        rejected(
+            "VC-038 checksum with pseudo-header",
+            Frame::v2().seal_pseudo().build(),
+            Reason::Checksum,
+        ),
         accepted("VC-039 checksum 0x0000", zero_checksum([0, 0]), 0),
         accepted("VC-039 checksum 0xffff, the same number", zero_checksum([0xff, 0xff]), 0),
         auth("VC-046 no authentication where PASS is configured", 0, Reason::AuthMismatch),
         auth("VC-046 AH where PASS is configured", 2, Reason::AuthMismatch),
         auth("VC-046 authentication type 3 is unknown", 3, Reason::AuthType),
         auth("VC-046 authentication type 255 is unknown", 255, Reason::AuthType),
-        rejected("VC-046 PASS where no authentication is configured", Frame::v2().build(), Reason::AuthMismatch)
-            .when(World::without_auth),
-        rejected("VC-047 another password", Frame::v2().set(PASSWORD_AT, b"1112").build(), Reason::AuthPassword),
-        rejected("VC-047 the password and one more byte", Frame::v2().set(PASSWORD_AT + 7, b"1").build(), Reason::AuthPassword),
-        rejected("VC-047 an empty password", Frame::v2().set(PASSWORD_AT, &[0; 8]).build(), Reason::AuthPassword),
+        rejected(
+            "VC-046 PASS where no authentication is configured",
+            Frame::v2().build(),
+            Reason::AuthMismatch,
+        )
+        .when(World::without_auth),
+        rejected(
+            "VC-047 another password",
+            Frame::v2().set(PASSWORD_AT, b"1112").build(),
+            Reason::AuthPassword,
+        ),
+        rejected(
+            "VC-047 the password and one more byte",
+            Frame::v2().set(PASSWORD_AT + 7, b"1").build(),
+            Reason::AuthPassword,
+        ),
+        rejected(
+            "VC-047 an empty password",
+            Frame::v2().set(PASSWORD_AT, &[0; 8]).build(),
+            Reason::AuthPassword,
+        ),
         accepted(
             "VC-048 authentication data without authentication is ignored",
             plain().set(PASSWORD_AT, b"whatever").build(),
@@ -240,9 +427,21 @@ fn version2_rows() -> Vec<Row> {
         )
         .when(World::without_auth),
         accepted("no authentication, as configured", plain().build(), 0).when(World::without_auth),
-        rejected("VC-043 interval 0", Frame::v2().set(INTERVAL, &[0]).build(), Reason::IntervalZero),
-        rejected("VC-049 interval 2 s, ours is 1 s", Frame::v2().set(INTERVAL, &[2]).build(), Reason::IntervalMismatch),
-        rejected("VC-049 interval 255 s", Frame::v2().set(INTERVAL, &[255]).build(), Reason::IntervalMismatch),
+        rejected(
+            "VC-043 interval 0",
+            Frame::v2().set(INTERVAL, &[0]).build(),
+            Reason::IntervalZero,
+        ),
+        rejected(
+            "VC-049 interval 2 s, ours is 1 s",
+            Frame::v2().set(INTERVAL, &[2]).build(),
+            Reason::IntervalMismatch,
+        ),
+        rejected(
+            "VC-049 interval 255 s",
+            Frame::v2().set(INTERVAL, &[255]).build(),
+            Reason::IntervalMismatch,
+        ),
     ]
 }
 
@@ -255,72 +454,149 @@ fn zero_checksum(checksum: [u8; 2]) -> Vec<u8> {
 
 fn version3_rows() -> Vec<Row> {
     let foreign_pseudo = Frame::v3().seal_pseudo_to(NODE2, NODE1).build();
-    let v2 = |priority, addresses: &[[u8; 4]]| Frame::v2_of(VRID1, priority, Some(PASSWORD), addresses).build();
+    let v2 = |priority, addresses: &[[u8; 4]]| {
+        Frame::v2_of(VRID1, priority, Some(PASSWORD), addresses).build()
+    };
     let mut sixteen = [VIP1; 16];
     sixteen[15] = VIP2;
     vec![
-        rejected("VC-022 version 2 to a version 3 router", Frame::v2_of(52, 100, None, &[VIP2]).build(), Reason::VersionMismatch),
-        rejected("VC-030 28 bytes of a keepalived HMAC after the list", Frame::v3().resize(40).build(), Reason::Length),
-        rejected("VC-029 count 2, one address, version 3", Frame::v3().set(COUNT, &[2]).build(), Reason::Length),
-        rejected("VC-031 eight bytes of authentication data are too many", Frame::v3().resize(20).build(), Reason::Length),
+        rejected(
+            "VC-022 version 2 to a version 3 router",
+            Frame::v2_of(52, 100, None, &[VIP2]).build(),
+            Reason::VersionMismatch,
+        ),
+        rejected(
+            "VC-030 28 bytes of a keepalived HMAC after the list",
+            Frame::v3().resize(40).build(),
+            Reason::Length,
+        ),
+        rejected(
+            "VC-029 count 2, one address, version 3",
+            Frame::v3().set(COUNT, &[2]).build(),
+            Reason::Length,
+        ),
+        rejected(
+            "VC-031 eight bytes of authentication data are too many",
+            Frame::v3().resize(20).build(),
+            Reason::Length,
+        ),
         rejected("VC-032 count 0, version 3", Frame::v3_of(&[], true).build(), Reason::CountZero),
         accepted("VC-033 255 addresses, version 3", Frame::v3_of(&[VIP2; 255], true).build(), 1),
         accepted("VC-034 checksum over the message only", Frame::v3_of(&[VIP2], false).build(), 1),
         accepted("VC-035 checksum with pseudo-header", Frame::v3().build(), 1),
-        rejected("VC-036 checksum valid in neither form", Frame::v3().corrupt(CHECKSUM, &[0x12, 0x34]).build(), Reason::Checksum),
+        rejected(
+            "VC-036 checksum valid in neither form",
+            Frame::v3().corrupt(CHECKSUM, &[0x12, 0x34]).build(),
+            Reason::Checksum,
+        ),
         rejected("VC-041 pseudo-header of another destination", foreign_pseudo, Reason::Checksum),
-        rejected("VC-035 pseudo-header of another source", Frame::v3().source(CLIENT).build(), Reason::Checksum),
-        accepted("VC-042 reserved nibble 0xf is ignored", Frame::v3().set(AUTH, &[0xf0, 100]).build(), 1),
+        rejected(
+            "VC-035 pseudo-header of another source",
+            Frame::v3().source(CLIENT).build(),
+            Reason::Checksum,
+        ),
+        accepted(
+            "VC-042 reserved nibble 0xf is ignored",
+            Frame::v3().set(AUTH, &[0xf0, 100]).build(),
+            1,
+        ),
         rejected(
             "VC-043 interval 0, priority 255",
             Frame::v3().set(PRIORITY, &[255]).set(AUTH, &[0, 0]).build(),
             Reason::IntervalZero,
         ),
-        rejected("VC-043 interval 0 below a reserved nibble", Frame::v3().set(AUTH, &[0xf0, 0]).build(), Reason::IntervalZero),
+        rejected(
+            "VC-043 interval 0 below a reserved nibble",
+            Frame::v3().set(AUTH, &[0xf0, 0]).build(),
+            Reason::IntervalZero,
+        ),
         accepted(
             "VC-044 interval 4095 cs passes: the election bounds what it learns",
             Frame::v3().set(AUTH, &[0x0f, 0xff]).build(),
             1,
         ),
-        rejected("VC-051 none of our addresses, version 2: another cluster", v2(99, &[VIP2]), Reason::AddressList),
+        rejected(
+            "VC-051 none of our addresses, version 2: another cluster",
+            v2(99, &[VIP2]),
+            Reason::AddressList,
+        ),
         accepted("VC-051 one of our addresses and another, version 2", v2(99, &[VIP2, VIP1]), 0),
-        rejected("VC-052 an owner of none of our addresses, version 2", v2(255, &[VIP2]), Reason::AddressList),
-        accepted("VC-052 an owner of one of our addresses and another, version 2", v2(255, &[VIP2, VIP1]), 0),
+        rejected(
+            "VC-052 an owner of none of our addresses, version 2",
+            v2(255, &[VIP2]),
+            Reason::AddressList,
+        ),
+        accepted(
+            "VC-052 an owner of one of our addresses and another, version 2",
+            v2(255, &[VIP2, VIP1]),
+            0,
+        ),
         rejected(
             "VC-051 none of our addresses, version 3: another cluster",
             Frame::v3_of(&[VIP1], true).build(),
             Reason::AddressList,
         ),
-        accepted("VC-053 other addresses than ours, version 3", Frame::v3_of(&[VIP1], true).build(), 1)
-            .when(|world| world.names(1, &[VIP2, VIP1])),
+        accepted(
+            "VC-053 other addresses than ours, version 3",
+            Frame::v3_of(&[VIP1], true).build(),
+            1,
+        )
+        .when(|world| world.names(1, &[VIP2, VIP1])),
         accepted("VC-053 the last of sixteen is ours", Frame::v3_of(&sixteen, true).build(), 1),
-        accepted("VC-053 seventeen addresses are left to the agent", Frame::v3_of(&[VIP1; 17], true).build(), 1),
-        accepted("VC-053 more addresses than ours, version 3", Frame::v3_of(&[VIP1, VIP2], true).build(), 1),
-        accepted("VC-050 interval 200 cs, ours is 100 cs", Frame::v3().set(AUTH, &[0, 200]).build(), 1),
-        rejected("VC-011 our own source address, version 3", Frame::v3().source(NODE1).seal_pseudo().build(), Reason::OwnSource),
+        accepted(
+            "VC-053 seventeen addresses are left to the agent",
+            Frame::v3_of(&[VIP1; 17], true).build(),
+            1,
+        ),
+        accepted(
+            "VC-053 more addresses than ours, version 3",
+            Frame::v3_of(&[VIP1, VIP2], true).build(),
+            1,
+        ),
+        accepted(
+            "VC-050 interval 200 cs, ours is 100 cs",
+            Frame::v3().set(AUTH, &[0, 200]).build(),
+            1,
+        ),
+        rejected(
+            "VC-011 our own source address, version 3",
+            Frame::v3().source(NODE1).seal_pseudo().build(),
+            Reason::OwnSource,
+        ),
     ]
 }
 
 fn rate_rows() -> Vec<Row> {
     let stranger = Frame::v2().source(CLIENT).build();
     vec![
-        accepted("VC-017 the last advert the rate allows", Frame::v2().build(), 0).after(RATE_LIMIT - 1, &Frame::v2().build()),
+        accepted("VC-017 the last advert the rate allows", Frame::v2().build(), 0)
+            .after(RATE_LIMIT - 1, &Frame::v2().build()),
         {
-            let mut over = rejected("VC-017 one advert over the rate", Frame::v2().build(), Reason::Rate)
-                .after(RATE_LIMIT, &Frame::v2().build());
+            let mut over =
+                rejected("VC-017 one advert over the rate", Frame::v2().build(), Reason::Rate)
+                    .after(RATE_LIMIT, &Frame::v2().build());
             over.seen = Seen::Advert(0);
             over
         },
-        accepted("VC-017 another source over its rate takes nothing from node 2", Frame::v2().build(), 0)
-            .after(RATE_LIMIT * 4, &stranger),
-        accepted("VC-017 another virtual router's adverts take nothing either", Frame::v3().build(), 1)
-            .after(RATE_LIMIT * 4, &Frame::v2().build()),
+        accepted(
+            "VC-017 another source over its rate takes nothing from node 2",
+            Frame::v2().build(),
+            0,
+        )
+        .after(RATE_LIMIT * 4, &stranger),
+        accepted(
+            "VC-017 another virtual router's adverts take nothing either",
+            Frame::v3().build(),
+            1,
+        )
+        .after(RATE_LIMIT * 4, &Frame::v2().build()),
         accepted("VC-058 invalid adverts of the same source take nothing", Frame::v2().build(), 0)
             .after(RATE_LIMIT * 4, &Frame::v2().ttl(64).build()),
     ]
 }
 
-/// VRRP that is not for us: between other hosts, for another daemon here, for another host on the wire.
+/// VRRP that is not for us: between other hosts, for another daemon here, for another host on the
+/// wire.
 fn foreign_rows() -> Vec<Row> {
     let foreign = |says: &str, frame: Frame| row(says, frame.build(), Seen::Foreign);
     let to = |destination: [u8; 4]| Frame::v2().destination(destination).destination_mac(NODE1_MAC);
@@ -335,10 +611,16 @@ fn foreign_rows() -> Vec<Row> {
         foreign("unicast VRRP that this host forwards, TTL 255", strange(63)),
         foreign("unicast VRRP that this host forwards, TTL 64", strange(64).ttl(64)),
         foreign("unicast VRRP that this host forwards, of a VRID of ours", strange(VRID1)),
-        foreign("unicast VRRP that this host forwards, in fragments", strange(VRID1).fragment(0x2000)),
+        foreign(
+            "unicast VRRP that this host forwards, in fragments",
+            strange(VRID1).fragment(0x2000),
+        ),
         foreign("unicast VRRP that this host forwards, too short", strange(VRID1).resize(1)),
         foreign("unicast VRRP for another daemon on this host, TTL 254", mine(62).ttl(254)),
-        foreign("unicast VRRP for another daemon on this host, its message wrong by our rules", mine(62).corrupt(CHECKSUM, &[0])),
+        foreign(
+            "unicast VRRP for another daemon on this host, its message wrong by our rules",
+            mine(62).corrupt(CHECKSUM, &[0]),
+        ),
         foreign("VRRP to a group that is not ours", Frame::v2().destination([224, 0, 0, 99])),
         rejected(
             "VRRP to a group of ours, which the VRID does not listen to",
@@ -346,17 +628,46 @@ fn foreign_rows() -> Vec<Row> {
             Reason::Destination,
         )
         .when(|world| world.listens(Address::v4([224, 0, 0, 99]))),
-        foreign("an advert for another host, flooded by the switch", Frame::v2().destination_mac(NODE2_MAC)),
-        rejected("VRRP to us alone, in fragments", to(NODE1).fragment(0x2000).build(), Reason::Fragment),
-        rejected("VRRP to us alone, too short for a VRID", to(NODE1).resize(1).build(), Reason::Length),
-        rejected("VRRP to us alone in a broadcast frame is judged", Frame::v2().destination(NODE1).build(), Reason::Destination),
-        foreign("another daemon's advert to the group, TTL 64", Frame::v2().set(VRID, &[99]).ttl(64)).when(World::foreign_passes),
-        foreign("another daemon's advert to the group, wrong by our rules", Frame::v2().set(VRID, &[99]).corrupt(CHECKSUM, &[0]))
-            .when(World::foreign_passes),
-        rejected("a fragment to the group, and another daemon runs here", Frame::v2().fragment(0x2000).build(), Reason::Fragment)
-            .when(World::foreign_passes),
+        foreign(
+            "an advert for another host, flooded by the switch",
+            Frame::v2().destination_mac(NODE2_MAC),
+        ),
+        rejected(
+            "VRRP to us alone, in fragments",
+            to(NODE1).fragment(0x2000).build(),
+            Reason::Fragment,
+        ),
+        rejected(
+            "VRRP to us alone, too short for a VRID",
+            to(NODE1).resize(1).build(),
+            Reason::Length,
+        ),
+        rejected(
+            "VRRP to us alone in a broadcast frame is judged",
+            Frame::v2().destination(NODE1).build(),
+            Reason::Destination,
+        ),
+        foreign(
+            "another daemon's advert to the group, TTL 64",
+            Frame::v2().set(VRID, &[99]).ttl(64),
+        )
+        .when(World::foreign_passes),
+        foreign(
+            "another daemon's advert to the group, wrong by our rules",
+            Frame::v2().set(VRID, &[99]).corrupt(CHECKSUM, &[0]),
+        )
+        .when(World::foreign_passes),
+        rejected(
+            "a fragment to the group, and another daemon runs here",
+            Frame::v2().fragment(0x2000).build(),
+            Reason::Fragment,
+        )
+        .when(World::foreign_passes),
         foreign("another VLAN's advert, TTL 64", Frame::v2().tagged(DOT1Q, 5).ttl(64)),
-        foreign("another VLAN's advert, in fragments", Frame::v2().tagged(DOT1Q, 5).fragment(0x2000)),
+        foreign(
+            "another VLAN's advert, in fragments",
+            Frame::v2().tagged(DOT1Q, 5).fragment(0x2000),
+        ),
         foreign(
             "another VLAN's advert of a better master, acting: not fenced",
             Frame::v2().tagged(DOT1Q, 5).set(PRIORITY, &[255]),
@@ -364,10 +675,15 @@ fn foreign_rows() -> Vec<Row> {
         .when(World::acting),
         rejected("the IP header's checksum is wrong", bad_sum, Reason::IpChecksum),
     ];
-    let all = |world: &mut World| (0..9).for_each(|last| world.listens(Address::v4([10, 9, 9, last])));
+    let all =
+        |world: &mut World| (0..9).for_each(|last| world.listens(Address::v4([10, 9, 9, last])));
     rows.push(
-        rejected("more addresses are listened to than are known: all is judged", strange(VRID1).build(), Reason::Destination)
-            .when(all),
+        rejected(
+            "more addresses are listened to than are known: all is judged",
+            strange(VRID1).build(),
+            Reason::Destination,
+        )
+        .when(all),
     );
     rows
 }
@@ -378,7 +694,10 @@ fn flood_rows() -> Vec<Row> {
         let [_, _, high, low] = number.to_be_bytes();
         Frame::v2().source([10, 1, high, low]).set(PRIORITY, &[priority]).build()
     };
-    let flood = |row: Row| (0..2 * TOTAL_LIMIT).fold(row, |row, number| row.after(1, &stranger(2 * TOTAL_LIMIT - number, 1)));
+    let flood = |row: Row| {
+        (0..2 * TOTAL_LIMIT)
+            .fold(row, |row, number| row.after(1, &stranger(2 * TOTAL_LIMIT - number, 1)))
+    };
     let refused = |says: &str, frame: Vec<u8>| {
         let mut row = rejected(says, frame, Reason::Rate);
         row.seen = Seen::Advert(0);
@@ -388,16 +707,34 @@ fn flood_rows() -> Vec<Row> {
     let from = |frame: Frame| frame.source(CLIENT).build();
     vec![
         flood(refused("a flood of many sources: one more", stranger(9_000, 1))).when(known),
-        flood(accepted("a flood of many sources: the master that is followed is heard", Frame::v2().build(), 0)).when(known),
-        flood(accepted("a flood of many sources: a better master is heard", from(Frame::v2().set(PRIORITY, &[200])), 0))
-            .when(known),
-        flood(accepted("a flood of many sources: another virtual router's adverts pass", Frame::v3().build(), 1)).when(known),
-        flood(accepted("a flood of many sources, adverts are authenticated: the verified source is heard", signed(NODE2), 0))
-            .when(|world| {
-                world.hmac(false);
-                world.routers[0].flags |= ROUTER_HMAC_REQUIRED;
-                world.routers[0].trusted = Address::v4(NODE2);
-            }),
+        flood(accepted(
+            "a flood of many sources: the master that is followed is heard",
+            Frame::v2().build(),
+            0,
+        ))
+        .when(known),
+        flood(accepted(
+            "a flood of many sources: a better master is heard",
+            from(Frame::v2().set(PRIORITY, &[200])),
+            0,
+        ))
+        .when(known),
+        flood(accepted(
+            "a flood of many sources: another virtual router's adverts pass",
+            Frame::v3().build(),
+            1,
+        ))
+        .when(known),
+        flood(accepted(
+            "a flood of many sources, adverts are authenticated: the verified source is heard",
+            signed(NODE2),
+            0,
+        ))
+        .when(|world| {
+            world.hmac(false);
+            world.routers[0].flags |= ROUTER_HMAC_REQUIRED;
+            world.routers[0].trusted = Address::v4(NODE2);
+        }),
         accepted("many sources, but peers are configured", Frame::v2().build(), 0)
             .when(|world| {
                 known(world);
@@ -405,14 +742,19 @@ fn flood_rows() -> Vec<Row> {
                 world.routers[0].total_limit = 1;
             })
             .after(RATE_LIMIT, &from(Frame::v2().set(PRIORITY, &[1]))),
-        row("another daemon's adverts, as many as may pass", Frame::v2().set(VRID, &[99]).build(), Seen::Foreign)
-            .when(World::foreign_passes)
-            .after(FOREIGN_LIMIT - 1, &Frame::v2().set(VRID, &[99]).build()),
+        row(
+            "another daemon's adverts, as many as may pass",
+            Frame::v2().set(VRID, &[99]).build(),
+            Seen::Foreign,
+        )
+        .when(World::foreign_passes)
+        .after(FOREIGN_LIMIT - 1, &Frame::v2().set(VRID, &[99]).build()),
         {
             let frame = Frame::v2().set(VRID, &[99]).build();
-            let mut over = rejected("another daemon's adverts, one too many", frame.clone(), Reason::Rate)
-                .when(World::foreign_passes)
-                .after(2 * FOREIGN_LIMIT, &frame);
+            let mut over =
+                rejected("another daemon's adverts, one too many", frame.clone(), Reason::Rate)
+                    .when(World::foreign_passes)
+                    .after(2 * FOREIGN_LIMIT, &frame);
             over.seen = Seen::Foreign;
             over
         },
@@ -430,7 +772,13 @@ fn signed(source: [u8; 4]) -> Vec<u8> {
 fn truncated_rows() -> Vec<Row> {
     let cut = |frame: Vec<u8>, name: &'static str| {
         (34..frame.len())
-            .map(move |len| rejected(format!("{name}, cut off after {len} bytes"), frame[..len].to_vec(), Reason::Length))
+            .map(move |len| {
+                rejected(
+                    format!("{name}, cut off after {len} bytes"),
+                    frame[..len].to_vec(),
+                    Reason::Length,
+                )
+            })
             .collect::<Vec<_>>()
     };
     let mut rows = cut(Frame::v2().build(), "version 2");
@@ -445,10 +793,21 @@ pub fn fence_rows() -> Vec<Row> {
         let counts: Vec<Count> = counts.iter().map(|&counter| Count::Router(0, counter)).collect();
         accepted(says, advert(priority), 0).when(state).counts(&counts)
     };
-    let ignored = |says: &str, frame: Vec<u8>, reason| rejected(says, frame, reason).when(World::lapsed);
+    let ignored =
+        |says: &str, frame: Vec<u8>, reason| rejected(says, frame, reason).when(World::lapsed);
     vec![
-        heard("good lease, lower priority: not fenced", 99, World::acting, &[LowerPriorityReceived]),
-        heard("good lease, lowest priority: not fenced", 1, World::acting, &[LowerPriorityReceived]),
+        heard(
+            "good lease, lower priority: not fenced",
+            99,
+            World::acting,
+            &[LowerPriorityReceived],
+        ),
+        heard(
+            "good lease, lowest priority: not fenced",
+            1,
+            World::acting,
+            &[LowerPriorityReceived],
+        ),
         heard("good lease, higher priority: fenced", 101, World::acting, &[Fenced]),
         heard("good lease, owner: fenced", 255, World::acting, &[Fenced]),
         heard("good lease, equal priority, higher address: fenced", 100, World::acting, &[Fenced]),
@@ -462,12 +821,25 @@ pub fn fence_rows() -> Vec<Row> {
         heard("lapsed lease, lower priority: fenced", 99, World::lapsed, &[Fenced]),
         heard("lapsed lease, lowest priority: fenced", 1, World::lapsed, &[Fenced]),
         heard("lapsed lease, higher priority: fenced", 200, World::lapsed, &[Fenced]),
-        heard("lapsed lease, priority 0 claims nothing: not fenced", 0, World::lapsed, &[PriorityZeroReceived]),
+        heard(
+            "lapsed lease, priority 0 claims nothing: not fenced",
+            0,
+            World::lapsed,
+            &[PriorityZeroReceived],
+        ),
         heard("good lease, priority 0: not fenced", 0, World::acting, &[PriorityZeroReceived]),
         heard("already fenced: nothing more to end", 200, World::fenced, &[]),
         heard("in backup: nothing to end", 200, |_| {}, &[]),
-        ignored("VC-058 lapsed lease, TTL 64: not fenced", Frame::v2().ttl(64).build(), Reason::Ttl),
-        ignored("VC-058 lapsed lease, bad checksum: not fenced", Frame::v2().corrupt(PRIORITY, &[255]).build(), Reason::Checksum),
+        ignored(
+            "VC-058 lapsed lease, TTL 64: not fenced",
+            Frame::v2().ttl(64).build(),
+            Reason::Ttl,
+        ),
+        ignored(
+            "VC-058 lapsed lease, bad checksum: not fenced",
+            Frame::v2().corrupt(PRIORITY, &[255]).build(),
+            Reason::Checksum,
+        ),
         ignored(
             "VC-058 lapsed lease, wrong password: not fenced",
             Frame::v2().set(PASSWORD_AT, b"x").build(),
@@ -478,19 +850,36 @@ pub fn fence_rows() -> Vec<Row> {
             Frame::v2().source(NODE1).build(),
             Reason::OwnSource,
         ),
-        ignored("VC-058 lapsed lease, unknown VRID: not fenced", Frame::v2().set(VRID, &[99]).build(), Reason::Vrid),
-        ignored("VC-058 lapsed lease, fragment: not fenced", Frame::v2().fragment(0x2000).build(), Reason::Fragment),
+        ignored(
+            "VC-058 lapsed lease, unknown VRID: not fenced",
+            Frame::v2().set(VRID, &[99]).build(),
+            Reason::Vrid,
+        ),
+        ignored(
+            "VC-058 lapsed lease, fragment: not fenced",
+            Frame::v2().fragment(0x2000).build(),
+            Reason::Fragment,
+        ),
         ignored(
             "lapsed lease, a better master of another cluster with the same VRID: not fenced",
             Frame::v2_of(VRID1, 200, Some(PASSWORD), &[VIP2]).build(),
             Reason::AddressList,
         ),
-        rejected("lapsed lease, a stranger among configured peers: not fenced", Frame::v2().source(CLIENT).build(), Reason::Peer)
-            .when(|world| {
-                world.lapsed();
-                world.peers(&[NODE2]);
-            }),
-        accepted("lapsed lease, another virtual router's advert: not fenced", Frame::v3().build(), 1).when(World::lapsed),
+        rejected(
+            "lapsed lease, a stranger among configured peers: not fenced",
+            Frame::v2().source(CLIENT).build(),
+            Reason::Peer,
+        )
+        .when(|world| {
+            world.lapsed();
+            world.peers(&[NODE2]);
+        }),
+        accepted(
+            "lapsed lease, another virtual router's advert: not fenced",
+            Frame::v3().build(),
+            1,
+        )
+        .when(World::lapsed),
         rejected(
             "VC-136 acting in version 2, a better master of version 3: both act, and each counts",
             Frame::v3().set(VRID, &[VRID1]).set(PRIORITY, &[254]).build(),

@@ -1,5 +1,6 @@
-//! Clients' packets of either IP version, whole and with right checksums, and what forwarding makes of them: built anew, not changed, so
-//! that the kernel program's incremental arithmetic is held against a full one.
+//! Clients' packets of either IP version, whole and with right checksums, and what forwarding makes
+//! of them: built anew, not changed, so that the kernel program's incremental arithmetic is held
+//! against a full one.
 
 use vrrp_common::flow::FlowKey;
 use vrrp_common::ip::Address;
@@ -175,7 +176,9 @@ impl Packet {
 
     fn ip_v4(&self, body: &[u8]) -> Vec<u8> {
         let header_len = 20 + self.options.len();
-        let fragment = self.piece.map_or(DONT_FRAGMENT, |piece| piece.offset | if piece.more { MORE_FRAGMENTS } else { 0 });
+        let fragment = self.piece.map_or(DONT_FRAGMENT, |piece| {
+            piece.offset | if piece.more { MORE_FRAGMENTS } else { 0 }
+        });
         let mut header = vec![0x40 | (header_len / 4) as u8, self.class];
         header.extend(((header_len + body.len()) as u16).to_be_bytes());
         header.extend(self.identification);
@@ -198,7 +201,8 @@ impl Packet {
             extension.extend([0xaa, 0xbb, 0xcc, 0xdd]);
         }
         let next = if extension.is_empty() { self.protocol } else { 44 };
-        let mut packet = vec![0x60 | self.class >> 4, self.class << 4, self.label[0], self.label[1]];
+        let mut packet =
+            vec![0x60 | self.class >> 4, self.class << 4, self.label[0], self.label[1]];
         packet.extend(((extension.len() + body.len()) as u16).to_be_bytes());
         packet.extend([next, self.ttl]);
         packet.extend(self.source.octets());
@@ -232,13 +236,19 @@ impl Packet {
 
     fn pseudo_header(&self, len: usize) -> u64 {
         if self.source.is_v4() {
-            checksum::pseudo_header(self.source.low(), self.destination.low(), self.protocol, len as u16)
+            checksum::pseudo_header(
+                self.source.low(),
+                self.destination.low(),
+                self.protocol,
+                len as u16,
+            )
         } else {
             checksum::pseudo_header_v6(&self.source, &self.destination, self.protocol, len as u32)
         }
     }
 
-    /// An ICMP error about this packet, from `router` to who sent it, quoting its first `len` bytes.
+    /// An ICMP error about this packet, from `router` to who sent it, quoting its first `len`
+    /// bytes.
     pub fn error(&self, router: Address, kind: u8, code: u8, rest: [u8; 4], len: usize) -> Self {
         let mut quoted = self.ip();
         quoted.truncate(len);
@@ -275,7 +285,13 @@ impl From<(Address, u16)> for Place {
 }
 
 /// An outer header around `inner`, as RFC 2003 and 2473 have it.
-pub fn outer(source: Address, destination: Address, class: u8, flow_label: u32, inner: &[u8]) -> Vec<u8> {
+pub fn outer(
+    source: Address,
+    destination: Address,
+    class: u8,
+    flow_label: u32,
+    inner: &[u8],
+) -> Vec<u8> {
     let protocol = if inner[0] >> 4 == 4 { 4 } else { 41 };
     let mut packet = Vec::new();
     if destination.is_v4() {

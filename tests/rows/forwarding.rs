@@ -1,7 +1,9 @@
-//! Rows of the ways to a backend: direct return over IPv6, tunnels of both families, destination NAT there and back.
+//! Rows of the ways to a backend: direct return over IPv6, tunnels of both families, destination
+//! NAT there and back.
 
 use vrrp_common::counter::RouterCounter::{
-    AlreadySteered, BackendAccepted, Hairpin, IcmpSteered, NatReturned, NoBackend, NotActing, TooBig, TtlExpired,
+    AlreadySteered, BackendAccepted, Hairpin, IcmpSteered, NatReturned, NoBackend, NotActing,
+    TooBig, TtlExpired,
 };
 use vrrp_common::counter::Verdict;
 use vrrp_common::ip::Address;
@@ -10,9 +12,10 @@ use vrrp_common::wire::icmp::{QUOTED_V4, QUOTED_V6};
 
 use super::flow::{CLIENT_PORT, Packet, SYN, outer};
 use super::world::{
-    BACK, BACK_MAC, BACK_V6, CLIENT, CLIENT_MAC, CLIENT_V6, DIRECT, DNS_PORT, LOCAL, MTU, NAT, NAT_V6, NODE1_MAC, NODE2_MAC,
-    REAL, REAL_MAC, REAL_PORT, REAL_V6, REDIRECTED, SPREAD, SPREAD_V6, TUNNEL, TUNNEL_SPREAD, TUNNEL_V6, TUNNEL_V6_SPREAD,
-    UNUSABLE, VIP_V6, VIP1, VRID1, WEB_PORT, WEB_V6_PORT, World,
+    BACK, BACK_MAC, BACK_V6, CLIENT, CLIENT_MAC, CLIENT_V6, DIRECT, DNS_PORT, LOCAL, MTU, NAT,
+    NAT_V6, NODE1_MAC, NODE2_MAC, REAL, REAL_MAC, REAL_PORT, REAL_V6, REDIRECTED, SPREAD,
+    SPREAD_V6, TUNNEL, TUNNEL_SPREAD, TUNNEL_V6, TUNNEL_V6_SPREAD, UNUSABLE, VIP_V6, VIP1, VRID1,
+    WEB_PORT, WEB_V6_PORT, World,
 };
 use super::{Count, Row, Seen, row};
 
@@ -68,24 +71,56 @@ fn direct_v6_rows() -> Vec<Row> {
     let redirected = web_v6().macs(NODE2_MAC, BACK_MAC).ttl(STEERED_TTL).build();
     let tagged = web_v6().tagged(DOT1Q, 100);
     vec![
-        steered("IPv6 to this node's own server: up the stack, untouched", &web_v6(), LOCAL, Verdict::Pass, web_v6().build()),
-        steered("IPv6 to node 2: both MACs rewritten", &web_v6(), DIRECT, Verdict::Tx, to_node2(&web_v6())),
+        steered(
+            "IPv6 to this node's own server: up the stack, untouched",
+            &web_v6(),
+            LOCAL,
+            Verdict::Pass,
+            web_v6().build(),
+        ),
+        steered(
+            "IPv6 to node 2: both MACs rewritten",
+            &web_v6(),
+            DIRECT,
+            Verdict::Tx,
+            to_node2(&web_v6()),
+        ),
         steered("IPv6 UDP to node 2", &dns_v6(), DIRECT, Verdict::Tx, to_node2(&dns_v6())),
         steered("IPv4 UDP to node 2", &dns(), DIRECT, Verdict::Tx, to_node2(&dns())),
-        steered("IPv6 through another interface", &web_v6(), REDIRECTED, Verdict::Redirect, redirected),
-        steered("IPv6, hop limit 255", &web_v6().ttl(255), DIRECT, Verdict::Tx, to_node2(&web_v6())),
-        row("IPv6, steered before and no backend here: not steered again", web_v6().ttl(STEERED_TTL).build(), Seen::Ipv6)
-            .when(|world| world.only(DIRECT))
-            .drops()
-            .counts(&[Count::Router(V6, AlreadySteered)]),
+        steered(
+            "IPv6 through another interface",
+            &web_v6(),
+            REDIRECTED,
+            Verdict::Redirect,
+            redirected,
+        ),
+        steered(
+            "IPv6, hop limit 255",
+            &web_v6().ttl(255),
+            DIRECT,
+            Verdict::Tx,
+            to_node2(&web_v6()),
+        ),
+        row(
+            "IPv6, steered before and no backend here: not steered again",
+            web_v6().ttl(STEERED_TTL).build(),
+            Seen::Ipv6,
+        )
+        .when(|world| world.only(DIRECT))
+        .drops()
+        .counts(&[Count::Router(V6, AlreadySteered)]),
         row("IPv6, steered before: this backend takes it", web_v6().ttl(1).build(), Seen::Ipv6)
             .when(|world| {
                 world.only(DIRECT);
                 world.addresses[2].1.flags |= ADDRESS_IS_BACKEND;
             })
             .counts(&[Count::Router(V6, BackendAccepted)]),
-        row("IPv6, a frame for another host: passes", web_v6().macs(NODE2_MAC, CLIENT_MAC).build(), Seen::Ipv6)
-            .when(|world| world.only(DIRECT)),
+        row(
+            "IPv6, a frame for another host: passes",
+            web_v6().macs(NODE2_MAC, CLIENT_MAC).build(),
+            Seen::Ipv6,
+        )
+        .when(|world| world.only(DIRECT)),
         steered("IPv6, a VLAN tag stays", &tagged, DIRECT, Verdict::Tx, to_node2(&tagged))
             .when(|world| world.addresses[2].0.vlan = 100),
         row("IPv6: a backend that is not to be used", web_v6().build(), Seen::Ipv6)
@@ -102,16 +137,29 @@ fn tunnelled(packet: &Packet, backend: u16) -> Vec<u8> {
         _ => (BACK_V6, REAL_V6),
     };
     let label = packet.key().hash();
-    packet.clone().macs(REAL_MAC, BACK_MAC).frame(&outer(source, destination, packet.class, label, &packet.ip()))
+    packet.clone().macs(REAL_MAC, BACK_MAC).frame(&outer(
+        source,
+        destination,
+        packet.class,
+        label,
+        &packet.ip(),
+    ))
 }
 
 fn tunnel_rows() -> Vec<Row> {
     let mut rows = Vec::new();
-    let packets = [("IPv4 TCP", web()), ("IPv4 UDP", dns()), ("IPv6 TCP", web_v6()), ("IPv6 UDP", dns_v6())];
+    let packets =
+        [("IPv4 TCP", web()), ("IPv4 UDP", dns()), ("IPv6 TCP", web_v6()), ("IPv6 UDP", dns_v6())];
     for (what, packet) in &packets {
         for (backend, family) in [(TUNNEL, "IPv4"), (TUNNEL_V6, "IPv6")] {
             let mut add = |says: String, packet: &Packet| {
-                rows.push(steered(&says, packet, backend, Verdict::Redirect, tunnelled(packet, backend)));
+                rows.push(steered(
+                    &says,
+                    packet,
+                    backend,
+                    Verdict::Redirect,
+                    tunnelled(packet, backend),
+                ));
             };
             add(format!("{what} in {family}: whole, with an outer header before it"), packet);
             add(format!("{what} in {family}: class copied"), &packet.clone().class(0xb9));
@@ -124,7 +172,8 @@ fn tunnel_rows() -> Vec<Row> {
         let tagged_v6 = web_v6().tagged(DOT1Q, 100);
         let mut add = |says: &str, packet: &Packet, place: usize, vlan: u32| {
             let says = format!("{says}, tunnel {backend}");
-            let row = steered(&says, packet, backend, Verdict::Redirect, tunnelled(packet, backend));
+            let row =
+                steered(&says, packet, backend, Verdict::Redirect, tunnelled(packet, backend));
             rows.push(row.when(|world| world.addresses[place].0.vlan = vlan));
         };
         add("tunnel: a VLAN tag goes before the outer header", &tagged, 0, 100);
@@ -147,8 +196,17 @@ fn spread_rows() -> Vec<Row> {
             octets[12..].copy_from_slice(&hash.to_be_bytes());
             (Address::v6(octets), REAL_V6)
         };
-        let out = packet.clone().macs(REAL_MAC, NODE1_MAC).frame(&outer(source, destination, 0, hash, &packet.ip()));
-        let says = format!("tunnel {backend}: the outer source carries the flow's hash, port {}", packet.source_port);
+        let out = packet.clone().macs(REAL_MAC, NODE1_MAC).frame(&outer(
+            source,
+            destination,
+            0,
+            hash,
+            &packet.ip(),
+        ));
+        let says = format!(
+            "tunnel {backend}: the outer source carries the flow's hash, port {}",
+            packet.source_port
+        );
         steered(&says, packet, backend, Verdict::Tx, out)
     };
     let mut rows = Vec::new();
@@ -165,7 +223,8 @@ fn long(packet: Packet, len: usize) -> Packet {
     packet.payload(vec![0x6c; rest])
 }
 
-/// "Too big" about `packet`, from the virtual address to the client, sent back to whom it came from.
+/// "Too big" about `packet`, from the virtual address to the client, sent back to whom it came
+/// from.
 pub fn too_big(packet: &Packet, mtu: u32) -> Vec<u8> {
     let back = |mut error: Packet| {
         error.source = packet.destination;
@@ -189,14 +248,18 @@ fn too_big_rows() -> Vec<Row> {
             .sends(Verdict::Tx, too_big(packet, mtu))
             .counts(&[Count::Router(router, TooBig)])
     };
-    let fits =
-        |says: &str, packet: &Packet, backend: u16| steered(says, packet, backend, Verdict::Redirect, tunnelled(packet, backend));
+    let fits = |says: &str, packet: &Packet, backend: u16| {
+        steered(says, packet, backend, Verdict::Redirect, tunnelled(packet, backend))
+    };
     let (room, room_v6) = (MTU as usize - 20, MTU as usize - 40);
     let tagged = long(web(), room + 1).tagged(DOT1Q, 100);
     let tagged_v6 = long(web_v6(), room + 1).tagged(DOT1AD, 7).tagged(DOT1Q, 100);
     let dropped = |says: &str, packet: &Packet| {
         let counts = [Count::Router(0, TooBig), Count::Router(0, IcmpSteered)];
-        row(says, packet.build(), seen(packet)).when(|world| world.only(TUNNEL)).drops().counts(&counts)
+        row(says, packet.build(), seen(packet))
+            .when(|world| world.only(TUNNEL))
+            .drops()
+            .counts(&counts)
     };
     let error = long(web().to((CLIENT, CLIENT_PORT)).from((VIP1, WEB_PORT)), room + 1).error(
         Address::v4([10, 9, 9, 9]),
@@ -207,15 +270,40 @@ fn too_big_rows() -> Vec<Row> {
     );
     vec![
         fits("tunnel: the longest packet that fits", &long(web(), room), TUNNEL),
-        answered("tunnel: one byte too long: answered, fragmentation needed", &long(web(), room + 1), TUNNEL, room as u32),
+        answered(
+            "tunnel: one byte too long: answered, fragmentation needed",
+            &long(web(), room + 1),
+            TUNNEL,
+            room as u32,
+        ),
         answered("tunnel: a full-sized packet", &long(web(), 1_500), TUNNEL, room as u32),
         fits("tunnel: the longest that fits into IPv6", &long(web(), room_v6), TUNNEL_V6),
-        answered("tunnel: one byte too long for IPv6", &long(web(), room_v6 + 1), TUNNEL_V6, room_v6 as u32),
+        answered(
+            "tunnel: one byte too long for IPv6",
+            &long(web(), room_v6 + 1),
+            TUNNEL_V6,
+            room_v6 as u32,
+        ),
         fits("tunnel: the longest IPv6 packet that fits", &long(web_v6(), room), TUNNEL),
-        answered("tunnel: an IPv6 packet too long: packet too big", &long(web_v6(), room + 1), TUNNEL, room as u32),
-        answered("tunnel: an IPv6 packet too long for IPv6", &long(web_v6(), 1_500), TUNNEL_V6, room_v6 as u32),
+        answered(
+            "tunnel: an IPv6 packet too long: packet too big",
+            &long(web_v6(), room + 1),
+            TUNNEL,
+            room as u32,
+        ),
+        answered(
+            "tunnel: an IPv6 packet too long for IPv6",
+            &long(web_v6(), 1_500),
+            TUNNEL_V6,
+            room_v6 as u32,
+        ),
         answered("tunnel: UDP too long", &long(dns(), 1_500), TUNNEL, room as u32),
-        answered("tunnel: options are quoted", &long(web().options(&[1; 40]), 1_500), TUNNEL, room as u32),
+        answered(
+            "tunnel: options are quoted",
+            &long(web().options(&[1; 40]), 1_500),
+            TUNNEL,
+            room as u32,
+        ),
         answered("tunnel: the answer keeps the VLAN tag", &tagged, TUNNEL, room as u32)
             .when(|world| world.addresses[0].0.vlan = 100),
         answered("tunnel: the answer keeps both VLAN tags", &tagged_v6, TUNNEL, room as u32)
@@ -236,15 +324,23 @@ fn nat_rows() -> Vec<Row> {
         let backend = if packet.source.is_v4() { NAT } else { NAT_V6 };
         rows.push(steered(&says, packet, backend, Verdict::Redirect, translated(packet)));
     };
-    for (what, packet) in [("IPv4 TCP", web()), ("IPv4 UDP", dns()), ("IPv6 TCP", web_v6()), ("IPv6 UDP", dns_v6())] {
-        add(format!("NAT {what}: address and port of the backend, one hop less, checksums right"), &packet);
+    for (what, packet) in
+        [("IPv4 TCP", web()), ("IPv4 UDP", dns()), ("IPv6 TCP", web_v6()), ("IPv6 UDP", dns_v6())]
+    {
+        add(
+            format!("NAT {what}: address and port of the backend, one hop less, checksums right"),
+            &packet,
+        );
         add(format!("NAT {what}: SYN"), &packet.clone().flags(SYN));
         add(format!("NAT {what}: no payload"), &packet.clone().payload(Vec::new()));
         add(format!("NAT {what}: odd length"), &packet.clone().payload(vec![0xee; 33]));
         add(format!("NAT {what}: class stays"), &packet.clone().class(0x2c));
         add(format!("NAT {what}: TTL 2"), &packet.clone().ttl(2));
         for port in [1, 255, 256, 65_535] {
-            add(format!("NAT {what}: client port {port}"), &packet.clone().from((packet.source, port)));
+            add(
+                format!("NAT {what}: client port {port}"),
+                &packet.clone().from((packet.source, port)),
+            );
         }
     }
     add("NAT: UDP without a checksum stays without".to_owned(), &dns().unsummed());
@@ -272,59 +368,114 @@ fn nat_refusal_rows() -> Vec<Row> {
         refused("NAT: TTL 1 ends here", &web().ttl(1), 0, TtlExpired),
         refused("NAT: TTL 0 ends here", &web().ttl(0), 0, TtlExpired),
         refused("NAT: hop limit 1 ends here", &web_v6().ttl(1), V6, TtlExpired),
-        refused("NAT: a backend's own packet would come back to it", &web().from((REAL, CLIENT_PORT)), 0, Hairpin),
-        refused("NAT: an IPv6 backend's own packet", &web_v6().from((REAL_V6, CLIENT_PORT)), V6, Hairpin),
+        refused(
+            "NAT: a backend's own packet would come back to it",
+            &web().from((REAL, CLIENT_PORT)),
+            0,
+            Hairpin,
+        ),
+        refused(
+            "NAT: an IPv6 backend's own packet",
+            &web_v6().from((REAL_V6, CLIENT_PORT)),
+            V6,
+            Hairpin,
+        ),
     ]
 }
 
 /// An answer of a NAT backend for the client.
 pub fn answer(packet: &Packet) -> Packet {
     let real = if packet.source.is_v4() { Address::v4(REAL) } else { REAL_V6 };
-    packet.clone().to((packet.source, packet.source_port)).from((real, REAL_PORT)).macs(NODE1_MAC, REAL_MAC)
+    packet
+        .clone()
+        .to((packet.source, packet.source_port))
+        .from((real, REAL_PORT))
+        .macs(NODE1_MAC, REAL_MAC)
 }
 
 fn reverse_rows() -> Vec<Row> {
-    // The test's namespace has no way to the client: the answer goes on through the stack, which counts the hop.
+    // The test's namespace has no way to the client: the answer goes on through the stack, which
+    // counts the hop.
     let returned = |says: String, packet: &Packet, answer: Packet| {
         let router = if packet.source.is_v4() { 0 } else { V6 };
         let out = answer.clone().from((packet.destination, packet.destination_port)).build();
-        row(says, answer.build(), seen(packet)).becomes(out).counts(&[Count::Router(router, NatReturned)])
+        row(says, answer.build(), seen(packet))
+            .becomes(out)
+            .counts(&[Count::Router(router, NatReturned)])
     };
     let mut rows = Vec::new();
-    for (what, packet) in [("IPv4 TCP", web()), ("IPv4 UDP", dns()), ("IPv6 TCP", web_v6()), ("IPv6 UDP", dns_v6())] {
-        rows.push(returned(format!("NAT answer {what}: comes from the virtual address"), &packet, answer(&packet)));
+    for (what, packet) in
+        [("IPv4 TCP", web()), ("IPv4 UDP", dns()), ("IPv6 TCP", web_v6()), ("IPv6 UDP", dns_v6())]
+    {
+        rows.push(returned(
+            format!("NAT answer {what}: comes from the virtual address"),
+            &packet,
+            answer(&packet),
+        ));
         rows.push(
-            returned(format!("NAT answer {what}: the other node carries it too"), &packet, answer(&packet))
-                .when(|world| world.words = Default::default()),
+            returned(
+                format!("NAT answer {what}: the other node carries it too"),
+                &packet,
+                answer(&packet),
+            )
+            .when(|world| world.words = Default::default()),
         );
-        rows.push(returned(format!("NAT answer {what}: odd length"), &packet, answer(&packet).payload(vec![0x99; 7])));
+        rows.push(returned(
+            format!("NAT answer {what}: odd length"),
+            &packet,
+            answer(&packet).payload(vec![0x99; 7]),
+        ));
     }
-    rows.push(returned("NAT answer: UDP without a checksum".to_owned(), &dns(), answer(&dns()).unsummed()));
+    rows.push(returned(
+        "NAT answer: UDP without a checksum".to_owned(),
+        &dns(),
+        answer(&dns()).unsummed(),
+    ));
     rows.push(returned("NAT answer: options".to_owned(), &web(), answer(&web()).options(&[1; 8])));
     let tagged = answer(&web()).tagged(DOT1Q, 100);
     rows.push(returned("NAT answer: in a VLAN".to_owned(), &web(), tagged));
     let virtual_mac = [0, 0, 0x5e, 0, 1, VRID1];
     let at_virtual_mac = answer(&web()).macs(virtual_mac, REAL_MAC);
     rows.push(
-        row("NAT answer: at the virtual MAC of the gateway this node is", at_virtual_mac.build(), Seen::Ipv4)
-            .when(|world| {
-                world.acting();
-                world.virtual_macs();
-            })
-            .becomes(answer(&web()).from((VIP1, WEB_PORT)).build())
-            .counts(&[Count::Router(0, NatReturned)]),
+        row(
+            "NAT answer: at the virtual MAC of the gateway this node is",
+            at_virtual_mac.build(),
+            Seen::Ipv4,
+        )
+        .when(|world| {
+            world.acting();
+            world.virtual_macs();
+        })
+        .becomes(answer(&web()).from((VIP1, WEB_PORT)).build())
+        .counts(&[Count::Router(0, NatReturned)]),
     );
     rows.push(
-        row("NAT answer: at the virtual MAC of the gateway the other node is", at_virtual_mac.build(), Seen::Ipv4)
-            .when(World::virtual_macs)
-            .drops()
-            .counts(&[Count::Router(0, NotActing)]),
+        row(
+            "NAT answer: at the virtual MAC of the gateway the other node is",
+            at_virtual_mac.build(),
+            Seen::Ipv4,
+        )
+        .when(World::virtual_macs)
+        .drops()
+        .counts(&[Count::Router(0, NotActing)]),
     );
     let untouched = |says: &str, packet: Packet| row(says, packet.build(), seen(&packet));
-    rows.push(untouched("NAT answer: flooded, for another host", answer(&web()).macs(NODE2_MAC, REAL_MAC)));
-    rows.push(untouched("NAT answer: in a broadcast frame", answer(&web()).macs([0xff; 6], REAL_MAC)));
-    rows.push(untouched("NAT backend: another port is its own business", answer(&web()).from((REAL, 22))));
-    rows.push(untouched("NAT backend: an address with the same hint", answer(&web()).from(([10, 1, 0, 22], REAL_PORT))));
+    rows.push(untouched(
+        "NAT answer: flooded, for another host",
+        answer(&web()).macs(NODE2_MAC, REAL_MAC),
+    ));
+    rows.push(untouched(
+        "NAT answer: in a broadcast frame",
+        answer(&web()).macs([0xff; 6], REAL_MAC),
+    ));
+    rows.push(untouched(
+        "NAT backend: another port is its own business",
+        answer(&web()).from((REAL, 22)),
+    ));
+    rows.push(untouched(
+        "NAT backend: an address with the same hint",
+        answer(&web()).from(([10, 1, 0, 22], REAL_PORT)),
+    ));
     rows.push(untouched("NAT backend: a fragment is not an answer", answer(&web()).piece(0, true)));
     rows.push(untouched("NAT backend: a later fragment neither", answer(&web()).piece(8, false)));
     rows.push(
@@ -332,11 +483,18 @@ fn reverse_rows() -> Vec<Row> {
             .drops()
             .counts(&[Count::Router(0, TtlExpired)]),
     );
-    rows.push(row("NAT answer by an interface that leads to no NAT backend", answer(&web()).build(), Seen::Ipv4).when(|world| {
-        if let Some(interface) = &mut world.interface {
-            interface.nat = 0;
-        }
-    }));
+    rows.push(
+        row(
+            "NAT answer by an interface that leads to no NAT backend",
+            answer(&web()).build(),
+            Seen::Ipv4,
+        )
+        .when(|world| {
+            if let Some(interface) = &mut world.interface {
+                interface.nat = 0;
+            }
+        }),
+    );
     rows.push(
         row("NAT answer by an interface that is not ours", answer(&web()).build(), Seen::Ipv4)
             .when(|world| world.interface = None),

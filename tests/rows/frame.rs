@@ -8,7 +8,8 @@ use super::world::{CLIENT, CLIENT_MAC, NODE2, NODE2_MAC, PASSWORD, VIP1, VIP2, V
 const GROUP_MAC: [u8; 6] = [0x01, 0x00, 0x5e, 0x00, 0x00, 0x12];
 const DF: u16 = 0x4000;
 
-/// A frame in parts; [`Frame::build`] computes the IP header's length and checksum unless they were set by hand.
+/// A frame in parts; [`Frame::build`] computes the IP header's length and checksum unless they were
+/// set by hand.
 #[derive(Clone)]
 pub struct Frame {
     destination: [u8; 6],
@@ -45,7 +46,8 @@ impl Frame {
         }
     }
 
-    /// Node 2's advert for the first virtual router: VRID 51, version 2, PASS, priority 99, one second.
+    /// Node 2's advert for the first virtual router: VRID 51, version 2, PASS, priority 99, one
+    /// second.
     pub fn v2() -> Self {
         Self::v2_of(VRID1, 99, Some(PASSWORD), &[VIP1])
     }
@@ -56,7 +58,8 @@ impl Frame {
         Self::ipv4(NODE2, vrrp::GROUP, ipv4::PROTO_VRRP, vrrp::TTL, buffer[..len].to_vec())
     }
 
-    /// Node 2's advert for the second virtual router: VRID 52, version 3, priority 100, 100 cs, checksum with pseudo-header.
+    /// Node 2's advert for the second virtual router: VRID 52, version 3, priority 100, 100 cs,
+    /// checksum with pseudo-header.
     pub fn v3() -> Self {
         Self::v3_of(&[VIP2], true)
     }
@@ -67,7 +70,8 @@ impl Frame {
             true => Coverage::PseudoHeader(Carrier::V4 { source: NODE2, destination: vrrp::GROUP }),
             false => Coverage::MessageOnly,
         };
-        let len = vrrp::emit_v3(&mut buffer, VRID2, 100, Centis(100), coverage, addresses).expect("fits");
+        let len =
+            vrrp::emit_v3(&mut buffer, VRID2, 100, Centis(100), coverage, addresses).expect("fits");
         Self::ipv4(NODE2, vrrp::GROUP, ipv4::PROTO_VRRP, vrrp::TTL, buffer[..len].to_vec())
     }
 
@@ -76,7 +80,13 @@ impl Frame {
         Self::flow(protocol, CLIENT, 40_000, destination, port)
     }
 
-    pub fn flow(protocol: u8, source: [u8; 4], source_port: u16, destination: [u8; 4], port: u16) -> Self {
+    pub fn flow(
+        protocol: u8,
+        source: [u8; 4],
+        source_port: u16,
+        destination: [u8; 4],
+        port: u16,
+    ) -> Self {
         let mut body = vec![0x5a; 16];
         body[..2].copy_from_slice(&source_port.to_be_bytes());
         body[2..4].copy_from_slice(&port.to_be_bytes());
@@ -108,7 +118,8 @@ impl Frame {
         self
     }
 
-    /// Changes the source; a version 3 sum with pseudo-header is made anew by [`Frame::seal_pseudo`].
+    /// Changes the source; a version 3 sum with pseudo-header is made anew by
+    /// [`Frame::seal_pseudo`].
     pub fn source(mut self, address: [u8; 4]) -> Self {
         self.ip[12..16].copy_from_slice(&address);
         self
@@ -206,21 +217,38 @@ pub fn arp(operation: u16, sender_mac: [u8; 6], sender: [u8; 4], target: [u8; 4]
     tagged_arp(&[], operation, sender_mac, sender, target)
 }
 
-pub fn tagged_arp(tags: &[(u16, u16)], operation: u16, sender_mac: [u8; 6], sender: [u8; 4], target: [u8; 4]) -> Vec<u8> {
+pub fn tagged_arp(
+    tags: &[(u16, u16)],
+    operation: u16,
+    sender_mac: [u8; 6],
+    sender: [u8; 4],
+    target: [u8; 4],
+) -> Vec<u8> {
     let mut frame = ethernet(eth::BROADCAST, sender_mac, tags, eth::TYPE_ARP);
     frame.extend_from_slice(&arp::packet(operation, sender_mac, sender, [0; 6], target));
     frame
 }
 
 /// The ARP answer from `mac`, which has `sender`, to `target`.
-pub fn arp_answer(tags: &[(u16, u16)], mac: [u8; 6], sender: [u8; 4], target_mac: [u8; 6], target: [u8; 4]) -> Vec<u8> {
+pub fn arp_answer(
+    tags: &[(u16, u16)],
+    mac: [u8; 6],
+    sender: [u8; 4],
+    target_mac: [u8; 6],
+    target: [u8; 4],
+) -> Vec<u8> {
     let mut frame = ethernet(target_mac, mac, tags, eth::TYPE_ARP);
     frame.extend_from_slice(&arp::packet(arp::OP_REPLY, mac, sender, target_mac, target));
     frame
 }
 
 /// An Ethernet header with tags.
-pub fn ethernet(destination: [u8; 6], source: [u8; 6], tags: &[(u16, u16)], ethertype: u16) -> Vec<u8> {
+pub fn ethernet(
+    destination: [u8; 6],
+    source: [u8; 6],
+    tags: &[(u16, u16)],
+    ethertype: u16,
+) -> Vec<u8> {
     let mut frame = [destination, source].concat();
     for (protocol, tci) in tags {
         frame.extend_from_slice(&protocol.to_be_bytes());

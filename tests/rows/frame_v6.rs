@@ -5,7 +5,9 @@ use vrrp_common::wire::vrrp::{self, Carrier, Centis, Coverage, GROUP_V6};
 use vrrp_common::wire::{checksum, eth, ipv4, ipv6};
 
 use super::frame::ethernet;
-use super::world::{CLIENT_MAC, CLIENT_V6, NODE1_MAC, NODE2_MAC, NODE2_V6, VIP_V6, VIP_V6_LOCAL, VRID1};
+use super::world::{
+    CLIENT_MAC, CLIENT_V6, NODE1_MAC, NODE2_MAC, NODE2_V6, VIP_V6, VIP_V6_LOCAL, VRID1,
+};
 
 const GROUP_MAC: [u8; 6] = [0x33, 0x33, 0, 0, 0, 0x12];
 
@@ -33,8 +35,10 @@ impl Frame6 {
 
     pub fn advert_of(addresses: &[[u8; 16]]) -> Self {
         let mut buffer = [0xa5; vrrp::MAX_LEN];
-        let coverage = Coverage::PseudoHeader(Carrier::V6 { source: NODE2_V6, destination: GROUP_V6 });
-        let len = vrrp::emit_v3(&mut buffer, VRID1, 99, Centis(100), coverage, addresses).expect("fits");
+        let coverage =
+            Coverage::PseudoHeader(Carrier::V6 { source: NODE2_V6, destination: GROUP_V6 });
+        let len =
+            vrrp::emit_v3(&mut buffer, VRID1, 99, Centis(100), coverage, addresses).expect("fits");
         Frame6 {
             destination_mac: GROUP_MAC,
             source_mac: NODE2_MAC,
@@ -65,7 +69,8 @@ impl Frame6 {
         }
     }
 
-    /// A neighbour solicitation for `target`, with the asker's link-layer address unless nobody asks.
+    /// A neighbour solicitation for `target`, with the asker's link-layer address unless nobody
+    /// asks.
     pub fn solicitation(source: Address, target: Address) -> Self {
         let mut body = vec![135, 0, 0, 0, 0, 0, 0, 0];
         body.extend(target.octets());
@@ -156,7 +161,12 @@ impl Frame6 {
     fn seal(mut self, at: usize) -> Self {
         let next = if at == 2 { ipv6::NEXT_ICMPV6 } else { ipv4::PROTO_VRRP };
         self.body[at..at + 2].fill(0);
-        let pseudo = checksum::pseudo_header_v6(&self.source, &self.destination, next, self.body.len() as u32);
+        let pseudo = checksum::pseudo_header_v6(
+            &self.source,
+            &self.destination,
+            next,
+            self.body.len() as u32,
+        );
         let sum = checksum::compute(pseudo, &self.body);
         self.body[at..at + 2].copy_from_slice(&sum.to_be_bytes());
         self
@@ -177,7 +187,12 @@ impl Frame6 {
 }
 
 /// The frame that answers `asker`'s solicitation: `target` is at `mac`.
-pub fn neighbour_answer(mac: [u8; 6], target: Address, asker_mac: [u8; 6], asker: Address) -> Vec<u8> {
+pub fn neighbour_answer(
+    mac: [u8; 6],
+    target: Address,
+    asker_mac: [u8; 6],
+    asker: Address,
+) -> Vec<u8> {
     let solicited = !asker.is_unspecified_v6();
     let mut body = vec![136, 0, 0, 0, if solicited { 0xe0 } else { 0xa0 }, 0, 0, 0];
     body.extend(target.octets());

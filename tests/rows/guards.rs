@@ -21,12 +21,21 @@ pub fn rows() -> Vec<Row> {
 }
 
 fn admitted(says: &str, packet: &Packet) -> Row {
-    steered(says, packet, DIRECT, Verdict::Tx, packet.clone().macs(NODE2_MAC, NODE1_MAC).ttl(STEERED_TTL).build())
+    steered(
+        says,
+        packet,
+        DIRECT,
+        Verdict::Tx,
+        packet.clone().macs(NODE2_MAC, NODE1_MAC).ttl(STEERED_TTL).build(),
+    )
 }
 
 fn refused(says: &str, packet: &Packet, counter: RouterCounter) -> Row {
     let router = if packet.source.is_v4() { 0 } else { V6 };
-    row(says, packet.build(), seen(packet)).when(|world| world.only(DIRECT)).drops().counts(&[Count::Router(router, counter)])
+    row(says, packet.build(), seen(packet))
+        .when(|world| world.only(DIRECT))
+        .drops()
+        .counts(&[Count::Router(router, counter)])
 }
 
 fn net(last: u8) -> Address {
@@ -35,7 +44,9 @@ fn net(last: u8) -> Address {
 }
 
 fn list_rows() -> Vec<Row> {
-    let guard = |world: &mut World, closed| world.guarded(WEB, GuardConf { closed, ..GuardConf::default() });
+    let guard = |world: &mut World, closed| {
+        world.guarded(WEB, GuardConf { closed, ..GuardConf::default() })
+    };
     let with = |closed, lists: &'static [(u8, u32, u32)]| {
         move |world: &mut World| {
             guard(world, closed);
@@ -44,23 +55,27 @@ fn list_rows() -> Vec<Row> {
             }
         }
     };
-    let closed_v6 = |world: &mut World| world.guarded(WEB_V6, GuardConf { closed: 1, ..GuardConf::default() });
+    let closed_v6 =
+        |world: &mut World| world.guarded(WEB_V6, GuardConf { closed: 1, ..GuardConf::default() });
     let mut net_v6 = CLIENT_V6.octets();
     net_v6[8..].fill(0);
     let net_v6 = Address::v6(net_v6);
     vec![
         admitted("guard: nothing configured", &web()).when(with(0, &[])),
-        refused("guard: a denied network", &web(), SourceDenied).when(with(0, &[(0, 24, SOURCE_DENIED)])),
+        refused("guard: a denied network", &web(), SourceDenied)
+            .when(with(0, &[(0, 24, SOURCE_DENIED)])),
         refused("guard: a denied address, established or not", &web().flags(ACK), SourceDenied)
             .when(with(0, &[(10, 32, SOURCE_DENIED)])),
-        admitted("guard: the neighbour of a denied address", &web()).when(with(0, &[(11, 32, SOURCE_DENIED)])),
+        admitted("guard: the neighbour of a denied address", &web())
+            .when(with(0, &[(11, 32, SOURCE_DENIED)])),
         admitted("guard: an allowed address in a denied network", &web())
             .when(with(0, &[(0, 24, SOURCE_DENIED), (10, 32, SOURCE_ALLOWED)])),
         refused("guard: a denied address in an allowed network", &web(), SourceDenied)
             .when(with(1, &[(0, 24, SOURCE_ALLOWED), (10, 32, SOURCE_DENIED)])),
         refused("guard: not allowed where only the allowed may come", &web(), SourceDenied)
             .when(with(1, &[(200, 32, SOURCE_ALLOWED)])),
-        admitted("guard: allowed where only the allowed may come", &web()).when(with(1, &[(0, 28, SOURCE_ALLOWED)])),
+        admitted("guard: allowed where only the allowed may come", &web())
+            .when(with(1, &[(0, 28, SOURCE_ALLOWED)])),
         admitted("guard: another service's list", &dns()).when(|world| {
             world.guarded(DNS, GuardConf::default());
             world.lists(WEB, net(0), MAPPED + 24, SOURCE_DENIED);
@@ -75,10 +90,12 @@ fn list_rows() -> Vec<Row> {
             world.guarded(WEB_V6, GuardConf::default());
             world.lists(WEB_V6, net_v6, 64, SOURCE_DENIED);
         }),
-        refused("guard: an IPv4 list of length 0 denies all of IPv4", &web(), SourceDenied).when(|world| {
-            world.guarded(WEB, GuardConf::default());
-            world.lists(WEB, Address::v4([0; 4]), MAPPED, SOURCE_DENIED);
-        }),
+        refused("guard: an IPv4 list of length 0 denies all of IPv4", &web(), SourceDenied).when(
+            |world| {
+                world.guarded(WEB, GuardConf::default());
+                world.lists(WEB, Address::v4([0; 4]), MAPPED, SOURCE_DENIED);
+            },
+        ),
     ]
 }
 
@@ -91,22 +108,40 @@ fn bucket_rows() -> Vec<Row> {
     let syn = web().flags(SYN);
     let from = |last: u8| syn.clone().from((net(last), CLIENT_PORT));
     vec![
-        admitted("limit: the last connection of a burst", &syn).when(by_source).after(2, &syn.build()),
-        refused("limit: one more of the same source", &syn, SourceLimited).when(by_source).after(3, &syn.build()),
-        refused("limit: another port is the same source", &from(10).from((CLIENT, 9)), SourceLimited)
+        admitted("limit: the last connection of a burst", &syn)
+            .when(by_source)
+            .after(2, &syn.build()),
+        refused("limit: one more of the same source", &syn, SourceLimited)
             .when(by_source)
             .after(3, &syn.build()),
-        admitted("limit: another source has its own", &from(77)).when(by_source).after(9, &syn.build()),
-        admitted("limit: established connections go on", &web().flags(ACK)).when(by_source).after(9, &syn.build()),
+        refused(
+            "limit: another port is the same source",
+            &from(10).from((CLIENT, 9)),
+            SourceLimited,
+        )
+        .when(by_source)
+        .after(3, &syn.build()),
+        admitted("limit: another source has its own", &from(77))
+            .when(by_source)
+            .after(9, &syn.build()),
+        admitted("limit: established connections go on", &web().flags(ACK))
+            .when(by_source)
+            .after(9, &syn.build()),
         admitted("limit: what comes before it in no service counts for none", &syn)
             .when(by_source)
             .after(9, &web().flags(ACK).build()),
         admitted("limit: the last connection of all", &from(1)).when(of_all).after(2, &syn.build()),
-        refused("limit: one more of any source", &from(1), ServiceLimited).when(of_all).after(3, &syn.build()),
-        admitted("limit: of all, established ones go on", &web().flags(ACK)).when(of_all).after(9, &syn.build()),
+        refused("limit: one more of any source", &from(1), ServiceLimited)
+            .when(of_all)
+            .after(3, &syn.build()),
+        admitted("limit: of all, established ones go on", &web().flags(ACK))
+            .when(of_all)
+            .after(9, &syn.build()),
         refused("limit: IPv6 by source", &web_v6().flags(SYN), SourceLimited)
             .when(move |world| world.guarded(WEB_V6, slow))
             .after(3, &web_v6().flags(SYN).build()),
-        admitted("limit: a SYN with ACK opens nothing", &web().flags(SYN | ACK)).when(by_source).after(9, &syn.build()),
+        admitted("limit: a SYN with ACK opens nothing", &web().flags(SYN | ACK))
+            .when(by_source)
+            .after(9, &syn.build()),
     ]
 }

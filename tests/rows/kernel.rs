@@ -1,4 +1,5 @@
-//! The loaded program, unpinned and attached to nothing: fills its maps, runs frames through BPF_PROG_TEST_RUN, reads counters.
+//! The loaded program, unpinned and attached to nothing: fills its maps, runs frames through
+//! BPF_PROG_TEST_RUN, reads counters.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -11,8 +12,9 @@ use nix::sched::{CloneFlags, unshare};
 use vrrp_common::counter::{INTERFACE_COUNTERS, RouterCounter, Verdict, reason, verdict};
 use vrrp_common::flow::FlowKey;
 use vrrp_common::maps::{
-    AddressEntry, Bucket, BucketKey, FlowRecord, GuardedSource, Liveness, PROGRAM, RINGS_PER_SERVICE, RateKey, RateWindow,
-    ReverseEntry, RingsInUse, ServiceEntry, Traffic, foreign_bucket, name, reverse_hint, vrid_slot,
+    AddressEntry, Bucket, BucketKey, FlowRecord, GuardedSource, Liveness, PROGRAM,
+    RINGS_PER_SERVICE, RateKey, RateWindow, ReverseEntry, RingsInUse, ServiceEntry, Traffic,
+    foreign_bucket, name, reverse_hint, vrid_slot,
 };
 use vrrp_common::reason::Reason;
 
@@ -47,8 +49,8 @@ pub struct Outcome {
     pub frame: Vec<u8>,
 }
 
-/// Gives this thread a network namespace of its own, which forwards nothing: what the program finds in routes must not depend on the
-/// machine's.
+/// Gives this thread a network namespace of its own, which forwards nothing: what the program finds
+/// in routes must not depend on the machine's.
 ///
 /// # Panics
 /// Not as root.
@@ -94,7 +96,9 @@ impl Kernel {
     fn fill_routers(&mut self, world: &World) {
         let slot = u32::from(world.interface.is_some());
         self.array(name::INTERFACES).set(IFINDEX, slot, 0).expect("in range");
-        self.array(name::INTERFACE_CONF).set(0, world.interface.unwrap_or_default(), 0).expect("in range");
+        self.array(name::INTERFACE_CONF)
+            .set(0, world.interface.unwrap_or_default(), 0)
+            .expect("in range");
         let mut vrids = self.array::<u32>(name::VRIDS);
         for (index, router) in (0..).zip(&world.routers) {
             let here = if router.ifindex == IFINDEX { index + 1 } else { 0 };
@@ -114,14 +118,17 @@ impl Kernel {
         }
     }
 
-    /// The tables that packets are looked up in; each entry at its place, before what its bucket led to.
+    /// The tables that packets are looked up in; each entry at its place, before what its bucket
+    /// led to.
     fn fill_tables(&mut self, world: &World) {
         for (map, index) in std::mem::take(&mut self.led) {
             self.array(map).set(index, 0_u32, 0).expect("in range");
         }
         for (place, (key, conf)) in (0..).zip(&world.addresses) {
             let next = self.lead(name::ADDRESS_BUCKETS, key.bucket(), place);
-            self.array(name::ADDRESSES).set(place, AddressEntry { key: *key, next, conf: *conf }, 0).expect("in range");
+            self.array(name::ADDRESSES)
+                .set(place, AddressEntry { key: *key, next, conf: *conf }, 0)
+                .expect("in range");
         }
         for (number, service) in (0..).zip(&world.services) {
             let next = self.lead(name::SERVICE_BUCKETS, service.key.bucket(), number);
@@ -131,7 +138,9 @@ impl Kernel {
         for (place, &(key, conf)) in (0..).zip(&world.reverse) {
             self.lead(name::REVERSE_HINTS, reverse_hint(&key.address), 0);
             let next = self.lead(name::REVERSE_BUCKETS, key.bucket(), place);
-            self.array(name::REVERSE).set(place, ReverseEntry { key, next, pad: 0, conf }, 0).expect("in range");
+            self.array(name::REVERSE)
+                .set(place, ReverseEntry { key, next, pad: 0, conf }, 0)
+                .expect("in range");
         }
     }
 
@@ -146,7 +155,11 @@ impl Kernel {
 
     fn fill_services(&mut self, world: &World) {
         for (number, service) in (0..).zip(&world.services) {
-            let in_use = RingsInUse { live: 1, base: if service.base.is_some() { 2 } else { 1 }, epoch: EPOCH };
+            let in_use = RingsInUse {
+                live: 1,
+                base: if service.base.is_some() { 2 } else { 1 },
+                epoch: EPOCH,
+            };
             self.array(name::SERVICE_RINGS).set(number, in_use.word(), 0).expect("in range");
             let at = number * RINGS_PER_SERVICE;
             self.array(name::RINGS).set(at + in_use.live, *service.live, 0).expect("in range");
@@ -159,7 +172,8 @@ impl Kernel {
         }
         let epoch = u32::from(EPOCH) - u32::from(world.earlier_flows);
         let record = |backend| FlowRecord { backend: u32::from(backend), epoch };
-        let flows: Vec<(FlowKey, FlowRecord)> = world.flows.iter().map(|&(key, backend)| (key, record(backend))).collect();
+        let flows: Vec<(FlowKey, FlowRecord)> =
+            world.flows.iter().map(|&(key, backend)| (key, record(backend))).collect();
         self.replace(name::FLOWS, &flows);
     }
 
@@ -170,8 +184,10 @@ impl Kernel {
         }
         self.replace::<BucketKey, Bucket>(name::SOURCE_BUCKETS, &[]);
         let map = self.ebpf.map_mut(name::GUARD_SOURCES).expect("in the object");
-        let mut sources: LpmTrie<&mut MapData, GuardedSource, u32> = LpmTrie::try_from(map).expect("a trie");
-        let old: Vec<Key<GuardedSource>> = sources.keys().collect::<Result<_, _>>().expect("readable");
+        let mut sources: LpmTrie<&mut MapData, GuardedSource, u32> =
+            LpmTrie::try_from(map).expect("a trie");
+        let old: Vec<Key<GuardedSource>> =
+            sources.keys().collect::<Result<_, _>>().expect("readable");
         for key in old {
             sources.remove(&key).expect("there");
         }
@@ -183,7 +199,8 @@ impl Kernel {
     /// What is remembered of flows, sorted.
     pub fn flows(&mut self) -> Vec<(FlowKey, u16)> {
         let map = self.ebpf.map_mut(name::FLOWS).expect("in the object");
-        let map: HashMap<&mut MapData, FlowKey, FlowRecord> = HashMap::try_from(map).expect("a hash");
+        let map: HashMap<&mut MapData, FlowKey, FlowRecord> =
+            HashMap::try_from(map).expect("a hash");
         let flows = map.iter().map(|entry| entry.map(|(key, record)| (key, record.backend as u16)));
         let mut flows: Vec<(FlowKey, u16)> = flows.collect::<Result<_, _>>().expect("readable");
         flows.sort_unstable();
@@ -222,8 +239,9 @@ impl Kernel {
         let interface = self.per_cpu::<u64>(name::INTERFACE_COUNTERS);
         let interface = std::array::from_fn(|index| sum(&interface, index));
         let routers = self.per_cpu::<u64>(name::ROUTER_COUNTERS);
-        let routers =
-            std::array::from_fn(|router| std::array::from_fn(|counter| sum(&routers, router * RouterCounter::COUNT + counter)));
+        let routers = std::array::from_fn(|router| {
+            std::array::from_fn(|counter| sum(&routers, router * RouterCounter::COUNT + counter))
+        });
         let backends = self.per_cpu::<Traffic>(name::BACKEND_TRAFFIC);
         let backends = std::array::from_fn(|index| {
             let values = backends.get(&(index as u32), 0).expect("in range");
@@ -241,7 +259,8 @@ impl Kernel {
     }
 
     fn per_cpu<V: Pod>(&mut self, name: &str) -> PerCpuArray<&mut MapData, V> {
-        PerCpuArray::try_from(self.ebpf.map_mut(name).expect("in the object")).expect("a per-CPU array")
+        PerCpuArray::try_from(self.ebpf.map_mut(name).expect("in the object"))
+            .expect("a per-CPU array")
     }
 
     /// Empties a hash map and puts `entries` in.
@@ -268,16 +287,20 @@ fn sum(map: &PerCpuArray<&mut MapData, u64>, index: usize) -> u64 {
 /// # Panics
 /// As [`Kernel::load`].
 pub fn open(path: &Path) -> Ebpf {
-    let object = fs::read(path)
-        .unwrap_or_else(|error| panic!("no kernel program at {} ({error}): run `cargo xtask build-ebpf`", path.display()));
-    Ebpf::load(&object).unwrap_or_else(|error| panic!("cannot make the maps (root needed): {error:?}"))
+    let object = fs::read(path).unwrap_or_else(|error| {
+        panic!("no kernel program at {} ({error}): run `cargo xtask build-ebpf`", path.display())
+    });
+    Ebpf::load(&object)
+        .unwrap_or_else(|error| panic!("cannot make the maps (root needed): {error:?}"))
 }
 
 /// Loads one program of an object; panics as [`Kernel::load`] does.
 pub fn load(ebpf: &mut Ebpf, program: &str) {
-    let program: &mut Xdp = ebpf.program_mut(program).expect("in the object").try_into().expect("an XDP program");
+    let program: &mut Xdp =
+        ebpf.program_mut(program).expect("in the object").try_into().expect("an XDP program");
     program.load().unwrap_or_else(|error| panic!("the kernel refuses the program: {error}"));
-    let verified = program.info().ok().and_then(|info| info.verified_instruction_count()).unwrap_or(0);
+    let verified =
+        program.info().ok().and_then(|info| info.verified_instruction_count()).unwrap_or(0);
     println!("{verified} instructions verified");
     // How much work it is depends on how the compiler lays the program out: there must be room.
     assert!(verified < MOST_VERIFIED, "{verified} of the verifier's 1000000 steps");
@@ -286,7 +309,11 @@ pub fn load(ebpf: &mut Ebpf, program: &str) {
 /// Runs a loaded program on `frame`.
 pub fn run(program: &Xdp, frame: &[u8]) -> Outcome {
     let mut out = vec![0; MAX_FRAME];
-    let options = TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..TestRunOptions::default() };
+    let options = TestRunOptions {
+        data_in: Some(frame),
+        data_out: Some(&mut out),
+        ..TestRunOptions::default()
+    };
     let result = program.test_run(options).unwrap_or_else(|error| panic!("no test run: {error:?}"));
     out.truncate(result.data_size_out as usize);
     Outcome { action: result.return_value, frame: out }
@@ -294,13 +321,19 @@ pub fn run(program: &Xdp, frame: &[u8]) -> Outcome {
 
 /// Runs a loaded program on `frame` many times, each time on what the last left of it.
 pub fn repeat(program: &Xdp, frame: &[u8], times: u32) {
-    let options = TestRunOptions { data_in: Some(frame), repeat: times, ..TestRunOptions::default() };
+    let options =
+        TestRunOptions { data_in: Some(frame), repeat: times, ..TestRunOptions::default() };
     program.test_run(options).unwrap_or_else(|error| panic!("no test run: {error:?}"));
 }
 
 /// `VRRP_EBPF_OBJ`, or where `cargo xtask build-ebpf` puts it.
 pub fn object_path() -> PathBuf {
-    let built = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/ebpf/bpfel-unknown-none/release/vrrp-ebpf"));
+    let built = || {
+        PathBuf::from(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../target/ebpf/bpfel-unknown-none/release/vrrp-ebpf"
+        ))
+    };
     env::var_os("VRRP_EBPF_OBJ").map_or_else(built, PathBuf::from)
 }
 
@@ -334,15 +367,22 @@ impl Counters {
         let times = |now: u64, then: u64| 0..now - then;
         for &kind in Verdict::ALL {
             let index = verdict(kind) as usize;
-            moved.verdicts.extend(times(self.interface[index], before.interface[index]).map(|_| kind));
+            moved
+                .verdicts
+                .extend(times(self.interface[index], before.interface[index]).map(|_| kind));
         }
         for &why in Reason::ALL {
             let index = reason(why) as usize;
-            moved.counts.extend(times(self.interface[index], before.interface[index]).map(|_| Count::Reason(why)));
+            moved.counts.extend(
+                times(self.interface[index], before.interface[index]).map(|_| Count::Reason(why)),
+            );
         }
         for router in 0..ROUTERS {
             for &counter in RouterCounter::ALL {
-                let (now, then) = (self.routers[router][counter as usize], before.routers[router][counter as usize]);
+                let (now, then) = (
+                    self.routers[router][counter as usize],
+                    before.routers[router][counter as usize],
+                );
                 moved.counts.extend(times(now, then).map(|_| Count::Router(router, counter)));
             }
         }

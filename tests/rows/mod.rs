@@ -1,7 +1,9 @@
-//! Packet rows: one sentence, one frame in one state of the world, and everything that must come of it.
+//! Packet rows: one sentence, one frame in one state of the world, and everything that must come of
+//! it.
 //!
-//! The same table runs on the host (`classify` and `policy::judge`) and on the loaded program. "VC-" numbers name the
-//! conformance rule a row holds; rules about timers and address lists are the election's.
+//! The same table runs on the host (`classify` and `policy::judge`) and on the loaded program.
+//! "VC-" numbers name the conformance rule a row holds; rules about timers and address lists are
+//! the election's.
 #![allow(dead_code, reason = "each test reads its part of a row")]
 
 pub mod adverts;
@@ -35,7 +37,8 @@ use world::World;
 pub enum Seen {
     /// A valid advert for this virtual router. The rate is not judged on the host.
     Advert(usize),
-    /// An advert for another daemon's virtual router, for another VLAN's interface, or for one the agent has not described yet.
+    /// An advert for another daemon's virtual router, for another VLAN's interface, or for one the
+    /// agent has not described yet.
     Foreign,
     Rejected(Reason),
     Arp,
@@ -132,7 +135,8 @@ pub fn rejected(says: impl Into<String>, frame: Vec<u8>, reason: Reason) -> Row 
 
 /// A row whose frame is a valid advert for virtual router `router`.
 pub fn accepted(says: impl Into<String>, frame: Vec<u8>, router: usize) -> Row {
-    row(says, frame, Seen::Advert(router)).counts(&[Count::Router(router, RouterCounter::AdvertReceived)])
+    row(says, frame, Seen::Advert(router))
+        .counts(&[Count::Router(router, RouterCounter::AdvertReceived)])
 }
 
 /// All rows.
@@ -161,14 +165,22 @@ pub fn see(world: &World, frame: &[u8]) -> Seen {
         Class::Other => return Seen::Other,
     };
     // What a host without the program makes of an interface that is not ours does not matter.
-    let interface = world.interface.unwrap_or(World::new().interface.expect("the plain world has one"));
-    let here = |router: &RouterConf| router.ifindex == world::IFINDEX && router.vlan == vrrp.ethernet.vlan;
-    if !policy::concerns(&interface, &vrrp.destination) || is_for_another_host(world, &vrrp.ethernet) {
+    let interface =
+        world.interface.unwrap_or(World::new().interface.expect("the plain world has one"));
+    let here =
+        |router: &RouterConf| router.ifindex == world::IFINDEX && router.vlan == vrrp.ethernet.vlan;
+    if !policy::concerns(&interface, &vrrp.destination)
+        || is_for_another_host(world, &vrrp.ethernet)
+    {
         return Seen::Foreign;
     }
-    let named = |router: &RouterConf| here(router) && router.vrid == vrrp.vrid && router.is_v6() == vrrp.v6;
+    let named =
+        |router: &RouterConf| here(router) && router.vrid == vrrp.vrid && router.is_v6() == vrrp.v6;
     let index = world.routers.iter().position(named);
-    if index.is_none() && policy::foreign(&interface, vrrp.ethernet.vlan, vrrp.vrid, &vrrp.destination) != Foreign::Refused {
+    if index.is_none()
+        && policy::foreign(&interface, vrrp.ethernet.vlan, vrrp.vrid, &vrrp.destination)
+            != Foreign::Refused
+    {
         return Seen::Foreign;
     }
     let judged = index.filter(|_| vrrp.advert.is_ok()).map(|index| &world.routers[index]);

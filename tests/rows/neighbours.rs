@@ -34,15 +34,25 @@ pub fn rows() -> Vec<Row> {
 
 fn request_rows() -> Vec<Row> {
     let answered = |says: &str, frame, out| {
-        row(says, frame, Seen::Arp).when(World::acting).sends(Verdict::Tx, out).counts(&[Count::Router(0, ArpAnswered)])
+        row(says, frame, Seen::Arp)
+            .when(World::acting)
+            .sends(Verdict::Tx, out)
+            .counts(&[Count::Router(0, ArpAnswered)])
     };
     let suppressed = |says: &str, state: fn(&mut World)| {
-        row(says, who_has(VIP1), Seen::Arp).when(state).drops().counts(&[Count::Router(0, ArpSuppressed)])
+        row(says, who_has(VIP1), Seen::Arp)
+            .when(state)
+            .drops()
+            .counts(&[Count::Router(0, ArpSuppressed)])
     };
     let answer = arp_answer(&[], NODE1_MAC, VIP1, CLIENT_MAC, CLIENT);
     let tagged = tagged_arp(TAGS, OP_REQUEST, CLIENT_MAC, CLIENT, VIP1);
     vec![
-        answered("who has the VIP, acting: answered with the interface's MAC", who_has(VIP1), answer.clone()),
+        answered(
+            "who has the VIP, acting: answered with the interface's MAC",
+            who_has(VIP1),
+            answer.clone(),
+        ),
         answered(
             "who has the VIP, padded to 60 bytes: the answer keeps the padding",
             padded(who_has(VIP1)),
@@ -59,10 +69,14 @@ fn request_rows() -> Vec<Row> {
             arp_answer(TAGS, NODE1_MAC, VIP1, CLIENT_MAC, CLIENT),
         )
         .when(|world| world.in_vlan(100)),
-        row("who has the VIP, lease lapsed and nobody heard: still answered", who_has(VIP1), Seen::Arp)
-            .when(World::lapsed)
-            .sends(Verdict::Tx, answer)
-            .counts(&[Count::Router(0, ArpAnswered)]),
+        row(
+            "who has the VIP, lease lapsed and nobody heard: still answered",
+            who_has(VIP1),
+            Seen::Arp,
+        )
+        .when(World::lapsed)
+        .sends(Verdict::Tx, answer)
+        .counts(&[Count::Router(0, ArpAnswered)]),
         suppressed("VC-068 who has the VIP, in backup: silence", |_| {}),
         suppressed("who has the VIP, fenced: silence", World::fenced),
         suppressed("who has the VIP, direct-return backend: silence", World::dr_backend),
@@ -71,7 +85,8 @@ fn request_rows() -> Vec<Row> {
             .drops()
             .counts(&[Count::Router(1, ArpSuppressed)]),
         row("who has the VIP, in another VLAN: not ours", tagged, Seen::Arp).when(World::acting),
-        row("VC-018 who has our own address: the stack answers", who_has(NODE1), Seen::Arp).when(World::acting),
+        row("VC-018 who has our own address: the stack answers", who_has(NODE1), Seen::Arp)
+            .when(World::acting),
         row("VC-018 who has somebody's address", who_has(NODE2), Seen::Arp),
     ]
 }
@@ -115,10 +130,18 @@ fn other_rows() -> Vec<Row> {
         frame
     };
     let mut rows = vec![
-        row("VC-094 an ARP reply about the VIP passes, and is counted", arp(OP_REPLY, NODE2_MAC, VIP1, CLIENT), Seen::Arp)
-            .when(World::acting)
-            .counts(&[Count::Router(0, AddressClaimed)]),
-        row("VC-094 an ARP reply about the VIP passes, in backup", arp(OP_REPLY, NODE2_MAC, VIP1, CLIENT), Seen::Arp),
+        row(
+            "VC-094 an ARP reply about the VIP passes, and is counted",
+            arp(OP_REPLY, NODE2_MAC, VIP1, CLIENT),
+            Seen::Arp,
+        )
+        .when(World::acting)
+        .counts(&[Count::Router(0, AddressClaimed)]),
+        row(
+            "VC-094 an ARP reply about the VIP passes, in backup",
+            arp(OP_REPLY, NODE2_MAC, VIP1, CLIENT),
+            Seen::Arp,
+        ),
         row("operation 3 passes", arp(3, CLIENT_MAC, CLIENT, VIP1), Seen::Arp).when(World::acting),
         row("a protocol type that is not IPv4", ipv6_type, Seen::Other).when(World::acting),
         row("an interface that is not ours", request.clone(), Seen::Arp).when(|world| {
@@ -126,10 +149,19 @@ fn other_rows() -> Vec<Row> {
             world.interface = None;
         }),
         row("an IPv6 frame", ethernet(NODE1_MAC, CLIENT_MAC, &[], 0x86dd), Seen::Other),
-        row("an LLDP frame", padded(ethernet([1, 0x80, 0xc2, 0, 0, 0x0e], CLIENT_MAC, &[], 0x88cc)), Seen::Other),
+        row(
+            "an LLDP frame",
+            padded(ethernet([1, 0x80, 0xc2, 0, 0, 0x0e], CLIENT_MAC, &[], 0x88cc)),
+            Seen::Other,
+        ),
     ];
     rows.extend([14, 15, 30, 41].map(|len| {
-        row(format!("an ARP request cut off after {len} bytes"), request[..len].to_vec(), Seen::Other).when(World::acting)
+        row(
+            format!("an ARP request cut off after {len} bytes"),
+            request[..len].to_vec(),
+            Seen::Other,
+        )
+        .when(World::acting)
     }));
     rows
 }

@@ -1,4 +1,5 @@
-//! Rows of the virtual router's MAC address (RFC 9568 section 7.3), and of unicast peers behind routers.
+//! Rows of the virtual router's MAC address (RFC 9568 section 7.3), and of unicast peers behind
+//! routers.
 
 use vrrp_common::counter::RouterCounter::{ArpAnswered, LocalDelivered, NotActing};
 use vrrp_common::counter::Verdict;
@@ -7,7 +8,9 @@ use vrrp_common::wire::arp::OP_REQUEST;
 
 use super::frame::{Frame, arp, arp_answer};
 use super::frame_v6::{Frame6, neighbour_answer};
-use super::world::{CLIENT, CLIENT_MAC, CLIENT_V6, NODE1, NODE1_MAC, NODE2, VIP_V6, VIP1, VRID1, World};
+use super::world::{
+    CLIENT, CLIENT_MAC, CLIENT_V6, NODE1, NODE1_MAC, NODE2, VIP_V6, VIP1, VRID1, World,
+};
 use super::{Count, Row, Seen, accepted, rejected, row};
 
 const MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, VRID1];
@@ -30,10 +33,14 @@ fn both(world: &mut World) {
 
 fn answer_rows() -> Vec<Row> {
     vec![
-        row("VC-090 who has the VIP: at the virtual router's MAC", arp(OP_REQUEST, CLIENT_MAC, CLIENT, VIP1), Seen::Arp)
-            .when(both)
-            .sends(Verdict::Tx, arp_answer(&[], MAC, VIP1, CLIENT_MAC, CLIENT))
-            .counts(&[Count::Router(0, ArpAnswered)]),
+        row(
+            "VC-090 who has the VIP: at the virtual router's MAC",
+            arp(OP_REQUEST, CLIENT_MAC, CLIENT, VIP1),
+            Seen::Arp,
+        )
+        .when(both)
+        .sends(Verdict::Tx, arp_answer(&[], MAC, VIP1, CLIENT_MAC, CLIENT))
+        .counts(&[Count::Router(0, ArpAnswered)]),
         row(
             "VC-091 a solicitation: at the virtual router's MAC",
             Frame6::solicitation(CLIENT_V6, VIP_V6).build(),
@@ -73,22 +80,34 @@ fn frame_rows() -> Vec<Row> {
         .when(World::virtual_macs)
         .drops()
         .counts(&[Count::Router(0, NotActing)]),
-        row("VC-069 likewise over IPv6", Frame6::client(TCP, CLIENT_V6).destination_mac(MAC_V6).build(), Seen::Ipv6)
-            .when(World::virtual_macs)
-            .drops()
-            .counts(&[Count::Router(2, NotActing)]),
-        row("IPv6: a packet for the VIP at the virtual MAC", v6.clone().destination_mac(MAC_V6).build(), Seen::Ipv6)
-            .when(both)
-            .becomes(v6.destination_mac(NODE1_MAC).build())
-            .counts(&[Count::Router(2, LocalDelivered)]),
+        row(
+            "VC-069 likewise over IPv6",
+            Frame6::client(TCP, CLIENT_V6).destination_mac(MAC_V6).build(),
+            Seen::Ipv6,
+        )
+        .when(World::virtual_macs)
+        .drops()
+        .counts(&[Count::Router(2, NotActing)]),
+        row(
+            "IPv6: a packet for the VIP at the virtual MAC",
+            v6.clone().destination_mac(MAC_V6).build(),
+            Seen::Ipv6,
+        )
+        .when(both)
+        .becomes(v6.destination_mac(NODE1_MAC).build())
+        .counts(&[Count::Router(2, LocalDelivered)]),
         row(
             "at another daemon's virtual MAC: not ours",
             other.clone().destination_mac([0, 0, 0x5e, 0, 1, 99]).build(),
             Seen::Ipv4,
         )
         .when(both),
-        row("at the virtual MAC of a router that does not use it: not ours", other.destination_mac(MAC).build(), Seen::Ipv4)
-            .when(World::acting),
+        row(
+            "at the virtual MAC of a router that does not use it: not ours",
+            other.destination_mac(MAC).build(),
+            Seen::Ipv4,
+        )
+        .when(World::acting),
     ]
 }
 
@@ -96,7 +115,8 @@ fn ttl_rows() -> Vec<Row> {
     let sent = || Frame::v2().destination(NODE1);
     let at = |says: &str, ttl, expected: bool| {
         let frame = sent().ttl(ttl).build();
-        let row = if expected { accepted(says, frame, 0) } else { rejected(says, frame, Reason::Ttl) };
+        let row =
+            if expected { accepted(says, frame, 0) } else { rejected(says, frame, Reason::Ttl) };
         row.when(|world| world.routed(250..=253))
     };
     vec![
@@ -107,8 +127,12 @@ fn ttl_rows() -> Vec<Row> {
         at("VC-015 unicast, TTL 254", 254, false),
         rejected("VC-015 unicast, TTL 254 by default", sent().ttl(254).build(), Reason::Ttl)
             .when(|world| world.routed(255..=255)),
-        rejected("VC-015 the TTL of a peer is not a stranger's", sent().source(CLIENT).ttl(251).build(), Reason::Ttl)
-            .when(|world| world.routed(250..=253)),
+        rejected(
+            "VC-015 the TTL of a peer is not a stranger's",
+            sent().source(CLIENT).ttl(251).build(),
+            Reason::Ttl,
+        )
+        .when(|world| world.routed(250..=253)),
         rejected(
             "VC-015 a message that is wrong besides, TTL not allowed",
             sent().ttl(64).corrupt(6, &[0, 1]).build(),
@@ -121,7 +145,8 @@ fn ttl_rows() -> Vec<Row> {
             Reason::Ttl,
         )
         .when(|world| world.routed(250..=253)),
-        accepted("VC-014 unicast, from the peer", sent().source(NODE2).build(), 0).when(|world| world.routed(255..=255)),
+        accepted("VC-014 unicast, from the peer", sent().source(NODE2).build(), 0)
+            .when(|world| world.routed(255..=255)),
         rejected("VC-014 unicast, from a stranger", sent().source(CLIENT).build(), Reason::Peer)
             .when(|world| world.routed(255..=255)),
     ]

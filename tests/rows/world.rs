@@ -4,9 +4,10 @@ use vrrp_common::flow::FlowKey;
 use vrrp_common::ip::Address;
 use vrrp_common::maglev::{self, Member};
 use vrrp_common::maps::{
-    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, AddressKey, BackendConf, FOREIGN_DROPPED, FOREIGN_LIMITED, FORWARD_DR,
-    FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT, FORWARD_NONE, GuardConf, GuardedSource, InterfaceConf, Liveness, MAX_PEERS,
-    ROUTER_HMAC, ROUTER_HMAC_REQUIRED, ROUTER_V6, ROUTER_VIRTUAL_MAC, ReverseConf, ReverseKey, Ring, RouterConf,
+    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, AddressKey, BackendConf,
+    FOREIGN_DROPPED, FOREIGN_LIMITED, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT,
+    FORWARD_NONE, GuardConf, GuardedSource, InterfaceConf, Liveness, MAX_PEERS, ROUTER_HMAC,
+    ROUTER_HMAC_REQUIRED, ROUTER_V6, ROUTER_VIRTUAL_MAC, ReverseConf, ReverseKey, Ring, RouterConf,
     SERVICE_BY_SOURCE, SERVICE_GUARDED, ServiceKey,
 };
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
@@ -29,11 +30,16 @@ pub const NODE2_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x06];
 pub const CLIENT_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x10];
 pub const BACK_MAC: [u8; 6] = [0x02, 0, 0, 0, 1, 0x05];
 pub const PASSWORD: [u8; 8] = *b"1111\0\0\0\0";
-pub const NODE1_V6: Address = Address::v6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x05]);
-pub const NODE2_V6: Address = Address::v6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x06]);
-pub const CLIENT_V6: Address = Address::v6([0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10]);
-pub const VIP_V6: Address = Address::v6([0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xf9]);
-pub const VIP_V6_LOCAL: Address = Address::v6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xf9]);
+pub const NODE1_V6: Address =
+    Address::v6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x05]);
+pub const NODE2_V6: Address =
+    Address::v6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x06]);
+pub const CLIENT_V6: Address =
+    Address::v6([0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10]);
+pub const VIP_V6: Address =
+    Address::v6([0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xf9]);
+pub const VIP_V6_LOCAL: Address =
+    Address::v6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xf9]);
 /// Virtual routers: VRID 51 and 52 over IPv4, VRID 51 over IPv6.
 pub const ROUTERS: usize = 3;
 pub const EPOCH: u64 = 7;
@@ -42,12 +48,14 @@ pub const TOTAL_LIMIT: u32 = 20;
 /// Adverts of unknown VRIDs.
 pub const FOREIGN_LIMIT: u32 = 20;
 
-/// Backends: this node, node 2 on the same segment, node 2 through another interface, one that is not to be used.
+/// Backends: this node, node 2 on the same segment, node 2 through another interface, one that is
+/// not to be used.
 pub const LOCAL: u16 = 0;
 pub const DIRECT: u16 = 1;
 pub const REDIRECTED: u16 = 2;
 pub const UNUSABLE: u16 = 3;
-/// Behind a tunnel of either family, with the interface's own address or a flow's hash as the outer source.
+/// Behind a tunnel of either family, with the interface's own address or a flow's hash as the outer
+/// source.
 pub const TUNNEL: u16 = 4;
 pub const TUNNEL_V6: u16 = 5;
 pub const TUNNEL_SPREAD: u16 = 6;
@@ -67,7 +75,8 @@ pub const SPREAD_V6: Address = Address::v6([0xfd, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 
 /// The longest packet that a tunnel takes.
 pub const MTU: u32 = 1_500;
 
-/// Services: VIP1 and the IPv6 address, each with one of TCP, one of UDP, and one of TCP by source address.
+/// Services: VIP1 and the IPv6 address, each with one of TCP, one of UDP, and one of TCP by source
+/// address.
 pub const WEB: usize = 0;
 pub const DNS: usize = 1;
 pub const STICKY: usize = 2;
@@ -140,12 +149,22 @@ impl World {
             ..RouterConf::default()
         };
         let address = |address: Address, router, flags| {
-            (AddressKey { address, ifindex: IFINDEX, vlan: 0 }, AddressConf { router, flags, ..AddressConf::default() })
+            (
+                AddressKey { address, ifindex: IFINDEX, vlan: 0 },
+                AddressConf { router, flags, ..AddressConf::default() },
+            )
         };
         let mut world = World {
             interface: Some(interface()),
             routers: [
-                RouterConf { vrid: VRID1, version: 2, priority: 100, auth_type: AUTH_PASS, auth_data: PASSWORD, ..router },
+                RouterConf {
+                    vrid: VRID1,
+                    version: 2,
+                    priority: 100,
+                    auth_type: AUTH_PASS,
+                    auth_data: PASSWORD,
+                    ..router
+                },
                 RouterConf { vrid: VRID2, version: 3, priority: 99, ..router },
                 RouterConf {
                     vrid: VRID1,
@@ -185,7 +204,8 @@ impl World {
 
     /// Master of the first virtual router, with a good lease.
     pub fn acting(&mut self) {
-        self.words[0] = Words { mastership: EPOCH, fence: EPOCH - 1, lease: GOOD_LEASE, ..self.words[0] };
+        self.words[0] =
+            Words { mastership: EPOCH, fence: EPOCH - 1, lease: GOOD_LEASE, ..self.words[0] };
     }
 
     /// Master whose agent has not renewed its lease.
@@ -195,7 +215,8 @@ impl World {
 
     /// Master on paper, but another one was heard.
     pub fn fenced(&mut self) {
-        self.words[0] = Words { mastership: EPOCH, fence: EPOCH, lease: LAPSED_LEASE, ..self.words[0] };
+        self.words[0] =
+            Words { mastership: EPOCH, fence: EPOCH, lease: LAPSED_LEASE, ..self.words[0] };
     }
 
     /// Direct-return backend of a service whose master is node 2.
@@ -208,7 +229,14 @@ impl World {
     pub fn follows(&mut self, source: [u8; 4], mac: [u8; 6], priority: u8) {
         const NOW: u64 = u64::MAX;
         let source = Address::v4(source);
-        self.words[0].followed = Liveness { seen: NOW, source, mac, priority, interval_centis: 100, ..Liveness::default() };
+        self.words[0].followed = Liveness {
+            seen: NOW,
+            source,
+            mac,
+            priority,
+            interval_centis: 100,
+            ..Liveness::default()
+        };
     }
 
     /// Follows that master, which has been silent for ever since.
@@ -257,14 +285,17 @@ impl World {
         self.guards[service] = guard;
     }
 
-    /// A prefix of sources of a guarded service; `bits` of the address, an IPv4 one in its mapped form.
+    /// A prefix of sources of a guarded service; `bits` of the address, an IPv4 one in its mapped
+    /// form.
     pub fn lists(&mut self, service: usize, source: Address, bits: u32, what: u32) {
-        let key = GuardedSource { service: (service as u32).to_be_bytes(), source: source.octets() };
+        let key =
+            GuardedSource { service: (service as u32).to_be_bytes(), source: source.octets() };
         self.guards[service].listed = 1;
         self.guard_sources.push((32 + bits, key, what));
     }
 
-    /// The first virtual router and its address are in a VLAN, as [`vrrp_common::wire::eth::Ethernet::vlan`].
+    /// The first virtual router and its address are in a VLAN, as
+    /// [`vrrp_common::wire::eth::Ethernet::vlan`].
     pub fn in_vlan(&mut self, vlan: u32) {
         self.routers[0].vlan = vlan;
         self.addresses[0].0.vlan = vlan;
@@ -280,7 +311,8 @@ impl World {
         router.peer_count = peers.len() as u8;
     }
 
-    /// The first virtual router is unicast, with node 2 as its peer, whose adverts may have come through routers.
+    /// The first virtual router is unicast, with node 2 as its peer, whose adverts may have come
+    /// through routers.
     pub fn routed(&mut self, ttl: std::ops::RangeInclusive<u8>) {
         self.peers(&[NODE2]);
         let router = &mut self.routers[0];
@@ -290,12 +322,14 @@ impl World {
 
     /// Master of the IPv6 virtual router, with a good lease.
     pub fn acting_v6(&mut self) {
-        self.words[2] = Words { mastership: EPOCH, fence: EPOCH - 1, lease: GOOD_LEASE, ..self.words[2] };
+        self.words[2] =
+            Words { mastership: EPOCH, fence: EPOCH - 1, lease: GOOD_LEASE, ..self.words[2] };
     }
 
     /// The first virtual router authenticates adverts by HMAC.
     pub fn hmac(&mut self, required: bool) {
-        self.routers[0].flags |= if required { ROUTER_HMAC | ROUTER_HMAC_REQUIRED } else { ROUTER_HMAC };
+        self.routers[0].flags |=
+            if required { ROUTER_HMAC | ROUTER_HMAC_REQUIRED } else { ROUTER_HMAC };
     }
 
     /// Virtual routers have MAC addresses of their own.
@@ -370,7 +404,11 @@ fn backends() -> Vec<BackendConf> {
     let tunnel_v6 = BackendConf { address: REAL_V6, source: BACK_V6, ..tunnel };
     let spread = BackendConf { ifindex: IFINDEX, source_mac: NODE1_MAC, ..tunnel };
     vec![
-        BackendConf { address: Address::v4(NODE1), forward: FORWARD_LOCAL, ..BackendConf::default() },
+        BackendConf {
+            address: Address::v4(NODE1),
+            forward: FORWARD_LOCAL,
+            ..BackendConf::default()
+        },
         BackendConf { forward: FORWARD_DR, ..node2 },
         BackendConf { forward: FORWARD_DR, ifindex: BACK_IFINDEX, source_mac: BACK_MAC, ..node2 },
         BackendConf { forward: FORWARD_NONE, ..node2 },
@@ -386,7 +424,8 @@ fn backends() -> Vec<BackendConf> {
 /// Answers of the NAT backends, of either protocol.
 fn reverse() -> Vec<(ReverseKey, ReverseConf)> {
     let way = |real: Address, protocol: u8, name: Address, port, router| {
-        let key = ReverseKey { address: real, port: u32::from(REAL_PORT), protocol: u32::from(protocol) };
+        let key =
+            ReverseKey { address: real, port: u32::from(REAL_PORT), protocol: u32::from(protocol) };
         (key, ReverseConf { address: name, port, pad: 0, router })
     };
     vec![
@@ -399,7 +438,8 @@ fn reverse() -> Vec<(ReverseKey, ReverseConf)> {
 
 fn spread() -> Box<Ring> {
     let mut ring = Box::new(Ring::EMPTY);
-    let member = |address, index| Member { address: Address::v4(address), port: WEB_PORT, weight: 1, index };
+    let member =
+        |address, index| Member { address: Address::v4(address), port: WEB_PORT, weight: 1, index };
     maglev::fill(&mut ring.0, &[member(NODE1, LOCAL), member(NODE2, DIRECT)]).expect("two members");
     ring
 }

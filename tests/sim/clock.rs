@@ -1,4 +1,5 @@
-//! The clock of one node: it began at another time than the world's, and runs a little faster or slower.
+//! The clock of one node: it began at another time than the world's, and runs a little faster or
+//! slower.
 
 use std::time::Duration;
 

@@ -15,19 +15,40 @@ const MESSAGE_AT: usize = eth::HEADER_LEN + ipv4::MIN_HEADER_LEN;
 const TTL_AT: usize = eth::HEADER_LEN + 8;
 
 /// An Ethernet frame with an advert.
-pub fn encode(version: Version, vrid: u8, source: Ipv4Addr, priority: u8, interval: Duration) -> Vec<u8> {
+pub fn encode(
+    version: Version,
+    vrid: u8,
+    source: Ipv4Addr,
+    priority: u8,
+    interval: Duration,
+) -> Vec<u8> {
     let source = source.octets();
     let mut message = [0; vrrp::MAX_LEN];
     let micros = interval.as_micros() as u64;
     let len = match version {
-        Version::V2 => vrrp::emit_v2(&mut message, vrid, priority, (micros / 1_000_000) as u8, None, &[ADDRESS]),
+        Version::V2 => vrrp::emit_v2(
+            &mut message,
+            vrid,
+            priority,
+            (micros / 1_000_000) as u8,
+            None,
+            &[ADDRESS],
+        ),
         Version::V3 => {
             let coverage = Coverage::PseudoHeader(Carrier::V4 { source, destination: vrrp::GROUP });
-            vrrp::emit_v3(&mut message, vrid, priority, Centis::from_micros(micros), coverage, &[ADDRESS])
+            vrrp::emit_v3(
+                &mut message,
+                vrid,
+                priority,
+                Centis::from_micros(micros),
+                coverage,
+                &[ADDRESS],
+            )
         }
     }
     .expect("one address fits");
-    let mut frame = vec![0x01, 0x00, 0x5e, 0x00, 0x00, 0x12, 0x02, 0, 0, 0, 0, source[3], 0x08, 0x00];
+    let mut frame =
+        vec![0x01, 0x00, 0x5e, 0x00, 0x00, 0x12, 0x02, 0, 0, 0, 0, source[3], 0x08, 0x00];
     let total = (ipv4::MIN_HEADER_LEN + len) as u16;
     frame.extend([0x45, 0xc0]);
     frame.extend(total.to_be_bytes());
@@ -53,7 +74,8 @@ pub fn corrupt(frame: &mut [u8], rng: &mut Rng) {
     frame[at] ^= rng.range(1, 255) as u8;
 }
 
-/// An advert of priority 255 that an attacker off the link, or a misconfigured neighbour, might get onto it.
+/// An advert of priority 255 that an attacker off the link, or a misconfigured neighbour, might get
+/// onto it.
 pub fn forge(version: Version, interval: Duration, rng: &mut Rng) -> Vec<u8> {
     let source = Ipv4Addr::new(10, 0, 0, 250);
     let mut frame = encode(version, VRID, source, 255, interval);
@@ -75,10 +97,12 @@ pub fn forge(version: Version, interval: Duration, rng: &mut Rng) -> Vec<u8> {
     frame
 }
 
-/// Sets the four reserved bits of a version 3 advert, which a sender leaves 0 and a receiver must not look at (RFC 9568
-/// section 5.2.6), and mends the checksum (RFC 1624).
+/// Sets the four reserved bits of a version 3 advert, which a sender leaves 0 and a receiver must
+/// not look at (RFC 9568 section 5.2.6), and mends the checksum (RFC 1624).
 pub fn set_reserved(frame: &mut [u8], bits: u8) {
-    let word = |frame: &[u8], at: usize| u16::from_be_bytes([frame[MESSAGE_AT + at], frame[MESSAGE_AT + at + 1]]);
+    let word = |frame: &[u8], at: usize| {
+        u16::from_be_bytes([frame[MESSAGE_AT + at], frame[MESSAGE_AT + at + 1]])
+    };
     let before = word(frame, 4);
     frame[MESSAGE_AT + 4] |= bits << 4;
     let sum = u32::from(!word(frame, 6)) + u32::from(!before) + u32::from(word(frame, 4));

@@ -1,4 +1,5 @@
-//! What of a node lives on when its agent does not: the three words, the liveness map, the socket's queue.
+//! What of a node lives on when its agent does not: the three words, the liveness map, the socket's
+//! queue.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -42,7 +43,8 @@ impl Kernel {
         *self = Self::new(self.conf);
     }
 
-    /// Takes a frame off the wire. Returns the advert if it was valid; anything else changes nothing.
+    /// Takes a frame off the wire. Returns the advert if it was valid; anything else changes
+    /// nothing.
     pub fn receive(&mut self, now: Instant, frame: &[u8], mutant: Mutant) -> Option<Heard> {
         let Class::Vrrp(packet) = classify(frame) else { return None };
         let advert = packet.advert.ok().filter(|advert| advert.vrid == VRID)?;
@@ -55,7 +57,8 @@ impl Kernel {
             at: now,
             source: packet.source.ip(),
             priority: advert.priority,
-            interval: mutant.misread_interval(Duration::from_micros(advert.interval.as_micros()), frame),
+            interval: mutant
+                .misread_interval(Duration::from_micros(advert.interval.as_micros()), frame),
         };
         let other = Claim { priority: advert.priority, source: packet.source };
         let own = Claim { priority: self.conf.priority, source: self.conf.source };

@@ -1,8 +1,9 @@
-//! A deterministic simulation of two to five nodes that run the real election over a simulated wire and kernel.
+//! A deterministic simulation of two to five nodes that run the real election over a simulated wire
+//! and kernel.
 //!
-//! Everything random comes from one seed. A run has a *chaos phase* (loss, cuts, delays, pauses, crashes, faults,
-//! forged adverts) and a *healing phase* (all of it ends, and exactly one master must emerge and stay). The
-//! [`referee`] checks safety after every event.
+//! Everything random comes from one seed. A run has a *chaos phase* (loss, cuts, delays, pauses,
+//! crashes, faults, forged adverts) and a *healing phase* (all of it ends, and exactly one master
+//! must emerge and stay). The [`referee`] checks safety after every event.
 
 pub mod clock;
 pub mod frame;
@@ -60,9 +61,9 @@ pub enum Mutant {
     AnnounceFirst,
 }
 
-/// Two known mistakes cannot be made from outside of the election, as all nodes of a run announce one interval. Tests beside
-/// the election hold them: to adopt the interval of a lower-priority master
-/// (`vc082_083_084_v3_learns_from_accepted_adverts_only`), and that of a release
+/// Two known mistakes cannot be made from outside of the election, as all nodes of a run announce
+/// one interval. Tests beside the election hold them: to adopt the interval of a lower-priority
+/// master (`vc082_083_084_v3_learns_from_accepted_adverts_only`), and that of a release
 /// (`vc074_075_076_priority_zero_leaves_only_the_skew`).
 impl Mutant {
     pub const ALL: [Mutant; 15] = [
@@ -96,8 +97,12 @@ impl Mutant {
     /// What the election of an agent with this mistake is given.
     pub fn misread_input(self, input: Input) -> Input {
         match (self, input) {
-            (Mutant::TieBreakReversed, Input::Advert(heard)) => Input::Advert(Heard { source: reversed(heard.source), ..heard }),
-            (Mutant::TieBreakReversed, Input::Startup { source, resume }) => Input::Startup { source: reversed(source), resume },
+            (Mutant::TieBreakReversed, Input::Advert(heard)) => {
+                Input::Advert(Heard { source: reversed(heard.source), ..heard })
+            }
+            (Mutant::TieBreakReversed, Input::Startup { source, resume }) => {
+                Input::Startup { source: reversed(source), resume }
+            }
             _ => input,
         }
     }
@@ -152,8 +157,13 @@ impl Setup {
     /// A group as this seed has it.
     pub fn random(seed: u64, mutant: Mutant) -> Self {
         let mut rng = Rng::new(seed);
-        let (version, millis) =
-            rng.pick(&[(Version::V2, 1_000), (Version::V2, 3_000), (Version::V3, 10), (Version::V3, 100), (Version::V3, 1_000)]);
+        let (version, millis) = rng.pick(&[
+            (Version::V2, 1_000),
+            (Version::V2, 3_000),
+            (Version::V3, 10),
+            (Version::V3, 100),
+            (Version::V3, 1_000),
+        ]);
         let interval = Duration::from_millis(millis);
         let base = rng.range(2, 253) as u8;
         let priority = |rng: &mut Rng| match rng.range(0, 9) {
@@ -169,8 +179,9 @@ impl Setup {
         }
         let preempt = rng.chance(700);
         // The last byte is each node's own; the others decide first.
-        let sources =
-            (0..priorities.len()).map(|index| Ipv4Addr::new(10, 0, rng.range(0, 255) as u8, 10 + index as u8)).collect();
+        let sources = (0..priorities.len())
+            .map(|index| Ipv4Addr::new(10, 0, rng.range(0, 255) as u8, 10 + index as u8))
+            .collect();
         let clocks = priorities.iter().map(|_| Clock::random(&mut rng)).collect();
         Self {
             seed,

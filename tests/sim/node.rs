@@ -105,7 +105,9 @@ impl Node {
         let heard = self.kernel.receive(now, frame, mutant);
         if heard.is_none() {
             self.held_until = match (mutant, self.router.role()) {
-                (Mutant::DiscardedResetsDownTimer, Role::Backup) => now + self.router.master_down_interval(),
+                (Mutant::DiscardedResetsDownTimer, Role::Backup) => {
+                    now + self.router.master_down_interval()
+                }
                 (Mutant::DiscardedResetsAdvertTimer, Role::Master) => now + self.settings.interval,
                 _ => self.held_until,
             };
@@ -129,7 +131,9 @@ impl Node {
     /// By how much a mutant's timer fires too early.
     fn cut_off(&self, mutant: Mutant) -> Duration {
         match (mutant, self.router.role()) {
-            (Mutant::SkewToInteger, Role::Backup) => Duration::from_nanos(u64::from(self.router.skew().subsec_nanos())),
+            (Mutant::SkewToInteger, Role::Backup) => {
+                Duration::from_nanos(u64::from(self.router.skew().subsec_nanos()))
+            }
             _ => Duration::ZERO,
         }
     }
@@ -157,7 +161,8 @@ impl Node {
         if self.priority != self.router.priority() {
             inputs.push(Input::Priority(self.priority));
         }
-        // A mastership left behind is taken up even where it must be given up at once: then it is handed over.
+        // A mastership left behind is taken up even where it must be given up at once: then it is
+        // handed over.
         let resume = self.left_behind();
         let up = Input::Startup { source: self.source.into(), resume };
         if resume.is_some() && self.want != Want::Run {
@@ -206,10 +211,15 @@ impl Node {
             }
             Output::Lapse if setup.mutant == Mutant::LapseForgotten => {}
             Output::Lapse => self.kernel.lease = 0,
-            Output::Mastership(None) if setup.mutant == Mutant::ActsAfterLinkDown && self.want == Want::LinkDown => {}
-            Output::Mastership(Some(_)) if setup.mutant == Mutant::OwnerNeverActs && self.settings.priority == 255 => {}
+            Output::Mastership(None)
+                if setup.mutant == Mutant::ActsAfterLinkDown && self.want == Want::LinkDown => {}
+            Output::Mastership(Some(_))
+                if setup.mutant == Mutant::OwnerNeverActs && self.settings.priority == 255 => {}
             Output::Mastership(epoch) => self.kernel.mastership = epoch.unwrap_or(0),
-            Output::Send { .. } | Output::Transition { .. } | Output::Announce | Output::Reannounce => {}
+            Output::Send { .. }
+            | Output::Transition { .. }
+            | Output::Announce
+            | Output::Reannounce => {}
         }
     }
 }

@@ -50,7 +50,8 @@ pub fn chaos(setup: &Setup) -> Duration {
     setup.interval * 40
 }
 
-/// Length of the healing phase: twice the longest down interval for the best to preempt, the delays, and three quiet ones.
+/// Length of the healing phase: twice the longest down interval for the best to preempt, the
+/// delays, and three quiet ones.
 pub fn healing(setup: &Setup) -> Duration {
     setup.interval * 14 + setup.preempt_delay * 2
 }
@@ -58,7 +59,8 @@ pub fn healing(setup: &Setup) -> Duration {
 /// The actions of a seed, in no particular order.
 pub fn random(setup: &Setup, rng: &mut Rng) -> Vec<(Instant, Action)> {
     let mut plan = vec![];
-    // Without trouble on the links the strictest check applies, so half of the seeds keep them whole.
+    // Without trouble on the links the strictest check applies, so half of the seeds keep them
+    // whole.
     let whole_links = rng.chance(500);
     for _ in 0..rng.range(1, 8) {
         let begin = Instant::from_micros(0) + rng.duration(Duration::ZERO, chaos(setup));
@@ -100,7 +102,13 @@ pub fn random(setup: &Setup, rng: &mut Rng) -> Vec<(Instant, Action)> {
 }
 
 /// Whoever is not asked to stand again stands aside until it is master, or until the healing.
-fn stand_aside(rng: &mut Rng, plan: &mut Vec<(Instant, Action)>, node: usize, begin: Instant, end: Instant) {
+fn stand_aside(
+    rng: &mut Rng,
+    plan: &mut Vec<(Instant, Action)>,
+    node: usize,
+    begin: Instant,
+    end: Instant,
+) {
     plan.push((begin, Action::StandAside(node)));
     if rng.chance(500) {
         plan.push((end, Action::StandAgain(node)));
@@ -108,14 +116,23 @@ fn stand_aside(rng: &mut Rng, plan: &mut Vec<(Instant, Action)>, node: usize, be
 }
 
 /// One direction, both, or a node from all others.
-fn cut(setup: &Setup, rng: &mut Rng, plan: &mut Vec<(Instant, Action)>, begin: Instant, end: Instant) {
+fn cut(
+    setup: &Setup,
+    rng: &mut Rng,
+    plan: &mut Vec<(Instant, Action)>,
+    begin: Instant,
+    end: Instant,
+) {
     let nodes = setup.priorities.len();
     let from = rng.index(nodes);
     let to = (from + 1 + rng.index(nodes - 1)) % nodes;
     let links: Vec<(usize, usize)> = match rng.range(0, 2) {
         0 => vec![(from, to)],
         1 => vec![(from, to), (to, from)],
-        _ => (0..nodes).filter(|&other| other != from).flat_map(|other| [(from, other), (other, from)]).collect(),
+        _ => (0..nodes)
+            .filter(|&other| other != from)
+            .flat_map(|other| [(from, other), (other, from)])
+            .collect(),
     };
     for (from, to) in links {
         plan.push((begin, Action::Cut { from, to }));
@@ -123,7 +140,13 @@ fn cut(setup: &Setup, rng: &mut Rng, plan: &mut Vec<(Instant, Action)>, begin: I
     }
 }
 
-fn trouble(setup: &Setup, rng: &mut Rng, plan: &mut Vec<(Instant, Action)>, begin: Instant, end: Instant) {
+fn trouble(
+    setup: &Setup,
+    rng: &mut Rng,
+    plan: &mut Vec<(Instant, Action)>,
+    begin: Instant,
+    end: Instant,
+) {
     let extra = rng.pick(&[Duration::ZERO, setup.interval / 10, setup.interval * 2]);
     let trouble = Action::Trouble {
         loss: rng.pick(&[0, 50, 300, 900]),
@@ -132,5 +155,8 @@ fn trouble(setup: &Setup, rng: &mut Rng, plan: &mut Vec<(Instant, Action)>, begi
         extra,
     };
     plan.push((begin, trouble));
-    plan.push((end, Action::Trouble { loss: 0, corruption: 0, duplication: 0, extra: Duration::ZERO }));
+    plan.push((
+        end,
+        Action::Trouble { loss: 0, corruption: 0, duplication: 0, extra: Duration::ZERO },
+    ));
 }

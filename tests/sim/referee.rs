@@ -1,14 +1,18 @@
-//! Judges the group, not one node: the safety of the lease and the fence, and the rules of the election.
+//! Judges the group, not one node: the safety of the lease and the fence, and the rules of the
+//! election.
 //!
 //! Every message begins with the property that was broken:
 //!
 //! - S1 two nodes act on whole links; S2 two nodes act long after the links were mended;
-//! - S3 a master has read a better advert and stays; S4 a takeover before its time; S5 a discarded packet moves a timer;
-//! - S6 a role with the wrong timer; S7 announcing or acting in a role that does not act; S8 a wrong interval is learned;
-//! - L1 nobody acts, or not one only; L2 the master is not the best; L3 roles change without a cause.
+//! - S3 a master has read a better advert and stays; S4 a takeover before its time; S5 a discarded
+//!   packet moves a timer;
+//! - S6 a role with the wrong timer; S7 announcing or acting in a role that does not act; S8 a
+//!   wrong interval is learned;
+//! - L1 nobody acts, or not one only; L2 the master is not the best; L3 roles change without a
+//!   cause.
 //!
-//! S9 (one reason for each discarded packet) is the kernel program's, and the packet rows hold it. L4 and L5 have scenarios of
-//! their own in `election_sim.rs`.
+//! S9 (one reason for each discarded packet) is the kernel program's, and the packet rows hold it.
+//! L4 and L5 have scenarios of their own in `election_sim.rs`.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -61,7 +65,12 @@ impl Referee {
     }
 
     /// L1: nobody acts for no longer than the slowest backup waits, once faults have ended.
-    fn check_nobody(&mut self, now: Instant, nodes: &[Node], stats: &mut Stats) -> Result<(), String> {
+    fn check_nobody(
+        &mut self,
+        now: Instant,
+        nodes: &[Node],
+        stats: &mut Stats,
+    ) -> Result<(), String> {
         let since = *self.nobody_since.get_or_insert(now);
         if nodes.iter().any(|node| node.kernel.acting()) {
             self.nobody_since = None;
@@ -81,7 +90,13 @@ impl Referee {
     ///
     /// # Errors
     /// What was seen.
-    pub fn check_actors(&mut self, now: Instant, nodes: &[Node], network: &Network, stats: &mut Stats) -> Result<(), String> {
+    pub fn check_actors(
+        &mut self,
+        now: Instant,
+        nodes: &[Node],
+        network: &Network,
+        stats: &mut Stats,
+    ) -> Result<(), String> {
         self.check_nobody(now, nodes, stats)?;
         for a in 0..self.nodes {
             for b in a + 1..self.nodes {
@@ -92,7 +107,8 @@ impl Referee {
                 }
                 let since = *self.both_since[pair].get_or_insert(now);
                 let Some(whole) = network.whole_since(a, b) else { continue };
-                self.check_takeover(now, since, whole, (a, b), stats).map_err(|why| format!("{why}: nodes {a} and {b}"))?;
+                self.check_takeover(now, since, whole, (a, b), stats)
+                    .map_err(|why| format!("{why}: nodes {a} and {b}"))?;
                 self.check_healed(now, since.max(whole), &nodes[a], &nodes[b])
                     .map_err(|why| format!("{why}: nodes {a} and {b}"))?;
             }
@@ -100,10 +116,12 @@ impl Referee {
         Ok(())
     }
 
-    /// Where two nodes had heard all of each other for longer than any down interval, whatever their agents did, the
-    /// first advert to arrive settles it. Two that cross, one of them of an agent that wakes, make it two flights.
+    /// Where two nodes had heard all of each other for longer than any down interval, whatever
+    /// their agents did, the first advert to arrive settles it. Two that cross, one of them of an
+    /// agent that wakes, make it two flights.
     ///
-    /// A release by a third node is the exception: it starts an election though the lease of a frozen master is good.
+    /// A release by a third node is the exception: it starts an election though the lease of a
+    /// frozen master is good.
     fn check_takeover(
         &self,
         now: Instant,
@@ -114,26 +132,38 @@ impl Referee {
     ) -> Result<(), String> {
         let history = self.interval * 5;
         let third = (0..self.nodes).filter(|&node| node != pair.0 && node != pair.1);
-        let disturbed = third.filter_map(|node| self.release_seen[node]).any(|seen| seen + history >= since);
+        let disturbed =
+            third.filter_map(|node| self.release_seen[node]).any(|seen| seen + history >= since);
         if whole + history > since || disturbed {
             return Ok(());
         }
         stats.two.note(now.saturating_since(since), self.flight * 2);
         if now > since + self.flight * 2 {
-            return Err(format!("S1: two actors beyond the flight of an advert, since {}", micros(since)));
+            return Err(format!(
+                "S1: two actors beyond the flight of an advert, since {}",
+                micros(since)
+            ));
         }
         Ok(())
     }
 
-    /// After a partition, one running agent is enough: its next advert, or the end of the other's lease, settles it.
+    /// After a partition, one running agent is enough: its next advert, or the end of the other's
+    /// lease, settles it.
     fn check_healed(&self, now: Instant, since: Instant, a: &Node, b: &Node) -> Result<(), String> {
-        let running = [a, b].into_iter().filter(|node| node.life == Life::Running).map(|node| node.running_since).min();
+        let running = [a, b]
+            .into_iter()
+            .filter(|node| node.life == Life::Running)
+            .map(|node| node.running_since)
+            .min();
         let Some(running) = running else { return Ok(()) };
         let since = since.max(running);
         // A node that is releasing runs, but says nothing for as long as it waits.
         let releasing = timing::release_bound(self.interval);
         if now > since + self.interval * 5 + releasing + self.flight * 2 + self.jitter * 2 {
-            return Err(format!("S2: two actors long after the links were whole, since {}", micros(since)));
+            return Err(format!(
+                "S2: two actors long after the links were whole, since {}",
+                micros(since)
+            ));
         }
         Ok(())
     }
@@ -175,7 +205,10 @@ impl Referee {
     /// What was seen.
     pub fn check_timer(&self, now: Instant, node: usize) -> Result<(), String> {
         if now < self.bound_until[node] {
-            return Err(format!("S4: node {node} took over before {}", micros(self.bound_until[node])));
+            return Err(format!(
+                "S4: node {node} took over before {}",
+                micros(self.bound_until[node])
+            ));
         }
         Ok(())
     }
@@ -186,13 +219,19 @@ impl Referee {
     /// What was seen.
     pub fn check_yield(&self, heard: &Heard, node: &Node) -> Result<(), String> {
         let other = (heard.priority, heard.source);
-        if node.router.role() == Role::Master && other > (node.router.priority(), IpAddr::V4(node.source)) {
-            return Err(format!("S3: {} stays master before {} of priority {}", node.source, heard.source, heard.priority));
+        if node.router.role() == Role::Master
+            && other > (node.router.priority(), IpAddr::V4(node.source))
+        {
+            return Err(format!(
+                "S3: {} stays master before {} of priority {}",
+                node.source, heard.source, heard.priority
+            ));
         }
         Ok(())
     }
 
-    /// S6, S8 (all announce one interval), and that the kernel of a running agent acts only in a role that acts.
+    /// S6, S8 (all announce one interval), and that the kernel of a running agent acts only in a
+    /// role that acts.
     ///
     /// # Errors
     /// What was seen.
@@ -207,7 +246,11 @@ impl Referee {
             return Err(format!("S6: {} is {} with the wrong timer", node.source, role.name()));
         }
         if node.router.learned_interval() != self.interval {
-            return Err(format!("S8: {} has learned {:?}", node.source, node.router.learned_interval()));
+            return Err(format!(
+                "S8: {} has learned {:?}",
+                node.source,
+                node.router.learned_interval()
+            ));
         }
         if node.kernel.acting() && !acts {
             return Err(format!("S7: {} is {} and its kernel acts", node.source, role.name()));
@@ -219,7 +262,12 @@ impl Referee {
     ///
     /// # Errors
     /// What was seen.
-    pub fn check_stutter(&self, before: (Role, Option<Instant>), node: &Node, mutant: Mutant) -> Result<(), String> {
+    pub fn check_stutter(
+        &self,
+        before: (Role, Option<Instant>),
+        node: &Node,
+        mutant: Mutant,
+    ) -> Result<(), String> {
         if before != (node.router.role(), node.deadline(mutant)) {
             return Err(format!("S5: a discarded packet moves the timer of {}", node.source));
         }
@@ -241,18 +289,32 @@ impl Referee {
     ///
     /// # Errors
     /// What was seen.
-    pub fn check_healed_group(&self, setup: &Setup, nodes: &[Node], last_change: Instant, now: Instant) -> Result<(), String> {
-        let masters: Vec<usize> = (0..self.nodes).filter(|&node| nodes[node].router.role() == Role::Master).collect();
-        let actors: Vec<usize> = (0..self.nodes).filter(|&node| nodes[node].kernel.acting()).collect();
+    pub fn check_healed_group(
+        &self,
+        setup: &Setup,
+        nodes: &[Node],
+        last_change: Instant,
+        now: Instant,
+    ) -> Result<(), String> {
+        let masters: Vec<usize> =
+            (0..self.nodes).filter(|&node| nodes[node].router.role() == Role::Master).collect();
+        let actors: Vec<usize> =
+            (0..self.nodes).filter(|&node| nodes[node].kernel.acting()).collect();
         if masters.len() != 1 || masters != actors {
             return Err(format!("L1: after healing, masters {masters:?}, actors {actors:?}"));
         }
         let best = setup.priorities.iter().max();
         if (setup.preempt || best == Some(&255)) && Some(&setup.priorities[masters[0]]) != best {
-            return Err(format!("L2: after healing, master {} is not of the highest priority", masters[0]));
+            return Err(format!(
+                "L2: after healing, master {} is not of the highest priority",
+                masters[0]
+            ));
         }
         if last_change + self.interval * 3 > now {
-            return Err(format!("L3: after healing, a role still changed at {}", micros(last_change)));
+            return Err(format!(
+                "L3: after healing, a role still changed at {}",
+                micros(last_change)
+            ));
         }
         Ok(())
     }

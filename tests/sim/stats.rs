@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-/// The longest time something lasted that must not last, as a share of the bound it was held to in that run.
+/// The longest time something lasted that must not last, as a share of the bound it was held to in
+/// that run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Longest {
     pub lasted: Duration,
@@ -13,7 +14,9 @@ pub struct Longest {
 impl Longest {
     /// Keeps the larger share; bounds differ from run to run, as intervals and flights do.
     pub fn note(&mut self, lasted: Duration, bound: Duration) {
-        if lasted.as_micros() * self.bound.as_micros().max(1) > self.lasted.as_micros() * bound.as_micros() {
+        if lasted.as_micros() * self.bound.as_micros().max(1)
+            > self.lasted.as_micros() * bound.as_micros()
+        {
             *self = Self { lasted, bound };
         }
     }

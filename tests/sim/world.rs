@@ -91,7 +91,12 @@ impl World {
         let end = healed + plan::healing(&self.setup);
         self.run_until(end);
         if self.broken.is_none() {
-            let verdict = self.referee.check_healed_group(&self.setup, &self.nodes, self.last_change, self.now);
+            let verdict = self.referee.check_healed_group(
+                &self.setup,
+                &self.nodes,
+                self.last_change,
+                self.now,
+            );
             self.judge(verdict);
         }
     }
@@ -103,7 +108,10 @@ impl World {
 
     pub fn run_until(&mut self, end: Instant) {
         while self.broken.is_none() {
-            let Some(&Reverse((at, index))) = self.queue.peek().filter(|next| next.0.0 <= end) else { break };
+            let Some(&Reverse((at, index))) = self.queue.peek().filter(|next| next.0.0 <= end)
+            else {
+                break;
+            };
             self.queue.pop();
             self.now = at;
             if let Some(event) = self.events[index as usize].take() {
@@ -118,8 +126,8 @@ impl World {
         }
     }
 
-    /// One event, now. What follows from it is returned and not put into the queue: the caller decides in which order it
-    /// happens.
+    /// One event, now. What follows from it is returned and not put into the queue: the caller
+    /// decides in which order it happens.
     pub fn step(&mut self, event: Event) -> Vec<Event> {
         // The same event in the same situation always has the same consequences.
         self.rng = Rng::new(self.setup.seed);
@@ -173,7 +181,9 @@ impl World {
         };
         self.stats.adverts += 1;
         if !genuine {
-            self.note(|| format!("node {to} believes an invalid advert of priority {}", heard.priority));
+            self.note(|| {
+                format!("node {to} believes an invalid advert of priority {}", heard.priority)
+            });
         }
         self.referee.accepted(self.now, &heard, &self.nodes);
         if self.nodes[to].router.role() == Role::Backup && self.nodes[to].life != Life::Crashed {
@@ -191,7 +201,10 @@ impl World {
         for input in self.nodes[node].inputs(self.setup.mutant) {
             self.give(node, input);
         }
-        if self.nodes[node].deadline(self.setup.mutant).is_some_and(|deadline| deadline <= self.local(node)) {
+        if self.nodes[node]
+            .deadline(self.setup.mutant)
+            .is_some_and(|deadline| deadline <= self.local(node))
+        {
             self.timers[node] = None;
         }
         self.turn(node, None);
@@ -202,10 +215,16 @@ impl World {
         if self.nodes[node].life == Life::Running {
             let verdict = self.referee.check_node(&self.nodes[node]);
             self.judge(verdict);
-            if let Some(deadline) = self.nodes[node].deadline(self.setup.mutant).filter(|&at| self.timers[node] != Some(at)) {
+            if let Some(deadline) = self.nodes[node]
+                .deadline(self.setup.mutant)
+                .filter(|&at| self.timers[node] != Some(at))
+            {
                 self.timers[node] = Some(deadline);
                 let late = self.rng.duration(Duration::ZERO, self.setup.jitter);
-                self.schedule(self.setup.clocks[node].world(deadline).max(self.now) + late, Event::Wake(node));
+                self.schedule(
+                    self.setup.clocks[node].world(deadline).max(self.now) + late,
+                    Event::Wake(node),
+                );
             }
         }
     }
@@ -223,7 +242,8 @@ impl World {
         }
     }
 
-    /// One input, or the timer, and everything that comes of it. A dying agent stops between two outputs.
+    /// One input, or the timer, and everything that comes of it. A dying agent stops between two
+    /// outputs.
     fn turn(&mut self, node: usize, input: Option<Input>) {
         if self.nodes[node].life != Life::Running {
             return;
@@ -233,7 +253,8 @@ impl World {
             Some(input) => self.nodes[node].router.handle(now, mutant.misread_input(input)),
             None => self.nodes[node].handle_timeout(now, mutant),
         }
-        let mut outputs: Vec<Output> = std::iter::from_fn(|| self.nodes[node].router.poll()).collect();
+        let mut outputs: Vec<Output> =
+            std::iter::from_fn(|| self.nodes[node].router.poll()).collect();
         if mutant == Mutant::AnnounceFirst {
             outputs.sort_by_key(|output| *output != Output::Announce);
         }
@@ -275,7 +296,8 @@ impl World {
 
     fn broadcast(&mut self, from: usize, priority: u8) {
         let (version, interval) = (self.setup.version, self.setup.interval);
-        let mut frame = frame::encode(version, frame::VRID, self.nodes[from].source, priority, interval);
+        let mut frame =
+            frame::encode(version, frame::VRID, self.nodes[from].source, priority, interval);
         if version == Version::V3 && self.rng.chance(50) {
             frame::set_reserved(&mut frame, self.rng.range(1, 15) as u8);
         }
@@ -296,8 +318,12 @@ impl World {
         let now = self.now;
         match action {
             Action::Cut { from, to } => self.network.change(now, from, to, |link| link.cuts += 1),
-            Action::Mend { from, to } => self.network.change(now, from, to, |link| link.cuts = link.cuts.saturating_sub(1)),
-            Action::Trouble { loss, corruption, duplication, extra } => self.trouble(loss, corruption, duplication, extra),
+            Action::Mend { from, to } => {
+                self.network.change(now, from, to, |link| link.cuts = link.cuts.saturating_sub(1))
+            }
+            Action::Trouble { loss, corruption, duplication, extra } => {
+                self.trouble(loss, corruption, duplication, extra)
+            }
             Action::Pause(node) => {
                 if self.nodes[node].life == Life::Running {
                     self.nodes[node].life = Life::Paused;
@@ -320,7 +346,8 @@ impl World {
             Action::StandAgain(node) => self.ask_aside(node, false),
             Action::Forge(to, count) => {
                 for _ in 0..count {
-                    let frame = frame::forge(self.setup.version, self.setup.interval, &mut self.rng);
+                    let frame =
+                        frame::forge(self.setup.version, self.setup.interval, &mut self.rng);
                     self.schedule(now, Event::Arrive { from: None, to, frame, genuine: false });
                 }
             }
@@ -340,7 +367,8 @@ impl World {
         for from in 0..self.nodes.len() {
             for to in (0..self.nodes.len()).filter(|&to| to != from) {
                 self.network.change(self.now, from, to, |link| {
-                    (link.loss, link.corruption, link.duplication, link.extra) = (loss, corruption, duplication, extra);
+                    (link.loss, link.corruption, link.duplication, link.extra) =
+                        (loss, corruption, duplication, extra);
                 });
             }
         }
@@ -408,7 +436,8 @@ impl World {
 
     /// The referee looks at who acts.
     fn look(&mut self) {
-        let verdict = self.referee.check_actors(self.now, &self.nodes, &self.network, &mut self.stats);
+        let verdict =
+            self.referee.check_actors(self.now, &self.nodes, &self.network, &mut self.stats);
         self.judge(verdict);
     }
 
@@ -420,7 +449,8 @@ impl World {
     }
 
     fn note_actors(&mut self) {
-        let actors: Vec<usize> = (0..self.nodes.len()).filter(|&node| self.nodes[node].kernel.acting()).collect();
+        let actors: Vec<usize> =
+            (0..self.nodes.len()).filter(|&node| self.nodes[node].kernel.acting()).collect();
         if self.acting.last().is_none_or(|(_, last)| *last != actors) {
             self.note(|| format!("    acting: {actors:?}"));
             self.acting.push((self.now, actors));

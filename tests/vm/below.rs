@@ -1,4 +1,5 @@
-//! A kernel that is too old for the XDP program: the agent says so, and does what it can do without.
+//! A kernel that is too old for the XDP program: the agent says so, and does what it can do
+//! without.
 
 use anyhow::{Result, ensure};
 use vrrp_tests::names::{Node, Vip};
@@ -16,7 +17,11 @@ pub fn run(checks: &mut Checks, site: &mut Site) {
         checks.check(&format!("{node}: the refusal names the oldest kernel"), || {
             let log = site.log(node);
             let told = log.lines().find(|line| line.contains("kernel") && line.contains(FLOOR));
-            ensure!(told.is_some(), "the log says nothing of {FLOOR}: {}", log.lines().take(6).collect::<Vec<_>>().join(" | "));
+            ensure!(
+                told.is_some(),
+                "the log says nothing of {FLOOR}: {}",
+                log.lines().take(6).collect::<Vec<_>>().join(" | ")
+            );
             Ok(told.unwrap_or_default().to_owned())
         });
     }
@@ -42,5 +47,7 @@ pub fn run(checks: &mut Checks, site: &mut Site) {
 
 fn holds(site: &Site, node: Node, vip: Vip) -> Result<()> {
     let address = format!(" {}/", vip.address());
-    wait_until(&format!("{vip} on {node}"), PATIENCE, || addresses(site, node).is_ok_and(|text| text.contains(&address)))
+    wait_until(&format!("{vip} on {node}"), PATIENCE, || {
+        addresses(site, node).is_ok_and(|text| text.contains(&address))
+    })
 }

@@ -15,7 +15,8 @@ impl Checks {
     /// Makes a check: its text says what was seen.
     pub fn check(&mut self, name: &str, check: impl FnOnce() -> Result<String>) {
         let begin = Instant::now();
-        let seen = catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|_| Err(anyhow!("it panicked")));
+        let seen =
+            catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|_| Err(anyhow!("it panicked")));
         let took = begin.elapsed().as_secs_f64();
         match seen {
             Ok(text) => println!("vm: ok {name}: {} ({took:.1} s)", one_line(&text)),

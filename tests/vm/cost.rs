@@ -1,7 +1,9 @@
-//! What one packet costs, whole paths: the XDP program's ways of forwarding, and the kernel's own balancer (IPVS) in its place.
+//! What one packet costs, whole paths: the XDP program's ways of forwarding, and the kernel's own
+//! balancer (IPVS) in its place.
 //!
-//! The guest's clock counts instructions, a nanosecond each. A count has no cache misses and no waiting for memory in it: figures of one
-//! kernel may be compared with each other, and are no promise of packets a second.
+//! The guest's clock counts instructions, a nanosecond each. A count has no cache misses and no
+//! waiting for memory in it: figures of one kernel may be compared with each other, and are no
+//! promise of packets a second.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -27,7 +29,8 @@ const PACKETS: u64 = 20_000;
 const FLOWS: u16 = 100;
 const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 9, 249);
 const BACKEND: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 3);
-/// A backend of direct return is on the segment of the virtual address: here the client's host has it.
+/// A backend of direct return is on the segment of the virtual address: here the client's host has
+/// it.
 const NEAR_BACKEND: Ipv4Addr = Ipv4Addr::new(192, 168, 9, 11);
 
 /// One way of forwarding, by IPVS and by the agent: each has a service of its own.
@@ -43,9 +46,30 @@ struct Way {
 }
 
 const WAYS: [Way; 3] = [
-    Way { name: "dr", option: "-g", ipvs_port: 5_001, own_port: 5_101, backend: NEAR_BACKEND, host: Host::Client },
-    Way { name: "nat", option: "-m", ipvs_port: 5_002, own_port: 5_102, backend: BACKEND, host: Host::Node2 },
-    Way { name: "ipip", option: "-i", ipvs_port: 5_003, own_port: 5_103, backend: BACKEND, host: Host::Node2 },
+    Way {
+        name: "dr",
+        option: "-g",
+        ipvs_port: 5_001,
+        own_port: 5_101,
+        backend: NEAR_BACKEND,
+        host: Host::Client,
+    },
+    Way {
+        name: "nat",
+        option: "-m",
+        ipvs_port: 5_002,
+        own_port: 5_102,
+        backend: BACKEND,
+        host: Host::Node2,
+    },
+    Way {
+        name: "ipip",
+        option: "-i",
+        ipvs_port: 5_003,
+        own_port: 5_103,
+        backend: BACKEND,
+        host: Host::Node2,
+    },
 ];
 
 pub fn run(checks: &mut Checks) -> Result<()> {
@@ -90,7 +114,9 @@ pub fn run(checks: &mut Checks) -> Result<()> {
     for Way { name, .. } in WAYS {
         let known = |by: &str| costs.get(&format!("{by} {name}")).copied();
         if let (Some(own), Some(kernel)) = (known("vrrp-agent"), known("IPVS")) {
-            checks.check(&format!("{name} beside IPVS"), || Ok(format!("{:.2} of its instructions", own as f64 / kernel as f64)));
+            checks.check(&format!("{name} beside IPVS"), || {
+                Ok(format!("{:.2} of its instructions", own as f64 / kernel as f64))
+            });
         }
     }
     line.down()
@@ -109,12 +135,14 @@ fn line() -> Result<Line> {
         backend: end(13, 4, BACKEND),
     };
     let line = Line::up("vm-test cost", &plan)?;
-    line.host(Host::Node1).run(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("forwarding"))?;
+    line.host(Host::Node1)
+        .run(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("forwarding"))?;
     line.host(Host::Client).ip(&[format!("addr add {NEAR_BACKEND}/24 dev {FRONT_IF}")])?;
     Ok(line)
 }
 
-/// Instructions for one packet of the client to `target`, from the generator to the drop at the backend.
+/// Instructions for one packet of the client to `target`, from the generator to the drop at the
+/// backend.
 fn cost(line: &Line, target: Ipv4Addr, port: u16, at: Host) -> Result<u64> {
     let backend = line.host(at);
     // The first run makes what is made once: routes, connections, code in place.
@@ -153,7 +181,8 @@ fn generate(line: &Line, target: Ipv4Addr, port: u16) -> Result<Duration> {
         }
         write("pgctrl", "start")?;
         // The order itself ends a while after the generator.
-        let result = std::fs::read_to_string(format!("/proc/thread-self/net/pktgen/{FRONT_IF}")).context("pktgen's result")?;
+        let result = std::fs::read_to_string(format!("/proc/thread-self/net/pktgen/{FRONT_IF}"))
+            .context("pktgen's result")?;
         took(&result).with_context(|| format!("no result of pktgen: {result}"))
     })
 }
@@ -165,7 +194,16 @@ fn took(text: &str) -> Option<Duration> {
 }
 
 fn received(netns: &NetNs) -> Result<u64> {
-    let text = output(Command::new("ip").args(["-n", netns.name(), "-s", "-j", "link", "show", "dev", FRONT_IF]))?;
+    let text = output(Command::new("ip").args([
+        "-n",
+        netns.name(),
+        "-s",
+        "-j",
+        "link",
+        "show",
+        "dev",
+        FRONT_IF,
+    ]))?;
     let links: serde_json::Value = serde_json::from_str(&text).context("counters")?;
     links[0]["stats64"]["rx"]["packets"].as_u64().context("a counter")
 }
@@ -190,13 +228,22 @@ fn start(line: &Line) -> Result<Daemon> {
     let log = dir.join("agent.log");
     let daemon = Daemon::start("director", command, &log)?;
     let ready = || {
-        let status = output(Command::new(agent_binary()).args(["status", "--json", "--socket"]).arg(&paths.api_socket));
-        let status: serde_json::Value = status.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let status = output(
+            Command::new(agent_binary())
+                .args(["status", "--json", "--socket"])
+                .arg(&paths.api_socket),
+        );
+        let status: serde_json::Value =
+            status.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let usable = |service: &serde_json::Value| service["backends"][0]["usable"] == true;
-        status["routers"][0]["role"] == "master" && status["services"].as_array().is_some_and(|all| all.iter().all(usable))
+        status["routers"][0]["role"] == "master"
+            && status["services"].as_array().is_some_and(|all| all.iter().all(usable))
     };
     if wait_until("the director's agent", PATIENCE, ready).is_err() {
-        bail!("the agent is not master with usable backends: {}", std::fs::read_to_string(&log).unwrap_or_default());
+        bail!(
+            "the agent is not master with usable backends: {}",
+            std::fs::read_to_string(&log).unwrap_or_default()
+        );
     }
     Ok(daemon)
 }

@@ -1,4 +1,5 @@
-//! Virtual routers on links that the lab does not have: VLAN, bond and dummy; and a network that loses and delays.
+//! Virtual routers on links that the lab does not have: VLAN, bond and dummy; and a network that
+//! loses and delays.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
@@ -25,7 +26,8 @@ const WATCHED: Duration = Duration::from_secs(20);
 const LOSS: &str = "tc qdisc replace dev eth1 root netem delay 30ms 10ms loss 5%";
 
 /// Name, interface, VRID, third octet of the network.
-const ROUTERS: [(&str, &str, u8, u8); 3] = [("VLAN", VLAN, 71, 5), ("BOND", BOND, 72, 6), ("DUMMY", DUMMY, 73, 7)];
+const ROUTERS: [(&str, &str, u8, u8); 3] =
+    [("VLAN", VLAN, 71, 5), ("BOND", BOND, 72, 6), ("DUMMY", DUMMY, 73, 7)];
 
 pub fn run(checks: &mut Checks) -> Result<()> {
     let mut site = up().context("bringing up the site")?;
@@ -33,14 +35,23 @@ pub fn run(checks: &mut Checks) -> Result<()> {
     checks.check("bond: one master, which the client reaches", || reached(&site, 6, Node::Node1));
     checks.check("dummy: it is master alone and has the address", || {
         site.wait_role(Node::Node1, "DUMMY", "master")?;
-        ensure!(addresses(&site, Node::Node1)?.contains(" 192.168.7.249/"), "the address is missing");
+        ensure!(
+            addresses(&site, Node::Node1)?.contains(" 192.168.7.249/"),
+            "the address is missing"
+        );
         Ok("192.168.7.249".to_owned())
     });
     checks.check("bond: the active cable is pulled, and nothing moves", || {
         let active = active_slave(&site)?;
-        let port = CABLES.iter().find(|(slave, _)| *slave == active).map(|(_, port)| *port).context("a slave")?;
+        let port = CABLES
+            .iter()
+            .find(|(slave, _)| *slave == active)
+            .map(|(_, port)| *port)
+            .context("a slave")?;
         site.topology().front_switch().ip(&[format!("link set node1{port} down")])?;
-        wait_until("another active cable", PATIENCE, || active_slave(&site).is_ok_and(|now| now != active))?;
+        wait_until("another active cable", PATIENCE, || {
+            active_slave(&site).is_ok_and(|now| now != active)
+        })?;
         let seen = reached(&site, 6, Node::Node1)?;
         site.topology().front_switch().ip(&[format!("link set node1{port} up")])?;
         Ok(format!("{active} was active; {seen}"))
@@ -48,9 +59,14 @@ pub fn run(checks: &mut Checks) -> Result<()> {
     checks.check("bond: another MAC address, and the client finds it", || {
         let mac = Mac([2, 0, 0xb0, 0, 0, 0x99]);
         site.netns(Host::Node1).ip(&[format!("link set {BOND} address {mac}")])?;
-        let found = || neighbour(&site, Ipv4Addr::new(192, 168, 6, 249)).is_ok_and(|text| text.contains(&mac.to_string()));
-        wait_until("the client's neighbour entry", PATIENCE, || reached(&site, 6, Node::Node1).is_ok() && found())
-            .with_context(|| neighbour(&site, Ipv4Addr::new(192, 168, 6, 249)).unwrap_or_default())?;
+        let found = || {
+            neighbour(&site, Ipv4Addr::new(192, 168, 6, 249))
+                .is_ok_and(|text| text.contains(&mac.to_string()))
+        };
+        wait_until("the client's neighbour entry", PATIENCE, || {
+            reached(&site, 6, Node::Node1).is_ok() && found()
+        })
+        .with_context(|| neighbour(&site, Ipv4Addr::new(192, 168, 6, 249)).unwrap_or_default())?;
         reached(&site, 6, Node::Node1)
     });
     checks.check("loss of 5 % and delay of 30 ms: no false takeover", || {
@@ -90,7 +106,12 @@ fn up() -> Result<Site> {
         netns.ip(&vlan(last))?;
         netns.ip(&[format!("link add {BOND} type bond mode active-backup miimon 50")])?;
         for (number, (slave, port)) in (0..).zip(CABLES) {
-            site.topology().spare_cable(node.host(), slave, &format!("{node}{port}"), Mac([2, 0, 0xb0, number, 0, last]))?;
+            site.topology().spare_cable(
+                node.host(),
+                slave,
+                &format!("{node}{port}"),
+                Mac([2, 0, 0xb0, number, 0, last]),
+            )?;
             netns.ip(&[format!("link set {slave} master {BOND}")])?;
         }
         netns.ip(&[
@@ -126,7 +147,13 @@ fn config(node: Node) -> String {
         "node = \"{node}\"\napi_socket = \"/run/vrrp-agent/api.sock\"\nbpf_dir = \"/sys/fs/bpf/vrrp-agent\"\nmetrics = false\n\n"
     );
     for (name, interface, vrid, network) in ROUTERS {
-        text.push_str(&router(name, interface, vrid, priority, &format!("\"192.168.{network}.249\"")));
+        text.push_str(&router(
+            name,
+            interface,
+            vrid,
+            priority,
+            &format!("\"192.168.{network}.249\""),
+        ));
     }
     text
 }
@@ -139,9 +166,21 @@ fn reached(site: &Site, network: u8, node: Node) -> Result<String> {
 
 fn active_slave(site: &Site) -> Result<String> {
     let netns = site.netns(Host::Node1);
-    let text = output(Command::new("ip").args(["-n", netns.name(), "-d", "-j", "link", "show", "dev", BOND]))?;
+    let text = output(Command::new("ip").args([
+        "-n",
+        netns.name(),
+        "-d",
+        "-j",
+        "link",
+        "show",
+        "dev",
+        BOND,
+    ]))?;
     let links: serde_json::Value = serde_json::from_str(&text).context("a bond")?;
-    Ok(links[0]["linkinfo"]["info_data"]["active_slave"].as_str().context("no active slave")?.to_owned())
+    Ok(links[0]["linkinfo"]["info_data"]["active_slave"]
+        .as_str()
+        .context("no active slave")?
+        .to_owned())
 }
 
 /// The client's entry for an address.
@@ -151,7 +190,9 @@ fn neighbour(site: &Site, address: Ipv4Addr) -> Result<String> {
 }
 
 fn takeovers(site: &Site) -> Result<u64> {
-    let count = |name| -> Result<u64> { Ok(site.router(Node::Node2, name)?["transitions"]["master"].as_u64().unwrap_or(0)) };
+    let count = |name| -> Result<u64> {
+        Ok(site.router(Node::Node2, name)?["transitions"]["master"].as_u64().unwrap_or(0))
+    };
     Ok(count("VLAN")? + count("BOND")?)
 }
 

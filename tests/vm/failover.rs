@@ -35,18 +35,21 @@ pub fn run(checks: &mut Checks, site: &mut Site) {
         story::settle(site)?;
         unnoticed(probe)
     });
-    checks.check("kill -9 and start at once: the node stays master and adopts what is pinned", || {
-        let probe = probe(site)?;
-        let (before, log) = (masterships(site)?, site.log(VICTIM).len());
-        site.kill(VICTIM)?;
-        sleep(AT_ONCE);
-        site.start(VICTIM)?;
-        story::settle(site)?;
-        let text = site.log(VICTIM)[log..].to_owned();
-        ensure!(text.contains("adopted=true"), "nothing was adopted: {}", tail(&text));
-        let taken = masterships(site)? - before;
-        Ok(format!("{}; {HEIR} took over {taken} times", unnoticed(probe)?))
-    });
+    checks.check(
+        "kill -9 and start at once: the node stays master and adopts what is pinned",
+        || {
+            let probe = probe(site)?;
+            let (before, log) = (masterships(site)?, site.log(VICTIM).len());
+            site.kill(VICTIM)?;
+            sleep(AT_ONCE);
+            site.start(VICTIM)?;
+            story::settle(site)?;
+            let text = site.log(VICTIM)[log..].to_owned();
+            ensure!(text.contains("adopted=true"), "nothing was adopted: {}", tail(&text));
+            let taken = masterships(site)? - before;
+            Ok(format!("{}; {HEIR} took over {taken} times", unnoticed(probe)?))
+        },
+    );
     checks.check("failover by order", || {
         let probe = probe(site)?;
         let said = site.ask(VICTIM, &["failover", "VI_1"])?;
@@ -65,7 +68,10 @@ pub fn run(checks: &mut Checks, site: &mut Site) {
         site.stop(VICTIM)?;
         heir_leads(site)?;
         let seen = unnoticed(probe)?;
-        ensure!(!addresses(site, VICTIM)?.contains(&Vip::Vip1.address().to_string()), "the address is still there");
+        ensure!(
+            !addresses(site, VICTIM)?.contains(&Vip::Vip1.address().to_string()),
+            "the address is still there"
+        );
         site.start(VICTIM)?;
         story::settle(site)?;
         Ok(seen)
@@ -104,5 +110,11 @@ fn masterships(site: &Site) -> Result<u64> {
 /// Addresses and links of a node, as `ip` prints them.
 pub fn addresses(site: &Site, node: Node) -> Result<String> {
     let netns = site.netns(node.host());
-    vrrp_tests::process::output(std::process::Command::new("ip").args(["-n", netns.name(), "-o", "addr", "show"]))
+    vrrp_tests::process::output(std::process::Command::new("ip").args([
+        "-n",
+        netns.name(),
+        "-o",
+        "addr",
+        "show",
+    ]))
 }

@@ -1,4 +1,5 @@
-//! The first process of a guest: mounts what a system has, starts the parts as a process of their own, and ends the machine.
+//! The first process of a guest: mounts what a system has, starts the parts as a process of their
+//! own, and ends the machine.
 
 use std::fs;
 use std::path::Path;
@@ -52,14 +53,19 @@ fn start() -> Result<()> {
         let mounted = mount(Some(*kind), *place, Some(*kind), MsFlags::empty(), Some(*options));
         mounted.with_context(|| format!("mounting {kind} on {place}"))?;
     }
-    for (link, target) in [("/dev/fd", "/proc/self/fd"), ("/dev/stdin", "fd/0"), ("/dev/stdout", "fd/1"), ("/dev/stderr", "fd/2")]
-    {
+    for (link, target) in [
+        ("/dev/fd", "/proc/self/fd"),
+        ("/dev/stdin", "fd/0"),
+        ("/dev/stdout", "fd/1"),
+        ("/dev/stderr", "fd/2"),
+    ] {
         if !Path::new(link).exists() {
             std::os::unix::fs::symlink(target, link).with_context(|| format!("linking {link}"))?;
         }
     }
     run_ip(&["link", "set", "lo", "up"])?;
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").context("the kernel's release")?;
+    let kernel =
+        fs::read_to_string("/proc/sys/kernel/osrelease").context("the kernel's release")?;
     println!("vm: kernel {}", kernel.trim());
     let mut command = Command::new("/bin/vm");
     command.envs(ENVIRONMENT.iter().copied());
@@ -72,7 +78,9 @@ fn start() -> Result<()> {
                 ensure!(code == 0, "the parts ended with {code}");
                 return Ok(());
             }
-            Ok(status) if status.pid() == Some(parts) => anyhow::bail!("the parts ended: {status:?}"),
+            Ok(status) if status.pid() == Some(parts) => {
+                anyhow::bail!("the parts ended: {status:?}")
+            }
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(error) => return Err(error).context("waiting"),
         }

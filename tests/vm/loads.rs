@@ -6,8 +6,9 @@ use aya::programs::{Program, ProgramError, ProgramInfo};
 
 use crate::check::Checks;
 
-/// Instructions that the verifier may walk through for one program, of the 1,000,000 that it allows: it depends on the compiler's layout of
-/// the program and on the kernel, so there must be room.
+/// Instructions that the verifier may walk through for one program, of the 1,000,000 that it
+/// allows: it depends on the compiler's layout of the program and on the kernel, so there must be
+/// room.
 const BUDGET: u32 = 400_000;
 const OBJECTS: &[&str] = &["/lib/bpf/vrrp-ebpf", "/lib/bpf/vrrp-sockets"];
 

@@ -1,7 +1,8 @@
-//! What runs inside the virtual machines of `cargo xtask vm-test`: the first process of the guest, and the parts of the test.
+//! What runs inside the virtual machines of `cargo xtask vm-test`: the first process of the guest,
+//! and the parts of the test.
 //!
-//! Outside of such a guest there is nothing to run, and nothing is counted. Each part prints its checks on the console, in the form
-//! that `xtask/src/vm_test/verdict.rs` reads.
+//! Outside of such a guest there is nothing to run, and nothing is counted. Each part prints its
+//! checks on the console, in the form that `xtask/src/vm_test/verdict.rs` reads.
 
 mod below;
 mod check;
@@ -103,7 +104,9 @@ pub fn below_floor() -> Result<bool> {
 
 /// The first two numbers of the kernel's release.
 pub fn release() -> Result<(u32, u32)> {
-    let text = std::fs::read_to_string("/proc/sys/kernel/osrelease").context("the kernel's release")?;
-    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok());
+    let text =
+        std::fs::read_to_string("/proc/sys/kernel/osrelease").context("the kernel's release")?;
+    let mut numbers =
+        text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok());
     Ok((numbers.next().context("a number")?, numbers.next().context("a number")?))
 }

@@ -34,13 +34,17 @@ pub fn run(checks: &mut Checks, site: &Site, master: Node) {
         let client = Host::Client.front().context("an address")?;
         for host in NAT_BACKENDS {
             let clients = site.server(host, 8080)?.take_clients();
-            ensure!(clients.iter().all(|seen| *seen == IpAddr::from(client)), "{host} was asked by {clients:?}");
+            ensure!(
+                clients.iter().all(|seen| *seen == IpAddr::from(client)),
+                "{host} was asked by {clients:?}"
+            );
         }
         Ok(seen)
     });
     checks.check("IPIP to a tunnel device", || tunnel(site, story::vip(TUNNEL), "four"));
     checks.check("IPv6 direct return", || {
-        // Checks that began before this node had the virtual address say nothing of those that come after.
+        // Checks that began before this node had the virtual address say nothing of those that come
+        // after.
         sleep(CHECKED);
         site.wait_backends(master, "usable backends of IPv6", |service, backend| {
             service["name"] != "direct6" || backend["usable"] == true
@@ -51,7 +55,10 @@ pub fn run(checks: &mut Checks, site: &Site, master: Node) {
         let seen = site.served_by(story::vip6(NAT), PAGES, &NAT_BACKENDS)?;
         let client = front6(Host::Client).context("an address")?;
         let clients = site.server(Host::Php1, 8080)?.take_clients();
-        ensure!(clients.iter().all(|seen| *seen == IpAddr::from(client)), "a backend was asked by {clients:?}");
+        ensure!(
+            clients.iter().all(|seen| *seen == IpAddr::from(client)),
+            "a backend was asked by {clients:?}"
+        );
         Ok(seen)
     });
     checks.check("IPv6 in IPv6 to a tunnel device", || tunnel(site, story::vip6(TUNNEL), "six"));
@@ -73,7 +80,16 @@ fn tunnel(site: &Site, server: std::net::SocketAddr, device: &str) -> Result<Str
 fn received(site: &Site, device: &str) -> Result<u64> {
     let netns = site.netns(TUNNEL_END);
     let mut ip = std::process::Command::new("ip");
-    let text = vrrp_tests::process::output(ip.args(["-n", netns.name(), "-s", "-j", "link", "show", "dev", device]))?;
+    let text = vrrp_tests::process::output(ip.args([
+        "-n",
+        netns.name(),
+        "-s",
+        "-j",
+        "link",
+        "show",
+        "dev",
+        device,
+    ]))?;
     let links: serde_json::Value = serde_json::from_str(&text).context("counters of a device")?;
     links[0]["stats64"]["rx"]["packets"].as_u64().context("a counter of a device")
 }

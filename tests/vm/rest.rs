@@ -24,10 +24,17 @@ pub fn upstreams(checks: &mut Checks, site: &mut Site) {
     checks.check("connections go to both backends, and the peer is the upstream's address", || {
         let streams = connect(site, CONNECTIONS)?;
         for stream in &streams {
-            ensure!(stream.peer_addr()? == SocketAddr::from(UPSTREAM), "the peer is {}", stream.peer_addr()?);
+            ensure!(
+                stream.peer_addr()? == SocketAddr::from(UPSTREAM),
+                "the peer is {}",
+                stream.peer_addr()?
+            );
         }
         let counts = in_flight(site)?;
-        ensure!(counts.iter().all(|count| *count == CONNECTIONS as u64 / 2), "in flight: {counts:?}");
+        ensure!(
+            counts.iter().all(|count| *count == CONNECTIONS as u64 / 2),
+            "in flight: {counts:?}"
+        );
         Ok(format!("{CONNECTIONS} connections, in flight: {counts:?}"))
     });
     checks.check("a dead backend gets no connection", || {
@@ -54,7 +61,11 @@ fn connect(site: &Site, count: usize) -> Result<Vec<TcpStream>> {
     cgroup::enter(&steered, 0)?;
     let streams = site.netns(NODE.host()).run(move || {
         let address = SocketAddr::from(UPSTREAM);
-        (0..count).map(|_| TcpStream::connect_timeout(&address, Duration::from_secs(3)).context("connecting")).collect()
+        (0..count)
+            .map(|_| {
+                TcpStream::connect_timeout(&address, Duration::from_secs(3)).context("connecting")
+            })
+            .collect()
     });
     cgroup::enter(&home, 0)?;
     streams
@@ -72,7 +83,17 @@ pub fn capture(checks: &mut Checks, site: &Site) {
         let client = Host::Client.front().context("an address")?;
         let frame = inject::stranger(client, NODE, Vip::Vip1.vrid(), 64, Vip::Vip1.address());
         std::thread::scope(|scope| {
-            let words = ["capture", "--reason", "ttl", "--count", "1", "--time", "20", "--bpf-dir", &bpf_dir];
+            let words = [
+                "capture",
+                "--reason",
+                "ttl",
+                "--count",
+                "1",
+                "--time",
+                "20",
+                "--bpf-dir",
+                &bpf_dir,
+            ];
             let captured = scope.spawn(move || succeeded(&site.agent(NODE, &words)?));
             for _ in 0..FORGED {
                 if captured.is_finished() {
@@ -82,7 +103,10 @@ pub fn capture(checks: &mut Checks, site: &Site) {
                 sleep(Duration::from_millis(300));
             }
             let text = captured.join().map_err(|_| anyhow::anyhow!("the capture panicked"))??;
-            ensure!(text.contains("ttl") && text.contains("192.168.1.10 > 192.168.1.205"), "{text}");
+            ensure!(
+                text.contains("ttl") && text.contains("192.168.1.10 > 192.168.1.205"),
+                "{text}"
+            );
             Ok(text.lines().next().unwrap_or_default().to_owned())
         })
     });
@@ -93,10 +117,13 @@ pub fn detach(checks: &mut Checks, site: &mut Site) {
         checks.check(&format!("{node}: after kill -9, detach twice"), || {
             site.kill(node)?;
             let paths = site.paths(node);
-            let (bpf_dir, socket) = (paths.bpf_dir.to_string_lossy().into_owned(), paths.api_socket);
+            let (bpf_dir, socket) =
+                (paths.bpf_dir.to_string_lossy().into_owned(), paths.api_socket);
             for time in ["first", "second"] {
-                let words = ["detach", "--bpf-dir", &bpf_dir, "--socket", &socket.to_string_lossy()];
-                succeeded(&site.agent(node, &words)?).with_context(|| format!("the {time} time"))?;
+                let words =
+                    ["detach", "--bpf-dir", &bpf_dir, "--socket", &socket.to_string_lossy()];
+                succeeded(&site.agent(node, &words)?)
+                    .with_context(|| format!("the {time} time"))?;
             }
             Ok("both succeed".to_owned())
         });
@@ -107,7 +134,12 @@ pub fn detach(checks: &mut Checks, site: &mut Site) {
 /// Fails on virtual addresses, programs, and pins.
 fn left(site: &Site, node: Node) -> Result<String> {
     let addresses = addresses(site, node)?;
-    let own = [Vip::Vip1.address().to_string(), Vip::Vip2.address().to_string(), GATEWAY.to_string(), VIP6.to_string()];
+    let own = [
+        Vip::Vip1.address().to_string(),
+        Vip::Vip2.address().to_string(),
+        GATEWAY.to_string(),
+        VIP6.to_string(),
+    ];
     for address in own.iter().chain([&"fe80::249".to_owned(), &"fe80::254".to_owned()]) {
         ensure!(!addresses.contains(&format!(" {address}/")), "{address} is left");
     }
@@ -124,18 +156,26 @@ fn left(site: &Site, node: Node) -> Result<String> {
 
 /// Files below a directory.
 fn below(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let entries = std::fs::read_dir(directory).map(|entries| entries.flatten().map(|entry| entry.path()).collect::<Vec<_>>());
+    let entries = std::fs::read_dir(directory)
+        .map(|entries| entries.flatten().map(|entry| entry.path()).collect::<Vec<_>>());
     let entries = entries.unwrap_or_default();
-    entries.into_iter().flat_map(|path| if path.is_dir() { below(&path) } else { vec![path] }).collect()
+    entries
+        .into_iter()
+        .flat_map(|path| if path.is_dir() { below(&path) } else { vec![path] })
+        .collect()
 }
 
 /// Lines by which a kernel says that something in it went wrong.
-const COMPLAINTS: &[&str] = &["WARNING:", "BUG:", "BUG ", "Oops", "general protection", "INFO: task", "refcount_t"];
+const COMPLAINTS: &[&str] =
+    &["WARNING:", "BUG:", "BUG ", "Oops", "general protection", "INFO: task", "refcount_t"];
 
 pub fn kernel_log(checks: &mut Checks) {
     checks.check("no warning and no bug", || {
         let text = output(&mut Command::new("dmesg"))?;
-        let told: Vec<&str> = text.lines().filter(|line| COMPLAINTS.iter().any(|words| line.contains(words))).collect();
+        let told: Vec<&str> = text
+            .lines()
+            .filter(|line| COMPLAINTS.iter().any(|words| line.contains(words)))
+            .collect();
         if !told.is_empty() {
             bail!("{}", told.join("\n"));
         }

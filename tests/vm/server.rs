@@ -31,7 +31,8 @@ impl Server {
         let stop = Arc::new(AtomicBool::new(false));
         let clients = Arc::new(Mutex::new(Vec::new()));
         let listener = netns.run(move || {
-            let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).with_context(|| format!("port {port} of {host}"))?;
+            let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, port))
+                .with_context(|| format!("port {port} of {host}"))?;
             listener.set_nonblocking(true).context("a listener that does not block")?;
             Ok(listener)
         })?;
@@ -56,7 +57,12 @@ impl Drop for Server {
     }
 }
 
-fn accept(listener: &TcpListener, host: Host, stop: &AtomicBool, clients: &Arc<Mutex<Vec<IpAddr>>>) -> Result<()> {
+fn accept(
+    listener: &TcpListener,
+    host: Host,
+    stop: &AtomicBool,
+    clients: &Arc<Mutex<Vec<IpAddr>>>,
+) -> Result<()> {
     while !stop.load(Ordering::Relaxed) {
         match listener.accept() {
             Ok((stream, peer)) => {
@@ -73,7 +79,12 @@ fn accept(listener: &TcpListener, host: Host, stop: &AtomicBool, clients: &Arc<M
     Ok(())
 }
 
-fn answer(mut stream: TcpStream, peer: SocketAddr, host: Host, clients: &Mutex<Vec<IpAddr>>) -> Result<()> {
+fn answer(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    host: Host,
+    clients: &Mutex<Vec<IpAddr>>,
+) -> Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut request = [0; 1024];
@@ -82,6 +93,10 @@ fn answer(mut stream: TcpStream, peer: SocketAddr, host: Host, clients: &Mutex<V
     }
     clients.lock().unwrap_or_else(PoisonError::into_inner).push(peer.ip().to_canonical());
     let body = format!("{host}\n");
-    write!(stream, "HTTP/1.0 200 OK\r\nX-Node: {host}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())?;
+    write!(
+        stream,
+        "HTTP/1.0 200 OK\r\nX-Node: {host}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )?;
     Ok(())
 }

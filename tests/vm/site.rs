@@ -1,4 +1,5 @@
-//! Two nodes with an agent each, backends, a client, and small servers: the lab's wiring without its daemons.
+//! Two nodes with an agent each, backends, a client, and small servers: the lab's wiring without
+//! its daemons.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv6Addr, SocketAddr};
@@ -21,7 +22,8 @@ use vrrp_tests::{cgroup, daemons};
 
 use crate::server::Server;
 
-/// A program is verified in seconds here, and an agent waits for that before it stands for election.
+/// A program is verified in seconds here, and an agent waits for that before it stands for
+/// election.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Between looks. The clock leaps over a pause, and each look costs a process.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -70,7 +72,9 @@ impl Site {
 
     /// Gives these hosts IPv6 addresses on the networks that they are on.
     pub fn enable_ipv6(&self, hosts: &[Host]) -> Result<()> {
-        hosts.iter().try_for_each(|&host| topology::enable_ipv6(&self.netns(host), front6(host), back6(host)))
+        hosts.iter().try_for_each(|&host| {
+            topology::enable_ipv6(&self.netns(host), front6(host), back6(host))
+        })
     }
 
     pub fn serve(&mut self, host: Host, port: u16) -> Result<()> {
@@ -79,14 +83,18 @@ impl Site {
     }
 
     pub fn server(&self, host: Host, port: u16) -> Result<&Server> {
-        self.servers.iter().find(|server| (server.host, server.port) == (host, port)).context("no such server")
+        self.servers
+            .iter()
+            .find(|server| (server.host, server.port) == (host, port))
+            .context("no such server")
     }
 
     // Agents.
 
     pub fn start(&mut self, node: Node) -> Result<()> {
         let paths = self.paths(node);
-        let command = agent::daemon(&agent_binary(), &paths, &self.netns(node.host()), &(self.config)(node))?;
+        let command =
+            agent::daemon(&agent_binary(), &paths, &self.netns(node.host()), &(self.config)(node))?;
         let daemon = Daemon::start(&format!("{node}/agent"), command, &self.log_path(node))?;
         self.run.record(daemon.id())?;
         self.agents[node as usize] = Some(daemon);
@@ -126,13 +134,18 @@ impl Site {
     }
 
     pub fn status(&self, node: Node) -> Result<Value> {
-        serde_json::from_str(&self.ask(node, &["status", "--json"])?).context("reading the agent's status")
+        serde_json::from_str(&self.ask(node, &["status", "--json"])?)
+            .context("reading the agent's status")
     }
 
     pub fn router(&self, node: Node, name: &str) -> Result<Value> {
         let status = self.status(node)?;
         let routers = status["routers"].as_array().context("the status has no routers")?;
-        routers.iter().find(|router| router["name"] == name).cloned().with_context(|| format!("no router {name}"))
+        routers
+            .iter()
+            .find(|router| router["name"] == name)
+            .cloned()
+            .with_context(|| format!("no router {name}"))
     }
 
     pub fn role(&self, node: Node, name: &str) -> Result<String> {
@@ -141,19 +154,28 @@ impl Site {
 
     /// Waits until the router has this role.
     pub fn wait_role(&self, node: Node, name: &str, role: &str) -> Result<()> {
-        let waited =
-            wait_until(&format!("{name} as {role} on {node}"), PATIENCE, || self.role(node, name).is_ok_and(|now| now == role));
+        let waited = wait_until(&format!("{name} as {role} on {node}"), PATIENCE, || {
+            self.role(node, name).is_ok_and(|now| now == role)
+        });
         waited.with_context(|| format!("its log ends: {}", tail(&self.log(node))))
     }
 
     /// Waits until each backend of a service on `node` is as wanted.
-    pub fn wait_backends(&self, node: Node, what: &str, wanted: impl Fn(&Value, &Value) -> bool) -> Result<()> {
+    pub fn wait_backends(
+        &self,
+        node: Node,
+        what: &str,
+        wanted: impl Fn(&Value, &Value) -> bool,
+    ) -> Result<()> {
         let right = || -> Result<bool> {
             let status = self.status(node)?;
             let services = status["services"].as_array().context("no services")?.clone();
-            Ok(services.iter().all(|service| backends(service).iter().all(|backend| wanted(service, backend))))
+            Ok(services
+                .iter()
+                .all(|service| backends(service).iter().all(|backend| wanted(service, backend))))
         };
-        let waited = wait_until(&format!("{what} on {node}"), PATIENCE, || right().unwrap_or(false));
+        let waited =
+            wait_until(&format!("{what} on {node}"), PATIENCE, || right().unwrap_or(false));
         waited.with_context(|| self.ask(node, &["status"]).unwrap_or_default())
     }
 
@@ -243,7 +265,11 @@ pub fn tail(text: &str) -> String {
 
 /// Fails unless a command of the agent ended with 0; what it printed.
 pub fn succeeded(output: &Output) -> Result<String> {
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     if !output.status.success() {
         bail!("ended with {}: {text}", output.status);
     }

@@ -1,4 +1,5 @@
-//! The site that most parts share: a dual-master pair with a service for each kind of forwarding, and an upstream.
+//! The site that most parts share: a dual-master pair with a service for each kind of forwarding,
+//! and an upstream.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -43,12 +44,21 @@ pub fn up() -> Result<Site> {
     let mut site = Site::build("vm-test", config)?;
     let topology = site.topology();
     topology.connect_front(TUNNEL_END, TUNNEL_END_FRONT)?;
-    site.enable_ipv6(&[Host::Client, Host::Node1, Host::Node2, Host::Php1, Host::Php2, Host::Php3])?;
+    site.enable_ipv6(&[
+        Host::Client,
+        Host::Node1,
+        Host::Node2,
+        Host::Php1,
+        Host::Php2,
+        Host::Php3,
+    ])?;
     wire(site.topology())?;
     for node in Node::BOTH {
         // Kernels before 6.17 forward IPv6 only where all interfaces do.
-        site.netns(node.host())
-            .run(|| std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1").context("forwarding of IPv6"))?;
+        site.netns(node.host()).run(|| {
+            std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1")
+                .context("forwarding of IPv6")
+        })?;
         site.serve(node.host(), DIRECT)?;
     }
     for host in NAT_BACKENDS {
@@ -77,17 +87,22 @@ pub fn settle(site: &Site) -> Result<()> {
 /// Routes back to clients, and the ends of the tunnels.
 fn wire(topology: &Topology) -> Result<()> {
     for host in NAT_BACKENDS {
-        topology.host(host).ip(&[format!("route add default via {GATEWAY}"), format!("-6 route add default via {GATEWAY6}")])?;
+        topology.host(host).ip(&[
+            format!("route add default via {GATEWAY}"),
+            format!("-6 route add default via {GATEWAY6}"),
+        ])?;
     }
     let end = topology.host(TUNNEL_END);
     end.run(|| {
         // The virtual address stands on `lo`, and is claimed on no network.
         for (key, value) in [("arp_ignore", "1"), ("arp_announce", "2"), ("rp_filter", "0")] {
-            std::fs::write(format!("/proc/sys/net/ipv4/conf/all/{key}"), value).with_context(|| format!("setting {key}"))?;
+            std::fs::write(format!("/proc/sys/net/ipv4/conf/all/{key}"), value)
+                .with_context(|| format!("setting {key}"))?;
         }
         Ok(())
     })?;
-    let (own, own6) = (TUNNEL_END.back().context("an address")?, back6(TUNNEL_END).context("an address")?);
+    let (own, own6) =
+        (TUNNEL_END.back().context("an address")?, back6(TUNNEL_END).context("an address")?);
     end.ip(&[
         format!("link add four type ipip local {own} remote any"),
         "link set four up".to_owned(),
@@ -110,17 +125,25 @@ fn config(node: Node) -> String {
         ("VI_6", FRONT_IF, 51, Node::Node1, format!("\"fe80::249\", \"{VIP6}\"")),
         ("VI_B6", BACK_IF, 61, Node::Node1, format!("\"fe80::254\", \"{GATEWAY6}\"")),
     ] {
-        text.push_str(&router(name, interface, vrid, if leader == node { 100 } else { 99 }, &addresses));
+        text.push_str(&router(
+            name,
+            interface,
+            vrid,
+            if leader == node { 100 } else { 99 },
+            &addresses,
+        ));
     }
     text.push_str("[[sync_group]]\nname = \"G4\"\nmembers = [\"VI_1\", \"VI_B\"]\n");
     text.push_str("[[sync_group]]\nname = \"G6\"\nmembers = [\"VI_6\", \"VI_B6\"]\n\n");
-    let front: Vec<String> = Node::BOTH.iter().map(|node| backend(node.front().into(), "")).collect();
+    let front: Vec<String> =
+        Node::BOTH.iter().map(|node| backend(node.front().into(), "")).collect();
     let front_six = addresses(&Node::BOTH.map(Node::host), front6, "");
     let nat = format!(", forward = \"nat\", port = {BEHIND_NAT}");
     let nat_four = addresses(&NAT_BACKENDS, Host::back, &nat);
     let nat_six = addresses(&NAT_BACKENDS, back6, &nat);
     let tunnel = ", forward = \"ipip\"";
-    let (end_four, end_six) = (addresses(&[TUNNEL_END], Host::back, tunnel), addresses(&[TUNNEL_END], back6, tunnel));
+    let (end_four, end_six) =
+        (addresses(&[TUNNEL_END], Host::back, tunnel), addresses(&[TUNNEL_END], back6, tunnel));
     for (name, address, port, backends) in [
         ("direct", one.address().into(), DIRECT, &front),
         ("direct2", two.address().into(), DIRECT, &front),
@@ -140,7 +163,8 @@ fn config(node: Node) -> String {
     text
 }
 
-const CHECK: &str = "check = { type = \"tcp\", interval = \"500ms\", timeout = \"450ms\", rise = 1, fall = 2 }";
+const CHECK: &str =
+    "check = { type = \"tcp\", interval = \"500ms\", timeout = \"450ms\", rise = 1, fall = 2 }";
 
 pub fn router(name: &str, interface: &str, vrid: u8, priority: u8, addresses: &str) -> String {
     format!(
@@ -151,13 +175,19 @@ pub fn router(name: &str, interface: &str, vrid: u8, priority: u8, addresses: &s
 
 fn service(name: &str, address: IpAddr, port: u16, backends: &[String]) -> String {
     let backends = backends.join(", ");
-    format!("[[service]]\nname = \"{name}\"\naddress = \"{address}\"\nport = {port}\nbackends = [{backends}]\n{CHECK}\n\n")
+    format!(
+        "[[service]]\nname = \"{name}\"\naddress = \"{address}\"\nport = {port}\nbackends = [{backends}]\n{CHECK}\n\n"
+    )
 }
 
 fn backend(address: IpAddr, keys: &str) -> String {
     format!("{{ address = \"{address}\"{keys} }}")
 }
 
-fn addresses<A: Into<IpAddr>>(hosts: &[Host], address: impl Fn(Host) -> Option<A>, keys: &str) -> Vec<String> {
+fn addresses<A: Into<IpAddr>>(
+    hosts: &[Host],
+    address: impl Fn(Host) -> Option<A>,
+    keys: &str,
+) -> Vec<String> {
     hosts.iter().filter_map(|&host| Some(backend(address(host)?.into(), keys))).collect()
 }

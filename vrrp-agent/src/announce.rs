@@ -1,15 +1,18 @@
-//! When gratuitous ARP is due for one virtual router: bursts after a takeover, and a refresh while master.
+//! When gratuitous ARP is due for one virtual router: bursts after a takeover, and a refresh while
+//! master.
 //!
-//! Pure: [`Schedule::poll`] says whether a round, one frame for each virtual address, is due; whoever holds the socket sends it.
-//! The rounds of a burst are paced, so that a hundred takeovers at once are not held up by each other's repetitions, and one
-//! moment of a full queue somewhere does not cost them all.
+//! Pure: [`Schedule::poll`] says whether a round, one frame for each virtual address, is due;
+//! whoever holds the socket sends it. The rounds of a burst are paced, so that a hundred takeovers
+//! at once are not held up by each other's repetitions, and one moment of a full queue somewhere
+//! does not cost them all.
 
 use std::time::Duration;
 
 use crate::model::Announce;
 use crate::time::Instant;
 
-/// After a lower-priority master was heard, its own gratuitous ARP may cross ours: once more shortly after.
+/// After a lower-priority master was heard, its own gratuitous ARP may cross ours: once more
+/// shortly after.
 const REANNOUNCE_DELAY: Duration = Duration::from_millis(100);
 
 /// Gratuitous ARP of one virtual router. Silent unless started.
@@ -26,7 +29,13 @@ pub struct Schedule {
 
 impl Schedule {
     pub fn new(announce: Announce) -> Self {
-        Self { announce, bursts: [None; 3], refresh_at: None, rounds: 0, round_at: Instant::default() }
+        Self {
+            announce,
+            bursts: [None; 3],
+            refresh_at: None,
+            rounds: 0,
+            round_at: Instant::default(),
+        }
     }
 
     /// We took over: a burst now, a second one after the configured delay, then the refresh.
@@ -108,7 +117,13 @@ mod tests {
     }
 
     fn paced(interval: Duration, delay: u32, refresh: u32) -> Schedule {
-        Schedule::new(Announce { repeat: 5, interval, delay: SECOND * delay, refresh: SECOND * refresh, refresh_repeat: 2 })
+        Schedule::new(Announce {
+            repeat: 5,
+            interval,
+            delay: SECOND * delay,
+            refresh: SECOND * refresh,
+            refresh_repeat: 2,
+        })
     }
 
     fn at(millis: u64) -> Instant {
@@ -183,6 +198,9 @@ mod tests {
         let mut schedule = paced(Duration::from_millis(40), 0, 0);
         schedule.reannounce(at(0));
         let sent = run(&mut schedule, 10_000);
-        assert_eq!(sent, [(0, 1), (40, 1), (80, 1), (120, 1), (160, 1), (200, 1), (240, 1), (280, 1)]);
+        assert_eq!(
+            sent,
+            [(0, 1), (40, 1), (80, 1), (120, 1), (160, 1), (200, 1), (240, 1), (280, 1)]
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! `vrrp-agent check`: says what is wrong with configuration files, or what they mean. Changes nothing on the host.
+//! `vrrp-agent check`: says what is wrong with configuration files, or what they mean. Changes
+//! nothing on the host.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -48,11 +49,14 @@ pub struct Options {
 /// Checks each file for itself. Returns the text to print and the exit code.
 pub fn check(paths: &[PathBuf], options: &Options) -> (String, u8) {
     let mode = if options.lenient { Mode::Lenient } else { Mode::Strict };
-    let checked: Vec<Checked> = paths.iter().map(|path| Checked::new(path, mode, options)).collect();
+    let checked: Vec<Checked> =
+        paths.iter().map(|path| Checked::new(path, mode, options)).collect();
     let code = if checked.iter().all(Checked::is_good) { GOOD } else { BAD };
     let text = match options.format {
         Format::Text => checked.iter().map(Checked::text).collect::<Vec<_>>().join("\n"),
-        Format::Json => json::document(checked.iter().map(|file| json::file(&file.loaded, file.host.as_ref())).collect()),
+        Format::Json => json::document(
+            checked.iter().map(|file| json::file(&file.loaded, file.host.as_ref())).collect(),
+        ),
     };
     (text, code)
 }
@@ -98,7 +102,11 @@ impl Checked {
 
     fn text(&self) -> String {
         let source = &self.loaded.source;
-        let mut text = self.all().map(|diagnostic| config::render(source, diagnostic)).collect::<Vec<_>>().join("\n");
+        let mut text = self
+            .all()
+            .map(|diagnostic| config::render(source, diagnostic))
+            .collect::<Vec<_>>()
+            .join("\n");
         if !text.is_empty() {
             text.push('\n');
         }
@@ -106,7 +114,9 @@ impl Checked {
             (0, 0) => "good".to_owned(),
             (0, warnings) => format!("good, {}", plural(warnings, "warning")),
             (errors, 0) => plural(errors, "error"),
-            (errors, warnings) => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
+            (errors, warnings) => {
+                format!("{}, {}", plural(errors, "error"), plural(warnings, "warning"))
+            }
         };
         let _ = writeln!(text, "{}: {counted}", source.name());
         if let Some(config) = &self.loaded.config {
@@ -139,7 +149,12 @@ pub fn summary(config: &Config) -> String {
         XdpUse::Generic => "generic",
         XdpUse::Off => "off",
     };
-    let _ = writeln!(text, "  node {}: metrics {metrics}, API {}, XDP {xdp}", config.node, config.api_socket.display());
+    let _ = writeln!(
+        text,
+        "  node {}: metrics {metrics}, API {}, XDP {xdp}",
+        config.node,
+        config.api_socket.display()
+    );
     if !config.startup_delay.is_zero() {
         let _ = writeln!(text, "    the election begins {:?} after start", config.startup_delay);
     }
@@ -150,7 +165,12 @@ pub fn summary(config: &Config) -> String {
     for (index, router) in config.routers.iter().enumerate() {
         describe_router(&mut text, router, &config.scripts);
         if let Some((group, others)) = config.group_of(index) {
-            let _ = writeln!(text, "    in sync group {}: master together with {}, or not at all", group.name, others.join(", "));
+            let _ = writeln!(
+                text,
+                "    in sync group {}: master together with {}, or not at all",
+                group.name,
+                others.join(", ")
+            );
         }
     }
     for script in &config.scripts {
@@ -186,9 +206,14 @@ fn describe_router(text: &mut String, router: &Router, scripts: &[Script]) {
         silence(router),
         if router.preempt { "" } else { ", does not preempt" },
     );
-    let _ = writeln!(text, "    addresses: {}", list(router.addresses.iter().map(|address| name_address(address, router))));
+    let _ = writeln!(
+        text,
+        "    addresses: {}",
+        list(router.addresses.iter().map(|address| name_address(address, router)))
+    );
     if !router.excluded_addresses.is_empty() {
-        let excluded = router.excluded_addresses.iter().map(|address| name_address(address, router));
+        let excluded =
+            router.excluded_addresses.iter().map(|address| name_address(address, router));
         let _ = writeln!(text, "    not advertised: {}", list(excluded));
     }
     let _ = writeln!(text, "    adverts: {}", delivery(router));
@@ -197,7 +222,8 @@ fn describe_router(text: &mut String, router: &Router, scripts: &[Script]) {
         let _ = writeln!(text, "    tracks script {name}: {}", effect(track.weight));
     }
     for track in &router.track_interfaces {
-        let _ = writeln!(text, "    tracks interface {}: {}", track.interface, effect(track.weight));
+        let _ =
+            writeln!(text, "    tracks interface {}: {}", track.interface, effect(track.weight));
     }
 }
 
@@ -209,7 +235,10 @@ fn delivery(router: &Router) -> String {
         (true, Delivery::Multicast(_)) => ", with the virtual MAC",
         (true, Delivery::Unicast) => "; announcements and answers with the virtual MAC",
     };
-    let hmac = router.hmac.as_ref().map_or(String::new(), |hmac| format!(", HMAC {} with key {}", hmac.mode, hmac.send));
+    let hmac = router
+        .hmac
+        .as_ref()
+        .map_or(String::new(), |hmac| format!(", HMAC {} with key {}", hmac.mode, hmac.send));
     match router.delivery {
         Delivery::Unicast => format!("{family} unicast to and from {peers}{hmac}{mac}"),
         Delivery::Multicast(group) => {

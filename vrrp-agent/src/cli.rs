@@ -27,7 +27,8 @@ pub enum Command {
     Run(Run),
     /// Say what is wrong with configuration files, or what they mean; changes nothing
     Check(Check),
-    /// Write a keepalived.conf as TOML with the same meaning to standard output; what was ignored goes to standard error
+    /// Write a keepalived.conf as TOML with the same meaning to standard output; what was ignored
+    /// goes to standard error
     Convert {
         file: PathBuf,
         /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
@@ -43,7 +44,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Say why a virtual router is (not) master and what it waits for; with --config, what a file would make it do
+    /// Say why a virtual router is (not) master and what it waits for; with --config, what a file
+    /// would make it do
     Explain {
         /// Name of the virtual router; all of them when absent
         instance: Option<String>,
@@ -60,7 +62,8 @@ pub enum Command {
         #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
         socket: PathBuf,
     },
-    /// Let another node be master, and wait until it is; this node then preempts nobody until `failback`
+    /// Let another node be master, and wait until it is; this node then preempts nobody until
+    /// `failback`
     Failover {
         /// Name of a virtual router or sync group; a member of a group moves its whole group
         name: String,
@@ -87,9 +90,11 @@ pub enum Command {
     },
     /// Show samples of the packets that the XDP program drops, and why; ends at Ctrl-C
     Capture(Capture),
-    /// Let a backend take no new connections; those it has may stay for the service's drain time. A restart of the agent forgets it
+    /// Let a backend take no new connections; those it has may stay for the service's drain time. A
+    /// restart of the agent forgets it
     Drain(Drain),
-    /// Remove the XDP program, its maps, and the addresses and routes that a stopped or killed agent left
+    /// Remove the XDP program, its maps, and the addresses and routes that a stopped or killed
+    /// agent left
     Detach {
         /// Where the agent pinned them
         #[arg(long, default_value = DEFAULT_BPF_DIR, env = "VRRP_AGENT_BPF_DIR")]
@@ -117,7 +122,8 @@ pub struct Capture {
     /// End after so many seconds
     #[arg(long, value_parser = seconds)]
     pub time: Option<Duration>,
-    /// Write a pcapng file instead of lines, each packet with the reason as its comment; `-` is standard output
+    /// Write a pcapng file instead of lines, each packet with the reason as its comment; `-` is
+    /// standard output
     #[arg(short, long, value_name = "FILE")]
     pub write: Option<PathBuf>,
     /// Where the agent pinned its maps
@@ -138,7 +144,8 @@ pub struct Check {
     /// How the answer looks
     #[arg(long, value_enum, default_value_t)]
     pub format: check::Format,
-    /// Look at this host too: interfaces, addresses, capabilities, scripts, bpffs, ports, and whether the kernel loads the programs
+    /// Look at this host too: interfaces, addresses, capabilities, scripts, bpffs, ports, and
+    /// whether the kernel loads the programs
     #[arg(long)]
     pub host: bool,
 }
@@ -178,7 +185,8 @@ pub struct Run {
     /// Instead of the file's bpf_dir
     #[arg(long, env = "VRRP_AGENT_BPF_DIR")]
     pub bpf_dir: Option<PathBuf>,
-    /// Instead of the file's release_on_exit: false leaves masterships to the agent that starts next
+    /// Instead of the file's release_on_exit: false leaves masterships to the agent that starts
+    /// next
     #[arg(long, action = ArgAction::Set, value_name = "BOOL")]
     pub release_on_exit: Option<bool>,
     /// Log what the kernel program does on rare events, a fence above all
@@ -194,5 +202,8 @@ pub struct Run {
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.trim_end_matches('s').trim_end().parse();
-    number.ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).ok_or_else(|| "write seconds: 10, 2.5".to_owned())
+    number
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "write seconds: 10, 2.5".to_owned())
 }

@@ -17,7 +17,9 @@ use tokio::task::JoinSet;
 use crate::drain;
 use crate::election::timing;
 use crate::handover;
-use crate::http::{DRAIN_PATH, FAILBACK_PATH, FAILOVER_PATH, Named, RELOAD_PATH, ReloadReply, STATUS_PATH};
+use crate::http::{
+    DRAIN_PATH, FAILBACK_PATH, FAILOVER_PATH, Named, RELOAD_PATH, ReloadReply, STATUS_PATH,
+};
 use crate::status::{SCHEMA, Status};
 
 /// A running agent answers in well under a millisecond; a frozen one never.
@@ -37,12 +39,15 @@ pub enum ClientError {
     Http { path: PathBuf, source: hyper::Error },
     #[error("the agent on {path} answers {status}")]
     Refused { path: PathBuf, status: StatusCode },
-    #[error("the agent on {path} answers in a form this version (schema {SCHEMA}) cannot read: {source}")]
+    #[error(
+        "the agent on {path} answers in a form this version (schema {SCHEMA}) cannot read: {source}"
+    )]
     Form { path: PathBuf, source: serde_json::Error },
 }
 
 impl ClientError {
-    /// What a command that failed so exits with (the LSB numbers for init scripts): 3 not running, 4 no permission, 1 anything else.
+    /// What a command that failed so exits with (the LSB numbers for init scripts): 3 not running,
+    /// 4 no permission, 1 anything else.
     pub fn exit_code(&self) -> u8 {
         match self {
             ClientError::NotRunning { .. } => 3,
@@ -76,16 +81,22 @@ pub async fn reload(socket: &Path) -> Result<ReloadReply, ClientError> {
     read(socket, &body)
 }
 
-/// Lets another node be master of a virtual router or sync group, and waits for what comes of it: without `patience` as long as any
-/// hand-over of this agent may take. Whoever gives up waiting does not end the hand-over.
+/// Lets another node be master of a virtual router or sync group, and waits for what comes of it:
+/// without `patience` as long as any hand-over of this agent may take. Whoever gives up waiting
+/// does not end the hand-over.
 ///
 /// # Errors
 /// As for [`fetch_status`]. That nobody took over is not an error here: the reply tells.
-pub async fn failover(socket: &Path, name: &str, patience: Option<Duration>) -> Result<handover::Reply, ClientError> {
+pub async fn failover(
+    socket: &Path,
+    name: &str,
+    patience: Option<Duration>,
+) -> Result<handover::Reply, ClientError> {
     let patience = match patience {
         Some(patience) => patience,
         None => {
-            let intervals = fetch_status(socket).await?.routers.into_iter().map(|router| router.interval_ms);
+            let intervals =
+                fetch_status(socket).await?.routers.into_iter().map(|router| router.interval_ms);
             timing::release_bound(Duration::from_millis(intervals.max().unwrap_or(0))) + TIMEOUT
         }
     };
@@ -118,13 +129,16 @@ async fn order<T: DeserializeOwned>(
     let body = serde_json::to_vec(request).map_err(form)?;
     let (status, body) = ask(socket, Method::POST, path, Some(body), patience).await?;
     match status {
-        StatusCode::OK | StatusCode::CONFLICT | StatusCode::NOT_FOUND if !body.is_empty() => read(socket, &body),
+        StatusCode::OK | StatusCode::CONFLICT | StatusCode::NOT_FOUND if !body.is_empty() => {
+            read(socket, &body)
+        }
         _ => Err(ClientError::Refused { path: socket.to_owned(), status }),
     }
 }
 
 fn read<T: DeserializeOwned>(socket: &Path, body: &[u8]) -> Result<T, ClientError> {
-    serde_json::from_slice(body).map_err(|source| ClientError::Form { path: socket.to_owned(), source })
+    serde_json::from_slice(body)
+        .map_err(|source| ClientError::Form { path: socket.to_owned(), source })
 }
 
 /// One request, with a body of JSON or none; gives up after `patience`.
@@ -150,11 +164,14 @@ async fn exchange(
     let path = || socket.to_owned();
     let http = |source| ClientError::Http { path: path(), source };
     let stream = UnixStream::connect(socket).await.map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NotRunning { path: path() },
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            ClientError::NotRunning { path: path() }
+        }
         io::ErrorKind::PermissionDenied => ClientError::Permission { path: path() },
         _ => ClientError::Io { path: path(), source },
     })?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(http)?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(http)?;
     // The connection moves only while polled; the set ends it with this function.
     let mut driver = JoinSet::new();
     driver.spawn(connection);

@@ -7,19 +7,21 @@ use nix::time::{ClockId, clock_gettime};
 use crate::auth::serial::UnixTime;
 use crate::time::Instant;
 
-/// Now on CLOCK_BOOTTIME: the clock that the kernel program stamps with, and the one that keeps counting through a suspend.
+/// Now on CLOCK_BOOTTIME: the clock that the kernel program stamps with, and the one that keeps
+/// counting through a suspend.
 ///
 /// # Panics
 /// Where the kernel has no CLOCK_BOOTTIME, which means older than 2.6.39: no kernel with XDP.
 pub fn now() -> Instant {
-    let time = clock_gettime(ClockId::CLOCK_BOOTTIME).expect("every kernel with XDP has CLOCK_BOOTTIME");
+    let time =
+        clock_gettime(ClockId::CLOCK_BOOTTIME).expect("every kernel with XDP has CLOCK_BOOTTIME");
     let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
     let nanos = u64::try_from(time.tv_nsec()).unwrap_or(0);
     Instant::from_micros(seconds * 1_000_000 + nanos / 1_000)
 }
 
-/// Now by the wall clock: nothing but the serial numbers of signed adverts, which other nodes compare with theirs. A clock before
-/// 1970 is one that was never set.
+/// Now by the wall clock: nothing but the serial numbers of signed adverts, which other nodes
+/// compare with theirs. A clock before 1970 is one that was never set.
 pub fn unix() -> UnixTime {
     UnixTime(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }

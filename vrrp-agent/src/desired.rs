@@ -1,6 +1,7 @@
 //! What should be true in the kernel, computed whole from what was decided and seen. Pure.
 //!
-//! The agent computes this on every piece of news and makes it so (`effects`); there are no edits to queue or to lose.
+//! The agent computes this on every piece of news and makes it so (`effects`); there are no edits
+//! to queue or to lose.
 
 mod nat;
 mod path;
@@ -14,8 +15,8 @@ use std::net::IpAddr;
 
 use vrrp_common::ip::Address;
 use vrrp_common::maps::{
-    AddressConf, AddressKey, BackendConf, FOREIGN_DROPPED, FOREIGN_LIMITED, GuardConf, GuardedSource, InterfaceConf, ReverseConf,
-    ReverseKey,
+    AddressConf, AddressKey, BackendConf, FOREIGN_DROPPED, FOREIGN_LIMITED, GuardConf,
+    GuardedSource, InterfaceConf, ReverseConf, ReverseKey,
 };
 use vrrp_common::wire::vrrp::{self, virtual_mac};
 
@@ -30,8 +31,8 @@ pub use seat::{Seat, Unseated, seat};
 pub use upstreams::{Pool, Upstreams, place, upstream_key, upstreams};
 pub use way::{Obstacle, TunnelSource, Way, sorry_way, way};
 
-/// Adverts of unknown VRIDs that pass in a second on an interface, where they pass: those of forty virtual routers with the shortest interval. Each
-/// costs the election thread some microseconds.
+/// Adverts of unknown VRIDs that pass in a second on an interface, where they pass: those of forty
+/// virtual routers with the shortest interval. Each costs the election thread some microseconds.
 const FOREIGN_LIMIT: u32 = 4_000;
 
 /// Groups that VRRP packets are judged for on every interface.
@@ -52,7 +53,8 @@ pub struct Facts<'a> {
     pub stopping: bool,
     /// For each service and backend, whether its check is good; `None` before the first result.
     pub health: &'a [Vec<Option<bool>>],
-    /// For each service and backend, whether connections to the virtual address get through; `None` where nobody knows.
+    /// For each service and backend, whether connections to the virtual address get through; `None`
+    /// where nobody knows.
     pub paths: &'a [Vec<Option<bool>>],
     /// Backends that somebody wants drained.
     pub drained: &'a Drained,
@@ -61,7 +63,8 @@ pub struct Facts<'a> {
 /// Everything the agent can make true.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Desired {
-    /// Interfaces that the program belongs on, by index: those with virtual routers, and those that lead to NAT backends.
+    /// Interfaces that the program belongs on, by index: those with virtual routers, and those that
+    /// lead to NAT backends.
     pub interfaces: BTreeMap<u32, InterfaceConf>,
     /// (Interface index, whether of IPv6, VRID) -> router index in the maps.
     pub vrids: BTreeMap<(u32, bool, u8), u32>,
@@ -74,9 +77,11 @@ pub struct Desired {
     pub rosters: BTreeMap<u32, Roster>,
     /// On the host's interfaces.
     pub installed: BTreeSet<Installed>,
-    /// Virtual MACs that an interface must take frames for besides its own, while this node acts: interface index and MAC.
+    /// Virtual MACs that an interface must take frames for besides its own, while this node acts:
+    /// interface index and MAC.
     pub macs: BTreeSet<(u32, [u8; 6])>,
-    /// Addresses the stack accepts without having them: this node is their direct-return backend, or must be quick to act.
+    /// Addresses the stack accepts without having them: this node is their direct-return backend,
+    /// or must be quick to act.
     pub local_routes: BTreeSet<IpAddr>,
     /// Backends that are reached by the host's routes: where these lead must be known.
     pub destinations: BTreeSet<IpAddr>,
@@ -130,7 +135,9 @@ pub fn desired(facts: &Facts) -> Desired {
 /// The part of the desired state that says who serves these services: their backends and rings.
 pub fn of_services(facts: &Facts, services: impl Iterator<Item = usize>) -> Desired {
     let mut desired = Desired::default();
-    for (index, conf) in services.filter_map(|index| Some((index, facts.config.services.get(index)?))) {
+    for (index, conf) in
+        services.filter_map(|index| Some((index, facts.config.services.get(index)?)))
+    {
         service::add(&mut desired, facts, index, conf);
     }
     desired
@@ -149,21 +156,30 @@ pub fn router_of<'a>(config: &'a Config, service: &Service) -> Option<(usize, &'
 }
 
 fn add_router(desired: &mut Desired, facts: &Facts, index: usize, router: &Router) {
-    let (Some(&place), Some(link)) = (facts.places.get(index), facts.host.link_by_name(&router.interface)) else {
+    let (Some(&place), Some(link)) =
+        (facts.places.get(index), facts.host.link_by_name(&router.interface))
+    else {
         return;
     };
     let bare = InterfaceConf {
         ifindex: link.index,
         mac: link.mac,
-        pass_foreign: if facts.config.pass_foreign_vrids { FOREIGN_LIMITED } else { FOREIGN_DROPPED },
+        pass_foreign: if facts.config.pass_foreign_vrids {
+            FOREIGN_LIMITED
+        } else {
+            FOREIGN_DROPPED
+        },
         foreign_limit: FOREIGN_LIMIT,
         ..InterfaceConf::default()
     };
     let conf = desired.interfaces.entry(link.index).or_insert(bare);
     let own: Vec<IpAddr> = router.all_addresses().collect();
-    let source = router.source.or_else(|| facts.host.primary_address(link.index, router.family(), &own));
+    let source =
+        router.source.or_else(|| facts.host.primary_address(link.index, router.family(), &own));
     let group = match router.delivery {
-        Delivery::Multicast(group) => Some(group).filter(|group| !GROUPS.contains(&Address::from(*group))),
+        Delivery::Multicast(group) => {
+            Some(group).filter(|group| !GROUPS.contains(&Address::from(*group)))
+        }
         Delivery::Unicast => None,
     };
     for address in source.into_iter().chain(group) {
@@ -176,7 +192,9 @@ fn add_router(desired: &mut Desired, facts: &Facts, index: usize, router: &Route
     }
     if facts.acting.get(index).copied().unwrap_or(false) {
         if router.virtual_mac {
-            desired.macs.insert((link.index, virtual_mac(router.family() == Family::V6, router.vrid)));
+            desired
+                .macs
+                .insert((link.index, virtual_mac(router.family() == Family::V6, router.vrid)));
         }
         install(desired, facts.host, router, link);
     }
@@ -187,7 +205,8 @@ fn add_router(desired: &mut Desired, facts: &Facts, index: usize, router: &Route
 
 fn install(desired: &mut Desired, host: &HostView, router: &Router, link: &Link) {
     for virtual_address in router.addresses.iter().chain(&router.excluded_addresses) {
-        let device = virtual_address.device.as_deref().map_or(Some(link), |name| host.link_by_name(name));
+        let device =
+            virtual_address.device.as_deref().map_or(Some(link), |name| host.link_by_name(name));
         if let Some(device) = device {
             desired.installed.insert(Installed {
                 ifindex: device.index,

@@ -1,4 +1,5 @@
-//! Draining by order: which backends take no new connections because somebody asked for that, and what came of it. Pure.
+//! Draining by order: which backends take no new connections because somebody asked for that, and
+//! what came of it. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -35,7 +36,9 @@ impl Drained {
 
     /// Forgets backends that are in none of these services.
     pub fn retain(&mut self, services: &[Service]) {
-        let stays = |held: &BackendKey| services.iter().any(|s| s.backends.iter().any(|backend| name(s, backend) == *held));
+        let stays = |held: &BackendKey| {
+            services.iter().any(|s| s.backends.iter().any(|backend| name(s, backend) == *held))
+        };
         self.0.retain(|held, _| stays(held));
     }
 }
@@ -126,19 +129,25 @@ impl Request {
     /// # Errors
     /// No service, or no backend, of this name: the reply names what there is.
     pub fn targets(&self, config: &Config) -> Result<Vec<Target>, Reply> {
-        let meant = |service: &Service| self.service.as_ref().is_none_or(|name| *name == service.name);
+        let meant =
+            |service: &Service| self.service.as_ref().is_none_or(|name| *name == service.name);
         if !config.services.iter().any(meant) {
-            let known: Vec<&str> = config.services.iter().map(|service| service.name.as_str()).collect();
+            let known: Vec<&str> =
+                config.services.iter().map(|service| service.name.as_str()).collect();
             let named = self.service.as_deref();
-            return Err(unknown(
-                named.map_or("no services are configured".to_owned(), |name| suggest::unknown("service", name, &known)),
-            ));
+            return Err(unknown(named.map_or("no services are configured".to_owned(), |name| {
+                suggest::unknown("service", name, &known)
+            })));
         }
         let mut targets = Vec::new();
         let mut known = Vec::new();
-        for (index, service) in config.services.iter().enumerate().filter(|(_, service)| meant(service)) {
+        for (index, service) in
+            config.services.iter().enumerate().filter(|(_, service)| meant(service))
+        {
             for (position, backend) in service.backends.iter().enumerate() {
-                if backend.address == self.backend && self.port.is_none_or(|port| port == backend.port) {
+                if backend.address == self.backend
+                    && self.port.is_none_or(|port| port == backend.port)
+                {
                     targets.push(Target { service: index, backend: position });
                 }
                 known.push(place(backend).to_string());
@@ -148,24 +157,43 @@ impl Request {
             known.sort_unstable();
             known.dedup();
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            let asked = self.port.map_or(self.backend.to_string(), |port| SocketAddr::new(self.backend, port).to_string());
-            let what = self.service.as_ref().map_or("backend".to_owned(), |service| format!("backend of {service}"));
+            let asked = self.port.map_or(self.backend.to_string(), |port| {
+                SocketAddr::new(self.backend, port).to_string()
+            });
+            let what = self
+                .service
+                .as_ref()
+                .map_or("backend".to_owned(), |service| format!("backend of {service}"));
             return Err(unknown(suggest::unknown(&what, &asked, &known)));
         }
         Ok(targets)
     }
 
     /// Does what is asked for. Returns for each target whether it is news.
-    pub fn obey(&self, drained: &mut Drained, now: Instant, config: &Config, targets: &[Target]) -> Vec<bool> {
+    pub fn obey(
+        &self,
+        drained: &mut Drained,
+        now: Instant,
+        config: &Config,
+        targets: &[Target],
+    ) -> Vec<bool> {
         let set = |target: &Target| {
-            target.find(config).is_some_and(|(service, backend)| drained.set(now, service, backend, !self.undo))
+            target
+                .find(config)
+                .is_some_and(|(service, backend)| drained.set(now, service, backend, !self.undo))
         };
         targets.iter().map(set).collect()
     }
 
-    /// The reply, from what is wanted of each target's service now, and what keeps the backend from taking connections.
-    pub fn reply(&self, config: &Config, done: &[(Target, bool, Roster, Option<Obstacle>)]) -> Reply {
-        let mut reply = Reply { outcome: Outcome::Unchanged, message: String::new(), services: Vec::new() };
+    /// The reply, from what is wanted of each target's service now, and what keeps the backend from
+    /// taking connections.
+    pub fn reply(
+        &self,
+        config: &Config,
+        done: &[(Target, bool, Roster, Option<Obstacle>)],
+    ) -> Reply {
+        let mut reply =
+            Reply { outcome: Outcome::Unchanged, message: String::new(), services: Vec::new() };
         for (target, news, roster, obstacle) in done {
             let Some((service, backend)) = target.find(config) else {
                 continue;
@@ -182,13 +210,24 @@ impl Request {
                 (Outcome::Unchanged, true) => "was not drained: nothing changes".to_owned(),
                 (_, true) => obstacle.map_or_else(
                     || "takes new connections again".to_owned(),
-                    |obstacle| format!("is drained no more, but takes no connections: {}", obstacle.text()),
+                    |obstacle| {
+                        format!("is drained no more, but takes no connections: {}", obstacle.text())
+                    },
                 ),
                 (_, false) => {
-                    format!("takes no new connections; those it has may stay for {} s", service.drain.as_secs_f64())
+                    format!(
+                        "takes no new connections; those it has may stay for {} s",
+                        service.drain.as_secs_f64()
+                    )
                 }
             };
-            let _ = writeln!(reply.message, "{}: {} {said}{}", service.name, place(backend), rest(roster, remaining));
+            let _ = writeln!(
+                reply.message,
+                "{}: {} {said}{}",
+                service.name,
+                place(backend),
+                rest(roster, remaining)
+            );
             reply.outcome = reply.outcome.max(outcome);
             reply.services.push(ServiceReply {
                 service: service.name.clone(),

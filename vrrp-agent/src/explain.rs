@@ -1,4 +1,5 @@
-//! `vrrp-agent explain`: why a running router is what it is and what it waits for ([`now`]), or what a file would make it do ([`plan`]).
+//! `vrrp-agent explain`: why a running router is what it is and what it waits for ([`now`]), or
+//! what a file would make it do ([`plan`]).
 //!
 //! Pure: a status or a model goes in, text comes out.
 
@@ -23,14 +24,20 @@ const OWNER: u8 = 255;
 pub fn now(status: &Status, name: Option<&str>) -> Result<String, String> {
     let wanted = chosen(&status.routers, name, |router| &router.name)?;
     let explain = |router: &RouterStatus| {
-        let interface = status.interfaces.iter().find(|interface| interface.name == router.interface);
+        let interface =
+            status.interfaces.iter().find(|interface| interface.name == router.interface);
         router_now(router, interface)
     };
     Ok(wanted.into_iter().map(explain).collect::<Vec<_>>().join("\n"))
 }
 
-fn chosen<'a, T>(all: &'a [T], name: Option<&str>, name_of: fn(&T) -> &String) -> Result<Vec<&'a T>, String> {
-    let wanted: Vec<&T> = all.iter().filter(|one| name.is_none_or(|name| name_of(one) == name)).collect();
+fn chosen<'a, T>(
+    all: &'a [T],
+    name: Option<&str>,
+    name_of: fn(&T) -> &String,
+) -> Result<Vec<&'a T>, String> {
+    let wanted: Vec<&T> =
+        all.iter().filter(|one| name.is_none_or(|name| name_of(one) == name)).collect();
     match (name, wanted.is_empty()) {
         (Some(name), true) => {
             let names: Vec<&str> = all.iter().map(|one| name_of(one).as_str()).collect();
@@ -53,21 +60,41 @@ fn router_now(router: &RouterStatus, interface: Option<&InterfaceStatus>) -> Str
     );
     line(&mut text, "why", &router.why());
     if let Some(group) = &router.group {
-        line(&mut text, "group", &format!("{group}: master together with its other members, or not at all"));
+        line(
+            &mut text,
+            "group",
+            &format!("{group}: master together with its other members, or not at all"),
+        );
     }
     line(&mut text, "priority", &sum(router));
     if let Some(master) = router.master.as_ref().filter(|_| router.role == Role::Backup) {
-        let heard = router.master_heard_ms.map_or(String::new(), |ms| format!(", heard {} ago", millis(ms)));
-        line(&mut text, "master", &format!("{}, priority {}{heard}", master.source, master.priority));
+        let heard = router
+            .master_heard_ms
+            .map_or(String::new(), |ms| format!(", heard {} ago", millis(ms)));
+        line(
+            &mut text,
+            "master",
+            &format!("{}, priority {}{heard}", master.source, master.priority),
+        );
     }
     line(&mut text, "next", &next(router));
     let (interval, down) = (millis(router.interval_ms), millis(router.master_down_ms));
-    line(&mut text, "timers", &format!("adverts each {interval}, master down after {down} of silence"));
+    line(
+        &mut text,
+        "timers",
+        &format!("adverts each {interval}, master down after {down} of silence"),
+    );
     if let Some(left) = router.lease_remaining_ms {
         line(&mut text, "lease", &lease(left));
     }
-    if let (Some(last), Some(least)) = (router.lease_margin_seconds, router.lease_margin_min_seconds) {
-        line(&mut text, "renewal", &format!("with {last:.3} s left of the lease before, {least:.3} s at worst"));
+    if let (Some(last), Some(least)) =
+        (router.lease_margin_seconds, router.lease_margin_min_seconds)
+    {
+        line(
+            &mut text,
+            "renewal",
+            &format!("with {last:.3} s left of the lease before, {least:.3} s at worst"),
+        );
     }
     line(&mut text, "adverts", &adverts(router));
     let held = |address: &crate::status::AddressStatus| match address.installed {
@@ -77,7 +104,8 @@ fn router_now(router: &RouterStatus, interface: Option<&InterfaceStatus>) -> Str
     line(&mut text, "addresses", &router.addresses.iter().map(held).collect::<Vec<_>>().join(", "));
     if let Some(interface) = interface {
         line(&mut text, "link", if interface.up { "up" } else { "down" });
-        let reason = interface.xdp.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+        let reason =
+            interface.xdp.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
         line(&mut text, "XDP", &format!("{}{reason}", interface.xdp.mode));
     }
     text
@@ -100,7 +128,11 @@ fn sum(router: &RouterStatus) -> String {
         let sign = if tracked.contributes < 0 { '-' } else { '+' };
         let TrackedStatus { kind, name, weight, state, contributes } = tracked;
         let fault = if *weight == 0 && *state != TrackedState::Good { ": fault" } else { "" };
-        let _ = write!(text, " {sign} {} ({kind} {name} is {state}{fault})", contributes.unsigned_abs());
+        let _ = write!(
+            text,
+            " {sign} {} ({kind} {name} is {state}{fault})",
+            contributes.unsigned_abs()
+        );
     }
     let kept = total.clamp(1, 254);
     if kept != total {
@@ -124,14 +156,20 @@ fn next(router: &RouterStatus) -> String {
                 .map(|tracked| format!("{} {} to be good", tracked.kind, tracked.name))
                 .collect();
             match missing.is_empty() {
-                true => "waits until its interface is up and has an address, and startup_delay is over".to_owned(),
+                true => {
+                    "waits until its interface is up and has an address, and startup_delay is over"
+                        .to_owned()
+                }
                 false => format!("waits for {}", missing.join(" and ")),
             }
         }
         Role::Backup => match &router.master {
             None => format!("takes over {in_time} unless a master speaks"),
             Some(master) if master.priority >= router.priority => {
-                format!("takes over {in_time} unless the master speaks: its priority {} is not below ours", master.priority)
+                format!(
+                    "takes over {in_time} unless the master speaks: its priority {} is not below ours",
+                    master.priority
+                )
             }
             Some(master) if router.aside_seconds.is_some() => {
                 let yields = format!("it has {}, but this router stands aside", master.priority);
@@ -145,21 +183,30 @@ fn next(router: &RouterStatus) -> String {
             }
             Some(master) => {
                 let put_off = "while preempt_delay runs each of its adverts puts that off";
-                format!("preempts the master of lower priority {} {in_time}; {put_off}", master.priority)
+                format!(
+                    "preempts the master of lower priority {} {in_time}; {put_off}",
+                    master.priority
+                )
             }
         },
         Role::Master if router.fenced => {
-            "does not act: another master was heard after the lease had lapsed; steps down".to_owned()
+            "does not act: another master was heard after the lease had lapsed; steps down"
+                .to_owned()
         }
         Role::Master => format!("next advert {in_time}; yields to a higher priority"),
-        Role::Releasing => format!("acts until its successor speaks, stops {in_time} at the latest"),
+        Role::Releasing => {
+            format!("acts until its successor speaks, stops {in_time} at the latest")
+        }
     }
 }
 
 fn lease(left_ms: i64) -> String {
     match u64::try_from(left_ms) {
         Ok(ms) => format!("good for {}: no backup may take over before", millis(ms)),
-        Err(_) => format!("lapsed {} ago: the next advert of another master fences this node", millis(left_ms.unsigned_abs())),
+        Err(_) => format!(
+            "lapsed {} ago: the next advert of another master fences this node",
+            millis(left_ms.unsigned_abs())
+        ),
     }
 }
 

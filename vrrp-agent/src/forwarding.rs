@@ -1,7 +1,8 @@
 //! What the stack must be set to where NAT is used. Reads, changes nothing.
 //!
-//! The kernel program sends on most packets by itself, but asks the host's routes, which answer only where the host forwards. An answer
-//! whose next hop is not resolved yet it hands to the stack, which then forwards a packet whose source is an address of its own.
+//! The kernel program sends on most packets by itself, but asks the host's routes, which answer
+//! only where the host forwards. An answer whose next hop is not resolved yet it hands to the
+//! stack, which then forwards a packet whose source is an address of its own.
 
 use vrrp_common::maps::{NAT_ONLY_V4, NAT_ONLY_V6};
 
@@ -26,7 +27,8 @@ pub fn lacking(sysctl: &Sysctl, interface: &str, side: NatSide) -> Result<Vec<La
     let mut want = |setting: Setting, found: u32, wanted: u32| {
         lacking.push(Lack { interface: interface.to_owned(), setting, found, wanted });
     };
-    // Clients' packets are sent on by the kernel program alone: with forwarding off where they come in, the stack sends on nothing else from there.
+    // Clients' packets are sent on by the kernel program alone: with forwarding off where they come
+    // in, the stack sends on nothing else from there.
     if !side.back {
         return Ok(lacking);
     }
@@ -34,7 +36,8 @@ pub fn lacking(sysctl: &Sysctl, interface: &str, side: NatSide) -> Result<Vec<La
         if sysctl.read(interface, Setting::AcceptLocal)? == 0 {
             want(Setting::AcceptLocal, 0, 1);
         }
-        // Strict, the check refuses an answer of a flow that came in by the other node. What counts is the larger value.
+        // Strict, the check refuses an answer of a flow that came in by the other node. What counts
+        // is the larger value.
         let own = sysctl.read(interface, Setting::RpFilter)?;
         if own.max(sysctl.read(ALL, Setting::RpFilter)?) == STRICT {
             want(Setting::RpFilter, own, LOOSE);
@@ -53,8 +56,14 @@ pub fn lacking(sysctl: &Sysctl, interface: &str, side: NatSide) -> Result<Vec<La
         match sysctl.read(interface, Setting::ForceForwarding6) {
             Ok(0) => want(Setting::ForceForwarding6, 0, 1),
             Ok(_) => {}
-            // Before Linux 6.17 only `all` turns the stack's forwarding on; that is the administrator's to say.
-            Err(_) => lacking.push(Lack { interface: ALL.to_owned(), setting: Setting::Forwarding6, found: 0, wanted: 1 }),
+            // Before Linux 6.17 only `all` turns the stack's forwarding on; that is the
+            // administrator's to say.
+            Err(_) => lacking.push(Lack {
+                interface: ALL.to_owned(),
+                setting: Setting::Forwarding6,
+                found: 0,
+                wanted: 1,
+            }),
         }
     }
     Ok(lacking)
@@ -64,11 +73,16 @@ pub fn lacking(sysctl: &Sysctl, interface: &str, side: NatSide) -> Result<Vec<La
 pub fn settings_of(side: NatSide) -> impl Iterator<Item = Setting> {
     let v4 = side.v4.then_some(Setting::Forwarding);
     let back = (side.v4 && side.back).then_some([Setting::AcceptLocal, Setting::RpFilter]);
-    let v6 = side.v6.then_some([Setting::AcceptRouterAdvertisements, Setting::Forwarding6, Setting::ForceForwarding6]);
+    let v6 = side.v6.then_some([
+        Setting::AcceptRouterAdvertisements,
+        Setting::Forwarding6,
+        Setting::ForceForwarding6,
+    ]);
     v4.into_iter().chain(back.into_iter().flatten()).chain(v6.into_iter().flatten())
 }
 
-/// NAT_ bits of the families that the host as a whole does not forward: whatever it forwards then, it forwards for NAT's sake.
+/// NAT_ bits of the families that the host as a whole does not forward: whatever it forwards then,
+/// it forwards for NAT's sake.
 ///
 /// # Errors
 /// A setting cannot be read.
@@ -123,7 +137,10 @@ mod tests {
 
     fn said(root: &Path, side: NatSide) -> Vec<String> {
         let lacking = lacking(&Sysctl::below(root), "eth2", side).expect("readable");
-        lacking.iter().map(|lack| format!("{} {} -> {}", lack.key(), lack.found, lack.wanted)).collect()
+        lacking
+            .iter()
+            .map(|lack| format!("{} {} -> {}", lack.key(), lack.found, lack.wanted))
+            .collect()
     }
 
     #[test]
@@ -134,11 +151,17 @@ mod tests {
         assert_eq!(said(dir.path(), front), [""; 0]);
         assert_eq!(said(dir.path(), NatSide { v6: true, ..front }), [""; 0]);
         let back = NatSide { back: true, ..front };
-        assert_eq!(said(dir.path(), back), ["net.ipv4.conf.eth2.accept_local 0 -> 1", "net.ipv4.conf.eth2.forwarding 0 -> 1"]);
+        assert_eq!(
+            said(dir.path(), back),
+            ["net.ipv4.conf.eth2.accept_local 0 -> 1", "net.ipv4.conf.eth2.forwarding 0 -> 1"]
+        );
         set(dir.path(), "ipv4/conf/all/rp_filter", 1);
         assert!(said(dir.path(), back).contains(&"net.ipv4.conf.eth2.rp_filter 0 -> 2".to_owned()));
         set(dir.path(), "ipv4/conf/eth2/rp_filter", 2);
-        assert!(said(dir.path(), back).iter().all(|line| !line.contains("rp_filter")), "the larger value counts");
+        assert!(
+            said(dir.path(), back).iter().all(|line| !line.contains("rp_filter")),
+            "the larger value counts"
+        );
     }
 
     #[test]
@@ -159,12 +182,17 @@ mod tests {
         fresh(dir.path());
         let side = NatSide { back: true, v4: false, v6: true };
         let expected = ["accept_ra 1 -> 2", "forwarding 0 -> 1", "force_forwarding 0 -> 1"];
-        assert_eq!(said(dir.path(), side), expected.map(|text| format!("net.ipv6.conf.eth2.{text}")));
+        assert_eq!(
+            said(dir.path(), side),
+            expected.map(|text| format!("net.ipv6.conf.eth2.{text}"))
+        );
         // An older kernel.
         fs::remove_file(dir.path().join("ipv6/conf/eth2/force_forwarding")).expect("removed");
         set(dir.path(), "ipv6/conf/eth2/forwarding", 1);
         assert_eq!(said(dir.path(), side), ["net.ipv6.conf.all.forwarding 0 -> 1"]);
-        assert!(lacking(&Sysctl::below(dir.path()), "eth2", side).expect("readable")[0].is_for_all());
+        assert!(
+            lacking(&Sysctl::below(dir.path()), "eth2", side).expect("readable")[0].is_for_all()
+        );
         set(dir.path(), "ipv6/conf/all/forwarding", 1);
         assert_eq!(said(dir.path(), side), [""; 0]);
     }

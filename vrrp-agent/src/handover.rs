@@ -69,7 +69,8 @@ impl Reply {
         for (router, said) in &routers {
             let _ = writeln!(message, "{}: {said}", router.name);
         }
-        let outcome = routers.iter().map(|(router, _)| router.outcome).max().unwrap_or(Outcome::Unknown);
+        let outcome =
+            routers.iter().map(|(router, _)| router.outcome).max().unwrap_or(Outcome::Unknown);
         Self { outcome, message, routers: routers.into_iter().map(|(router, _)| router).collect() }
     }
 }
@@ -93,7 +94,10 @@ impl Target {
             let alone = Self { members: vec![index], note: None };
             return Ok(config.group_of(index).map_or(alone, |(group, _)| Self {
                 members: group.members.clone(),
-                note: Some(format!("{name} is a member of the sync group {}: the whole group moves", group.name)),
+                note: Some(format!(
+                    "{name} is a member of the sync group {}: the whole group moves",
+                    group.name
+                )),
             }));
         }
         if let Some(group) = config.groups.iter().find(|group| group.name == name) {
@@ -129,10 +133,16 @@ impl Target {
         let answer = |(name, _, router): (&str, u32, Option<&RouterView>)| {
             let aside = router.is_some_and(|router| router.aside_since.is_some());
             let (outcome, said) = match aside {
-                true => (Outcome::StandsAgain, "stands aside no more: it preempts again, as far as it is configured to"),
+                true => (
+                    Outcome::StandsAgain,
+                    "stands aside no more: it preempts again, as far as it is configured to",
+                ),
                 false => (Outcome::NotAside, "did not stand aside: nothing changes"),
             };
-            (RouterReply { name: name.to_owned(), outcome, master: None, seconds: None }, said.to_owned())
+            (
+                RouterReply { name: name.to_owned(), outcome, master: None, seconds: None },
+                said.to_owned(),
+            )
         };
         Reply::new(self.note.as_deref(), self.routers(config, places, view).map(answer).collect())
     }
@@ -161,19 +171,35 @@ impl Move {
     ///
     /// # Errors
     /// Not all of it is master here: the reply says who is.
-    pub fn begin(begun: Instant, target: &Target, config: &Config, places: &[u32], view: &View) -> Result<Self, Reply> {
+    pub fn begin(
+        begun: Instant,
+        target: &Target,
+        config: &Config,
+        places: &[u32],
+        view: &View,
+    ) -> Result<Self, Reply> {
         let mut routers = Vec::new();
         let mut elsewhere = Vec::new();
         for (name, place, router) in target.routers(config, places, view) {
             match router.and_then(|router| Some((router, router.epoch?))) {
                 Some((router, epoch)) if router.role == Role::Master => {
-                    routers.push(Moving { name: name.to_owned(), place, epoch, interval: router.interval, end: None });
+                    routers.push(Moving {
+                        name: name.to_owned(),
+                        place,
+                        epoch,
+                        interval: router.interval,
+                        end: None,
+                    });
                 }
                 _ => elsewhere.push(not_master(name, router)),
             }
         }
         let note = target.note.clone();
-        if elsewhere.is_empty() { Ok(Self { begun, note, routers }) } else { Err(Reply::new(note.as_deref(), elsewhere)) }
+        if elsewhere.is_empty() {
+            Ok(Self { begun, note, routers })
+        } else {
+            Err(Reply::new(note.as_deref(), elsewhere))
+        }
     }
 
     /// Looks at what has become of it; the reply when nothing of it is open any more.
@@ -187,15 +213,22 @@ impl Move {
 }
 
 impl Moving {
-    fn observe(&self, begun: Instant, router: Option<&RouterView>) -> Option<(RouterReply, String)> {
+    fn observe(
+        &self,
+        begun: Instant,
+        router: Option<&RouterView>,
+    ) -> Option<(RouterReply, String)> {
         let after = router.map(|router| router.since.saturating_since(begun).as_secs_f64());
         let seconds = after.unwrap_or_default();
         let (outcome, master, said) = match router {
             Some(RouterView { role: Role::Releasing, .. }) => return None,
-            Some(RouterView { role: Role::Master, epoch, .. }) if *epoch == Some(self.epoch) => return None,
+            Some(RouterView { role: Role::Master, epoch, .. }) if *epoch == Some(self.epoch) => {
+                return None;
+            }
             Some(RouterView { role: Role::Master, .. }) => {
                 let bound = timing::release_bound(self.interval).as_secs_f64();
-                let said = format!("nobody took over within {bound:.3} s; this node is master again");
+                let said =
+                    format!("nobody took over within {bound:.3} s; this node is master again");
                 (Outcome::NobodyTookOver, None, said)
             }
             Some(RouterView { role: Role::Backup, heard: Some(heard), .. }) => {
@@ -204,7 +237,11 @@ impl Moving {
             }
             Some(router) => {
                 let reason = router.reason.map_or("", |reason| reason.name());
-                (Outcome::Interrupted, None, format!("is {} after {seconds:.3} s: {reason}", router.role))
+                (
+                    Outcome::Interrupted,
+                    None,
+                    format!("is {} after {seconds:.3} s: {reason}", router.role),
+                )
             }
             None => (Outcome::Interrupted, None, "was removed by a reload".to_owned()),
         };
@@ -220,7 +257,9 @@ fn not_master(name: &str, router: Option<&RouterView>) -> (RouterReply, String) 
         (Role::Backup, Some(heard)) => {
             format!("is not master here: {} (priority {}) is", heard.source, heard.priority)
         }
-        (role, _) => format!("is not master here but in state {role}, and no other master is known"),
+        (role, _) => {
+            format!("is not master here but in state {role}, and no other master is known")
+        }
     };
     let reply = RouterReply {
         name: name.to_owned(),

@@ -1,4 +1,5 @@
-//! Durations counted by size. Recording one takes no lock and no memory, so that the election thread can.
+//! Durations counted by size. Recording one takes no lock and no memory, so that the election
+//! thread can.
 
 use std::time::Duration;
 
@@ -20,7 +21,8 @@ impl<const N: usize> Histogram<N> {
 
     pub fn record(&mut self, duration: Duration) {
         let fitting = self.bounds.iter().position(|bound| duration <= *bound);
-        let count = fitting.and_then(|index| self.counts.get_mut(index)).unwrap_or(&mut self.beyond);
+        let count =
+            fitting.and_then(|index| self.counts.get_mut(index)).unwrap_or(&mut self.beyond);
         *count += 1;
         self.sum = self.sum.saturating_add(duration);
         self.longest = self.longest.max(duration);

@@ -1,6 +1,8 @@
-//! The two HTTP servers: metrics on TCP for Prometheus, the control API on a unix socket for this host's people.
+//! The two HTTP servers: metrics on TCP for Prometheus, the control API on a unix socket for this
+//! host's people.
 //!
-//! Neither owns a task: `serve` is a future that ends when the shutdown signal does, so whoever runs it decides where.
+//! Neither owns a task: `serve` is a future that ends when the shutdown signal does, so whoever
+//! runs it decides where.
 
 mod server;
 mod socket;
@@ -72,7 +74,8 @@ pub struct ReloadReply {
 /// Requests in flight at shutdown get this long.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// Makes a fresh snapshot for each request. Called on a runtime thread: it may read maps, it must not wait.
+/// Makes a fresh snapshot for each request. Called on a runtime thread: it may read maps, it must
+/// not wait.
 #[derive(Clone)]
 pub struct StatusSource(Arc<dyn Fn() -> Status + Send + Sync>);
 
@@ -119,8 +122,10 @@ impl MetricsServer {
 
     /// Serves until `shutdown` is true or its sender is gone.
     pub async fn serve(self, source: StatusSource, shutdown: watch::Receiver<bool>) {
-        let app =
-            Router::new().route("/metrics", get(show_metrics)).route("/healthz", get(|| async { "ok\n" })).with_state(source);
+        let app = Router::new()
+            .route("/metrics", get(show_metrics))
+            .route("/healthz", get(|| async { "ok\n" }))
+            .with_state(source);
         let server = server::serve(self.listener, app, "metrics", self.limits, shutdown.clone());
         drained(server, shutdown).await;
     }
@@ -137,13 +142,19 @@ impl ApiServer {
     /// Listens on `path` with mode 0660. A socket file that nobody answers on any more is replaced.
     ///
     /// # Errors
-    /// [`HttpError::InUse`] when somebody does answer, [`HttpError::NotASocket`], or [`HttpError::Api`].
+    /// [`HttpError::InUse`] when somebody does answer, [`HttpError::NotASocket`], or
+    /// [`HttpError::Api`].
     pub fn bind(path: &Path) -> Result<Self, HttpError> {
         Ok(Self { socket: Socket::bind(path)?, limits: Limits::USUAL })
     }
 
     /// Serves until `shutdown` is true or its sender is gone, then removes the socket file.
-    pub async fn serve(self, source: StatusSource, orders: mpsc::Sender<Order>, shutdown: watch::Receiver<bool>) {
+    pub async fn serve(
+        self,
+        source: StatusSource,
+        orders: mpsc::Sender<Order>,
+        shutdown: watch::Receiver<bool>,
+    ) {
         let app = Router::new()
             .route(STATUS_PATH, get(show_status))
             .with_state(source)
@@ -187,21 +198,34 @@ async fn drained(server: impl Future<Output = ()>, shutdown: watch::Receiver<boo
 
 /// 200 when the new configuration is in force, 422 when it is not.
 async fn order_reload(State(orders): State<mpsc::Sender<Order>>) -> Response {
-    let status = |reply: &ReloadReply| if reply.successful { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let status = |reply: &ReloadReply| {
+        if reply.successful { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }
+    };
     obeyed(&orders, Order::Reload, status).await
 }
 
-async fn order_failover(State(orders): State<mpsc::Sender<Order>>, Json(Named { name }): Json<Named>) -> Response {
+async fn order_failover(
+    State(orders): State<mpsc::Sender<Order>>,
+    Json(Named { name }): Json<Named>,
+) -> Response {
     obeyed(&orders, |answer| Order::Failover(name, answer), moved).await
 }
 
-async fn order_failback(State(orders): State<mpsc::Sender<Order>>, Json(Named { name }): Json<Named>) -> Response {
+async fn order_failback(
+    State(orders): State<mpsc::Sender<Order>>,
+    Json(Named { name }): Json<Named>,
+) -> Response {
     obeyed(&orders, |answer| Order::Failback(name, answer), moved).await
 }
 
-async fn order_drain(State(orders): State<mpsc::Sender<Order>>, Json(request): Json<drain::Request>) -> Response {
+async fn order_drain(
+    State(orders): State<mpsc::Sender<Order>>,
+    Json(request): Json<drain::Request>,
+) -> Response {
     let status = |reply: &drain::Reply| match reply.outcome {
-        drain::Outcome::Unchanged | drain::Outcome::Drained | drain::Outcome::Undone => StatusCode::OK,
+        drain::Outcome::Unchanged | drain::Outcome::Drained | drain::Outcome::Undone => {
+            StatusCode::OK
+        }
         drain::Outcome::Unknown => StatusCode::NOT_FOUND,
     };
     obeyed(&orders, |answer| Order::Drain(request, answer), status).await

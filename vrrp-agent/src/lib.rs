@@ -1,8 +1,9 @@
 //! The failover agent, as a library.
 //!
-//! Reading order: `model` (what is asked for), `election` (who is master; pure), `elector` (the thread that runs the
-//! elections), `desired` (what should be true in the kernel; pure), `effects` (making it so), `agent` (the loop that joins
-//! them). `plane` holds the kernel program and its maps, `net` the sockets and netlink.
+//! Reading order: `model` (what is asked for), `election` (who is master; pure), `elector` (the
+//! thread that runs the elections), `desired` (what should be true in the kernel; pure), `effects`
+//! (making it so), `agent` (the loop that joins them). `plane` holds the kernel program and its
+//! maps, `net` the sockets and netlink.
 
 pub mod agent;
 pub mod agreement;

@@ -1,7 +1,8 @@
 //! Log lines on standard error: text for people and journald, JSON for collectors.
 //!
-//! A thread of its own writes them, so that a slow terminal or a full pipe never holds up the thread that runs the elections. When the
-//! writer cannot keep up, lines are dropped and their number is logged.
+//! A thread of its own writes them, so that a slow terminal or a full pipe never holds up the
+//! thread that runs the elections. When the writer cannot keep up, lines are dropped and their
+//! number is logged.
 
 #[cfg(test)]
 mod tests;
@@ -36,8 +37,9 @@ pub enum LoggerError {
     Twice,
 }
 
-/// Sets up logging for the whole process. `level` (`--log-level`) comes before `RUST_LOG`, both before `info`; either may be a
-/// directive such as `info,vrrp_agent::election=debug`. Dropping the guard writes what is still queued: keep it to the end of `main`.
+/// Sets up logging for the whole process. `level` (`--log-level`) comes before `RUST_LOG`, both
+/// before `info`; either may be a directive such as `info,vrrp_agent::election=debug`. Dropping the
+/// guard writes what is still queued: keep it to the end of `main`.
 ///
 /// # Errors
 /// A level that does not parse, no thread to be had, or a second call.
@@ -46,13 +48,19 @@ pub fn init(format: Format, level: Option<&str>) -> Result<Guard, LoggerError> {
         .map(str::to_owned)
         .or_else(|| std::env::var("RUST_LOG").ok().filter(|level| !level.is_empty()))
         .unwrap_or_else(|| "info".to_owned());
-    let filter = EnvFilter::try_new(&level).map_err(|source| LoggerError::Level { level: level.clone(), source })?;
+    let filter = EnvFilter::try_new(&level)
+        .map_err(|source| LoggerError::Level { level: level.clone(), source })?;
     let (lines, guard) = writer::start(io::stderr()).map_err(LoggerError::Thread)?;
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_ansi(colour);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_ansi(colour);
     let result = match format {
-        Format::Json => builder.json().flatten_event(true).with_timer(UtcMillis).with_target(true).try_init(),
-        Format::Text if stderr_is_journal() => builder.compact().with_target(false).without_time().try_init(),
+        Format::Json => {
+            builder.json().flatten_event(true).with_timer(UtcMillis).with_target(true).try_init()
+        }
+        Format::Text if stderr_is_journal() => {
+            builder.compact().with_target(false).without_time().try_init()
+        }
         Format::Text => builder.compact().with_target(false).with_timer(UtcMillis).try_init(),
     };
     result.map_err(|_| LoggerError::Twice)?;
@@ -76,7 +84,8 @@ fn stderr_is_journal() -> bool {
     names_stream(std::env::var_os("JOURNAL_STREAM").as_deref(), stat.st_dev, stat.st_ino)
 }
 
-/// `JOURNAL_STREAM` is `device:inode` of the stream systemd set up; a redirected one differs (systemd.exec(5)).
+/// `JOURNAL_STREAM` is `device:inode` of the stream systemd set up; a redirected one differs
+/// (systemd.exec(5)).
 fn names_stream(variable: Option<&OsStr>, device: u64, inode: u64) -> bool {
     let parse = || {
         let (dev, ino) = variable?.to_str()?.split_once(':')?;

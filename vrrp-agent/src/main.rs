@@ -38,7 +38,8 @@ const READ_WITHIN: Duration = Duration::from_secs(1);
 const EXIT_PERMISSION: u8 = 4;
 
 fn main() -> ExitCode {
-    // Before anything else: a signal that comes early waits for its handler instead of ending the process.
+    // Before anything else: a signal that comes early waits for its handler instead of ending the
+    // process.
     let held = signals::hold();
     let command = Cli::parse().command;
     // All other commands end at a signal.
@@ -48,13 +49,19 @@ fn main() -> ExitCode {
         Command::Check(wanted) => check_files(wanted),
         Command::Convert { file, config_id } => convert(&file, config_id.as_deref()),
         Command::Status { socket, json } => return show_status(&socket, json),
-        Command::Explain { instance, config: Some(file), .. } => explain_file(&file, instance.as_deref()),
-        Command::Explain { instance, socket, .. } => return explain_agent(&socket, instance.as_deref()),
+        Command::Explain { instance, config: Some(file), .. } => {
+            explain_file(&file, instance.as_deref())
+        }
+        Command::Explain { instance, socket, .. } => {
+            return explain_agent(&socket, instance.as_deref());
+        }
         Command::Reload { socket } => return reload(&socket),
         Command::Failover { name, socket, timeout, json } => {
             return show_move(ask(client::failover(&socket, &name, timeout)), json);
         }
-        Command::Failback { name, socket, json } => return show_move(ask(client::failback(&socket, &name)), json),
+        Command::Failback { name, socket, json } => {
+            return show_move(ask(client::failback(&socket, &name)), json);
+        }
         Command::Drain(wanted) => return drain(wanted),
         Command::Capture(wanted) => capture_drops(wanted).map(|()| 0),
         Command::Detach { bpf_dir, socket } => detach(&bpf_dir, &socket).map(|()| 0),
@@ -80,7 +87,11 @@ fn capture_drops(wanted: Capture) -> anyhow::Result<()> {
     let Capture { reasons, every, snap, count, time, write, bpf_dir } = wanted;
     let options = capture::Options { reasons, every, snap, count, time, write, bpf_dir };
     let capture::Summary { captured, lost } = small_runtime()?.block_on(capture::run(&options))?;
-    let lost = if lost == 0 { String::new() } else { format!(", {lost} lost because the buffers were full") };
+    let lost = if lost == 0 {
+        String::new()
+    } else {
+        format!(", {lost} lost because the buffers were full")
+    };
     eprintln!("{captured} packets captured{lost}");
     Ok(())
 }
@@ -118,7 +129,11 @@ fn run_agent(run: Run, held: Option<Held>) -> ExitCode {
 }
 
 /// Runs the agent to its end; `guard` keeps the log open for as long.
-async fn start(run: Run, held: Option<Held>, guard: &mut Option<logger::Guard>) -> Result<ExitCode, (anyhow::Error, u8)> {
+async fn start(
+    run: Run,
+    held: Option<Held>,
+    guard: &mut Option<logger::Guard>,
+) -> Result<ExitCode, (anyhow::Error, u8)> {
     let failed = |error: anyhow::Error| (error, EXIT_FAILURE);
     let mut signals = Signals::listen().context("signal handlers").map_err(failed)?;
     drop(held);
@@ -141,7 +156,10 @@ async fn start(run: Run, held: Option<Held>, guard: &mut Option<logger::Guard>) 
     };
     override_paths(&mut config, &run);
     let not_tracked = scripts::remove_unusable(&mut config);
-    *guard = Some(logger::init(run.log_format, run.log_level.as_deref()).map_err(|error| failed(error.into()))?);
+    *guard = Some(
+        logger::init(run.log_format, run.log_level.as_deref())
+            .map_err(|error| failed(error.into()))?,
+    );
     for said in not_tracked {
         tracing::error!("{said}");
     }
@@ -151,11 +169,13 @@ async fn start(run: Run, held: Option<Held>, guard: &mut Option<logger::Guard>) 
     }
     let Run { config: config_path, config_id, kernel_log, release_on_exit, .. } = run;
     let options = Options { config_path, config_id, kernel_log, release_on_exit };
-    // As a task of the runtime: a probe's result is then taken by the thread that had it, which no scheduler has to wake.
-    let outcome = tokio::spawn(agent::run(config, options, signals)).await.unwrap_or_else(|error| {
-        // The task is never cancelled, so it panicked.
-        std::panic::resume_unwind(error.into_panic())
-    });
+    // As a task of the runtime: a probe's result is then taken by the thread that had it, which no
+    // scheduler has to wake.
+    let outcome =
+        tokio::spawn(agent::run(config, options, signals)).await.unwrap_or_else(|error| {
+            // The task is never cancelled, so it panicked.
+            std::panic::resume_unwind(error.into_panic())
+        });
     outcome.map(|()| ExitCode::SUCCESS).map_err(|error| {
         let code = exit_code(&error);
         (error.into(), code)
@@ -175,7 +195,9 @@ fn override_paths(config: &mut Config, run: &Run) {
 fn exit_code(error: &RunError) -> u8 {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(inner) = source {
-        let denied = inner.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::PermissionDenied);
+        let denied = inner
+            .downcast_ref::<io::Error>()
+            .is_some_and(|io| io.kind() == io::ErrorKind::PermissionDenied);
         if denied {
             return EXIT_PERMISSION;
         }
@@ -189,13 +211,16 @@ fn show_status(socket: &Path, json: bool) -> ExitCode {
 }
 
 fn explain_agent(socket: &Path, instance: Option<&str>) -> ExitCode {
-    with_status(socket, |status| print(&explain::now(status, instance).map_err(anyhow::Error::msg)?))
+    with_status(socket, |status| {
+        print(&explain::now(status, instance).map_err(anyhow::Error::msg)?)
+    })
 }
 
 fn explain_file(file: &Path, instance: Option<&str>) -> anyhow::Result<u8> {
     let loaded = config::load(file, Mode::Lenient);
     match &loaded.config {
-        Some(config) => print(&explain::plan(config, instance).map_err(anyhow::Error::msg)?).map(|()| check::GOOD),
+        Some(config) => print(&explain::plan(config, instance).map_err(anyhow::Error::msg)?)
+            .map(|()| check::GOOD),
         None => {
             eprintln!("{}", loaded.report());
             Ok(check::BAD)
@@ -214,7 +239,8 @@ fn with_status(socket: &Path, show: impl FnOnce(&Status) -> anyhow::Result<()>) 
     }
 }
 
-/// The running agent's answer, or the exit code of a question that failed, which has then been told.
+/// The running agent's answer, or the exit code of a question that failed, which has then been
+/// told.
 fn ask<T>(question: impl Future<Output = Result<T, ClientError>>) -> Result<T, ExitCode> {
     let runtime = small_runtime().map_err(|error| fail(&error.into(), EXIT_FAILURE))?;
     runtime.block_on(question).map_err(|error| {
@@ -250,8 +276,13 @@ fn drain(wanted: Drain) -> ExitCode {
     show_reply(answer, json, |reply| (&reply.message, reply.outcome.exit_code()))
 }
 
-/// What came of an order, on standard output: for people what `told` makes of the reply, with the exit code.
-fn show_reply<T: Serialize>(answer: Result<T, ExitCode>, json: bool, told: impl Fn(&T) -> (&str, u8)) -> ExitCode {
+/// What came of an order, on standard output: for people what `told` makes of the reply, with the
+/// exit code.
+fn show_reply<T: Serialize>(
+    answer: Result<T, ExitCode>,
+    json: bool,
+    told: impl Fn(&T) -> (&str, u8),
+) -> ExitCode {
     let reply = match answer {
         Ok(reply) => reply,
         Err(code) => return code,
@@ -323,7 +354,9 @@ fn detach(bpf_dir: &Path, socket: &Path) -> anyhow::Result<()> {
 /// Writes to standard output; a reader that has gone away (`| head`) is no error.
 fn print(text: &str) -> anyhow::Result<()> {
     match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("standard output"),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("standard output")
+        }
         Ok(()) | Err(_) => Ok(()),
     }
 }

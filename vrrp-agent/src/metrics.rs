@@ -1,7 +1,7 @@
 //! The snapshot as OpenMetrics text. Pure: everything shown comes from the [`Status`].
 //!
-//! A metric has the same labels on every sample, and a set of known values (states, roles, reasons) is always complete, zeros included,
-//! so that a rate never starts in the middle of an incident.
+//! A metric has the same labels on every sample, and a set of known values (states, roles, reasons)
+//! is always complete, zeros included, so that a rate never starts in the middle of an incident.
 
 mod page;
 mod plane;
@@ -57,15 +57,27 @@ impl Collector for Snapshot {
 fn process(page: &mut Page, status: &Status) -> fmt::Result {
     let build = vec![("version", status.version.clone()), ("node", status.node.clone())];
     page.infos("vrrp_build", "Version of the agent and name of the node.", [build])?;
-    page.gauge("process_start_time_seconds", "Unix time the agent started at.", status.started_unix)?;
+    page.gauge(
+        "process_start_time_seconds",
+        "Unix time the agent started at.",
+        status.started_unix,
+    )?;
     // The configuration the agent started with was read successfully.
     let (successful, at) = match &status.reload {
         Some(reload) => (reload.successful, reload.success_at_unix),
         None => (true, None),
     };
-    page.gauge("vrrp_config_last_reload_successful", "0 when the last reload was refused.", f64::from(u8::from(successful)))?;
+    page.gauge(
+        "vrrp_config_last_reload_successful",
+        "0 when the last reload was refused.",
+        f64::from(u8::from(successful)),
+    )?;
     let at = at.unwrap_or(status.started_unix);
-    page.gauge("vrrp_config_last_reload_success_timestamp_seconds", "Unix time of the configuration in force.", at)?;
+    page.gauge(
+        "vrrp_config_last_reload_success_timestamp_seconds",
+        "Unix time of the configuration in force.",
+        at,
+    )?;
     page.counters(
         "vrrp_resource_shortages",
         "What was not done for lack of descriptors, memory, ports or processes.",
@@ -74,7 +86,8 @@ fn process(page: &mut Page, status: &Status) -> fmt::Result {
 }
 
 fn election(page: &mut Page, election: &ElectionStatus) -> fmt::Result {
-    let lacks = |what: Missing| u32::from(election.missing.iter().any(|missing| missing.what == what));
+    let lacks =
+        |what: Missing| u32::from(election.missing.iter().any(|missing| missing.what == what));
     page.gauges(
         "vrrp_election_thread_degraded",
         "1 where the system refused what the configuration asks for the election thread.",
@@ -95,7 +108,11 @@ fn election(page: &mut Page, election: &ElectionStatus) -> fmt::Result {
 fn scripts(page: &mut Page, scripts: &[ScriptStatus]) -> fmt::Result {
     const COUNTERS: [Column<ScriptStatus, u64>; 3] = [
         ("vrrp_script_runs", "Runs ended.", |script| script.runs),
-        ("vrrp_script_failures", "Runs that failed, those that timed out or could not start included.", |script| script.failures),
+        (
+            "vrrp_script_failures",
+            "Runs that failed, those that timed out or could not start included.",
+            |script| script.failures,
+        ),
         ("vrrp_script_timeouts", "Runs killed at their timeout.", |script| script.timeouts),
     ];
     let named = |script: &ScriptStatus| vec![("script", script.name.clone())];
@@ -103,7 +120,9 @@ fn scripts(page: &mut Page, scripts: &[ScriptStatus]) -> fmt::Result {
         "vrrp_script_state",
         "1 for the state the script is in, 0 for the others.",
         scripts.iter().flat_map(|script| {
-            ScriptState::ALL.map(|state| (with(named(script), "state", state), u32::from(state == script.state)))
+            ScriptState::ALL.map(|state| {
+                (with(named(script), "state", state), u32::from(state == script.state))
+            })
         }),
     )?;
     let rows: Vec<_> = scripts.iter().map(|script| (named(script), script)).collect();

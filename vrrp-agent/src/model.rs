@@ -1,7 +1,8 @@
 //! What the agent is asked to do, whatever file it was written in.
 //!
-//! keepalived.conf and our TOML both lower to these types (`config::lower`); nothing here knows a file, a line or a keyword.
-//! Everything is checked by the time it exists: references resolve by index, numbers are in range, names are unique.
+//! keepalived.conf and our TOML both lower to these types (`config::lower`); nothing here knows a
+//! file, a line or a keyword. Everything is checked by the time it exists: references resolve by
+//! index, numbers are in range, names are unique.
 
 mod check;
 mod election_thread;
@@ -17,13 +18,16 @@ use std::time::Duration;
 
 pub use check::{Check, CheckKind};
 pub use election_thread::ElectionThread;
-pub use service::{Backend, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, Tunnel};
+pub use service::{
+    Backend, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, Tunnel,
+};
 pub use upstream::{Balance, Cgroup, Upstream, UpstreamBackend};
 
 /// The whole configuration of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Name of this node in logs, status and metrics (`router_id`); the host name when not configured.
+    /// Name of this node in logs, status and metrics (`router_id`); the host name when not
+    /// configured.
     pub node: String,
     /// Where `/metrics` listens; `None` turns it off.
     pub metrics: Option<SocketAddr>,
@@ -35,13 +39,16 @@ pub struct Config {
     pub bpf_dir: PathBuf,
     /// Whether to attach the XDP program at all.
     pub xdp: XdpUse,
-    /// Whether adverts of VRIDs that are not configured here pass, because another VRRP daemon runs on the same interfaces.
+    /// Whether adverts of VRIDs that are not configured here pass, because another VRRP daemon runs
+    /// on the same interfaces.
     pub pass_foreign_vrids: bool,
-    /// Whether packets from the side of NAT backends are forwarded though they belong to no service.
+    /// Whether packets from the side of NAT backends are forwarded though they belong to no
+    /// service.
     pub nat_forward_other: bool,
     /// Wait this long after start before any election begins.
     pub startup_delay: Duration,
-    /// Whether a stopping agent releases its masterships; else they stay for the agent that starts next.
+    /// Whether a stopping agent releases its masterships; else they stay for the agent that starts
+    /// next.
     pub release_on_exit: bool,
     pub election: ElectionThread,
     pub routers: Vec<Router>,
@@ -59,7 +66,10 @@ impl Config {
         let before = |script: usize| gone.iter().filter(|&&index| index < script).count();
         for router in &mut self.routers {
             router.track_scripts.retain(|tracked| !gone.contains(&tracked.script));
-            router.track_scripts.iter_mut().for_each(|tracked| tracked.script -= before(tracked.script));
+            router
+                .track_scripts
+                .iter_mut()
+                .for_each(|tracked| tracked.script -= before(tracked.script));
         }
         let mut index = 0..;
         self.scripts.retain(|_| index.next().is_none_or(|index| !gone.contains(&index)));
@@ -77,7 +87,8 @@ pub enum XdpUse {
     Off,
 }
 
-/// One virtual router: an election for a set of virtual addresses on an interface (RFC 9568 section 1.4).
+/// One virtual router: an election for a set of virtual addresses on an interface (RFC 9568 section
+/// 1.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Router {
     /// Instance name, as users know it (`VI_1`).
@@ -88,7 +99,8 @@ pub struct Router {
     pub version: Version,
     /// 1..=255; 255 means address owner.
     pub priority: u8,
-    /// Advertisement interval: whole seconds 1..=255 for v2, multiples of 10 ms up to 40.95 s for v3.
+    /// Advertisement interval: whole seconds 1..=255 for v2, multiples of 10 ms up to 40.95 s for
+    /// v3.
     pub interval: Duration,
     pub preempt: bool,
     /// Wait this long, hearing a lower-priority master, before preempting it.
@@ -98,14 +110,18 @@ pub struct Router {
     pub checksum: ChecksumForm,
     /// Authentication of adverts between our own nodes; `None`: none.
     pub hmac: Option<Hmac>,
-    /// Source address of adverts; when `None` the interface's primary IPv4 address, or its link-local IPv6 one.
+    /// Source address of adverts; when `None` the interface's primary IPv4 address, or its
+    /// link-local IPv6 one.
     pub source: Option<IpAddr>,
     pub delivery: Delivery,
-    /// Allowed sources of adverts; empty: any. Where delivery is unicast also who adverts go to, and never empty.
+    /// Allowed sources of adverts; empty: any. Where delivery is unicast also who adverts go to,
+    /// and never empty.
     pub peers: Vec<Peer>,
-    /// Whether frames carry the virtual router's MAC address (RFC 9568 section 7.3) instead of the interface's.
+    /// Whether frames carry the virtual router's MAC address (RFC 9568 section 7.3) instead of the
+    /// interface's.
     pub virtual_mac: bool,
-    /// Whether the stack accepts packets for the addresses though another node is master: a takeover installs nothing first.
+    /// Whether the stack accepts packets for the addresses though another node is master: a
+    /// takeover installs nothing first.
     pub accept_always: bool,
     /// Advertised virtual addresses, in file order, all of one family. At least one.
     pub addresses: Vec<VirtualAddress>,
@@ -124,12 +140,16 @@ impl Router {
 
     /// Whether it is the same virtual router (RFC 9568 section 1.4), whatever else differs.
     pub fn is_same(&self, other: &Self) -> bool {
-        (self.vrid, self.family(), &self.interface) == (other.vrid, other.family(), &other.interface)
+        (self.vrid, self.family(), &self.interface)
+            == (other.vrid, other.family(), &other.interface)
     }
 
     /// Advertised and excluded ones.
     pub fn all_addresses(&self) -> impl Iterator<Item = IpAddr> {
-        self.addresses.iter().chain(&self.excluded_addresses).map(|virtual_address| virtual_address.address)
+        self.addresses
+            .iter()
+            .chain(&self.excluded_addresses)
+            .map(|virtual_address| virtual_address.address)
     }
 }
 
@@ -268,7 +288,8 @@ pub struct Announce {
 }
 
 impl Default for Announce {
-    /// As keepalived's, but paced and refreshed: one lost burst must not leave a client with a stale address for long.
+    /// As keepalived's, but paced and refreshed: one lost burst must not leave a client with a
+    /// stale address for long.
     fn default() -> Self {
         Self {
             repeat: 5,
@@ -285,7 +306,8 @@ impl Default for Announce {
 pub struct TrackScript {
     /// Index into [`Config::scripts`].
     pub script: usize,
-    /// -253..=253. Zero: failure means fault. Positive: added while it succeeds. Negative: added while it fails.
+    /// -253..=253. Zero: failure means fault. Positive: added while it succeeds. Negative: added
+    /// while it fails.
     pub weight: i16,
 }
 

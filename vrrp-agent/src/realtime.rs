@@ -34,7 +34,8 @@ pub enum Missing {
 }
 
 impl Missing {
-    pub const ALL: [Missing; 3] = [Missing::LockedMemory, Missing::CpuAffinity, Missing::RealtimeScheduling];
+    pub const ALL: [Missing; 3] =
+        [Missing::LockedMemory, Missing::CpuAffinity, Missing::RealtimeScheduling];
 
     /// The word used in metrics.
     pub const fn label(self) -> &'static str {
@@ -62,7 +63,8 @@ impl fmt::Display for Degraded {
     }
 }
 
-/// Gives the calling thread what `wanted` asks for, and locks the whole process's memory; returns what was refused.
+/// Gives the calling thread what `wanted` asks for, and locks the whole process's memory; returns
+/// what was refused.
 ///
 /// Threads and processes started from this thread do not inherit the scheduling.
 pub fn enter(wanted: &ElectionThread) -> Vec<Degraded> {
@@ -81,26 +83,33 @@ pub fn try_out(wanted: &ElectionThread) -> Vec<Degraded> {
     std::thread::spawn(move || enter(&wanted)).join().unwrap_or_default()
 }
 
-/// Keeps every page that was touched once in memory. Pages are locked as they are touched, not all at once: the whole of
-/// each thread's stack would otherwise become resident.
+/// Keeps every page that was touched once in memory. Pages are locked as they are touched, not all
+/// at once: the whole of each thread's stack would otherwise become resident.
 fn lock_memory() -> Result<(), Degraded> {
     let degraded = |reason: String| Degraded { what: Missing::LockedMemory, reason };
-    // Under a finite limit a lock that succeeds now makes a later allocation fail, which would end the process.
-    let (limit, _) = getrlimit(Resource::RLIMIT_MEMLOCK).map_err(|errno| degraded(errno.to_string()))?;
+    // Under a finite limit a lock that succeeds now makes a later allocation fail, which would end
+    // the process.
+    let (limit, _) =
+        getrlimit(Resource::RLIMIT_MEMLOCK).map_err(|errno| degraded(errno.to_string()))?;
     if limit != RLIM_INFINITY && !has_ipc_lock() {
-        return Err(degraded(format!("RLIMIT_MEMLOCK is {limit} bytes; needs CAP_IPC_LOCK or LimitMEMLOCK=infinity")));
+        return Err(degraded(format!(
+            "RLIMIT_MEMLOCK is {limit} bytes; needs CAP_IPC_LOCK or LimitMEMLOCK=infinity"
+        )));
     }
     // SAFETY: mlockall takes no pointer and changes no memory's content or mapping.
-    let result = unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE | libc::MCL_ONFAULT) };
+    let result =
+        unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE | libc::MCL_ONFAULT) };
     if result == 0 { Ok(()) } else { Err(degraded(io::Error::last_os_error().to_string())) }
 }
 
-/// Binds the thread to `cpus`. The kernel leaves out those it does not have, and refuses when none is left.
+/// Binds the thread to `cpus`. The kernel leaves out those it does not have, and refuses when none
+/// is left.
 fn bind(cpus: &[u16]) -> Result<(), Degraded> {
     let degraded = |reason: String| Degraded { what: Missing::CpuAffinity, reason };
     let mut set = CpuSet::new();
     for &cpu in cpus {
-        set.set(usize::from(cpu)).map_err(|errno| degraded(format!("CPU {cpu}: {}", errno.desc())))?;
+        set.set(usize::from(cpu))
+            .map_err(|errno| degraded(format!("CPU {cpu}: {}", errno.desc())))?;
     }
     sched_setaffinity(Pid::from_raw(0), &set).map_err(|errno| {
         degraded(match errno {
@@ -112,23 +121,33 @@ fn bind(cpus: &[u16]) -> Result<(), Degraded> {
 
 fn schedule(priority: u8) -> Result<(), Degraded> {
     let parameters = libc::sched_param { sched_priority: i32::from(priority) };
-    // SAFETY: `parameters` is a valid sched_param for the length of the call; process 0 is the calling thread.
-    let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &parameters) };
+    // SAFETY: `parameters` is a valid sched_param for the length of the call; process 0 is the
+    // calling thread.
+    let result = unsafe {
+        libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &parameters)
+    };
     if result == 0 {
         return Ok(());
     }
     let error = io::Error::last_os_error();
     let reason = match error.raw_os_error() {
         Some(libc::EPERM) => {
-            format!("{error}; needs CAP_SYS_NICE or LimitRTPRIO={priority}, and a cgroup that may run real-time tasks")
+            format!(
+                "{error}; needs CAP_SYS_NICE or LimitRTPRIO={priority}, and a cgroup that may run real-time tasks"
+            )
         }
         _ => format!("SCHED_FIFO at priority {priority}: {error}"),
     };
-    let instead = if be_nice() { format!("runs at nice {BEST_NICE}") } else { "runs at an ordinary priority".to_owned() };
+    let instead = if be_nice() {
+        format!("runs at nice {BEST_NICE}")
+    } else {
+        "runs at an ordinary priority".to_owned()
+    };
     Err(Degraded { what: Missing::RealtimeScheduling, reason: format!("{reason}; {instead}") })
 }
 
-/// Gives the calling thread the largest share of an ordinary thread; false where that is refused too.
+/// Gives the calling thread the largest share of an ordinary thread; false where that is refused
+/// too.
 fn be_nice() -> bool {
     // SAFETY: no pointer is passed; on Linux `PRIO_PROCESS` and 0 are the calling thread.
     unsafe { libc::setpriority(libc::PRIO_PROCESS as _, 0, BEST_NICE) == 0 }
@@ -136,7 +155,8 @@ fn be_nice() -> bool {
 
 /// Whether the calling thread has CAP_IPC_LOCK in effect; false where that cannot be told.
 fn has_ipc_lock() -> bool {
-    std::fs::read_to_string("/proc/thread-self/status").is_ok_and(|status| effective_has(&status, 14))
+    std::fs::read_to_string("/proc/thread-self/status")
+        .is_ok_and(|status| effective_has(&status, 14))
 }
 
 /// Whether the `CapEff` line of a /proc status text has bit `capability`.
@@ -155,7 +175,8 @@ mod tests {
     use super::{Missing, effective_has, enter, try_out};
     use crate::model::ElectionThread;
 
-    const NOTHING: ElectionThread = ElectionThread { realtime_priority: 0, cpus: Vec::new(), lock_memory: false };
+    const NOTHING: ElectionThread =
+        ElectionThread { realtime_priority: 0, cpus: Vec::new(), lock_memory: false };
 
     #[test]
     fn effective_capabilities_are_read_from_the_status_text() {
@@ -177,7 +198,10 @@ mod tests {
         assert_eq!(degraded.len(), 1, "{degraded:?}");
         assert_eq!(degraded[0].what, Missing::RealtimeScheduling);
         let text = degraded[0].to_string();
-        assert!(text.starts_with("no real-time scheduling: ") && text.contains("; runs at "), "{text}");
+        assert!(
+            text.starts_with("no real-time scheduling: ") && text.contains("; runs at "),
+            "{text}"
+        );
     }
 
     #[test]
@@ -190,13 +214,19 @@ mod tests {
 
     #[test]
     fn the_thread_is_bound_to_the_cpus_asked_for() {
-        let allowed = || nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)).expect("an affinity");
+        let allowed =
+            || nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)).expect("an affinity");
         let count = |set: &nix::sched::CpuSet| {
-            (0..nix::sched::CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false)).collect::<Vec<_>>()
+            (0..nix::sched::CpuSet::count())
+                .filter(|&cpu| set.is_set(cpu).unwrap_or(false))
+                .collect::<Vec<_>>()
         };
         let first = count(&allowed())[0];
         let bound = std::thread::spawn(move || {
-            let refused = enter(&ElectionThread { cpus: vec![u16::try_from(first).expect("a CPU")], ..NOTHING });
+            let refused = enter(&ElectionThread {
+                cpus: vec![u16::try_from(first).expect("a CPU")],
+                ..NOTHING
+            });
             assert_eq!(refused, []);
             count(&allowed())
         });
@@ -207,7 +237,8 @@ mod tests {
     #[ignore = "needs root: real-time scheduling"]
     fn root_gets_everything() {
         let (degraded, policy) = std::thread::spawn(|| {
-            let degraded = enter(&ElectionThread { realtime_priority: 1, lock_memory: true, ..NOTHING });
+            let degraded =
+                enter(&ElectionThread { realtime_priority: 1, lock_memory: true, ..NOTHING });
             // SAFETY: no pointer; 0 is the calling thread.
             (degraded, unsafe { libc::sched_getscheduler(0) })
         })

@@ -1,5 +1,5 @@
-//! A service's rings: who is in one, how one follows the other, which are likely to be next. Pure: the same members give the same
-//! ring on every node.
+//! A service's rings: who is in one, how one follows the other, which are likely to be next. Pure:
+//! the same members give the same ring on every node.
 
 mod course;
 mod likely;
@@ -35,7 +35,8 @@ impl Plan {
         Ok(Self::of(ring, members))
     }
 
-    /// The plan behind a ring that is in use already, of `members` as far as they are known. Marks are taken off.
+    /// The plan behind a ring that is in use already, of `members` as far as they are known. Marks
+    /// are taken off.
     pub fn found(mut ring: Arc<Ring>, members: &[Member]) -> Self {
         for slot in &mut Arc::make_mut(&mut ring).0 {
             *slot &= !RING_CHANGED;
@@ -44,8 +45,10 @@ impl Plan {
     }
 
     fn of(ring: Arc<Ring>, members: &[Member]) -> Self {
-        let names: BTreeMap<u16, _> = members.iter().map(|member| (member.index, (member.address, member.port))).collect();
-        let digest = maglev::digest(&ring.0, |index| names.get(&index).copied().unwrap_or_default());
+        let names: BTreeMap<u16, _> =
+            members.iter().map(|member| (member.index, (member.address, member.port))).collect();
+        let digest =
+            maglev::digest(&ring.0, |index| names.get(&index).copied().unwrap_or_default());
         let mut slots = BTreeMap::new();
         for &number in ring.0.iter().filter(|&&number| number != NO_BACKEND) {
             *slots.entry(number).or_default() += 1;

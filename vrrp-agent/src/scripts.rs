@@ -1,10 +1,11 @@
 //! Runs the tracked scripts and reports every result.
 //!
-//! Tasks: one per script, owned by [`Scripts`]. A task runs its script, waits for it, and waits for the next interval: runs never
-//! overlap. Cancelling a task kills the process group of the run in flight.
+//! Tasks: one per script, owned by [`Scripts`]. A task runs its script, waits for it, and waits for
+//! the next interval: runs never overlap. Cancelling a task kills the process group of the run in
+//! flight.
 //!
-//! A script gets no shell, no input, no output, a small environment, `/` as its directory and a process group of its own. Rise and fall
-//! are not counted here: every run is one [`Event`].
+//! A script gets no shell, no input, no output, a small environment, `/` as its directory and a
+//! process group of its own. Rise and fall are not counted here: every run is one [`Event`].
 
 pub mod security;
 mod start;
@@ -113,11 +114,14 @@ impl Runner {
         };
         let Ok(start) = tokio::time::timeout_at(deadline, &mut starting).await else {
             self.tell(Outcome::TimedOut, started).await?;
-            // Runs never overlap: this one must begin before it can be ended, which dropping it does.
+            // Runs never overlap: this one must begin before it can be ended, which dropping it
+            // does.
             drop(starting.await);
             return Ok(());
         };
-        let mut group = match start.unwrap_or_else(|_| Err(NotStarted::Broken("its thread ended early".to_owned()))) {
+        let mut group = match start
+            .unwrap_or_else(|_| Err(NotStarted::Broken("its thread ended early".to_owned())))
+        {
             Ok(group) => group,
             Err(NotStarted::Broken(why)) => {
                 self.note_broken(Some(&why));
@@ -138,7 +142,11 @@ impl Runner {
         }
     }
 
-    async fn tell(&self, outcome: Outcome, started: Instant) -> Result<(), mpsc::error::SendError<Event>> {
+    async fn tell(
+        &self,
+        outcome: Outcome,
+        started: Instant,
+    ) -> Result<(), mpsc::error::SendError<Event>> {
         let ok = outcome == Outcome::Exit(0);
         let event = Event { script: self.index, ok, outcome, duration: started.elapsed() };
         self.events.send(event).await
@@ -167,14 +175,17 @@ impl Runner {
 struct Group {
     child: Child,
     id: Pid,
-    /// Whether dropping this kills the group: not after an orderly end, because a script may leave a daemon behind on purpose.
+    /// Whether dropping this kills the group: not after an orderly end, because a script may leave
+    /// a daemon behind on purpose.
     armed: bool,
 }
 
 impl Group {
     fn new(child: Child) -> Result<Self, NotStarted> {
         let id = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
-        let id = id.ok_or_else(|| NotStarted::Broken("the process ended before it was known".to_owned()))?;
+        let id = id.ok_or_else(|| {
+            NotStarted::Broken("the process ended before it was known".to_owned())
+        })?;
         Ok(Self { child, id, armed: true })
     }
 
@@ -188,7 +199,8 @@ impl Group {
         }
     }
 
-    /// Waits for a run that got SIGTERM; what is left of it after [`TERMINATION`], or after the script itself ended, is killed.
+    /// Waits for a run that got SIGTERM; what is left of it after [`TERMINATION`], or after the
+    /// script itself ended, is killed.
     async fn end(mut self) {
         let _ = tokio::time::timeout(TERMINATION, self.child.wait()).await;
         self.signal(Signal::SIGKILL);

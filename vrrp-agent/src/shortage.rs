@@ -1,7 +1,7 @@
 //! What this host or this process lacked for a moment: descriptors, memory, ports, processes.
 //!
-//! Such an error says nothing about the backend, the script or the client that it was met with, so no result is made of it. It is counted
-//! here, and logged when its count reaches a power of two.
+//! Such an error says nothing about the backend, the script or the client that it was met with, so
+//! no result is made of it. It is counted here, and logged when its count reaches a power of two.
 
 use std::error::Error;
 use std::io;
@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Descriptors that the agent asks for at most. It needs a few per backend and connection; more would only slow down scripts that close
-/// every descriptor they could have.
+/// Descriptors that the agent asks for at most. It needs a few per backend and connection; more
+/// would only slow down scripts that close every descriptor they could have.
 const DESCRIPTORS: u64 = 65_536;
 
 /// What was not done for lack of resources.
@@ -45,7 +45,8 @@ pub fn counts() -> [(Undone, u64); Undone::ALL.len()] {
     Undone::ALL.map(|undone| (undone, COUNTS[undone as usize].load(Ordering::Relaxed)))
 }
 
-/// Counts what was not done, and logs it if it is time to. `subject` names the backend, script or server.
+/// Counts what was not done, and logs it if it is time to. `subject` names the backend, script or
+/// server.
 pub fn note(undone: Undone, subject: &str, error: &dyn Error) {
     let count = COUNTS[undone as usize].fetch_add(1, Ordering::Relaxed) + 1;
     if count.is_power_of_two() {
@@ -54,13 +55,22 @@ pub fn note(undone: Undone, subject: &str, error: &dyn Error) {
     }
 }
 
-/// Whether an error says that this host or process lacks something, and nothing about the other side. EAGAIN is one of them where a process, a
-/// thread or a connection is begun (fork(2), connect(2)): do not ask about an error of a read or a write.
+/// Whether an error says that this host or process lacks something, and nothing about the other
+/// side. EAGAIN is one of them where a process, a thread or a connection is begun (fork(2),
+/// connect(2)): do not ask about an error of a read or a write.
 pub fn is_shortage(error: &io::Error) -> bool {
     let Some(errno) = error.raw_os_error().map(Errno::from_raw) else {
         return error.kind() == io::ErrorKind::OutOfMemory;
     };
-    matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM | Errno::EADDRNOTAVAIL | Errno::EAGAIN)
+    matches!(
+        errno,
+        Errno::EMFILE
+            | Errno::ENFILE
+            | Errno::ENOBUFS
+            | Errno::ENOMEM
+            | Errno::EADDRNOTAVAIL
+            | Errno::EAGAIN
+    )
 }
 
 /// Whether an error of the operating system in the chain of causes is such a one.
@@ -78,7 +88,8 @@ pub fn is_caused_by_shortage(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-/// Lets the process open as many descriptors as its hard limit allows, 65,536 at most. Returns the limit in force.
+/// Lets the process open as many descriptors as its hard limit allows, 65,536 at most. Returns the
+/// limit in force.
 ///
 /// # Errors
 /// The kernel refuses to tell or to set the limit.
@@ -98,11 +109,24 @@ mod tests {
     #[test]
     fn our_own_lack_is_told_from_an_answer_of_the_other_side() {
         let of = |errno: Errno| is_shortage(&io::Error::from(errno));
-        for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM, Errno::EADDRNOTAVAIL, Errno::EAGAIN] {
+        for errno in [
+            Errno::EMFILE,
+            Errno::ENFILE,
+            Errno::ENOBUFS,
+            Errno::ENOMEM,
+            Errno::EADDRNOTAVAIL,
+            Errno::EAGAIN,
+        ] {
             assert!(of(errno), "{errno}");
         }
-        for errno in [Errno::ECONNREFUSED, Errno::ETIMEDOUT, Errno::EHOSTUNREACH, Errno::ECONNRESET, Errno::ENOENT, Errno::EACCES]
-        {
+        for errno in [
+            Errno::ECONNREFUSED,
+            Errno::ETIMEDOUT,
+            Errno::EHOSTUNREACH,
+            Errno::ECONNRESET,
+            Errno::ENOENT,
+            Errno::EACCES,
+        ] {
             assert!(!of(errno), "{errno}");
         }
         assert!(!is_shortage(&io::Error::other("cut off")));

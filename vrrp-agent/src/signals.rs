@@ -1,7 +1,8 @@
 //! The signals that the agent heeds, from its first instruction on.
 //!
-//! [`hold`] comes first in `main`: until there are handlers a signal waits, blocked, instead of ending the process. [`Signals`] then
-//! keeps each one until it is asked for, so that one that comes during the start is heeded after it.
+//! [`hold`] comes first in `main`: until there are handlers a signal waits, blocked, instead of
+//! ending the process. [`Signals`] then keeps each one until it is asked for, so that one that
+//! comes during the start is heeded after it.
 
 use std::io;
 
@@ -9,7 +10,8 @@ use futures_util::FutureExt;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal as Number};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-const HEEDED: [Number; 5] = [Number::SIGTERM, Number::SIGINT, Number::SIGHUP, Number::SIGUSR1, Number::SIGUSR2];
+const HEEDED: [Number; 5] =
+    [Number::SIGTERM, Number::SIGINT, Number::SIGHUP, Number::SIGUSR1, Number::SIGUSR2];
 
 /// Blocked signals; they are let through when this is dropped.
 pub struct Held(Option<SigSet>);
@@ -35,7 +37,8 @@ pub enum Asked {
     Stop(&'static str),
     /// SIGHUP.
     Reload,
-    /// A signal that keepalived acts on and this agent does not, by name. It would end the process if it were not handled.
+    /// A signal that keepalived acts on and this agent does not, by name. It would end the process
+    /// if it were not handled.
     Nothing(&'static str),
 }
 

@@ -1,7 +1,8 @@
 //! Numbers of services and backends in the maps. Pure.
 //!
-//! What stays in the configuration keeps its number over a reload, so its ring, its counters and the packets under way are
-//! not touched. A freed number is given out again only after all others: nothing still reads what it meant.
+//! What stays in the configuration keeps its number over a reload, so its ring, its counters and
+//! the packets under way are not touched. A freed number is given out again only after all others:
+//! nothing still reads what it meant.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -120,7 +121,8 @@ impl<K: Ord + Copy> Numbers<K> {
         const ROUND: u32 = 64;
         let taken = |number: u32| self.given.values().any(|&given| given == number);
         // Goes round within what the smallest map holds as long as that has room.
-        let round = (0..ROUND).map(|step| (self.next + step) % ROUND).find(|&number| !taken(number));
+        let round =
+            (0..ROUND).map(|step| (self.next + step) % ROUND).find(|&number| !taken(number));
         let number = round.or_else(|| (ROUND..).find(|&number| !taken(number))).unwrap_or(u32::MAX);
         self.next = (number + 1) % ROUND;
         number
@@ -137,7 +139,10 @@ mod tests {
         numbers.assign(&['a', 'b', 'c']);
         assert_eq!(['a', 'b', 'c'].map(|key| numbers.get(&key)), [Some(0), Some(1), Some(2)]);
         numbers.assign(&['a', 'c', 'd']);
-        assert_eq!(['a', 'b', 'c', 'd'].map(|key| numbers.get(&key)), [Some(0), None, Some(2), Some(3)]);
+        assert_eq!(
+            ['a', 'b', 'c', 'd'].map(|key| numbers.get(&key)),
+            [Some(0), None, Some(2), Some(3)]
+        );
     }
 
     #[test]
@@ -145,7 +150,10 @@ mod tests {
         let mut numbers = Numbers::default();
         numbers.adopt([('c', 0), ('a', 7), ('x', 7)]);
         numbers.assign(&['a', 'b', 'c', 'd']);
-        assert_eq!(['a', 'b', 'c', 'd', 'x'].map(|key| numbers.get(&key)), [Some(7), Some(1), Some(0), Some(2), None]);
+        assert_eq!(
+            ['a', 'b', 'c', 'd', 'x'].map(|key| numbers.get(&key)),
+            [Some(7), Some(1), Some(0), Some(2), None]
+        );
     }
 
     #[test]

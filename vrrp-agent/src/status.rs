@@ -1,6 +1,8 @@
-//! The one snapshot of a running agent: `status`, `status --json`, `/metrics` and the API all show this and nothing else.
+//! The one snapshot of a running agent: `status`, `status --json`, `/metrics` and the API all show
+//! this and nothing else.
 //!
-//! Plain data without clock or socket: whoever builds it decides what "now" was, so ages are already seconds.
+//! Plain data without clock or socket: whoever builds it decides what "now" was, so ages are
+//! already seconds.
 
 mod election;
 mod services;
@@ -24,7 +26,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::election::Role;
 
-/// The version of the JSON form, raised when a field changes its meaning or goes away (new fields may come without).
+/// The version of the JSON form, raised when a field changes its meaning or goes away (new fields
+/// may come without).
 pub const SCHEMA: u32 = 1;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,7 +58,8 @@ pub struct Status {
     #[serde(default)]
     pub flips: HistogramStatus,
     pub scripts: Vec<ScriptStatus>,
-    /// How often something was not done for lack of descriptors, memory, ports or processes, by what it was.
+    /// How often something was not done for lack of descriptors, memory, ports or processes, by
+    /// what it was.
     #[serde(default)]
     pub shortages: BTreeMap<String, u64>,
 }
@@ -140,7 +144,8 @@ pub struct RouterStatus {
     pub role: Role,
     /// Why it is in this role: the reason of the last transition, or of the fault.
     pub reason: String,
-    /// Time it has stood aside: it handed over as asked, and preempts nobody. `None` while it does not.
+    /// Time it has stood aside: it handed over as asked, and preempts nobody. `None` while it does
+    /// not.
     #[serde(default)]
     pub aside_seconds: Option<f64>,
     /// Time in this role.
@@ -162,7 +167,8 @@ pub struct RouterStatus {
     /// Time since the last advert of another router.
     #[serde(default)]
     pub master_heard_ms: Option<u64>,
-    /// Time left of the role's timer: as backup until it takes over, as master until its next advert, releasing until it stops.
+    /// Time left of the role's timer: as backup until it takes over, as master until its next
+    /// advert, releasing until it stops.
     #[serde(default)]
     pub deadline_ms: Option<u64>,
     #[serde(default)]
@@ -171,22 +177,26 @@ pub struct RouterStatus {
     #[serde(default)]
     pub peers: Vec<IpAddr>,
     pub addresses: Vec<AddressStatus>,
-    /// Addresses, the last ones, that do not fit an advert at the MTU of the interface: installed with the others.
+    /// Addresses, the last ones, that do not fit an advert at the MTU of the interface: installed
+    /// with the others.
     #[serde(default)]
     pub not_advertised: usize,
     /// Number of this mastership (or of the last one).
     pub epoch: u64,
-    /// Another master was heard after the lease ran out: this node no longer acts, whatever its role says.
+    /// Another master was heard after the lease ran out: this node no longer acts, whatever its
+    /// role says.
     pub fenced: bool,
     /// Time left of the lease; negative once it has lapsed, `None` while this node holds none.
     pub lease_remaining_ms: Option<i64>,
-    /// What was left of the lease when it was renewed last; negative where it had lapsed, `None` before the first renewal.
+    /// What was left of the lease when it was renewed last; negative where it had lapsed, `None`
+    /// before the first renewal.
     #[serde(default)]
     pub lease_margin_seconds: Option<f64>,
     /// The least of all renewals since the agent started.
     #[serde(default)]
     pub lease_margin_min_seconds: Option<f64>,
-    /// From the last advert of a master that fell silent or resigned to this node's first gratuitous announcements.
+    /// From the last advert of a master that fell silent or resigned to this node's first
+    /// gratuitous announcements.
     #[serde(default)]
     pub failovers: HistogramStatus,
     /// Advertisement interval in force.
@@ -229,10 +239,14 @@ impl RouterStatus {
         let Self { name, reason, .. } = self;
         let mut text = reason.clone();
         if let Some(since) = self.aside_seconds {
-            text += &format!("; has stood aside for {}: `vrrp-agent failback {name}` ends it", table::age(since));
+            text += &format!(
+                "; has stood aside for {}: `vrrp-agent failback {name}` ends it",
+                table::age(since)
+            );
         }
         if self.not_advertised > 0 {
-            text += &format!("; {} addresses do not fit an advert at this MTU", self.not_advertised);
+            text +=
+                &format!("; {} addresses do not fit an advert at this MTU", self.not_advertised);
         }
         text
     }

@@ -3,7 +3,8 @@
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-/// A point in time: microseconds since boot (CLOCK_BOOTTIME), the clock the kernel program stamps with.
+/// A point in time: microseconds since boot (CLOCK_BOOTTIME), the clock the kernel program stamps
+/// with.
 ///
 /// Only `clock.rs` makes one from a real clock; tests and the simulation make their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

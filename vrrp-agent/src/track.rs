@@ -1,6 +1,7 @@
 //! What a router's tracked scripts and interfaces make of its priority: hysteresis, weights, fault.
 //!
-//! Pure: whoever runs the scripts and watches the links reports here, and asks for [`Track::effective`] after a change.
+//! Pure: whoever runs the scripts and watches the links reports here, and asks for
+//! [`Track::effective`] after a change.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +53,8 @@ pub enum Fault {
 impl Fault {
     /// For people: what keeps the router out.
     pub fn describe(&self, config: &Config) -> String {
-        let name = |script: &usize| config.scripts.get(*script).map_or("?", |script| script.name.as_str());
+        let name =
+            |script: &usize| config.scripts.get(*script).map_or("?", |script| script.name.as_str());
         match self {
             Fault::Script(script) => format!("script {} fails", name(script)),
             Fault::ScriptPending(script) => format!("script {} has not ended yet", name(script)),
@@ -78,16 +80,21 @@ impl Track {
         let interfaces = config.routers.iter().flat_map(|router| &router.track_interfaces);
         Self {
             scripts: config.scripts.iter().map(hysteresis).collect(),
-            interfaces: interfaces.map(|tracked| (tracked.interface.clone(), Health::Unknown)).collect(),
+            interfaces: interfaces
+                .map(|tracked| (tracked.interface.clone(), Health::Unknown))
+                .collect(),
         }
     }
 
-    /// The same for a new configuration: what is known of a script of the same name, or of an interface, stays known.
+    /// The same for a new configuration: what is known of a script of the same name, or of an
+    /// interface, stays known.
     pub fn carried_over(&self, old: &Config, new: &Config) -> Self {
         let mut next = Self::new(new);
         for (script, hysteresis) in new.scripts.iter().zip(&mut next.scripts) {
             let index = old.scripts.iter().position(|known| known.name == script.name);
-            if let Some(up) = index.and_then(|index| self.scripts.get(index)).and_then(Hysteresis::up) {
+            if let Some(up) =
+                index.and_then(|index| self.scripts.get(index)).and_then(Hysteresis::up)
+            {
                 *hysteresis = Hysteresis::new(script.rise, script.fall).starting(up);
             }
         }
@@ -97,7 +104,8 @@ impl Track {
         next
     }
 
-    /// Takes the result of one run of `script` (index into [`Config::scripts`]). Returns whether its health changed.
+    /// Takes the result of one run of `script` (index into [`Config::scripts`]). Returns whether
+    /// its health changed.
     ///
     /// The first result decides at once; from then on `rise` or `fall` consecutive ones turn it.
     pub fn result(&mut self, script: usize, ok: bool) -> bool {
@@ -135,7 +143,8 @@ impl Track {
         self.interfaces.keys().map(String::as_str)
     }
 
-    /// Priority and fault of `router`. Weights leave the address owner's priority alone; faults do not spare it.
+    /// Priority and fault of `router`. Weights leave the address owner's priority alone; faults do
+    /// not spare it.
     pub fn effective(&self, router: &Router) -> Effective {
         let mut sum = i32::from(router.priority);
         let mut fault = None;

@@ -22,8 +22,9 @@ pub struct Candidate {
 
 /// 1 while a backend is suspect, else 0; times are nanoseconds since boot.
 ///
-/// Arithmetic, and a number instead of a truth value: the verifier follows each way through a loop, and remembers on each of them what
-/// a branch has taught it. A number that it knows nothing of makes one way of many.
+/// Arithmetic, and a number instead of a truth value: the verifier follows each way through a loop,
+/// and remembers on each of them what a branch has taught it. A number that it knows nothing of
+/// makes one way of many.
 #[inline(always)]
 pub const fn suspect(until: u64, now: u64) -> u64 {
     now.wrapping_sub(until) >> 63
@@ -42,8 +43,10 @@ pub struct Choice {
 
 impl Choice {
     /// Nobody has been offered.
-    pub const NONE: Self =
-        Self { leader: Candidate { backend: 0, weight: 0, in_flight: 0, suspect: NOBODY, random: 0 }, total: 0 };
+    pub const NONE: Self = Self {
+        leader: Candidate { backend: 0, weight: 0, in_flight: 0, suspect: NOBODY, random: 0 },
+        total: 0,
+    };
 
     /// The backend that was chosen; `None` where nothing that takes connections was offered.
     #[inline(always)]
@@ -65,10 +68,12 @@ impl Choice {
         }
         self.total += u64::from(candidate.weight);
         let wins = if balance == WEIGHTED_RANDOM {
-            // Of all offered so far each leads with a chance of its weight out of the total: a reservoir of one.
+            // Of all offered so far each leads with a chance of its weight out of the total: a
+            // reservoir of one.
             (u64::from(candidate.random) * self.total) >> 32 < u64::from(candidate.weight)
         } else {
-            candidate.in_flight * u64::from(self.leader.weight) < self.leader.in_flight * u64::from(candidate.weight)
+            candidate.in_flight * u64::from(self.leader.weight)
+                < self.leader.in_flight * u64::from(candidate.weight)
         };
         if wins {
             self.leader = candidate;

@@ -1,4 +1,5 @@
-//! A frame to what it is: the one parser that the kernel program, the sockets and the packet rows run.
+//! A frame to what it is: the one parser that the kernel program, the sockets and the packet rows
+//! run.
 
 use crate::ip::Address;
 use crate::packet::Packet;
@@ -34,7 +35,8 @@ pub struct Vrrp {
     pub ttl: u8,
     /// Where the message begins in the frame.
     pub message: usize,
-    /// The virtual router it names; 0, which is none, for a fragment and for a packet without a message.
+    /// The virtual router it names; 0, which is none, for a fragment and for a packet without a
+    /// message.
     pub vrid: u8,
     pub advert: Result<vrrp::Advert, Reason>,
 }
@@ -95,7 +97,8 @@ pub fn over_ipv6<P: Packet + ?Sized>(frame: &P, ethernet: eth::Ethernet) -> Clas
     let Some(ip) = ipv6::parse(frame, ethernet.network) else {
         return Class::Other;
     };
-    // What hides behind too many headers and goes to the group can only be an attempt to pass the filter.
+    // What hides behind too many headers and goes to the group can only be an attempt to pass the
+    // filter.
     let hidden = ip.unwalked && ip.destination.is(&vrrp::GROUP_V6);
     if ip.protocol == ipv4::PROTO_VRRP || hidden {
         let offset = ethernet.network + ip.header_len;
@@ -119,20 +122,25 @@ pub fn over_ipv6<P: Packet + ?Sized>(frame: &P, ethernet: eth::Ethernet) -> Clas
         && !ip.fragment
         && ip.hop_limit == nd::HOP_LIMIT
         && let Some(len) = ip.message_len()
-        && let Some(nd) = nd::parse(frame, ethernet.network + ip.header_len, len, &ip.source, &ip.destination)
+        && let Some(nd) =
+            nd::parse(frame, ethernet.network + ip.header_len, len, &ip.source, &ip.destination)
     {
         return Class::Neighbour { ethernet, ip, nd };
     }
     Class::Ipv6 { ethernet, ip }
 }
 
-/// Checks an IPv4 packet of protocol 112 whose header stands at `offset`, as RFC 9568 section 7.1 and RFC 3768 section 7.1
-/// ask before the virtual router is known. The TTL is not judged.
+/// Checks an IPv4 packet of protocol 112 whose header stands at `offset`, as RFC 9568 section 7.1
+/// and RFC 3768 section 7.1 ask before the virtual router is known. The TTL is not judged.
 ///
 /// # Errors
 /// The first rule broken.
 #[inline(always)]
-pub fn advert<P: Packet + ?Sized>(packet: &P, offset: usize, ip: &ipv4::Ipv4) -> Result<vrrp::Advert, Reason> {
+pub fn advert<P: Packet + ?Sized>(
+    packet: &P,
+    offset: usize,
+    ip: &ipv4::Ipv4,
+) -> Result<vrrp::Advert, Reason> {
     if ip.fragment {
         return Err(Reason::Fragment);
     }
@@ -156,7 +164,11 @@ pub fn advert<P: Packet + ?Sized>(packet: &P, offset: usize, ip: &ipv4::Ipv4) ->
 /// # Errors
 /// The first rule broken.
 #[inline(always)]
-pub fn advert_v6<P: Packet + ?Sized>(packet: &P, offset: usize, ip: &ipv6::Ipv6) -> Result<vrrp::Advert, Reason> {
+pub fn advert_v6<P: Packet + ?Sized>(
+    packet: &P,
+    offset: usize,
+    ip: &ipv6::Ipv6,
+) -> Result<vrrp::Advert, Reason> {
     if ip.fragment {
         return Err(Reason::Fragment);
     }
@@ -165,17 +177,24 @@ pub fn advert_v6<P: Packet + ?Sized>(packet: &P, offset: usize, ip: &ipv6::Ipv6)
     }
     check_source_v6(&ip.source, &ip.destination)?;
     let len = ip.message_len().ok_or(Reason::Length)?;
-    vrrp::parse(packet, offset, len, &Carrier::V6 { source: ip.source, destination: ip.destination })
+    vrrp::parse(
+        packet,
+        offset,
+        len,
+        &Carrier::V6 { source: ip.source, destination: ip.destination },
+    )
 }
 
-/// Whether `source` may send an advert to `destination`: to the group, a link-local address only (RFC 9568 section 5.1.2.1).
+/// Whether `source` may send an advert to `destination`: to the group, a link-local address only
+/// (RFC 9568 section 5.1.2.1).
 ///
 /// # Errors
 /// [`Reason::Source`].
 #[inline(always)]
 pub fn check_source_v6(source: &Address, destination: &Address) -> Result<(), Reason> {
     let to_group = destination.first() == 0xff;
-    // An IPv4 address in its mapped form never travels over IPv6 (RFC 4291 section 2.5.5.2); taken for one of IPv4 it would name another router.
+    // An IPv4 address in its mapped form never travels over IPv6 (RFC 4291 section 2.5.5.2); taken
+    // for one of IPv4 it would name another router.
     let mapped = source.is_v4() || destination.is_v4();
     if mapped || source.is_impossible_source_v6() || (to_group && !source.is_link_local_v6()) {
         return Err(Reason::Source);

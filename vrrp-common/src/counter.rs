@@ -1,4 +1,5 @@
-//! What the kernel program counts: one table of index, metric label and help text for each kind of counter.
+//! What the kernel program counts: one table of index, metric label and help text for each kind of
+//! counter.
 
 use crate::reason::Reason;
 

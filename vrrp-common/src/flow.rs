@@ -1,13 +1,15 @@
-//! A flow, its hash and its slot in a ring: equal on both nodes of a pair, in the kernel and on the host. And the rule by which a
-//! flow keeps its backend while the ring changes.
+//! A flow, its hash and its slot in a ring: equal on both nodes of a pair, in the kernel and on the
+//! host. And the rule by which a flow keeps its backend while the ring changes.
 
 use crate::ip::Address;
 
-/// Slots of a ring: a prime, as Maglev wants (NSDI 2016 section 3.4). Enough for 32 backends within 1 % of even.
+/// Slots of a ring: a prime, as Maglev wants (NSDI 2016 section 3.4). Enough for 32 backends within
+/// 1 % of even.
 pub const RING_SLOTS: usize = 16_381;
 
 /// Odd constants, one for each word that is hashed.
-const FACTORS: [u64; 4] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f, 0x1656_67b1_9e37_79f9, 0x27d4_eb2f_1656_67c5];
+const FACTORS: [u64; 4] =
+    [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f, 0x1656_67b1_9e37_79f9, 0x27d4_eb2f_1656_67c5];
 
 /// The five fields that make a flow; also what one is remembered under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -23,7 +25,8 @@ pub struct FlowKey {
 }
 
 impl FlowKey {
-    /// 32-bit hash of the flow: a multilinear sum of the addresses, then two multiply-xorshift rounds with the ports.
+    /// 32-bit hash of the flow: a multilinear sum of the addresses, then two multiply-xorshift
+    /// rounds with the ports.
     #[inline(always)]
     pub fn hash(&self) -> u32 {
         let ([s0, s1], [d0, d1]) = (self.source.halves(), self.destination.halves());
@@ -32,7 +35,9 @@ impl FlowKey {
             .wrapping_add(s1.wrapping_mul(FACTORS[1]))
             .wrapping_add(d0.wrapping_mul(FACTORS[2]))
             .wrapping_add(d1.wrapping_mul(FACTORS[3]));
-        let ports = u64::from(self.source_port) << 32 | u64::from(self.destination_port) << 8 | u64::from(self.protocol);
+        let ports = u64::from(self.source_port) << 32
+            | u64::from(self.destination_port) << 8
+            | u64::from(self.protocol);
         (mix(mix(addresses) ^ ports) >> 32) as u32
     }
 }
@@ -68,13 +73,14 @@ pub struct Changed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Choice {
     pub backend: u16,
-    /// Whether the flow must be remembered for that; if it cannot be, [`Changed::unrecorded`] is taken instead.
+    /// Whether the flow must be remembered for that; if it cannot be, [`Changed::unrecorded`] is
+    /// taken instead.
     pub record: bool,
 }
 
 impl Changed {
-    /// A connection that begins takes the new backend and is remembered. Everything else keeps what it had: the backend that is
-    /// remembered, else the old one while there is one.
+    /// A connection that begins takes the new backend and is remembered. Everything else keeps what
+    /// it had: the backend that is remembered, else the old one while there is one.
     #[inline(always)]
     pub fn choose(&self) -> Choice {
         if self.begins {
@@ -84,7 +90,8 @@ impl Changed {
         Choice { backend: kept.unwrap_or(self.live), record: false }
     }
 
-    /// The backend of a connection that begins and cannot be remembered: the one its next packets will be taken for.
+    /// The backend of a connection that begins and cannot be remembered: the one its next packets
+    /// will be taken for.
     #[inline(always)]
     pub fn unrecorded(&self) -> u16 {
         self.base.unwrap_or(self.live)

@@ -9,7 +9,8 @@ const MAPPED: u64 = 0xffff << 32;
 
 /// An address in network order; IPv4 stands as `::ffff:a.b.c.d`.
 ///
-/// Two words: the kernel program compares them without calls, and keys that hold one are aligned as its stack must be.
+/// Two words: the kernel program compares them without calls, and keys that hold one are aligned as
+/// its stack must be.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct Address([u64; 2]);
@@ -25,7 +26,10 @@ impl Address {
     #[inline(always)]
     pub const fn v6(octets: [u8; 16]) -> Self {
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = octets;
-        Self([u64::from_ne_bytes([a, b, c, d, e, f, g, h]), u64::from_ne_bytes([i, j, k, l, m, n, o, p])])
+        Self([
+            u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
+            u64::from_ne_bytes([i, j, k, l, m, n, o, p]),
+        ])
     }
 
     /// The sixteen bytes; an IPv4 address stands in the last four.

@@ -1,7 +1,8 @@
-//! Weighted Maglev rings (Eisenbud et al., NSDI 2016, section 3.4): a pure function of addresses, weights and seed.
+//! Weighted Maglev rings (Eisenbud et al., NSDI 2016, section 3.4): a pure function of addresses,
+//! weights and seed.
 //!
-//! The order of the backends in a file has no say: both nodes of a pair compute the same ring, so a flow keeps its backend
-//! when the address moves.
+//! The order of the backends in a file has no say: both nodes of a pair compute the same ring, so a
+//! flow keeps its backend when the address moves.
 
 use crate::flow::{RING_SLOTS, mix};
 use crate::ip::Address;
@@ -20,7 +21,8 @@ pub struct Member {
     pub port: u16,
     /// Share of the slots, relative to the others; 0: none.
     pub weight: u16,
-    /// What the slots hold: the backend's index in the node's own table, which may differ between nodes.
+    /// What the slots hold: the backend's index in the node's own table, which may differ between
+    /// nodes.
     pub index: u16,
 }
 
@@ -39,7 +41,8 @@ struct Turn {
     credit: u32,
 }
 
-/// Fills `ring` with the indexes of `members`; all slots are [`NO_BACKEND`] where nobody has weight.
+/// Fills `ring` with the indexes of `members`; all slots are [`NO_BACKEND`] where nobody has
+/// weight.
 ///
 /// # Errors
 /// [`TooManyMembers`]; the ring is then untouched.
@@ -51,7 +54,9 @@ pub fn fill(ring: &mut [u16; RING_SLOTS], members: &[Member]) -> Result<(), TooM
     }
     turns.sort_unstable_by_key(|turn| (turn.member.address, turn.member.port));
     ring.fill(NO_BACKEND);
-    let Some(cost) = turns.iter().map(|turn| u32::from(turn.member.weight)).max().filter(|&most| most > 0) else {
+    let Some(cost) =
+        turns.iter().map(|turn| u32::from(turn.member.weight)).max().filter(|&most| most > 0)
+    else {
         return Ok(());
     };
     let mut free = RING_SLOTS;
@@ -89,11 +94,13 @@ fn take_slot(ring: &mut [u16; RING_SLOTS], turn: &mut Turn) {
     }
 }
 
-/// Digest of a ring: FNV-1a over the address and port in each slot, so that nodes with different backend numbers can compare.
+/// Digest of a ring: FNV-1a over the address and port in each slot, so that nodes with different
+/// backend numbers can compare.
 pub fn digest(ring: &[u16; RING_SLOTS], backend: impl Fn(u16) -> (Address, u16)) -> u64 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for &index in ring {
-        let (address, port) = if index == NO_BACKEND { (Address::UNSPECIFIED, 0) } else { backend(index) };
+        let (address, port) =
+            if index == NO_BACKEND { (Address::UNSPECIFIED, 0) } else { backend(index) };
         for byte in address.octets().into_iter().chain(port.to_be_bytes()) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
         }

@@ -16,7 +16,8 @@ pub trait Packet {
         self.bytes::<1>(offset).map(|[byte]| byte)
     }
 
-    /// The IPv6 address at `offset`, in two reads: sixteen single bytes would need more stack than the kernel program has.
+    /// The IPv6 address at `offset`, in two reads: sixteen single bytes would need more stack than
+    /// the kernel program has.
     #[inline(always)]
     fn address(&self, offset: usize) -> Option<Address> {
         let high = self.bytes(offset).map(u64::from_ne_bytes)?;
@@ -24,8 +25,9 @@ pub trait Packet {
         Some(Address::from_words([high, low]))
     }
 
-    /// The same number, which is below [`FORGETTABLE`]. In the kernel program the verifier then forgets what it knew of it: what can be reached
-    /// with several values is checked once for all of them, not once for each.
+    /// The same number, which is below [`FORGETTABLE`]. In the kernel program the verifier then
+    /// forgets what it knew of it: what can be reached with several values is checked once for all
+    /// of them, not once for each.
     #[inline(always)]
     fn forget(&self, number: usize) -> usize {
         debug_assert!(number < FORGETTABLE, "the kernel program would lose bits of {number}");

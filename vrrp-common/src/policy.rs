@@ -2,7 +2,8 @@
 
 use crate::ip::Address;
 use crate::maps::{
-    FOREIGN_LIMITED, FOREIGN_UNTOUCHED, InterfaceConf, MAX_COMPARED, ROUTER_HMAC, ROUTER_HMAC_REQUIRED, RouterConf,
+    FOREIGN_LIMITED, FOREIGN_UNTOUCHED, InterfaceConf, MAX_COMPARED, ROUTER_HMAC,
+    ROUTER_HMAC_REQUIRED, RouterConf,
 };
 use crate::packet::Packet;
 use crate::reason::Reason;
@@ -10,8 +11,9 @@ use crate::wire::vrrp::{self, Advert};
 
 const GROUP: Address = Address::v4(vrrp::GROUP);
 
-/// Whether a VRRP packet to `destination` is for us to judge: it is for a VRRP group, or for an address that a virtual router of the interface
-/// listens to. Everything else is between others, and on its way through this host or to another program on it.
+/// Whether a VRRP packet to `destination` is for us to judge: it is for a VRRP group, or for an
+/// address that a virtual router of the interface listens to. Everything else is between others,
+/// and on its way through this host or to another program on it.
 #[inline(always)]
 pub fn concerns(interface: &InterfaceConf, destination: &Address) -> bool {
     is_vrrp_group(destination) || interface.listens_to(destination)
@@ -33,8 +35,9 @@ pub enum Foreign {
     Refused,
 }
 
-/// Decides about a VRRP packet in `vlan` whose virtual router, `vrid` or 0 for none, is not ours. A tagged one is for another interface, a unicast one for another
-/// program on this host; one to a group passes where the configuration says that another daemon runs on this interface.
+/// Decides about a VRRP packet in `vlan` whose virtual router, `vrid` or 0 for none, is not ours. A
+/// tagged one is for another interface, a unicast one for another program on this host; one to a
+/// group passes where the configuration says that another daemon runs on this interface.
 #[inline(always)]
 pub fn foreign(interface: &InterfaceConf, vlan: u32, vrid: u8, destination: &Address) -> Foreign {
     if vlan != 0 || interface.pass_foreign == FOREIGN_UNTOUCHED {
@@ -44,11 +47,12 @@ pub fn foreign(interface: &InterfaceConf, vlan: u32, vrid: u8, destination: &Add
     if vrid != 0 && passes { Foreign::Limited } else { Foreign::Refused }
 }
 
-/// Whether a packet of this TTL or hop limit may be an advert of `router` at all: 255, which no router forwards (RFC 5082), or
-/// what its unicast peer is allowed.
+/// Whether a packet of this TTL or hop limit may be an advert of `router` at all: 255, which no
+/// router forwards (RFC 5082), or what its unicast peer is allowed.
 ///
 /// # Errors
-/// [`Reason::Ttl`]. It comes before every rule about the message: give `None` for a packet whose router is not known.
+/// [`Reason::Ttl`]. It comes before every rule about the message: give `None` for a packet whose
+/// router is not known.
 #[inline(always)]
 pub fn judge_ttl(ttl: u8, source: &Address, router: Option<&RouterConf>) -> Result<(), Reason> {
     if ttl == vrrp::TTL {
@@ -65,13 +69,19 @@ pub fn judge_ttl(ttl: u8, source: &Address, router: Option<&RouterConf>) -> Resu
     if allowed { Ok(()) } else { Err(Reason::Ttl) }
 }
 
-/// Matches `advert`, sent from `source` to `destination`, against the virtual router `router`. The TTL was judged before.
+/// Matches `advert`, sent from `source` to `destination`, against the virtual router `router`. The
+/// TTL was judged before.
 ///
 /// # Errors
-/// The first rule broken, in the order of [`Reason`]'s table. The rate and the authentication trailer are the caller's to judge:
-/// the one needs a clock, the other keys.
+/// The first rule broken, in the order of [`Reason`]'s table. The rate and the authentication
+/// trailer are the caller's to judge: the one needs a clock, the other keys.
 #[inline(always)]
-pub fn judge(advert: &Advert, source: &Address, destination: &Address, router: &RouterConf) -> Result<(), Reason> {
+pub fn judge(
+    advert: &Advert,
+    source: &Address,
+    destination: &Address,
+    router: &RouterConf,
+) -> Result<(), Reason> {
     if !destination.is(&router.destination) {
         return Err(Reason::Destination);
     }
@@ -105,15 +115,21 @@ pub fn judge(advert: &Advert, source: &Address, destination: &Address, router: &
     Ok(())
 }
 
-/// Whether the advert of `count` addresses whose message begins at `offset` names any address of `router`: one that names none is of another cluster which
-/// uses the same VRID, and its sender no peer. Matched last, as it reads the packet.
+/// Whether the advert of `count` addresses whose message begins at `offset` names any address of
+/// `router`: one that names none is of another cluster which uses the same VRID, and its sender no
+/// peer. Matched last, as it reads the packet.
 ///
 /// Lists of more than [`MAX_COMPARED`] addresses, theirs or ours, are left to the agent.
 ///
 /// # Errors
 /// [`Reason::AddressList`].
 #[inline(always)]
-pub fn judge_addresses<P: Packet + ?Sized>(packet: &P, offset: usize, count: u8, router: &RouterConf) -> Result<(), Reason> {
+pub fn judge_addresses<P: Packet + ?Sized>(
+    packet: &P,
+    offset: usize,
+    count: u8,
+    router: &RouterConf,
+) -> Result<(), Reason> {
     if router.address_count == 0 || usize::from(count) > MAX_COMPARED {
         return Ok(());
     }
@@ -139,7 +155,11 @@ pub fn judge_addresses<P: Packet + ?Sized>(packet: &P, offset: usize, count: u8,
 #[inline(always)]
 fn authenticate(advert: &Advert, router: &RouterConf) -> Result<(), Reason> {
     if advert.auth_type != router.auth_type {
-        return Err(if vrrp::is_known_auth(advert.auth_type) { Reason::AuthMismatch } else { Reason::AuthType });
+        return Err(if vrrp::is_known_auth(advert.auth_type) {
+            Reason::AuthMismatch
+        } else {
+            Reason::AuthType
+        });
     }
     // One comparison of the whole word: its time does not tell how much of a guess was right.
     let same = u64::from_ne_bytes(advert.auth_data) == u64::from_ne_bytes(router.auth_data);

@@ -1,4 +1,5 @@
-//! Why an advert was dropped. One reason per dropped packet: the first that applies, in the order of this table.
+//! Why an advert was dropped. One reason per dropped packet: the first that applies, in the order
+//! of this table.
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])* $name:ident = $label:literal,)*) => {
@@ -25,18 +26,21 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// An IP fragment: both common daemons reassemble adverts, so a filter that let fragments through would be bypassed.
+    /// An IP fragment: both common daemons reassemble adverts, so a filter that let fragments
+    /// through would be bypassed.
     Fragment = "fragment",
     /// IPv6 extension headers before the message that are more than are walked, or cut off.
     Extension = "extension",
-    /// Source unspecified, loopback, multicast or broadcast; over IPv6 an IPv4-mapped address, or to the group one that is not link-local
-    /// (RFC 9568 section 5.1.2.1).
+    /// Source unspecified, loopback, multicast or broadcast; over IPv6 an IPv4-mapped address, or
+    /// to the group one that is not link-local (RFC 9568 section 5.1.2.1).
     Source = "source",
-    /// TTL or hop limit is not 255 (RFC 9568 sections 5.1.1.3 and 5.1.2.3), nor in the range its peer is allowed.
+    /// TTL or hop limit is not 255 (RFC 9568 sections 5.1.1.3 and 5.1.2.3), nor in the range its
+    /// peer is allowed.
     Ttl = "ttl",
     /// The checksum of the IPv4 header is wrong.
     IpChecksum = "ip_checksum",
-    /// IP header or total length impossible, or message shorter or longer than its address count says.
+    /// IP header or total length impossible, or message shorter or longer than its address count
+    /// says.
     Length = "length",
     /// Version is neither 2 nor 3.
     Version = "version",
@@ -68,7 +72,8 @@ reasons! {
     Peer = "peer",
     /// It names none of our addresses: another cluster uses the same VRID.
     AddressList = "address_list",
-    /// More adverts per second from this source than any honest master sends, or more from all sources than are looked at.
+    /// More adverts per second from this source than any honest master sends, or more from all
+    /// sources than are looked at.
     Rate = "rate",
     /// No authentication trailer where one is required.
     AuthMissing = "auth_missing",

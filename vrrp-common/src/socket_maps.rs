@@ -1,13 +1,15 @@
-//! The map ABI of the socket programs, as `maps` is that of the XDP program: they steer connections when they are made.
+//! The map ABI of the socket programs, as `maps` is that of the XDP program: they steer connections
+//! when they are made.
 //!
-//! A process in one of the configured cgroups connects to the address of an upstream, which no host needs to own; the programs
-//! make it a connection to one of the backends. Change anything here and [`LAYOUT`] goes up: pins of another layout are not
-//! adopted.
+//! A process in one of the configured cgroups connects to the address of an upstream, which no host
+//! needs to own; the programs make it a connection to one of the backends. Change anything here and
+//! [`LAYOUT`] goes up: pins of another layout are not adopted.
 
 use crate::ip::Address;
 use crate::maps::Shape;
 
-/// Version of everything in this file; part of the directory that these maps and links are pinned under.
+/// Version of everything in this file; part of the directory that these maps and links are pinned
+/// under.
 pub const LAYOUT: u32 = 1;
 
 pub const MAX_UPSTREAMS: u32 = 64;
@@ -16,7 +18,8 @@ pub const MAX_BACKENDS: u32 = 1_024;
 /// Backends of one upstream.
 pub const MAX_MEMBERS: usize = 64;
 
-/// Nanoseconds that a backend is suspect after a connection to it was not established, or was reset.
+/// Nanoseconds that a backend is suspect after a connection to it was not established, or was
+/// reset.
 pub const SUSPECT_NANOS: u64 = 1_000_000_000;
 
 /// Names of the maps, as the socket programs declare them.
@@ -29,7 +32,8 @@ pub mod name {
     pub const LOADS: &str = "SOCK_LOADS";
     /// PER-CPU ARRAY: upstream index -> [`super::Outcomes`].
     pub const OUTCOMES: &str = "SOCK_OUTCOMES";
-    /// SOCKET STORAGE -> [`super::Steered`]: it goes with its socket, so it can neither fill up nor leak.
+    /// SOCKET STORAGE -> [`super::Steered`]: it goes with its socket, so it can neither fill up nor
+    /// leak.
     pub const STEERED: &str = "STEERED";
 }
 
@@ -46,8 +50,10 @@ pub const SHAPES: &[Shape] = &[
     shape::<u32, Steered>(name::STEERED, 0),
 ];
 
-/// Names of the programs in the object, in the order they are attached in: what ends a count before what begins one.
-pub const PROGRAMS: [&str; 6] = ["sock_release", "sock_ops", "getpeername4", "getpeername6", "connect4", "connect6"];
+/// Names of the programs in the object, in the order they are attached in: what ends a count before
+/// what begins one.
+pub const PROGRAMS: [&str; 6] =
+    ["sock_release", "sock_ops", "getpeername4", "getpeername6", "connect4", "connect6"];
 
 /// What a process connects to, by TCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -96,12 +102,12 @@ pub struct Backend {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct Load {
-    /// The present epoch of counting. A connection that was counted in an earlier one is not taken off this count: the place was
-    /// another backend's then, or connections may have been closed with no program to count them. Written by the agent, with
-    /// the count at 0.
+    /// The present epoch of counting. A connection that was counted in an earlier one is not taken
+    /// off this count: the place was another backend's then, or connections may have been closed
+    /// with no program to count them. Written by the agent, with the count at 0.
     pub epoch: u64,
-    /// Connections made and not closed, those not established yet included. A connection that is closed in the instant an epoch
-    /// begins may leave it one too low; below 0 is 0.
+    /// Connections made and not closed, those not established yet included. A connection that is
+    /// closed in the instant an epoch begins may leave it one too low; below 0 is 0.
     pub in_flight: i64,
     /// Nanoseconds since boot: until then it is chosen only where all are suspect.
     pub suspect_until: u64,
@@ -156,7 +162,8 @@ mod user {
     macro_rules! pod {
         ($($name:ident)*) => {
             $(
-                // SAFETY: `repr(C)`, integers and byte arrays only, and the size assertions leave no room for padding.
+                // SAFETY: `repr(C)`, integers and byte arrays only, and the size assertions leave
+                // no room for padding.
                 unsafe impl aya::Pod for $name {}
             )*
         };

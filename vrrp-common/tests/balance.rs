@@ -14,10 +14,16 @@ fn least(candidates: &[Candidate]) -> Option<u32> {
 
 #[test]
 fn the_fewest_connections_for_the_weight_win_and_the_first_of_equals() {
-    assert_eq!(least(&[candidate(1, 1, 3, false), candidate(2, 1, 2, false), candidate(3, 1, 2, false)]), Some(2));
+    assert_eq!(
+        least(&[candidate(1, 1, 3, false), candidate(2, 1, 2, false), candidate(3, 1, 2, false)]),
+        Some(2)
+    );
     assert_eq!(least(&[candidate(1, 1, 3, false), candidate(2, 4, 11, false)]), Some(2));
     assert_eq!(least(&[candidate(1, 1, 3, false), candidate(2, 4, 12, false)]), Some(1));
-    assert_eq!(least(&[candidate(1, 1000, u64::from(u32::MAX), false), candidate(2, 1, 0, false)]), Some(2));
+    assert_eq!(
+        least(&[candidate(1, 1000, u64::from(u32::MAX), false), candidate(2, 1, 0, false)]),
+        Some(2)
+    );
 }
 
 #[test]
@@ -47,9 +53,14 @@ fn chances_are_as_the_weights_of_those_that_are_sound() {
     let mut state: u32 = 1;
     for _ in 0..60_000 {
         let mut choice = Choice::NONE;
-        for (backend, weight, suspicious) in [(0, 1, false), (3, 7, true), (1, 2, false), (2, 3, false)] {
+        for (backend, weight, suspicious) in
+            [(0, 1, false), (3, 7, true), (1, 2, false), (2, 3, false)]
+        {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            choice.offer(WEIGHTED_RANDOM, Candidate { random: state, ..candidate(backend, weight, 0, suspicious) });
+            choice.offer(
+                WEIGHTED_RANDOM,
+                Candidate { random: state, ..candidate(backend, weight, 0, suspicious) },
+            );
         }
         chosen[choice.backend().expect("a choice") as usize] += 1;
     }

@@ -1,4 +1,5 @@
-//! The rule by which a flow keeps its backend: every case of it, then every short story of changes and packets.
+//! The rule by which a flow keeps its backend: every case of it, then every short story of changes
+//! and packets.
 
 use vrrp_common::flow::{Changed, Choice};
 
@@ -51,7 +52,8 @@ const BACKENDS: usize = 3;
 /// Changes of one drain.
 const CHANGES: usize = 3;
 
-/// A slot during one drain: who had it before, and who is alive. It belongs to the first living one by preference.
+/// A slot during one drain: who had it before, and who is alive. It belongs to the first living one
+/// by preference.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     base: usize,
@@ -75,7 +77,12 @@ impl Slot {
 
     fn seen(&self, record: Option<usize>, begins: bool) -> Changed {
         let alive = |backend: usize| self.alive[backend].then_some(backend as u16);
-        Changed { live: self.live as u16, base: alive(self.base), recorded: record.and_then(alive), begins }
+        Changed {
+            live: self.live as u16,
+            base: alive(self.base),
+            recorded: record.and_then(alive),
+            begins,
+        }
     }
 
     /// Where a connection begins, and what is remembered of it.
@@ -83,7 +90,9 @@ impl Slot {
         let changed = self.seen(None, true);
         match (self.touched, room) {
             (false, _) => (self.live, None),
-            (true, true) => (changed.choose().backend.into(), Some(changed.choose().backend.into())),
+            (true, true) => {
+                (changed.choose().backend.into(), Some(changed.choose().backend.into()))
+            }
             (true, false) => (changed.unrecorded().into(), None),
         }
     }
@@ -102,9 +111,10 @@ fn all_states() -> impl Iterator<Item = [bool; BACKENDS]> + Clone {
     (0..1 << BACKENDS).map(|bits: u32| std::array::from_fn(|backend| bits >> backend & 1 == 1))
 }
 
-/// Plays every sequence of up to [`CHANGES`] changes, with a connection that begins before any of them or after the last, and tells
-/// `check` of each packet after a change: the slot as the connection began, the slot now, where it began, where the packet goes,
-/// and whether its backend and the base have been alive all the while.
+/// Plays every sequence of up to [`CHANGES`] changes, with a connection that begins before any of
+/// them or after the last, and tells `check` of each packet after a change: the slot as the
+/// connection began, the slot now, where it began, where the packet goes, and whether its backend
+/// and the base have been alive all the while.
 fn every_story(room: bool, mut check: impl FnMut(&str, bool, usize, usize, bool, bool)) {
     for first in all_states() {
         let mut stories = vec![vec![]];
@@ -147,8 +157,8 @@ fn a_remembered_connection_stays_while_its_backend_lives_whatever_changes() {
     assert!(packets > 10_000, "{packets}");
 }
 
-/// Without room to remember it a connection goes by the base: it stays where the base served it. One that began while the base was
-/// dead goes by the live ring until then.
+/// Without room to remember it a connection goes by the base: it stays where the base served it.
+/// One that began while the base was dead goes by the live ring until then.
 #[test]
 fn a_connection_that_cannot_be_remembered_stays_with_a_base_that_lives() {
     let (mut kept, mut moved) = (0, 0);

@@ -45,7 +45,10 @@ fn a_release_claims_nothing() {
 /// Unsigned, in network order, of both families.
 #[test]
 fn vc104_the_tie_break_compares_whole_addresses() {
-    let claim = |source: &str| Claim { priority: 1, source: source.parse::<IpAddr>().expect("an address").into() };
+    let claim = |source: &str| Claim {
+        priority: 1,
+        source: source.parse::<IpAddr>().expect("an address").into(),
+    };
     let vectors = [
         ("10.0.1.5", "10.0.0.200"),
         ("10.0.0.1", "9.255.255.255"),
@@ -91,7 +94,12 @@ fn labels_and_indexes_are_one_to_one() {
     labels.sort_unstable();
     labels.dedup();
     assert_eq!(labels.len(), Reason::COUNT + RouterCounter::COUNT);
-    assert!(RouterCounter::ALL.iter().enumerate().all(|(index, &kind)| kind as usize == index && !kind.help().is_empty()));
+    assert!(
+        RouterCounter::ALL
+            .iter()
+            .enumerate()
+            .all(|(index, &kind)| kind as usize == index && !kind.help().is_empty())
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Neighbour discovery: vectors whose checksums were computed elsewhere, and every way to damage a message.
+//! Neighbour discovery: vectors whose checksums were computed elsewhere, and every way to damage a
+//! message.
 
 use vrrp_common::ip::Address;
 use vrrp_common::wire::nd::{self, Advertisement, Kind, Nd};
@@ -35,7 +36,12 @@ fn parse(message: &[u8], source: [u8; 16], destination: [u8; 16]) -> Option<Nd> 
 /// The message with its checksum made right, from [`ASKER`] to [`ASKED`].
 fn summed(mut message: Vec<u8>) -> Vec<u8> {
     message[2..4].fill(0);
-    let pseudo = checksum::pseudo_header_v6(&Address::v6(ASKER), &Address::v6(ASKED), ipv6::NEXT_ICMPV6, message.len() as u32);
+    let pseudo = checksum::pseudo_header_v6(
+        &Address::v6(ASKER),
+        &Address::v6(ASKED),
+        ipv6::NEXT_ICMPV6,
+        message.len() as u32,
+    );
     let sum = checksum::compute(pseudo, &message);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
     message
@@ -107,24 +113,40 @@ fn a_message_is_of_whole_options_and_bounded() {
     for len in 0..=200 {
         let mut long = solicitation();
         long.resize(len, 0);
-        let read = if len < 4 { parse(&long, ASKER, ASKED) } else { parse(&summed(long), ASKER, ASKED) };
+        let read =
+            if len < 4 { parse(&long, ASKER, ASKED) } else { parse(&summed(long), ASKER, ASKED) };
         assert_eq!(read.is_some(), (24..=128).contains(&len) && len % 8 == 0, "{len} bytes");
     }
     // The header promises more than the frame holds.
     let short = summed(solicitation());
-    assert!((0..short.len()).all(|end| nd::parse(&short[..end], 0, 32, &Address::v6(ASKER), &Address::v6(ASKED)).is_none()));
+    assert!((0..short.len()).all(|end| {
+        nd::parse(&short[..end], 0, 32, &Address::v6(ASKER), &Address::v6(ASKED)).is_none()
+    }));
 }
 
 #[test]
 fn no_input_panics() {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize
     };
     for _ in 0..20_000 {
         let bytes: Vec<u8> = (0..random() % 160).map(|_| random() as u8).collect();
-        assert_eq!(nd::parse(&bytes[..], random() % 200, random() % 200, &Address::v6(VIP), &Address::v6(ASKER)), None);
+        assert_eq!(
+            nd::parse(
+                &bytes[..],
+                random() % 200,
+                random() % 200,
+                &Address::v6(VIP),
+                &Address::v6(ASKER)
+            ),
+            None
+        );
     }
-    assert_eq!(nd::parse(&[0; 64][..], usize::MAX - 7, 32, &Address::v6(VIP), &Address::v6(ASKER)), None);
+    assert_eq!(
+        nd::parse(&[0; 64][..], usize::MAX - 7, 32, &Address::v6(VIP), &Address::v6(ASKER)),
+        None
+    );
 }

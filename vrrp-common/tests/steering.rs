@@ -43,7 +43,10 @@ fn slots_are_shared_evenly() {
         for index in 0..count {
             let share = share(&ring, index);
             // Everybody takes its turn, so shares differ by one slot.
-            assert!((share - even).abs() * RING_SLOTS as f64 <= 1.0, "{index} of {count} has {share}");
+            assert!(
+                (share - even).abs() * RING_SLOTS as f64 <= 1.0,
+                "{index} of {count} has {share}"
+            );
         }
     }
 }
@@ -69,7 +72,8 @@ fn neither_the_order_nor_the_numbers_have_a_say() {
             turned.rotate_left(turn);
             turned.reverse();
             assert_eq!(ring(&turned), plain);
-            let renumbered: Vec<Member> = turned.iter().map(|m| Member { index: m.index * 7 + turn as u16, ..*m }).collect();
+            let renumbered: Vec<Member> =
+                turned.iter().map(|m| Member { index: m.index * 7 + turn as u16, ..*m }).collect();
             let back = ring(&renumbered).map(|number| (number - turn as u16) / 7);
             assert_eq!(&back, &*plain, "{count} members, turned by {turn}");
         }
@@ -81,26 +85,33 @@ fn moved(before: &[u16; RING_SLOTS], after: &[u16; RING_SLOTS]) -> f64 {
     before.iter().zip(after).filter(|(old, new)| old != new).count() as f64 / RING_SLOTS as f64
 }
 
-/// What removing each one of `count` members in turn moves: on average, and at most. Adding it is the same, read backwards.
+/// What removing each one of `count` members in turn moves: on average, and at most. Adding it is
+/// the same, read backwards.
 fn removals(count: u16) -> (f64, f64) {
     let all = members(count);
     let before = ring(&all);
     let without = |gone: usize| {
-        let others: Vec<Member> = all.iter().enumerate().filter(|(index, _)| *index != gone).map(|(_, m)| *m).collect();
+        let others: Vec<Member> =
+            all.iter().enumerate().filter(|(index, _)| *index != gone).map(|(_, m)| *m).collect();
         moved(&before, &ring(&others))
     };
     let shares: Vec<f64> = (0..all.len()).map(without).collect();
     (shares.iter().sum::<f64>() / f64::from(count), shares.iter().copied().fold(0.0, f64::max))
 }
 
-/// Of N members each moves its own 1/N, and on average less than 1 % besides. Addresses whose permutations lie badly to each other
-/// move up to a quarter more than that.
+/// Of N members each moves its own 1/N, and on average less than 1 % besides. Addresses whose
+/// permutations lie badly to each other move up to a quarter more than that.
 #[test]
 fn one_member_more_or_less_moves_little_but_its_own() {
     for count in 2..=32 {
         let ((average, worst), own) = (removals(count), 1.0 / f64::from(count));
         assert!(average >= own - 0.001, "its own slots move");
-        let told = || format!("{count} members: {average}, at most {worst} moved; of 64 and 100: {:?}", [64, 100].map(removals));
+        let told = || {
+            format!(
+                "{count} members: {average}, at most {worst} moved; of 64 and 100: {:?}",
+                [64, 100].map(removals)
+            )
+        };
         assert!(average <= own + 0.01, "{}", told());
         assert!(worst <= own + 0.0125, "{}", told());
     }
@@ -110,28 +121,49 @@ fn one_member_more_or_less_moves_little_but_its_own() {
 #[test]
 fn a_changed_weight_moves_slots_in_proportion() {
     let total = |all: &[Member]| f64::from(all.iter().map(|m| u32::from(m.weight)).sum::<u32>());
-    for (count, before, after) in [(2, 10, 11), (2, 100, 50), (4, 10, 20), (8, 100, 90), (16, 4, 3), (16, 10, 0), (32, 10, 15)] {
+    for (count, before, after) in [
+        (2, 10, 11),
+        (2, 100, 50),
+        (4, 10, 20),
+        (8, 100, 90),
+        (16, 4, 3),
+        (16, 10, 0),
+        (32, 10, 15),
+    ] {
         let mut all: Vec<Member> = (0..count).map(|number| member(number, before)).collect();
         let (old_ring, old_share) = (ring(&all), f64::from(before) / total(&all));
         all[1].weight = after;
         let new_share = f64::from(after) / total(&all);
         let (moved, difference) = (moved(&old_ring, &ring(&all)), (new_share - old_share).abs());
-        assert!(moved >= difference - 0.001, "{count} of {before}, one {after}: its share moves, {moved}");
-        assert!(moved <= 2.0 * difference + 0.01, "{count} of {before}, one {after}: {moved} moved, its share by {difference}");
+        assert!(
+            moved >= difference - 0.001,
+            "{count} of {before}, one {after}: its share moves, {moved}"
+        );
+        assert!(
+            moved <= 2.0 * difference + 0.01,
+            "{count} of {before}, one {after}: {moved} moved, its share by {difference}"
+        );
     }
 }
 
 #[test]
 fn weights_that_are_multiples_make_the_same_ring() {
-    let weighted = |factor: u16| -> Vec<Member> { (0..5).map(|number| member(number, (number + 1) * factor)).collect() };
+    let weighted = |factor: u16| -> Vec<Member> {
+        (0..5).map(|number| member(number, (number + 1) * factor)).collect()
+    };
     assert_eq!(ring(&weighted(1)), ring(&weighted(60)));
 }
 
 #[test]
 fn address_family_and_port_tell_members_apart() {
-    let v6 =
-        |last: u16| Member { address: IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last)).into(), ..member(last, 1) };
-    for all in [[v6(0), v6(1), v6(2)], [0, 1, 2].map(|port| Member { port: 8080 + port, ..member(7, 1) }).map(renumbered)] {
+    let v6 = |last: u16| Member {
+        address: IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last)).into(),
+        ..member(last, 1)
+    };
+    for all in [
+        [v6(0), v6(1), v6(2)],
+        [0, 1, 2].map(|port| Member { port: 8080 + port, ..member(7, 1) }).map(renumbered),
+    ] {
         let whole = ring(&all);
         for member in &all {
             let share = share(&whole, member.index);
@@ -152,7 +184,8 @@ fn renumbered(member: Member) -> Member {
 #[test]
 fn nodes_with_other_numbers_for_the_backends_have_the_same_digest() {
     let ours = members(5);
-    let theirs: Vec<Member> = ours.iter().map(|member| Member { index: 100 - member.index, ..*member }).collect();
+    let theirs: Vec<Member> =
+        ours.iter().map(|member| Member { index: 100 - member.index, ..*member }).collect();
     let (our_ring, their_ring) = (ring(&ours), ring(&theirs));
     assert_ne!(our_ring, their_ring);
     let their_digest = digest(&their_ring, |index| place_of(100 - index));
@@ -182,11 +215,20 @@ fn flows_spread_over_the_slots() {
     let mut clients = [0_u32; BUCKETS];
     let mut ports = [0_u32; BUCKETS];
     let bucket = |key: &FlowKey| slot(key.hash()) * BUCKETS / RING_SLOTS;
-    let key =
-        FlowKey { source: v4("10.0.0.1"), destination: v4("192.168.1.249"), source_port: 0, destination_port: 80, protocol: 6 };
+    let key = FlowKey {
+        source: v4("10.0.0.1"),
+        destination: v4("192.168.1.249"),
+        source_port: 0,
+        destination_port: 80,
+        protocol: 6,
+    };
     for number in 0..FLOWS {
         clients[bucket(&FlowKey { source: Ipv4Addr::from(number).into(), ..key })] += 1;
-        ports[bucket(&FlowKey { source_port: number as u16, destination_port: (number >> 16) as u16, ..key })] += 1;
+        ports[bucket(&FlowKey {
+            source_port: number as u16,
+            destination_port: (number >> 16) as u16,
+            ..key
+        })] += 1;
     }
     let even = FLOWS as f64 / BUCKETS as f64;
     for count in clients.iter().chain(&ports) {
@@ -196,7 +238,13 @@ fn flows_spread_over_the_slots() {
 
 #[test]
 fn each_field_of_a_flow_counts_and_no_slot_is_out_of_range() {
-    let key = FlowKey { source: v4("1.2.3.4"), destination: v4("5.6.7.8"), source_port: 9, destination_port: 10, protocol: 6 };
+    let key = FlowKey {
+        source: v4("1.2.3.4"),
+        destination: v4("5.6.7.8"),
+        source_port: 9,
+        destination_port: 10,
+        protocol: 6,
+    };
     let others = [
         FlowKey { source: v4("1.2.3.5"), ..key },
         FlowKey { destination: v4("5.6.7.9"), ..key },

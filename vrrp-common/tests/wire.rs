@@ -1,4 +1,5 @@
-//! The wire formats: vectors captured from other implementations, round trips, and every way to damage an advert.
+//! The wire formats: vectors captured from other implementations, round trips, and every way to
+//! damage an advert.
 
 use vrrp_common::classify::{Class, classify};
 use vrrp_common::packet::Packet;
@@ -18,7 +19,10 @@ fn parse(message: &[u8]) -> Result<Advert, Reason> {
 fn emitted(emit: impl FnOnce(&mut [u8]) -> Option<usize>) -> Vec<u8> {
     let mut buffer = [0xa5; vrrp::MAX_LEN + 16];
     let len = emit(&mut buffer).expect("fits");
-    assert!(buffer[len..].iter().all(|&byte| byte == 0xa5), "nothing is written behind the message");
+    assert!(
+        buffer[len..].iter().all(|&byte| byte == 0xa5),
+        "nothing is written behind the message"
+    );
     buffer[..len].to_vec()
 }
 
@@ -29,12 +33,16 @@ fn pass(password: &[u8]) -> [u8; 8] {
 }
 
 /// VRID 51, priority 100, 1 s, PASS "secret", 10.9.0.100: as keepalived 2.2.7 sent it.
-const KEEPALIVED_V2: [u8; 20] =
-    [0x21, 0x33, 0x64, 0x01, 0x01, 0x01, 0x33, 0x11, 0x0a, 0x09, 0x00, 0x64, 0x73, 0x65, 0x63, 0x72, 0x65, 0x74, 0x00, 0x00];
+const KEEPALIVED_V2: [u8; 20] = [
+    0x21, 0x33, 0x64, 0x01, 0x01, 0x01, 0x33, 0x11, 0x0a, 0x09, 0x00, 0x64, 0x73, 0x65, 0x63, 0x72,
+    0x65, 0x74, 0x00, 0x00,
+];
 
 #[test]
 fn version_2_is_what_keepalived_sends() {
-    let message = emitted(|buffer| vrrp::emit_v2(buffer, 51, 100, 1, Some(pass(b"secret")), &[[10, 9, 0, 100]]));
+    let message = emitted(|buffer| {
+        vrrp::emit_v2(buffer, 51, 100, 1, Some(pass(b"secret")), &[[10, 9, 0, 100]])
+    });
     assert_eq!(message, KEEPALIVED_V2);
     let advert = Advert {
         version: 2,
@@ -54,7 +62,9 @@ fn version_2_is_what_keepalived_sends() {
 #[test]
 fn version_3_has_the_captured_sums() {
     for (coverage, sum) in [(PSEUDO, [0x75, 0x73]), (Coverage::MessageOnly, [0x60, 0x03])] {
-        let message = emitted(|buffer| vrrp::emit_v3(buffer, 51, 100, Centis(100), coverage, &[[10, 0, 0, 100]]));
+        let message = emitted(|buffer| {
+            vrrp::emit_v3(buffer, 51, 100, Centis(100), coverage, &[[10, 0, 0, 100]])
+        });
         assert_eq!(message, [0x31, 0x33, 0x64, 0x01, 0x00, 0x64, sum[0], sum[1], 10, 0, 0, 100]);
         let advert = parse(&message).expect("valid");
         assert_eq!((advert.version, advert.vrid, advert.priority, advert.count), (3, 51, 100, 1));
@@ -73,10 +83,20 @@ fn version_3_is_what_keepalived_sends() {
         (to([10, 9, 0, 2]), [10, 9, 0, 2], [0x19, 0x69]),
     ];
     for (coverage, destination, sum) in forms {
-        let message = emitted(|buffer| vrrp::emit_v3(buffer, 51, 150, Centis(100), coverage, &[[10, 9, 0, 100]]));
+        let message = emitted(|buffer| {
+            vrrp::emit_v3(buffer, 51, 150, Centis(100), coverage, &[[10, 9, 0, 100]])
+        });
         assert_eq!(message, [0x31, 0x33, 0x96, 0x01, 0x00, 0x64, sum[0], sum[1], 10, 9, 0, 100]);
-        assert!(vrrp::parse(&message[..], 0, message.len(), &Carrier::V4 { source, destination }).is_ok());
-        let elsewhere = vrrp::parse(&message[..], 0, message.len(), &Carrier::V4 { source, destination: [10, 9, 0, 3] });
+        assert!(
+            vrrp::parse(&message[..], 0, message.len(), &Carrier::V4 { source, destination })
+                .is_ok()
+        );
+        let elsewhere = vrrp::parse(
+            &message[..],
+            0,
+            message.len(),
+            &Carrier::V4 { source, destination: [10, 9, 0, 3] },
+        );
         assert_eq!(elsewhere.is_ok(), coverage == Coverage::MessageOnly);
     }
 }
@@ -93,7 +113,10 @@ fn what_is_emitted_parses_to_the_same_for_any_count() {
         for coverage in [PSEUDO, Coverage::MessageOnly] {
             let v3 = emitted(|buffer| vrrp::emit_v3(buffer, 255, 0, Centis(4_095), coverage, list));
             let advert = parse(&v3).expect("valid");
-            assert_eq!((usize::from(advert.count), advert.interval, advert.priority), (count, Centis(4_095), 0));
+            assert_eq!(
+                (usize::from(advert.count), advert.interval, advert.priority),
+                (count, Centis(4_095), 0)
+            );
         }
     }
 }
@@ -110,7 +133,8 @@ fn an_advert_that_does_not_fit_is_not_emitted() {
 
 #[test]
 fn an_interval_too_long_for_the_field_is_capped_and_never_spills_into_the_reserved_bits() {
-    let message = emitted(|buffer| vrrp::emit_v3(buffer, 1, 1, Centis(u16::MAX), PSEUDO, &[SOURCE]));
+    let message =
+        emitted(|buffer| vrrp::emit_v3(buffer, 1, 1, Centis(u16::MAX), PSEUDO, &[SOURCE]));
     assert_eq!(message[4..6], [0x0f, 0xff]);
     assert_eq!(Centis::from_micros(u64::MAX), Centis(u16::MAX));
     assert_eq!(Centis::from_micros(1_009_999), Centis(100));
@@ -119,8 +143,18 @@ fn an_interval_too_long_for_the_field_is_capped_and_never_spills_into_the_reserv
 
 #[test]
 fn any_changed_byte_is_rejected() {
-    let v3 =
-        |coverage| emitted(|buffer| vrrp::emit_v3(buffer, 51, 100, Centis(100), coverage, &[[10, 0, 0, 100], [10, 0, 0, 101]]));
+    let v3 = |coverage| {
+        emitted(|buffer| {
+            vrrp::emit_v3(
+                buffer,
+                51,
+                100,
+                Centis(100),
+                coverage,
+                &[[10, 0, 0, 100], [10, 0, 0, 101]],
+            )
+        })
+    };
     for golden in [KEEPALIVED_V2.to_vec(), v3(PSEUDO), v3(Coverage::MessageOnly)] {
         let advert = parse(&golden).expect("valid");
         for at in 0..golden.len() {
@@ -128,7 +162,11 @@ fn any_changed_byte_is_rejected() {
                 let mut damaged = golden.clone();
                 damaged[at] = value;
                 match parse(&damaged) {
-                    Ok(parsed) => assert_eq!((parsed, &damaged), (advert, &golden), "byte {at} as {value:#04x}"),
+                    Ok(parsed) => assert_eq!(
+                        (parsed, &damaged),
+                        (advert, &golden),
+                        "byte {at} as {value:#04x}"
+                    ),
                     Err(_) => assert_ne!(damaged, golden),
                 }
             }
@@ -177,7 +215,10 @@ fn an_arp_announcement_reads_back() {
         panic!("not ARP");
     };
     assert_eq!((ethernet.source, ethernet.vlan, ethernet.network), (mac, 0, 14));
-    assert_eq!((arp.operation, arp.sender_mac, arp.sender, arp.target), (arp::OP_REQUEST, mac, address, address));
+    assert_eq!(
+        (arp.operation, arp.sender_mac, arp.sender, arp.target),
+        (arp::OP_REQUEST, mac, address, address)
+    );
     assert!(arp.is_gratuitous());
     assert_eq!(frame[..6], eth::BROADCAST);
 }
@@ -194,10 +235,14 @@ fn headers_shorter_than_they_must_be_are_nothing() {
 
 #[test]
 fn nobody_speaks_from_an_impossible_source() {
-    for address in [[0, 0, 0, 0], [0, 1, 2, 3], [127, 0, 0, 1], [224, 0, 0, 18], [239, 0, 0, 1], [255; 4]] {
+    for address in
+        [[0, 0, 0, 0], [0, 1, 2, 3], [127, 0, 0, 1], [224, 0, 0, 18], [239, 0, 0, 1], [255; 4]]
+    {
         assert!(ipv4::is_impossible_source(address), "{address:?}");
     }
-    for address in [[1, 0, 0, 1], [10, 0, 0, 1], [126, 0, 0, 1], [128, 0, 0, 1], [223, 255, 255, 255]] {
+    for address in
+        [[1, 0, 0, 1], [10, 0, 0, 1], [126, 0, 0, 1], [128, 0, 0, 1], [223, 255, 255, 255]]
+    {
         assert!(!ipv4::is_impossible_source(address), "{address:?}");
     }
 }

@@ -1,4 +1,5 @@
-//! IPv6: adverts, extension headers, neighbour discovery. Vectors were computed apart from this code.
+//! IPv6: adverts, extension headers, neighbour discovery. Vectors were computed apart from this
+//! code.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -29,7 +30,9 @@ fn emitted(addresses: &[[u8; 16]]) -> Vec<u8> {
 
 #[test]
 fn an_address_is_the_same_through_both_types() {
-    for text in ["192.0.2.1", "0.0.0.0", "255.255.255.255", "::", "::1", "fe80::1", "2001:db8::ffff:1"] {
+    for text in
+        ["192.0.2.1", "0.0.0.0", "255.255.255.255", "::", "::1", "fe80::1", "2001:db8::ffff:1"]
+    {
         assert_eq!(address(text).ip(), text.parse::<IpAddr>().unwrap());
     }
     assert!(address("10.0.0.1").is_v4() && !address("fe80::1").is_v4() && !address("::").is_v4());
@@ -41,11 +44,13 @@ fn an_address_is_the_same_through_both_types() {
     assert!(!address("::2").is_impossible_source_v6());
 }
 
-/// Summed by hand: 31 33, 64 01, 00 64, the address's words, and the pseudo-header fe80::1, ff02::12, 24, 112.
+/// Summed by hand: 31 33, 64 01, 00 64, the address's words, and the pseudo-header fe80::1,
+/// ff02::12, 24, 112.
 #[test]
 fn a_version_3_advert_covers_the_pseudo_header() {
     let message = emitted(&[octets("fe80::f9")]);
-    let words: [u32; 10] = [0x3133, 0x6401, 0x0064, 0xfe80, 0x00f9, 0xfe80, 0x0001, 0xff02, 0x0012, 24 + 112];
+    let words: [u32; 10] =
+        [0x3133, 0x6401, 0x0064, 0xfe80, 0x00f9, 0xfe80, 0x0001, 0xff02, 0x0012, 24 + 112];
     let mut sum: u32 = words.iter().sum();
     while sum > 0xffff {
         sum = (sum >> 16) + (sum & 0xffff);
@@ -90,7 +95,10 @@ fn any_changed_bit_of_the_message_is_refused() {
         for bit in 0..8 {
             let mut damaged = message.clone();
             damaged[at] ^= 1 << bit;
-            assert!(vrrp::parse(&damaged[..], 0, damaged.len(), &carrier()).is_err(), "byte {at}, bit {bit}");
+            assert!(
+                vrrp::parse(&damaged[..], 0, damaged.len(), &carrier()).is_err(),
+                "byte {at}, bit {bit}"
+            );
         }
     }
 }
@@ -107,11 +115,12 @@ fn vc030_a_trailer_is_told_apart_from_a_wrong_length() {
 
 #[test]
 fn vc137_the_checksum_of_an_ipv6_advert_covers_its_trailer() {
-    // The message of fe80::1 to ff02::12 that lists fe80::f9, and a trailer, with a checksum computed apart from this code.
+    // The message of fe80::1 to ff02::12 that lists fe80::f9, and a trailer, with a checksum
+    // computed apart from this code.
     let head = [0x31, 0x33, 0x64, 0x01, 0x00, 0x64, 0x98, 0xe8];
     let tail = [
-        0x01, 0xc8, 0, 0, 0x65, 0x53, 0xf1, 0, 0x80, 0, 0, 0, 0xb2, 0x9f, 0x79, 0x9c, 0xcf, 0x0b, 0x9d, 0xd2, 0x0f, 0x06, 0x11,
-        0x6d, 0x46, 0x01, 0xfc, 0x1d,
+        0x01, 0xc8, 0, 0, 0x65, 0x53, 0xf1, 0, 0x80, 0, 0, 0, 0xb2, 0x9f, 0x79, 0x9c, 0xcf, 0x0b,
+        0x9d, 0xd2, 0x0f, 0x06, 0x11, 0x6d, 0x46, 0x01, 0xfc, 0x1d,
     ];
     let packet = [&head[..], &octets("fe80::f9"), &tail].concat();
     assert!(vrrp::parse(&packet[..], 0, packet.len(), &carrier()).expect("valid").trailer);
@@ -122,7 +131,11 @@ fn vc137_the_checksum_of_an_ipv6_advert_covers_its_trailer() {
     for at in 24..packet.len() {
         let mut damaged = packet.clone();
         damaged[at] ^= 1;
-        assert_eq!(vrrp::parse(&damaged[..], 0, damaged.len(), &carrier()), Err(Reason::Checksum), "byte {at}");
+        assert_eq!(
+            vrrp::parse(&damaged[..], 0, damaged.len(), &carrier()),
+            Err(Reason::Checksum),
+            "byte {at}"
+        );
     }
 }
 
@@ -139,7 +152,13 @@ fn the_longest_advert_with_a_trailer_is_parsed_whole() {
 
 #[test]
 fn a_trailer_is_read_as_it_was_written_and_not_read_where_it_is_cut() {
-    let written = Trailer { kind: 1, key: 9, reserved: 0x0102, serial: 0x0304_0506_0708_090a, mac: [0xcc; 16] };
+    let written = Trailer {
+        kind: 1,
+        key: 9,
+        reserved: 0x0102,
+        serial: 0x0304_0506_0708_090a,
+        mac: [0xcc; 16],
+    };
     let mut buffer = [0; trailer::LEN + 2];
     assert_eq!(written.emit(&mut buffer[2..]), Some(trailer::LEN));
     assert_eq!(buffer[2..14], [1, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
@@ -162,7 +181,10 @@ fn packet(next: u8, extensions: &[u8]) -> Vec<u8> {
 #[test]
 fn vc004_extension_headers_are_walked_as_far_as_the_bound() {
     let plain = ipv6::parse(&packet(112, &[])[..], 0).expect("a header");
-    assert_eq!((plain.protocol, plain.header_len, plain.fragment, plain.unwalked), (112, 40, false, false));
+    assert_eq!(
+        (plain.protocol, plain.header_len, plain.fragment, plain.unwalked),
+        (112, 40, false, false)
+    );
     // A destination options header of 16 bytes, then hop-by-hop options of 8.
     let mut extensions = vec![0, 1];
     extensions.resize(16, 0);
@@ -184,11 +206,19 @@ fn vc122_an_unsolicited_advertisement_is_as_the_rfc_has_it() {
     let frame = nd::announcement(mac, &address("2001:db8::f9"));
     assert_eq!(frame[..14], [0x33, 0x33, 0, 0, 0, 1, 0, 0, 0x5e, 0, 2, 51, 0x86, 0xdd]);
     assert_eq!((frame[14] >> 4, frame[18..22].to_vec()), (6, vec![0, 32, 58, 255]));
-    assert_eq!((&frame[22..38], &frame[38..54]), (&octets("2001:db8::f9")[..], &octets("ff02::1")[..]));
-    assert_eq!((frame[54], frame[55], &frame[58..62]), (136, 0, &[0xa0, 0, 0, 0][..]), "router, not solicited, override");
+    assert_eq!(
+        (&frame[22..38], &frame[38..54]),
+        (&octets("2001:db8::f9")[..], &octets("ff02::1")[..])
+    );
+    assert_eq!(
+        (frame[54], frame[55], &frame[58..62]),
+        (136, 0, &[0xa0, 0, 0, 0][..]),
+        "router, not solicited, override"
+    );
     assert_eq!(frame[62..78], octets("2001:db8::f9"));
     assert_eq!(frame[78..], [2, 1, 0, 0, 0x5e, 0, 2, 51]);
-    let read = nd::parse(&frame[..], 54, 32, &address("2001:db8::f9"), &nd::ALL_NODES).expect("its own checksum is right");
+    let read = nd::parse(&frame[..], 54, 32, &address("2001:db8::f9"), &nd::ALL_NODES)
+        .expect("its own checksum is right");
     assert_eq!((read.kind, read.target), (nd::Kind::Advertisement, address("2001:db8::f9")));
 }
 

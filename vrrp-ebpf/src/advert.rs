@@ -7,7 +7,9 @@ use vrrp_common::classify::Vrrp;
 use vrrp_common::counter::{DropReason, RouterCounter, Verdict};
 use vrrp_common::ip::Address;
 use vrrp_common::lease::{self, Claim};
-use vrrp_common::maps::{Liveness, ROUTER_HMAC, ROUTER_HMAC_REQUIRED, RateKey, RateWindow, RouterConf, foreign_bucket};
+use vrrp_common::maps::{
+    Liveness, ROUTER_HMAC, ROUTER_HMAC_REQUIRED, RateKey, RateWindow, RouterConf, foreign_bucket,
+};
 use vrrp_common::packet::Packet as _;
 use vrrp_common::policy::{self, Foreign};
 use vrrp_common::reason::Reason;
@@ -50,7 +52,8 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
         match policy::foreign(interface, vlan, vrrp.vrid, &vrrp.destination) {
             Foreign::Untouched => return Ok(()),
             Foreign::Limited => {
-                let passes = maps::advert_token(foreign_bucket(slot), boot_nanos(), interface.foreign_limit);
+                let passes =
+                    maps::advert_token(foreign_bucket(slot), boot_nanos(), interface.foreign_limit);
                 return if passes { Ok(()) } else { Err(Reason::Rate) };
             }
             Foreign::Refused => {}
@@ -66,11 +69,13 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
         return Err(Reason::Vrid);
     };
     if router.used == 0 {
-        // It has its place, and is not described yet: the agent is starting. Its socket judges by the same rules.
+        // It has its place, and is not described yet: the agent is starting. Its socket judges by
+        // the same rules.
         return Ok(());
     }
     policy::judge(advert, &vrrp.source, &vrrp.destination, router)?;
-    if shares_address(ctx.ctx, vrrp.message as u64, u64::from(advert.count), u64::from(index)) == 0 {
+    if shares_address(ctx.ctx, vrrp.message as u64, u64::from(advert.count), u64::from(index)) == 0
+    {
         return Err(Reason::AddressList);
     }
     let now = boot_nanos();
@@ -87,7 +92,8 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Not 0 where an advert, by what it names, may be of a peer of the router at `index`. A global function: the verifier checks its loops once.
+/// Not 0 where an advert, by what it names, may be of a peer of the router at `index`. A global
+/// function: the verifier checks its loops once.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn shares_address(ctx: *mut xdp_md, offset: u64, count: u64, index: u64) -> u64 {
@@ -102,8 +108,9 @@ pub extern "C" fn shares_address(ctx: *mut xdp_md, offset: u64, count: u64, inde
 
 /// The advert, or one of zeros and the rule that is broken.
 ///
-/// Where there is none the compiler would store whatever a register holds, and after a call the verifier refuses to read the first five. It does not
-/// know that the words are the same after [`maps::whole`], so each of them has a value on every path.
+/// Where there is none the compiler would store whatever a register holds, and after a call the
+/// verifier refuses to read the first five. It does not know that the words are the same after
+/// [`maps::whole`], so each of them has a value on every path.
 #[inline(always)]
 fn defined(advert: &Result<Advert, Reason>) -> (Advert, Option<Reason>) {
     let (advert, broken) = match advert {
@@ -111,9 +118,19 @@ fn defined(advert: &Result<Advert, Reason>) -> (Advert, Option<Reason>) {
         Err(reason) => (Advert::default(), Some(*reason)),
     };
     let [low, high] = advert.interval.0.to_ne_bytes();
-    let [flags, auth_type] = [u8::from(advert.message_only) | u8::from(advert.trailer) << 1, advert.auth_type];
+    let [flags, auth_type] =
+        [u8::from(advert.message_only) | u8::from(advert.trailer) << 1, advert.auth_type];
     let words = [
-        u64::from_ne_bytes([advert.version, advert.vrid, advert.priority, advert.count, low, high, auth_type, flags]),
+        u64::from_ne_bytes([
+            advert.version,
+            advert.vrid,
+            advert.priority,
+            advert.count,
+            low,
+            high,
+            auth_type,
+            flags,
+        ]),
         u64::from_ne_bytes(advert.auth_data),
     ];
     let words = maps::whole(&Address::from_words(words)).words();
@@ -132,9 +149,17 @@ fn defined(advert: &Result<Advert, Reason>) -> (Advert, Option<Reason>) {
     (advert, broken)
 }
 
-/// Ends this node's mastership in the same instant in which another master is heard that it must yield to.
+/// Ends this node's mastership in the same instant in which another master is heard that it must
+/// yield to.
 #[inline(always)]
-fn fence(ctx: &XdpContext, now: u64, index: u32, advert: &Advert, source: Address, router: &RouterConf) {
+fn fence(
+    ctx: &XdpContext,
+    now: u64,
+    index: u32,
+    advert: &Advert,
+    source: Address,
+    router: &RouterConf,
+) {
     let Some(epoch) = maps::acting(index) else {
         return;
     };
@@ -149,17 +174,19 @@ fn fence(ctx: &XdpContext, now: u64, index: u32, advert: &Advert, source: Addres
     if fences {
         maps::fence(index, epoch);
         count::router(index, RouterCounter::Fenced);
-        // The whole of an IPv4 address, the end of an IPv6 one. All are copies: the macro takes references, and a reference to
-        // a part would put the whole on the stack.
-        let (vrid, master, priority) = (router.vrid, u32::from_be_bytes(source.low()), advert.priority);
+        // The whole of an IPv4 address, the end of an IPv6 one. All are copies: the macro takes
+        // references, and a reference to a part would put the whole on the stack.
+        let (vrid, master, priority) =
+            (router.vrid, u32::from_be_bytes(source.low()), advert.priority);
         info!(ctx, "VRID {}: fenced by the advert of ..{:i}, priority {}", vrid, master, priority);
     } else if advert.priority != PRIORITY_RELEASE && !heard.beats(&own) {
         count::router(index, RouterCounter::LowerPriorityReceived);
     }
 }
 
-/// Notes a valid advert of the virtual router `index`: when and where from it came, and whether its sender is the master to follow. `claim` is its
-/// priority, and its interval in the lower 16 bits. 0: there are too many, it is dropped and nothing noted.
+/// Notes a valid advert of the virtual router `index`: when and where from it came, and whether its
+/// sender is the master to follow. `claim` is its priority, and its interval in the lower 16 bits.
+/// 0: there are too many, it is dropped and nothing noted.
 ///
 /// A global function, as `concerns` is: the verifier checks it once, whatever led to it.
 #[unsafe(no_mangle)]
@@ -167,7 +194,8 @@ fn fence(ctx: &XdpContext, now: u64, index: u32, advert: &Advert, source: Addres
 pub extern "C" fn note(ctx: *mut xdp_md, index: u32, claim: u32, high: u64, low: u64) -> u32 {
     spoil();
     let ctx = &XdpContext::new(ctx);
-    let (Some(router), Some(mac)) = (maps::router_at(index), Frame(ctx).bytes::<6>(eth::SOURCE_AT)) else {
+    let (Some(router), Some(mac)) = (maps::router_at(index), Frame(ctx).bytes::<6>(eth::SOURCE_AT))
+    else {
         return 1;
     };
     let now = boot_nanos();
@@ -185,7 +213,8 @@ pub extern "C" fn note(ctx: *mut xdp_md, index: u32, claim: u32, high: u64, low:
     // This program cannot verify authenticated adverts, and so follows no master by them.
     let claim = Claim { priority: heard.priority, source };
     let follows = router.flags & ROUTER_HMAC_REQUIRED == 0
-        && maps::followed(index).is_some_and(|followed| lease::follows(now, followed, &claim, router.interval_centis));
+        && maps::followed(index)
+            .is_some_and(|followed| lease::follows(now, followed, &claim, router.interval_centis));
     if !pace(now, index, source, router, follows || router.trusted.is(&source)) {
         return 0;
     }
@@ -196,8 +225,9 @@ pub extern "C" fn note(ctx: *mut xdp_md, index: u32, claim: u32, high: u64, low:
     1
 }
 
-/// Lets a limited number of adverts a second pass for each source of each virtual router, and for all sources together. `known`: the source is the
-/// master that is followed, or would be from here on; its adverts must get through whatever others send.
+/// Lets a limited number of adverts a second pass for each source of each virtual router, and for
+/// all sources together. `known`: the source is the master that is followed, or would be from here
+/// on; its adverts must get through whatever others send.
 #[inline(always)]
 fn pace(now: u64, index: u32, source: Address, router: &RouterConf, known: bool) -> bool {
     let key = RateKey { router: index, pad: 0, source };
@@ -217,7 +247,8 @@ fn pace(now: u64, index: u32, source: Address, router: &RouterConf, known: bool)
         return false;
     }
     if is_new {
-        // A full map forgets the source heard least recently; a failed insert only means that this one is not paced.
+        // A full map forgets the source heard least recently; a failed insert only means that this
+        // one is not paced.
         let _ = maps::RATES.insert(&key, &RateWindow { since: now, count: 1 }, 0);
     }
     true
@@ -229,5 +260,7 @@ fn pace(now: u64, index: u32, source: Address, router: &RouterConf, known: bool)
 pub extern "C" fn concerns(slot: u32, high: u64, low: u64) -> u32 {
     spoil();
     let destination = Address::from_words([high, low]);
-    u32::from(maps::interface(slot).is_some_and(|interface| policy::concerns(interface, &destination)))
+    u32::from(
+        maps::interface(slot).is_some_and(|interface| policy::concerns(interface, &destination)),
+    )
 }

@@ -1,5 +1,5 @@
-//! ARP and neighbour discovery for virtual addresses: answered while this node acts, silent otherwise, whatever addresses the
-//! kernel holds.
+//! ARP and neighbour discovery for virtual addresses: answered while this node acts, silent
+//! otherwise, whatever addresses the kernel holds.
 
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::counter::{RouterCounter, Verdict};
@@ -29,13 +29,16 @@ pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdi
     };
     if maps::acting(address.router).is_none() {
         if arp.is_gratuitous() {
-            // Another master announces itself: the stack may learn that, but a stack that still holds the address would answer.
-            return rewrite::arp_request_to_reply(ctx, ethernet.network).map_or(Verdict::Drop, |()| Verdict::Pass);
+            // Another master announces itself: the stack may learn that, but a stack that still
+            // holds the address would answer.
+            return rewrite::arp_request_to_reply(ctx, ethernet.network)
+                .map_or(Verdict::Drop, |()| Verdict::Pass);
         }
         return refuse(ctx, address.router, RouterCounter::ArpSuppressed);
     }
     if arp.is_gratuitous() {
-        // Somebody else claims an address this node acts for: neither believed nor answered, the election decides.
+        // Somebody else claims an address this node acts for: neither believed nor answered, the
+        // election decides.
         return Verdict::Drop;
     }
     let Some(mac) = mac(slot, address.router) else {
@@ -71,14 +74,18 @@ pub fn neighbour(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, ip: &Ipv6, nd
     }
 }
 
-/// Counts and notes that `claimant` claims an address which this node acts for. A frame of our own that comes back is no claim.
+/// Counts and notes that `claimant` claims an address which this node acts for. A frame of our own
+/// that comes back is no claim.
 #[inline(always)]
 fn claimed(slot: u32, router: u32, address: &Address, claimant: [u8; 6]) {
     if maps::acting(router).is_none() || mac(slot, router) == Some(claimant) {
         return;
     }
     count::router(router, RouterCounter::AddressClaimed);
-    maps::claim(router, AddressClaim { seen: boot_nanos(), address: maps::whole(address), mac: claimant, pad: 0 });
+    maps::claim(
+        router,
+        AddressClaim { seen: boot_nanos(), address: maps::whole(address), mac: claimant, pad: 0 },
+    );
 }
 
 /// The MAC address that a router's addresses are at.

@@ -1,4 +1,5 @@
-//! Samples of what is dropped, for `vrrp-agent capture`. Off unless somebody captures: then a drop costs one look at a word more.
+//! Samples of what is dropped, for `vrrp-agent capture`. Off unless somebody captures: then a drop
+//! costs one look at a word more.
 
 use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::helpers::generated::{bpf_get_prandom_u32, bpf_ktime_get_boot_ns};
@@ -28,7 +29,9 @@ pub fn refuse(ctx: &XdpContext, router: u32, counter: RouterCounter) -> Verdict 
 #[inline(always)]
 pub fn sample(ctx: &XdpContext, reason: DropReason) {
     let code = reason.code();
-    let wanted = CAPTURE.get(0).is_some_and(|conf| conf.reasons[(code >> 6 & 1) as usize] >> (code & 63) & 1 != 0);
+    let wanted = CAPTURE
+        .get(0)
+        .is_some_and(|conf| conf.reasons[(code >> 6 & 1) as usize] >> (code & 63) & 1 != 0);
     if wanted {
         capture(ctx.ctx, code);
     }

@@ -12,13 +12,15 @@ pub struct Frame<'a>(pub &'a XdpContext);
 
 /// Where the frame begins in memory.
 ///
-/// The context's fields are of 32 bits, and stand for pointers of 64: a compiler that knows the first moves them about as such, which the
-/// verifier refuses.
+/// The context's fields are of 32 bits, and stand for pointers of 64: a compiler that knows the
+/// first moves them about as such, which the verifier refuses.
 #[inline(always)]
 pub fn begin(ctx: &XdpContext) -> usize {
     let address: u64;
     // SAFETY: a read of the context's first field.
-    unsafe { asm!("{0} = *(u32 *)({1} + 0)", out(reg) address, in(reg) ctx.ctx, options(pure, readonly, nostack)) };
+    unsafe {
+        asm!("{0} = *(u32 *)({1} + 0)", out(reg) address, in(reg) ctx.ctx, options(pure, readonly, nostack))
+    };
     address as usize
 }
 
@@ -27,7 +29,9 @@ pub fn begin(ctx: &XdpContext) -> usize {
 pub fn end(ctx: &XdpContext) -> usize {
     let address: u64;
     // SAFETY: a read of the context's second field.
-    unsafe { asm!("{0} = *(u32 *)({1} + 4)", out(reg) address, in(reg) ctx.ctx, options(pure, readonly, nostack)) };
+    unsafe {
+        asm!("{0} = *(u32 *)({1} + 4)", out(reg) address, in(reg) ctx.ctx, options(pure, readonly, nostack))
+    };
     address as usize
 }
 
@@ -37,19 +41,24 @@ pub fn linear_len(ctx: &XdpContext) -> usize {
     end(ctx) - begin(ctx)
 }
 
-/// To be called by every function that is not inlined: makes it use the five registers that a call may spoil.
+/// To be called by every function that is not inlined: makes it use the five registers that a call
+/// may spoil.
 ///
-/// The compiler sees which of them a function leaves alone, and keeps values there over the call; the verifier takes all five for lost.
+/// The compiler sees which of them a function leaves alone, and keeps values there over the call;
+/// the verifier takes all five for lost.
 #[inline(always)]
 pub fn spoil() {
     // SAFETY: no instruction; five registers are named as changed.
-    unsafe { asm!("", out("r1") _, out("r2") _, out("r3") _, out("r4") _, out("r5") _, options(nomem, nostack)) };
+    unsafe {
+        asm!("", out("r1") _, out("r2") _, out("r3") _, out("r4") _, out("r5") _, options(nomem, nostack))
+    };
 }
 
 /// No sum is as large.
 const CUT_OFF: u64 = u64::MAX;
 
-/// A global function: the verifier checks its loops once, not once for each way that leads to them, and knows nothing of what comes out.
+/// A global function: the verifier checks its loops once, not once for each way that leads to them,
+/// and knows nothing of what comes out.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn sum(ctx: *mut xdp_md, offset: u64, len: u64) -> u64 {
@@ -66,8 +75,9 @@ impl Packet for Frame<'_> {
         if start + N > end(self.0) {
             return None;
         }
-        // SAFETY: `N` bytes from `start` lie before `data_end`, as was just checked (and the verifier checks that it was);
-        // any bit pattern is a byte array, and a byte array has no alignment.
+        // SAFETY: `N` bytes from `start` lie before `data_end`, as was just checked (and the
+        // verifier checks that it was); any bit pattern is a byte array, and a byte array has no
+        // alignment.
         Some(unsafe { *(start as *const [u8; N]) })
     }
 
@@ -82,7 +92,9 @@ impl Packet for Frame<'_> {
     #[inline(always)]
     fn forget(&self, mut number: usize) -> usize {
         // SAFETY: bits are masked in a register.
-        unsafe { asm!("{0} &= {1}", inout(reg) number, const FORGETTABLE - 1, options(pure, nomem, nostack)) };
+        unsafe {
+            asm!("{0} &= {1}", inout(reg) number, const FORGETTABLE - 1, options(pure, nomem, nostack))
+        };
         number
     }
 }

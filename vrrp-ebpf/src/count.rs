@@ -24,7 +24,8 @@ pub fn router(router: u32, counter: RouterCounter) {
 #[inline(always)]
 pub fn backend(backend: u32, bytes: u64) {
     if let Some(traffic) = BACKEND_TRAFFIC.get_ptr_mut(backend) {
-        // SAFETY: a live element of this CPU's array, which nothing else writes while this program runs.
+        // SAFETY: a live element of this CPU's array, which nothing else writes while this program
+        // runs.
         unsafe {
             (*traffic).packets += 1;
             (*traffic).bytes += bytes;

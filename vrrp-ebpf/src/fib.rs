@@ -12,9 +12,11 @@ const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 /// The lookup found a route and a neighbour (BPF_FIB_LKUP_RET_SUCCESS).
 const FOUND: i64 = 0;
-/// The host would not send such a packet on: it is for the host itself, or has no route (BPF_FIB_LKUP_RET_NOT_FWDED).
+/// The host would not send such a packet on: it is for the host itself, or has no route
+/// (BPF_FIB_LKUP_RET_NOT_FWDED).
 const NOT_FORWARDED: i64 = 4;
-/// It would, by a route with an encapsulation; once it has resolved the neighbour; in fragments, or with an answer that it is too long.
+/// It would, by a route with an encapsulation; once it has resolved the neighbour; in fragments, or
+/// with an answer that it is too long.
 const ENCAPSULATED: i64 = 6;
 const NO_NEIGHBOUR: i64 = 7;
 const TOO_LONG: i64 = 8;
@@ -23,11 +25,13 @@ pub enum Next {
     Hop(Hop),
     /// The packet ends here.
     Here,
-    /// The stack must help: a neighbour that is not resolved, a packet too long, a route of another kind.
+    /// The stack must help: a neighbour that is not resolved, a packet too long, a route of another
+    /// kind.
     Stack,
 }
 
-/// Whether the host would forward `packet`, which must not be for a group of hosts, out of another interface.
+/// Whether the host would forward `packet`, which must not be for a group of hosts, out of another
+/// interface.
 #[inline(always)]
 pub fn is_forwarded(ctx: &XdpContext, packet: &Packet) -> bool {
     let (result, params) = look_up(ctx, packet, &packet.source);
@@ -50,9 +54,11 @@ pub struct Hop {
 pub fn next_hop(ctx: &XdpContext, packet: &Packet, source: &Address) -> Next {
     let (result, params) = look_up(ctx, packet, source);
     match result {
-        FOUND => {
-            Next::Hop(Hop { ifindex: params.ifindex, mac: mac(&raw const params.dmac), source_mac: mac(&raw const params.smac) })
-        }
+        FOUND => Next::Hop(Hop {
+            ifindex: params.ifindex,
+            mac: mac(&raw const params.dmac),
+            source_mac: mac(&raw const params.smac),
+        }),
         NOT_FORWARDED => Next::Here,
         _ => Next::Stack,
     }
@@ -75,16 +81,20 @@ fn look_up(ctx: &XdpContext, packet: &Packet, source: &Address) -> (i64, Params)
         params.__bindgen_anon_3.ipv4_src = u32::from_ne_bytes(source.low());
         params.__bindgen_anon_4.ipv4_dst = u32::from_ne_bytes(packet.destination.low());
     }
-    // SAFETY: a helper call; the pointers are to the context and to parameters of the size that is given.
-    let result = unsafe { bpf_fib_lookup(ctx.as_ptr(), &raw mut params, size_of::<Params>() as i32, 0) };
+    // SAFETY: a helper call; the pointers are to the context and to parameters of the size that is
+    // given.
+    let result =
+        unsafe { bpf_fib_lookup(ctx.as_ptr(), &raw mut params, size_of::<Params>() as i32, 0) };
     (result, params)
 }
 
-/// A MAC address out of the parameters, two bytes at a time: four at once would be misaligned on the stack, which the verifier refuses.
+/// A MAC address out of the parameters, two bytes at a time: four at once would be misaligned on
+/// the stack, which the verifier refuses.
 #[inline(always)]
 fn mac(at: *const [u8; 6]) -> [u8; 6] {
     let word = |index: usize| {
-        // SAFETY: six bytes at an even address are three words; volatile keeps the compiler from joining them.
+        // SAFETY: six bytes at an even address are three words; volatile keeps the compiler from
+        // joining them.
         let word = unsafe { at.cast::<u16>().add(index).read_volatile() };
         word.to_ne_bytes()
     };

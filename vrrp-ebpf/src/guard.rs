@@ -1,4 +1,5 @@
-//! Who may open connections, and how many: lists of sources, token buckets. Off unless the service's configuration asks for it.
+//! Who may open connections, and how many: lists of sources, token buckets. Off unless the
+//! service's configuration asks for it.
 
 use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use aya_ebpf::macros::map;
@@ -8,14 +9,15 @@ use vrrp_common::bucket;
 use vrrp_common::counter::RouterCounter;
 use vrrp_common::ip::Address;
 use vrrp_common::maps::{
-    Bucket, BucketKey, GUARD_SERVICE_BITS, GuardConf, GuardedSource, MAX_BUCKETS, MAX_GUARD_SOURCES, MAX_SERVICES,
-    SOURCE_ALLOWED, SOURCE_DENIED,
+    Bucket, BucketKey, GUARD_SERVICE_BITS, GuardConf, GuardedSource, MAX_BUCKETS,
+    MAX_GUARD_SOURCES, MAX_SERVICES, SOURCE_ALLOWED, SOURCE_DENIED,
 };
 
 use crate::context::spoil;
 use crate::maps::whole;
 
-/// Connections a second that one CPU remembers while rings change, and how many at once: a flood must not push out the others.
+/// Connections a second that one CPU remembers while rings change, and how many at once: a flood
+/// must not push out the others.
 const REMEMBERED_RATE: u32 = 20_000;
 const REMEMBERED_BURST: u32 = 2_000;
 /// All bits of a source.
@@ -69,9 +71,14 @@ fn judge(service: u32, source: &Address, begins: u32) -> Judgement {
     if conf.total_rate != 0
         && let Some(total) = TOTAL_BUCKETS.get_ptr_mut(service)
     {
-        // SAFETY: a live element of one word, read and written whole. Two CPUs may both take the last token: the limit is then
-        // late by one.
-        let (taken, after) = bucket::take(unsafe { total.read_volatile() }, coarse_nanos(), conf.total_rate, conf.total_burst);
+        // SAFETY: a live element of one word, read and written whole. Two CPUs may both take the
+        // last token: the limit is then late by one.
+        let (taken, after) = bucket::take(
+            unsafe { total.read_volatile() },
+            coarse_nanos(),
+            conf.total_rate,
+            conf.total_burst,
+        );
         // SAFETY: as above.
         unsafe { total.write_volatile(after) };
         if !taken {
@@ -96,13 +103,16 @@ fn source_has_token(service: u32, source: &Address, conf: &GuardConf) -> bool {
     let key = BucketKey { source: whole(source), service, pad: 0 };
     let now = coarse_nanos();
     let Some(known) = SOURCE_BUCKETS.get_ptr_mut(key) else {
-        let (taken, after) = bucket::take(Bucket::default(), now, conf.source_rate, conf.source_burst);
-        // A full map forgets the source heard least recently; a failed insert only means that this one is not limited.
+        let (taken, after) =
+            bucket::take(Bucket::default(), now, conf.source_rate, conf.source_burst);
+        // A full map forgets the source heard least recently; a failed insert only means that this
+        // one is not limited.
         let _ = SOURCE_BUCKETS.insert(key, after, 0);
         return taken;
     };
     // SAFETY: as of the total.
-    let (taken, after) = bucket::take(unsafe { known.read_volatile() }, now, conf.source_rate, conf.source_burst);
+    let (taken, after) =
+        bucket::take(unsafe { known.read_volatile() }, now, conf.source_rate, conf.source_burst);
     // SAFETY: likewise.
     unsafe { known.write_volatile(after) };
     taken
@@ -115,7 +125,8 @@ pub fn may_remember() -> bool {
         return false;
     };
     // SAFETY: an element of this CPU's own.
-    let (taken, after) = bucket::take(unsafe { *budget }, coarse_nanos(), REMEMBERED_RATE, REMEMBERED_BURST);
+    let (taken, after) =
+        bucket::take(unsafe { *budget }, coarse_nanos(), REMEMBERED_RATE, REMEMBERED_BURST);
     // SAFETY: as above.
     unsafe { *budget = after };
     taken

@@ -1,8 +1,9 @@
-//! The XDP program: filters VRRP adverts, answers ARP and neighbour discovery for the virtual addresses this node acts for,
-//! steers their traffic.
+//! The XDP program: filters VRRP adverts, answers ARP and neighbour discovery for the virtual
+//! addresses this node acts for, steers their traffic.
 //!
-//! One function, read downwards: which interface is it, what is the frame, whose business is that, count the verdict.
-//! Unknown is not ours: a miss in any map is `XDP_PASS`. VRRP fails closed. Nothing here reads a clock for a client packet.
+//! One function, read downwards: which interface is it, what is the frame, whose business is that,
+//! count the verdict. Unknown is not ours: a miss in any map is `XDP_PASS`. VRRP fails closed.
+//! Nothing here reads a clock for a client packet.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
@@ -56,7 +57,8 @@ pub fn vrrp_xdp(ctx: XdpContext) -> u32 {
 #[inline(always)]
 fn process(ctx: &XdpContext, slot: u32) -> Verdict {
     if let Some(protocol) = untagged_ipv4(&Frame(ctx)) {
-        let word = if protocol == PROTO_VRRP { control_v4(ctx.ctx, slot) } else { ipv4(ctx.ctx, slot) };
+        let word =
+            if protocol == PROTO_VRRP { control_v4(ctx.ctx, slot) } else { ipv4(ctx.ctx, slot) };
         return decided(word).unwrap_or(Verdict::Pass);
     }
     let Some(ethernet) = eth::parse(&Frame(ctx)) else {
@@ -66,11 +68,15 @@ fn process(ctx: &XdpContext, slot: u32) -> Verdict {
     let protocol = Frame(ctx).byte(ethernet.network + wire::ipv4::at::PROTOCOL);
     let ctx = ctx.ctx;
     match ethernet.ethertype {
-        eth::TYPE_IPV4 if protocol != Some(PROTO_VRRP) => decided(ipv4(ctx, slot)).unwrap_or(Verdict::Pass),
-        eth::TYPE_IPV6 => match decided(ipv6(ctx, slot, 0)).or_else(|| decided(control_v6(ctx, slot))) {
-            Some(verdict) => verdict,
-            None => decided(ipv6(ctx, slot, 1)).unwrap_or(Verdict::Pass),
-        },
+        eth::TYPE_IPV4 if protocol != Some(PROTO_VRRP) => {
+            decided(ipv4(ctx, slot)).unwrap_or(Verdict::Pass)
+        }
+        eth::TYPE_IPV6 => {
+            match decided(ipv6(ctx, slot, 0)).or_else(|| decided(control_v6(ctx, slot))) {
+                Some(verdict) => verdict,
+                None => decided(ipv6(ctx, slot, 1)).unwrap_or(Verdict::Pass),
+            }
+        }
         eth::TYPE_IPV4 | eth::TYPE_ARP => decided(control_v4(ctx, slot)).unwrap_or(Verdict::Pass),
         _ => Verdict::Pass,
     }
@@ -99,10 +105,12 @@ fn decided(word: u32) -> Option<Verdict> {
     }
 }
 
-/// IPv4 but VRRP. This and the next three are global functions (`pub`, unmangled, numbers in and out): the verifier checks each by itself, once,
-/// whatever led to it. Each has the 512 bytes of stack to itself and what it calls.
+/// IPv4 but VRRP. This and the next three are global functions (`pub`, unmangled, numbers in and
+/// out): the verifier checks each by itself, once, whatever led to it. Each has the 512 bytes of
+/// stack to itself and what it calls.
 ///
-/// They read the Ethernet header again: handed over in memory that would be slower, and the verifier wants it aligned.
+/// They read the Ethernet header again: handed over in memory that would be slower, and the
+/// verifier wants it aligned.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn ipv4(ctx: *mut xdp_md, slot: u32) -> u32 {
@@ -132,12 +140,15 @@ pub extern "C" fn control_v4(ctx: *mut xdp_md, slot: u32) -> u32 {
     let verdict = match classify::over_ipv4(&Frame(ctx), ethernet) {
         Class::Vrrp(vrrp) => advert::receive(ctx, slot, &vrrp),
         Class::Arp { ethernet, arp } => announce::arp(ctx, slot, &ethernet, &arp),
-        Class::Ipv4 { .. } | Class::Neighbour { .. } | Class::Ipv6 { .. } | Class::Other => Verdict::Pass,
+        Class::Ipv4 { .. } | Class::Neighbour { .. } | Class::Ipv6 { .. } | Class::Other => {
+            Verdict::Pass
+        }
     };
     verdict as u32
 }
 
-/// IPv6 but VRRP and neighbour discovery; `asked` is 1 for a packet that [`control_v6`] has seen to be neither.
+/// IPv6 but VRRP and neighbour discovery; `asked` is 1 for a packet that [`control_v6`] has seen to
+/// be neither.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn ipv6(ctx: *mut xdp_md, slot: u32, asked: u32) -> u32 {
@@ -169,14 +180,19 @@ pub extern "C" fn control_v6(ctx: *mut xdp_md, slot: u32) -> u32 {
     };
     let verdict = match classify::over_ipv6(&Frame(ctx), ethernet) {
         Class::Vrrp(vrrp) => advert::receive(ctx, slot, &vrrp),
-        Class::Neighbour { ethernet, ip, nd } => announce::neighbour(ctx, slot, &ethernet, &ip, &nd),
-        Class::Ipv6 { .. } | Class::Ipv4 { .. } | Class::Arp { .. } | Class::Other => return UNDECIDED,
+        Class::Neighbour { ethernet, ip, nd } => {
+            announce::neighbour(ctx, slot, &ethernet, &ip, &nd)
+        }
+        Class::Ipv6 { .. } | Class::Ipv4 { .. } | Class::Arp { .. } | Class::Other => {
+            return UNDECIDED;
+        }
     };
     verdict as u32
 }
 
-/// A packet that goes on to the stack: one for a virtual router's MAC address is addressed to the interface's own while this
-/// node acts for that router, and dropped otherwise (RFC 9568 sections 6.4.2 and 6.4.3).
+/// A packet that goes on to the stack: one for a virtual router's MAC address is addressed to the
+/// interface's own while this node acts for that router, and dropped otherwise (RFC 9568 sections
+/// 6.4.2 and 6.4.3).
 #[inline(always)]
 fn through(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, verdict: Verdict) -> Verdict {
     if !matches!(verdict, Verdict::Pass) {
@@ -189,12 +205,15 @@ fn through(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, verdict: Verdict) -
         return capture::refuse(ctx, index, RouterCounter::NotActing);
     }
     match maps::interface(slot) {
-        Some(interface) => rewrite::to_own_mac(ctx, interface.mac).map_or(Verdict::Drop, |()| Verdict::Pass),
+        Some(interface) => {
+            rewrite::to_own_mac(ctx, interface.mac).map_or(Verdict::Drop, |()| Verdict::Pass)
+        }
         None => verdict,
     }
 }
 
-/// Nanoseconds since boot, suspended time included: the clock of leases and liveness. As dear as a hash lookup.
+/// Nanoseconds since boot, suspended time included: the clock of leases and liveness. As dear as a
+/// hash lookup.
 #[inline(always)]
 fn boot_nanos() -> u64 {
     // SAFETY: a helper call without arguments.

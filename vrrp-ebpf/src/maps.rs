@@ -1,5 +1,5 @@
-//! The maps of interfaces, virtual routers and counters, as `vrrp_common::maps` describes them, and safe ways to read and write the words
-//! in them.
+//! The maps of interfaces, virtual routers and counters, as `vrrp_common::maps` describes them, and
+//! safe ways to read and write the words in them.
 
 use core::arch::asm;
 
@@ -10,9 +10,9 @@ use vrrp_common::bucket;
 use vrrp_common::ip::Address;
 use vrrp_common::lease;
 use vrrp_common::maps::{
-    AddressClaim, Bucket, InterfaceConf, KeptTags, Liveness, MAX_BACKENDS, MAX_IFINDEX, MAX_INTERFACE_COUNTERS, MAX_INTERFACES,
-    MAX_RATE_SOURCES, MAX_ROUTER_COUNTERS, MAX_ROUTERS, ROUTER_VIRTUAL_MAC, RateKey, RateWindow, RouterConf, Traffic, VRID_SLOTS,
-    vrid_slot,
+    AddressClaim, Bucket, InterfaceConf, KeptTags, Liveness, MAX_BACKENDS, MAX_IFINDEX,
+    MAX_INTERFACE_COUNTERS, MAX_INTERFACES, MAX_RATE_SOURCES, MAX_ROUTER_COUNTERS, MAX_ROUTERS,
+    ROUTER_VIRTUAL_MAC, RateKey, RateWindow, RouterConf, Traffic, VRID_SLOTS, vrid_slot,
 };
 use vrrp_common::wire::vrrp::of_virtual_mac;
 
@@ -37,9 +37,11 @@ static LIVENESS: Array<Liveness> = Array::with_max_entries(MAX_ROUTERS, 0);
 #[map]
 static FOLLOWED: Array<Liveness> = Array::with_max_entries(MAX_ROUTERS, 0);
 #[map]
-pub static RATES: LruHashMap<RateKey, RateWindow> = LruHashMap::with_max_entries(MAX_RATE_SOURCES, 0);
+pub static RATES: LruHashMap<RateKey, RateWindow> =
+    LruHashMap::with_max_entries(MAX_RATE_SOURCES, 0);
 #[map]
-static ADVERT_BUCKETS: Array<Bucket> = Array::with_max_entries(vrrp_common::maps::ADVERT_BUCKETS, 0);
+static ADVERT_BUCKETS: Array<Bucket> =
+    Array::with_max_entries(vrrp_common::maps::ADVERT_BUCKETS, 0);
 #[map]
 static CLAIMS: Array<AddressClaim> = Array::with_max_entries(MAX_ROUTERS, 0);
 #[map]
@@ -65,7 +67,8 @@ pub fn interface(slot: u32) -> Option<&'static InterfaceConf> {
     INTERFACE_CONF.get(slot)
 }
 
-/// Index and configuration of the virtual router of this family and VRID on the interface in `slot`.
+/// Index and configuration of the virtual router of this family and VRID on the interface in
+/// `slot`.
 #[inline(always)]
 pub fn router(slot: u32, v6: bool, vrid: u8) -> Option<(u32, &'static RouterConf)> {
     let index = (*VRIDS.get(vrid_slot(slot, v6, vrid))?).checked_sub(1)?;
@@ -77,8 +80,9 @@ pub fn router_at(index: u32) -> Option<&'static RouterConf> {
     ROUTERS.get(index)
 }
 
-/// Lets the compiler forget what it knows of the single bytes of an address. Where only some of them were looked at before, it
-/// would put the others on the stack in misaligned pieces, which the verifier refuses.
+/// Lets the compiler forget what it knows of the single bytes of an address. Where only some of
+/// them were looked at before, it would put the others on the stack in misaligned pieces, which the
+/// verifier refuses.
 #[inline(always)]
 pub fn whole(address: &Address) -> Address {
     let [mut high, mut low] = address.words();
@@ -94,8 +98,8 @@ pub fn whole(address: &Address) -> Address {
 #[inline(always)]
 pub fn rate(key: &RateKey) -> Option<&'static mut RateWindow> {
     let window = RATES.get_ptr_mut(key)?;
-    // SAFETY: a live element that only this program writes. Two CPUs may lose each other's increment: the limit is then a
-    // little late, no more.
+    // SAFETY: a live element that only this program writes. Two CPUs may lose each other's
+    // increment: the limit is then a little late, no more.
     Some(unsafe { &mut *window })
 }
 
@@ -125,13 +129,15 @@ fn write(map: &Array<Liveness>, router: u32, heard: Liveness) {
     }
 }
 
-/// Takes one of the adverts that may pass in a second from the bucket `index`; whether there was one.
+/// Takes one of the adverts that may pass in a second from the bucket `index`; whether there was
+/// one.
 #[inline(always)]
 pub fn advert_token(index: u32, now: u64, limit: u32) -> bool {
     let Some(known) = ADVERT_BUCKETS.get_ptr_mut(index) else {
         return true;
     };
-    // SAFETY: a live element of one word that only this program writes, read and written whole. Two CPUs may both take the last token.
+    // SAFETY: a live element of one word that only this program writes, read and written whole. Two
+    // CPUs may both take the last token.
     let (taken, after) = bucket::take(unsafe { known.read_volatile() }, now, limit, limit);
     // SAFETY: as above.
     unsafe { known.write_volatile(after) };
@@ -154,9 +160,10 @@ pub const TO_BACKUP: u32 = 2;
 pub const TO_ACTOR: u32 = 3;
 pub const TO_INTERFACE: u32 = 4;
 
-/// Whom a frame with this destination is addressed to: the interface in `slot`, a virtual router on it that has a MAC address of its own and that this
-/// node acts for or not, a group of hosts, or another host. Frames for others come where a switch does not know the host that they are for and sends
-/// them everywhere, or where the interface is in promiscuous mode.
+/// Whom a frame with this destination is addressed to: the interface in `slot`, a virtual router on
+/// it that has a MAC address of its own and that this node acts for or not, a group of hosts, or
+/// another host. Frames for others come where a switch does not know the host that they are for and
+/// sends them everywhere, or where the interface is in promiscuous mode.
 #[inline(always)]
 pub fn addressee(slot: u32, destination: [u8; 6], vlan: u32) -> u32 {
     // Almost all frames end here, without the cost of a call.
@@ -170,7 +177,8 @@ pub fn addressee(slot: u32, destination: [u8; 6], vlan: u32) -> u32 {
     addressee_of(slot, u64::from_ne_bytes([a, b, c, d, e, f, 0, 0]), vlan)
 }
 
-/// The same for a destination that is neither the interface nor a group. A global function, as the next one is: what follows it is verified once.
+/// The same for a destination that is neither the interface nor a group. A global function, as the
+/// next one is: what follows it is verified once.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn addressee_of(slot: u32, destination: u64, vlan: u32) -> u32 {
@@ -195,13 +203,16 @@ pub fn virtual_router(slot: u32, mac: [u8; 6], vlan: u32) -> Option<u32> {
 
 const NO_ROUTER: u32 = u32::MAX;
 
-/// Index of the virtual router that has a MAC address of its own; `name` is its VRID, and 256 more for one of IPv6.
+/// Index of the virtual router that has a MAC address of its own; `name` is its VRID, and 256 more
+/// for one of IPv6.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn virtual_mac_of(slot: u32, name: u32, vlan: u32) -> u32 {
     spoil();
     match router(slot, name & 256 != 0, name as u8) {
-        Some((index, router)) if router.flags & ROUTER_VIRTUAL_MAC != 0 && router.vlan == vlan => index,
+        Some((index, router)) if router.flags & ROUTER_VIRTUAL_MAC != 0 && router.vlan == vlan => {
+            index
+        }
         _ => NO_ROUTER,
     }
 }
@@ -218,11 +229,13 @@ pub fn lease_until(router: u32) -> u64 {
     word(&LEASE, router)
 }
 
-/// Ends the mastership of `epoch`: from here on this node does not act, whatever the agent last said.
+/// Ends the mastership of `epoch`: from here on this node does not act, whatever the agent last
+/// said.
 #[inline(always)]
 pub fn fence(router: u32, epoch: u64) {
     if let Some(entry) = FENCE.get_ptr_mut(router) {
-        // SAFETY: the pointer is to a live, aligned array element; this program alone writes it, one word at a time.
+        // SAFETY: the pointer is to a live, aligned array element; this program alone writes it,
+        // one word at a time.
         unsafe { entry.write_volatile(epoch) };
     }
 }
@@ -231,7 +244,8 @@ pub fn fence(router: u32, epoch: u64) {
 #[inline(always)]
 fn word(map: &Array<u64>, index: u32) -> u64 {
     match map.get_ptr(index) {
-        // SAFETY: the pointer is to a live, aligned array element; a volatile read takes the word whole, once.
+        // SAFETY: the pointer is to a live, aligned array element; a volatile read takes the word
+        // whole, once.
         Some(entry) => unsafe { entry.read_volatile() },
         None => 0,
     }

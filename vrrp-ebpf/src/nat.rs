@@ -1,7 +1,9 @@
-//! Backends behind destination NAT: address and port rewritten on the way there, and put back on the way from there.
+//! Backends behind destination NAT: address and port rewritten on the way there, and put back on
+//! the way from there.
 //!
-//! Nothing is remembered: which backend a flow goes to is the ring's to say, and whose answer a packet is, the backend's address and
-//! port. So the other node of the pair can carry either direction of a flow that it never saw.
+//! Nothing is remembered: which backend a flow goes to is the ring's to say, and whose answer a
+//! packet is, the backend's address and port. So the other node of the pair can carry either
+//! direction of a flow that it never saw.
 
 use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::XdpContext;
@@ -56,11 +58,13 @@ pub fn refuses(packet: &Packet, backend: &BackendConf) -> Option<RouterCounter> 
     packet.source.is(&backend.address).then_some(RouterCounter::Hairpin)
 }
 
-/// Sends the packet to the backend `number`; `quoted` is where the packet that it quotes begins, 0 for none.
+/// Sends the packet to the backend `number`; `quoted` is where the packet that it quotes begins, 0
+/// for none.
 #[inline(always)]
 pub fn send(ctx: &XdpContext, packet: &Packet, number: u32, quoted: usize) -> Verdict {
     let flags = if packet.v6 { V6 } else { 0 } | if packet.later_fragment { PORTLESS } else { 0 };
-    let what = (packet.transport as u32 & 0xffff) | u32::from(packet.protocol) << PROTOCOL_SHIFT | flags;
+    let what =
+        (packet.transport as u32 & 0xffff) | u32::from(packet.protocol) << PROTOCOL_SHIFT | flags;
     if quoted != 0 {
         return send_error(ctx.ctx, number, packet.network as u32, what, quoted as u32);
     }
@@ -85,7 +89,11 @@ fn send_connection(ctx: *mut xdp_md, number: u32, network: u32, what: u32) -> Ve
         return Verdict::Drop;
     };
     let place = place(ctx, network, what);
-    let done = if what & V6 != 0 { destination_v6(ctx, place, backend) } else { destination_v4(ctx, place, backend) };
+    let done = if what & V6 != 0 {
+        destination_v6(ctx, place, backend)
+    } else {
+        destination_v4(ctx, place, backend)
+    };
     match done {
         Some(()) => rewrite::direct_return(ctx, backend.ifindex, backend.mac, backend.source_mac),
         None => Verdict::Drop,
@@ -96,9 +104,11 @@ fn send_connection(ctx: *mut xdp_md, number: u32, network: u32, what: u32) -> Ve
 fn destination_v4(ctx: &XdpContext, place: Place, backend: &BackendConf) -> Option<()> {
     let frame = Frame(ctx);
     let old = frame.bytes(place.network + ipv4::at::DESTINATION)?;
-    let old_port = if place.portless { 0 } else { frame.be16(place.transport + DESTINATION_PORT)? };
+    let old_port =
+        if place.portless { 0 } else { frame.be16(place.transport + DESTINATION_PORT)? };
     let old_address = Address::v4(old);
-    let change = Change { old: &old_address, new: &backend.address, old_port, new_port: backend.port };
+    let change =
+        Change { old: &old_address, new: &backend.address, old_port, new_port: backend.port };
     header_v4(ctx, place, &change, ipv4::at::DESTINATION, true)?;
     transport(ctx, place, &change, DESTINATION_PORT)
 }
@@ -107,13 +117,15 @@ fn destination_v4(ctx: &XdpContext, place: Place, backend: &BackendConf) -> Opti
 fn destination_v6(ctx: &XdpContext, place: Place, backend: &BackendConf) -> Option<()> {
     let frame = Frame(ctx);
     let old = frame.address(place.network + ipv6::at::DESTINATION)?;
-    let old_port = if place.portless { 0 } else { frame.be16(place.transport + DESTINATION_PORT)? };
+    let old_port =
+        if place.portless { 0 } else { frame.be16(place.transport + DESTINATION_PORT)? };
     let change = Change { old: &old, new: &backend.address, old_port, new_port: backend.port };
     header_v6(ctx, place, &change, ipv6::at::DESTINATION, true)?;
     transport(ctx, place, &change, DESTINATION_PORT)
 }
 
-/// Writes the new address into the IPv4 header, counts the hop where this is one, and mends the checksum.
+/// Writes the new address into the IPv4 header, counts the hop where this is one, and mends the
+/// checksum.
 #[inline(always)]
 fn header_v4(ctx: &XdpContext, place: Place, change: &Change, at: usize, hop: bool) -> Option<()> {
     let frame = Frame(ctx);
@@ -170,15 +182,20 @@ fn send_error(ctx: *mut xdp_md, number: u32, network: u32, what: u32, quoted: u3
     };
     let place = place(ctx, network, what);
     let quoted = Frame(ctx).forget(quoted as usize & 0x1fff);
-    let done = if what & V6 != 0 { error_v6(ctx, place, backend, quoted) } else { error_v4(ctx, place, backend, quoted) };
+    let done = if what & V6 != 0 {
+        error_v6(ctx, place, backend, quoted)
+    } else {
+        error_v4(ctx, place, backend, quoted)
+    };
     match done {
         Some(()) => rewrite::direct_return(ctx, backend.ifindex, backend.mac, backend.source_mac),
         None => Verdict::Drop,
     }
 }
 
-/// The quoted packet came from the virtual address: for the backend, from its own. The change of the quoted address and that of the
-/// quoted header's checksum cancel each other in the message's checksum; the port's does not.
+/// The quoted packet came from the virtual address: for the backend, from its own. The change of
+/// the quoted address and that of the quoted header's checksum cancel each other in the message's
+/// checksum; the port's does not.
 #[inline(always)]
 fn error_v4(ctx: &XdpContext, place: Place, backend: &BackendConf, quoted: usize) -> Option<()> {
     let frame = Frame(ctx);
@@ -191,28 +208,34 @@ fn error_v4(ctx: &XdpContext, place: Place, backend: &BackendConf, quoted: usize
     put(ctx, inner.transport + SOURCE_PORT, change.new_port.to_be_bytes())?;
     header_v4(ctx, place, &change, ipv4::at::DESTINATION, true)?;
     let at = place.transport + ICMP_CHECKSUM;
-    let sum = checksum::adjusted(frame.be16(at)?, port(0, change.old_port), port(0, change.new_port));
+    let sum =
+        checksum::adjusted(frame.be16(at)?, port(0, change.old_port), port(0, change.new_port));
     put(ctx, at, sum.to_be_bytes())
 }
 
-/// Likewise; here the message's checksum covers the address twice, as quoted and as its own destination.
+/// Likewise; here the message's checksum covers the address twice, as quoted and as its own
+/// destination.
 #[inline(always)]
 fn error_v6(ctx: &XdpContext, place: Place, backend: &BackendConf, quoted: usize) -> Option<()> {
     let frame = Frame(ctx);
     let old = frame.address(place.network + ipv6::at::DESTINATION)?;
-    let inner = Place { network: quoted, transport: frame.forget(quoted + ipv6::HEADER_LEN), ..place };
+    let inner =
+        Place { network: quoted, transport: frame.forget(quoted + ipv6::HEADER_LEN), ..place };
     let old_port = frame.be16(inner.transport + SOURCE_PORT)?;
     let change = Change { old: &old, new: &backend.address, old_port, new_port: backend.port };
     header_v6(ctx, inner, &change, ipv6::at::SOURCE, false)?;
     put(ctx, inner.transport + SOURCE_PORT, change.new_port.to_be_bytes())?;
     header_v6(ctx, place, &change, ipv6::at::DESTINATION, true)?;
-    let twice = |address: &Address| checksum::add_address(checksum::add_address(0, address), address);
+    let twice =
+        |address: &Address| checksum::add_address(checksum::add_address(0, address), address);
     let at = place.transport + ICMP_CHECKSUM;
-    let (was, is) = (port(twice(&old), change.old_port), port(twice(&backend.address), change.new_port));
+    let (was, is) =
+        (port(twice(&old), change.old_port), port(twice(&backend.address), change.new_port));
     put(ctx, at, checksum::adjusted(frame.be16(at)?, was, is).to_be_bytes())
 }
 
-/// A packet that is for no virtual address: perhaps the answer of a NAT backend, which then gets the virtual address as its source.
+/// A packet that is for no virtual address: perhaps the answer of a NAT backend, which then gets
+/// the virtual address as its source.
 #[inline(always)]
 pub fn answer(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
     let Some(interface) = maps::interface(slot) else {
@@ -222,7 +245,8 @@ pub fn answer(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
     if interface.nat == 0 {
         return Verdict::Pass;
     }
-    // Each node that hears a flooded frame would send it on, and so would a backup at the virtual MAC.
+    // Each node that hears a flooded frame would send it on, and so would a backup at the virtual
+    // MAC.
     if maps::addressee(slot, packet.receiver, packet.vlan) < maps::TO_ACTOR {
         return Verdict::Pass;
     }
@@ -243,7 +267,8 @@ pub fn answer(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
 /// What becomes of an answer; `None`: it is none.
 #[inline(always)]
 fn reverse(ctx: &XdpContext, packet: &Packet) -> Option<Verdict> {
-    // Later fragments tell no port, so an answer in fragments cannot be told from the backend's other traffic.
+    // Later fragments tell no port, so an answer in fragments cannot be told from the backend's
+    // other traffic.
     if packet.fragment {
         return None;
     }
@@ -264,8 +289,18 @@ fn reverse(ctx: &XdpContext, packet: &Packet) -> Option<Verdict> {
         return Some(refuse(ctx, name.router, RouterCounter::TtlExpired));
     }
     count::router(name.router, RouterCounter::NatReturned);
-    let place = Place { network: packet.network, transport: packet.transport, protocol: packet.protocol, portless: false };
-    let change = Change { old: &packet.source, new: &name.address, old_port: ports.source, new_port: name.port };
+    let place = Place {
+        network: packet.network,
+        transport: packet.transport,
+        protocol: packet.protocol,
+        portless: false,
+    };
+    let change = Change {
+        old: &packet.source,
+        new: &name.address,
+        old_port: ports.source,
+        new_port: name.port,
+    };
     let done = if packet.v6 {
         header_v6(ctx, place, &change, ipv6::at::SOURCE, hop.is_some())
     } else {

@@ -13,32 +13,43 @@ use vrrp_common::wire::{checksum, ipv4, ipv6, nd};
 
 use crate::context::{Frame, begin, end, linear_len};
 
-/// Turns the ARP request at `network` into its answer: `mac` has the requested address. Sent back where it came from.
+/// Turns the ARP request at `network` into its answer: `mac` has the requested address. Sent back
+/// where it came from.
 #[inline(always)]
 pub fn arp_answer(ctx: &XdpContext, network: usize, request: &Arp, mac: [u8; 6]) -> Verdict {
-    let answer = arp::packet(arp::OP_REPLY, mac, request.target, request.sender_mac, request.sender);
+    let answer =
+        arp::packet(arp::OP_REPLY, mac, request.target, request.sender_mac, request.sender);
     match put(ctx, network, answer).and_then(|()| addresses(ctx, request.sender_mac, mac)) {
         Some(()) => Verdict::Tx,
         None => Verdict::Drop,
     }
 }
 
-/// Turns the gratuitous ARP request at `network` into a reply: neighbours learn as much from it, and nobody answers it.
+/// Turns the gratuitous ARP request at `network` into a reply: neighbours learn as much from it,
+/// and nobody answers it.
 #[inline(always)]
 pub fn arp_request_to_reply(ctx: &XdpContext, network: usize) -> Option<()> {
     put(ctx, network + arp::OP_LOW_BYTE, [arp::OP_REPLY as u8])
 }
 
-/// Turns a neighbour solicitation, sent from `asker`, into the advertisement that `mac` has `target`. Sent back where it came
-/// from; whoever only asks whether the address is free is told by a frame to all.
+/// Turns a neighbour solicitation, sent from `asker`, into the advertisement that `mac` has
+/// `target`. Sent back where it came from; whoever only asks whether the address is free is told by
+/// a frame to all.
 ///
 /// A solicitation without options is eight bytes shorter than its answer.
 #[inline(always)]
-pub fn neighbour_answer(ctx: &XdpContext, ethernet: &Ethernet, asker: &Address, target: &Address, mac: [u8; 6]) -> Verdict {
+pub fn neighbour_answer(
+    ctx: &XdpContext,
+    ethernet: &Ethernet,
+    asker: &Address,
+    target: &Address,
+    mac: [u8; 6],
+) -> Verdict {
     let len = linear_len(ctx);
     let wanted = ethernet.network + ipv6::HEADER_LEN + nd::MESSAGE_LEN;
     if len < wanted {
-        // SAFETY: a helper call; it moves the end of the frame, and every access below checks the new one.
+        // SAFETY: a helper call; it moves the end of the frame, and every access below checks the
+        // new one.
         let grown = unsafe { bpf_xdp_adjust_tail(ctx.ctx, (wanted - len) as i32) };
         if grown != 0 {
             return Verdict::Drop;
@@ -46,14 +57,21 @@ pub fn neighbour_answer(ctx: &XdpContext, ethernet: &Ethernet, asker: &Address, 
     }
     let to = if asker.is_unspecified_v6() { nd::ALL_NODES_MAC } else { ethernet.source };
     let answer = nd::Advertisement::new(mac, target, asker);
-    match advertisement(ctx, ethernet.network, &answer, target).and_then(|()| addresses(ctx, to, mac)) {
+    match advertisement(ctx, ethernet.network, &answer, target)
+        .and_then(|()| addresses(ctx, to, mac))
+    {
         Some(()) => Verdict::Tx,
         None => Verdict::Drop,
     }
 }
 
 #[inline(always)]
-fn advertisement(ctx: &XdpContext, network: usize, pieces: &nd::Advertisement, target: &Address) -> Option<()> {
+fn advertisement(
+    ctx: &XdpContext,
+    network: usize,
+    pieces: &nd::Advertisement,
+    target: &Address,
+) -> Option<()> {
     put(ctx, network, pieces.head)?;
     put(ctx, network + nd::at::SOURCE, target.octets())?;
     put(ctx, network + nd::at::DESTINATION, pieces.destination.octets())?;
@@ -62,7 +80,8 @@ fn advertisement(ctx: &XdpContext, network: usize, pieces: &nd::Advertisement, t
     put(ctx, network + nd::at::OPTION, pieces.option)
 }
 
-/// Addresses a frame that came for a virtual router's MAC to the interface's own, so that the stack takes it.
+/// Addresses a frame that came for a virtual router's MAC to the interface's own, so that the stack
+/// takes it.
 #[inline(always)]
 pub fn to_own_mac(ctx: &XdpContext, mac: [u8; 6]) -> Option<()> {
     put(ctx, 0, mac)
@@ -83,7 +102,12 @@ pub fn mark_steered(ctx: &XdpContext, v6: bool, network: usize) -> Option<()> {
 
 /// Addresses the frame to `destination` and sends it out of `ifindex`.
 #[inline(always)]
-pub fn direct_return(ctx: &XdpContext, ifindex: u32, destination: [u8; 6], source: [u8; 6]) -> Verdict {
+pub fn direct_return(
+    ctx: &XdpContext,
+    ifindex: u32,
+    destination: [u8; 6],
+    source: [u8; 6],
+) -> Verdict {
     if addresses(ctx, destination, source).is_none() {
         return Verdict::Drop;
     }
@@ -96,7 +120,8 @@ pub fn send(ctx: &XdpContext, ifindex: u32) -> Verdict {
     if ifindex as usize == ctx.ingress_ifindex() {
         return Verdict::Tx;
     }
-    // SAFETY: a helper call with two integers; it notes the target for the redirect that this verdict asks for.
+    // SAFETY: a helper call with two integers; it notes the target for the redirect that this
+    // verdict asks for.
     let action = unsafe { bpf_redirect(ifindex, 0) };
     if action == i64::from(xdp_action::XDP_REDIRECT) { Verdict::Redirect } else { Verdict::Drop }
 }
@@ -122,7 +147,8 @@ impl Link {
         Some(Self {
             destination: frame.bytes(0)?,
             source: frame.bytes(eth::SOURCE_AT)?,
-            // What follows the addresses is there in any frame that has a network header; it means something where there are tags.
+            // What follows the addresses is there in any frame that has a network header; it means
+            // something where there are tags.
             outer_tag: frame.bytes(TAGS_AT)?,
             inner_tag: frame.bytes(TAGS_AT + TAG_LEN)?,
         })
@@ -130,7 +156,14 @@ impl Link {
 
     /// Writes it before the network header at `network`, with other addresses and type.
     #[inline(always)]
-    pub fn write(&self, ctx: &XdpContext, network: usize, destination: [u8; 6], source: [u8; 6], ethertype: u16) -> Option<()> {
+    pub fn write(
+        &self,
+        ctx: &XdpContext,
+        network: usize,
+        destination: [u8; 6],
+        source: [u8; 6],
+        ethertype: u16,
+    ) -> Option<()> {
         addresses(ctx, destination, source)?;
         if network > eth::HEADER_LEN {
             put(ctx, TAGS_AT, self.outer_tag)?;
@@ -145,7 +178,8 @@ impl Link {
 /// Makes room for `len` bytes before the frame.
 #[inline(always)]
 pub fn grow_head(ctx: &XdpContext, len: usize) -> Option<()> {
-    // SAFETY: a helper call; it moves the begin of the frame, and every access below checks the new one.
+    // SAFETY: a helper call; it moves the begin of the frame, and every access below checks the new
+    // one.
     let outcome = unsafe { bpf_xdp_adjust_head(ctx.ctx, -(len as i32)) };
     (outcome == 0).then_some(())
 }
@@ -176,8 +210,8 @@ pub fn put<B: Bytes>(ctx: &XdpContext, offset: usize, bytes: B) -> Option<()> {
     if start + size_of::<B>() > end(ctx) {
         return None;
     }
-    // SAFETY: that many bytes from `start` lie before `data_end`, as was just checked; the frame is this program's alone while it
-    // runs, and byte arrays have no alignment.
+    // SAFETY: that many bytes from `start` lie before `data_end`, as was just checked; the frame is
+    // this program's alone while it runs, and byte arrays have no alignment.
     unsafe { *(start as *mut B) = bytes };
     Some(())
 }

@@ -4,9 +4,9 @@ use aya_ebpf::programs::XdpContext;
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::flow::{self, Changed, FlowKey};
 use vrrp_common::maps::{
-    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, BackendConf, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT,
-    FlowRecord, NO_BACKEND, RING_CHANGED, ROUTER_HMAC_REQUIRED, RingsInUse, SERVICE_BY_SOURCE, SERVICE_GUARDED, STEERED_TTL,
-    ServiceKey,
+    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressConf, BackendConf, FORWARD_DR, FORWARD_IPIP,
+    FORWARD_LOCAL, FORWARD_NAT, FlowRecord, NO_BACKEND, RING_CHANGED, ROUTER_HMAC_REQUIRED,
+    RingsInUse, SERVICE_BY_SOURCE, SERVICE_GUARDED, STEERED_TTL, ServiceKey,
 };
 use vrrp_common::wire::ipv4::{PROTO_ICMP, PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::ipv6::NEXT_ICMPV6;
@@ -71,21 +71,25 @@ pub fn client(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
     }
 }
 
-/// A packet for an address this node does not act for: taken only as a direct-return backend, and only if another node has steered it.
+/// A packet for an address this node does not act for: taken only as a direct-return backend, and
+/// only if another node has steered it.
 ///
-/// That node's program has marked it. IPVS does not mark: its packets are told by the MAC address of the master that is followed. A client whose
-/// neighbour table is stale sends neither.
+/// That node's program has marked it. IPVS does not mark: its packets are told by the MAC address
+/// of the master that is followed. A client whose neighbour table is stale sends neither.
 #[inline(always)]
 fn as_backend(ctx: &XdpContext, address: &AddressConf, packet: &Packet) -> Verdict {
-    if address.flags & ADDRESS_IS_BACKEND != 0 && (packet.ttl <= STEERED_TTL || is_masters_mac(address.router, packet.sender)) {
+    if address.flags & ADDRESS_IS_BACKEND != 0
+        && (packet.ttl <= STEERED_TTL || is_masters_mac(address.router, packet.sender))
+    {
         count::router(address.router, RouterCounter::BackendAccepted);
         return Verdict::Pass;
     }
     refuse(ctx, address.router, RouterCounter::NotActing)
 }
 
-/// Whether the router's master sends from `mac`. Before any advert was heard this cannot be told. Where adverts must be authenticated, no advert is
-/// believed here; a peer that signs adverts marks what it steers.
+/// Whether the router's master sends from `mac`. Before any advert was heard this cannot be told.
+/// Where adverts must be authenticated, no advert is believed here; a peer that signs adverts marks
+/// what it steers.
 #[inline(always)]
 fn is_masters_mac(router: u32, mac: [u8; 6]) -> bool {
     maps::router_at(router).is_some_and(|conf| conf.flags & ROUTER_HMAC_REQUIRED == 0)
@@ -107,7 +111,8 @@ fn connection(ctx: &XdpContext, packet: &Packet, place: u32) -> Aimed {
     let Some(ports) = l4::ports(&Frame(ctx), packet.transport) else {
         return Aimed::Cut;
     };
-    let key = ServiceKey { address: place, port: ports.destination, protocol: packet.protocol, pad: 0 };
+    let key =
+        ServiceKey { address: place, port: ports.destination, protocol: packet.protocol, pad: 0 };
     let Some((service, flags)) = tables::service(&key) else {
         return Aimed::Stack;
     };
@@ -129,7 +134,8 @@ fn connection(ctx: &XdpContext, packet: &Packet, place: u32) -> Aimed {
 /// A fragment without ports belongs to the one service of its address that takes fragments.
 #[inline(always)]
 fn later_fragment(packet: &Packet, address: &AddressConf) -> Aimed {
-    let taken_by = if packet.protocol == PROTO_UDP { address.udp_fragments } else { address.tcp_fragments };
+    let taken_by =
+        if packet.protocol == PROTO_UDP { address.udp_fragments } else { address.tcp_fragments };
     let flags = match u32::from(taken_by).checked_sub(1) {
         Some(service) => tables::service_flags(service).map(|flags| (service, flags)),
         None => None,
@@ -157,7 +163,8 @@ fn error(ctx: &XdpContext, packet: &Packet, place: u32) -> Aimed {
     let Some(quoted) = quoted else {
         return Aimed::Stack;
     };
-    let key = ServiceKey { address: place, port: quoted.own_port, protocol: quoted.protocol, pad: 0 };
+    let key =
+        ServiceKey { address: place, port: quoted.own_port, protocol: quoted.protocol, pad: 0 };
     let Some((service, flags)) = tables::service(&key) else {
         return Aimed::Stack;
     };
@@ -203,7 +210,11 @@ fn choose(aim: &Aim, router: u32, hash: u32) -> Option<(u32, &'static BackendCon
         live
     } else {
         let known = u64::from(rings.word()) << 32 | u64::from(router) << 1 | u64::from(aim.begins);
-        let flow = FlowKey { source: whole(&aim.flow.source), destination: whole(&aim.flow.destination), ..aim.flow };
+        let flow = FlowKey {
+            source: whole(&aim.flow.source),
+            destination: whole(&aim.flow.destination),
+            ..aim.flow
+        };
         choose_changed(aim.service, live & !RING_CHANGED, slot as u32, known, &flow)
     };
     if number == NO_BACKEND {
@@ -212,8 +223,8 @@ fn choose(aim: &Aim, router: u32, hash: u32) -> Option<(u32, &'static BackendCon
     Some((u32::from(number), tables::backend(u32::from(number))?))
 }
 
-/// The backend of a flow whose slot has changed; `known` is the word of the rings that `live` was read by, then the router and, in the lowest
-/// bit, whether a connection begins.
+/// The backend of a flow whose slot has changed; `known` is the word of the rings that `live` was
+/// read by, then the router and, in the lowest bit, whether a connection begins.
 #[inline(never)]
 fn choose_changed(service: u32, live: u16, slot: u32, known: u64, key: &FlowKey) -> u16 {
     spoil();
@@ -288,8 +299,9 @@ fn deliver(
     verdict
 }
 
-/// A packet that another node steered here, though by this node's rings it is another backend's: two nodes whose rings differ must not send it to
-/// and fro. It ends at the first backend that it reaches.
+/// A packet that another node steered here, though by this node's rings it is another backend's:
+/// two nodes whose rings differ must not send it to and fro. It ends at the first backend that it
+/// reaches.
 #[inline(always)]
 fn steered_before(ctx: &XdpContext, address: &AddressConf) -> Verdict {
     if address.flags & ADDRESS_IS_BACKEND != 0 {

@@ -1,4 +1,5 @@
-//! The maps a client's packet is looked up in: addresses, services, rings, backends, and safe ways to read them.
+//! The maps a client's packet is looked up in: addresses, services, rings, backends, and safe ways
+//! to read them.
 
 use core::arch::asm;
 
@@ -8,9 +9,10 @@ use aya_ebpf::programs::XdpContext;
 use vrrp_common::flow::FlowKey;
 use vrrp_common::ip::Address;
 use vrrp_common::maps::{
-    self as abi, AddressConf, AddressEntry, AddressKey, BackendConf, FORWARD_NONE, FlowRecord, MAX_ADDRESSES, MAX_BACKENDS,
-    MAX_CHAIN, MAX_FLOWS, MAX_RINGS, MAX_SERVICES, RINGS_PER_SERVICE, ReverseConf, ReverseEntry, ReverseKey, Ring, RingsInUse,
-    ServiceEntry, ServiceKey, reverse_hint,
+    self as abi, AddressConf, AddressEntry, AddressKey, BackendConf, FORWARD_NONE, FlowRecord,
+    MAX_ADDRESSES, MAX_BACKENDS, MAX_CHAIN, MAX_FLOWS, MAX_RINGS, MAX_SERVICES, RINGS_PER_SERVICE,
+    ReverseConf, ReverseEntry, ReverseKey, Ring, RingsInUse, ServiceEntry, ServiceKey,
+    reverse_hint,
 };
 
 use crate::maps::whole;
@@ -38,9 +40,14 @@ static REVERSE_BUCKETS: Array<u32> = Array::with_max_entries(abi::REVERSE_BUCKET
 #[map]
 static REVERSE: Array<ReverseEntry> = Array::with_max_entries(MAX_BACKENDS, 0);
 
-/// The virtual address that `address` is on the interface the packet came in by: its place and what is known of it.
+/// The virtual address that `address` is on the interface the packet came in by: its place and what
+/// is known of it.
 #[inline(always)]
-pub fn address(ctx: &XdpContext, address: &Address, vlan: u32) -> Option<(u32, &'static AddressConf)> {
+pub fn address(
+    ctx: &XdpContext,
+    address: &Address,
+    vlan: u32,
+) -> Option<(u32, &'static AddressConf)> {
     let mut next = *ADDRESS_BUCKETS.get(abi::address_bucket(address))?;
     if next == 0 {
         return None;
@@ -49,7 +56,10 @@ pub fn address(ctx: &XdpContext, address: &Address, vlan: u32) -> Option<(u32, &
     for _ in 0..MAX_CHAIN {
         let place = next.checked_sub(1)?;
         let entry = ADDRESSES.get(place)?;
-        if entry.key.address.is(&key.address) && entry.key.ifindex == key.ifindex && entry.key.vlan == key.vlan {
+        if entry.key.address.is(&key.address)
+            && entry.key.ifindex == key.ifindex
+            && entry.key.vlan == key.vlan
+        {
             return Some((place, &entry.conf));
         }
         next = entry.next;
@@ -81,20 +91,22 @@ pub fn service_flags(number: u32) -> Option<u32> {
 #[inline(always)]
 pub fn rings(service: u32) -> Option<RingsInUse> {
     let word = SERVICE_RINGS.get_ptr(service)?;
-    // SAFETY: the pointer is to a live, aligned array element; a volatile read takes the word whole, once: the agent may be
-    // writing it right now.
+    // SAFETY: the pointer is to a live, aligned array element; a volatile read takes the word
+    // whole, once: the agent may be writing it right now.
     Some(RingsInUse::of(unsafe { word.read_volatile() }))
 }
 
 /// What stands in a slot of one of the service's rings.
 ///
-/// The compiler can derive that a slot of [`flow::slot`] lies within a ring and would drop the bounds check. A verifier before Linux 6.10
-/// loses all bounds at an XOR of two unknown numbers and needs the check, so the slot's origin is hidden from the compiler.
+/// The compiler can derive that a slot of [`flow::slot`] lies within a ring and would drop the
+/// bounds check. A verifier before Linux 6.10 loses all bounds at an XOR of two unknown numbers and
+/// needs the check, so the slot's origin is hidden from the compiler.
 ///
 /// [`flow::slot`]: vrrp_common::flow::slot
 #[inline(always)]
 pub fn ring_slot(service: u32, ring: u32, mut slot: usize) -> Option<u16> {
-    // An instruction, not a comment: a line of assembly without one can give an offset two lines of the source, which the kernel refuses to load.
+    // An instruction, not a comment: a line of assembly without one can give an offset two lines of
+    // the source, which the kernel refuses to load.
     // SAFETY: the value is moved to where it is.
     unsafe { asm!("{0} = {0}", inout(reg) slot, options(pure, nomem, nostack)) };
     RINGS.get(service * RINGS_PER_SERVICE + ring)?.0.get(slot).copied()
@@ -116,8 +128,8 @@ pub fn alive(service: u32, number: u16) -> Option<u16> {
 #[inline(always)]
 pub fn flow(key: &FlowKey) -> Option<&'static mut FlowRecord> {
     let record = FLOWS.get_ptr_mut(key)?;
-    // SAFETY: a live element of two words. A packet of the same flow on another CPU may see one of them written and the other
-    // not yet: it is then treated as one that came a moment earlier.
+    // SAFETY: a live element of two words. A packet of the same flow on another CPU may see one of
+    // them written and the other not yet: it is then treated as one that came a moment earlier.
     Some(unsafe { &mut *record })
 }
 
@@ -139,7 +151,10 @@ pub fn reverse(key: &ReverseKey) -> Option<&'static ReverseConf> {
     let mut next = *REVERSE_BUCKETS.get(key.bucket())?;
     for _ in 0..MAX_CHAIN {
         let entry = REVERSE.get(next.checked_sub(1)?)?;
-        if entry.key.address.is(&key.address) && entry.key.port == key.port && entry.key.protocol == key.protocol {
+        if entry.key.address.is(&key.address)
+            && entry.key.port == key.port
+            && entry.key.protocol == key.protocol
+        {
             return Some(&entry.conf);
         }
         next = entry.next;

@@ -1,4 +1,5 @@
-//! Backends behind a tunnel: the packet goes whole inside another one (RFC 2003, RFC 2473, RFC 4213), and what does not fit is answered.
+//! Backends behind a tunnel: the packet goes whole inside another one (RFC 2003, RFC 2473, RFC
+//! 4213), and what does not fit is answered.
 
 use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::XdpContext;
@@ -16,7 +17,8 @@ use crate::packet::Packet;
 use crate::rewrite::{self, Link};
 use crate::tables;
 
-/// Bits of the word that tells of the inner packet: its length, its class above, whether it is of IPv6 on top.
+/// Bits of the word that tells of the inner packet: its length, its class above, whether it is of
+/// IPv6 on top.
 const CLASS_SHIFT: u32 = 16;
 const V6: u32 = 1 << 24;
 
@@ -39,7 +41,11 @@ pub fn too_big(ctx: &XdpContext, packet: &Packet, backend: &BackendConf) -> Opti
         return Some(Verdict::Drop);
     }
     let (network, mtu) = (packet.network as u32, backend.mtu.saturating_sub(overhead));
-    Some(if packet.v6 { answer_v6(ctx.ctx, network, mtu) } else { answer_v4(ctx.ctx, network, mtu) })
+    Some(if packet.v6 {
+        answer_v6(ctx.ctx, network, mtu)
+    } else {
+        answer_v4(ctx.ctx, network, mtu)
+    })
 }
 
 #[inline(never)]
@@ -53,7 +59,8 @@ fn answer_v4(ctx: *mut xdp_md, network: u32, mtu: u32) -> Verdict {
 fn build_answer_v4(ctx: &XdpContext, network: usize, mtu: u32) -> Option<Verdict> {
     let frame = Frame(ctx);
     let link = Link::read(ctx)?;
-    let (client, own) = (frame.bytes(network + ipv4::at::SOURCE)?, frame.bytes(network + ipv4::at::DESTINATION)?);
+    let (client, own) =
+        (frame.bytes(network + ipv4::at::SOURCE)?, frame.bytes(network + ipv4::at::DESTINATION)?);
     let quoted = frame.sum(network, QUOTED_V4)?;
     let head = icmp::too_big_v4(own, client, mtu as u16, quoted);
     rewrite::grow_head(ctx, head.len())?;
@@ -74,7 +81,10 @@ fn answer_v6(ctx: *mut xdp_md, network: u32, mtu: u32) -> Verdict {
 fn build_answer_v6(ctx: &XdpContext, network: usize, mtu: u32) -> Option<Verdict> {
     let frame = Frame(ctx);
     let link = Link::read(ctx)?;
-    let (client, own) = (frame.address(network + ipv6::at::SOURCE)?, frame.address(network + ipv6::at::DESTINATION)?);
+    let (client, own) = (
+        frame.address(network + ipv6::at::SOURCE)?,
+        frame.address(network + ipv6::at::DESTINATION)?,
+    );
     let quoted = frame.sum(network, QUOTED_V6)?;
     let (head, message) = icmp::too_big_v6(&own, &client, mtu, quoted);
     let added = ipv6::HEADER_LEN + icmp::HEADER_LEN;
@@ -127,10 +137,17 @@ fn protocol(inner: u32) -> u8 {
 }
 
 #[inline(always)]
-fn outer_v4(ctx: &XdpContext, network: usize, backend: &BackendConf, inner: u32, hash: u32) -> Option<()> {
+fn outer_v4(
+    ctx: &XdpContext,
+    network: usize,
+    backend: &BackendConf,
+    inner: u32,
+    hash: u32,
+) -> Option<()> {
     let len = (inner & 0xffff) as u16 + ipv4::MIN_HEADER_LEN as u16;
     let class = (inner >> CLASS_SHIFT) as u8;
-    let header = ipv4::header(class, len, protocol(inner), source(backend, hash), backend.address.low());
+    let header =
+        ipv4::header(class, len, protocol(inner), source(backend, hash), backend.address.low());
     let link = Link::read(ctx)?;
     rewrite::grow_head(ctx, header.len())?;
     link.write(ctx, network, backend.mac, backend.source_mac, eth::TYPE_IPV4)?;
@@ -138,8 +155,15 @@ fn outer_v4(ctx: &XdpContext, network: usize, backend: &BackendConf, inner: u32,
 }
 
 #[inline(always)]
-fn outer_v6(ctx: &XdpContext, network: usize, backend: &BackendConf, inner: u32, hash: u32) -> Option<()> {
-    let head = ipv6::head((inner >> CLASS_SHIFT) as u8, hash, (inner & 0xffff) as u16, protocol(inner));
+fn outer_v6(
+    ctx: &XdpContext,
+    network: usize,
+    backend: &BackendConf,
+    inner: u32,
+    hash: u32,
+) -> Option<()> {
+    let head =
+        ipv6::head((inner >> CLASS_SHIFT) as u8, hash, (inner & 0xffff) as u16, protocol(inner));
     let [high, low] = backend.source.words();
     let entropy = u64::from(hash & backend.entropy).to_be();
     let source = Address::from_words([high, low | entropy]);

@@ -1,4 +1,5 @@
-//! `bench`: what the XDP program and the agent cost and achieve, beside what cannot be avoided and beside keepalived.
+//! `bench`: what the XDP program and the agent cost and achieve, beside what cannot be avoided and
+//! beside keepalived.
 
 mod failover;
 mod http;
@@ -27,13 +28,17 @@ pub struct Options {
 
 #[derive(Subcommand)]
 enum What {
-    /// Nanoseconds per packet of the XDP program, beside programs that do the least possible (as root)
+    /// Nanoseconds per packet of the XDP program, beside programs that do the least possible (as
+    /// root)
     Xdp,
-    /// Packets a second of one CPU over virtual cables: the XDP program, the least possible, the kernel, nft (as root)
+    /// Packets a second of one CPU over virtual cables: the XDP program, the least possible, the
+    /// kernel, nft (as root)
     Live(live::Options),
-    /// What a client loses when a master goes or comes, for a pair of ours and a pair of keepalived (as root)
+    /// What a client loses when a master goes or comes, for a pair of ours and a pair of keepalived
+    /// (as root)
     Failover(failover::Options),
-    /// Whether a backup is fooled by a busy machine: a minute of 16 busy loops at 100 adverts a second (as root)
+    /// Whether a backup is fooled by a busy machine: a minute of 16 busy loops at 100 adverts a
+    /// second (as root)
     Load(load::Options),
     /// CPU, memory and takeover of hundreds of virtual routers, ours and keepalived's (as root)
     Scale(scale::Options),
@@ -58,11 +63,24 @@ fn bench(name: &str, arguments: &[&OsStr]) -> Result<()> {
     build_ebpf::run()?;
     let mut cargo = exec::cargo();
     // What is timed runs in the kernel: the dev build, which is there already, does not change it.
-    cargo.args(["bench", "--quiet", "--profile", "dev", "--package", "vrrp-tests", "--bench", name, "--"]).args(arguments);
+    cargo
+        .args([
+            "bench",
+            "--quiet",
+            "--profile",
+            "dev",
+            "--package",
+            "vrrp-tests",
+            "--bench",
+            name,
+            "--",
+        ])
+        .args(arguments);
     exec::run(cargo.env("VRRP_EBPF_OBJ", build_ebpf::object()))
 }
 
-/// Makes the machine complete, and builds the agent as it is installed: optimised. `VRRP_AGENT_BIN` names another.
+/// Makes the machine complete, and builds the agent as it is installed: optimised. `VRRP_AGENT_BIN`
+/// names another.
 fn agent() -> Result<PathBuf> {
     setup::ensure(Group::Lab)?;
     if let Some(agent) = std::env::var_os("VRRP_AGENT_BIN") {
@@ -76,8 +94,10 @@ fn agent() -> Result<PathBuf> {
 
 /// A duration as the configuration has it: `1s`, `100ms`.
 fn parse_interval(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let number: u64 = number.parse().map_err(|_| format!("{text} is no duration such as 1s or 100ms"))?;
+    let (number, unit) =
+        text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let number: u64 =
+        number.parse().map_err(|_| format!("{text} is no duration such as 1s or 100ms"))?;
     let interval = match unit {
         "s" => Duration::from_secs(number),
         "ms" => Duration::from_millis(number),
@@ -85,7 +105,9 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
     };
     // Version 3 counts hundredths of a second, in twelve bits.
     if !(10..=40_950).contains(&interval.as_millis()) || interval.as_millis() % 10 != 0 {
-        return Err(format!("{text}: version 3 has whole hundredths of a second, from 10ms to 40950ms"));
+        return Err(format!(
+            "{text}: version 3 has whole hundredths of a second, from 10ms to 40950ms"
+        ));
     }
     Ok(interval)
 }
@@ -120,7 +142,8 @@ mod tests {
             assert!(parse_interval(wrong).is_err(), "{wrong}");
         }
         assert_eq!(
-            ["1s", "2000ms", "10ms"].map(|text| interval_text(parse_interval(text).unwrap_or_default())),
+            ["1s", "2000ms", "10ms"]
+                .map(|text| interval_text(parse_interval(text).unwrap_or_default())),
             ["1 s", "2 s", "10 ms"]
         );
     }

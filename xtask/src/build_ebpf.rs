@@ -39,25 +39,34 @@ pub fn run() -> Result<()> {
     let linker = match toolchain::linker() {
         Some((program, _, true)) => program,
         Some((program, version, false)) => {
-            bail!("{} is {version}: too old; `cargo xtask setup` builds a newer one", program.display())
+            bail!(
+                "{} is {version}: too old; `cargo xtask setup` builds a newer one",
+                program.display()
+            )
         }
         None => bail!("bpf-linker is missing; as root: `cargo xtask setup`"),
     };
     println!("build-ebpf: {compiler}, {}", linker.display());
     exec::run(&mut build(&compiler, &linker))?;
     for object in OBJECTS.map(finished) {
-        let size = fs::metadata(&object).with_context(|| format!("the build left no {}", object.display()))?.len();
-        println!("build-ebpf: {} ({size} bytes)", object.strip_prefix(exec::root()).unwrap_or(&object).display());
+        let size = fs::metadata(&object)
+            .with_context(|| format!("the build left no {}", object.display()))?
+            .len();
+        println!(
+            "build-ebpf: {} ({size} bytes)",
+            object.strip_prefix(exec::root()).unwrap_or(&object).display()
+        );
     }
     Ok(())
 }
 
 /// A cargo in `vrrp-ebpf`, free of what the outer cargo set.
 ///
-/// `RUSTC_BOOTSTRAP` because `aya-ebpf` uses unstable features on this target; `--btf` and full debug information because
-/// BTF-defined maps are described by them; the `cfg` picks the host's register layout in `aya-ebpf`. Headers are read by words
-/// instead of by bytes (a quarter of the time of a bad advert, half of the verifier's work): kernels that this runs on, x86 and
-/// ARM, load misaligned words from packets, and v3 has the 32-bit instructions that go with it (kernel 5.1).
+/// `RUSTC_BOOTSTRAP` because `aya-ebpf` uses unstable features on this target; `--btf` and full
+/// debug information because BTF-defined maps are described by them; the `cfg` picks the host's
+/// register layout in `aya-ebpf`. Headers are read by words instead of by bytes (a quarter of the
+/// time of a bad advert, half of the verifier's work): kernels that this runs on, x86 and ARM, load
+/// misaligned words from packets, and v3 has the 32-bit instructions that go with it (kernel 5.1).
 fn build(compiler: &Compiler, linker: &Path) -> Command {
     let mut command = match compiler {
         Compiler::Debian { .. } => exec::cargo(),
@@ -85,12 +94,15 @@ fn build(compiler: &Compiler, linker: &Path) -> Command {
         "-Ctarget-feature=+allows-misaligned-mem-access".to_owned(),
         format!("--cfg=bpf_target_arch=\"{ARCH}\""),
     ];
-    command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f")).env("PATH", toolchain::path_with_llvm());
+    command
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
+        .env("PATH", toolchain::path_with_llvm());
     command.current_dir(directory);
     command
 }
 
-/// Beside the workspace's own builds, and not moved by `CARGO_TARGET_DIR`: the agent's build script looks here.
+/// Beside the workspace's own builds, and not moved by `CARGO_TARGET_DIR`: the agent's build script
+/// looks here.
 fn target_dir() -> PathBuf {
     exec::root().join("target/ebpf")
 }

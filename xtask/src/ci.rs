@@ -10,19 +10,36 @@ use crate::{exec, fuzz, test, tidy};
 /// `commands` are the names of our own commands.
 pub fn run(commands: &[String]) -> Result<ExitCode> {
     for (tool, component) in [("cargo-fmt", "rustfmt"), ("cargo-clippy", "clippy")] {
-        if exec::find_program(tool).is_none_or(|program| exec::read(program, &["--version"]).is_none()) {
+        if exec::find_program(tool)
+            .is_none_or(|program| exec::read(program, &["--version"]).is_none())
+        {
             bail!("{component} is missing: `rustup component add {component}`");
         }
     }
     stage("fmt", || {
         exec::run(exec::cargo().args(["fmt", "--all", "--check"]))?;
-        exec::run(exec::cargo().args(["fmt", "--manifest-path", "vrrp-ebpf/Cargo.toml", "--check"]))?;
+        exec::run(exec::cargo().args([
+            "fmt",
+            "--manifest-path",
+            "vrrp-ebpf/Cargo.toml",
+            "--check",
+        ]))?;
         exec::run(exec::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
     })?;
     stage("tidy", || tidy::run(commands))?;
-    stage("clippy", || exec::run(exec::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])))?;
+    stage("clippy", || {
+        exec::run(exec::cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]))
+    })?;
     stage("fuzz", || {
-        // A test writes the seeds: the kernel programs come first, so that the agent is not built twice.
+        // A test writes the seeds: the kernel programs come first, so that the agent is not built
+        // twice.
         test::prepare()?;
         fuzz::run(&fuzz::Options::default())
     })?;

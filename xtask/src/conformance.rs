@@ -1,8 +1,10 @@
-//! `conformance`: the table of `tests/conformance`, each case with the outcome of the tests that hold it.
+//! `conformance`: the table of `tests/conformance`, each case with the outcome of the tests that
+//! hold it.
 //!
-//! The table is asked for as data (`tests/conformance.rs` prints it), so that it stands in one place only. Then each test that it
-//! names is run, one `cargo test` for each test binary. What needs root is run as root only, and the lab, which takes minutes, only
-//! on demand; both are shown as not run otherwise.
+//! The table is asked for as data (`tests/conformance.rs` prints it), so that it stands in one
+//! place only. Then each test that it names is run, one `cargo test` for each test binary. What
+//! needs root is run as root only, and the lab, which takes minutes, only on demand; both are shown
+//! as not run otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -90,7 +92,8 @@ fn table() -> Result<Vec<Case>> {
 }
 
 fn case(line: &str) -> Result<Case> {
-    let value: Value = serde_json::from_str(line).with_context(|| format!("not an entry of the table: {line}"))?;
+    let value: Value =
+        serde_json::from_str(line).with_context(|| format!("not an entry of the table: {line}"))?;
     let text = |value: &Value, key: &str| value[key].as_str().map(str::to_owned);
     let list = |key: &str| value[key].as_array().map(Vec::as_slice).unwrap_or_default();
     let named = |test: &Value| {
@@ -123,10 +126,17 @@ fn run_tests(cases: &[Case], root: bool, lab: bool) -> Result<Outcomes> {
     let mut outcomes = Outcomes::new();
     for ((package, target), names) in binaries {
         let mut command = cargo_test(package, target);
-        command.args(&names).args(root.then_some("--include-ignored")).env("VRRP_TEST_SKIPS", &notes);
+        command
+            .args(&names)
+            .args(root.then_some("--include-ignored"))
+            .env("VRRP_TEST_SKIPS", &notes);
         println!("conformance: {} tests of {package}, {target}", names.len());
         let (output, success) = read(&mut command)?;
-        let mut seen: Outcomes = output.lines().filter_map(outcome).filter(|(name, _)| names.contains(name.as_str())).collect();
+        let mut seen: Outcomes = output
+            .lines()
+            .filter_map(outcome)
+            .filter(|(name, _)| names.contains(name.as_str()))
+            .collect();
         if !success {
             println!("{output}");
             if seen.values().all(|&passed| passed) {
@@ -138,7 +148,8 @@ fn run_tests(cases: &[Case], root: bool, lab: bool) -> Result<Outcomes> {
         }
         outcomes.extend(seen);
     }
-    let skipped = fs::read_to_string(&notes).with_context(|| format!("cannot read {}", notes.display()))?;
+    let skipped =
+        fs::read_to_string(&notes).with_context(|| format!("cannot read {}", notes.display()))?;
     for name in skipped.lines().filter_map(|note| note.split(": ").next()) {
         outcomes.remove(name);
     }
@@ -165,7 +176,8 @@ fn outcome(line: &str) -> Option<(String, bool)> {
     Some((path.rsplit("::").next()?.to_owned(), passed))
 }
 
-/// Plays all rows on the loaded program. Where it cannot be loaded at all, every case with a row has failed.
+/// Plays all rows on the loaded program. Where it cannot be loaded at all, every case with a row
+/// has failed.
 fn kernel_rows(cases: &[Case]) -> Result<BTreeSet<u64>> {
     let mut command = cargo_test("vrrp-tests", KERNEL_ROWS.0);
     command.args(["--exact", KERNEL_ROWS.1, "--ignored"]);
@@ -203,7 +215,10 @@ fn cargo_test(package: &str, target: &str) -> Command {
 /// What it wrote on stdout, and whether it succeeded.
 fn read(command: &mut Command) -> Result<(String, bool)> {
     let line = exec::line(command);
-    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start `{line}`"))?;
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot start `{line}`"))?;
     Ok((String::from_utf8_lossy(&output.stdout).into_owned(), output.status.success()))
 }
 
@@ -211,11 +226,17 @@ fn read(command: &mut Command) -> Result<(String, bool)> {
 fn print(cases: &[Case], outcomes: &Outcomes, kernel: &KernelRows) -> usize {
     let (mut failed, mut not_run) = (0, BTreeSet::new());
     let mut levels: BTreeMap<&str, usize> = BTreeMap::new();
-    println!("\n{:<7} {:<10} {:>7} {:>7} {:>7}  CASE", "NUMBER", "LEVEL", "ROWS", "KERNEL", "TESTS");
+    println!(
+        "\n{:<7} {:<10} {:>7} {:>7} {:>7}  CASE",
+        "NUMBER", "LEVEL", "ROWS", "KERNEL", "TESTS"
+    );
     for case in cases {
-        let passed = case.tests.iter().filter(|test| outcomes.get(&test.name) == Some(&true)).count();
+        let passed =
+            case.tests.iter().filter(|test| outcomes.get(&test.name) == Some(&true)).count();
         let broken = case.tests.iter().any(|test| outcomes.get(&test.name) == Some(&false));
-        not_run.extend(case.tests.iter().map(|test| &test.name).filter(|name| !outcomes.contains_key(*name)));
+        not_run.extend(
+            case.tests.iter().map(|test| &test.name).filter(|name| !outcomes.contains_key(*name)),
+        );
         let kernel_broken = kernel.as_ref().is_some_and(|rows| rows.contains(&case.number));
         let bad = broken || kernel_broken || case.wrong_rows > 0;
         failed += usize::from(bad);
@@ -229,7 +250,10 @@ fn print(cases: &[Case], outcomes: &Outcomes, kernel: &KernelRows) -> usize {
         };
         let tests = share(passed, case.tests.len());
         let mark = if bad { "FAILED: " } else { "" };
-        println!("VC-{:03}  {:<10} {rows:>7} {kernel:>7} {tests:>7}  {mark}{}", case.number, case.level, case.title);
+        println!(
+            "VC-{:03}  {:<10} {rows:>7} {kernel:>7} {tests:>7}  {mark}{}",
+            case.number, case.level, case.title
+        );
         if let Some(lacks) = &case.lacks {
             println!("{:<44} not built: {lacks}", "");
         }
@@ -238,11 +262,15 @@ fn print(cases: &[Case], outcomes: &Outcomes, kernel: &KernelRows) -> usize {
     for name in &not_run {
         println!("not run: {name}");
     }
-    let by_level: Vec<String> = levels.iter().map(|(level, count)| format!("{count} {level}")).collect();
+    let by_level: Vec<String> =
+        levels.iter().map(|(level, count)| format!("{count} {level}")).collect();
     let tests = outcomes.values().filter(|&&passed| passed).count();
     let rows: usize = cases.iter().map(|case| case.rows).sum();
     println!("{} cases: {}", cases.len(), by_level.join(", "));
-    println!("{rows} rows, {tests} tests passed, {} tests not run, {failed} cases failed", not_run.len());
+    println!(
+        "{rows} rows, {tests} tests passed, {} tests not run, {failed} cases failed",
+        not_run.len()
+    );
     failed
 }
 
@@ -260,7 +288,10 @@ mod tests {
         assert_eq!(outcome("test y ... FAILED"), Some(("y".to_owned(), false)));
         assert_eq!(outcome("test z ... ignored, needs root: x"), None);
         assert_eq!(outcome("test result: ok. 3 passed"), None);
-        assert_eq!((number_of("VC-017 one over: verdict"), number_of("a VC-017")), (Some(17), None));
+        assert_eq!(
+            (number_of("VC-017 one over: verdict"), number_of("a VC-017")),
+            (Some(17), None)
+        );
     }
 
     #[test]

@@ -10,9 +10,11 @@ use anyhow::{Context, Result, bail};
 /// How many lines of a silent program's output a failure shows.
 const TAIL_LINES: usize = 40;
 
-/// The root of the workspace: of the one cargo was called in, as several checkouts may share what they build.
+/// The root of the workspace: of the one cargo was called in, as several checkouts may share what
+/// they build.
 pub fn root() -> PathBuf {
-    let xtask = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    let xtask = env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     xtask.parent().map(Path::to_path_buf).unwrap_or(xtask)
 }
 
@@ -24,26 +26,44 @@ pub fn target_dir() -> PathBuf {
     }
 }
 
-/// The cargo that runs us, in the root of the workspace, with its own toolchain first on PATH: once the BPF toolchain is
-/// installed there is a second `rustc` in /usr/bin, and a PATH that begins there would mix the two.
+/// The cargo that runs us, in the root of the workspace, with its own toolchain first on PATH: once
+/// the BPF toolchain is installed there is a second `rustc` in /usr/bin, and a PATH that begins
+/// there would mix the two.
 pub fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root()).env("PATH", path_with(&[]));
     command
 }
 
-/// PATH for a child: these directories, the toolchain of the cargo that runs us, and what was there before.
+/// PATH for a child: these directories, the toolchain of the cargo that runs us, and what was there
+/// before.
 pub fn path_with(first: &[&Path]) -> OsString {
     let cargo = env::var_os("CARGO").map(PathBuf::from);
-    let toolchain = cargo.as_deref().and_then(Path::parent).filter(|directory| directory.join("rustc").is_file());
+    let toolchain = cargo
+        .as_deref()
+        .and_then(Path::parent)
+        .filter(|directory| directory.join("rustc").is_file());
     let path = env::var_os("PATH").unwrap_or_default();
-    let places = first.iter().copied().chain(toolchain).map(Path::to_path_buf).chain(env::split_paths(&path));
+    let places = first
+        .iter()
+        .copied()
+        .chain(toolchain)
+        .map(Path::to_path_buf)
+        .chain(env::split_paths(&path));
     env::join_paths(places).unwrap_or(path)
 }
 
-/// Removes what the cargo that runs us left in the environment, so that a second cargo with another compiler starts clean.
+/// Removes what the cargo that runs us left in the environment, so that a second cargo with another
+/// compiler starts clean.
 pub fn without_outer_cargo(command: &mut Command) -> &mut Command {
-    const KEPT: [&str; 6] = ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_TERM_", "CARGO_SOURCE_"];
+    const KEPT: [&str; 6] = [
+        "CARGO_HOME",
+        "CARGO_NET_",
+        "CARGO_HTTP_",
+        "CARGO_REGISTR",
+        "CARGO_TERM_",
+        "CARGO_SOURCE_",
+    ];
     const LEAKS: [&str; 9] = [
         "RUSTFLAGS",
         "RUSTDOCFLAGS",
@@ -76,7 +96,10 @@ pub fn run(command: &mut Command) -> Result<()> {
 
 /// Runs a command whose output matters only when it fails.
 pub fn run_quietly(command: &mut Command) -> Result<()> {
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{}`", line(command)))?;
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot start `{}`", line(command)))?;
     if !output.status.success() {
         let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.push_str(&String::from_utf8_lossy(&output.stderr));
@@ -89,11 +112,13 @@ pub fn run_quietly(command: &mut Command) -> Result<()> {
 
 /// What a command prints on stdout, if it is there and succeeds.
 pub fn read(program: impl AsRef<Path>, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program.as_ref()).args(arguments).stderr(Stdio::null()).output().ok()?;
+    let output =
+        Command::new(program.as_ref()).args(arguments).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The first executable of this name on PATH, in cargo's own bin directory, or where Debian keeps the daemons.
+/// The first executable of this name on PATH, in cargo's own bin directory, or where Debian keeps
+/// the daemons.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut places: Vec<PathBuf> = env::split_paths(&path).collect();
@@ -114,5 +139,7 @@ pub fn line(command: &Command) -> String {
 }
 
 fn cargo_home() -> Option<PathBuf> {
-    env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")))
+    env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")))
 }

@@ -1,7 +1,9 @@
-//! `fuzz`: runs the fuzz targets of `fuzz/` with coverage guidance, from seeds that it makes of the packet rows and the configurations.
+//! `fuzz`: runs the fuzz targets of `fuzz/` with coverage guidance, from seeds that it makes of the
+//! packet rows and the configurations.
 //!
-//! cargo-fuzz builds them on any toolchain (RUSTC_BOOTSTRAP lets a stable compiler take its flags). Without a sanitizer: what is fuzzed has no
-//! `unsafe`, and AddressSanitizer would make the build take twice as long. Arithmetic is checked for overflow.
+//! cargo-fuzz builds them on any toolchain (RUSTC_BOOTSTRAP lets a stable compiler take its flags).
+//! Without a sanitizer: what is fuzzed has no `unsafe`, and AddressSanitizer would make the build
+//! take twice as long. Arithmetic is checked for overflow.
 
 mod run;
 mod seeds;
@@ -56,10 +58,17 @@ impl Default for Options {
 }
 
 pub fn run(options: &Options) -> Result<()> {
-    let named = |name: &str| options.targets.is_empty() || options.targets.iter().any(|target| target == name);
+    let named = |name: &str| {
+        options.targets.is_empty() || options.targets.iter().any(|target| target == name)
+    };
     let chosen: Vec<(&str, Input)> = TARGETS.into_iter().filter(|(name, _)| named(name)).collect();
-    if let Some(unknown) = options.targets.iter().find(|target| TARGETS.iter().all(|(name, _)| name != target)) {
-        bail!("there is no fuzz target `{unknown}`; there are {}", TARGETS.map(|(name, _)| name).join(", "));
+    if let Some(unknown) =
+        options.targets.iter().find(|target| TARGETS.iter().all(|(name, _)| name != target))
+    {
+        bail!(
+            "there is no fuzz target `{unknown}`; there are {}",
+            TARGETS.map(|(name, _)| name).join(", ")
+        );
     }
     install()?;
     let begin = Instant::now();
@@ -70,7 +79,8 @@ pub fn run(options: &Options) -> Result<()> {
         let dictionary = (input == Input::Configuration).then_some(dictionary.as_path());
         run::target(name, dictionary, options.seconds)
     };
-    let failed = lanes::side_by_side(chosen, LANES, start)?.into_iter().filter(|held| !held).count();
+    let failed =
+        lanes::side_by_side(chosen, LANES, start)?.into_iter().filter(|held| !held).count();
     if failed > 0 {
         bail!("{failed} fuzz target(s) failed");
     }
@@ -105,7 +115,16 @@ fn install() -> Result<()> {
 fn build() -> Command {
     let mut command = exec::cargo();
     exec::without_outer_cargo(&mut command).env("RUSTC_BOOTSTRAP", "1");
-    command.args(["fuzz", "build", "--sanitizer", "none", "--debug-assertions", "--target", &triple(), "--target-dir"]);
+    command.args([
+        "fuzz",
+        "build",
+        "--sanitizer",
+        "none",
+        "--debug-assertions",
+        "--target",
+        &triple(),
+        "--target-dir",
+    ]);
     command.arg(directory());
     command
 }

@@ -1,4 +1,5 @@
-//! `interop`: the matrix against keepalived and FRR, as a table. The work is done by the tests of `vrrp-tests`.
+//! `interop`: the matrix against keepalived and FRR, as a table. The work is done by the tests of
+//! `vrrp-tests`.
 
 use std::path::{PathBuf, absolute};
 
@@ -26,10 +27,20 @@ pub fn run(options: &Options) -> Result<()> {
     build_ebpf::run()?;
     exec::run(exec::cargo().args(["build", "--package", "vrrp-agent"]))?;
     let mut cargo = exec::cargo();
-    cargo.args(["test", "--quiet", "--package", "vrrp-tests", "--test", "interop_matrix", "--no-fail-fast"]);
+    cargo.args([
+        "test",
+        "--quiet",
+        "--package",
+        "vrrp-tests",
+        "--test",
+        "interop_matrix",
+        "--no-fail-fast",
+    ]);
     cargo.args(["--", "--ignored", "--nocapture", "--test-threads", "1"]);
     cargo.env("VRRP_MATRIX", options.case.as_deref().unwrap_or_default());
-    cargo.env("VRRP_AGENT_BIN", exec::target_dir().join("debug/vrrp-agent")).env("VRRP_EBPF_OBJ", build_ebpf::object());
+    cargo
+        .env("VRRP_AGENT_BIN", exec::target_dir().join("debug/vrrp-agent"))
+        .env("VRRP_EBPF_OBJ", build_ebpf::object());
     if let Some(table) = &options.table {
         // The tests run in a directory of their own.
         cargo.env("VRRP_MATRIX_TABLE", absolute(table).context("no working directory")?);

@@ -1,4 +1,5 @@
-//! `cargo xtask lab`: the story of a dual-master pair, told with real daemons; or a lab held open for people.
+//! `cargo xtask lab`: the story of a dual-master pair, told with real daemons; or a lab held open
+//! for people.
 
 mod failures;
 mod hold;
@@ -75,7 +76,8 @@ enum Player {
 
 impl Cast {
     fn options(&self) -> LabOptions {
-        // Beside keepalived our agent has no services: keepalived's node would not accept what it is handed.
+        // Beside keepalived our agent has no services: keepalived's node would not accept what it
+        // is handed.
         let node1 = self.node1.unwrap_or(match self.peer {
             Player::Agent => Player::Agent,
             Player::AgentOnKeepalivedConf | Player::Keepalived => Player::AgentOnKeepalivedConf,
@@ -100,10 +102,12 @@ pub fn run(options: &Options) -> Result<()> {
     }
 }
 
-/// Makes the machine complete, and builds the agent with its XDP program where the lab needs it and `VRRP_AGENT_BIN` names none.
+/// Makes the machine complete, and builds the agent with its XDP program where the lab needs it and
+/// `VRRP_AGENT_BIN` names none.
 pub fn prepare(mut options: LabOptions) -> Result<LabOptions> {
     setup::ensure(Group::Lab)?;
-    if !options.routers.iter().any(Router::is_agent) || std::env::var_os("VRRP_AGENT_BIN").is_some() {
+    if !options.routers.iter().any(Router::is_agent) || std::env::var_os("VRRP_AGENT_BIN").is_some()
+    {
         return Ok(options);
     }
     setup::ensure(Group::Bpf)?;

@@ -1,4 +1,5 @@
-//! The tests that need root, by test binary: several binaries at a time where the clock does not matter, one at a time where it does.
+//! The tests that need root, by test binary: several binaries at a time where the clock does not
+//! matter, one at a time where it does.
 
 use std::collections::VecDeque;
 use std::iter;
@@ -14,11 +15,14 @@ use serde_json::Value;
 use crate::exec;
 use crate::libtest::Tally;
 
-/// Binaries that run beside each other, the longest first. Their tests compute, or wait with seconds of patience for a state; none
-/// measures a gap, or expects an answer within milliseconds. Each test has namespaces, maps and directories of its own.
-/// A binary that is not listed here runs alone.
-const SIDE_BY_SIDE: &[&str] = &["interop_matrix", "vrrp_agent", "hmac", "path", "drops", "agreement", "xdp_rows", "alike"];
-/// How many of them run at a time. They mostly wait, but each start of an agent is a second of work.
+/// Binaries that run beside each other, the longest first. Their tests compute, or wait with
+/// seconds of patience for a state; none measures a gap, or expects an answer within milliseconds.
+/// Each test has namespaces, maps and directories of its own. A binary that is not listed here runs
+/// alone.
+const SIDE_BY_SIDE: &[&str] =
+    &["interop_matrix", "vrrp_agent", "hmac", "path", "drops", "agreement", "xdp_rows", "alike"];
+/// How many of them run at a time. They mostly wait, but each start of an agent is a second of
+/// work.
 const LANES: usize = 2;
 
 /// An executable with tests of one target.
@@ -35,15 +39,24 @@ impl Binary {
     /// Of a line that cargo prints for programs, if it is about a test binary.
     fn read(line: &str) -> Option<Self> {
         let message: Value = serde_json::from_str(line).ok()?;
-        let is_test = message["reason"] == "compiler-artifact" && message["profile"]["test"] == true;
+        let is_test =
+            message["reason"] == "compiler-artifact" && message["profile"]["test"] == true;
         let path = message["executable"].as_str().filter(|_| is_test)?;
         let directory = Path::new(message["manifest_path"].as_str()?).parent()?;
-        Some(Self { name: message["target"]["name"].as_str()?.to_owned(), path: path.into(), directory: directory.into() })
+        Some(Self {
+            name: message["target"]["name"].as_str()?.to_owned(),
+            path: path.into(),
+            directory: directory.into(),
+        })
     }
 
     fn command(&self, filter: Option<&str>, environment: &[(&str, &Path)]) -> Command {
         let mut command = Command::new(&self.path);
-        command.args(filter).arg("--ignored").current_dir(&self.directory).env("CARGO_MANIFEST_DIR", &self.directory);
+        command
+            .args(filter)
+            .arg("--ignored")
+            .current_dir(&self.directory)
+            .env("CARGO_MANIFEST_DIR", &self.directory);
         command.envs(environment.iter().copied()).stdin(Stdio::null());
         command
     }
@@ -54,7 +67,8 @@ impl Binary {
         command.args(["--list", "--format", "terse"]);
         let Output { status, stdout, .. } =
             command.output().with_context(|| format!("cannot start `{}`", exec::line(&command)))?;
-        Ok(!status.success() || String::from_utf8_lossy(&stdout).lines().any(|line| line.ends_with(": test")))
+        Ok(!status.success()
+            || String::from_utf8_lossy(&stdout).lines().any(|line| line.ends_with(": test")))
     }
 
     /// The run of its tests, one at a time.
@@ -65,8 +79,13 @@ impl Binary {
     }
 }
 
-/// Runs the ignored tests of all binaries; `stream` runs a command and prints its lines as they come.
-pub fn run(filter: Option<&str>, environment: &[(&str, &Path)], stream: fn(&mut Command) -> Result<Tally>) -> Result<Tally> {
+/// Runs the ignored tests of all binaries; `stream` runs a command and prints its lines as they
+/// come.
+pub fn run(
+    filter: Option<&str>,
+    environment: &[(&str, &Path)],
+    stream: fn(&mut Command) -> Result<Tally>,
+) -> Result<Tally> {
     let mut binaries = Vec::new();
     for binary in build()? {
         if binary.has_any(filter)? {
@@ -74,12 +93,15 @@ pub fn run(filter: Option<&str>, environment: &[(&str, &Path)], stream: fn(&mut 
         }
     }
     let place = |binary: &Binary| SIDE_BY_SIDE.iter().position(|name| *name == binary.name);
-    let (mut together, alone): (Vec<Binary>, Vec<Binary>) = binaries.into_iter().partition(|binary| place(binary).is_some());
+    let (mut together, alone): (Vec<Binary>, Vec<Binary>) =
+        binaries.into_iter().partition(|binary| place(binary).is_some());
     together.sort_by_key(place);
     let begin = Instant::now();
     let count = together.len();
     let mut total = Tally::default();
-    let tallies = side_by_side(together, LANES, |binary| whole(&binary.name, &mut binary.tests(filter, environment)))?;
+    let tallies = side_by_side(together, LANES, |binary| {
+        whole(&binary.name, &mut binary.tests(filter, environment))
+    })?;
     tallies.into_iter().for_each(|tally| total.add(tally));
     println!("\n-- {count} test binaries side by side: {:.1} s", begin.elapsed().as_secs_f64());
     for binary in alone {
@@ -92,8 +114,10 @@ pub fn run(filter: Option<&str>, environment: &[(&str, &Path)], stream: fn(&mut 
 /// Runs a test binary and prints what it said when it has ended.
 fn whole(name: &str, command: &mut Command) -> Result<Tally> {
     let begin = Instant::now();
-    let output = command.output().with_context(|| format!("cannot start `{}`", exec::line(command)))?;
-    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let output =
+        command.output().with_context(|| format!("cannot start `{}`", exec::line(command)))?;
+    let (text, errors) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     // One call, so that the lanes' texts do not mix.
     print!("\n-- {name}: {:.1} s\n{text}{errors}", begin.elapsed().as_secs_f64());
     let mut tally = Tally::default();
@@ -105,15 +129,31 @@ fn whole(name: &str, command: &mut Command) -> Result<Tally> {
 /// The test binaries of the workspace, built.
 fn build() -> Result<Vec<Binary>> {
     let mut command = exec::cargo();
-    command.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-run", "--message-format", "json"]);
+    command.args([
+        "test",
+        "--workspace",
+        "--lib",
+        "--bins",
+        "--tests",
+        "--no-run",
+        "--message-format",
+        "json",
+    ]);
     let line = exec::line(&command);
-    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start `{line}`"))?;
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot start `{line}`"))?;
     ensure!(output.status.success(), "`{line}` failed ({})", output.status);
     Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(Binary::read).collect())
 }
 
 /// Does the work on all of `items`, so many at a time; the results are in no order.
-pub fn side_by_side<T: Send, R: Send>(items: Vec<T>, lanes: usize, work: impl Fn(T) -> Result<R> + Sync) -> Result<Vec<R>> {
+pub fn side_by_side<T: Send, R: Send>(
+    items: Vec<T>,
+    lanes: usize,
+    work: impl Fn(T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
     let queue = Mutex::new(VecDeque::from(items));
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     let lane = || iter::from_fn(next).map(&work).collect::<Result<Vec<R>>>();
@@ -139,18 +179,29 @@ mod tests {
                 "profile":{{"test":{profile}}},"executable":{executable}}}"#
             )
         };
-        let found = Binary { name: "hmac".to_owned(), path: "/w/hmac-1".into(), directory: "/w/tests".into() };
+        let found = Binary {
+            name: "hmac".to_owned(),
+            path: "/w/hmac-1".into(),
+            directory: "/w/tests".into(),
+        };
         assert_eq!(Binary::read(&line("true", "\"/w/hmac-1\"")), Some(found));
-        assert_eq!(Binary::read(&line("false", "\"/w/vrrp-agent\"")), None, "a program without tests");
+        assert_eq!(
+            Binary::read(&line("false", "\"/w/vrrp-agent\"")),
+            None,
+            "a program without tests"
+        );
         assert_eq!(Binary::read(&line("true", "null")), None, "a library");
         assert_eq!(Binary::read("not a message"), None);
     }
 
     #[test]
     fn everything_is_done_once_and_a_failure_is_told() {
-        let mut doubled = side_by_side((1..=10).collect(), 3, |number| Ok(2 * number)).expect("all is well");
+        let mut doubled =
+            side_by_side((1..=10).collect(), 3, |number| Ok(2 * number)).expect("all is well");
         doubled.sort_unstable();
         assert_eq!(doubled, (1..=10).map(|number| 2 * number).collect::<Vec<_>>());
-        assert!(side_by_side(vec![1, 2], 1, |_| Err::<(), _>(anyhow!("it does not start"))).is_err());
+        assert!(
+            side_by_side(vec![1, 2], 1, |_| Err::<(), _>(anyhow!("it does not start"))).is_err()
+        );
     }
 }

@@ -24,12 +24,15 @@ impl Tally {
         if let Some(rest) = line.strip_prefix("test result: ") {
             self.passed += count(rest, "passed");
             self.failed += count(rest, "failed");
-        } else if let Some((name, reason)) = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... ignored")) {
+        } else if let Some((name, reason)) =
+            line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... ignored"))
+        {
             self.ignored.push((name.to_owned(), reason.trim_start_matches(", ").to_owned()));
         }
     }
 
-    /// Takes the end of the program `line`: one that failed without a failed test did not compile, or died on the way.
+    /// Takes the end of the program `line`: one that failed without a failed test did not compile,
+    /// or died on the way.
     pub fn end(&mut self, status: ExitStatus, line: &str) {
         if !status.success() && self.failed == 0 {
             self.failed = 1;
@@ -66,7 +69,8 @@ mod tests {
         output.lines().for_each(|line| tally.read(line));
         assert_eq!((tally.passed, tally.failed), (7, 1));
         assert_eq!(tally.failures, ["a::c"]);
-        let ignored = [("lab::e", "needs root: makes namespaces"), ("f", "")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        let ignored = [("lab::e", "needs root: makes namespaces"), ("f", "")]
+            .map(|(a, b)| (a.to_owned(), b.to_owned()));
         assert_eq!(tally.ignored, ignored);
     }
 }

@@ -1,5 +1,6 @@
-//! `cargo xtask <command>`: everything this repository does to itself. One file per command; what commands share is in
-//! `exec` (running programs), `packages` (what the machine must have) and `toolchain` (the BPF compiler).
+//! `cargo xtask <command>`: everything this repository does to itself. One file per command; what
+//! commands share is in `exec` (running programs), `packages` (what the machine must have) and
+//! `toolchain` (the BPF compiler).
 
 mod bench;
 mod build_ebpf;
@@ -27,7 +28,11 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Set-up, builds, tests and checks of this repository")]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Set-up, builds, tests and checks of this repository"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -39,11 +44,14 @@ enum Command {
     Setup,
     /// Show what this machine has and lacks, and what to type about it
     Doctor,
-    /// Compile and link the BPF objects; as root also show what the kernel's verifier makes of the XDP program
+    /// Compile and link the BPF objects; as root also show what the kernel's verifier makes of the
+    /// XDP program
     BuildEbpf,
-    /// Tell the story of a failover in a lab of network namespaces, or hold such a lab open (as root)
+    /// Tell the story of a failover in a lab of network namespaces, or hold such a lab open (as
+    /// root)
     Lab(lab::Options),
-    /// Let the agent meet keepalived and FRR, and print what was seen, a row for each case (as root)
+    /// Let the agent meet keepalived and FRR, and print what was seen, a row for each case (as
+    /// root)
     Interop(interop::Options),
     /// Run all tests that this user may run, and say which were skipped and why
     Test(test::Options),
@@ -55,7 +63,8 @@ enum Command {
     Sim(sim::Options),
     /// Run the fuzz targets with coverage guidance, and print what they reached
     Fuzz(fuzz::Options),
-    /// Measure: packets, requests, failover, load, scale; beside what cannot be avoided, the kernel and keepalived (as root)
+    /// Measure: packets, requests, failover, load, scale; beside what cannot be avoided, the kernel
+    /// and keepalived (as root)
     Bench(bench::Options),
     /// Check the rules of this repository: imports, sizes, `unsafe`, documents
     Tidy,

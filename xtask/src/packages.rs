@@ -19,7 +19,8 @@ pub struct Package {
     /// Packages that do as well.
     pub instead: &'static [&'static str],
     pub purpose: &'static str,
-    /// The unit that the package would start, if it has one: a prefix and a suffix of its file name.
+    /// The unit that the package would start, if it has one: a prefix and a suffix of its file
+    /// name.
     pub unit: Option<(&'static str, &'static str)>,
 }
 
@@ -48,13 +49,25 @@ pub const NEEDED: &[Package] = &[
         unit: Some(("nginx", ".service")),
         ..package(Group::Lab, "nginx-light", "the tier we stand in front of")
     },
-    Package { unit: Some(("php", "-fpm.service")), ..package(Group::Lab, "php-fpm", "FastCGI backends") },
+    Package {
+        unit: Some(("php", "-fpm.service")),
+        ..package(Group::Lab, "php-fpm", "FastCGI backends")
+    },
     package(Group::Lab, "php-memcached", "PHP sessions in memcached"),
-    Package { unit: Some(("memcached", ".service")), ..package(Group::Lab, "memcached", "PHP sessions") },
+    Package {
+        unit: Some(("memcached", ".service")),
+        ..package(Group::Lab, "memcached", "PHP sessions")
+    },
     package(Group::Lab, "libfcgi-bin", "FastCGI by hand"),
     package(Group::Lab, "dnsmasq-base", "one name for both virtual addresses"),
-    Package { unit: Some(("keepalived", ".service")), ..package(Group::Lab, "keepalived", "the peer we must work with") },
-    Package { unit: Some(("frr", ".service")), ..package(Group::Lab, "frr", "the other peer we must work with") },
+    Package {
+        unit: Some(("keepalived", ".service")),
+        ..package(Group::Lab, "keepalived", "the peer we must work with")
+    },
+    Package {
+        unit: Some(("frr", ".service")),
+        ..package(Group::Lab, "frr", "the other peer we must work with")
+    },
     package(Group::Vm, "qemu-system-x86", "runs other kernels"),
     package(Group::Vm, "busybox-static", "the shell of a guest"),
     package(Group::Vm, "kmod", "modules of other kernels"),
@@ -70,7 +83,8 @@ pub const NEEDED: &[Package] = &[
 ];
 
 /// Installed where the distribution has them; nothing fails without.
-pub const WELCOME: &[Package] = &[package(Group::Bpf, "bpftool", "looks into the kernel's programs and maps")];
+pub const WELCOME: &[Package] =
+    &[package(Group::Bpf, "bpftool", "looks into the kernel's programs and maps")];
 
 /// The needed packages of a group.
 pub fn needed(group: Group) -> impl Iterator<Item = &'static Package> {

@@ -1,4 +1,5 @@
-//! `setup`: installs what a Debian or Ubuntu machine lacks. What is there is left alone; no daemon is started.
+//! `setup`: installs what a Debian or Ubuntu machine lacks. What is there is left alone; no daemon
+//! is started.
 
 use std::collections::HashSet;
 use std::fs;
@@ -16,7 +17,8 @@ use crate::toolchain::{self, Compiler};
 
 /// Asked by every package script before it starts a daemon; exit code 101 forbids it.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
-const POLICY_TEXT: &str = "#!/bin/sh\n# Written by `cargo xtask setup` for the time of an installation.\nexit 101\n";
+const POLICY_TEXT: &str =
+    "#!/bin/sh\n# Written by `cargo xtask setup` for the time of an installation.\nexit 101\n";
 
 pub fn run() -> Result<()> {
     ensure(Group::Bpf)?;
@@ -47,7 +49,9 @@ pub fn ensure(group: Group) -> Result<()> {
 pub fn missing(group: Group) -> Vec<&'static Package> {
     let installed = installed();
     let has = |name: &&str| installed.contains(*name);
-    packages::needed(group).filter(|package| !has(&package.name) && !package.instead.iter().any(has)).collect()
+    packages::needed(group)
+        .filter(|package| !has(&package.name) && !package.instead.iter().any(has))
+        .collect()
 }
 
 /// The command that installs these packages.
@@ -95,16 +99,21 @@ fn ensure_bpf() -> Result<()> {
     Ok(())
 }
 
-/// A distribution without the BPF compiler or this LLVM needs the second toolchain, which we do not install unasked.
+/// A distribution without the BPF compiler or this LLVM needs the second toolchain, which we do not
+/// install unasked.
 fn refuse_old_distribution(wanted: &[&Package]) -> Result<()> {
     let candidate = |name: &str| -> Option<(u32, u32)> {
         let text = exec::read("apt-cache", &["policy", name])?;
-        toolchain::minor_version(text.lines().find_map(|line| line.trim().strip_prefix("Candidate: "))?)
+        toolchain::minor_version(
+            text.lines().find_map(|line| line.trim().strip_prefix("Candidate: "))?,
+        )
     };
     let old: Vec<&str> = wanted
         .iter()
         .filter(|package| match package.name {
-            "rustc-web" => candidate(package.name).is_none_or(|found| found < toolchain::OLDEST_RUSTC),
+            "rustc-web" => {
+                candidate(package.name).is_none_or(|found| found < toolchain::OLDEST_RUSTC)
+            }
             name => candidate(name).is_none(),
         })
         .map(|package| package.name)
@@ -147,7 +156,8 @@ fn require_apt(wanted: &[&Package], with_linker: bool) -> Result<()> {
     bail!("{} package(s) are missing, and {why}:\n{steps}", wanted.len());
 }
 
-/// Once in a run. One broken third-party source must not stop us: what is really missing shows at the installation.
+/// Once in a run. One broken third-party source must not stop us: what is really missing shows at
+/// the installation.
 fn update_lists() {
     static DONE: Once = Once::new();
     DONE.call_once(|| {
@@ -160,12 +170,20 @@ fn update_lists() {
 
 fn install_now(wanted: &[&Package], welcome: &[&Package]) -> Result<()> {
     let known = |package: &&&Package| exec::read("apt-cache", &["show", package.name]).is_some();
-    let names: Vec<&str> = wanted.iter().chain(welcome.iter().filter(known)).map(|package| package.name).collect();
+    let names: Vec<&str> =
+        wanted.iter().chain(welcome.iter().filter(known)).map(|package| package.name).collect();
     println!("setup: apt-get install {}", names.join(" "));
     let quiet = NoDaemons::begin()?;
     exec::run_quietly(
         Command::new("apt-get")
-            .args(["install", "-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"])
+            .args([
+                "install",
+                "-y",
+                "-qq",
+                "--no-install-recommends",
+                "-o",
+                "DPkg::Lock::Timeout=300",
+            ])
             .args(&names)
             .env("DEBIAN_FRONTEND", "noninteractive"),
     )?;
@@ -179,13 +197,17 @@ fn disable_units(fresh: &[&Package]) {
     if !Path::new("/run/systemd/system").is_dir() {
         return;
     }
-    let Ok(files) = fs::read_dir("/usr/lib/systemd/system").or_else(|_| fs::read_dir("/lib/systemd/system")) else {
+    let Ok(files) =
+        fs::read_dir("/usr/lib/systemd/system").or_else(|_| fs::read_dir("/lib/systemd/system"))
+    else {
         return;
     };
     let units: Vec<String> = files
         .flatten()
         .filter_map(|file| file.file_name().into_string().ok())
-        .filter(|name| fresh.iter().filter_map(|package| package.unit).any(|unit| is_unit(name, unit)))
+        .filter(|name| {
+            fresh.iter().filter_map(|package| package.unit).any(|unit| is_unit(name, unit))
+        })
         .collect();
     if units.is_empty() {
         return;
@@ -203,12 +225,13 @@ fn is_unit(name: &str, (prefix, suffix): (&str, &str)) -> bool {
 }
 
 fn installed() -> HashSet<String> {
-    let text = exec::read("dpkg-query", &["-W", "-f", "${db:Status-Status} ${Package}\n"]).unwrap_or_default();
+    let text = exec::read("dpkg-query", &["-W", "-f", "${db:Status-Status} ${Package}\n"])
+        .unwrap_or_default();
     text.lines().filter_map(|line| line.strip_prefix("installed ")).map(str::to_owned).collect()
 }
 
-/// While this lives, package scripts start no daemon. An interrupt waits until the policy is gone again: it still reaches
-/// the installation, as a child starts with no signal blocked.
+/// While this lives, package scripts start no daemon. An interrupt waits until the policy is gone
+/// again: it still reaches the installation, as a child starts with no signal blocked.
 struct NoDaemons {
     held: SigSet,
     ours: bool,
@@ -221,7 +244,8 @@ impl NoDaemons {
         held.add(Signal::SIGTERM);
         held.thread_block().context("cannot hold back signals")?;
         let found = fs::read_to_string(POLICY).ok();
-        // A policy of the administrator's stays; one that an earlier run could not take away is ours.
+        // A policy of the administrator's stays; one that an earlier run could not take away is
+        // ours.
         let ours = found.is_none_or(|text| text == POLICY_TEXT);
         let guard = Self { held, ours };
         if guard.ours {
@@ -239,7 +263,9 @@ impl Drop for NoDaemons {
             && Path::new(POLICY).exists()
             && let Err(error) = fs::remove_file(POLICY)
         {
-            eprintln!("setup: warning: {POLICY} is left behind and keeps daemons from starting: {error}");
+            eprintln!(
+                "setup: warning: {POLICY} is left behind and keeps daemons from starting: {error}"
+            );
         }
         if let Err(error) = self.held.thread_unblock() {
             eprintln!("setup: warning: interrupts stay blocked: {error}");

@@ -20,15 +20,29 @@ pub struct Options {
     seed: Option<u64>,
 }
 
-/// Fails if a rule of the election was broken, or a mutant was not caught; the output then names the seed.
+/// Fails if a rule of the election was broken, or a mutant was not caught; the output then names
+/// the seed.
 pub fn run(options: &Options) -> Result<()> {
     let mut cargo = exec::cargo();
-    cargo.args(["test", "--quiet", "--profile", "sim", "--package", "vrrp-tests", "--test", "election_sim"]);
+    cargo.args([
+        "test",
+        "--quiet",
+        "--profile",
+        "sim",
+        "--package",
+        "vrrp-tests",
+        "--test",
+        "election_sim",
+    ]);
     cargo.args(["--", "--exact", "--nocapture", "--test-threads=1", "seeds"]);
     if let Some(seed) = options.seed {
         return exec::run(cargo.env("VRRP_SIM_SEED", seed.to_string()));
     }
     let threads = thread::available_parallelism().map_or(1, usize::from);
     cargo.arg("mutants_are_caught").env("VRRP_SIM_SEEDS", options.seeds.to_string());
-    exec::run(cargo.env("VRRP_SIM_FROM", options.from.to_string()).env("VRRP_SIM_THREADS", threads.to_string()))
+    exec::run(
+        cargo
+            .env("VRRP_SIM_FROM", options.from.to_string())
+            .env("VRRP_SIM_THREADS", threads.to_string()),
+    )
 }

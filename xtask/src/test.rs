@@ -1,8 +1,9 @@
 //! `test`: every tier that this user may run, and an honest account of the rest.
 //!
-//! Tests that need root carry `#[ignore = "needs root: ..."]`. They find the agent in `VRRP_AGENT_BIN` and the XDP object in
-//! `VRRP_EBPF_OBJ`. A test that finds at run time that the machine lacks something appends `NAME: REASON` as a line to the file
-//! named in `VRRP_TEST_SKIPS` and returns: it counts as skipped, not as passed.
+//! Tests that need root carry `#[ignore = "needs root: ..."]`. They find the agent in
+//! `VRRP_AGENT_BIN` and the XDP object in `VRRP_EBPF_OBJ`. A test that finds at run time that the
+//! machine lacks something appends `NAME: REASON` as a line to the file named in `VRRP_TEST_SKIPS`
+//! and returns: it counts as skipped, not as passed.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -25,13 +26,17 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<ExitCode> {
     prepare()?;
     let skips = exec::target_dir().join("tmp/test-skips");
-    fs::create_dir_all(skips.parent().unwrap_or(&skips)).context("cannot make the directory for test notes")?;
+    fs::create_dir_all(skips.parent().unwrap_or(&skips))
+        .context("cannot make the directory for test notes")?;
     fs::write(&skips, "").with_context(|| format!("cannot write {}", skips.display()))?;
     let filter = options.filter.as_deref();
 
     heading("any user: unit tests, packet rows, simulation");
-    let environment: [(&str, &Path); 3] =
-        [("VRRP_AGENT_BIN", &agent()), ("VRRP_EBPF_OBJ", &build_ebpf::object()), ("VRRP_TEST_SKIPS", &skips)];
+    let environment: [(&str, &Path); 3] = [
+        ("VRRP_AGENT_BIN", &agent()),
+        ("VRRP_EBPF_OBJ", &build_ebpf::object()),
+        ("VRRP_TEST_SKIPS", &skips),
+    ];
     let mut total = any_user(filter, &environment)?;
     if exec::is_root() {
         // These run now, so the first tier did not skip them.
@@ -44,9 +49,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         }
     } else {
         heading("root, virtual machines: skipped, as this is not root");
-        total
-            .ignored
-            .extend(filter.is_none().then(|| ("vm-test".to_owned(), "needs root: installs what runs other kernels".to_owned())));
+        total.ignored.extend(filter.is_none().then(|| {
+            ("vm-test".to_owned(), "needs root: installs what runs other kernels".to_owned())
+        }));
     }
     account(total, &skips, filter)
 }
@@ -66,7 +71,9 @@ pub fn build(programs: bool) -> Result<()> {
     if programs {
         build_ebpf::run()?;
     } else {
-        println!("test: no BPF toolchain, so the agent is built without the XDP program (`cargo xtask setup` as root mends it)");
+        println!(
+            "test: no BPF toolchain, so the agent is built without the XDP program (`cargo xtask setup` as root mends it)"
+        );
     }
     exec::run(exec::cargo().args(["build", "--package", "vrrp-agent"]))
 }
@@ -80,7 +87,8 @@ fn any_user(filter: Option<&str>, environment: &[(&str, &Path)]) -> Result<Tally
 /// Runs tests: their lines go on as they come, and are counted.
 fn stream(command: &mut Command) -> Result<Tally> {
     let line = exec::line(command);
-    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{line}`"))?;
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{line}`"))?;
     let mut tally = Tally::default();
     if let Some(output) = child.stdout.take() {
         // A test's child may print anything, so these are bytes before they are text.
@@ -98,7 +106,8 @@ fn stream(command: &mut Command) -> Result<Tally> {
 
 /// Prints what was skipped, what failed, and the count.
 fn account(mut total: Tally, skips: &Path, filter: Option<&str>) -> Result<ExitCode> {
-    let notes = fs::read_to_string(skips).with_context(|| format!("cannot read {}", skips.display()))?;
+    let notes =
+        fs::read_to_string(skips).with_context(|| format!("cannot read {}", skips.display()))?;
     for note in notes.lines() {
         let (name, reason) = note.split_once(": ").unwrap_or((note, ""));
         total.ignored.push((name.to_owned(), reason.to_owned()));

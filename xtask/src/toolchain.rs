@@ -1,5 +1,6 @@
-//! Finds the compiler and linker for the XDP object. Two toolchains can build it: Debian's `rustc-web` packages, which carry a
-//! built `core` for BPF, and rustup's nightly, which builds `core` from `rust-src`.
+//! Finds the compiler and linker for the XDP object. Two toolchains can build it: Debian's
+//! `rustc-web` packages, which carry a built `core` for BPF, and rustup's nightly, which builds
+//! `core` from `rust-src`.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -19,7 +20,8 @@ pub const BPF_LINKER: (u32, u32) = (0, 13);
 /// Debian's compiler, whatever rustup puts before it on PATH.
 pub const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 /// Makes the second toolchain.
-pub const RUSTUP_NIGHTLY: &str = "rustup toolchain install nightly --profile minimal --component rust-src";
+pub const RUSTUP_NIGHTLY: &str =
+    "rustup toolchain install nightly --profile minimal --component rust-src";
 
 /// A compiler that can build for BPF.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +62,10 @@ pub fn install_linker() -> Command {
     command.args(["install", "bpf-linker", "--version", &wanted, "--locked", "--force"]);
     command.args(["--no-default-features", "--features", &feature]);
     let llvm = format!("/usr/lib/llvm-{LLVM}");
-    command.env("LLVM_PREFIX", &llvm).env("LIBRARY_PATH", format!("{llvm}/lib")).env("PATH", path_with_llvm());
+    command
+        .env("LLVM_PREFIX", &llvm)
+        .env("LIBRARY_PATH", format!("{llvm}/lib"))
+        .env("PATH", path_with_llvm());
     command
 }
 

@@ -1,7 +1,8 @@
 //! `vm-test`: the programs, the agent and its tests on other kernels, in virtual machines.
 //!
-//! Kernels come from Debian's archive ([`kernels`]). A guest's file system holds this build of everything ([`image`]); its first process
-//! is the test `vm` of the crate `vrrp-tests`, which prints its checks on the console ([`guest`], [`verdict`]).
+//! Kernels come from Debian's archive ([`kernels`]). A guest's file system holds this build of
+//! everything ([`image`]); its first process is the test `vm` of the crate `vrrp-tests`, which
+//! prints its checks on the console ([`guest`], [`verdict`]).
 
 mod archive;
 mod arm;
@@ -31,7 +32,8 @@ use guest::Plan;
 use kernels::{Arch, Kernel, Label};
 use verdict::Verdict;
 
-/// Guests of one kernel, with their parts; two, so that both processors of a small machine have one.
+/// Guests of one kernel, with their parts; two, so that both processors of a small machine have
+/// one.
 const GUESTS: &[(&str, &[&str])] = &[
     ("programs", &["loads", "rows", "kernel", "devices", "log"]),
     ("pair", &["modes", "failover", "upstreams", "capture", "detach", "log"]),
@@ -158,7 +160,9 @@ impl Outcome {
         for &label in labels {
             match kernels::get(label, options.arch) {
                 Ok(kernel) => found.push(kernel),
-                Err(error) if label.required() => outcome.missing.push((label, format!("{error:#}"))),
+                Err(error) if label.required() => {
+                    outcome.missing.push((label, format!("{error:#}")))
+                }
                 Err(error) => outcome.gone.push((label, format!("{error:#}"))),
             }
         }
@@ -168,13 +172,19 @@ impl Outcome {
 
     /// Names and texts of what failed.
     pub fn failures(&self) -> Vec<String> {
-        let missing = self.missing.iter().map(|(label, why)| format!("{}: no such kernel: {why}", label.name()));
+        let missing = self
+            .missing
+            .iter()
+            .map(|(label, why)| format!("{}: no such kernel: {why}", label.name()));
         missing.chain(self.verdicts.iter().flat_map(report::failures)).collect()
     }
 
     /// Names and reasons of what was skipped.
     pub fn skips(&self) -> Vec<(String, String)> {
-        let gone = self.gone.iter().map(|(label, why)| (label.name().to_owned(), format!("not in the archive: {why}")));
+        let gone = self
+            .gone
+            .iter()
+            .map(|(label, why)| (label.name().to_owned(), format!("not in the archive: {why}")));
         gone.chain(self.verdicts.iter().flat_map(report::skips)).collect()
     }
 
@@ -203,9 +213,17 @@ fn all(kernels: &[Kernel], options: &Options, base: &Base) -> Result<Vec<Verdict
     let verdicts: Mutex<BTreeMap<usize, Verdict>> = Mutex::default();
     let work = || -> Result<()> {
         loop {
-            let Some((index, name, parts)) = guests.get(next.fetch_add(1, Ordering::Relaxed)) else { return Ok(()) };
+            let Some((index, name, parts)) = guests.get(next.fetch_add(1, Ordering::Relaxed))
+            else {
+                return Ok(());
+            };
             let kernel = &kernels[*index];
-            let plan = Plan { name, parts, patience: Duration::from_secs(options.patience), verbose: options.verbose };
+            let plan = Plan {
+                name,
+                parts,
+                patience: Duration::from_secs(options.patience),
+                verbose: options.verbose,
+            };
             let run = guest::run(kernel, &base.archive, &plan, &kernels::cache().join("runs"));
             let verdict = run.with_context(|| format!("running {}", kernel.release))?;
             println!("vm-test: {}", report::line(&verdict));
@@ -217,13 +235,19 @@ fn all(kernels: &[Kernel], options: &Options, base: &Base) -> Result<Vec<Verdict
     };
     thread::scope(|scope| {
         let workers: Vec<_> = (0..options.jobs.max(1)).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| anyhow!("a run panicked"))?)
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().map_err(|_| anyhow!("a run panicked"))?)
     })?;
     Ok(verdicts.into_inner().map_err(|_| anyhow!("a run panicked"))?.into_values().collect())
 }
 
 /// The guests of one kernel that have something to do.
-fn guests<'a>(index: usize, kernel: &Kernel, options: &Options) -> Vec<(usize, &'a str, Vec<&'a str>)> {
+fn guests<'a>(
+    index: usize,
+    kernel: &Kernel,
+    options: &Options,
+) -> Vec<(usize, &'a str, Vec<&'a str>)> {
     let all = if kernel.label.below_floor() { GUESTS_BELOW } else { GUESTS };
     let gate = options.kernel.is_empty() && !options.all;
     let asked = |part: &&&str| match options.part.as_slice() {
@@ -231,7 +255,8 @@ fn guests<'a>(index: usize, kernel: &Kernel, options: &Options) -> Vec<(usize, &
         names => names.iter().any(|name| name == **part),
     };
     let costs = (options.icount && !kernel.label.below_floor()).then_some(&GUEST_OF_COSTS);
-    let guests =
-        all.iter().chain(costs).map(|(name, parts)| (index, *name, parts.iter().filter(asked).copied().collect::<Vec<_>>()));
+    let guests = all.iter().chain(costs).map(|(name, parts)| {
+        (index, *name, parts.iter().filter(asked).copied().collect::<Vec<_>>())
+    });
     guests.filter(|(_, _, parts)| !parts.is_empty()).collect()
 }

@@ -1,4 +1,5 @@
-//! What the benches of the kernel programs share: the object with what they measure by, and the clock.
+//! What the benches of the kernel programs share: the object with what they measure by, and the
+//! clock.
 
 #![allow(dead_code, reason = "each bench uses its part")]
 
@@ -39,10 +40,14 @@ impl Object {
     /// Lets `bench_reset` go on with this program.
     pub fn measure(&mut self, program: &ProgramFd) {
         let map = self.0.map_mut("MEASURED").expect("in the object");
-        ProgramArray::try_from(map).expect("a program array").set(0, program, 0).expect("same type");
+        ProgramArray::try_from(map)
+            .expect("a program array")
+            .set(0, program, 0)
+            .expect("same type");
     }
 
-    /// Lets the minimal steering program spread its flows over so many backends, all of them at `destination`.
+    /// Lets the minimal steering program spread its flows over so many backends, all of them at
+    /// `destination`.
     pub fn steer(&mut self, backends: u16, destination: [u8; 6], source: [u8; 6]) {
         let mut ring = [0_u16; RING_SLOTS + 3];
         for (slot, backend) in ring.iter_mut().zip((0..backends).cycle()) {

@@ -4,7 +4,9 @@ use std::net::Ipv4Addr;
 
 use vrrp_tests::line::{End, Plan};
 
-use crate::rows::world::{BACK, BACK_IFINDEX, BACK_MAC, CLIENT, CLIENT_MAC, NODE1, NODE1_MAC, NODE2_MAC};
+use crate::rows::world::{
+    BACK, BACK_IFINDEX, BACK_MAC, CLIENT, CLIENT_MAC, NODE1, NODE1_MAC, NODE2_MAC,
+};
 
 /// The lowest index that no other interface has.
 pub const FRONT_IFINDEX: u32 = 3;

@@ -65,7 +65,14 @@ impl Traffic {
     /// Packets of established flows to the first virtual address's service.
     pub fn v4(protocol: u8, flows: u32) -> Self {
         let port = if protocol == PROTO_TCP { WEB_PORT } else { DNS_PORT };
-        Self { protocol, flows, destination: Address::v4(VIP1), port, flags: ACK, reshaped: Reshaped::NOT }
+        Self {
+            protocol,
+            flows,
+            destination: Address::v4(VIP1),
+            port,
+            flags: ACK,
+            reshaped: Reshaped::NOT,
+        }
     }
 
     /// Likewise over IPv6.
@@ -124,7 +131,8 @@ impl Traffic {
 
     /// Tells the generator to make these, and to send them by `ifindex`.
     pub fn load(&self, object: &mut Object, ifindex: u32) {
-        // What is summed over all but the client: the complement of what would stand in its packet if it were nobody.
+        // What is summed over all but the client: the complement of what would stand in its packet
+        // if it were nobody.
         let nobody = self.packet().from((self.client([0; 4]), 0)).build();
         let sum_at = self.transport() + if self.protocol == PROTO_UDP { 6 } else { 16 };
         let summed = |at: usize| u32::from(!u16::from_be_bytes([nobody[at], nobody[at + 1]]));

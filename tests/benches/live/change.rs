@@ -20,7 +20,8 @@ pub enum Change {
     Steered([u8; 6], [u8; 6]),
     /// These, and a hop less.
     Hop([u8; 6], [u8; 6]),
-    /// A hop, and one of these destinations instead of the virtual address; a port, too, where one is given.
+    /// A hop, and one of these destinations instead of the virtual address; a port, too, where one
+    /// is given.
     Translated([u8; 6], [u8; 6], &'static [[u8; 4]], Option<u16>),
     /// In a packet from here to one of these.
     Tunnelled([u8; 6], [u8; 6], [u8; 4], &'static [[u8; 4]]),
@@ -40,12 +41,22 @@ impl Change {
             Change::Translated(to, from, backends, port) => {
                 ensure!(backends.contains(&destination), "it went to {destination:?}");
                 let port = port.unwrap_or(packet.destination_port);
-                packet.macs(to, from).hop().to(Place { address: Address::v4(destination), port }).build()
+                packet
+                    .macs(to, from)
+                    .hop()
+                    .to(Place { address: Address::v4(destination), port })
+                    .build()
             }
             Change::Tunnelled(to, from, source, backends) => {
                 ensure!(backends.contains(&destination), "it went to {destination:?}");
                 let packet = packet.macs(to, from);
-                packet.frame(&outer(Address::v4(source), Address::v4(destination), 0, 0, &packet.ip()))
+                packet.frame(&outer(
+                    Address::v4(source),
+                    Address::v4(destination),
+                    0,
+                    0,
+                    &packet.ip(),
+                ))
             }
         };
         let arrived = &arrived[..expected.len()];

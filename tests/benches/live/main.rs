@@ -1,9 +1,11 @@
 //! Packets per second of one CPU that real frames take through the node, on virtual cables.
 //!
-//! Method: a program of the bench object makes frames in the kernel (BPF_PROG_TEST_RUN with live frames) and sends them by a
-//! cable to the node, which runs what is measured; at the end of their way a program counts and drops them. All of that runs on
-//! the CPU of the thread that makes the system call, so its CPU time, and that of the CPU's ksoftirqd, is what the packets cost,
-//! whatever else the machine does. Each row's output is checked before anything is timed; a round runs every row once.
+//! Method: a program of the bench object makes frames in the kernel (BPF_PROG_TEST_RUN with live
+//! frames) and sends them by a cable to the node, which runs what is measured; at the end of their
+//! way a program counts and drops them. All of that runs on the CPU of the thread that makes the
+//! system call, so its CPU time, and that of the CPU's ksoftirqd, is what the packets cost,
+//! whatever else the machine does. Each row's output is checked before anything is timed; a round
+//! runs every row once.
 
 mod change;
 #[path = "../common/mod.rs"]
@@ -38,8 +40,15 @@ use crate::scaling::Scaling;
 use crate::table::{Row, Sink};
 
 /// Programs of the bench object.
-pub const PROGRAMS: [&str; 7] =
-    ["bench_flows", "bench_sink", "bench_capture", "bench_tx", "bench_redirect", "bench_steer", "bench_drop"];
+pub const PROGRAMS: [&str; 7] = [
+    "bench_flows",
+    "bench_sink",
+    "bench_capture",
+    "bench_tx",
+    "bench_redirect",
+    "bench_steer",
+    "bench_drop",
+];
 /// Frames that are made at once.
 const BATCH: u32 = 64;
 /// CPU time of one sample.
@@ -123,7 +132,8 @@ impl Bench {
         Ok(Sample { offered: frames.into(), arrived, thread, ksoftirqd })
     }
 
-    /// Frames that have arrived since the count was `before`, once all have, or the time for it is over.
+    /// Frames that have arrived since the count was `before`, once all have, or the time for it is
+    /// over.
     fn arrivals(&self, row: &Row, before: u64, frames: u64) -> Result<u64> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -135,7 +145,8 @@ impl Bench {
         }
     }
 
-    /// Makes and sends so many frames, on this thread, which is pinned to `cpu`. CPU time in ns: of the thread, of the CPU's ksoftirqd.
+    /// Makes and sends so many frames, on this thread, which is pinned to `cpu`. CPU time in ns: of
+    /// the thread, of the CPU's ksoftirqd.
     fn generate(&self, frame: &[u8], frames: u32, cpu: usize) -> Result<(i64, i64)> {
         let (thread_before, softirq_before) = (cpu_nanos(), run_time(&self.ksoftirqd[cpu])?);
         let options = TestRunOptions {
@@ -144,7 +155,10 @@ impl Bench {
             attrs: TestRunAttrs::new().xdp_live_frames(BATCH.min(frames)),
             ..TestRunOptions::default()
         };
-        self.object.program("bench_flows").test_run(options).context("making live frames (kernel 5.18)")?;
+        self.object
+            .program("bench_flows")
+            .test_run(options)
+            .context("making live frames (kernel 5.18)")?;
         Ok((cpu_nanos() - thread_before, run_time(&self.ksoftirqd[cpu])? - softirq_before))
     }
 
@@ -160,10 +174,16 @@ impl Bench {
     fn check(&mut self, row: &Row) -> Result<()> {
         self.prepare(row, "bench_capture")?;
         let one_flow = Row { traffic: Traffic { flows: 1, ..row.traffic }, ..row.clone() };
-        // The first frames of a connection come as a list, and connection tracking drops all of it but one.
+        // The first frames of a connection come as a list, and connection tracking drops all of it
+        // but one.
         self.send(&one_flow, BATCH)?;
         let sample = self.send(&one_flow, BATCH)?;
-        ensure!(sample.arrived == sample.offered, "{} of {} frames arrived", sample.arrived, sample.offered);
+        ensure!(
+            sample.arrived == sample.offered,
+            "{} of {} frames arrived",
+            sample.arrived,
+            sample.offered
+        );
         if let Some((_, reason)) = &row.advert {
             return self.node.check_reason(row.runs, *reason);
         }
@@ -189,10 +209,16 @@ fn count(object: &Object) -> Result<u64> {
     Ok(counts.iter().sum())
 }
 
-/// Frames that XDP programs have dropped at the node's front end of the cable, by veth's own account: what is measured need not count.
+/// Frames that XDP programs have dropped at the node's front end of the cable, by veth's own
+/// account: what is measured need not count.
 fn dropped(line: &Line) -> Result<u64> {
     let program = daemons::program("ethtool")?;
-    let output = line.host(Host::Node1).command(&program)?.args(["-S", FRONT_IF]).output().context("running ethtool -S")?;
+    let output = line
+        .host(Host::Node1)
+        .command(&program)?
+        .args(["-S", FRONT_IF])
+        .output()
+        .context("running ethtool -S")?;
     let text = String::from_utf8_lossy(&output.stdout);
     let counts = text.lines().filter_map(|line| {
         let (name, value) = line.trim().split_once(": ")?;
@@ -214,8 +240,12 @@ fn ksoftirqd(cpu: usize) -> Result<PathBuf> {
 
 /// Time on the CPU, ns.
 fn run_time(schedstat: &Path) -> Result<i64> {
-    let text = fs::read_to_string(schedstat).with_context(|| format!("reading {}", schedstat.display()))?;
-    text.split(' ').next().and_then(|word| word.parse().ok()).with_context(|| format!("no time in {text}"))
+    let text = fs::read_to_string(schedstat)
+        .with_context(|| format!("reading {}", schedstat.display()))?;
+    text.split(' ')
+        .next()
+        .and_then(|word| word.parse().ok())
+        .with_context(|| format!("no time in {text}"))
 }
 
 /// Times all rows in turn.
@@ -227,7 +257,9 @@ fn measure(line: Arc<Line>, rounds: usize, only: &str) -> Result<(Measured, Vec<
     let mut first = true;
     rows.retain(|row| std::mem::take(&mut first) || row.name().contains(only));
     for row in &rows {
-        bench.check(row).with_context(|| format!("{}: not the output that is to be timed", row.name()))?;
+        bench
+            .check(row)
+            .with_context(|| format!("{}: not the output that is to be timed", row.name()))?;
     }
     let mut results: Measured = rows.into_iter().map(|row| (row, Vec::new())).collect();
     for round in 0..rounds {
@@ -239,7 +271,11 @@ fn measure(line: Arc<Line>, rounds: usize, only: &str) -> Result<(Measured, Vec<
             thread::sleep(Duration::from_millis(1));
         }
     }
-    let scaling = scaling::measure(&mut bench, &results.iter().map(|(row, _)| row.clone()).collect::<Vec<_>>(), rounds)?;
+    let scaling = scaling::measure(
+        &mut bench,
+        &results.iter().map(|(row, _)| row.clone()).collect::<Vec<_>>(),
+        rounds,
+    )?;
     Ok((results, scaling))
 }
 
@@ -258,8 +294,13 @@ fn options() -> Result<Options> {
         match word.as_str() {
             "--bench" => {}
             "--json" => options.json = Some(words.next().context("--json needs a file")?.into()),
-            "--rounds" => options.rounds = words.next().and_then(|n| n.parse().ok()).context("--rounds needs a number")?,
-            "--only" => options.only = words.next().context("--only needs a part of a row's name")?,
+            "--rounds" => {
+                options.rounds =
+                    words.next().and_then(|n| n.parse().ok()).context("--rounds needs a number")?
+            }
+            "--only" => {
+                options.only = words.next().context("--only needs a part of a row's name")?
+            }
             _ => bail!("{word} is no option of this bench: --json FILE, --rounds N, --only TEXT"),
         }
     }
@@ -268,7 +309,10 @@ fn options() -> Result<Options> {
 
 fn run() -> Result<()> {
     let options = options()?;
-    ensure!(Uid::effective().is_root(), "needs root: it loads kernel programs and makes network namespaces");
+    ensure!(
+        Uid::effective().is_root(),
+        "needs root: it loads kernel programs and makes network namespaces"
+    );
     for name in ["ip", "ethtool", "nft"] {
         daemons::program(name)?;
     }
@@ -276,7 +320,8 @@ fn run() -> Result<()> {
     let inside = Arc::clone(&line);
     let json = options.json.clone();
     // Live frames begin in the namespace of whoever asks for them.
-    let (results, scaling) = line.host(Host::Client).run(move || measure(inside, options.rounds, &options.only))?;
+    let (results, scaling) =
+        line.host(Host::Client).run(move || measure(inside, options.rounds, &options.only))?;
     let line = Arc::try_unwrap(line).ok().context("the line is in use")?;
     line.down()?;
     report::print(&results, json.as_deref())?;

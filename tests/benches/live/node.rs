@@ -16,7 +16,10 @@ use vrrp_tests::{daemons, xdp};
 use crate::common::Object;
 use crate::common::place::{BACKENDS, FRONT_IFINDEX, ip};
 use crate::rows::kernel::Kernel;
-use crate::rows::world::{BACK, BACK_IFINDEX, BACK_MAC, DNS_PORT, MTU, NODE1_MAC, NODE2_MAC, REAL_PORT, VIP1, WEB_PORT, World};
+use crate::rows::world::{
+    BACK, BACK_IFINDEX, BACK_MAC, DNS_PORT, MTU, NODE1_MAC, NODE2_MAC, REAL_PORT, VIP1, WEB_PORT,
+    World,
+};
 
 /// How our program forwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +75,11 @@ impl Node {
     /// Fails unless our program has dropped adverts for this reason; others do not count.
     pub fn check_reason(&mut self, runs: Runs, reason: Reason) -> Result<()> {
         let counted = self.kernel.counters().dropped(reason);
-        ensure!(matches!(runs, Runs::Bench(_)) || counted > 0, "no advert was dropped for `{}`", reason.label());
+        ensure!(
+            matches!(runs, Runs::Bench(_)) || counted > 0,
+            "no advert was dropped for `{}`",
+            reason.label()
+        );
         Ok(())
     }
 
@@ -152,9 +159,11 @@ fn world(mode: Mode, way: Way) -> World {
     world
 }
 
-/// Tells the program that this interface, too, is the one of the rows' world, which a test run comes in by.
+/// Tells the program that this interface, too, is the one of the rows' world, which a test run
+/// comes in by.
 fn listen(kernel: &Kernel, ifindex: u32) -> Result<()> {
-    let ids = kernel.program().info()?.map_ids()?.context("the kernel does not tell a program's maps")?;
+    let ids =
+        kernel.program().info()?.map_ids()?.context("the kernel does not tell a program's maps")?;
     for id in ids {
         let map = MapData::from_id(id)?;
         if map.info()?.name_as_str() == Some(name::INTERFACES) {
@@ -165,12 +174,19 @@ fn listen(kernel: &Kernel, ifindex: u32) -> Result<()> {
     bail!("the program has no map of interfaces")
 }
 
-/// As favourable to the kernel as can be: it routes, knows its neighbours, and has nothing else to look at.
+/// As favourable to the kernel as can be: it routes, knows its neighbours, and has nothing else to
+/// look at.
 fn routes(line: &Line) -> Result<()> {
     let netns = line.host(Host::Node1);
-    netns.run(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("switching routing on"))?;
+    netns.run(|| {
+        std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("switching routing on")
+    })?;
     let neighbours = BACKENDS.map(|backend| {
-        format!("neigh add {} lladdr {} dev {BACK_IF} nud permanent", ip(backend), vrrp_tests::names::Mac(NODE2_MAC))
+        format!(
+            "neigh add {} lladdr {} dev {BACK_IF} nud permanent",
+            ip(backend),
+            vrrp_tests::names::Mac(NODE2_MAC)
+        )
     });
     netns.ip(&neighbours)
 }

@@ -25,8 +25,11 @@ pub fn measure(bench: &mut Bench, rows: &[Row], rounds: usize) -> Result<Vec<Sca
     if bench.ksoftirqd.len() < 2 {
         return Ok(Vec::new());
     }
-    let chosen = WHAT.iter().filter_map(|what| rows.iter().find(|row| row.what == *what && row.traffic.flows == MANY));
-    let mut results: Vec<(&Row, Scaling)> = chosen.map(|row| (row, Scaling { name: row.name(), ratios: Vec::new() })).collect();
+    let chosen = WHAT
+        .iter()
+        .filter_map(|what| rows.iter().find(|row| row.what == *what && row.traffic.flows == MANY));
+    let mut results: Vec<(&Row, Scaling)> =
+        chosen.map(|row| (row, Scaling { name: row.name(), ratios: Vec::new() })).collect();
     for _ in 0..rounds {
         for (row, scaling) in &mut results {
             let frames = bench.warm_up(row).with_context(|| row.name())?;
@@ -53,7 +56,10 @@ fn both(bench: &Bench, row: &Row, frames: u32) -> Result<f64> {
                 bench.generate(frame, frames, cpu)
             })
         });
-        threads.into_iter().map(|thread| thread.join().ok().context("a sending thread panicked")?).collect::<Result<Vec<_>>>()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().ok().context("a sending thread panicked")?)
+            .collect::<Result<Vec<_>>>()
     })?;
     let arrived = bench.arrivals(row, before, 2 * u64::from(frames))?;
     let nanos: i64 = times.iter().map(|(thread, ksoftirqd)| thread + ksoftirqd).sum();

@@ -47,7 +47,8 @@ impl Row {
             1 => "1 flow".to_owned(),
             flows => format!("{}k flows", flows / 1024),
         };
-        let mut protocol = if self.traffic.protocol == PROTO_TCP { "TCP" } else { "UDP" }.to_owned();
+        let mut protocol =
+            if self.traffic.protocol == PROTO_TCP { "TCP" } else { "UDP" }.to_owned();
         if !self.traffic.destination.is_v4() {
             protocol.push_str(" over IPv6");
         }
@@ -74,11 +75,24 @@ pub fn rows() -> Vec<Row> {
     let redirected = Change::Steered(NODE2_MAC, BACK_MAC);
     let tunnelled = Change::Tunnelled(NODE2_MAC, NODE1_MAC, BACK, &BACKENDS);
     let translated = |port| Change::Translated(NODE2_MAC, BACK_MAC, &BACKENDS, port);
-    let row = |what, runs, traffic, sink, change| Row { what, runs, traffic, sink, change, advert: None };
+    let row =
+        |what, runs, traffic, sink, change| Row { what, runs, traffic, sink, change, advert: None };
     let steer = |traffic| row(STEER, Runs::Bench("bench_steer"), traffic, Sink::Client, tx);
-    let ours = |traffic| row(OURS, Runs::Ours(Mode::DirectReturn, Way::Front), traffic, Sink::Client, steered);
-    let tunnel = |traffic| row(TUNNEL, Runs::Ours(Mode::Tunnel, Way::Front), traffic, Sink::Client, tunnelled);
-    let nat = |traffic| row(NAT, Runs::Ours(Mode::Nat, Way::Back), traffic, Sink::Backend, translated(Some(REAL_PORT)));
+    let ours = |traffic| {
+        row(OURS, Runs::Ours(Mode::DirectReturn, Way::Front), traffic, Sink::Client, steered)
+    };
+    let tunnel = |traffic| {
+        row(TUNNEL, Runs::Ours(Mode::Tunnel, Way::Front), traffic, Sink::Client, tunnelled)
+    };
+    let nat = |traffic| {
+        row(
+            NAT,
+            Runs::Ours(Mode::Nat, Way::Back),
+            traffic,
+            Sink::Backend,
+            translated(Some(REAL_PORT)),
+        )
+    };
     let nft = |traffic| row(NFT, Runs::Nft, traffic, Sink::Backend, translated(None));
     let back = Runs::Ours(Mode::DirectReturn, Way::Back);
     let flood = |what, runs, (frame, reason)| Row {
@@ -106,7 +120,13 @@ pub fn rows() -> Vec<Row> {
         tunnel(tcp),
         nat(udp),
         nat(tcp),
-        row("kernel routing", Runs::Routing, routed, Sink::Backend, Change::Hop(NODE2_MAC, BACK_MAC)),
+        row(
+            "kernel routing",
+            Runs::Routing,
+            routed,
+            Sink::Backend,
+            Change::Hop(NODE2_MAC, BACK_MAC),
+        ),
         nft(one(udp)),
         nft(udp),
         nft(one(tcp)),
@@ -119,7 +139,8 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// Adverts that break one rule each: the first check, one over the whole message, one of the router, and none of our routers.
+/// Adverts that break one rule each: the first check, one over the whole message, one of the
+/// router, and none of our routers.
 fn bad_adverts() -> [(Vec<u8>, Reason); 4] {
     let bad = |advert: Frame, reason| {
         let mut frame = advert.build();

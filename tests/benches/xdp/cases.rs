@@ -11,8 +11,8 @@ use crate::rows::flow::SYN;
 use crate::rows::frame::{Frame, arp, arp_answer, ethernet};
 use crate::rows::frame_v6::Frame6;
 use crate::rows::world::{
-    BACK_MAC, CLIENT, CLIENT_MAC, CLIENT_V6, DIRECT, DNS_PORT, LOCAL, NODE1, NODE1_MAC, NODE2, NODE2_MAC, REDIRECTED,
-    VIP_V6_LOCAL, VIP1, WEB_PORT, World,
+    BACK_MAC, CLIENT, CLIENT_MAC, CLIENT_V6, DIRECT, DNS_PORT, LOCAL, NODE1, NODE1_MAC, NODE2,
+    NODE2_MAC, REDIRECTED, VIP_V6_LOCAL, VIP1, WEB_PORT, World,
 };
 
 pub const DROP: u32 = 1;
@@ -30,7 +30,8 @@ pub enum Program {
     Bench(&'static str),
 }
 
-/// What is put back between two packets, by `bench_reset`: a test run leaves the packet as the program wrote it.
+/// What is put back between two packets, by `bench_reset`: a test run leaves the packet as the
+/// program wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reset {
     /// Nothing has to be: what the program leaves is what it was given, or leads it the same way.
@@ -62,7 +63,16 @@ impl Case {
             router.rate_limit = u32::MAX;
         }
         let (program, reset) = (Program::Main, Reset::Nothing);
-        Case { name: name.into(), program, reset, world, frame: frame.to_vec(), action, out: frame.to_vec(), samples: Vec::new() }
+        Case {
+            name: name.into(),
+            program,
+            reset,
+            world,
+            frame: frame.to_vec(),
+            action,
+            out: frame.to_vec(),
+            samples: Vec::new(),
+        }
     }
 
     pub fn of(self, program: &'static str) -> Self {
@@ -82,7 +92,8 @@ impl Case {
         self
     }
 
-    /// The fastest tenth of the rounds ends here: what neighbours on the same core add is not the program's.
+    /// The fastest tenth of the rounds ends here: what neighbours on the same core add is not the
+    /// program's.
     pub fn p10(&self) -> f64 {
         self.samples[self.samples.len() / 10]
     }
@@ -125,7 +136,9 @@ pub fn cost_of(reset: Reset) -> Option<String> {
     let (put, reshaped) = match reset {
         Reset::Nothing => return None,
         Reset::Frame(reshaped) => ("the frame put back", reshaped),
-        Reset::Flow(traffic) if traffic.destination.is_v4() => ("next flow's frame", traffic.reshaped),
+        Reset::Flow(traffic) if traffic.destination.is_v4() => {
+            ("next flow's frame", traffic.reshaped)
+        }
         Reset::Flow(traffic) => ("next flow's IPv6 frame", traffic.reshaped),
     };
     let does = match reshaped {
@@ -139,7 +152,9 @@ pub fn cost_of(reset: Reset) -> Option<String> {
 /// The case that measures what the reset of this one costs.
 fn stub(case: &Case) -> Option<Case> {
     let name = cost_of(case.reset)?;
-    let (Reset::Frame(reshaped) | Reset::Flow(Traffic { reshaped, .. })) = case.reset else { return None };
+    let (Reset::Frame(reshaped) | Reset::Flow(Traffic { reshaped, .. })) = case.reset else {
+        return None;
+    };
     let kept = case.frame.len() - usize::from(reshaped.cut);
     let program = if reshaped == Reshaped::NOT { "bench_tx" } else { "bench_lengthen" };
     // What a frame grows into is what the test run had there: zeros.
@@ -189,7 +204,8 @@ fn bystanders() -> Vec<Case> {
     let mut lldp = ethernet([1, 0x80, 0xc2, 0, 0, 0x0e], CLIENT_MAC, &[], 0x88cc);
     lldp.resize(LEN, 0);
     vec![
-        Case::new("an interface that is not ours", &v4(VIP1), PASS).when(|world| world.interface = None),
+        Case::new("an interface that is not ours", &v4(VIP1), PASS)
+            .when(|world| world.interface = None),
         Case::new("neither IP nor ARP", &lldp, PASS),
         Case::new(BYSTANDERS[0], &v4(NODE1), PASS),
         Case::new("the same, with a VIP's last twelve bits", &v4([10, 0, 17, 249]), PASS),
@@ -216,22 +232,21 @@ fn neighbours() -> Vec<Case> {
     let asked = |target| padded(arp(OP_REQUEST, CLIENT_MAC, CLIENT, target));
     vec![
         Case::new("ARP for another address", &asked(NODE2), PASS),
-        Case::new("ARP for a VIP", &asked(VIP1), TX).reset(Reset::Frame(Reshaped::NOT)).out(padded(arp_answer(
-            &[],
-            NODE1_MAC,
-            VIP1,
-            CLIENT_MAC,
-            CLIENT,
-        ))),
-        Case::new("ARP for a VIP, not acting", &asked(VIP1), DROP).when(|world| world.words[0].mastership = 0),
+        Case::new("ARP for a VIP", &asked(VIP1), TX)
+            .reset(Reset::Frame(Reshaped::NOT))
+            .out(padded(arp_answer(&[], NODE1_MAC, VIP1, CLIENT_MAC, CLIENT))),
+        Case::new("ARP for a VIP, not acting", &asked(VIP1), DROP)
+            .when(|world| world.words[0].mastership = 0),
     ]
 }
 
 /// Direct return: a steered frame is addressed to another host and marked, so it is put back.
 fn steered() -> Vec<Case> {
-    let one =
-        |name: &str, frame: Vec<u8>| Case::new(name, &frame, TX).out(steered_to_node2(&frame)).reset(Reset::Frame(Reshaped::NOT));
-    let many = |name: &str, traffic: Traffic| one(name, traffic.first()).reset(Reset::Flow(traffic));
+    let one = |name: &str, frame: Vec<u8>| {
+        Case::new(name, &frame, TX).out(steered_to_node2(&frame)).reset(Reset::Frame(Reshaped::NOT))
+    };
+    let many =
+        |name: &str, traffic: Traffic| one(name, traffic.first()).reset(Reset::Flow(traffic));
     let http = || Frame::client(PROTO_TCP, VIP1, WEB_PORT).padded_to(LEN);
     let [tcp, udp] = [PROTO_TCP, PROTO_UDP].map(|protocol| Traffic::v4(protocol, MANY));
     let [tcp_v6, udp_v6] = [PROTO_TCP, PROTO_UDP].map(|protocol| Traffic::v6(protocol, MANY));
@@ -246,7 +261,8 @@ fn steered() -> Vec<Case> {
         many("direct return, UDP over IPv6, 32k flows", udp_v6),
         many("direct return, TCP SYN, 32k flows", tcp.flags(SYN)),
         one("direct return, IPv4 options", http().options(&[1; 12]).build()),
-        one("direct return, in a VLAN", http().tagged(0x8100, 100).build()).when(|world| world.in_vlan(100)),
+        one("direct return, in a VLAN", http().tagged(0x8100, 100).build())
+            .when(|world| world.in_vlan(100)),
         Case::new("direct return, by another interface", &udp.first(), REDIRECT)
             .when(|world| world.only(REDIRECTED))
             .reset(Reset::Frame(Reshaped::NOT))
@@ -261,8 +277,16 @@ fn not_steered() -> Vec<Case> {
     vec![
         Case::new("a VIP's port without a service", &to_vip(PROTO_TCP, 22).build(), PASS),
         Case::new("an echo request to a VIP", &to_vip(PROTO_ICMP, 0x0800).build(), PASS),
-        Case::new("an IPv6 VIP without services", &Frame6::client(PROTO_TCP, VIP_V6_LOCAL).build(), PASS),
-        Case::new("a fragment to a service", &to_vip(PROTO_UDP, DNS_PORT).fragment(0x2000).build(), DROP),
+        Case::new(
+            "an IPv6 VIP without services",
+            &Frame6::client(PROTO_TCP, VIP_V6_LOCAL).build(),
+            PASS,
+        ),
+        Case::new(
+            "a fragment to a service",
+            &to_vip(PROTO_UDP, DNS_PORT).fragment(0x2000).build(),
+            DROP,
+        ),
         Case::new("a service without a backend", &udp, DROP).when(|world| world.only(NO_BACKEND)),
         Case::new("a VIP, not acting", &udp, DROP).when(|world| world.words[0].mastership = 0),
         Case::new("a VIP, fenced", &udp, DROP).when(World::fenced),

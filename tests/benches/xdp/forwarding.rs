@@ -9,8 +9,8 @@ use crate::common::traffic::{Reshaped, Traffic};
 use crate::rows::flow::{Packet, SYN, outer};
 use crate::rows::forwarding::{answer, too_big, translated};
 use crate::rows::world::{
-    BACK_MAC, CLIENT, CLIENT_MAC, CLIENT_V6, DIRECT, NAT, NAT_V6, NODE1_MAC, REAL, REAL_MAC, REAL_PORT, REAL_V6, SPREAD,
-    SPREAD_V6, TUNNEL_SPREAD, TUNNEL_V6_SPREAD, WEB, World,
+    BACK_MAC, CLIENT, CLIENT_MAC, CLIENT_V6, DIRECT, NAT, NAT_V6, NODE1_MAC, REAL, REAL_MAC,
+    REAL_PORT, REAL_V6, SPREAD, SPREAD_V6, TUNNEL_SPREAD, TUNNEL_V6_SPREAD, WEB, World,
 };
 
 /// A router on the way to a client.
@@ -41,8 +41,17 @@ fn tunnels() -> Vec<Case> {
             source[12..].copy_from_slice(&hash.to_be_bytes());
             (TUNNEL_V6_SPREAD, Address::v6(source), REAL_V6)
         };
-        let out = packet.clone().macs(REAL_MAC, NODE1_MAC).frame(&outer(source, destination, 0, hash, &packet.ip()));
-        Case::new(name, &traffic.first(), TX).when(|world| world.only(backend)).reset(Reset::Flow(traffic)).out(out)
+        let out = packet.clone().macs(REAL_MAC, NODE1_MAC).frame(&outer(
+            source,
+            destination,
+            0,
+            hash,
+            &packet.ip(),
+        ));
+        Case::new(name, &traffic.first(), TX)
+            .when(|world| world.only(backend))
+            .reset(Reset::Flow(traffic))
+            .out(out)
     };
     let [tcp, udp] = [PROTO_TCP, PROTO_UDP].map(|protocol| Traffic::v4(protocol, MANY));
     let tcp_v6 = Traffic::v6(PROTO_TCP, MANY);
@@ -83,13 +92,16 @@ fn translations() -> Vec<Case> {
             .out(translated(&traffic.packet()))
     };
     let back = |name: &str, packet: &Packet, action: u32, out: Packet| {
-        Case::new(name, &answer(packet).build(), action).reset(Reset::Frame(Reshaped::NOT)).out(out.build())
+        Case::new(name, &answer(packet).build(), action)
+            .reset(Reset::Frame(Reshaped::NOT))
+            .out(out.build())
     };
     let [tcp, udp] = [PROTO_TCP, PROTO_UDP].map(|protocol| Traffic::v4(protocol, MANY));
     let tcp_v6 = Traffic::v6(PROTO_TCP, MANY);
     // The namespace knows a way to this client alone.
     let asked = |traffic: Traffic, client: Address| traffic.packet().from((client, 40_000));
-    let named = |packet: &Packet| answer(packet).from((packet.destination, packet.destination_port));
+    let named =
+        |packet: &Packet| answer(packet).from((packet.destination, packet.destination_port));
     let routed = |traffic: Traffic| {
         let packet = asked(traffic, Address::v4(CLIENT));
         let out = named(&packet).hop().macs(CLIENT_MAC, NODE1_MAC);
@@ -104,7 +116,12 @@ fn translations() -> Vec<Case> {
         there("NAT, TCP over IPv6, 32k flows", tcp_v6),
         back("NAT, TCP, the answer: routed by a FIB lookup", &tcp_asked, REDIRECT, tcp_out),
         back("NAT, UDP, the answer: routed by a FIB lookup", &udp_asked, REDIRECT, udp_out),
-        back("NAT, TCP over IPv6, the answer: left to the stack", &unrouted, PASS, named(&unrouted)),
+        back(
+            "NAT, TCP over IPv6, the answer: left to the stack",
+            &unrouted,
+            PASS,
+            named(&unrouted),
+        ),
     ]
 }
 
@@ -112,7 +129,10 @@ fn translations() -> Vec<Case> {
 fn errors() -> Vec<Case> {
     let traffic = Traffic::v4(PROTO_TCP, 1);
     let packet = traffic.packet();
-    let reply = packet.clone().to((packet.source, packet.source_port)).from((packet.destination, packet.destination_port));
+    let reply = packet
+        .clone()
+        .to((packet.source, packet.source_port))
+        .from((packet.destination, packet.destination_port));
     let about = |reply: &Packet| reply.error(ROUTER, 3, 4, [0, 0, 5, 0x14], 28);
     let error = about(&reply);
     let told = about(&translated_reply(&reply)).hop();
@@ -133,8 +153,14 @@ fn translated_reply(reply: &Packet) -> Packet {
 }
 
 /// So generous that it refuses nobody.
-const GENEROUS: GuardConf =
-    GuardConf { source_rate: u32::MAX, source_burst: u32::MAX, total_rate: 0, total_burst: 0, closed: 0, listed: 0 };
+const GENEROUS: GuardConf = GuardConf {
+    source_rate: u32::MAX,
+    source_burst: u32::MAX,
+    total_rate: 0,
+    total_burst: 0,
+    closed: 0,
+    listed: 0,
+};
 
 fn guards() -> Vec<Case> {
     let syn = |flows| Traffic::v4(PROTO_TCP, flows).flags(SYN);
@@ -145,26 +171,40 @@ fn guards() -> Vec<Case> {
             .when(|world| world.guarded(WEB, guard))
     };
     let limited = GENEROUS;
-    let total = GuardConf { source_rate: 0, source_burst: 0, total_rate: u32::MAX, total_burst: u32::MAX, ..GENEROUS };
+    let total = GuardConf {
+        source_rate: 0,
+        source_burst: 0,
+        total_rate: u32::MAX,
+        total_burst: u32::MAX,
+        ..GENEROUS
+    };
     let listed = GuardConf { source_rate: 0, source_burst: 0, ..GENEROUS };
-    let allowed = |world: &mut World| world.lists(WEB, Address::v4([10, 0, 0, 0]), 96 + 8, SOURCE_ALLOWED);
+    let allowed =
+        |world: &mut World| world.lists(WEB, Address::v4([10, 0, 0, 0]), 96 + 8, SOURCE_ALLOWED);
     vec![
         case("guard, rate of a source: SYN, 1 source", syn(1), limited),
         case("guard, rate of a source: SYN, 32k sources", syn(MANY), limited),
         case("guard, rate of the service: SYN", syn(MANY), total),
         case("guard, rates: established", Traffic::v4(PROTO_TCP, MANY), limited),
-        case("guard, a list of sources: established", Traffic::v4(PROTO_TCP, MANY), listed).when(allowed),
+        case("guard, a list of sources: established", Traffic::v4(PROTO_TCP, MANY), listed)
+            .when(allowed),
     ]
 }
 
 /// Every slot has the same backend as before, but is marked as changed.
 fn changes() -> Vec<Case> {
     let case = |name: &str, traffic: Traffic| {
-        Case::new(name, &traffic.first(), TX).out(steered_to_node2(&traffic.first())).reset(Reset::Flow(traffic)).when(changed)
+        Case::new(name, &traffic.first(), TX)
+            .out(steered_to_node2(&traffic.first()))
+            .reset(Reset::Flow(traffic))
+            .when(changed)
     };
     let [one, many] = [1, MANY].map(|flows| Traffic::v4(PROTO_TCP, flows));
-    let known =
-        move |flows: u32| move |world: &mut World| world.flows.extend((0..flows).map(|number| (many.nth(number).key(), DIRECT)));
+    let known = move |flows: u32| {
+        move |world: &mut World| {
+            world.flows.extend((0..flows).map(|number| (many.nth(number).key(), DIRECT)))
+        }
+    };
     vec![
         case("changed slot, nothing remembered, 32k flows", many),
         case("changed slot, UDP, 32k flows", Traffic::v4(PROTO_UDP, MANY)),

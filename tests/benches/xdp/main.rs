@@ -1,9 +1,11 @@
 //! Nanoseconds per packet of the XDP program, by BPF_PROG_TEST_RUN, beside what cannot be avoided.
 //!
-//! Method: everything on one CPU; each case's output is checked before it is timed; a round runs every case once, so that
-//! whatever else the machine does hits all of them alike; the figure is the thread's CPU time around the system call by the
-//! number of packets in it. A test run leaves the packet as the program wrote it. Where that would lead the program another way,
-//! or many flows are wanted, it runs behind a program that makes the next packet, whose own cost is measured and taken off.
+//! Method: everything on one CPU; each case's output is checked before it is timed; a round runs
+//! every case once, so that whatever else the machine does hits all of them alike; the figure is
+//! the thread's CPU time around the system call by the number of packets in it. A test run leaves
+//! the packet as the program wrote it. Where that would lead the program another way, or many flows
+//! are wanted, it runs behind a program that makes the next packet, whose own cost is measured and
+//! taken off.
 
 mod cases;
 #[path = "../common/mod.rs"]
@@ -27,14 +29,16 @@ use crate::cases::{BAD_ADVERT, BYSTANDERS, Case, EMPTY, EMPTY_TX, PARSED_DROP, P
 use crate::common::place::{PLAN, ip};
 use crate::common::{Object, cpu_nanos, traffic};
 
-const PROGRAMS: [&str; 6] = ["bench_pass", "bench_tx", "bench_lengthen", "bench_drop", "bench_reset", "bench_steer"];
+const PROGRAMS: [&str; 6] =
+    ["bench_pass", "bench_tx", "bench_lengthen", "bench_drop", "bench_reset", "bench_steer"];
 /// A test run waits for two grace periods of RCU, which is most of the time a round takes.
 const ROUNDS: usize = 101;
 const PACKETS: u32 = 50_000;
 /// Packets after which a case that is reset must still give the same.
 const AGAIN: u32 = 1_000;
 
-/// Over an empty program that passes, a packet that is not for a virtual address may take this much longer.
+/// Over an empty program that passes, a packet that is not for a virtual address may take this much
+/// longer.
 const PASS_TARGET: f64 = 30.0;
 /// A bad advert may take this much of a program that drops it after a full parse.
 const DROP_TARGET: f64 = 1.5;
@@ -62,7 +66,8 @@ impl Bench {
         }
     }
 
-    /// Makes the world of a case and, where it runs behind the reset, tells that what to put back and where to go on.
+    /// Makes the world of a case and, where it runs behind the reset, tells that what to put back
+    /// and where to go on.
     fn prepare(&mut self, case: &Case) {
         if case.program == Program::Main {
             self.main.fill(&case.world);
@@ -88,11 +93,22 @@ impl Bench {
         }
         let times = if case.reset == Reset::Nothing { 1 } else { AGAIN };
         let mut out = vec![0; case.frame.len().max(case.out.len()) + 256];
-        let options =
-            TestRunOptions { data_in: Some(&case.frame), data_out: Some(&mut out), repeat: times, ..TestRunOptions::default() };
-        let result = self.program(case).test_run(options).unwrap_or_else(|error| panic!("no test run: {error:?}"));
+        let options = TestRunOptions {
+            data_in: Some(&case.frame),
+            data_out: Some(&mut out),
+            repeat: times,
+            ..TestRunOptions::default()
+        };
+        let result = self
+            .program(case)
+            .test_run(options)
+            .unwrap_or_else(|error| panic!("no test run: {error:?}"));
         out.truncate(result.data_size_out as usize);
-        assert_eq!(result.return_value, case.action, "{}: another verdict than the one to be timed", case.name);
+        assert_eq!(
+            result.return_value, case.action,
+            "{}: another verdict than the one to be timed",
+            case.name
+        );
         assert_eq!(out, case.out, "{}: another frame than the one to be timed", case.name);
     }
 
@@ -106,17 +122,25 @@ impl Bench {
 }
 
 fn print(cases: &[Case]) {
-    let named = |name: &str| cases.iter().find(|case| case.name == name).map_or(f64::NAN, Case::p10);
+    let named =
+        |name: &str| cases.iter().find(|case| case.name == name).map_or(f64::NAN, Case::p10);
     let (pass, drop) = (named(EMPTY), named(PARSED_DROP));
-    println!("{:<52}{:>8}{:>8}{:>8}{:>8}{:>11}{:>9}", "ns per packet", "min", "p10", "median", "p99", "over pass", "x drop");
+    println!(
+        "{:<52}{:>8}{:>8}{:>8}{:>8}{:>11}{:>9}",
+        "ns per packet", "min", "p10", "median", "p99", "over pass", "x drop"
+    );
     for case in cases {
         let off = match cases::cost_of(case.reset) {
             Some(stub) if stub != case.name => named(&stub) - named(EMPTY_TX),
             _ => 0.0,
         };
-        let [min, p10, median, p99] = [case.samples[0], case.p10(), case.median(), case.p99()].map(|sample| sample - off);
+        let [min, p10, median, p99] =
+            [case.samples[0], case.p10(), case.median(), case.p99()].map(|sample| sample - off);
         let (over, of_drop) = (p10 - pass, p10 / drop);
-        println!("{:<52}{min:>8.1}{p10:>8.1}{median:>8.1}{p99:>8.1}{over:>+11.1}{of_drop:>9.2}", case.name);
+        println!(
+            "{:<52}{min:>8.1}{p10:>8.1}{median:>8.1}{p99:>8.1}{over:>+11.1}{of_drop:>9.2}",
+            case.name
+        );
     }
     println!(
         "(what putting a frame back costs is taken off where one is, with one helper call that changes its length where the \
@@ -127,7 +151,11 @@ fn print(cases: &[Case]) {
         verdict(&format!("{name}, ns over an empty program"), named(name) - pass, PASS_TARGET);
     }
     for case in cases.iter().filter(|case| case.name.starts_with(BAD_ADVERT)) {
-        verdict(&format!("{}, x XDP_DROP after a full parse", case.name), case.p10() / drop, DROP_TARGET);
+        verdict(
+            &format!("{}, x XDP_DROP after a full parse", case.name),
+            case.p10() / drop,
+            DROP_TARGET,
+        );
     }
 }
 
@@ -143,7 +171,11 @@ fn measure(only: Option<&str>) -> (usize, Vec<Case>) {
     let mut cases = cases::all();
     if let Some(only) = only {
         let floors = [EMPTY, EMPTY_TX, PARSED_DROP];
-        cases.retain(|case| case.name.contains(only) || floors.contains(&case.name.as_str()) || case.name.starts_with('('));
+        cases.retain(|case| {
+            case.name.contains(only)
+                || floors.contains(&case.name.as_str())
+                || case.name.starts_with('(')
+        });
     }
     for case in &cases {
         bench.check(case);
@@ -164,18 +196,29 @@ fn only() -> Result<Option<String>> {
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
     match words.next().as_deref() {
         None => Ok(None),
-        Some("--only") => Ok(Some(words.next().context("--only needs a part of the name of a case")?)),
+        Some("--only") => {
+            Ok(Some(words.next().context("--only needs a part of the name of a case")?))
+        }
         Some(word) => bail!("{word} is no option of this bench: --only TEXT"),
     }
 }
 
 fn run() -> Result<()> {
-    ensure!(Uid::effective().is_root(), "needs root: it loads the kernel program and makes network namespaces");
+    ensure!(
+        Uid::effective().is_root(),
+        "needs root: it loads the kernel program and makes network namespaces"
+    );
     let only = only()?;
     let line = Line::up("bench xdp", &PLAN)?;
     let node = line.host(Host::Node1);
-    node.run(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("switching routing on"))?;
-    node.ip(&[format!("neigh add {} lladdr {} dev {FRONT_IF} nud permanent", ip(CLIENT), Mac(CLIENT_MAC))])?;
+    node.run(|| {
+        std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("switching routing on")
+    })?;
+    node.ip(&[format!(
+        "neigh add {} lladdr {} dev {FRONT_IF} nud permanent",
+        ip(CLIENT),
+        Mac(CLIENT_MAC)
+    )])?;
     let (cpu, cases) = node.run(move || Ok(measure(only.as_deref())))?;
     line.down()?;
     println!("BPF_PROG_TEST_RUN on CPU {cpu}, {ROUNDS} rounds of {PACKETS} packets a case");

@@ -1,5 +1,6 @@
-//! A duel: two nodes on one bridge, a VRRP speaker on each, a client that asks, and a capture. No nginx, no services: what is
-//! looked at is the protocol between two programs, and one duel takes seconds.
+//! A duel: two nodes on one bridge, a VRRP speaker on each, a client that asks, and a capture. No
+//! nginx, no services: what is looked at is the protocol between two programs, and one duel takes
+//! seconds.
 
 mod setup;
 
@@ -43,12 +44,14 @@ pub struct Duel {
 }
 
 impl Duel {
-    /// Makes the nodes and starts the capture; nobody speaks yet. Index 0 is node 1, whose addresses are the lower ones.
+    /// Makes the nodes and starts the capture; nobody speaks yet. Index 0 is node 1, whose
+    /// addresses are the lower ones.
     pub fn new(speakers: [Speaker; 2], setups: [Setup; 2]) -> Result<Self> {
         if speakers.contains(&Speaker::Frr) {
             frr::require()?;
         }
-        let run = RunDir::create(&format!("duel: {} and {}", speakers[0].name(), speakers[1].name()))?;
+        let run =
+            RunDir::create(&format!("duel: {} and {}", speakers[0].name(), speakers[1].name()))?;
         let built = build(&run);
         let (topology, capture) = match built {
             Ok(built) => built,
@@ -89,7 +92,10 @@ impl Duel {
         let (dir, netns, setup) = (self.dir(node), self.netns(node), self.setup(node).clone());
         make_dir(&dir)?;
         if setup.arp_ignore {
-            netns.run(|| std::fs::write("/proc/sys/net/ipv4/conf/all/arp_ignore", "1").context("setting arp_ignore"))?;
+            netns.run(|| {
+                std::fs::write("/proc/sys/net/ipv4/conf/all/arp_ignore", "1")
+                    .context("setting arp_ignore")
+            })?;
         }
         let (own, other) = (self.address(node), self.address(node.other()));
         let command = match self.speaker(node) {
@@ -144,7 +150,8 @@ impl Duel {
         self.daemons.remove(&name).with_context(|| format!("{name} is not running"))
     }
 
-    /// Keeps (`silent` true) every frame of `node` from the others and theirs from it: both keep their carrier.
+    /// Keeps (`silent` true) every frame of `node` from the others and theirs from it: both keep
+    /// their carrier.
     pub fn part(&self, node: Node, silent: bool) -> Result<()> {
         self.topology.set_front_silence(node.host(), silent)
     }
@@ -184,7 +191,9 @@ impl Duel {
             Speaker::Frr => {
                 let family = if self.setup(node).is_ipv6() { "v6" } else { "v4" };
                 let paths = FrrPaths::make(&self.dir(node));
-                paths.and_then(|paths| paths.ask(VRID)).is_ok_and(|router| router[family]["status"] == "Master")
+                paths
+                    .and_then(|paths| paths.ask(VRID))
+                    .is_ok_and(|router| router[family]["status"] == "Master")
             }
         }
     }
@@ -192,7 +201,8 @@ impl Duel {
     /// Whether the kernel of `node` holds the first virtual address on an interface that works.
     pub fn holds(&self, node: Node) -> Result<bool> {
         let netns = self.netns(node);
-        let text = output(Command::new("ip").args(["-n", netns.name(), "-o", "addr", "show", "up"]))?;
+        let text =
+            output(Command::new("ip").args(["-n", netns.name(), "-o", "addr", "show", "up"]))?;
         Ok(text.contains(&format!(" {}/", self.vip()?)))
     }
 
@@ -205,7 +215,9 @@ impl Duel {
     /// Our agent's whole status.
     pub fn agent_status(&self, node: Node) -> Result<Value> {
         let socket = AgentPaths::below(&self.dir(node)).api_socket;
-        let text = output(Command::new(agent_binary()).args(["status", "--json", "--socket"]).arg(socket))?;
+        let text = output(
+            Command::new(agent_binary()).args(["status", "--json", "--socket"]).arg(socket),
+        )?;
         serde_json::from_str(&text).context("reading the agent's status")
     }
 
@@ -218,7 +230,8 @@ impl Duel {
         self.capture.so_far()
     }
 
-    /// The nodes that answer when the client asks for the first virtual address by ARP or by neighbour solicitation.
+    /// The nodes that answer when the client asks for the first virtual address by ARP or by
+    /// neighbour solicitation.
     pub fn who_answers(&self) -> Result<Vec<Node>> {
         let (vip, client) = (self.vip()?, client()?);
         let mac = Mac::of(client);
@@ -229,8 +242,10 @@ impl Duel {
         })?;
         std::thread::sleep(Duration::from_millis(60));
         let recording = self.recording();
-        let answers = recording.frames.iter().filter(|seen| seen.at >= since && seen.frame.dst == mac);
-        let from: Vec<Host> = answers.filter(|seen| seen.frame.claim() == Some(vip)).map(|seen| seen.from).collect();
+        let answers =
+            recording.frames.iter().filter(|seen| seen.at >= since && seen.frame.dst == mac);
+        let from: Vec<Host> =
+            answers.filter(|seen| seen.frame.claim() == Some(vip)).map(|seen| seen.from).collect();
         Ok(Node::BOTH.into_iter().filter(|node| from.contains(&node.host())).collect())
     }
 

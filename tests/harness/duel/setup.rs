@@ -37,7 +37,8 @@ pub struct Unicast {
     pub min_ttl: u8,
 }
 
-/// One side's virtual router. The default: version 3, ten adverts a second, priority 100, one IPv4 address.
+/// One side's virtual router. The default: version 3, ten adverts a second, priority 100, one IPv4
+/// address.
 #[derive(Debug, Clone)]
 pub struct Setup {
     pub version: u8,
@@ -117,7 +118,8 @@ impl Setup {
 
     /// Our agent's file; paths as on a real host. `other`: the other node's address.
     pub fn agent(&self, other: IpAddr) -> String {
-        let addresses: Vec<String> = self.parsed().iter().map(|address| format!("\"{}\"", with_length(*address))).collect();
+        let addresses: Vec<String> =
+            self.parsed().iter().map(|address| format!("\"{}\"", with_length(*address))).collect();
         let mut text = format!(
             "node = \"ours\"\napi_socket = \"/run/vrrp-agent/api.sock\"\nbpf_dir = \"/sys/fs/bpf/vrrp-agent\"\n\
              metrics = \"127.0.0.1:9165\"\n\n[[virtual_router]]\nname = \"DUEL\"\ninterface = \"{FRONT_IF}\"\nvrid = {VRID}\n\
@@ -138,9 +140,13 @@ impl Setup {
             text.push_str("checksum = \"message-only\"\n");
         }
         match self.unicast {
-            Some(Unicast { min_ttl: 255, .. }) => text.push_str(&format!("unicast = true\npeers = [\"{other}\"]\n")),
+            Some(Unicast { min_ttl: 255, .. }) => {
+                text.push_str(&format!("unicast = true\npeers = [\"{other}\"]\n"))
+            }
             Some(Unicast { min_ttl, .. }) => {
-                text.push_str(&format!("unicast = true\npeers = [{{ address = \"{other}\", min_ttl = {min_ttl} }}]\n"));
+                text.push_str(&format!(
+                    "unicast = true\npeers = [{{ address = \"{other}\", min_ttl = {min_ttl} }}]\n"
+                ));
             }
             None => {}
         }
@@ -170,17 +176,27 @@ impl Setup {
             lines.push(format!("preempt_delay {}", self.preempt_delay));
         }
         if let Some(password) = self.password {
-            lines.push(format!("authentication {{\n        auth_type PASS\n        auth_pass {password}\n    }}"));
+            lines.push(format!(
+                "authentication {{\n        auth_type PASS\n        auth_pass {password}\n    }}"
+            ));
         }
         if let Some(unicast) = self.unicast {
-            let limit = if unicast.min_ttl > 0 { format!(" min_ttl {} max_ttl 255", unicast.min_ttl) } else { String::new() };
+            let limit = if unicast.min_ttl > 0 {
+                format!(" min_ttl {} max_ttl 255", unicast.min_ttl)
+            } else {
+                String::new()
+            };
             lines.push(format!("unicast_src_ip {own}\n    unicast_ttl {}", unicast.ttl));
             lines.push(format!("unicast_peer {{\n        {other}{limit}\n    }}"));
         }
         if self.virtual_mac {
             lines.push("use_vmac".to_owned());
         }
-        let addresses: Vec<String> = self.parsed().iter().map(|address| format!("        {}\n", with_length(*address))).collect();
+        let addresses: Vec<String> = self
+            .parsed()
+            .iter()
+            .map(|address| format!("        {}\n", with_length(*address)))
+            .collect();
         lines.push(format!("virtual_ipaddress {{\n{}    }}", addresses.concat()));
         let body: String = lines.iter().map(|line| format!("    {line}\n")).collect();
         format!("global_defs {{\n    router_id theirs\n}}\n\nvrrp_instance DUEL {{\n{body}}}\n")

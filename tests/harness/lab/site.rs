@@ -32,7 +32,8 @@ impl Lab {
 
     /// Starts nginx on `node` and waits until it listens.
     pub fn start_nginx(&mut self, node: Node) -> Result<()> {
-        let cgroup = AgentPaths::below(&self.dir(node.host())).cgroup.filter(|path| cgroup::make(path));
+        let cgroup =
+            AgentPaths::below(&self.dir(node.host())).cgroup.filter(|path| cgroup::make(path));
         let steered = cgroup.is_some() && self.router(node).steers_upstreams();
         self.start_nginx_with(node, &daemons::nginx_conf(steered))
     }
@@ -41,7 +42,12 @@ impl Lab {
     pub fn start_nginx_with(&mut self, node: Node, text: &str) -> Result<()> {
         let dir = self.dir(node.host());
         let cgroup = AgentPaths::below(&dir).cgroup.filter(|path| cgroup::make(path));
-        let command = daemons::nginx(&dir.join("nginx"), &self.topology.host(node.host()), text, cgroup.as_deref())?;
+        let command = daemons::nginx(
+            &dir.join("nginx"),
+            &self.topology.host(node.host()),
+            text,
+            cgroup.as_deref(),
+        )?;
         self.start(&nginx_name(node), command)?;
         self.wait_for_port(node.host(), Some(node.front()), HTTP_PORT)
     }
@@ -66,7 +72,8 @@ impl Lab {
 
     /// Connects from `node` as a process of its nginx's cgroup would.
     pub fn connect_as_nginx(&self, node: Node, to: SocketAddr) -> Result<TcpStream> {
-        let cgroup = AgentPaths::below(&self.dir(node.host())).cgroup.context("no cgroup of version 2")?;
+        let cgroup =
+            AgentPaths::below(&self.dir(node.host())).cgroup.context("no cgroup of version 2")?;
         let home = cgroup::home(0)?;
         // The whole process goes there: a socket belongs to the cgroup of the process that made it.
         cgroup::enter(&cgroup, 0)?;

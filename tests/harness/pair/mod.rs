@@ -1,5 +1,6 @@
-//! A pair for comparisons: two nodes with the same program, our agent or keepalived, and as many virtual routers on as many
-//! segments as wanted. No services: an address is answered for by its master's own stack, whichever program runs.
+//! A pair for comparisons: two nodes with the same program, our agent or keepalived, and as many
+//! virtual routers on as many segments as wanted. No services: an address is answered for by its
+//! master's own stack, whichever program runs.
 
 mod plan;
 mod usage;
@@ -50,11 +51,17 @@ impl Pair {
     /// Makes the nodes, starts both, and waits until node 1 is master of everything.
     pub fn up(plan: Plan) -> Result<Self> {
         match plan.program {
-            Program::Agent if !plan.agent.is_file() => bail!("there is no agent at {}", plan.agent.display()),
+            Program::Agent if !plan.agent.is_file() => {
+                bail!("there is no agent at {}", plan.agent.display())
+            }
             Program::Agent => {}
             Program::Keepalived => drop(program("keepalived")?),
         }
-        let run = RunDir::create(&format!("pair: {} virtual routers of {}", plan.routers, plan.program.name()))?;
+        let run = RunDir::create(&format!(
+            "pair: {} virtual routers of {}",
+            plan.routers,
+            plan.program.name()
+        ))?;
         let topology = Topology::of(run.id());
         let mut pair = Self { run, topology, plan, daemons: [None, None], down: false };
         pair.build()?;
@@ -95,7 +102,12 @@ impl Pair {
     pub fn start(&mut self, node: Node) -> Result<()> {
         let (dir, netns) = (self.dir(node), self.netns(node));
         let command = match self.plan.program {
-            Program::Agent => agent::daemon(&self.plan.agent, &AgentPaths::below(&dir), &netns, &self.plan.agent_toml(node))?,
+            Program::Agent => agent::daemon(
+                &self.plan.agent,
+                &AgentPaths::below(&dir),
+                &netns,
+                &self.plan.agent_toml(node),
+            )?,
             Program::Keepalived => {
                 let config = dir.join("keepalived.conf");
                 write(&config, &self.plan.keepalived_conf(node))?;
@@ -117,7 +129,8 @@ impl Pair {
         self.take(node)?.stop(Signal::SIGTERM, PATIENCE).map(drop)
     }
 
-    /// Asks our agent of `node` to hand the first virtual router over, or takes that back; waits for its answer.
+    /// Asks our agent of `node` to hand the first virtual router over, or takes that back; waits
+    /// for its answer.
     pub fn ask_agent(&self, node: Node, command: &str) -> Result<String> {
         let socket = AgentPaths::below(&self.dir(node)).api_socket;
         output(Command::new(&self.plan.agent).args([command, Plan::NAME, "--socket"]).arg(socket))
@@ -134,18 +147,22 @@ impl Pair {
         Ok(())
     }
 
-    /// `kill -9` for the process that speaks VRRP: all of our agent, but not keepalived's parent, which starts it again.
+    /// `kill -9` for the process that speaks VRRP: all of our agent, but not keepalived's parent,
+    /// which starts it again.
     pub fn kill_speaker(&mut self, node: Node) -> Result<()> {
         match self.plan.program {
             Program::Agent => self.kill(node),
             Program::Keepalived => {
                 let path = self.dir(node).join(VRRP_PID);
-                let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-                let pid: i32 = text.trim().parse().with_context(|| format!("reading {}", path.display()))?;
+                let text = std::fs::read_to_string(&path)
+                    .with_context(|| format!("reading {}", path.display()))?;
+                let pid: i32 =
+                    text.trim().parse().with_context(|| format!("reading {}", path.display()))?;
                 if !self.netns(node).pids().contains(&pid) {
                     bail!("{node} has no process {pid}");
                 }
-                kill(Pid::from_raw(pid), Signal::SIGKILL).context("killing keepalived's VRRP process")
+                kill(Pid::from_raw(pid), Signal::SIGKILL)
+                    .context("killing keepalived's VRRP process")
             }
         }
     }
@@ -153,7 +170,8 @@ impl Pair {
     /// Freezes (SIGSTOP) or thaws (SIGCONT) the program of `node`, keepalived with its children.
     pub fn freeze(&self, node: Node, frozen: bool) -> Result<()> {
         let signal = if frozen { Signal::SIGSTOP } else { Signal::SIGCONT };
-        killpg(Pid::from_raw(self.daemon(node)?.id().pid), signal).with_context(|| format!("sending {signal} to {node}"))
+        killpg(Pid::from_raw(self.daemon(node)?.id().pid), signal)
+            .with_context(|| format!("sending {signal} to {node}"))
     }
 
     /// Pulls (`up` false) or plugs all front cables of `node`.
@@ -207,7 +225,10 @@ impl Pair {
             }
             if Instant::now() >= deadline {
                 let log = self.daemon(node).map(Daemon::tail).unwrap_or_default();
-                bail!("{node} is alone in advertising {right} of {} addresses; its log ends: {log}", self.plan.routers);
+                bail!(
+                    "{node} is alone in advertising {right} of {} addresses; its log ends: {log}",
+                    self.plan.routers
+                );
             }
         }
     }

@@ -37,7 +37,8 @@ pub enum Scheduling {
     Refused,
 }
 
-/// Two nodes with the same program and the same virtual routers; node 1 has the higher priority for all of them.
+/// Two nodes with the same program and the same virtual routers; node 1 has the higher priority for
+/// all of them.
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub program: Program,
@@ -72,7 +73,15 @@ impl Plan {
 
     /// One virtual router.
     pub fn single(program: Program, interval: Duration, agent: PathBuf) -> Self {
-        Self { program, interval, routers: 1, segments: 1, scheduling: Scheduling::AsInstalled, accept_always: false, agent }
+        Self {
+            program,
+            interval,
+            routers: 1,
+            segments: 1,
+            scheduling: Scheduling::AsInstalled,
+            accept_always: false,
+            agent,
+        }
     }
 
     /// The address of `host` on `segment`, a /16 with all virtual addresses of the segment in it.
@@ -96,7 +105,8 @@ impl Plan {
 
     fn all(&self) -> impl Iterator<Item = Router> {
         let segments = u16::from(self.segments);
-        (0..self.routers).map(move |n| Router { segment: (n % segments) as u8, vrid: (n / segments + 1) as u8 })
+        (0..self.routers)
+            .map(move |n| Router { segment: (n % segments) as u8, vrid: (n / segments + 1) as u8 })
     }
 
     /// Our agent's file; paths as on a real host.
@@ -124,7 +134,11 @@ impl Plan {
 
     /// keepalived.conf.
     pub fn keepalived_conf(&self, node: Node) -> String {
-        let realtime = if self.scheduling == Scheduling::Asked { "    vrrp_rt_priority 50\n    vrrp_no_swap\n" } else { "" };
+        let realtime = if self.scheduling == Scheduling::Asked {
+            "    vrrp_rt_priority 50\n    vrrp_no_swap\n"
+        } else {
+            ""
+        };
         let mut text = format!("global_defs {{\n    router_id {node}\n{realtime}}}\n");
         for router in self.all() {
             text.push_str(&format!(
@@ -156,7 +170,11 @@ mod tests {
     use super::*;
 
     fn plan(routers: u16, segments: u8) -> Plan {
-        Plan { routers, segments, ..Plan::single(Program::Agent, Duration::from_millis(10), PathBuf::new()) }
+        Plan {
+            routers,
+            segments,
+            ..Plan::single(Program::Agent, Duration::from_millis(10), PathBuf::new())
+        }
     }
 
     #[test]

@@ -21,11 +21,15 @@ impl Usage {
     /// None of the processes is there.
     pub fn of(pids: &[i32]) -> Result<Self> {
         ensure!(!pids.is_empty(), "there are no processes to look at");
-        let tick = sysconf(SysconfVar::CLK_TCK).context("asking for the clock tick")?.context("no clock tick")?;
+        let tick = sysconf(SysconfVar::CLK_TCK)
+            .context("asking for the clock tick")?
+            .context("no clock tick")?;
         let mut usage = Self { at: Instant::now(), cpu: Duration::ZERO, rss: 0, pss: 0 };
         for pid in pids {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).with_context(|| format!("reading process {pid}"))?;
-            let ticks = cpu_ticks(&stat).with_context(|| format!("process {pid} has no CPU time"))?;
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))
+                .with_context(|| format!("reading process {pid}"))?;
+            let ticks =
+                cpu_ticks(&stat).with_context(|| format!("process {pid} has no CPU time"))?;
             usage.cpu += Duration::from_secs_f64(ticks as f64 / tick as f64);
             let memory = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))
                 .with_context(|| format!("reading the memory of process {pid}"))?;

@@ -1,9 +1,11 @@
-//! What the checks of the backends of services and of upstreams, or the probes on the real path, have said. Pure.
+//! What the checks of the backends of services and of upstreams, or the probes on the real path,
+//! have said. Pure.
 
 use crate::model::{Backend, Config, Service, Upstream, UpstreamBackend};
 use crate::slots::key;
 
-/// For each service (or upstream) and backend, whether its check is good; `None` while nothing is known.
+/// For each service (or upstream) and backend, whether its check is good; `None` while nothing is
+/// known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checks(Vec<Vec<Option<bool>>>);
 
@@ -34,9 +36,12 @@ impl Checks {
         }
     }
 
-    /// Services' checks under a new configuration: what is known of the same backend under the same check stays known.
+    /// Services' checks under a new configuration: what is known of the same backend under the same
+    /// check stays known.
     pub fn over_services(&self, old: &Config, new: &Config) -> Self {
-        let same = |a: &Service, b: &Service| (key(a), &a.check, &a.own_checks) == (key(b), &b.check, &b.own_checks);
+        let same = |a: &Service, b: &Service| {
+            (key(a), &a.check, &a.own_checks) == (key(b), &b.check, &b.own_checks)
+        };
         let same_backend = |a: &Backend, b: &Backend| (a.address, a.port) == (b.address, b.port);
         self.over(&old.services, &new.services, same, |service| &service.backends, same_backend)
     }
@@ -58,9 +63,14 @@ impl Checks {
     ) -> Self {
         let known = |of: &T, backend: &B| {
             let index = old.iter().position(|known| same(known, of))?;
-            let position = backends(&old[index]).iter().position(|known| same_backend(known, backend))?;
+            let position =
+                backends(&old[index]).iter().position(|known| same_backend(known, backend))?;
             self.of(index, position)
         };
-        Self(new.iter().map(|of| backends(of).iter().map(|backend| known(of, backend)).collect()).collect())
+        Self(
+            new.iter()
+                .map(|of| backends(of).iter().map(|backend| known(of, backend)).collect())
+                .collect(),
+        )
     }
 }

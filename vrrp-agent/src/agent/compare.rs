@@ -1,4 +1,5 @@
-//! Comparing rings with the other nodes: the socket follows the configuration, the status what was heard.
+//! Comparing rings with the other nodes: the socket follows the configuration, the status what was
+//! heard.
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
@@ -43,7 +44,8 @@ impl Compare {
 
 fn own(view: &View, picture: &Picture) -> Own {
     let routers = || picture.force.routers().map(|(_, router)| router);
-    let mut peers: Vec<IpAddr> = routers().flat_map(|router| &router.peers).map(|peer| peer.address).collect();
+    let mut peers: Vec<IpAddr> =
+        routers().flat_map(|router| &router.peers).map(|peer| peer.address).collect();
     peers.sort_unstable();
     peers.dedup();
     let mut keys: Vec<Hmac> = Vec::new();
@@ -58,7 +60,12 @@ fn own(view: &View, picture: &Picture) -> Own {
 fn rings(picture: &Picture) -> Vec<Ring> {
     let of = |(service, ring): (&Service, &Option<RingFacts>)| {
         let digest = ring.as_ref()?.digest;
-        Some(Ring { address: service.address, port: service.port, protocol: service.protocol.number(), digest })
+        Some(Ring {
+            address: service.address,
+            port: service.port,
+            protocol: service.protocol.number(),
+            digest,
+        })
     };
     picture.force.config.services.iter().zip(&picture.rings).filter_map(of).collect()
 }
@@ -70,7 +77,8 @@ fn masters(view: &View, picture: &Picture) -> Vec<SocketAddr> {
         Some(match source {
             IpAddr::V4(_) => SocketAddr::new(source, PORT),
             IpAddr::V6(source) => {
-                let scope = picture.host.link_by_name(&router.interface).map_or(0, |link| link.index);
+                let scope =
+                    picture.host.link_by_name(&router.interface).map_or(0, |link| link.index);
                 SocketAddrV6::new(source, PORT, 0, scope).into()
             }
         })

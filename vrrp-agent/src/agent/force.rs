@@ -7,7 +7,8 @@ use crate::drain::Drained;
 use crate::model::{Config, Router, SyncGroup};
 use crate::slots::Slots;
 
-/// What the agent works by: the configuration, routers on their way out included, and where its parts are in the maps.
+/// What the agent works by: the configuration, routers on their way out included, and where its
+/// parts are in the maps.
 #[derive(Debug, Clone)]
 pub struct Force {
     pub config: Arc<Config>,
@@ -41,7 +42,9 @@ impl Changes {
     /// For the log and the caller of a reload.
     pub fn describe(&self) -> String {
         let mut parts = Vec::new();
-        for (what, names) in [("added", &self.added), ("changed", &self.changed), ("removed", &self.removed)] {
+        for (what, names) in
+            [("added", &self.added), ("changed", &self.changed), ("removed", &self.removed)]
+        {
             if !names.is_empty() {
                 parts.push(format!("{what} {}", names.join(", ")));
             }
@@ -69,7 +72,13 @@ impl Force {
     /// `slots`: numbers that the agent before this one gave.
     pub fn new(config: Config, places: Vec<u32>, mut slots: Slots) -> Self {
         slots.assign(&config.services);
-        Self { config: Arc::new(config), places, leaving: BTreeSet::new(), slots, drained: Drained::default() }
+        Self {
+            config: Arc::new(config),
+            places,
+            leaving: BTreeSet::new(),
+            slots,
+            drained: Drained::default(),
+        }
     }
 
     /// Routers with their places, leaving ones included.
@@ -77,7 +86,8 @@ impl Force {
         self.places.iter().copied().zip(&self.config.routers)
     }
 
-    /// The sync groups, by their members' places; a router on its way out is in none, and one alone makes none.
+    /// The sync groups, by their members' places; a router on its way out is in none, and one alone
+    /// makes none.
     pub fn groups(&self) -> Vec<Vec<u32>> {
         let places = |group: &SyncGroup| -> Vec<u32> {
             group.members.iter().filter_map(|&member| self.places.get(member).copied()).collect()
@@ -85,7 +95,8 @@ impl Force {
         self.config.groups.iter().map(places).filter(|group| group.len() > 1).collect()
     }
 
-    /// Puts `new` in force. A virtual router is the same one when interface, family and VRID are; it keeps its place.
+    /// Puts `new` in force. A virtual router is the same one when interface, family and VRID are;
+    /// it keeps its place.
     pub fn replace(&mut self, mut new: Config) -> Changes {
         let old = Arc::clone(&self.config);
         let mut changes = Changes {
@@ -115,8 +126,11 @@ impl Force {
                 }
             }
         }
-        let gone: Vec<(u32, Router)> =
-            self.routers().filter(|(place, _)| !places.contains(place)).map(|(place, router)| (place, router.clone())).collect();
+        let gone: Vec<(u32, Router)> = self
+            .routers()
+            .filter(|(place, _)| !places.contains(place))
+            .map(|(place, router)| (place, router.clone()))
+            .collect();
         for (place, router) in gone {
             if self.leaving.insert(place) {
                 changes.removed.push(router.name.clone());
@@ -146,7 +160,11 @@ impl Force {
 /// The sync groups in names, which stand for the same routers in every order of the file.
 fn named(config: &Config) -> Vec<(&str, Vec<&str>)> {
     let name = |&member: &usize| config.routers.get(member).map(|router| router.name.as_str());
-    config.groups.iter().map(|group| (group.name.as_str(), group.members.iter().filter_map(name).collect())).collect()
+    config
+        .groups
+        .iter()
+        .map(|group| (group.name.as_str(), group.members.iter().filter_map(name).collect()))
+        .collect()
 }
 
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
@@ -176,15 +194,26 @@ mod tests {
                 )
             })
             .collect();
-        config::parse(&Source::new("test.toml", text.as_bytes()), Language::Toml, Mode::Strict, "node").config.unwrap()
+        config::parse(
+            &Source::new("test.toml", text.as_bytes()),
+            Language::Toml,
+            Mode::Strict,
+            "node",
+        )
+        .config
+        .unwrap()
     }
 
     #[test]
     fn a_router_is_the_same_by_interface_and_vrid_and_keeps_its_place() {
-        let mut force = Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![4, 7], Slots::default());
+        let mut force =
+            Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![4, 7], Slots::default());
         let changes = force.replace(config(&[("renamed", 2, 90), ("a", 1, 100), ("c", 3, 100)]));
         assert_eq!(force.places, [7, 4, 0]);
-        assert_eq!((changes.changed, changes.added), (vec!["renamed".to_owned()], vec!["c".to_owned()]));
+        assert_eq!(
+            (changes.changed, changes.added),
+            (vec!["renamed".to_owned()], vec!["c".to_owned()])
+        );
         assert!(changes.removed.is_empty() && changes.released.is_empty());
     }
 
@@ -196,7 +225,8 @@ mod tests {
 
     #[test]
     fn groups_are_places_and_one_member_makes_none() {
-        let mut force = Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![4, 7], Slots::default());
+        let mut force =
+            Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![4, 7], Slots::default());
         let mut grouped = config(&[("c", 3, 100), ("b", 2, 100), ("a", 1, 100)]);
         grouped.groups = vec![
             SyncGroup { name: "pair".to_owned(), members: vec![1, 2] },
@@ -209,7 +239,8 @@ mod tests {
 
     #[test]
     fn a_removed_router_stays_until_it_has_handed_over_and_its_place_is_not_given_away() {
-        let mut force = Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![0, 1], Slots::default());
+        let mut force =
+            Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![0, 1], Slots::default());
         let changes = force.replace(config(&[("b", 2, 100)]));
         assert_eq!((changes.removed, changes.released), (vec!["a".to_owned()], vec![0]));
         assert_eq!(force.places, [1, 0]);
@@ -223,7 +254,8 @@ mod tests {
 
     #[test]
     fn a_router_that_returns_while_leaving_is_told_so() {
-        let mut force = Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![0, 1], Slots::default());
+        let mut force =
+            Force::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![0, 1], Slots::default());
         force.replace(config(&[("b", 2, 100)]));
         let changes = force.replace(config(&[("a", 1, 100), ("b", 2, 100)]));
         assert_eq!(changes.changed, ["a"]);

@@ -28,11 +28,16 @@ impl Agent {
     }
 
     /// Begins a hand-over, or says why there is none.
-    fn fail_over(&mut self, name: &str, answer: oneshot::Sender<Reply>) -> Result<(), (Reply, oneshot::Sender<Reply>)> {
+    fn fail_over(
+        &mut self,
+        name: &str,
+        answer: oneshot::Sender<Reply>,
+    ) -> Result<(), (Reply, oneshot::Sender<Reply>)> {
         let view = self.news.view.borrow().clone();
         let (config, places) = (&self.force.config, &self.force.places);
-        let begun = Target::find(config, name)
-            .and_then(|target| Ok((Move::begin(clock::now(), &target, config, places, &view)?, target.places(places))));
+        let begun = Target::find(config, name).and_then(|target| {
+            Ok((Move::begin(clock::now(), &target, config, places, &view)?, target.places(places)))
+        });
         match begun {
             Ok((begun, places)) => {
                 tracing::info!(name, "asked to hand over");

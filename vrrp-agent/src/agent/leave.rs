@@ -20,7 +20,9 @@ impl Agent {
     pub(super) fn heed(&mut self, asked: Asked) {
         match asked {
             Asked::Stop(signal) => self.stop(signal),
-            Asked::Reload if self.ending.is_some() => tracing::info!("SIGHUP: no reload, the agent is stopping"),
+            Asked::Reload if self.ending.is_some() => {
+                tracing::info!("SIGHUP: no reload, the agent is stopping")
+            }
             Asked::Reload => self.load(None),
             Asked::Nothing(signal) => {
                 tracing::info!(
@@ -36,11 +38,19 @@ impl Agent {
         }
         let held = self.held();
         let release = self.fixed.release_on_exit.unwrap_or(self.force.config.release_on_exit);
-        let unguarded = held.iter().find(|(router, _)| !self.is_guarded(router)).map(|(router, _)| router.name.as_str());
+        let unguarded = held
+            .iter()
+            .find(|(router, _)| !self.is_guarded(router))
+            .map(|(router, _)| router.name.as_str());
         self.ending = Some(match (release, unguarded) {
             (false, None) => {
-                let names: Vec<&str> = held.iter().map(|(router, _)| router.name.as_str()).collect();
-                let lease = held.iter().map(|&(_, until)| until.saturating_since(clock::now())).min().unwrap_or_default();
+                let names: Vec<&str> =
+                    held.iter().map(|(router, _)| router.name.as_str()).collect();
+                let lease = held
+                    .iter()
+                    .map(|&(_, until)| until.saturating_since(clock::now()))
+                    .min()
+                    .unwrap_or_default();
                 tracing::info!(
                     signal,
                     masterships = names.join(", "),
@@ -52,9 +62,15 @@ impl Agent {
             }
             (_, instance) => {
                 if let (false, Some(instance)) = (release, instance) {
-                    tracing::warn!(instance, "released all the same: no XDP program stays that would fence this node");
+                    tracing::warn!(
+                        instance,
+                        "released all the same: no XDP program stays that would fence this node"
+                    );
                 }
-                tracing::info!(signal, "stopping: masterships are released, traffic is carried until a successor speaks");
+                tracing::info!(
+                    signal,
+                    "stopping: masterships are released, traffic is carried until a successor speaks"
+                );
                 self.elector.send(Command::Shutdown);
                 End::Release
             }

@@ -1,4 +1,5 @@
-//! The agent's loop: every piece of news comes here, desired state is computed whole, effects make it so.
+//! The agent's loop: every piece of news comes here, desired state is computed whole, effects make
+//! it so.
 //!
 //! ```text
 //!   net::watch ---- host view ---.
@@ -8,8 +9,9 @@
 //!   signals, tick ---------------'
 //! ```
 //!
-//! Owners: this loop owns the watcher's, servers', scripts' and probes' tasks; they end when it returns. The election thread
-//! ends by itself after [`Command::Shutdown`], once nothing acts any more.
+//! Owners: this loop owns the watcher's, servers', scripts' and probes' tasks; they end when it
+//! returns. The election thread ends by itself after [`Command::Shutdown`], once nothing acts any
+//! more.
 
 mod checks;
 mod compare;
@@ -67,7 +69,8 @@ use snapshot::Fixed;
 use strangers::Strangers;
 use workers::Workers;
 
-/// Everything is looked at again this often even without news, so that what somebody else changed comes back.
+/// Everything is looked at again this often even without news, so that what somebody else changed
+/// comes back.
 const TICK: Duration = Duration::from_secs(1);
 /// How often a stopping agent looks whether the election thread has ended.
 const STOP_TICK: Duration = Duration::from_millis(10);
@@ -104,12 +107,12 @@ pub struct Options {
     pub release_on_exit: Option<bool>,
 }
 
-/// Runs until SIGTERM or SIGINT, then releases, or leaves its masterships to the next agent, and returns. What `signals` bring during
-/// the start is done after it.
+/// Runs until SIGTERM or SIGINT, then releases, or leaves its masterships to the next agent, and
+/// returns. What `signals` bring during the start is done after it.
 ///
 /// # Errors
-/// What cannot be done without: sockets, netlink, the API. A missing kernel program, metrics port or script is a state, told
-/// in log and status.
+/// What cannot be done without: sockets, netlink, the API. A missing kernel program, metrics port
+/// or script is a state, told in log and status.
 pub async fn run(config: Config, options: Options, signals: Signals) -> Result<(), RunError> {
     match Agent::start(config, options, signals).await? {
         Ok(mut agent) => agent.run().await,
@@ -162,7 +165,11 @@ struct News {
 }
 
 impl Agent {
-    async fn start(config: Config, options: Options, mut signals: Signals) -> Result<Result<Self, Stopped>, RunError> {
+    async fn start(
+        config: Config,
+        options: Options,
+        mut signals: Signals,
+    ) -> Result<Result<Self, Stopped>, RunError> {
         let Options { config_path, config_id, kernel_log, release_on_exit } = options;
         let (mut servers, mut background) = (JoinSet::new(), JoinSet::new());
         let (mut watcher, host) = Watcher::start().await?;
@@ -309,9 +316,11 @@ impl Agent {
             changed
         });
         let config = &self.force.config;
-        self.desired.upstreams = desired::upstreams(&config.upstreams, self.upstream_checks.results());
-        // A view from before the last commands says nothing of masterships that are only now taken up again. Once the thread has ended
-        // nothing acts, also where the stop came before the first election.
+        self.desired.upstreams =
+            desired::upstreams(&config.upstreams, self.upstream_checks.results());
+        // A view from before the last commands says nothing of masterships that are only now taken
+        // up again. Once the thread has ended nothing acts, also where the stop came before the
+        // first election.
         let ended = self.ending == Some(End::Release) && self.elector.is_finished();
         let may_remove = ended || (self.seats.are_open() && self.elector.has_obeyed(&view));
         self.effects.install(config, &self.desired, &host).await;
@@ -322,8 +331,10 @@ impl Agent {
                 self.elector.send(Command::Installed { place, epoch });
             }
         }
-        let again = self.effects.settle(clock::now(), config, &self.desired, &host, may_remove).await;
-        let unchecked = ready::unchecked(self.checks.results()) + ready::unchecked(self.upstream_checks.results());
+        let again =
+            self.effects.settle(clock::now(), config, &self.desired, &host, may_remove).await;
+        let unchecked = ready::unchecked(self.checks.results())
+            + ready::unchecked(self.upstream_checks.results());
         let ready = self.seats.open(clock::now(), unchecked);
         self.again = [again, ready].into_iter().flatten().min();
         self.seats.follow_routes(&self.force, &self.desired, &self.elector);

@@ -143,12 +143,18 @@ impl Picture {
         self.upstreams = config.upstreams.iter().enumerate().map(standing).collect();
         self.flips = effects.flips().copied();
         self.ways = ways;
-        self.hooks = desired.interfaces.keys().map(|&ifindex| (ifindex, hook(config.xdp, effects, ifindex))).collect();
+        self.hooks = desired
+            .interfaces
+            .keys()
+            .map(|&ifindex| (ifindex, hook(config.xdp, effects, ifindex)))
+            .collect();
         for (index, facts) in self.scripts.iter_mut().enumerate() {
             facts.health = track.script_health(index);
         }
-        let fault =
-            |router| fault(config, track, router).or_else(|| desired::seat(router, host).err().map(|why| why.to_string()));
+        let fault = |router| {
+            fault(config, track, router)
+                .or_else(|| desired::seat(router, host).err().map(|why| why.to_string()))
+        };
         self.faults = config.routers.iter().map(fault).collect();
     }
 }
@@ -161,8 +167,12 @@ fn rings(force: &Force, effects: &Effects) -> Vec<Option<RingFacts>> {
     let of = |service: &Service| {
         let published = effects.ring(force.slots.service(service)?)?;
         let (course, roster) = (&published.course, &published.roster);
-        let slots =
-            |backend: &Backend| force.slots.backend(service, backend).map_or(0, |number| course.plan().slots(number as u16));
+        let slots = |backend: &Backend| {
+            force
+                .slots
+                .backend(service, backend)
+                .map_or(0, |number| course.plan().slots(number as u16))
+        };
         Some(RingFacts {
             digest: course.plan().digest,
             generation: course.generation(),
@@ -185,7 +195,9 @@ fn hook(wanted: XdpUse, effects: &Effects, ifindex: u32) -> HookFacts {
             Some(Hook::Refused(reason)) => Some(reason.clone()),
             Some(Hook::Attached(_)) => None,
             None if wanted == XdpUse::Off => Some("switched off in the configuration".to_owned()),
-            None => Some("the kernel program is not loaded: `vrrp-agent check --host` says why".to_owned()),
+            None => Some(
+                "the kernel program is not loaded: `vrrp-agent check --host` says why".to_owned(),
+            ),
         },
         tags: effects.tags(ifindex),
         slot: effects.slot(ifindex),

@@ -13,12 +13,17 @@ const KERNEL_LOG_EVERY: Duration = Duration::from_millis(100);
 /// A signal asked the agent to stop before it had changed anything on this host; its name.
 pub struct Stopped(pub &'static str);
 
-/// Loads the kernel program, or says why the agent goes without. The time that takes is most of the start.
+/// Loads the kernel program, or says why the agent goes without. The time that takes is most of the
+/// start.
 ///
 /// # Errors
-/// A stop was asked for meanwhile, and no earlier agent left anything: nothing stays. What an earlier one left is taken back by a stop
-/// in the ordinary way, so the start goes on then.
-pub async fn open(config: &Config, kernel_log: bool, signals: &mut Signals) -> Result<Option<Plane>, Stopped> {
+/// A stop was asked for meanwhile, and no earlier agent left anything: nothing stays. What an
+/// earlier one left is taken back by a stop in the ordinary way, so the start goes on then.
+pub async fn open(
+    config: &Config,
+    kernel_log: bool,
+    signals: &mut Signals,
+) -> Result<Option<Plane>, Stopped> {
     let fresh = !was_left(config);
     if let Some(signal) = signals.stop_asked().filter(|_| fresh) {
         return Err(Stopped(signal));
@@ -51,8 +56,11 @@ pub async fn open(config: &Config, kernel_log: bool, signals: &mut Signals) -> R
 
 /// Whether an earlier agent left a program, or may have left addresses.
 fn was_left(config: &Config) -> bool {
-    let pinned = [Kind::Xdp, Kind::Sockets].into_iter().flat_map(|kind| Pins::of_any_layout(kind, &config.bpf_dir));
-    pinned.into_iter().any(|pins| !pins.is_empty()) || effects::record_path(&config.api_socket).exists()
+    let pinned = [Kind::Xdp, Kind::Sockets]
+        .into_iter()
+        .flat_map(|kind| Pins::of_any_layout(kind, &config.bpf_dir));
+    pinned.into_iter().any(|pins| !pins.is_empty())
+        || effects::record_path(&config.api_socket).exists()
 }
 
 /// Lines of the kernel program come in bursts of a few a failover: a look now and then is enough.

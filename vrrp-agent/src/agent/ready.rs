@@ -1,4 +1,5 @@
-//! When a starting agent is ready to stand for election, as far as its services and upstreams go. Pure.
+//! When a starting agent is ready to stand for election, as far as its services and upstreams go.
+//! Pure.
 
 use std::time::Duration;
 
@@ -7,10 +8,12 @@ use crate::model::{Check, CheckKind};
 /// What a check may take beyond its own time: to be started, and to be told.
 const SLACK: Duration = Duration::from_millis(250);
 
-/// How long to wait for the first result of every check. A check that hangs longer than a failing one may keeps nobody out.
+/// How long to wait for the first result of every check. A check that hangs longer than a failing
+/// one may keeps nobody out.
 pub fn patience<'a>(checks: impl Iterator<Item = &'a Check>) -> Duration {
     let checked = checks.filter(|check| check.kind != CheckKind::None);
-    let longest = checked.map(|Check { timeout, fall, .. }| timeout.saturating_mul((*fall).max(1))).max();
+    let longest =
+        checked.map(|Check { timeout, fall, .. }| timeout.saturating_mul((*fall).max(1))).max();
     longest.map_or(Duration::ZERO, |longest| longest.saturating_add(SLACK))
 }
 
@@ -34,7 +37,10 @@ mod tests {
         let patience = |checks: &[Check]| patience(checks.iter());
         assert_eq!(patience(&[]), Duration::ZERO);
         assert_eq!(patience(&[check(CheckKind::None, 60_000, 9)]), Duration::ZERO);
-        assert_eq!(patience(&[check(tcp(), 200, 3), check(tcp(), 500, 1)]), Duration::from_millis(600) + SLACK);
+        assert_eq!(
+            patience(&[check(tcp(), 200, 3), check(tcp(), 500, 1)]),
+            Duration::from_millis(600) + SLACK
+        );
         assert_eq!(patience(&[check(tcp(), 200, 0)]), Duration::from_millis(200) + SLACK);
     }
 

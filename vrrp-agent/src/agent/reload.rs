@@ -101,7 +101,13 @@ impl Agent {
         if !self.elector.has_obeyed(view) {
             return;
         }
-        let gone: Vec<u32> = self.force.leaving.iter().copied().filter(|place| !view.routers.contains_key(place)).collect();
+        let gone: Vec<u32> = self
+            .force
+            .leaving
+            .iter()
+            .copied()
+            .filter(|place| !view.routers.contains_key(place))
+            .collect();
         for place in gone {
             self.force.forget(place);
         }

@@ -1,4 +1,5 @@
-//! What the election thread is told: where each router sits, its priority, its faults. Only changes are sent.
+//! What the election thread is told: where each router sits, its priority, its faults. Only changes
+//! are sent.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +23,11 @@ use crate::track::{Effective, Fault, Track};
 ///
 /// # Errors
 /// The maps have no room, or cannot be written.
-pub fn places(config: &Config, host: &HostView, words: Option<&mut Words>) -> Result<Vec<u32>, PlaneError> {
+pub fn places(
+    config: &Config,
+    host: &HostView,
+    words: Option<&mut Words>,
+) -> Result<Vec<u32>, PlaneError> {
     let Some(words) = words else {
         return Ok((0..config.routers.len() as u32).collect());
     };
@@ -63,8 +68,9 @@ pub struct Seats {
     told: BTreeMap<u32, Told>,
     /// Sync groups as told last.
     groups: Vec<Vec<u32>>,
-    /// Until everything was made true once, rings included, only these may stand: masterships that an earlier agent left. The others
-    /// wait, or they could win an election before the kernel is ready for what follows.
+    /// Until everything was made true once, rings included, only these may stand: masterships that
+    /// an earlier agent left. The others wait, or they could win an election before the kernel is
+    /// ready for what follows.
     first: Option<BTreeSet<u32>>,
     /// Those that wait do so no longer than this, should a health check hang.
     ready_by: Instant,
@@ -104,26 +110,37 @@ impl Seats {
         self.first.is_none()
     }
 
-    /// Everything that is known was made true once: whoever may stand, stands, if the checks of all backends have had a first result,
-    /// or had time for one. Returns when to ask again.
+    /// Everything that is known was made true once: whoever may stand, stands, if the checks of all
+    /// backends have had a first result, or had time for one. Returns when to ask again.
     pub fn open(&mut self, now: Instant, unchecked: usize) -> Option<Instant> {
         if self.first.is_some() && unchecked > 0 {
             if now < self.ready_by {
                 return Some(self.ready_by);
             }
-            tracing::warn!(unchecked, "standing for election before the first result of every health check");
+            tracing::warn!(
+                unchecked,
+                "standing for election before the first result of every health check"
+            );
         }
         self.first = None;
         None
     }
 
-    /// Tells the thread what changed. Configuration, priority and fault come before the seat, so that nobody stands for
-    /// election with less than is known.
-    pub fn follow(&mut self, now: Instant, force: &Force, host: &HostView, track: &Track, elector: &Elector) {
+    /// Tells the thread what changed. Configuration, priority and fault come before the seat, so
+    /// that nobody stands for election with less than is known.
+    pub fn follow(
+        &mut self,
+        now: Instant,
+        force: &Force,
+        host: &HostView,
+        track: &Track,
+        elector: &Elector,
+    ) {
         if now < self.open_at {
             return;
         }
-        // Before anything else: no member may act alone, and a router that leaves is no longer waited for.
+        // Before anything else: no member may act alone, and a router that leaves is no longer
+        // waited for.
         self.follow_groups(force, elector);
         self.told.retain(|place, _| force.places.contains(place));
         for (place, router) in force.routers() {
@@ -157,13 +174,15 @@ impl Seats {
         }
     }
 
-    /// Tells the thread for which routers announcements need not wait: all their addresses have local routes.
+    /// Tells the thread for which routers announcements need not wait: all their addresses have
+    /// local routes.
     pub fn follow_routes(&mut self, force: &Force, desired: &Desired, elector: &Elector) {
         for (place, router) in force.routers() {
             let Some(told) = self.told.get_mut(&place) else {
                 continue;
             };
-            let accepts = router.all_addresses().all(|address| desired.local_routes.contains(&address));
+            let accepts =
+                router.all_addresses().all(|address| desired.local_routes.contains(&address));
             if accepts != told.accepts {
                 told.accepts = accepts;
                 elector.send(Command::Accepts { place, accepts });
@@ -171,7 +190,8 @@ impl Seats {
         }
     }
 
-    /// True the first time an epoch's addresses are there, and again when the configuration changed them.
+    /// True the first time an epoch's addresses are there, and again when the configuration changed
+    /// them.
     pub fn announce_once(&mut self, place: u32, epoch: u64) -> bool {
         self.told.get_mut(&place).is_some_and(|told| told.installed.replace(epoch) != Some(epoch))
     }
@@ -199,7 +219,13 @@ impl Told {
         fitted
     }
 
-    fn follow_track(&mut self, place: u32, router: &Router, effective: &Effective, elector: &Elector) {
+    fn follow_track(
+        &mut self,
+        place: u32,
+        router: &Router,
+        effective: &Effective,
+        elector: &Elector,
+    ) {
         if self.priority.unwrap_or(router.priority) != effective.priority {
             elector.send(Command::Priority { place, priority: effective.priority });
         }

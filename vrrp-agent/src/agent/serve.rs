@@ -14,7 +14,11 @@ use crate::http::{ApiServer, HttpError, MetricsServer, Order, StatusSource};
 use crate::model::Config;
 
 /// Makes snapshots for whoever asks.
-pub fn status_source(fixed: &Arc<Fixed>, picture: &Arc<Mutex<Picture>>, elector: &Elector) -> StatusSource {
+pub fn status_source(
+    fixed: &Arc<Fixed>,
+    picture: &Arc<Mutex<Picture>>,
+    elector: &Elector,
+) -> StatusSource {
     let (fixed, picture, view) = (Arc::clone(fixed), Arc::clone(picture), elector.view());
     StatusSource::new(move || {
         let view = view.borrow().clone();
@@ -23,7 +27,8 @@ pub fn status_source(fixed: &Arc<Fixed>, picture: &Arc<Mutex<Picture>>, elector:
     })
 }
 
-/// Starts the servers. Without metrics the agent runs; without the API nobody could ask it anything.
+/// Starts the servers. Without metrics the agent runs; without the API nobody could ask it
+/// anything.
 pub async fn serve(
     tasks: &mut JoinSet<()>,
     config: &Config,

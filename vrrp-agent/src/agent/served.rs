@@ -45,7 +45,10 @@ impl Sight<'_> {
             protocol: service.protocol.into(),
             digest: ring.map_or_else(String::new, |ring| format!("{:016x}", ring.digest)),
             generation: ring.map_or(0, |ring| ring.generation),
-            draining_seconds: drain.map(|(until, _)| until.saturating_since(self.now)).as_ref().map(Duration::as_secs_f64),
+            draining_seconds: drain
+                .map(|(until, _)| until.saturating_since(self.now))
+                .as_ref()
+                .map(Duration::as_secs_f64),
             peers: self.peers(),
             marked_slots: drain.map_or(0, |(_, marked)| marked),
             quorum_met: ring.is_some_and(|ring| ring.quorum_met),
@@ -58,15 +61,27 @@ impl Sight<'_> {
 
     fn peers(&self) -> Vec<PeerRing> {
         let (service, own) = (self.conf, self.ring.map(|ring| ring.digest));
-        let heard = self.picture.agreement.of(service.address, service.port, service.protocol.number());
-        heard.map(|(node, digest)| PeerRing { node, digest: format!("{digest:016x}"), agrees: own == Some(digest) }).collect()
+        let heard =
+            self.picture.agreement.of(service.address, service.port, service.protocol.number());
+        heard
+            .map(|(node, digest)| PeerRing {
+                node,
+                digest: format!("{digest:016x}"),
+                agrees: own == Some(digest),
+            })
+            .collect()
     }
 
     fn backend(&self, position: usize, conf: &Backend, way: &Way) -> BackendStatus {
         let picture = self.picture;
         let force = &picture.force;
         let number = force.slots.backend(self.conf, conf);
-        let traffic = self.fixed.counters.as_ref().zip(number).map(|(counters, number)| counters.backend(number));
+        let traffic = self
+            .fixed
+            .counters
+            .as_ref()
+            .zip(number)
+            .map(|(counters, number)| counters.backend(number));
         let traffic = traffic.unwrap_or_default();
         let drained = force.drained.since(self.conf, conf);
         BackendStatus {

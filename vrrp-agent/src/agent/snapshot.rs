@@ -23,13 +23,14 @@ use crate::plane::attach::Mode;
 use crate::plane::counters::Counters;
 use crate::shortage;
 use crate::status::{
-    AddressStatus, ElectionStatus, HistogramStatus, InterfaceStatus, MasterStatus, ReloadStatus, RouterStatus, SCHEMA,
-    ScriptState, ScriptStatus, Status, VlanTags, XdpMode, XdpStatus,
+    AddressStatus, ElectionStatus, HistogramStatus, InterfaceStatus, MasterStatus, ReloadStatus,
+    RouterStatus, SCHEMA, ScriptState, ScriptStatus, Status, VlanTags, XdpMode, XdpStatus,
 };
 use crate::time::Instant;
 use crate::track::Health;
 
-/// Counters of the kernel program that have a field of their own in a router's status; the others are listed by name.
+/// Counters of the kernel program that have a field of their own in a router's status; the others
+/// are listed by name.
 const FIELDS: [RouterCounter; 6] = [
     RouterCounter::AdvertReceived,
     RouterCounter::PriorityZeroReceived,
@@ -55,13 +56,21 @@ pub struct Fixed {
 /// How each service's backends are reached.
 pub fn ways(facts: &Facts) -> Vec<Vec<Way>> {
     let of = |(index, service): (usize, &Service)| {
-        (0..service.backends.len()).filter_map(|backend| desired::way(facts, index, backend)).collect()
+        (0..service.backends.len())
+            .filter_map(|backend| desired::way(facts, index, backend))
+            .collect()
     };
     facts.config.services.iter().enumerate().map(of).collect()
 }
 
 /// Builds the status as of `now`.
-pub fn status(fixed: &Fixed, view: &View, picture: &Picture, now: Instant, wall: SystemTime) -> Status {
+pub fn status(
+    fixed: &Fixed,
+    view: &View,
+    picture: &Picture,
+    now: Instant,
+    wall: SystemTime,
+) -> Status {
     let config = &picture.force.config;
     Status {
         schema: SCHEMA,
@@ -79,11 +88,19 @@ pub fn status(fixed: &Fixed, view: &View, picture: &Picture, now: Instant, wall:
         flips: picture.flips.as_ref().map(HistogramStatus::from).unwrap_or_default(),
         upstreams: upstreams::upstreams(picture, now),
         scripts: scripts(config, picture),
-        shortages: shortage::counts().map(|(undone, count)| (undone.label().to_owned(), count)).into(),
+        shortages: shortage::counts()
+            .map(|(undone, count)| (undone.label().to_owned(), count))
+            .into(),
     }
 }
 
-fn routers(fixed: &Fixed, view: &View, picture: &Picture, now: Instant, wall: SystemTime) -> Vec<RouterStatus> {
+fn routers(
+    fixed: &Fixed,
+    view: &View,
+    picture: &Picture,
+    now: Instant,
+    wall: SystemTime,
+) -> Vec<RouterStatus> {
     let of = |(index, (place, conf))| {
         let router = view.routers.get(&place)?;
         Some(RouterSight { fixed, picture, now, wall, index, place, conf, router }.status())
@@ -107,7 +124,11 @@ fn unix(time: SystemTime) -> f64 {
 fn interfaces(fixed: &Fixed, view: &View, picture: &Picture) -> Vec<InterfaceStatus> {
     let routers = picture.force.config.routers.iter().map(|router| router.interface.as_str());
     // Those that lead to NAT backends need no router.
-    let others = picture.hooks.keys().filter_map(|ifindex| picture.host.links.get(ifindex)).map(|link| link.name.as_str());
+    let others = picture
+        .hooks
+        .keys()
+        .filter_map(|ifindex| picture.host.links.get(ifindex))
+        .map(|link| link.name.as_str());
     let mut names: Vec<&str> = routers.chain(others).collect();
     names.sort_unstable();
     names.dedup();
@@ -123,7 +144,12 @@ fn interface(fixed: &Fixed, view: &View, picture: &Picture, name: &str) -> Inter
         |(counters, slot)| counters.verdicts(slot),
     );
     let mut dropped_adverts = counted.map_or_else(
-        || Reason::ALL.iter().map(|reason| (reason.label().to_owned(), 0)).collect::<BTreeMap<_, _>>(),
+        || {
+            Reason::ALL
+                .iter()
+                .map(|reason| (reason.label().to_owned(), 0))
+                .collect::<BTreeMap<_, _>>()
+        },
         |(counters, slot)| counters.dropped_adverts(slot),
     );
     for ((interface, reason), count) in &view.dropped {
@@ -148,11 +174,17 @@ fn interface(fixed: &Fixed, view: &View, picture: &Picture, name: &str) -> Inter
 
 fn xdp(hook: Option<&HookFacts>, reported: Option<HostXdpMode>) -> XdpStatus {
     let Some(hook) = hook else {
-        return XdpStatus { mode: XdpMode::Off, prog_id: None, reason: Some("the interface does not exist".to_owned()) };
+        return XdpStatus {
+            mode: XdpMode::Off,
+            prog_id: None,
+            reason: Some("the interface does not exist".to_owned()),
+        };
     };
     let mode = match (hook.attached, hook.mode, reported) {
         (false, _, _) => XdpMode::Off,
-        (true, Some(Mode::Generic), _) | (true, None, Some(HostXdpMode::Generic)) => XdpMode::Generic,
+        (true, Some(Mode::Generic), _) | (true, None, Some(HostXdpMode::Generic)) => {
+            XdpMode::Generic
+        }
         (true, _, _) => XdpMode::Driver,
     };
     XdpStatus { mode, prog_id: hook.program_id, reason: hook.reason.clone() }
@@ -187,7 +219,9 @@ impl RouterSight<'_> {
             },
             role: router.role,
             reason: self.reason(),
-            aside_seconds: router.aside_since.map(|aside| self.now.saturating_since(aside).as_secs_f64()),
+            aside_seconds: router
+                .aside_since
+                .map(|aside| self.now.saturating_since(aside).as_secs_f64()),
             since_seconds: since.as_secs_f64(),
             last_transition_unix: unix(self.wall.checked_sub(since).unwrap_or(UNIX_EPOCH)),
             last_transition_reason: router.reason.map(|reason| reason.name().to_owned()),
@@ -196,13 +230,17 @@ impl RouterSight<'_> {
             tracking: tracking(&self.picture.force.config, self.picture, conf),
             master: self.master(),
             master_heard_ms: router.heard.map(|heard| millis(self.now.saturating_since(heard.at))),
-            deadline_ms: router.deadline.map(|deadline| millis(deadline.saturating_since(self.now))),
+            deadline_ms: router
+                .deadline
+                .map(|deadline| millis(deadline.saturating_since(self.now))),
             preempt: conf.preempt,
             peers: conf.peers.iter().map(|peer| peer.address).collect(),
             addresses: self.addresses(),
             not_advertised: self.not_advertised(),
             epoch: router.epoch.unwrap_or(0),
-            fenced: router.epoch.is_some_and(|epoch| self.counters().is_some_and(|(c, place)| c.fence(place) == epoch)),
+            fenced: router.epoch.is_some_and(|epoch| {
+                self.counters().is_some_and(|(c, place)| c.fence(place) == epoch)
+            }),
             lease_remaining_ms: lease,
             lease_margin_seconds: router.margins.last().map(|micros| micros as f64 / 1e6),
             lease_margin_min_seconds: router.margins.least().map(|micros| micros as f64 / 1e6),
@@ -250,21 +288,29 @@ impl RouterSight<'_> {
 
     fn group(&self) -> Option<String> {
         let groups = &self.picture.force.config.groups;
-        groups.iter().find(|group| group.members.contains(&self.index)).map(|group| group.name.clone())
+        groups
+            .iter()
+            .find(|group| group.members.contains(&self.index))
+            .map(|group| group.name.clone())
     }
 
     fn reason(&self) -> String {
         let fault = self.picture.faults.get(self.index).cloned().flatten();
         match (self.router.role, fault) {
             (Role::Fault, Some(fault)) => fault,
-            _ => self.router.reason.map_or_else(|| "waiting for its interface".to_owned(), |reason| reason.name().to_owned()),
+            _ => self.router.reason.map_or_else(
+                || "waiting for its interface".to_owned(),
+                |reason| reason.name().to_owned(),
+            ),
         }
     }
 
     fn master(&self) -> Option<MasterStatus> {
         let own = || desired::seat(self.conf, &self.picture.host).ok().map(|seat| seat.source);
         match self.router.role {
-            Role::Master | Role::Releasing => own().map(|source| MasterStatus { source, priority: self.router.priority }),
+            Role::Master | Role::Releasing => {
+                own().map(|source| MasterStatus { source, priority: self.router.priority })
+            }
             Role::Backup => {
                 let heard = self.router.heard.filter(|heard| heard.priority != 0)?;
                 Some(MasterStatus { source: heard.source, priority: heard.priority })
@@ -275,14 +321,23 @@ impl RouterSight<'_> {
 
     fn not_advertised(&self) -> usize {
         let link = self.picture.host.link_by_name(&self.conf.interface);
-        link.map_or(0, |link| self.conf.addresses.len().saturating_sub(self.conf.capacity(link.mtu)))
+        link.map_or(0, |link| {
+            self.conf.addresses.len().saturating_sub(self.conf.capacity(link.mtu))
+        })
     }
 
     fn addresses(&self) -> Vec<AddressStatus> {
         let held = |address: IpAddr| {
-            self.picture.host.links.values().any(|link| link.addresses.iter().any(|held| held.address == address))
+            self.picture
+                .host
+                .links
+                .values()
+                .any(|link| link.addresses.iter().any(|held| held.address == address))
         };
-        self.conf.all_addresses().map(|address| AddressStatus { address, installed: held(address) }).collect()
+        self.conf
+            .all_addresses()
+            .map(|address| AddressStatus { address, installed: held(address) })
+            .collect()
     }
 }
 

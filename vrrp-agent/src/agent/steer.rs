@@ -16,7 +16,8 @@ use crate::ring::Roster;
 use crate::time::Instant;
 
 impl Agent {
-    /// Takes a check's result, and all that have come meanwhile: a host that dies fails the checks of all its services at once.
+    /// Takes a check's result, and all that have come meanwhile: a host that dies fails the checks
+    /// of all its services at once.
     pub(super) fn on_health(&mut self, event: health::Event) {
         let mut next = Some(event);
         while let Some(event) = next {
@@ -46,7 +47,9 @@ impl Agent {
                 let done: Vec<_> = targets
                     .into_iter()
                     .zip(news)
-                    .map(|(target, news)| (target, news, self.roster(&rosters, target), self.obstacle(target)))
+                    .map(|(target, news)| {
+                        (target, news, self.roster(&rosters, target), self.obstacle(target))
+                    })
                     .collect();
                 request.reply(&config, &done)
             }
@@ -59,8 +62,13 @@ impl Agent {
         let _ = answer.send(reply);
     }
 
-    /// Lets services be served as was decided at `decided`, which for a probe is the moment of its result; by whom, by service number.
-    fn steer(&mut self, decided: Instant, services: impl Iterator<Item = usize>) -> BTreeMap<u32, Roster> {
+    /// Lets services be served as was decided at `decided`, which for a probe is the moment of its
+    /// result; by whom, by service number.
+    fn steer(
+        &mut self,
+        decided: Instant,
+        services: impl Iterator<Item = usize>,
+    ) -> BTreeMap<u32, Roster> {
         let (host, acting) = self.seen();
         let desired = desired::of_services(&self.facts(&host, &acting), services);
         // What must wait is found to be undone by the round that follows.
@@ -69,7 +77,12 @@ impl Agent {
     }
 
     fn roster(&self, rosters: &BTreeMap<u32, Roster>, target: Target) -> Roster {
-        let number = self.force.config.services.get(target.service).and_then(|service| self.force.slots.service(service));
+        let number = self
+            .force
+            .config
+            .services
+            .get(target.service)
+            .and_then(|service| self.force.slots.service(service));
         number.and_then(|number| rosters.get(&number).cloned()).unwrap_or_default()
     }
 

@@ -1,4 +1,5 @@
-//! Says that another cluster uses a VRID of ours. The kernel program drops its adverts, so no election hears of them.
+//! Says that another cluster uses a VRID of ours. The kernel program drops its adverts, so no
+//! election hears of them.
 
 use std::collections::BTreeMap;
 
@@ -16,14 +17,19 @@ impl Strangers {
     /// Logs the first one on an interface, and each time that there are twice as many.
     pub fn follow(&mut self, fixed: &Fixed, view: &View, picture: &Picture) {
         for (ifindex, hook) in &picture.hooks {
-            let Some(name) = picture.host.links.get(ifindex).map(|link| link.name.as_str()) else { continue };
+            let Some(name) = picture.host.links.get(ifindex).map(|link| link.name.as_str()) else {
+                continue;
+            };
             let counted = fixed.counters.as_ref().zip(hook.slot);
-            let by_program = counted.map_or(0, |(counters, slot)| counters.dropped(slot, Reason::AddressList));
+            let by_program =
+                counted.map_or(0, |(counters, slot)| counters.dropped(slot, Reason::AddressList));
             self.note(name, by_program + by_sockets(view, name));
         }
         let others = view.dropped.keys().filter(|(name, reason)| {
             *reason == Reason::AddressList
-                && !picture.hooks.keys().any(|ifindex| picture.host.links.get(ifindex).is_some_and(|link| link.name == *name))
+                && !picture.hooks.keys().any(|ifindex| {
+                    picture.host.links.get(ifindex).is_some_and(|link| link.name == *name)
+                })
         });
         for (name, _) in others {
             self.note(name, by_sockets(view, name));

@@ -16,7 +16,8 @@ pub fn tracking(config: &Config, picture: &Picture, router: &Router) -> Vec<Trac
     };
     let scripts = router.track_scripts.iter().map(|tracked| {
         let name = config.scripts.get(tracked.script).map_or("?", |script| script.name.as_str());
-        let health = picture.scripts.get(tracked.script).map_or(Health::Unknown, |script| script.health);
+        let health =
+            picture.scripts.get(tracked.script).map_or(Health::Unknown, |script| script.health);
         of(TrackedKind::Script, name, tracked.weight, health)
     });
     let interfaces = router.track_interfaces.iter().map(|tracked| {

@@ -6,11 +6,12 @@ use crate::health::{self, path, probe};
 use crate::model::{Config, Script, Service, Upstream};
 use crate::scripts;
 
-/// Results that may wait for the loop; more would mean that it hangs, and then newer results are worth no more.
+/// Results that may wait for the loop; more would mean that it hangs, and then newer results are
+/// worth no more.
 const RESULTS: usize = 256;
 
-/// The running scripts and probes. Each generation has channels of its own: a result that was under way from an old one,
-/// with numbers that mean something else now, is never taken for a new one's.
+/// The running scripts and probes. Each generation has channels of its own: a result that was under
+/// way from an old one, with numbers that mean something else now, is never taken for a new one's.
 pub struct Workers {
     pub scripts: mpsc::Receiver<scripts::Event>,
     pub health: mpsc::Receiver<health::Event>,

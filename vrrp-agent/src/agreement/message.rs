@@ -1,7 +1,8 @@
 //! The datagram by which nodes compare their rings. Pure.
 //!
-//! Bytes 0..8 say what it is and in which version, byte 8 whether an answer is wanted, byte 9 how many rings follow, bytes 10..16 are zero. A
-//! ring takes 28 bytes: address (IPv4 mapped), port, protocol, a zero, digest; all numbers in network order.
+//! Bytes 0..8 say what it is and in which version, byte 8 whether an answer is wanted, byte 9 how
+//! many rings follow, bytes 10..16 are zero. A ring takes 28 bytes: address (IPv4 mapped), port,
+//! protocol, a zero, digest; all numbers in network order.
 
 use std::net::IpAddr;
 
@@ -14,7 +15,8 @@ const ENTRY: usize = 28;
 pub const MOST: usize = 40;
 /// Of the longest datagram, in bytes.
 pub const MAX_LEN: usize = HEADER + MOST * ENTRY;
-/// Version of the way a ring is computed and digested: nodes of different versions have nothing to compare.
+/// Version of the way a ring is computed and digested: nodes of different versions have nothing to
+/// compare.
 const VERSION: u8 = 1;
 const WANTS_ANSWER: u8 = 1;
 
@@ -47,7 +49,16 @@ impl Message {
 
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
-        bytes.extend([u8::from(self.wants_answer) * WANTS_ANSWER, self.rings.len() as u8, VERSION, 0, 0, 0, 0, 0]);
+        bytes.extend([
+            u8::from(self.wants_answer) * WANTS_ANSWER,
+            self.rings.len() as u8,
+            VERSION,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ]);
         for ring in &self.rings {
             bytes.extend(Address::from(ring.address).octets());
             bytes.extend(ring.port.to_be_bytes());
@@ -62,7 +73,10 @@ impl Message {
         let (head, entries) = bytes.split_first_chunk::<HEADER>()?;
         let [.., flags, count, version, a, b, c, d, e] = *head;
         let counted = usize::from(count);
-        let sound = head.starts_with(&MAGIC) && version == VERSION && [a, b, c, d, e] == [0; 5] && flags <= WANTS_ANSWER;
+        let sound = head.starts_with(&MAGIC)
+            && version == VERSION
+            && [a, b, c, d, e] == [0; 5]
+            && flags <= WANTS_ANSWER;
         if !sound || counted > MOST || entries.len() != counted * ENTRY {
             return None;
         }
@@ -76,7 +90,12 @@ fn ring(bytes: &[u8; ENTRY]) -> Option<Ring> {
     let ([high, low, protocol, zero], digest) = rest.split_first_chunk::<4>()?;
     let address = Address::v6(*address).ip();
     let digest = u64::from_be_bytes(*digest.first_chunk()?);
-    (*zero == 0).then_some(Ring { address, port: u16::from_be_bytes([*high, *low]), protocol: *protocol, digest })
+    (*zero == 0).then_some(Ring {
+        address,
+        port: u16::from_be_bytes([*high, *low]),
+        protocol: *protocol,
+        digest,
+    })
 }
 
 #[cfg(test)]
@@ -91,16 +110,27 @@ mod tests {
                 IpAddr::from([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9])
             }
         };
-        (0..count).map(|port| Ring { address: address(port), port, protocol: 6, digest: u64::from(port) << 40 | 7 }).collect()
+        (0..count)
+            .map(|port| Ring {
+                address: address(port),
+                port,
+                protocol: 6,
+                digest: u64::from(port) << 40 | 7,
+            })
+            .collect()
     }
 
     #[test]
     fn what_is_sent_is_read() {
         for count in [0, 1, 40, 41, 64] {
             let messages = Message::of(&rings(count), count % 2 == 0);
-            let read: Vec<Message> = messages.iter().filter_map(|message| Message::parse(&message.to_bytes())).collect();
+            let read: Vec<Message> =
+                messages.iter().filter_map(|message| Message::parse(&message.to_bytes())).collect();
             assert_eq!(read, messages);
-            assert_eq!(read.iter().flat_map(|message| message.rings.clone()).collect::<Vec<_>>(), rings(count));
+            assert_eq!(
+                read.iter().flat_map(|message| message.rings.clone()).collect::<Vec<_>>(),
+                rings(count)
+            );
             assert!(messages.iter().all(|message| message.to_bytes().len() <= MAX_LEN));
         }
     }

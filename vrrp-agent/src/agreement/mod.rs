@@ -1,7 +1,9 @@
-//! Whether the nodes of a pair have the same rings: each asks the masters it hears for the digests of theirs.
+//! Whether the nodes of a pair have the same rings: each asks the masters it hears for the digests
+//! of theirs.
 //!
-//! For status and metrics only: nothing is forwarded, elected or drained by what another node says here. What counts was sent on this link (TTL
-//! 255, RFC 5082) by a node that is known ([`Peers`]), and is signed where adverts are ([`seal`]).
+//! For status and metrics only: nothing is forwarded, elected or drained by what another node says
+//! here. What counts was sent on this link (TTL 255, RFC 5082) by a node that is known ([`Peers`]),
+//! and is signed where adverts are ([`seal`]).
 
 pub mod message;
 mod peers;
@@ -46,7 +48,8 @@ impl Ring {
     }
 }
 
-/// Nodes that are listened to at once. A virtual router has 32 peers at most, and few have a link in common.
+/// Nodes that are listened to at once. A virtual router has 32 peers at most, and few have a link
+/// in common.
 const MOST_NODES: usize = 64;
 
 /// What the others said, by their address: of each service the digest, and when.
@@ -74,8 +77,15 @@ impl Heard {
     }
 
     /// What the others say of a service's ring: their address and digest.
-    pub fn of(&self, address: IpAddr, port: u16, protocol: u8) -> impl Iterator<Item = (IpAddr, u64)> {
-        self.0.iter().filter_map(move |(&from, said)| Some((from, said.get(&(address, port, protocol))?.0)))
+    pub fn of(
+        &self,
+        address: IpAddr,
+        port: u16,
+        protocol: u8,
+    ) -> impl Iterator<Item = (IpAddr, u64)> {
+        self.0
+            .iter()
+            .filter_map(move |(&from, said)| Some((from, said.get(&(address, port, protocol))?.0)))
     }
 }
 
@@ -104,7 +114,11 @@ mod tests {
         let mut heard = Heard::default();
         let ring = Ring { address: [192, 0, 2, 9].into(), port: 80, protocol: 6, digest: 1 };
         for number in 0..1_000_u32 {
-            heard.note(std::net::Ipv4Addr::from_bits(number).into(), &[ring], Instant::from_micros(1));
+            heard.note(
+                std::net::Ipv4Addr::from_bits(number).into(),
+                &[ring],
+                Instant::from_micros(1),
+            );
         }
         assert_eq!(heard.0.len(), MOST_NODES);
     }

@@ -1,8 +1,10 @@
 //! Which datagrams of other nodes count, and what is answered. Pure.
 //!
-//! A node is known if adverts of a master come from its address, if it is a configured peer, or if it signs with one of our keys. Only
-//! what a known node says is remembered, only of services that we have. An answer names only services that its question named, so it is
-//! never longer than that: what is sent in another's name does no more harm than being sent there. Strangers get few answers a second.
+//! A node is known if adverts of a master come from its address, if it is a configured peer, or if
+//! it signs with one of our keys. Only what a known node says is remembered, only of services that
+//! we have. An answer names only services that its question named, so it is never longer than that:
+//! what is sent in another's name does no more harm than being sent there. Strangers get few
+//! answers a second.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -42,7 +44,8 @@ impl Peers {
     pub fn configure(&mut self, own: &Own) {
         self.own = own.rings.iter().map(|ring| (ring.named(), *ring)).collect();
         self.masters.clone_from(&own.masters);
-        self.known = own.masters.iter().map(SocketAddr::ip).chain(own.peers.iter().copied()).collect();
+        self.known =
+            own.masters.iter().map(SocketAddr::ip).chain(own.peers.iter().copied()).collect();
         self.seal.configure(&own.keys);
     }
 
@@ -50,7 +53,8 @@ impl Peers {
     pub fn questions(&mut self, now: UnixTime) -> Vec<(SocketAddr, Vec<u8>)> {
         let rings: Vec<Ring> = self.own.values().copied().collect();
         let (masters, seal) = (&self.masters, &mut self.seal);
-        let questions = Message::of(&rings, true).into_iter().filter(|question| !question.rings.is_empty());
+        let questions =
+            Message::of(&rings, true).into_iter().filter(|question| !question.rings.is_empty());
         questions
             .flat_map(|question| {
                 let bytes = seal.sign(now, question.to_bytes());
@@ -73,7 +77,8 @@ impl Peers {
         let known = signed || self.known.contains(&from);
         let mut rings = message.rings;
         rings.retain(|ring| self.own.contains_key(&ring.named()));
-        let answered = message.wants_answer && !rings.is_empty() && (known || self.may_answer_stranger(now));
+        let answered =
+            message.wants_answer && !rings.is_empty() && (known || self.may_answer_stranger(now));
         let answer = answered.then(|| self.answer(&rings, signed, now));
         if !known {
             rings.clear();

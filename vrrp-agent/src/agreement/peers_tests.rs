@@ -42,7 +42,12 @@ fn only_a_known_node_is_believed_and_only_about_our_services() {
 fn an_answer_is_never_longer_than_its_question() {
     for keys in [vec![], vec![hmac(HmacMode::Permissive, 7)]] {
         let mut peers = node(1, keys);
-        for asked in [question(&[]), question(&[ring(99, 2)]), question(&[ring(81, 2)]), question(&[ring(81, 2); 40])] {
+        for asked in [
+            question(&[]),
+            question(&[ring(99, 2)]),
+            question(&[ring(81, 2)]),
+            question(&[ring(81, 2); 40]),
+        ] {
             for from in [NODE, STRANGER] {
                 let answer = peers.take(from.into(), &asked, now()).answer.unwrap_or_default();
                 assert!(answer.len() <= asked.len(), "{} bytes for {}", answer.len(), asked.len());
@@ -55,7 +60,9 @@ fn an_answer_is_never_longer_than_its_question() {
 fn strangers_get_few_answers_a_second_and_known_nodes_all() {
     let mut peers = node(1, vec![]);
     let asked = question(&[ring(80, 2)]);
-    let mut answered = |from: [u8; 4], at| (0..100).filter(|_| peers.take(from.into(), &asked, at).answer.is_some()).count();
+    let mut answered = |from: [u8; 4], at| {
+        (0..100).filter(|_| peers.take(from.into(), &asked, at).answer.is_some()).count()
+    };
     assert_eq!(answered(STRANGER, now()), 20);
     assert_eq!(answered(NODE, now()), 100);
     assert_eq!(answered(STRANGER, UnixTime(now().0 + Duration::from_secs(1))), 20);
@@ -63,7 +70,8 @@ fn strangers_get_few_answers_a_second_and_known_nodes_all() {
 
 #[test]
 fn a_shared_key_makes_a_node_known_and_no_other_key_does() {
-    let (mut one, mut other) = (node(1, vec![hmac(HmacMode::Enforce, 7)]), node(2, vec![hmac(HmacMode::Enforce, 7)]));
+    let (mut one, mut other) =
+        (node(1, vec![hmac(HmacMode::Enforce, 7)]), node(2, vec![hmac(HmacMode::Enforce, 7)]));
     let asked = other.questions(now()).remove(0).1;
     let taken = one.take(STRANGER.into(), &asked, now());
     assert_eq!(taken.rings, [ring(80, 1), ring(81, 1)]);
@@ -72,7 +80,14 @@ fn a_shared_key_makes_a_node_known_and_no_other_key_does() {
     assert_eq!(other.take(STRANGER.into(), &answer, now()).rings, [ring(80, 1), ring(81, 1)]);
 
     let ignored = [
-        ("not signed", node(1, vec![hmac(HmacMode::Enforce, 7)]).take(NODE.into(), &question(&[ring(80, 1)]), now())),
+        (
+            "not signed",
+            node(1, vec![hmac(HmacMode::Enforce, 7)]).take(
+                NODE.into(),
+                &question(&[ring(80, 1)]),
+                now(),
+            ),
+        ),
         ("another key", node(1, vec![hmac(HmacMode::Enforce, 8)]).take(NODE.into(), &asked, now())),
         ("its own", other.take(NODE.into(), &asked, now())),
         ("old", one.take(NODE.into(), &asked, UnixTime(now().0 + Duration::from_secs(60)))),

@@ -1,8 +1,9 @@
 //! The signature of a comparison between nodes that share keys. Pure.
 //!
-//! A signed datagram is a message with bit 1 of byte 8 set, a number that its sender's process drew, and the trailer that signed adverts
-//! have. Its MAC covers what that of an advert covers; the first byte is no version of VRRP, so the one cannot be taken for the other.
-//! Agents before this one ignore signed datagrams.
+//! A signed datagram is a message with bit 1 of byte 8 set, a number that its sender's process
+//! drew, and the trailer that signed adverts have. Its MAC covers what that of an advert covers;
+//! the first byte is no version of VRRP, so the one cannot be taken for the other. Agents before
+//! this one ignore signed datagrams.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -39,7 +40,13 @@ impl Seal {
     pub fn new(number: u64) -> Self {
         let window = Window::of_interval(INTERVAL);
         let number = number.to_be_bytes();
-        Self { hmacs: Vec::new(), keyrings: Vec::new(), number, sequence: Sequence::default(), window }
+        Self {
+            hmacs: Vec::new(),
+            keyrings: Vec::new(),
+            number,
+            sequence: Sequence::default(),
+            window,
+        }
     }
 
     /// Takes other keys.
@@ -58,7 +65,9 @@ impl Seal {
 
     /// The message, signed with the first key that signs; as it is where none does.
     pub fn sign(&mut self, now: UnixTime, message: Vec<u8>) -> Vec<u8> {
-        let Some(keyring) = self.keyrings.iter().find(|keyring| keyring.mode() != HmacMode::ReceiveOnly) else {
+        let Some(keyring) =
+            self.keyrings.iter().find(|keyring| keyring.mode() != HmacMode::ReceiveOnly)
+        else {
             return message;
         };
         let mut signed = message.clone();
@@ -67,7 +76,13 @@ impl Seal {
         }
         signed.extend(self.number);
         let serial = self.sequence.next(now, self.window).number();
-        let mut trailer = Trailer { kind: TYPE_SHA256, key: keyring.send(), reserved: 0, serial, mac: [0; MAC_LEN] };
+        let mut trailer = Trailer {
+            kind: TYPE_SHA256,
+            key: keyring.send(),
+            reserved: 0,
+            serial,
+            mac: [0; MAC_LEN],
+        };
         let Some(mac) = keyring.mac(&trailer, &nowhere(), &signed) else {
             return message;
         };
@@ -82,12 +97,15 @@ impl Seal {
         if datagram.get(FLAGS_AT)? & SIGNED == 0 {
             return Some((datagram.to_vec(), false));
         }
-        let (signed, behind) = datagram.split_at_checked(datagram.len().checked_sub(trailer::LEN)?)?;
+        let (signed, behind) =
+            datagram.split_at_checked(datagram.len().checked_sub(trailer::LEN)?)?;
         let trailer = trailer::parse(behind, 0)?;
         if !Serial::new(trailer.serial).is_within(self.window, now) {
             return None;
         }
-        self.keyrings.iter().find(|keyring| keyring.verify(&trailer, &nowhere(), signed).is_ok())?;
+        self.keyrings
+            .iter()
+            .find(|keyring| keyring.verify(&trailer, &nowhere(), signed).is_ok())?;
         let (message, number) = signed.split_at_checked(signed.len().checked_sub(NUMBER_LEN)?)?;
         if number == self.number {
             return None;
@@ -98,7 +116,8 @@ impl Seal {
     }
 }
 
-/// The source in the pseudo-header: the kernel chooses it, so it is not signed. The sender's number stands for it.
+/// The source in the pseudo-header: the kernel chooses it, so it is not signed. The sender's number
+/// stands for it.
 fn nowhere() -> Address {
     Address::from(IpAddr::from([0, 0, 0, 0]))
 }

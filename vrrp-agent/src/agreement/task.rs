@@ -21,7 +21,8 @@ use crate::net::raw;
 const TTL: u8 = 255;
 /// Of the longest datagram, in bytes.
 const MAX_LEN: usize = MESSAGE_MAX + seal::LEN;
-/// Datagrams that are read at once, and the pause after as many. Of a flood the kernel drops the rest, at less cost.
+/// Datagrams that are read at once, and the pause after as many. Of a flood the kernel drops the
+/// rest, at less cost.
 const BURST: usize = 64;
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -70,7 +71,8 @@ pub fn start(port: u16) -> io::Result<Agreement> {
 }
 
 fn open(port: u16) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::IPV6, Type::DGRAM.nonblocking().cloexec(), Some(Protocol::UDP))?;
+    let socket =
+        Socket::new(Domain::IPV6, Type::DGRAM.nonblocking().cloexec(), Some(Protocol::UDP))?;
     socket.set_only_v6(false)?;
     // Whoever is farther away is not heard at all.
     raw::stay_on_link(&socket, TTL)?;
@@ -114,7 +116,8 @@ async fn hear(socket: &UdpSocket, peers: &mut Peers, heard: &watch::Sender<Heard
             Err(_) => continue,
         };
         let node = from.ip().to_canonical();
-        let Taken { rings, answer } = peers.take(node, buffer.get(..len).unwrap_or_default(), clock::unix());
+        let Taken { rings, answer } =
+            peers.take(node, buffer.get(..len).unwrap_or_default(), clock::unix());
         if !rings.is_empty() {
             heard.send_modify(|heard| heard.note(node, &rings, clock::now()));
         }
@@ -151,11 +154,19 @@ mod tests {
         let (one, other) = (start(47_166).expect("free"), start(47_167).expect("free"));
         let there = [127, 0, 0, 1];
         other.tell(Own { rings: vec![ring(2)], peers: vec![there.into()], ..Own::default() });
-        one.tell(Own { rings: vec![ring(1)], masters: vec![(there, 47_167).into()], ..Own::default() });
+        one.tell(Own {
+            rings: vec![ring(1)],
+            masters: vec![(there, 47_167).into()],
+            ..Own::default()
+        });
         let mut both = Vec::new();
         for _ in 0..100 {
             sleep(Duration::from_millis(100)).await;
-            both = [&one, &other].map(|node| node.heard().of(vip, 80, 6).map(|(_, digest)| digest).collect::<Vec<_>>()).to_vec();
+            both = [&one, &other]
+                .map(|node| {
+                    node.heard().of(vip, 80, 6).map(|(_, digest)| digest).collect::<Vec<_>>()
+                })
+                .to_vec();
             if both == [[2], [1]] {
                 break;
             }

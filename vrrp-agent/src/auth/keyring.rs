@@ -12,7 +12,8 @@ use vrrp_common::wire::vrrp::CHECKSUM_AT;
 
 use crate::model::{Hmac, HmacMode};
 
-/// Shortest and longest secret, in bytes: less than the hash has bits for is too little, more than its block is hashed first.
+/// Shortest and longest secret, in bytes: less than the hash has bits for is too little, more than
+/// its block is hashed first.
 pub const SECRET_LEN: std::ops::RangeInclusive<usize> = 32..=64;
 
 /// Family, version, VRID, zero, source.
@@ -29,7 +30,8 @@ pub enum KeyringError {
     NoSendKey { id: u8 },
 }
 
-/// Keys by id: any of them is accepted, one signs. So a new key is made known everywhere before anybody signs with it.
+/// Keys by id: any of them is accepted, one signs. So a new key is made known everywhere before
+/// anybody signs with it.
 pub struct Keyring {
     mode: HmacMode,
     send: u8,
@@ -41,7 +43,11 @@ impl fmt::Debug for Keyring {
     /// Never prints a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids: Vec<u8> = self.keys.iter().map(|&(id, _)| id).collect();
-        f.debug_struct("Keyring").field("mode", &self.mode).field("send", &self.send).field("keys", &ids).finish()
+        f.debug_struct("Keyring")
+            .field("mode", &self.mode)
+            .field("send", &self.send)
+            .field("keys", &ids)
+            .finish()
     }
 }
 
@@ -58,7 +64,8 @@ impl Keyring {
             if keys.iter().any(|&(known, _)| known == id) {
                 return Err(KeyringError::Twice { id });
             }
-            let ready = HmacOf::<Sha256>::new_from_slice(&key.secret).map_err(|_| KeyringError::Length { id, len })?;
+            let ready = HmacOf::<Sha256>::new_from_slice(&key.secret)
+                .map_err(|_| KeyringError::Length { id, len })?;
             keys.push((id, ready));
         }
         let keyring = Self { mode: hmac.mode, send: hmac.send, keys };
@@ -81,11 +88,18 @@ impl Keyring {
         self.keys.iter().find(|&&(known, _)| known == id).map(|(_, key)| key)
     }
 
-    /// The MAC that belongs into `trailer` behind `message`; `None` where the trailer's key is unknown or there is no message.
+    /// The MAC that belongs into `trailer` behind `message`; `None` where the trailer's key is
+    /// unknown or there is no message.
     ///
-    /// It covers a pseudo-header (family, version, VRID, 0, source: an IPv4 address in the first four of sixteen bytes), the message
-    /// with its checksum read as zero, the trailer, and zeros where the MAC will stand.
-    pub fn mac(&self, trailer: &Trailer, source: &Address, message: &[u8]) -> Option<[u8; MAC_LEN]> {
+    /// It covers a pseudo-header (family, version, VRID, 0, source: an IPv4 address in the first
+    /// four of sixteen bytes), the message with its checksum read as zero, the trailer, and zeros
+    /// where the MAC will stand.
+    pub fn mac(
+        &self,
+        trailer: &Trailer,
+        source: &Address,
+        message: &[u8],
+    ) -> Option<[u8; MAC_LEN]> {
         let &[first, vrid, ..] = message else {
             return None;
         };
@@ -112,7 +126,12 @@ impl Keyring {
     ///
     /// # Errors
     /// [`Reason::AuthKey`], [`Reason::AuthReserved`] or [`Reason::AuthMac`], in this order.
-    pub fn verify(&self, trailer: &Trailer, source: &Address, message: &[u8]) -> Result<(), Reason> {
+    pub fn verify(
+        &self,
+        trailer: &Trailer,
+        source: &Address,
+        message: &[u8],
+    ) -> Result<(), Reason> {
         if self.key(trailer.key).is_none() {
             return Err(Reason::AuthKey);
         }

@@ -21,11 +21,18 @@ impl Default for Marks {
 }
 
 impl Marks {
-    /// Moves the mark of `source` up to `serial`; false, and nothing moved, where that is no later than its mark.
+    /// Moves the mark of `source` up to `serial`; false, and nothing moved, where that is no later
+    /// than its mark.
     ///
-    /// Call it for verified adverts only. A mark that is itself outside of the window is no bar: the window already keeps out what
-    /// it would, unless a clock was wrong when it was set.
-    pub fn advance(&mut self, source: &Address, serial: Serial, now: UnixTime, window: Window) -> bool {
+    /// Call it for verified adverts only. A mark that is itself outside of the window is no bar:
+    /// the window already keeps out what it would, unless a clock was wrong when it was set.
+    pub fn advance(
+        &mut self,
+        source: &Address,
+        serial: Serial,
+        now: UnixTime,
+        window: Window,
+    ) -> bool {
         let found = self.marks.iter().position(|(known, _)| known == source);
         if let Some(&(_, mark)) = found.and_then(|index| self.marks.get(index))
             && mark.is_within(window, now)

@@ -1,10 +1,12 @@
-//! Authentication of adverts by HMAC-SHA256, on the wire as keepalived 2.4's `auth_hmac` (draft-cassen-vrrp-auth-hmac).
+//! Authentication of adverts by HMAC-SHA256, on the wire as keepalived 2.4's `auth_hmac`
+//! (draft-cassen-vrrp-auth-hmac).
 //!
-//! Reading order: [`Keyring`] (who may speak), [`serial`] (when it was said), `marks` (whether it was said before). The MAC covers
-//! message and trailer, the virtual router and the source, but not the destination: nothing is gained by sending an advert
-//! elsewhere. It hides nothing.
+//! Reading order: [`Keyring`] (who may speak), [`serial`] (when it was said), `marks` (whether it
+//! was said before). The MAC covers message and trailer, the virtual router and the source, but not
+//! the destination: nothing is gained by sending an advert elsewhere. It hides nothing.
 //!
-//! What it does not stop: an advert held back and delivered late, within the window, if none came from its sender since.
+//! What it does not stop: an advert held back and delivered late, within the window, if none came
+//! from its sender since.
 
 mod keyring;
 mod marks;
@@ -47,7 +49,8 @@ impl Authenticator {
         })
     }
 
-    /// Takes other keys, another mode, another interval. What was sent and heard stays known: a reload opens no door to replays.
+    /// Takes other keys, another mode, another interval. What was sent and heard stays known: a
+    /// reload opens no door to replays.
     ///
     /// # Errors
     /// As [`Keyring::new`]; then nothing has changed.
@@ -57,11 +60,18 @@ impl Authenticator {
         Ok(())
     }
 
-    /// Appends a trailer to the message of `len` bytes at the start of `buffer`, unless the mode is to sign nothing, and returns the
-    /// new length; `None` where `buffer` is too short or `len` is no advert's.
+    /// Appends a trailer to the message of `len` bytes at the start of `buffer`, unless the mode is
+    /// to sign nothing, and returns the new length; `None` where `buffer` is too short or `len` is
+    /// no advert's.
     ///
     /// Each copy may be signed by itself: the serial numbers grow all the same.
-    pub fn sign(&mut self, now: UnixTime, carrier: &Carrier, buffer: &mut [u8], len: usize) -> Option<usize> {
+    pub fn sign(
+        &mut self,
+        now: UnixTime,
+        carrier: &Carrier,
+        buffer: &mut [u8],
+        len: usize,
+    ) -> Option<usize> {
         if self.keyring.mode() == HmacMode::ReceiveOnly {
             return Some(len);
         }
@@ -70,18 +80,27 @@ impl Authenticator {
         let (message, behind) = packet.split_at_mut(len);
         let serial = self.sequence.next(now, self.window).number();
         let key = self.keyring.send();
-        let mut trailer = Trailer { kind: TYPE_SHA256, key, reserved: 0, serial, mac: [0; MAC_LEN] };
+        let mut trailer =
+            Trailer { kind: TYPE_SHA256, key, reserved: 0, serial, mac: [0; MAC_LEN] };
         trailer.mac = self.keyring.mac(&trailer, &source(carrier), message)?;
         trailer.emit(behind)?;
         vrrp::cover_trailer(packet, carrier);
         Some(signed)
     }
 
-    /// Verifies an advert from `source` that is otherwise acceptable; `message` is all of it, its trailer included.
+    /// Verifies an advert from `source` that is otherwise acceptable; `message` is all of it, its
+    /// trailer included.
     ///
     /// # Errors
-    /// The first rule broken, in the order of [`Reason`]'s table. Then nothing is remembered of the advert.
-    pub fn verify(&mut self, now: UnixTime, source: &Address, advert: &Advert, message: &[u8]) -> Result<(), Reason> {
+    /// The first rule broken, in the order of [`Reason`]'s table. Then nothing is remembered of the
+    /// advert.
+    pub fn verify(
+        &mut self,
+        now: UnixTime,
+        source: &Address,
+        advert: &Advert,
+        message: &[u8],
+    ) -> Result<(), Reason> {
         if !advert.trailer {
             let required = self.keyring.mode() == HmacMode::Enforce;
             return if required { Err(Reason::AuthMissing) } else { Ok(()) };

@@ -27,7 +27,8 @@ impl Window {
     }
 }
 
-/// Seconds (32 bits), 1/65536 seconds (16 bits) and a counter (16 bits), compared as serial numbers (RFC 1982 section 3.2).
+/// Seconds (32 bits), 1/65536 seconds (16 bits) and a counter (16 bits), compared as serial numbers
+/// (RFC 1982 section 3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Serial(u64);
 
@@ -69,12 +70,14 @@ pub struct Sequence {
 impl Sequence {
     /// The next one: the time, or the last one plus one where the clock stands or was set back.
     ///
-    /// A clock that was set back further than `window` is followed: receivers take no number that is so far ahead, and forget
-    /// those that they took.
+    /// A clock that was set back further than `window` is followed: receivers take no number that
+    /// is so far ahead, and forget those that they took.
     pub fn next(&mut self, now: UnixTime, window: Window) -> Serial {
         let clock = Serial::at(now);
         let next = match self.last {
-            Some(last) if !clock.follows(last) && last.is_within(window, now) => Serial(last.0.wrapping_add(1)),
+            Some(last) if !clock.follows(last) && last.is_within(window, now) => {
+                Serial(last.0.wrapping_add(1))
+            }
             _ => clock,
         };
         self.last = Some(next);

@@ -1,5 +1,6 @@
-//! Vectors were computed apart from this code, by Python's `hmac`, from what the draft says: `hmac.new(key, pseudo + message +
-//! prefix + bytes(16), 'sha256').digest()[:16]` with the message's checksum zero. The same lines reproduce the draft's own vectors.
+//! Vectors were computed apart from this code, by Python's `hmac`, from what the draft says:
+//! `hmac.new(key, pseudo + message + prefix + bytes(16), 'sha256').digest()[:16]` with the
+//! message's checksum zero. The same lines reproduce the draft's own vectors.
 
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ const VIRTUAL_V6: [u8; 16] = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 const NOW: UnixTime = UnixTime(Duration::from_millis(1_700_000_000_500));
 const INTERVAL: Duration = Duration::from_secs(1);
 
-const IMAGE_V4: &str = "3133640100642d6dcb0071f9010700006553f10080000000b125be08d1a1f7c043bcdaed0cc7576f";
+const IMAGE_V4: &str =
+    "3133640100642d6dcb0071f9010700006553f10080000000b125be08d1a1f7c043bcdaed0cc7576f";
 const IMAGE_V2: &str = "2133640100013dd0cb0071f9000000000000000001c800006553f1008000000142e3508745d2322b9123a4518b98d106";
 const IMAGE_V6: &str = "31336401006498e8fe8000000000000000000000000000f901c800006553f10080000000b29f799ccf0b9dd20f06116d4601fc1d";
 
@@ -61,7 +63,8 @@ fn before(millis: u64) -> UnixTime {
 /// What `sender` puts on the wire.
 fn signed(sender: &mut Authenticator, now: UnixTime, source: [u8; 4]) -> Vec<u8> {
     let mut buffer = [0; 64];
-    let len = vrrp::emit_v3(&mut buffer, 51, 100, Centis(100), Coverage::MessageOnly, &[VIRTUAL]).expect("fits");
+    let len = vrrp::emit_v3(&mut buffer, 51, 100, Centis(100), Coverage::MessageOnly, &[VIRTUAL])
+        .expect("fits");
     let len = sender.sign(now, &carrier(source), &mut buffer, len).expect("fits");
     buffer[..len].to_vec()
 }
@@ -69,13 +72,19 @@ fn signed(sender: &mut Authenticator, now: UnixTime, source: [u8; 4]) -> Vec<u8>
 fn signed_v6(sender: &mut Authenticator, now: UnixTime) -> Vec<u8> {
     let mut buffer = [0; 80];
     let coverage = Coverage::PseudoHeader(carrier_v6());
-    let len = vrrp::emit_v3(&mut buffer, 51, 100, Centis(100), coverage, &[VIRTUAL_V6]).expect("fits");
+    let len =
+        vrrp::emit_v3(&mut buffer, 51, 100, Centis(100), coverage, &[VIRTUAL_V6]).expect("fits");
     let len = sender.sign(now, &carrier_v6(), &mut buffer, len).expect("fits");
     buffer[..len].to_vec()
 }
 
 /// What `receiver` makes of it, after the rules of the message.
-fn verify(receiver: &mut Authenticator, now: UnixTime, source: [u8; 4], packet: &[u8]) -> Result<(), Reason> {
+fn verify(
+    receiver: &mut Authenticator,
+    now: UnixTime,
+    source: [u8; 4],
+    packet: &[u8],
+) -> Result<(), Reason> {
     let advert = vrrp::parse(packet, 0, packet.len(), &carrier(source))?;
     receiver.verify(now, &Address::v4(source), &advert, packet)
 }
@@ -92,7 +101,10 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex")).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex"))
+        .collect()
 }
 
 /// xorshift64.
@@ -125,7 +137,8 @@ fn what_was_computed_elsewhere_is_accepted_with_its_checksum() {
     assert_eq!(verify(&mut receiver, after(900), SOURCE, &unhex(IMAGE_V4)), Ok(()));
     assert_eq!(verify(&mut receiver, after(900), SOURCE, &unhex(IMAGE_V2)), Ok(()));
     let packet = unhex(IMAGE_V6);
-    let advert = vrrp::parse(&packet[..], 0, packet.len(), &carrier_v6()).expect("the checksum covers the trailer");
+    let advert = vrrp::parse(&packet[..], 0, packet.len(), &carrier_v6())
+        .expect("the checksum covers the trailer");
     assert_eq!(receiver.verify(after(900), &SOURCE_V6, &advert, &packet), Ok(()));
 }
 
@@ -140,7 +153,8 @@ fn vc137_an_advert_without_a_trailer_is_dropped_only_where_one_is_required() {
 
 #[test]
 fn vc137_a_roll_out_step_by_step_loses_no_advert() {
-    let steps = [None, Some(HmacMode::ReceiveOnly), Some(HmacMode::Permissive), Some(HmacMode::Enforce)];
+    let steps =
+        [None, Some(HmacMode::ReceiveOnly), Some(HmacMode::Permissive), Some(HmacMode::Enforce)];
     for pair in steps.windows(2) {
         for (from, to) in [(pair[0], pair[1]), (pair[1], pair[0])] {
             let packet = match from {
@@ -161,7 +175,11 @@ fn vc138_a_present_trailer_is_verified_in_every_mode() {
     for mode in [HmacMode::ReceiveOnly, HmacMode::Permissive, HmacMode::Enforce] {
         let mut packet = unhex(IMAGE_V4);
         *packet.last_mut().expect("bytes") ^= 1;
-        assert_eq!(verify(&mut authenticator(mode, 7), NOW, SOURCE, &packet), Err(Reason::AuthMac), "{mode:?}");
+        assert_eq!(
+            verify(&mut authenticator(mode, 7), NOW, SOURCE, &packet),
+            Err(Reason::AuthMac),
+            "{mode:?}"
+        );
     }
 }
 
@@ -193,7 +211,11 @@ fn vc138_every_changed_bit_but_of_the_checksum_is_refused_by_its_reason_and_move
             assert_eq!(outcome, expected, "byte {at}, bit {bit}");
         }
     }
-    assert_eq!(verify(&mut receiver, NOW, SOURCE, &genuine), Ok(()), "none of them counts as heard");
+    assert_eq!(
+        verify(&mut receiver, NOW, SOURCE, &genuine),
+        Ok(()),
+        "none of them counts as heard"
+    );
 }
 
 #[test]
@@ -229,10 +251,17 @@ fn vc139_an_advert_heard_before_is_dropped_also_after_a_reload() {
     let second = signed(&mut sender, after(1), SOURCE);
     assert_eq!(verify(&mut receiver, after(2), SOURCE, &second), Ok(()));
     assert_eq!(verify(&mut receiver, after(3), SOURCE, &second), Err(Reason::AuthReplay));
-    assert_eq!(verify(&mut receiver, after(3), SOURCE, &first), Err(Reason::AuthReplay), "an older one");
+    assert_eq!(
+        verify(&mut receiver, after(3), SOURCE, &first),
+        Err(Reason::AuthReplay),
+        "an older one"
+    );
     receiver.configure(&hmac(HmacMode::Permissive, 200), INTERVAL).expect("good keys");
     assert_eq!(verify(&mut receiver, after(3), SOURCE, &second), Err(Reason::AuthReplay));
-    assert_eq!(verify(&mut receiver, after(4), SOURCE, &signed(&mut sender, after(4), SOURCE)), Ok(()));
+    assert_eq!(
+        verify(&mut receiver, after(4), SOURCE, &signed(&mut sender, after(4), SOURCE)),
+        Ok(())
+    );
 }
 
 #[test]
@@ -240,28 +269,42 @@ fn vc139_each_source_has_a_mark_of_its_own_and_the_one_heard_least_recently_make
     let mut sender = authenticator(HmacMode::Enforce, 7);
     let mut receiver = authenticator(HmacMode::Enforce, 7);
     let source = |last: u8| [192, 0, 2, last];
-    let packets: Vec<Vec<u8>> = (1..=9).map(|last| signed(&mut sender, NOW, source(last))).collect();
+    let packets: Vec<Vec<u8>> =
+        (1..=9).map(|last| signed(&mut sender, NOW, source(last))).collect();
     // In reverse, so that each is older than the one before.
     for last in (1..=8).rev() {
-        assert_eq!(verify(&mut receiver, NOW, source(last), &packets[usize::from(last) - 1]), Ok(()), "source {last}");
+        assert_eq!(
+            verify(&mut receiver, NOW, source(last), &packets[usize::from(last) - 1]),
+            Ok(()),
+            "source {last}"
+        );
     }
     assert_eq!(verify(&mut receiver, NOW, source(9), &packets[8]), Ok(()));
     for last in (1..=7).chain([9]) {
         let again = verify(&mut receiver, NOW, source(last), &packets[usize::from(last) - 1]);
         assert_eq!(again, Err(Reason::AuthReplay), "source {last}");
     }
-    assert_eq!(verify(&mut receiver, NOW, source(8), &packets[7]), Ok(()), "its mark made room for the ninth");
+    assert_eq!(
+        verify(&mut receiver, NOW, source(8), &packets[7]),
+        Ok(()),
+        "its mark made room for the ninth"
+    );
 }
 
 #[test]
 fn vc139_serial_numbers_are_compared_across_their_end() {
     let last = Serial::new(u64::MAX);
     assert!(Serial::new(0).follows(last) && !last.follows(Serial::new(0)));
-    assert!(Serial::new(1 << 62).follows(Serial::new(1)) && !Serial::new(5).follows(Serial::new(5)));
+    assert!(
+        Serial::new(1 << 62).follows(Serial::new(1)) && !Serial::new(5).follows(Serial::new(5))
+    );
     let half = Serial::new(1 << 63);
     assert!(!half.follows(Serial::new(0)) && !Serial::new(0).follows(half));
     // 2^32 seconds after 1970: one second before, one after.
-    let (early, late) = (UnixTime(Duration::from_secs(u64::from(u32::MAX))), UnixTime(Duration::from_secs(1 << 32)));
+    let (early, late) = (
+        UnixTime(Duration::from_secs(u64::from(u32::MAX))),
+        UnixTime(Duration::from_secs(1 << 32)),
+    );
     assert!(Serial::at(late).follows(Serial::at(early)));
     assert!(Serial::at(early).is_within(Window::of_interval(INTERVAL), late));
     let mut receiver = authenticator(HmacMode::Enforce, 7);
@@ -276,7 +319,10 @@ fn vc139_a_mark_that_a_wrong_clock_set_is_no_bar_once_clocks_are_right() {
     let hour = 3_600_000;
     let mut receiver = authenticator(HmacMode::Enforce, 7);
     let mut sender = authenticator(HmacMode::Enforce, 7);
-    assert_eq!(verify(&mut receiver, after(hour), SOURCE, &signed(&mut sender, after(hour), SOURCE)), Ok(()));
+    assert_eq!(
+        verify(&mut receiver, after(hour), SOURCE, &signed(&mut sender, after(hour), SOURCE)),
+        Ok(())
+    );
     let packet = signed(&mut sender, NOW, SOURCE);
     assert_eq!(verify(&mut receiver, NOW, SOURCE, &packet), Ok(()));
     assert_eq!(verify(&mut receiver, NOW, SOURCE, &packet), Err(Reason::AuthReplay));
@@ -293,11 +339,18 @@ fn vc140_an_advert_from_outside_of_the_window_is_dropped_before_its_key_and_mac_
         (UnixTime(Duration::ZERO), Err(Reason::AuthStale)),
         (UnixTime(Duration::MAX), Err(Reason::AuthStale)),
     ] {
-        assert_eq!(verify(&mut authenticator(HmacMode::Enforce, 7), now, SOURCE, &packet), expected, "{now:?}");
+        assert_eq!(
+            verify(&mut authenticator(HmacMode::Enforce, 7), now, SOURCE, &packet),
+            expected,
+            "{now:?}"
+        );
     }
     let mut forged = packet.clone();
     forged[13..].fill(0xff);
-    assert_eq!(verify_forged(&mut authenticator(HmacMode::Enforce, 7), NOW, &forged), Err(Reason::AuthStale));
+    assert_eq!(
+        verify_forged(&mut authenticator(HmacMode::Enforce, 7), NOW, &forged),
+        Err(Reason::AuthStale)
+    );
 }
 
 #[test]
@@ -306,8 +359,13 @@ fn vc140_the_window_is_three_intervals_within_bounds() {
         let window = Window::of_interval(Duration::from_millis(interval));
         Serial::at(NOW).is_within(window, UnixTime(NOW.0 + Duration::from_secs(late)))
     };
-    for (interval, seconds) in [(10, 5), (1_000, 5), (1_700, 6), (2_000, 6), (2_500, 8), (10_000, 30), (255_000, 300)] {
-        assert!(accepted(interval, seconds) && !accepted(interval, seconds + 1), "{interval} ms: {seconds} s");
+    for (interval, seconds) in
+        [(10, 5), (1_000, 5), (1_700, 6), (2_000, 6), (2_500, 8), (10_000, 30), (255_000, 300)]
+    {
+        assert!(
+            accepted(interval, seconds) && !accepted(interval, seconds + 1),
+            "{interval} ms: {seconds} s"
+        );
     }
 }
 
@@ -348,7 +406,11 @@ fn unusable_keys_are_refused_by_name() {
     assert_eq!(make(3, vec![key(1, 32)]), Err(KeyringError::NoSendKey { id: 3 }));
     let mut receiver = authenticator(HmacMode::Enforce, 7);
     assert!(receiver.configure(&hmac(HmacMode::Permissive, 8), INTERVAL).is_err());
-    assert_eq!(verify(&mut receiver, NOW, SOURCE, &unhex(IMAGE_V4)), Ok(()), "the keys before are still there");
+    assert_eq!(
+        verify(&mut receiver, NOW, SOURCE, &unhex(IMAGE_V4)),
+        Ok(()),
+        "the keys before are still there"
+    );
 }
 
 #[test]
@@ -358,7 +420,11 @@ fn a_secret_is_never_printed() {
     let hmac = Hmac { mode: HmacMode::Enforce, send: 9, keys };
     let text = format!("{:?} {hmac:?}", Authenticator::new(&hmac, INTERVAL).expect("good keys"));
     assert!(text.contains("keys: [9]"), "{text}");
-    for form in [String::from_utf8_lossy(&secret[..8]).into_owned(), hex(&secret[..4]), format!("{:?}", &secret[..4])] {
+    for form in [
+        String::from_utf8_lossy(&secret[..8]).into_owned(),
+        hex(&secret[..4]),
+        format!("{:?}", &secret[..4]),
+    ] {
         assert!(!text.contains(form.trim_matches(['[', ']'])), "{text}");
     }
 }
@@ -371,7 +437,8 @@ fn random_adverts_make_the_round_trip() {
         let mut sender = authenticator(HmacMode::Enforce, send);
         let mut receiver = authenticator(HmacMode::Enforce, 207 - send);
         let source = (random.next() as u32).to_be_bytes();
-        let addresses: Vec<[u8; 4]> = (0..=random.next() % 20).map(|_| (random.next() as u32).to_be_bytes()).collect();
+        let addresses: Vec<[u8; 4]> =
+            (0..=random.next() % 20).map(|_| (random.next() as u32).to_be_bytes()).collect();
         let mut buffer = [0; 256];
         let [vrid, priority, version, ..] = random.next().to_be_bytes();
         let len = if version % 2 == 0 {
@@ -381,11 +448,21 @@ fn random_adverts_make_the_round_trip() {
             vrrp::emit_v3(&mut buffer, vrid, priority, Centis(100), coverage, &addresses)
         };
         let now = after(random.next() % 1_000_000_000);
-        let len = sender.sign(now, &carrier(source), &mut buffer, len.expect("fits")).expect("fits");
-        assert_eq!(verify(&mut receiver, now, source, &buffer[..len]), Ok(()), "{}", hex(&buffer[..len]));
+        let len =
+            sender.sign(now, &carrier(source), &mut buffer, len.expect("fits")).expect("fits");
+        assert_eq!(
+            verify(&mut receiver, now, source, &buffer[..len]),
+            Ok(()),
+            "{}",
+            hex(&buffer[..len])
+        );
         let at = random.next() as usize % len;
         buffer[at] ^= 1 << (random.next() % 8);
-        assert!(verify(&mut receiver, now, source, &buffer[..len]).is_err(), "{}", hex(&buffer[..len]));
+        assert!(
+            verify(&mut receiver, now, source, &buffer[..len]).is_err(),
+            "{}",
+            hex(&buffer[..len])
+        );
     }
 }
 

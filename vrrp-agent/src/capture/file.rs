@@ -1,5 +1,5 @@
-//! Captured packets as a pcapng file (draft-ietf-opsawg-pcapng): an interface block for each interface, the drop reason as each
-//! packet's comment.
+//! Captured packets as a pcapng file (draft-ietf-opsawg-pcapng): an interface block for each
+//! interface, the drop reason as each packet's comment.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -10,7 +10,9 @@ use std::time::UNIX_EPOCH;
 use anyhow::{Context, Result};
 use pcap_file::pcapng::PcapNgWriter;
 use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
-use pcap_file::pcapng::blocks::interface_description::{InterfaceDescriptionBlock, InterfaceDescriptionOption};
+use pcap_file::pcapng::blocks::interface_description::{
+    InterfaceDescriptionBlock, InterfaceDescriptionOption,
+};
 use pcap_file::{DataLink, PcapError};
 
 use super::{Packet, Sink, line};
@@ -30,7 +32,9 @@ impl Pcapng {
         let output: Box<dyn Write> = if path == Path::new("-") {
             Box::new(BufWriter::new(io::stdout()))
         } else {
-            Box::new(BufWriter::new(File::create(path).with_context(|| format!("creating {}", path.display()))?))
+            Box::new(BufWriter::new(
+                File::create(path).with_context(|| format!("creating {}", path.display()))?,
+            ))
         };
         Ok(Self { writer: PcapNgWriter::new(output).map_err(plain)?, interfaces: Vec::new() })
     }
@@ -103,7 +107,8 @@ mod tests {
             pcapng.packet(&Packet { at, ifindex, reason, len, frame: &frame }).expect("writable");
         }
         pcapng.flush().expect("writable");
-        let mut reader = PcapNgReader::new(File::open(file.path()).expect("there")).expect("a pcapng file");
+        let mut reader =
+            PcapNgReader::new(File::open(file.path()).expect("there")).expect("a pcapng file");
         let (mut interfaces, mut packets) = (Vec::new(), Vec::new());
         while let Some(block) = reader.next_block() {
             match block.expect("well-formed") {
@@ -118,6 +123,9 @@ mod tests {
         assert_eq!(packets[1].original_len, 1_514);
         assert_eq!(packets[0].data.as_ref(), frame);
         assert_eq!(packets[0].timestamp, at.duration_since(UNIX_EPOCH).expect("after"));
-        assert_eq!(packets[0].options, [EnhancedPacketOption::Comment("dropped: no_backend".into())]);
+        assert_eq!(
+            packets[0].options,
+            [EnhancedPacketOption::Comment("dropped: no_backend".into())]
+        );
     }
 }

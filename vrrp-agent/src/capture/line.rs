@@ -48,20 +48,39 @@ fn describe(frame: &[u8]) -> String {
     match classify(frame) {
         Class::Vrrp(vrrp) => {
             let what = match vrrp.advert {
-                Ok(advert) => format!("VRRPv{} VRID {} priority {}", advert.version, advert.vrid, advert.priority),
+                Ok(advert) => format!(
+                    "VRRPv{} VRID {} priority {}",
+                    advert.version, advert.vrid, advert.priority
+                ),
                 Err(_) => "VRRP".to_owned(),
             };
             format!("{:?} > {:?} {what}, TTL {}", vrrp.source, vrrp.destination, vrrp.ttl)
         }
-        Class::Arp { arp, .. } => format!("ARP {:?} asks for {:?}", Address::v4(arp.sender), Address::v4(arp.target)),
+        Class::Arp { arp, .. } => {
+            format!("ARP {:?} asks for {:?}", Address::v4(arp.sender), Address::v4(arp.target))
+        }
         Class::Neighbour { ip, nd, .. } => format!("ND {:?} asks for {:?}", ip.source, nd.target),
         Class::Ipv4 { ethernet, ip } => {
             let ends = (Address::v4(ip.source), Address::v4(ip.destination));
-            flow(frame, ends, ip.protocol, ethernet.network + ip.header_len, ip.later_fragment, ip.fragment)
+            flow(
+                frame,
+                ends,
+                ip.protocol,
+                ethernet.network + ip.header_len,
+                ip.later_fragment,
+                ip.fragment,
+            )
         }
         Class::Ipv6 { ethernet, ip } => {
             let ends = (ip.source, ip.destination);
-            flow(frame, ends, ip.protocol, ethernet.network + ip.header_len, ip.later_fragment, ip.fragment)
+            flow(
+                frame,
+                ends,
+                ip.protocol,
+                ethernet.network + ip.header_len,
+                ip.later_fragment,
+                ip.fragment,
+            )
         }
         Class::Other => "not IP".to_owned(),
     }
@@ -84,7 +103,11 @@ fn flow(
     };
     let has_ports = !portless && matches!(protocol, PROTO_TCP | PROTO_UDP);
     let mut text = match l4::ports(frame, transport).filter(|_| has_ports) {
-        Some(ports) => format!("{} > {} {name}", end(source, ports.source), end(destination, ports.destination)),
+        Some(ports) => format!(
+            "{} > {} {name}",
+            end(source, ports.source),
+            end(destination, ports.destination)
+        ),
         None => format!("{source:?} > {destination:?} {name}"),
     };
     if has_ports && protocol == PROTO_TCP && l4::begins(frame, transport) {
@@ -112,7 +135,28 @@ mod tests {
     }
 
     fn tcp(flags: u8, fragment: [u8; 2]) -> Vec<u8> {
-        let mut packet = vec![0x45, 0, 0, 40, 0, 0, fragment[0], fragment[1], 64, 6, 0, 0, 192, 0, 2, 1, 198, 51, 100, 9];
+        let mut packet = vec![
+            0x45,
+            0,
+            0,
+            40,
+            0,
+            0,
+            fragment[0],
+            fragment[1],
+            64,
+            6,
+            0,
+            0,
+            192,
+            0,
+            2,
+            1,
+            198,
+            51,
+            100,
+            9,
+        ];
         packet.extend([0x9c, 0x40, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, flags, 0, 0, 0, 0, 0, 0]);
         frame([8, 0], &packet)
     }
@@ -121,9 +165,14 @@ mod tests {
     fn packets_are_told_in_the_fields_words() {
         assert_eq!(describe(&tcp(0x02, [0x40, 0])), "192.0.2.1:40000 > 198.51.100.9:80 TCP SYN");
         assert_eq!(describe(&tcp(0x10, [0x40, 0])), "192.0.2.1:40000 > 198.51.100.9:80 TCP");
-        assert_eq!(describe(&tcp(0x10, [0x20, 0])), "192.0.2.1:40000 > 198.51.100.9:80 TCP, first fragment");
+        assert_eq!(
+            describe(&tcp(0x10, [0x20, 0])),
+            "192.0.2.1:40000 > 198.51.100.9:80 TCP, first fragment"
+        );
         assert_eq!(describe(&tcp(0x10, [0, 9])), "192.0.2.1 > 198.51.100.9 TCP, later fragment");
-        let arp = [0, 1, 8, 0, 6, 4, 0, 1, 2, 2, 2, 2, 2, 2, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 192, 0, 2, 9];
+        let arp = [
+            0, 1, 8, 0, 6, 4, 0, 1, 2, 2, 2, 2, 2, 2, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 192, 0, 2, 9,
+        ];
         assert_eq!(describe(&frame([8, 6], &arp)), "ARP 192.0.2.1 asks for 192.0.2.9");
         assert_eq!(describe(&[0; 5]), "not IP");
         assert_eq!(describe(&tcp(0x10, [0x40, 0])[..36]), "192.0.2.1 > 198.51.100.9 TCP");

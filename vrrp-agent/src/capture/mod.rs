@@ -1,7 +1,9 @@
-//! `vrrp-agent capture`: samples of the packets that the kernel program drops, as lines or as a pcapng file.
+//! `vrrp-agent capture`: samples of the packets that the kernel program drops, as lines or as a
+//! pcapng file.
 //!
-//! Goes by the pinned maps and needs no agent: the program drops on when its agent is gone. Nothing is captured unless somebody asks, and
-//! a capture whose process was killed ends by itself after [`WISH`].
+//! Goes by the pinned maps and needs no agent: the program drops on when its agent is gone. Nothing
+//! is captured unless somebody asks, and a capture whose process was killed ends by itself after
+//! [`WISH`].
 
 mod file;
 mod line;
@@ -72,7 +74,8 @@ trait Sink {
     fn flush(&mut self) -> io::Result<()>;
 }
 
-/// Captures until the count or time is reached, a signal comes, or the reader of standard output has gone.
+/// Captures until the count or time is reached, a signal comes, or the reader of standard output
+/// has gone.
 ///
 /// # Errors
 /// No pinned maps, no permission, another capture that goes on, an output that cannot be written.
@@ -93,7 +96,8 @@ pub async fn run(options: &Options) -> Result<Summary> {
             () = &mut stop => true,
         };
         let left = options.count.map_or(u64::MAX, |count| count - summary.captured);
-        let fetched = capture.fetch(sink.as_mut(), left, &mut summary).and_then(|()| Ok(sink.flush()?));
+        let fetched =
+            capture.fetch(sink.as_mut(), left, &mut summary).and_then(|()| Ok(sink.flush()?));
         match fetched {
             Err(error) if is_broken_pipe(&error) => break,
             outcome => outcome?,
@@ -110,7 +114,9 @@ pub async fn run(options: &Options) -> Result<Summary> {
 
 async fn stopped() {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
@@ -118,7 +124,9 @@ async fn stopped() {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe))
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+    })
 }
 
 /// The maps of a capture that goes on.
@@ -139,7 +147,8 @@ impl Capture {
             );
         };
         let open = |name: &str| -> Result<Map> {
-            let data = MapData::from_pin(pins.map(name)).with_context(|| format!("opening the pinned map {name}"))?;
+            let data = MapData::from_pin(pins.map(name))
+                .with_context(|| format!("opening the pinned map {name}"))?;
             Ok(Map::from_map_data(data)?)
         };
         let conf: Array<MapData, CaptureConf> = open(name::CAPTURE)?.try_into()?;
@@ -147,9 +156,18 @@ impl Capture {
             bail!("another capture is going on; a killed one ends within {} s", WISH.as_secs());
         }
         let mut events: PerfEventArray<MapData> = open(name::CAPTURED)?.try_into()?;
-        let cpus = online_cpus().map_err(|(what, error)| anyhow::Error::from(error).context(what))?;
-        let buffers = cpus.into_iter().map(|cpu| Ok(events.open(cpu, Some(PAGES))?)).collect::<Result<_>>()?;
-        let wish = CaptureConf { reasons: reasons::mask(&options.reasons), until: 0, every: options.every, snap: options.snap };
+        let cpus =
+            online_cpus().map_err(|(what, error)| anyhow::Error::from(error).context(what))?;
+        let buffers = cpus
+            .into_iter()
+            .map(|cpu| Ok(events.open(cpu, Some(PAGES))?))
+            .collect::<Result<_>>()?;
+        let wish = CaptureConf {
+            reasons: reasons::mask(&options.reasons),
+            until: 0,
+            every: options.every,
+            snap: options.snap,
+        };
         let booted = SystemTime::now() - Duration::from_nanos(clock::now().as_nanos());
         let mut capture = Self { conf, wish, buffers, booted };
         capture.renew()?;
@@ -167,7 +185,8 @@ impl Capture {
         Ok(self.conf.set(0, CaptureConf::default(), 0)?)
     }
 
-    /// Hands on what is there, at most `left` packets, in the order of time: each CPU has a buffer of its own.
+    /// Hands on what is there, at most `left` packets, in the order of time: each CPU has a buffer
+    /// of its own.
     fn fetch(&mut self, sink: &mut dyn Sink, left: u64, summary: &mut Summary) -> Result<()> {
         let mut samples: Vec<Vec<u8>> = Vec::new();
         for buffer in &mut self.buffers {
@@ -185,11 +204,13 @@ impl Capture {
     }
 }
 
-/// Hands one sample on: what stands before the frame, then its begin, then padding. Whether it was one.
+/// Hands one sample on: what stands before the frame, then its begin, then padding. Whether it was
+/// one.
 fn hand_on(sample: &[u8], booted: SystemTime, sink: &mut dyn Sink) -> Result<bool> {
     const HEAD: usize = size_of::<Captured>();
     let Some((head, frame)) = sample.split_first_chunk::<HEAD>() else { return Ok(false) };
-    let word = |at: usize| head[at..].first_chunk::<4>().map_or(0, |bytes| u32::from_ne_bytes(*bytes));
+    let word =
+        |at: usize| head[at..].first_chunk::<4>().map_or(0, |bytes| u32::from_ne_bytes(*bytes));
     let at = head.first_chunk::<8>().map_or(0, |bytes| u64::from_ne_bytes(*bytes));
     let (ifindex, code, len) = (word(8), word(12), word(16));
     let reason = DropReason::all().find(|reason| reason.code() == code);

@@ -18,7 +18,8 @@ pub fn parse(text: &str) -> Result<DropReason, String> {
 /// The bits of these reasons; of all where none is named.
 pub fn mask(reasons: &[DropReason]) -> [u64; 2] {
     let mut mask = [0; 2];
-    let mut add = |reason: DropReason| mask[reason.code() as usize / 64] |= 1 << (reason.code() % 64);
+    let mut add =
+        |reason: DropReason| mask[reason.code() as usize / 64] |= 1 << (reason.code() % 64);
     if reasons.is_empty() {
         DropReason::all().for_each(&mut add);
     } else {
@@ -39,7 +40,10 @@ mod tests {
     #[test]
     fn every_reason_has_a_name_and_a_bit_of_its_own() {
         let all: Vec<DropReason> = DropReason::all().collect();
-        assert_eq!(all.iter().map(|reason| reason.label()).collect::<BTreeSet<_>>().len(), all.len());
+        assert_eq!(
+            all.iter().map(|reason| reason.label()).collect::<BTreeSet<_>>().len(),
+            all.len()
+        );
         assert_eq!(mask(&[]).iter().map(|word| word.count_ones()).sum::<u32>() as usize, all.len());
         for reason in all {
             assert_eq!(parse(reason.label()), Ok(reason));
@@ -49,7 +53,10 @@ mod tests {
     #[test]
     fn reasons_are_where_the_program_looks() {
         assert_eq!(mask(&[DropReason::Advert(Reason::Ttl)]), [1 << Reason::Ttl as u32, 0]);
-        assert_eq!(mask(&[DropReason::Router(RouterCounter::NoBackend)]), [0, 1 << RouterCounter::NoBackend as u32]);
+        assert_eq!(
+            mask(&[DropReason::Router(RouterCounter::NoBackend)]),
+            [0, 1 << RouterCounter::NoBackend as u32]
+        );
     }
 
     #[test]

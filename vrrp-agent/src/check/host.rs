@@ -1,6 +1,7 @@
 //! `check --host`: whether this host has what a configuration asks for.
 //!
-//! [`read`] looks at the host and changes nothing; what to say of it is decided in [`findings`], which is pure.
+//! [`read`] looks at the host and changes nothing; what to say of it is decided in [`findings`],
+//! which is pure.
 
 mod findings;
 pub mod programs;
@@ -29,7 +30,8 @@ use crate::scripts;
 pub use findings::findings;
 use programs::Trial;
 
-const AS_STARTED: &str = "what counts is what the agent is started with: check as its user, or as root";
+const AS_STARTED: &str =
+    "what counts is what the agent is started with: check as its user, or as root";
 
 /// What [`findings`] goes by.
 #[derive(Debug, Clone, Default)]
@@ -69,20 +71,30 @@ pub async fn network() -> Result<Arc<HostView>, NetlinkError> {
     Ok(view)
 }
 
-/// Looks at what `config` needs besides the network. The metrics port is bound for an instant and let go,
-/// a thread of this process has the election thread's scheduling for as long, and the kernel programs are loaded for a moment.
+/// Looks at what `config` needs besides the network. The metrics port is bound for an instant and
+/// let go, a thread of this process has the election thread's scheduling for as long, and the
+/// kernel programs are loaded for a moment.
 pub fn read(config: &Config, network: &Arc<HostView>) -> Facts {
     let network = with_routes(config, network);
     let sides = nat_sides(config, &network);
     let link = |ifindex: &u32| network.links.get(ifindex);
-    let sides = sides.iter().filter_map(|(ifindex, side)| Some((link(ifindex)?.name.as_str(), *side)));
-    let forwarding = sides.flat_map(|(name, side)| lacking(&Sysctl::default(), name, side).unwrap_or_default()).collect();
+    let sides =
+        sides.iter().filter_map(|(ifindex, side)| Some((link(ifindex)?.name.as_str(), *side)));
+    let forwarding = sides
+        .flat_map(|(name, side)| lacking(&Sysctl::default(), name, side).unwrap_or_default())
+        .collect();
     Facts {
         hidden_tags: hidden_tags(config),
         forwarding,
         network: Arc::clone(&network),
-        scripts: config.scripts.iter().map(|script| scripts::inspect(script).err().map(|why| why.to_string())).collect(),
-        capabilities: fs::read_to_string("/proc/self/status").ok().and_then(|status| realtime::effective_capabilities(&status)),
+        scripts: config
+            .scripts
+            .iter()
+            .map(|script| scripts::inspect(script).err().map(|why| why.to_string()))
+            .collect(),
+        capabilities: fs::read_to_string("/proc/self/status")
+            .ok()
+            .and_then(|status| realtime::effective_capabilities(&status)),
         bpffs: on_bpffs(&config.bpf_dir),
         metrics: config.metrics.and_then(cannot_listen),
         keepalived: processes("keepalived"),
@@ -90,7 +102,9 @@ pub fn read(config: &Config, network: &Arc<HostView>) -> Facts {
         upstreams: config
             .upstreams
             .iter()
-            .map(|upstream| Cgroup::find(&upstream.cgroup, None).err().map(|error| error.to_string()))
+            .map(|upstream| {
+                Cgroup::find(&upstream.cgroup, None).err().map(|error| error.to_string())
+            })
             .collect(),
         programs: programs::try_out(config),
         agent_runs: UnixStream::connect(&config.api_socket).is_ok(),
@@ -102,9 +116,16 @@ fn hidden_tags(config: &Config) -> Vec<String> {
     let Ok(ethtool) = Ethtool::open() else {
         return Vec::new();
     };
-    let hides = |interface: &&str| ethtool.tags(interface).is_ok_and(|tags| tags.on != tags.changeable);
-    let interfaces: BTreeSet<&str> = config.routers.iter().map(|router| router.interface.as_str()).collect();
-    interfaces.into_iter().filter(|_| config.xdp != XdpUse::Off).filter(hides).map(str::to_owned).collect()
+    let hides =
+        |interface: &&str| ethtool.tags(interface).is_ok_and(|tags| tags.on != tags.changeable);
+    let interfaces: BTreeSet<&str> =
+        config.routers.iter().map(|router| router.interface.as_str()).collect();
+    interfaces
+        .into_iter()
+        .filter(|_| config.xdp != XdpUse::Off)
+        .filter(hides)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The network with the routes that `config` needs; without them where the kernel does not tell.
@@ -120,12 +141,17 @@ fn with_routes(config: &Config, network: &Arc<HostView>) -> Arc<HostView> {
         Ok::<_, NetlinkError>(view)
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.ok().and_then(|runtime| runtime.block_on(look_up).ok()).unwrap_or_else(|| Arc::clone(network))
+    runtime
+        .ok()
+        .and_then(|runtime| runtime.block_on(look_up).ok())
+        .unwrap_or_else(|| Arc::clone(network))
 }
 
 fn on_bpffs(path: &Path) -> bool {
     let found = path.ancestors().find(|path| path.exists());
-    found.and_then(|path| statfs(path).ok()).is_some_and(|found| found.filesystem_type() == BPF_FS_MAGIC)
+    found
+        .and_then(|path| statfs(path).ok())
+        .is_some_and(|found| found.filesystem_type() == BPF_FS_MAGIC)
 }
 
 fn cannot_listen(address: SocketAddr) -> Option<String> {
@@ -141,7 +167,9 @@ fn processes(name: &str) -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut found: Vec<u32> = entries
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|id: &u32| fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|comm| comm.trim_end() == name))
+        .filter(|id: &u32| {
+            fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|comm| comm.trim_end() == name)
+        })
         .filter(|id| here(*id))
         .collect();
     found.sort_unstable();

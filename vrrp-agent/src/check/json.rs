@@ -1,4 +1,5 @@
-//! The answer of `check` as one JSON document. Shows no password: it holds positions and messages, no text of the file.
+//! The answer of `check` as one JSON document. Shows no password: it holds positions and messages,
+//! no text of the file.
 
 use serde::Serialize;
 
@@ -59,7 +60,11 @@ impl<'a> Kernel<'a> {
                 Outcome::Untried(why) => (None, Some(why.as_str())),
                 Outcome::Refused(why) => (Some(false), Some(why.as_str())),
             };
-            Program { name: if trial.object == Object::Xdp { "xdp" } else { "sockets" }, loads, reason }
+            Program {
+                name: if trial.object == Object::Xdp { "xdp" } else { "sockets" },
+                loads,
+                reason,
+            }
         };
         Self {
             release: kernel_release::release(),
@@ -69,7 +74,8 @@ impl<'a> Kernel<'a> {
     }
 }
 
-/// Lines and columns count from 1, columns in characters; the end is behind the last character. Absent where the whole file is meant.
+/// Lines and columns count from 1, columns in characters; the end is behind the last character.
+/// Absent where the whole file is meant.
 #[derive(Serialize)]
 struct Said<'a> {
     severity: &'static str,
@@ -109,7 +115,8 @@ pub(super) fn file<'a>(loaded: &'a Loaded, host: Option<&'a OnHost>) -> File<'a>
             Language::Keepalived => "keepalived",
             Language::Toml => "toml",
         },
-        ok: loaded.config.is_some() && !found.unwrap_or_default().iter().any(|found| found.severity == Severity::Error),
+        ok: loaded.config.is_some()
+            && !found.unwrap_or_default().iter().any(|found| found.severity == Severity::Error),
         diagnostics: loaded.diagnostics.iter().map(said).collect(),
         host: found.map(|found| found.iter().map(said).collect()),
         kernel: host.map(|host| Kernel::new(&host.programs)),
@@ -117,7 +124,8 @@ pub(super) fn file<'a>(loaded: &'a Loaded, host: Option<&'a OnHost>) -> File<'a>
 }
 
 fn said<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Said<'a> {
-    let place = |at: fn(&Span) -> usize| diagnostic.span.as_ref().map(|span| source.position(at(span)));
+    let place =
+        |at: fn(&Span) -> usize| diagnostic.span.as_ref().map(|span| source.position(at(span)));
     let (start, end) = (place(|span| span.start), place(|span| span.end));
     Said {
         severity: match diagnostic.severity {

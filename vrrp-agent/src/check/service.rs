@@ -4,7 +4,10 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use super::list;
-use crate::model::{Backend, Check, CheckKind, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, Tunnel};
+use crate::model::{
+    Backend, Check, CheckKind, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service,
+    Tunnel,
+};
 
 pub(super) fn describe(text: &mut String, service: &Service) {
     let protocol = match service.protocol {
@@ -36,7 +39,10 @@ pub(super) fn describe(text: &mut String, service: &Service) {
     if let Some(sorry) = &service.sorry {
         let (quorum, place) = (service.quorum, place(sorry, service.port));
         let way = way(sorry.forward).map_or(String::new(), |way| format!(" ({way})"));
-        let _ = writeln!(text, "    sorry server {place}{way} while backends with a weight of {quorum} are not there");
+        let _ = writeln!(
+            text,
+            "    sorry server {place}{way} while backends with a weight of {quorum} are not there"
+        );
     }
     describe_guard(text, &service.guard);
 }
@@ -49,7 +55,8 @@ pub(super) fn describe_check(text: &mut String, check: &Check) {
 }
 
 fn checked(check: &Check) -> String {
-    let on_port = |port: &Option<u16>| port.map_or(String::new(), |port| format!(" on port {port}"));
+    let on_port =
+        |port: &Option<u16>| port.map_or(String::new(), |port| format!(" on port {port}"));
     let kind = match &check.kind {
         CheckKind::None => return "is not checked: it counts as up".to_owned(),
         CheckKind::Tcp { port } => format!("by TCP{}", on_port(port)),
@@ -65,13 +72,17 @@ fn checked(check: &Check) -> String {
 fn describe_guard(text: &mut String, guard: &Guard) {
     let mut limit = |rate: Option<Rate>, whose: &str| {
         if let Some(Rate { per_second, burst }) = rate {
-            let _ = writeln!(text, "    at most {per_second} new connections a second of {whose}, {burst} at once");
+            let _ = writeln!(
+                text,
+                "    at most {per_second} new connections a second of {whose}, {burst} at once"
+            );
         }
     };
     limit(guard.new_per_source, "a source");
     limit(guard.new_total, "all sources");
     if !guard.allow.is_empty() {
-        let _ = writeln!(text, "    for {} alone", list(guard.allow.iter().map(ToString::to_string)));
+        let _ =
+            writeln!(text, "    for {} alone", list(guard.allow.iter().map(ToString::to_string)));
     }
     if !guard.deny.is_empty() {
         let _ = writeln!(text, "    not for {}", list(guard.deny.iter().map(ToString::to_string)));
@@ -85,7 +96,10 @@ pub(super) fn describe_tunnel(text: &mut String, tunnel: &Tunnel, services: &[Se
     }
     let Tunnel { source_v4, source_v6 } = tunnel;
     let sources: Vec<String> =
-        [source_v4.map(|prefix| prefix.to_string()), source_v6.map(|prefix| prefix.to_string())].into_iter().flatten().collect();
+        [source_v4.map(|prefix| prefix.to_string()), source_v6.map(|prefix| prefix.to_string())]
+            .into_iter()
+            .flatten()
+            .collect();
     let sources = match sources.is_empty() {
         true => "the sending interface's own address".to_owned(),
         false => sources.join(" and "),

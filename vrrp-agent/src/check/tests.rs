@@ -9,7 +9,8 @@ use super::*;
 fn write(dir: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
     let path = dir.path().join(name);
     // A script that every host has, and a mode for a file with a password.
-    fs::write(&path, text.replace("/etc/vrrp-agent/chk_nginx.sh", "/bin/true")).expect("the temporary directory can be written");
+    fs::write(&path, text.replace("/etc/vrrp-agent/chk_nginx.sh", "/bin/true"))
+        .expect("the temporary directory can be written");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("our own file");
     path
 }
@@ -78,7 +79,8 @@ fn tracking_typo_is_pointed_at() {
     let name = path.display();
     let (said, code) = check(std::slice::from_ref(&path), &Options::default());
     assert_eq!(code, BAD);
-    let first = format!("{name}:30:9: error: tracks the script `chk_nginx`, which is not defined\n");
+    let first =
+        format!("{name}:30:9: error: tracks the script `chk_nginx`, which is not defined\n");
     assert!(said.starts_with(&first), "{said}");
     assert!(said.contains("did you mean `chk_haproxy`?"), "{said}");
     assert!(said.ends_with("node1.conf: 2 errors, 1 warning\n"), "{said}");
@@ -134,14 +136,18 @@ fn json_says_where_and_what_to_do() {
             "related": { "message": "the only script defined", "file": bad.display().to_string(), "line": 13, "column": 13 },
         })
     );
-    assert_eq!((&good_file["ok"], &good_file["diagnostics"]), (&true.into(), &serde_json::json!([])));
+    assert_eq!(
+        (&good_file["ok"], &good_file["diagnostics"]),
+        (&true.into(), &serde_json::json!([]))
+    );
     assert!(good_file.get("host").is_none(), "{said}");
 }
 
 #[test]
 fn host_is_looked_at_when_asked() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let text = include_str!("../config/testdata/node1.toml").replace("/etc/vrrp-agent/chk_nginx.sh", "/nonexistent/chk");
+    let text = include_str!("../config/testdata/node1.toml")
+        .replace("/etc/vrrp-agent/chk_nginx.sh", "/nonexistent/chk");
     let path = write(&dir, "node1.toml", &text);
     let options = Options { host: Some(Arc::default()), ..Options::default() };
     let (said, code) = check(&[path], &options);
@@ -153,10 +159,16 @@ fn host_is_looked_at_when_asked() {
 #[test]
 fn a_script_that_cannot_run_is_warned_of() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let text = include_str!("../config/testdata/node1.toml").replace("/etc/vrrp-agent/chk_nginx.sh", "/nonexistent/chk");
+    let text = include_str!("../config/testdata/node1.toml")
+        .replace("/etc/vrrp-agent/chk_nginx.sh", "/nonexistent/chk");
     let (said, code) = check(&[write(&dir, "node1.toml", &text)], &Options::default());
     assert_eq!(code, GOOD, "{said}");
-    assert!(said.contains("warning: script chk_nginx is not tracked, because it cannot run: /nonexistent"), "{said}");
+    assert!(
+        said.contains(
+            "warning: script chk_nginx is not tracked, because it cannot run: /nonexistent"
+        ),
+        "{said}"
+    );
 }
 
 #[test]
@@ -164,7 +176,11 @@ fn a_file_with_a_password_that_everybody_can_read_is_warned_of_and_so_are_its_in
     let dir = tempfile::tempdir().expect("a temporary directory");
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("our own directory");
     let instance = "vrrp_instance A {\ninterface eth1\nvirtual_router_id 51\nvirtual_ipaddress {\n192.0.2.1\n}\n";
-    let main = write(&dir, "main.conf", &format!("{instance}include {}/auth.conf\n}}\n", dir.path().display()));
+    let main = write(
+        &dir,
+        "main.conf",
+        &format!("{instance}include {}/auth.conf\n}}\n", dir.path().display()),
+    );
     let auth = write(&dir, "auth.conf", "authentication {\nauth_type PASS\nauth_pass hunter2\n}\n");
     let said = |mode: u32| {
         for path in [&main, &auth] {
@@ -175,7 +191,12 @@ fn a_file_with_a_password_that_everybody_can_read_is_warned_of_and_so_are_its_in
         said
     };
     let open = said(0o644);
-    assert_eq!(open.matches("holds a password, and every user of this host can read it (mode 0644)").count(), 1, "{open}");
+    assert_eq!(
+        open.matches("holds a password, and every user of this host can read it (mode 0644)")
+            .count(),
+        1,
+        "{open}"
+    );
     assert!(open.contains("chmod o-rwx ") && open.contains("auth.conf holds a password"), "{open}");
     assert!(!said(0o640).contains("holds a password"));
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o750)).expect("our own directory");

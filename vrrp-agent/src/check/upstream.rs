@@ -6,7 +6,9 @@ use crate::model::{Cgroup, Upstream};
 
 pub(super) fn describe(text: &mut String, upstream: &Upstream) {
     let Upstream { name, address, cgroup, balance, backends, check } = upstream;
-    let backends = super::list(backends.iter().map(|backend| format!("{} (weight {})", backend.address, backend.weight)));
+    let backends = super::list(
+        backends.iter().map(|backend| format!("{} (weight {})", backend.address, backend.weight)),
+    );
     let _ = writeln!(text, "  upstream {name}: {address} to {backends}, by {}", balance.label());
     let whose = match cgroup {
         Cgroup::Path(path) => format!("cgroup {}", path.display()),

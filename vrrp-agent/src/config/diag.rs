@@ -40,7 +40,14 @@ impl Diagnostic {
     }
 
     pub(super) fn whole_file(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, message: message.into(), span: None, label: None, help: None, related: None }
+        Self {
+            severity: Severity::Error,
+            message: message.into(),
+            span: None,
+            label: None,
+            help: None,
+            related: None,
+        }
     }
 
     /// Something about the host that the file is meant for.
@@ -129,10 +136,12 @@ impl<'a> Reporter<'a> {
         if let Some(help) = &mut diagnostic.help {
             make_printable(help);
         }
-        // An error takes the place of a warning: there must never be an outcome without a config and without a reason.
+        // An error takes the place of a warning: there must never be an outcome without a config
+        // and without a reason.
         if self.is_full() {
             self.dropped += 1;
-            let last_warning = self.kept.iter().rposition(|kept| kept.severity == Severity::Warning);
+            let last_warning =
+                self.kept.iter().rposition(|kept| kept.severity == Severity::Warning);
             if let (Severity::Error, Some(at)) = (severity, last_warning) {
                 self.kept[at] = diagnostic;
             }

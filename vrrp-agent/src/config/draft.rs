@@ -1,4 +1,5 @@
-//! What a file says, in either language, before it is checked: values with the places they were written at.
+//! What a file says, in either language, before it is checked: values with the places they were
+//! written at.
 //!
 //! No `Debug` here: drafts hold passwords.
 
@@ -7,7 +8,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::source::Span;
-use crate::model::{Announce, Balance, ChecksumForm, Forward, Fragments, HmacMode, Persistence, Protocol, Version, XdpUse};
+use crate::model::{
+    Announce, Balance, ChecksumForm, Forward, Fragments, HmacMode, Persistence, Protocol, Version,
+    XdpUse,
+};
 
 /// A value and where it was written; a default carries the place of the block it belongs to.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,7 +47,8 @@ pub(super) struct Draft {
 }
 
 impl Default for Draft {
-    /// The settings of the agent itself when a file does not mention them; keepalived.conf never does.
+    /// The settings of the agent itself when a file does not mention them; keepalived.conf never
+    /// does.
     fn default() -> Self {
         Self {
             node: None,

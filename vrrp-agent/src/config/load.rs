@@ -1,4 +1,5 @@
-//! The only part of the configuration that touches the machine: reads the files, the host's name and the environment.
+//! The only part of the configuration that touches the machine: reads the files, the host's name
+//! and the environment.
 
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
@@ -28,13 +29,15 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Everything there is to say about the file, as text; empty when there is nothing. Shows no password.
+    /// Everything there is to say about the file, as text; empty when there is nothing. Shows no
+    /// password.
     pub fn report(&self) -> String {
         render_all(&self.source, &self.diagnostics)
     }
 }
 
-/// Reads `path` and what it includes, or, for TOML, what stands in `conf.d` beside it. A file that cannot be read is a diagnostic like any other.
+/// Reads `path` and what it includes, or, for TOML, what stands in `conf.d` beside it. A file that
+/// cannot be read is a diagnostic like any other.
 pub fn load(path: &Path, mode: Mode) -> Loaded {
     load_as(path, mode, None)
 }
@@ -49,7 +52,8 @@ pub fn load_as(path: &Path, mode: Mode, config_id: Option<&str>) -> Loaded {
                 Language::Keepalived => gather(&name, &bytes, &Disk),
                 Language::Toml => fragments::gather(&name, &bytes, &Disk),
             };
-            let Outcome { config, mut diagnostics } = parse_on(&source, language, mode, &surroundings(config_id));
+            let Outcome { config, mut diagnostics } =
+                parse_on(&source, language, mode, &surroundings(config_id));
             diagnostics.extend(exposed(&source));
             Loaded { config, diagnostics, source, language }
         }
@@ -90,21 +94,27 @@ fn exposed(source: &Source) -> Vec<Diagnostic> {
     let secret = source.files().filter(|(_, range)| source.is_secret(range));
     let warn = |name: &str| {
         let mode = mode_for_all(Path::new(name))?;
-        let message = format!("{name} holds a password, and every user of this host can read it (mode {mode:04o})");
+        let message = format!(
+            "{name} holds a password, and every user of this host can read it (mode {mode:04o})"
+        );
         let warning = Diagnostic::host(Severity::Warning, message);
         Some(warning.help(format!("chmod o-rwx {name}")))
     };
     secret.filter_map(|(name, _)| warn(name)).collect()
 }
 
-/// The mode of a file that any user can read, through directories that any user can search; else `None`.
+/// The mode of a file that any user can read, through directories that any user can search; else
+/// `None`.
 fn mode_for_all(path: &Path) -> Option<u32> {
     const READ: u32 = 0o004;
     const SEARCH: u32 = 0o001;
     let path = fs::canonicalize(path).ok()?;
     let mode = |path: &Path| Some(fs::metadata(path).ok()?.permissions().mode() & 0o7777);
     let found = mode(&path)?;
-    let reached = path.ancestors().skip(1).all(|directory| mode(directory).is_some_and(|mode| mode & SEARCH != 0));
+    let reached = path
+        .ancestors()
+        .skip(1)
+        .all(|directory| mode(directory).is_some_and(|mode| mode & SEARCH != 0));
     (reached && found & READ != 0).then_some(found)
 }
 
@@ -113,7 +123,9 @@ fn unreadable(error: &io::Error) -> Diagnostic {
     match error.kind() {
         ErrorKind::NotFound => diagnostic.help("name a file of ours (TOML) or a keepalived.conf"),
         ErrorKind::IsADirectory => diagnostic.help("name the file in it"),
-        ErrorKind::PermissionDenied => diagnostic.help("let the agent's user read the file and search its directories"),
+        ErrorKind::PermissionDenied => {
+            diagnostic.help("let the agent's user read the file and search its directories")
+        }
         _ => diagnostic,
     }
 }
@@ -137,15 +149,19 @@ fn surroundings(config_id: Option<&str>) -> Surroundings {
     }
 }
 
-/// By the name's ending; without a telling one by the first line that is not a comment: `[` and `=` are TOML's.
+/// By the name's ending; without a telling one by the first line that is not a comment: `[` and `=`
+/// are TOML's.
 fn language(path: &Path, text: &str) -> Language {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("toml") => return Language::Toml,
         Some("conf") => return Language::Keepalived,
         _ => {}
     }
-    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(['#', '!']));
-    let toml = first.is_some_and(|line| line.starts_with('[') || (line.contains('=') && !line.starts_with(['$', '@'])));
+    let first =
+        text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(['#', '!']));
+    let toml = first.is_some_and(|line| {
+        line.starts_with('[') || (line.contains('=') && !line.starts_with(['$', '@']))
+    });
     if toml { Language::Toml } else { Language::Keepalived }
 }
 

@@ -27,16 +27,22 @@ const BLOCKS: [(&str, &[&str]); 2] = [
 /// Definitions that lead to definitions are followed this many times.
 const MOST_STEPS: usize = 8;
 
-/// Replaces passwords by asterisks, byte by byte, in either language and in broken text too: it goes by the words alone.
+/// Replaces passwords by asterisks, byte by byte, in either language and in broken text too: it
+/// goes by the words alone.
 pub(super) fn mask(text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
     let mut at = 0;
     while let Some(word) = next_word(text, at) {
         at = word.end;
         let name = &text[word];
-        if suggest::is_near(name, "auth_pass") || name == "password" || suggest::is_near(name, "secret") {
+        if suggest::is_near(name, "auth_pass")
+            || name == "password"
+            || suggest::is_near(name, "secret")
+        {
             at = mask_value(&mut bytes, at);
-        } else if let Some((_, words)) = BLOCKS.iter().find(|(block, _)| suggest::is_near(name, block)) {
+        } else if let Some((_, words)) =
+            BLOCKS.iter().find(|(block, _)| suggest::is_near(name, block))
+        {
             at = mask_block(text, &mut bytes, at, words);
         }
     }
@@ -45,7 +51,8 @@ pub(super) fn mask(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Masks the values of the variables that stand in masked places: `auth_pass $PASS` leads to `$PASS=...`.
+/// Masks the values of the variables that stand in masked places: `auth_pass $PASS` leads to
+/// `$PASS=...`.
 fn mask_definitions(text: &str, bytes: &mut [u8]) {
     if !text.contains('$') {
         return;
@@ -53,7 +60,8 @@ fn mask_definitions(text: &str, bytes: &mut [u8]) {
     let mut secret: HashSet<&str> = HashSet::new();
     for _ in 0..MOST_STEPS {
         let known = secret.len();
-        let hidden = variables(text).filter(|(at, _)| bytes[*at] == b'*' && text.as_bytes()[*at] != b'*');
+        let hidden =
+            variables(text).filter(|(at, _)| bytes[*at] == b'*' && text.as_bytes()[*at] != b'*');
         secret.extend(hidden.map(|(_, name)| name));
         if secret.len() == known {
             return;
@@ -108,7 +116,8 @@ fn next_word(text: &str, from: usize) -> Option<Span> {
 
 /// Masks the value after a keyword that ends at `from`; returns where the value ends.
 ///
-/// A quoted value ends at its quote when something follows that may follow a value; anything else is masked to the end of the line.
+/// A quoted value ends at its quote when something follows that may follow a value; anything else
+/// is masked to the end of the line.
 fn mask_value(bytes: &mut [u8], from: usize) -> usize {
     let mut at = from;
     if matches!(bytes.get(at), Some(b'"' | b'\'')) {
@@ -132,14 +141,17 @@ fn mask_value(bytes: &mut [u8], from: usize) -> usize {
     mask_line(bytes, at)
 }
 
-/// Where a quoted value ends, without and with its closing quotes; `None` when it is not closed (on its line, but for triple quotes).
+/// Where a quoted value ends, without and with its closing quotes; `None` when it is not closed (on
+/// its line, but for triple quotes).
 fn quoted_end(bytes: &[u8], quote: u8, fence: usize) -> Option<(usize, usize)> {
     let mut at = fence;
     while at < bytes.len() {
         match bytes[at] {
             b'\n' if fence == 1 => return None,
             b'\\' if quote == b'"' => at += 1,
-            _ if bytes[at..].len() >= fence && bytes[at..at + fence].iter().all(|byte| *byte == quote) => {
+            _ if bytes[at..].len() >= fence
+                && bytes[at..at + fence].iter().all(|byte| *byte == quote) =>
+            {
                 return Some((at, at + fence));
             }
             _ => {}
@@ -150,7 +162,8 @@ fn quoted_end(bytes: &[u8], quote: u8, fence: usize) -> Option<(usize, usize)> {
 }
 
 fn mask_line(bytes: &mut [u8], from: usize) -> usize {
-    let end = bytes[from..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |len| from + len);
+    let end =
+        bytes[from..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |len| from + len);
     for byte in &mut bytes[from..end] {
         if !matches!(byte, b' ' | b'\t' | b'\r') {
             *byte = b'*';
@@ -159,8 +172,8 @@ fn mask_line(bytes: &mut [u8], from: usize) -> usize {
     end
 }
 
-/// Masks every word of a block but those that are near its own: a password may stand where no keyword leads to it. Returns where the
-/// block's inside begins.
+/// Masks every word of a block but those that are near its own: a password may stand where no
+/// keyword leads to it. Returns where the block's inside begins.
 fn mask_block(text: &str, bytes: &mut [u8], from: usize, words: &[&str]) -> usize {
     let rest = &text[from..];
     let open = rest.trim_start();
@@ -178,6 +191,7 @@ fn mask_block(text: &str, bytes: &mut [u8], from: usize, words: &[&str]) -> usiz
         // What separates words may be longer than a byte.
         at += word.len() + text[at + word.len()..].chars().next().map_or(0, char::len_utf8);
     }
-    // Not past the block: a brace in a password would end it early, the keyword's own rule covers the rest of that line.
+    // Not past the block: a brace in a password would end it early, the keyword's own rule covers
+    // the rest of that line.
     start
 }

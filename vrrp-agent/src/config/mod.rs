@@ -5,9 +5,11 @@
 //!                                 -> toml::schema ------------> toml::lower --------- -> Draft -> lower -> model::Config
 //! ```
 //!
-//! Each language turns its text into a [`draft::Draft`]: the same facts whatever the notation, each with the place it was written at.
-//! [`lower`] checks a draft once for both (ranges, duplicates, references) and makes the model. Everything here but [`load`] is pure.
-//! To teach the agent another keyword of keepalived: move it to `Read` in `keepalived::keywords` and read it in the block's lowering.
+//! Each language turns its text into a [`draft::Draft`]: the same facts whatever the notation, each
+//! with the place it was written at. [`lower`] checks a draft once for both (ranges, duplicates,
+//! references) and makes the model. Everything here but [`load`] is pure. To teach the agent
+//! another keyword of keepalived: move it to `Read` in `keepalived::keywords` and read it in the
+//! block's lowering.
 
 mod convert;
 pub mod diag;
@@ -43,7 +45,8 @@ pub enum Language {
     Toml,
 }
 
-/// What becomes of things in a keepalived.conf that keepalived itself skips with a log line (a typo, a reference to nothing).
+/// What becomes of things in a keepalived.conf that keepalived itself skips with a log line (a
+/// typo, a reference to nothing).
 ///
 /// TOML is always read strictly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,13 +66,19 @@ pub struct Outcome {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads a configuration text. `host_name` names the node when the text does not. Any bytes are answered with diagnostics.
+/// Reads a configuration text. `host_name` names the node when the text does not. Any bytes are
+/// answered with diagnostics.
 pub fn parse(source: &Source, language: Language, mode: Mode, host_name: &str) -> Outcome {
     parse_on(source, language, mode, &Surroundings::named(host_name))
 }
 
 /// As [`parse`], for a file that asks for more of its host than the name.
-pub fn parse_on(source: &Source, language: Language, mode: Mode, surroundings: &Surroundings) -> Outcome {
+pub fn parse_on(
+    source: &Source,
+    language: Language,
+    mode: Mode,
+    surroundings: &Surroundings,
+) -> Outcome {
     let mode = match language {
         Language::Keepalived => mode,
         Language::Toml => Mode::Strict,
@@ -79,6 +88,7 @@ pub fn parse_on(source: &Source, language: Language, mode: Mode, surroundings: &
         Language::Keepalived => keepalived::read(source, surroundings, &mut reporter),
         Language::Toml => toml::read(source, &mut reporter),
     };
-    let config = draft.and_then(|draft| lower::lower(&draft, &surroundings.host_name, &mut reporter));
+    let config =
+        draft.and_then(|draft| lower::lower(&draft, &surroundings.host_name, &mut reporter));
     reporter.finish(config)
 }

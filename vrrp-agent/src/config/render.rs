@@ -1,4 +1,5 @@
-//! Diagnostics as text: one line for tools (`FILE:LINE:COLUMN: error: message`), then the place itself for people.
+//! Diagnostics as text: one line for tools (`FILE:LINE:COLUMN: error: message`), then the place
+//! itself for people.
 
 use std::fmt::Write;
 
@@ -14,7 +15,8 @@ const LONGEST_LINE: usize = 4096;
 
 /// All diagnostics of a file, a blank line between them; empty when there are none.
 pub fn render_all(source: &Source, diagnostics: &[Diagnostic]) -> String {
-    let texts: Vec<String> = diagnostics.iter().map(|diagnostic| render(source, diagnostic)).collect();
+    let texts: Vec<String> =
+        diagnostics.iter().map(|diagnostic| render(source, diagnostic)).collect();
     texts.join("\n")
 }
 
@@ -42,7 +44,11 @@ pub fn headline(source: &Source, diagnostic: &Diagnostic) -> String {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let mut text = diagnostic.span.as_ref().map_or(source.name(), |span| source.name_at(span.start)).to_owned();
+    let mut text = diagnostic
+        .span
+        .as_ref()
+        .map_or(source.name(), |span| source.name_at(span.start))
+        .to_owned();
     if let Some(span) = &diagnostic.span {
         let (line, column) = source.position(span.start);
         let _ = write!(text, ":{line}:{column}");
@@ -51,7 +57,8 @@ pub fn headline(source: &Source, diagnostic: &Diagnostic) -> String {
     text
 }
 
-/// The source lines concerned, marked. Only a window of the text goes to the renderer, so the cost does not grow with the file.
+/// The source lines concerned, marked. Only a window of the text goes to the renderer, so the cost
+/// does not grow with the file.
 fn picture(source: &Source, diagnostic: &Diagnostic, span: &Span) -> String {
     let place = clip(source, span);
     let mut window = source.line_range(source.line_of(place.start));
@@ -61,7 +68,9 @@ fn picture(source: &Source, diagnostic: &Diagnostic, span: &Span) -> String {
         let other = clip(source, span);
         let line = source.line_range(source.line_of(other.start));
         let joined = window.start.min(line.start)..window.end.max(line.end);
-        if joined.len() <= LARGEST_WINDOW && source.file_at(joined.start) == source.file_at(joined.end) {
+        if joined.len() <= LARGEST_WINDOW
+            && source.file_at(joined.start) == source.file_at(joined.end)
+        {
             window = joined;
             related = Some((other, text.as_str()));
         } else {
@@ -75,7 +84,8 @@ fn picture(source: &Source, diagnostic: &Diagnostic, span: &Span) -> String {
     });
     if source.line_range(source.line_of(place.start)).len() <= LONGEST_LINE {
         let within = |span: &Span| span.start - window.start..span.end - window.start;
-        let primary = AnnotationKind::Primary.span(within(&place)).label(diagnostic.label.as_deref());
+        let primary =
+            AnnotationKind::Primary.span(within(&place)).label(diagnostic.label.as_deref());
         let mut snippet = Snippet::source(&source.shown()[window.clone()])
             .line_start(source.line_number(source.line_of(window.start)))
             .annotation(primary);

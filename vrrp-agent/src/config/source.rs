@@ -1,6 +1,8 @@
-//! The text of a configuration, of one file or of several: positions in it, and a copy that is safe to show.
+//! The text of a configuration, of one file or of several: positions in it, and a copy that is safe
+//! to show.
 //!
-//! The texts of all files stand behind one another, so that one number names a place in any of them.
+//! The texts of all files stand behind one another, so that one number names a place in any of
+//! them.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,7 +12,8 @@ use super::mask::mask;
 /// Byte range in a [`Source`].
 pub type Span = Range<usize>;
 
-/// The names and texts of a configuration's files. What is printed of it comes from a copy with the passwords masked.
+/// The names and texts of a configuration's files. What is printed of it comes from a copy with the
+/// passwords masked.
 pub struct Source {
     files: Vec<File>,
     text: String,
@@ -51,12 +54,14 @@ impl fmt::Debug for Source {
 }
 
 impl Source {
-    /// Bytes that are not UTF-8 become U+FFFD; the readers complain where that matters (keepalived comments may hold any bytes).
+    /// Bytes that are not UTF-8 become U+FFFD; the readers complain where that matters (keepalived
+    /// comments may hold any bytes).
     pub fn new(name: impl Into<String>, bytes: &[u8]) -> Self {
         Self::of_files(vec![(name.into(), String::from_utf8_lossy(bytes).into_owned())], Vec::new())
     }
 
-    /// Several files, the main one first. The spans of `includes` count through all texts, a line feed between two files.
+    /// Several files, the main one first. The spans of `includes` count through all texts, a line
+    /// feed between two files.
     pub(super) fn of_files(named: Vec<(String, String)>, includes: Vec<Include>) -> Self {
         let mut text = String::new();
         let mut files: Vec<File> = Vec::new();
@@ -74,7 +79,8 @@ impl Source {
             files.push(File { name, range: start..text.len(), first_line: 0 });
         }
         let shown = mask(&text);
-        let line_starts: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let line_starts: Vec<usize> =
+            std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         for file in &mut files {
             file.first_line = line_starts.partition_point(|start| *start < file.range.start);
         }

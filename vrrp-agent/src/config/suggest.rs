@@ -4,17 +4,23 @@
 const LONGEST: usize = 48;
 
 /// The candidate nearest to `word`, when one is near enough to be what was meant.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     candidates
         .into_iter()
-        .filter_map(|candidate| distance(word, candidate, allowed(candidate)).map(|steps| (steps, candidate)))
+        .filter_map(|candidate| {
+            distance(word, candidate, allowed(candidate)).map(|steps| (steps, candidate))
+        })
         .min_by_key(|(steps, _)| *steps)
         .map(|(_, candidate)| candidate)
 }
 
 /// That there is no `what` of this name, and which there are.
 pub(crate) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
-    let hint = nearest(word, known.iter().copied()).map_or(String::new(), |near| format!(" (did you mean `{near}`?)"));
+    let hint = nearest(word, known.iter().copied())
+        .map_or(String::new(), |near| format!(" (did you mean `{near}`?)"));
     format!("no {what} `{word}`{hint}; there are: {}", known.join(", "))
 }
 
@@ -33,9 +39,11 @@ fn allowed(candidate: &str) -> usize {
     }
 }
 
-/// Edit distance with insertions, deletions, replacements and swaps of neighbours; `None` when it is more than `most` (at most 3).
+/// Edit distance with insertions, deletions, replacements and swaps of neighbours; `None` when it
+/// is more than `most` (at most 3).
 ///
-/// Costs the word's length times a constant, whatever the text: only the cells near the diagonal can be near enough.
+/// Costs the word's length times a constant, whatever the text: only the cells near the diagonal
+/// can be near enough.
 fn distance(a: &str, b: &str, most: usize) -> Option<usize> {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() > LONGEST || b.len() > LONGEST || a.len().abs_diff(b.len()) > most {
@@ -55,7 +63,8 @@ fn distance(a: &str, b: &str, most: usize) -> Option<usize> {
         }
         let mut least = row[0];
         for j in i.saturating_sub(most).max(1)..=(i + most).min(b.len()) {
-            let mut cell = (last[j - 1] + u8::from(!same(i - 1, j - 1))).min(last[j] + 1).min(row[j - 1] + 1);
+            let mut cell =
+                (last[j - 1] + u8::from(!same(i - 1, j - 1))).min(last[j] + 1).min(row[j - 1] + 1);
             if i > 1 && j > 1 && same(i - 1, j - 2) && same(i - 2, j - 1) {
                 cell = cell.min(before[j - 2] + 1);
             }

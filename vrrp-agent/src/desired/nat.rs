@@ -22,8 +22,12 @@ pub struct NatSide {
 pub fn nat_sides(config: &Config, host: &HostView) -> BTreeMap<u32, NatSide> {
     let mut sides = BTreeMap::<u32, NatSide>::new();
     for service in &config.services {
-        let front = router_of(config, service).and_then(|(_, router)| host.link_by_name(&router.interface));
-        for target in service.targets().filter(|target| target.forward == Forward::Nat && is_routed(host, target)) {
+        let front =
+            router_of(config, service).and_then(|(_, router)| host.link_by_name(&router.interface));
+        for target in service
+            .targets()
+            .filter(|target| target.forward == Forward::Nat && is_routed(host, target))
+        {
             let route = host.routes.get(&target.address).copied().flatten();
             let back = route.and_then(|route| host.links.get(&route.ifindex));
             for (link, is_back) in [(front, false), (back, true)] {
@@ -46,7 +50,12 @@ pub(super) fn add_interfaces(desired: &mut Desired, facts: &Facts) {
     for (&ifindex, _) in desired.nat_sides.iter().filter(|(_, side)| side.back) {
         let mac = facts.host.links.get(&ifindex).map_or([0; 6], |link| link.mac);
         // A VRRP daemon on an interface that is not ours otherwise is none of our business.
-        let bare = InterfaceConf { ifindex, mac, pass_foreign: FOREIGN_UNTOUCHED, ..InterfaceConf::default() };
+        let bare = InterfaceConf {
+            ifindex,
+            mac,
+            pass_foreign: FOREIGN_UNTOUCHED,
+            ..InterfaceConf::default()
+        };
         let conf = desired.interfaces.entry(ifindex).or_insert(bare);
         conf.nat = NAT_ANSWERS;
         conf.nat_router = counted_at(facts, ifindex);
@@ -64,15 +73,33 @@ fn counted_at(facts: &Facts, ifindex: u32) -> u32 {
     router.and_then(|(index, _)| facts.places.get(index).copied()).unwrap_or_default()
 }
 
-/// Answers of NAT backends get the service's address and port, whether the backend is up or not: it may still be finishing.
-pub(super) fn add_reverse(desired: &mut Desired, facts: &Facts, router: usize, service: &Service, protocol: u8) {
+/// Answers of NAT backends get the service's address and port, whether the backend is up or not: it
+/// may still be finishing.
+pub(super) fn add_reverse(
+    desired: &mut Desired,
+    facts: &Facts,
+    router: usize,
+    service: &Service,
+    protocol: u8,
+) {
     let Some(&place) = facts.places.get(router) else {
         return;
     };
-    let mapped = service.targets().filter(|target| target.forward == Forward::Nat && is_routed(facts.host, target));
+    let mapped = service
+        .targets()
+        .filter(|target| target.forward == Forward::Nat && is_routed(facts.host, target));
     for target in mapped {
-        let key = ReverseKey { address: target.address.into(), port: target.port.into(), protocol: protocol.into() };
-        let conf = ReverseConf { address: service.address.into(), port: service.port, router: place, ..ReverseConf::default() };
+        let key = ReverseKey {
+            address: target.address.into(),
+            port: target.port.into(),
+            protocol: protocol.into(),
+        };
+        let conf = ReverseConf {
+            address: service.address.into(),
+            port: service.port,
+            router: place,
+            ..ReverseConf::default()
+        };
         desired.reverse.insert(key, conf);
     }
 }

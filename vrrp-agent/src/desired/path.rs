@@ -5,8 +5,9 @@ use super::{Facts, router_of};
 use crate::health::path::{Outer, Path, Paths};
 use crate::model::{Backend, CheckKind, Forward, Service};
 
-/// What to probe: backends of services that this node acts for, whose check is good and whose way is known. Who does not act has no
-/// opinion: a backend that is the other node takes packets for the virtual address from the master alone.
+/// What to probe: backends of services that this node acts for, whose check is good and whose way
+/// is known. Who does not act has no opinion: a backend that is the other node takes packets for
+/// the virtual address from the master alone.
 pub fn paths(facts: &Facts) -> Paths {
     let mut paths = Paths::new();
     for (index, service) in facts.config.services.iter().enumerate() {
@@ -14,8 +15,12 @@ pub fn paths(facts: &Facts) -> Paths {
             continue;
         }
         let checked = |position: usize| service.check_of(position).kind != CheckKind::None;
-        for (position, backend) in service.backends.iter().enumerate().filter(|(position, _)| checked(*position)) {
-            if let Some(path) = way(facts, index, position).and_then(|way| path(facts, service, backend, &way)) {
+        for (position, backend) in
+            service.backends.iter().enumerate().filter(|(position, _)| checked(*position))
+        {
+            if let Some(path) =
+                way(facts, index, position).and_then(|way| path(facts, service, backend, &way))
+            {
                 paths.insert((index, position), path);
             }
         }
@@ -25,18 +30,27 @@ pub fn paths(facts: &Facts) -> Paths {
 
 /// Whether the probes say that connections do not get through to a backend, and are believed.
 ///
-/// Where nobody would be left to serve they are not: a packet that would be dropped may as well be sent, and should it be the probes that
-/// do not get through, all is well.
+/// Where nobody would be left to serve they are not: a packet that would be dropped may as well be
+/// sent, and should it be the probes that do not get through, all is well.
 pub(super) fn is_lost(facts: &Facts, index: usize, position: usize) -> bool {
-    let said = |position: usize| facts.paths.get(index).and_then(|backends| backends.get(position).copied()).flatten();
-    let Some(service) = facts.config.services.get(index).filter(|service| acts(facts, service)) else {
+    let said = |position: usize| {
+        facts.paths.get(index).and_then(|backends| backends.get(position).copied()).flatten()
+    };
+    let Some(service) = facts.config.services.get(index).filter(|service| acts(facts, service))
+    else {
         return false;
     };
-    let healthy = |position: usize| facts.health.get(index).and_then(|backends| backends.get(position)) == Some(&Some(true));
-    let serves = |(position, other): (usize, &Backend)| {
-        other.weight > 0 && healthy(position) && said(position) != Some(false) && facts.drained.since(service, other).is_none()
+    let healthy = |position: usize| {
+        facts.health.get(index).and_then(|backends| backends.get(position)) == Some(&Some(true))
     };
-    said(position) == Some(false) && (service.sorry.is_some() || service.backends.iter().enumerate().any(serves))
+    let serves = |(position, other): (usize, &Backend)| {
+        other.weight > 0
+            && healthy(position)
+            && said(position) != Some(false)
+            && facts.drained.since(service, other).is_none()
+    };
+    said(position) == Some(false)
+        && (service.sorry.is_some() || service.backends.iter().enumerate().any(serves))
 }
 
 fn acts(facts: &Facts, service: &Service) -> bool {
@@ -46,19 +60,27 @@ fn acts(facts: &Facts, service: &Service) -> bool {
 
 /// As the kernel program sends, so are the frames of a probe.
 fn path(facts: &Facts, service: &Service, backend: &Backend, way: &Way) -> Option<Path> {
-    let ready = way.obstacle.is_none_or(|it| matches!(it, Obstacle::Path | Obstacle::Drained | Obstacle::Ordered));
+    let ready = way
+        .obstacle
+        .is_none_or(|it| matches!(it, Obstacle::Path | Obstacle::Drained | Obstacle::Ordered));
     let link = facts.host.links.get(&way.ifindex).filter(|_| ready)?;
     let outer = match (way.forward, way.source) {
         (Forward::Dr, _) => None,
-        (Forward::Ipip, Some(source)) => {
-            Some(Outer { source: source.address.into(), entropy: source.entropy, destination: backend.address.into() })
-        }
+        (Forward::Ipip, Some(source)) => Some(Outer {
+            source: source.address.into(),
+            entropy: source.entropy,
+            destination: backend.address.into(),
+        }),
         // This node's own stack, or the backend's own address: the check has the same path.
         _ => return None,
     };
-    let front = router_of(facts.config, service).and_then(|(_, router)| facts.host.link_by_name(&router.interface));
+    let front = router_of(facts.config, service)
+        .and_then(|(_, router)| facts.host.link_by_name(&router.interface));
     // A tunnel may lead over an interface without an address of the service's family.
-    let own = [Some(link), front].into_iter().flatten().find_map(|link| own_source(facts, link, service.address))?;
+    let own = [Some(link), front]
+        .into_iter()
+        .flatten()
+        .find_map(|link| own_source(facts, link, service.address))?;
     Some(Path {
         ifindex: link.index,
         source_mac: link.mac,

@@ -4,8 +4,8 @@ use ipnet::IpNet;
 use vrrp_common::ip::Address;
 use vrrp_common::maglev::Member;
 use vrrp_common::maps::{
-    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressKey, GUARD_SERVICE_BITS, GuardConf, GuardedSource, SERVICE_BY_SOURCE,
-    SERVICE_GUARDED, SOURCE_ALLOWED, SOURCE_DENIED,
+    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, AddressKey, GUARD_SERVICE_BITS, GuardConf,
+    GuardedSource, SERVICE_BY_SOURCE, SERVICE_GUARDED, SOURCE_ALLOWED, SOURCE_DENIED,
 };
 
 use super::way::{Obstacle, Way, is_own, sorry_way, way};
@@ -50,15 +50,35 @@ pub(super) fn add(desired: &mut Desired, facts: &Facts, index: usize, service: &
     let guarded = add_guard(desired, slot, &service.guard);
     let by_source = if service.persistence == Persistence::Source { SERVICE_BY_SOURCE } else { 0 };
     let flags = by_source | if guarded { SERVICE_GUARDED } else { 0 };
-    desired.services.insert(slot, ServiceConf { address: key, port: service.port, protocol: service.protocol.number(), flags });
+    desired.services.insert(
+        slot,
+        ServiceConf {
+            address: key,
+            port: service.port,
+            protocol: service.protocol.number(),
+            flags,
+        },
+    );
 }
 
 fn member(facts: &Facts, service: &Service, target: &Backend) -> Option<Member> {
     let number = facts.slots.backend(service, target)?;
-    Some(Member { address: target.address.into(), port: target.port, weight: target.weight, index: number as u16 })
+    Some(Member {
+        address: target.address.into(),
+        port: target.port,
+        weight: target.weight,
+        index: number as u16,
+    })
 }
 
-fn add_target(desired: &mut Desired, facts: &Facts, service: &Service, slot: u32, target: &Backend, way: &Way) {
+fn add_target(
+    desired: &mut Desired,
+    facts: &Facts,
+    service: &Service,
+    slot: u32,
+    target: &Backend,
+    way: &Way,
+) {
     if let Some(number) = facts.slots.backend(service, target) {
         desired.backends.insert(number, way.conf(facts, slot as u16, target));
     }
@@ -68,7 +88,13 @@ fn add_target(desired: &mut Desired, facts: &Facts, service: &Service, slot: u32
 }
 
 /// What the service means for its virtual address.
-fn add_to_address(desired: &mut Desired, host: &HostView, key: &AddressKey, slot: u32, service: &Service) {
+fn add_to_address(
+    desired: &mut Desired,
+    host: &HostView,
+    key: &AddressKey,
+    slot: u32,
+    service: &Service,
+) {
     let Some(address) = desired.addresses.get_mut(key) else {
         return;
     };
@@ -104,10 +130,14 @@ fn add_guard(desired: &mut Desired, slot: u32, guard: &Guard) -> bool {
     }
     let Guard { new_per_source, new_total, allow, deny } = guard;
     let rate = |limit: &Option<Rate>| limit.map_or((0, 0), |rate| (rate.per_second, rate.burst));
-    let ((source_rate, source_burst), (total_rate, total_burst)) = (rate(new_per_source), rate(new_total));
+    let ((source_rate, source_burst), (total_rate, total_burst)) =
+        (rate(new_per_source), rate(new_total));
     let closed = u32::from(!allow.is_empty());
     let listed = u32::from(!allow.is_empty() || !deny.is_empty());
-    desired.guards.insert(slot, GuardConf { source_rate, source_burst, total_rate, total_burst, closed, listed });
+    desired.guards.insert(
+        slot,
+        GuardConf { source_rate, source_burst, total_rate, total_burst, closed, listed },
+    );
     for (sources, verdict) in [(allow, SOURCE_ALLOWED), (deny, SOURCE_DENIED)] {
         desired.guard_sources.extend(sources.iter().map(|source| (guarded(slot, source), verdict)));
     }
@@ -119,5 +149,11 @@ fn guarded(service: u32, source: &IpNet) -> (u32, GuardedSource) {
     const MAPPED_BITS: u32 = 96;
     let mapped = if source.network().is_ipv4() { MAPPED_BITS } else { 0 };
     let length = GUARD_SERVICE_BITS + mapped + u32::from(source.prefix_len());
-    (length, GuardedSource { service: service.to_be_bytes(), source: Address::from(source.network()).octets() })
+    (
+        length,
+        GuardedSource {
+            service: service.to_be_bytes(),
+            source: Address::from(source.network()).octets(),
+        },
+    )
 }

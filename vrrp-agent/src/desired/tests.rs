@@ -5,8 +5,9 @@ mod path;
 use std::collections::{BTreeSet, HashMap};
 
 use vrrp_common::maps::{
-    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, FOREIGN_UNTOUCHED, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT,
-    FORWARD_NONE, SERVICE_BY_SOURCE, SERVICE_GUARDED, SOURCE_ALLOWED, SOURCE_DENIED,
+    ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, FOREIGN_UNTOUCHED, FORWARD_DR, FORWARD_IPIP,
+    FORWARD_LOCAL, FORWARD_NAT, FORWARD_NONE, SERVICE_BY_SOURCE, SERVICE_GUARDED, SOURCE_ALLOWED,
+    SOURCE_DENIED,
 };
 
 use super::*;
@@ -52,17 +53,30 @@ struct World {
 }
 
 impl World {
-    /// With services as the configuration file has them, all backends healthy and every next hop known.
+    /// With services as the configuration file has them, all backends healthy and every next hop
+    /// known.
     fn with(services: &str) -> Self {
         let text = format!("{services}{ROUTERS}");
-        let outcome = parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host");
+        let outcome =
+            parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host");
         let config = outcome.config.unwrap_or_else(|| panic!("{text}: {:?}", outcome.diagnostics));
         let mut slots = Slots::default();
         slots.assign(&config.services);
-        let of_all = |known: Option<bool>| config.services.iter().map(|service| vec![known; service.backends.len()]).collect();
+        let of_all = |known: Option<bool>| {
+            config.services.iter().map(|service| vec![known; service.backends.len()]).collect()
+        };
         let (health, paths) = (of_all(Some(true)), of_all(None));
         let host = host();
-        Self { config, host, slots, health, paths, acting: vec![false; 2], stopping: false, drained: Drained::default() }
+        Self {
+            config,
+            host,
+            slots,
+            health,
+            paths,
+            acting: vec![false; 2],
+            stopping: false,
+            drained: Drained::default(),
+        }
     }
 
     /// With one service `web` of these backends on port 80 of a virtual address, and `more` keys.
@@ -109,7 +123,9 @@ impl World {
 
 fn service(name: &str, address: &str, backends: &str, more: &str) -> String {
     let check = "check = { type = \"tcp\", interval = \"250ms\", timeout = \"200ms\" }";
-    format!("[[service]]\nname = \"{name}\"\naddress = \"{address}\"\nport = 80\nbackends = [{backends}]\n{check}\n{more}\n")
+    format!(
+        "[[service]]\nname = \"{name}\"\naddress = \"{address}\"\nport = 80\nbackends = [{backends}]\n{check}\n{more}\n"
+    )
 }
 
 fn ip(text: &str) -> IpAddr {
@@ -118,7 +134,16 @@ fn ip(text: &str) -> IpAddr {
 
 fn held(text: &str, prefix_len: u8, scope: u8) -> view::Address {
     let (protocol, label, secondary, usable) = (0, None, false, true);
-    view::Address { address: ip(text), prefix_len, protocol, label, scope, secondary, usable, deprecated: false }
+    view::Address {
+        address: ip(text),
+        prefix_len,
+        protocol,
+        label,
+        scope,
+        secondary,
+        usable,
+        deprecated: false,
+    }
 }
 
 fn host() -> HostView {
@@ -131,11 +156,13 @@ fn host() -> HostView {
         addresses,
         ..Link::default()
     };
-    let front = vec![held("192.0.2.1", 24, 0), held("fe80::1", 64, 253), held("2001:db8::1", 64, 0)];
+    let front =
+        vec![held("192.0.2.1", 24, 0), held("fe80::1", 64, 253), held("2001:db8::1", 64, 0)];
     let back = vec![held("10.0.0.1", 24, 0), held("fe80::2", 64, 253), held("fd00::1", 64, 0)];
     let links = [link(FRONT, "front", FRONT_MAC, front), link(BACK, "back", BACK_MAC, back)];
     let on_link = Route { ifindex: BACK, gateway: None, mtu: None };
-    let behind = |gateway: &str| Route { ifindex: BACK, gateway: Some(ip(gateway)), mtu: Some(1_400) };
+    let behind =
+        |gateway: &str| Route { ifindex: BACK, gateway: Some(ip(gateway)), mtu: Some(1_400) };
     let routes = [
         ("10.0.0.21", Some(on_link)),
         ("fd00::21", Some(on_link)),
@@ -153,8 +180,14 @@ fn host() -> HostView {
     ];
     HostView {
         links: links.into_iter().map(|link| (link.index, link)).collect(),
-        neighbours: known.iter().map(|(ifindex, address)| ((*ifindex, ip(address)), NEIGHBOUR_MAC)).collect(),
-        routes: routes.into_iter().map(|(address, route)| (ip(address), route)).collect::<HashMap<_, _>>(),
+        neighbours: known
+            .iter()
+            .map(|(ifindex, address)| ((*ifindex, ip(address)), NEIGHBOUR_MAC))
+            .collect(),
+        routes: routes
+            .into_iter()
+            .map(|(address, route)| (ip(address), route))
+            .collect::<HashMap<_, _>>(),
     }
 }
 
@@ -164,15 +197,28 @@ fn direct_return_goes_over_the_segment_of_the_virtual_address() {
         for forward in ["", ", forward = \"dr\""] {
             let world = World::serving(vip, &format!("{{ address = \"{backend}\"{forward} }}"), "");
             let (way, conf) = world.first();
-            assert_eq!((way.forward, way.obstacle, way.next_hop), (Forward::Dr, None, Some(ip(backend))), "{backend}");
-            assert_eq!((conf.forward, conf.ifindex, conf.mac, conf.source_mac), (FORWARD_DR, FRONT, NEIGHBOUR_MAC, FRONT_MAC));
-            assert_eq!((conf.address, conf.port, conf.service), (Address::from(ip(backend)), 80, 0));
+            assert_eq!(
+                (way.forward, way.obstacle, way.next_hop),
+                (Forward::Dr, None, Some(ip(backend))),
+                "{backend}"
+            );
+            assert_eq!(
+                (conf.forward, conf.ifindex, conf.mac, conf.source_mac),
+                (FORWARD_DR, FRONT, NEIGHBOUR_MAC, FRONT_MAC)
+            );
+            assert_eq!(
+                (conf.address, conf.port, conf.service),
+                (Address::from(ip(backend)), 80, 0)
+            );
             let desired = world.desired();
             assert_eq!(desired.next_hops, BTreeSet::from([(FRONT, ip(backend))]));
             assert!(desired.destinations.is_empty(), "no route is asked for");
             assert_eq!(desired.rosters[&0].members.as_ref().map(Vec::len), Some(1));
             let key = AddressKey { address: ip(vip).into(), ifindex: FRONT, vlan: 0 };
-            assert_eq!(desired.services[&0], ServiceConf { address: key, port: 80, protocol: 6, flags: 0 });
+            assert_eq!(
+                desired.services[&0],
+                ServiceConf { address: key, port: 80, protocol: 6, flags: 0 }
+            );
             assert_eq!(desired.addresses[&key].flags, ADDRESS_HAS_SERVICES);
         }
     }
@@ -217,9 +263,14 @@ fn a_tunnel_goes_by_the_hosts_routes_and_comes_from_the_interface() {
         (V6, "10.0.0.21", "10.0.0.21", 1_500, "10.0.0.1"),
     ];
     for (vip, backend, next_hop, mtu, source) in rows {
-        let world = World::serving(vip, &format!("{{ address = \"{backend}\", forward = \"ipip\" }}"), "");
+        let world =
+            World::serving(vip, &format!("{{ address = \"{backend}\", forward = \"ipip\" }}"), "");
         let (way, conf) = world.first();
-        assert_eq!((way.forward, way.obstacle, way.next_hop), (Forward::Ipip, None, Some(ip(next_hop))), "{backend}");
+        assert_eq!(
+            (way.forward, way.obstacle, way.next_hop),
+            (Forward::Ipip, None, Some(ip(next_hop))),
+            "{backend}"
+        );
         let expected = BackendConf {
             address: ip(backend).into(),
             source: ip(source).into(),
@@ -237,7 +288,10 @@ fn a_tunnel_goes_by_the_hosts_routes_and_comes_from_the_interface() {
         let desired = world.desired();
         assert_eq!(desired.destinations, BTreeSet::from([ip(backend)]));
         assert_eq!(desired.next_hops, BTreeSet::from([(BACK, ip(next_hop))]));
-        assert!(desired.reverse.is_empty() && !desired.interfaces.contains_key(&BACK), "no answer comes back this way");
+        assert!(
+            desired.reverse.is_empty() && !desired.interfaces.contains_key(&BACK),
+            "no answer comes back this way"
+        );
     }
 }
 
@@ -252,7 +306,8 @@ fn a_tunnels_prefix_leaves_its_host_bits_to_the_flow() {
         ("source_v6 = \"fd11::/64\"", "10.0.0.21", "10.0.0.1", 0),
     ];
     for (tunnel, backend, source, entropy) in rows {
-        let service = service("web", V4, &format!("{{ address = \"{backend}\", forward = \"ipip\" }}"), "");
+        let service =
+            service("web", V4, &format!("{{ address = \"{backend}\", forward = \"ipip\" }}"), "");
         let (_, conf) = World::with(&format!("[tunnel]\n{tunnel}\n{service}")).first();
         assert_eq!((conf.source, conf.entropy), (Address::from(ip(source)), entropy), "{tunnel}");
     }
@@ -261,11 +316,17 @@ fn a_tunnels_prefix_leaves_its_host_bits_to_the_flow() {
 #[test]
 fn a_tunnel_does_not_come_from_an_address_that_moves() {
     let mut world = World::serving(V4, "{ address = \"10.0.0.21\", forward = \"ipip\" }", "");
-    world.link(BACK).addresses.insert(0, view::Address { protocol: ADDRESS_PROTOCOL, ..held("10.0.0.9", 24, 0) });
+    world
+        .link(BACK)
+        .addresses
+        .insert(0, view::Address { protocol: ADDRESS_PROTOCOL, ..held("10.0.0.9", 24, 0) });
     world.link(BACK).addresses.insert(0, held(V4, 32, 0));
     assert_eq!(world.first().1.source, Address::from(ip("10.0.0.1")));
     world.link(BACK).addresses.retain(|held| held.address != ip("10.0.0.1"));
-    assert_eq!((world.way().obstacle, world.first().1.forward), (Some(Obstacle::NoSource), FORWARD_NONE));
+    assert_eq!(
+        (world.way().obstacle, world.first().1.forward),
+        (Some(Obstacle::NoSource), FORWARD_NONE)
+    );
 }
 
 #[test]
@@ -273,7 +334,12 @@ fn an_interface_judges_vrrp_for_what_its_routers_listen_to() {
     let mut world = World::with("");
     let own = world.config.routers.iter().map(|router| {
         let addresses: Vec<IpAddr> = router.all_addresses().collect();
-        Address::from(world.host.primary_address(FRONT, router.family(), &addresses).expect("the interface has one"))
+        Address::from(
+            world
+                .host
+                .primary_address(FRONT, router.family(), &addresses)
+                .expect("the interface has one"),
+        )
     });
     let own: Vec<Address> = own.collect();
     let listens = |world: &World| {
@@ -289,11 +355,23 @@ fn an_interface_judges_vrrp_for_what_its_routers_listen_to() {
 
 #[test]
 fn nat_keeps_the_way_back_open() {
-    for (vip, backend, place) in [(V4, "10.0.0.21", 7), (V4, "198.51.100.7", 7), (V6, "fd00::21", 8), (V6, "2001:db8:7::7", 8)] {
-        let mut world = World::serving(vip, &format!("{{ address = \"{backend}\", forward = \"nat\", port = 8080 }}"), "");
+    for (vip, backend, place) in [
+        (V4, "10.0.0.21", 7),
+        (V4, "198.51.100.7", 7),
+        (V6, "fd00::21", 8),
+        (V6, "2001:db8:7::7", 8),
+    ] {
+        let mut world = World::serving(
+            vip,
+            &format!("{{ address = \"{backend}\", forward = \"nat\", port = 8080 }}"),
+            "",
+        );
         let (way, conf) = world.first();
         assert_eq!((way.forward, way.obstacle), (Forward::Nat, None), "{backend}");
-        assert_eq!((conf.forward, conf.port, conf.ifindex, conf.source_mac), (FORWARD_NAT, 8_080, BACK, BACK_MAC));
+        assert_eq!(
+            (conf.forward, conf.port, conf.ifindex, conf.source_mac),
+            (FORWARD_NAT, 8_080, BACK, BACK_MAC)
+        );
         let key = ReverseKey { address: ip(backend).into(), port: 8_080, protocol: 6 };
         let name = ReverseConf { address: ip(vip).into(), port: 80, pad: 0, router: place };
         assert_eq!(world.desired().reverse, [(key, name)].into());
@@ -308,7 +386,8 @@ fn nat_keeps_the_way_back_open() {
         assert_eq!(world.desired().interfaces[&BACK], interface, "where no virtual router is");
         assert_eq!(world.desired().interfaces[&FRONT].nat, 0);
         let (v4, v6) = (ip(vip).is_ipv4(), ip(vip).is_ipv6());
-        let sides = [(FRONT, NatSide { back: false, v4, v6 }), (BACK, NatSide { back: true, v4, v6 })];
+        let sides =
+            [(FRONT, NatSide { back: false, v4, v6 }), (BACK, NatSide { back: true, v4, v6 })];
         assert_eq!(world.desired().nat_sides, sides.into());
 
         world.health = vec![vec![Some(false)]];
@@ -318,15 +397,22 @@ fn nat_keeps_the_way_back_open() {
 
 #[test]
 fn nat_to_a_node_of_the_pair_is_local_where_nothing_needs_rewriting() {
-    let same_port =
-        World::serving(V4, "{ address = \"192.0.2.1\", forward = \"nat\" }, { address = \"10.0.0.21\", forward = \"nat\" }", "");
+    let same_port = World::serving(
+        V4,
+        "{ address = \"192.0.2.1\", forward = \"nat\" }, { address = \"10.0.0.21\", forward = \"nat\" }",
+        "",
+    );
     assert_eq!((same_port.way().forward, same_port.way().obstacle), (Forward::Local, None));
     let desired = same_port.desired();
     assert_eq!(desired.reverse.len(), 1, "its own answers are right already");
     assert!(desired.local_routes.is_empty(), "another master rewrites them");
-    let other_port = World::serving(V4, "{ address = \"192.0.2.1\", forward = \"nat\", port = 8080 }", "");
+    let other_port =
+        World::serving(V4, "{ address = \"192.0.2.1\", forward = \"nat\", port = 8080 }", "");
     let (way, conf) = other_port.first();
-    assert_eq!((way.forward, way.obstacle, conf.forward), (Forward::Nat, Some(Obstacle::OwnPort), FORWARD_NONE));
+    assert_eq!(
+        (way.forward, way.obstacle, conf.forward),
+        (Forward::Nat, Some(Obstacle::OwnPort), FORWARD_NONE)
+    );
     assert!(other_port.desired().reverse.is_empty());
 }
 
@@ -342,7 +428,12 @@ fn every_obstacle_is_told_and_stops_the_packets() {
         ("dr", |world| world.host.neighbours.clear(), Obstacle::Unresolved, false),
         ("local", |world| world.link(FRONT).up = false, Obstacle::NoInterface, false),
         ("nat", |world| world.host.routes.clear(), Obstacle::Unasked, false),
-        ("nat", |world| world.host.routes.values_mut().for_each(|route| *route = None), Obstacle::NoRoute, false),
+        (
+            "nat",
+            |world| world.host.routes.values_mut().for_each(|route| *route = None),
+            Obstacle::NoRoute,
+            false,
+        ),
         ("ipip", |world| world.link(BACK).up = false, Obstacle::NoInterface, false),
         ("ipip", |world| world.link(BACK).mac = [0; 6], Obstacle::NotEthernet, false),
         ("ipip", |world| world.host.neighbours.clear(), Obstacle::Unresolved, false),
@@ -366,22 +457,33 @@ fn every_obstacle_is_told_and_stops_the_packets() {
 
 #[test]
 fn a_drained_backend_keeps_what_it_has() {
-    let world = World::serving(V4, "{ address = \"10.0.0.21\", forward = \"nat\", weight = 0 }, { address = \"192.0.2.2\" }", "");
+    let world = World::serving(
+        V4,
+        "{ address = \"10.0.0.21\", forward = \"nat\", weight = 0 }, { address = \"192.0.2.2\" }",
+        "",
+    );
     let (way, conf) = world.first();
-    assert_eq!((way.obstacle, way.passable, conf.forward), (Some(Obstacle::Drained), true, FORWARD_NAT));
+    assert_eq!(
+        (way.obstacle, way.passable, conf.forward),
+        (Some(Obstacle::Drained), true, FORWARD_NAT)
+    );
     let members = world.desired().rosters[&0].members.clone().expect("decided");
     assert_eq!(members.iter().map(|member| member.index).collect::<Vec<_>>(), [1]);
 }
 
 #[test]
 fn a_backend_that_is_drained_by_order_keeps_what_it_has_until_the_order_is_undone() {
-    let mut world = World::serving(V4, "{ address = \"192.0.2.1\" }, { address = \"192.0.2.2\" }", "");
+    let mut world =
+        World::serving(V4, "{ address = \"192.0.2.1\" }, { address = \"192.0.2.2\" }", "");
     let order = |undo| Request { backend: ip("192.0.2.2"), service: None, port: None, undo };
     let members = |world: &World| world.desired().rosters[&0].members.clone().expect("decided");
     let both = members(&world);
     for (undo, left) in [(false, &both[..1]), (true, &both[..])] {
         let targets = order(undo).targets(&world.config).expect("a backend");
-        assert_eq!(order(undo).obey(&mut world.drained, Instant::default(), &world.config, &targets), [true]);
+        assert_eq!(
+            order(undo).obey(&mut world.drained, Instant::default(), &world.config, &targets),
+            [true]
+        );
         assert_eq!(members(&world), left);
         let way = way(&world.facts(), 0, 1).expect("a backend");
         assert_eq!((way.obstacle, way.passable), ((!undo).then_some(Obstacle::Ordered), true));
@@ -392,7 +494,8 @@ fn a_backend_that_is_drained_by_order_keeps_what_it_has_until_the_order_is_undon
 #[test]
 fn the_sorry_server_is_in_the_ring_alone_while_the_quorum_is_not_met_and_the_way_to_it_is_known() {
     let more = "quorum = 2\nsorry_server = { address = \"127.0.0.1\", forward = \"local\" }";
-    let mut world = World::serving(V4, "{ address = \"192.0.2.1\" }, { address = \"192.0.2.2\" }", more);
+    let mut world =
+        World::serving(V4, "{ address = \"192.0.2.1\" }, { address = \"192.0.2.2\" }", more);
     let addresses = |world: &World| -> Vec<IpAddr> {
         let members = world.desired().rosters[&0].members.clone().expect("decided");
         members.iter().map(|member| member.address.ip()).collect()
@@ -402,11 +505,17 @@ fn the_sorry_server_is_in_the_ring_alone_while_the_quorum_is_not_met_and_the_way
     assert_eq!(addresses(&world), [ip("127.0.0.1")]);
     let desired = world.desired();
     let member = desired.rosters[&0].members.as_ref().expect("decided")[0];
-    assert_eq!((desired.backends[&u32::from(member.index)].forward, member.weight), (FORWARD_LOCAL, 1));
+    assert_eq!(
+        (desired.backends[&u32::from(member.index)].forward, member.weight),
+        (FORWARD_LOCAL, 1)
+    );
     world.link(FRONT).up = false;
     assert!(addresses(&world).is_empty(), "nobody can be reached");
     let part = of_services(&world.facts(), [0].into_iter());
-    assert_eq!((&part.rosters, &part.backends), (&world.desired().rosters, &world.desired().backends));
+    assert_eq!(
+        (&part.rosters, &part.backends),
+        (&world.desired().rosters, &world.desired().backends)
+    );
 }
 
 #[test]
@@ -418,37 +527,58 @@ fn a_changed_mac_address_is_taken_over() {
 
 #[test]
 fn the_sorry_server_has_a_way_but_no_place_in_the_ring() {
-    let sorry = "quorum = 1\nsorry_server = { address = \"10.0.0.9\", forward = \"nat\", port = 8081 }";
+    let sorry =
+        "quorum = 1\nsorry_server = { address = \"10.0.0.9\", forward = \"nat\", port = 8081 }";
     let mut world = World::serving(V4, "{ address = \"192.0.2.2\" }", sorry);
     let way = |world: &World| sorry_way(&world.facts(), 0).expect("a sorry server");
     assert_eq!(way(&world).obstacle, Some(Obstacle::Unasked));
-    world.host.routes.insert(ip("10.0.0.9"), Some(Route { ifindex: BACK, gateway: None, mtu: None }));
+    world
+        .host
+        .routes
+        .insert(ip("10.0.0.9"), Some(Route { ifindex: BACK, gateway: None, mtu: None }));
     assert_eq!(way(&world).obstacle, Some(Obstacle::Unresolved));
     assert!(world.desired().next_hops.contains(&(BACK, ip("10.0.0.9"))));
     world.resolve(BACK, "10.0.0.9");
-    assert_eq!((way(&world).obstacle, way(&world).passable), (None, true), "whatever any check says");
+    assert_eq!(
+        (way(&world).obstacle, way(&world).passable),
+        (None, true),
+        "whatever any check says"
+    );
     let desired = world.desired();
-    let number = world.slots.backend(&world.config.services[0], world.config.services[0].sorry.as_ref().expect("one"));
+    let number = world
+        .slots
+        .backend(&world.config.services[0], world.config.services[0].sorry.as_ref().expect("one"));
     assert_eq!(desired.backends[&number.expect("a number")].forward, FORWARD_NAT);
-    assert_eq!((desired.rosters[&0].members.as_ref().map(Vec::len), desired.reverse.len()), (Some(1), 1));
+    assert_eq!(
+        (desired.rosters[&0].members.as_ref().map(Vec::len), desired.reverse.len()),
+        (Some(1), 1)
+    );
     assert_eq!(sorry_way(&World::serving(V4, "{ address = \"192.0.2.2\" }", "").facts(), 0), None);
 }
 
 #[test]
 fn a_sorry_page_on_loopback_makes_no_direct_return_backend() {
-    let sorry = |address: &str| format!("quorum = 1\nsorry_server = {{ address = \"{address}\", forward = \"local\" }}");
+    let sorry = |address: &str| {
+        format!("quorum = 1\nsorry_server = {{ address = \"{address}\", forward = \"local\" }}")
+    };
     let other = "{ address = \"192.0.2.2\" }";
     assert!(World::serving(V4, other, &sorry("127.0.0.1")).desired().local_routes.is_empty());
-    assert_eq!(World::serving(V4, other, &sorry("192.0.2.1")).desired().local_routes, BTreeSet::from([ip(V4)]));
+    assert_eq!(
+        World::serving(V4, other, &sorry("192.0.2.1")).desired().local_routes,
+        BTreeSet::from([ip(V4)])
+    );
 }
 
 #[test]
 fn fragments_and_persistence_reach_the_tables() {
     let steered = "protocol = \"udp\"\npersistence = \"source\"\nfragments = \"steer\"";
     let dns = service("dns", V6, "{ address = \"2001:db8::2\" }", steered);
-    let dns =
-        dns.replace("check = { type = \"tcp\", interval = \"250ms\", timeout = \"200ms\" }\n", "check = { type = \"none\" }\n");
-    let world = World::with(&format!("{}{dns}", service("web", V6, "{ address = \"2001:db8::2\" }", "")));
+    let dns = dns.replace(
+        "check = { type = \"tcp\", interval = \"250ms\", timeout = \"200ms\" }\n",
+        "check = { type = \"none\" }\n",
+    );
+    let world =
+        World::with(&format!("{}{dns}", service("web", V6, "{ address = \"2001:db8::2\" }", "")));
     let desired = world.desired();
     assert_eq!((desired.services[&0].flags, desired.services[&1].flags), (0, SERVICE_BY_SOURCE));
     assert_eq!(desired.services[&1].protocol, 17);
@@ -463,12 +593,27 @@ fn guards_reach_the_tables_and_prefixes_keep_their_family() {
     let listed = format!("{guard}allow = [\"192.0.2.0/24\"]\ndeny = [\"192.0.2.128/25\"]");
     let denied = "[service.guard]\ndeny = [\"2001:db8:bad::/48\"]";
     let on = |address: &str, more: &str| {
-        service(&format!("on {address}"), address, "{ address = \"10.0.0.21\", forward = \"ipip\" }", more)
+        service(
+            &format!("on {address}"),
+            address,
+            "{ address = \"10.0.0.21\", forward = \"ipip\" }",
+            more,
+        )
     };
     let world = World::with(&format!("{}{}", on(V4, &listed), on(V6, denied)));
     let desired = world.desired();
-    assert_eq!((desired.services[&0].flags, desired.services[&1].flags), (SERVICE_GUARDED, SERVICE_GUARDED));
-    let first = GuardConf { source_rate: 10, source_burst: 20, total_rate: 500, total_burst: 500, closed: 1, listed: 1 };
+    assert_eq!(
+        (desired.services[&0].flags, desired.services[&1].flags),
+        (SERVICE_GUARDED, SERVICE_GUARDED)
+    );
+    let first = GuardConf {
+        source_rate: 10,
+        source_burst: 20,
+        total_rate: 500,
+        total_burst: 500,
+        closed: 1,
+        listed: 1,
+    };
     let second = GuardConf { listed: 1, ..GuardConf::default() };
     assert_eq!(desired.guards, [(0, first), (1, second)].into());
     let entry = |service: u32, length: u32, source: &str, verdict: u32| {
@@ -502,7 +647,8 @@ fn addresses_are_installed_where_this_node_acts() {
     let mut world = World::with("");
     assert!(world.desired().installed.is_empty());
     world.acting = vec![false, true];
-    let installed: Vec<IpAddr> = world.desired().installed.iter().map(|installed| installed.address).collect();
+    let installed: Vec<IpAddr> =
+        world.desired().installed.iter().map(|installed| installed.address).collect();
     assert_eq!(installed, [V6, "fe80::100"].map(ip));
     assert_eq!(world.desired().vrids, [((FRONT, false, 51), 7), ((FRONT, true, 51), 8)].into());
 }

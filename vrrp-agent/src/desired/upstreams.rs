@@ -27,7 +27,8 @@ pub struct Pool {
     pub members: Vec<(socket_maps::Backend, u32)>,
 }
 
-/// `health`: for each upstream and backend, whether its check is good; `None` before the first result.
+/// `health`: for each upstream and backend, whether its check is good; `None` before the first
+/// result.
 pub fn upstreams(configured: &[Upstream], health: &[Vec<Option<bool>>]) -> Upstreams {
     let mut wanted = Upstreams::default();
     for (upstream, health) in configured.iter().zip(health) {
@@ -39,20 +40,28 @@ pub fn upstreams(configured: &[Upstream], health: &[Vec<Option<bool>>]) -> Upstr
 }
 
 fn pool(upstream: &Upstream, health: &[Option<bool>]) -> Pool {
-    let usable = |&(backend, up): &(&UpstreamBackend, &Option<bool>)| *up == Some(true) && backend.weight > 0;
+    let usable = |&(backend, up): &(&UpstreamBackend, &Option<bool>)| {
+        *up == Some(true) && backend.weight > 0
+    };
     let members = upstream.backends.iter().zip(health).filter(usable);
     Pool {
         balance: match upstream.balance {
             Balance::LeastConnections => LEAST_CONNECTIONS,
             Balance::WeightedRandom => WEIGHTED_RANDOM,
         },
-        members: members.map(|(backend, _)| (place(backend.address), u32::from(backend.weight))).collect(),
+        members: members
+            .map(|(backend, _)| (place(backend.address), u32::from(backend.weight)))
+            .collect(),
     }
 }
 
 /// What an upstream is known by in the kernel.
 pub fn upstream_key(upstream: &Upstream) -> UpstreamKey {
-    UpstreamKey { address: Address::from(upstream.address.ip()), port: upstream.address.port(), pad: [0; 6] }
+    UpstreamKey {
+        address: Address::from(upstream.address.ip()),
+        port: upstream.address.port(),
+        pad: [0; 6],
+    }
 }
 
 /// What a backend is known by in the kernel.
@@ -68,7 +77,10 @@ mod tests {
     use crate::model::{Cgroup, Check, CheckKind};
 
     fn upstream(weights: &[u16]) -> Upstream {
-        let backend = |(host, &weight): (u8, &u16)| UpstreamBackend { address: ([192, 0, 2, host], 9000).into(), weight };
+        let backend = |(host, &weight): (u8, &u16)| UpstreamBackend {
+            address: ([192, 0, 2, host], 9000).into(),
+            weight,
+        };
         let second = Duration::from_secs(1);
         Upstream {
             name: "php".into(),
@@ -76,13 +88,24 @@ mod tests {
             cgroup: Cgroup::Unit("nginx.service".into()),
             balance: Balance::LeastConnections,
             backends: (1..).zip(weights).map(backend).collect(),
-            check: Check { kind: CheckKind::FastCgi { port: None }, interval: second, timeout: second, rise: 1, fall: 1 },
+            check: Check {
+                kind: CheckKind::FastCgi { port: None },
+                interval: second,
+                timeout: second,
+                rise: 1,
+                fall: 1,
+            },
         }
     }
 
     fn members(wanted: &Upstreams) -> Option<Vec<(String, u32)>> {
         let pool = wanted.pools.values().next().expect("an upstream").as_ref()?;
-        Some(pool.members.iter().map(|(backend, weight)| (backend.address.ip().to_string(), *weight)).collect())
+        Some(
+            pool.members
+                .iter()
+                .map(|(backend, weight)| (backend.address.ip().to_string(), *weight))
+                .collect(),
+        )
     }
 
     #[test]
@@ -100,6 +123,9 @@ mod tests {
 
     #[test]
     fn an_upstream_without_a_usable_backend_is_an_empty_pool() {
-        assert_eq!(members(&upstreams(&[upstream(&[1, 0])], &[vec![Some(false), Some(true)]])), Some(vec![]));
+        assert_eq!(
+            members(&upstreams(&[upstream(&[1, 0])], &[vec![Some(false), Some(true)]])),
+            Some(vec![])
+        );
     }
 }

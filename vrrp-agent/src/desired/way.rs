@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use vrrp_common::ip::Address;
-use vrrp_common::maps::{BackendConf, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT, FORWARD_NONE};
+use vrrp_common::maps::{
+    BackendConf, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT, FORWARD_NONE,
+};
 
 use super::path::is_lost;
 use super::{Facts, router_of};
@@ -18,7 +20,8 @@ pub struct Way {
     pub forward: Forward,
     /// Interface that leads to it; 0 while there is none.
     pub ifindex: u32,
-    /// Whom frames for it are addressed to: itself, or the gateway of its route. `None` where it is this node, or there is no way.
+    /// Whom frames for it are addressed to: itself, or the gateway of its route. `None` where it is
+    /// this node, or there is no way.
     pub next_hop: Option<IpAddr>,
     /// MAC address of the next hop, or of this node's own interface.
     pub mac: Option<[u8; 6]>,
@@ -64,13 +67,17 @@ impl Obstacle {
             Obstacle::Down => "its check fails",
             Obstacle::Drained => "weight 0: drained",
             Obstacle::Ordered => "drained: `vrrp-agent drain --undo` ends it",
-            Obstacle::Path => "its check is good, but connections to the virtual address do not get through",
+            Obstacle::Path => {
+                "its check is good, but connections to the virtual address do not get through"
+            }
             Obstacle::NoInterface => "the interface is missing or down",
             Obstacle::Unasked => "its route has not been looked up yet",
             Obstacle::NoRoute => "no route leads to it",
             Obstacle::NotEthernet => "its route leads over an interface without Ethernet addresses",
             Obstacle::NoSource => "the interface has no address for the outer packet to come from",
-            Obstacle::OwnPort => "an address of this node with another port: its stack gets packets unchanged",
+            Obstacle::OwnPort => {
+                "an address of this node with another port: its stack gets packets unchanged"
+            }
             Obstacle::Unresolved => "its MAC address is not resolved",
         }
     }
@@ -90,14 +97,17 @@ impl Obstacle {
 pub fn way(facts: &Facts, service: usize, backend: usize) -> Option<Way> {
     let conf = facts.config.services.get(service)?;
     let candidate = conf.backends.get(backend)?;
-    let healthy = facts.health.get(service).and_then(|backends| backends.get(backend).copied()).flatten();
+    let healthy =
+        facts.health.get(service).and_then(|backends| backends.get(backend).copied()).flatten();
     let road = road(facts, conf, candidate);
     let lost = is_lost(facts, service, backend);
     let obstacle = match (healthy, road.obstacle) {
         (None, _) => Some(Obstacle::Unchecked),
         (Some(false), _) => Some(Obstacle::Down),
         (Some(true), Some(obstacle)) => Some(obstacle),
-        (Some(true), None) if facts.drained.since(conf, candidate).is_some() => Some(Obstacle::Ordered),
+        (Some(true), None) if facts.drained.since(conf, candidate).is_some() => {
+            Some(Obstacle::Ordered)
+        }
         (Some(true), None) if candidate.weight == 0 => Some(Obstacle::Drained),
         (Some(true), None) if lost => Some(Obstacle::Path),
         (Some(true), None) => None,
@@ -113,7 +123,11 @@ pub fn sorry_way(facts: &Facts, service: usize) -> Option<Way> {
 
 /// Whether an address is this host's own, by other means than a mastership.
 pub(super) fn is_own(host: &HostView, address: IpAddr) -> bool {
-    let held = |link: &Link| link.addresses.iter().any(|held| held.address == address && held.protocol != ADDRESS_PROTOCOL);
+    let held = |link: &Link| {
+        link.addresses
+            .iter()
+            .any(|held| held.address == address && held.protocol != ADDRESS_PROTOCOL)
+    };
     host.links.values().any(held)
 }
 
@@ -149,7 +163,16 @@ impl Way {
 
     fn barred(forward: Forward, obstacle: Obstacle) -> Self {
         let obstacle = Some(obstacle);
-        Self { forward, ifindex: 0, next_hop: None, mac: None, mtu: 0, source: None, passable: false, obstacle }
+        Self {
+            forward,
+            ifindex: 0,
+            next_hop: None,
+            mac: None,
+            mtu: 0,
+            source: None,
+            passable: false,
+            obstacle,
+        }
     }
 }
 
@@ -157,7 +180,9 @@ impl Way {
 fn road(facts: &Facts, service: &Service, target: &Backend) -> Way {
     let own = is_own(facts.host, target.address);
     match target.forward {
-        Forward::Nat if own && target.port != service.port => Way::barred(Forward::Nat, Obstacle::OwnPort),
+        Forward::Nat if own && target.port != service.port => {
+            Way::barred(Forward::Nat, Obstacle::OwnPort)
+        }
         Forward::Local => local(facts, service),
         _ if own => local(facts, service),
         Forward::Auto | Forward::Dr => direct(facts, service, target),
@@ -210,8 +235,10 @@ fn routed(facts: &Facts, target: &Backend) -> Way {
     let mut way = over(facts.host, forward, link, route.gateway.unwrap_or(target.address));
     way.mtu = route.mtu.unwrap_or(link.mtu);
     if forward == Forward::Ipip {
-        way.source = tunnel_source(&facts.config.tunnel, target.address)
-            .or_else(|| own_source(facts, link, target.address).map(|address| TunnelSource { address, entropy: 0 }));
+        way.source = tunnel_source(&facts.config.tunnel, target.address).or_else(|| {
+            own_source(facts, link, target.address)
+                .map(|address| TunnelSource { address, entropy: 0 })
+        });
         if way.source.is_none() {
             way.obstacle = way.obstacle.or(Some(Obstacle::NoSource));
             way.passable = false;
@@ -239,8 +266,12 @@ fn over(host: &HostView, forward: Forward, link: &Link, next_hop: IpAddr) -> Way
 /// The configured source of outer packets of the target's family.
 fn tunnel_source(tunnel: &Tunnel, target: IpAddr) -> Option<TunnelSource> {
     let (address, host_bits) = match target {
-        IpAddr::V4(_) => tunnel.source_v4.map(|net| (IpAddr::V4(net.network()), net.max_prefix_len() - net.prefix_len()))?,
-        IpAddr::V6(_) => tunnel.source_v6.map(|net| (IpAddr::V6(net.network()), net.max_prefix_len() - net.prefix_len()))?,
+        IpAddr::V4(_) => tunnel
+            .source_v4
+            .map(|net| (IpAddr::V4(net.network()), net.max_prefix_len() - net.prefix_len()))?,
+        IpAddr::V6(_) => tunnel
+            .source_v6
+            .map(|net| (IpAddr::V6(net.network()), net.max_prefix_len() - net.prefix_len()))?,
     };
     let entropy = 1_u32.checked_shl(host_bits.into()).map_or(u32::MAX, |above| above - 1);
     Some(TunnelSource { address, entropy })
@@ -249,7 +280,9 @@ fn tunnel_source(tunnel: &Tunnel, target: IpAddr) -> Option<TunnelSource> {
 /// An address of the sending interface itself: one that no mastership brings and takes away.
 pub(super) fn own_source(facts: &Facts, link: &Link, target: IpAddr) -> Option<IpAddr> {
     const GLOBAL: u8 = 0;
-    let is_virtual = |address: IpAddr| facts.config.routers.iter().any(|router| router.all_addresses().any(|a| a == address));
+    let is_virtual = |address: IpAddr| {
+        facts.config.routers.iter().any(|router| router.all_addresses().any(|a| a == address))
+    };
     let fits = |held: &&view::Address| {
         Family::of(held.address) == Family::of(target)
             && held.usable

@@ -29,12 +29,22 @@ fn config() -> Config {
             { address = "10.0.0.3", port = 8081, forward = "nat" },
         ]
     "#;
-    let parsed = config::parse(&Source::new("test.toml", text.as_bytes()), Language::Toml, Mode::Strict, "node");
+    let parsed = config::parse(
+        &Source::new("test.toml", text.as_bytes()),
+        Language::Toml,
+        Mode::Strict,
+        "node",
+    );
     parsed.config.expect("a good configuration")
 }
 
 fn request(backend: &str) -> Request {
-    Request { backend: backend.parse().expect("an address"), service: None, port: None, undo: false }
+    Request {
+        backend: backend.parse().expect("an address"),
+        service: None,
+        port: None,
+        undo: false,
+    }
 }
 
 fn at(seconds: u64) -> Instant {
@@ -48,7 +58,9 @@ fn pairs(targets: &[Target]) -> Vec<(usize, usize)> {
 /// A roster of so many usable backends.
 fn roster(usable: u16) -> Roster {
     let member = |index| vrrp_common::maglev::Member { index, weight: 1, ..Default::default() };
-    let candidates: Vec<_> = (0..usable).map(|index| Candidate { member: member(index), usable: true, likely: true }).collect();
+    let candidates: Vec<_> = (0..usable)
+        .map(|index| Candidate { member: member(index), usable: true, likely: true })
+        .collect();
     Roster::new(&candidates, 1, None, Duration::ZERO)
 }
 
@@ -56,7 +68,10 @@ fn roster(usable: u16) -> Roster {
 fn a_backend_is_meant_in_every_service_that_has_it_unless_one_is_named() {
     let config = config();
     let all = request("10.0.0.1");
-    assert_eq!(all.targets(&config).map(|targets| pairs(&targets)), Ok(vec![(0, 0), (1, 0), (1, 1)]));
+    assert_eq!(
+        all.targets(&config).map(|targets| pairs(&targets)),
+        Ok(vec![(0, 0), (1, 0), (1, 1)])
+    );
     let one = Request { service: Some("app".to_owned()), ..all.clone() };
     assert_eq!(one.targets(&config).map(|targets| pairs(&targets)), Ok(vec![(1, 0), (1, 1)]));
     let port = Request { port: Some(8082), ..all };
@@ -73,11 +88,22 @@ fn whoever_names_what_is_not_there_is_told_what_is() {
     };
     let message = refused(request("10.0.0.4"));
     assert!(message.starts_with("no backend `10.0.0.4`"), "{message}");
-    assert!(message.contains("there are: 10.0.0.1:80, 10.0.0.1:8081, 10.0.0.1:8082, 10.0.0.2:80, 10.0.0.3:8081"), "{message}");
+    assert!(
+        message.contains(
+            "there are: 10.0.0.1:80, 10.0.0.1:8081, 10.0.0.1:8082, 10.0.0.2:80, 10.0.0.3:8081"
+        ),
+        "{message}"
+    );
     let message = refused(Request { service: Some("apps".to_owned()), ..request("10.0.0.1") });
-    assert!(message.contains("no service `apps` (did you mean `app`?); there are: web, app"), "{message}");
+    assert!(
+        message.contains("no service `apps` (did you mean `app`?); there are: web, app"),
+        "{message}"
+    );
     let message = refused(Request { service: Some("app".to_owned()), ..request("10.0.0.2") });
-    assert!(message.starts_with("no backend of app `10.0.0.2`") && !message.contains("10.0.0.2:80"), "{message}");
+    assert!(
+        message.starts_with("no backend of app `10.0.0.2`") && !message.contains("10.0.0.2:80"),
+        "{message}"
+    );
     let nothing = Config { services: vec![], ..config.clone() };
     assert_eq!(
         request("10.0.0.1").targets(&nothing).map_err(|reply| reply.message),
@@ -110,7 +136,10 @@ fn the_reply_says_who_is_left() {
     let config = config();
     let order = request("10.0.0.1");
     let targets = order.targets(&config).expect("backends");
-    let reply = order.reply(&config, &[(targets[0], true, roster(1), None), (targets[1], true, roster(0), None)]);
+    let reply = order.reply(
+        &config,
+        &[(targets[0], true, roster(1), None), (targets[1], true, roster(0), None)],
+    );
     assert_eq!(
         reply.message,
         "web: 10.0.0.1:80 takes no new connections; those it has may stay for 60 s; 1 backend takes new ones\n\
@@ -122,9 +151,18 @@ fn the_reply_says_who_is_left() {
 
     let member = vrrp_common::maglev::Member::default();
     let sorry = Roster::new(&[], 1, Some(member), Duration::ZERO);
-    let reply = order.reply(&config, &[(targets[0], true, sorry, None), (targets[1], false, roster(2).undecided(), None)]);
+    let reply = order.reply(
+        &config,
+        &[(targets[0], true, sorry, None), (targets[1], false, roster(2).undecided(), None)],
+    );
     assert!(reply.message.contains("; the sorry server takes them\n"), "{}", reply.message);
-    assert!(reply.message.contains("was drained already; the ring follows when every check has ended once"), "{}", reply.message);
+    assert!(
+        reply
+            .message
+            .contains("was drained already; the ring follows when every check has ended once"),
+        "{}",
+        reply.message
+    );
     assert!(reply.services[0].sorry && reply.services[0].remaining == 0);
 }
 
@@ -139,10 +177,19 @@ fn the_reply_to_an_undo_says_what_still_keeps_a_backend_out() {
     };
     assert_eq!(
         said(true, None),
-        (Outcome::Undone, "web: 10.0.0.2:80 takes new connections again; 2 backends take new ones\n".to_owned())
+        (
+            Outcome::Undone,
+            "web: 10.0.0.2:80 takes new connections again; 2 backends take new ones\n".to_owned()
+        )
     );
     let (_, message) = said(true, Some(Obstacle::Down));
-    assert!(message.contains("is drained no more, but takes no connections: its check fails"), "{message}");
+    assert!(
+        message.contains("is drained no more, but takes no connections: its check fails"),
+        "{message}"
+    );
     let (outcome, message) = said(false, None);
-    assert!(outcome == Outcome::Unchanged && message.contains("was not drained: nothing changes"), "{message}");
+    assert!(
+        outcome == Outcome::Unchanged && message.contains("was not drained: nothing changes"),
+        "{message}"
+    );
 }

@@ -1,4 +1,5 @@
-//! What others say of addresses that this node acts for: told, so that a duplicate address or a forger is seen.
+//! What others say of addresses that this node acts for: told, so that a duplicate address or a
+//! forger is seen.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +15,8 @@ use crate::time::Instant;
 
 /// How often the kernel program's notes are read.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// At most one line for each virtual router in this time; `vrrp_instance_events_total` counts every claim.
+/// At most one line for each virtual router in this time; `vrrp_instance_events_total` counts every
+/// claim.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// The notes of the kernel program, and what was told of them.
@@ -50,7 +52,10 @@ impl Claims {
             }
             self.told.insert(place, (seen, now + TELL_EVERY));
             let address = claim.address.ip();
-            let owner = config.routers.iter().find(|router| router.all_addresses().any(|held| held == address));
+            let owner = config
+                .routers
+                .iter()
+                .find(|router| router.all_addresses().any(|held| held == address));
             let instance = owner.map_or("", |router| router.name.as_str());
             let mac = claim.mac.map(|byte| format!("{byte:02x}")).join(":");
             tracing::warn!(instance, %address, mac, "another host claims a virtual address that this node acts for");

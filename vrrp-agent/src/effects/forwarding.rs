@@ -10,9 +10,13 @@ use crate::forwarding::answers_only;
 use crate::model::Config;
 use crate::net::sysctl::Sysctl;
 
-/// The interfaces as the kernel program must know them: where the host forwards for NAT's sake alone, nothing but answers is forwarded, unless the
-/// configuration asks for more.
-pub fn restrict(config: &Config, desired: &Desired, problems: &mut Problems) -> BTreeMap<u32, InterfaceConf> {
+/// The interfaces as the kernel program must know them: where the host forwards for NAT's sake
+/// alone, nothing but answers is forwarded, unless the configuration asks for more.
+pub fn restrict(
+    config: &Config,
+    desired: &Desired,
+    problems: &mut Problems,
+) -> BTreeMap<u32, InterfaceConf> {
     let mut interfaces = desired.interfaces.clone();
     if config.nat_forward_other || interfaces.values().all(|interface| interface.nat == 0) {
         return interfaces;

@@ -1,4 +1,5 @@
-//! The program on the interfaces: attached where it is missing, looked after where somebody else may take it away.
+//! The program on the interfaces: attached where it is missing, looked after where somebody else
+//! may take it away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,8 +13,8 @@ use crate::plane::attach::{Attachment, Mode};
 use crate::plane::object::Plane;
 use crate::time::Instant;
 
-/// How often interfaces are asked for their program: nobody tells when one is detached or replaced. What was refused is tried again
-/// as often.
+/// How often interfaces are asked for their program: nobody tells when one is detached or replaced.
+/// What was refused is tried again as often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What became of the attempt to attach to an interface.
@@ -88,7 +89,14 @@ impl Hooks {
     }
 
     /// Puts the program on interfaces that carry virtual routers and do not have it.
-    pub fn attach(&mut self, plane: &mut Plane, usage: XdpUse, desired: &Desired, host: &HostView, problems: &mut Problems) {
+    pub fn attach(
+        &mut self,
+        plane: &mut Plane,
+        usage: XdpUse,
+        desired: &Desired,
+        host: &HostView,
+        problems: &mut Problems,
+    ) {
         self.hooks.retain(|ifindex, _| desired.interfaces.contains_key(ifindex));
         for &ifindex in desired.interfaces.keys() {
             let (None, Some(link)) = (self.hooks.get(&ifindex), host.links.get(&ifindex)) else {
@@ -97,11 +105,20 @@ impl Hooks {
             let outcome = plane.attach(&link.name, ifindex, usage);
             if let Ok(attachment) = &outcome {
                 let mode = attachment.mode.map_or("as before", Mode::label);
-                tracing::info!(interface = link.name, mode, adopted = attachment.adopted, "XDP program attached");
+                tracing::info!(
+                    interface = link.name,
+                    mode,
+                    adopted = attachment.adopted,
+                    "XDP program attached"
+                );
             }
-            let what = format!("XDP on {} (without it the election works, the data plane does not)", link.name);
+            let what = format!(
+                "XDP on {} (without it the election works, the data plane does not)",
+                link.name
+            );
             problems.note(&what, outcome.as_ref().map(|_| ()));
-            let hook = outcome.map_or_else(|error| Hook::Refused(error.to_string()), Hook::Attached);
+            let hook =
+                outcome.map_or_else(|error| Hook::Refused(error.to_string()), Hook::Attached);
             self.hooks.insert(ifindex, hook);
         }
     }

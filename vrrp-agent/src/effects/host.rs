@@ -23,7 +23,8 @@ pub struct Owner<'a> {
 }
 
 impl Owner<'_> {
-    /// Whether an agent, or a keepalived of this configuration, installed it. What is not ours is never changed and never removed.
+    /// Whether an agent, or a keepalived of this configuration, installed it. What is not ours is
+    /// never changed and never removed.
     fn is_ours(&self, link: &Link, held: &Address) -> bool {
         self.record.is_ours(link, held, || self.is_configured(link, held))
     }
@@ -34,22 +35,30 @@ impl Owner<'_> {
         owners.flat_map(|router| router.all_addresses()).any(|address| address == held.address)
     }
 
-    /// Whether the configuration names this address, with this prefix on this interface. The address owner's are meant to be there by
-    /// other means.
+    /// Whether the configuration names this address, with this prefix on this interface. The
+    /// address owner's are meant to be there by other means.
     fn is_configured(&self, link: &Link, held: &Address) -> bool {
         self.config.routers.iter().filter(|router| router.priority != OWNER).any(|router| {
             router.addresses.iter().chain(&router.excluded_addresses).any(|named| {
                 let device = named.device.as_ref().unwrap_or(&router.interface);
-                (named.address, named.prefix_len, device) == (held.address, held.prefix_len, &link.name)
+                (named.address, named.prefix_len, device)
+                    == (held.address, held.prefix_len, &link.name)
             })
         })
     }
 }
 
-/// Puts missing addresses on their interfaces, also those that others took away, and mends our own where the host would open
-/// connections from them.
-pub async fn install(netlink: &Netlink, owner: &mut Owner<'_>, desired: &Desired, host: &HostView, problems: &mut Problems) {
-    let absent: Vec<&Installed> = desired.installed.iter().filter(|wanted| held(host, wanted).is_none()).collect();
+/// Puts missing addresses on their interfaces, also those that others took away, and mends our own
+/// where the host would open connections from them.
+pub async fn install(
+    netlink: &Netlink,
+    owner: &mut Owner<'_>,
+    desired: &Desired,
+    host: &HostView,
+    problems: &mut Problems,
+) {
+    let absent: Vec<&Installed> =
+        desired.installed.iter().filter(|wanted| held(host, wanted).is_none()).collect();
     if !absent.is_empty() {
         let new = |wanted: &&Installed| {
             let Installed { ifindex: index, address, prefix_len, .. } = **wanted;
@@ -70,7 +79,8 @@ pub async fn install(netlink: &Netlink, owner: &mut Owner<'_>, desired: &Desired
                 continue;
             }
             Some(held) if !held.usable => {
-                // What duplicate address detection holds back or gave up stays so; only a new one is free of it.
+                // What duplicate address detection holds back or gave up stays so; only a new one
+                // is free of it.
                 match netlink.remove_address(*ifindex, held.address, held.prefix_len).await {
                     Ok(_) => add(netlink, link, wanted).await,
                     Err(error) => Err(error),
@@ -79,7 +89,9 @@ pub async fn install(netlink: &Netlink, owner: &mut Owner<'_>, desired: &Desired
             Some(held) if address.is_ipv6() && !held.deprecated => {
                 netlink.ensure_address(*ifindex, *address, held.prefix_len, label.as_deref()).await
             }
-            Some(held) if is_first(link, held, last.get(&link.index)) => put_last(netlink, link, wanted).await,
+            Some(held) if is_first(link, held, last.get(&link.index)) => {
+                put_last(netlink, link, wanted).await
+            }
             Some(_) => Ok(()),
         };
         problems.note(&format!("install {address}/{prefix_len} on {}", link.name), outcome);
@@ -105,11 +117,13 @@ async fn add(netlink: &Netlink, link: &Link, wanted: &Installed) -> Result<(), N
     Ok(())
 }
 
-/// The address as it is where it belongs. An interface holds an IPv6 address once, whatever its prefix, and an IPv4 one once
-/// for each prefix.
+/// The address as it is where it belongs. An interface holds an IPv6 address once, whatever its
+/// prefix, and an IPv4 one once for each prefix.
 fn held<'a>(host: &'a HostView, wanted: &Installed) -> Option<&'a Address> {
-    let fits =
-        |held: &&Address| held.address == wanted.address && (held.prefix_len == wanted.prefix_len || held.address.is_ipv6());
+    let fits = |held: &&Address| {
+        held.address == wanted.address
+            && (held.prefix_len == wanted.prefix_len || held.address.is_ipv6())
+    };
     host.links.get(&wanted.ifindex)?.addresses.iter().find(fits)
 }
 
@@ -119,19 +133,24 @@ pub fn is_installed(host: &HostView, wanted: &Installed) -> bool {
     held(host, wanted).is_some_and(|held| held.usable)
 }
 
-/// Whether the host would open connections from an IPv4 virtual address, since it comes before one of the host's own.
+/// Whether the host would open connections from an IPv4 virtual address, since it comes before one
+/// of the host's own.
 ///
-/// For a destination that no route's source and no address's prefix decides (multicast, a route without a gateway, a gateway
-/// outside all prefixes), the kernel takes the first address of the interface that is not a secondary one. The host's own
-/// comes after a virtual one when it was added later, as when DHCP gives a new one.
+/// For a destination that no route's source and no address's prefix decides (multicast, a route
+/// without a gateway, a gateway outside all prefixes), the kernel takes the first address of the
+/// interface that is not a secondary one. The host's own comes after a virtual one when it was
+/// added later, as when DHCP gives a new one.
 fn is_first(link: &Link, held: &Address, last_own: Option<&usize>) -> bool {
     let at = || link.addresses.iter().position(|other| other == held);
-    held.address.is_ipv4() && !held.secondary && last_own.is_some_and(|own| at().is_some_and(|at| at < *own))
+    held.address.is_ipv4()
+        && !held.secondary
+        && last_own.is_some_and(|own| at().is_some_and(|at| at < *own))
 }
 
 /// By interface index, where the last IPv4 address stands that the host has itself.
 fn last_own(desired: &Desired, host: &HostView) -> HashMap<u32, usize> {
-    let virtuals: HashSet<(u32, IpAddr)> = desired.installed.iter().map(|any| (any.ifindex, any.address)).collect();
+    let virtuals: HashSet<(u32, IpAddr)> =
+        desired.installed.iter().map(|any| (any.ifindex, any.address)).collect();
     let own = |link: &Link| {
         link.addresses.iter().rposition(|held| {
             held.address.is_ipv4()
@@ -152,12 +171,22 @@ async fn put_last(netlink: &Netlink, link: &Link, wanted: &Installed) -> Result<
     Ok(())
 }
 
-/// Removes an address, and none with it: with the primary address of a prefix the kernel removes the secondary ones, unless
-/// `promote_secondaries` is set. It is set for as long as this takes where secondary ones depend on it.
-pub async fn remove(netlink: &Netlink, link: &Link, address: IpAddr, prefix_len: u8) -> Result<bool, NetlinkError> {
-    let primary = |held: &&Address| held.address == address && held.prefix_len == prefix_len && !held.secondary;
-    let depends = |held: &Address| held.secondary && held.address.is_ipv4() && held.prefix_len == prefix_len;
-    let alone = link.addresses.iter().find(primary).is_none() || !link.addresses.iter().any(depends);
+/// Removes an address, and none with it: with the primary address of a prefix the kernel removes
+/// the secondary ones, unless `promote_secondaries` is set. It is set for as long as this takes
+/// where secondary ones depend on it.
+pub async fn remove(
+    netlink: &Netlink,
+    link: &Link,
+    address: IpAddr,
+    prefix_len: u8,
+) -> Result<bool, NetlinkError> {
+    let primary = |held: &&Address| {
+        held.address == address && held.prefix_len == prefix_len && !held.secondary
+    };
+    let depends =
+        |held: &Address| held.secondary && held.address.is_ipv4() && held.prefix_len == prefix_len;
+    let alone =
+        link.addresses.iter().find(primary).is_none() || !link.addresses.iter().any(depends);
     let sysctl = Sysctl::default();
     let promoted = match alone {
         true => None,
@@ -173,10 +202,18 @@ pub async fn remove(netlink: &Netlink, link: &Link, address: IpAddr, prefix_len:
 }
 
 /// Takes our virtual addresses away that do not belong here now.
-pub async fn uninstall(netlink: &Netlink, owner: &mut Owner<'_>, desired: &Desired, host: &HostView, problems: &mut Problems) {
-    let wanted: HashSet<(u32, IpAddr, u8)> = desired.installed.iter().map(|w| (w.ifindex, w.address, w.prefix_len)).collect();
+pub async fn uninstall(
+    netlink: &Netlink,
+    owner: &mut Owner<'_>,
+    desired: &Desired,
+    host: &HostView,
+    problems: &mut Problems,
+) {
+    let wanted: HashSet<(u32, IpAddr, u8)> =
+        desired.installed.iter().map(|w| (w.ifindex, w.address, w.prefix_len)).collect();
     for link in host.links.values() {
-        let unwanted = |held: &&Address| !wanted.contains(&(link.index, held.address, held.prefix_len));
+        let unwanted =
+            |held: &&Address| !wanted.contains(&(link.index, held.address, held.prefix_len));
         let (ours, others): (Vec<&Address>, Vec<&Address>) =
             link.addresses.iter().filter(unwanted).partition(|held| owner.is_ours(link, held));
         for held in others.into_iter().filter(|held| owner.is_configured(link, held)) {
@@ -207,14 +244,16 @@ pub async fn uninstall(netlink: &Netlink, owner: &mut Owner<'_>, desired: &Desir
     }
 }
 
-/// Lets the stack accept packets for addresses whose direct-return backend this node is. ARP is silenced before: a route alone would
-/// make the stack answer, and speak for the address in its own requests.
+/// Lets the stack accept packets for addresses whose direct-return backend this node is. ARP is
+/// silenced before: a route alone would make the stack answer, and speak for the address in its own
+/// requests.
 pub async fn accept(netlink: &Netlink, desired: &Desired, problems: &mut Problems) {
     let held = match netlink.own_local_routes().await {
         Ok(held) => held,
         Err(error) => return problems.note("list local routes", Err(error)),
     };
-    let missing: Vec<&IpAddr> = desired.local_routes.iter().filter(|&address| !held.contains(address)).collect();
+    let missing: Vec<&IpAddr> =
+        desired.local_routes.iter().filter(|&address| !held.contains(address)).collect();
     for &address in missing {
         let outcome = netlink.ensure_local_route(address).await;
         if let Ok(true) = outcome {
@@ -223,7 +262,10 @@ pub async fn accept(netlink: &Netlink, desired: &Desired, problems: &mut Problem
         problems.note(&format!("local route to {address}"), outcome.map(drop));
     }
     for address in held.into_iter().filter(|address| !desired.local_routes.contains(address)) {
-        problems.note(&format!("local route to {address}"), netlink.remove_local_route(address).await.map(drop));
+        problems.note(
+            &format!("local route to {address}"),
+            netlink.remove_local_route(address).await.map(drop),
+        );
     }
 }
 

@@ -19,7 +19,16 @@ use crate::net::watch::Watcher;
 fn view_of(prefix_len: u8, address: &str, usable: bool) -> HostView {
     let address: std::net::IpAddr = address.parse().expect("an address");
     let deprecated = address.is_ipv6();
-    let held = Address { address, prefix_len, protocol: 0, label: None, scope: 0, secondary: false, usable, deprecated };
+    let held = Address {
+        address,
+        prefix_len,
+        protocol: 0,
+        label: None,
+        scope: 0,
+        secondary: false,
+        usable,
+        deprecated,
+    };
     let mut view = HostView::default();
     view.links.insert(2, Link { index: 2, addresses: vec![held], ..Link::default() });
     view
@@ -35,7 +44,10 @@ fn an_ipv6_address_is_installed_whatever_its_prefix_if_it_can_be_used() {
     };
     let (v4, v6) = ("192.0.2.100", "2001:db8::100");
     assert!(is_installed(&view_of(32, v4, true), &wanted(v4, 32)));
-    assert!(!is_installed(&view_of(24, v4, true), &wanted(v4, 32)), "beside it there is room for another one");
+    assert!(
+        !is_installed(&view_of(24, v4, true), &wanted(v4, 32)),
+        "beside it there is room for another one"
+    );
     assert!(is_installed(&view_of(128, v6, true), &wanted(v6, 128)));
     assert!(is_installed(&view_of(64, v6, true), &wanted(v6, 128)));
     assert!(!is_installed(&view_of(128, v6, false), &wanted(v6, 128)));
@@ -54,7 +66,9 @@ fn an_ipv6_address_that_detection_gave_up_is_replaced() {
         let ifindex = interface("left").index;
         let wanted = Installed { ifindex, address: VIP6.into(), prefix_len: 128, label: None };
         let desired = Desired { installed: BTreeSet::from([wanted.clone()]), ..Desired::default() };
-        let unusable = |view: &HostView| view.links[&ifindex].addresses.iter().any(|a| a.address == wanted.address && !a.usable);
+        let unusable = |view: &HostView| {
+            view.links[&ifindex].addresses.iter().any(|a| a.address == wanted.address && !a.usable)
+        };
         let seen = timeout(SOON, view.wait_for(|view| unusable(view))).await;
         assert!(seen.is_ok_and(|seen| seen.is_ok()), "held, and not usable");
         let begin = Instant::now();
@@ -66,12 +80,24 @@ fn an_ipv6_address_that_detection_gave_up_is_replaced() {
         let host = view.borrow().clone();
         let netlink = Netlink::connect().expect("a connection");
         let config = config("");
-        // Ours by the record: the address was added by ip(8), without our mark, so that detection could give it up.
+        // Ours by the record: the address was added by ip(8), without our mark, so that detection
+        // could give it up.
         let mut record = Record::without_marks();
         record.edit(|kept| {
-            kept.addresses.insert(OwnAddress { index: ifindex, address: VIP6.into(), prefix_len: 128 });
+            kept.addresses.insert(OwnAddress {
+                index: ifindex,
+                address: VIP6.into(),
+                prefix_len: 128,
+            });
         });
-        install(&netlink, &mut Owner { record: &mut record, config: &config }, &desired, &host, &mut Problems::default()).await;
+        install(
+            &netlink,
+            &mut Owner { record: &mut record, config: &config },
+            &desired,
+            &host,
+            &mut Problems::default(),
+        )
+        .await;
         UdpSocket::bind((VIP6, 0)).expect("usable at once");
         let seen = timeout(SOON, view.wait_for(|view| is_installed(view, &wanted))).await;
         assert!(seen.is_ok_and(|seen| seen.is_ok()), "and seen so");
@@ -86,7 +112,12 @@ pub(crate) fn config(more: &str) -> Config {
         "[[virtual_router]]\nname = \"VI\"\ninterface = \"left\"\nvrid = 51\n{}{more}\n",
         if more.contains("addresses =") { "" } else { "addresses = [\"192.0.2.200\"]\n" }
     );
-    let outcome = config::parse(&Source::new("test.toml", text.as_bytes()), Language::Toml, Mode::Lenient, "node");
+    let outcome = config::parse(
+        &Source::new("test.toml", text.as_bytes()),
+        Language::Toml,
+        Mode::Lenient,
+        "node",
+    );
     outcome.config.expect("a configuration")
 }
 
@@ -98,19 +129,25 @@ fn what_the_host_has_itself_is_neither_changed_nor_removed_though_the_configurat
             "addresses = [\"192.0.2.200\"]\nexcluded_addresses = [\"192.0.2.1\", \"192.0.2.50\", \"2001:db8::1\", \"2001:db8::2\"]",
         );
         for own in ["192.0.2.50/32", "2001:db8::1/64", "2001:db8::2/128"] {
-            ip(&format!("addr add {own} dev left{}", if own.contains(':') { " nodad" } else { "" }));
+            ip(&format!(
+                "addr add {own} dev left{}",
+                if own.contains(':') { " nodad" } else { "" }
+            ));
         }
         let before = ip("-o addr show dev left scope global");
         let (watcher, view) = Watcher::start().await.expect("a view");
         let _watcher = tokio::spawn(watcher.run());
         let netlink = Netlink::connect().expect("a connection");
         let ifindex = interface("left").index;
-        let installed = v4.routers[0].addresses.iter().chain(&v4.routers[0].excluded_addresses).map(|named| Installed {
-            ifindex,
-            address: named.address,
-            prefix_len: named.prefix_len,
-            label: None,
-        });
+        let installed =
+            v4.routers[0].addresses.iter().chain(&v4.routers[0].excluded_addresses).map(|named| {
+                Installed {
+                    ifindex,
+                    address: named.address,
+                    prefix_len: named.prefix_len,
+                    label: None,
+                }
+            });
         let desired = Desired { installed: installed.collect(), ..Desired::default() };
         let (mut record, mut problems) = (Record::default(), Problems::default());
         for _ in 0..2 {
@@ -120,7 +157,10 @@ fn what_the_host_has_itself_is_neither_changed_nor_removed_though_the_configurat
             tokio::time::sleep(SOON / 2).await;
         }
         let shown = ip("-o addr show dev left scope global");
-        assert!(shown.contains("192.0.2.200/32") && shown.contains("192.0.2.1/32"), "ours are beside the host's: {shown}");
+        assert!(
+            shown.contains("192.0.2.200/32") && shown.contains("192.0.2.1/32"),
+            "ours are beside the host's: {shown}"
+        );
         for line in before.lines() {
             assert!(shown.contains(line), "{line} is not as before: {shown}");
         }

@@ -33,9 +33,15 @@ impl Kernel {
         Ok(Self { plane, tables, rings, claims, tags })
     }
 
-    /// Who serves the services of `desired`, as decided at `decided`. Backends that take packets from now on are written before the
-    /// rings that name them, those that take none after the rings that do not. Returns when to come back for what must wait.
-    pub fn steer(&mut self, decided: Instant, desired: &Desired, problems: &mut Problems) -> Option<Instant> {
+    /// Who serves the services of `desired`, as decided at `decided`. Backends that take packets
+    /// from now on are written before the rings that name them, those that take none after the
+    /// rings that do not. Returns when to come back for what must wait.
+    pub fn steer(
+        &mut self,
+        decided: Instant,
+        desired: &Desired,
+        problems: &mut Problems,
+    ) -> Option<Instant> {
         problems.note("backends that come", self.tables.raise_backends(&desired.backends));
         let again = self.rings.publish(decided, &desired.rosters, &mut self.tables, problems);
         let named = |number: u32| self.rings.name(number as u16);
@@ -58,8 +64,12 @@ impl Kernel {
         problems.note("interfaces", tables.set_interfaces(interfaces, &desired.vrids));
         problems.note("names of NAT answers", tables.reverse.set(&desired.reverse));
         problems.note("guards", tables.guards.set(&desired.guards, &desired.guard_sources));
-        // A service begins to steer with its first ring; until then its packets go to the local stack.
-        let ready = desired.services.iter().filter(|&(&service, _)| self.rings.published(service).is_some());
+        // A service begins to steer with its first ring; until then its packets go to the local
+        // stack.
+        let ready = desired
+            .services
+            .iter()
+            .filter(|&(&service, _)| self.rings.published(service).is_some());
         let ready: BTreeMap<_, _> = ready.map(|(&service, &conf)| (service, conf)).collect();
         problems.note("services", tables.set_services(&ready));
         let needed = |number: u32| self.rings.need(number as u16);

@@ -16,7 +16,8 @@ fn an_interface_takes_frames_for_what_is_wanted_and_no_longer() {
     in_pair(async |_| {
         let netlink = Netlink::connect().expect("a connection");
         let left = interface("left").index;
-        let (mut macs, mut record, mut problems) = (Macs::default(), Record::default(), Problems::default());
+        let (mut macs, mut record, mut problems) =
+            (Macs::default(), Record::default(), Problems::default());
         let both = BTreeSet::from([(left, V4), (left, V6)]);
         for _ in 0..2 {
             macs.add(&netlink, &mut record, &both, &mut problems).await;
@@ -35,9 +36,13 @@ fn what_failed_is_not_held_and_what_others_added_stays() {
     in_pair(async |_| {
         let netlink = Netlink::connect().expect("a connection");
         let left = interface("left").index;
-        let (mut macs, mut record, mut problems) = (Macs::default(), Record::default(), Problems::default());
+        let (mut macs, mut record, mut problems) =
+            (Macs::default(), Record::default(), Problems::default());
         macs.add(&netlink, &mut record, &BTreeSet::from([(4_000, V4)]), &mut problems).await;
-        assert!(macs.held.is_empty() && record.kept().macs.is_empty(), "there is no such interface");
+        assert!(
+            macs.held.is_empty() && record.kept().macs.is_empty(),
+            "there is no such interface"
+        );
         netlink.filter_mac(left, V4, true).await.expect("added");
         macs.add(&netlink, &mut record, &BTreeSet::from([(left, V4)]), &mut problems).await;
         assert!(record.kept().macs.is_empty(), "it was there before");
@@ -53,7 +58,9 @@ fn an_entry_that_a_killed_agent_added_is_taken_over_or_taken_out() {
         let netlink = Netlink::connect().expect("a connection");
         let left = interface("left").index;
         let (mut record, mut problems) = (Record::default(), Problems::default());
-        Macs::default().add(&netlink, &mut record, &BTreeSet::from([(left, V4), (left, V6)]), &mut problems).await;
+        Macs::default()
+            .add(&netlink, &mut record, &BTreeSet::from([(left, V4), (left, V6)]), &mut problems)
+            .await;
         // Another agent, with the same record.
         let mut next = Macs::default();
         let wanted = BTreeSet::from([(left, V4)]);

@@ -1,8 +1,9 @@
-//! Making desired state true: addresses and routes by netlink, tables and rings in the maps, the program on the interfaces.
+//! Making desired state true: addresses and routes by netlink, tables and rings in the maps, the
+//! program on the interfaces.
 //!
-//! Level-triggered: [`Effects::install`] and [`Effects::settle`] take the whole of what should be, compare it with what is,
-//! and do what differs. They may be called at any time and any number of times; what failed is tried again by the next call.
-//! Only the agent's loop calls them.
+//! Level-triggered: [`Effects::install`] and [`Effects::settle`] take the whole of what should be,
+//! compare it with what is, and do what differs. They may be called at any time and any number of
+//! times; what failed is tried again by the next call. Only the agent's loop calls them.
 
 mod claims;
 mod forwarding;
@@ -79,21 +80,22 @@ impl Effects {
         self.kernel.as_ref().map(|kernel| kernel.tables.found()).unwrap_or_default()
     }
 
-    /// Lets the services of `desired` be served as was decided at `decided`, and does nothing else. Returns when to come back for
-    /// what must wait.
+    /// Lets the services of `desired` be served as was decided at `decided`, and does nothing else.
+    /// Returns when to come back for what must wait.
     pub fn steer(&mut self, decided: Instant, desired: &Desired) -> Option<Instant> {
         self.kernel.as_mut()?.steer(decided, desired, &mut self.problems)
     }
 
-    /// Puts missing addresses and virtual MACs on their interfaces: the first thing to do, since announcements wait for it.
+    /// Puts missing addresses and virtual MACs on their interfaces: the first thing to do, since
+    /// announcements wait for it.
     pub async fn install(&mut self, config: &Config, desired: &Desired, host: &HostView) {
         self.macs.add(&self.netlink, &mut self.record, &desired.macs, &mut self.problems).await;
         let mut owner = host::Owner { record: &mut self.record, config };
         host::install(&self.netlink, &mut owner, desired, host, &mut self.problems).await;
     }
 
-    /// Makes the rest of `desired` true as far as possible; addresses that should not be there go last, if they may go at
-    /// all. Returns when to try again for what had to wait.
+    /// Makes the rest of `desired` true as far as possible; addresses that should not be there go
+    /// last, if they may go at all. Returns when to try again for what had to wait.
     pub async fn settle(
         &mut self,
         now: Instant,
@@ -120,7 +122,9 @@ impl Effects {
         if may_remove {
             let mut owner = host::Owner { record: &mut self.record, config };
             host::uninstall(&self.netlink, &mut owner, desired, host, &mut self.problems).await;
-            self.macs.remove(&self.netlink, &mut self.record, &desired.macs, &mut self.problems).await;
+            self.macs
+                .remove(&self.netlink, &mut self.record, &desired.macs, &mut self.problems)
+                .await;
             settings::give_back_unneeded(&mut self.record, desired, host, &mut self.problems);
         }
         self.neighbours.resolve(now, &self.netlink, desired, host).await;
@@ -176,12 +180,17 @@ impl Effects {
         self.kernel.as_ref().map(|kernel| Counters::open(&kernel.plane.maps)).transpose()
     }
 
-    /// At the end of a graceful stop: takes everything back, but what a master elsewhere relies on. Where this node is a
-    /// direct-return backend, or answers of NAT backends may come by, the program, fenced off from acting, and the local routes remain.
+    /// At the end of a graceful stop: takes everything back, but what a master elsewhere relies on.
+    /// Where this node is a direct-return backend, or answers of NAT backends may come by, the
+    /// program, fenced off from acting, and the local routes remain.
     pub async fn retire(&mut self, desired: &Desired, host: &HostView) {
-        self.macs.remove(&self.netlink, &mut self.record, &BTreeSet::new(), &mut self.problems).await;
+        self.macs
+            .remove(&self.netlink, &mut self.record, &BTreeSet::new(), &mut self.problems)
+            .await;
         if self.upstreams.outlives() {
-            tracing::info!("connections to upstreams are steered on, by the last checks; `vrrp-agent detach` ends that");
+            tracing::info!(
+                "connections to upstreams are steered on, by the last checks; `vrrp-agent detach` ends that"
+            );
         }
         if desired.local_routes.is_empty() && desired.reverse.is_empty() {
             settings::give_back(&mut self.record, &BTreeSet::new(), host, &mut self.problems);
@@ -193,7 +202,8 @@ impl Effects {
             }
             return;
         }
-        let answers_for: BTreeSet<IpAddr> = desired.reverse.values().map(|name| name.address.ip()).collect();
+        let answers_for: BTreeSet<IpAddr> =
+            desired.reverse.values().map(|name| name.address.ip()).collect();
         tracing::info!(
             backend_of = list(&desired.local_routes),
             answers_for = list(&answers_for),

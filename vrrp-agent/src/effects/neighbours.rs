@@ -1,4 +1,5 @@
-//! The MAC addresses of next hops: asked for where they are not known, confirmed where nobody else would.
+//! The MAC addresses of next hops: asked for where they are not known, confirmed where nobody else
+//! would.
 
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use crate::net::Netlink;
 use crate::net::view::HostView;
 use crate::time::Instant;
 
-/// The kernel does not see that the program sends to a neighbour, so the entry would go stale and stay so: it is told this often.
-/// It asks neighbours it has not heard from for half a minute, and forgets those that are silent.
+/// The kernel does not see that the program sends to a neighbour, so the entry would go stale and
+/// stay so: it is told this often. It asks neighbours it has not heard from for half a minute, and
+/// forgets those that are silent.
 const CONFIRM_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
@@ -17,7 +19,13 @@ pub struct Neighbours {
 }
 
 impl Neighbours {
-    pub async fn resolve(&mut self, now: Instant, netlink: &Netlink, desired: &Desired, host: &HostView) {
+    pub async fn resolve(
+        &mut self,
+        now: Instant,
+        netlink: &Netlink,
+        desired: &Desired,
+        host: &HostView,
+    ) {
         let confirm = now >= self.confirm_at;
         if confirm {
             self.confirm_at = now + CONFIRM_EVERY;

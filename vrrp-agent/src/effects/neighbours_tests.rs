@@ -8,7 +8,8 @@ use crate::net::Netlink;
 use crate::net::testing::{RIGHT, in_pair, interface, ip, mac};
 use crate::net::watch::Watcher;
 
-/// The kernel's delay (one second here), three questions to the old address, and the next confirmation.
+/// The kernel's delay (one second here), three questions to the old address, and the next
+/// confirmation.
 const LIMIT: Duration = Duration::from_secs(20);
 const NEW_MAC: [u8; 6] = [2, 0, 0, 0, 0, 0x77];
 
@@ -18,7 +19,8 @@ fn a_next_hop_is_found_and_followed_to_another_mac_address_that_nobody_announced
     in_pair(async |pair| {
         let netlink = Netlink::connect().expect("a connection");
         let ifindex = interface("left").index;
-        std::fs::write("/proc/sys/net/ipv4/neigh/left/delay_first_probe_time", "1").expect("written");
+        std::fs::write("/proc/sys/net/ipv4/neigh/left/delay_first_probe_time", "1")
+            .expect("written");
         let (watcher, view) = Watcher::start().await.expect("a view");
         let _watcher = tokio::spawn(watcher.run());
         pair.enter_right();
@@ -30,7 +32,11 @@ fn a_next_hop_is_found_and_followed_to_another_mac_address_that_nobody_announced
         let until = async |neighbours: &mut Neighbours, wanted: [u8; 6]| {
             let begin = clock::now();
             while view.borrow().neighbours.get(&key) != Some(&wanted) {
-                assert!(clock::now().saturating_since(begin) < LIMIT, "{:?}", view.borrow().neighbours);
+                assert!(
+                    clock::now().saturating_since(begin) < LIMIT,
+                    "{:?}",
+                    view.borrow().neighbours
+                );
                 let host = view.borrow().clone();
                 neighbours.resolve(clock::now(), &netlink, &desired, &host).await;
                 tokio::time::sleep(Duration::from_millis(50)).await;

@@ -1,8 +1,9 @@
-//! What the agent has changed on this host and must give back, in a file beside the API socket: a killed agent cannot do it, so
-//! the next one, or `vrrp-agent detach`, does.
+//! What the agent has changed on this host and must give back, in a file beside the API socket: a
+//! killed agent cannot do it, so the next one, or `vrrp-agent detach`, does.
 //!
-//! An entry is written before the change is made. It holds what the kernel does not tell: what a setting was before, whose an
-//! entry of a filter is, and, where the kernel marks no addresses, whose those are.
+//! An entry is written before the change is made. It holds what the kernel does not tell: what a
+//! setting was before, whose an entry of a filter is, and, where the kernel marks no addresses,
+//! whose those are.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -67,7 +68,12 @@ impl Record {
             }
         });
         let kept = kept.filter(|kept| kept.place == place).unwrap_or_default();
-        Self { kept: Kept { place, ..kept }, path: Some(path), unwritten: false, unmarked: !kernel_marks_addresses() }
+        Self {
+            kept: Kept { place, ..kept },
+            path: Some(path),
+            unwritten: false,
+            unmarked: !kernel_marks_addresses(),
+        }
     }
 
     /// As on a kernel that marks no addresses.
@@ -98,8 +104,9 @@ impl Record {
         }
     }
 
-    /// Whether an agent installed this address: by its mark where the kernel keeps one, and by prefix and interface.
-    /// `configured`: the configuration names it so, for addresses of an agent or a keepalived that left no record.
+    /// Whether an agent installed this address: by its mark where the kernel keeps one, and by
+    /// prefix and interface. `configured`: the configuration names it so, for addresses of an agent
+    /// or a keepalived that left no record.
     pub fn is_ours(&self, link: &Link, held: &Address, configured: impl FnOnce() -> bool) -> bool {
         let recorded = || self.kept.addresses.contains(&own(link.index, held));
         match self.unmarked {
@@ -140,7 +147,16 @@ mod tests {
 
     fn address(protocol: u8) -> Address {
         let address = "192.0.2.100".parse().expect("an address");
-        Address { address, prefix_len: 32, protocol, label: None, scope: 0, secondary: false, usable: true, deprecated: false }
+        Address {
+            address,
+            prefix_len: 32,
+            protocol,
+            label: None,
+            scope: 0,
+            secondary: false,
+            usable: true,
+            deprecated: false,
+        }
     }
 
     #[test]
@@ -163,8 +179,13 @@ mod tests {
     fn the_record_of_another_boot_or_namespace_means_nothing() {
         let dir = tempfile::tempdir().expect("a directory");
         let socket = dir.path().join("api.sock");
-        let kept = Kept { place: "another".to_owned(), macs: BTreeSet::from([(2, [0; 6])]), ..Kept::default() };
-        fs::write(socket.with_extension("changes.json"), serde_json::to_vec(&kept).expect("text")).expect("written");
+        let kept = Kept {
+            place: "another".to_owned(),
+            macs: BTreeSet::from([(2, [0; 6])]),
+            ..Kept::default()
+        };
+        fs::write(socket.with_extension("changes.json"), serde_json::to_vec(&kept).expect("text"))
+            .expect("written");
         assert!(Record::load(&socket).kept().macs.is_empty());
     }
 
@@ -172,9 +193,15 @@ mod tests {
     fn an_address_is_ours_by_mark_and_prefix_or_by_record_where_there_are_no_marks() {
         let link = Link { index: 2, ..Link::default() };
         let mut record = Record::default();
-        assert!(!record.is_ours(&link, &address(ADDRESS_PROTOCOL), || false), "of a keepalived with other routers");
+        assert!(
+            !record.is_ours(&link, &address(ADDRESS_PROTOCOL), || false),
+            "of a keepalived with other routers"
+        );
         assert!(record.is_ours(&link, &address(ADDRESS_PROTOCOL), || true));
-        assert!(!record.is_ours(&link, &address(0), || true), "the host's own, though the configuration names it");
+        assert!(
+            !record.is_ours(&link, &address(0), || true),
+            "the host's own, though the configuration names it"
+        );
         record.edit(|kept| {
             kept.addresses.insert(own(2, &address(0)));
         });

@@ -1,4 +1,5 @@
-//! Publishing rings: only what changed, never into a ring that a packet may still be reading, and measured.
+//! Publishing rings: only what changed, never into a ring that a packet may still be reading, and
+//! measured.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -96,8 +97,8 @@ impl Rings {
         self.services.retain(|service, _| rosters.contains_key(service));
     }
 
-    /// Publishes the rings of the services whose roster, as it was decided at `decided`, asks for another one, and ends drains that
-    /// are over. Returns when to come back for what must wait.
+    /// Publishes the rings of the services whose roster, as it was decided at `decided`, asks for
+    /// another one, and ends drains that are over. Returns when to come back for what must wait.
     pub fn publish(
         &mut self,
         decided: Instant,
@@ -119,7 +120,8 @@ impl Rings {
         again
     }
 
-    /// Makes rings ahead that one failure or return would ask for. Returns whether some are still to be made.
+    /// Makes rings ahead that one failure or return would ask for. Returns whether some are still
+    /// to be made.
     pub fn prepare(&mut self) -> bool {
         self.likely.prepare(self.services.values().map(|published| &published.roster), AHEAD)
     }
@@ -134,7 +136,9 @@ impl Rings {
     ) -> Result<Option<Instant>, RingError> {
         let wanted = match &roster.members {
             Some(members) => Some(match self.services.get(&service) {
-                Some(published) if published.course.plan().is_of(members) => Arc::clone(published.course.plan()),
+                Some(published) if published.course.plan().is_of(members) => {
+                    Arc::clone(published.course.plan())
+                }
                 _ => self.likely.plan(members).map_err(RingError::TooMany)?,
             }),
             None => None,
@@ -145,7 +149,8 @@ impl Rings {
                 tables.publish(service, &first)?;
                 told.push(service);
                 let course = Course::begun(first, clock::now());
-                self.services.insert(service, Published { course, roster: roster.clone(), asked: None });
+                self.services
+                    .insert(service, Published { course, roster: roster.clone(), asked: None });
             }
             return Ok(None);
         };
@@ -168,7 +173,8 @@ impl Rings {
                 let now = clock::now();
                 let changes = publication.plan().ring.0 != published.course.plan().ring.0;
                 if changes {
-                    self.flips.record(now.saturating_since(published.asked.take().unwrap_or(decided)));
+                    self.flips
+                        .record(now.saturating_since(published.asked.take().unwrap_or(decided)));
                 }
                 let drains = publication.in_use.live != publication.in_use.base;
                 told.push(service);
@@ -184,7 +190,8 @@ impl Rings {
         };
         let (generation, digest) = (course.generation(), format!("{:016x}", course.plan().digest));
         let backends = course.plan().named().count();
-        let drains = if course.drain().is_some() { "older flows are drained" } else { "nothing is drained" };
+        let drains =
+            if course.drain().is_some() { "older flows are drained" } else { "nothing is drained" };
         tracing::info!(service, generation, digest, backends, "ring in force, {drains}");
     }
 }

@@ -2,7 +2,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use vrrp_common::maglev::Member;
-use vrrp_common::maps::{AddressConf, AddressKey, BackendConf, FORWARD_DR, FORWARD_NONE, RING_CHANGED, Ring, RingsInUse};
+use vrrp_common::maps::{
+    AddressConf, AddressKey, BackendConf, FORWARD_DR, FORWARD_NONE, RING_CHANGED, Ring, RingsInUse,
+};
 use vrrp_common::wire::ipv4::PROTO_TCP;
 
 use super::*;
@@ -17,20 +19,34 @@ const DRAIN: Duration = Duration::from_secs(60);
 const BOUND: Duration = Duration::from_millis(50);
 
 fn member(number: u16) -> Member {
-    Member { address: std::net::Ipv4Addr::new(10, 0, 0, number as u8).into(), port: 80, weight: 1, index: number }
+    Member {
+        address: std::net::Ipv4Addr::new(10, 0, 0, number as u8).into(),
+        port: 80,
+        weight: 1,
+        index: number,
+    }
 }
 
 /// A service of backends 1 to 4, of which these are up.
 fn desired(up: &[u16]) -> Desired {
     let mut desired = Desired::default();
-    let key = AddressKey { address: std::net::Ipv4Addr::new(192, 0, 2, 1).into(), ifindex: 1, vlan: 0 };
+    let key =
+        AddressKey { address: std::net::Ipv4Addr::new(192, 0, 2, 1).into(), ifindex: 1, vlan: 0 };
     desired.addresses.insert(key, AddressConf::default());
-    desired.services.insert(SERVICE, ServiceConf { address: key, port: 80, protocol: PROTO_TCP, flags: 0 });
+    desired
+        .services
+        .insert(SERVICE, ServiceConf { address: key, port: 80, protocol: PROTO_TCP, flags: 0 });
     let mut candidates = Vec::new();
     for number in 1..=4 {
         let member = member(number);
         let forward = if up.contains(&number) { FORWARD_DR } else { FORWARD_NONE };
-        let conf = BackendConf { address: member.address, port: 80, service: SERVICE as u16, forward, ..BackendConf::default() };
+        let conf = BackendConf {
+            address: member.address,
+            port: 80,
+            service: SERVICE as u16,
+            forward,
+            ..BackendConf::default()
+        };
         desired.backends.insert(u32::from(number), conf);
         candidates.push(Candidate { member, usable: up.contains(&number), likely: true });
     }
@@ -46,12 +62,16 @@ fn is_of(ring: &Ring, numbers: &[u16]) -> bool {
 
 /// Applies until nothing is left to be made ahead.
 fn settle(kernel: &mut Kernel, desired: &Desired, problems: &mut Problems) {
-    while kernel.apply(clock::now(), desired, &desired.interfaces, problems).is_some_and(|again| again <= clock::now()) {}
+    while kernel
+        .apply(clock::now(), desired, &desired.interfaces, problems)
+        .is_some_and(|again| again <= clock::now())
+    {}
 }
 
 /// Maps of this test alone: where nothing can be pinned, none are.
 fn plane() -> Plane {
-    Plane::open(Path::new("/proc/no-bpffs"), false).expect("a kernel program; `cargo xtask build-ebpf` makes it")
+    Plane::open(Path::new("/proc/no-bpffs"), false)
+        .expect("a kernel program; `cargo xtask build-ebpf` makes it")
 }
 
 #[test]
@@ -74,13 +94,17 @@ fn a_failure_reaches_the_ring_at_once_and_the_dead_backend_follows() {
             let rings = kernel.tables.rings_of(SERVICE).expect("rings");
             assert!(is_of(&rings.live, up), "{up:?} serve");
             assert!(is_of(&rings.base, &[1, 2, 3, 4]), "what began before is drained");
-            let written = Tables::open(&kernel.plane.maps).expect("maps").takes_packets(u32::from(down));
+            let written =
+                Tables::open(&kernel.plane.maps).expect("maps").takes_packets(u32::from(down));
             assert_eq!(written, up.contains(&down), "{down} when {up:?} serve");
             settle(&mut kernel, &now, &mut problems);
         }
     }
     let counted: u64 = kernel.rings.flips().buckets().map(|(_, count)| count).sum();
-    println!("from decision to flip, and back from the calls: {:?} {least:?}", kernel.rings.flips());
+    println!(
+        "from decision to flip, and back from the calls: {:?} {least:?}",
+        kernel.rings.flips()
+    );
     assert_eq!(counted, flips);
     assert!(least < BOUND, "{least:?}");
 }
@@ -100,14 +124,19 @@ fn the_next_agent_finds_the_numbers_and_the_rings_and_leaves_both_alone() {
 
     let mut tables = Tables::open(&kernel.plane.maps).expect("maps");
     let key = (std::net::Ipv4Addr::new(192, 0, 2, 1).into(), 80, crate::model::Protocol::Tcp);
-    let backends = (1..=4).map(|number| ((key, member(number).address.ip(), 80), u32::from(number)));
+    let backends =
+        (1..=4).map(|number| ((key, member(number).address.ip(), 80), u32::from(number)));
     assert_eq!(tables.found(), crate::slots::Slots::adopted([(key, SERVICE)], backends));
     let mut rings = Rings::adopt(&tables, clock::now()).expect("rings");
-    let again = rings.publish(clock::now(), &desired(&[1, 2, 3, 4]).rosters, &mut tables, &mut problems);
+    let again =
+        rings.publish(clock::now(), &desired(&[1, 2, 3, 4]).rosters, &mut tables, &mut problems);
     assert!(again.is_some(), "the drain goes on");
     let after = tables.rings_of(SERVICE).expect("rings");
     assert_eq!((left.in_use, left.live.0), (after.in_use, after.live.0));
     assert!(rings.need(4) && rings.need(1) && !rings.need(5));
-    assert_ne!(left.in_use, RingsInUse { live: left.in_use.live, base: left.in_use.live, ..left.in_use });
+    assert_ne!(
+        left.in_use,
+        RingsInUse { live: left.in_use.live, base: left.in_use.live, ..left.in_use }
+    );
     assert_eq!(rings.published(SERVICE).map(|published| published.course.generation()), Some(1));
 }

@@ -1,5 +1,6 @@
-//! VLAN tags of received frames. An interface that takes them off hides from the XDP program that a frame is another VLAN's: its adverts would be
-//! taken for untagged ones, and could end a mastership. So the feature is off while the program is attached, and is given back.
+//! VLAN tags of received frames. An interface that takes them off hides from the XDP program that a
+//! frame is another VLAN's: its adverts would be taken for untagged ones, and could end a
+//! mastership. So the feature is off while the program is attached, and is given back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -30,8 +31,8 @@ pub enum Seen {
     Stripped,
 }
 
-/// What was turned off is noted in a map, which is pinned with the program: an agent that is killed leaves it to the next one, or to
-/// `vrrp-agent detach`.
+/// What was turned off is noted in a map, which is pinned with the program: an agent that is killed
+/// leaves it to the next one, or to `vrrp-agent detach`.
 pub struct Tags {
     ethtool: io::Result<Ethtool>,
     map: Array<MapData, KeptTags>,
@@ -47,23 +48,40 @@ impl Tags {
         let map: Array<MapData, KeptTags> = maps.array(name::KEPT_TAGS)?;
         let read = |source| PlaneError::Map { name: name::KEPT_TAGS, source };
         let kept = map.iter().collect::<Result<_, _>>().map_err(read)?;
-        Ok(Self { ethtool: Ethtool::open(), map, kept, seen: BTreeMap::new(), look_at: Instant::default() })
+        Ok(Self {
+            ethtool: Ethtool::open(),
+            map,
+            kept,
+            seen: BTreeMap::new(),
+            look_at: Instant::default(),
+        })
     }
 
     pub fn seen(&self, ifindex: u32) -> Seen {
         self.seen.get(&ifindex).copied().unwrap_or_default()
     }
 
-    /// Lets the program see the tags on these interfaces, which it is attached to, and gives back what was changed on others.
-    pub fn keep(&mut self, now: Instant, attached: &BTreeSet<u32>, host: &HostView, problems: &mut Problems) {
+    /// Lets the program see the tags on these interfaces, which it is attached to, and gives back
+    /// what was changed on others.
+    pub fn keep(
+        &mut self,
+        now: Instant,
+        attached: &BTreeSet<u32>,
+        host: &HostView,
+        problems: &mut Problems,
+    ) {
         let same = self.seen.keys().eq(attached.iter());
         if now < self.look_at && same {
             return;
         }
         self.look_at = now + LOOK_EVERY;
         self.seen.retain(|ifindex, _| attached.contains(ifindex));
-        let others: Vec<KeptTags> =
-            self.kept.iter().filter(|kept| kept.ifindex != 0 && !attached.contains(&kept.ifindex)).copied().collect();
+        let others: Vec<KeptTags> = self
+            .kept
+            .iter()
+            .filter(|kept| kept.ifindex != 0 && !attached.contains(&kept.ifindex))
+            .copied()
+            .collect();
         for kept in others {
             self.give_back(kept, host);
         }
@@ -95,8 +113,13 @@ impl Tags {
             return Ok(Seen::Stripped);
         }
         // Noted before: an agent that is killed in between leaves a note that does no harm.
-        let before = self.kept.iter().find(|kept| kept.ifindex == ifindex).map_or(0, |kept| kept.features);
-        if !note(&mut self.map, &mut self.kept, KeptTags { ifindex, features: before | tags.changeable.0 }) {
+        let before =
+            self.kept.iter().find(|kept| kept.ifindex == ifindex).map_or(0, |kept| kept.features);
+        if !note(
+            &mut self.map,
+            &mut self.kept,
+            KeptTags { ifindex, features: before | tags.changeable.0 },
+        ) {
             return Err(io::ErrorKind::StorageFull.into());
         }
         ethtool.set(interface, tags.changeable, false)?;
@@ -120,7 +143,9 @@ impl Tags {
         if let (Some(link), Ok(ethtool)) = (host.links.get(&kept.ifindex), &self.ethtool) {
             match ethtool.set(&link.name, Stripping(kept.features), true) {
                 Ok(()) => tracing::info!(interface = link.name, "rx-vlan-offload turned on again"),
-                Err(error) => tracing::warn!(interface = link.name, %error, "rx-vlan-offload stays off"),
+                Err(error) => {
+                    tracing::warn!(interface = link.name, %error, "rx-vlan-offload stays off")
+                }
             }
         }
         forget(&mut self.map, &mut self.kept, kept.ifindex);

@@ -1,4 +1,5 @@
-//! Taking back what a stopped or killed agent left of addresses, filter entries and settings: `vrrp-agent detach`.
+//! Taking back what a stopped or killed agent left of addresses, filter entries and settings:
+//! `vrrp-agent detach`.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -14,19 +15,25 @@ use crate::net::view::{Address, Link};
 use crate::net::watch::Watcher;
 use crate::net::{Netlink, NetlinkError};
 
-/// What was taken back, and which addresses were left alone although they bear the mark of a VRRP daemon. For people.
+/// What was taken back, and which addresses were left alone although they bear the mark of a VRRP
+/// daemon. For people.
 #[derive(Debug, Default)]
 pub struct Undone {
     pub removed: Vec<String>,
     pub left_alone: Vec<String>,
 }
 
-/// Takes back what is in the record of the agent with this API socket, and marked addresses of `in_maps` (interface index and address), which
-/// an agent without a record left. Settings come last: as long as local routes are there they keep the stack silent, so those go before.
+/// Takes back what is in the record of the agent with this API socket, and marked addresses of
+/// `in_maps` (interface index and address), which an agent without a record left. Settings come
+/// last: as long as local routes are there they keep the stack silent, so those go before.
 ///
 /// # Errors
 /// The kernel does not answer. What it refuses is logged, and stays in the record.
-pub async fn undo(netlink: &Netlink, api_socket: &Path, in_maps: &[(u32, IpAddr)]) -> Result<Undone, NetlinkError> {
+pub async fn undo(
+    netlink: &Netlink,
+    api_socket: &Path,
+    in_maps: &[(u32, IpAddr)],
+) -> Result<Undone, NetlinkError> {
     let mut record = Record::load(api_socket);
     let before = record.kept().clone();
     let (_watcher, host) = Watcher::start().await?;
@@ -34,8 +41,10 @@ pub async fn undo(netlink: &Netlink, api_socket: &Path, in_maps: &[(u32, IpAddr)
     let mut problems = Problems::default();
     let mut undone = Undone::default();
     let ours = |record: &Record, link: &Link, held: &Address| {
-        let mapped = held.protocol == ADDRESS_PROTOCOL && in_maps.contains(&(link.index, held.address));
-        let recorded = record.kept().addresses.contains(&own(link.index, held)) && record.is_ours(link, held, || false);
+        let mapped =
+            held.protocol == ADDRESS_PROTOCOL && in_maps.contains(&(link.index, held.address));
+        let recorded = record.kept().addresses.contains(&own(link.index, held))
+            && record.is_ours(link, held, || false);
         mapped || recorded
     };
     for link in host.links.values() {

@@ -1,4 +1,5 @@
-//! Upstreams in force: tables first, then the programs on the cgroups, which come and go with what runs in them.
+//! Upstreams in force: tables first, then the programs on the cgroups, which come and go with what
+//! runs in them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -63,7 +64,13 @@ pub struct Standing {
 
 impl Upstreams {
     /// Makes `desired` true, as far as the cgroups are there.
-    pub fn apply(&mut self, now: Instant, config: &Config, desired: &desired::Upstreams, problems: &mut Problems) {
+    pub fn apply(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        desired: &desired::Upstreams,
+        problems: &mut Problems,
+    ) {
         if config.upstreams.is_empty() {
             self.end(&config.bpf_dir);
             return;
@@ -101,10 +108,16 @@ impl Upstreams {
                 obstacle: seen,
                 counters: Some(Arc::clone(&kernel.counters)),
                 index: kernel.tables.index(&desired::upstream_key(upstream)),
-                places: upstream.backends.iter().map(|to| kernel.tables.place(&desired::place(to.address))).collect(),
+                places: upstream
+                    .backends
+                    .iter()
+                    .map(|to| kernel.tables.place(&desired::place(to.address)))
+                    .collect(),
             },
             State::Refused(why) => without(Some(why.clone())),
-            State::Unknown | State::Off => without(Some("the socket programs are not loaded".to_owned())),
+            State::Unknown | State::Off => {
+                without(Some("the socket programs are not loaded".to_owned()))
+            }
         }
     }
 
@@ -180,7 +193,8 @@ fn look(kernel: &mut Kernel, upstreams: &[Upstream], seen: &mut [Sight], problem
         sight.obstacle = outcome.as_ref().err().cloned();
         problems.note(&format!("upstream {}", upstream.name), outcome);
     }
-    let keep: BTreeSet<u64> = seen.iter().filter_map(|sight| sight.cgroup.as_ref()).map(|cgroup| cgroup.id).collect();
+    let keep: BTreeSet<u64> =
+        seen.iter().filter_map(|sight| sight.cgroup.as_ref()).map(|cgroup| cgroup.id).collect();
     kernel.uncounted |= kernel.plane.detach_others(&keep);
 }
 

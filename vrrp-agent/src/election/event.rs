@@ -34,18 +34,21 @@ impl From<&Router> for Settings {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
-    /// The router may stand for election: at start, and again when everything that was at fault is well.
+    /// The router may stand for election: at start, and again when everything that was at fault is
+    /// well.
     Startup {
         /// Address our adverts come from; the tie break.
         source: IpAddr,
-        /// A mastership that an earlier agent left in the kernel, not fenced (its lease may have lapsed: then nobody else
-        /// has spoken since): taken up without interruption. Where something is at fault, give this first and the fault
-        /// after it, so that the mastership is handed over instead of dropped.
+        /// A mastership that an earlier agent left in the kernel, not fenced (its lease may have
+        /// lapsed: then nobody else has spoken since): taken up without interruption. Where
+        /// something is at fault, give this first and the fault after it, so that the mastership is
+        /// handed over instead of dropped.
         resume: Option<Resume>,
     },
     /// Stop for good. A master releases first: wait for [`Role::Init`].
     Shutdown,
-    /// A tracked script or interface failed, but adverts can still be sent: a master releases first.
+    /// A tracked script or interface failed, but adverts can still be sent: a master releases
+    /// first.
     Fault,
     /// The link or our address is gone: no release is possible.
     InterfaceDown,
@@ -53,14 +56,16 @@ pub enum Input {
     Priority(u8),
     /// The address our adverts come from changed.
     Source(IpAddr),
-    /// The configuration changed. The effective priority does not follow it: that is [`Input::Priority`]'s.
+    /// The configuration changed. The effective priority does not follow it: that is
+    /// [`Input::Priority`]'s.
     Settings(Settings),
     /// A valid advert.
     Advert(Heard),
     /// The kernel program fenced the epoch we act in.
     Fenced,
-    /// Somebody wants another node to be master: a master releases, and from then on preempts nobody, until
-    /// [`Input::StandAgain`], or until it is master again because nobody else is. Whoever is not master ignores it.
+    /// Somebody wants another node to be master: a master releases, and from then on preempts
+    /// nobody, until [`Input::StandAgain`], or until it is master again because nobody else is.
+    /// Whoever is not master ignores it.
     StandAside,
     /// It may preempt again, as far as it is configured to.
     StandAgain,
@@ -97,7 +102,8 @@ pub enum Output {
     Send {
         priority: u8,
     },
-    /// Tell the kernel until when we vouch for ourselves, and the priority that our peers have been told.
+    /// Tell the kernel until when we vouch for ourselves, and the priority that our peers have been
+    /// told.
     Lease {
         until: Instant,
         priority: u8,

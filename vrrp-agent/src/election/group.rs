@@ -1,27 +1,30 @@
 //! Sync groups: virtual routers that are masters together or not at all.
 //!
-//! A group decides by what its members are, not by what happened to them: [`settle`] is called after every input or timer of a
-//! member and gives the others what follows, in the same instant.
+//! A group decides by what its members are, not by what happened to them: [`settle`] is called
+//! after every input or timer of a member and gives the others what follows, in the same instant.
 //!
-//! - One member at fault: the whole group is. Masters release first. All stand again when all are well.
+//! - One member at fault: the whole group is. Masters release first. All stand again when all are
+//!   well.
 //! - A member yielded, or stands below a master while others are masters: the others hand over.
 //! - Others are masters and nothing speaks against it: a backup takes over at once.
-//! - A master down timer ran out: the whole group takes over, unless a member is not there to (init, fault), or still follows a
-//!   master that is no lower. Then the timer starts anew. So a peer that lost one segment of several stays what it is on all.
+//! - A master down timer ran out: the whole group takes over, unless a member is not there to
+//!   (init, fault), or still follows a master that is no lower. Then the timer starts anew. So a
+//!   peer that lost one segment of several stays what it is on all.
 //!
 //! To preempt, no member may follow any master any more: the group preempts together.
 //!
-//! Between the first priority 0 and the successor's first advert a group is half on one node and half on the other; the release bound
-//! ([`super::timing::release_bound`]) limits that. Where members' priorities order the nodes differently, the group that
-//! fires first wins and stays: no preemption follows, since a member of the other node follows a better master.
+//! Between the first priority 0 and the successor's first advert a group is half on one node and
+//! half on the other; the release bound ([`super::timing::release_bound`]) limits that. Where
+//! members' priorities order the nodes differently, the group that fires first wins and stays: no
+//! preemption follows, since a member of the other node follows a better master.
 
 use super::VirtualRouter;
 use super::event::{Input, Output};
 use super::state::{AfterRelease, Backup, Reason, State};
 use crate::time::Instant;
 
-/// Brings a group to agreement; what follows is in the members' outputs. With `complete` false a member is not known yet: it counts as one
-/// in init.
+/// Brings a group to agreement; what follows is in the members' outputs. With `complete` false a
+/// member is not known yet: it counts as one in init.
 pub fn settle(now: Instant, members: &mut [&mut VirtualRouter], complete: bool) {
     if members.iter().any(|member| member.at_fault) {
         for member in members {
@@ -52,7 +55,8 @@ fn recover(now: Instant, members: &mut [&mut VirtualRouter]) {
     }
 }
 
-/// Some are masters and some are not: down together where one yielded or is below another master, else up together.
+/// Some are masters and some are not: down together where one yielded or is below another master,
+/// else up together.
 fn follow_masters(now: Instant, members: &mut [&mut VirtualRouter]) {
     let mut down = false;
     for member in &mut *members {
@@ -68,8 +72,11 @@ fn follow_masters(now: Instant, members: &mut [&mut VirtualRouter]) {
 
 /// Acts on the master down timers that have run out.
 fn fire(now: Instant, members: &mut [&mut VirtualRouter], complete: bool) {
-    let due: Vec<(usize, Reason)> =
-        members.iter().enumerate().filter_map(|(index, member)| Some((index, member.due(now)?))).collect();
+    let due: Vec<(usize, Reason)> = members
+        .iter()
+        .enumerate()
+        .filter_map(|(index, member)| Some((index, member.due(now)?)))
+        .collect();
     if due.is_empty() {
         return;
     }
@@ -93,7 +100,8 @@ fn fire(now: Instant, members: &mut [&mut VirtualRouter], complete: bool) {
 }
 
 impl VirtualRouter {
-    /// Makes it a member of a sync group, or not. One that stands alone again owes the group nothing: settle it as a group of one.
+    /// Makes it a member of a sync group, or not. One that stands alone again owes the group
+    /// nothing: settle it as a group of one.
     pub fn set_grouped(&mut self, grouped: bool) {
         self.grouped = grouped;
         self.yielded = false;
@@ -105,7 +113,9 @@ impl VirtualRouter {
             return None;
         };
         let heard = self.last_heard?;
-        let holds = backup.expiry == Reason::NoResponse && heard.at >= backup.armed_at && now < backup.down_at;
+        let holds = backup.expiry == Reason::NoResponse
+            && heard.at >= backup.armed_at
+            && now < backup.down_at;
         holds.then_some(heard.priority)
     }
 
@@ -136,7 +146,8 @@ impl VirtualRouter {
     pub(super) fn become_due(&mut self, now: Instant, reason: Reason, expiry: Reason) {
         let from = self.role();
         self.interval = self.settings.interval;
-        self.state = State::Backup(Backup { down_at: now, armed_at: now, expiry, follow_until: None });
+        self.state =
+            State::Backup(Backup { down_at: now, armed_at: now, expiry, follow_until: None });
         self.outputs.push_back(Output::Transition { from, to: self.role(), reason });
     }
 }

@@ -1,4 +1,5 @@
-//! The election of one virtual router (RFC 9568 section 6.4, RFC 3768 section 6.4), without clock or socket.
+//! The election of one virtual router (RFC 9568 section 6.4, RFC 3768 section 6.4), without clock
+//! or socket.
 //!
 //! ```text
 //!            Startup                 master down timer
@@ -15,38 +16,46 @@
 //!   StandAside: Master -> Releasing; nobody in time: Master, else Backup
 //! ```
 //!
-//! Releasing and Fault are ours; the RFC stops acting in the instant it sends priority 0, and has no gap-free handover.
-//! The address owner (priority 255), and an agent that finds its predecessor's mastership in the kernel, go from Init
-//! straight to Master.
+//! Releasing and Fault are ours; the RFC stops acting in the instant it sends priority 0, and has
+//! no gap-free handover. The address owner (priority 255), and an agent that finds its
+//! predecessor's mastership in the kernel, go from Init straight to Master.
 //!
-//! Asked to stand aside ([`Input::StandAside`]) a master releases too, and is master again if nobody takes over. Else it is a
-//! backup that preempts nobody, not even as the owner, until it is told to stand again, shut down, or master because nobody else
-//! is. Faults and changes of the configuration do not end it.
+//! Asked to stand aside ([`Input::StandAside`]) a master releases too, and is master again if
+//! nobody takes over. Else it is a backup that preempts nobody, not even as the owner, until it is
+//! told to stand again, shut down, or master because nobody else is. Faults and changes of the
+//! configuration do not end it.
 //!
 //! # Contract
 //!
-//! Give one input ([`VirtualRouter::handle`], or [`VirtualRouter::handle_timeout`] when [`VirtualRouter::next_deadline`]
-//! is reached), then drain [`VirtualRouter::poll`] and do what it says, in order, before the next input. `now` never goes
-//! back. What was received counts before what was not, so before `handle_timeout` the caller gives, in this order:
+//! Give one input ([`VirtualRouter::handle`], or [`VirtualRouter::handle_timeout`] when
+//! [`VirtualRouter::next_deadline`] is reached), then drain [`VirtualRouter::poll`] and do what it
+//! says, in order, before the next input. `now` never goes back. What was received counts before
+//! what was not, so before `handle_timeout` the caller gives, in this order:
 //!
 //! 1. [`Input::Fenced`] if the kernel has fenced the epoch we act in;
-//! 2. [`Input::Advert`] for every advert in the socket, and for the liveness map's if the socket may still hold it.
+//! 2. [`Input::Advert`] for every advert in the socket, and for the liveness map's if the socket
+//!    may still hold it.
 //!
 //! Then a thread that was stalled neither steals a mastership nor clings to one.
 //!
-//! Members of a sync group are settled ([`group::settle`]) after each input or timer of any of them, before outputs are drained
-//! or after, and before the next input.
+//! Members of a sync group are settled ([`group::settle`]) after each input or timer of any of
+//! them, before outputs are drained or after, and before the next input.
 //!
 //! # Order of outputs
 //!
-//! - Takeover: `Send`, `Lease`, `Mastership(epoch)`, `Transition`, `Announce`. The advert comes first, so that an old
-//!   master falls silent before our gratuitous ARP; the lease is good before the kernel acts on it.
-//!   A mastership taken up from an earlier agent has no `Announce`: the addresses did not move.
-//! - Each further advert: `Send`, `Lease`; in answer to a lower-priority master sometimes `Reannounce`.
-//! - Yield: `Mastership(None)`, `Transition`. Silence first; then, if the lease was good, a last `Send` that buys no lease.
-//! - A master's interface gone: `Mastership(None)`, `Transition`, `Send` of priority 0, should it still get out.
-//! - Release: `Lapse`, `Send` of priority 0, `Transition` to [`Role::Releasing`]; when the successor has spoken
-//!   `Mastership(None)`, `Transition`. The lease ends before anyone is invited to take over.
+//! - Takeover: `Send`, `Lease`, `Mastership(epoch)`, `Transition`, `Announce`. The advert comes
+//!   first, so that an old master falls silent before our gratuitous ARP; the lease is good before
+//!   the kernel acts on it. A mastership taken up from an earlier agent has no `Announce`: the
+//!   addresses did not move.
+//! - Each further advert: `Send`, `Lease`; in answer to a lower-priority master sometimes
+//!   `Reannounce`.
+//! - Yield: `Mastership(None)`, `Transition`. Silence first; then, if the lease was good, a last
+//!   `Send` that buys no lease.
+//! - A master's interface gone: `Mastership(None)`, `Transition`, `Send` of priority 0, should it
+//!   still get out.
+//! - Release: `Lapse`, `Send` of priority 0, `Transition` to [`Role::Releasing`]; when the
+//!   successor has spoken `Mastership(None)`, `Transition`. The lease ends before anyone is invited
+//!   to take over.
 
 mod event;
 pub mod group;
@@ -133,8 +142,8 @@ impl VirtualRouter {
         self.state.deadline()
     }
 
-    /// Acts on the deadline if it has been reached; a call too early, or too many, does nothing. A backup in a sync group leaves
-    /// its deadline to [`group::settle`].
+    /// Acts on the deadline if it has been reached; a call too early, or too many, does nothing. A
+    /// backup in a sync group leaves its deadline to [`group::settle`].
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.next_deadline().is_none_or(|deadline| now < deadline) {
             return;
@@ -157,7 +166,8 @@ impl VirtualRouter {
         self.state.role()
     }
 
-    /// The epoch we act in: as master, or releasing. It is also the time since when, in microseconds since boot.
+    /// The epoch we act in: as master, or releasing. It is also the time since when, in
+    /// microseconds since boot.
     pub fn epoch(&self) -> Option<u64> {
         self.state.epoch()
     }

@@ -1,4 +1,5 @@
-//! The gap-free handover: a master that leaves sends priority 0, and goes on acting until its successor speaks.
+//! The gap-free handover: a master that leaves sends priority 0, and goes on acting until its
+//! successor speaks.
 
 use vrrp_common::wire::vrrp::PRIORITY_RELEASE as RELEASE;
 
@@ -15,13 +16,17 @@ impl VirtualRouter {
                 self.source = source;
                 match releasing.then {
                     AfterRelease::Backup => {}
-                    AfterRelease::Init | AfterRelease::Fault | AfterRelease::Stand => self.state = and_then(AfterRelease::Stand),
+                    AfterRelease::Init | AfterRelease::Fault | AfterRelease::Stand => {
+                        self.state = and_then(AfterRelease::Stand)
+                    }
                 }
             }
             Input::Shutdown => self.state = and_then(AfterRelease::Init),
             Input::Fault | Input::GroupFault => match releasing.then {
                 AfterRelease::Init => {}
-                AfterRelease::Fault | AfterRelease::Stand | AfterRelease::Backup => self.state = and_then(AfterRelease::Fault),
+                AfterRelease::Fault | AfterRelease::Stand | AfterRelease::Backup => {
+                    self.state = and_then(AfterRelease::Fault)
+                }
             },
             Input::InterfaceDown => match releasing.then {
                 AfterRelease::Init => self.stop_acting(State::Init, Reason::InterfaceDown),
@@ -39,25 +44,38 @@ impl VirtualRouter {
                 }
             }
             Input::Fenced => match releasing.then {
-                AfterRelease::Stand | AfterRelease::Backup => self.fenced(now, releasing.epoch, Reason::SuccessorHeard),
-                AfterRelease::Init | AfterRelease::Fault => self.released_to_successor(now, releasing),
+                AfterRelease::Stand | AfterRelease::Backup => {
+                    self.fenced(now, releasing.epoch, Reason::SuccessorHeard)
+                }
+                AfterRelease::Init | AfterRelease::Fault => {
+                    self.released_to_successor(now, releasing)
+                }
             },
             Input::TakeOver => match releasing.then {
                 AfterRelease::Init | AfterRelease::Fault => {}
-                AfterRelease::Stand | AfterRelease::Backup => self.take_over(now, Reason::GroupTookOver),
+                AfterRelease::Stand | AfterRelease::Backup => {
+                    self.take_over(now, Reason::GroupTookOver)
+                }
             },
             Input::HandOver | Input::Wait | Input::StandAside | Input::StandAgain => {}
         }
     }
 
-    /// Hands over though nothing is wrong. Where nobody takes over it is master again without a gap.
+    /// Hands over though nothing is wrong. Where nobody takes over it is master again without a
+    /// gap.
     pub(super) fn stand_aside(&mut self, now: Instant, master: Master) {
         self.aside = Some(now);
         self.release(now, master, AfterRelease::Stand, Reason::StoodAside);
     }
 
     /// Invites a successor, and goes on acting until it speaks.
-    pub(super) fn release(&mut self, now: Instant, master: Master, then: AfterRelease, reason: Reason) {
+    pub(super) fn release(
+        &mut self,
+        now: Instant,
+        master: Master,
+        then: AfterRelease,
+        reason: Reason,
+    ) {
         let from = self.role();
         let until = now + timing::release_bound(self.settings.interval);
         self.state = State::Releasing(Releasing { epoch: master.epoch, until, then });
@@ -70,11 +88,14 @@ impl VirtualRouter {
         match releasing.then {
             AfterRelease::Init => self.stop_acting(State::Init, Reason::SuccessorHeard),
             AfterRelease::Fault => self.stop_acting(State::Fault, Reason::SuccessorHeard),
-            AfterRelease::Stand | AfterRelease::Backup => self.yield_mastership(at, Reason::SuccessorHeard),
+            AfterRelease::Stand | AfterRelease::Backup => {
+                self.yield_mastership(at, Reason::SuccessorHeard)
+            }
         }
     }
 
-    /// Nobody took over in the time that the slowest backup needs. If we are well again by now, the mastership is ours.
+    /// Nobody took over in the time that the slowest backup needs. If we are well again by now, the
+    /// mastership is ours.
     pub(super) fn release_unanswered(&mut self, now: Instant, releasing: Releasing) {
         match releasing.then {
             AfterRelease::Init => self.stop_acting(State::Init, Reason::NoSuccessor),

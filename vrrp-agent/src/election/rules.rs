@@ -1,4 +1,5 @@
-//! RFC 9568 section 6.4, state by state. Every state answers every input; a new input does not compile until it does.
+//! RFC 9568 section 6.4, state by state. Every state answers every input; a new input does not
+//! compile until it does.
 
 use vrrp_common::lease::{self, Claim};
 use vrrp_common::wire::vrrp::{PRIORITY_OWNER as OWNER, PRIORITY_RELEASE as RELEASE};
@@ -11,7 +12,8 @@ use crate::time::Instant;
 
 /// What an advert means to a master.
 enum Rival {
-    /// Our own advert come back, or our address on another host: the kernel counts it, the election stays out of it.
+    /// Our own advert come back, or our address on another host: the kernel counts it, the election
+    /// stays out of it.
     Ourselves,
     /// Priority 0: another master leaves.
     Leaving,
@@ -35,7 +37,11 @@ impl VirtualRouter {
             Input::Priority(priority) => self.priority = priority.max(1),
             Input::Source(source) => self.source = source,
             Input::Settings(settings) => self.settings = settings,
-            Input::Shutdown | Input::Advert(_) | Input::Fenced | Input::StandAside | Input::StandAgain => {}
+            Input::Shutdown
+            | Input::Advert(_)
+            | Input::Fenced
+            | Input::StandAside
+            | Input::StandAgain => {}
             Input::TakeOver | Input::HandOver | Input::Wait | Input::GroupFault => {}
         }
     }
@@ -68,7 +74,11 @@ impl VirtualRouter {
             Input::TakeOver => self.take_over_with_group(now, backup),
             Input::Wait => self.wait_for_group(now, backup),
             Input::GroupFault => self.become_idle(State::Fault, Reason::GroupFault),
-            Input::Startup { .. } | Input::Fenced | Input::HandOver | Input::StandAside | Input::StandAgain => {}
+            Input::Startup { .. }
+            | Input::Fenced
+            | Input::HandOver
+            | Input::StandAside
+            | Input::StandAgain => {}
         }
     }
 
@@ -97,7 +107,9 @@ impl VirtualRouter {
                     self.part();
                 }
             }
-            Input::HandOver => self.release(now, master, AfterRelease::Backup, Reason::GroupHandedOver),
+            Input::HandOver => {
+                self.release(now, master, AfterRelease::Backup, Reason::GroupHandedOver)
+            }
             Input::GroupFault => self.release(now, master, AfterRelease::Fault, Reason::GroupFault),
             Input::StandAside => self.stand_aside(now, master),
             Input::Startup { .. } | Input::TakeOver | Input::Wait | Input::StandAgain => {}
@@ -108,19 +120,23 @@ impl VirtualRouter {
     fn stand(&mut self, now: Instant, resume: Option<Resume>) {
         match resume {
             Some(Resume { epoch }) => {
-                // The same epoch goes on: should the kernel fence it just now, that fence still holds.
+                // The same epoch goes on: should the kernel fence it just now, that fence still
+                // holds.
                 self.last_epoch = self.last_epoch.max(epoch);
                 self.become_master(now, epoch, Reason::Resumed);
             }
             None if self.aside.is_some() => self.become_backup(now, Reason::Startup),
-            None if self.priority == OWNER && self.grouped => self.become_due(now, Reason::Startup, Reason::Owner),
+            None if self.priority == OWNER && self.grouped => {
+                self.become_due(now, Reason::Startup, Reason::Owner)
+            }
             None if self.priority == OWNER => self.take_over(now, Reason::Owner),
             None => self.become_backup(now, Reason::Startup),
         }
     }
 
-    /// The timer moves by the difference in skew. But a master that we have been outwaiting and that is no longer below us
-    /// is one to follow, from its last advert on: else we would take over from it with the lower priority.
+    /// The timer moves by the difference in skew. But a master that we have been outwaiting and
+    /// that is no longer below us is one to follow, from its last advert on: else we would take
+    /// over from it with the lower priority.
     fn reprioritise_backup(&mut self, now: Instant, backup: Backup, priority: u8) {
         let without_skew = backup.down_at - self.skew();
         self.priority = priority;
@@ -135,7 +151,8 @@ impl VirtualRouter {
         }
     }
 
-    /// Where our own interval drives the master down timer, the timer moves by what the interval changed.
+    /// Where our own interval drives the master down timer, the timer moves by what the interval
+    /// changed.
     fn reconfigure_backup(&mut self, now: Instant, backup: Backup, settings: Settings) {
         let own = self.interval == self.settings.interval;
         let begun = backup.down_at - self.master_down_interval();
@@ -159,7 +176,8 @@ impl VirtualRouter {
         self.last_heard = Some(Heard { at, ..heard });
         if heard.priority == RELEASE {
             let down_at = at + self.skew();
-            self.state = State::Backup(Backup { down_at, armed_at: at, expiry: Reason::Released, ..backup });
+            self.state =
+                State::Backup(Backup { down_at, armed_at: at, expiry: Reason::Released, ..backup });
         } else if heard.priority >= self.priority {
             self.follow(at, heard, None);
         } else {
@@ -180,7 +198,11 @@ impl VirtualRouter {
         if at < follow_until {
             self.follow(at, heard, Some(follow_until));
         } else {
-            self.state = State::Backup(Backup { follow_until: Some(follow_until), expiry: Reason::Preempted, ..backup });
+            self.state = State::Backup(Backup {
+                follow_until: Some(follow_until),
+                expiry: Reason::Preempted,
+                ..backup
+            });
         }
     }
 
@@ -189,14 +211,20 @@ impl VirtualRouter {
         self.aside.is_none() && (self.settings.preempt || self.priority == OWNER)
     }
 
-    /// Accepts `heard` as the master: learns its interval (v3) and starts the master down timer anew.
+    /// Accepts `heard` as the master: learns its interval (v3) and starts the master down timer
+    /// anew.
     fn follow(&mut self, at: Instant, heard: Heard, follow_until: Option<Instant>) {
         self.interval = match self.settings.version {
             Version::V2 => self.settings.interval,
             Version::V3 => timing::learned_interval(self.settings.interval, heard.interval),
         };
         let down_at = at + self.master_down_interval();
-        self.state = State::Backup(Backup { down_at, armed_at: at, expiry: Reason::NoResponse, follow_until });
+        self.state = State::Backup(Backup {
+            down_at,
+            armed_at: at,
+            expiry: Reason::NoResponse,
+            follow_until,
+        });
     }
 
     /// Section 6.4.3, on an advert.
@@ -204,7 +232,9 @@ impl VirtualRouter {
         let at = heard.at.min(now);
         match self.judge(at, &master, &heard) {
             Rival::Ourselves => return,
-            Rival::Leaving => self.advertise(now, Master { advert_at: now + self.settings.interval, ..master }),
+            Rival::Leaving => {
+                self.advertise(now, Master { advert_at: now + self.settings.interval, ..master })
+            }
             Rival::Better => {
                 self.yield_mastership(at, Reason::BetterMaster);
                 self.part();
@@ -219,7 +249,8 @@ impl VirtualRouter {
         self.last_heard = Some(Heard { at, ..heard });
     }
 
-    /// The lease is judged by the rule that the kernel program applies, so that both come to the same end.
+    /// The lease is judged by the rule that the kernel program applies, so that both come to the
+    /// same end.
     fn judge(&self, at: Instant, master: &Master, heard: &Heard) -> Rival {
         let own = Claim { priority: self.priority, source: self.source.into() };
         let other = Claim { priority: heard.priority, source: heard.source.into() };
@@ -236,15 +267,18 @@ impl VirtualRouter {
         }
     }
 
-    /// One more advert, after yielding to a better master while our lease was good (keepalived: `higher_prio_send_advert`).
+    /// One more advert, after yielding to a better master while our lease was good (keepalived:
+    /// `higher_prio_send_advert`).
     ///
-    /// When a partition has healed, caches point at either of two masters. The better one announces itself when it hears of the
-    /// other, and had it spoken first it would never hear of it: we have fallen silent.
+    /// When a partition has healed, caches point at either of two masters. The better one announces
+    /// itself when it hears of the other, and had it spoken first it would never hear of it: we
+    /// have fallen silent.
     fn part(&mut self) {
         self.outputs.push_back(Output::Send { priority: self.priority });
     }
 
-    /// Section 6.4.3 of RFC 9568: one advert at once, the advert timer untouched; v2 routers are told the same way.
+    /// Section 6.4.3 of RFC 9568: one advert at once, the advert timer untouched; v2 routers are
+    /// told the same way.
     fn answer_lower(&mut self, now: Instant, mut master: Master) {
         if now < master.quiet_until {
             return;
@@ -260,7 +294,8 @@ impl VirtualRouter {
         }
     }
 
-    /// Keeps the cadence when the thread was late by less than an interval; starts it anew after a stall.
+    /// Keeps the cadence when the thread was late by less than an interval; starts it anew after a
+    /// stall.
     pub(super) fn advertise_on_time(&mut self, now: Instant, master: Master) {
         let interval = self.settings.interval;
         let next = master.advert_at + interval;
@@ -268,8 +303,8 @@ impl VirtualRouter {
         self.advertise(now, Master { advert_at, ..master });
     }
 
-    /// Sends an advert and renews the lease that rests on it. The priority it carries is what our peers reckon with
-    /// from now on, so it goes to the kernel with the lease.
+    /// Sends an advert and renews the lease that rests on it. The priority it carries is what our
+    /// peers reckon with from now on, so it goes to the kernel with the lease.
     fn advertise(&mut self, now: Instant, master: Master) {
         let lease_until = timing::lease_until(now, self.settings.interval);
         self.outputs.push_back(Output::Send { priority: self.priority });
@@ -290,7 +325,10 @@ impl VirtualRouter {
         self.aside = None;
         self.interval = self.settings.interval;
         let advert_at = now + self.settings.interval;
-        self.advertise(now, Master { epoch, advert_at, lease_until: now, quiet_until: now, no_announce_until: now });
+        self.advertise(
+            now,
+            Master { epoch, advert_at, lease_until: now, quiet_until: now, no_announce_until: now },
+        );
         self.outputs.push_back(Output::Mastership(Some(epoch)));
         self.outputs.push_back(Output::Transition { from, to: self.role(), reason });
     }
@@ -300,7 +338,12 @@ impl VirtualRouter {
         let from = self.role();
         self.interval = self.settings.interval;
         let down_at = at + self.master_down_interval();
-        self.state = State::Backup(Backup { down_at, armed_at: at, expiry: Reason::NoResponse, follow_until: None });
+        self.state = State::Backup(Backup {
+            down_at,
+            armed_at: at,
+            expiry: Reason::NoResponse,
+            follow_until: None,
+        });
         self.outputs.push_back(Output::Transition { from, to: self.role(), reason });
     }
 
@@ -310,8 +353,8 @@ impl VirtualRouter {
         self.yielded = true;
     }
 
-    /// The kernel has ended the mastership on an advert that the socket may still hold: whatever was heard since the mastership
-    /// began is news to a backup.
+    /// The kernel has ended the mastership on an advert that the socket may still hold: whatever
+    /// was heard since the mastership began is news to a backup.
     pub(super) fn fenced(&mut self, now: Instant, epoch: u64, reason: Reason) {
         self.yield_mastership(now, reason);
         if let State::Backup(backup) = &mut self.state {

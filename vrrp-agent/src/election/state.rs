@@ -1,4 +1,5 @@
-//! The states of one virtual router. A state carries its own deadlines, so none can exist without them.
+//! The states of one virtual router. A state carries its own deadlines, so none can exist without
+//! them.
 
 use std::fmt;
 
@@ -23,7 +24,8 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Role; 5] = [Role::Init, Role::Fault, Role::Backup, Role::Master, Role::Releasing];
+    pub const ALL: [Role; 5] =
+        [Role::Init, Role::Fault, Role::Backup, Role::Master, Role::Releasing];
 
     /// The word used in logs, status and metrics.
     pub const fn name(self) -> &'static str {
@@ -124,7 +126,8 @@ pub(super) struct Backup {
     pub(super) armed_at: Instant,
     /// What the timer's expiry would mean.
     pub(super) expiry: Reason,
-    /// Preempt delay: until then a lower-priority master is followed. `None`: no such master heard yet.
+    /// Preempt delay: until then a lower-priority master is followed. `None`: no such master heard
+    /// yet.
     pub(super) follow_until: Option<Instant>,
 }
 

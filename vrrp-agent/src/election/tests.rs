@@ -1,4 +1,5 @@
-//! Every (state, input) pair, then timetables. Rule numbers (VC-...) are those of the conformance list.
+//! Every (state, input) pair, then timetables. Rule numbers (VC-...) are those of the conformance
+//! list.
 
 mod aside;
 mod conformance;
@@ -22,7 +23,13 @@ const STARTUP: Input = Input::Startup { source: OWN, resume: None };
 
 /// Priority 100, 1 s, preempt: the default of the conformance list.
 fn settings() -> Settings {
-    Settings { version: Version::V3, priority: 100, interval: SECOND, preempt: true, preempt_delay: Duration::ZERO }
+    Settings {
+        version: Version::V3,
+        priority: 100,
+        interval: SECOND,
+        preempt: true,
+        preempt_delay: Duration::ZERO,
+    }
 }
 
 /// Milliseconds since boot.
@@ -88,7 +95,11 @@ fn releasing(settings: Settings) -> (VirtualRouter, Instant) {
 fn a_changed_interval_moves_a_backups_timer_by_what_it_changed() {
     let mut router = backup(Settings { version: Version::V2, ..settings() });
     let before = router.next_deadline().unwrap();
-    give(&mut router, ms(10), Input::Settings(Settings { version: Version::V2, interval: SECOND * 2, ..settings() }));
+    give(
+        &mut router,
+        ms(10),
+        Input::Settings(Settings { version: Version::V2, interval: SECOND * 2, ..settings() }),
+    );
     assert_eq!(router.next_deadline().unwrap(), before + SECOND * 3);
     // Never into the past.
     let late = before + SECOND * 2;
@@ -102,6 +113,10 @@ fn a_v3_backup_goes_on_with_its_masters_interval() {
     let slow = Heard { interval: SECOND * 2, ..heard(ms(20), 200, HIGHER) };
     give(&mut router, ms(20), Input::Advert(slow));
     let before = router.next_deadline();
-    give(&mut router, ms(30), Input::Settings(Settings { interval: Duration::from_millis(500), ..settings() }));
+    give(
+        &mut router,
+        ms(30),
+        Input::Settings(Settings { interval: Duration::from_millis(500), ..settings() }),
+    );
     assert_eq!((router.next_deadline(), router.learned_interval()), (before, SECOND * 2));
 }

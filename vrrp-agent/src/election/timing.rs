@@ -1,7 +1,7 @@
 //! Intervals of the election (RFC 9568 section 6.1, RFC 3768 section 6.1), in microseconds.
 //!
-//! Nothing here is rounded to seconds or centiseconds: at 10 ms adverts a backup's whole advantage over the next
-//! priority is 39 microseconds.
+//! Nothing here is rounded to seconds or centiseconds: at 10 ms adverts a backup's whole advantage
+//! over the next priority is 39 microseconds.
 
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ const REANNOUNCE_GAP: Duration = Duration::from_secs(1);
 
 /// `Skew_Time`: how much longer a backup of this priority waits than the owner would.
 ///
-/// v2: (256 - priority) / 256 seconds, whatever the interval. v3: (256 - priority) / 256 of `interval`.
+/// v2: (256 - priority) / 256 seconds, whatever the interval. v3: (256 - priority) / 256 of
+/// `interval`.
 pub fn skew(version: Version, priority: u8, interval: Duration) -> Duration {
     let unit = match version {
         Version::V2 => Duration::from_secs(1),
@@ -31,12 +32,14 @@ pub fn skew(version: Version, priority: u8, interval: Duration) -> Duration {
     Duration::from_micros(micros)
 }
 
-/// `Master_Down_Interval` (RFC 9568: `Active_Down_Interval`): silence after which a backup takes over.
+/// `Master_Down_Interval` (RFC 9568: `Active_Down_Interval`): silence after which a backup takes
+/// over.
 pub fn master_down_interval(version: Version, priority: u8, interval: Duration) -> Duration {
     interval * 3 + skew(version, priority, interval)
 }
 
-/// Until when a master that sent an advert at `sent` surely has no rival: three of its own intervals, skew not counted.
+/// Until when a master that sent an advert at `sent` surely has no rival: three of its own
+/// intervals, skew not counted.
 pub fn lease_until(sent: Instant, interval: Duration) -> Instant {
     let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
     Instant::from_nanos(lease::lease_until(sent.as_nanos(), nanos))
@@ -44,15 +47,17 @@ pub fn lease_until(sent: Instant, interval: Duration) -> Instant {
 
 /// How long a releasing master goes on acting if no successor speaks.
 ///
-/// After priority 0 every backup waits its skew time, which is below one interval (in v2 below one second, and no v2
-/// interval is shorter). One interval therefore covers the slowest backup; the margin covers its scheduling and the
-/// flight of two adverts. Whoever has not spoken by then does not exist.
+/// After priority 0 every backup waits its skew time, which is below one interval (in v2 below one
+/// second, and no v2 interval is shorter). One interval therefore covers the slowest backup; the
+/// margin covers its scheduling and the flight of two adverts. Whoever has not spoken by then does
+/// not exist.
 pub fn release_bound(interval: Duration) -> Duration {
     interval + RELEASE_MARGIN
 }
 
-/// Shortest time between two adverts sent in answer to lower-priority ones (RFC 9568 section 6.4.3 sets none; two
-/// routers that each hear only some of the other's adverts would answer each other without end).
+/// Shortest time between two adverts sent in answer to lower-priority ones (RFC 9568 section 6.4.3
+/// sets none; two routers that each hear only some of the other's adverts would answer each other
+/// without end).
 pub fn readvertise_gap(interval: Duration) -> Duration {
     (interval / 4).max(SHORTEST)
 }
@@ -62,9 +67,11 @@ pub fn reannounce_gap(interval: Duration) -> Duration {
     interval.max(REANNOUNCE_GAP)
 }
 
-/// The interval a v3 backup adopts from an accepted advert: at least one centisecond, at most four times our own.
+/// The interval a v3 backup adopts from an accepted advert: at least one centisecond, at most four
+/// times our own.
 ///
-/// Without the upper bound one forged advert that announces 40.95 s leaves the segment without a master for minutes.
+/// Without the upper bound one forged advert that announces 40.95 s leaves the segment without a
+/// master for minutes.
 pub fn learned_interval(own: Duration, heard: Duration) -> Duration {
     heard.min(own * 4).max(SHORTEST)
 }
@@ -108,7 +115,10 @@ mod tests {
         for centiseconds in 1..=4095 {
             let interval = CENTISECOND * centiseconds;
             for priority in 1..=254 {
-                assert!(skew(Version::V3, priority, interval) > skew(Version::V3, priority + 1, interval));
+                assert!(
+                    skew(Version::V3, priority, interval)
+                        > skew(Version::V3, priority + 1, interval)
+                );
             }
         }
     }
@@ -137,7 +147,9 @@ mod tests {
     fn the_lease_ends_before_any_backup_may_take_over() {
         let sent = Instant::from_micros(7);
         for priority in 1..=255 {
-            for (version, interval) in [(Version::V2, Duration::from_secs(1)), (Version::V3, CENTISECOND)] {
+            for (version, interval) in
+                [(Version::V2, Duration::from_secs(1)), (Version::V3, CENTISECOND)]
+            {
                 let takeover = sent + master_down_interval(version, priority, interval);
                 assert!(lease_until(sent, interval) < takeover);
             }
@@ -146,8 +158,12 @@ mod tests {
 
     #[test]
     fn a_release_outlasts_the_slowest_backup() {
-        for (version, interval) in [(Version::V2, Duration::from_secs(1)), (Version::V3, CENTISECOND)] {
-            assert!(release_bound(interval) > skew(version, 1, interval) + Duration::from_millis(50));
+        for (version, interval) in
+            [(Version::V2, Duration::from_secs(1)), (Version::V3, CENTISECOND)]
+        {
+            assert!(
+                release_bound(interval) > skew(version, 1, interval) + Duration::from_millis(50)
+            );
         }
     }
 

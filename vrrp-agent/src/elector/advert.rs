@@ -1,11 +1,14 @@
-//! Adverts between the wire and the election: the same checks as in the kernel program, run again behind the socket.
+//! Adverts between the wire and the election: the same checks as in the kernel program, run again
+//! behind the socket.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use vrrp_common::classify;
 use vrrp_common::ip::Address;
-use vrrp_common::maps::{MAX_PEERS, ROUTER_HMAC, ROUTER_HMAC_REQUIRED, ROUTER_V6, ROUTER_VIRTUAL_MAC, RouterConf};
+use vrrp_common::maps::{
+    MAX_PEERS, ROUTER_HMAC, ROUTER_HMAC_REQUIRED, ROUTER_V6, ROUTER_VIRTUAL_MAC, RouterConf,
+};
 use vrrp_common::policy;
 use vrrp_common::reason::Reason;
 use vrrp_common::wire::vrrp::{self, Advert, Carrier, Centis, Coverage};
@@ -17,7 +20,8 @@ use crate::net::advert_socket::Datagram;
 /// Adverts a second that an honest master may send: four times its rate, and some for elections.
 const RATE_HEADROOM: u32 = 4;
 const RATE_FLOOR: u32 = 32;
-/// Adverts a second of all sources, at the least: what costs this thread one or two hundredths of its time.
+/// Adverts a second of all sources, at the least: what costs this thread one or two hundredths of
+/// its time.
 const TOTAL_FLOOR: u32 = 2_000;
 
 /// A packet that came through a raw socket, parsed.
@@ -51,19 +55,27 @@ pub fn parse(buffer: &[u8], datagram: Datagram) -> Option<Received<'_>> {
         }
         Datagram::V6 { source, destination, hop_limit, len } => {
             let message = buffer.get(..len)?;
-            let (source, destination) = (Address::v6(source.octets()), Address::v6(destination.octets()));
+            let (source, destination) =
+                (Address::v6(source.octets()), Address::v6(destination.octets()));
             let advert = match classify::check_source_v6(&source, &destination) {
                 Ok(()) => vrrp::parse(message, 0, len, &Carrier::V6 { source, destination }),
                 Err(reason) => Err(reason),
             };
-            Some(Received { source, destination, ttl: hop_limit, vrid: classify::vrid(message, 0), advert, message })
+            Some(Received {
+                source,
+                destination,
+                ttl: hop_limit,
+                vrid: classify::vrid(message, 0),
+                advert,
+                message,
+            })
         }
     }
 }
 
 impl Received<'_> {
-    /// Whether it is for another program on this host: unicast, and not to the address that `router`, which it names, listens to. `None`: it names none
-    /// of ours.
+    /// Whether it is for another program on this host: unicast, and not to the address that
+    /// `router`, which it names, listens to. `None`: it names none of ours.
     pub fn is_foreign(&self, router: Option<&RouterConf>) -> bool {
         !self.destination.is_multicast()
             && match router {
@@ -84,15 +96,18 @@ impl Received<'_> {
         policy::judge_addresses(self.message, 0, advert.count, router).map(|()| advert)
     }
 
-    /// Whether the advert lists just the advertised addresses of `router`, in any order (RFC 3768 and RFC 9568 section 7.1).
+    /// Whether the advert lists just the advertised addresses of `router`, in any order (RFC 3768
+    /// and RFC 9568 section 7.1).
     pub fn lists_addresses_of(&self, router: &Router) -> bool {
-        let (mut listed, mut ours) = (self.listed(router.family()), advertised(router).collect::<Vec<_>>());
+        let (mut listed, mut ours) =
+            (self.listed(router.family()), advertised(router).collect::<Vec<_>>());
         listed.sort_unstable();
         ours.sort_unstable();
         listed == ours
     }
 
-    /// Whether it lists at least one of the advertised addresses of `router`, however many there are.
+    /// Whether it lists at least one of the advertised addresses of `router`, however many there
+    /// are.
     pub fn lists_address_of(&self, router: &Router) -> bool {
         let listed = self.listed(router.family());
         advertised(router).any(|address| listed.contains(&address))
@@ -101,8 +116,12 @@ impl Received<'_> {
     fn listed(&self, family: Family) -> Vec<Address> {
         let indices = 0..self.advert.map_or(0, |advert| advert.count);
         match family {
-            Family::V4 => indices.filter_map(|i| vrrp::address(self.message, 0, i)).map(Address::v4).collect(),
-            Family::V6 => indices.filter_map(|i| vrrp::address(self.message, 0, i)).map(Address::v6).collect(),
+            Family::V4 => {
+                indices.filter_map(|i| vrrp::address(self.message, 0, i)).map(Address::v4).collect()
+            }
+            Family::V6 => {
+                indices.filter_map(|i| vrrp::address(self.message, 0, i)).map(Address::v6).collect()
+            }
         }
     }
 }
@@ -168,27 +187,44 @@ pub fn carrier(source: IpAddr, destination: IpAddr) -> Option<Carrier> {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
             Some(Carrier::V4 { source: source.octets(), destination: destination.octets() })
         }
-        (IpAddr::V6(_), IpAddr::V6(_)) => Some(Carrier::V6 { source: source.into(), destination: destination.into() }),
+        (IpAddr::V6(_), IpAddr::V6(_)) => {
+            Some(Carrier::V6 { source: source.into(), destination: destination.into() })
+        }
         _ => None,
     }
 }
 
-/// Writes an advert of `router` from `source` to `destination` and returns its length; `None` when its address list does not
-/// fit an advert.
-pub fn emit(buffer: &mut [u8], router: &Router, source: IpAddr, destination: IpAddr, priority: u8) -> Option<usize> {
+/// Writes an advert of `router` from `source` to `destination` and returns its length; `None` when
+/// its address list does not fit an advert.
+pub fn emit(
+    buffer: &mut [u8],
+    router: &Router,
+    source: IpAddr,
+    destination: IpAddr,
+    priority: u8,
+) -> Option<usize> {
     let carrier = carrier(source, destination)?;
     match carrier {
         Carrier::V4 { .. } => emit_v4(buffer, router, carrier, priority),
         Carrier::V6 { .. } => {
-            let addresses: Vec<[u8; 16]> = router.addresses.iter().map(|a| Address::from(a.address).octets()).collect();
+            let addresses: Vec<[u8; 16]> =
+                router.addresses.iter().map(|a| Address::from(a.address).octets()).collect();
             let coverage = Coverage::PseudoHeader(carrier);
-            vrrp::emit_v3(buffer, router.vrid, priority, centis(router.interval), coverage, &addresses)
+            vrrp::emit_v3(
+                buffer,
+                router.vrid,
+                priority,
+                centis(router.interval),
+                coverage,
+                &addresses,
+            )
         }
     }
 }
 
 fn emit_v4(buffer: &mut [u8], router: &Router, carrier: Carrier, priority: u8) -> Option<usize> {
-    let addresses: Vec<[u8; 4]> = router.addresses.iter().map(|a| Address::from(a.address).low()).collect();
+    let addresses: Vec<[u8; 4]> =
+        router.addresses.iter().map(|a| Address::from(a.address).low()).collect();
     match router.version {
         Version::V2 => {
             let auth = match router.auth {
@@ -203,12 +239,20 @@ fn emit_v4(buffer: &mut [u8], router: &Router, carrier: Carrier, priority: u8) -
                 ChecksumForm::MessageOnly => Coverage::MessageOnly,
                 ChecksumForm::PseudoHeader => Coverage::PseudoHeader(carrier),
             };
-            vrrp::emit_v3(buffer, router.vrid, priority, centis(router.interval), coverage, &addresses)
+            vrrp::emit_v3(
+                buffer,
+                router.vrid,
+                priority,
+                centis(router.interval),
+                coverage,
+                &addresses,
+            )
         }
     }
 }
 
-/// A multicast advert as a whole Ethernet frame from `mac`; `None` where the addresses are of two families.
+/// A multicast advert as a whole Ethernet frame from `mac`; `None` where the addresses are of two
+/// families.
 pub fn frame(mac: [u8; 6], source: IpAddr, destination: IpAddr, message: &[u8]) -> Option<Vec<u8>> {
     /// Internetwork control: TOS or traffic class.
     const TRAFFIC_CLASS: u8 = 0xc0;
@@ -219,7 +263,8 @@ pub fn frame(mac: [u8; 6], source: IpAddr, destination: IpAddr, message: &[u8]) 
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
             let mut header = [0; ipv4::MIN_HEADER_LEN];
             header[..2].copy_from_slice(&[0x45, TRAFFIC_CLASS]);
-            header[2..4].copy_from_slice(&len.checked_add(ipv4::MIN_HEADER_LEN as u16)?.to_be_bytes());
+            header[2..4]
+                .copy_from_slice(&len.checked_add(ipv4::MIN_HEADER_LEN as u16)?.to_be_bytes());
             header[8..10].copy_from_slice(&[vrrp::TTL, ipv4::PROTO_VRRP]);
             header[12..16].copy_from_slice(&source.octets());
             header[16..].copy_from_slice(&destination.octets());

@@ -9,8 +9,9 @@ pub struct Outbox(Arc<Mutex<Vec<Command>>>);
 
 /// The thread's end.
 ///
-/// Not a channel of the standard library: its receiver spins while a sender is between its claim of a place and its message. A sender
-/// that the thread has preempted there, on the one CPU they share, would never get on, since nothing runs beside SCHED_FIFO.
+/// Not a channel of the standard library: its receiver spins while a sender is between its claim of
+/// a place and its message. A sender that the thread has preempted there, on the one CPU they
+/// share, would never get on, since nothing runs beside SCHED_FIFO.
 pub struct Inbox(Arc<Mutex<Vec<Command>>>);
 
 pub fn pair() -> (Outbox, Inbox) {
@@ -19,7 +20,8 @@ pub fn pair() -> (Outbox, Inbox) {
 }
 
 impl Outbox {
-    /// The thread is to be woken after this: it may have looked in between, and found the queue held.
+    /// The thread is to be woken after this: it may have looked in between, and found the queue
+    /// held.
     pub fn push(&self, command: Command) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(command);
     }

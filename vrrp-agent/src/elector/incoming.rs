@@ -1,4 +1,5 @@
-//! What an advert is looked at for once it is acceptable by its form: its authentication, and what is odd about it.
+//! What an advert is looked at for once it is acceptable by its form: its authentication, and what
+//! is odd about it.
 
 use std::net::IpAddr;
 
@@ -13,11 +14,17 @@ use crate::auth::serial::UnixTime;
 use crate::model::{ChecksumForm, HmacMode, Router};
 
 impl Unit {
-    /// Verifies the addresses and the authentication of an advert that is acceptable otherwise. Short lists were compared before.
+    /// Verifies the addresses and the authentication of an advert that is acceptable otherwise.
+    /// Short lists were compared before.
     ///
     /// # Errors
     /// The first rule it breaks.
-    pub fn verify(&mut self, now: UnixTime, advert: &Advert, received: &Received) -> Result<(), Reason> {
+    pub fn verify(
+        &mut self,
+        now: UnixTime,
+        advert: &Advert,
+        received: &Received,
+    ) -> Result<(), Reason> {
         if !received.lists_address_of(&self.router) {
             return Err(Reason::AddressList);
         }
@@ -27,7 +34,8 @@ impl Unit {
         }
     }
 
-    /// Tells the kernel program whose adverts get through whatever others send: it cannot verify them.
+    /// Tells the kernel program whose adverts get through whatever others send: it cannot verify
+    /// them.
     pub(super) fn trust(&mut self, source: IpAddr, hands: &mut Hands) {
         let enforced = self.router.hmac.as_ref().is_some_and(|hmac| hmac.mode == HmacMode::Enforce);
         let source = if enforced { source.into() } else { Address::UNSPECIFIED };
@@ -37,7 +45,8 @@ impl Unit {
         }
     }
 
-    /// Takes note of what is odd about an advert that is valid all the same (RFC 9568 section 7.1: log, and go on).
+    /// Takes note of what is odd about an advert that is valid all the same (RFC 9568 section 7.1:
+    /// log, and go on).
     pub fn look_at(&mut self, advert: &Advert, received: &Received) {
         let note = |odd: bool, count: &mut u64, what: &str| {
             if !odd {
@@ -51,21 +60,40 @@ impl Unit {
         };
         let counts = &mut self.counts;
         let other = advert.interval != advert::centis(self.router.interval);
-        note(other, &mut counts.interval_errors, "a peer advertises at another interval: a backup follows the master's");
+        note(
+            other,
+            &mut counts.interval_errors,
+            "a peer advertises at another interval: a backup follows the master's",
+        );
         let other = !received.lists_addresses_of(&self.router);
-        note(other, &mut counts.address_list_errors, "a peer advertises other addresses: the files of the nodes differ");
+        note(
+            other,
+            &mut counts.address_list_errors,
+            "a peer advertises other addresses: the files of the nodes differ",
+        );
         let bare = advert.message_only && self.router.checksum != ChecksumForm::MessageOnly;
-        note(bare, &mut counts.message_only_received, "a peer's checksum leaves the pseudo-header out: it may refuse ours");
+        note(
+            bare,
+            &mut counts.message_only_received,
+            "a peer's checksum leaves the pseudo-header out: it may refuse ours",
+        );
     }
 }
 
-/// The authentication that a router's configuration asks for; what was sent and heard before stays known.
-pub(super) fn authenticator(known: Option<Authenticator>, router: &Router) -> Option<Authenticator> {
+/// The authentication that a router's configuration asks for; what was sent and heard before stays
+/// known.
+pub(super) fn authenticator(
+    known: Option<Authenticator>,
+    router: &Router,
+) -> Option<Authenticator> {
     let hmac = router.hmac.as_ref()?;
     let made = match known {
         Some(mut auth) => auth.configure(hmac, router.interval).map(|()| auth),
         None => Authenticator::new(hmac, router.interval),
     };
     // The configuration was checked by the same rules.
-    made.inspect_err(|error| tracing::error!(instance = router.name, %error, "adverts cannot be authenticated")).ok()
+    made.inspect_err(
+        |error| tracing::error!(instance = router.name, %error, "adverts cannot be authenticated"),
+    )
+    .ok()
 }

@@ -1,7 +1,8 @@
-//! What the thread finds without walking through all its routers: whose deadline is next, and whom an advert is for.
+//! What the thread finds without walking through all its routers: whose deadline is next, and whom
+//! an advert is for.
 //!
-//! With a thousand virtual routers an advert comes every few microseconds: what each of them costs must not grow with their
-//! number.
+//! With a thousand virtual routers an advert comes every few microseconds: what each of them costs
+//! must not grow with their number.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -20,8 +21,14 @@ pub struct Index {
 }
 
 impl Index {
-    /// Takes over what is so of the router at `place` now; says whether it has another addressee than before.
-    pub fn update(&mut self, place: u32, deadline: Option<Instant>, addressee: Option<Addressee>) -> bool {
+    /// Takes over what is so of the router at `place` now; says whether it has another addressee
+    /// than before.
+    pub fn update(
+        &mut self,
+        place: u32,
+        deadline: Option<Instant>,
+        addressee: Option<Addressee>,
+    ) -> bool {
         let known = self.known.entry(place).or_default();
         if known.0 != deadline {
             if let Some(old) = known.0 {
@@ -81,7 +88,10 @@ mod tests {
         index.update(1, Some(at(30)), None);
         index.update(2, Some(at(10)), None);
         index.update(3, None, None);
-        assert_eq!((index.next(), index.due(at(9)), index.due(at(30))), (Some(at(10)), vec![], vec![2, 1]));
+        assert_eq!(
+            (index.next(), index.due(at(9)), index.due(at(30))),
+            (Some(at(10)), vec![], vec![2, 1])
+        );
         index.update(2, Some(at(40)), None);
         assert_eq!((index.next(), index.due(at(40))), (Some(at(30)), vec![1, 2]));
         index.remove(1);

@@ -1,13 +1,15 @@
-//! The election thread: one thread, alone with its sockets, timers, lease writes and gratuitous ARP.
+//! The election thread: one thread, alone with its sockets, timers, lease writes and gratuitous
+//! ARP.
 //!
 //! ```text
 //!   agent loop --- Command (queue + eventfd) -----> election thread --- raw sockets, packet socket, kernel words
 //!   agent loop <-- View (watch, newest only) ------ election thread
 //! ```
 //!
-//! Nothing that blocks runs here: scripts, checks, HTTP, netlink and files are the agent loop's. The thread waits in one
-//! `poll` for a socket, a command or the timer of its next deadline; then it takes commands, drains the sockets, and only then lets
-//! timers act: what was received counts before what was not.
+//! Nothing that blocks runs here: scripts, checks, HTTP, netlink and files are the agent loop's.
+//! The thread waits in one `poll` for a socket, a command or the timer of its next deadline; then
+//! it takes commands, drains the sockets, and only then lets timers act: what was received counts
+//! before what was not.
 
 mod advert;
 mod inbox;
@@ -42,22 +44,26 @@ use crate::net::Interface;
 use crate::net::frame_socket::{FrameError, FrameSocket};
 use crate::plane::words::Words;
 
-/// What the agent loop tells the thread. A virtual router is named by its place in the maps, which it keeps over reloads.
+/// What the agent loop tells the thread. A virtual router is named by its place in the maps, which
+/// it keeps over reloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// There is such a router, or its configuration changed.
     Configure { place: u32, router: Box<Router> },
     /// There is no such router any more: release it, then forget it.
     Remove { place: u32 },
-    /// The interface is there, up and has an address: stand for election. Again when any of it changed.
+    /// The interface is there, up and has an address: stand for election. Again when any of it
+    /// changed.
     Up { place: u32, interface: Interface, mac: [u8; 6], source: IpAddr },
-    /// It is not. `link_up`: the interface still works, so that a master can send priority 0 from the address it had.
+    /// It is not. `link_up`: the interface still works, so that a master can send priority 0 from
+    /// the address it had.
     Down { place: u32, link_up: bool },
     /// Effective priority, from tracking.
     Priority { place: u32, priority: u8 },
     /// Whether tracking lets it stand for election.
     Hold { place: u32, hold: Hold },
-    /// Whether the stack accepts packets for the addresses without having them: then gratuitous ARP waits for nothing.
+    /// Whether the stack accepts packets for the addresses without having them: then gratuitous ARP
+    /// waits for nothing.
     Accepts { place: u32, accepts: bool },
     /// The virtual addresses of this mastership are on their interfaces: gratuitous ARP may go out.
     Installed { place: u32, epoch: u64 },
@@ -77,7 +83,8 @@ pub enum Hold {
     /// It may stand.
     #[default]
     Free,
-    /// A script that it depends on has not ended yet: nothing begins and nothing ends until it does.
+    /// A script that it depends on has not ended yet: nothing begins and nothing ends until it
+    /// does.
     Pending,
     /// Something it depends on fails.
     Fault,
@@ -106,12 +113,14 @@ pub enum StartError {
 }
 
 impl Elector {
-    /// Starts the thread under the scheduling `wanted`, with no routers yet. Without `words` there is no kernel program: everything goes through the sockets.
+    /// Starts the thread under the scheduling `wanted`, with no routers yet. Without `words` there
+    /// is no kernel program: everything goes through the sockets.
     ///
     /// # Errors
     /// No packet socket (permission), or no thread.
     pub fn start(words: Option<Words>, wanted: ElectionThread) -> Result<Self, StartError> {
-        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(StartError::Wake)?;
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+            .map_err(StartError::Wake)?;
         let wake = Arc::new(wake);
         let (commands, inbox) = inbox::pair();
         let (publish, view) = watch::channel(Arc::new(View::default()));

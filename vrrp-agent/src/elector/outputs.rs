@@ -22,7 +22,8 @@ impl Unit {
                 Output::Lease { until, priority } => {
                     self.tell_priority(priority, hands);
                     self.set_lease(until, hands);
-                    // Now, and not when the thread woke: what it did since belongs to how late this is.
+                    // Now, and not when the thread woke: what it did since belongs to how late this
+                    // is.
                     self.margins.renew(clock::now(), until);
                 }
                 Output::Lapse => {
@@ -68,9 +69,16 @@ impl Unit {
         }
     }
 
-    fn send_to(&mut self, source: IpAddr, destination: IpAddr, priority: u8, hands: &Hands) -> bool {
+    fn send_to(
+        &mut self,
+        source: IpAddr,
+        destination: IpAddr,
+        priority: u8,
+        hands: &Hands,
+    ) -> bool {
         let mut buffer = [0; MAX_LEN + trailer::LEN];
-        let Some(len) = advert::emit(&mut buffer, &self.router, source, destination, priority) else {
+        let Some(len) = advert::emit(&mut buffer, &self.router, source, destination, priority)
+        else {
             return false;
         };
         let signed = match (&mut self.auth, advert::carrier(source, destination)) {
@@ -80,9 +88,14 @@ impl Unit {
         let Some(len) = signed else {
             return false;
         };
-        let outcome = match (self.virtual_frame(source, destination, &buffer[..len]), hands.socket) {
-            (Some((ifindex, frame)), _) => hands.frames.send(ifindex, &frame).map_err(|error| error.to_string()),
-            (None, Some(socket)) => socket.send(source, destination, &buffer[..len]).map_err(|error| error.to_string()),
+        let outcome = match (self.virtual_frame(source, destination, &buffer[..len]), hands.socket)
+        {
+            (Some((ifindex, frame)), _) => {
+                hands.frames.send(ifindex, &frame).map_err(|error| error.to_string())
+            }
+            (None, Some(socket)) => {
+                socket.send(source, destination, &buffer[..len]).map_err(|error| error.to_string())
+            }
             (None, None) => return false,
         };
         let Err(error) = outcome else {
@@ -96,9 +109,14 @@ impl Unit {
         false
     }
 
-    /// The advert as a frame from the virtual router's MAC address, where it has one (RFC 9568 section 7.2). Unicast adverts go by
-    /// the host's routes, and so from the interface's address.
-    fn virtual_frame(&self, source: IpAddr, destination: IpAddr, message: &[u8]) -> Option<(u32, Vec<u8>)> {
+    /// The advert as a frame from the virtual router's MAC address, where it has one (RFC 9568
+    /// section 7.2). Unicast adverts go by the host's routes, and so from the interface's address.
+    fn virtual_frame(
+        &self,
+        source: IpAddr,
+        destination: IpAddr,
+        message: &[u8],
+    ) -> Option<(u32, Vec<u8>)> {
         let seat = self.seat.as_ref()?;
         if !self.router.virtual_mac || !destination.is_multicast() {
             return None;
@@ -156,7 +174,9 @@ impl Unit {
             };
             match hands.frames.send(seat.interface.index, &frame) {
                 Ok(()) => self.counts.announcements_sent += 1,
-                Err(error) => tracing::warn!(instance = self.router.name, %error, "an announcement was not sent"),
+                Err(error) => {
+                    tracing::warn!(instance = self.router.name, %error, "an announcement was not sent")
+                }
             }
         }
         self.failovers.complete(clock::now());
@@ -181,7 +201,11 @@ impl Unit {
         }
     }
 
-    pub(super) fn with_words(&self, hands: &mut Hands, write: impl FnOnce(&mut Words, u32) -> Result<(), PlaneError>) {
+    pub(super) fn with_words(
+        &self,
+        hands: &mut Hands,
+        write: impl FnOnce(&mut Words, u32) -> Result<(), PlaneError>,
+    ) {
         if let Some(words) = hands.words.as_deref_mut() {
             write(words, self.place).unwrap_or_else(|error| report(&error));
         }

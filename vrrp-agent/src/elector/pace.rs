@@ -1,4 +1,5 @@
-//! How well the thread keeps its times: how late it wakes, how close its leases came to their end, how long failovers took.
+//! How well the thread keeps its times: how late it wakes, how close its leases came to their end,
+//! how long failovers took.
 //!
 //! Recorded on the thread itself: plain numbers, no lock, no memory.
 
@@ -25,8 +26,8 @@ const LATENESS: [Duration; LATENESS_BUCKETS] = [
     Duration::from_millis(100),
 ];
 
-/// The shortest master down interval is 31 ms, a release with adverts 10 ms apart is over in a skew time below that; version 2 with
-/// adverts each second takes 3.6 s.
+/// The shortest master down interval is 31 ms, a release with adverts 10 ms apart is over in a skew
+/// time below that; version 2 with adverts each second takes 3.6 s.
 const FAILOVER: [Duration; FAILOVER_BUCKETS] = [
     Duration::from_millis(5),
     Duration::from_millis(10),
@@ -49,7 +50,8 @@ pub const fn lateness() -> Lateness {
     Histogram::new(&LATENESS)
 }
 
-/// What was left of a lease when the next one took its place, in microseconds; negative where it had lapsed.
+/// What was left of a lease when the next one took its place, in microseconds; negative where it
+/// had lapsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Margins {
     /// End of the lease in force; `None` without one.
@@ -85,8 +87,8 @@ impl Margins {
     }
 }
 
-/// How long takeovers took in which the old master fell silent or resigned: from the arrival of its last advert until this node had
-/// sent its first gratuitous announcements.
+/// How long takeovers took in which the old master fell silent or resigned: from the arrival of its
+/// last advert until this node had sent its first gratuitous announcements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failovers {
     durations: Histogram<FAILOVER_BUCKETS>,
@@ -141,26 +143,47 @@ mod tests {
         margins.renew(at(1_100), at(1_400));
         assert_eq!((margins.last(), margins.least()), (Some(200_000), Some(200_000)));
         margins.renew(at(1_450), at(1_750));
-        assert_eq!((margins.last(), margins.least()), (Some(-50_000), Some(-50_000)), "it had lapsed");
+        assert_eq!(
+            (margins.last(), margins.least()),
+            (Some(-50_000), Some(-50_000)),
+            "it had lapsed"
+        );
         margins.renew(at(1_550), at(1_850));
         assert_eq!((margins.last(), margins.least()), (Some(200_000), Some(-50_000)));
         margins.end();
         margins.renew(at(9_000), at(9_300));
-        assert_eq!((margins.last(), margins.least()), (Some(200_000), Some(-50_000)), "a new mastership renews nothing");
+        assert_eq!(
+            (margins.last(), margins.least()),
+            (Some(200_000), Some(-50_000)),
+            "a new mastership renews nothing"
+        );
     }
 
     #[test]
     fn a_failover_ends_a_silence_or_follows_a_release() {
-        let count = |failovers: &Failovers| failovers.durations().buckets().map(|(_, count)| count).sum::<u64>();
+        let count = |failovers: &Failovers| {
+            failovers.durations().buckets().map(|(_, count)| count).sum::<u64>()
+        };
         let mut failovers = Failovers::default();
         failovers.begin(Reason::NoResponse, Some(at(1_000)));
         failovers.complete(at(1_361));
         failovers.complete(at(2_000));
-        assert_eq!((count(&failovers), failovers.durations().sum()), (1, Duration::from_millis(361)), "once");
+        assert_eq!(
+            (count(&failovers), failovers.durations().sum()),
+            (1, Duration::from_millis(361)),
+            "once"
+        );
         failovers.begin(Reason::Released, Some(at(5_000)));
         failovers.complete(at(5_061));
-        assert_eq!((count(&failovers), failovers.durations().longest()), (2, Duration::from_millis(361)));
-        for (reason, heard) in [(Reason::Preempted, Some(at(6_000))), (Reason::NoResponse, None), (Reason::Owner, None)] {
+        assert_eq!(
+            (count(&failovers), failovers.durations().longest()),
+            (2, Duration::from_millis(361))
+        );
+        for (reason, heard) in [
+            (Reason::Preempted, Some(at(6_000))),
+            (Reason::NoResponse, None),
+            (Reason::Owner, None),
+        ] {
             failovers.begin(reason, heard);
             failovers.complete(at(6_300));
         }

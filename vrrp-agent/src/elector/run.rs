@@ -29,8 +29,9 @@ use crate::time::Instant;
 
 /// Counters alone are published at most this often; roles at once.
 const COUNTERS_EVERY: Duration = Duration::from_millis(200);
-/// Datagrams of one socket that are read before timers act: at least so many, and so many for each router, so that no router's peer is missed
-/// by a thread that was held up. However many more wait, the timers are looked at in between.
+/// Datagrams of one socket that are read before timers act: at least so many, and so many for each
+/// router, so that no router's peer is missed by a thread that was held up. However many more wait,
+/// the timers are looked at in between.
 const READ_AT_ONCE: usize = 64;
 const READ_PER_ROUTER: usize = 4;
 /// The longest IP packet.
@@ -60,7 +61,12 @@ pub struct Runner {
 }
 
 impl Runner {
-    pub fn new(words: Option<Words>, frames: FrameSocket, timer: Timer, publish: watch::Sender<Arc<View>>) -> Self {
+    pub fn new(
+        words: Option<Words>,
+        frames: FrameSocket,
+        timer: Timer,
+        publish: watch::Sender<Arc<View>>,
+    ) -> Self {
         let now = clock::now();
         Self {
             units: BTreeMap::new(),
@@ -130,11 +136,16 @@ impl Runner {
     pub(super) fn obey(&mut self, now: Instant, command: Command) {
         match command {
             Command::Configure { place, router } => self.configure(now, place, *router),
-            Command::Remove { place } => self.with_unit(place, |unit, hands| unit.remove(now, hands)),
+            Command::Remove { place } => {
+                self.with_unit(place, |unit, hands| unit.remove(now, hands))
+            }
             Command::Up { place, interface, mac, source } => {
                 self.open_socket(place, &interface);
-                // Two steps: what leaves the old seat goes through its socket, what begins on the new one through that seat's.
-                self.with_unit(place, |unit, hands| unit.take_seat(now, Seat { interface, mac, source }, hands));
+                // Two steps: what leaves the old seat goes through its socket, what begins on the
+                // new one through that seat's.
+                self.with_unit(place, |unit, hands| {
+                    unit.take_seat(now, Seat { interface, mac, source }, hands)
+                });
                 self.with_unit(place, |unit, hands| unit.sit(now, hands));
             }
             Command::Down { place, link_up } => {
@@ -144,9 +155,15 @@ impl Runner {
             Command::Priority { place, priority } => {
                 self.with_unit(place, |unit, hands| unit.set_priority(now, priority, hands));
             }
-            Command::Hold { place, hold } => self.with_unit(place, |unit, hands| unit.set_hold(now, hold, hands)),
-            Command::Accepts { place, accepts } => self.with_unit(place, |unit, _| unit.set_accepts(accepts)),
-            Command::Installed { place, epoch } => self.with_unit(place, |unit, hands| unit.installed(now, epoch, hands)),
+            Command::Hold { place, hold } => {
+                self.with_unit(place, |unit, hands| unit.set_hold(now, hold, hands))
+            }
+            Command::Accepts { place, accepts } => {
+                self.with_unit(place, |unit, _| unit.set_accepts(accepts))
+            }
+            Command::Installed { place, epoch } => {
+                self.with_unit(place, |unit, hands| unit.installed(now, epoch, hands))
+            }
             Command::StandAside { places } => self.tell(now, &places, Input::StandAside),
             Command::StandAgain { places } => self.tell(now, &places, Input::StandAgain),
             Command::Groups(groups) => self.regroup(now, groups),
@@ -187,7 +204,12 @@ impl Runner {
     /// Whoever stands alone from here on forgets what it did for its group's sake.
     fn regroup(&mut self, now: Instant, groups: Vec<Vec<u32>>) {
         let old = std::mem::replace(&mut self.groups, groups);
-        for place in old.into_iter().flatten().filter(|&place| self.group_of(place).is_none()).collect::<Vec<_>>() {
+        for place in old
+            .into_iter()
+            .flatten()
+            .filter(|&place| self.group_of(place).is_none())
+            .collect::<Vec<_>>()
+        {
             self.with_unit(place, |unit, hands| {
                 unit.machine.set_grouped(false);
                 group::settle(now, &mut [&mut unit.machine], true);
@@ -205,7 +227,8 @@ impl Runner {
         }
     }
 
-    /// Brings one sync group to agreement. What the kernel knows of its members counts before it takes over.
+    /// Brings one sync group to agreement. What the kernel knows of its members counts before it
+    /// takes over.
     fn settle_group(&mut self, now: Instant, places: &[u32]) {
         let due = |place| self.units.get(place).is_some_and(|unit| unit.machine.due(now).is_some());
         if places.iter().any(due) {
@@ -214,7 +237,10 @@ impl Runner {
             }
         }
         let complete = places.iter().all(|place| self.units.contains_key(place));
-        let members = self.units.values_mut().filter(|unit| places.contains(&unit.place) && !unit.is_leaving());
+        let members = self
+            .units
+            .values_mut()
+            .filter(|unit| places.contains(&unit.place) && !unit.is_leaving());
         let mut machines: Vec<&mut VirtualRouter> = members.map(|unit| &mut unit.machine).collect();
         group::settle(now, &mut machines, complete);
         for &place in places {
@@ -224,7 +250,8 @@ impl Runner {
 
     /// Lets go of routers that were removed and have handed over.
     fn forget_removed(&mut self) {
-        let gone: Vec<u32> = self.units.iter().filter(|(_, unit)| unit.is_gone()).map(|(&place, _)| place).collect();
+        let gone: Vec<u32> =
+            self.units.iter().filter(|(_, unit)| unit.is_gone()).map(|(&place, _)| place).collect();
         for place in gone {
             self.with_unit(place, |unit, hands| unit.clear_words(hands));
             self.units.remove(&place);
@@ -249,7 +276,11 @@ impl Runner {
         let socket = unit.socket_key().and_then(|key| self.sockets.get(&key));
         act(unit, &mut Hands { socket, frames: &self.frames, words: self.words.as_mut() });
         self.news |= std::mem::take(&mut unit.dirty);
-        let moved = self.index.update(place, unit.next_deadline(), unit.socket_key().map(|key| (key, unit.router.vrid)));
+        let moved = self.index.update(
+            place,
+            unit.next_deadline(),
+            unit.socket_key().map(|key| (key, unit.router.vrid)),
+        );
         self.untidy |= moved || unit.is_leaving();
     }
 
@@ -264,8 +295,8 @@ impl Runner {
         self.sockets.retain(|key| units.values().any(|unit| unit.socket_key() == Some(*key)));
     }
 
-    /// Gives the adverts in the sockets to the elections they are for. A socket from which not everything was read stays readable: the thread
-    /// comes back to it at once.
+    /// Gives the adverts in the sockets to the elections they are for. A socket from which not
+    /// everything was read stays readable: the thread comes back to it at once.
     pub(super) fn drain_sockets(&mut self, keys: Vec<SocketKey>, buffer: &mut [u8]) {
         let most = READ_AT_ONCE.max(READ_PER_ROUTER * self.units.len());
         for key in keys {
@@ -289,7 +320,8 @@ impl Runner {
         }
         let verdict = received.judge(conf.as_ref()).and_then(|advert| {
             let unit = place.and_then(|place| self.units.get_mut(&place));
-            unit.map_or(Ok(()), |unit| unit.verify(clock::unix(), &advert, received)).map(|()| advert)
+            unit.map_or(Ok(()), |unit| unit.verify(clock::unix(), &advert, received))
+                .map(|()| advert)
         });
         match (verdict, place) {
             (Ok(advert), Some(place)) => {
@@ -309,7 +341,9 @@ impl Runner {
                 }
             }
             (Err(reason), _) => {
-                let sits = |unit: &&Unit| unit.seat.as_ref().is_some_and(|seat| seat.interface.index == key.ifindex);
+                let sits = |unit: &&Unit| {
+                    unit.seat.as_ref().is_some_and(|seat| seat.interface.index == key.ifindex)
+                };
                 let name = self.units.values().find(sits).map(|unit| unit.router.interface.clone());
                 *self.dropped.entry((name.unwrap_or_default(), reason)).or_default() += 1;
             }
@@ -317,7 +351,8 @@ impl Runner {
         }
     }
 
-    /// Whoever waits for views is woken for what changed; counters alone it finds there when it looks.
+    /// Whoever waits for views is woken for what changed; counters alone it finds there when it
+    /// looks.
     fn publish_view(&mut self, now: Instant) {
         let obeyed = self.obeyed > self.publish.borrow().obeyed;
         let news = std::mem::take(&mut self.news) | obeyed;
@@ -325,7 +360,13 @@ impl Runner {
             self.published_at = now;
             let routers = self.units.iter().map(|(&place, unit)| (place, unit.view())).collect();
             let (dropped, degraded) = (self.dropped.clone(), Arc::clone(&self.degraded));
-            let view = Arc::new(View { routers, obeyed: self.obeyed, dropped, lateness: self.lateness, degraded });
+            let view = Arc::new(View {
+                routers,
+                obeyed: self.obeyed,
+                dropped,
+                lateness: self.lateness,
+                degraded,
+            });
             self.publish.send_if_modified(|published| {
                 *published = view;
                 news

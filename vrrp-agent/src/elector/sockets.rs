@@ -62,11 +62,17 @@ impl Sockets {
 
     /// The next packet of a socket, in `buffer`; `None` when nothing waits.
     pub fn recv(&self, key: &SocketKey, buffer: &mut [u8]) -> Option<Datagram> {
-        self.0.get(key)?.recv(buffer).inspect_err(|error| tracing::debug!(%error, "advert socket")).ok().flatten()
+        self.0
+            .get(key)?
+            .recv(buffer)
+            .inspect_err(|error| tracing::debug!(%error, "advert socket"))
+            .ok()
+            .flatten()
     }
 
-    /// Whether a packet to `destination` is this socket's to deliver: unicast reaches every socket of the interface, and counts
-    /// where a router listens for it, else where routers listen to the group.
+    /// Whether a packet to `destination` is this socket's to deliver: unicast reaches every socket
+    /// of the interface, and counts where a router listens for it, else where routers listen to the
+    /// group.
     pub fn is_for(&self, key: &SocketKey, destination: IpAddr) -> bool {
         match key.group {
             None => !destination.is_multicast(),

@@ -1,4 +1,5 @@
-//! What the thread's side of a virtual router does besides its machine: adverts as bytes, notes about odd ones, announcements.
+//! What the thread's side of a virtual router does besides its machine: adverts as bytes, notes
+//! about odd ones, announcements.
 
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -34,14 +35,15 @@ fn router(more: &str) -> Router {
     let text = format!(
         "[[virtual_router]]\nname = \"a\"\ninterface = \"eth1\"\nvrid = 51\naddresses = [\"192.0.2.100\", \"192.0.2.101\"]\n{more}"
     );
-    let outcome = config::parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "node");
+    let outcome =
+        config::parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "node");
     outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics)).routers.remove(0)
 }
 
 fn router_v6() -> Router {
-    let text =
-        "[[virtual_router]]\nname = \"a\"\ninterface = \"eth1\"\nvrid = 51\naddresses = [\"fe80::100\", \"2001:db8::100\"]\n";
-    let outcome = config::parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "node");
+    let text = "[[virtual_router]]\nname = \"a\"\ninterface = \"eth1\"\nvrid = 51\naddresses = [\"fe80::100\", \"2001:db8::100\"]\n";
+    let outcome =
+        config::parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "node");
     outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics)).routers.remove(0)
 }
 
@@ -57,7 +59,8 @@ fn packet(message: &[u8]) -> Vec<u8> {
     advert::frame([2; 6], NODE2.into(), GROUP.into(), message).expect("one family").split_off(14)
 }
 
-/// Gives `ours` the advert of `theirs`, and returns interval errors, list errors, and sums over the message only.
+/// Gives `ours` the advert of `theirs`, and returns interval errors, list errors, and sums over the
+/// message only.
 fn look(ours: &Router, theirs: &Router) -> [u64; 3] {
     let mut unit = Unit::new(ours.clone(), 0, Instant::default());
     let packet = packet(&message(theirs));
@@ -112,7 +115,9 @@ fn vc057_odd_adverts_are_logged_less_and_less() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-    tracing::subscriber::with_default(subscriber, || (0..1_000).for_each(|_| unit.look_at(&advert, &received)));
+    tracing::subscriber::with_default(subscriber, || {
+        (0..1_000).for_each(|_| unit.look_at(&advert, &received))
+    });
     let lines = log.0.lock().expect("no panic").iter().filter(|&&byte| byte == b'\n').count();
     assert_eq!((unit.view().counts.interval_errors, lines), (1_000, 10));
 }
@@ -135,15 +140,25 @@ impl Write for Log {
 #[test]
 fn vc117_a_frame_carries_group_source_ttl_class_and_virtual_mac() {
     let mac = [0, 0, 0x5e, 0, 1, 51];
-    let frame = advert::frame(mac, NODE1.into(), GROUP.into(), &message(&router(""))).expect("one family");
+    let frame =
+        advert::frame(mac, NODE1.into(), GROUP.into(), &message(&router(""))).expect("one family");
     assert_eq!(frame[..14], [0x01, 0, 0x5e, 0, 0, 0x12, 0, 0, 0x5e, 0, 1, 51, 0x08, 0]);
-    assert_eq!((frame[14], frame[15], frame[22], frame[23]), (0x45, 0xc0, 255, 112), "version, TOS, TTL, protocol");
+    assert_eq!(
+        (frame[14], frame[15], frame[22], frame[23]),
+        (0x45, 0xc0, 255, 112),
+        "version, TOS, TTL, protocol"
+    );
     assert_eq!((&frame[26..30], &frame[30..34]), (&NODE1[..], &GROUP[..]));
 
-    let (source, group): (IpAddr, IpAddr) = ("fe80::1".parse().unwrap(), "ff02::12".parse().unwrap());
+    let (source, group): (IpAddr, IpAddr) =
+        ("fe80::1".parse().unwrap(), "ff02::12".parse().unwrap());
     let frame = advert::frame([0, 0, 0x5e, 0, 2, 51], source, group, &[7; 24]).expect("one family");
     assert_eq!(frame[..14], [0x33, 0x33, 0, 0, 0, 0x12, 0, 0, 0x5e, 0, 2, 51, 0x86, 0xdd]);
-    assert_eq!(frame[14..22], [0x6c, 0, 0, 0, 0, 24, 112, 255], "class 0xc0, length, next header, hop limit");
+    assert_eq!(
+        frame[14..22],
+        [0x6c, 0, 0, 0, 0, 24, 112, 255],
+        "class 0xc0, length, next header, hop limit"
+    );
     assert_eq!(advert::frame(mac, source, GROUP.into(), &[7; 24]), None, "two families");
 }
 
@@ -157,7 +172,15 @@ fn vc120_the_form_of_the_sum_is_the_configured_one_and_ipv6_has_no_choice() {
         let router = Router { checksum: form, ..router("") };
         let mut buffer = [0; vrrp::MAX_LEN];
         let addresses = [[192, 0, 2, 100], [192, 0, 2, 101]];
-        let len = vrrp::emit_v3(&mut buffer, 51, 100, advert::centis(router.interval), coverage, &addresses).expect("fits");
+        let len = vrrp::emit_v3(
+            &mut buffer,
+            51,
+            100,
+            advert::centis(router.interval),
+            coverage,
+            &addresses,
+        )
+        .expect("fits");
         assert_eq!(message(&router), buffer[..len]);
         let sent = vrrp::parse(&message(&router)[..], 0, len, &carrier).expect("valid");
         assert_eq!(sent.message_only, message_only);
@@ -165,7 +188,8 @@ fn vc120_the_form_of_the_sum_is_the_configured_one_and_ipv6_has_no_choice() {
     assert_eq!(router("").checksum, ChecksumForm::PseudoHeader, "the default");
 
     let router = Router { checksum: ChecksumForm::MessageOnly, ..router_v6() };
-    let (source, group): (IpAddr, IpAddr) = (NODE2_V6.parse().unwrap(), "ff02::12".parse().unwrap());
+    let (source, group): (IpAddr, IpAddr) =
+        (NODE2_V6.parse().unwrap(), "ff02::12".parse().unwrap());
     let mut buffer = [0; vrrp::MAX_LEN];
     let len = advert::emit(&mut buffer, &router, source, group, 100).expect("fits");
     let carrier = Carrier::V6 { source: source.into(), destination: group.into() };
@@ -177,7 +201,8 @@ fn vc121_unicast_adverts_differ_in_nothing_but_the_pseudo_header() {
     let router = router("");
     let to = |destination: [u8; 4]| {
         let mut buffer = [0; vrrp::MAX_LEN];
-        let len = advert::emit(&mut buffer, &router, NODE1.into(), destination.into(), 100).expect("fits");
+        let len = advert::emit(&mut buffer, &router, NODE1.into(), destination.into(), 100)
+            .expect("fits");
         let carrier = Carrier::V4 { source: NODE1, destination };
         assert!(!vrrp::parse(&buffer[..len], 0, len, &carrier).expect("valid").message_only);
         buffer[6..8].fill(0);
@@ -228,7 +253,8 @@ fn vc124_an_advert_that_cannot_be_sent_is_counted_and_the_timer_goes_on() {
     }
 }
 
-/// VRID 51 of [`router`] on the left end of a pair of namespaces, and 1,000 adverts for it that wait in its socket.
+/// VRID 51 of [`router`] on the left end of a pair of namespaces, and 1,000 adverts for it that
+/// wait in its socket.
 #[test]
 #[ignore = "needs root: network namespaces"]
 fn however_many_adverts_wait_the_timers_are_looked_at_in_between() {
@@ -236,7 +262,12 @@ fn however_many_adverts_wait_the_timers_are_looked_at_in_between() {
         let index = nix::net::if_::if_nametoindex("left").expect("the interface");
         let interface = Interface { index, name: "left".to_owned() };
         let (publish, _view) = watch::channel(Arc::new(View::default()));
-        let mut runner = Runner::new(None, FrameSocket::open().expect("a socket"), Timer::new().expect("a timer"), publish);
+        let mut runner = Runner::new(
+            None,
+            FrameSocket::open().expect("a socket"),
+            Timer::new().expect("a timer"),
+            publish,
+        );
         let router = Router { interface: "left".to_owned(), ..router("") };
         let now = crate::clock::now();
         runner.obey(now, Command::Configure { place: 0, router: Box::new(router.clone()) });
@@ -246,7 +277,8 @@ fn however_many_adverts_wait_the_timers_are_looked_at_in_between() {
         let there = Interface { index, name: "right".to_owned() };
         let peer = AdvertSocket::open(&there, Family::V4, Some(GROUP.into())).expect("a socket");
         let mut advert = [0; vrrp::MAX_LEN];
-        let len = advert::emit(&mut advert, &router, RIGHT.into(), GROUP.into(), 200).expect("fits");
+        let len =
+            advert::emit(&mut advert, &router, RIGHT.into(), GROUP.into(), 200).expect("fits");
         for _ in 0..1_000 {
             peer.send(RIGHT.into(), GROUP.into(), &advert[..len]).expect("sent");
         }

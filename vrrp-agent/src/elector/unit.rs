@@ -24,8 +24,8 @@ use crate::plane::PlaneError;
 use crate::plane::words::Words;
 use crate::time::Instant;
 
-/// Gratuitous ARP goes out after this even when nobody reported the addresses installed: with the kernel program in place
-/// the node already answers for them.
+/// Gratuitous ARP goes out after this even when nobody reported the addresses installed: with the
+/// kernel program in place the node already answers for them.
 pub(super) const INSTALL_PATIENCE: Duration = Duration::from_millis(50);
 
 /// Where the router stands on the network.
@@ -102,7 +102,12 @@ impl Unit {
     /// The router as the kernel program and the socket check know it; `None` without a seat.
     pub fn conf(&self) -> Option<RouterConf> {
         let seat = self.seat.as_ref()?;
-        let conf = advert::router_conf(&self.router, seat.interface.index, seat.source, self.told_priority);
+        let conf = advert::router_conf(
+            &self.router,
+            seat.interface.index,
+            seat.source,
+            self.told_priority,
+        );
         Some(RouterConf { trusted: self.trusted, ..conf })
     }
 
@@ -174,12 +179,14 @@ impl Unit {
         self.write_conf(hands);
         match self.machine.role() {
             Role::Init | Role::Fault => self.stand(now, hands),
-            Role::Backup | Role::Master | Role::Releasing => self.input(now, Input::Source(source), hands),
+            Role::Backup | Role::Master | Role::Releasing => {
+                self.input(now, Input::Source(source), hands)
+            }
         }
     }
 
-    /// The interface or its address is gone. While the link works the last advert, of priority 0, leaves from the address of the seat,
-    /// though the host has it no more.
+    /// The interface or its address is gone. While the link works the last advert, of priority 0,
+    /// leaves from the address of the seat, though the host has it no more.
     pub fn leave_seat(&mut self, now: Instant, link_up: bool, hands: &mut Hands) {
         if !link_up {
             self.seat = None;
@@ -198,7 +205,12 @@ impl Unit {
     }
 
     pub fn set_priority(&mut self, now: Instant, priority: u8, hands: &mut Hands) {
-        tracing::info!(instance = self.router.name, from = self.machine.priority(), to = priority, "effective priority changes");
+        tracing::info!(
+            instance = self.router.name,
+            from = self.machine.priority(),
+            to = priority,
+            "effective priority changes"
+        );
         self.input(now, Input::Priority(priority), hands);
     }
 
@@ -214,7 +226,8 @@ impl Unit {
                 self.input(now, Input::Startup { source, resume }, hands);
             }
             (Hold::Fault, role) => {
-                // A mastership that an earlier agent left is taken up to be handed over in good order.
+                // A mastership that an earlier agent left is taken up to be handed over in good
+                // order.
                 if role == Role::Init
                     && let Some(resume) = self.resume(hands)
                 {
@@ -225,7 +238,8 @@ impl Unit {
         }
     }
 
-    /// The mastership that an earlier agent left in the kernel, if it still stands; a fallen one is cleared.
+    /// The mastership that an earlier agent left in the kernel, if it still stands; a fallen one is
+    /// cleared.
     fn resume(&mut self, hands: &mut Hands) -> Option<Resume> {
         let words = hands.words.as_deref_mut()?;
         let left = words.left(self.place).inspect_err(report).ok()?;
@@ -235,7 +249,10 @@ impl Unit {
         if left.stands() {
             return Some(Resume { epoch: left.mastership });
         }
-        tracing::info!(instance = self.router.name, "an earlier agent's mastership was fenced: cleared");
+        tracing::info!(
+            instance = self.router.name,
+            "an earlier agent's mastership was fenced: cleared"
+        );
         words.set_mastership(self.place, None).unwrap_or_else(|error| report(&error));
         None
     }
@@ -261,18 +278,21 @@ impl Unit {
         }
         self.input(now, Input::Advert(heard), hands);
         if self.machine.epoch().is_some() {
-            // Whatever the machine made of the advert: where the kernel fenced on it, this node acts no more.
+            // Whatever the machine made of the advert: where the kernel fenced on it, this node
+            // acts no more.
             self.consult_kernel(now, hands);
         }
     }
 
-    /// What the kernel knows and this thread may not: a fence, an advert still in the socket. Before any timer acts.
+    /// What the kernel knows and this thread may not: a fence, an advert still in the socket.
+    /// Before any timer acts.
     pub fn consult_kernel(&mut self, now: Instant, hands: &mut Hands) {
         let Some(words) = hands.words.as_deref_mut() else {
             return;
         };
         if let Some(epoch) = self.machine.epoch() {
-            let fenced = words.fenced(self.place).inspect_err(report).is_ok_and(|fence| fence == epoch);
+            let fenced =
+                words.fenced(self.place).inspect_err(report).is_ok_and(|fence| fence == epoch);
             if fenced {
                 self.input(now, Input::Fenced, hands);
             }
@@ -285,8 +305,8 @@ impl Unit {
         }
     }
 
-    /// The last advert that the kernel program saw. Where adverts are authenticated it says nothing: the kernel program cannot
-    /// verify them.
+    /// The last advert that the kernel program saw. Where adverts are authenticated it says
+    /// nothing: the kernel program cannot verify them.
     fn stamp(&self, hands: &Hands) -> Option<Heard> {
         if self.auth.is_some() {
             return None;
@@ -322,7 +342,10 @@ impl Unit {
     }
 
     pub fn next_deadline(&self) -> Option<Instant> {
-        [self.machine.next_deadline(), self.announce_by, self.schedule.next_deadline()].into_iter().flatten().min()
+        [self.machine.next_deadline(), self.announce_by, self.schedule.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// One input, then everything that follows from it.

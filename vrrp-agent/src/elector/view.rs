@@ -19,8 +19,8 @@ pub struct View {
     pub routers: BTreeMap<u32, RouterView>,
     /// Commands obeyed so far: what a view does not know of yet must not be concluded from it.
     pub obeyed: u64,
-    /// Adverts that reached a socket and were dropped there, by interface and reason. With the kernel program in front
-    /// nothing is left to drop.
+    /// Adverts that reached a socket and were dropped there, by interface and reason. With the
+    /// kernel program in front nothing is left to drop.
     pub dropped: BTreeMap<(String, DropReason), u64>,
     /// How late the thread acted on its deadlines.
     pub lateness: Lateness,
@@ -30,7 +30,13 @@ pub struct View {
 
 impl Default for View {
     fn default() -> Self {
-        Self { routers: BTreeMap::new(), obeyed: 0, dropped: BTreeMap::new(), lateness: lateness(), degraded: Arc::default() }
+        Self {
+            routers: BTreeMap::new(),
+            obeyed: 0,
+            dropped: BTreeMap::new(),
+            lateness: lateness(),
+            degraded: Arc::default(),
+        }
     }
 }
 
@@ -80,7 +86,8 @@ pub struct Counts {
     pub announcements_sent: u64,
     /// Adverts of a lesser master heard while master: evidence of a second one.
     pub lower_priority_received: u64,
-    /// Valid adverts with another interval than ours (RFC 8347 `interval-errors`; version 2 drops them).
+    /// Valid adverts with another interval than ours (RFC 8347 `interval-errors`; version 2 drops
+    /// them).
     pub interval_errors: u64,
     /// Valid adverts with other addresses than ours (RFC 8347 `address-list-errors`).
     pub address_list_errors: u64,

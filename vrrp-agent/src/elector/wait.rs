@@ -8,8 +8,14 @@ use super::sockets::{SocketKey, Sockets};
 use super::timer::Timer;
 use crate::time::Instant;
 
-/// Sleeps until a socket or the agent loop (`wake`) has something, or until `deadline`. Returns the sockets that have.
-pub fn wait(sockets: &Sockets, wake: BorrowedFd<'_>, timer: &Timer, deadline: Option<Instant>) -> Vec<SocketKey> {
+/// Sleeps until a socket or the agent loop (`wake`) has something, or until `deadline`. Returns the
+/// sockets that have.
+pub fn wait(
+    sockets: &Sockets,
+    wake: BorrowedFd<'_>,
+    timer: &Timer,
+    deadline: Option<Instant>,
+) -> Vec<SocketKey> {
     // Without its timer the thread would never wake in silence: then it does not sleep long.
     let limit = match timer.set(deadline) {
         Ok(()) => PollTimeout::NONE,
@@ -18,8 +24,11 @@ pub fn wait(sockets: &Sockets, wake: BorrowedFd<'_>, timer: &Timer, deadline: Op
             PollTimeout::from(1_u8)
         }
     };
-    let mut fds: Vec<PollFd<'_>> =
-        [wake, timer.as_fd()].into_iter().chain(sockets.fds()).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+    let mut fds: Vec<PollFd<'_>> = [wake, timer.as_fd()]
+        .into_iter()
+        .chain(sockets.fds())
+        .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+        .collect();
     if let Err(errno) = nix::poll::poll(&mut fds, limit)
         && errno != nix::errno::Errno::EINTR
     {

@@ -20,15 +20,24 @@ fn router_plan(config: &Config, router: &Router) -> String {
         (Version::V2, Auth::None) => ("VRRPv2", ""),
         (Version::V3, _) => ("VRRPv3", ""),
     };
-    let (name, vrid, interface, family) = (&router.name, router.vrid, &router.interface, router.family());
+    let (name, vrid, interface, family) =
+        (&router.name, router.vrid, &router.interface, router.family());
     let mut text = format!("{name}: VRID {vrid} on {interface}, {version} over {family}{auth}\n");
     let index = config.routers.iter().position(|known| known.name == *name);
     if let Some((group, others)) = index.and_then(|index| config.group_of(index)) {
-        line(&mut text, "group", &format!("{}: master together with {}, or not at all", group.name, others.join(", ")));
+        line(
+            &mut text,
+            "group",
+            &format!("{}: master together with {}, or not at all", group.name, others.join(", ")),
+        );
     }
     let (low, high) = track::range(router);
     let reach = if low == high { low.to_string() } else { format!("{low} to {high}") };
-    line(&mut text, "priority", &format!("{reach} = {} configured{}", router.priority, parts(config, router)));
+    line(
+        &mut text,
+        "priority",
+        &format!("{reach} = {} configured{}", router.priority, parts(config, router)),
+    );
     for fault in faults(config, router) {
         line(&mut text, "fault", &format!("while {fault}"));
     }
@@ -36,7 +45,11 @@ fn router_plan(config: &Config, router: &Router) -> String {
     line(&mut text, "preempts", &preemption(router));
     line(&mut text, "adverts", &adverts(router));
     let lease = duration(router.interval * 3);
-    line(&mut text, "as master", &format!("vouches for itself {lease} from each advert; no backup may take over before"));
+    line(
+        &mut text,
+        "as master",
+        &format!("vouches for itself {lease} from each advert; no backup may take over before"),
+    );
     let addresses: Vec<String> = router
         .addresses
         .iter()
@@ -52,8 +65,12 @@ fn parts(config: &Config, router: &Router) -> String {
     if router.priority == OWNER {
         return " (address owner: weights do not count)".to_owned();
     }
-    let scripts = router.track_scripts.iter().map(|track| (script(config, track.script), track.weight));
-    let interfaces = router.track_interfaces.iter().map(|track| (format!("interface {}", track.interface), track.weight));
+    let scripts =
+        router.track_scripts.iter().map(|track| (script(config, track.script), track.weight));
+    let interfaces = router
+        .track_interfaces
+        .iter()
+        .map(|track| (format!("interface {}", track.interface), track.weight));
     let term = |(what, weight): (String, i16)| match weight {
         0 => String::new(),
         1.. => format!(" + {weight} while {what} is well"),
@@ -83,7 +100,10 @@ fn takeover(router: &Router, low: u8, high: u8) -> String {
         let (version, interval) = (router.version, router.interval);
         let down = duration(timing::master_down_interval(version, priority, interval));
         let skew = duration(timing::skew(version, priority, interval));
-        format!("{down} of silence (3 x {} + skew {skew}) with priority {priority}", duration(interval))
+        format!(
+            "{down} of silence (3 x {} + skew {skew}) with priority {priority}",
+            duration(interval)
+        )
     };
     let learned = match router.version {
         Version::V2 => "",
@@ -97,9 +117,15 @@ fn takeover(router: &Router, low: u8, high: u8) -> String {
 
 fn preemption(router: &Router) -> String {
     match (router.priority == OWNER || router.preempt, router.preempt_delay) {
-        (false, _) => "no: a master of lower priority stays until it is silent or leaves".to_owned(),
-        (true, delay) if delay.is_zero() || router.priority == OWNER => "a master of lower priority, by outwaiting it".to_owned(),
-        (true, delay) => format!("a master of lower priority, after following it for {}", duration(delay)),
+        (false, _) => {
+            "no: a master of lower priority stays until it is silent or leaves".to_owned()
+        }
+        (true, delay) if delay.is_zero() || router.priority == OWNER => {
+            "a master of lower priority, by outwaiting it".to_owned()
+        }
+        (true, delay) => {
+            format!("a master of lower priority, after following it for {}", duration(delay))
+        }
     }
 }
 
@@ -108,7 +134,9 @@ fn adverts(router: &Router) -> String {
         Family::V4 => "primary",
         Family::V6 => "link-local",
     };
-    let from = router.source.map_or(format!("the {kind} address of {}", router.interface), |source| source.to_string());
+    let from = router
+        .source
+        .map_or(format!("the {kind} address of {}", router.interface), |source| source.to_string());
     let interval = duration(router.interval);
     let mac = match (router.virtual_mac, router.delivery) {
         (false, _) => "",
@@ -123,6 +151,9 @@ fn adverts(router: &Router) -> String {
             format!("to {group}, accepted from {accepted}")
         }
     };
-    let hmac = router.hmac.as_ref().map_or(String::new(), |hmac| format!(", HMAC {} with key {}", hmac.mode, hmac.send));
+    let hmac = router
+        .hmac
+        .as_ref()
+        .map_or(String::new(), |hmac| format!(", HMAC {} with key {}", hmac.mode, hmac.send));
     format!("each {interval} from {from} {way}{hmac}{mac}")
 }

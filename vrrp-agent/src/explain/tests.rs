@@ -34,7 +34,12 @@ fn a_backup_says_when_it_takes_over() {
     let said = |status: &Status| now(status, None).expect("a router");
     let text = said(&status);
     assert!(text.contains("  master     192.168.1.206, priority 99, heard 400 ms ago\n"), "{text}");
-    assert!(text.contains("takes over in 2.100 s unless the master speaks: its priority 99 is not below ours\n"), "{text}");
+    assert!(
+        text.contains(
+            "takes over in 2.100 s unless the master speaks: its priority 99 is not below ours\n"
+        ),
+        "{text}"
+    );
     assert!(!text.contains("lease"), "{text}");
     status.routers[0].priority = 120;
     let text = said(&status);
@@ -63,13 +68,18 @@ fn a_fault_names_what_must_get_well() {
 
 #[test]
 fn an_unknown_name_is_answered_with_the_known_ones() {
-    assert_eq!(now(&sample(), Some("VI_9")), Err("no virtual router `VI_9` (did you mean `VI_1`?); there are: VI_1".to_owned()));
+    assert_eq!(
+        now(&sample(), Some("VI_9")),
+        Err("no virtual router `VI_9` (did you mean `VI_1`?); there are: VI_1".to_owned())
+    );
 }
 
 #[test]
 fn a_file_says_what_it_would_do() {
     let text = include_str!("../config/testdata/node1.toml");
-    let config = parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host").config.expect("a good file");
+    let config = parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host")
+        .config
+        .expect("a good file");
     let expected = "\
 VI_1: VRID 51 on eth1, VRRPv2 over IPv4 with password
   priority   90 to 100 = 100 configured - 10 while script chk_nginx fails

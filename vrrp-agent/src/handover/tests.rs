@@ -16,7 +16,9 @@ fn config() -> Config {
     };
     let group = "[[sync_group]]\nname = \"VG_1\"\nmembers = [\"VI_2\", \"VI_3\"]\n";
     let text = [1, 2, 3].map(router).concat() + group;
-    config::parse(&Source::new("test.toml", text.as_bytes()), Language::Toml, Mode::Strict, "node").config.unwrap()
+    config::parse(&Source::new("test.toml", text.as_bytes()), Language::Toml, Mode::Strict, "node")
+        .config
+        .unwrap()
 }
 
 fn at(millis: u64) -> Instant {
@@ -53,7 +55,8 @@ fn masters() -> View {
 
 fn begun(name: &str) -> Move {
     let config = config();
-    Move::begin(at(1_000), &Target::find(&config, name).unwrap(), &config, &PLACES, &masters()).unwrap()
+    Move::begin(at(1_000), &Target::find(&config, name).unwrap(), &config, &PLACES, &masters())
+        .unwrap()
 }
 
 #[test]
@@ -64,7 +67,10 @@ fn a_router_alone_is_meant_alone_and_a_member_means_its_group() {
     assert_eq!(places("VI_3"), [7, 1]);
     assert_eq!(places("VG_1"), [7, 1]);
     let note = Target::find(&config, "VI_3").unwrap().note;
-    assert_eq!(note.as_deref(), Some("VI_3 is a member of the sync group VG_1: the whole group moves"));
+    assert_eq!(
+        note.as_deref(),
+        Some("VI_3 is a member of the sync group VG_1: the whole group moves")
+    );
 }
 
 #[test]
@@ -83,7 +89,8 @@ fn it_is_told_who_took_over_and_after_what_time() {
     assert_eq!(moving.observe(&masters()), None, "an old view");
     let releasing = view([1, 2, 3].map(|epoch| router(Role::Releasing, 1_000, Some(epoch))));
     assert_eq!(moving.observe(&releasing), None);
-    let reply = moving.observe(&view([1, 2, 3].map(|_| router(Role::Backup, 1_614, None)))).unwrap();
+    let reply =
+        moving.observe(&view([1, 2, 3].map(|_| router(Role::Backup, 1_614, None)))).unwrap();
     assert_eq!(reply.message, "VI_1: handed over to 192.168.1.206 after 0.614 s\n");
     assert_eq!((reply.outcome, reply.outcome.exit_code()), (Outcome::HandedOver, 0));
     assert_eq!((reply.routers[0].master, reply.routers[0].seconds), (Some(PEER), Some(0.614)));
@@ -91,7 +98,9 @@ fn it_is_told_who_took_over_and_after_what_time() {
 
 #[test]
 fn it_is_told_that_nobody_took_over() {
-    let reply = begun("VI_1").observe(&view([1, 2, 3].map(|_| router(Role::Master, 2_050, Some(9))))).unwrap();
+    let reply = begun("VI_1")
+        .observe(&view([1, 2, 3].map(|_| router(Role::Master, 2_050, Some(9)))))
+        .unwrap();
     assert_eq!(reply.message, "VI_1: nobody took over within 1.050 s; this node is master again\n");
     assert_eq!(reply.outcome.exit_code(), 1);
 }
@@ -99,11 +108,16 @@ fn it_is_told_that_nobody_took_over() {
 #[test]
 fn a_group_is_answered_for_when_all_of_it_has_ended_and_the_worst_counts() {
     let mut moving = begun("VI_2");
-    let half = [router(Role::Master, 0, Some(1)), router(Role::Backup, 1_600, None), router(Role::Releasing, 1_000, Some(3))];
+    let half = [
+        router(Role::Master, 0, Some(1)),
+        router(Role::Backup, 1_600, None),
+        router(Role::Releasing, 1_000, Some(3)),
+    ];
     assert_eq!(moving.observe(&view(half.clone())), None);
     let [alone, handed, _] = half;
     // What has ended stays as it was told.
-    let end = view([alone.clone(), router(Role::Backup, 1_900, None), router(Role::Fault, 1_700, None)]);
+    let end =
+        view([alone.clone(), router(Role::Backup, 1_900, None), router(Role::Fault, 1_700, None)]);
     let reply = moving.observe(&end).unwrap();
     assert_eq!(
         reply.message,
@@ -115,7 +129,9 @@ fn a_group_is_answered_for_when_all_of_it_has_ended_and_the_worst_counts() {
 
     let mut view = view([alone.clone(), handed, alone]);
     view.routers.remove(&PLACES[2]);
-    assert!(begun("VG_1").observe(&view).unwrap().message.ends_with("VI_3: was removed by a reload\n"));
+    assert!(
+        begun("VG_1").observe(&view).unwrap().message.ends_with("VI_3: was removed by a reload\n")
+    );
 }
 
 #[test]
@@ -125,7 +141,8 @@ fn who_is_not_master_says_who_is_and_nothing_begins() {
     let states = [router(Role::Backup, 0, None), unheard, router(Role::Releasing, 0, Some(3))];
     let told = |name: &str| {
         let target = Target::find(&config, name).unwrap();
-        let reply = Move::begin(at(1_000), &target, &config, &PLACES, &view(states.clone())).unwrap_err();
+        let reply =
+            Move::begin(at(1_000), &target, &config, &PLACES, &view(states.clone())).unwrap_err();
         assert_eq!((reply.outcome, reply.outcome.exit_code()), (Outcome::NotMaster, 5));
         reply.message
     };

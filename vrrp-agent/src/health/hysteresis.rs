@@ -30,8 +30,8 @@ impl Hysteresis {
         self.up
     }
 
-    /// Takes one result; `Some` is the new state when it changed. The first result decides at once: until then nothing is known,
-    /// so there is nothing to defend.
+    /// Takes one result; `Some` is the new state when it changed. The first result decides at once:
+    /// until then nothing is known, so there is nothing to defend.
     pub fn record(&mut self, ok: bool) -> Option<bool> {
         if self.up == Some(ok) {
             self.against = 0;
@@ -61,7 +61,8 @@ mod tests {
     #[test]
     fn fall_failures_in_a_row_take_it_down_and_rise_successes_bring_it_back() {
         let mut health = Hysteresis::new(2, 3);
-        let results = [true, false, false, true, false, false, false, false, true, false, true, true];
+        let results =
+            [true, false, false, true, false, false, false, false, true, false, true, true];
         let changes = results.map(|ok| health.record(ok));
         let mut expected = [None; 12];
         expected[0] = Some(true);

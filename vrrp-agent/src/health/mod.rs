@@ -1,5 +1,5 @@
-//! Whether backends are well: `probe` asks them, `path` asks them by the way that clients' packets take, `hysteresis` decides when an
-//! answer is news.
+//! Whether backends are well: `probe` asks them, `path` asks them by the way that clients' packets
+//! take, `hysteresis` decides when an answer is news.
 
 pub mod hysteresis;
 pub mod path;

@@ -1,10 +1,11 @@
 //! Asks backends whether they are well.
 //!
-//! Tasks: one per backend of a service or upstream, owned by [`Probes`]. A task has at most one probe in flight; cancelling it at any
-//! point only closes its sockets.
+//! Tasks: one per backend of a service or upstream, owned by [`Probes`]. A task has at most one
+//! probe in flight; cancelling it at any point only closes its sockets.
 //!
-//! A successful probe leaves its connection open (that of FastCGI does not), and the task reads it until the next one: when the server's process dies the kernel
-//! resets the connection, and the task asks again at once instead of at the next interval. A lost connection alone is no failure.
+//! A successful probe leaves its connection open (that of FastCGI does not), and the task reads it
+//! until the next one: when the server's process dies the kernel resets the connection, and the
+//! task asks again at once instead of at the next interval. A lost connection alone is no failure.
 
 mod attempt;
 mod fastcgi;
@@ -26,8 +27,8 @@ use crate::shortage::{self, Undone};
 use crate::time::Instant;
 use attempt::{Failure, Held, Target};
 
-/// The first pause between two probes out of turn; each later one is twice as long, so that a server that closes every connection is
-/// asked at most about ten times per interval.
+/// The first pause between two probes out of turn; each later one is twice as long, so that a
+/// server that closes every connection is asked at most about ten times per interval.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 
 /// The running probes; dropping it ends them.
@@ -36,17 +37,23 @@ pub struct Probes {
     _tasks: JoinSet<()>,
 }
 
-/// Starts the probes of all services. Each sends its first result as soon as it has one, then changes; a backend without a check sends
-/// "up" once.
+/// Starts the probes of all services. Each sends its first result as soon as it has one, then
+/// changes; a backend without a check sends "up" once.
 ///
 /// # Panics
 /// Outside a tokio runtime.
 pub fn spawn(services: &[Service], events: &mpsc::Sender<Event>) -> Probes {
     let mut tasks = JoinSet::new();
     for (index, service) in services.iter().enumerate() {
-        let place =
-            |(position, backend): (usize, &Backend)| (SocketAddr::new(backend.address, backend.port), service.check_of(position));
-        run(&mut tasks, (index, &service.name), service.backends.iter().enumerate().map(place), events);
+        let place = |(position, backend): (usize, &Backend)| {
+            (SocketAddr::new(backend.address, backend.port), service.check_of(position))
+        };
+        run(
+            &mut tasks,
+            (index, &service.name),
+            service.backends.iter().enumerate().map(place),
+            events,
+        );
     }
     Probes { _tasks: tasks }
 }
@@ -61,7 +68,8 @@ pub fn spawn_for_upstreams(upstreams: &[Upstream], events: &mpsc::Sender<Event>)
     Probes { _tasks: tasks }
 }
 
-/// Starts the probes of a service's or an upstream's backends, by address and port, each with its check.
+/// Starts the probes of a service's or an upstream's backends, by address and port, each with its
+/// check.
 fn run<'a>(
     tasks: &mut JoinSet<()>,
     (service, name): (usize, &str),
@@ -84,7 +92,8 @@ fn run<'a>(
 
 /// What to ask; `None` when the backend counts as up without asking.
 fn target(check: &Check, address: SocketAddr) -> Option<Target> {
-    let at = |written: Option<u16>| SocketAddr::new(address.ip(), written.unwrap_or(address.port()));
+    let at =
+        |written: Option<u16>| SocketAddr::new(address.ip(), written.unwrap_or(address.port()));
     match &check.kind {
         CheckKind::None => None,
         CheckKind::Tcp { port } => Some(Target::Tcp(at(*port))),
@@ -137,7 +146,11 @@ impl Probe {
                 Err(Failure::Backend(why)) => why,
                 // Nothing is known of the backend: what was known stays so.
                 Err(error @ Failure::NotAsked(_)) => {
-                    shortage::note(Undone::BackendCheck, &format!("{} {}", self.service_name, self.address), &error);
+                    shortage::note(
+                        Undone::BackendCheck,
+                        &format!("{} {}", self.service_name, self.address),
+                        &error,
+                    );
                     continue;
                 }
             };
@@ -161,8 +174,14 @@ impl Probe {
     }
 
     /// Fails when the receiver is gone.
-    async fn tell(&self, up: bool, reason: String, at: Instant) -> Result<(), mpsc::error::SendError<Event>> {
-        let event = Event { service: self.service, backend: self.backend, up, reason: reason.clone(), at };
+    async fn tell(
+        &self,
+        up: bool,
+        reason: String,
+        at: Instant,
+    ) -> Result<(), mpsc::error::SendError<Event>> {
+        let event =
+            Event { service: self.service, backend: self.backend, up, reason: reason.clone(), at };
         // The ring first, the log line after it.
         let sent = self.events.send(event).await;
         if up {

@@ -1,9 +1,11 @@
-//! Serves HTTP/1 connections within limits, so that clients that send or read slowly use up neither descriptors nor memory.
+//! Serves HTTP/1 connections within limits, so that clients that send or read slowly use up neither
+//! descriptors nor memory.
 //!
-//! A connection is in one of two states. It *waits for its client* while a request is read or an answer is written, and each of these has a time
-//! limit. It is *at work* while the agent's loop obeys an order, for as long as that takes. Where a server has all the connections that it may
-//! have, a new one takes the place of the one that has waited longest for its client. It may have fewer for a while after the process ran out of
-//! descriptors: the rest is for others.
+//! A connection is in one of two states. It *waits for its client* while a request is read or an
+//! answer is written, and each of these has a time limit. It is *at work* while the agent's loop
+//! obeys an order, for as long as that takes. Where a server has all the connections that it may
+//! have, a new one takes the place of the one that has waited longest for its client. It may have
+//! fewer for a while after the process ran out of descriptors: the rest is for others.
 
 use std::convert::Infallible;
 use std::io;
@@ -45,8 +47,8 @@ const SHORT: Duration = Duration::from_secs(10);
 pub(super) struct Limits {
     /// Connections at once, at least 1.
     pub connections: usize,
-    /// The head of a request, counted from the answer before it, must be complete in this time; so must its body. An answer must be taken in
-    /// twice this time.
+    /// The head of a request, counted from the answer before it, must be complete in this time; so
+    /// must its body. An answer must be taken in twice this time.
     pub patience: Duration,
 }
 
@@ -79,8 +81,21 @@ impl Listen for UnixListener {
 }
 
 /// Serves until `shutdown`, then lets requests under way end. `name` is for the log.
-pub(super) async fn serve(listener: impl Listen, app: Router, name: &str, limits: Limits, shutdown: watch::Receiver<bool>) {
-    let mut connections = Connections { limits, name, open: Vec::new(), tasks: JoinSet::new(), replaced: 0, lowered: None };
+pub(super) async fn serve(
+    listener: impl Listen,
+    app: Router,
+    name: &str,
+    limits: Limits,
+    shutdown: watch::Receiver<bool>,
+) {
+    let mut connections = Connections {
+        limits,
+        name,
+        open: Vec::new(),
+        tasks: JoinSet::new(),
+        replaced: 0,
+        lowered: None,
+    };
     let mut sweep = interval(limits.patience.max(Duration::from_millis(2)) / 2);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ended = pin!(signalled(shutdown.clone()));
@@ -155,7 +170,11 @@ impl Connections<'_> {
 
     /// Closes the connection that has waited longest for its client; false where none waits.
     fn close_one(&mut self) -> bool {
-        let waiting = self.open.iter().enumerate().filter_map(|(index, (_, waiting))| Some((waiting.since()?, index)));
+        let waiting = self
+            .open
+            .iter()
+            .enumerate()
+            .filter_map(|(index, (_, waiting))| Some((waiting.since()?, index)));
         let Some((_, index)) = waiting.min() else { return false };
         self.open.swap_remove(index).0.abort();
         true
@@ -165,7 +184,8 @@ impl Connections<'_> {
     fn sweep(&mut self) {
         self.forget_ended();
         let limit = self.limits.patience * 2;
-        let late = |waiting: &Waiting| waiting.since().is_some_and(|since| since.elapsed() >= limit);
+        let late =
+            |waiting: &Waiting| waiting.since().is_some_and(|since| since.elapsed() >= limit);
         for (task, _) in self.open.iter().filter(|(_, waiting)| late(waiting)) {
             task.abort();
         }
@@ -211,13 +231,21 @@ impl Waiting {
 }
 
 /// One connection, to its end.
-async fn talk<S>(stream: S, app: Router, waiting: Waiting, limits: Limits, shutdown: watch::Receiver<bool>)
-where
+async fn talk<S>(
+    stream: S,
+    app: Router,
+    waiting: Waiting,
+    limits: Limits,
+    shutdown: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request| answer(app.clone(), request, waiting.clone(), limits));
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(limits.patience).max_buf_size(LONGEST_HEAD);
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.patience)
+        .max_buf_size(LONGEST_HEAD);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     // How a client's connection ends is the client's business.
     tokio::select! {
@@ -227,7 +255,12 @@ where
     let _ = connection.await;
 }
 
-async fn answer(app: Router, request: Request<Incoming>, waiting: Waiting, limits: Limits) -> Result<Response, Infallible> {
+async fn answer(
+    app: Router,
+    request: Request<Incoming>,
+    waiting: Waiting,
+    limits: Limits,
+) -> Result<Response, Infallible> {
     waiting.set(Some(Instant::now()));
     let (head, body) = request.into_parts();
     let body = match read(body, limits.patience).await {

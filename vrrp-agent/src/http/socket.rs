@@ -36,7 +36,8 @@ impl Socket {
         let failed = |source| HttpError::Api { path: path.to_owned(), source };
         remove_stale(path)?;
         let socket = UnixSocket::new_stream().map_err(failed)?;
-        // The file is born with this mode (less the umask): there is no moment when it is open to all.
+        // The file is born with this mode (less the umask): there is no moment when it is open to
+        // all.
         fchmod(&socket, Mode::from_bits_truncate(MODE)).map_err(|errno| failed(errno.into()))?;
         socket.bind(path).map_err(failed)?;
         let metadata = fs::symlink_metadata(path).map_err(failed)?;
@@ -65,14 +66,17 @@ fn remove_stale(path: &Path) -> Result<(), HttpError> {
     }
     match UnixStream::connect(path) {
         Ok(_) => Err(HttpError::InUse { path: path.to_owned() }),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(failed),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            fs::remove_file(path).map_err(failed)
+        }
         Err(error) => Err(failed(error)),
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let ours = fs::symlink_metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == self.identity);
+        let ours = fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| (found.dev(), found.ino()) == self.identity);
         if ours {
             // The next start replaces a file that stays.
             let _ = fs::remove_file(&self.path);

@@ -66,9 +66,12 @@ async fn the_client_gets_what_the_api_shows_and_the_file_goes_with_the_server() 
     assert_eq!(fetch_status(&path).await.unwrap(), sample());
 
     for successful in [true, false] {
-        let expected = ReloadReply { successful, message: "why".to_owned(), report: "where".to_owned() };
+        let expected =
+            ReloadReply { successful, message: "why".to_owned(), report: "where".to_owned() };
         let (answer, order) = tokio::join!(client::reload(&path), async {
-            let Order::Reload(answer) = reloads.recv().await.unwrap() else { panic!("a reload was asked for") };
+            let Order::Reload(answer) = reloads.recv().await.unwrap() else {
+                panic!("a reload was asked for")
+            };
             answer.send(expected.clone()).unwrap();
         });
         let () = order;
@@ -88,18 +91,28 @@ async fn a_name_goes_to_the_loop_and_every_outcome_comes_back() {
     let (orders, mut asked) = mpsc::channel::<Order>(1);
     tokio::spawn(ApiServer::bind(&path).unwrap().serve(StatusSource::new(sample), orders, stopped));
 
-    for outcome in [Outcome::HandedOver, Outcome::NotMaster, Outcome::NobodyTookOver, Outcome::Unknown] {
+    for outcome in
+        [Outcome::HandedOver, Outcome::NotMaster, Outcome::NobodyTookOver, Outcome::Unknown]
+    {
         let expected = handover::Reply { outcome, message: "why".to_owned(), routers: vec![] };
         let (answer, ()) = tokio::join!(client::failover(&path, "V \"1\"", None), async {
-            let Order::Failover(name, answer) = asked.recv().await.unwrap() else { panic!("a failover was asked for") };
+            let Order::Failover(name, answer) = asked.recv().await.unwrap() else {
+                panic!("a failover was asked for")
+            };
             assert_eq!(name, "V \"1\"");
             answer.send(expected.clone()).unwrap();
         });
         assert_eq!(answer.unwrap(), expected);
     }
-    let expected = handover::Reply { outcome: Outcome::StandsAgain, message: "why".to_owned(), routers: vec![] };
+    let expected = handover::Reply {
+        outcome: Outcome::StandsAgain,
+        message: "why".to_owned(),
+        routers: vec![],
+    };
     let (answer, ()) = tokio::join!(client::failback(&path, "VG_1"), async {
-        let Order::Failback(name, answer) = asked.recv().await.unwrap() else { panic!("a failback was asked for") };
+        let Order::Failback(name, answer) = asked.recv().await.unwrap() else {
+            panic!("a failback was asked for")
+        };
         assert_eq!(name, "VG_1");
         answer.send(expected.clone()).unwrap();
     });
@@ -107,7 +120,10 @@ async fn a_name_goes_to_the_loop_and_every_outcome_comes_back() {
 
     // Nobody obeys: the client says how long it waited.
     let error = client::failover(&path, "VI_1", Some(Duration::from_millis(20))).await.unwrap_err();
-    assert!(matches!(error, ClientError::Silent { .. }) && error.to_string().contains("0.02 s"), "{error}");
+    assert!(
+        matches!(error, ClientError::Silent { .. }) && error.to_string().contains("0.02 s"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -161,7 +177,8 @@ async fn a_permission_error_exits_with_4_and_any_other_with_1() {
     other.abort();
 }
 
-/// What is sent comes without an end, or is not read: an attacker's client, on a server with short limits.
+/// What is sent comes without an end, or is not read: an attacker's client, on a server with short
+/// limits.
 async fn attacked(limits: Limits) -> (SocketAddr, watch::Sender<bool>) {
     let (stop, stopped) = shutdown();
     let server = MetricsServer::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
@@ -186,7 +203,9 @@ async fn a_request_that_never_ends_is_closed_wherever_it_stops() {
     let (address, _stop) = attacked(HASTY).await;
     let promised = "POST /metrics HTTP/1.1\r\nhost: x\r\ncontent-length: 10000000000\r\n\r\n";
     let stopped = "POST /metrics HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{";
-    for (request, status) in [("", None), ("GET /metr", None), (promised, Some("413")), (stopped, Some("408"))] {
+    for (request, status) in
+        [("", None), ("GET /metr", None), (promised, Some("413")), (stopped, Some("408"))]
+    {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let answer = until_closed(&mut stream).await;
@@ -249,9 +268,12 @@ async fn an_order_that_is_obeyed_is_not_cut_off_by_other_clients() {
     let (orders, mut asked) = mpsc::channel::<Order>(1);
     let server = ApiServer { limits: HASTY, ..ApiServer::bind(&path).unwrap() };
     tokio::spawn(server.serve(StatusSource::new(sample), orders, stopped));
-    let expected = ReloadReply { successful: true, message: "why".to_owned(), report: String::new() };
+    let expected =
+        ReloadReply { successful: true, message: "why".to_owned(), report: String::new() };
     let (answer, ()) = tokio::join!(client::reload(&path), async {
-        let Order::Reload(answer) = asked.recv().await.unwrap() else { panic!("a reload was asked for") };
+        let Order::Reload(answer) = asked.recv().await.unwrap() else {
+            panic!("a reload was asked for")
+        };
         for _ in 0..20 {
             let mut stream = tokio::net::UnixStream::connect(&path).await.unwrap();
             stream.write_all(b"GET ").await.unwrap();

@@ -8,7 +8,8 @@ use std::thread::{Builder, JoinHandle};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines waiting for the writer: the story of some hundred virtual routers changing state at once, below 1 MB.
+/// Lines waiting for the writer: the story of some hundred virtual routers changing state at once,
+/// below 1 MB.
 const QUEUE: usize = 4_096;
 
 /// Writes what is queued, then ends the thread, when dropped.
@@ -35,7 +36,8 @@ pub(super) fn start(sink: impl Write + Send + 'static) -> io::Result<(Lines, Gua
     let (queue, messages) = sync_channel(QUEUE);
     let dropped = Arc::new(AtomicU64::new(0));
     let lines = Lines { queue: queue.clone(), dropped: Arc::clone(&dropped) };
-    let thread = Builder::new().name("log".to_owned()).spawn(move || write(sink, &messages, &dropped))?;
+    let thread =
+        Builder::new().name("log".to_owned()).spawn(move || write(sink, &messages, &dropped))?;
     Ok((lines, Guard { queue, thread: Some(thread) }))
 }
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeGaugeValue, EncodeMetric, MetricEncoder, NoLabelSet,
+};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -28,7 +30,12 @@ impl<'a> Page<'a> {
     }
 
     /// A gauge without labels.
-    pub(super) fn gauge(&mut self, name: &str, help: &str, value: impl EncodeGaugeValue) -> fmt::Result {
+    pub(super) fn gauge(
+        &mut self,
+        name: &str,
+        help: &str,
+        value: impl EncodeGaugeValue,
+    ) -> fmt::Result {
         let metric = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         ConstGauge::new(value).encode(metric)
     }
@@ -47,7 +54,12 @@ impl<'a> Page<'a> {
     }
 
     /// The encoder adds `_total` to the name of each sample.
-    pub(super) fn counters(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = (Labels, u64)>) -> fmt::Result {
+    pub(super) fn counters(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = (Labels, u64)>,
+    ) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (labels, value) in samples {
             ConstCounter::new(value).encode(metric.encode_family(&labels)?)?;
@@ -56,7 +68,12 @@ impl<'a> Page<'a> {
     }
 
     /// A histogram without labels.
-    pub(super) fn histogram(&mut self, name: &str, help: &str, sample: &HistogramStatus) -> fmt::Result {
+    pub(super) fn histogram(
+        &mut self,
+        name: &str,
+        help: &str,
+        sample: &HistogramStatus,
+    ) -> fmt::Result {
         let metric = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
         encode_histogram(metric, sample)
     }
@@ -84,14 +101,23 @@ impl<'a> Page<'a> {
         })
     }
 
-    pub(super) fn counter_columns<Row>(&mut self, columns: &[Column<Row, u64>], rows: &[(Labels, &Row)]) -> fmt::Result {
+    pub(super) fn counter_columns<Row>(
+        &mut self,
+        columns: &[Column<Row, u64>],
+        rows: &[(Labels, &Row)],
+    ) -> fmt::Result {
         columns.iter().try_for_each(|(name, help, value)| {
             self.counters(name, help, rows.iter().map(|(labels, row)| (labels.clone(), value(row))))
         })
     }
 
     /// The encoder adds `_info` to the name of each sample.
-    pub(super) fn infos(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = Labels>) -> fmt::Result {
+    pub(super) fn infos(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = Labels>,
+    ) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Info)?;
         for labels in samples {
             metric.encode_info(&labels)?;
@@ -102,8 +128,11 @@ impl<'a> Page<'a> {
 
 /// The encoder adds up the counts, as the format wants them.
 fn encode_histogram(mut metric: MetricEncoder, sample: &HistogramStatus) -> fmt::Result {
-    let buckets: Vec<(f64, u64)> =
-        sample.buckets.iter().map(|bucket| (bucket.up_to_seconds.unwrap_or(f64::INFINITY), bucket.count)).collect();
+    let buckets: Vec<(f64, u64)> = sample
+        .buckets
+        .iter()
+        .map(|bucket| (bucket.up_to_seconds.unwrap_or(f64::INFINITY), bucket.count))
+        .collect();
     let count = buckets.iter().map(|(_, count)| count).sum();
     metric.encode_histogram::<NoLabelSet>(sample.sum_seconds, count, &buckets, None)
 }

@@ -7,17 +7,27 @@ use super::page::{Column, Labels, Page, with};
 use crate::status::{BackendState, BackendStatus, HistogramStatus, InterfaceStatus, ServiceStatus};
 
 const SERVICE_GAUGES: [Column<ServiceStatus, u32>; 3] = [
-    ("vrrp_service_marked_slots", "Slots of the ring whose connections are looked up one by one.", |service| {
-        u32::try_from(service.marked_slots).unwrap_or(u32::MAX)
+    (
+        "vrrp_service_marked_slots",
+        "Slots of the ring whose connections are looked up one by one.",
+        |service| u32::try_from(service.marked_slots).unwrap_or(u32::MAX),
+    ),
+    ("vrrp_service_quorum_met", "1 while the usable backends weigh enough.", |service| {
+        u32::from(service.quorum_met)
     }),
-    ("vrrp_service_quorum_met", "1 while the usable backends weigh enough.", |service| u32::from(service.quorum_met)),
-    ("vrrp_service_sorry", "1 while the sorry server takes all new connections.", |service| u32::from(service.sorry)),
+    ("vrrp_service_sorry", "1 while the sorry server takes all new connections.", |service| {
+        u32::from(service.sorry)
+    }),
 ];
 
 const BACKEND_GAUGES: [Column<BackendStatus, u32>; 5] = [
-    ("vrrp_backend_up", "1 while its checks say it is up.", |backend| u32::from(backend.state == BackendState::Up)),
+    ("vrrp_backend_up", "1 while its checks say it is up.", |backend| {
+        u32::from(backend.state == BackendState::Up)
+    }),
     ("vrrp_backend_usable", "1 while it takes new flows.", |backend| u32::from(backend.usable)),
-    ("vrrp_backend_drained", "1 while it is drained by order.", |backend| u32::from(backend.drained_seconds.is_some())),
+    ("vrrp_backend_drained", "1 while it is drained by order.", |backend| {
+        u32::from(backend.drained_seconds.is_some())
+    }),
     ("vrrp_backend_weight", "Weight as configured.", |backend| u32::from(backend.weight)),
     ("vrrp_backend_slots", "Its slots in the live ring.", |backend| backend.slots),
 ];
@@ -66,7 +76,11 @@ fn by_name(
     counts.iter().map(move |(name, count)| (with(named(interface), label, name), *count))
 }
 
-pub(super) fn services(page: &mut Page, services: &[ServiceStatus], flips: &HistogramStatus) -> fmt::Result {
+pub(super) fn services(
+    page: &mut Page,
+    services: &[ServiceStatus],
+    flips: &HistogramStatus,
+) -> fmt::Result {
     let named = |service: &ServiceStatus| vec![("service", service.name.clone())];
     page.infos(
         "vrrp_service",
@@ -90,7 +104,10 @@ pub(super) fn services(page: &mut Page, services: &[ServiceStatus], flips: &Hist
         "vrrp_service_ring_agrees",
         "1: the other node has the same ring, and chooses the same backend for every flow.",
         services.iter().flat_map(|service| {
-            service.peers.iter().map(move |peer| (with(named(service), "node", peer.node), u64::from(peer.agrees)))
+            service
+                .peers
+                .iter()
+                .map(move |peer| (with(named(service), "node", peer.node), u64::from(peer.agrees)))
         }),
     )?;
     let rows: Vec<_> = services.iter().map(|service| (named(service), service)).collect();

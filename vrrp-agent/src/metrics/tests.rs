@@ -52,14 +52,18 @@ fn the_exact_text_of_an_idle_node() {
             r#"vrrp_advertisements_dropped_total{interface="eth1",reason="ttl"} 3"#,
         ]
     );
-    assert!(text.starts_with("# HELP vrrp_build Version of the agent and name of the node.\n# TYPE vrrp_build info\n"));
+    assert!(text.starts_with(
+        "# HELP vrrp_build Version of the agent and name of the node.\n# TYPE vrrp_build info\n"
+    ));
     assert!(text.ends_with("# EOF\n"));
 }
 
 #[test]
 fn a_state_is_one_of_a_complete_set() {
     let text = page();
-    for (state, value) in [("init", 0), ("backup", 0), ("master", 1), ("releasing", 0), ("fault", 0)] {
+    for (state, value) in
+        [("init", 0), ("backup", 0), ("master", 1), ("releasing", 0), ("fault", 0)]
+    {
         has(&text, &format!("vrrp_instance_state{{{VI_1},state=\"{state}\"}} {value}"));
         has(&text, &format!("vrrp_instance_transitions_total{{{VI_1},to=\"{state}\"}} {value}"));
     }
@@ -102,14 +106,20 @@ fn every_number_of_a_virtual_router_is_exported() {
         has(&text, &format!("vrrp_{name}{{{VI_1}{label}}} {value}"));
     }
     for (bound, count) in [("0.1", 0), ("5.0", 2), ("+Inf", 3)] {
-        has(&text, &format!("vrrp_failover_duration_seconds_bucket{{le=\"{bound}\",{VI_1}}} {count}"));
+        has(
+            &text,
+            &format!("vrrp_failover_duration_seconds_bucket{{le=\"{bound}\",{VI_1}}} {count}"),
+        );
     }
 }
 
 #[test]
 fn services_and_their_backends() {
     let text = page();
-    has(&text, r#"vrrp_service_info{service="web",address="192.168.1.249:80",protocol="tcp",digest="00c0ffee00c0ffee"} 1"#);
+    has(
+        &text,
+        r#"vrrp_service_info{service="web",address="192.168.1.249:80",protocol="tcp",digest="00c0ffee00c0ffee"} 1"#,
+    );
     has(&text, r#"vrrp_service_generation{service="web"} 2"#);
     has(&text, r#"vrrp_service_draining_seconds{service="web"} 0.0"#);
     has(&text, r#"vrrp_service_marked_slots{service="web"} 0"#);
@@ -118,7 +128,10 @@ fn services_and_their_backends() {
     has(&text, r#"vrrp_backend_drained{service="web",backend="192.168.1.205"} 0"#);
     has(&text, r#"vrrp_ring_flip_seconds_bucket{le="0.0001"} 5"#);
     has(&text, "vrrp_ring_flip_seconds_count 6");
-    has(&text, r#"vrrp_instance_events_total{instance="VI_1",interface="eth1",vrid="51",event="fenced"} 1"#);
+    has(
+        &text,
+        r#"vrrp_instance_events_total{instance="VI_1",interface="eth1",vrid="51",event="fenced"} 1"#,
+    );
     for (name, node1, node2) in [
         ("service_packets_total", 9, 0),
         ("service_bytes_total", 900, 0),
@@ -143,7 +156,9 @@ fn upstreams_and_their_backends() {
         &text,
         "vrrp_upstream_info{upstream=\"php\",address=\"10.0.0.100:9000\",cgroup=\"nginx.service\",balance=\"least-connections\"} 1",
     );
-    for (name, value) in [("attached", 1), ("connects_total", 61), ("refused_total", 2), ("uncounted_total", 0)] {
+    for (name, value) in
+        [("attached", 1), ("connects_total", 61), ("refused_total", 2), ("uncounted_total", 0)]
+    {
         has(&text, &format!("vrrp_upstream_{name}{{upstream=\"php\"}} {value}"));
     }
     let of_backend = [
@@ -157,7 +172,12 @@ fn upstreams_and_their_backends() {
     ];
     for (name, values) in of_backend {
         for (host, value) in (22..).zip(values) {
-            has(&text, &format!("vrrp_upstream_backend_{name}{{upstream=\"php\",backend=\"10.0.0.{host}:9000\"}} {value}"));
+            has(
+                &text,
+                &format!(
+                    "vrrp_upstream_backend_{name}{{upstream=\"php\",backend=\"10.0.0.{host}:9000\"}} {value}"
+                ),
+            );
         }
     }
 }
@@ -168,7 +188,11 @@ fn a_node_without_a_lease_shows_none() {
     let router = &mut status.routers[0];
     (router.lease_remaining_ms, router.lease_margin_seconds) = (None, None);
     let text = render(&status).unwrap();
-    assert!(!text.contains("vrrp_lease_remaining_seconds{") && !text.contains("vrrp_lease_margin_seconds{"), "{text}");
+    assert!(
+        !text.contains("vrrp_lease_remaining_seconds{")
+            && !text.contains("vrrp_lease_margin_seconds{"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -8,7 +8,10 @@ impl Config {
     /// The checks of services and upstreams.
     pub fn checks(&self) -> impl Iterator<Item = &Check> {
         let of_upstreams = self.upstreams.iter().map(|upstream| &upstream.check);
-        let of_services = self.services.iter().flat_map(|service| service.own_checks.values().chain([&service.check]));
+        let of_services = self
+            .services
+            .iter()
+            .flat_map(|service| service.own_checks.values().chain([&service.check]));
         of_services.chain(of_upstreams)
     }
 }
@@ -27,7 +30,8 @@ pub struct Check {
 pub enum CheckKind {
     /// Always up.
     None,
-    /// A TCP connection opens (to the service's port when `port` is `None`); it is held open, so that its reset tells at once.
+    /// A TCP connection opens (to the service's port when `port` is `None`); it is held open, so
+    /// that its reset tells at once.
     Tcp { port: Option<u16> },
     /// GET `path` answers 200..=399.
     Http { port: Option<u16>, path: String },

@@ -6,15 +6,16 @@ use super::{Family, Router, Version};
 
 /// An advert counts its addresses in one byte (RFC 9568 section 5.2.5).
 const MOST: usize = 255;
-/// keepalived leaves room for the Ethernet header, which the MTU does not count. The nodes of a router must come to the same number, or
-/// each refuses the other's list: so does this.
+/// keepalived leaves room for the Ethernet header, which the MTU does not count. The nodes of a
+/// router must come to the same number, or each refuses the other's list: so does this.
 const ETHERNET: usize = 14;
 const VRRP_HEADER: usize = 8;
 /// Of version 2 (RFC 3768 section 5.3).
 const AUTH_DATA: usize = 8;
 
 impl Router {
-    /// How many addresses its advert holds in one packet of `mtu` bytes: an IP fragment of an advert is accepted by no router.
+    /// How many addresses its advert holds in one packet of `mtu` bytes: an IP fragment of an
+    /// advert is accepted by no router.
     pub fn capacity(&self, mtu: u32) -> usize {
         let (ip, address) = match self.family() {
             Family::V4 => (20, 4),
@@ -22,12 +23,14 @@ impl Router {
         };
         let auth = if self.version == Version::V2 { AUTH_DATA } else { 0 };
         let signature = if self.hmac.is_some() { vrrp_common::wire::trailer::LEN } else { 0 };
-        let room = usize::try_from(mtu).unwrap_or(usize::MAX).saturating_sub(ETHERNET + ip + VRRP_HEADER + auth + signature);
+        let room = usize::try_from(mtu)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(ETHERNET + ip + VRRP_HEADER + auth + signature);
         (room / address).clamp(1, MOST)
     }
 
-    /// The router as it is on an interface with this MTU: the addresses that its advert does not hold, the last of the list, are excluded
-    /// ones there.
+    /// The router as it is on an interface with this MTU: the addresses that its advert does not
+    /// hold, the last of the list, are excluded ones there.
     pub fn fitted(&self, mtu: u32) -> Cow<'_, Self> {
         if self.addresses.len() <= self.capacity(mtu) {
             return Cow::Borrowed(self);
@@ -52,14 +55,20 @@ mod tests {
             "[[virtual_router]]\nname = \"VI\"\ninterface = \"eth1\"\nvrid = 51\nversion = {version}\naddresses = [{}]\n",
             list.join(", ")
         );
-        let outcome = config::parse(&Source::new("test.toml", text.as_bytes()), Language::Toml, Mode::Strict, "node");
+        let outcome = config::parse(
+            &Source::new("test.toml", text.as_bytes()),
+            Language::Toml,
+            Mode::Strict,
+            "node",
+        );
         outcome.config.expect("a configuration").routers.remove(0)
     }
 
     /// The log lines of keepalived 2.2.7: "max 131 addresses" and so on.
     #[test]
     fn as_many_addresses_are_advertised_as_keepalived_advertises() {
-        let (v2, v3, v6) = (router(2, &["192.0.2.1"]), router(3, &["192.0.2.1"]), router(3, &["fe80::1"]));
+        let (v2, v3, v6) =
+            (router(2, &["192.0.2.1"]), router(3, &["192.0.2.1"]), router(3, &["fe80::1"]));
         assert_eq!((v2.capacity(576), v3.capacity(576)), (131, 133));
         assert_eq!((v2.capacity(1_500), v3.capacity(9_000)), (255, 255));
         assert_eq!((v6.capacity(1_400), v6.capacity(1_500)), (83, 89));

@@ -19,9 +19,11 @@ pub struct Service {
     pub protocol: Protocol,
     pub persistence: Persistence,
     pub fragments: Fragments,
-    /// Flows stay this long with a backend that takes no new ones but is alive, counted from the last change; zero: they do not.
+    /// Flows stay this long with a backend that takes no new ones but is alive, counted from the
+    /// last change; zero: they do not.
     pub drain: Duration,
-    /// Least sum of the weights of usable backends, 1 or more; below it the sorry server serves. Without one it changes nothing.
+    /// Least sum of the weights of usable backends, 1 or more; below it the sorry server serves.
+    /// Without one it changes nothing.
     pub quorum: u32,
     /// Serves alone while the quorum is not met. Never checked; its weight does not count.
     pub sorry: Option<Backend>,
@@ -29,10 +31,11 @@ pub struct Service {
     /// At least one; no two have address and port in common.
     pub backends: Vec<Backend>,
     pub check: Check,
-    /// Checks of backends that are not asked as `check` says, by index of the backend; none of them is equal to `check`.
+    /// Checks of backends that are not asked as `check` says, by index of the backend; none of them
+    /// is equal to `check`.
     pub own_checks: BTreeMap<usize, Check>,
-    /// Backends reached by direct return or a tunnel are asked for connections to the virtual address too, by the node that acts for it.
-    /// Never without a check, nor over UDP.
+    /// Backends reached by direct return or a tunnel are asked for connections to the virtual
+    /// address too, by the node that acts for it. Never without a check, nor over UDP.
     pub real_path: bool,
 }
 
@@ -114,8 +117,8 @@ pub enum Fragments {
     /// Dropped and counted.
     #[default]
     Drop,
-    /// To the backend of their source address, as all its packets. Later fragments have no port: of the services of an address and
-    /// protocol one at most may have them.
+    /// To the backend of their source address, as all its packets. Later fragments have no port: of
+    /// the services of an address and protocol one at most may have them.
     Steer,
 }
 
@@ -126,7 +129,8 @@ pub struct Guard {
     pub new_per_source: Option<Rate>,
     /// New TCP connections of all sources together.
     pub new_total: Option<Rate>,
-    /// Sources let in; empty: everybody. Where `deny` has a longer prefix of the source, that one counts.
+    /// Sources let in; empty: everybody. Where `deny` has a longer prefix of the source, that one
+    /// counts.
     pub allow: Vec<IpNet>,
     /// Sources kept out, unless `allow` has a longer prefix of them. No prefix is in both.
     pub deny: Vec<IpNet>,
@@ -155,24 +159,28 @@ pub struct Backend {
 /// How a packet reaches a backend.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Forward {
-    /// `Local` when the address is this node's own, else `Dr`: both nodes of a pair can share one file.
+    /// `Local` when the address is this node's own, else `Dr`: both nodes of a pair can share one
+    /// file.
     #[default]
     Auto,
     /// Up this node's own stack.
     Local,
-    /// Destination MAC rewritten, sent on the same segment; the backend answers the client directly.
+    /// Destination MAC rewritten, sent on the same segment; the backend answers the client
+    /// directly.
     Dr,
-    /// In an IP packet to the backend (RFC 2003, RFC 2473), over any route; the backend answers the client directly.
+    /// In an IP packet to the backend (RFC 2003, RFC 2473), over any route; the backend answers the
+    /// client directly.
     Ipip,
-    /// Destination address and port rewritten; the backend's answers come back through the pair, which rewrites their source.
+    /// Destination address and port rewritten; the backend's answers come back through the pair,
+    /// which rewrites their source.
     Nat,
 }
 
 /// Outer source addresses of [`Forward::Ipip`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tunnel {
-    /// The host bits are a hash of the flow, so that a backend's network card spreads flows over its queues. `None`: the sending
-    /// interface's own address.
+    /// The host bits are a hash of the flow, so that a backend's network card spreads flows over
+    /// its queues. `None`: the sending interface's own address.
     pub source_v4: Option<Ipv4Net>,
     pub source_v6: Option<Ipv6Net>,
 }

@@ -5,11 +5,21 @@ use std::fmt;
 use super::{Config, Family, HmacMode, Peer, Router, SyncGroup};
 
 impl Config {
-    /// The sync group of the router at `index`, and the names of its other members; `None` where it is alone.
+    /// The sync group of the router at `index`, and the names of its other members; `None` where it
+    /// is alone.
     pub fn group_of(&self, index: usize) -> Option<(&SyncGroup, Vec<&str>)> {
-        let group = self.groups.iter().find(|group| group.members.len() > 1 && group.members.contains(&index))?;
+        let group = self
+            .groups
+            .iter()
+            .find(|group| group.members.len() > 1 && group.members.contains(&index))?;
         let others = group.members.iter().filter(|member| **member != index);
-        Some((group, others.filter_map(|member| self.routers.get(*member)).map(|router| router.name.as_str()).collect()))
+        Some((
+            group,
+            others
+                .filter_map(|member| self.routers.get(*member))
+                .map(|router| router.name.as_str())
+                .collect(),
+        ))
     }
 }
 

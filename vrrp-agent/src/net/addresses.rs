@@ -1,12 +1,17 @@
-//! Installs virtual addresses and the local routes that let a backup accept handed-on traffic, and tells ours from others'.
+//! Installs virtual addresses and the local routes that let a backup accept handed-on traffic, and
+//! tells ours from others'.
 //!
 //! All calls are idempotent: what is so already is no error.
 
 use std::net::IpAddr;
 
 use netlink_packet_route::AddressFamily;
-use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope, CacheInfo};
-use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType};
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope, CacheInfo,
+};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
 use nix::errno::Errno;
 use rtnetlink::AddressAddRequest;
 use serde::{Deserialize, Serialize};
@@ -14,11 +19,14 @@ use serde::{Deserialize, Serialize};
 use super::netlink::{Netlink, NetlinkError, dump, request, unless_so};
 use crate::kernel_release;
 
-/// IFA_PROTO of the addresses we install, so that a later start can tell them (the number keepalived marks its own with, too).
+/// IFA_PROTO of the addresses we install, so that a later start can tell them (the number
+/// keepalived marks its own with, too).
 pub const ADDRESS_PROTOCOL: u8 = 18;
-/// rtm_protocol of the routes we install: VRRP's IP protocol number, which no routing daemon uses here.
+/// rtm_protocol of the routes we install: VRRP's IP protocol number, which no routing daemon uses
+/// here.
 pub const ROUTE_PROTOCOL: u8 = 112;
-/// Behind the kernel's own local route (metric 0) of the same address: that one leads while the address is installed.
+/// Behind the kernel's own local route (metric 0) of the same address: that one leads while the
+/// address is installed.
 const ROUTE_METRIC: u32 = 112;
 const TABLE_LOCAL: u8 = 255;
 /// The loopback interface has this index in every network namespace.
@@ -33,8 +41,9 @@ pub struct OwnAddress {
 }
 
 impl Netlink {
-    /// Installs the address where the interface does not have it; says whether it had to be added. One that is there already
-    /// stays as it is, whosever it is: see [`Netlink::ensure_address`] for the rest.
+    /// Installs the address where the interface does not have it; says whether it had to be added.
+    /// One that is there already stays as it is, whosever it is: see [`Netlink::ensure_address`]
+    /// for the rest.
     pub async fn add_address(
         &self,
         index: u32,
@@ -42,18 +51,28 @@ impl Netlink {
         prefix_len: u8,
         label: Option<&str>,
     ) -> Result<bool, NetlinkError> {
-        let add = virtual_address(self.handle()?.address().add(index, address, prefix_len), address, label);
-        let outcome = request(|| format!("add {address}/{prefix_len} on interface {index}"), add.execute()).await;
+        let add = virtual_address(
+            self.handle()?.address().add(index, address, prefix_len),
+            address,
+            label,
+        );
+        let outcome =
+            request(|| format!("add {address}/{prefix_len} on interface {index}"), add.execute())
+                .await;
         unless_so(outcome, &[Errno::EEXIST])
     }
 
-    /// Installs the address, or makes one that is there already as we install it: for those that are known to be ours.
+    /// Installs the address, or makes one that is there already as we install it: for those that
+    /// are known to be ours.
     ///
-    /// `label` is at most 15 bytes and for IPv4 only. An address of the same prefix keeps the label it has.
+    /// `label` is at most 15 bytes and for IPv4 only. An address of the same prefix keeps the label
+    /// it has.
     ///
-    /// An IPv6 address is usable at once: without duplicate address detection, since the last master may still hold it
-    /// (RFC 9568 section 8.2.2). One that is there already keeps its prefix and the outcome of its detection. It is deprecated
-    /// (preferred lifetime 0, valid for ever), whatever its prefix: the host opens no connection from it (RFC 6724 section 5, rule 3).
+    /// An IPv6 address is usable at once: without duplicate address detection, since the last
+    /// master may still hold it (RFC 9568 section 8.2.2). One that is there already keeps its
+    /// prefix and the outcome of its detection. It is deprecated (preferred lifetime 0, valid for
+    /// ever), whatever its prefix: the host opens no connection from it (RFC 6724 section 5, rule
+    /// 3).
     pub async fn ensure_address(
         &self,
         index: u32,
@@ -61,25 +80,39 @@ impl Netlink {
         prefix_len: u8,
         label: Option<&str>,
     ) -> Result<(), NetlinkError> {
-        let add = virtual_address(self.handle()?.address().add(index, address, prefix_len).replace(), address, label);
+        let add = virtual_address(
+            self.handle()?.address().add(index, address, prefix_len).replace(),
+            address,
+            label,
+        );
         request(|| format!("add {address}/{prefix_len} on interface {index}"), add.execute()).await
     }
 
-    /// Removes the address; says whether it was there (an interface that is gone counts as without it).
-    pub async fn remove_address(&self, index: u32, address: IpAddr, prefix_len: u8) -> Result<bool, NetlinkError> {
+    /// Removes the address; says whether it was there (an interface that is gone counts as without
+    /// it).
+    pub async fn remove_address(
+        &self,
+        index: u32,
+        address: IpAddr,
+        prefix_len: u8,
+    ) -> Result<bool, NetlinkError> {
         let mut message = AddressMessage::default();
-        message.header.family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        message.header.family =
+            if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
         message.header.index = index;
         message.header.prefix_len = prefix_len;
         message.header.scope = AddressScope::Universe;
-        message.attributes = vec![AddressAttribute::Local(address), AddressAttribute::Address(address)];
+        message.attributes =
+            vec![AddressAttribute::Local(address), AddressAttribute::Address(address)];
         let del = self.handle()?.address().del(message).execute();
-        let result = request(|| format!("remove {address}/{prefix_len} from interface {index}"), del).await;
+        let result =
+            request(|| format!("remove {address}/{prefix_len} from interface {index}"), del).await;
         // ENXIO: the interface has no IPv6 at all.
         unless_so(result, &[Errno::EADDRNOTAVAIL, Errno::ENODEV, Errno::ENXIO])
     }
 
-    /// Every address of this namespace that carries [`ADDRESS_PROTOCOL`]. None before Linux 5.18, which has no such mark.
+    /// Every address of this namespace that carries [`ADDRESS_PROTOCOL`]. None before Linux 5.18,
+    /// which has no such mark.
     pub async fn own_addresses(&self) -> Result<Vec<OwnAddress>, NetlinkError> {
         let mut own = Vec::new();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
@@ -90,10 +123,12 @@ impl Netlink {
         Ok(own)
     }
 
-    /// Makes the stack accept packets to `address` although no interface holds it: `local ADDRESS dev lo proto 112`.
+    /// Makes the stack accept packets to `address` although no interface holds it: `local ADDRESS
+    /// dev lo proto 112`.
     ///
-    /// Stays when the address itself is installed and removed again. Says whether it had to be added. The stack also answers ARP
-    /// for such an IPv4 address unless the interface's `arp_ignore` is 1 or more; neighbour discovery it leaves alone.
+    /// Stays when the address itself is installed and removed again. Says whether it had to be
+    /// added. The stack also answers ARP for such an IPv4 address unless the interface's
+    /// `arp_ignore` is 1 or more; neighbour discovery it leaves alone.
     pub async fn ensure_local_route(&self, address: IpAddr) -> Result<bool, NetlinkError> {
         let add = self.handle()?.route().add(local_route(address)).execute();
         unless_so(request(|| format!("add local route to {address}"), add).await, &[Errno::EEXIST])
@@ -102,7 +137,10 @@ impl Netlink {
     /// Takes our local route back, and no other; says whether it was there.
     pub async fn remove_local_route(&self, address: IpAddr) -> Result<bool, NetlinkError> {
         let del = self.handle()?.route().del(local_route(address)).execute();
-        unless_so(request(|| format!("remove local route to {address}"), del).await, &[Errno::ESRCH])
+        unless_so(
+            request(|| format!("remove local route to {address}"), del).await,
+            &[Errno::ESRCH],
+        )
     }
 
     /// Addresses of all local routes that carry [`ROUTE_PROTOCOL`].
@@ -113,13 +151,17 @@ impl Netlink {
             filter.header.address_family = family;
             filter.header.table = TABLE_LOCAL;
             filter.header.protocol = RouteProtocol::Other(ROUTE_PROTOCOL);
-            let routes = match dump("list local routes", self.handle()?.route().get(filter).execute()).await {
-                // A table that does not exist yet has no routes, nor has a host without IPv6.
-                Err(error) => {
-                    unless_so(Err(error), &[Errno::ENOENT, Errno::EAFNOSUPPORT, Errno::EOPNOTSUPP]).map(|_| Vec::new())?
-                }
-                Ok(routes) => routes,
-            };
+            let routes =
+                match dump("list local routes", self.handle()?.route().get(filter).execute()).await
+                {
+                    // A table that does not exist yet has no routes, nor has a host without IPv6.
+                    Err(error) => unless_so(
+                        Err(error),
+                        &[Errno::ENOENT, Errno::EAFNOSUPPORT, Errno::EOPNOTSUPP],
+                    )
+                    .map(|_| Vec::new())?,
+                    Ok(routes) => routes,
+                };
             own.extend(routes.iter().filter_map(own_route));
         }
         Ok(own)
@@ -127,7 +169,11 @@ impl Netlink {
 }
 
 /// The request to add an address, with what all of ours have.
-fn virtual_address(mut add: AddressAddRequest, address: IpAddr, label: Option<&str>) -> AddressAddRequest {
+fn virtual_address(
+    mut add: AddressAddRequest,
+    address: IpAddr,
+    label: Option<&str>,
+) -> AddressAddRequest {
     let attributes = &mut add.message_mut().attributes;
     attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_PROTOCOL)));
     match (address, label) {
@@ -141,7 +187,8 @@ fn virtual_address(mut add: AddressAddRequest, address: IpAddr, label: Option<&s
     add
 }
 
-/// Whether this kernel keeps and shows [`ADDRESS_PROTOCOL`] of addresses: since Linux 5.18. A release that cannot be read counts as newer.
+/// Whether this kernel keeps and shows [`ADDRESS_PROTOCOL`] of addresses: since Linux 5.18. A
+/// release that cannot be read counts as newer.
 pub fn kernel_marks_addresses() -> bool {
     kernel_release::version(&kernel_release::release()).is_none_or(|found| found >= (5, 18))
 }
@@ -165,8 +212,11 @@ fn local_route(address: IpAddr) -> RouteMessage {
     route.header.protocol = RouteProtocol::Other(ROUTE_PROTOCOL);
     route.header.kind = RouteType::Local;
     route.header.scope = RouteScope::Host;
-    route.attributes =
-        vec![RouteAttribute::Destination(address.into()), RouteAttribute::Oif(LOOPBACK), RouteAttribute::Priority(ROUTE_METRIC)];
+    route.attributes = vec![
+        RouteAttribute::Destination(address.into()),
+        RouteAttribute::Oif(LOOPBACK),
+        RouteAttribute::Priority(ROUTE_METRIC),
+    ];
     route
 }
 
@@ -184,14 +234,19 @@ fn own_address(message: &AddressMessage) -> Option<OwnAddress> {
             _ => {}
         }
     }
-    Some(OwnAddress { index: message.header.index, address: local.or(peer)?, prefix_len: message.header.prefix_len })
+    Some(OwnAddress {
+        index: message.header.index,
+        address: local.or(peer)?,
+        prefix_len: message.header.prefix_len,
+    })
 }
 
 /// The kernel has filtered by table and protocol; a kernel that did not is corrected here.
 fn own_route(message: &RouteMessage) -> Option<IpAddr> {
     let header = &message.header;
-    let ours =
-        header.table == TABLE_LOCAL && header.protocol == RouteProtocol::Other(ROUTE_PROTOCOL) && header.kind == RouteType::Local;
+    let ours = header.table == TABLE_LOCAL
+        && header.protocol == RouteProtocol::Other(ROUTE_PROTOCOL)
+        && header.kind == RouteType::Local;
     message.attributes.iter().filter(|_| ours).find_map(|attribute| match attribute {
         RouteAttribute::Destination(RouteAddress::Inet(address)) => Some(IpAddr::V4(*address)),
         RouteAttribute::Destination(RouteAddress::Inet6(address)) => Some(IpAddr::V6(*address)),

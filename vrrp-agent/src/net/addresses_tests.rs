@@ -15,13 +15,21 @@ fn an_address_is_installed_once_and_marked_as_ours() {
         }
         let shown = ip("-o addr show dev left to 192.0.2.100");
         assert_eq!(shown.lines().count(), 1, "{shown}");
-        assert!(shown.contains("192.0.2.100/32 scope global") && shown.contains("left:1"), "{shown}");
+        assert!(
+            shown.contains("192.0.2.100/32 scope global") && shown.contains("left:1"),
+            "{shown}"
+        );
         let own = OwnAddress { index, address: VIP.into(), prefix_len: 32 };
         assert_eq!(netlink.own_addresses().await.expect("a list"), [own]);
 
         assert!(netlink.remove_address(index, VIP.into(), 32).await.expect("removed"));
         assert!(!netlink.remove_address(index, VIP.into(), 32).await.expect("absent is no error"));
-        assert!(!netlink.remove_address(4_000, VIP.into(), 32).await.expect("nor is an interface that is gone"));
+        assert!(
+            !netlink
+                .remove_address(4_000, VIP.into(), 32)
+                .await
+                .expect("nor is an interface that is gone")
+        );
         assert!(netlink.own_addresses().await.expect("a list").is_empty());
     });
 }
@@ -45,8 +53,14 @@ fn an_address_put_there_by_hand_is_taken_over() {
 fn a_refusal_says_what_was_tried() {
     in_pair(async |_| {
         let netlink = Netlink::connect().expect("a connection");
-        let error = netlink.ensure_address(4_000, VIP.into(), 32, None).await.expect_err("no such interface");
-        assert_eq!(error.to_string(), "add 192.0.2.100/32 on interface 4000: No such device (os error 19)");
+        let error = netlink
+            .ensure_address(4_000, VIP.into(), 32, None)
+            .await
+            .expect_err("no such interface");
+        assert_eq!(
+            error.to_string(),
+            "add 192.0.2.100/32 on interface 4000: No such device (os error 19)"
+        );
     });
 }
 
@@ -140,7 +154,12 @@ fn a_local_route_goes_beside_an_address_and_only_ours_is_removed() {
         let netlink = Netlink::connect().expect("a connection");
         let index = interface("left").index;
         netlink.ensure_address(index, VIP.into(), 24, None).await.expect("installed");
-        assert!(!netlink.remove_local_route(VIP.into()).await.expect("the kernel's own route is not ours"));
+        assert!(
+            !netlink
+                .remove_local_route(VIP.into())
+                .await
+                .expect("the kernel's own route is not ours")
+        );
         assert!(netlink.ensure_local_route(VIP.into()).await.expect("added"));
         assert!(netlink.remove_local_route(VIP.into()).await.expect("removed"));
         let shown = ip("route show table local 192.0.2.100");
@@ -162,7 +181,10 @@ fn an_ipv6_address_is_usable_at_once() {
         let netlink = Netlink::connect().expect("a connection");
         let index = interface("left").index;
         for _ in 0..2 {
-            netlink.ensure_address(index, VIP6.into(), 128, Some("left:1")).await.expect("installed");
+            netlink
+                .ensure_address(index, VIP6.into(), 128, Some("left:1"))
+                .await
+                .expect("installed");
             UdpSocket::bind((VIP6, 0)).expect("usable");
         }
         let shown = ip(&format!("-o addr show dev left to {VIP6}"));
@@ -173,8 +195,15 @@ fn an_ipv6_address_is_usable_at_once() {
         assert_eq!(netlink.own_addresses().await.expect("a list"), [own]);
 
         assert!(netlink.remove_address(index, VIP6.into(), 128).await.expect("removed"));
-        assert!(!netlink.remove_address(index, VIP6.into(), 128).await.expect("absent is no error"));
-        assert!(!netlink.remove_address(4_000, VIP6.into(), 128).await.expect("nor is an interface that is gone"));
+        assert!(
+            !netlink.remove_address(index, VIP6.into(), 128).await.expect("absent is no error")
+        );
+        assert!(
+            !netlink
+                .remove_address(4_000, VIP6.into(), 128)
+                .await
+                .expect("nor is an interface that is gone")
+        );
         assert!(netlink.own_addresses().await.expect("a list").is_empty());
     });
 }

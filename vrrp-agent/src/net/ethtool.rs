@@ -1,4 +1,5 @@
-//! What an interface does to VLAN tags on its own: ethtool's features `rx-vlan-hw-parse` and `rx-vlan-stag-hw-parse`.
+//! What an interface does to VLAN tags on its own: ethtool's features `rx-vlan-hw-parse` and
+//! `rx-vlan-stag-hw-parse`.
 
 use std::ffi::c_char;
 use std::io;
@@ -67,15 +68,19 @@ impl Ethtool {
         for (index, bit) in bits.iter().enumerate() {
             let Some(bit) = *bit else { continue };
             // Available (to be changed), requested, active, never changed.
-            let word =
-                |which: usize| request.get(2 + 4 * (bit / BLOCK) + which).is_some_and(|word| word >> (bit % BLOCK) & 1 != 0);
+            let word = |which: usize| {
+                request
+                    .get(2 + 4 * (bit / BLOCK) + which)
+                    .is_some_and(|word| word >> (bit % BLOCK) & 1 != 0)
+            };
             tags.on.0 |= u32::from(word(2)) << index;
             tags.changeable.0 |= u32::from(word(2) && word(0)) << index;
         }
         Ok(tags)
     }
 
-    /// Turns some of the features on or off. What the driver does not let be changed stays as it is.
+    /// Turns some of the features on or off. What the driver does not let be changed stays as it
+    /// is.
     pub fn set(&self, interface: &str, features: Stripping, on: bool) -> io::Result<()> {
         let Layout { bits, blocks } = self.layout(interface)?;
         let mut request = vec![0; 2 + 2 * blocks];
@@ -102,12 +107,15 @@ impl Ethtool {
         request[..3].copy_from_slice(&[GET_STRINGS, FEATURE_NAMES, count as u32]);
         self.call(interface, &mut request)?;
         let bytes: Vec<u8> = request[3..].iter().flat_map(|word| word.to_ne_bytes()).collect();
-        let is = |name: &[u8], wanted: &str| name.strip_prefix(wanted.as_bytes()).is_some_and(|rest| rest.first() == Some(&0));
+        let is = |name: &[u8], wanted: &str| {
+            name.strip_prefix(wanted.as_bytes()).is_some_and(|rest| rest.first() == Some(&0))
+        };
         let bits = STRIPPING.map(|wanted| bytes.chunks(NAME_LEN).position(|name| is(name, wanted)));
         Ok(Layout { bits, blocks: count.div_ceil(BLOCK) })
     }
 
-    /// `request` is a structure of linux/ethtool.h as words, with room for all that its command makes the kernel write.
+    /// `request` is a structure of linux/ethtool.h as words, with room for all that its command
+    /// makes the kernel write.
     fn call(&self, interface: &str, request: &mut [u32]) -> io::Result<()> {
         let mut ifr_name: [c_char; libc::IFNAMSIZ] = [0; libc::IFNAMSIZ];
         // The last byte stays the terminator.
@@ -119,9 +127,11 @@ impl Ethtool {
         }
         let ifr_ifru = libc::__c_anonymous_ifr_ifru { ifru_data: request.as_mut_ptr().cast() };
         let mut ifreq = libc::ifreq { ifr_name, ifr_ifru };
-        // SAFETY: `ifreq` and `request` live through the call, and nothing else refers to them. Every caller above makes `request` as long as the
-        // kernel's answer to its command: the counts in it are the kernel's own.
-        let result = unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut ifreq) };
+        // SAFETY: `ifreq` and `request` live through the call, and nothing else refers to them.
+        // Every caller above makes `request` as long as the kernel's answer to its command: the
+        // counts in it are the kernel's own.
+        let result =
+            unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut ifreq) };
         if result >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 }

@@ -6,23 +6,33 @@ use nix::errno::Errno;
 use super::netlink::{Netlink, NetlinkError, request, unless_so};
 
 impl Netlink {
-    /// Adds `mac` to the unicast filter of interface `index` or takes it out, as `bridge fdb add MAC dev IF self` does.
+    /// Adds `mac` to the unicast filter of interface `index` or takes it out, as `bridge fdb add
+    /// MAC dev IF self` does.
     ///
-    /// Says whether anything changed. An interface that is gone counts as without it. The filter counts no users: what somebody
-    /// else added is taken out, too.
+    /// Says whether anything changed. An interface that is gone counts as without it. The filter
+    /// counts no users: what somebody else added is taken out, too.
     ///
     /// # Errors
-    /// `add` on an interface that is gone, a device without such a filter (EOPNOTSUPP), or without CAP_NET_ADMIN.
-    pub async fn filter_mac(&self, index: u32, mac: [u8; 6], add: bool) -> Result<bool, NetlinkError> {
+    /// `add` on an interface that is gone, a device without such a filter (EOPNOTSUPP), or without
+    /// CAP_NET_ADMIN.
+    pub async fn filter_mac(
+        &self,
+        index: u32,
+        mac: [u8; 6],
+        add: bool,
+    ) -> Result<bool, NetlinkError> {
         let neighbours = self.handle()?.neighbours();
         let mut entry = neighbours.add_bridge(index, &mac).flags(NeighbourFlags::Own);
         let text = mac.map(|byte| format!("{byte:02x}")).join(":");
         if add {
-            let outcome = request(|| format!("take frames for {text} on interface {index}"), entry.execute()).await;
+            let outcome =
+                request(|| format!("take frames for {text} on interface {index}"), entry.execute())
+                    .await;
             return unless_so(outcome, &[Errno::EEXIST]);
         }
         let del = neighbours.del(entry.message_mut().clone()).execute();
-        let outcome = request(|| format!("take no frames for {text} on interface {index}"), del).await;
+        let outcome =
+            request(|| format!("take no frames for {text} on interface {index}"), del).await;
         unless_so(outcome, &[Errno::ENOENT, Errno::ENODEV])
     }
 }

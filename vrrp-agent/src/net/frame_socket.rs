@@ -1,5 +1,5 @@
-//! The packet socket that announcements (gratuitous ARP, neighbour advertisements) and probes on the real path leave through: whole
-//! Ethernet frames, any interface, sending only.
+//! The packet socket that announcements (gratuitous ARP, neighbour advertisements) and probes on
+//! the real path leave through: whole Ethernet frames, any interface, sending only.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -33,12 +33,14 @@ impl FrameSocket {
     pub fn open() -> Result<Self, FrameError> {
         // Protocol 0 receives nothing (packet(7)).
         let socket =
-            Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), Some(Protocol::from(0))).map_err(FrameError::Open)?;
+            Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), Some(Protocol::from(0)))
+                .map_err(FrameError::Open)?;
         socket.set_priority(PRIORITY).map_err(FrameError::Open)?;
         Ok(Self { socket })
     }
 
-    /// Sends `frame`, from the destination MAC on and without the check sequence, on the interface of index `index`.
+    /// Sends `frame`, from the destination MAC on and without the check sequence, on the interface
+    /// of index `index`.
     pub fn send(&self, index: u32, frame: &[u8]) -> Result<(), FrameError> {
         let (destination, ethertype) = addressing(frame).ok_or(FrameError::Short(frame.len()))?;
         raw::send_frame(self.socket.as_fd(), index, ethertype, destination, frame)

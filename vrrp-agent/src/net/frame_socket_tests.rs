@@ -28,7 +28,8 @@ fn a_frame_arrives_as_it_was_sent() {
         let left = interface("left");
         pair.enter_right();
         let protocol = Protocol::from(i32::from(0x88b5_u16.to_be()));
-        let mut receiver = Socket::new(Domain::PACKET, Type::RAW.nonblocking(), Some(protocol)).expect("a socket");
+        let mut receiver =
+            Socket::new(Domain::PACKET, Type::RAW.nonblocking(), Some(protocol)).expect("a socket");
         sender.send(left.index, &frame()).expect("sent");
         let mut buffer = [0; 128];
         let length = soon(|| receiver.read(&mut buffer).ok()).await.expect("a frame");

@@ -1,4 +1,5 @@
-//! The agent's hands in the kernel's network stack, all but BPF: sockets, addresses, routes, neighbours and settings.
+//! The agent's hands in the kernel's network stack, all but BPF: sockets, addresses, routes,
+//! neighbours and settings.
 //!
 //! Nothing here decides anything: each call makes one thing so, or tells what is.
 

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use futures_util::StreamExt;
 use netlink_packet_route::neighbour::{
-    NeighbourAddress, NeighbourAttribute, NeighbourExtFlags, NeighbourFlags, NeighbourMessage, NeighbourState,
+    NeighbourAddress, NeighbourAttribute, NeighbourExtFlags, NeighbourFlags, NeighbourMessage,
+    NeighbourState,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
@@ -13,13 +14,16 @@ use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPa
 use super::netlink::{Netlink, NetlinkError, request, unless_so};
 
 impl Netlink {
-    /// Tells the kernel that `address` on interface `index` is about to be used (NTF_USE), as if a packet were sent to it.
+    /// Tells the kernel that `address` on interface `index` is about to be used (NTF_USE), as if a
+    /// packet were sent to it.
     ///
-    /// An unknown neighbour is asked for at once, a stale one is confirmed after the kernel's delay (5 s), a good one is left
-    /// alone. Does not wait for the answer: that shows in the host view's neighbours.
+    /// An unknown neighbour is asked for at once, a stale one is confirmed after the kernel's delay
+    /// (5 s), a good one is left alone. Does not wait for the answer: that shows in the host view's
+    /// neighbours.
     ///
-    /// An entry that is not the kernel's own (permanent, NOARP, externally learned, managed) is left as it is: since Linux 5.16
-    /// NTF_USE would make an ordinary one of it, which the kernel then resolves, or loses.
+    /// An entry that is not the kernel's own (permanent, NOARP, externally learned, managed) is
+    /// left as it is: since Linux 5.16 NTF_USE would make an ordinary one of it, which the kernel
+    /// then resolves, or loses.
     ///
     /// # Errors
     /// When the interface is gone or down, or without CAP_NET_ADMIN.
@@ -27,7 +31,12 @@ impl Netlink {
         let action = || format!("resolve {address} on interface {index}");
         match self.neighbour(index, address).await? {
             None => {
-                let add = self.handle()?.neighbours().add(index, address).state(NeighbourState::None).flags(NeighbourFlags::Use);
+                let add = self
+                    .handle()?
+                    .neighbours()
+                    .add(index, address)
+                    .state(NeighbourState::None)
+                    .flags(NeighbourFlags::Use);
                 // It exists: the next question is about that one.
                 unless_so(request(action, add.execute()).await, &[Errno::EEXIST]).map(drop)
             }
@@ -44,7 +53,11 @@ impl Netlink {
     }
 
     /// The kernel's entry of a neighbour.
-    async fn neighbour(&self, index: u32, address: IpAddr) -> Result<Option<NeighbourMessage>, NetlinkError> {
+    async fn neighbour(
+        &self,
+        index: u32,
+        address: IpAddr,
+    ) -> Result<Option<NeighbourMessage>, NetlinkError> {
         let question = RouteNetlinkMessage::GetNeighbour(entry_of(index, address));
         let action = || format!("read the neighbour {address} on interface {index}");
         match request(action, self.ask(question, NLM_F_REQUEST)).await {
@@ -53,15 +66,23 @@ impl Netlink {
         }
     }
 
-    async fn ask(&self, message: RouteNetlinkMessage, flags: u16) -> Result<Option<NeighbourMessage>, rtnetlink::Error> {
+    async fn ask(
+        &self,
+        message: RouteNetlinkMessage,
+        flags: u16,
+    ) -> Result<Option<NeighbourMessage>, rtnetlink::Error> {
         let mut handle = self.handle().map_err(|_| rtnetlink::Error::RequestFailed)?;
         let mut question = NetlinkMessage::from(message);
         question.header.flags = flags;
         let mut answers = handle.request(question)?;
         while let Some(answer) = answers.next().await {
             match answer.payload {
-                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNeighbour(entry)) => return Ok(Some(entry)),
-                NetlinkPayload::Error(error) if error.code.is_some() => return Err(rtnetlink::Error::NetlinkError(error)),
+                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNeighbour(entry)) => {
+                    return Ok(Some(entry));
+                }
+                NetlinkPayload::Error(error) if error.code.is_some() => {
+                    return Err(rtnetlink::Error::NetlinkError(error));
+                }
                 _ => {}
             }
         }

@@ -18,10 +18,15 @@ fn a_neighbour_is_resolved_without_traffic_to_it() {
         for _ in 0..2 {
             netlink.resolve_neighbour(index, RIGHT.into()).await.expect("asked");
             netlink.resolve_neighbour(index, VIP.into()).await.expect("asked");
-            let found = soon(|| view.borrow().neighbours.get(&(index, RIGHT.into())).copied()).await;
+            let found =
+                soon(|| view.borrow().neighbours.get(&(index, RIGHT.into())).copied()).await;
             assert_eq!(found, Some(right_mac));
         }
-        assert_eq!(view.borrow().neighbours.get(&(index, VIP.into())), None, "nobody has that address");
+        assert_eq!(
+            view.borrow().neighbours.get(&(index, VIP.into())),
+            None,
+            "nobody has that address"
+        );
         assert!(netlink.resolve_neighbour(4_000, RIGHT.into()).await.is_err());
     });
 }
@@ -36,7 +41,9 @@ fn an_entry_that_others_set_is_left_as_it_is_and_used() {
         let _watcher = tokio::spawn(watcher.run());
         // Nothing answers for it.
         let lladdr = "02:00:00:00:00:09";
-        for kind in ["nud permanent", "nud noarp", "nud reachable extern_learn", "nud stale extern_learn"] {
+        for kind in
+            ["nud permanent", "nud noarp", "nud reachable extern_learn", "nud stale extern_learn"]
+        {
             ip(&format!("neigh replace {VIP} lladdr {lladdr} dev left {kind}"));
             let before = ip(&format!("neigh show {VIP} dev left"));
             let found = soon(|| view.borrow().neighbours.get(&(index, VIP.into())).copied()).await;
@@ -47,7 +54,8 @@ fn an_entry_that_others_set_is_left_as_it_is_and_used() {
             tokio::time::sleep(crate::net::testing::SOON).await;
             assert_eq!(ip(&format!("neigh show {VIP} dev left")), before, "{kind}");
             ip(&format!("neigh del {VIP} dev left"));
-            soon(|| (!view.borrow().neighbours.contains_key(&(index, VIP.into()))).then_some(())).await;
+            soon(|| (!view.borrow().neighbours.contains_key(&(index, VIP.into()))).then_some(()))
+                .await;
         }
     });
 }

@@ -37,7 +37,9 @@ pub enum NetlinkError {
 impl NetlinkError {
     fn new(action: String, error: rtnetlink::Error) -> Self {
         match error {
-            rtnetlink::Error::NetlinkError(message) => Self::Refused { action, source: message.to_io() },
+            rtnetlink::Error::NetlinkError(message) => {
+                Self::Refused { action, source: message.to_io() }
+            }
             source => Self::Failed { action, source },
         }
     }
@@ -65,7 +67,8 @@ struct Live {
 }
 
 impl Netlink {
-    /// Opens the connection in the calling thread's network namespace; it runs on the current tokio runtime.
+    /// Opens the connection in the calling thread's network namespace; it runs on the current tokio
+    /// runtime.
     pub fn connect() -> Result<Self, NetlinkError> {
         Ok(Self { live: Mutex::new(Live::open()?) })
     }
@@ -78,23 +81,27 @@ impl Netlink {
         Ok(live.handle.clone())
     }
 
-    /// The XDP program on interface `index`, as the kernel has it now: it sends no news of one that is detached.
+    /// The XDP program on interface `index`, as the kernel has it now: it sends no news of one that
+    /// is detached.
     ///
     /// # Errors
     /// The interface is gone.
     pub async fn xdp_program(&self, index: u32) -> Result<Option<XdpAttached>, NetlinkError> {
         let answers = link(&self.handle()?, index).await?;
-        Ok(answers.iter().flat_map(|answer| &answer.attributes).find_map(|attribute| match attribute {
-            LinkAttribute::Xdp(xdp) => view::attached(xdp),
-            _ => None,
-        }))
+        Ok(answers.iter().flat_map(|answer| &answer.attributes).find_map(
+            |attribute| match attribute {
+                LinkAttribute::Xdp(xdp) => view::attached(xdp),
+                _ => None,
+            },
+        ))
     }
 }
 
 impl Live {
     fn open() -> Result<Self, NetlinkError> {
         // Strict checking makes the kernel filter dumps: a host may have a million routes.
-        let (connection, handle, _) = rtnetlink::new_connection_with_strict_check().map_err(NetlinkError::Open)?;
+        let (connection, handle, _) =
+            rtnetlink::new_connection_with_strict_check().map_err(NetlinkError::Open)?;
         Ok(Self { handle, pump: tokio::spawn(connection) })
     }
 }
@@ -132,8 +139,12 @@ pub(super) async fn dump<T>(
     request(|| action.to_owned(), answers.try_collect()).await
 }
 
-/// `Ok(true)` when carried out, `Ok(false)` when the kernel says with one of `as_wanted` that things are so already.
-pub(super) fn unless_so(result: Result<(), NetlinkError>, as_wanted: &[Errno]) -> Result<bool, NetlinkError> {
+/// `Ok(true)` when carried out, `Ok(false)` when the kernel says with one of `as_wanted` that
+/// things are so already.
+pub(super) fn unless_so(
+    result: Result<(), NetlinkError>,
+    as_wanted: &[Errno],
+) -> Result<bool, NetlinkError> {
     match result {
         Ok(()) => Ok(true),
         Err(error) if error.errno().is_some_and(|errno| as_wanted.contains(&errno)) => Ok(false),

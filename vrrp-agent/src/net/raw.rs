@@ -9,7 +9,8 @@ use socket2::Socket;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Binds the socket to the interface (SO_BINDTOIFINDEX): it hears and speaks there only, whatever the interface is called later.
+/// Binds the socket to the interface (SO_BINDTOIFINDEX): it hears and speaks there only, whatever
+/// the interface is called later.
 pub(super) fn bind_to_index(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
     set_option(socket, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX, &c_index(index)?)
 }
@@ -17,11 +18,13 @@ pub(super) fn bind_to_index(socket: BorrowedFd<'_>, index: u32) -> io::Result<()
 /// Sets the interface that multicast leaves by (IP_MULTICAST_IF).
 pub(super) fn set_multicast_interface(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
     let any = libc::in_addr { s_addr: libc::INADDR_ANY };
-    let request = libc::ip_mreqn { imr_multiaddr: any, imr_address: any, imr_ifindex: c_index(index)? };
+    let request =
+        libc::ip_mreqn { imr_multiaddr: any, imr_address: any, imr_ifindex: c_index(index)? };
     set_option(socket, libc::IPPROTO_IP, libc::IP_MULTICAST_IF, &request)
 }
 
-/// Sends a whole Ethernet frame through a packet socket. `ethertype` and `destination` are those of the frame.
+/// Sends a whole Ethernet frame through a packet socket. `ethertype` and `destination` are those of
+/// the frame.
 pub(super) fn send_frame(
     socket: BorrowedFd<'_>,
     index: u32,
@@ -40,7 +43,8 @@ pub(super) fn send_frame(
         sll_halen: 6,
         sll_addr: hardware_address,
     };
-    // SAFETY: `frame` and `address` are valid for reads of the lengths passed, for the length of the call; the kernel keeps neither.
+    // SAFETY: `frame` and `address` are valid for reads of the lengths passed, for the length of
+    // the call; the kernel keeps neither.
     let sent = unsafe {
         libc::sendto(
             socket.as_raw_fd(),
@@ -59,11 +63,13 @@ pub(super) fn send_frame(
 /// # Panics
 /// Outside a tokio runtime.
 pub(super) fn readable(socket: Socket) -> io::Result<AsyncFd<Socket>> {
-    // SAFETY: a `Socket` owns its descriptor, which is open and the same as long as the `Socket` lives.
+    // SAFETY: a `Socket` owns its descriptor, which is open and the same as long as the `Socket`
+    // lives.
     Ok(unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?)
 }
 
-/// Asks whether an interface is administratively up and has a carrier (ETHTOOL_GLINK), of any socket's namespace.
+/// Asks whether an interface is administratively up and has a carrier (ETHTOOL_GLINK), of any
+/// socket's namespace.
 pub(super) fn has_carrier(socket: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
     /// `struct ethtool_value` of linux/ethtool.h.
     #[repr(C)]
@@ -81,15 +87,19 @@ pub(super) fn has_carrier(socket: BorrowedFd<'_>, name: &str) -> io::Result<bool
     for (to, from) in ifr_name.iter_mut().zip(name.bytes()) {
         *to = from as c_char;
     }
-    let mut request = libc::ifreq { ifr_name, ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_data: (&raw mut value).cast() } };
-    // SAFETY: `request` and the `value` it points to live through the call, and nothing else refers to them; ETHTOOL_GLINK
-    // writes a `struct ethtool_value`, which `Value` is.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) };
+    let mut request = libc::ifreq {
+        ifr_name,
+        ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_data: (&raw mut value).cast() },
+    };
+    // SAFETY: `request` and the `value` it points to live through the call, and nothing else refers
+    // to them; ETHTOOL_GLINK writes a `struct ethtool_value`, which `Value` is.
+    let result =
+        unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) };
     if result == 0 { Ok(value.data != 0) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Sends with `ttl` over either family from a dual-stack socket, and hears nobody whose packets arrive with less: with 255, nobody beyond this
-/// link (RFC 5082).
+/// Sends with `ttl` over either family from a dual-stack socket, and hears nobody whose packets
+/// arrive with less: with 255, nobody beyond this link (RFC 5082).
 pub fn stay_on_link(socket: impl AsFd, ttl: u8) -> io::Result<()> {
     let (socket, ttl) = (socket.as_fd(), c_int::from(ttl));
     set_option(socket, libc::IPPROTO_IP, libc::IP_TTL, &ttl)?;
@@ -103,10 +113,22 @@ fn c_index(index: u32) -> io::Result<c_int> {
 }
 
 /// `T` must be the plain C type that the option takes.
-fn set_option<T: Copy>(socket: BorrowedFd<'_>, level: c_int, name: c_int, value: &T) -> io::Result<()> {
-    // SAFETY: `value` is valid for reads of its own size for the length of the call; the kernel copies it.
+fn set_option<T: Copy>(
+    socket: BorrowedFd<'_>,
+    level: c_int,
+    name: c_int,
+    value: &T,
+) -> io::Result<()> {
+    // SAFETY: `value` is valid for reads of its own size for the length of the call; the kernel
+    // copies it.
     let result = unsafe {
-        libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const *value).cast(), size_of::<T>() as libc::socklen_t)
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw const *value).cast(),
+            size_of::<T>() as libc::socklen_t,
+        )
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
-use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteMetric, RouteType, RouteVia};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteMessage, RouteMetric, RouteType, RouteVia,
+};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
 use rtnetlink::packet_core::NetlinkMessage;
@@ -18,7 +20,8 @@ use tokio::time::Instant;
 
 use super::netlink::{NetlinkError, dump, unless_so};
 
-/// What no news tells of (a routing rule by firewall mark, a metric learned on the way) is found by asking again this often.
+/// What no news tells of (a routing rule by firewall mark, a metric learned on the way) is found by
+/// asking again this often.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// The kernel's answer to "how would you send to this address".
@@ -34,18 +37,23 @@ pub struct Route {
 /// The known routes: `None` for a destination that none leads to.
 pub type Routes = HashMap<IpAddr, Option<Route>>;
 
-/// Asks the kernel how it would send to `address`; `None` when it would not, or would take it itself.
+/// Asks the kernel how it would send to `address`; `None` when it would not, or would take it
+/// itself.
 ///
 /// # Errors
 /// The kernel does not answer.
-pub(super) async fn look_up(handle: &Handle, address: IpAddr) -> Result<Option<Route>, NetlinkError> {
+pub(super) async fn look_up(
+    handle: &Handle,
+    address: IpAddr,
+) -> Result<Option<Route>, NetlinkError> {
     let mut question = RouteMessage::default();
     (question.header.address_family, question.header.destination_prefix_length) = match address {
         IpAddr::V4(_) => (AddressFamily::Inet, 32),
         IpAddr::V6(_) => (AddressFamily::Inet6, 128),
     };
     question.attributes.push(RouteAttribute::Destination(address.into()));
-    let none = [Errno::ENETUNREACH, Errno::EHOSTUNREACH, Errno::EACCES, Errno::EINVAL, Errno::ENODEV];
+    let none =
+        [Errno::ENETUNREACH, Errno::EHOSTUNREACH, Errno::EACCES, Errno::EINVAL, Errno::ENODEV];
     match dump("look up a route", handle.route().get(question).execute()).await {
         Ok(answers) => Ok(answers.iter().find_map(route)),
         Err(error) => unless_so(Err(error), &none).map(|_| None),
@@ -60,12 +68,18 @@ fn route(answer: &RouteMessage) -> Option<Route> {
     for attribute in &answer.attributes {
         match attribute {
             RouteAttribute::Oif(index) => ifindex = Some(*index),
-            RouteAttribute::Gateway(RouteAddress::Inet(address)) => gateway = Some(IpAddr::V4(*address)),
-            RouteAttribute::Gateway(RouteAddress::Inet6(address)) => gateway = Some(IpAddr::V6(*address)),
+            RouteAttribute::Gateway(RouteAddress::Inet(address)) => {
+                gateway = Some(IpAddr::V4(*address))
+            }
+            RouteAttribute::Gateway(RouteAddress::Inet6(address)) => {
+                gateway = Some(IpAddr::V6(*address))
+            }
             RouteAttribute::Via(RouteVia::Inet(address)) => gateway = Some(IpAddr::V4(*address)),
             RouteAttribute::Via(RouteVia::Inet6(address)) => gateway = Some(IpAddr::V6(*address)),
             RouteAttribute::Metrics(metrics) => {
-                mtu = metrics.iter().find_map(|metric| if let RouteMetric::Mtu(mtu) = metric { Some(*mtu) } else { None });
+                mtu = metrics.iter().find_map(|metric| {
+                    if let RouteMetric::Mtu(mtu) = metric { Some(*mtu) } else { None }
+                });
             }
             _ => {}
         }
@@ -77,7 +91,8 @@ fn route(answer: &RouteMessage) -> Option<Route> {
 #[derive(Debug)]
 pub(super) struct RouteWatch {
     wanted: watch::Receiver<BTreeSet<IpAddr>>,
-    /// While anything is wanted: a host may learn thousands of routes a second that are nobody's business here.
+    /// While anything is wanted: a host may learn thousands of routes a second that are nobody's
+    /// business here.
     news: Option<News>,
     asked: Instant,
 }
@@ -87,8 +102,14 @@ impl RouteWatch {
         Self { wanted, news: None, asked: Instant::now() }
     }
 
-    /// Brings `known` up to date if there is reason to ask; `stale`: the caller has one. Says whether anything changed.
-    pub(super) async fn refresh(&mut self, handle: &Handle, known: &mut Routes, stale: bool) -> Result<bool, NetlinkError> {
+    /// Brings `known` up to date if there is reason to ask; `stale`: the caller has one. Says
+    /// whether anything changed.
+    pub(super) async fn refresh(
+        &mut self,
+        handle: &Handle,
+        known: &mut Routes,
+        stale: bool,
+    ) -> Result<bool, NetlinkError> {
         let changed = self.wanted.has_changed().unwrap_or(false);
         let wanted = self.wanted.borrow_and_update().clone();
         if wanted.is_empty() {
@@ -126,13 +147,22 @@ struct News {
 
 impl News {
     fn open() -> Result<Self, NetlinkError> {
-        let groups = [MulticastGroup::Ipv4Route, MulticastGroup::Ipv6Route, MulticastGroup::Ipv4Rule, MulticastGroup::Ipv6Rule];
-        let (connection, _, messages) = rtnetlink::new_multicast_connection(&groups).map_err(NetlinkError::Open)?;
-        Ok(Self { messages: messages.map(|(message, _)| message).boxed(), pump: tokio::spawn(connection) })
+        let groups = [
+            MulticastGroup::Ipv4Route,
+            MulticastGroup::Ipv6Route,
+            MulticastGroup::Ipv4Rule,
+            MulticastGroup::Ipv6Rule,
+        ];
+        let (connection, _, messages) =
+            rtnetlink::new_multicast_connection(&groups).map_err(NetlinkError::Open)?;
+        Ok(Self {
+            messages: messages.map(|(message, _)| message).boxed(),
+            pump: tokio::spawn(connection),
+        })
     }
 
-    /// Whether there was any since the last call. Lost news is news too, and so is a connection that broke: the regular question
-    /// stands in for it.
+    /// Whether there was any since the last call. Lost news is news too, and so is a connection
+    /// that broke: the regular question stands in for it.
     fn any(&mut self) -> bool {
         let mut any = false;
         while let Some(Some(_)) = self.messages.next().now_or_never() {

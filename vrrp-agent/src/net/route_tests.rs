@@ -15,10 +15,19 @@ fn address(text: &str) -> IpAddr {
 }
 
 /// Waits until the view says so of a destination; fails with what it says instead.
-async fn until(view: &mut watch::Receiver<Arc<HostView>>, destination: IpAddr, wanted: Option<Option<Route>>) {
-    let seen = timeout(SOON, view.wait_for(|view| view.routes.get(&destination).copied() == wanted)).await;
+async fn until(
+    view: &mut watch::Receiver<Arc<HostView>>,
+    destination: IpAddr,
+    wanted: Option<Option<Route>>,
+) {
+    let seen =
+        timeout(SOON, view.wait_for(|view| view.routes.get(&destination).copied() == wanted)).await;
     let told = seen.map(|seen| seen.map(|_| ()));
-    assert!(matches!(told, Ok(Ok(()))), "{destination}: {:?}, not {wanted:?}", view.borrow().routes.get(&destination));
+    assert!(
+        matches!(told, Ok(Ok(()))),
+        "{destination}: {:?}, not {wanted:?}",
+        view.borrow().routes.get(&destination)
+    );
 }
 
 #[test]
@@ -30,7 +39,10 @@ fn routes_are_followed_as_they_change() {
         ip("addr add 2001:db8:1::1/64 dev left nodad");
         let ifindex = interface("left").index;
         let (mut watcher, mut view) = Watcher::start().await.expect("a view");
-        let destinations = watcher.follow_routes_to(BTreeSet::from([near, far, near6, far6])).await.expect("looked up");
+        let destinations = watcher
+            .follow_routes_to(BTreeSet::from([near, far, near6, far6]))
+            .await
+            .expect("looked up");
         let on_link = Route { ifindex, gateway: None, mtu: None };
         assert_eq!(
             view.borrow_and_update().routes,
@@ -39,7 +51,9 @@ fn routes_are_followed_as_they_change() {
         let _watcher = tokio::spawn(watcher.run());
 
         ip("route add 198.51.100.0/24 via 192.0.2.2 mtu 1400");
-        let by_gateway = |gateway: &str, mtu| Some(Some(Route { ifindex, gateway: Some(address(gateway)), mtu }));
+        let by_gateway = |gateway: &str, mtu| {
+            Some(Some(Route { ifindex, gateway: Some(address(gateway)), mtu }))
+        };
         until(&mut view, far, by_gateway("192.0.2.2", Some(1_400))).await;
         ip("-6 route add default via 2001:db8:1::2");
         until(&mut view, far6, by_gateway("2001:db8:1::2", None)).await;

@@ -1,5 +1,5 @@
-//! The packet socket that hears TCP segments which the stack would not give to anybody: whoever they come from, an address of this host
-//! included.
+//! The packet socket that hears TCP segments which the stack would not give to anybody: whoever
+//! they come from, an address of this host included.
 
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
@@ -11,7 +11,8 @@ use tokio::io::unix::AsyncFd;
 use super::raw;
 use crate::model::Family;
 
-/// Hears TCP segments to the ports it is told, on all interfaces, before the stack judges them. Each is read from its IP header on.
+/// Hears TCP segments to the ports it is told, on all interfaces, before the stack judges them.
+/// Each is read from its IP header on.
 #[derive(Debug)]
 pub struct SegmentSocket {
     socket: AsyncFd<Socket>,
@@ -33,7 +34,8 @@ impl SegmentSocket {
         };
         // The kernel wants it in network order, as 16 bits.
         let protocol = Protocol::from(i32::from((ethertype as u16).to_be()));
-        let socket = Socket::new(Domain::PACKET, Type::DGRAM.nonblocking().cloexec(), Some(protocol))?;
+        let socket =
+            Socket::new(Domain::PACKET, Type::DGRAM.nonblocking().cloexec(), Some(protocol))?;
         let socket = Self { socket: raw::readable(socket)?, family };
         socket.hear(&[])?;
         Ok(socket)
@@ -69,7 +71,8 @@ impl ReservedPort {
     /// # Errors
     /// The address is not there, or all ports are taken.
     pub fn of(address: IpAddr) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address((address, 0).into()), Type::STREAM.cloexec(), None)?;
+        let socket =
+            Socket::new(Domain::for_address((address, 0).into()), Type::STREAM.cloexec(), None)?;
         socket.bind(&SocketAddr::new(address, 0).into())?;
         let number = socket.local_addr()?.as_socket().map_or(0, |bound| bound.port());
         Ok(Self { _socket: socket, number })
@@ -92,7 +95,9 @@ const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
 
 /// A program of classic BPF: whole TCP segments to one of `ports`, without IPv6 extension headers.
 fn filter(family: Family, ports: &[u16]) -> Vec<SockFilter> {
-    let step = |code: u32, then: u8, otherwise: u8, operand: u32| SockFilter::new(code as u16, then, otherwise, operand);
+    let step = |code: u32, then: u8, otherwise: u8, operand: u32| {
+        SockFilter::new(code as u16, then, otherwise, operand)
+    };
     let drop = || step(RETURN, 0, 0, 0);
     let is = |operand: u32, skip: u8| step(IF_EQUAL, skip, 0, operand);
     let tcp = libc::IPPROTO_TCP as u32;

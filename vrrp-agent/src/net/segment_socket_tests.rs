@@ -40,7 +40,10 @@ fn it_hears_segments_to_its_ports_and_no_others() {
         assert_eq!(heard(&socket).await, None, "another port");
         knock((LEFT, 4_000).into());
         let packet = heard(&socket).await.expect("a segment");
-        assert_eq!((packet[0] >> 4, &packet[12..16], &packet[22..24]), (4, &RIGHT.octets()[..], &[0x0f, 0xa0][..]));
+        assert_eq!(
+            (packet[0] >> 4, &packet[12..16], &packet[22..24]),
+            (4, &RIGHT.octets()[..], &[0x0f, 0xa0][..])
+        );
         socket.hear(&[]).expect("a filter");
         knock((LEFT, 4_000).into());
         assert_eq!(heard(&socket).await, None, "the port was taken back");
@@ -70,6 +73,9 @@ fn ipv6_segments_are_heard_too() {
             }
         }
         let packet = first.expect("a segment");
-        assert_eq!((packet[0] >> 4, &packet[24..40], &packet[42..44]), (6, &left.octets()[..], &[0x0f, 0xa0][..]));
+        assert_eq!(
+            (packet[0] >> 4, &packet[24..40], &packet[42..44]),
+            (6, &left.octets()[..], &[0x0f, 0xa0][..])
+        );
     });
 }

@@ -1,4 +1,5 @@
-//! The kernel's settings of an interface, under /proc/sys/net/ipv4/conf and /proc/sys/net/ipv6/conf.
+//! The kernel's settings of an interface, under /proc/sys/net/ipv4/conf and
+//! /proc/sys/net/ipv6/conf.
 //!
 //! Remembers nothing: the caller logs what changed and decides whether to put it back.
 
@@ -8,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// A setting of one interface. The kernel uses the larger of the interface's value and that of `all`.
+/// A setting of one interface. The kernel uses the larger of the interface's value and that of
+/// `all`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Setting {
     /// 2: never use another interface's address as the sender of an ARP request.
@@ -23,8 +25,8 @@ pub enum Setting {
     PromoteSecondaries,
     /// 1: pass on packets that come in here and are for others.
     Forwarding,
-    /// Likewise for IPv6. Of `all`: the stack forwards at all, and of each interface: whether router advertisements are ignored
-    /// (unless [`Setting::AcceptRouterAdvertisements`] is 2).
+    /// Likewise for IPv6. Of `all`: the stack forwards at all, and of each interface: whether
+    /// router advertisements are ignored (unless [`Setting::AcceptRouterAdvertisements`] is 2).
     Forwarding6,
     /// 1: pass on IPv6 packets that come in here although `all` does not (since Linux 6.17).
     ForceForwarding6,
@@ -98,7 +100,8 @@ impl Sysctl {
 
     pub fn read(&self, interface: &str, setting: Setting) -> Result<u32, SysctlError> {
         let path = self.path(interface, setting)?;
-        let text = fs::read_to_string(&path).map_err(|source| SysctlError::Io { path: path.clone(), source })?;
+        let text = fs::read_to_string(&path)
+            .map_err(|source| SysctlError::Io { path: path.clone(), source })?;
         text.trim().parse().map_err(|_| SysctlError::Parse { path, text })
     }
 
@@ -108,7 +111,12 @@ impl Sysctl {
     }
 
     /// Raises the interface's own value to `minimum` when it is lower.
-    pub fn ensure_min(&self, interface: &str, setting: Setting, minimum: u32) -> Result<Ensured, SysctlError> {
+    pub fn ensure_min(
+        &self,
+        interface: &str,
+        setting: Setting,
+        minimum: u32,
+    ) -> Result<Ensured, SysctlError> {
         let from = self.read(interface, setting)?;
         if from >= minimum {
             return Ok(Ensured::Already(from));
@@ -140,7 +148,8 @@ mod tests {
         fs::create_dir_all(dir.path().join("ipv4/conf/eth1")).expect("a directory");
         fs::write(dir.path().join("ipv4/conf/eth1/arp_announce"), "0\n").expect("a file");
         let sysctl = Sysctl::below(dir.path());
-        let ensure = |minimum| sysctl.ensure_min("eth1", Setting::ArpAnnounce, minimum).expect("written");
+        let ensure =
+            |minimum| sysctl.ensure_min("eth1", Setting::ArpAnnounce, minimum).expect("written");
         assert_eq!(ensure(2), Ensured::Changed { from: 0, to: 2 });
         assert_eq!(ensure(2), Ensured::Already(2));
         assert_eq!(ensure(1), Ensured::Already(2));
@@ -153,7 +162,10 @@ mod tests {
         fs::write(dir.path().join("ipv4/conf/eth1/rp_filter"), "no").expect("a file");
         let sysctl = Sysctl::below(dir.path());
         for name in ["", "..", "a/b", "/eth1", "eth1/"] {
-            assert!(matches!(sysctl.read(name, Setting::RpFilter), Err(SysctlError::Name(_))), "{name}");
+            assert!(
+                matches!(sysctl.read(name, Setting::RpFilter), Err(SysctlError::Name(_))),
+                "{name}"
+            );
         }
         assert!(matches!(sysctl.read("eth1", Setting::RpFilter), Err(SysctlError::Parse { .. })));
         assert!(matches!(sysctl.read("eth2", Setting::RpFilter), Err(SysctlError::Io { .. })));
@@ -169,7 +181,10 @@ mod tests {
             let ensured = sysctl.ensure_min("left", Setting::ArpAnnounce, 2).expect("written");
             assert_eq!(ensured, Ensured::Changed { from: 0, to: 2 });
             assert_eq!(sysctl.read("left", Setting::ArpAnnounce).expect("read"), 2);
-            assert!(matches!(sysctl.read("right", Setting::ArpAnnounce), Err(SysctlError::Io { .. })));
+            assert!(matches!(
+                sysctl.read("right", Setting::ArpAnnounce),
+                Err(SysctlError::Io { .. })
+            ));
         });
     }
 }

@@ -1,4 +1,5 @@
-//! Two fresh network namespaces joined by a veth pair, for tests that need root. The machine's own namespace stays untouched.
+//! Two fresh network namespaces joined by a veth pair, for tests that need root. The machine's own
+//! namespace stays untouched.
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -46,7 +47,8 @@ pub(crate) fn in_pair(test: impl AsyncFnOnce(&Pair) + Send + 'static) {
         wait_operational("right");
         pair.enter_left();
         wait_operational("left");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(test(&pair));
     });
     if let Err(panic) = thread.join() {
@@ -68,7 +70,11 @@ impl Pair {
 /// The link-local address that the kernel gave to an interface of the current namespace.
 pub(crate) fn link_local(name: &str) -> Ipv6Addr {
     let shown = ip(&format!("-o -6 addr show dev {name} scope link"));
-    let text = shown.split_whitespace().skip_while(|word| *word != "inet6").nth(1).expect("a link-local address");
+    let text = shown
+        .split_whitespace()
+        .skip_while(|word| *word != "inet6")
+        .nth(1)
+        .expect("a link-local address");
     text.split('/').next().and_then(|address| address.parse().ok()).expect("an address")
 }
 
@@ -97,7 +103,8 @@ fn wait_operational(name: &str) {
 
 /// Runs ip(8) in the current namespace: the tests' second opinion. Returns what it printed.
 pub(crate) fn ip(arguments: &str) -> String {
-    let output = Command::new("ip").args(arguments.split_whitespace()).output().expect("ip(8) runs");
+    let output =
+        Command::new("ip").args(arguments.split_whitespace()).output().expect("ip(8) runs");
     assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
 }
@@ -111,8 +118,13 @@ pub(crate) fn interface(name: &str) -> Interface {
 /// The MAC address of an interface in the current namespace.
 pub(crate) fn mac(name: &str) -> [u8; 6] {
     let shown = ip(&format!("-o link show dev {name}"));
-    let text = shown.split_whitespace().skip_while(|word| *word != "link/ether").nth(1).expect("a MAC address");
-    let bytes: Vec<u8> = text.split(':').map(|byte| u8::from_str_radix(byte, 16).expect("hex")).collect();
+    let text = shown
+        .split_whitespace()
+        .skip_while(|word| *word != "link/ether")
+        .nth(1)
+        .expect("a MAC address");
+    let bytes: Vec<u8> =
+        text.split(':').map(|byte| u8::from_str_radix(byte, 16).expect("hex")).collect();
     bytes.try_into().expect("six bytes")
 }
 
@@ -130,7 +142,8 @@ pub(crate) async fn soon<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T>
     }
 }
 
-/// Installs an IPv6 address as agents did before they deprecated theirs: with our mark, and preferred.
+/// Installs an IPv6 address as agents did before they deprecated theirs: with our mark, and
+/// preferred.
 pub(crate) async fn add_preferred(netlink: &Netlink, index: u32, address: IpAddr, prefix_len: u8) {
     let mut add = netlink.handle().expect("a connection").address().add(index, address, prefix_len);
     let attributes = &mut add.message_mut().attributes;
@@ -141,7 +154,8 @@ pub(crate) async fn add_preferred(netlink: &Netlink, index: u32, address: IpAddr
 
 /// Whether bridge(8) shows the MAC in the unicast filter of an interface of the current namespace.
 pub(crate) fn takes_frames_for(name: &str, mac: [u8; 6]) -> bool {
-    let output = Command::new("bridge").args(["fdb", "show", "dev", name]).output().expect("bridge(8) runs");
+    let output =
+        Command::new("bridge").args(["fdb", "show", "dev", name]).output().expect("bridge(8) runs");
     assert!(output.status.success(), "bridge: {}", String::from_utf8_lossy(&output.stderr));
     let text = mac.map(|byte| format!("{byte:02x}")).join(":");
     let shown = String::from_utf8_lossy(&output.stdout).into_owned();

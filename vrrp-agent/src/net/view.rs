@@ -1,11 +1,16 @@
-//! What the host's network looks like: links, their addresses, and resolved neighbours. Pure: netlink messages go in.
+//! What the host's network looks like: links, their addresses, and resolved neighbours. Pure:
+//! netlink messages go in.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, XdpAttached as Mode};
-use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
+use netlink_packet_route::link::{
+    LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, XdpAttached as Mode,
+};
+use netlink_packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::Interface;
@@ -21,7 +26,8 @@ pub type NeighbourKey = (u32, IpAddr);
 pub struct HostView {
     /// By interface index.
     pub links: BTreeMap<u32, Link>,
-    /// MAC addresses of neighbours that the kernel would send to right now, by interface and address.
+    /// MAC addresses of neighbours that the kernel would send to right now, by interface and
+    /// address.
     pub neighbours: HashMap<NeighbourKey, [u8; 6]>,
     /// Where packets to the destinations that were asked about would go.
     pub routes: Routes,
@@ -31,7 +37,8 @@ pub struct HostView {
 pub struct Link {
     pub name: String,
     pub index: u32,
-    /// Administratively up, with a carrier, and operational: what is sent now is not dropped by the link itself.
+    /// Administratively up, with a carrier, and operational: what is sent now is not dropped by the
+    /// link itself.
     pub up: bool,
     /// Zero on links without Ethernet addresses.
     pub mac: [u8; 6],
@@ -56,9 +63,11 @@ pub struct Address {
     pub scope: u8,
     /// IPv4: another address of the same prefix came first. IPv6: a temporary address (RFC 8981).
     pub secondary: bool,
-    /// Not tentative, and not found to be somebody else's (RFC 4862 section 5.4). Always so for IPv4.
+    /// Not tentative, and not found to be somebody else's (RFC 4862 section 5.4). Always so for
+    /// IPv4.
     pub usable: bool,
-    /// Its preferred lifetime is over: the kernel chooses it as a source only where the host has no other (RFC 6724).
+    /// Its preferred lifetime is over: the kernel chooses it as a source only where the host has no
+    /// other (RFC 6724).
     pub deprecated: bool,
 }
 
@@ -87,7 +96,8 @@ impl Link {
     /// Takes over what `message` says; what it does not mention stays.
     fn update(&mut self, message: LinkMessage) {
         self.index = message.header.index;
-        // A lost carrier shows in LOWER_UP first; a link that came back takes packets once it is RUNNING.
+        // A lost carrier shows in LOWER_UP first; a link that came back takes packets once it is
+        // RUNNING.
         let working = LinkFlags::Up | LinkFlags::LowerUp | LinkFlags::Running;
         self.up = message.header.flags.contains(working);
         for attribute in message.attributes {
@@ -113,19 +123,31 @@ impl HostView {
         self.links.values().find(|link| link.name == name)
     }
 
-    /// The address that adverts of this interface come from: usable, not secondary, not installed by an agent and not in
-    /// `excluding`. `None` when there is none (yet).
+    /// The address that adverts of this interface come from: usable, not secondary, not installed
+    /// by an agent and not in `excluding`. `None` when there is none (yet).
     ///
-    /// IPv4: the first of them, a global one before one of link scope. IPv6: the lowest link-local one (RFC 9568 section
-    /// 5.1.2.1), since the kernel's order of these changes.
-    pub fn primary_address(&self, index: u32, family: Family, excluding: &[IpAddr]) -> Option<IpAddr> {
+    /// IPv4: the first of them, a global one before one of link scope. IPv6: the lowest link-local
+    /// one (RFC 9568 section 5.1.2.1), since the kernel's order of these changes.
+    pub fn primary_address(
+        &self,
+        index: u32,
+        family: Family,
+        excluding: &[IpAddr],
+    ) -> Option<IpAddr> {
         const HOST_SCOPE: u8 = 254;
         let candidates = self.links.get(&index)?.addresses.iter().filter(|a| {
-            a.usable && !a.secondary && a.protocol != ADDRESS_PROTOCOL && a.scope < HOST_SCOPE && !excluding.contains(&a.address)
+            a.usable
+                && !a.secondary
+                && a.protocol != ADDRESS_PROTOCOL
+                && a.scope < HOST_SCOPE
+                && !excluding.contains(&a.address)
         });
         match family {
             // The first of the smallest scope.
-            Family::V4 => candidates.filter(|a| a.address.is_ipv4()).min_by_key(|a| a.scope).map(|a| a.address),
+            Family::V4 => candidates
+                .filter(|a| a.address.is_ipv4())
+                .min_by_key(|a| a.scope)
+                .map(|a| a.address),
             Family::V6 => candidates.map(|a| a.address).filter(is_link_local).min(),
         }
     }
@@ -133,9 +155,16 @@ impl HostView {
     /// Takes over one answer or notification; says whether it changed anything.
     pub(super) fn apply(&mut self, message: RouteNetlinkMessage) -> bool {
         match message {
-            // AF_BRIDGE messages tell of a bridge's port, not of the link: "deleted" means it left the bridge.
-            RouteNetlinkMessage::NewLink(m) if m.header.interface_family == AddressFamily::Unspec => self.set_link(m),
-            RouteNetlinkMessage::DelLink(m) if m.header.interface_family == AddressFamily::Unspec => {
+            // AF_BRIDGE messages tell of a bridge's port, not of the link: "deleted" means it left
+            // the bridge.
+            RouteNetlinkMessage::NewLink(m)
+                if m.header.interface_family == AddressFamily::Unspec =>
+            {
+                self.set_link(m)
+            }
+            RouteNetlinkMessage::DelLink(m)
+                if m.header.interface_family == AddressFamily::Unspec =>
+            {
                 let index = m.header.index;
                 self.neighbours.retain(|key, _| key.0 != index);
                 self.links.remove(&index).is_some()
@@ -143,7 +172,9 @@ impl HostView {
             RouteNetlinkMessage::NewAddress(m) => self.set_address(&m),
             RouteNetlinkMessage::DelAddress(m) => self.remove_address(&m),
             RouteNetlinkMessage::NewNeighbour(m) => self.set_neighbour(&m),
-            RouteNetlinkMessage::DelNeighbour(m) => neighbour(&m).is_some_and(|(key, _)| self.neighbours.remove(&key).is_some()),
+            RouteNetlinkMessage::DelNeighbour(m) => {
+                neighbour(&m).is_some_and(|(key, _)| self.neighbours.remove(&key).is_some())
+            }
             _ => false,
         }
     }
@@ -161,10 +192,13 @@ impl HostView {
     }
 
     fn set_address(&mut self, message: &AddressMessage) -> bool {
-        let (Some(address), Some(link)) = (address(message), self.links.get_mut(&message.header.index)) else {
+        let (Some(address), Some(link)) =
+            (address(message), self.links.get_mut(&message.header.index))
+        else {
             return false;
         };
-        let same = |a: &&mut Address| a.address == address.address && a.prefix_len == address.prefix_len;
+        let same =
+            |a: &&mut Address| a.address == address.address && a.prefix_len == address.prefix_len;
         match link.addresses.iter_mut().find(same) {
             Some(known) if *known == address => false,
             Some(known) => {
@@ -179,7 +213,9 @@ impl HostView {
     }
 
     fn remove_address(&mut self, message: &AddressMessage) -> bool {
-        let (Some(gone), Some(link)) = (address(message), self.links.get_mut(&message.header.index)) else {
+        let (Some(gone), Some(link)) =
+            (address(message), self.links.get_mut(&message.header.index))
+        else {
             return false;
         };
         let before = link.addresses.len();

@@ -1,8 +1,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage, LinkXdp, XdpAttached as Attached};
-use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
+use netlink_packet_route::link::{
+    LinkAttribute, LinkFlags, LinkMessage, LinkXdp, XdpAttached as Attached,
+};
+use netlink_packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::{Address, HostView, Link, XdpAttached, XdpMode};
@@ -16,7 +20,16 @@ fn address(last: u8) -> Address {
 }
 
 fn of(address: IpAddr) -> Address {
-    Address { address, prefix_len: 24, protocol: 0, label: None, scope: 0, secondary: false, usable: true, deprecated: false }
+    Address {
+        address,
+        prefix_len: 24,
+        protocol: 0,
+        label: None,
+        scope: 0,
+        secondary: false,
+        usable: true,
+        deprecated: false,
+    }
 }
 
 /// fe80::`last`.
@@ -56,13 +69,20 @@ fn the_primary_address_is_the_first_that_is_the_hosts_own() {
     let ours = Address { protocol: ADDRESS_PROTOCOL, prefix_len: 32, ..address(249) };
     let by_hand = Address { prefix_len: 32, ..address(250) };
     let secondary = Address { secondary: true, ..address(7) };
-    let view = view_with(vec![link_local, ours, by_hand.clone(), secondary, address(205), address(206)]);
+    let view =
+        view_with(vec![link_local, ours, by_hand.clone(), secondary, address(205), address(206)]);
     assert_eq!(view.primary_address(2, Family::V4, &[by_hand.address]), Some(address(205).address));
-    assert_eq!(view.primary_address(2, Family::V4, &[by_hand.address, address(205).address]), Some(address(206).address));
+    assert_eq!(
+        view.primary_address(2, Family::V4, &[by_hand.address, address(205).address]),
+        Some(address(206).address)
+    );
     assert_eq!(view.primary_address(3, Family::V4, &[]), None);
     let only_link_local = view_with(vec![Address { scope: 253, ..address(1) }]);
     assert_eq!(only_link_local.primary_address(2, Family::V4, &[]), Some(address(1).address));
-    assert_eq!(view_with(vec![Address { scope: 254, ..address(1) }]).primary_address(2, Family::V4, &[]), None);
+    assert_eq!(
+        view_with(vec![Address { scope: 254, ..address(1) }]).primary_address(2, Family::V4, &[]),
+        None
+    );
 }
 
 #[test]
@@ -70,9 +90,11 @@ fn the_primary_ipv6_address_is_a_link_local_one_that_may_be_used() {
     let ours = Address { protocol: ADDRESS_PROTOCOL, ..link_local(1) };
     let tentative = Address { usable: false, ..link_local(2) };
     let global = of(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into());
-    let mut all = vec![address(1), global, ours, tentative, link_local(5), link_local(4), link_local(3)];
+    let mut all =
+        vec![address(1), global, ours, tentative, link_local(5), link_local(4), link_local(3)];
     let view = view_with(all.clone());
-    let primary = |view: &HostView, excluding: &[IpAddr]| view.primary_address(2, Family::V6, excluding);
+    let primary =
+        |view: &HostView, excluding: &[IpAddr]| view.primary_address(2, Family::V6, excluding);
     assert_eq!(primary(&view, &[link_local(3).address]), Some(link_local(4).address));
     assert_eq!(view.primary_address(2, Family::V4, &[]), Some(address(1).address));
     all.reverse();
@@ -94,7 +116,10 @@ fn address_message(flags: AddressHeaderFlags) -> AddressMessage {
 fn an_ipv6_address_is_usable_once_detection_has_passed() {
     let mut view = view_with(Vec::new());
     let permanent = AddressHeaderFlags::Permanent;
-    let not_yet = [AddressHeaderFlags::Tentative, AddressHeaderFlags::Tentative | AddressHeaderFlags::Dadfailed];
+    let not_yet = [
+        AddressHeaderFlags::Tentative,
+        AddressHeaderFlags::Tentative | AddressHeaderFlags::Dadfailed,
+    ];
     for flags in not_yet.map(|flags| flags | permanent) {
         view.apply(RouteNetlinkMessage::NewAddress(address_message(flags)));
         assert!(!view.links[&2].addresses[0].usable, "{flags:?}");
@@ -138,8 +163,17 @@ fn leaving_a_bridge_does_not_delete_the_link() {
 #[test]
 fn an_xdp_program_comes_and_goes() {
     let mut view = view_with(Vec::new());
-    let set = |attributes| RouteNetlinkMessage::NewLink(link_message(LinkFlags::Up, vec![LinkAttribute::Xdp(attributes)]));
-    view.apply(set(vec![LinkXdp::Attached(Attached::SocketBuffer), LinkXdp::ProgId(7), LinkXdp::SkbProgId(7)]));
+    let set = |attributes| {
+        RouteNetlinkMessage::NewLink(link_message(
+            LinkFlags::Up,
+            vec![LinkAttribute::Xdp(attributes)],
+        ))
+    };
+    view.apply(set(vec![
+        LinkXdp::Attached(Attached::SocketBuffer),
+        LinkXdp::ProgId(7),
+        LinkXdp::SkbProgId(7),
+    ]));
     assert_eq!(view.links[&2].xdp, Some(XdpAttached { mode: XdpMode::Generic, prog_id: 7 }));
     view.apply(set(vec![LinkXdp::Attached(Attached::None)]));
     assert_eq!(view.links[&2].xdp, None);
@@ -152,7 +186,12 @@ fn only_usable_neighbours_are_kept() {
         view.apply(RouteNetlinkMessage::NewNeighbour(neighbour_message(state)));
         view.neighbours.contains_key(&(2, NEXT_HOP.into()))
     };
-    for state in [NeighbourState::Reachable, NeighbourState::Stale, NeighbourState::Delay, NeighbourState::Probe] {
+    for state in [
+        NeighbourState::Reachable,
+        NeighbourState::Stale,
+        NeighbourState::Delay,
+        NeighbourState::Probe,
+    ] {
         assert!(set(state), "{state:?}");
         assert!(!set(NeighbourState::Failed));
     }
@@ -163,11 +202,16 @@ fn only_usable_neighbours_are_kept() {
         let mut mapping = neighbour_message(NeighbourState::Noarp);
         mapping.attributes[1] = NeighbourAttribute::LinkLayerAddress(mac.to_vec());
         view.apply(RouteNetlinkMessage::NewNeighbour(mapping));
-        assert!(!view.neighbours.contains_key(&(2, NEXT_HOP.into())), "{mac:?} is a mapping of the protocol");
+        assert!(
+            !view.neighbours.contains_key(&(2, NEXT_HOP.into())),
+            "{mac:?} is a mapping of the protocol"
+        );
     }
 
     view.apply(RouteNetlinkMessage::NewNeighbour(neighbour_message(NeighbourState::Stale)));
-    assert!(view.apply(RouteNetlinkMessage::DelNeighbour(neighbour_message(NeighbourState::Stale))));
+    assert!(
+        view.apply(RouteNetlinkMessage::DelNeighbour(neighbour_message(NeighbourState::Stale)))
+    );
     let mut bridge = neighbour_message(NeighbourState::Reachable);
     bridge.header.family = AddressFamily::Bridge;
     assert!(!view.apply(RouteNetlinkMessage::NewNeighbour(bridge)));

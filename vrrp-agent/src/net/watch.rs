@@ -25,13 +25,15 @@ use super::view::HostView;
 
 /// How often the view is read anew, whatever the notifications said.
 const RESYNC: Duration = Duration::from_secs(30);
-/// How often links that carry an address are looked at. The kernel holds back the news of a lost carrier for up to 1 s when
-/// any link of the machine changed shortly before (its link watch is rate limited); a look sees it at once.
-/// 20 looks a second cost about 0.3 % of a core, mostly for waking up.
+/// How often links that carry an address are looked at. The kernel holds back the news of a lost
+/// carrier for up to 1 s when any link of the machine changed shortly before (its link watch is
+/// rate limited); a look sees it at once. 20 looks a second cost about 0.3 % of a core, mostly for
+/// waking up.
 const LOOK: Duration = Duration::from_millis(50);
 /// Pause after the state could not be read.
 const RETRY: Duration = Duration::from_millis(100);
-/// Room for a burst of notifications. The kernel caps it at net.core.rmem_max; an overrun costs a resync.
+/// Room for a burst of notifications. The kernel caps it at net.core.rmem_max; an overrun costs a
+/// resync.
 const RECEIVE_BUFFER: u32 = 1 << 20;
 /// Notifications taken over between two publications, when so many wait.
 const BATCH: usize = 256;
@@ -52,14 +54,15 @@ pub struct Watcher {
 enum Interrupted {
     /// It was time to look.
     Due,
-    /// Notifications were dropped or the connection broke. What still waits in the socket is older than the loss and must
-    /// not be believed.
+    /// Notifications were dropped or the connection broke. What still waits in the socket is older
+    /// than the loss and must not be believed.
     Lost,
     NobodyListens,
 }
 
 impl Watcher {
-    /// Reads the whole state; the receiver holds it when this returns. Changes are published once [`Watcher::run`] runs.
+    /// Reads the whole state; the receiver holds it when this returns. Changes are published once
+    /// [`Watcher::run`] runs.
     pub async fn start() -> Result<(Self, watch::Receiver<Arc<HostView>>), NetlinkError> {
         let connection = Connection::open()?;
         let view = read_all(&connection.handle).await?;
@@ -69,8 +72,8 @@ impl Watcher {
         Ok((Self { connection, view, publish, routes, destinations, stale: false }, receiver))
     }
 
-    /// Looks up the routes to these destinations, which are in the view when this returns, and follows those to whatever is sent by
-    /// the sender.
+    /// Looks up the routes to these destinations, which are in the view when this returns, and
+    /// follows those to whatever is sent by the sender.
     ///
     /// # Errors
     /// The kernel does not answer.
@@ -85,8 +88,8 @@ impl Watcher {
         Ok(self.destinations.clone())
     }
 
-    /// Follows the kernel until the last receiver is dropped. Lost notifications and broken connections are healed by reading
-    /// everything anew.
+    /// Follows the kernel until the last receiver is dropped. Lost notifications and broken
+    /// connections are healed by reading everything anew.
     pub async fn run(mut self) {
         loop {
             let mut reopen = match self.follow().await {
@@ -125,7 +128,8 @@ impl Watcher {
         }
     }
 
-    /// Takes over a notification and those that wait behind it, then publishes once. Breaks when some were lost.
+    /// Takes over a notification and those that wait behind it, then publishes once. Breaks when
+    /// some were lost.
     fn take(&mut self, first: Option<NetlinkMessage<RouteNetlinkMessage>>) -> ControlFlow<()> {
         let mut changed = false;
         let mut next = Some(first);
@@ -154,13 +158,17 @@ impl Watcher {
         outcome
     }
 
-    /// Asks the drivers of the links that carry addresses for their carrier, and reads those whose answer is news.
+    /// Asks the drivers of the links that carry addresses for their carrier, and reads those whose
+    /// answer is news.
     ///
-    /// What is read is let go when notifications came with it: which is newer cannot be told, and the next look comes soon.
+    /// What is read is let go when notifications came with it: which is newer cannot be told, and
+    /// the next look comes soon.
     async fn look(&mut self) -> ControlFlow<()> {
         let used = self.view.links.values().filter(|link| !link.addresses.is_empty());
         // A driver that cannot tell leaves it to the notifications.
-        let news = used.filter(|link| self.connection.carrier(&link.name).is_some_and(|carrier| carrier != link.up));
+        let news = used.filter(|link| {
+            self.connection.carrier(&link.name).is_some_and(|carrier| carrier != link.up)
+        });
         let indexes: Vec<u32> = news.map(|link| link.index).collect();
         for index in indexes {
             let answers = match link(&self.connection.handle, index).await {
@@ -188,7 +196,8 @@ impl Watcher {
 
     /// A few times a second at most, however often routes change.
     async fn look_at_routes(&mut self) -> ControlFlow<()> {
-        match self.routes.refresh(&self.connection.handle, &mut self.view.routes, self.stale).await {
+        match self.routes.refresh(&self.connection.handle, &mut self.view.routes, self.stale).await
+        {
             Ok(changed) => {
                 self.stale = false;
                 if changed {
@@ -203,8 +212,9 @@ impl Watcher {
         }
     }
 
-    /// Notifications that wait are older or newer than the answers; applied on top of them, the last word on each object is
-    /// the newest either way. That holds while none was lost; after a loss only a fresh subscription will do.
+    /// Notifications that wait are older or newer than the answers; applied on top of them, the
+    /// last word on each object is the newest either way. That holds while none was lost; after a
+    /// loss only a fresh subscription will do.
     async fn read_anew(&mut self, reopen: bool) -> Result<(), NetlinkError> {
         if reopen {
             self.connection = Connection::open()?;
@@ -228,7 +238,8 @@ impl Watcher {
     }
 }
 
-/// One netlink socket that is subscribed before it is asked, so that no change falls between the two.
+/// One netlink socket that is subscribed before it is asked, so that no change falls between the
+/// two.
 struct Connection {
     handle: Handle,
     notifications: BoxStream<'static, NetlinkMessage<RouteNetlinkMessage>>,
@@ -245,13 +256,27 @@ impl std::fmt::Debug for Connection {
 
 impl Connection {
     fn open() -> Result<Self, NetlinkError> {
-        let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr, MulticastGroup::Neigh];
-        let (mut connection, handle, messages) = rtnetlink::new_multicast_connection(&groups).map_err(NetlinkError::Open)?;
+        let groups = [
+            MulticastGroup::Link,
+            MulticastGroup::Ipv4Ifaddr,
+            MulticastGroup::Ipv6Ifaddr,
+            MulticastGroup::Neigh,
+        ];
+        let (mut connection, handle, messages) =
+            rtnetlink::new_multicast_connection(&groups).map_err(NetlinkError::Open)?;
         let socket = connection.socket_mut();
-        rtnetlink::sys::AsyncSocket::socket_mut(socket).set_rx_buf_sz(RECEIVE_BUFFER).map_err(NetlinkError::Open)?;
-        let probe = Socket::new(Domain::IPV4, Type::DGRAM.cloexec(), None).map_err(NetlinkError::Open)?;
+        rtnetlink::sys::AsyncSocket::socket_mut(socket)
+            .set_rx_buf_sz(RECEIVE_BUFFER)
+            .map_err(NetlinkError::Open)?;
+        let probe =
+            Socket::new(Domain::IPV4, Type::DGRAM.cloexec(), None).map_err(NetlinkError::Open)?;
         let pump = tokio::spawn(connection);
-        Ok(Self { handle, notifications: messages.map(|(message, _)| message).boxed(), pump, probe })
+        Ok(Self {
+            handle,
+            notifications: messages.map(|(message, _)| message).boxed(),
+            pump,
+            probe,
+        })
     }
 
     fn carrier(&self, name: &str) -> Option<bool> {

@@ -9,11 +9,18 @@ use super::Watcher;
 use crate::model::Family;
 use crate::net::Netlink;
 use crate::net::addresses::ADDRESS_PROTOCOL;
-use crate::net::testing::{DETECTION, LEFT, SOON, VIP, VIP6, in_pair, interface, ip, link_local, mac};
+use crate::net::testing::{
+    DETECTION, LEFT, SOON, VIP, VIP6, in_pair, interface, ip, link_local, mac,
+};
 use crate::net::view::{Address, HostView, Link};
 
-/// Waits until the link of that name (or its absence) is as wanted; panics when that takes too long.
-async fn see(view: &mut Receiver<Arc<HostView>>, what: &str, wanted: impl Fn(Option<&Link>) -> bool) {
+/// Waits until the link of that name (or its absence) is as wanted; panics when that takes too
+/// long.
+async fn see(
+    view: &mut Receiver<Arc<HostView>>,
+    what: &str,
+    wanted: impl Fn(Option<&Link>) -> bool,
+) {
     let begin = Instant::now();
     let seen = timeout(SOON, view.wait_for(|view| wanted(view.link_by_name("left")))).await;
     assert!(seen.is_ok_and(|seen| seen.is_ok()), "{what}");
@@ -102,7 +109,10 @@ fn a_flood_of_notifications_ends_in_the_right_view() {
         std::fs::write(file.path(), batch).expect("a file");
         ip(&format!("-batch {}", file.path().display()));
         let wanted = |link: Option<&Link>| {
-            has_vip(link) && link.is_some_and(|l| l.addresses.iter().filter(|a| a.address.is_ipv4()).count() == 2)
+            has_vip(link)
+                && link.is_some_and(|l| {
+                    l.addresses.iter().filter(|a| a.address.is_ipv4()).count() == 2
+                })
         };
         see(&mut view, "the last state", wanted).await;
     });
@@ -118,17 +128,33 @@ fn an_ipv6_address_and_the_link_local_one_are_seen() {
         let index = interface("left").index;
         let primary = link_local("left");
         // Tentative for a second or two after the link came up.
-        let usable = timeout(DETECTION, view.wait_for(|view| view.primary_address(index, Family::V6, &[]).is_some())).await;
+        let usable = timeout(
+            DETECTION,
+            view.wait_for(|view| view.primary_address(index, Family::V6, &[]).is_some()),
+        )
+        .await;
         assert!(usable.is_ok_and(|seen| seen.is_ok()), "the link-local address becomes usable");
         assert_eq!(view.borrow().primary_address(index, Family::V6, &[]), Some(primary.into()));
 
         for vip in [VIP6, Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)] {
-            netlink.ensure_address(index, vip.into(), 64, Some("ignored")).await.expect("installed");
-            let has = |link: Option<&Link>| link.is_some_and(|l| l.addresses.iter().any(|a| a.address == vip));
+            netlink
+                .ensure_address(index, vip.into(), 64, Some("ignored"))
+                .await
+                .expect("installed");
+            let has = |link: Option<&Link>| {
+                link.is_some_and(|l| l.addresses.iter().any(|a| a.address == vip))
+            };
             see(&mut view, "IPv6 address added", has).await;
             let seen = held(&view, index, vip.into()).expect("the address");
-            assert_eq!((seen.protocol, seen.prefix_len, seen.usable, seen.secondary), (ADDRESS_PROTOCOL, 64, true, false));
-            assert_eq!(view.borrow().primary_address(index, Family::V6, &[]), Some(primary.into()), "an agent's own is none");
+            assert_eq!(
+                (seen.protocol, seen.prefix_len, seen.usable, seen.secondary),
+                (ADDRESS_PROTOCOL, 64, true, false)
+            );
+            assert_eq!(
+                view.borrow().primary_address(index, Family::V6, &[]),
+                Some(primary.into()),
+                "an agent's own is none"
+            );
             netlink.remove_address(index, vip.into(), 64).await.expect("removed");
             see(&mut view, "IPv6 address removed", |link| !has(link)).await;
         }

@@ -1,7 +1,7 @@
 //! The attach ladder: a pinned link of the last agent, then driver mode, then generic mode.
 //!
-//! aya's own attach falls back to netlink on EINVAL only, and such an attachment can be neither pinned nor replaced: it is
-//! refused here.
+//! aya's own attach falls back to netlink on EINVAL only, and such an attachment can be neither
+//! pinned nor replaced: it is refused here.
 
 use std::path::Path;
 
@@ -44,7 +44,9 @@ pub struct Attachment {
 /// Why the program hangs on no rung of the ladder.
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
-    #[error("another XDP program is attached to it (see `ip link show`); detach it, or set xdp = \"off\"")]
+    #[error(
+        "another XDP program is attached to it (see `ip link show`); detach it, or set xdp = \"off\""
+    )]
     Occupied,
     #[error("the driver and generic mode both refuse it: {0}")]
     Unsupported(String),
@@ -59,7 +61,12 @@ impl Plane {
     ///
     /// # Errors
     /// See [`AttachError`].
-    pub fn attach(&mut self, interface: &str, ifindex: u32, usage: XdpUse) -> Result<Attachment, AttachError> {
+    pub fn attach(
+        &mut self,
+        interface: &str,
+        ifindex: u32,
+        usage: XdpUse,
+    ) -> Result<Attachment, AttachError> {
         let pin = self.pins.as_ref().map(|pins| pins.link(interface, ifindex));
         let program_id = self.program_id();
         let program = object::program(&mut self.ebpf)?;
@@ -67,7 +74,14 @@ impl Plane {
             && pin.exists()
         {
             match adopt(program, pin) {
-                Ok(link) => return Ok(Attachment { _link: Some(link), adopted: true, mode: None, program_id }),
+                Ok(link) => {
+                    return Ok(Attachment {
+                        _link: Some(link),
+                        adopted: true,
+                        mode: None,
+                        program_id,
+                    });
+                }
                 Err(error) => {
                     tracing::warn!(interface, %error, "the pinned link is of no use: attaching anew");
                     let _ = std::fs::remove_file(pin);
@@ -86,7 +100,8 @@ impl Plane {
     }
 }
 
-/// Puts this program in the place of the one the pinned link holds, atomically; the link stays pinned.
+/// Puts this program in the place of the one the pinned link holds, atomically; the link stays
+/// pinned.
 fn adopt(program: &mut Xdp, pin: &Path) -> Result<FdLink, PlaneError> {
     let link: FdLink = PinnedLink::from_pin(pin)?.into();
     let id = program.attach_to_link(XdpLink::try_from(link)?)?;
@@ -96,7 +111,9 @@ fn adopt(program: &mut Xdp, pin: &Path) -> Result<FdLink, PlaneError> {
 fn climb(program: &mut Xdp, ifindex: u32, usage: XdpUse) -> Result<(FdLink, Mode), AttachError> {
     let rungs: &[(XdpMode, Mode)] = match usage {
         XdpUse::Generic => &[(XdpMode::Skb, Mode::Generic)],
-        XdpUse::Auto | XdpUse::Off => &[(XdpMode::Driver, Mode::Driver), (XdpMode::Skb, Mode::Generic)],
+        XdpUse::Auto | XdpUse::Off => {
+            &[(XdpMode::Driver, Mode::Driver), (XdpMode::Skb, Mode::Generic)]
+        }
     };
     let mut refusal = String::new();
     for &(flags, mode) in rungs {
@@ -108,7 +125,9 @@ fn climb(program: &mut Xdp, ifindex: u32, usage: XdpUse) -> Result<(FdLink, Mode
             }
             Err(error) => match errno(&error) {
                 Some(Errno::EBUSY | Errno::EEXIST) => return Err(AttachError::Occupied),
-                Some(Errno::EOPNOTSUPP | Errno::ERANGE | Errno::EINVAL | Errno::ENOMEM) => refusal = error_chain(&error),
+                Some(Errno::EOPNOTSUPP | Errno::ERANGE | Errno::EINVAL | Errno::ENOMEM) => {
+                    refusal = error_chain(&error)
+                }
                 _ => return Err(PlaneError::from(error).into()),
             },
         }

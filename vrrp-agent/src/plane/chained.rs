@@ -1,11 +1,14 @@
 //! Chained tables in plain arrays, as the kernel program walks them: what to write, in which order.
 //!
-//! Pure: [`Store`] writes. A walk that is under way meanwhile finds every entry that stays: an entry is written whole before something
-//! leads to it, and unlinked before its place is written again.
+//! Pure: [`Store`] writes. A walk that is under way meanwhile finds every entry that stays: an
+//! entry is written whole before something leads to it, and unlinked before its place is written
+//! again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use vrrp_common::maps::{AddressEntry, AddressKey, MAX_CHAIN, ReverseEntry, ReverseKey, ServiceEntry, ServiceKey};
+use vrrp_common::maps::{
+    AddressEntry, AddressKey, MAX_CHAIN, ReverseEntry, ReverseKey, ServiceEntry, ServiceKey,
+};
 
 /// An entry of such a table.
 pub trait Entry: Copy + PartialEq + Default {
@@ -49,8 +52,12 @@ impl<E: Entry> Default for Chained<E> {
 }
 
 impl<E: Entry> Chained<E> {
-    /// What is found in a table that another agent wrote: `heads` are its buckets that lead somewhere.
-    pub fn found(heads: impl IntoIterator<Item = (u32, u32)>, entry: impl Fn(u32) -> Option<E>) -> Self {
+    /// What is found in a table that another agent wrote: `heads` are its buckets that lead
+    /// somewhere.
+    pub fn found(
+        heads: impl IntoIterator<Item = (u32, u32)>,
+        entry: impl Fn(u32) -> Option<E>,
+    ) -> Self {
         let mut table = Self::default();
         for (bucket, head) in heads {
             table.heads.insert(bucket, head);
@@ -75,9 +82,15 @@ impl<E: Entry> Chained<E> {
         self.entries.iter().map(|(&place, entry)| (entry.key(), place)).collect()
     }
 
-    /// A place for each wanted key: the one it has, else a free one. The search for free places begins at `next` and goes round,
-    /// so that a place is used again as late as possible. `None`: there are more keys than `capacity` places.
-    pub fn assign(&self, wanted: impl Iterator<Item = E::Key>, next: &mut u32, capacity: u32) -> Option<BTreeMap<E::Key, u32>> {
+    /// A place for each wanted key: the one it has, else a free one. The search for free places
+    /// begins at `next` and goes round, so that a place is used again as late as possible. `None`:
+    /// there are more keys than `capacity` places.
+    pub fn assign(
+        &self,
+        wanted: impl Iterator<Item = E::Key>,
+        next: &mut u32,
+        capacity: u32,
+    ) -> Option<BTreeMap<E::Key, u32>> {
         let held = self.places();
         let mut places = BTreeMap::new();
         let mut missing = Vec::new();
@@ -89,7 +102,9 @@ impl<E: Entry> Chained<E> {
         }
         let mut taken: BTreeSet<u32> = places.values().copied().collect();
         for key in missing {
-            let place = (0..capacity).map(|step| (*next + step) % capacity).find(|place| !taken.contains(place))?;
+            let place = (0..capacity)
+                .map(|step| (*next + step) % capacity)
+                .find(|place| !taken.contains(place))?;
             taken.insert(place);
             places.insert(key, place);
             *next = place + 1;
@@ -101,23 +116,41 @@ impl<E: Entry> Chained<E> {
     ///
     /// # Errors
     /// The first thing that cannot be done; what was done before stays and is known.
-    pub fn set<S: Store<E>>(&mut self, wanted: &BTreeMap<u32, E>, store: &mut S) -> Result<(), Refusal<S::Error>> {
-        let fits = |place: &u32, held: &E| wanted.get(place).is_some_and(|entry| entry.key() == held.key());
-        let gone: Vec<u32> = self.entries.iter().filter(|(place, held)| !fits(place, held)).map(|(&place, _)| place).collect();
+    pub fn set<S: Store<E>>(
+        &mut self,
+        wanted: &BTreeMap<u32, E>,
+        store: &mut S,
+    ) -> Result<(), Refusal<S::Error>> {
+        let fits = |place: &u32, held: &E| {
+            wanted.get(place).is_some_and(|entry| entry.key() == held.key())
+        };
+        let gone: Vec<u32> = self
+            .entries
+            .iter()
+            .filter(|(place, held)| !fits(place, held))
+            .map(|(&place, _)| place)
+            .collect();
         for place in gone {
             self.unlink(place, store).map_err(Refusal::Store)?;
         }
         for (&place, entry) in wanted {
             match self.entries.get(&place) {
                 Some(held) if held.linked(0) == entry.linked(0) => {}
-                Some(held) => self.write(place, entry.linked(held.next()), store).map_err(Refusal::Store)?,
+                Some(held) => {
+                    self.write(place, entry.linked(held.next()), store).map_err(Refusal::Store)?
+                }
                 None => self.link(place, *entry, store)?,
             }
         }
         Ok(())
     }
 
-    fn link<S: Store<E>>(&mut self, place: u32, entry: E, store: &mut S) -> Result<(), Refusal<S::Error>> {
+    fn link<S: Store<E>>(
+        &mut self,
+        place: u32,
+        entry: E,
+        store: &mut S,
+    ) -> Result<(), Refusal<S::Error>> {
         let bucket = entry.bucket();
         let crowd = self.entries.values().filter(|other| other.bucket() == bucket).count();
         if crowd >= MAX_CHAIN as usize {
@@ -132,7 +165,11 @@ impl<E: Entry> Chained<E> {
 
     fn unlink<S: Store<E>>(&mut self, place: u32, store: &mut S) -> Result<(), S::Error> {
         let Some(gone) = self.entries.get(&place).copied() else { return Ok(()) };
-        let before = self.entries.iter().find(|(_, entry)| entry.next() == place + 1).map(|(&before, &entry)| (before, entry));
+        let before = self
+            .entries
+            .iter()
+            .find(|(_, entry)| entry.next() == place + 1)
+            .map(|(&before, &entry)| (before, entry));
         match before {
             Some((before, entry)) => self.write(before, entry.linked(gone.next()), store)?,
             None => {

@@ -42,7 +42,8 @@ impl Arrays {
     fn find(&self, key: u32) -> Option<u32> {
         let mut next = self.heads[key as usize % 4];
         for _ in 0..MAX_CHAIN {
-            let entry = self.entries[next.checked_sub(1)? as usize].expect("written before it is led to");
+            let entry =
+                self.entries[next.checked_sub(1)? as usize].expect("written before it is led to");
             if entry.key == key {
                 return Some(entry.value);
             }
@@ -94,10 +95,19 @@ fn any_change_leads_to_just_what_is_wanted_and_loses_nothing_on_the_way() {
                 (Some(held), 1) => _ = next.insert(place, Toy { value: round, ..*held }),
                 (Some(held), _) => _ = next.insert(place, *held),
                 // A new key at a place that is free, of a bucket that is not crowded.
-                (None, _) => _ = next.insert(place, Toy { key: (round * 12 + place) * 4 + roll / 4 % 4, value: round, next: 0 }),
+                (None, _) => {
+                    _ = next.insert(
+                        place,
+                        Toy { key: (round * 12 + place) * 4 + roll / 4 % 4, value: round, next: 0 },
+                    )
+                }
             }
         }
-        arrays.stay = before.values().filter(|held| next.values().any(|entry| entry.key == held.key)).map(Toy::key).collect();
+        arrays.stay = before
+            .values()
+            .filter(|held| next.values().any(|entry| entry.key == held.key))
+            .map(Toy::key)
+            .collect();
         if table.set(&next, &mut arrays) == Err(Refusal::Crowded) {
             // Begin anew from what was done.
             next = table.entries.clone();
@@ -105,7 +115,8 @@ fn any_change_leads_to_just_what_is_wanted_and_loses_nothing_on_the_way() {
         for entry in next.values() {
             assert_eq!(arrays.find(entry.key), Some(entry.value), "round {round}");
         }
-        for gone in before.values().filter(|held| !next.values().any(|entry| entry.key == held.key)) {
+        for gone in before.values().filter(|held| !next.values().any(|entry| entry.key == held.key))
+        {
             assert_eq!(arrays.find(gone.key), None, "round {round}");
         }
         before = next;
@@ -115,8 +126,15 @@ fn any_change_leads_to_just_what_is_wanted_and_loses_nothing_on_the_way() {
 #[test]
 fn a_table_that_another_agent_wrote_is_read_back() {
     let (mut table, mut arrays) = (Chained::default(), Arrays::default());
-    table.set(&wanted(&[(0, 1, 10), (1, 5, 50), (4, 9, 90), (7, 2, 20)]), &mut arrays).expect("room");
-    let heads = arrays.heads.iter().enumerate().filter(|(_, head)| **head != 0).map(|(bucket, &head)| (bucket as u32, head));
+    table
+        .set(&wanted(&[(0, 1, 10), (1, 5, 50), (4, 9, 90), (7, 2, 20)]), &mut arrays)
+        .expect("room");
+    let heads = arrays
+        .heads
+        .iter()
+        .enumerate()
+        .filter(|(_, head)| **head != 0)
+        .map(|(bucket, &head)| (bucket as u32, head));
     let found = Chained::found(heads, |place| arrays.entries[place as usize]);
     assert_eq!(found.entries, table.entries);
     assert_eq!(found.place(&9), Some(4));

@@ -36,13 +36,17 @@ impl Counters {
 
     /// Packets per verdict of the interface in `slot`.
     pub fn verdicts(&self, slot: u32) -> BTreeMap<String, u64> {
-        let read = |&verdict: &Verdict| (verdict.label().to_owned(), self.interface(slot, counter::verdict(verdict)));
+        let read = |&verdict: &Verdict| {
+            (verdict.label().to_owned(), self.interface(slot, counter::verdict(verdict)))
+        };
         Verdict::ALL.iter().map(read).collect()
     }
 
     /// Dropped adverts per reason of the interface in `slot`; every reason is there.
     pub fn dropped_adverts(&self, slot: u32) -> BTreeMap<String, u64> {
-        let read = |&reason: &Reason| (reason.label().to_owned(), self.interface(slot, counter::reason(reason)));
+        let read = |&reason: &Reason| {
+            (reason.label().to_owned(), self.interface(slot, counter::reason(reason)))
+        };
         Reason::ALL.iter().map(read).collect()
     }
 
@@ -57,8 +61,14 @@ impl Counters {
 
     pub fn backend(&self, index: u32) -> Traffic {
         let values = self.backends.get(&index, 0);
-        let add = |a: Traffic, b: &Traffic| Traffic { packets: a.packets + b.packets, bytes: a.bytes + b.bytes };
-        values.map_or_else(|_| Traffic::default(), |values| values.iter().fold(Traffic::default(), add))
+        let add = |a: Traffic, b: &Traffic| Traffic {
+            packets: a.packets + b.packets,
+            bytes: a.bytes + b.bytes,
+        };
+        values.map_or_else(
+            |_| Traffic::default(),
+            |values| values.iter().fold(Traffic::default(), add),
+        )
     }
 
     /// End of the router's lease; boot time zero: it has none.

@@ -26,17 +26,27 @@ impl MapSet {
     }
 
     /// A handle of its own to a PER-CPU ARRAY of `V`; errors as for [`MapSet::array`].
-    pub fn per_cpu_array<V: Pod>(&self, name: &'static str) -> Result<PerCpuArray<MapData, V>, PlaneError> {
+    pub fn per_cpu_array<V: Pod>(
+        &self,
+        name: &'static str,
+    ) -> Result<PerCpuArray<MapData, V>, PlaneError> {
         PerCpuArray::try_from(self.open(name)?).map_err(|source| PlaneError::Map { name, source })
     }
 
     /// A handle of its own to a HASH; errors as for [`MapSet::array`].
-    pub fn hash_map<K: Pod, V: Pod>(&self, name: &'static str) -> Result<aya::maps::HashMap<MapData, K, V>, PlaneError> {
-        aya::maps::HashMap::try_from(self.open(name)?).map_err(|source| PlaneError::Map { name, source })
+    pub fn hash_map<K: Pod, V: Pod>(
+        &self,
+        name: &'static str,
+    ) -> Result<aya::maps::HashMap<MapData, K, V>, PlaneError> {
+        aya::maps::HashMap::try_from(self.open(name)?)
+            .map_err(|source| PlaneError::Map { name, source })
     }
 
     /// A handle of its own to an LPM TRIE; errors as for [`MapSet::array`].
-    pub fn lpm_trie<K: Pod, V: Pod>(&self, name: &'static str) -> Result<LpmTrie<MapData, K, V>, PlaneError> {
+    pub fn lpm_trie<K: Pod, V: Pod>(
+        &self,
+        name: &'static str,
+    ) -> Result<LpmTrie<MapData, K, V>, PlaneError> {
         LpmTrie::try_from(self.open(name)?).map_err(|source| PlaneError::Map { name, source })
     }
 

@@ -1,6 +1,8 @@
-//! The kernel programs and their maps: loading, pinning, attaching, and the handles that read and write them.
+//! The kernel programs and their maps: loading, pinning, attaching, and the handles that read and
+//! write them.
 //!
-//! Without the plane the election still works through the sockets; whoever cannot open it says so and goes on.
+//! Without the plane the election still works through the sockets; whoever cannot open it says so
+//! and goes on.
 
 pub mod attach;
 pub mod chained;
@@ -25,7 +27,9 @@ use aya::programs::links::LinkError;
 /// Why (a part of) the kernel plane is not there.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaneError {
-    #[error("this binary was built without the kernel program: run `cargo xtask build-ebpf` and build again")]
+    #[error(
+        "this binary was built without the kernel program: run `cargo xtask build-ebpf` and build again"
+    )]
     NoObject,
     /// The kernel refuses a program or map, or this process may not load one.
     #[error("{0}")]
@@ -50,7 +54,9 @@ pub enum PlaneError {
     PinDirectory { path: PathBuf, source: io::Error },
     #[error("cannot open the cgroup {path}: {source}")]
     Cgroup { path: PathBuf, source: io::Error },
-    #[error("no slot left: at most {0} interfaces, virtual routers, addresses, services, upstreams or backends of this kind")]
+    #[error(
+        "no slot left: at most {0} interfaces, virtual routers, addresses, services, upstreams or backends of this kind"
+    )]
     Full(u32),
 }
 

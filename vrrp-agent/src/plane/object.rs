@@ -1,4 +1,5 @@
-//! The embedded kernel program: loading it over pinned maps, or over fresh ones where nothing can be pinned.
+//! The embedded kernel program: loading it over pinned maps, or over fresh ones where nothing can
+//! be pinned.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -41,12 +42,12 @@ impl KernelLog {
 }
 
 impl Plane {
-    /// Loads the program, over the maps pinned below `bpf_dir` where there are any. Without `kernel_log` the verifier takes the
-    /// log calls out of it.
+    /// Loads the program, over the maps pinned below `bpf_dir` where there are any. Without
+    /// `kernel_log` the verifier takes the log calls out of it.
     ///
     /// # Errors
-    /// No object in this build, no permission, or a kernel that refuses it. That nothing can be pinned is not an error: it is
-    /// logged, and `pins` is then `None`.
+    /// No object in this build, no permission, or a kernel that refuses it. That nothing can be
+    /// pinned is not an error: it is logged, and `pins` is then `None`.
     pub fn open(bpf_dir: &Path, kernel_log: bool) -> Result<Self, PlaneError> {
         if OBJECT.is_empty() {
             return Err(PlaneError::NoObject);
@@ -61,7 +62,11 @@ impl Plane {
             pins.clear_other_layouts(Kind::Xdp, bpf_dir);
         }
         let maps = take_maps(&mut ebpf, SHAPES)?;
-        let log = if kernel_log { Some(KernelLog(EbpfLogger::init(&mut ebpf).map_err(PlaneError::Log)?)) } else { None };
+        let log = if kernel_log {
+            Some(KernelLog(EbpfLogger::init(&mut ebpf).map_err(PlaneError::Log)?))
+        } else {
+            None
+        };
         Ok(Self { maps, pins, ebpf, log })
     }
 
@@ -76,7 +81,8 @@ impl Plane {
     }
 }
 
-/// Loads the program for a moment, with maps of its own, attached to nothing: whether this kernel takes it.
+/// Loads the program for a moment, with maps of its own, attached to nothing: whether this kernel
+/// takes it.
 ///
 /// # Errors
 /// As of [`Plane::open`].
@@ -103,7 +109,8 @@ fn load(object: &[u8], pins: Option<&Pins>, kernel_log: bool) -> Result<Ebpf, Pl
     })
 }
 
-/// Keeps signals from this thread meanwhile: the verifier gives up with EAGAIN when its caller has one to handle.
+/// Keeps signals from this thread meanwhile: the verifier gives up with EAGAIN when its caller has
+/// one to handle.
 pub(super) fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
     let result = work();
@@ -146,11 +153,14 @@ fn data(map: Map) -> Option<MapData> {
 /// What it means that the maps of an object could not be made.
 pub(super) fn explain(object: Object, error: EbpfError) -> PlaneError {
     let refusal = match &error {
-        EbpfError::MapError(MapError::CreateError { name, io_error }) => (format!("the map `{name}`"), io_error, String::new()),
+        EbpfError::MapError(MapError::CreateError { name, io_error }) => {
+            (format!("the map `{name}`"), io_error, String::new())
+        }
         EbpfError::BtfError(BtfError::LoadError { io_error, verifier_log }) => {
             ("the type information".to_owned(), io_error, verifier_log.to_string())
         }
-        // Reading a pin may be refused, too: that is a matter of the file's permissions, and the text names it.
+        // Reading a pin may be refused, too: that is a matter of the file's permissions, and the
+        // text names it.
         _ => return PlaneError::Load(error),
     };
     let (part, io_error, log) = refusal;
@@ -166,7 +176,12 @@ pub(super) fn refused(object: Object, name: &str, error: ProgramError) -> PlaneE
         ProgramError::LoadError { io_error, verifier_log } => match io_error.raw_os_error() {
             Some(errno) => {
                 let part = format!("the program `{name}`");
-                PlaneError::Refused(Box::new(Refusal::here(object, part, errno, &verifier_log.to_string())))
+                PlaneError::Refused(Box::new(Refusal::here(
+                    object,
+                    part,
+                    errno,
+                    &verifier_log.to_string(),
+                )))
             }
             None => error.into(),
         },

@@ -21,10 +21,12 @@ fn section(elf: &[u8], begin: &str) -> Option<usize> {
         whole[..bytes].copy_from_slice(&elf[at..at + bytes]);
         u64::from_le_bytes(whole) as usize
     };
-    let (headers, size, count, names) = (number(0x28, 8), number(0x3a, 2), number(0x3c, 2), number(0x3e, 2));
+    let (headers, size, count, names) =
+        (number(0x28, 8), number(0x3a, 2), number(0x3c, 2), number(0x3e, 2));
     let header = |index: usize| headers + index * size;
     let names = number(header(names) + 0x18, 8);
-    let found = (0..count).find(|&index| elf[names + number(header(index), 4)..].starts_with(begin.as_bytes()))?;
+    let found = (0..count)
+        .find(|&index| elf[names + number(header(index), 4)..].starts_with(begin.as_bytes()))?;
     Some(number(header(found) + 0x18, 8))
 }
 
@@ -50,7 +52,8 @@ fn a_signal_under_way_does_not_end_the_loading() {
     use nix::unistd::Pid;
     use tokio::signal::unix::{SignalKind, signal};
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let _entered = runtime.enter();
     // A signal without a handler would not be under way to any thread.
     let _handler = signal(SignalKind::user_defined1()).expect("a handler");

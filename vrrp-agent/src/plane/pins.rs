@@ -58,7 +58,8 @@ impl Pins {
         (is_bpffs(base).unwrap_or(false) && pins.directory.is_dir()).then_some(pins)
     }
 
-    /// The pins below `base` of any layout, also those that an agent of another version left. Changes nothing.
+    /// The pins below `base` of any layout, also those that an agent of another version left.
+    /// Changes nothing.
     pub fn of_any_layout(kind: Kind, base: &Path) -> Vec<Self> {
         if !is_bpffs(base).unwrap_or(false) {
             return Vec::new();
@@ -78,8 +79,8 @@ impl Pins {
         self.entries().is_empty()
     }
 
-    /// The virtual addresses in the pinned maps: interface index and address. None where the map is not there, or is of another
-    /// layout.
+    /// The virtual addresses in the pinned maps: interface index and address. None where the map is
+    /// not there, or is of another layout.
     ///
     /// # Errors
     /// The map cannot be opened or read.
@@ -112,10 +113,12 @@ impl Pins {
         Ok(kept.into_iter().filter(|kept| kept.ifindex != 0).collect())
     }
 
-    /// Makes `base` usable: creates it, mounts a bpffs on it where none is, and clears pins of another shape.
+    /// Makes `base` usable: creates it, mounts a bpffs on it where none is, and clears pins of
+    /// another shape.
     ///
     /// # Errors
-    /// The directory cannot be made, or no bpffs can be mounted (that takes CAP_SYS_ADMIN; mount one beforehand instead).
+    /// The directory cannot be made, or no bpffs can be mounted (that takes CAP_SYS_ADMIN; mount
+    /// one beforehand instead).
     pub fn prepare(kind: Kind, base: &Path) -> Result<Self, PlaneError> {
         let fail = |path: &Path| {
             let path = path.to_owned();
@@ -129,17 +132,23 @@ impl Pins {
         let pins = kind.pins(base);
         fs::create_dir_all(&pins.directory).map_err(fail(&pins.directory))?;
         if let Some(shape) = pins.misfit() {
-            tracing::warn!(map = shape.name, "a pinned map has another shape: starting with fresh maps");
+            tracing::warn!(
+                map = shape.name,
+                "a pinned map has another shape: starting with fresh maps"
+            );
             pins.clear();
             fs::create_dir_all(&pins.directory).map_err(fail(&pins.directory))?;
         }
         Ok(pins)
     }
 
-    /// Removes what agents with other layouts of this kind left below `base`, which detaches their programs: they would keep this
-    /// one's from the interfaces.
+    /// Removes what agents with other layouts of this kind left below `base`, which detaches their
+    /// programs: they would keep this one's from the interfaces.
     pub fn clear_other_layouts(&self, kind: Kind, base: &Path) {
-        for other in Self::of_any_layout(kind, base).into_iter().filter(|other| other.directory != self.directory) {
+        for other in Self::of_any_layout(kind, base)
+            .into_iter()
+            .filter(|other| other.directory != self.directory)
+        {
             if !other.is_empty() {
                 tracing::warn!(pins = %other.directory.display(), "another version of the agent left its program: it is detached");
             }
@@ -156,11 +165,16 @@ impl Pins {
         self.directory.join(format!("link-{ifindex}-{}", interface.replace(['/', '.'], "_")))
     }
 
-    /// Removes the pins of links to interfaces that are not among these, which detaches the program there.
+    /// Removes the pins of links to interfaces that are not among these, which detaches the program
+    /// there.
     pub fn retain_links_of<V>(&self, interfaces: &BTreeMap<u32, V>) {
         for path in self.entries() {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let ifindex = name.strip_prefix("link-").and_then(|rest| rest.split('-').next()?.parse().ok());
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            let ifindex =
+                name.strip_prefix("link-").and_then(|rest| rest.split('-').next()?.parse().ok());
             if ifindex.is_some_and(|ifindex: u32| !interfaces.contains_key(&ifindex)) {
                 remove(&path);
             }
@@ -177,7 +191,8 @@ impl Pins {
         self.entries().into_iter().filter_map(of).collect()
     }
 
-    /// Where the link of a program to a cgroup is pinned. A cgroup that was made anew has another id.
+    /// Where the link of a program to a cgroup is pinned. A cgroup that was made anew has another
+    /// id.
     pub fn cgroup_link(&self, cgroup: u64, program: &str) -> PathBuf {
         self.directory.join(format!("{CGROUP_LINK}{cgroup}-{program}"))
     }
@@ -216,7 +231,8 @@ impl Pins {
         self.shapes.iter().find(|shape| match MapInfo::from_pin(self.map(shape.name)) {
             Ok(info) => {
                 let entries = if shape.entries == 0 { 0 } else { info.max_entries() };
-                (info.key_size(), info.value_size(), entries) != (shape.key, shape.value, shape.entries)
+                (info.key_size(), info.value_size(), entries)
+                    != (shape.key, shape.value, shape.entries)
             }
             Err(_) => false,
         })

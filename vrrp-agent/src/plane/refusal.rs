@@ -1,7 +1,7 @@
 //! What it means that a kernel refuses a program or a map, for people.
 //!
-//! [`Refusal`] and [`cause`] are pure. The verifier refuses with EACCES and other errors of its own; only EPERM is a missing permission
-//! (bpf(2)).
+//! [`Refusal`] and [`cause`] are pure. The verifier refuses with EACCES and other errors of its
+//! own; only EPERM is a missing permission (bpf(2)).
 
 use std::fmt;
 use std::fs;
@@ -37,7 +37,9 @@ impl Object {
                 "Election, addresses and announcements go on through the sockets; \
                  advert filter, ARP answers, steering and fence of the XDP program are missing."
             }
-            Object::Sockets => "Election, addresses, announcements and services go on; connections to upstreams are not steered.",
+            Object::Sockets => {
+                "Election, addresses, announcements and services go on; connections to upstreams are not steered."
+            }
         }
     }
 
@@ -92,8 +94,10 @@ pub fn cause(errno: i32, release: &str) -> Cause {
 /// The lines of a verifier's log that say what was wrong: the last ones before its statistics.
 pub fn last_lines(log: &str) -> Vec<String> {
     const STATISTICS: [&str; 3] = ["processed ", "verification time ", "stack depth "];
-    let said = |line: &&str| !line.is_empty() && !STATISTICS.iter().any(|begin| line.starts_with(begin));
-    let mut lines: Vec<String> = log.lines().map(str::trim).filter(said).rev().take(LINES).map(str::to_owned).collect();
+    let said =
+        |line: &&str| !line.is_empty() && !STATISTICS.iter().any(|begin| line.starts_with(begin));
+    let mut lines: Vec<String> =
+        log.lines().map(str::trim).filter(said).rev().take(LINES).map(str::to_owned).collect();
     lines.reverse();
     lines
 }
@@ -101,8 +105,17 @@ pub fn last_lines(log: &str) -> Vec<String> {
 impl Refusal {
     /// A refusal by the running kernel, of which the calling thread has asked.
     pub fn here(object: Object, part: String, errno: i32, log: &str) -> Self {
-        let held = fs::read_to_string("/proc/thread-self/status").ok().and_then(|status| effective_capabilities(&status));
-        Self { object, part, errno, release: release(), log: last_lines(log), missing: held.map(missing).unwrap_or_default() }
+        let held = fs::read_to_string("/proc/thread-self/status")
+            .ok()
+            .and_then(|status| effective_capabilities(&status));
+        Self {
+            object,
+            part,
+            errno,
+            release: release(),
+            log: last_lines(log),
+            missing: held.map(missing).unwrap_or_default(),
+        }
     }
 
     pub fn cause(&self) -> Cause {
@@ -121,10 +134,16 @@ impl Refusal {
             }
             Cause::Permission => format!("Give it {}.", self.missing.join(", ")),
             Cause::Memory => "Free memory, or raise the memory limit of its cgroup.".to_owned(),
-            Cause::OldKernel => format!("The minimum is Linux {major}.{minor}: upgrade the kernel, or {without}."),
-            // Without CAP_PERFMON the verifier accepts less (bpf(2) refuses nothing by itself then).
+            Cause::OldKernel => {
+                format!("The minimum is Linux {major}.{minor}: upgrade the kernel, or {without}.")
+            }
+            // Without CAP_PERFMON the verifier accepts less (bpf(2) refuses nothing by itself
+            // then).
             Cause::Rejected if !self.missing.is_empty() => {
-                format!("Give the process {} first: without that the verifier accepts less.", self.missing.join(", "))
+                format!(
+                    "Give the process {} first: without that the verifier accepts less.",
+                    self.missing.join(", ")
+                )
             }
             Cause::Rejected => {
                 format!(
@@ -140,7 +159,9 @@ impl fmt::Display for Refusal {
         let Self { object, part, errno, release, log, .. } = self;
         let errno = Errno::from_raw(*errno);
         match self.cause() {
-            Cause::Permission => write!(f, "not permitted to load {part} (EPERM, kernel {release})")?,
+            Cause::Permission => {
+                write!(f, "not permitted to load {part} (EPERM, kernel {release})")?
+            }
             _ => write!(f, "kernel {release} refuses {part} ({errno:?}: {})", errno.desc())?,
         }
         match (log.as_slice(), self.cause()) {

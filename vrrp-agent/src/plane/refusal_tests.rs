@@ -4,7 +4,14 @@ use super::*;
 
 fn refusal(errno: i32, release: &str, log: &str) -> Refusal {
     let part = "the program `vrrp`".to_owned();
-    Refusal { object: Object::Xdp, part, errno, release: release.to_owned(), log: last_lines(log), missing: Vec::new() }
+    Refusal {
+        object: Object::Xdp,
+        part,
+        errno,
+        release: release.to_owned(),
+        log: last_lines(log),
+        missing: Vec::new(),
+    }
 }
 
 #[test]
@@ -81,14 +88,24 @@ fn an_old_kernel_is_told_the_minimum_even_where_the_verifier_says_nothing() {
                  The minimum is Linux 6.1: upgrade the kernel, or set xdp = \"off\".";
     assert!(text.starts_with(begin), "{text}");
     let text = refusal(EINVAL, "5.15.0-91-generic", "invalid func unknown#160\n").to_string();
-    assert!(text.contains("the verifier's log ends: invalid func unknown#160. The minimum is Linux 6.1: upgrade"), "{text}");
+    assert!(
+        text.contains(
+            "the verifier's log ends: invalid func unknown#160. The minimum is Linux 6.1: upgrade"
+        ),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_missing_permission_names_what_is_missing() {
     let bare = Refusal { missing: missing(1 << 12 | 1 << 39), ..refusal(EPERM, "6.18.44", "") };
     let text = bare.to_string();
-    assert!(text.starts_with("not permitted to load the program `vrrp` (EPERM, kernel 6.18.44). Give it CAP_PERFMON."), "{text}");
+    assert!(
+        text.starts_with(
+            "not permitted to load the program `vrrp` (EPERM, kernel 6.18.44). Give it CAP_PERFMON."
+        ),
+        "{text}"
+    );
     let full = refusal(EPERM, "6.18.44", "").to_string();
     assert!(full.contains("look for a limit of the container"), "{full}");
     assert_eq!(missing(1 << SYS_ADMIN), [""; 0]);
@@ -97,10 +114,16 @@ fn a_missing_permission_names_what_is_missing() {
 
 #[test]
 fn a_verifier_that_is_stricter_without_a_capability_is_still_the_one_that_refused() {
-    let strict = Refusal { missing: vec!["CAP_PERFMON"], ..refusal(EACCES, "6.18.44", "R1 leaks addr\n") };
+    let strict =
+        Refusal { missing: vec!["CAP_PERFMON"], ..refusal(EACCES, "6.18.44", "R1 leaks addr\n") };
     let text = strict.to_string();
     assert!(text.starts_with("kernel 6.18.44 refuses"), "{text}");
-    assert!(text.contains("Give the process CAP_PERFMON first: without that the verifier accepts less."), "{text}");
+    assert!(
+        text.contains(
+            "Give the process CAP_PERFMON first: without that the verifier accepts less."
+        ),
+        "{text}"
+    );
 }
 
 #[test]

@@ -1,8 +1,9 @@
-//! The tables that say whose packets are whose: interfaces, VRIDs, addresses, services, backends, rings, guards, and the names that
-//! answers of NAT backends get.
+//! The tables that say whose packets are whose: interfaces, VRIDs, addresses, services, backends,
+//! rings, guards, and the names that answers of NAT backends get.
 //!
-//! Each setter takes the whole of what should be there and writes only what differs. Nobody else writes these maps while the
-//! agent runs: what a setter wrote last is remembered, and not looked up again in the kernel, a system call for each entry.
+//! Each setter takes the whole of what should be there and writes only what differs. Nobody else
+//! writes these maps while the agent runs: what a setter wrote last is remembered, and not looked
+//! up again in the kernel, a system call for each entry.
 
 mod arrays;
 mod guards;
@@ -16,8 +17,8 @@ use std::collections::BTreeMap;
 use aya::Pod;
 use aya::maps::{Array, HashMap, MapData, MapError};
 use vrrp_common::maps::{
-    AddressConf, AddressEntry, AddressKey, BackendConf, InterfaceConf, MAX_ADDRESSES, MAX_IFINDEX, MAX_INTERFACES, MAX_SERVICES,
-    Ring, ServiceEntry, ServiceKey, name, vrid_slot,
+    AddressConf, AddressEntry, AddressKey, BackendConf, InterfaceConf, MAX_ADDRESSES, MAX_IFINDEX,
+    MAX_INTERFACES, MAX_SERVICES, Ring, ServiceEntry, ServiceKey, name, vrid_slot,
 };
 
 use super::PlaneError;
@@ -65,7 +66,8 @@ impl Tables {
     pub fn open(maps: &MapSet) -> Result<Self, PlaneError> {
         let interface_conf: Array<MapData, InterfaceConf> = maps.array(name::INTERFACE_CONF)?;
         let slots = interface_conf.iter().map(|conf| conf.map_or(0, |conf| conf.ifindex)).collect();
-        let (address_arrays, addresses) = Arrays::open(maps, name::ADDRESS_BUCKETS, name::ADDRESSES)?;
+        let (address_arrays, addresses) =
+            Arrays::open(maps, name::ADDRESS_BUCKETS, name::ADDRESSES)?;
         let (service_arrays, services) = Arrays::open(maps, name::SERVICE_BUCKETS, name::SERVICES)?;
         let backends: Array<MapData, BackendConf> = maps.array(name::BACKENDS)?;
         let mut written = Written::default();
@@ -99,16 +101,20 @@ impl Tables {
         self.slots.iter().position(|&held| held == ifindex && ifindex != 0).map(|slot| slot as u32)
     }
 
-    /// Gives the interfaces slots and their VRIDs routers, and takes both away from those that are gone.
+    /// Gives the interfaces slots and their VRIDs routers, and takes both away from those that are
+    /// gone.
     ///
     /// # Errors
-    /// Too many interfaces, an interface index out of range, or a map that cannot be written; likewise below.
+    /// Too many interfaces, an interface index out of range, or a map that cannot be written;
+    /// likewise below.
     pub fn set_interfaces(
         &mut self,
         interfaces: &BTreeMap<u32, InterfaceConf>,
         vrids: &BTreeMap<(u32, bool, u8), u32>,
     ) -> Result<(), PlaneError> {
-        if self.written.interfaces.as_ref() == Some(interfaces) && self.written.vrids.as_ref() == Some(vrids) {
+        if self.written.interfaces.as_ref() == Some(interfaces)
+            && self.written.vrids.as_ref() == Some(vrids)
+        {
             return Ok(());
         }
         (self.written.interfaces, self.written.vrids) = (None, None);
@@ -122,7 +128,9 @@ impl Tables {
             if ifindex >= MAX_IFINDEX {
                 return Err(PlaneError::Full(MAX_IFINDEX));
             }
-            let slot = self.slot(ifindex).or_else(|| self.slots.iter().position(|&held| held == 0).map(|slot| slot as u32));
+            let slot = self
+                .slot(ifindex)
+                .or_else(|| self.slots.iter().position(|&held| held == 0).map(|slot| slot as u32));
             let slot = slot.ok_or(PlaneError::Full(MAX_INTERFACES))?;
             self.slots[slot as usize] = ifindex;
             put(&mut self.interface_conf, slot, conf, name::INTERFACE_CONF)?;
@@ -133,7 +141,8 @@ impl Tables {
             // Last: the interface is looked at from here on.
             put(&mut self.interfaces, ifindex, &(slot + 1), name::INTERFACES)?;
         }
-        (self.written.interfaces, self.written.vrids) = (Some(interfaces.clone()), Some(vrids.clone()));
+        (self.written.interfaces, self.written.vrids) =
+            (Some(interfaces.clone()), Some(vrids.clone()));
         Ok(())
     }
 
@@ -144,12 +153,16 @@ impl Tables {
         Ok(())
     }
 
-    pub fn set_addresses(&mut self, wanted: &BTreeMap<AddressKey, AddressConf>) -> Result<(), PlaneError> {
+    pub fn set_addresses(
+        &mut self,
+        wanted: &BTreeMap<AddressKey, AddressConf>,
+    ) -> Result<(), PlaneError> {
         if self.written.addresses.as_ref() == Some(wanted) {
             return Ok(());
         }
         self.written.addresses = None;
-        let places = self.addresses.assign(wanted.keys().copied(), &mut self.next_place, MAX_ADDRESSES);
+        let places =
+            self.addresses.assign(wanted.keys().copied(), &mut self.next_place, MAX_ADDRESSES);
         let places = places.ok_or(PlaneError::Full(MAX_ADDRESSES))?;
         let entries = wanted
             .iter()
@@ -160,7 +173,8 @@ impl Tables {
         Ok(())
     }
 
-    /// Makes these the services, by number. One whose address is not known to the program is left out.
+    /// Makes these the services, by number. One whose address is not known to the program is left
+    /// out.
     pub fn set_services(&mut self, wanted: &BTreeMap<u32, ServiceConf>) -> Result<(), PlaneError> {
         let mut entries = BTreeMap::new();
         for (&number, conf) in wanted {
@@ -177,7 +191,12 @@ impl Tables {
 }
 
 /// Writes an array element unless it holds the value already.
-fn put<V: Pod + PartialEq>(map: &mut Array<MapData, V>, index: u32, value: &V, name: &'static str) -> Result<(), PlaneError> {
+fn put<V: Pod + PartialEq>(
+    map: &mut Array<MapData, V>,
+    index: u32,
+    value: &V,
+    name: &'static str,
+) -> Result<(), PlaneError> {
     if map.get(&index, 0).map_err(at(name))? != *value {
         map.set(index, *value, 0).map_err(at(name))?;
     }

@@ -1,4 +1,5 @@
-//! The election thread's words in the kernel: mastership, lease, what the kernel program fenced and heard.
+//! The election thread's words in the kernel: mastership, lease, what the kernel program fenced and
+//! heard.
 
 use aya::maps::{Array, MapData};
 use vrrp_common::lease;
@@ -26,7 +27,8 @@ pub struct Left {
 }
 
 impl Left {
-    /// Whether the kernel program still acts on it. A lapsed lease is no obstacle: had anybody else spoken, it were fenced.
+    /// Whether the kernel program still acts on it. A lapsed lease is no obstacle: had anybody else
+    /// spoken, it were fenced.
     pub fn stands(&self) -> bool {
         lease::acting(self.mastership, self.fence)
     }
@@ -45,18 +47,23 @@ impl Words {
         })
     }
 
-    /// Gives virtual routers their places in the maps: the place an earlier agent gave to the same interface, VLAN, family and VRID,
-    /// so that mastership, fence and counters go on, else a free one. Places left over are cleared, mastership first.
+    /// Gives virtual routers their places in the maps: the place an earlier agent gave to the same
+    /// interface, VLAN, family and VRID, so that mastership, fence and counters go on, else a free
+    /// one. Places left over are cleared, mastership first.
     ///
     /// # Errors
     /// No place is left, or a map cannot be written.
     pub fn place(&mut self, wanted: &[RouterConf]) -> Result<Vec<u32>, PlaneError> {
         let held: Vec<RouterConf> = self.routers.iter().map(Result::unwrap_or_default).collect();
-        let same =
-            |a: &RouterConf, b: &RouterConf| (a.ifindex, a.vlan, a.is_v6(), a.vrid) == (b.ifindex, b.vlan, b.is_v6(), b.vrid);
+        let same = |a: &RouterConf, b: &RouterConf| {
+            (a.ifindex, a.vlan, a.is_v6(), a.vrid) == (b.ifindex, b.vlan, b.is_v6(), b.vrid)
+        };
         let mut places: Vec<Option<u32>> = wanted
             .iter()
-            .map(|router| held.iter().position(|old| old.used == 1 && router.ifindex != 0 && same(old, router)))
+            .map(|router| {
+                held.iter()
+                    .position(|old| old.used == 1 && router.ifindex != 0 && same(old, router))
+            })
             .map(|place| place.map(|index| index as u32))
             .collect();
         for (index, old) in (0..).zip(&held) {

@@ -1,21 +1,26 @@
-//! How the rings of one service follow one another, without moving a flow whose backend lives and without a mixed ring.
+//! How the rings of one service follow one another, without moving a flow whose backend lives and
+//! without a mixed ring.
 //!
-//! A service has three places for rings in the kernel. The live ring spreads new flows. While flows are drained the base, the ring
-//! from before the changes, keeps what began earlier. The idle places are filled next:
+//! A service has three places for rings in the kernel. The live ring spreads new flows. While flows
+//! are drained the base, the ring from before the changes, keeps what began earlier. The idle
+//! places are filled next:
 //!
-//! - Settled, live and base are one place and two are idle. Either may be filled once it has been out of use for [`GRACE`]; the one
-//!   that has been so longest is taken.
-//! - Drained, live and base are two places and one is idle. A further change fills that one, the ring that was live leaves, the base
-//!   stays: so a second change within [`GRACE`] after the first has to wait for the ring that the first put out of use, or, after
+//! - Settled, live and base are one place and two are idle. Either may be filled once it has been
+//!   out of use for [`GRACE`]; the one that has been so longest is taken.
+//! - Drained, live and base are two places and one is idle. A further change fills that one, the
+//!   ring that was live leaves, the base stays: so a second change within [`GRACE`] after the first
+//!   has to wait for the ring that the first put out of use, or, after
 //! - The end of a drain fills the idle place with the live ring without marks; both others leave.
 //!
-//! A packet reads the word of the rings in use, then one slot. The wait makes sure that it has read the slot by the time its ring is
-//! filled again. Should a hypervisor stop the CPU between the two for longer than that, the packet finds a slot of the ring that is
-//! about to be live: it is treated as if it had come a moment later.
+//! A packet reads the word of the rings in use, then one slot. The wait makes sure that it has read
+//! the slot by the time its ring is filled again. Should a hypervisor stop the CPU between the two
+//! for longer than that, the packet finds a slot of the ring that is about to be live: it is
+//! treated as if it had come a moment later.
 //!
-//! The base stays for the whole drain, whatever else changes meanwhile, and a slot that has had another backend than the base's
-//! keeps its mark, also when it gets the base's back: flows that began in it meanwhile are remembered, and must be looked up. Each
-//! drain has a number: what an earlier one remembered of a flow may have been overtaken by another flow with the same ports.
+//! The base stays for the whole drain, whatever else changes meanwhile, and a slot that has had
+//! another backend than the base's keeps its mark, also when it gets the base's back: flows that
+//! began in it meanwhile are remembered, and must be looked up. Each drain has a number: what an
+//! earlier one remembered of a flow may have been overtaken by another flow with the same ports.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,7 +31,8 @@ use vrrp_common::maps::{RING_CHANGED, RINGS_PER_SERVICE, Ring, RingsInUse};
 use super::Plan;
 use crate::time::Instant;
 
-/// A packet is done with its ring long before this: the kernel program runs for microseconds, with bottom halves off.
+/// A packet is done with its ring long before this: the kernel program runs for microseconds, with
+/// bottom halves off.
 pub const GRACE: Duration = Duration::from_millis(10);
 
 const PLACES: usize = RINGS_PER_SERVICE as usize;
@@ -85,7 +91,13 @@ pub struct Publication {
 impl Publication {
     /// Live and base at once: nothing is drained.
     fn settled(place: u32, epoch: u16, plan: Arc<Plan>) -> Self {
-        Self { place, ring: plan.ring.clone(), in_use: RingsInUse { live: place, base: place, epoch }, plan, drain: None }
+        Self {
+            place,
+            ring: plan.ring.clone(),
+            in_use: RingsInUse { live: place, base: place, epoch },
+            plan,
+            drain: None,
+        }
     }
 
     pub fn plan(&self) -> &Plan {
@@ -106,9 +118,12 @@ impl Drain {
 }
 
 impl Course {
-    /// The first ring of a service that has not been in use. `in_use` is what its word says all the same.
+    /// The first ring of a service that has not been in use. `in_use` is what its word says all the
+    /// same.
     pub fn begin(plan: Arc<Plan>, in_use: RingsInUse) -> Publication {
-        let place = (0..RINGS_PER_SERVICE).find(|&place| place != in_use.live && place != in_use.base).unwrap_or_default();
+        let place = (0..RINGS_PER_SERVICE)
+            .find(|&place| place != in_use.live && place != in_use.base)
+            .unwrap_or_default();
         Publication::settled(place, in_use.epoch, plan)
     }
 
@@ -118,12 +133,14 @@ impl Course {
         Self { plan, in_use, left: [now; PLACES], drain, generation: 1 }
     }
 
-    /// Takes over rings that another agent left at some time before `now`. Its changes may be as young as that: a drain counts anew.
+    /// Takes over rings that another agent left at some time before `now`. Its changes may be as
+    /// young as that: a drain counts anew.
     pub fn adopt(found: Found, now: Instant) -> Self {
         let Found { in_use, live, base } = found;
         let plan = Arc::new(Plan::found(live.clone(), &[]));
         let base = Plan::found(base, &[]);
-        let drained = in_use.live != in_use.base || live.0.iter().any(|slot| slot & RING_CHANGED != 0);
+        let drained =
+            in_use.live != in_use.base || live.0.iter().any(|slot| slot & RING_CHANGED != 0);
         let named = plan.named().chain(base.named()).collect();
         let drain = drained.then_some(Drain { base: base.ring, marked: live, named, since: now });
         Self { plan, in_use, left: [now; PLACES], drain, generation: 1 }
@@ -143,23 +160,28 @@ impl Course {
 
     /// Whether flows may be with this backend: a ring in use names it, or did since the base.
     pub fn needs(&self, number: u16) -> bool {
-        self.plan.slots(number) > 0 || self.drain.as_ref().is_some_and(|drain| drain.named.contains(&number))
+        self.plan.slots(number) > 0
+            || self.drain.as_ref().is_some_and(|drain| drain.named.contains(&number))
     }
 
-    /// What is to be done so that `wanted` is the live ring, where one is wanted, and flows are drained for `time`.
+    /// What is to be done so that `wanted` is the live ring, where one is wanted, and flows are
+    /// drained for `time`.
     pub fn next(&mut self, now: Instant, wanted: Option<&Arc<Plan>>, time: Duration) -> Next {
         let over = self.drain.as_ref().is_none_or(|drain| now >= drain.until(time));
         if let Some(plan) = wanted {
             if plan.ring.0 != self.plan.ring.0 {
                 return self.publish(now, |place| self.change(now, plan, place, over, time));
             }
-            // The same ring: by other weights, or of an agent before this one, which did not tell its members.
+            // The same ring: by other weights, or of an agent before this one, which did not tell
+            // its members.
             self.plan = Arc::clone(plan);
         }
         match &self.drain {
             None => Next::Nothing,
             Some(drain) if !over => Next::At(drain.until(time)),
-            Some(_) => self.publish(now, |place| Publication::settled(place, self.in_use.epoch, Arc::clone(&self.plan))),
+            Some(_) => self.publish(now, |place| {
+                Publication::settled(place, self.in_use.epoch, Arc::clone(&self.plan))
+            }),
         }
     }
 
@@ -177,7 +199,8 @@ impl Course {
 
     /// A publication in the place that has been out of use longest, if that is long enough.
     fn publish(&self, now: Instant, publication: impl FnOnce(u32) -> Publication) -> Next {
-        let idle = (0..RINGS_PER_SERVICE).filter(|&place| place != self.in_use.live && place != self.in_use.base);
+        let idle = (0..RINGS_PER_SERVICE)
+            .filter(|&place| place != self.in_use.live && place != self.in_use.base);
         match idle.map(|place| (self.left[place as usize] + GRACE, place)).min() {
             Some((free, place)) if free <= now => Next::Publish(publication(place)),
             Some((free, _)) => Next::At(free),
@@ -185,9 +208,16 @@ impl Course {
         }
     }
 
-    /// The ring of `plan`, with a mark on each slot that has had another backend since the base; `over`: what was drained until now
-    /// is so no more.
-    fn change(&self, now: Instant, plan: &Arc<Plan>, place: u32, over: bool, time: Duration) -> Publication {
+    /// The ring of `plan`, with a mark on each slot that has had another backend since the base;
+    /// `over`: what was drained until now is so no more.
+    fn change(
+        &self,
+        now: Instant,
+        plan: &Arc<Plan>,
+        place: u32,
+        over: bool,
+        time: Duration,
+    ) -> Publication {
         if time.is_zero() {
             return Publication::settled(place, self.in_use.epoch, Arc::clone(plan));
         }
@@ -195,16 +225,24 @@ impl Course {
         let RingsInUse { live, base, epoch } = self.in_use;
         let (base, in_use) = match before {
             Some(drain) => (drain.base.clone(), RingsInUse { live: place, base, epoch }),
-            None => (self.plan.ring.clone(), RingsInUse { live: place, base: live, epoch: epoch.wrapping_add(1) }),
+            None => (
+                self.plan.ring.clone(),
+                RingsInUse { live: place, base: live, epoch: epoch.wrapping_add(1) },
+            ),
         };
         let mut marked = Arc::clone(&plan.ring);
         let slots = Arc::make_mut(&mut marked).0.iter_mut();
-        // This is on the way from a decision to the ring: no branch, so that it takes some microseconds.
+        // This is on the way from a decision to the ring: no branch, so that it takes some
+        // microseconds.
         match before {
-            Some(drain) => slots.zip(&base.0).zip(&drain.marked.0).for_each(|((held, base), touched)| {
-                *held |= (RING_CHANGED * u16::from(*held != *base)) | (touched & RING_CHANGED);
-            }),
-            None => slots.zip(&base.0).for_each(|(held, base)| *held |= RING_CHANGED * u16::from(*held != *base)),
+            Some(drain) => {
+                slots.zip(&base.0).zip(&drain.marked.0).for_each(|((held, base), touched)| {
+                    *held |= (RING_CHANGED * u16::from(*held != *base)) | (touched & RING_CHANGED);
+                })
+            }
+            None => slots
+                .zip(&base.0)
+                .for_each(|(held, base)| *held |= RING_CHANGED * u16::from(*held != *base)),
         }
         let mut named: BTreeSet<u16> = before.map(|drain| drain.named.clone()).unwrap_or_default();
         named.extend(self.plan.named().chain(plan.named()));

@@ -1,4 +1,5 @@
-//! Rings made before they are needed: a backend's failure or return then costs a write, not a calculation.
+//! Rings made before they are needed: a backend's failure or return then costs a write, not a
+//! calculation.
 
 use std::sync::Arc;
 
@@ -29,15 +30,20 @@ impl Likely {
         }
     }
 
-    /// Makes up to `count` of the plans that one failure or one return in any of these services would ask for, and forgets all
-    /// others. Returns whether some are still to be made.
-    pub fn prepare<'a>(&mut self, rosters: impl Iterator<Item = &'a Roster> + Clone, count: usize) -> bool {
+    /// Makes up to `count` of the plans that one failure or one return in any of these services
+    /// would ask for, and forgets all others. Returns whether some are still to be made.
+    pub fn prepare<'a>(
+        &mut self,
+        rosters: impl Iterator<Item = &'a Roster> + Clone,
+        count: usize,
+    ) -> bool {
         if rosters.clone().eq(&self.done) {
             return false;
         }
         self.done.clear();
         let share = MOST / rosters.clone().filter(|roster| roster.members.is_some()).count().max(1);
-        let wanted: Vec<Vec<Member>> = rosters.clone().flat_map(|roster| neighbours(roster, share)).collect();
+        let wanted: Vec<Vec<Member>> =
+            rosters.clone().flat_map(|roster| neighbours(roster, share)).collect();
         self.plans.retain(|plan| wanted.iter().any(|members| plan.is_of(members)));
         let mut left = count;
         for members in &wanted {
@@ -56,10 +62,15 @@ impl Likely {
     }
 }
 
-/// Up to `most` memberships that are one backend away: first those without one of the present members, failures being in more of a
-/// hurry than returns. Whether a sorry server comes or goes is left to be calculated when it does.
+/// Up to `most` memberships that are one backend away: first those without one of the present
+/// members, failures being in more of a hurry than returns. Whether a sorry server comes or goes is
+/// left to be calculated when it does.
 fn neighbours(roster: &Roster, most: usize) -> Vec<Vec<Member>> {
-    let members = roster.members.as_deref().filter(|_| roster.serving == Serving::Backends).unwrap_or_default();
+    let members = roster
+        .members
+        .as_deref()
+        .filter(|_| roster.serving == Serving::Backends)
+        .unwrap_or_default();
     let without = |gone: usize| {
         let others = members.iter().enumerate().filter(move |(index, _)| *index != gone);
         others.map(|(_, member)| *member).collect()

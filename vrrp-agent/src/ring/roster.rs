@@ -41,16 +41,27 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// The roster of `candidates`. `sorry` is the sorry server where there is one and the way to it is known.
-    pub fn new(candidates: &[Candidate], quorum: u32, sorry: Option<Member>, drain: Duration) -> Self {
-        let usable = || candidates.iter().filter(|candidate| candidate.usable && candidate.member.weight > 0);
+    /// The roster of `candidates`. `sorry` is the sorry server where there is one and the way to it
+    /// is known.
+    pub fn new(
+        candidates: &[Candidate],
+        quorum: u32,
+        sorry: Option<Member>,
+        drain: Duration,
+    ) -> Self {
+        let usable = || {
+            candidates.iter().filter(|candidate| candidate.usable && candidate.member.weight > 0)
+        };
         let weight: u32 = usable().map(|candidate| u32::from(candidate.member.weight)).sum();
         let quorum_met = weight >= quorum;
         let (serving, members) = match sorry {
             Some(sorry) if !quorum_met => (Serving::Sorry, vec![Member { weight: 1, ..sorry }]),
             _ => (Serving::Backends, ordered(usable().map(|candidate| candidate.member))),
         };
-        let spare = candidates.iter().filter(|candidate| candidate.likely && !candidate.usable).map(|candidate| candidate.member);
+        let spare = candidates
+            .iter()
+            .filter(|candidate| candidate.likely && !candidate.usable)
+            .map(|candidate| candidate.member);
         Self { members: Some(members), serving, quorum_met, spare: spare.collect(), drain }
     }
 

@@ -12,7 +12,12 @@ use crate::time::Instant;
 const DRAIN: Duration = Duration::from_secs(60);
 
 fn member(number: u16) -> Member {
-    Member { address: std::net::Ipv4Addr::new(10, 0, 0, number as u8).into(), port: 80, weight: 1, index: number }
+    Member {
+        address: std::net::Ipv4Addr::new(10, 0, 0, number as u8).into(),
+        port: 80,
+        weight: 1,
+        index: number,
+    }
 }
 
 fn plan(numbers: &[u16]) -> Arc<Plan> {
@@ -34,7 +39,10 @@ fn differing(a: &Plan, b: &Plan) -> Vec<usize> {
 
 /// A service that has been settled for long with a ring of these backends.
 fn settled(numbers: &[u16]) -> Course {
-    Course::begun(Course::begin(plan(numbers), RingsInUse { live: 0, base: 0, epoch: 0 }), at(0) - GRACE)
+    Course::begun(
+        Course::begin(plan(numbers), RingsInUse { live: 0, base: 0, epoch: 0 }),
+        at(0) - GRACE,
+    )
 }
 
 fn expect_publication(next: Next) -> Publication {
@@ -68,9 +76,14 @@ fn a_change_marks_the_slots_that_moved_and_the_base_is_what_was_live() {
     assert_eq!((publication.in_use.base, publication.in_use.epoch), (before.live, 1));
     assert_eq!(publication.in_use.live, publication.place);
     assert_eq!(marks(&publication.ring), differing(&plan(&[1, 2, 3]), &wanted));
-    assert_eq!((course.generation(), course.drain().expect("a drain").until(DRAIN)), (2, at(60_000)));
+    assert_eq!(
+        (course.generation(), course.drain().expect("a drain").until(DRAIN)),
+        (2, at(60_000))
+    );
     assert!(course.needs(2), "its flows are drained");
-    assert!(matches!(course.next(at(1), Some(&wanted), DRAIN), Next::At(until) if until == at(60_000)));
+    assert!(
+        matches!(course.next(at(1), Some(&wanted), DRAIN), Next::At(until) if until == at(60_000))
+    );
 }
 
 #[test]
@@ -96,7 +109,11 @@ fn a_backend_that_flaps_leaves_its_slots_marked() {
     let down = change(&mut course, at(0), &plan(&[1, 3]));
     let up = change(&mut course, at(20), &plan(&[1, 2, 3]));
     assert_eq!(up.in_use.base, down.in_use.base);
-    assert_eq!(marks(&up.ring), marks(&down.ring), "flows that began elsewhere meanwhile are looked up");
+    assert_eq!(
+        marks(&up.ring),
+        marks(&down.ring),
+        "flows that began elsewhere meanwhile are looked up"
+    );
     let plain = Plan::found(up.ring, &[]);
     assert!(plain.ring.0 == plan(&[1, 2, 3]).ring.0);
 }
@@ -145,13 +162,20 @@ fn an_adopted_ring_of_the_same_members_is_left_alone_and_another_is_drained() {
     let (live, in_use) = (plan(&[1, 2]), RingsInUse { live: 2, base: 2, epoch: 9 });
     let found = || Found { in_use, live: live.ring.clone(), base: live.ring.clone() };
     let mut course = Course::adopt(found(), at(0));
-    assert!(matches!(course.next(at(1), None, DRAIN), Next::Nothing), "before the checks have ended");
+    assert!(
+        matches!(course.next(at(1), None, DRAIN), Next::Nothing),
+        "before the checks have ended"
+    );
     assert!(matches!(course.next(at(1), Some(&live), DRAIN), Next::Nothing));
     assert!(course.plan().is_of(live.members()), "now it is known whose it is");
 
     let mut course = Course::adopt(found(), at(0));
     let wanted = plan(&[1]);
-    assert_eq!(expect_wait(&course.next(at(0), Some(&wanted), DRAIN)), at(0) + GRACE, "who knows what its agent did last");
+    assert_eq!(
+        expect_wait(&course.next(at(0), Some(&wanted), DRAIN)),
+        at(0) + GRACE,
+        "who knows what its agent did last"
+    );
     let publication = change(&mut course, at(0) + GRACE, &wanted);
     assert_eq!((publication.in_use.base, publication.in_use.epoch), (2, 10));
     assert_eq!(marks(&publication.ring), differing(&live, &wanted));
@@ -161,7 +185,8 @@ fn an_adopted_ring_of_the_same_members_is_left_alone_and_another_is_drained() {
 fn an_adopted_drain_goes_on_for_its_whole_time() {
     let mut before = settled(&[1, 2, 3]);
     let left = change(&mut before, at(0), &plan(&[1, 3]));
-    let found = Found { in_use: left.in_use, live: left.ring.clone(), base: plan(&[1, 2, 3]).ring.clone() };
+    let found =
+        Found { in_use: left.in_use, live: left.ring.clone(), base: plan(&[1, 2, 3]).ring.clone() };
     let mut course = Course::adopt(found, at(40_000));
     let live = plan(&[1, 3]);
     assert_eq!(expect_wait(&course.next(at(40_000), Some(&live), DRAIN)), at(100_000));
@@ -188,7 +213,11 @@ fn the_sorry_server_serves_alone_while_the_usable_backends_weigh_too_little() {
         let roster = Roster::new(&candidates, quorum, sorry, DRAIN);
         (numbers(&roster), roster.serving, roster.quorum_met)
     };
-    assert_eq!(of([true, true, true], 3, sorry), (vec![1, 3], Serving::Backends, true), "weight 0 takes nothing");
+    assert_eq!(
+        of([true, true, true], 3, sorry),
+        (vec![1, 3], Serving::Backends, true),
+        "weight 0 takes nothing"
+    );
     assert_eq!(of([true, false, true], 3, sorry), (vec![9], Serving::Sorry, false));
     assert_eq!(
         of([true, false, true], 3, None),
@@ -215,12 +244,14 @@ fn a_roster_is_ordered_and_before_all_checks_have_ended_it_has_no_members() {
 fn the_rings_of_one_failure_and_one_return_are_made_ahead() {
     let roster = |up: &[u16], down: &[u16]| {
         let up = up.iter().map(|&number| candidate(number, 1, true));
-        let candidates: Vec<_> = up.chain(down.iter().map(|&number| candidate(number, 1, false))).collect();
+        let candidates: Vec<_> =
+            up.chain(down.iter().map(|&number| candidate(number, 1, false))).collect();
         Roster::new(&candidates, 1, None, DRAIN)
     };
     let is_ready = |likely: &Likely, numbers: &[u16]| {
         let members: Vec<Member> = numbers.iter().map(|&number| member(number)).collect();
-        let (one, other) = (likely.plan(&members).expect("a plan"), likely.plan(&members).expect("a plan"));
+        let (one, other) =
+            (likely.plan(&members).expect("a plan"), likely.plan(&members).expect("a plan"));
         Arc::ptr_eq(&one, &other)
     };
     let mut likely = Likely::default();
@@ -233,7 +264,10 @@ fn the_rings_of_one_failure_and_one_return_are_made_ahead() {
     assert!(!is_ready(&likely, &[1, 2, 4]), "what is in force is not made again");
     let later = [roster(&[1, 2], &[3, 4])];
     while likely.prepare(later.iter(), 1) {}
-    assert!(is_ready(&likely, &[1, 2, 4]) && !is_ready(&likely, &[2, 4]), "what is no longer likely is forgotten");
+    assert!(
+        is_ready(&likely, &[1, 2, 4]) && !is_ready(&likely, &[2, 4]),
+        "what is no longer likely is forgotten"
+    );
     let many = [roster(&(1..=200).collect::<Vec<_>>(), &[])];
     assert!(!likely.prepare(many.iter(), 64), "no more than there is room for");
 }
@@ -255,7 +289,10 @@ impl Kernel {
     fn publish(&mut self, publication: &Publication, now: Instant) {
         let place = publication.place;
         assert!(place != self.in_use.live && place != self.in_use.base, "a ring in use is written");
-        assert!(now >= self.used[place as usize] + GRACE, "a ring that may still be read is written");
+        assert!(
+            now >= self.used[place as usize] + GRACE,
+            "a ring that may still be read is written"
+        );
         self.rings[place as usize] = publication.ring.clone();
         for used in [self.in_use.live, self.in_use.base] {
             self.used[used as usize] = now;
@@ -269,7 +306,8 @@ impl Kernel {
         if live & RING_CHANGED == 0 {
             return live;
         }
-        let alive = |backend: u16| self.alive.get(&backend).copied().unwrap_or(false).then_some(backend);
+        let alive =
+            |backend: u16| self.alive.get(&backend).copied().unwrap_or(false).then_some(backend);
         let base = alive(self.rings[self.in_use.base as usize].0[slot] & !RING_CHANGED);
         let recorded = self
             .flows
@@ -284,8 +322,9 @@ impl Kernel {
     }
 }
 
-/// Random backends fail, return, are drained and added, at any pace; clients open connections all the while, with ports that others
-/// had before them. Returns how many connections a change moved whose backend lived, and how many outlived their drain.
+/// Random backends fail, return, are drained and added, at any pace; clients open connections all
+/// the while, with ports that others had before them. Returns how many connections a change moved
+/// whose backend lived, and how many outlived their drain.
 fn play(heeds_epoch: bool) -> (usize, usize) {
     const KEYS: usize = 60;
     let mut seed = 0x2545_f491_4f6c_dd1d_u64;
@@ -295,8 +334,9 @@ fn play(heeds_epoch: bool) -> (usize, usize) {
         seed ^= seed << 17;
         (seed >> 11) % below
     };
-    let plans: Vec<Arc<Plan>> =
-        (0..16_u16).map(|set| plan(&(0..4).filter(|bit| set >> bit & 1 == 1).collect::<Vec<_>>())).collect();
+    let plans: Vec<Arc<Plan>> = (0..16_u16)
+        .map(|set| plan(&(0..4).filter(|bit| set >> bit & 1 == 1).collect::<Vec<_>>()))
+        .collect();
     let slots: Vec<usize> = (0..KEYS).map(|_| random(RING_SLOTS as u64) as usize).collect();
     let mut now = at(0);
     let mut kernel = Kernel {
@@ -314,7 +354,12 @@ fn play(heeds_epoch: bool) -> (usize, usize) {
     let mut flows: BTreeMap<usize, u16> = BTreeMap::new();
     let (mut drained, mut moved, mut outlived) = (0, 0, 0);
     for _ in 0..4_000 {
-        now = now + Duration::from_millis(if random(6) == 0 { 20_000 + random(60_000) } else { random(30) });
+        now = now
+            + Duration::from_millis(if random(6) == 0 {
+                20_000 + random(60_000)
+            } else {
+                random(30)
+            });
         if random(3) == 0 {
             chosen ^= 1 << random(4);
         }
@@ -322,7 +367,9 @@ fn play(heeds_epoch: bool) -> (usize, usize) {
         for number in (0..4).filter(|number| chosen >> number & 1 == 1) {
             kernel.alive.insert(number, true);
         }
-        if let Next::Publish(publication) = course.next(now, Some(&plans[usize::from(chosen)]), DRAIN) {
+        if let Next::Publish(publication) =
+            course.next(now, Some(&plans[usize::from(chosen)]), DRAIN)
+        {
             let ends = publication.in_use.live == publication.in_use.base;
             // A change that finds a drain over whose end nobody has published ends it too.
             let over = now >= changed + DRAIN;
@@ -344,7 +391,9 @@ fn play(heeds_epoch: bool) -> (usize, usize) {
             flows.retain(|_, backend| *backend != u16::MAX);
         }
         let settled_on_it = Arc::ptr_eq(course.plan(), &plans[usize::from(chosen)]);
-        let gone = (0..4).find(|number| chosen >> number & 1 == 0).filter(|_| settled_on_it && random(4) == 0);
+        let gone = (0..4)
+            .find(|number| chosen >> number & 1 == 0)
+            .filter(|_| settled_on_it && random(4) == 0);
         if let Some(gone) = gone {
             kernel.alive.insert(gone, false);
             flows.retain(|_, backend| *backend != gone);

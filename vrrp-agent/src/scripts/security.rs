@@ -30,9 +30,10 @@ pub enum Insecure {
     Links { path: PathBuf },
 }
 
-/// Accepts `program` (an absolute path) when only root can change which program it names: every directory, symbolic link and the file
-/// itself belongs to root and is not writable by anybody else. A sticky directory such as `/tmp` is fine, because what root owns in it
-/// nobody else can replace. Arguments are not looked at: `sh /home/joe/check` is as secure as that file.
+/// Accepts `program` (an absolute path) when only root can change which program it names: every
+/// directory, symbolic link and the file itself belongs to root and is not writable by anybody
+/// else. A sticky directory such as `/tmp` is fine, because what root owns in it nobody else can
+/// replace. Arguments are not looked at: `sh /home/joe/check` is as secure as that file.
 ///
 /// # Errors
 /// The first part of the path that somebody else could change, or that cannot be looked at.
@@ -65,7 +66,8 @@ pub(super) fn check(program: &Path, trusted: u32) -> Result<(), Insecure> {
         if links > MOST_SYMLINKS {
             return Err(Insecure::Links { path: program.to_owned() });
         }
-        let target = fs::read_link(&next).map_err(|source| Insecure::Unreadable { path: next, source })?;
+        let target =
+            fs::read_link(&next).map_err(|source| Insecure::Unreadable { path: next, source })?;
         if target.is_absolute() {
             path = PathBuf::from("/");
         }
@@ -73,7 +75,11 @@ pub(super) fn check(program: &Path, trusted: u32) -> Result<(), Insecure> {
             ahead.push_front(part);
         }
     }
-    if found.is_file() && found.mode() & ANY_EXECUTE != 0 { Ok(()) } else { Err(Insecure::NotExecutable { path }) }
+    if found.is_file() && found.mode() & ANY_EXECUTE != 0 {
+        Ok(())
+    } else {
+        Err(Insecure::NotExecutable { path })
+    }
 }
 
 /// Names and `..`, without the root and `.`.
@@ -85,7 +91,8 @@ fn parts(path: &Path) -> VecDeque<OsString> {
 }
 
 fn look(path: &Path) -> Result<Metadata, Insecure> {
-    fs::symlink_metadata(path).map_err(|source| Insecure::Unreadable { path: path.to_owned(), source })
+    fs::symlink_metadata(path)
+        .map_err(|source| Insecure::Unreadable { path: path.to_owned(), source })
 }
 
 fn check_part(path: &Path, metadata: &Metadata, trusted: u32) -> Result<(), Insecure> {

@@ -43,9 +43,12 @@ impl From<Insecure> for NotStarted {
     }
 }
 
-/// Starts one run on a thread of its own: to find its user and to open its file may take as long as a network or a disk likes. Not on
-/// the runtime's threads for such work, because the runtime panics where it cannot have one.
-pub(super) fn start_aside(script: Script) -> Result<oneshot::Receiver<Result<Group, NotStarted>>, NotStarted> {
+/// Starts one run on a thread of its own: to find its user and to open its file may take as long as
+/// a network or a disk likes. Not on the runtime's threads for such work, because the runtime
+/// panics where it cannot have one.
+pub(super) fn start_aside(
+    script: Script,
+) -> Result<oneshot::Receiver<Result<Group, NotStarted>>, NotStarted> {
     let (answer, started) = oneshot::channel();
     let runtime = Handle::current();
     let work = move || {
@@ -57,16 +60,26 @@ pub(super) fn start_aside(script: Script) -> Result<oneshot::Receiver<Result<Gro
     thread.map(|_| started).map_err(|error| NotStarted::of("a thread to start it", &error))
 }
 
-/// Takes scripts that cannot run out of the configuration, as keepalived does: they are not tracked, instead of being tracked as failed ones.
-/// Returns what there is to say of each. One that this host lacks resources for stays.
+/// Takes scripts that cannot run out of the configuration, as keepalived does: they are not
+/// tracked, instead of being tracked as failed ones. Returns what there is to say of each. One that
+/// this host lacks resources for stays.
 pub fn remove_unusable(config: &mut Config) -> Vec<String> {
     let mut said = Vec::new();
     let mut gone = Vec::new();
-    let is_tracked =
-        |index| config.routers.iter().flat_map(|router| &router.track_scripts).any(|tracked| tracked.script == index);
-    for (index, script) in config.scripts.iter().enumerate().filter(|(index, _)| is_tracked(*index)) {
+    let is_tracked = |index| {
+        config
+            .routers
+            .iter()
+            .flat_map(|router| &router.track_scripts)
+            .any(|tracked| tracked.script == index)
+    };
+    for (index, script) in config.scripts.iter().enumerate().filter(|(index, _)| is_tracked(*index))
+    {
         if let Err(NotStarted::Broken(why)) = inspect(script) {
-            said.push(format!("script {} is not tracked, because it cannot run: {why}", script.name));
+            said.push(format!(
+                "script {} is not tracked, because it cannot run: {why}",
+                script.name
+            ));
             gone.push(index);
         }
     }
@@ -85,14 +98,18 @@ pub fn inspect(script: &Script) -> Result<(), NotStarted> {
     }
     match std::fs::metadata(&program) {
         Ok(found) if found.is_file() && found.permissions().mode() & ANY_EXECUTE != 0 => Ok(()),
-        Ok(_) => Err(NotStarted::Broken(format!("{} is not an executable file", program.display()))),
+        Ok(_) => {
+            Err(NotStarted::Broken(format!("{} is not an executable file", program.display())))
+        }
         Err(error) => Err(NotStarted::of(program.display(), &error)),
     }
 }
 
-/// The program and the user to run it as. As root only a program is accepted that no other user can replace.
+/// The program and the user to run it as. As root only a program is accepted that no other user can
+/// replace.
 fn prepare(script: &Script) -> Result<(PathBuf, Option<Account>), NotStarted> {
-    let program = script.command.first().ok_or_else(|| NotStarted::Broken("no command".to_owned()))?;
+    let program =
+        script.command.first().ok_or_else(|| NotStarted::Broken("no command".to_owned()))?;
     let program = find(program)?;
     let user = script.user.as_deref().map(look_up).transpose()?;
     let as_root = user.as_ref().map_or_else(geteuid, |user| user.uid).is_root();
@@ -162,8 +179,8 @@ fn switch_user(command: &mut Command, user: &Account) -> Result<(), NotStarted> 
     Ok(())
 }
 
-/// The standard library drops the supplementary groups together with the user id, but only for root; without that the script would
-/// keep the agent's groups.
+/// The standard library drops the supplementary groups together with the user id, but only for
+/// root; without that the script would keep the agent's groups.
 fn check_switch(user: &Account) -> Result<(), NotStarted> {
     let own = geteuid();
     if own == user.uid || own.is_root() {

@@ -111,8 +111,11 @@ async fn a_script_that_ignores_sigterm_is_killed_and_its_runs_do_not_overlap() {
     let dir = TempDir::new().unwrap();
     let log = dir.path().join("log");
     let words = format!("trap '' TERM; echo $$ >>{}; while :; do sleep 0.05; done", log.display());
-    let stubborn =
-        Script { interval: Duration::from_millis(20), timeout: Duration::from_millis(100), ..script(&["sh", "-c", &words]) };
+    let stubborn = Script {
+        interval: Duration::from_millis(20),
+        timeout: Duration::from_millis(100),
+        ..script(&["sh", "-c", &words])
+    };
     let (_scripts, mut events) = begin(stubborn);
     let started = Instant::now();
     assert_eq!(next(&mut events).await.outcome, Outcome::TimedOut);
@@ -149,17 +152,24 @@ async fn what_cannot_be_started_says_why() {
     ] {
         let event = first(script(command)).await;
         assert!(!event.ok);
-        let Outcome::CannotStart(why) = event.outcome else { panic!("{command:?}: {:?}", event.outcome) };
+        let Outcome::CannotStart(why) = event.outcome else {
+            panic!("{command:?}: {:?}", event.outcome)
+        };
         assert!(why.contains(expected), "{why}");
     }
     let nobody = Script { user: Some("no such user".to_owned()), ..script(&["/bin/true"]) };
-    assert_eq!(first(nobody).await.outcome, Outcome::CannotStart("no user no such user".to_owned()));
+    assert_eq!(
+        first(nobody).await.outcome,
+        Outcome::CannotStart("no user no such user".to_owned())
+    );
 }
 
 #[tokio::test]
 async fn a_script_of_another_user_has_that_user_and_no_other_group() {
-    let nobody =
-        Script { user: Some("nobody".to_owned()), ..script(&["sh", "-c", "[ $(id -un) = nobody ] && [ $(id -G | wc -w) = 1 ]"]) };
+    let nobody = Script {
+        user: Some("nobody".to_owned()),
+        ..script(&["sh", "-c", "[ $(id -un) = nobody ] && [ $(id -G | wc -w) = 1 ]"])
+    };
     let outcome = first(nobody).await.outcome;
     if geteuid().is_root() {
         assert_eq!(outcome, Outcome::Exit(0));
@@ -201,7 +211,9 @@ fn what_others_can_write_does_not_run_as_root() {
     assert!(matches!(verdict(&program), Err(Insecure::Writable { path, .. }) if path == program));
     chmod(&program, 0o755);
     chmod(dir.path(), 0o777);
-    assert!(matches!(verdict(&program), Err(Insecure::Writable { path, .. }) if path == dir.path()));
+    assert!(
+        matches!(verdict(&program), Err(Insecure::Writable { path, .. }) if path == dir.path())
+    );
     chmod(dir.path(), 0o1777);
     verdict(&program).unwrap();
     chmod(&program, 0o644);
@@ -240,10 +252,16 @@ fn what_belongs_to_another_user_does_not_run_as_root() {
 #[test]
 fn what_this_host_lacks_is_no_result_of_a_script() {
     for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::EAGAIN] {
-        assert!(matches!(NotStarted::of("/bin/chk", &errno.into()), NotStarted::Lack(_)), "{errno}");
+        assert!(
+            matches!(NotStarted::of("/bin/chk", &errno.into()), NotStarted::Lack(_)),
+            "{errno}"
+        );
         let source = errno.into();
         let path = PathBuf::from("/bin/chk");
-        assert!(matches!(NotStarted::from(Insecure::Unreadable { path, source }), NotStarted::Lack(_)), "{errno}");
+        assert!(
+            matches!(NotStarted::from(Insecure::Unreadable { path, source }), NotStarted::Lack(_)),
+            "{errno}"
+        );
     }
     assert!(matches!(NotStarted::of("/bin/chk", &Errno::ENOENT.into()), NotStarted::Broken(_)));
 }
@@ -256,11 +274,25 @@ fn a_script_that_cannot_run_is_not_tracked_and_said_so() {
                 [[script]]\nname = \"nobody\"\ncommand = [\"/bin/true\"]\nuser = \"no-such-user\"\n\
                 [[script]]\nname = \"good\"\ncommand = [\"/bin/true\"]\n";
     let source = crate::config::Source::new("F", text.as_bytes());
-    let outcome = crate::config::parse(&source, crate::config::Language::Toml, crate::config::Mode::Strict, "node");
+    let outcome = crate::config::parse(
+        &source,
+        crate::config::Language::Toml,
+        crate::config::Mode::Strict,
+        "node",
+    );
     let mut config = outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
     let said = remove_unusable(&mut config);
     assert_eq!(said.len(), 2, "{said:?}");
-    assert!(said[0].starts_with("script gone is not tracked, because it cannot run: /nonexistent"), "{said:?}");
-    assert_eq!(config.scripts.iter().map(|script| script.name.as_str()).collect::<Vec<_>>(), ["good"]);
-    assert_eq!(config.routers[0].track_scripts.iter().map(|tracked| tracked.script).collect::<Vec<_>>(), [0]);
+    assert!(
+        said[0].starts_with("script gone is not tracked, because it cannot run: /nonexistent"),
+        "{said:?}"
+    );
+    assert_eq!(
+        config.scripts.iter().map(|script| script.name.as_str()).collect::<Vec<_>>(),
+        ["good"]
+    );
+    assert_eq!(
+        config.routers[0].track_scripts.iter().map(|tracked| tracked.script).collect::<Vec<_>>(),
+        [0]
+    );
 }

@@ -41,7 +41,10 @@ pub struct BucketStatus {
 
 impl ElectionStatus {
     pub fn new<const N: usize>(lateness: &Histogram<N>, degraded: &[Degraded]) -> Self {
-        let missing = |degraded: &Degraded| MissingStatus { what: degraded.what, reason: degraded.reason.clone() };
+        let missing = |degraded: &Degraded| MissingStatus {
+            what: degraded.what,
+            reason: degraded.reason.clone(),
+        };
         Self {
             missing: degraded.iter().map(missing).collect(),
             lateness: lateness.into(),
@@ -56,6 +59,9 @@ impl<const N: usize> From<&Histogram<N>> for HistogramStatus {
             up_to_seconds: bound.map(|bound| bound.as_secs_f64()),
             count,
         };
-        Self { sum_seconds: histogram.sum().as_secs_f64(), buckets: histogram.buckets().map(bucket).collect() }
+        Self {
+            sum_seconds: histogram.sum().as_secs_f64(),
+            buckets: histogram.buckets().map(bucket).collect(),
+        }
     }
 }

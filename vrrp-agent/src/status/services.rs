@@ -13,14 +13,16 @@ pub struct ServiceStatus {
     pub address: IpAddr,
     pub port: u16,
     pub protocol: Protocol,
-    /// Digest of the ring, in hex: equal on two nodes when they choose the same backend for every flow.
+    /// Digest of the ring, in hex: equal on two nodes when they choose the same backend for every
+    /// flow.
     pub digest: String,
     /// Version of the ring, raised with each change.
     pub generation: u64,
     /// What other masters on the link have; empty where none has said.
     #[serde(default)]
     pub peers: Vec<PeerRing>,
-    /// Time left in which older connections stay with backends that take no new ones; `None`: nothing is drained.
+    /// Time left in which older connections stay with backends that take no new ones; `None`:
+    /// nothing is drained.
     #[serde(default)]
     pub draining_seconds: Option<f64>,
     /// Slots of the ring whose connections are looked up one by one meanwhile.
@@ -81,7 +83,8 @@ pub struct BackendStatus {
     pub weight: u16,
     pub forward: Forward,
     pub state: BackendState,
-    /// Whether connections to the virtual address get through to it. `None`: nobody has asked, or nobody knows.
+    /// Whether connections to the virtual address get through to it. `None`: nobody has asked, or
+    /// nobody knows.
     #[serde(default)]
     pub real_path: Option<bool>,
     /// It takes new flows: up, with a weight, and its way is known.
@@ -94,7 +97,8 @@ pub struct BackendStatus {
     /// Interface that leads to it.
     #[serde(default)]
     pub interface: Option<String>,
-    /// Whose MAC address frames to it carry: its own address, or a gateway's. `None` for this node itself.
+    /// Whose MAC address frames to it carry: its own address, or a gateway's. `None` for this node
+    /// itself.
     #[serde(default)]
     pub next_hop: Option<IpAddr>,
     /// Where frames to it go, `aa:bb:cc:dd:ee:ff`, once resolved.

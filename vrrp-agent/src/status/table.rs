@@ -6,7 +6,10 @@ use std::fmt::Write as _;
 
 use crate::election::Role;
 
-use super::{AddressStatus, BackendStatus, ElectionStatus, InterfaceStatus, RouterStatus, ScriptStatus, ServiceStatus, Status};
+use super::{
+    AddressStatus, BackendStatus, ElectionStatus, InterfaceStatus, RouterStatus, ScriptStatus,
+    ServiceStatus, Status,
+};
 
 /// The tables `status` prints; no colour, no trailing blanks, ends with a newline.
 pub fn render(status: &Status) -> String {
@@ -20,7 +23,10 @@ pub fn render(status: &Status) -> String {
     );
     election(&mut out, &status.election);
     for (what, count) in status.shortages.iter().filter(|(_, count)| **count > 0) {
-        let _ = writeln!(out, "lack of descriptors, memory, ports or processes: {what} not done {count} times");
+        let _ = writeln!(
+            out,
+            "lack of descriptors, memory, ports or processes: {what} not done {count} times"
+        );
     }
     section(&mut out, &routers(&status.routers));
     section(&mut out, &services(&status.services));
@@ -32,14 +38,29 @@ pub fn render(status: &Status) -> String {
 
 /// How late its thread was at worst, and a line for each thing that it goes without.
 fn election(out: &mut String, election: &ElectionStatus) {
-    let _ = writeln!(out, "election thread: at most {:.3} ms late", election.lateness_max_seconds * 1_000.0);
+    let _ = writeln!(
+        out,
+        "election thread: at most {:.3} ms late",
+        election.lateness_max_seconds * 1_000.0
+    );
     for missing in &election.missing {
         let _ = writeln!(out, "election thread: {}: {}", missing.what, missing.reason);
     }
 }
 
 fn routers(routers: &[RouterStatus]) -> Table {
-    let mut table = Table::new(&["ROUTER", "VRID", "IF", "ROLE", "FOR", "PRIO", "LEASE", "MASTER", "ADDRESSES", "WHY"]);
+    let mut table = Table::new(&[
+        "ROUTER",
+        "VRID",
+        "IF",
+        "ROLE",
+        "FOR",
+        "PRIO",
+        "LEASE",
+        "MASTER",
+        "ADDRESSES",
+        "WHY",
+    ]);
     for router in routers {
         table.row([
             router.name.clone(),
@@ -50,7 +71,12 @@ fn routers(routers: &[RouterStatus]) -> Table {
             priority(router),
             lease(router.lease_remaining_ms),
             master(router),
-            router.addresses.iter().map(|address| held(router.role, address)).collect::<Vec<_>>().join(" "),
+            router
+                .addresses
+                .iter()
+                .map(|address| held(router.role, address))
+                .collect::<Vec<_>>()
+                .join(" "),
             router.why(),
         ]);
     }
@@ -101,11 +127,17 @@ fn held(role: Role, address: &AddressStatus) -> String {
 }
 
 fn services(services: &[ServiceStatus]) -> Table {
-    let mut table =
-        Table::new(&["SERVICE", "ADDRESS", "RING", "BACKEND", "STATE", "VIA", "WEIGHT", "SHARE", "PACKETS", "BYTES", "WHY"]);
+    let mut table = Table::new(&[
+        "SERVICE", "ADDRESS", "RING", "BACKEND", "STATE", "VIA", "WEIGHT", "SHARE", "PACKETS",
+        "BYTES", "WHY",
+    ]);
     for service in services {
         let slots: u64 = service.backends.iter().map(|backend| u64::from(backend.slots)).sum();
-        let mut head = [service.name.clone(), format!("{}/{}", service.place(), service.protocol), ring(service)];
+        let mut head = [
+            service.name.clone(),
+            format!("{}/{}", service.place(), service.protocol),
+            ring(service),
+        ];
         if service.backends.is_empty() {
             table.row(head.iter().cloned().chain(["none".to_owned()]));
         }
@@ -119,11 +151,17 @@ fn services(services: &[ServiceStatus]) -> Table {
 
 /// Digest and generation, and what is not as usual.
 fn ring(service: &ServiceStatus) -> String {
-    let mut text = format!("{} #{}", service.digest.get(..8).unwrap_or(&service.digest), service.generation);
+    let mut text =
+        format!("{} #{}", service.digest.get(..8).unwrap_or(&service.digest), service.generation);
     for peer in &service.peers {
         let _ = match peer.agrees {
             true => write!(text, " as {}", peer.node),
-            false => write!(text, " NOT as {} ({})", peer.node, peer.digest.get(..8).unwrap_or(&peer.digest)),
+            false => write!(
+                text,
+                " NOT as {} ({})",
+                peer.node,
+                peer.digest.get(..8).unwrap_or(&peer.digest)
+            ),
         };
     }
     if let Some(left) = service.draining_seconds {
@@ -175,7 +213,8 @@ fn scripts(scripts: &[ScriptStatus]) -> Table {
 }
 
 fn interfaces(interfaces: &[InterfaceStatus]) -> Table {
-    let mut table = Table::new(&["IF", "LINK", "XDP", "PASS", "DROP", "TX", "REDIRECT", "BAD ADVERTS"]);
+    let mut table =
+        Table::new(&["IF", "LINK", "XDP", "PASS", "DROP", "TX", "REDIRECT", "BAD ADVERTS"]);
     for interface in interfaces {
         let verdict = |name: &str| interface.verdicts.get(name).copied().unwrap_or(0).to_string();
         let mut xdp = interface.xdp.mode.to_string();

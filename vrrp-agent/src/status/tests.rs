@@ -7,7 +7,8 @@ fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
 
 /// With these bounds and counts, and a count beyond them.
 fn histogram(bounded: &[(f64, u64)], beyond: u64, sum_seconds: f64) -> HistogramStatus {
-    let bounded = bounded.iter().map(|&(bound, count)| BucketStatus { up_to_seconds: Some(bound), count });
+    let bounded =
+        bounded.iter().map(|&(bound, count)| BucketStatus { up_to_seconds: Some(bound), count });
     let buckets = bounded.chain([BucketStatus { up_to_seconds: None, count: beyond }]).collect();
     HistogramStatus { sum_seconds, buckets }
 }
@@ -52,7 +53,10 @@ fn router() -> RouterStatus {
         failovers: histogram(&[(0.1, 0), (5.0, 2)], 1, 17.5),
         interval_ms: 1_000,
         master_down_ms: 3_609,
-        transitions: Role::ALL.into_iter().map(|role| (role, u64::from(role == Role::Master))).collect(),
+        transitions: Role::ALL
+            .into_iter()
+            .map(|role| (role, u64::from(role == Role::Master)))
+            .collect(),
         adverts_sent: 193,
         adverts_received: 7,
         priority_zero_sent: 0,
@@ -107,7 +111,11 @@ fn service() -> ServiceStatus {
         port: 80,
         protocol: Protocol::Tcp,
         digest: "00c0ffee00c0ffee".to_owned(),
-        peers: vec![PeerRing { node: IpAddr::from([192, 168, 1, 206]), digest: "00c0ffee00c0ffee".to_owned(), agrees: true }],
+        peers: vec![PeerRing {
+            node: IpAddr::from([192, 168, 1, 206]),
+            digest: "00c0ffee00c0ffee".to_owned(),
+            agrees: true,
+        }],
         generation: 2,
         draining_seconds: None,
         marked_slots: 0,
@@ -172,7 +180,11 @@ pub(crate) fn sample() -> Status {
             name: "eth1".to_owned(),
             index: 2,
             up: true,
-            xdp: XdpStatus { mode: XdpMode::Generic, prog_id: Some(17), reason: Some("driver mode: not supported".to_owned()) },
+            xdp: XdpStatus {
+                mode: XdpMode::Generic,
+                prog_id: Some(17),
+                reason: Some("driver mode: not supported".to_owned()),
+            },
             verdicts: counts(&[("pass", 10), ("drop", 3), ("tx", 4), ("redirect", 0)]),
             dropped_adverts: counts(&[("ttl", 3), ("auth", 0)]),
         }],
@@ -239,9 +251,15 @@ fn a_fenced_master_does_not_call_itself_master_of_the_addresses() {
 fn a_router_that_stands_aside_says_since_when_and_what_ends_it() {
     let mut status = sample();
     let router = &mut status.routers[0];
-    (router.role, router.reason, router.aside_seconds) = (Role::Backup, "successor heard".to_owned(), Some(12.0));
+    (router.role, router.reason, router.aside_seconds) =
+        (Role::Backup, "successor heard".to_owned(), Some(12.0));
     let text = render(&status);
-    assert!(text.contains("successor heard; has stood aside for 12.0 s: `vrrp-agent failback VI_1` ends it"), "{text}");
+    assert!(
+        text.contains(
+            "successor heard; has stood aside for 12.0 s: `vrrp-agent failback VI_1` ends it"
+        ),
+        "{text}"
+    );
 }
 
 #[test]
@@ -254,17 +272,29 @@ fn a_ring_says_what_it_drains_and_who_serves_instead_of_too_few() {
     assert!(text.contains("00c0ffee #2 as 192.168.1.206, drains for 48.2 s, no quorum"), "{text}");
     let peer = &mut status.services[0].peers[0];
     (peer.digest, peer.agrees) = ("0badcafe00c0ffee".to_owned(), false);
-    assert!(render(&status).contains("00c0ffee #2 NOT as 192.168.1.206 (0badcafe), drains"), "{text}");
+    assert!(
+        render(&status).contains("00c0ffee #2 NOT as 192.168.1.206 (0badcafe), drains"),
+        "{text}"
+    );
     assert!(text.contains("up (drained 1m 15s)"), "{text}");
     status.services[0].sorry = true;
     let text = render(&status);
-    assert!(text.contains("drains for 48.2 s, SORRY SERVER") && !text.contains("no quorum"), "{text}");
+    assert!(
+        text.contains("drains for 48.2 s, SORRY SERVER") && !text.contains("no quorum"),
+        "{text}"
+    );
 }
 
 #[test]
 fn empty_tables_are_left_out() {
-    let mut status =
-        Status { interfaces: vec![], routers: vec![], services: vec![], upstreams: vec![], scripts: vec![], ..sample() };
+    let mut status = Status {
+        interfaces: vec![],
+        routers: vec![],
+        services: vec![],
+        upstreams: vec![],
+        scripts: vec![],
+        ..sample()
+    };
     status.shortages.clear();
     assert_eq!(render(&status).lines().count(), 3, "the agent and its election thread");
 }

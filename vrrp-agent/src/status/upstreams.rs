@@ -38,7 +38,8 @@ pub struct UpstreamBackendStatus {
     pub state: BackendState,
     /// It takes new connections: up, with a weight.
     pub usable: bool,
-    /// Within the last second a connection to it was refused, given up or reset: it is chosen only where all others are suspect too.
+    /// Within the last second a connection to it was refused, given up or reset: it is chosen only
+    /// where all others are suspect too.
     pub suspect: bool,
     /// Connections made and not closed.
     pub in_flight: u64,

@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Announce, Auth, ChecksumForm, Delivery, ElectionThread, TrackInterface, TrackScript, Version, XdpUse};
+use crate::model::{
+    Announce, Auth, ChecksumForm, Delivery, ElectionThread, TrackInterface, TrackScript, Version,
+    XdpUse,
+};
 
 fn script(name: &str, rise: u32, fall: u32, init_fail: bool) -> Script {
     Script {
@@ -37,7 +40,10 @@ fn router(priority: u8, scripts: &[(usize, i16)], interfaces: &[(&str, i16)]) ->
         addresses: vec![],
         excluded_addresses: vec![],
         announce: Announce::default(),
-        track_scripts: scripts.iter().map(|&(script, weight)| TrackScript { script, weight }).collect(),
+        track_scripts: scripts
+            .iter()
+            .map(|&(script, weight)| TrackScript { script, weight })
+            .collect(),
         track_interfaces: interfaces
             .iter()
             .map(|&(interface, weight)| TrackInterface { interface: interface.into(), weight })
@@ -98,8 +104,9 @@ fn rise_and_fall_count_consecutive_results() {
     let router = router(100, &[(0, 10)], &[]);
     let mut track = track(&router, vec![script("chk", 2, 3, false)]);
     track.result(0, true);
-    let changed: Vec<bool> =
-        [false, false, true, false, false, false, true, false, true, true].map(|ok| track.result(0, ok)).into();
+    let changed: Vec<bool> = [false, false, true, false, false, false, true, false, true, true]
+        .map(|ok| track.result(0, ok))
+        .into();
     assert_eq!(changed, [false, false, false, false, false, true, false, false, false, true]);
     assert_eq!(track.script_health(0), Health::Good);
 }
@@ -135,7 +142,9 @@ fn weights_add_when_good_and_subtract_when_bad() {
 
 #[test]
 fn vc108_the_sum_is_clamped_to_1_and_254() {
-    for (base, weight, ok, expected) in [(100, -253, false, 1), (100, 253, true, 254), (255, -253, false, 255)] {
+    for (base, weight, ok, expected) in
+        [(100, -253, false, 1), (100, 253, true, 254), (255, -253, false, 255)]
+    {
         let router = router(base, &[(0, weight)], &[]);
         let mut track = track(&router, vec![script("chk", 1, 1, false)]);
         track.result(0, ok);
@@ -147,7 +156,10 @@ fn vc108_the_sum_is_clamped_to_1_and_254() {
 fn weight_zero_holds_in_fault_until_good() {
     let router = router(100, &[(0, 0)], &[]);
     let mut track = track(&router, vec![script("chk", 1, 1, false)]);
-    assert_eq!(track.effective(&router), Effective { priority: 100, fault: Some(Fault::ScriptPending(0)) });
+    assert_eq!(
+        track.effective(&router),
+        Effective { priority: 100, fault: Some(Fault::ScriptPending(0)) }
+    );
     track.result(0, true);
     assert_eq!(track.effective(&router).fault, None);
     track.result(0, false);

@@ -1,7 +1,9 @@
-//! The map ABI: names, capacities, keys and values, defined once for the kernel program and the agent.
+//! The map ABI: names, capacities, keys and values, defined once for the kernel program and the
+//! agent.
 //!
-//! Values hold integers and byte arrays only, padding is written out, sizes are asserted. Addresses are in network order.
-//! Change anything here and [`LAYOUT`] goes up: pins of another layout are not adopted.
+//! Values hold integers and byte arrays only, padding is written out, sizes are asserted. Addresses
+//! are in network order. Change anything here and [`LAYOUT`] goes up: pins of another layout are
+//! not adopted.
 
 mod capture;
 mod router;
@@ -19,7 +21,8 @@ pub const LAYOUT: u32 = 6;
 
 /// Interfaces that can carry virtual routers or lead to NAT backends at once.
 pub const MAX_INTERFACES: u32 = 16;
-/// Interface indexes below this can be looked up; an array lookup is free where a hash lookup costs as much as all the parsing.
+/// Interface indexes below this can be looked up; an array lookup is free where a hash lookup costs
+/// as much as all the parsing.
 pub const MAX_IFINDEX: u32 = 65_536;
 pub const MAX_ROUTERS: u32 = 1_024;
 pub const MAX_ADDRESSES: u32 = 4_096;
@@ -64,15 +67,18 @@ pub mod name {
     pub const FENCE: &str = "FENCE";
     /// ARRAY: router index -> [`super::Liveness`]. Written by the kernel program.
     pub const LIVENESS: &str = "LIVENESS";
-    /// ARRAY: router index -> [`super::Liveness`]: the last advert of the master that `lease::follows` names. Written by the kernel program.
+    /// ARRAY: router index -> [`super::Liveness`]: the last advert of the master that
+    /// `lease::follows` names. Written by the kernel program.
     pub const FOLLOWED: &str = "FOLLOWED";
     /// LRU HASH: [`super::RateKey`] -> [`super::RateWindow`].
     pub const RATES: &str = "RATES";
-    /// ARRAY: router index, or [`super::foreign_bucket`] -> [`super::Bucket`]: adverts of all sources. Written by the kernel program.
+    /// ARRAY: router index, or [`super::foreign_bucket`] -> [`super::Bucket`]: adverts of all
+    /// sources. Written by the kernel program.
     pub const ADVERT_BUCKETS: &str = "ADVERT_BUCKETS";
     /// ARRAY: router index -> [`super::AddressClaim`]. Written by the kernel program.
     pub const CLAIMS: &str = "CLAIMS";
-    /// ARRAY: any place -> [`super::KeptTags`]: features of interfaces that the agent turned off, to be turned on again. Written by the agent.
+    /// ARRAY: any place -> [`super::KeptTags`]: features of interfaces that the agent turned off,
+    /// to be turned on again. Written by the agent.
     pub const KEPT_TAGS: &str = "KEPT_TAGS";
     /// ARRAY: [`super::AddressKey::bucket`] -> place of its first entry + 1, 0 for none.
     pub const ADDRESS_BUCKETS: &str = "ADDRESS_BUCKETS";
@@ -88,9 +94,11 @@ pub mod name {
     pub const RINGS: &str = "RINGS";
     /// ARRAY: backend number -> [`super::BackendConf`].
     pub const BACKENDS: &str = "BACKENDS";
-    /// LRU HASH: flow -> [`super::FlowRecord`]. Written by the kernel program, for flows that begin in changed slots.
+    /// LRU HASH: flow -> [`super::FlowRecord`]. Written by the kernel program, for flows that begin
+    /// in changed slots.
     pub const FLOWS: &str = "FLOWS";
-    /// ARRAY: [`super::reverse_hint`] -> 1 where an address in REVERSE may have that hint, 0 where surely none has.
+    /// ARRAY: [`super::reverse_hint`] -> 1 where an address in REVERSE may have that hint, 0 where
+    /// surely none has.
     pub const REVERSE_HINTS: &str = "REVERSE_HINTS";
     /// ARRAY: [`super::ReverseKey::bucket`] -> place of its first entry + 1, 0 for none.
     pub const REVERSE_BUCKETS: &str = "REVERSE_BUCKETS";
@@ -100,13 +108,15 @@ pub mod name {
     pub const GUARDS: &str = "GUARDS";
     /// LPM TRIE: [`super::GuardedSource`] -> SOURCE_ALLOWED or SOURCE_DENIED.
     pub const GUARD_SOURCES: &str = "GUARD_SOURCES";
-    /// ARRAY: service number -> [`super::Bucket`] of all its new connections. Written by the kernel program.
+    /// ARRAY: service number -> [`super::Bucket`] of all its new connections. Written by the kernel
+    /// program.
     pub const TOTAL_BUCKETS: &str = "TOTAL_BUCKETS";
     /// LRU HASH: [`super::BucketKey`] -> [`super::Bucket`]. Written by the kernel program.
     pub const SOURCE_BUCKETS: &str = "SOURCE_BUCKETS";
     /// ARRAY of one: [`super::CaptureConf`].
     pub const CAPTURE: &str = "CAPTURE";
-    /// PERF EVENT ARRAY: [`super::Captured`] and the begin of the frame, for each dropped packet that is captured.
+    /// PERF EVENT ARRAY: [`super::Captured`] and the begin of the frame, for each dropped packet
+    /// that is captured.
     pub const CAPTURED: &str = "CAPTURED";
     /// PER-CPU ARRAY: slot * INTERFACE_COUNTERS + counter -> u64.
     pub const INTERFACE_COUNTERS: &str = "IF_COUNTERS";
@@ -210,7 +220,8 @@ mod user {
     macro_rules! pod {
         ($($name:ident)*) => {
             $(
-                // SAFETY: `repr(C)`, integers and byte arrays only, and the size assertions leave no room for padding.
+                // SAFETY: `repr(C)`, integers and byte arrays only, and the size assertions leave
+                // no room for padding.
                 unsafe impl aya::Pod for $name {}
             )*
         };

@@ -17,24 +17,27 @@ pub struct InterfaceConf {
     pub nat: u8,
     /// Adverts of unknown VRIDs that pass in a second, where they are limited.
     pub foreign_limit: u32,
-    /// 1: there are more addresses that virtual routers listen to than `listens` has room for. All VRRP packets are judged then.
+    /// 1: there are more addresses that virtual routers listen to than `listens` has room for. All
+    /// VRRP packets are judged then.
     pub listens_to_all: u32,
     /// Index of a virtual router whose answers come in here: what else is refused is counted there.
     pub nat_router: u32,
-    /// Addresses that virtual routers of this interface listen to besides 224.0.0.18 and ff02::12: their own, and groups of their own. The rest is
-    /// unspecified.
+    /// Addresses that virtual routers of this interface listen to besides 224.0.0.18 and ff02::12:
+    /// their own, and groups of their own. The rest is unspecified.
     pub listens: [Address; MAX_LISTENS],
 }
 
 /// Answers of NAT backends come in by this interface.
 pub const NAT_ANSWERS: u8 = 1;
-/// The host forwards what comes in here for their sake alone: nothing else is forwarded, of IPv4 or of IPv6.
+/// The host forwards what comes in here for their sake alone: nothing else is forwarded, of IPv4 or
+/// of IPv6.
 pub const NAT_ONLY_V4: u8 = 2;
 pub const NAT_ONLY_V6: u8 = 4;
 /// Addresses in [`InterfaceConf::listens`].
 pub const MAX_LISTENS: usize = 8;
-/// Values of [`InterfaceConf::pass_foreign`]: none passes; they pass, up to a limit, since another VRRP daemon runs on this interface; no virtual
-/// router of ours is on this interface, and all pass.
+/// Values of [`InterfaceConf::pass_foreign`]: none passes; they pass, up to a limit, since another
+/// VRRP daemon runs on this interface; no virtual router of ours is on this interface, and all
+/// pass.
 pub const FOREIGN_DROPPED: u8 = 0;
 pub const FOREIGN_LIMITED: u8 = 1;
 pub const FOREIGN_UNTOUCHED: u8 = 2;
@@ -57,7 +60,8 @@ impl InterfaceConf {
         if self.listens_to_all != 0 {
             return true;
         }
-        // Left at the first that fits: the verifier follows both outcomes of every comparison whose result is kept.
+        // Left at the first that fits: the verifier follows both outcomes of every comparison whose
+        // result is kept.
         for address in &self.listens {
             if address.is(destination) {
                 return true;
@@ -76,7 +80,8 @@ pub struct RouterConf {
     pub vlan: u32,
     /// Source address of our own adverts.
     pub source: Address,
-    /// What adverts of others are addressed to: the group, or our own address where the router is unicast.
+    /// What adverts of others are addressed to: the group, or our own address where the router is
+    /// unicast.
     pub destination: Address,
     /// Adverts one source may send in a second.
     pub rate_limit: u32,
@@ -103,18 +108,22 @@ pub struct RouterConf {
     pub ttl_min: [u8; MAX_PEERS],
     pub ttl_max: [u8; MAX_PEERS],
     pub peers: [Address; MAX_PEERS],
-    /// Source of the last advert whose authentication the agent has verified, where it must be authenticated; else unspecified.
+    /// Source of the last advert whose authentication the agent has verified, where it must be
+    /// authenticated; else unspecified.
     pub trusted: Address,
-    /// Adverts in a second that all sources together may send, but for the master that is followed. Holds only where no peers are configured.
+    /// Adverts in a second that all sources together may send, but for the master that is followed.
+    /// Holds only where no peers are configured.
     pub total_limit: u32,
     pub pad2: u32,
 }
 
 /// The router is of IPv6.
 pub const ROUTER_V6: u8 = 1;
-/// Its frames carry the virtual router's MAC address (RFC 9568 section 7.3), which ARP and neighbour discovery answer.
+/// Its frames carry the virtual router's MAC address (RFC 9568 section 7.3), which ARP and
+/// neighbour discovery answer.
 pub const ROUTER_VIRTUAL_MAC: u8 = 2;
-/// Adverts may carry an authentication trailer. The kernel program cannot verify it: see `lease::fences_unverified`.
+/// Adverts may carry an authentication trailer. The kernel program cannot verify it: see
+/// `lease::fences_unverified`.
 pub const ROUTER_HMAC: u8 = 4;
 /// Adverts must carry one.
 pub const ROUTER_HMAC_REQUIRED: u8 = 8;
@@ -127,7 +136,8 @@ impl RouterConf {
 
     /// Takes down what its adverts name. A list that is too long is not compared here.
     pub fn set_addresses(&mut self, addresses: impl ExactSizeIterator<Item = Address> + Clone) {
-        let Some(first) = addresses.clone().next().filter(|_| addresses.len() <= MAX_COMPARED) else {
+        let Some(first) = addresses.clone().next().filter(|_| addresses.len() <= MAX_COMPARED)
+        else {
             self.address_count = 0;
             return;
         };
@@ -141,7 +151,11 @@ impl RouterConf {
     /// The MAC address of the virtual addresses: the virtual router's own, or `physical`.
     #[inline(always)]
     pub fn mac(&self, physical: [u8; 6]) -> [u8; 6] {
-        if self.flags & ROUTER_VIRTUAL_MAC != 0 { virtual_mac(self.is_v6(), self.vrid) } else { physical }
+        if self.flags & ROUTER_VIRTUAL_MAC != 0 {
+            virtual_mac(self.is_v6(), self.vrid)
+        } else {
+            physical
+        }
     }
 }
 
@@ -151,7 +165,8 @@ pub const fn vrid_slot(interface: u32, v6: bool, vrid: u8) -> u32 {
     interface * 512 + (v6 as u32) * 256 + vrid as u32
 }
 
-/// Index into ADVERT_BUCKETS of the adverts of unknown VRIDs on an interface; those of a virtual router have its index.
+/// Index into ADVERT_BUCKETS of the adverts of unknown VRIDs on an interface; those of a virtual
+/// router have its index.
 #[inline(always)]
 pub const fn foreign_bucket(interface: u32) -> u32 {
     MAX_ROUTERS + interface
@@ -169,7 +184,8 @@ pub struct Liveness {
     pub pad: u8,
     /// Source MAC of its frame.
     pub mac: [u8; 6],
-    /// Integers: a compiler that has bytes to clear calls a function for it, which costs the kernel program its registers.
+    /// Integers: a compiler that has bytes to clear calls a function for it, which costs the kernel
+    /// program its registers.
     pub pad2: u16,
     pub pad3: u32,
 }

@@ -1,8 +1,9 @@
 //! Virtual addresses, services, rings, backends: what a client's packet is looked up in.
 //!
-//! Addresses and services are chained tables in plain arrays: a word for each bucket, entries that name the next of their chain. An
-//! array lookup is inlined, a hash lookup costs as much as the rest of the path. An entry is written whole before anything
-//! leads to it, and nothing leads to it any more when its place is used again.
+//! Addresses and services are chained tables in plain arrays: a word for each bucket, entries that
+//! name the next of their chain. An array lookup is inlined, a hash lookup costs as much as the
+//! rest of the path. An entry is written whole before anything leads to it, and nothing leads to it
+//! any more when its place is used again.
 
 use crate::flow::RING_SLOTS;
 use crate::ip::Address;
@@ -34,7 +35,8 @@ impl AddressKey {
 #[inline(always)]
 pub const fn address_bucket(address: &Address) -> u32 {
     let [high, low] = address.halves();
-    let mixed = (high.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ low).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let mixed =
+        (high.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ low).wrapping_mul(0xff51_afd7_ed55_8ccd);
     (mixed >> 51) as u32
 }
 
@@ -100,12 +102,14 @@ pub struct ServiceEntry {
     pub flags: u32,
 }
 
-/// Backends are chosen by source and destination address alone, so all connections of a client, and fragments, go to one.
+/// Backends are chosen by source and destination address alone, so all connections of a client, and
+/// fragments, go to one.
 pub const SERVICE_BY_SOURCE: u32 = 1;
 /// It has an entry in GUARDS.
 pub const SERVICE_GUARDED: u32 = 2;
 
-/// Rings a service has room for: the live one, the base while flows are drained, and the one that is filled next.
+/// Rings a service has room for: the live one, the base while flows are drained, and the one that
+/// is filled next.
 pub const RINGS_PER_SERVICE: u32 = 3;
 
 /// Which of a service's rings are in use, as one word of SERVICE_RINGS.
@@ -113,9 +117,11 @@ pub const RINGS_PER_SERVICE: u32 = 3;
 pub struct RingsInUse {
     /// New flows are spread by this one.
     pub live: u32,
-    /// Flows that began before the changes now under way were spread by this one. Equal to `live` when all is settled.
+    /// Flows that began before the changes now under way were spread by this one. Equal to `live`
+    /// when all is settled.
     pub base: u32,
-    /// Number of the drain: what was remembered of flows in another one says nothing of those that have the same key now.
+    /// Number of the drain: what was remembered of flows in another one says nothing of those that
+    /// have the same key now.
     pub epoch: u16,
 }
 
@@ -142,7 +148,8 @@ impl Ring {
 
 /// Value of a backend number in a ring slot that has no backend.
 pub const NO_BACKEND: u16 = 0x7fff;
-/// Bit of a ring slot that has had another backend since the base ring: only its flows are looked up in FLOWS.
+/// Bit of a ring slot that has had another backend since the base ring: only its flows are looked
+/// up in FLOWS.
 pub const RING_CHANGED: u16 = 0x8000;
 
 /// What is remembered of a flow that began in a changed slot.
@@ -160,10 +167,12 @@ pub const FORWARD_NONE: u8 = 0;
 pub const FORWARD_LOCAL: u8 = 1;
 /// Destination MAC rewritten, sent out of `ifindex` (direct return).
 pub const FORWARD_DR: u8 = 2;
-/// TTL or hop limit of a packet that was steered by direct return. A packet that arrives with no more than this was steered before, by this node or
-/// another one, and is not steered by direct return again.
+/// TTL or hop limit of a packet that was steered by direct return. A packet that arrives with no
+/// more than this was steered before, by this node or another one, and is not steered by direct
+/// return again.
 ///
-/// Not 1: a backend may forward the packet on to a container or virtual machine, and each of those hops counts it down.
+/// Not 1: a backend may forward the packet on to a container or virtual machine, and each of those
+/// hops counts it down.
 pub const STEERED_TTL: u8 = 4;
 /// In a packet to `address`, by `mac` (RFC 2003, 2473, 4213); the backend answers directly.
 pub const FORWARD_IPIP: u8 = 3;
@@ -177,7 +186,8 @@ pub struct BackendConf {
     pub address: Address,
     /// IPIP: source of the outer packet, or its prefix.
     pub source: Address,
-    /// IPIP: bits at the end of `source` that a flow's hash fills in, for receivers that spread by addresses.
+    /// IPIP: bits at the end of `source` that a flow's hash fills in, for receivers that spread by
+    /// addresses.
     pub entropy: u32,
     /// Interface that leads to it.
     pub ifindex: u32,
@@ -208,7 +218,8 @@ pub struct Traffic {
 #[repr(C)]
 pub struct ReverseKey {
     pub address: Address,
-    /// Host order; both as wide as they are so that the kernel program's stack needs no single bytes.
+    /// Host order; both as wide as they are so that the kernel program's stack needs no single
+    /// bytes.
     pub port: u32,
     pub protocol: u32,
 }
@@ -219,8 +230,9 @@ impl ReverseKey {
     pub const fn bucket(&self) -> u32 {
         let [high, low] = self.address.halves();
         let ports = (self.port as u64) << 8 | self.protocol as u64;
-        let mixed =
-            (high.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ low).wrapping_add(ports << 32).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        let mixed = (high.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ low)
+            .wrapping_add(ports << 32)
+            .wrapping_mul(0xff51_afd7_ed55_8ccd);
         (mixed >> 53) as u32
     }
 }
@@ -272,8 +284,8 @@ pub struct GuardConf {
     pub listed: u32,
 }
 
-/// Key of GUARD_SOURCES behind the prefix length: the service's number and the source, as 20 bytes in network order. An IPv4 source is
-/// matched by its mapped form, so its prefix is 96 longer.
+/// Key of GUARD_SOURCES behind the prefix length: the service's number and the source, as 20 bytes
+/// in network order. An IPv4 source is matched by its mapped form, so its prefix is 96 longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[repr(C)]
 pub struct GuardedSource {

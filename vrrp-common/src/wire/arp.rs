@@ -47,7 +47,13 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize) -> Option<Arp> {
 
 /// The ARP packet (without Ethernet header) of the given fields.
 #[inline(always)]
-pub fn packet(operation: u16, sender_mac: [u8; 6], sender: [u8; 4], target_mac: [u8; 6], target: [u8; 4]) -> [u8; PACKET_LEN] {
+pub fn packet(
+    operation: u16,
+    sender_mac: [u8; 6],
+    sender: [u8; 4],
+    target_mac: [u8; 6],
+    target: [u8; 4],
+) -> [u8; PACKET_LEN] {
     let [op_high, op_low] = operation.to_be_bytes();
     let [s0, s1, s2, s3, s4, s5] = sender_mac;
     let [t0, t1, t2, t3, t4, t5] = target_mac;
@@ -83,7 +89,8 @@ pub fn packet(operation: u16, sender_mac: [u8; 6], sender: [u8; 4], target_mac: 
     ]
 }
 
-/// A gratuitous ARP frame: broadcast request whose sender and target are `address` (RFC 5227 section 3).
+/// A gratuitous ARP frame: broadcast request whose sender and target are `address` (RFC 5227
+/// section 3).
 ///
 /// The target MAC is all ones, as keepalived and FRR send it; receivers ignore the field.
 pub fn announcement(mac: [u8; 6], address: [u8; 4]) -> [u8; FRAME_LEN] {

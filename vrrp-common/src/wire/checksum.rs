@@ -1,10 +1,11 @@
 //! One's complement sum (RFC 1071).
 //!
-//! A sum is verified by folding everything, the transmitted checksum included, to 0xffff; never by recomputing and
-//! comparing, because 0x0000 and 0xffff are the same number here.
+//! A sum is verified by folding everything, the transmitted checksum included, to 0xffff; never by
+//! recomputing and comparing, because 0x0000 and 0xffff are the same number here.
 //!
-//! Sums are kept in the machine's own byte order, four bytes at a time: the one's complement sum of swapped words is the
-//! swapped sum (RFC 1071 section 2), so only a checksum that is written needs the network's order.
+//! Sums are kept in the machine's own byte order, four bytes at a time: the one's complement sum of
+//! swapped words is the swapped sum (RFC 1071 section 2), so only a checksum that is written needs
+//! the network's order.
 
 use crate::ip::Address;
 use crate::packet::Packet;
@@ -21,11 +22,11 @@ const BLOCK: usize = 64;
 /// Bytes that one sum can cover: the longest advert with its trailer, and some.
 pub const MAX_SUMMED: usize = 24 * BLOCK;
 
-/// Sum of `len` bytes from `offset`; `len` is a multiple of four and at most [`MAX_SUMMED`]. Parsers call [`Packet::sum`], which the kernel
-/// program has as a function of its own.
+/// Sum of `len` bytes from `offset`; `len` is a multiple of four and at most [`MAX_SUMMED`].
+/// Parsers call [`Packet::sum`], which the kernel program has as a function of its own.
 ///
-/// Whole blocks first, then half of one and so on: the verifier checks what follows a loop once for each way out of it, so there are few
-/// turns. The bounds make the loop acceptable to it.
+/// Whole blocks first, then half of one and so on: the verifier checks what follows a loop once for
+/// each way out of it, so there are few turns. The bounds make the loop acceptable to it.
 #[inline(always)]
 pub fn sum_words<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize) -> Option<u64> {
     let len = packet.forget(len);
@@ -35,7 +36,8 @@ pub fn sum_words<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize) -> O
         if len < done + BLOCK {
             break;
         }
-        // One check for all: the compiler rearranges several until the verifier no longer knows them.
+        // One check for all: the compiler rearranges several until the verifier no longer knows
+        // them.
         let block = packet.bytes::<BLOCK>(offset + done)?;
         for word in block.as_chunks::<8>().0 {
             sum = add8(sum, u64::from_ne_bytes(*word));
@@ -53,7 +55,12 @@ pub fn sum_words<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize) -> O
 
 /// Sum of the next `N` bytes, where the last incomplete block has so many.
 #[inline(always)]
-fn rest<P: Packet + ?Sized, const N: usize>(packet: &P, offset: usize, done: &mut usize, len: usize) -> Option<u64> {
+fn rest<P: Packet + ?Sized, const N: usize>(
+    packet: &P,
+    offset: usize,
+    done: &mut usize,
+    len: usize,
+) -> Option<u64> {
     if len & N == 0 {
         return Some(0);
     }
@@ -105,7 +112,8 @@ pub fn add_address(sum: u64, address: &Address) -> u64 {
     add8(add8(sum, high), low)
 }
 
-/// The checksum after words under it have changed: `old` is the sum of what they were, `new` of what they are (RFC 1624, equation 3).
+/// The checksum after words under it have changed: `old` is the sum of what they were, `new` of
+/// what they are (RFC 1624, equation 3).
 #[inline(always)]
 pub const fn adjusted(checksum: u16, old: u64, new: u64) -> u16 {
     let sum = (!checksum) as u64 + (!fold(old)) as u64 + fold(new) as u64;
@@ -113,7 +121,8 @@ pub const fn adjusted(checksum: u16, old: u64, new: u64) -> u16 {
     !((once >> 16) + (once & 0xffff)) as u16
 }
 
-/// The checksum to transmit over `data`, whose checksum field holds zero; a last word that is short is padded with zeros.
+/// The checksum to transmit over `data`, whose checksum field holds zero; a last word that is short
+/// is padded with zeros.
 pub fn compute(initial: u64, data: &[u8]) -> u16 {
     let sum = data.chunks(4).fold(initial, |sum, word| {
         let byte = |index: usize| word.get(index).copied().unwrap_or(0);

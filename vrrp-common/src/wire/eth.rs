@@ -24,7 +24,8 @@ pub struct Ethernet {
     pub source: [u8; 6],
     /// Type behind the tags.
     pub ethertype: u16,
-    /// Inline tags: 0 for none, the VID of a single tag, `outer << 12 | inner` for two. Priority-tagged (VID 0) counts as none.
+    /// Inline tags: 0 for none, the VID of a single tag, `outer << 12 | inner` for two.
+    /// Priority-tagged (VID 0) counts as none.
     pub vlan: u32,
     /// Offset of the network header: 14, 18 or 22.
     pub network: usize,
@@ -55,7 +56,12 @@ fn parse_tags<P: Packet + ?Sized>(frame: &P) -> Option<Ethernet> {
     }
     let inner = u32::from(frame.be16(HEADER_LEN + TAG_LEN)? & VID_MASK);
     let ethertype = frame.be16(HEADER_LEN + TAG_LEN + 2)?;
-    Some(Ethernet { ethertype, vlan: outer << 12 | inner, network: HEADER_LEN + 2 * TAG_LEN, ..plain })
+    Some(Ethernet {
+        ethertype,
+        vlan: outer << 12 | inner,
+        network: HEADER_LEN + 2 * TAG_LEN,
+        ..plain
+    })
 }
 
 #[inline(always)]

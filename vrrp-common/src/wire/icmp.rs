@@ -1,4 +1,5 @@
-//! ICMP and ICMPv6 errors (RFC 792, RFC 1191, RFC 4443): which flow one is about, and those we send ourselves.
+//! ICMP and ICMPv6 errors (RFC 792, RFC 1191, RFC 4443): which flow one is about, and those we send
+//! ourselves.
 
 use crate::ip::Address;
 use crate::packet::Packet;
@@ -8,7 +9,8 @@ use crate::wire::{checksum, ipv6, l4};
 /// Of an error message: type, code, checksum and four bytes that depend on the type.
 pub const HEADER_LEN: usize = 8;
 
-/// Bytes of the packet that our own errors quote: the longest IPv4 header and the eight bytes that RFC 792 asks for.
+/// Bytes of the packet that our own errors quote: the longest IPv4 header and the eight bytes that
+/// RFC 792 asks for.
 pub const QUOTED_V4: usize = 68;
 /// As many as tell any host what it sent, headers of extensions included.
 pub const QUOTED_V6: usize = 128;
@@ -34,8 +36,8 @@ pub struct Quoted {
     pub transport: usize,
 }
 
-/// Reads the ICMP message at `offset`: an error about a packet of TCP or UDP that `own` sent. Eight quoted bytes of its transport
-/// header are enough; of a later fragment there are none.
+/// Reads the ICMP message at `offset`: an error about a packet of TCP or UDP that `own` sent. Eight
+/// quoted bytes of its transport header are enough; of a later fragment there are none.
 #[inline(always)]
 pub fn error_v4<P: Packet + ?Sized>(packet: &P, offset: usize, own: [u8; 4]) -> Option<Quoted> {
     let kind = packet.byte(offset)?;
@@ -44,7 +46,11 @@ pub fn error_v4<P: Packet + ?Sized>(packet: &P, offset: usize, own: [u8; 4]) -> 
     }
     let network = offset + HEADER_LEN;
     let ip = ipv4::parse(packet, network)?;
-    if ip.header_len < ipv4::MIN_HEADER_LEN || ip.later_fragment || ip.source != own || !has_ports(ip.protocol) {
+    if ip.header_len < ipv4::MIN_HEADER_LEN
+        || ip.later_fragment
+        || ip.source != own
+        || !has_ports(ip.protocol)
+    {
         return None;
     }
     let transport = network + ip.header_len;
@@ -75,7 +81,14 @@ pub fn error_v6<P: Packet + ?Sized>(packet: &P, offset: usize, own: &Address) ->
     }
     let transport = network + ipv6::HEADER_LEN;
     let ports = l4::ports(packet, transport)?;
-    Some(Quoted { peer, peer_port: ports.destination, own_port: ports.source, protocol, network, transport })
+    Some(Quoted {
+        peer,
+        peer_port: ports.destination,
+        own_port: ports.source,
+        protocol,
+        network,
+        transport,
+    })
 }
 
 #[inline(always)]
@@ -83,8 +96,9 @@ const fn has_ports(protocol: u8) -> bool {
     protocol == PROTO_TCP || protocol == PROTO_UDP
 }
 
-/// IPv4 and ICMP header of "fragmentation needed" (RFC 1191 section 4) from `source` to `destination` about a packet of which no more than
-/// `mtu` bytes go on; `quoted` is the sum of its first [`QUOTED_V4`] bytes.
+/// IPv4 and ICMP header of "fragmentation needed" (RFC 1191 section 4) from `source` to
+/// `destination` about a packet of which no more than `mtu` bytes go on; `quoted` is the sum of its
+/// first [`QUOTED_V4`] bytes.
 #[inline(always)]
 pub fn too_big_v4(source: [u8; 4], destination: [u8; 4], mtu: u16, quoted: u64) -> [u8; 28] {
     let len = (ipv4::MIN_HEADER_LEN + HEADER_LEN + QUOTED_V4) as u16;
@@ -100,14 +114,21 @@ pub fn too_big_v4(source: [u8; 4], destination: [u8; 4], mtu: u16, quoted: u64) 
     out
 }
 
-/// IPv6 header and ICMPv6 header of "packet too big" (RFC 4443 section 3.2), in two pieces around the addresses: the first eight bytes,
-/// and the eight behind them. `quoted` is the sum of the packet's first [`QUOTED_V6`] bytes.
+/// IPv6 header and ICMPv6 header of "packet too big" (RFC 4443 section 3.2), in two pieces around
+/// the addresses: the first eight bytes, and the eight behind them. `quoted` is the sum of the
+/// packet's first [`QUOTED_V6`] bytes.
 #[inline(always)]
-pub fn too_big_v6(source: &Address, destination: &Address, mtu: u32, quoted: u64) -> ([u8; 8], [u8; 8]) {
+pub fn too_big_v6(
+    source: &Address,
+    destination: &Address,
+    mtu: u32,
+    quoted: u64,
+) -> ([u8; 8], [u8; 8]) {
     let len = (HEADER_LEN + QUOTED_V6) as u16;
     let head = ipv6::head(0, 0, len, ipv6::NEXT_ICMPV6);
     let pseudo = checksum::pseudo_header_v6(source, destination, ipv6::NEXT_ICMPV6, u32::from(len));
-    let sum = checksum::add4(checksum::add4(pseudo + quoted, [V6_TOO_BIG, 0, 0, 0]), mtu.to_be_bytes());
+    let sum =
+        checksum::add4(checksum::add4(pseudo + quoted, [V6_TOO_BIG, 0, 0, 0]), mtu.to_be_bytes());
     let [c0, c1] = (!checksum::fold(sum)).to_be_bytes();
     let [m0, m1, m2, m3] = mtu.to_be_bytes();
     (head, [V6_TOO_BIG, 0, c0, c1, m0, m1, m2, m3])

@@ -44,7 +44,8 @@ impl Ipv4 {
     }
 }
 
-/// Reads the fixed part of the header at `offset`; `None` where the frame is shorter or the version is not 4.
+/// Reads the fixed part of the header at `offset`; `None` where the frame is shorter or the version
+/// is not 4.
 #[inline(always)]
 pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize) -> Option<Ipv4> {
     let fixed = packet.bytes::<MIN_HEADER_LEN>(offset)?;
@@ -74,19 +75,29 @@ pub mod at {
     pub const DESTINATION: usize = 16;
 }
 
-/// A header without options of a packet that is not to be fragmented, and so needs no identification (RFC 6864 section 4).
+/// A header without options of a packet that is not to be fragmented, and so needs no
+/// identification (RFC 6864 section 4).
 #[inline(always)]
-pub fn header(tos: u8, total_len: u16, protocol: u8, source: [u8; 4], destination: [u8; 4]) -> [u8; MIN_HEADER_LEN] {
+pub fn header(
+    tos: u8,
+    total_len: u16,
+    protocol: u8,
+    source: [u8; 4],
+    destination: [u8; 4],
+) -> [u8; MIN_HEADER_LEN] {
     let [l0, l1] = total_len.to_be_bytes();
     let first = [0x45, tos, l0, l1];
     let flags = [0, 0, 0x40, 0];
-    let sum = [first, flags, [TTL, protocol, 0, 0], source, destination].into_iter().fold(0, checksum::add4);
+    let sum = [first, flags, [TTL, protocol, 0, 0], source, destination]
+        .into_iter()
+        .fold(0, checksum::add4);
     let [c0, c1] = (!checksum::fold(sum)).to_be_bytes();
     let ([s0, s1, s2, s3], [d0, d1, d2, d3]) = (source, destination);
     [0x45, tos, l0, l1, 0, 0, 0x40, 0, TTL, protocol, c0, c1, s0, s1, s2, s3, d0, d1, d2, d3]
 }
 
-/// Whether `address` can be nobody's source: unspecified, loopback, multicast, reserved or broadcast.
+/// Whether `address` can be nobody's source: unspecified, loopback, multicast, reserved or
+/// broadcast.
 #[inline(always)]
 pub fn is_impossible_source(address: [u8; 4]) -> bool {
     address[0] == 0 || address[0] == 127 || address[0] >= 224

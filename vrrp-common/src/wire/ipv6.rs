@@ -28,7 +28,8 @@ pub struct Ipv6 {
     /// Of what follows the fixed header, extension headers included.
     pub payload_len: u16,
     pub hop_limit: u8,
-    /// Protocol behind the extension headers; where the walk ended early, that of the header it did not walk.
+    /// Protocol behind the extension headers; where the walk ended early, that of the header it did
+    /// not walk.
     pub protocol: u8,
     /// Length of the fixed header and all extension headers in bytes.
     pub header_len: usize,
@@ -50,13 +51,15 @@ impl Ipv6 {
         self.payload_len as u32 + HEADER_LEN as u32
     }
 
-    /// Whether an end is an IPv4 address in its mapped form (::ffff:0:0/96), which no host sends or accepts on the wire.
+    /// Whether an end is an IPv4 address in its mapped form (::ffff:0:0/96), which no host sends or
+    /// accepts on the wire.
     #[inline(always)]
     pub const fn is_mapped(&self) -> bool {
         self.source.is_v4() || self.destination.is_v4()
     }
 
-    /// Length of what follows all headers; `None` where the headers alone are longer than the packet says it is.
+    /// Length of what follows all headers; `None` where the headers alone are longer than the
+    /// packet says it is.
     #[inline(always)]
     pub fn message_len(&self) -> Option<usize> {
         (usize::from(self.payload_len) + HEADER_LEN).checked_sub(self.header_len)
@@ -100,7 +103,8 @@ fn walk<P: Packet + ?Sized>(packet: &P, offset: usize, ip: &mut Ipv6) {
             ip.later_fragment |= u16::from_be_bytes([high, low]) & OFFSET_MASK != 0;
             ip.header_len += FRAGMENT_LEN;
         } else {
-            ip.header_len += ((usize::from(len) + 1) * 8) & (MAX_EXTENSION_LEN | (MAX_EXTENSION_LEN - 1));
+            ip.header_len +=
+                ((usize::from(len) + 1) * 8) & (MAX_EXTENSION_LEN | (MAX_EXTENSION_LEN - 1));
         }
         ip.protocol = next;
         if !is_extension(next) {
@@ -119,7 +123,12 @@ pub mod at {
 
 /// The eight bytes before the addresses. Of `flow_label` the last 20 bits count.
 #[inline(always)]
-pub const fn head(traffic_class: u8, flow_label: u32, payload_len: u16, next_header: u8) -> [u8; 8] {
+pub const fn head(
+    traffic_class: u8,
+    flow_label: u32,
+    payload_len: u16,
+    next_header: u8,
+) -> [u8; 8] {
     let first = 6 << 28 | (traffic_class as u32) << 20 | (flow_label & 0xf_ffff);
     let ([a, b, c, d], [l0, l1]) = (first.to_be_bytes(), payload_len.to_be_bytes());
     [a, b, c, d, l0, l1, next_header, HOP_LIMIT]

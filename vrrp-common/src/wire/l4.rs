@@ -39,7 +39,8 @@ pub const fn checksum_at(protocol: u8) -> usize {
     if protocol == PROTO_UDP { UDP_CHECKSUM } else { TCP_CHECKSUM }
 }
 
-/// What is sent for a checksum that was adjusted: UDP has no zero, which means that there is none (RFC 768).
+/// What is sent for a checksum that was adjusted: UDP has no zero, which means that there is none
+/// (RFC 768).
 #[inline(always)]
 pub const fn sent_checksum(protocol: u8, checksum: u16) -> u16 {
     if protocol == PROTO_UDP && checksum == 0 { 0xffff } else { checksum }

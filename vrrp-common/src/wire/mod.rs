@@ -1,7 +1,8 @@
-//! Wire formats, one file per protocol. Each parses from a [`crate::packet::Packet`] and emits into a caller's buffer.
+//! Wire formats, one file per protocol. Each parses from a [`crate::packet::Packet`] and emits into
+//! a caller's buffer.
 //!
-//! Nothing here panics on any input: parsers return `None` or a [`crate::reason::Reason`], emitters `None` where the buffer
-//! is too short.
+//! Nothing here panics on any input: parsers return `None` or a [`crate::reason::Reason`], emitters
+//! `None` where the buffer is too short.
 
 pub mod arp;
 pub mod checksum;

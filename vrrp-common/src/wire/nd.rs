@@ -1,4 +1,5 @@
-//! Neighbour discovery for virtual addresses (RFC 4861 sections 4.3, 4.4 and 7.2): solicitations read, advertisements written.
+//! Neighbour discovery for virtual addresses (RFC 4861 sections 4.3, 4.4 and 7.2): solicitations
+//! read, advertisements written.
 
 use crate::ip::Address;
 use crate::packet::Packet;
@@ -39,9 +40,16 @@ pub struct Nd {
     pub target: Address,
 }
 
-/// Reads the ICMPv6 message of `len` bytes at `offset`; `None` where it is none of the two, or not as RFC 4861 section 7.1 asks.
+/// Reads the ICMPv6 message of `len` bytes at `offset`; `None` where it is none of the two, or not
+/// as RFC 4861 section 7.1 asks.
 #[inline(always)]
-pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, source: &Address, destination: &Address) -> Option<Nd> {
+pub fn parse<P: Packet + ?Sized>(
+    packet: &P,
+    offset: usize,
+    len: usize,
+    source: &Address,
+    destination: &Address,
+) -> Option<Nd> {
     let [kind, code] = packet.bytes::<2>(offset)?;
     let kind = match kind {
         TYPE_SOLICITATION => Kind::Solicitation,
@@ -55,11 +63,13 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, source: 
     let target = packet.address(offset + 8)?;
     let pseudo = checksum::pseudo_header_v6(source, destination, ipv6::NEXT_ICMPV6, len as u32);
     let sum = packet.sum(offset, len)?;
-    (target.first() != 0xff && !target.is_v4() && checksum::is_valid(pseudo + sum)).then_some(Nd { kind, target })
+    (target.first() != 0xff && !target.is_v4() && checksum::is_valid(pseudo + sum))
+        .then_some(Nd { kind, target })
 }
 
-/// An advertisement that a target is at a MAC address (RFC 9568 section 8.2.2: from a router, overriding what was known), in the
-/// pieces that its IPv6 packet is made of; the target stands between them, as source and in the message.
+/// An advertisement that a target is at a MAC address (RFC 9568 section 8.2.2: from a router,
+/// overriding what was known), in the pieces that its IPv6 packet is made of; the target stands
+/// between them, as source and in the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Advertisement {
     /// The IPv6 header up to its addresses.
@@ -81,8 +91,8 @@ pub mod at {
 }
 
 impl Advertisement {
-    /// `asker` is who solicited it; the unspecified address (nobody, or somebody who probes whether the address is free) makes it
-    /// go to all nodes.
+    /// `asker` is who solicited it; the unspecified address (nobody, or somebody who probes whether
+    /// the address is free) makes it go to all nodes.
     #[inline(always)]
     pub fn new(mac: [u8; 6], target: &Address, asker: &Address) -> Self {
         let (destination, flags) = match asker.is_unspecified_v6() {
@@ -91,7 +101,8 @@ impl Advertisement {
         };
         let option = [OPTION_TARGET_ADDRESS, 1, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]];
         // The target counts twice: as the source and in the message.
-        let addresses = checksum::pseudo_header_v6(target, &destination, ipv6::NEXT_ICMPV6, MESSAGE_LEN as u32);
+        let addresses =
+            checksum::pseudo_header_v6(target, &destination, ipv6::NEXT_ICMPV6, MESSAGE_LEN as u32);
         let mut sum = checksum::add_address(addresses, target);
         sum = checksum::add4(sum, [TYPE_ADVERTISEMENT, 0, 0, 0]);
         sum = checksum::add4(sum, [flags, 0, 0, 0]);

@@ -1,4 +1,5 @@
-//! Authentication trailer behind an advert, as keepalived 2.4's `auth_hmac` has it (draft-cassen-vrrp-auth-hmac).
+//! Authentication trailer behind an advert, as keepalived 2.4's `auth_hmac` has it
+//! (draft-cassen-vrrp-auth-hmac).
 //!
 //! ```text
 //!  | type | key id | reserved (2) | seconds (4) | 1/65536 seconds (2) | counter (2) | MAC (16) |
@@ -35,7 +36,8 @@ impl Trailer {
         [self.kind, self.key, r0, r1, a, b, c, d, e, f, g, h]
     }
 
-    /// Writes it at the start of `buffer` and returns its length; `None` where `buffer` is too short.
+    /// Writes it at the start of `buffer` and returns its length; `None` where `buffer` is too
+    /// short.
     pub fn emit(&self, buffer: &mut [u8]) -> Option<usize> {
         let (prefix, mac) = buffer.get_mut(..LEN)?.split_at_mut(PREFIX_LEN);
         prefix.copy_from_slice(&self.prefix());

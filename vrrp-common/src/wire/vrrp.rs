@@ -1,13 +1,15 @@
-//! VRRP adverts: version 2 (RFC 3768 section 5.3, authentication RFC 2338) and version 3 (RFC 9568 section 5.1), over IPv4 and IPv6.
+//! VRRP adverts: version 2 (RFC 3768 section 5.3, authentication RFC 2338) and version 3 (RFC 9568
+//! section 5.1), over IPv4 and IPv6.
 //!
 //! ```text
 //!  v2: |Vers|Type|   VRID   | Priority | Count | AuthType | AdverInt | Checksum | addresses 4n | authentication 8 |
 //!  v3: |Vers|Type|   VRID   | Priority | Count | 0 | MaxAdverInt (12 bits) | Checksum | addresses 4n or 16n |
 //! ```
 //!
-//! Either may be followed by an authentication trailer ([`trailer`]), which the length that the address count gives leaves out.
-//! Over IPv4 the checksum leaves it out too. Over IPv6 the checksum covers it: senders and receivers leave that checksum to the
-//! kernel (RFC 3542 section 3.1), which knows of no trailer.
+//! Either may be followed by an authentication trailer ([`trailer`]), which the length that the
+//! address count gives leaves out. Over IPv4 the checksum leaves it out too. Over IPv6 the checksum
+//! covers it: senders and receivers leave that checksum to the kernel (RFC 3542 section 3.1), which
+//! knows of no trailer.
 
 use crate::ip::Address;
 use crate::packet::Packet;
@@ -18,7 +20,8 @@ use crate::wire::trailer;
 
 pub const GROUP: [u8; 4] = [224, 0, 0, 18];
 /// ff02::12.
-pub const GROUP_V6: Address = Address::v6([0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x12]);
+pub const GROUP_V6: Address =
+    Address::v6([0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x12]);
 pub const TTL: u8 = 255;
 /// Priority that says "I stop being master".
 pub const PRIORITY_RELEASE: u8 = 0;
@@ -36,11 +39,13 @@ pub const VRID_AT: usize = 1;
 pub const CHECKSUM_AT: usize = 6;
 /// Addresses of an IPv6 advert that fit an MTU of 1500 bytes. Messages with more are refused.
 pub const MAX_COUNT_V6: u8 = 90;
-/// The longest message without a trailer: over IPv6, 90 addresses. Over IPv4 255 addresses and the authentication data are shorter.
+/// The longest message without a trailer: over IPv6, 90 addresses. Over IPv4 255 addresses and the
+/// authentication data are shorter.
 pub const MAX_LEN: usize = HEADER_LEN + MAX_COUNT_V6 as usize * 16;
 const _: () = assert!(MAX_LEN + trailer::LEN <= checksum::MAX_SUMMED);
 
-/// Hundredths of a second: the unit of version 3 on the wire. Nothing but this file and its callers' borders use it.
+/// Hundredths of a second: the unit of version 3 on the wire. Nothing but this file and its
+/// callers' borders use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Centis(pub u16);
 
@@ -53,7 +58,8 @@ impl Centis {
         self.as_micros() * 1_000
     }
 
-    /// From microseconds, rounded down and capped at the field's 4095 (40.95 s); version 2 allows up to 255 s.
+    /// From microseconds, rounded down and capped at the field's 4095 (40.95 s); version 2 allows
+    /// up to 255 s.
     pub const fn from_micros(micros: u64) -> Self {
         let centis = micros / 10_000;
         Self(if centis > u16::MAX as u64 { u16::MAX } else { centis as u16 })
@@ -80,13 +86,18 @@ impl Carrier {
     #[inline(always)]
     fn pseudo_header(&self, len: usize) -> u64 {
         match self {
-            &Carrier::V4 { source, destination } => checksum::pseudo_header(source, destination, PROTO_VRRP, len as u16),
-            Carrier::V6 { source, destination } => checksum::pseudo_header_v6(source, destination, PROTO_VRRP, len as u32),
+            &Carrier::V4 { source, destination } => {
+                checksum::pseudo_header(source, destination, PROTO_VRRP, len as u16)
+            }
+            Carrier::V6 { source, destination } => {
+                checksum::pseudo_header_v6(source, destination, PROTO_VRRP, len as u32)
+            }
         }
     }
 }
 
-/// An advert whose form is right (RFC 9568 section 7.1 up to the checksum); not yet matched against a virtual router.
+/// An advert whose form is right (RFC 9568 section 7.1 up to the checksum); not yet matched against
+/// a virtual router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Advert {
     pub version: u8,
@@ -116,7 +127,12 @@ pub const fn is_known_auth(auth_type: u8) -> bool {
 /// # Errors
 /// The first rule broken: length, version, type, exact length, checksum, in this order.
 #[inline(always)]
-pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, carrier: &Carrier) -> Result<Advert, Reason> {
+pub fn parse<P: Packet + ?Sized>(
+    packet: &P,
+    offset: usize,
+    len: usize,
+    carrier: &Carrier,
+) -> Result<Advert, Reason> {
     if len < HEADER_LEN {
         return Err(Reason::Length);
     }
@@ -148,7 +164,8 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, carrier:
     let sum = packet.sum(offset, covered).ok_or(Reason::Length)?;
     // Over IPv6 the pseudo-header is always covered (RFC 9568 section 5.2.8).
     let message_only = !over_v6 && checksum::is_valid(sum);
-    if !message_only && (version == 2 || !checksum::is_valid(sum + carrier.pseudo_header(covered))) {
+    if !message_only && (version == 2 || !checksum::is_valid(sum + carrier.pseudo_header(covered)))
+    {
         return Err(Reason::Checksum);
     }
     let (auth_type, interval, auth_data) = if version == 2 {
@@ -173,7 +190,11 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize, carrier:
 
 /// The `index`-th address, of `N` bytes, of a message at `offset`.
 #[inline(always)]
-pub fn address<P: Packet + ?Sized, const N: usize>(packet: &P, offset: usize, index: u8) -> Option<[u8; N]> {
+pub fn address<P: Packet + ?Sized, const N: usize>(
+    packet: &P,
+    offset: usize,
+    index: u8,
+) -> Option<[u8; N]> {
     packet.bytes(offset + HEADER_LEN + usize::from(index) * N)
 }
 
@@ -184,7 +205,8 @@ pub enum Coverage {
     PseudoHeader(Carrier),
 }
 
-/// Writes a version 2 message and returns its length; `None` where `buffer` is too short or there are over 255 addresses.
+/// Writes a version 2 message and returns its length; `None` where `buffer` is too short or there
+/// are over 255 addresses.
 pub fn emit_v2(
     buffer: &mut [u8],
     vrid: u8,
@@ -201,8 +223,8 @@ pub fn emit_v2(
     Some(message.len())
 }
 
-/// Writes a version 3 message with addresses of `N` bytes and returns its length; `None` as for [`emit_v2`]. The interval is
-/// capped at 4095.
+/// Writes a version 3 message with addresses of `N` bytes and returns its length; `None` as for
+/// [`emit_v2`]. The interval is capped at 4095.
 pub fn emit_v3<const N: usize>(
     buffer: &mut [u8],
     vrid: u8,
@@ -222,7 +244,8 @@ pub fn emit_v3<const N: usize>(
     Some(body)
 }
 
-/// Makes the checksum of a message with its trailer right, which was written before the trailer was.
+/// Makes the checksum of a message with its trailer right, which was written before the trailer
+/// was.
 pub fn cover_trailer(message: &mut [u8], carrier: &Carrier) {
     let over_v6 = matches!(carrier, Carrier::V6 { .. });
     if over_v6 && let Some(field) = message.get_mut(CHECKSUM_AT..CHECKSUM_AT + 2) {
@@ -231,7 +254,11 @@ pub fn cover_trailer(message: &mut [u8], carrier: &Carrier) {
     }
 }
 
-fn emit_body<const N: usize>(buffer: &mut [u8], mut header: [u8; HEADER_LEN], addresses: &[[u8; N]]) -> Option<usize> {
+fn emit_body<const N: usize>(
+    buffer: &mut [u8],
+    mut header: [u8; HEADER_LEN],
+    addresses: &[[u8; N]],
+) -> Option<usize> {
     header[3] = u8::try_from(addresses.len()).ok()?;
     let body = HEADER_LEN + addresses.len() * N;
     let (head, list) = buffer.get_mut(..body)?.split_at_mut(HEADER_LEN);
@@ -247,7 +274,8 @@ fn set_checksum(message: &mut [u8], initial: u64) {
     message[CHECKSUM_AT..CHECKSUM_AT + 2].copy_from_slice(&sum.to_be_bytes());
 }
 
-/// The MAC address of a virtual router (RFC 9568 section 7.3): 00:00:5e:00:01 for IPv4, 00:00:5e:00:02 for IPv6, then the VRID.
+/// The MAC address of a virtual router (RFC 9568 section 7.3): 00:00:5e:00:01 for IPv4,
+/// 00:00:5e:00:02 for IPv6, then the VRID.
 #[inline(always)]
 pub const fn virtual_mac(over_v6: bool, vrid: u8) -> [u8; 6] {
     [0x00, 0x00, 0x5e, 0x00, if over_v6 { 2 } else { 1 }, vrid]

@@ -17,20 +17,23 @@ const V4_SOURCE: usize = 26;
 const V6_SOURCE: usize = 34;
 const V4_CHECKSUM: usize = 24;
 
-/// Bits of the last setting: the template is as long as an IPv6 frame; it is one frame, not a flow's. Above them, how many bytes the
-/// measured program puts before a frame, takes from its end, and the frame has before.
+/// Bits of the last setting: the template is as long as an IPv6 frame; it is one frame, not a
+/// flow's. Above them, how many bytes the measured program puts before a frame, takes from its end,
+/// and the frame has before.
 const LONG: u32 = 1;
 const PLAIN: u32 = 2;
 const HEAD_SHIFT: u32 = 8;
 const CUT_SHIFT: u32 = 16;
 const LEN_SHIFT: u32 = 24;
 
-/// What every frame is made from: source address and port, and what is summed over them, are written into it.
+/// What every frame is made from: source address and port, and what is summed over them, are
+/// written into it.
 #[map]
 static TEMPLATE: Array<[u8; V6_LEN]> = Array::with_max_entries(1, 0);
 
-/// How, in this order: interface to send by; flows less one (flows are a power of two); first address of the clients; where the
-/// ports are; where the checksum over them is; sum of the IPv4 header and of the rest without address and port; bits.
+/// How, in this order: interface to send by; flows less one (flows are a power of two); first
+/// address of the clients; where the ports are; where the checksum over them is; sum of the IPv4
+/// header and of the rest without address and port; bits.
 #[map]
 static SETTINGS: Array<[u32; 8]> = Array::with_max_entries(1, 0);
 
@@ -66,11 +69,15 @@ fn reshaping() -> Option<(i32, i32)> {
 #[inline(always)]
 fn reshape(ctx: &XdpContext, begin: i32, end: i32) -> Option<()> {
     // SAFETY: helper calls that move begin and end of the frame; every access checks the new ones.
-    let moved = unsafe { bpf_xdp_adjust_head(ctx.ctx, begin) == 0 && (end == 0 || bpf_xdp_adjust_tail(ctx.ctx, end) == 0) };
+    let moved = unsafe {
+        bpf_xdp_adjust_head(ctx.ctx, begin) == 0
+            && (end == 0 || bpf_xdp_adjust_tail(ctx.ctx, end) == 0)
+    };
     moved.then_some(())
 }
 
-/// Writes the next frame, whole: what it is written over is as its last receiver left it. Returns the interface to send it by.
+/// Writes the next frame, whole: what it is written over is as its last receiver left it. Returns
+/// the interface to send it by.
 #[inline(always)]
 pub fn next(ctx: &XdpContext) -> Option<u32> {
     let [ifindex, mask, base, ports_at, sum_at, ip_sum, l4_sum, bits] = *SETTINGS.get(0)?;
@@ -83,7 +90,8 @@ pub fn next(ctx: &XdpContext) -> Option<u32> {
     if bits & PLAIN != 0 {
         return Some(ifindex);
     }
-    // An odd multiplier makes neighbours far apart and no two flows alike: the first 21 bits are the client's, the last 15 its port's.
+    // An odd multiplier makes neighbours far apart and no two flows alike: the first 21 bits are
+    // the client's, the last 15 its port's.
     let scrambled = (number()? & mask).wrapping_mul(0x9e37_79b1);
     let (address, port) = (base + (scrambled >> 11), 0x8000 | scrambled & 0x7fff);
     let words = (address >> 16) + (address & 0xffff);
@@ -102,7 +110,8 @@ pub fn next(ctx: &XdpContext) -> Option<u32> {
 #[inline(always)]
 fn number() -> Option<u32> {
     let made = MADE.get_ptr_mut(0)?;
-    // SAFETY: a live element of this CPU's array; a test run is not interrupted by another one on its CPU.
+    // SAFETY: a live element of this CPU's array; a test run is not interrupted by another one on
+    // its CPU.
     let number = unsafe { *made };
     // SAFETY: as above.
     unsafe { *made = number + 1 };

@@ -30,7 +30,8 @@ pub fn bench_flows(ctx: XdpContext) -> u32 {
 
 #[inline(always)]
 fn redirect(ifindex: u32) -> Option<u32> {
-    // SAFETY: a helper call with two integers; it notes the target for the redirect that this verdict asks for.
+    // SAFETY: a helper call with two integers; it notes the target for the redirect that this
+    // verdict asks for.
     let action = unsafe { bpf_redirect(ifindex, 0) };
     Some(action as u32)
 }
@@ -70,7 +71,8 @@ pub fn bench_capture(ctx: XdpContext) -> u32 {
 #[inline(always)]
 fn count() {
     if let Some(arrived) = ARRIVED.get_ptr_mut(0) {
-        // SAFETY: a live element of this CPU's array, which nothing else writes while this program runs.
+        // SAFETY: a live element of this CPU's array, which nothing else writes while this program
+        // runs.
         unsafe { *arrived += 1 };
     }
 }

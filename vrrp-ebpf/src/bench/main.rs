@@ -1,5 +1,5 @@
-//! What `cargo xtask bench xdp` and `bench live` measure the XDP program with and against; an object of its own, which the agent
-//! never sees.
+//! What `cargo xtask bench xdp` and `bench live` measure the XDP program with and against; an
+//! object of its own, which the agent never sees.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
@@ -46,7 +46,8 @@ pub fn bench_lengthen(ctx: XdpContext) -> u32 {
     }
 }
 
-/// Drops what is an advert by its Ethernet, IPv4 and VRRP headers, and looks at nothing else: no sum, no map, no counter.
+/// Drops what is an advert by its Ethernet, IPv4 and VRRP headers, and looks at nothing else: no
+/// sum, no map, no counter.
 #[xdp(frags)]
 pub fn bench_drop(ctx: XdpContext) -> u32 {
     match is_advert(&Frame(&ctx)) {
@@ -69,8 +70,8 @@ fn is_advert(frame: &Frame) -> Option<bool> {
     )
 }
 
-/// Makes the next frame of what the last run left, then goes on with the measured program: a test run puts nothing back between
-/// repeats.
+/// Makes the next frame of what the last run left, then goes on with the measured program: a test
+/// run puts nothing back between repeats.
 #[xdp(frags)]
 pub fn bench_reset(ctx: XdpContext) -> u32 {
     if frames::restore(&ctx).is_some() && frames::next(&ctx).is_some() {
@@ -87,7 +88,8 @@ fn write<const N: usize>(ctx: &XdpContext, offset: usize, bytes: [u8; N]) -> Opt
     if start + N > end(ctx) {
         return None;
     }
-    // SAFETY: `N` bytes from `start` lie before `data_end`, as was just checked; a byte array has no alignment.
+    // SAFETY: `N` bytes from `start` lie before `data_end`, as was just checked; a byte array has
+    // no alignment.
     unsafe { *(start as *mut [u8; N]) = bytes };
     Some(())
 }

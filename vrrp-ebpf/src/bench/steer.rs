@@ -1,4 +1,5 @@
-//! The least that steering takes: no virtual address, no mastership, no service to look up, nothing counted.
+//! The least that steering takes: no virtual address, no mastership, no service to look up, nothing
+//! counted.
 
 use aya_ebpf::bindings::xdp_action;
 use aya_ebpf::macros::{map, xdp};
@@ -35,10 +36,18 @@ pub fn bench_steer(ctx: XdpContext) -> u32 {
 fn steer(ctx: &XdpContext) -> Option<u32> {
     let headers = Frame(ctx).bytes::<HEADERS>(0)?;
     let at = |offset: usize| u16::from_be_bytes([headers[offset], headers[offset + 1]]);
-    let address = |offset: usize| Address::v4([headers[offset], headers[offset + 1], headers[offset + 2], headers[offset + 3]]);
+    let address = |offset: usize| {
+        Address::v4([
+            headers[offset],
+            headers[offset + 1],
+            headers[offset + 2],
+            headers[offset + 3],
+        ])
+    };
     let protocol = headers[23];
     let has_ports = protocol == ipv4::PROTO_TCP || protocol == ipv4::PROTO_UDP;
-    if at(12) != eth::TYPE_IPV4 || headers[14] != 0x45 || at(20) & FRAGMENT_MASK != 0 || !has_ports {
+    if at(12) != eth::TYPE_IPV4 || headers[14] != 0x45 || at(20) & FRAGMENT_MASK != 0 || !has_ports
+    {
         return None;
     }
     let key = FlowKey {

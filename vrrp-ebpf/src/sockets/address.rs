@@ -1,4 +1,5 @@
-//! The address a program was called with: reading and rewriting it, a word at a time, as the verifier allows.
+//! The address a program was called with: reading and rewriting it, a word at a time, as the
+//! verifier allows.
 
 use aya_ebpf::bindings::bpf_sock_addr;
 use aya_ebpf::programs::SockAddrContext;
@@ -8,7 +9,8 @@ use vrrp_common::socket_maps::UpstreamKey;
 const STREAM: u32 = 1;
 const TCP: u32 = 6;
 
-/// Which of its forms the address has. An IPv6 socket names IPv4 addresses in their mapped form, which [`Address`] takes as it is.
+/// Which of its forms the address has. An IPv6 socket names IPv4 addresses in their mapped form,
+/// which [`Address`] takes as it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     V4,
@@ -19,7 +21,10 @@ pub enum Family {
 pub fn is_tcp(ctx: &SockAddrContext) -> bool {
     let at = ctx.sock_addr;
     // SAFETY: words of the context, which every program of this type may read.
-    unsafe { (&raw const (*at).type_).read_volatile() == STREAM && (&raw const (*at).protocol).read_volatile() == TCP }
+    unsafe {
+        (&raw const (*at).type_).read_volatile() == STREAM
+            && (&raw const (*at).protocol).read_volatile() == TCP
+    }
 }
 
 /// Address and port that the process names, or that its peer has.
@@ -34,7 +39,11 @@ pub fn read(ctx: &SockAddrContext, family: Family) -> UpstreamKey {
                 let words = &raw const (*at).user_ip6;
                 let word = |index: usize| u64::from(words.cast::<u32>().add(index).read_volatile());
                 let join = |first: u64, second: u64| {
-                    if cfg!(target_endian = "little") { first | second << 32 } else { first << 32 | second }
+                    if cfg!(target_endian = "little") {
+                        first | second << 32
+                    } else {
+                        first << 32 | second
+                    }
                 };
                 Address::from_words([join(word(0), word(1)), join(word(2), word(3))])
             }
@@ -44,8 +53,8 @@ pub fn read(ctx: &SockAddrContext, family: Family) -> UpstreamKey {
     UpstreamKey { address, port: u16::from_be(port as u16), pad: [0; 6] }
 }
 
-/// Puts another address and port in the place of the one that was read. An IPv4 socket takes IPv4 addresses only: `false`, and
-/// nothing is written, where it is another.
+/// Puts another address and port in the place of the one that was read. An IPv4 socket takes IPv4
+/// addresses only: `false`, and nothing is written, where it is another.
 #[inline(always)]
 pub fn write(ctx: &SockAddrContext, family: Family, address: &Address, port: u16) -> bool {
     let at = ctx.sock_addr;
@@ -73,7 +82,11 @@ pub fn write(ctx: &SockAddrContext, family: Family, address: &Address, port: u16
 fn halves(address: &Address) -> [u32; 4] {
     let [first, second] = address.words();
     let split = |word: u64| {
-        if cfg!(target_endian = "little") { [word as u32, (word >> 32) as u32] } else { [(word >> 32) as u32, word as u32] }
+        if cfg!(target_endian = "little") {
+            [word as u32, (word >> 32) as u32]
+        } else {
+            [(word >> 32) as u32, word as u32]
+        }
     };
     let ([a, b], [c, d]) = (split(first), split(second));
     [a, b, c, d]

@@ -1,11 +1,15 @@
-//! The socket programs: a connect to the address of an upstream becomes a connect to one of its backends.
+//! The socket programs: a connect to the address of an upstream becomes a connect to one of its
+//! backends.
 //!
-//! They hang on the cgroups of the processes that may use upstreams, run when such a process connects, closes or asks for its
-//! peer, and cost nothing per packet. Unknown is not ours: an address that is no upstream's is left as it is.
+//! They hang on the cgroups of the processes that may use upstreams, run when such a process
+//! connects, closes or asks for its peer, and cost nothing per packet. Unknown is not ours: an
+//! address that is no upstream's is left as it is.
 //!
-//! `connect4`, `connect6` choose a backend, count the connection in its load and remember the choice with the socket; `sock_ops`
-//! notes that it was established, and makes the backend suspect that resets it; `sock_release` takes it off the load, and makes the
-//! backend suspect where it never was established; `getpeername4` and `getpeername6` tell the process what it has connected to.
+//! `connect4`, `connect6` choose a backend, count the connection in its load and remember the
+//! choice with the socket; `sock_ops` notes that it was established, and makes the backend suspect
+//! that resets it; `sock_release` takes it off the load, and makes the backend suspect where it
+//! never was established; `getpeername4` and `getpeername6` tell the process what it has connected
+//! to.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
@@ -17,7 +21,8 @@ mod object;
 mod steer;
 
 use aya_ebpf::bindings::{
-    BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_STATE_CB, BPF_SOCK_OPS_STATE_CB_FLAG, BPF_TCP_CLOSE, BPF_TCP_ESTABLISHED,
+    BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_STATE_CB, BPF_SOCK_OPS_STATE_CB_FLAG,
+    BPF_TCP_CLOSE, BPF_TCP_ESTABLISHED,
 };
 use aya_ebpf::helpers::generated::bpf_ktime_get_boot_ns;
 use aya_ebpf::macros::{cgroup_sock, cgroup_sock_addr, sock_ops};
@@ -66,12 +71,16 @@ pub fn sock_ops(ctx: SockOpsContext) -> u32 {
         BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB => {
             if let Some(steered) = maps::of_operation(&ctx) {
                 steer::established(steered);
-                // From here on this program hears of each change of the connection's state: two or three.
+                // From here on this program hears of each change of the connection's state: two or
+                // three.
                 let _ = ctx.set_cb_flags(BPF_SOCK_OPS_STATE_CB_FLAG as i32);
             }
         }
-        BPF_SOCK_OPS_STATE_CB if (ctx.arg(0), ctx.arg(1)) == (BPF_TCP_ESTABLISHED, BPF_TCP_CLOSE) => {
-            // Whoever closes goes through other states: this one was reset, or its peer is silent for too long.
+        BPF_SOCK_OPS_STATE_CB
+            if (ctx.arg(0), ctx.arg(1)) == (BPF_TCP_ESTABLISHED, BPF_TCP_CLOSE) =>
+        {
+            // Whoever closes goes through other states: this one was reset, or its peer is silent
+            // for too long.
             if let Some(steered) = maps::of_operation(&ctx) {
                 steer::reset(steered);
             }

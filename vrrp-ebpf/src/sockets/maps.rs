@@ -10,11 +10,15 @@ use aya_ebpf::helpers::generated::bpf_sk_storage_get;
 use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray};
 use aya_ebpf::programs::{SockAddrContext, SockContext, SockOpsContext};
-use vrrp_common::socket_maps::{Backend, Load, MAX_BACKENDS, MAX_UPSTREAMS, Outcomes, Steered, Upstream, UpstreamKey};
+use vrrp_common::socket_maps::{
+    Backend, Load, MAX_BACKENDS, MAX_UPSTREAMS, Outcomes, Steered, Upstream, UpstreamKey,
+};
 
-/// Not preallocated, so that an entry that is replaced is not filled anew while a program still reads it.
+/// Not preallocated, so that an entry that is replaced is not filled anew while a program still
+/// reads it.
 #[map]
-static UPSTREAMS: HashMap<UpstreamKey, Upstream> = HashMap::with_max_entries(MAX_UPSTREAMS, BPF_F_NO_PREALLOC);
+static UPSTREAMS: HashMap<UpstreamKey, Upstream> =
+    HashMap::with_max_entries(MAX_UPSTREAMS, BPF_F_NO_PREALLOC);
 #[map]
 static SOCK_BACKENDS: Array<Backend> = Array::with_max_entries(MAX_BACKENDS, 0);
 #[map]
@@ -26,8 +30,8 @@ static STEERED: SkStorage<Steered> = SkStorage::new();
 
 #[inline(always)]
 pub fn upstream(key: &UpstreamKey) -> Option<&'static Upstream> {
-    // SAFETY: the agent writes entries whole and these programs only read them; a replaced entry stays readable until the
-    // program ends (RCU).
+    // SAFETY: the agent writes entries whole and these programs only read them; a replaced entry
+    // stays readable until the program ends (RCU).
     unsafe { UPSTREAMS.get(key) }
 }
 
@@ -57,7 +61,9 @@ impl Word {
     #[inline(always)]
     pub fn add(self, amount: i64) {
         // SAFETY: one atomic addition to a live, aligned word.
-        unsafe { asm!("lock *(u64 *)({} + 0) += {}", in(reg) self.0, in(reg) amount, options(nostack)) };
+        unsafe {
+            asm!("lock *(u64 *)({} + 0) += {}", in(reg) self.0, in(reg) amount, options(nostack))
+        };
     }
 }
 
@@ -88,8 +94,8 @@ pub fn load(index: u32) -> Option<LoadWords> {
 #[inline(always)]
 pub fn count(upstream: u32, bump: impl FnOnce(&mut Outcomes)) {
     if let Some(outcomes) = SOCK_OUTCOMES.get_ptr_mut(upstream) {
-        // SAFETY: a live element of this CPU's array. These programs can be preempted by one another: a count may then be one
-        // too low, no more.
+        // SAFETY: a live element of this CPU's array. These programs can be preempted by one
+        // another: a count may then be one too low, no more.
         bump(unsafe { &mut *outcomes });
     }
 }
@@ -110,7 +116,8 @@ pub fn of_address_or_new(ctx: &SockAddrContext) -> Option<&'static mut Steered> 
     storage(socket.cast(), u64::from(BPF_SK_STORAGE_GET_F_CREATE))
 }
 
-/// What is remembered with the socket that is closed: the context of such a program stands for its socket.
+/// What is remembered with the socket that is closed: the context of such a program stands for its
+/// socket.
 #[inline(always)]
 pub fn of_socket(ctx: &SockContext) -> Option<&'static mut Steered> {
     storage(ctx.sock.cast(), 0)
@@ -130,8 +137,10 @@ pub fn of_operation(ctx: &SockOpsContext) -> Option<&'static mut Steered> {
 #[inline(always)]
 fn storage(socket: *mut c_void, flags: u64) -> Option<&'static mut Steered> {
     // SAFETY: the map's address is what the loader resolves, and `socket` came from the kernel.
-    let found = unsafe { bpf_sk_storage_get((&raw const STEERED).cast_mut().cast(), socket, ptr::null_mut(), flags) };
-    // SAFETY: null or a live, aligned value that lives as long as its socket. The kernel holds the socket while it connects or
-    // is closed.
+    let found = unsafe {
+        bpf_sk_storage_get((&raw const STEERED).cast_mut().cast(), socket, ptr::null_mut(), flags)
+    };
+    // SAFETY: null or a live, aligned value that lives as long as its socket. The kernel holds the
+    // socket while it connects or is closed.
     unsafe { found.cast::<Steered>().as_mut() }
 }

@@ -45,18 +45,26 @@ pub fn connect(ctx: &SockAddrContext, family: Family) -> i32 {
         (Some(steered), Some(load)) => {
             load.in_flight.add(1);
             let (address, port) = (key.address, key.port);
-            *steered = Steered { address, epoch: load.epoch.get(), backend: index, port, counted: 1, established: 0 };
+            *steered = Steered {
+                address,
+                epoch: load.epoch.get(),
+                backend: index,
+                port,
+                counted: 1,
+                established: 0,
+            };
         }
         _ => maps::count(upstream.index, |outcomes| outcomes.uncounted += 1),
     }
     ALLOW
 }
 
-/// Whether the socket was sent to this address: by a program of another agent that runs before this one during an upgrade, or
-/// on a cgroup further down.
+/// Whether the socket was sent to this address: by a program of another agent that runs before this
+/// one during an upgrade, or on a cgroup further down.
 #[inline(always)]
 fn goes_to(steered: &Steered, key: &UpstreamKey) -> bool {
-    maps::backend(steered.backend).is_some_and(|backend| backend.address.is(&key.address) && backend.port == key.port)
+    maps::backend(steered.backend)
+        .is_some_and(|backend| backend.address.is(&key.address) && backend.port == key.port)
 }
 
 #[inline(always)]
@@ -68,7 +76,8 @@ fn choose(upstream: &Upstream) -> Option<u32> {
         if step >= upstream.count {
             break;
         }
-        // Once round, from a random member on; with a division, since a branch here would be one more in `balance`'s sense.
+        // Once round, from a random member on; with a division, since a branch here would be one
+        // more in `balance`'s sense.
         let place = (u64::from(start) + u64::from(step)) % u64::from(upstream.count);
         let Some(&member) = upstream.members.get(place as usize & (MAX_MEMBERS - 1)) else {
             break;
@@ -88,8 +97,9 @@ fn choose(upstream: &Upstream) -> Option<u32> {
     choice.backend()
 }
 
-/// Takes a connection off its backend's load. One that never was established makes the backend suspect: with the fewest
-/// connections in flight a server that has just died would attract all others until a check has found out.
+/// Takes a connection off its backend's load. One that never was established makes the backend
+/// suspect: with the fewest connections in flight a server that has just died would attract all
+/// others until a check has found out.
 #[inline(always)]
 pub fn close(steered: &mut Steered) {
     if steered.counted == 0 {
@@ -125,7 +135,8 @@ pub fn established(steered: &mut Steered) {
 /// Value of `established` of a connection that was reset since.
 const RESET: u8 = 2;
 
-/// A server that dies while connections wait to be accepted resets them: they have been established, and are lost all the same.
+/// A server that dies while connections wait to be accepted resets them: they have been
+/// established, and are lost all the same.
 #[inline(always)]
 pub fn reset(steered: &mut Steered) {
     // The programs of two agents in turn hear of it: the first one counts.

@@ -1,4 +1,5 @@
-//! `bench failover`: the same misfortunes for a pair of ours and a pair of keepalived, one after the other on one network.
+//! `bench failover`: the same misfortunes for a pair of ours and a pair of keepalived, one after
+//! the other on one network.
 
 use std::path::PathBuf;
 use std::thread::sleep;
@@ -18,7 +19,8 @@ use vrrp_tests::table::{self, Spread};
 /// The node that things happen to, and the one that takes over.
 const MASTER: Node = Node::Node1;
 const BACKUP: Node = Node::Node2;
-/// What is watched after the successor has spoken: long enough for what should have stopped to show that it has not.
+/// What is watched after the successor has spoken: long enough for what should have stopped to show
+/// that it has not.
 const CALM: Duration = Duration::from_secs(1);
 /// As in the agent's unit: systemd starts it again after that.
 const RESTART: Duration = Duration::from_millis(200);
@@ -83,7 +85,9 @@ pub fn run(options: &Options) -> Result<bool> {
             let mut pair = Pair::up(Plan::single(program, interval, agent.clone()))?;
             for run in 1..=options.runs {
                 for &case in cases.iter().filter(|case| case.is_for(program)) {
-                    let seen = case.play(&mut pair).with_context(|| format!("{case:?} of {}", program.name()))?;
+                    let seen = case
+                        .play(&mut pair)
+                        .with_context(|| format!("{case:?} of {}", program.name()))?;
                     let interval_ms = interval.as_millis() as u64;
                     runs.push(Run { program: program.name(), interval_ms, case, run, seen });
                 }
@@ -92,14 +96,19 @@ pub fn run(options: &Options) -> Result<bool> {
         }
     }
     print(options, cases, &runs);
-    super::write_json(options.json.as_deref(), &json!({ "probe_interval_ms": millis(PROBE_INTERVAL), "runs": runs }))?;
+    super::write_json(
+        options.json.as_deref(),
+        &json!({ "probe_interval_ms": millis(PROBE_INTERVAL), "runs": runs }),
+    )?;
     Ok(true)
 }
 
 impl Case {
-    /// Plays it once on a pair that has settled. A node that was stopped is left so: the case that starts it again may be next.
+    /// Plays it once on a pair that has settled. A node that was stopped is left so: the case that
+    /// starts it again may be next.
     fn play(self, pair: &mut Pair) -> Result<Seen> {
-        let (here, successor) = if self == Case::Preempt { (BACKUP, MASTER) } else { (MASTER, BACKUP) };
+        let (here, successor) =
+            if self == Case::Preempt { (BACKUP, MASTER) } else { (MASTER, BACKUP) };
         match (self, pair.runs(MASTER)) {
             (Case::Preempt, true) => pair.stop(MASTER)?,
             (Case::Preempt, false) | (_, true) => {}
@@ -176,11 +185,16 @@ impl Case {
 
 fn print(options: &Options, cases: &[Case], runs: &[Run]) {
     let [ours, theirs] = Program::BOTH.map(Program::name);
-    println!("\nLongest time without an answer, ms: median (least..most) of {} runs; an echo request each 1 ms.", options.runs);
+    println!(
+        "\nLongest time without an answer, ms: median (least..most) of {} runs; an echo request each 1 ms.",
+        options.runs
+    );
     print_figures(options, cases, runs, |seen| Some(seen.outage_ms), RESOLUTION_MS);
     println!("\nFrom the event to the successor's first advert, ms.");
     print_figures(options, cases, runs, |seen| seen.successor_ms, 0.1);
-    println!("\nWhat the other node sent in the address's name after its successor had advertised, in the worst run.");
+    println!(
+        "\nWhat the other node sent in the address's name after its successor had advertised, in the worst run."
+    );
     let rows: Vec<Vec<String>> = lines(options, cases)
         .map(|(case, interval)| {
             let worst = |program| {
@@ -193,15 +207,24 @@ fn print(options: &Options, cases: &[Case], runs: &[Run]) {
     table::print(&["case", "interval", ours, theirs], &rows);
     let stall = runs.iter().map(|run| run.seen.stall_ms).fold(0.0, f64::max);
     let lost: u32 = runs.iter().map(|run| run.seen.not_captured).sum();
-    println!("\nThis machine kept the client from asking for {stall:.0} ms at worst (taken off); frames not captured: {lost}.");
+    println!(
+        "\nThis machine kept the client from asking for {stall:.0} ms at worst (taken off); frames not captured: {lost}."
+    );
 }
 
-fn print_figures(options: &Options, cases: &[Case], runs: &[Run], figure: impl Fn(&Seen) -> Option<f64>, resolution: f64) {
+fn print_figures(
+    options: &Options,
+    cases: &[Case],
+    runs: &[Run],
+    figure: impl Fn(&Seen) -> Option<f64>,
+    resolution: f64,
+) {
     let [ours, theirs] = Program::BOTH.map(Program::name);
     let rows: Vec<Vec<String>> = lines(options, cases)
         .map(|(case, interval)| {
-            let [a, b] =
-                [ours, theirs].map(|program| Spread::of(of(runs, program, case, interval).filter_map(|run| figure(&run.seen))));
+            let [a, b] = [ours, theirs].map(|program| {
+                Spread::of(of(runs, program, case, interval).filter_map(|run| figure(&run.seen)))
+            });
             let ratio = table::ratio(a.map(|a| a.median), b.map(|b| b.median), resolution);
             vec![case.name(), interval_text(interval), Spread::text(a), Spread::text(b), ratio]
         })
@@ -213,7 +236,13 @@ fn lines(options: &Options, cases: &[Case]) -> impl Iterator<Item = (Case, Durat
     cases.iter().flat_map(|&case| options.intervals.iter().map(move |&interval| (case, interval)))
 }
 
-fn of<'a>(runs: &'a [Run], program: &'static str, case: Case, interval: Duration) -> impl Iterator<Item = &'a Run> {
+fn of<'a>(
+    runs: &'a [Run],
+    program: &'static str,
+    case: Case,
+    interval: Duration,
+) -> impl Iterator<Item = &'a Run> {
     let interval = interval.as_millis() as u64;
-    runs.iter().filter(move |run| (run.program, run.case, run.interval_ms) == (program, case, interval))
+    runs.iter()
+        .filter(move |run| (run.program, run.case, run.interval_ms) == (program, case, interval))
 }

@@ -1,7 +1,8 @@
-//! The HTTP part of `bench live`: one nginx, asked by wrk in four ways that differ in how the request gets there.
+//! The HTTP part of `bench live`: one nginx, asked by wrk in four ways that differ in how the
+//! request gets there.
 //!
-//! Two labs at once, one with our agents and one without any router, so that what is compared takes turns. The server is always
-//! node 2's nginx, and all but the direct way lead through node 1.
+//! Two labs at once, one with our agents and one without any router, so that what is compared takes
+//! turns. The server is always node 2's nginx, and all but the direct way lead through node 1.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -95,7 +96,9 @@ pub fn run(rounds: u32) -> Result<Value> {
     let mut runs = Vec::new();
     for round in 0..rounds {
         eprintln!("requests, round {} of {rounds} ...", round + 1);
-        for (closing, way) in [false, true].into_iter().flat_map(|closing| Way::ALL.map(|way| (closing, way))) {
+        for (closing, way) in
+            [false, true].into_iter().flat_map(|closing| Way::ALL.map(|way| (closing, way)))
+        {
             let (lab, address) = place(way);
             let seen = ask(lab, address, closing).with_context(|| way.name())?;
             runs.push(Run { way, closing, seen });
@@ -107,8 +110,9 @@ pub fn run(rounds: u32) -> Result<Value> {
     Ok(serde_json::to_value(&runs)?)
 }
 
-/// Node 1 has the first virtual address and translates it to node 2, whose answers come back through it. Nothing else is
-/// translated, and connections that have ended are soon forgotten: as favourable as can be.
+/// Node 1 has the first virtual address and translates it to node 2, whose answers come back
+/// through it. Nothing else is translated, and connections that have ended are soon forgotten: as
+/// favourable as can be.
 fn translate(lab: &Lab) -> Result<()> {
     let (vip, node1, node2) = (Vip::Vip1.address(), Node::Node1.front(), Node::Node2.front());
     let client = Host::Client.front().context("the client has no address")?;
@@ -126,18 +130,26 @@ fn translate(lab: &Lab) -> Result<()> {
             ("ipv4/conf/eth1/send_redirects", "0"),
             ("netfilter/nf_conntrack_tcp_timeout_time_wait", "1"),
         ] {
-            std::fs::write(Path::new("/proc/sys/net").join(key), value).with_context(|| format!("setting {key}"))?;
+            std::fs::write(Path::new("/proc/sys/net").join(key), value)
+                .with_context(|| format!("setting {key}"))?;
         }
         Ok(())
     })?;
-    lab.topology().host(Host::Node2).ip(&[format!("route add {client}/32 via {node1} dev {FRONT_IF}")])
+    lab.topology()
+        .host(Host::Node2)
+        .ip(&[format!("route add {client}/32 via {node1} dev {FRONT_IF}")])
 }
 
 /// The right page from the right node.
 fn check(lab: &Lab, address: Ipv4Addr, page: &str) -> Result<()> {
     let answer = lab.get(address, &format!("/{PAGE}"), None)?;
     let node = answer.header("x-node").unwrap_or("nobody");
-    ensure!(answer.status == 200 && answer.body == page, "status {}, {} bytes", answer.status, answer.body.len());
+    ensure!(
+        answer.status == 200 && answer.body == page,
+        "status {}, {} bytes",
+        answer.status,
+        answer.body.len()
+    );
     ensure!(node == Host::Node2.name(), "{node} has answered");
     Ok(())
 }
@@ -157,7 +169,8 @@ fn ask(lab: &Lab, address: Ipv4Addr, closing: bool) -> Result<Seen> {
 }
 
 fn parse(text: &str) -> Option<Seen> {
-    let after = |word: &str| text.lines().find_map(|line| line.trim().strip_prefix(word)).map(str::trim);
+    let after =
+        |word: &str| text.lines().find_map(|line| line.trim().strip_prefix(word)).map(str::trim);
     Some(Seen {
         per_second: after("Requests/sec:")?.parse().ok()?,
         p50_ms: parse_millis(after("50%")?)?,
@@ -178,15 +191,24 @@ fn parse_millis(text: &str) -> Option<f64> {
 }
 
 fn print(runs: &[Run]) {
-    println!("\nwrk, {CONNECTIONS} connections, {PAGE_LEN} bytes from node 2's nginx; median (least..most) of {SECONDS} s each.");
+    println!(
+        "\nwrk, {CONNECTIONS} connections, {PAGE_LEN} bytes from node 2's nginx; median (least..most) of {SECONDS} s each."
+    );
     let mut rows = Vec::new();
     for closing in [false, true] {
         for way in Way::ALL {
             let of = |figure: fn(&Seen) -> f64| {
-                Spread::of(runs.iter().filter(|run| (run.way, run.closing) == (way, closing)).map(|run| figure(&run.seen)))
+                Spread::of(
+                    runs.iter()
+                        .filter(|run| (run.way, run.closing) == (way, closing))
+                        .map(|run| figure(&run.seen)),
+                )
             };
-            let millis =
-                |figure| of(figure).map_or("-".to_owned(), |s| format!("{:.2} ({:.2}..{:.2})", s.median, s.least, s.most));
+            let millis = |figure| {
+                of(figure).map_or("-".to_owned(), |s| {
+                    format!("{:.2} ({:.2}..{:.2})", s.median, s.least, s.most)
+                })
+            };
             let kind = if closing { "a connection each" } else { "kept connections" };
             rows.push(vec![
                 way.name().to_owned(),
@@ -210,7 +232,10 @@ mod tests {
                     Latency     1.20ms  500.00us   9.00ms   70.00%\n  Latency Distribution\n     50%  512.00us\n     \
                     75%    1.00ms\n     90%    1.50ms\n     99%    1.20s \n  100 requests in 3.00s, 10KB read\n\
                     Requests/sec:  12345.67\nTransfer/sec:      1.00MB\n";
-        assert_eq!(parse(text), Some(Seen { per_second: 12_345.67, p50_ms: 0.512, p99_ms: 1_200.0 }));
+        assert_eq!(
+            parse(text),
+            Some(Seen { per_second: 12_345.67, p50_ms: 0.512, p99_ms: 1_200.0 })
+        );
         assert_eq!(parse_millis("12m"), None);
     }
 }

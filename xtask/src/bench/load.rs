@@ -64,7 +64,8 @@ pub fn run(options: &Options) -> Result<bool> {
     let mut lines = Vec::new();
     for (program, scheduling, accept_always, name) in PAIRS {
         eprintln!("{name}: {} busy loops for {} s ...", options.loops, options.seconds);
-        let plan = Plan { scheduling, accept_always, ..Plan::single(program, INTERVAL, agent.clone()) };
+        let plan =
+            Plan { scheduling, accept_always, ..Plan::single(program, INTERVAL, agent.clone()) };
         lines.push(measure(plan, name, options)?);
     }
     print(options, &lines);
@@ -95,7 +96,11 @@ fn measure(plan: Plan, name: &'static str, options: &Options) -> Result<Line> {
 }
 
 fn adverts_of(recording: &Recording, node: Node, since: Instant) -> Vec<Instant> {
-    recording.adverts(since, node, Plan::VRID).filter(|(_, priority)| *priority > 0).map(|(at, _)| at).collect()
+    recording
+        .adverts(since, node, Plan::VRID)
+        .filter(|(_, priority)| *priority > 0)
+        .map(|(at, _)| at)
+        .collect()
 }
 
 fn promotions(recording: &Recording, since: Instant) -> usize {
@@ -155,16 +160,36 @@ impl Drop for BusyLoops {
 }
 
 fn print(options: &Options, lines: &[Line]) {
-    println!("\n{} busy loops of ordinary priority for {} s, an advert each 10 ms; nobody dies.", options.loops, options.seconds);
+    println!(
+        "\n{} busy loops of ordinary priority for {} s, an advert each 10 ms; nobody dies.",
+        options.loops, options.seconds
+    );
     let rows: Vec<Vec<String>> = lines
         .iter()
         .map(|line| {
-            let [gap, silence, stall] = [line.gap_ms, line.silence_ms, line.stall_ms].map(table::figure);
-            vec![line.pair.to_owned(), line.promotions.to_string(), line.both.text(), gap, silence, stall]
+            let [gap, silence, stall] =
+                [line.gap_ms, line.silence_ms, line.stall_ms].map(table::figure);
+            vec![
+                line.pair.to_owned(),
+                line.promotions.to_string(),
+                line.both.text(),
+                gap,
+                silence,
+                stall,
+            ]
         })
         .collect();
-    let head = ["pair", "false promotions", "both acted", "client's gap, ms", "master's silence, ms", "probe kept back, ms"];
+    let head = [
+        "pair",
+        "false promotions",
+        "both acted",
+        "client's gap, ms",
+        "master's silence, ms",
+        "probe kept back, ms",
+    ];
     table::print(&head, &rows);
     let lost: u32 = lines.iter().map(|line| line.not_captured).sum();
-    println!("\nFrames not captured: {lost}. Adverts more than 36 ms apart make a backup take over.");
+    println!(
+        "\nFrames not captured: {lost}. Adverts more than 36 ms apart make a backup take over."
+    );
 }

@@ -1,5 +1,5 @@
-//! `bench scale`: hundreds of virtual routers on a node. What they cost at rest, and how they take over when the peer's cables
-//! are pulled.
+//! `bench scale`: hundreds of virtual routers on a node. What they cost at rest, and how they take
+//! over when the peer's cables are pulled.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -19,7 +19,8 @@ use super::{interval_text, millis};
 
 /// How far above the master down interval the last takeover may lie.
 const ROOM: Duration = Duration::from_millis(20);
-/// What is watched of the wire before the cables are pulled: whether the master advertises as often as it should.
+/// What is watched of the wire before the cables are pulled: whether the master advertises as often
+/// as it should.
 const RUN_UP: Duration = Duration::from_secs(2);
 /// Things come to rest: addresses are installed and announced, the second time after five seconds.
 const REST: Duration = Duration::from_secs(6);
@@ -49,10 +50,13 @@ struct Size {
 }
 
 fn parse_size(text: &str) -> Result<Size, String> {
-    let parts = text.split_once(':').and_then(|(routers, segments)| Some((routers.parse().ok()?, segments.parse().ok()?)));
+    let parts = text
+        .split_once(':')
+        .and_then(|(routers, segments)| Some((routers.parse().ok()?, segments.parse().ok()?)));
     let (routers, segments): (u16, u8) = parts.ok_or_else(|| format!("{text} is not as 255:1"))?;
     // A VRID is one byte, and 0 is none; our agent takes 16 interfaces.
-    if routers == 0 || segments == 0 || segments > 16 || routers.div_ceil(u16::from(segments)) > 255 {
+    if routers == 0 || segments == 0 || segments > 16 || routers.div_ceil(u16::from(segments)) > 255
+    {
         return Err(format!("{text}: 1 to 16 segments with 1 to 255 virtual routers each"));
     }
     Ok(Size { routers, segments })
@@ -87,11 +91,11 @@ struct Takeover {
     taken: usize,
     /// From the first takeover to the last, ms.
     spread_ms: f64,
-    /// From the cut to the last takeover, ms. The cut is the master's last advert, of whichever router: the command that pulls the
-    /// cables takes longer than some intervals.
+    /// From the cut to the last takeover, ms. The cut is the master's last advert, of whichever
+    /// router: the command that pulls the cables takes longer than some intervals.
     last_ms: f64,
-    /// How much later than its own master down interval, counted from the last advert it can have heard, the latest router took
-    /// over, ms.
+    /// How much later than its own master down interval, counted from the last advert it can have
+    /// heard, the latest router took over, ms.
     late_ms: f64,
     not_captured: u32,
 }
@@ -103,11 +107,23 @@ pub fn run(options: &Options) -> Result<bool> {
     for &Size { routers, segments } in &options.sizes {
         for &interval in &options.intervals {
             for program in Program::BOTH {
-                let what = format!("{routers} virtual routers of {}, an advert each {}", program.name(), interval_text(interval));
+                let what = format!(
+                    "{routers} virtual routers of {}, an advert each {}",
+                    program.name(),
+                    interval_text(interval)
+                );
                 eprintln!("{what} ...");
                 let scheduling = Scheduling::AsInstalled;
                 match measure(
-                    Plan { program, interval, routers, segments, scheduling, accept_always: false, agent: agent.clone() },
+                    Plan {
+                        program,
+                        interval,
+                        routers,
+                        segments,
+                        scheduling,
+                        accept_always: false,
+                        agent: agent.clone(),
+                    },
                     options,
                 ) {
                     Ok(line) => lines.push(line),
@@ -131,7 +147,11 @@ fn measure(plan: Plan, options: &Options) -> Result<Line> {
     sleep(Duration::from_secs(options.seconds));
     let cost = |node: Node| -> Result<Cost> {
         let now = pair.usage(node)?;
-        Ok(Cost { cpu_percent: now.percent_since(&before[node as usize]), rss: now.rss, pss: now.pss })
+        Ok(Cost {
+            cpu_percent: now.percent_since(&before[node as usize]),
+            rss: now.rss,
+            pss: now.pss,
+        })
     };
     let (master, backup) = (cost(Node::Node1)?, cost(Node::Node2)?);
     let takeover = takeover(&pair)?;
@@ -154,13 +174,25 @@ fn takeover(pair: &Pair) -> Result<Takeover> {
 
 impl Takeover {
     fn of(recording: &Recording, plan: &Plan, began: Instant, pulled: Instant) -> Self {
-        let sent = recording.masters().filter(|(at, node, _)| *node == Node::Node1 && *at < pulled).count();
-        let due = f64::from(plan.routers) * (pulled - began).as_secs_f64() / plan.interval.as_secs_f64();
+        let sent = recording
+            .masters()
+            .filter(|(at, node, _)| *node == Node::Node1 && *at < pulled)
+            .count();
+        let due =
+            f64::from(plan.routers) * (pulled - began).as_secs_f64() / plan.interval.as_secs_f64();
         let mut last_heard = BTreeMap::<IpAddr, Instant>::new();
-        let masters = recording.masters().filter_map(|(at, node, advert)| Some((at, node, *advert.addresses.first()?)));
-        last_heard.extend(masters.clone().filter(|(_, node, _)| *node == Node::Node1).map(|(at, _, address)| (address, at)));
+        let masters = recording
+            .masters()
+            .filter_map(|(at, node, advert)| Some((at, node, *advert.addresses.first()?)));
+        last_heard.extend(
+            masters
+                .clone()
+                .filter(|(_, node, _)| *node == Node::Node1)
+                .map(|(at, _, address)| (address, at)),
+        );
         let cut = last_heard.values().max().copied().unwrap_or(pulled);
-        let (mut early, mut taken) = (BTreeSet::<IpAddr>::new(), BTreeMap::<IpAddr, Instant>::new());
+        let (mut early, mut taken) =
+            (BTreeSet::<IpAddr>::new(), BTreeMap::<IpAddr, Instant>::new());
         for (at, _, address) in masters.filter(|(_, node, _)| *node == Node::Node2) {
             if at < pulled {
                 early.insert(address);
@@ -187,12 +219,25 @@ impl Takeover {
 
 fn print(lines: &[Line]) {
     let mib = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1 << 20));
-    println!("\nCPU of all processes of a node in hundredths of a core, memory in MiB (resident; with shared pages divided).");
-    let head = ["", "interval", "program", "CPU master", "CPU backup", "RSS master", "RSS backup", "PSS master", "PSS backup"];
+    println!(
+        "\nCPU of all processes of a node in hundredths of a core, memory in MiB (resident; with shared pages divided)."
+    );
+    let head = [
+        "",
+        "interval",
+        "program",
+        "CPU master",
+        "CPU backup",
+        "RSS master",
+        "RSS backup",
+        "PSS master",
+        "PSS backup",
+    ];
     let rows: Vec<Vec<String>> = lines
         .iter()
         .map(|line| {
-            let [cpu, cpu_backup] = [&line.master, &line.backup].map(|cost| format!("{:.1}", cost.cpu_percent));
+            let [cpu, cpu_backup] =
+                [&line.master, &line.backup].map(|cost| format!("{:.1}", cost.cpu_percent));
             let [rss, rss_backup] = [&line.master, &line.backup].map(|cost| mib(cost.rss));
             let [pss, pss_backup] = [&line.master, &line.backup].map(|cost| mib(cost.pss));
             [line.begin(), vec![cpu, cpu_backup, rss, rss_backup, pss, pss_backup]].concat()
@@ -203,13 +248,25 @@ fn print(lines: &[Line]) {
         "\nThe master's cables are pulled: takeovers as the wire shows them, ms. Allowed: one master down interval + 20 ms.\n\
          Sent: the master's adverts before that, in hundredths of what is due; too early: taken while the master lived."
     );
-    let head =
-        ["", "interval", "program", "sent", "too early", "taken", "first to last", "last", "allowed", "latest beyond its timer"];
+    let head = [
+        "",
+        "interval",
+        "program",
+        "sent",
+        "too early",
+        "taken",
+        "first to last",
+        "last",
+        "allowed",
+        "latest beyond its timer",
+    ];
     let rows: Vec<Vec<String>> = lines
         .iter()
         .map(|line| {
-            let Takeover { adverts_percent, too_early, taken, spread_ms, last_ms, late_ms, .. } = line.takeover;
-            let counts = [format!("{adverts_percent:.0}"), too_early.to_string(), taken.to_string()];
+            let Takeover { adverts_percent, too_early, taken, spread_ms, last_ms, late_ms, .. } =
+                line.takeover;
+            let counts =
+                [format!("{adverts_percent:.0}"), too_early.to_string(), taken.to_string()];
             let figures = [spread_ms, last_ms, millis(line.allowed()), late_ms].map(table::figure);
             [line.begin(), counts.to_vec(), figures.to_vec()].concat()
         })

@@ -1,4 +1,5 @@
-//! One look at a pair while something happens to it: a client that asks each millisecond, the wire, and who has the address.
+//! One look at a pair while something happens to it: a client that asks each millisecond, the wire,
+//! and who has the address.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -35,7 +36,8 @@ pub struct Sight {
 /// What was seen of one event.
 #[derive(Debug, Clone, Serialize)]
 pub struct Seen {
-    /// The longest time without an answer beyond the usual one, ms; without the time in which the client was kept from asking.
+    /// The longest time without an answer beyond the usual one, ms; without the time in which the
+    /// client was kept from asking.
     pub outage_ms: f64,
     /// How long the client was kept from asking at worst, ms.
     pub stall_ms: f64,
@@ -77,7 +79,8 @@ impl Sight {
     /// Ends the watch over an event at `since` that should make `successor` the master.
     pub fn end(self, pair: &Pair, since: Instant, successor: Node) -> Result<Seen> {
         let (report, recording) = self.stop()?;
-        let summary = report.summary_since(since.checked_sub(BEFORE).context("the clock has just begun")?);
+        let summary =
+            report.summary_since(since.checked_sub(BEFORE).context("the clock has just begun")?);
         let first = recording.first_advert(since, successor, Plan::VRID);
         Ok(Seen {
             outage_ms: beyond_usual(summary.outage_ms),

@@ -49,15 +49,25 @@ pub fn target(name: &str, dictionary: Option<&Path>, seconds: u64) -> Result<boo
     let corpus = directory().join("corpus").join(name);
     let artifacts = directory().join("artifacts").join(name);
     for directory in [&corpus, &artifacts] {
-        fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        fs::create_dir_all(directory)
+            .with_context(|| format!("cannot make {}", directory.display()))?;
     }
     let mut command = Command::new(&program);
     command.arg(&corpus).arg(directory().join("seeds").join(name));
-    command.args([format!("-max_total_time={seconds}"), format!("-artifact_prefix={}/", artifacts.display())]);
+    command.args([
+        format!("-max_total_time={seconds}"),
+        format!("-artifact_prefix={}/", artifacts.display()),
+    ]);
     // A single input takes milliseconds and a few megabytes.
-    command.args(["-timeout=10", "-rss_limit_mb=1024", "-malloc_limit_mb=512", "-print_final_stats=1"]);
+    command.args([
+        "-timeout=10",
+        "-rss_limit_mb=1024",
+        "-malloc_limit_mb=512",
+        "-print_final_stats=1",
+    ]);
     command.args(dictionary.map(|file| format!("-dict={}", file.display())));
-    let output = command.output().with_context(|| format!("cannot start `{}`", exec::line(&command)))?;
+    let output =
+        command.output().with_context(|| format!("cannot start `{}`", exec::line(&command)))?;
     let text = String::from_utf8_lossy(&output.stderr);
     let Report { executions, edges: (before, after), artifact } = Report::read(&text);
     let held = output.status.success() && executions > 0;
@@ -83,8 +93,15 @@ mod tests {
     fn a_run_is_read_from_what_libfuzzer_says() {
         let text = "INFO: seed corpus: files: 3\n#4\tINITED cov: 12 ft: 13 corp: 3/9b\n#900\tNEW    cov: 15 ft: 20 corp: 4/9b\n\
                     #5000\tDONE   cov: 15 ft: 21 corp: 4/9b\nstat::number_of_executed_units: 5000\n";
-        assert_eq!(Report::read(text), Report { executions: 5000, edges: (12, 15), artifact: None });
-        let crash = "#2\tINITED cov: 3 ft: 3\nartifact_prefix='x/'; Test unit written to x/crash-ab\n";
-        assert_eq!(Report::read(crash), Report { executions: 0, edges: (3, 3), artifact: Some("x/crash-ab".into()) });
+        assert_eq!(
+            Report::read(text),
+            Report { executions: 5000, edges: (12, 15), artifact: None }
+        );
+        let crash =
+            "#2\tINITED cov: 3 ft: 3\nartifact_prefix='x/'; Test unit written to x/crash-ab\n";
+        assert_eq!(
+            Report::read(crash),
+            Report { executions: 0, edges: (3, 3), artifact: Some("x/crash-ab".into()) }
+        );
     }
 }

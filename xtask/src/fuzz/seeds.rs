@@ -1,4 +1,5 @@
-//! What a run begins with: packets of the rows, the configurations of the repository, a datagram, and sequences of chance.
+//! What a run begins with: packets of the rows, the configurations of the repository, a datagram,
+//! and sequences of chance.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +11,8 @@ use super::{Input, directory};
 use crate::exec;
 
 /// Directories with configurations.
-const CONFIGURATIONS: [&str; 3] = ["examples", "examples/dual-master", "vrrp-agent/src/config/testdata"];
+const CONFIGURATIONS: [&str; 3] =
+    ["examples", "examples/dual-master", "vrrp-agent/src/config/testdata"];
 /// Where the words of both languages stand, as texts in quotes.
 const KEYWORDS: [&str; 4] = [
     "vrrp-agent/src/config/keepalived",
@@ -20,7 +22,8 @@ const KEYWORDS: [&str; 4] = [
 ];
 const SEQUENCES: u64 = 64;
 
-/// Writes the seeds of these targets, a directory for each; the dictionary of configurations is the file returned.
+/// Writes the seeds of these targets, a directory for each; the dictionary of configurations is the
+/// file returned.
 pub fn write(targets: &[(&str, Input)]) -> Result<PathBuf> {
     let seeds = directory().join("seeds");
     if seeds.exists() {
@@ -52,9 +55,12 @@ fn put(file: &Path, bytes: &[u8]) -> Result<()> {
 /// Files of a directory whose names end so.
 fn files(directory: &str, endings: &[&str]) -> Result<Vec<PathBuf>> {
     let directory = exec::root().join(directory);
-    let entries = fs::read_dir(&directory).with_context(|| format!("cannot read {}", directory.display()))?;
+    let entries =
+        fs::read_dir(&directory).with_context(|| format!("cannot read {}", directory.display()))?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.retain(|file| file.extension().is_some_and(|found| endings.iter().any(|ending| found == *ending)));
+    files.retain(|file| {
+        file.extension().is_some_and(|found| endings.iter().any(|ending| found == *ending))
+    });
     files.sort();
     Ok(files)
 }
@@ -63,7 +69,8 @@ fn configurations(into: &Path) -> Result<()> {
     for (place, directory) in CONFIGURATIONS.iter().enumerate() {
         for file in files(directory, &["conf", "toml"])? {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            let text = fs::read_to_string(&file)
+                .with_context(|| format!("cannot read {}", file.display()))?;
             put(&into.join(format!("{place}-{name}")), text.as_bytes())?;
             for (number, block) in blocks(&text).iter().enumerate() {
                 put(&into.join(format!("{place}-{name}-{number:02}")), block.as_bytes())?;
@@ -73,7 +80,8 @@ fn configurations(into: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The outermost blocks and tables of a configuration, each alone: short inputs are tried more often.
+/// The outermost blocks and tables of a configuration, each alone: short inputs are tried more
+/// often.
 fn blocks(text: &str) -> Vec<String> {
     let mut blocks = vec![String::new()];
     for line in text.split_inclusive('\n') {
@@ -96,8 +104,10 @@ fn dictionary() -> Result<PathBuf> {
     let mut words = BTreeSet::new();
     for directory in KEYWORDS {
         for file in files(directory, &["rs"])? {
-            let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-            let quoted = text.split('"').skip(1).step_by(2).filter(|word| is_word(word)).map(str::to_owned);
+            let text = fs::read_to_string(&file)
+                .with_context(|| format!("cannot read {}", file.display()))?;
+            let quoted =
+                text.split('"').skip(1).step_by(2).filter(|word| is_word(word)).map(str::to_owned);
             words.extend(quoted);
         }
     }
@@ -108,7 +118,9 @@ fn dictionary() -> Result<PathBuf> {
 }
 
 fn is_word(text: &str) -> bool {
-    text.len() > 1 && text.len() < 40 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    text.len() > 1
+        && text.len() < 40
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
 /// A comparison of one ring (`vrrp-agent/src/agreement/message.rs`).
@@ -122,7 +134,8 @@ fn datagram() -> Vec<u8> {
 fn sequences(into: &Path) -> Result<()> {
     let mut state = 1_u64;
     let mut byte = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 56) as u8
     };
     for number in 1..=SEQUENCES {
@@ -138,8 +151,14 @@ mod tests {
 
     #[test]
     fn a_configuration_is_cut_into_its_blocks() {
-        assert_eq!(blocks("a {\n  b {\n  }\n}\n\nc {\n}\n"), ["a {\n  b {\n  }\n}\n", "\nc {\n}\n"]);
-        assert_eq!(blocks("x = 1\n[[a]]\ny = [\n]\n[[b]]\n"), ["x = 1\n", "[[a]]\ny = [\n]\n", "[[b]]\n"]);
+        assert_eq!(
+            blocks("a {\n  b {\n  }\n}\n\nc {\n}\n"),
+            ["a {\n  b {\n  }\n}\n", "\nc {\n}\n"]
+        );
+        assert_eq!(
+            blocks("x = 1\n[[a]]\ny = [\n]\n[[b]]\n"),
+            ["x = 1\n", "[[a]]\ny = [\n]\n", "[[b]]\n"]
+        );
     }
 
     #[test]

@@ -36,11 +36,19 @@ pub fn link_cut(story: &mut Story, step: &mut Step) -> Result<()> {
     let seen = story.finish(watch, step)?;
     let outage = seen.report(MOVING).summary().outage_ms;
     let limit_ms = limit.as_millis();
-    step.check(format!("{MOVING} is away for at most {limit_ms} ms"), outage <= limit_ms as f64, format!("{outage:.1} ms"));
+    step.check(
+        format!("{MOVING} is away for at most {limit_ms} ms"),
+        outage <= limit_ms as f64,
+        format!("{outage:.1} ms"),
+    );
     check_small_gap(step, &seen, STAYING);
     story.check_master(step, MOVING, HEIR);
     session.visit(story, MOVING)?;
-    step.check("the PHP session survives the move", session.visits == 2, format!("{} visits counted", session.visits));
+    step.check(
+        "the PHP session survives the move",
+        session.visits == 2,
+        format!("{} visits counted", session.visits),
+    );
     Ok(())
 }
 
@@ -85,12 +93,16 @@ pub fn started_again(story: &mut Story, step: &mut Step) -> Result<()> {
 pub fn stopped(story: &mut Story, step: &mut Step) -> Result<()> {
     let watch = story.watch()?;
     let since = Instant::now();
-    step.event(format!("{} on {VICTIM} is asked to stop (SIGTERM)", story.lab.router(VICTIM).describe()));
+    step.event(format!(
+        "{} on {VICTIM} is asked to stop (SIGTERM)",
+        story.lab.router(VICTIM).describe()
+    ));
     let status = story.lab.stop_router(VICTIM)?;
     step.event(format!("it has ended: {status}"));
     succeed(story, since)?;
     let seen = story.finish(watch, step)?;
-    let resigned = seen.recording.adverts(since, VICTIM, MOVING.vrid()).any(|(_, priority)| priority == 0);
+    let resigned =
+        seen.recording.adverts(since, VICTIM, MOVING.vrid()).any(|(_, priority)| priority == 0);
     step.check("it resigns with priority 0", resigned, if resigned { "seen" } else { "not seen" });
     step.check("it ends in good order", status.success(), status.to_string());
     check_no_gap(story, step, &seen);
@@ -113,11 +125,15 @@ pub fn nginx_killed(story: &mut Story, step: &mut Step) -> Result<()> {
         moved - since <= limit,
         format!("after {:.2} s", (moved - since).as_secs_f64()),
     );
-    let excuse = (!story.spreads()).then_some("without services the master's own nginx is the only one");
+    let excuse =
+        (!story.spreads()).then_some("without services the master's own nginx is the only one");
     let later = seen.report(MOVING).summary_since(since + CHECK_PERIOD);
     step.check_unless(
         excuse,
-        &format!("no new connection goes to the dead nginx once it is found dead ({} s)", CHECK_PERIOD.as_secs()),
+        &format!(
+            "no new connection goes to the dead nginx once it is found dead ({} s)",
+            CHECK_PERIOD.as_secs()
+        ),
         later.failed == 0,
         format!("{} lost", later.failed),
     );
@@ -139,7 +155,9 @@ pub fn nginx_back(story: &mut Story, step: &mut Step) -> Result<()> {
 
 /// Waits until the heir has taken over.
 fn succeed(story: &Story, since: Instant) -> Result<()> {
-    story.wait_for_master(MOVING, HEIR, since, outage_limit(story) + Duration::from_secs(2)).map(drop)
+    story
+        .wait_for_master(MOVING, HEIR, since, outage_limit(story) + Duration::from_secs(2))
+        .map(drop)
 }
 
 /// Waits until the victim has taken its address back and the heir has fallen silent.
@@ -161,7 +179,11 @@ fn check_return(story: &mut Story, step: &mut Step, watch: Watch, since: Instant
 
 fn check_small_gap(step: &mut Step, seen: &Seen, vip: Vip) {
     let gap = seen.report(vip).summary().outage_ms;
-    step.check(format!("{vip} has no gap of {RETURN_GAP_MS} ms"), gap < RETURN_GAP_MS, format!("{gap:.1} ms"));
+    step.check(
+        format!("{vip} has no gap of {RETURN_GAP_MS} ms"),
+        gap < RETURN_GAP_MS,
+        format!("{gap:.1} ms"),
+    );
 }
 
 fn check_no_gap(story: &Story, step: &mut Step, seen: &Seen) {

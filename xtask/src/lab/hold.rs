@@ -31,7 +31,10 @@ pub fn up(options: LabOptions) -> Result<()> {
     }
     println!("  cargo xtask lab status");
     println!("  cargo xtask lab down");
-    println!("{SITE_NAME} has both addresses at the name server {}.", Host::Dns.front().context("no name server")?);
+    println!(
+        "{SITE_NAME} has both addresses at the name server {}.",
+        Host::Dns.front().context("no name server")?
+    );
     Ok(())
 }
 
@@ -80,20 +83,25 @@ pub fn exec(host: &str, command: &[String]) -> Result<()> {
     Err(command.exec()).with_context(|| format!("running {program} on {host}"))
 }
 
-/// What a command finds in its environment: the lab's directory, its agent as `vrrp-agent`, and where the agent of this host has its
-/// socket, its pins and its configuration.
+/// What a command finds in its environment: the lab's directory, its agent as `vrrp-agent`, and
+/// where the agent of this host has its socket, its pins and its configuration.
 fn surroundings(run_dir: &Path, host: Host) -> Result<Vec<(&'static str, OsString)>> {
     let agent = AgentPaths::below(&run_dir.join(host.name()));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths(once(run_dir.join(AGENT_DIR)).chain(std::env::split_paths(&path))).context("PATH")?;
+    let path =
+        std::env::join_paths(once(run_dir.join(AGENT_DIR)).chain(std::env::split_paths(&path)))
+            .context("PATH")?;
     let mut found = vec![
         ("VRRP_LAB", run_dir.into()),
         ("PATH", path),
         ("VRRP_AGENT_SOCKET", agent.api_socket.into()),
         ("VRRP_AGENT_BPF_DIR", agent.bpf_dir.into()),
     ];
-    let mut configurations = ["agent.toml", "keepalived.conf"].iter().map(|name| agent.dir.join(name));
-    found.extend(configurations.find(|file| file.is_file()).map(|file| ("VRRP_AGENT_CONFIG", file.into())));
+    let mut configurations =
+        ["agent.toml", "keepalived.conf"].iter().map(|name| agent.dir.join(name));
+    found.extend(
+        configurations.find(|file| file.is_file()).map(|file| ("VRRP_AGENT_CONFIG", file.into())),
+    );
     Ok(found)
 }
 
@@ -110,7 +118,9 @@ mod tests {
     fn a_command_on_a_node_finds_that_nodes_agent() {
         let dir = Path::new("/run/vrrp-lab/no-such-lab");
         let found = surroundings(dir, Host::Node2).expect("an environment");
-        let of = |name: &str| found.iter().find(|(key, _)| *key == name).map(|(_, value)| Path::new(value).to_owned());
+        let of = |name: &str| {
+            found.iter().find(|(key, _)| *key == name).map(|(_, value)| Path::new(value).to_owned())
+        };
         assert_eq!(of("VRRP_AGENT_SOCKET"), Some(dir.join("node2/api.sock")));
         assert_eq!(of("VRRP_AGENT_BPF_DIR"), Some(dir.join("node2/bpf")));
         assert_eq!(of("VRRP_AGENT_CONFIG"), None, "there is none");

@@ -1,4 +1,5 @@
-//! What a story tells: steps with events, traffic and checks; for people as lines, for programs as JSON.
+//! What a story tells: steps with events, traffic and checks; for people as lines, for programs as
+//! JSON.
 
 use std::time::{Duration, Instant};
 
@@ -39,7 +40,14 @@ impl Step {
     pub fn begin(title: &str, epoch: Instant) -> Self {
         let begun = epoch.elapsed();
         println!("\n{title}");
-        Self { title: title.to_owned(), epoch, begun, events: Vec::new(), traffic: Vec::new(), checks: Vec::new() }
+        Self {
+            title: title.to_owned(),
+            epoch,
+            begun,
+            events: Vec::new(),
+            traffic: Vec::new(),
+            checks: Vec::new(),
+        }
     }
 
     /// Something that was done or happened just now.
@@ -69,7 +77,13 @@ impl Step {
     }
 
     /// The same, where `excuse` may say why nothing is demanded in this set-up.
-    pub fn check_unless(&mut self, excuse: Option<&str>, demand: &str, held: bool, found: impl Into<String>) {
+    pub fn check_unless(
+        &mut self,
+        excuse: Option<&str>,
+        demand: &str,
+        held: bool,
+        found: impl Into<String>,
+    ) {
         match excuse {
             None => self.check(demand, held, found),
             Some(reason) => self.checks.push(Check {
@@ -93,7 +107,11 @@ impl Step {
         for (vip, summary) in &self.traffic {
             println!("             {vip}: {}", summary.sentence());
             if summary.failed > 0 {
-                let reasons: Vec<String> = summary.failures.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+                let reasons: Vec<String> = summary
+                    .failures
+                    .iter()
+                    .map(|(reason, count)| format!("{reason} {count}"))
+                    .collect();
                 println!("                   lost to: {}", reasons.join(", "));
             }
         }
@@ -101,15 +119,24 @@ impl Step {
             match outcome {
                 Outcome::Held => println!("        ok   {demand}: {found}"),
                 Outcome::Failed => println!("    FAILED   {demand}: {found}"),
-                Outcome::DoesNotApply(reason) => println!("         -   {demand}: {found} (not demanded: {reason})"),
+                Outcome::DoesNotApply(reason) => {
+                    println!("         -   {demand}: {found} (not demanded: {reason})")
+                }
             }
         }
     }
 
     pub fn to_json(&self) -> Value {
-        let events: Vec<Value> = self.events.iter().map(|(at, text)| json!({"at_s": at.as_secs_f64(), "text": text})).collect();
-        let traffic: Vec<Value> =
-            self.traffic.iter().map(|(vip, summary)| json!({"address": vip.address().to_string(), "summary": summary})).collect();
+        let events: Vec<Value> = self
+            .events
+            .iter()
+            .map(|(at, text)| json!({"at_s": at.as_secs_f64(), "text": text}))
+            .collect();
+        let traffic: Vec<Value> = self
+            .traffic
+            .iter()
+            .map(|(vip, summary)| json!({"address": vip.address().to_string(), "summary": summary}))
+            .collect();
         let checks: Vec<Value> = self
             .checks
             .iter()

@@ -25,15 +25,27 @@ pub fn both_served(story: &mut Story, step: &mut Step) -> Result<()> {
     for vip in Vip::BOTH {
         story.check_master(step, vip, vip.home());
         let summary = seen.report(vip).summary();
-        step.check(format!("{vip} answers every request"), summary.failed == 0, format!("{} lost", summary.failed));
+        step.check(
+            format!("{vip} answers every request"),
+            summary.failed == 0,
+            format!("{} lost", summary.failed),
+        );
         let expected: BTreeSet<&str> = if story.spreads() {
             Node::BOTH.into_iter().map(|node| node.host().name()).collect()
         } else {
             [vip.home().host().name()].into()
         };
         let answered: BTreeSet<&str> = summary.by_node.keys().map(String::as_str).collect();
-        let demand = if story.spreads() { "is spread over both nodes" } else { "is answered by its master alone" };
-        step.check(format!("{vip} {demand}"), answered == expected, format!("{:?}", summary.by_node));
+        let demand = if story.spreads() {
+            "is spread over both nodes"
+        } else {
+            "is answered by its master alone"
+        };
+        step.check(
+            format!("{vip} {demand}"),
+            answered == expected,
+            format!("{:?}", summary.by_node),
+        );
     }
     Ok(())
 }
@@ -44,7 +56,11 @@ pub fn php_session(story: &mut Story, step: &mut Step) -> Result<()> {
         session.visit(story, vip)?;
     }
     step.event(format!("six visits by way of {}", join(&session.ways)));
-    step.check("one session counts all visits", session.visits == 6, format!("{} counted", session.visits));
+    step.check(
+        "one session counts all visits",
+        session.visits == 6,
+        format!("{} counted", session.visits),
+    );
     step.check("several php hosts answered", session.php.len() > 1, join(&session.php));
     Ok(())
 }
@@ -62,8 +78,9 @@ pub struct Session {
 impl Session {
     pub fn visit(&mut self, story: &Story, vip: Vip) -> Result<()> {
         let answer = story.lab.get(vip.address(), "/index.php", self.cookie.as_deref())?;
-        let page: Value = serde_json::from_str(&answer.body)
-            .with_context(|| format!("the PHP page (status {}) says: {}", answer.status, answer.body))?;
+        let page: Value = serde_json::from_str(&answer.body).with_context(|| {
+            format!("the PHP page (status {}) says: {}", answer.status, answer.body)
+        })?;
         let word = |key: &str| page[key].as_str().unwrap_or("?").to_owned();
         self.visits = page["visits"].as_u64().context("the PHP page counts no visits")?;
         self.php.insert(word("php"));
@@ -83,22 +100,34 @@ pub fn dns_name(story: &mut Story, step: &mut Step) -> Result<()> {
     let mut addresses = story.lab.resolve(SITE_NAME)?;
     step.event(format!("{} resolves {SITE_NAME} to {addresses:?}", Host::Dns));
     addresses.sort();
-    step.check("the name has both virtual addresses", addresses == Vip::BOTH.map(Vip::address), format!("{addresses:?}"));
+    step.check(
+        "the name has both virtual addresses",
+        addresses == Vip::BOTH.map(Vip::address),
+        format!("{addresses:?}"),
+    );
     for address in addresses {
         let answer = story.lab.get(address, "/", None)?;
         let node = answer.header("x-node").unwrap_or("nobody");
-        step.check(format!("{address} answers"), answer.status == 200, format!("{node}, status {}", answer.status));
+        step.check(
+            format!("{address} answers"),
+            answer.status == 200,
+            format!("{node}, status {}", answer.status),
+        );
     }
     Ok(())
 }
 
 pub fn bad_adverts(story: &mut Story, step: &mut Step) -> Result<()> {
-    let agents: Vec<Node> = Node::BOTH.into_iter().filter(|node| story.lab.router(*node).is_agent()).collect();
+    let agents: Vec<Node> =
+        Node::BOTH.into_iter().filter(|node| story.lab.router(*node).is_agent()).collect();
     let before = read_metrics(story, &agents)?;
     let lost_before = lost_on_the_way(story)?;
     let watch = story.watch()?;
     let kinds = BadAdvert::all(&story.settings);
-    step.event(format!("the client throws {BAD_ADVERTS} bad adverts of each of {} kinds", kinds.len()));
+    step.event(format!(
+        "the client throws {BAD_ADVERTS} bad adverts of each of {} kinds",
+        kinds.len()
+    ));
     let client = story.lab.topology().host(Host::Client);
     let sent = inject(&client, &story.settings, &kinds, BAD_ADVERTS, BAD_ADVERTS_PER_SECOND)?;
     let total: u32 = sent.iter().map(|(_, count)| count).sum();
@@ -110,7 +139,11 @@ pub fn bad_adverts(story: &mut Story, step: &mut Step) -> Result<()> {
     for vip in Vip::BOTH {
         let usurper = vip.home().other();
         let usurped = seen.recording.adverts(began, usurper, vip.vrid()).count();
-        let resigned = seen.recording.adverts(began, vip.home(), vip.vrid()).filter(|(_, priority)| *priority == 0).count();
+        let resigned = seen
+            .recording
+            .adverts(began, vip.home(), vip.vrid())
+            .filter(|(_, priority)| *priority == 0)
+            .count();
         step.check_unless(
             unfiltered,
             &format!("{} stays master of {vip} throughout", vip.home()),
@@ -118,7 +151,12 @@ pub fn bad_adverts(story: &mut Story, step: &mut Step) -> Result<()> {
             format!("{usurped} adverts of {usurper}, {resigned} resignations"),
         );
         let failed = seen.report(vip).summary().failed;
-        step.check_unless(unfiltered, &format!("{vip} loses no request"), failed == 0, format!("{failed} lost"));
+        step.check_unless(
+            unfiltered,
+            &format!("{vip} loses no request"),
+            failed == 0,
+            format!("{failed} lost"),
+        );
     }
     let lost = lost_on_the_way(story)? - lost_before;
     step.check("the lab's own cables lose none of them", lost == 0, format!("{lost} lost"));
@@ -126,7 +164,12 @@ pub fn bad_adverts(story: &mut Story, step: &mut Step) -> Result<()> {
     for node in Node::BOTH {
         match (before.get(&node), after.get(&node)) {
             (Some(before), Some(after)) => check_counts(step, node, &sent, before, after),
-            _ => step.check_unless(story.not_ours(node), &format!("{node} counts each of them"), true, "no counters"),
+            _ => step.check_unless(
+                story.not_ours(node),
+                &format!("{node} counts each of them"),
+                true,
+                "no counters",
+            ),
         }
     }
     Ok(())
@@ -141,11 +184,20 @@ fn read_metrics(story: &Story, nodes: &[Node]) -> Result<BTreeMap<Node, Metrics>
 }
 
 /// Compares what was sent with what `node` counted: each reason by itself, garbage by what remains.
-fn check_counts(step: &mut Step, node: Node, sent: &[(BadAdvert, u32)], before: &Metrics, after: &Metrics) {
-    let grown = |labels: &[(&str, &str)]| (after.sum(DROPPED, labels) - before.sum(DROPPED, labels)).round() as i64;
+fn check_counts(
+    step: &mut Step,
+    node: Node,
+    sent: &[(BadAdvert, u32)],
+    before: &Metrics,
+    after: &Metrics,
+) {
+    let grown = |labels: &[(&str, &str)]| {
+        (after.sum(DROPPED, labels) - before.sum(DROPPED, labels)).round() as i64
+    };
     let reaching = || sent.iter().filter(|(kind, _)| kind.reaches(node));
     let mut wrong = Vec::new();
-    // Garbage fails under whatever reason it happens to meet first, so a reason may count more than its own kind.
+    // Garbage fails under whatever reason it happens to meet first, so a reason may count more than
+    // its own kind.
     for (kind, count) in reaching() {
         if let Some(reason) = kind.reason()
             && grown(&[("reason", reason)]) < i64::from(*count)
@@ -160,7 +212,11 @@ fn check_counts(step: &mut Step, node: Node, sent: &[(BadAdvert, u32)], before: 
         wrong.is_empty(),
         if wrong.is_empty() { reasons(before, after) } else { wrong.join(", ") },
     );
-    step.check(format!("{node} counts exactly what was sent to it"), counted == expected, format!("{counted} of {expected}"));
+    step.check(
+        format!("{node} counts exactly what was sent to it"),
+        counted == expected,
+        format!("{counted} of {expected}"),
+    );
 }
 
 /// What was counted in between, by reason.
@@ -170,5 +226,9 @@ fn reasons(before: &Metrics, after: &Metrics) -> String {
         let earlier = earlier.get(&reason).copied().unwrap_or_default();
         (reason, count - earlier)
     });
-    grown.filter(|(_, count)| *count > 0.0).map(|(reason, count)| format!("{reason} {count}")).collect::<Vec<_>>().join(", ")
+    grown
+        .filter(|(_, count)| *count > 0.0)
+        .map(|(reason, count)| format!("{reason} {count}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -20,7 +20,8 @@ const PROBE_INTERVAL: Duration = Duration::from_millis(10);
 const RUN_UP: Duration = Duration::from_millis(300);
 /// Traffic after everything has calmed down.
 const RUN_OUT: Duration = Duration::from_millis(500);
-/// A master that yields advertises once more within this time, so that the better one announces itself: no mastership of its own.
+/// A master that yields advertises once more within this time, so that the better one announces
+/// itself: no mastership of its own.
 const LAST_WORD: Duration = Duration::from_millis(20);
 
 pub struct Story {
@@ -66,7 +67,14 @@ impl Story {
         let lab = Lab::up(options)?;
         let capture = lab.capture()?;
         println!("Lab {} is up after {:.1} s.", lab.id(), epoch.elapsed().as_secs_f64());
-        Ok(Self { lab, settings, epoch: Instant::now(), capture, masters: BTreeMap::new(), steps: Vec::new() })
+        Ok(Self {
+            lab,
+            settings,
+            epoch: Instant::now(),
+            capture,
+            masters: BTreeMap::new(),
+            steps: Vec::new(),
+        })
     }
 
     /// Tells one step. An error inside it is a failed check: the story goes on.
@@ -100,8 +108,15 @@ impl Story {
         Ok(Seen { reports, recording: self.capture.so_far() })
     }
 
-    /// Waits until `node` has advertised `vip` since `since`; how long that took, at most `patience`.
-    pub fn wait_for_master(&self, vip: Vip, node: Node, since: Instant, patience: Duration) -> Result<Instant> {
+    /// Waits until `node` has advertised `vip` since `since`; how long that took, at most
+    /// `patience`.
+    pub fn wait_for_master(
+        &self,
+        vip: Vip,
+        node: Node,
+        since: Instant,
+        patience: Duration,
+    ) -> Result<Instant> {
         let deadline = Instant::now() + patience;
         loop {
             if let Some(at) = self.capture.first_advert(since, node, vip.vrid()) {
@@ -133,7 +148,8 @@ impl Story {
     pub fn check_master(&self, step: &mut Step, vip: Vip, node: Node) {
         let wire = self.master_on_the_wire(vip);
         let mut held = wire == Some(node);
-        let mut found = wire.map_or("nobody advertises".to_owned(), |wire| format!("{wire} advertises"));
+        let mut found =
+            wire.map_or("nobody advertises".to_owned(), |wire| format!("{wire} advertises"));
         if self.lab.router(node).is_agent() {
             match self.lab.agent_status(node) {
                 Ok(status) => {
@@ -156,10 +172,20 @@ impl Story {
         // Who was master before the present one, and until when.
         let mut yielded: BTreeMap<Vip, (Node, Instant)> = BTreeMap::new();
         for captured in self.capture.so_far().frames {
-            let (Some(node), Some(advert)) = (Node::from_host(captured.from), captured.frame.advert()) else { continue };
-            let Some(vip) = Vip::BOTH.into_iter().find(|vip| vip.vrid() == advert.vrid) else { continue };
-            let parting = yielded.get(&vip).is_some_and(|&(old, at)| old == node && captured.at < at + LAST_WORD);
-            if parting && self.masters.get(&vip).is_some_and(|(_, priority)| *priority > advert.priority) {
+            let (Some(node), Some(advert)) =
+                (Node::from_host(captured.from), captured.frame.advert())
+            else {
+                continue;
+            };
+            let Some(vip) = Vip::BOTH.into_iter().find(|vip| vip.vrid() == advert.vrid) else {
+                continue;
+            };
+            let parting = yielded
+                .get(&vip)
+                .is_some_and(|&(old, at)| old == node && captured.at < at + LAST_WORD);
+            if parting
+                && self.masters.get(&vip).is_some_and(|(_, priority)| *priority > advert.priority)
+            {
                 continue;
             }
             let before = self.masters.insert(vip, (node, advert.priority));
@@ -172,7 +198,9 @@ impl Story {
             let text = match (before, advert.priority) {
                 (_, 0) => format!("{node} resigns as master of {vip} (priority 0)"),
                 (Some((same, old)), new) if same == node && old != 0 => {
-                    format!("{node} goes on as master of {vip} with priority {new} instead of {old}")
+                    format!(
+                        "{node} goes on as master of {vip} with priority {new} instead of {old}"
+                    )
                 }
                 (_, priority) => format!("{node} is master of {vip} (priority {priority})"),
             };
@@ -185,7 +213,8 @@ impl Story {
 
     /// The last line, the data, and whether every step held.
     pub fn end(self) -> (bool, Value) {
-        let failed: Vec<&str> = self.steps.iter().filter(|step| !step.held()).map(|step| step.title.as_str()).collect();
+        let failed: Vec<&str> =
+            self.steps.iter().filter(|step| !step.held()).map(|step| step.title.as_str()).collect();
         print!("\n{} steps in {:.1} s: ", self.steps.len(), self.epoch.elapsed().as_secs_f64());
         match failed.as_slice() {
             [] => println!("every check held."),

@@ -10,20 +10,28 @@ const SUFFIXES: [&str; 5] = ["", "_total", "_bucket", "_sum", "_count"];
 pub fn check_metrics(path: &str, text: &str, sources: &str, findings: &mut Vec<Finding>) {
     for (line, quoted) in quoted(text) {
         for name in quoted.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
-            let metric = name.starts_with(METRIC_PREFIX) && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            let metric = name.starts_with(METRIC_PREFIX)
+                && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
             if metric && !is_in(name, sources) {
-                findings.push(Finding::new(path, line, format!("`{name}` is named here, and nowhere in the sources")));
+                findings.push(Finding::new(
+                    path,
+                    line,
+                    format!("`{name}` is named here, and nowhere in the sources"),
+                ));
             }
         }
     }
 }
 
-/// The whole name; or a string literal that the registry's prefix and the encoder's suffix complete.
+/// The whole name; or a string literal that the registry's prefix and the encoder's suffix
+/// complete.
 fn is_in(name: &str, sources: &str) -> bool {
     let mut stems = SUFFIXES.iter().filter_map(|suffix| name.strip_suffix(suffix));
     stems.any(|stem| {
         let bare = stem.strip_prefix(METRIC_PREFIX).unwrap_or(stem);
-        sources.contains(&format!("\"{stem}")) || sources.contains(&format!("\"{bare}\"")) || sources.contains(name)
+        sources.contains(&format!("\"{stem}"))
+            || sources.contains(&format!("\"{bare}\""))
+            || sources.contains(name)
     })
 }
 
@@ -33,10 +41,15 @@ pub fn check_commands(path: &str, text: &str, commands: &[String], findings: &mu
     for (index, line) in text.lines().enumerate() {
         for (at, _) in line.match_indices(CALL) {
             let rest = &line[at + CALL.len()..];
-            let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '-').unwrap_or(rest.len());
+            let end =
+                rest.find(|c: char| !c.is_ascii_lowercase() && c != '-').unwrap_or(rest.len());
             let name = &rest[..end];
             if !name.is_empty() && !commands.iter().any(|command| command == name) {
-                findings.push(Finding::new(path, index + 1, format!("`cargo xtask {name}` is no command")));
+                findings.push(Finding::new(
+                    path,
+                    index + 1,
+                    format!("`cargo xtask {name}` is no command"),
+                ));
             }
         }
     }

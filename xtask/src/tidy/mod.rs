@@ -1,5 +1,5 @@
-//! `tidy`: the rules that neither the compiler nor clippy knows. Each file beside this one holds one kind of rule, with its table
-//! at the top.
+//! `tidy`: the rules that neither the compiler nor clippy knows. Each file beside this one holds
+//! one kind of rule, with its table at the top.
 
 mod docs;
 mod rooms;
@@ -60,10 +60,14 @@ fn check(root: &Path, commands: &[String]) -> Result<(usize, Vec<Finding>)> {
     rust_files(root, &mut paths)?;
     paths.sort();
     let mut findings = Vec::new();
-    let mut ratchet = Ratchet::parse(&fs::read_to_string(root.join(size::RATCHET)).unwrap_or_default(), &mut findings);
+    let mut ratchet = Ratchet::parse(
+        &fs::read_to_string(root.join(size::RATCHET)).unwrap_or_default(),
+        &mut findings,
+    );
     let mut all = String::new();
     for file in &paths {
-        let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text =
+            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         let path = file.strip_prefix(root).unwrap_or(file).to_string_lossy();
         let source = Source::parse(&text);
         rooms::check(&path, &source, &mut findings);
@@ -85,7 +89,9 @@ fn check(root: &Path, commands: &[String]) -> Result<(usize, Vec<Finding>)> {
 
 /// Every Rust file below, but for what was built and what is hidden.
 fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in fs::read_dir(directory).with_context(|| format!("cannot list {}", directory.display()))? {
+    for entry in
+        fs::read_dir(directory).with_context(|| format!("cannot list {}", directory.display()))?
+    {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if name == "target" || name.starts_with('.') {
@@ -100,9 +106,11 @@ fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// Unit tests in a file or directory of their own, and the integration tests; the harness is a library like any other.
+/// Unit tests in a file or directory of their own, and the integration tests; the harness is a
+/// library like any other.
 fn is_test_file(path: &str) -> bool {
     let inside = path.split('/').skip(1);
     !path.starts_with("tests/harness/")
-        && (path.starts_with("tests/") || inside.into_iter().any(|part| matches!(part, "tests" | "tests.rs")))
+        && (path.starts_with("tests/")
+            || inside.into_iter().any(|part| matches!(part, "tests" | "tests.rs")))
 }

@@ -59,7 +59,8 @@ const BANNED: &[&str] = &[
 ];
 
 /// (path, what it may name all the same)
-const ALLOWED: &[(&str, &str)] = &[("vrrp-common/src/maps", "aya"), ("vrrp-common/src/socket_maps", "aya")];
+const ALLOWED: &[(&str, &str)] =
+    &[("vrrp-common/src/maps", "aya"), ("vrrp-common/src/socket_maps", "aya")];
 
 pub fn check(path: &str, source: &Source, findings: &mut Vec<Finding>) {
     let pure = PURE.iter().any(|room| path.starts_with(room));
@@ -67,8 +68,9 @@ pub fn check(path: &str, source: &Source, findings: &mut Vec<Finding>) {
         return;
     }
     for (line, name) in names(source.production()) {
-        let banned =
-            BANNED.iter().find(|ban| name == **ban || name.strip_prefix(**ban).is_some_and(|rest| rest.starts_with("::")));
+        let banned = BANNED.iter().find(|ban| {
+            name == **ban || name.strip_prefix(**ban).is_some_and(|rest| rest.starts_with("::"))
+        });
         if let Some(ban) = banned
             && !ALLOWED.iter().any(|(room, allowed)| path.starts_with(room) && allowed == ban)
         {
@@ -81,7 +83,8 @@ pub fn check(path: &str, source: &Source, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Every path that the code names, with its line: `use` trees are spelled out, single words outside of `use` do not count.
+/// Every path that the code names, with its line: `use` trees are spelled out, single words outside
+/// of `use` do not count.
 fn names(code: &[String]) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut tree = Tree::default();

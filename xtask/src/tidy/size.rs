@@ -1,4 +1,5 @@
-//! Sizes of files and functions. What is too long today stands in `xtask/tidy-ratchet.txt` with its size, and may only shrink.
+//! Sizes of files and functions. What is too long today stands in `xtask/tidy-ratchet.txt` with its
+//! size, and may only shrink.
 
 use std::collections::BTreeMap;
 
@@ -26,22 +27,42 @@ impl Ratchet {
     /// One exception a line: `PATH LINES` or `PATH::FUNCTION LINES`; `#` begins a comment.
     pub fn parse(text: &str, findings: &mut Vec<Finding>) -> Self {
         let mut known = BTreeMap::new();
-        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
-            match line.split_once(' ').and_then(|(name, size)| Some((name, size.trim().parse().ok()?))) {
+        for (index, line) in
+            text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        {
+            match line
+                .split_once(' ')
+                .and_then(|(name, size)| Some((name, size.trim().parse().ok()?)))
+            {
                 Some((name, size)) => drop(known.insert(name.to_owned(), size)),
-                None => findings.push(Finding::new(RATCHET, index + 1, "not `PATH LINES`".to_owned())),
+                None => {
+                    findings.push(Finding::new(RATCHET, index + 1, "not `PATH LINES`".to_owned()))
+                }
             }
         }
         Self { known }
     }
 
-    fn judge(&mut self, path: &str, line: usize, name: &str, size: usize, limit: usize) -> Option<Finding> {
+    fn judge(
+        &mut self,
+        path: &str,
+        line: usize,
+        name: &str,
+        size: usize,
+        limit: usize,
+    ) -> Option<Finding> {
         let text = match self.known.remove(name) {
             None if size <= limit => return None,
             None => format!("{name} has {size} lines, the limit is {limit}"),
-            Some(_) if size <= limit => format!("{name} fits its limit now: take it out of {RATCHET}"),
-            Some(known) if size > known => format!("{name} has grown from {known} to {size} lines; it may only shrink"),
-            Some(known) if size < known => format!("{name} has shrunk to {size} lines: write that into {RATCHET}"),
+            Some(_) if size <= limit => {
+                format!("{name} fits its limit now: take it out of {RATCHET}")
+            }
+            Some(known) if size > known => {
+                format!("{name} has grown from {known} to {size} lines; it may only shrink")
+            }
+            Some(known) if size < known => {
+                format!("{name} has shrunk to {size} lines: write that into {RATCHET}")
+            }
             Some(_) => return None,
         };
         Some(Finding::new(path, line, text))
@@ -81,14 +102,19 @@ pub fn functions(code: &[String]) -> Vec<Function> {
             }
             let Some((_, name)) = words.next() else { continue };
             if let Some(last) = body_end(code, index, at) {
-                found.push(Function { name: name.to_owned(), line: index + 1, size: last - index + 1 });
+                found.push(Function {
+                    name: name.to_owned(),
+                    line: index + 1,
+                    size: last - index + 1,
+                });
             }
         }
     }
     found
 }
 
-/// The line of the brace that closes the body; none for a declaration. `from` is the byte of `fn` in its line.
+/// The line of the brace that closes the body; none for a declaration. `from` is the byte of `fn`
+/// in its line.
 fn body_end(code: &[String], first: usize, from: usize) -> Option<usize> {
     let (mut braces, mut brackets) = (0_usize, 0_usize);
     for (index, line) in code.iter().enumerate().skip(first) {

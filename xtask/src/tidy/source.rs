@@ -1,5 +1,6 @@
-//! A Rust file taken apart: the code without its comments and literals, and the comments alone, line by line. Enough of a
-//! lexer for the rules; whether the file compiles is the compiler's business.
+//! A Rust file taken apart: the code without its comments and literals, and the comments alone,
+//! line by line. Enough of a lexer for the rules; whether the file compiles is the compiler's
+//! business.
 
 pub struct Source {
     /// Code; comments and the insides of strings and characters are blank.
@@ -24,9 +25,11 @@ impl Source {
         let (mut mode, mut at) = (Mode::Code, 0);
         while at < chars.len() {
             let (next, length) = step(mode, &chars, at);
-            // What opens a string or comment belongs to it; the quotes stay in the code, so that tokens do not grow together.
+            // What opens a string or comment belongs to it; the quotes stay in the code, so that
+            // tokens do not grow together.
             for &c in &chars[at..at + length] {
-                let comment = matches!(mode, Mode::Line | Mode::Block { .. }) || matches!(next, Mode::Line | Mode::Block { .. });
+                let comment = matches!(mode, Mode::Line | Mode::Block { .. })
+                    || matches!(next, Mode::Line | Mode::Block { .. });
                 let kept = mode == Mode::Code && next == Mode::Code || c == '"';
                 code.push(if c == '\n' || kept && !comment { c } else { ' ' });
                 comments.push(if c == '\n' || comment { c } else { ' ' });
@@ -43,7 +46,9 @@ impl Source {
     /// The code above the unit tests at the end of the file.
     pub fn production(&self) -> &[String] {
         let is_tests = |pair: &[String]| {
-            pair[0].trim() == "#[cfg(test)]" && pair[1].trim_start().starts_with("mod ") && pair[1].contains('{')
+            pair[0].trim() == "#[cfg(test)]"
+                && pair[1].trim_start().starts_with("mod ")
+                && pair[1].contains('{')
         };
         match self.code.windows(2).position(is_tests) {
             Some(end) => &self.code[..end],
@@ -91,7 +96,8 @@ fn step(mode: Mode, chars: &[char], at: usize) -> (Mode, usize) {
             _ => (mode, 1),
         },
         Mode::Raw { hashes } => {
-            let closes = rest[0] == '"' && rest.len() > hashes && rest[1..=hashes].iter().all(|&c| c == '#');
+            let closes =
+                rest[0] == '"' && rest.len() > hashes && rest[1..=hashes].iter().all(|&c| c == '#');
             if closes { (Mode::Code, hashes + 1) } else { (mode, 1) }
         }
     }
@@ -116,7 +122,9 @@ fn raw_hashes(rest: &[char]) -> Option<usize> {
 /// The length of `'x'` or `'\u{1f}'`; 1 for the tick of a lifetime.
 fn character_length(rest: &[char]) -> usize {
     match rest.get(1) {
-        Some('\\') => rest.iter().skip(3).position(|&c| c == '\'').map_or(1, |position| position + 4),
+        Some('\\') => {
+            rest.iter().skip(3).position(|&c| c == '\'').map_or(1, |position| position + 4)
+        }
         Some(_) if rest.get(2) == Some(&'\'') => 3,
         _ => 1,
     }

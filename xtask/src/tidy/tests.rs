@@ -15,7 +15,11 @@ fn comments_and_literals_are_not_code() {
     for word in ["unsafe", "fn", "dbg", "deep"] {
         assert!(!source.code.iter().any(|line| line.contains(word)), "{word} in {:?}", source.code);
     }
-    assert!(source.code[1].contains("let b = ' ';") && source.code[1].contains("let c: &'a str ="), "{:?}", source.code[1]);
+    assert!(
+        source.code[1].contains("let b = ' ';") && source.code[1].contains("let c: &'a str ="),
+        "{:?}",
+        source.code[1]
+    );
     assert_eq!(source.comments[0].trim(), "// unsafe");
     assert_eq!(source.code[2].trim_end(), "let d = b'  ';");
 }
@@ -42,13 +46,22 @@ fn unsafe_needs_an_allowed_file_and_a_reason() {
     let reasoned = "// SAFETY: the length was checked.\nlet x = unsafe { read() };\n";
     assert_eq!(rule("vrrp-agent/src/net/raw.rs", reasoned, words::check), [0; 0]);
     assert_eq!(rule("vrrp-agent/src/agent.rs", reasoned, words::check), [2]);
-    assert_eq!(rule("vrrp-agent/src/net/raw.rs", "let x = unsafe { read() };\n", words::check), [1]);
-    assert_eq!(rule("vrrp-ebpf/src/lib.rs", "#[unsafe(no_mangle)]\nlet unsafe_code = 1;\n", words::check), [0; 0]);
+    assert_eq!(
+        rule("vrrp-agent/src/net/raw.rs", "let x = unsafe { read() };\n", words::check),
+        [1]
+    );
+    assert_eq!(
+        rule("vrrp-ebpf/src/lib.rs", "#[unsafe(no_mangle)]\nlet unsafe_code = 1;\n", words::check),
+        [0; 0]
+    );
 }
 
 #[test]
 fn leftovers_are_found_in_comments_only() {
-    let text = format!("// {0}: later\n// {0}: RFC 9568 section 7\nlet a = \"{0}\";\ndbg!(a);\n", concat!("TO", "DO"));
+    let text = format!(
+        "// {0}: later\n// {0}: RFC 9568 section 7\nlet a = \"{0}\";\ndbg!(a);\n",
+        concat!("TO", "DO")
+    );
     assert_eq!(rule("vrrp-agent/src/agent.rs", &text, words::check), [1, 4]);
 }
 
@@ -56,7 +69,10 @@ fn leftovers_are_found_in_comments_only() {
 fn functions_are_measured_from_their_name_to_their_brace() {
     let text = "trait T {\n    fn none(&self, a: [u8; 4]);\n}\nfn one() { let f: fn(u8) = g; }\nfn two(\n    a: u8,\n) {\n    if a { }\n}\n";
     let function = |name: &str, line, size| Function { name: name.to_owned(), line, size };
-    assert_eq!(functions(&Source::parse(text).code), [function("one", 4, 1), function("two", 5, 5)]);
+    assert_eq!(
+        functions(&Source::parse(text).code),
+        [function("one", 4, 1), function("two", 5, 5)]
+    );
 }
 
 #[test]
@@ -80,8 +96,12 @@ fn the_ratchet_only_tightens() {
 
 #[test]
 fn test_files_have_their_own_limits() {
-    for path in ["tests/failover.rs", "vrrp-agent/src/config/tests.rs", "vrrp-agent/src/config/tests/toml.rs", "xtask/tests/a.rs"]
-    {
+    for path in [
+        "tests/failover.rs",
+        "vrrp-agent/src/config/tests.rs",
+        "vrrp-agent/src/config/tests/toml.rs",
+        "xtask/tests/a.rs",
+    ] {
         assert!(is_test_file(path), "{path}");
     }
     for path in ["tests/harness/netns.rs", "vrrp-agent/src/config/mod.rs", "xtask/src/test.rs"] {
@@ -92,8 +112,7 @@ fn test_files_have_their_own_limits() {
 #[test]
 fn documents_name_what_exists() {
     let sources = "register(\"instance_state\"); const A: &str = \"vrrp_lease_lost_total\";";
-    let text =
-        "`vrrp_instance_state{vrid}` and `vrrp_lease_lost_total`\n`vrrp_gone` but vrrp_unquoted\n```\nvrrp_fenced 1\n```\n";
+    let text = "`vrrp_instance_state{vrid}` and `vrrp_lease_lost_total`\n`vrrp_gone` but vrrp_unquoted\n```\nvrrp_fenced 1\n```\n";
     let mut findings = Vec::new();
     docs::check_metrics("README.md", text, sources, &mut findings);
     assert_eq!(findings.iter().map(|finding| finding.line).collect::<Vec<_>>(), [2, 4]);

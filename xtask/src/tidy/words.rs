@@ -1,4 +1,5 @@
-//! Words that must not stand where they stand: `unsafe` outside its files or without its reason, and leftovers.
+//! Words that must not stand where they stand: `unsafe` outside its files or without its reason,
+//! and leftovers.
 
 use super::Finding;
 use super::source::{Source, words};
@@ -26,7 +27,10 @@ const UNSAFE: &[(&str, &str)] = &[
     ("vrrp-agent/src/net/ethtool.rs", "asks the kernel for features of an interface"),
     ("vrrp-agent/src/net/raw.rs", "wraps a socket for the runtime"),
     ("vrrp-agent/src/realtime.rs", "asks for real-time scheduling"),
-    ("tests/harness/sys.rs", "enters namespaces between fork and exec, calls the kernel where nobody wraps it"),
+    (
+        "tests/harness/sys.rs",
+        "enters namespaces between fork and exec, calls the kernel where nobody wraps it",
+    ),
 ];
 
 /// How far above an `unsafe` its reason may stand, in lines.
@@ -37,10 +41,15 @@ pub fn check(path: &str, source: &Source, findings: &mut Vec<Finding>) {
         let mut add = |text: &str| findings.push(Finding::new(path, index + 1, text.to_owned()));
         if uses_unsafe(line) {
             if !UNSAFE.iter().any(|(allowed, _)| *allowed == path) {
-                add("`unsafe` outside the files that may hold it (the table in xtask/src/tidy/words.rs)");
+                add(
+                    "`unsafe` outside the files that may hold it (the table in xtask/src/tidy/words.rs)",
+                );
             }
             let above = &source.comments[index.saturating_sub(REASON_WITHIN)..=index];
-            if !above.iter().any(|comment| comment.contains("SAFETY:") || comment.contains("# Safety")) {
+            if !above
+                .iter()
+                .any(|comment| comment.contains("SAFETY:") || comment.contains("# Safety"))
+            {
                 add("`unsafe` without a `SAFETY:` comment above it");
             }
         }

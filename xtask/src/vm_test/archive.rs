@@ -1,5 +1,5 @@
-//! Writes cpio archives of the format "newc", which the kernel unpacks as its first file system. Archives that follow each other in
-//! one file are unpacked one after the other.
+//! Writes cpio archives of the format "newc", which the kernel unpacks as its first file system.
+//! Archives that follow each other in one file are unpacked one after the other.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -78,7 +78,8 @@ impl Archive {
         }
     }
 
-    /// Thirteen fields of eight hexadecimal digits after the magic number; name and contents are padded to four bytes.
+    /// Thirteen fields of eight hexadecimal digits after the magic number; name and contents are
+    /// padded to four bytes.
     fn entry(&mut self, name: &str, mode: u32, device: (u32, u32), contents: &[u8]) {
         let number = self.known.len() as u32;
         let links = 1 + u32::from(mode == DIRECTORY);
@@ -112,7 +113,11 @@ mod tests {
         archive.file("etc/a", b"again");
         assert!(archive.has("etc/a") && archive.has("/etc") && !archive.has("a"));
         let text = String::from_utf8(archive.finish()).expect("an archive of text");
-        let names: Vec<&str> = text.split("070701").skip(1).map(|entry| entry[104..].split('\0').next().unwrap_or("")).collect();
+        let names: Vec<&str> = text
+            .split("070701")
+            .skip(1)
+            .map(|entry| entry[104..].split('\0').next().unwrap_or(""))
+            .collect();
         assert_eq!(names, ["etc", "etc/a", "etc/b", "TRAILER!!!"]);
         assert_eq!(text.len() % 4, 0);
         let file = text.split("070701").nth(2).expect("the file");

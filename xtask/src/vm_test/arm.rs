@@ -1,5 +1,5 @@
-//! The build for 64-bit ARM: Debian's compiler with the standard library of that architecture as its root, and Debian's cross linker. The BPF
-//! objects are the same on both architectures.
+//! The build for 64-bit ARM: Debian's compiler with the standard library of that architecture as
+//! its root, and Debian's cross linker. The BPF objects are the same on both architectures.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,8 @@ const LINKER: &str = "aarch64-linux-gnu-gcc";
 /// The compiled standard library, of the very version of the compiler.
 const LIBRARY: &str = "libstd-rust-web-dev";
 /// What the guest gets its tools and libraries from.
-const TOOLS: &[&str] = &["iproute2", "busybox-static", "kmod", "ethtool", "ipvsadm", "libc6", "libgcc-s1"];
+const TOOLS: &[&str] =
+    &["iproute2", "busybox-static", "kmod", "ethtool", "ipvsadm", "libc6", "libgcc-s1"];
 
 /// A cargo that builds for the target: its words follow.
 pub fn cargo(word: &str) -> Result<Command> {
@@ -25,7 +26,10 @@ pub fn cargo(word: &str) -> Result<Command> {
     command.arg(word).args(["--target", TARGET, "--target-dir"]).arg(target_dir());
     command.env("RUSTC", toolchain::DEBIAN_RUSTC);
     command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER);
-    command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS", format!("--sysroot={}", root.display()));
+    command.env(
+        "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
+        format!("--sysroot={}", root.display()),
+    );
     Ok(command)
 }
 
@@ -49,7 +53,8 @@ fn library() -> Result<PathBuf> {
     let root = directory.join("usr");
     if !root.join("lib/rustlib").join(TARGET).is_dir() {
         println!("vm-test: {LIBRARY} {version} for arm64");
-        fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        fs::create_dir_all(&directory)
+            .with_context(|| format!("cannot make {}", directory.display()))?;
         let package = format!("{LIBRARY}={version}");
         // It came with the security updates of the distribution.
         Apt::bookworm_security(Arch::Arm)?.download(&[package], &directory, &directory)?;

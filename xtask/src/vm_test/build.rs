@@ -31,7 +31,8 @@ pub fn base(arch: Arch) -> Result<Base> {
         Arch::Arm => (arm::system()?, arm::agent()?, test_programs(&mut arm::cargo("test")?)?),
     };
     programs.push(("vrrp-agent".to_owned(), agent));
-    let objects: Vec<(String, PathBuf)> = build_ebpf::objects().into_iter().map(|(name, file)| (name.to_owned(), file)).collect();
+    let objects: Vec<(String, PathBuf)> =
+        build_ebpf::objects().into_iter().map(|(name, file)| (name.to_owned(), file)).collect();
     let parts = Parts { arch, system: &system, programs: &programs, objects: &objects, init: INIT };
     let archive = parts.pack()?;
     println!("vm-test: {} MB for each guest, before its kernel's modules", archive.len() >> 20);
@@ -60,14 +61,16 @@ struct Profile {
     test: bool,
 }
 
-/// Names in the guest, and files. The packages are those of `cargo xtask test`, so that nothing is built twice.
+/// Names in the guest, and files. The packages are those of `cargo xtask test`, so that nothing is
+/// built twice.
 fn test_programs(command: &mut Command) -> Result<Vec<(String, PathBuf)>> {
     command.args(["--workspace", "--no-run", "--message-format=json-render-diagnostics", "--lib"]);
     for name in TESTS {
         command.args(["--test", name]);
     }
     let line = exec::line(command);
-    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{line}`"))?;
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{line}`"))?;
     let mut programs = Vec::new();
     if let Some(output) = child.stdout.take() {
         for text in BufReader::new(output).lines() {
@@ -110,7 +113,10 @@ mod tests {
             )
         };
         assert_eq!(program(&line("test", "vm", true)), Some(("vm".to_owned(), "/t/vm-1".into())));
-        assert_eq!(program(&line("lib", "vrrp_agent", true)), Some((UNIT_TESTS.to_owned(), "/t/vrrp_agent-1".into())));
+        assert_eq!(
+            program(&line("lib", "vrrp_agent", true)),
+            Some((UNIT_TESTS.to_owned(), "/t/vrrp_agent-1".into()))
+        );
         assert_eq!(program(&line("lib", "vrrp_agent", false)), None);
         assert_eq!(program(&line("test", "failover", true)), None);
         assert_eq!(program("{\"reason\":\"build-finished\",\"success\":true}"), None);

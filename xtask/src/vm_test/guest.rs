@@ -1,6 +1,7 @@
 //! One run of one kernel in qemu, and what the guest said on its console.
 //!
-//! The processor is emulated (TCG): a machine that is itself virtual may offer `/dev/kvm` and yet fail to run a kernel by it.
+//! The processor is emulated (TCG): a machine that is itself virtual may offer `/dev/kvm` and yet
+//! fail to run a kernel by it.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -16,8 +17,12 @@ use super::verdict::Verdict;
 use crate::exec;
 
 /// A kernel that prints one of these does nothing more.
-const FATAL: &[&str] =
-    &["Kernel panic - not syncing", "soft lockup", "rcu_sched self-detected stall", "rcu_preempt self-detected"];
+const FATAL: &[&str] = &[
+    "Kernel panic - not syncing",
+    "soft lockup",
+    "rcu_sched self-detected stall",
+    "rcu_preempt self-detected",
+];
 /// What a guest may still print after its end, or after a panic.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 const MEMORY: &str = "1536";
@@ -33,13 +38,17 @@ pub struct Plan<'a> {
     pub verbose: bool,
 }
 
-/// Boots the kernel with this base archive, and returns what came of it; a hang is one of the outcomes.
+/// Boots the kernel with this base archive, and returns what came of it; a hang is one of the
+/// outcomes.
 pub fn run(kernel: &Kernel, base: &[u8], plan: &Plan, directory: &Path) -> Result<Verdict> {
-    fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    fs::create_dir_all(directory)
+        .with_context(|| format!("cannot make {}", directory.display()))?;
     let name = format!("{}-{}-{}", kernel.label.name(), kernel.arch.debian(), plan.name);
     let initrd = directory.join(format!("{name}.cpio"));
-    let modules = fs::read(&kernel.modules).with_context(|| format!("cannot read {}", kernel.modules.display()))?;
-    fs::write(&initrd, [base, &modules].concat()).with_context(|| format!("cannot write {}", initrd.display()))?;
+    let modules = fs::read(&kernel.modules)
+        .with_context(|| format!("cannot read {}", kernel.modules.display()))?;
+    fs::write(&initrd, [base, &modules].concat())
+        .with_context(|| format!("cannot write {}", initrd.display()))?;
     let mut command = command(kernel, &initrd, plan);
     let line = exec::line(&command);
     let begin = Instant::now();
@@ -82,12 +91,17 @@ impl Drop for Guest {
     }
 }
 
-/// What a process has used by now, to a hundredth of a second (`/proc/PID/stat`, fields 14 and 15); also of one that has ended.
+/// What a process has used by now, to a hundredth of a second (`/proc/PID/stat`, fields 14 and 15);
+/// also of one that has ended.
 fn processor_time(pid: u32) -> Duration {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The name before may hold blanks.
-    let fields = text.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect::<Vec<_>>()).unwrap_or_default();
-    let ticks: u64 = fields.iter().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    let fields = text
+        .rsplit_once(')')
+        .map(|(_, rest)| rest.split_whitespace().collect::<Vec<_>>())
+        .unwrap_or_default();
+    let ticks: u64 =
+        fields.iter().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 10)
 }
 
@@ -98,13 +112,24 @@ fn command(kernel: &Kernel, initrd: &Path, plan: &Plan) -> Command {
     };
     let mut command = Command::new(program);
     command.args(["-M", machine, "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", MEMORY]);
-    command.args(["-nodefaults", "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot"]);
-    // The guest's clock counts instructions, a nanosecond each, and leaps where the guest waits: how busy this machine is does not change what
-    // the guest measures, and waiting costs nothing.
+    command.args([
+        "-nodefaults",
+        "-display",
+        "none",
+        "-monitor",
+        "none",
+        "-serial",
+        "stdio",
+        "-no-reboot",
+    ]);
+    // The guest's clock counts instructions, a nanosecond each, and leaps where the guest waits:
+    // how busy this machine is does not change what the guest measures, and waiting costs nothing.
     command.args(["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm"]);
     command.arg("-kernel").arg(&kernel.image).arg("-initrd").arg(initrd);
-    // Only what ends a kernel goes to the console, so that no line of the guest is broken; the guest reads the rest itself.
-    let words = format!("console={console} panic=-1 loglevel=1 VRRP_VM_PARTS={}", plan.parts.join(","));
+    // Only what ends a kernel goes to the console, so that no line of the guest is broken; the
+    // guest reads the rest itself.
+    let words =
+        format!("console={console} panic=-1 loglevel=1 VRRP_VM_PARTS={}", plan.parts.join(","));
     command.arg("-append").arg(words);
     command
 }
@@ -125,7 +150,12 @@ fn lines(guest: &mut Child) -> Receiver<String> {
 }
 
 /// Reads until the guest has ended, or until it is too late.
-fn listen(lines: &Receiver<String>, mut deadline: Instant, verdict: &mut Verdict, mut each: impl FnMut(&str)) {
+fn listen(
+    lines: &Receiver<String>,
+    mut deadline: Instant,
+    verdict: &mut Verdict,
+    mut each: impl FnMut(&str),
+) {
     let mut ending = false;
     loop {
         match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -144,7 +174,9 @@ fn listen(lines: &Receiver<String>, mut deadline: Instant, verdict: &mut Verdict
             Err(RecvTimeoutError::Timeout) if ending => return,
             Err(RecvTimeoutError::Timeout) => return verdict.broke("no end in time"),
             Err(RecvTimeoutError::Disconnected) if ending => return,
-            Err(RecvTimeoutError::Disconnected) => return verdict.broke("qemu ended before the guest did"),
+            Err(RecvTimeoutError::Disconnected) => {
+                return verdict.broke("qemu ended before the guest did");
+            }
         }
     }
 }

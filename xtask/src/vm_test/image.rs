@@ -1,4 +1,5 @@
-//! The first file system of a guest: tools, the agent, test programs and BPF objects, each with the shared libraries that it needs.
+//! The first file system of a guest: tools, the agent, test programs and BPF objects, each with the
+//! shared libraries that it needs.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -105,16 +106,23 @@ impl Image<'_> {
 
     /// One program under many names: a shell and what scripts need.
     fn busybox(&mut self) -> Result<()> {
-        let file = self.program("busybox").context("busybox is missing (Debian's busybox-static)")?;
+        let file =
+            self.program("busybox").context("busybox is missing (Debian's busybox-static)")?;
         self.archive.copy("bin/busybox", &file)?;
-        for name in ["sh", "cat", "sleep", "true", "false", "ls", "grep", "echo", "ps", "mount", "dmesg", "kill", "touch", "id"] {
+        for name in [
+            "sh", "cat", "sleep", "true", "false", "ls", "grep", "echo", "ps", "mount", "dmesg",
+            "kill", "touch", "id",
+        ] {
             self.archive.link(&format!("bin/{name}"), "busybox");
         }
         Ok(())
     }
 
     fn program(&self, name: &str) -> Option<PathBuf> {
-        PROGRAM_DIRECTORIES.iter().map(|directory| self.parts.system.join(directory).join(name)).find(|file| file.is_file())
+        PROGRAM_DIRECTORIES
+            .iter()
+            .map(|directory| self.parts.system.join(directory).join(name))
+            .find(|file| file.is_file())
     }
 
     /// Adds the libraries that a file needs, and those that these need.
@@ -125,7 +133,9 @@ impl Image<'_> {
         let text = exec::read("readelf", &["-l", "-d", &file.to_string_lossy()])
             .with_context(|| format!("readelf (binutils) cannot read {}", file.display()))?;
         for needed in needed(&text) {
-            let (name, from) = self.library(&needed).with_context(|| format!("{} needs {needed}", file.display()))?;
+            let (name, from) = self
+                .library(&needed)
+                .with_context(|| format!("{} needs {needed}", file.display()))?;
             if !self.archive.has(&name) {
                 self.archive.copy(&name, &from)?;
             }
@@ -139,15 +149,22 @@ impl Image<'_> {
         let below = |path: &str| self.parts.system.join(path.trim_start_matches('/'));
         if needed.starts_with('/') {
             // Distributions with one tree below /usr have links at the old places.
-            let found =
-                [needed.to_owned(), format!("/usr{needed}")].into_iter().map(|path| below(&path)).find(|file| file.exists());
+            let found = [needed.to_owned(), format!("/usr{needed}")]
+                .into_iter()
+                .map(|path| below(&path))
+                .find(|file| file.exists());
             return Ok((needed.to_owned(), found.context("the loader is missing")?));
         }
         let triple = match self.parts.arch {
             Arch::X86 => "x86_64-linux-gnu",
             Arch::Arm => "aarch64-linux-gnu",
         };
-        let directories = [format!("lib/{triple}"), format!("usr/lib/{triple}"), "lib".to_owned(), "usr/lib".to_owned()];
+        let directories = [
+            format!("lib/{triple}"),
+            format!("usr/lib/{triple}"),
+            "lib".to_owned(),
+            "usr/lib".to_owned(),
+        ];
         let mut paths = directories.iter().map(|directory| format!("{directory}/{needed}"));
         let path = paths.find(|path| below(path).exists()).context("a library is missing")?;
         let from = below(&path);

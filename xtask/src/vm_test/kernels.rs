@@ -1,6 +1,8 @@
-//! Debian's kernels: found in the archive by a private apt directory below `target/vm`, downloaded, and kept for a day.
+//! Debian's kernels: found in the archive by a private apt directory below `target/vm`, downloaded,
+//! and kept for a day.
 //!
-//! ABI numbers change weekly and old packages vanish, so a label stands for a pattern, and the newest package that matches is taken.
+//! ABI numbers change weekly and old packages vanish, so a label stands for a pattern, and the
+//! newest package that matches is taken.
 
 use std::cmp::Ordering;
 use std::fs;
@@ -63,7 +65,8 @@ impl Label {
         }
     }
 
-    /// Whether its suite is alive, so that its absence is an error; old ones may be gone from the archive.
+    /// Whether its suite is alive, so that its absence is an error; old ones may be gone from the
+    /// archive.
     pub fn required(self) -> bool {
         matches!(self, Self::V6_1 | Self::V6_12 | Self::Newest)
     }
@@ -82,16 +85,20 @@ impl Label {
         }
     }
 
-    /// What apt looks for: the package with the kernel itself. From 6.19 on `linux-image-*` is empty.
+    /// What apt looks for: the package with the kernel itself. From 6.19 on `linux-image-*` is
+    /// empty.
     fn patterns(self, arch: Arch) -> Vec<String> {
         let arch = arch.debian();
-        let old = |version: &str| format!("^linux-image-{version}[0-9.-]*([+]deb[0-9]+)?-cloud-{arch}$");
+        let old =
+            |version: &str| format!("^linux-image-{version}[0-9.-]*([+]deb[0-9]+)?-cloud-{arch}$");
         match self {
             Self::V5_10 => vec![old(r"5\.10\.")],
             Self::V6_1 => vec![old(r"6\.1\.")],
             Self::V6_12 => vec![old(r"6\.12\.")],
             Self::V6_18 => vec![old(r"6\.18\.")],
-            Self::Newest => vec![format!("^linux-binary-[0-9.]+([+]deb[0-9]+)?-cloud-{arch}$"), old("[0-9]")],
+            Self::Newest => {
+                vec![format!("^linux-binary-[0-9.]+([+]deb[0-9]+)?-cloud-{arch}$"), old("[0-9]")]
+            }
         }
     }
 }
@@ -136,7 +143,10 @@ pub fn get(label: Label, arch: Arch) -> Result<Kernel> {
         Ok(kernel) => Ok(kernel),
         Err(error) => match kept {
             Some((kernel, _)) => {
-                println!("vm-test: {}: not looked up again, the kernel of an earlier day is used: {error:#}", label.name());
+                println!(
+                    "vm-test: {}: not looked up again, the kernel of an earlier day is used: {error:#}",
+                    label.name()
+                );
                 Ok(kernel)
             }
             None => Err(error),
@@ -171,16 +181,23 @@ fn fetch(label: Label, arch: Arch, directory: &Path) -> Result<Kernel> {
         packages.push(format!("linux-modules-{version}"));
     }
     apt.download(&packages, &fresh, &unpacked)?;
-    let modules = find(&unpacked, &|path| path.parent().is_some_and(|above| above.ends_with("lib/modules")) && path.is_dir());
+    let modules = find(&unpacked, &|path| {
+        path.parent().is_some_and(|above| above.ends_with("lib/modules")) && path.is_dir()
+    });
     let modules = modules.with_context(|| format!("{package} has no modules"))?;
     let release = modules.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let is_image = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz"));
+    let is_image = |path: &Path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz"))
+    };
     let image = find(&unpacked, &is_image).with_context(|| format!("{package} has no kernel"))?;
-    fs::copy(&image, fresh.join("vmlinuz")).with_context(|| format!("cannot copy {}", image.display()))?;
+    fs::copy(&image, fresh.join("vmlinuz"))
+        .with_context(|| format!("cannot copy {}", image.display()))?;
     let archive = modules::pack(&modules, &release)?;
-    fs::write(fresh.join("modules.cpio"), archive).context("cannot write the archive of modules")?;
+    fs::write(fresh.join("modules.cpio"), archive)
+        .context("cannot write the archive of modules")?;
     remove(&unpacked)?;
-    fs::write(fresh.join("stamp"), format!("{release}\n{}", modules::list())).context("cannot write the stamp")?;
+    fs::write(fresh.join("stamp"), format!("{release}\n{}", modules::list()))
+        .context("cannot write the stamp")?;
     remove(directory)?;
     fs::rename(&fresh, directory).with_context(|| format!("cannot rename {}", fresh.display()))?;
     Ok(kernel(label, arch, &release, directory))
@@ -188,16 +205,23 @@ fn fetch(label: Label, arch: Arch, directory: &Path) -> Result<Kernel> {
 
 fn remove(directory: &Path) -> Result<()> {
     if directory.exists() {
-        fs::remove_dir_all(directory).with_context(|| format!("cannot remove {}", directory.display()))?;
+        fs::remove_dir_all(directory)
+            .with_context(|| format!("cannot remove {}", directory.display()))?;
     }
     Ok(())
 }
 
 /// The first path below that is as wanted.
 fn find(directory: &Path, wanted: &impl Fn(&Path) -> bool) -> Option<PathBuf> {
-    let paths: Vec<PathBuf> = fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path()).collect();
+    let paths: Vec<PathBuf> =
+        fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path()).collect();
     let found = paths.iter().find(|path| wanted(path)).cloned();
-    found.or_else(|| paths.iter().filter(|path| path.is_dir() && !path.is_symlink()).find_map(|path| find(path, wanted)))
+    found.or_else(|| {
+        paths
+            .iter()
+            .filter(|path| path.is_dir() && !path.is_symlink())
+            .find_map(|path| find(path, wanted))
+    })
 }
 
 /// An apt of our own for one suite: the system's lists, packages and settings stay as they are.
@@ -219,14 +243,19 @@ impl Apt {
     fn of(suite: Suite, arch: Arch) -> Result<Self> {
         let root = cache().join("apt").join(format!("{}-{}", suite.name, arch.debian()));
         for part in ["lists/partial", "archives/partial"] {
-            fs::create_dir_all(root.join(part)).with_context(|| format!("cannot make {}", root.display()))?;
+            fs::create_dir_all(root.join(part))
+                .with_context(|| format!("cannot make {}", root.display()))?;
         }
         let sources = root.join("sources.list");
         let keyring = Path::new(KEYRING);
         if !keyring.exists() {
             bail!("{KEYRING} is missing: `apt-get install debian-archive-keyring`");
         }
-        fs::write(&sources, format!("deb [signed-by={KEYRING}] {} {} main\n", suite.url, suite.name)).context("sources.list")?;
+        fs::write(
+            &sources,
+            format!("deb [signed-by={KEYRING}] {} {} main\n", suite.url, suite.name),
+        )
+        .context("sources.list")?;
         fs::write(root.join("status"), "").context("the list of installed packages")?;
         let (config, root) = (root.join("apt.conf"), root.display());
         let architecture = arch.debian();
@@ -253,7 +282,11 @@ impl Apt {
     /// The package of the highest version that matches the first pattern that any matches.
     fn newest(&self, patterns: &[String]) -> Result<String> {
         for pattern in patterns {
-            let output = self.command("apt-cache").args(["search", "-n", pattern]).output().context("cannot start apt-cache")?;
+            let output = self
+                .command("apt-cache")
+                .args(["search", "-n", pattern])
+                .output()
+                .context("cannot start apt-cache")?;
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             let names = text.lines().filter_map(|line| line.split(' ').next());
             if let Some(name) = names.max_by(|a, b| compare(a, b)) {
@@ -265,22 +298,36 @@ impl Apt {
 
     /// Downloads packages to a directory and unpacks them.
     pub fn download(&self, packages: &[String], to: &Path, unpacked: &Path) -> Result<()> {
-        exec::run_quietly(self.command("apt-get").args(["download", "-qq"]).args(packages).current_dir(to))?;
+        exec::run_quietly(
+            self.command("apt-get").args(["download", "-qq"]).args(packages).current_dir(to),
+        )?;
         unpack(to, unpacked)
     }
 
     /// Downloads packages with all that they depend on, and unpacks them.
     pub fn download_all(&self, packages: &[&str], unpacked: &Path) -> Result<()> {
-        let words = ["install", "-y", "-qq", "--download-only", "--no-install-recommends", "-o", "Debug::NoLocking=1"];
+        let words = [
+            "install",
+            "-y",
+            "-qq",
+            "--download-only",
+            "--no-install-recommends",
+            "-o",
+            "Debug::NoLocking=1",
+        ];
         exec::run_quietly(self.command("apt-get").args(words).args(packages))?;
         let archives = self.config.with_file_name("archives");
-        fs::create_dir_all(unpacked).with_context(|| format!("cannot make {}", unpacked.display()))?;
+        fs::create_dir_all(unpacked)
+            .with_context(|| format!("cannot make {}", unpacked.display()))?;
         unpack(&archives, unpacked)
     }
 }
 
 fn unpack(directory: &Path, to: &Path) -> Result<()> {
-    for entry in fs::read_dir(directory).with_context(|| format!("cannot list {}", directory.display()))?.flatten() {
+    for entry in fs::read_dir(directory)
+        .with_context(|| format!("cannot list {}", directory.display()))?
+        .flatten()
+    {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == "deb") {
             exec::run_quietly(Command::new("dpkg-deb").arg("-x").arg(&path).arg(to))?;
@@ -291,7 +338,9 @@ fn unpack(directory: &Path, to: &Path) -> Result<()> {
 
 /// By the numbers in them: 6.1.0-56 is newer than 6.1.0-9.
 fn compare(a: &str, b: &str) -> Ordering {
-    let numbers = |text: &str| -> Vec<u64> { text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect() };
+    let numbers = |text: &str| -> Vec<u64> {
+        text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect()
+    };
     numbers(a).cmp(&numbers(b))
 }
 
@@ -301,7 +350,16 @@ mod tests {
 
     #[test]
     fn versions_are_compared_as_numbers() {
-        assert_eq!(compare("linux-image-6.1.0-56-cloud-amd64", "linux-image-6.1.0-9-cloud-amd64"), Ordering::Greater);
-        assert_eq!(compare("linux-binary-7.3.4+deb13-cloud-amd64", "linux-binary-7.10.1+deb13-cloud-amd64"), Ordering::Less);
+        assert_eq!(
+            compare("linux-image-6.1.0-56-cloud-amd64", "linux-image-6.1.0-9-cloud-amd64"),
+            Ordering::Greater
+        );
+        assert_eq!(
+            compare(
+                "linux-binary-7.3.4+deb13-cloud-amd64",
+                "linux-binary-7.10.1+deb13-cloud-amd64"
+            ),
+            Ordering::Less
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The kernel modules that tests need, with those they depend on, as an archive that follows the base archive.
+//! The kernel modules that tests need, with those they depend on, as an archive that follows the
+//! base archive.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -47,20 +48,25 @@ pub fn pack(directory: &Path, release: &str) -> Result<Vec<u8>> {
     let depmod = exec::find_program("depmod").context("depmod is missing (Debian's kmod)")?;
     let base = directory.ancestors().nth(3).context("modules without a root")?;
     // depmod looks in lib/modules; packages of newer kernels have usr/lib/modules.
-    let index = |root: &Path| exec::run_quietly(Command::new(&depmod).arg("-b").arg(root).arg(release));
+    let index =
+        |root: &Path| exec::run_quietly(Command::new(&depmod).arg("-b").arg(root).arg(release));
     index(base)?;
-    let text = fs::read_to_string(directory.join("modules.dep")).context("cannot read modules.dep")?;
+    let text =
+        fs::read_to_string(directory.join("modules.dep")).context("cannot read modules.dep")?;
     let wanted = closure(&text);
     let reduced = directory.with_file_name("reduced");
     let target = reduced.join("lib/modules").join(release);
     for module in &wanted {
         let (from, to) = (directory.join(module), target.join(plain(module)));
-        fs::create_dir_all(to.parent().unwrap_or(&to)).with_context(|| format!("cannot make {}", to.display()))?;
-        fs::write(&to, decompressed(&from)?).with_context(|| format!("cannot write {}", to.display()))?;
+        fs::create_dir_all(to.parent().unwrap_or(&to))
+            .with_context(|| format!("cannot make {}", to.display()))?;
+        fs::write(&to, decompressed(&from)?)
+            .with_context(|| format!("cannot write {}", to.display()))?;
     }
     for list in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
         if directory.join(list).exists() {
-            fs::copy(directory.join(list), target.join(list)).with_context(|| format!("cannot copy {list}"))?;
+            fs::copy(directory.join(list), target.join(list))
+                .with_context(|| format!("cannot copy {list}"))?;
         }
     }
     index(&reduced)?;
@@ -92,7 +98,12 @@ fn decompressed(module: &Path) -> Result<Vec<u8>> {
     if module.extension().is_none_or(|extension| extension != "xz") {
         return fs::read(module).with_context(|| format!("cannot read {}", module.display()));
     }
-    let output = Command::new("xz").arg("-dc").arg(module).stdin(Stdio::null()).output().context("cannot start xz")?;
+    let output = Command::new("xz")
+        .arg("-dc")
+        .arg(module)
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot start xz")?;
     if !output.status.success() {
         bail!("xz cannot read {}: {}", module.display(), String::from_utf8_lossy(&output.stderr));
     }
@@ -100,13 +111,20 @@ fn decompressed(module: &Path) -> Result<Vec<u8>> {
 }
 
 fn add(archive: &mut Archive, root: &Path, directory: &Path) -> Result<()> {
-    for entry in fs::read_dir(directory).with_context(|| format!("cannot list {}", directory.display()))?.flatten() {
+    for entry in fs::read_dir(directory)
+        .with_context(|| format!("cannot list {}", directory.display()))?
+        .flatten()
+    {
         let path = entry.path();
         if path.is_dir() {
             add(archive, root, &path)?;
         } else {
-            let name = path.strip_prefix(root).context("a path outside of its directory")?.to_string_lossy();
-            let contents = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let name = path
+                .strip_prefix(root)
+                .context("a path outside of its directory")?
+                .to_string_lossy();
+            let contents =
+                fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
             archive.file(&name, &contents);
         }
     }
@@ -122,7 +140,14 @@ mod tests {
         let text = "kernel/net/llc/llc.ko.xz:\nkernel/net/bridge/bridge.ko.xz: kernel/net/llc/llc.ko.xz\nkernel/x/other.ko: kernel/y.ko\n\
                     kernel/drivers/net/virtio-net.ko:\n";
         let found: Vec<String> = closure(text).into_iter().collect();
-        assert_eq!(found, ["kernel/drivers/net/virtio-net.ko", "kernel/net/bridge/bridge.ko.xz", "kernel/net/llc/llc.ko.xz"]);
+        assert_eq!(
+            found,
+            [
+                "kernel/drivers/net/virtio-net.ko",
+                "kernel/net/bridge/bridge.ko.xz",
+                "kernel/net/llc/llc.ko.xz"
+            ]
+        );
         assert_eq!(plain("a/b.ko.xz"), "a/b.ko");
     }
 }

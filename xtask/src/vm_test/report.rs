@@ -46,10 +46,15 @@ pub fn table(verdicts: &[Verdict]) -> String {
         }
         rows.push(row);
     }
-    let widths: Vec<usize> =
-        (0..rows[0].len()).map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..rows[0].len())
+        .map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0))
+        .collect();
     let line = |row: &[String]| -> String {
-        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!(" {cell:width$} |")).collect::<String>();
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, &width)| format!(" {cell:width$} |"))
+            .collect::<String>();
         format!("|{cells}\n")
     };
     let rule: Vec<String> = widths.iter().map(|&width| "-".repeat(width)).collect();
@@ -69,7 +74,8 @@ fn name(verdict: &Verdict) -> String {
 pub fn line(verdict: &Verdict) -> String {
     let (passed, failed, skipped) = verdict.count();
     let (seconds, processor) = (verdict.took.as_secs_f64(), verdict.processor.as_secs_f64());
-    let log = |path: &PathBuf| path.strip_prefix(exec::root()).unwrap_or(path).display().to_string();
+    let log =
+        |path: &PathBuf| path.strip_prefix(exec::root()).unwrap_or(path).display().to_string();
     let logs: Vec<String> = verdict.logs.iter().map(log).collect();
     format!(
         "{}: {passed} passed, {failed} failed, {skipped} skipped in {seconds:.0} s, {processor:.0} s of them on a processor; {}",
@@ -81,13 +87,21 @@ pub fn line(verdict: &Verdict) -> String {
 /// Names and texts of what failed on a kernel.
 pub fn failures(verdict: &Verdict) -> Vec<String> {
     let parts = verdict.parts.iter();
-    parts.flat_map(|part| part.failures().map(|text| format!("{}: {}: {text}", name(verdict), part.name))).collect()
+    parts
+        .flat_map(|part| {
+            part.failures().map(|text| format!("{}: {}: {text}", name(verdict), part.name))
+        })
+        .collect()
 }
 
 /// Names and reasons of what was skipped on a kernel.
 pub fn skips(verdict: &Verdict) -> Vec<(String, String)> {
     let parts = verdict.parts.iter();
-    parts.flat_map(|part| part.skips().map(|text| (format!("{}: {}", name(verdict), part.name), text))).collect()
+    parts
+        .flat_map(|part| {
+            part.skips().map(|text| (format!("{}: {}", name(verdict), part.name), text))
+        })
+        .collect()
 }
 
 /// Replaces the document.
@@ -97,13 +111,23 @@ pub fn write(verdicts: &[Verdict]) -> Result<()> {
     text.push_str("\nInstructions verified, of the 1,000,000 that a kernel allows:\n\n");
     for verdict in verdicts {
         let loads = verdict.parts.iter().find(|part| part.name == "loads");
-        let programs: Vec<String> =
-            loads.into_iter().flat_map(|part| &part.passed).map(|(name, text)| format!("{name} {}", figure(text))).collect();
+        let programs: Vec<String> = loads
+            .into_iter()
+            .flat_map(|part| &part.passed)
+            .map(|(name, text)| format!("{name} {}", figure(text)))
+            .collect();
         text.push_str(&format!("- {}: {}\n", name(verdict), programs.join(", ")));
     }
     for (title, lines) in [
         ("Failures", verdicts.iter().flat_map(failures).collect::<Vec<_>>()),
-        ("Skipped", verdicts.iter().flat_map(skips).map(|(name, reason)| format!("{name}: {reason}")).collect()),
+        (
+            "Skipped",
+            verdicts
+                .iter()
+                .flat_map(skips)
+                .map(|(name, reason)| format!("{name}: {reason}"))
+                .collect(),
+        ),
     ] {
         if !lines.is_empty() {
             text.push_str(&format!("\n{title}:\n\n"));

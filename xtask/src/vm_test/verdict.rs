@@ -1,7 +1,8 @@
 //! What a guest came to: its checks, part by part, read from the lines on its console.
 //!
-//! `vm: part NAME` begins a part. Then `vm: ok NAME: TEXT`, `vm: FAILED NAME: TEXT` and `vm: skipped NAME: TEXT` are checks, and what the
-//! standard test harness prints is counted too. `vm: end` is the last line.
+//! `vm: part NAME` begins a part. Then `vm: ok NAME: TEXT`, `vm: FAILED NAME: TEXT` and `vm:
+//! skipped NAME: TEXT` are checks, and what the standard test harness prints is counted too. `vm:
+//! end` is the last line.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,7 +24,11 @@ pub struct Part {
 impl Part {
     pub fn count(&self) -> (usize, usize, usize) {
         let tests = &self.tests;
-        (self.passed.len() + tests.passed, self.failed.len() + tests.failed, self.skipped.len() + tests.ignored.len())
+        (
+            self.passed.len() + tests.passed,
+            self.failed.len() + tests.failed,
+            self.skipped.len() + tests.ignored.len(),
+        )
     }
 
     /// Names of what failed, with what was said.
@@ -64,7 +69,8 @@ pub struct Verdict {
 
 impl Verdict {
     pub fn new(kernel: &Kernel, parts: &[&str]) -> Self {
-        let parts = parts.iter().map(|name| Part { name: (*name).to_owned(), ..Part::default() }).collect();
+        let parts =
+            parts.iter().map(|name| Part { name: (*name).to_owned(), ..Part::default() }).collect();
         Self {
             kernel: kernel.clone(),
             parts,
@@ -116,7 +122,8 @@ impl Verdict {
         self.ended
     }
 
-    /// The guest came to no good end: the part that it was in has failed, and so have those that it did not come to.
+    /// The guest came to no good end: the part that it was in has failed, and so have those that it
+    /// did not come to.
     pub fn broke(&mut self, why: &str) {
         for (index, part) in self.parts.iter_mut().enumerate() {
             if self.now == Some(index) {
@@ -147,7 +154,10 @@ impl Verdict {
 
     /// What was passed, failed and skipped, all parts together.
     pub fn count(&self) -> (usize, usize, usize) {
-        self.parts.iter().map(Part::count).fold((0, 0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1, sum.2 + part.2))
+        self.parts
+            .iter()
+            .map(Part::count)
+            .fold((0, 0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1, sum.2 + part.2))
     }
 }
 
@@ -158,7 +168,13 @@ mod tests {
 
     fn verdict() -> Verdict {
         let (image, modules) = (PathBuf::new(), PathBuf::new());
-        let kernel = Kernel { label: Label::V6_1, arch: Arch::X86, release: "6.1".to_owned(), image, modules };
+        let kernel = Kernel {
+            label: Label::V6_1,
+            arch: Arch::X86,
+            release: "6.1".to_owned(),
+            image,
+            modules,
+        };
         Verdict::new(&kernel, &["loads", "rows", "modes"])
     }
 
@@ -172,13 +188,18 @@ mod tests {
         assert!(seen.ended());
         assert_eq!(seen.count(), (6, 1, 1));
         assert_eq!(seen.parts[0].failures().collect::<Vec<_>>(), ["connect4: refused: why"]);
-        assert_eq!(seen.parts.iter().map(Part::cell).collect::<Vec<_>>(), ["**1/2**", "4/4", "1/1"]);
+        assert_eq!(
+            seen.parts.iter().map(Part::cell).collect::<Vec<_>>(),
+            ["**1/2**", "4/4", "1/1"]
+        );
     }
 
     #[test]
     fn what_a_guest_did_not_come_to_has_failed() {
         let mut seen = verdict();
-        "vm: part loads\nvm: ok vrrp: loaded\nvm: part rows".lines().for_each(|line| seen.read(line));
+        "vm: part loads\nvm: ok vrrp: loaded\nvm: part rows"
+            .lines()
+            .for_each(|line| seen.read(line));
         seen.broke("no end in time");
         assert_eq!(seen.count(), (1, 2, 0));
         let failures: Vec<String> = seen.parts.iter().flat_map(Part::failures).collect();

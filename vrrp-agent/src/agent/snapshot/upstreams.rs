@@ -9,14 +9,26 @@ use crate::time::Instant;
 pub(super) fn upstreams(picture: &Picture, now: Instant) -> Vec<UpstreamStatus> {
     let configured = picture.force.config.upstreams.iter();
     let known = picture.upstreams.iter().zip(picture.upstream_checks.results());
-    configured.zip(known).map(|(upstream, (standing, health))| status(upstream, standing, health, now)).collect()
+    configured
+        .zip(known)
+        .map(|(upstream, (standing, health))| status(upstream, standing, health, now))
+        .collect()
 }
 
-fn status(upstream: &Upstream, standing: &Standing, health: &[Option<bool>], now: Instant) -> UpstreamStatus {
+fn status(
+    upstream: &Upstream,
+    standing: &Standing,
+    health: &[Option<bool>],
+    now: Instant,
+) -> UpstreamStatus {
     let counters = standing.counters.as_ref();
-    let outcomes = counters.zip(standing.index).map(|(counters, index)| counters.outcomes(index)).unwrap_or_default();
+    let outcomes = counters
+        .zip(standing.index)
+        .map(|(counters, index)| counters.outcomes(index))
+        .unwrap_or_default();
     let of = |((backend, place), up): ((&UpstreamBackend, &Option<u32>), &Option<bool>)| {
-        let load = counters.zip(*place).map(|(counters, place)| counters.load(place)).unwrap_or_default();
+        let load =
+            counters.zip(*place).map(|(counters, place)| counters.load(place)).unwrap_or_default();
         UpstreamBackendStatus {
             address: backend.address,
             weight: backend.weight,

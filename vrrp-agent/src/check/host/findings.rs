@@ -11,14 +11,19 @@ use crate::model::{Backend, Config, Delivery, Family, Peer, Router, Service, Xdp
 use crate::net::view::Link;
 
 /// Bit, name, and what goes without it (capabilities(7)).
-const ALWAYS: [(u32, &str, &str); 2] =
-    [(12, "CAP_NET_ADMIN", "no address can be installed"), (13, "CAP_NET_RAW", "no advert can be sent or read")];
-const FOR_PROGRAMS: [(u32, &str, &str); 2] =
-    [(39, "CAP_BPF", "the kernel program cannot be loaded"), (38, "CAP_PERFMON", "the kernel program cannot be loaded")];
+const ALWAYS: [(u32, &str, &str); 2] = [
+    (12, "CAP_NET_ADMIN", "no address can be installed"),
+    (13, "CAP_NET_RAW", "no advert can be sent or read"),
+];
+const FOR_PROGRAMS: [(u32, &str, &str); 2] = [
+    (39, "CAP_BPF", "the kernel program cannot be loaded"),
+    (38, "CAP_PERFMON", "the kernel program cannot be loaded"),
+];
 
 const WAITED_FOR: &str = "the agent waits for it; until then nothing is steered";
 
-/// Errors: as it is, a router would be in fault or a script never run. Warnings: it works, but not in all as configured.
+/// Errors: as it is, a router would be in fault or a script never run. Warnings: it works, but not
+/// in all as configured.
 pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for router in &config.routers {
@@ -29,7 +34,9 @@ pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
     }
     found.extend(config.routers.iter().flat_map(|router| held(router, facts)));
     for (script, why) in config.scripts.iter().zip(&facts.scripts) {
-        found.extend(why.as_ref().map(|why| error(format!("script {} cannot be run: {why}", script.name))));
+        found.extend(
+            why.as_ref().map(|why| error(format!("script {} cannot be run: {why}", script.name))),
+        );
     }
     found.extend(config.services.iter().flat_map(|service| unreachable(service, facts)));
     found.extend(facts.forwarding.iter().map(forwarding));
@@ -41,14 +48,20 @@ pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
     found.extend(facts.programs.iter().filter_map(Trial::finding));
     found.extend(capabilities(config, facts));
     for degraded in &facts.thread {
-        found.push(warning(format!("the election thread would run with less: {degraded}")).help(AS_STARTED));
+        found.push(
+            warning(format!("the election thread would run with less: {degraded}"))
+                .help(AS_STARTED),
+        );
     }
     if loads_programs(config) && !facts.bpffs {
         let help = match config.upstreams.is_empty() {
             true => "mount -t bpf bpf /sys/fs/bpf, or set xdp = \"off\"",
             false => "mount -t bpf bpf /sys/fs/bpf",
         };
-        found.push(warning(format!("{} is not on a bpffs: no kernel program", config.bpf_dir.display())).help(help));
+        found.push(
+            warning(format!("{} is not on a bpffs: no kernel program", config.bpf_dir.display()))
+                .help(help),
+        );
     }
     if let (Some(address), Some(why), false) = (config.metrics, &facts.metrics, facts.agent_runs) {
         found.push(warning(format!("no metrics: {address} cannot be listened on: {why}")));
@@ -65,7 +78,9 @@ pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
 fn seat(router: &Router, facts: &Facts) -> Option<Diagnostic> {
     let (name, interface) = (&router.name, &router.interface);
     let Some(link) = facts.network.link_by_name(interface) else {
-        return Some(error(format!("{name}: interface {interface} does not exist")).help(interfaces(facts)));
+        return Some(
+            error(format!("{name}: interface {interface} does not exist")).help(interfaces(facts)),
+        );
     };
     if !link.up {
         return Some(error(format!("{name}: interface {interface} is down")));
@@ -78,9 +93,10 @@ fn seat(router: &Router, facts: &Facts) -> Option<Diagnostic> {
             };
             Some(error(format!("{name}: interface {interface} has no {kind} to send adverts from")))
         }
-        (Err(why @ Unseated::NoSource(_)), _) => {
-            Some(error(format!("{name}: {why}")).help("the router is in fault until the address is there"))
-        }
+        (Err(why @ Unseated::NoSource(_)), _) => Some(
+            error(format!("{name}: {why}"))
+                .help("the router is in fault until the address is there"),
+        ),
         (Err(why), _) => Some(error(format!("{name}: {why}"))),
         (Ok(_), Some(source)) if !link.addresses.iter().any(|held| held.address == source) => {
             Some(warning(format!("{name}: the source address {source} is not on {interface}")))
@@ -95,8 +111,12 @@ fn crowded(router: &Router, facts: &Facts) -> Option<Diagnostic> {
     let (all, fitting) = (router.addresses.len(), router.capacity(link.mtu));
     let say = || {
         let (name, interface, mtu) = (&router.name, &router.interface, link.mtu);
-        let message = format!("{name}: an advert holds {fitting} of {all} addresses at the MTU of {interface}, {mtu}");
-        warning(message).help("the others are installed, but not advertised; the nodes of a router need the same MTU")
+        let message = format!(
+            "{name}: an advert holds {fitting} of {all} addresses at the MTU of {interface}, {mtu}"
+        );
+        warning(message).help(
+            "the others are installed, but not advertised; the nodes of a router need the same MTU",
+        )
     };
     (all > fitting).then(say)
 }
@@ -106,9 +126,14 @@ fn devices(router: &Router, facts: &Facts) -> Vec<Diagnostic> {
     let known = |interface: &str| facts.network.link_by_name(interface);
     let mut found = Vec::new();
     for virtual_address in router.addresses.iter().chain(&router.excluded_addresses) {
-        if let Some(device) = virtual_address.device.as_ref().filter(|device| known(device).is_none()) {
+        if let Some(device) =
+            virtual_address.device.as_ref().filter(|device| known(device).is_none())
+        {
             let address = virtual_address.address;
-            found.push(error(format!("{}: {address} belongs on interface {device}, which does not exist", router.name)));
+            found.push(error(format!(
+                "{}: {address} belongs on interface {device}, which does not exist",
+                router.name
+            )));
         }
     }
     for tracked in &router.track_interfaces {
@@ -126,16 +151,25 @@ fn devices(router: &Router, facts: &Facts) -> Vec<Diagnostic> {
 
 /// Unicast peers behind a router, whose adverts must not have passed one.
 fn distant(router: &Router, facts: &Facts) -> Vec<Diagnostic> {
-    let Some(link) = facts.network.link_by_name(&router.interface).filter(|_| router.delivery == Delivery::Unicast) else {
+    let Some(link) = facts
+        .network
+        .link_by_name(&router.interface)
+        .filter(|_| router.delivery == Delivery::Unicast)
+    else {
         return Vec::new();
     };
-    let is_near = |peer: IpAddr| link.addresses.iter().any(|held| same_network(held.address, peer, held.prefix_len));
+    let is_near = |peer: IpAddr| {
+        link.addresses.iter().any(|held| same_network(held.address, peer, held.prefix_len))
+    };
     let far = router.peers.iter().filter(|peer| peer.min_ttl == u8::MAX && !is_near(peer.address));
     let say = |peer: &Peer| {
         let (name, address, interface) = (&router.name, peer.address, &router.interface);
-        let message =
-            format!("{name}: the peer {address} is on no network of {interface}: a router takes its adverts below TTL 255");
-        let help = format!("let them through: {{ address = \"{address}\", min_ttl = 254 }}, less for more than one router");
+        let message = format!(
+            "{name}: the peer {address} is on no network of {interface}: a router takes its adverts below TTL 255"
+        );
+        let help = format!(
+            "let them through: {{ address = \"{address}\", min_ttl = 254 }}, less for more than one router"
+        );
         warning(message).help(help)
     };
     far.map(say).collect()
@@ -145,16 +179,23 @@ fn distant(router: &Router, facts: &Facts) -> Vec<Diagnostic> {
 fn same_network(one: IpAddr, other: IpAddr, length: u8) -> bool {
     let beyond = |bits: u32| bits.saturating_sub(u32::from(length));
     match (one, other) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => (one.to_bits() ^ other.to_bits()).checked_shr(beyond(32)).unwrap_or(0) == 0,
-        (IpAddr::V6(one), IpAddr::V6(other)) => (one.to_bits() ^ other.to_bits()).checked_shr(beyond(128)).unwrap_or(0) == 0,
+        (IpAddr::V4(one), IpAddr::V4(other)) => {
+            (one.to_bits() ^ other.to_bits()).checked_shr(beyond(32)).unwrap_or(0) == 0
+        }
+        (IpAddr::V6(one), IpAddr::V6(other)) => {
+            (one.to_bits() ^ other.to_bits()).checked_shr(beyond(128)).unwrap_or(0) == 0
+        }
         _ => false,
     }
 }
 
 /// Backends that no route leads to.
 fn unreachable(service: &Service, facts: &Facts) -> Vec<Diagnostic> {
-    let lost = service.targets().filter(|target| facts.network.routes.get(&target.address) == Some(&None));
-    let say = |target: &Backend| warning(format!("{}: no route leads to the backend {}", service.name, target.address));
+    let lost =
+        service.targets().filter(|target| facts.network.routes.get(&target.address) == Some(&None));
+    let say = |target: &Backend| {
+        warning(format!("{}: no route leads to the backend {}", service.name, target.address))
+    };
     lost.map(say).collect()
 }
 
@@ -162,14 +203,17 @@ fn forwarding(lack: &Lack) -> Diagnostic {
     let Lack { found, wanted, .. } = lack;
     let message = format!("{} is {found}, and NAT needs {wanted}", lack.key());
     match lack.is_for_all() {
-        true => warning(message).help("it concerns every interface, so the agent leaves it alone: set it with sysctl(8)"),
+        true => warning(message).help(
+            "it concerns every interface, so the agent leaves it alone: set it with sysctl(8)",
+        ),
         false => warning(message).help("the agent sets it when it starts"),
     }
 }
 
 fn hidden_tags(interface: &str) -> Diagnostic {
-    let message =
-        format!("{interface} takes VLAN tags off frames (rx-vlan-offload), and its driver does not let that be turned off");
+    let message = format!(
+        "{interface} takes VLAN tags off frames (rx-vlan-offload), and its driver does not let that be turned off"
+    );
     warning(message)
         .help("the XDP program takes VRRP adverts of VLANs above it for untagged ones: use other VRIDs there, or xdp = \"off\"")
 }
@@ -180,7 +224,9 @@ fn held(router: &Router, facts: &Facts) -> Vec<Diagnostic> {
         return Vec::new();
     }
     let help = match facts.keepalived.is_empty() {
-        true => "remove it from the host's own configuration; `vrrp-agent detach` clears what a killed agent left",
+        true => {
+            "remove it from the host's own configuration; `vrrp-agent detach` clears what a killed agent left"
+        }
         false => "keepalived seems to be its master",
     };
     let holder = |address: IpAddr| {
@@ -188,7 +234,9 @@ fn held(router: &Router, facts: &Facts) -> Vec<Diagnostic> {
         links.find(|link| link.addresses.iter().any(|held| held.address == address))
     };
     let on = |address: IpAddr| holder(address).map(|link| (address, &link.name));
-    let say = |(address, link)| warning(format!("{}: {address} is on {link} already", router.name)).help(help);
+    let say = |(address, link)| {
+        warning(format!("{}: {address} is on {link} already", router.name)).help(help)
+    };
     router.all_addresses().filter_map(on).map(say).collect()
 }
 
@@ -198,7 +246,11 @@ fn capabilities(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
     };
     let wanted = ALWAYS.iter().chain(FOR_PROGRAMS.iter().filter(|_| loads_programs(config)));
     let missing = wanted.filter(|(bit, _, _)| held & (1 << bit) == 0);
-    missing.map(|(_, name, lost)| warning(format!("this process has no {name}: {lost}")).help(AS_STARTED)).collect()
+    missing
+        .map(|(_, name, lost)| {
+            warning(format!("this process has no {name}: {lost}")).help(AS_STARTED)
+        })
+        .collect()
 }
 
 /// Whether anything is asked of the kernel programs.
@@ -207,7 +259,13 @@ fn loads_programs(config: &Config) -> bool {
 }
 
 fn interfaces(facts: &Facts) -> String {
-    let names: Vec<&str> = facts.network.links.values().map(|link| link.name.as_str()).filter(|name| *name != "lo").collect();
+    let names: Vec<&str> = facts
+        .network
+        .links
+        .values()
+        .map(|link| link.name.as_str())
+        .filter(|name| *name != "lo")
+        .collect();
     format!("interfaces here: {}", names.join(", "))
 }
 

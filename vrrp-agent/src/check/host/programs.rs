@@ -36,7 +36,9 @@ impl Trial {
     fn new(object: Object, result: Result<(), PlaneError>) -> Self {
         let outcome = match result {
             Ok(()) => Outcome::Loads,
-            Err(PlaneError::Refused(refusal)) if refusal.cause() == Cause::Permission || !refusal.missing.is_empty() => {
+            Err(PlaneError::Refused(refusal))
+                if refusal.cause() == Cause::Permission || !refusal.missing.is_empty() =>
+            {
                 Outcome::Untried(refusal.to_string())
             }
             Err(error) => Outcome::Refused(error.to_string()),
@@ -48,10 +50,16 @@ impl Trial {
         match &self.outcome {
             Outcome::Loads => None,
             Outcome::Untried(why) => {
-                let message = format!("it could not be tried whether this kernel loads {}: {why}", self.name());
+                let message = format!(
+                    "it could not be tried whether this kernel loads {}: {why}",
+                    self.name()
+                );
                 Some(Diagnostic::host(Severity::Warning, message).help(AS_STARTED))
             }
-            Outcome::Refused(why) => Some(Diagnostic::host(Severity::Error, format!("{} does not load: {why}", self.name()))),
+            Outcome::Refused(why) => Some(Diagnostic::host(
+                Severity::Error,
+                format!("{} does not load: {why}", self.name()),
+            )),
         }
     }
 }
@@ -72,11 +80,20 @@ pub(super) fn try_out(config: &Config) -> Vec<Trial> {
 pub fn describe(trials: &[Trial]) -> String {
     let (major, minor) = MINIMUM;
     let one = |trial: &Trial| match trial.outcome {
-        Outcome::Loads => format!("{} {}", trial.name(), if trial.object == Object::Xdp { "loads" } else { "load" }),
+        Outcome::Loads => format!(
+            "{} {}",
+            trial.name(),
+            if trial.object == Object::Xdp { "loads" } else { "load" }
+        ),
         Outcome::Untried(_) => format!("{} could not be tried", trial.name()),
-        Outcome::Refused(_) => format!("{} {} not load", trial.name(), if trial.object == Object::Xdp { "does" } else { "do" }),
+        Outcome::Refused(_) => format!(
+            "{} {} not load",
+            trial.name(),
+            if trial.object == Object::Xdp { "does" } else { "do" }
+        ),
     };
     let said: Vec<String> = trials.iter().map(one).collect();
-    let said = if said.is_empty() { "no kernel program is needed".to_owned() } else { said.join(", ") };
+    let said =
+        if said.is_empty() { "no kernel program is needed".to_owned() } else { said.join(", ") };
     format!("kernel {} (minimum {major}.{minor}): {said}", kernel_release::release())
 }

@@ -11,7 +11,9 @@ const ALL: u64 = 1 << 12 | 1 << 13 | 1 << 38 | 1 << 39;
 
 fn config(more: &str) -> Config {
     let text = format!("{}\n{more}", include_str!("../../config/testdata/node1.toml"));
-    parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host").config.expect("a good file")
+    parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host")
+        .config
+        .expect("a good file")
 }
 
 fn link(index: u32, name: &str, addresses: &[[u8; 4]]) -> Link {
@@ -26,7 +28,13 @@ fn link(index: u32, name: &str, addresses: &[[u8; 4]]) -> Link {
         deprecated: false,
         usable: true,
     };
-    Link { name: name.to_owned(), index, up: true, addresses: addresses.iter().map(address).collect(), ..Link::default() }
+    Link {
+        name: name.to_owned(),
+        index,
+        up: true,
+        addresses: addresses.iter().map(address).collect(),
+        ..Link::default()
+    }
 }
 
 fn facts(links: Vec<Link>) -> Facts {
@@ -42,7 +50,10 @@ fn facts(links: Vec<Link>) -> Facts {
 
 fn said(config: &Config, facts: &Facts) -> Vec<String> {
     let word = |severity| if severity == Severity::Error { "error" } else { "warning" };
-    findings(config, facts).into_iter().map(|found| format!("{}: {}", word(found.severity), found.message)).collect()
+    findings(config, facts)
+        .into_iter()
+        .map(|found| format!("{}: {}", word(found.severity), found.message))
+        .collect()
 }
 
 #[test]
@@ -53,11 +64,17 @@ fn a_host_with_everything_needs_no_word() {
 #[test]
 fn what_would_be_a_fault_is_an_error() {
     let config = config("");
-    assert_eq!(said(&config, &facts(vec![link(1, "lo", &[])])), ["error: VI_1: interface eth1 does not exist"]);
+    assert_eq!(
+        said(&config, &facts(vec![link(1, "lo", &[])])),
+        ["error: VI_1: interface eth1 does not exist"]
+    );
     let down = Link { up: false, ..link(2, "eth1", &[]) };
     assert_eq!(said(&config, &facts(vec![down])), ["error: VI_1: interface eth1 is down"]);
     let bare = facts(vec![link(2, "eth1", &[])]);
-    assert_eq!(said(&config, &bare), ["error: VI_1: interface eth1 has no IPv4 address to send adverts from"]);
+    assert_eq!(
+        said(&config, &bare),
+        ["error: VI_1: interface eth1 has no IPv4 address to send adverts from"]
+    );
 }
 
 #[test]
@@ -65,8 +82,15 @@ fn a_unicast_peer_behind_a_router_needs_a_range_of_ttls() {
     let text = include_str!("../../config/testdata/node1.toml");
     let host = facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])]);
     let with = |peer: &str| {
-        let text = text.replacen("vrid = 51\n", &format!("vrid = 51\nunicast = true\npeers = [{peer}]\n"), 1);
-        let config = parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host").config.expect("a good file");
+        let text = text.replacen(
+            "vrid = 51\n",
+            &format!("vrid = 51\nunicast = true\npeers = [{peer}]\n"),
+            1,
+        );
+        let config =
+            parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host")
+                .config
+                .expect("a good file");
         said(&config, &host)
     };
     assert_eq!(with("\"192.168.1.206\""), [""; 0]);
@@ -80,12 +104,16 @@ fn an_address_of_the_host_among_the_virtual_ones_and_a_source_that_is_nowhere_ar
     let mut own = link(2, "eth1", &[[192, 168, 1, 205], [192, 168, 1, 249]]);
     own.addresses[1].prefix_len = 24;
     let found = said(&config(""), &facts(vec![own]));
-    let expected =
-        "error: VI_1: 192.168.1.249/24 on eth1 is the host's own: take it out of the virtual addresses, or off the host";
+    let expected = "error: VI_1: 192.168.1.249/24 on eth1 is the host's own: take it out of the virtual addresses, or off the host";
     assert!(found.iter().any(|line| line == expected), "{found:?}");
-    let text =
-        include_str!("../../config/testdata/node1.toml").replacen("vrid = 51\n", "vrid = 51\nsource = \"192.168.1.215\"\n", 1);
-    let config = parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host").config.expect("a good file");
+    let text = include_str!("../../config/testdata/node1.toml").replacen(
+        "vrid = 51\n",
+        "vrid = 51\nsource = \"192.168.1.215\"\n",
+        1,
+    );
+    let config = parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host")
+        .config
+        .expect("a good file");
     let found = said(&config, &facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])]));
     assert_eq!(found, ["error: VI_1: the source address 192.168.1.215 is not on this host"]);
 }
@@ -127,7 +155,12 @@ fn what_it_can_do_without_is_a_warning() {
 
 #[test]
 fn capabilities_are_read_from_the_process_status() {
-    assert_eq!(realtime::effective_capabilities("Name:\tx\nCapPrm:\t0000000000000001\nCapEff:\t000000c000003000\n"), Some(ALL));
+    assert_eq!(
+        realtime::effective_capabilities(
+            "Name:\tx\nCapPrm:\t0000000000000001\nCapEff:\t000000c000003000\n"
+        ),
+        Some(ALL)
+    );
     assert_eq!(realtime::effective_capabilities("Name:\tx\n"), None);
 }
 
@@ -135,7 +168,12 @@ fn capabilities_are_read_from_the_process_status() {
 fn what_nat_lacks_is_told_with_who_mends_it() {
     let service = "[[service]]\nname = \"far\"\naddress = \"192.168.1.249\"\nport = 81\n\
                    backends = [{ address = \"10.0.0.21\", forward = \"nat\" }]\n";
-    let lack = |interface: &str, setting| Lack { interface: interface.to_owned(), setting, found: 0, wanted: 1 };
+    let lack = |interface: &str, setting| Lack {
+        interface: interface.to_owned(),
+        setting,
+        found: 0,
+        wanted: 1,
+    };
     let mut host = facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])]);
     host.forwarding = vec![lack("eth2", Setting::Forwarding), lack("all", Setting::Forwarding6)];
     let routes = [([10, 0, 0, 21].into(), None)].into();
@@ -155,7 +193,10 @@ fn a_missing_cgroup_is_waited_for_and_upstreams_need_the_kernel_even_without_xdp
     let mut config = config(upstream);
     let mut host = facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])]);
     host.upstreams = vec![Some("no cgroup of unit nginx.service: it does not run".to_owned())];
-    assert_eq!(said(&config, &host), ["warning: upstream php: no cgroup of unit nginx.service: it does not run"]);
+    assert_eq!(
+        said(&config, &host),
+        ["warning: upstream php: no cgroup of unit nginx.service: it does not run"]
+    );
     host.upstreams = vec![None];
     config.xdp = XdpUse::Off;
     host.bpffs = false;
@@ -163,12 +204,17 @@ fn a_missing_cgroup_is_waited_for_and_upstreams_need_the_kernel_even_without_xdp
 }
 
 #[test]
-fn a_program_that_the_kernel_refuses_is_an_error_and_one_that_could_not_be_tried_is_never_taken_for_good() {
+fn a_program_that_the_kernel_refuses_is_an_error_and_one_that_could_not_be_tried_is_never_taken_for_good()
+ {
     let trial = |object, outcome| Trial { object, outcome };
     let mut host = facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])]);
     host.programs = vec![trial(Object::Xdp, Outcome::Loads)];
     assert_eq!(said(&config(""), &host), [""; 0]);
-    assert!(describe(&host.programs).ends_with("(minimum 6.1): the XDP program loads"), "{}", describe(&host.programs));
+    assert!(
+        describe(&host.programs).ends_with("(minimum 6.1): the XDP program loads"),
+        "{}",
+        describe(&host.programs)
+    );
     host.programs = vec![
         trial(Object::Xdp, Outcome::Refused("kernel 5.10.0 refuses the program".to_owned())),
         trial(Object::Sockets, Outcome::Untried("not permitted".to_owned())),
@@ -179,7 +225,10 @@ fn a_program_that_the_kernel_refuses_is_an_error_and_one_that_could_not_be_tried
     ];
     assert_eq!(said(&config(""), &host), expected);
     let line = describe(&host.programs);
-    assert!(line.ends_with("the XDP program does not load, the socket programs could not be tried"), "{line}");
+    assert!(
+        line.ends_with("the XDP program does not load, the socket programs could not be tried"),
+        "{line}"
+    );
 }
 
 #[test]
@@ -188,17 +237,30 @@ fn what_this_kernel_loads_is_found_by_loading_it() {
     let upstream = "[[upstream]]\nname = \"php\"\naddress = \"10.0.0.100\"\nport = 9000\nunit = \"nginx.service\"\n\
                     backends = [{ address = \"10.0.0.22\" }]\n";
     let mut config = config(upstream);
-    let outcomes = |config: &Config| programs::try_out(config).into_iter().map(|trial| trial.outcome).collect::<Vec<_>>();
+    let outcomes = |config: &Config| {
+        programs::try_out(config).into_iter().map(|trial| trial.outcome).collect::<Vec<_>>()
+    };
     assert_eq!(outcomes(&config), [Outcome::Loads, Outcome::Loads]);
     config.xdp = XdpUse::Off;
-    assert_eq!(outcomes(&config), [Outcome::Loads], "without XDP only the socket programs are needed");
+    assert_eq!(
+        outcomes(&config),
+        [Outcome::Loads],
+        "without XDP only the socket programs are needed"
+    );
     config.upstreams.clear();
     assert_eq!(outcomes(&config), []);
 }
 
 #[test]
 fn an_interface_that_hides_vlan_tags_is_told() {
-    let facts = Facts { hidden_tags: vec!["eth1".to_owned()], ..facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])]) };
+    let facts = Facts {
+        hidden_tags: vec!["eth1".to_owned()],
+        ..facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])])
+    };
     let said = said(&config(""), &facts);
-    assert!(said.iter().any(|line| line.starts_with("warning") && line.contains("eth1 takes VLAN tags off")), "{said:?}");
+    assert!(
+        said.iter()
+            .any(|line| line.starts_with("warning") && line.contains("eth1 takes VLAN tags off")),
+        "{said:?}"
+    );
 }

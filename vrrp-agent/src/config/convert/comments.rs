@@ -1,7 +1,7 @@
 //! The comments of a keepalived.conf, by the block they belong to.
 //!
-//! Read from the text alone, line by line: comments above a block, on its lines and inside it go to the block; all others to the
-//! file. Comments of included files stay behind.
+//! Read from the text alone, line by line: comments above a block, on its lines and inside it go to
+//! the block; all others to the file. Comments of included files stay behind.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -26,7 +26,8 @@ pub(super) struct Comments {
 impl Comments {
     /// Comments of our own TOML are not read: such a file needs no conversion.
     pub(super) fn read(text: &str, language: Language) -> Self {
-        let mut reader = Reader { found: Self::default(), above: Vec::new(), block: Block::File, depth: 0 };
+        let mut reader =
+            Reader { found: Self::default(), above: Vec::new(), block: Block::File, depth: 0 };
         if language == Language::Keepalived {
             text.lines().for_each(|line| reader.line(line));
             reader.settle(&Block::File);
@@ -90,8 +91,10 @@ impl Reader {
 
 /// What a line opens, by its first words.
 fn block(code: &str) -> Block {
-    let mut words =
-        code.split(|c: char| c.is_whitespace() || c == '{').map(|word| word.trim_matches(['"', '\''])).filter(|w| !w.is_empty());
+    let mut words = code
+        .split(|c: char| c.is_whitespace() || c == '{')
+        .map(|word| word.trim_matches(['"', '\'']))
+        .filter(|w| !w.is_empty());
     let keyword = words.next();
     let name = words.next().unwrap_or_default();
     match keyword {
@@ -106,7 +109,8 @@ fn block(code: &str) -> Block {
     }
 }
 
-/// A line's code and its comment, without the marks; `#` and `!` inside quotes or after a backslash begin none.
+/// A line's code and its comment, without the marks; `#` and `!` inside quotes or after a backslash
+/// begin none.
 fn split(line: &str) -> (&str, Option<String>) {
     let mut quote = None;
     let mut escaped = false;
@@ -118,7 +122,10 @@ fn split(line: &str) -> (&str, Option<String>) {
             (None, '"' | '\'') => quote = Some(c),
             (None, '#' | '!') => {
                 let comment = line[at..].trim_start_matches(['#', '!']).trim();
-                return (&line[..at], Some(comment.to_owned()).filter(|comment| !comment.is_empty()));
+                return (
+                    &line[..at],
+                    Some(comment.to_owned()).filter(|comment| !comment.is_empty()),
+                );
             }
             _ => {}
         }

@@ -1,7 +1,8 @@
 //! The model as our TOML: `convert`. What is written lowers to the identical model.
 //!
-//! Every struct of the model is taken apart without `..`, so a new field does not compile before it is written here.
-//! The text holds the passwords, as the configuration does; it never goes to a log.
+//! Every struct of the model is taken apart without `..`, so a new field does not compile before it
+//! is written here. The text holds the passwords, as the configuration does; it never goes to a
+//! log.
 
 mod comments;
 mod service;
@@ -14,8 +15,8 @@ use std::net::IpAddr;
 
 use super::lower::HEX;
 use crate::model::{
-    Announce, Auth, ChecksumForm, Config, Delivery, ElectionThread, Hmac, HmacKey, Peer, Router, Script, SyncGroup,
-    TrackInterface, TrackScript, Tunnel, Version, VirtualAddress, XdpUse,
+    Announce, Auth, ChecksumForm, Config, Delivery, ElectionThread, Hmac, HmacKey, Peer, Router,
+    Script, SyncGroup, TrackInterface, TrackScript, Tunnel, Version, VirtualAddress, XdpUse,
 };
 use comments::{Block, Comments};
 use text::{Text, duration, inline_table, string};
@@ -33,11 +34,14 @@ pub fn to_toml(config: &Config) -> String {
 }
 
 fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
-    let Config { node, metrics, api_socket, bpf_dir, xdp, startup_delay, release_on_exit, .. } = config;
+    let Config { node, metrics, api_socket, bpf_dir, xdp, startup_delay, release_on_exit, .. } =
+        config;
     let Config { election, routers, groups, scripts, services, tunnel, upstreams, .. } = config;
     let mut text = Text::default();
     if let Some(origin) = origin {
-        text.comment(&format!("Converted from {origin}. Keys that are not written have their defaults."));
+        text.comment(&format!(
+            "Converted from {origin}. Keys that are not written have their defaults."
+        ));
     }
     text.comments(comments.of(&Block::File));
     text.key("node", &string(node));
@@ -46,7 +50,10 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
         text.key("compare_rings", &config.compare_rings.to_string());
     }
     if *metrics != defaults.metrics {
-        text.key("metrics", &metrics.map_or("false".to_owned(), |address| string(&address.to_string())));
+        text.key(
+            "metrics",
+            &metrics.map_or("false".to_owned(), |address| string(&address.to_string())),
+        );
     }
     if *api_socket != defaults.api_socket {
         text.key("api_socket", &string(&api_socket.to_string_lossy()));
@@ -59,7 +66,10 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
         XdpUse::Generic => text.key("xdp", &string("generic")),
         XdpUse::Off => text.key("xdp", &string("off")),
     }
-    let switches = [("pass_foreign_vrids", config.pass_foreign_vrids), ("nat_forward_other", config.nat_forward_other)];
+    let switches = [
+        ("pass_foreign_vrids", config.pass_foreign_vrids),
+        ("nat_forward_other", config.nat_forward_other),
+    ];
     for (key, _) in switches.into_iter().filter(|&(_, on)| on) {
         text.key(key, "true");
     }
@@ -78,7 +88,10 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
     for SyncGroup { name, members } in groups {
         text.table("sync_group", comments.of(&Block::Group(name.clone())));
         text.key("name", &string(name));
-        let names = members.iter().filter_map(|member| routers.get(*member)).map(|router| string(&router.name));
+        let names = members
+            .iter()
+            .filter_map(|member| routers.get(*member))
+            .map(|router| string(&router.name));
         text.list("members", names);
     }
     for script in scripts {
@@ -202,15 +215,24 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
 fn authentication(hmac: &Hmac) -> String {
     let Hmac { mode, send, keys } = hmac;
     let key = |HmacKey { id, secret }: &HmacKey| {
-        let text = std::str::from_utf8(secret).ok().filter(|text| text.chars().all(|c| c.is_ascii_graphic()));
+        let text = std::str::from_utf8(secret)
+            .ok()
+            .filter(|text| text.chars().all(|c| c.is_ascii_graphic()));
         let secret = match text.filter(|text| !text.starts_with(HEX)) {
             Some(text) => string(text),
-            None => string(&format!("{HEX}{}", secret.iter().map(|byte| format!("{byte:02x}")).collect::<String>())),
+            None => string(&format!(
+                "{HEX}{}",
+                secret.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+            )),
         };
         format!("{{ id = {id}, secret = {secret} }}")
     };
     let keys: Vec<String> = keys.iter().map(key).collect();
-    format!("{{ mode = {}, send = {send}, keys = [{}] }}", string(&mode.to_string()), keys.join(", "))
+    format!(
+        "{{ mode = {}, send = {send}, keys = [{}] }}",
+        string(&mode.to_string()),
+        keys.join(", ")
+    )
 }
 
 fn peer(peer: &Peer) -> String {
@@ -225,7 +247,12 @@ fn peer(peer: &Peer) -> String {
 
 const TRACKING: &str = "weight: negative is added while it fails, positive while it is well, 0 makes its failure a fault";
 
-fn write_tracking(text: &mut Text, track_scripts: &[TrackScript], track_interfaces: &[TrackInterface], scripts: &[Script]) {
+fn write_tracking(
+    text: &mut Text,
+    track_scripts: &[TrackScript],
+    track_interfaces: &[TrackInterface],
+    scripts: &[Script],
+) {
     if !track_scripts.is_empty() {
         text.comment(TRACKING);
         text.list(
@@ -241,14 +268,17 @@ fn write_tracking(text: &mut Text, track_scripts: &[TrackScript], track_interfac
         text.list(
             "track_interfaces",
             track_interfaces.iter().map(|TrackInterface { interface, weight }| {
-                inline_table([("interface", Some(string(interface))), ("weight", Some(weight.to_string()))])
+                inline_table([
+                    ("interface", Some(string(interface))),
+                    ("weight", Some(weight.to_string())),
+                ])
             }),
         );
     }
 }
 
-/// The eight bytes as a string that is cut to them again. Where the cut went through a character, one that begins with what is left
-/// takes its place.
+/// The eight bytes as a string that is cut to them again. Where the cut went through a character,
+/// one that begins with what is left takes its place.
 fn password(wire: [u8; 8]) -> String {
     let used = wire.iter().rposition(|byte| *byte != 0).map_or(wire.len(), |last| last + 1);
     let (whole, rest) = match std::str::from_utf8(&wire[..used]) {
@@ -270,7 +300,11 @@ fn virtual_address(virtual_address: &VirtualAddress) -> String {
         return string(&address);
     }
     let text = |value: &Option<String>| value.as_ref().map(|value| string(value));
-    inline_table([("address", Some(string(&address))), ("device", text(device)), ("label", text(label))])
+    inline_table([
+        ("address", Some(string(&address))),
+        ("device", text(device)),
+        ("label", text(label)),
+    ])
 }
 
 fn write_announce(text: &mut Text, announce: &Announce) {

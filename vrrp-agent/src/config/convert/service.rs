@@ -5,7 +5,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::text::{Text, duration, inline_table, string};
-use crate::model::{Backend, Check, CheckKind, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service};
+use crate::model::{
+    Backend, Check, CheckKind, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service,
+};
 
 pub(super) fn write(text: &mut Text, service: &Service) {
     let Service {
@@ -39,7 +41,13 @@ pub(super) fn write(text: &mut Text, service: &Service) {
     if *drain != Service::DRAIN {
         text.key("drain", &duration(*drain));
     }
-    text.list("backends", backends.iter().enumerate().map(|(at, backend)| self::backend(backend, *port, own_checks.get(&at))));
+    text.list(
+        "backends",
+        backends
+            .iter()
+            .enumerate()
+            .map(|(at, backend)| self::backend(backend, *port, own_checks.get(&at))),
+    );
     if *quorum != 1 {
         text.key("quorum", &quorum.to_string());
     }

@@ -55,9 +55,13 @@ impl Text {
         }
     }
 
-    /// One comment line. Control characters, which TOML forbids in comments, and what was no UTF-8 become question marks.
+    /// One comment line. Control characters, which TOML forbids in comments, and what was no UTF-8
+    /// become question marks.
     pub(super) fn comment(&mut self, line: &str) {
-        let line = line.replace(|c: char| (c.is_control() && c != '\t') || c == char::REPLACEMENT_CHARACTER, "?");
+        let line = line.replace(
+            |c: char| (c.is_control() && c != '\t') || c == char::REPLACEMENT_CHARACTER,
+            "?",
+        );
         let line = format!("# {line}");
         let _ = writeln!(self.out, "{}", line.trim_end());
     }
@@ -83,6 +87,7 @@ pub(super) fn duration(value: Duration) -> String {
 
 /// `{ key = value, key = value }`, without the keys that have no value.
 pub(super) fn inline_table<const N: usize>(fields: [(&str, Option<String>); N]) -> String {
-    let fields = fields.into_iter().filter_map(|(key, value)| value.map(|value| format!("{key} = {value}")));
+    let fields =
+        fields.into_iter().filter_map(|(key, value)| value.map(|value| format!("{key} = {value}")));
     format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
 }

@@ -1,4 +1,5 @@
-//! What counts as an error when a file to include is not there: `include_check` and the letter behind `include`.
+//! What counts as an error when a file to include is not there: `include_check` and the letter
+//! behind `include`.
 
 use super::super::source::Problem;
 use super::pattern::Found;
@@ -95,7 +96,8 @@ impl Level {
         let unmatched = found.unmatched.first()?;
         let nothing = found.paths().next().is_none();
         let wildcard = found.unmatched.iter().any(|part| part.wildcard);
-        let asked = (nothing && (if wildcard { self.wildcard } else { self.plain })) || (found.braces && self.brace);
+        let asked = (nothing && (if wildcard { self.wildcard } else { self.plain }))
+            || (found.braces && self.brace);
         // An empty directory is nothing to wonder at.
         if !asked && (wildcard || !nothing) {
             return None;

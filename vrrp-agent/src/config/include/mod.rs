@@ -1,7 +1,8 @@
 //! The files a keepalived.conf reads in.
 //!
-//! keepalived looks for its include lines before it looks at conditions and variables, so they are found by the text alone. Every file is
-//! read once, however often it is included; the reader of the language goes through them line by line.
+//! keepalived looks for its include lines before it looks at conditions and variables, so they are
+//! found by the text alone. Every file is read once, however often it is included; the reader of
+//! the language goes through them line by line.
 
 mod level;
 mod pattern;
@@ -82,7 +83,14 @@ impl Gatherer<'_> {
                     level.change(argument);
                 } else if let Some(extra) = Level::of_keyword(keyword) {
                     let span = at + span.start..at + span.end;
-                    let include = self.include(argument, &directory, level.with(extra), waiting.depth, span, level);
+                    let include = self.include(
+                        argument,
+                        &directory,
+                        level.with(extra),
+                        waiting.depth,
+                        span,
+                        level,
+                    );
                     self.includes.push(include);
                 }
             }
@@ -91,10 +99,21 @@ impl Gatherer<'_> {
         self.start = at;
     }
 
-    fn include(&mut self, pattern: &str, dir: &Path, check: Level, depth: usize, span: Span, inherited: Level) -> Include {
+    fn include(
+        &mut self,
+        pattern: &str,
+        dir: &Path,
+        check: Level,
+        depth: usize,
+        span: Span,
+        inherited: Level,
+    ) -> Include {
         let mut include = Include { span, files: Vec::new(), problem: None };
         if pattern.is_empty() {
-            include.problem = Some(Problem { message: "an include needs the path of a file".to_owned(), silent: false });
+            include.problem = Some(Problem {
+                message: "an include needs the path of a file".to_owned(),
+                silent: false,
+            });
             return include;
         }
         if depth >= DEEPEST {
@@ -108,12 +127,15 @@ impl Gatherer<'_> {
             match self.file(path, depth + 1, inherited) {
                 Ok(file) => include.files.push(file),
                 // A name that matches nothing has been spoken of.
-                Err(Refusal::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound && include.problem.is_some() => {}
+                Err(Refusal::Unreadable(error))
+                    if error.kind() == io::ErrorKind::NotFound && include.problem.is_some() => {}
                 Err(Refusal::Unreadable(error)) => {
                     let message = format!("cannot read `{}`: {error}", path.display());
                     include.problem = Some(Problem { message, silent: !check.readable });
                 }
-                Err(Refusal::TooMuch(message)) => include.problem = Some(Problem { message, silent: false }),
+                Err(Refusal::TooMuch(message)) => {
+                    include.problem = Some(Problem { message, silent: false })
+                }
             }
         }
         include
@@ -129,7 +151,10 @@ impl Gatherer<'_> {
         let bytes = self.files.read(path).map_err(Refusal::Unreadable)?;
         self.bytes += bytes.len();
         if self.bytes > MOST_BYTES {
-            return Err(Refusal::TooMuch(format!("all files together are larger than {} MiB", MOST_BYTES >> 20)));
+            return Err(Refusal::TooMuch(format!(
+                "all files together are larger than {} MiB",
+                MOST_BYTES >> 20
+            )));
         }
         let file = self.named.len();
         self.named.push((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
@@ -144,7 +169,8 @@ enum Refusal {
     TooMuch(String),
 }
 
-/// A line's keyword and the rest of it without comment and quotes, when the keyword begins with `include`.
+/// A line's keyword and the rest of it without comment and quotes, when the keyword begins with
+/// `include`.
 fn statement(line: &str) -> Option<(&str, &str, Span)> {
     let trimmed = line.trim_start();
     if !trimmed.starts_with("include") {
@@ -154,6 +180,7 @@ fn statement(line: &str) -> Option<(&str, &str, Span)> {
     let words = trimmed.find(['#', '!']).map_or(trimmed, |end| &trimmed[..end]).trim_end();
     let (keyword, argument) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
     let argument = argument.trim().trim_end_matches('\\').trim_end();
-    let unquoted = ['"', '\''].iter().find_map(|quote| argument.strip_prefix(*quote)?.strip_suffix(*quote));
+    let unquoted =
+        ['"', '\''].iter().find_map(|quote| argument.strip_prefix(*quote)?.strip_suffix(*quote));
     Some((keyword, unquoted.unwrap_or(argument), start..start + words.len()))
 }

@@ -27,10 +27,12 @@ impl Found {
     }
 }
 
-/// The files that `pattern` matches, seen from `directory`: alternatives in their order, the names of each sorted.
+/// The files that `pattern` matches, seen from `directory`: alternatives in their order, the names
+/// of each sorted.
 pub(super) fn expand(pattern: &str, directory: &Path, files: &dyn Files) -> Found {
     let alternatives = alternatives(pattern);
-    let mut found = Found { found: Vec::new(), unmatched: Vec::new(), braces: alternatives.len() > 1 };
+    let mut found =
+        Found { found: Vec::new(), unmatched: Vec::new(), braces: alternatives.len() > 1 };
     for alternative in alternatives {
         let wildcard = alternative.contains(['*', '?', '[']);
         let paths = match wildcard {
@@ -94,7 +96,8 @@ fn outermost(text: &str) -> Option<(&str, Vec<&str>, &str)> {
 
 /// Goes down the pattern's components, each with the names that match it.
 fn glob(pattern: &str, directory: &Path, files: &dyn Files) -> Vec<PathBuf> {
-    let mut places = vec![if pattern.starts_with('/') { PathBuf::from("/") } else { directory.to_owned() }];
+    let mut places =
+        vec![if pattern.starts_with('/') { PathBuf::from("/") } else { directory.to_owned() }];
     let components: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
     for (depth, component) in components.iter().enumerate() {
         let last = depth + 1 == components.len();
@@ -106,7 +109,9 @@ fn glob(pattern: &str, directory: &Path, files: &dyn Files) -> Vec<PathBuf> {
                 continue;
             }
             let mut names = files.list(place);
-            names.retain(|name| (component.starts_with('.') || !name.starts_with('.')) && matches(component, name));
+            names.retain(|name| {
+                (component.starts_with('.') || !name.starts_with('.')) && matches(component, name)
+            });
             names.sort_unstable();
             next.extend(names.into_iter().map(|name| place.join(name)));
             if next.len() > MOST {
@@ -119,7 +124,8 @@ fn glob(pattern: &str, directory: &Path, files: &dyn Files) -> Vec<PathBuf> {
     places
 }
 
-/// Whether a name fits a pattern of `*`, `?` and `[...]`: in time of the one length times the other.
+/// Whether a name fits a pattern of `*`, `?` and `[...]`: in time of the one length times the
+/// other.
 fn matches(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
@@ -134,9 +140,8 @@ fn matches(pattern: &str, name: &str) -> bool {
                 continue;
             }
             Some('?') => Some(p + 1),
-            Some('[') => {
-                class(&pattern[p..], name[n]).map_or((name[n] == '[').then_some(p + 1), |(fits, len)| fits.then_some(p + len))
-            }
+            Some('[') => class(&pattern[p..], name[n])
+                .map_or((name[n] == '[').then_some(p + 1), |(fits, len)| fits.then_some(p + len)),
             Some(c) => (*c == name[n]).then_some(p + 1),
             None => None,
         };
@@ -156,7 +161,8 @@ fn matches(pattern: &str, name: &str) -> bool {
     pattern[p..].iter().all(|c| *c == '*')
 }
 
-/// Whether a character is of a class like `[a-z]` or `[!0-9]`, and the class's length; `None` when it is not closed.
+/// Whether a character is of a class like `[a-z]` or `[!0-9]`, and the class's length; `None` when
+/// it is not closed.
 fn class(pattern: &[char], c: char) -> Option<(bool, usize)> {
     let negated = matches!(pattern.get(1), Some('!' | '^'));
     let start = if negated { 2 } else { 1 };

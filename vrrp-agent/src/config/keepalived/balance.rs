@@ -41,7 +41,12 @@ struct RealServer {
 }
 
 /// Reads one virtual_server: a service for each of its addresses.
-pub(super) fn read(node: &Node, groups: &[Group], mail: &mut Vec<Span>, reporter: &mut Reporter) -> Vec<ServiceDraft> {
+pub(super) fn read(
+    node: &Node,
+    groups: &[Group],
+    mail: &mut Vec<Span>,
+    reporter: &mut Reporter,
+) -> Vec<ServiceDraft> {
     let addresses = group::addresses(node, groups, reporter);
     let Some(server) = Server::read(node, mail, reporter) else { return Vec::new() };
     if server.backends.is_empty() {
@@ -50,7 +55,10 @@ pub(super) fn read(node: &Node, groups: &[Group], mail: &mut Vec<Span>, reporter
         }
         return Vec::new();
     }
-    addresses.into_iter().map(|(address, port)| server.service(address, port, node.span(), reporter)).collect()
+    addresses
+        .into_iter()
+        .map(|(address, port)| server.service(address, port, node.span(), reporter))
+        .collect()
 }
 
 impl Server {
@@ -72,11 +80,14 @@ impl Server {
             backends: Vec::new(),
             left_out: false,
         };
-        let statements = values::statements(node, &VIRTUAL_SERVER, &["real_server"], mail, reporter);
+        let statements =
+            values::statements(node, &VIRTUAL_SERVER, &["real_server"], mail, reporter);
         let protocol = server.settings(&statements, here, reporter);
         server.protocol = read_protocol(protocol, here, reporter);
-        let own_method = statements.iter().find(|statement| statement.keyword() == "sorry_server_lvs_method");
-        let sorry_method = own_method.map_or(server.method, |statement| lvs::method(statement, reporter));
+        let own_method =
+            statements.iter().find(|statement| statement.keyword() == "sorry_server_lvs_method");
+        let sorry_method =
+            own_method.map_or(server.method, |statement| lvs::method(statement, reporter));
         for statement in statements {
             match statement.keyword() {
                 "real_server" => server.real_server(statement, mail, reporter),
@@ -89,8 +100,14 @@ impl Server {
         server.protocol.is_some().then_some(server)
     }
 
-    /// Settings first: real servers take them over wherever they stand. Returns the protocol's word.
-    fn settings<'a>(&mut self, statements: &[&'a Node], here: &Span, reporter: &mut Reporter) -> Option<&'a Word> {
+    /// Settings first: real servers take them over wherever they stand. Returns the protocol's
+    /// word.
+    fn settings<'a>(
+        &mut self,
+        statements: &[&'a Node],
+        here: &Span,
+        reporter: &mut Reporter,
+    ) -> Option<&'a Word> {
         let mut scheduler = None;
         let mut protocol = None;
         let mut with_ports = false;
@@ -101,11 +118,15 @@ impl Server {
                 "sh-port" | "mh-port" => with_ports = true,
                 "lvs_method" | "lb_kind" => self.method = lvs::method(statement, reporter),
                 "protocol" => protocol = values::word(statement, reporter),
-                "weight" => self.weight = values::number(statement, reporter).unwrap_or(self.weight.clone()),
+                "weight" => {
+                    self.weight = values::number(statement, reporter).unwrap_or(self.weight.clone())
+                }
                 "persistence_timeout" | "persistence_granularity" => {
                     persistence = lvs::persistence(statement, reporter).or(persistence);
                 }
-                "quorum" => self.quorum = values::number(statement, reporter).unwrap_or(self.quorum.clone()),
+                "quorum" => {
+                    self.quorum = values::number(statement, reporter).unwrap_or(self.quorum.clone())
+                }
                 "hysteresis" => lvs::hysteresis(statement, reporter),
                 "real_server" | "sorry_server" | "sorry_server_lvs_method" => {}
                 _ => checker::timing(statement, &mut self.timing, reporter),
@@ -146,25 +167,48 @@ impl Server {
         self.backends.push(RealServer { backend, port, check, span: node.span().clone() });
     }
 
-    /// As keepalived does: a quorum that no number of backends reaches would leave the sorry server alone for ever.
+    /// As keepalived does: a quorum that no number of backends reaches would leave the sorry server
+    /// alone for ever.
     fn lower_quorum(&mut self, reporter: &mut Reporter) {
-        let weights: i64 = self.backends.iter().map(|server| server.backend.weight.value).fold(0, i64::saturating_add);
+        let weights: i64 = self
+            .backends
+            .iter()
+            .map(|server| server.backend.weight.value)
+            .fold(0, i64::saturating_add);
         if weights > 0 && self.quorum.value > weights {
-            let message = format!("quorum {} is above the sum of all weights: it is {weights}", self.quorum.value);
+            let message = format!(
+                "quorum {} is above the sum of all weights: it is {weights}",
+                self.quorum.value
+            );
             reporter.warning(Diagnostic::at(&self.quorum.span, message));
             self.quorum.value = weights;
         }
     }
 
-    fn service(&self, address: At<String>, port: At<i64>, here: &Span, reporter: &mut Reporter) -> ServiceDraft {
+    fn service(
+        &self,
+        address: At<String>,
+        port: At<i64>,
+        here: &Span,
+        reporter: &mut Reporter,
+    ) -> ServiceDraft {
         let protocol = self.protocol.unwrap_or(Protocol::Udp);
         let suffix = if protocol == Protocol::Udp { "/udp" } else { "" };
         let as_it_is = self.backends.iter().filter(|server| server.backend.forward != Forward::Nat);
-        for RealServer { port: own, .. } in as_it_is.filter(|server| server.port.value != port.value) {
-            let message = format!("backends reached by DR or TUN listen on the service's port, {}: this one", port.value);
+        for RealServer { port: own, .. } in
+            as_it_is.filter(|server| server.port.value != port.value)
+        {
+            let message = format!(
+                "backends reached by DR or TUN listen on the service's port, {}: this one",
+                port.value
+            );
             reporter.ignored(Diagnostic::at(&own.span, message));
         }
-        let host = if address.value.contains(':') { format!("[{}]", address.value) } else { address.value.clone() };
+        let host = if address.value.contains(':') {
+            format!("[{}]", address.value)
+        } else {
+            address.value.clone()
+        };
         ServiceDraft {
             name: At::new(format!("{host}:{}{suffix}", port.value), &address.span),
             persistence: self.persistence,
@@ -173,7 +217,11 @@ impl Server {
             quorum: self.quorum.clone(),
             sorry: self.sorry.clone(),
             guard: GuardDraft::default(),
-            backends: self.backends.iter().map(|server| self.backend(server, protocol, &port)).collect(),
+            backends: self
+                .backends
+                .iter()
+                .map(|server| self.backend(server, protocol, &port))
+                .collect(),
             check: self.check(protocol, &port, here),
             address,
             port,
@@ -189,14 +237,18 @@ impl Server {
         }
     }
 
-    /// A real server with another check, or with none, has its own: nothing is taken over from its neighbours.
+    /// A real server with another check, or with none, has its own: nothing is taken over from its
+    /// neighbours.
     fn backend(&self, server: &RealServer, protocol: Protocol, port: &At<i64>) -> BackendDraft {
         let same = |common: &RealServer| match (&common.check, &server.check) {
             (Some(common), Some(own)) => common.same(own),
             (common, own) => common.is_none() && own.is_none(),
         };
-        // keepalived connects to a real server's own port, which a UDP service has no other word for.
-        let same_port = |common: &RealServer| protocol == Protocol::Tcp || common.port.value == server.port.value;
+        // keepalived connects to a real server's own port, which a UDP service has no other word
+        // for.
+        let same_port = |common: &RealServer| {
+            protocol == Protocol::Tcp || common.port.value == server.port.value
+        };
         let own = self.common().is_some_and(|common| !same(common) || !same_port(common));
         let check = own.then(|| self.check_of(server, protocol, port, &server.span));
         BackendDraft { check, ..server.backend.clone() }
@@ -207,7 +259,13 @@ impl Server {
     }
 
     /// keepalived takes a real server without a check for up.
-    fn check_of(&self, server: &RealServer, protocol: Protocol, port: &At<i64>, here: &Span) -> CheckDraft {
+    fn check_of(
+        &self,
+        server: &RealServer,
+        protocol: Protocol,
+        port: &At<i64>,
+        here: &Span,
+    ) -> CheckDraft {
         let Some(checked) = &server.check else { return self.unchecked(here) };
         // keepalived connects to the same port whatever the protocol.
         let written = || server.backend.port.as_ref().unwrap_or(port).clone();
@@ -238,18 +296,22 @@ impl Server {
         }
     }
 
-    /// keepalived says nothing of it; where the neighbours have checks it is more often forgotten than meant.
+    /// keepalived says nothing of it; where the neighbours have checks it is more often forgotten
+    /// than meant.
     fn warn_of_unchecked(&self, reporter: &mut Reporter) {
         let Some(common) = self.common().and_then(|server| server.check.as_ref()) else { return };
         for server in self.backends.iter().filter(|server| server.check.is_none()) {
             let message = "this real_server has no check: it counts as up, whatever becomes of it";
             let here = Diagnostic::at(&server.backend.address.span, message);
-            reporter.warning(here.related(&common.span, "another one of this virtual_server is checked"));
+            reporter.warning(
+                here.related(&common.span, "another one of this virtual_server is checked"),
+            );
         }
     }
 }
 
-/// `sorry_server ADDRESS [PORT]`. One with an address of the loopback is this node's own stack, as for IPVS.
+/// `sorry_server ADDRESS [PORT]`. One with an address of the loopback is this node's own stack, as
+/// for IPVS.
 fn sorry(node: &Node, method: Option<Forward>, reporter: &mut Reporter) -> Option<BackendDraft> {
     let Some(address) = node.values().first() else {
         values::word(node, reporter);
@@ -257,9 +319,19 @@ fn sorry(node: &Node, method: Option<Forward>, reporter: &mut Reporter) -> Optio
     };
     let own = address.text.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     let forward = if own { Forward::Local } else { method? };
-    let port = node.values().get(1).filter(|_| forward == Forward::Nat).and_then(|port| values::parse_number(port, reporter));
+    let port = node
+        .values()
+        .get(1)
+        .filter(|_| forward == Forward::Nat)
+        .and_then(|port| values::parse_number(port, reporter));
     let weight = At::new(1, &address.span);
-    Some(BackendDraft { address: At::new(address.text.clone(), &address.span), port, weight, forward, check: None })
+    Some(BackendDraft {
+        address: At::new(address.text.clone(), &address.span),
+        port,
+        weight,
+        forward,
+        check: None,
+    })
 }
 
 /// `None` when it is for a protocol that is not built.
@@ -277,7 +349,9 @@ fn read_protocol(written: Option<&Word>, here: &Span, reporter: &mut Reporter) -
         }
         None => {
             let message = "without `protocol` this virtual_server is for UDP, as in keepalived";
-            reporter.warning(Diagnostic::at(here, message).help("write `protocol TCP` or `protocol UDP`"));
+            reporter.warning(
+                Diagnostic::at(here, message).help("write `protocol TCP` or `protocol UDP`"),
+            );
         }
     }
     Some(Protocol::Udp)

@@ -39,7 +39,10 @@ impl Checked {
             let timing = &checked.timing;
             (timing.interval.value, timing.timeout.value, timing.retry.value)
         };
-        self.kind == other.kind && port(self) == port(other) && path(self) == path(other) && times(self) == times(other)
+        self.kind == other.kind
+            && port(self) == port(other)
+            && path(self) == path(other)
+            && times(self) == times(other)
     }
 }
 
@@ -66,9 +69,16 @@ pub(super) fn timing(node: &Node, timing: &mut Timing, reporter: &mut Reporter) 
 }
 
 /// Reads the block of a check that is built.
-pub(super) fn read(node: &Node, defaults: Timing, mail: &mut Vec<Span>, reporter: &mut Reporter) -> Checked {
-    let kind = if node.keyword() == "HTTP_GET" { CheckKindDraft::Http } else { CheckKindDraft::Tcp };
-    let mut checked = Checked { kind, span: node.span().clone(), port: None, path: None, timing: defaults };
+pub(super) fn read(
+    node: &Node,
+    defaults: Timing,
+    mail: &mut Vec<Span>,
+    reporter: &mut Reporter,
+) -> Checked {
+    let kind =
+        if node.keyword() == "HTTP_GET" { CheckKindDraft::Http } else { CheckKindDraft::Tcp };
+    let mut checked =
+        Checked { kind, span: node.span().clone(), port: None, path: None, timing: defaults };
     let mut url = None;
     for statement in values::statements(node, &CHECK, &["url"], mail, reporter) {
         match statement.keyword() {

@@ -44,7 +44,12 @@ impl Default for Globals {
     }
 }
 
-pub(super) fn read(node: &Node, globals: &mut Globals, mail: &mut Vec<Span>, reporter: &mut Reporter) {
+pub(super) fn read(
+    node: &Node,
+    globals: &mut Globals,
+    mail: &mut Vec<Span>,
+    reporter: &mut Reporter,
+) {
     for statement in values::statements(node, &GLOBAL_DEFS, &[], mail, reporter) {
         match statement.keyword() {
             "router_id" => globals.router_id = values::text(statement, reporter),
@@ -53,11 +58,16 @@ pub(super) fn read(node: &Node, globals: &mut Globals, mail: &mut Vec<Span>, rep
             "vrrp_mcast_group4" => globals.group = values::text(statement, reporter),
             "default_interface" => globals.interface = values::text(statement, reporter),
             "vrrp_startup_delay" => {
-                globals.startup_delay = values::seconds(statement, 86_400, reporter).map_or(Duration::ZERO, |delay| delay.value);
+                globals.startup_delay = values::seconds(statement, 86_400, reporter)
+                    .map_or(Duration::ZERO, |delay| delay.value);
             }
-            "vrrp_rt_priority" => globals.election.realtime_priority = values::number(statement, reporter),
+            "vrrp_rt_priority" => {
+                globals.election.realtime_priority = values::number(statement, reporter)
+            }
             "vrrp_cpu_affinity" => globals.election.cpus = values::numbers(statement, reporter),
-            "vrrp_no_swap" => globals.election.lock_memory = Some(values::switch(statement, reporter)),
+            "vrrp_no_swap" => {
+                globals.election.lock_memory = Some(values::switch(statement, reporter))
+            }
             "script_user" => globals.script_user = user(statement, reporter),
             "enable_script_security" => script_security(statement, reporter),
             "vrrp_strict" => globals.strict = strict(statement, reporter),
@@ -72,7 +82,8 @@ pub(super) fn version(node: &Node, reporter: &mut Reporter) -> Version {
         Some(At { value: 3, .. }) => Version::V3,
         None | Some(At { value: 2, .. }) => Version::V2,
         Some(At { value, span }) => {
-            reporter.error(Diagnostic::at(&span, format!("the version must be 2 or 3, not {value}")));
+            reporter
+                .error(Diagnostic::at(&span, format!("the version must be 2 or 3, not {value}")));
             Version::V2
         }
     }
@@ -82,15 +93,21 @@ pub(super) fn version(node: &Node, reporter: &mut Reporter) -> Version {
 pub(super) fn strict(node: &Node, reporter: &mut Reporter) -> bool {
     let on = values::switch(node, reporter);
     if on {
-        let message =
-            format!("`{}`: one rule of strict mode is followed, that there is no authentication; the rest", node.keyword());
+        let message = format!(
+            "`{}`: one rule of strict mode is followed, that there is no authentication; the rest",
+            node.keyword()
+        );
         reporter.ignored(Diagnostic::at(node.span(), message));
     }
     on
 }
 
 pub(super) fn checksum(node: &Node, reporter: &mut Reporter) -> ChecksumForm {
-    if values::switch(node, reporter) { ChecksumForm::MessageOnly } else { ChecksumForm::PseudoHeader }
+    if values::switch(node, reporter) {
+        ChecksumForm::MessageOnly
+    } else {
+        ChecksumForm::PseudoHeader
+    }
 }
 
 /// `USER [GROUP]`: the group is the user's own here.

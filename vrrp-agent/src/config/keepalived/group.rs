@@ -23,7 +23,10 @@ pub(super) fn read(node: &Node, reporter: &mut Reporter) -> Option<Group> {
     for line in values::body(node, reporter) {
         let first = line.first();
         if first.text == "fwmark" {
-            reporter.ignored(Diagnostic::at(&first.span, "firewall marks are not supported: XDP comes before them"));
+            reporter.ignored(Diagnostic::at(
+                &first.span,
+                "firewall marks are not supported: XDP comes before them",
+            ));
             continue;
         }
         let Some(port) = port(first, line.values().first(), reporter) else { continue };
@@ -33,7 +36,8 @@ pub(super) fn read(node: &Node, reporter: &mut Reporter) -> Option<Group> {
                 (At::new(address, &first.span), port.clone())
             })),
             Some(_) => {
-                let message = format!("`{}` is more than {MOST} addresses", reporter.quote(&first.span));
+                let message =
+                    format!("`{}` is more than {MOST} addresses", reporter.quote(&first.span));
                 reporter.error(Diagnostic::at(&first.span, message));
             }
             // Not a range: whether it is an address is checked with all others.
@@ -61,19 +65,31 @@ fn range(text: &str) -> Option<(u32, u32)> {
 }
 
 /// What stands behind `virtual_server`.
-pub(super) fn addresses(node: &Node, groups: &[Group], reporter: &mut Reporter) -> Vec<(At<String>, At<i64>)> {
+pub(super) fn addresses(
+    node: &Node,
+    groups: &[Group],
+    reporter: &mut Reporter,
+) -> Vec<(At<String>, At<i64>)> {
     match node.values() {
         [kind, ..] if kind.text == "fwmark" => {
             let help = "write the address and the port";
-            let message = "firewall marks are not supported, XDP comes before them: this virtual_server";
+            let message =
+                "firewall marks are not supported, XDP comes before them: this virtual_server";
             reporter.ignored(Diagnostic::at(&kind.span, message).help(help));
             Vec::new()
         }
-        [kind, name, ..] if kind.text == "group" => match groups.iter().find(|group| group.name.value == name.text) {
+        [kind, name, ..] if kind.text == "group" => match groups
+            .iter()
+            .find(|group| group.name.value == name.text)
+        {
             Some(group) => group.addresses.clone(),
             None => {
-                let near = suggest::nearest(&name.text, groups.iter().map(|group| group.name.value.as_str()));
-                let message = format!("there is no virtual_server_group `{}`", reporter.quote(&name.span));
+                let near = suggest::nearest(
+                    &name.text,
+                    groups.iter().map(|group| group.name.value.as_str()),
+                );
+                let message =
+                    format!("there is no virtual_server_group `{}`", reporter.quote(&name.span));
                 reporter.error(Diagnostic::at(&name.span, message).suggest(near));
                 Vec::new()
             }
@@ -83,7 +99,10 @@ pub(super) fn addresses(node: &Node, groups: &[Group], reporter: &mut Reporter) 
 }
 
 /// `ADDRESS PORT`
-pub(super) fn address_and_port(node: &Node, reporter: &mut Reporter) -> Option<(At<String>, At<i64>)> {
+pub(super) fn address_and_port(
+    node: &Node,
+    reporter: &mut Reporter,
+) -> Option<(At<String>, At<i64>)> {
     let Some(address) = node.values().first() else {
         values::word(node, reporter);
         return None;
@@ -97,7 +116,9 @@ fn port(address: &Word, port: Option<&Word>, reporter: &mut Reporter) -> Option<
         Some(port) if port.text != "0" => values::parse_number(port, reporter),
         _ => {
             let message = "a service for all ports is not supported yet: this address";
-            reporter.ignored(Diagnostic::at(&address.span, message).help("write the port behind the address"));
+            reporter.ignored(
+                Diagnostic::at(&address.span, message).help("write the port behind the address"),
+            );
             None
         }
     }

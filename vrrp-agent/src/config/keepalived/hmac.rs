@@ -9,7 +9,12 @@ use crate::model::HmacMode;
 
 /// `None` where a key cannot be read, which has been told.
 pub(super) fn read(node: &Node, reporter: &mut Reporter) -> Option<HmacDraft> {
-    let mut draft = HmacDraft { mode: HmacMode::Enforce, send: None, keys: Vec::new(), span: node.span().clone() };
+    let mut draft = HmacDraft {
+        mode: HmacMode::Enforce,
+        send: None,
+        keys: Vec::new(),
+        span: node.span().clone(),
+    };
     // No mail keyword exists in this block.
     let mut no_mail = Vec::new();
     for statement in values::statements(node, &AUTH_HMAC, &["key"], &mut no_mail, reporter) {
@@ -26,7 +31,9 @@ pub(super) fn read(node: &Node, reporter: &mut Reporter) -> Option<HmacDraft> {
 fn key(node: &Node, reporter: &mut Reporter) -> Option<KeyDraft> {
     let [id, secret] = node.values() else {
         let message = "`key` takes an id and a secret";
-        reporter.error(Diagnostic::at(node.span(), message).help("key 1 ascii:SECRET, or key 1 hex:DIGITS"));
+        reporter.error(
+            Diagnostic::at(node.span(), message).help("key 1 ascii:SECRET, or key 1 hex:DIGITS"),
+        );
         return None;
     };
     let id = values::parse_number(id, reporter)?;
@@ -48,7 +55,10 @@ fn mode(node: &Node, reporter: &mut Reporter) -> HmacMode {
         Some(("permissive", _)) => HmacMode::Permissive,
         Some(("receive-only", _)) => HmacMode::ReceiveOnly,
         Some((_, span)) => {
-            reporter.error(Diagnostic::at(span, "the mode must be enforce, permissive or receive-only"));
+            reporter.error(Diagnostic::at(
+                span,
+                "the mode must be enforce, permissive or receive-only",
+            ));
             HmacMode::Enforce
         }
     }

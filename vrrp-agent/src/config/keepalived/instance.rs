@@ -52,7 +52,12 @@ struct Instance {
     track_interfaces: Vec<TrackDraft>,
 }
 
-pub(super) fn read(node: &Node, globals: &Globals, mail: &mut Vec<Span>, reporter: &mut Reporter) -> Option<RouterDraft> {
+pub(super) fn read(
+    node: &Node,
+    globals: &Globals,
+    mail: &mut Vec<Span>,
+    reporter: &mut Reporter,
+) -> Option<RouterDraft> {
     let name = values::block_name(node, reporter)?;
     let mut instance = Instance {
         state_master: None,
@@ -129,15 +134,24 @@ impl Instance {
         }
     }
 
-    /// Applies keepalived's rules between the lines. `state` is only a hint: it decides nothing but these.
-    fn complete(mut self, name: At<String>, globals: &Globals, reporter: &mut Reporter) -> Option<RouterDraft> {
+    /// Applies keepalived's rules between the lines. `state` is only a hint: it decides nothing but
+    /// these.
+    fn complete(
+        mut self,
+        name: At<String>,
+        globals: &Globals,
+        reporter: &mut Reporter,
+    ) -> Option<RouterDraft> {
         self.sort_addresses(globals, reporter);
         self.drop_strict_password(reporter);
         let interval = self.interval(&name, reporter);
         let priority = self.priority(&name, reporter);
         self.preemption(reporter);
         let mut missing = |what: &str| {
-            reporter.error(Diagnostic::at(&name.span, format!("vrrp_instance `{}` has no `{what}`", name.value)));
+            reporter.error(Diagnostic::at(
+                &name.span,
+                format!("vrrp_instance `{}` has no `{what}`", name.value),
+            ));
         };
         if self.vrid.is_none() {
             missing("virtual_router_id");
@@ -173,28 +187,35 @@ impl Instance {
 
     fn drop_strict_password(&mut self, reporter: &mut Reporter) {
         if let Some(pass) = self.auth_pass.take_if(|_| self.strict) {
-            let message =
-                "strict mode has no authentication: as in keepalived, adverts leave without this password and are taken without";
+            let message = "strict mode has no authentication: as in keepalived, adverts leave without this password and are taken without";
             let help = "take out the strict mode or the password, on every router of the VRID";
             reporter.warning(Diagnostic::at(&pass.span, message).help(help));
         }
     }
 
-    /// The first address decides the family, as in keepalived: IPv6 is always version 3, and addresses of the other family are
-    /// ignored.
+    /// The first address decides the family, as in keepalived: IPv6 is always version 3, and
+    /// addresses of the other family are ignored.
     fn sort_addresses(&mut self, globals: &Globals, reporter: &mut Reporter) {
         let is_v6 = |address: &AddressDraft| address.address.value.contains(':');
         let v6 = self.addresses.first().is_some_and(is_v6);
-        let (own, others) = std::mem::take(&mut self.addresses).into_iter().partition(|address| is_v6(address) == v6);
+        let (own, others) = std::mem::take(&mut self.addresses)
+            .into_iter()
+            .partition(|address| is_v6(address) == v6);
         self.addresses = own;
         for other in others {
             let message = "an address of the other family than the first: it is not installed, as in keepalived";
-            reporter.warning(Diagnostic::at(&other.address.span, message).help("list it in virtual_ipaddress_excluded"));
+            reporter.warning(
+                Diagnostic::at(&other.address.span, message)
+                    .help("list it in virtual_ipaddress_excluded"),
+            );
         }
         if v6 {
             self.version = Version::V3;
         }
-        self.group = self.group.take().or_else(|| if v6 { globals.group6.clone() } else { globals.group.clone() });
+        self.group = self
+            .group
+            .take()
+            .or_else(|| if v6 { globals.group6.clone() } else { globals.group.clone() });
         if self.unicast.is_some() {
             self.group = None;
         }
@@ -212,8 +233,10 @@ impl Instance {
         let micros = u64::try_from(written.value.as_micros()).unwrap_or(u64::MAX);
         let rounded = Duration::from_micros((micros.saturating_add(step / 2) / step).max(1) * step);
         if rounded != written.value {
-            let message =
-                format!("`advert_int` of VRRPv{} is rounded to {rounded:?}, as keepalived does: the rest", self.number());
+            let message = format!(
+                "`advert_int` of VRRPv{} is rounded to {rounded:?}, as keepalived does: the rest",
+                self.number()
+            );
             reporter.ignored(Diagnostic::at(&written.span, message));
         }
         At::new(rounded, &written.span)
@@ -230,7 +253,8 @@ impl Instance {
         match (&self.priority, &self.state_master) {
             (Some(priority), _) => priority.clone(),
             (None, Some(state)) => {
-                let message = "`state MASTER` without `priority` means priority 255, the address owner";
+                let message =
+                    "`state MASTER` without `priority` means priority 255, the address owner";
                 reporter.warning(Diagnostic::at(state, message).help("write the priority"));
                 At::new(255, state)
             }
@@ -246,12 +270,19 @@ impl Instance {
             self.nopreempt = None;
         }
         let clash = match (&self.preempt_delay, &self.state_master, &self.nopreempt) {
-            (Some(delay), Some(_), _) if !delay.value.is_zero() => Some((delay.span.clone(), "state MASTER")),
-            (Some(delay), _, Some(_)) if !delay.value.is_zero() => Some((delay.span.clone(), "nopreempt")),
+            (Some(delay), Some(_), _) if !delay.value.is_zero() => {
+                Some((delay.span.clone(), "state MASTER"))
+            }
+            (Some(delay), _, Some(_)) if !delay.value.is_zero() => {
+                Some((delay.span.clone(), "nopreempt"))
+            }
             _ => None,
         };
         if let Some((span, other)) = clash {
-            reporter.ignored(Diagnostic::at(&span, format!("`preempt_delay` has no effect with `{other}`")));
+            reporter.ignored(Diagnostic::at(
+                &span,
+                format!("`preempt_delay` has no effect with `{other}`"),
+            ));
             self.preempt_delay = None;
         }
     }
@@ -264,7 +295,8 @@ fn state(node: &Node, reporter: &mut Reporter) -> Option<Span> {
         "MASTER" => Some(word.span.clone()),
         "BACKUP" => None,
         _ => {
-            let message = format!("the state `{}` is neither MASTER nor BACKUP", reporter.quote(&word.span));
+            let message =
+                format!("the state `{}` is neither MASTER nor BACKUP", reporter.quote(&word.span));
             reporter.ignored(Diagnostic::at(&word.span, message));
             None
         }
@@ -274,19 +306,26 @@ fn state(node: &Node, reporter: &mut Reporter) -> Option<Span> {
 /// Adverts leave with 255, so that who is near can tell that they are.
 fn unicast_ttl(node: &Node, reporter: &mut Reporter) {
     if let Some(ttl) = values::number(node, reporter).filter(|ttl| ttl.value != 255) {
-        reporter.ignored(Diagnostic::at(&ttl.span, format!("unicast adverts leave with TTL 255 here: {}", ttl.value)));
+        reporter.ignored(Diagnostic::at(
+            &ttl.span,
+            format!("unicast adverts leave with TTL 255 here: {}", ttl.value),
+        ));
     }
 }
 
-/// `[NAME] [MAC] ...`: there is no interface that could have a name, and the MAC address is the virtual router's own.
+/// `[NAME] [MAC] ...`: there is no interface that could have a name, and the MAC address is the
+/// virtual router's own.
 fn virtual_mac(node: &Node, reporter: &mut Reporter) -> bool {
     for word in node.values() {
         let quoted = reporter.quote(&word.span);
         if word.text.contains(':') {
-            let message = format!("the virtual MAC is always 00:00:5e:00:01:VRID (IPv6: 02): `{quoted}`");
+            let message =
+                format!("the virtual MAC is always 00:00:5e:00:01:VRID (IPv6: 02): `{quoted}`");
             reporter.ignored(Diagnostic::at(&word.span, message));
         } else {
-            let message = format!("`use_vmac` makes no interface here, it needs none: `{quoted}` has no effect");
+            let message = format!(
+                "`use_vmac` makes no interface here, it needs none: `{quoted}` has no effect"
+            );
             reporter.warning(Diagnostic::at(&word.span, message));
         }
     }
@@ -311,15 +350,16 @@ fn authentication(node: &Node, reporter: &mut Reporter) -> Option<At<String>> {
                 reporter.ignored(Diagnostic::at(span, message));
             }
             if let Some(pass) = pass.as_ref().filter(|pass| pass.value.contains(['\'', '\\'])) {
-                let message =
-                    "single quotes and backslashes are part of the password, as in keepalived: only double quotes are not";
+                let message = "single quotes and backslashes are part of the password, as in keepalived: only double quotes are not";
                 reporter.warning(Diagnostic::at(&pass.span, message));
             }
             pass
         }
         Some(("AH", span)) => {
-            let help = "RFC 3768 removed it; use `auth_type PASS` or none, on every router of the VRID";
-            reporter.error(Diagnostic::at(span, "authentication by AH is not supported").help(help));
+            let help =
+                "RFC 3768 removed it; use `auth_type PASS` or none, on every router of the VRID";
+            reporter
+                .error(Diagnostic::at(span, "authentication by AH is not supported").help(help));
             None
         }
         Some((_, span)) => {

@@ -31,17 +31,20 @@ pub(super) fn lex(mut lines: Lines, reporter: &mut Reporter) -> Vec<Token> {
         lex_line(&line, &mut tokens, reporter);
         if tokens.len() > MOST_TOKENS {
             let span = line.span(&(0..line.text().len()));
-            reporter.error(Diagnostic::at(&span, format!("more than {MOST_TOKENS} words up to here")));
+            reporter
+                .error(Diagnostic::at(&span, format!("more than {MOST_TOKENS} words up to here")));
             break;
         }
     }
     tokens
 }
 
-/// The keywords whose values keepalived reads as a shell would: escapes and single quotes are undone. Everywhere else a double quote groups and
-/// ends a word, and all other characters stand for themselves.
+/// The keywords whose values keepalived reads as a shell would: escapes and single quotes are
+/// undone. Everywhere else a double quote groups and ends a word, and all other characters stand
+/// for themselves.
 fn is_command(keyword: &str) -> bool {
-    matches!(keyword, "script" | "misc_path" | "process" | "regex" | "quorum_up" | "quorum_down") || keyword.starts_with("notify")
+    matches!(keyword, "script" | "misc_path" | "process" | "regex" | "quorum_up" | "quorum_down")
+        || keyword.starts_with("notify")
 }
 
 fn lex_line(line: &Line, tokens: &mut Vec<Token>, reporter: &mut Reporter) {
@@ -77,8 +80,8 @@ fn lex_line(line: &Line, tokens: &mut Vec<Token>, reporter: &mut Reporter) {
     tokens.push(Token { kind: Kind::LineEnd, span: line.span(&(text.len()..text.len())) });
 }
 
-/// One word from `start`, as keepalived's `alloc_strvec` has it: up to the closing quote, or bare up to a blank, a brace or a quote. Returns it
-/// and where it ends.
+/// One word from `start`, as keepalived's `alloc_strvec` has it: up to the closing quote, or bare
+/// up to a blank, a brace or a quote. Returns it and where it ends.
 fn plain_word(line: &Line, start: usize, reporter: &mut Reporter) -> (String, usize) {
     let text = line.text();
     let (word, end) = match text[start..].strip_prefix('"') {
@@ -106,7 +109,9 @@ fn bare_length(text: &str) -> usize {
     let mut from = 0;
     loop {
         let rest = &text[from..];
-        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '{' | '}')).map_or(text.len(), |at| from + at);
+        let end = rest
+            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '{' | '}'))
+            .map_or(text.len(), |at| from + at);
         if !text[..end].ends_with('$') || !text[end..].starts_with('{') {
             return end;
         }
@@ -128,7 +133,8 @@ fn check_character(line: &Line, range: Range<usize>, c: char, reporter: &mut Rep
     }
 }
 
-/// One word of a command from `start`: quoted and bare parts written together belong together. Returns it and where it ends.
+/// One word of a command from `start`: quoted and bare parts written together belong together.
+/// Returns it and where it ends.
 fn shell_word(line: &Line, start: usize, reporter: &mut Reporter) -> (String, usize) {
     let text = line.text();
     let mut word = String::new();
@@ -153,7 +159,8 @@ fn shell_word(line: &Line, start: usize, reporter: &mut Reporter) -> (String, us
                 match escaped {
                     Some(escaped) => word.push(escaped),
                     None => {
-                        let help = "only the lines of a `$NAME=` definition go on after a backslash";
+                        let help =
+                            "only the lines of a `$NAME=` definition go on after a backslash";
                         let message = "there is no character that this backslash could escape";
                         reporter.error(Diagnostic::at(&line.span(&(at..end)), message).help(help));
                     }
@@ -174,7 +181,8 @@ fn shell_word(line: &Line, start: usize, reporter: &mut Reporter) -> (String, us
     (word, text.len())
 }
 
-/// What stands after a backslash: the character that is meant, `None` when there is none, and the length read.
+/// What stands after a backslash: the character that is meant, `None` when there is none, and the
+/// length read.
 fn escape(rest: &str) -> (Option<char>, usize) {
     let Some(c) = rest.chars().next() else { return (None, 0) };
     let control = match c {
@@ -190,7 +198,10 @@ fn escape(rest: &str) -> (Option<char>, usize) {
         'x' => return numbered(rest, 1, 2, 16),
         'c' => {
             let letter = rest[1..].chars().next().filter(char::is_ascii);
-            return (letter.map(|letter| char::from(letter as u8 & 31)), 1 + usize::from(letter.is_some()));
+            return (
+                letter.map(|letter| char::from(letter as u8 & 31)),
+                1 + usize::from(letter.is_some()),
+            );
         }
         _ => return (Some(c), c.len_utf8()),
     };
@@ -204,7 +215,8 @@ fn numbered(rest: &str, skip: usize, most: usize, radix: u32) -> (Option<char>, 
     (value.filter(|value| (1..128).contains(value)).map(char::from), skip + digits)
 }
 
-/// Splits a command line into words as a shell would, quotes and backslashes included, without expanding anything.
+/// Splits a command line into words as a shell would, quotes and backslashes included, without
+/// expanding anything.
 ///
 /// # Errors
 ///

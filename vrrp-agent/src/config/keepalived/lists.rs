@@ -13,7 +13,10 @@ fn lines<'a>(node: &'a Node, reporter: &mut Reporter) -> Vec<&'a Node> {
     let lines = values::body(node, reporter);
     for nested in lines.iter().filter(|line| line.body.is_some()) {
         let block = node.keyword();
-        reporter.error(Diagnostic::at(nested.span(), format!("a line of {block} takes no block: is a brace missing?")));
+        reporter.error(Diagnostic::at(
+            nested.span(),
+            format!("a line of {block} takes no block: is a brace missing?"),
+        ));
     }
     lines.iter().filter(|line| line.body.is_none()).collect()
 }
@@ -26,7 +29,11 @@ pub(super) fn addresses(node: &Node, reporter: &mut Reporter) -> Vec<AddressDraf
 /// `ADDRESS[/LENGTH] [dev NAME] [label NAME] ...`
 fn address(line: &Node, reporter: &mut Reporter) -> AddressDraft {
     let first = line.first();
-    let mut draft = AddressDraft { address: At::new(first.text.clone(), &first.span), device: None, label: None };
+    let mut draft = AddressDraft {
+        address: At::new(first.text.clone(), &first.span),
+        device: None,
+        label: None,
+    };
     let mut words = line.values().iter();
     while let Some(word) = words.next() {
         match word.text.as_str() {
@@ -34,7 +41,8 @@ fn address(line: &Node, reporter: &mut Reporter) -> AddressDraft {
             "label" => draft.label = option(word, words.next(), reporter),
             "brd" | "broadcast" | "scope" | "peer" | "preferred_lft" => {
                 let value = option(word, words.next(), reporter);
-                let span = value.map_or(word.span.clone(), |value| values::join(&word.span, &value.span));
+                let span =
+                    value.map_or(word.span.clone(), |value| values::join(&word.span, &value.span));
                 let message = format!("`{}` of an address is not supported yet", word.text);
                 reporter.ignored(Diagnostic::at(&span, message));
             }
@@ -47,7 +55,8 @@ fn address(line: &Node, reporter: &mut Reporter) -> AddressDraft {
                 reporter.ignored(Diagnostic::at(&word.span, message));
             }
             _ => {
-                let message = format!("`{}` is no option of an address", reporter.quote(&word.span));
+                let message =
+                    format!("`{}` is no option of an address", reporter.quote(&word.span));
                 reporter.ignored(Diagnostic::at(&word.span, message));
             }
         }
@@ -64,12 +73,18 @@ fn option(name: &Word, value: Option<&Word>, reporter: &mut Reporter) -> Option<
 
 /// The peers of `unicast_peer`: `ADDRESS [min_ttl N] [max_ttl N]`.
 ///
-/// Where a line has neither, keepalived takes any TTL, and the agent none below 255: said once for the block.
+/// Where a line has neither, keepalived takes any TTL, and the agent none below 255: said once for
+/// the block.
 pub(super) fn peers(node: &Node, reporter: &mut Reporter) -> Vec<PeerDraft> {
-    let peers: Vec<PeerDraft> = lines(node, reporter).into_iter().map(|line| peer(line, reporter)).collect();
+    let peers: Vec<PeerDraft> =
+        lines(node, reporter).into_iter().map(|line| peer(line, reporter)).collect();
     // What is link-local never comes through a router.
-    let near = |peer: &PeerDraft| peer.address.value.parse().is_ok_and(|address: Ipv6Addr| address.is_unicast_link_local());
-    if let Some(first) = peers.iter().find(|peer| peer.min_ttl.is_none() && peer.max_ttl.is_none() && !near(peer)) {
+    let near = |peer: &PeerDraft| {
+        peer.address.value.parse().is_ok_and(|address: Ipv6Addr| address.is_unicast_link_local())
+    };
+    if let Some(first) =
+        peers.iter().find(|peer| peer.min_ttl.is_none() && peer.max_ttl.is_none() && !near(peer))
+    {
         let message = "adverts of a peer without `min_ttl` must arrive with TTL 255, which none has that came through a router; \
                        keepalived takes any";
         let help = "if routers are between, say how far the TTL may have fallen: `min_ttl 254` for one of them";
@@ -80,7 +95,11 @@ pub(super) fn peers(node: &Node, reporter: &mut Reporter) -> Vec<PeerDraft> {
 
 fn peer(line: &Node, reporter: &mut Reporter) -> PeerDraft {
     let first = line.first();
-    let mut draft = PeerDraft { address: At::new(first.text.clone(), &first.span), min_ttl: None, max_ttl: None };
+    let mut draft = PeerDraft {
+        address: At::new(first.text.clone(), &first.span),
+        min_ttl: None,
+        max_ttl: None,
+    };
     let mut words = line.values().iter();
     while let Some(word) = words.next() {
         let bound = match word.text.as_str() {
@@ -95,7 +114,8 @@ fn peer(line: &Node, reporter: &mut Reporter) -> PeerDraft {
         *bound = match words.next() {
             Some(value) => values::parse_number(value, reporter),
             None => {
-                reporter.error(Diagnostic::at(&word.span, format!("`{}` needs a value", word.text)));
+                reporter
+                    .error(Diagnostic::at(&word.span, format!("`{}` needs a value", word.text)));
                 None
             }
         };
@@ -115,7 +135,9 @@ fn complete_range(draft: &mut PeerDraft) {
 
 /// The names in a `group { }`: one or several on a line.
 pub(super) fn names(node: &Node, reporter: &mut Reporter) -> Vec<At<String>> {
-    let words = lines(node, reporter).into_iter().flat_map(|line| std::iter::once(line.first()).chain(line.values()));
+    let words = lines(node, reporter)
+        .into_iter()
+        .flat_map(|line| std::iter::once(line.first()).chain(line.values()));
     words.map(|word| At::new(word.text.clone(), &word.span)).collect()
 }
 
@@ -128,7 +150,8 @@ pub(super) fn tracks(node: &Node, reporter: &mut Reporter) -> Vec<TrackDraft> {
             [] => None,
             [word, rest @ ..] if word.text == "weight" => script::weight(line, rest, reporter),
             [word, ..] => {
-                let message = format!("`{}` is no option here, only `weight` is", reporter.quote(&word.span));
+                let message =
+                    format!("`{}` is no option here, only `weight` is", reporter.quote(&word.span));
                 reporter.ignored(Diagnostic::at(&word.span, message));
                 None
             }

@@ -7,8 +7,8 @@ use super::tree::Node;
 use super::values;
 use crate::model::{Forward, Persistence};
 
-/// How a statement `lvs_method` has packets reach a backend: `NAT`, `DR`, or `TUN` with its options. `None`, which is said, where that is
-/// not built.
+/// How a statement `lvs_method` has packets reach a backend: `NAT`, `DR`, or `TUN` with its
+/// options. `None`, which is said, where that is not built.
 pub(super) fn method(node: &Node, reporter: &mut Reporter) -> Option<Forward> {
     let Some(word) = node.values().first() else {
         values::word(node, reporter);
@@ -32,20 +32,31 @@ fn tunnel(node: &Node, reporter: &mut Reporter) -> Option<Forward> {
     let mut words = node.values().iter().skip_while(|word| word.text != "type").skip(1);
     match words.next() {
         Some(kind) if kind.text != "ipip" => {
-            let message = format!("a tunnel of type `{}` is not supported: backends reached so", reporter.quote(&kind.span));
-            reporter
-                .ignored(Diagnostic::at(&kind.span, message).help("the type ipip is: backends need a tunnel interface of it"));
+            let message = format!(
+                "a tunnel of type `{}` is not supported: backends reached so",
+                reporter.quote(&kind.span)
+            );
+            reporter.ignored(
+                Diagnostic::at(&kind.span, message)
+                    .help("the type ipip is: backends need a tunnel interface of it"),
+            );
             None
         }
         _ => Some(Forward::Ipip),
     }
 }
 
-/// What decides the backend under a scheduler. Says how the one scheduler there is differs from the one asked for.
+/// What decides the backend under a scheduler. Says how the one scheduler there is differs from the
+/// one asked for.
 ///
 /// `with_ports`: `sh-port` or `mh-port` was given.
-pub(super) fn scheduler((name, span): (&str, &Span), with_ports: bool, reporter: &mut Reporter) -> Persistence {
-    let spread = "each connection goes to a backend by Maglev hashing, in proportion to the weights";
+pub(super) fn scheduler(
+    (name, span): (&str, &Span),
+    with_ports: bool,
+    reporter: &mut Reporter,
+) -> Persistence {
+    let spread =
+        "each connection goes to a backend by Maglev hashing, in proportion to the weights";
     let persistence = match name {
         "sh" | "mh" if !with_ports => Persistence::Source,
         _ => Persistence::Flow,
@@ -53,12 +64,17 @@ pub(super) fn scheduler((name, span): (&str, &Span), with_ports: bool, reporter:
     let message = match name {
         "mh" => return persistence,
         "rr" | "wrr" => format!("{spread}, not in turn as `{name}` would"),
-        "sh" | "dh" => format!("{spread}; `{name}` hashes in another way: connections move when this node takes over"),
+        "sh" | "dh" => format!(
+            "{spread}; `{name}` hashes in another way: connections move when this node takes over"
+        ),
         "lc" | "wlc" | "lblc" | "lblcr" | "sed" | "nq" | "fo" | "ovf" | "twos" => {
             format!("{spread}, not by the load as `{name}` would")
         }
         _ => {
-            reporter.ignored(Diagnostic::at(span, format!("unknown scheduler `{}`", reporter.quote(span))));
+            reporter.ignored(Diagnostic::at(
+                span,
+                format!("unknown scheduler `{}`", reporter.quote(span)),
+            ));
             return persistence;
         }
     };
@@ -66,8 +82,8 @@ pub(super) fn scheduler((name, span): (&str, &Span), with_ports: bool, reporter:
     persistence
 }
 
-/// `persistence_timeout` or `persistence_granularity`: either makes a service persistent. `None`, which is said, where that is not
-/// possible.
+/// `persistence_timeout` or `persistence_granularity`: either makes a service persistent. `None`,
+/// which is said, where that is not possible.
 pub(super) fn persistence(node: &Node, reporter: &mut Reporter) -> Option<Persistence> {
     if node.keyword() == "persistence_timeout" {
         // Without a value it is six minutes.

@@ -1,8 +1,9 @@
 //! keepalived.conf, read as keepalived reads it.
 //!
-//! Line oriented: the first word of a line is a keyword, a block's `{` stands on that line or alone on the next, `#` and `!` begin
-//! comments, quotes and backslashes work as in a shell. Includes, conditions, variables and sequences are worked out before that, by
-//! [`expand`]. What keepalived knows and the agent does not is reported as such, never as an unknown word.
+//! Line oriented: the first word of a line is a keyword, a block's `{` stands on that line or alone
+//! on the next, `#` and `!` begin comments, quotes and backslashes work as in a shell. Includes,
+//! conditions, variables and sequences are worked out before that, by [`expand`]. What keepalived
+//! knows and the agent does not is reported as such, never as an unknown word.
 
 mod balance;
 mod checker;
@@ -35,7 +36,11 @@ pub(super) use lexer::split_command;
 const LARGEST: usize = 16 * 1024 * 1024;
 
 /// Reads the text; `None` when its braces or words are broken.
-pub(super) fn read(source: &Source, surroundings: &Surroundings, reporter: &mut Reporter) -> Option<Draft> {
+pub(super) fn read(
+    source: &Source,
+    surroundings: &Surroundings,
+    reporter: &mut Reporter,
+) -> Option<Draft> {
     if source.text().len() > LARGEST {
         reporter.error(Diagnostic::whole_file("larger than 16 MiB"));
         return None;
@@ -71,7 +76,9 @@ fn lower(nodes: &[Node], reporter: &mut Reporter) -> Draft {
             continue;
         }
         match node.keyword() {
-            "vrrp_instance" => draft.routers.extend(instance::read(node, &globals, &mut mail, reporter)),
+            "vrrp_instance" => {
+                draft.routers.extend(instance::read(node, &globals, &mut mail, reporter))
+            }
             "vrrp_sync_group" => {
                 if let Some((group, weights_count)) = sync::read(node, &mut mail, reporter) {
                     draft.groups.push(group);
@@ -79,7 +86,9 @@ fn lower(nodes: &[Node], reporter: &mut Reporter) -> Draft {
                 }
             }
             "vrrp_script" => draft.scripts.extend(script::read(node, &globals, reporter)),
-            "virtual_server" => draft.services.extend(balance::read(node, &groups, &mut mail, reporter)),
+            "virtual_server" => {
+                draft.services.extend(balance::read(node, &groups, &mut mail, reporter))
+            }
             _ => {}
         }
     }

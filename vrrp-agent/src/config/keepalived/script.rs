@@ -36,7 +36,8 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
                 continue;
             }
             "interval" => {
-                draft.interval = values::seconds(statement, LONGEST, reporter).unwrap_or(draft.interval);
+                draft.interval =
+                    values::seconds(statement, LONGEST, reporter).unwrap_or(draft.interval);
                 continue;
             }
             "timeout" => {
@@ -52,7 +53,8 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
                 continue;
             }
             "weight" => {
-                draft.weight = weight(statement, statement.values(), reporter).unwrap_or(draft.weight);
+                draft.weight =
+                    weight(statement, statement.values(), reporter).unwrap_or(draft.weight);
                 continue;
             }
             "rise" => &mut draft.rise,
@@ -94,7 +96,10 @@ pub(super) fn weight(node: &Node, words: &[Word], reporter: &mut Reporter) -> Op
         }
         Some(word) => {
             let quoted = reporter.quote(&word.span);
-            reporter.ignored(Diagnostic::at(&word.span, format!("`{quoted}` means nothing after a weight")));
+            reporter.ignored(Diagnostic::at(
+                &word.span,
+                format!("`{quoted}` means nothing after a weight"),
+            ));
         }
         None => {}
     }

@@ -10,8 +10,13 @@ use super::lists::names;
 use super::tree::Node;
 use super::values;
 
-/// The group, and whether the weights of its members count (`sync_group_tracking_weight`, once `global_tracking`).
-pub(super) fn read(node: &Node, mail: &mut Vec<Span>, reporter: &mut Reporter) -> Option<(GroupDraft, bool)> {
+/// The group, and whether the weights of its members count (`sync_group_tracking_weight`, once
+/// `global_tracking`).
+pub(super) fn read(
+    node: &Node,
+    mail: &mut Vec<Span>,
+    reporter: &mut Reporter,
+) -> Option<(GroupDraft, bool)> {
     let name = values::block_name(node, reporter)?;
     let mut members = Vec::new();
     let mut weights_count = false;
@@ -24,13 +29,15 @@ pub(super) fn read(node: &Node, mail: &mut Vec<Span>, reporter: &mut Reporter) -
     Some((GroupDraft { name, members }, weights_count))
 }
 
-/// keepalived's rule: in a group what an instance tracks has no weight, so its failure is a fault, unless `weights_count` says
-/// otherwise of the group.
+/// keepalived's rule: in a group what an instance tracks has no weight, so its failure is a fault,
+/// unless `weights_count` says otherwise of the group.
 pub(super) fn drop_weights(draft: &mut Draft, weights_count: &[bool], reporter: &mut Reporter) {
     let Draft { routers, groups, scripts, .. } = draft;
     let fixed = groups.iter().zip(weights_count).filter(|(_, weights_count)| !**weights_count);
-    let members: HashSet<&str> = fixed.flat_map(|(group, _)| &group.members).map(|member| member.value.as_str()).collect();
-    let defaults: HashMap<&str, i64> = scripts.iter().map(|script| (script.name.value.as_str(), script.weight.value)).collect();
+    let members: HashSet<&str> =
+        fixed.flat_map(|(group, _)| &group.members).map(|member| member.value.as_str()).collect();
+    let defaults: HashMap<&str, i64> =
+        scripts.iter().map(|script| (script.name.value.as_str(), script.weight.value)).collect();
     for router in routers.iter_mut().filter(|router| members.contains(router.name.value.as_str())) {
         for track in &mut router.track_scripts {
             let default = defaults.get(track.name.value.as_str()).copied().unwrap_or(0);
@@ -48,7 +55,12 @@ fn drop_weight(track: &mut TrackDraft, default: i64, reporter: &mut Reporter) {
     if weight == 0 {
         return;
     }
-    let message = format!("the weight {weight} is taken as 0, its failure is a fault: in a sync group keepalived has no weights");
-    reporter.warning(Diagnostic::at(&span, message).help("write `sync_group_tracking_weight` in the group to let them count"));
+    let message = format!(
+        "the weight {weight} is taken as 0, its failure is a fault: in a sync group keepalived has no weights"
+    );
+    reporter.warning(
+        Diagnostic::at(&span, message)
+            .help("write `sync_group_tracking_weight` in the group to let them count"),
+    );
     track.weight = Some(At::new(0, &span));
 }

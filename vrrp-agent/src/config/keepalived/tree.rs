@@ -75,7 +75,8 @@ pub(super) fn build(tokens: Vec<Token>, reporter: &mut Reporter) -> Vec<Node> {
                     return Vec::new();
                 }
                 if depth > DEEPEST {
-                    reporter.error(Diagnostic::at(&span, format!("blocks nest deeper than {DEEPEST}")));
+                    reporter
+                        .error(Diagnostic::at(&span, format!("blocks nest deeper than {DEEPEST}")));
                     return Vec::new();
                 }
                 levels.push(Level { nodes: Vec::new(), opened: span });

@@ -14,14 +14,21 @@ pub(super) fn join(first: &Span, last: &Span) -> Span {
     first.start..if last.end < first.start { first.end } else { last.end }
 }
 
-/// Looks a statement's keyword up and reports what will not be read of it; `None` when the keyword is not known here.
-pub(super) fn recognise(node: &Node, table: &Table, mail: &mut Vec<Span>, reporter: &mut Reporter) -> Option<Support> {
+/// Looks a statement's keyword up and reports what will not be read of it; `None` when the keyword
+/// is not known here.
+pub(super) fn recognise(
+    node: &Node,
+    table: &Table,
+    mail: &mut Vec<Span>,
+    reporter: &mut Reporter,
+) -> Option<Support> {
     let span = node.span();
     let keyword = reporter.quote(span);
     let support = table.support(node.keyword());
     match support {
         None => {
-            let diagnostic = Diagnostic::at(span, format!("unknown keyword `{keyword}` in {}", table.block));
+            let diagnostic =
+                Diagnostic::at(span, format!("unknown keyword `{keyword}` in {}", table.block));
             let diagnostic = match reporter.is_full() {
                 true => diagnostic,
                 false => suggest(diagnostic, node.keyword(), table),
@@ -30,7 +37,9 @@ pub(super) fn recognise(node: &Node, table: &Table, mail: &mut Vec<Span>, report
         }
         Some(Support::Read) => {}
         Some(Support::Mail) => mail.push(span.clone()),
-        Some(Support::Harmless(why)) => reporter.warning(Diagnostic::at(span, format!("`{keyword}` has no effect: {why}"))),
+        Some(Support::Harmless(why)) => {
+            reporter.warning(Diagnostic::at(span, format!("`{keyword}` has no effect: {why}")))
+        }
         Some(Support::Differs(why)) => {
             reporter.ignored(Diagnostic::at(span, format!("`{keyword}`: {why}")));
         }
@@ -44,7 +53,9 @@ pub(super) fn recognise(node: &Node, table: &Table, mail: &mut Vec<Span>, report
 fn suggest(diagnostic: Diagnostic, keyword: &str, table: &Table) -> Diagnostic {
     match (table.suggest(keyword), Table::belongs_to(keyword)) {
         (Some(near), _) => diagnostic.suggest(Some(near)),
-        (None, Some(block)) => diagnostic.help(format!("it belongs in {block}: is a brace missing or left over?")),
+        (None, Some(block)) => {
+            diagnostic.help(format!("it belongs in {block}: is a brace missing or left over?"))
+        }
         (None, None) => diagnostic,
     }
 }
@@ -55,10 +66,15 @@ pub(super) fn summarise_mail(mail: &[Span], reporter: &mut Reporter) {
     let mut names: Vec<&str> = mail.iter().map(|span| reporter.quote(span)).collect();
     let mut seen = HashSet::new();
     names.retain(|name| seen.insert(*name));
-    let message =
-        format!("mail alerts are not sent: {} {} no effect", names.join(", "), if names.len() == 1 { "has" } else { "have" });
-    reporter
-        .warning(Diagnostic::at(first, message).help("alert on the agent's Prometheus metrics, with Alertmanager for the mail"));
+    let message = format!(
+        "mail alerts are not sent: {} {} no effect",
+        names.join(", "),
+        if names.len() == 1 { "has" } else { "have" }
+    );
+    reporter.warning(
+        Diagnostic::at(first, message)
+            .help("alert on the agent's Prometheus metrics, with Alertmanager for the mail"),
+    );
 }
 
 /// The statements of a block; reports a block keyword that has none.
@@ -67,7 +83,10 @@ pub(super) fn body<'a>(node: &'a Node, reporter: &mut Reporter) -> &'a [Node] {
         Some(body) => body,
         None => {
             let keyword = reporter.quote(node.span());
-            reporter.error(Diagnostic::at(node.span(), format!("`{keyword}` needs a block: {{ ... }}")));
+            reporter.error(Diagnostic::at(
+                node.span(),
+                format!("`{keyword}` needs a block: {{ ... }}"),
+            ));
             &[]
         }
     }
@@ -75,7 +94,8 @@ pub(super) fn body<'a>(node: &'a Node, reporter: &mut Reporter) -> &'a [Node] {
 
 /// The statements of a block, each keyword looked up: those that are read here.
 ///
-/// `blocks` are the keywords that take a block. Another one that is given twice is reported; the last counts.
+/// `blocks` are the keywords that take a block. Another one that is given twice is reported; the
+/// last counts.
 pub(super) fn statements<'a>(
     node: &'a Node,
     table: &Table,
@@ -131,8 +151,10 @@ pub(super) fn word<'a>(node: &'a Node, reporter: &mut Reporter) -> Option<&'a Wo
     if let (Some(extra), Some(last)) = (rest.first(), rest.last()) {
         let span = join(&extra.span, &last.span);
         let keyword = reporter.quote(node.span());
-        reporter
-            .ignored(Diagnostic::at(&span, format!("`{keyword}` takes one value: what follows it")).help("one statement a line"));
+        reporter.ignored(
+            Diagnostic::at(&span, format!("`{keyword}` takes one value: what follows it"))
+                .help("one statement a line"),
+        );
     }
     Some(first)
 }
@@ -173,7 +195,10 @@ pub(super) fn seconds(node: &Node, most: u64, reporter: &mut Reporter) -> Option
     let parsed = parse_seconds(&word.text).filter(|value| *value <= Duration::from_secs(most));
     if parsed.is_none() {
         let quoted = reporter.quote(&word.span);
-        reporter.error(Diagnostic::at(&word.span, format!("`{quoted}` is not a number of seconds from 0 to {most}")));
+        reporter.error(Diagnostic::at(
+            &word.span,
+            format!("`{quoted}` is not a number of seconds from 0 to {most}"),
+        ));
     }
     parsed.map(|value| At::new(value, &word.span))
 }
@@ -181,7 +206,11 @@ pub(super) fn seconds(node: &Node, most: u64, reporter: &mut Reporter) -> Option
 fn parse_seconds(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || fraction.len() > 6 || (whole.is_empty() && fraction.is_empty()) {
+    if !digits(whole)
+        || !digits(fraction)
+        || fraction.len() > 6
+        || (whole.is_empty() && fraction.is_empty())
+    {
         return None;
     }
     let seconds = if whole.is_empty() { 0 } else { whole.parse().ok()? };

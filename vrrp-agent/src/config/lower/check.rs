@@ -6,7 +6,8 @@ use super::values;
 use crate::model::{Check, CheckKind, Protocol};
 
 pub(super) fn lower(draft: &CheckDraft, protocol: Protocol, reporter: &mut Reporter) -> Check {
-    let port = draft.port.as_ref().map(|port| values::number(port, "port", 1..=65_535_u16, reporter));
+    let port =
+        draft.port.as_ref().map(|port| values::number(port, "port", 1..=65_535_u16, reporter));
     let kind = match draft.kind {
         CheckKindDraft::None => CheckKind::None,
         CheckKindDraft::Tcp => CheckKind::Tcp { port },
@@ -15,7 +16,10 @@ pub(super) fn lower(draft: &CheckDraft, protocol: Protocol, reporter: &mut Repor
     };
     if protocol == Protocol::Udp && kind != CheckKind::None && port.is_none() {
         let message = "a UDP service has no port that this check could connect to";
-        reporter.error(Diagnostic::at(&draft.span, message).help("give the check a `port`, or use `type = \"none\"`"));
+        reporter.error(
+            Diagnostic::at(&draft.span, message)
+                .help("give the check a `port`, or use `type = \"none\"`"),
+        );
     }
     if let (Some(path), true) = (&draft.path, draft.kind != CheckKindDraft::Http) {
         reporter.error(Diagnostic::at(&path.span, "only a check of type \"http\" has a path"));
@@ -29,7 +33,8 @@ pub(super) fn lower(draft: &CheckDraft, protocol: Protocol, reporter: &mut Repor
     }
 }
 
-/// Whether backends are asked on the real path as well: where that is possible, unless it is switched off.
+/// Whether backends are asked on the real path as well: where that is possible, unless it is
+/// switched off.
 pub(super) fn real_path(draft: &CheckDraft, protocol: Protocol, reporter: &mut Reporter) -> bool {
     let possible = protocol == Protocol::Tcp && draft.kind != CheckKindDraft::None;
     if let Some(At { value: true, span }) = &draft.real_path
@@ -48,7 +53,9 @@ pub(super) fn real_path(draft: &CheckDraft, protocol: Protocol, reporter: &mut R
 pub(super) fn of_one_backend(draft: &CheckDraft, reporter: &mut Reporter) {
     if let Some(written) = &draft.real_path {
         let message = "the check of a single backend has no `real_path`: it is switched for the whole service";
-        reporter.error(Diagnostic::at(&written.span, message).help("write it in the check of the service"));
+        reporter.error(
+            Diagnostic::at(&written.span, message).help("write it in the check of the service"),
+        );
     }
 }
 
@@ -67,7 +74,10 @@ fn path(draft: &CheckDraft, reporter: &mut Reporter) -> String {
     };
     let printable = path.value.bytes().all(|byte| byte.is_ascii_graphic());
     if !path.value.starts_with('/') || !printable {
-        reporter.error(Diagnostic::at(&path.span, "path must begin with `/` and hold no spaces or control characters"));
+        reporter.error(Diagnostic::at(
+            &path.span,
+            "path must begin with `/` and hold no spaces or control characters",
+        ));
     }
     path.value.clone()
 }

@@ -13,12 +13,21 @@ const HIGHEST_CPU: u16 = 1023;
 pub(super) fn lower(draft: &ElectionDraft, reporter: &mut Reporter) -> ElectionThread {
     let default = ElectionThread::default();
     let realtime_priority = match &draft.realtime_priority {
-        Some(priority) => values::number(priority, "the real-time priority", 0..=HIGHEST_PRIORITY, reporter),
+        Some(priority) => {
+            values::number(priority, "the real-time priority", 0..=HIGHEST_PRIORITY, reporter)
+        }
         None => default.realtime_priority,
     };
-    let mut cpus: Vec<u16> =
-        draft.cpus.iter().map(|cpu| values::number(cpu, "the number of a CPU", 0..=HIGHEST_CPU, reporter)).collect();
+    let mut cpus: Vec<u16> = draft
+        .cpus
+        .iter()
+        .map(|cpu| values::number(cpu, "the number of a CPU", 0..=HIGHEST_CPU, reporter))
+        .collect();
     cpus.sort_unstable();
     cpus.dedup();
-    ElectionThread { realtime_priority, cpus, lock_memory: draft.lock_memory.unwrap_or(default.lock_memory) }
+    ElectionThread {
+        realtime_priority,
+        cpus,
+        lock_memory: draft.lock_memory.unwrap_or(default.lock_memory),
+    }
 }

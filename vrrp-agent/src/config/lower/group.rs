@@ -8,7 +8,11 @@ use super::super::suggest;
 use super::{unique, values};
 use crate::model::SyncGroup;
 
-pub(super) fn lower(drafts: &[GroupDraft], routers: &[RouterDraft], reporter: &mut Reporter) -> Vec<SyncGroup> {
+pub(super) fn lower(
+    drafts: &[GroupDraft],
+    routers: &[RouterDraft],
+    reporter: &mut Reporter,
+) -> Vec<SyncGroup> {
     unique(drafts.iter().map(|group| &group.name), "sync group", reporter);
     let mut taken: HashMap<usize, &At<String>> = HashMap::new();
     let mut groups = Vec::new();
@@ -16,19 +20,25 @@ pub(super) fn lower(drafts: &[GroupDraft], routers: &[RouterDraft], reporter: &m
         values::name(&draft.name, "a sync group's name", reporter);
         let mut members = Vec::new();
         for written in &draft.members {
-            let Some(router) = routers.iter().position(|router| router.name.value == written.value) else {
+            let Some(router) = routers.iter().position(|router| router.name.value == written.value)
+            else {
                 reporter.error(unknown(written, routers));
                 continue;
             };
             if let Some(first) = taken.insert(router, written) {
                 let message = format!("`{}` is in a sync group already", written.value);
-                reporter.error(Diagnostic::at(&written.span, message).related(&first.span, "here first"));
+                reporter.error(
+                    Diagnostic::at(&written.span, message).related(&first.span, "here first"),
+                );
                 continue;
             }
             members.push(router);
         }
         if draft.members.len() < 2 {
-            let message = format!("sync group `{}` has fewer than two members: it has no effect", draft.name.value);
+            let message = format!(
+                "sync group `{}` has fewer than two members: it has no effect",
+                draft.name.value
+            );
             reporter.warning(Diagnostic::at(&draft.name.span, message));
         }
         groups.push(SyncGroup { name: draft.name.value.clone(), members });
@@ -37,6 +47,8 @@ pub(super) fn lower(drafts: &[GroupDraft], routers: &[RouterDraft], reporter: &m
 }
 
 fn unknown(written: &At<String>, routers: &[RouterDraft]) -> Diagnostic {
-    let near = suggest::nearest(&written.value, routers.iter().map(|router| router.name.value.as_str()));
-    Diagnostic::at(&written.span, format!("there is no virtual router `{}`", written.value)).suggest(near)
+    let near =
+        suggest::nearest(&written.value, routers.iter().map(|router| router.name.value.as_str()));
+    Diagnostic::at(&written.span, format!("there is no virtual router `{}`", written.value))
+        .suggest(near)
 }

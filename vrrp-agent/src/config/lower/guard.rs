@@ -10,7 +10,11 @@ use super::values;
 use crate::model::{Family, Guard, Protocol, Rate};
 
 /// `family` is that of the service's address, where that is one.
-pub(super) fn lower(draft: &ServiceDraft, family: Option<Family>, reporter: &mut Reporter) -> Guard {
+pub(super) fn lower(
+    draft: &ServiceDraft,
+    family: Option<Family>,
+    reporter: &mut Reporter,
+) -> Guard {
     let protocol = draft.protocol;
     let guard = &draft.guard;
     let mut seen = HashMap::new();
@@ -22,14 +26,22 @@ pub(super) fn lower(draft: &ServiceDraft, family: Option<Family>, reporter: &mut
     }
 }
 
-fn rate(written: Option<&RateDraft>, what: &str, protocol: Protocol, reporter: &mut Reporter) -> Option<Rate> {
+fn rate(
+    written: Option<&RateDraft>,
+    what: &str,
+    protocol: Protocol,
+    reporter: &mut Reporter,
+) -> Option<Rate> {
     let written = written?;
     if protocol == Protocol::Udp {
         let message = format!("{what} counts new TCP connections, and this service is for UDP");
         reporter.error(Diagnostic::at(&written.span, message));
     }
     let per_second = values::number(&written.per_second, "per_second", 1..=u32::MAX, reporter);
-    let burst = written.burst.as_ref().map_or(per_second, |burst| values::number(burst, "burst", 1..=u32::MAX, reporter));
+    let burst = written
+        .burst
+        .as_ref()
+        .map_or(per_second, |burst| values::number(burst, "burst", 1..=u32::MAX, reporter));
     Some(Rate { per_second, burst })
 }
 
@@ -50,7 +62,9 @@ fn prefixes<'a>(
         }
         if let Some(first) = seen.insert(prefix, written) {
             let message = format!("the prefix `{prefix}` is listed twice");
-            reporter.error(Diagnostic::at(&written.span, message).related(&first.span, "listed here first"));
+            reporter.error(
+                Diagnostic::at(&written.span, message).related(&first.span, "listed here first"),
+            );
         }
         all.push(prefix);
     }

@@ -23,7 +23,10 @@ pub(super) fn lower(draft: &HmacDraft, reporter: &mut Reporter) -> Option<Hmac> 
     };
     let Some(send) = send else {
         let message = "authentication needs a key";
-        reporter.error(Diagnostic::at(&draft.span, message).help("a key has an id, 1 to 255, and a secret of 32 to 64 bytes"));
+        reporter.error(
+            Diagnostic::at(&draft.span, message)
+                .help("a key has an id, 1 to 255, and a secret of 32 to 64 bytes"),
+        );
         return None;
     };
     let hmac = Hmac { mode: draft.mode, send, keys };
@@ -38,11 +41,18 @@ fn secret(written: &At<String>, reporter: &mut Reporter) -> Option<Vec<u8>> {
     let Some(digits) = written.value.strip_prefix(HEX) else {
         return Some(written.value.as_bytes().to_vec());
     };
-    let whole = digits.len().is_multiple_of(2) && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    let byte = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
-    let bytes: Option<Vec<u8>> = digits.as_bytes().chunks(2).map(byte).collect::<Option<_>>().filter(|_| whole);
+    let whole =
+        digits.len().is_multiple_of(2) && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let byte = |pair: &[u8]| {
+        std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok())
+    };
+    let bytes: Option<Vec<u8>> =
+        digits.as_bytes().chunks(2).map(byte).collect::<Option<_>>().filter(|_| whole);
     if bytes.is_none() {
-        reporter.error(Diagnostic::at(&written.span, "a secret after `hex:` is two hexadecimal digits for each byte"));
+        reporter.error(Diagnostic::at(
+            &written.span,
+            "a secret after `hex:` is two hexadecimal digits for each byte",
+        ));
         return None;
     }
     bytes

@@ -1,7 +1,8 @@
 //! A draft to the model: the checks that hold for both languages.
 //!
-//! Every problem is reported, not only the first. The model is made even when there are errors (with harmless values in place of
-//! wrong ones) so that later checks still run; [`Reporter::finish`] then throws it away.
+//! Every problem is reported, not only the first. The model is made even when there are errors
+//! (with harmless values in place of wrong ones) so that later checks still run;
+//! [`Reporter::finish`] then throws it away.
 
 mod backend;
 mod carrier;
@@ -38,17 +39,31 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
     unique(draft.upstreams.iter().map(|upstream| &upstream.name), "upstream", reporter);
     let election = election::lower(&draft.election, reporter);
     let scripts = draft.scripts.iter().map(|script| script::lower(script, reporter)).collect();
-    let by_name = draft.scripts.iter().enumerate().map(|(at, script)| (script.name.value.as_str(), at)).collect();
-    let routers: Vec<_> = draft.routers.iter().map(|router| router::lower(router, &draft.scripts, &by_name, reporter)).collect();
+    let by_name = draft
+        .scripts
+        .iter()
+        .enumerate()
+        .map(|(at, script)| (script.name.value.as_str(), at))
+        .collect();
+    let routers: Vec<_> = draft
+        .routers
+        .iter()
+        .map(|router| router::lower(router, &draft.scripts, &by_name, reporter))
+        .collect();
     router::check_together(&draft.routers, &routers, reporter);
     let groups = group::lower(&draft.groups, &draft.routers, reporter);
-    let services: Vec<_> = draft.services.iter().map(|service| service::lower(service, &routers, reporter)).collect();
+    let services: Vec<_> =
+        draft.services.iter().map(|service| service::lower(service, &routers, reporter)).collect();
     service::check_together(&draft.services, &services, reporter);
     let tunnel = tunnel::lower(&draft.tunnel, reporter);
-    let upstreams: Vec<_> = draft.upstreams.iter().map(|upstream| upstream::lower(upstream, reporter)).collect();
+    let upstreams: Vec<_> =
+        draft.upstreams.iter().map(|upstream| upstream::lower(upstream, reporter)).collect();
     upstream::check_together(&draft.upstreams, &upstreams, reporter);
     if routers.is_empty() && !reporter.has_errors() {
-        reporter.error(Diagnostic::whole_file("no virtual router in this file").help("it would make the agent do nothing"));
+        reporter.error(
+            Diagnostic::whole_file("no virtual router in this file")
+                .help("it would make the agent do nothing"),
+        );
     }
     if reporter.has_errors() {
         return None;
@@ -80,8 +95,11 @@ fn unique<'a>(names: impl Iterator<Item = &'a At<String>>, what: &str, reporter:
     for name in names {
         if let Some(first) = seen.insert(&name.value, &name.span) {
             reporter.error(
-                Diagnostic::at(&name.span, format!("the name of the {what} `{}` is used twice", name.value))
-                    .related(first, "used here first"),
+                Diagnostic::at(
+                    &name.span,
+                    format!("the name of the {what} `{}` is used twice", name.value),
+                )
+                .related(first, "used here first"),
             );
         }
     }

@@ -54,8 +54,16 @@ pub(super) fn lower(
         addresses,
         excluded_addresses,
         announce: draft.announce,
-        track_scripts: draft.track_scripts.iter().filter_map(|track| track_script(track, scripts, by_name, reporter)).collect(),
-        track_interfaces: draft.track_interfaces.iter().map(|track| track_interface(track, reporter)).collect(),
+        track_scripts: draft
+            .track_scripts
+            .iter()
+            .filter_map(|track| track_script(track, scripts, by_name, reporter))
+            .collect(),
+        track_interfaces: draft
+            .track_interfaces
+            .iter()
+            .map(|track| track_interface(track, reporter))
+            .collect(),
     }
 }
 
@@ -63,18 +71,26 @@ fn check_interval(draft: &RouterDraft, reporter: &mut Reporter) {
     let interval = &draft.interval;
     let (fits, rule) = match draft.version {
         Version::V2 => {
-            let whole = interval.value.subsec_nanos() == 0 && (1..=255).contains(&interval.value.as_secs());
+            let whole =
+                interval.value.subsec_nanos() == 0 && (1..=255).contains(&interval.value.as_secs());
             (whole, "VRRPv2 adverts come in whole seconds, 1 to 255")
         }
         Version::V3 => {
-            let centis = interval.value.subsec_nanos().is_multiple_of(10_000_000) && !interval.value.is_zero();
-            (centis && interval.value <= LONGEST_V3_INTERVAL, "VRRPv3 adverts come in steps of 10 ms, 10 ms to 40.95 s")
+            let centis = interval.value.subsec_nanos().is_multiple_of(10_000_000)
+                && !interval.value.is_zero();
+            (
+                centis && interval.value <= LONGEST_V3_INTERVAL,
+                "VRRPv3 adverts come in steps of 10 ms, 10 ms to 40.95 s",
+            )
         }
     };
     if !fits {
-        let diagnostic = Diagnostic::at(&interval.span, format!("{rule}, not {:?}", interval.value));
+        let diagnostic =
+            Diagnostic::at(&interval.span, format!("{rule}, not {:?}", interval.value));
         reporter.error(match draft.version {
-            Version::V2 => diagnostic.help("version 3 allows shorter intervals; every router of the VRID must be changed"),
+            Version::V2 => diagnostic.help(
+                "version 3 allows shorter intervals; every router of the VRID must be changed",
+            ),
             Version::V3 => diagnostic,
         });
     }
@@ -87,8 +103,10 @@ fn auth(draft: &RouterDraft, reporter: &mut Reporter) -> Auth {
     };
     if draft.version == Version::V3 {
         let message = "VRRPv3 has no authentication: the password is not used";
-        reporter
-            .warning(Diagnostic::at(&pass.span, message).help("RFC 9568 section 9 says why; limit the allowed sources instead"));
+        reporter.warning(
+            Diagnostic::at(&pass.span, message)
+                .help("RFC 9568 section 9 says why; limit the allowed sources instead"),
+        );
         return Auth::None;
     }
     let bytes = pass.value.as_bytes();
@@ -116,15 +134,21 @@ fn addresses(drafts: &[AddressDraft], reporter: &mut Reporter) -> Vec<VirtualAdd
         if let Some(label) = &draft.label {
             values::interface(label, "an address's label", reporter);
         }
-        let Some((address, prefix_len)) = values::prefix(&draft.address, "virtual address", reporter) else {
+        let Some((address, prefix_len)) =
+            values::prefix(&draft.address, "virtual address", reporter)
+        else {
             continue;
         };
         let label = draft.label.as_ref().filter(|_| address.is_ipv4());
         if let (Some(written), None) = (&draft.label, label) {
-            reporter.ignored(Diagnostic::at(&written.span, "IPv6 addresses have no labels: this one"));
+            reporter
+                .ignored(Diagnostic::at(&written.span, "IPv6 addresses have no labels: this one"));
         }
         if !seen.insert(address) {
-            reporter.ignored(Diagnostic::at(&draft.address.span, format!("virtual address `{address}` is listed twice")));
+            reporter.ignored(Diagnostic::at(
+                &draft.address.span,
+                format!("virtual address `{address}` is listed twice"),
+            ));
             continue;
         }
         lowered.push(VirtualAddress {
@@ -160,10 +184,15 @@ fn track_script(
     Some(TrackScript { script, weight })
 }
 
-/// keepalived skips such a reference without a word in many versions, and the node is never tracked.
+/// keepalived skips such a reference without a word in many versions, and the node is never
+/// tracked.
 fn unknown_script(name: &At<String>, scripts: &[ScriptDraft]) -> Diagnostic {
-    let diagnostic = Diagnostic::at(&name.span, format!("tracks the script `{}`, which is not defined", name.value));
-    let near = suggest::nearest(&name.value, scripts.iter().map(|script| script.name.value.as_str()));
+    let diagnostic = Diagnostic::at(
+        &name.span,
+        format!("tracks the script `{}`, which is not defined", name.value),
+    );
+    let near =
+        suggest::nearest(&name.value, scripts.iter().map(|script| script.name.value.as_str()));
     let meant = scripts.iter().find(|script| Some(script.name.value.as_str()) == near);
     match (meant, scripts) {
         (Some(script), _) => diagnostic
@@ -181,7 +210,10 @@ fn unknown_script(name: &At<String>, scripts: &[ScriptDraft]) -> Diagnostic {
 
 fn track_interface(track: &TrackDraft, reporter: &mut Reporter) -> TrackInterface {
     values::interface(&track.name, "a tracked interface", reporter);
-    let weight = track.weight.as_ref().map_or(0, |weight| values::number(weight, "weight", -253..=253_i16, reporter));
+    let weight = track
+        .weight
+        .as_ref()
+        .map_or(0, |weight| values::number(weight, "weight", -253..=253_i16, reporter));
     TrackInterface { interface: track.name.value.clone(), weight }
 }
 
@@ -191,8 +223,12 @@ pub(super) fn check_together(drafts: &[RouterDraft], routers: &[Router], reporte
     for (draft, router) in drafts.iter().zip(routers) {
         let key = (draft.interface.value.as_str(), draft.vrid.value, router.family());
         if let Some(first) = ids.insert(key, draft) {
-            let message = format!("VRID {} on {} is used by `{}` too", key.1, key.0, first.name.value);
-            reporter.error(Diagnostic::at(&draft.vrid.span, message).related(&first.vrid.span, "used here first"));
+            let message =
+                format!("VRID {} on {} is used by `{}` too", key.1, key.0, first.name.value);
+            reporter.error(
+                Diagnostic::at(&draft.vrid.span, message)
+                    .related(&first.vrid.span, "used here first"),
+            );
         }
     }
     // A link-local address means something on its link alone.
@@ -202,10 +238,18 @@ pub(super) fn check_together(drafts: &[RouterDraft], routers: &[Router], reporte
             let text = written.address.value.split('/').next().unwrap_or_default();
             let Ok(address) = text.parse::<IpAddr>() else { continue };
             let link = written.device.as_ref().unwrap_or(&draft.interface).value.as_str();
-            let first = owners.entry((address, carrier::is_link_local(address).then_some(link))).or_insert(&draft.name);
+            let first = owners
+                .entry((address, carrier::is_link_local(address).then_some(link)))
+                .or_insert(&draft.name);
             if *first != &draft.name {
-                let message = format!("virtual address `{address}` of `{}` belongs to `{}` too", router.name, first.value);
-                reporter.error(Diagnostic::at(&written.address.span, message).related(&first.span, "the other router"));
+                let message = format!(
+                    "virtual address `{address}` of `{}` belongs to `{}` too",
+                    router.name, first.value
+                );
+                reporter.error(
+                    Diagnostic::at(&written.address.span, message)
+                        .related(&first.span, "the other router"),
+                );
             }
         }
     }

@@ -33,10 +33,16 @@ pub(super) fn lower(draft: &ScriptDraft, reporter: &mut Reporter) -> Script {
 fn check_command(draft: &ScriptDraft, reporter: &mut Reporter) {
     let span = &draft.command.span;
     match draft.command.value.first() {
-        None => reporter.error(Diagnostic::at(span, format!("script `{}` has an empty command", draft.name.value))),
+        None => reporter.error(Diagnostic::at(
+            span,
+            format!("script `{}` has an empty command", draft.name.value),
+        )),
         Some(program) if !program.starts_with('/') => {
             let message = format!("the program `{program}` must be an absolute path");
-            reporter.error(Diagnostic::at(span, message).help("scripts run without a shell and without a search path"));
+            reporter.error(
+                Diagnostic::at(span, message)
+                    .help("scripts run without a shell and without a search path"),
+            );
         }
         Some(_) if draft.command.value.iter().any(|word| word.contains('\0')) => {
             reporter.error(Diagnostic::at(span, "a command cannot contain a zero byte"));

@@ -15,9 +15,10 @@ const LENGTHS_V6: RangeInclusive<u8> = 8..=124;
 
 pub(super) fn lower(draft: &TunnelDraft, reporter: &mut Reporter) -> Tunnel {
     let TunnelDraft { source_v4, source_v6 } = draft;
-    let mut source = |written: &Option<At<String>>, what: &str, family: Family, lengths: RangeInclusive<u8>| {
-        written.as_ref().and_then(|written| prefix(written, what, family, &lengths, reporter))
-    };
+    let mut source =
+        |written: &Option<At<String>>, what: &str, family: Family, lengths: RangeInclusive<u8>| {
+            written.as_ref().and_then(|written| prefix(written, what, family, &lengths, reporter))
+        };
     Tunnel {
         source_v4: match source(source_v4, "source_v4", Family::V4, LENGTHS_V4) {
             Some(IpNet::V4(prefix)) => Some(prefix),

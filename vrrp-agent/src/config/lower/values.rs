@@ -15,7 +15,12 @@ const LONGEST_NAME: usize = 64;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A whole number in a range; the range's lower end in place of one outside.
-pub(super) fn number<T>(value: &At<i64>, what: &str, range: RangeInclusive<T>, reporter: &mut Reporter) -> T
+pub(super) fn number<T>(
+    value: &At<i64>,
+    what: &str,
+    range: RangeInclusive<T>,
+    reporter: &mut Reporter,
+) -> T
 where
     T: Copy + TryFrom<i64> + Into<i64>,
 {
@@ -23,7 +28,10 @@ where
     match T::try_from(value.value) {
         Ok(number) if (low..=high).contains(&value.value) => number,
         _ => {
-            reporter.error(Diagnostic::at(&value.span, format!("{what} must be {low} to {high}, not {}", value.value)));
+            reporter.error(Diagnostic::at(
+                &value.span,
+                format!("{what} must be {low} to {high}, not {}", value.value),
+            ));
             *range.start()
         }
     }
@@ -33,16 +41,22 @@ where
 pub(super) fn name(name: &At<String>, what: &str, reporter: &mut Reporter) {
     let text = &name.value;
     if text.is_empty() || text.len() > LONGEST_NAME || text.chars().any(char::is_control) {
-        reporter.error(Diagnostic::at(&name.span, format!("{what} must be 1 to {LONGEST_NAME} printable characters")));
+        reporter.error(Diagnostic::at(
+            &name.span,
+            format!("{what} must be 1 to {LONGEST_NAME} printable characters"),
+        ));
     }
 }
 
 /// An interface name or label as the kernel allows it.
 pub(super) fn interface(name: &At<String>, what: &str, reporter: &mut Reporter) {
     let text = &name.value;
-    let allowed = !text.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control()) && text != "." && text != "..";
+    let allowed = !text.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control())
+        && text != "."
+        && text != "..";
     if text.is_empty() || text.len() > LONGEST_INTERFACE || !allowed {
-        let message = format!("{what} must be 1 to {LONGEST_INTERFACE} bytes, without spaces and slashes");
+        let message =
+            format!("{what} must be 1 to {LONGEST_INTERFACE} bytes, without spaces and slashes");
         reporter.error(Diagnostic::at(&name.span, message));
     }
 }
@@ -50,13 +64,20 @@ pub(super) fn interface(name: &At<String>, what: &str, reporter: &mut Reporter) 
 /// A duration that is more than nothing and at most a day.
 pub(super) fn duration(value: &At<Duration>, what: &str, reporter: &mut Reporter) -> Duration {
     if value.value.is_zero() || value.value > DAY {
-        reporter.error(Diagnostic::at(&value.span, format!("{what} must be more than 0 and at most a day")));
+        reporter.error(Diagnostic::at(
+            &value.span,
+            format!("{what} must be more than 0 and at most a day"),
+        ));
     }
     value.value
 }
 
 /// A duration of at most a day.
-pub(super) fn duration_or_zero(value: &At<Duration>, what: &str, reporter: &mut Reporter) -> Duration {
+pub(super) fn duration_or_zero(
+    value: &At<Duration>,
+    what: &str,
+    reporter: &mut Reporter,
+) -> Duration {
     if value.value > DAY {
         reporter.error(Diagnostic::at(&value.span, format!("{what} must be at most a day")));
     }
@@ -75,14 +96,21 @@ pub(super) fn unicast(value: &At<String>, what: &str, reporter: &mut Reporter) -
     }
     let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
     if address.is_unspecified() || address.is_multicast() || broadcast || address.is_loopback() {
-        reporter.error(Diagnostic::at(&value.span, format!("{what} `{address}` is not an address a host can have on a network")));
+        reporter.error(Diagnostic::at(
+            &value.span,
+            format!("{what} `{address}` is not an address a host can have on a network"),
+        ));
         return None;
     }
     Some(address)
 }
 
 /// Likewise, or an address of the loopback: this host itself.
-pub(super) fn unicast_or_loopback(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<IpAddr> {
+pub(super) fn unicast_or_loopback(
+    value: &At<String>,
+    what: &str,
+    reporter: &mut Reporter,
+) -> Option<IpAddr> {
     match value.value.parse::<IpAddr>() {
         Ok(address) if address.is_loopback() => Some(address),
         _ => unicast(value, what, reporter),
@@ -97,12 +125,17 @@ pub(super) fn network(value: &At<String>, what: &str, reporter: &mut Reporter) -
         Ok(network) if network == network.trunc() => Some(network),
         Ok(network) => {
             let message = format!("{what} `{text}` has bits behind its prefix");
-            reporter.error(Diagnostic::at(&value.span, message).help(format!("write {}", network.trunc())));
+            reporter.error(
+                Diagnostic::at(&value.span, message).help(format!("write {}", network.trunc())),
+            );
             None
         }
         Err(_) => {
             let message = format!("{what} `{text}` is not a prefix");
-            reporter.error(Diagnostic::at(&value.span, message).help("write ADDRESS/LENGTH, or an address for itself alone"));
+            reporter.error(
+                Diagnostic::at(&value.span, message)
+                    .help("write ADDRESS/LENGTH, or an address for itself alone"),
+            );
             None
         }
     }
@@ -112,7 +145,8 @@ pub(super) fn network(value: &At<String>, what: &str, reporter: &mut Reporter) -
 pub(super) fn multicast(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<IpAddr> {
     let address = address(&value.value, value, what, reporter)?;
     if !address.is_multicast() {
-        let message = format!("{what} `{address}` is not a multicast address (224.0.0.0/4, ff00::/8)");
+        let message =
+            format!("{what} `{address}` is not a multicast address (224.0.0.0/4, ff00::/8)");
         reporter.error(Diagnostic::at(&value.span, message));
         return None;
     }
@@ -120,7 +154,11 @@ pub(super) fn multicast(value: &At<String>, what: &str, reporter: &mut Reporter)
 }
 
 /// `ADDRESS` or `ADDRESS/LENGTH`; the length is the address's own, 32 or 128, when not written.
-pub(super) fn prefix(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<(IpAddr, u8)> {
+pub(super) fn prefix(
+    value: &At<String>,
+    what: &str,
+    reporter: &mut Reporter,
+) -> Option<(IpAddr, u8)> {
     let (text, length) = match value.value.split_once('/') {
         Some((text, length)) => (text, Some(length)),
         None => (value.value.as_str(), None),
@@ -132,7 +170,8 @@ pub(super) fn prefix(value: &At<String>, what: &str, reporter: &mut Reporter) ->
         None => longest,
         Some(Ok(length)) if length <= longest => length,
         Some(_) => {
-            let message = format!("the prefix length of {what} `{}` must be 0 to {longest}", value.value);
+            let message =
+                format!("the prefix length of {what} `{}` must be 0 to {longest}", value.value);
             reporter.error(Diagnostic::at(&value.span, message));
             return None;
         }
@@ -144,7 +183,10 @@ fn address(text: &str, value: &At<String>, what: &str, reporter: &mut Reporter) 
     match text.parse() {
         Ok(address) => Some(address),
         Err(_) => {
-            reporter.error(Diagnostic::at(&value.span, format!("{what} `{text}` is not an IP address")));
+            reporter.error(Diagnostic::at(
+                &value.span,
+                format!("{what} `{text}` is not an IP address"),
+            ));
             None
         }
     }

@@ -139,20 +139,28 @@ fn suggestions_name_what_was_meant() {
     assert_eq!(help("priority", "prioriti"), "did you mean `priority`?");
     assert_eq!(help("vrrp_instance", "vrrp_instnace"), "did you mean `vrrp_instance`?");
     assert_eq!(help("        chk\n", "        chkk\n"), "did you mean `chk`?");
-    assert_eq!(help("router_id R", "virtual_router_id 5"), "it belongs in vrrp_instance: is a brace missing or left over?");
+    assert_eq!(
+        help("router_id R", "virtual_router_id 5"),
+        "it belongs in vrrp_instance: is a brace missing or left over?"
+    );
 }
 
 #[test]
 fn what_must_differ_between_routers_is_compared() {
     let other = GOOD[GOOD.find("vrrp_instance").unwrap_or(0)..].to_owned();
-    let first = |other: &str| lines(&format!("{GOOD}{other}"), Language::Keepalived, Mode::Lenient).remove(0);
+    let first = |other: &str| {
+        lines(&format!("{GOOD}{other}"), Language::Keepalived, Mode::Lenient).remove(0)
+    };
     let distinct = |text: &str| {
         text.replace("vrrp_instance A", "vrrp_instance B")
             .replace("virtual_router_id 1", "virtual_router_id 2")
             .replace("10.0.0.1", "10.0.0.2")
     };
     let line = |said: &str| format!("F:{said}");
-    assert!(lines(&format!("{GOOD}{}", distinct(&other)), Language::Keepalived, Mode::Strict).is_empty());
+    assert!(
+        lines(&format!("{GOOD}{}", distinct(&other)), Language::Keepalived, Mode::Strict)
+            .is_empty()
+    );
     assert_eq!(
         first(&distinct(&other).replace(" B ", " A ")),
         line("23:15: error: the name of the virtual router `A` is used twice")

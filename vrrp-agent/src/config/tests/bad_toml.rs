@@ -55,7 +55,10 @@ fn suggestions_name_what_was_meant() {
     assert_eq!(help("priority", "prioriti"), "did you mean `priority`?");
     assert_eq!(help("[[script]]", "[[scripts]]"), "did you mean `script`?");
     assert_eq!(help("\"tcp\"", "\"tpc\""), "did you mean `tcp`?");
-    assert_eq!(help("interval = \"1s\"", "interval = 1"), "durations are strings with a unit: \"1s\", \"250ms\"");
+    assert_eq!(
+        help("interval = \"1s\"", "interval = 1"),
+        "durations are strings with a unit: \"1s\", \"250ms\""
+    );
     assert_eq!(
         help("address = \"192.168.1.249\"\nport", "address = \"10.0.0.1\"\nport"),
         "virtual addresses here: 192.168.1.249"
@@ -64,7 +67,10 @@ fn suggestions_name_what_was_meant() {
 
 #[test]
 fn an_empty_file_asks_for_a_router() {
-    assert_eq!(lines("", Language::Toml, Mode::Strict), ["F: error: no virtual router in this file"]);
+    assert_eq!(
+        lines("", Language::Toml, Mode::Strict),
+        ["F: error: no virtual router in this file"]
+    );
 }
 
 #[test]

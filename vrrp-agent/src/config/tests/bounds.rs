@@ -8,7 +8,8 @@ use super::*;
 fn timed(text: &str, language: Language) -> (Duration, Outcome) {
     let start = Instant::now();
     let (outcome, source) = read(text, language, Mode::Lenient);
-    let said: usize = outcome.diagnostics.iter().map(|diagnostic| render(&source, diagnostic).len()).sum();
+    let said: usize =
+        outcome.diagnostics.iter().map(|diagnostic| render(&source, diagnostic).len()).sum();
     assert!(said < 10_000_000);
     (start.elapsed(), outcome)
 }
@@ -17,8 +18,13 @@ fn timed(text: &str, language: Language) -> (Duration, Outcome) {
 fn ten_thousand_lines_are_read_at_once() {
     let mut text = String::new();
     for vrid in 1..=250 {
-        let _ = writeln!(text, "vrrp_instance VI_{vrid} {{\n    interface eth{}\n    virtual_router_id {vrid}", vrid % 4);
-        let _ = writeln!(text, "    priority 100 # a note\n    advert_int 1\n    virtual_ipaddress {{");
+        let _ = writeln!(
+            text,
+            "vrrp_instance VI_{vrid} {{\n    interface eth{}\n    virtual_router_id {vrid}",
+            vrid % 4
+        );
+        let _ =
+            writeln!(text, "    priority 100 # a note\n    advert_int 1\n    virtual_ipaddress {{");
         for host in 1..=32 {
             let _ = writeln!(text, "        10.{vrid}.0.{host}/24 dev eth1");
         }
@@ -33,7 +39,8 @@ fn ten_thousand_lines_are_read_at_once() {
 
 #[test]
 fn hostile_texts_come_to_an_end() {
-    let doubling: String = (0..40).map(|n| format!("$V{n}=${{V{}}}${{V{}}}\n", n + 1, n + 1)).collect();
+    let doubling: String =
+        (0..40).map(|n| format!("$V{n}=${{V{}}}${{V{}}}\n", n + 1, n + 1)).collect();
     for (what, text) in [
         ("doubling", format!("{doubling}$V40=x\nrouter_id $V0")),
         ("doubling nothing", format!("{doubling}$V40=\nrouter_id $V0")),

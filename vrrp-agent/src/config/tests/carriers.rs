@@ -1,4 +1,5 @@
-//! How adverts travel and who is master with whom: IPv6, unicast, the virtual MAC, sync groups, in both languages.
+//! How adverts travel and who is master with whom: IPv6, unicast, the virtual MAC, sync groups, in
+//! both languages.
 
 use std::net::IpAddr;
 
@@ -79,11 +80,17 @@ fn a_keepalived_pair_of_both_families_is_read_without_a_word() {
             Peer { address: ip("2001:db8::7"), min_ttl: 250, max_ttl: 254 },
         ]
     );
-    assert_eq!(v6.addresses.iter().map(|address| address.prefix_len).collect::<Vec<_>>(), [128, 64]);
+    assert_eq!(
+        v6.addresses.iter().map(|address| address.prefix_len).collect::<Vec<_>>(),
+        [128, 64]
+    );
     let v4 = &config.routers[1];
     assert_eq!((v4.family(), v4.version, v4.virtual_mac), (Family::V4, Version::V2, false));
     assert_eq!(v4.delivery, Delivery::Multicast(ip("224.0.0.18")));
-    assert_eq!((config.groups[0].name.as_str(), config.groups[0].members.as_slice()), ("VG_1", [1, 0].as_slice()));
+    assert_eq!(
+        (config.groups[0].name.as_str(), config.groups[0].members.as_slice()),
+        ("VG_1", [1, 0].as_slice())
+    );
 }
 
 #[test]
@@ -107,7 +114,9 @@ fn the_first_address_decides_the_family_and_the_others_are_ignored() {
     let mixed = PAIR.replace("192.0.2.249", "192.0.2.249\n2001:db8::250");
     assert_eq!(
         said(&mixed),
-        ["F:33:1: warning: an address of the other family than the first: it is not installed, as in keepalived"]
+        [
+            "F:33:1: warning: an address of the other family than the first: it is not installed, as in keepalived"
+        ]
     );
     let config = keepalived(&mixed);
     assert_eq!(config.routers[1].addresses.len(), 1);
@@ -120,8 +129,12 @@ fn a_group_of_the_file_counts_for_its_family_only() {
         "    unicast_src_ip fe80::205\n    unicast_peer {\n        fe80::206 min_ttl 255\n        2001:db8::7 min_ttl 250 max_ttl 254\n    }\n",
         "",
     );
-    let deliveries: Vec<Delivery> = keepalived(&text).routers.iter().map(|router| router.delivery).collect();
-    assert_eq!(deliveries, [Delivery::Multicast(ip("ff02::77")), Delivery::Multicast(ip("239.0.0.1"))]);
+    let deliveries: Vec<Delivery> =
+        keepalived(&text).routers.iter().map(|router| router.delivery).collect();
+    assert_eq!(
+        deliveries,
+        [Delivery::Multicast(ip("ff02::77")), Delivery::Multicast(ip("239.0.0.1"))]
+    );
 }
 
 #[test]
@@ -134,17 +147,28 @@ fn a_peer_without_a_range_is_told_how_routers_may_be_between() {
         "F:21:9: warning: adverts of a peer without `min_ttl` must arrive with TTL 255, which none has that came through a \
          router; keepalived takes any"
     );
-    assert!(warning.help.as_ref().is_some_and(|help| help.contains("`min_ttl 254`")), "{warning:?}");
+    assert!(
+        warning.help.as_ref().is_some_and(|help| help.contains("`min_ttl 254`")),
+        "{warning:?}"
+    );
     assert_eq!(keepalived(&text).routers[0].peers[1].min_ttl, 255);
-    assert_eq!(said(&PAIR.replace("fe80::206 min_ttl 255", "fe80::206")), [""; 0], "no router forwards link-local packets");
+    assert_eq!(
+        said(&PAIR.replace("fe80::206 min_ttl 255", "fe80::206")),
+        [""; 0],
+        "no router forwards link-local packets"
+    );
 }
 
 #[test]
 fn the_lower_bound_of_a_peers_ttl_is_keepalived_s() {
-    for (written, range) in
-        [("min_ttl 0", (1, 255)), ("max_ttl 64", (1, 64)), ("min_ttl 0 max_ttl 9", (1, 9)), ("min_ttl 3", (3, 255))]
-    {
-        let config = keepalived(&PAIR.replace("fe80::206 min_ttl 255", &format!("fe80::206 {written}")));
+    for (written, range) in [
+        ("min_ttl 0", (1, 255)),
+        ("max_ttl 64", (1, 64)),
+        ("min_ttl 0 max_ttl 9", (1, 9)),
+        ("min_ttl 3", (3, 255)),
+    ] {
+        let config =
+            keepalived(&PAIR.replace("fe80::206 min_ttl 255", &format!("fe80::206 {written}")));
         let peer = config.routers[0].peers[0];
         assert_eq!((peer.min_ttl, peer.max_ttl), range, "{written}");
     }
@@ -154,7 +178,9 @@ fn the_lower_bound_of_a_peers_ttl_is_keepalived_s() {
 fn words_behind_use_vmac_are_named() {
     assert_eq!(
         said(&PAIR.replace("use_vmac", "use_vmac vrrp.51")),
-        ["F:17:14: warning: `use_vmac` makes no interface here, it needs none: `vrrp.51` has no effect"]
+        [
+            "F:17:14: warning: `use_vmac` makes no interface here, it needs none: `vrrp.51` has no effect"
+        ]
     );
     assert_eq!(
         said(&PAIR.replace("use_vmac", "use_vmac vrrp.51 02:00:00:00:00:01"))[0],
@@ -166,10 +192,15 @@ fn words_behind_use_vmac_are_named() {
 fn unicast_adverts_leave_with_ttl_255_whatever_is_written() {
     let with = |lines: &str| said(&PAIR.replace("    use_vmac\n", &format!("    {lines}\n")));
     assert_eq!(with("unicast_ttl 255"), [""; 0]);
-    assert_eq!(with("unicast_ttl 64"), ["F:17:17: error: unicast adverts leave with TTL 255 here: 64"]);
+    assert_eq!(
+        with("unicast_ttl 64"),
+        ["F:17:17: error: unicast adverts leave with TTL 255 here: 64"]
+    );
     assert_eq!(
         with("unicast_fault_no_peer"),
-        ["F:17:5: warning: `unicast_fault_no_peer` has no effect: unicast without a peer is an error in any case"]
+        [
+            "F:17:5: warning: `unicast_fault_no_peer` has no effect: unicast without a peer is an error in any case"
+        ]
     );
 }
 
@@ -192,7 +223,8 @@ fn in_a_group_weights_count_only_where_the_group_says_so() {
     };
     assert_eq!(weights(&tracked), (0, 0));
     for keyword in ["sync_group_tracking_weight", "global_tracking"] {
-        let floating = tracked.replace("vrrp_sync_group VG_1 {", &format!("vrrp_sync_group VG_1 {{\n{keyword}"));
+        let floating = tracked
+            .replace("vrrp_sync_group VG_1 {", &format!("vrrp_sync_group VG_1 {{\n{keyword}"));
         assert_eq!(said(&floating), [""; 0]);
         assert_eq!(weights(&floating), (10, -5));
     }
@@ -201,7 +233,9 @@ fn in_a_group_weights_count_only_where_the_group_says_so() {
 
 #[test]
 fn sources_are_checked_whatever_keepalived_was_told() {
-    let text = PAIR.replace("    use_vmac\n", "    check_unicast_src off\n").replace("router_id n", "vrrp_check_unicast_src");
+    let text = PAIR
+        .replace("    use_vmac\n", "    check_unicast_src off\n")
+        .replace("router_id n", "vrrp_check_unicast_src");
     let why = "unicast adverts are taken from the peers alone, written or not; keepalived does so only where it is";
     assert_eq!(
         said(&text),
@@ -258,7 +292,9 @@ fn an_advert_holds_255_ipv4_and_90_ipv6_addresses_and_the_others_are_excluded_on
     let hmac = "hmac = { keys = [{ id = 1, secret = \"0123456789abcdef0123456789abcdef\" }] }";
     assert_eq!(toml(&list(v6, 89), hmac), [""; 0]);
     let excess = |count: usize, most: usize| {
-        [format!("F:2:8: warning: {count} virtual addresses, but an advert holds {most}: the others are excluded ones")]
+        [format!(
+            "F:2:8: warning: {count} virtual addresses, but an advert holds {most}: the others are excluded ones"
+        )]
     };
     assert_eq!(toml(&list(v6, 90), hmac), excess(90, 89));
     assert_eq!(toml(&list(v4, 255), hmac), [""; 0]);
@@ -269,7 +305,9 @@ fn an_advert_holds_255_ipv4_and_90_ipv6_addresses_and_the_others_are_excluded_on
 #[test]
 fn a_vrid_may_stand_once_for_each_family_and_a_link_local_address_once_on_each_link() {
     let router = |name: &str, interface: &str, address: &str| {
-        format!("[[virtual_router]]\nname = \"{name}\"\ninterface = \"{interface}\"\nvrid = 51\naddresses = [\"{address}\"]\n")
+        format!(
+            "[[virtual_router]]\nname = \"{name}\"\ninterface = \"{interface}\"\nvrid = 51\naddresses = [\"{address}\"]\n"
+        )
     };
     let both = |a: String, b: String| lines(&format!("{a}{b}"), Language::Toml, Mode::Strict);
     assert_eq!(both(router("a", "eth1", "192.0.2.9"), router("b", "eth1", "fe80::9")), [""; 0]);
@@ -294,7 +332,10 @@ fn authentication_is_named_without_its_secrets() {
     let config = keepalived(&PAIR.replace("    use_vmac\n", &format!("    {key}\n")));
     let said = [summary(&config), explain::plan(&config, Some("VI_6")).expect("a router")];
     for text in said {
-        assert!(text.contains(", HMAC permissive with key 7\n") && !text.contains("hunter2"), "{text}");
+        assert!(
+            text.contains(", HMAC permissive with key 7\n") && !text.contains("hunter2"),
+            "{text}"
+        );
     }
 }
 
@@ -311,10 +352,16 @@ fn check_and_explain_name_family_delivery_peers_and_group() {
         assert!(summary.contains(part), "{part}\n{summary}");
     }
     let multicast = PAIR
-        .replace("    virtual_ipaddress {\n        192", "    use_vmac\n    virtual_ipaddress {\n        192")
+        .replace(
+            "    virtual_ipaddress {\n        192",
+            "    use_vmac\n    virtual_ipaddress {\n        192",
+        )
         .replace("VI_1 VI_6", "VI_1");
     let alone = crate::check::summary(&keepalived(&multicast));
-    assert!(alone.contains("IPv4 multicast to 224.0.0.18, from anybody, with the virtual MAC\n"), "{alone}");
+    assert!(
+        alone.contains("IPv4 multicast to 224.0.0.18, from anybody, with the virtual MAC\n"),
+        "{alone}"
+    );
     assert!(!alone.contains("sync group"), "{alone}");
     let plan = explain::plan(&config, Some("VI_6")).expect("a router");
     for part in [

@@ -7,7 +7,8 @@ use crate::model::Config;
 
 fn model(text: &str, language: Language) -> Config {
     let (outcome, source) = read(text, language, Mode::Lenient);
-    let said: String = outcome.diagnostics.iter().map(|diagnostic| render(&source, diagnostic)).collect();
+    let said: String =
+        outcome.diagnostics.iter().map(|diagnostic| render(&source, diagnostic)).collect();
     outcome.config.unwrap_or_else(|| panic!("{text}\n{said}"))
 }
 
@@ -29,13 +30,15 @@ fn every_model_survives_being_written() {
 
 #[test]
 fn every_keepalived_file_keeps_its_meaning() {
-    let comments =
-        format!("! head\n\n# above\n{NODE1_TRACK}\n# tail with \u{1} in it").replace("priority 100", "priority 100 # \"main\n");
+    let comments = format!("! head\n\n# above\n{NODE1_TRACK}\n# tail with \u{1} in it")
+        .replace("priority 100", "priority 100 # \"main\n");
     for text in [NODE1, NODE2, NODE1_TRACK, NODE2_TRACK, &comments] {
         let toml = converted(text);
         assert_eq!(model(&toml, Language::Toml), model(text, Language::Keepalived), "{toml}");
         let (outcome, _) = read(&toml, Language::Toml, Mode::Strict);
-        assert!(outcome.diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error));
+        assert!(
+            outcome.diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error)
+        );
     }
     assert_eq!(
         to_toml(&model(&to_toml(&model(NODE1_TOML, Language::Toml)), Language::Toml)),

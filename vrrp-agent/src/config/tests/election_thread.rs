@@ -32,21 +32,39 @@ fn both_languages_say_the_same_of_it() {
     let keepalived = "vrrp_rt_priority 20\nvrrp_cpu_affinity 3 0 1 0\nvrrp_no_swap";
     assert_eq!(thread(keepalived, Language::Keepalived), Some(wanted));
     let off = ElectionThread { realtime_priority: 0, cpus: vec![], lock_memory: false };
-    assert_eq!(thread("[election]\nrealtime_priority = 0\nlock_memory = false", Language::Toml), Some(off));
+    assert_eq!(
+        thread("[election]\nrealtime_priority = 0\nlock_memory = false", Language::Toml),
+        Some(off)
+    );
 }
 
 #[test]
 fn numbers_out_of_range_are_errors() {
     for (toml, keepalived, message) in [
-        ("realtime_priority = 100", "vrrp_rt_priority 100", "the real-time priority must be 0 to 99, not 100"),
-        ("cpus = [0, 1024]", "vrrp_cpu_affinity 0 1024", "the number of a CPU must be 0 to 1023, not 1024"),
+        (
+            "realtime_priority = 100",
+            "vrrp_rt_priority 100",
+            "the real-time priority must be 0 to 99, not 100",
+        ),
+        (
+            "cpus = [0, 1024]",
+            "vrrp_cpu_affinity 0 1024",
+            "the number of a CPU must be 0 to 1023, not 1024",
+        ),
     ] {
-        for (text, language) in [(format!("[election]\n{toml}"), Language::Toml), (keepalived.to_owned(), Language::Keepalived)] {
+        for (text, language) in [
+            (format!("[election]\n{toml}"), Language::Toml),
+            (keepalived.to_owned(), Language::Keepalived),
+        ] {
             let said = lines(&with(&text, language), language, Mode::Strict);
-            assert!(said.iter().any(|line| line.contains(&format!("error: {message}"))), "{text}: {said:?}");
+            assert!(
+                said.iter().any(|line| line.contains(&format!("error: {message}"))),
+                "{text}: {said:?}"
+            );
         }
     }
-    let said = lines(&with("vrrp_cpu_affinity", Language::Keepalived), Language::Keepalived, Mode::Strict);
+    let said =
+        lines(&with("vrrp_cpu_affinity", Language::Keepalived), Language::Keepalived, Mode::Strict);
     assert!(said.iter().any(|line| line.contains("`vrrp_cpu_affinity` needs a value")), "{said:?}");
 }
 

@@ -1,4 +1,5 @@
-//! Variables, conditions and sequences: what a file says after them, read from the routers' addresses and names.
+//! Variables, conditions and sequences: what a file says after them, read from the routers'
+//! addresses and names.
 
 use super::*;
 use crate::config::{Surroundings, parse_on};
@@ -17,8 +18,9 @@ fn on_host(text: &str, mode: Mode) -> (Outcome, Source) {
 
 /// The addresses of the only router, from the lines of its `virtual_ipaddress`.
 fn addresses(before: &str, lines: &str) -> Vec<String> {
-    let text =
-        format!("{before}\nvrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {{\n{lines}\n}}\n}}\n");
+    let text = format!(
+        "{before}\nvrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {{\n{lines}\n}}\n}}\n"
+    );
     let (outcome, _) = on_host(&text, Mode::Strict);
     let config = outcome.config.unwrap_or_else(|| panic!("{text}{:?}", outcome.diagnostics));
     config.routers[0].addresses.iter().map(|vip| vip.address.to_string()).collect()
@@ -28,9 +30,17 @@ fn addresses(before: &str, lines: &str) -> Vec<String> {
 fn variables_are_replaced_where_they_are_used() {
     assert_eq!(addresses("$A=10.0.0.1", "$A"), ["10.0.0.1"]);
     assert_eq!(addresses("$A=10.2.${B}\n$B=0", "${A}.100"), ["10.2.0.100"], "late");
-    assert_eq!(addresses("$A=10.2.${B}\n$B=0", "${A}.100\n$B=10\n${A}.100"), ["10.2.0.100", "10.2.10.100"], "again");
+    assert_eq!(
+        addresses("$A=10.2.${B}\n$B=0", "${A}.100\n$B=10\n${A}.100"),
+        ["10.2.0.100", "10.2.10.100"],
+        "again"
+    );
     assert_eq!(addresses("$A=10.0.0.1 dev eth1", "$A"), ["10.0.0.1"], "several words");
-    assert_eq!(addresses("$NO=\n$A=10.0.0.1", "${NO}10.0.0.2${NO}\n$NO\n$A"), ["10.0.0.2", "10.0.0.1"], "empty");
+    assert_eq!(
+        addresses("$NO=\n$A=10.0.0.1", "${NO}10.0.0.2${NO}\n$NO\n$A"),
+        ["10.0.0.2", "10.0.0.1"],
+        "empty"
+    );
     assert_eq!(addresses("  $A=10.0.0.1 # a note", "$A ! another"), ["10.0.0.1"], "comments");
 }
 
@@ -67,21 +77,34 @@ $INSTANCE
 ";
     let (outcome, _) = on_host(text, Mode::Strict);
     let config = outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
-    let essence: Vec<_> = config.routers.iter().map(|r| (r.name.as_str(), r.vrid, r.priority, r.addresses[0].address)).collect();
+    let essence: Vec<_> = config
+        .routers
+        .iter()
+        .map(|r| (r.name.as_str(), r.vrid, r.priority, r.addresses[0].address))
+        .collect();
     let address = |third| std::net::IpAddr::from([10, 0, third, 1]);
-    assert_eq!(essence, [("VI_1", 1, 150, address(1)), ("VI_2", 2, 150, address(2)), ("VI_3", 3, 150, address(3))]);
+    assert_eq!(
+        essence,
+        [("VI_1", 1, 150, address(1)), ("VI_2", 2, 150, address(2)), ("VI_3", 3, 150, address(3))]
+    );
 }
 
 #[test]
 fn a_mistake_in_a_variable_is_shown_where_it_is_written() {
     let text = "$P=1oo\nvrrp_instance A {\ninterface eth0\nvirtual_router_id 1\npriority $P\nvirtual_ipaddress { 10.0.0.1 }\n}\n";
     let (outcome, source) = on_host(text, Mode::Strict);
-    assert_eq!(headline(&source, &outcome.diagnostics[0]), "F:1:4: error: `1oo` is not a whole number");
+    assert_eq!(
+        headline(&source, &outcome.diagnostics[0]),
+        "F:1:4: error: `1oo` is not a whole number"
+    );
 }
 
 #[test]
 fn conditions_go_by_the_config_id() {
-    assert_eq!(addresses("", "@node1 10.0.0.1\n@node2 10.0.0.2\n@^node1 10.0.0.3\n@^node2 10.0.0.4"), ["10.0.0.1", "10.0.0.4"]);
+    assert_eq!(
+        addresses("", "@node1 10.0.0.1\n@node2 10.0.0.2\n@^node1 10.0.0.3\n@^node2 10.0.0.4"),
+        ["10.0.0.1", "10.0.0.4"]
+    );
     assert_eq!(addresses("@node1 $A=10.0.0.1\n@node2 $A=10.0.0.2", "$A"), ["10.0.0.1"]);
     assert_eq!(addresses("$IF=@node1\n$IF2=@node2", "$IF 10.0.0.1\n$IF2 10.0.0.2"), ["10.0.0.1"]);
     let block = "@node2 vrrp_script s {\n@node2 script /bin/true\n@node2 }\n";
@@ -91,25 +114,42 @@ fn conditions_go_by_the_config_id() {
 
 #[test]
 fn sequences_are_written_out() {
-    assert_eq!(addresses("", "~SEQ(N, 0, 3) 10.0.${N}.1"), ["10.0.0.1", "10.0.1.1", "10.0.2.1", "10.0.3.1"]);
+    assert_eq!(
+        addresses("", "~SEQ(N, 0, 3) 10.0.${N}.1"),
+        ["10.0.0.1", "10.0.1.1", "10.0.2.1", "10.0.3.1"]
+    );
     assert_eq!(addresses("", "~SEQ(N, 2) 10.0.${N}.1"), ["10.0.1.1", "10.0.2.1"]);
-    assert_eq!(addresses("$MAX=5", "~SEQ(N, 1, 2, $MAX ) 10.0.${N}.1"), ["10.0.1.1", "10.0.3.1", "10.0.5.1"]);
+    assert_eq!(
+        addresses("$MAX=5", "~SEQ(N, 1, 2, $MAX ) 10.0.${N}.1"),
+        ["10.0.1.1", "10.0.3.1", "10.0.5.1"]
+    );
     assert_eq!(addresses("", "~SEQ(N, 3, -1, 2) 10.0.${N}.1"), ["10.0.3.1", "10.0.2.1"]);
-    assert_eq!(addresses("", "~SEQ(A,1,2) ~SEQ(B,3,4) 10.0.${A}.${B}"), ["10.0.1.3", "10.0.1.4", "10.0.2.3", "10.0.2.4"]);
+    assert_eq!(
+        addresses("", "~SEQ(A,1,2) ~SEQ(B,3,4) 10.0.${A}.${B}"),
+        ["10.0.1.3", "10.0.1.4", "10.0.2.3", "10.0.2.4"]
+    );
     assert_eq!(addresses("", "~LST(A, 10.0.0.1, 10.0.0.9) $A"), ["10.0.0.1", "10.0.0.9"]);
-    assert_eq!(addresses("", "~LST({A,B},{10,1},{20,4}) 10.0.${A}.${B}"), ["10.0.10.1", "10.0.20.4"]);
+    assert_eq!(
+        addresses("", "~LST({A,B},{10,1},{20,4}) 10.0.${A}.${B}"),
+        ["10.0.10.1", "10.0.20.4"]
+    );
     assert_eq!(addresses("", "~LST({A,B},{1,2},{3,4}) ~SEQ(C,5,6) 10.${C}.${A}.${B}").len(), 4);
     // Hexadecimal: seen in a label.
     let text = "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n~SEQx(N,0x9,1,10) 10.0.0.1 label e:${N}\n}\n}\n";
     let (outcome, _) = on_host(text, Mode::Lenient);
-    assert_eq!(outcome.config.and_then(|config| config.routers[0].addresses[0].label.clone()).as_deref(), Some("e:9"));
+    assert_eq!(
+        outcome.config.and_then(|config| config.routers[0].addresses[0].label.clone()).as_deref(),
+        Some("e:9")
+    );
 }
 
 #[test]
 fn a_dollar_that_names_nothing_stays() {
-    let text = format!("vrrp_script s {{\nscript \"/bin/sh -c 'echo $HOME $1 ${{X}} $'\"\n}}\n{NODE1}");
+    let text =
+        format!("vrrp_script s {{\nscript \"/bin/sh -c 'echo $HOME $1 ${{X}} $'\"\n}}\n{NODE1}");
     let (outcome, source) = on_host(&text, Mode::Strict);
-    let said: Vec<_> = outcome.diagnostics.iter().map(|diagnostic| headline(&source, diagnostic)).collect();
+    let said: Vec<_> =
+        outcome.diagnostics.iter().map(|diagnostic| headline(&source, diagnostic)).collect();
     assert_eq!(said[0], "F:2:26: warning: no variable is defined for `$HOME`: it stays as it is");
     let config = outcome.config.unwrap_or_else(|| panic!("{said:?}"));
     assert_eq!(config.scripts[0].command, ["/bin/sh", "-c", "echo $HOME $1 ${X} $"]);
@@ -117,7 +157,9 @@ fn a_dollar_that_names_nothing_stays() {
 
 #[test]
 fn escapes_are_the_shell_s() {
-    let text = format!("vrrp_script s {{\nscript \"/bin/x 'a\\x20b' \\103\\t'' c\\#d\" # note\n}}\n{NODE1}");
+    let text = format!(
+        "vrrp_script s {{\nscript \"/bin/x 'a\\x20b' \\103\\t'' c\\#d\" # note\n}}\n{NODE1}"
+    );
     let (outcome, _) = on_host(&text, Mode::Strict);
     let config = outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
     assert_eq!(config.scripts[0].command, ["/bin/x", "a b", "C", "", "c#d"]);
@@ -131,7 +173,8 @@ fn a_password_behind_a_variable_is_masked() {
          virtual_ipaddress {{ 10.0.0.1 }}\n}}\n"
     );
     let (outcome, source) = on_host(&text, Mode::Lenient);
-    let said: String = outcome.diagnostics.iter().map(|diagnostic| render(&source, diagnostic)).collect();
+    let said: String =
+        outcome.diagnostics.iter().map(|diagnostic| render(&source, diagnostic)).collect();
     assert!(said.contains("the password is not used"), "{said}");
     for secret in ["hunter2", "ter2", "hun"] {
         assert!(!said.contains(secret), "{said}");

@@ -1,4 +1,5 @@
-//! Any bytes are answered: no panic, a config exactly when there is no error, and messages that can be drawn.
+//! Any bytes are answered: no panic, a config exactly when there is no error, and messages that can
+//! be drawn.
 
 use super::*;
 use crate::config::{Severity, render_all};
@@ -8,7 +9,8 @@ pub(super) struct Random(pub(super) u64);
 
 impl Random {
     pub(super) fn next(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap_or(0) % below.max(1)
     }
 }
@@ -70,18 +72,24 @@ const PIECES: &[&str] = &[
 
 /// Inputs that a test tries: many more where the variable asks for them.
 fn cases() -> usize {
-    let asked = std::env::var("VRRP_AGENT_GARBAGE").ok().and_then(|count| count.parse::<usize>().ok());
+    let asked =
+        std::env::var("VRRP_AGENT_GARBAGE").ok().and_then(|count| count.parse::<usize>().ok());
     asked.unwrap_or(30_000) / 3
 }
 
 fn check(bytes: &[u8]) {
     for language in [Language::Keepalived, Language::Toml] {
         // TOML knows one mode.
-        let modes = if language == Language::Toml { &[Mode::Strict][..] } else { &[Mode::Strict, Mode::Lenient] };
+        let modes = if language == Language::Toml {
+            &[Mode::Strict][..]
+        } else {
+            &[Mode::Strict, Mode::Lenient]
+        };
         for &mode in modes {
             let source = Source::new("F", bytes);
             let outcome = parse(&source, language, mode, "host");
-            let failed = outcome.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+            let failed =
+                outcome.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
             assert_eq!(outcome.config.is_none(), failed);
             assert!(render_all(&source, &outcome.diagnostics).len() >= outcome.diagnostics.len());
         }
@@ -93,7 +101,8 @@ fn random_bytes() {
     let mut random = Random(1);
     for _ in 0..cases() {
         let length = random.next(200);
-        let bytes: Vec<u8> = (0..length).map(|_| u8::try_from(random.next(256)).unwrap_or(0)).collect();
+        let bytes: Vec<u8> =
+            (0..length).map(|_| u8::try_from(random.next(256)).unwrap_or(0)).collect();
         check(&bytes);
     }
 }
@@ -102,7 +111,8 @@ fn random_bytes() {
 fn random_pieces() {
     let mut random = Random(2);
     for _ in 0..cases() {
-        let text: String = (0..random.next(40)).flat_map(|_| [PIECES[random.next(PIECES.len())], " "]).collect();
+        let text: String =
+            (0..random.next(40)).flat_map(|_| [PIECES[random.next(PIECES.len())], " "]).collect();
         check(text.as_bytes());
     }
 }
@@ -133,7 +143,8 @@ fn damaged_files() {
     }
 }
 
-/// A million short inputs, or as many as the variable asks for if that is more: parsed only, each in one language and mode.
+/// A million short inputs, or as many as the variable asks for if that is more: parsed only, each
+/// in one language and mode.
 #[test]
 fn a_million_short_inputs() {
     const THREADS: usize = 2;
@@ -164,6 +175,7 @@ fn short_input(random: &mut Random) {
         _ => (Language::Keepalived, Mode::Lenient),
     };
     let outcome = parse(&Source::new("F", &bytes), language, mode, "host");
-    let failed = outcome.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    let failed =
+        outcome.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     assert_eq!(outcome.config.is_none(), failed, "{:?}", String::from_utf8_lossy(&bytes));
 }

@@ -5,7 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Announce, Auth, CheckKind, ChecksumForm, Config, Delivery, Forward, Peer, Protocol, Router, Version, XdpUse};
+use crate::model::{
+    Announce, Auth, CheckKind, ChecksumForm, Config, Delivery, Forward, Peer, Protocol, Router,
+    Version, XdpUse,
+};
 
 fn config(text: &str, language: Language, mode: Mode) -> Config {
     let (outcome, _) = read(text, language, mode);
@@ -26,12 +29,17 @@ fn plain_pair_is_read_strictly_with_one_warning() {
         assert_eq!(config.node, "EDGE_PAIR");
         assert_eq!(
             config.routers.iter().map(essence).collect::<Vec<_>>(),
-            [("VI_1", "eth1", 51, priorities[0], vip1.clone()), ("VI_2", "eth1", 52, priorities[1], vip2.clone()),]
+            [
+                ("VI_1", "eth1", 51, priorities[0], vip1.clone()),
+                ("VI_2", "eth1", 52, priorities[1], vip2.clone()),
+            ]
         );
         assert_eq!(
             lines(text, Language::Keepalived, Mode::Strict),
-            ["F:4:4: warning: mail alerts are not sent: notification_email, notification_email_from, smtp_server, \
-                 smtp_connect_timeout have no effect"]
+            [
+                "F:4:4: warning: mail alerts are not sent: notification_email, notification_email_from, smtp_server, \
+                 smtp_connect_timeout have no effect"
+            ]
         );
     }
 }

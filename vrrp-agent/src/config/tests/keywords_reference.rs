@@ -1,9 +1,10 @@
-//! The features of keepalived that a reader must or should know, line by line: each is read, or named with a reason, never unknown.
+//! The features of keepalived that a reader must or should know, line by line: each is read, or
+//! named with a reason, never unknown.
 
 use super::*;
 
-/// A feature, where its lines stand (`R`: top level, `G`: global_defs, `I`: vrrp_instance, `S`: vrrp_script, `V`: virtual_server), the
-/// lines.
+/// A feature, where its lines stand (`R`: top level, `G`: global_defs, `I`: vrrp_instance, `S`:
+/// vrrp_script, `V`: virtual_server), the lines.
 #[rustfmt::skip]
 const ROWS: &[(&str, char, &str)] = &[
     ("1.0 grammar", 'R', "! note\nvrrp_script s\n{\nscript \"/bin/true\" # note\n}"),
@@ -50,15 +51,27 @@ fn every_feature_is_read_or_named() {
     let sections = [
         ('R', "%"),
         ('G', "global_defs {\n%\n}"),
-        ('I', "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress { 10.0.0.1 }\n%\n}"),
+        (
+            'I',
+            "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress { 10.0.0.1 }\n%\n}",
+        ),
         ('S', "vrrp_script s {\nscript /bin/true\n%\n}"),
-        ('V', "virtual_server 10.0.0.1 80 {\nprotocol TCP\nlvs_method DR\nreal_server 10.0.0.11 80 { TCP_CHECK { } }\n%\n}"),
+        (
+            'V',
+            "virtual_server 10.0.0.1 80 {\nprotocol TCP\nlvs_method DR\nreal_server 10.0.0.11 80 { TCP_CHECK { } }\n%\n}",
+        ),
     ];
     for (feature, block, text) in ROWS {
         let (_, around) = sections.iter().find(|(name, _)| name == block).unwrap_or(&sections[0]);
         for mode in [Mode::Strict, Mode::Lenient] {
             let said = lines(&around.replace('%', text), Language::Keepalived, mode);
-            for wrong in ["unknown keyword", "stay as it is", "takes no block", "is not closed", "needs a value"] {
+            for wrong in [
+                "unknown keyword",
+                "stay as it is",
+                "takes no block",
+                "is not closed",
+                "needs a value",
+            ] {
                 assert!(!said.iter().any(|line| line.contains(wrong)), "{feature}: {said:?}");
             }
         }

@@ -69,10 +69,13 @@ fn passwords_have_the_bytes_that_keepalived_sends() {
         (r#""  x""#, b"  x"),
     ];
     for (written, sent) in SEEN {
-        let auth = format!("authentication {{\nauth_type PASS\nauth_pass {written}\n}}\nvirtual_ipaddress {{\n10.0.0.1\n}}");
+        let auth = format!(
+            "authentication {{\nauth_type PASS\nauth_pass {written}\n}}\nvirtual_ipaddress {{\n10.0.0.1\n}}"
+        );
         let text = format!("vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\n{auth}\n}}\n");
         let (outcome, _) = read(&text, Language::Keepalived, Mode::Lenient);
-        let config = outcome.config.unwrap_or_else(|| panic!("{written}: {:?}", outcome.diagnostics));
+        let config =
+            outcome.config.unwrap_or_else(|| panic!("{written}: {:?}", outcome.diagnostics));
         let mut bytes = [0; 8];
         bytes[..sent.len()].copy_from_slice(sent);
         assert_eq!(config.routers[0].auth, crate::model::Auth::Pass(bytes), "{written}");
@@ -91,7 +94,10 @@ fn where_keepalived_sends_no_password_there_is_none_and_it_is_said() {
         ("", "auth_type PASS"),
         ("vrrp_strict", "auth_type PASS\nauth_pass abc"),
     ] {
-        let body = format!("interface eth0\nvirtual_router_id 1\n{}\nvirtual_ipaddress {{\n10.0.0.1\n}}", auth(lines));
+        let body = format!(
+            "interface eth0\nvirtual_router_id 1\n{}\nvirtual_ipaddress {{\n10.0.0.1\n}}",
+            auth(lines)
+        );
         let text = format!("global_defs {{\n{global}\n}}\nvrrp_instance A {{\n{body}\n}}\n");
         let (outcome, _) = read(&text, Language::Keepalived, Mode::Lenient);
         let said = format!("{:?}", outcome.diagnostics);

@@ -8,17 +8,21 @@ use std::time::Duration;
 
 use super::garbage::Random;
 use crate::model::{
-    Announce, Auth, ChecksumForm, Config, Delivery, ElectionThread, Family, Hmac, HmacKey, HmacMode, Peer, Router, Script,
-    SyncGroup, TrackInterface, TrackScript, Tunnel, Version, VirtualAddress, XdpUse,
+    Announce, Auth, ChecksumForm, Config, Delivery, ElectionThread, Family, Hmac, HmacKey,
+    HmacMode, Peer, Router, Script, SyncGroup, TrackInterface, TrackScript, Tunnel, Version,
+    VirtualAddress, XdpUse,
 };
 
 /// Characters that a careless writer would trip over.
-const LETTERS: &[char] =
-    &['a', 'Z', '0', '_', '-', '"', '\'', '\\', '#', '=', '[', '{', '}', ',', ' ', 'é', '日', '\u{fffd}', '$', '!'];
+const LETTERS: &[char] = &[
+    'a', 'Z', '0', '_', '-', '"', '\'', '\\', '#', '=', '[', '{', '}', ',', ' ', 'é', '日',
+    '\u{fffd}', '$', '!',
+];
 
 pub(super) fn config(random: &mut Random) -> Config {
     let scripts: Vec<Script> = (0..random.next(4)).map(|at| script(random, at)).collect();
-    let routers: Vec<Router> = (0..1 + random.next(4)).map(|at| router(random, at, scripts.len())).collect();
+    let routers: Vec<Router> =
+        (0..1 + random.next(4)).map(|at| router(random, at, scripts.len())).collect();
     let groups = groups(random, routers.len());
     let services = (0..random.next(4)).map(|at| services::service(random, at, &routers)).collect();
     Config {
@@ -57,11 +61,14 @@ fn election(random: &mut Random) -> ElectionThread {
 
 fn router(random: &mut Random, at: usize, scripts: usize) -> Router {
     let family = pick(random, &[Family::V4, Family::V6]);
-    let version = if family == Family::V6 { Version::V3 } else { pick(random, &[Version::V2, Version::V3]) };
+    let version =
+        if family == Family::V6 { Version::V3 } else { pick(random, &[Version::V2, Version::V3]) };
     let unicast = flag(random);
     let byte = u8::try_from(at + 1).unwrap_or(1);
     let addresses = |random: &mut Random, block: u8, least: usize| -> Vec<VirtualAddress> {
-        (0..least + random.next(9)).map(|host| virtual_address(random, host_of(family, byte, block, host as u8 + 1))).collect()
+        (0..least + random.next(9))
+            .map(|host| virtual_address(random, host_of(family, byte, block, host as u8 + 1)))
+            .collect()
     };
     Router {
         name: name(random, at),
@@ -79,8 +86,14 @@ fn router(random: &mut Random, at: usize, scripts: usize) -> Router {
         checksum: pick(random, &[ChecksumForm::PseudoHeader, ChecksumForm::MessageOnly]),
         hmac: flag(random).then(|| hmac(random)),
         source: pick(random, &[None, Some(host_of(family, 0, 0, 205))]),
-        delivery: if unicast { Delivery::Unicast } else { Delivery::Multicast(group(random, family)) },
-        peers: (0..usize::from(unicast) + random.next(8)).map(|host| peer(random, family, unicast, host as u8 + 1)).collect(),
+        delivery: if unicast {
+            Delivery::Unicast
+        } else {
+            Delivery::Multicast(group(random, family))
+        },
+        peers: (0..usize::from(unicast) + random.next(8))
+            .map(|host| peer(random, family, unicast, host as u8 + 1))
+            .collect(),
         virtual_mac: flag(random),
         accept_always: flag(random),
         addresses: addresses(random, 0, 1),
@@ -97,7 +110,10 @@ fn router(random: &mut Random, at: usize, scripts: usize) -> Router {
         } else {
             many(random, |r| TrackScript { script: r.next(scripts), weight: weight(r) })
         },
-        track_interfaces: many(random, |r| TrackInterface { interface: interface(r), weight: weight(r) }),
+        track_interfaces: many(random, |r| TrackInterface {
+            interface: interface(r),
+            weight: weight(r),
+        }),
     }
 }
 
@@ -107,7 +123,9 @@ fn hmac(random: &mut Random) -> Hmac {
         1 => [&b"hex:"[..], &[b'0'; 40]].concat(),
         _ => (0..32 + random.next(33)).map(|_| random.next(256) as u8).collect(),
     };
-    let keys: Vec<HmacKey> = (1..=1 + random.next(3)).map(|id| HmacKey { id: id as u8, secret: secret(random) }).collect();
+    let keys: Vec<HmacKey> = (1..=1 + random.next(3))
+        .map(|id| HmacKey { id: id as u8, secret: secret(random) })
+        .collect();
     let mode = pick(random, &[HmacMode::Enforce, HmacMode::Permissive, HmacMode::ReceiveOnly]);
     Hmac { mode, send: keys[random.next(keys.len())].id, keys }
 }
@@ -115,26 +133,35 @@ fn hmac(random: &mut Random) -> Hmac {
 fn host_of(family: Family, router: u8, block: u8, host: u8) -> IpAddr {
     match family {
         Family::V4 => [10, router, block, host].into(),
-        Family::V6 => [0xfe80, 0, 0, 0, 0, u16::from(router), u16::from(block), u16::from(host)].into(),
+        Family::V6 => {
+            [0xfe80, 0, 0, 0, 0, u16::from(router), u16::from(block), u16::from(host)].into()
+        }
     }
 }
 
 fn group(random: &mut Random, family: Family) -> IpAddr {
     match family {
         Family::V4 => pick(random, &[[224, 0, 0, 18].into(), [239, 1, 2, 3].into()]),
-        Family::V6 => pick(random, &[[0xff02, 0, 0, 0, 0, 0, 0, 0x12].into(), [0xff02, 0, 0, 0, 0, 0, 0, 7].into()]),
+        Family::V6 => pick(
+            random,
+            &[[0xff02, 0, 0, 0, 0, 0, 0, 0x12].into(), [0xff02, 0, 0, 0, 0, 0, 0, 7].into()],
+        ),
     }
 }
 
 fn peer(random: &mut Random, family: Family, unicast: bool, host: u8) -> Peer {
-    let (min_ttl, max_ttl) = if unicast { pick(random, &[(255, 255), (250, 255), (1, 64)]) } else { (255, 255) };
+    let (min_ttl, max_ttl) =
+        if unicast { pick(random, &[(255, 255), (250, 255), (1, 64)]) } else { (255, 255) };
     Peer { address: host_of(family, 0, 0, host), min_ttl, max_ttl }
 }
 
 /// Some routers in groups, in any order.
 fn groups(random: &mut Random, routers: usize) -> Vec<SyncGroup> {
     let half = routers / 2;
-    let of = |random: &mut Random, at: usize, members: Vec<usize>| SyncGroup { name: name(random, at), members };
+    let of = |random: &mut Random, at: usize, members: Vec<usize>| SyncGroup {
+        name: name(random, at),
+        members,
+    };
     match random.next(3) {
         0 => Vec::new(),
         1 => vec![of(random, 0, (0..routers).rev().collect())],
@@ -146,7 +173,11 @@ fn virtual_address(random: &mut Random, address: IpAddr) -> VirtualAddress {
     let v4 = address.is_ipv4();
     VirtualAddress {
         address,
-        prefix_len: if v4 { pick(random, &[32, 24, 0, 31]) } else { pick(random, &[128, 64, 0, 32]) },
+        prefix_len: if v4 {
+            pick(random, &[32, 24, 0, 31])
+        } else {
+            pick(random, &[128, 64, 0, 32])
+        },
         device: flag(random).then(|| interface(random)),
         label: (v4 && flag(random)).then(|| interface(random)),
     }
@@ -154,7 +185,11 @@ fn virtual_address(random: &mut Random, address: IpAddr) -> VirtualAddress {
 
 fn script(random: &mut Random, at: usize) -> Script {
     let words = many(random, |r| {
-        pick(r, &["-c", "a b", "\"", "'", "\\", "\n\t", "é\u{7f}", "#", "", "'''\"\"\"", "\u{fffd}"]).to_owned()
+        pick(
+            r,
+            &["-c", "a b", "\"", "'", "\\", "\n\t", "é\u{7f}", "#", "", "'''\"\"\"", "\u{fffd}"],
+        )
+        .to_owned()
     });
     Script {
         name: name(random, at),
@@ -172,7 +207,17 @@ fn script(random: &mut Random, at: usize) -> Script {
 fn auth(random: &mut Random) -> Auth {
     let text = pick(
         random,
-        &["1111", "\"\\'# x", "abcdefgé", "abcdef日", "abcde\u{1f600}", "abcdefg\u{10ffff}", "a\0b", "\0", "\u{fffd}"],
+        &[
+            "1111",
+            "\"\\'# x",
+            "abcdefgé",
+            "abcdef日",
+            "abcde\u{1f600}",
+            "abcdefg\u{10ffff}",
+            "a\0b",
+            "\0",
+            "\u{fffd}",
+        ],
     );
     let mut wire = [0; 8];
     wire.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
@@ -207,7 +252,15 @@ fn any_duration(random: &mut Random) -> Duration {
 }
 
 fn some_duration(random: &mut Random) -> Duration {
-    pick(random, &[Duration::from_secs(1), Duration::from_secs(86_400), Duration::new(3, 1), Duration::from_millis(250)])
+    pick(
+        random,
+        &[
+            Duration::from_secs(1),
+            Duration::from_secs(86_400),
+            Duration::new(3, 1),
+            Duration::from_millis(250),
+        ],
+    )
 }
 
 fn many<T>(random: &mut Random, mut one: impl FnMut(&mut Random) -> T) -> Vec<T> {

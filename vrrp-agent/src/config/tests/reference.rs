@@ -1,4 +1,5 @@
-//! The JSON Schema and the reference file hold every key that the reader knows, and no other; defaults are what they say.
+//! The JSON Schema and the reference file hold every key that the reader knows, and no other;
+//! defaults are what they say.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +47,8 @@ fn schema() -> Value {
 fn known() -> Keys {
     let of = |text: &str| {
         let said = lines(text, Language::Toml, Mode::Strict).join("\n");
-        let (_, expected) = said.split_once(", expected ").unwrap_or_else(|| panic!("{text}: {said}"));
+        let (_, expected) =
+            said.split_once(", expected ").unwrap_or_else(|| panic!("{text}: {said}"));
         expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
     };
     TABLES.iter().map(|(name, text)| ((*name).to_owned(), of(text))).collect()
@@ -63,8 +65,15 @@ fn resolve<'a>(root: &'a Value, schema: &'a Value) -> (Option<&'a str>, &'a Valu
     }
 }
 
-/// Problems of `value`; notes the keys that were used in each table. Knows the part of JSON Schema that the schema uses.
-fn validate(root: &Value, schema: &Value, table: &str, value: &Value, used: &mut Keys) -> Vec<String> {
+/// Problems of `value`; notes the keys that were used in each table. Knows the part of JSON Schema
+/// that the schema uses.
+fn validate(
+    root: &Value,
+    schema: &Value,
+    table: &str,
+    value: &Value,
+    used: &mut Keys,
+) -> Vec<String> {
     let (name, schema) = resolve(root, schema);
     let table = name.unwrap_or(table);
     if let Some(all) = schema["anyOf"].as_array() {
@@ -97,7 +106,10 @@ fn validate(root: &Value, schema: &Value, table: &str, value: &Value, used: &mut
         }
         Some("array") => demand(value.is_array(), "not a list"),
         Some("object") => demand(value.is_object(), "not a table"),
-        other => demand(other.is_none() && schema["enum"].as_array().is_some_and(|all| all.contains(value)), "not allowed"),
+        other => demand(
+            other.is_none() && schema["enum"].as_array().is_some_and(|all| all.contains(value)),
+            "not allowed",
+        ),
     }
     let length = value.as_str().map(|text| text.chars().count() as i64);
     demand(length.is_none_or(|length| length >= number("minLength").unwrap_or(0)), "too short");
@@ -121,7 +133,8 @@ fn validate(root: &Value, schema: &Value, table: &str, value: &Value, used: &mut
 }
 
 fn as_json(text: &str) -> Value {
-    serde_json::to_value(::toml::from_str::<::toml::Value>(text).expect("TOML")).expect("TOML fits into JSON")
+    serde_json::to_value(::toml::from_str::<::toml::Value>(text).expect("TOML"))
+        .expect("TOML fits into JSON")
 }
 
 #[test]
@@ -129,7 +142,8 @@ fn schema_has_every_key_and_no_other() {
     let schema = schema();
     for (table, keys) in known() {
         let here = if table.is_empty() { &schema } else { &schema["$defs"][&table] };
-        let listed: BTreeSet<String> = here["properties"].as_object().expect("a table").keys().cloned().collect();
+        let listed: BTreeSet<String> =
+            here["properties"].as_object().expect("a table").keys().cloned().collect();
         assert_eq!(listed, keys, "[{table}]");
         assert_eq!(here["additionalProperties"], false, "[{table}]");
     }
@@ -146,15 +160,24 @@ fn reference_file_has_every_key_and_passes_check_and_schema() {
 
 #[test]
 fn what_the_reference_calls_a_default_is_one() {
-    let with = read(REFERENCE, Language::Toml, Mode::Strict).0.config.expect("the reference is good");
-    let is_default = |line: &&str| line.contains(" = ") && !line.starts_with([' ', '#', '[']) && !line.contains("# example");
-    let defaults: Vec<&str> = REFERENCE.lines().filter(is_default).filter(|line| !line.ends_with('[')).collect();
+    let with =
+        read(REFERENCE, Language::Toml, Mode::Strict).0.config.expect("the reference is good");
+    let is_default = |line: &&str| {
+        line.contains(" = ") && !line.starts_with([' ', '#', '[']) && !line.contains("# example")
+    };
+    let defaults: Vec<&str> =
+        REFERENCE.lines().filter(is_default).filter(|line| !line.ends_with('[')).collect();
     assert!(defaults.len() > 20, "{defaults:?}");
     for line in defaults {
         let without = REFERENCE.replacen(&format!("\n{line}\n"), "\n", 1);
         assert_ne!(without, REFERENCE);
         let (outcome, _) = read(&without, Language::Toml, Mode::Strict);
-        assert_eq!(outcome.config.as_ref(), Some(&with), "{line} is not the default: {:?}", outcome.diagnostics);
+        assert_eq!(
+            outcome.config.as_ref(),
+            Some(&with),
+            "{line} is not the default: {:?}",
+            outcome.diagnostics
+        );
     }
 }
 
@@ -175,7 +198,10 @@ fn defaults_of_the_schema_are_those_of_the_reference() {
     ];
     for (schema, reference) in pairs {
         for (key, property) in schema["properties"].as_object().expect("a table") {
-            let Some(default) = property.get("default").filter(|_| !key.starts_with("track_")) else { continue };
+            let Some(default) = property.get("default").filter(|_| !key.starts_with("track_"))
+            else {
+                continue;
+            };
             assert_eq!(default, &reference[key], "{key}");
         }
     }
@@ -205,8 +231,14 @@ fn schema_refuses_what_the_reader_refuses() {
     ] {
         let text = NODE1_TOML.replacen(from, to, 1);
         assert_ne!(text, NODE1_TOML);
-        assert!(!validate(&schema, &schema, "", &as_json(&text), &mut Keys::new()).is_empty(), "{to}");
+        assert!(
+            !validate(&schema, &schema, "", &as_json(&text), &mut Keys::new()).is_empty(),
+            "{to}"
+        );
         let (outcome, _) = read(&text, Language::Toml, Mode::Strict);
-        assert!(outcome.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error), "{to}");
+        assert!(
+            outcome.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error),
+            "{to}"
+        );
     }
 }

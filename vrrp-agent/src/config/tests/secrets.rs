@@ -39,8 +39,9 @@ fn keepalived_files_with_mistakes_around_the_password() {
         "auth_hmac {\nkey 1 hunter2 more\n}",
         "auth_hmac {\nkey hunter2\nmode hunter2\n}",
     ] {
-        let text =
-            format!("vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\n{lines}\nvirtual_ipaddress {{\n10.0.0.1\n}}\n}}");
+        let text = format!(
+            "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\n{lines}\nvirtual_ipaddress {{\n10.0.0.1\n}}\n}}"
+        );
         let said = report(&text, Language::Keepalived);
         assert!(!said.contains(SECRET), "{lines}\n{said}");
     }
@@ -65,7 +66,9 @@ fn toml_files_with_mistakes_around_the_password() {
         "auth_pass = 'hunter2' 'hunter2'",
         "auth_pass = \"a\" = hunter2",
     ] {
-        let text = format!("[[virtual_router]]\nname = \"A\"\ninterface = \"e\"\nvrid = 1\naddresses = [\"10.0.0.1\"]\n{line}\n");
+        let text = format!(
+            "[[virtual_router]]\nname = \"A\"\ninterface = \"e\"\nvrid = 1\naddresses = [\"10.0.0.1\"]\n{line}\n"
+        );
         let said = report(&text, Language::Toml);
         assert!(!said.contains(SECRET), "{line}\n{said}");
     }

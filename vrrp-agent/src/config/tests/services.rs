@@ -65,23 +65,35 @@ fn model(text: &str) -> Config {
 
 #[test]
 fn every_key_reaches_the_model() {
-    let text = format!("[tunnel]\nsource_v4 = \"10.255.0.0/16\"\nsource_v6 = \"fd00::/64\"\n{FULL}{STEERED}");
+    let text = format!(
+        "[tunnel]\nsource_v4 = \"10.255.0.0/16\"\nsource_v6 = \"fd00::/64\"\n{FULL}{STEERED}"
+    );
     assert_eq!(said(&text), [""; 0]);
     let config = model(&text);
     let [web, dns] = config.services.as_slice() else { panic!("{config:?}") };
     assert_eq!((web.persistence, web.fragments), (Persistence::Source, Fragments::Drop));
     assert_eq!((web.drain, web.quorum), (Duration::from_secs(90), 3));
-    let sorry = Backend { address: [127, 0, 0, 1].into(), port: 80, weight: 1, forward: Forward::Local };
+    let sorry =
+        Backend { address: [127, 0, 0, 1].into(), port: 80, weight: 1, forward: Forward::Local };
     assert_eq!(web.sorry, Some(sorry));
-    let nat = Backend { address: [10, 0, 0, 21].into(), port: 8080, weight: 2, forward: Forward::Nat };
-    let ipip = Backend { address: "2001:db8:1::22".parse().unwrap(), port: 80, weight: 1, forward: Forward::Ipip };
+    let nat =
+        Backend { address: [10, 0, 0, 21].into(), port: 8080, weight: 2, forward: Forward::Nat };
+    let ipip = Backend {
+        address: "2001:db8:1::22".parse().unwrap(),
+        port: 80,
+        weight: 1,
+        forward: Forward::Ipip,
+    };
     assert_eq!(web.backends, [nat, ipip]);
     assert_eq!(web.guard.new_per_source, Some(Rate { per_second: 10, burst: 20 }));
     assert_eq!(web.guard.new_total, Some(Rate { per_second: 5000, burst: 5000 }));
     let allowed: Vec<String> = web.guard.allow.iter().map(ToString::to_string).collect();
     assert_eq!(allowed, ["192.0.2.0/24", "198.51.100.7/32"]);
     assert_eq!(web.guard.deny, ["192.0.2.128/25".parse().unwrap()]);
-    assert_eq!((dns.address, dns.fragments, dns.drain), ("2001:db8::1".parse().unwrap(), Fragments::Steer, Duration::ZERO));
+    assert_eq!(
+        (dns.address, dns.fragments, dns.drain),
+        ("2001:db8::1".parse().unwrap(), Fragments::Steer, Duration::ZERO)
+    );
     assert_eq!(config.tunnel.source_v4, "10.255.0.0/16".parse().ok());
     assert_eq!(config.tunnel.source_v6, "fd00::/64".parse().ok());
 }
@@ -90,7 +102,10 @@ fn every_key_reaches_the_model() {
 fn the_real_path_is_probed_where_that_is_possible_unless_it_is_switched_off() {
     let probed = |keys: &str| {
         let backends = "backends = [{ address = \"192.0.2.9\" }]";
-        model(&format!("[[service]]\nname = \"a\"\naddress = \"192.0.2.1\"\nport = 80\n{backends}\n{keys}\n")).services[0]
+        model(&format!(
+            "[[service]]\nname = \"a\"\naddress = \"192.0.2.1\"\nport = 80\n{backends}\n{keys}\n"
+        ))
+        .services[0]
             .real_path
     };
     assert!(probed(""));
@@ -108,7 +123,10 @@ fn what_is_not_written_has_its_default() {
     let config = model(text);
     let service = &config.services[0];
     assert_eq!((service.persistence, service.fragments), (Persistence::Flow, Fragments::Drop));
-    assert_eq!((service.drain, service.quorum, &service.sorry), (Duration::from_secs(60), 1, &None));
+    assert_eq!(
+        (service.drain, service.quorum, &service.sorry),
+        (Duration::from_secs(60), 1, &None)
+    );
     assert_eq!(service.guard, crate::model::Guard::default());
     assert_eq!((service.backends[0].port, service.backends[0].forward), (80, Forward::Auto));
     assert_eq!(config.tunnel, crate::model::Tunnel::default());
@@ -167,7 +185,11 @@ fn each_mistake_is_named_with_its_place_and_a_hint() {
             wrong.push(format!("{from} -> {to}\n  {said}\n  {expected}"));
         }
         if let Some(help) = help {
-            assert_eq!(helps(&format!("{text}{ROUTERS}"), Language::Toml, Mode::Strict)[0], *help, "{to}");
+            assert_eq!(
+                helps(&format!("{text}{ROUTERS}"), Language::Toml, Mode::Strict)[0],
+                *help,
+                "{to}"
+            );
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -188,9 +210,10 @@ fn answers_of_a_backend_are_of_one_service() {
     let sorry = sorry.replace("forward = \"nat\", port = 8080", "forward = \"nat\", port = 8081");
     assert_eq!(said(&format!("{FULL}{sorry}")), [first.replace("30:17", "28:28")]);
     // Another port, another protocol, or no rewriting: told apart.
-    for apart in
-        [other.replace("port = 8080", "port = 8081"), other.replace("forward = \"nat\", port = 8080", "forward = \"ipip\"")]
-    {
+    for apart in [
+        other.replace("port = 8080", "port = 8081"),
+        other.replace("forward = \"nat\", port = 8080", "forward = \"ipip\""),
+    ] {
         assert_eq!(said(&format!("{FULL}{apart}")), [""; 0]);
     }
 }
@@ -212,8 +235,16 @@ fn fragments_of_an_address_and_protocol_are_of_one_service() {
 #[test]
 fn sources_of_tunnels_are_prefixes_with_room() {
     for (key, value, expected) in [
-        ("source_v4", "fd00::/64", "F:2:13: error: source_v4 must be an IPv4 prefix, not `fd00::/64`"),
-        ("source_v6", "10.0.0.0/16", "F:2:13: error: source_v6 must be an IPv6 prefix, not `10.0.0.0/16`"),
+        (
+            "source_v4",
+            "fd00::/64",
+            "F:2:13: error: source_v4 must be an IPv4 prefix, not `fd00::/64`",
+        ),
+        (
+            "source_v6",
+            "10.0.0.0/16",
+            "F:2:13: error: source_v6 must be an IPv6 prefix, not `10.0.0.0/16`",
+        ),
         (
             "source_v4",
             "10.0.0.0/29",
@@ -229,9 +260,21 @@ fn sources_of_tunnels_are_prefixes_with_room() {
             "10.0.0.1",
             "F:2:13: error: the prefix length of source_v4 must be 8 to 28, not 32: its host bits tell flows apart",
         ),
-        ("source_v4", "10.0.0.1/16", "F:2:13: error: source_v4 `10.0.0.1/16` has bits behind its prefix"),
-        ("source_v4", "127.0.0.0/16", "F:2:13: error: source_v4 `127.0.0.0/16` holds no address that packets can come from"),
-        ("source_v6", "ff00::/16", "F:2:13: error: source_v6 `ff00::/16` holds no address that packets can come from"),
+        (
+            "source_v4",
+            "10.0.0.1/16",
+            "F:2:13: error: source_v4 `10.0.0.1/16` has bits behind its prefix",
+        ),
+        (
+            "source_v4",
+            "127.0.0.0/16",
+            "F:2:13: error: source_v4 `127.0.0.0/16` holds no address that packets can come from",
+        ),
+        (
+            "source_v6",
+            "ff00::/16",
+            "F:2:13: error: source_v6 `ff00::/16` holds no address that packets can come from",
+        ),
         ("source_v6", "here", "F:2:13: error: source_v6 `here` is not a prefix"),
     ] {
         assert_eq!(said(&format!("[tunnel]\n{key} = \"{value}\"\n")), [expected]);

@@ -6,8 +6,8 @@ use toml::Spanned;
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{
-    AddressDraft, At, Draft, ElectionDraft, GroupDraft, HmacDraft, KeyDraft, PeerDraft, RouterDraft, ScriptDraft, TrackDraft,
-    TunnelDraft,
+    AddressDraft, At, Draft, ElectionDraft, GroupDraft, HmacDraft, KeyDraft, PeerDraft,
+    RouterDraft, ScriptDraft, TrackDraft, TunnelDraft,
 };
 use super::super::keepalived::split_command;
 use super::schema::{self, Address, Command, File, Hmac, Metrics, Peer, SyncGroup};
@@ -49,19 +49,25 @@ pub(super) fn lower(file: File, reporter: &mut Reporter) -> Draft {
     };
     draft.pass_foreign_vrids = file.pass_foreign_vrids.unwrap_or(false);
     draft.nat_forward_other = file.nat_forward_other.unwrap_or(false);
-    draft.startup_delay = duration(file.startup_delay.as_ref(), "startup_delay", Duration::ZERO, reporter);
+    draft.startup_delay =
+        duration(file.startup_delay.as_ref(), "startup_delay", Duration::ZERO, reporter);
     draft.release_on_exit = file.release_on_exit.unwrap_or(true);
     draft.election = ElectionDraft {
         realtime_priority: file.election.realtime_priority.map(at),
         cpus: file.election.cpus.into_iter().map(at).collect(),
         lock_memory: file.election.lock_memory,
     };
-    draft.tunnel = TunnelDraft { source_v4: file.tunnel.source_v4.map(at), source_v6: file.tunnel.source_v6.map(at) };
-    draft.routers = file.virtual_router.into_iter().map(|written| router(written, reporter)).collect();
+    draft.tunnel = TunnelDraft {
+        source_v4: file.tunnel.source_v4.map(at),
+        source_v6: file.tunnel.source_v6.map(at),
+    };
+    draft.routers =
+        file.virtual_router.into_iter().map(|written| router(written, reporter)).collect();
     draft.groups = file.sync_group.into_iter().map(group).collect();
     draft.scripts = file.script.into_iter().map(|written| script(written, reporter)).collect();
     draft.services = file.service.into_iter().map(|written| service(written, reporter)).collect();
-    draft.upstreams = file.upstream.into_iter().map(|written| upstream(written, reporter)).collect();
+    draft.upstreams =
+        file.upstream.into_iter().map(|written| upstream(written, reporter)).collect();
     draft
 }
 
@@ -83,7 +89,12 @@ fn router(written: schema::VirtualRouter, reporter: &mut Reporter) -> RouterDraf
         priority: number(written.priority, 100, &here),
         interval: timed(written.interval.as_ref(), "interval", SECOND, &here, reporter),
         preempt: written.preempt.unwrap_or(true),
-        preempt_delay: duration(written.preempt_delay.as_ref(), "preempt_delay", Duration::ZERO, reporter),
+        preempt_delay: duration(
+            written.preempt_delay.as_ref(),
+            "preempt_delay",
+            Duration::ZERO,
+            reporter,
+        ),
         auth_pass: written.auth_pass.map(at),
         checksum: match written.checksum {
             None | Some(schema::Checksum::PseudoHeader) => ChecksumForm::PseudoHeader,
@@ -102,7 +113,10 @@ fn router(written: schema::VirtualRouter, reporter: &mut Reporter) -> RouterDraf
         track_scripts: written
             .track_scripts
             .into_iter()
-            .map(|track| TrackDraft { weight: Some(number(track.weight, 0, &track.script.span())), name: at(track.script) })
+            .map(|track| TrackDraft {
+                weight: Some(number(track.weight, 0, &track.script.span())),
+                name: at(track.script),
+            })
             .collect(),
         track_interfaces: written
             .track_interfaces
@@ -116,8 +130,14 @@ fn router(written: schema::VirtualRouter, reporter: &mut Reporter) -> RouterDraf
 fn peer(written: Spanned<Peer>) -> PeerDraft {
     let span = written.span();
     match written.into_inner() {
-        Peer::Short(text) => PeerDraft { address: At::new(text, &span), min_ttl: None, max_ttl: None },
-        Peer::Full(full) => PeerDraft { address: at(full.address), min_ttl: full.min_ttl.map(at), max_ttl: full.max_ttl.map(at) },
+        Peer::Short(text) => {
+            PeerDraft { address: At::new(text, &span), min_ttl: None, max_ttl: None }
+        }
+        Peer::Full(full) => PeerDraft {
+            address: at(full.address),
+            min_ttl: full.min_ttl.map(at),
+            max_ttl: full.max_ttl.map(at),
+        },
     }
 }
 
@@ -131,20 +151,32 @@ fn hmac(written: Spanned<Hmac>) -> HmacDraft {
             Some(schema::HmacMode::ReceiveOnly) => HmacMode::ReceiveOnly,
         },
         send: send.map(at),
-        keys: keys.into_iter().map(|key| KeyDraft { id: at(key.id), secret: at(key.secret) }).collect(),
+        keys: keys
+            .into_iter()
+            .map(|key| KeyDraft { id: at(key.id), secret: at(key.secret) })
+            .collect(),
         span,
     }
 }
 
 fn group(written: SyncGroup) -> GroupDraft {
-    GroupDraft { name: at(written.name), members: written.members.into_inner().into_iter().map(at).collect() }
+    GroupDraft {
+        name: at(written.name),
+        members: written.members.into_inner().into_iter().map(at).collect(),
+    }
 }
 
 fn address(written: Spanned<Address>) -> AddressDraft {
     let span = written.span();
     match written.into_inner() {
-        Address::Short(text) => AddressDraft { address: At::new(text, &span), device: None, label: None },
-        Address::Full(full) => AddressDraft { address: at(full.address), device: full.device.map(at), label: full.label.map(at) },
+        Address::Short(text) => {
+            AddressDraft { address: At::new(text, &span), device: None, label: None }
+        }
+        Address::Full(full) => AddressDraft {
+            address: at(full.address),
+            device: full.device.map(at),
+            label: full.label.map(at),
+        },
     }
 }
 
@@ -159,7 +191,8 @@ fn announce(written: &schema::Garp, reporter: &mut Reporter) -> Announce {
         match u32::try_from(*field.get_ref()) {
             Ok(value) if i64::from(value) <= MOST_ANNOUNCEMENTS && value > 0 => value,
             _ => {
-                let message = format!("{what} must be 1 to {MOST_ANNOUNCEMENTS}, not {}", field.get_ref());
+                let message =
+                    format!("{what} must be 1 to {MOST_ANNOUNCEMENTS}, not {}", field.get_ref());
                 reporter.error(Diagnostic::at(&field.span(), message));
                 default
             }
@@ -190,7 +223,10 @@ fn script(written: schema::Script, reporter: &mut Reporter) -> ScriptDraft {
     ScriptDraft {
         command: At::new(command, &span),
         interval: timed(written.interval.as_ref(), "interval", SECOND, &here, reporter),
-        timeout: written.timeout.as_ref().map(|timeout| timed(Some(timeout), "timeout", SECOND, &here, reporter)),
+        timeout: written
+            .timeout
+            .as_ref()
+            .map(|timeout| timed(Some(timeout), "timeout", SECOND, &here, reporter)),
         weight: At::new(0, &here),
         rise: number(written.rise, 1, &here),
         fall: number(written.fall, 1, &here),

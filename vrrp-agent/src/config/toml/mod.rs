@@ -47,8 +47,10 @@ fn check_fragment(text: &str, fragment: Span, reporter: &mut Reporter) {
         let content = line.trim();
         if !content.is_empty() && !content.starts_with('#') {
             if !content.starts_with("[[") {
-                let problem =
-                    Diagnostic::at(&(at..at + line.trim_end().len()), "a file in conf.d begins with a table, `[[...]]`");
+                let problem = Diagnostic::at(
+                    &(at..at + line.trim_end().len()),
+                    "a file in conf.d begins with a table, `[[...]]`",
+                );
                 reporter.error(problem.help("the agent's own keys belong in the main file"));
             }
             return;
@@ -72,7 +74,9 @@ fn describe(source: &Source, error: &::toml::de::Error) -> Diagnostic {
             let wrong = words.next().unwrap_or_default();
             diagnostic.suggest(suggest::nearest(wrong, words))
         }
-        Some((problem, _)) if problem.starts_with("invalid type: integer") && message.ends_with("a string") => {
+        Some((problem, _))
+            if problem.starts_with("invalid type: integer") && message.ends_with("a string") =>
+        {
             diagnostic.help("durations are strings with a unit: \"1s\", \"250ms\"")
         }
         _ => diagnostic,

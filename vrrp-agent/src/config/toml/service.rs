@@ -5,7 +5,9 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::super::diag::Reporter;
-use super::super::draft::{At, BackendDraft, CheckDraft, CheckKindDraft, GuardDraft, RateDraft, ServiceDraft};
+use super::super::draft::{
+    At, BackendDraft, CheckDraft, CheckKindDraft, GuardDraft, RateDraft, ServiceDraft,
+};
 use super::super::source::Span;
 use super::schema;
 use super::values::{at, number, timed};
@@ -32,7 +34,11 @@ pub(super) fn service(written: schema::Service, reporter: &mut Reporter) -> Serv
         quorum: number(written.quorum, 1, &here),
         sorry: written.sorry_server.map(sorry),
         guard: guard(written.guard),
-        backends: written.backends.into_iter().map(|written| backend(written, protocol, reporter)).collect(),
+        backends: written
+            .backends
+            .into_iter()
+            .map(|written| backend(written, protocol, reporter))
+            .collect(),
         check: check(written.check, protocol, &here, reporter),
         name: at(written.name),
     }
@@ -101,7 +107,8 @@ pub(super) fn check(
     reporter: &mut Reporter,
 ) -> CheckDraft {
     let Some(written) = written else {
-        let kind = if protocol == Protocol::Tcp { CheckKindDraft::Tcp } else { CheckKindDraft::None };
+        let kind =
+            if protocol == Protocol::Tcp { CheckKindDraft::Tcp } else { CheckKindDraft::None };
         let second = At::new(SECOND, service);
         let once = At::new(1, service);
         return CheckDraft {

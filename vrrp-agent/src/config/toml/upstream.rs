@@ -25,5 +25,9 @@ pub(super) fn upstream(written: schema::Upstream, reporter: &mut Reporter) -> Up
 
 fn backend(written: schema::UpstreamBackend) -> UpstreamBackendDraft {
     let here = written.address.span();
-    UpstreamBackendDraft { address: at(written.address), port: written.port.map(at), weight: number(written.weight, 1, &here) }
+    UpstreamBackendDraft {
+        address: at(written.address),
+        port: written.port.map(at),
+        weight: number(written.weight, 1, &here),
+    }
 }

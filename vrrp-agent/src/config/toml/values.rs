@@ -31,7 +31,12 @@ pub(super) fn timed(
 }
 
 /// "1s", "250ms", "1m 30s": what jiff calls the friendly format.
-pub(super) fn duration(written: Option<&Spanned<String>>, what: &str, default: Duration, reporter: &mut Reporter) -> Duration {
+pub(super) fn duration(
+    written: Option<&Spanned<String>>,
+    what: &str,
+    default: Duration,
+    reporter: &mut Reporter,
+) -> Duration {
     let Some(written) = written else {
         return default;
     };
@@ -42,7 +47,10 @@ pub(super) fn duration(written: Option<&Spanned<String>>, what: &str, default: D
         Err(error) => error.to_string(),
     };
     let message = format!("{what} `{}` is not a duration: {problem}", written.get_ref());
-    reporter.error(Diagnostic::at(&written.span(), message).help("write a number and a unit: \"1s\", \"250ms\""));
+    reporter.error(
+        Diagnostic::at(&written.span(), message)
+            .help("write a number and a unit: \"1s\", \"250ms\""),
+    );
     default
 }
 

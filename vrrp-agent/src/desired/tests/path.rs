@@ -33,7 +33,11 @@ fn frames_of_a_probe_go_as_the_program_sends_packets_and_come_from_the_interface
     let behind = |path: Path, own: &str, source: &str, entropy: u32, destination: &str| Path {
         ifindex: BACK,
         source_mac: BACK_MAC,
-        outer: Some(Outer { source: ip(source).into(), entropy, destination: ip(destination).into() }),
+        outer: Some(Outer {
+            source: ip(source).into(),
+            entropy,
+            destination: ip(destination).into(),
+        }),
         own: ip(own).into(),
         ..path
     };
@@ -44,12 +48,23 @@ fn frames_of_a_probe_go_as_the_program_sends_packets_and_come_from_the_interface
         (V4, "10.0.0.21", "ipip", "", behind(v4, "10.0.0.1", "10.0.0.1", 0, "10.0.0.21")),
         (V4, "fd00::21", "ipip", "", behind(v4, "10.0.0.1", "fd00::1", 0, "fd00::21")),
         (V6, "198.51.100.7", "ipip", "", behind(v6, "fd00::1", "10.0.0.1", 0, "198.51.100.7")),
-        (V4, "10.0.0.21", "ipip", "10.9.0.0/16", behind(v4, "10.0.0.1", "10.9.0.0", 0xffff, "10.0.0.21")),
+        (
+            V4,
+            "10.0.0.21",
+            "ipip",
+            "10.9.0.0/16",
+            behind(v4, "10.0.0.1", "10.9.0.0", 0xffff, "10.0.0.21"),
+        ),
     ];
     for (vip, address, forward, tunnel, expected) in rows {
-        let mut world = acting(vip, &format!("{{ address = \"{address}\", forward = \"{forward}\" }}"), "");
+        let mut world =
+            acting(vip, &format!("{{ address = \"{address}\", forward = \"{forward}\" }}"), "");
         world.config.tunnel.source_v4 = tunnel.parse().ok();
-        assert_eq!(paths(&world.facts()).into_iter().collect::<Vec<_>>(), [((0, 0), expected)], "{address} by {forward}");
+        assert_eq!(
+            paths(&world.facts()).into_iter().collect::<Vec<_>>(),
+            [((0, 0), expected)],
+            "{address} by {forward}"
+        );
     }
 }
 
@@ -57,7 +72,9 @@ fn frames_of_a_probe_go_as_the_program_sends_packets_and_come_from_the_interface
 fn a_tunnel_over_an_interface_of_another_family_is_probed_from_the_front() {
     let mut world = acting(V4, "{ address = \"fd00::21\", forward = \"ipip\" }", "");
     world.link(BACK).addresses.retain(|held| held.address.is_ipv6());
-    let own = |world: &World| paths(&world.facts()).into_values().map(|path| path.own.ip()).collect::<Vec<_>>();
+    let own = |world: &World| {
+        paths(&world.facts()).into_values().map(|path| path.own.ip()).collect::<Vec<_>>()
+    };
     assert_eq!(own(&world), [ip("192.0.2.1")]);
     world.link(FRONT).addresses.retain(|held| held.address.is_ipv6());
     assert_eq!(own(&world), Vec::<IpAddr>::new(), "no address that a connection could come from");
@@ -74,7 +91,11 @@ fn only_who_acts_probes_and_only_what_the_check_does_not_see() {
     world.host.neighbours.clear();
     assert_eq!(probed(&world), [], "no way");
     assert_eq!(probed(&acting(V4, "{ address = \"10.0.0.21\", forward = \"nat\" }", "")), []);
-    assert_eq!(probed(&acting(V4, "{ address = \"192.0.2.2\", weight = 0 }", "")), [(0, 0)], "drained ones serve on");
+    assert_eq!(
+        probed(&acting(V4, "{ address = \"192.0.2.2\", weight = 0 }", "")),
+        [(0, 0)],
+        "drained ones serve on"
+    );
     let mut off = acting(V4, PAIR, "");
     off.config.services[0].real_path = false;
     assert_eq!(probed(&off), [], "switched off");
@@ -91,7 +112,11 @@ fn a_backend_that_is_not_reached_leaves_the_ring_and_is_probed_on() {
     assert_eq!(world.desired().backends[&1].forward, FORWARD_NONE);
     assert_eq!((members(&world), probed(&world)), (vec![0], vec![(0, 1)]));
     world.health = vec![vec![Some(true), Some(false)]];
-    assert_eq!(super::way(&world.facts(), 0, 1).expect("a backend").obstacle, Some(Obstacle::Down), "the check comes first");
+    assert_eq!(
+        super::way(&world.facts(), 0, 1).expect("a backend").obstacle,
+        Some(Obstacle::Down),
+        "the check comes first"
+    );
     world.health = vec![vec![Some(true); 2]];
     world.acting = vec![false; 2];
     assert_eq!(members(&world), [0, 1], "who does not act has no opinion");
@@ -114,5 +139,9 @@ fn where_nobody_would_be_left_the_probes_are_not_believed() {
     let sorry = "sorry_server = { address = \"127.0.0.1\", forward = \"local\" }";
     let mut world = acting(V4, "{ address = \"192.0.2.2\" }", sorry);
     world.paths = vec![vec![Some(false)]];
-    assert_eq!(way(&world.facts(), 0, 0).expect("a backend").obstacle, Some(Obstacle::Path), "the sorry server is left");
+    assert_eq!(
+        way(&world.facts(), 0, 0).expect("a backend").obstacle,
+        Some(Obstacle::Path),
+        "the sorry server is left"
+    );
 }

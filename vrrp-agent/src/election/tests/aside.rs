@@ -1,4 +1,5 @@
-//! Standing aside: a master hands over because somebody asked, and lets its successor be until somebody asks again.
+//! Standing aside: a master hands over because somebody asked, and lets its successor be until
+//! somebody asks again.
 
 use super::groups_net::{INTERVAL, Net};
 use super::*;
@@ -13,7 +14,8 @@ fn change(from: Role, to: Role, reason: Reason) -> Output {
     Transition { from, to, reason }
 }
 
-/// Handed over to a master of lower priority half a second after it was asked; returns the time of that master's first advert.
+/// Handed over to a master of lower priority half a second after it was asked; returns the time of
+/// that master's first advert.
 fn aside(settings: Settings) -> (VirtualRouter, Instant) {
     let (mut router, since) = master(settings);
     give(&mut router, since, Input::StandAside);
@@ -37,14 +39,24 @@ fn hear_on(router: &mut VirtualRouter, mut at: Instant) -> Instant {
 fn it_acts_until_its_successor_speaks_and_then_does_not_preempt() {
     let (mut router, since) = master(settings());
     let releasing = change(Role::Master, Role::Releasing, Reason::StoodAside);
-    assert_eq!(give(&mut router, since, Input::StandAside), [Lapse, Send { priority: 0 }, releasing]);
+    assert_eq!(
+        give(&mut router, since, Input::StandAside),
+        [Lapse, Send { priority: 0 }, releasing]
+    );
     assert_eq!(router.epoch(), Some(since.as_micros()), "it acts");
     let at = since + SECOND / 2;
     let outputs = give(&mut router, at, advert(at, 99));
-    assert_eq!(outputs, [Mastership(None), change(Role::Releasing, Role::Backup, Reason::SuccessorHeard)]);
+    assert_eq!(
+        outputs,
+        [Mastership(None), change(Role::Releasing, Role::Backup, Reason::SuccessorHeard)]
+    );
 
     let at = hear_on(&mut router, at);
-    assert_eq!((router.role(), router.next_deadline()), (Role::Backup, Some(at + DOWN)), "it follows a lower master");
+    assert_eq!(
+        (router.role(), router.next_deadline()),
+        (Role::Backup, Some(at + DOWN)),
+        "it follows a lower master"
+    );
 }
 
 #[test]
@@ -202,14 +214,18 @@ fn a_group_that_nobody_takes_over_from_is_master_again_in_one_instant() {
     net.run(MINUTE);
     net.expect(0, Role::Master);
     let again = net.transitions_to(0, Role::Master);
-    assert!(again[2..].iter().all(|event| event.0 == begun + timing::release_bound(INTERVAL)), "{again:?}");
+    assert!(
+        again[2..].iter().all(|event| event.0 == begun + timing::release_bound(INTERVAL)),
+        "{again:?}"
+    );
 }
 
 #[test]
 fn over_one_segment_a_group_hands_over_or_is_master_again_as_a_whole() {
     let mut net = asked([&[200, 200], &[100, 100]], &[1]);
     net.run(MINUTE);
-    let masters = |node: usize| net.roles(node).iter().filter(|&&role| role == Role::Master).count();
+    let masters =
+        |node: usize| net.roles(node).iter().filter(|&&role| role == Role::Master).count();
     assert_eq!(masters(0) * masters(1), 0, "{:?}", net.log);
     assert_eq!(masters(0) + masters(1), 2, "{:?}", net.log);
 }

@@ -1,4 +1,5 @@
-//! Rules that the table of transitions also holds, each by its number and with what it says about timers.
+//! Rules that the table of transitions also holds, each by its number and with what it says about
+//! timers.
 
 use super::*;
 use crate::election::{Reason, Resume};
@@ -24,7 +25,10 @@ fn vc063_before_startup_no_advert_does_anything() {
         for source in [HIGHER, LOWER, OWN] {
             let mut router = VirtualRouter::new(settings());
             let outputs = give(&mut router, ms(10), Input::Advert(heard(ms(10), priority, source)));
-            assert_eq!((router.role(), router.next_deadline(), outputs), (Role::Init, None, vec![]));
+            assert_eq!(
+                (router.role(), router.next_deadline(), outputs),
+                (Role::Init, None, vec![])
+            );
         }
     }
 }
@@ -43,7 +47,10 @@ fn vc064_without_an_address_to_speak_from_nobody_stands() {
 fn vc071_a_backup_stops_without_a_word() {
     let mut router = backup(settings());
     let outputs = give(&mut router, ms(10), Input::Shutdown);
-    assert_eq!(outputs, [Transition { from: Role::Backup, to: Role::Init, reason: Reason::Shutdown }]);
+    assert_eq!(
+        outputs,
+        [Transition { from: Role::Backup, to: Role::Init, reason: Reason::Shutdown }]
+    );
     assert_eq!(router.next_deadline(), None);
 }
 
@@ -54,8 +61,16 @@ fn vc072_a_takeover_sends_the_advert_first_and_the_announcement_last() {
     let (now, outputs) = expire(&mut router);
     assert_eq!((outputs.first(), outputs.last()), (Some(&Send { priority: 100 }), Some(&Announce)));
     assert!(outputs.contains(&Mastership(Some(now.as_micros()))));
-    assert!(outputs.contains(&Transition { from: Role::Backup, to: Role::Master, reason: Reason::NoResponse }));
-    assert_eq!(router.next_deadline(), Some(now + SECOND / 2), "at our own interval, not the dead master's");
+    assert!(outputs.contains(&Transition {
+        from: Role::Backup,
+        to: Role::Master,
+        reason: Reason::NoResponse
+    }));
+    assert_eq!(
+        router.next_deadline(),
+        Some(now + SECOND / 2),
+        "at our own interval, not the dead master's"
+    );
 }
 
 #[test]
@@ -72,10 +87,18 @@ fn vc097_098_a_master_yields_to_its_better_and_learns_its_interval() {
         let (mut router, now) = acting();
         let slower = Heard { interval: SECOND * 2, ..heard(now, priority, source) };
         let outputs = give(&mut router, now, Input::Advert(slower));
-        let yielded = Transition { from: Role::Master, to: Role::Backup, reason: Reason::BetterMaster };
+        let yielded =
+            Transition { from: Role::Master, to: Role::Backup, reason: Reason::BetterMaster };
         let parting = Send { priority: 100 };
-        assert_eq!(outputs, [Mastership(None), yielded, parting], "the kernel first, then a last word");
-        assert_eq!((router.learned_interval(), router.next_deadline()), (SECOND * 2, Some(now + DOWN * 2)));
+        assert_eq!(
+            outputs,
+            [Mastership(None), yielded, parting],
+            "the kernel first, then a last word"
+        );
+        assert_eq!(
+            (router.learned_interval(), router.next_deadline()),
+            (SECOND * 2, Some(now + DOWN * 2))
+        );
     }
 }
 
@@ -88,9 +111,16 @@ fn what_fenced_a_master_teaches_it_though_it_is_read_later() {
     assert_eq!((router.role(), router.next_deadline()), (Role::Backup, Some(woken + DOWN)));
     let slower = |at| Input::Advert(Heard { interval: SECOND * 2, ..heard(at, 150, LOWER) });
     give(&mut router, woken, slower(first));
-    assert_eq!((router.learned_interval(), router.next_deadline()), (SECOND * 2, Some(first + DOWN * 2)));
+    assert_eq!(
+        (router.learned_interval(), router.next_deadline()),
+        (SECOND * 2, Some(first + DOWN * 2))
+    );
     give(&mut router, woken, slower(first + SECOND * 2));
-    assert_eq!(router.next_deadline(), Some(first + SECOND * 2 + DOWN * 2), "from its arrival, not from when it was read");
+    assert_eq!(
+        router.next_deadline(),
+        Some(first + SECOND * 2 + DOWN * 2),
+        "from its arrival, not from when it was read"
+    );
     // What was heard before the mastership was counted then.
     give(&mut router, woken, advert(since - SECOND, 0));
     assert_eq!(router.next_deadline(), Some(first + SECOND * 2 + DOWN * 2));
@@ -119,7 +149,8 @@ fn vc100_a_masters_own_advert_come_back_does_nothing() {
 fn vc107_132_a_stop_ends_the_lease_and_then_sends_one_release() {
     let (mut router, now) = acting();
     let outputs = give(&mut router, now, Input::Shutdown);
-    let releasing = Transition { from: Role::Master, to: Role::Releasing, reason: Reason::Shutdown };
+    let releasing =
+        Transition { from: Role::Master, to: Role::Releasing, reason: Reason::Shutdown };
     assert_eq!(outputs, [Lapse, Send { priority: 0 }, releasing]);
     let (end, outputs) = expire(&mut router);
     assert_eq!(adverts(&outputs), Vec::<&Output>::new(), "exactly one");
@@ -158,7 +189,10 @@ fn vc127_an_interface_that_comes_back_starts_in_backup_and_listens_for_a_whole_d
     give(&mut router, now, Input::InterfaceDown);
     let back = now + SECOND * 9;
     let outputs = give(&mut router, back, STARTUP);
-    assert_eq!(outputs, [Transition { from: Role::Fault, to: Role::Backup, reason: Reason::Startup }]);
+    assert_eq!(
+        outputs,
+        [Transition { from: Role::Fault, to: Role::Backup, reason: Reason::Startup }]
+    );
     assert_eq!((router.role(), router.next_deadline()), (Role::Backup, Some(back + DOWN)));
 }
 
@@ -173,7 +207,11 @@ fn vc128_changed_settings_of_a_master_are_told_at_once() {
 #[test]
 fn vc130_a_mastership_that_still_stands_is_taken_up_without_announcing_and_no_other_is() {
     let mut router = VirtualRouter::new(settings());
-    let outputs = give(&mut router, ms(50), Input::Startup { source: OWN, resume: Some(Resume { epoch: 7 }) });
+    let outputs = give(
+        &mut router,
+        ms(50),
+        Input::Startup { source: OWN, resume: Some(Resume { epoch: 7 }) },
+    );
     let resumed = Transition { from: Role::Init, to: Role::Master, reason: Reason::Resumed };
     let lease = Lease { until: ms(50) + SECOND * 3, priority: 100 };
     assert_eq!(outputs, [Send { priority: 100 }, lease, Mastership(Some(7)), resumed]);

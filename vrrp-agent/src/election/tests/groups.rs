@@ -26,7 +26,10 @@ fn a_master_hands_over_with_its_group_and_then_is_a_backup_though_nobody_spoke()
     assert_eq!(give(&mut router, now, STARTUP), []);
     let (at, outputs) = expire(&mut router);
     assert_eq!(at, now + timing::release_bound(SECOND));
-    assert_eq!(outputs, [Mastership(None), change(Role::Releasing, Role::Backup, Reason::NoSuccessor)]);
+    assert_eq!(
+        outputs,
+        [Mastership(None), change(Role::Releasing, Role::Backup, Reason::NoSuccessor)]
+    );
 }
 
 #[test]
@@ -38,7 +41,10 @@ fn a_master_releases_to_fault_with_its_group() {
         assert_eq!(give(&mut router, now, deaf), []);
     }
     let (_, outputs) = expire(&mut router);
-    assert_eq!(outputs, [Mastership(None), change(Role::Releasing, Role::Fault, Reason::NoSuccessor)]);
+    assert_eq!(
+        outputs,
+        [Mastership(None), change(Role::Releasing, Role::Fault, Reason::NoSuccessor)]
+    );
     for deaf in [Input::TakeOver, Input::HandOver, Input::Wait, Input::GroupFault] {
         assert_eq!(give(&mut router, now, deaf), []);
     }
@@ -239,7 +245,10 @@ fn a_group_of_owners_is_master_as_soon_as_the_last_has_started() {
     let mut net = Net::new([&[255, 255], &[100, 100]], true);
     net.start(0);
     net.expect(0, Role::Master);
-    assert_eq!(net.transitions_to(0, Role::Master).iter().map(|event| event.0).collect::<Vec<_>>(), [ms(1), ms(1)]);
+    assert_eq!(
+        net.transitions_to(0, Role::Master).iter().map(|event| event.0).collect::<Vec<_>>(),
+        [ms(1), ms(1)]
+    );
 }
 
 #[test]
@@ -284,7 +293,10 @@ fn a_new_agent_takes_up_the_whole_groups_mastership() {
     net.run(MINUTE);
     net.expect(0, Role::Master);
     assert!(net.transitions_to(1, Role::Master).is_empty());
-    assert_eq!(net.transitions_to(0, Role::Master)[2..].iter().map(|event| event.2).collect::<Vec<_>>(), [Reason::Resumed; 2]);
+    assert_eq!(
+        net.transitions_to(0, Role::Master)[2..].iter().map(|event| event.2).collect::<Vec<_>>(),
+        [Reason::Resumed; 2]
+    );
 }
 
 #[test]
@@ -306,7 +318,9 @@ fn a_group_shuts_down_in_good_order() {
     net.run(INTERVAL);
     net.expect(0, Role::Init);
     net.expect(1, Role::Master);
-    assert!(net.transitions_to(0, Role::Init).iter().all(|event| event.2 == Reason::SuccessorHeard));
+    assert!(
+        net.transitions_to(0, Role::Init).iter().all(|event| event.2 == Reason::SuccessorHeard)
+    );
 }
 
 #[test]
@@ -317,7 +331,8 @@ fn a_fenced_member_makes_its_group_hand_over() {
     assert_eq!(net.roles(0), [Role::Releasing, Role::Backup]);
     net.run(MINUTE);
     assert!(net.longest_half <= timing::release_bound(INTERVAL));
-    let masters = |node: usize| net.roles(node).iter().filter(|&&role| role == Role::Master).count();
+    let masters =
+        |node: usize| net.roles(node).iter().filter(|&&role| role == Role::Master).count();
     assert_eq!((masters(0) + masters(1), masters(0) * masters(1)), (2, 0));
 }
 
@@ -349,7 +364,8 @@ impl Random {
     }
 }
 
-/// One random event: a fault, its end, a cut, a fence, a restart, a group that stands aside or again, a changed priority.
+/// One random event: a fault, its end, a cut, a fence, a restart, a group that stands aside or
+/// again, a changed priority.
 fn disturb(net: &mut Net, random: &mut Random, priorities: [u8; 2]) {
     let (node, member) = (random.pick(2), random.pick(net.cut.len()));
     match random.below(11) {
@@ -357,7 +373,9 @@ fn disturb(net: &mut Net, random: &mut Random, priorities: [u8; 2]) {
         1 => net.give(node, member, Input::InterfaceDown),
         2..=4 => net.start_member(node, member, None),
         5 => net.cut[member] = !net.cut[member],
-        6 if net.nodes[node].members[member].epoch().is_some() => net.give(node, member, Input::Fenced),
+        6 if net.nodes[node].members[member].epoch().is_some() => {
+            net.give(node, member, Input::Fenced)
+        }
         6 => {}
         7 => net.restart(node),
         8 => net.give_together(node, Input::StandAside),
@@ -375,7 +393,10 @@ fn in_every_schedule_a_group_is_whole_but_for_a_release_and_ends_on_one_node() {
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let members = 2 + random.pick(2);
         let priorities = [200, [200, 100][random.pick(2)]];
-        let mut net = Net::new([&vec![priorities[0]; members], &vec![priorities[1]; members]], random.below(4) != 0);
+        let mut net = Net::new(
+            [&vec![priorities[0]; members], &vec![priorities[1]; members]],
+            random.below(4) != 0,
+        );
         net.start(0);
         net.run(Duration::from_micros(random.below(1_000_000)));
         net.start(1);
@@ -390,9 +411,20 @@ fn in_every_schedule_a_group_is_whole_but_for_a_release_and_ends_on_one_node() {
             net.start(node);
         }
         net.run(INTERVAL * 30);
-        assert!(net.longest_half <= timing::release_bound(INTERVAL), "seed {seed}: {:?} {:?}", net.longest_half, net.log);
-        let masters = |node: usize| net.roles(node).iter().filter(|&&role| role == Role::Master).count();
-        assert_eq!((masters(0) + masters(1), masters(0) * masters(1)), (members, 0), "seed {seed}: {:?}", net.log);
+        assert!(
+            net.longest_half <= timing::release_bound(INTERVAL),
+            "seed {seed}: {:?} {:?}",
+            net.longest_half,
+            net.log
+        );
+        let masters =
+            |node: usize| net.roles(node).iter().filter(|&&role| role == Role::Master).count();
+        assert_eq!(
+            (masters(0) + masters(1), masters(0) * masters(1)),
+            (members, 0),
+            "seed {seed}: {:?}",
+            net.log
+        );
         let settled = net.log.len();
         net.run(INTERVAL * 30);
         assert_eq!(net.log.len(), settled, "seed {seed} does not rest: {:?}", net.log);

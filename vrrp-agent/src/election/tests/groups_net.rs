@@ -1,4 +1,5 @@
-//! Two nodes with one sync group of several members each, one segment per member. Time is simulated; nothing is random.
+//! Two nodes with one sync group of several members each, one segment per member. Time is
+//! simulated; nothing is random.
 
 use std::collections::BTreeMap;
 
@@ -149,7 +150,9 @@ impl Net {
             for output in drain(&mut self.nodes[node].members[segment]) {
                 match output {
                     Send { priority } => self.send(node, segment, priority),
-                    Transition { to, reason, .. } => self.log.push((self.now, node, segment, to, reason)),
+                    Transition { to, reason, .. } => {
+                        self.log.push((self.now, node, segment, to, reason))
+                    }
                     _ => {}
                 }
             }
@@ -171,7 +174,8 @@ impl Net {
         let mut roles = self.roles(node);
         // Whoever has not started yet is neither.
         roles.retain(|&role| role != Role::Init);
-        let acting = roles.iter().filter(|role| matches!(role, Role::Master | Role::Releasing)).count();
+        let acting =
+            roles.iter().filter(|role| matches!(role, Role::Master | Role::Releasing)).count();
         if (1..roles.len()).contains(&acting) {
             assert!(!roles.contains(&Role::Master), "half master: {:?}", self.log);
             self.half_since[node].get_or_insert(self.now);
@@ -186,7 +190,12 @@ impl Net {
 
     #[track_caller]
     pub fn expect(&self, node: usize, role: Role) {
-        assert!(self.roles(node).iter().all(|&is| is == role), "node {node}: {:?}, {:?}", self.roles(node), self.log);
+        assert!(
+            self.roles(node).iter().all(|&is| is == role),
+            "node {node}: {:?}, {:?}",
+            self.roles(node),
+            self.log
+        );
     }
 
     /// Transitions of `node` into `role`, as (time, member, reason).
@@ -199,7 +208,8 @@ impl Net {
 use Output::{Send, Transition};
 
 fn member(priority: u8, preempt: bool) -> VirtualRouter {
-    let mut router = VirtualRouter::new(Settings { priority, interval: INTERVAL, preempt, ..settings() });
+    let mut router =
+        VirtualRouter::new(Settings { priority, interval: INTERVAL, preempt, ..settings() });
     router.set_grouped(true);
     router
 }

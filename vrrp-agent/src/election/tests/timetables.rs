@@ -40,9 +40,13 @@ fn vc074_075_076_priority_zero_leaves_only_the_skew() {
 
 #[test]
 fn vc077_078_who_resets_the_master_down_timer() {
-    for (priority, source, resets) in
-        [(100, HIGHER, true), (100, LOWER, true), (101, LOWER, true), (99, HIGHER, false), (200, OWN, false)]
-    {
+    for (priority, source, resets) in [
+        (100, HIGHER, true),
+        (100, LOWER, true),
+        (101, LOWER, true),
+        (99, HIGHER, false),
+        (200, OWN, false),
+    ] {
         let mut router = backup(settings());
         give(&mut router, ms(1_000), Input::Advert(heard(ms(1_000), priority, source)));
         let expected = if resets { ms(1_000) + DOWN } else { ms(0) + DOWN };
@@ -55,7 +59,11 @@ fn vc078_outwaiting_a_lower_master_is_preemption() {
     let mut router = backup(settings());
     give(&mut router, ms(1_000), advert(ms(1_000), 99));
     let (_, outputs) = expire(&mut router);
-    assert!(outputs.contains(&Transition { from: Role::Backup, to: Role::Master, reason: Reason::Preempted }));
+    assert!(outputs.contains(&Transition {
+        from: Role::Backup,
+        to: Role::Master,
+        reason: Reason::Preempted
+    }));
 }
 
 #[test]
@@ -70,7 +78,8 @@ fn vc079_080_without_preempt_a_lower_master_is_followed_until_it_dies() {
 
 #[test]
 fn vc067_the_owner_preempts_whatever_is_configured() {
-    let no_preempt = Settings { priority: 255, preempt: false, preempt_delay: SECOND * 9, ..settings() };
+    let no_preempt =
+        Settings { priority: 255, preempt: false, preempt_delay: SECOND * 9, ..settings() };
     let (mut router, now) = {
         let mut router = VirtualRouter::new(no_preempt);
         give(&mut router, ms(0), STARTUP);
@@ -168,7 +177,11 @@ fn a_backup_that_loses_its_advantage_follows_the_master_it_was_outwaiting() {
     let mut router = backup(settings());
     give(&mut router, ms(3_500), advert(ms(3_500), 90));
     give(&mut router, ms(3_550), Input::Priority(95));
-    assert_eq!(router.next_deadline(), Some(us(3_628_906)), "still below us: outwaited, moved by the skew");
+    assert_eq!(
+        router.next_deadline(),
+        Some(us(3_628_906)),
+        "still below us: outwaited, moved by the skew"
+    );
     give(&mut router, ms(3_600), Input::Priority(80));
     let down = Duration::from_micros(3_687_500);
     assert_eq!(router.next_deadline(), Some(ms(3_500) + down));
@@ -179,7 +192,11 @@ fn vc095_109_the_cadence_is_kept_and_the_interval_is_ours() {
     let mut router = backup(settings());
     give(&mut router, ms(0), slow(ms(0), 150, SECOND * 2));
     let (since, _) = expire(&mut router);
-    assert_eq!(router.next_deadline(), Some(since + SECOND), "our own interval, not the learned one");
+    assert_eq!(
+        router.next_deadline(),
+        Some(since + SECOND),
+        "our own interval, not the learned one"
+    );
     router.handle_timeout(since + SECOND + Duration::from_millis(30));
     assert_eq!(router.next_deadline(), Some(since + SECOND * 2), "late by 30 ms, next on time");
 }
@@ -208,7 +225,11 @@ fn vc103_a_master_without_preempt_yields_to_its_better() {
     let (mut router, since) = master(Settings { preempt: false, ..settings() });
     give(&mut router, since, slow(since, 101, SECOND / 2));
     assert_eq!(router.role(), Role::Backup);
-    assert_eq!(router.next_deadline(), Some(since + DOWN / 2), "VC-097: learned from the new master");
+    assert_eq!(
+        router.next_deadline(),
+        Some(since + DOWN / 2),
+        "VC-097: learned from the new master"
+    );
 }
 
 #[test]
@@ -257,7 +278,11 @@ fn vc116_a_stalled_master_that_was_replaced_steps_down() {
         let (mut router, since) = master(Settings { preempt, ..settings() });
         let woken = since + SECOND * 60;
         let outputs = give(&mut router, woken, advert(woken, 1));
-        assert_eq!(outputs.first(), Some(&Mastership(None)), "the lease had lapsed: even a lower master is a successor");
+        assert_eq!(
+            outputs.first(),
+            Some(&Mastership(None)),
+            "the lease had lapsed: even a lower master is a successor"
+        );
         router.handle_timeout(woken);
         assert_eq!(router.role(), Role::Backup);
         assert_eq!(router.next_deadline(), Some(woken + DOWN));
@@ -286,7 +311,11 @@ fn epochs_only_grow() {
     let mut router = VirtualRouter::new(settings());
     let resume = Some(Resume { epoch: 90_000_000 });
     give(&mut router, ms(1), Input::Startup { source: OWN, resume });
-    assert_eq!(router.epoch(), Some(90_000_000), "the mastership goes on, and a fence of it still holds");
+    assert_eq!(
+        router.epoch(),
+        Some(90_000_000),
+        "the mastership goes on, and a fence of it still holds"
+    );
     give(&mut router, ms(2), Input::Fenced);
     expire(&mut router);
     assert_eq!(router.epoch(), Some(90_000_001));
@@ -333,7 +362,11 @@ fn well_again_while_releasing() {
 #[test]
 fn an_epoch_that_leaves_no_newer_one_ends_no_election() {
     let mut router = VirtualRouter::new(settings());
-    give(&mut router, ms(0), Input::Startup { source: OWN, resume: Some(Resume { epoch: u64::MAX }) });
+    give(
+        &mut router,
+        ms(0),
+        Input::Startup { source: OWN, resume: Some(Resume { epoch: u64::MAX }) },
+    );
     give(&mut router, ms(10), Input::Fenced);
     expire(&mut router);
     assert_eq!((router.role(), router.epoch()), (Role::Master, Some(u64::MAX)));

@@ -33,14 +33,23 @@ fn change(from: Role, to: Role, reason: Reason) -> Output {
     Transition { from, to, reason }
 }
 
-/// Runs all inputs against routers made by `make`, and compares with the rows, in the order of [`INPUTS`].
+/// Runs all inputs against routers made by `make`, and compares with the rows, in the order of
+/// [`INPUTS`].
 fn check(make: impl Fn() -> (VirtualRouter, Instant), rows: [(Role, Vec<Output>); 17]) {
     for ((name, input), (role, outputs)) in INPUTS.into_iter().zip(rows) {
         let (mut router, now) = make();
         assert_eq!(give(&mut router, now, input(now)), outputs, "{name}");
         assert_eq!(router.role(), role, "{name}");
-        assert_eq!(router.next_deadline().is_some(), !matches!(role, Role::Init | Role::Fault), "{name}: one live timer");
-        assert_eq!(router.epoch().is_some(), matches!(role, Role::Master | Role::Releasing), "{name}: epoch");
+        assert_eq!(
+            router.next_deadline().is_some(),
+            !matches!(role, Role::Init | Role::Fault),
+            "{name}: one live timer"
+        );
+        assert_eq!(
+            router.epoch().is_some(),
+            matches!(role, Role::Master | Role::Releasing),
+            "{name}: epoch"
+        );
     }
 }
 
@@ -169,7 +178,14 @@ fn master_answers_every_input() {
             release(Reason::Shutdown), // VC-107
             release(Reason::Fault),
             // VC-126
-            (Role::Fault, vec![Mastership(None), change(Role::Master, Role::Fault, Reason::InterfaceDown), Send { priority: 0 }]),
+            (
+                Role::Fault,
+                vec![
+                    Mastership(None),
+                    change(Role::Master, Role::Fault, Reason::InterfaceDown),
+                    Send { priority: 0 },
+                ],
+            ),
             still(),                    // VC-108: the next advert carries it
             (Role::Master, again(now)), // VC-118
             yields(Reason::Fenced),
@@ -243,7 +259,10 @@ fn timers_of_every_state() {
     let (mut router, since) = releasing(settings());
     let (end, outputs) = expire(&mut router);
     assert_eq!(end, since + SECOND + Duration::from_millis(50));
-    assert_eq!(outputs, [Mastership(None), change(Role::Releasing, Role::Init, Reason::NoSuccessor)]);
+    assert_eq!(
+        outputs,
+        [Mastership(None), change(Role::Releasing, Role::Init, Reason::NoSuccessor)]
+    );
 }
 
 #[test]

@@ -64,13 +64,15 @@ impl Attempt {
         self.frame(l4::SYN, self.sequence, &MSS)
     }
 
-    /// The frame that gives the connection up, whether or not it was answered: this host's stack knows nothing of it.
+    /// The frame that gives the connection up, whether or not it was answered: this host's stack
+    /// knows nothing of it.
     pub fn reset(&self) -> Vec<u8> {
         self.frame(l4::RST, self.sequence.wrapping_add(1), &[])
     }
 
-    /// What a packet says to this attempt, from its IP header on; `None` where it is no answer to it. Checksums are not looked at: those of
-    /// packets from a neighbour on the same machine are not complete.
+    /// What a packet says to this attempt, from its IP header on; `None` where it is no answer to
+    /// it. Checksums are not looked at: those of packets from a neighbour on the same machine are
+    /// not complete.
     pub fn answered(&self, packet: &[u8]) -> Option<Answer> {
         let Path { service, port, own, .. } = self.path;
         let (source, destination, protocol, transport) = addresses(packet)?;
@@ -142,12 +144,15 @@ fn packet(source: &Address, destination: &Address, protocol: u8, payload: &[u8])
     let len = payload.len() as u16;
     if destination.is_v4() {
         let total = len + ipv4::MIN_HEADER_LEN as u16;
-        return [&ipv4::header(0, total, protocol, source.low(), destination.low()), payload].concat();
+        return [&ipv4::header(0, total, protocol, source.low(), destination.low()), payload]
+            .concat();
     }
-    [&ipv6::head(0, 0, len, protocol), source.octets().as_slice(), &destination.octets(), payload].concat()
+    [&ipv6::head(0, 0, len, protocol), source.octets().as_slice(), &destination.octets(), payload]
+        .concat()
 }
 
-/// The packet as the kernel program marks what it steers by direct return: else the backend's own program would not take it.
+/// The packet as the kernel program marks what it steers by direct return: else the backend's own
+/// program would not take it.
 fn steered(mut packet: Vec<u8>) -> Vec<u8> {
     if packet.first().is_some_and(|first| first >> 4 == 6) {
         packet[ipv6::at::HOP_LIMIT] = STEERED_TTL;
@@ -165,10 +170,20 @@ fn steered(mut packet: Vec<u8>) -> Vec<u8> {
 fn addresses(packet: &[u8]) -> Option<(Address, Address, u8, usize)> {
     if let Some(ip) = ipv4::parse(packet, 0) {
         let whole = ip.is_sane() && !ip.fragment;
-        return whole.then_some((Address::v4(ip.source), Address::v4(ip.destination), ip.protocol, ip.header_len));
+        return whole.then_some((
+            Address::v4(ip.source),
+            Address::v4(ip.destination),
+            ip.protocol,
+            ip.header_len,
+        ));
     }
     let ip = ipv6::parse(packet, 0)?;
-    (!ip.fragment && !ip.unwalked).then_some((ip.source, ip.destination, ip.protocol, ip.header_len))
+    (!ip.fragment && !ip.unwalked).then_some((
+        ip.source,
+        ip.destination,
+        ip.protocol,
+        ip.header_len,
+    ))
 }
 
 #[cfg(test)]

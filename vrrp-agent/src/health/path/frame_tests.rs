@@ -25,7 +25,10 @@ fn v6() -> Path {
 }
 
 fn behind(path: Path, source: &str, entropy: u32, destination: &str) -> Path {
-    Path { outer: Some(Outer { source: address(source), entropy, destination: address(destination) }), ..path }
+    Path {
+        outer: Some(Outer { source: address(source), entropy, destination: address(destination) }),
+        ..path
+    }
 }
 
 fn attempt(path: Path, sequence: u32) -> Attempt {
@@ -95,7 +98,13 @@ fn behind_a_tunnel_the_packet_goes_inside_another() {
 fn answer(attempt: &Attempt, flags: u8, acknowledged: u32) -> Vec<u8> {
     let Path { service, own, port, .. } = attempt.path;
     let mirrored = Attempt {
-        path: Path { service: own, own: service, port: attempt.own_port, outer: None, ..attempt.path },
+        path: Path {
+            service: own,
+            own: service,
+            port: attempt.own_port,
+            outer: None,
+            ..attempt.path
+        },
         own_port: port,
         sequence: 99,
     };

@@ -1,10 +1,11 @@
 //! Asks backends for connections to the virtual address, by the path that clients' packets take.
 //!
-//! The check of a backend goes to its own address. That says nothing of the virtual one, which a backend reached by direct return or through a
-//! tunnel must have as well, and must answer from. So a node that acts sends a SYN to it as the kernel program would, and waits for the
-//! answer.
+//! The check of a backend goes to its own address. That says nothing of the virtual one, which a
+//! backend reached by direct return or through a tunnel must have as well, and must answer from. So
+//! a node that acts sends a SYN to it as the kernel program would, and waits for the answer.
 //!
-//! Tasks: one for all paths, owned by [`Prober`]. It may be cancelled at any point: no more than half-open connections are left.
+//! Tasks: one for all paths, owned by [`Prober`]. It may be cancelled at any point: no more than
+//! half-open connections are left.
 
 mod frame;
 mod sockets;
@@ -143,7 +144,14 @@ impl Task {
             if let Some(probed) = self.probed.get_mut(&key) {
                 probed.path = path;
             } else if let Some(service) = self.services.get(key.0) {
-                self.probed.insert(key, Probed { path, timetable: Timetable::new(service.check_of(key.1), now), asked: None });
+                self.probed.insert(
+                    key,
+                    Probed {
+                        path,
+                        timetable: Timetable::new(service.check_of(key.1), now),
+                        asked: None,
+                    },
+                );
             }
         }
         if self.probed.is_empty() {
@@ -156,7 +164,10 @@ impl Task {
     fn act(&mut self, now: Instant) -> Vec<Event> {
         self.open();
         let (mut news, mut to_send) = (Vec::new(), Vec::new());
-        let polled = self.probed.iter_mut().filter_map(|(&key, probed)| Some((key, probed.timetable.poll(now)?)));
+        let polled = self
+            .probed
+            .iter_mut()
+            .filter_map(|(&key, probed)| Some((key, probed.timetable.poll(now)?)));
         for (key, due) in polled.collect::<Vec<_>>() {
             match due {
                 Due::Silence => news.extend(self.conclude(now, key, Outcome::Silence)),
@@ -166,7 +177,9 @@ impl Task {
         }
         let listening = self.listen();
         for (key, begun) in to_send {
-            let sent = begun.and_then(|()| listening.as_ref().map_err(Unsent::clone).copied()).and_then(|()| self.send(key));
+            let sent = begun
+                .and_then(|()| listening.as_ref().map_err(Unsent::clone).copied())
+                .and_then(|()| self.send(key));
             news.extend(self.account(now, key, sent));
         }
         news
@@ -198,7 +211,10 @@ impl Task {
 
     /// Hears answers to what is under way, and nothing else.
     fn listen(&mut self) -> Result<(), Unsent> {
-        let under_way = self.probed.values().filter_map(|probed| probed.asked.as_ref().map(|(attempt, _)| attempt));
+        let under_way = self
+            .probed
+            .values()
+            .filter_map(|probed| probed.asked.as_ref().map(|(attempt, _)| attempt));
         match &mut self.sockets {
             Some(sockets) => sockets.listen(under_way),
             None => Ok(()),
@@ -207,7 +223,9 @@ impl Task {
 
     fn send(&self, key: Key) -> Result<(), Unsent> {
         match (&self.sockets, self.probed.get(&key).and_then(|probed| probed.asked.as_ref())) {
-            (Some(sockets), Some((attempt, _))) => sockets.send(attempt.path.ifindex, &attempt.syn()),
+            (Some(sockets), Some((attempt, _))) => {
+                sockets.send(attempt.path.ifindex, &attempt.syn())
+            }
             (None, _) => Err(Unsent::NoSockets),
             (Some(_), None) => Ok(()),
         }
@@ -218,7 +236,8 @@ impl Task {
         let unsent = sent.is_err();
         if !matches!(sent, Err(Unsent::NoSockets)) {
             let (service, backend) = self.names(key);
-            self.problems.note(&format!("probing the real path of service {service} to {backend}"), sent);
+            self.problems
+                .note(&format!("probing the real path of service {service} to {backend}"), sent);
         }
         let probed = self.probed.get_mut(&key).filter(|_| unsent)?;
         probed.asked = None;
@@ -233,7 +252,8 @@ impl Task {
             let (attempt, _) = probed.asked.as_ref()?;
             Some((key, attempt.answered(packet)?))
         });
-        let news = answered.and_then(|(key, answer)| self.conclude(now, key, Outcome::Answered(answer)));
+        let news =
+            answered.and_then(|(key, answer)| self.conclude(now, key, Outcome::Answered(answer)));
         // Fewer ports than before are never too many.
         let _ = self.listen();
         news.into_iter().collect()
@@ -242,12 +262,15 @@ impl Task {
     fn conclude(&mut self, now: Instant, key: Key, outcome: Outcome) -> Option<Event> {
         let probed = self.probed.get_mut(&key)?;
         let (attempt, _port) = probed.asked.take()?;
-        if let (Some(sockets), Outcome::Silence | Outcome::Answered(Answer::Accepted)) = (&self.sockets, outcome) {
+        if let (Some(sockets), Outcome::Silence | Outcome::Answered(Answer::Accepted)) =
+            (&self.sockets, outcome)
+        {
             // Without it the backend forgets the connection by itself, only later.
             let _ = sockets.send(attempt.path.ifindex, &attempt.reset());
         }
         let before = probed.timetable.opinion();
-        let works = probed.timetable.conclude(now, outcome == Outcome::Answered(Answer::Accepted))?;
+        let works =
+            probed.timetable.conclude(now, outcome == Outcome::Answered(Answer::Accepted))?;
         self.tell(key, before, outcome);
         Some(event(now, key, Some(works)))
     }
@@ -262,8 +285,13 @@ impl Task {
                 tracing::debug!(service, %backend, "connections to the virtual address get through");
             }
             Outcome::Silence | Outcome::Answered(Answer::Refused) => {
-                let reason = if outcome == Outcome::Silence { "no answer" } else { "refused: nothing listens there" };
-                let text = "its check is good, but connections to the virtual address do not get through";
+                let reason = if outcome == Outcome::Silence {
+                    "no answer"
+                } else {
+                    "refused: nothing listens there"
+                };
+                let text =
+                    "its check is good, but connections to the virtual address do not get through";
                 tracing::warn!(service, %backend, reason, "{text}");
             }
         }
@@ -272,7 +300,10 @@ impl Task {
     fn names(&self, (service, backend): Key) -> (&str, SocketAddr) {
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         self.services.get(service).map_or(("", nowhere), |service| {
-            let named = service.backends.get(backend).map(|backend| SocketAddr::new(backend.address, backend.port));
+            let named = service
+                .backends
+                .get(backend)
+                .map(|backend| SocketAddr::new(backend.address, backend.port));
             (service.name.as_str(), named.unwrap_or(nowhere))
         })
     }

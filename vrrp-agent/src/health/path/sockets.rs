@@ -52,7 +52,10 @@ impl Sockets {
     }
 
     /// Hears answers to these attempts and no others from now on.
-    pub fn listen<'a>(&mut self, attempts: impl Iterator<Item = &'a Attempt>) -> Result<(), Unsent> {
+    pub fn listen<'a>(
+        &mut self,
+        attempts: impl Iterator<Item = &'a Attempt>,
+    ) -> Result<(), Unsent> {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for attempt in attempts {
             let ports = if attempt.path.own.is_v4() { &mut v4 } else { &mut v6 };
@@ -73,8 +76,8 @@ impl Sockets {
 
 impl Ear {
     fn open(family: Family) -> Result<Self, Unsent> {
-        let socket =
-            SegmentSocket::open(family).map_err(|error| Unsent::Open(format!("packet socket (needs CAP_NET_RAW): {error}")))?;
+        let socket = SegmentSocket::open(family)
+            .map_err(|error| Unsent::Open(format!("packet socket (needs CAP_NET_RAW): {error}")))?;
         Ok(Self { socket, ports: Vec::new(), buffer: [0; LONGEST] })
     }
 

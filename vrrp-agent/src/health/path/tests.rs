@@ -34,8 +34,9 @@ fn set(key: &str, value: &str) {
     fs::write(format!("/proc/sys/net/ipv4/conf/{key}"), value).expect("written");
 }
 
-/// The path from left to right. Left acts: the address is its own, and its stack drops what claims to come from there. Right has it on its
-/// loopback, as a backend must, and does not ask for neighbours in its name.
+/// The path from left to right. Left acts: the address is its own, and its stack drops what claims
+/// to come from there. Right has it on its loopback, as a backend must, and does not ask for
+/// neighbours in its name.
 fn set_up(pair: &Pair) -> Path {
     ip(&format!("addr add {VIP}/32 dev left"));
     let (source_mac, ifindex) = (set_mac("left", 1), interface("left").index);
@@ -44,7 +45,15 @@ fn set_up(pair: &Pair) -> Path {
     ip(&format!("addr add {VIP}/32 dev lo"));
     set("all/arp_announce", "2");
     pair.enter_left();
-    Path { ifindex, source_mac, mac, outer: None, service: VIP.into(), port: PORT, own: LEFT.into() }
+    Path {
+        ifindex,
+        source_mac,
+        mac,
+        outer: None,
+        service: VIP.into(),
+        port: PORT,
+        own: LEFT.into(),
+    }
 }
 
 fn listen() -> TcpListener {
@@ -60,7 +69,10 @@ fn paths(path: Path) -> Paths {
 /// The prober is a task of this thread: it works on the left.
 async fn next(pair: &Pair, events: &mut mpsc::Receiver<Event>) -> Option<bool> {
     pair.enter_left();
-    let event = tokio::time::timeout(SOON, events.recv()).await.expect("an event in time").expect("a sender");
+    let event = tokio::time::timeout(SOON, events.recv())
+        .await
+        .expect("an event in time")
+        .expect("a sender");
     assert_eq!((event.service, event.backend), (0, 0));
     event.works
 }
@@ -96,7 +108,8 @@ async fn unwrap_tunnel(mut outside: Socket, inside: FrameSocket) {
     loop {
         while let Ok(len) = outside.read(&mut buffer) {
             let packet = &buffer[..len];
-            if packet[9] == vrrp_common::wire::ipv4::PROTO_IPIP && packet[16..20] == RIGHT.octets() {
+            if packet[9] == vrrp_common::wire::ipv4::PROTO_IPIP && packet[16..20] == RIGHT.octets()
+            {
                 let frame = [&[0; 12], [8, 0].as_slice(), &packet[20..]].concat();
                 inside.send(LOOPBACK, &frame).expect("sent");
             }
@@ -116,14 +129,19 @@ fn a_backend_behind_a_tunnel_likewise() {
         set("lo/rp_filter", "0");
         let _listener = listen();
         let ipv4 = Protocol::from(i32::from(0x0800_u16.to_be()));
-        let outside = Socket::new(Domain::PACKET, Type::DGRAM.nonblocking(), Some(ipv4)).expect("a socket");
+        let outside =
+            Socket::new(Domain::PACKET, Type::DGRAM.nonblocking(), Some(ipv4)).expect("a socket");
         let inside = FrameSocket::open().expect("a socket");
         let (sender, mut events) = mpsc::channel(8);
         let prober = spawn(&[service()], &sender);
         prober.probe(paths(path));
         assert_eq!(next(pair, &mut events).await, Some(false), "nobody takes the packet out");
         let end = tokio::spawn(unwrap_tunnel(outside, inside));
-        assert_eq!(next(pair, &mut events).await, Some(true), "out of the tunnel, and answered directly");
+        assert_eq!(
+            next(pair, &mut events).await,
+            Some(true),
+            "out of the tunnel, and answered directly"
+        );
         end.abort();
         assert_eq!(next(pair, &mut events).await, Some(false), "the tunnel is gone");
     });

@@ -86,7 +86,8 @@ impl Timetable {
                 Some(Due::Ask)
             }
             Phase::Asked { at } => {
-                // Also where this comes late: an agent that was held up has heard nothing meanwhile.
+                // Also where this comes late: an agent that was held up has heard nothing
+                // meanwhile.
                 self.phase = Phase::Repeated { at, until: now + self.timeout / 2 };
                 Some(Due::Repeat)
             }
@@ -98,7 +99,8 @@ impl Timetable {
     pub fn conclude(&mut self, now: Instant, works: bool) -> Option<bool> {
         self.rest(now);
         self.health.record(works);
-        let opinion = if works { Some(true) } else { self.health.up().filter(|up| !up).or(self.opinion) };
+        let opinion =
+            if works { Some(true) } else { self.health.up().filter(|up| !up).or(self.opinion) };
         if opinion == self.opinion {
             return None;
         }
@@ -136,7 +138,10 @@ mod tests {
 
     fn timetable(fall: u32) -> Timetable {
         let (interval, timeout) = (Duration::from_millis(250), Duration::from_millis(200));
-        Timetable::new(&Check { kind: CheckKind::Tcp { port: None }, interval, timeout, rise: 3, fall }, at(1_000))
+        Timetable::new(
+            &Check { kind: CheckKind::Tcp { port: None }, interval, timeout, rise: 3, fall },
+            at(1_000),
+        )
     }
 
     /// Everything due up to `end`, each silence concluded.
@@ -207,7 +212,11 @@ mod tests {
         let mut timetable = timetable(1);
         timetable.poll(at(1_000));
         assert_eq!(timetable.poll(at(9_000)), Some(Due::Repeat));
-        assert_eq!((timetable.poll(at(9_000)), timetable.next()), (None, at(9_100)), "the answer has its time");
+        assert_eq!(
+            (timetable.poll(at(9_000)), timetable.next()),
+            (None, at(9_100)),
+            "the answer has its time"
+        );
         assert_eq!(timetable.poll(at(9_100)), Some(Due::Silence));
         timetable.conclude(at(9_100), false);
         assert_eq!(timetable.poll(at(9_100)), Some(Due::Ask));

@@ -48,11 +48,16 @@ impl Failure {
 
     fn of_hyper(step: &str, error: &hyper::Error) -> Self {
         let text = format!("{step}: {error}");
-        if shortage::is_caused_by_shortage(error) { Failure::NotAsked(text) } else { Failure::Backend(text) }
+        if shortage::is_caused_by_shortage(error) {
+            Failure::NotAsked(text)
+        } else {
+            Failure::Backend(text)
+        }
     }
 }
 
-/// Succeeds with what was seen and, where it stays open, the connection; fails with the reason. Sets no time limit of its own.
+/// Succeeds with what was seen and, where it stays open, the connection; fails with the reason.
+/// Sets no time limit of its own.
 pub(super) async fn attempt(target: &Target) -> Result<(String, Option<Held>), Failure> {
     match target {
         Target::Tcp(at) => {
@@ -80,19 +85,23 @@ async fn get(at: SocketAddr, path: &str) -> Result<(String, Option<Held>), Failu
         .body(Empty::<Bytes>::new())
         .map_err(|error| Failure::Backend(format!("cannot ask for {path}: {error}")))?;
     let stream = TokioIo::new(connect(at).await?);
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(stream).await.map_err(|error| Failure::of_hyper("no HTTP", &error))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream)
+        .await
+        .map_err(|error| Failure::of_hyper("no HTTP", &error))?;
     // The connection moves only while polled; the set aborts it when dropped.
     let mut driver = JoinSet::new();
     driver.spawn(connection);
-    let response = sender.send_request(request).await.map_err(|error| Failure::of_hyper("no HTTP answer", &error))?;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|error| Failure::of_hyper("no HTTP answer", &error))?;
 
     let status = response.status();
     if !(200..400).contains(&status.as_u16()) {
         return Err(Failure::Backend(format!("HTTP {}", status.as_u16())));
     }
-    let closes =
-        response.version() == Version::HTTP_10 || response.headers().get(CONNECTION).is_some_and(|value| value == "close");
+    let closes = response.version() == Version::HTTP_10
+        || response.headers().get(CONNECTION).is_some_and(|value| value == "close");
     let whole = match Limited::new(response.into_body(), LONGEST_BODY).collect().await {
         Ok(_) => true,
         Err(error) if error.is::<LengthLimitError>() => false,

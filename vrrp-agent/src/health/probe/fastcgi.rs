@@ -1,4 +1,5 @@
-//! A FastCGI server's answer to FCGI_GET_VALUES (FastCGI specification 1.0, section 4.1), which it gives without running anything.
+//! A FastCGI server's answer to FCGI_GET_VALUES (FastCGI specification 1.0, section 4.1), which it
+//! gives without running anything.
 
 use std::net::SocketAddr;
 
@@ -13,12 +14,16 @@ const GET_VALUES_RESULT: u8 = 10;
 const NAME: &[u8] = b"FCGI_MPXS_CONNS";
 const HEADER: usize = 8;
 
-/// Connects, asks, and closes: a connection held open would keep a worker of php-fpm from all other work.
+/// Connects, asks, and closes: a connection held open would keep a worker of php-fpm from all other
+/// work.
 pub(super) async fn get_values(at: SocketAddr) -> Result<String, Failure> {
     let mut stream = connect(at).await?;
     stream.write_all(&question()).await.map_err(|error| Failure::of("", &error))?;
     let mut header = [0; HEADER];
-    stream.read_exact(&mut header).await.map_err(|error| Failure::of("no FastCGI answer: ", &error))?;
+    stream
+        .read_exact(&mut header)
+        .await
+        .map_err(|error| Failure::of("no FastCGI answer: ", &error))?;
     let [version, kind, ..] = header;
     match (version, kind) {
         (VERSION, GET_VALUES_RESULT) => {}

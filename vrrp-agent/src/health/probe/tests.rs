@@ -66,7 +66,8 @@ fn serve_http(listener: TcpListener, head: &'static str) -> tokio::task::JoinHan
 async fn a_service_without_a_check_is_up() {
     let (_probes, mut events) = start(service(CheckKind::None, SOON, 1));
     let event = next(&mut events).await;
-    let expected = Event { service: 0, backend: 0, up: true, reason: "not checked".to_owned(), at: event.at };
+    let expected =
+        Event { service: 0, backend: 0, up: true, reason: "not checked".to_owned(), at: event.at };
     assert_eq!(event, expected);
 }
 
@@ -79,7 +80,9 @@ async fn a_backend_with_a_check_of_its_own_is_asked_as_that_says_and_its_neighbo
     service.own_checks = [(1, Check { kind: CheckKind::None, ..service.check.clone() })].into();
     let (_probes, mut events) = start(service);
     let (one, other) = (next(&mut events).await, next(&mut events).await);
-    let of = |backend: usize| [&one, &other].into_iter().find(|event| event.backend == backend).map(|event| event.up);
+    let of = |backend: usize| {
+        [&one, &other].into_iter().find(|event| event.backend == backend).map(|event| event.up)
+    };
     assert_eq!((of(0), of(1)), (Some(false), Some(true)), "{one:?} {other:?}");
 }
 
@@ -105,7 +108,8 @@ async fn each_backend_is_asked_on_its_own_port_also_over_ipv6() {
     let mut service = service(check, SOON, 1);
     service.backends = vec![backend(at.ip(), at.port()), backend(at_v6.ip(), at_v6.port())];
     let (_probes, mut events) = start(service);
-    let mut up = [next(&mut events).await, next(&mut events).await].map(|event| (event.backend, event.up));
+    let mut up =
+        [next(&mut events).await, next(&mut events).await].map(|event| (event.backend, event.up));
     up.sort_unstable();
     assert_eq!(up, [(0, true), (1, true)]);
 }
@@ -150,7 +154,8 @@ const PHP_FPM_VALUES: &[u8] = b"\x01\x0a\0\0\0\x12\x06\0\x0f\x01FCGI_MPXS_CONNS0
 #[tokio::test]
 async fn a_fastcgi_server_is_asked_for_its_values_and_left_alone() {
     let (listener, at) = listen().await;
-    let (_probes, mut events) = start(service(CheckKind::FastCgi { port: Some(at.port()) }, Duration::from_secs(60), 1));
+    let (_probes, mut events) =
+        start(service(CheckKind::FastCgi { port: Some(at.port()) }, Duration::from_secs(60), 1));
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut question = [0; 32];
     stream.read_exact(&mut question).await.unwrap();
@@ -158,22 +163,36 @@ async fn a_fastcgi_server_is_asked_for_its_values_and_left_alone() {
     stream.write_all(PHP_FPM_VALUES).await.unwrap();
     let event = next(&mut events).await;
     assert!(event.up, "{}", event.reason);
-    assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "the connection is closed, so no worker waits on it");
+    assert_eq!(
+        stream.read(&mut [0]).await.unwrap(),
+        0,
+        "the connection is closed, so no worker waits on it"
+    );
     let again = tokio::time::timeout(Duration::from_millis(100), listener.accept()).await;
     assert!(again.is_err(), "it is not asked again before the interval is over");
 }
 
 #[tokio::test]
 async fn what_speaks_no_fastcgi_is_down() {
-    for answer in ["HTTP/1.1 400 Bad Request\r\n\r\n", "\x01\x03\0\0\0\x08\0\0........", "\x01\x0a\0\0\0\x08\0\0...", ""] {
+    for answer in [
+        "HTTP/1.1 400 Bad Request\r\n\r\n",
+        "\x01\x03\0\0\0\x08\0\0........",
+        "\x01\x0a\0\0\0\x08\0\0...",
+        "",
+    ] {
         let (listener, at) = listen().await;
-        let (_probes, mut events) = start(service(CheckKind::FastCgi { port: Some(at.port()) }, SOON, 1));
+        let (_probes, mut events) =
+            start(service(CheckKind::FastCgi { port: Some(at.port()) }, SOON, 1));
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.read_exact(&mut [0; 32]).await.unwrap();
         stream.write_all(answer.as_bytes()).await.unwrap();
         drop(stream);
         let event = next(&mut events).await;
-        assert!(!event.up && event.reason.contains("FastCGI answer"), "{answer:?}: {}", event.reason);
+        assert!(
+            !event.up && event.reason.contains("FastCGI answer"),
+            "{answer:?}: {}",
+            event.reason
+        );
     }
 }
 
@@ -235,7 +254,14 @@ async fn dropping_the_probes_ends_them() {
 
 #[test]
 fn what_this_host_lacks_is_no_result_about_a_backend() {
-    for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM, Errno::EADDRNOTAVAIL, Errno::EAGAIN] {
+    for errno in [
+        Errno::EMFILE,
+        Errno::ENFILE,
+        Errno::ENOBUFS,
+        Errno::ENOMEM,
+        Errno::EADDRNOTAVAIL,
+        Errno::EAGAIN,
+    ] {
         let failure = Failure::of("", &errno.into());
         assert!(matches!(failure, Failure::NotAsked(_)), "{errno}");
     }

@@ -1,4 +1,5 @@
-//! The raw sockets that adverts travel through: one for each interface and multicast group, or for unicast on an interface.
+//! The raw sockets that adverts travel through: one for each interface and multicast group, or for
+//! unicast on an interface.
 
 mod v4;
 mod v6;
@@ -33,15 +34,18 @@ pub struct OpenError {
     pub source: io::Error,
 }
 
-/// An advert that did not leave. The caller counts it and tries again at its next interval (no state changes for it).
+/// An advert that did not leave. The caller counts it and tries again at its next interval (no
+/// state changes for it).
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     #[error("an advert of {0} bytes does not fit an IP packet")]
     TooLong(usize),
-    #[error("no advert goes from {source_address} to {destination} through this socket: they differ in IP version")]
+    #[error(
+        "no advert goes from {source_address} to {destination} through this socket: they differ in IP version"
+    )]
     Family { source_address: IpAddr, destination: IpAddr },
-    /// ENETDOWN: the link is down; ENOBUFS or EAGAIN: its queue is full; ENETUNREACH: no route, or the interface lost its last
-    /// address.
+    /// ENETDOWN: the link is down; ENOBUFS or EAGAIN: its queue is full; ENETUNREACH: no route, or
+    /// the interface lost its last address.
     #[error("send to {destination}: {source}")]
     Refused { destination: IpAddr, source: io::Error },
 }
@@ -57,10 +61,11 @@ pub enum Datagram {
 
 /// Adverts of one interface and IP version, both ways. Never blocks.
 ///
-/// Each such socket of an interface hears every unicast VRRP packet to an address of this host that comes in there, whoever it
-/// is meant for. An IPv4 socket hears only the group that it joined; an IPv6 one all that anybody on this host joined there,
-/// since the kernel asks for no membership of a raw socket. So several sockets on an interface hear one packet several times:
-/// the caller filters by destination.
+/// Each such socket of an interface hears every unicast VRRP packet to an address of this host that
+/// comes in there, whoever it is meant for. An IPv4 socket hears only the group that it joined; an
+/// IPv6 one all that anybody on this host joined there, since the kernel asks for no membership of
+/// a raw socket. So several sockets on an interface hear one packet several times: the caller
+/// filters by destination.
 #[derive(Debug)]
 pub struct AdvertSocket {
     socket: Socket,
@@ -71,22 +76,29 @@ pub struct AdvertSocket {
 impl AdvertSocket {
     /// Opens the socket on `interface` and joins `group` there; without a group it is for unicast.
     ///
-    /// The membership outlives link flaps and address changes. It does not outlive the interface: when one of the same name
-    /// comes back with a new index, open another socket.
+    /// The membership outlives link flaps and address changes. It does not outlive the interface:
+    /// when one of the same name comes back with a new index, open another socket.
     ///
     /// # Errors
-    /// Without CAP_NET_RAW or CAP_NET_ADMIN, when the interface is gone or does not speak `family`, or when `group` is no
-    /// multicast group of that family.
-    pub fn open(interface: &Interface, family: Family, group: Option<IpAddr>) -> Result<Self, OpenError> {
-        let step = |step: &'static str| move |source: io::Error| OpenError { interface: interface.name.clone(), step, source };
+    /// Without CAP_NET_RAW or CAP_NET_ADMIN, when the interface is gone or does not speak `family`,
+    /// or when `group` is no multicast group of that family.
+    pub fn open(
+        interface: &Interface,
+        family: Family,
+        group: Option<IpAddr>,
+    ) -> Result<Self, OpenError> {
+        let step = |step: &'static str| {
+            move |source: io::Error| OpenError { interface: interface.name.clone(), step, source }
+        };
         let domain = match family {
             Family::V4 => Domain::IPV4,
             Family::V6 => Domain::IPV6,
         };
         let protocol = Protocol::from(i32::from(PROTOCOL));
-        let socket =
-            Socket::new(domain, Type::RAW.nonblocking().cloexec(), Some(protocol)).map_err(step("open (needs CAP_NET_RAW)"))?;
-        raw::bind_to_index(socket.as_fd(), interface.index).map_err(step("bind to the interface"))?;
+        let socket = Socket::new(domain, Type::RAW.nonblocking().cloexec(), Some(protocol))
+            .map_err(step("open (needs CAP_NET_RAW)"))?;
+        raw::bind_to_index(socket.as_fd(), interface.index)
+            .map_err(step("bind to the interface"))?;
         socket.set_priority(PRIORITY).map_err(step("SO_PRIORITY (needs CAP_NET_ADMIN)"))?;
         setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)
             .map_err(|errno| step("SO_RCVBUFFORCE (needs CAP_NET_ADMIN)")(errno.into()))?;
@@ -98,14 +110,22 @@ impl AdvertSocket {
         Ok(Self { socket, interface: interface.clone(), family })
     }
 
-    /// Sends `payload`, a whole VRRP message with its checksum, with TTL or hop limit 255 and traffic class 0xc0; IPv4 without
-    /// DF. `destination` is the group or a unicast peer; `source` need not be an address of this host.
+    /// Sends `payload`, a whole VRRP message with its checksum, with TTL or hop limit 255 and
+    /// traffic class 0xc0; IPv4 without DF. `destination` is the group or a unicast peer; `source`
+    /// need not be an address of this host.
     ///
     /// # Errors
     /// See [`SendError`].
-    pub fn send(&self, source: IpAddr, destination: IpAddr, payload: &[u8]) -> Result<(), SendError> {
+    pub fn send(
+        &self,
+        source: IpAddr,
+        destination: IpAddr,
+        payload: &[u8],
+    ) -> Result<(), SendError> {
         let outcome = match (self.family, source, destination) {
-            (Family::V4, IpAddr::V4(source), IpAddr::V4(destination)) => v4::send(&self.socket, source, destination, payload),
+            (Family::V4, IpAddr::V4(source), IpAddr::V4(destination)) => {
+                v4::send(&self.socket, source, destination, payload)
+            }
             (Family::V6, IpAddr::V6(source), IpAddr::V6(destination)) => {
                 v6::send(&self.socket, self.interface.index, source, destination, payload)
             }
@@ -121,7 +141,8 @@ impl AdvertSocket {
     /// The next waiting packet, cut to `buffer`; `None` when nothing waits.
     ///
     /// # Errors
-    /// An error that the network reported to the socket (ENETDOWN when the link went down), or the interface is gone.
+    /// An error that the network reported to the socket (ENETDOWN when the link went down), or the
+    /// interface is gone.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<Option<Datagram>> {
         match self.family {
             Family::V4 => v4::recv(&self.socket, buffer),

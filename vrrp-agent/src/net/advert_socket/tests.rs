@@ -6,7 +6,9 @@ use super::v4::{HEADER_LEN, header};
 use super::{AdvertSocket, Datagram, SendError};
 use crate::model::Family;
 use crate::net::Interface;
-use crate::net::testing::{DETECTION, LEFT, RIGHT, VIP, VIP6, in_pair, interface, ip, link_local, soon, wait_detected};
+use crate::net::testing::{
+    DETECTION, LEFT, RIGHT, VIP, VIP6, in_pair, interface, ip, link_local, soon, wait_detected,
+};
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 const OTHER_GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 19);
@@ -16,7 +18,8 @@ const MESSAGE: &[u8] = b"a VRRP message's bytes";
 
 /// A socket of the group's family, or an IPv4 one for unicast.
 fn open(name: &str, group: Option<IpAddr>) -> AdvertSocket {
-    AdvertSocket::open(&interface(name), group.map_or(Family::V4, Family::of), group).expect("a socket")
+    AdvertSocket::open(&interface(name), group.map_or(Family::V4, Family::of), group)
+        .expect("a socket")
 }
 
 async fn received(socket: &AdvertSocket) -> Option<Vec<u8>> {
@@ -30,7 +33,11 @@ async fn received(socket: &AdvertSocket) -> Option<Vec<u8>> {
 fn assert_advert(packet: &[u8], source: Ipv4Addr, destination: Ipv4Addr) {
     assert_eq!(packet[0], 0x45, "version and header length");
     assert_eq!(packet[1], 0xc0, "TOS");
-    assert_eq!(usize::from(u16::from_be_bytes([packet[2], packet[3]])), packet.len(), "total length");
+    assert_eq!(
+        usize::from(u16::from_be_bytes([packet[2], packet[3]])),
+        packet.len(),
+        "total length"
+    );
     assert_eq!(packet[6..8], [0, 0], "no DF, no fragment");
     assert_eq!(packet[8], 255, "TTL");
     assert_eq!(packet[9], 112, "protocol");
@@ -64,7 +71,11 @@ fn adverts_cross_a_link() {
             let packet = received(&right).await.expect("an advert");
             assert_advert(&packet, source, destination);
         }
-        assert_eq!(left.recv(&mut [0; 64]).expect("no error"), None, "own adverts do not come back");
+        assert_eq!(
+            left.recv(&mut [0; 64]).expect("no error"),
+            None,
+            "own adverts do not come back"
+        );
         // Unicast is for every socket of the interface, a group only for those that joined it.
         assert_advert(&received(&other).await.expect("the unicast advert"), LEFT, RIGHT);
         assert_eq!(other.recv(&mut [0; 64]).expect("no error"), None);
@@ -100,7 +111,8 @@ fn the_membership_survives_a_flap_and_a_dead_link_is_an_error() {
 fn a_missing_interface_is_named() {
     in_pair(async |_| {
         let gone = Interface { index: 4_000, name: "gone0".to_owned() };
-        let error = AdvertSocket::open(&gone, Family::V4, Some(GROUP.into())).expect_err("no such interface");
+        let error = AdvertSocket::open(&gone, Family::V4, Some(GROUP.into()))
+            .expect_err("no such interface");
         assert!(error.to_string().starts_with("advert socket on gone0: "), "{error}");
     });
 }
@@ -108,7 +120,9 @@ fn a_missing_interface_is_named() {
 /// The next IPv6 advert, which must be [`MESSAGE`]: source and destination.
 async fn received_v6(socket: &AdvertSocket) -> Option<(Ipv6Addr, Ipv6Addr)> {
     let mut buffer = [0; 2048];
-    let Datagram::V6 { source, destination, hop_limit, len } = soon(|| socket.recv(&mut buffer).expect("no error")).await? else {
+    let Datagram::V6 { source, destination, hop_limit, len } =
+        soon(|| socket.recv(&mut buffer).expect("no error")).await?
+    else {
         panic!("not IPv6");
     };
     assert_eq!(hop_limit, 255);
@@ -133,9 +147,17 @@ fn ipv6_adverts_cross_a_link() {
         for (source, destination) in [(from, GROUP6), (from, to), (VIP6, GROUP6)] {
             left.send(source.into(), destination.into(), MESSAGE).expect("sent");
             assert_eq!(received_v6(&right).await, Some((source, destination)));
-            assert_eq!(received_v6(&other).await, Some((source, destination)), "every socket of the interface hears all");
+            assert_eq!(
+                received_v6(&other).await,
+                Some((source, destination)),
+                "every socket of the interface hears all"
+            );
         }
-        assert_eq!(left.recv(&mut [0; 64]).expect("no error"), None, "own adverts do not come back");
+        assert_eq!(
+            left.recv(&mut [0; 64]).expect("no error"),
+            None,
+            "own adverts do not come back"
+        );
     });
 }
 
@@ -144,7 +166,9 @@ fn ipv6_adverts_cross_a_link() {
 fn a_unicast_socket_hears_what_is_for_this_host() {
     in_pair(async |pair| {
         wait_detected("left");
-        let unicast = |name: &str, family| AdvertSocket::open(&interface(name), family, None).expect("a socket");
+        let unicast = |name: &str, family| {
+            AdvertSocket::open(&interface(name), family, None).expect("a socket")
+        };
         let (left, left_v6) = (unicast("left", Family::V4), unicast("left", Family::V6));
         let from = link_local("left");
         pair.enter_right();
@@ -171,7 +195,8 @@ fn a_unicast_socket_hears_what_is_for_this_host() {
 #[ignore = "needs root: network namespaces"]
 fn the_families_are_not_mixed() {
     in_pair(async |_| {
-        let error = AdvertSocket::open(&interface("left"), Family::V6, Some(GROUP.into())).expect_err("another family");
+        let error = AdvertSocket::open(&interface("left"), Family::V6, Some(GROUP.into()))
+            .expect_err("another family");
         assert!(error.to_string().contains("other IP version"), "{error}");
         let socket = open("left", Some(GROUP6.into()));
         let refused = socket.send(LEFT.into(), GROUP.into(), MESSAGE);
@@ -192,7 +217,8 @@ fn the_ipv6_membership_survives_a_flap() {
         let right = open("right", Some(GROUP6.into()));
         ip("link set right down");
         ip("link set right up");
-        // The left end loses its carrier, too, and the kernel may take a second to see that it is back.
+        // The left end loses its carrier, too, and the kernel may take a second to see that it is
+        // back.
         let arrived = timeout(DETECTION, async {
             loop {
                 left.send(from.into(), GROUP6.into(), MESSAGE).expect("sent");

@@ -36,7 +36,8 @@ pub enum CgroupError {
 }
 
 impl Cgroup {
-    /// The cgroup that `wanted` names. `known` is where it was last, which spares the search for a unit's.
+    /// The cgroup that `wanted` names. `known` is where it was last, which spares the search for a
+    /// unit's.
     ///
     /// # Errors
     /// There is none now.
@@ -48,7 +49,8 @@ impl Cgroup {
                     return Ok(found);
                 }
                 let root = mount_point().ok_or(CgroupError::NotMounted)?;
-                let path = search(&root, unit, DEEPEST).ok_or_else(|| CgroupError::NoUnit(unit.clone()))?;
+                let path = search(&root, unit, DEEPEST)
+                    .ok_or_else(|| CgroupError::NoUnit(unit.clone()))?;
                 Self::at(&path)
             }
         }
@@ -59,7 +61,9 @@ impl Cgroup {
         let id = match fs::metadata(path) {
             Ok(found) if found.is_dir() => found.ino(),
             Ok(_) => return Err(CgroupError::OtherVersion(path.to_owned())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(CgroupError::Missing(path.to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(CgroupError::Missing(path.to_owned()));
+            }
             Err(error) => return Err(unreadable(error.to_string())),
         };
         let kind = statfs(path).map_err(|errno| unreadable(errno.to_string()))?.filesystem_type();
@@ -84,7 +88,8 @@ pub(super) fn search(root: &Path, name: &str, depth: usize) -> Option<PathBuf> {
     let mut level = vec![root.to_owned()];
     for _ in 0..depth {
         let below = level.iter().flat_map(fs::read_dir).flatten().flatten();
-        let below: Vec<_> = below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).collect();
+        let below: Vec<_> =
+            below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).collect();
         if let Some(found) = below.iter().find(|entry| entry.file_name() == *name) {
             return Some(found.path());
         }

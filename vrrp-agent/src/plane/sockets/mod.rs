@@ -1,4 +1,5 @@
-//! The programs that steer connections when they are made: loading them, and hanging them on cgroups.
+//! The programs that steer connections when they are made: loading them, and hanging them on
+//! cgroups.
 
 mod cgroup;
 mod tables;
@@ -53,8 +54,8 @@ impl SocketPlane {
     /// Loads the programs, over the maps pinned below `bpf_dir` where there are any.
     ///
     /// # Errors
-    /// No object in this build, no permission, or a kernel that refuses it. That nothing can be pinned is not an error: it is
-    /// logged.
+    /// No object in this build, no permission, or a kernel that refuses it. That nothing can be
+    /// pinned is not an error: it is logged.
     pub fn open(bpf_dir: &Path) -> Result<Self, PlaneError> {
         if OBJECT.is_empty() {
             return Err(PlaneError::NoObject);
@@ -73,7 +74,8 @@ impl SocketPlane {
         Ok(Self { maps, ebpf, pins, attached: BTreeMap::new(), left, whole })
     }
 
-    /// Whether an earlier agent's programs have counted connections all the time until now, as far as can be told.
+    /// Whether an earlier agent's programs have counted connections all the time until now, as far
+    /// as can be told.
     pub fn has_counted_all_along(&self) -> bool {
         self.whole
     }
@@ -88,14 +90,15 @@ impl SocketPlane {
         self.attached.contains_key(&cgroup.id)
     }
 
-    /// Attaches the programs to a cgroup, each before that of an earlier agent goes. While both hang there a connection is
-    /// steered once, and counted once: what the first of them sends it to is no upstream, and what is remembered with the socket
-    /// is there for both.
+    /// Attaches the programs to a cgroup, each before that of an earlier agent goes. While both
+    /// hang there a connection is steered once, and counted once: what the first of them sends it
+    /// to is no upstream, and what is remembered with the socket is there for both.
     ///
     /// # Errors
     /// The cgroup is gone, or the kernel refuses.
     pub fn attach(&mut self, cgroup: &Cgroup) -> Result<(), PlaneError> {
-        let directory = File::open(&cgroup.path).map_err(|source| PlaneError::Cgroup { path: cgroup.path.clone(), source })?;
+        let directory = File::open(&cgroup.path)
+            .map_err(|source| PlaneError::Cgroup { path: cgroup.path.clone(), source })?;
         let mut held = Vec::new();
         for name in PROGRAMS {
             let link = attach(program(&mut self.ebpf, name)?, &directory)?;
@@ -109,13 +112,14 @@ impl SocketPlane {
         Ok(())
     }
 
-    /// Detaches the programs from all cgroups but these. Returns whether one of them may still have connections, which nobody
-    /// will take off the counts.
+    /// Detaches the programs from all cgroups but these. Returns whether one of them may still have
+    /// connections, which nobody will take off the counts.
     pub fn detach_others(&mut self, keep: &BTreeSet<u64>) -> bool {
         let mut uncounted = false;
         self.attached.retain(|id, attached| {
             let wanted = keep.contains(id);
-            uncounted |= !wanted && fs::metadata(&attached.path).is_ok_and(|found| found.ino() == *id);
+            uncounted |=
+                !wanted && fs::metadata(&attached.path).is_ok_and(|found| found.ino() == *id);
             wanted
         });
         let left = self.left.len();
@@ -132,7 +136,8 @@ impl SocketPlane {
     }
 }
 
-/// Loads the programs for a moment, with maps of their own, attached to nothing: whether this kernel takes them.
+/// Loads the programs for a moment, with maps of their own, attached to nothing: whether this
+/// kernel takes them.
 ///
 /// # Errors
 /// As of [`SocketPlane::open`].
@@ -153,13 +158,15 @@ fn load_all(pins: Option<&Pins>) -> Result<Ebpf, PlaneError> {
     undisturbed(|| {
         let mut ebpf = loader.load(OBJECT).map_err(|error| explain(Object::Sockets, error))?;
         for name in PROGRAMS {
-            load(program(&mut ebpf, name)?).map_err(|error| refused(Object::Sockets, name, error))?;
+            load(program(&mut ebpf, name)?)
+                .map_err(|error| refused(Object::Sockets, name, error))?;
         }
         Ok(ebpf)
     })
 }
 
-/// Removes what an agent of any version left pinned below `bpf_dir`: nothing is steered any more. Returns whether there was something.
+/// Removes what an agent of any version left pinned below `bpf_dir`: nothing is steered any more.
+/// Returns whether there was something.
 pub fn clear(bpf_dir: &Path) -> bool {
     let pins = Pins::of_any_layout(Kind::Sockets, bpf_dir);
     let found = pins.iter().any(|pins| !pins.is_empty());
@@ -167,7 +174,8 @@ pub fn clear(bpf_dir: &Path) -> bool {
     found
 }
 
-/// Pins a link in the place of an older one, which detaches the older one's program in the same instant.
+/// Pins a link in the place of an older one, which detaches the older one's program in the same
+/// instant.
 fn pin(link: FdLink, path: &Path) -> Result<(), PlaneError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push("-new");
@@ -175,7 +183,8 @@ fn pin(link: FdLink, path: &Path) -> Result<(), PlaneError> {
     // One of an agent that was killed in between.
     let _ = fs::remove_file(&beside);
     link.pin(&beside)?;
-    fs::rename(&beside, path).map_err(|source| PlaneError::PinDirectory { path: path.to_owned(), source })
+    fs::rename(&beside, path)
+        .map_err(|source| PlaneError::PinDirectory { path: path.to_owned(), source })
 }
 
 /// How many programs' links to each cgroup are pinned.
@@ -200,8 +209,8 @@ fn load(program: &mut Program) -> Result<(), ProgramError> {
     }
 }
 
-/// Beside whatever else hangs on the cgroup, systemd's own programs for instance: a link always allows that, and takes no flag
-/// that says so.
+/// Beside whatever else hangs on the cgroup, systemd's own programs for instance: a link always
+/// allows that, and takes no flag that says so.
 fn attach(program: &mut Program, cgroup: &File) -> Result<FdLink, PlaneError> {
     const MODE: CgroupAttachMode = CgroupAttachMode::Single;
     let link = match program {

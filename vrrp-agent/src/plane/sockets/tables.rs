@@ -6,7 +6,8 @@ use aya::maps::PerCpuValues;
 use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray};
 use aya::util::nr_cpus;
 use vrrp_common::socket_maps::{
-    Backend, Load, MAX_BACKENDS, MAX_MEMBERS, MAX_UPSTREAMS, Member, Outcomes, Upstream, UpstreamKey, name,
+    Backend, Load, MAX_BACKENDS, MAX_MEMBERS, MAX_UPSTREAMS, Member, Outcomes, Upstream,
+    UpstreamKey, name,
 };
 
 use super::super::PlaneError;
@@ -21,7 +22,8 @@ pub struct SocketTables {
     backends: Array<MapData, Backend>,
     loads: Array<MapData, Load>,
     outcomes: PerCpuArray<MapData, Outcomes>,
-    /// Places of backends. They are found again after a restart, for connections that an earlier agent's programs counted.
+    /// Places of backends. They are found again after a restart, for connections that an earlier
+    /// agent's programs counted.
     places: Numbers<Backend>,
     indices: Numbers<UpstreamKey>,
     /// What is in the map; `None` where that is not known.
@@ -35,15 +37,20 @@ impl SocketTables {
         let upstreams: HashMap<MapData, UpstreamKey, Upstream> = maps.hash_map(name::UPSTREAMS)?;
         let backends: Array<MapData, Backend> = maps.array(name::BACKENDS)?;
         let held = (0..).zip(backends.iter()).map(|(place, backend)| Ok((backend?, place)));
-        let held = held.collect::<Result<BTreeMap<_, _>, MapError>>().map_err(at(name::BACKENDS))?;
-        let known = upstreams.iter().map(|entry| entry.map(|(key, upstream)| (key, upstream.index)));
-        let known = known.collect::<Result<BTreeMap<_, _>, MapError>>().map_err(at(name::UPSTREAMS))?;
+        let held =
+            held.collect::<Result<BTreeMap<_, _>, MapError>>().map_err(at(name::BACKENDS))?;
+        let known =
+            upstreams.iter().map(|entry| entry.map(|(key, upstream)| (key, upstream.index)));
+        let known =
+            known.collect::<Result<BTreeMap<_, _>, MapError>>().map_err(at(name::UPSTREAMS))?;
         Ok(Self {
             upstreams,
             backends,
             loads: maps.array(name::LOADS)?,
             outcomes: maps.per_cpu_array(name::OUTCOMES)?,
-            places: Numbers::known(held.into_iter().filter(|(backend, _)| *backend != Backend::default())),
+            places: Numbers::known(
+                held.into_iter().filter(|(backend, _)| *backend != Backend::default()),
+            ),
             indices: Numbers::known(known),
             written: None,
         })
@@ -62,7 +69,9 @@ impl SocketTables {
         for (_, place) in self.places.iter().filter(|(backend, _)| !wanted.contains(backend)) {
             self.backends.set(place, Backend::default(), 0).map_err(at(name::BACKENDS))?;
         }
-        for (backend, place) in places.iter().filter(|(backend, _)| self.places.get(backend).is_none()) {
+        for (backend, place) in
+            places.iter().filter(|(backend, _)| self.places.get(backend).is_none())
+        {
             if place >= MAX_BACKENDS {
                 return Err(PlaneError::Full(MAX_BACKENDS));
             }
@@ -74,7 +83,10 @@ impl SocketTables {
     }
 
     /// Puts the pools in force. One without an answer yet, `None`, stays as it is.
-    pub fn set_pools(&mut self, wanted: &BTreeMap<UpstreamKey, Option<Pool>>) -> Result<(), PlaneError> {
+    pub fn set_pools(
+        &mut self,
+        wanted: &BTreeMap<UpstreamKey, Option<Pool>>,
+    ) -> Result<(), PlaneError> {
         let mut indices = self.indices.clone();
         indices.assign(&wanted.keys().copied().collect::<Vec<_>>());
         for (_, index) in indices.iter().filter(|(key, _)| self.indices.get(key).is_none()) {
@@ -88,7 +100,11 @@ impl SocketTables {
         self.indices = indices;
         let held = match self.written.take() {
             Some(written) => written,
-            None => self.upstreams.iter().collect::<Result<_, MapError>>().map_err(at(name::UPSTREAMS))?,
+            None => self
+                .upstreams
+                .iter()
+                .collect::<Result<_, MapError>>()
+                .map_err(at(name::UPSTREAMS))?,
         };
         let of = |(key, pool): (&UpstreamKey, &Option<Pool>)| {
             let upstream = match pool {
@@ -107,16 +123,26 @@ impl SocketTables {
 
     fn upstream(&self, key: &UpstreamKey, pool: &Pool) -> Option<Upstream> {
         let mut members = [Member::default(); MAX_MEMBERS];
-        let placed = pool.members.iter().filter_map(|(backend, weight)| Some((self.places.get(backend)?, *weight)));
+        let placed = pool
+            .members
+            .iter()
+            .filter_map(|(backend, weight)| Some((self.places.get(backend)?, *weight)));
         let mut count = 0;
         for (member, (backend, weight)) in members.iter_mut().zip(placed) {
             *member = Member { backend, weight };
             count += 1;
         }
-        Some(Upstream { index: self.indices.get(key)?, balance: pool.balance, count, pad: 0, members })
+        Some(Upstream {
+            index: self.indices.get(key)?,
+            balance: pool.balance,
+            count,
+            pad: 0,
+            members,
+        })
     }
 
-    /// Begins to count anew: connections may have been closed with no program to take them off the count.
+    /// Begins to count anew: connections may have been closed with no program to take them off the
+    /// count.
     ///
     /// # Errors
     /// As above.
@@ -137,7 +163,11 @@ impl SocketTables {
 }
 
 /// A new epoch of a place, with what stays of its load.
-fn begin(loads: &mut Array<MapData, Load>, place: u32, stays: impl Fn(Load) -> Load) -> Result<(), PlaneError> {
+fn begin(
+    loads: &mut Array<MapData, Load>,
+    place: u32,
+    stays: impl Fn(Load) -> Load,
+) -> Result<(), PlaneError> {
     let held = loads.get(&place, 0).map_err(at(name::LOADS))?;
     loads.set(place, Load { epoch: held.epoch + 1, ..stays(held) }, 0).map_err(at(name::LOADS))
 }
@@ -169,6 +199,8 @@ impl SocketCounters {
             refused: a.refused + b.refused,
             uncounted: a.uncounted + b.uncounted,
         };
-        self.outcomes.get(&index, 0).map_or_else(|_| Outcomes::default(), |all| all.iter().fold(Outcomes::default(), add))
+        self.outcomes
+            .get(&index, 0)
+            .map_or_else(|_| Outcomes::default(), |all| all.iter().fold(Outcomes::default(), add))
     }
 }

@@ -1,5 +1,5 @@
-//! The socket programs in the kernel, on a cgroup of the tests' own. Servers listen on loopback addresses of a fresh network
-//! namespace, where nothing leads to the upstreams' addresses.
+//! The socket programs in the kernel, on a cgroup of the tests' own. Servers listen on loopback
+//! addresses of a fresh network namespace, where nothing leads to the upstreams' addresses.
 
 use std::io::{ErrorKind, Read};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -39,16 +39,24 @@ impl Site {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let root = cgroup::mount_point().expect("cgroups of version 2");
         let own = fs::read_to_string("/proc/self/cgroup").expect("this process's cgroups");
-        let home = own.lines().find_map(|line| line.strip_prefix("0::/")).expect("one of version 2");
+        let home =
+            own.lines().find_map(|line| line.strip_prefix("0::/")).expect("one of version 2");
         let path = root.join(format!("vrrp-agent-test-{}", std::process::id()));
         fs::create_dir(&path).expect("a cgroup: needs root");
         let cgroup = Cgroup::find(&model::Cgroup::Path(path), None).expect("the cgroup");
-        Self { cgroup, home: root.join(home), pins: tempfile::tempdir().expect("a directory"), _turn: turn }
+        Self {
+            cgroup,
+            home: root.join(home),
+            pins: tempfile::tempdir().expect("a directory"),
+            _turn: turn,
+        }
     }
 
-    /// Does something as a process of the cgroup. Its sockets belong to the cgroup for as long as they live.
+    /// Does something as a process of the cgroup. Its sockets belong to the cgroup for as long as
+    /// they live.
     fn inside<T>(&self, act: impl FnOnce() -> T) -> T {
-        let enter = |path: &Path| fs::write(path.join("cgroup.procs"), "0").expect("moving this process");
+        let enter =
+            |path: &Path| fs::write(path.join("cgroup.procs"), "0").expect("moving this process");
         enter(&self.cgroup.path);
         let result = act();
         enter(&self.home);
@@ -91,7 +99,8 @@ struct Steering {
 
 impl Steering {
     fn set(&mut self, pools: &[PoolOf]) {
-        let backends: BTreeSet<Backend> = pools.iter().flat_map(|(_, members, _)| *members).map(|&(to, _)| place(to)).collect();
+        let backends: BTreeSet<Backend> =
+            pools.iter().flat_map(|(_, members, _)| *members).map(|&(to, _)| place(to)).collect();
         let pool = |&(name, members, balance): &PoolOf| {
             let members = members.iter().map(|&(to, weight)| (place(to), weight)).collect();
             (key(name), Some(Pool { balance, members }))
@@ -144,7 +153,9 @@ fn the_verifier_has_room_to_spare() {
     in_namespace(|site| {
         let mut steering = site.plane();
         for name in PROGRAMS {
-            let info = program(&mut steering.plane.ebpf, name).and_then(|program| Ok(program.info()?)).expect("a loaded program");
+            let info = program(&mut steering.plane.ebpf, name)
+                .and_then(|program| Ok(program.info()?))
+                .expect("a loaded program");
             let steps = info.verified_instruction_count().expect("a count");
             println!("{name}: {steps} steps of a million");
             assert!(steps < 250_000, "{name}: {steps}");
@@ -158,7 +169,8 @@ fn connections_go_where_fewest_are_and_are_taken_off_the_count_when_closed() {
     in_namespace(|site| {
         let (one, two) = (Server::new("127.0.0.1:0"), Server::new("127.0.0.2:0"));
         let steering = site.steer(&[(UPSTREAM, &[(one.at, 1), (two.at, 1)], LEAST_CONNECTIONS)]);
-        let open: Vec<TcpStream> = (0..6).map(|_| site.connect(UPSTREAM).expect("a connection")).collect();
+        let open: Vec<TcpStream> =
+            (0..6).map(|_| site.connect(UPSTREAM).expect("a connection")).collect();
         assert_eq!((one.accepted(), two.accepted()), (3, 3));
         assert_eq!((steering.load(&one).in_flight, steering.load(&two).in_flight), (3, 3));
         for stream in &open {
@@ -178,8 +190,10 @@ fn connections_go_where_fewest_are_and_are_taken_off_the_count_when_closed() {
 fn weights_divide_connections_in_flight_and_chances() {
     in_namespace(|site| {
         let (one, two) = (Server::new("127.0.0.1:0"), Server::new("127.0.0.2:0"));
-        let mut steering = site.steer(&[(UPSTREAM, &[(one.at, 1), (two.at, 3)], LEAST_CONNECTIONS)]);
-        let open: Vec<TcpStream> = (0..40).map(|_| site.connect(UPSTREAM).expect("a connection")).collect();
+        let mut steering =
+            site.steer(&[(UPSTREAM, &[(one.at, 1), (two.at, 3)], LEAST_CONNECTIONS)]);
+        let open: Vec<TcpStream> =
+            (0..40).map(|_| site.connect(UPSTREAM).expect("a connection")).collect();
         assert_eq!((steering.load(&one).in_flight, steering.load(&two).in_flight), (10, 30));
         drop(open);
         steering.set(&[(UPSTREAM, &[(one.at, 1), (two.at, 3)], WEIGHTED_RANDOM)]);
@@ -191,7 +205,10 @@ fn weights_divide_connections_in_flight_and_chances() {
         }
         let chosen = steering.load(&one).connects - before;
         // 100 are expected; nine standard deviations either way.
-        assert!((22..178).contains(&chosen), "{chosen} of 400 went to the one with a quarter of the weight");
+        assert!(
+            (22..178).contains(&chosen),
+            "{chosen} of 400 went to the one with a quarter of the weight"
+        );
     });
 }
 
@@ -202,9 +219,13 @@ fn a_backend_that_refuses_is_avoided_until_all_others_are_suspect_too() {
         let (well, dead) = (Server::new("127.0.0.1:0"), Server::new("127.0.0.2:0"));
         let steering = site.steer(&[(UPSTREAM, &[(well.at, 1), (dead.at, 1)], LEAST_CONNECTIONS)]);
         let Server { listener, at } = dead;
-        let dead = Server { listener: TcpListener::bind("127.0.0.3:0").expect("another listener"), at };
+        let dead =
+            Server { listener: TcpListener::bind("127.0.0.3:0").expect("another listener"), at };
         drop(listener);
-        let held = site.connect(UPSTREAM).or_else(|_| site.connect(UPSTREAM)).expect("a connection to the one that lives");
+        let held = site
+            .connect(UPSTREAM)
+            .or_else(|_| site.connect(UPSTREAM))
+            .expect("a connection to the one that lives");
         let begin = Instant::now();
         let failures = (0..50).filter(|_| site.connect(UPSTREAM).is_err()).count();
         let took = begin.elapsed();
@@ -212,7 +233,11 @@ fn a_backend_that_refuses_is_avoided_until_all_others_are_suspect_too() {
         let expected = 1 + took.as_secs() as usize;
         assert!(steering.load(&dead).failures <= expected as u64 + 1, "{:?}", steering.load(&dead));
         assert!(failures <= expected, "{failures} of 50 failed in {took:?}");
-        assert!(steering.load(&dead).failures > 0 && steering.load(&dead).in_flight == 0, "{:?}", steering.load(&dead));
+        assert!(
+            steering.load(&dead).failures > 0 && steering.load(&dead).in_flight == 0,
+            "{:?}",
+            steering.load(&dead)
+        );
         assert_eq!((steering.load(&well).failures, steering.load(&well).suspect_until), (0, 0));
         drop(held);
     });
@@ -224,7 +249,8 @@ fn a_connection_that_both_sides_close_is_no_failure_and_one_that_is_reset_is() {
     in_namespace(|site| {
         let server = Server::new("127.0.0.1:0");
         let steering = site.steer(&[(UPSTREAM, &[(server.at, 1)], LEAST_CONNECTIONS)]);
-        // Closed by both sides before the socket is: then it is in the state of one that was refused.
+        // Closed by both sides before the socket is: then it is in the state of one that was
+        // refused.
         let mut stream = site.connect(UPSTREAM).expect("a connection");
         let (peer, _) = server.listener.accept().expect("the connection");
         stream.shutdown(Shutdown::Write).expect("half closed");
@@ -232,7 +258,10 @@ fn a_connection_that_both_sides_close_is_no_failure_and_one_that_is_reset_is() {
         assert_eq!(stream.read(&mut [0]).expect("the end"), 0);
         drop(stream);
         let load = steering.load(&server);
-        assert_eq!((load.connects, load.failures, load.in_flight, load.suspect_until), (1, 0, 0, 0));
+        assert_eq!(
+            (load.connects, load.failures, load.in_flight, load.suspect_until),
+            (1, 0, 0, 0)
+        );
         // Reset.
         let mut stream = site.connect(UPSTREAM).expect("a connection");
         let (peer, _) = server.listener.accept().expect("the connection");
@@ -258,11 +287,17 @@ fn a_connection_that_both_sides_close_is_no_failure_and_one_that_is_reset_is() {
 fn without_a_usable_backend_connections_are_refused_at_once() {
     in_namespace(|site| {
         let server = Server::new("127.0.0.1:0");
-        let steering = site.steer(&[(UPSTREAM, &[(server.at, 0)], LEAST_CONNECTIONS), ("10.9.9.9:9001", &[], WEIGHTED_RANDOM)]);
+        let steering = site.steer(&[
+            (UPSTREAM, &[(server.at, 0)], LEAST_CONNECTIONS),
+            ("10.9.9.9:9001", &[], WEIGHTED_RANDOM),
+        ]);
         for upstream in [UPSTREAM, "10.9.9.9:9001"] {
             let error = site.connect(upstream).expect_err("refused");
             assert_eq!(error.kind(), ErrorKind::PermissionDenied);
-            assert_eq!(steering.outcomes(upstream), Outcomes { steered: 0, refused: 1, uncounted: 0 });
+            assert_eq!(
+                steering.outcomes(upstream),
+                Outcomes { steered: 0, refused: 1, uncounted: 0 }
+            );
         }
         assert_eq!(steering.load(&server), Load { epoch: 1, ..Load::default() });
     });
@@ -278,7 +313,9 @@ fn other_processes_other_addresses_and_udp_are_left_alone() {
         site.connect("10.9.9.9:9001").expect_err("another port");
         let direct = site.connect(&server.at.to_string()).expect("past the upstream");
         assert_eq!(direct.peer_addr().expect("a peer"), server.at);
-        let datagrams = site.inside(|| std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.connect(UPSTREAM)));
+        let datagrams = site.inside(|| {
+            std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.connect(UPSTREAM))
+        });
         datagrams.expect_err("UDP is not steered");
         assert_eq!(steering.outcomes(UPSTREAM), Outcomes::default());
         assert_eq!(steering.load(&server).in_flight, 0);
@@ -290,7 +327,10 @@ fn other_processes_other_addresses_and_udp_are_left_alone() {
 fn ipv6_is_steered_and_so_is_ipv4_in_its_clothes() {
     in_namespace(|site| {
         let (v4, v6) = (Server::new("127.0.0.1:0"), Server::new("[::1]:0"));
-        let pools: &[PoolOf] = &[(UPSTREAM, &[(v4.at, 1)], LEAST_CONNECTIONS), (UPSTREAM_V6, &[(v6.at, 1)], LEAST_CONNECTIONS)];
+        let pools: &[PoolOf] = &[
+            (UPSTREAM, &[(v4.at, 1)], LEAST_CONNECTIONS),
+            (UPSTREAM_V6, &[(v6.at, 1)], LEAST_CONNECTIONS),
+        ];
         let steering = site.steer(pools);
         let stream = site.connect(UPSTREAM_V6).expect("a connection");
         assert_eq!(stream.peer_addr().expect("a peer").to_string(), UPSTREAM_V6);
@@ -312,7 +352,8 @@ fn a_socket_that_tries_again_is_counted_once() {
         let Server { listener, at } = server;
         drop(listener);
         let steering = site.steer(&[(UPSTREAM, &[(at, 1)], LEAST_CONNECTIONS)]);
-        let socket = site.inside(|| Socket::new(Domain::IPV4, Type::STREAM, None)).expect("a socket");
+        let socket =
+            site.inside(|| Socket::new(Domain::IPV4, Type::STREAM, None)).expect("a socket");
         let upstream = UPSTREAM.parse::<SocketAddr>().expect("an address").into();
         socket.connect(&upstream).expect_err("refused");
         socket.connect(&upstream).expect_err("refused");
@@ -326,12 +367,16 @@ fn a_socket_that_tries_again_is_counted_once() {
 
         // One that gives up on the upstream, and goes elsewhere.
         drop(server);
-        let socket = site.inside(|| Socket::new(Domain::IPV4, Type::STREAM, None)).expect("a socket");
+        let socket =
+            site.inside(|| Socket::new(Domain::IPV4, Type::STREAM, None)).expect("a socket");
         socket.connect(&upstream).expect_err("refused");
         socket.connect(&other.at.into()).expect("a connection");
         assert_eq!(socket.peer_addr().expect("a peer").as_socket(), Some(other.at));
         let place = steering.tables.place(&place(at)).expect("a place");
-        assert_eq!((steering.counters.load(place).in_flight, steering.counters.load(place).failures), (0, 3));
+        assert_eq!(
+            (steering.counters.load(place).in_flight, steering.counters.load(place).failures),
+            (0, 3)
+        );
     });
 }
 
@@ -344,7 +389,8 @@ fn the_next_agent_goes_on_with_connections_and_counts() {
         let pools: &[PoolOf] = &[(UPSTREAM, &members, LEAST_CONNECTIONS)];
         let first = site.steer(pools);
         assert!(!first.plane.has_counted_all_along(), "nobody was there before");
-        let mut open: Vec<TcpStream> = (0..4).map(|_| site.connect(UPSTREAM).expect("a connection")).collect();
+        let mut open: Vec<TcpStream> =
+            (0..4).map(|_| site.connect(UPSTREAM).expect("a connection")).collect();
         // Killed: its links and maps live on in their pins.
         drop(first);
         open.extend((0..2).map(|_| site.connect(UPSTREAM).expect("steered without an agent")));
@@ -353,10 +399,14 @@ fn the_next_agent_goes_on_with_connections_and_counts() {
         let mut second = site.plane();
         assert!(second.plane.has_counted_all_along());
         second.set(pools);
-        let sum = |steering: &Steering| steering.load(&one).in_flight + steering.load(&two).in_flight;
+        let sum =
+            |steering: &Steering| steering.load(&one).in_flight + steering.load(&two).in_flight;
         assert_eq!(sum(&second), 5);
         second.plane.attach(&site.cgroup).expect("the programs attach");
-        assert_eq!(second.plane.pins.as_ref().map(|pins| pins.cgroup_links().len()), Some(PROGRAMS.len()));
+        assert_eq!(
+            second.plane.pins.as_ref().map(|pins| pins.cgroup_links().len()),
+            Some(PROGRAMS.len())
+        );
         open.push(site.connect(UPSTREAM).expect("a connection"));
         assert_eq!(sum(&second), 6);
         drop(open);
@@ -373,7 +423,10 @@ fn programs_of_two_agents_count_a_connection_once() {
         // As in the middle of an upgrade: both hang on the cgroup, over the same maps.
         let mut other = site.plane();
         let directory = File::open(&site.cgroup.path).expect("the cgroup");
-        let attach = |name| attach(program(&mut other.plane.ebpf, name).expect("a program"), &directory).expect("a link");
+        let attach = |name| {
+            attach(program(&mut other.plane.ebpf, name).expect("a program"), &directory)
+                .expect("a link")
+        };
         let links: Vec<FdLink> = PROGRAMS.into_iter().map(attach).collect();
         let stream = site.connect(UPSTREAM).expect("a connection");
         assert_eq!(stream.peer_addr().expect("a peer").to_string(), UPSTREAM);
@@ -392,14 +445,23 @@ fn what_nobody_counted_is_forgotten_with_a_new_epoch() {
     in_namespace(|site| {
         let server = Server::new("127.0.0.1:0");
         let mut steering = site.steer(&[(UPSTREAM, &[(server.at, 1)], LEAST_CONNECTIONS)]);
-        let (early, closed) = (site.connect(UPSTREAM).expect("a connection"), site.connect(UPSTREAM).expect("a connection"));
-        assert!(steering.plane.detach_others(&BTreeSet::new()), "connections are left without anybody who counts them");
+        let (early, closed) = (
+            site.connect(UPSTREAM).expect("a connection"),
+            site.connect(UPSTREAM).expect("a connection"),
+        );
+        assert!(
+            steering.plane.detach_others(&BTreeSet::new()),
+            "connections are left without anybody who counts them"
+        );
         // The kernel lets go of the programs a little later.
         while site.connect(UPSTREAM).is_ok() {}
         std::thread::sleep(Duration::from_millis(200));
         let stale = steering.load(&server).in_flight;
         drop(closed);
-        assert!(stale >= 2 && steering.load(&server).in_flight == stale, "the closed one is still counted");
+        assert!(
+            stale >= 2 && steering.load(&server).in_flight == stale,
+            "the closed one is still counted"
+        );
         steering.tables.begin_anew().expect("a new epoch");
         steering.plane.attach(&site.cgroup).expect("the programs attach");
         assert_eq!(steering.load(&server).in_flight, 0);
@@ -420,7 +482,11 @@ fn a_backend_keeps_its_counts_over_a_reload_and_a_new_one_begins_at_zero() {
         let held = site.connect(UPSTREAM).expect("a connection");
         steering.set(&[(UPSTREAM, &[(one.at, 0), (two.at, 1)], LEAST_CONNECTIONS)]);
         let other = site.connect(UPSTREAM).expect("a connection");
-        assert_eq!((steering.load(&one).in_flight, steering.load(&two).in_flight), (1, 1), "drained, and counted on");
+        assert_eq!(
+            (steering.load(&one).in_flight, steering.load(&two).in_flight),
+            (1, 1),
+            "drained, and counted on"
+        );
         steering.set(&[(UPSTREAM, &[(two.at, 1)], LEAST_CONNECTIONS)]);
         steering.set(&[(UPSTREAM, &[(one.at, 1), (two.at, 1)], LEAST_CONNECTIONS)]);
         assert_eq!(steering.load(&one).in_flight, 0, "another place, or the same with a new epoch");
@@ -438,8 +504,12 @@ fn a_unit_is_found_wherever_its_slice_is() {
     fs::create_dir_all(&deep).expect("a tree");
     assert_eq!(cgroup::search(root.path(), "php@1.service", 6), Some(deep));
     assert_eq!(cgroup::search(root.path(), "nginx.service", 6), None);
-    let error = Cgroup::find(&model::Cgroup::Path(root.path().to_owned()), None).expect_err("no cgroup");
+    let error =
+        Cgroup::find(&model::Cgroup::Path(root.path().to_owned()), None).expect_err("no cgroup");
     assert_eq!(error, CgroupError::OtherVersion(root.path().to_owned()));
     let missing = root.path().join("gone");
-    assert_eq!(Cgroup::find(&model::Cgroup::Path(missing.clone()), None), Err(CgroupError::Missing(missing)));
+    assert_eq!(
+        Cgroup::find(&model::Cgroup::Path(missing.clone()), None),
+        Err(CgroupError::Missing(missing))
+    );
 }

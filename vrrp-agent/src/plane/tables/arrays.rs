@@ -18,8 +18,16 @@ pub(super) struct Arrays<E: Pod> {
 
 impl<E: Pod + Entry> Arrays<E> {
     /// With what is found in it.
-    pub(super) fn open(maps: &MapSet, heads: &'static str, entries: &'static str) -> Result<(Self, Chained<E>), PlaneError> {
-        let arrays = Self { heads: maps.array(heads)?, entries: maps.array(entries)?, names: (heads, entries) };
+    pub(super) fn open(
+        maps: &MapSet,
+        heads: &'static str,
+        entries: &'static str,
+    ) -> Result<(Self, Chained<E>), PlaneError> {
+        let arrays = Self {
+            heads: maps.array(heads)?,
+            entries: maps.array(entries)?,
+            names: (heads, entries),
+        };
         let mut led = Vec::new();
         for (bucket, head) in (0..).zip(arrays.heads.iter()) {
             let head = head.map_err(at(heads))?;

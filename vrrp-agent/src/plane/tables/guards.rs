@@ -38,29 +38,38 @@ impl Guards {
             }
         }
         let entry = |entry: Result<(Key<GuardedSource>, u32), _>| {
-            entry.map(|(key, verdict)| ((key.prefix_len(), key.data()), verdict)).map_err(at(name::GUARD_SOURCES))
+            entry
+                .map(|(key, verdict)| ((key.prefix_len(), key.data()), verdict))
+                .map_err(at(name::GUARD_SOURCES))
         };
         let listed = trie.iter().map(entry).collect::<Result<_, _>>()?;
         Ok(Self { limits, trie, limited, listed })
     }
 
-    /// Makes these the guards. Sources are listed before their service's guard asks for them, and struck off afterwards: nobody is
-    /// refused for want of an entry that is on its way.
+    /// Makes these the guards. Sources are listed before their service's guard asks for them, and
+    /// struck off afterwards: nobody is refused for want of an entry that is on its way.
     ///
     /// # Errors
     /// Too many sources or services besides.
-    pub fn set(&mut self, limits: &BTreeMap<u32, GuardConf>, sources: &Sources) -> Result<(), PlaneError> {
+    pub fn set(
+        &mut self,
+        limits: &BTreeMap<u32, GuardConf>,
+        sources: &Sources,
+    ) -> Result<(), PlaneError> {
         if sources.len() > MAX_GUARD_SOURCES as usize {
             return Err(PlaneError::Full(MAX_GUARD_SOURCES));
         }
         for (&(length, source), &verdict) in sources {
             if self.listed.get(&(length, source)) != Some(&verdict) {
-                self.trie.insert(&Key::new(length, source), verdict, 0).map_err(at(name::GUARD_SOURCES))?;
+                self.trie
+                    .insert(&Key::new(length, source), verdict, 0)
+                    .map_err(at(name::GUARD_SOURCES))?;
                 self.listed.insert((length, source), verdict);
             }
         }
         self.set_limits(limits)?;
-        let stray: Vec<(u32, GuardedSource)> = self.listed.keys().filter(|key| !sources.contains_key(key)).copied().collect();
+        let stray: Vec<(u32, GuardedSource)> =
+            self.listed.keys().filter(|key| !sources.contains_key(key)).copied().collect();
         for (length, source) in stray {
             self.trie.remove(&Key::new(length, source)).map_err(at(name::GUARD_SOURCES))?;
             self.listed.remove(&(length, source));
@@ -69,7 +78,8 @@ impl Guards {
     }
 
     fn set_limits(&mut self, wanted: &BTreeMap<u32, GuardConf>) -> Result<(), PlaneError> {
-        let stray: Vec<u32> = self.limited.keys().filter(|service| !wanted.contains_key(service)).copied().collect();
+        let stray: Vec<u32> =
+            self.limited.keys().filter(|service| !wanted.contains_key(service)).copied().collect();
         for service in stray {
             put(&mut self.limits, service, &GuardConf::default(), name::GUARDS)?;
             self.limited.remove(&service);

@@ -41,7 +41,8 @@ impl Reverse {
         Ok(Self { hints, hinted, entries, arrays, next_place: 0, written: None })
     }
 
-    /// Makes these the sources. A hint is set before its entries are written, and cleared after they are gone.
+    /// Makes these the sources. A hint is set before its entries are written, and cleared after
+    /// they are gone.
     ///
     /// # Errors
     /// Too many entries besides.
@@ -50,14 +51,17 @@ impl Reverse {
             return Ok(());
         }
         self.written = None;
-        let places = self.entries.assign(wanted.keys().copied(), &mut self.next_place, MAX_BACKENDS);
+        let places =
+            self.entries.assign(wanted.keys().copied(), &mut self.next_place, MAX_BACKENDS);
         let places = places.ok_or(PlaneError::Full(MAX_BACKENDS))?;
         let hints: BTreeSet<u32> = wanted.keys().map(|key| reverse_hint(&key.address)).collect();
         for &hint in hints.difference(&self.hinted.clone()) {
             put(&mut self.hints, hint, &1, name::REVERSE_HINTS)?;
             self.hinted.insert(hint);
         }
-        let entries = wanted.iter().map(|(key, &conf)| (places[key], ReverseEntry { key: *key, next: 0, pad: 0, conf }));
+        let entries = wanted
+            .iter()
+            .map(|(key, &conf)| (places[key], ReverseEntry { key: *key, next: 0, pad: 0, conf }));
         self.entries.set(&entries.collect(), &mut self.arrays).map_err(refused)?;
         let idle: Vec<u32> = self.hinted.difference(&hints).copied().collect();
         for hint in idle {

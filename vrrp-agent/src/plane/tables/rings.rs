@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use vrrp_common::maps::{BackendConf, FORWARD_NONE, MAX_BACKENDS, RINGS_PER_SERVICE, Ring, RingsInUse, ServiceKey, name};
+use vrrp_common::maps::{
+    BackendConf, FORWARD_NONE, MAX_BACKENDS, RINGS_PER_SERVICE, Ring, RingsInUse, ServiceKey, name,
+};
 
 use super::{Tables, at};
 use crate::model::Protocol;
@@ -17,24 +19,39 @@ impl Tables {
     ///
     /// # Errors
     /// More backends than there is room for, or a map that cannot be written; likewise below.
-    pub fn raise_backends(&mut self, wanted: &BTreeMap<u32, BackendConf>) -> Result<(), PlaneError> {
+    pub fn raise_backends(
+        &mut self,
+        wanted: &BTreeMap<u32, BackendConf>,
+    ) -> Result<(), PlaneError> {
         let mut rising = wanted.iter().filter(|(_, conf)| conf.forward != FORWARD_NONE);
         rising.try_for_each(|(&number, conf)| self.put_backend(number, conf))
     }
 
-    /// Writes the backends that take no packets, but for those that are `named` by a live ring all the same.
-    pub fn lower_backends(&mut self, wanted: &BTreeMap<u32, BackendConf>, named: impl Fn(u32) -> bool) -> Result<(), PlaneError> {
-        let mut falling = wanted.iter().filter(|&(&number, conf)| conf.forward == FORWARD_NONE && !named(number));
+    /// Writes the backends that take no packets, but for those that are `named` by a live ring all
+    /// the same.
+    pub fn lower_backends(
+        &mut self,
+        wanted: &BTreeMap<u32, BackendConf>,
+        named: impl Fn(u32) -> bool,
+    ) -> Result<(), PlaneError> {
+        let mut falling =
+            wanted.iter().filter(|&(&number, conf)| conf.forward == FORWARD_NONE && !named(number));
         falling.try_for_each(|(&number, conf)| self.put_backend(number, conf))
     }
 
-    /// Empties the entries of backends that are not among these, but for those that flows may still be with.
+    /// Empties the entries of backends that are not among these, but for those that flows may still
+    /// be with.
     pub fn forget_backends(
         &mut self,
         wanted: &BTreeMap<u32, BackendConf>,
         needed: impl Fn(u32) -> bool,
     ) -> Result<(), PlaneError> {
-        let gone = self.written.backends.keys().copied().filter(|number| !wanted.contains_key(number) && !needed(*number));
+        let gone = self
+            .written
+            .backends
+            .keys()
+            .copied()
+            .filter(|number| !wanted.contains_key(number) && !needed(*number));
         for number in gone.collect::<Vec<_>>() {
             self.put_backend(number, &BackendConf::default())?;
             self.written.backends.remove(&number);
@@ -59,12 +76,15 @@ impl Tables {
         self.written.backends.get(&number).is_some_and(|conf| conf.forward != FORWARD_NONE)
     }
 
-    /// Fills a ring that is not in use, then puts it in use. Packets see the old ring or the new one, never a mixture.
+    /// Fills a ring that is not in use, then puts it in use. Packets see the old ring or the new
+    /// one, never a mixture.
     pub fn publish(&mut self, service: u32, publication: &Publication) -> Result<(), PlaneError> {
         let place = service * RINGS_PER_SERVICE + publication.place;
         let ring: &Ring = &publication.ring;
         self.rings.set(place, ring, 0).map_err(at(name::RINGS))?;
-        self.service_rings.set(service, publication.in_use.word(), 0).map_err(at(name::SERVICE_RINGS))
+        self.service_rings
+            .set(service, publication.in_use.word(), 0)
+            .map_err(at(name::SERVICE_RINGS))
     }
 
     /// Which rings of a service are in use.
@@ -75,7 +95,12 @@ impl Tables {
     /// The rings of a service as they stand.
     pub fn rings_of(&self, service: u32) -> Result<Found, PlaneError> {
         let in_use = self.rings_in_use(service)?;
-        let ring = |place| self.rings.get(&(service * RINGS_PER_SERVICE + place), 0).map(Arc::new).map_err(at(name::RINGS));
+        let ring = |place| {
+            self.rings
+                .get(&(service * RINGS_PER_SERVICE + place), 0)
+                .map(Arc::new)
+                .map_err(at(name::RINGS))
+        };
         Ok(Found { in_use, live: ring(in_use.live)?, base: ring(in_use.base)? })
     }
 
@@ -86,11 +111,21 @@ impl Tables {
 
     /// What the numbers of services and backends in the maps mean.
     pub fn found(&self) -> Slots {
-        let addresses: BTreeMap<u32, IpAddr> =
-            self.addresses.places().into_iter().map(|(key, place)| (place, key.address.ip())).collect();
-        let key = |key: ServiceKey| Some((*addresses.get(&key.address)?, key.port, Protocol::of_number(key.protocol)?));
-        let services: BTreeMap<u32, slots::ServiceKey> =
-            self.services.places().into_iter().filter_map(|(held, number)| Some((number, key(held)?))).collect();
+        let addresses: BTreeMap<u32, IpAddr> = self
+            .addresses
+            .places()
+            .into_iter()
+            .map(|(key, place)| (place, key.address.ip()))
+            .collect();
+        let key = |key: ServiceKey| {
+            Some((*addresses.get(&key.address)?, key.port, Protocol::of_number(key.protocol)?))
+        };
+        let services: BTreeMap<u32, slots::ServiceKey> = self
+            .services
+            .places()
+            .into_iter()
+            .filter_map(|(held, number)| Some((number, key(held)?)))
+            .collect();
         let backend = |(&number, conf): (&u32, &BackendConf)| {
             let service = services.get(&u32::from(conf.service))?;
             Some(((*service, conf.address.ip(), conf.port), number))

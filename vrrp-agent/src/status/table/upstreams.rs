@@ -4,10 +4,25 @@ use super::Table;
 use crate::status::{UpstreamBackendStatus, UpstreamStatus};
 
 pub(super) fn table(upstreams: &[UpstreamStatus]) -> Table {
-    let mut table =
-        Table::new(&["UPSTREAM", "ADDRESS", "FOR", "REFUSED", "BACKEND", "STATE", "WEIGHT", "IN FLIGHT", "CONNECTS", "FAILED"]);
+    let mut table = Table::new(&[
+        "UPSTREAM",
+        "ADDRESS",
+        "FOR",
+        "REFUSED",
+        "BACKEND",
+        "STATE",
+        "WEIGHT",
+        "IN FLIGHT",
+        "CONNECTS",
+        "FAILED",
+    ]);
     for upstream in upstreams {
-        let mut head = [upstream.name.clone(), upstream.address.to_string(), whose(upstream), upstream.refused.to_string()];
+        let mut head = [
+            upstream.name.clone(),
+            upstream.address.to_string(),
+            whose(upstream),
+            upstream.refused.to_string(),
+        ];
         for backend in &upstream.backends {
             table.row(head.into_iter().chain(cells(backend)));
             head = Default::default();

@@ -44,7 +44,10 @@ pub(super) fn definition(text: &str) -> Option<(&str, usize)> {
 }
 
 fn name_length(text: &str) -> usize {
-    let length = text.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'_').unwrap_or(text.len());
+    let length = text
+        .bytes()
+        .position(|byte| !byte.is_ascii_alphanumeric() && byte != b'_')
+        .unwrap_or(text.len());
     if text.starts_with(|c: char| c.is_ascii_digit()) { 0 } else { length }
 }
 
@@ -57,7 +60,8 @@ struct Use<'a> {
     length: usize,
 }
 
-/// The variable that begins at the `$` that `text` begins with: `$NAME` up to a blank, or `${NAME ...}`.
+/// The variable that begins at the `$` that `text` begins with: `$NAME` up to a blank, or `${NAME
+/// ...}`.
 fn use_at(text: &str) -> Option<Use<'_>> {
     let rest = text.strip_prefix('$')?;
     if let Some(inside) = rest.strip_prefix('{') {
@@ -65,7 +69,11 @@ fn use_at(text: &str) -> Option<Use<'_>> {
         let end = name_length(&inside[..close]);
         let arguments = &inside[end..close];
         let separated = arguments.is_empty() || arguments.starts_with([' ', '\t']);
-        return (end > 0 && separated).then(|| Use { name: &inside[..end], arguments: arguments.trim(), length: close + 3 });
+        return (end > 0 && separated).then(|| Use {
+            name: &inside[..end],
+            arguments: arguments.trim(),
+            length: close + 3,
+        });
     }
     let end = name_length(rest);
     let closed = rest[end..].chars().next().is_none_or(char::is_whitespace);
@@ -77,7 +85,8 @@ impl Definitions {
         self.named.insert(name.to_owned(), definition);
     }
 
-    /// Replaces the variables of a line; `budget` counts down with each. An error that ends the reading is reported and `None`.
+    /// Replaces the variables of a line; `budget` counts down with each. An error that ends the
+    /// reading is reported and `None`.
     pub(super) fn expand(
         &self,
         line: Line,
@@ -88,7 +97,14 @@ impl Definitions {
         if !line.text().contains('$') {
             return Some(Expanded { line, changed: false, lines: None });
         }
-        let mut expansion = Expansion { definitions: self, predefined, budget, reporter, changed: false, lines: None };
+        let mut expansion = Expansion {
+            definitions: self,
+            predefined,
+            budget,
+            reporter,
+            changed: false,
+            lines: None,
+        };
         let mut out = Line::default();
         expansion.run(&line, 0, &mut out)?;
         Some(Expanded { line: out, changed: expansion.changed, lines: expansion.lines })
@@ -118,12 +134,17 @@ impl Expansion<'_, '_, '_> {
             at = sign + found.length;
             let span = line.span(&(sign..at));
             if !self.pay(out, found.length) {
-                self.reporter.error(Diagnostic::at(&span, "the variables of this file stand for more than can be read"));
+                self.reporter.error(Diagnostic::at(
+                    &span,
+                    "the variables of this file stand for more than can be read",
+                ));
                 return None;
             }
             if let Some(definition) = self.definitions.named.get(found.name) {
                 if depth >= DEEPEST {
-                    let message = format!("variables lead to variables deeper than {DEEPEST}: does one name itself?");
+                    let message = format!(
+                        "variables lead to variables deeper than {DEEPEST}: does one name itself?"
+                    );
                     self.reporter.error(Diagnostic::at(&span, message));
                     return None;
                 }
@@ -134,14 +155,20 @@ impl Expansion<'_, '_, '_> {
                     Definition::Text(value) => self.run(value, depth + 1, out)?,
                     Definition::Lines(lines) => {
                         if !text[at..].trim().is_empty() || self.lines.is_some() {
-                            let message = "what follows a variable of several lines on the same line";
-                            self.reporter.ignored(Diagnostic::at(&line.span(&(at..text.len().max(at))), message));
+                            let message =
+                                "what follows a variable of several lines on the same line";
+                            self.reporter.ignored(Diagnostic::at(
+                                &line.span(&(at..text.len().max(at))),
+                                message,
+                            ));
                         }
                         self.lines.get_or_insert_with(|| Rc::clone(lines));
                         return Some(());
                     }
                 }
-            } else if let Some(value) = self.predefined.value(found.name, found.arguments, &span, self.reporter) {
+            } else if let Some(value) =
+                self.predefined.value(found.name, found.arguments, &span, self.reporter)
+            {
                 out.push(line, done..sign);
                 done = at;
                 self.changed = true;
@@ -166,7 +193,10 @@ impl Expansion<'_, '_, '_> {
         if self.reporter.is_full() {
             return;
         }
-        let message = format!("no variable is defined for `{}`: it stays as it is", self.reporter.quote(span));
+        let message = format!(
+            "no variable is defined for `{}`: it stays as it is",
+            self.reporter.quote(span)
+        );
         let near = suggest::nearest(name, self.definitions.named.keys().map(String::as_str));
         let near = near.map(|near| format!("${{{near}}}"));
         self.reporter.warning(Diagnostic::at(span, message).suggest(near.as_deref()));

@@ -16,7 +16,8 @@ struct Part {
     /// Where it begins in the text.
     start: usize,
     source: Span,
-    /// Whether it stands in the source letter by letter; otherwise it stands for what is written there.
+    /// Whether it stands in the source letter by letter; otherwise it stands for what is written
+    /// there.
     verbatim: bool,
 }
 
@@ -53,10 +54,13 @@ impl Line {
             if part.start >= range.end {
                 break;
             }
-            let end = other.parts.get(at + 1).map_or(other.text.len(), |next| next.start).min(range.end);
+            let end =
+                other.parts.get(at + 1).map_or(other.text.len(), |next| next.start).min(range.end);
             let start = part.start.max(range.start);
             let source = match part.verbatim {
-                true => part.source.start + (start - part.start)..part.source.start + (end - part.start),
+                true => {
+                    part.source.start + (start - part.start)..part.source.start + (end - part.start)
+                }
                 false => part.source.clone(),
             };
             self.push_part(&other.text[start..end], source, part.verbatim);
@@ -89,7 +93,8 @@ impl Line {
         self.parts.partition_point(|part| part.start <= at).saturating_sub(1)
     }
 
-    /// Where a part of the text was written: its first letters, when the others come from elsewhere.
+    /// Where a part of the text was written: its first letters, when the others come from
+    /// elsewhere.
     pub(in super::super) fn span(&self, range: &Range<usize>) -> Span {
         let first = self.part_at(range.start);
         let last = self.part_at(range.end.saturating_sub(1).max(range.start));
@@ -109,7 +114,8 @@ impl Line {
         if stop > start && stop - start <= range.len() + begin.source.len() + end.source.len() {
             return start..stop;
         }
-        let length = self.parts.get(first + 1).map_or(self.text.len(), |next| next.start).min(range.end);
+        let length =
+            self.parts.get(first + 1).map_or(self.text.len(), |next| next.start).min(range.end);
         start..to(begin, length).max(start)
     }
 }

@@ -1,5 +1,5 @@
-//! The lines of a configuration as its blocks see them: files put in place of includes, conditions decided, variables replaced, sequences
-//! written out. Each word remembers where it was written.
+//! The lines of a configuration as its blocks see them: files put in place of includes, conditions
+//! decided, variables replaced, sequences written out. Each word remembers where it was written.
 
 mod define;
 mod line;
@@ -58,7 +58,8 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The next line that is for the blocks; `None` at the end, or after an error that ends the reading.
+    /// The next line that is for the blocks; `None` at the end, or after an error that ends the
+    /// reading.
     pub(super) fn next(&mut self, reporter: &mut Reporter) -> Option<Line> {
         loop {
             let line = self.raw(reporter)?;
@@ -115,7 +116,8 @@ impl<'a> Lines<'a> {
     /// Opens something that lines come from.
     fn enter(&mut self, open: Open, span: &Span, reporter: &mut Reporter) -> Option<()> {
         if self.open.len() >= MOST_OPEN {
-            let message = format!("more than {MOST_OPEN} files, sequences and variables within one another");
+            let message =
+                format!("more than {MOST_OPEN} files, sequences and variables within one another");
             reporter.error(Diagnostic::at(span, message).help("does a variable name itself?"));
             return None;
         }
@@ -123,7 +125,8 @@ impl<'a> Lines<'a> {
         Some(())
     }
 
-    /// What becomes of a line: `Some(None)` when nothing is left of it for the blocks, `None` when the reading ends.
+    /// What becomes of a line: `Some(None)` when nothing is left of it for the blocks, `None` when
+    /// the reading ends.
     fn decide(&mut self, line: Line, reporter: &mut Reporter) -> Option<Option<Line>> {
         let mut line = line.trimmed();
         for turn in 0..MOST_TURNS {
@@ -150,7 +153,8 @@ impl<'a> Lines<'a> {
                 return Some(None);
             }
             let place = whole(&line);
-            let expanded = self.definitions.expand(line, &mut self.predefined, &mut self.budget, reporter)?;
+            let expanded =
+                self.definitions.expand(line, &mut self.predefined, &mut self.budget, reporter)?;
             let Expanded { line: text, changed, lines } = expanded;
             if let Some(lines) = lines {
                 self.enter(Open::Lines { lines, next: 0 }, &place, reporter)?;
@@ -160,7 +164,10 @@ impl<'a> Lines<'a> {
                 return Some(Some(line).filter(|line| !line.text().is_empty()));
             }
         }
-        reporter.error(Diagnostic::at(&whole(&line), "this line is replaced by another again and again"));
+        reporter.error(Diagnostic::at(
+            &whole(&line),
+            "this line is replaced by another again and again",
+        ));
         None
     }
 
@@ -168,7 +175,10 @@ impl<'a> Lines<'a> {
     fn condition(&self, line: &Line, reporter: &mut Reporter) -> Option<Line> {
         let text = line.text();
         let Some(blank) = text.find(char::is_whitespace) else {
-            reporter.ignored(Diagnostic::at(&whole(line), "a condition without anything after it").help("@ID statement"));
+            reporter.ignored(
+                Diagnostic::at(&whole(line), "a condition without anything after it")
+                    .help("@ID statement"),
+            );
             return None;
         };
         let id = &text[1..blank];
@@ -210,11 +220,15 @@ impl<'a> Lines<'a> {
     /// `~SEQ(...) rest`
     fn repeat(&mut self, line: &Line, reporter: &mut Reporter) -> Option<()> {
         let Some(end) = sequence::head_length(line.text()) else {
-            reporter.error(Diagnostic::at(&whole(line), "the parenthesis of this sequence is not closed"));
+            reporter.error(Diagnostic::at(
+                &whole(line),
+                "the parenthesis of this sequence is not closed",
+            ));
             return Some(());
         };
         let head = line.slice(0..end);
-        let head = self.definitions.expand(head, &mut self.predefined, &mut self.budget, reporter)?.line;
+        let head =
+            self.definitions.expand(head, &mut self.predefined, &mut self.budget, reporter)?.line;
         let text = line.slice(end..line.text().len()).trimmed();
         match sequence::parse(&head, text, reporter) {
             Some(repeat) => self.enter(Open::Repeat(Box::new(repeat)), &whole(line), reporter),
@@ -230,7 +244,10 @@ impl<'a> Lines<'a> {
             return Some(true);
         }
         let Some(include) = self.source.include_at(place.start) else {
-            if matches!(keyword, "include" | "includer" | "includem" | "includew" | "includeb" | "includea") {
+            if matches!(
+                keyword,
+                "include" | "includer" | "includem" | "includew" | "includeb" | "includea"
+            ) {
                 let message = "an include must be written as it is: no variable, sequence or condition makes one";
                 reporter.ignored(Diagnostic::at(&place, message));
                 return Some(true);
@@ -240,14 +257,21 @@ impl<'a> Lines<'a> {
         if let Some(problem) = &include.problem {
             let diagnostic = Diagnostic::at(&include.span, problem.message.as_str());
             if problem.silent {
-                reporter.ignored(diagnostic.help("keepalived says nothing of it; `includer` makes it an error there too"));
+                reporter.ignored(
+                    diagnostic.help(
+                        "keepalived says nothing of it; `includer` makes it an error there too",
+                    ),
+                );
             } else {
                 reporter.error(diagnostic);
             }
         }
         let files_open = self.open.iter().filter(|open| matches!(open, Open::File { .. })).count();
         if files_open + include.files.len().min(1) > DEEPEST {
-            reporter.error(Diagnostic::at(&include.span, format!("files include one another deeper than {DEEPEST}")));
+            reporter.error(Diagnostic::at(
+                &include.span,
+                format!("files include one another deeper than {DEEPEST}"),
+            ));
             return None;
         }
         for file in include.files.iter().rev() {
@@ -271,7 +295,12 @@ fn continued(line: &Line) -> Option<Line> {
 }
 
 /// The line of a file at `at`, without its comment.
-fn next_line(source: &Source, file: usize, at: &mut usize, reporter: &mut Reporter) -> Option<Line> {
+fn next_line(
+    source: &Source,
+    file: usize,
+    at: &mut usize,
+    reporter: &mut Reporter,
+) -> Option<Line> {
     let range = source.file_range(file);
     let start = *at;
     let rest = source.text().get(start..range.end)?;
@@ -284,16 +313,19 @@ fn next_line(source: &Source, file: usize, at: &mut usize, reporter: &mut Report
     *at = start + length + 1;
     let line = &rest[..length];
     if line.len() > LONGEST && !reporter.is_full() {
-        let message = format!("keepalived skips lines of more than {LONGEST} bytes; here this one counts");
+        let message =
+            format!("keepalived skips lines of more than {LONGEST} bytes; here this one counts");
         reporter.warning(Diagnostic::at(&(start..start + 1), message));
     }
-    let text = if start == range.start { line.strip_prefix('\u{feff}').unwrap_or(line) } else { line };
+    let text =
+        if start == range.start { line.strip_prefix('\u{feff}').unwrap_or(line) } else { line };
     let skipped = line.len() - text.len();
     Some(Line::verbatim(&text[..comment_start(text)], start + skipped))
 }
 
-/// Where the comment of a line begins: at `#` or `!` outside double quotes. Single quotes do not protect them, nor does a backslash, which goes
-/// with the comment (seen of keepalived 2.2.7, whatever its manual says).
+/// Where the comment of a line begins: at `#` or `!` outside double quotes. Single quotes do not
+/// protect them, nor does a backslash, which goes with the comment (seen of keepalived 2.2.7,
+/// whatever its manual says).
 fn comment_start(line: &str) -> usize {
     if !line.contains(['#', '!']) {
         return line.len();
@@ -304,7 +336,9 @@ fn comment_start(line: &str) -> usize {
         match c {
             '"' => quoted = !quoted,
             '#' | '!' if !quoted => return at,
-            '\\' if !quoted && chars.peek().is_some_and(|(_, next)| matches!(next, '#' | '!')) => return at,
+            '\\' if !quoted && chars.peek().is_some_and(|(_, next)| matches!(next, '#' | '!')) => {
+                return at;
+            }
             '\\' => {
                 chars.next();
             }

@@ -31,7 +31,13 @@ impl<'a> Predefined<'a> {
     }
 
     /// What `${name arguments}` stands for; `None` when keepalived does not define the name.
-    pub(super) fn value(&mut self, name: &str, arguments: &str, span: &Span, reporter: &mut Reporter) -> Option<String> {
+    pub(super) fn value(
+        &mut self,
+        name: &str,
+        arguments: &str,
+        span: &Span,
+        reporter: &mut Reporter,
+    ) -> Option<String> {
         let value = match name {
             "_PWD" => self.directory.clone(),
             "_INSTANCE" => self.surroundings.config_id().to_owned(),
@@ -48,7 +54,8 @@ impl<'a> Predefined<'a> {
         match self.surroundings.environment.get(name) {
             Some(value) => value.clone(),
             None => {
-                let message = format!("`{}`: this is not set in the environment", reporter.quote(span));
+                let message =
+                    format!("`{}`: this is not set in the environment", reporter.quote(span));
                 reporter.ignored(Diagnostic::at(span, message));
                 String::new()
             }
@@ -57,18 +64,25 @@ impl<'a> Predefined<'a> {
 
     /// `[LEAST [MOST]]`
     fn random(&mut self, arguments: &str, span: &Span, reporter: &mut Reporter) -> u64 {
-        let numbers: Vec<Option<u64>> = arguments.split_whitespace().map(|word| word.parse().ok()).collect();
+        let numbers: Vec<Option<u64>> =
+            arguments.split_whitespace().map(|word| word.parse().ok()).collect();
         let (least, most) = match numbers.as_slice() {
             [] => (0, LARGEST_RANDOM),
             [Some(least)] => (*least, LARGEST_RANDOM.max(*least)),
             [Some(least), Some(most)] if least <= most => (*least, *most),
             _ => {
-                reporter.error(Diagnostic::at(span, "`_RANDOM` takes the least and the greatest number: ${_RANDOM 1 100}"));
+                reporter.error(Diagnostic::at(
+                    span,
+                    "`_RANDOM` takes the least and the greatest number: ${_RANDOM 1 100}",
+                ));
                 return 0;
             }
         };
         // Knuth's MMIX generator; the upper half is the better one.
-        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.random = self
+            .random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let reach = u128::from(most - least) + 1;
         least + u64::try_from((u128::from(self.random) * reach) >> 64).unwrap_or(0)
     }

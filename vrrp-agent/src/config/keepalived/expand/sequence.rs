@@ -91,15 +91,22 @@ fn split(line: &Line, start: usize, end: usize) -> Vec<Line> {
 fn name(line: &Line) -> Result<String, &'static str> {
     let text = line.text();
     let good = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if good && !text.is_empty() { Ok(text.to_owned()) } else { Err("the first argument must be the name of a variable") }
+    if good && !text.is_empty() {
+        Ok(text.to_owned())
+    } else {
+        Err("the first argument must be the name of a variable")
+    }
 }
 
 type Parsed = Result<(Vec<String>, Values), &'static str>;
 
 fn range(head: &Line, arguments: &[Line], hex: bool) -> Parsed {
     let (first, numbers) = arguments.split_first().ok_or("it has no arguments")?;
-    let numbers: Vec<i128> =
-        numbers.iter().map(|line| number(line.text())).collect::<Option<_>>().ok_or("an argument is no number")?;
+    let numbers: Vec<i128> = numbers
+        .iter()
+        .map(|line| number(line.text()))
+        .collect::<Option<_>>()
+        .ok_or("an argument is no number")?;
     let (start, step, last) = match *numbers.as_slice() {
         [last] => (if last > 0 { 1 } else { -1 }, None, last),
         [start, last] => (start, None, last),

@@ -4,7 +4,8 @@ use super::Support::{Differs, Harmless, Mail, Read};
 use super::{IPVS, NO_NOTIFY, Table};
 
 const ALPHA: &str = "a backend takes connections after its first good check, with and without it";
-const INHIBIT: &str = "a backend whose check fails takes no connections in any case, and keeps none";
+const INHIBIT: &str =
+    "a backend whose check fails takes no connections in any case, and keeps none";
 const NO_LIMIT: &str = "connections are not counted: no limit would hold";
 const NOT_HTTP_TEXT: &str = "only the status of the answer is checked (200 to 399), not its text";
 const NOT_BOUND: &str = "it is not supported yet: checks leave by the route to the backend";
@@ -37,8 +38,14 @@ pub(in super::super) const VIRTUAL_SERVER: Table = Table {
             ],
         ),
         (Mail, &["smtp_alert"]),
-        (Differs("clients are told apart by their addresses, not by what they say"), &["persistence_engine"]),
-        (Harmless("connections stay with the sorry server as with any drained backend"), &["sorry_server_inhibit"]),
+        (
+            Differs("clients are told apart by their addresses, not by what they say"),
+            &["persistence_engine"],
+        ),
+        (
+            Harmless("connections stay with the sorry server as with any drained backend"),
+            &["sorry_server_inhibit"],
+        ),
         (Differs(NO_NOTIFY), &["quorum_up", "quorum_down"]),
         (Harmless(ALPHA), &["alpha"]),
         (Harmless("it is about notify scripts, which do not run"), &["omega"]),
@@ -57,10 +64,31 @@ pub(in super::super) const VIRTUAL_SERVER: Table = Table {
 pub(in super::super) const REAL_SERVER: Table = Table {
     block: "real_server",
     rows: &[
-        (Read, &["weight", "lvs_method", "lb_kind", "TCP_CHECK", "HTTP_GET", "delay_loop", "connect_timeout", "retry"]),
+        (
+            Read,
+            &[
+                "weight",
+                "lvs_method",
+                "lb_kind",
+                "TCP_CHECK",
+                "HTTP_GET",
+                "delay_loop",
+                "connect_timeout",
+                "retry",
+            ],
+        ),
         (
             Differs("this check is not built yet"),
-            &["SSL_GET", "MISC_CHECK", "SMTP_CHECK", "DNS_CHECK", "UDP_CHECK", "PING_CHECK", "BFD_CHECK", "FILE_CHECK"],
+            &[
+                "SSL_GET",
+                "MISC_CHECK",
+                "SMTP_CHECK",
+                "DNS_CHECK",
+                "UDP_CHECK",
+                "PING_CHECK",
+                "BFD_CHECK",
+                "FILE_CHECK",
+            ],
         ),
         (Mail, &["smtp_alert"]),
         (Differs(NO_LIMIT), &["uthreshold", "lthreshold"]),
@@ -85,7 +113,10 @@ pub(in super::super) const CHECK: Table = Table {
         (Differs(HOST), &["virtualhost"]),
         (Harmless("requests are HTTP/1.1"), &["http_protocol"]),
         (Harmless("it belongs to SSL_GET"), &["enable_sni", "sni_name", "tls_compliant"]),
-        (Harmless("a check is repeated at its interval"), &["delay_before_retry", "warmup", "fast_recovery"]),
+        (
+            Harmless("a check is repeated at its interval"),
+            &["delay_before_retry", "warmup", "fast_recovery"],
+        ),
         (Harmless("each change of a backend is logged"), &["log_all_failures"]),
     ],
 };
@@ -97,7 +128,15 @@ pub(in super::super) const URL: Table = Table {
         (Differs("an answer from 200 to 399 counts as good"), &["status_code"]),
         (
             Differs(NOT_HTTP_TEXT),
-            &["digest", "regex", "regex_no_match", "regex_options", "regex_min_offset", "regex_max_offset", "regex_stack"],
+            &[
+                "digest",
+                "regex",
+                "regex_no_match",
+                "regex_options",
+                "regex_min_offset",
+                "regex_max_offset",
+                "regex_stack",
+            ],
         ),
         (Differs(HOST), &["virtualhost"]),
         (Harmless("it belongs to SSL_GET"), &["tls_compliant"]),

@@ -88,10 +88,15 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
         (Harmless("it is the default"), &["vrrp_higher_prio_send_advert"]),
         (Harmless("every advert is checked; it costs nothing here"), &["vrrp_skip_check_adv_addr"]),
         (Harmless(PEERS_ONLY), &["vrrp_check_unicast_src"]),
-        (Harmless("unknown VRIDs are counted in the metrics"), &["log_unknown_vrids", "checker_log_all_failures"]),
+        (
+            Harmless("unknown VRIDs are counted in the metrics"),
+            &["log_unknown_vrids", "checker_log_all_failures"],
+        ),
         (Harmless("it has been heeded where files are included"), &["include_check"]),
         (
-            Harmless("the real names are state_dump_file, stats_dump_file and json_dump_file; there are no dumps here"),
+            Harmless(
+                "the real names are state_dump_file, stats_dump_file and json_dump_file; there are no dumps here",
+            ),
             &["state_file_location", "stats_file_location", "json_file_location"],
         ),
         (Harmless("a missing interface is waited for in any case"), &["dynamic_interfaces"]),
@@ -127,7 +132,9 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
             ],
         ),
         (
-            Harmless("the election thread has real-time priority from its start, or nice -20 where that is refused"),
+            Harmless(
+                "the election thread has real-time priority from its start, or nice -20 where that is refused",
+            ),
             &["vrrp_priority", "max_auto_priority", "min_auto_priority_delay"],
         ),
         (Harmless(DBUS), &["enable_dbus", "dbus_service_name", "dbus_no_interface_name"]),

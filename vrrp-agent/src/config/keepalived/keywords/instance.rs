@@ -44,10 +44,15 @@ pub(in super::super) const INSTANCE: Table = Table {
             Dangerous("routes and rules are not supported yet: they would not follow the address"),
             &["virtual_routes", "virtual_rules"],
         ),
-        (Dangerous("an instance without addresses is not supported yet"), &["no_virtual_ipaddress"]),
+        (
+            Dangerous("an instance without addresses is not supported yet"),
+            &["no_virtual_ipaddress"],
+        ),
         (Dangerous("VRFs are not supported yet"), &["vrf"]),
         (
-            Differs("there is no macvlan: with `use_vmac` adverts and announcements come from the virtual MAC, answers carry it"),
+            Differs(
+                "there is no macvlan: with `use_vmac` adverts and announcements come from the virtual MAC, answers carry it",
+            ),
             &["vmac_xmit_base", "use_vmac_addr", "use_ipvlan", "vmac_garp_intvl"],
         ),
         (Differs(NO_TRACKING), &["track_file", "track_process", "track_bfd", "track_src_ip"]),
@@ -82,7 +87,10 @@ pub(in super::super) const INSTANCE: Table = Table {
         (Harmless("links are watched through netlink"), &["linkbeat_use_polling"]),
         (Harmless("it is the default"), &["accept", "higher_prio_send_advert"]),
         (Harmless("unicast without a peer is an error in any case"), &["unicast_fault_no_peer"]),
-        (Harmless("announcements are paced as they are"), &["garp_lower_prio_delay", "garp_lower_prio_repeat"]),
+        (
+            Harmless("announcements are paced as they are"),
+            &["garp_lower_prio_delay", "garp_lower_prio_repeat"],
+        ),
         (Harmless("every advert is checked; it costs nothing here"), &["skip_check_adv_addr"]),
         (Harmless(PEERS_ONLY), &["check_unicast_src"]),
         (Harmless("both checksum forms are accepted"), &["old_unicast_checksum"]),

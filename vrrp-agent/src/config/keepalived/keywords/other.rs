@@ -1,4 +1,5 @@
-//! Keywords of blocks that are reported as a whole: known here so that a stray one is told where it belongs.
+//! Keywords of blocks that are reported as a whole: known here so that a stray one is told where it
+//! belongs.
 
 /// Blocks and their words.
 pub(super) const OTHERS: [(&str, &[&str]); 10] = [
@@ -6,7 +7,17 @@ pub(super) const OTHERS: [(&str, &[&str]); 10] = [
     ("track_file", &["file", "weight", "init_file"]),
     (
         "vrrp_track_process",
-        &["process", "param_match", "weight", "quorum", "quorum_max", "delay", "fork_delay", "terminate_delay", "full_command"],
+        &[
+            "process",
+            "param_match",
+            "weight",
+            "quorum",
+            "quorum_max",
+            "delay",
+            "fork_delay",
+            "terminate_delay",
+            "full_command",
+        ],
     ),
     (
         "bfd_instance",

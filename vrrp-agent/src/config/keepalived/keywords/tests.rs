@@ -56,7 +56,8 @@ warmup weight";
 
 #[test]
 fn no_keyword_of_keepalived_is_unknown() {
-    let unknown: Vec<&str> = WORDS.split_whitespace().filter(|word| Table::belongs_to(word).is_none()).collect();
+    let unknown: Vec<&str> =
+        WORDS.split_whitespace().filter(|word| Table::belongs_to(word).is_none()).collect();
     assert_eq!(unknown, [""; 0]);
 }
 

@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Random, flag, host_of, many, name, pick, some_duration};
-use crate::model::{Backend, Check, CheckKind, Family, Forward, Fragments, Guard, Persistence, Protocol, Rate, Router, Service};
+use crate::model::{
+    Backend, Check, CheckKind, Family, Forward, Fragments, Guard, Persistence, Protocol, Rate,
+    Router, Service,
+};
 
 /// The port is one of the service's own, so that no two services have address and port in common.
 pub(super) fn service(random: &mut Random, at: usize, routers: &[Router]) -> Service {
@@ -25,7 +28,8 @@ pub(super) fn service(random: &mut Random, at: usize, routers: &[Router]) -> Ser
     let front = Front { family, port: at as u16 + 1, steers: fragments == Fragments::Steer };
     let check = check(random, protocol);
     let real_path = protocol == Protocol::Tcp && check.kind != CheckKind::None && flag(random);
-    let backends: Vec<Backend> = (0..1 + random.next(9)).map(|host| backend(random, &front, host)).collect();
+    let backends: Vec<Backend> =
+        (0..1 + random.next(9)).map(|host| backend(random, &front, host)).collect();
     let mut own_checks: BTreeMap<usize, Check> = BTreeMap::new();
     for index in 0..backends.len() {
         if random.next(4) == 0 {
@@ -40,7 +44,15 @@ pub(super) fn service(random: &mut Random, at: usize, routers: &[Router]) -> Ser
         protocol,
         persistence,
         fragments,
-        drain: pick(random, &[Service::DRAIN, Duration::ZERO, Duration::from_millis(1), Duration::from_secs(86_400)]),
+        drain: pick(
+            random,
+            &[
+                Service::DRAIN,
+                Duration::ZERO,
+                Duration::from_millis(1),
+                Duration::from_secs(86_400),
+            ],
+        ),
         quorum: pick(random, &[1, 2, u32::MAX]),
         sorry: flag(random).then(|| sorry(random, &front)),
         guard: guard(random, family, protocol),
@@ -61,7 +73,12 @@ fn check(random: &mut Random, protocol: Protocol) -> Check {
     let port = pick(random, &[Some(1), Some(65_535)]);
     let free = if protocol == Protocol::Tcp { None } else { port };
     let path = pick(random, &["/", "/a?b=\"c\"&d='e'"]).to_owned();
-    let kinds = [CheckKind::None, CheckKind::Tcp { port }, CheckKind::Tcp { port: free }, CheckKind::Http { port, path }];
+    let kinds = [
+        CheckKind::None,
+        CheckKind::Tcp { port },
+        CheckKind::Tcp { port: free },
+        CheckKind::Http { port, path },
+    ];
     Check {
         kind: pick(random, &kinds),
         interval: some_duration(random),
@@ -80,7 +97,12 @@ fn backend(random: &mut Random, front: &Front, host: usize) -> Backend {
         Forward::Nat => (front.family, front.port + pick(random, &[0, 8000])),
         _ => (front.family, front.port),
     };
-    Backend { address: host_of(family, 9, 0, host as u8 + 1), port, weight: pick(random, &[0, 1, 1000]), forward }
+    Backend {
+        address: host_of(family, 9, 0, host as u8 + 1),
+        port,
+        weight: pick(random, &[0, 1, 1000]),
+        forward,
+    }
 }
 
 fn sorry(random: &mut Random, front: &Front) -> Backend {
@@ -96,7 +118,10 @@ fn sorry(random: &mut Random, front: &Front) -> Backend {
 
 fn guard(random: &mut Random, family: Family, protocol: Protocol) -> Guard {
     let mut rate = || {
-        let rate = Rate { per_second: pick(random, &[1, 10, u32::MAX]), burst: pick(random, &[1, 20, u32::MAX]) };
+        let rate = Rate {
+            per_second: pick(random, &[1, 10, u32::MAX]),
+            burst: pick(random, &[1, 20, u32::MAX]),
+        };
         (protocol == Protocol::Tcp && flag(random)).then_some(rate)
     };
     let (new_per_source, new_total) = (rate(), rate());

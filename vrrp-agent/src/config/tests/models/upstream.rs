@@ -15,12 +15,21 @@ pub(super) fn upstream(random: &mut Random, at: usize) -> Upstream {
         address,
         cgroup: pick(
             random,
-            &[Cgroup::Path("/sys/fs/cgroup/a \"b\"/é".into()), Cgroup::Path("/".into()), Cgroup::Unit("php@1.service".into())],
+            &[
+                Cgroup::Path("/sys/fs/cgroup/a \"b\"/é".into()),
+                Cgroup::Path("/".into()),
+                Cgroup::Unit("php@1.service".into()),
+            ],
         ),
         balance: pick(random, &[Balance::LeastConnections, Balance::WeightedRandom]),
-        backends: (0..1 + random.next(64)).map(|host| backend(random, family, host, port)).collect(),
+        backends: (0..1 + random.next(64))
+            .map(|host| backend(random, family, host, port))
+            .collect(),
         check: Check {
-            kind: pick(random, &[CheckKind::None, CheckKind::FastCgi { port: own }, CheckKind::Tcp { port: own }]),
+            kind: pick(
+                random,
+                &[CheckKind::None, CheckKind::FastCgi { port: own }, CheckKind::Tcp { port: own }],
+            ),
             interval: some_duration(random),
             timeout: some_duration(random),
             rise: pick(random, &[1, 3]),

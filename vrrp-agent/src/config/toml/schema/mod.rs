@@ -14,7 +14,10 @@ use toml::Spanned;
 pub use metrics::Metrics;
 pub use router::{Address, Checksum, Garp, Hmac, HmacMode, Peer, VirtualRouter};
 pub use script::{Command, Script};
-pub use service::{Backend, Check, CheckKind, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, SorryServer};
+pub use service::{
+    Backend, Check, CheckKind, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service,
+    SorryServer,
+};
 pub use upstream::{Balance, Upstream, UpstreamBackend};
 
 type Text = Option<Spanned<String>>;
