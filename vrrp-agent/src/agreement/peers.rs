@@ -104,5 +104,4 @@ impl Peers {
 }
 
 #[cfg(test)]
-#[path = "peers_tests.rs"]
 mod tests;

@@ -109,5 +109,4 @@ fn moving(router: &Router, link: &Link) -> Vec<IpAddr> {
 }
 
 #[cfg(test)]
-#[path = "seat_tests.rs"]
 mod tests;

@@ -270,8 +270,6 @@ pub async fn accept(netlink: &Netlink, desired: &Desired, problems: &mut Problem
 }
 
 #[cfg(test)]
-#[path = "source_tests.rs"]
 mod source_tests;
 #[cfg(test)]
-#[path = "host_tests.rs"]
 mod tests;

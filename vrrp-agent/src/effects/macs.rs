@@ -110,5 +110,4 @@ fn text(entry: Entry) -> String {
 }
 
 #[cfg(test)]
-#[path = "macs_tests.rs"]
 mod tests;

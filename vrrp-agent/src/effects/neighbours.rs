@@ -42,5 +42,4 @@ impl Neighbours {
 }
 
 #[cfg(test)]
-#[path = "neighbours_tests.rs"]
 mod tests;

@@ -197,5 +197,4 @@ impl Rings {
 }
 
 #[cfg(test)]
-#[path = "rings_tests.rs"]
 mod tests;

@@ -255,5 +255,4 @@ fn own_route(message: &RouteMessage) -> Option<IpAddr> {
 }
 
 #[cfg(test)]
-#[path = "addresses_tests.rs"]
 mod tests;

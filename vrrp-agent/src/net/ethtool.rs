@@ -137,25 +137,4 @@ impl Ethtool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::testing;
-
-    #[test]
-    #[ignore = "needs root: network namespaces"]
-    fn a_veth_takes_tags_off_until_it_is_told_not_to() {
-        testing::in_pair(async |_| {
-            let ethtool = Ethtool::open().expect("a socket");
-            let both = Stripping(3);
-            assert_eq!(ethtool.tags("left").expect("told"), Tags { on: both, changeable: both });
-            ethtool.set("left", Stripping(1), false).expect("changed");
-            assert_eq!(ethtool.tags("left").expect("told").on, Stripping(2));
-            ethtool.set("left", both, false).expect("changed");
-            assert_eq!(ethtool.tags("left").expect("told").on, Stripping(0));
-            ethtool.set("left", both, true).expect("changed");
-            assert_eq!(ethtool.tags("left").expect("told").on, both);
-            assert!(ethtool.tags("lo").expect("told").changeable.is_empty());
-            assert!(ethtool.tags("gone").is_err());
-        });
-    }
-}
+mod tests;

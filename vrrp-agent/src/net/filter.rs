@@ -38,5 +38,4 @@ impl Netlink {
 }
 
 #[cfg(test)]
-#[path = "filter_tests.rs"]
 mod tests;

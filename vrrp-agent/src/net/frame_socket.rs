@@ -57,5 +57,4 @@ fn addressing(frame: &[u8]) -> Option<([u8; 6], u16)> {
 }
 
 #[cfg(test)]
-#[path = "frame_socket_tests.rs"]
 mod tests;

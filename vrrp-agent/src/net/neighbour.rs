@@ -111,5 +111,4 @@ fn is_set_by_others(entry: &NeighbourMessage) -> bool {
 }
 
 #[cfg(test)]
-#[path = "neighbour_tests.rs"]
 mod tests;

@@ -185,5 +185,4 @@ impl Drop for News {
 }
 
 #[cfg(test)]
-#[path = "route_tests.rs"]
 mod tests;

@@ -123,5 +123,4 @@ fn filter(family: Family, ports: &[u16]) -> Vec<SockFilter> {
 }
 
 #[cfg(test)]
-#[path = "segment_socket_tests.rs"]
 mod tests;

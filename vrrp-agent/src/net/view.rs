@@ -321,5 +321,4 @@ pub(super) fn attached(attributes: &[LinkXdp]) -> Option<XdpAttached> {
 }
 
 #[cfg(test)]
-#[path = "view_tests.rs"]
 mod tests;

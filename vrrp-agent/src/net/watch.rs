@@ -311,5 +311,4 @@ async fn read_all(handle: &Handle) -> Result<HostView, NetlinkError> {
 }
 
 #[cfg(test)]
-#[path = "watch_tests.rs"]
 mod tests;

@@ -220,5 +220,4 @@ entries! {
 }
 
 #[cfg(test)]
-#[path = "chained_tests.rs"]
 mod tests;

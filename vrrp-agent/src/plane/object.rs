@@ -190,5 +190,4 @@ pub(super) fn refused(object: Object, name: &str, error: ProgramError) -> PlaneE
 }
 
 #[cfg(test)]
-#[path = "object_tests.rs"]
 mod tests;

@@ -182,5 +182,4 @@ fn missing(held: u64) -> Vec<&'static str> {
 }
 
 #[cfg(test)]
-#[path = "refusal_tests.rs"]
 mod tests;

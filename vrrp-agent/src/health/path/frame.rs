@@ -187,5 +187,4 @@ fn addresses(packet: &[u8]) -> Option<(Address, Address, u8, usize)> {
 }
 
 #[cfg(test)]
-#[path = "frame_tests.rs"]
 mod tests;

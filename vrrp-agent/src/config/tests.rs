@@ -23,11 +23,11 @@ mod upstreams;
 
 use super::{Language, Mode, Outcome, Source, headline, parse, render};
 
-const NODE1: &str = include_str!("../testdata/node1.conf");
-const NODE2: &str = include_str!("../testdata/node2.conf");
-const NODE1_TRACK: &str = include_str!("../testdata/node1.track.conf");
-const NODE2_TRACK: &str = include_str!("../testdata/node2.track.conf");
-const NODE1_TOML: &str = include_str!("../testdata/node1.toml");
+const NODE1: &str = include_str!("testdata/node1.conf");
+const NODE2: &str = include_str!("testdata/node2.conf");
+const NODE1_TRACK: &str = include_str!("testdata/node1.track.conf");
+const NODE2_TRACK: &str = include_str!("testdata/node2.track.conf");
+const NODE1_TOML: &str = include_str!("testdata/node1.toml");
 
 fn read(text: &str, language: Language, mode: Mode) -> (Outcome, Source) {
     let source = Source::new("F", text.as_bytes());

@@ -1,0 +1,15 @@
+
+use super::*;
+
+#[test]
+fn an_answer_tells_its_question() {
+    let mut packet = vec![0x45; 20];
+    packet.extend_from_slice(&request(70_000));
+    assert_eq!(checksum(&packet[20..]), 0);
+    assert_eq!(answered(&packet), None, "a question is no answer");
+    packet[20] = ECHO_REPLY;
+    assert_eq!(answered(&packet), Some(70_000));
+    packet[24] ^= 1;
+    assert_eq!(answered(&packet), None, "somebody else's");
+    assert_eq!(answered(&packet[..22]), None);
+}

@@ -1,0 +1,18 @@
+
+use super::*;
+
+#[test]
+fn modules_come_with_what_they_need() {
+    let text = "kernel/net/llc/llc.ko.xz:\nkernel/net/bridge/bridge.ko.xz: kernel/net/llc/llc.ko.xz\nkernel/x/other.ko: kernel/y.ko\n\
+                    kernel/drivers/net/virtio-net.ko:\n";
+    let found: Vec<String> = closure(text).into_iter().collect();
+    assert_eq!(
+        found,
+        [
+            "kernel/drivers/net/virtio-net.ko",
+            "kernel/net/bridge/bridge.ko.xz",
+            "kernel/net/llc/llc.ko.xz"
+        ]
+    );
+    assert_eq!(plain("a/b.ko.xz"), "a/b.ko");
+}
