@@ -35,13 +35,19 @@ fn tests() -> BTreeMap<String, Test> {
     let mut found = BTreeMap::new();
     for (package, directory) in [
         ("vrrp-agent", "vrrp-agent/src"),
+        ("vrrp-config", "crates/config/src"),
+        ("vrrp-election", "crates/election/src"),
+        ("vrrp-election", "crates/election/tests"),
+        ("vrrp-model", "crates/model/src"),
+        ("vrrp-status", "crates/status/src"),
+        ("vrrp-steering", "crates/steering/src"),
         ("vrrp-common", "vrrp-common/tests"),
         ("vrrp-tests", "tests"),
     ] {
         for file in rust_files(&root().join(directory)) {
-            let target = match package {
-                "vrrp-agent" => "lib".to_owned(),
-                _ => file.file_stem().expect("a file").to_string_lossy().into_owned(),
+            let target = match directory.ends_with("/src") {
+                true => "lib".to_owned(),
+                false => file.file_stem().expect("a file").to_string_lossy().into_owned(),
             };
             let text = fs::read_to_string(&file).expect("a source file");
             for (name, needs_root) in functions(&text) {

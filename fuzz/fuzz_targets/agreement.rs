@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vrrp_agent::agreement::message::{MAX_LEN, MOST, Message};
+use vrrp_steering::ring_agreement::{MAX_LEN, MOST, Message};
 
 fuzz_target!(|bytes: &[u8]| {
     let Some(message) = Message::parse(bytes) else { return };

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vrrp_agent::config::{self, Language, Mode, Severity, Source};
+use vrrp_config::{Language, Mode, Severity, Source};
 
 fuzz_target!(|bytes: &[u8]| {
     let source = Source::new("fuzz", bytes);
@@ -12,11 +12,11 @@ fuzz_target!(|bytes: &[u8]| {
         (Language::Keepalived, Mode::Lenient),
         (Language::Toml, Mode::Strict),
     ] {
-        let outcome = config::parse(&source, language, mode, "node");
+        let outcome = vrrp_config::parse(&source, language, mode, "node");
         let errors =
             outcome.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
         assert_eq!(outcome.config.is_none(), errors);
-        let report = config::render_all(&source, &outcome.diagnostics);
+        let report = vrrp_config::render_all(&source, &outcome.diagnostics);
         assert!(report.lines().count() >= outcome.diagnostics.len(), "{report}");
     }
 });

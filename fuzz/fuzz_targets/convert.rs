@@ -3,24 +3,24 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vrrp_agent::config::{self, Language, Loaded, Mode, Outcome, Severity, Source};
+use vrrp_config::{Language, Loaded, Mode, Outcome, Severity, Source};
 
 fuzz_target!(|bytes: &[u8]| {
     for language in [Language::Keepalived, Language::Toml] {
         let source = Source::new("fuzz", bytes);
         let Outcome { config, diagnostics } =
-            config::parse(&source, language, Mode::Lenient, "node");
+            vrrp_config::parse(&source, language, Mode::Lenient, "node");
         let loaded = Loaded { config, diagnostics, source, language };
         loaded.report();
-        let written = config::convert(&loaded);
+        let written = vrrp_config::convert(&loaded);
         assert_eq!(written.is_some(), loaded.config.is_some());
         let Some(text) = written else { continue };
         let source = Source::new("written", text.as_bytes());
         // The node is named in the file: another host's name has no say.
-        let again = config::parse(&source, Language::Toml, Mode::Strict, "other");
+        let again = vrrp_config::parse(&source, Language::Toml, Mode::Strict, "other");
         let errors =
             again.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-        assert!(!errors, "{text}\n{}", config::render_all(&source, &again.diagnostics));
+        assert!(!errors, "{text}\n{}", vrrp_config::render_all(&source, &again.diagnostics));
         assert_eq!(again.config, loaded.config, "{text}");
     }
 });

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use vrrp_agent::election::{Heard, Input, Resume, Settings};
-use vrrp_agent::model::Version;
-use vrrp_agent::time::Instant;
+use vrrp_election::{Heard, Input, Resume, Settings};
+use vrrp_model::Version;
+use vrrp_model::time::Instant;
 
 use super::{CENTISECOND, INSTANT, SECOND, YEAR};
 

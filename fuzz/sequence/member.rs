@@ -1,7 +1,7 @@
 //! What the outputs of an election say, held against what it is.
 
-use vrrp_agent::election::{Output, Reason, Role, Settings, VirtualRouter};
-use vrrp_agent::time::Instant;
+use vrrp_election::{Output, Reason, Role, Settings, VirtualRouter};
+use vrrp_model::time::Instant;
 
 /// One election, and what its outputs say it is.
 pub struct Member {

@@ -2,7 +2,7 @@
 //! any time.
 //!
 //! The fuzz target `machine` and the test `machine_sequences` share it. After each step the outputs
-//! must follow the order that [`vrrp_agent::election`] promises, and what the machine says of
+//! must follow the order that [`vrrp_election`] promises, and what the machine says of
 //! itself must agree with them.
 //!
 //! Two things are not any. Intervals are those that a configuration may have: with none at all
@@ -14,8 +14,8 @@ mod member;
 
 use std::time::Duration;
 
-use vrrp_agent::election::{Input, Role, VirtualRouter, group};
-use vrrp_agent::time::Instant;
+use vrrp_election::{Input, Role, VirtualRouter, group};
+use vrrp_model::time::Instant;
 
 use input::{Bytes, KINDS, OWN};
 use member::Member;

@@ -13,14 +13,11 @@
 //! returns. The election thread ends by itself after [`Command::Shutdown`], once nothing acts any
 //! more.
 
-mod checks;
 mod compare;
-mod force;
 mod handover;
 mod leave;
 mod picture;
 mod program;
-mod ready;
 mod reload;
 mod seats;
 mod serve;
@@ -41,24 +38,17 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock;
-use crate::desired::{self, Desired};
 use crate::effects::{self, Effects};
 use crate::elector::{Command, Elector, StartError, View};
 use crate::http::{HttpError, Order};
-use crate::model::Config;
 use crate::net::NetlinkError;
-use crate::net::view::HostView;
 use crate::net::watch::Watcher;
 use crate::plane::PlaneError;
 use crate::plane::object::Plane;
 use crate::plane::words::Words;
 use crate::scripts;
 use crate::signals::Signals;
-use crate::time::Instant;
-use crate::track::Track;
-use checks::Checks;
 use compare::Compare;
-use force::Force;
 use handover::Pending;
 use leave::End;
 use picture::Picture;
@@ -67,6 +57,13 @@ use reload::Loading;
 use seats::Seats;
 use snapshot::Fixed;
 use strangers::Strangers;
+use vrrp_model::Config;
+use vrrp_model::host::HostView;
+use vrrp_model::time::Instant;
+use vrrp_steering::desired::{self, Desired};
+use vrrp_steering::health_table::Checks;
+use vrrp_steering::running_config::Force;
+use vrrp_steering::tracking::Track;
 use workers::Workers;
 
 /// Everything is looked at again this often even without news, so that what somebody else changed
@@ -333,8 +330,8 @@ impl Agent {
         }
         let again =
             self.effects.settle(clock::now(), config, &self.desired, &host, may_remove).await;
-        let unchecked = ready::unchecked(self.checks.results())
-            + ready::unchecked(self.upstream_checks.results());
+        let unchecked = vrrp_steering::startup_gate::unchecked(self.checks.results())
+            + vrrp_steering::startup_gate::unchecked(self.upstream_checks.results());
         let ready = self.seats.open(clock::now(), unchecked);
         self.again = [again, ready].into_iter().flatten().min();
         self.seats.follow_routes(&self.force, &self.desired, &self.elector);

@@ -5,7 +5,6 @@
 //! here. What counts was sent on this link (TTL 255, RFC 5082) by a node that is known ([`Peers`]),
 //! and is signed where adverts are ([`seal`]).
 
-pub mod message;
 mod peers;
 mod seal;
 mod task;
@@ -14,11 +13,11 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::model::Hmac;
-use crate::time::Instant;
-pub use message::Ring;
 use peers::Peers;
 pub use task::{Agreement, start};
+use vrrp_model::Hmac;
+use vrrp_model::time::Instant;
+pub use vrrp_steering::ring_agreement::{Named, Ring};
 
 /// UDP port of the comparison.
 pub const PORT: u16 = 9_166;
@@ -37,15 +36,6 @@ pub struct Own {
     pub peers: Vec<IpAddr>,
     /// Of the virtual routers whose adverts are signed, each set of keys once.
     pub keys: Vec<Hmac>,
-}
-
-/// Address, port and protocol of a service.
-type Named = (IpAddr, u16, u8);
-
-impl Ring {
-    fn named(&self) -> Named {
-        (self.address, self.port, self.protocol)
-    }
 }
 
 /// Nodes that are listened to at once. A virtual router has 32 peers at most, and few have a link

@@ -23,7 +23,7 @@ use vrrp_common::maps::{CaptureConf, Captured, name};
 
 use crate::clock;
 use crate::plane::pins::{Kind, Pins};
-use crate::time::Instant;
+use vrrp_model::time::Instant;
 
 pub use reasons::parse as parse_reason;
 

@@ -14,13 +14,13 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 
-use crate::drain;
-use crate::election::timing;
-use crate::handover;
 use crate::http::{
     DRAIN_PATH, FAILBACK_PATH, FAILOVER_PATH, Named, RELOAD_PATH, ReloadReply, STATUS_PATH,
 };
-use crate::status::{SCHEMA, Status};
+use vrrp_election::handover;
+use vrrp_election::timing;
+use vrrp_status::{SCHEMA, Status};
+use vrrp_steering::drain;
 
 /// A running agent answers in well under a millisecond; a frozen one never.
 const TIMEOUT: Duration = Duration::from_secs(5);

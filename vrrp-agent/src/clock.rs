@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use nix::time::{ClockId, clock_gettime};
 
-use crate::auth::serial::UnixTime;
-use crate::time::Instant;
+use vrrp_election::auth::serial::UnixTime;
+use vrrp_model::time::Instant;
 
 /// Now on CLOCK_BOOTTIME: the clock that the kernel program stamps with, and the one that keeps
 /// counting through a suspend.

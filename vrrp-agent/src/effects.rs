@@ -23,14 +23,9 @@ mod upstreams;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::desired::Desired;
-use crate::model::{Config, Upstream, XdpUse};
-use crate::net::view::HostView;
 use crate::net::{Netlink, NetlinkError};
 use crate::plane::object::Plane;
 use crate::plane::{PlaneError, counters::Counters};
-use crate::slots::Slots;
-use crate::time::Instant;
 pub use hooks::Hook;
 use hooks::Hooks;
 use kernel::Kernel;
@@ -42,6 +37,11 @@ pub use tags::Seen as TagsSeen;
 pub use undo::{Undone, undo};
 pub use upstreams::Standing;
 use upstreams::Upstreams;
+use vrrp_model::host::HostView;
+use vrrp_model::time::Instant;
+use vrrp_model::{Config, Upstream, XdpUse};
+use vrrp_steering::desired::Desired;
+use vrrp_steering::map_ids::Slots;
 
 /// Everything the agent changes on this host.
 pub struct Effects {

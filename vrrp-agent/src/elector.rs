@@ -16,14 +16,12 @@ mod inbox;
 mod incoming;
 mod index;
 mod outputs;
-mod pace;
 mod run;
 mod sockets;
 #[cfg(test)]
 mod tests;
 mod timer;
 mod unit;
-mod view;
 mod wait;
 
 use std::cell::Cell;
@@ -37,12 +35,12 @@ use tokio::sync::watch;
 
 use inbox::Outbox;
 use timer::Timer;
-pub use view::{Counts, RouterView, View};
+pub use vrrp_election::view::{Counts, RouterView, View};
 
-use crate::model::{ElectionThread, Router};
-use crate::net::Interface;
 use crate::net::frame_socket::{FrameError, FrameSocket};
 use crate::plane::words::Words;
+use vrrp_model::host::Interface;
+use vrrp_model::{ElectionThread, Router};
 
 /// What the agent loop tells the thread. A virtual router is named by its place in the maps, which
 /// it keeps over reloads.

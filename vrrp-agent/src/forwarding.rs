@@ -6,8 +6,8 @@
 
 use vrrp_common::maps::{NAT_ONLY_V4, NAT_ONLY_V6};
 
-use crate::desired::NatSide;
 use crate::net::sysctl::{Setting, Sysctl, SysctlError};
+use vrrp_steering::desired::NatSide;
 
 /// A setting that is not as NAT needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]

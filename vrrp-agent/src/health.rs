@@ -1,16 +1,15 @@
 //! Whether backends are well: `probe` asks them, `path` asks them by the way that clients' packets
 //! take, `hysteresis` decides when an answer is news.
 
-pub mod hysteresis;
 pub mod path;
 pub mod probe;
 
-use crate::time::Instant;
+use vrrp_model::time::Instant;
 
 /// A backend's health has changed, or is known for the first time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Index into [`crate::model::Config::services`], or its upstreams.
+    /// Index into [`vrrp_model::Config::services`], or its upstreams.
     pub service: usize,
     /// Index into the backends of that service or upstream.
     pub backend: usize,

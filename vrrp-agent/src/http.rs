@@ -24,12 +24,12 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::drain;
-use crate::handover::{self, Outcome};
-use crate::metrics;
-use crate::status::Status;
 use server::Limits;
 use socket::Socket;
+use vrrp_election::handover::{self, Outcome};
+use vrrp_status::Status;
+use vrrp_status::metrics;
+use vrrp_steering::drain;
 
 /// Where the API shows the [`Status`] as JSON.
 pub const STATUS_PATH: &str = "/v1/status";

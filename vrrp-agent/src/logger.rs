@@ -38,7 +38,7 @@ pub enum LoggerError {
 }
 
 /// Sets up logging for the whole process. `level` (`--log-level`) comes before `RUST_LOG`, both
-/// before `info`; either may be a directive such as `info,vrrp_agent::election=debug`. Dropping the
+/// before `info`; either may be a directive such as `info,vrrp_election=debug`. Dropping the
 /// guard writes what is still queued: keep it to the end of `main`.
 ///
 /// # Errors

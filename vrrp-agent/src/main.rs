@@ -15,20 +15,22 @@ use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 use vrrp_agent::agent::{self, Options, RunError};
 use vrrp_agent::client::ClientError;
-use vrrp_agent::config::{self, Loaded, Mode};
-use vrrp_agent::drain::Request;
 use vrrp_agent::effects;
-use vrrp_agent::handover::Reply;
 use vrrp_agent::logger;
-use vrrp_agent::model::Config;
 use vrrp_agent::net::Netlink;
 use vrrp_agent::net::ethtool::{Ethtool, Stripping};
 use vrrp_agent::plane::pins::{Kind, Pins};
 use vrrp_agent::plane::sockets;
 use vrrp_agent::signals::{self, Held, Signals};
-use vrrp_agent::status::Status;
-use vrrp_agent::{capture, check, client, explain, scripts, shortage, status};
+use vrrp_agent::{capture, check, client, scripts, shortage};
 use vrrp_common::maps::KeptTags;
+use vrrp_config::{self, Loaded, Mode};
+use vrrp_election::handover::Reply;
+use vrrp_model::Config;
+use vrrp_status as status;
+use vrrp_status::Status;
+use vrrp_status::explain;
+use vrrp_steering::drain::Request;
 
 /// Anything that failed.
 const EXIT_FAILURE: u8 = 1;
@@ -99,7 +101,7 @@ fn capture_drops(wanted: Capture) -> anyhow::Result<()> {
 /// Read as `run` reads it: the TOML does what the agent would do with the file.
 fn convert(file: &Path, config_id: Option<&str>) -> anyhow::Result<u8> {
     let loaded = load_aloud(file, config_id);
-    match config::convert(&loaded) {
+    match vrrp_config::convert(&loaded) {
         Some(text) => print(&text).map(|()| check::GOOD),
         None => Ok(check::BAD),
     }
@@ -107,7 +109,7 @@ fn convert(file: &Path, config_id: Option<&str>) -> anyhow::Result<u8> {
 
 /// Reads a file as `run` does, and says everything there is to say about it.
 fn load_aloud(file: &Path, config_id: Option<&str>) -> Loaded {
-    let loaded = config::load_as(file, Mode::Lenient, config_id);
+    let loaded = vrrp_config::load_as(file, Mode::Lenient, config_id);
     let report = loaded.report();
     if !report.is_empty() {
         eprintln!("{report}");
@@ -217,7 +219,7 @@ fn explain_agent(socket: &Path, instance: Option<&str>) -> ExitCode {
 }
 
 fn explain_file(file: &Path, instance: Option<&str>) -> anyhow::Result<u8> {
-    let loaded = config::load(file, Mode::Lenient);
+    let loaded = vrrp_config::load(file, Mode::Lenient);
     match &loaded.config {
         Some(config) => print(&explain::plan(config, instance).map_err(anyhow::Error::msg)?)
             .map(|()| check::GOOD),

@@ -19,19 +19,4 @@ pub(crate) mod testing;
 pub mod view;
 pub mod watch;
 
-use std::fmt;
-
 pub use netlink::{Netlink, NetlinkError};
-
-/// A network interface of this host. The index is what counts; the name is for people.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Interface {
-    pub index: u32,
-    pub name: String,
-}
-
-impl fmt::Display for Interface {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
-    }
-}

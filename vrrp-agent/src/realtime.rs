@@ -1,67 +1,16 @@
 //! Scheduling, CPUs and locked memory of the election thread, as far as the system permits.
 
-use std::fmt;
 use std::io;
 
 use nix::errno::Errno;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::unistd::Pid;
-use serde::{Deserialize, Serialize};
 
-use crate::model::ElectionThread;
+use vrrp_model::{Degraded, ElectionThread, Missing};
 
 /// What is tried where real-time scheduling is refused: more weight than any ordinary thread.
 const BEST_NICE: libc::c_int = -20;
-
-/// Something the thread goes without, and why. It runs all the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Degraded {
-    pub what: Missing,
-    /// For the log and the status: the cause and what would help.
-    pub reason: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Missing {
-    /// The process's memory may be swapped out.
-    LockedMemory,
-    /// The thread runs on other CPUs than it was given.
-    CpuAffinity,
-    /// The thread competes with every other process for the CPU.
-    RealtimeScheduling,
-}
-
-impl Missing {
-    pub const ALL: [Missing; 3] =
-        [Missing::LockedMemory, Missing::CpuAffinity, Missing::RealtimeScheduling];
-
-    /// The word used in metrics.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Missing::LockedMemory => "locked_memory",
-            Missing::CpuAffinity => "cpu_affinity",
-            Missing::RealtimeScheduling => "realtime_scheduling",
-        }
-    }
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Missing::LockedMemory => "memory is not locked",
-            Missing::CpuAffinity => "not on its CPUs",
-            Missing::RealtimeScheduling => "no real-time scheduling",
-        })
-    }
-}
-
-impl fmt::Display for Degraded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.what, self.reason)
-    }
-}
 
 /// Gives the calling thread what `wanted` asks for, and locks the whole process's memory; returns
 /// what was refused.

@@ -24,10 +24,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use crate::model::Script;
 use crate::shortage::{self, Undone};
 use start::start_aside;
 pub use start::{NotStarted, inspect, remove_unusable};
+use vrrp_model::Script;
 
 /// A run that timed out gets SIGTERM, and SIGKILL this much later.
 const TERMINATION: Duration = Duration::from_secs(2);
@@ -44,7 +44,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 /// One run of a script has ended, or was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Index into [`crate::model::Config::scripts`].
+    /// Index into [`vrrp_model::Config::scripts`].
     pub script: usize,
     /// It exited with status 0 in time.
     pub ok: bool,

@@ -30,7 +30,7 @@ pub fn run(options: &Options) -> Result<()> {
         "--profile",
         "sim",
         "--package",
-        "vrrp-tests",
+        "vrrp-election",
         "--test",
         "election_sim",
     ]);

@@ -1,4 +1,3 @@
-
 use super::*;
 
 const INTERVAL: Duration = Duration::from_millis(10);

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use super::picture::{Picture, RingFacts};
 use crate::agreement::{self, Agreement, Own, PORT, Ring};
 use crate::elector::View;
-use crate::model::{Hmac, Router, Service};
+use vrrp_model::{Hmac, Router, Service};
 
 /// The comparison, while there is something to compare.
 #[derive(Default)]

@@ -5,8 +5,8 @@ use tokio::sync::oneshot;
 use super::Agent;
 use crate::clock;
 use crate::elector::{Command, View};
-use crate::handover::{Move, Reply, Target};
 use crate::http::Order;
+use vrrp_election::handover::{Move, Reply, Target};
 
 /// A hand-over under way, and who waits for its end.
 pub type Pending = (Move, oneshot::Sender<Reply>);

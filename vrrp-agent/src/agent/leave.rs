@@ -3,9 +3,9 @@
 use super::Agent;
 use crate::clock;
 use crate::elector::Command;
-use crate::model::Router;
 use crate::signals::Asked;
-use crate::time::Instant;
+use vrrp_model::Router;
+use vrrp_model::time::Instant;
 
 /// How an agent ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

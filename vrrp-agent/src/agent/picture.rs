@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::checks::Checks;
-use super::force::Force;
 use crate::agreement;
-use crate::desired::{self, Desired, Way};
 use crate::effects::{Effects, Flips, Hook, Standing, TagsSeen};
-use crate::model::{Backend, Config, Script, Service, XdpUse};
-use crate::net::view::HostView;
 use crate::plane::attach::Mode;
-use crate::ring::Serving;
 use crate::scripts::{self, Outcome};
-use crate::time::Instant;
-use crate::track::{Health, Track};
+use vrrp_model::host::HostView;
+use vrrp_model::time::Instant;
+use vrrp_model::{Backend, Config, Script, Service, XdpUse};
+use vrrp_steering::desired::{self, Desired, Way};
+use vrrp_steering::health_table::Checks;
+use vrrp_steering::ring::Serving;
+use vrrp_steering::running_config::Force;
+use vrrp_steering::tracking::{Health, Track};
 
 pub struct Picture {
     pub force: Force,
@@ -159,7 +159,7 @@ impl Picture {
     }
 }
 
-fn fault(config: &Config, track: &Track, router: &crate::model::Router) -> Option<String> {
+fn fault(config: &Config, track: &Track, router: &vrrp_model::Router) -> Option<String> {
     track.effective(router).fault.map(|fault| fault.describe(config))
 }
 

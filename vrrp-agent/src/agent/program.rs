@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::effects;
-use crate::model::{Config, XdpUse};
 use crate::plane::object::{KernelLog, Plane};
 use crate::plane::pins::{Kind, Pins};
 use crate::signals::Signals;
+use vrrp_model::{Config, XdpUse};
 
 const KERNEL_LOG_EVERY: Duration = Duration::from_millis(100);
 

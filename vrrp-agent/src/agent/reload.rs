@@ -5,13 +5,13 @@ use std::time::SystemTime;
 use tokio::sync::oneshot;
 
 use super::Agent;
-use super::checks::Checks;
 use super::picture::ReloadFacts;
-use crate::config::{self, Mode};
 use crate::elector::{Command, View};
 use crate::http::ReloadReply;
-use crate::model::Config;
 use crate::scripts;
+use vrrp_config::{self, Mode};
+use vrrp_model::Config;
+use vrrp_steering::health_table::Checks;
 
 /// A configuration file that was read, and who asked for it.
 pub struct Loading {
@@ -28,7 +28,7 @@ impl Agent {
         let path = self.fixed.config_path.clone();
         let id = self.fixed.config_id.clone();
         self.loading.spawn_blocking(move || {
-            let mut loaded = config::load_as(&path, Mode::Lenient, id.as_deref());
+            let mut loaded = vrrp_config::load_as(&path, Mode::Lenient, id.as_deref());
             let mut report = loaded.report();
             for said in loaded.config.as_mut().map(scripts::remove_unusable).unwrap_or_default() {
                 tracing::error!("{said}");

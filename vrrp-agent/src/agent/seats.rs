@@ -7,17 +7,16 @@ use std::net::IpAddr;
 
 use vrrp_common::maps::{ROUTER_V6, RouterConf};
 
-use super::force::Force;
-use super::ready;
-use crate::desired::{self, Desired, Seat, Unseated};
 use crate::elector::{Command, Elector, Hold};
-use crate::model::{Config, Family, Router};
-use crate::net::Interface;
-use crate::net::view::HostView;
 use crate::plane::PlaneError;
 use crate::plane::words::Words;
-use crate::time::Instant;
-use crate::track::{Effective, Fault, Track};
+use vrrp_model::host::HostView;
+use vrrp_model::host::Interface;
+use vrrp_model::time::Instant;
+use vrrp_model::{Config, Family, Router};
+use vrrp_steering::desired::{self, Desired, Seat, Unseated};
+use vrrp_steering::running_config::Force;
+use vrrp_steering::tracking::{Effective, Fault, Track};
 
 /// Gives every router its place in the maps; without maps, its number.
 ///
@@ -100,7 +99,7 @@ impl Seats {
             told: BTreeMap::new(),
             groups: Vec::new(),
             first: Some(resumable),
-            ready_by: now + ready::patience(config.checks()),
+            ready_by: now + vrrp_steering::startup_gate::patience(config.checks()),
             open_at: now + config.startup_delay,
         }
     }

@@ -11,7 +11,7 @@ use super::snapshot::{self, Fixed};
 use crate::clock;
 use crate::elector::Elector;
 use crate::http::{ApiServer, HttpError, MetricsServer, Order, StatusSource};
-use crate::model::Config;
+use vrrp_model::Config;
 
 /// Makes snapshots for whoever asks.
 pub fn status_source(

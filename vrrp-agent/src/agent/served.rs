@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::picture::{Picture, RingFacts};
 use super::snapshot::Fixed;
-use crate::desired::{Obstacle, Way};
-use crate::model::{Backend, Service};
-use crate::ring::Serving;
-use crate::status::{BackendState, BackendStatus, PeerRing, ServiceStatus};
-use crate::time::Instant;
+use vrrp_model::time::Instant;
+use vrrp_model::{Backend, Service};
+use vrrp_status::{BackendState, BackendStatus, PeerRing, ServiceStatus};
+use vrrp_steering::desired::{Obstacle, Way};
+use vrrp_steering::ring::Serving;
 
 pub fn services(fixed: &Fixed, picture: &Picture, now: Instant) -> Vec<ServiceStatus> {
     let of = |(index, conf)| {

@@ -13,21 +13,21 @@ use vrrp_common::reason::Reason;
 use super::picture::{HookFacts, Picture, ReloadFacts};
 use super::served::services;
 use super::tracking::tracking;
-use crate::desired::{self, Facts, Way};
 use crate::effects::TagsSeen;
-use crate::election::Role;
 use crate::elector::{RouterView, View};
-use crate::model::{Config, Router, Service, Version};
-use crate::net::view::XdpMode as HostXdpMode;
 use crate::plane::attach::Mode;
 use crate::plane::counters::Counters;
 use crate::shortage;
-use crate::status::{
+use vrrp_election::Role;
+use vrrp_model::host::XdpMode as HostXdpMode;
+use vrrp_model::time::Instant;
+use vrrp_model::{Config, Router, Service, Version};
+use vrrp_status::{
     AddressStatus, ElectionStatus, HistogramStatus, InterfaceStatus, MasterStatus, ReloadStatus,
     RouterStatus, SCHEMA, ScriptState, ScriptStatus, Status, VlanTags, XdpMode, XdpStatus,
 };
-use crate::time::Instant;
-use crate::track::Health;
+use vrrp_steering::desired::{self, Facts, Way};
+use vrrp_steering::tracking::Health;
 
 /// Counters of the kernel program that have a field of their own in a router's status; the others
 /// are listed by name.

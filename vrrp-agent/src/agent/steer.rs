@@ -7,13 +7,13 @@ use tokio::sync::oneshot;
 
 use super::Agent;
 use crate::clock;
-use crate::desired::{self, Facts, Obstacle};
-use crate::drain::{Reply, Request, Target};
 use crate::elector::{RouterView, View};
 use crate::health::{self, path};
-use crate::net::view::HostView;
-use crate::ring::Roster;
-use crate::time::Instant;
+use vrrp_model::host::HostView;
+use vrrp_model::time::Instant;
+use vrrp_steering::desired::{self, Facts, Obstacle};
+use vrrp_steering::drain::{Reply, Request, Target};
+use vrrp_steering::ring::Roster;
 
 impl Agent {
     /// Takes a check's result, and all that have come meanwhile: a host that dies fails the checks

@@ -1,9 +1,9 @@
 //! The parts of a router's priority, for its status.
 
 use super::picture::Picture;
-use crate::model::{Config, Router};
-use crate::status::{TrackedKind, TrackedStatus};
-use crate::track::{Health, adjustment};
+use vrrp_model::{Config, Router};
+use vrrp_status::{TrackedKind, TrackedStatus};
+use vrrp_steering::tracking::{Health, adjustment};
 
 /// Everything that `router` tracks, with what it adds now.
 pub fn tracking(config: &Config, picture: &Picture, router: &Router) -> Vec<TrackedStatus> {

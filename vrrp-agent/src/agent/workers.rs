@@ -3,8 +3,8 @@
 use tokio::sync::mpsc;
 
 use crate::health::{self, path, probe};
-use crate::model::{Config, Script, Service, Upstream};
 use crate::scripts;
+use vrrp_model::{Config, Script, Service, Upstream};
 
 /// Results that may wait for the loop; more would mean that it hangs, and then newer results are
 /// worth no more.

@@ -9,10 +9,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-use super::message::Message;
 use super::seal::Seal;
 use super::{Named, Own, Ring};
-use crate::auth::serial::UnixTime;
+use vrrp_election::auth::serial::UnixTime;
+use vrrp_steering::ring_agreement::Message;
 
 /// Answers to strangers in a second.
 const TO_STRANGERS: u32 = 20;

@@ -11,9 +11,9 @@ use std::time::Duration;
 use vrrp_common::ip::Address;
 use vrrp_common::wire::trailer::{self, MAC_LEN, TYPE_SHA256, Trailer};
 
-use crate::auth::Keyring;
-use crate::auth::serial::{Sequence, Serial, UnixTime, Window};
-use crate::model::{Hmac, HmacMode};
+use vrrp_election::auth::Keyring;
+use vrrp_election::auth::serial::{Sequence, Serial, UnixTime, Window};
+use vrrp_model::{Hmac, HmacMode};
 
 /// Which byte of a message says that it is signed, and how.
 const FLAGS_AT: usize = 8;

@@ -11,11 +11,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::message::MAX_LEN as MESSAGE_MAX;
 use super::peers::Taken;
 use super::{ASK_EVERY, Heard, Own, Peers, seal};
 use crate::clock;
 use crate::net::raw;
+use vrrp_steering::ring_agreement::MAX_LEN as MESSAGE_MAX;
 
 /// What no router forwards.
 const TTL: u8 = 255;

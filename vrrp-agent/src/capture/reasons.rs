@@ -2,7 +2,7 @@
 
 use vrrp_common::counter::DropReason;
 
-use crate::config::suggest;
+use vrrp_model::suggest;
 
 /// A reason by its name.
 ///

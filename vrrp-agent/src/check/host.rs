@@ -15,17 +15,18 @@ use std::sync::Arc;
 
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 
-use crate::desired::{self, nat_sides};
 use crate::forwarding::{Lack, lacking};
-use crate::model::{Config, XdpUse};
 use crate::net::NetlinkError;
 use crate::net::ethtool::Ethtool;
 use crate::net::sysctl::Sysctl;
-use crate::net::view::HostView;
 use crate::net::watch::Watcher;
 use crate::plane::sockets::Cgroup;
-use crate::realtime::{self, Degraded};
+use crate::realtime;
 use crate::scripts;
+use vrrp_model::Degraded;
+use vrrp_model::host::HostView;
+use vrrp_model::{Config, XdpUse};
+use vrrp_steering::desired::{self, nat_sides};
 
 pub use findings::findings;
 use programs::Trial;

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::OnHost;
 use super::host::programs::{Outcome, Trial};
-use crate::config::{Diagnostic, Language, Loaded, Severity, Source, Span};
 use crate::kernel_release;
 use crate::plane::refusal::{MINIMUM, Object};
+use vrrp_config::{Diagnostic, Language, Loaded, Severity, Source, Span};
 
 /// The version of the document, raised when a field changes its meaning or goes away.
 const SCHEMA: u32 = 1;

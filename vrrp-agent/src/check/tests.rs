@@ -18,7 +18,8 @@ fn write(dir: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
 #[test]
 fn good_file_is_summarised_and_its_password_is_not() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let text = include_str!("../config/testdata/node1.toml").replace("1111", "hunter2");
+    let text =
+        include_str!("../../../crates/config/testdata/node1.toml").replace("1111", "hunter2");
     let path = write(&dir, "node1.toml", &text);
     let (said, code) = check(&[path], &Options::default());
     assert_eq!(code, GOOD, "{said}");
@@ -74,7 +75,7 @@ deny = ["192.0.2.7"]
 #[test]
 fn tracking_typo_is_pointed_at() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let text = include_str!("../config/testdata/node1.track.conf");
+    let text = include_str!("../../../crates/config/testdata/node1.track.conf");
     let path = write(&dir, "node1.conf", text);
     let name = path.display();
     let (said, code) = check(std::slice::from_ref(&path), &Options::default());
@@ -92,7 +93,7 @@ fn tracking_typo_is_pointed_at() {
 #[test]
 fn one_bad_file_spoils_the_exit_code_but_not_the_other_file() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let good = write(&dir, "good", include_str!("../config/testdata/node1.conf"));
+    let good = write(&dir, "good", include_str!("../../../crates/config/testdata/node1.conf"));
     let missing = dir.path().join("missing.conf");
     let (said, code) = check(&[missing.clone(), good, dir.path().to_owned()], &Options::default());
     assert_eq!(code, BAD);
@@ -105,8 +106,8 @@ fn one_bad_file_spoils_the_exit_code_but_not_the_other_file() {
 #[test]
 fn language_is_told_by_the_text_when_the_name_does_not() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let toml = write(&dir, "pair", include_str!("../config/testdata/node1.toml"));
-    let keepalived = write(&dir, "old", include_str!("../config/testdata/node2.conf"));
+    let toml = write(&dir, "pair", include_str!("../../../crates/config/testdata/node1.toml"));
+    let keepalived = write(&dir, "old", include_str!("../../../crates/config/testdata/node2.conf"));
     let (said, code) = check(&[toml, keepalived], &Options::default());
     assert_eq!(code, GOOD, "{said}");
 }
@@ -114,8 +115,10 @@ fn language_is_told_by_the_text_when_the_name_does_not() {
 #[test]
 fn json_says_where_and_what_to_do() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let bad = write(&dir, "node1.conf", include_str!("../config/testdata/node1.track.conf"));
-    let good = write(&dir, "node1.toml", include_str!("../config/testdata/node1.toml"));
+    let bad =
+        write(&dir, "node1.conf", include_str!("../../../crates/config/testdata/node1.track.conf"));
+    let good =
+        write(&dir, "node1.toml", include_str!("../../../crates/config/testdata/node1.toml"));
     let options = Options { format: Format::Json, ..Options::default() };
     let (said, code) = check(&[bad.clone(), good], &options);
     assert_eq!(code, BAD);
@@ -146,7 +149,7 @@ fn json_says_where_and_what_to_do() {
 #[test]
 fn host_is_looked_at_when_asked() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let text = include_str!("../config/testdata/node1.toml")
+    let text = include_str!("../../../crates/config/testdata/node1.toml")
         .replace("/etc/vrrp-agent/chk_nginx.sh", "/nonexistent/chk");
     let path = write(&dir, "node1.toml", &text);
     let options = Options { host: Some(Arc::default()), ..Options::default() };
@@ -159,7 +162,7 @@ fn host_is_looked_at_when_asked() {
 #[test]
 fn a_script_that_cannot_run_is_warned_of() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let text = include_str!("../config/testdata/node1.toml")
+    let text = include_str!("../../../crates/config/testdata/node1.toml")
         .replace("/etc/vrrp-agent/chk_nginx.sh", "/nonexistent/chk");
     let (said, code) = check(&[write(&dir, "node1.toml", &text)], &Options::default());
     assert_eq!(code, GOOD, "{said}");

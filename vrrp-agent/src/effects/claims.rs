@@ -7,11 +7,11 @@ use std::time::Duration;
 use aya::maps::{Array, MapData};
 use vrrp_common::maps::{AddressClaim, name};
 
-use crate::desired::Desired;
-use crate::model::Config;
 use crate::plane::PlaneError;
 use crate::plane::maps::MapSet;
-use crate::time::Instant;
+use vrrp_model::Config;
+use vrrp_model::time::Instant;
+use vrrp_steering::desired::Desired;
 
 /// How often the kernel program's notes are read.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

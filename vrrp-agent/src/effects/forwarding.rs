@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use vrrp_common::maps::InterfaceConf;
 
 use super::Problems;
-use crate::desired::Desired;
 use crate::forwarding::answers_only;
-use crate::model::Config;
 use crate::net::sysctl::Sysctl;
+use vrrp_model::Config;
+use vrrp_steering::desired::Desired;
 
 /// The interfaces as the kernel program must know them: where the host forwards for NAT's sake
 /// alone, nothing but answers is forwarded, unless the configuration asks for more.

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Problems;
-use crate::desired::Desired;
-use crate::model::XdpUse;
 use crate::net::Netlink;
-use crate::net::view::{HostView, XdpMode};
 use crate::plane::attach::{Attachment, Mode};
 use crate::plane::object::Plane;
-use crate::time::Instant;
+use vrrp_model::XdpUse;
+use vrrp_model::host::{HostView, XdpMode};
+use vrrp_model::time::Instant;
+use vrrp_steering::desired::Desired;
 
 /// How often interfaces are asked for their program: nobody tells when one is detached or replaced.
 /// What was refused is tried again as often.

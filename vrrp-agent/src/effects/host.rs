@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 use super::Problems;
 use super::record::{Record, own};
-use crate::desired::{Desired, Installed};
-use crate::model::Config;
 use crate::net::addresses::{ADDRESS_PROTOCOL, OwnAddress};
 use crate::net::sysctl::{Ensured, Setting, Sysctl};
-use crate::net::view::{Address, HostView, Link};
 use crate::net::{Netlink, NetlinkError};
+use vrrp_model::Config;
+use vrrp_model::host::{Address, HostView, Link};
+use vrrp_steering::desired::{Desired, Installed};
 
 /// Of rtnetlink: an address for destinations anywhere.
 const GLOBAL_SCOPE: u8 = 0;

@@ -7,11 +7,11 @@ use vrrp_common::maps::InterfaceConf;
 use super::claims::Claims;
 use super::tags::Tags;
 use super::{Problems, Rings};
-use crate::desired::Desired;
 use crate::plane::PlaneError;
 use crate::plane::object::Plane;
 use crate::plane::tables::Tables;
-use crate::time::Instant;
+use vrrp_model::time::Instant;
+use vrrp_steering::desired::Desired;
 
 /// The kernel program and its tables.
 pub struct Kernel {

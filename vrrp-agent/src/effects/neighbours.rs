@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use crate::desired::Desired;
 use crate::net::Netlink;
-use crate::net::view::HostView;
-use crate::time::Instant;
+use vrrp_model::host::HostView;
+use vrrp_model::time::Instant;
+use vrrp_steering::desired::Desired;
 
 /// The kernel does not see that the program sends to a neighbour, so the entry would go stale and
 /// stay so: it is told this often. It asks neighbours it has not heard from for half a minute, and

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::net::addresses::{ADDRESS_PROTOCOL, OwnAddress, kernel_marks_addresses};
 use crate::net::sysctl::Setting;
-use crate::net::view::{Address, Link};
+use vrrp_model::host::{Address, Link};
 
 /// The record and its file.
 #[derive(Debug, Default)]

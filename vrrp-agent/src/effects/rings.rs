@@ -9,11 +9,11 @@ use vrrp_common::maglev::TooManyMembers;
 
 use super::Problems;
 use crate::clock;
-use crate::histogram::Histogram;
 use crate::plane::PlaneError;
 use crate::plane::tables::Tables;
-use crate::ring::{Course, Likely, Next, Roster};
-use crate::time::Instant;
+use vrrp_model::histogram::Histogram;
+use vrrp_model::time::Instant;
+use vrrp_steering::ring::{Course, Likely, Next, Roster};
 
 const FLIP_BUCKETS: usize = 9;
 

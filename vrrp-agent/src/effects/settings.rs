@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use super::Problems;
 use super::record::{Changed, Record};
-use crate::desired::Desired;
 use crate::forwarding::{lacking, settings_of};
 use crate::net::sysctl::{Setting, Sysctl, SysctlError};
-use crate::net::view::{HostView, Link};
+use vrrp_model::host::{HostView, Link};
+use vrrp_steering::desired::Desired;
 
 /// What direct return needs of each interface with virtual routers. `arp_ignore` 1: no answers for
 /// addresses that are not on the interface; `arp_announce` 2: no requests in their name.

@@ -11,10 +11,10 @@ use vrrp_common::maps::{KeptTags, name};
 
 use super::Problems;
 use crate::net::ethtool::{Ethtool, Stripping};
-use crate::net::view::HostView;
 use crate::plane::PlaneError;
 use crate::plane::maps::MapSet;
-use crate::time::Instant;
+use vrrp_model::host::HostView;
+use vrrp_model::time::Instant;
 
 /// How often the features are looked at: another program may change them.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

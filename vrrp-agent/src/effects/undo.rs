@@ -10,10 +10,10 @@ use super::host::remove;
 use super::macs::Macs;
 use super::record::{Record, own};
 use super::settings;
-use crate::net::addresses::ADDRESS_PROTOCOL;
-use crate::net::view::{Address, Link};
 use crate::net::watch::Watcher;
 use crate::net::{Netlink, NetlinkError};
+use vrrp_model::host::ADDRESS_PROTOCOL;
+use vrrp_model::host::{Address, Link};
 
 /// What was taken back, and which addresses were left alone although they bear the mark of a VRRP
 /// daemon. For people.

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Problems;
-use crate::desired;
-use crate::model::{Config, Upstream};
 use crate::plane::PlaneError;
 use crate::plane::sockets::{self, Cgroup, CgroupError, SocketCounters, SocketPlane, SocketTables};
-use crate::time::Instant;
+use vrrp_model::time::Instant;
+use vrrp_model::{Config, Upstream};
+use vrrp_steering::desired;
 
 /// How often it is looked whether the cgroups are still there.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

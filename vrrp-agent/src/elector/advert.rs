@@ -14,8 +14,8 @@ use vrrp_common::reason::Reason;
 use vrrp_common::wire::vrrp::{self, Advert, Carrier, Centis, Coverage};
 use vrrp_common::wire::{checksum, eth, ipv4};
 
-use crate::model::{Auth, ChecksumForm, Delivery, Family, HmacMode, Router, Version};
 use crate::net::advert_socket::Datagram;
+use vrrp_model::{Auth, ChecksumForm, Delivery, Family, HmacMode, Router, Version};
 
 /// Adverts a second that an honest master may send: four times its rate, and some for elections.
 const RATE_HEADROOM: u32 = 4;

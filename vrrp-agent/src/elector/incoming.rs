@@ -9,9 +9,9 @@ use vrrp_common::wire::vrrp::Advert;
 
 use super::advert::{self, Received};
 use super::unit::{Hands, Unit};
-use crate::auth::Authenticator;
-use crate::auth::serial::UnixTime;
-use crate::model::{ChecksumForm, HmacMode, Router};
+use vrrp_election::auth::Authenticator;
+use vrrp_election::auth::serial::UnixTime;
+use vrrp_model::{ChecksumForm, HmacMode, Router};
 
 impl Unit {
     /// Verifies the addresses and the authentication of an advert that is acceptable otherwise.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::sockets::SocketKey;
-use crate::time::Instant;
+use vrrp_model::time::Instant;
 
 /// Whom an advert is for: where it came in, and its VRID.
 pub type Addressee = (SocketKey, u8);

@@ -8,11 +8,11 @@ use vrrp_common::wire::{arp, nd, trailer};
 use super::advert;
 use super::unit::{Hands, INSTALL_PATIENCE, Unit, report};
 use crate::clock;
-use crate::election::{Output, Reason, Role};
-use crate::model::Delivery;
 use crate::plane::PlaneError;
 use crate::plane::words::Words;
-use crate::time::Instant;
+use vrrp_election::{Output, Reason, Role};
+use vrrp_model::Delivery;
+use vrrp_model::time::Instant;
 
 impl Unit {
     pub(super) fn drain(&mut self, now: Instant, hands: &mut Hands) {

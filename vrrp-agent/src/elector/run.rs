@@ -12,20 +12,21 @@ use super::Command;
 use super::advert::Received;
 use super::inbox::Inbox;
 use super::index::Index;
-use super::pace::{Lateness, lateness};
 use super::sockets::{SocketKey, Sockets};
 use super::timer::Timer;
 use super::unit::{Hands, Seat, Unit};
-use super::view::View;
 use super::wait;
 use crate::clock;
-use crate::election::{Heard, Input, VirtualRouter, group};
-use crate::model::{ElectionThread, Router};
-use crate::net::Interface;
 use crate::net::frame_socket::FrameSocket;
 use crate::plane::words::Words;
-use crate::realtime::{self, Degraded};
-use crate::time::Instant;
+use crate::realtime;
+use vrrp_election::timing_stats::{Lateness, lateness};
+use vrrp_election::view::View;
+use vrrp_election::{Heard, Input, VirtualRouter, group};
+use vrrp_model::Degraded;
+use vrrp_model::host::Interface;
+use vrrp_model::time::Instant;
+use vrrp_model::{ElectionThread, Router};
 
 /// Counters alone are published at most this often; roles at once.
 const COUNTERS_EVERY: Duration = Duration::from_millis(200);

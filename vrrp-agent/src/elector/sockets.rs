@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::model::{Delivery, Family, Router};
-use crate::net::Interface;
 use crate::net::advert_socket::{AdvertSocket, Datagram};
+use vrrp_model::host::Interface;
+use vrrp_model::{Delivery, Family, Router};
 
 /// What a socket is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -12,16 +12,16 @@ use vrrp_common::wire::vrrp::{self, Carrier, Coverage};
 use super::run::Runner;
 use super::timer::Timer;
 use super::unit::{Hands, Seat, Unit};
-use super::view::View;
 use super::{Command, advert};
-use crate::config::{self, Language, Mode, Source};
-use crate::election::Role;
-use crate::model::{ChecksumForm, Family, Router};
-use crate::net::Interface;
 use crate::net::advert_socket::{AdvertSocket, Datagram};
 use crate::net::frame_socket::FrameSocket;
 use crate::net::testing::{LEFT, RIGHT, in_pair};
-use crate::time::Instant;
+use vrrp_config::{self, Language, Mode, Source};
+use vrrp_election::Role;
+use vrrp_election::view::View;
+use vrrp_model::host::Interface;
+use vrrp_model::time::Instant;
+use vrrp_model::{ChecksumForm, Family, Router};
 
 const NODE1: [u8; 4] = [192, 0, 2, 1];
 const NODE2: [u8; 4] = [192, 0, 2, 2];
@@ -35,15 +35,23 @@ fn router(more: &str) -> Router {
     let text = format!(
         "[[virtual_router]]\nname = \"a\"\ninterface = \"eth1\"\nvrid = 51\naddresses = [\"192.0.2.100\", \"192.0.2.101\"]\n{more}"
     );
-    let outcome =
-        config::parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "node");
+    let outcome = vrrp_config::parse(
+        &Source::new("F", text.as_bytes()),
+        Language::Toml,
+        Mode::Strict,
+        "node",
+    );
     outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics)).routers.remove(0)
 }
 
 fn router_v6() -> Router {
     let text = "[[virtual_router]]\nname = \"a\"\ninterface = \"eth1\"\nvrid = 51\naddresses = [\"fe80::100\", \"2001:db8::100\"]\n";
-    let outcome =
-        config::parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "node");
+    let outcome = vrrp_config::parse(
+        &Source::new("F", text.as_bytes()),
+        Language::Toml,
+        Mode::Strict,
+        "node",
+    );
     outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics)).routers.remove(0)
 }
 

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
-use crate::time::Instant;
+use vrrp_model::time::Instant;
 
 /// A timerfd on the clock that deadlines are in, set to points in time.
 ///

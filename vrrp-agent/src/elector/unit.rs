@@ -10,19 +10,19 @@ use vrrp_common::wire::vrrp::{Centis, PRIORITY_RELEASE};
 use super::Hold;
 use super::advert;
 use super::incoming::authenticator;
-use super::pace::{Failovers, Margins};
 use super::sockets::SocketKey;
-use super::view::Counts;
-use crate::announce::Schedule;
-use crate::auth::Authenticator;
-use crate::election::{Heard, Input, Reason, Resume, Role, VirtualRouter};
-use crate::model::Router;
-use crate::net::Interface;
 use crate::net::advert_socket::AdvertSocket;
 use crate::net::frame_socket::FrameSocket;
 use crate::plane::PlaneError;
 use crate::plane::words::Words;
-use crate::time::Instant;
+use vrrp_election::announce::Schedule;
+use vrrp_election::auth::Authenticator;
+use vrrp_election::timing_stats::{Failovers, Margins};
+use vrrp_election::view::{Counts, RouterView};
+use vrrp_election::{Heard, Input, Reason, Resume, Role, VirtualRouter};
+use vrrp_model::Router;
+use vrrp_model::host::Interface;
+use vrrp_model::time::Instant;
 
 /// Gratuitous ARP goes out after this even when nobody reported the addresses installed: with the
 /// kernel program in place the node already answers for them.
@@ -357,4 +357,25 @@ impl Unit {
 
 pub(super) fn report(error: &PlaneError) {
     tracing::error!(%error, "the kernel's words of a virtual router cannot be reached");
+}
+
+impl Unit {
+    pub fn view(&self) -> RouterView {
+        RouterView {
+            role: self.machine.role(),
+            reason: self.reason,
+            since: self.since,
+            aside_since: self.machine.aside_since(),
+            epoch: self.machine.epoch(),
+            priority: self.machine.priority(),
+            heard: self.machine.last_heard().copied(),
+            lease_until: self.lease_until,
+            deadline: self.machine.next_deadline(),
+            master_down: self.machine.master_down_interval(),
+            interval: self.machine.learned_interval(),
+            counts: self.counts,
+            margins: self.margins,
+            failovers: self.failovers,
+        }
+    }
 }

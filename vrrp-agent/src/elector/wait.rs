@@ -6,7 +6,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 
 use super::sockets::{SocketKey, Sockets};
 use super::timer::Timer;
-use crate::time::Instant;
+use vrrp_model::time::Instant;
 
 /// Sleeps until a socket or the agent loop (`wake`) has something, or until `deadline`. Returns the
 /// sockets that have.

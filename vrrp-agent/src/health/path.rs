@@ -7,11 +7,9 @@
 //! Tasks: one for all paths, owned by [`Prober`]. It may be cancelled at any point: no more than
 //! half-open connections are left.
 
-mod frame;
 mod sockets;
 #[cfg(test)]
 mod tests;
-mod timetable;
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -23,19 +21,16 @@ use tokio::task::JoinSet;
 
 use crate::clock;
 use crate::effects::Problems;
-use crate::model::Service;
 use crate::net::segment_socket::ReservedPort;
-use crate::time::Instant;
-use frame::{Answer, Attempt};
-pub use frame::{Outer, Path};
 use sockets::{Sockets, Unsent};
-use timetable::{Due, Timetable};
+use vrrp_model::Service;
+use vrrp_model::time::Instant;
+use vrrp_steering::vip_probe::frame::{Answer, Attempt};
+use vrrp_steering::vip_probe::schedule::{Due, Timetable};
+use vrrp_steering::vip_probe::{Path, Paths};
 
 /// Indices of a service and of its backend.
 type Key = (usize, usize);
-
-/// What to probe, by service and backend.
-pub type Paths = BTreeMap<Key, Path>;
 
 /// What is known of a path has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,12 +20,12 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::Event;
-use super::hysteresis::Hysteresis;
 use crate::clock;
-use crate::model::{Backend, Check, CheckKind, Service, Upstream};
 use crate::shortage::{self, Undone};
-use crate::time::Instant;
 use attempt::{Failure, Held, Target};
+use vrrp_model::time::Instant;
+use vrrp_model::{Backend, Check, CheckKind, Service, Upstream};
+use vrrp_steering::hysteresis::Hysteresis;
 
 /// The first pause between two probes out of turn; each later one is twice as long, so that a
 /// server that closes every connection is asked at most about ten times per interval.

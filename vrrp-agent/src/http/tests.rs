@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use super::server::Limits;
 use super::*;
 use crate::client::{self, ClientError, fetch_status};
-use crate::status::tests::sample;
+use vrrp_status::sample::sample;
 
 fn shutdown() -> (watch::Sender<bool>, watch::Receiver<bool>) {
     watch::channel(false)

@@ -11,8 +11,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{Interface, raw};
-use crate::model::Family;
+use super::raw;
+use vrrp_model::Family;
+use vrrp_model::host::Interface;
 
 /// IP protocol number of VRRP (RFC 9568 sections 5.1.1.4 and 5.1.2.4).
 const PROTOCOL: u8 = 112;

@@ -14,7 +14,8 @@ use nix::errno::Errno;
 use rtnetlink::Handle;
 use tokio::task::JoinHandle;
 
-use super::view::{self, XdpAttached};
+use super::view;
+use vrrp_model::host::XdpAttached;
 
 /// The kernel answers within microseconds; a request that takes this long has lost its answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);

@@ -1,6 +1,6 @@
 //! Where the kernel would send packets, looked up again whenever that may have changed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,25 +17,13 @@ use rtnetlink::{Handle, MulticastGroup};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use vrrp_model::host::{Route, Routes};
 
 use super::netlink::{NetlinkError, dump, unless_so};
 
 /// What no news tells of (a routing rule by firewall mark, a metric learned on the way) is found by
 /// asking again this often.
 const ASK_EVERY: Duration = Duration::from_secs(1);
-
-/// The kernel's answer to "how would you send to this address".
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Route {
-    pub ifindex: u32,
-    /// `None`: the destination itself is on the link.
-    pub gateway: Option<IpAddr>,
-    /// The route's own MTU, in bytes, where it has one.
-    pub mtu: Option<u32>,
-}
-
-/// The known routes: `None` for a destination that none leads to.
-pub type Routes = HashMap<IpAddr, Option<Route>>;
 
 /// Asks the kernel how it would send to `address`; `None` when it would not, or would take it
 /// itself.

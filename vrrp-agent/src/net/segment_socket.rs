@@ -9,7 +9,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::raw;
-use crate::model::Family;
+use vrrp_model::Family;
 
 /// Hears TCP segments to the ports it is told, on all interfaces, before the stack judges them.
 /// Each is read from its IP header on.

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressProtocol};
 use nix::sched::{CloneFlags, setns, unshare};
 
-use super::addresses::ADDRESS_PROTOCOL;
-use super::{Interface, Netlink};
+use super::Netlink;
+use vrrp_model::host::ADDRESS_PROTOCOL;
+use vrrp_model::host::Interface;
 
 pub(crate) const LEFT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 pub(crate) const RIGHT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);

@@ -21,7 +21,8 @@ use tracing::{debug, warn};
 use super::netlink::{NetlinkError, dump, link};
 use super::raw;
 use super::route::RouteWatch;
-use super::view::HostView;
+use super::view;
+use vrrp_model::host::HostView;
 
 /// How often the view is read anew, whatever the notifications said.
 const RESYNC: Duration = Duration::from_secs(30);
@@ -137,7 +138,9 @@ impl Watcher {
         let mut room = BATCH;
         while let Some(message) = next {
             match message.map(|message| message.payload) {
-                Some(NetlinkPayload::InnerMessage(message)) => changed |= self.view.apply(message),
+                Some(NetlinkPayload::InnerMessage(message)) => {
+                    changed |= view::apply(&mut self.view, message)
+                }
                 Some(NetlinkPayload::Overrun(_)) | None => {
                     debug!("netlink notifications were lost, reading everything anew");
                     outcome = ControlFlow::Break(());
@@ -185,7 +188,7 @@ impl Watcher {
             }
             let mut changed = false;
             for link in answers {
-                changed |= self.view.apply(RouteNetlinkMessage::NewLink(link));
+                changed |= view::apply(&mut self.view, RouteNetlinkMessage::NewLink(link));
             }
             if changed {
                 self.publish();
@@ -294,17 +297,17 @@ impl Drop for Connection {
 async fn read_all(handle: &Handle) -> Result<HostView, NetlinkError> {
     let mut view = HostView::default();
     for link in dump("list links", handle.link().get().execute()).await? {
-        view.apply(RouteNetlinkMessage::NewLink(link));
+        view::apply(&mut view, RouteNetlinkMessage::NewLink(link));
     }
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {
         let mut addresses = handle.address().get();
         addresses.message_mut().header.family = family;
         for address in dump("list addresses", addresses.execute()).await? {
-            view.apply(RouteNetlinkMessage::NewAddress(address));
+            view::apply(&mut view, RouteNetlinkMessage::NewAddress(address));
         }
         let neighbours = handle.neighbours().get().set_address_family(family);
         for neighbour in dump("list neighbours", neighbours.execute()).await? {
-            view.apply(RouteNetlinkMessage::NewNeighbour(neighbour));
+            view::apply(&mut view, RouteNetlinkMessage::NewNeighbour(neighbour));
         }
     }
     Ok(view)

@@ -12,7 +12,7 @@ use nix::errno::Errno;
 
 use super::object::{self, Plane};
 use super::{PlaneError, error_chain};
-use crate::model::XdpUse;
+use vrrp_model::XdpUse;
 
 /// How the program hangs on an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use vrrp_common::reason::Reason;
 
 use super::PlaneError;
 use super::maps::MapSet;
-use crate::time::Instant;
+use vrrp_model::time::Instant;
 
 /// Handles for whoever builds the status. A value that cannot be read counts as zero.
 pub struct Counters {

@@ -21,8 +21,6 @@ use super::maps::MapSet;
 use super::object::{explain, refused, take_maps, undisturbed};
 use super::pins::{Kind, Pins};
 use super::refusal::Object;
-#[cfg(test)]
-use crate::model;
 
 pub use cgroup::{Cgroup, CgroupError};
 pub use tables::{SocketCounters, SocketTables};

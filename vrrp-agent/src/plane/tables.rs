@@ -24,10 +24,10 @@ use vrrp_common::maps::{
 use super::PlaneError;
 use super::chained::Chained;
 use super::maps::MapSet;
-use crate::desired::ServiceConf;
 use arrays::{Arrays, refused};
 use guards::Guards;
 use reverse::Reverse;
+use vrrp_steering::desired::ServiceConf;
 
 /// Handles for the agent's loop alone.
 pub struct Tables {

@@ -7,7 +7,7 @@ use vrrp_common::maps::{Liveness, RouterConf, name};
 
 use super::PlaneError;
 use super::maps::MapSet;
-use crate::time::Instant;
+use vrrp_model::time::Instant;
 
 /// Handles for the election thread alone.
 pub struct Words {

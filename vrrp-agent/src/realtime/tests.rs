@@ -1,6 +1,5 @@
-
 use super::{Missing, effective_has, enter, try_out};
-use crate::model::ElectionThread;
+use vrrp_model::ElectionThread;
 
 const NOTHING: ElectionThread =
     ElectionThread { realtime_priority: 0, cpus: Vec::new(), lock_memory: false };

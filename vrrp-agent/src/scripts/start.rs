@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 
 use super::security::{self, Insecure};
 use super::{ANY_EXECUTE, Group, PATH};
-use crate::model::{Config, Script};
 use crate::shortage;
+use vrrp_model::{Config, Script};
 
 /// Why a script was not started, for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -273,13 +273,9 @@ fn a_script_that_cannot_run_is_not_tracked_and_said_so() {
                 [[script]]\nname = \"gone\"\ncommand = [\"/nonexistent/chk\"]\n\
                 [[script]]\nname = \"nobody\"\ncommand = [\"/bin/true\"]\nuser = \"no-such-user\"\n\
                 [[script]]\nname = \"good\"\ncommand = [\"/bin/true\"]\n";
-    let source = crate::config::Source::new("F", text.as_bytes());
-    let outcome = crate::config::parse(
-        &source,
-        crate::config::Language::Toml,
-        crate::config::Mode::Strict,
-        "node",
-    );
+    let source = vrrp_config::Source::new("F", text.as_bytes());
+    let outcome =
+        vrrp_config::parse(&source, vrrp_config::Language::Toml, vrrp_config::Mode::Strict, "node");
     let mut config = outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
     let said = remove_unusable(&mut config);
     assert_eq!(said.len(), 2, "{said:?}");

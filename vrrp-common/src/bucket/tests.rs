@@ -1,4 +1,3 @@
-
 use super::*;
 
 const SECOND: u64 = NANOS_PER_SECOND;

@@ -11,14 +11,13 @@ use super::{Input, directory};
 use crate::exec;
 
 /// Directories with configurations.
-const CONFIGURATIONS: [&str; 3] =
-    ["examples", "examples/dual-master", "vrrp-agent/src/config/testdata"];
+const CONFIGURATIONS: [&str; 3] = ["examples", "examples/dual-master", "crates/config/testdata"];
 /// Where the words of both languages stand, as texts in quotes.
 const KEYWORDS: [&str; 4] = [
-    "vrrp-agent/src/config/keepalived",
-    "vrrp-agent/src/config/keepalived/keywords",
-    "vrrp-agent/src/config/toml",
-    "vrrp-agent/src/config/toml/schema",
+    "crates/config/src/keepalived",
+    "crates/config/src/keepalived/keywords",
+    "crates/config/src/toml",
+    "crates/config/src/toml/schema",
 ];
 const SEQUENCES: u64 = 64;
 
@@ -123,7 +122,7 @@ fn is_word(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
-/// A comparison of one ring (`vrrp-agent/src/agreement/message.rs`).
+/// A comparison of one ring (`crates/steering/src/ring_agreement.rs`).
 fn datagram() -> Vec<u8> {
     let head = [b"vrrpring".as_slice(), &[1, 1, 1, 0, 0, 0, 0, 0]].concat();
     let address = [&[0; 10], [0xff, 0xff].as_slice(), &[192, 0, 2, 9]].concat();

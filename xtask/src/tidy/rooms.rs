@@ -3,40 +3,11 @@
 use super::Finding;
 use super::source::{Source, is_word};
 
-/// Files under these paths are pure.
-const PURE: &[&str] = &[
-    "vrrp-common/src/",
-    "vrrp-agent/src/announce.rs",
-    "vrrp-agent/src/auth/",
-    "vrrp-agent/src/config/",
-    "vrrp-agent/src/desired.rs",
-    "vrrp-agent/src/desired/",
-    "vrrp-agent/src/election/",
-    "vrrp-agent/src/handover.rs",
-    "vrrp-agent/src/handover/",
-    "vrrp-agent/src/elector/pace.rs",
-    "vrrp-agent/src/health/hysteresis.rs",
-    "vrrp-agent/src/health/path/frame.rs",
-    "vrrp-agent/src/health/path/timetable.rs",
-    "vrrp-agent/src/histogram.rs",
-    "vrrp-agent/src/metrics.rs",
-    "vrrp-agent/src/metrics/",
-    "vrrp-agent/src/model.rs",
-    "vrrp-agent/src/model/",
-    "vrrp-agent/src/drain.rs",
-    "vrrp-agent/src/drain/",
-    "vrrp-agent/src/ring.rs",
-    "vrrp-agent/src/ring/",
-    "vrrp-agent/src/slots.rs",
-    "vrrp-agent/src/agent/checks.rs",
-    "vrrp-agent/src/agent/force.rs",
-    "vrrp-agent/src/agent/ready.rs",
-    "vrrp-agent/src/time.rs",
-    "vrrp-agent/src/track.rs",
-];
+/// The crates under these folders are pure.
+const PURE: &[&str] = &["vrrp-common/src/", "crates/"];
 
 /// The doors of the pure rooms: these read files.
-const NOT_PURE: &[&str] = &["vrrp-agent/src/config/load.rs"];
+const NOT_PURE: &[&str] = &["crates/config/src/load.rs"];
 
 /// What a pure room may not name. A crate's name bans all of it.
 const BANNED: &[&str] = &[

@@ -28,9 +28,9 @@ fn comments_and_literals_are_not_code() {
 fn a_pure_room_names_no_clock_whatever_the_spelling() {
     let text = "use std::time::Duration;\nuse std::time::{Duration, Instant};\nuse std::{\n    fmt,\n    fs as files,\n};\n\
                 let x = tokio::spawn(y);\nlet nix = 1;\nuse libc;\nuse crate::{aya, model};\n// std::fs\n#[cfg(test)]\nmod tests {\n    use std::fs;\n}\n";
-    assert_eq!(rule("vrrp-agent/src/election/mod.rs", text, rooms::check), [2, 5, 7, 9]);
-    assert_eq!(rule("vrrp-agent/src/config/load.rs", text, rooms::check), [0; 0]);
-    assert_eq!(rule("vrrp-agent/src/config/tests.rs", text, rooms::check), [0; 0]);
+    assert_eq!(rule("crates/election/src/lib.rs", text, rooms::check), [2, 5, 7, 9]);
+    assert_eq!(rule("crates/config/src/load.rs", text, rooms::check), [0; 0]);
+    assert_eq!(rule("crates/config/src/tests.rs", text, rooms::check), [0; 0]);
     assert_eq!(rule("vrrp-agent/src/net/raw.rs", text, rooms::check), [0; 0]);
 }
 
@@ -98,13 +98,13 @@ fn the_ratchet_only_tightens() {
 fn test_files_have_their_own_limits() {
     for path in [
         "tests/failover.rs",
-        "vrrp-agent/src/config/tests.rs",
-        "vrrp-agent/src/config/tests/toml.rs",
+        "crates/config/src/tests.rs",
+        "crates/config/src/tests/toml.rs",
         "xtask/tests/a.rs",
     ] {
         assert!(is_test_file(path), "{path}");
     }
-    for path in ["tests/harness/netns.rs", "vrrp-agent/src/config/mod.rs", "xtask/src/test.rs"] {
+    for path in ["tests/harness/netns.rs", "crates/config/src/lib.rs", "xtask/src/test.rs"] {
         assert!(!is_test_file(path), "{path}");
     }
 }

@@ -22,11 +22,12 @@ const UNSAFE: &[(&str, &str)] = &[
     ("vrrp-ebpf/src/sockets/maps.rs", "reads and counts in map values in place"),
     ("vrrp-ebpf/src/sockets/steer.rs", "calls a helper of the kernel"),
     ("vrrp-ebpf/src/sockets/main.rs", "calls a helper of the kernel"),
-    ("vrrp-common/src/maps/mod.rs", "vouches that map values are plain data"),
+    ("vrrp-common/src/maps.rs", "vouches that map values are plain data"),
     ("vrrp-common/src/socket_maps.rs", "vouches that map values are plain data"),
     ("vrrp-agent/src/net/ethtool.rs", "asks the kernel for features of an interface"),
     ("vrrp-agent/src/net/raw.rs", "wraps a socket for the runtime"),
     ("vrrp-agent/src/realtime.rs", "asks for real-time scheduling"),
+    ("vrrp-agent/src/realtime/tests.rs", "reads the scheduling back"),
     (
         "tests/harness/sys.rs",
         "enters namespaces between fork and exec, calls the kernel where nobody wraps it",

@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn plan(routers: u16, segments: u8) -> Plan {

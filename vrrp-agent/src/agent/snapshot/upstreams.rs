@@ -2,9 +2,9 @@
 
 use super::super::picture::Picture;
 use crate::effects::Standing;
-use crate::model::{Upstream, UpstreamBackend};
-use crate::status::{BackendState, UpstreamBackendStatus, UpstreamStatus};
-use crate::time::Instant;
+use vrrp_model::time::Instant;
+use vrrp_model::{Upstream, UpstreamBackend};
+use vrrp_status::{BackendState, UpstreamBackendStatus, UpstreamStatus};
 
 pub(super) fn upstreams(picture: &Picture, now: Instant) -> Vec<UpstreamStatus> {
     let configured = picture.force.config.upstreams.iter();

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Hmac, HmacKey, HmacMode};
+use vrrp_model::{Hmac, HmacKey, HmacMode};
 
 const NODE: [u8; 4] = [192, 0, 2, 6];
 const STRANGER: [u8; 4] = [192, 0, 2, 66];

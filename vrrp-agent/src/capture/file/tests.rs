@@ -1,4 +1,3 @@
-
 use std::time::Duration;
 
 use pcap_file::pcapng::{Block, PcapNgReader};

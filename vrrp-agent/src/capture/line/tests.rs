@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn frame(kind: [u8; 2], rest: &[u8]) -> Vec<u8> {

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use super::programs::Trial;
 use super::{AS_STARTED, Facts};
-use crate::config::{Diagnostic, Severity};
-use crate::desired::{self, Unseated};
 use crate::forwarding::Lack;
-use crate::model::{Backend, Config, Delivery, Family, Peer, Router, Service, XdpUse};
-use crate::net::view::Link;
+use vrrp_config::{Diagnostic, Severity};
+use vrrp_model::host::Link;
+use vrrp_model::{Backend, Config, Delivery, Family, Peer, Router, Service, XdpUse};
+use vrrp_steering::desired::{self, Unseated};
 
 /// Bit, name, and what goes without it (capabilities(7)).
 const ALWAYS: [(u32, &str, &str); 2] = [

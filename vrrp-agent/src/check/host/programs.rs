@@ -1,10 +1,10 @@
 //! Whether this kernel loads the programs that a configuration needs: tried, not concluded.
 
-use crate::config::{Diagnostic, Severity};
 use crate::kernel_release;
-use crate::model::{Config, XdpUse};
 use crate::plane::refusal::{Cause, MINIMUM, Object};
 use crate::plane::{PlaneError, object, sockets};
+use vrrp_config::{Diagnostic, Severity};
+use vrrp_model::{Config, XdpUse};
 
 use super::AS_STARTED;
 

@@ -1,16 +1,16 @@
 use super::programs::{Outcome, describe};
 use super::*;
-use crate::config::{Language, Mode, Severity, Source, parse};
-use crate::model::XdpUse;
 use crate::net::sysctl::Setting;
-use crate::net::view::{Address, Link};
 use crate::plane::refusal::Object;
-use crate::realtime::Missing;
+use vrrp_config::{Language, Mode, Severity, Source, parse};
+use vrrp_model::Missing;
+use vrrp_model::XdpUse;
+use vrrp_model::host::{Address, Link};
 
 const ALL: u64 = 1 << 12 | 1 << 13 | 1 << 38 | 1 << 39;
 
 fn config(more: &str) -> Config {
-    let text = format!("{}\n{more}", include_str!("../../config/testdata/node1.toml"));
+    let text = format!("{}\n{more}", include_str!("../../../../crates/config/testdata/node1.toml"));
     parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host")
         .config
         .expect("a good file")
@@ -79,7 +79,7 @@ fn what_would_be_a_fault_is_an_error() {
 
 #[test]
 fn a_unicast_peer_behind_a_router_needs_a_range_of_ttls() {
-    let text = include_str!("../../config/testdata/node1.toml");
+    let text = include_str!("../../../../crates/config/testdata/node1.toml");
     let host = facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])]);
     let with = |peer: &str| {
         let text = text.replacen(
@@ -106,7 +106,7 @@ fn an_address_of_the_host_among_the_virtual_ones_and_a_source_that_is_nowhere_ar
     let found = said(&config(""), &facts(vec![own]));
     let expected = "error: VI_1: 192.168.1.249/24 on eth1 is the host's own: take it out of the virtual addresses, or off the host";
     assert!(found.iter().any(|line| line == expected), "{found:?}");
-    let text = include_str!("../../config/testdata/node1.toml").replacen(
+    let text = include_str!("../../../../crates/config/testdata/node1.toml").replacen(
         "vrid = 51\n",
         "vrid = 51\nsource = \"192.168.1.215\"\n",
         1,

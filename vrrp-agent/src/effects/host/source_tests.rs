@@ -6,15 +6,15 @@ use tokio::time::timeout;
 
 use super::tests::config;
 use super::{Owner, install, is_installed};
-use crate::desired::{Desired, Installed};
 use crate::effects::Problems;
 use crate::effects::record::Record;
 use crate::net::Netlink;
 use crate::net::testing::{
     LEFT, SOON, add_preferred, in_pair, interface, ip, link_local, wait_detected,
 };
-use crate::net::view::HostView;
 use crate::net::watch::Watcher;
+use vrrp_model::host::HostView;
+use vrrp_steering::desired::{Desired, Installed};
 
 /// The address from which the host opens connections to a destination by the interface `left`.
 fn source(destination: &str) -> IpAddr {

@@ -5,16 +5,16 @@ use std::time::Instant;
 use tokio::time::timeout;
 
 use super::{Installed, Owner, install, is_installed, uninstall};
-use crate::config::{self, Language, Mode, Source};
-use crate::desired::Desired;
 use crate::effects::Problems;
 use crate::effects::record::Record;
-use crate::model::Config;
 use crate::net::Netlink;
 use crate::net::addresses::OwnAddress;
 use crate::net::testing::{DETECTION, SOON, VIP6, in_pair, interface, ip};
-use crate::net::view::{Address, HostView, Link};
 use crate::net::watch::Watcher;
+use vrrp_config::{self, Language, Mode, Source};
+use vrrp_model::Config;
+use vrrp_model::host::{Address, HostView, Link};
+use vrrp_steering::desired::Desired;
 
 fn view_of(prefix_len: u8, address: &str, usable: bool) -> HostView {
     let address: std::net::IpAddr = address.parse().expect("an address");
@@ -112,7 +112,7 @@ pub(crate) fn config(more: &str) -> Config {
         "[[virtual_router]]\nname = \"VI\"\ninterface = \"left\"\nvrid = 51\n{}{more}\n",
         if more.contains("addresses =") { "" } else { "addresses = [\"192.0.2.200\"]\n" }
     );
-    let outcome = config::parse(
+    let outcome = vrrp_config::parse(
         &Source::new("test.toml", text.as_bytes()),
         Language::Toml,
         Mode::Lenient,

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use super::Neighbours;
 use crate::clock;
-use crate::desired::Desired;
 use crate::net::Netlink;
 use crate::net::testing::{RIGHT, in_pair, interface, ip, mac};
 use crate::net::watch::Watcher;
+use vrrp_steering::desired::Desired;
 
 /// The kernel's delay (one second here), three questions to the old address, and the next
 /// confirmation.

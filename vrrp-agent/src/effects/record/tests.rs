@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn address(protocol: u8) -> Address {

@@ -8,10 +8,10 @@ use vrrp_common::maps::{
 use vrrp_common::wire::ipv4::PROTO_TCP;
 
 use super::*;
-use crate::desired::{Desired, ServiceConf};
 use crate::effects::kernel::Kernel;
 use crate::plane::object::Plane;
-use crate::ring::{Candidate, Plan};
+use vrrp_steering::desired::{Desired, ServiceConf};
+use vrrp_steering::ring::{Candidate, Plan};
 
 const SERVICE: u32 = 3;
 const DRAIN: Duration = Duration::from_secs(60);
@@ -86,7 +86,7 @@ fn a_failure_reaches_the_ring_at_once_and_the_dead_backend_follows() {
     for down in [1, 2, 3, 4] {
         let up: Vec<u16> = (1..=4).filter(|number| *number != down).collect();
         for (now, up) in [(desired(&up), &up[..]), (desired(&[1, 2, 3, 4]), &[1, 2, 3, 4][..])] {
-            std::thread::sleep(crate::ring::GRACE);
+            std::thread::sleep(vrrp_steering::ring::GRACE);
             let decided = clock::now();
             kernel.steer(decided, &now, &mut problems);
             let took = clock::now().saturating_since(decided);
@@ -118,15 +118,15 @@ fn the_next_agent_finds_the_numbers_and_the_rings_and_leaves_both_alone() {
     assert_eq!(first.services().count(), 0);
     let mut kernel = Kernel::new(plane, clock::now()).expect("maps");
     settle(&mut kernel, &desired(&[1, 2, 3]), &mut problems);
-    std::thread::sleep(crate::ring::GRACE);
+    std::thread::sleep(vrrp_steering::ring::GRACE);
     settle(&mut kernel, &desired(&[1, 2, 3, 4]), &mut problems);
     let left = kernel.tables.rings_of(SERVICE).expect("rings");
 
     let mut tables = Tables::open(&kernel.plane.maps).expect("maps");
-    let key = (std::net::Ipv4Addr::new(192, 0, 2, 1).into(), 80, crate::model::Protocol::Tcp);
+    let key = (std::net::Ipv4Addr::new(192, 0, 2, 1).into(), 80, vrrp_model::Protocol::Tcp);
     let backends =
         (1..=4).map(|number| ((key, member(number).address.ip(), 80), u32::from(number)));
-    assert_eq!(tables.found(), crate::slots::Slots::adopted([(key, SERVICE)], backends));
+    assert_eq!(tables.found(), vrrp_steering::map_ids::Slots::adopted([(key, SERVICE)], backends));
     let mut rings = Rings::adopt(&tables, clock::now()).expect("rings");
     let again =
         rings.publish(clock::now(), &desired(&[1, 2, 3, 4]).rosters, &mut tables, &mut problems);

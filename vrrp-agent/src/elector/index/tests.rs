@@ -1,6 +1,5 @@
-
 use super::*;
-use crate::model::Family;
+use vrrp_model::Family;
 
 const SOCKET: SocketKey = SocketKey { ifindex: 3, family: Family::V4, group: None };
 

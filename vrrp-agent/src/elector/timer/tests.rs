@@ -1,4 +1,3 @@
-
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::*;

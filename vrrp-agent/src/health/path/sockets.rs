@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::frame::Attempt;
-use crate::model::Family;
 use crate::net::frame_socket::FrameSocket;
 use crate::net::segment_socket::SegmentSocket;
+use vrrp_model::Family;
+use vrrp_steering::vip_probe::frame::Attempt;
 
 /// More than the headers of an answer.
 const LONGEST: usize = 128;

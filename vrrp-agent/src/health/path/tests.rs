@@ -9,9 +9,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 use vrrp_common::ip::Address;
 
 use super::*;
-use crate::model::{Backend, Check, CheckKind, Forward};
 use crate::net::frame_socket::FrameSocket;
 use crate::net::testing::{LEFT, Pair, RIGHT, VIP, in_pair, interface, ip};
+use vrrp_model::{Backend, Check, CheckKind, Forward};
+use vrrp_steering::vip_probe::Outer;
 
 const PORT: u16 = 80;
 const SOON: Duration = Duration::from_secs(10);

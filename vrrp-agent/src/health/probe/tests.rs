@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::model::{Backend, Forward};
+use vrrp_model::{Backend, Forward};
 
 const SOON: Duration = Duration::from_secs(5);
 

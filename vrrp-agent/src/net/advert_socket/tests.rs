@@ -4,11 +4,11 @@ use tokio::time::timeout;
 
 use super::v4::{HEADER_LEN, header};
 use super::{AdvertSocket, Datagram, SendError};
-use crate::model::Family;
-use crate::net::Interface;
 use crate::net::testing::{
     DETECTION, LEFT, RIGHT, VIP, VIP6, in_pair, interface, ip, link_local, soon, wait_detected,
 };
+use vrrp_model::Family;
+use vrrp_model::host::Interface;
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 const OTHER_GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 19);

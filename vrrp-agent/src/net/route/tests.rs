@@ -7,8 +7,8 @@ use tokio::time::timeout;
 
 use super::Route;
 use crate::net::testing::{RIGHT, SOON, in_pair, interface, ip};
-use crate::net::view::HostView;
 use crate::net::watch::Watcher;
+use vrrp_model::host::HostView;
 
 fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")

@@ -9,9 +9,10 @@ use netlink_packet_route::neighbour::{
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use super::{Address, HostView, Link, XdpAttached, XdpMode};
-use crate::model::Family;
-use crate::net::addresses::ADDRESS_PROTOCOL;
+use super::apply;
+use vrrp_model::Family;
+use vrrp_model::host::ADDRESS_PROTOCOL;
+use vrrp_model::host::{Address, HostView, Link, XdpAttached, XdpMode};
 
 const NEXT_HOP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 22);
 
@@ -121,12 +122,12 @@ fn an_ipv6_address_is_usable_once_detection_has_passed() {
         AddressHeaderFlags::Tentative | AddressHeaderFlags::Dadfailed,
     ];
     for flags in not_yet.map(|flags| flags | permanent) {
-        view.apply(RouteNetlinkMessage::NewAddress(address_message(flags)));
+        apply(&mut view, RouteNetlinkMessage::NewAddress(address_message(flags)));
         assert!(!view.links[&2].addresses[0].usable, "{flags:?}");
     }
-    assert!(view.apply(RouteNetlinkMessage::NewAddress(address_message(permanent))));
+    assert!(apply(&mut view, RouteNetlinkMessage::NewAddress(address_message(permanent))));
     assert_eq!(view.primary_address(2, Family::V6, &[]), Some(link_local(1).address));
-    assert!(view.apply(RouteNetlinkMessage::DelAddress(address_message(permanent))));
+    assert!(apply(&mut view, RouteNetlinkMessage::DelAddress(address_message(permanent))));
     assert!(view.links[&2].addresses.is_empty());
 }
 
@@ -134,16 +135,16 @@ fn an_ipv6_address_is_usable_once_detection_has_passed() {
 fn a_link_is_up_when_it_works_and_keeps_what_a_message_leaves_out() {
     let mut view = HostView::default();
     let named = vec![LinkAttribute::IfName("eth1".to_owned()), LinkAttribute::Mtu(1500)];
-    assert!(view.apply(RouteNetlinkMessage::NewLink(link_message(LinkFlags::Up, named))));
+    assert!(apply(&mut view, RouteNetlinkMessage::NewLink(link_message(LinkFlags::Up, named))));
     assert!(!view.links[&2].up);
     for missing in [LinkFlags::Up, LinkFlags::LowerUp, LinkFlags::Running] {
         let working = LinkFlags::Up | LinkFlags::LowerUp | LinkFlags::Running;
-        view.apply(RouteNetlinkMessage::NewLink(link_message(working - missing, Vec::new())));
+        apply(&mut view, RouteNetlinkMessage::NewLink(link_message(working - missing, Vec::new())));
         assert!(!view.links[&2].up, "without {missing}");
     }
     let up = link_message(LinkFlags::Up | LinkFlags::LowerUp | LinkFlags::Running, Vec::new());
-    assert!(view.apply(RouteNetlinkMessage::NewLink(up.clone())));
-    assert!(!view.apply(RouteNetlinkMessage::NewLink(up)), "the same again changes nothing");
+    assert!(apply(&mut view, RouteNetlinkMessage::NewLink(up.clone())));
+    assert!(!apply(&mut view, RouteNetlinkMessage::NewLink(up)), "the same again changes nothing");
     let link = view.link_by_name("eth1").expect("the link");
     assert_eq!((link.up, link.mtu), (true, 1500));
 }
@@ -153,10 +154,10 @@ fn leaving_a_bridge_does_not_delete_the_link() {
     let mut view = view_with(Vec::new());
     let mut message = link_message(LinkFlags::Up, Vec::new());
     message.header.interface_family = AddressFamily::Bridge;
-    assert!(!view.apply(RouteNetlinkMessage::DelLink(message.clone())));
-    assert!(!view.apply(RouteNetlinkMessage::NewLink(message.clone())));
+    assert!(!apply(&mut view, RouteNetlinkMessage::DelLink(message.clone())));
+    assert!(!apply(&mut view, RouteNetlinkMessage::NewLink(message.clone())));
     message.header.interface_family = AddressFamily::Unspec;
-    assert!(view.apply(RouteNetlinkMessage::DelLink(message)));
+    assert!(apply(&mut view, RouteNetlinkMessage::DelLink(message)));
     assert!(view.links.is_empty());
 }
 
@@ -169,13 +170,16 @@ fn an_xdp_program_comes_and_goes() {
             vec![LinkAttribute::Xdp(attributes)],
         ))
     };
-    view.apply(set(vec![
-        LinkXdp::Attached(Attached::SocketBuffer),
-        LinkXdp::ProgId(7),
-        LinkXdp::SkbProgId(7),
-    ]));
+    apply(
+        &mut view,
+        set(vec![
+            LinkXdp::Attached(Attached::SocketBuffer),
+            LinkXdp::ProgId(7),
+            LinkXdp::SkbProgId(7),
+        ]),
+    );
     assert_eq!(view.links[&2].xdp, Some(XdpAttached { mode: XdpMode::Generic, prog_id: 7 }));
-    view.apply(set(vec![LinkXdp::Attached(Attached::None)]));
+    apply(&mut view, set(vec![LinkXdp::Attached(Attached::None)]));
     assert_eq!(view.links[&2].xdp, None);
 }
 
@@ -183,7 +187,7 @@ fn an_xdp_program_comes_and_goes() {
 fn only_usable_neighbours_are_kept() {
     let mut view = view_with(Vec::new());
     let mut set = |state| {
-        view.apply(RouteNetlinkMessage::NewNeighbour(neighbour_message(state)));
+        apply(&mut view, RouteNetlinkMessage::NewNeighbour(neighbour_message(state)));
         view.neighbours.contains_key(&(2, NEXT_HOP.into()))
     };
     for state in [
@@ -201,19 +205,20 @@ fn only_usable_neighbours_are_kept() {
     for mac in [[0; 6], [1, 0, 0x5e, 0, 0, 18]] {
         let mut mapping = neighbour_message(NeighbourState::Noarp);
         mapping.attributes[1] = NeighbourAttribute::LinkLayerAddress(mac.to_vec());
-        view.apply(RouteNetlinkMessage::NewNeighbour(mapping));
+        apply(&mut view, RouteNetlinkMessage::NewNeighbour(mapping));
         assert!(
             !view.neighbours.contains_key(&(2, NEXT_HOP.into())),
             "{mac:?} is a mapping of the protocol"
         );
     }
 
-    view.apply(RouteNetlinkMessage::NewNeighbour(neighbour_message(NeighbourState::Stale)));
-    assert!(
-        view.apply(RouteNetlinkMessage::DelNeighbour(neighbour_message(NeighbourState::Stale)))
-    );
+    apply(&mut view, RouteNetlinkMessage::NewNeighbour(neighbour_message(NeighbourState::Stale)));
+    assert!(apply(
+        &mut view,
+        RouteNetlinkMessage::DelNeighbour(neighbour_message(NeighbourState::Stale))
+    ));
     let mut bridge = neighbour_message(NeighbourState::Reachable);
     bridge.header.family = AddressFamily::Bridge;
-    assert!(!view.apply(RouteNetlinkMessage::NewNeighbour(bridge)));
+    assert!(!apply(&mut view, RouteNetlinkMessage::NewNeighbour(bridge)));
     assert!(view.neighbours.is_empty());
 }

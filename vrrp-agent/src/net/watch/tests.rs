@@ -6,13 +6,13 @@ use tokio::sync::watch::Receiver;
 use tokio::time::timeout;
 
 use super::Watcher;
-use crate::model::Family;
 use crate::net::Netlink;
-use crate::net::addresses::ADDRESS_PROTOCOL;
 use crate::net::testing::{
     DETECTION, LEFT, SOON, VIP, VIP6, in_pair, interface, ip, link_local, mac,
 };
-use crate::net::view::{Address, HostView, Link};
+use vrrp_model::Family;
+use vrrp_model::host::ADDRESS_PROTOCOL;
+use vrrp_model::host::{Address, HostView, Link};
 
 /// Waits until the link of that name (or its absence) is as wanted; panics when that takes too
 /// long.

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
-use crate::model;
-
 /// How far below the root systemd's units are looked for: slices may nest.
 const DEEPEST: usize = 6;
 
@@ -41,10 +39,10 @@ impl Cgroup {
     ///
     /// # Errors
     /// There is none now.
-    pub fn find(wanted: &model::Cgroup, known: Option<&Self>) -> Result<Self, CgroupError> {
+    pub fn find(wanted: &vrrp_model::Cgroup, known: Option<&Self>) -> Result<Self, CgroupError> {
         match wanted {
-            model::Cgroup::Path(path) => Self::at(path),
-            model::Cgroup::Unit(unit) => {
+            vrrp_model::Cgroup::Path(path) => Self::at(path),
+            vrrp_model::Cgroup::Unit(unit) => {
                 if let Some(Ok(found)) = known.map(|known| Self::at(&known.path)) {
                     return Ok(found);
                 }

@@ -13,8 +13,8 @@ use vrrp_common::socket_maps::{
 use super::super::PlaneError;
 use super::super::maps::MapSet;
 use super::super::tables::{at, put_all};
-use crate::desired::Pool;
-use crate::slots::Numbers;
+use vrrp_steering::desired::Pool;
+use vrrp_steering::map_ids::Numbers;
 
 /// Handles for the agent's loop alone.
 pub struct SocketTables {

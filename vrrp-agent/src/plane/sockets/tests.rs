@@ -13,8 +13,8 @@ use vrrp_common::ip::Address;
 use vrrp_common::socket_maps::{Backend, Load, Outcomes, UpstreamKey};
 
 use super::*;
-use crate::desired::{Pool, place};
 use crate::net::testing::in_pair;
+use vrrp_steering::desired::{Pool, place};
 
 /// Nobody has these.
 const UPSTREAM: &str = "10.9.9.9:9000";
@@ -43,7 +43,7 @@ impl Site {
             own.lines().find_map(|line| line.strip_prefix("0::/")).expect("one of version 2");
         let path = root.join(format!("vrrp-agent-test-{}", std::process::id()));
         fs::create_dir(&path).expect("a cgroup: needs root");
-        let cgroup = Cgroup::find(&model::Cgroup::Path(path), None).expect("the cgroup");
+        let cgroup = Cgroup::find(&vrrp_model::Cgroup::Path(path), None).expect("the cgroup");
         Self {
             cgroup,
             home: root.join(home),
@@ -504,12 +504,12 @@ fn a_unit_is_found_wherever_its_slice_is() {
     fs::create_dir_all(&deep).expect("a tree");
     assert_eq!(cgroup::search(root.path(), "php@1.service", 6), Some(deep));
     assert_eq!(cgroup::search(root.path(), "nginx.service", 6), None);
-    let error =
-        Cgroup::find(&model::Cgroup::Path(root.path().to_owned()), None).expect_err("no cgroup");
+    let error = Cgroup::find(&vrrp_model::Cgroup::Path(root.path().to_owned()), None)
+        .expect_err("no cgroup");
     assert_eq!(error, CgroupError::OtherVersion(root.path().to_owned()));
     let missing = root.path().join("gone");
     assert_eq!(
-        Cgroup::find(&model::Cgroup::Path(missing.clone()), None),
+        Cgroup::find(&vrrp_model::Cgroup::Path(missing.clone()), None),
         Err(CgroupError::Missing(missing))
     );
 }

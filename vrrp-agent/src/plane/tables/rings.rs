@@ -9,10 +9,10 @@ use vrrp_common::maps::{
 };
 
 use super::{Tables, at};
-use crate::model::Protocol;
 use crate::plane::PlaneError;
-use crate::ring::{Found, Publication};
-use crate::slots::{self, Slots};
+use vrrp_model::Protocol;
+use vrrp_steering::map_ids::{self, Slots};
+use vrrp_steering::ring::{Found, Publication};
 
 impl Tables {
     /// Writes what changed of backends that take packets.
@@ -120,7 +120,7 @@ impl Tables {
         let key = |key: ServiceKey| {
             Some((*addresses.get(&key.address)?, key.port, Protocol::of_number(key.protocol)?))
         };
-        let services: BTreeMap<u32, slots::ServiceKey> = self
+        let services: BTreeMap<u32, map_ids::ServiceKey> = self
             .services
             .places()
             .into_iter()

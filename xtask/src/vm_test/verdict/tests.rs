@@ -1,4 +1,3 @@
-
 use super::*;
 use crate::vm_test::kernels::{Arch, Label};
 

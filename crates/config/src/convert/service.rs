@@ -1,0 +1,137 @@
+//! Services as TOML.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::text::{Text, duration, inline_table, string};
+use vrrp_model::{
+    Backend, Check, CheckKind, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service,
+};
+
+pub(super) fn write(text: &mut Text, service: &Service) {
+    let Service {
+        name,
+        address,
+        port,
+        protocol,
+        persistence,
+        fragments,
+        drain,
+        quorum,
+        sorry,
+        guard,
+        backends,
+        check,
+        own_checks,
+        real_path,
+    } = service;
+    text.key("name", &string(name));
+    text.key("address", &string(&address.to_string()));
+    text.key("port", &port.to_string());
+    text.key("protocol", &string(if *protocol == Protocol::Tcp { "tcp" } else { "udp" }));
+    match persistence {
+        Persistence::Flow => {}
+        Persistence::Source => text.key("persistence", &string("source")),
+    }
+    match fragments {
+        Fragments::Drop => {}
+        Fragments::Steer => text.key("fragments", &string("steer")),
+    }
+    if *drain != Service::DRAIN {
+        text.key("drain", &duration(*drain));
+    }
+    text.list(
+        "backends",
+        backends
+            .iter()
+            .enumerate()
+            .map(|(at, backend)| self::backend(backend, *port, own_checks.get(&at))),
+    );
+    if *quorum != 1 {
+        text.key("quorum", &quorum.to_string());
+    }
+    if let Some(sorry) = sorry {
+        let Backend { address, port: own, weight: _, forward } = sorry;
+        let place = inline_table([
+            ("address", Some(string(&address.to_string()))),
+            ("port", unless(own.to_string(), &port.to_string())),
+            ("forward", way(*forward)),
+        ]);
+        text.key("sorry_server", &place);
+    }
+    // Where it is not possible it is not written either.
+    let possible = *protocol == Protocol::Tcp && check.kind != CheckKind::None;
+    text.key("check", &check_on_path(check, *real_path || !possible));
+    write_guard(text, guard);
+}
+
+fn backend(backend: &Backend, service_port: u16, own_check: Option<&Check>) -> String {
+    let Backend { address, port, weight, forward } = backend;
+    inline_table([
+        ("address", Some(string(&address.to_string()))),
+        ("port", unless(port.to_string(), &service_port.to_string())),
+        ("weight", Some(weight.to_string())),
+        ("forward", way(*forward)),
+        ("check", own_check.map(check)),
+    ])
+}
+
+/// `None` for the default.
+fn way(forward: Forward) -> Option<String> {
+    let name = match forward {
+        Forward::Auto => return None,
+        Forward::Local => "local",
+        Forward::Dr => "dr",
+        Forward::Ipip => "ipip",
+        Forward::Nat => "nat",
+    };
+    Some(string(name))
+}
+
+fn write_guard(text: &mut Text, guard: &Guard) {
+    if *guard == Guard::default() {
+        return;
+    }
+    let Guard { new_per_source, new_total, allow, deny } = guard;
+    text.single_table("service.guard");
+    for (key, rate) in [("new_per_source", new_per_source), ("new_total", new_total)] {
+        if let Some(Rate { per_second, burst }) = rate {
+            text.key(key, &format!("{{ per_second = {per_second}, burst = {burst} }}"));
+        }
+    }
+    for (key, prefixes) in [("allow", allow), ("deny", deny)] {
+        if !prefixes.is_empty() {
+            text.list(key, prefixes.iter().map(|prefix: &IpNet| string(&prefix.to_string())));
+        }
+    }
+}
+
+pub(super) fn check(check: &Check) -> String {
+    check_on_path(check, true)
+}
+
+fn check_on_path(check: &Check, real_path: bool) -> String {
+    let Check { kind, interval, timeout, rise, fall } = check;
+    let (kind, port, path) = match kind {
+        CheckKind::None => ("none", None, None),
+        CheckKind::Tcp { port } => ("tcp", *port, None),
+        CheckKind::Http { port, path } => ("http", *port, Some(path)),
+        CheckKind::FastCgi { port } => ("fastcgi", *port, None),
+    };
+    let second = duration(Duration::from_secs(1));
+    inline_table([
+        ("type", Some(string(kind))),
+        ("port", port.map(|port| port.to_string())),
+        ("path", path.map(|path| string(path))),
+        ("interval", unless(duration(*interval), &second)),
+        ("timeout", unless(duration(*timeout), &second)),
+        ("rise", unless(rise.to_string(), "1")),
+        ("fall", unless(fall.to_string(), "1")),
+        ("real_path", unless(real_path.to_string(), "true")),
+    ])
+}
+
+fn unless(value: String, default: &str) -> Option<String> {
+    Some(value).filter(|value| value != default)
+}

@@ -1,0 +1,358 @@
+//! `virtual_server` and `virtual_server_group`: LVS services to ours.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::super::diag::{Diagnostic, Reporter};
+use super::super::draft::{At, BackendDraft, CheckDraft, CheckKindDraft, GuardDraft, ServiceDraft};
+use super::super::source::Span;
+use super::checker::{self, Checked, Timing};
+use super::group::{self, Group};
+use super::keywords::{REAL_SERVER, VIRTUAL_SERVER};
+use super::tree::{Node, Word};
+use super::{lvs, values};
+use vrrp_model::{Forward, Fragments, Persistence, Protocol, Service};
+
+/// keepalived's default.
+const CHECK_EACH: Duration = Duration::from_secs(60);
+const CHECK_AT_MOST: Duration = Duration::from_secs(5);
+
+/// What a virtual_server says, before its addresses are known.
+struct Server {
+    /// How backends are reached that do not say it themselves; `None` where that is not built.
+    method: Option<Forward>,
+    protocol: Option<Protocol>,
+    persistence: Persistence,
+    quorum: At<i64>,
+    sorry: Option<BackendDraft>,
+    timing: Timing,
+    weight: At<i64>,
+    backends: Vec<RealServer>,
+    /// A real server cannot be reached, which is said.
+    left_out: bool,
+}
+
+struct RealServer {
+    backend: BackendDraft,
+    /// As written: what the backend is checked on, and what counts with NAT.
+    port: At<i64>,
+    check: Option<Checked>,
+    span: Span,
+}
+
+/// Reads one virtual_server: a service for each of its addresses.
+pub(super) fn read(
+    node: &Node,
+    groups: &[Group],
+    mail: &mut Vec<Span>,
+    reporter: &mut Reporter,
+) -> Vec<ServiceDraft> {
+    let addresses = group::addresses(node, groups, reporter);
+    let Some(server) = Server::read(node, mail, reporter) else { return Vec::new() };
+    if server.backends.is_empty() {
+        if !server.left_out {
+            reporter.ignored(Diagnostic::at(node.span(), "this virtual_server has no real_server"));
+        }
+        return Vec::new();
+    }
+    addresses
+        .into_iter()
+        .map(|(address, port)| server.service(address, port, node.span(), reporter))
+        .collect()
+}
+
+impl Server {
+    /// `None` when it is for a protocol that is not built.
+    fn read(node: &Node, mail: &mut Vec<Span>, reporter: &mut Reporter) -> Option<Self> {
+        let here = node.span();
+        let mut server = Self {
+            method: Some(Forward::Nat),
+            protocol: Some(Protocol::Udp),
+            persistence: Persistence::Flow,
+            quorum: At::new(1, here),
+            sorry: None,
+            timing: Timing {
+                interval: At::new(CHECK_EACH, here),
+                timeout: At::new(CHECK_AT_MOST, here),
+                retry: At::new(1, here),
+            },
+            weight: At::new(1, here),
+            backends: Vec::new(),
+            left_out: false,
+        };
+        let statements =
+            values::statements(node, &VIRTUAL_SERVER, &["real_server"], mail, reporter);
+        let protocol = server.settings(&statements, here, reporter);
+        server.protocol = read_protocol(protocol, here, reporter);
+        let own_method =
+            statements.iter().find(|statement| statement.keyword() == "sorry_server_lvs_method");
+        let sorry_method =
+            own_method.map_or(server.method, |statement| lvs::method(statement, reporter));
+        for statement in statements {
+            match statement.keyword() {
+                "real_server" => server.real_server(statement, mail, reporter),
+                "sorry_server" => server.sorry = sorry(statement, sorry_method, reporter),
+                _ => {}
+            }
+        }
+        server.lower_quorum(reporter);
+        server.warn_of_unchecked(reporter);
+        server.protocol.is_some().then_some(server)
+    }
+
+    /// Settings first: real servers take them over wherever they stand. Returns the protocol's
+    /// word.
+    fn settings<'a>(
+        &mut self,
+        statements: &[&'a Node],
+        here: &Span,
+        reporter: &mut Reporter,
+    ) -> Option<&'a Word> {
+        let mut scheduler = None;
+        let mut protocol = None;
+        let mut with_ports = false;
+        let mut persistence = None;
+        for statement in statements.iter().copied() {
+            match statement.keyword() {
+                "lvs_sched" | "lb_algo" => scheduler = values::word(statement, reporter),
+                "sh-port" | "mh-port" => with_ports = true,
+                "lvs_method" | "lb_kind" => self.method = lvs::method(statement, reporter),
+                "protocol" => protocol = values::word(statement, reporter),
+                "weight" => {
+                    self.weight = values::number(statement, reporter).unwrap_or(self.weight.clone())
+                }
+                "persistence_timeout" | "persistence_granularity" => {
+                    persistence = lvs::persistence(statement, reporter).or(persistence);
+                }
+                "quorum" => {
+                    self.quorum = values::number(statement, reporter).unwrap_or(self.quorum.clone())
+                }
+                "hysteresis" => lvs::hysteresis(statement, reporter),
+                "real_server" | "sorry_server" | "sorry_server_lvs_method" => {}
+                _ => checker::timing(statement, &mut self.timing, reporter),
+            }
+        }
+        let scheduler = scheduler.map_or(("wlc", here), |word| (word.text.as_str(), &word.span));
+        let by_scheduler = lvs::scheduler(scheduler, with_ports, reporter);
+        self.persistence = persistence.unwrap_or(by_scheduler);
+        protocol
+    }
+
+    fn real_server(&mut self, node: &Node, mail: &mut Vec<Span>, reporter: &mut Reporter) {
+        let Some((address, port)) = group::address_and_port(node, reporter) else { return };
+        let mut weight = self.weight.clone();
+        let mut timing = self.timing.clone();
+        let mut method = self.method;
+        let mut check = None;
+        let blocks = ["TCP_CHECK", "HTTP_GET"];
+        for statement in values::statements(node, &REAL_SERVER, &blocks, mail, reporter) {
+            match statement.keyword() {
+                "weight" => weight = values::number(statement, reporter).unwrap_or(weight),
+                "lvs_method" | "lb_kind" => method = lvs::method(statement, reporter),
+                "TCP_CHECK" | "HTTP_GET" if check.is_none() => check = Some(statement),
+                "TCP_CHECK" | "HTTP_GET" => {
+                    let message = "only the first check of a real_server is built: this one";
+                    reporter.ignored(Diagnostic::at(statement.span(), message));
+                }
+                _ => checker::timing(statement, &mut timing, reporter),
+            }
+        }
+        let check = check.map(|check| checker::read(check, timing, mail, reporter));
+        let Some(forward) = method else {
+            self.left_out = true;
+            return;
+        };
+        let written = (forward == Forward::Nat).then(|| port.clone());
+        let backend = BackendDraft { address, port: written, weight, forward, check: None };
+        self.backends.push(RealServer { backend, port, check, span: node.span().clone() });
+    }
+
+    /// As keepalived does: a quorum that no number of backends reaches would leave the sorry server
+    /// alone for ever.
+    fn lower_quorum(&mut self, reporter: &mut Reporter) {
+        let weights: i64 = self
+            .backends
+            .iter()
+            .map(|server| server.backend.weight.value)
+            .fold(0, i64::saturating_add);
+        if weights > 0 && self.quorum.value > weights {
+            let message = format!(
+                "quorum {} is above the sum of all weights: it is {weights}",
+                self.quorum.value
+            );
+            reporter.warning(Diagnostic::at(&self.quorum.span, message));
+            self.quorum.value = weights;
+        }
+    }
+
+    fn service(
+        &self,
+        address: At<String>,
+        port: At<i64>,
+        here: &Span,
+        reporter: &mut Reporter,
+    ) -> ServiceDraft {
+        let protocol = self.protocol.unwrap_or(Protocol::Udp);
+        let suffix = if protocol == Protocol::Udp { "/udp" } else { "" };
+        let as_it_is = self.backends.iter().filter(|server| server.backend.forward != Forward::Nat);
+        for RealServer { port: own, .. } in
+            as_it_is.filter(|server| server.port.value != port.value)
+        {
+            let message = format!(
+                "backends reached by DR or TUN listen on the service's port, {}: this one",
+                port.value
+            );
+            reporter.ignored(Diagnostic::at(&own.span, message));
+        }
+        let host = if address.value.contains(':') {
+            format!("[{}]", address.value)
+        } else {
+            address.value.clone()
+        };
+        ServiceDraft {
+            name: At::new(format!("{host}:{}{suffix}", port.value), &address.span),
+            persistence: self.persistence,
+            fragments: At::new(Fragments::Drop, here),
+            drain: At::new(Service::DRAIN, here),
+            quorum: self.quorum.clone(),
+            sorry: self.sorry.clone(),
+            guard: GuardDraft::default(),
+            backends: self
+                .backends
+                .iter()
+                .map(|server| self.backend(server, protocol, &port))
+                .collect(),
+            check: self.check(protocol, &port, here),
+            address,
+            port,
+            protocol,
+        }
+    }
+
+    /// The service's check is the first one that a real server has.
+    fn check(&self, protocol: Protocol, port: &At<i64>, here: &Span) -> CheckDraft {
+        match self.common() {
+            Some(server) => self.check_of(server, protocol, port, here),
+            None => self.unchecked(here),
+        }
+    }
+
+    /// A real server with another check, or with none, has its own: nothing is taken over from its
+    /// neighbours.
+    fn backend(&self, server: &RealServer, protocol: Protocol, port: &At<i64>) -> BackendDraft {
+        let same = |common: &RealServer| match (&common.check, &server.check) {
+            (Some(common), Some(own)) => common.same(own),
+            (common, own) => common.is_none() && own.is_none(),
+        };
+        // keepalived connects to a real server's own port, which a UDP service has no other word
+        // for.
+        let same_port = |common: &RealServer| {
+            protocol == Protocol::Tcp || common.port.value == server.port.value
+        };
+        let own = self.common().is_some_and(|common| !same(common) || !same_port(common));
+        let check = own.then(|| self.check_of(server, protocol, port, &server.span));
+        BackendDraft { check, ..server.backend.clone() }
+    }
+
+    fn common(&self) -> Option<&RealServer> {
+        self.backends.iter().find(|server| server.check.is_some())
+    }
+
+    /// keepalived takes a real server without a check for up.
+    fn check_of(
+        &self,
+        server: &RealServer,
+        protocol: Protocol,
+        port: &At<i64>,
+        here: &Span,
+    ) -> CheckDraft {
+        let Some(checked) = &server.check else { return self.unchecked(here) };
+        // keepalived connects to the same port whatever the protocol.
+        let written = || server.backend.port.as_ref().unwrap_or(port).clone();
+        CheckDraft {
+            kind: checked.kind,
+            span: checked.span.clone(),
+            port: checked.port.clone().or_else(|| (protocol == Protocol::Udp).then(written)),
+            path: checked.path.clone(),
+            interval: checked.timing.interval.clone(),
+            timeout: checked.timing.timeout.clone(),
+            rise: At::new(1, here),
+            fall: At::new(checked.timing.retry.value.saturating_add(1), &checked.timing.retry.span),
+            real_path: None,
+        }
+    }
+
+    fn unchecked(&self, here: &Span) -> CheckDraft {
+        CheckDraft {
+            kind: CheckKindDraft::None,
+            span: here.clone(),
+            port: None,
+            path: None,
+            interval: self.timing.interval.clone(),
+            timeout: self.timing.timeout.clone(),
+            rise: At::new(1, here),
+            fall: At::new(1, here),
+            real_path: None,
+        }
+    }
+
+    /// keepalived says nothing of it; where the neighbours have checks it is more often forgotten
+    /// than meant.
+    fn warn_of_unchecked(&self, reporter: &mut Reporter) {
+        let Some(common) = self.common().and_then(|server| server.check.as_ref()) else { return };
+        for server in self.backends.iter().filter(|server| server.check.is_none()) {
+            let message = "this real_server has no check: it counts as up, whatever becomes of it";
+            let here = Diagnostic::at(&server.backend.address.span, message);
+            reporter.warning(
+                here.related(&common.span, "another one of this virtual_server is checked"),
+            );
+        }
+    }
+}
+
+/// `sorry_server ADDRESS [PORT]`. One with an address of the loopback is this node's own stack, as
+/// for IPVS.
+fn sorry(node: &Node, method: Option<Forward>, reporter: &mut Reporter) -> Option<BackendDraft> {
+    let Some(address) = node.values().first() else {
+        values::word(node, reporter);
+        return None;
+    };
+    let own = address.text.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    let forward = if own { Forward::Local } else { method? };
+    let port = node
+        .values()
+        .get(1)
+        .filter(|_| forward == Forward::Nat)
+        .and_then(|port| values::parse_number(port, reporter));
+    let weight = At::new(1, &address.span);
+    Some(BackendDraft {
+        address: At::new(address.text.clone(), &address.span),
+        port,
+        weight,
+        forward,
+        check: None,
+    })
+}
+
+/// `None` when it is for a protocol that is not built.
+fn read_protocol(written: Option<&Word>, here: &Span, reporter: &mut Reporter) -> Option<Protocol> {
+    match written.map(|word| (word.text.as_str(), &word.span)) {
+        Some(("TCP", _)) => return Some(Protocol::Tcp),
+        Some(("UDP", _)) => {}
+        Some(("SCTP", span)) => {
+            reporter.ignored(Diagnostic::at(span, "SCTP is not supported: this virtual_server"));
+            return None;
+        }
+        Some((_, span)) => {
+            let message = format!("the protocol `{}` is neither TCP nor UDP", reporter.quote(span));
+            reporter.error(Diagnostic::at(span, message));
+        }
+        None => {
+            let message = "without `protocol` this virtual_server is for UDP, as in keepalived";
+            reporter.warning(
+                Diagnostic::at(here, message).help("write `protocol TCP` or `protocol UDP`"),
+            );
+        }
+    }
+    Some(Protocol::Udp)
+}

@@ -1,0 +1,165 @@
+//! `global_defs`.
+
+use std::time::Duration;
+
+use super::super::diag::{Diagnostic, Reporter};
+use super::super::draft::{At, ElectionDraft};
+use super::super::source::Span;
+use super::keywords::GLOBAL_DEFS;
+use super::tree::Node;
+use super::values;
+use vrrp_model::{Announce, ChecksumForm, Version};
+
+/// What `global_defs` sets for everything else; the defaults are keepalived's.
+pub(super) struct Globals {
+    pub router_id: Option<At<String>>,
+    pub version: Version,
+    pub group: Option<At<String>>,
+    /// For IPv6.
+    pub group6: Option<At<String>>,
+    pub interface: Option<At<String>>,
+    pub announce: Announce,
+    pub startup_delay: Duration,
+    pub election: ElectionDraft,
+    pub script_user: Option<At<String>>,
+    pub checksum: ChecksumForm,
+    pub strict: bool,
+}
+
+impl Default for Globals {
+    fn default() -> Self {
+        Self {
+            router_id: None,
+            version: Version::V2,
+            group: None,
+            group6: None,
+            interface: None,
+            announce: Announce::default(),
+            startup_delay: Duration::ZERO,
+            election: ElectionDraft::default(),
+            script_user: None,
+            checksum: ChecksumForm::PseudoHeader,
+            strict: false,
+        }
+    }
+}
+
+pub(super) fn read(
+    node: &Node,
+    globals: &mut Globals,
+    mail: &mut Vec<Span>,
+    reporter: &mut Reporter,
+) {
+    for statement in values::statements(node, &GLOBAL_DEFS, &[], mail, reporter) {
+        match statement.keyword() {
+            "router_id" => globals.router_id = values::text(statement, reporter),
+            "vrrp_version" => globals.version = version(statement, reporter),
+            "vrrp_mcast_group6" => globals.group6 = values::text(statement, reporter),
+            "vrrp_mcast_group4" => globals.group = values::text(statement, reporter),
+            "default_interface" => globals.interface = values::text(statement, reporter),
+            "vrrp_startup_delay" => {
+                globals.startup_delay = values::seconds(statement, 86_400, reporter)
+                    .map_or(Duration::ZERO, |delay| delay.value);
+            }
+            "vrrp_rt_priority" => {
+                globals.election.realtime_priority = values::number(statement, reporter)
+            }
+            "vrrp_cpu_affinity" => globals.election.cpus = values::numbers(statement, reporter),
+            "vrrp_no_swap" => {
+                globals.election.lock_memory = Some(values::switch(statement, reporter))
+            }
+            "script_user" => globals.script_user = user(statement, reporter),
+            "enable_script_security" => script_security(statement, reporter),
+            "vrrp_strict" => globals.strict = strict(statement, reporter),
+            "v3_checksum_as_v2" => globals.checksum = checksum(statement, reporter),
+            _ => garp(statement, "vrrp_", &mut globals.announce, reporter),
+        }
+    }
+}
+
+pub(super) fn version(node: &Node, reporter: &mut Reporter) -> Version {
+    match values::number(node, reporter) {
+        Some(At { value: 3, .. }) => Version::V3,
+        None | Some(At { value: 2, .. }) => Version::V2,
+        Some(At { value, span }) => {
+            reporter
+                .error(Diagnostic::at(&span, format!("the version must be 2 or 3, not {value}")));
+            Version::V2
+        }
+    }
+}
+
+/// Of strict mode that is followed which could break a pair; `complete` of an instance does it.
+pub(super) fn strict(node: &Node, reporter: &mut Reporter) -> bool {
+    let on = values::switch(node, reporter);
+    if on {
+        let message = format!(
+            "`{}`: one rule of strict mode is followed, that there is no authentication; the rest",
+            node.keyword()
+        );
+        reporter.ignored(Diagnostic::at(node.span(), message));
+    }
+    on
+}
+
+pub(super) fn checksum(node: &Node, reporter: &mut Reporter) -> ChecksumForm {
+    if values::switch(node, reporter) {
+        ChecksumForm::MessageOnly
+    } else {
+        ChecksumForm::PseudoHeader
+    }
+}
+
+/// `USER [GROUP]`: the group is the user's own here.
+pub(super) fn user(node: &Node, reporter: &mut Reporter) -> Option<At<String>> {
+    match node.values() {
+        [user, group] => {
+            let message = "scripts run with their user's own groups: this group";
+            reporter.ignored(Diagnostic::at(&group.span, message));
+            Some(At::new(user.text.clone(), &user.span))
+        }
+        _ => values::text(node, reporter),
+    }
+}
+
+fn script_security(node: &Node, reporter: &mut Reporter) {
+    if !values::switch(node, reporter) {
+        let message = "script security cannot be turned off: scripts that others can write are never run as root";
+        reporter.warning(Diagnostic::at(node.span(), message));
+    }
+}
+
+/// `garp_master_*` of an instance, or with the prefix `vrrp_` their defaults.
+pub(super) fn garp(node: &Node, prefix: &str, announce: &mut Announce, reporter: &mut Reporter) {
+    let keyword = node.keyword().strip_prefix(prefix).unwrap_or_default();
+    match keyword {
+        "garp_master_repeat" => announce.repeat = count(node, announce.repeat, reporter),
+        "garp_master_refresh_repeat" => {
+            announce.refresh_repeat = count(node, announce.refresh_repeat, reporter);
+        }
+        "garp_interval" => set_seconds(node, &mut announce.interval, reporter),
+        "garp_master_delay" => set_seconds(node, &mut announce.delay, reporter),
+        "garp_master_refresh" => set_seconds(node, &mut announce.refresh, reporter),
+        _ => {}
+    }
+}
+
+fn set_seconds(node: &Node, field: &mut Duration, reporter: &mut Reporter) {
+    if let Some(delay) = values::seconds(node, 86_400, reporter) {
+        *field = delay.value;
+    }
+}
+
+fn count(node: &Node, default: u32, reporter: &mut Reporter) -> u32 {
+    let Some(number) = values::number(node, reporter) else {
+        return default;
+    };
+    match u32::try_from(number.value) {
+        Ok(count @ 1..=1000) => count,
+        _ => {
+            let message = format!("`{}` must be 1 to 1000, not {}", node.keyword(), number.value);
+            reporter.error(Diagnostic::at(&number.span, message));
+            default
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The addresses of a virtual_server, and `virtual_server_group`.
+
+use std::net::Ipv4Addr;
+
+use super::super::diag::{Diagnostic, Reporter};
+use super::super::draft::At;
+use super::tree::{Node, Word};
+use super::values;
+use vrrp_model::suggest;
+
+/// Addresses that a range may stand for.
+const MOST: u32 = 256;
+
+/// A named list of addresses and ports.
+pub(super) struct Group {
+    name: At<String>,
+    addresses: Vec<(At<String>, At<i64>)>,
+}
+
+pub(super) fn read(node: &Node, reporter: &mut Reporter) -> Option<Group> {
+    let name = values::block_name(node, reporter)?;
+    let mut addresses = Vec::new();
+    for line in values::body(node, reporter) {
+        let first = line.first();
+        if first.text == "fwmark" {
+            reporter.ignored(Diagnostic::at(
+                &first.span,
+                "firewall marks are not supported: XDP comes before them",
+            ));
+            continue;
+        }
+        let Some(port) = port(first, line.values().first(), reporter) else { continue };
+        match range(&first.text) {
+            Some((low, high)) if high - low < MOST => addresses.extend((low..=high).map(|bits| {
+                let address = Ipv4Addr::from_bits(bits).to_string();
+                (At::new(address, &first.span), port.clone())
+            })),
+            Some(_) => {
+                let message =
+                    format!("`{}` is more than {MOST} addresses", reporter.quote(&first.span));
+                reporter.error(Diagnostic::at(&first.span, message));
+            }
+            // Not a range: whether it is an address is checked with all others.
+            None => addresses.push((At::new(first.text.clone(), &first.span), port)),
+        }
+    }
+    Some(Group { name, addresses })
+}
+
+/// `A.B.C.D-E`, `A.B.C.D-E.F.G.H` or `A.B.C.D/LENGTH`: its first and its last address.
+fn range(text: &str) -> Option<(u32, u32)> {
+    if let Some((first, length)) = text.split_once('/') {
+        let first: Ipv4Addr = first.parse().ok()?;
+        let length: u32 = length.parse().ok().filter(|length| *length <= 32)?;
+        let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
+        return Some((first.to_bits() & mask, first.to_bits() | !mask));
+    }
+    let (first, last) = text.split_once('-')?;
+    let first: Ipv4Addr = first.parse().ok()?;
+    let last = match last.parse::<Ipv4Addr>() {
+        Ok(last) => last.to_bits(),
+        Err(_) => (first.to_bits() & !0xff) | u32::from(last.parse::<u8>().ok()?),
+    };
+    (first.to_bits() <= last).then_some((first.to_bits(), last))
+}
+
+/// What stands behind `virtual_server`.
+pub(super) fn addresses(
+    node: &Node,
+    groups: &[Group],
+    reporter: &mut Reporter,
+) -> Vec<(At<String>, At<i64>)> {
+    match node.values() {
+        [kind, ..] if kind.text == "fwmark" => {
+            let help = "write the address and the port";
+            let message =
+                "firewall marks are not supported, XDP comes before them: this virtual_server";
+            reporter.ignored(Diagnostic::at(&kind.span, message).help(help));
+            Vec::new()
+        }
+        [kind, name, ..] if kind.text == "group" => match groups
+            .iter()
+            .find(|group| group.name.value == name.text)
+        {
+            Some(group) => group.addresses.clone(),
+            None => {
+                let near = suggest::nearest(
+                    &name.text,
+                    groups.iter().map(|group| group.name.value.as_str()),
+                );
+                let message =
+                    format!("there is no virtual_server_group `{}`", reporter.quote(&name.span));
+                reporter.error(Diagnostic::at(&name.span, message).suggest(near));
+                Vec::new()
+            }
+        },
+        _ => address_and_port(node, reporter).into_iter().collect(),
+    }
+}
+
+/// `ADDRESS PORT`
+pub(super) fn address_and_port(
+    node: &Node,
+    reporter: &mut Reporter,
+) -> Option<(At<String>, At<i64>)> {
+    let Some(address) = node.values().first() else {
+        values::word(node, reporter);
+        return None;
+    };
+    let port = port(address, node.values().get(1), reporter)?;
+    Some((At::new(address.text.clone(), &address.span), port))
+}
+
+fn port(address: &Word, port: Option<&Word>, reporter: &mut Reporter) -> Option<At<i64>> {
+    match port {
+        Some(port) if port.text != "0" => values::parse_number(port, reporter),
+        _ => {
+            let message = "a service for all ports is not supported yet: this address";
+            reporter.ignored(
+                Diagnostic::at(&address.span, message).help("write the port behind the address"),
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Every keyword of keepalived that a block may hold, and what becomes of it here.
+
+mod balance;
+mod global;
+mod instance;
+mod other;
+#[cfg(test)]
+mod tests;
+
+use vrrp_model::suggest;
+
+/// What the agent does with a keyword.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Support {
+    /// Read by the block's lowering.
+    Read,
+    /// Part of mail alerting: one warning for all of them.
+    Mail,
+    /// Skipping it does no harm: a warning in either mode, with the reason.
+    Harmless(&'static str),
+    /// Without it the node behaves differently from keepalived: an error for `check`, a warning for
+    /// `run`.
+    Differs(&'static str),
+    /// Skipping it could break the pair or its traffic: an error in either mode.
+    Dangerous(&'static str),
+}
+
+pub(super) use balance::{CHECK, REAL_SERVER, URL, VIRTUAL_SERVER};
+pub(super) use global::GLOBAL_DEFS;
+pub(super) use instance::INSTANCE;
+
+use Support::{Dangerous, Differs, Harmless, Mail, Read};
+
+/// The keywords one block may hold.
+pub(super) struct Table {
+    /// How messages call the block.
+    pub block: &'static str,
+    rows: &'static [(Support, &'static [&'static str])],
+}
+
+impl Table {
+    pub(super) fn support(&self, keyword: &str) -> Option<Support> {
+        self.rows.iter().find(|(_, words)| words.contains(&keyword)).map(|(support, _)| *support)
+    }
+
+    pub(super) fn suggest(&self, keyword: &str) -> Option<&'static str> {
+        suggest::nearest(keyword, self.rows.iter().flat_map(|(_, words)| words.iter().copied()))
+    }
+
+    /// Another block that knows `keyword`: the usual trace of a brace too many or too few.
+    pub(super) fn belongs_to(keyword: &str) -> Option<&'static str> {
+        let own =
+            ALL.iter().find(|table| table.support(keyword).is_some()).map(|table| table.block);
+        own.or_else(|| {
+            other::OTHERS
+                .iter()
+                .find(|(_, words)| words.contains(&keyword))
+                .map(|(block, _)| *block)
+        })
+    }
+}
+
+const ALL: [&Table; 11] = [
+    &ROOT,
+    &GLOBAL_DEFS,
+    &INSTANCE,
+    &AUTH_HMAC,
+    &SYNC_GROUP,
+    &SCRIPT,
+    &AUTHENTICATION,
+    &VIRTUAL_SERVER,
+    &REAL_SERVER,
+    &CHECK,
+    &URL,
+];
+
+const OWN_PROCESS: &str = "it tunes keepalived's own processes";
+const IPVS: &str = "it tunes IPVS, which is not used";
+const NO_NOTIFY: &str = "notify scripts are not supported yet and would not run";
+const NO_TRACKING: &str =
+    "this kind of tracking is not supported yet: its failures would not move the address";
+const PEERS_ONLY: &str = "unicast adverts are taken from the peers alone, written or not; keepalived does so only where it is";
+const NO_BFD: &str = "BFD is not supported yet; adverts each 100 ms find a dead peer as fast";
+
+pub(super) const ROOT: Table = Table {
+    block: "the file's top level",
+    rows: &[
+        (
+            Read,
+            &[
+                "global_defs",
+                "vrrp_instance",
+                "vrrp_sync_group",
+                "vrrp_script",
+                "virtual_server",
+                "virtual_server_group",
+            ],
+        ),
+        (
+            Dangerous(
+                "network namespaces are not supported yet: start the agent inside the namespace",
+            ),
+            &["net_namespace", "net_namespace_ipvs"],
+        ),
+        (
+            Dangerous("static addresses, routes and rules are not supported yet"),
+            &["static_ipaddress", "static_routes", "static_rules"],
+        ),
+        (
+            Differs(NO_TRACKING),
+            &[
+                "vrrp_track_process",
+                "track_process",
+                "vrrp_track_file",
+                "track_file",
+                "track_group",
+            ],
+        ),
+        (Differs(NO_BFD), &["bfd_instance"]),
+        (Differs("it is not supported yet"), &["interface_up_down_delays", "garp_group"]),
+        (
+            Harmless("links are watched through netlink"),
+            &["linkbeat_use_polling", "linkbeat_interfaces"],
+        ),
+        (
+            Harmless(OWN_PROCESS),
+            &[
+                "instance",
+                "use_pid_dir",
+                "child_wait_time",
+                "namespace_with_ipsets",
+                "include_check",
+            ],
+        ),
+        (Harmless("it belongs to SSL_GET, which is not built yet"), &["SSL"]),
+    ],
+};
+
+pub(super) const AUTH_HMAC: Table = Table {
+    block: "auth_hmac",
+    rows: &[
+        (Read, &["key", "active_key", "mode"]),
+        (
+            Differs("serial numbers are the time of sending, within three intervals, 5 s at least"),
+            &["anti_replay", "time_window"],
+        ),
+    ],
+};
+
+pub(super) const SYNC_GROUP: Table = Table {
+    block: "vrrp_sync_group",
+    rows: &[
+        (Read, &["group", "sync_group_tracking_weight", "global_tracking"]),
+        (Mail, &["smtp_alert"]),
+        (
+            Differs(
+                "a group tracks nothing itself: write it in one of its instances, whose fault is the group's",
+            ),
+            &["track_interface", "track_script", "track_file", "track_process", "track_bfd"],
+        ),
+        (
+            Differs(NO_NOTIFY),
+            &[
+                "notify",
+                "notify_master",
+                "notify_backup",
+                "notify_fault",
+                "notify_stop",
+                "notify_priority_changes",
+            ],
+        ),
+    ],
+};
+
+pub(super) const SCRIPT: Table = Table {
+    block: "vrrp_script",
+    rows: &[(
+        Read,
+        &["script", "interval", "timeout", "weight", "rise", "fall", "user", "init_fail"],
+    )],
+};
+
+pub(super) const AUTHENTICATION: Table =
+    Table { block: "authentication", rows: &[(Read, &["auth_type", "auth_pass"])] };

@@ -1,0 +1,101 @@
+//! Backends and sorry servers.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use super::super::diag::{Diagnostic, Reporter};
+use super::super::draft::{At, BackendDraft, ServiceDraft};
+use super::values;
+use vrrp_model::{Backend, Family, Forward};
+
+/// What the backends of a service go by.
+pub(super) struct Front {
+    /// That of its address, where that is one.
+    pub family: Option<Family>,
+    pub port: u16,
+}
+
+pub(super) fn backends(
+    draft: &ServiceDraft,
+    front: &Front,
+    reporter: &mut Reporter,
+) -> Vec<Backend> {
+    let mut seen: HashMap<(IpAddr, u16), &At<String>> = HashMap::new();
+    let mut lowered = Vec::new();
+    for written in &draft.backends {
+        let weight = values::number(&written.weight, "a backend's weight", 0..=1000_u16, reporter);
+        let Some(address) = values::unicast(&written.address, "backend", reporter) else {
+            continue;
+        };
+        let port = port(written, "backend", address, front, reporter);
+        if let Some(first) = seen.insert((address, port), &written.address) {
+            let message = format!("backend `{address}` is listed twice");
+            reporter.error(
+                Diagnostic::at(&written.address.span, message)
+                    .related(&first.span, "listed here first"),
+            );
+        }
+        lowered.push(Backend { address, port, weight, forward: written.forward });
+    }
+    if !lowered.is_empty() && lowered.iter().all(|backend| backend.weight == 0) {
+        let message = format!(
+            "every backend of service `{}` has weight 0: none takes connections",
+            draft.name.value
+        );
+        reporter.warning(Diagnostic::at(&draft.name.span, message));
+    }
+    lowered
+}
+
+/// The sorry server; one that is delivered locally may have an address of the loopback.
+pub(super) fn sorry(
+    written: &BackendDraft,
+    backends: &[Backend],
+    front: &Front,
+    reporter: &mut Reporter,
+) -> Option<Backend> {
+    let address = match written.forward {
+        Forward::Local => values::unicast_or_loopback(&written.address, "sorry server", reporter),
+        _ => values::unicast(&written.address, "sorry server", reporter),
+    }?;
+    let port = port(written, "sorry server", address, front, reporter);
+    if backends.iter().any(|backend| (backend.address, backend.port) == (address, port)) {
+        let message = format!(
+            "the sorry server `{address}` is a backend of the service: it is not there when they are not"
+        );
+        reporter.error(Diagnostic::at(&written.address.span, message));
+    }
+    Some(Backend { address, port, weight: 1, forward: written.forward })
+}
+
+/// Its port, once port and family are such that packets can get there.
+fn port(
+    written: &BackendDraft,
+    what: &str,
+    address: IpAddr,
+    front: &Front,
+    reporter: &mut Reporter,
+) -> u16 {
+    let own = Family::of(address);
+    if let Some(family) =
+        front.family.filter(|family| *family != own && written.forward != Forward::Ipip)
+    {
+        let message =
+            format!("{what} `{address}` is {own}, and the address of the service {family}");
+        let help = "only a tunnel reaches a backend of the other family: forward = \"ipip\" (lvs_method TUN)";
+        reporter.error(Diagnostic::at(&written.address.span, message).help(help));
+    }
+    let Some(port) = &written.port else {
+        return front.port;
+    };
+    let number = values::number(port, "port", 1..=65_535_u16, reporter);
+    if number != front.port && written.forward != Forward::Nat {
+        let message = format!(
+            "{what} `{address}` gets packets with the port of the service, {}, not {}",
+            front.port, port.value
+        );
+        let help = "only forward = \"nat\" rewrites ports";
+        reporter.error(Diagnostic::at(&port.span, message).help(help));
+    }
+    number
+}

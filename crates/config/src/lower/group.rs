@@ -1,0 +1,54 @@
+//! Sync groups: virtual routers that are masters together or not at all.
+
+use std::collections::HashMap;
+
+use super::super::diag::{Diagnostic, Reporter};
+use super::super::draft::{At, GroupDraft, RouterDraft};
+use super::{unique, values};
+use vrrp_model::SyncGroup;
+use vrrp_model::suggest;
+
+pub(super) fn lower(
+    drafts: &[GroupDraft],
+    routers: &[RouterDraft],
+    reporter: &mut Reporter,
+) -> Vec<SyncGroup> {
+    unique(drafts.iter().map(|group| &group.name), "sync group", reporter);
+    let mut taken: HashMap<usize, &At<String>> = HashMap::new();
+    let mut groups = Vec::new();
+    for draft in drafts {
+        values::name(&draft.name, "a sync group's name", reporter);
+        let mut members = Vec::new();
+        for written in &draft.members {
+            let Some(router) = routers.iter().position(|router| router.name.value == written.value)
+            else {
+                reporter.error(unknown(written, routers));
+                continue;
+            };
+            if let Some(first) = taken.insert(router, written) {
+                let message = format!("`{}` is in a sync group already", written.value);
+                reporter.error(
+                    Diagnostic::at(&written.span, message).related(&first.span, "here first"),
+                );
+                continue;
+            }
+            members.push(router);
+        }
+        if draft.members.len() < 2 {
+            let message = format!(
+                "sync group `{}` has fewer than two members: it has no effect",
+                draft.name.value
+            );
+            reporter.warning(Diagnostic::at(&draft.name.span, message));
+        }
+        groups.push(SyncGroup { name: draft.name.value.clone(), members });
+    }
+    groups
+}
+
+fn unknown(written: &At<String>, routers: &[RouterDraft]) -> Diagnostic {
+    let near =
+        suggest::nearest(&written.value, routers.iter().map(|router| router.name.value.as_str()));
+    Diagnostic::at(&written.span, format!("there is no virtual router `{}`", written.value))
+        .suggest(near)
+}

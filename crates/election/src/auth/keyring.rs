@@ -1,0 +1,120 @@
+//! The keys of a virtual router, and the MAC that they make.
+
+use std::fmt;
+
+use hmac::{Hmac as HmacOf, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use vrrp_common::ip::Address;
+use vrrp_common::reason::Reason;
+use vrrp_common::wire::trailer::{MAC_LEN, TYPE_SHA256, Trailer};
+use vrrp_common::wire::vrrp::CHECKSUM_AT;
+
+use vrrp_model::{Hmac, HmacError, HmacKey, HmacMode};
+
+/// Family, version, VRID, zero, source.
+const PSEUDO_HEADER_LEN: usize = 20;
+
+/// Keys by id: any of them is accepted, one signs. So a new key is made known everywhere before
+/// anybody signs with it.
+pub struct Keyring {
+    mode: HmacMode,
+    send: u8,
+    /// The secrets, made ready: nothing of them can be printed.
+    keys: Vec<(u8, HmacOf<Sha256>)>,
+}
+
+impl fmt::Debug for Keyring {
+    /// Never prints a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids: Vec<u8> = self.keys.iter().map(|&(id, _)| id).collect();
+        f.debug_struct("Keyring")
+            .field("mode", &self.mode)
+            .field("send", &self.send)
+            .field("keys", &ids)
+            .finish()
+    }
+}
+
+impl Keyring {
+    /// # Errors
+    /// As [`Hmac::check`].
+    pub fn new(hmac: &Hmac) -> Result<Self, HmacError> {
+        hmac.check()?;
+        let mut keys = Vec::with_capacity(hmac.keys.len());
+        for HmacKey { id, secret } in &hmac.keys {
+            let ready = HmacOf::<Sha256>::new_from_slice(secret)
+                .map_err(|_| HmacError::Length { id: *id, len: secret.len() })?;
+            keys.push((*id, ready));
+        }
+        Ok(Self { mode: hmac.mode, send: hmac.send, keys })
+    }
+
+    pub fn mode(&self) -> HmacMode {
+        self.mode
+    }
+
+    /// Id of the key that signs.
+    pub fn send(&self) -> u8 {
+        self.send
+    }
+
+    fn key(&self, id: u8) -> Option<&HmacOf<Sha256>> {
+        self.keys.iter().find(|&&(known, _)| known == id).map(|(_, key)| key)
+    }
+
+    /// The MAC that belongs into `trailer` behind `message`; `None` where the trailer's key is
+    /// unknown or there is no message.
+    ///
+    /// It covers a pseudo-header (family, version, VRID, 0, source: an IPv4 address in the first
+    /// four of sixteen bytes), the message with its checksum read as zero, the trailer, and zeros
+    /// where the MAC will stand.
+    pub fn mac(
+        &self,
+        trailer: &Trailer,
+        source: &Address,
+        message: &[u8],
+    ) -> Option<[u8; MAC_LEN]> {
+        let &[first, vrid, ..] = message else {
+            return None;
+        };
+        let (head, rest) = message.split_at_checked(CHECKSUM_AT)?;
+        let behind = rest.get(2..)?;
+        let mut pseudo = [0; PSEUDO_HEADER_LEN];
+        pseudo[1] = first >> 4;
+        pseudo[2] = vrid;
+        if source.is_v4() {
+            pseudo[0] = 4;
+            pseudo[4..8].copy_from_slice(&source.low());
+        } else {
+            pseudo[0] = 6;
+            pseudo[4..].copy_from_slice(&source.octets());
+        }
+        let mut mac = self.key(trailer.key)?.clone();
+        for part in [&pseudo[..], head, &[0; 2], behind, &trailer.prefix(), &[0; MAC_LEN]] {
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().first_chunk().copied()
+    }
+
+    /// Whether `trailer` was made by a holder of one of the keys, for `message` from `source`.
+    ///
+    /// # Errors
+    /// [`Reason::AuthKey`], [`Reason::AuthReserved`] or [`Reason::AuthMac`], in this order.
+    pub fn verify(
+        &self,
+        trailer: &Trailer,
+        source: &Address,
+        message: &[u8],
+    ) -> Result<(), Reason> {
+        if self.key(trailer.key).is_none() {
+            return Err(Reason::AuthKey);
+        }
+        if trailer.kind != TYPE_SHA256 || trailer.reserved != 0 {
+            return Err(Reason::AuthReserved);
+        }
+        let expected = self.mac(trailer, source, message).ok_or(Reason::AuthMac)?;
+        // Its time does not tell how much of a guess was right.
+        if bool::from(expected.ct_eq(&trailer.mac)) { Ok(()) } else { Err(Reason::AuthMac) }
+    }
+}

@@ -1,0 +1,274 @@
+//! Planned hand-over: whom `failover` and `failback` are about, and what came of it. Pure.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::view::{RouterView, View};
+use crate::{Role, timing};
+use vrrp_model::Config;
+use vrrp_model::suggest;
+use vrrp_model::time::Instant;
+
+/// What the agent answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    pub outcome: Outcome,
+    /// For people, a line for each thing there is to say.
+    pub message: String,
+    /// Each virtual router that was meant.
+    pub routers: Vec<RouterReply>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RouterReply {
+    pub name: String,
+    pub outcome: Outcome,
+    /// Who is master now, where another node is.
+    pub master: Option<IpAddr>,
+    /// How long it took.
+    pub seconds: Option<f64>,
+}
+
+/// The greater one is the outcome of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Failback: it did not stand aside.
+    NotAside,
+    /// Failback: it stands aside no more.
+    StandsAgain,
+    /// Failover: another node is master.
+    HandedOver,
+    /// Failover: this node is not master. Nothing was changed.
+    NotMaster,
+    /// Failover: this node is master again.
+    NobodyTookOver,
+    /// Failover: a fault or a reload came in between.
+    Interrupted,
+    /// There is no such virtual router or sync group.
+    Unknown,
+}
+
+impl Outcome {
+    /// What the command exits with.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Outcome::HandedOver | Outcome::StandsAgain | Outcome::NotAside => 0,
+            Outcome::NotMaster => 5,
+            Outcome::NobodyTookOver | Outcome::Interrupted | Outcome::Unknown => 1,
+        }
+    }
+}
+
+impl Reply {
+    fn new(note: Option<&str>, routers: Vec<(RouterReply, String)>) -> Self {
+        let mut message = note.map_or_else(String::new, |note| format!("{note}\n"));
+        for (router, said) in &routers {
+            let _ = writeln!(message, "{}: {said}", router.name);
+        }
+        let outcome =
+            routers.iter().map(|(router, _)| router.outcome).max().unwrap_or(Outcome::Unknown);
+        Self { outcome, message, routers: routers.into_iter().map(|(router, _)| router).collect() }
+    }
+}
+
+/// Who is meant by a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Indices into [`Config::routers`].
+    members: Vec<usize>,
+    /// That more is meant than was named.
+    note: Option<String>,
+}
+
+impl Target {
+    /// The virtual router or sync group `name`; a member of a group means the whole group.
+    ///
+    /// # Errors
+    /// There is neither: the reply names what there is.
+    pub fn find(config: &Config, name: &str) -> Result<Self, Reply> {
+        if let Some(index) = config.routers.iter().position(|router| router.name == name) {
+            let alone = Self { members: vec![index], note: None };
+            return Ok(config.group_of(index).map_or(alone, |(group, _)| Self {
+                members: group.members.clone(),
+                note: Some(format!(
+                    "{name} is a member of the sync group {}: the whole group moves",
+                    group.name
+                )),
+            }));
+        }
+        if let Some(group) = config.groups.iter().find(|group| group.name == name) {
+            return Ok(Self { members: group.members.clone(), note: None });
+        }
+        let routers = config.routers.iter().map(|router| router.name.as_str());
+        let groups = config.groups.iter().map(|group| group.name.as_str());
+        let known: Vec<&str> = routers.chain(groups).collect();
+        let message = suggest::unknown("virtual router or sync group", name, &known) + "\n";
+        Err(Reply { outcome: Outcome::Unknown, message, routers: vec![] })
+    }
+
+    /// Where its routers are in the maps.
+    pub fn places(&self, places: &[u32]) -> Vec<u32> {
+        self.members.iter().filter_map(|&member| places.get(member).copied()).collect()
+    }
+
+    /// What is known of each of its routers: name, place, view.
+    fn routers<'a>(
+        &'a self,
+        config: &'a Config,
+        places: &'a [u32],
+        view: &'a View,
+    ) -> impl Iterator<Item = (&'a str, u32, Option<&'a RouterView>)> {
+        self.members.iter().filter_map(|&member| {
+            let (router, &place) = (config.routers.get(member)?, places.get(member)?);
+            Some((router.name.as_str(), place, view.routers.get(&place)))
+        })
+    }
+
+    /// What `failback` answers, as the routers stood when it was asked.
+    pub fn failback(&self, config: &Config, places: &[u32], view: &View) -> Reply {
+        let answer = |(name, _, router): (&str, u32, Option<&RouterView>)| {
+            let aside = router.is_some_and(|router| router.aside_since.is_some());
+            let (outcome, said) = match aside {
+                true => (
+                    Outcome::StandsAgain,
+                    "stands aside no more: it preempts again, as far as it is configured to",
+                ),
+                false => (Outcome::NotAside, "did not stand aside: nothing changes"),
+            };
+            (
+                RouterReply { name: name.to_owned(), outcome, master: None, seconds: None },
+                said.to_owned(),
+            )
+        };
+        Reply::new(self.note.as_deref(), self.routers(config, places, view).map(answer).collect())
+    }
+}
+
+/// A hand-over under way.
+#[derive(Debug)]
+pub struct Move {
+    begun: Instant,
+    note: Option<String>,
+    routers: Vec<Moving>,
+}
+
+#[derive(Debug)]
+struct Moving {
+    name: String,
+    place: u32,
+    /// The mastership that is to end.
+    epoch: u64,
+    interval: Duration,
+    end: Option<(RouterReply, String)>,
+}
+
+impl Move {
+    /// A hand-over of everything that is meant.
+    ///
+    /// # Errors
+    /// Not all of it is master here: the reply says who is.
+    pub fn begin(
+        begun: Instant,
+        target: &Target,
+        config: &Config,
+        places: &[u32],
+        view: &View,
+    ) -> Result<Self, Reply> {
+        let mut routers = Vec::new();
+        let mut elsewhere = Vec::new();
+        for (name, place, router) in target.routers(config, places, view) {
+            match router.and_then(|router| Some((router, router.epoch?))) {
+                Some((router, epoch)) if router.role == Role::Master => {
+                    routers.push(Moving {
+                        name: name.to_owned(),
+                        place,
+                        epoch,
+                        interval: router.interval,
+                        end: None,
+                    });
+                }
+                _ => elsewhere.push(not_master(name, router)),
+            }
+        }
+        let note = target.note.clone();
+        if elsewhere.is_empty() {
+            Ok(Self { begun, note, routers })
+        } else {
+            Err(Reply::new(note.as_deref(), elsewhere))
+        }
+    }
+
+    /// Looks at what has become of it; the reply when nothing of it is open any more.
+    pub fn observe(&mut self, view: &View) -> Option<Reply> {
+        for moving in self.routers.iter_mut().filter(|moving| moving.end.is_none()) {
+            moving.end = moving.observe(self.begun, view.routers.get(&moving.place));
+        }
+        let ends: Vec<_> = self.routers.iter().filter_map(|moving| moving.end.clone()).collect();
+        (ends.len() == self.routers.len()).then(|| Reply::new(self.note.as_deref(), ends))
+    }
+}
+
+impl Moving {
+    fn observe(
+        &self,
+        begun: Instant,
+        router: Option<&RouterView>,
+    ) -> Option<(RouterReply, String)> {
+        let after = router.map(|router| router.since.saturating_since(begun).as_secs_f64());
+        let seconds = after.unwrap_or_default();
+        let (outcome, master, said) = match router {
+            Some(RouterView { role: Role::Releasing, .. }) => return None,
+            Some(RouterView { role: Role::Master, epoch, .. }) if *epoch == Some(self.epoch) => {
+                return None;
+            }
+            Some(RouterView { role: Role::Master, .. }) => {
+                let bound = timing::release_bound(self.interval).as_secs_f64();
+                let said =
+                    format!("nobody took over within {bound:.3} s; this node is master again");
+                (Outcome::NobodyTookOver, None, said)
+            }
+            Some(RouterView { role: Role::Backup, heard: Some(heard), .. }) => {
+                let said = format!("handed over to {} after {seconds:.3} s", heard.source);
+                (Outcome::HandedOver, Some(heard.source), said)
+            }
+            Some(router) => {
+                let reason = router.reason.map_or("", |reason| reason.name());
+                (
+                    Outcome::Interrupted,
+                    None,
+                    format!("is {} after {seconds:.3} s: {reason}", router.role),
+                )
+            }
+            None => (Outcome::Interrupted, None, "was removed by a reload".to_owned()),
+        };
+        Some((RouterReply { name: self.name.clone(), outcome, master, seconds: after }, said))
+    }
+}
+
+fn not_master(name: &str, router: Option<&RouterView>) -> (RouterReply, String) {
+    let other = router.filter(|router| router.role == Role::Backup).and_then(|router| router.heard);
+    let master = other.filter(|heard| heard.priority != 0);
+    let said = match (router.map_or(Role::Init, |router| router.role), master) {
+        (Role::Releasing, _) => "is handing over already".to_owned(),
+        (Role::Backup, Some(heard)) => {
+            format!("is not master here: {} (priority {}) is", heard.source, heard.priority)
+        }
+        (role, _) => {
+            format!("is not master here but in state {role}, and no other master is known")
+        }
+    };
+    let reply = RouterReply {
+        name: name.to_owned(),
+        outcome: Outcome::NotMaster,
+        master: master.map(|heard| heard.source),
+        seconds: None,
+    };
+    (reply, said)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,370 @@
+//! RFC 9568 section 6.4, state by state. Every state answers every input; a new input does not
+//! compile until it does.
+
+use vrrp_common::lease::{self, Claim};
+use vrrp_common::wire::vrrp::{PRIORITY_OWNER as OWNER, PRIORITY_RELEASE as RELEASE};
+
+use super::event::{Heard, Input, Output, Resume, Settings};
+use super::state::{AfterRelease, Backup, Master, Reason, State};
+use super::{VirtualRouter, timing};
+use vrrp_model::Version;
+use vrrp_model::time::Instant;
+
+/// What an advert means to a master.
+enum Rival {
+    /// Our own advert come back, or our address on another host: the kernel counts it, the election
+    /// stays out of it.
+    Ourselves,
+    /// Priority 0: another master leaves.
+    Leaving,
+    /// Higher priority, or equal and a higher address.
+    Better,
+    /// Lower, and heard after our lease had lapsed: it took over while we were silent.
+    Successor,
+    /// Lower, while we are vouched for.
+    Lower,
+}
+
+impl VirtualRouter {
+    pub(super) fn in_init(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Startup { source, resume } => {
+                self.source = source;
+                self.stand(now, resume);
+            }
+            Input::Fault => self.become_idle(State::Fault, Reason::Fault),
+            Input::InterfaceDown => self.become_idle(State::Fault, Reason::InterfaceDown),
+            Input::Priority(priority) => self.priority = priority.max(1),
+            Input::Source(source) => self.source = source,
+            Input::Settings(settings) => self.settings = settings,
+            Input::Shutdown
+            | Input::Advert(_)
+            | Input::Fenced
+            | Input::StandAside
+            | Input::StandAgain => {}
+            Input::TakeOver | Input::HandOver | Input::Wait | Input::GroupFault => {}
+        }
+    }
+
+    pub(super) fn in_fault(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Startup { source, resume } => {
+                self.source = source;
+                self.stand(now, resume);
+            }
+            Input::Shutdown => self.become_idle(State::Init, Reason::Shutdown),
+            Input::Priority(priority) => self.priority = priority.max(1),
+            Input::Source(source) => self.source = source,
+            Input::Settings(settings) => self.settings = settings,
+            Input::Fault | Input::InterfaceDown | Input::Advert(_) | Input::Fenced => {}
+            Input::StandAside | Input::StandAgain => {}
+            Input::TakeOver | Input::HandOver | Input::Wait | Input::GroupFault => {}
+        }
+    }
+
+    pub(super) fn in_backup(&mut self, now: Instant, backup: Backup, input: Input) {
+        match input {
+            Input::Shutdown => self.become_idle(State::Init, Reason::Shutdown),
+            Input::Fault => self.become_idle(State::Fault, Reason::Fault),
+            Input::InterfaceDown => self.become_idle(State::Fault, Reason::InterfaceDown),
+            Input::Priority(priority) => self.reprioritise_backup(now, backup, priority.max(1)),
+            Input::Source(source) => self.source = source,
+            Input::Settings(settings) => self.reconfigure_backup(now, backup, settings),
+            Input::Advert(heard) => self.hear_as_backup(now, backup, heard),
+            Input::TakeOver => self.take_over_with_group(now, backup),
+            Input::Wait => self.wait_for_group(now, backup),
+            Input::GroupFault => self.become_idle(State::Fault, Reason::GroupFault),
+            Input::Startup { .. }
+            | Input::Fenced
+            | Input::HandOver
+            | Input::StandAside
+            | Input::StandAgain => {}
+        }
+    }
+
+    pub(super) fn in_master(&mut self, now: Instant, master: Master, input: Input) {
+        match input {
+            Input::Shutdown => self.release(now, master, AfterRelease::Init, Reason::Shutdown),
+            Input::Fault => self.release(now, master, AfterRelease::Fault, Reason::Fault),
+            Input::InterfaceDown => {
+                self.stop_acting(State::Fault, Reason::InterfaceDown);
+                self.outputs.push_back(Output::Send { priority: RELEASE });
+            }
+            Input::Priority(priority) => self.priority = priority.max(1),
+            Input::Source(source) => {
+                self.source = source;
+                self.advertise(now, Master { advert_at: now + self.settings.interval, ..master });
+            }
+            Input::Settings(settings) => {
+                self.settings = settings;
+                self.interval = settings.interval;
+                self.advertise(now, Master { advert_at: now + settings.interval, ..master });
+            }
+            Input::Advert(heard) => self.hear_as_master(now, master, heard),
+            Input::Fenced => {
+                self.fenced(now, master.epoch, Reason::Fenced);
+                if now <= master.lease_until {
+                    self.part();
+                }
+            }
+            Input::HandOver => {
+                self.release(now, master, AfterRelease::Backup, Reason::GroupHandedOver)
+            }
+            Input::GroupFault => self.release(now, master, AfterRelease::Fault, Reason::GroupFault),
+            Input::StandAside => self.stand_aside(now, master),
+            Input::Startup { .. } | Input::TakeOver | Input::Wait | Input::StandAgain => {}
+        }
+    }
+
+    /// Section 6.4.1: stand for election; or go on where an earlier agent stopped.
+    fn stand(&mut self, now: Instant, resume: Option<Resume>) {
+        match resume {
+            Some(Resume { epoch }) => {
+                // The same epoch goes on: should the kernel fence it just now, that fence still
+                // holds.
+                self.last_epoch = self.last_epoch.max(epoch);
+                self.become_master(now, epoch, Reason::Resumed);
+            }
+            None if self.aside.is_some() => self.become_backup(now, Reason::Startup),
+            None if self.priority == OWNER && self.grouped => {
+                self.become_due(now, Reason::Startup, Reason::Owner)
+            }
+            None if self.priority == OWNER => self.take_over(now, Reason::Owner),
+            None => self.become_backup(now, Reason::Startup),
+        }
+    }
+
+    /// The timer moves by the difference in skew. But a master that we have been outwaiting and
+    /// that is no longer below us is one to follow, from its last advert on: else we would take
+    /// over from it with the lower priority.
+    fn reprioritise_backup(&mut self, now: Instant, backup: Backup, priority: u8) {
+        let without_skew = backup.down_at - self.skew();
+        self.priority = priority;
+        match self.last_heard {
+            Some(heard) if backup.expiry == Reason::Preempted && heard.priority >= priority => {
+                self.follow(heard.at, heard, None);
+            }
+            Some(_) | None => {
+                let down_at = (without_skew + self.skew()).max(now);
+                self.state = State::Backup(Backup { down_at, ..backup });
+            }
+        }
+    }
+
+    /// Where our own interval drives the master down timer, the timer moves by what the interval
+    /// changed.
+    fn reconfigure_backup(&mut self, now: Instant, backup: Backup, settings: Settings) {
+        let own = self.interval == self.settings.interval;
+        let begun = backup.down_at - self.master_down_interval();
+        self.settings = settings;
+        if own || settings.version == Version::V2 {
+            self.interval = settings.interval;
+        }
+        let down_at = match backup.expiry {
+            Reason::Released => backup.down_at,
+            _ => (begun + self.master_down_interval()).max(now),
+        };
+        self.state = State::Backup(Backup { down_at, ..backup });
+    }
+
+    /// Section 6.4.2, on an advert.
+    fn hear_as_backup(&mut self, now: Instant, backup: Backup, heard: Heard) {
+        let at = heard.at.min(now);
+        if at < backup.armed_at || heard.source == self.source {
+            return;
+        }
+        self.last_heard = Some(Heard { at, ..heard });
+        if heard.priority == RELEASE {
+            let down_at = at + self.skew();
+            self.state =
+                State::Backup(Backup { down_at, armed_at: at, expiry: Reason::Released, ..backup });
+        } else if heard.priority >= self.priority {
+            self.follow(at, heard, None);
+        } else {
+            self.hear_lower_as_backup(at, backup, heard);
+        }
+    }
+
+    /// A lower-priority master: outwait it, unless preemption is off or delayed.
+    fn hear_lower_as_backup(&mut self, at: Instant, backup: Backup, heard: Heard) {
+        if !self.preempts() {
+            return self.follow(at, heard, None);
+        }
+        let follow_until = match backup.follow_until {
+            Some(until) => until,
+            None if self.priority == OWNER => at,
+            None => at + self.settings.preempt_delay,
+        };
+        if at < follow_until {
+            self.follow(at, heard, Some(follow_until));
+        } else {
+            self.state = State::Backup(Backup {
+                follow_until: Some(follow_until),
+                expiry: Reason::Preempted,
+                ..backup
+            });
+        }
+    }
+
+    /// The owner does whatever is configured (section 6.1), unless it was asked not to.
+    fn preempts(&self) -> bool {
+        self.aside.is_none() && (self.settings.preempt || self.priority == OWNER)
+    }
+
+    /// Accepts `heard` as the master: learns its interval (v3) and starts the master down timer
+    /// anew.
+    fn follow(&mut self, at: Instant, heard: Heard, follow_until: Option<Instant>) {
+        self.interval = match self.settings.version {
+            Version::V2 => self.settings.interval,
+            Version::V3 => timing::learned_interval(self.settings.interval, heard.interval),
+        };
+        let down_at = at + self.master_down_interval();
+        self.state = State::Backup(Backup {
+            down_at,
+            armed_at: at,
+            expiry: Reason::NoResponse,
+            follow_until,
+        });
+    }
+
+    /// Section 6.4.3, on an advert.
+    fn hear_as_master(&mut self, now: Instant, master: Master, heard: Heard) {
+        let at = heard.at.min(now);
+        match self.judge(at, &master, &heard) {
+            Rival::Ourselves => return,
+            Rival::Leaving => {
+                self.advertise(now, Master { advert_at: now + self.settings.interval, ..master })
+            }
+            Rival::Better => {
+                self.yield_mastership(at, Reason::BetterMaster);
+                self.part();
+                self.handle(now, Input::Advert(heard));
+            }
+            Rival::Successor => {
+                self.yield_mastership(at, Reason::Fenced);
+                self.handle(now, Input::Advert(heard));
+            }
+            Rival::Lower => self.answer_lower(now, master),
+        }
+        self.last_heard = Some(Heard { at, ..heard });
+    }
+
+    /// The lease is judged by the rule that the kernel program applies, so that both come to the
+    /// same end.
+    fn judge(&self, at: Instant, master: &Master, heard: &Heard) -> Rival {
+        let own = Claim { priority: self.priority, source: self.source.into() };
+        let other = Claim { priority: heard.priority, source: heard.source.into() };
+        if heard.source == self.source {
+            Rival::Ourselves
+        } else if heard.priority == RELEASE {
+            Rival::Leaving
+        } else if other.beats(&own) {
+            Rival::Better
+        } else if lease::fences(at.as_nanos(), master.lease_until.as_nanos(), &other, &own) {
+            Rival::Successor
+        } else {
+            Rival::Lower
+        }
+    }
+
+    /// One more advert, after yielding to a better master while our lease was good (keepalived:
+    /// `higher_prio_send_advert`).
+    ///
+    /// When a partition has healed, caches point at either of two masters. The better one announces
+    /// itself when it hears of the other, and had it spoken first it would never hear of it: we
+    /// have fallen silent.
+    fn part(&mut self) {
+        self.outputs.push_back(Output::Send { priority: self.priority });
+    }
+
+    /// Section 6.4.3 of RFC 9568: one advert at once, the advert timer untouched; v2 routers are
+    /// told the same way.
+    fn answer_lower(&mut self, now: Instant, mut master: Master) {
+        if now < master.quiet_until {
+            return;
+        }
+        let announce = now >= master.no_announce_until;
+        master.quiet_until = now + timing::readvertise_gap(self.settings.interval);
+        if announce {
+            master.no_announce_until = now + timing::reannounce_gap(self.settings.interval);
+        }
+        self.advertise(now, master);
+        if announce {
+            self.outputs.push_back(Output::Reannounce);
+        }
+    }
+
+    /// Keeps the cadence when the thread was late by less than an interval; starts it anew after a
+    /// stall.
+    pub(super) fn advertise_on_time(&mut self, now: Instant, master: Master) {
+        let interval = self.settings.interval;
+        let next = master.advert_at + interval;
+        let advert_at = if now < next { next } else { now + interval };
+        self.advertise(now, Master { advert_at, ..master });
+    }
+
+    /// Sends an advert and renews the lease that rests on it. The priority it carries is what our
+    /// peers reckon with from now on, so it goes to the kernel with the lease.
+    fn advertise(&mut self, now: Instant, master: Master) {
+        let lease_until = timing::lease_until(now, self.settings.interval);
+        self.outputs.push_back(Output::Send { priority: self.priority });
+        self.outputs.push_back(Output::Lease { until: lease_until, priority: self.priority });
+        self.state = State::Master(Master { lease_until, ..master });
+    }
+
+    /// Master in a new epoch.
+    pub(super) fn take_over(&mut self, now: Instant, reason: Reason) {
+        self.last_epoch = now.as_micros().max(self.last_epoch.saturating_add(1));
+        self.become_master(now, self.last_epoch, reason);
+        self.outputs.push_back(Output::Announce);
+    }
+
+    fn become_master(&mut self, now: Instant, epoch: u64, reason: Reason) {
+        let from = self.role();
+        self.yielded = false;
+        self.aside = None;
+        self.interval = self.settings.interval;
+        let advert_at = now + self.settings.interval;
+        self.advertise(
+            now,
+            Master { epoch, advert_at, lease_until: now, quiet_until: now, no_announce_until: now },
+        );
+        self.outputs.push_back(Output::Mastership(Some(epoch)));
+        self.outputs.push_back(Output::Transition { from, to: self.role(), reason });
+    }
+
+    /// Backup, with the full master down interval from `at` ahead.
+    pub(super) fn become_backup(&mut self, at: Instant, reason: Reason) {
+        let from = self.role();
+        self.interval = self.settings.interval;
+        let down_at = at + self.master_down_interval();
+        self.state = State::Backup(Backup {
+            down_at,
+            armed_at: at,
+            expiry: Reason::NoResponse,
+            follow_until: None,
+        });
+        self.outputs.push_back(Output::Transition { from, to: self.role(), reason });
+    }
+
+    pub(super) fn yield_mastership(&mut self, at: Instant, reason: Reason) {
+        self.outputs.push_back(Output::Mastership(None));
+        self.become_backup(at, reason);
+        self.yielded = true;
+    }
+
+    /// The kernel has ended the mastership on an advert that the socket may still hold: whatever
+    /// was heard since the mastership began is news to a backup.
+    pub(super) fn fenced(&mut self, now: Instant, epoch: u64, reason: Reason) {
+        self.yield_mastership(now, reason);
+        if let State::Backup(backup) = &mut self.state {
+            backup.armed_at = Instant::from_micros(epoch);
+        }
+    }
+
+    pub(super) fn become_idle(&mut self, to: State, reason: Reason) {
+        let from = self.role();
+        self.state = to;
+        self.outputs.push_back(Output::Transition { from, to: to.role(), reason });
+    }
+}

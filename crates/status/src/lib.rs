@@ -1,0 +1,308 @@
+//! The one snapshot of a running agent: `status`, `status --json`, `/metrics` and the API all show
+//! this and nothing else.
+//!
+//! Plain data without clock or socket: whoever builds it decides what "now" was, so ages are
+//! already seconds.
+
+mod election;
+pub mod explain;
+pub mod metrics;
+#[doc(hidden)]
+pub mod sample;
+mod services;
+pub mod summary;
+mod table;
+#[cfg(test)]
+mod tests;
+mod tracked;
+mod upstreams;
+
+pub use election::{BucketStatus, ElectionStatus, HistogramStatus, MissingStatus};
+pub use services::{BackendState, BackendStatus, Forward, PeerRing, Protocol, ServiceStatus};
+pub use table::render;
+pub use tracked::{TrackedKind, TrackedState, TrackedStatus};
+pub use upstreams::{UpstreamBackendStatus, UpstreamStatus};
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use vrrp_election::Role;
+
+/// The version of the JSON form, raised when a field changes its meaning or goes away (new fields
+/// may come without).
+pub const SCHEMA: u32 = 1;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The node's name as configured.
+    pub node: String,
+    /// Version of the agent.
+    pub version: String,
+    pub pid: u32,
+    /// Unix time, seconds, the process started at.
+    pub started_unix: f64,
+    pub uptime_seconds: f64,
+    /// The configuration file in force.
+    pub config: String,
+    /// How the last reload went; `None` before the first.
+    pub reload: Option<ReloadStatus>,
+    /// The thread that runs the elections.
+    #[serde(default)]
+    pub election: ElectionStatus,
+    pub interfaces: Vec<InterfaceStatus>,
+    pub routers: Vec<RouterStatus>,
+    pub services: Vec<ServiceStatus>,
+    #[serde(default)]
+    pub upstreams: Vec<UpstreamStatus>,
+    /// From a decision about a service's backends until every packet goes by it.
+    #[serde(default)]
+    pub flips: HistogramStatus,
+    pub scripts: Vec<ScriptStatus>,
+    /// How often something was not done for lack of descriptors, memory, ports or processes, by
+    /// what it was.
+    #[serde(default)]
+    pub shortages: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReloadStatus {
+    pub successful: bool,
+    /// What changed, or why nothing did.
+    pub message: String,
+    /// Unix time, seconds.
+    pub at_unix: f64,
+    /// Unix time, seconds, of the last one that succeeded.
+    pub success_at_unix: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InterfaceStatus {
+    pub name: String,
+    /// Kernel's index; 0 while the interface does not exist.
+    pub index: u32,
+    /// It exists, is administratively up and has a carrier.
+    pub up: bool,
+    pub xdp: XdpStatus,
+    #[serde(default)]
+    pub vlan_tags: VlanTags,
+    /// Packets per verdict of the XDP program: `pass`, `drop`, `tx`, `redirect`.
+    pub verdicts: BTreeMap<String, u64>,
+    /// Adverts that XDP dropped, per reason; the builder lists every reason, also those at 0.
+    pub dropped_adverts: BTreeMap<String, u64>,
+}
+
+/// Whether the XDP program sees the VLAN tags of received frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VlanTags {
+    /// The interface takes none off, or no program is attached.
+    #[default]
+    Seen,
+    /// Seen, since the agent has turned rx-vlan-offload off.
+    OffloadTurnedOff,
+    /// The interface takes them off, and its driver does not let that be turned off.
+    Hidden,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct XdpStatus {
+    pub mode: XdpMode,
+    /// Kernel's id of the loaded program.
+    pub prog_id: Option<u32>,
+    /// Why a better mode is not in use.
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum XdpMode {
+    Driver,
+    Generic,
+    Off,
+}
+
+impl fmt::Display for XdpMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            XdpMode::Driver => "driver",
+            XdpMode::Generic => "generic",
+            XdpMode::Off => "off",
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RouterStatus {
+    pub name: String,
+    pub vrid: u8,
+    pub interface: String,
+    /// Its sync group.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// VRRP version on the wire, 2 or 3.
+    pub version: u8,
+    pub role: Role,
+    /// Why it is in this role: the reason of the last transition, or of the fault.
+    pub reason: String,
+    /// Time it has stood aside: it handed over as asked, and preempts nobody. `None` while it does
+    /// not.
+    #[serde(default)]
+    pub aside_seconds: Option<f64>,
+    /// Time in this role.
+    pub since_seconds: f64,
+    /// Unix time, seconds, of the last transition.
+    pub last_transition_unix: f64,
+    /// Why it changed its role last; `None` before the first time.
+    #[serde(default)]
+    pub last_transition_reason: Option<String>,
+    /// Priority in force, tracking included.
+    pub priority: u8,
+    /// Priority as configured.
+    pub base_priority: u8,
+    /// What the priority is made of besides the configured one.
+    #[serde(default)]
+    pub tracking: Vec<TrackedStatus>,
+    /// The master this node knows of, itself included.
+    pub master: Option<MasterStatus>,
+    /// Time since the last advert of another router.
+    #[serde(default)]
+    pub master_heard_ms: Option<u64>,
+    /// Time left of the role's timer: as backup until it takes over, as master until its next
+    /// advert, releasing until it stops.
+    #[serde(default)]
+    pub deadline_ms: Option<u64>,
+    #[serde(default)]
+    pub preempt: bool,
+    /// Adverts are accepted from these only; empty: from anybody.
+    #[serde(default)]
+    pub peers: Vec<IpAddr>,
+    pub addresses: Vec<AddressStatus>,
+    /// Addresses, the last ones, that do not fit an advert at the MTU of the interface: installed
+    /// with the others.
+    #[serde(default)]
+    pub not_advertised: usize,
+    /// Number of this mastership (or of the last one).
+    pub epoch: u64,
+    /// Another master was heard after the lease ran out: this node no longer acts, whatever its
+    /// role says.
+    pub fenced: bool,
+    /// Time left of the lease; negative once it has lapsed, `None` while this node holds none.
+    pub lease_remaining_ms: Option<i64>,
+    /// What was left of the lease when it was renewed last; negative where it had lapsed, `None`
+    /// before the first renewal.
+    #[serde(default)]
+    pub lease_margin_seconds: Option<f64>,
+    /// The least of all renewals since the agent started.
+    #[serde(default)]
+    pub lease_margin_min_seconds: Option<f64>,
+    /// From the last advert of a master that fell silent or resigned to this node's first
+    /// gratuitous announcements.
+    #[serde(default)]
+    pub failovers: HistogramStatus,
+    /// Advertisement interval in force.
+    pub interval_ms: u64,
+    /// Master down interval in force (RFC 9568 section 6.1: Active_Down_Interval).
+    pub master_down_ms: u64,
+    /// Transitions into each role.
+    pub transitions: BTreeMap<Role, u64>,
+    pub adverts_sent: u64,
+    /// Valid adverts.
+    pub adverts_received: u64,
+    pub priority_zero_sent: u64,
+    pub priority_zero_received: u64,
+    /// Gratuitous ARP frames.
+    pub announcements_sent: u64,
+    /// ARP requests for its addresses that XDP answered.
+    pub arp_answered: u64,
+    /// ARP requests for its addresses that XDP kept from the stack because this node does not act.
+    pub arp_suppressed: u64,
+    /// Packets to its addresses dropped because this node does not act.
+    pub vip_dropped: u64,
+    /// Adverts of a lower priority heard while master: evidence of a second master.
+    pub lower_priority_adverts: u64,
+    /// Valid adverts with another interval than ours (version 2 drops them instead).
+    #[serde(default)]
+    pub interval_errors: u64,
+    /// Valid adverts that list other addresses than ours.
+    #[serde(default)]
+    pub address_list_errors: u64,
+    /// Valid adverts whose checksum leaves the pseudo-header out, where ours does not.
+    #[serde(default)]
+    pub message_only_adverts: u64,
+    /// What else XDP counts for this router, by name.
+    pub events: BTreeMap<String, u64>,
+}
+
+impl RouterStatus {
+    /// Why it is what it is, for people: the reason, and what keeps it from being more.
+    pub fn why(&self) -> String {
+        let Self { name, reason, .. } = self;
+        let mut text = reason.clone();
+        if let Some(since) = self.aside_seconds {
+            text += &format!(
+                "; has stood aside for {}: `vrrp-agent failback {name}` ends it",
+                table::age(since)
+            );
+        }
+        if self.not_advertised > 0 {
+            text +=
+                &format!("; {} addresses do not fit an advert at this MTU", self.not_advertised);
+        }
+        text
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MasterStatus {
+    /// Source address of its adverts.
+    pub source: IpAddr,
+    pub priority: u8,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressStatus {
+    pub address: IpAddr,
+    /// The kernel holds it on its interface.
+    pub installed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptStatus {
+    pub name: String,
+    pub state: ScriptState,
+    /// Exit status of the last run; `None` when it did not exit by itself.
+    pub last_exit: Option<i32>,
+    pub last_duration_ms: Option<u64>,
+    pub runs: u64,
+    /// Runs that failed, those that timed out or could not start included.
+    pub failures: u64,
+    pub timeouts: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScriptState {
+    Good,
+    Bad,
+    /// No run has ended yet.
+    Unknown,
+}
+
+impl ScriptState {
+    pub const ALL: [ScriptState; 3] = [ScriptState::Good, ScriptState::Bad, ScriptState::Unknown];
+}
+
+impl fmt::Display for ScriptState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            ScriptState::Good => "good",
+            ScriptState::Bad => "bad",
+            ScriptState::Unknown => "unknown",
+        })
+    }
+}

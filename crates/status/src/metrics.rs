@@ -1,0 +1,130 @@
+//! The snapshot as OpenMetrics text. Pure: everything shown comes from the [`Status`].
+//!
+//! A metric has the same labels on every sample, and a set of known values (states, roles, reasons)
+//! is always complete, zeros included, so that a rate never starts in the middle of an incident.
+
+mod page;
+mod plane;
+mod routers;
+#[cfg(test)]
+mod tests;
+mod upstreams;
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, text};
+use prometheus_client::registry::Registry;
+
+use crate::{ElectionStatus, ScriptState, ScriptStatus, Status};
+use page::{Column, Page, with};
+use vrrp_model::Missing;
+
+/// What `Content-Type` the text is served under.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The whole exposition, `# EOF` included.
+///
+/// # Errors
+/// Only when a value cannot be formatted, which no value of a [`Status`] is known to do.
+pub fn render(status: &Status) -> Result<String, fmt::Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Snapshot(status.clone())));
+    let mut out = String::new();
+    text::encode(&mut out, &registry)?;
+    Ok(out)
+}
+
+#[derive(Debug)]
+struct Snapshot(Status);
+
+impl Collector for Snapshot {
+    fn encode(&self, encoder: DescriptorEncoder) -> fmt::Result {
+        let mut page = Page::new(encoder);
+        process(&mut page, &self.0)?;
+        election(&mut page, &self.0.election)?;
+        routers::states(&mut page, &self.0.routers)?;
+        routers::counters(&mut page, &self.0.routers)?;
+        routers::timing(&mut page, &self.0.routers)?;
+        plane::interfaces(&mut page, &self.0.interfaces)?;
+        plane::services(&mut page, &self.0.services, &self.0.flips)?;
+        plane::backends(&mut page, &self.0.services)?;
+        upstreams::upstreams(&mut page, &self.0.upstreams)?;
+        scripts(&mut page, &self.0.scripts)
+    }
+}
+
+fn process(page: &mut Page, status: &Status) -> fmt::Result {
+    let build = vec![("version", status.version.clone()), ("node", status.node.clone())];
+    page.infos("vrrp_build", "Version of the agent and name of the node.", [build])?;
+    page.gauge(
+        "process_start_time_seconds",
+        "Unix time the agent started at.",
+        status.started_unix,
+    )?;
+    // The configuration the agent started with was read successfully.
+    let (successful, at) = match &status.reload {
+        Some(reload) => (reload.successful, reload.success_at_unix),
+        None => (true, None),
+    };
+    page.gauge(
+        "vrrp_config_last_reload_successful",
+        "0 when the last reload was refused.",
+        f64::from(u8::from(successful)),
+    )?;
+    let at = at.unwrap_or(status.started_unix);
+    page.gauge(
+        "vrrp_config_last_reload_success_timestamp_seconds",
+        "Unix time of the configuration in force.",
+        at,
+    )?;
+    page.counters(
+        "vrrp_resource_shortages",
+        "What was not done for lack of descriptors, memory, ports or processes.",
+        status.shortages.iter().map(|(what, count)| (vec![("what", what.clone())], *count)),
+    )
+}
+
+fn election(page: &mut Page, election: &ElectionStatus) -> fmt::Result {
+    let lacks =
+        |what: Missing| u32::from(election.missing.iter().any(|missing| missing.what == what));
+    page.gauges(
+        "vrrp_election_thread_degraded",
+        "1 where the system refused what the configuration asks for the election thread.",
+        Missing::ALL.map(|what| (vec![("what", what.label().to_owned())], lacks(what))),
+    )?;
+    page.histogram(
+        "vrrp_election_wakeup_lateness_seconds",
+        "From a deadline of the election thread to the moment at which it acted on it.",
+        &election.lateness,
+    )?;
+    page.gauge(
+        "vrrp_election_wakeup_lateness_max_seconds",
+        "The worst of vrrp_election_wakeup_lateness_seconds since the agent started.",
+        election.lateness_max_seconds,
+    )
+}
+
+fn scripts(page: &mut Page, scripts: &[ScriptStatus]) -> fmt::Result {
+    const COUNTERS: [Column<ScriptStatus, u64>; 3] = [
+        ("vrrp_script_runs", "Runs ended.", |script| script.runs),
+        (
+            "vrrp_script_failures",
+            "Runs that failed, those that timed out or could not start included.",
+            |script| script.failures,
+        ),
+        ("vrrp_script_timeouts", "Runs killed at their timeout.", |script| script.timeouts),
+    ];
+    let named = |script: &ScriptStatus| vec![("script", script.name.clone())];
+    page.gauges(
+        "vrrp_script_state",
+        "1 for the state the script is in, 0 for the others.",
+        scripts.iter().flat_map(|script| {
+            ScriptState::ALL.map(|state| {
+                (with(named(script), "state", state), u32::from(state == script.state))
+            })
+        }),
+    )?;
+    let rows: Vec<_> = scripts.iter().map(|script| (named(script), script)).collect();
+    page.counter_columns(&COUNTERS, &rows)
+}

@@ -1,0 +1,177 @@
+//! Services, their backends and what becomes of their packets.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    pub name: String,
+    pub address: IpAddr,
+    pub port: u16,
+    pub protocol: Protocol,
+    /// Digest of the ring, in hex: equal on two nodes when they choose the same backend for every
+    /// flow.
+    pub digest: String,
+    /// Version of the ring, raised with each change.
+    pub generation: u64,
+    /// What other masters on the link have; empty where none has said.
+    #[serde(default)]
+    pub peers: Vec<PeerRing>,
+    /// Time left in which older connections stay with backends that take no new ones; `None`:
+    /// nothing is drained.
+    #[serde(default)]
+    pub draining_seconds: Option<f64>,
+    /// Slots of the ring whose connections are looked up one by one meanwhile.
+    #[serde(default)]
+    pub marked_slots: usize,
+    /// The usable backends weigh as much as the quorum asks for.
+    #[serde(default)]
+    pub quorum_met: bool,
+    /// The sorry server takes all new connections.
+    #[serde(default)]
+    pub sorry: bool,
+    pub backends: Vec<BackendStatus>,
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+/// Another node's ring of the same service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerRing {
+    pub node: IpAddr,
+    pub digest: String,
+    /// Both nodes choose the same backend for every flow.
+    pub agrees: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    Tcp,
+    Udp,
+}
+
+impl From<vrrp_model::Protocol> for Protocol {
+    fn from(protocol: vrrp_model::Protocol) -> Self {
+        match protocol {
+            vrrp_model::Protocol::Tcp => Protocol::Tcp,
+            vrrp_model::Protocol::Udp => Protocol::Udp,
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackendStatus {
+    pub address: IpAddr,
+    /// Where it is not the service's.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// As configured; 0 drains.
+    pub weight: u16,
+    pub forward: Forward,
+    pub state: BackendState,
+    /// Whether connections to the virtual address get through to it. `None`: nobody has asked, or
+    /// nobody knows.
+    #[serde(default)]
+    pub real_path: Option<bool>,
+    /// It takes new flows: up, with a weight, and its way is known.
+    pub usable: bool,
+    /// Time it has been drained by order; `None` while it is not.
+    #[serde(default)]
+    pub drained_seconds: Option<f64>,
+    /// Why it is (not) usable.
+    pub reason: String,
+    /// Interface that leads to it.
+    #[serde(default)]
+    pub interface: Option<String>,
+    /// Whose MAC address frames to it carry: its own address, or a gateway's. `None` for this node
+    /// itself.
+    #[serde(default)]
+    pub next_hop: Option<IpAddr>,
+    /// Where frames to it go, `aa:bb:cc:dd:ee:ff`, once resolved.
+    pub mac: Option<String>,
+    /// Its slots in the live ring.
+    pub slots: u32,
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+impl ServiceStatus {
+    /// Address and port.
+    pub fn place(&self) -> SocketAddr {
+        SocketAddr::new(self.address, self.port)
+    }
+}
+
+impl BackendStatus {
+    /// What tells it from the others of its service.
+    pub fn name(&self) -> String {
+        match self.port {
+            None => self.address.to_string(),
+            Some(port) => SocketAddr::new(self.address, port).to_string(),
+        }
+    }
+}
+
+/// How packets reach a backend, once `auto` is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Forward {
+    Local,
+    Dr,
+    Ipip,
+    Nat,
+}
+
+impl From<vrrp_model::Forward> for Forward {
+    fn from(forward: vrrp_model::Forward) -> Self {
+        match forward {
+            // Decided by the time it is shown.
+            vrrp_model::Forward::Auto | vrrp_model::Forward::Local => Forward::Local,
+            vrrp_model::Forward::Dr => Forward::Dr,
+            vrrp_model::Forward::Ipip => Forward::Ipip,
+            vrrp_model::Forward::Nat => Forward::Nat,
+        }
+    }
+}
+
+impl fmt::Display for Forward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Forward::Local => "local",
+            Forward::Dr => "dr",
+            Forward::Ipip => "ipip",
+            Forward::Nat => "nat",
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendState {
+    Up,
+    Down,
+    /// No check has ended yet.
+    Unknown,
+}
+
+impl fmt::Display for BackendState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            BackendState::Up => "up",
+            BackendState::Down => "down",
+            BackendState::Unknown => "unknown",
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! What should be true in the kernel, computed whole from what was decided and seen. Pure.
+//!
+//! The agent computes this on every piece of news and makes it so (`effects`); there are no edits
+//! to queue or to lose.
+
+mod nat;
+mod path;
+mod seat;
+mod service;
+mod upstreams;
+mod way;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use vrrp_common::ip::Address;
+use vrrp_common::maps::{
+    AddressConf, AddressKey, BackendConf, FOREIGN_DROPPED, FOREIGN_LIMITED, GuardConf,
+    GuardedSource, InterfaceConf, ReverseConf, ReverseKey,
+};
+use vrrp_common::wire::vrrp::{self, virtual_mac};
+
+use crate::drain::Drained;
+use crate::map_ids::Slots;
+use crate::ring::Roster;
+pub use nat::{NatSide, nat_sides};
+pub use path::paths;
+pub use seat::{Seat, Unseated, seat};
+pub use upstreams::{Pool, Upstreams, place, upstream_key, upstreams};
+use vrrp_model::host::{HostView, Link};
+use vrrp_model::{Config, Delivery, Family, Router, Service};
+pub use way::{Obstacle, TunnelSource, Way, sorry_way, way};
+
+/// Adverts of unknown VRIDs that pass in a second on an interface, where they pass: those of forty
+/// virtual routers with the shortest interval. Each costs the election thread some microseconds.
+const FOREIGN_LIMIT: u32 = 4_000;
+
+/// Groups that VRRP packets are judged for on every interface.
+const GROUPS: [Address; 2] = [Address::v4(vrrp::GROUP), vrrp::GROUP_V6];
+
+/// What desired state follows from.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    pub config: &'a Config,
+    pub host: &'a HostView,
+    /// For each router, whether this node acts for it.
+    pub acting: &'a [bool],
+    /// For each router, its index in the maps.
+    pub places: &'a [u32],
+    /// Numbers of services and backends in the maps.
+    pub slots: &'a Slots,
+    /// A stopping agent prepares for nothing more.
+    pub stopping: bool,
+    /// For each service and backend, whether its check is good; `None` before the first result.
+    pub health: &'a [Vec<Option<bool>>],
+    /// For each service and backend, whether connections to the virtual address get through; `None`
+    /// where nobody knows.
+    pub paths: &'a [Vec<Option<bool>>],
+    /// Backends that somebody wants drained.
+    pub drained: &'a Drained,
+}
+
+/// Everything the agent can make true.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Desired {
+    /// Interfaces that the program belongs on, by index: those with virtual routers, and those that
+    /// lead to NAT backends.
+    pub interfaces: BTreeMap<u32, InterfaceConf>,
+    /// (Interface index, whether of IPv6, VRID) -> router index in the maps.
+    pub vrids: BTreeMap<(u32, bool, u8), u32>,
+    pub addresses: BTreeMap<AddressKey, AddressConf>,
+    /// By service number.
+    pub services: BTreeMap<u32, ServiceConf>,
+    /// By backend number.
+    pub backends: BTreeMap<u32, BackendConf>,
+    /// By service number: who is in its ring.
+    pub rosters: BTreeMap<u32, Roster>,
+    /// On the host's interfaces.
+    pub installed: BTreeSet<Installed>,
+    /// Virtual MACs that an interface must take frames for besides its own, while this node acts:
+    /// interface index and MAC.
+    pub macs: BTreeSet<(u32, [u8; 6])>,
+    /// Addresses the stack accepts without having them: this node is their direct-return backend,
+    /// or must be quick to act.
+    pub local_routes: BTreeSet<IpAddr>,
+    /// Backends that are reached by the host's routes: where these lead must be known.
+    pub destinations: BTreeSet<IpAddr>,
+    /// Whose MAC addresses must be known and stay so: interface index and address.
+    pub next_hops: BTreeSet<(u32, IpAddr)>,
+    /// Where answers of NAT backends come from, and whose name they get.
+    pub reverse: BTreeMap<ReverseKey, ReverseConf>,
+    /// Interfaces that packets of NAT go through.
+    pub nat_sides: BTreeMap<u32, NatSide>,
+    /// By service number, where there is anything to guard.
+    pub guards: BTreeMap<u32, GuardConf>,
+    /// Prefix length and key of each listed source, and what is said of it.
+    pub guard_sources: BTreeMap<(u32, GuardedSource), u32>,
+    pub upstreams: Upstreams,
+}
+
+/// A service, as the kernel program must know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServiceConf {
+    pub address: AddressKey,
+    pub port: u16,
+    /// Of the IP header.
+    pub protocol: u8,
+    /// SERVICE_ bits.
+    pub flags: u32,
+}
+
+/// An address on an interface.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Installed {
+    pub ifindex: u32,
+    pub address: IpAddr,
+    pub prefix_len: u8,
+    pub label: Option<String>,
+}
+
+/// Computes the desired state.
+pub fn desired(facts: &Facts) -> Desired {
+    let mut desired = Desired::default();
+    for (index, router) in facts.config.routers.iter().enumerate() {
+        add_router(&mut desired, facts, index, router);
+    }
+    for (index, service) in facts.config.services.iter().enumerate() {
+        service::add(&mut desired, facts, index, service);
+    }
+    desired.destinations = destinations(facts.config, facts.host);
+    nat::add_interfaces(&mut desired, facts);
+    desired
+}
+
+/// The part of the desired state that says who serves these services: their backends and rings.
+pub fn of_services(facts: &Facts, services: impl Iterator<Item = usize>) -> Desired {
+    let mut desired = Desired::default();
+    for (index, conf) in
+        services.filter_map(|index| Some((index, facts.config.services.get(index)?)))
+    {
+        service::add(&mut desired, facts, index, conf);
+    }
+    desired
+}
+
+/// Backends that are reached by the host's routes.
+pub fn destinations(config: &Config, host: &HostView) -> BTreeSet<IpAddr> {
+    let targets = config.services.iter().flat_map(Service::targets);
+    targets.filter(|target| way::is_routed(host, target)).map(|target| target.address).collect()
+}
+
+/// The router whose virtual address a service is on.
+pub fn router_of<'a>(config: &'a Config, service: &Service) -> Option<(usize, &'a Router)> {
+    let owns = |router: &Router| router.all_addresses().any(|address| address == service.address);
+    config.routers.iter().enumerate().find(|(_, router)| owns(router))
+}
+
+fn add_router(desired: &mut Desired, facts: &Facts, index: usize, router: &Router) {
+    let (Some(&place), Some(link)) =
+        (facts.places.get(index), facts.host.link_by_name(&router.interface))
+    else {
+        return;
+    };
+    let bare = InterfaceConf {
+        ifindex: link.index,
+        mac: link.mac,
+        pass_foreign: if facts.config.pass_foreign_vrids {
+            FOREIGN_LIMITED
+        } else {
+            FOREIGN_DROPPED
+        },
+        foreign_limit: FOREIGN_LIMIT,
+        ..InterfaceConf::default()
+    };
+    let conf = desired.interfaces.entry(link.index).or_insert(bare);
+    let own: Vec<IpAddr> = router.all_addresses().collect();
+    let source =
+        router.source.or_else(|| facts.host.primary_address(link.index, router.family(), &own));
+    let group = match router.delivery {
+        Delivery::Multicast(group) => {
+            Some(group).filter(|group| !GROUPS.contains(&Address::from(*group)))
+        }
+        Delivery::Unicast => None,
+    };
+    for address in source.into_iter().chain(group) {
+        conf.listen(address.into());
+    }
+    desired.vrids.insert((link.index, router.family() == Family::V6, router.vrid), place);
+    for address in router.all_addresses() {
+        let key = AddressKey { address: address.into(), ifindex: link.index, vlan: 0 };
+        desired.addresses.insert(key, AddressConf { router: place, ..AddressConf::default() });
+    }
+    if facts.acting.get(index).copied().unwrap_or(false) {
+        if router.virtual_mac {
+            desired
+                .macs
+                .insert((link.index, virtual_mac(router.family() == Family::V6, router.vrid)));
+        }
+        install(desired, facts.host, router, link);
+    }
+    if router.accept_always && !facts.stopping {
+        desired.local_routes.extend(router.all_addresses());
+    }
+}
+
+fn install(desired: &mut Desired, host: &HostView, router: &Router, link: &Link) {
+    for virtual_address in router.addresses.iter().chain(&router.excluded_addresses) {
+        let device =
+            virtual_address.device.as_deref().map_or(Some(link), |name| host.link_by_name(name));
+        if let Some(device) = device {
+            desired.installed.insert(Installed {
+                ifindex: device.index,
+                address: virtual_address.address,
+                prefix_len: virtual_address.prefix_len,
+                label: virtual_address.label.clone(),
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! The paths of clients' packets that this node can probe, and what is believed of the results.
+
+use super::way::{Obstacle, Way, own_source, way};
+use super::{Facts, router_of};
+use crate::vip_probe::{Outer, Path, Paths};
+use vrrp_model::{Backend, CheckKind, Forward, Service};
+
+/// What to probe: backends of services that this node acts for, whose check is good and whose way
+/// is known. Who does not act has no opinion: a backend that is the other node takes packets for
+/// the virtual address from the master alone.
+pub fn paths(facts: &Facts) -> Paths {
+    let mut paths = Paths::new();
+    for (index, service) in facts.config.services.iter().enumerate() {
+        if !service.real_path || !acts(facts, service) {
+            continue;
+        }
+        let checked = |position: usize| service.check_of(position).kind != CheckKind::None;
+        for (position, backend) in
+            service.backends.iter().enumerate().filter(|(position, _)| checked(*position))
+        {
+            if let Some(path) =
+                way(facts, index, position).and_then(|way| path(facts, service, backend, &way))
+            {
+                paths.insert((index, position), path);
+            }
+        }
+    }
+    paths
+}
+
+/// Whether the probes say that connections do not get through to a backend, and are believed.
+///
+/// Where nobody would be left to serve they are not: a packet that would be dropped may as well be
+/// sent, and should it be the probes that do not get through, all is well.
+pub(super) fn is_lost(facts: &Facts, index: usize, position: usize) -> bool {
+    let said = |position: usize| {
+        facts.paths.get(index).and_then(|backends| backends.get(position).copied()).flatten()
+    };
+    let Some(service) = facts.config.services.get(index).filter(|service| acts(facts, service))
+    else {
+        return false;
+    };
+    let healthy = |position: usize| {
+        facts.health.get(index).and_then(|backends| backends.get(position)) == Some(&Some(true))
+    };
+    let serves = |(position, other): (usize, &Backend)| {
+        other.weight > 0
+            && healthy(position)
+            && said(position) != Some(false)
+            && facts.drained.since(service, other).is_none()
+    };
+    said(position) == Some(false)
+        && (service.sorry.is_some() || service.backends.iter().enumerate().any(serves))
+}
+
+fn acts(facts: &Facts, service: &Service) -> bool {
+    let router = router_of(facts.config, service);
+    router.is_some_and(|(index, _)| facts.acting.get(index).copied().unwrap_or(false))
+}
+
+/// As the kernel program sends, so are the frames of a probe.
+fn path(facts: &Facts, service: &Service, backend: &Backend, way: &Way) -> Option<Path> {
+    let ready = way
+        .obstacle
+        .is_none_or(|it| matches!(it, Obstacle::Path | Obstacle::Drained | Obstacle::Ordered));
+    let link = facts.host.links.get(&way.ifindex).filter(|_| ready)?;
+    let outer = match (way.forward, way.source) {
+        (Forward::Dr, _) => None,
+        (Forward::Ipip, Some(source)) => Some(Outer {
+            source: source.address.into(),
+            entropy: source.entropy,
+            destination: backend.address.into(),
+        }),
+        // This node's own stack, or the backend's own address: the check has the same path.
+        _ => return None,
+    };
+    let front = router_of(facts.config, service)
+        .and_then(|(_, router)| facts.host.link_by_name(&router.interface));
+    // A tunnel may lead over an interface without an address of the service's family.
+    let own = [Some(link), front]
+        .into_iter()
+        .flatten()
+        .find_map(|link| own_source(facts, link, service.address))?;
+    Some(Path {
+        ifindex: link.index,
+        source_mac: link.mac,
+        mac: way.mac?,
+        outer,
+        service: service.address.into(),
+        port: service.port,
+        own: own.into(),
+    })
+}

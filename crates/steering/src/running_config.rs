@@ -1,0 +1,183 @@
+//! The configuration in force, and how a new one takes its place. Pure.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::drain::Drained;
+use crate::map_ids::Slots;
+use vrrp_model::{Config, Router, SyncGroup};
+
+/// What the agent works by: the configuration, routers on their way out included, and where its
+/// parts are in the maps.
+#[derive(Debug, Clone)]
+pub struct Force {
+    pub config: Arc<Config>,
+    /// For each router, its place.
+    pub places: Vec<u32>,
+    /// Places of routers that the configuration no longer has and that have not handed over yet.
+    pub leaving: BTreeSet<u32>,
+    pub slots: Slots,
+    /// Backends that somebody wants drained.
+    pub drained: Drained,
+}
+
+/// What is different in a new configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// Names of routers.
+    pub added: Vec<String>,
+    pub changed: Vec<String>,
+    pub removed: Vec<String>,
+    /// Places to be released.
+    pub released: Vec<u32>,
+    pub services: bool,
+    pub upstreams: bool,
+    pub scripts: bool,
+    pub groups: bool,
+    /// Keys that take effect only when the agent starts.
+    pub needs_restart: Vec<&'static str>,
+}
+
+impl Changes {
+    /// For the log and the caller of a reload.
+    pub fn describe(&self) -> String {
+        let mut parts = Vec::new();
+        for (what, names) in
+            [("added", &self.added), ("changed", &self.changed), ("removed", &self.removed)]
+        {
+            if !names.is_empty() {
+                parts.push(format!("{what} {}", names.join(", ")));
+            }
+        }
+        if self.services {
+            parts.push("services changed".to_owned());
+        }
+        if self.upstreams {
+            parts.push("upstreams changed".to_owned());
+        }
+        if self.scripts {
+            parts.push("scripts changed".to_owned());
+        }
+        if self.groups {
+            parts.push("sync groups changed".to_owned());
+        }
+        if !self.needs_restart.is_empty() {
+            parts.push(format!("only after a restart: {}", self.needs_restart.join(", ")));
+        }
+        if parts.is_empty() { "nothing changed".to_owned() } else { parts.join("; ") }
+    }
+}
+
+impl Force {
+    /// `slots`: numbers that the agent before this one gave.
+    pub fn new(config: Config, places: Vec<u32>, mut slots: Slots) -> Self {
+        slots.assign(&config.services);
+        Self {
+            config: Arc::new(config),
+            places,
+            leaving: BTreeSet::new(),
+            slots,
+            drained: Drained::default(),
+        }
+    }
+
+    /// Routers with their places, leaving ones included.
+    pub fn routers(&self) -> impl Iterator<Item = (u32, &Router)> {
+        self.places.iter().copied().zip(&self.config.routers)
+    }
+
+    /// The sync groups, by their members' places; a router on its way out is in none, and one alone
+    /// makes none.
+    pub fn groups(&self) -> Vec<Vec<u32>> {
+        let places = |group: &SyncGroup| -> Vec<u32> {
+            group.members.iter().filter_map(|&member| self.places.get(member).copied()).collect()
+        };
+        self.config.groups.iter().map(places).filter(|group| group.len() > 1).collect()
+    }
+
+    /// Puts `new` in force. A virtual router is the same one when interface, family and VRID are;
+    /// it keeps its place.
+    pub fn replace(&mut self, mut new: Config) -> Changes {
+        let old = Arc::clone(&self.config);
+        let mut changes = Changes {
+            services: old.services != new.services,
+            upstreams: old.upstreams != new.upstreams,
+            scripts: old.scripts != new.scripts,
+            groups: named(&old) != named(&new),
+            needs_restart: needs_restart(&old, &new),
+            ..Changes::default()
+        };
+        let mut places = Vec::new();
+        for router in &new.routers {
+            let same = |(_, known): &(u32, &Router)| known.is_same(router);
+            let known = self.routers().find(same).map(|(place, known)| (place, known != router));
+            match known {
+                Some((place, changed)) => {
+                    let returns = self.leaving.remove(&place);
+                    if changed || returns {
+                        changes.changed.push(router.name.clone());
+                    }
+                    places.push(place);
+                }
+                None => {
+                    changes.added.push(router.name.clone());
+                    let taken = |place: &u32| self.places.contains(place) || places.contains(place);
+                    places.push((0..).find(|place| !taken(place)).unwrap_or(u32::MAX));
+                }
+            }
+        }
+        let gone: Vec<(u32, Router)> = self
+            .routers()
+            .filter(|(place, _)| !places.contains(place))
+            .map(|(place, router)| (place, router.clone()))
+            .collect();
+        for (place, router) in gone {
+            if self.leaving.insert(place) {
+                changes.removed.push(router.name.clone());
+                changes.released.push(place);
+            }
+            places.push(place);
+            new.routers.push(router);
+        }
+        self.slots.assign(&new.services);
+        self.drained.retain(&new.services);
+        self.places = places;
+        self.config = Arc::new(new);
+        changes
+    }
+
+    /// Forgets a router that has handed over.
+    pub fn forget(&mut self, gone: u32) {
+        self.leaving.remove(&gone);
+        let Some(index) = self.places.iter().position(|&place| place == gone) else {
+            return;
+        };
+        self.places.remove(index);
+        Arc::make_mut(&mut self.config).routers.remove(index);
+    }
+}
+
+/// The sync groups in names, which stand for the same routers in every order of the file.
+fn named(config: &Config) -> Vec<(&str, Vec<&str>)> {
+    let name = |&member: &usize| config.routers.get(member).map(|router| router.name.as_str());
+    config
+        .groups
+        .iter()
+        .map(|group| (group.name.as_str(), group.members.iter().filter_map(name).collect()))
+        .collect()
+}
+
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let all = [
+        ("metrics", old.metrics != new.metrics),
+        ("api_socket", old.api_socket != new.api_socket),
+        ("bpf_dir", old.bpf_dir != new.bpf_dir),
+        ("xdp", old.xdp != new.xdp),
+        ("startup_delay", old.startup_delay != new.startup_delay),
+        ("election", old.election != new.election),
+    ];
+    all.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+}
+
+#[cfg(test)]
+mod tests;
