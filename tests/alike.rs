@@ -53,8 +53,8 @@ impl Node {
     fn new(kernel: Kernel, configured: &[Configured], rng: &mut TestRng) -> Self {
         let plain = World::new();
         let mut world = plain.clone();
-        world.acting();
-        world.acting_v6();
+        world.active();
+        world.active_v6();
         world.takes_fragments();
         world.backends = vec![BackendConf::default(); NUMBERS];
         let mut numbers: Vec<u16> = (0..NUMBERS as u16).collect();

@@ -83,7 +83,7 @@ fn established(number: u32) -> Packet {
 #[ignore = "needs root: loads the kernel program"]
 fn a_flood_leaves_nothing_behind_while_nothing_changes() {
     let mut world = World::new();
-    world.acting();
+    world.active();
     for (slot, backend) in
         world.services[WEB].live.0.iter_mut().zip([LOCAL, DIRECT, REDIRECTED].into_iter().cycle())
     {
@@ -128,7 +128,7 @@ fn a_flood_leaves_nothing_behind_while_nothing_changes() {
 #[ignore = "needs root: loads the kernel program"]
 fn a_flood_pushes_out_no_flow_while_a_ring_changes() {
     let mut world = World::new();
-    world.acting();
+    world.active();
     let service = &mut world.services[WEB];
     service.live.0.fill(REDIRECTED | RING_CHANGED);
     let mut base = Box::new(Ring::EMPTY);

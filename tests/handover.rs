@@ -79,13 +79,16 @@ fn failover_and_failback_lose_no_request_and_no_download() -> Result<()> {
         "VI_1: is not master here: 192.168.1.206 (priority 99) is",
     )?;
     let status = scene.status_text(OLD)?;
-    ensure!(status.contains("has stood aside for"), "the status says so:\n{status}");
-    ensure!(scene.lab.metrics(OLD)?.sum("vrrp_stands_aside", &[]) == 1.0, "the metric says so");
+    ensure!(status.contains("has been on standby for"), "the status says so:\n{status}");
+    ensure!(
+        scene.lab.metrics(OLD)?.sum("vrrp_preempt_inhibited", &[]) == 1.0,
+        "the metric says so"
+    );
     sleep(settings().master_down_interval());
     ensure!(scene.router(OLD, VIP)?["role"] == "backup", "it does not preempt: {}", scene.log(OLD));
 
     let asked = Instant::now();
-    scene.says(OLD, &["failback", "VI_1"], 0, "VI_1: stands aside no more")?;
+    scene.says(OLD, &["failback", "VI_1"], 0, "VI_1: is no longer on standby")?;
     let back = scene.master_since(VIP, OLD, asked)? - asked;
     sleep(CALM);
     check_unnoticed("failback", probe)?;
@@ -111,7 +114,10 @@ fn where_nobody_takes_over_the_node_stays_master_without_a_gap() -> Result<()> {
     sleep(CALM);
     check_unnoticed("failover to nobody", probe)?;
     let after = scene.router(OLD, VIP)?;
-    ensure!(after["role"] == "master" && after["aside_seconds"].is_null(), "master again: {after}");
+    ensure!(
+        after["role"] == "master" && after["standby_seconds"].is_null(),
+        "master again: {after}"
+    );
     ensure!(
         before["epoch"].as_u64() < after["epoch"].as_u64(),
         "a new mastership: {before} {after}"
@@ -125,7 +131,7 @@ fn where_nobody_takes_over_the_node_stays_master_without_a_gap() -> Result<()> {
     );
     let json = scene.vrrp_agent(OLD, &["failback", "VI_1", "--json"])?;
     let json: serde_json::Value = serde_json::from_slice(&json.stdout)?;
-    ensure!(json["outcome"] == "not_aside" && json["routers"][0]["name"] == "VI_1", "{json}");
+    ensure!(json["outcome"] == "not_standby" && json["routers"][0]["name"] == "VI_1", "{json}");
     scene.lab.down()
 }
 
@@ -247,7 +253,7 @@ fn a_member_moves_its_whole_sync_group() -> Result<()> {
     all(&scene, OLD, "backup")?;
     all(&scene, NEW, "master")?;
     sleep(settings().master_down_interval() + CALM);
-    scene.says(OLD, &["failback", "VG_1"], 0, "VI_2: stands aside no more")?;
+    scene.says(OLD, &["failback", "VG_1"], 0, "VI_2: is no longer on standby")?;
     all(&scene, OLD, "master")?;
     all(&scene, NEW, "backup")?;
     sleep(CALM);

@@ -281,7 +281,7 @@ fn kernel_and_host_agree_on_random_frames() {
 fn the_kernel_steers_each_flow_as_the_host_computes() {
     let mut kernel = Kernel::load();
     let mut world = World::new();
-    world.acting();
+    world.active();
     kernel.fill(&world);
     let mut hits = [0; 2];
     for number in 0..4_000_u32 {

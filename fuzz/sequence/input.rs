@@ -108,8 +108,8 @@ impl Bytes<'_> {
             13 => Input::HandOver,
             14 => Input::Wait,
             15 => Input::GroupFault,
-            16 => Input::StandAside,
-            17 => Input::StandAgain,
+            16 => Input::Standby,
+            17 => Input::EndStandby,
             _ => Input::Advert(self.heard(now, own)),
         }
     }
@@ -132,7 +132,7 @@ pub fn kind(input: &Input) -> usize {
         Input::HandOver => 11,
         Input::Wait => 12,
         Input::GroupFault => 13,
-        Input::StandAside => 14,
-        Input::StandAgain => 15,
+        Input::Standby => 14,
+        Input::EndStandby => 15,
     }
 }

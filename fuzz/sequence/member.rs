@@ -40,8 +40,8 @@ impl Member {
         );
         let waits = matches!(self.role, Role::Backup | Role::Master | Role::Releasing);
         assert_eq!(router.next_deadline().is_some(), waits, "one live timer: {router:?}");
-        let may_stand_aside = !matches!(self.role, Role::Init | Role::Master);
-        assert!(may_stand_aside || router.aside_since().is_none(), "{router:?}");
+        let may_stand_by = !matches!(self.role, Role::Init | Role::Master);
+        assert!(may_stand_by || router.standby_since().is_none(), "{router:?}");
         assert!(router.priority() >= 1, "0 is no priority to have");
         assert!(router.skew() < router.master_down_interval(), "{router:?}");
         assert!(

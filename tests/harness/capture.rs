@@ -189,7 +189,7 @@ impl Recording {
     /// When a node acted for `address` after the other one had advertised it, later than a frame on
     /// its way would: it sent from the address, or claimed it. Its own next advert ends that:
     /// whoever advertised last may act.
-    pub fn second_acts(&self, since: Instant, address: Ipv4Addr) -> Vec<Instant> {
+    pub fn second_is_active(&self, since: Instant, address: Ipv4Addr) -> Vec<Instant> {
         let mut entitled: Option<(Node, Instant)> = None;
         let mut acts = Vec::new();
         for captured in self.frames.iter().filter(|captured| captured.at >= since) {

@@ -207,7 +207,7 @@ fn hmac_rows() -> Vec<Row> {
         )
         .when(|world| {
             world.hmac(true);
-            world.acting();
+            world.active();
         }),
         accepted(
             "VC-138 another master's signed advert, lease lapsed: fenced unverified",
@@ -669,10 +669,10 @@ fn foreign_rows() -> Vec<Row> {
             Frame::v2().tagged(DOT1Q, 5).fragment(0x2000),
         ),
         foreign(
-            "another VLAN's advert of a better master, acting: not fenced",
+            "another VLAN's advert of a better master, active: not fenced",
             Frame::v2().tagged(DOT1Q, 5).set(PRIORITY, &[255]),
         )
-        .when(World::acting),
+        .when(World::active),
         rejected("the IP header's checksum is wrong", bad_sum, Reason::IpChecksum),
     ];
     let all =
@@ -799,24 +799,24 @@ pub fn fence_rows() -> Vec<Row> {
         heard(
             "good lease, lower priority: not fenced",
             99,
-            World::acting,
+            World::active,
             &[LowerPriorityReceived],
         ),
         heard(
             "good lease, lowest priority: not fenced",
             1,
-            World::acting,
+            World::active,
             &[LowerPriorityReceived],
         ),
-        heard("good lease, higher priority: fenced", 101, World::acting, &[Fenced]),
-        heard("good lease, owner: fenced", 255, World::acting, &[Fenced]),
-        heard("good lease, equal priority, higher address: fenced", 100, World::acting, &[Fenced]),
+        heard("good lease, higher priority: fenced", 101, World::active, &[Fenced]),
+        heard("good lease, owner: fenced", 255, World::active, &[Fenced]),
+        heard("good lease, equal priority, higher address: fenced", 100, World::active, &[Fenced]),
         accepted(
             "good lease, equal priority, lower address: not fenced",
             Frame::v2().set(PRIORITY, &[100]).source([192, 168, 1, 204]).build(),
             0,
         )
-        .when(World::acting)
+        .when(World::active)
         .counts(&[Count::Router(0, LowerPriorityReceived)]),
         heard("lapsed lease, lower priority: fenced", 99, World::lapsed, &[Fenced]),
         heard("lapsed lease, lowest priority: fenced", 1, World::lapsed, &[Fenced]),
@@ -827,7 +827,7 @@ pub fn fence_rows() -> Vec<Row> {
             World::lapsed,
             &[PriorityZeroReceived],
         ),
-        heard("good lease, priority 0: not fenced", 0, World::acting, &[PriorityZeroReceived]),
+        heard("good lease, priority 0: not fenced", 0, World::active, &[PriorityZeroReceived]),
         heard("already fenced: nothing more to end", 200, World::fenced, &[]),
         heard("in backup: nothing to end", 200, |_| {}, &[]),
         ignored(
@@ -881,13 +881,13 @@ pub fn fence_rows() -> Vec<Row> {
         )
         .when(World::lapsed),
         rejected(
-            "VC-136 acting in version 2, a better master of version 3: both act, and each counts",
+            "VC-136 active in version 2, a better master of version 3: both act, and each counts",
             Frame::v3().set(VRID, &[VRID1]).set(PRIORITY, &[254]).build(),
             Reason::VersionMismatch,
         )
-        .when(World::acting),
+        .when(World::active),
         ignored(
-            "VC-136 acting in version 2, interval of another: both act, and each counts",
+            "VC-136 active in version 2, interval of another: both act, and each counts",
             Frame::v2().set(PRIORITY, &[254]).set(INTERVAL, &[2]).build(),
             Reason::IntervalMismatch,
         ),

@@ -1,7 +1,7 @@
 //! Rows of the client path: packets for virtual addresses, and everybody else's.
 
 use vrrp_common::counter::RouterCounter::{
-    AlreadySteered, BackendAccepted, FragmentDropped, LocalDelivered, NoBackend, NotActing,
+    AlreadySteered, BackendAccepted, FragmentDropped, LocalDelivered, NoBackend, NotActive,
 };
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::maps::{NO_BACKEND, STEERED_TTL};
@@ -113,7 +113,7 @@ fn unsteered_rows() -> Vec<Row> {
     };
     vec![
         delivered(
-            "VC-093 a port without a service, acting: goes up the stack",
+            "VC-093 a port without a service, active: goes up the stack",
             Frame::client(PROTO_TCP, VIP1, 22),
             0,
         ),
@@ -123,7 +123,7 @@ fn unsteered_rows() -> Vec<Row> {
             0,
         ),
         delivered(
-            "VC-093 ICMP to the VIP, acting: goes up the stack",
+            "VC-093 ICMP to the VIP, active: goes up the stack",
             Frame::client(PROTO_ICMP, VIP1, 0x0800),
             0,
         ),
@@ -163,7 +163,7 @@ fn dropped_rows() -> Vec<Row> {
             http().build()[..len].to_vec(),
             Seen::Ipv4,
         )
-        .when(World::acting)
+        .when(World::active)
         .drops()
     };
     vec![
@@ -184,8 +184,8 @@ fn not_acting_rows() -> Vec<Row> {
     let from_node2 = || http().source_mac(NODE2_MAC);
     let marked = || http().ttl(STEERED_TTL);
     vec![
-        counted("VC-070 in backup: dropped", http(), |_| {}, NotActing).drops(),
-        counted("fenced: dropped", http(), World::fenced, NotActing).drops(),
+        counted("VC-070 in backup: dropped", http(), |_| {}, NotActive).drops(),
+        counted("fenced: dropped", http(), World::fenced, NotActive).drops(),
         counted(
             "fenced: dropped even to a backend of its own",
             http(),
@@ -193,10 +193,10 @@ fn not_acting_rows() -> Vec<Row> {
                 world.only(LOCAL);
                 world.fenced();
             },
-            NotActing,
+            NotActive,
         )
         .drops(),
-        counted("ICMP to the VIP, in backup: dropped", Frame::client(PROTO_ICMP, VIP1, 0x0800), |_| {}, NotActing).drops(),
+        counted("ICMP to the VIP, in backup: dropped", Frame::client(PROTO_ICMP, VIP1, 0x0800), |_| {}, NotActive).drops(),
         counted("direct-return backend: taken from the master", from_node2(), World::dr_backend, BackendAccepted),
         counted(
             "direct-return backend: what was steered is taken, from any MAC address",
@@ -220,19 +220,19 @@ fn not_acting_rows() -> Vec<Row> {
                 world.dr_backend();
                 world.hmac(true);
             },
-            NotActing,
+            NotActive,
         )
         .drops(),
-        counted("no direct-return backend: not even what was steered", marked(), |_| {}, NotActing).drops(),
+        counted("no direct-return backend: not even what was steered", marked(), |_| {}, NotActive).drops(),
         counted(
             "direct-return backend: not taken from a client with a stale neighbour table",
             http(),
             World::dr_backend,
-            NotActing,
+            NotActive,
         )
         .drops(),
         counted("direct-return backend that has heard no master: taken", http(), World::dr_backend_of_nobody, BackendAccepted),
-        counted("no direct-return backend: not even from the master", from_node2(), |_| {}, NotActing).drops(),
+        counted("no direct-return backend: not even from the master", from_node2(), |_| {}, NotActive).drops(),
         counted(
             "fenced direct-return backend: taken from the new master",
             from_node2(),
@@ -264,7 +264,7 @@ fn followed_rows() -> Vec<Row> {
             .when(World::dr_backend)
             .after(1, advert)
             .drops()
-            .counts(&[Count::Router(0, NotActing)])
+            .counts(&[Count::Router(0, NotActive)])
     };
     vec![
         taken(
@@ -343,7 +343,7 @@ fn others_frame_rows() -> Vec<Row> {
     let everybody = || http().destination_mac([0xff; 6]);
     vec![
         row(
-            "a frame for another host, acting: passes, steered nowhere",
+            "a frame for another host, active: passes, steered nowhere",
             other().build(),
             Seen::Ipv4,
         )
@@ -385,7 +385,7 @@ fn bystander_rows() -> Vec<Row> {
         frame
     };
     let passes =
-        |says: &str, frame: Frame| row(says, frame.build(), Seen::Ipv4).when(World::acting);
+        |says: &str, frame: Frame| row(says, frame.build(), Seen::Ipv4).when(World::active);
     vec![
         passes("VC-018 our own address", Frame::client(PROTO_TCP, NODE1, PORT)),
         passes("VC-018 somebody else's address", Frame::client(PROTO_UDP, NODE2, 53)),
@@ -400,19 +400,19 @@ fn bystander_rows() -> Vec<Row> {
         passes("a broadcast", Frame::client(PROTO_UDP, [255, 255, 255, 255], 67)),
         passes("the VIP's address in another VLAN", http().tagged(0x8100, 9)),
         row("a frame of several buffers for our own address", jumbo, Seen::Ipv4)
-            .when(World::acting),
+            .when(World::active),
         row("the VIP's address on an interface that is not ours", http().build(), Seen::Ipv4)
             .when(|world| world.interface = None),
         row("IHL 4: too broken for us, the stack drops it", http().ihl(4).build(), Seen::Other)
-            .when(World::acting),
+            .when(World::active),
         row(
             "total length shorter than the header: likewise",
             http().total_len(12).build(),
             Seen::Other,
         )
-        .when(World::acting),
+        .when(World::active),
         row("an IPv4 header cut off: likewise", http().build()[..33].to_vec(), Seen::Other)
-            .when(World::acting),
+            .when(World::active),
         row(
             "an Ethernet header and nothing else",
             http().source_mac(CLIENT_MAC).build()[..14].to_vec(),

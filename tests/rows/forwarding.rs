@@ -2,7 +2,7 @@
 //! NAT there and back.
 
 use vrrp_common::counter::RouterCounter::{
-    AlreadySteered, BackendAccepted, Hairpin, IcmpSteered, NatReturned, NoBackend, NotActing,
+    AlreadySteered, BackendAccepted, Hairpin, IcmpSteered, NatReturned, NoBackend, NotActive,
     TooBig, TtlExpired,
 };
 use vrrp_common::counter::Verdict;
@@ -443,7 +443,7 @@ fn reverse_rows() -> Vec<Row> {
             Seen::Ipv4,
         )
         .when(|world| {
-            world.acting();
+            world.active();
             world.virtual_macs();
         })
         .becomes(answer(&web()).from((VIP1, WEB_PORT)).build())
@@ -457,7 +457,7 @@ fn reverse_rows() -> Vec<Row> {
         )
         .when(World::virtual_macs)
         .drops()
-        .counts(&[Count::Router(0, NotActing)]),
+        .counts(&[Count::Router(0, NotActive)]),
     );
     let untouched = |says: &str, packet: Packet| row(says, packet.build(), seen(&packet));
     rows.push(untouched(

@@ -2,7 +2,7 @@
 
 use vrrp_common::counter::RouterCounter::{
     AddressClaimed, ArpAnswered, ArpSuppressed, Fenced, LocalDelivered, LowerPriorityReceived,
-    NotActing, PriorityZeroReceived,
+    NotActive, PriorityZeroReceived,
 };
 use vrrp_common::counter::Verdict;
 use vrrp_common::ip::Address;
@@ -282,17 +282,17 @@ fn fence_rows() -> Vec<Row> {
     let better = Frame6::advert().set(PRIORITY, &[200]).build();
     vec![
         accepted("IPv6: a better master fences this node", better, V6)
-            .when(World::acting_v6)
+            .when(World::active_v6)
             .counts(&[Count::Router(V6, Fenced)]),
         accepted(
             "IPv6: equal priority, higher address fences",
             Frame6::advert().set(PRIORITY, &[100]).build(),
             V6,
         )
-        .when(World::acting_v6)
+        .when(World::active_v6)
         .counts(&[Count::Router(V6, Fenced)]),
         accepted("IPv6: a lesser master, lease good: only counted", Frame6::advert().build(), V6)
-            .when(World::acting_v6)
+            .when(World::active_v6)
             .counts(&[Count::Router(V6, LowerPriorityReceived)]),
         accepted("VC-060 IPv6: priority 0", Frame6::advert().set(PRIORITY, &[0]).build(), V6)
             .counts(&[Count::Router(V6, PriorityZeroReceived)]),
@@ -303,7 +303,7 @@ fn neighbour_rows() -> Vec<Row> {
     let asks = |target| Frame6::solicitation(CLIENT_V6, target);
     let answered = |says: &str, target, frame: Vec<u8>, asker| {
         row(says, frame, Seen::Neighbour)
-            .when(World::acting_v6)
+            .when(World::active_v6)
             .sends(Verdict::Tx, neighbour_answer(NODE1_MAC, target, CLIENT_MAC, asker))
             .counts(&[Count::Router(V6, ArpAnswered)])
     };
@@ -311,7 +311,7 @@ fn neighbour_rows() -> Vec<Row> {
     let announced = neighbour_answer(NODE2_MAC, VIP_V6, CLIENT_MAC, Address::UNSPECIFIED);
     vec![
         answered(
-            "VC-091 a solicitation for the VIP, acting: answered",
+            "VC-091 a solicitation for the VIP, active: answered",
             VIP_V6,
             asks(VIP_V6).build(),
             CLIENT_V6,
@@ -339,19 +339,19 @@ fn neighbour_rows() -> Vec<Row> {
             .drops()
             .counts(&[Count::Router(V6, ArpSuppressed)]),
         row("VC-018 a solicitation for our own address", asks(NODE1_V6).build(), Seen::Neighbour)
-            .when(World::acting_v6),
+            .when(World::active_v6),
         row(
             "a solicitation with hop limit 64 is no neighbour discovery",
             asks(VIP_V6).hop_limit(64).build(),
             Seen::Ipv6,
         )
-        .when(World::acting_v6),
+        .when(World::active_v6),
         row(
             "a solicitation with a wrong checksum is none",
             asks(VIP_V6).corrupt(2, &[0, 1]).build(),
             Seen::Ipv6,
         )
-        .when(World::acting_v6),
+        .when(World::active_v6),
         row(
             "VC-094 another master's advertisement for the VIP, in backup: the stack may learn it",
             announced.clone(),
@@ -362,7 +362,7 @@ fn neighbour_rows() -> Vec<Row> {
             announced,
             Seen::Neighbour,
         )
-        .when(World::acting_v6)
+        .when(World::active_v6)
         .drops()
         .counts(&[Count::Router(V6, AddressClaimed)]),
     ]
@@ -373,8 +373,8 @@ fn mapped_rows() -> Vec<Row> {
     let advert = Frame6::advert;
     let (node2, group) = (Address::v4(NODE2), Address::v4(GROUP));
     let both = |world: &mut World| {
-        world.acting();
-        world.acting_v6();
+        world.active();
+        world.active_v6();
     };
     let refused = |says: &str, frame: Frame6| {
         rejected(says, frame.build(), Reason::Source).when(World::lapsed)
@@ -411,19 +411,19 @@ fn mapped_rows() -> Vec<Row> {
 fn client_rows() -> Vec<Row> {
     let local = |says: &str, frame: Vec<u8>| {
         row(says, frame, Seen::Ipv6)
-            .when(World::acting_v6)
+            .when(World::active_v6)
             .counts(&[Count::Router(V6, LocalDelivered)])
     };
     let refused = |says: &str, frame: Vec<u8>| {
-        row(says, frame, Seen::Ipv6).drops().counts(&[Count::Router(V6, NotActing)])
+        row(says, frame, Seen::Ipv6).drops().counts(&[Count::Router(V6, NotActive)])
     };
     vec![
         local(
-            "VC-093 IPv6: TCP for the VIP, acting: to the stack",
+            "VC-093 IPv6: TCP for the VIP, active: to the stack",
             Frame6::client(TCP, VIP_V6).build(),
         ),
         local(
-            "IPv6: an echo request for the VIP, acting: to the stack",
+            "IPv6: an echo request for the VIP, active: to the stack",
             Frame6::client(NEXT_ICMPV6, VIP_V6).build(),
         ),
         refused(

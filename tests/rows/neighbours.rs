@@ -35,7 +35,7 @@ pub fn rows() -> Vec<Row> {
 fn request_rows() -> Vec<Row> {
     let answered = |says: &str, frame, out| {
         row(says, frame, Seen::Arp)
-            .when(World::acting)
+            .when(World::active)
             .sends(Verdict::Tx, out)
             .counts(&[Count::Router(0, ArpAnswered)])
     };
@@ -49,7 +49,7 @@ fn request_rows() -> Vec<Row> {
     let tagged = tagged_arp(TAGS, OP_REQUEST, CLIENT_MAC, CLIENT, VIP1);
     vec![
         answered(
-            "who has the VIP, acting: answered with the interface's MAC",
+            "who has the VIP, active: answered with the interface's MAC",
             who_has(VIP1),
             answer.clone(),
         ),
@@ -81,12 +81,12 @@ fn request_rows() -> Vec<Row> {
         suppressed("who has the VIP, fenced: silence", World::fenced),
         suppressed("who has the VIP, direct-return backend: silence", World::dr_backend),
         row("who has the other VIP, whose master we are not: silence", who_has(VIP2), Seen::Arp)
-            .when(World::acting)
+            .when(World::active)
             .drops()
             .counts(&[Count::Router(1, ArpSuppressed)]),
-        row("who has the VIP, in another VLAN: not ours", tagged, Seen::Arp).when(World::acting),
+        row("who has the VIP, in another VLAN: not ours", tagged, Seen::Arp).when(World::active),
         row("VC-018 who has our own address: the stack answers", who_has(NODE1), Seen::Arp)
-            .when(World::acting),
+            .when(World::active),
         row("VC-018 who has somebody's address", who_has(NODE2), Seen::Arp),
     ]
 }
@@ -108,17 +108,17 @@ fn gratuitous_rows() -> Vec<Row> {
             .when(|world| world.in_vlan(100))
             .becomes(as_reply(tagged, 18)),
         row("another host announces the VIP while this node is active: dropped, and counted", announced.clone(), Seen::Arp)
-            .when(World::acting)
+            .when(World::active)
             .drops()
             .counts(&[Count::Router(0, AddressClaimed)]),
         row("our own announcement comes back while we act: no claim", announcement(NODE1_MAC, VIP1).to_vec(), Seen::Arp)
-            .when(World::acting)
+            .when(World::active)
             .drops(),
         row("a question in the VIP's name while we act: a claim", arp(OP_REQUEST, NODE2_MAC, VIP1, CLIENT), Seen::Arp)
-            .when(World::acting)
+            .when(World::active)
             .counts(&[Count::Router(0, AddressClaimed)]),
         row("somebody announces an address that is not a VIP", announcement(NODE2_MAC, NODE2).to_vec(), Seen::Arp)
-            .when(World::acting),
+            .when(World::active),
     ]
 }
 
@@ -135,17 +135,17 @@ fn other_rows() -> Vec<Row> {
             arp(OP_REPLY, NODE2_MAC, VIP1, CLIENT),
             Seen::Arp,
         )
-        .when(World::acting)
+        .when(World::active)
         .counts(&[Count::Router(0, AddressClaimed)]),
         row(
             "VC-094 an ARP reply about the VIP passes, in backup",
             arp(OP_REPLY, NODE2_MAC, VIP1, CLIENT),
             Seen::Arp,
         ),
-        row("operation 3 passes", arp(3, CLIENT_MAC, CLIENT, VIP1), Seen::Arp).when(World::acting),
-        row("a protocol type that is not IPv4", ipv6_type, Seen::Other).when(World::acting),
+        row("operation 3 passes", arp(3, CLIENT_MAC, CLIENT, VIP1), Seen::Arp).when(World::active),
+        row("a protocol type that is not IPv4", ipv6_type, Seen::Other).when(World::active),
         row("an interface that is not ours", request.clone(), Seen::Arp).when(|world| {
-            world.acting();
+            world.active();
             world.interface = None;
         }),
         row("an IPv6 frame", ethernet(NODE1_MAC, CLIENT_MAC, &[], 0x86dd), Seen::Other),
@@ -161,7 +161,7 @@ fn other_rows() -> Vec<Row> {
             request[..len].to_vec(),
             Seen::Other,
         )
-        .when(World::acting)
+        .when(World::active)
     }));
     rows
 }

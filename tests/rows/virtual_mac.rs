@@ -1,7 +1,7 @@
 //! Rows of the virtual router's MAC address (RFC 9568 section 7.3), and of unicast peers behind
 //! routers.
 
-use vrrp_common::counter::RouterCounter::{ArpAnswered, LocalDelivered, NotActing};
+use vrrp_common::counter::RouterCounter::{ArpAnswered, LocalDelivered, NotActive};
 use vrrp_common::counter::Verdict;
 use vrrp_common::reason::Reason;
 use vrrp_common::wire::arp::OP_REQUEST;
@@ -26,8 +26,8 @@ pub fn rows() -> Vec<Row> {
 }
 
 fn both(world: &mut World) {
-    world.acting();
-    world.acting_v6();
+    world.active();
+    world.active_v6();
     world.virtual_macs();
 }
 
@@ -79,7 +79,7 @@ fn frame_rows() -> Vec<Row> {
         )
         .when(World::virtual_macs)
         .drops()
-        .counts(&[Count::Router(0, NotActing)]),
+        .counts(&[Count::Router(0, NotActive)]),
         row(
             "VC-069 likewise over IPv6",
             Frame6::client(TCP, CLIENT_V6).destination_mac(MAC_V6).build(),
@@ -87,7 +87,7 @@ fn frame_rows() -> Vec<Row> {
         )
         .when(World::virtual_macs)
         .drops()
-        .counts(&[Count::Router(2, NotActing)]),
+        .counts(&[Count::Router(2, NotActive)]),
         row(
             "IPv6: a packet for the VIP at the virtual MAC",
             v6.clone().destination_mac(MAC_V6).build(),
@@ -107,7 +107,7 @@ fn frame_rows() -> Vec<Row> {
             other.destination_mac(MAC).build(),
             Seen::Ipv4,
         )
-        .when(World::acting),
+        .when(World::active),
     ]
 }
 

@@ -203,7 +203,7 @@ impl World {
     }
 
     /// Master of the first virtual router, with a good lease.
-    pub fn acting(&mut self) {
+    pub fn active(&mut self) {
         self.words[0] =
             Words { mastership: EPOCH, fence: EPOCH - 1, lease: GOOD_LEASE, ..self.words[0] };
     }
@@ -258,8 +258,8 @@ impl World {
 
     /// Acting for all addresses, with every flow of every service to one backend.
     pub fn only(&mut self, backend: u16) {
-        self.acting();
-        self.acting_v6();
+        self.active();
+        self.active_v6();
         for service in 0..self.services.len() {
             self.only_of(service, backend);
         }
@@ -321,7 +321,7 @@ impl World {
     }
 
     /// Master of the IPv6 virtual router, with a good lease.
-    pub fn acting_v6(&mut self) {
+    pub fn active_v6(&mut self) {
         self.words[2] =
             Words { mastership: EPOCH, fence: EPOCH - 1, lease: GOOD_LEASE, ..self.words[2] };
     }

@@ -14,19 +14,18 @@
 //! more.
 
 mod compare;
-mod handover;
-mod leave;
-mod picture;
+mod election_sync;
+mod observed;
+mod orders;
+mod probes;
 mod program;
 mod reload;
-mod seats;
-mod serve;
-mod served;
+mod ring_updates;
+mod servers;
+mod shutdown;
 mod snapshot;
-mod steer;
 mod strangers;
 mod tracking;
-mod workers;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -44,27 +43,27 @@ use crate::http::{HttpError, Order};
 use crate::net::NetlinkError;
 use crate::net::watch::Watcher;
 use crate::plane::PlaneError;
-use crate::plane::object::Plane;
-use crate::plane::words::Words;
+use crate::plane::loader::Plane;
+use crate::plane::mastership::MastershipMaps;
 use crate::scripts;
 use crate::signals::Signals;
 use compare::Compare;
-use handover::Pending;
-use leave::End;
-use picture::Picture;
+use election_sync::ElectionSync;
+use observed::Observed;
+use orders::Pending;
+use probes::Workers;
 use program::Stopped;
 use reload::Loading;
-use seats::Seats;
+use shutdown::End;
 use snapshot::Fixed;
 use strangers::Strangers;
 use vrrp_model::Config;
 use vrrp_model::host::HostView;
 use vrrp_model::time::Instant;
 use vrrp_steering::desired::{self, Desired};
-use vrrp_steering::health_table::Checks;
-use vrrp_steering::running_config::Force;
+use vrrp_steering::health_table::HealthTable;
+use vrrp_steering::running_config::RunningConfig;
 use vrrp_steering::tracking::Track;
-use workers::Workers;
 
 /// Everything is looked at again this often even without news, so that what somebody else changed
 /// comes back.
@@ -122,16 +121,16 @@ pub async fn run(config: Config, options: Options, signals: Signals) -> Result<(
 
 struct Agent {
     fixed: Arc<Fixed>,
-    force: Force,
-    checks: Checks,
-    upstream_checks: Checks,
+    running: RunningConfig,
+    checks: HealthTable,
+    upstream_checks: HealthTable,
     /// What probes on the real path say.
-    paths: Checks,
-    picture: Arc<Mutex<Picture>>,
+    paths: HealthTable,
+    observed: Arc<Mutex<Observed>>,
     elector: Elector,
     effects: Effects,
     track: Track,
-    seats: Seats,
+    election_sync: ElectionSync,
     desired: Desired,
     compare: Compare,
     strangers: Strangers,
@@ -180,9 +179,10 @@ impl Agent {
         if let Some(log) = plane.as_mut().and_then(Plane::take_log) {
             background.spawn(program::pass_on(log));
         }
-        let mut words = plane.as_ref().map(|plane| Words::open(&plane.maps)).transpose()?;
-        let places = seats::places(&config, &host.borrow(), words.as_mut())?;
-        let resumable = seats::resumable(&places, words.as_ref())?;
+        let mut words =
+            plane.as_ref().map(|plane| MastershipMaps::open(&plane.maps)).transpose()?;
+        let places = election_sync::places(&config, &host.borrow(), words.as_mut())?;
+        let resumable = election_sync::resumable(&places, words.as_ref())?;
         let effects = Effects::new(&config, plane, clock::now())?;
         let elector = Elector::start(words, config.election.clone())?;
         let fixed = Arc::new(Fixed {
@@ -193,29 +193,29 @@ impl Agent {
             config_id,
             release_on_exit,
         });
-        let force = Force::new(config, places, effects.found());
-        let config = &force.config;
-        let picture = Arc::new(Mutex::new(Picture::new(&force)));
+        let running = RunningConfig::new(config, places, effects.found());
+        let config = &running.config;
+        let observed = Arc::new(Mutex::new(Observed::new(&running)));
         let (shutdown, ended) = watch::channel(false);
-        let source = serve::status_source(&fixed, &picture, &elector);
+        let source = servers::status_source(&fixed, &observed, &elector);
         let (give_orders, orders) = mpsc::channel(ORDERS);
-        serve::serve(&mut servers, config, &source, &give_orders, &ended).await?;
+        servers::serve(&mut servers, config, &source, &give_orders, &ended).await?;
         let news = News { host, view: elector.view(), orders, signals };
         let track = Track::new(config);
-        let seats = Seats::new(config, resumable, clock::now());
+        let election_sync = ElectionSync::new(config, resumable, clock::now());
         let workers = Workers::start(config);
         let _background = background;
         Ok(Ok(Self {
             fixed,
-            checks: Checks::of_services(config),
-            upstream_checks: Checks::of_upstreams(config),
-            paths: Checks::of_services(config),
-            force,
-            picture,
+            checks: HealthTable::of_services(config),
+            upstream_checks: HealthTable::of_upstreams(config),
+            paths: HealthTable::of_services(config),
+            running,
+            observed,
             elector,
             effects,
             track,
-            seats,
+            election_sync,
             desired: Desired::default(),
             compare: Compare::default(),
             strangers: Strangers::default(),
@@ -234,10 +234,10 @@ impl Agent {
 
     async fn run(&mut self) -> Result<(), RunError> {
         tracing::info!(
-            node = self.force.config.node,
+            node = self.running.config.node,
             config = %self.fixed.config_path.display(),
-            routers = self.force.config.routers.len(),
-            services = self.force.config.services.len(),
+            routers = self.running.config.routers.len(),
+            services = self.running.config.services.len(),
             "agent started"
         );
         if let Some(signal) = self.news.signals.stop_asked() {
@@ -246,9 +246,9 @@ impl Agent {
         let mut tick = tokio::time::interval(TICK);
         let mut stop_tick = tokio::time::interval(STOP_TICK);
         loop {
-            let was_ready = self.seats.are_open();
+            let was_ready = self.election_sync.are_open();
             self.converge().await;
-            if !was_ready && self.seats.are_open() {
+            if !was_ready && self.election_sync.are_open() {
                 // Once for the kernel, once for the elections that may now begin.
                 self.converge().await;
             }
@@ -294,16 +294,22 @@ impl Agent {
         let view = self.news.view.borrow_and_update().clone();
         self.forget_left(&view);
         self.follow_moves(&view);
-        let config = &self.force.config;
+        let config = &self.running.config;
         for name in config.routers.iter().flat_map(|router| &router.track_interfaces) {
             let up = host.link_by_name(&name.interface).is_some_and(|link| link.up);
             self.track.interface(&name.interface, up);
         }
         if self.ending.is_none() {
-            self.seats.follow(clock::now(), &self.force, &host, &self.track, &self.elector);
+            self.election_sync.follow(
+                clock::now(),
+                &self.running,
+                &host,
+                &self.track,
+                &self.elector,
+            );
         }
-        let acting = self.acting(&view);
-        let facts = self.facts(&host, &acting);
+        let active = self.active(&view);
+        let facts = self.facts(&host, &active);
         let (desired, ways) = (desired::desired(&facts), snapshot::ways(&facts));
         self.workers.prober.probe(desired::paths(&facts));
         self.desired = desired;
@@ -312,18 +318,18 @@ impl Agent {
             known.clone_from(&self.desired.destinations);
             changed
         });
-        let config = &self.force.config;
+        let config = &self.running.config;
         self.desired.upstreams =
             desired::upstreams(&config.upstreams, self.upstream_checks.results());
         // A view from before the last commands says nothing of masterships that are only now taken
         // up again. Once the thread has ended nothing acts, also where the stop came before the
         // first election.
         let ended = self.ending == Some(End::Release) && self.elector.is_finished();
-        let may_remove = ended || (self.seats.are_open() && self.elector.has_obeyed(&view));
+        let may_remove = ended || (self.election_sync.are_open() && self.elector.has_obeyed(&view));
         self.effects.install(config, &self.desired, &host).await;
         for (&place, router) in &view.routers {
             if let Some(epoch) = router.epoch
-                && self.seats.announce_once(place, epoch)
+                && self.election_sync.announce_once(place, epoch)
             {
                 self.elector.send(Command::Installed { place, epoch });
             }
@@ -332,25 +338,25 @@ impl Agent {
             self.effects.settle(clock::now(), config, &self.desired, &host, may_remove).await;
         let unchecked = vrrp_steering::startup_gate::unchecked(self.checks.results())
             + vrrp_steering::startup_gate::unchecked(self.upstream_checks.results());
-        let ready = self.seats.open(clock::now(), unchecked);
+        let ready = self.election_sync.open(clock::now(), unchecked);
         self.again = [again, ready].into_iter().flatten().min();
-        self.seats.follow_routes(&self.force, &self.desired, &self.elector);
-        let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
-        picture.paths.clone_from(&self.paths);
-        picture.upstream_checks.clone_from(&self.upstream_checks);
-        picture.observe(&self.force, &host, ways, &self.desired, &self.effects, &self.track);
-        self.compare.follow(&view, &mut picture);
-        self.strangers.follow(&self.fixed, &view, &picture);
+        self.election_sync.follow_routes(&self.running, &self.desired, &self.elector);
+        let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
+        observed.paths.clone_from(&self.paths);
+        observed.upstream_checks.clone_from(&self.upstream_checks);
+        observed.observe(&self.running, &host, ways, &self.desired, &self.effects, &self.track);
+        self.compare.follow(&view, &mut observed);
+        self.strangers.follow(&self.fixed, &view, &observed);
     }
 
-    fn picture(&self) -> std::sync::MutexGuard<'_, Picture> {
-        self.picture.lock().unwrap_or_else(PoisonError::into_inner)
+    fn observed(&self) -> std::sync::MutexGuard<'_, Observed> {
+        self.observed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn on_script(&mut self, event: &scripts::Event) {
         let changed = self.track.result(event.script, event.ok);
-        self.picture().on_script(event);
-        if changed && let Some(script) = self.force.config.scripts.get(event.script) {
+        self.observed().on_script(event);
+        if changed && let Some(script) = self.running.config.scripts.get(event.script) {
             let health = self.track.script_health(event.script);
             tracing::info!(script = script.name, outcome = ?event.outcome, "script is now {}", health.name());
         }

@@ -185,7 +185,7 @@ impl Capture {
         Ok(self.conf.set(0, CaptureConf::default(), 0)?)
     }
 
-    /// Hands on what is there, at most `left` packets, in the order of time: each CPU has a buffer
+    /// Io on what is there, at most `left` packets, in the order of time: each CPU has a buffer
     /// of its own.
     fn fetch(&mut self, sink: &mut dyn Sink, left: u64, summary: &mut Summary) -> Result<()> {
         let mut samples: Vec<Vec<u8>> = Vec::new();
@@ -204,7 +204,7 @@ impl Capture {
     }
 }
 
-/// Hands one sample on: what stands before the frame, then its begin, then padding. Whether it was
+/// Io one sample on: what stands before the frame, then its begin, then padding. Whether it was
 /// one.
 fn hand_on(sample: &[u8], booted: SystemTime, sink: &mut dyn Sink) -> Result<bool> {
     const HEAD: usize = size_of::<Captured>();

@@ -44,7 +44,7 @@ pub struct Options {
     pub host: Option<Arc<HostView>>,
 }
 
-/// Checks each file for itself. Returns the text to print and the exit code.
+/// HealthTable each file for itself. Returns the text to print and the exit code.
 pub fn check(paths: &[PathBuf], options: &Options) -> (String, u8) {
     let mode = if options.lenient { Mode::Lenient } else { Mode::Strict };
     let checked: Vec<Checked> =

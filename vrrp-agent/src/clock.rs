@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use nix::time::{ClockId, clock_gettime};
 
-use vrrp_election::auth::serial::UnixTime;
+use vrrp_election::auth::sequence::UnixTime;
 use vrrp_model::time::Instant;
 
 /// Now on CLOCK_BOOTTIME: the clock that the kernel program stamps with, and the one that keeps

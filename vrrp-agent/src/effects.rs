@@ -5,12 +5,10 @@
 //! compare it with what is, and do what differs. They may be called at any time and any number of
 //! times; what failed is tried again by the next call. Only the agent's loop calls them.
 
+mod addresses;
 mod claims;
-mod forwarding;
-mod hooks;
-mod host;
 mod kernel;
-mod macs;
+mod nat_sysctls;
 mod neighbours;
 mod problems;
 mod record;
@@ -18,16 +16,16 @@ mod rings;
 mod settings;
 mod tags;
 mod undo;
+mod unicast_filter;
 mod upstreams;
+mod xdp_attach;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::net::{Netlink, NetlinkError};
-use crate::plane::object::Plane;
+use crate::plane::loader::Plane;
 use crate::plane::{PlaneError, counters::Counters};
-pub use hooks::Hook;
-use hooks::Hooks;
 use kernel::Kernel;
 pub use problems::Problems;
 use record::Record;
@@ -41,7 +39,9 @@ use vrrp_model::host::HostView;
 use vrrp_model::time::Instant;
 use vrrp_model::{Config, Upstream, XdpUse};
 use vrrp_steering::desired::Desired;
-use vrrp_steering::map_ids::Slots;
+use vrrp_steering::map_ids::MapIds;
+pub use xdp_attach::Hook;
+use xdp_attach::Hooks;
 
 /// Everything the agent changes on this host.
 pub struct Effects {
@@ -50,7 +50,7 @@ pub struct Effects {
     kernel: Option<Kernel>,
     usage: XdpUse,
     hooks: Hooks,
-    macs: macs::Macs,
+    macs: unicast_filter::Macs,
     upstreams: Upstreams,
     neighbours: neighbours::Neighbours,
     problems: Problems,
@@ -68,7 +68,7 @@ impl Effects {
             kernel: plane.map(|plane| Kernel::new(plane, now)).transpose()?,
             usage: config.xdp,
             hooks: Hooks::default(),
-            macs: macs::Macs::default(),
+            macs: unicast_filter::Macs::default(),
             upstreams: Upstreams::default(),
             neighbours: neighbours::Neighbours::default(),
             problems: Problems::default(),
@@ -76,7 +76,7 @@ impl Effects {
     }
 
     /// What the agent before this one called services and backends in the maps.
-    pub fn found(&self) -> Slots {
+    pub fn found(&self) -> MapIds {
         self.kernel.as_ref().map(|kernel| kernel.tables.found()).unwrap_or_default()
     }
 
@@ -90,8 +90,8 @@ impl Effects {
     /// announcements wait for it.
     pub async fn install(&mut self, config: &Config, desired: &Desired, host: &HostView) {
         self.macs.add(&self.netlink, &mut self.record, &desired.macs, &mut self.problems).await;
-        let mut owner = host::Owner { record: &mut self.record, config };
-        host::install(&self.netlink, &mut owner, desired, host, &mut self.problems).await;
+        let mut owner = addresses::Owner { record: &mut self.record, config };
+        addresses::install(&self.netlink, &mut owner, desired, host, &mut self.problems).await;
     }
 
     /// Makes the rest of `desired` true as far as possible; addresses that should not be there go
@@ -107,21 +107,22 @@ impl Effects {
         // A packet waits for its backend, nobody waits for the rest.
         self.steer(now, desired);
         settings::silence(&mut self.record, desired, host, &mut self.problems);
-        host::accept(&self.netlink, desired, &mut self.problems).await;
+        addresses::accept(&self.netlink, desired, &mut self.problems).await;
         settings::forward(&mut self.record, desired, host, &mut self.problems);
         let mut again = None;
         if let Some(kernel) = &mut self.kernel {
             self.hooks.look(now, &self.netlink, host).await;
             self.hooks.attach(&mut kernel.plane, self.usage, desired, host, &mut self.problems);
-            let interfaces = forwarding::restrict(config, desired, &mut self.problems);
+            let interfaces = nat_sysctls::restrict(config, desired, &mut self.problems);
             again = kernel.apply(now, desired, &interfaces, &mut self.problems);
             kernel.claims.look(now, config, desired);
             kernel.tags.keep(now, &self.hooks.attached(), host, &mut self.problems);
         }
         self.upstreams.apply(now, config, &desired.upstreams, &mut self.problems);
         if may_remove {
-            let mut owner = host::Owner { record: &mut self.record, config };
-            host::uninstall(&self.netlink, &mut owner, desired, host, &mut self.problems).await;
+            let mut owner = addresses::Owner { record: &mut self.record, config };
+            addresses::uninstall(&self.netlink, &mut owner, desired, host, &mut self.problems)
+                .await;
             self.macs
                 .remove(&self.netlink, &mut self.record, &desired.macs, &mut self.problems)
                 .await;
@@ -182,7 +183,7 @@ impl Effects {
 
     /// At the end of a graceful stop: takes everything back, but what a master elsewhere relies on.
     /// Where this node is a direct-return backend, or answers of NAT backends may come by, the
-    /// program, fenced off from acting, and the local routes remain.
+    /// program, fenced off from active, and the local routes remain.
     pub async fn retire(&mut self, desired: &Desired, host: &HostView) {
         self.macs
             .remove(&self.netlink, &mut self.record, &BTreeSet::new(), &mut self.problems)

@@ -11,17 +11,17 @@
 //! it takes commands, drains the sockets, and only then lets timers act: what was received counts
 //! before what was not.
 
+mod actions;
 mod advert;
-mod inbox;
+mod command_queue;
+mod driver;
 mod incoming;
-mod index;
-mod outputs;
+mod lookup;
 mod run;
 mod sockets;
 #[cfg(test)]
 mod tests;
 mod timer;
-mod unit;
 mod wait;
 
 use std::cell::Cell;
@@ -33,12 +33,12 @@ use std::thread::{self, JoinHandle};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::watch;
 
-use inbox::Outbox;
+use command_queue::Outbox;
 use timer::Timer;
 pub use vrrp_election::view::{Counts, RouterView, View};
 
-use crate::net::frame_socket::{FrameError, FrameSocket};
-use crate::plane::words::Words;
+use crate::net::packet_socket::{FrameError, PacketSocket};
+use crate::plane::mastership::MastershipMaps;
 use vrrp_model::host::Interface;
 use vrrp_model::{ElectionThread, Router};
 
@@ -66,9 +66,9 @@ pub enum Command {
     /// The virtual addresses of this mastership are on their interfaces: gratuitous ARP may go out.
     Installed { place: u32, epoch: u64 },
     /// These, all members of one sync group or one alone, let another node be master.
-    StandAside { places: Vec<u32> },
-    /// These stand aside no more.
-    StandAgain { places: Vec<u32> },
+    Standby { places: Vec<u32> },
+    /// These leave standby.
+    EndStandby { places: Vec<u32> },
     /// The sync groups, each as its members' places; they replace those told before.
     Groups(Vec<Vec<u32>>),
     /// Release everything; the thread ends when nothing acts any more.
@@ -116,14 +116,17 @@ impl Elector {
     ///
     /// # Errors
     /// No packet socket (permission), or no thread.
-    pub fn start(words: Option<Words>, wanted: ElectionThread) -> Result<Self, StartError> {
+    pub fn start(
+        words: Option<MastershipMaps>,
+        wanted: ElectionThread,
+    ) -> Result<Self, StartError> {
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(StartError::Wake)?;
         let wake = Arc::new(wake);
-        let (commands, inbox) = inbox::pair();
+        let (commands, inbox) = command_queue::pair();
         let (publish, view) = watch::channel(Arc::new(View::default()));
         let timer = Timer::new().map_err(StartError::Timer)?;
-        let runner = run::Runner::new(words, FrameSocket::open()?, timer, publish);
+        let runner = run::Runner::new(words, PacketSocket::open()?, timer, publish);
         let waiter = Arc::clone(&wake);
         let thread = thread::Builder::new()
             .name("election".to_owned())
@@ -132,7 +135,7 @@ impl Elector {
         Ok(Self { commands, wake, view, thread, sent: Cell::new(0) })
     }
 
-    /// Hands a command over. A thread that has ended takes none, and needs none.
+    /// Io a command over. A thread that has ended takes none, and needs none.
     pub fn send(&self, command: Command) {
         self.sent.set(self.sent.get() + 1);
         self.commands.push(command);

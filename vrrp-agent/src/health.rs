@@ -1,8 +1,8 @@
 //! Whether backends are well: `probe` asks them, `path` asks them by the way that clients' packets
 //! take, `hysteresis` decides when an answer is news.
 
-pub mod path;
 pub mod probe;
+pub mod vip_probe;
 
 use vrrp_model::time::Instant;
 

@@ -6,14 +6,12 @@
 //! maps, `net` the sockets and netlink.
 
 pub mod agent;
-pub mod agreement;
 pub mod capture;
 pub mod check;
 pub mod client;
 pub mod clock;
 pub mod effects;
 pub mod elector;
-pub mod forwarding;
 pub mod health;
 pub mod http;
 pub mod kernel_release;
@@ -21,6 +19,7 @@ pub mod logger;
 pub mod net;
 pub mod plane;
 pub mod realtime;
+pub mod ring_agreement;
 pub mod scripts;
 pub mod shortage;
 pub mod signals;

@@ -7,16 +7,17 @@ pub mod addresses;
 pub mod advert_socket;
 pub mod ethtool;
 pub mod filter;
-pub mod frame_socket;
+pub mod host_state;
+pub mod nat_sysctls;
 pub mod neighbour;
 mod netlink;
+pub mod packet_socket;
 pub(crate) mod raw;
 pub mod route;
-pub mod segment_socket;
 pub mod sysctl;
+pub mod tcp_sniffer;
 #[cfg(test)]
 pub(crate) mod testing;
-pub mod view;
 pub mod watch;
 
 pub use netlink::{Netlink, NetlinkError};

@@ -5,15 +5,15 @@
 //! and goes on.
 
 pub mod attach;
-pub mod chained;
+pub mod bucket_table;
 pub mod counters;
+pub mod loader;
 pub mod maps;
-pub mod object;
+pub mod mastership;
 pub mod pins;
 pub mod refusal;
 pub mod sockets;
 pub mod tables;
-pub mod words;
 
 use std::io;
 use std::path::PathBuf;

@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::shortage::{self, Undone};
-use start::start_aside;
+use start::start_standby;
 pub use start::{NotStarted, inspect, remove_unusable};
 use vrrp_model::Script;
 
@@ -108,7 +108,7 @@ impl Runner {
         let started = Instant::now();
         let deadline = tokio::time::Instant::now() + self.script.timeout;
         let script = self.script.clone();
-        let mut starting = match start_aside(script) {
+        let mut starting = match start_standby(script) {
             Ok(starting) => starting,
             Err(lack) => return self.excuse(&lack),
         };

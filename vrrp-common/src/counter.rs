@@ -53,7 +53,7 @@ counters! {
         ArpAnswered = "arp_answered", "ARP requests and neighbour solicitations for a virtual address that were answered.";
         ArpSuppressed = "arp_suppressed", "ARP requests and neighbour solicitations for a virtual address dropped because this node does not act.";
         AddressClaimed = "address_claims", "ARP packets and neighbour advertisements of others that claim a virtual address this node acts for.";
-        NotActing = "not_acting", "Packets for a virtual address dropped because this node does not act.";
+        NotActive = "not_active", "Packets for a virtual address dropped because this node does not act.";
         BackendAccepted = "backend_accepted", "Packets for a virtual address that another node steered to this one, its direct-return backend.";
         FragmentDropped = "fragment_dropped", "IP fragments for a steered virtual address, dropped: no service there takes them.";
         NoBackend = "no_backend", "Packets of a service that has no usable backend.";
@@ -87,7 +87,7 @@ const _: () = assert!(Reason::COUNT <= ROUTER_CODES as usize && RouterCounter::C
 impl DropReason {
     /// Counters whose packets are dropped.
     const DROPPING: &[RouterCounter] = &[
-        RouterCounter::NotActing,
+        RouterCounter::NotActive,
         RouterCounter::ArpSuppressed,
         RouterCounter::FragmentDropped,
         RouterCounter::NoBackend,

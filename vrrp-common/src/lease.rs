@@ -41,7 +41,7 @@ pub const fn lease_until(sent: u64, interval: u64) -> u64 {
 
 /// Whether the node acts: answers ARP, carries the traffic.
 #[inline(always)]
-pub const fn acting(mastership: u64, fence: u64) -> bool {
+pub const fn active(mastership: u64, fence: u64) -> bool {
     mastership != 0 && mastership != fence
 }
 

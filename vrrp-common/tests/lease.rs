@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use vrrp_common::counter::{self, INTERFACE_COUNTERS, RouterCounter, Verdict};
 use vrrp_common::ip::Address;
-use vrrp_common::lease::{Claim, acting, fences, fences_unverified, lease_until};
+use vrrp_common::lease::{Claim, active, fences, fences_unverified, lease_until};
 use vrrp_common::reason::Reason;
 
 const OWN: Claim = Claim { priority: 100, source: Address::v4([192, 168, 1, 205]) };
@@ -70,11 +70,11 @@ fn vc104_the_tie_break_compares_whole_addresses() {
 
 #[test]
 fn a_mastership_acts_until_its_own_epoch_is_fenced() {
-    assert!(!acting(0, 0), "no mastership");
-    assert!(!acting(0, 5));
-    assert!(acting(5, 0), "never fenced");
-    assert!(acting(5, 4), "an earlier epoch was fenced");
-    assert!(!acting(5, 5), "this one was");
+    assert!(!active(0, 0), "no mastership");
+    assert!(!active(0, 5));
+    assert!(active(5, 0), "never fenced");
+    assert!(active(5, 4), "an earlier epoch was fenced");
+    assert!(!active(5, 5), "this one was");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The advert path: judge, pace, fence, stamp, hand on to the agent's socket.
+//! The advert path: judge, rate_limit, fence, stamp, hand on to the agent's socket.
 
 use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::XdpContext;
@@ -16,7 +16,7 @@ use vrrp_common::reason::Reason;
 use vrrp_common::wire::eth;
 use vrrp_common::wire::vrrp::{Advert, Centis, PRIORITY_RELEASE};
 
-use crate::context::{Frame, spoil};
+use crate::context::{Frame, clobber_args};
 use crate::{boot_nanos, capture, count, maps};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
@@ -97,7 +97,7 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn shares_address(ctx: *mut xdp_md, offset: u64, count: u64, index: u64) -> u64 {
-    spoil();
+    clobber_args();
     let ctx = &XdpContext::new(ctx);
     let offset = Frame(ctx).forget(offset as usize);
     let Some(router) = maps::router_at(index as u32) else {
@@ -160,7 +160,7 @@ fn fence(
     source: Address,
     router: &RouterConf,
 ) {
-    let Some(epoch) = maps::acting(index) else {
+    let Some(epoch) = maps::active(index) else {
         return;
     };
     let heard = Claim { priority: advert.priority, source };
@@ -192,7 +192,7 @@ fn fence(
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn note(ctx: *mut xdp_md, index: u32, claim: u32, high: u64, low: u64) -> u32 {
-    spoil();
+    clobber_args();
     let ctx = &XdpContext::new(ctx);
     let (Some(router), Some(mac)) = (maps::router_at(index), Frame(ctx).bytes::<6>(eth::SOURCE_AT))
     else {
@@ -215,7 +215,7 @@ pub extern "C" fn note(ctx: *mut xdp_md, index: u32, claim: u32, high: u64, low:
     let follows = router.flags & ROUTER_HMAC_REQUIRED == 0
         && maps::followed(index)
             .is_some_and(|followed| lease::follows(now, followed, &claim, router.interval_centis));
-    if !pace(now, index, source, router, follows || router.trusted.is(&source)) {
+    if !rate_limit(now, index, source, router, follows || router.trusted.is(&source)) {
         return 0;
     }
     maps::stamp(index, heard);
@@ -229,7 +229,7 @@ pub extern "C" fn note(ctx: *mut xdp_md, index: u32, claim: u32, high: u64, low:
 /// all sources together. `known`: the source is the master that is followed, or would be from here
 /// on; its adverts must get through whatever others send.
 #[inline(always)]
-fn pace(now: u64, index: u32, source: Address, router: &RouterConf, known: bool) -> bool {
+fn rate_limit(now: u64, index: u32, source: Address, router: &RouterConf, known: bool) -> bool {
     let key = RateKey { router: index, pad: 0, source };
     let window = maps::rate(&key);
     let is_new = window.is_none();
@@ -258,7 +258,7 @@ fn pace(now: u64, index: u32, source: Address, router: &RouterConf, known: bool)
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn concerns(slot: u32, high: u64, low: u64) -> u32 {
-    spoil();
+    clobber_args();
     let destination = Address::from_words([high, low]);
     u32::from(
         maps::interface(slot).is_some_and(|interface| policy::concerns(interface, &destination)),

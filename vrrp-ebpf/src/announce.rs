@@ -27,7 +27,7 @@ pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdi
     let Some((_, address)) = tables::address(ctx, &Address::v4(arp.target), ethernet.vlan) else {
         return Verdict::Pass;
     };
-    if maps::acting(address.router).is_none() {
+    if maps::active(address.router).is_none() {
         if arp.is_gratuitous() {
             // Another master announces itself: the stack may learn that, but a stack that still
             // holds the address would answer.
@@ -54,8 +54,8 @@ pub fn neighbour(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, ip: &Ipv6, nd
     let Some((_, address)) = tables::address(ctx, &nd.target, ethernet.vlan) else {
         return Verdict::Pass;
     };
-    let acting = maps::acting(address.router).is_some();
-    match (nd.kind, acting) {
+    let active = maps::active(address.router).is_some();
+    match (nd.kind, active) {
         // Another master's: the stack may learn it, and does not answer.
         (Kind::Advertisement, false) => Verdict::Pass,
         // Somebody else claims an address this node acts for, as above.
@@ -78,7 +78,7 @@ pub fn neighbour(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, ip: &Ipv6, nd
 /// that comes back is no claim.
 #[inline(always)]
 fn claimed(slot: u32, router: u32, address: &Address, claimant: [u8; 6]) {
-    if maps::acting(router).is_none() || mac(slot, router) == Some(claimant) {
+    if maps::active(router).is_none() || mac(slot, router) == Some(claimant) {
         return;
     }
     count::router(router, RouterCounter::AddressClaimed);

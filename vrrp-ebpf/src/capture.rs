@@ -9,7 +9,7 @@ use aya_ebpf::programs::XdpContext;
 use vrrp_common::counter::{DropReason, RouterCounter, Verdict};
 use vrrp_common::maps::{CaptureConf, Captured};
 
-use crate::context::{linear_len, spoil};
+use crate::context::{clobber_args, linear_len};
 use crate::count;
 
 #[map]
@@ -41,7 +41,7 @@ pub fn sample(ctx: &XdpContext, reason: DropReason) {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn capture(ctx: *mut xdp_md, reason: u32) -> u32 {
-    spoil();
+    clobber_args();
     let ctx = &XdpContext::new(ctx);
     let Some(conf) = CAPTURE.get(0) else {
         return 0;

@@ -42,12 +42,12 @@ pub fn linear_len(ctx: &XdpContext) -> usize {
 }
 
 /// To be called by every function that is not inlined: makes it use the five registers that a call
-/// may spoil.
+/// may clobber_args.
 ///
 /// The compiler sees which of them a function leaves alone, and keeps values there over the call;
 /// the verifier takes all five for lost.
 #[inline(always)]
-pub fn spoil() {
+pub fn clobber_args() {
     // SAFETY: no instruction; five registers are named as changed.
     unsafe {
         asm!("", out("r1") _, out("r2") _, out("r3") _, out("r4") _, out("r5") _, options(nomem, nostack))
@@ -62,7 +62,7 @@ const CUT_OFF: u64 = u64::MAX;
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn sum(ctx: *mut xdp_md, offset: u64, len: u64) -> u64 {
-    spoil();
+    clobber_args();
     let ctx = &XdpContext::new(ctx);
     let [offset, len] = [offset, len].map(|number| number as usize & (FORGETTABLE - 1));
     checksum::sum_words(&Frame(ctx), offset, len).unwrap_or(CUT_OFF)

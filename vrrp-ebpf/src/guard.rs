@@ -13,7 +13,7 @@ use vrrp_common::maps::{
     MAX_GUARD_SOURCES, MAX_SERVICES, SOURCE_ALLOWED, SOURCE_DENIED,
 };
 
-use crate::context::spoil;
+use crate::context::clobber_args;
 use crate::maps::whole;
 
 /// Connections a second that one CPU remembers while rings change, and how many at once: a flood
@@ -55,7 +55,7 @@ enum Judgement {
 
 #[inline(never)]
 fn judge(service: u32, source: &Address, begins: u32) -> Judgement {
-    spoil();
+    clobber_args();
     let Some(conf) = GUARDS.get(service) else {
         return Judgement::Admitted;
     };

@@ -36,7 +36,7 @@ use vrrp_common::wire::eth::{self, Ethernet};
 use vrrp_common::wire::ipv4::PROTO_VRRP;
 use vrrp_common::wire::ipv6::NEXT_ICMPV6;
 
-use crate::context::{Frame, spoil};
+use crate::context::{Frame, clobber_args};
 use crate::packet::Packet;
 
 #[xdp(frags)]
@@ -114,7 +114,7 @@ fn decided(word: u32) -> Option<Verdict> {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn ipv4(ctx: *mut xdp_md, slot: u32) -> u32 {
-    spoil();
+    clobber_args();
     let ctx = &XdpContext::new(ctx);
     let Some(ethernet) = eth::parse(&Frame(ctx)) else {
         return Verdict::Pass as u32;
@@ -132,7 +132,7 @@ pub extern "C" fn ipv4(ctx: *mut xdp_md, slot: u32) -> u32 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn control_v4(ctx: *mut xdp_md, slot: u32) -> u32 {
-    spoil();
+    clobber_args();
     let ctx = &XdpContext::new(ctx);
     let Some(ethernet) = eth::parse(&Frame(ctx)) else {
         return Verdict::Pass as u32;
@@ -152,7 +152,7 @@ pub extern "C" fn control_v4(ctx: *mut xdp_md, slot: u32) -> u32 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn ipv6(ctx: *mut xdp_md, slot: u32, asked: u32) -> u32 {
-    spoil();
+    clobber_args();
     let ctx = &XdpContext::new(ctx);
     let Some(ethernet) = eth::parse(&Frame(ctx)) else {
         return Verdict::Pass as u32;
@@ -173,7 +173,7 @@ pub extern "C" fn ipv6(ctx: *mut xdp_md, slot: u32, asked: u32) -> u32 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn control_v6(ctx: *mut xdp_md, slot: u32) -> u32 {
-    spoil();
+    clobber_args();
     let ctx = &XdpContext::new(ctx);
     let Some(ethernet) = eth::parse(&Frame(ctx)) else {
         return UNDECIDED;
@@ -201,8 +201,8 @@ fn through(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, verdict: Verdict) -
     let Some(index) = maps::virtual_router(slot, ethernet.destination, ethernet.vlan) else {
         return verdict;
     };
-    if maps::acting(index).is_none() {
-        return capture::refuse(ctx, index, RouterCounter::NotActing);
+    if maps::active(index).is_none() {
+        return capture::refuse(ctx, index, RouterCounter::NotActive);
     }
     match maps::interface(slot) {
         Some(interface) => {

@@ -16,7 +16,7 @@ use vrrp_common::maps::{
 };
 use vrrp_common::wire::vrrp::of_virtual_mac;
 
-use crate::context::spoil;
+use crate::context::clobber_args;
 
 #[map]
 static INTERFACES: Array<u32> = Array::with_max_entries(MAX_IFINDEX, 0);
@@ -182,10 +182,10 @@ pub fn addressee(slot: u32, destination: [u8; 6], vlan: u32) -> u32 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn addressee_of(slot: u32, destination: u64, vlan: u32) -> u32 {
-    spoil();
+    clobber_args();
     let [a, b, c, d, e, f, _, _] = destination.to_ne_bytes();
     match virtual_router(slot, [a, b, c, d, e, f], vlan) {
-        Some(index) if acting(index).is_some() => TO_ACTOR,
+        Some(index) if active(index).is_some() => TO_ACTOR,
         Some(_) => TO_BACKUP,
         None => TO_OTHER,
     }
@@ -208,7 +208,7 @@ const NO_ROUTER: u32 = u32::MAX;
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn virtual_mac_of(slot: u32, name: u32, vlan: u32) -> u32 {
-    spoil();
+    clobber_args();
     match router(slot, name & 256 != 0, name as u8) {
         Some((index, router)) if router.flags & ROUTER_VIRTUAL_MAC != 0 && router.vlan == vlan => {
             index
@@ -219,9 +219,9 @@ pub extern "C" fn virtual_mac_of(slot: u32, name: u32, vlan: u32) -> u32 {
 
 /// The epoch this node acts in for the router; `None` where it does not act.
 #[inline(always)]
-pub fn acting(router: u32) -> Option<u64> {
+pub fn active(router: u32) -> Option<u64> {
     let mastership = word(&MASTERSHIP, router);
-    lease::acting(mastership, word(&FENCE, router)).then_some(mastership)
+    lease::active(mastership, word(&FENCE, router)).then_some(mastership)
 }
 
 #[inline(always)]

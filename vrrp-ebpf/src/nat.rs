@@ -15,7 +15,7 @@ use vrrp_common::wire::ipv4::{self, PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::{checksum, ipv6, l4};
 
 use crate::capture::refuse;
-use crate::context::{Frame, spoil};
+use crate::context::{Frame, clobber_args};
 use crate::packet::Packet;
 use crate::rewrite::{self, put};
 use crate::{count, fib, maps, tables};
@@ -83,7 +83,7 @@ fn place(ctx: &XdpContext, network: u32, what: u32) -> Place {
 
 #[inline(never)]
 fn send_connection(ctx: *mut xdp_md, number: u32, network: u32, what: u32) -> Verdict {
-    spoil();
+    clobber_args();
     let ctx = &XdpContext::new(ctx);
     let Some(backend) = tables::backend(number) else {
         return Verdict::Drop;
@@ -175,7 +175,7 @@ fn port(sum: u64, port: u16) -> u64 {
 
 #[inline(never)]
 fn send_error(ctx: *mut xdp_md, number: u32, network: u32, what: u32, quoted: u32) -> Verdict {
-    spoil();
+    clobber_args();
     let ctx = &XdpContext::new(ctx);
     let Some(backend) = tables::backend(number) else {
         return Verdict::Drop;

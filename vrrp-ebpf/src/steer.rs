@@ -13,7 +13,7 @@ use vrrp_common::wire::ipv6::NEXT_ICMPV6;
 use vrrp_common::wire::{icmp, l4};
 
 use crate::capture::refuse;
-use crate::context::{Frame, linear_len, spoil};
+use crate::context::{Frame, clobber_args, linear_len};
 use crate::maps::whole;
 use crate::packet::Packet;
 use crate::{count, guard, maps, nat, rewrite, tables, tunnel};
@@ -53,7 +53,7 @@ pub fn client(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
         _ => {}
     }
     let router = address.router;
-    if maps::acting(router).is_none() {
+    if maps::active(router).is_none() {
         return as_backend(ctx, address, packet);
     }
     if address.flags & ADDRESS_HAS_SERVICES == 0 {
@@ -84,7 +84,7 @@ fn as_backend(ctx: &XdpContext, address: &AddressConf, packet: &Packet) -> Verdi
         count::router(address.router, RouterCounter::BackendAccepted);
         return Verdict::Pass;
     }
-    refuse(ctx, address.router, RouterCounter::NotActing)
+    refuse(ctx, address.router, RouterCounter::NotActive)
 }
 
 /// Whether the router's master sends from `mac`. Before any advert was heard this cannot be told.
@@ -227,7 +227,7 @@ fn choose(aim: &Aim, router: u32, hash: u32) -> Option<(u32, &'static BackendCon
 /// read by, then the router and, in the lowest bit, whether a connection begins.
 #[inline(never)]
 fn choose_changed(service: u32, live: u16, slot: u32, known: u64, key: &FlowKey) -> u16 {
-    spoil();
+    clobber_args();
     let (router, begins) = (known as u32 >> 1, known & 1 != 0);
     let rings = RingsInUse::of((known >> 32) as u32);
     let base = tables::ring_slot(service, rings.base, slot as usize);

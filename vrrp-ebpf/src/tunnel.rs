@@ -12,7 +12,7 @@ use vrrp_common::wire::icmp::{self, QUOTED_V4, QUOTED_V6};
 use vrrp_common::wire::ipv4::{self, PROTO_ICMP, PROTO_IPIP, PROTO_IPV6};
 use vrrp_common::wire::ipv6::{self, NEXT_ICMPV6};
 
-use crate::context::{Frame, spoil};
+use crate::context::{Frame, clobber_args};
 use crate::packet::Packet;
 use crate::rewrite::{self, Link};
 use crate::tables;
@@ -50,7 +50,7 @@ pub fn too_big(ctx: &XdpContext, packet: &Packet, backend: &BackendConf) -> Opti
 
 #[inline(never)]
 fn answer_v4(ctx: *mut xdp_md, network: u32, mtu: u32) -> Verdict {
-    spoil();
+    clobber_args();
     let ctx = &XdpContext::new(ctx);
     build_answer_v4(ctx, Frame(ctx).forget(network as usize), mtu).unwrap_or(Verdict::Drop)
 }
@@ -72,7 +72,7 @@ fn build_answer_v4(ctx: &XdpContext, network: usize, mtu: u32) -> Option<Verdict
 
 #[inline(never)]
 fn answer_v6(ctx: *mut xdp_md, network: u32, mtu: u32) -> Verdict {
-    spoil();
+    clobber_args();
     let ctx = &XdpContext::new(ctx);
     build_answer_v6(ctx, Frame(ctx).forget(network as usize), mtu).unwrap_or(Verdict::Drop)
 }
@@ -108,7 +108,7 @@ pub fn send(ctx: &XdpContext, packet: &Packet, number: u32, hash: u32) -> Verdic
 
 #[inline(never)]
 fn encapsulate(ctx: *mut xdp_md, number: u32, network: u32, inner: u32, hash: u32) -> Verdict {
-    spoil();
+    clobber_args();
     let ctx = &XdpContext::new(ctx);
     let Some(backend) = tables::backend(number) else {
         return Verdict::Drop;

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use super::draft::Draft;
 use super::load::Loaded;
-use super::lower::HEX;
+use super::validate::HEX;
 use comments::{Block, Comments};
 use text::{Text, duration, inline_table, string};
 use vrrp_model::{
@@ -222,7 +222,8 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
         text.key("source", &string(&source.to_string()));
     }
     match delivery {
-        Delivery::Multicast(group) if *group == super::lower::default_group(router.family()) => {}
+        Delivery::Multicast(group) if *group == super::validate::default_group(router.family()) => {
+        }
         Delivery::Multicast(group) => text.key("group", &string(&group.to_string())),
         Delivery::Unicast => text.key("unicast", "true"),
     }

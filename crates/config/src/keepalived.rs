@@ -5,7 +5,7 @@
 //! conditions, variables and sequences are worked out before that, by [`expand`]. What keepalived
 //! knows and the agent does not is reported as such, never as an unknown word.
 
-mod balance;
+mod address_lists;
 mod checker;
 mod expand;
 mod global;
@@ -14,12 +14,12 @@ mod hmac;
 mod instance;
 mod keywords;
 mod lexer;
-mod lists;
 mod lvs;
 mod script;
 mod sync;
 mod tree;
 mod values;
+mod virtual_server;
 
 use super::Surroundings;
 use super::diag::{Diagnostic, Reporter};
@@ -87,7 +87,7 @@ fn lower(nodes: &[Node], reporter: &mut Reporter) -> Draft {
             }
             "vrrp_script" => draft.scripts.extend(script::read(node, &globals, reporter)),
             "virtual_server" => {
-                draft.services.extend(balance::read(node, &groups, &mut mail, reporter))
+                draft.services.extend(virtual_server::read(node, &groups, &mut mail, reporter))
             }
             _ => {}
         }

@@ -11,28 +11,28 @@
 //! another keyword of keepalived: move it to `Read` in `keepalived::keywords` and read it in the
 //! block's lowering.
 
+mod conf_d;
 mod convert;
 pub mod diag;
 mod draft;
-mod fragments;
+mod environment;
 mod include;
 mod keepalived;
 mod load;
-mod lower;
-mod mask;
+mod redact;
 mod render;
 mod source;
-mod surroundings;
 #[cfg(test)]
 mod tests;
 mod toml;
+mod validate;
 
 pub use convert::{convert, to_toml};
 pub use diag::{Diagnostic, Severity};
+pub use environment::Surroundings;
 pub use load::{Loaded, load, load_as};
 pub use render::{headline, render, render_all};
 pub use source::{Source, Span};
-pub use surroundings::Surroundings;
 
 use diag::Reporter;
 use vrrp_model::Config;
@@ -88,6 +88,6 @@ pub fn parse_on(
         Language::Toml => toml::read(source, &mut reporter),
     };
     let config =
-        draft.and_then(|draft| lower::lower(&draft, &surroundings.host_name, &mut reporter));
+        draft.and_then(|draft| validate::lower(&draft, &surroundings.host_name, &mut reporter));
     reporter.finish(config)
 }

@@ -7,8 +7,8 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use super::conf_d;
 use super::diag::{Diagnostic, Severity};
-use super::fragments;
 use super::include::{Files, gather};
 use super::source::Source;
 use super::{Language, Mode, Outcome, Surroundings, parse_on, render_all};
@@ -50,7 +50,7 @@ pub fn load_as(path: &Path, mode: Mode, config_id: Option<&str>) -> Loaded {
             let language = language(path, &String::from_utf8_lossy(&bytes));
             let source = match language {
                 Language::Keepalived => gather(&name, &bytes, &Disk),
-                Language::Toml => fragments::gather(&name, &bytes, &Disk),
+                Language::Toml => conf_d::gather(&name, &bytes, &Disk),
             };
             let Outcome { config, mut diagnostics } =
                 parse_on(&source, language, mode, &surroundings(config_id));

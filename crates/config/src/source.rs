@@ -7,7 +7,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::mask::mask;
+use super::redact::redact;
 
 /// Byte range in a [`Source`].
 pub type Span = Range<usize>;
@@ -78,7 +78,7 @@ impl Source {
             }
             files.push(File { name, range: start..text.len(), first_line: 0 });
         }
-        let shown = mask(&text);
+        let shown = redact(&text);
         let line_starts: Vec<usize> =
             std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         for file in &mut files {

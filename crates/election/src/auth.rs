@@ -9,8 +9,8 @@
 //! from its sender since.
 
 mod keyring;
-mod marks;
-pub mod serial;
+mod replay;
+pub mod sequence;
 #[cfg(test)]
 mod tests;
 
@@ -22,8 +22,8 @@ use vrrp_common::wire::trailer::{self, MAC_LEN, TYPE_SHA256, Trailer};
 use vrrp_common::wire::vrrp::{self, Advert, Carrier};
 
 pub use keyring::Keyring;
-use marks::Marks;
-use serial::{Sequence, Serial, UnixTime, Window};
+use replay::ReplayWindow;
+use sequence::{Sequence, Serial, UnixTime, Window};
 use vrrp_model::{Hmac, HmacError, HmacMode};
 
 /// The authentication of one virtual router: its keys, what it has signed and what it has heard.
@@ -32,7 +32,7 @@ pub struct Authenticator {
     keyring: Keyring,
     window: Window,
     sequence: Sequence,
-    marks: Marks,
+    marks: ReplayWindow,
 }
 
 impl Authenticator {
@@ -45,7 +45,7 @@ impl Authenticator {
             keyring: Keyring::new(hmac)?,
             window: Window::of_interval(interval),
             sequence: Sequence::default(),
-            marks: Marks::default(),
+            marks: ReplayWindow::default(),
         })
     }
 

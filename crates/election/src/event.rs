@@ -64,11 +64,11 @@ pub enum Input {
     /// The kernel program fenced the epoch we act in.
     Fenced,
     /// Somebody wants another node to be master: a master releases, and from then on preempts
-    /// nobody, until [`Input::StandAgain`], or until it is master again because nobody else is.
+    /// nobody, until [`Input::EndStandby`], or until it is master again because nobody else is.
     /// Whoever is not master ignores it.
-    StandAside,
+    Standby,
     /// It may preempt again, as far as it is configured to.
-    StandAgain,
+    EndStandby,
     /// From [`super::group`]: the sync group takes over, at once.
     TakeOver,
     /// From [`super::group`]: another member yielded; a master releases and then is a backup.

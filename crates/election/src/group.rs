@@ -113,7 +113,7 @@ impl VirtualRouter {
             return None;
         };
         let heard = self.last_heard?;
-        let holds = backup.expiry == Reason::NoResponse
+        let holds = backup.expiry == Reason::MasterTimeout
             && heard.at >= backup.armed_at
             && now < backup.down_at;
         holds.then_some(heard.priority)

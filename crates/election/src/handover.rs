@@ -36,10 +36,10 @@ pub struct RouterReply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Failback: it did not stand aside.
-    NotAside,
-    /// Failback: it stands aside no more.
-    StandsAgain,
+    /// Failback: it was not on standby.
+    NotStandby,
+    /// Failback: it is no longer on standby.
+    StandbyEnded,
     /// Failover: another node is master.
     HandedOver,
     /// Failover: this node is not master. Nothing was changed.
@@ -56,7 +56,7 @@ impl Outcome {
     /// What the command exits with.
     pub const fn exit_code(self) -> u8 {
         match self {
-            Outcome::HandedOver | Outcome::StandsAgain | Outcome::NotAside => 0,
+            Outcome::HandedOver | Outcome::StandbyEnded | Outcome::NotStandby => 0,
             Outcome::NotMaster => 5,
             Outcome::NobodyTookOver | Outcome::Interrupted | Outcome::Unknown => 1,
         }
@@ -131,13 +131,13 @@ impl Target {
     /// What `failback` answers, as the routers stood when it was asked.
     pub fn failback(&self, config: &Config, places: &[u32], view: &View) -> Reply {
         let answer = |(name, _, router): (&str, u32, Option<&RouterView>)| {
-            let aside = router.is_some_and(|router| router.aside_since.is_some());
-            let (outcome, said) = match aside {
+            let standby = router.is_some_and(|router| router.standby_since.is_some());
+            let (outcome, said) = match standby {
                 true => (
-                    Outcome::StandsAgain,
-                    "stands aside no more: it preempts again, as far as it is configured to",
+                    Outcome::StandbyEnded,
+                    "is no longer on standby: it preempts again, as far as it is configured to",
                 ),
-                false => (Outcome::NotAside, "did not stand aside: nothing changes"),
+                false => (Outcome::NotStandby, "was not on standby: nothing changes"),
             };
             (
                 RouterReply { name: name.to_owned(), outcome, master: None, seconds: None },

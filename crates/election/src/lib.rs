@@ -13,14 +13,14 @@
 //!    +-----+---------------------------------------------- Releasing
 //!             the successor's advert, or nobody in time
 //!
-//!   StandAside: Master -> Releasing; nobody in time: Master, else Backup
+//!   Standby: Master -> Releasing; nobody in time: Master, else Backup
 //! ```
 //!
-//! Releasing and Fault are ours; the RFC stops acting in the instant it sends priority 0, and has
+//! Releasing and Fault are ours; the RFC stops active in the instant it sends priority 0, and has
 //! no gap-free handover. The address owner (priority 255), and an agent that finds its
 //! predecessor's mastership in the kernel, go from Init straight to Master.
 //!
-//! Asked to stand aside ([`Input::StandAside`]) a master releases too, and is master again if
+//! Asked to be on standby ([`Input::Standby`]) a master releases too, and is master again if
 //! nobody takes over. Else it is a backup that preempts nobody, not even as the owner, until it is
 //! told to stand again, shut down, or master because nobody else is. Faults and changes of the
 //! configuration do not end it.
@@ -101,8 +101,8 @@ pub struct VirtualRouter {
     at_fault: bool,
     /// It yielded, and its group does not know yet.
     yielded: bool,
-    /// Since when it stands aside: it handed over as asked, and preempts nobody.
-    aside: Option<Instant>,
+    /// Since when it is on standby: it handed over as asked, and preempts nobody.
+    standby: Option<Instant>,
     outputs: VecDeque<Output>,
 }
 
@@ -120,7 +120,7 @@ impl VirtualRouter {
             grouped: false,
             at_fault: false,
             yielded: false,
-            aside: None,
+            standby: None,
             outputs: VecDeque::new(),
         }
     }
@@ -130,7 +130,7 @@ impl VirtualRouter {
         match input {
             Input::Startup { .. } => self.at_fault = false,
             Input::Fault | Input::InterfaceDown => self.at_fault = true,
-            Input::Shutdown | Input::StandAgain => self.aside = None,
+            Input::Shutdown | Input::EndStandby => self.standby = None,
             _ => {}
         }
         match self.state {
@@ -201,9 +201,9 @@ impl VirtualRouter {
         timing::master_down_interval(self.settings.version, self.priority, self.interval)
     }
 
-    /// Since when it has stood aside; `None` while it does not.
-    pub fn aside_since(&self) -> Option<Instant> {
-        self.aside
+    /// Since when it has been on standby; `None` while it does not.
+    pub fn standby_since(&self) -> Option<Instant> {
+        self.standby
     }
 
     /// The last advert of another router that was not stale, whatever it led to.

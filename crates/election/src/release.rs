@@ -1,4 +1,4 @@
-//! The gap-free handover: a master that leaves sends priority 0, and goes on acting until its
+//! The gap-free handover: a master that leaves sends priority 0, and goes on active until its
 //! successor speaks.
 
 use vrrp_common::wire::vrrp::PRIORITY_RELEASE as RELEASE;
@@ -29,9 +29,9 @@ impl VirtualRouter {
                 }
             },
             Input::InterfaceDown => match releasing.then {
-                AfterRelease::Init => self.stop_acting(State::Init, Reason::InterfaceDown),
+                AfterRelease::Init => self.stop_being_active(State::Init, Reason::InterfaceDown),
                 AfterRelease::Fault | AfterRelease::Stand | AfterRelease::Backup => {
-                    self.stop_acting(State::Fault, Reason::InterfaceDown);
+                    self.stop_being_active(State::Fault, Reason::InterfaceDown);
                 }
             },
             Input::Priority(priority) => self.priority = priority.max(1),
@@ -57,18 +57,18 @@ impl VirtualRouter {
                     self.take_over(now, Reason::GroupTookOver)
                 }
             },
-            Input::HandOver | Input::Wait | Input::StandAside | Input::StandAgain => {}
+            Input::HandOver | Input::Wait | Input::Standby | Input::EndStandby => {}
         }
     }
 
-    /// Hands over though nothing is wrong. Where nobody takes over it is master again without a
+    /// Io over though nothing is wrong. Where nobody takes over it is master again without a
     /// gap.
-    pub(super) fn stand_aside(&mut self, now: Instant, master: Master) {
-        self.aside = Some(now);
-        self.release(now, master, AfterRelease::Stand, Reason::StoodAside);
+    pub(super) fn standby(&mut self, now: Instant, master: Master) {
+        self.standby = Some(now);
+        self.release(now, master, AfterRelease::Stand, Reason::Standby);
     }
 
-    /// Invites a successor, and goes on acting until it speaks.
+    /// Invites a successor, and goes on active until it speaks.
     pub(super) fn release(
         &mut self,
         now: Instant,
@@ -86,8 +86,8 @@ impl VirtualRouter {
 
     fn released_to_successor(&mut self, at: Instant, releasing: Releasing) {
         match releasing.then {
-            AfterRelease::Init => self.stop_acting(State::Init, Reason::SuccessorHeard),
-            AfterRelease::Fault => self.stop_acting(State::Fault, Reason::SuccessorHeard),
+            AfterRelease::Init => self.stop_being_active(State::Init, Reason::SuccessorHeard),
+            AfterRelease::Fault => self.stop_being_active(State::Fault, Reason::SuccessorHeard),
             AfterRelease::Stand | AfterRelease::Backup => {
                 self.yield_mastership(at, Reason::SuccessorHeard)
             }
@@ -98,8 +98,8 @@ impl VirtualRouter {
     /// mastership is ours.
     pub(super) fn release_unanswered(&mut self, now: Instant, releasing: Releasing) {
         match releasing.then {
-            AfterRelease::Init => self.stop_acting(State::Init, Reason::NoSuccessor),
-            AfterRelease::Fault => self.stop_acting(State::Fault, Reason::NoSuccessor),
+            AfterRelease::Init => self.stop_being_active(State::Init, Reason::NoSuccessor),
+            AfterRelease::Fault => self.stop_being_active(State::Fault, Reason::NoSuccessor),
             AfterRelease::Stand if self.grouped => {
                 self.outputs.push_back(Output::Mastership(None));
                 self.become_due(now, Reason::NoSuccessor, Reason::NoSuccessor);
@@ -109,7 +109,7 @@ impl VirtualRouter {
         }
     }
 
-    pub(super) fn stop_acting(&mut self, to: State, reason: Reason) {
+    pub(super) fn stop_being_active(&mut self, to: State, reason: Reason) {
         self.outputs.push_back(Output::Mastership(None));
         self.become_idle(to, reason);
     }

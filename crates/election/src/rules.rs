@@ -40,8 +40,8 @@ impl VirtualRouter {
             Input::Shutdown
             | Input::Advert(_)
             | Input::Fenced
-            | Input::StandAside
-            | Input::StandAgain => {}
+            | Input::Standby
+            | Input::EndStandby => {}
             Input::TakeOver | Input::HandOver | Input::Wait | Input::GroupFault => {}
         }
     }
@@ -57,7 +57,7 @@ impl VirtualRouter {
             Input::Source(source) => self.source = source,
             Input::Settings(settings) => self.settings = settings,
             Input::Fault | Input::InterfaceDown | Input::Advert(_) | Input::Fenced => {}
-            Input::StandAside | Input::StandAgain => {}
+            Input::Standby | Input::EndStandby => {}
             Input::TakeOver | Input::HandOver | Input::Wait | Input::GroupFault => {}
         }
     }
@@ -77,8 +77,8 @@ impl VirtualRouter {
             Input::Startup { .. }
             | Input::Fenced
             | Input::HandOver
-            | Input::StandAside
-            | Input::StandAgain => {}
+            | Input::Standby
+            | Input::EndStandby => {}
         }
     }
 
@@ -87,7 +87,7 @@ impl VirtualRouter {
             Input::Shutdown => self.release(now, master, AfterRelease::Init, Reason::Shutdown),
             Input::Fault => self.release(now, master, AfterRelease::Fault, Reason::Fault),
             Input::InterfaceDown => {
-                self.stop_acting(State::Fault, Reason::InterfaceDown);
+                self.stop_being_active(State::Fault, Reason::InterfaceDown);
                 self.outputs.push_back(Output::Send { priority: RELEASE });
             }
             Input::Priority(priority) => self.priority = priority.max(1),
@@ -111,8 +111,8 @@ impl VirtualRouter {
                 self.release(now, master, AfterRelease::Backup, Reason::GroupHandedOver)
             }
             Input::GroupFault => self.release(now, master, AfterRelease::Fault, Reason::GroupFault),
-            Input::StandAside => self.stand_aside(now, master),
-            Input::Startup { .. } | Input::TakeOver | Input::Wait | Input::StandAgain => {}
+            Input::Standby => self.standby(now, master),
+            Input::Startup { .. } | Input::TakeOver | Input::Wait | Input::EndStandby => {}
         }
     }
 
@@ -125,7 +125,7 @@ impl VirtualRouter {
                 self.last_epoch = self.last_epoch.max(epoch);
                 self.become_master(now, epoch, Reason::Resumed);
             }
-            None if self.aside.is_some() => self.become_backup(now, Reason::Startup),
+            None if self.standby.is_some() => self.become_backup(now, Reason::Startup),
             None if self.priority == OWNER && self.grouped => {
                 self.become_due(now, Reason::Startup, Reason::Owner)
             }
@@ -208,7 +208,7 @@ impl VirtualRouter {
 
     /// The owner does whatever is configured (section 6.1), unless it was asked not to.
     fn preempts(&self) -> bool {
-        self.aside.is_none() && (self.settings.preempt || self.priority == OWNER)
+        self.standby.is_none() && (self.settings.preempt || self.priority == OWNER)
     }
 
     /// Accepts `heard` as the master: learns its interval (v3) and starts the master down timer
@@ -222,7 +222,7 @@ impl VirtualRouter {
         self.state = State::Backup(Backup {
             down_at,
             armed_at: at,
-            expiry: Reason::NoResponse,
+            expiry: Reason::MasterTimeout,
             follow_until,
         });
     }
@@ -322,7 +322,7 @@ impl VirtualRouter {
     fn become_master(&mut self, now: Instant, epoch: u64, reason: Reason) {
         let from = self.role();
         self.yielded = false;
-        self.aside = None;
+        self.standby = None;
         self.interval = self.settings.interval;
         let advert_at = now + self.settings.interval;
         self.advertise(
@@ -341,7 +341,7 @@ impl VirtualRouter {
         self.state = State::Backup(Backup {
             down_at,
             armed_at: at,
-            expiry: Reason::NoResponse,
+            expiry: Reason::MasterTimeout,
             follow_until: None,
         });
         self.outputs.push_back(Output::Transition { from, to: self.role(), reason });

@@ -17,7 +17,7 @@ pub enum Role {
     Fault,
     /// Listening to a master, or for the lack of one.
     Backup,
-    /// Advertising, acting for the virtual addresses (RFC 9568: Active).
+    /// Advertising, active for the virtual addresses (RFC 9568: Active).
     Master,
     /// Has sent priority 0 and acts until its successor speaks.
     Releasing,
@@ -55,7 +55,7 @@ pub enum Reason {
     /// Took up the mastership of the agent that ran before.
     Resumed,
     /// The master down timer ran out in silence.
-    NoResponse,
+    MasterTimeout,
     /// The master sent priority 0 and nobody better spoke.
     Released,
     /// A master of lower priority was outwaited.
@@ -67,7 +67,7 @@ pub enum Reason {
     /// Asked to stop.
     Shutdown,
     /// Asked to let another node be master.
-    StoodAside,
+    Standby,
     /// A tracked script or interface failed.
     Fault,
     /// The interface can send no more.
@@ -91,13 +91,13 @@ impl Reason {
             Reason::Startup => "startup",
             Reason::Owner => "address owner",
             Reason::Resumed => "resumed",
-            Reason::NoResponse => "no response",
+            Reason::MasterTimeout => "master timeout",
             Reason::Released => "master released",
             Reason::Preempted => "preempted",
             Reason::BetterMaster => "better master",
             Reason::Fenced => "fenced",
             Reason::Shutdown => "shutdown",
-            Reason::StoodAside => "stands aside",
+            Reason::Standby => "standby",
             Reason::Fault => "fault",
             Reason::InterfaceDown => "interface down",
             Reason::SuccessorHeard => "successor heard",
@@ -147,7 +147,7 @@ pub(super) struct Master {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Releasing {
     pub(super) epoch: u64,
-    /// When we stop acting though nobody spoke.
+    /// When we stop active though nobody spoke.
     pub(super) until: Instant,
     pub(super) then: AfterRelease,
 }

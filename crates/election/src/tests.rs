@@ -1,10 +1,10 @@
 //! Every (state, input) pair, then timetables. Rule numbers (VC-...) are those of the conformance
 //! list.
 
-mod aside;
 mod conformance;
 mod groups;
 mod groups_net;
+mod standby;
 mod timetables;
 mod transitions;
 

@@ -45,7 +45,7 @@ pub fn lease_until(sent: Instant, interval: Duration) -> Instant {
     Instant::from_nanos(lease::lease_until(sent.as_nanos(), nanos))
 }
 
-/// How long a releasing master goes on acting if no successor speaks.
+/// How long a releasing master goes on active if no successor speaks.
 ///
 /// After priority 0 every backup waits its skew time, which is below one interval (in v2 below one
 /// second, and no v2 interval is shorter). One interval therefore covers the slowest backup; the

@@ -106,7 +106,7 @@ impl Failovers {
     /// This node has become master for `reason`; another was heard last at `heard`.
     pub fn begin(&mut self, reason: Reason, heard: Option<Instant>) {
         // Whoever preempts, or serves an address that nobody served, ends no outage.
-        let outage = matches!(reason, Reason::NoResponse | Reason::Released);
+        let outage = matches!(reason, Reason::MasterTimeout | Reason::Released);
         self.since = heard.filter(|_| outage);
     }
 

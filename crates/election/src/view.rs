@@ -46,8 +46,8 @@ pub struct RouterView {
     pub reason: Option<Reason>,
     /// Since when it is in this role.
     pub since: Instant,
-    /// Since when it has stood aside; `None` while it does not.
-    pub aside_since: Option<Instant>,
+    /// Since when it has been on standby; `None` while it does not.
+    pub standby_since: Option<Instant>,
     /// The mastership it acts in: as master, or releasing.
     pub epoch: Option<u64>,
     /// Effective priority.
@@ -67,7 +67,7 @@ pub struct RouterView {
 
 impl RouterView {
     /// Whether the virtual addresses belong on this node.
-    pub fn acts(&self) -> bool {
+    pub fn is_active(&self) -> bool {
         self.epoch.is_some()
     }
 }

@@ -126,8 +126,8 @@ fn pair(end: u64, actions: Vec<(u64, Action)>) -> World {
 /// Who acted when, from the first master on, without the short times in which an advert was in
 /// flight.
 fn actors(world: &World) -> Vec<Vec<usize>> {
-    let ends = world.acting.iter().skip(1).map(|(from, _)| *from).chain([world.now]);
-    let spans = world.acting.iter().zip(ends).skip_while(|((_, actors), _)| actors.is_empty());
+    let ends = world.active.iter().skip(1).map(|(from, _)| *from).chain([world.now]);
+    let spans = world.active.iter().zip(ends).skip_while(|((_, actors), _)| actors.is_empty());
     let lasting = spans.filter(|((from, actors), end)| {
         actors.is_empty() || end.saturating_since(*from) > world.setup.flight + world.setup.jitter
     });
@@ -166,7 +166,7 @@ fn a_graceful_stop_hands_over_without_a_gap() {
     let world = pair(11_000, vec![(10_000, Action::Want(0, Want::Stopped))]);
     assert_eq!(actors(&world), [[0], [1]]);
     assert_eq!(world.nodes[0].router.role(), Role::Init);
-    let (taken, _) = world.acting.last().expect("a takeover");
+    let (taken, _) = world.active.last().expect("a takeover");
     assert!(
         taken.saturating_since(at(10_000)) < Duration::from_millis(620),
         "the skew of priority 99, and flights"
@@ -186,7 +186,7 @@ fn without_preemption_the_incumbent_stays_until_it_fails() {
     world.run_until(at(40_000));
     tell(&world);
     assert_eq!(actors(&world), [[0], [1], [0]], "L4: back only when the other fails");
-    let (back, _) = world.acting.last().expect("a takeover");
+    let (back, _) = world.active.last().expect("a takeover");
     assert!(*back > at(30_000));
 }
 

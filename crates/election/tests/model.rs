@@ -137,7 +137,7 @@ impl Small {
                 wants
                     .into_iter()
                     .chain(halts)
-                    .chain([Action::StandAside(node)])
+                    .chain([Action::Standby(node)])
                     .map(Choice::Interrupt),
             );
         }
@@ -149,9 +149,9 @@ impl Small {
                 (Life::Paused, _) => choices.push(Choice::Mend(Action::Resume(index))),
                 (Life::Crashed, _) => choices.push(Choice::Mend(Action::Restart(index))),
                 (Life::Running, Want::Run)
-                    if node.router.aside_since().is_some() && node.asked_aside.is_none() =>
+                    if node.router.standby_since().is_some() && node.asked_standby.is_none() =>
                 {
-                    choices.push(Choice::Mend(Action::StandAgain(index)));
+                    choices.push(Choice::Mend(Action::EndStandby(index)));
                 }
                 (Life::Running, Want::Run) => {}
                 (Life::Running, _) => choices.push(Choice::Mend(Action::Want(index, Want::Run))),
@@ -239,7 +239,7 @@ impl Model for Small {
             Property::always(SAFE, |_, state: &State| state.world.broken.is_none()),
             Property::sometimes("another node takes over", |_, state: &State| {
                 state.world.nodes[1].router.role() == Role::Master
-                    && state.world.nodes[1].kernel.acting()
+                    && state.world.nodes[1].kernel.active()
             }),
         ]
     }

@@ -53,7 +53,7 @@ pub enum Mutant {
     DiscardedResetsDownTimer,
     /// A discarded packet starts the advert timer anew.
     DiscardedResetsAdvertTimer,
-    /// The kernel goes on acting when the link is down.
+    /// The kernel goes on active when the link is down.
     ActsAfterLinkDown,
     /// The address owner advertises, and its kernel is not told to act.
     OwnerNeverActs,

@@ -171,8 +171,8 @@ fn next(router: &RouterStatus) -> String {
                     master.priority
                 )
             }
-            Some(master) if router.aside_seconds.is_some() => {
-                let yields = format!("it has {}, but this router stands aside", master.priority);
+            Some(master) if router.standby_seconds.is_some() => {
+                let yields = format!("it has {}, but this router is on standby", master.priority);
                 format!("takes over {in_time} unless the master speaks: {yields}")
             }
             Some(master) if !router.preempt => {

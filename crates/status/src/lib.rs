@@ -149,10 +149,10 @@ pub struct RouterStatus {
     pub role: Role,
     /// Why it is in this role: the reason of the last transition, or of the fault.
     pub reason: String,
-    /// Time it has stood aside: it handed over as asked, and preempts nobody. `None` while it does
+    /// Time it has been on standby: it handed over as asked, and preempts nobody. `None` while it does
     /// not.
     #[serde(default)]
-    pub aside_seconds: Option<f64>,
+    pub standby_seconds: Option<f64>,
     /// Time in this role.
     pub since_seconds: f64,
     /// Unix time, seconds, of the last transition.
@@ -243,9 +243,9 @@ impl RouterStatus {
     pub fn why(&self) -> String {
         let Self { name, reason, .. } = self;
         let mut text = reason.clone();
-        if let Some(since) = self.aside_seconds {
+        if let Some(since) = self.standby_seconds {
             text += &format!(
-                "; has stood aside for {}: `vrrp-agent failback {name}` ends it",
+                "; has been on standby for {}: `vrrp-agent failback {name}` ends it",
                 table::age(since)
             );
         }

@@ -47,12 +47,12 @@ fn a_fenced_master_does_not_call_itself_master_of_the_addresses() {
 fn a_router_that_stands_aside_says_since_when_and_what_ends_it() {
     let mut status = sample();
     let router = &mut status.routers[0];
-    (router.role, router.reason, router.aside_seconds) =
+    (router.role, router.reason, router.standby_seconds) =
         (Role::Backup, "successor heard".to_owned(), Some(12.0));
     let text = render(&status);
     assert!(
         text.contains(
-            "successor heard; has stood aside for 12.0 s: `vrrp-agent failback VI_1` ends it"
+            "successor heard; has been on standby for 12.0 s: `vrrp-agent failback VI_1` ends it"
         ),
         "{text}"
     );

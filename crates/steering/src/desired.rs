@@ -3,12 +3,12 @@
 //! The agent computes this on every piece of news and makes it so (`effects`); there are no edits
 //! to queue or to lose.
 
+mod binding;
 mod nat;
 mod path;
-mod seat;
+mod reachability;
 mod service;
 mod upstreams;
-mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -21,15 +21,15 @@ use vrrp_common::maps::{
 use vrrp_common::wire::vrrp::{self, virtual_mac};
 
 use crate::drain::Drained;
-use crate::map_ids::Slots;
-use crate::ring::Roster;
+use crate::map_ids::MapIds;
+use crate::ring::Membership;
+pub use binding::{Binding, Unbound, binding};
 pub use nat::{NatSide, nat_sides};
 pub use path::paths;
-pub use seat::{Seat, Unseated, seat};
+pub use reachability::{Reachability, TunnelSource, Unusable, reachability, sorry_reachability};
 pub use upstreams::{Pool, Upstreams, place, upstream_key, upstreams};
 use vrrp_model::host::{HostView, Link};
 use vrrp_model::{Config, Delivery, Family, Router, Service};
-pub use way::{Obstacle, TunnelSource, Way, sorry_way, way};
 
 /// Adverts of unknown VRIDs that pass in a second on an interface, where they pass: those of forty
 /// virtual routers with the shortest interval. Each costs the election thread some microseconds.
@@ -44,11 +44,11 @@ pub struct Facts<'a> {
     pub config: &'a Config,
     pub host: &'a HostView,
     /// For each router, whether this node acts for it.
-    pub acting: &'a [bool],
+    pub active: &'a [bool],
     /// For each router, its index in the maps.
     pub places: &'a [u32],
-    /// Numbers of services and backends in the maps.
-    pub slots: &'a Slots,
+    /// IdAllocator of services and backends in the maps.
+    pub slots: &'a MapIds,
     /// A stopping agent prepares for nothing more.
     pub stopping: bool,
     /// For each service and backend, whether its check is good; `None` before the first result.
@@ -74,7 +74,7 @@ pub struct Desired {
     /// By backend number.
     pub backends: BTreeMap<u32, BackendConf>,
     /// By service number: who is in its ring.
-    pub rosters: BTreeMap<u32, Roster>,
+    pub rosters: BTreeMap<u32, Membership>,
     /// On the host's interfaces.
     pub installed: BTreeSet<Installed>,
     /// Virtual MACs that an interface must take frames for besides its own, while this node acts:
@@ -146,7 +146,10 @@ pub fn of_services(facts: &Facts, services: impl Iterator<Item = usize>) -> Desi
 /// Backends that are reached by the host's routes.
 pub fn destinations(config: &Config, host: &HostView) -> BTreeSet<IpAddr> {
     let targets = config.services.iter().flat_map(Service::targets);
-    targets.filter(|target| way::is_routed(host, target)).map(|target| target.address).collect()
+    targets
+        .filter(|target| reachability::is_routed(host, target))
+        .map(|target| target.address)
+        .collect()
 }
 
 /// The router whose virtual address a service is on.
@@ -190,7 +193,7 @@ fn add_router(desired: &mut Desired, facts: &Facts, index: usize, router: &Route
         let key = AddressKey { address: address.into(), ifindex: link.index, vlan: 0 };
         desired.addresses.insert(key, AddressConf { router: place, ..AddressConf::default() });
     }
-    if facts.acting.get(index).copied().unwrap_or(false) {
+    if facts.active.get(index).copied().unwrap_or(false) {
         if router.virtual_mac {
             desired
                 .macs

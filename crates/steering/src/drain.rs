@@ -7,9 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::desired::Obstacle;
+use crate::desired::Unusable;
 use crate::map_ids::{BackendKey, key};
-use crate::ring::{Roster, Serving};
+use crate::ring::{Membership, Serving};
 use vrrp_model::suggest;
 use vrrp_model::time::Instant;
 use vrrp_model::{Backend, Config, Service};
@@ -190,11 +190,11 @@ impl Request {
     pub fn reply(
         &self,
         config: &Config,
-        done: &[(Target, bool, Roster, Option<Obstacle>)],
+        done: &[(Target, bool, Membership, Option<Unusable>)],
     ) -> Reply {
         let mut reply =
             Reply { outcome: Outcome::Unchanged, message: String::new(), services: Vec::new() };
-        for (target, news, roster, obstacle) in done {
+        for (target, news, roster, unusable) in done {
             let Some((service, backend)) = target.find(config) else {
                 continue;
             };
@@ -208,10 +208,10 @@ impl Request {
             let said = match (outcome, self.undo) {
                 (Outcome::Unchanged, false) => "was drained already".to_owned(),
                 (Outcome::Unchanged, true) => "was not drained: nothing changes".to_owned(),
-                (_, true) => obstacle.map_or_else(
+                (_, true) => unusable.map_or_else(
                     || "takes new connections again".to_owned(),
-                    |obstacle| {
-                        format!("is drained no more, but takes no connections: {}", obstacle.text())
+                    |unusable| {
+                        format!("is drained no more, but takes no connections: {}", unusable.text())
                     },
                 ),
                 (_, false) => {
@@ -243,7 +243,7 @@ impl Request {
 }
 
 /// Who is left, with a warning where nobody is.
-fn rest(roster: &Roster, remaining: usize) -> String {
+fn rest(roster: &Membership, remaining: usize) -> String {
     match (roster.serving, &roster.members, remaining) {
         (Serving::Sorry, ..) => "; the sorry server takes them".to_owned(),
         (_, None, _) => "; the ring follows when every check has ended once".to_owned(),

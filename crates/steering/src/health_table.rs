@@ -7,9 +7,9 @@ use vrrp_model::{Backend, Config, Service, Upstream, UpstreamBackend};
 /// For each service (or upstream) and backend, whether its check is good; `None` while nothing is
 /// known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checks(Vec<Vec<Option<bool>>>);
+pub struct HealthTable(Vec<Vec<Option<bool>>>);
 
-impl Checks {
+impl HealthTable {
     pub fn of_services(config: &Config) -> Self {
         Self::unknown(config.services.iter().map(|service| service.backends.len()))
     }

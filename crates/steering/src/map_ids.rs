@@ -1,4 +1,4 @@
-//! Numbers of services and backends in the maps. Pure.
+//! IdAllocator of services and backends in the maps. Pure.
 //!
 //! What stays in the configuration keeps its number over a reload, so its ring, its counters and
 //! the packets under way are not touched. A freed number is given out again only after all others:
@@ -15,14 +15,14 @@ pub type ServiceKey = (IpAddr, u16, Protocol);
 /// Likewise of a backend: its service, address and port.
 pub type BackendKey = (ServiceKey, IpAddr, u16);
 
-/// Numbers given out.
+/// IdAllocator given out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Slots {
-    services: Numbers<ServiceKey>,
-    backends: Numbers<BackendKey>,
+pub struct MapIds {
+    services: IdAllocator<ServiceKey>,
+    backends: IdAllocator<BackendKey>,
 }
 
-impl Slots {
+impl MapIds {
     /// The numbers that the agent before this one gave, as the maps tell them.
     pub fn adopted(
         services: impl IntoIterator<Item = (ServiceKey, u32)>,
@@ -34,7 +34,7 @@ impl Slots {
         slots
     }
 
-    /// Numbers for these services, their backends and sorry servers; everything else loses its own.
+    /// IdAllocator for these services, their backends and sorry servers; everything else loses its own.
     pub fn assign(&mut self, services: &[Service]) {
         let backends = services.iter().flat_map(|service| {
             let of = key(service);
@@ -44,7 +44,7 @@ impl Slots {
         self.services.assign(&services.iter().map(key).collect::<Vec<_>>());
     }
 
-    /// Number of a service; `None` before [`Slots::assign`] saw it.
+    /// Number of a service; `None` before [`MapIds::assign`] saw it.
     pub fn service(&self, service: &Service) -> Option<u32> {
         self.services.get(&key(service))
     }
@@ -60,21 +60,21 @@ pub fn key(service: &Service) -> ServiceKey {
     (service.address, service.port, service.protocol)
 }
 
-/// Numbers of things that come and go.
+/// IdAllocator of things that come and go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Numbers<K> {
+pub struct IdAllocator<K> {
     given: BTreeMap<K, u32>,
     /// Where the search for a free number begins.
     next: u32,
 }
 
-impl<K> Default for Numbers<K> {
+impl<K> Default for IdAllocator<K> {
     fn default() -> Self {
         Self { given: BTreeMap::new(), next: 0 }
     }
 }
 
-impl<K: Ord + Copy> Numbers<K> {
+impl<K: Ord + Copy> IdAllocator<K> {
     /// Goes on with numbers that were given out before.
     pub fn known(known: impl IntoIterator<Item = (K, u32)>) -> Self {
         let mut numbers = Self::default();
@@ -105,7 +105,7 @@ impl<K: Ord + Copy> Numbers<K> {
         }
     }
 
-    /// Numbers for all these; everybody else loses theirs.
+    /// IdAllocator for all these; everybody else loses theirs.
     pub fn assign(&mut self, wanted: &[K]) {
         self.given.retain(|key, _| wanted.contains(key));
         for &key in wanted {

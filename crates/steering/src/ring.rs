@@ -1,9 +1,9 @@
-//! A service's rings: who is in one, how one follows the other, which are likely to be next. Pure:
+//! A service's rings: who is in one, how one follows the other, which are precomputed to be next. Pure:
 //! the same members give the same ring on every node.
 
-mod course;
-mod likely;
-mod roster;
+mod membership;
+mod precomputed;
+mod rollout;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,22 +11,22 @@ use std::sync::Arc;
 use vrrp_common::maglev::{self, Member, TooManyMembers};
 use vrrp_common::maps::{NO_BACKEND, RING_CHANGED, Ring};
 
-pub use course::{Course, Drain, Found, GRACE, Next, Publication};
-pub use likely::Likely;
-pub use roster::{Candidate, Roster, Serving};
+pub use membership::{Candidate, Membership, Serving};
+pub use precomputed::Likely;
+pub use rollout::{Drain, Found, GRACE, Next, RingRollout, RingUpdate};
 
 /// A ring, and what status shows of it.
 #[derive(Clone)]
-pub struct Plan {
+pub struct RingTable {
     pub ring: Arc<Ring>,
     /// Equal on two nodes when they choose the same backend for every flow.
     pub digest: u64,
-    /// Slots by backend number.
+    /// MapIds by backend number.
     slots: BTreeMap<u16, u32>,
     members: Vec<Member>,
 }
 
-impl Plan {
+impl RingTable {
     /// # Errors
     /// More members than a ring can hold.
     pub fn new(members: &[Member]) -> Result<Self, TooManyMembers> {
@@ -65,7 +65,7 @@ impl Plan {
         &self.members
     }
 
-    /// Slots that hold the backend `index`.
+    /// MapIds that hold the backend `index`.
     pub fn slots(&self, index: u16) -> u32 {
         self.slots.get(&index).copied().unwrap_or(0)
     }

@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::drain::Drained;
-use crate::map_ids::Slots;
+use crate::map_ids::MapIds;
 use vrrp_model::{Config, Router, SyncGroup};
 
 /// What the agent works by: the configuration, routers on their way out included, and where its
 /// parts are in the maps.
 #[derive(Debug, Clone)]
-pub struct Force {
+pub struct RunningConfig {
     pub config: Arc<Config>,
     /// For each router, its place.
     pub places: Vec<u32>,
     /// Places of routers that the configuration no longer has and that have not handed over yet.
     pub leaving: BTreeSet<u32>,
-    pub slots: Slots,
+    pub slots: MapIds,
     /// Backends that somebody wants drained.
     pub drained: Drained,
 }
@@ -68,9 +68,9 @@ impl Changes {
     }
 }
 
-impl Force {
+impl RunningConfig {
     /// `slots`: numbers that the agent before this one gave.
-    pub fn new(config: Config, places: Vec<u32>, mut slots: Slots) -> Self {
+    pub fn new(config: Config, places: Vec<u32>, mut slots: MapIds) -> Self {
         slots.assign(&config.services);
         Self {
             config: Arc::new(config),

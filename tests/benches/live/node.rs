@@ -118,8 +118,8 @@ impl Node {
 /// Acting for the virtual addresses, all flows spread over three backends.
 fn world(mode: Mode, way: Way) -> World {
     let mut world = World::new();
-    world.acting();
-    world.acting_v6();
+    world.active();
+    world.active_v6();
     if let Some(interface) = &mut world.interface {
         interface.ifindex = FRONT_IFINDEX;
     }

@@ -55,7 +55,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// The main program, acting for all addresses, no rate limit; it leaves the frame as it is.
+    /// The main program, active for all addresses, no rate limit; it leaves the frame as it is.
     pub fn new(name: impl Into<String>, frame: &[u8], action: u32) -> Self {
         let mut world = World::new();
         world.only(DIRECT);
@@ -235,7 +235,7 @@ fn neighbours() -> Vec<Case> {
         Case::new("ARP for a VIP", &asked(VIP1), TX)
             .reset(Reset::Frame(Reshaped::NOT))
             .out(padded(arp_answer(&[], NODE1_MAC, VIP1, CLIENT_MAC, CLIENT))),
-        Case::new("ARP for a VIP, not acting", &asked(VIP1), DROP)
+        Case::new("ARP for a VIP, not active", &asked(VIP1), DROP)
             .when(|world| world.words[0].mastership = 0),
     ]
 }
@@ -288,7 +288,7 @@ fn not_steered() -> Vec<Case> {
             DROP,
         ),
         Case::new("a service without a backend", &udp, DROP).when(|world| world.only(NO_BACKEND)),
-        Case::new("a VIP, not acting", &udp, DROP).when(|world| world.words[0].mastership = 0),
+        Case::new("a VIP, not active", &udp, DROP).when(|world| world.words[0].mastership = 0),
         Case::new("a VIP, fenced", &udp, DROP).when(World::fenced),
     ]
 }

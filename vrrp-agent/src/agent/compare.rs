@@ -3,9 +3,9 @@
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
-use super::picture::{Picture, RingFacts};
-use crate::agreement::{self, Agreement, Own, PORT, Ring};
+use super::observed::{Observed, RingFacts};
 use crate::elector::View;
+use crate::ring_agreement::{self, Agreement, Own, PORT, Ring};
 use vrrp_model::{Hmac, Router, Service};
 
 /// The comparison, while there is something to compare.
@@ -18,15 +18,15 @@ pub struct Compare {
 
 impl Compare {
     /// Says what this node has, to whom it hears, and takes down what was said.
-    pub fn follow(&mut self, view: &View, picture: &mut Picture) {
-        let config = &picture.force.config;
+    pub fn follow(&mut self, view: &View, observed: &mut Observed) {
+        let config = &observed.running.config;
         if !config.compare_rings || config.services.is_empty() {
             *self = Self::default();
-            picture.agreement = agreement::Heard::default();
+            observed.agreement = ring_agreement::Heard::default();
             return;
         }
         if self.agreement.is_none() {
-            match agreement::start(PORT) {
+            match ring_agreement::start(PORT) {
                 Ok(started) => (self.agreement, self.refused) = (Some(started), false),
                 Err(error) if !self.refused => {
                     tracing::warn!(%error, port = PORT, "rings are not compared with those of other nodes");
@@ -36,14 +36,14 @@ impl Compare {
             }
         }
         if let Some(agreement) = &self.agreement {
-            agreement.tell(own(view, picture));
-            picture.agreement = agreement.heard();
+            agreement.tell(own(view, observed));
+            observed.agreement = agreement.heard();
         }
     }
 }
 
-fn own(view: &View, picture: &Picture) -> Own {
-    let routers = || picture.force.routers().map(|(_, router)| router);
+fn own(view: &View, observed: &Observed) -> Own {
+    let routers = || observed.running.routers().map(|(_, router)| router);
     let mut peers: Vec<IpAddr> =
         routers().flat_map(|router| &router.peers).map(|peer| peer.address).collect();
     peers.sort_unstable();
@@ -54,10 +54,10 @@ fn own(view: &View, picture: &Picture) -> Own {
             keys.push(hmac.clone());
         }
     }
-    Own { rings: rings(picture), masters: masters(view, picture), peers, keys }
+    Own { rings: rings(observed), masters: masters(view, observed), peers, keys }
 }
 
-fn rings(picture: &Picture) -> Vec<Ring> {
+fn rings(observed: &Observed) -> Vec<Ring> {
     let of = |(service, ring): (&Service, &Option<RingFacts>)| {
         let digest = ring.as_ref()?.digest;
         Some(Ring {
@@ -67,23 +67,23 @@ fn rings(picture: &Picture) -> Vec<Ring> {
             digest,
         })
     };
-    picture.force.config.services.iter().zip(&picture.rings).filter_map(of).collect()
+    observed.running.config.services.iter().zip(&observed.rings).filter_map(of).collect()
 }
 
 /// The masters that are heard; a link-local one on the interface of its router.
-fn masters(view: &View, picture: &Picture) -> Vec<SocketAddr> {
+fn masters(view: &View, observed: &Observed) -> Vec<SocketAddr> {
     let of = |(place, router): (u32, &Router)| {
         let source = view.routers.get(&place)?.heard?.source;
         Some(match source {
             IpAddr::V4(_) => SocketAddr::new(source, PORT),
             IpAddr::V6(source) => {
                 let scope =
-                    picture.host.link_by_name(&router.interface).map_or(0, |link| link.index);
+                    observed.host.link_by_name(&router.interface).map_or(0, |link| link.index);
                 SocketAddrV6::new(source, PORT, 0, scope).into()
             }
         })
     };
-    let mut masters: Vec<SocketAddr> = picture.force.routers().filter_map(of).collect();
+    let mut masters: Vec<SocketAddr> = observed.running.routers().filter_map(of).collect();
     masters.sort_unstable();
     masters.dedup();
     masters

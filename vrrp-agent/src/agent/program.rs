@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::effects;
-use crate::plane::object::{KernelLog, Plane};
+use crate::plane::loader::{KernelLog, Plane};
 use crate::plane::pins::{Kind, Pins};
 use crate::signals::Signals;
 use vrrp_model::{Config, XdpUse};

@@ -1,17 +1,17 @@
-//! Reload: read aside, compare, put in force. A bad file changes nothing.
+//! Reload: read standby, compare, put in force. A bad file changes nothing.
 
 use std::time::SystemTime;
 
 use tokio::sync::oneshot;
 
 use super::Agent;
-use super::picture::ReloadFacts;
+use super::observed::ReloadFacts;
 use crate::elector::{Command, View};
 use crate::http::ReloadReply;
 use crate::scripts;
 use vrrp_config::{self, Mode};
 use vrrp_model::Config;
-use vrrp_steering::health_table::Checks;
+use vrrp_steering::health_table::HealthTable;
 
 /// A configuration file that was read, and who asked for it.
 pub struct Loading {
@@ -59,11 +59,12 @@ impl Agent {
             }
         };
         let at = SystemTime::now();
-        let mut picture = self.picture();
-        let before = picture.reload.as_ref().and_then(|reload| reload.success_at);
+        let mut observed = self.observed();
+        let before = observed.reload.as_ref().and_then(|reload| reload.success_at);
         let success_at = if successful { Some(at) } else { before };
-        picture.reload = Some(ReloadFacts { successful, message: message.clone(), at, success_at });
-        drop(picture);
+        observed.reload =
+            Some(ReloadFacts { successful, message: message.clone(), at, success_at });
+        drop(observed);
         if let Some(request) = request {
             // Whoever asked may have gone away meanwhile; the reload stands all the same.
             let _ = request.send(ReloadReply { successful, message, report });
@@ -71,25 +72,25 @@ impl Agent {
     }
 
     fn replace(&mut self, new: Config) -> String {
-        let old = std::sync::Arc::clone(&self.force.config);
-        let changes = self.force.replace(new);
-        let new = std::sync::Arc::clone(&self.force.config);
+        let old = std::sync::Arc::clone(&self.running.config);
+        let changes = self.running.replace(new);
+        let new = std::sync::Arc::clone(&self.running.config);
         self.track = self.track.carried_over(&old, &new);
         self.checks = self.checks.over_services(&old, &new);
         self.upstream_checks = self.upstream_checks.over_upstreams(&old, &new);
-        self.picture().reconfigure(&old, &new);
+        self.observed().reconfigure(&old, &new);
         if changes.scripts {
             self.workers.restart_scripts(&new.scripts);
         }
         if changes.services {
             self.workers.restart_probes(&new.services);
-            self.paths = Checks::of_services(&new);
+            self.paths = HealthTable::of_services(&new);
         }
         if changes.upstreams {
             self.workers.restart_upstream_probes(&new.upstreams);
             self.effects.look_again();
         }
-        self.seats.follow_groups(&self.force, &self.elector);
+        self.election_sync.follow_groups(&self.running, &self.elector);
         for &place in &changes.released {
             self.elector.send(Command::Remove { place });
         }
@@ -102,14 +103,14 @@ impl Agent {
             return;
         }
         let gone: Vec<u32> = self
-            .force
+            .running
             .leaving
             .iter()
             .copied()
             .filter(|place| !view.routers.contains_key(place))
             .collect();
         for place in gone {
-            self.force.forget(place);
+            self.running.forget(place);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The status from what the loop, the election thread and the kernel program know.
 
+mod services;
 mod upstreams;
 
 use std::collections::BTreeMap;
@@ -10,14 +11,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::reason::Reason;
 
-use super::picture::{HookFacts, Picture, ReloadFacts};
-use super::served::services;
+use super::observed::{HookFacts, Observed, ReloadFacts};
 use super::tracking::tracking;
 use crate::effects::TagsSeen;
 use crate::elector::{RouterView, View};
 use crate::plane::attach::Mode;
 use crate::plane::counters::Counters;
 use crate::shortage;
+use services::services;
 use vrrp_election::Role;
 use vrrp_model::host::XdpMode as HostXdpMode;
 use vrrp_model::time::Instant;
@@ -26,7 +27,7 @@ use vrrp_status::{
     AddressStatus, ElectionStatus, HistogramStatus, InterfaceStatus, MasterStatus, ReloadStatus,
     RouterStatus, SCHEMA, ScriptState, ScriptStatus, Status, VlanTags, XdpMode, XdpStatus,
 };
-use vrrp_steering::desired::{self, Facts, Way};
+use vrrp_steering::desired::{self, Facts, Reachability};
 use vrrp_steering::tracking::Health;
 
 /// Counters of the kernel program that have a field of their own in a router's status; the others
@@ -37,7 +38,7 @@ const FIELDS: [RouterCounter; 6] = [
     RouterCounter::LowerPriorityReceived,
     RouterCounter::ArpAnswered,
     RouterCounter::ArpSuppressed,
-    RouterCounter::NotActing,
+    RouterCounter::NotActive,
 ];
 
 /// What does not change while the agent runs.
@@ -54,10 +55,10 @@ pub struct Fixed {
 }
 
 /// How each service's backends are reached.
-pub fn ways(facts: &Facts) -> Vec<Vec<Way>> {
+pub fn ways(facts: &Facts) -> Vec<Vec<Reachability>> {
     let of = |(index, service): (usize, &Service)| {
         (0..service.backends.len())
-            .filter_map(|backend| desired::way(facts, index, backend))
+            .filter_map(|backend| desired::reachability(facts, index, backend))
             .collect()
     };
     facts.config.services.iter().enumerate().map(of).collect()
@@ -67,11 +68,11 @@ pub fn ways(facts: &Facts) -> Vec<Vec<Way>> {
 pub fn status(
     fixed: &Fixed,
     view: &View,
-    picture: &Picture,
+    observed: &Observed,
     now: Instant,
     wall: SystemTime,
 ) -> Status {
-    let config = &picture.force.config;
+    let config = &observed.running.config;
     Status {
         schema: SCHEMA,
         node: config.node.clone(),
@@ -80,14 +81,14 @@ pub fn status(
         started_unix: unix(fixed.started_unix),
         uptime_seconds: now.saturating_since(fixed.started).as_secs_f64(),
         config: fixed.config_path.display().to_string(),
-        reload: picture.reload.as_ref().map(reload),
+        reload: observed.reload.as_ref().map(reload),
         election: ElectionStatus::new(&view.lateness, &view.degraded),
-        interfaces: interfaces(fixed, view, picture),
-        routers: routers(fixed, view, picture, now, wall),
-        services: services(fixed, picture, now),
-        flips: picture.flips.as_ref().map(HistogramStatus::from).unwrap_or_default(),
-        upstreams: upstreams::upstreams(picture, now),
-        scripts: scripts(config, picture),
+        interfaces: interfaces(fixed, view, observed),
+        routers: routers(fixed, view, observed, now, wall),
+        services: services(fixed, observed, now),
+        flips: observed.flips.as_ref().map(HistogramStatus::from).unwrap_or_default(),
+        upstreams: upstreams::upstreams(observed, now),
+        scripts: scripts(config, observed),
         shortages: shortage::counts()
             .map(|(undone, count)| (undone.label().to_owned(), count))
             .into(),
@@ -97,15 +98,15 @@ pub fn status(
 fn routers(
     fixed: &Fixed,
     view: &View,
-    picture: &Picture,
+    observed: &Observed,
     now: Instant,
     wall: SystemTime,
 ) -> Vec<RouterStatus> {
     let of = |(index, (place, conf))| {
         let router = view.routers.get(&place)?;
-        Some(RouterSight { fixed, picture, now, wall, index, place, conf, router }.status())
+        Some(RouterSight { fixed, observed, now, wall, index, place, conf, router }.status())
     };
-    picture.force.routers().enumerate().filter_map(of).collect()
+    observed.running.routers().enumerate().filter_map(of).collect()
 }
 
 fn reload(facts: &ReloadFacts) -> ReloadStatus {
@@ -121,23 +122,23 @@ fn unix(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
-fn interfaces(fixed: &Fixed, view: &View, picture: &Picture) -> Vec<InterfaceStatus> {
-    let routers = picture.force.config.routers.iter().map(|router| router.interface.as_str());
+fn interfaces(fixed: &Fixed, view: &View, observed: &Observed) -> Vec<InterfaceStatus> {
+    let routers = observed.running.config.routers.iter().map(|router| router.interface.as_str());
     // Those that lead to NAT backends need no router.
-    let others = picture
+    let others = observed
         .hooks
         .keys()
-        .filter_map(|ifindex| picture.host.links.get(ifindex))
+        .filter_map(|ifindex| observed.host.links.get(ifindex))
         .map(|link| link.name.as_str());
     let mut names: Vec<&str> = routers.chain(others).collect();
     names.sort_unstable();
     names.dedup();
-    names.into_iter().map(|name| interface(fixed, view, picture, name)).collect()
+    names.into_iter().map(|name| interface(fixed, view, observed, name)).collect()
 }
 
-fn interface(fixed: &Fixed, view: &View, picture: &Picture, name: &str) -> InterfaceStatus {
-    let link = picture.host.link_by_name(name);
-    let hook = link.and_then(|link| picture.hooks.get(&link.index));
+fn interface(fixed: &Fixed, view: &View, observed: &Observed, name: &str) -> InterfaceStatus {
+    let link = observed.host.link_by_name(name);
+    let hook = link.and_then(|link| observed.hooks.get(&link.index));
     let counted = fixed.counters.as_ref().zip(hook.and_then(|hook| hook.slot));
     let verdicts = counted.map_or_else(
         || Verdict::ALL.iter().map(|verdict| (verdict.label().to_owned(), 0)).collect(),
@@ -193,7 +194,7 @@ fn xdp(hook: Option<&HookFacts>, reported: Option<HostXdpMode>) -> XdpStatus {
 /// One router, and everything its status is made of.
 struct RouterSight<'a> {
     fixed: &'a Fixed,
-    picture: &'a Picture,
+    observed: &'a Observed,
     now: Instant,
     wall: SystemTime,
     index: usize,
@@ -219,15 +220,15 @@ impl RouterSight<'_> {
             },
             role: router.role,
             reason: self.reason(),
-            aside_seconds: router
-                .aside_since
-                .map(|aside| self.now.saturating_since(aside).as_secs_f64()),
+            standby_seconds: router
+                .standby_since
+                .map(|standby| self.now.saturating_since(standby).as_secs_f64()),
             since_seconds: since.as_secs_f64(),
             last_transition_unix: unix(self.wall.checked_sub(since).unwrap_or(UNIX_EPOCH)),
             last_transition_reason: router.reason.map(|reason| reason.name().to_owned()),
             priority: router.priority,
             base_priority: conf.priority,
-            tracking: tracking(&self.picture.force.config, self.picture, conf),
+            tracking: tracking(&self.observed.running.config, self.observed, conf),
             master: self.master(),
             master_heard_ms: router.heard.map(|heard| millis(self.now.saturating_since(heard.at))),
             deadline_ms: router
@@ -255,7 +256,7 @@ impl RouterSight<'_> {
             announcements_sent: counts.announcements_sent,
             arp_answered: self.count(RouterCounter::ArpAnswered),
             arp_suppressed: self.count(RouterCounter::ArpSuppressed),
-            vip_dropped: self.count(RouterCounter::NotActing),
+            vip_dropped: self.count(RouterCounter::NotActive),
             lower_priority_adverts: counts.lower_priority_received,
             interval_errors: counts.interval_errors,
             address_list_errors: counts.address_list_errors,
@@ -287,7 +288,7 @@ impl RouterSight<'_> {
     }
 
     fn group(&self) -> Option<String> {
-        let groups = &self.picture.force.config.groups;
+        let groups = &self.observed.running.config.groups;
         groups
             .iter()
             .find(|group| group.members.contains(&self.index))
@@ -295,7 +296,7 @@ impl RouterSight<'_> {
     }
 
     fn reason(&self) -> String {
-        let fault = self.picture.faults.get(self.index).cloned().flatten();
+        let fault = self.observed.faults.get(self.index).cloned().flatten();
         match (self.router.role, fault) {
             (Role::Fault, Some(fault)) => fault,
             _ => self.router.reason.map_or_else(
@@ -306,7 +307,8 @@ impl RouterSight<'_> {
     }
 
     fn master(&self) -> Option<MasterStatus> {
-        let own = || desired::seat(self.conf, &self.picture.host).ok().map(|seat| seat.source);
+        let own =
+            || desired::binding(self.conf, &self.observed.host).ok().map(|binding| binding.source);
         match self.router.role {
             Role::Master | Role::Releasing => {
                 own().map(|source| MasterStatus { source, priority: self.router.priority })
@@ -320,7 +322,7 @@ impl RouterSight<'_> {
     }
 
     fn not_advertised(&self) -> usize {
-        let link = self.picture.host.link_by_name(&self.conf.interface);
+        let link = self.observed.host.link_by_name(&self.conf.interface);
         link.map_or(0, |link| {
             self.conf.addresses.len().saturating_sub(self.conf.capacity(link.mtu))
         })
@@ -328,7 +330,7 @@ impl RouterSight<'_> {
 
     fn addresses(&self) -> Vec<AddressStatus> {
         let held = |address: IpAddr| {
-            self.picture
+            self.observed
                 .host
                 .links
                 .values()
@@ -345,11 +347,11 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn scripts(config: &Config, picture: &Picture) -> Vec<ScriptStatus> {
+fn scripts(config: &Config, observed: &Observed) -> Vec<ScriptStatus> {
     config
         .scripts
         .iter()
-        .zip(&picture.scripts)
+        .zip(&observed.scripts)
         .map(|(script, facts)| ScriptStatus {
             name: script.name.clone(),
             state: match facts.health {

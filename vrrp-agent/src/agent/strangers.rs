@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use vrrp_common::reason::Reason;
 
-use super::picture::Picture;
+use super::observed::Observed;
 use super::snapshot::Fixed;
 use crate::elector::View;
 
@@ -15,9 +15,9 @@ pub struct Strangers(BTreeMap<String, u64>);
 
 impl Strangers {
     /// Logs the first one on an interface, and each time that there are twice as many.
-    pub fn follow(&mut self, fixed: &Fixed, view: &View, picture: &Picture) {
-        for (ifindex, hook) in &picture.hooks {
-            let Some(name) = picture.host.links.get(ifindex).map(|link| link.name.as_str()) else {
+    pub fn follow(&mut self, fixed: &Fixed, view: &View, observed: &Observed) {
+        for (ifindex, hook) in &observed.hooks {
+            let Some(name) = observed.host.links.get(ifindex).map(|link| link.name.as_str()) else {
                 continue;
             };
             let counted = fixed.counters.as_ref().zip(hook.slot);
@@ -27,8 +27,8 @@ impl Strangers {
         }
         let others = view.dropped.keys().filter(|(name, reason)| {
             *reason == Reason::AddressList
-                && !picture.hooks.keys().any(|ifindex| {
-                    picture.host.links.get(ifindex).is_some_and(|link| link.name == *name)
+                && !observed.hooks.keys().any(|ifindex| {
+                    observed.host.links.get(ifindex).is_some_and(|link| link.name == *name)
                 })
         });
         for (name, _) in others {

@@ -1,12 +1,12 @@
 //! The parts of a router's priority, for its status.
 
-use super::picture::Picture;
+use super::observed::Observed;
 use vrrp_model::{Config, Router};
 use vrrp_status::{TrackedKind, TrackedStatus};
 use vrrp_steering::tracking::{Health, adjustment};
 
 /// Everything that `router` tracks, with what it adds now.
-pub fn tracking(config: &Config, picture: &Picture, router: &Router) -> Vec<TrackedStatus> {
+pub fn tracking(config: &Config, observed: &Observed, router: &Router) -> Vec<TrackedStatus> {
     let of = |kind, name: &str, weight, health: Health| TrackedStatus {
         kind,
         name: name.to_owned(),
@@ -17,11 +17,11 @@ pub fn tracking(config: &Config, picture: &Picture, router: &Router) -> Vec<Trac
     let scripts = router.track_scripts.iter().map(|tracked| {
         let name = config.scripts.get(tracked.script).map_or("?", |script| script.name.as_str());
         let health =
-            picture.scripts.get(tracked.script).map_or(Health::Unknown, |script| script.health);
+            observed.scripts.get(tracked.script).map_or(Health::Unknown, |script| script.health);
         of(TrackedKind::Script, name, tracked.weight, health)
     });
     let interfaces = router.track_interfaces.iter().map(|tracked| {
-        let up = picture.host.link_by_name(&tracked.interface).is_some_and(|link| link.up);
+        let up = observed.host.link_by_name(&tracked.interface).is_some_and(|link| link.up);
         let health = if up { Health::Good } else { Health::Bad };
         of(TrackedKind::Interface, &tracked.interface, tracked.weight, health)
     });

@@ -15,9 +15,9 @@ use std::sync::Arc;
 
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 
-use crate::forwarding::{Lack, lacking};
 use crate::net::NetlinkError;
 use crate::net::ethtool::Ethtool;
+use crate::net::nat_sysctls::{Lack, lacking};
 use crate::net::sysctl::Sysctl;
 use crate::net::watch::Watcher;
 use crate::plane::sockets::Cgroup;

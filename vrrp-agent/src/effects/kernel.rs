@@ -8,7 +8,7 @@ use super::claims::Claims;
 use super::tags::Tags;
 use super::{Problems, Rings};
 use crate::plane::PlaneError;
-use crate::plane::object::Plane;
+use crate::plane::loader::Plane;
 use crate::plane::tables::Tables;
 use vrrp_model::time::Instant;
 use vrrp_steering::desired::Desired;

@@ -13,7 +13,7 @@ use crate::plane::PlaneError;
 use crate::plane::tables::Tables;
 use vrrp_model::histogram::Histogram;
 use vrrp_model::time::Instant;
-use vrrp_steering::ring::{Course, Likely, Next, Roster};
+use vrrp_steering::ring::{Likely, Membership, Next, RingRollout};
 
 const FLIP_BUCKETS: usize = 9;
 
@@ -39,15 +39,15 @@ const AHEAD: usize = 4;
 /// The rings of all services, by service number.
 pub struct Rings {
     services: BTreeMap<u32, Published>,
-    likely: Likely,
+    precomputed: Likely,
     flips: Flips,
 }
 
 /// What is in force for a service.
 pub struct Published {
-    pub course: Course,
+    pub course: RingRollout,
     /// Who was wanted last.
-    pub roster: Roster,
+    pub roster: Membership,
     /// Since when a change that had to wait is wanted.
     asked: Option<Instant>,
 }
@@ -68,10 +68,11 @@ impl Rings {
     pub fn adopt(tables: &Tables, now: Instant) -> Result<Self, PlaneError> {
         let mut services = BTreeMap::new();
         for service in tables.services() {
-            let course = Course::adopt(tables.rings_of(service)?, now);
-            services.insert(service, Published { course, roster: Roster::default(), asked: None });
+            let course = RingRollout::adopt(tables.rings_of(service)?, now);
+            services
+                .insert(service, Published { course, roster: Membership::default(), asked: None });
         }
-        Ok(Self { services, likely: Likely::default(), flips: Histogram::new(&FLIP) })
+        Ok(Self { services, precomputed: Likely::default(), flips: Histogram::new(&FLIP) })
     }
 
     pub fn published(&self, service: u32) -> Option<&Published> {
@@ -93,7 +94,7 @@ impl Rings {
     }
 
     /// Forgets services that are not among these.
-    pub fn retain(&mut self, rosters: &BTreeMap<u32, Roster>) {
+    pub fn retain(&mut self, rosters: &BTreeMap<u32, Membership>) {
         self.services.retain(|service, _| rosters.contains_key(service));
     }
 
@@ -102,7 +103,7 @@ impl Rings {
     pub fn publish(
         &mut self,
         decided: Instant,
-        rosters: &BTreeMap<u32, Roster>,
+        rosters: &BTreeMap<u32, Membership>,
         tables: &mut Tables,
         problems: &mut Problems,
     ) -> Option<Instant> {
@@ -123,13 +124,13 @@ impl Rings {
     /// Makes rings ahead that one failure or return would ask for. Returns whether some are still
     /// to be made.
     pub fn prepare(&mut self) -> bool {
-        self.likely.prepare(self.services.values().map(|published| &published.roster), AHEAD)
+        self.precomputed.prepare(self.services.values().map(|published| &published.roster), AHEAD)
     }
 
     fn follow(
         &mut self,
         service: u32,
-        roster: &Roster,
+        roster: &Membership,
         decided: Instant,
         tables: &mut Tables,
         told: &mut Vec<u32>,
@@ -139,16 +140,16 @@ impl Rings {
                 Some(published) if published.course.plan().is_of(members) => {
                     Arc::clone(published.course.plan())
                 }
-                _ => self.likely.plan(members).map_err(RingError::TooMany)?,
+                _ => self.precomputed.plan(members).map_err(RingError::TooMany)?,
             }),
             None => None,
         };
         let Some(published) = self.services.get_mut(&service) else {
             if let Some(plan) = wanted {
-                let first = Course::begin(plan, tables.rings_in_use(service)?);
+                let first = RingRollout::begin(plan, tables.rings_in_use(service)?);
                 tables.publish(service, &first)?;
                 told.push(service);
-                let course = Course::begun(first, clock::now());
+                let course = RingRollout::begun(first, clock::now());
                 self.services
                     .insert(service, Published { course, roster: roster.clone(), asked: None });
             }

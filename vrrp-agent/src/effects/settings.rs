@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Problems;
 use super::record::{Changed, Record};
-use crate::forwarding::{lacking, settings_of};
+use crate::net::nat_sysctls::{lacking, settings_of};
 use crate::net::sysctl::{Setting, Sysctl, SysctlError};
 use vrrp_model::host::{HostView, Link};
 use vrrp_steering::desired::Desired;

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::Problems;
-use super::host::remove;
-use super::macs::Macs;
+use super::addresses::remove;
 use super::record::{Record, own};
 use super::settings;
+use super::unicast_filter::Macs;
 use crate::net::watch::Watcher;
 use crate::net::{Netlink, NetlinkError};
 use vrrp_model::host::ADDRESS_PROTOCOL;

@@ -49,13 +49,13 @@ struct Kernel {
 struct Sight {
     cgroup: Option<Cgroup>,
     /// Why nothing is steered there.
-    obstacle: Option<String>,
+    unusable: Option<String>,
 }
 
 /// How an upstream stands, and where its counters are.
 pub struct Standing {
     /// Why nothing is steered; `None` while it is.
-    pub obstacle: Option<String>,
+    pub unusable: Option<String>,
     pub counters: Option<Arc<SocketCounters>>,
     pub index: Option<u32>,
     /// By backend of the upstream.
@@ -96,16 +96,16 @@ impl Upstreams {
 
     /// How an upstream of the configuration stands.
     pub fn standing(&self, place: usize, upstream: &Upstream) -> Standing {
-        let seen = self.seen.get(place).and_then(|sight| sight.obstacle.clone());
-        let without = |obstacle: Option<String>| Standing {
-            obstacle,
+        let seen = self.seen.get(place).and_then(|sight| sight.unusable.clone());
+        let without = |unusable: Option<String>| Standing {
+            unusable,
             counters: None,
             index: None,
             places: vec![None; upstream.backends.len()],
         };
         match &self.state {
             State::Loaded(kernel) => Standing {
-                obstacle: seen,
+                unusable: seen,
                 counters: Some(Arc::clone(&kernel.counters)),
                 index: kernel.tables.index(&desired::upstream_key(upstream)),
                 places: upstream
@@ -190,7 +190,7 @@ fn look(kernel: &mut Kernel, upstreams: &[Upstream], seen: &mut [Sight], problem
                 Err(error.to_string())
             }
         };
-        sight.obstacle = outcome.as_ref().err().cloned();
+        sight.unusable = outcome.as_ref().err().cloned();
         problems.note(&format!("upstream {}", upstream.name), outcome);
     }
     let keep: BTreeSet<u64> =

@@ -8,12 +8,12 @@ use vrrp_common::reason::Reason;
 use vrrp_common::wire::vrrp::Advert;
 
 use super::advert::{self, Received};
-use super::unit::{Hands, Unit};
+use super::driver::{Io, RouterDriver};
 use vrrp_election::auth::Authenticator;
-use vrrp_election::auth::serial::UnixTime;
+use vrrp_election::auth::sequence::UnixTime;
 use vrrp_model::{ChecksumForm, HmacMode, Router};
 
-impl Unit {
+impl RouterDriver {
     /// Verifies the addresses and the authentication of an advert that is acceptable otherwise.
     /// Short lists were compared before.
     ///
@@ -36,12 +36,12 @@ impl Unit {
 
     /// Tells the kernel program whose adverts get through whatever others send: it cannot verify
     /// them.
-    pub(super) fn trust(&mut self, source: IpAddr, hands: &mut Hands) {
+    pub(super) fn trust(&mut self, source: IpAddr, io: &mut Io) {
         let enforced = self.router.hmac.as_ref().is_some_and(|hmac| hmac.mode == HmacMode::Enforce);
         let source = if enforced { source.into() } else { Address::UNSPECIFIED };
         if self.trusted != source {
             self.trusted = source;
-            self.write_conf(hands);
+            self.write_conf(io);
         }
     }
 

@@ -10,15 +10,15 @@ use vrrp_common::reason::Reason;
 
 use super::Command;
 use super::advert::Received;
-use super::inbox::Inbox;
-use super::index::Index;
+use super::command_queue::Inbox;
+use super::driver::{Binding, Io, RouterDriver};
+use super::lookup::Index;
 use super::sockets::{SocketKey, Sockets};
 use super::timer::Timer;
-use super::unit::{Hands, Seat, Unit};
 use super::wait;
 use crate::clock;
-use crate::net::frame_socket::FrameSocket;
-use crate::plane::words::Words;
+use crate::net::packet_socket::PacketSocket;
+use crate::plane::mastership::MastershipMaps;
 use crate::realtime;
 use vrrp_election::timing_stats::{Lateness, lateness};
 use vrrp_election::view::View;
@@ -40,14 +40,14 @@ const PACKET_MAX: usize = 65_535;
 
 pub struct Runner {
     /// By place.
-    pub(super) units: BTreeMap<u32, Unit>,
+    pub(super) drivers: BTreeMap<u32, RouterDriver>,
     index: Index,
     /// Places of the members of each sync group.
     groups: Vec<Vec<u32>>,
     pub(super) sockets: Sockets,
-    frames: FrameSocket,
+    frames: PacketSocket,
     timer: Timer,
-    words: Option<Words>,
+    words: Option<MastershipMaps>,
     dropped: BTreeMap<(String, Reason), u64>,
     publish: watch::Sender<Arc<View>>,
     published_at: Instant,
@@ -63,14 +63,14 @@ pub struct Runner {
 
 impl Runner {
     pub fn new(
-        words: Option<Words>,
-        frames: FrameSocket,
+        words: Option<MastershipMaps>,
+        frames: PacketSocket,
         timer: Timer,
         publish: watch::Sender<Arc<View>>,
     ) -> Self {
         let now = clock::now();
         Self {
-            units: BTreeMap::new(),
+            drivers: BTreeMap::new(),
             index: Index::default(),
             groups: Vec::new(),
             sockets: Sockets::default(),
@@ -111,14 +111,15 @@ impl Runner {
                 self.lateness.record(now.saturating_since(deadline));
             }
             for place in self.index.due(now) {
-                self.with_unit(place, |unit, hands| unit.act_on_time(now, hands));
+                self.with_unit(place, |driver, io| driver.act_on_time(now, io));
             }
             self.settle_groups(now);
             if std::mem::take(&mut self.untidy) {
                 self.forget_removed();
             }
             self.publish_view(now);
-            if self.stopping && self.units.values().all(|unit| unit.machine.epoch().is_none()) {
+            if self.stopping && self.drivers.values().all(|driver| driver.machine.epoch().is_none())
+            {
                 return;
             }
         }
@@ -137,40 +138,38 @@ impl Runner {
     pub(super) fn obey(&mut self, now: Instant, command: Command) {
         match command {
             Command::Configure { place, router } => self.configure(now, place, *router),
-            Command::Remove { place } => {
-                self.with_unit(place, |unit, hands| unit.remove(now, hands))
-            }
+            Command::Remove { place } => self.with_unit(place, |driver, io| driver.remove(now, io)),
             Command::Up { place, interface, mac, source } => {
                 self.open_socket(place, &interface);
                 // Two steps: what leaves the old seat goes through its socket, what begins on the
                 // new one through that seat's.
-                self.with_unit(place, |unit, hands| {
-                    unit.take_seat(now, Seat { interface, mac, source }, hands)
+                self.with_unit(place, |driver, io| {
+                    driver.bind(now, Binding { interface, mac, source }, io)
                 });
-                self.with_unit(place, |unit, hands| unit.sit(now, hands));
+                self.with_unit(place, |driver, io| driver.start(now, io));
             }
             Command::Down { place, link_up } => {
-                self.with_unit(place, |unit, hands| unit.leave_seat(now, link_up, hands));
+                self.with_unit(place, |driver, io| driver.leave_seat(now, link_up, io));
                 self.close_unused_sockets();
             }
             Command::Priority { place, priority } => {
-                self.with_unit(place, |unit, hands| unit.set_priority(now, priority, hands));
+                self.with_unit(place, |driver, io| driver.set_priority(now, priority, io));
             }
             Command::Hold { place, hold } => {
-                self.with_unit(place, |unit, hands| unit.set_hold(now, hold, hands))
+                self.with_unit(place, |driver, io| driver.set_hold(now, hold, io))
             }
             Command::Accepts { place, accepts } => {
-                self.with_unit(place, |unit, _| unit.set_accepts(accepts))
+                self.with_unit(place, |driver, _| driver.set_accepts(accepts))
             }
             Command::Installed { place, epoch } => {
-                self.with_unit(place, |unit, hands| unit.installed(now, epoch, hands))
+                self.with_unit(place, |driver, io| driver.installed(now, epoch, io))
             }
-            Command::StandAside { places } => self.tell(now, &places, Input::StandAside),
-            Command::StandAgain { places } => self.tell(now, &places, Input::StandAgain),
+            Command::Standby { places } => self.tell(now, &places, Input::Standby),
+            Command::EndStandby { places } => self.tell(now, &places, Input::EndStandby),
             Command::Groups(groups) => self.regroup(now, groups),
             Command::Shutdown => {
                 self.stopping = true;
-                self.with_all(|unit, hands| unit.input(now, Input::Shutdown, hands));
+                self.with_all(|driver, io| driver.input(now, Input::Shutdown, io));
             }
         }
     }
@@ -178,24 +177,24 @@ impl Runner {
     /// All of them, before their group is settled: else who was not told yet would hold the others.
     fn tell(&mut self, now: Instant, places: &[u32], input: Input) {
         for &place in places {
-            self.with_unit(place, |unit, hands| unit.input(now, input, hands));
+            self.with_unit(place, |driver, io| driver.input(now, input, io));
         }
     }
 
     fn configure(&mut self, now: Instant, place: u32, router: Router) {
-        let Some(unit) = self.units.get_mut(&place) else {
-            let mut unit = Unit::new(router, place, now);
-            unit.machine.set_grouped(self.group_of(place).is_some());
-            self.units.insert(place, unit);
+        let Some(driver) = self.drivers.get_mut(&place) else {
+            let mut driver = RouterDriver::new(router, place, now);
+            driver.machine.set_grouped(self.group_of(place).is_some());
+            self.drivers.insert(place, driver);
             self.news = true;
             return;
         };
         // Its group may be another one from here on.
-        unit.router.delivery = router.delivery;
-        if let Some(interface) = unit.seat.as_ref().map(|seat| seat.interface.clone()) {
+        driver.router.delivery = router.delivery;
+        if let Some(interface) = driver.binding.as_ref().map(|binding| binding.interface.clone()) {
             self.open_socket(place, &interface);
         }
-        self.with_unit(place, |unit, hands| unit.configure(now, router, hands));
+        self.with_unit(place, |driver, io| driver.configure(now, router, io));
     }
 
     fn group_of(&self, place: u32) -> Option<&[u32]> {
@@ -211,14 +210,14 @@ impl Runner {
             .filter(|&place| self.group_of(place).is_none())
             .collect::<Vec<_>>()
         {
-            self.with_unit(place, |unit, hands| {
-                unit.machine.set_grouped(false);
-                group::settle(now, &mut [&mut unit.machine], true);
-                unit.drain(now, hands);
+            self.with_unit(place, |driver, io| {
+                driver.machine.set_grouped(false);
+                group::settle(now, &mut [&mut driver.machine], true);
+                driver.drain(now, io);
             });
         }
         for place in self.groups.concat() {
-            self.with_unit(place, |unit, _| unit.machine.set_grouped(true));
+            self.with_unit(place, |driver, _| driver.machine.set_grouped(true));
         }
     }
 
@@ -231,75 +230,81 @@ impl Runner {
     /// Brings one sync group to agreement. What the kernel knows of its members counts before it
     /// takes over.
     fn settle_group(&mut self, now: Instant, places: &[u32]) {
-        let due = |place| self.units.get(place).is_some_and(|unit| unit.machine.due(now).is_some());
+        let due =
+            |place| self.drivers.get(place).is_some_and(|driver| driver.machine.due(now).is_some());
         if places.iter().any(due) {
             for &place in places {
-                self.with_unit(place, |unit, hands| unit.consult_kernel(now, hands));
+                self.with_unit(place, |driver, io| driver.consult_kernel(now, io));
             }
         }
-        let complete = places.iter().all(|place| self.units.contains_key(place));
+        let complete = places.iter().all(|place| self.drivers.contains_key(place));
         let members = self
-            .units
+            .drivers
             .values_mut()
-            .filter(|unit| places.contains(&unit.place) && !unit.is_leaving());
-        let mut machines: Vec<&mut VirtualRouter> = members.map(|unit| &mut unit.machine).collect();
+            .filter(|driver| places.contains(&driver.place) && !driver.is_leaving());
+        let mut machines: Vec<&mut VirtualRouter> =
+            members.map(|driver| &mut driver.machine).collect();
         group::settle(now, &mut machines, complete);
         for &place in places {
-            self.with_unit(place, |unit, hands| unit.drain(now, hands));
+            self.with_unit(place, |driver, io| driver.drain(now, io));
         }
     }
 
     /// Lets go of routers that were removed and have handed over.
     fn forget_removed(&mut self) {
-        let gone: Vec<u32> =
-            self.units.iter().filter(|(_, unit)| unit.is_gone()).map(|(&place, _)| place).collect();
+        let gone: Vec<u32> = self
+            .drivers
+            .iter()
+            .filter(|(_, driver)| driver.is_gone())
+            .map(|(&place, _)| place)
+            .collect();
         for place in gone {
-            self.with_unit(place, |unit, hands| unit.clear_words(hands));
-            self.units.remove(&place);
+            self.with_unit(place, |driver, io| driver.clear_words(io));
+            self.drivers.remove(&place);
             self.index.remove(place);
             self.news = true;
         }
         self.close_unused_sockets();
     }
 
-    fn with_all(&mut self, mut act: impl FnMut(&mut Unit, &mut Hands)) {
-        let places: Vec<u32> = self.units.keys().copied().collect();
+    fn with_all(&mut self, mut act: impl FnMut(&mut RouterDriver, &mut Io)) {
+        let places: Vec<u32> = self.drivers.keys().copied().collect();
         for place in places {
             self.with_unit(place, &mut act);
         }
     }
 
     /// Lets `act` work on a unit with everything its outputs touch.
-    fn with_unit(&mut self, place: u32, act: impl FnOnce(&mut Unit, &mut Hands)) {
-        let Some(unit) = self.units.get_mut(&place) else {
+    fn with_unit(&mut self, place: u32, act: impl FnOnce(&mut RouterDriver, &mut Io)) {
+        let Some(driver) = self.drivers.get_mut(&place) else {
             return;
         };
-        let socket = unit.socket_key().and_then(|key| self.sockets.get(&key));
-        act(unit, &mut Hands { socket, frames: &self.frames, words: self.words.as_mut() });
-        self.news |= std::mem::take(&mut unit.dirty);
+        let socket = driver.socket_key().and_then(|key| self.sockets.get(&key));
+        act(driver, &mut Io { socket, frames: &self.frames, words: self.words.as_mut() });
+        self.news |= std::mem::take(&mut driver.dirty);
         let moved = self.index.update(
             place,
-            unit.next_deadline(),
-            unit.socket_key().map(|key| (key, unit.router.vrid)),
+            driver.next_deadline(),
+            driver.socket_key().map(|key| (key, driver.router.vrid)),
         );
-        self.untidy |= moved || unit.is_leaving();
+        self.untidy |= moved || driver.is_leaving();
     }
 
     fn open_socket(&mut self, place: u32, interface: &Interface) {
-        if let Some(unit) = self.units.get(&place) {
-            self.sockets.open(interface, SocketKey::of(interface.index, &unit.router));
+        if let Some(driver) = self.drivers.get(&place) {
+            self.sockets.open(interface, SocketKey::of(interface.index, &driver.router));
         }
     }
 
     fn close_unused_sockets(&mut self) {
-        let units = &self.units;
-        self.sockets.retain(|key| units.values().any(|unit| unit.socket_key() == Some(*key)));
+        let drivers = &self.drivers;
+        self.sockets.retain(|key| drivers.values().any(|driver| driver.socket_key() == Some(*key)));
     }
 
     /// Gives the adverts in the sockets to the elections they are for. A socket from which not
     /// everything was read stays readable: the thread comes back to it at once.
     pub(super) fn drain_sockets(&mut self, keys: Vec<SocketKey>, buffer: &mut [u8]) {
-        let most = READ_AT_ONCE.max(READ_PER_ROUTER * self.units.len());
+        let most = READ_AT_ONCE.max(READ_PER_ROUTER * self.drivers.len());
         for key in keys {
             for _ in 0..most {
                 let Some(datagram) = self.sockets.recv(&key, buffer) else { break };
@@ -315,13 +320,14 @@ impl Runner {
             return;
         }
         let place = self.index.addressee(key, received.vrid);
-        let conf = place.and_then(|place| self.units[&place].conf());
+        let conf = place.and_then(|place| self.drivers[&place].conf());
         if received.is_foreign(conf.as_ref()) {
             return;
         }
         let verdict = received.judge(conf.as_ref()).and_then(|advert| {
-            let unit = place.and_then(|place| self.units.get_mut(&place));
-            unit.map_or(Ok(()), |unit| unit.verify(clock::unix(), &advert, received))
+            let driver = place.and_then(|place| self.drivers.get_mut(&place));
+            driver
+                .map_or(Ok(()), |driver| driver.verify(clock::unix(), &advert, received))
                 .map(|()| advert)
         });
         match (verdict, place) {
@@ -333,19 +339,23 @@ impl Runner {
                     priority: advert.priority,
                     interval: Duration::from_micros(advert.interval.as_micros()),
                 };
-                self.with_unit(place, |unit, hands| {
-                    unit.look_at(&advert, received);
-                    unit.hear(now, heard, hands);
+                self.with_unit(place, |driver, io| {
+                    driver.look_at(&advert, received);
+                    driver.hear(now, heard, io);
                 });
                 if let Some(group) = self.group_of(place).map(<[u32]>::to_vec) {
                     self.settle_group(now, &group);
                 }
             }
             (Err(reason), _) => {
-                let sits = |unit: &&Unit| {
-                    unit.seat.as_ref().is_some_and(|seat| seat.interface.index == key.ifindex)
+                let sits = |driver: &&RouterDriver| {
+                    driver
+                        .binding
+                        .as_ref()
+                        .is_some_and(|binding| binding.interface.index == key.ifindex)
                 };
-                let name = self.units.values().find(sits).map(|unit| unit.router.interface.clone());
+                let name =
+                    self.drivers.values().find(sits).map(|driver| driver.router.interface.clone());
                 *self.dropped.entry((name.unwrap_or_default(), reason)).or_default() += 1;
             }
             (Ok(_), None) => {}
@@ -359,7 +369,8 @@ impl Runner {
         let news = std::mem::take(&mut self.news) | obeyed;
         if news || now.saturating_since(self.published_at) >= COUNTERS_EVERY {
             self.published_at = now;
-            let routers = self.units.iter().map(|(&place, unit)| (place, unit.view())).collect();
+            let routers =
+                self.drivers.iter().map(|(&place, driver)| (place, driver.view())).collect();
             let (dropped, degraded) = (self.dropped.clone(), Arc::clone(&self.degraded));
             let view = Arc::new(View {
                 routers,

@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use vrrp_common::wire::vrrp::{self, Carrier, Coverage};
 
+use super::driver::{Binding, Io, RouterDriver};
 use super::run::Runner;
 use super::timer::Timer;
-use super::unit::{Hands, Seat, Unit};
 use super::{Command, advert};
 use crate::net::advert_socket::{AdvertSocket, Datagram};
-use crate::net::frame_socket::FrameSocket;
+use crate::net::packet_socket::PacketSocket;
 use crate::net::testing::{LEFT, RIGHT, in_pair};
 use vrrp_config::{self, Language, Mode, Source};
 use vrrp_election::Role;
@@ -70,13 +70,13 @@ fn packet(message: &[u8]) -> Vec<u8> {
 /// Gives `ours` the advert of `theirs`, and returns interval errors, list errors, and sums over the
 /// message only.
 fn look(ours: &Router, theirs: &Router) -> [u64; 3] {
-    let mut unit = Unit::new(ours.clone(), 0, Instant::default());
+    let mut driver = RouterDriver::new(ours.clone(), 0, Instant::default());
     let packet = packet(&message(theirs));
     let received = advert::parse(&packet, Datagram::V4 { len: packet.len() }).expect("a packet");
     let conf = advert::router_conf(ours, 2, NODE1.into(), 100);
     let judged = received.judge(Some(&conf)).expect("valid all the same");
-    unit.look_at(&judged, &received);
-    let counts = unit.view().counts;
+    driver.look_at(&judged, &received);
+    let counts = driver.view().counts;
     [counts.interval_errors, counts.address_list_errors, counts.message_only_received]
 }
 
@@ -115,7 +115,7 @@ fn vc054_the_order_of_the_addresses_does_not_matter() {
 #[test]
 fn vc057_odd_adverts_are_logged_less_and_less() {
     // The count that a line carries is a power of two: of a thousand adverts ten lines are written.
-    let mut unit = Unit::new(router(""), 0, Instant::default());
+    let mut driver = RouterDriver::new(router(""), 0, Instant::default());
     let slower = Router { interval: Duration::from_secs(2), ..router("") };
     let packet = packet(&message(&slower));
     let received = advert::parse(&packet, Datagram::V4 { len: packet.len() }).expect("a packet");
@@ -124,10 +124,10 @@ fn vc057_odd_adverts_are_logged_less_and_less() {
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
     tracing::subscriber::with_default(subscriber, || {
-        (0..1_000).for_each(|_| unit.look_at(&advert, &received))
+        (0..1_000).for_each(|_| driver.look_at(&advert, &received))
     });
     let lines = log.0.lock().expect("no panic").iter().filter(|&&byte| byte == b'\n').count();
-    assert_eq!((unit.view().counts.interval_errors, lines), (1_000, 10));
+    assert_eq!((driver.view().counts.interval_errors, lines), (1_000, 10));
 }
 
 /// Log lines as they were written.
@@ -220,42 +220,47 @@ fn vc121_unicast_adverts_differ_in_nothing_but_the_pseudo_header() {
 }
 
 /// The owner of VRID 51, which sends frames of its own on an interface that does not exist.
-fn owner(now: Instant, hands: &mut Hands) -> Unit {
-    let mut unit = Unit::new(Router { priority: 255, virtual_mac: true, ..router("") }, 0, now);
+fn owner(now: Instant, io: &mut Io) -> RouterDriver {
+    let mut driver =
+        RouterDriver::new(Router { priority: 255, virtual_mac: true, ..router("") }, 0, now);
     let interface = Interface { index: NOWHERE, name: "nowhere".to_owned() };
-    unit.take_seat(now, Seat { interface, mac: [2; 6], source: NODE1.into() }, hands);
-    unit.sit(now, hands);
-    assert_eq!(unit.machine.role(), Role::Master);
-    unit
+    driver.bind(now, Binding { interface, mac: [2; 6], source: NODE1.into() }, io);
+    driver.start(now, io);
+    assert_eq!(driver.machine.role(), Role::Master);
+    driver
 }
 
 #[test]
 #[ignore = "needs root: a packet socket"]
 fn vc065_announcements_wait_for_the_addresses() {
-    let frames = FrameSocket::open().expect("a socket");
-    let mut hands = Hands { socket: None, frames: &frames, words: None };
+    let frames = PacketSocket::open().expect("a socket");
+    let mut io = Io { socket: None, frames: &frames, words: None };
     let now = Instant::from_micros(1_000_000);
-    let mut unit = owner(now, &mut hands);
-    assert_eq!(unit.schedule.next_deadline(), None, "nothing to announce yet");
-    let epoch = unit.machine.epoch().expect("a mastership");
-    unit.installed(now, epoch - 1, &mut hands);
-    assert_eq!(unit.schedule.next_deadline(), None, "another mastership's addresses are not these");
-    unit.installed(now, epoch, &mut hands);
-    assert_eq!(unit.announce_by, None);
-    assert!(unit.schedule.next_deadline().is_some(), "the burst has begun");
+    let mut driver = owner(now, &mut io);
+    assert_eq!(driver.schedule.next_deadline(), None, "nothing to announce yet");
+    let epoch = driver.machine.epoch().expect("a mastership");
+    driver.installed(now, epoch - 1, &mut io);
+    assert_eq!(
+        driver.schedule.next_deadline(),
+        None,
+        "another mastership's addresses are not these"
+    );
+    driver.installed(now, epoch, &mut io);
+    assert_eq!(driver.announce_by, None);
+    assert!(driver.schedule.next_deadline().is_some(), "the burst has begun");
 }
 
 #[test]
 #[ignore = "needs root: a packet socket"]
 fn vc124_an_advert_that_cannot_be_sent_is_counted_and_the_timer_goes_on() {
-    let frames = FrameSocket::open().expect("a socket");
-    let mut hands = Hands { socket: None, frames: &frames, words: None };
+    let frames = PacketSocket::open().expect("a socket");
+    let mut io = Io { socket: None, frames: &frames, words: None };
     let now = Instant::from_micros(1_000_000);
-    let mut unit = owner(now, &mut hands);
+    let mut driver = owner(now, &mut io);
     for second in 1..=3_u32 {
         let due = now + Duration::from_secs(1) * second;
-        unit.act_on_time(due, &mut hands);
-        let view = unit.view();
+        driver.act_on_time(due, &mut io);
+        let view = driver.view();
         assert_eq!((view.role, view.deadline), (Role::Master, Some(due + Duration::from_secs(1))));
         assert_eq!((view.counts.send_errors, view.counts.adverts_sent), (u64::from(second) + 1, 0));
     }
@@ -272,7 +277,7 @@ fn however_many_adverts_wait_the_timers_are_looked_at_in_between() {
         let (publish, _view) = watch::channel(Arc::new(View::default()));
         let mut runner = Runner::new(
             None,
-            FrameSocket::open().expect("a socket"),
+            PacketSocket::open().expect("a socket"),
             Timer::new().expect("a timer"),
             publish,
         );
@@ -294,7 +299,7 @@ fn however_many_adverts_wait_the_timers_are_looked_at_in_between() {
         let mut buffer = vec![0; 65_535];
         let mut read = || {
             runner.drain_sockets(runner.sockets.keys(), &mut buffer);
-            runner.units[&0].view().counts.adverts_received
+            runner.drivers[&0].view().counts.adverts_received
         };
         assert_eq!([read(), read(), read()], [64, 128, 192]);
     });

@@ -105,7 +105,7 @@ async fn a_name_goes_to_the_loop_and_every_outcome_comes_back() {
         assert_eq!(answer.unwrap(), expected);
     }
     let expected = handover::Reply {
-        outcome: Outcome::StandsAgain,
+        outcome: Outcome::StandbyEnded,
         message: "why".to_owned(),
         routers: vec![],
     };

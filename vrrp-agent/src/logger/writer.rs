@@ -24,7 +24,7 @@ enum Message {
     End,
 }
 
-/// Hands lines to the thread; never blocks.
+/// Io lines to the thread; never blocks.
 #[derive(Debug, Clone)]
 pub(super) struct Lines {
     queue: SyncSender<Message>,

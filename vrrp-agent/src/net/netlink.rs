@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use rtnetlink::Handle;
 use tokio::task::JoinHandle;
 
-use super::view;
+use super::host_state;
 use vrrp_model::host::XdpAttached;
 
 /// The kernel answers within microseconds; a request that takes this long has lost its answer.
@@ -91,7 +91,7 @@ impl Netlink {
         let answers = link(&self.handle()?, index).await?;
         Ok(answers.iter().flat_map(|answer| &answer.attributes).find_map(
             |attribute| match attribute {
-                LinkAttribute::Xdp(xdp) => view::attached(xdp),
+                LinkAttribute::Xdp(xdp) => host_state::attached(xdp),
                 _ => None,
             },
         ))

@@ -18,10 +18,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tracing::{debug, warn};
 
+use super::host_state;
 use super::netlink::{NetlinkError, dump, link};
 use super::raw;
 use super::route::RouteWatch;
-use super::view;
 use vrrp_model::host::HostView;
 
 /// How often the view is read anew, whatever the notifications said.
@@ -139,7 +139,7 @@ impl Watcher {
         while let Some(message) = next {
             match message.map(|message| message.payload) {
                 Some(NetlinkPayload::InnerMessage(message)) => {
-                    changed |= view::apply(&mut self.view, message)
+                    changed |= host_state::apply(&mut self.view, message)
                 }
                 Some(NetlinkPayload::Overrun(_)) | None => {
                     debug!("netlink notifications were lost, reading everything anew");
@@ -188,7 +188,7 @@ impl Watcher {
             }
             let mut changed = false;
             for link in answers {
-                changed |= view::apply(&mut self.view, RouteNetlinkMessage::NewLink(link));
+                changed |= host_state::apply(&mut self.view, RouteNetlinkMessage::NewLink(link));
             }
             if changed {
                 self.publish();
@@ -297,17 +297,17 @@ impl Drop for Connection {
 async fn read_all(handle: &Handle) -> Result<HostView, NetlinkError> {
     let mut view = HostView::default();
     for link in dump("list links", handle.link().get().execute()).await? {
-        view::apply(&mut view, RouteNetlinkMessage::NewLink(link));
+        host_state::apply(&mut view, RouteNetlinkMessage::NewLink(link));
     }
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {
         let mut addresses = handle.address().get();
         addresses.message_mut().header.family = family;
         for address in dump("list addresses", addresses.execute()).await? {
-            view::apply(&mut view, RouteNetlinkMessage::NewAddress(address));
+            host_state::apply(&mut view, RouteNetlinkMessage::NewAddress(address));
         }
         let neighbours = handle.neighbours().get().set_address_family(family);
         for neighbour in dump("list neighbours", neighbours.execute()).await? {
-            view::apply(&mut view, RouteNetlinkMessage::NewNeighbour(neighbour));
+            host_state::apply(&mut view, RouteNetlinkMessage::NewNeighbour(neighbour));
         }
     }
     Ok(view)

@@ -10,7 +10,7 @@ use aya::programs::xdp::XdpLink;
 use aya::programs::{ProgramError, Xdp, XdpMode};
 use nix::errno::Errno;
 
-use super::object::{self, Plane};
+use super::loader::{self, Plane};
 use super::{PlaneError, error_chain};
 use vrrp_model::XdpUse;
 
@@ -69,7 +69,7 @@ impl Plane {
     ) -> Result<Attachment, AttachError> {
         let pin = self.pins.as_ref().map(|pins| pins.link(interface, ifindex));
         let program_id = self.program_id();
-        let program = object::program(&mut self.ebpf)?;
+        let program = loader::program(&mut self.ebpf)?;
         if let Some(pin) = &pin
             && pin.exists()
         {

@@ -17,8 +17,8 @@ use aya::{Ebpf, EbpfLoader};
 use vrrp_common::socket_maps::{PROGRAMS, SHAPES};
 
 use super::PlaneError;
+use super::loader::{explain, refused, take_maps, undisturbed};
 use super::maps::MapSet;
-use super::object::{explain, refused, take_maps, undisturbed};
 use super::pins::{Kind, Pins};
 use super::refusal::Object;
 

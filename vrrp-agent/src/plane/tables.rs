@@ -22,7 +22,7 @@ use vrrp_common::maps::{
 };
 
 use super::PlaneError;
-use super::chained::Chained;
+use super::bucket_table::Chained;
 use super::maps::MapSet;
 use arrays::{Arrays, refused};
 use guards::Guards;

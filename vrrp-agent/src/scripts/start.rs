@@ -46,7 +46,7 @@ impl From<Insecure> for NotStarted {
 /// Starts one run on a thread of its own: to find its user and to open its file may take as long as
 /// a network or a disk likes. Not on the runtime's threads for such work, because the runtime
 /// panics where it cannot have one.
-pub(super) fn start_aside(
+pub(super) fn start_standby(
     script: Script,
 ) -> Result<oneshot::Receiver<Result<Group, NotStarted>>, NotStarted> {
     let (answer, started) = oneshot::channel();

@@ -85,7 +85,7 @@ fn measure(plan: Plan, name: &'static str, options: &Options) -> Result<Line> {
     let line = Line {
         pair: name,
         promotions: promotions(&recording, since),
-        both: Both::of(&recording.second_acts(since, pair.plan().vip())),
+        both: Both::of(&recording.second_is_active(since, pair.plan().vip())),
         gap_ms: beyond_usual(summary.outage_ms),
         silence_ms: longest_silence(&recording, since),
         stall_ms: summary.stall_ms,

@@ -86,7 +86,7 @@ impl Sight {
             outage_ms: beyond_usual(summary.outage_ms),
             stall_ms: summary.stall_ms,
             successor_ms: first.map(|at| millis(at - since)),
-            both: Both::of(&recording.second_acts(since, pair.plan().vip())),
+            both: Both::of(&recording.second_is_active(since, pair.plan().vip())),
             not_captured: recording.lost,
         })
     }

@@ -34,7 +34,7 @@ enum Open {
     Repeat(Box<Repeat>),
 }
 
-/// Hands out the lines one by one.
+/// Io out the lines one by one.
 pub(super) struct Lines<'a> {
     source: &'a Source,
     surroundings: &'a Surroundings,

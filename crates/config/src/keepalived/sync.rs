@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{At, Draft, GroupDraft, TrackDraft};
 use super::super::source::Span;
+use super::address_lists::names;
 use super::keywords::SYNC_GROUP;
-use super::lists::names;
 use super::tree::Node;
 use super::values;
 

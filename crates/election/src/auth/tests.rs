@@ -9,7 +9,7 @@ use vrrp_common::reason::Reason;
 use vrrp_common::wire::trailer;
 use vrrp_common::wire::vrrp::{self, Carrier, Centis, Coverage};
 
-use super::serial::{Sequence, Serial, UnixTime, Window};
+use super::sequence::{Sequence, Serial, UnixTime, Window};
 use super::{Authenticator, HmacError, Keyring};
 use vrrp_model::{Hmac, HmacKey, HmacMode};
 

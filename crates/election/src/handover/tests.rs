@@ -36,7 +36,7 @@ fn router(role: Role, millis: u64, epoch: Option<u64>) -> RouterView {
         role,
         reason: Some(Reason::SuccessorHeard),
         since: at(millis),
-        aside_since: None,
+        standby_since: None,
         epoch,
         priority: 100,
         heard: Some(Heard { at: at(millis), source: PEER, priority: 99, interval }),
@@ -162,10 +162,10 @@ fn who_is_not_master_says_who_is_and_nothing_begins() {
 fn failback_says_whether_it_ended_anything() {
     let config = config();
     let mut view = masters();
-    view.routers.get_mut(&4).unwrap().aside_since = Some(at(7));
+    view.routers.get_mut(&4).unwrap().standby_since = Some(at(7));
     let told = |name: &str| Target::find(&config, name).unwrap().failback(&config, &PLACES, &view);
     let reply = told("VI_1");
-    assert_eq!((reply.outcome, reply.outcome.exit_code()), (Outcome::StandsAgain, 0));
-    assert!(reply.message.starts_with("VI_1: stands aside no more"), "{}", reply.message);
-    assert_eq!(told("VG_1").outcome, Outcome::NotAside);
+    assert_eq!((reply.outcome, reply.outcome.exit_code()), (Outcome::StandbyEnded, 0));
+    assert!(reply.message.starts_with("VI_1: is no longer on standby"), "{}", reply.message);
+    assert_eq!(told("VG_1").outcome, Outcome::NotStandby);
 }

@@ -9,7 +9,7 @@ use Output::{Announce, Lapse, Lease, Mastership, Send, Transition};
 const DOWN: Duration = Duration::from_micros(3_609_375);
 
 /// A master, a moment after its first advert; and the time then.
-fn acting() -> (VirtualRouter, Instant) {
+fn active() -> (VirtualRouter, Instant) {
     let (router, since) = master(settings());
     (router, since + Duration::from_millis(100))
 }
@@ -64,7 +64,7 @@ fn vc072_a_takeover_sends_the_advert_first_and_the_announcement_last() {
     assert!(outputs.contains(&Transition {
         from: Role::Backup,
         to: Role::Master,
-        reason: Reason::NoResponse
+        reason: Reason::MasterTimeout
     }));
     assert_eq!(
         router.next_deadline(),
@@ -75,7 +75,7 @@ fn vc072_a_takeover_sends_the_advert_first_and_the_announcement_last() {
 
 #[test]
 fn vc096_a_master_answers_a_leaving_one_and_starts_its_timer_anew() {
-    let (mut router, now) = acting();
+    let (mut router, now) = active();
     let outputs = give(&mut router, now, advert(now, 0));
     assert_eq!(adverts(&outputs), [&Send { priority: 100 }]);
     assert_eq!((router.role(), router.next_deadline()), (Role::Master, Some(now + SECOND)));
@@ -84,7 +84,7 @@ fn vc096_a_master_answers_a_leaving_one_and_starts_its_timer_anew() {
 #[test]
 fn vc097_098_a_master_yields_to_its_better_and_learns_its_interval() {
     for (priority, source) in [(101, LOWER), (255, LOWER), (100, HIGHER)] {
-        let (mut router, now) = acting();
+        let (mut router, now) = active();
         let slower = Heard { interval: SECOND * 2, ..heard(now, priority, source) };
         let outputs = give(&mut router, now, Input::Advert(slower));
         let yielded =
@@ -128,7 +128,7 @@ fn what_fenced_a_master_teaches_it_though_it_is_read_later() {
 
 #[test]
 fn vc099_a_master_stays_before_an_equal_of_lower_address() {
-    let (mut router, now) = acting();
+    let (mut router, now) = active();
     let due = router.next_deadline();
     let outputs = give(&mut router, now, Input::Advert(heard(now, 100, LOWER)));
     assert_eq!(adverts(&outputs), [&Send { priority: 100 }]);
@@ -138,7 +138,7 @@ fn vc099_a_master_stays_before_an_equal_of_lower_address() {
 #[test]
 fn vc100_a_masters_own_advert_come_back_does_nothing() {
     for priority in [0, 100, 255] {
-        let (mut router, now) = acting();
+        let (mut router, now) = active();
         let before = router.next_deadline();
         assert_eq!(give(&mut router, now, Input::Advert(heard(now, priority, OWN))), []);
         assert_eq!((router.role(), router.next_deadline()), (Role::Master, before));
@@ -147,7 +147,7 @@ fn vc100_a_masters_own_advert_come_back_does_nothing() {
 
 #[test]
 fn vc107_132_a_stop_ends_the_lease_and_then_sends_one_release() {
-    let (mut router, now) = acting();
+    let (mut router, now) = active();
     let outputs = give(&mut router, now, Input::Shutdown);
     let releasing =
         Transition { from: Role::Master, to: Role::Releasing, reason: Reason::Shutdown };
@@ -162,21 +162,21 @@ fn vc107_132_a_stop_ends_the_lease_and_then_sends_one_release() {
 
 #[test]
 fn vc118_a_new_source_address_is_told_at_once_and_none_ends_the_mastership() {
-    let (mut router, now) = acting();
+    let (mut router, now) = active();
     let outputs = give(&mut router, now, Input::Source(LOWER));
     assert_eq!(outputs.first(), Some(&Send { priority: 100 }));
     assert_eq!(router.next_deadline(), Some(now + SECOND));
     give(&mut router, now, Input::Advert(heard(now, 100, OWN)));
     assert_eq!(router.role(), Role::Backup, "ties are broken with the new address");
 
-    let (mut router, now) = acting();
+    let (mut router, now) = active();
     give(&mut router, now, Input::InterfaceDown);
     assert_eq!((router.role(), router.epoch()), (Role::Fault, None));
 }
 
 #[test]
 fn vc126_a_master_whose_interface_goes_down_acts_no_more_and_tries_to_say_so() {
-    let (mut router, now) = acting();
+    let (mut router, now) = active();
     let outputs = give(&mut router, now, Input::InterfaceDown);
     let down = Transition { from: Role::Master, to: Role::Fault, reason: Reason::InterfaceDown };
     assert_eq!(outputs, [Mastership(None), down, Send { priority: 0 }]);
@@ -185,7 +185,7 @@ fn vc126_a_master_whose_interface_goes_down_acts_no_more_and_tries_to_say_so() {
 
 #[test]
 fn vc127_an_interface_that_comes_back_starts_in_backup_and_listens_for_a_whole_down_interval() {
-    let (mut router, now) = acting();
+    let (mut router, now) = active();
     give(&mut router, now, Input::InterfaceDown);
     let back = now + SECOND * 9;
     let outputs = give(&mut router, back, STARTUP);
@@ -198,7 +198,7 @@ fn vc127_an_interface_that_comes_back_starts_in_backup_and_listens_for_a_whole_d
 
 #[test]
 fn vc128_changed_settings_of_a_master_are_told_at_once() {
-    let (mut router, now) = acting();
+    let (mut router, now) = active();
     let outputs = give(&mut router, now, Input::Settings(settings()));
     assert_eq!(adverts(&outputs), [&Send { priority: 100 }]);
     assert_eq!((router.role(), router.next_deadline()), (Role::Master, Some(now + SECOND)));

@@ -364,7 +364,7 @@ impl Random {
     }
 }
 
-/// One random event: a fault, its end, a cut, a fence, a restart, a group that stands aside or
+/// One random event: a fault, its end, a cut, a fence, a restart, a group that is on standby or
 /// again, a changed priority.
 fn disturb(net: &mut Net, random: &mut Random, priorities: [u8; 2]) {
     let (node, member) = (random.pick(2), random.pick(net.cut.len()));
@@ -378,8 +378,8 @@ fn disturb(net: &mut Net, random: &mut Random, priorities: [u8; 2]) {
         }
         6 => {}
         7 => net.restart(node),
-        8 => net.give_together(node, Input::StandAside),
-        9 => net.give_together(node, Input::StandAgain),
+        8 => net.give_together(node, Input::Standby),
+        9 => net.give_together(node, Input::EndStandby),
         _ => {
             let lowered = random.below(2) == 0;
             net.give_all(node, Input::Priority(if lowered { 50 } else { priorities[node] }));
@@ -407,7 +407,7 @@ fn in_every_schedule_a_group_is_whole_but_for_a_release_and_ends_on_one_node() {
         net.cut.fill(false);
         for (node, &priority) in priorities.iter().enumerate() {
             net.give_all(node, Input::Priority(priority));
-            net.give_together(node, Input::StandAgain);
+            net.give_together(node, Input::EndStandby);
             net.start(node);
         }
         net.run(INTERVAL * 30);

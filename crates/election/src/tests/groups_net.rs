@@ -174,9 +174,9 @@ impl Net {
         let mut roles = self.roles(node);
         // Whoever has not started yet is neither.
         roles.retain(|&role| role != Role::Init);
-        let acting =
+        let active =
             roles.iter().filter(|role| matches!(role, Role::Master | Role::Releasing)).count();
-        if (1..roles.len()).contains(&acting) {
+        if (1..roles.len()).contains(&active) {
             assert!(!roles.contains(&Role::Master), "half master: {:?}", self.log);
             self.half_since[node].get_or_insert(self.now);
         } else if let Some(since) = self.half_since[node].take() {

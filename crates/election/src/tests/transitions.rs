@@ -25,8 +25,8 @@ const INPUTS: [(&str, MakeInput); 17] = [
     ("advert 100, higher address", |now| advert(now, 100)),
     ("advert 101", |now| advert(now, 101)),
     ("settings", |_| Input::Settings(settings())),
-    ("stand aside", |_| Input::StandAside),
-    ("stand again", |_| Input::StandAgain),
+    ("standby", |_| Input::Standby),
+    ("end standby", |_| Input::EndStandby),
 ];
 
 fn change(from: Role, to: Role, reason: Reason) -> Output {
@@ -196,7 +196,7 @@ fn master_answers_every_input() {
             yields(Reason::BetterMaster), // VC-098
             yields(Reason::BetterMaster), // VC-097
             (Role::Master, again(now)),   // VC-128, VC-131: the peers are told at once
-            release(Reason::StoodAside),
+            release(Reason::Standby),
             still(),
         ],
     );
@@ -247,7 +247,7 @@ fn timers_of_every_state() {
         Send { priority: 100 },
         Lease { until: now + SECOND * 3, priority: 100 },
         Mastership(Some(now.as_micros())),
-        change(Role::Backup, Role::Master, Reason::NoResponse),
+        change(Role::Backup, Role::Master, Reason::MasterTimeout),
         Announce,
     ];
     assert_eq!(outputs, took_over);

@@ -30,7 +30,7 @@ fn a_failover_ends_a_silence_or_follows_a_release() {
         failovers.durations().buckets().map(|(_, count)| count).sum::<u64>()
     };
     let mut failovers = Failovers::default();
-    failovers.begin(Reason::NoResponse, Some(at(1_000)));
+    failovers.begin(Reason::MasterTimeout, Some(at(1_000)));
     failovers.complete(at(1_361));
     failovers.complete(at(2_000));
     assert_eq!(
@@ -45,12 +45,12 @@ fn a_failover_ends_a_silence_or_follows_a_release() {
         (2, Duration::from_millis(361))
     );
     for (reason, heard) in
-        [(Reason::Preempted, Some(at(6_000))), (Reason::NoResponse, None), (Reason::Owner, None)]
+        [(Reason::Preempted, Some(at(6_000))), (Reason::MasterTimeout, None), (Reason::Owner, None)]
     {
         failovers.begin(reason, heard);
         failovers.complete(at(6_300));
     }
-    failovers.begin(Reason::NoResponse, Some(at(7_000)));
+    failovers.begin(Reason::MasterTimeout, Some(at(7_000)));
     failovers.give_up();
     failovers.complete(at(8_000));
     assert_eq!(count(&failovers), 2);

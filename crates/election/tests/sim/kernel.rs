@@ -34,8 +34,8 @@ impl Kernel {
         Self { conf, mastership: 0, lease: 0, fence: 0, liveness: None, socket: VecDeque::new() }
     }
 
-    pub fn acting(&self) -> bool {
-        lease::acting(self.mastership, self.fence)
+    pub fn active(&self) -> bool {
+        lease::active(self.mastership, self.fence)
     }
 
     /// As after a reboot.

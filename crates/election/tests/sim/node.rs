@@ -43,8 +43,8 @@ pub struct Node {
     pub want: Want,
     /// Effective priority the tracking asks for.
     pub priority: u8,
-    /// What it was asked and has not been told yet: to stand aside (true), or again.
-    pub asked_aside: Option<bool>,
+    /// What it was asked and has not been told yet: to be on standby (true), or again.
+    pub asked_standby: Option<bool>,
     /// Dies after this many more outputs.
     pub crash_after: Option<u32>,
     /// A mutant's timer is held up until then.
@@ -83,7 +83,7 @@ impl Node {
             running_since: Instant::from_micros(0),
             want: Want::Run,
             priority: settings.priority,
-            asked_aside: None,
+            asked_standby: None,
             crash_after: None,
             held_until: Instant::from_micros(0),
             settings,
@@ -95,7 +95,7 @@ impl Node {
     pub fn restart(&mut self) {
         self.router = VirtualRouter::new(self.settings);
         self.kernel.socket.clear();
-        self.asked_aside = None;
+        self.asked_standby = None;
         self.seen = None;
         self.life = Life::Running;
     }
@@ -145,7 +145,7 @@ impl Node {
                 || !self.kernel.socket.is_empty()
                 || self.router.epoch() == Some(self.kernel.fence)
                 || self.priority != self.router.priority()
-                || self.asked_aside.is_some()
+                || self.asked_standby.is_some()
                 || self.deadline(mutant).is_some_and(|deadline| deadline <= now))
     }
 
@@ -177,8 +177,9 @@ impl Node {
             });
             self.seen = Some(self.want);
         }
-        let asked = self.asked_aside.take();
-        inputs.extend(asked.map(|aside| if aside { Input::StandAside } else { Input::StandAgain }));
+        let asked = self.asked_standby.take();
+        inputs
+            .extend(asked.map(|standby| if standby { Input::Standby } else { Input::EndStandby }));
         inputs
     }
 
@@ -191,7 +192,7 @@ impl Node {
         if self.seen.is_some() {
             return None;
         }
-        if self.kernel.acting() {
+        if self.kernel.active() {
             return Some(Resume { epoch: self.kernel.mastership });
         }
         self.kernel.mastership = 0;

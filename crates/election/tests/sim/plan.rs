@@ -37,8 +37,8 @@ pub enum Action {
     /// The tracking changes the effective priority.
     Priority(usize, u8),
     /// Somebody asks a node to let another be master, or to stand for it again.
-    StandAside(usize),
-    StandAgain(usize),
+    Standby(usize),
+    EndStandby(usize),
     /// So many invalid adverts reach a node.
     Forge(usize, u32),
     /// All trouble ends.
@@ -95,23 +95,23 @@ pub fn random(setup: &Setup, rng: &mut Rng) -> Vec<(Instant, Action)> {
                 }
             }
             9 => plan.push((begin, Action::Forge(node, rng.range(1, 5) as u32))),
-            _ => stand_aside(rng, &mut plan, node, begin, end),
+            _ => standby(rng, &mut plan, node, begin, end),
         }
     }
     plan
 }
 
-/// Whoever is not asked to stand again stands aside until it is master, or until the healing.
-fn stand_aside(
+/// Whoever is not asked to stand again is on standby until it is master, or until the healing.
+fn standby(
     rng: &mut Rng,
     plan: &mut Vec<(Instant, Action)>,
     node: usize,
     begin: Instant,
     end: Instant,
 ) {
-    plan.push((begin, Action::StandAside(node)));
+    plan.push((begin, Action::Standby(node)));
     if rng.chance(500) {
-        plan.push((end, Action::StandAgain(node)));
+        plan.push((end, Action::EndStandby(node)));
     }
 }
 

@@ -6,7 +6,7 @@
 //! - S1 two nodes act on whole links; S2 two nodes act long after the links were mended;
 //! - S3 a master has read a better advert and stays; S4 a takeover before its time; S5 a discarded
 //!   packet moves a timer;
-//! - S6 a role with the wrong timer; S7 announcing or acting in a role that does not act; S8 a
+//! - S6 a role with the wrong timer; S7 announcing or active in a role that does not act; S8 a
 //!   wrong interval is learned;
 //! - L1 nobody acts, or not one only; L2 the master is not the best; L3 roles change without a
 //!   cause.
@@ -32,7 +32,7 @@ pub struct Referee {
     flight: Duration,
     jitter: Duration,
     interval: Duration,
-    /// Since when both nodes of a pair have been acting, as `a * nodes + b` with a < b.
+    /// Since when both nodes of a pair have been active, as `a * nodes + b` with a < b.
     both_since: Vec<Option<Instant>>,
     /// When a release of each node was last delivered to anybody.
     release_seen: Vec<Option<Instant>>,
@@ -72,7 +72,7 @@ impl Referee {
         stats: &mut Stats,
     ) -> Result<(), String> {
         let since = *self.nobody_since.get_or_insert(now);
-        if nodes.iter().any(|node| node.kernel.acting()) {
+        if nodes.iter().any(|node| node.kernel.active()) {
             self.nobody_since = None;
         }
         let Some(healed) = self.healed else { return Ok(()) };
@@ -101,7 +101,7 @@ impl Referee {
         for a in 0..self.nodes {
             for b in a + 1..self.nodes {
                 let pair = a * self.nodes + b;
-                if !(nodes[a].kernel.acting() && nodes[b].kernel.acting()) {
+                if !(nodes[a].kernel.active() && nodes[b].kernel.active()) {
                     self.both_since[pair] = None;
                     continue;
                 }
@@ -252,7 +252,7 @@ impl Referee {
                 node.router.learned_interval()
             ));
         }
-        if node.kernel.acting() && !acts {
+        if node.kernel.active() && !acts {
             return Err(format!("S7: {} is {} and its kernel acts", node.source, role.name()));
         }
         Ok(())
@@ -299,7 +299,7 @@ impl Referee {
         let masters: Vec<usize> =
             (0..self.nodes).filter(|&node| nodes[node].router.role() == Role::Master).collect();
         let actors: Vec<usize> =
-            (0..self.nodes).filter(|&node| nodes[node].kernel.acting()).collect();
+            (0..self.nodes).filter(|&node| nodes[node].kernel.active()).collect();
         if masters.len() != 1 || masters != actors {
             return Err(format!("L1: after healing, masters {masters:?}, actors {actors:?}"));
         }

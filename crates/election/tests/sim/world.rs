@@ -37,8 +37,8 @@ pub struct World {
     pub setup: Setup,
     pub now: Instant,
     pub nodes: Vec<Node>,
-    /// When the set of acting nodes became what it then was.
-    pub acting: Vec<(Instant, Vec<usize>)>,
+    /// When the set of active nodes became what it then was.
+    pub active: Vec<(Instant, Vec<usize>)>,
     /// The first broken rule ends the run.
     pub broken: Option<String>,
     pub trace: Option<Vec<String>>,
@@ -59,7 +59,7 @@ impl World {
         let mut world = Self {
             now: Instant::from_micros(0),
             nodes: (0..count).map(|index| Node::new(&setup, index)).collect(),
-            acting: vec![],
+            active: vec![],
             broken: None,
             trace: trace.then(Vec::new),
             stats: Stats { seeds: 1, ..Stats::default() },
@@ -342,8 +342,8 @@ impl World {
                 self.nodes[node].priority = priority;
                 self.schedule(now, Event::Wake(node));
             }
-            Action::StandAside(node) => self.ask_aside(node, true),
-            Action::StandAgain(node) => self.ask_aside(node, false),
+            Action::Standby(node) => self.ask_standby(node, true),
+            Action::EndStandby(node) => self.ask_standby(node, false),
             Action::Forge(to, count) => {
                 for _ in 0..count {
                     let frame =
@@ -355,10 +355,10 @@ impl World {
         }
     }
 
-    fn ask_aside(&mut self, node: usize, aside: bool) {
+    fn ask_standby(&mut self, node: usize, standby: bool) {
         // Nobody hears who asks a dead agent.
         if self.nodes[node].life != Life::Crashed {
-            self.nodes[node].asked_aside = Some(aside);
+            self.nodes[node].asked_standby = Some(standby);
             self.schedule(self.now, Event::Wake(node));
         }
     }
@@ -418,7 +418,7 @@ impl World {
             self.nodes[node].priority = self.setup.priorities[node];
             self.resume(node);
             self.restart(node);
-            self.ask_aside(node, false);
+            self.ask_standby(node, false);
         }
         self.network.heal(self.now);
         self.referee.heal(self.now);
@@ -450,10 +450,10 @@ impl World {
 
     fn note_actors(&mut self) {
         let actors: Vec<usize> =
-            (0..self.nodes.len()).filter(|&node| self.nodes[node].kernel.acting()).collect();
-        if self.acting.last().is_none_or(|(_, last)| *last != actors) {
-            self.note(|| format!("    acting: {actors:?}"));
-            self.acting.push((self.now, actors));
+            (0..self.nodes.len()).filter(|&node| self.nodes[node].kernel.active()).collect();
+        if self.active.last().is_none_or(|(_, last)| *last != actors) {
+            self.note(|| format!("    active: {actors:?}"));
+            self.active.push((self.now, actors));
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{BackendState, BackendStatus, HistogramStatus, InterfaceStatus, Servi
 const SERVICE_GAUGES: [Column<ServiceStatus, u32>; 3] = [
     (
         "vrrp_service_marked_slots",
-        "Slots of the ring whose connections are looked up one by one.",
+        "MapIds of the ring whose connections are looked up one by one.",
         |service| u32::try_from(service.marked_slots).unwrap_or(u32::MAX),
     ),
     ("vrrp_service_quorum_met", "1 while the usable backends weigh enough.", |service| {

@@ -26,9 +26,9 @@ const GAUGES: [Column<RouterStatus, f64>; 5] = [
         |router| f64::from(u8::from(router.fenced)),
     ),
     (
-        "vrrp_stands_aside",
+        "vrrp_preempt_inhibited",
         "1 after a hand-over that was asked for: the node preempts nobody.",
-        |router| f64::from(u8::from(router.aside_seconds.is_some())),
+        |router| f64::from(u8::from(router.standby_seconds.is_some())),
     ),
 ];
 

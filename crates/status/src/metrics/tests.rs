@@ -82,7 +82,7 @@ fn every_number_of_a_virtual_router_is_exported() {
         ("advertisement_interval_seconds", "", "1.0"),
         ("master_down_interval_seconds", "", "3.609"),
         ("lease_remaining_seconds", "", "2.15"),
-        ("instance_last_transition_info", ",reason=\"no response\"", "1"),
+        ("instance_last_transition_info", ",reason=\"master timeout\"", "1"),
         ("lease_margin_seconds", "", "1.999"),
         ("lease_margin_min_seconds", "", "-0.25"),
         ("failover_duration_seconds_sum", "", "17.5"),

@@ -38,10 +38,10 @@ pub(super) fn describe(text: &mut String, service: &Service) {
     let _ = writeln!(text, "    spread {by}, fragments {fragments}, {drain}");
     if let Some(sorry) = &service.sorry {
         let (quorum, place) = (service.quorum, place(sorry, service.port));
-        let way = way(sorry.forward).map_or(String::new(), |way| format!(" ({way})"));
+        let mode = forwarding(sorry.forward).map_or(String::new(), |mode| format!(" ({mode})"));
         let _ = writeln!(
             text,
-            "    sorry server {place}{way} while backends with a weight of {quorum} are not there"
+            "    sorry server {place}{mode} while backends with a weight of {quorum} are not there"
         );
     }
     describe_guard(text, &service.guard);
@@ -108,8 +108,8 @@ pub(super) fn describe_tunnel(text: &mut String, tunnel: &Tunnel, services: &[Se
 }
 
 fn name_backend(backend: &Backend, service_port: u16) -> String {
-    let way = way(backend.forward).map_or(String::new(), |way| format!(", {way}"));
-    format!("{} (weight {}{way})", place(backend, service_port), backend.weight)
+    let mode = forwarding(backend.forward).map_or(String::new(), |mode| format!(", {mode}"));
+    format!("{} (weight {}{mode})", place(backend, service_port), backend.weight)
 }
 
 /// The port only where it is not that of the service.
@@ -121,7 +121,7 @@ fn place(backend: &Backend, service_port: u16) -> String {
 }
 
 /// `None` for the default.
-fn way(forward: Forward) -> Option<&'static str> {
+fn forwarding(forward: Forward) -> Option<&'static str> {
     match forward {
         Forward::Auto => None,
         Forward::Local => Some("local"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use vrrp_common::maps::{FOREIGN_UNTOUCHED, InterfaceConf, NAT_ANSWERS, ReverseConf, ReverseKey};
 
-use super::way::is_routed;
+use super::reachability::is_routed;
 use super::{Desired, Facts, router_of};
 use vrrp_model::host::HostView;
 use vrrp_model::{Backend, Config, Family, Forward, Service};

@@ -1,6 +1,6 @@
 //! The paths of clients' packets that this node can probe, and what is believed of the results.
 
-use super::way::{Obstacle, Way, own_source, way};
+use super::reachability::{Reachability, Unusable, own_source, reachability};
 use super::{Facts, router_of};
 use crate::vip_probe::{Outer, Path, Paths};
 use vrrp_model::{Backend, CheckKind, Forward, Service};
@@ -11,15 +11,15 @@ use vrrp_model::{Backend, CheckKind, Forward, Service};
 pub fn paths(facts: &Facts) -> Paths {
     let mut paths = Paths::new();
     for (index, service) in facts.config.services.iter().enumerate() {
-        if !service.real_path || !acts(facts, service) {
+        if !service.real_path || !is_active(facts, service) {
             continue;
         }
         let checked = |position: usize| service.check_of(position).kind != CheckKind::None;
         for (position, backend) in
             service.backends.iter().enumerate().filter(|(position, _)| checked(*position))
         {
-            if let Some(path) =
-                way(facts, index, position).and_then(|way| path(facts, service, backend, &way))
+            if let Some(path) = reachability(facts, index, position)
+                .and_then(|reach| path(facts, service, backend, &reach))
             {
                 paths.insert((index, position), path);
             }
@@ -36,7 +36,8 @@ pub(super) fn is_lost(facts: &Facts, index: usize, position: usize) -> bool {
     let said = |position: usize| {
         facts.paths.get(index).and_then(|backends| backends.get(position).copied()).flatten()
     };
-    let Some(service) = facts.config.services.get(index).filter(|service| acts(facts, service))
+    let Some(service) =
+        facts.config.services.get(index).filter(|service| is_active(facts, service))
     else {
         return false;
     };
@@ -53,18 +54,18 @@ pub(super) fn is_lost(facts: &Facts, index: usize, position: usize) -> bool {
         && (service.sorry.is_some() || service.backends.iter().enumerate().any(serves))
 }
 
-fn acts(facts: &Facts, service: &Service) -> bool {
+fn is_active(facts: &Facts, service: &Service) -> bool {
     let router = router_of(facts.config, service);
-    router.is_some_and(|(index, _)| facts.acting.get(index).copied().unwrap_or(false))
+    router.is_some_and(|(index, _)| facts.active.get(index).copied().unwrap_or(false))
 }
 
 /// As the kernel program sends, so are the frames of a probe.
-fn path(facts: &Facts, service: &Service, backend: &Backend, way: &Way) -> Option<Path> {
-    let ready = way
-        .obstacle
-        .is_none_or(|it| matches!(it, Obstacle::Path | Obstacle::Drained | Obstacle::Ordered));
-    let link = facts.host.links.get(&way.ifindex).filter(|_| ready)?;
-    let outer = match (way.forward, way.source) {
+fn path(facts: &Facts, service: &Service, backend: &Backend, reach: &Reachability) -> Option<Path> {
+    let ready = reach
+        .unusable
+        .is_none_or(|it| matches!(it, Unusable::Path | Unusable::Drained | Unusable::Ordered));
+    let link = facts.host.links.get(&reach.ifindex).filter(|_| ready)?;
+    let outer = match (reach.forward, reach.source) {
         (Forward::Dr, _) => None,
         (Forward::Ipip, Some(source)) => Some(Outer {
             source: source.address.into(),
@@ -84,7 +85,7 @@ fn path(facts: &Facts, service: &Service, backend: &Backend, way: &Way) -> Optio
     Some(Path {
         ifindex: link.index,
         source_mac: link.mac,
-        mac: way.mac?,
+        mac: reach.mac?,
         outer,
         service: service.address.into(),
         port: service.port,

@@ -8,9 +8,9 @@ use vrrp_common::maps::{
     GuardedSource, SERVICE_BY_SOURCE, SERVICE_GUARDED, SOURCE_ALLOWED, SOURCE_DENIED,
 };
 
-use super::way::{Obstacle, Way, is_own, sorry_way, way};
+use super::reachability::{Reachability, Unusable, is_own, reachability, sorry_reachability};
 use super::{Desired, Facts, ServiceConf, nat, router_of};
-use crate::ring::{Candidate, Roster};
+use crate::ring::{Candidate, Membership};
 use vrrp_model::host::HostView;
 use vrrp_model::{Backend, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service};
 
@@ -21,22 +21,22 @@ pub(super) fn add(desired: &mut Desired, facts: &Facts, index: usize, service: &
     let mut candidates = Vec::new();
     let mut undecided = false;
     for (position, backend) in service.backends.iter().enumerate() {
-        let Some(way) = way(facts, index, position) else {
+        let Some(reach) = reachability(facts, index, position) else {
             continue;
         };
-        undecided |= way.obstacle.is_some_and(|obstacle| obstacle.is_ignorance());
-        add_target(desired, facts, service, slot, backend, &way);
+        undecided |= reach.unusable.is_some_and(|unusable| unusable.is_ignorance());
+        add_target(desired, facts, service, slot, backend, &reach);
         if let Some(member) = member(facts, service, backend) {
-            let likely = way.obstacle.is_none_or(Obstacle::may_pass);
-            candidates.push(Candidate { member, usable: way.obstacle.is_none(), likely });
+            let precomputed = reach.unusable.is_none_or(Unusable::may_pass);
+            candidates.push(Candidate { member, usable: reach.unusable.is_none(), precomputed });
         }
     }
     let mut sorry_member = None;
-    if let (Some(sorry), Some(way)) = (&service.sorry, sorry_way(facts, index)) {
-        add_target(desired, facts, service, slot, sorry, &way);
-        sorry_member = member(facts, service, sorry).filter(|_| way.obstacle.is_none());
+    if let (Some(sorry), Some(reach)) = (&service.sorry, sorry_reachability(facts, index)) {
+        add_target(desired, facts, service, slot, sorry, &reach);
+        sorry_member = member(facts, service, sorry).filter(|_| reach.unusable.is_none());
     }
-    let roster = Roster::new(&candidates, service.quorum, sorry_member, service.drain);
+    let roster = Membership::new(&candidates, service.quorum, sorry_member, service.drain);
     desired.rosters.insert(slot, if undecided { roster.undecided() } else { roster });
     let Some((router_index, router)) = router_of(facts.config, service) else {
         return;
@@ -77,13 +77,13 @@ fn add_target(
     service: &Service,
     slot: u32,
     target: &Backend,
-    way: &Way,
+    reach: &Reachability,
 ) {
     if let Some(number) = facts.slots.backend(service, target) {
-        desired.backends.insert(number, way.conf(facts, slot as u16, target));
+        desired.backends.insert(number, reach.conf(facts, slot as u16, target));
     }
-    if let Some(next_hop) = way.next_hop {
-        desired.next_hops.insert((way.ifindex, next_hop));
+    if let Some(next_hop) = reach.next_hop {
+        desired.next_hops.insert((reach.ifindex, next_hop));
     }
 }
 

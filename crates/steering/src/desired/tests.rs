@@ -44,10 +44,10 @@ addresses = ["fe80::100", "2001:db8::100"]
 struct World {
     config: Config,
     host: HostView,
-    slots: Slots,
+    slots: MapIds,
     health: Vec<Vec<Option<bool>>>,
     paths: Vec<Vec<Option<bool>>>,
-    acting: Vec<bool>,
+    active: Vec<bool>,
     stopping: bool,
     drained: Drained,
 }
@@ -60,7 +60,7 @@ impl World {
         let outcome =
             parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host");
         let config = outcome.config.unwrap_or_else(|| panic!("{text}: {:?}", outcome.diagnostics));
-        let mut slots = Slots::default();
+        let mut slots = MapIds::default();
         slots.assign(&config.services);
         let of_all = |known: Option<bool>| {
             config.services.iter().map(|service| vec![known; service.backends.len()]).collect()
@@ -73,7 +73,7 @@ impl World {
             slots,
             health,
             paths,
-            acting: vec![false; 2],
+            active: vec![false; 2],
             stopping: false,
             drained: Drained::default(),
         }
@@ -88,7 +88,7 @@ impl World {
         Facts {
             config: &self.config,
             host: &self.host,
-            acting: &self.acting,
+            active: &self.active,
             places: &[7, 8],
             slots: &self.slots,
             stopping: self.stopping,
@@ -103,13 +103,13 @@ impl World {
     }
 
     /// How the first backend of the first service is reached.
-    fn way(&self) -> Way {
-        way(&self.facts(), 0, 0).expect("a backend")
+    fn reach(&self) -> Reachability {
+        reachability(&self.facts(), 0, 0).expect("a backend")
     }
 
     /// The way of the first backend, and what the kernel program is told of it.
-    fn first(&self) -> (Way, BackendConf) {
-        (self.way(), self.desired().backends[&0])
+    fn first(&self) -> (Reachability, BackendConf) {
+        (self.reach(), self.desired().backends[&0])
     }
 
     fn link(&mut self, ifindex: u32) -> &mut Link {
@@ -196,9 +196,9 @@ fn direct_return_goes_over_the_segment_of_the_virtual_address() {
     for (vip, backend) in [(V4, "192.0.2.2"), (V6, "2001:db8::2")] {
         for forward in ["", ", forward = \"dr\""] {
             let world = World::serving(vip, &format!("{{ address = \"{backend}\"{forward} }}"), "");
-            let (way, conf) = world.first();
+            let (reach, conf) = world.first();
             assert_eq!(
-                (way.forward, way.obstacle, way.next_hop),
+                (reach.forward, reach.unusable, reach.next_hop),
                 (Forward::Dr, None, Some(ip(backend))),
                 "{backend}"
             );
@@ -229,8 +229,8 @@ fn a_node_of_the_pair_is_local_to_itself_and_accepts_what_the_master_hands_on() 
     for (vip, own, other) in [(V4, "192.0.2.1", "192.0.2.2"), (V6, "2001:db8::1", "2001:db8::2")] {
         let backends = format!("{{ address = \"{own}\" }}, {{ address = \"{other}\" }}");
         let world = World::serving(vip, &backends, "");
-        let (way, conf) = world.first();
-        assert_eq!((way.forward, way.next_hop, way.obstacle), (Forward::Local, None, None));
+        let (reach, conf) = world.first();
+        assert_eq!((reach.forward, reach.next_hop, reach.unusable), (Forward::Local, None, None));
         assert_eq!((conf.forward, conf.ifindex), (FORWARD_LOCAL, FRONT));
         let desired = world.desired();
         let key = AddressKey { address: ip(vip).into(), ifindex: FRONT, vlan: 0 };
@@ -248,7 +248,7 @@ fn a_node_of_the_pair_is_local_to_itself_and_accepts_what_the_master_hands_on() 
 fn an_address_that_a_mastership_brought_is_not_this_nodes_own() {
     let mut world = World::serving(V4, "{ address = \"192.0.2.1\" }", "");
     world.link(FRONT).addresses[0].protocol = ADDRESS_PROTOCOL;
-    assert_eq!(world.way().forward, Forward::Dr);
+    assert_eq!(world.reach().forward, Forward::Dr);
 }
 
 #[test]
@@ -265,9 +265,9 @@ fn a_tunnel_goes_by_the_hosts_routes_and_comes_from_the_interface() {
     for (vip, backend, next_hop, mtu, source) in rows {
         let world =
             World::serving(vip, &format!("{{ address = \"{backend}\", forward = \"ipip\" }}"), "");
-        let (way, conf) = world.first();
+        let (reach, conf) = world.first();
         assert_eq!(
-            (way.forward, way.obstacle, way.next_hop),
+            (reach.forward, reach.unusable, reach.next_hop),
             (Forward::Ipip, None, Some(ip(next_hop))),
             "{backend}"
         );
@@ -324,8 +324,8 @@ fn a_tunnel_does_not_come_from_an_address_that_moves() {
     assert_eq!(world.first().1.source, Address::from(ip("10.0.0.1")));
     world.link(BACK).addresses.retain(|held| held.address != ip("10.0.0.1"));
     assert_eq!(
-        (world.way().obstacle, world.first().1.forward),
-        (Some(Obstacle::NoSource), FORWARD_NONE)
+        (world.reach().unusable, world.first().1.forward),
+        (Some(Unusable::NoSource), FORWARD_NONE)
     );
 }
 
@@ -366,8 +366,8 @@ fn nat_keeps_the_way_back_open() {
             &format!("{{ address = \"{backend}\", forward = \"nat\", port = 8080 }}"),
             "",
         );
-        let (way, conf) = world.first();
-        assert_eq!((way.forward, way.obstacle), (Forward::Nat, None), "{backend}");
+        let (reach, conf) = world.first();
+        assert_eq!((reach.forward, reach.unusable), (Forward::Nat, None), "{backend}");
         assert_eq!(
             (conf.forward, conf.port, conf.ifindex, conf.source_mac),
             (FORWARD_NAT, 8_080, BACK, BACK_MAC)
@@ -402,16 +402,16 @@ fn nat_to_a_node_of_the_pair_is_local_where_nothing_needs_rewriting() {
         "{ address = \"192.0.2.1\", forward = \"nat\" }, { address = \"10.0.0.21\", forward = \"nat\" }",
         "",
     );
-    assert_eq!((same_port.way().forward, same_port.way().obstacle), (Forward::Local, None));
+    assert_eq!((same_port.reach().forward, same_port.reach().unusable), (Forward::Local, None));
     let desired = same_port.desired();
     assert_eq!(desired.reverse.len(), 1, "its own answers are right already");
     assert!(desired.local_routes.is_empty(), "another master rewrites them");
     let other_port =
         World::serving(V4, "{ address = \"192.0.2.1\", forward = \"nat\", port = 8080 }", "");
-    let (way, conf) = other_port.first();
+    let (reach, conf) = other_port.first();
     assert_eq!(
-        (way.forward, way.obstacle, conf.forward),
-        (Forward::Nat, Some(Obstacle::OwnPort), FORWARD_NONE)
+        (reach.forward, reach.unusable, conf.forward),
+        (Forward::Nat, Some(Unusable::OwnPort), FORWARD_NONE)
     );
     assert!(other_port.desired().reverse.is_empty());
 }
@@ -420,38 +420,38 @@ fn nat_to_a_node_of_the_pair_is_local_where_nothing_needs_rewriting() {
 #[test]
 fn every_obstacle_is_told_and_stops_the_packets() {
     type Damage = fn(&mut World);
-    let rows: [(&str, Damage, Obstacle, bool); 12] = [
-        ("dr", |world| world.health = vec![vec![None]], Obstacle::Unchecked, true),
-        ("dr", |world| world.health = vec![vec![Some(false)]], Obstacle::Down, false),
-        ("dr", |world| world.link(FRONT).up = false, Obstacle::NoInterface, false),
-        ("dr", |world| drop(world.host.links.remove(&FRONT)), Obstacle::NoInterface, false),
-        ("dr", |world| world.host.neighbours.clear(), Obstacle::Unresolved, false),
-        ("local", |world| world.link(FRONT).up = false, Obstacle::NoInterface, false),
-        ("nat", |world| world.host.routes.clear(), Obstacle::Unasked, false),
+    let rows: [(&str, Damage, Unusable, bool); 12] = [
+        ("dr", |world| world.health = vec![vec![None]], Unusable::Unchecked, true),
+        ("dr", |world| world.health = vec![vec![Some(false)]], Unusable::Down, false),
+        ("dr", |world| world.link(FRONT).up = false, Unusable::NoInterface, false),
+        ("dr", |world| drop(world.host.links.remove(&FRONT)), Unusable::NoInterface, false),
+        ("dr", |world| world.host.neighbours.clear(), Unusable::Unresolved, false),
+        ("local", |world| world.link(FRONT).up = false, Unusable::NoInterface, false),
+        ("nat", |world| world.host.routes.clear(), Unusable::Unasked, false),
         (
             "nat",
             |world| world.host.routes.values_mut().for_each(|route| *route = None),
-            Obstacle::NoRoute,
+            Unusable::NoRoute,
             false,
         ),
-        ("ipip", |world| world.link(BACK).up = false, Obstacle::NoInterface, false),
-        ("ipip", |world| world.link(BACK).mac = [0; 6], Obstacle::NotEthernet, false),
-        ("ipip", |world| world.host.neighbours.clear(), Obstacle::Unresolved, false),
-        ("nat", |world| world.host.neighbours.clear(), Obstacle::Unresolved, false),
+        ("ipip", |world| world.link(BACK).up = false, Unusable::NoInterface, false),
+        ("ipip", |world| world.link(BACK).mac = [0; 6], Unusable::NotEthernet, false),
+        ("ipip", |world| world.host.neighbours.clear(), Unusable::Unresolved, false),
+        ("nat", |world| world.host.neighbours.clear(), Unusable::Unresolved, false),
     ];
-    for (forward, damage, obstacle, passes) in rows {
+    for (forward, damage, unusable, passes) in rows {
         let address = if forward == "dr" { "192.0.2.2" } else { "10.0.0.21" };
         let backend = format!("{{ address = \"{address}\", forward = \"{forward}\" }}");
         let mut world = World::serving(V4, &backend, "");
-        assert_eq!(world.way().obstacle, None, "{forward}");
+        assert_eq!(world.reach().unusable, None, "{forward}");
         damage(&mut world);
-        let (way, conf) = world.first();
-        assert_eq!((way.obstacle, way.passable), (Some(obstacle), passes), "{forward}");
-        assert_eq!(conf.forward != FORWARD_NONE, passes, "{forward}: {obstacle:?}");
+        let (reach, conf) = world.first();
+        assert_eq!((reach.unusable, reach.passable), (Some(unusable), passes), "{forward}");
+        assert_eq!(conf.forward != FORWARD_NONE, passes, "{forward}: {unusable:?}");
         let members = &world.desired().rosters[&0].members;
-        assert_eq!(members.is_none(), obstacle.is_ignorance(), "{forward}: {obstacle:?}");
-        assert!(members.iter().all(Vec::is_empty), "{forward}: {obstacle:?}");
-        assert!(!obstacle.text().is_empty());
+        assert_eq!(members.is_none(), unusable.is_ignorance(), "{forward}: {unusable:?}");
+        assert!(members.iter().all(Vec::is_empty), "{forward}: {unusable:?}");
+        assert!(!unusable.text().is_empty());
     }
 }
 
@@ -462,10 +462,10 @@ fn a_drained_backend_keeps_what_it_has() {
         "{ address = \"10.0.0.21\", forward = \"nat\", weight = 0 }, { address = \"192.0.2.2\" }",
         "",
     );
-    let (way, conf) = world.first();
+    let (reach, conf) = world.first();
     assert_eq!(
-        (way.obstacle, way.passable, conf.forward),
-        (Some(Obstacle::Drained), true, FORWARD_NAT)
+        (reach.unusable, reach.passable, conf.forward),
+        (Some(Unusable::Drained), true, FORWARD_NAT)
     );
     let members = world.desired().rosters[&0].members.clone().expect("decided");
     assert_eq!(members.iter().map(|member| member.index).collect::<Vec<_>>(), [1]);
@@ -485,8 +485,8 @@ fn a_backend_that_is_drained_by_order_keeps_what_it_has_until_the_order_is_undon
             [true]
         );
         assert_eq!(members(&world), left);
-        let way = way(&world.facts(), 0, 1).expect("a backend");
-        assert_eq!((way.obstacle, way.passable), ((!undo).then_some(Obstacle::Ordered), true));
+        let reach = reachability(&world.facts(), 0, 1).expect("a backend");
+        assert_eq!((reach.unusable, reach.passable), ((!undo).then_some(Unusable::Ordered), true));
         assert!(world.desired().rosters[&0].spare.is_empty(), "it does not come back by itself");
     }
 }
@@ -530,17 +530,17 @@ fn the_sorry_server_has_a_way_but_no_place_in_the_ring() {
     let sorry =
         "quorum = 1\nsorry_server = { address = \"10.0.0.9\", forward = \"nat\", port = 8081 }";
     let mut world = World::serving(V4, "{ address = \"192.0.2.2\" }", sorry);
-    let way = |world: &World| sorry_way(&world.facts(), 0).expect("a sorry server");
-    assert_eq!(way(&world).obstacle, Some(Obstacle::Unasked));
+    let reach = |world: &World| sorry_reachability(&world.facts(), 0).expect("a sorry server");
+    assert_eq!(reach(&world).unusable, Some(Unusable::Unasked));
     world
         .host
         .routes
         .insert(ip("10.0.0.9"), Some(Route { ifindex: BACK, gateway: None, mtu: None }));
-    assert_eq!(way(&world).obstacle, Some(Obstacle::Unresolved));
+    assert_eq!(reach(&world).unusable, Some(Unusable::Unresolved));
     assert!(world.desired().next_hops.contains(&(BACK, ip("10.0.0.9"))));
     world.resolve(BACK, "10.0.0.9");
     assert_eq!(
-        (way(&world).obstacle, way(&world).passable),
+        (reach(&world).unusable, reach(&world).passable),
         (None, true),
         "whatever any check says"
     );
@@ -553,7 +553,10 @@ fn the_sorry_server_has_a_way_but_no_place_in_the_ring() {
         (desired.rosters[&0].members.as_ref().map(Vec::len), desired.reverse.len()),
         (Some(1), 1)
     );
-    assert_eq!(sorry_way(&World::serving(V4, "{ address = \"192.0.2.2\" }", "").facts(), 0), None);
+    assert_eq!(
+        sorry_reachability(&World::serving(V4, "{ address = \"192.0.2.2\" }", "").facts(), 0),
+        None
+    );
 }
 
 #[test]
@@ -646,7 +649,7 @@ fn accept_always_holds_for_both_families_until_the_agent_stops() {
 fn addresses_are_installed_where_this_node_acts() {
     let mut world = World::with("");
     assert!(world.desired().installed.is_empty());
-    world.acting = vec![false, true];
+    world.active = vec![false, true];
     let installed: Vec<IpAddr> =
         world.desired().installed.iter().map(|installed| installed.address).collect();
     assert_eq!(installed, [V6, "fe80::100"].map(ip));

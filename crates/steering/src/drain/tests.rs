@@ -56,12 +56,12 @@ fn pairs(targets: &[Target]) -> Vec<(usize, usize)> {
 }
 
 /// A roster of so many usable backends.
-fn roster(usable: u16) -> Roster {
+fn roster(usable: u16) -> Membership {
     let member = |index| vrrp_common::maglev::Member { index, weight: 1, ..Default::default() };
     let candidates: Vec<_> = (0..usable)
-        .map(|index| Candidate { member: member(index), usable: true, likely: true })
+        .map(|index| Candidate { member: member(index), usable: true, precomputed: true })
         .collect();
-    Roster::new(&candidates, 1, None, Duration::ZERO)
+    Membership::new(&candidates, 1, None, Duration::ZERO)
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn the_reply_says_who_is_left() {
     assert_eq!(reply.services.iter().map(|service| service.remaining).collect::<Vec<_>>(), [1, 0]);
 
     let member = vrrp_common::maglev::Member::default();
-    let sorry = Roster::new(&[], 1, Some(member), Duration::ZERO);
+    let sorry = Membership::new(&[], 1, Some(member), Duration::ZERO);
     let reply = order.reply(
         &config,
         &[(targets[0], true, sorry, None), (targets[1], false, roster(2).undecided(), None)],
@@ -171,8 +171,8 @@ fn the_reply_to_an_undo_says_what_still_keeps_a_backend_out() {
     let config = config();
     let undo = Request { undo: true, ..request("10.0.0.2") };
     let [target] = undo.targets(&config).expect("a backend")[..] else { panic!("one target") };
-    let said = |news, obstacle| {
-        let reply = undo.reply(&config, &[(target, news, roster(2), obstacle)]);
+    let said = |news, unusable| {
+        let reply = undo.reply(&config, &[(target, news, roster(2), unusable)]);
         (reply.outcome, reply.message)
     };
     assert_eq!(
@@ -182,7 +182,7 @@ fn the_reply_to_an_undo_says_what_still_keeps_a_backend_out() {
             "web: 10.0.0.2:80 takes new connections again; 2 backends take new ones\n".to_owned()
         )
     );
-    let (_, message) = said(true, Some(Obstacle::Down));
+    let (_, message) = said(true, Some(Unusable::Down));
     assert!(
         message.contains("is drained no more, but takes no connections: its check fails"),
         "{message}"

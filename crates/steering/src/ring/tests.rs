@@ -5,7 +5,7 @@ use std::time::Duration;
 use vrrp_common::flow::{Changed, RING_SLOTS};
 use vrrp_common::maps::RingsInUse;
 
-use super::course::GRACE;
+use super::rollout::GRACE;
 use super::*;
 use vrrp_model::time::Instant;
 
@@ -20,9 +20,9 @@ fn member(number: u16) -> Member {
     }
 }
 
-fn plan(numbers: &[u16]) -> Arc<Plan> {
+fn plan(numbers: &[u16]) -> Arc<RingTable> {
     let members: Vec<Member> = numbers.iter().map(|&number| member(number)).collect();
-    Arc::new(Plan::new(&members).expect("few enough"))
+    Arc::new(RingTable::new(&members).expect("few enough"))
 }
 
 fn at(millis: u64) -> Instant {
@@ -33,19 +33,19 @@ fn marks(ring: &Ring) -> Vec<usize> {
     (0..RING_SLOTS).filter(|&slot| ring.0[slot] & RING_CHANGED != 0).collect()
 }
 
-fn differing(a: &Plan, b: &Plan) -> Vec<usize> {
+fn differing(a: &RingTable, b: &RingTable) -> Vec<usize> {
     (0..RING_SLOTS).filter(|&slot| a.ring.0[slot] != b.ring.0[slot]).collect()
 }
 
 /// A service that has been settled for long with a ring of these backends.
-fn settled(numbers: &[u16]) -> Course {
-    Course::begun(
-        Course::begin(plan(numbers), RingsInUse { live: 0, base: 0, epoch: 0 }),
+fn settled(numbers: &[u16]) -> RingRollout {
+    RingRollout::begun(
+        RingRollout::begin(plan(numbers), RingsInUse { live: 0, base: 0, epoch: 0 }),
         at(0) - GRACE,
     )
 }
 
-fn expect_publication(next: Next) -> Publication {
+fn expect_publication(next: Next) -> RingUpdate {
     match next {
         Next::Publish(publication) => publication,
         Next::At(at) => panic!("to wait until {at:?}"),
@@ -61,7 +61,7 @@ fn expect_wait(next: &Next) -> Instant {
     }
 }
 
-fn change(course: &mut Course, now: Instant, wanted: &Arc<Plan>) -> Publication {
+fn change(course: &mut RingRollout, now: Instant, wanted: &Arc<RingTable>) -> RingUpdate {
     let publication = expect_publication(course.next(now, Some(wanted), DRAIN));
     course.published(publication.clone(), now);
     publication
@@ -114,7 +114,7 @@ fn a_backend_that_flaps_leaves_its_slots_marked() {
         marks(&down.ring),
         "flows that began elsewhere meanwhile are looked up"
     );
-    let plain = Plan::found(up.ring, &[]);
+    let plain = RingTable::found(up.ring, &[]);
     assert!(plain.ring.0 == plan(&[1, 2, 3]).ring.0);
 }
 
@@ -152,7 +152,7 @@ fn a_change_after_a_drain_that_nobody_has_ended_begins_a_new_one() {
 fn other_weights_that_make_the_same_ring_change_nothing() {
     let mut course = settled(&[1, 2]);
     let heavier = [member(1), member(2)].map(|member| Member { weight: 7, ..member });
-    let wanted = Arc::new(Plan::new(&heavier).expect("few enough"));
+    let wanted = Arc::new(RingTable::new(&heavier).expect("few enough"));
     assert!(matches!(course.next(at(0), Some(&wanted), DRAIN), Next::Nothing));
     assert!(course.plan().is_of(&heavier));
 }
@@ -161,7 +161,7 @@ fn other_weights_that_make_the_same_ring_change_nothing() {
 fn an_adopted_ring_of_the_same_members_is_left_alone_and_another_is_drained() {
     let (live, in_use) = (plan(&[1, 2]), RingsInUse { live: 2, base: 2, epoch: 9 });
     let found = || Found { in_use, live: live.ring.clone(), base: live.ring.clone() };
-    let mut course = Course::adopt(found(), at(0));
+    let mut course = RingRollout::adopt(found(), at(0));
     assert!(
         matches!(course.next(at(1), None, DRAIN), Next::Nothing),
         "before the checks have ended"
@@ -169,7 +169,7 @@ fn an_adopted_ring_of_the_same_members_is_left_alone_and_another_is_drained() {
     assert!(matches!(course.next(at(1), Some(&live), DRAIN), Next::Nothing));
     assert!(course.plan().is_of(live.members()), "now it is known whose it is");
 
-    let mut course = Course::adopt(found(), at(0));
+    let mut course = RingRollout::adopt(found(), at(0));
     let wanted = plan(&[1]);
     assert_eq!(
         expect_wait(&course.next(at(0), Some(&wanted), DRAIN)),
@@ -187,7 +187,7 @@ fn an_adopted_drain_goes_on_for_its_whole_time() {
     let left = change(&mut before, at(0), &plan(&[1, 3]));
     let found =
         Found { in_use: left.in_use, live: left.ring.clone(), base: plan(&[1, 2, 3]).ring.clone() };
-    let mut course = Course::adopt(found, at(40_000));
+    let mut course = RingRollout::adopt(found, at(40_000));
     let live = plan(&[1, 3]);
     assert_eq!(expect_wait(&course.next(at(40_000), Some(&live), DRAIN)), at(100_000));
     assert!(course.needs(2));
@@ -197,10 +197,10 @@ fn an_adopted_drain_goes_on_for_its_whole_time() {
 }
 
 fn candidate(number: u16, weight: u16, usable: bool) -> Candidate {
-    Candidate { member: Member { weight, ..member(number) }, usable, likely: true }
+    Candidate { member: Member { weight, ..member(number) }, usable, precomputed: true }
 }
 
-fn numbers(roster: &Roster) -> Vec<u16> {
+fn numbers(roster: &Membership) -> Vec<u16> {
     roster.members.iter().flatten().map(|member| member.index).collect()
 }
 
@@ -210,7 +210,7 @@ fn the_sorry_server_serves_alone_while_the_usable_backends_weigh_too_little() {
     let of = |up: [bool; 3], quorum, sorry| {
         let [a, b, c] = up;
         let candidates = [candidate(3, 1, a), candidate(1, 2, b), candidate(2, 0, c)];
-        let roster = Roster::new(&candidates, quorum, sorry, DRAIN);
+        let roster = Membership::new(&candidates, quorum, sorry, DRAIN);
         (numbers(&roster), roster.serving, roster.quorum_met)
     };
     assert_eq!(
@@ -234,7 +234,7 @@ fn the_sorry_server_serves_alone_while_the_usable_backends_weigh_too_little() {
 #[test]
 fn a_roster_is_ordered_and_before_all_checks_have_ended_it_has_no_members() {
     let candidates = [candidate(5, 1, true), candidate(2, 1, true), candidate(7, 1, false)];
-    let roster = Roster::new(&candidates, 1, None, DRAIN);
+    let roster = Membership::new(&candidates, 1, None, DRAIN);
     assert_eq!(numbers(&roster), [2, 5]);
     assert_eq!(roster.spare, [member(7)]);
     assert_eq!(roster.undecided().members, None);
@@ -246,30 +246,32 @@ fn the_rings_of_one_failure_and_one_return_are_made_ahead() {
         let up = up.iter().map(|&number| candidate(number, 1, true));
         let candidates: Vec<_> =
             up.chain(down.iter().map(|&number| candidate(number, 1, false))).collect();
-        Roster::new(&candidates, 1, None, DRAIN)
+        Membership::new(&candidates, 1, None, DRAIN)
     };
-    let is_ready = |likely: &Likely, numbers: &[u16]| {
+    let is_ready = |precomputed: &Likely, numbers: &[u16]| {
         let members: Vec<Member> = numbers.iter().map(|&number| member(number)).collect();
-        let (one, other) =
-            (likely.plan(&members).expect("a plan"), likely.plan(&members).expect("a plan"));
+        let (one, other) = (
+            precomputed.plan(&members).expect("a plan"),
+            precomputed.plan(&members).expect("a plan"),
+        );
         Arc::ptr_eq(&one, &other)
     };
-    let mut likely = Likely::default();
+    let mut precomputed = Likely::default();
     let rosters = [roster(&[1, 2, 4], &[3]), roster(&[8], &[])];
-    assert!(likely.prepare(rosters.iter(), 3), "two are left to be made");
-    assert!(!likely.prepare(rosters.iter(), 3));
+    assert!(precomputed.prepare(rosters.iter(), 3), "two are left to be made");
+    assert!(!precomputed.prepare(rosters.iter(), 3));
     for ready in [&[1, 2][..], &[1, 4], &[2, 4], &[1, 2, 3, 4], &[]] {
-        assert!(is_ready(&likely, ready), "{ready:?}");
+        assert!(is_ready(&precomputed, ready), "{ready:?}");
     }
-    assert!(!is_ready(&likely, &[1, 2, 4]), "what is in force is not made again");
+    assert!(!is_ready(&precomputed, &[1, 2, 4]), "what is in force is not made again");
     let later = [roster(&[1, 2], &[3, 4])];
-    while likely.prepare(later.iter(), 1) {}
+    while precomputed.prepare(later.iter(), 1) {}
     assert!(
-        is_ready(&likely, &[1, 2, 4]) && !is_ready(&likely, &[2, 4]),
-        "what is no longer likely is forgotten"
+        is_ready(&precomputed, &[1, 2, 4]) && !is_ready(&precomputed, &[2, 4]),
+        "what is no longer precomputed is forgotten"
     );
     let many = [roster(&(1..=200).collect::<Vec<_>>(), &[])];
-    assert!(!likely.prepare(many.iter(), 64), "no more than there is room for");
+    assert!(!precomputed.prepare(many.iter(), 64), "no more than there is room for");
 }
 
 /// What the kernel program holds and does for one service.
@@ -286,7 +288,7 @@ struct Kernel {
 }
 
 impl Kernel {
-    fn publish(&mut self, publication: &Publication, now: Instant) {
+    fn publish(&mut self, publication: &RingUpdate, now: Instant) {
         let place = publication.place;
         assert!(place != self.in_use.live && place != self.in_use.base, "a ring in use is written");
         assert!(
@@ -334,7 +336,7 @@ fn play(heeds_epoch: bool) -> (usize, usize) {
         seed ^= seed << 17;
         (seed >> 11) % below
     };
-    let plans: Vec<Arc<Plan>> = (0..16_u16)
+    let plans: Vec<Arc<RingTable>> = (0..16_u16)
         .map(|set| plan(&(0..4).filter(|bit| set >> bit & 1 == 1).collect::<Vec<_>>()))
         .collect();
     let slots: Vec<usize> = (0..KEYS).map(|_| random(RING_SLOTS as u64) as usize).collect();
@@ -347,9 +349,9 @@ fn play(heeds_epoch: bool) -> (usize, usize) {
         used: [at(0) - GRACE * 2; 3],
         heeds_epoch,
     };
-    let first = Course::begin(Arc::clone(&plans[15]), kernel.in_use);
+    let first = RingRollout::begin(Arc::clone(&plans[15]), kernel.in_use);
     kernel.publish(&first, now);
-    let mut course = Course::begun(first, now);
+    let mut course = RingRollout::begun(first, now);
     let (mut chosen, mut changed) = (15_u16, now);
     let mut flows: BTreeMap<usize, u16> = BTreeMap::new();
     let (mut drained, mut moved, mut outlived) = (0, 0, 0);

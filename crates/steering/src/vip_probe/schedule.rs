@@ -11,7 +11,7 @@ const FEWEST_FAILURES: u32 = 2;
 
 /// Times and results of one path.
 #[derive(Debug, Clone)]
-pub struct Timetable {
+pub struct Schedule {
     interval: Duration,
     timeout: Duration,
     phase: Phase,
@@ -48,7 +48,7 @@ pub enum Due {
     Silence,
 }
 
-impl Timetable {
+impl Schedule {
     /// Begins at once, at the interval of the service's check.
     pub fn new(check: &Check, now: Instant) -> Self {
         let fall = check.fall.max(FEWEST_FAILURES);
@@ -66,7 +66,7 @@ impl Timetable {
         self.opinion
     }
 
-    /// When [`Timetable::poll`] has something.
+    /// When [`Schedule::poll`] has something.
     pub fn next(&self) -> Instant {
         match self.phase {
             Phase::Idle { until } => until,

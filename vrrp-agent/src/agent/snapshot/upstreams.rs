@@ -1,14 +1,14 @@
 //! The status of upstreams, from what the loop knows and the socket programs count.
 
-use super::super::picture::Picture;
+use super::super::observed::Observed;
 use crate::effects::Standing;
 use vrrp_model::time::Instant;
 use vrrp_model::{Upstream, UpstreamBackend};
 use vrrp_status::{BackendState, UpstreamBackendStatus, UpstreamStatus};
 
-pub(super) fn upstreams(picture: &Picture, now: Instant) -> Vec<UpstreamStatus> {
-    let configured = picture.force.config.upstreams.iter();
-    let known = picture.upstreams.iter().zip(picture.upstream_checks.results());
+pub(super) fn upstreams(observed: &Observed, now: Instant) -> Vec<UpstreamStatus> {
+    let configured = observed.running.config.upstreams.iter();
+    let known = observed.upstreams.iter().zip(observed.upstream_checks.results());
     configured
         .zip(known)
         .map(|(upstream, (standing, health))| status(upstream, standing, health, now))
@@ -49,8 +49,8 @@ fn status(
         address: upstream.address,
         cgroup: upstream.cgroup.to_string(),
         balance: upstream.balance.label().to_owned(),
-        attached: standing.obstacle.is_none(),
-        reason: standing.obstacle.clone(),
+        attached: standing.unusable.is_none(),
+        reason: standing.unusable.clone(),
         connects: outcomes.steered,
         refused: outcomes.refused,
         uncounted: outcomes.uncounted,

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use super::programs::Trial;
 use super::{AS_STARTED, Facts};
-use crate::forwarding::Lack;
+use crate::net::nat_sysctls::Lack;
 use vrrp_config::{Diagnostic, Severity};
 use vrrp_model::host::Link;
 use vrrp_model::{Backend, Config, Delivery, Family, Peer, Router, Service, XdpUse};
-use vrrp_steering::desired::{self, Unseated};
+use vrrp_steering::desired::{self, Unbound};
 
 /// Bit, name, and what goes without it (capabilities(7)).
 const ALWAYS: [(u32, &str, &str); 2] = [
@@ -27,7 +27,7 @@ const WAITED_FOR: &str = "the agent waits for it; until then nothing is steered"
 pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for router in &config.routers {
-        found.extend(seat(router, facts));
+        found.extend(binding(router, facts));
         found.extend(crowded(router, facts));
         found.extend(devices(router, facts));
         found.extend(distant(router, facts));
@@ -75,7 +75,7 @@ pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
 }
 
 /// Whether the router could stand for election now.
-fn seat(router: &Router, facts: &Facts) -> Option<Diagnostic> {
+fn binding(router: &Router, facts: &Facts) -> Option<Diagnostic> {
     let (name, interface) = (&router.name, &router.interface);
     let Some(link) = facts.network.link_by_name(interface) else {
         return Some(
@@ -85,15 +85,15 @@ fn seat(router: &Router, facts: &Facts) -> Option<Diagnostic> {
     if !link.up {
         return Some(error(format!("{name}: interface {interface} is down")));
     }
-    match (desired::seat(router, &facts.network), router.source) {
-        (Err(Unseated::NoAddress | Unseated::NoLinkLocal), _) => {
+    match (desired::binding(router, &facts.network), router.source) {
+        (Err(Unbound::NoAddress | Unbound::NoLinkLocal), _) => {
             let kind = match router.family() {
                 Family::V4 => "IPv4 address",
                 Family::V6 => "usable link-local IPv6 address",
             };
             Some(error(format!("{name}: interface {interface} has no {kind} to send adverts from")))
         }
-        (Err(why @ Unseated::NoSource(_)), _) => Some(
+        (Err(why @ Unbound::NoSource(_)), _) => Some(
             error(format!("{name}: {why}"))
                 .help("the router is in fault until the address is there"),
         ),

@@ -2,7 +2,7 @@
 
 use crate::kernel_release;
 use crate::plane::refusal::{Cause, MINIMUM, Object};
-use crate::plane::{PlaneError, object, sockets};
+use crate::plane::{PlaneError, loader, sockets};
 use vrrp_config::{Diagnostic, Severity};
 use vrrp_model::{Config, XdpUse};
 
@@ -68,7 +68,7 @@ impl Trial {
 pub(super) fn try_out(config: &Config) -> Vec<Trial> {
     let mut trials = Vec::new();
     if config.xdp != XdpUse::Off {
-        trials.push(Trial::new(Object::Xdp, object::try_out()));
+        trials.push(Trial::new(Object::Xdp, loader::try_out()));
     }
     if !config.upstreams.is_empty() {
         trials.push(Trial::new(Object::Sockets, sockets::try_out()));

@@ -9,9 +9,9 @@ use vrrp_common::wire::ipv4::PROTO_TCP;
 
 use super::*;
 use crate::effects::kernel::Kernel;
-use crate::plane::object::Plane;
+use crate::plane::loader::Plane;
 use vrrp_steering::desired::{Desired, ServiceConf};
-use vrrp_steering::ring::{Candidate, Plan};
+use vrrp_steering::ring::{Candidate, RingTable};
 
 const SERVICE: u32 = 3;
 const DRAIN: Duration = Duration::from_secs(60);
@@ -48,15 +48,15 @@ fn desired(up: &[u16]) -> Desired {
             ..BackendConf::default()
         };
         desired.backends.insert(u32::from(number), conf);
-        candidates.push(Candidate { member, usable: up.contains(&number), likely: true });
+        candidates.push(Candidate { member, usable: up.contains(&number), precomputed: true });
     }
-    desired.rosters.insert(SERVICE, Roster::new(&candidates, 1, None, DRAIN));
+    desired.rosters.insert(SERVICE, Membership::new(&candidates, 1, None, DRAIN));
     desired
 }
 
 fn is_of(ring: &Ring, numbers: &[u16]) -> bool {
     let members: Vec<Member> = numbers.iter().map(|&number| member(number)).collect();
-    let plan = Plan::new(&members).expect("few enough");
+    let plan = RingTable::new(&members).expect("few enough");
     plan.ring.0.iter().zip(&ring.0).all(|(wanted, held)| *wanted == held & !RING_CHANGED)
 }
 
@@ -126,7 +126,7 @@ fn the_next_agent_finds_the_numbers_and_the_rings_and_leaves_both_alone() {
     let key = (std::net::Ipv4Addr::new(192, 0, 2, 1).into(), 80, vrrp_model::Protocol::Tcp);
     let backends =
         (1..=4).map(|number| ((key, member(number).address.ip(), 80), u32::from(number)));
-    assert_eq!(tables.found(), vrrp_steering::map_ids::Slots::adopted([(key, SERVICE)], backends));
+    assert_eq!(tables.found(), vrrp_steering::map_ids::MapIds::adopted([(key, SERVICE)], backends));
     let mut rings = Rings::adopt(&tables, clock::now()).expect("rings");
     let again =
         rings.publish(clock::now(), &desired(&[1, 2, 3, 4]).rosters, &mut tables, &mut problems);

@@ -14,7 +14,7 @@ use super::super::PlaneError;
 use super::super::maps::MapSet;
 use super::super::tables::{at, put_all};
 use vrrp_steering::desired::Pool;
-use vrrp_steering::map_ids::Numbers;
+use vrrp_steering::map_ids::IdAllocator;
 
 /// Handles for the agent's loop alone.
 pub struct SocketTables {
@@ -24,8 +24,8 @@ pub struct SocketTables {
     outcomes: PerCpuArray<MapData, Outcomes>,
     /// Places of backends. They are found again after a restart, for connections that an earlier
     /// agent's programs counted.
-    places: Numbers<Backend>,
-    indices: Numbers<UpstreamKey>,
+    places: IdAllocator<Backend>,
+    indices: IdAllocator<UpstreamKey>,
     /// What is in the map; `None` where that is not known.
     written: Option<BTreeMap<UpstreamKey, Upstream>>,
 }
@@ -48,10 +48,10 @@ impl SocketTables {
             backends,
             loads: maps.array(name::LOADS)?,
             outcomes: maps.per_cpu_array(name::OUTCOMES)?,
-            places: Numbers::known(
+            places: IdAllocator::known(
                 held.into_iter().filter(|(backend, _)| *backend != Backend::default()),
             ),
-            indices: Numbers::known(known),
+            indices: IdAllocator::known(known),
             written: None,
         })
     }

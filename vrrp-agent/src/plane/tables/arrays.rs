@@ -6,7 +6,7 @@ use vrrp_common::maps::MAX_CHAIN;
 
 use super::at;
 use crate::plane::PlaneError;
-use crate::plane::chained::{Chained, Entry, Refusal, Store};
+use crate::plane::bucket_table::{Chained, Entry, Refusal, Store};
 use crate::plane::maps::MapSet;
 
 /// The words of one chained table.

@@ -8,7 +8,7 @@ use vrrp_common::maps::{MAX_BACKENDS, ReverseConf, ReverseEntry, ReverseKey, nam
 use super::arrays::{Arrays, refused};
 use super::{at, put};
 use crate::plane::PlaneError;
-use crate::plane::chained::Chained;
+use crate::plane::bucket_table::Chained;
 use crate::plane::maps::MapSet;
 
 /// The entries, and the hints that spare other packets the lookup.

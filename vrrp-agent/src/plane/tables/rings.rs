@@ -11,8 +11,8 @@ use vrrp_common::maps::{
 use super::{Tables, at};
 use crate::plane::PlaneError;
 use vrrp_model::Protocol;
-use vrrp_steering::map_ids::{self, Slots};
-use vrrp_steering::ring::{Found, Publication};
+use vrrp_steering::map_ids::{self, MapIds};
+use vrrp_steering::ring::{Found, RingUpdate};
 
 impl Tables {
     /// Writes what changed of backends that take packets.
@@ -78,7 +78,7 @@ impl Tables {
 
     /// Fills a ring that is not in use, then puts it in use. Packets see the old ring or the new
     /// one, never a mixture.
-    pub fn publish(&mut self, service: u32, publication: &Publication) -> Result<(), PlaneError> {
+    pub fn publish(&mut self, service: u32, publication: &RingUpdate) -> Result<(), PlaneError> {
         let place = service * RINGS_PER_SERVICE + publication.place;
         let ring: &Ring = &publication.ring;
         self.rings.set(place, ring, 0).map_err(at(name::RINGS))?;
@@ -104,13 +104,13 @@ impl Tables {
         Ok(Found { in_use, live: ring(in_use.live)?, base: ring(in_use.base)? })
     }
 
-    /// Numbers of the services that the kernel program knows.
+    /// IdAllocator of the services that the kernel program knows.
     pub fn services(&self) -> impl Iterator<Item = u32> {
         self.services.places().into_values()
     }
 
     /// What the numbers of services and backends in the maps mean.
-    pub fn found(&self) -> Slots {
+    pub fn found(&self) -> MapIds {
         let addresses: BTreeMap<u32, IpAddr> = self
             .addresses
             .places()
@@ -131,6 +131,6 @@ impl Tables {
             Some(((*service, conf.address.ip(), conf.port), number))
         };
         let backends: Vec<_> = self.written.backends.iter().filter_map(backend).collect();
-        Slots::adopted(services.into_iter().map(|(number, key)| (key, number)), backends)
+        MapIds::adopted(services.into_iter().map(|(number, key)| (key, number)), backends)
     }
 }

@@ -8,7 +8,7 @@ use vrrp_common::maps::{
 };
 
 use super::*;
-use crate::plane::object::Plane;
+use crate::plane::loader::Plane;
 
 /// The loaded program, its maps pinned nowhere. `None` in a build without it.
 fn plane() -> Option<Plane> {

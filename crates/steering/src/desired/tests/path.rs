@@ -6,8 +6,8 @@ use crate::vip_probe::{Outer, Path};
 const PAIR: &str = "{ address = \"192.0.2.1\" }, { address = \"192.0.2.2\" }";
 
 /// A world whose node acts for the address.
-fn acting(address: &str, backends: &str, more: &str) -> World {
-    World { acting: vec![true; 2], ..World::serving(address, backends, more) }
+fn active(address: &str, backends: &str, more: &str) -> World {
+    World { active: vec![true; 2], ..World::serving(address, backends, more) }
 }
 
 fn probed(world: &World) -> Vec<(usize, usize)> {
@@ -58,7 +58,7 @@ fn frames_of_a_probe_go_as_the_program_sends_packets_and_come_from_the_interface
     ];
     for (vip, address, forward, tunnel, expected) in rows {
         let mut world =
-            acting(vip, &format!("{{ address = \"{address}\", forward = \"{forward}\" }}"), "");
+            active(vip, &format!("{{ address = \"{address}\", forward = \"{forward}\" }}"), "");
         world.config.tunnel.source_v4 = tunnel.parse().ok();
         assert_eq!(
             paths(&world.facts()).into_iter().collect::<Vec<_>>(),
@@ -70,7 +70,7 @@ fn frames_of_a_probe_go_as_the_program_sends_packets_and_come_from_the_interface
 
 #[test]
 fn a_tunnel_over_an_interface_of_another_family_is_probed_from_the_front() {
-    let mut world = acting(V4, "{ address = \"fd00::21\", forward = \"ipip\" }", "");
+    let mut world = active(V4, "{ address = \"fd00::21\", forward = \"ipip\" }", "");
     world.link(BACK).addresses.retain(|held| held.address.is_ipv6());
     let own = |world: &World| {
         paths(&world.facts()).into_values().map(|path| path.own.ip()).collect::<Vec<_>>()
@@ -82,50 +82,50 @@ fn a_tunnel_over_an_interface_of_another_family_is_probed_from_the_front() {
 
 #[test]
 fn only_who_acts_probes_and_only_what_the_check_does_not_see() {
-    assert_eq!(probed(&World::serving(V4, PAIR, "")), [], "not acting");
-    let mut world = acting(V4, PAIR, "");
+    assert_eq!(probed(&World::serving(V4, PAIR, "")), [], "not active");
+    let mut world = active(V4, PAIR, "");
     assert_eq!(probed(&world), [(0, 1)], "not its own stack");
     world.health = vec![vec![Some(true), Some(false)]];
     assert_eq!(probed(&world), [], "its check fails");
     world.health = vec![vec![Some(true), Some(true)]];
     world.host.neighbours.clear();
     assert_eq!(probed(&world), [], "no way");
-    assert_eq!(probed(&acting(V4, "{ address = \"10.0.0.21\", forward = \"nat\" }", "")), []);
+    assert_eq!(probed(&active(V4, "{ address = \"10.0.0.21\", forward = \"nat\" }", "")), []);
     assert_eq!(
-        probed(&acting(V4, "{ address = \"192.0.2.2\", weight = 0 }", "")),
+        probed(&active(V4, "{ address = \"192.0.2.2\", weight = 0 }", "")),
         [(0, 0)],
         "drained ones serve on"
     );
-    let mut off = acting(V4, PAIR, "");
+    let mut off = active(V4, PAIR, "");
     off.config.services[0].real_path = false;
     assert_eq!(probed(&off), [], "switched off");
 }
 
 #[test]
 fn a_backend_that_is_not_reached_leaves_the_ring_and_is_probed_on() {
-    let mut world = acting(V4, PAIR, "");
+    let mut world = active(V4, PAIR, "");
     world.paths = vec![vec![None, Some(true)]];
     assert_eq!(members(&world), [0, 1]);
     world.paths = vec![vec![None, Some(false)]];
-    let way = way(&world.facts(), 0, 1).expect("a backend");
-    assert_eq!((way.obstacle, way.passable), (Some(Obstacle::Path), false));
+    let reach = reachability(&world.facts(), 0, 1).expect("a backend");
+    assert_eq!((reach.unusable, reach.passable), (Some(Unusable::Path), false));
     assert_eq!(world.desired().backends[&1].forward, FORWARD_NONE);
     assert_eq!((members(&world), probed(&world)), (vec![0], vec![(0, 1)]));
     world.health = vec![vec![Some(true), Some(false)]];
     assert_eq!(
-        super::way(&world.facts(), 0, 1).expect("a backend").obstacle,
-        Some(Obstacle::Down),
+        reachability(&world.facts(), 0, 1).expect("a backend").unusable,
+        Some(Unusable::Down),
         "the check comes first"
     );
     world.health = vec![vec![Some(true); 2]];
-    world.acting = vec![false; 2];
+    world.active = vec![false; 2];
     assert_eq!(members(&world), [0, 1], "who does not act has no opinion");
 }
 
 #[test]
 fn where_nobody_would_be_left_the_probes_are_not_believed() {
     let backends = "{ address = \"192.0.2.2\" }, { address = \"192.0.2.3\" }, { address = \"192.0.2.4\", weight = 0 }";
-    let mut world = acting(V4, backends, "");
+    let mut world = active(V4, backends, "");
     for host in ["192.0.2.3", "192.0.2.4"] {
         world.resolve(FRONT, host);
     }
@@ -137,11 +137,11 @@ fn where_nobody_would_be_left_the_probes_are_not_believed() {
     world.health = vec![vec![Some(true), Some(false), Some(true)]];
     assert_eq!(members(&world), [0], "nor is one whose check fails");
     let sorry = "sorry_server = { address = \"127.0.0.1\", forward = \"local\" }";
-    let mut world = acting(V4, "{ address = \"192.0.2.2\" }", sorry);
+    let mut world = active(V4, "{ address = \"192.0.2.2\" }", sorry);
     world.paths = vec![vec![Some(false)]];
     assert_eq!(
-        way(&world.facts(), 0, 0).expect("a backend").obstacle,
-        Some(Obstacle::Path),
+        reachability(&world.facts(), 0, 0).expect("a backend").unusable,
+        Some(Unusable::Path),
         "the sorry server is left"
     );
 }

@@ -5,16 +5,16 @@ fn at(millis: u64) -> Instant {
     Instant::from_micros(millis * 1_000)
 }
 
-fn timetable(fall: u32) -> Timetable {
+fn timetable(fall: u32) -> Schedule {
     let (interval, timeout) = (Duration::from_millis(250), Duration::from_millis(200));
-    Timetable::new(
+    Schedule::new(
         &Check { kind: CheckKind::Tcp { port: None }, interval, timeout, rise: 3, fall },
         at(1_000),
     )
 }
 
 /// Everything due up to `end`, each silence concluded.
-fn run(timetable: &mut Timetable, end: u64) -> Vec<(u64, Due, Option<bool>)> {
+fn run(timetable: &mut Schedule, end: u64) -> Vec<(u64, Due, Option<bool>)> {
     let mut seen = Vec::new();
     while timetable.next() <= at(end) {
         let now = timetable.next();

@@ -1,0 +1,106 @@
+//! A draft to the model: the checks that hold for both languages.
+//!
+//! Every problem is reported, not only the first. The model is made even when there are errors
+//! (with harmless values in place of wrong ones) so that later checks still run;
+//! [`Reporter::finish`] then throws it away.
+
+mod backend;
+mod check;
+mod delivery;
+mod election;
+mod group;
+mod guard;
+mod hmac;
+mod router;
+mod script;
+mod service;
+mod tunnel;
+mod upstream;
+mod values;
+
+use super::diag::{Diagnostic, Reporter};
+use super::draft::{At, Draft};
+pub(super) use delivery::default_group;
+pub(super) use hmac::HEX;
+use vrrp_model::Config;
+
+/// HealthTable `draft` and makes the model; `None` when there is an error.
+pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> Option<Config> {
+    let node = match &draft.node {
+        Some(node) => {
+            values::name(node, "the node's name", reporter);
+            node.value.clone()
+        }
+        None => host_name.to_owned(),
+    };
+    unique(draft.scripts.iter().map(|script| &script.name), "script", reporter);
+    unique(draft.routers.iter().map(|router| &router.name), "virtual router", reporter);
+    unique(draft.services.iter().map(|service| &service.name), "service", reporter);
+    unique(draft.upstreams.iter().map(|upstream| &upstream.name), "upstream", reporter);
+    let election = election::lower(&draft.election, reporter);
+    let scripts = draft.scripts.iter().map(|script| script::lower(script, reporter)).collect();
+    let by_name = draft
+        .scripts
+        .iter()
+        .enumerate()
+        .map(|(at, script)| (script.name.value.as_str(), at))
+        .collect();
+    let routers: Vec<_> = draft
+        .routers
+        .iter()
+        .map(|router| router::lower(router, &draft.scripts, &by_name, reporter))
+        .collect();
+    router::check_together(&draft.routers, &routers, reporter);
+    let groups = group::lower(&draft.groups, &draft.routers, reporter);
+    let services: Vec<_> =
+        draft.services.iter().map(|service| service::lower(service, &routers, reporter)).collect();
+    service::check_together(&draft.services, &services, reporter);
+    let tunnel = tunnel::lower(&draft.tunnel, reporter);
+    let upstreams: Vec<_> =
+        draft.upstreams.iter().map(|upstream| upstream::lower(upstream, reporter)).collect();
+    upstream::check_together(&draft.upstreams, &upstreams, reporter);
+    if routers.is_empty() && !reporter.has_errors() {
+        reporter.error(
+            Diagnostic::whole_file("no virtual router in this file")
+                .help("it would make the agent do nothing"),
+        );
+    }
+    if reporter.has_errors() {
+        return None;
+    }
+    Some(Config {
+        node,
+        metrics: draft.metrics,
+        compare_rings: draft.compare_rings,
+        api_socket: draft.api_socket.clone(),
+        bpf_dir: draft.bpf_dir.clone(),
+        xdp: draft.xdp,
+        pass_foreign_vrids: draft.pass_foreign_vrids,
+        nat_forward_other: draft.nat_forward_other,
+        startup_delay: draft.startup_delay,
+        release_on_exit: draft.release_on_exit,
+        election,
+        routers,
+        groups,
+        scripts,
+        services,
+        tunnel,
+        upstreams,
+    })
+}
+
+/// Names of one kind of thing must differ.
+fn unique<'a>(names: impl Iterator<Item = &'a At<String>>, what: &str, reporter: &mut Reporter) {
+    let mut seen = std::collections::HashMap::new();
+    for name in names {
+        if let Some(first) = seen.insert(&name.value, &name.span) {
+            reporter.error(
+                Diagnostic::at(
+                    &name.span,
+                    format!("the name of the {what} `{}` is used twice", name.value),
+                )
+                .related(first, "used here first"),
+            );
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Virtual routers.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::super::diag::{Diagnostic, Reporter};
+use super::super::draft::{AddressDraft, At, RouterDraft, ScriptDraft, TrackDraft};
+use super::{delivery, hmac, values};
+use vrrp_model::suggest;
+
+use vrrp_model::{Auth, Family, Router, TrackInterface, TrackScript, Version, VirtualAddress};
+
+/// 12 bits of centiseconds (RFC 9568 section 5.2.7).
+const LONGEST_V3_INTERVAL: Duration = Duration::from_millis(40_950);
+
+/// Lowers one router. `by_name` gives the index of each script in `scripts`.
+pub(super) fn lower(
+    draft: &RouterDraft,
+    scripts: &[ScriptDraft],
+    by_name: &HashMap<&str, usize>,
+    reporter: &mut Reporter,
+) -> Router {
+    values::name(&draft.name, "a virtual router's name", reporter);
+    values::interface(&draft.interface, "interface", reporter);
+    check_interval(draft, reporter);
+    let mut addresses = addresses(&draft.addresses, reporter);
+    if draft.addresses.is_empty() {
+        let message = format!("virtual router `{}` has no virtual address", draft.name.value);
+        reporter.error(Diagnostic::at(&draft.name.span, message));
+    }
+    let family = addresses.first().map_or(Family::V4, |first| Family::of(first.address));
+    let most = delivery::check_addresses(draft, family, reporter);
+    // As keepalived does, which says so as we do.
+    let mut excluded_addresses = addresses.split_off(most.min(addresses.len()));
+    excluded_addresses.extend(self::addresses(&draft.excluded_addresses, reporter));
+    Router {
+        name: draft.name.value.clone(),
+        interface: draft.interface.value.clone(),
+        vrid: values::number(&draft.vrid, "a VRID", 1..=255_u8, reporter),
+        version: draft.version,
+        priority: values::number(&draft.priority, "priority", 1..=255_u8, reporter),
+        interval: draft.interval.value,
+        preempt: draft.preempt,
+        preempt_delay: draft.preempt_delay,
+        auth: auth(draft, reporter),
+        checksum: draft.checksum,
+        hmac: draft.hmac.as_ref().and_then(|hmac| hmac::lower(hmac, reporter)),
+        source: delivery::source(draft, family, reporter),
+        delivery: delivery::delivery(draft, family, reporter),
+        peers: delivery::peers(draft, family, reporter),
+        virtual_mac: draft.virtual_mac,
+        accept_always: draft.accept_always,
+        addresses,
+        excluded_addresses,
+        announce: draft.announce,
+        track_scripts: draft
+            .track_scripts
+            .iter()
+            .filter_map(|track| track_script(track, scripts, by_name, reporter))
+            .collect(),
+        track_interfaces: draft
+            .track_interfaces
+            .iter()
+            .map(|track| track_interface(track, reporter))
+            .collect(),
+    }
+}
+
+fn check_interval(draft: &RouterDraft, reporter: &mut Reporter) {
+    let interval = &draft.interval;
+    let (fits, rule) = match draft.version {
+        Version::V2 => {
+            let whole =
+                interval.value.subsec_nanos() == 0 && (1..=255).contains(&interval.value.as_secs());
+            (whole, "VRRPv2 adverts come in whole seconds, 1 to 255")
+        }
+        Version::V3 => {
+            let centis = interval.value.subsec_nanos().is_multiple_of(10_000_000)
+                && !interval.value.is_zero();
+            (
+                centis && interval.value <= LONGEST_V3_INTERVAL,
+                "VRRPv3 adverts come in steps of 10 ms, 10 ms to 40.95 s",
+            )
+        }
+    };
+    if !fits {
+        let diagnostic =
+            Diagnostic::at(&interval.span, format!("{rule}, not {:?}", interval.value));
+        reporter.error(match draft.version {
+            Version::V2 => diagnostic.help(
+                "version 3 allows shorter intervals; every router of the VRID must be changed",
+            ),
+            Version::V3 => diagnostic,
+        });
+    }
+}
+
+/// The password as it goes on the wire: eight bytes, cut or padded with zeros.
+fn auth(draft: &RouterDraft, reporter: &mut Reporter) -> Auth {
+    let Some(pass) = &draft.auth_pass else {
+        return Auth::None;
+    };
+    if draft.version == Version::V3 {
+        let message = "VRRPv3 has no authentication: the password is not used";
+        reporter.warning(
+            Diagnostic::at(&pass.span, message)
+                .help("RFC 9568 section 9 says why; limit the allowed sources instead"),
+        );
+        return Auth::None;
+    }
+    let bytes = pass.value.as_bytes();
+    if bytes.is_empty() {
+        reporter.error(Diagnostic::at(&pass.span, "the password is empty"));
+    }
+    if bytes.len() > 8 {
+        let message = "the password is longer than 8 bytes: only the first 8 are sent and compared";
+        reporter.warning(Diagnostic::at(&pass.span, message));
+    }
+    let mut wire = [0; 8];
+    for (to, from) in wire.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    Auth::Pass(wire)
+}
+
+fn addresses(drafts: &[AddressDraft], reporter: &mut Reporter) -> Vec<VirtualAddress> {
+    let mut lowered = Vec::new();
+    let mut seen = HashSet::new();
+    for draft in drafts {
+        if let Some(device) = &draft.device {
+            values::interface(device, "an address's device", reporter);
+        }
+        if let Some(label) = &draft.label {
+            values::interface(label, "an address's label", reporter);
+        }
+        let Some((address, prefix_len)) =
+            values::prefix(&draft.address, "virtual address", reporter)
+        else {
+            continue;
+        };
+        let label = draft.label.as_ref().filter(|_| address.is_ipv4());
+        if let (Some(written), None) = (&draft.label, label) {
+            reporter
+                .ignored(Diagnostic::at(&written.span, "IPv6 addresses have no labels: this one"));
+        }
+        if !seen.insert(address) {
+            reporter.ignored(Diagnostic::at(
+                &draft.address.span,
+                format!("virtual address `{address}` is listed twice"),
+            ));
+            continue;
+        }
+        lowered.push(VirtualAddress {
+            address,
+            prefix_len,
+            device: draft.device.as_ref().map(|device| device.value.clone()),
+            label: label.map(|label| label.value.clone()),
+        });
+    }
+    lowered
+}
+
+fn track_script(
+    track: &TrackDraft,
+    scripts: &[ScriptDraft],
+    by_name: &HashMap<&str, usize>,
+    reporter: &mut Reporter,
+) -> Option<TrackScript> {
+    let name = &track.name;
+    let Some(&script) = by_name.get(name.value.as_str()) else {
+        let diagnostic = match reporter.is_full() {
+            true => Diagnostic::at(&name.span, "tracks a script that is not defined"),
+            false => unknown_script(name, scripts),
+        };
+        reporter.ignored(diagnostic);
+        return None;
+    };
+    let weight = match &track.weight {
+        Some(weight) => values::number(weight, "weight", -253..=253_i16, reporter),
+        // Out of range has been reported at the script itself.
+        None => i16::try_from(scripts[script].weight.value).unwrap_or(0),
+    };
+    Some(TrackScript { script, weight })
+}
+
+/// keepalived skips such a reference without a word in many versions, and the node is never
+/// tracked.
+fn unknown_script(name: &At<String>, scripts: &[ScriptDraft]) -> Diagnostic {
+    let diagnostic = Diagnostic::at(
+        &name.span,
+        format!("tracks the script `{}`, which is not defined", name.value),
+    );
+    let near =
+        suggest::nearest(&name.value, scripts.iter().map(|script| script.name.value.as_str()));
+    let meant = scripts.iter().find(|script| Some(script.name.value.as_str()) == near);
+    match (meant, scripts) {
+        (Some(script), _) => diagnostic
+            .label("no script has this name")
+            .related(&script.name.span, "a similar name is defined here")
+            .suggest(Some(&script.name.value)),
+        (None, [only]) => diagnostic
+            .label("no script has this name")
+            .related(&only.name.span, "the only script defined")
+            .suggest(Some(&only.name.value)),
+        (None, []) => diagnostic.label("this file defines no script"),
+        (None, _) => diagnostic.label("no script has this name"),
+    }
+}
+
+fn track_interface(track: &TrackDraft, reporter: &mut Reporter) -> TrackInterface {
+    values::interface(&track.name, "a tracked interface", reporter);
+    let weight = track
+        .weight
+        .as_ref()
+        .map_or(0, |weight| values::number(weight, "weight", -253..=253_i16, reporter));
+    TrackInterface { interface: track.name.value.clone(), weight }
+}
+
+/// What must differ between routers: the VRID on an interface, and every virtual address.
+pub(super) fn check_together(drafts: &[RouterDraft], routers: &[Router], reporter: &mut Reporter) {
+    let mut ids: HashMap<(&str, i64, Family), &RouterDraft> = HashMap::new();
+    for (draft, router) in drafts.iter().zip(routers) {
+        let key = (draft.interface.value.as_str(), draft.vrid.value, router.family());
+        if let Some(first) = ids.insert(key, draft) {
+            let message =
+                format!("VRID {} on {} is used by `{}` too", key.1, key.0, first.name.value);
+            reporter.error(
+                Diagnostic::at(&draft.vrid.span, message)
+                    .related(&first.vrid.span, "used here first"),
+            );
+        }
+    }
+    // A link-local address means something on its link alone.
+    let mut owners: HashMap<(IpAddr, Option<&str>), &At<String>> = HashMap::new();
+    for (draft, router) in drafts.iter().zip(routers) {
+        for written in draft.addresses.iter().chain(&draft.excluded_addresses) {
+            let text = written.address.value.split('/').next().unwrap_or_default();
+            let Ok(address) = text.parse::<IpAddr>() else { continue };
+            let link = written.device.as_ref().unwrap_or(&draft.interface).value.as_str();
+            let first = owners
+                .entry((address, delivery::is_link_local(address).then_some(link)))
+                .or_insert(&draft.name);
+            if *first != &draft.name {
+                let message = format!(
+                    "virtual address `{address}` of `{}` belongs to `{}` too",
+                    router.name, first.value
+                );
+                reporter.error(
+                    Diagnostic::at(&written.address.span, message)
+                        .related(&first.span, "the other router"),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! HealthTable of single values.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::super::diag::{Diagnostic, Reporter};
+use super::super::draft::At;
+
+/// The kernel's limit for interface names and labels (IFNAMSIZ less the closing zero).
+const LONGEST_INTERFACE: usize = 15;
+const LONGEST_NAME: usize = 64;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A whole number in a range; the range's lower end in place of one outside.
+pub(super) fn number<T>(
+    value: &At<i64>,
+    what: &str,
+    range: RangeInclusive<T>,
+    reporter: &mut Reporter,
+) -> T
+where
+    T: Copy + TryFrom<i64> + Into<i64>,
+{
+    let (low, high): (i64, i64) = ((*range.start()).into(), (*range.end()).into());
+    match T::try_from(value.value) {
+        Ok(number) if (low..=high).contains(&value.value) => number,
+        _ => {
+            reporter.error(Diagnostic::at(
+                &value.span,
+                format!("{what} must be {low} to {high}, not {}", value.value),
+            ));
+            *range.start()
+        }
+    }
+}
+
+/// A name: not empty, not long, printable.
+pub(super) fn name(name: &At<String>, what: &str, reporter: &mut Reporter) {
+    let text = &name.value;
+    if text.is_empty() || text.len() > LONGEST_NAME || text.chars().any(char::is_control) {
+        reporter.error(Diagnostic::at(
+            &name.span,
+            format!("{what} must be 1 to {LONGEST_NAME} printable characters"),
+        ));
+    }
+}
+
+/// An interface name or label as the kernel allows it.
+pub(super) fn interface(name: &At<String>, what: &str, reporter: &mut Reporter) {
+    let text = &name.value;
+    let allowed = !text.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control())
+        && text != "."
+        && text != "..";
+    if text.is_empty() || text.len() > LONGEST_INTERFACE || !allowed {
+        let message =
+            format!("{what} must be 1 to {LONGEST_INTERFACE} bytes, without spaces and slashes");
+        reporter.error(Diagnostic::at(&name.span, message));
+    }
+}
+
+/// A duration that is more than nothing and at most a day.
+pub(super) fn duration(value: &At<Duration>, what: &str, reporter: &mut Reporter) -> Duration {
+    if value.value.is_zero() || value.value > DAY {
+        reporter.error(Diagnostic::at(
+            &value.span,
+            format!("{what} must be more than 0 and at most a day"),
+        ));
+    }
+    value.value
+}
+
+/// A duration of at most a day.
+pub(super) fn duration_or_zero(
+    value: &At<Duration>,
+    what: &str,
+    reporter: &mut Reporter,
+) -> Duration {
+    if value.value > DAY {
+        reporter.error(Diagnostic::at(&value.span, format!("{what} must be at most a day")));
+    }
+    value.value
+}
+
+/// An address that a host can have on a network.
+pub(super) fn unicast(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<IpAddr> {
+    let address = address(&value.value, value, what, reporter)?;
+    if let IpAddr::V6(v6) = address
+        && let Some(v4) = v6.to_ipv4_mapped()
+    {
+        let message = format!("{what} `{address}` is an IPv4 address in the clothes of IPv6");
+        reporter.error(Diagnostic::at(&value.span, message).help(format!("write {v4}")));
+        return None;
+    }
+    let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
+    if address.is_unspecified() || address.is_multicast() || broadcast || address.is_loopback() {
+        reporter.error(Diagnostic::at(
+            &value.span,
+            format!("{what} `{address}` is not an address a host can have on a network"),
+        ));
+        return None;
+    }
+    Some(address)
+}
+
+/// Likewise, or an address of the loopback: this host itself.
+pub(super) fn unicast_or_loopback(
+    value: &At<String>,
+    what: &str,
+    reporter: &mut Reporter,
+) -> Option<IpAddr> {
+    match value.value.parse::<IpAddr>() {
+        Ok(address) if address.is_loopback() => Some(address),
+        _ => unicast(value, what, reporter),
+    }
+}
+
+/// `PREFIX/LENGTH` without host bits, or an address for itself alone.
+pub(super) fn network(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<IpNet> {
+    let text = &value.value;
+    let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    match network {
+        Ok(network) if network == network.trunc() => Some(network),
+        Ok(network) => {
+            let message = format!("{what} `{text}` has bits behind its prefix");
+            reporter.error(
+                Diagnostic::at(&value.span, message).help(format!("write {}", network.trunc())),
+            );
+            None
+        }
+        Err(_) => {
+            let message = format!("{what} `{text}` is not a prefix");
+            reporter.error(
+                Diagnostic::at(&value.span, message)
+                    .help("write ADDRESS/LENGTH, or an address for itself alone"),
+            );
+            None
+        }
+    }
+}
+
+/// A multicast address.
+pub(super) fn multicast(value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<IpAddr> {
+    let address = address(&value.value, value, what, reporter)?;
+    if !address.is_multicast() {
+        let message =
+            format!("{what} `{address}` is not a multicast address (224.0.0.0/4, ff00::/8)");
+        reporter.error(Diagnostic::at(&value.span, message));
+        return None;
+    }
+    Some(address)
+}
+
+/// `ADDRESS` or `ADDRESS/LENGTH`; the length is the address's own, 32 or 128, when not written.
+pub(super) fn prefix(
+    value: &At<String>,
+    what: &str,
+    reporter: &mut Reporter,
+) -> Option<(IpAddr, u8)> {
+    let (text, length) = match value.value.split_once('/') {
+        Some((text, length)) => (text, Some(length)),
+        None => (value.value.as_str(), None),
+    };
+    let plain = At::new(text.to_owned(), &value.span);
+    let address = unicast(&plain, what, reporter)?;
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    let length = match length.map(str::parse) {
+        None => longest,
+        Some(Ok(length)) if length <= longest => length,
+        Some(_) => {
+            let message =
+                format!("the prefix length of {what} `{}` must be 0 to {longest}", value.value);
+            reporter.error(Diagnostic::at(&value.span, message));
+            return None;
+        }
+    };
+    Some((address, length))
+}
+
+fn address(text: &str, value: &At<String>, what: &str, reporter: &mut Reporter) -> Option<IpAddr> {
+    match text.parse() {
+        Ok(address) => Some(address),
+        Err(_) => {
+            reporter.error(Diagnostic::at(
+                &value.span,
+                format!("{what} `{text}` is not an IP address"),
+            ));
+            None
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Who is in a service's ring: the usable backends, or the sorry server while they are too few.
+
+use std::time::Duration;
+
+use vrrp_common::maglev::Member;
+
+use super::ordered;
+
+/// A backend, and whether it may take new flows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Candidate {
+    pub member: Member,
+    /// Up, with a way to it, and not drained.
+    pub usable: bool,
+    /// It may become usable without anybody's order: it is neither drained nor of weight 0.
+    pub precomputed: bool,
+}
+
+/// Who serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Serving {
+    /// The usable backends.
+    #[default]
+    Backends,
+    /// The sorry server alone: the usable backends weigh less than the quorum.
+    Sorry,
+}
+
+/// Who should be in a service's ring.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Membership {
+    /// By address and port; `None` while a check has not ended yet: the ring stays as it is.
+    pub members: Option<Vec<Member>>,
+    pub serving: Serving,
+    /// Whether the usable backends weigh as much as the quorum asks for.
+    pub quorum_met: bool,
+    /// Backends that are not in the ring and may come to be.
+    pub spare: Vec<Member>,
+    /// Flows stay this long with a backend that takes no new ones; zero: they do not.
+    pub drain: Duration,
+}
+
+impl Membership {
+    /// The roster of `candidates`. `sorry` is the sorry server where there is one and the way to it
+    /// is known.
+    pub fn new(
+        candidates: &[Candidate],
+        quorum: u32,
+        sorry: Option<Member>,
+        drain: Duration,
+    ) -> Self {
+        let usable = || {
+            candidates.iter().filter(|candidate| candidate.usable && candidate.member.weight > 0)
+        };
+        let weight: u32 = usable().map(|candidate| u32::from(candidate.member.weight)).sum();
+        let quorum_met = weight >= quorum;
+        let (serving, members) = match sorry {
+            Some(sorry) if !quorum_met => (Serving::Sorry, vec![Member { weight: 1, ..sorry }]),
+            _ => (Serving::Backends, ordered(usable().map(|candidate| candidate.member))),
+        };
+        let spare = candidates
+            .iter()
+            .filter(|candidate| candidate.precomputed && !candidate.usable)
+            .map(|candidate| candidate.member);
+        Self { members: Some(members), serving, quorum_met, spare: spare.collect(), drain }
+    }
+
+    /// The same before every check has ended once.
+    pub fn undecided(self) -> Self {
+        Self { members: None, ..self }
+    }
+}

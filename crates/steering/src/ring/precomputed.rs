@@ -1,0 +1,80 @@
+//! Rings made before they are needed: a backend's failure or return then costs a write, not a
+//! calculation.
+
+use std::sync::Arc;
+
+use vrrp_common::maglev::{Member, TooManyMembers};
+
+use super::{Membership, RingTable, Serving, ordered};
+
+/// Plans that are kept, of all services together: 2 MiB.
+const MOST: usize = 64;
+
+/// The rings that are one failure or one return away.
+#[derive(Default)]
+pub struct Likely {
+    plans: Vec<Arc<RingTable>>,
+    /// For whom all of them are made.
+    done: Vec<Membership>,
+}
+
+impl Likely {
+    /// The plan of these members: one that is ready, else made now.
+    ///
+    /// # Errors
+    /// More members than a ring can hold.
+    pub fn plan(&self, members: &[Member]) -> Result<Arc<RingTable>, TooManyMembers> {
+        match self.plans.iter().find(|plan| plan.is_of(members)) {
+            Some(plan) => Ok(Arc::clone(plan)),
+            None => RingTable::new(members).map(Arc::new),
+        }
+    }
+
+    /// Makes up to `count` of the plans that one failure or one return in any of these services
+    /// would ask for, and forgets all others. Returns whether some are still to be made.
+    pub fn prepare<'a>(
+        &mut self,
+        rosters: impl Iterator<Item = &'a Membership> + Clone,
+        count: usize,
+    ) -> bool {
+        if rosters.clone().eq(&self.done) {
+            return false;
+        }
+        self.done.clear();
+        let share = MOST / rosters.clone().filter(|roster| roster.members.is_some()).count().max(1);
+        let wanted: Vec<Vec<Member>> =
+            rosters.clone().flat_map(|roster| neighbours(roster, share)).collect();
+        self.plans.retain(|plan| wanted.iter().any(|members| plan.is_of(members)));
+        let mut left = count;
+        for members in &wanted {
+            if self.plans.iter().any(|plan| plan.is_of(members)) {
+                continue;
+            }
+            if left == 0 {
+                return true;
+            }
+            left -= 1;
+            // One that is too large is told when it is asked for.
+            self.plans.extend(RingTable::new(members).map(Arc::new));
+        }
+        self.done = rosters.cloned().collect();
+        false
+    }
+}
+
+/// Up to `most` memberships that are one backend away: first those without one of the present
+/// members, failures being in more of a hurry than returns. Whether a sorry server comes or goes is
+/// left to be calculated when it does.
+fn neighbours(roster: &Membership, most: usize) -> Vec<Vec<Member>> {
+    let members = roster
+        .members
+        .as_deref()
+        .filter(|_| roster.serving == Serving::Backends)
+        .unwrap_or_default();
+    let without = |gone: usize| {
+        let others = members.iter().enumerate().filter(move |(index, _)| *index != gone);
+        others.map(|(_, member)| *member).collect()
+    };
+    let with = |spare: &Member| ordered(members.iter().chain([spare]).copied());
+    (0..members.len()).map(without).chain(roster.spare.iter().map(with)).take(most).collect()
+}

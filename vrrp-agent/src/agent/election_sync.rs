@@ -1,0 +1,272 @@
+//! What the election thread is told: where each router sits, its priority, its faults. Only changes
+//! are sent.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use vrrp_common::maps::{ROUTER_V6, RouterConf};
+
+use crate::elector::{Command, Elector, Hold};
+use crate::plane::PlaneError;
+use crate::plane::mastership::MastershipMaps;
+use vrrp_model::host::HostView;
+use vrrp_model::host::Interface;
+use vrrp_model::time::Instant;
+use vrrp_model::{Config, Family, Router};
+use vrrp_steering::desired::{self, Binding, Desired, Unbound};
+use vrrp_steering::running_config::RunningConfig;
+use vrrp_steering::tracking::{Effective, Fault, Track};
+
+/// Gives every router its place in the maps; without maps, its number.
+///
+/// # Errors
+/// The maps have no room, or cannot be written.
+pub fn places(
+    config: &Config,
+    host: &HostView,
+    words: Option<&mut MastershipMaps>,
+) -> Result<Vec<u32>, PlaneError> {
+    let Some(words) = words else {
+        return Ok((0..config.routers.len() as u32).collect());
+    };
+    let wanted: Vec<RouterConf> = config
+        .routers
+        .iter()
+        .map(|router| {
+            let ifindex = host.link_by_name(&router.interface).map_or(0, |link| link.index);
+            RouterConf {
+                ifindex,
+                vrid: router.vrid,
+                flags: if router.family() == Family::V6 { ROUTER_V6 } else { 0 },
+                ..RouterConf::default()
+            }
+        })
+        .collect();
+    words.place(&wanted)
+}
+
+/// Places of masterships that an earlier agent left and that still stand.
+///
+/// # Errors
+/// The maps cannot be read.
+pub fn resumable(
+    places: &[u32],
+    words: Option<&MastershipMaps>,
+) -> Result<BTreeSet<u32>, PlaneError> {
+    let mut resumable = BTreeSet::new();
+    if let Some(words) = words {
+        for &place in places {
+            if words.left(place)?.stands() {
+                resumable.insert(place);
+            }
+        }
+    }
+    Ok(resumable)
+}
+
+/// What the thread was told last, by place.
+pub struct ElectionSync {
+    told: BTreeMap<u32, LastSent>,
+    /// Sync groups as told last.
+    groups: Vec<Vec<u32>>,
+    /// Until everything was made true once, rings included, only these may stand: masterships that
+    /// an earlier agent left. The others wait, or they could win an election before the kernel is
+    /// ready for what follows.
+    first: Option<BTreeSet<u32>>,
+    /// Those that wait do so no longer than this, should a health check hang.
+    ready_by: Instant,
+    /// No elections before this time (`startup_delay`).
+    open_at: Instant,
+}
+
+#[derive(Debug, Clone, Default)]
+struct LastSent {
+    router: Option<Router>,
+    /// `None`: not told yet. `Some(None)`: told that there is none.
+    binding: Option<Option<(Interface, [u8; 6], IpAddr)>>,
+    /// Why there is none, as logged last.
+    unseated: Option<Unbound>,
+    /// How many of the addresses to be advertised fit, as logged last.
+    fitting: Option<usize>,
+    priority: Option<u8>,
+    hold: Hold,
+    accepts: bool,
+    /// Epoch whose addresses were reported installed.
+    installed: Option<u64>,
+}
+
+impl ElectionSync {
+    pub fn new(config: &Config, resumable: BTreeSet<u32>, now: Instant) -> Self {
+        Self {
+            told: BTreeMap::new(),
+            groups: Vec::new(),
+            first: Some(resumable),
+            ready_by: now + vrrp_steering::startup_gate::patience(config.checks()),
+            open_at: now + config.startup_delay,
+        }
+    }
+
+    /// Whether all may stand.
+    pub fn are_open(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// Everything that is known was made true once: whoever may stand, stands, if the checks of all
+    /// backends have had a first result, or had time for one. Returns when to ask again.
+    pub fn open(&mut self, now: Instant, unchecked: usize) -> Option<Instant> {
+        if self.first.is_some() && unchecked > 0 {
+            if now < self.ready_by {
+                return Some(self.ready_by);
+            }
+            tracing::warn!(
+                unchecked,
+                "standing for election before the first result of every health check"
+            );
+        }
+        self.first = None;
+        None
+    }
+
+    /// Tells the thread what changed. Configuration, priority and fault come before the seat, so
+    /// that nobody stands for election with less than is known.
+    pub fn follow(
+        &mut self,
+        now: Instant,
+        running: &RunningConfig,
+        host: &HostView,
+        track: &Track,
+        elector: &Elector,
+    ) {
+        if now < self.open_at {
+            return;
+        }
+        // Before anything else: no member may act alone, and a router that leaves is no longer
+        // waited for.
+        self.follow_groups(running, elector);
+        self.told.retain(|place, _| running.places.contains(place));
+        for (place, router) in running.routers() {
+            if running.leaving.contains(&place) {
+                // Should it come back, everything is told anew.
+                self.told.remove(&place);
+                continue;
+            }
+            if self.first.as_ref().is_some_and(|first| !first.contains(&place)) {
+                continue;
+            }
+            let told = self.told.entry(place).or_default();
+            let router = told.fit(router, host);
+            let router = router.as_ref();
+            if told.router.as_ref() != Some(router) {
+                told.router = Some(router.clone());
+                told.installed = None;
+                elector.send(Command::Configure { place, router: Box::new(router.clone()) });
+            }
+            told.follow_track(place, router, &track.effective(router), elector);
+            told.follow_seat(place, router, host, elector);
+        }
+    }
+
+    /// Tells the thread which routers are masters together.
+    pub fn follow_groups(&mut self, running: &RunningConfig, elector: &Elector) {
+        let groups = running.groups();
+        if groups != self.groups {
+            self.groups.clone_from(&groups);
+            elector.send(Command::Groups(groups));
+        }
+    }
+
+    /// Tells the thread for which routers announcements need not wait: all their addresses have
+    /// local routes.
+    pub fn follow_routes(&mut self, running: &RunningConfig, desired: &Desired, elector: &Elector) {
+        for (place, router) in running.routers() {
+            let Some(told) = self.told.get_mut(&place) else {
+                continue;
+            };
+            let accepts =
+                router.all_addresses().all(|address| desired.local_routes.contains(&address));
+            if accepts != told.accepts {
+                told.accepts = accepts;
+                elector.send(Command::Accepts { place, accepts });
+            }
+        }
+    }
+
+    /// True the first time an epoch's addresses are there, and again when the configuration changed
+    /// them.
+    pub fn announce_once(&mut self, place: u32, epoch: u64) -> bool {
+        self.told.get_mut(&place).is_some_and(|told| told.installed.replace(epoch) != Some(epoch))
+    }
+}
+
+impl LastSent {
+    /// The router with the advertised addresses that fit an advert on its interface as it is now.
+    fn fit<'a>(&mut self, router: &'a Router, host: &HostView) -> Cow<'a, Router> {
+        let Some(mtu) = host.link_by_name(&router.interface).map(|link| link.mtu) else {
+            return Cow::Borrowed(router);
+        };
+        let fitted = router.fitted(mtu);
+        let (fitting, all) = (fitted.addresses.len(), router.addresses.len());
+        if fitting < all && self.fitting != Some(fitting) {
+            let (instance, interface) = (&router.name, &router.interface);
+            tracing::warn!(
+                instance,
+                interface,
+                mtu,
+                "an advert holds {fitting} of {all} addresses here: the others are installed, but not advertised; the other \
+                 nodes need the same MTU"
+            );
+        }
+        self.fitting = Some(fitting);
+        fitted
+    }
+
+    fn follow_track(
+        &mut self,
+        place: u32,
+        router: &Router,
+        effective: &Effective,
+        elector: &Elector,
+    ) {
+        if self.priority.unwrap_or(router.priority) != effective.priority {
+            elector.send(Command::Priority { place, priority: effective.priority });
+        }
+        self.priority = Some(effective.priority);
+        let hold = match effective.fault {
+            None => Hold::Free,
+            Some(Fault::ScriptPending(_)) => Hold::Pending,
+            Some(Fault::Script(_) | Fault::Interface(_)) => Hold::Fault,
+        };
+        if hold != self.hold {
+            self.hold = hold;
+            elector.send(Command::Hold { place, hold });
+        }
+    }
+
+    fn follow_seat(&mut self, place: u32, router: &Router, host: &HostView, elector: &Elector) {
+        let found = desired::binding(router, host);
+        let why = found.as_ref().err().cloned();
+        if why != self.unseated
+            && let Some(why) = &why
+        {
+            tracing::warn!(instance = router.name, interface = router.interface, "fault: {why}");
+        }
+        self.unseated = why;
+        let binding = found.ok().map(|Binding { interface, mac, source }| (interface, mac, source));
+        if self.binding.as_ref() == Some(&binding) {
+            return;
+        }
+        match &binding {
+            Some((interface, mac, source)) => {
+                let (interface, mac, source) = (interface.clone(), *mac, *source);
+                elector.send(Command::Up { place, interface, mac, source });
+            }
+            None => {
+                // Where the link still works, others can be told that this node leaves.
+                let link_up = host.link_by_name(&router.interface).is_some_and(|link| link.up);
+                elector.send(Command::Down { place, link_up });
+            }
+        }
+        self.binding = Some(binding);
+    }
+}

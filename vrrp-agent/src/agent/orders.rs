@@ -1,0 +1,83 @@
+//! Orders of people: a reload, a drain, or a hand-over, which is answered when it has ended.
+
+use tokio::sync::oneshot;
+
+use super::Agent;
+use crate::clock;
+use crate::elector::{Command, View};
+use crate::http::Order;
+use vrrp_election::handover::{Move, Reply, Target};
+
+/// A hand-over under way, and who waits for its end.
+pub type Pending = (Move, oneshot::Sender<Reply>);
+
+impl Agent {
+    pub(super) fn obey(&mut self, order: Order) {
+        match order {
+            Order::Reload(answer) => self.load(Some(answer)),
+            // Whoever asked is told by the silence: this agent goes.
+            Order::Failover(..) | Order::Failback(..) if self.ending.is_some() => {}
+            Order::Failover(name, answer) => {
+                if let Err((reply, answer)) = self.fail_over(&name, answer) {
+                    tell(reply, answer);
+                }
+            }
+            Order::Failback(name, answer) => tell(self.fail_back(&name), answer),
+            Order::Drain(request, answer) => self.drain(&request, answer),
+        }
+    }
+
+    /// Begins a hand-over, or says why there is none.
+    fn fail_over(
+        &mut self,
+        name: &str,
+        answer: oneshot::Sender<Reply>,
+    ) -> Result<(), (Reply, oneshot::Sender<Reply>)> {
+        let view = self.news.view.borrow().clone();
+        let (config, places) = (&self.running.config, &self.running.places);
+        let begun = Target::find(config, name).and_then(|target| {
+            Ok((Move::begin(clock::now(), &target, config, places, &view)?, target.places(places)))
+        });
+        match begun {
+            Ok((begun, places)) => {
+                tracing::info!(name, "asked to hand over");
+                self.elector.send(Command::Standby { places });
+                self.moves.push((begun, answer));
+                Ok(())
+            }
+            Err(reply) => Err((reply, answer)),
+        }
+    }
+
+    fn fail_back(&self, name: &str) -> Reply {
+        let (config, places) = (&self.running.config, &self.running.places);
+        match Target::find(config, name) {
+            Ok(target) => {
+                tracing::info!(name, "asked to stand for election again");
+                // The answer is about how it was before: the thread may obey at once.
+                let reply = target.failback(config, places, &self.news.view.borrow());
+                self.elector.send(Command::EndStandby { places: target.places(places) });
+                reply
+            }
+            Err(reply) => reply,
+        }
+    }
+
+    /// Answers for the hand-overs that have ended.
+    pub(super) fn follow_moves(&mut self, view: &View) {
+        for (mut pending, answer) in std::mem::take(&mut self.moves) {
+            match pending.observe(view) {
+                Some(reply) => tell(reply, answer),
+                None => self.moves.push((pending, answer)),
+            }
+        }
+    }
+}
+
+fn tell(reply: Reply, answer: oneshot::Sender<Reply>) {
+    for line in reply.message.lines() {
+        tracing::info!("{line}");
+    }
+    // Whoever asked may have gone away meanwhile; what was done stands all the same.
+    let _ = answer.send(reply);
+}

@@ -1,0 +1,53 @@
+//! The agent's servers: metrics, and the control API.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::observed::Observed;
+use super::snapshot::{self, Fixed};
+use crate::clock;
+use crate::elector::Elector;
+use crate::http::{ApiServer, HttpError, MetricsServer, Order, StatusSource};
+use vrrp_model::Config;
+
+/// Makes snapshots for whoever asks.
+pub fn status_source(
+    fixed: &Arc<Fixed>,
+    observed: &Arc<Mutex<Observed>>,
+    elector: &Elector,
+) -> StatusSource {
+    let (fixed, observed, view) = (Arc::clone(fixed), Arc::clone(observed), elector.view());
+    StatusSource::new(move || {
+        let view = view.borrow().clone();
+        let observed = observed.lock().unwrap_or_else(PoisonError::into_inner);
+        snapshot::status(&fixed, &view, &observed, clock::now(), SystemTime::now())
+    })
+}
+
+/// Starts the servers. Without metrics the agent runs; without the API nobody could ask it
+/// anything.
+pub async fn serve(
+    tasks: &mut JoinSet<()>,
+    config: &Config,
+    source: &StatusSource,
+    orders: &mpsc::Sender<Order>,
+    ended: &watch::Receiver<bool>,
+) -> Result<(), HttpError> {
+    let api = ApiServer::bind(&config.api_socket)?;
+    let (api_source, api_orders, api_ended) = (source.clone(), orders.clone(), ended.clone());
+    tasks.spawn(api.serve(api_source, api_orders, api_ended));
+    let Some(address) = config.metrics else {
+        return Ok(());
+    };
+    match MetricsServer::bind(address).await {
+        Ok(server) => {
+            let (source, ended) = (source.clone(), ended.clone());
+            tasks.spawn(server.serve(source, ended));
+        }
+        Err(error) => tracing::error!(%error, "no metrics"),
+    }
+    Ok(())
+}
