@@ -31,7 +31,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -188,7 +188,7 @@ impl Agent {
         let fixed = Arc::new(Fixed {
             counters: effects.counters()?,
             started: clock::now(),
-            started_unix: SystemTime::now(),
+            started_unix: clock::wall(),
             config_path,
             config_id,
             release_on_exit,

@@ -168,7 +168,7 @@ impl Capture {
             every: options.every,
             snap: options.snap,
         };
-        let booted = SystemTime::now() - Duration::from_nanos(clock::now().as_nanos());
+        let booted = clock::wall() - Duration::from_nanos(clock::now().as_nanos());
         let mut capture = Self { conf, wish, buffers, booted };
         capture.renew()?;
         Ok(capture)

@@ -1,4 +1,5 @@
-//! The only clock reads of the agent.
+//! The clock reads of the agent. The lint `disallowed_methods` refuses others.
+#![allow(clippy::disallowed_methods, reason = "the one place for them")]
 
 use std::time::SystemTime;
 
@@ -20,10 +21,20 @@ pub fn now() -> Instant {
     Instant::from_micros(seconds * 1_000_000 + nanos / 1_000)
 }
 
-/// Now by the wall clock: nothing but the serial numbers of signed adverts, which other nodes
-/// compare with theirs. A clock before 1970 is one that was never set.
+/// Now by the wall clock, for what people and other nodes read: status, captures, and the serial
+/// numbers of signed adverts. It may jump.
+pub fn wall() -> SystemTime {
+    SystemTime::now()
+}
+
+/// [`wall`] since 1970. A clock before 1970 was never set: zero.
 pub fn unix() -> UnixTime {
-    UnixTime(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+    UnixTime(wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+}
+
+/// Now for the runtime's timers, which know their own clock alone (CLOCK_MONOTONIC).
+pub fn timer() -> tokio::time::Instant {
+    tokio::time::Instant::now()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod tests;
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use crate::clock;
 use crate::shortage::{self, Undone};
 use start::start_standby;
 pub use start::{NotStarted, inspect, remove_unusable};
@@ -105,8 +106,8 @@ impl Runner {
     }
 
     async fn run_once(&mut self) -> Result<(), mpsc::error::SendError<Event>> {
-        let started = Instant::now();
-        let deadline = tokio::time::Instant::now() + self.script.timeout;
+        let started = clock::timer();
+        let deadline = clock::timer() + self.script.timeout;
         let script = self.script.clone();
         let mut starting = match start_standby(script) {
             Ok(starting) => starting,
@@ -145,10 +146,15 @@ impl Runner {
     async fn tell(
         &self,
         outcome: Outcome,
-        started: Instant,
+        started: tokio::time::Instant,
     ) -> Result<(), mpsc::error::SendError<Event>> {
         let ok = outcome == Outcome::Exit(0);
-        let event = Event { script: self.index, ok, outcome, duration: started.elapsed() };
+        let event = Event {
+            script: self.index,
+            ok,
+            outcome,
+            duration: clock::timer().duration_since(started),
+        };
         self.events.send(event).await
     }
 

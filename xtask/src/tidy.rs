@@ -2,7 +2,9 @@
 //! one kind of rule, with its table at the top.
 
 mod docs;
-mod rooms;
+mod imports;
+mod paths_in_code;
+mod purity;
 mod size;
 mod source;
 #[cfg(test)]
@@ -15,6 +17,7 @@ use std::{fmt, fs};
 use anyhow::{Context, Result, bail};
 
 use crate::exec;
+use imports::Imports;
 use size::Ratchet;
 use source::Source;
 
@@ -43,7 +46,8 @@ impl fmt::Display for Finding {
 
 /// `commands` are the names of our own commands.
 pub fn run(commands: &[String]) -> Result<()> {
-    let (files, findings) = check(&exec::root(), commands)?;
+    let (files, mut findings) = check(&exec::root(), commands)?;
+    purity::check(&mut findings)?;
     for finding in &findings {
         println!("{finding}");
     }
@@ -65,12 +69,15 @@ fn check(root: &Path, commands: &[String]) -> Result<(usize, Vec<Finding>)> {
         &mut findings,
     );
     let mut all = String::new();
+    let mut imports = Imports::default();
     for file in &paths {
         let text =
             fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         let path = file.strip_prefix(root).unwrap_or(file).to_string_lossy();
         let source = Source::parse(&text);
-        rooms::check(&path, &source, &mut findings);
+        if !is_test_file(&path) {
+            imports.add(&path, &source);
+        }
         size::check(&path, &source, &mut ratchet, &mut findings);
         words::check(&path, &source, &mut findings);
         // What only this crate says proves nothing about the agent.
@@ -79,6 +86,7 @@ fn check(root: &Path, commands: &[String]) -> Result<(usize, Vec<Finding>)> {
         }
     }
     ratchet.finish(&mut findings);
+    imports.finish(&mut findings);
     for path in DOCUMENTS {
         let Ok(text) = fs::read_to_string(root.join(path)) else { continue };
         docs::check_metrics(path, &text, &all, &mut findings);

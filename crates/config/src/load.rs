@@ -1,5 +1,6 @@
 //! The only part of the configuration that touches the machine: reads the files, the host's name
 //! and the environment.
+#![allow(clippy::disallowed_methods, reason = "the one module that reads files")]
 
 use std::fs;
 use std::hash::{BuildHasher, RandomState};

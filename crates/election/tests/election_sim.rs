@@ -3,6 +3,7 @@
 //! `cargo xtask sim` runs them by the million. It says in the environment what it wants:
 //! `VRRP_SIM_SEEDS` seeds from `VRRP_SIM_FROM` on over `VRRP_SIM_THREADS` threads, or the one seed
 //! `VRRP_SIM_SEED` with its trace.
+#![allow(clippy::disallowed_methods, reason = "a test measures, and runs seeds side by side")]
 
 mod model;
 mod sim;

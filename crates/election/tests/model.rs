@@ -5,6 +5,7 @@
 //! every order; a frame arrives in the step in which it was sent or in the next, or is lost; a
 //! running agent does its work before the step ends. The priorities make the skew a whole number of
 //! steps, so nothing is rounded. What bounds the world is written in [`Bounds`].
+#![allow(clippy::disallowed_methods, reason = "a test measures")]
 
 use std::hash::{Hash, Hasher};
 use std::time::Duration;

@@ -1,11 +1,10 @@
 //! Reload: read standby, compare, put in force. A bad file changes nothing.
 
-use std::time::SystemTime;
-
 use tokio::sync::oneshot;
 
 use super::Agent;
 use super::observed::ReloadFacts;
+use crate::clock;
 use crate::elector::{Command, View};
 use crate::http::ReloadReply;
 use crate::scripts;
@@ -58,7 +57,7 @@ impl Agent {
                 message
             }
         };
-        let at = SystemTime::now();
+        let at = clock::wall();
         let mut observed = self.observed();
         let before = observed.reload.as_ref().and_then(|reload| reload.success_at);
         let success_at = if successful { Some(at) } else { before };

@@ -1,7 +1,6 @@
 //! The agent's servers: metrics, and the control API.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -23,7 +22,7 @@ pub fn status_source(
     StatusSource::new(move || {
         let view = view.borrow().clone();
         let observed = observed.lock().unwrap_or_else(PoisonError::into_inner);
-        snapshot::status(&fixed, &view, &observed, clock::now(), SystemTime::now())
+        snapshot::status(&fixed, &view, &observed, clock::now(), clock::wall())
     })
 }
 

@@ -31,6 +31,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::signalled;
+use crate::clock;
 use crate::shortage::{self, Undone};
 
 /// A request's head, and what is kept of it at once.
@@ -154,7 +155,7 @@ impl Connections<'_> {
             shortage::note(Undone::Connection, self.name, error);
             self.forget_ended();
             let limit = (self.open.len() / 2).max(1);
-            self.lowered = Some((limit, Instant::now()));
+            self.lowered = Some((limit, clock::timer()));
             while self.open.len() > limit && self.close_one() {}
         }
         sleep(ACCEPT_PAUSE).await;
@@ -163,7 +164,7 @@ impl Connections<'_> {
     /// How many connections there may be now.
     fn limit(&self) -> usize {
         match self.lowered {
-            Some((limit, since)) if since.elapsed() < SHORT => limit,
+            Some((limit, since)) if clock::timer().duration_since(since) < SHORT => limit,
             _ => self.limits.connections,
         }
     }
@@ -184,8 +185,9 @@ impl Connections<'_> {
     fn sweep(&mut self) {
         self.forget_ended();
         let limit = self.limits.patience * 2;
-        let late =
-            |waiting: &Waiting| waiting.since().is_some_and(|since| since.elapsed() >= limit);
+        let late = |waiting: &Waiting| {
+            waiting.since().is_some_and(|since| clock::timer().duration_since(since) >= limit)
+        };
         for (task, _) in self.open.iter().filter(|(_, waiting)| late(waiting)) {
             task.abort();
         }
@@ -216,7 +218,7 @@ struct Waiting(Arc<Mutex<Option<Instant>>>);
 
 impl Default for Waiting {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Some(Instant::now()))))
+        Self(Arc::new(Mutex::new(Some(clock::timer()))))
     }
 }
 
@@ -261,7 +263,7 @@ async fn answer(
     waiting: Waiting,
     limits: Limits,
 ) -> Result<Response, Infallible> {
-    waiting.set(Some(Instant::now()));
+    waiting.set(Some(clock::timer()));
     let (head, body) = request.into_parts();
     let body = match read(body, limits.patience).await {
         Ok(body) => body,
@@ -269,7 +271,7 @@ async fn answer(
     };
     waiting.set(None);
     let response = TowerToHyperService::new(app).call(Request::from_parts(head, body)).await;
-    waiting.set(Some(Instant::now()));
+    waiting.set(Some(clock::timer()));
     response
 }
 

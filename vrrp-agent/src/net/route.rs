@@ -1,5 +1,6 @@
 //! Where the kernel would send packets, looked up again whenever that may have changed.
 
+use crate::clock;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
@@ -87,7 +88,7 @@ pub(super) struct RouteWatch {
 
 impl RouteWatch {
     pub(super) fn new(wanted: watch::Receiver<BTreeSet<IpAddr>>) -> Self {
-        Self { wanted, news: None, asked: Instant::now() }
+        Self { wanted, news: None, asked: clock::timer() }
     }
 
     /// Brings `known` up to date if there is reason to ask; `stale`: the caller has one. Says
@@ -113,10 +114,10 @@ impl RouteWatch {
                 true
             }
         };
-        if !(changed || stale || moved || self.asked.elapsed() >= ASK_EVERY) {
+        if !(changed || stale || moved || clock::timer().duration_since(self.asked) >= ASK_EVERY) {
             return Ok(false);
         }
-        self.asked = Instant::now();
+        self.asked = clock::timer();
         let mut fresh = Routes::new();
         for address in wanted {
             fresh.insert(address, look_up(handle, address).await?);

@@ -1,5 +1,6 @@
 //! Two fresh network namespaces joined by a veth pair, for tests that need root. The machine's own
 //! namespace stays untouched.
+#![allow(clippy::disallowed_methods, reason = "a test measures")]
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

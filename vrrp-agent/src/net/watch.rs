@@ -1,5 +1,6 @@
 //! Keeps a [`HostView`] equal to the kernel's state and publishes each change at once.
 
+use crate::clock;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
@@ -15,7 +16,7 @@ use rtnetlink::{Handle, MulticastGroup};
 use socket2::{Domain, Socket, Type};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tokio::time::{MissedTickBehavior, interval_at, sleep};
 use tracing::{debug, warn};
 
 use super::host_state;
@@ -107,9 +108,9 @@ impl Watcher {
     }
 
     async fn follow(&mut self) -> Interrupted {
-        let mut resync = interval_at(Instant::now() + RESYNC, RESYNC);
+        let mut resync = interval_at(clock::timer() + RESYNC, RESYNC);
         resync.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut look = interval_at(Instant::now() + LOOK, LOOK);
+        let mut look = interval_at(clock::timer() + LOOK, LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {

@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "a test measures")]
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -117,7 +119,7 @@ async fn a_script_that_ignores_sigterm_is_killed_and_its_runs_do_not_overlap() {
         ..script(&["sh", "-c", &words])
     };
     let (_scripts, mut events) = begin(stubborn);
-    let started = Instant::now();
+    let started = std::time::Instant::now();
     assert_eq!(next(&mut events).await.outcome, Outcome::TimedOut);
     let pid = fs::read_to_string(&log).unwrap();
     assert_eq!(pid.lines().count(), 1, "one run while it is dying");

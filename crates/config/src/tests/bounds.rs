@@ -1,4 +1,5 @@
 //! No text takes more time or memory than its size justifies.
+#![allow(clippy::disallowed_methods, reason = "a test measures")]
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};

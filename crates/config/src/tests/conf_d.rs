@@ -1,4 +1,5 @@
 //! `conf.d` beside a TOML file.
+#![allow(clippy::disallowed_methods, reason = "a test makes files")]
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
 //! Files that read other files in.
+#![allow(clippy::disallowed_methods, reason = "a test makes files")]
 
 use std::collections::BTreeMap;
 use std::io;

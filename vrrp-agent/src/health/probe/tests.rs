@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "a test measures")]
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 

@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "a test measures")]
+
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,5 +1,6 @@
 //! The socket programs in the kernel, on a cgroup of the tests' own. Servers listen on loopback
 //! addresses of a fresh network namespace, where nothing leads to the upstreams' addresses.
+#![allow(clippy::disallowed_methods, reason = "a test measures")]
 
 use std::io::{ErrorKind, Read};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
