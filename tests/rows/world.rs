@@ -191,6 +191,9 @@ impl World {
             guards: vec![GuardConf::default(); STICKY_V6 + 1],
             guard_sources: Vec::new(),
         };
+        // A hint that is right for some packets, and one that is wrong for all.
+        world.addresses[0].1.service_hints = [2, 1];
+        world.addresses[2].1.service_hints = [1, 0];
         world.names(0, &[VIP1]);
         world.names(1, &[VIP2]);
         world.routers[2].set_addresses([VIP_V6_LOCAL, VIP_V6].into_iter());

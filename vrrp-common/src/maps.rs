@@ -17,7 +17,7 @@ pub use router::*;
 pub use steering::*;
 
 /// Version of everything in this room; part of the directory that maps and links are pinned under.
-pub const LAYOUT: u32 = 6;
+pub const LAYOUT: u32 = 7;
 
 /// Interfaces that can carry virtual routers or lead to NAT backends at once.
 pub const MAX_INTERFACES: u32 = 16;
@@ -194,7 +194,7 @@ const _: () = {
     assert!(size_of::<RateKey>() == 24);
     assert!(size_of::<RateWindow>() == 16);
     assert!(size_of::<AddressKey>() == 24);
-    assert!(size_of::<AddressEntry>() == 40);
+    assert!(size_of::<AddressEntry>() == 48);
     assert!(size_of::<ServiceEntry>() == 16);
     assert!(size_of::<Ring>() == 32_768);
     assert!(size_of::<FlowKey>() == 40);

@@ -100,20 +100,20 @@ fn is_masters_mac(router: u32, mac: [u8; 6]) -> bool {
 fn aim(ctx: &XdpContext, packet: &Packet, place: u32, address: &AddressConf) -> Aimed {
     match packet.protocol {
         PROTO_TCP | PROTO_UDP if packet.later_fragment => later_fragment(packet, address),
-        PROTO_TCP | PROTO_UDP => connection(ctx, packet, place),
-        PROTO_ICMP | NEXT_ICMPV6 if !packet.fragment => error(ctx, packet, place),
+        PROTO_TCP | PROTO_UDP => connection(ctx, packet, place, address),
+        PROTO_ICMP | NEXT_ICMPV6 if !packet.fragment => error(ctx, packet, place, address),
         _ => Aimed::Stack,
     }
 }
 
 #[inline(always)]
-fn connection(ctx: &XdpContext, packet: &Packet, place: u32) -> Aimed {
+fn connection(ctx: &XdpContext, packet: &Packet, place: u32, address: &AddressConf) -> Aimed {
     let Some(ports) = l4::ports(&Frame(ctx), packet.transport) else {
         return Aimed::Cut;
     };
     let key =
         ServiceKey { address: place, port: ports.destination, protocol: packet.protocol, pad: 0 };
-    let Some((service, flags)) = tables::service(&key) else {
+    let Some((service, flags)) = tables::service(&key, address) else {
         return Aimed::Stack;
     };
     if packet.fragment && flags & SERVICE_BY_SOURCE == 0 {
@@ -154,7 +154,7 @@ fn later_fragment(packet: &Packet, address: &AddressConf) -> Aimed {
 
 /// An ICMP error about a connection goes where the connection goes.
 #[inline(always)]
-fn error(ctx: &XdpContext, packet: &Packet, place: u32) -> Aimed {
+fn error(ctx: &XdpContext, packet: &Packet, place: u32, address: &AddressConf) -> Aimed {
     let quoted = if packet.v6 {
         icmp::error_v6(&Frame(ctx), packet.transport, &packet.destination)
     } else {
@@ -165,7 +165,7 @@ fn error(ctx: &XdpContext, packet: &Packet, place: u32) -> Aimed {
     };
     let key =
         ServiceKey { address: place, port: quoted.own_port, protocol: quoted.protocol, pad: 0 };
-    let Some((service, flags)) = tables::service(&key) else {
+    let Some((service, flags)) = tables::service(&key, address) else {
         return Aimed::Stack;
     };
     let flow = FlowKey {

@@ -67,9 +67,17 @@ pub fn address(
     None
 }
 
-/// Number and flags of a service.
+/// Number and flags of a service. Most addresses have one or two: their hints spare the bucket.
 #[inline(always)]
-pub fn service(key: &ServiceKey) -> Option<(u32, u32)> {
+pub fn service(key: &ServiceKey, address: &AddressConf) -> Option<(u32, u32)> {
+    for hint in address.service_hints {
+        if let Some(number) = hint.checked_sub(1)
+            && let Some(entry) = SERVICES.get(number)
+            && entry.key.word() == key.word()
+        {
+            return Some((number, entry.flags));
+        }
+    }
     let mut next = *SERVICE_BUCKETS.get(key.bucket())?;
     for _ in 0..MAX_CHAIN {
         let number = next.checked_sub(1)?;

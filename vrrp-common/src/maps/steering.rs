@@ -60,6 +60,9 @@ pub struct AddressConf {
     pub tcp_fragments: u16,
     /// Likewise of UDP.
     pub udp_fragments: u16,
+    /// Numbers of the services that are compared first (HTTP and HTTPS, for most) + 1; 0: none.
+    /// Hints alone: a service's own key decides.
+    pub service_hints: [u32; 2],
 }
 
 /// The address has at least one service.

@@ -99,6 +99,9 @@ fn add_to_address(
         return;
     };
     address.flags |= ADDRESS_HAS_SERVICES;
+    if let Some(hint) = address.service_hints.iter_mut().find(|hint| **hint == 0) {
+        *hint = slot + 1;
+    }
     if service.fragments == Fragments::Steer {
         let taken_by = match service.protocol {
             Protocol::Tcp => &mut address.tcp_fragments,
