@@ -55,7 +55,7 @@ pub fn run(commands: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The number of Rust files, and what is wrong with them and the documents.
+/// The number of Rust files, and the findings in them and in the documents.
 fn check(root: &Path, commands: &[String]) -> Result<(usize, Vec<Finding>)> {
     let paths = files(root, &["rs"])?;
     let mut findings = Vec::new();
@@ -74,7 +74,7 @@ fn check(root: &Path, commands: &[String]) -> Result<(usize, Vec<Finding>)> {
         size::check_width(&path, &source, &mut findings);
         words::check(&path, &source, &mut findings);
         vocabulary::check(&path, &source, &mut findings);
-        // What only this crate says proves nothing about the agent.
+        // A name that only this crate mentions proves nothing about the agent.
         if !path.starts_with("xtask/") {
             all.push_str(&text);
         }

@@ -1,15 +1,15 @@
-//! Import rules: the pure rooms know no clock, socket, file, thread or runtime.
+//! Import rules: pure crates name no clock, socket, file, thread or runtime.
 
 use super::Finding;
 use super::source::{Source, is_word};
 
-/// The crates under these folders are pure.
+/// The pure crates are below these directories.
 const PURE: &[&str] = &["vrrp-common/src/", "crates/"];
 
-/// The doors of the pure rooms: these read files.
+/// Exceptions in pure crates: these files read files.
 const NOT_PURE: &[&str] = &["crates/config/src/load.rs"];
 
-/// What a pure room may not name. A crate's name bans all of it.
+/// What a pure crate must not name. A crate's name bans all of it.
 const BANNED: &[&str] = &[
     "std::time::Instant",
     "std::time::SystemTime",
@@ -29,7 +29,7 @@ const BANNED: &[&str] = &[
     "tokio",
 ];
 
-/// (path, what it may name all the same)
+/// (path, exempt name)
 const ALLOWED: &[(&str, &str)] =
     &[("vrrp-common/src/maps", "aya"), ("vrrp-common/src/socket_maps", "aya")];
 
@@ -48,14 +48,16 @@ pub fn check(path: &str, source: &Source, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(
                 path,
                 line,
-                format!("a pure room names `{name}`: hand the value in, or do it in an effect"),
+                format!(
+                    "a pure crate names `{name}`: pass the value in, or move the code to vrrp-agent"
+                ),
             ));
         }
     }
 }
 
-/// Every path that the code names, with its line: `use` trees are spelled out, single words outside
-/// of `use` do not count.
+/// Every path that the code names, with its line. `use` trees are expanded; single words outside of
+/// `use` do not count.
 fn names(code: &[String]) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut tree = Tree::default();
@@ -92,13 +94,13 @@ fn path_length(text: &str) -> usize {
 struct Tree {
     open: bool,
     renaming: bool,
-    /// What stands before each open brace.
+    /// The prefix of each open brace.
     prefixes: Vec<String>,
     last: String,
 }
 
 impl Tree {
-    /// Takes the next token; gives the path that it completes.
+    /// Reads the next token; returns the path that it completes.
     fn take(&mut self, token: &str) -> Option<String> {
         match token {
             "use" if !self.open => *self = Self { open: true, ..Self::default() },

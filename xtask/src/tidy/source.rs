@@ -27,8 +27,8 @@ impl Source {
         let (mut mode, mut at) = (Mode::Code, 0);
         while at < chars.len() {
             let (next, length) = step(mode, &chars, at);
-            // What opens a string or comment belongs to it; the quotes stay in the code, so that
-            // tokens do not grow together.
+            // Opening characters belong to their string or comment. Quotes stay in the code, so
+            // that tokens do not merge.
             for &c in &chars[at..at + length] {
                 let comment = matches!(mode, Mode::Line | Mode::Block { .. })
                     || matches!(next, Mode::Line | Mode::Block { .. });
@@ -62,7 +62,7 @@ impl Source {
     }
 }
 
-/// A character literal is taken whole in `Code`: its inside goes.
+/// A character literal is one token in `Code`: its inside is blanked.
 fn blank_character(code: &mut String, length: usize) {
     let start = code.char_indices().rev().nth(length - 1).map_or(0, |(index, _)| index);
     code.truncate(start);

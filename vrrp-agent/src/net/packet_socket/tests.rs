@@ -6,7 +6,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::{FrameError, PacketSocket, addressing};
 use crate::net::testing::{in_pair, interface, ip, soon};
 
-/// A broadcast frame of an EtherType that nothing else speaks.
+/// A broadcast frame of an EtherType that no protocol uses.
 fn frame() -> Vec<u8> {
     let mut frame = vec![0xff; 6];
     frame.extend([2, 0, 0, 0, 0, 1, 0x88, 0xb5]);
