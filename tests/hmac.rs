@@ -108,7 +108,8 @@ fn who_has_another_key_or_none_is_no_peer_and_the_reason_is_told() -> Result<()>
     ];
     for (stranger, reason) in cases {
         let duel = duel(setup(&base, 100, "enforce", KEY), stranger)?;
-        // The lesser one stays master: it believes nothing that it cannot verify.
+        // The router with the lower priority stays master: it accepts no advert that it cannot
+        // verify.
         roles(&duel, ["master", "master"])?;
         sleep(base.interval * 10);
         roles(&duel, ["master", "master"])?;
@@ -144,7 +145,7 @@ fn an_advert_that_is_sent_again_by_somebody_else_is_dropped() -> Result<()> {
     }
     let sent = Instant::now();
     let seen = loop {
-        // Counters alone are published a few times a second.
+        // Counters are published only a few times a second.
         let seen = dropped(&duel, Node::Node2)?;
         if seen.iter().map(|(_, count)| count).sum::<u64>() >= 3 || sent.elapsed() > PATIENCE {
             break seen;

@@ -2,8 +2,8 @@ use super::*;
 
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// A request each 10 ms, answered 1 ms later unless `lost` says otherwise; none is sent where
-/// `stalled` says so.
+/// A request each 10 ms, answered 1 ms later except for those in `lost`; those in `stalled` are not
+/// sent.
 fn samples(count: u64, lost: impl Fn(u64) -> bool, stalled: impl Fn(u64) -> bool) -> Vec<Sample> {
     let begin = Instant::now();
     let sample = |n: u64| {
