@@ -207,7 +207,7 @@ fn every_test_that_names_a_number_is_in_its_entry() {
 }
 
 #[test]
-fn what_is_not_built_is_told_in_the_architecture_and_nothing_else_is() {
+fn architecture_lists_exactly_what_is_not_built() {
     let chapter = chapter();
     let told: BTreeSet<u16> =
         chapter.lines().filter(|line| line.starts_with("| VC-")).flat_map(numbers_of).collect();

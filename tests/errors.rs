@@ -143,7 +143,7 @@ fn toml_that_is_none_is_refused_where_it_breaks() {
 }
 
 #[test]
-fn a_script_that_nobody_defines_is_named_in_keepalived_conf() {
+fn an_undefined_script_is_named_in_keepalived_conf() {
     let text = format!(
         "vrrp_script chk_haproxy {{\n    script \"/bin/true\"\n}}\nvrrp_instance VI_1 {{\n    interface eth1\n    \
          virtual_router_id 51\n    priority 100\n    authentication {{\n        auth_type PASS\n        auth_pass {SECRET}\n    }}\n    \

@@ -100,7 +100,7 @@ fn failover_and_failback_lose_no_request_and_no_download() -> Result<()> {
 
 #[test]
 #[ignore = "needs root: network namespaces and XDP"]
-fn where_nobody_takes_over_the_node_stays_master_without_a_gap() -> Result<()> {
+fn without_a_successor_the_node_stays_master_without_a_gap() -> Result<()> {
     let mut scene = pair()?;
     scene.lab.stop_router(NEW)?;
     let before = scene.router_when(OLD, VIP, "master", |router| router["role"] == "master")?;

@@ -147,7 +147,7 @@ fn both_become_masters(scene: &mut Scene, vips: &[Vip]) -> Result<()> {
 
 #[test]
 #[ignore = "needs root: network namespaces and keepalived"]
-fn with_different_passwords_both_become_masters_and_the_reason_is_told() -> Result<()> {
+fn with_different_passwords_both_become_masters_and_the_reason_is_logged() -> Result<()> {
     let ours = untracked(Settings::default());
     let theirs = Settings { password: Some("2222".to_owned()), ..ours.clone() };
     let mut options = LabOptions::new(Router::AgentOnKeepalivedConf, Router::Keepalived);

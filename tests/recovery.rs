@@ -78,7 +78,7 @@ fn a_healed_partition_leaves_one_master_whom_the_client_finds_at_once() -> Resul
 
 #[test]
 #[ignore = "needs root: network namespaces and XDP"]
-fn a_program_that_somebody_detached_is_attached_again() -> Result<()> {
+fn a_detached_program_is_attached_again() -> Result<()> {
     let scene = fast_pair()?;
     let since = Instant::now();
     let told = |scene: &Scene, line: &str| scene.log(VICTIM).matches(line).count();

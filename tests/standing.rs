@@ -108,7 +108,7 @@ fn a_node_without_the_address_it_sends_from_is_in_fault_and_says_priority_0_when
 
 #[test]
 #[ignore = "needs root: network namespaces and XDP"]
-fn an_advert_never_leaves_in_fragments_and_the_addresses_that_do_not_fit_are_told() -> Result<()> {
+fn an_advert_is_never_fragmented_and_addresses_that_do_not_fit_are_reported() -> Result<()> {
     // 140 advertised addresses beside the first router's; 133 fit a packet of 576 bytes, as
     // keepalived counts.
     let list: Vec<String> = (1..=140).map(|last| format!("\"10.9.0.{last}\"")).collect();

@@ -69,7 +69,10 @@ fn two_nodes_that_take_each_other_for_the_backend_send_a_packet_on_once() -> Res
     inject::send_raw(&scene.lab.topology().host(Host::Client), syn)?;
     sleep(Duration::from_millis(300));
     let recording = scene.capture.so_far();
-    let of_the_syn = |content: &Content| matches!(content, Content::Ipv4(ip) if ip.dst == VIP.address() && ip.ports == Some((PORT, 80)));
+    let of_the_syn = |content: &Content| match content {
+        Content::Ipv4(ip) => ip.dst == VIP.address() && ip.ports == Some((PORT, 80)),
+        _ => false,
+    };
     let frames = recording.frames.iter().filter(|seen| of_the_syn(&seen.frame.content)).count();
     println!(
         "frames of one SYN between two nodes that disagree: {frames}, {} not captured",

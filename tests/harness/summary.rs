@@ -69,7 +69,7 @@ impl Summary {
         let nodes: Vec<String> =
             self.by_node.iter().map(|(node, count)| format!("{node} {count}")).collect();
         let answered =
-            if nodes.is_empty() { "nobody answered".to_owned() } else { nodes.join(", ") };
+            if nodes.is_empty() { "no node answered".to_owned() } else { nodes.join(", ") };
         let lost = match self.failed {
             0 => "none lost".to_owned(),
             n => format!("{n} lost"),

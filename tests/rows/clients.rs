@@ -208,7 +208,7 @@ fn not_acting_rows() -> Vec<Row> {
             "direct-return backend that hears authenticated adverts only: what was steered is taken",
             marked(),
             |world| {
-                world.dr_backend_of_nobody();
+                world.dr_backend_without_master();
                 world.hmac(true);
             },
             BackendAccepted,
@@ -231,7 +231,7 @@ fn not_acting_rows() -> Vec<Row> {
             NotActive,
         )
         .drops(),
-        counted("direct-return backend that has heard no master: taken", http(), World::dr_backend_of_nobody, BackendAccepted),
+        counted("direct-return backend that has heard no master: taken", http(), World::dr_backend_without_master, BackendAccepted),
         counted("no direct-return backend: not even from the master", from_node2(), |_| {}, NotActive).drops(),
         counted(
             "fenced direct-return backend: taken from the new master",

@@ -17,6 +17,7 @@ pub mod frame_v6;
 pub mod guards;
 pub mod ipv6;
 pub mod kernel;
+pub mod limits;
 pub mod neighbours;
 pub mod virtual_mac;
 pub mod world;
@@ -142,7 +143,7 @@ pub fn accepted(says: impl Into<String>, frame: Vec<u8>, router: usize) -> Row {
 /// All rows.
 pub fn table() -> Vec<Row> {
     let mut rows = adverts::rows();
-    rows.extend(adverts::fence_rows());
+    rows.extend(limits::rows());
     rows.extend(neighbours::rows());
     rows.extend(clients::rows());
     rows.extend(ipv6::rows());

@@ -222,7 +222,7 @@ impl World {
 
     /// Direct-return backend of a service whose master is node 2.
     pub fn dr_backend(&mut self) {
-        self.dr_backend_of_nobody();
+        self.dr_backend_without_master();
         self.follows(NODE2, NODE2_MAC, 200);
     }
 
@@ -253,7 +253,7 @@ impl World {
     }
 
     /// Direct-return backend that has received no master's advert yet.
-    pub fn dr_backend_of_nobody(&mut self) {
+    pub fn dr_backend_without_master(&mut self) {
         self.addresses[0].1.flags |= ADDRESS_IS_BACKEND;
     }
 

@@ -1,8 +1,8 @@
 //! The failover agent: what has threads, sockets, maps and processes. Only [`main`] is public.
 //!
 //! Reading order: `commands` (the command line), `elector` (the thread that runs the elections of
-//! `vrrp-election`), `effects` (applies the desired state of `vrrp-steering` to the kernel), `agent`
-//! (the loop that joins them). `plane` holds the kernel programs and their maps, `net` the sockets
+//! `vrrp-election`), `effects` (applies the desired state of `vrrp-steering` to the kernel),
+//! `agent` (the loop that joins them). `plane` holds the kernel programs and their maps, `net` the sockets
 //! and netlink.
 
 mod agent;

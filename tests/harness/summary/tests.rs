@@ -22,7 +22,7 @@ fn an_outage_is_the_time_between_two_answers() {
 }
 
 #[test]
-fn nobody_answering_is_one_long_outage() {
+fn without_answers_there_is_one_long_outage() {
     let summary = Summary::of(&samples(100, |_| true, |_| false), INTERVAL);
     assert!((summary.outage_ms - 990.0).abs() < 0.01, "{}", summary.outage_ms);
 }

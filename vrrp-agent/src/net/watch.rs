@@ -108,8 +108,8 @@ impl Watcher {
     async fn follow(&mut self) -> Interrupted {
         let mut resync = interval_at(Instant::now() + RESYNC, RESYNC);
         resync.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut look = interval_at(Instant::now() + POLL, POLL);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut poll = interval_at(Instant::now() + POLL, POLL);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 message = self.connection.notifications.next() => {
@@ -117,8 +117,10 @@ impl Watcher {
                         return Interrupted::Lost;
                     }
                 }
-                _ = look.tick() => {
-                    if self.poll_carriers().await.is_break() || self.refresh_routes().await.is_break() {
+                _ = poll.tick() => {
+                    if self.poll_carriers().await.is_break()
+                        || self.refresh_routes().await.is_break()
+                    {
                         return Interrupted::Lost;
                     }
                 }

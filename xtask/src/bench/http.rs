@@ -142,7 +142,7 @@ fn translate(lab: &Lab) -> Result<()> {
 /// Checks that the right node sent the right page.
 fn check(lab: &Lab, address: Ipv4Addr, page: &str) -> Result<()> {
     let answer = lab.get(address, &format!("/{PAGE}"), None)?;
-    let node = answer.header("x-node").unwrap_or("nobody");
+    let node = answer.header("x-node").unwrap_or("no node");
     ensure!(
         answer.status == 200 && answer.body == page,
         "status {}, {} bytes",

@@ -107,7 +107,7 @@ pub fn dns_name(story: &mut Story, step: &mut Step) -> Result<()> {
     );
     for address in addresses {
         let answer = story.lab.get(address, "/", None)?;
-        let node = answer.header("x-node").unwrap_or("nobody");
+        let node = answer.header("x-node").unwrap_or("no node");
         step.check(
             format!("{address} answers"),
             answer.status == 200,

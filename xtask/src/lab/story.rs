@@ -149,7 +149,7 @@ impl Story {
         let wire = self.master_on_the_wire(vip);
         let mut held = wire == Some(node);
         let mut found =
-            wire.map_or("nobody advertises".to_owned(), |wire| format!("{wire} advertises"));
+            wire.map_or("no node advertises".to_owned(), |wire| format!("{wire} advertises"));
         if self.lab.router(node).is_agent() {
             match self.lab.agent_status(node) {
                 Ok(status) => {

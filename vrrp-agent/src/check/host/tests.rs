@@ -165,7 +165,7 @@ fn capabilities_are_read_from_the_process_status() {
 }
 
 #[test]
-fn what_nat_lacks_is_told_with_who_mends_it() {
+fn sysctls_that_nat_needs_are_reported_with_their_fix() {
     let service = "[[service]]\nname = \"far\"\naddress = \"192.168.1.249\"\nport = 81\n\
                    backends = [{ address = \"10.0.0.21\", forward = \"nat\" }]\n";
     let lack = |interface: &str, setting| Lack {
@@ -251,7 +251,7 @@ fn what_this_kernel_loads_is_found_by_loading_it() {
 }
 
 #[test]
-fn an_interface_that_hides_vlan_tags_is_told() {
+fn an_interface_that_hides_vlan_tags_is_reported() {
     let facts = Facts {
         hidden_tags: vec!["eth1".to_owned()],
         ..facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])])

@@ -39,7 +39,7 @@ fn a_frame_arrives_as_it_was_sent() {
 
 #[test]
 #[ignore = "needs root: network namespaces"]
-fn refusals_are_told_apart() {
+fn refusals_are_distinguished() {
     in_pair(async |_| {
         let sender = PacketSocket::open().expect("a socket");
         let left = interface("left");
