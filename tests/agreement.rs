@@ -1,4 +1,4 @@
-//! Both masters of a pair show in their status whether the other has the same rings.
+//! The status of both masters of a pair shows whether the other one has the same rings.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use serde_json::Value;
 use vrrp_tests::process::{output, wait_until};
 use vrrp_tests::{Lab, LabOptions, Node, Router};
 
-/// Some rounds of asking, and a busy machine.
+/// Several query intervals, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn vrrp_agent(lab: &Lab, node: Node, words: &[&str]) -> Result<String> {
     output(&mut lab.vrrp_agent(node, words))
 }
 
-/// What a node says of the other's rings: of each service, whether they agree.
+/// What a node's status shows of the other node's rings: for each service, whether they agree.
 fn said(lab: &Lab, node: Node) -> Result<Vec<bool>> {
     let status: Value = serde_json::from_str(&vrrp_agent(lab, node, &["status", "--json"])?)?;
     let services = status["services"].as_array().context("services")?;

@@ -1,6 +1,6 @@
-//! Both nodes of a pair alike: two instances of the program with one configuration make the same of
-//! every packet, whatever numbers their backends have and whatever changes their rings went
-//! through, once those have settled.
+//! Two nodes of a pair forward alike: two instances of the program with one configuration give
+//! every packet the same verdict, whatever numbers their backends have and whatever ring changes
+//! came before, once those are complete.
 
 mod rows;
 
@@ -22,13 +22,13 @@ const PACKETS: u32 = 400;
 /// Numbers that backends may have.
 const NUMBERS: usize = 64;
 
-/// A backend as both nodes' configuration has it.
+/// A backend as in both nodes' configuration.
 #[derive(Clone, Copy)]
 struct Configured {
     service: usize,
-    /// Which of the rows' backends it is like.
+    /// The backend of the rows that it copies.
     like: u16,
-    /// What makes its address its own.
+    /// The last byte of its own address.
     host: u8,
     weight: u16,
 }
@@ -42,7 +42,7 @@ impl Configured {
     }
 }
 
-/// One node: its program, and the numbers its backends have.
+/// One node: its program, and the numbers of its backends.
 struct Node {
     kernel: Kernel,
     world: World,
@@ -88,14 +88,14 @@ impl Node {
             }
         };
         let mut members: Vec<Member> = of_service.map(member).collect();
-        // The order in the file has no say.
+        // The order in the file has no effect.
         members.sort_by_key(|member| member.index);
         let mut ring = Box::new(Ring::EMPTY);
         maglev::fill(&mut ring.0, &members).expect("few members");
         ring
     }
 
-    /// Rings that are being changed, and packets meanwhile.
+    /// Changes rings while packets arrive.
     fn live_through_changes(&mut self, configured: &[Configured], rng: &mut TestRng) {
         for _ in 0..rng.random_range(0..4) {
             for service in 0..self.world.services.len() {
@@ -127,7 +127,7 @@ impl Node {
     }
 }
 
-/// Backends of every service, of every kind it may have.
+/// Backends for every service, of every kind that it may have.
 fn configuration(rng: &mut TestRng) -> Vec<Configured> {
     let mut configured = Vec::new();
     let v4: &[u16] = &[LOCAL, DIRECT, REDIRECTED, TUNNEL, TUNNEL_V6, TUNNEL_SPREAD, NAT];
@@ -143,8 +143,8 @@ fn configuration(rng: &mut TestRng) -> Vec<Configured> {
     configured
 }
 
-/// A packet for some service: of any flow, beginning or not, whole, in pieces, or an error about
-/// one; sometimes one for nobody.
+/// A random packet for some service: of any flow, with or without SYN, whole, fragmented, or an
+/// ICMP error; sometimes for an address that is no service.
 fn packet(rng: &mut TestRng) -> Packet {
     let v6: bool = rng.random();
     let address = if v6 { VIP_V6 } else { Address::v4(VIP1) };
@@ -212,6 +212,6 @@ fn two_nodes_make_the_same_of_every_packet_whatever_they_went_through() {
         }
         [one, other] = nodes.map(|node| node.kernel);
     }
-    // Dropped, passed, sent back, redirected: all of it is there.
+    // All four kinds of verdict occurred: dropped, passed, sent back, redirected.
     assert!(forwarded[1..].iter().all(|&packets| packets > 100), "{forwarded:?}");
 }

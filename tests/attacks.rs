@@ -1,5 +1,5 @@
-//! Attacks that once took an address, a backend or the memory of the host: the pair serves on while
-//! they last.
+//! Attacks that once took over an address, a backend or the memory of the host: the pair keeps
+//! serving during them.
 
 use std::fs;
 use std::io::Write;
@@ -17,7 +17,7 @@ use vrrp_tests::{Host, Lab, LabOptions, Node, Router};
 
 const ATTACKED: Node = Node::Node1;
 const HALF_OPEN: usize = 1_000;
-/// Descriptors that the agent has beyond those it uses: fewer than its servers would take.
+/// Descriptors that the agent has left beyond those in use: fewer than its servers would open.
 const SPARE: usize = 24;
 /// A check of the lab's services fails within its interval of 250 ms and its time limit of 200 ms.
 const SEVERAL_CHECKS: Duration = Duration::from_secs(4);
@@ -31,7 +31,7 @@ fn pid(lab: &Lab) -> u64 {
     status(lab).expect("a status")["pid"].as_u64().expect("a process id")
 }
 
-/// Every backend of every service takes connections, and every script is good.
+/// Every backend of every service accepts connections, and every script succeeds.
 fn check_all_is_well(lab: &Lab) -> Result<()> {
     let status = status(lab)?;
     for service in status["services"].as_array().context("services")? {
@@ -47,13 +47,13 @@ fn check_all_is_well(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-/// Half of a request on each of so many connections to the metrics port, from the node itself.
+/// Half a request on each of some connections to the metrics port, from the node itself.
 fn open_halves(lab: &Lab) -> Vec<TcpStream> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("descriptors for the attacker");
     let server = (Ipv4Addr::LOCALHOST, METRICS_PORT).into();
     let connect = move || {
-        // One that the queue of the port has no room for is not waited for.
+        // A connection that does not fit into the port's queue is not waited for.
         let open = |_| TcpStream::connect_timeout(&server, Duration::from_millis(20)).ok();
         let mut streams: Vec<TcpStream> = (0..HALF_OPEN).filter_map(open).collect();
         for stream in &mut streams {
@@ -94,7 +94,7 @@ fn resident(pid: u64) -> u64 {
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
-/// Forty made-up rings of a made-up node on the link, as nodes tell each other.
+/// Forty forged rings of a forged node on the link, in the format of the ring comparison.
 fn made_up(number: u32) -> Vec<u8> {
     let mut message = b"vrrpring\x01\x28\x01\0\0\0\0\0".to_vec();
     for ring in 0..40_u32 {
@@ -109,7 +109,7 @@ fn made_up(number: u32) -> Vec<u8> {
 #[test]
 #[ignore = "needs root: network namespaces and the lab's daemons"]
 fn a_flood_of_made_up_rings_takes_no_memory() {
-    /// As many as the agent's socket has room for, so that it reads most of them.
+    /// As many as fit the agent's socket buffer, so that it reads most of them.
     const BURST: u32 = 80;
     const BURSTS: u32 = 500;
     let lab = Lab::up(LabOptions::new(Router::Agent, Router::Agent)).expect("the lab comes up");

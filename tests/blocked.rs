@@ -1,8 +1,8 @@
-//! Nothing that blocks delays the election thread: each thing that could is blocked for more than a
-//! second while a master advertises, and the wire is asked whether anybody noticed.
+//! Nothing that blocks delays the election thread. Each possible blocker is blocked for more than a
+//! second while a master advertises, and the capture shows whether any advert was late.
 //!
-//! What is missing here: names. Nothing in the agent resolves any; its configuration takes
-//! addresses alone.
+//! Name resolution is missing here: the agent resolves no names, its configuration takes addresses
+//! only.
 
 use std::fmt::Write as _;
 use std::fs::{self, File, Permissions};
@@ -36,33 +36,33 @@ const MASTER: Node = Node::Node1;
 const BACKUP: Node = Node::Node2;
 const VIP: Vip = Vip::Vip1;
 
-/// Ten adverts a second, so that a busy machine is not taken for a block, and a block of a second
-/// is one in any case.
+/// Ten adverts a second: a busy machine causes no gap as long as a block, and a block of a second
+/// always causes one.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// How long each thing is blocked: several master down intervals.
+/// How long each one is blocked: several master down intervals.
 const BLOCK: Duration = Duration::from_millis(1_500);
-/// The longest pause between two adverts: before that no backup may take over.
+/// The longest pause between two adverts; a backup takes over after a longer one.
 const LONGEST_PAUSE: Duration = INTERVAL.saturating_mul(3);
-/// How late the thread may be on a machine that is busy with all this.
+/// The latest wakeup of the thread on a machine that is busy with these tests, in seconds.
 const LATEST: f64 = 0.2;
 /// Services of the larger configuration.
 const SERVICES: u16 = 60;
-/// Clients that ask and never read, of each server.
+/// Clients that send requests and never read, for each server.
 const CLIENTS: usize = 100;
-/// More scripts that cannot be started than the runtime has workers.
+/// Scripts that cannot be started: more than the runtime has workers.
 const STARTERS: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Blocks something and lets it go; what there is to tell.
+/// Blocks something and releases it; returns a description.
 type Block = fn(&World) -> Result<String>;
 
-/// Two agents, of which the master's standard error is a pipe.
+/// Two agents; the standard error of the master's is a pipe.
 struct World {
     scene: Scene,
     agent: Agent,
 }
 
-/// The master's agent, and whoever reads its log.
+/// The master's agent, and the thread that reads its log.
 struct Agent {
     child: Child,
     paths: AgentPaths,
@@ -71,14 +71,14 @@ struct Agent {
 
 #[derive(Default)]
 struct Log {
-    /// Nobody reads the pipe meanwhile.
+    /// While true the pipe is not read.
     unread: AtomicBool,
     dropped: AtomicBool,
 }
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        // It may have ended by itself: then there is nothing to end.
+        // If it has ended by itself, this fails and is ignored.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -120,7 +120,7 @@ impl World {
         scene.lab.start_router(BACKUP)?;
         scene.router_when(BACKUP, VIP, "backup", |router| router["role"] == "backup")?;
         let world = Self { scene, agent };
-        // Installing, announcing and the first reading of everything are over.
+        // Installing, announcing and the first full read are complete.
         sleep(Duration::from_secs(1));
         Ok(world)
     }
@@ -133,7 +133,7 @@ impl World {
         self.scene.router(MASTER, VIP)
     }
 
-    /// Name and ended runs of each script.
+    /// Name and finished runs of each script.
     fn script_runs(&self) -> Result<Vec<(String, u64)>> {
         let status = self.scene.status(MASTER)?;
         let scripts = status["scripts"].as_array().context("the scripts")?;
@@ -146,7 +146,8 @@ impl World {
         self.agent.paths.dir.join(name)
     }
 
-    /// Fails if anybody noticed anything since `since`; what there is to tell otherwise.
+    /// Fails if the capture or the status shows a delay since `since`; returns the figures
+    /// otherwise.
     fn check(&self, before: &Value, since: Instant) -> Result<String> {
         let now = Instant::now();
         let seen = self.scene.capture.so_far();
@@ -190,7 +191,7 @@ impl World {
         ))
     }
 
-    /// Stops the thread for as long as everything else was blocked: that is seen.
+    /// Stops the thread for as long as everything else was blocked: the check must notice that.
     fn check_the_check(&self) -> Result<()> {
         let (before, since) = (self.router()?, Instant::now());
         self.agent.signal(Signal::SIGSTOP)?;
@@ -243,7 +244,7 @@ impl Agent {
             .with_context(|| format!("sending {signal}"))
     }
 
-    /// Puts `text` in force.
+    /// Loads `text` as the configuration.
     fn reload(&self, text: &str) -> Result<()> {
         let paths = &self.paths;
         let text = text.replace("/run/vrrp-agent", &paths.dir.to_string_lossy());
@@ -279,7 +280,7 @@ impl Agent {
 }
 
 impl Log {
-    /// Reads the pipe to its end, but not while it shall be full.
+    /// Reads the pipe to its end, except while it must stay full.
     fn drain(&self, mut pipe: ChildStderr, mut file: File) {
         let mut chunk = vec![0; 1 << 16];
         loop {
@@ -293,7 +294,7 @@ impl Log {
                     if String::from_utf8_lossy(text).contains("log lines dropped") {
                         self.dropped.store(true, Ordering::Relaxed);
                     }
-                    // The file is for people who look for the cause of a failure.
+                    // The file helps to find the cause of a failure.
                     let _ = file.write_all(text);
                 }
                 _ => return,
@@ -302,7 +303,7 @@ impl Log {
     }
 }
 
-/// A script that runs when the test wants, and an executable for it.
+/// A script that runs on the test's request, and an executable for it.
 fn script(path: &Path, body: &str) -> Result<()> {
     write(path, &format!("#!/bin/sh\n{body}\n"))?;
     fs::set_permissions(path, Permissions::from_mode(0o755))
@@ -313,8 +314,8 @@ fn starter(dir: &Path, index: usize) -> PathBuf {
     dir.join(format!("start{index}.sh"))
 }
 
-/// One virtual router and, on the master, scripts below `dir` of which each is a fault when it
-/// fails.
+/// One virtual router and, on the master, tracked scripts below `dir`; the router is in fault when
+/// one fails.
 fn config(node: Node, dir: &Path, services: u16, priority: u8) -> String {
     let address = VIP.address();
     let mut scripts = Vec::new();
@@ -352,7 +353,7 @@ fn config(node: Node, dir: &Path, services: u16, priority: u8) -> String {
     text
 }
 
-/// Does `act` again and again for [`BLOCK`]; how often.
+/// Repeats `act` for [`BLOCK`]; returns how often.
 fn repeat(mut act: impl FnMut() -> Result<()>) -> Result<u32> {
     let (begin, mut times) = (Instant::now(), 0);
     while begin.elapsed() < BLOCK {
@@ -367,7 +368,7 @@ fn a_script_hangs(world: &World) -> Result<String> {
         Ok(world.script_runs()?.into_iter().find(|(name, _)| name == "hang").map(|(_, runs)| runs))
     };
     write(&world.path("hang"), "")?;
-    // The run that was under way ends, the next one does not.
+    // The running script ends; the next one hangs.
     sleep(Duration::from_millis(300));
     let before = runs()?;
     sleep(BLOCK);
@@ -376,7 +377,7 @@ fn a_script_hangs(world: &World) -> Result<String> {
     Ok("no run ended".to_owned())
 }
 
-/// Meanwhile the election thread writes lines of its own: its priority changes with each reload.
+/// Meanwhile the election thread logs lines: its priority changes with each reload.
 fn the_log_is_not_read(world: &World) -> Result<String> {
     world.agent.log.unread.store(true, Ordering::Relaxed);
     wait_until("the log thread waiting for a reader", PATIENCE, || {
@@ -386,7 +387,8 @@ fn the_log_is_not_read(world: &World) -> Result<String> {
     let times = repeat(|| {
         priority = if priority == 200 { 201 } else { 200 };
         flood(&world.netns(), 20)?;
-        // Each change is an advert at once, and peers drop more than four times what is due.
+        // Each change sends an advert at once, and peers drop adverts above four times the expected
+        // rate.
         sleep(Duration::from_millis(100));
         world.agent.reload(&config(MASTER, &world.agent.paths.dir, 0, priority))
     })?;
@@ -441,7 +443,7 @@ fn rings_are_filled(world: &World) -> Result<String> {
     Ok(format!("{times} times {SERVICES} services"))
 }
 
-/// Each asks for more than its connection takes.
+/// Each requests more than its connection's buffers hold.
 fn clients_never_read(world: &World) -> Result<String> {
     const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
     const STATUS: &[u8] = b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -466,7 +468,7 @@ fn clients_never_read(world: &World) -> Result<String> {
     Ok(format!("{} clients of the metrics, {} of the API", over_tcp.len(), over_unix.len()))
 }
 
-/// Writes a request again and again until the connection takes no more.
+/// Writes a request repeatedly until the connection accepts no more.
 fn stuff(mut stream: impl Write, request: &[u8]) -> Result<()> {
     for _ in 0..500 {
         match stream.write(request) {
@@ -490,13 +492,13 @@ fn the_file_does_not_open(world: &World) -> Result<String> {
     Ok("the reload waited and then went on".to_owned())
 }
 
-/// The kernel opens a program's file while whoever starts it waits.
+/// The kernel opens a program's file while the parent process waits in spawn.
 fn scripts_do_not_start(world: &World) -> Result<String> {
     let dir = &world.agent.paths.dir;
     let held = (0..STARTERS)
         .map(|index| held_between_runs(&starter(dir, index)))
         .collect::<Result<Vec<_>>>()?;
-    // Every script has come to its next start.
+    // Every script is due for its next start.
     sleep(Duration::from_millis(500));
     let before = world.script_runs()?;
     sleep(BLOCK);
@@ -514,7 +516,7 @@ fn scripts_do_not_start(world: &World) -> Result<String> {
     Ok(format!("{STARTERS} scripts waited, others ran, the status was shown"))
 }
 
-/// The agent loop, the runtime's workers, whatever reads files or starts scripts, the log.
+/// The agent loop, the runtime's workers, threads that read files or start scripts, the log thread.
 fn all_other_threads_stop(world: &World) -> Result<String> {
     let held = HeldThreads::all_but(world.agent.child.id(), "election")?;
     sleep(BLOCK);
@@ -522,7 +524,7 @@ fn all_other_threads_stop(world: &World) -> Result<String> {
     Ok(format!("{} threads stood still", held.count()))
 }
 
-/// The shell of a run that is under way has the file open.
+/// The shell of a running script has the file open.
 fn held_between_runs(path: &Path) -> Result<HeldFile> {
     let begin = Instant::now();
     loop {

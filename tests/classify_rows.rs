@@ -1,4 +1,4 @@
-//! The packet rows on the host: the parser and the policy see in each frame what the row says.
+//! The packet rows on the host: the parser and the policy give each frame's expected result.
 
 mod rows;
 
@@ -33,8 +33,8 @@ fn there_are_many_rows_and_none_twice() {
     assert_eq!(twice, Vec::<&str>::new());
 }
 
-/// A VRRP packet as the fuzz target `advert` reads it: flags (bit 0: IPv6; the checksum stays as it
-/// is), source, destination, message.
+/// A VRRP packet in the format of the fuzz target `advert`: flags (bit 0: IPv6; the checksum is
+/// unchanged), source, destination, message.
 fn message(frame: &[u8]) -> Option<Vec<u8>> {
     let Class::Vrrp(vrrp) = classify(frame) else { return None };
     let packet = &frame[vrrp.ethernet.network..];
@@ -54,7 +54,7 @@ fn write_all(directory: &Path, seeds: &BTreeSet<Vec<u8>>) {
     }
 }
 
-/// `cargo xtask fuzz` says in `VRRP_FUZZ_SEEDS` where it wants them.
+/// `cargo xtask fuzz` sets `VRRP_FUZZ_SEEDS` to the output directory.
 #[test]
 fn the_rows_become_seeds_of_the_fuzz_targets() {
     let frames: BTreeSet<Vec<u8>> = rows::table()

@@ -1,4 +1,4 @@
-//! The conformance table: every case has one entry, and every entry is what it claims to be.
+//! The conformance table: every case has one entry, and every entry holds.
 //!
 //! `cargo xtask conformance` runs [`every_entry_is_held`] for the table as JSON, then the tests
 //! that it names.
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use table::{Case, Level, TABLE};
 
-/// First and last numbers of the list's stretches; between them it has gaps.
+/// First and last numbers of the list's ranges; between them are gaps.
 const STRETCHES: [(u16, u16); 3] = [(1, 18), (20, 88), (90, 140)];
 
 /// A test function in the sources.
@@ -90,7 +90,7 @@ fn functions(text: &str) -> Vec<(String, bool)> {
     found
 }
 
-/// The case numbers that a test's name begins with: `vc074_075_...` is of two.
+/// The case numbers at the begin of a test's name: `vc074_075_...` covers two.
 fn numbers(name: &str) -> Vec<u16> {
     let Some(rest) = name.strip_prefix("vc") else {
         return Vec::new();
@@ -100,12 +100,12 @@ fn numbers(name: &str) -> Vec<u16> {
         .collect()
 }
 
-/// The case number that a row's sentence begins with.
+/// The case number at the begin of a row's sentence.
 fn number_of(sentence: &str) -> Option<u16> {
     sentence.strip_prefix("VC-")?.get(..3)?.parse().ok()
 }
 
-/// Rows of each case: sentence, and whether parser and policy see in the frame what the row says.
+/// Rows of each case: the sentence, and whether parser and policy give the expected result.
 fn rows_by_case() -> BTreeMap<u16, Vec<(String, bool)>> {
     let mut found: BTreeMap<u16, Vec<_>> = BTreeMap::new();
     for row in rows::table() {
@@ -117,7 +117,7 @@ fn rows_by_case() -> BTreeMap<u16, Vec<(String, bool)>> {
     found
 }
 
-/// What ARCHITECTURE says about conformance.
+/// ARCHITECTURE's text about conformance.
 fn chapter() -> String {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
     let (_, rest) = text.split_once("\n## Conformance\n").expect("a chapter on conformance");
@@ -207,7 +207,7 @@ fn every_test_that_names_a_number_is_in_its_entry() {
 }
 
 #[test]
-fn what_is_not_built_is_told_in_the_architecture_and_nothing_else_is() {
+fn architecture_lists_exactly_what_is_not_built() {
     let chapter = chapter();
     let told: BTreeSet<u16> =
         chapter.lines().filter(|line| line.starts_with("| VC-")).flat_map(numbers_of).collect();

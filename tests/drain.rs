@@ -1,4 +1,4 @@
-//! Backends come, go and are drained under long downloads from real nginx by direct return.
+//! Backends are added, removed and drained during long downloads from real nginx by direct return.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ use vrrp_tests::process::{Daemon, output, wait_until};
 use vrrp_tests::scene::Scene;
 use vrrp_tests::{LabOptions, Node, Router};
 
-/// Master of the address, and a backend of it.
+/// Master of the address, and one of its backends.
 const MASTER: Node = Node::Node1;
 /// The backend that is drained, and later dies.
 const OTHER: Node = Node::Node2;
@@ -25,15 +25,15 @@ const OTHER: Node = Node::Node2;
 const THIRD: Host = Host::Dns;
 const VIP: Vip = Vip::Vip1;
 
-/// Enough for each backend to serve some.
+/// Enough that each backend serves some.
 const DOWNLOADS: usize = 12;
-/// Longer than a download takes, which is more than ten seconds.
+/// Longer than a download, which takes more than ten seconds.
 const DRAIN: Duration = Duration::from_secs(25);
 const PATIENCE: Duration = Duration::from_secs(10);
-/// New connections that are looked at: with two backends one of them gets none of these once in a
-/// million times.
+/// Number of checked new connections: with two backends the probability that one gets none is one
+/// in a million.
 const ASKED: usize = 20;
-/// Time for downloads to be under way.
+/// Time until downloads are in progress.
 const RUN_UP: Duration = Duration::from_secs(1);
 /// A decision reaches every packet within 100 us; a debug build on a busy machine gets a thousand
 /// times that.
@@ -43,7 +43,7 @@ fn settings() -> Settings {
     Settings { track_nginx: false, ..Settings::default() }
 }
 
-/// The example with a time to drain that the test can wait for.
+/// The example with a short drain time.
 fn config(node: Node) -> String {
     agent::config(node, &settings()).replace(
         "protocol = \"tcp\"",
@@ -63,7 +63,7 @@ fn service(scene: &Scene) -> Result<Value> {
         .context("no such service")
 }
 
-/// Who answers new connections, and how often.
+/// The hosts that answer new connections, and how often.
 fn ask(scene: &Scene) -> Result<BTreeMap<String, usize>> {
     let mut nodes = BTreeMap::new();
     for _ in 0..ASKED {
@@ -74,7 +74,7 @@ fn ask(scene: &Scene) -> Result<BTreeMap<String, usize>> {
     Ok(nodes)
 }
 
-/// Connections remembered so far because the ring had changed under them.
+/// Connections recorded so far because the ring had changed under them.
 fn recorded(scene: &Scene) -> Result<f64> {
     Ok(scene.lab.metrics(MASTER)?.sum(
         "vrrp_instance_events_total",
@@ -82,7 +82,7 @@ fn recorded(scene: &Scene) -> Result<f64> {
     ))
 }
 
-/// Downloads by the host they came from; all of them must be whole but those that `may_break`.
+/// Downloads by the host that served them; all must be complete except those from `may_break`.
 fn whole(
     what: &str,
     downloads: Downloads,
@@ -103,7 +103,8 @@ fn whole(
     Ok(hosts)
 }
 
-/// Makes a host that is no node a direct-return backend of [`VIP`], as its administrator would.
+/// Sets up a host that is no node as a direct-return backend of [`VIP`], as its administrator
+/// would.
 fn set_up_third(scene: &Scene) -> Result<(Daemon, Ipv4Addr)> {
     let (dir, netns) = (scene.lab.dir(THIRD), scene.lab.topology().host(THIRD));
     for (key, value) in [("arp_ignore", "1"), ("arp_announce", "2")] {
@@ -135,7 +136,7 @@ fn reload(scene: &Scene, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the usable backends of the service are so many.
+/// Waits until the service has this many usable backends.
 fn wait_for_backends(scene: &Scene, count: usize) -> Result<()> {
     wait_until(&format!("{count} usable backends"), PATIENCE, || {
         let service = service(scene).unwrap_or_default();
@@ -246,7 +247,7 @@ fn downloads_outlive_a_drain_a_new_backend_and_the_death_of_another() -> Result<
     scene.lab.down()
 }
 
-/// All flips were quick, as far as a machine that runs a whole lab lets them be.
+/// All flips were fast, within the limits of a machine that runs a whole lab.
 fn check_flips(scene: &Scene) -> Result<()> {
     let flips = &scene.status(MASTER)?["flips"];
     println!("from decision to flip: {flips}");

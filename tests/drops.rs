@@ -1,5 +1,5 @@
-//! `vrrp-agent capture` on a pair that is thrown bad adverts: every sample comes with its reason,
-//! as a line and as a pcapng file.
+//! `vrrp-agent capture` on a pair that receives bad adverts: every sample has its reason, as a line
+//! and as a pcapng file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ use vrrp_tests::options::agent_binary;
 use vrrp_tests::{Lab, LabOptions, Node, Router};
 
 const NODE: Node = Node::Node1;
-/// Until a capture has begun.
+/// Time until a capture has begun.
 const BEGUN: Duration = Duration::from_secs(2);
 
-/// Starts a capture on the node that ends after ten seconds at the latest.
+/// Starts a capture on the node that ends after at most ten seconds.
 fn capture(lab: &Lab, words: &[&str]) -> Child {
     let mut command = lab
         .topology()
@@ -36,7 +36,7 @@ fn ended(child: Child) -> (String, String, bool) {
     (text(stdout), text(stderr), status.success())
 }
 
-/// Bad adverts of every kind, for as long as a capture needs to begin and to see some.
+/// Sends bad adverts of every kind for as long as a capture needs to begin and to sample some.
 fn throw(lab: &Lab) {
     let settings: &Settings = lab.settings(NODE);
     let client = lab.topology().host(Host::Client);
@@ -67,7 +67,7 @@ fn what_is_dropped_is_shown_with_its_reason() {
     let all = capture(&lab, &["--every", "2", "--write", path.to_str().expect("UTF-8")]);
     sleep(BEGUN);
     let (_, told, well) = ended(capture(&lab, &[]));
-    assert!(!well && told.contains("another capture is going on"), "{told}");
+    assert!(!well && told.contains("another capture is running"), "{told}");
     throw(&lab);
     let (_, told, well) = ended(all);
     assert!(well && !told.starts_with("0 packets"), "{told}");

@@ -1,5 +1,5 @@
-//! What people see when something is wrong: the place, the reason, a hint, an exit code; and
-//! nothing has been touched.
+//! Output for users when something is wrong: position, reason, hint, exit code; and the host is not
+//! changed.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +14,7 @@ use vrrp_tests::options::agent_binary;
 const NOT_RUNNING: i32 = 3;
 const PERMISSION: i32 = 4;
 const BAD_CONFIG: i32 = 6;
-/// nobody, on Debian.
+/// The user `nobody` on Debian.
 const NOBODY: u32 = 65534;
 const SECRET: &str = "s3cr3tpw";
 
@@ -73,7 +73,7 @@ impl Place {
     }
 }
 
-/// What a command printed, and how it ended.
+/// A command's output and exit code.
 #[derive(Debug)]
 struct Said {
     code: Option<i32>,
@@ -97,7 +97,7 @@ fn said(command: &mut Command) -> Said {
     Said { code: status.code(), out: text(stdout), err: text(stderr) }
 }
 
-/// `name` with `text` is refused by `check` and `run` at `place` (LINE:COL); the message says
+/// `check` and `run` refuse `name` with `text` at `place` (LINE:COL); the message contains
 /// `message`, the whole report `hint`.
 fn refused(name: &str, text: &str, place: &str, message: &str, hint: &str) {
     let at = Place::with(name, text);
@@ -143,7 +143,7 @@ fn toml_that_is_none_is_refused_where_it_breaks() {
 }
 
 #[test]
-fn a_script_that_nobody_defines_is_named_in_keepalived_conf() {
+fn an_undefined_script_is_named_in_keepalived_conf() {
     let text = format!(
         "vrrp_script chk_haproxy {{\n    script \"/bin/true\"\n}}\nvrrp_instance VI_1 {{\n    interface eth1\n    \
          virtual_router_id 51\n    priority 100\n    authentication {{\n        auth_type PASS\n        auth_pass {SECRET}\n    }}\n    \
@@ -237,18 +237,18 @@ fn without_permission_the_agent_says_what_it_needs() {
     assert!(!at.socket().exists(), "no socket stays");
 }
 
-/// `run` as somebody without privileges: this user, or nobody where this user is root.
+/// `run` as an unprivileged user: this user, or `nobody` if this user is root.
 fn unprivileged(at: &Place) -> Said {
     if !nix::unistd::Uid::effective().is_root() {
         return at.run();
     }
-    // Where root keeps its builds, nobody may not look.
+    // An unprivileged user cannot read root's build directory.
     let open = tempfile::tempdir().expect("a directory");
     fs::set_permissions(open.path(), fs::Permissions::from_mode(0o755))
         .expect("a directory for everyone");
     let agent = open.path().join("vrrp-agent");
-    // In a process of its own: a child of another test that inherits our open copy would keep it
-    // from being started.
+    // In a process of its own: while a child of another test has inherited our open copy, the
+    // kernel would refuse to start it (ETXTBSY).
     let copied =
         Command::new("install").args(["-m", "755"]).arg(agent_binary()).arg(&agent).status();
     assert!(copied.is_ok_and(|status| status.success()), "a copy of the agent for everyone");

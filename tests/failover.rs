@@ -1,5 +1,5 @@
-//! Two of our agents, ten adverts a second unless said otherwise: what a client and the wire see
-//! when one goes, and comes back.
+//! Two of our agents, ten adverts a second unless stated otherwise: what a client and the capture
+//! see when a node fails and returns.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -14,16 +14,16 @@ use vrrp_tests::skips::skip;
 use vrrp_tests::summary::Summary;
 use vrrp_tests::{LabOptions, Node, Router};
 
-/// The node that goes, the address it is master of, and the node that takes over.
+/// The node that fails, the address it is master of, and the node that takes over.
 const VICTIM: Node = Node::Node1;
 const HEIR: Node = Node::Node2;
 const VIP: Vip = Vip::Vip1;
 
-/// What the demands allow for a node that is cut off, at ten adverts a second.
+/// The limit for a node that is cut off, at ten adverts a second.
 const CUT_LIMIT_MS: f64 = 390.0;
-/// The longest gap when a node comes back.
+/// The longest gap when a node returns.
 const RETURN_GAP_MS: f64 = 500.0;
-/// Time for what should not happen to happen: several master down intervals.
+/// Time of observation for things that must not happen: several master down intervals.
 const CALM: Duration = Duration::from_secs(1);
 
 fn untracked(settings: Settings) -> Settings {
@@ -36,8 +36,7 @@ fn fast_pair() -> Result<Scene> {
     )
 }
 
-/// A node that takes its address back cuts no more than a few requests short, however busy the
-/// machine is.
+/// A node that becomes master again interrupts at most a few requests, however busy the machine is.
 fn check_return(seen: &Summary) -> Result<()> {
     let told = || format!("{} {:?}", seen.sentence(), seen.failures);
     ensure!(seen.outage_ms < RETURN_GAP_MS, "the return leaves a gap: {}", told());
@@ -66,7 +65,7 @@ fn a_node_that_is_cut_off_is_replaced_within_390_ms() -> Result<()> {
     let told = |what: &str| {
         metrics.sum(&format!("vrrp_failover_duration_seconds_{what}"), &[("vrid", &vrid)])
     };
-    // From three intervals of silence to the skew and 50 ms of patience with the address.
+    // From three silent intervals to the skew time and 50 ms of margin for the address.
     ensure!(
         told("count") == 1.0 && (0.3..0.45).contains(&told("sum")),
         "{} takeovers in {} s",
@@ -176,7 +175,7 @@ fn freeze_and_thaw(scene: &Scene, freeze: impl Fn(bool) -> Result<()>) -> Result
         seen.summary().sentence()
     );
     seen.check_no_gap(&[since + moved, thawed + back])?;
-    // Between its two masterships it was a backup: the wire has no advert of the fenced one.
+    // Between its two masterships it was a backup: the capture has no advert of the fenced master.
     ensure!(
         before["epoch"].as_u64() < after["epoch"].as_u64(),
         "a new mastership: {before} {after}"
@@ -189,8 +188,8 @@ fn freeze_and_thaw(scene: &Scene, freeze: impl Fn(bool) -> Result<()>) -> Result
 #[test]
 #[ignore = "needs root: network namespaces and XDP"]
 fn an_agent_started_again_at_once_goes_on_as_master() -> Result<()> {
-    // An advert each second, so that a busy machine has started the agent before the backup stops
-    // waiting.
+    // One advert per second, so that a busy machine starts the agent before the backup's timer
+    // fires.
     let settings = untracked(Settings::default());
     let mut scene =
         Scene::up(LabOptions::new(Router::Agent, Router::Agent).with_settings(&settings))?;
@@ -263,7 +262,7 @@ fn an_address_removed_by_hand_comes_back_without_an_election() -> Result<()> {
 #[ignore = "needs root: network namespaces and XDP"]
 fn a_missing_or_dead_interface_is_a_state_that_heals() -> Result<()> {
     let settings = untracked(Settings::fast());
-    // The second virtual router is to live on an interface that does not exist yet.
+    // The second virtual router is on an interface that does not exist yet.
     let text = plain_config(VICTIM, &settings);
     let (first, second) = text.split_at(text.rfind("[[virtual_router]]").unwrap_or_default());
     let text = format!("{first}{}", second.replace("\"eth1\"", "\"late0\""));
@@ -356,7 +355,7 @@ fn a_dead_nginx_behind_the_master_gets_no_new_connection() -> Result<()> {
     scene.backend_when(VICTIM, HEIR, "down", |backend| {
         backend["state"] == "down" && backend["slots"] == 0
     })?;
-    // What was under way when the ring changed may still fail.
+    // Requests in flight when the ring changed may still fail.
     sleep(Duration::from_millis(50));
     let found = Instant::now();
     sleep(CALM);

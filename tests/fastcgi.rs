@@ -1,11 +1,11 @@
-//! nginx without a list of php-fpm hosts: it connects to an address that nobody has, and the
-//! agent's socket programs choose.
+//! nginx without a list of php-fpm hosts: it connects to an address that no host has, and the
+//! agent's socket programs choose the backend.
 //!
-//! The client asks one node's nginx directly. nginx never sends a POST twice: it is lost if the
-//! php-fpm that has it dies. A GET is sent again. Which requests a php-fpm had when it was killed
-//! is known from two sides: the page notes when php begins with a request and when it has ended,
-//! and nginx logs what it was doing when a connection broke. What it had sent already was on an
-//! established connection, which nobody has but with a php-fpm that lived.
+//! The client sends requests directly to one node's nginx. nginx never sends a POST twice, so the
+//! POST is lost if its php-fpm is killed. A GET is sent again. Two records show which requests a
+//! killed php-fpm had: the page notes when php begins and ends a request, and nginx logs its step
+//! when a connection broke. A request that nginx had sent already was on an established connection;
+//! such connections exist only to a php-fpm that was running.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -31,12 +31,12 @@ use vrrp_tests::{Host, LabOptions, Node, Router};
 const NODE: Node = Node::Node1;
 /// The upstream's address in the example.
 const UPSTREAM: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 100), FASTCGI_PORT);
-/// Fewer than the workers that php-fpm has on two hosts: nobody waits in a queue.
+/// Fewer than the workers of php-fpm on two hosts: no request waits in a queue.
 const CLIENTS: usize = 6;
 const PATIENCE: Duration = Duration::from_secs(10);
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// One agent and its node's nginx; the other node has nothing to do with it.
+/// One agent and its node's nginx; the other node is not involved.
 fn up() -> Result<Site> {
     let settings = Settings { track_nginx: false, ..Settings::fast() };
     let scene =
@@ -108,7 +108,7 @@ impl Site {
             .collect())
     }
 
-    /// Connections of the node's nginx to each php-fpm, as the kernel's own list has them.
+    /// Connections of the node's nginx to each php-fpm, from the kernel's own list.
     fn held(&self) -> Result<BTreeMap<String, u64>> {
         let netns = self.scene.lab.topology().host(NODE.host());
         let mut command = Command::new("ip");
@@ -134,7 +134,7 @@ impl Site {
         Ok(Host::PHP.into_iter().map(of).collect())
     }
 
-    /// Waits until the agent counts what is there.
+    /// Waits until the agent's counts equal the kernel's list.
     fn counts_are_right(&self) -> Result<BTreeMap<String, u64>> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -151,7 +151,7 @@ impl Site {
         Load::start(&self.scene, method)
     }
 
-    /// Numbers of the requests that `host` has begun to serve and not ended.
+    /// Numbers of the requests that `host` began to serve and did not end.
     fn begun_and_not_ended(&self, host: Host) -> Result<BTreeSet<u32>> {
         let text = fs::read_to_string(&self.journal)?;
         let of = |what: &str| -> BTreeSet<u32> {
@@ -175,15 +175,15 @@ fn address(host: Host) -> Ipv4Addr {
     host.back().expect("php hosts are on the back network")
 }
 
-/// What became of a request.
+/// The result of a request.
 struct Sample {
     number: u32,
     sent: Instant,
-    /// Who served it, or why nobody did.
+    /// The host that served it, or the reason of the failure.
     outcome: Result<String, String>,
 }
 
-/// Clients that ask one after the other, each on a new connection to nginx.
+/// Clients that send requests one after the other, each on a new connection to nginx.
 struct Load {
     stop: Arc<AtomicBool>,
     clients: Vec<JoinHandle<Result<Vec<Sample>>>>,
@@ -285,7 +285,7 @@ fn requests_are_spread_over_all_php_hosts_and_counted() -> Result<()> {
         "the metrics say the same"
     );
 
-    // Whose peer is whom.
+    // The peer address that the process sees.
     let upstream = SocketAddr::V4(UPSTREAM);
     let stream = site.scene.lab.connect_as_nginx(NODE, upstream)?;
     ensure!(stream.peer_addr()? == upstream, "getpeername says {}", stream.peer_addr()?);
@@ -402,7 +402,7 @@ fn steering_and_counts_outlive_the_agent_with_kept_connections() -> Result<()> {
     let held = site.counts_are_right()?;
     println!("started again: {held:?} kept");
     ensure!(held.values().sum::<u64>() > 0, "connections of before are still there");
-    // nginx lets go of all of them.
+    // nginx closes all of them.
     site.scene.lab.kill_nginx(NODE)?;
     site.backends_when("at rest", |all| all.values().all(|backend| backend["in_flight"] == 0))?;
     site.scene.lab.down()

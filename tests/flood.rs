@@ -1,5 +1,5 @@
-//! Floods of connections that begin, each from another client, through the program as the kernel
-//! runs it: they leave nothing behind, and nobody loses a backend by them.
+//! Floods of new connections, each from another client, through the program as the kernel runs it:
+//! they leave no state behind, and no other client loses its backend.
 
 #[path = "benches/common/mod.rs"]
 mod common;
@@ -17,16 +17,15 @@ use crate::rows::flow::{ACK, Packet, SYN};
 use crate::rows::kernel::{Kernel, repeat};
 use crate::rows::world::{DIRECT, LOCAL, REDIRECTED, WEB, World};
 
-/// SYNs of a flood: they come in bursts, between which others are looked at.
+/// SYNs of a flood. They come in bursts, with checks of other flows in between.
 const FLOOD: u32 = 2_000_000;
 const BURSTS: u32 = 10;
 /// Two to the 21st: no two SYNs of a flood are of one flow.
 const FLOWS: u32 = 1 << 21;
-/// Connections that were there before.
+/// Connections that existed before.
 const ESTABLISHED: u32 = 40;
 
-/// The flood's and everybody else's packets come from one generator: these have their turn before
-/// the flood.
+/// One generator makes the flood's packets and all others: the others are sent before the flood.
 struct Flood {
     kernel: Kernel,
     object: Object,
@@ -34,7 +33,7 @@ struct Flood {
 
 impl Flood {
     fn new(world: &World) -> Self {
-        // Flows are numbered on each CPU: by two of them some would come twice.
+        // Flows are numbered per CPU: on two CPUs some would occur twice.
         common::pin();
         let mut kernel = Kernel::load();
         kernel.fill(world);
@@ -46,12 +45,12 @@ impl Flood {
         this
     }
 
-    /// Lets the program have the next so many SYNs.
+    /// Runs the program on this many SYNs.
     fn send(&mut self, packets: u32) {
         repeat(self.object.program("bench_reset"), &syn().first(), packets);
     }
 
-    /// The backend that gets the packet, by its verdict.
+    /// The packet's backend, by the verdict.
     fn backend(&self, packet: &Packet) -> u16 {
         match self.kernel.run(&packet.build()).action {
             2 => LOCAL,
@@ -74,7 +73,7 @@ fn syn() -> Traffic {
     Traffic::v4(PROTO_TCP, FLOWS).flags(SYN)
 }
 
-/// A packet of a connection that was there before.
+/// A packet of a connection that existed before.
 fn established(number: u32) -> Packet {
     syn().nth(number).flags(ACK)
 }
@@ -137,7 +136,7 @@ fn a_flood_pushes_out_no_flow_while_a_ring_changes() {
     for backend in [DIRECT, REDIRECTED] {
         world.backends[usize::from(backend)].service = WEB as u16;
     }
-    // The first SYNs, sent here, are of connections that begin after the change; some others began
+    // The first SYNs, sent here, are of connections that begin after the change; others began
     // before.
     let mut flood = Flood::new(&world);
     let older = |number: u32| established(FLOWS - 1 - number);

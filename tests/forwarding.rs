@@ -1,4 +1,4 @@
-//! Every way of forwarding on the real thing: pages through NAT and direct return, packets into
+//! Every forwarding mode with real hosts: pages through NAT and direct return, packets into
 //! tunnels, over IPv4 and IPv6.
 
 use std::io::Read;
@@ -23,12 +23,12 @@ const VIP: Vip = Vip::Vip1;
 /// The backends' default gateway: a virtual address of the back network, of the same master.
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 254);
 const BACKENDS: [Host; 2] = [Host::Php1, Host::Php2];
-/// Where they listen; the service is on port 80.
+/// Port of the backends; the service is on port 80.
 const PORT: u16 = 8080;
 const VIP6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 0x249);
 const GATEWAY6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0x254);
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Enough connections that both backends get some, whatever the ring.
+/// Enough connections that both backends get some with any ring.
 const PAGES: usize = 40;
 
 const ETHERNET: usize = 14;
@@ -43,7 +43,7 @@ fn back6(host: Host) -> Option<Ipv6Addr> {
     Some(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, host.back()?.octets()[3].into()))
 }
 
-/// The node's name, sockets and first virtual router, then this.
+/// The node's name, sockets and first virtual router, followed by `more`.
 fn config(node: Node, more: &str) -> String {
     let text = plain_config(node, &settings());
     let (head, _) = text.split_at(text.rfind("[[virtual_router]]").unwrap_or_default());
@@ -82,7 +82,7 @@ fn scene(config: impl Fn(Node) -> String) -> Result<Scene> {
     Scene::without_routers(options.with_settings(&settings()))
 }
 
-/// Starts both agents, and waits for the master and for backends that it can use.
+/// Starts both agents, and waits for the master and for usable backends.
 fn start(scene: &mut Scene) -> Result<()> {
     for node in Node::BOTH {
         scene.lab.start_router(node)?;
@@ -141,7 +141,7 @@ fn get(scene: &Scene, server: SocketAddr, path: &str) -> Result<Response> {
         .run(move || http::get(server, &path, None, Duration::from_secs(2)))
 }
 
-/// Gets many pages; each host that served one.
+/// Requests many pages; returns the host that served each.
 fn pages(scene: &Scene, server: SocketAddr) -> Result<Vec<String>> {
     let mut servers = Vec::new();
     for page in 0..PAGES {
@@ -156,7 +156,7 @@ fn pages(scene: &Scene, server: SocketAddr) -> Result<Vec<String>> {
     Ok(servers)
 }
 
-/// A download that takes seconds: how many bytes came, once it has ended.
+/// A download that takes seconds; returns the number of bytes once it has ended.
 fn download(scene: &Scene, server: SocketAddr) -> Result<JoinHandle<Result<u64>>> {
     scene.lab.topology().host(Host::Client).spawn(move || {
         use std::io::Write;
@@ -237,7 +237,7 @@ fn nat_carries_pages_through_either_node_and_a_download_over_a_failover() -> Res
         ensure!(strange.is_empty(), "the server saw {strange:?}");
     }
 
-    // The answers go through the other node, which never saw the question.
+    // The answers go through the other node, which has not seen the requests.
     let heir = HEIR.host().back().context("an address")?;
     route_back(&scene, heir.into())?;
     let before = event(&scene, HEIR, "nat_returned")?;
@@ -328,8 +328,8 @@ fn ipv6_goes_by_nat_and_by_direct_return() -> Result<()> {
     scene.lab.down()
 }
 
-/// The master opens a new connection to a backend that was away: from its own address, or no answer
-/// would come.
+/// The master opens a new connection to a recovered backend: from its own address, since an answer
+/// to the virtual address would not arrive.
 fn checks_are_not_sent_from_the_virtual_address(
     scene: &Scene,
     mut web: Vec<WebServer>,
@@ -382,7 +382,7 @@ fn tunnel_config(node: Node) -> String {
     format!("{head}{tunnel}{routers}{}", services.concat())
 }
 
-/// The frame by which the next packet with this protocol inside arrives at the backend.
+/// The next frame at the backend that carries a packet with this inner protocol.
 fn tap(scene: &Scene, ethertype: [u8; 2], protocol: u8) -> Result<Tap> {
     let host = Host::Php1;
     let mac = Mac::of(host.back().context("an address")?);
@@ -392,7 +392,7 @@ fn tap(scene: &Scene, ethertype: [u8; 2], protocol: u8) -> Result<Tap> {
     Tap::listen(&scene.lab.topology().host(host), BACK_IF, mac, PATIENCE, wanted)
 }
 
-/// Sends a datagram of the client.
+/// Sends a datagram from the client.
 fn send(scene: &Scene, target: SocketAddr, payload: Vec<u8>) -> Result<SocketAddr> {
     scene.lab.topology().host(Host::Client).run(move || {
         let any: IpAddr = if target.is_ipv4() {
@@ -417,7 +417,7 @@ fn tunnels_carry_whole_packets_of_either_family() -> Result<()> {
     let (node6, backend6) =
         (back6(VICTIM.host()).context("an address")?, back6(Host::Php1).context("an address")?);
 
-    // IPv4 in IPv4: the very packet that the client sent.
+    // IPv4 in IPv4: exactly the client's packet.
     let heard = tap(&scene, [0x08, 0x00], 4)?;
     let client = Host::Client.front().context("an address")?;
     let sent = inject::syn(client, VICTIM, VIP.address(), (40_000, 80));
@@ -485,8 +485,7 @@ fn check_inner6(inner: &[u8], source: SocketAddr, port: u16, payload: &[u8]) -> 
     Ok(())
 }
 
-/// A packet that does not fit into the tunnel comes back as ICMP, and the client's stack believes
-/// it.
+/// A packet that exceeds the tunnel's MTU is answered by ICMP, and the client's stack accepts that.
 fn too_long(scene: &Scene) -> Result<()> {
     for (target, longest) in [
         (SocketAddr::from((VIP6, TUNNEL_PORT)), 1_500 - 48),
@@ -509,7 +508,7 @@ fn too_long(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-/// RFC 1071: all ones over a header with a right checksum.
+/// RFC 1071: all ones over a header with a correct checksum.
 fn sum(header: &[u8]) -> u32 {
     let mut sum: u32 =
         header.chunks_exact(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum();

@@ -1,5 +1,5 @@
-//! Planned hand-over at one advert a second, under traffic that both nodes' nginx serve: what a
-//! client sees is nothing.
+//! Planned hand-over at one advert a second, under traffic that both nodes' nginx serve: the client
+//! notices nothing.
 
 use std::collections::BTreeSet;
 use std::thread::sleep;
@@ -19,9 +19,9 @@ const OLD: Node = Node::Node1;
 const NEW: Node = Node::Node2;
 const VIP: Vip = Vip::Vip1;
 
-/// Time for what should not happen to happen.
+/// Time of observation for things that must not happen.
 const CALM: Duration = Duration::from_secs(1);
-/// Enough for both nodes to serve some.
+/// Enough that both nodes serve some.
 const DOWNLOADS: usize = 12;
 
 fn settings() -> Settings {
@@ -32,7 +32,7 @@ fn pair() -> Result<Scene> {
     Scene::up(LabOptions::new(Router::Agent, Router::Agent).with_settings(&settings()))
 }
 
-/// Waits for the ends of downloads: all of them whole, some from each node.
+/// Waits for the ends of downloads: all of them complete, some from each node.
 fn finish(downloads: Downloads) -> Result<()> {
     let nodes: BTreeSet<String> = downloads.finish().into_iter().collect::<Result<_>>()?;
     println!("{DOWNLOADS} downloads of {BIG_FILE} bytes, from {nodes:?}");
@@ -40,14 +40,14 @@ fn finish(downloads: Downloads) -> Result<()> {
     Ok(())
 }
 
-/// Nothing lost, and no gap that a client notices.
+/// No request lost, and no gap that a client notices.
 fn check_unnoticed(what: &str, probe: HttpProbe) -> Result<()> {
     check_unnoticed_but_at(what, probe, &[])
 }
 
-/// The same, but for what was under way when the address moved without the old master's help:
-/// between the successor's first advert, which fences the old one, and its announcement a frame may
-/// still go to the old one.
+/// The same, except for requests in flight when the address moved without the old master's help:
+/// between the successor's first advert, which fences the old master, and its announcement a frame
+/// may still go to the old master.
 fn check_unnoticed_but_at(what: &str, probe: HttpProbe, moves: &[Instant]) -> Result<()> {
     let seen = probe.stop()?;
     println!("{what}: {}", seen.summary().sentence());
@@ -100,7 +100,7 @@ fn failover_and_failback_lose_no_request_and_no_download() -> Result<()> {
 
 #[test]
 #[ignore = "needs root: network namespaces and XDP"]
-fn where_nobody_takes_over_the_node_stays_master_without_a_gap() -> Result<()> {
+fn without_a_successor_the_node_stays_master_without_a_gap() -> Result<()> {
     let mut scene = pair()?;
     scene.lab.stop_router(NEW)?;
     let before = scene.router_when(OLD, VIP, "master", |router| router["role"] == "master")?;
@@ -112,7 +112,7 @@ fn where_nobody_takes_over_the_node_stays_master_without_a_gap() -> Result<()> {
         "VI_1: nobody took over within 1.050 s; this node is master again",
     )?;
     sleep(CALM);
-    check_unnoticed("failover to nobody", probe)?;
+    check_unnoticed("failover without a successor", probe)?;
     let after = scene.router(OLD, VIP)?;
     ensure!(
         after["role"] == "master" && after["standby_seconds"].is_null(),
@@ -221,7 +221,7 @@ fn where_nothing_would_fence_it_a_stopping_agent_releases_all_the_same() -> Resu
 #[test]
 #[ignore = "needs root: network namespaces and XDP"]
 fn a_member_moves_its_whole_sync_group() -> Result<()> {
-    // Both addresses at home on the first node.
+    // The first node is the preferred master of both addresses.
     let group = "\n[[sync_group]]\nname = \"VG_1\"\nmembers = [\"VI_1\", \"VI_2\"]\n";
     let router = |node, from: &str, to: &str| {
         Router::AgentWith(

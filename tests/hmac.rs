@@ -100,7 +100,7 @@ fn adverts_are_authenticated_over_ipv6_and_in_version_2() -> Result<()> {
 
 #[test]
 #[ignore = "needs root: network namespaces"]
-fn who_has_another_key_or_none_is_no_peer_and_the_reason_is_told() -> Result<()> {
+fn a_node_with_another_key_or_none_is_no_peer_and_the_reason_is_logged() -> Result<()> {
     let base = Setup::default();
     let cases = [
         (setup(&base, 110, "enforce", OTHER_KEY), "auth_mac"),
@@ -108,7 +108,8 @@ fn who_has_another_key_or_none_is_no_peer_and_the_reason_is_told() -> Result<()>
     ];
     for (stranger, reason) in cases {
         let duel = duel(setup(&base, 100, "enforce", KEY), stranger)?;
-        // The lesser one stays master: it believes nothing that it cannot verify.
+        // The router with the lower priority stays master: it accepts no advert that it cannot
+        // verify.
         roles(&duel, ["master", "master"])?;
         sleep(base.interval * 10);
         roles(&duel, ["master", "master"])?;
@@ -127,7 +128,7 @@ fn who_has_another_key_or_none_is_no_peer_and_the_reason_is_told() -> Result<()>
 
 #[test]
 #[ignore = "needs root: network namespaces"]
-fn an_advert_that_is_sent_again_by_somebody_else_is_dropped() -> Result<()> {
+fn an_advert_that_another_host_replays_is_dropped() -> Result<()> {
     let base = Setup::default();
     let duel = duel(setup(&base, 110, "enforce", KEY), setup(&base, 100, "enforce", KEY))?;
     roles(&duel, ["master", "backup"])?;
@@ -144,7 +145,7 @@ fn an_advert_that_is_sent_again_by_somebody_else_is_dropped() -> Result<()> {
     }
     let sent = Instant::now();
     let seen = loop {
-        // Counters alone are published a few times a second.
+        // Counters are published only a few times a second.
         let seen = dropped(&duel, Node::Node2)?;
         if seen.iter().map(|(_, count)| count).sum::<u64>() >= 3 || sent.elapsed() > PATIENCE {
             break seen;

@@ -1,5 +1,4 @@
-//! The host's own state is as it was before, however the agent ends, whatever of it looks like the
-//! agent's.
+//! However the agent ends, the host's own state is as before, even where it resembles the agent's.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,9 +19,9 @@ use vrrp_tests::{LabOptions, Node, Router};
 const NODE: Node = Node::Node1;
 const VIP: Vip = Vip::Vip1;
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The host's own, on the front interface; both are excluded addresses of the router, too.
+/// The host's own addresses on the front interface; both are also excluded addresses of the router.
 const OWN: [&str; 2] = ["192.168.1.248/24", "192.168.1.247/32"];
-/// The virtual MAC of another VRID, which others let the interface take frames for.
+/// The virtual MAC of another VRID, which another program added to the interface's filter.
 const THEIR_MAC: &str = "00:00:5e:00:01:99";
 const OUR_MAC: &str = "00:00:5e:00:01:33";
 
@@ -36,7 +35,7 @@ fn plain() -> String {
     text[..text.rfind("[[virtual_router]]").unwrap_or(text.len())].to_owned()
 }
 
-/// What changes most on a host: virtual MAC, direct return, NAT, excluded addresses.
+/// The features with most changes on a host: virtual MAC, direct return, NAT, excluded addresses.
 fn everything() -> String {
     let keys = "virtual_mac = true\nexcluded_addresses = [\"192.168.1.248\", \"192.168.1.247\", \"192.168.1.246\"]\n";
     let services = "[[service]]\nname = \"web\"\naddress = \"192.168.1.249\"\nport = 80\ncheck = { type = \"none\" }\n\
@@ -58,8 +57,8 @@ fn said(netns: &NetNs, words: &str) -> Result<String> {
     output(&mut command)
 }
 
-/// The lines that a command prints, in order, without those of the kernel's own neighbours: groups
-/// and the loopback interface.
+/// The lines that a command prints, sorted, without the kernel's own neighbour entries: groups and
+/// the loopback interface.
 fn lines(netns: &NetNs, words: &str) -> Result<String> {
     let of_kernel = |line: &&str| {
         ["lladdr 01:00:5e", "lladdr 33:33", "lladdr 00:00:00:00:00:00"]
@@ -72,7 +71,7 @@ fn lines(netns: &NetNs, words: &str) -> Result<String> {
     Ok(lines.join("\n"))
 }
 
-/// All that an agent could change, by kind.
+/// Everything that an agent could change, by kind.
 fn state(netns: &NetNs) -> Result<BTreeMap<String, String>> {
     let mut state = BTreeMap::new();
     for words in [
@@ -98,7 +97,7 @@ fn state(netns: &NetNs) -> Result<BTreeMap<String, String>> {
         for family in ["ipv4", "ipv6"] {
             for interface in fs::read_dir(format!("/proc/sys/net/{family}/conf"))?.flatten() {
                 for setting in fs::read_dir(interface.path())?.flatten() {
-                    // Some cannot be read until they were set.
+                    // Some sysctls cannot be read until they were set.
                     if let Ok(value) = fs::read_to_string(setting.path()) {
                         settings.insert(setting.path().display().to_string(), value);
                     }
@@ -124,7 +123,7 @@ fn ensure_same(
     Ok(())
 }
 
-/// What others have set up: each looks like something of the agent's.
+/// State of other programs: each item resembles the agent's.
 fn set_up_others(netns: &NetNs, others_program: &Path) -> Result<()> {
     let mac = Node::Node2.front_mac();
     netns.ip(&[
@@ -159,7 +158,7 @@ impl Lab {
         })
     }
 
-    /// Until everything that it changes is changed.
+    /// Runs until every change is in place.
     fn run_with_everything(&mut self) -> Result<()> {
         self.run(everything())?;
         wait_until(
@@ -195,7 +194,7 @@ impl Lab {
         let paths = AgentPaths::below(&self.scene.lab.dir(NODE.host()));
         let file = paths.dir.join("agent.toml");
         let running = fs::read_to_string(&file)?;
-        // Node name and paths of the lab stand in front of the tables.
+        // Node name and paths of the lab come before the tables.
         let head = &running[..running.find("[[").unwrap_or(0)];
         let tables = &config[config.find("[[").unwrap_or(0)..];
         fs::write(&file, format!("{head}{tables}"))?;
@@ -225,7 +224,7 @@ fn the_hosts_own_state_is_as_before_after_a_reload_a_stop_a_kill_and_a_detach() 
     let [one, two] = routers;
     let scene = Scene::without_routers(LabOptions::new(one, two).with_settings(&settings()))?;
     let netns = scene.lab.topology().host(NODE.host());
-    // The program that the lab has put on the switch.
+    // The program that the lab attached on the switch.
     set_up_others(&netns, &scene.lab.run_dir().join("switch-bpf/pass"))?;
     // IPv6 addresses leave their tentative state.
     wait_until("all addresses", PATIENCE, || {

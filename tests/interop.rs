@@ -12,13 +12,13 @@ use vrrp_tests::{LabOptions, Node, Router};
 
 const DROPPED: &str = "vrrp_advertisements_dropped_total";
 
-/// The checks of nginx would only add processes to what is looked at here.
+/// Without the nginx checks, which would only add processes.
 fn untracked(settings: Settings) -> Settings {
     Settings { track_nginx: false, ..settings }
 }
 
-/// Ends the router of `node`, waits for its successor, starts it again and waits until it has its
-/// address back. `kill`: by SIGKILL instead of SIGTERM.
+/// Ends the router of `node`, waits for its successor, starts it again and waits until it is master
+/// again. `kill`: by SIGKILL instead of SIGTERM.
 fn there_and_back(scene: &mut Scene, node: Node, kill: bool) -> Result<()> {
     let vip = if Vip::Vip1.home() == node { Vip::Vip1 } else { Vip::Vip2 };
     let what = if kill { "killed" } else { "stopped" };
@@ -54,8 +54,8 @@ fn there_and_back(scene: &mut Scene, node: Node, kill: bool) -> Result<()> {
         node.other(),
         seen.sentence()
     );
-    // Our agent's node serves on until its successor speaks. keepalived's releases the address at
-    // once, and the backup waits the skew time.
+    // Our agent's node keeps serving until its successor's first advert. keepalived releases the
+    // address at once, and the backup waits the skew time.
     let limit = if ours {
         Duration::from_millis(100)
     } else {
@@ -115,12 +115,12 @@ fn version_3_at_ten_adverts_a_second_works_in_both_roles() -> Result<()> {
     scene.lab.down()
 }
 
-/// Starts both routers where they cannot understand each other: in the end both are masters of both
+/// Starts both routers with settings that do not match: in the end both are masters of both
 /// addresses.
 ///
-/// keepalived starts its advert timer anew on each advert that it hears as master, also on one that
-/// it then refuses. So it may hardly ever advertise beside a second master; its first adverts and
-/// its addresses tell.
+/// As a master keepalived restarts its advert timer at each advert that it receives, even at one
+/// that it then rejects. So it may hardly ever advertise beside a second master; its first adverts
+/// and its addresses show the mastership.
 fn both_become_masters(scene: &mut Scene, vips: &[Vip]) -> Result<()> {
     let since = Instant::now();
     for node in Node::BOTH {
@@ -147,7 +147,7 @@ fn both_become_masters(scene: &mut Scene, vips: &[Vip]) -> Result<()> {
 
 #[test]
 #[ignore = "needs root: network namespaces and keepalived"]
-fn with_different_passwords_both_become_masters_and_the_reason_is_told() -> Result<()> {
+fn with_different_passwords_both_become_masters_and_the_reason_is_logged() -> Result<()> {
     let ours = untracked(Settings::default());
     let theirs = Settings { password: Some("2222".to_owned()), ..ours.clone() };
     let mut options = LabOptions::new(Router::AgentOnKeepalivedConf, Router::Keepalived);
@@ -184,7 +184,7 @@ fn keepalived_refuses_the_checksum_without_pseudo_header_and_we_accept_its_own()
     let options =
         LabOptions::new(Router::AgentWith(text), Router::Keepalived).with_settings(&settings);
     let mut scene = Scene::without_routers(options)?;
-    // keepalived does not hear us on VIP1; we hear it on VIP2, and follow.
+    // keepalived rejects our adverts on VIP1; we accept its adverts on VIP2, and follow.
     let begin = Instant::now();
     both_become_masters(&mut scene, &[Vip::Vip1])?;
     scene.master_since(Vip::Vip2, Node::Node2, begin)?;

@@ -28,7 +28,7 @@ fn the_matrix_with_frr_is_as_written_down() -> Result<()> {
     play(frr::cases())
 }
 
-/// What holds between the peers holds for the harness.
+/// Results between the peers alone test the harness.
 #[test]
 #[ignore = "needs root: network namespaces, keepalived and FRR"]
 fn the_matrix_of_the_peers_among_themselves_is_as_written_down() -> Result<()> {

@@ -1,4 +1,4 @@
-//! The lab proves itself with keepalived on both nodes, before anything of ours is in it.
+//! Tests the lab with keepalived on both nodes, without any of our programs.
 
 use std::time::{Duration, Instant};
 

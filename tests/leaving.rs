@@ -20,8 +20,7 @@ use vrrp_tests::process::{Daemon, output, wait_until};
 const VIP: &str = "192.168.1.249";
 const VIP6: &str = "2001:db8::249";
 const PATIENCE: Duration = Duration::from_secs(10);
-/// After the agent has begun: while it reads its configuration, while its program is loaded, and
-/// when it runs.
+/// Delays after the agent's start: it reads its configuration, loads its program, and runs.
 const DELAYS: [u64; 5] = [0, 20, 50, 100, 200];
 
 /// One host with an agent, alone on its network.
@@ -93,7 +92,7 @@ impl Node {
         Daemon::start("the agent", command, &self.path("agent.log"))
     }
 
-    /// Starts the agent, and sends a signal so long after its first instructions.
+    /// Starts the agent, and sends a signal this long after its first instructions.
     fn signalled(&self, signal: Signal, delay: Duration) -> Result<Daemon> {
         let agent = self.start()?;
         let begun = Instant::now();
@@ -142,7 +141,7 @@ impl Node {
         held.with_context(|| fs::read_to_string(self.path("agent.log")).unwrap_or_default())
     }
 
-    /// Fails when anything of an agent is there.
+    /// Fails if anything of an agent is left.
     fn check_nothing_is_left(&self) -> Result<()> {
         let log = || fs::read_to_string(self.path("agent.log")).unwrap_or_default();
         ensure!(!self.holds(VIP) && !self.holds(VIP6), "a virtual address is left: {}", log());
@@ -197,13 +196,14 @@ fn a_reload_asked_for_at_any_time_of_the_start_is_done_after_it() -> Result<()> 
         wait_until("a reload", PATIENCE, || {
             node.status().is_ok_and(|status| status["reload"]["successful"] == true)
         })?;
-        // keepalived writes files at these; sent by habit, they must not end the agent.
+        // keepalived writes files at these; an operator may send them by habit, and they must not
+        // end the agent.
         for signal in [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGPIPE] {
             agent.id().signal(signal)?;
         }
         node.wait_for_addresses()?;
         ensure!(agent.is_running(), "the agent has ended: {}", agent.tail());
-        // A second signal, and a reload, while it stops change nothing.
+        // A second signal and a reload during the stop change nothing.
         for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
             agent.id().signal(signal)?;
         }

@@ -1,5 +1,5 @@
-//! The interop matrix as data: who meets whom with which settings, what is done to them, and what
-//! must then be seen.
+//! The interop matrix as data: the programs and their settings, the actions, and the expected
+//! observations.
 
 pub mod carriers;
 pub mod frr;
@@ -16,7 +16,7 @@ use vrrp_tests::duel::{Setup, Speaker};
 /// An interval that leaves time to heal a partition between two adverts.
 pub const SLOW: Duration = Duration::from_millis(300);
 
-/// One of the two in a duel.
+/// One side of a duel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// Our agent.
@@ -35,7 +35,7 @@ impl Side {
     }
 }
 
-/// What is done in a step.
+/// The action of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
     Start(Side),
@@ -44,55 +44,55 @@ pub enum Act {
     Stop(Side),
     /// SIGKILL.
     Kill(Side),
-    /// The bridge loses every frame between the two.
+    /// The bridge drops every frame between the two.
     Part,
     /// The bridge works again, just after an advert of this side: the other side's comes next.
     HealAfter(Side),
-    /// The virtual address is deleted by hand.
+    /// The virtual address is removed with ip(8).
     RemoveAddress(Side),
-    /// A host that is nobody's peer sends an advert of priority 254 to this side alone, with this
-    /// time to live.
+    /// A host that is no configured peer sends an advert of priority 254 to this side alone, with
+    /// this TTL.
     Forge(Side, u8),
 }
 
-/// What must be seen after an act.
+/// An expected observation after an action.
 #[derive(Debug, Clone)]
 pub enum See {
-    /// This side alone is master, and stays it.
+    /// Only this side is master, and stays it.
     Master(Side),
     /// Both are masters, and stay it.
     BothMasters,
-    /// Its first advert above priority 0 comes this many milliseconds after the act.
+    /// Its first advert above priority 0 comes this many milliseconds after the action.
     Takes(Side, RangeInclusive<u64>),
     /// It sends an advert of priority 0.
     Resigns(Side),
-    /// It sends no advert for the whole time.
+    /// It sends no advert until the end of the step.
     Silent(Side),
     /// It claims the address by gratuitous ARP, or by an unsolicited neighbour advertisement.
     Claims(Side),
-    /// It does so within this many milliseconds after the act.
+    /// It does so within this many milliseconds after the action.
     ClaimsWithin(Side, u64),
     /// It has not done so.
     NoClaims(Side),
-    /// Who answers the client's ARP or neighbour solicitation.
+    /// The sides that answer the client's ARP request or neighbour solicitation.
     Answers(&'static [Side]),
-    /// Though it is not master, its kernel holds the address.
+    /// It is not master, but its kernel has the address.
     Holds(Side),
-    /// Its last advert, in words, has this in it.
+    /// The description of its last advert contains this.
     Wire(Side, &'static str),
-    /// Its log has this, in whatever case.
+    /// Its log contains this, ignoring case.
     Logs(Side, &'static str),
     /// Our agent dropped adverts for this reason and no other.
     Drops(&'static str),
     /// Our agent dropped none.
     NoDrops,
-    /// The master down interval our agent goes by, milliseconds.
+    /// The master down interval that our agent uses, milliseconds.
     Learned(RangeInclusive<u64>),
-    /// Our agent's mastership is the one it had at the last look at it; a new one with `false`.
+    /// Our agent's mastership has the same epoch as at the last check; with `false`, a new one.
     SameEpoch,
 }
 
-/// An act and what must be seen after it.
+/// An action and the expected observations after it.
 #[derive(Debug, Clone)]
 pub struct Step {
     pub act: Act,
@@ -107,15 +107,15 @@ pub fn step(act: Act, sees: impl Into<Vec<See>>) -> Step {
 #[derive(Debug, Clone)]
 pub struct Case {
     pub name: &'static str,
-    /// Our agent; a peer where the harness itself is looked at.
+    /// Our agent; a peer in the cases that test the harness.
     pub us: Speaker,
     pub peer: Speaker,
-    /// Where our agent is: node 1 has the lower address.
+    /// Our agent's node: node 1 has the lower address.
     pub seat: Node,
     pub ours: Setup,
     pub theirs: Setup,
     pub steps: Vec<Step>,
-    /// What the peer does otherwise than the RFC, if that is seen here.
+    /// A deviation of the peer from the RFC that is seen here.
     pub remark: &'static str,
 }
 
@@ -130,12 +130,12 @@ impl Case {
         Self { name, us: Speaker::Agent, peer, seat: Node::Node1, ours, theirs, steps, remark: "" }
     }
 
-    /// Another speaker takes our agent's place.
+    /// Replaces our agent by another program.
     pub fn instead_of_us(self, us: Speaker) -> Self {
         Self { us, ..self }
     }
 
-    /// Our agent gets the higher address.
+    /// Puts our agent on the node with the higher address.
     pub fn on_the_higher_address(self) -> Self {
         Self { seat: Node::Node2, ..self }
     }

@@ -1,5 +1,5 @@
-//! A backend that serves its own address and has lost the virtual one: probes on the real path find
-//! out, direct checks do not.
+//! A backend that answers on its own address and has lost the virtual one: probes on the real path
+//! detect that, direct checks do not.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -19,11 +19,11 @@ const MASTER: Node = Node::Node1;
 /// The other backend.
 const BACKUP: Node = Node::Node2;
 const VIP: Vip = Vip::Vip1;
-/// An address that stays with the backup.
+/// An address whose master is still the backup.
 const OTHER: Vip = Vip::Vip2;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a client is watched: some hundred requests.
+/// How long a client is observed: some hundred requests.
 const WATCHED: Duration = Duration::from_secs(3);
 /// Two intervals of the check, and the timeout of the last probe, are 0.7 s.
 const NOTICED: Duration = Duration::from_secs(3);
@@ -61,14 +61,14 @@ fn backend_when(
     .with_context(|| format!("{:?}; log: {}", backend(scene, vip), scene.log(MASTER)))
 }
 
-/// Adds or takes away the backup's local route for `vip`, which lets its stack take packets for it.
+/// Adds or removes the backup's local route for `vip`, with which its stack accepts packets for it.
 fn route(scene: &Scene, vip: Vip, what: &str) -> Result<()> {
     let line = format!("route {what} local {}/32 dev lo table local", vip.address());
     scene.lab.topology().host(BACKUP.host()).ip(&[line])
 }
 
-/// Leaves the backup without an agent and without its program, as a host that has lost both: what
-/// its stack takes, it serves.
+/// Removes the backup's agent and program, as on a host that has lost both: its stack serves what
+/// it accepts.
 fn desert(scene: &mut Scene) -> Result<()> {
     scene.lab.kill_router(BACKUP)?;
     AgentPaths::below(&scene.lab.dir(BACKUP.host())).detach_xdp(FRONT_IF)?;
@@ -84,7 +84,7 @@ fn watch(scene: &Scene, what: &str) -> Result<Summary> {
     Ok(summary)
 }
 
-/// Both nodes serve, and nobody waits.
+/// Both nodes serve, and no request waits.
 fn check_both_serve(scene: &Scene, what: &str) -> Result<()> {
     let summary = watch(scene, what)?;
     ensure!(summary.failed == 0, "{what}: requests were lost");

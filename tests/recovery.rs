@@ -1,5 +1,5 @@
-//! What somebody else does to a node's network, or a fault of it: each a state that is told, and
-//! that heals.
+//! Changes by other programs to a node's network, and its failures: each state is reported, and
+//! recovers.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ const VICTIM: Node = Node::Node1;
 const HEIR: Node = Node::Node2;
 const VIP: Vip = Vip::Vip1;
 
-/// Time for what should not happen to happen: several master down intervals.
+/// Time of observation for things that must not happen: several master down intervals.
 const CALM: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -40,7 +40,7 @@ fn a_healed_partition_leaves_one_master_whom_the_client_finds_at_once() -> Resul
     let scene = Scene::up(
         LabOptions::new(router(Node::Node1), router(Node::Node2)).with_settings(&settings),
     )?;
-    // Who speaks first after the cut has healed is chance.
+    // Which side advertises first after the link is restored is random.
     for round in 1..=6 {
         scene.lab.topology().part_nodes(true)?;
         scene.router_when(HEIR, VIP, "master of its side", |router| role(router, "master"))?;
@@ -78,7 +78,7 @@ fn a_healed_partition_leaves_one_master_whom_the_client_finds_at_once() -> Resul
 
 #[test]
 #[ignore = "needs root: network namespaces and XDP"]
-fn a_program_that_somebody_detached_is_attached_again() -> Result<()> {
+fn a_detached_program_is_attached_again() -> Result<()> {
     let scene = fast_pair()?;
     let since = Instant::now();
     let told = |scene: &Scene, line: &str| scene.log(VICTIM).matches(line).count();
@@ -93,7 +93,7 @@ fn a_program_that_somebody_detached_is_attached_again() -> Result<()> {
         "the log says so once: {}",
         scene.log(VICTIM)
     );
-    // It is there, and works: the other node's nginx, which only the program reaches, answers
+    // It is attached and works: the other node's nginx, which only the program reaches, answers
     // again.
     scene.backend_when(VICTIM, HEIR, "in use", |backend| {
         backend["usable"] == true && backend["slots"] != 0

@@ -1,4 +1,4 @@
-//! Reload under traffic: what changed changes, and nothing else is touched.
+//! Reload under traffic: only what changed in the configuration changes.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -14,13 +14,13 @@ use vrrp_tests::scene::Scene;
 use vrrp_tests::{LabOptions, Node, Router};
 
 const NODE: Node = Node::Node1;
-/// At ten adverts a second: from here on one is missing.
+/// At ten adverts a second a longer gap means a missing advert.
 const ADVERT_MISSED: Duration = Duration::from_millis(250);
 const BAD_CONFIG: i32 = 6;
 /// Before and after the reloads, for comparison.
 const CALM: Duration = Duration::from_millis(700);
 
-/// More of everything: an address, a weight, a router, and one on an interface that does not exist.
+/// Additions: an address, a weight, a router, and one on an interface that does not exist.
 const MORE_ROUTERS: &str = r#"
 [[virtual_router]]
 name = "VI_3"
@@ -130,7 +130,7 @@ fn a_reload_changes_what_changed_and_loses_nothing() -> Result<()> {
     check_adverts(scene, since)
 }
 
-/// No advert of the router that stayed is missing.
+/// No advert of the unchanged router is missing.
 fn check_adverts(scene: Scene, since: Instant) -> Result<()> {
     let seen = scene.capture.so_far();
     let times: Vec<Instant> =

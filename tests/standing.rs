@@ -1,5 +1,5 @@
-//! A node stands for election with an address that it has, says so when it loses it, and sends
-//! adverts that arrive whole.
+//! A node takes part in the election with an address that it has, reports when it loses the
+//! address, and sends adverts that arrive whole.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ fn settings() -> Settings {
     Settings { track_nginx: false, ..Settings::fast() }
 }
 
-/// The first router of a node, with these lines more.
+/// The first router of a node, with `more` lines.
 fn config(node: Node, more: &str) -> String {
     let text = plain_config(node, &settings());
     let one = &text[..text.rfind("[[virtual_router]]").unwrap_or(text.len())];
@@ -37,8 +37,8 @@ fn is(role: &'static str) -> impl Fn(&serde_json::Value) -> bool {
     move |router| router["role"] == role
 }
 
-/// The victim has just lost what it needs: it says so, and the other node takes over sooner than on
-/// silence.
+/// The node has just lost its address or interface: it resigns, and the other node takes over
+/// sooner than on silence.
 fn check_resigned(scene: &Scene, since: Instant, what: &str) -> Result<()> {
     let moved = scene.master_since(VIP, HEIR, since)? - since;
     let resigned = scene
@@ -80,7 +80,7 @@ fn a_node_without_the_address_it_sends_from_is_in_fault_and_says_priority_0_when
     ip(&format!("addr del 192.168.1.215/24 dev {FRONT_IF}"))?;
     check_resigned(&scene, since, "the source is removed")?;
 
-    // Without a source of its own: the interface's address, flushed while the link stays up.
+    // Without a configured source: the interface's address, flushed while the link stays up.
     scene.lab.stop_router(VICTIM)?;
     scene.lab.set_router(VICTIM, Router::AgentWith(config(VICTIM, "")), settings());
     scene.lab.start_router(VICTIM)?;
@@ -91,7 +91,7 @@ fn a_node_without_the_address_it_sends_from_is_in_fault_and_says_priority_0_when
     ip(&format!("addr add {}/24 dev {FRONT_IF}", VICTIM.front()))?;
     scene.router_when(VICTIM, VIP, "master again", is("master"))?;
 
-    // As DHCP does it: the new address comes before the old one goes.
+    // As with DHCP: the new address is added before the old one is removed.
     ip(&format!("addr add 192.168.1.216/32 dev {FRONT_IF}"))?;
     let since = Instant::now();
     ip(&format!("addr del {}/24 dev {FRONT_IF}", VICTIM.front()))?;
@@ -108,7 +108,7 @@ fn a_node_without_the_address_it_sends_from_is_in_fault_and_says_priority_0_when
 
 #[test]
 #[ignore = "needs root: network namespaces and XDP"]
-fn an_advert_never_leaves_in_fragments_and_the_addresses_that_do_not_fit_are_told() -> Result<()> {
+fn an_advert_is_never_fragmented_and_addresses_that_do_not_fit_are_reported() -> Result<()> {
     // 140 advertised addresses beside the first router's; 133 fit a packet of 576 bytes, as
     // keepalived counts.
     let list: Vec<String> = (1..=140).map(|last| format!("\"10.9.0.{last}\"")).collect();

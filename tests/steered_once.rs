@@ -1,5 +1,5 @@
-//! A packet is steered once, whatever the nodes think of each other; and nothing that a stranger
-//! advertises keeps it from its backend.
+//! A packet is steered once, whatever each node assumes about the other; and adverts of unknown
+//! nodes do not keep it from its backend.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ use vrrp_tests::{LabOptions, Router, inject};
 const VIP: Vip = Vip::Vip1;
 const PATIENCE: Duration = Duration::from_secs(10);
 const PORT: u16 = 40_123;
-/// The SYN, and the reset by which the client's stack answers the SYN-ACK: each on its way in, and
+/// The SYN, and the reset by which the client's stack answers the SYN-ACK: each on its arrival, and
 /// once more between the nodes.
 const MOST: usize = 4;
 
@@ -25,7 +25,7 @@ fn settings() -> Settings {
     Settings { track_nginx: false, ..Settings::fast() }
 }
 
-/// Both nodes act for one address, each by a virtual router of its own, and are each other's
+/// Both nodes are active for one address, with a virtual router each, and are each other's
 /// backends.
 fn both_active(node: Node) -> String {
     let text = plain_config(node, &settings());
@@ -69,7 +69,10 @@ fn two_nodes_that_take_each_other_for_the_backend_send_a_packet_on_once() -> Res
     inject::send_raw(&scene.lab.topology().host(Host::Client), syn)?;
     sleep(Duration::from_millis(300));
     let recording = scene.capture.so_far();
-    let of_the_syn = |content: &Content| matches!(content, Content::Ipv4(ip) if ip.dst == VIP.address() && ip.ports == Some((PORT, 80)));
+    let of_the_syn = |content: &Content| match content {
+        Content::Ipv4(ip) => ip.dst == VIP.address() && ip.ports == Some((PORT, 80)),
+        _ => false,
+    };
     let frames = recording.frames.iter().filter(|seen| of_the_syn(&seen.frame.content)).count();
     println!(
         "frames of one SYN between two nodes that disagree: {frames}, {} not captured",
@@ -110,7 +113,7 @@ fn forged_adverts_of_a_lower_priority_take_no_backend_away() -> Result<()> {
     let settings = scene.lab.settings(Node::Node1).clone();
     let stranger = std::net::Ipv4Addr::new(192, 168, 1, 66);
     let begun = Instant::now();
-    // From a stranger, from many, and in the master's own name.
+    // From an unknown node, from many, and with the master's own source address.
     let many: Vec<Vec<u8>> = (20..60)
         .map(|last| inject::rival(&settings, VIP, std::net::Ipv4Addr::new(192, 168, 1, last), 1))
         .chain([

@@ -23,11 +23,11 @@ const VIP: Vip = Vip::Vip1;
 const ADDRESSES: u8 = 100;
 const SERVICES: usize = 50;
 const ROUNDS: u32 = 5;
-/// Between two of the client's packets: what the measurement can tell apart, about twice that.
+/// Time between two of the client's packets; the measurement's resolution is about twice that.
 const PAUSE: Duration = Duration::from_micros(50);
-/// On a busy machine. The figure that counts is printed.
+/// Limit for a busy machine. The measured value is printed.
 const LIMIT: Duration = Duration::from_millis(50);
-/// Time for every address to be announced, paced as it is.
+/// Time until every address was announced, with pacing.
 const CALM: Duration = Duration::from_secs(1);
 
 fn addresses() -> Vec<Ipv4Addr> {
@@ -73,8 +73,8 @@ fn the_first_packet_is_steered_as_soon_as_the_first_advert_is_out() -> Result<()
     for node in Node::BOTH {
         scene.lab.start_router(node)?;
     }
-    // Its packets go to the heir whoever is master, as those of a client would that has just
-    // learned of it.
+    // The client's packets go to the next master's MAC regardless of the master, as those of a
+    // client that has just learned of it.
     let client = Host::Client.front().context("the client has an address")?;
     let frames =
         (20_000..21_000).map(|port| inject::syn(client, HEIR, VIP.address(), (port, 80))).collect();
@@ -109,8 +109,8 @@ fn the_first_packet_is_steered_as_soon_as_the_first_advert_is_out() -> Result<()
     scene.lab.down()
 }
 
-/// Of one takeover: how long after the first advert the heir handed the first packet to the other
-/// node. Before, it may not.
+/// The time of one takeover from the first advert until the new master sent the first packet to the
+/// other node. It must not send one before.
 fn latency(scene: &Scene, since: Instant) -> Result<Duration> {
     let recording = scene.capture.so_far();
     ensure!(recording.lost == 0, "{} frames were not captured", recording.lost);
@@ -120,7 +120,7 @@ fn latency(scene: &Scene, since: Instant) -> Result<Duration> {
         captured.from == HEIR.host() && captured.frame.dst == VICTIM.front_mac() && to_vip
     };
     let steered = recording.frames.iter().find(handed_on).context("nothing was handed on")?.at;
-    // The two take different queues to the switch.
+    // The two use different queues to the switch.
     ensure!(steered + UNDERWAY >= advert, "steered {:?} before the first advert", advert - steered);
     let announced =
         |address: &Ipv4Addr| recording.claims(advert, HEIR, (*address).into()).next().is_some();

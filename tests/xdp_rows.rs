@@ -26,7 +26,7 @@ fn action(verdict: Verdict) -> u32 {
     }
 }
 
-/// Plays a row; what is not as it says, one line each.
+/// Runs a row; returns a line for each deviation.
 fn play(kernel: &mut Kernel, row: &Row) -> Vec<String> {
     kernel.fill(&row.world);
     for frame in &row.before {
@@ -83,7 +83,7 @@ fn play(kernel: &mut Kernel, row: &Row) -> Vec<String> {
     wrong
 }
 
-/// Whether liveness holds what the advert says; its place in the frame is found by the parser.
+/// Whether liveness has the advert's fields; the parser finds them in the frame.
 fn is_stamp_of(heard: &vrrp_common::maps::Liveness, frame: &[u8]) -> bool {
     use vrrp_common::classify::{Class, Vrrp, classify};
     let Class::Vrrp(Vrrp { ethernet, source, advert: Ok(advert), .. }) = classify(frame) else {
@@ -117,8 +117,8 @@ fn the_kernel_does_what_the_rows_say() {
     );
 }
 
-/// A health check asks a NAT backend from this node; its answer must not get the virtual address as
-/// its source.
+/// A NAT backend answers this node's own health check: the answer must not get the virtual address
+/// as its source.
 #[test]
 #[ignore = "needs root: loads the kernel program"]
 fn what_a_nat_backend_answers_this_node_itself_stays_as_it_is() {
@@ -127,7 +127,7 @@ fn what_a_nat_backend_answers_this_node_itself_stays_as_it_is() {
     let mut kernel = Kernel::load();
     kernel.fill(&World::new());
     for packet in [web(), web_v6()] {
-        // A host that forwards, and has no route for it: so it is of no client's.
+        // The host forwards and has no route for it, so the answer is for no client.
         let frame = answer(&packet).build();
         let before = kernel.counters();
         let outcome = kernel.run(&frame);
@@ -136,8 +136,8 @@ fn what_a_nat_backend_answers_this_node_itself_stays_as_it_is() {
     }
 }
 
-/// A host that forwards for the sake of NAT answers alone is no router: what is no answer goes to
-/// the host itself or nowhere.
+/// A host that forwards for NAT answers alone is no router: all other packets go to the host itself
+/// or are dropped.
 #[test]
 #[ignore = "needs root: loads the kernel program"]
 fn what_is_no_answer_is_not_forwarded_for_the_answers_sake() {
@@ -194,7 +194,7 @@ fn what_is_no_answer_is_not_forwarded_for_the_answers_sake() {
 }
 
 /// A golden frame with a few bytes changed, cut or lengthened; half of the changed adverts get a
-/// right checksum.
+/// correct checksum.
 fn mutated(golden: &[Vec<u8>], rng: &mut TestRng) -> Vec<u8> {
     use proptest::prelude::RngExt;
     let mut frame = golden[rng.random_range(0..golden.len())].clone();
@@ -231,7 +231,7 @@ fn kernel_and_host_agree_on_random_frames() {
     }
     kernel.fill(&world);
     let short: Vec<Row> = rows::table().into_iter().filter(|row| row.frame.len() < 1_500).collect();
-    // Adverts for us twice, so that many of the frames are adverts.
+    // Adverts for us are listed twice, so that many of the frames are adverts.
     let is_advert = |row: &&Row| matches!(row.seen, Seen::Advert(_) | Seen::Rejected(_));
     let golden: Vec<Vec<u8>> =
         short.iter().chain(short.iter().filter(is_advert)).map(|row| row.frame.clone()).collect();

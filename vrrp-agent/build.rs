@@ -1,11 +1,11 @@
-//! Puts the BPF objects where the agent can embed them: `OUT_DIR/NAME.o`. An empty file stands for
-//! "built without a BPF toolchain": checks, documentation and unit tests need none. `cargo xtask
-//! build-ebpf` makes the objects.
+//! Copies the BPF objects to where the agent embeds them: `OUT_DIR/NAME.o`. An empty file means
+//! "built without a BPF toolchain": checks, documentation and unit tests need no object. `cargo
+//! xtask build-ebpf` builds the objects.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-/// The XDP program, and the programs that steer connections when they are made.
+/// The XDP program, and the programs that steer connections at connect(2).
 const OBJECTS: [&str; 2] = ["vrrp-ebpf", "vrrp-sockets"];
 
 fn main() -> io::Result<()> {
@@ -22,8 +22,8 @@ fn main() -> io::Result<()> {
             watch(&object);
             fs::copy(&object, &embedded)?;
         } else {
-            // Watching a file that does not exist would build the agent anew each time; an empty
-            // directory stays quiet until the object appears in it.
+            // Cargo would rebuild the agent each time if it watched a file that does not exist. It
+            // watches an empty directory instead until the object appears in it.
             fs::create_dir_all(&directory)?;
             watch(&directory);
             fs::write(&embedded, [])?;

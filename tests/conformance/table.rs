@@ -1,19 +1,19 @@
-//! The conformance list of VRRP as this project counts it: each case by its number, the level it is
-//! held at, and the tests that hold it. Packet rows need no naming: a row whose sentence begins
-//! with "VC-nnn" is of case nnn.
+//! The conformance list of VRRP in this project: each case with its number, the level at which it
+//! is tested, and its tests. Packet rows are not listed: a row whose sentence begins with "VC-nnn"
+//! belongs to case nnn.
 
 use Level::{Config, Kernel, Lab, Machine, Row, Sim, Unit};
 
-/// Where a case is held.
+/// The level at which a case is tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// Packet rows, on the host's parser and on the loaded program.
     Row,
     /// The pure state machine and its timing.
     Machine,
-    /// Other code, beside it.
+    /// Other code besides the state machine.
     Unit,
-    /// What a configuration may say.
+    /// Validation of the configuration.
     Config,
     /// The kernel's own tables and sockets.
     Kernel,
@@ -45,12 +45,12 @@ pub struct Case {
     pub level: Level,
     /// Names of test functions.
     pub tests: &'static [&'static str],
-    /// What of the case is not built, and why.
+    /// What of the case is not implemented, and why.
     pub lacks: Option<&'static str>,
 }
 
 impl Case {
-    /// The case is held but for this.
+    /// The case holds except for this.
     const fn but(self, lacks: &'static str) -> Self {
         Case { lacks: Some(lacks), ..self }
     }

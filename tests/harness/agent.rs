@@ -19,21 +19,20 @@ use crate::sys;
 const NODE1: &str = include_str!("../../examples/dual-master/node1.toml");
 const NODE2: &str = include_str!("../../examples/dual-master/node2.toml");
 
-/// Where a node's agent keeps its things.
+/// Paths of a node's agent.
 #[derive(Debug, Clone)]
 pub struct AgentPaths {
     pub dir: PathBuf,
     pub api_socket: PathBuf,
-    /// A BPF file system of the node's own, so that two agents on one machine do not share their
-    /// pins.
+    /// A BPF file system per node, so that two agents on one machine do not share their pins.
     pub bpf_dir: PathBuf,
-    /// Where the node's nginx runs, whose connections the agent steers; `None` where this machine
-    /// has no cgroups of version 2.
+    /// The cgroup of the node's nginx, whose connections the agent steers; `None` without cgroup
+    /// version 2 on this machine.
     pub cgroup: Option<PathBuf>,
 }
 
 impl AgentPaths {
-    /// Of the node whose run directory this is.
+    /// Paths below a node's run directory.
     pub fn below(dir: &Path) -> Self {
         let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
         let cgroup = dir
@@ -49,7 +48,7 @@ impl AgentPaths {
         }
     }
 
-    /// Takes the agent's XDP program off `interface` behind its back.
+    /// Detaches the agent's XDP program from `interface` without the agent.
     pub fn detach_xdp(&self, interface: &str) -> Result<()> {
         let below = |dir: &Path| -> Vec<PathBuf> {
             std::fs::read_dir(dir)
@@ -65,14 +64,14 @@ impl AgentPaths {
     }
 }
 
-/// Mounts a BPF file system on a new directory; it goes with the run directory.
+/// Mounts a BPF file system on a new directory; it is removed with the run directory.
 pub fn mount_bpf(dir: &Path) -> Result<()> {
     make_dir(dir)?;
     mount(Some("bpf"), dir, Some("bpf"), MsFlags::empty(), Some("mode=0755"))
         .with_context(|| format!("mounting a BPF file system on {}", dir.display()))
 }
 
-/// The example's configuration of `node` with other settings, its paths as on a real host.
+/// The example's configuration of `node` with other settings and the example's paths.
 pub fn config(node: Node, settings: &Settings) -> String {
     let example = match node {
         Node::Node1 => NODE1,
@@ -112,7 +111,7 @@ fn router_line(line: &str, settings: &Settings) -> Option<String> {
     }
 }
 
-/// `vrrp-agent run` with a configuration in our own language.
+/// `vrrp-agent run` with a TOML configuration.
 pub fn daemon(binary: &Path, paths: &AgentPaths, netns: &NetNs, text: &str) -> Result<Command> {
     let config = paths.dir.join("agent.toml");
     let cgroup = paths.cgroup.as_deref().map_or_else(|| "/".into(), Path::to_string_lossy);
@@ -140,7 +139,7 @@ pub fn daemon_with_keepalived_conf(
     Ok(command)
 }
 
-/// What `vrrp-agent status --json` says, as far as the lab reads it.
+/// The parts of `vrrp-agent status --json` that the lab reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentStatus {
     pub node: String,
@@ -157,7 +156,7 @@ pub struct RouterStatus {
 }
 
 impl AgentStatus {
-    /// Asks the agent behind `socket`.
+    /// Queries the agent behind `socket`.
     pub fn ask(binary: &Path, socket: &Path) -> Result<Self> {
         let text = output(Command::new(binary).args(["status", "--json", "--socket"]).arg(socket))?;
         serde_json::from_str(&text).with_context(|| format!("reading the agent's status: {text}"))
@@ -184,7 +183,7 @@ impl Metrics {
         Self { samples: text.lines().filter_map(parse_sample).collect() }
     }
 
-    /// Sum of the samples of `name` that bear all of `labels`.
+    /// Sum of the samples of `name` that have all of `labels`.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let bears = |have: &BTreeMap<String, String>| {
             labels.iter().all(|(key, value)| have.get(*key).is_some_and(|have| have == value))

@@ -1,7 +1,7 @@
-//! Everything that hosts put on the front network, with the port it came in by.
+//! Captures everything that hosts send on the front network, with the port on which it arrived.
 //!
-//! The capture sits on the switch, so a frame's origin is the cable it came through and not what it
-//! claims to be.
+//! The capture runs on the switch, so a frame's origin is the port that it arrived on, not its
+//! source address.
 
 use std::collections::BTreeMap;
 use std::io::IoSliceMut;
@@ -29,17 +29,17 @@ const MAX_SEGMENTS: u8 = 16;
 /// Enough for every header the lab reads.
 const SNAP_LENGTH: usize = 128;
 const RECEIVE_BUFFER: usize = 32 << 20;
-/// How often a quiet capture looks whether it shall stop.
+/// Interval at which a quiet capture checks whether it must stop.
 const STOP_CHECK: Duration = Duration::from_millis(20);
 
 /// One frame as it entered the switch.
 #[derive(Debug, Clone)]
 pub struct Captured {
-    /// When the kernel took it in.
+    /// When the kernel received it.
     pub at: Instant,
     pub from: Host,
     pub frame: Frame,
-    /// The bytes of an advert, to send it again; of others nothing is kept.
+    /// The bytes of an advert, to send it again; empty for other frames.
     pub bytes: Vec<u8>,
 }
 
@@ -53,7 +53,7 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Starts to listen on every port of the front switch.
+    /// Starts to capture on every port of the front switch.
     pub fn start(front_switch: &NetNs) -> Result<Self> {
         let frames = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
@@ -67,7 +67,7 @@ impl Capture {
             stop: Arc::clone(&stop),
             lost: Arc::clone(&lost),
         };
-        // The socket belongs to the switch's namespace wherever its reader runs.
+        // The socket belongs to the switch's namespace, whatever namespace its reader is in.
         let thread =
             std::thread::Builder::new().name("capture".to_owned()).spawn(move || worker.run())?;
         Ok(Self { frames, stop, lost, thread: Some(thread) })
@@ -78,7 +78,7 @@ impl Capture {
         Recording { frames: lock(&self.frames).clone(), lost: self.lost.load(Ordering::Relaxed) }
     }
 
-    /// The node whose advert for `vrid` was heard last and was no resignation (priority 0).
+    /// The node that sent the last advert for `vrid`, without resignations (priority 0).
     pub fn last_advertiser(&self, vrid: u8) -> Option<Node> {
         lock(&self.frames)
             .iter()
@@ -111,13 +111,13 @@ impl Capture {
         advertisers
     }
 
-    /// Forgets what has been captured: a story's next step starts with an empty sheet.
+    /// Forgets what was captured, so that the next step starts with an empty recording.
     pub fn clear(&self) {
         lock(&self.frames).clear();
     }
 
     pub fn stop(mut self) -> Result<Recording> {
-        // What is on its way through the switch still belongs to the recording.
+        // Frames in flight through the switch still belong to the recording.
         std::thread::sleep(STOP_CHECK);
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
@@ -147,12 +147,13 @@ fn lock(frames: &Mutex<Vec<Captured>>) -> MutexGuard<'_, Vec<Captured>> {
 #[derive(Debug, Clone)]
 pub struct Recording {
     pub frames: Vec<Captured>,
-    /// Frames the kernel could not keep for us. Evidence of absence needs 0 here.
+    /// Frames that the kernel dropped for lack of buffers. Only with 0 does the absence of a frame
+    /// prove anything.
     pub lost: u32,
 }
 
-/// A frame that the old master answers this long after its successor's first advert was on its way
-/// with it: the capture sits on the switch, and both frames still have a queue before them.
+/// A reply of the old master that is this late after its successor's first advert may have been in
+/// flight: the capture runs on the switch, and both frames pass another queue before it.
 pub const UNDERWAY: Duration = Duration::from_millis(5);
 
 impl Recording {
@@ -171,8 +172,8 @@ impl Recording {
         adverts(&self.frames, after, node, vrid)
     }
 
-    /// ARP in which `node` claims `address` as its own (replies and gratuitous requests), at
-    /// `after` or later.
+    /// ARP frames in which `node` claims `address` (replies and gratuitous requests), at `after` or
+    /// later.
     pub fn arp_claims(&self, after: Instant, node: Node, address: Ipv4Addr) -> Vec<(Instant, Arp)> {
         from_host(&self.frames, after, node.host())
             .filter_map(|captured| Some((captured.at, captured.frame.arp()?)))
@@ -186,9 +187,9 @@ impl Recording {
         masters(&self.frames)
     }
 
-    /// When a node acted for `address` after the other one had advertised it, later than a frame on
-    /// its way would: it sent from the address, or claimed it. Its own next advert ends that:
-    /// whoever advertised last may act.
+    /// When a node acted for `address` although the other one had advertised it, later than a frame
+    /// in flight explains: it sent from the address, or claimed it. Its own next advert ends that:
+    /// the node that advertised last may act.
     pub fn second_is_active(&self, since: Instant, address: Ipv4Addr) -> Vec<Instant> {
         let mut entitled: Option<(Node, Instant)> = None;
         let mut acts = Vec::new();
@@ -216,8 +217,8 @@ impl Recording {
         acts
     }
 
-    /// When `node` announced `address` as its own to all, by gratuitous ARP or neighbour
-    /// advertisement, at `after` or later.
+    /// When `node` announced `address` by gratuitous ARP or neighbour advertisement, at `after` or
+    /// later.
     pub fn claims(
         &self,
         after: Instant,
@@ -231,13 +232,12 @@ impl Recording {
             .map(|captured| captured.at)
     }
 
-    /// Frames of `node` with source `address` that answer a client which, after `after`, spoke to
-    /// `node` itself.
+    /// Times at which frames of `node` with source `address` entered the switch, if they answer a
+    /// client that sent to `node` itself after `after`.
     ///
-    /// A node that the new master hands a packet to (direct return) answers with the same source
-    /// address, rightly: there the client's frame went to the new master's hardware address. So
-    /// what counts is where the client's last frame of that connection went. Returned is when they
-    /// entered the switch.
+    /// A node that got a packet from the new master (direct return) answers with the same source
+    /// address, which is correct: there the client's frame went to the new master's hardware
+    /// address. So the destination of the client's last frame of that connection decides.
     pub fn direct_reply_times(
         &self,
         after: Instant,
@@ -289,11 +289,11 @@ fn first_advert(frames: &[Captured], after: Instant, node: Node, vrid: u8) -> Op
     adverts(frames, after, node, vrid).find(|(_, priority)| *priority > 0).map(|(at, _)| at)
 }
 
-/// Opens the socket; to be called inside the switch's namespace.
+/// Opens the socket; call it inside the switch's namespace.
 fn open() -> Result<(Socket, BTreeMap<usize, Host>)> {
     let mut ports = BTreeMap::new();
     for host in Host::ALL.into_iter().filter(|host| host.front().is_some()) {
-        // A duel has fewer hosts than a whole lab, and but one segment.
+        // A duel has fewer hosts than a whole lab, and only one segment.
         for segment in 0..MAX_SEGMENTS {
             if let Ok(index) = nix::net::if_::if_nametoindex(segment_port(host, segment).as_str()) {
                 ports.insert(index as usize, host);
@@ -311,7 +311,7 @@ fn open() -> Result<(Socket, BTreeMap<usize, Host>)> {
     Ok((socket, ports))
 }
 
-/// Ties the kernel's wall-clock stamps to `Instant`.
+/// Converts the kernel's wall-clock stamps to `Instant`.
 struct ClockBase {
     wall: SystemTime,
     instant: Instant,
@@ -373,7 +373,7 @@ impl Worker {
         });
         let (Some(address), Some(stamp)) = (message.address, stamp) else { return Ok(None) };
         let length = message.bytes;
-        // The same frame passes again on its way out of other ports: only its arrival counts.
+        // The same frame passes again when it leaves through other ports: only its arrival counts.
         if address.pkttype() == libc::PACKET_OUTGOING {
             return Ok(None);
         }

@@ -1,5 +1,5 @@
-//! Cgroups of version 2 that belong to a lab: one for each node's nginx, whose connections the
-//! node's agent steers, and the freezer's.
+//! A lab's cgroups (version 2): one for each node's nginx, whose connections the node's agent
+//! steers, and the freezer's.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -22,8 +22,8 @@ pub fn root() -> Option<PathBuf> {
     })
 }
 
-/// The cgroup for `purpose` in lab `id`, whether it is there or not; `None` where this machine has
-/// none of version 2.
+/// The cgroup for `purpose` in lab `id`, whether it exists or not; `None` without cgroup version 2
+/// on this machine.
 pub fn path_of(id: &str, purpose: &str) -> Option<PathBuf> {
     Some(root()?.join(format!("{}-{purpose}", prefix(id))))
 }
@@ -32,18 +32,18 @@ fn prefix(id: &str) -> String {
     format!("vrrp-lab-{id}")
 }
 
-/// Makes a cgroup; one that is there is fine. `false` where this machine does not let us.
+/// Creates a cgroup; an existing one is fine. `false` if this machine does not permit it.
 pub fn make(path: &Path) -> bool {
     path.is_dir() || fs::create_dir(path).is_ok()
 }
 
-/// Moves a process, 0 being this one.
+/// Moves a process; 0 is this one.
 pub fn enter(cgroup: &Path, pid: i32) -> Result<()> {
     fs::write(cgroup.join("cgroup.procs"), pid.to_string())
         .with_context(|| format!("moving {pid} to {}", cgroup.display()))
 }
 
-/// The cgroup that a process is in, 0 being this one.
+/// The cgroup of a process; 0 is this one.
 pub fn home(pid: i32) -> Result<PathBuf> {
     let root = root().context("no cgroup of version 2")?;
     let process = if pid == 0 { "self".to_owned() } else { pid.to_string() };
@@ -56,7 +56,7 @@ pub fn home(pid: i32) -> Result<PathBuf> {
     Ok(root.join(path))
 }
 
-/// Lets `command` start inside the cgroup.
+/// Makes `command` start inside the cgroup.
 pub fn join_on_spawn(command: &mut Command, cgroup: &Path) -> Result<()> {
     let path = cgroup.join("cgroup.procs");
     let members = File::options()

@@ -1,4 +1,4 @@
-//! The tier behind the nodes: nginx, php-fpm, memcached and dnsmasq with the configuration of
+//! The services behind the nodes: nginx, php-fpm, memcached and dnsmasq with the configuration of
 //! `examples/dual-master/`.
 
 use std::fs::{self, File};
@@ -21,7 +21,7 @@ const INDEX_HTML: &str = include_str!("../../examples/dual-master/html/index.htm
 const INDEX_PHP: &str = include_str!("../../examples/dual-master/html/index.php");
 const CHK_NGINX: &str = include_str!("../../examples/dual-master/chk_nginx.sh");
 
-/// What nginx does about php-fpm where no agent steers its connections: a list of its own.
+/// nginx's own list of php-fpm hosts, for nodes where no agent steers its connections.
 const PHP_SERVERS: &str = "        server 10.0.0.22:9000 max_fails=1 fail_timeout=2s;
         server 10.0.0.23:9000 max_fails=1 fail_timeout=2s;
         server 10.0.0.24:9000 max_fails=1 fail_timeout=2s;
@@ -60,8 +60,7 @@ pub fn nginx(dir: &Path, netns: &NetNs, text: &str, cgroup: Option<&Path>) -> Re
     if let Some(cgroup) = cgroup {
         cgroup::join_on_spawn(&mut command, cgroup)?;
     }
-    // The log's place before the configuration has been read, too: otherwise nginx opens the
-    // system's.
+    // The log's path also until the configuration is read: otherwise nginx opens the system's log.
     command.arg("-p").arg(dir).arg("-c").arg(dir.join("nginx.conf"));
     command.arg("-e").arg(dir.join("logs/error.log")).args(["-g", "daemon off;"]);
     Ok(command)
@@ -106,7 +105,7 @@ pub fn check_script(dir: &Path) -> Result<()> {
         .with_context(|| format!("making {} executable", path.display()))
 }
 
-/// Fails with the names of all programs that are missing, not just the first.
+/// Fails with the names of all missing programs, not just the first.
 pub fn require_programs(names: &[&str]) -> Result<()> {
     let mut missing: Vec<&str> =
         names.iter().copied().filter(|name| program(name).is_err()).collect();
@@ -131,7 +130,7 @@ pub fn program(name: &str) -> Result<String> {
         .with_context(|| format!("{name} is not installed"))
 }
 
-/// Distributions put the version into the name: php-fpm8.2.
+/// Distributions add the version to the name: php-fpm8.2.
 fn php_fpm_program() -> Result<String> {
     let mut found: Vec<PathBuf> = search_path()
         .filter_map(|dir| fs::read_dir(dir).ok())

@@ -1,5 +1,5 @@
-//! One DNS question for A records (RFC 1035). The calling thread must be inside the namespace it
-//! asks from.
+//! One DNS query for A records (RFC 1035). The calling thread must be inside the querying host's
+//! namespace.
 
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::time::Duration;
@@ -11,7 +11,7 @@ const TYPE_A: [u8; 2] = [0, 1];
 const CLASS_IN: [u8; 2] = [0, 1];
 const HEADER: usize = 12;
 
-/// Asks `server` for the IPv4 addresses of `name`, in the order of the answer.
+/// Queries `server` for the IPv4 addresses of `name`, in the order of the answer.
 pub fn resolve(server: SocketAddrV4, name: &str, timeout: Duration) -> Result<Vec<Ipv4Addr>> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("opening a UDP socket")?;
     socket.connect(server).with_context(|| format!("choosing the name server {server}"))?;
@@ -24,7 +24,7 @@ pub fn resolve(server: SocketAddrV4, name: &str, timeout: Duration) -> Result<Ve
 }
 
 fn question(name: &str) -> Vec<u8> {
-    // Header: id, recursion desired, one question.
+    // Header: id, recursion desired, one query.
     let mut packet = [ID.as_slice(), &[0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0]].concat();
     for label in name.split('.') {
         packet.push(label.len() as u8);

@@ -1,4 +1,4 @@
-//! Downloads slow enough to live through what is done meanwhile.
+//! Downloads that are slow enough to last through a test's steps.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, SocketAddrV4, TcpStream};
@@ -15,10 +15,10 @@ use crate::names::{HTTP_PORT, Host, Vip};
 /// A slow client: at this pace a download takes more than ten seconds.
 const CHUNK: usize = 16 << 10;
 const PAUSE: Duration = Duration::from_millis(5);
-/// A download that stands still for this long has failed.
+/// A download without progress for this long has failed.
 const STANDSTILL: Duration = Duration::from_secs(3);
 
-/// Downloads of the big file under way.
+/// Running downloads of the big file.
 #[derive(Debug)]
 pub struct Downloads(Vec<JoinHandle<Result<String>>>);
 
@@ -30,7 +30,7 @@ impl Downloads {
         (0..count).map(|_| client.spawn(move || download(server))).collect::<Result<_>>().map(Self)
     }
 
-    /// Waits for their ends: for each the node that it came from, or what was wrong with it.
+    /// Waits for their ends; returns for each the serving node, or the error.
     pub fn finish(self) -> Vec<Result<String>> {
         let end = |download: JoinHandle<Result<String>>| {
             download.join().map_err(|_| anyhow!("a download panicked")).flatten()
@@ -39,7 +39,7 @@ impl Downloads {
     }
 }
 
-/// Fetches the big file slowly; the node it came from.
+/// Downloads the big file slowly; returns the serving node.
 fn download(server: SocketAddrV4) -> Result<String> {
     let mut stream =
         TcpStream::connect_timeout(&SocketAddr::V4(server), STANDSTILL).context("connecting")?;

@@ -1,6 +1,6 @@
-//! A duel: two nodes on one bridge, a VRRP speaker on each, a client that asks, and a capture. No
-//! nginx, no services: what is looked at is the protocol between two programs, and one duel takes
-//! seconds.
+//! A duel: two nodes on one bridge with a VRRP program each, a client that sends requests, and a
+//! capture. There is no nginx and no service: a duel tests the protocol between two programs and
+//! takes seconds.
 
 mod setup;
 
@@ -28,10 +28,10 @@ use crate::{inject, keepalived};
 
 pub use setup::{Setup, Speaker, Unicast, VRID};
 
-/// How long a daemon may take to be there, and to go when asked.
+/// How long a daemon may take to start, and to end on request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A running duel. It goes when the value is dropped.
+/// A running duel. Dropping the value ends it.
 #[derive(Debug)]
 pub struct Duel {
     run: RunDir,
@@ -44,8 +44,8 @@ pub struct Duel {
 }
 
 impl Duel {
-    /// Makes the nodes and starts the capture; nobody speaks yet. Index 0 is node 1, whose
-    /// addresses are the lower ones.
+    /// Creates the nodes and starts the capture; no VRRP program runs yet. Index 0 is node 1, which
+    /// has the lower addresses.
     pub fn new(speakers: [Speaker; 2], setups: [Setup; 2]) -> Result<Self> {
         if speakers.contains(&Speaker::Frr) {
             frr::require()?;
@@ -85,9 +85,9 @@ impl Duel {
         if self.setup(node).is_ipv6() { link_local(front).into() } else { front.into() }
     }
 
-    // What one can do to it.
+    // Actions.
 
-    /// Starts what speaks on `node`.
+    /// Starts the VRRP program of `node`.
     pub fn start(&mut self, node: Node) -> Result<()> {
         let (dir, netns, setup) = (self.dir(node), self.netns(node), self.setup(node).clone());
         make_dir(&dir)?;
@@ -134,12 +134,12 @@ impl Duel {
         Ok(())
     }
 
-    /// Ends what speaks on `node` in good order (SIGTERM).
+    /// Ends the VRRP program of `node` by SIGTERM.
     pub fn stop(&mut self, node: Node) -> Result<ExitStatus> {
         self.take(node)?.stop(Signal::SIGTERM, PATIENCE)
     }
 
-    /// `kill -9`, keepalived with its children. zebra lives on.
+    /// `kill -9`, keepalived with its children. zebra keeps running.
     pub fn kill(&mut self, node: Node) -> Result<()> {
         self.take(node)?.kill_group();
         Ok(())
@@ -150,13 +150,13 @@ impl Duel {
         self.daemons.remove(&name).with_context(|| format!("{name} is not running"))
     }
 
-    /// Keeps (`silent` true) every frame of `node` from the others and theirs from it: both keep
-    /// their carrier.
+    /// Drops (`silent` true) every frame between `node` and the others, in both directions: the
+    /// links keep their carrier.
     pub fn part(&self, node: Node, silent: bool) -> Result<()> {
         self.topology.set_front_silence(node.host(), silent)
     }
 
-    /// Removes the first virtual address of `node` by hand.
+    /// Removes the first virtual address of `node` with ip(8).
     pub fn remove_address(&self, node: Node) -> Result<()> {
         let vip = self.vip()?;
         let length = if vip.is_ipv4() { 32 } else { 128 };
@@ -168,19 +168,19 @@ impl Duel {
         inject::send_raw(&self.topology.host(Host::Client), frame)
     }
 
-    // How one can look at it.
+    // Queries.
 
     /// The first virtual address.
     pub fn vip(&self) -> Result<IpAddr> {
         self.setups[0].vip().context("a duel needs an address")
     }
 
-    /// Whether what speaks on `node` runs.
+    /// Whether the VRRP program of `node` runs.
     pub fn runs(&mut self, node: Node) -> bool {
         self.daemons.get_mut(&speaker_name(node)).is_some_and(Daemon::is_running)
     }
 
-    /// Whether what speaks on `node` runs and takes itself for the master.
+    /// Whether the VRRP program of `node` runs and regards itself as the master.
     pub fn is_master(&mut self, node: Node) -> bool {
         if !self.runs(node) {
             return false;
@@ -198,7 +198,7 @@ impl Duel {
         }
     }
 
-    /// Whether the kernel of `node` holds the first virtual address on an interface that works.
+    /// Whether the kernel of `node` has the first virtual address on a working interface.
     pub fn holds(&self, node: Node) -> Result<bool> {
         let netns = self.netns(node);
         let text =
@@ -230,8 +230,8 @@ impl Duel {
         self.capture.so_far()
     }
 
-    /// The nodes that answer when the client asks for the first virtual address by ARP or by
-    /// neighbour solicitation.
+    /// The nodes that answer the client's ARP request or neighbour solicitation for the first
+    /// virtual address.
     pub fn who_answers(&self) -> Result<Vec<Node>> {
         let (vip, client) = (self.vip()?, client()?);
         let mac = Mac::of(client);
@@ -255,7 +255,7 @@ impl Duel {
         self.send(inject::stranger(client()?, node, VRID, ttl, vip))
     }
 
-    /// The client sends a captured frame once more, byte for byte.
+    /// The client sends a captured frame again, unchanged.
     pub fn send_again(&self, frame: &[u8]) -> Result<()> {
         self.send(frame.to_vec())
     }
@@ -298,7 +298,8 @@ fn client() -> Result<Ipv4Addr> {
     Host::Client.front().context("the client has no address")
 }
 
-/// What the kernel makes of the lab's MAC address `02:00:` and the four octets of `front`.
+/// The link-local address that the kernel derives from the lab's MAC address: `02:00:` and the four
+/// octets of `front`.
 fn link_local(front: Ipv4Addr) -> Ipv6Addr {
     let [a, b, c, d] = front.octets().map(u16::from);
     Ipv6Addr::new(0xfe80, 0, 0, 0, 0, a << 8 | 0xff, 0xfe00 | b, c << 8 | d)

@@ -1,8 +1,7 @@
-//! A client that pings an address each millisecond or so and remembers every answer.
+//! A client that pings an address each millisecond or so and records every answer.
 //!
-//! An HTTP request a millisecond would keep two cores busy with itself. An echo request (RFC 792)
-//! is answered by the kernel of whoever holds the address, so what is measured is the address
-//! alone, at the price of two small frames.
+//! HTTP requests at that rate would use two cores. The kernel of the node with the address answers
+//! an echo request (RFC 792), so only the address is measured, at the cost of two small frames.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -25,7 +24,7 @@ use crate::sys;
 
 const ECHO_REQUEST: u8 = 8;
 const ECHO_REPLY: u8 = 0;
-/// Our questions' identifier: no other program in the client's namespace pings.
+/// Identifier of our echo requests: no other program in the client's namespace pings.
 const IDENTIFIER: u16 = 0x7672;
 /// How long the last answers are waited for.
 const LAST_ANSWERS: Duration = Duration::from_millis(200);
@@ -38,7 +37,7 @@ pub struct EchoProbe {
     thread: Option<JoinHandle<Result<Vec<Question>>>>,
 }
 
-/// One echo request, and when it was answered.
+/// One echo request, and the time of its answer.
 #[derive(Debug, Clone, Copy)]
 struct Question {
     sent: Instant,
@@ -46,7 +45,7 @@ struct Question {
 }
 
 impl EchoProbe {
-    /// Starts asking `address` from inside `netns`, once each `interval`.
+    /// Starts pinging `address` from inside `netns`, once each `interval`.
     pub fn start(netns: &NetNs, address: Ipv4Addr, interval: Duration) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
@@ -54,7 +53,7 @@ impl EchoProbe {
         Ok(Self { interval, stop, thread: Some(thread) })
     }
 
-    /// Stops asking and returns what became of each question, in the order of sending.
+    /// Stops pinging and returns the result of each request, in the order of sending.
     pub fn stop(mut self) -> Result<Report> {
         self.stop.store(true, Ordering::Relaxed);
         let Some(thread) = self.thread.take() else { bail!("the probe has been stopped") };
@@ -103,7 +102,7 @@ impl Driver {
             let now = Instant::now();
             if now >= next {
                 self.ask(now);
-                // After a stall: no burst to catch up.
+                // After a stall no burst makes up for missed requests.
                 next = if next + self.interval * 2 < now { now } else { next } + self.interval;
             }
             self.listen_until(next)?;
@@ -119,12 +118,12 @@ impl Driver {
 
     fn ask(&mut self, now: Instant) {
         let number = self.questions.len() as u32;
-        // What cannot be sent is not answered either: the question stands as a lost one.
+        // A request that cannot be sent counts as lost.
         let _ = self.socket.send_to(&request(number), &self.target);
         self.questions.push(Question { sent: now, answered: None });
     }
 
-    /// Takes answers that come before `next`.
+    /// Reads answers that arrive before `next`.
     fn listen_until(&mut self, next: Instant) -> Result<()> {
         let left = next.saturating_duration_since(Instant::now());
         let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
@@ -162,8 +161,8 @@ fn is_unreachable(error: &io::Error) -> bool {
     )
 }
 
-/// An echo request with the question's number in its data: sequence numbers of 16 bits would begin
-/// anew each minute.
+/// An echo request with the request's number in its data: 16-bit sequence numbers would wrap each
+/// minute.
 fn request(number: u32) -> [u8; 12] {
     let [i0, i1] = IDENTIFIER.to_be_bytes();
     let [n0, n1, n2, n3] = number.to_be_bytes();
@@ -173,7 +172,7 @@ fn request(number: u32) -> [u8; 12] {
     message
 }
 
-/// The question that an IPv4 packet answers, if it does.
+/// The number of the request that an IPv4 packet answers, if it does.
 fn answered(packet: &[u8]) -> Option<u32> {
     let message = packet.get(usize::from(packet.first()? & 0x0f) * 4..)?;
     let ours = *message.first()? == ECHO_REPLY && message.get(4..6)? == IDENTIFIER.to_be_bytes();

@@ -1,8 +1,7 @@
-//! What a captured frame says, as far as the lab asks: ARP, neighbour advertisements, IP, TCP ports
-//! and VRRP messages.
+//! Parses captured frames as far as the lab needs: ARP, neighbour advertisements, IP, TCP ports and
+//! VRRP messages.
 //!
-//! The lab reads the wire with its own eyes on purpose: a mistake in the project's codecs must not
-//! hide itself here.
+//! It does not use the project's codecs, so that a mistake in them shows up here.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -65,7 +64,7 @@ pub struct Ipv6 {
     pub advert: Option<Advert>,
 }
 
-/// What a VRRP message says; nothing about it has been verified.
+/// The fields of a VRRP message; none of them is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Advert {
     pub version: u8,
@@ -73,7 +72,7 @@ pub struct Advert {
     pub priority: u8,
     /// Authentication type of version 2.
     pub auth: u8,
-    /// Interval as it is written: seconds in version 2, hundredths in version 3.
+    /// Interval as transmitted: seconds in version 2, centiseconds in version 3.
     pub interval: u16,
     pub addresses: Vec<IpAddr>,
     pub checksum: Checksum,
@@ -86,7 +85,7 @@ pub enum Checksum {
     Message,
     /// The message and a pseudo-header.
     Pseudo,
-    /// Neither sums up.
+    /// Neither is correct.
     Wrong,
 }
 
@@ -168,7 +167,7 @@ fn ipv4(bytes: &[u8]) -> Option<Ipv4> {
         _ => None,
     };
     let (src, dst) = (address_at(bytes, 12)?, address_at(bytes, 16)?);
-    // The link pads short frames: the header says where the packet ends.
+    // Short frames are padded: the header has the packet's length.
     let length = usize::from(u16_at(bytes, 2)?).saturating_sub(header);
     let message = payload.get(..length).unwrap_or(payload);
     let advert =
@@ -219,7 +218,7 @@ fn advert(message: &[u8], src: &[u8], dst: &[u8]) -> Option<Advert> {
     Some(Advert { version, vrid, priority, auth, interval, addresses, checksum })
 }
 
-/// RFC 1071, the checksum included: all ones. Every part but the last has an even length.
+/// RFC 1071, the checksum included: all ones. Every part except the last has an even length.
 fn sums_up(parts: &[&[u8]]) -> bool {
     let words = parts.iter().flat_map(|part| part.chunks(2));
     let mut sum: u32 = words

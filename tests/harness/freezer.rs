@@ -1,5 +1,4 @@
-//! A cgroup around a node's agent that freezes it: another way to stop than a signal, and one that
-//! no process notices.
+//! A cgroup around a node's agent that freezes it. Unlike a signal, no process notices the freeze.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +12,7 @@ use crate::process::wait_until;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Holds the processes of one program; they return to where they were when it is dropped.
+/// Holds the processes of one program; on drop they return to their former cgroups.
 #[derive(Debug)]
 pub struct Freezer {
     path: PathBuf,
@@ -21,8 +20,8 @@ pub struct Freezer {
 }
 
 impl Freezer {
-    /// Takes every process in `netns` that runs `program` into the freezer of lab `id`. `None`
-    /// where this machine has no cgroup that can be written.
+    /// Moves every process in `netns` that runs `program` into the freezer of lab `id`. `None`
+    /// without a writable cgroup on this machine.
     pub fn around(id: &str, netns: &NetNs, program: &Path) -> Result<Option<Self>> {
         let Some(path) = cgroup::path_of(id, "freezer") else { return Ok(None) };
         if fs::create_dir(&path).is_err() || !path.join("cgroup.freeze").exists() {
@@ -42,7 +41,7 @@ impl Freezer {
         Ok(Some(this))
     }
 
-    /// Freezes or thaws, and waits until it is so.
+    /// Freezes or thaws, and waits until that is complete.
     pub fn freeze(&self, frozen: bool) -> Result<()> {
         let digit = if frozen { "1" } else { "0" };
         fs::write(self.path.join("cgroup.freeze"), digit).context("writing cgroup.freeze")?;

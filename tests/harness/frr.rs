@@ -1,7 +1,7 @@
-//! FRR's vrrpd on a node: zebra, vrrpd and the macvlan devices they want to find.
+//! FRR's vrrpd on a node: zebra, vrrpd and the macvlan devices that vrrpd needs.
 //!
-//! vrrpd puts no address anywhere. It looks for a macvlan with the virtual MAC address that holds
-//! the addresses already, and has zebra set it "protodown" while it is a backup.
+//! vrrpd installs no addresses. It looks for a macvlan with the virtual MAC address that has the
+//! addresses already, and makes zebra set it "protodown" while it is a backup.
 
 use std::net::IpAddr;
 use std::os::unix::fs::chown;
@@ -16,13 +16,12 @@ use crate::daemons::{make_dir, program, write};
 use crate::netns::NetNs;
 use crate::process::output;
 
-/// The user that Debian's package makes; the daemons insist on the group `frrvty`, which only he is
-/// in.
+/// The user of Debian's package; the daemons require the group `frrvty`, which only this user has.
 const USER: &str = "frr";
-/// Where Debian puts the daemons: in nobody's PATH.
+/// Debian's directory of the daemons, which is not in PATH.
 const DAEMONS: &str = "/usr/lib/frr";
 
-/// Where the daemons of one node keep their things.
+/// Directories of one node's daemons.
 #[derive(Debug, Clone)]
 pub struct FrrPaths {
     dir: PathBuf,
@@ -41,7 +40,7 @@ impl FrrPaths {
         Ok(Self { dir })
     }
 
-    /// zebra's socket; vrrpd needs it from its start on.
+    /// zebra's socket; vrrpd needs it at its start.
     pub fn zebra_socket(&self) -> PathBuf {
         self.dir.join("zserv.api")
     }
@@ -58,14 +57,14 @@ impl FrrPaths {
             .arg(self.zebra_socket())
             .arg("--vty_socket")
             .arg(&self.dir);
-        // No TCP port for the command line; a pid file of our own.
+        // No TCP port for the command line; a pid file per node.
         command
             .args(["-P", "0", "-u", USER, "-g", USER, "-i"])
             .arg(self.dir.join(format!("{name}.pid")));
         Ok(command)
     }
 
-    /// What `show vrrp json` says of the virtual router `vrid`.
+    /// The virtual router `vrid` in `show vrrp json`.
     pub fn ask(&self, vrid: u8) -> Result<Value> {
         let line = format!("show vrrp {vrid} json");
         let text = output(
@@ -108,9 +107,9 @@ pub fn make_macvlan(netns: &NetNs, parent: &str, vrid: u8, addresses: &[IpAddr])
     netns.ip(&lines)
 }
 
-/// Takes the macvlan of an earlier start away, if there is one.
+/// Removes the macvlan of an earlier start, if there is one.
 pub fn remove_macvlan(netns: &NetNs, vrid: u8, ipv6: bool) {
-    // None there is what is wanted.
+    // If there is none, the command fails, which is fine.
     let _ = netns.ip(&[format!("link del {}", device(vrid, ipv6))]);
 }
 

@@ -1,4 +1,4 @@
-//! What does not answer for a while: a file as on a disk that hangs, the threads of a process.
+//! Simulated hangs: a file as on a disk that does not answer, the threads of a process.
 
 use std::fs::{self, File};
 use std::marker::PhantomData;
@@ -8,15 +8,15 @@ use anyhow::{Context, Result, ensure};
 
 use crate::sys;
 
-/// While this lives nobody gets a file opened or executed: whoever tries waits, as long as the
-/// kernel lets leases last (`/proc/sys/fs/lease-break-time`, 45 s).
+/// While this lives, no process can open or execute the file: it waits for as long as the kernel
+/// lets leases last (`/proc/sys/fs/lease-break-time`, 45 s).
 #[derive(Debug)]
 pub struct HeldFile {
     _lease: File,
 }
 
 impl HeldFile {
-    /// Fails where somebody has the file open, and where its file system has no leases.
+    /// Fails if a process has the file open, and on a file system without leases.
     pub fn take(path: &Path) -> Result<Self> {
         let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
         sys::lease(&file).with_context(|| format!("taking a lease on {}", path.display()))?;
@@ -24,16 +24,16 @@ impl HeldFile {
     }
 }
 
-/// While this lives some threads of a process stand still.
+/// While this lives, some threads of a process are stopped.
 #[derive(Debug)]
 pub struct HeldThreads {
     ids: Vec<i32>,
-    /// Only the thread that stopped them can let them go on: it stays there.
+    /// Only the thread that stopped them can continue them, so the value stays in it.
     _here: PhantomData<*const ()>,
 }
 
 impl HeldThreads {
-    /// Stops every thread of `process` but the one named `but`.
+    /// Stops every thread of `process` except the one named `but`.
     pub fn all_but(process: u32, but: &str) -> Result<Self> {
         let mut held = Self { ids: Vec::new(), _here: PhantomData };
         let mut spared = 0;
@@ -61,7 +61,7 @@ impl HeldThreads {
 impl Drop for HeldThreads {
     fn drop(&mut self) {
         for id in &self.ids {
-            // One that was killed meanwhile needs nothing.
+            // A thread that was killed meanwhile needs no release.
             let _ = sys::release_thread(*id);
         }
     }

@@ -1,5 +1,4 @@
-//! One HTTP request, as plain as it gets. The calling thread must be inside the namespace it speaks
-//! from.
+//! One plain HTTP request. The calling thread must be inside the requesting host's namespace.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -18,7 +17,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// Reads a whole answer (the connection was closed after it).
+    /// Parses a whole answer (the connection was closed after it).
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let text = String::from_utf8_lossy(bytes);
         let (head, body) =
@@ -45,8 +44,7 @@ impl Response {
     }
 }
 
-/// The bytes of a request on a connection of its own. HTTP/1.0, so that the answer comes in one
-/// piece.
+/// The bytes of a request on a connection of its own. HTTP/1.0: the answer is not chunked.
 pub fn request(path: &str, cookie: Option<&str>) -> Vec<u8> {
     let cookie = cookie.map(|value| format!("Cookie: {value}\r\n")).unwrap_or_default();
     format!("GET {path} HTTP/1.0\r\nHost: {SITE_NAME}\r\n{cookie}\r\n").into_bytes()

@@ -1,4 +1,4 @@
-//! Bad adverts, thrown at the nodes from the client's port. Each kind breaks exactly one rule, so
+//! Bad adverts, sent to the nodes from the client's port. Each kind breaks exactly one rule, so
 //! each has one reason.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -16,20 +16,20 @@ use crate::names::{FRONT_IF, Host, Mac, Node, Vip};
 use crate::netns::NetNs;
 use crate::sys;
 
-/// Where adverts go.
+/// Destination of adverts.
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 /// Protocols above IP.
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const VRRP: u8 = 112;
 
-/// One way to be wrong.
+/// One kind of bad advert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BadAdvert {
-    /// A perfect advert that came through a router: TTL 64.
+    /// A correct advert that passed a router: TTL 64.
     Ttl,
-    /// A virtual router nobody here runs.
+    /// A virtual router that no node here runs.
     Vrid,
     /// One bit of the checksum is wrong.
     Checksum,
@@ -41,14 +41,14 @@ pub enum BadAdvert {
     Type,
     /// Shorter than its own header says.
     Length,
-    /// Bears the receiving node's own address as source.
+    /// Has the receiving node's own address as source.
     OwnSource(Node),
-    /// Random bytes of random length behind a good IP header.
+    /// Random bytes of random length behind a correct IP header.
     Garbage,
 }
 
 impl BadAdvert {
-    /// Every kind that makes sense against virtual routers with these settings.
+    /// Every kind that applies to virtual routers with these settings.
     pub fn all(settings: &Settings) -> Vec<Self> {
         let mut kinds =
             vec![Self::Ttl, Self::Vrid, Self::Checksum, Self::Version, Self::Type, Self::Length];
@@ -59,8 +59,7 @@ impl BadAdvert {
         kinds
     }
 
-    /// The reason under which a node counts it; `None` for garbage, which fails wherever it happens
-    /// to.
+    /// The reason under which a node counts it; `None` for garbage, which may fail any check.
     pub fn reason(self) -> Option<&'static str> {
         match self {
             Self::Ttl => Some("ttl"),
@@ -81,8 +80,8 @@ impl BadAdvert {
     }
 }
 
-/// Sends `count` frames of each kind, at most `per_second` in all, in turn; returns how many of
-/// each were sent.
+/// Sends `count` frames of each kind in turn, at most `per_second` in all; returns how many of each
+/// were sent.
 pub fn inject(
     client: &NetNs,
     settings: &Settings,
@@ -97,8 +96,8 @@ pub fn inject(
         let mut counts: Vec<(BadAdvert, u32)> = kinds.iter().map(|kind| (*kind, 0)).collect();
         let turn = Duration::from_secs(1) * kinds.len() as u32 / per_second;
         for _ in 0..count {
-            // One of each kind, then a pause that no delay before shortens: a burst would overflow
-            // the cable's queue.
+            // One of each kind, then a pause that earlier delays do not shorten: a burst would
+            // overflow the link's queue.
             let due = Instant::now() + turn;
             for (kind, count) in &mut counts {
                 send(&socket, &frame(*kind, &settings, &mut random))?;
@@ -116,7 +115,7 @@ pub fn send_raw(client: &NetNs, frame: Vec<u8>) -> Result<()> {
 }
 
 /// Sends these frames out of the front interface of `client`, in turn and each after a pause, until
-/// `stop` says so.
+/// `stop` is set.
 pub fn send_on(
     client: &NetNs,
     frames: Vec<Vec<u8>>,
@@ -137,8 +136,7 @@ pub fn send_on(
     })
 }
 
-/// The first segment of a TCP connection of the client `sender` to `target`, sent to the hardware
-/// address of `node`.
+/// The SYN of a TCP connection from `sender` to `target`, sent to the hardware address of `node`.
 pub fn syn(sender: Ipv4Addr, node: Node, target: Ipv4Addr, ports: (u16, u16)) -> Vec<u8> {
     let (from, to) = (ports.0.to_be_bytes(), ports.1.to_be_bytes());
     // Sequence 1, no acknowledgement, five words of header, SYN, window 1024.
@@ -151,7 +149,7 @@ pub fn syn(sender: Ipv4Addr, node: Node, target: Ipv4Addr, ports: (u16, u16)) ->
     [&node.front_mac().0[..], &Mac::of(sender).0, &[0x08, 0x00], &header, &segment].concat()
 }
 
-/// A broadcast question of the client `sender` for `target`.
+/// A broadcast ARP request of the client `sender` for `target`.
 pub fn arp_request(sender: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
     let mac = Mac::of(sender);
     let head = [0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 1];
@@ -159,7 +157,7 @@ pub fn arp_request(sender: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
         .concat()
 }
 
-/// The client `sender` asks for `target` by neighbour solicitation (RFC 4861 section 4.3).
+/// A neighbour solicitation of the client `sender` for `target` (RFC 4861 section 4.3).
 pub fn neighbor_solicitation(mac: Mac, sender: Ipv6Addr, target: Ipv6Addr) -> Vec<u8> {
     let [.., a, b, c] = target.octets();
     let group = Ipv6Addr::new(
@@ -182,7 +180,8 @@ pub fn neighbor_solicitation(mac: Mac, sender: Ipv6Addr, target: Ipv6Addr) -> Ve
         .concat()
 }
 
-/// A perfect multicast advert for `vip` of this priority, from the hardware address of the client.
+/// A correct multicast advert for `vip` with this priority, from the hardware address of the
+/// client.
 pub fn rival(settings: &Settings, vip: Vip, source: Ipv4Addr, priority: u8) -> Vec<u8> {
     let mut message =
         advert(settings.version, vip.vrid(), source, vip.address(), settings, BadAdvert::Ttl);
@@ -199,14 +198,14 @@ pub fn rival(settings: &Settings, vip: Vip, source: Ipv4Addr, priority: u8) -> V
 fn covered(version: u8, source: Ipv4Addr, message: &[u8]) -> Vec<u8> {
     let mut covered = message.to_vec();
     if version == 3 {
-        // The pseudo header that most version 3 senders include.
+        // The pseudo-header that most version 3 senders include.
         covered.extend_from_slice(&source.octets());
         covered.extend_from_slice(&[224, 0, 0, 18, 0, 112, 0, message.len() as u8]);
     }
     covered
 }
 
-/// A perfect version 3 advert of priority 254 that the client sends to `node` alone.
+/// A correct version 3 advert of priority 254 that the client sends to `node` alone.
 pub fn stranger(sender: Ipv4Addr, node: Node, vrid: u8, ttl: u8, address: Ipv4Addr) -> Vec<u8> {
     let mut message = [&[0x31, vrid, 254, 1, 0, 10, 0, 0][..], &address.octets()].concat();
     let pseudo =
@@ -217,8 +216,7 @@ pub fn stranger(sender: Ipv4Addr, node: Node, vrid: u8, ttl: u8, address: Ipv4Ad
     [&node.front_mac().0[..], &Mac::of(sender).0, &[0x08, 0x00], &header, &message].concat()
 }
 
-/// A UDP datagram that says it comes from `sender`, to the front address of `node`; TTL 255,
-/// without a checksum.
+/// A UDP datagram with source `sender` to the front address of `node`; TTL 255, without a checksum.
 pub fn datagram(sender: Ipv4Addr, node: Node, port: u16, payload: &[u8]) -> Vec<u8> {
     let length = (8 + payload.len()) as u16;
     let header = ipv4(sender, node.front(), UDP, 255, usize::from(length));
@@ -226,7 +224,7 @@ pub fn datagram(sender: Ipv4Addr, node: Node, port: u16, payload: &[u8]) -> Vec<
     [&node.front_mac().0[..], &Mac::of(sender).0, &[0x08, 0x00], &header, &udp, payload].concat()
 }
 
-/// Sends each frame once out of the front interface of `client`, as fast as that goes.
+/// Sends each frame once out of the front interface of `client`, without pauses.
 pub fn send_all(client: &NetNs, frames: Vec<Vec<u8>>) -> Result<()> {
     client.run(move || {
         let socket = open()?;
@@ -234,7 +232,7 @@ pub fn send_all(client: &NetNs, frames: Vec<Vec<u8>>) -> Result<()> {
     })
 }
 
-/// To be called inside the client's namespace.
+/// Call it inside the client's namespace.
 fn open() -> Result<Socket> {
     let socket = Socket::new(Domain::PACKET, Type::RAW, None).context("opening a packet socket")?;
     let index = nix::net::if_::if_nametoindex(FRONT_IF).context("the client's interface")?;
@@ -242,7 +240,7 @@ fn open() -> Result<Socket> {
     Ok(socket)
 }
 
-/// Sends a frame, however often the cable's queue is full at first.
+/// Sends a frame, and repeats while the link's queue is full.
 fn send(socket: &Socket, frame: &[u8]) -> Result<()> {
     loop {
         match socket.send(frame) {
@@ -257,8 +255,7 @@ fn send(socket: &Socket, frame: &[u8]) -> Result<()> {
 
 /// A whole frame of `kind`.
 fn frame(kind: BadAdvert, settings: &Settings, random: &mut SplitMix) -> Vec<u8> {
-    // It claims the highest priority there is and to come from the other side of the pair:
-    // believed, it would win.
+    // It has the highest priority and the other node's source address: if accepted, it would win.
     let vip = Vip::Vip1;
     let vrid = if kind == BadAdvert::Vrid { 99 } else { vip.vrid() };
     let version = if kind == BadAdvert::Version { 5 - settings.version } else { settings.version };
@@ -343,7 +340,7 @@ pub(crate) fn checksum(bytes: &[u8]) -> u16 {
     !(sum as u16)
 }
 
-/// A tiny generator with a fixed seed: every run throws the same garbage.
+/// A small generator with a fixed seed: every run sends the same garbage.
 struct SplitMix(u64);
 
 impl SplitMix {

@@ -10,7 +10,7 @@ use crate::daemons::{program, write};
 use crate::names::{FRONT_IF, Node, Vip};
 use crate::netns::NetNs;
 
-/// What the tests vary about the two virtual routers of a node. The default is the example's.
+/// Settings of a node's two virtual routers that tests vary. The default is the example's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// VRRP version, 2 or 3. Version 3 knows no authentication.
@@ -40,8 +40,8 @@ impl Settings {
         Self { version: 3, interval: Duration::from_millis(100), password: None, ..Self::default() }
     }
 
-    /// The longest a backup waits for its master with these settings (RFC 3768 6.1, RFC 9568 6.1),
-    /// for priority 99.
+    /// The longest that a backup waits for its master with these settings (RFC 3768 6.1, RFC 9568
+    /// 6.1), for priority 99.
     pub fn master_down_interval(&self) -> Duration {
         let skew = self.interval * (256 - 99) / 256;
         self.interval * 3 + skew
@@ -98,7 +98,7 @@ fn block(word: &str, lines: &[String]) -> Vec<String> {
     [format!("{word} {{")].into_iter().chain(inner).chain(["}".to_owned()]).collect()
 }
 
-/// Writes the file for `node` into `dir`, with the check script's path pointing there.
+/// Writes the file for `node` into `dir`, with the check script's path in it.
 pub fn write_config(dir: &Path, node: Node, settings: &Settings) -> Result<PathBuf> {
     let path = dir.join("keepalived.conf");
     let text = config(node, settings).replace("/etc/vrrp-agent", &dir.to_string_lossy());
@@ -116,7 +116,7 @@ pub fn daemon_on(dir: &Path, netns: &NetNs, config: &Path) -> Result<Command> {
     daemon_with(dir, netns, config, &["--log-console", "--log-detail"])
 }
 
-/// The same, logging nowhere: its best case in a comparison.
+/// The same without a log: its best case in a comparison.
 pub fn silent_daemon_on(dir: &Path, netns: &NetNs, config: &Path) -> Result<Command> {
     daemon_with(dir, netns, config, &["--no-syslog"])
 }
@@ -126,8 +126,8 @@ fn daemon_with(dir: &Path, netns: &NetNs, config: &Path, logging: &[&str]) -> Re
     command.args(["--dont-fork", "--vrrp"]).args(logging).arg("--use-file").arg(config);
     for (option, file) in [("--pid", "keepalived.pid"), ("--vrrp_pid", "keepalived-vrrp.pid")] {
         let path = dir.join(file);
-        // One that was killed leaves its pid files, and a zombie of it would keep its successor
-        // from starting.
+        // A killed one leaves its pid files, and a zombie of it would keep its successor from
+        // starting.
         if path.exists() {
             std::fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
         }

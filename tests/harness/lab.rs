@@ -1,4 +1,4 @@
-//! The lab itself: bring it up, do things to it, look at it. It goes when the value is dropped.
+//! The lab: starts, changes and queries it. Dropping the value removes it.
 
 mod site;
 
@@ -24,10 +24,10 @@ use crate::rundir::{self, RunDir};
 use crate::topology::Topology;
 use crate::{dns, http};
 
-/// Below the run directory of a lab that is held open: holds its agent as `vrrp-agent`.
+/// Below the run directory of a lab that stays up: contains its agent as `vrrp-agent`.
 pub const AGENT_DIR: &str = "bin";
 
-/// How long a daemon may take to be there, and to go when asked.
+/// How long a daemon may take to start, and to end on request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running lab.
@@ -52,7 +52,7 @@ impl Lab {
         Ok(lab)
     }
 
-    /// Brings up everything but the nodes' routers: no virtual address answers yet.
+    /// Starts everything except the nodes' routers: no virtual address answers yet.
     pub fn without_routers(options: LabOptions) -> Result<Self> {
         daemons::require_programs(&[
             "ip",
@@ -84,7 +84,7 @@ impl Lab {
         Ok(lab)
     }
 
-    // What it is made of.
+    // Its parts.
 
     pub fn id(&self) -> &str {
         self.run.id()
@@ -117,9 +117,9 @@ impl Lab {
         Ok(dir)
     }
 
-    // What one can do to it.
+    // Actions.
 
-    /// Starts whatever routes on `node`; the settings are read afresh.
+    /// Starts the router program of `node`; its settings are read again.
     pub fn start_router(&mut self, node: Node) -> Result<()> {
         let (dir, netns) = (self.make_node_dir(node)?, self.topology.host(node.host()));
         let (binary, paths) = (&self.options.agent, AgentPaths::below(&dir));
@@ -137,14 +137,13 @@ impl Lab {
         self.start(&router_name(node), command)
     }
 
-    /// Ends the router of `node` in good order (SIGTERM) and waits for it.
+    /// Ends the router of `node` by SIGTERM and waits for it.
     pub fn stop_router(&mut self, node: Node) -> Result<ExitStatus> {
         let mut daemon = self.take(&router_name(node))?;
         daemon.stop(Signal::SIGTERM, PATIENCE)
     }
 
-    /// `kill -9`: our agent, or keepalived with its children. Nothing of it has a chance to tidy
-    /// up.
+    /// `kill -9`: our agent, or keepalived with its children. None of them can clean up.
     pub fn kill_router(&mut self, node: Node) -> Result<()> {
         self.take(&router_name(node))?.kill_group();
         Ok(())
@@ -165,23 +164,23 @@ impl Lab {
         self.dir(node.host()).join("router.log")
     }
 
-    /// Changes what routes on `node` and with which settings; takes effect at the next start.
+    /// Changes the router program of `node` and its settings from the next start on.
     pub fn set_router(&mut self, node: Node, router: Router, settings: Settings) {
         self.options.routers[node as usize] = router;
         self.options.settings[node as usize] = settings;
     }
 
-    /// Pulls the front cable of `node`.
+    /// Sets the front link of `node` down.
     pub fn cut(&self, node: Node) -> Result<()> {
         self.topology.set_front_link(node.host(), false)
     }
 
-    /// Plugs the front cable of `node` in again.
+    /// Sets the front link of `node` up.
     pub fn heal(&self, node: Node) -> Result<()> {
         self.topology.set_front_link(node.host(), true)
     }
 
-    // How one can look at it.
+    // Queries.
 
     /// GET from the client.
     pub fn get(&self, address: Ipv4Addr, path: &str, cookie: Option<&str>) -> Result<Response> {
@@ -202,7 +201,7 @@ impl Lab {
             .run(move || http::get(server.into(), &path, cookie.as_deref(), limit))
     }
 
-    /// Asks the lab's name server, from the client.
+    /// Queries the lab's name server from the client.
     pub fn resolve(&self, name: &str) -> Result<Vec<Ipv4Addr>> {
         let address = Host::Dns.front().context("the name server has no address")?;
         let name = name.to_owned();
@@ -212,7 +211,7 @@ impl Lab {
             .run(move || dns::resolve(server, &name, Duration::from_secs(1)))
     }
 
-    /// Starts a client that asks `address` each `interval`.
+    /// Starts a client that sends a request to `address` each `interval`.
     pub fn probe(&self, address: Ipv4Addr, interval: Duration) -> Result<HttpProbe> {
         HttpProbe::start(&self.topology.host(Host::Client), address, interval)
     }
@@ -230,7 +229,7 @@ impl Lab {
         Ok(text.contains(&format!(" {address}/")))
     }
 
-    /// The agent's own view. Fails where no agent runs.
+    /// The agent's status. Fails if no agent runs.
     pub fn agent_status(&self, node: Node) -> Result<AgentStatus> {
         AgentStatus::ask(&self.options.agent, &AgentPaths::below(&self.dir(node.host())).api_socket)
     }
@@ -245,8 +244,8 @@ impl Lab {
         Ok(Metrics::parse(&answer.body))
     }
 
-    /// Waits until both virtual addresses answer the client, and each is held by its home node
-    /// alone where both nodes have a router.
+    /// Waits until both virtual addresses answer the client and, if both nodes have a router, each
+    /// is held by its home node only.
     pub fn wait_for_service(&mut self, patience: Duration) -> Result<()> {
         let deadline = Instant::now() + patience;
         let settled = |lab: &Self| Vip::BOTH.iter().all(|vip| lab.is_settled(*vip));
@@ -275,7 +274,7 @@ impl Lab {
             && self.get(vip.address(), "/", None).is_ok_and(|answer| answer.status == 200)
     }
 
-    /// `vrrp-agent` with these words, for the agent of `node`.
+    /// `vrrp-agent` with these arguments, for the agent of `node`.
     pub fn vrrp_agent(&self, node: Node, words: &[&str]) -> Command {
         let mut command = Command::new(agent_binary());
         command
@@ -285,15 +284,15 @@ impl Lab {
         command
     }
 
-    // How it ends.
+    // Its end.
 
-    /// Lets the lab outlive this process, for people; returns its id. `rundir::remove` ends it.
+    /// Makes the lab outlive this process; returns its id. `rundir::remove` removes it.
     pub fn hold(mut self) -> Result<String> {
         let bin = self.run.path().join(AGENT_DIR);
         make_dir(&bin)?;
         let agent = std::path::absolute(&self.options.agent).context("the agent's path")?;
         std::os::unix::fs::symlink(&agent, bin.join("vrrp-agent"))
-            .context("the way to the agent")?;
+            .context("the path of the agent")?;
         self.run.hold()?;
         self.held = true;
         Ok(self.run.id().to_owned())

@@ -1,12 +1,12 @@
-//! Three namespaces in a row, for measuring what one machine does with a packet: no bridge, no
-//! other traffic.
+//! Three namespaces in a row, to measure what one machine does with a packet: no bridge, no other
+//! traffic.
 //!
 //! ```text
-//!   client eth1 ---- eth1 node1 eth2 ---- eth1 node2
+//! client eth1 ---- eth1 node1 eth2 ---- eth1 node2
 //! ```
 //!
-//! What goes out of a veth by XDP_TX or redirect vanishes unless the other end has a NAPI context:
-//! GRO gives it one.
+//! A frame that leaves a veth by XDP_TX or redirect is lost unless the peer has a NAPI context: GRO
+//! gives it one.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use crate::process::run;
 use crate::rundir::{self, RunDir};
 use crate::topology::{ethtool, make_namespace};
 
-/// One end of a cable.
+/// One end of a link.
 #[derive(Debug, Clone, Copy)]
 pub struct End {
     pub ifindex: u32,
@@ -30,7 +30,7 @@ pub struct End {
     pub address: Ipv4Addr,
 }
 
-/// Both cables, from the client on.
+/// Both links, from the client on.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     pub client: End,
@@ -39,7 +39,7 @@ pub struct Plan {
     pub backend: End,
 }
 
-/// The three hosts. They go when the value is dropped.
+/// The three hosts. Dropping the value removes them.
 #[derive(Debug)]
 pub struct Line {
     run: RunDir,
@@ -64,7 +64,7 @@ impl Line {
         rundir::namespace(self.run.id(), host.name())
     }
 
-    /// A BPF file system of this line's own.
+    /// A BPF file system for this line alone.
     pub fn bpf_dir(&self) -> PathBuf {
         self.run.path().join("bpf")
     }
@@ -91,7 +91,7 @@ fn cable(one: (&NetNs, &str, End), other: (&NetNs, &str, End)) -> Result<()> {
         let (mac, index) = (Mac(end.mac).to_string(), end.ifindex.to_string());
         ["name", name, "address", &mac, "index", &index, "netns", netns.name()].map(str::to_owned)
     };
-    // A queue for each CPU: frames that two CPUs send are then received on two CPUs.
+    // A queue for each CPU: frames that two CPUs send are received on two CPUs.
     let cpus = std::thread::available_parallelism().map_or(1, usize::from).to_string();
     let queues = ["numtxqueues", &cpus, "numrxqueues", &cpus];
     let mut add = Command::new("ip");

@@ -1,4 +1,4 @@
-//! The cast of the lab: hosts, addresses, virtual routers. The numbers are those of the dual-master
+//! The lab's hosts, addresses and virtual routers. The numbers are those of the dual-master
 //! example.
 
 use std::fmt;
@@ -177,7 +177,7 @@ impl Vip {
         }
     }
 
-    /// The node with the higher priority: master as long as it is well.
+    /// The node with the higher priority: master while it has no fault.
     pub fn home(self) -> Node {
         match self {
             Self::Vip1 => Node::Node1,
@@ -206,10 +206,10 @@ pub struct Mac(pub [u8; 6]);
 
 impl Mac {
     pub const BROADCAST: Self = Self([0xff; 6]);
-    /// Where IPv4 adverts go (224.0.0.18).
+    /// Destination of IPv4 adverts (224.0.0.18).
     pub const VRRP_MULTICAST: Self = Self([0x01, 0x00, 0x5e, 0x00, 0x00, 0x12]);
 
-    /// The lab's hardware addresses carry the IPv4 address, so that a capture can be read by eye.
+    /// The lab's hardware addresses contain the IPv4 address, so that captures are easy to read.
     pub fn of(address: Ipv4Addr) -> Self {
         let [a, b, c, d] = address.octets();
         Self([0x02, 0x00, a, b, c, d])

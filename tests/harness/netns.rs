@@ -1,4 +1,4 @@
-//! One network namespace: made, entered, deleted.
+//! One network namespace: created, entered, deleted.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -23,8 +23,8 @@ pub struct NetNs {
 }
 
 impl NetNs {
-    /// The namespace `name`, whether it exists or not; processes started in it see `hostname` as
-    /// theirs.
+    /// The namespace `name`, whether it exists or not; processes started in it have `hostname` as
+    /// host name.
     pub fn named(name: &str, hostname: &str) -> Self {
         Self { name: name.to_owned(), hostname: hostname.to_owned() }
     }
@@ -45,7 +45,7 @@ impl NetNs {
         run(Command::new("ip").args(["netns", "add", &self.name]))
     }
 
-    /// Deletes the namespace; none of that name is fine.
+    /// Deletes the namespace; a missing one is fine.
     pub fn delete(&self) -> Result<()> {
         if self.exists() {
             run(Command::new("ip").args(["netns", "delete", &self.name]))
@@ -73,7 +73,7 @@ impl NetNs {
         Ok(())
     }
 
-    /// Starts a thread that lives inside the namespace and never leaves it.
+    /// Starts a thread that runs inside the namespace until its end.
     pub fn spawn<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,

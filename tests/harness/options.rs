@@ -1,4 +1,4 @@
-//! Who runs what: the choices of one lab.
+//! The programs of a lab's nodes and their settings.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ impl Router {
         matches!(self, Self::Agent | Self::AgentWith(_) | Self::AgentOnKeepalivedConf)
     }
 
-    /// Whether it makes nginx's connections to php-fpm find their way.
+    /// Whether it steers nginx's connections to php-fpm.
     pub fn steers_upstreams(&self) -> bool {
         match self {
             Self::Agent => true,
@@ -43,7 +43,7 @@ impl Router {
     }
 }
 
-/// What a lab is made of. Index 0 is node 1.
+/// The settings of a lab. Index 0 is node 1.
 #[derive(Debug, Clone)]
 pub struct LabOptions {
     pub routers: [Router; 2],
@@ -65,7 +65,7 @@ impl LabOptions {
     }
 }
 
-/// `VRRP_AGENT_BIN`, else where cargo puts it.
+/// `VRRP_AGENT_BIN`, else cargo's output path.
 pub fn agent_binary() -> PathBuf {
     match std::env::var_os("VRRP_AGENT_BIN") {
         Some(path) => PathBuf::from(path),

@@ -1,6 +1,6 @@
-//! A pair for comparisons: two nodes with the same program, our agent or keepalived, and as many
-//! virtual routers on as many segments as wanted. No services: an address is answered for by its
-//! master's own stack, whichever program runs.
+//! A pair for comparisons: two nodes with the same program, our agent or keepalived, and any number
+//! of virtual routers on any number of segments. No services: with either program the master's own
+//! stack answers for an address.
 
 mod plan;
 mod usage;
@@ -28,16 +28,16 @@ use crate::{inject, keepalived};
 pub use plan::{Plan, Program, Scheduling};
 pub use usage::Usage;
 
-/// How long a daemon may take to go when asked.
+/// How long a daemon may take to end on request.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What reading a large configuration and a busy machine may add to a timer of the protocol.
+/// What reading a large configuration on a busy machine may add to a timer of the protocol.
 const ROOM: Duration = Duration::from_secs(20);
 /// The shortest time in which every master of a quiet pair has advertised.
 const LOOK: Duration = Duration::from_millis(100);
-/// keepalived's file with the process that speaks VRRP.
+/// keepalived's file with the process id of its VRRP process.
 const VRRP_PID: &str = "keepalived-vrrp.pid";
 
-/// A running pair. It goes when the value is dropped.
+/// A running pair. Dropping the value ends it.
 #[derive(Debug)]
 pub struct Pair {
     run: RunDir,
@@ -48,7 +48,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Makes the nodes, starts both, and waits until node 1 is master of everything.
+    /// Creates the nodes, starts both, and waits until node 1 is master of everything.
     pub fn up(plan: Plan) -> Result<Self> {
         match plan.program {
             Program::Agent if !plan.agent.is_file() => {
@@ -97,7 +97,7 @@ impl Pair {
         self.run.path().join(node.host().name())
     }
 
-    // What one can do to it.
+    // Actions.
 
     pub fn start(&mut self, node: Node) -> Result<()> {
         let (dir, netns) = (self.dir(node), self.netns(node));
@@ -124,19 +124,19 @@ impl Pair {
         Ok(())
     }
 
-    /// Ends the program of `node` in good order (SIGTERM) and waits for it.
+    /// Ends the program of `node` by SIGTERM and waits for it.
     pub fn stop(&mut self, node: Node) -> Result<()> {
         self.take(node)?.stop(Signal::SIGTERM, PATIENCE).map(drop)
     }
 
-    /// Asks our agent of `node` to hand the first virtual router over, or takes that back; waits
-    /// for its answer.
+    /// Runs `vrrp-agent failover` or `failback` for the first virtual router on `node` and waits
+    /// for the answer.
     pub fn ask_agent(&self, node: Node, command: &str) -> Result<String> {
         let socket = AgentPaths::below(&self.dir(node)).api_socket;
         output(Command::new(&self.plan.agent).args([command, Plan::NAME, "--socket"]).arg(socket))
     }
 
-    /// Asks the program of `node` to end (SIGTERM), and leaves it to that.
+    /// Sends SIGTERM to the program of `node` and does not wait.
     pub fn ask_to_stop(&self, node: Node) -> Result<()> {
         self.daemon(node)?.id().signal(Signal::SIGTERM)
     }
@@ -147,8 +147,8 @@ impl Pair {
         Ok(())
     }
 
-    /// `kill -9` for the process that speaks VRRP: all of our agent, but not keepalived's parent,
-    /// which starts it again.
+    /// `kill -9` for the VRRP process: the whole agent, but not keepalived's parent, which starts
+    /// its child again.
     pub fn kill_speaker(&mut self, node: Node) -> Result<()> {
         match self.plan.program {
             Program::Agent => self.kill(node),
@@ -174,14 +174,14 @@ impl Pair {
             .with_context(|| format!("sending {signal} to {node}"))
     }
 
-    /// Pulls (`up` false) or plugs all front cables of `node`.
+    /// Sets all front links of `node` up or down.
     pub fn set_cables(&self, node: Node, up: bool) -> Result<()> {
         self.topology.set_segments(node.host(), self.plan.segments, up)
     }
 
-    /// The client asks all who has the first virtual address.
+    /// The client broadcasts an ARP request for the first virtual address.
     pub fn ask_for_address(&self) -> Result<()> {
-        // From its front address, which its hardware address goes with.
+        // From its front address, which matches its hardware address.
         let client = Host::Client.front().context("the client has no address")?;
         let frame = inject::arp_request(client, self.plan.vip());
         inject::send_raw(&self.topology.host(Host::Client), frame)
@@ -195,13 +195,13 @@ impl Pair {
         self.daemons[node as usize].take().with_context(|| format!("nothing runs on {node}"))
     }
 
-    // How one can look at it.
+    // Queries.
 
     pub fn runs(&self, node: Node) -> bool {
         self.daemons[node as usize].is_some()
     }
 
-    /// Starts a client that asks the first virtual address each `interval`.
+    /// Starts a client that pings the first virtual address each `interval`.
     pub fn probe(&self, interval: Duration) -> Result<EchoProbe> {
         EchoProbe::start(&self.topology.host(Host::Client), self.plan.vip(), interval)
     }
@@ -210,7 +210,7 @@ impl Pair {
         Capture::start(&self.topology.front_switch())
     }
 
-    /// Waits until `node`, and no other, advertises every address.
+    /// Waits until `node`, and not the other one, advertises every address.
     pub fn wait_for_master(&self, node: Node) -> Result<()> {
         let capture = self.capture()?;
         let look = LOOK.max(self.plan.interval * 3 / 2);
@@ -233,12 +233,12 @@ impl Pair {
         }
     }
 
-    /// What the program of `node` has used by now, all its processes together.
+    /// CPU time and memory of the program of `node` so far, all its processes together.
     pub fn usage(&self, node: Node) -> Result<Usage> {
         Usage::of(&self.netns(node).pids())
     }
 
-    // How it ends.
+    // Its end.
 
     /// Removes the pair and reports what could not be removed.
     pub fn down(mut self) -> Result<()> {
@@ -264,7 +264,7 @@ impl Drop for Pair {
     }
 }
 
-/// The same command without the permission to ask for real-time scheduling.
+/// The same command without the permission for real-time scheduling.
 fn without_realtime(netns: &NetNs, command: &Command) -> Result<Command> {
     let mut wrapped = netns.command(&program("setpriv")?)?;
     wrapped.args(["--bounding-set", "-sys_nice", "--inh-caps", "-sys_nice", "--"]);

@@ -1,7 +1,7 @@
-//! A client that asks again and again, each time on a new connection, and remembers every answer.
+//! A client that sends requests continuously, each on a new connection, and records every answer.
 //!
-//! One thread drives all requests with `poll`: a request that hangs keeps neither the next one nor
-//! the clock waiting.
+//! One thread drives all requests with `poll`: a request that hangs delays neither the next one nor
+//! the clock.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -24,10 +24,10 @@ use crate::sys;
 
 /// How long one request may take.
 pub const TIMEOUT: Duration = Duration::from_secs(1);
-/// The life of a request on a busy machine.
+/// Duration of a request on a busy machine.
 const UNDER_WAY: Duration = Duration::from_millis(20);
 
-/// What became of one request.
+/// The result of one request.
 #[derive(Debug, Clone)]
 pub struct Sample {
     pub sent: Instant,
@@ -46,7 +46,7 @@ pub struct HttpProbe {
 }
 
 impl HttpProbe {
-    /// Starts asking `address` for `/` from inside `netns`, one request each `interval`.
+    /// Starts requesting `/` from `address` inside `netns`, one request each `interval`.
     pub fn start(netns: &NetNs, address: Ipv4Addr, interval: Duration) -> Result<Self> {
         let samples = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
@@ -61,14 +61,14 @@ impl HttpProbe {
         Ok(Self { interval, samples, stop, thread })
     }
 
-    /// The summary of the requests sent from `since` on that have ended by now.
+    /// The summary of the finished requests that were sent from `since` on.
     pub fn summary_since(&self, since: Instant) -> Summary {
         let samples: Vec<Sample> =
             lock(&self.samples).iter().filter(|s| s.sent >= since).cloned().collect();
         Summary::of(&samples, self.interval)
     }
 
-    /// Stops asking, waits for what is under way, and returns every sample in the order of sending.
+    /// Stops, waits for running requests, and returns every sample in the order of sending.
     pub fn stop(mut self) -> Result<Report> {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
@@ -117,9 +117,9 @@ impl Report {
         Summary::of(&samples, self.interval)
     }
 
-    /// Fails on a gap that a client notices, and on a lost request but such as were under way when
-    /// the address moved at one of `moves`: where each node serves alone, its connections end with
-    /// its mastership.
+    /// Fails on a gap that a client notices, and on a lost request, except requests in flight when
+    /// the address moved at one of `moves`: if each node serves alone, its connections end with its
+    /// mastership.
     pub fn check_no_gap(&self, moves: &[Instant]) -> Result<()> {
         let seen = self.summary();
         let told = || format!("{} {:?}", seen.sentence(), seen.failures);
@@ -129,7 +129,7 @@ impl Report {
         Ok(())
     }
 
-    /// How many requests failed that were not under way at one of `moves`.
+    /// How many requests failed that were not in flight at one of `moves`.
     fn lost_apart_from(&self, moves: &[Instant]) -> usize {
         let spans = |sample: &Sample, at: Instant| {
             sample.sent <= at + UNDER_WAY && at <= sample.done + UNDER_WAY
@@ -139,7 +139,7 @@ impl Report {
     }
 }
 
-/// One request under way.
+/// One request in flight.
 struct Flight {
     socket: Socket,
     sent: Instant,
@@ -167,7 +167,7 @@ impl Driver {
             }
             if !stopping && now >= next {
                 self.launch(now);
-                // After a stall: no burst to catch up.
+                // After a stall no burst makes up for missed requests.
                 next = if next + self.interval * 2 < now { now } else { next } + self.interval;
             }
             self.expire(now);
@@ -203,7 +203,7 @@ impl Driver {
         }
     }
 
-    /// Waits for news, at most until `next`, and handles it.
+    /// Waits for socket events, at most until `next`, and handles them.
     fn wait(&mut self, next: Instant) -> Result<()> {
         let left = next.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
@@ -238,7 +238,7 @@ impl Driver {
 }
 
 impl Flight {
-    /// Does what the socket is ready for; `Some` when the request has ended.
+    /// Continues the request with the ready socket; `Some` when it has ended.
     fn advance(&mut self) -> Option<Result<String, String>> {
         if !self.request_written {
             if let Ok(Some(e)) | Err(e) = self.socket.take_error() {

@@ -12,8 +12,8 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-/// A process as the manifest remembers it. The start time tells it from a later process that got
-/// the same id.
+/// A process in the manifest. The start time distinguishes it from a later process with the same
+/// id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessId {
     pub name: String,
@@ -29,12 +29,12 @@ impl ProcessId {
         Ok(Self { name: name.to_owned(), pid, start_ticks })
     }
 
-    /// Whether this very process is still there (a zombie counts as gone).
+    /// Whether exactly this process still exists (a zombie counts as gone).
     pub fn is_alive(&self) -> bool {
         start_ticks(self.pid) == Some(self.start_ticks)
     }
 
-    /// Signals the process itself; none there is fine.
+    /// Sends a signal to the process; a missing process is fine.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         if !self.is_alive() {
             return Ok(());
@@ -48,7 +48,7 @@ impl ProcessId {
     /// Kills the whole process group that this process leads.
     pub fn kill_group(&self) {
         if self.is_alive() {
-            // The group may be empty by now: then there is nothing to do.
+            // The group may be empty by now.
             let _ = killpg(Pid::from_raw(self.pid), Signal::SIGKILL);
         }
     }
@@ -57,7 +57,7 @@ impl ProcessId {
 /// Start time of a living process; `None` for one that is gone or a zombie.
 fn start_ticks(pid: i32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The command name may hold spaces and brackets: the fields begin after the last bracket.
+    // The command name may contain spaces and brackets: the fields begin after the last bracket.
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
     let state = fields.next()?;
     if state == "Z" || state == "X" {
@@ -108,7 +108,7 @@ impl Daemon {
         &self.log
     }
 
-    /// Asks the daemon to end and waits for it.
+    /// Sends the signal to the daemon and waits for its end.
     pub fn stop(&mut self, signal: Signal, patience: Duration) -> Result<ExitStatus> {
         self.id.signal(signal)?;
         let deadline = Instant::now() + patience;
@@ -135,7 +135,7 @@ impl Daemon {
     /// Kills the daemon with everything in its process group, and waits for it.
     pub fn kill_group(&mut self) {
         self.id.kill_group();
-        // Killed or gone before: either way there is nothing left to wait for but the status.
+        // It was killed or had ended before: only the status is left to read.
         let _ = self.child.wait();
     }
 
@@ -154,7 +154,7 @@ fn last_lines(log: &Path) -> String {
     }
 }
 
-/// Runs a command to its end; its words become the error if it fails.
+/// Runs a command to its end; if it fails, its output becomes the error.
 pub fn run(command: &mut Command) -> Result<()> {
     output(command).map(drop)
 }
@@ -175,7 +175,7 @@ pub fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&stdout).into_owned())
 }
 
-/// Calls `ready` every few milliseconds until it says yes.
+/// Calls `ready` every few milliseconds until it returns true.
 pub fn wait_until(what: &str, patience: Duration, mut ready: impl FnMut() -> bool) -> Result<()> {
     let deadline = Instant::now() + patience;
     while !ready() {

@@ -1,10 +1,10 @@
-//! A lab's run directory and manifest: what has to go when the lab goes, readable by whoever comes
-//! after its owner.
+//! A lab's run directory and manifest: everything that must be removed with the lab, readable by a
+//! later process.
 //!
-//! `/run/vrrp-lab/<id>/` holds the configs, logs and sockets of one lab, an `owner.lock` that the
-//! owning process keeps locked for as long as it lives, and `manifest.json`. A directory whose lock
-//! is free and that is not marked `held` (kept open for people by `lab up`) belongs to a dead
-//! owner: [`sweep`] removes that lab and leaves others alone.
+//! `/run/vrrp-lab/<id>/` has the configs, logs and sockets of one lab, an `owner.lock` that the
+//! owning process keeps locked for as long as it runs, and `manifest.json`. A directory whose lock
+//! is free and that is not marked `held` (kept up by `lab up`) belongs to a dead owner: [`sweep`]
+//! removes that lab and leaves others alone.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -31,17 +31,17 @@ use crate::sys;
 const ROOT: &str = "/run/vrrp-lab";
 const MANIFEST: &str = "manifest.json";
 const OWNER_LOCK: &str = "owner.lock";
-/// The two switches are namespaces too: nothing of a lab stands in the machine's own namespace.
+/// The two switches are namespaces too: nothing of a lab is in the machine's own namespace.
 pub const FRONT_SWITCH: &str = "front";
 pub const BACK_SWITCH: &str = "back";
 
-/// What is written down about a lab.
+/// The contents of a manifest.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Manifest {
     pub id: String,
-    /// Kept open for people: outlives the process that made it.
+    /// Kept up: outlives the process that made it.
     pub held: bool,
-    /// What runs on the nodes, in words, for `lab status`.
+    /// Description of the nodes' programs for `lab status`.
     pub about: String,
     pub processes: Vec<ProcessId>,
 }
@@ -55,7 +55,7 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// Makes a directory with an unused id, after removing what dead owners left.
+    /// Creates a directory with an unused id, after removing the labs of dead owners.
     pub fn create(about: &str) -> Result<Self> {
         clean_up_on_signals()?;
         sweep()?;
@@ -86,7 +86,7 @@ impl RunDir {
         &self.path
     }
 
-    /// Writes a started process down, so that it goes with the lab.
+    /// Records a started process, so that it ends with the lab.
     pub fn record(&mut self, process: &ProcessId) -> Result<()> {
         self.manifest.processes.retain(ProcessId::is_alive);
         self.manifest.processes.push(process.clone());
@@ -139,8 +139,8 @@ pub fn list() -> Result<Vec<Manifest>> {
     found.into_iter().map(|(_, manifest)| manifest).collect()
 }
 
-/// A directory without a manifest is one whose making was interrupted: its name still says what may
-/// belong to it.
+/// A directory without a manifest was not completed: its name still identifies what may belong to
+/// it.
 fn read_manifest(path: &Path) -> Result<Manifest> {
     let id = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     match fs::read_to_string(path.join(MANIFEST)) {
@@ -167,7 +167,7 @@ pub fn sweep() -> Result<Vec<String>> {
 
 /// Ends the processes of lab `id`, deletes its namespaces and its run directory.
 pub fn remove(id: &str) -> Result<()> {
-    // A sweep that saw the directory half gone would take it for a dead owner's.
+    // A sweep that saw a half-removed directory would take it for a dead owner's.
     let _global = global_lock()?;
     remove_locked(id)
 }
@@ -191,13 +191,13 @@ fn remove_locked(id: &str) -> Result<()> {
         fs::remove_dir_all(&path).with_context(|| format!("removing {}", path.display()))?;
     }
     own_labs().remove(id);
-    // Fails while another lab is there, and should.
+    // Fails while there is another lab, as it should.
     let _ = fs::remove_dir(ROOT);
     Ok(())
 }
 
-/// Ends what still runs inside a namespace of ours: scripts, workers that left their group, a shell
-/// of `lab exec`.
+/// Ends remaining processes in a namespace of the lab: scripts, workers that left their group, a
+/// shell of `lab exec`.
 fn end_processes(netns: &NetNs) -> Result<()> {
     let own = std::process::id().cast_signed();
     let others = || netns.pids().into_iter().filter(|pid| *pid != own).collect::<Vec<_>>();
@@ -225,7 +225,7 @@ fn mounts_under(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(mounts)
 }
 
-/// Held while labs are made or swept, so that a sweep never sees a directory without its lock.
+/// Held while labs are created or swept, so that a sweep never sees a directory without its lock.
 fn global_lock() -> Result<Flock<File>> {
     loop {
         fs::create_dir_all(ROOT).with_context(|| format!("making {ROOT} (the lab needs root)"))?;
@@ -234,14 +234,14 @@ fn global_lock() -> Result<Flock<File>> {
         let lock = Flock::lock(directory, FlockArg::LockExclusive)
             .map_err(|(_, e)| e)
             .context("locking")?;
-        // The last lab to go takes the directory with it: a lock on a deleted one protects nothing.
+        // The last lab removes the directory too: a lock in a deleted one protects nothing.
         if fs::metadata(ROOT).is_ok_and(|now| now.ino() == inode) {
             return Ok(lock);
         }
     }
 }
 
-/// `None`: someone else holds it.
+/// `None`: another process holds it.
 fn lock(path: &Path) -> Result<Option<Flock<File>>> {
     let file = File::options()
         .create(true)
@@ -255,7 +255,7 @@ fn lock(path: &Path) -> Result<Option<Flock<File>>> {
     }
 }
 
-/// Labs this process has to remove when a signal ends it.
+/// Labs that this process must remove when a signal ends it.
 fn own_labs() -> MutexGuard<'static, BTreeSet<String>> {
     static OWN: LazyLock<Mutex<BTreeSet<String>>> = LazyLock::new(Mutex::default);
     OWN.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,4 @@
-//! A lab with a capture running, and the questions that the integration tests ask it.
+//! A lab with a running capture, and the queries of the integration tests.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -18,17 +18,16 @@ use crate::options::LabOptions;
 use crate::probe::HttpProbe;
 use crate::process::{output, wait_until};
 
-/// The client asks each address this often.
+/// Interval of the client's requests to each address.
 const PROBE_INTERVAL: Duration = Duration::from_millis(10);
-/// Traffic before something is done, so that there is a "before".
+/// Traffic before an event, as the reference.
 const RUN_UP: Duration = Duration::from_millis(300);
-/// An advert that left its sender this long after another master's first was on its way, on a busy
-/// machine.
+/// An advert this long after another master's first may have been in flight, on a busy machine.
 const FLIGHT: Duration = Duration::from_millis(50);
 /// What a busy machine may add to a timer of the protocol.
 const ROOM: Duration = Duration::from_secs(3);
 
-/// A running lab that is being watched from its front switch.
+/// A running lab that is captured on its front switch.
 #[derive(Debug)]
 pub struct Scene {
     pub lab: Lab,
@@ -36,29 +35,29 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Brings a lab up, served and settled.
+    /// Starts a lab and waits until it serves and is stable.
     pub fn up(options: LabOptions) -> Result<Self> {
         let lab = Lab::up(options)?;
         let capture = lab.capture()?;
         Ok(Self { lab, capture })
     }
 
-    /// Brings a lab up whose routers have not been started.
+    /// Starts a lab without its routers.
     pub fn without_routers(options: LabOptions) -> Result<Self> {
         let lab = Lab::without_routers(options)?;
         let capture = lab.capture()?;
         Ok(Self { lab, capture })
     }
 
-    /// Starts a client that asks `vip`, and lets some traffic pass.
+    /// Starts a client that sends requests to `vip`, and lets some traffic pass.
     pub fn probe(&self, vip: Vip) -> Result<HttpProbe> {
         let probe = self.lab.probe(vip.address(), PROBE_INTERVAL)?;
         sleep(RUN_UP);
         Ok(probe)
     }
 
-    /// When `node` first advertised `vip` as master at `since` or later. Waits as long as its
-    /// settings may need.
+    /// The time at which `node` first advertised `vip` as master, at `since` or later. Waits as
+    /// long as the settings may need.
     pub fn master_since(&self, vip: Vip, node: Node, since: Instant) -> Result<Instant> {
         let patience = self.lab.settings(node).master_down_interval() + ROOM;
         let deadline = Instant::now() + patience;
@@ -76,19 +75,19 @@ impl Scene {
         }
     }
 
-    /// Waits until each address is served by its home again.
+    /// Waits until the home node of each address serves it again.
     pub fn settle(&mut self) -> Result<()> {
         let patience = self.lab.settings(Node::Node1).master_down_interval() * 2 + ROOM;
         self.lab.wait_for_service(patience)
     }
 
-    /// What `vrrp-agent status --json` says on `node`.
+    /// The output of `vrrp-agent status --json` on `node`.
     pub fn status(&self, node: Node) -> Result<Value> {
         let text = self.ask(node, &["--json"])?;
         serde_json::from_str(&text).context("reading the agent's status")
     }
 
-    /// What `vrrp-agent status` prints on `node`.
+    /// The output of `vrrp-agent status` on `node`.
     pub fn status_text(&self, node: Node) -> Result<String> {
         self.ask(node, &[])
     }
@@ -102,7 +101,7 @@ impl Scene {
         self.lab.vrrp_agent(node, words).output().context("running vrrp-agent")
     }
 
-    /// Runs it and checks how it ends and what it says.
+    /// Runs it and checks its exit code and output.
     pub fn says(&self, node: Node, words: &[&str], code: i32, said: &str) -> Result<()> {
         let output = self.vrrp_agent(node, words)?;
         let text = String::from_utf8_lossy(&output.stdout);
@@ -165,7 +164,7 @@ impl Scene {
         })
     }
 
-    /// Starts to write down every change of addresses on `node`.
+    /// Starts to record every change of addresses on `node`.
     pub fn watch_addresses(&self, node: Node) -> Result<AddressWatch> {
         let path = self.lab.dir(node.host()).join("addresses.log");
         let log = File::create(&path).with_context(|| format!("making {}", path.display()))?;
@@ -183,11 +182,12 @@ impl Scene {
         read(&self.lab.router_log(node))
     }
 
-    /// Fails if two nodes advertised `vip` at once since `since` for longer than a flight.
+    /// Fails if two nodes advertised `vip` at once since `since` for longer than a frame is in
+    /// flight.
     ///
     /// A handover is the first advert of another node than before. After it the old master must be
-    /// silent until it could have become master anew: for two intervals, or until its successor
-    /// resigned.
+    /// silent for as long as it cannot have become master again: for two intervals, or until its
+    /// successor resigned.
     pub fn check_one_master(&self, vip: Vip, since: Instant) -> Result<()> {
         let recording = self.capture.so_far();
         let within = self.lab.settings(Node::Node1).interval * 2;
@@ -197,8 +197,8 @@ impl Scene {
         Ok(())
     }
 
-    /// Fails if `old` claimed or served `vip` after the first advert of the other node since
-    /// `since`; that advert's time.
+    /// Fails if `old` claimed or served `vip` after the other node's first advert since `since`;
+    /// returns the time of that advert.
     pub fn check_silence(&self, vip: Vip, old: Node, since: Instant) -> Result<Instant> {
         let recording = self.capture.so_far();
         let handover = recording
@@ -245,13 +245,13 @@ impl AddressWatch {
 
 impl Drop for AddressWatch {
     fn drop(&mut self) {
-        // It may have ended by itself: then there is nothing to end.
+        // If it has ended by itself, this fails and is ignored.
         let _ = self.monitor.kill();
         let _ = self.monitor.wait();
     }
 }
 
-/// Sentences about adverts of a master whose successor had spoken.
+/// Sentences about adverts of a master after its successor's first advert.
 fn second_masters(
     recording: &Recording,
     vip: Vip,
@@ -268,7 +268,7 @@ fn second_masters(
     let (mut master, mut handover, mut told) = (None, None, Vec::new());
     for (at, node, priority) in adverts {
         if priority == 0 {
-            // It has left: whoever comes next is no rival.
+            // It resigned: the next master is no rival.
             (master, handover) = (None, None);
             continue;
         }

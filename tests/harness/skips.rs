@@ -1,11 +1,11 @@
-//! What a test does that finds at run time that the machine lacks something.
+//! How a test reports that this machine lacks something it needs.
 
 use std::fs::OpenOptions;
 use std::io::Write;
 
 use anyhow::{Context, Result};
 
-/// Tells `cargo xtask test` that `test` was skipped: it counts as skipped, not as passed.
+/// Reports to `cargo xtask test` that `test` was skipped: it counts as skipped, not as passed.
 pub fn skip(test: &str, reason: &str) -> Result<()> {
     println!("skipped: {test}: {reason}");
     let Some(path) = std::env::var_os("VRRP_TEST_SKIPS") else { return Ok(()) };

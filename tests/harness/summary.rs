@@ -1,4 +1,4 @@
-//! What a probe's samples amount to: counts, gaps, latencies.
+//! Evaluates a probe's samples: counts, gaps, latencies.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use crate::probe::Sample;
 
-/// A gap from this length on is one that the client notices.
+/// A client notices gaps from this length on.
 pub const NOTICEABLE_GAP_MS: f64 = 50.0;
-/// A stall of the probe from this length on is mentioned.
+/// Stalls of the probe from this length on are reported.
 const NOTEWORTHY_STALL_MS: f64 = 30.0;
 
-/// What a client saw.
+/// The results of a client.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Summary {
     pub sent: usize,
@@ -22,10 +22,10 @@ pub struct Summary {
     pub by_node: BTreeMap<String, usize>,
     /// Failures by reason.
     pub failures: BTreeMap<String, usize>,
-    /// The longest time without an answer, ms; time in which the probe itself was kept from asking
-    /// is not counted.
+    /// The longest time without an answer, ms, without the time in which the probe was not
+    /// scheduled.
     pub outage_ms: f64,
-    /// The longest time the probe was kept from asking, ms: how well this machine could measure.
+    /// The longest time in which the probe was not scheduled, ms: the accuracy of the measurement.
     pub stall_ms: f64,
     /// Time from sending to the end of the answer, ms: median and worst.
     pub latency_p50_ms: f64,
@@ -33,7 +33,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// `samples` in any order; the probe was to send one each `interval`.
+    /// `samples` in any order; the probe sent one each `interval`.
     pub fn of(samples: &[Sample], interval: Duration) -> Self {
         let mut this = Self { sent: samples.len(), ..Self::default() };
         let mut answered = Vec::new();
@@ -64,12 +64,12 @@ impl Summary {
         this
     }
 
-    /// One line for people.
+    /// One line of text.
     pub fn sentence(&self) -> String {
         let nodes: Vec<String> =
             self.by_node.iter().map(|(node, count)| format!("{node} {count}")).collect();
         let answered =
-            if nodes.is_empty() { "nobody answered".to_owned() } else { nodes.join(", ") };
+            if nodes.is_empty() { "no node answered".to_owned() } else { nodes.join(", ") };
         let lost = match self.failed {
             0 => "none lost".to_owned(),
             n => format!("{n} lost"),

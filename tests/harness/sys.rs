@@ -1,4 +1,4 @@
-//! The few system calls the lab needs that have no safe wrapper.
+//! The system calls of the lab that have no safe wrapper.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -17,9 +17,8 @@ use socket2::{SockAddr, SockAddrStorage, Socket};
 /// Every Ethernet protocol, in the byte order `socket` and `bind` want.
 pub const ETH_P_ALL_BE: u16 = (libc::ETH_P_ALL as u16).to_be();
 
-/// Lets `command` start inside the network namespace `netns`, with a host name of its own (a new
-/// UTS namespace), so that nginx's `$hostname` and php's `gethostname()` tell the lab's hosts
-/// apart.
+/// Makes `command` start inside the network namespace `netns`, with a host name of its own (a new
+/// UTS namespace), so that nginx's `$hostname` and php's `gethostname()` name the lab's host.
 pub fn enter_on_spawn(command: &mut Command, netns: File, hostname: &str) {
     let hostname = hostname.to_owned();
     let enter = move || {
@@ -36,7 +35,7 @@ pub fn enter_on_spawn(command: &mut Command, netns: File, hostname: &str) {
     unsafe { command.pre_exec(enter) };
 }
 
-/// Lets `command` start as a member of the cgroup whose `cgroup.procs` this is.
+/// Makes `command` start as a member of the cgroup with this `cgroup.procs`.
 pub fn join_on_spawn(command: &mut Command, members: File) {
     let join = move || {
         // SAFETY: one byte of a constant; 0 stands for the writing process.
@@ -82,18 +81,18 @@ pub fn packet_drops(socket: &impl AsRawFd) -> io::Result<u32> {
     if result == 0 { Ok(stats.tp_drops) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Asks for real-time scheduling of the calling thread, so that a busy machine does not blur what
-/// it measures. Without the permission the thread stays as it is: the probe reports its own stalls
-/// anyway.
+/// Requests real-time scheduling of the calling thread, so that a busy machine does not distort its
+/// measurements. Without the permission the thread stays as it is: the probe reports its own
+/// stalls.
 pub fn prefer_this_thread() {
     let param = libc::sched_param { sched_priority: 1 };
     // SAFETY: `param` outlives the call; 0 names the calling thread.
     unsafe { libc::sched_setscheduler(0, libc::SCHED_RR, &raw const param) };
 }
 
-/// Takes a write lease on `file` (fcntl(2)): until it is closed, others wait to open it.
+/// Takes a write lease on `file` (fcntl(2)): until it is closed, other processes wait to open it.
 pub fn lease(file: &File) -> io::Result<()> {
-    // Without an owner nobody gets the signal that somebody waits, which would end this process.
+    // Without an owner no process gets the signal of a waiting open, which would end this process.
     for (command, argument) in [(libc::F_SETLEASE, libc::F_WRLCK), (libc::F_SETOWN, 0)] {
         // SAFETY: both commands take a number and touch no memory of ours.
         if unsafe { libc::fcntl(file.as_raw_fd(), command, argument) } < 0 {
@@ -103,7 +102,7 @@ pub fn lease(file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Stops one thread of another process (ptrace(2)); the calling thread alone can let it go on.
+/// Stops one thread of another process (ptrace(2)); only the calling thread can continue it.
 pub fn stop_thread(tid: i32) -> io::Result<()> {
     trace(libc::PTRACE_SEIZE, tid)?;
     trace(libc::PTRACE_INTERRUPT, tid)?;
@@ -114,7 +113,7 @@ pub fn stop_thread(tid: i32) -> io::Result<()> {
     Ok(())
 }
 
-/// Lets a thread go on that [`stop_thread`] has stopped.
+/// Continues a thread that [`stop_thread`] has stopped.
 pub fn release_thread(tid: i32) -> io::Result<()> {
     trace(libc::PTRACE_DETACH, tid)
 }
@@ -145,7 +144,7 @@ pub fn load_xdp_pass() -> io::Result<OwnedFd> {
     )
 }
 
-/// A BPF program that can be loaded: types, flags and attach types as the kernel numbers them.
+/// A loadable BPF program: types, flags and attach types as numbered by the kernel.
 #[derive(Debug, Clone, Copy)]
 pub struct Program<'a> {
     pub kind: u32,
@@ -157,13 +156,13 @@ pub struct Program<'a> {
     pub functions: Option<Functions<'a>>,
 }
 
-/// What a program's functions are in its BTF: global ones are checked each by itself.
+/// A program's functions in its BTF: the verifier checks global ones separately.
 #[derive(Debug, Clone, Copy)]
 pub struct Functions<'a> {
     pub btf: BorrowedFd<'a>,
-    /// Offset and type of each, as `struct bpf_func_info` has them.
+    /// Offset and type of each, as in `struct bpf_func_info`.
     pub info: &'a [u8],
-    /// Bytes of one.
+    /// Bytes of one record.
     pub record: u32,
 }
 
@@ -171,12 +170,11 @@ pub struct Functions<'a> {
 pub fn load_btf(btf: &[u8]) -> io::Result<OwnedFd> {
     const BTF_LOAD: libc::c_int = 18;
     let fd = bpf(BTF_LOAD, &[btf.as_ptr() as u64, 0, pair(btf.len() as u32, 0)])?;
-    // SAFETY: a successful load returns a new descriptor that nobody else owns.
+    // SAFETY: a successful load returns a new descriptor without another owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
-/// Loads a program; what the verifier has to say at `log_level` goes to `log`, unless that is
-/// empty.
+/// Loads a program; the verifier's output at `log_level` goes to `log`, unless that is empty.
 pub fn load_program(program: &Program, log_level: u32, log: &mut [u8]) -> io::Result<OwnedFd> {
     const PROG_LOAD: libc::c_int = 5;
     let log_at = if log.is_empty() { 0 } else { log.as_mut_ptr() as u64 };
@@ -202,15 +200,14 @@ pub fn load_program(program: &Program, log_level: u32, log: &mut [u8]) -> io::Re
         pair((info.len() as u32).checked_div(record).unwrap_or(0), 0),
     ];
     let fd = bpf(PROG_LOAD, &attributes)?;
-    // SAFETY: a successful load returns a new descriptor that nobody else owns.
+    // SAFETY: a successful load returns a new descriptor without another owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
 /// Bytes of machine code and of translated instructions of a loaded program.
 pub fn program_sizes(program: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
     const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
-    // Type, id, a tag of eight bytes, the two sizes; the kernel fills in as much as there is room
-    // for.
+    // Type, id, a tag of eight bytes, the two sizes; the kernel fills in as much as fits.
     let mut info = [0_u32; 6];
     let attributes = [
         pair(program.as_raw_fd().cast_unsigned(), size_of_val(&info) as u32),
@@ -220,7 +217,7 @@ pub fn program_sizes(program: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
     Ok((info[4], info[5]))
 }
 
-/// A BPF map that can be made: type and flags as the kernel numbers them, sizes in bytes.
+/// A BPF map to create: type and flags as numbered by the kernel, sizes in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Map {
     pub kind: u32,
@@ -236,7 +233,7 @@ pub fn create_map(map: Map) -> io::Result<OwnedFd> {
         MAP_CREATE,
         &[pair(map.kind, map.key), pair(map.value, map.entries), pair(map.flags, 0)],
     )?;
-    // SAFETY: a successful call returns a new descriptor that nobody else owns.
+    // SAFETY: a successful call returns a new descriptor without another owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
@@ -253,7 +250,7 @@ pub fn detach_pinned_link(path: &Path) -> io::Result<()> {
     const LINK_DETACH: libc::c_int = 34;
     let path = CString::new(path.as_os_str().as_bytes())?;
     let link = bpf(OBJ_GET, &[path.as_ptr() as u64, 0])?;
-    // SAFETY: a successful call returns a new descriptor that nobody else owns.
+    // SAFETY: a successful call returns a new descriptor without another owner.
     let link = unsafe { OwnedFd::from_raw_fd(link as RawFd) };
     bpf(LINK_DETACH, &[pair(link.as_raw_fd().cast_unsigned(), 0)]).map(drop)
 }
@@ -264,7 +261,7 @@ fn pair(first: u32, second: u32) -> u64 {
     if cfg!(target_endian = "little") { first | second << 32 } else { first << 32 | second }
 }
 
-/// bpf(2) with the first words of its attributes; the kernel takes the rest as zero. Pointers in
+/// bpf(2) with the first words of its attributes; the kernel treats the rest as zero. Pointers in
 /// them must be live.
 fn bpf(command: libc::c_int, attributes: &[u64]) -> io::Result<libc::c_long> {
     // SAFETY: the size is that of `attributes`; the callers put pointers to live locals into it,

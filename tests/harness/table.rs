@@ -1,6 +1,6 @@
-//! Plain aligned text, and what goes into it: medians, spreads, ratios.
+//! Aligned text tables, and their figures: medians, spreads, ratios.
 
-/// Prints `rows` under `head`, each column as wide as it must be; the first is flush left, the
+/// Prints `rows` under `head`, with columns of the needed width; the first is flush left, the
 /// others right.
 pub fn print(head: &[&str], rows: &[Vec<String>]) {
     let width = |column: usize| {
@@ -53,13 +53,13 @@ impl Spread {
     }
 }
 
-/// A figure with as many places as mean something.
+/// A figure with its significant digits.
 pub fn figure(value: f64) -> String {
     if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") }
 }
 
-/// How many times `ours` goes into `theirs`. What is below `resolution` cannot be told from it:
-/// then it is at least so many times, or at most.
+/// `theirs` divided by `ours`. Values below `resolution` are not exact: the ratio is then a lower
+/// or an upper bound.
 pub fn ratio(ours: Option<f64>, theirs: Option<f64>, resolution: f64) -> String {
     let (Some(ours), Some(theirs)) = (ours, theirs) else { return "-".to_owned() };
     let value = theirs.max(resolution) / ours.max(resolution);

@@ -1,4 +1,4 @@
-//! Whole frames as they arrive at one interface of one host.
+//! Whole frames that arrive at one interface of one host.
 
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ pub struct Tap(JoinHandle<Result<Vec<u8>>>);
 
 impl Tap {
     /// Listens on `interface` from now on, for at most `patience`, for the first frame to `mac`
-    /// that is as `wanted`.
+    /// that `wanted` accepts.
     pub fn listen(
         host: &NetNs,
         interface: &str,
@@ -28,7 +28,7 @@ impl Tap {
         wanted: impl Fn(&[u8]) -> bool + Send + 'static,
     ) -> Result<Self> {
         let interface = interface.to_owned();
-        // Opened before this returns: what is sent next is heard.
+        // Opened before this returns, so that the next frame is received.
         let socket = host.run(move || open(&interface))?;
         Ok(Self(std::thread::spawn(move || wait(&socket, mac, patience, wanted))))
     }

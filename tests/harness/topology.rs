@@ -46,7 +46,7 @@ impl Topology {
         namespace(&self.id, host.name())
     }
 
-    /// The namespace of the front bridge: captures and cable pulls happen there.
+    /// The namespace of the front bridge: captures and link failures happen there.
     pub fn front_switch(&self) -> NetNs {
         namespace(&self.id, FRONT_SWITCH)
     }
@@ -55,7 +55,7 @@ impl Topology {
         namespace(&self.id, BACK_SWITCH)
     }
 
-    /// Makes namespaces, bridges, cables and addresses.
+    /// Creates namespaces, bridges, links and addresses.
     pub fn build(&self) -> Result<()> {
         for switch in [self.front_switch(), self.back_switch()] {
             make_switch(&switch)?;
@@ -73,18 +73,18 @@ impl Topology {
         Ok(())
     }
 
-    /// Connects `host` to the front network, which it is not on by itself.
+    /// Connects `host` to the front network, to which it does not belong by default.
     pub fn connect_front(&self, host: Host, address: Ipv4Addr) -> Result<()> {
         connect(&self.front_switch(), &self.host(host), host, FRONT_IF, address)
     }
 
-    /// A further cable between `host` and the front network, without an address and down: a slave
-    /// of a bond.
+    /// One more link between `host` and the front network, down and without an address: a slave of
+    /// a bond.
     pub fn spare_cable(&self, host: Host, interface: &str, port: &str, mac: Mac) -> Result<()> {
         plug(&self.front_switch(), BRIDGE, port, &self.host(host), interface, mac)
     }
 
-    /// Makes no more than two nodes and a client on the front network, with IPv6 beside IPv4.
+    /// Creates only two nodes and a client on the front network, with IPv4 and IPv6.
     pub fn build_duel(&self) -> Result<()> {
         make_switch(&self.front_switch())?;
         for host in [Host::Client, Host::Node1, Host::Node2] {
@@ -99,8 +99,7 @@ impl Topology {
         Ok(())
     }
 
-    /// Makes two nodes on `segments` networks, and a client on the first: a duel's network is that
-    /// one.
+    /// Creates two nodes on `segments` networks, and a client on the first one, the front network.
     pub fn build_pair(&self, segments: u8) -> Result<()> {
         self.build_duel()?;
         let switch = self.front_switch();
@@ -134,12 +133,12 @@ impl Topology {
         Ok(())
     }
 
-    /// Pulls (`up` false) or plugs the cables of `host` to all segments, as nearly at once as one
-    /// command can.
+    /// Sets the links of `host` to all segments up or down with one command, as simultaneously as
+    /// possible.
     pub fn set_segments(&self, host: Host, segments: u8, up: bool) -> Result<()> {
         let state = if up { "up" } else { "down" };
         let ports: Vec<String> = (0..segments).map(|segment| segment_port(host, segment)).collect();
-        // One group of links is set by one request.
+        // One request sets all links of a group.
         let switch = self.front_switch();
         match ports.as_slice() {
             [port] => switch.ip(&[format!("link set {port} {state}")]),
@@ -153,12 +152,12 @@ impl Topology {
         }
     }
 
-    /// Lets what the nodes' XDP programs transmit leave at once; `bpf_dir` is a BPF file system of
-    /// the lab.
+    /// Makes frames that the nodes' XDP programs transmit leave at once; `bpf_dir` is a BPF file
+    /// system of the lab.
     ///
-    /// A veth hands frames of XDP_TX over to its peer, but wakes the peer only if it, too, has an
-    /// XDP program. Without one they lie there until the node sends something else (seen: 210 ms).
-    /// GRO is not enough for that.
+    /// A veth passes frames of XDP_TX to its peer, but wakes the peer only if it has an XDP program
+    /// too. Without one they stay queued until the node sends something else (seen: 210 ms). GRO is
+    /// not enough for that.
     pub fn wake_switch(&self, bpf_dir: &Path) -> Result<()> {
         let program = xdp::pin_pass(bpf_dir)?;
         let switch = self.front_switch();
@@ -167,14 +166,14 @@ impl Topology {
             .try_for_each(|node| xdp::attach(&switch, node.host().name(), &program))
     }
 
-    /// Pulls (`up` false) or plugs the front cable of `host`: its interface loses or gains carrier.
+    /// Sets the front link of `host` up or down: its interface gains or loses its carrier.
     pub fn set_front_link(&self, host: Host, up: bool) -> Result<()> {
         let state = if up { "up" } else { "down" };
         self.front_switch().ip(&[format!("link set {host} {state}")])
     }
 
     /// Silences (`silent` true) the front port of `host`: its interface keeps its carrier, its
-    /// frames go nowhere.
+    /// frames are dropped.
     pub fn set_front_silence(&self, host: Host, silent: bool) -> Result<()> {
         let state = if silent { "disabled" } else { "forwarding" };
         run(Command::new("bridge").args([
@@ -189,8 +188,8 @@ impl Topology {
         ]))
     }
 
-    /// Parts the two nodes (`parted` true) on the front network, or joins them again: each still
-    /// reaches everybody else.
+    /// Drops (`parted` true) all frames between the two nodes on the front network; each still
+    /// reaches all other hosts.
     pub fn part_nodes(&self, parted: bool) -> Result<()> {
         let isolated = if parted { "on" } else { "off" };
         let link =
@@ -198,7 +197,7 @@ impl Topology {
         self.front_switch().ip(&Node::BOTH.map(link))
     }
 
-    /// Frames for `host` that the front network lost on the last cable because its queue was full.
+    /// Frames for `host` that were dropped on the last link because its queue was full.
     pub fn front_drops(&self, host: Host) -> Result<u64> {
         let switch = self.front_switch();
         let text = output(Command::new("ip").args([
@@ -219,10 +218,10 @@ impl Topology {
     }
 }
 
-/// The link group of cables that are pulled together.
+/// The link group of links that are set together.
 const CUT: u32 = 7;
 
-/// The interface by which a node is on a segment; the first segment is the front network.
+/// A node's interface on a segment; the first segment is the front network.
 pub fn segment_interface(segment: u8) -> String {
     if segment == 0 { FRONT_IF.to_owned() } else { format!("seg{segment}") }
 }
@@ -244,7 +243,7 @@ fn make_bridge(switch: &NetNs, bridge: &str) -> Result<()> {
     ])
 }
 
-/// Turns IPv6 on in a namespace and gives its interfaces these addresses (/64), without duplicate
+/// Enables IPv6 in a namespace and gives its interfaces these addresses (/64), without duplicate
 /// address detection.
 pub fn enable_ipv6(netns: &NetNs, front: Option<Ipv6Addr>, back: Option<Ipv6Addr>) -> Result<()> {
     netns.run(|| {
@@ -262,8 +261,8 @@ pub fn enable_ipv6(netns: &NetNs, front: Option<Ipv6Addr>, back: Option<Ipv6Addr
     netns.ip(&front.into_iter().chain(back).collect::<Vec<_>>())
 }
 
-/// With IPv6 there is no duplicate address detection: it would keep the link-local addresses back
-/// for a second.
+/// With IPv6 there is no duplicate address detection: it would delay the link-local addresses by a
+/// second.
 pub(crate) fn make_namespace(netns: &NetNs, ipv6: bool) -> Result<()> {
     netns.create()?;
     let off = if ipv6 { "0" } else { "1" };
@@ -278,7 +277,7 @@ pub(crate) fn make_namespace(netns: &NetNs, ipv6: bool) -> Result<()> {
             ("ipv4/conf/default/rp_filter", "0"),
         ] {
             let path = format!("/proc/sys/net/{key}");
-            // A kernel without IPv6 has no such switch, and no need of it.
+            // A kernel without IPv6 has no such sysctl and needs none.
             if Path::new(&path).exists() {
                 std::fs::write(&path, value)
                     .with_context(|| format!("setting {key} to {value}"))?;
@@ -325,9 +324,9 @@ fn plug(
         switch.name(),
     ]))?;
     switch.ip(&[format!("link set {port} master {bridge} up")])?;
-    // No checksum offload: what is on the wire is what a real network card would have sent, for XDP
-    // and for captures. GRO of the switch leaves its packets' checksums to be finished, so its
-    // ports must do without as well.
+    // No checksum offload: frames have the checksums that a real network card would send, for XDP
+    // and for captures. GRO of the switch would leave checksums unfinished, so its ports must not
+    // offload either.
     ethtool(netns, interface, &["tx", "off"])?;
     ethtool(switch, port, &["tx", "off"])?;
     // GRO gives both ends of the pair a NAPI context: without one at the peer, redirected frames

@@ -1,4 +1,4 @@
-//! An nginx on any host and port, which says who served whom: what a backend behind the nodes is.
+//! An nginx on any host and port that records its clients: a backend behind the nodes.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use crate::daemons::{make_dir, program, write};
 use crate::names::Host;
 use crate::process::{Daemon, wait_until};
 
-/// Size of `/slow`, bytes, and how many of them the server sends in a second.
+/// Size of `/slow` in bytes, and bytes per second of its download.
 pub const SLOW_FILE: u64 = 16 << 20;
 const SLOW_RATE: &str = "4m";
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A running nginx; it ends with the value.
+/// A running nginx; dropping the value ends it.
 #[derive(Debug)]
 pub struct WebServer {
     daemon: Daemon,
@@ -49,7 +49,7 @@ impl WebServer {
         Ok(server)
     }
 
-    /// The client addresses of the requests it has answered, in order.
+    /// The client addresses of the answered requests, in order.
     pub fn clients(&self) -> Result<Vec<String>> {
         let text = std::fs::read_to_string(&self.log)
             .with_context(|| format!("reading {}", self.log.display()))?;

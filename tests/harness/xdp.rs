@@ -1,5 +1,5 @@
-//! XDP programs on the lab's interfaces, by way of iproute2 (a program that is attached so goes
-//! with its interface), and what the verifier makes of a program.
+//! XDP programs on the lab's interfaces, attached by iproute2 (such a program is removed with its
+//! interface), and the verifier's statistics of a program.
 
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -21,30 +21,30 @@ pub fn pin(program: impl AsFd, bpf_dir: &Path, name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Pins a program that passes every frame: with it on its end, a cable of a veth hands on at once
-/// what the other end transmits by XDP.
+/// Pins a program that passes every frame: a veth with it on one end forwards at once what the
+/// other end transmits by XDP.
 pub fn pin_pass(bpf_dir: &Path) -> Result<PathBuf> {
     let pass = sys::load_xdp_pass().context("loading a program that passes frames")?;
     pin(&pass, bpf_dir, "pass")
 }
 
-/// Puts the pinned program on an interface in driver mode, in place of what is there.
+/// Attaches the pinned program to an interface in driver mode, in place of the present one.
 pub fn attach(netns: &NetNs, interface: &str, pinned: &Path) -> Result<()> {
     let words = ["link", "set", "dev", interface, "xdpdrv", "pinned"];
     run(Command::new("ip").args(["-force", "-n", netns.name()]).args(words).arg(pinned))
 }
 
-/// Leaves an interface without a program; none there is fine.
+/// Detaches the program of an interface; none is fine.
 pub fn detach(netns: &NetNs, interface: &str) -> Result<()> {
     netns.ip(&[format!("link set dev {interface} xdpdrv off")])
 }
 
-/// What the kernel made of a program.
+/// The verifier's statistics of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
-    /// Instructions that the verifier walked through, over all ways.
+    /// Verified instructions, over all paths.
     pub instructions: u64,
-    /// Bytes of stack, of the program and of each of its functions; kernels from 7.0 on tell one
+    /// Bytes of stack, of the program and of each of its functions; kernels from 7.0 on report one
     /// figure, that of the deepest chain of calls.
     pub stack: Vec<u32>,
     /// Bytes of translated instructions, and of machine code (0: no JIT).
@@ -52,7 +52,7 @@ pub struct Verified {
     pub jited: u32,
 }
 
-/// Loads a program once, to see what the verifier says of it.
+/// Loads a program once, for the verifier's statistics.
 pub fn verify(program: &Program) -> Result<Verified> {
     const STATISTICS: u32 = 4;
     let mut log = vec![0; 64 << 10];
@@ -63,11 +63,11 @@ pub fn verify(program: &Program) -> Result<Verified> {
     let (jited, translated) =
         sys::program_sizes(loaded.as_fd()).context("asking for the program's sizes")?;
     let (instructions, stack) = statistics(text)
-        .with_context(|| format!("no statistics in what the verifier says: {text}"))?;
+        .with_context(|| format!("no statistics in the verifier's output: {text}"))?;
     Ok(Verified { instructions, stack, translated, jited })
 }
 
-/// Reads `stack depth 32+128`, or `stack depth max 160`, and `processed 4711 insns (limit 1000000)
+/// Parses `stack depth 32+128`, or `stack depth max 160`, and `processed 4711 insns (limit 1000000)
 /// ...`.
 fn statistics(log: &str) -> Option<(u64, Vec<u32>)> {
     let after = |words: &str| log.lines().find_map(|line| line.strip_prefix(words));

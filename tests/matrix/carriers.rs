@@ -1,4 +1,4 @@
-//! How adverts travel: over IPv6, by unicast, from the virtual MAC address.
+//! Transport of adverts: over IPv6, by unicast, from the virtual MAC address.
 
 use vrrp_tests::duel::{Setup, Speaker, Unicast};
 
@@ -101,7 +101,7 @@ pub fn ipv6(peer: Speaker) -> Vec<Case> {
     ]
 }
 
-/// Against keepalived alone: FRR has no unicast, and never another MAC address.
+/// Against keepalived only: FRR has no unicast, and always sends from the virtual MAC address.
 pub fn keepalived() -> Vec<Case> {
     [ties(), unicast(), virtual_mac(Speaker::Keepalived)].concat()
 }
@@ -121,8 +121,8 @@ fn ties() -> Vec<Case> {
     )
 }
 
-/// Nobody preempts at equal priority: who came first leads, until a partition lets both lead and
-/// the addresses decide.
+/// No router preempts at equal priority: the first master stays, until a partition makes both
+/// masters and the addresses decide.
 pub fn tie(
     case: impl Fn(&'static str, Vec<Step>) -> Case,
     lower: &'static str,

@@ -1,5 +1,5 @@
-//! The peers among themselves, where "ours" is a peer too: it shows that the harness sets them up
-//! rightly, and how they differ.
+//! The peers against each other, with a peer in place of our agent: a test of the harness's set-up,
+//! and a record of their differences.
 
 use vrrp_tests::duel::{Setup, Speaker, Unicast};
 

@@ -1,4 +1,4 @@
-//! Plays the cases, several duels at a time, and says of each what was seen.
+//! Runs the cases, several duels at a time, and records the observations of each.
 
 use std::fs::File;
 use std::io::Write;
@@ -18,7 +18,7 @@ use super::{Act, Case, See, Side};
 
 /// Duels at a time. They mostly wait.
 const LANES: usize = 3;
-/// What a busy machine may add to a timer, beside the time for a program to start.
+/// What a busy machine may add to a timer, besides the start of a program.
 const ROOM: Duration = Duration::from_secs(4);
 /// How long a state must last to count.
 const CALM: Duration = Duration::from_millis(500);
@@ -29,7 +29,7 @@ pub struct Row {
     pub case: &'static str,
     pub us: &'static str,
     pub peer: &'static str,
-    /// Our roles, in their order.
+    /// Our roles, in order.
     pub role: String,
     pub expected: String,
     pub observed: String,
@@ -59,11 +59,10 @@ impl Row {
     }
 }
 
-/// Names a file that the rows are appended to, as a table of Markdown.
+/// Names a file to which the rows are appended as a Markdown table.
 const TABLE: &str = "VRRP_MATRIX_TABLE";
 
-/// Plays `cases` and prints their rows; fails with the names of those that went otherwise than
-/// expected.
+/// Runs `cases` and prints their rows; fails with the names of those with unexpected results.
 pub fn play(cases: &[Case]) -> Result<()> {
     let begin = Instant::now();
     let queue = Mutex::new(cases.iter().enumerate());
@@ -110,7 +109,7 @@ pub fn play(cases: &[Case]) -> Result<()> {
 struct Player<'a> {
     case: &'a Case,
     duel: Duel,
-    /// When the act of the step was begun.
+    /// Start of the step's action.
     since: Instant,
     roles: Vec<String>,
     epoch: Option<u64>,
@@ -180,7 +179,7 @@ impl<'a> Player<'a> {
         Ok(Self { case, duel, since: Instant::now(), roles: Vec::new(), epoch: None })
     }
 
-    /// What was seen, and whether it was all as expected.
+    /// The observations, and whether all were as expected.
     fn step(&mut self, act: Act, sees: &[See]) -> (Vec<String>, bool) {
         self.since = Instant::now();
         if let Err(error) = self.act(act) {
@@ -244,7 +243,8 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// Without the kernel program most rows would look the same, but not be about what is shipped.
+    /// Without the kernel program most rows would look the same, but would not test what is
+    /// shipped.
     fn check_xdp(&mut self) -> Result<()> {
         let seat = self.case.seat;
         let mut last = Value::Null;
@@ -289,7 +289,7 @@ impl<'a> Player<'a> {
             + ROOM
     }
 
-    /// Asks `ready` until it has an answer.
+    /// Calls `ready` until it has a result.
     fn wait<T>(&mut self, mut ready: impl FnMut(&mut Self) -> Option<T>) -> Result<T> {
         let deadline = Instant::now() + self.patience();
         loop {
@@ -301,7 +301,7 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// Waits until the two are masters as `wanted` says, and looks again after a while.
+    /// Waits until exactly the sides in `wanted` are masters, and checks again after a while.
     fn masters(&mut self, wanted: &[Side]) -> Result<()> {
         let as_wanted = |this: &mut Self| {
             Side::BOTH
@@ -400,14 +400,14 @@ impl<'a> Player<'a> {
         Ok(expectation(see))
     }
 
-    /// When `side` first announced the address after the act, milliseconds.
+    /// When `side` first announced the address after the action, milliseconds.
     fn claim(&mut self, side: Side) -> Result<u128> {
         let (node, since, vip) = (self.node(side), self.since, self.duel.vip()?);
         let at = self.wait(|this| this.duel.recording().claims(since, node, vip).next())?;
         Ok(at.duration_since(since).as_millis())
     }
 
-    /// The reasons under which our agent has counted dropped adverts, with commas.
+    /// The reasons of adverts that our agent dropped, separated by commas.
     fn drops(&self) -> Option<String> {
         let status = self.duel.agent_status(self.case.seat).ok()?;
         let reasons = status["interfaces"][0]["dropped_adverts"].as_object()?;
@@ -418,7 +418,7 @@ impl<'a> Player<'a> {
         Some(seen.collect::<Vec<_>>().join(","))
     }
 
-    /// The last advert of `side` that was no resignation, in words.
+    /// A description of the last advert of `side` that was no resignation.
     fn last_advert(&self, side: Side) -> Result<String> {
         let recording = self.duel.recording();
         let node = self.node(side);
@@ -501,7 +501,7 @@ fn expectation(see: &See) -> String {
     }
 }
 
-/// The settings of a pair that differ in the priority alone.
+/// The settings of a pair with two different priorities.
 pub fn pair(setup: &Setup, ours: u8, theirs: u8) -> (Setup, Setup) {
     (setup.clone().priority(ours), setup.clone().priority(theirs))
 }
@@ -511,12 +511,12 @@ pub fn v2(ours: u8, theirs: u8) -> (Setup, Setup) {
     pair(&Setup::version_2(), ours, theirs)
 }
 
-/// Both as [`Setup::default`] has it, version 3.
+/// Both as [`Setup::default`], version 3.
 pub fn v3(ours: u8, theirs: u8) -> (Setup, Setup) {
     pair(&Setup::default(), ours, theirs)
 }
 
-/// The same but for `change`.
+/// The same except for `change`.
 pub fn with(pair: (Setup, Setup), change: impl FnOnce(&mut Setup, &mut Setup)) -> (Setup, Setup) {
     let (mut ours, mut theirs) = pair;
     change(&mut ours, &mut theirs);

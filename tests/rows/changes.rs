@@ -1,4 +1,4 @@
-//! Rows of changing rings: whose flows stay where they were.
+//! Rows of changing rings: flows that stay with their backend.
 
 use vrrp_common::counter::RouterCounter::FlowRecorded;
 use vrrp_common::counter::Verdict;
@@ -11,7 +11,7 @@ use super::world::{BACK_MAC, DIRECT, NODE1_MAC, NODE2_MAC, REDIRECTED, UNUSABLE,
 use super::{Count, Row, row};
 
 const V6: usize = 2;
-/// The other service's backend that a record may name by mistake.
+/// The other service's backend, which a record may name by mistake.
 const OTHERS: u16 = 0;
 
 /// Every slot was `base`, and is `live` now.
@@ -36,7 +36,7 @@ fn changed(world: &mut World, packet: &Packet, base: u16, live: u16) {
     }
 }
 
-/// Goes to one of the two backends that rows choose among.
+/// The packet goes to one of the two backends between which rows choose.
 fn goes(says: &str, packet: &Packet, base: u16, live: u16, to: u16) -> Row {
     let (verdict, mac) =
         if to == DIRECT { (Verdict::Tx, NODE1_MAC) } else { (Verdict::Redirect, BACK_MAC) };

@@ -1,4 +1,4 @@
-//! Rows of the client path: packets for virtual addresses, and everybody else's.
+//! Rows of the client path: packets for virtual addresses, and for others.
 
 use vrrp_common::counter::RouterCounter::{
     AlreadySteered, BackendAccepted, FragmentDropped, LocalDelivered, NoBackend, NotActive,
@@ -32,7 +32,7 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// Acting, every flow to `backend`, delivered as `verdict` in `out`.
+/// Active, every flow to `backend`, delivered as `verdict` in `out`.
 fn steered(says: &str, frame: &Frame, backend: u16, verdict: Verdict, out: Vec<u8>) -> Row {
     row(says, frame.build(), Seen::Ipv4)
         .when(|world| world.only(backend))
@@ -208,7 +208,7 @@ fn not_acting_rows() -> Vec<Row> {
             "direct-return backend that hears authenticated adverts only: what was steered is taken",
             marked(),
             |world| {
-                world.dr_backend_of_nobody();
+                world.dr_backend_without_master();
                 world.hmac(true);
             },
             BackendAccepted,
@@ -231,7 +231,7 @@ fn not_acting_rows() -> Vec<Row> {
             NotActive,
         )
         .drops(),
-        counted("direct-return backend that has heard no master: taken", http(), World::dr_backend_of_nobody, BackendAccepted),
+        counted("direct-return backend that has heard no master: taken", http(), World::dr_backend_without_master, BackendAccepted),
         counted("no direct-return backend: not even from the master", from_node2(), |_| {}, NotActive).drops(),
         counted(
             "fenced direct-return backend: taken from the new master",
@@ -245,8 +245,8 @@ fn not_acting_rows() -> Vec<Row> {
     ]
 }
 
-/// Whose packets a backend takes where they are not marked as steered: adverts that the election
-/// would not follow change nothing about that.
+/// Packets that a backend accepts without the mark of a steered frame: adverts that the election
+/// would not follow have no effect on that.
 fn followed_rows() -> Vec<Row> {
     const PRIORITY: usize = 2;
     let advert = |priority: u8| Frame::v2().set(PRIORITY, &[priority]);
@@ -301,7 +301,7 @@ fn followed_rows() -> Vec<Row> {
     ]
 }
 
-/// Two active nodes that are each other's backends, and whose rings differ.
+/// Two active nodes that are each other's backends and have different rings.
 fn steered_once_rows() -> Vec<Row> {
     let again = |says: String, frame: &Frame, backend, is_backend| {
         let row = row(says, frame.build(), Seen::Ipv4).when(move |world| {
@@ -337,7 +337,7 @@ fn steered_once_rows() -> Vec<Row> {
     rows
 }
 
-/// What a switch floods, or an interface in promiscuous mode takes.
+/// Frames that a switch floods, or that an interface in promiscuous mode receives.
 fn others_frame_rows() -> Vec<Row> {
     let other = || http().destination_mac([0x02, 0, 0, 0, 0, 0x77]);
     let everybody = || http().destination_mac([0xff; 6]);

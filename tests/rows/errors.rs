@@ -17,7 +17,7 @@ const V6: usize = 2;
 const HEADER: usize = 20;
 const HEADER_V6: usize = 40;
 
-/// A router on the way to the client.
+/// A router between the node and the client.
 const ROUTER: Address = Address::v4([172, 16, 3, 9]);
 const ROUTER_V6: Address =
     Address::v6([0x20, 0x01, 0x0d, 0xb8, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9]);
@@ -30,7 +30,7 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// What the virtual address sent to the client of `packet`.
+/// A reply of the virtual address to the client of `packet`.
 fn reply(packet: &Packet) -> Packet {
     packet
         .clone()
@@ -120,7 +120,7 @@ fn followed_rows() -> Vec<Row> {
     rows
 }
 
-/// An error as the NAT backend must see it: about what it sent itself.
+/// An ICMP error as the NAT backend must see it: about its own packet.
 fn translated_rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for (what, packet) in
@@ -129,8 +129,8 @@ fn translated_rows() -> Vec<Row> {
         let (kind, code) = if packet.source.is_v4() { (3, 4) } else { (2, 0) };
         let (backend, real) =
             if packet.source.is_v4() { (NAT, Address::v4(REAL)) } else { (NAT_V6, REAL_V6) };
-        // Eight quoted bytes of TCP hold no checksum; of UDP they do, and it is not mended: nobody
-        // looks at a quoted one.
+        // Eight quoted bytes of TCP hold no checksum; those of UDP do. It is not corrected: no host
+        // verifies a quoted one.
         let heard = error(&packet, kind, code, if packet.protocol == 6 { 8 } else { 4 });
         let own = reply(&packet).from((real, REAL_PORT));
         let header = if packet.source.is_v4() { HEADER } else { HEADER_V6 };

@@ -1,6 +1,6 @@
-//! Clients' packets of either IP version, whole and with right checksums, and what forwarding makes
-//! of them: built anew, not changed, so that the kernel program's incremental arithmetic is held
-//! against a full one.
+//! Clients' packets of either IP version, whole and with correct checksums, and the results of
+//! forwarding. They are built again instead of changed, so that the kernel program's incremental
+//! checksums are compared with full ones.
 
 use vrrp_common::flow::FlowKey;
 use vrrp_common::ip::Address;
@@ -19,7 +19,7 @@ pub const CLIENT_PORT: u16 = 40_000;
 const DONT_FRAGMENT: u16 = 0x4000;
 const MORE_FRAGMENTS: u16 = 0x2000;
 
-/// Where a fragment stands in its packet.
+/// The position of a fragment in its packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Piece {
     /// In units of eight bytes.
@@ -38,21 +38,21 @@ pub struct Packet {
     pub protocol: u8,
     pub source_port: u16,
     pub destination_port: u16,
-    /// Of TCP.
+    /// TCP flags.
     pub flags: u8,
     pub payload: Vec<u8>,
     pub ttl: u8,
     pub class: u8,
-    /// Of IPv4.
+    /// IPv4 options.
     pub options: Vec<u8>,
     pub piece: Option<Piece>,
-    /// UDP over IPv4 may do without.
+    /// Without a checksum, which UDP over IPv4 permits.
     pub unsummed: bool,
-    /// Of IPv4.
+    /// IPv4 identification.
     pub identification: [u8; 2],
     /// The last two bytes of IPv6's flow label.
     pub label: [u8; 2],
-    /// Bytes that stand in place of the transport header and payload.
+    /// Bytes in place of the transport header and payload.
     pub body: Option<Vec<u8>>,
 }
 
@@ -144,7 +144,7 @@ impl Packet {
         Self { unsummed: true, ..self }
     }
 
-    /// What the program remembers the flow as.
+    /// The key under which the program records the flow.
     pub fn key(&self) -> FlowKey {
         FlowKey {
             source: self.source,
@@ -247,8 +247,7 @@ impl Packet {
         }
     }
 
-    /// An ICMP error about this packet, from `router` to who sent it, quoting its first `len`
-    /// bytes.
+    /// An ICMP error about this packet, from `router` to its sender, quoting its first `len` bytes.
     pub fn error(&self, router: Address, kind: u8, code: u8, rest: [u8; 4], len: usize) -> Self {
         let mut quoted = self.ip();
         quoted.truncate(len);

@@ -1,5 +1,5 @@
-//! Rows of the ways to a backend: direct return over IPv6, tunnels of both families, destination
-//! NAT there and back.
+//! Rows of the forwarding modes: direct return over IPv6, tunnels of both families, destination NAT
+//! in both directions.
 
 use vrrp_common::counter::RouterCounter::{
     AlreadySteered, BackendAccepted, Hairpin, IcmpSteered, NatReturned, NoBackend, NotActive,
@@ -55,7 +55,7 @@ pub fn seen(packet: &Packet) -> Seen {
     if packet.source.is_v4() { Seen::Ipv4 } else { Seen::Ipv6 }
 }
 
-/// Every flow to `backend`, which gets `out`.
+/// Every flow to `backend`, which receives `out`.
 pub fn steered(says: &str, packet: &Packet, backend: u16, verdict: Verdict, out: Vec<u8>) -> Row {
     row(says, packet.build(), seen(packet))
         .when(|world| world.only(backend))
@@ -130,7 +130,7 @@ fn direct_v6_rows() -> Vec<Row> {
     ]
 }
 
-/// What leaves for the backend behind the tunnel.
+/// The packet that leaves for the backend behind the tunnel.
 fn tunnelled(packet: &Packet, backend: u16) -> Vec<u8> {
     let (source, destination) = match backend {
         TUNNEL => (Address::v4(BACK), Address::v4(REAL)),
@@ -223,8 +223,8 @@ fn long(packet: Packet, len: usize) -> Packet {
     packet.payload(vec![0x6c; rest])
 }
 
-/// "Too big" about `packet`, from the virtual address to the client, sent back to whom it came
-/// from.
+/// "Too big" about `packet`, from the virtual address to the client, returned to the frame's
+/// sender.
 pub fn too_big(packet: &Packet, mtu: u32) -> Vec<u8> {
     let back = |mut error: Packet| {
         error.source = packet.destination;
@@ -312,7 +312,7 @@ fn too_big_rows() -> Vec<Row> {
     ]
 }
 
-/// What leaves for the NAT backend.
+/// The packet that leaves for the NAT backend.
 pub fn translated(packet: &Packet) -> Vec<u8> {
     let real = if packet.source.is_v4() { Address::v4(REAL) } else { REAL_V6 };
     packet.clone().to((real, REAL_PORT)).hop().macs(REAL_MAC, BACK_MAC).build()
@@ -383,7 +383,7 @@ fn nat_refusal_rows() -> Vec<Row> {
     ]
 }
 
-/// An answer of a NAT backend for the client.
+/// An answer of a NAT backend to the client.
 pub fn answer(packet: &Packet) -> Packet {
     let real = if packet.source.is_v4() { Address::v4(REAL) } else { REAL_V6 };
     packet
@@ -394,8 +394,8 @@ pub fn answer(packet: &Packet) -> Packet {
 }
 
 fn reverse_rows() -> Vec<Row> {
-    // The test's namespace has no way to the client: the answer goes on through the stack, which
-    // counts the hop.
+    // The test's namespace has no route to the client: the answer goes through the stack, which
+    // decrements the TTL.
     let returned = |says: String, packet: &Packet, answer: Packet| {
         let router = if packet.source.is_v4() { 0 } else { V6 };
         let out = answer.clone().from((packet.destination, packet.destination_port)).build();

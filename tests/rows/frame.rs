@@ -9,7 +9,7 @@ const GROUP_MAC: [u8; 6] = [0x01, 0x00, 0x5e, 0x00, 0x00, 0x12];
 const DF: u16 = 0x4000;
 
 /// A frame in parts; [`Frame::build`] computes the IP header's length and checksum unless they were
-/// set by hand.
+/// set explicitly.
 #[derive(Clone)]
 pub struct Frame {
     destination: [u8; 6],
@@ -18,7 +18,7 @@ pub struct Frame {
     tags: Vec<(u16, u16)>,
     ip: [u8; 20],
     options: Vec<u8>,
-    /// Set by hand: IHL and total length.
+    /// Set explicitly: IHL and total length.
     ihl: Option<u8>,
     total_len: Option<u16>,
     body: Vec<u8>,
@@ -118,8 +118,8 @@ impl Frame {
         self
     }
 
-    /// Changes the source; a version 3 sum with pseudo-header is made anew by
-    /// [`Frame::seal_pseudo`].
+    /// Changes the source; [`Frame::seal_pseudo`] recomputes a version 3 checksum with
+    /// pseudo-header.
     pub fn source(mut self, address: [u8; 4]) -> Self {
         self.ip[12..16].copy_from_slice(&address);
         self
@@ -147,24 +147,24 @@ impl Frame {
         self
     }
 
-    /// Sets bytes of the message and leaves the checksum as it was.
+    /// Sets bytes of the message and keeps the old checksum.
     pub fn corrupt(mut self, at: usize, bytes: &[u8]) -> Self {
         self.body[at..at + bytes.len()].copy_from_slice(bytes);
         self
     }
 
-    /// Sets bytes of the message, and a checksum over the message alone that is right for them.
+    /// Sets bytes of the message, and a correct checksum over the message alone.
     pub fn set(self, at: usize, bytes: &[u8]) -> Self {
         self.corrupt(at, bytes).seal(0)
     }
 
-    /// Cuts or lengthens (with zeros) the message; the checksum is right.
+    /// Cuts or lengthens (with zeros) the message; the checksum is correct.
     pub fn resize(mut self, len: usize) -> Self {
         self.body.resize(len, 0);
         if len < 8 { self } else { self.seal(0) }
     }
 
-    /// Lengthens the message behind what the checksum covers.
+    /// Lengthens the message beyond the checksum's coverage.
     pub fn trailing(mut self, len: usize) -> Self {
         self.body.resize(self.body.len() + len, 0);
         self
@@ -212,7 +212,7 @@ impl Frame {
     }
 }
 
-/// An ARP frame to everybody.
+/// A broadcast ARP frame.
 pub fn arp(operation: u16, sender_mac: [u8; 6], sender: [u8; 4], target: [u8; 4]) -> Vec<u8> {
     tagged_arp(&[], operation, sender_mac, sender, target)
 }

@@ -11,7 +11,7 @@ use super::world::{
 
 const GROUP_MAC: [u8; 6] = [0x33, 0x33, 0, 0, 0, 0x12];
 
-/// A frame in parts; [`Frame6::build`] computes the payload length unless it was set by hand.
+/// A frame in parts; [`Frame6::build`] computes the payload length unless it was set explicitly.
 #[derive(Clone)]
 pub struct Frame6 {
     destination_mac: [u8; 6],
@@ -69,8 +69,8 @@ impl Frame6 {
         }
     }
 
-    /// A neighbour solicitation for `target`, with the asker's link-layer address unless nobody
-    /// asks.
+    /// A neighbour solicitation for `target`, with the sender's link-layer address unless the
+    /// source is unspecified.
     pub fn solicitation(source: Address, target: Address) -> Self {
         let mut body = vec![135, 0, 0, 0, 0, 0, 0, 0];
         body.extend(target.octets());
@@ -109,7 +109,7 @@ impl Frame6 {
         Self { hop_limit, ..self }
     }
 
-    /// Sent from another address; the sum is made anew.
+    /// Sent from another address; the checksum is recomputed.
     pub fn source(self, source: Address) -> Self {
         Self { source, ..self }.seal(6)
     }
@@ -127,30 +127,30 @@ impl Frame6 {
         Self { next, extensions: extensions.to_vec(), ..self }
     }
 
-    /// Sets bytes of the message and leaves the checksum as it was.
+    /// Sets bytes of the message and keeps the old checksum.
     pub fn corrupt(mut self, at: usize, bytes: &[u8]) -> Self {
         self.body[at..at + bytes.len()].copy_from_slice(bytes);
         self
     }
 
-    /// Sets bytes of the advert; the checksum is right for them.
+    /// Sets bytes of the advert; the checksum is correct.
     pub fn set(self, at: usize, bytes: &[u8]) -> Self {
         self.corrupt(at, bytes).seal(6)
     }
 
-    /// Cuts or lengthens the advert; the checksum is right.
+    /// Cuts or lengthens the advert; the checksum is correct.
     pub fn resize(mut self, len: usize) -> Self {
         self.body.resize(len, 0);
         if len < 8 { self } else { self.seal(6) }
     }
 
-    /// Lengthens the packet behind what the checksum covers.
+    /// Lengthens the packet beyond the checksum's coverage.
     pub fn trailing(mut self, len: usize) -> Self {
         self.body.resize(self.body.len() + len, 0);
         self
     }
 
-    /// The sum of the message alone, as version 3 over IPv4 may have it.
+    /// The checksum of the message alone, which version 3 permits over IPv4.
     pub fn seal_without_pseudo_header(mut self) -> Self {
         self.body[6..8].fill(0);
         let sum = checksum::compute(0, &self.body);

@@ -100,7 +100,7 @@ fn list_rows() -> Vec<Row> {
 }
 
 fn bucket_rows() -> Vec<Row> {
-    // One token in an hour and some: none comes back while the test runs.
+    // One token in more than an hour: none is added while the test runs.
     let slow = GuardConf { source_rate: 1, source_burst: 3, ..GuardConf::default() };
     let total = GuardConf { total_rate: 1, total_burst: 3, ..GuardConf::default() };
     let by_source = move |world: &mut World| world.guarded(WEB, slow);

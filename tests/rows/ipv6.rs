@@ -1,4 +1,4 @@
-//! Rows of IPv6: adverts, who answers for a virtual address, packets for one.
+//! Rows of IPv6: adverts, neighbour discovery for a virtual address, packets to one.
 
 use vrrp_common::counter::RouterCounter::{
     AddressClaimed, ArpAnswered, ArpSuppressed, Fenced, LocalDelivered, LowerPriorityReceived,
@@ -323,7 +323,7 @@ fn neighbour_rows() -> Vec<Row> {
             CLIENT_V6,
         ),
         answered(
-            "VC-091 somebody probes whether the VIP is free: told, and all with it",
+            "VC-091 a host probes whether the VIP is free: answered, to all nodes",
             VIP_V6,
             probe.build(),
             Address::UNSPECIFIED,
@@ -368,7 +368,7 @@ fn neighbour_rows() -> Vec<Row> {
     ]
 }
 
-/// IPv4 addresses in their mapped form, which no host sends or accepts over IPv6.
+/// IPv4-mapped addresses, which no host sends or accepts over IPv6.
 fn mapped_rows() -> Vec<Row> {
     let advert = Frame6::advert;
     let (node2, group) = (Address::v4(NODE2), Address::v4(GROUP));

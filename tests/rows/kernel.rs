@@ -34,7 +34,7 @@ pub struct Kernel {
     led: Vec<(&'static str, u32)>,
 }
 
-/// All counters the rows look at, summed over CPUs.
+/// All counters that rows check, summed over CPUs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counters {
     interface: [u64; INTERFACE_COUNTERS],
@@ -42,15 +42,15 @@ pub struct Counters {
     backends: [Traffic; BACKENDS as usize],
 }
 
-/// What became of a frame.
+/// The result of a frame.
 pub struct Outcome {
-    /// As the kernel numbers them.
+    /// Numbered as in the kernel.
     pub action: u32,
     pub frame: Vec<u8>,
 }
 
-/// Gives this thread a network namespace of its own, which forwards nothing: what the program finds
-/// in routes must not depend on the machine's.
+/// Moves this thread into a network namespace of its own without forwarding: the program's route
+/// lookups must not depend on the machine's routes.
 ///
 /// # Panics
 /// Not as root.
@@ -59,7 +59,7 @@ pub fn own_namespace() {
     forward(false);
 }
 
-/// Whether this thread's namespace sends on what is not for itself.
+/// Turns forwarding in this thread's namespace on or off.
 pub fn forward(on: bool) {
     for setting in ["ipv4/conf/all", "ipv4/conf/lo", "ipv6/conf/all"] {
         let path = format!("/proc/sys/net/{setting}/forwarding");
@@ -85,7 +85,7 @@ impl Kernel {
         self.ebpf.program(PROGRAM).expect("in the object").try_into().expect("an XDP program")
     }
 
-    /// Makes the maps as the agent would for `world`, and forgets all rates.
+    /// Fills the maps as the agent would for `world`, and clears all rates.
     pub fn fill(&mut self, world: &World) {
         self.fill_routers(world);
         self.fill_tables(world);
@@ -118,8 +118,7 @@ impl Kernel {
         }
     }
 
-    /// The tables that packets are looked up in; each entry at its place, before what its bucket
-    /// led to.
+    /// The bucket tables: each entry at its index, before the former head of its bucket.
     fn fill_tables(&mut self, world: &World) {
         for (map, index) in std::mem::take(&mut self.led) {
             self.array(map).set(index, 0_u32, 0).expect("in range");
@@ -144,7 +143,7 @@ impl Kernel {
         }
     }
 
-    /// Lets a bucket lead to `place`; what it led to before.
+    /// Makes a bucket point to `place`; returns its former head.
     fn lead(&mut self, map: &'static str, bucket: u32, place: u32) -> u32 {
         self.led.push((map, bucket));
         let mut buckets = self.array::<u32>(map);
@@ -196,7 +195,7 @@ impl Kernel {
         }
     }
 
-    /// What is remembered of flows, sorted.
+    /// The recorded flows, sorted.
     pub fn flows(&mut self) -> Vec<(FlowKey, u16)> {
         let map = self.ebpf.map_mut(name::FLOWS).expect("in the object");
         let map: HashMap<&mut MapData, FlowKey, FlowRecord> =
@@ -207,7 +206,7 @@ impl Kernel {
         flows
     }
 
-    /// How many flows, advert rates and sources of connections are remembered.
+    /// Numbers of recorded flows, advert rates and sources of connections.
     pub fn remembered(&mut self) -> [usize; 3] {
         [
             self.entries::<FlowKey, FlowRecord>(name::FLOWS),
@@ -302,7 +301,7 @@ pub fn load(ebpf: &mut Ebpf, program: &str) {
     let verified =
         program.info().ok().and_then(|info| info.verified_instruction_count()).unwrap_or(0);
     println!("{verified} instructions verified");
-    // How much work it is depends on how the compiler lays the program out: there must be room.
+    // The number depends on the compiler's layout of the program, so there must be a margin.
     assert!(verified < MOST_VERIFIED, "{verified} of the verifier's 1000000 steps");
 }
 
@@ -319,14 +318,14 @@ pub fn run(program: &Xdp, frame: &[u8]) -> Outcome {
     Outcome { action: result.return_value, frame: out }
 }
 
-/// Runs a loaded program on `frame` many times, each time on what the last left of it.
+/// Runs a loaded program on `frame` many times, each time on the result of the last run.
 pub fn repeat(program: &Xdp, frame: &[u8], times: u32) {
     let options =
         TestRunOptions { data_in: Some(frame), repeat: times, ..TestRunOptions::default() };
     program.test_run(options).unwrap_or_else(|error| panic!("no test run: {error:?}"));
 }
 
-/// `VRRP_EBPF_OBJ`, or where `cargo xtask build-ebpf` puts it.
+/// `VRRP_EBPF_OBJ`, or the output path of `cargo xtask build-ebpf`.
 pub fn object_path() -> PathBuf {
     let built = || {
         PathBuf::from(concat!(
@@ -337,7 +336,7 @@ pub fn object_path() -> PathBuf {
     env::var_os("VRRP_EBPF_OBJ").map_or_else(built, PathBuf::from)
 }
 
-/// What moved between two readings.
+/// The differences between two readings.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Moved {
     pub verdicts: Vec<Verdict>,

@@ -17,6 +17,7 @@ pub mod frame_v6;
 pub mod guards;
 pub mod ipv6;
 pub mod kernel;
+pub mod limits;
 pub mod neighbours;
 pub mod virtual_mac;
 pub mod world;
@@ -32,13 +33,13 @@ use vrrp_common::wire::vrrp::virtual_mac;
 
 use world::World;
 
-/// What the host's parser and policy make of a frame.
+/// The result of the host's parser and policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
-    /// A valid advert for this virtual router. The rate is not judged on the host.
+    /// A valid advert for this virtual router. The host does not apply rate limits.
     Advert(usize),
-    /// An advert for another daemon's virtual router, for another VLAN's interface, or for one the
-    /// agent has not described yet.
+    /// An advert for another daemon's virtual router, for another VLAN's interface, or for one that
+    /// the agent has not configured yet.
     Foreign,
     Rejected(Reason),
     Arp,
@@ -59,7 +60,7 @@ pub enum Count {
 pub struct Row {
     pub says: String,
     pub world: World,
-    /// Frames sent before, of which nothing is expected.
+    /// Frames sent before; their results are not checked.
     pub before: Vec<Vec<u8>>,
     pub frame: Vec<u8>,
     pub seen: Seen,
@@ -67,7 +68,7 @@ pub struct Row {
     pub out: Vec<u8>,
     /// Sorted; exactly these move, each by one.
     pub counts: Vec<Count>,
-    /// What is remembered of flows afterwards; `None`: what was before.
+    /// The recorded flows afterwards; `None`: the same as before.
     pub flows: Option<Vec<(FlowKey, u16)>>,
 }
 
@@ -142,7 +143,7 @@ pub fn accepted(says: impl Into<String>, frame: Vec<u8>, router: usize) -> Row {
 /// All rows.
 pub fn table() -> Vec<Row> {
     let mut rows = adverts::rows();
-    rows.extend(adverts::fence_rows());
+    rows.extend(limits::rows());
     rows.extend(neighbours::rows());
     rows.extend(clients::rows());
     rows.extend(ipv6::rows());
@@ -154,7 +155,7 @@ pub fn table() -> Vec<Row> {
     rows
 }
 
-/// What the host makes of `frame`: the parser, then the policy of the virtual router it names.
+/// The host's result for `frame`: the parser, then the policy of the virtual router that it names.
 pub fn see(world: &World, frame: &[u8]) -> Seen {
     let vrrp = match classify(frame) {
         Class::Vrrp(vrrp) => vrrp,
@@ -164,7 +165,7 @@ pub fn see(world: &World, frame: &[u8]) -> Seen {
         Class::Ipv6 { .. } => return Seen::Ipv6,
         Class::Other => return Seen::Other,
     };
-    // What a host without the program makes of an interface that is not ours does not matter.
+    // For an interface that is not ours the host's result does not matter.
     let interface =
         world.interface.unwrap_or(World::new().interface.expect("the plain world has one"));
     let here =
@@ -206,7 +207,7 @@ pub fn see(world: &World, frame: &[u8]) -> Seen {
     }
 }
 
-/// Whether a frame is for one other host, as a switch floods it.
+/// Whether a frame is addressed to one other host, as a switch floods it.
 fn is_for_another_host(world: &World, ethernet: &Ethernet) -> bool {
     let to = ethernet.destination;
     let own = world.interface.is_none_or(|interface| interface.mac == to);

@@ -1,4 +1,4 @@
-//! Rows of ARP: who answers for a virtual address.
+//! Rows of ARP: answers for a virtual address.
 
 use vrrp_common::counter::RouterCounter::{AddressClaimed, ArpAnswered, ArpSuppressed};
 use vrrp_common::counter::Verdict;
@@ -87,7 +87,7 @@ fn request_rows() -> Vec<Row> {
         row("who has the VIP, in another VLAN: not ours", tagged, Seen::Arp).when(World::active),
         row("VC-018 who has our own address: the stack answers", who_has(NODE1), Seen::Arp)
             .when(World::active),
-        row("VC-018 who has somebody's address", who_has(NODE2), Seen::Arp),
+        row("VC-018 who has another host's address", who_has(NODE2), Seen::Arp),
     ]
 }
 
@@ -117,7 +117,7 @@ fn gratuitous_rows() -> Vec<Row> {
         row("a question in the VIP's name while we act: a claim", arp(OP_REQUEST, NODE2_MAC, VIP1, CLIENT), Seen::Arp)
             .when(World::active)
             .counts(&[Count::Router(0, AddressClaimed)]),
-        row("somebody announces an address that is not a VIP", announcement(NODE2_MAC, NODE2).to_vec(), Seen::Arp)
+        row("a host announces an address that is not a VIP", announcement(NODE2_MAC, NODE2).to_vec(), Seen::Arp)
             .when(World::active),
     ]
 }

@@ -140,7 +140,7 @@ fn ttl_rows() -> Vec<Row> {
         )
         .when(|world| world.routed(250..=253)),
         rejected(
-            "VC-059 a message that is wrong: its TTL cannot be allowed to anybody",
+            "VC-059 a message that is wrong: no peer's TTL range applies to it",
             sent().ttl(251).corrupt(6, &[0, 1]).build(),
             Reason::Ttl,
         )

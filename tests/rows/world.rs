@@ -1,4 +1,5 @@
-//! The world the rows play in: node 1 of the dual-master pair, as the agent would fill its maps.
+//! The state of the maps for the rows: node 1 of the dual-master pair, as the agent would fill
+//! them.
 
 use vrrp_common::flow::FlowKey;
 use vrrp_common::ip::Address;
@@ -13,9 +14,9 @@ use vrrp_common::maps::{
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::vrrp::{AUTH_NONE, AUTH_PASS, GROUP, GROUP_V6};
 
-/// Test runs come in by the loopback interface of the namespace, whose index is always 1.
+/// Test runs arrive on the loopback interface of the namespace, whose index is always 1.
 pub const IFINDEX: u32 = 1;
-/// An interface that is not the one packets come in by.
+/// An interface on which no packet arrives.
 pub const BACK_IFINDEX: u32 = 2;
 
 pub const VRID1: u8 = 51;
@@ -72,7 +73,7 @@ pub const BACK: [u8; 4] = [10, 0, 0, 10];
 pub const BACK_V6: Address = Address::v6([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10]);
 pub const SPREAD: [u8; 4] = [10, 255, 0, 0];
 pub const SPREAD_V6: Address = Address::v6([0xfd, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-/// The longest packet that a tunnel takes.
+/// The longest packet that fits a tunnel.
 pub const MTU: u32 = 1_500;
 
 /// Services: VIP1 and the IPv6 address, each with one of TCP, one of UDP, and one of TCP by source
@@ -87,7 +88,7 @@ pub const WEB_PORT: u16 = 80;
 pub const WEB_V6_PORT: u16 = 443;
 pub const DNS_PORT: u16 = 53;
 pub const STICKY_PORT: u16 = 8443;
-/// Places of VIP1 and of the IPv6 address among the addresses.
+/// Indexes of VIP1 and of the IPv6 address among the addresses.
 const VIP1_PLACE: usize = 0;
 const VIP_V6_PLACE: usize = 2;
 
@@ -96,7 +97,7 @@ const GOOD_LEASE: u64 = u64::MAX;
 /// One nanosecond after boot: long past.
 const LAPSED_LEASE: u64 = 1;
 
-/// The words of one virtual router.
+/// The values in the maps of one virtual router.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Words {
     pub mastership: u64,
@@ -117,12 +118,12 @@ pub struct World {
     pub services: Vec<Service>,
     pub backends: Vec<BackendConf>,
     pub flows: Vec<(FlowKey, u16)>,
-    /// They were remembered in an earlier drain.
+    /// The flows were recorded in an earlier drain.
     pub earlier_flows: bool,
     pub reverse: Vec<(ReverseKey, ReverseConf)>,
     /// By service.
     pub guards: Vec<GuardConf>,
-    /// Prefix lengths, sources, and what they are.
+    /// Prefix lengths, sources, and verdicts.
     pub guard_sources: Vec<(u32, GuardedSource, u32)>,
 }
 
@@ -216,7 +217,7 @@ impl World {
         self.words[0] = Words { mastership: EPOCH, fence: 0, lease: LAPSED_LEASE, ..self.words[0] };
     }
 
-    /// Master on paper, but another one was heard.
+    /// Master without a fence yet, but another master's advert was seen.
     pub fn fenced(&mut self) {
         self.words[0] =
             Words { mastership: EPOCH, fence: EPOCH, lease: LAPSED_LEASE, ..self.words[0] };
@@ -224,11 +225,11 @@ impl World {
 
     /// Direct-return backend of a service whose master is node 2.
     pub fn dr_backend(&mut self) {
-        self.dr_backend_of_nobody();
+        self.dr_backend_without_master();
         self.follows(NODE2, NODE2_MAC, 200);
     }
 
-    /// Follows a master that advertises each second, and that was heard just now.
+    /// Follows a master that advertises each second and has just advertised.
     pub fn follows(&mut self, source: [u8; 4], mac: [u8; 6], priority: u8) {
         const NOW: u64 = u64::MAX;
         let source = Address::v4(source);
@@ -242,24 +243,24 @@ impl World {
         };
     }
 
-    /// Follows that master, which has been silent for ever since.
+    /// Follows that master, whose last advert is long ago.
     pub fn followed_long_ago(&mut self) {
         self.words[0].followed.seen = 1;
     }
 
-    /// A virtual router of the interface listens to `address`.
+    /// A virtual router of the interface receives adverts to `address`.
     pub fn listens(&mut self, address: Address) {
         if let Some(interface) = &mut self.interface {
             interface.listen(address);
         }
     }
 
-    /// Direct-return backend that has heard no master yet.
-    pub fn dr_backend_of_nobody(&mut self) {
+    /// Direct-return backend that has received no master's advert yet.
+    pub fn dr_backend_without_master(&mut self) {
         self.addresses[0].1.flags |= ADDRESS_IS_BACKEND;
     }
 
-    /// Acting for all addresses, with every flow of every service to one backend.
+    /// Active for all addresses, with every flow of every service to one backend.
     pub fn only(&mut self, backend: u16) {
         self.active();
         self.active_v6();
@@ -276,7 +277,7 @@ impl World {
         }
     }
 
-    /// VIP1 and the IPv6 address take fragments of TCP: for the service that spreads by source.
+    /// VIP1 and the IPv6 address accept fragments of TCP, for the service that spreads by source.
     pub fn takes_fragments(&mut self) {
         self.addresses[VIP1_PLACE].1.tcp_fragments = STICKY as u16 + 1;
         self.addresses[VIP_V6_PLACE].1.tcp_fragments = STICKY_V6 as u16 + 1;
@@ -288,8 +289,7 @@ impl World {
         self.guards[service] = guard;
     }
 
-    /// A prefix of sources of a guarded service; `bits` of the address, an IPv4 one in its mapped
-    /// form.
+    /// A source prefix of a guarded service; `bits` of the address, an IPv4 one in its mapped form.
     pub fn lists(&mut self, service: usize, source: Address, bits: u32, what: u32) {
         let key =
             GuardedSource { service: (service as u32).to_be_bytes(), source: source.octets() };
@@ -304,7 +304,7 @@ impl World {
         self.addresses[0].0.vlan = vlan;
     }
 
-    /// The first virtual router hears `peers` only.
+    /// The first virtual router accepts adverts of `peers` only.
     pub fn peers(&mut self, peers: &[[u8; 4]]) {
         let router = &mut self.routers[0];
         for (slot, &peer) in peers.iter().enumerate() {
@@ -314,8 +314,8 @@ impl World {
         router.peer_count = peers.len() as u8;
     }
 
-    /// The first virtual router is unicast, with node 2 as its peer, whose adverts may have come
-    /// through routers.
+    /// The first virtual router is unicast, with node 2 as its peer, whose adverts may have passed
+    /// routers.
     pub fn routed(&mut self, ttl: std::ops::RangeInclusive<u8>) {
         self.peers(&[NODE2]);
         let router = &mut self.routers[0];

@@ -1,5 +1,5 @@
-//! A kernel that is too old for the XDP program: the agent says so, and does what it can do
-//! without.
+//! A kernel that is too old for the XDP program: the agent reports that, and works without the
+//! program.
 
 use anyhow::{Result, ensure};
 use vrrp_tests::names::{Node, Vip};
@@ -9,7 +9,7 @@ use crate::failover::addresses;
 use crate::site::{PATIENCE, Site, tail, wait_until};
 use crate::story;
 
-/// The oldest kernel, as the refusal has to name it.
+/// The oldest kernel, as named in the refusal.
 const FLOOR: &str = "6.1";
 
 pub fn run(checks: &mut Checks, site: &mut Site) {

@@ -12,7 +12,7 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// Makes a check: its text says what was seen.
+    /// Runs a check; its text describes the observation.
     pub fn check(&mut self, name: &str, check: impl FnOnce() -> Result<String>) {
         let begin = Instant::now();
         let seen =
@@ -29,7 +29,7 @@ impl Checks {
         println!("vm: FAILED {name}: {}", one_line(&format!("{error:#}")));
     }
 
-    /// The check cannot be made on this kernel, or with what this guest has.
+    /// The check cannot be made on this kernel, or in this guest.
     pub fn skipped(&mut self, name: &str, reason: &str) {
         println!("vm: skipped {name}: {}", one_line(reason));
     }

@@ -1,9 +1,9 @@
-//! What one packet costs, whole paths: the XDP program's ways of forwarding, and the kernel's own
-//! balancer (IPVS) in its place.
+//! Instructions per packet over whole paths: the XDP program's forwarding modes, compared with the
+//! kernel's own balancer (IPVS).
 //!
-//! The guest's clock counts instructions, a nanosecond each. A count has no cache misses and no
-//! waiting for memory in it: figures of one kernel may be compared with each other, and are no
-//! promise of packets a second.
+//! The guest's clock counts instructions, one nanosecond each. A count includes no cache misses and
+//! no waiting for memory: figures of one kernel can be compared with each other, but say nothing
+//! about packets per second.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -29,14 +29,14 @@ const PACKETS: u64 = 20_000;
 const FLOWS: u16 = 100;
 const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 9, 249);
 const BACKEND: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 3);
-/// A backend of direct return is on the segment of the virtual address: here the client's host has
-/// it.
+/// A direct-return backend is on the segment of the virtual address: here the client's host has its
+/// address.
 const NEAR_BACKEND: Ipv4Addr = Ipv4Addr::new(192, 168, 9, 11);
 
-/// One way of forwarding, by IPVS and by the agent: each has a service of its own.
+/// One forwarding mode, by IPVS and by the agent, with a service each.
 struct Way {
     name: &'static str,
-    /// Of ipvsadm.
+    /// Option of ipvsadm.
     option: &'static str,
     ipvs_port: u16,
     own_port: u16,
@@ -104,7 +104,7 @@ pub fn run(checks: &mut Checks) -> Result<()> {
     } else {
         checks.skipped("IPVS", "no ipvsadm in this guest");
     }
-    // Not before: what the stack sends would have to be copied for it.
+    // Not before: frames of the stack would have to be copied for it.
     xdp::attach(&line.host(Host::Client), FRONT_IF, &xdp::pin_pass(&line.bpf_dir())?)?;
     let agent = start(&line)?;
     for Way { name, own_port, host, .. } in WAYS {
@@ -145,7 +145,7 @@ fn line() -> Result<Line> {
 /// backend.
 fn cost(line: &Line, target: Ipv4Addr, port: u16, at: Host) -> Result<u64> {
     let backend = line.host(at);
-    // The first run makes what is made once: routes, connections, code in place.
+    // The first run creates routes and connections and warms up code.
     generate(line, target, port)?;
     let before = received(&backend)?;
     let took = generate(line, target, port)?;
@@ -154,7 +154,7 @@ fn cost(line: &Line, target: Ipv4Addr, port: u16, at: Host) -> Result<u64> {
     Ok(took.as_nanos() as u64 / PACKETS)
 }
 
-/// Sends the packets from the client by the kernel's own generator; how long it took.
+/// Sends the packets from the client by pktgen; returns the time that it took.
 fn generate(line: &Line, target: Ipv4Addr, port: u16) -> Result<Duration> {
     let target_mac = Mac([2, 0, 0, 9, 0, 2]);
     line.host(Host::Client).run(move || {
@@ -180,7 +180,7 @@ fn generate(line: &Line, target: Ipv4Addr, port: u16) -> Result<Duration> {
             write(FRONT_IF, &line)?;
         }
         write("pgctrl", "start")?;
-        // The order itself ends a while after the generator.
+        // The write returns a while after the generator has finished.
         let result = std::fs::read_to_string(format!("/proc/thread-self/net/pktgen/{FRONT_IF}"))
             .context("pktgen's result")?;
         took(&result).with_context(|| format!("no result of pktgen: {result}"))
@@ -208,7 +208,7 @@ fn received(netns: &NetNs) -> Result<u64> {
     links[0]["stats64"]["rx"]["packets"].as_u64().context("a counter")
 }
 
-/// The agent in the director's place, with a service for each way.
+/// Starts the agent in place of IPVS, with a service for each mode.
 fn start(line: &Line) -> Result<Daemon> {
     let dir = line.bpf_dir().with_file_name("agent");
     make_dir(&dir)?;

@@ -1,5 +1,5 @@
-//! Virtual routers on links that the lab does not have: VLAN, bond and dummy; and a network that
-//! loses and delays.
+//! Virtual routers on links that the lab does not have: VLAN, bond and dummy; and a network with
+//! loss and delay.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
@@ -18,7 +18,7 @@ use crate::story::router;
 const VLAN: &str = "eth1.5";
 const BOND: &str = "bond0";
 const DUMMY: &str = "dummy0";
-/// The bond's cables: interfaces of the node, and how the ports of the switch end.
+/// The bond's links: interfaces of the node, and suffixes of the switch's ports.
 const CABLES: [(&str, &str); 2] = [("slave0", "-s0"), ("slave1", "-s1")];
 const PORT: u16 = 80;
 /// Many adverts at one a second.
@@ -96,7 +96,7 @@ pub fn run(checks: &mut Checks) -> Result<()> {
 
 fn up() -> Result<Site> {
     let mut site = Site::build("vm-test devices", config)?;
-    // Dual-stack sockets need the family, not addresses of it.
+    // Dual-stack sockets need IPv6 enabled, but no addresses.
     site.enable_ipv6(&[Host::Node1, Host::Node2])?;
     let client = site.netns(Host::Client);
     client.ip(&vlan(10))?;

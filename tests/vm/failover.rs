@@ -1,4 +1,4 @@
-//! Mastership moves: by the death of an agent, by order, by a stop; and a quick restart keeps it.
+//! Mastership moves when an agent is killed, by a command, and by a stop; a quick restart keeps it.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::story;
 
 const VICTIM: Node = Node::Node1;
 const HEIR: Node = Node::Node2;
-/// A client asks this often, all the time.
+/// Interval of a client's requests, for the whole time.
 const INTERVAL: Duration = Duration::from_millis(50);
 /// Traffic before and after a move.
 const CALM: Duration = Duration::from_secs(1);
@@ -102,7 +102,7 @@ fn unnoticed(probe: HttpProbe) -> Result<String> {
     Ok(summary.sentence())
 }
 
-/// How often the heir became master of the first router.
+/// How often the other node became master of the first router.
 fn masterships(site: &Site) -> Result<u64> {
     Ok(site.router(HEIR, "VI_1")?["transitions"]["master"].as_u64().unwrap_or(0))
 }

@@ -1,5 +1,5 @@
-//! The first process of a guest: mounts what a system has, starts the parts as a process of their
-//! own, and ends the machine.
+//! The first process of a guest: mounts the usual file systems, starts the parts in a child
+//! process, and ends the machine.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-/// What is mounted where: type, place, options.
+/// Mounts: type, path, options.
 const MOUNTS: &[(&str, &str, &str)] = &[
     ("proc", "/proc", ""),
     ("sysfs", "/sys", ""),
@@ -39,7 +39,7 @@ pub fn run() -> ! {
     if let Err(error) = start() {
         println!("init: {error:#}");
     }
-    // The end of the machine, whatever has come before.
+    // Powers the machine off, whatever happened before.
     let ended = fs::write("/proc/sysrq-trigger", "o");
     println!("init: {ended:?}");
     loop {
@@ -71,7 +71,7 @@ fn start() -> Result<()> {
     command.envs(ENVIRONMENT.iter().copied());
     let parts = command.spawn().context("starting the parts")?;
     let parts = Pid::from_raw(parts.id().cast_signed());
-    // Processes whose parent has ended become children of this one, and it has to wait for them.
+    // Orphaned processes become children of this one, which must reap them.
     loop {
         match waitpid(None, Some(WaitPidFlag::empty())) {
             Ok(WaitStatus::Exited(pid, code)) if pid == parts => {

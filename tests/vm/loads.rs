@@ -1,4 +1,4 @@
-//! Every program of both objects is loaded, and the verifier's work for it is within its budget.
+//! Loads every program of both objects, and checks that the verifier's work is within the budget.
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use aya::Ebpf;
@@ -6,9 +6,9 @@ use aya::programs::{Program, ProgramError, ProgramInfo};
 
 use crate::check::Checks;
 
-/// Instructions that the verifier may walk through for one program, of the 1,000,000 that it
-/// allows: it depends on the compiler's layout of the program and on the kernel, so there must be
-/// room.
+/// The most instructions that the verifier may process for one program, of the 1,000,000 that it
+/// allows. The number depends on the compiler's layout of the program and on the kernel, so there
+/// must be a margin.
 const BUDGET: u32 = 400_000;
 const OBJECTS: &[&str] = &["/lib/bpf/vrrp-ebpf", "/lib/bpf/vrrp-sockets"];
 
@@ -43,7 +43,7 @@ fn within_budget(program: &mut Program) -> Result<String> {
     Ok(format!("{verified} instructions verified, {translated} bytes"))
 }
 
-/// A kernel this old has to refuse it: otherwise the oldest kernel is stated wrongly.
+/// A kernel this old must refuse it: otherwise the stated oldest kernel is wrong.
 fn refused(program: &mut Program) -> Result<String> {
     match load(program) {
         Ok(_) => bail!("this kernel loads it"),
@@ -62,7 +62,7 @@ fn load(program: &mut Program) -> Result<ProgramInfo, ProgramError> {
     program.info()
 }
 
-/// The last lines of what the verifier says are the reason.
+/// The reason is in the last lines of the verifier's log.
 fn refusal(error: ProgramError) -> anyhow::Error {
     const LINES: usize = 4;
     let ProgramError::LoadError { io_error, verifier_log } = error else { return anyhow!(error) };

@@ -1,8 +1,8 @@
-//! What runs inside the virtual machines of `cargo xtask vm-test`: the first process of the guest,
-//! and the parts of the test.
+//! The program inside the virtual machines of `cargo xtask vm-test`: the first process of the
+//! guest, and the parts of the test.
 //!
-//! Outside of such a guest there is nothing to run, and nothing is counted. Each part prints its
-//! checks on the console, in the form that `xtask/src/vm_test/verdict.rs` reads.
+//! Outside of such a guest it runs and counts nothing. Each part prints its checks on the console,
+//! in the format that `xtask/src/vm_test/verdict.rs` reads.
 
 mod below;
 mod check;
@@ -24,7 +24,7 @@ use vrrp_tests::names::Node;
 use check::Checks;
 use site::Site;
 
-/// The parts that the kernel's command line asks for, separated by commas.
+/// The parts to run, from the kernel's command line, separated by commas.
 const PARTS: &str = "VRRP_VM_PARTS";
 /// The oldest kernel that loads the XDP program.
 const FLOOR: (u32, u32) = (6, 1);
@@ -79,11 +79,11 @@ fn run(part: &str, checks: &mut Checks, site: &mut Shared) -> Result<()> {
     Ok(())
 }
 
-/// The site that several parts share, brought up by the first.
+/// The site that several parts share; the first of them starts it.
 #[derive(Default)]
 struct Shared {
     site: Option<Site>,
-    /// It has been tried once: what failed then would fail again.
+    /// It was tried once: another attempt would fail again.
     tried: bool,
 }
 

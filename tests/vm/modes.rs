@@ -1,4 +1,4 @@
-//! Every way of forwarding carries pages, on the real thing.
+//! Every forwarding mode serves pages, with real hosts.
 
 use std::net::IpAddr;
 use std::thread::sleep;
@@ -43,8 +43,8 @@ pub fn run(checks: &mut Checks, site: &Site, master: Node) {
     });
     checks.check("IPIP to a tunnel device", || tunnel(site, story::vip(TUNNEL), "four"));
     checks.check("IPv6 direct return", || {
-        // Checks that began before this node had the virtual address say nothing of those that come
-        // after.
+        // Checks that began before this node had the virtual address are no evidence for later
+        // ones.
         sleep(CHECKED);
         site.wait_backends(master, "usable backends of IPv6", |service, backend| {
             service["name"] != "direct6" || backend["usable"] == true
@@ -68,7 +68,7 @@ fn is_v4(address: &str) -> bool {
     address.starts_with("192.")
 }
 
-/// Pages through a tunnel, whose end counts packets.
+/// Pages through a tunnel, whose far end counts packets.
 fn tunnel(site: &Site, server: std::net::SocketAddr, device: &str) -> Result<String> {
     let before = received(site, device)?;
     let seen = site.served_by(server, PAGES, &[TUNNEL_END])?;

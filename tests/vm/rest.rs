@@ -1,4 +1,4 @@
-//! Upstreams, capture, detach, and what the kernel says of it all.
+//! Upstreams, capture, detach, and the kernel's log of all parts.
 
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
@@ -17,7 +17,7 @@ use crate::story::{GATEWAY, NAT_BACKENDS, UPSTREAM, VIP6};
 
 const NODE: Node = Node::Node1;
 const CONNECTIONS: usize = 8;
-/// A forged advert each, until the capture has seen one.
+/// The most forged adverts, sent until the capture has seen one.
 const FORGED: usize = 20;
 
 pub fn upstreams(checks: &mut Checks, site: &mut Site) {
@@ -53,11 +53,12 @@ pub fn upstreams(checks: &mut Checks, site: &mut Site) {
     });
 }
 
-/// Connections of the node's own, from its cgroup.
+/// Connections of the node itself, from its cgroup.
 fn connect(site: &Site, count: usize) -> Result<Vec<TcpStream>> {
     let steered = site.paths(NODE).cgroup.context("no cgroup")?;
     let home = cgroup::home(0)?;
-    // The whole process goes there: a socket belongs to the cgroup of the process that made it.
+    // The whole process enters the cgroup: a socket belongs to the cgroup of the process that made
+    // it.
     cgroup::enter(&steered, 0)?;
     let streams = site.netns(NODE.host()).run(move || {
         let address = SocketAddr::from(UPSTREAM);
@@ -131,7 +132,7 @@ pub fn detach(checks: &mut Checks, site: &mut Site) {
     }
 }
 
-/// Fails on virtual addresses, programs, and pins.
+/// Fails if virtual addresses, programs or pins are left.
 fn left(site: &Site, node: Node) -> Result<String> {
     let addresses = addresses(site, node)?;
     let own = [
@@ -165,7 +166,7 @@ fn below(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
         .collect()
 }
 
-/// Lines by which a kernel says that something in it went wrong.
+/// Lines with which a kernel reports an internal error.
 const COMPLAINTS: &[&str] =
     &["WARNING:", "BUG:", "BUG ", "Oops", "general protection", "INFO: task", "refcount_t"];
 

@@ -1,4 +1,4 @@
-//! A small HTTP server that says which host it runs on, in a thread inside that host's namespace.
+//! A small HTTP server that returns the name of its host, in a thread inside that host's namespace.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -11,11 +11,11 @@ use anyhow::{Context, Result};
 use vrrp_tests::names::Host;
 use vrrp_tests::netns::NetNs;
 
-/// How long a client may take to ask. Health checks hold connections without asking.
+/// How long a client may take to send a request. Health checks hold connections without a request.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// A running server. It ends with the value.
+/// A running server. Dropping the value ends it.
 #[derive(Debug)]
 pub struct Server {
     pub host: Host,
@@ -68,7 +68,7 @@ fn accept(
             Ok((stream, peer)) => {
                 let clients = Arc::clone(clients);
                 std::thread::spawn(move || {
-                    // A client that goes away is none of the server's business.
+                    // A client that closes early is no error.
                     let _ = answer(stream, peer, host, &clients);
                 });
             }

@@ -1,4 +1,4 @@
-//! Two nodes with an agent each, backends, a client, and small servers: the lab's wiring without
+//! Two nodes with an agent each, backends, a client, and small servers: the lab's topology without
 //! its daemons.
 
 use std::collections::BTreeMap;
@@ -22,14 +22,13 @@ use vrrp_tests::{cgroup, daemons};
 
 use crate::server::Server;
 
-/// A program is verified in seconds here, and an agent waits for that before it stands for
-/// election.
+/// The verifier takes seconds here, and an agent takes part in the election only after that.
 pub const PATIENCE: Duration = Duration::from_secs(30);
-/// Between looks. The clock leaps over a pause, and each look costs a process.
+/// Interval of polls. The clock skips a pause, and each poll costs a process.
 const PAUSE: Duration = Duration::from_millis(250);
 const ANSWER: Duration = Duration::from_secs(3);
 
-/// A running site. It goes when the value is dropped.
+/// A running site. Dropping the value ends it.
 pub struct Site {
     run: RunDir,
     topology: Topology,
@@ -39,7 +38,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Makes namespaces and cables; no agent runs yet.
+    /// Creates namespaces and links; no agent runs yet.
     pub fn build(about: &str, config: fn(Node) -> String) -> Result<Self> {
         let run = RunDir::create(about)?;
         let topology = Topology::of(run.id());
@@ -70,7 +69,7 @@ impl Site {
         AgentPaths::below(&self.run.path().join(node.host().name()))
     }
 
-    /// Gives these hosts IPv6 addresses on the networks that they are on.
+    /// Gives these hosts IPv6 addresses on their networks.
     pub fn enable_ipv6(&self, hosts: &[Host]) -> Result<()> {
         hosts.iter().try_for_each(|&host| {
             topology::enable_ipv6(&self.netns(host), front6(host), back6(host))
@@ -121,13 +120,13 @@ impl Site {
         std::fs::read_to_string(self.log_path(node)).unwrap_or_default()
     }
 
-    /// Runs `vrrp-agent` on `node` with these words, however it ends.
+    /// Runs `vrrp-agent` on `node` with these arguments, whatever its exit code.
     pub fn agent(&self, node: Node, words: &[&str]) -> Result<Output> {
         let mut command = self.netns(node.host()).command(&agent_binary().to_string_lossy())?;
         command.args(words).output().with_context(|| format!("vrrp-agent {}", words.join(" ")))
     }
 
-    /// The same for commands that ask the running agent; it has to succeed.
+    /// The same for commands that query the running agent; it must succeed.
     pub fn ask(&self, node: Node, words: &[&str]) -> Result<String> {
         let socket = self.paths(node).api_socket;
         output(Command::new(agent_binary()).args(words).arg("--socket").arg(socket))
@@ -181,14 +180,14 @@ impl Site {
 
     // The client.
 
-    /// Asks for a page from the client; the host that served it.
+    /// Requests a page from the client; returns the host that served it.
     pub fn get(&self, server: SocketAddr) -> Result<String> {
         let answer = self.netns(Host::Client).run(move || http::get(server, "/", None, ANSWER))?;
         ensure!(answer.status == 200, "status {}", answer.status);
         Ok(answer.header("x-node").context("a server that names itself")?.to_owned())
     }
 
-    /// Asks many times: how often each host served.
+    /// Requests many pages; returns how often each host served.
     pub fn pages(&self, server: SocketAddr, count: usize) -> Result<BTreeMap<String, usize>> {
         let mut served = BTreeMap::new();
         for number in 0..count {
@@ -198,7 +197,7 @@ impl Site {
         Ok(served)
     }
 
-    /// Asks many times, and fails unless exactly these hosts have served.
+    /// Requests many pages, and fails unless exactly these hosts served them.
     pub fn served_by(&self, server: SocketAddr, count: usize, hosts: &[Host]) -> Result<String> {
         let served = self.pages(server, count)?;
         let mut names: Vec<&str> = hosts.iter().map(|host| host.name()).collect();
@@ -245,7 +244,7 @@ pub fn back6(host: Host) -> Option<Ipv6Addr> {
     Some(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, host.back()?.octets()[3].into()))
 }
 
-/// Looks again and again until it is so.
+/// Polls until `ready` returns true.
 pub fn wait_until(what: &str, patience: Duration, mut ready: impl FnMut() -> bool) -> Result<()> {
     let deadline = Instant::now() + patience;
     while !ready() {
@@ -263,7 +262,7 @@ pub fn tail(text: &str) -> String {
     lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 
-/// Fails unless a command of the agent ended with 0; what it printed.
+/// Fails unless a command of the agent ended with 0; returns its output.
 pub fn succeeded(output: &Output) -> Result<String> {
     let text = format!(
         "{}{}",

@@ -1,5 +1,5 @@
-//! The site that most parts share: a dual-master pair with a service for each kind of forwarding,
-//! and an upstream.
+//! The site of most parts: a dual-master pair with a service for each forwarding mode, and an
+//! upstream.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -9,25 +9,25 @@ use vrrp_tests::topology::Topology;
 
 use crate::site::{Site, back6, front6};
 
-/// The backends' way back to clients: virtual addresses of the back network, of the same master.
+/// The backends' gateways to clients: virtual addresses of the back network, with the same master.
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 254);
 pub const GATEWAY6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0x254);
 pub const VIP6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 0x249);
-/// The address that a node's own connections go to; no host has it.
+/// The destination of a node's own connections; no host has it.
 pub const UPSTREAM: (Ipv4Addr, u16) = (Ipv4Addr::new(10, 0, 0, 100), 9000);
 
 /// Ports of services on the virtual addresses.
 pub const DIRECT: u16 = 80;
 pub const NAT: u16 = 81;
 pub const TUNNEL: u16 = 82;
-/// Where the backends of NAT listen.
+/// Port of the NAT backends.
 const BEHIND_NAT: u16 = 8080;
 pub const NAT_BACKENDS: [Host; 2] = [Host::Php1, Host::Php2];
-/// It takes packets out of the tunnel, and answers by a cable of its own to the front network.
+/// Decapsulates packets of the tunnel, and answers over a link of its own to the front network.
 pub const TUNNEL_END: Host = Host::Php3;
 const TUNNEL_END_FRONT: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 60);
 
-/// The names of the routers that node 1 leads.
+/// The routers whose preferred master is node 1.
 pub const LED_BY_NODE1: &[&str] = &["VI_1", "VI_B", "VI_6", "VI_B6"];
 pub const LED_BY_NODE2: &[&str] = &["VI_2"];
 
@@ -39,7 +39,7 @@ pub fn vip6(port: u16) -> SocketAddr {
     (VIP6, port).into()
 }
 
-/// The site with both agents running, in the roles that the configuration gives them.
+/// The site with both agents running, in the configured roles.
 pub fn up() -> Result<Site> {
     let mut site = Site::build("vm-test", config)?;
     let topology = site.topology();
@@ -54,7 +54,7 @@ pub fn up() -> Result<Site> {
     ])?;
     wire(site.topology())?;
     for node in Node::BOTH {
-        // Kernels before 6.17 forward IPv6 only where all interfaces do.
+        // Before Linux 6.17 IPv6 is forwarded only if all interfaces forward.
         site.netns(node.host()).run(|| {
             std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1")
                 .context("forwarding of IPv6")
@@ -73,7 +73,7 @@ pub fn up() -> Result<Site> {
     Ok(site)
 }
 
-/// Waits until each node leads what it should lead.
+/// Waits until each node is master of its routers.
 pub fn settle(site: &Site) -> Result<()> {
     for (leader, names) in [(Node::Node1, LED_BY_NODE1), (Node::Node2, LED_BY_NODE2)] {
         for name in names {
@@ -94,7 +94,7 @@ fn wire(topology: &Topology) -> Result<()> {
     }
     let end = topology.host(TUNNEL_END);
     end.run(|| {
-        // The virtual address stands on `lo`, and is claimed on no network.
+        // The virtual address is on `lo`, and is announced on no network.
         for (key, value) in [("arp_ignore", "1"), ("arp_announce", "2"), ("rp_filter", "0")] {
             std::fs::write(format!("/proc/sys/net/ipv4/conf/all/{key}"), value)
                 .with_context(|| format!("setting {key}"))?;

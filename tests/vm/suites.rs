@@ -1,4 +1,4 @@
-//! Test programs that also run on the machine that builds them, here on another kernel.
+//! Test programs that also run on the building machine, here on another kernel.
 
 use std::process::Command;
 
@@ -6,13 +6,13 @@ use anyhow::{Context, Result, bail};
 
 use crate::check::Checks;
 
-/// What the standard harness ends with when tests failed: they are counted by their lines.
+/// Exit code of the test harness when tests failed: they are counted by their lines.
 const FAILED: i32 = 101;
 
 /// The agent's own tests.
 pub const UNIT_TESTS: &str = "vrrp-agent-tests";
 
-/// Tests that kernels older than this cannot pass, each with the reason.
+/// Tests that cannot pass on kernels older than this, each with the reason.
 const NOT_BEFORE: &[(&str, (u32, u32), &str)] = &[(
     "net::addresses::tests::an_address_put_there_by_hand_is_taken_over",
     (6, 12),
@@ -38,7 +38,7 @@ pub fn run(checks: &mut Checks, programs: &[&str]) -> Result<()> {
             checks.skipped(name, reason);
         }
     }
-    // A test that lacked something has said so, and the harness took its return for success.
+    // A test that lacked something left a note, and the test harness counted its return as a pass.
     for note in std::fs::read_to_string("/run/test-skips").unwrap_or_default().lines() {
         let (name, reason) = note.split_once(": ").unwrap_or((note, ""));
         checks.skipped(name, reason);

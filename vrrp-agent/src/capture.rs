@@ -1,9 +1,9 @@
 //! `vrrp-agent capture`: samples of the packets that the kernel program drops, as lines or as a
 //! pcapng file.
 //!
-//! Goes by the pinned maps and needs no agent: the program drops on when its agent is gone. Nothing
-//! is captured unless somebody asks, and a capture whose process was killed ends by itself after
-//! [`WISH`].
+//! It works on the pinned maps and needs no running agent, as the program drops packets without one
+//! too. The program samples only while a capture runs. A capture whose process was killed expires
+//! after [`EXPIRES_AFTER`].
 
 mod file;
 mod line;
@@ -27,34 +27,34 @@ use vrrp_model::time::Instant;
 
 pub use reasons::parse as parse_reason;
 
-/// How long the program goes on without hearing of who captures.
-const WISH: Duration = Duration::from_secs(3);
-/// How often what was captured is fetched.
+/// The program stops sampling this long after the last renewal.
+const EXPIRES_AFTER: Duration = Duration::from_secs(3);
+/// Interval at which samples are read.
 const FETCH: Duration = Duration::from_millis(50);
 /// Buffer of each CPU, in pages.
 const PAGES: usize = 64;
 
 pub struct Options {
-    /// Empty: all.
+    /// Empty: all reasons.
     pub reasons: Vec<DropReason>,
-    /// One of so many.
+    /// Samples one of this many packets.
     pub every: u32,
-    /// Most bytes of a frame.
+    /// Most bytes kept of a frame.
     pub snap: u32,
-    /// Ends after so many packets.
+    /// Ends after this many packets.
     pub count: Option<u64>,
     /// Ends after this time.
     pub time: Option<Duration>,
-    /// A pcapng file; `-` is standard output. Without one, a line each to standard output.
+    /// A pcapng file; `-` is standard output. `None`: one line per packet on standard output.
     pub write: Option<PathBuf>,
     pub bpf_dir: PathBuf,
 }
 
-/// What came of a capture.
+/// The result of a capture.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     pub captured: u64,
-    /// The buffers were full.
+    /// Samples that were dropped because the buffers were full.
     pub lost: u64,
 }
 
@@ -63,22 +63,22 @@ struct Packet<'a> {
     at: SystemTime,
     ifindex: u32,
     reason: Option<DropReason>,
-    /// Of the whole frame, in bytes.
+    /// Length of the whole frame in bytes.
     len: u32,
     frame: &'a [u8],
 }
 
-/// Where captured packets go.
+/// Output of captured packets.
 trait Sink {
     fn packet(&mut self, packet: &Packet) -> Result<()>;
     fn flush(&mut self) -> io::Result<()>;
 }
 
-/// Captures until the count or time is reached, a signal comes, or the reader of standard output
-/// has gone.
+/// Captures until the count or time is reached, a signal arrives, or the reader of standard output
+/// has closed it.
 ///
 /// # Errors
-/// No pinned maps, no permission, another capture that goes on, an output that cannot be written.
+/// No pinned maps, no permission, another running capture, or an output that cannot be written.
 pub async fn run(options: &Options) -> Result<Summary> {
     let mut sink: Box<dyn Sink> = match &options.write {
         Some(path) => Box::new(file::Pcapng::create(path)?),
@@ -129,10 +129,10 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-/// The maps of a capture that goes on.
+/// The maps of a running capture.
 struct Capture {
     conf: Array<MapData, CaptureConf>,
-    wish: CaptureConf,
+    request: CaptureConf,
     buffers: Vec<PerfEventArrayBuffer<MapData>>,
     /// Wall clock at boot.
     booted: SystemTime,
@@ -142,7 +142,7 @@ impl Capture {
     fn open(options: &Options) -> Result<Self> {
         let Some(pins) = Pins::find(Kind::Xdp, &options.bpf_dir) else {
             bail!(
-                "nothing is pinned below {}: no agent with an XDP program has run here (is it another --bpf-dir?)",
+                "nothing is pinned below {}: no agent with an XDP program has run with this --bpf-dir",
                 options.bpf_dir.display()
             );
         };
@@ -153,7 +153,10 @@ impl Capture {
         };
         let conf: Array<MapData, CaptureConf> = open(name::CAPTURE)?.try_into()?;
         if conf.get(&0, 0)?.until > clock::now().as_nanos() {
-            bail!("another capture is going on; a killed one ends within {} s", WISH.as_secs());
+            bail!(
+                "another capture is running; a killed one expires within {} s",
+                EXPIRES_AFTER.as_secs()
+            );
         }
         let mut events: PerfEventArray<MapData> = open(name::CAPTURED)?.try_into()?;
         let cpus =
@@ -162,51 +165,51 @@ impl Capture {
             .into_iter()
             .map(|cpu| Ok(events.open(cpu, Some(PAGES))?))
             .collect::<Result<_>>()?;
-        let wish = CaptureConf {
+        let request = CaptureConf {
             reasons: reasons::mask(&options.reasons),
             until: 0,
             every: options.every,
             snap: options.snap,
         };
         let booted = clock::wall() - Duration::from_nanos(clock::now().as_nanos());
-        let mut capture = Self { conf, wish, buffers, booted };
+        let mut capture = Self { conf, request, buffers, booted };
         capture.renew()?;
         Ok(capture)
     }
 
-    /// Asks for another while.
+    /// Renews the capture in the kernel's map.
     fn renew(&mut self) -> Result<()> {
-        let until: Instant = clock::now() + WISH;
-        self.wish.until = until.as_nanos();
-        Ok(self.conf.set(0, self.wish, 0)?)
+        let until: Instant = clock::now() + EXPIRES_AFTER;
+        self.request.until = until.as_nanos();
+        Ok(self.conf.set(0, self.request, 0)?)
     }
 
     fn end(&mut self) -> Result<()> {
         Ok(self.conf.set(0, CaptureConf::default(), 0)?)
     }
 
-    /// Io on what is there, at most `left` packets, in the order of time: each CPU has a buffer
-    /// of its own.
+    /// Passes waiting samples to `sink`, at most `left` of them, ordered by time: each CPU has a
+    /// buffer of its own.
     fn fetch(&mut self, sink: &mut dyn Sink, left: u64, summary: &mut Summary) -> Result<()> {
         let mut samples: Vec<Vec<u8>> = Vec::new();
         for buffer in &mut self.buffers {
             buffer.for_each(|event| match event {
                 PerfEvent::Lost { count } => summary.lost += count,
-                // A sample that goes round the end of the buffer is in two pieces.
+                // A sample that wraps around the end of the buffer has two parts.
                 PerfEvent::Sample { head, tail } => samples.push([head, tail].concat()),
             });
         }
         samples.sort_by_key(|sample| sample.first_chunk::<8>().map(|at| u64::from_ne_bytes(*at)));
         for sample in samples.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
-            summary.captured += u64::from(hand_on(sample, self.booted, sink)?);
+            summary.captured += u64::from(write_sample(sample, self.booted, sink)?);
         }
         Ok(())
     }
 }
 
-/// Io one sample on: what stands before the frame, then its begin, then padding. Whether it was
-/// one.
-fn hand_on(sample: &[u8], booted: SystemTime, sink: &mut dyn Sink) -> Result<bool> {
+/// Passes one sample to `sink`: metadata, the begin of the frame, padding. Returns false if it is
+/// no sample.
+fn write_sample(sample: &[u8], booted: SystemTime, sink: &mut dyn Sink) -> Result<bool> {
     const HEAD: usize = size_of::<Captured>();
     let Some((head, frame)) = sample.split_first_chunk::<HEAD>() else { return Ok(false) };
     let word =

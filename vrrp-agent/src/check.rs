@@ -1,4 +1,4 @@
-//! `vrrp-agent check`: says what is wrong with configuration files, or what they mean. Changes
+//! `vrrp-agent check`: reports errors in configuration files, or what the files configure. Changes
 //! nothing on the host.
 
 use std::fmt::Write;
@@ -22,29 +22,29 @@ pub const GOOD: u8 = 0;
 /// Exit code when a file has an error.
 pub const BAD: u8 = 6;
 
-/// How the answer looks.
+/// Format of the output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// Text for the terminal.
     #[default]
     Text,
-    /// One document, for programs.
+    /// One JSON document, for programs.
     Json,
 }
 
 /// How to check.
 #[derive(Debug, Default)]
 pub struct Options {
-    /// Read a keepalived.conf as `run` does: what keepalived skips is a warning.
+    /// Read a keepalived.conf as `run` does: a setting that keepalived would skip is a warning.
     pub lenient: bool,
     /// Decides the `@id` lines of a keepalived.conf; the host name's first label when `None`.
     pub config_id: Option<String>,
     pub format: Format,
-    /// Look at this host too; its network.
+    /// The network of this host, if the host is to be checked too.
     pub host: Option<Arc<HostView>>,
 }
 
-/// HealthTable each file for itself. Returns the text to print and the exit code.
+/// Checks each file by itself. Returns the text to print and the exit code.
 pub fn check(paths: &[PathBuf], options: &Options) -> (String, u8) {
     let mode = if options.lenient { Mode::Lenient } else { Mode::Strict };
     let checked: Vec<Checked> =
@@ -59,13 +59,13 @@ pub fn check(paths: &[PathBuf], options: &Options) -> (String, u8) {
     (text, code)
 }
 
-/// A file, and what was found on the host it is meant for.
+/// A file, and the findings on this host.
 struct Checked {
     loaded: Loaded,
     host: Option<OnHost>,
 }
 
-/// What was found on this host.
+/// Findings on this host.
 struct OnHost {
     findings: Vec<Diagnostic>,
     programs: Vec<host::programs::Trial>,
@@ -74,7 +74,7 @@ struct OnHost {
 impl Checked {
     fn new(path: &Path, mode: Mode, options: &Options) -> Self {
         let mut loaded = vrrp_config::load_as(path, mode, options.config_id.as_deref());
-        // `--host` says more of them.
+        // With `--host` the findings cover scripts in more detail.
         if let (Some(config), None) = (&loaded.config, &options.host) {
             loaded.diagnostics.extend(unusable_scripts(config));
         }
@@ -127,10 +127,10 @@ impl Checked {
     }
 }
 
-/// What `run` would say on this host.
+/// The warnings that `run` would log on this host.
 fn unusable_scripts(config: &Config) -> Vec<Diagnostic> {
     let said = scripts::remove_unusable(&mut config.clone()).into_iter();
-    let help = "as in keepalived; where it should be tracked, make it runnable on this host before the agent starts or reloads";
+    let help = "as in keepalived; to have it tracked, make it runnable on this host before the agent starts or reloads";
     said.map(|said| Diagnostic::host(Severity::Warning, said).help(help)).collect()
 }
 

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::logger::Format;
+use crate::{capture, check};
 use clap::{ArgAction, Parser, Subcommand};
-use vrrp_agent::logger::Format;
-use vrrp_agent::{capture, check};
 use vrrp_common::counter::DropReason;
 
 const DEFAULT_CONFIG: &str = "/etc/vrrp-agent/vrrp-agent.toml";
@@ -25,17 +25,17 @@ pub struct Cli {
 pub enum Command {
     /// Run the agent in the foreground until SIGTERM
     Run(Run),
-    /// Say what is wrong with configuration files, or what they mean; changes nothing
+    /// Check configuration files: report errors, or what the files configure; changes nothing
     Check(Check),
-    /// Write a keepalived.conf as TOML with the same meaning to standard output; what was ignored
-    /// goes to standard error
+    /// Write a keepalived.conf as TOML with the same meaning to standard output; reports what was
+    /// ignored on standard error
     Convert {
         file: PathBuf,
-        /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
+        /// Value that decides the `@id` lines of a keepalived.conf, instead of the host name
         #[arg(short = 'i', long)]
         config_id: Option<String>,
     },
-    /// Show what a running agent does and why
+    /// Show the state of a running agent and the reasons for it
     Status {
         /// The agent's API socket
         #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
@@ -44,8 +44,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Say why a virtual router is (not) master and what it waits for; with --config, what a file
-    /// would make it do
+    /// Explain why a virtual router is (not) master and what it waits for; with --config, explain
+    /// how a file would be run
     Explain {
         /// Name of the virtual router; all of them when absent
         instance: Option<String>,
@@ -56,28 +56,29 @@ pub enum Command {
         #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET", conflicts_with = "config")]
         socket: PathBuf,
     },
-    /// Let a running agent read its configuration file again; a bad file changes nothing
+    /// Make a running agent read its configuration file again; a file with errors changes nothing
     Reload {
         /// The agent's API socket
         #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
         socket: PathBuf,
     },
-    /// Let another node be master, and wait until it is; this node then preempts nobody until
-    /// `failback`
+    /// Hand mastership over to another node and wait until it is master; this node does not preempt
+    /// until `failback`
     Failover {
-        /// Name of a virtual router or sync group; a member of a group moves its whole group
+        /// Name of a virtual router or sync group; for a member of a group its whole group hands
+        /// over
         name: String,
         /// The agent's API socket
         #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
         socket: PathBuf,
-        /// Seconds to wait for the end; as long as a hand-over may take when absent
+        /// Seconds to wait; when absent, as long as a hand-over may take
         #[arg(long, value_parser = seconds)]
         timeout: Option<Duration>,
         /// As JSON, for programs
         #[arg(long)]
         json: bool,
     },
-    /// Let a node that handed over preempt again, as far as it is configured to
+    /// Allow a node that handed over to preempt again, as far as it is configured to
     Failback {
         /// Name of a virtual router or sync group; a member of a group means its whole group
         name: String,
@@ -88,15 +89,15 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show samples of the packets that the XDP program drops, and why; ends at Ctrl-C
+    /// Show samples of the packets that the XDP program drops, with the reasons; ends at Ctrl-C
     Capture(Capture),
-    /// Let a backend take no new connections; those it has may stay for the service's drain time. A
-    /// restart of the agent forgets it
+    /// Send no new connections to a backend; established ones may stay for the service's drain
+    /// time. A restart of the agent ends the drain
     Drain(Drain),
     /// Remove the XDP program, its maps, and the addresses and routes that a stopped or killed
     /// agent left
     Detach {
-        /// Where the agent pinned them
+        /// Directory of the agent's pins
         #[arg(long, default_value = DEFAULT_BPF_DIR, env = "VRRP_AGENT_BPF_DIR")]
         bpf_dir: PathBuf,
         /// The API socket of the agent that must not be running
@@ -107,26 +108,26 @@ pub enum Command {
 
 #[derive(clap::Args)]
 pub struct Capture {
-    /// Only what is dropped for this reason, as the metrics name it; may be given several times
+    /// Only packets dropped for this reason, named as in the metrics; may be given several times
     #[arg(long = "reason", value_name = "REASON", value_parser = capture::parse_reason)]
     pub reasons: Vec<DropReason>,
-    /// One packet of so many, by chance
+    /// Sample one packet of this many, at random
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub every: u32,
-    /// Most bytes of a packet
+    /// Most bytes kept of a packet
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(14..=65_535))]
     pub snap: u32,
-    /// End after so many packets
+    /// End after this many packets
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
-    /// End after so many seconds
+    /// End after this many seconds
     #[arg(long, value_parser = seconds)]
     pub time: Option<Duration>,
-    /// Write a pcapng file instead of lines, each packet with the reason as its comment; `-` is
+    /// Write a pcapng file instead of lines, with the reason as each packet's comment; `-` is
     /// standard output
     #[arg(short, long, value_name = "FILE")]
     pub write: Option<PathBuf>,
-    /// Where the agent pinned its maps
+    /// Directory of the agent's pins
     #[arg(long, default_value = DEFAULT_BPF_DIR, env = "VRRP_AGENT_BPF_DIR")]
     pub bpf_dir: PathBuf,
 }
@@ -135,17 +136,17 @@ pub struct Capture {
 pub struct Check {
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
-    /// Read keepalived.conf as `run` does: what keepalived ignores is a warning
+    /// Read keepalived.conf as `run` does: a setting that keepalived would ignore is a warning
     #[arg(long)]
     pub lenient: bool,
-    /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
+    /// Value that decides the `@id` lines of a keepalived.conf, instead of the host name
     #[arg(short = 'i', long)]
     pub config_id: Option<String>,
-    /// How the answer looks
+    /// Format of the output
     #[arg(long, value_enum, default_value_t)]
     pub format: check::Format,
-    /// Look at this host too: interfaces, addresses, capabilities, scripts, bpffs, ports, and
-    /// whether the kernel loads the programs
+    /// Check this host too: interfaces, addresses, capabilities, scripts, bpffs, ports, and whether
+    /// the kernel loads the programs
     #[arg(long)]
     pub host: bool,
 }
@@ -154,13 +155,13 @@ pub struct Check {
 pub struct Drain {
     /// Address of the backend
     pub backend: IpAddr,
-    /// In this service only; in every service that has it when absent
+    /// Only in this service; when absent, in every service that has the backend
     #[arg(long)]
     pub service: Option<String>,
-    /// Where the address has several ports: this one only
+    /// Only this port, if the address has several
     #[arg(long)]
     pub port: Option<u16>,
-    /// Let it take connections again
+    /// Send connections to the backend again
     #[arg(long)]
     pub undo: bool,
     /// The agent's API socket
@@ -173,29 +174,28 @@ pub struct Drain {
 
 #[derive(clap::Args)]
 pub struct Run {
-    /// Our TOML, or a keepalived.conf as it is
+    /// Configuration file: TOML, or an unchanged keepalived.conf
     #[arg(short, long, default_value = DEFAULT_CONFIG, env = "VRRP_AGENT_CONFIG")]
     pub config: PathBuf,
-    /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
+    /// Value that decides the `@id` lines of a keepalived.conf, instead of the host name
     #[arg(short = 'i', long)]
     pub config_id: Option<String>,
-    /// Instead of the file's api_socket
+    /// Overrides the file's api_socket
     #[arg(long)]
     pub api_socket: Option<PathBuf>,
-    /// Instead of the file's bpf_dir
+    /// Overrides the file's bpf_dir
     #[arg(long, env = "VRRP_AGENT_BPF_DIR")]
     pub bpf_dir: Option<PathBuf>,
-    /// Instead of the file's release_on_exit: false leaves masterships to the agent that starts
-    /// next
+    /// Overrides the file's release_on_exit: false leaves masterships to the agent that starts next
     #[arg(long, action = ArgAction::Set, value_name = "BOOL")]
     pub release_on_exit: Option<bool>,
-    /// Log what the kernel program does on rare events, a fence above all
+    /// Log rare events in the kernel program, fences above all
     #[arg(long)]
     pub kernel_log: bool,
-    /// How log lines look
+    /// Format of log lines
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub log_format: Format,
-    /// Least important lines to show: error, warn, info, debug, trace, or a filter as in RUST_LOG
+    /// Lowest level of log lines: error, warn, info, debug, trace, or a filter as in RUST_LOG
     #[arg(long)]
     pub log_level: Option<String>,
 }

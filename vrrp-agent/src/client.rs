@@ -1,4 +1,4 @@
-//! Asks a running agent over its unix socket.
+//! Sends requests to a running agent over its unix socket.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use vrrp_election::timing;
 use vrrp_status::{SCHEMA, Status};
 use vrrp_steering::drain;
 
-/// A running agent answers in well under a millisecond; a frozen one never.
+/// A running agent answers in well under a millisecond; a frozen one never does.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
@@ -33,21 +33,21 @@ pub enum ClientError {
     Permission { path: PathBuf },
     #[error("the agent does not answer on {path} within {} s", patience.as_secs_f64())]
     Silent { path: PathBuf, patience: Duration },
-    #[error("cannot talk to the agent on {path}: {source}")]
+    #[error("cannot communicate with the agent on {path}: {source}")]
     Io { path: PathBuf, source: io::Error },
-    #[error("cannot talk to the agent on {path}: {source}")]
+    #[error("cannot communicate with the agent on {path}: {source}")]
     Http { path: PathBuf, source: hyper::Error },
     #[error("the agent on {path} answers {status}")]
     Refused { path: PathBuf, status: StatusCode },
     #[error(
-        "the agent on {path} answers in a form this version (schema {SCHEMA}) cannot read: {source}"
+        "the agent on {path} sent an answer that this version (schema {SCHEMA}) cannot read: {source}"
     )]
     Form { path: PathBuf, source: serde_json::Error },
 }
 
 impl ClientError {
-    /// What a command that failed so exits with (the LSB numbers for init scripts): 3 not running,
-    /// 4 no permission, 1 anything else.
+    /// The exit code of a command that failed with this error (the LSB numbers for init scripts): 3
+    /// not running, 4 no permission, 1 any other error.
     pub fn exit_code(&self) -> u8 {
         match self {
             ClientError::NotRunning { .. } => 3,
@@ -60,7 +60,7 @@ impl ClientError {
 /// The running agent's status.
 ///
 /// # Errors
-/// See [`ClientError`]; never waits longer than five seconds.
+/// See [`ClientError`]; waits at most five seconds.
 pub async fn fetch_status(socket: &Path) -> Result<Status, ClientError> {
     let (status, body) = ask(socket, Method::GET, STATUS_PATH, None, TIMEOUT).await?;
     if !status.is_success() {
@@ -69,10 +69,10 @@ pub async fn fetch_status(socket: &Path) -> Result<Status, ClientError> {
     read(socket, &body)
 }
 
-/// Lets the running agent read its configuration file again.
+/// Makes the running agent read its configuration file again.
 ///
 /// # Errors
-/// As for [`fetch_status`]. A file that was refused is not an error here: the reply tells.
+/// As for [`fetch_status`]. A refused file is not an error here: the reply reports it.
 pub async fn reload(socket: &Path) -> Result<ReloadReply, ClientError> {
     let (status, body) = ask(socket, Method::POST, RELOAD_PATH, None, TIMEOUT).await?;
     if !status.is_success() && status != StatusCode::UNPROCESSABLE_ENTITY {
@@ -81,12 +81,12 @@ pub async fn reload(socket: &Path) -> Result<ReloadReply, ClientError> {
     read(socket, &body)
 }
 
-/// Lets another node be master of a virtual router or sync group, and waits for what comes of it:
-/// without `patience` as long as any hand-over of this agent may take. Whoever gives up waiting
-/// does not end the hand-over.
+/// Makes another node master of a virtual router or sync group and waits for the result, at most
+/// `patience`, by default as long as any hand-over of this agent may take. A caller that stops
+/// waiting does not end the hand-over.
 ///
 /// # Errors
-/// As for [`fetch_status`]. That nobody took over is not an error here: the reply tells.
+/// As for [`fetch_status`]. If no node took over, that is not an error here: the reply reports it.
 pub async fn failover(
     socket: &Path,
     name: &str,
@@ -103,7 +103,7 @@ pub async fn failover(
     order(socket, FAILOVER_PATH, &Named { name: name.to_owned() }, patience).await
 }
 
-/// Lets this node be master of a virtual router or sync group again.
+/// Allows this node to be master of a virtual router or sync group again.
 ///
 /// # Errors
 /// As for [`fetch_status`].
@@ -111,10 +111,10 @@ pub async fn failback(socket: &Path, name: &str) -> Result<handover::Reply, Clie
     order(socket, FAILBACK_PATH, &Named { name: name.to_owned() }, TIMEOUT).await
 }
 
-/// Lets a backend take no new connections, or take them again.
+/// Stops new connections to a backend, or allows them again.
 ///
 /// # Errors
-/// As for [`fetch_status`]. That there is no such backend is not an error here: the reply tells.
+/// As for [`fetch_status`]. An unknown backend is not an error here: the reply reports it.
 pub async fn drain(socket: &Path, request: &drain::Request) -> Result<drain::Reply, ClientError> {
     order(socket, DRAIN_PATH, request, TIMEOUT).await
 }
@@ -141,7 +141,7 @@ fn read<T: DeserializeOwned>(socket: &Path, body: &[u8]) -> Result<T, ClientErro
         .map_err(|source| ClientError::Form { path: socket.to_owned(), source })
 }
 
-/// One request, with a body of JSON or none; gives up after `patience`.
+/// One request, with or without a JSON body; fails after `patience`.
 async fn ask(
     socket: &Path,
     method: Method,
@@ -172,7 +172,7 @@ async fn exchange(
     })?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(http)?;
-    // The connection moves only while polled; the set ends it with this function.
+    // The connection makes progress only while it is polled. The set ends it with this function.
     let mut driver = JoinSet::new();
     driver.spawn(connection);
 

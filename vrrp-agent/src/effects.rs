@@ -32,7 +32,7 @@ use record::Record;
 pub use record::path as record_path;
 pub use rings::{Flips, Published, Rings};
 pub use tags::Seen as TagsSeen;
-pub use undo::{Undone, undo};
+pub use undo::undo;
 pub use upstreams::Standing;
 use upstreams::Upstreams;
 use vrrp_model::host::HostView;

@@ -35,7 +35,7 @@ use tokio::sync::watch;
 
 use command_queue::Outbox;
 use timer::Timer;
-pub use vrrp_election::view::{Counts, RouterView, View};
+pub use vrrp_election::view::{RouterView, View};
 
 use crate::net::packet_socket::{FrameError, PacketSocket};
 use crate::plane::mastership::MastershipMaps;

@@ -101,7 +101,6 @@ pub enum HttpError {
 #[derive(Debug)]
 pub struct MetricsServer {
     listener: TcpListener,
-    address: SocketAddr,
     limits: Limits,
 }
 
@@ -111,13 +110,13 @@ impl MetricsServer {
     pub async fn bind(address: SocketAddr) -> Result<Self, HttpError> {
         let failed = |source| HttpError::Metrics { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, limits: Limits::USUAL })
+        Ok(Self { listener, limits: Limits::USUAL })
     }
 
-    /// Where it listens: the port that was picked, when 0 was asked for.
+    /// The address it listens on; with port 0 the kernel chose the port.
+    #[cfg(test)]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listener.local_addr().expect("a bound socket has an address")
     }
 
     /// Serves until `shutdown` is true or its sender is gone.

@@ -1,25 +1,29 @@
-//! The failover agent, as a library.
+//! The failover agent: what has threads, sockets, maps and processes. Only [`main`] is public.
 //!
-//! Reading order: `model` (what is asked for), `election` (who is master; pure), `elector` (the
-//! thread that runs the elections), `desired` (what should be true in the kernel; pure), `effects`
-//! (making it so), `agent` (the loop that joins them). `plane` holds the kernel program and its
-//! maps, `net` the sockets and netlink.
+//! Reading order: `commands` (the command line), `elector` (the thread that runs the elections of
+//! `vrrp-election`), `effects` (applies the desired state of `vrrp-steering` to the kernel),
+//! `agent` (the loop that joins them). `plane` holds the kernel programs and their maps, `net` the sockets
+//! and netlink.
 
-pub mod agent;
-pub mod capture;
-pub mod check;
-pub mod client;
-pub mod clock;
-pub mod effects;
-pub mod elector;
-pub mod health;
-pub mod http;
-pub mod kernel_release;
-pub mod logger;
-pub mod net;
-pub mod plane;
-pub mod realtime;
-pub mod ring_agreement;
-pub mod scripts;
-pub mod shortage;
-pub mod signals;
+mod agent;
+mod capture;
+mod check;
+mod cli;
+mod client;
+mod clock;
+mod commands;
+mod effects;
+mod elector;
+mod health;
+mod http;
+mod kernel_release;
+mod logger;
+mod net;
+mod plane;
+mod realtime;
+mod ring_agreement;
+mod scripts;
+mod shortage;
+mod signals;
+
+pub use commands::main;

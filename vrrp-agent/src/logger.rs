@@ -1,8 +1,7 @@
-//! Log lines on standard error: text for people and journald, JSON for collectors.
+//! Log lines on standard error: text for terminals and journald, JSON for collectors.
 //!
-//! A thread of its own writes them, so that a slow terminal or a full pipe never holds up the
-//! thread that runs the elections. When the writer cannot keep up, lines are dropped and their
-//! number is logged.
+//! A thread of its own writes them, so that a slow terminal or a full pipe never delays the
+//! election thread. When the writer cannot keep up, lines are dropped and their number is logged.
 
 #[cfg(test)]
 mod tests;
@@ -37,12 +36,12 @@ pub enum LoggerError {
     Twice,
 }
 
-/// Sets up logging for the whole process. `level` (`--log-level`) comes before `RUST_LOG`, both
-/// before `info`; either may be a directive such as `info,vrrp_election=debug`. Dropping the
-/// guard writes what is still queued: keep it to the end of `main`.
+/// Sets up logging for the whole process. `level` (`--log-level`) takes precedence over `RUST_LOG`,
+/// and both over `info`; either may be a directive such as `info,vrrp_election=debug`. Dropping the
+/// guard writes queued lines: keep it to the end of `main`.
 ///
 /// # Errors
-/// A level that does not parse, no thread to be had, or a second call.
+/// A level that does not parse, a thread that cannot be started, or a second call.
 pub fn init(format: Format, level: Option<&str>) -> Result<Guard, LoggerError> {
     let level = level
         .map(str::to_owned)
@@ -76,7 +75,7 @@ impl FormatTime for UtcMillis {
     }
 }
 
-/// Whether journald, which stamps lines itself, reads our standard error.
+/// Whether standard error goes to journald, which adds time stamps itself.
 fn stderr_is_journal() -> bool {
     let Ok(stat) = nix::sys::stat::fstat(io::stderr().as_fd()) else {
         return false;
@@ -84,7 +83,7 @@ fn stderr_is_journal() -> bool {
     names_stream(std::env::var_os("JOURNAL_STREAM").as_deref(), stat.st_dev, stat.st_ino)
 }
 
-/// `JOURNAL_STREAM` is `device:inode` of the stream systemd set up; a redirected one differs
+/// `JOURNAL_STREAM` is `device:inode` of the stream that systemd set up; a redirected one differs
 /// (systemd.exec(5)).
 fn names_stream(variable: Option<&OsStr>, device: u64, inode: u64) -> bool {
     let parse = || {

@@ -1,7 +1,7 @@
-//! The agent's hands in the kernel's network stack, all but BPF: sockets, addresses, routes,
-//! neighbours and settings.
+//! Access to the kernel's network stack except BPF: sockets, addresses, routes, neighbours and
+//! settings.
 //!
-//! Nothing here decides anything: each call makes one thing so, or tells what is.
+//! Nothing here decides anything: each call makes one change or returns one state.
 
 pub mod addresses;
 pub mod advert_socket;

@@ -1,8 +1,8 @@
 //! The kernel programs and their maps: loading, pinning, attaching, and the handles that read and
-//! write them.
+//! write the maps.
 //!
-//! Without the plane the election still works through the sockets; whoever cannot open it says so
-//! and goes on.
+//! Without the kernel programs the election still works through the sockets: a caller that cannot
+//! open them logs the error and goes on.
 
 pub mod attach;
 pub mod bucket_table;
@@ -24,7 +24,7 @@ use aya::pin::PinError;
 use aya::programs::ProgramError;
 use aya::programs::links::LinkError;
 
-/// Why (a part of) the kernel plane is not there.
+/// Why the kernel programs, or a part of them, cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaneError {
     #[error(
@@ -60,7 +60,7 @@ pub enum PlaneError {
     Full(u32),
 }
 
-/// An error with its causes: aya's own texts leave the kernel's answer out.
+/// An error with its causes: aya's own texts omit the kernel's answer.
 fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

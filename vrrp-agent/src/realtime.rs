@@ -9,11 +9,11 @@ use nix::unistd::Pid;
 
 use vrrp_model::{Degraded, ElectionThread, Missing};
 
-/// What is tried where real-time scheduling is refused: more weight than any ordinary thread.
+/// Used where real-time scheduling is refused: more weight than any ordinary thread.
 const BEST_NICE: libc::c_int = -20;
 
-/// Gives the calling thread what `wanted` asks for, and locks the whole process's memory; returns
-/// what was refused.
+/// Gives the calling thread the scheduling and CPUs in `wanted`, and locks the whole process's
+/// memory. Returns what was refused.
 ///
 /// Threads and processes started from this thread do not inherit the scheduling.
 pub fn enter(wanted: &ElectionThread) -> Vec<Degraded> {
@@ -25,15 +25,15 @@ pub fn enter(wanted: &ElectionThread) -> Vec<Degraded> {
     outcomes.into_iter().filter_map(Result::err).collect()
 }
 
-/// What a thread of this process would be refused, tried on one that ends at once.
+/// What a thread of this process would be refused, tried on a thread that ends at once.
 pub fn try_out(wanted: &ElectionThread) -> Vec<Degraded> {
     let wanted = wanted.clone();
-    // Nothing in it panics; a thread that cannot be had is another finding's business.
+    // The thread does not panic. If it cannot be started, another finding reports that.
     std::thread::spawn(move || enter(&wanted)).join().unwrap_or_default()
 }
 
-/// Keeps every page that was touched once in memory. Pages are locked as they are touched, not all
-/// at once: the whole of each thread's stack would otherwise become resident.
+/// Keeps every page that was touched once in memory. Pages are locked when they are touched, not
+/// all at once: the whole of each thread's stack would otherwise become resident.
 fn lock_memory() -> Result<(), Degraded> {
     let degraded = |reason: String| Degraded { what: Missing::LockedMemory, reason };
     // Under a finite limit a lock that succeeds now makes a later allocation fail, which would end
@@ -95,8 +95,7 @@ fn schedule(priority: u8) -> Result<(), Degraded> {
     Err(Degraded { what: Missing::RealtimeScheduling, reason: format!("{reason}; {instead}") })
 }
 
-/// Gives the calling thread the largest share of an ordinary thread; false where that is refused
-/// too.
+/// Gives the calling thread the highest weight of an ordinary thread; false if that is refused too.
 fn be_nice() -> bool {
     // SAFETY: no pointer is passed; on Linux `PRIO_PROCESS` and 0 are the calling thread.
     unsafe { libc::setpriority(libc::PRIO_PROCESS as _, 0, BEST_NICE) == 0 }

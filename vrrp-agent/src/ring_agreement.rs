@@ -1,9 +1,9 @@
-//! Whether the nodes of a pair have the same rings: each asks the masters it hears for the digests
-//! of theirs.
+//! Compares rings between nodes: each node queries the masters whose adverts it receives for the
+//! digests of their rings.
 //!
-//! For status and metrics only: nothing is forwarded, elected or drained by what another node says
-//! here. What counts was sent on this link (TTL 255, RFC 5082) by a node that is known ([`Peers`]),
-//! and is signed where adverts are ([`seal`]).
+//! For status and metrics only: another node's answer here changes no forwarding, election or
+//! drain. An answer counts if it was sent on this link (TTL 255, RFC 5082) by a known node
+//! ([`Peers`]), and is signed if the node's adverts are ([`seal`]).
 
 mod peers;
 mod seal;
@@ -21,33 +21,33 @@ pub use vrrp_steering::ring_agreement::{Named, Ring};
 
 /// UDP port of the comparison.
 pub const PORT: u16 = 9_166;
-/// How often the others are asked.
+/// How often the other nodes are queried.
 pub const ASK_EVERY: Duration = Duration::from_secs(2);
-/// How long an answer counts.
+/// How long an answer is valid.
 const FRESH: Duration = Duration::from_secs(7);
 
-/// What this node has to say, and whom it asks.
+/// This node's rings, and the nodes to query.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Own {
     pub rings: Vec<Ring>,
-    /// Addresses of other masters, with the port to ask; a link-local one with its interface.
+    /// Addresses of other masters, with the port; a link-local one with its interface.
     pub masters: Vec<SocketAddr>,
     /// Addresses of configured peers.
     pub peers: Vec<IpAddr>,
-    /// Of the virtual routers whose adverts are signed, each set of keys once.
+    /// Keys of the virtual routers with signed adverts, each set once.
     pub keys: Vec<Hmac>,
 }
 
-/// Nodes that are listened to at once. A virtual router has 32 peers at most, and few have a link
-/// in common.
+/// The most nodes whose answers are kept. A virtual router has at most 32 peers, and few share a
+/// link.
 const MOST_NODES: usize = 64;
 
-/// What the others said, by their address: of each service the digest, and when.
+/// Answers of the other nodes, by their address: the digest of each service, and its time.
 #[derive(Debug, Clone, Default)]
 pub struct Heard(BTreeMap<IpAddr, BTreeMap<Named, (u64, Instant)>>);
 
 impl Heard {
-    /// Takes down what `from`, a known node, said of services that we have.
+    /// Stores the digests of `from`, a known node, for services that this node has.
     pub fn note(&mut self, from: IpAddr, rings: &[Ring], now: Instant) {
         if rings.is_empty() || (self.0.len() >= MOST_NODES && !self.0.contains_key(&from)) {
             return;
@@ -58,7 +58,7 @@ impl Heard {
         }
     }
 
-    /// Forgets what was not said again.
+    /// Forgets digests that were not repeated.
     pub fn forget(&mut self, now: Instant) {
         for said in self.0.values_mut() {
             said.retain(|_, (_, at)| now < *at + FRESH);
@@ -66,7 +66,7 @@ impl Heard {
         self.0.retain(|_, said| !said.is_empty());
     }
 
-    /// What the others say of a service's ring: their address and digest.
+    /// The other nodes' digests of a service's ring, with their addresses.
     pub fn of(
         &self,
         address: IpAddr,

@@ -1,7 +1,7 @@
-//! What this host or this process lacked for a moment: descriptors, memory, ports, processes.
+//! Lack of resources on this host or in this process: descriptors, memory, ports, processes.
 //!
-//! Such an error says nothing about the backend, the script or the client that it was met with, so
-//! no result is made of it. It is counted here, and logged when its count reaches a power of two.
+//! Such an error is no evidence about the backend, script or client that it was met with, so it
+//! yields no result. It is counted here, and logged when its count reaches a power of two.
 
 use std::error::Error;
 use std::io;
@@ -10,14 +10,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Descriptors that the agent asks for at most. It needs a few per backend and connection; more
-/// would only slow down scripts that close every descriptor they could have.
+/// The most descriptors that the agent asks for. It needs a few per backend and connection; a
+/// higher limit would only slow down scripts that close every possible descriptor.
 const DESCRIPTORS: u64 = 65_536;
 
 /// What was not done for lack of resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undone {
-    /// A backend was not asked.
+    /// A backend check was not made.
     BackendCheck,
     /// A tracked script was not started.
     Script,
@@ -45,7 +45,7 @@ pub fn counts() -> [(Undone, u64); Undone::ALL.len()] {
     Undone::ALL.map(|undone| (undone, COUNTS[undone as usize].load(Ordering::Relaxed)))
 }
 
-/// Counts what was not done, and logs it if it is time to. `subject` names the backend, script or
+/// Counts what was not done, and logs at powers of two. `subject` names the backend, script or
 /// server.
 pub fn note(undone: Undone, subject: &str, error: &dyn Error) {
     let count = COUNTS[undone as usize].fetch_add(1, Ordering::Relaxed) + 1;
@@ -55,9 +55,9 @@ pub fn note(undone: Undone, subject: &str, error: &dyn Error) {
     }
 }
 
-/// Whether an error says that this host or process lacks something, and nothing about the other
-/// side. EAGAIN is one of them where a process, a thread or a connection is begun (fork(2),
-/// connect(2)): do not ask about an error of a read or a write.
+/// Whether an error means that this host or process lacks resources. EAGAIN means that where a
+/// process, a thread or a connection is started (fork(2), connect(2)); errors of reads and writes
+/// must not be passed here.
 pub fn is_shortage(error: &io::Error) -> bool {
     let Some(errno) = error.raw_os_error().map(Errno::from_raw) else {
         return error.kind() == io::ErrorKind::OutOfMemory;
@@ -73,7 +73,7 @@ pub fn is_shortage(error: &io::Error) -> bool {
     )
 }
 
-/// Whether an error of the operating system in the chain of causes is such a one.
+/// Whether an operating system error in the chain of causes is such a one.
 pub fn is_caused_by_shortage(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -81,18 +81,18 @@ pub fn is_caused_by_shortage(error: &(dyn Error + 'static)) -> bool {
         if io.is_some_and(is_shortage) {
             return true;
         }
-        // What an `io::Error` was made of is no source of it.
+        // `source` of an `io::Error` skips the error that it wraps.
         let within = io.and_then(io::Error::get_ref).map(|within| within as &(dyn Error + 'static));
         next = within.or_else(|| error.source());
     }
     false
 }
 
-/// Lets the process open as many descriptors as its hard limit allows, 65,536 at most. Returns the
-/// limit in force.
+/// Raises the limit of open descriptors to the hard limit, to 65,536 at most. Returns the limit in
+/// force.
 ///
 /// # Errors
-/// The kernel refuses to tell or to set the limit.
+/// The kernel refuses to read or set the limit.
 pub fn raise_descriptor_limit() -> io::Result<u64> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let wanted = hard.min(DESCRIPTORS).max(soft);

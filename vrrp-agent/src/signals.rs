@@ -1,8 +1,8 @@
-//! The signals that the agent heeds, from its first instruction on.
+//! The signals that the agent handles, from its first instruction on.
 //!
-//! [`hold`] comes first in `main`: until there are handlers a signal waits, blocked, instead of
-//! ending the process. [`Signals`] then keeps each one until it is asked for, so that one that
-//! comes during the start is heeded after it.
+//! [`hold`] comes first in `main`: until the handlers exist a signal stays pending instead of
+//! ending the process. [`Signals`] then keeps each signal until the agent reads it, so that one
+//! that arrives during the start is handled after it.
 
 use std::io;
 
@@ -13,10 +13,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 const HEEDED: [Number; 5] =
     [Number::SIGTERM, Number::SIGINT, Number::SIGHUP, Number::SIGUSR1, Number::SIGUSR2];
 
-/// Blocked signals; they are let through when this is dropped.
+/// Blocked signals; they are unblocked when this is dropped.
 pub struct Held(Option<SigSet>);
 
-/// Blocks the signals that the agent heeds, in the calling thread and in those that it starts.
+/// Blocks the signals that the agent handles, in the calling thread and in those that it starts.
 pub fn hold() -> Held {
     let mut blocked = SigSet::empty();
     HEEDED.iter().for_each(|&number| blocked.add(number));
@@ -30,31 +30,31 @@ impl Drop for Held {
     }
 }
 
-/// What a signal asks for.
+/// The meaning of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     /// SIGTERM or SIGINT, by name.
     Stop(&'static str),
     /// SIGHUP.
     Reload,
-    /// A signal that keepalived acts on and this agent does not, by name. It would end the process
-    /// if it were not handled.
+    /// A signal that keepalived acts on and this agent does not, by name. Unhandled it would end
+    /// the process.
     Nothing(&'static str),
 }
 
-/// Handlers of the signals; several of one kind that wait count once.
+/// Handlers of the signals; several pending ones of one kind count once.
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
     user: [Signal; 2],
-    /// Taken from the handlers already, but not by the agent's loop.
+    /// Received from the handlers already, but not by the agent's loop.
     stop: Option<&'static str>,
 }
 
 impl Signals {
-    /// Installs the handlers; for as long as the process lives none of these signals ends it.
+    /// Installs the handlers. From then on none of these signals ends the process.
     ///
     /// # Errors
     /// The kernel refuses a handler.
@@ -71,7 +71,7 @@ impl Signals {
         })
     }
 
-    /// The next thing that is asked for. Nothing is lost when the wait is given up.
+    /// The next signal's meaning. Cancel safe: no signal is lost.
     pub async fn next(&mut self) -> Asked {
         if let Some(name) = self.stop.take() {
             return Asked::Stop(name);
@@ -86,7 +86,7 @@ impl Signals {
         }
     }
 
-    /// Waits until the agent is asked to stop; [`Signals::next`] says so again. Reloads wait.
+    /// Waits for a stop signal; [`Signals::next`] returns it again. Reloads stay pending.
     pub async fn stop(&mut self) -> &'static str {
         let name = match self.stop {
             Some(name) => name,
@@ -99,7 +99,7 @@ impl Signals {
         name
     }
 
-    /// Whether the agent has been asked to stop, and by which signal.
+    /// The stop signal that was received, if any.
     pub fn stop_asked(&mut self) -> Option<&'static str> {
         self.stop().now_or_never()
     }

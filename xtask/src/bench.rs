@@ -1,5 +1,5 @@
-//! `bench`: what the XDP program and the agent cost and achieve, beside what cannot be avoided and
-//! beside keepalived.
+//! `bench`: costs and results of the XDP program and the agent, compared with the least possible
+//! program and with keepalived.
 
 mod failover;
 mod http;
@@ -28,19 +28,19 @@ pub struct Options {
 
 #[derive(Subcommand)]
 enum What {
-    /// Nanoseconds per packet of the XDP program, beside programs that do the least possible (as
-    /// root)
+    /// Nanoseconds per packet of the XDP program, compared with minimal programs (as root)
     Xdp,
-    /// Packets a second of one CPU over virtual cables: the XDP program, the least possible, the
+    /// Packets per second of one CPU over veth links: the XDP program, a minimal program, the
     /// kernel, nft (as root)
     Live(live::Options),
-    /// What a client loses when a master goes or comes, for a pair of ours and a pair of keepalived
+    /// Client outage when a master fails or returns, for a pair of agents and a pair of keepalived
     /// (as root)
     Failover(failover::Options),
-    /// Whether a backup is fooled by a busy machine: a minute of 16 busy loops at 100 adverts a
-    /// second (as root)
+    /// Whether a backup takes over wrongly on a busy machine: a minute of 16 busy loops at 100
+    /// adverts a second (as root)
     Load(load::Options),
-    /// CPU, memory and takeover of hundreds of virtual routers, ours and keepalived's (as root)
+    /// CPU, memory and takeover time of hundreds of virtual routers, ours and keepalived's (as
+    /// root)
     Scale(scale::Options),
 }
 
@@ -58,11 +58,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs a bench of `vrrp-tests` on a fresh XDP object.
+/// Runs a bench of `vrrp-tests` on a newly built XDP object.
 fn bench(name: &str, arguments: &[&OsStr]) -> Result<()> {
     build_ebpf::run()?;
     let mut cargo = exec::cargo();
-    // What is timed runs in the kernel: the dev build, which is there already, does not change it.
+    // The measured code runs in the kernel, so the dev build, which exists already, gives the same
+    // figures.
     cargo
         .args([
             "bench",
@@ -79,8 +80,8 @@ fn bench(name: &str, arguments: &[&OsStr]) -> Result<()> {
     exec::run(cargo.env("VRRP_EBPF_OBJ", build_ebpf::object()))
 }
 
-/// Makes the machine complete, and builds the agent as it is installed: optimised. `VRRP_AGENT_BIN`
-/// names another.
+/// Installs what is missing, and builds the agent in the release profile. `VRRP_AGENT_BIN` names
+/// another one.
 fn agent() -> Result<PathBuf> {
     setup::ensure(Group::Lab)?;
     if let Some(agent) = std::env::var_os("VRRP_AGENT_BIN") {
@@ -92,7 +93,7 @@ fn agent() -> Result<PathBuf> {
     Ok(exec::target_dir().join("release/vrrp-agent"))
 }
 
-/// A duration as the configuration has it: `1s`, `100ms`.
+/// A duration as in the configuration: `1s`, `100ms`.
 fn parse_interval(text: &str) -> Result<Duration, String> {
     let (number, unit) =
         text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
@@ -103,7 +104,7 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
         "ms" => Duration::from_millis(number),
         _ => return Err(format!("{text} has no unit: s or ms")),
     };
-    // Version 3 counts hundredths of a second, in twelve bits.
+    // Version 3 counts centiseconds in twelve bits.
     if !(10..=40_950).contains(&interval.as_millis()) || interval.as_millis() % 10 != 0 {
         return Err(format!(
             "{text}: version 3 has whole hundredths of a second, from 10ms to 40950ms"
@@ -112,7 +113,7 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
     Ok(interval)
 }
 
-/// The same the other way round.
+/// The inverse of [`parse_interval`].
 fn interval_text(interval: Duration) -> String {
     match interval.subsec_millis() {
         0 => format!("{} s", interval.as_secs()),

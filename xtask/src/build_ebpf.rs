@@ -10,15 +10,15 @@ use anyhow::{Context, Result, bail};
 use crate::exec;
 use crate::toolchain::{self, Compiler, TARGET};
 
-/// What the agent embeds.
+/// The objects that the agent embeds.
 const OBJECTS: [&str; 2] = ["vrrp-ebpf", "vrrp-sockets"];
 
-/// Where the finished XDP object lies.
+/// Path of the finished XDP object.
 pub fn object() -> PathBuf {
     finished(OBJECTS[0])
 }
 
-/// The names of all objects that the agent embeds, and where they lie.
+/// Names and paths of all objects that the agent embeds.
 pub fn objects() -> [(&'static str, PathBuf); 2] {
     OBJECTS.map(|name| (name, finished(name)))
 }
@@ -60,13 +60,13 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// A cargo in `vrrp-ebpf`, free of what the outer cargo set.
+/// A cargo in `vrrp-ebpf`, without the variables of the outer cargo.
 ///
-/// `RUSTC_BOOTSTRAP` because `aya-ebpf` uses unstable features on this target; `--btf` and full
-/// debug information because BTF-defined maps are described by them; the `cfg` picks the host's
-/// register layout in `aya-ebpf`. Headers are read by words instead of by bytes (a quarter of the
-/// time of a bad advert, half of the verifier's work): kernels that this runs on, x86 and ARM, load
-/// misaligned words from packets, and v3 has the 32-bit instructions that go with it (kernel 5.1).
+/// `RUSTC_BOOTSTRAP`: `aya-ebpf` uses unstable features on this target. `--btf` and full debug
+/// information: they describe BTF-defined maps. The `cfg` selects the host's register layout in
+/// `aya-ebpf`. Headers are read by words instead of bytes, which saves a quarter of the time of a
+/// bad advert and half of the verifier's work: kernels on x86 and ARM load misaligned words from
+/// packets. v3 has the 32-bit instructions for it (kernel 5.1).
 fn build(compiler: &Compiler, linker: &Path) -> Command {
     let mut command = match compiler {
         Compiler::Debian { .. } => exec::cargo(),
@@ -101,8 +101,8 @@ fn build(compiler: &Compiler, linker: &Path) -> Command {
     command
 }
 
-/// Beside the workspace's own builds, and not moved by `CARGO_TARGET_DIR`: the agent's build script
-/// looks here.
+/// Beside the workspace's own builds and independent of `CARGO_TARGET_DIR`: the agent's build
+/// script reads the objects here.
 fn target_dir() -> PathBuf {
     exec::root().join("target/ebpf")
 }

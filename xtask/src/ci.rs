@@ -38,8 +38,8 @@ pub fn run(commands: &[String]) -> Result<ExitCode> {
         ]))
     })?;
     stage("fuzz", || {
-        // A test writes the seeds: the kernel programs come first, so that the agent is not built
-        // twice.
+        // A test writes the seeds, so the kernel programs are built first: otherwise the agent
+        // would be built twice.
         test::prepare()?;
         fuzz::run(&fuzz::Options::default())
     })?;

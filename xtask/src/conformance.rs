@@ -1,10 +1,9 @@
-//! `conformance`: the table of `tests/conformance`, each case with the outcome of the tests that
-//! hold it.
+//! `conformance`: the table of `tests/conformance`, each case with the results of its tests.
 //!
-//! The table is asked for as data (`tests/conformance.rs` prints it), so that it stands in one
-//! place only. Then each test that it names is run, one `cargo test` for each test binary. What
-//! needs root is run as root only, and the lab, which takes minutes, only on demand; both are shown
-//! as not run otherwise.
+//! `tests/conformance.rs` prints the table as data, so that it exists in one place only. Each test
+//! that it names is then run, with one `cargo test` per test binary. Tests that need root run as
+//! root only, and the lab, which takes minutes, only on request; otherwise both are shown as not
+//! run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,12 +16,12 @@ use serde_json::Value;
 use crate::packages::Group;
 use crate::{build_ebpf, exec, setup, test};
 
-/// What runs the packet rows on the loaded program.
+/// The test that runs the packet rows on the loaded program.
 const KERNEL_ROWS: (&str, &str) = ("xdp_rows", "the_kernel_does_what_the_rows_say");
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// Run also the lab tests that the table names (as root; takes minutes)
+    /// Also run the lab tests of the table (as root; takes minutes)
     #[arg(long)]
     lab: bool,
 }
@@ -52,10 +51,10 @@ struct Case {
     tests: Vec<Named>,
 }
 
-/// What came of the tests, by name; those not run are absent.
+/// Results of the tests by name; without those that were not run.
 type Outcomes = BTreeMap<String, bool>;
 
-/// The rows that the loaded program failed: `None` where it was not asked.
+/// The rows that failed on the loaded program; `None` if they were not run.
 type KernelRows = Option<BTreeSet<u64>>;
 
 /// The last lines printed are the totals; the exit code is 1 when a test or a row failed.
@@ -77,12 +76,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The table, from the test that knows it.
+/// The table, printed by its test.
 fn table() -> Result<Vec<Case>> {
     let mut command = cargo_test("vrrp-tests", "conformance");
     command.args(["--exact", "every_entry_is_held", "--nocapture"]);
     let (output, _) = read(&mut command)?;
-    // The harness writes the test's name before the first of them.
+    // The test harness prints the test's name before the first row.
     let lines = output.lines().filter_map(|line| line.find("{\"").map(|at| &line[at..]));
     let cases: Vec<Case> = lines.map(case).collect::<Result<_>>()?;
     if cases.is_empty() {
@@ -115,7 +114,7 @@ fn case(line: &str) -> Result<Case> {
     })
 }
 
-/// Runs what the table names, binary by binary.
+/// Runs the tests of the table, binary by binary.
 fn run_tests(cases: &[Case], root: bool, lab: bool) -> Result<Outcomes> {
     let mut binaries: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     let runs = |test: &&Named| !test.root || (root && (lab || !test.is_lab()));
@@ -140,7 +139,8 @@ fn run_tests(cases: &[Case], root: bool, lab: bool) -> Result<Outcomes> {
         if !success {
             println!("{output}");
             if seen.values().all(|&passed| passed) {
-                // It did not compile, or died before its end: what it did not say has failed.
+                // A binary that did not compile, or died early: its tests without a result have
+                // failed.
                 for name in &names {
                     seen.entry((*name).to_owned()).or_insert(false);
                 }
@@ -156,7 +156,7 @@ fn run_tests(cases: &[Case], root: bool, lab: bool) -> Result<Outcomes> {
     Ok(outcomes)
 }
 
-/// Where tests note what they could not run.
+/// The file in which tests note what they could not run.
 fn notes() -> Result<PathBuf> {
     let directory = exec::target_dir().join("tmp");
     fs::create_dir_all(&directory).context("cannot make the directory for test notes")?;
@@ -165,7 +165,7 @@ fn notes() -> Result<PathBuf> {
     Ok(path)
 }
 
-/// `test a::b ... ok`: the name's last part, and whether it passed; ignored ones give nothing.
+/// `test a::b ... ok`: the name's last part, and whether it passed; nothing for ignored tests.
 fn outcome(line: &str) -> Option<(String, bool)> {
     let (path, result) = line.strip_prefix("test ")?.split_once(" ... ")?;
     let passed = match result {
@@ -176,8 +176,7 @@ fn outcome(line: &str) -> Option<(String, bool)> {
     Some((path.rsplit("::").next()?.to_owned(), passed))
 }
 
-/// Plays all rows on the loaded program. Where it cannot be loaded at all, every case with a row
-/// has failed.
+/// Runs all rows on the loaded program. If it cannot be loaded, every case with a row has failed.
 fn kernel_rows(cases: &[Case]) -> Result<BTreeSet<u64>> {
     let mut command = cargo_test("vrrp-tests", KERNEL_ROWS.0);
     command.args(["--exact", KERNEL_ROWS.1, "--ignored"]);
@@ -193,12 +192,12 @@ fn kernel_rows(cases: &[Case]) -> Result<BTreeSet<u64>> {
     Ok(failed)
 }
 
-/// The number that a failed row's sentence begins with.
+/// The number at the begin of a failed row's sentence.
 fn number_of(line: &str) -> Option<u64> {
     line.strip_prefix("VC-")?.get(..3)?.parse().ok()
 }
 
-/// `cargo test` of one binary; what is added are arguments of the harness.
+/// `cargo test` of one binary; arguments that are added go to the test harness.
 fn cargo_test(package: &str, target: &str) -> Command {
     let mut command = exec::cargo();
     command.args(["test", "--package", package]);
@@ -212,7 +211,7 @@ fn cargo_test(package: &str, target: &str) -> Command {
     command
 }
 
-/// What it wrote on stdout, and whether it succeeded.
+/// Its standard output, and whether it succeeded.
 fn read(command: &mut Command) -> Result<(String, bool)> {
     let line = exec::line(command);
     let output = command

@@ -1,4 +1,4 @@
-//! `doctor`: what this machine has, what it lacks, and what to type about it.
+//! `doctor`: what this machine has and lacks, and the commands that install it.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ struct Row {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Ok,
-    /// Something works less well without.
+    /// Something works less well without it.
     Absent,
     Missing,
 }
@@ -29,7 +29,7 @@ fn row(what: impl Into<String>, state: State, detail: impl Into<String>) -> Row 
     Row { what: what.into(), state, detail: detail.into() }
 }
 
-/// `found` with a word about it, or what to do about its absence.
+/// `found`, or `mend` if nothing was found.
 fn either(what: &str, found: Option<String>, otherwise: State, mend: &str) -> Row {
     match found {
         Some(detail) => row(what, State::Ok, detail),

@@ -7,11 +7,11 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// How many lines of a silent program's output a failure shows.
+/// How many lines of a captured output a failure shows.
 const TAIL_LINES: usize = 40;
 
-/// The root of the workspace: of the one cargo was called in, as several checkouts may share what
-/// they build.
+/// The root of the workspace in which cargo was called: several checkouts may share a target
+/// directory.
 pub fn root() -> PathBuf {
     let xtask = env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
@@ -28,7 +28,7 @@ pub fn target_dir() -> PathBuf {
 
 /// The cargo that runs us, in the root of the workspace, with its own toolchain first on PATH: once
 /// the BPF toolchain is installed there is a second `rustc` in /usr/bin, and a PATH that begins
-/// there would mix the two.
+/// there would mix both.
 pub fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root()).env("PATH", path_with(&[]));
@@ -53,8 +53,8 @@ pub fn path_with(first: &[&Path]) -> OsString {
     env::join_paths(places).unwrap_or(path)
 }
 
-/// Removes what the cargo that runs us left in the environment, so that a second cargo with another
-/// compiler starts clean.
+/// Removes the variables of the outer cargo, so that a cargo with another compiler does not inherit
+/// them.
 pub fn without_outer_cargo(command: &mut Command) -> &mut Command {
     const KEPT: [&str; 6] = [
         "CARGO_HOME",
@@ -85,7 +85,7 @@ pub fn without_outer_cargo(command: &mut Command) -> &mut Command {
     command
 }
 
-/// Runs a command that talks to the user itself.
+/// Runs a command whose output goes to the terminal.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot start `{}`", line(command)))?;
     if !status.success() {
@@ -94,7 +94,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command whose output matters only when it fails.
+/// Runs a command whose output is shown only if it fails.
 pub fn run_quietly(command: &mut Command) -> Result<()> {
     let output = command
         .stdin(Stdio::null())
@@ -110,7 +110,7 @@ pub fn run_quietly(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// What a command prints on stdout, if it is there and succeeds.
+/// A command's standard output, if it exists and succeeds.
 pub fn read(program: impl AsRef<Path>, arguments: &[&str]) -> Option<String> {
     let output =
         Command::new(program.as_ref()).args(arguments).stderr(Stdio::null()).output().ok()?;
@@ -127,12 +127,12 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
     places.into_iter().map(|place| place.join(name)).find(|file| file.is_file())
 }
 
-/// Whether we may do what only root may.
+/// Whether this process runs as root.
 pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// The command as a person would type it.
+/// The command as typed in a shell.
 pub fn line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")

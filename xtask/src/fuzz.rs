@@ -1,9 +1,9 @@
-//! `fuzz`: runs the fuzz targets of `fuzz/` with coverage guidance, from seeds that it makes of the
-//! packet rows and the configurations.
+//! `fuzz`: runs the fuzz targets of `fuzz/` with coverage guidance, from seeds made of the packet
+//! rows and the configurations.
 //!
-//! cargo-fuzz builds them on any toolchain (RUSTC_BOOTSTRAP lets a stable compiler take its flags).
-//! Without a sanitizer: what is fuzzed has no `unsafe`, and AddressSanitizer would make the build
-//! take twice as long. Arithmetic is checked for overflow.
+//! cargo-fuzz builds them on any toolchain (RUSTC_BOOTSTRAP makes a stable compiler accept its
+//! flags). No sanitizer: the fuzzed code has no `unsafe`, and AddressSanitizer would double the
+//! build time. Arithmetic is checked for overflow.
 
 mod run;
 mod seeds;
@@ -18,16 +18,16 @@ use anyhow::{Result, bail};
 use crate::exec;
 use crate::lanes;
 
-/// The cargo-fuzz we know to work.
+/// The tested version of cargo-fuzz.
 const CARGO_FUZZ: &str = "^0.13";
 /// Targets that run at a time, each on one core.
 const LANES: usize = 2;
 
-/// What a target reads.
+/// The input of a target.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Input {
     Configuration,
-    /// Made of the packet rows.
+    /// Made from the packet rows.
     Packets,
     Datagram,
     Sequence,
@@ -87,7 +87,7 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Where everything of the targets lies.
+/// The directory of the targets' files.
 fn directory() -> PathBuf {
     exec::target_dir().join("fuzz")
 }
@@ -96,7 +96,7 @@ fn triple() -> String {
     format!("{}-unknown-linux-gnu", env::consts::ARCH)
 }
 
-/// The installed cargo-fuzz, as it names itself.
+/// The installed cargo-fuzz, by its own version text.
 pub fn installed() -> Option<String> {
     let program = exec::find_program("cargo-fuzz")?;
     exec::read(program, &["--version"]).map(|text| text.trim().to_owned())

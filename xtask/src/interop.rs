@@ -1,5 +1,5 @@
-//! `interop`: the matrix against keepalived and FRR, as a table. The work is done by the tests of
-//! `vrrp-tests`.
+//! `interop`: the matrix against keepalived and FRR, as a table. The tests of `vrrp-tests` do the
+//! work.
 
 use std::path::{PathBuf, absolute};
 
@@ -11,9 +11,9 @@ use crate::{build_ebpf, exec, setup};
 
 #[derive(Args)]
 pub struct Options {
-    /// Only the cases with this in their name
+    /// Only cases with this in their name
     case: Option<String>,
-    /// Append the rows to this file, too, as tables of Markdown
+    /// Also append the rows to this file, as Markdown tables
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
 }

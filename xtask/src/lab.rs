@@ -1,5 +1,5 @@
-//! `cargo xtask lab`: the story of a dual-master pair, told with real daemons; or a lab held open
-//! for people.
+//! `cargo xtask lab`: the scenario of a dual-master pair with real daemons; or a lab that stays up
+//! for manual work.
 
 mod failures;
 mod hold;
@@ -25,18 +25,18 @@ pub struct Options {
     action: Option<Action>,
     #[command(flatten)]
     cast: Cast,
-    /// Write the story as data, too
+    /// Also write the scenario's results as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Bring a lab up and leave it there
+    /// Bring a lab up and leave it running
     Up(Cast),
     /// Remove labs: the one named, or all that are held open or whose owner has died
     Down {
-        /// As `lab status` shows it
+        /// As shown by `lab status`
         id: Option<String>,
     },
     /// Show the labs on this machine
@@ -50,13 +50,14 @@ enum Action {
     },
 }
 
-/// Who plays, and how fast.
+/// The programs of the nodes, and their intervals.
 #[derive(Debug, Args)]
 struct Cast {
-    /// What routes on node2
+    /// The router program on node2
     #[arg(long, value_enum, default_value_t = Player::Agent)]
     peer: Player,
-    /// What routes on node1; with keepalived on both, the incumbent tells the story
+    /// The router program on node1; with keepalived on both, the scenario runs with keepalived
+    /// alone
     #[arg(long, value_enum)]
     node1: Option<Player>,
     /// Version 3 and ten adverts a second, instead of version 2 and one
@@ -76,8 +77,8 @@ enum Player {
 
 impl Cast {
     fn options(&self) -> LabOptions {
-        // Beside keepalived our agent has no services: keepalived's node would not accept what it
-        // is handed.
+        // With keepalived as the peer our agent has no services: keepalived's node would not accept
+        // forwarded packets.
         let node1 = self.node1.unwrap_or(match self.peer {
             Player::Agent => Player::Agent,
             Player::AgentOnKeepalivedConf | Player::Keepalived => Player::AgentOnKeepalivedConf,
@@ -102,7 +103,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
 }
 
-/// Makes the machine complete, and builds the agent with its XDP program where the lab needs it and
+/// Installs what is missing, and builds the agent with its XDP program if the lab needs it and
 /// `VRRP_AGENT_BIN` names none.
 pub fn prepare(mut options: LabOptions) -> Result<LabOptions> {
     setup::ensure(Group::Lab)?;

@@ -1,5 +1,5 @@
-//! The tests that need root, by test binary: several binaries at a time where the clock does not
-//! matter, one at a time where it does.
+//! Runs the tests that need root, by test binary: several binaries at a time if their tests measure
+//! no time, else one at a time.
 
 use std::collections::VecDeque;
 use std::iter;
@@ -15,14 +15,13 @@ use serde_json::Value;
 use crate::exec;
 use crate::libtest::Tally;
 
-/// Binaries that run beside each other, the longest first. Their tests compute, or wait with
-/// seconds of patience for a state; none measures a gap, or expects an answer within milliseconds.
-/// Each test has namespaces, maps and directories of its own. A binary that is not listed here runs
-/// alone.
+/// Binaries that run in parallel, the longest first. Their tests compute, or wait with seconds of
+/// patience for a state; none measures a gap or expects an answer within milliseconds. Each test
+/// has namespaces, maps and directories of its own. A binary that is not listed here runs alone.
 const SIDE_BY_SIDE: &[&str] =
     &["interop_matrix", "vrrp_agent", "hmac", "path", "drops", "agreement", "xdp_rows", "alike"];
-/// How many of them run at a time. They mostly wait, but each start of an agent is a second of
-/// work.
+/// How many of them run at a time. They mostly wait, but each start of an agent takes a second of
+/// CPU.
 const LANES: usize = 2;
 
 /// An executable with tests of one target.
@@ -31,12 +30,12 @@ struct Binary {
     /// Name of the target: a file of `tests/`, or a crate.
     name: String,
     path: PathBuf,
-    /// Where cargo starts it: the directory of its package.
+    /// Its working directory: the directory of its package.
     directory: PathBuf,
 }
 
 impl Binary {
-    /// Of a line that cargo prints for programs, if it is about a test binary.
+    /// From a line of cargo's JSON output, if it describes a test binary.
     fn read(line: &str) -> Option<Self> {
         let message: Value = serde_json::from_str(line).ok()?;
         let is_test =
@@ -61,7 +60,7 @@ impl Binary {
         command
     }
 
-    /// Whether it has a test to run.
+    /// Whether any test matches.
     fn has_any(&self, filter: Option<&str>) -> Result<bool> {
         let mut command = self.command(filter, &[]);
         command.args(["--list", "--format", "terse"]);
@@ -71,7 +70,7 @@ impl Binary {
             || String::from_utf8_lossy(&stdout).lines().any(|line| line.ends_with(": test")))
     }
 
-    /// The run of its tests, one at a time.
+    /// The command that runs its tests, one at a time.
     fn tests(&self, filter: Option<&str>, environment: &[(&str, &Path)]) -> Command {
         let mut command = self.command(filter, environment);
         command.args(["--test-threads", "1"]);
@@ -80,7 +79,7 @@ impl Binary {
 }
 
 /// Runs the ignored tests of all binaries; `stream` runs a command and prints its lines as they
-/// come.
+/// arrive.
 pub fn run(
     filter: Option<&str>,
     environment: &[(&str, &Path)],
@@ -111,14 +110,14 @@ pub fn run(
     Ok(total)
 }
 
-/// Runs a test binary and prints what it said when it has ended.
+/// Runs a test binary and prints its output when it has ended.
 fn whole(name: &str, command: &mut Command) -> Result<Tally> {
     let begin = Instant::now();
     let output =
         command.output().with_context(|| format!("cannot start `{}`", exec::line(command)))?;
     let (text, errors) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    // One call, so that the lanes' texts do not mix.
+    // A single call, so that the outputs of the lanes do not mix.
     print!("\n-- {name}: {:.1} s\n{text}{errors}", begin.elapsed().as_secs_f64());
     let mut tally = Tally::default();
     text.lines().for_each(|line| tally.read(line));
@@ -148,7 +147,7 @@ fn build() -> Result<Vec<Binary>> {
     Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(Binary::read).collect())
 }
 
-/// Does the work on all of `items`, so many at a time; the results are in no order.
+/// Does the work on all `items`, a number of them at a time; the results have no order.
 pub fn side_by_side<T: Send, R: Send>(
     items: Vec<T>,
     lanes: usize,

@@ -1,8 +1,8 @@
-//! Reads the output of the standard test harness while it streams by.
+//! Parses the output of the standard test harness while it arrives.
 
 use std::process::ExitStatus;
 
-/// What a run of tests came to.
+/// The result of a run of tests.
 #[derive(Default, Debug)]
 pub struct Tally {
     pub passed: usize,
@@ -15,9 +15,9 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Takes one line of the harness's output.
+    /// Reads one line of the harness's output.
     pub fn read(&mut self, line: &str) {
-        // The harness's list, as a test's own output may break the line that says FAILED.
+        // The harness's list: a test's own output may break the line with FAILED.
         let name = line.strip_prefix("    ").filter(|name| self.in_failures && !name.contains(' '));
         self.failures.extend(name.map(str::to_owned));
         self.in_failures = line == "failures:" || name.is_some();
@@ -31,8 +31,8 @@ impl Tally {
         }
     }
 
-    /// Takes the end of the program `line`: one that failed without a failed test did not compile,
-    /// or died on the way.
+    /// Reads the exit status of the program `line`: one that failed without a failed test did not
+    /// compile, or died.
     pub fn end(&mut self, status: ExitStatus, line: &str) {
         if !status.success() && self.failed == 0 {
             self.failed = 1;

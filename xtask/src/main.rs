@@ -1,6 +1,6 @@
-//! `cargo xtask <command>`: everything this repository does to itself. One file per command; what
-//! commands share is in `exec` (running programs), `packages` (what the machine must have) and
-//! `toolchain` (the BPF compiler).
+//! `cargo xtask <command>`: the tasks of this repository, one file per command. Shared code is in
+//! `exec` (running programs), `packages` (required Debian packages) and `toolchain` (the BPF
+//! compiler).
 
 mod bench;
 mod build_ebpf;
@@ -42,31 +42,29 @@ struct Cli {
 enum Command {
     /// Install what a Debian or Ubuntu machine lacks for building and testing (as root)
     Setup,
-    /// Show what this machine has and lacks, and what to type about it
+    /// Show what this machine has and lacks, and the commands that install it
     Doctor,
-    /// Compile and link the BPF objects; as root also show what the kernel's verifier makes of the
-    /// XDP program
+    /// Compile and link the BPF objects; as root also show the verifier's statistics of the XDP
+    /// program
     BuildEbpf,
-    /// Tell the story of a failover in a lab of network namespaces, or hold such a lab open (as
-    /// root)
+    /// Run the failover scenario in a lab of network namespaces, or keep such a lab up (as root)
     Lab(lab::Options),
-    /// Let the agent meet keepalived and FRR, and print what was seen, a row for each case (as
-    /// root)
+    /// Run the agent against keepalived and FRR, and print a row for each case (as root)
     Interop(interop::Options),
-    /// Run all tests that this user may run, and say which were skipped and why
+    /// Run all tests that this user may run, and list the skipped ones with reasons
     Test(test::Options),
     /// Run the programs, the agent and its tests on other kernels, in virtual machines
     VmTest(vm_test::Options),
-    /// Print the conformance table, each case with the tests that hold it, run
+    /// Print the conformance table, each case with the results of its tests
     Conformance(conformance::Options),
     /// Run the simulation of the election over many seeds, or replay one with its trace
     Sim(sim::Options),
-    /// Run the fuzz targets with coverage guidance, and print what they reached
+    /// Run the fuzz targets with coverage guidance, and print their coverage
     Fuzz(fuzz::Options),
-    /// Measure: packets, requests, failover, load, scale; beside what cannot be avoided, the kernel
+    /// Measure packets, requests, failover, load, scale, compared with minimal programs, the kernel
     /// and keepalived (as root)
     Bench(bench::Options),
-    /// Check the rules of this repository: imports, sizes, `unsafe`, documents
+    /// Check the rules of this repository: imports, sizes, `unsafe`, words, documents
     Tidy,
     /// The whole gate: fmt, tidy, clippy, fuzz, test
     Ci,

@@ -1,11 +1,11 @@
-//! What the machine must have, in groups, by Debian package.
+//! The Debian packages that the machine must have, in groups.
 
 /// Packages that are needed for one purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
     /// Building the XDP object.
     Bpf,
-    /// The lab: namespaces with real daemons, and what looks at them.
+    /// The lab: namespaces with real daemons, and tools to observe them.
     Lab,
     /// Other kernels in virtual machines.
     Vm,
@@ -16,11 +16,10 @@ pub enum Group {
 pub struct Package {
     pub group: Group,
     pub name: &'static str,
-    /// Packages that do as well.
+    /// Packages that serve the same purpose.
     pub instead: &'static [&'static str],
     pub purpose: &'static str,
-    /// The unit that the package would start, if it has one: a prefix and a suffix of its file
-    /// name.
+    /// The unit that the package would start, if any: prefix and suffix of its file name.
     pub unit: Option<(&'static str, &'static str)>,
 }
 
@@ -47,7 +46,7 @@ pub const NEEDED: &[Package] = &[
     Package {
         instead: &["nginx", "nginx-core", "nginx-full", "nginx-extras"],
         unit: Some(("nginx", ".service")),
-        ..package(Group::Lab, "nginx-light", "the tier we stand in front of")
+        ..package(Group::Lab, "nginx-light", "the service behind the virtual addresses")
     },
     Package {
         unit: Some(("php", "-fpm.service")),
@@ -62,18 +61,18 @@ pub const NEEDED: &[Package] = &[
     package(Group::Lab, "dnsmasq-base", "one name for both virtual addresses"),
     Package {
         unit: Some(("keepalived", ".service")),
-        ..package(Group::Lab, "keepalived", "the peer we must work with")
+        ..package(Group::Lab, "keepalived", "the peer for interoperability")
     },
     Package {
         unit: Some(("frr", ".service")),
-        ..package(Group::Lab, "frr", "the other peer we must work with")
+        ..package(Group::Lab, "frr", "the other peer for interoperability")
     },
     package(Group::Vm, "qemu-system-x86", "runs other kernels"),
     package(Group::Vm, "busybox-static", "the shell of a guest"),
     package(Group::Vm, "kmod", "modules of other kernels"),
     package(Group::Vm, "iproute2", "namespaces, links, addresses"),
     package(Group::Vm, "ethtool", "offloads of links"),
-    package(Group::Vm, "ipvsadm", "the kernel's own balancer, beside ours"),
+    package(Group::Vm, "ipvsadm", "the kernel's own balancer, for comparison"),
     package(Group::Vm, "binutils", "finds the libraries of a guest's programs"),
     package(Group::Vm, "xz-utils", "unpacks modules"),
     package(Group::Vm, "debian-archive-keyring", "checks the packages of kernels"),
@@ -82,7 +81,7 @@ pub const NEEDED: &[Package] = &[
     package(Group::Arm, "libc6-dev-arm64-cross", "the C library to link with"),
 ];
 
-/// Installed where the distribution has them; nothing fails without.
+/// Installed if the distribution has them; nothing fails without them.
 pub const WELCOME: &[Package] =
     &[package(Group::Bpf, "bpftool", "looks into the kernel's programs and maps")];
 

@@ -1,5 +1,5 @@
-//! `setup`: installs what a Debian or Ubuntu machine lacks. What is there is left alone; no daemon
-//! is started.
+//! `setup`: installs what a Debian or Ubuntu machine lacks. Installed packages are not changed; no
+//! daemon is started.
 
 use std::collections::HashSet;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::exec;
 use crate::packages::{self, Group, Package};
 use crate::toolchain::{self, Compiler};
 
-/// Asked by every package script before it starts a daemon; exit code 101 forbids it.
+/// Package scripts run it before they start a daemon; exit code 101 forbids the start.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 const POLICY_TEXT: &str =
     "#!/bin/sh\n# Written by `cargo xtask setup` for the time of an installation.\nexit 101\n";
@@ -26,7 +26,7 @@ pub fn run() -> Result<()> {
     ensure(Group::Vm)
 }
 
-/// Makes a group complete, or says what to type.
+/// Installs what is missing of a group, or fails with the commands to type.
 pub fn ensure(group: Group) -> Result<()> {
     let label = match group {
         Group::Bpf => "BPF toolchain",
@@ -66,7 +66,7 @@ fn linker_fits() -> bool {
 
 fn ensure_bpf() -> Result<()> {
     let mut wanted = missing(Group::Bpf);
-    // A nightly that is already here needs LLVM and the linker only.
+    // A nightly that is installed already needs LLVM and the linker only.
     let compiler = toolchain::compiler();
     if matches!(compiler, Some(Compiler::Nightly { .. })) {
         wanted.retain(|package| !package.name.contains("rust"));
@@ -99,8 +99,8 @@ fn ensure_bpf() -> Result<()> {
     Ok(())
 }
 
-/// A distribution without the BPF compiler or this LLVM needs the second toolchain, which we do not
-/// install unasked.
+/// A distribution without the BPF compiler or this LLVM needs rustup's nightly, which is not
+/// installed without consent.
 fn refuse_old_distribution(wanted: &[&Package]) -> Result<()> {
     let candidate = |name: &str| -> Option<(u32, u32)> {
         let text = exec::read("apt-cache", &["policy", name])?;
@@ -156,8 +156,8 @@ fn require_apt(wanted: &[&Package], with_linker: bool) -> Result<()> {
     bail!("{} package(s) are missing, and {why}:\n{steps}", wanted.len());
 }
 
-/// Once in a run. One broken third-party source must not stop us: what is really missing shows at
-/// the installation.
+/// Once in a run. A broken third-party source is no error here: what is really missing shows at the
+/// installation.
 fn update_lists() {
     static DONE: Once = Once::new();
     DONE.call_once(|| {
@@ -192,7 +192,7 @@ fn install_now(wanted: &[&Package], welcome: &[&Package]) -> Result<()> {
     Ok(())
 }
 
-/// What was not started now shall not start at the next boot either: the lab runs its own copies.
+/// A unit that was not started now must not start at the next boot: the lab runs its own copies.
 fn disable_units(fresh: &[&Package]) {
     if !Path::new("/run/systemd/system").is_dir() {
         return;
@@ -218,7 +218,7 @@ fn disable_units(fresh: &[&Package]) {
     }
 }
 
-/// `php` and `-fpm.service` fit `php8.2-fpm.service`; no letters may stand between.
+/// `php` and `-fpm.service` match `php8.2-fpm.service`; no letters may be in between.
 fn is_unit(name: &str, (prefix, suffix): (&str, &str)) -> bool {
     let middle = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix));
     middle.is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.'))
@@ -230,8 +230,8 @@ fn installed() -> HashSet<String> {
     text.lines().filter_map(|line| line.strip_prefix("installed ")).map(str::to_owned).collect()
 }
 
-/// While this lives, package scripts start no daemon. An interrupt waits until the policy is gone
-/// again: it still reaches the installation, as a child starts with no signal blocked.
+/// While this lives, package scripts start no daemon. An interrupt stays pending until the policy
+/// file is removed; it still reaches the installation, as a child starts with no signal blocked.
 struct NoDaemons {
     held: SigSet,
     ours: bool,
@@ -244,8 +244,7 @@ impl NoDaemons {
         held.add(Signal::SIGTERM);
         held.thread_block().context("cannot hold back signals")?;
         let found = fs::read_to_string(POLICY).ok();
-        // A policy of the administrator's stays; one that an earlier run could not take away is
-        // ours.
+        // A policy of the administrator stays; a leftover of an earlier run is ours.
         let ours = found.is_none_or(|text| text == POLICY_TEXT);
         let guard = Self { held, ours };
         if guard.ours {

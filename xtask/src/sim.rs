@@ -1,4 +1,4 @@
-//! `sim`: the simulation of the election by the million, optimised, over all cores.
+//! `sim`: the simulation of the election over millions of seeds, optimised, on all cores.
 
 use std::thread;
 

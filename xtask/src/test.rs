@@ -1,4 +1,4 @@
-//! `test`: every tier that this user may run, and an honest account of the rest.
+//! `test`: runs every tier that this user may run, and lists what was skipped.
 //!
 //! Tests that need root carry `#[ignore = "needs root: ..."]`. They find the agent in
 //! `VRRP_AGENT_BIN` and the XDP object in `VRRP_EBPF_OBJ`. A test that finds at run time that the
@@ -22,7 +22,7 @@ pub struct Options {
     filter: Option<String>,
 }
 
-/// The last line printed is the count, also when tests failed.
+/// The last line printed is the count, also if tests failed.
 pub fn run(options: &Options) -> Result<ExitCode> {
     prepare()?;
     let skips = exec::target_dir().join("tmp/test-skips");
@@ -56,7 +56,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     account(total, &skips, filter)
 }
 
-/// Root gets what is missing installed; anyone else tests what can be tested.
+/// As root, installs what is missing; other users test what can be tested.
 pub fn prepare() -> Result<()> {
     if exec::is_root() {
         setup::ensure(Group::Bpf)?;
@@ -66,7 +66,7 @@ pub fn prepare() -> Result<()> {
     build(exec::is_root() || (toolchain::compiler().is_some() && toolchain::linker().is_some()))
 }
 
-/// Builds the agent, with its kernel programs inside where there is a compiler for them.
+/// Builds the agent, with its kernel programs if there is a compiler for them.
 pub fn build(programs: bool) -> Result<()> {
     if programs {
         build_ebpf::run()?;
@@ -84,14 +84,14 @@ fn any_user(filter: Option<&str>, environment: &[(&str, &Path)]) -> Result<Tally
     stream(command.args(filter).envs(environment.iter().copied()))
 }
 
-/// Runs tests: their lines go on as they come, and are counted.
+/// Runs tests: prints their lines as they arrive, and counts them.
 fn stream(command: &mut Command) -> Result<Tally> {
     let line = exec::line(command);
     let mut child =
         command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{line}`"))?;
     let mut tally = Tally::default();
     if let Some(output) = child.stdout.take() {
-        // A test's child may print anything, so these are bytes before they are text.
+        // A test's child may print any bytes, so they are split before they are decoded.
         for bytes in BufReader::new(output).split(b'\n') {
             let bytes = bytes.context("cannot read the output of the tests")?;
             let text = String::from_utf8_lossy(&bytes);
@@ -111,7 +111,7 @@ fn account(mut total: Tally, skips: &Path, filter: Option<&str>) -> Result<ExitC
     for note in notes.lines() {
         let (name, reason) = note.split_once(": ").unwrap_or((note, ""));
         total.ignored.push((name.to_owned(), reason.to_owned()));
-        // The harness took its return for success.
+        // The test harness counted its return as a pass.
         total.passed = total.passed.saturating_sub(1);
     }
     heading("account");
@@ -130,7 +130,7 @@ fn account(mut total: Tally, skips: &Path, filter: Option<&str>) -> Result<ExitC
     Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The agent that tests start.
+/// The agent that the tests start.
 pub fn agent() -> PathBuf {
     exec::target_dir().join("debug/vrrp-agent")
 }

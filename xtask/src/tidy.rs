@@ -1,5 +1,5 @@
-//! `tidy`: the rules that neither the compiler nor clippy knows. Each file beside this one holds
-//! one kind of rule, with its table at the top.
+//! `tidy`: the rules that neither the compiler nor clippy knows. Each file in tidy/ holds one kind
+//! of rule, with its table at the top.
 
 mod docs;
 mod imports;
@@ -9,6 +9,7 @@ mod size;
 mod source;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -54,15 +55,13 @@ pub fn run(commands: &[String]) -> Result<()> {
     if !findings.is_empty() {
         bail!("tidy: {} finding(s) in {files} files", findings.len());
     }
-    println!("tidy: {files} files, nothing to say");
+    println!("tidy: {files} files, no findings");
     Ok(())
 }
 
-/// The number of Rust files, and what is wrong with them and the documents.
+/// The number of Rust files, and the findings in them and in the documents.
 fn check(root: &Path, commands: &[String]) -> Result<(usize, Vec<Finding>)> {
-    let mut paths = Vec::new();
-    rust_files(root, &mut paths)?;
-    paths.sort();
+    let paths = files(root, &["rs"])?;
     let mut findings = Vec::new();
     let mut ratchet = Ratchet::parse(
         &fs::read_to_string(root.join(size::RATCHET)).unwrap_or_default(),
@@ -79,14 +78,25 @@ fn check(root: &Path, commands: &[String]) -> Result<(usize, Vec<Finding>)> {
             imports.add(&path, &source);
         }
         size::check(&path, &source, &mut ratchet, &mut findings);
+        size::check_width(&path, &source, &mut findings);
         words::check(&path, &source, &mut findings);
-        // What only this crate says proves nothing about the agent.
+        vocabulary::check(&path, &source, &mut findings);
+        // A name that only this crate mentions proves nothing about the agent.
         if !path.starts_with("xtask/") {
             all.push_str(&text);
         }
     }
     ratchet.finish(&mut findings);
     imports.finish(&mut findings);
+    let mut texts = files(root, &["md", "toml"])?;
+    texts.extend(files(&root.join("schema"), &["json"])?);
+    texts.extend(files(&root.join("packaging"), &["service"])?);
+    for file in texts {
+        let path = file.strip_prefix(root).unwrap_or(&file).to_string_lossy();
+        let text =
+            fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        vocabulary::check_document(&path, &text, &mut findings);
+    }
     for path in DOCUMENTS {
         let Ok(text) = fs::read_to_string(root.join(path)) else { continue };
         docs::check_metrics(path, &text, &all, &mut findings);
@@ -95,8 +105,16 @@ fn check(root: &Path, commands: &[String]) -> Result<(usize, Vec<Finding>)> {
     Ok((paths.len(), findings))
 }
 
-/// Every Rust file below, but for what was built and what is hidden.
-fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+/// The files below `directory` with one of these extensions, sorted; without what was built and
+/// what is hidden.
+fn files(directory: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    collect_files(directory, extensions, &mut found)?;
+    found.sort();
+    Ok(found)
+}
+
+fn collect_files(directory: &Path, extensions: &[&str], found: &mut Vec<PathBuf>) -> Result<()> {
     for entry in
         fs::read_dir(directory).with_context(|| format!("cannot list {}", directory.display()))?
     {
@@ -105,9 +123,11 @@ fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
         if name == "target" || name.starts_with('.') {
             continue;
         }
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        let wanted = extensions.contains(&extension.as_ref());
         if path.is_dir() {
-            rust_files(&path, found)?;
-        } else if name.ends_with(".rs") {
+            collect_files(&path, extensions, found)?;
+        } else if wanted {
             found.push(path);
         }
     }

@@ -15,11 +15,11 @@ pub const TARGET: &str = "bpfel-unknown-none";
 pub const OLDEST_RUSTC: (u32, u32) = (1, 96);
 /// The LLVM that bpf-linker is built with; it must not be older than the compiler's.
 pub const LLVM: u32 = 22;
-/// The bpf-linker we know to work.
+/// The tested version of bpf-linker.
 pub const BPF_LINKER: (u32, u32) = (0, 13);
-/// Debian's compiler, whatever rustup puts before it on PATH.
+/// Debian's compiler, even if rustup comes first on PATH.
 pub const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
-/// Makes the second toolchain.
+/// Installs rustup's nightly, the other toolchain.
 pub const RUSTUP_NIGHTLY: &str =
     "rustup toolchain install nightly --profile minimal --component rust-src";
 
@@ -39,12 +39,12 @@ impl fmt::Display for Compiler {
     }
 }
 
-/// The compiler to use: Debian's where it is new enough, else nightly.
+/// The compiler to use: Debian's if it is new enough, else nightly.
 pub fn compiler() -> Option<Compiler> {
     debian().or_else(nightly)
 }
 
-/// `bpf-linker`, and whether its version will do.
+/// `bpf-linker`, its version, and whether the version is new enough.
 pub fn linker() -> Option<(PathBuf, String, bool)> {
     let program = exec::find_program("bpf-linker")?;
     let text = exec::read(&program, &["--version"])?;
@@ -69,7 +69,7 @@ pub fn install_linker() -> Command {
     command
 }
 
-/// The same command for a person.
+/// The same command as shell text.
 pub fn install_linker_line() -> String {
     let (major, minor) = BPF_LINKER;
     let llvm = format!("/usr/lib/llvm-{LLVM}");
@@ -105,7 +105,7 @@ fn rustc_version(text: &str) -> Option<String> {
     text.split_whitespace().nth(1).map(str::to_owned)
 }
 
-/// The first two numbers of a version; an epoch and whatever follows do not count.
+/// The first two numbers of a version, without an epoch and without the rest.
 pub fn minor_version(version: &str) -> Option<(u32, u32)> {
     let version = version.rsplit_once(':').map_or(version, |(_, rest)| rest);
     let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);

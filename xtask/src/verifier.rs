@@ -1,8 +1,8 @@
-//! What the kernel's verifier makes of the XDP object: how much work it is, and how much stack,
-//! beside what is allowed.
+//! The verifier's statistics of the BPF objects: instructions verified and bytes of stack, and
+//! their limits.
 //!
-//! A kernel counts as this machine's does; older ones prune less and need more steps for the same
-//! program.
+//! The figures are those of the running kernel; older kernels prune less and verify more
+//! instructions of the same program.
 
 use std::collections::HashSet;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -17,26 +17,24 @@ use vrrp_tests::xdp::{self, Functions, Map, Program, Verified};
 
 use crate::exec;
 
-/// Steps of the verifier for one program, and bytes of stack along any chain of calls that begins
-/// at the program or at a global function.
+/// The verifier's limits: instructions for one program, and bytes of stack along any chain of calls
+/// that begins at the program or at a global function.
 const MOST_INSTRUCTIONS: u64 = 1_000_000;
 const MOST_STACK: u32 = 512;
 
-/// What the kernel's BTF has. Where one has less, the report says what was refused.
+/// BTF features of the kernel. On a kernel with fewer the report shows what was refused.
 const FEATURES: BtfFeatures = BtfFeatures::new(true, true, true, true, true, true, true, true);
 
 const TYPE_XDP: u32 = 6;
 const TYPE_CGROUP_SOCK: u32 = 9;
 const TYPE_CGROUP_SOCK_ADDR: u32 = 18;
-/// The program reads jumbo frames, too (BPF_F_XDP_HAS_FRAGS).
+/// The program accepts jumbo frames (BPF_F_XDP_HAS_FRAGS).
 const XDP_HAS_FRAGS: u32 = 1 << 5;
 
 /// Prints a line for each program of the object.
 pub fn report(object: &Path) -> Result<()> {
     if !exec::is_root() {
-        println!(
-            "build-ebpf: not loaded: needs root, so nothing is known of the verifier's work and the stack"
-        );
+        println!("build-ebpf: not loaded: the verifier's statistics need root");
         return Ok(());
     }
     let bytes = std::fs::read(object).with_context(|| format!("reading {}", object.display()))?;
@@ -47,7 +45,7 @@ pub fn report(object: &Path) -> Result<()> {
     let fds = maps
         .iter()
         .filter_map(|(name, fd)| Some((name.as_str(), fd.as_raw_fd(), definitions.get(name)?)));
-    object.relocate_maps(fds, &sections).context("telling the programs their maps")?;
+    object.relocate_maps(fds, &sections).context("relocating the programs' maps")?;
     object.relocate_calls(&sections).context("linking the programs' functions")?;
     let btf = object
         .fixup_and_sanitize_btf(&FEATURES)
@@ -87,12 +85,11 @@ pub fn report(object: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Functions of the program, in the order in which they were linked, by which the verifier numbers
-/// them.
+/// Functions of the program in the order of linking, by which the verifier numbers them.
 fn parts(object: &Object, program: &Function) -> Vec<String> {
     let begins = program.func_info.func_info.iter().map(|info| info.insn_off as usize);
     let ends = begins.clone().skip(1).chain([program.instructions.len()]);
-    // Linking changes what an instruction refers to, not which one it is.
+    // Linking changes an instruction's operand, not its opcode.
     let codes =
         |instructions: &[bpf_insn]| instructions.iter().map(|insn| insn.code).collect::<Vec<u8>>();
     let name = |(begin, end): (usize, usize)| {
@@ -130,7 +127,7 @@ fn describe(verified: &Verified) -> String {
     )
 }
 
-/// Type, flags and attach type, as the kernel numbers them.
+/// Type, flags and attach type, as numbered by the kernel.
 fn kind(section: &ProgramSection) -> Option<(u32, u32, u32)> {
     match section {
         ProgramSection::Xdp { frags, .. } => {
@@ -150,7 +147,7 @@ fn kind(section: &ProgramSection) -> Option<(u32, u32, u32)> {
     }
 }
 
-/// All maps of the object, empty: the verifier looks at what they are, not at what they hold.
+/// All maps of the object, empty: the verifier checks their definitions, not their contents.
 fn make_maps(object: &Object) -> Result<Vec<(String, OwnedFd)>> {
     let make = |(name, map): (&String, &aya_obj::Map)| {
         let entries = match map.max_entries() {
@@ -171,7 +168,7 @@ fn make_maps(object: &Object) -> Result<Vec<(String, OwnedFd)>> {
     object.maps.iter().map(make).collect()
 }
 
-/// An instruction as the kernel reads it.
+/// An instruction in the kernel's encoding.
 fn encode(insn: &bpf_insn) -> [u8; 8] {
     let (destination, source) = (insn.dst_reg(), insn.src_reg());
     let registers = if cfg!(target_endian = "little") {

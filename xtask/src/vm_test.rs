@@ -1,7 +1,7 @@
 //! `vm-test`: the programs, the agent and its tests on other kernels, in virtual machines.
 //!
 //! Kernels come from Debian's archive ([`kernels`]). A guest's file system holds this build of
-//! everything ([`image`]); its first process is the test `vm` of the crate `vrrp-tests`, which
+//! everything ([`image`]). Its first process is the test `vm` of the crate `vrrp-tests`, which
 //! prints its checks on the console ([`guest`], [`verdict`]).
 
 mod archive;
@@ -32,46 +32,46 @@ use guest::Plan;
 use kernels::{Arch, Kernel, Label};
 use verdict::Verdict;
 
-/// Guests of one kernel, with their parts; two, so that both processors of a small machine have
-/// one.
+/// Guests of one kernel, with their parts: two, so that both CPUs of a small machine are used.
 const GUESTS: &[(&str, &[&str])] = &[
     ("programs", &["loads", "rows", "kernel", "devices", "log"]),
     ("pair", &["modes", "failover", "upstreams", "capture", "detach", "log"]),
 ];
-/// Below the oldest kernel with a data plane: it is refused in words, and the election works.
+/// Below the oldest kernel with a data plane: the program is refused with an explanation, and the
+/// election works.
 const GUESTS_BELOW: &[(&str, &[&str])] = &[("pair", &["loads", "election", "detach", "log"])];
-/// With `--icount`, besides.
+/// One more guest with `--icount`.
 const GUEST_OF_COSTS: (&str, &[&str]) = ("cost", &["cost"]);
 /// Guests at a time.
 const JOBS: usize = 2;
-/// Seconds after which a guest has hung, on a machine that does little else.
+/// Seconds after which a guest counts as hung, on a machine that does little else.
 const PATIENCE: u64 = 600;
-/// The gate leaves out what takes longest: its own machine runs the same tests.
+/// The gate omits the longest part: it runs the same tests on its own kernel.
 const NOT_IN_GATE: &str = "kernel";
-/// What the gate runs.
+/// Kernels of the gate.
 const GATE: &[Label] = &[Label::V6_1];
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// Run this kernel (again for more); without it, what the gate runs
+    /// Run this kernel (may be given several times); when absent, those of the gate
     #[arg(long, value_name = "LABEL", value_enum)]
     kernel: Vec<Label>,
     /// Run every kernel
     #[arg(long, conflicts_with = "kernel")]
     all: bool,
-    /// The processor that is emulated
+    /// The emulated processor
     #[arg(long, value_enum, default_value = "x86-64")]
     arch: Arch,
     /// Guests at a time
     #[arg(long, default_value_t = JOBS)]
     jobs: usize,
-    /// Count instructions per packet, beside the kernel's own balancer (IPVS)
+    /// Count instructions per packet, compared with the kernel's own balancer (IPVS)
     #[arg(long)]
     icount: bool,
     /// Run these parts only
     #[arg(long)]
     part: Vec<String>,
-    /// Seconds after which a guest has hung
+    /// Seconds after which a guest counts as hung
     #[arg(long, default_value_t = PATIENCE)]
     patience: u64,
     /// Show what guests print, as they print it
@@ -83,7 +83,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// As without arguments.
+    /// The options without arguments.
     fn default() -> Self {
         Self {
             kernel: Vec::new(),
@@ -99,7 +99,7 @@ impl Default for Options {
     }
 }
 
-/// The last line printed is the count, also when checks failed.
+/// The last line printed is the count, also if checks failed.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let labels = match (options.all, options.kernel.is_empty()) {
         (true, _) => Label::ALL.to_vec(),
@@ -116,7 +116,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What the gate counts: its kernels, every part. What cannot be run has failed.
+/// The gate's run: its kernels, every part. What cannot be run has failed.
 pub fn gate() -> Tally {
     let options = Options::default();
     let mut tally = Tally::default();
@@ -144,12 +144,12 @@ fn outcome(labels: &[Label], options: &Options) -> Result<Outcome> {
     Outcome::of(labels, options, &base)
 }
 
-/// What came of all kernels.
+/// The result of all kernels.
 pub struct Outcome {
     pub verdicts: Vec<Verdict>,
-    /// Kernels that the archive has no more, with the reasons.
+    /// Kernels that are no longer in the archive, with the reasons.
     pub gone: Vec<(Label, String)>,
-    /// Kernels that ought to be there.
+    /// Kernels that are missing from the archive unexpectedly.
     pub missing: Vec<(Label, String)>,
 }
 
@@ -170,7 +170,7 @@ impl Outcome {
         Ok(outcome)
     }
 
-    /// Names and texts of what failed.
+    /// Names and texts of the failures.
     pub fn failures(&self) -> Vec<String> {
         let missing = self
             .missing
@@ -179,7 +179,7 @@ impl Outcome {
         missing.chain(self.verdicts.iter().flat_map(report::failures)).collect()
     }
 
-    /// Names and reasons of what was skipped.
+    /// Names and reasons of the skips.
     pub fn skips(&self) -> Vec<(String, String)> {
         let gone = self
             .gone
@@ -242,7 +242,7 @@ fn all(kernels: &[Kernel], options: &Options, base: &Base) -> Result<Vec<Verdict
     Ok(verdicts.into_inner().map_err(|_| anyhow!("a run panicked"))?.into_values().collect())
 }
 
-/// The guests of one kernel that have something to do.
+/// The guests of one kernel that have parts to run.
 fn guests<'a>(
     index: usize,
     kernel: &Kernel,

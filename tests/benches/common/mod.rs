@@ -1,5 +1,4 @@
-//! What the benches of the kernel programs share: the object with what they measure by, and the
-//! clock.
+//! Shared by the benches of the kernel programs: the bench object, and the clock.
 
 #![allow(dead_code, reason = "each bench uses its part")]
 
@@ -20,7 +19,7 @@ use crate::rows::kernel;
 pub struct Object(pub Ebpf);
 
 impl Object {
-    /// Loads these programs of it; panics as `Kernel::load` does.
+    /// Loads these programs of the object; panics as `Kernel::load` does.
     pub fn load(programs: &[&str]) -> Self {
         let mut ebpf = kernel::open(&kernel::object_path().with_file_name("vrrp-bench"));
         for name in programs {
@@ -37,7 +36,7 @@ impl Object {
         Array::try_from(self.0.map_mut(name).expect("in the object")).expect("an array")
     }
 
-    /// Lets `bench_reset` go on with this program.
+    /// Makes `bench_reset` continue with this program.
     pub fn measure(&mut self, program: &ProgramFd) {
         let map = self.0.map_mut("MEASURED").expect("in the object");
         ProgramArray::try_from(map)
@@ -46,7 +45,7 @@ impl Object {
             .expect("same type");
     }
 
-    /// Lets the minimal steering program spread its flows over so many backends, all of them at
+    /// Makes the minimal steering program spread its flows over this many backends, all of them at
     /// `destination`.
     pub fn steer(&mut self, backends: u16, destination: [u8; 6], source: [u8; 6]) {
         let mut ring = [0_u16; RING_SLOTS + 3];
@@ -69,14 +68,14 @@ pub fn cpu_nanos() -> i64 {
     time.tv_sec() * 1_000_000_000 + time.tv_nsec()
 }
 
-/// Keeps this thread on the last CPU, whose number it returns: the first one has most interrupts.
+/// Pins this thread to the last CPU and returns its number: the first CPU has most interrupts.
 pub fn pin() -> usize {
     let last = std::thread::available_parallelism().map_or(1, usize::from) - 1;
     pin_to(last);
     last
 }
 
-/// Keeps this thread on a CPU.
+/// Pins this thread to a CPU.
 pub fn pin_to(cpu: usize) {
     let mut set = CpuSet::new();
     if set.set(cpu).and_then(|()| sched_setaffinity(Pid::from_raw(0), &set)).is_err() {

@@ -1,4 +1,4 @@
-//! The line of hosts that a bench runs in, with the addresses of the rows' world.
+//! The row of hosts for a bench, with the addresses of the rows' world.
 
 use std::net::Ipv4Addr;
 

@@ -1,4 +1,4 @@
-//! The frames of a bench, as `vrrp-ebpf/src/bench/frames.rs` makes them.
+//! The frames of a bench, as written by `vrrp-ebpf/src/bench/frames.rs`.
 
 use vrrp_common::ip::Address;
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
@@ -10,7 +10,7 @@ use crate::rows::world::{DNS_PORT, VIP_V6, VIP1, WEB_PORT, WEB_V6_PORT};
 /// Length of an IPv4 frame, and of an IPv6 frame and a template.
 pub const LEN: usize = 64;
 const LEN_V6: usize = 80;
-/// What stands before payload: Ethernet and IP, then TCP or UDP.
+/// Offsets before the payload: Ethernet and IP, then TCP or UDP.
 const NETWORK: usize = 14;
 const HEADER: usize = 20;
 const HEADER_V6: usize = 40;
@@ -22,14 +22,14 @@ const PREFIX: [u8; 12] = [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 1];
 /// The lowest source port.
 const PORTS: u16 = 0x8000;
 
-/// Bits of the generator's last setting, as `frames.rs` has them.
+/// Bits of the generator's last setting, as in `frames.rs`.
 const LONG: u32 = 1;
 const PLAIN: u32 = 2;
 const HEAD_SHIFT: u32 = 8;
 const CUT_SHIFT: u32 = 16;
 const LEN_SHIFT: u32 = 24;
 
-/// What is done to the length of a frame.
+/// A change of a frame's length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Reshaped {
     /// Bytes put before it.
@@ -39,7 +39,7 @@ pub struct Reshaped {
 }
 
 impl Reshaped {
-    /// Nothing.
+    /// No change.
     pub const NOT: Self = Self { head: 0, cut: 0 };
 
     fn bits(self) -> u32 {
@@ -47,7 +47,7 @@ impl Reshaped {
     }
 }
 
-/// What is sent: one packet of each of many flows in turn.
+/// The generated packets: one of each flow in turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traffic {
     pub protocol: u8,
@@ -55,9 +55,9 @@ pub struct Traffic {
     pub flows: u32,
     pub destination: Address,
     pub port: u16,
-    /// Of TCP.
+    /// TCP flags.
     pub flags: u8,
-    /// What is measured does this, and it is undone.
+    /// The measured program reshapes the packet so, and the reset undoes it.
     pub reshaped: Reshaped,
 }
 
@@ -85,7 +85,7 @@ impl Traffic {
         Self { flags, ..self }
     }
 
-    /// What is measured puts so much before a frame.
+    /// The measured program puts this many bytes before a frame.
     pub fn behind(self, head: u8) -> Self {
         Self { reshaped: Reshaped { head, cut: 0 }, ..self }
     }
@@ -100,7 +100,7 @@ impl Traffic {
             .payload((0..payload as u8).collect())
     }
 
-    /// The packet of the flow that is made after `number` others.
+    /// The packet of the flow with this number.
     pub fn nth(&self, number: u32) -> Packet {
         let scrambled = (number & (self.flows - 1)).wrapping_mul(0x9e37_79b1);
         let client = u32::from_be_bytes(CLIENTS) + (scrambled >> 11);
@@ -129,10 +129,10 @@ impl Traffic {
         NETWORK + if self.destination.is_v4() { HEADER } else { HEADER_V6 }
     }
 
-    /// Tells the generator to make these, and to send them by `ifindex`.
+    /// Configures the generator to make these and to send them out of `ifindex`.
     pub fn load(&self, object: &mut Object, ifindex: u32) {
-        // What is summed over all but the client: the complement of what would stand in its packet
-        // if it were nobody.
+        // The checksum over everything except the client: the complement of the checksum that a
+        // packet without client address and port would have.
         let nobody = self.packet().from((self.client([0; 4]), 0)).build();
         let sum_at = self.transport() + if self.protocol == PROTO_UDP { 6 } else { 16 };
         let summed = |at: usize| u32::from(!u16::from_be_bytes([nobody[at], nobody[at + 1]]));
@@ -150,12 +150,12 @@ impl Traffic {
     }
 }
 
-/// Makes the generator write this frame, and send it by `ifindex` where frames are sent.
+/// Makes the generator write this frame, and send it out of `ifindex` if frames are sent.
 pub fn load_one(object: &mut Object, ifindex: u32, frame: &[u8], reshaped: Reshaped) {
     load(object, frame, [ifindex, 0, 0, 0, 0, 0, 0, PLAIN | reshaped.bits()]);
 }
 
-/// Of a frame of another length than those two, what an IPv4 one has of bytes is written.
+/// For a frame of another length, only the bytes that an IPv4 frame has are written.
 fn load(object: &mut Object, frame: &[u8], mut settings: [u32; 8]) {
     let mut template = [0; LEN_V6];
     let len = frame.len().min(LEN_V6);

@@ -1,4 +1,4 @@
-//! What must come of the first frame of a row.
+//! The expected result of the first frame of a row.
 
 use anyhow::{Result, ensure};
 use vrrp_common::ip::Address;
@@ -7,28 +7,28 @@ use vrrp_common::maps::STEERED_TTL;
 use crate::common::traffic::Traffic;
 use crate::rows::flow::{Place, outer};
 
-/// The kernel keeps as much of a frame that has arrived.
+/// The kernel program keeps this many bytes of a frame that arrived.
 pub const KEPT: usize = 84;
 
-/// What becomes of a frame on its way.
+/// The change of a frame on its path.
 #[derive(Debug, Clone, Copy)]
 pub enum Change {
     Nothing,
-    /// These MAC addresses, destination first.
+    /// New MAC addresses, destination first.
     Link([u8; 6], [u8; 6]),
-    /// These, and the TTL of a packet that was steered.
+    /// New MAC addresses, and the TTL of a steered packet.
     Steered([u8; 6], [u8; 6]),
-    /// These, and a hop less.
+    /// New MAC addresses, and the TTL reduced by one.
     Hop([u8; 6], [u8; 6]),
-    /// A hop, and one of these destinations instead of the virtual address; a port, too, where one
-    /// is given.
+    /// A hop, and one of these destinations instead of the virtual address; also a port if one is
+    /// given.
     Translated([u8; 6], [u8; 6], &'static [[u8; 4]], Option<u16>),
-    /// In a packet from here to one of these.
+    /// Encapsulated in a packet from this address to one of these.
     Tunnelled([u8; 6], [u8; 6], [u8; 4], &'static [[u8; 4]]),
 }
 
 impl Change {
-    /// Fails unless `arrived` is what has to come of the first frame of `traffic`.
+    /// Fails unless `arrived` is the expected result of the first frame of `traffic`.
     pub fn check(self, traffic: &Traffic, arrived: &[u8; KEPT]) -> Result<()> {
         // Of an IPv4 packet without options.
         let destination = [arrived[30], arrived[31], arrived[32], arrived[33]];

@@ -1,11 +1,11 @@
-//! Packets per second of one CPU that real frames take through the node, on virtual cables.
+//! Packets per second that one CPU forwards, with real frames on veth links.
 //!
 //! Method: a program of the bench object makes frames in the kernel (BPF_PROG_TEST_RUN with live
-//! frames) and sends them by a cable to the node, which runs what is measured; at the end of their
-//! way a program counts and drops them. All of that runs on the CPU of the thread that makes the
-//! system call, so its CPU time, and that of the CPU's ksoftirqd, is what the packets cost,
-//! whatever else the machine does. Each row's output is checked before anything is timed; a round
-//! runs every row once.
+//! frames) and sends them over a link to the node, which runs the measured code. At the end of
+//! their path a program counts and drops them. All of that runs on the CPU of the thread that makes
+//! the system call, so the CPU time of that thread and of the CPU's ksoftirqd is the cost of the
+//! packets, independent of other load on the machine. Each row's output is checked before anything
+//! is timed; a round runs every row once.
 
 mod change;
 #[path = "../common/mod.rs"]
@@ -49,17 +49,17 @@ pub const PROGRAMS: [&str; 7] = [
     "bench_steer",
     "bench_drop",
 ];
-/// Frames that are made at once.
+/// Frames made by one call.
 const BATCH: u32 = 64;
 /// CPU time of one sample.
 const SAMPLE: Duration = Duration::from_millis(400);
 const ROUNDS: usize = 9;
-/// Frames by which a row's speed is found out.
+/// Frames that determine a row's speed.
 const TRIAL: u32 = 200_000;
-/// How long frames may be under way after the last was made.
+/// How long frames may take to arrive after the last was made.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// One timing of a row.
+/// One measurement of a row.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
     pub offered: u64,
@@ -82,7 +82,7 @@ struct Bench {
     line: Arc<Line>,
     object: Object,
     node: Node,
-    /// The CPU that this thread is pinned to.
+    /// This thread's CPU.
     cpu: usize,
     /// The scheduler's account of each CPU's ksoftirqd.
     ksoftirqd: Vec<PathBuf>,
@@ -92,13 +92,13 @@ impl Bench {
     fn new(line: Arc<Line>, cpu: usize) -> Result<Self> {
         let mut object = Object::load(&PROGRAMS);
         let node = Node::new(&line, &mut object)?;
-        // This thread is pinned, so it may not ask how many CPUs it can run on.
+        // This thread is pinned, so available_parallelism would return 1.
         let ksoftirqd: Vec<PathBuf> = (0..).map_while(|cpu| ksoftirqd(cpu).ok()).collect();
         ensure!(ksoftirqd.len() > cpu, "no ksoftirqd of CPU {cpu} in /proc");
         Ok(Bench { line, object, node, cpu, ksoftirqd })
     }
 
-    /// Makes the node and both ends ready for a row; `end` is the program at the end of the way.
+    /// Prepares the node and both ends for a row; `end` is the program at the end of the path.
     fn prepare(&mut self, row: &Row, end: &'static str) -> Result<()> {
         let at_the_end = self.node.program(end);
         let host = match row.sink {
@@ -132,8 +132,8 @@ impl Bench {
         Ok(Sample { offered: frames.into(), arrived, thread, ksoftirqd })
     }
 
-    /// Frames that have arrived since the count was `before`, once all have, or the time for it is
-    /// over.
+    /// Frames that arrived since the count was `before`: returns when all arrived, or at the
+    /// timeout.
     fn arrivals(&self, row: &Row, before: u64, frames: u64) -> Result<u64> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -145,8 +145,8 @@ impl Bench {
         }
     }
 
-    /// Makes and sends so many frames, on this thread, which is pinned to `cpu`. CPU time in ns: of
-    /// the thread, of the CPU's ksoftirqd.
+    /// Makes and sends this many frames on this thread, which is pinned to `cpu`. Returns CPU time
+    /// in ns: of the thread, and of the CPU's ksoftirqd.
     fn generate(&self, frame: &[u8], frames: u32, cpu: usize) -> Result<(i64, i64)> {
         let (thread_before, softirq_before) = (cpu_nanos(), run_time(&self.ksoftirqd[cpu])?);
         let options = TestRunOptions {
@@ -162,7 +162,7 @@ impl Bench {
         Ok((cpu_nanos() - thread_before, run_time(&self.ksoftirqd[cpu])? - softirq_before))
     }
 
-    /// Frames of the row that have come to their end, on any CPU.
+    /// Frames of the row that reached their end, on any CPU.
     fn arrived(&self, row: &Row) -> Result<u64> {
         match row.sink {
             Sink::Node | Sink::Client | Sink::Backend => count(&self.object),
@@ -170,12 +170,12 @@ impl Bench {
         }
     }
 
-    /// Fails unless the row does to a frame what it is said to do.
+    /// Fails unless the row changes a frame as expected.
     fn check(&mut self, row: &Row) -> Result<()> {
         self.prepare(row, "bench_capture")?;
         let one_flow = Row { traffic: Traffic { flows: 1, ..row.traffic }, ..row.clone() };
-        // The first frames of a connection come as a list, and connection tracking drops all of it
-        // but one.
+        // The first frames of a connection arrive as a list, of which connection tracking drops all
+        // except one.
         self.send(&one_flow, BATCH)?;
         let sample = self.send(&one_flow, BATCH)?;
         ensure!(
@@ -191,7 +191,7 @@ impl Bench {
         row.change.check(&row.traffic, &captured)
     }
 
-    /// Lets the row see all of its flows, and finds out how many frames make a sample.
+    /// Sends every flow of the row once, and determines how many frames make a sample.
     fn warm_up(&mut self, row: &Row) -> Result<u32> {
         self.prepare(row, "bench_sink")?;
         let frames = TRIAL.max(2 * row.traffic.flows);
@@ -202,15 +202,15 @@ impl Bench {
     }
 }
 
-/// Frames that the program at the end of the way has counted, on whatever CPU.
+/// Frames counted by the program at the end of the path, on all CPUs.
 fn count(object: &Object) -> Result<u64> {
     let map = PerCpuArray::try_from(object.0.map("ARRIVED").context("no such map")?)?;
     let counts: PerCpuValues<u64> = map.get(&0, 0)?;
     Ok(counts.iter().sum())
 }
 
-/// Frames that XDP programs have dropped at the node's front end of the cable, by veth's own
-/// account: what is measured need not count.
+/// Frames that XDP programs dropped at the node's front interface, by veth's own counter: the
+/// measured program need not count.
 fn dropped(line: &Line) -> Result<u64> {
     let program = daemons::program("ethtool")?;
     let output = line
@@ -248,12 +248,12 @@ fn run_time(schedstat: &Path) -> Result<i64> {
         .with_context(|| format!("no time in {text}"))
 }
 
-/// Times all rows in turn.
+/// Measures all rows in turn.
 fn measure(line: Arc<Line>, rounds: usize, only: &str) -> Result<(Measured, Vec<Scaling>)> {
     let cpu = common::pin();
     let mut bench = Bench::new(line, cpu)?;
     let mut rows = table::rows();
-    // The first row is what every other one is compared with.
+    // Every other row is compared with the first.
     let mut first = true;
     rows.retain(|row| std::mem::take(&mut first) || row.name().contains(only));
     for row in &rows {
@@ -286,7 +286,7 @@ struct Options {
     only: String,
 }
 
-/// cargo adds `--bench` of its own.
+/// cargo adds `--bench`.
 fn options() -> Result<Options> {
     let mut options = Options { json: None, rounds: ROUNDS, only: String::new() };
     let mut words = std::env::args().skip(1);
@@ -319,7 +319,7 @@ fn run() -> Result<()> {
     let line = Arc::new(Line::up("bench live", &PLAN)?);
     let inside = Arc::clone(&line);
     let json = options.json.clone();
-    // Live frames begin in the namespace of whoever asks for them.
+    // Live frames start in the network namespace of the calling thread.
     let (results, scaling) =
         line.host(Host::Client).run(move || measure(inside, options.rounds, &options.only))?;
     let line = Arc::try_unwrap(line).ok().context("the line is in use")?;

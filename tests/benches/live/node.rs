@@ -1,4 +1,4 @@
-//! What the node in the middle does with the frames, one thing after the other.
+//! The code that the node in the middle runs, one after the other.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ use crate::rows::world::{
     World,
 };
 
-/// How our program forwards.
+/// Forwarding mode of our program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     DirectReturn,
@@ -29,15 +29,15 @@ pub enum Mode {
     Nat,
 }
 
-/// Which way backends are.
+/// Interface towards the backends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// Out of the interface that packets come in by.
+    /// The interface that packets arrive on.
     Front,
     Back,
 }
 
-/// What the node runs.
+/// What runs on the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runs {
     /// A program of the bench object.
@@ -46,11 +46,11 @@ pub enum Runs {
     Ours(Mode, Way),
     /// The kernel, routing.
     Routing,
-    /// The kernel, with an nft rule that translates the virtual address.
+    /// The kernel, with an nft rule for destination NAT of the virtual address.
     Nft,
 }
 
-/// The node, and the programs that can run there.
+/// The node, and the programs that can run on it.
 pub struct Node {
     kernel: Kernel,
     bpf_dir: PathBuf,
@@ -72,7 +72,7 @@ impl Node {
         Ok(Node { kernel, bpf_dir, main, now: None })
     }
 
-    /// Fails unless our program has dropped adverts for this reason; others do not count.
+    /// Fails unless our program dropped adverts for this reason; other reasons do not count.
     pub fn check_reason(&mut self, runs: Runs, reason: Reason) -> Result<()> {
         let counted = self.kernel.counters().dropped(reason);
         ensure!(
@@ -115,7 +115,7 @@ impl Node {
     }
 }
 
-/// Acting for the virtual addresses, all flows spread over three backends.
+/// Active for the virtual addresses, with all flows spread over three backends.
 fn world(mode: Mode, way: Way) -> World {
     let mut world = World::new();
     world.active();
@@ -159,8 +159,8 @@ fn world(mode: Mode, way: Way) -> World {
     world
 }
 
-/// Tells the program that this interface, too, is the one of the rows' world, which a test run
-/// comes in by.
+/// Makes the program treat this interface too as the one of the rows' world, on which test runs
+/// arrive.
 fn listen(kernel: &Kernel, ifindex: u32) -> Result<()> {
     let ids =
         kernel.program().info()?.map_ids()?.context("the kernel does not tell a program's maps")?;
@@ -174,8 +174,7 @@ fn listen(kernel: &Kernel, ifindex: u32) -> Result<()> {
     bail!("the program has no map of interfaces")
 }
 
-/// As favourable to the kernel as can be: it routes, knows its neighbours, and has nothing else to
-/// look at.
+/// The most favourable case for the kernel: it routes with resolved neighbours and no other rules.
 fn routes(line: &Line) -> Result<()> {
     let netns = line.host(Host::Node1);
     netns.run(|| {
@@ -191,7 +190,7 @@ fn routes(line: &Line) -> Result<()> {
     netns.ip(&neighbours)
 }
 
-/// New flows are spread by a hash of the client's address and port, as our ring does.
+/// New flows are spread by a hash of the client's address and port, as in our ring.
 fn translation() -> String {
     let [one, two, three] = BACKENDS.map(ip);
     let rule = |protocol: &str, port: u16| {

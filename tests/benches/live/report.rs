@@ -1,4 +1,4 @@
-//! The table, and whether the targets are met.
+//! The table of results, and the check of the targets.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use vrrp_tests::table::{self, Spread};
 use crate::Sample;
 use crate::table::{FLOOD, NFT, OURS, PARSED_DROP, Row, STEER, TUNNEL};
 
-/// A row's packets a second, as a multiple of another row's with the same frames: at least this.
+/// Minimum of a row's packets per second, as a multiple of another row's with the same frames.
 const TARGETS: [(&str, &str, f64); 4] =
     [(OURS, STEER, 0.95), (OURS, NFT, 5.0), (TUNNEL, STEER, 0.85), (FLOOD, PARSED_DROP, 0.8)];
 
@@ -53,8 +53,8 @@ fn nanos(samples: &[Sample]) -> f64 {
     Spread::of(samples.iter().map(Sample::nanos)).map_or(f64::NAN, |spread| spread.median)
 }
 
-/// The packets a second of `row` as a multiple of those of the row `theirs` with the same frames;
-/// round by round, since the machine's speed changes from one to the next.
+/// The packets per second of `row` as a multiple of those of the row `theirs` with the same frames,
+/// round by round, since the machine's speed changes between rounds.
 fn ratio(results: &Results, row: &Row, samples: &[Sample], theirs: &str) -> Option<Spread> {
     let same = |other: &Row| {
         other.what == theirs && other.traffic == row.traffic && other.advert == row.advert

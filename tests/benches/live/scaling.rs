@@ -1,4 +1,4 @@
-//! What a second CPU adds: the same frames made and forwarded on one CPU, then on two at once.
+//! The gain of a second CPU: the same frames made and forwarded on one CPU, then on two at once.
 
 use std::sync::Barrier;
 use std::thread;
@@ -10,7 +10,7 @@ use crate::Bench;
 use crate::common::pin_to;
 use crate::table::{MANY, NAT, OURS, Row, STEER, TUNNEL};
 
-/// Two CPUs forward at least so many times the packets a second of one.
+/// Minimum ratio of the packets per second of two CPUs to those of one.
 const TARGET: f64 = 1.9;
 const WHAT: [&str; 4] = [STEER, OURS, TUNNEL, NAT];
 
@@ -20,7 +20,8 @@ pub struct Scaling {
     ratios: Vec<f64>,
 }
 
-/// Measures the first row with many flows of each kind. A machine of one CPU measures nothing.
+/// Measures the first row with many flows of each kind. On a machine with one CPU nothing is
+/// measured.
 pub fn measure(bench: &mut Bench, rows: &[Row], rounds: usize) -> Result<Vec<Scaling>> {
     if bench.ksoftirqd.len() < 2 {
         return Ok(Vec::new());

@@ -14,14 +14,14 @@ use crate::rows::world::{BACK, BACK_MAC, NODE1_MAC, NODE2_MAC, REAL_PORT};
 /// Flows of the rows with many.
 pub const MANY: u32 = 32_768;
 
-/// Where frames end.
+/// Where frames are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sink {
     /// At the node itself.
     Node,
-    /// Where they came from.
+    /// Back at the client.
     Client,
-    /// At the other end of the back cable.
+    /// At the far end of the back link.
     Backend,
     /// At the node: the measured program itself drops them.
     Dropped,
@@ -34,7 +34,7 @@ pub struct Row {
     pub traffic: Traffic,
     pub sink: Sink,
     pub change: Change,
-    /// A flood of this advert instead of the traffic, and the reason it is dropped for.
+    /// A flood of this advert instead of the traffic, and the reason for which it is dropped.
     pub advert: Option<(Vec<u8>, Reason)>,
 }
 
@@ -65,7 +65,7 @@ pub const PARSED_DROP: &str = "a program that parses and drops";
 pub const FLOOD: &str = "vrrp_xdp";
 pub const NFT: &str = "nft DNAT, 3 backends";
 
-/// The first is the base: what making and dropping a frame costs.
+/// The first is the base: the cost of making and dropping a frame.
 pub fn rows() -> Vec<Row> {
     let [udp, tcp] = [PROTO_UDP, PROTO_TCP].map(|protocol| Traffic::v4(protocol, MANY));
     let one = |traffic| Traffic { flows: 1, ..traffic };
@@ -139,8 +139,8 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// Adverts that break one rule each: the first check, one over the whole message, one of the
-/// router, and none of our routers.
+/// Adverts that break one rule each: of the first check, of the whole message, of the router, and
+/// an advert of an unknown router.
 fn bad_adverts() -> [(Vec<u8>, Reason); 4] {
     let bad = |advert: Frame, reason| {
         let mut frame = advert.build();

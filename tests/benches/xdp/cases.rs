@@ -1,4 +1,4 @@
-//! The cases: what arrives, in which world, and what must come of it.
+//! The cases: the frame, the state of the maps, and the expected result.
 
 use vrrp_common::maps::{NO_BACKEND, STEERED_TTL};
 use vrrp_common::wire::arp::OP_REQUEST;
@@ -22,7 +22,7 @@ pub const REDIRECT: u32 = 4;
 /// Flows of the cases with many.
 pub const MANY: u32 = 32_768;
 
-/// What is timed.
+/// The measured program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
     Main,
@@ -30,11 +30,11 @@ pub enum Program {
     Bench(&'static str),
 }
 
-/// What is put back between two packets, by `bench_reset`: a test run leaves the packet as the
-/// program wrote it.
+/// What `bench_reset` restores between two packets: a test run keeps the packet as the program
+/// wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reset {
-    /// Nothing has to be: what the program leaves is what it was given, or leads it the same way.
+    /// Nothing: the program leaves the packet as it was, or in a state that takes the same path.
     Nothing,
     /// The frame.
     Frame(Reshaped),
@@ -55,7 +55,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// The main program, active for all addresses, no rate limit; it leaves the frame as it is.
+    /// The main program, active for all addresses, no rate limit; the frame stays as it is.
     pub fn new(name: impl Into<String>, frame: &[u8], action: u32) -> Self {
         let mut world = World::new();
         world.only(DIRECT);
@@ -92,8 +92,7 @@ impl Case {
         self
     }
 
-    /// The fastest tenth of the rounds ends here: what neighbours on the same core add is not the
-    /// program's.
+    /// End of the fastest tenth of the rounds: the load of neighbours on the same core is excluded.
     pub fn p10(&self) -> f64 {
         self.samples[self.samples.len() / 10]
     }
@@ -131,7 +130,7 @@ pub fn all() -> Vec<Case> {
     cases
 }
 
-/// The name of the case that measures what a kind of reset costs.
+/// The name of the case that measures the cost of a kind of reset.
 pub fn cost_of(reset: Reset) -> Option<String> {
     let (put, reshaped) = match reset {
         Reset::Nothing => return None,
@@ -149,7 +148,7 @@ pub fn cost_of(reset: Reset) -> Option<String> {
     Some(format!("({does}; {put})"))
 }
 
-/// The case that measures what the reset of this one costs.
+/// The case that measures the cost of this one's reset.
 fn stub(case: &Case) -> Option<Case> {
     let name = cost_of(case.reset)?;
     let (Reset::Frame(reshaped) | Reset::Flow(Traffic { reshaped, .. })) = case.reset else {
@@ -157,7 +156,7 @@ fn stub(case: &Case) -> Option<Case> {
     };
     let kept = case.frame.len() - usize::from(reshaped.cut);
     let program = if reshaped == Reshaped::NOT { "bench_tx" } else { "bench_lengthen" };
-    // What a frame grows into is what the test run had there: zeros.
+    // The test run fills the part by which a frame grows with zeros.
     let out = [&vec![0; reshaped.head.into()], &case.frame[..kept]].concat();
     Some(Case::new(name, &case.frame, TX).of(program).reset(case.reset).out(out))
 }
@@ -167,7 +166,7 @@ fn to_node2(frame: &[u8]) -> Vec<u8> {
     [&NODE2_MAC, &NODE1_MAC, &frame[12..]].concat()
 }
 
-/// The frame as the DIRECT backend gets it from the main program, which marks it as steered.
+/// The frame as the DIRECT backend gets it from the main program, with the mark of a steered frame.
 pub fn steered_to_node2(frame: &[u8]) -> Vec<u8> {
     let mut out = to_node2(frame);
     let network = if out[12..14] == [0x81, 0] { 18 } else { 14 };
@@ -183,7 +182,7 @@ pub fn steered_to_node2(frame: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What nothing can be cheaper than.
+/// Programs that do the least possible.
 fn floors() -> Vec<Case> {
     let stranger = Frame::client(PROTO_TCP, NODE1, WEB_PORT).padded_to(LEN).build();
     let many = Traffic::v4(PROTO_UDP, MANY);
@@ -240,7 +239,7 @@ fn neighbours() -> Vec<Case> {
     ]
 }
 
-/// Direct return: a steered frame is addressed to another host and marked, so it is put back.
+/// Direct return: a steered frame is addressed to another host and marked, so it is restored.
 fn steered() -> Vec<Case> {
     let one = |name: &str, frame: Vec<u8>| {
         Case::new(name, &frame, TX).out(steered_to_node2(&frame)).reset(Reset::Frame(Reshaped::NOT))

@@ -13,9 +13,9 @@ use crate::rows::world::{
     REAL_PORT, REAL_V6, SPREAD, SPREAD_V6, TUNNEL_SPREAD, TUNNEL_V6_SPREAD, WEB, World,
 };
 
-/// A router on the way to a client.
+/// A router between the node and a client.
 const ROUTER: Address = Address::v4([172, 16, 3, 9]);
-/// What an outer header adds.
+/// Bytes of an outer header.
 const OUTER: u8 = 20;
 const OUTER_V6: u8 = 40;
 
@@ -28,7 +28,8 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// Both out of the interface that the packet came in by, the outer source with the flow's hash.
+/// Both leave through the interface that the packet arrived on; the outer source holds the flow's
+/// hash.
 fn tunnels() -> Vec<Case> {
     let case = |name: &str, traffic: Traffic| {
         let packet = traffic.packet();
@@ -66,12 +67,12 @@ fn tunnels() -> Vec<Case> {
     ]
 }
 
-/// A tunnel that the packet does not fit into, by one byte.
+/// A packet that exceeds the tunnel's MTU by one byte.
 fn too_long() -> Case {
     let packet = Traffic::v4(PROTO_TCP, 1).packet().payload(vec![0; 74]);
     let (frame, mtu) = (packet.build(), packet.ip().len() as u32 - 1);
     let out = too_big(&packet, mtu);
-    // In front: an IP and an ICMP header.
+    // Prepended: an IP and an ICMP header.
     let head = OUTER + 8;
     let cut = (frame.len() + usize::from(head) - out.len()) as u8;
     Case::new("IPIP, too long a packet: answered", &frame, TX)
@@ -98,7 +99,7 @@ fn translations() -> Vec<Case> {
     };
     let [tcp, udp] = [PROTO_TCP, PROTO_UDP].map(|protocol| Traffic::v4(protocol, MANY));
     let tcp_v6 = Traffic::v6(PROTO_TCP, MANY);
-    // The namespace knows a way to this client alone.
+    // The namespace has a route to this client only.
     let asked = |traffic: Traffic, client: Address| traffic.packet().from((client, 40_000));
     let named =
         |packet: &Packet| answer(packet).from((packet.destination, packet.destination_port));
@@ -125,7 +126,7 @@ fn translations() -> Vec<Case> {
     ]
 }
 
-/// About an answer of the virtual address, with eight bytes of it behind its IP header.
+/// ICMP errors about an answer of the virtual address, with eight bytes behind its IP header.
 fn errors() -> Vec<Case> {
     let traffic = Traffic::v4(PROTO_TCP, 1);
     let packet = traffic.packet();
@@ -147,12 +148,12 @@ fn errors() -> Vec<Case> {
     ]
 }
 
-/// The same as its backend sent it.
+/// The same answer as its backend sent it.
 fn translated_reply(reply: &Packet) -> Packet {
     reply.clone().from((REAL, REAL_PORT))
 }
 
-/// So generous that it refuses nobody.
+/// A limit that refuses no connection.
 const GENEROUS: GuardConf = GuardConf {
     source_rate: u32::MAX,
     source_burst: u32::MAX,
@@ -210,7 +211,7 @@ fn changes() -> Vec<Case> {
         case("changed slot, UDP, 32k flows", Traffic::v4(PROTO_UDP, MANY)),
         case("changed slot, a remembered flow", one).when(known(1)),
         case("changed slot, SYN of a remembered flow", one.flags(SYN)).when(known(1)),
-        // But for the few that the budget lets in.
+        // Except for the few that fit the budget.
         case("changed slot, SYN, 32k flows, too many to remember", many.flags(SYN)),
     ]
 }

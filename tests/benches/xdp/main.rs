@@ -1,11 +1,11 @@
-//! Nanoseconds per packet of the XDP program, by BPF_PROG_TEST_RUN, beside what cannot be avoided.
+//! Nanoseconds per packet of the XDP program, by BPF_PROG_TEST_RUN, compared with minimal programs.
 //!
-//! Method: everything on one CPU; each case's output is checked before it is timed; a round runs
-//! every case once, so that whatever else the machine does hits all of them alike; the figure is
-//! the thread's CPU time around the system call by the number of packets in it. A test run leaves
-//! the packet as the program wrote it. Where that would lead the program another way, or many flows
-//! are wanted, it runs behind a program that makes the next packet, whose own cost is measured and
-//! taken off.
+//! Method: everything runs on one CPU; each case's output is checked before it is timed; a round
+//! runs every case once, so that other load hits all of them alike. The figure is the thread's CPU
+//! time around the system call divided by the number of packets. A test run keeps the packet as the
+//! program wrote it. Where that would change the program's path, or where many flows are wanted,
+//! the program runs behind another one that makes the next packet, whose cost is measured and
+//! subtracted.
 
 mod cases;
 #[path = "../common/mod.rs"]
@@ -31,16 +31,15 @@ use crate::common::{Object, cpu_nanos, traffic};
 
 const PROGRAMS: [&str; 6] =
     ["bench_pass", "bench_tx", "bench_lengthen", "bench_drop", "bench_reset", "bench_steer"];
-/// A test run waits for two grace periods of RCU, which is most of the time a round takes.
+/// A test run waits for two RCU grace periods, which takes most of a round.
 const ROUNDS: usize = 101;
 const PACKETS: u32 = 50_000;
-/// Packets after which a case that is reset must still give the same.
+/// After this many packets a case with a reset must still give the same result.
 const AGAIN: u32 = 1_000;
 
-/// Over an empty program that passes, a packet that is not for a virtual address may take this much
-/// longer.
+/// A packet for another address may take this many ns more than an empty program that passes it.
 const PASS_TARGET: f64 = 30.0;
-/// A bad advert may take this much of a program that drops it after a full parse.
+/// A bad advert may take this multiple of a program that drops it after a full parse.
 const DROP_TARGET: f64 = 1.5;
 
 /// Both objects, loaded.
@@ -57,7 +56,7 @@ impl Bench {
         Bench { main, object }
     }
 
-    /// What the kernel is asked to run.
+    /// The program that the kernel runs.
     fn program(&self, case: &Case) -> &Xdp {
         match (case.reset, case.program) {
             (Reset::Nothing, Program::Main) => self.main.program(),
@@ -66,8 +65,7 @@ impl Bench {
         }
     }
 
-    /// Makes the world of a case and, where it runs behind the reset, tells that what to put back
-    /// and where to go on.
+    /// Fills the maps for a case and, if it has a reset, configures the reset program.
     fn prepare(&mut self, case: &Case) {
         if case.program == Program::Main {
             self.main.fill(&case.world);
@@ -85,7 +83,7 @@ impl Bench {
         self.object.measure(&measured);
     }
 
-    /// The first packet must come out as it should, and one that was put back many times as well.
+    /// The first packet must come out as expected, and so must one after many resets.
     fn check(&mut self, case: &Case) {
         self.prepare(case);
         if let Reset::Flow(flows) = case.reset {
@@ -164,7 +162,7 @@ fn verdict(what: &str, value: f64, target: f64) {
     println!("target {what}: {value:.2} <= {target}: {met}");
 }
 
-/// All cases, or those whose name has `only` in it, with what their figures refer to.
+/// All cases, or those whose name contains `only`, with those that their figures refer to.
 fn measure(only: Option<&str>) -> (usize, Vec<Case>) {
     let cpu = common::pin();
     let mut bench = Bench::load();
@@ -191,7 +189,7 @@ fn measure(only: Option<&str>) -> (usize, Vec<Case>) {
     (cpu, cases)
 }
 
-/// cargo adds `--bench` of its own.
+/// cargo adds `--bench`.
 fn only() -> Result<Option<String>> {
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
     match words.next().as_deref() {

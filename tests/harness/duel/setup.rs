@@ -1,4 +1,4 @@
-//! What one side of a duel is told, and how each program wants to read it.
+//! The settings of one side of a duel, in each program's language.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::names::FRONT_IF;
 /// The virtual router of every duel.
 pub const VRID: u8 = 51;
 
-/// Who speaks VRRP on a node.
+/// The VRRP program of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Speaker {
     Agent,
@@ -28,10 +28,10 @@ impl Speaker {
     }
 }
 
-/// Adverts to the other node alone.
+/// Adverts to the other node only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unicast {
-    /// The time to live we send with; keepalived only.
+    /// The TTL of sent adverts; keepalived only.
     pub ttl: u8,
     /// The lowest time to live that is accepted.
     pub min_ttl: u8,
@@ -46,19 +46,19 @@ pub struct Setup {
     pub interval: Duration,
     /// PASS password of version 2.
     pub password: Option<&'static str>,
-    /// All of one family. The first tells who is master.
+    /// All of one family. The first identifies the master.
     pub addresses: Vec<&'static str>,
     pub preempt: bool,
-    /// Whole seconds; FRR has no such thing.
+    /// Whole seconds; FRR does not have it.
     pub preempt_delay: u64,
-    /// The checksum of version 3 covers the message alone; only our agent can.
+    /// The checksum of version 3 covers the message alone; only our agent supports that.
     pub message_only: bool,
     pub unicast: Option<Unicast>,
     /// Adverts and announcements come from the virtual MAC address. FRR always does that.
     pub virtual_mac: bool,
-    /// Mode and key of authentication by HMAC, as our agent's file has them; only our agent can.
+    /// Mode and key of HMAC authentication, as in our agent's file; only our agent supports that.
     pub hmac: Option<(&'static str, &'static str)>,
-    /// The kernel answers ARP only for addresses of the interface that was asked.
+    /// The kernel answers ARP only for addresses of the receiving interface.
     pub arp_ignore: bool,
 }
 
@@ -87,7 +87,7 @@ impl Setup {
         Self { version: 2, interval: Duration::from_secs(1), ..Self::default() }
     }
 
-    /// Version 3 over IPv6. The first address is link-local, as RFC 9568 section 5.2.9 wants it.
+    /// Version 3 over IPv6. The first address is link-local, as RFC 9568 section 5.2.9 requires.
     pub fn ipv6() -> Self {
         Self { addresses: vec!["fe80::249", "2001:db8::249"], ..Self::default() }
     }
@@ -96,7 +96,7 @@ impl Setup {
         Self { priority, ..self }
     }
 
-    /// How long a backup of this setup waits for its master (RFC 3768 6.1, RFC 9568 6.1).
+    /// How long a backup with this setup waits for its master (RFC 3768 6.1, RFC 9568 6.1).
     pub fn master_down_interval(&self) -> Duration {
         let unit = if self.version == 2 { Duration::from_secs(1) } else { self.interval };
         self.interval * 3 + unit * (256 - u32::from(self.priority)) / 256
@@ -111,12 +111,12 @@ impl Setup {
         self.parsed().iter().any(IpAddr::is_ipv6)
     }
 
-    /// The address that tells who is master.
+    /// The address that identifies the master.
     pub fn vip(&self) -> Option<IpAddr> {
         self.parsed().into_iter().next()
     }
 
-    /// Our agent's file; paths as on a real host. `other`: the other node's address.
+    /// Our agent's file with the example's paths. `other`: the other node's address.
     pub fn agent(&self, other: IpAddr) -> String {
         let addresses: Vec<String> =
             self.parsed().iter().map(|address| format!("\"{}\"", with_length(*address))).collect();

@@ -9,6 +9,6 @@ fn an_answer_tells_its_question() {
     packet[20] = ECHO_REPLY;
     assert_eq!(answered(&packet), Some(70_000));
     packet[24] ^= 1;
-    assert_eq!(answered(&packet), None, "somebody else's");
+    assert_eq!(answered(&packet), None, "another program's");
     assert_eq!(answered(&packet[..22]), None);
 }

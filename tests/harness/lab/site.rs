@@ -1,4 +1,4 @@
-//! The tier behind the routers: what serves, and how it is started and killed.
+//! The services behind the routers, and how they are started and killed.
 
 use std::net::{SocketAddr, TcpStream};
 
@@ -70,12 +70,13 @@ impl Lab {
         Ok(())
     }
 
-    /// Connects from `node` as a process of its nginx's cgroup would.
+    /// Connects from `node` as a process of its nginx's cgroup.
     pub fn connect_as_nginx(&self, node: Node, to: SocketAddr) -> Result<TcpStream> {
         let cgroup =
             AgentPaths::below(&self.dir(node.host())).cgroup.context("no cgroup of version 2")?;
         let home = cgroup::home(0)?;
-        // The whole process goes there: a socket belongs to the cgroup of the process that made it.
+        // The whole process enters the cgroup: a socket belongs to the cgroup of the process that
+        // made it.
         cgroup::enter(&cgroup, 0)?;
         let stream = self.topology.host(node.host()).run(move || Ok(TcpStream::connect(to)?));
         cgroup::enter(&home, 0)?;

@@ -1,4 +1,4 @@
-//! What a pair is made of, and how each program reads it.
+//! The settings of a pair, in each program's language.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::names::{Host, Node};
 use crate::topology::segment_interface;
 
-/// What runs the virtual routers, on both nodes.
+/// The router program of both nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
     Agent,
@@ -29,9 +29,9 @@ impl Program {
 /// Whether the programs run under real-time scheduling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheduling {
-    /// As each of them does by itself: our agent asks for it, keepalived does not.
+    /// The default of each: our agent requests it, keepalived does not.
     AsInstalled,
-    /// keepalived is told to, by `vrrp_rt_priority`.
+    /// keepalived requests it (`vrrp_rt_priority`).
     Asked,
     /// Not permitted: without CAP_SYS_NICE.
     Refused,
@@ -43,9 +43,9 @@ pub enum Scheduling {
 pub struct Plan {
     pub program: Program,
     pub interval: Duration,
-    /// Virtual routers in all, spread evenly over the segments.
+    /// Number of virtual routers, spread evenly over the segments.
     pub routers: u16,
-    /// Networks that both nodes are on, each by an interface of its own.
+    /// Networks with both nodes, each with an interface of its own.
     pub segments: u8,
     pub scheduling: Scheduling,
     /// Our agent's `accept_always`.
@@ -54,7 +54,7 @@ pub struct Plan {
     pub agent: PathBuf,
 }
 
-/// One virtual router: VRIDs begin anew on each segment.
+/// One virtual router: VRIDs start again at 1 on each segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Router {
     segment: u8,
@@ -84,7 +84,8 @@ impl Plan {
         }
     }
 
-    /// The address of `host` on `segment`, a /16 with all virtual addresses of the segment in it.
+    /// The address of `host` on `segment`, a /16 that contains all virtual addresses of the
+    /// segment.
     pub fn address(host: Host, segment: u8) -> Ipv4Addr {
         let last = host.front().map_or(0, |front| front.octets()[3]);
         Ipv4Addr::new(10, 100 + segment, 0, last)
@@ -109,7 +110,7 @@ impl Plan {
             .map(move |n| Router { segment: (n % segments) as u8, vrid: (n / segments + 1) as u8 })
     }
 
-    /// Our agent's file; paths as on a real host.
+    /// Our agent's file with the example's paths.
     pub fn agent_toml(&self, node: Node) -> String {
         let mut text = format!(
             "node = \"{node}\"\napi_socket = \"/run/vrrp-agent/api.sock\"\nbpf_dir = \"/sys/fs/bpf/vrrp-agent\"\n\

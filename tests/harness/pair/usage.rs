@@ -1,18 +1,18 @@
-//! What processes cost: CPU time and memory, as /proc tells it.
+//! CPU time and memory of processes, from /proc.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use nix::unistd::{SysconfVar, sysconf};
 
-/// What some processes have used by now, added up.
+/// Usage of some processes so far, added up.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
     at: Instant,
     cpu: Duration,
-    /// Resident memory, bytes; pages shared between them count once for each.
+    /// Resident memory, bytes; a shared page counts once per process.
     pub rss: u64,
-    /// The same with shared pages divided among all who share them.
+    /// The same with shared pages divided among their processes.
     pub pss: u64,
 }
 
@@ -48,7 +48,7 @@ impl Usage {
 
 /// User and system time of a /proc stat line.
 fn cpu_ticks(stat: &str) -> Option<u64> {
-    // The command name may hold spaces and brackets: the fields begin after the last bracket.
+    // The command name may contain spaces and brackets: the fields begin after the last bracket.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
     Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
 }

@@ -2,8 +2,8 @@ use super::*;
 
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// A request each 10 ms, answered 1 ms later unless `lost` says otherwise; none is sent where
-/// `stalled` says so.
+/// A request each 10 ms, answered 1 ms later except for those in `lost`; those in `stalled` are not
+/// sent.
 fn samples(count: u64, lost: impl Fn(u64) -> bool, stalled: impl Fn(u64) -> bool) -> Vec<Sample> {
     let begin = Instant::now();
     let sample = |n: u64| {
@@ -22,7 +22,7 @@ fn an_outage_is_the_time_between_two_answers() {
 }
 
 #[test]
-fn nobody_answering_is_one_long_outage() {
+fn without_answers_there_is_one_long_outage() {
     let summary = Summary::of(&samples(100, |_| true, |_| false), INTERVAL);
     assert!((summary.outage_ms - 990.0).abs() < 0.01, "{}", summary.outage_ms);
 }

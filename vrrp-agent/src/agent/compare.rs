@@ -36,7 +36,7 @@ impl Compare {
             }
         }
         if let Some(agreement) = &self.agreement {
-            agreement.tell(own(view, observed));
+            agreement.set_own(own(view, observed));
             observed.agreement = agreement.heard();
         }
     }

@@ -43,7 +43,7 @@ pub fn places(
             }
         })
         .collect();
-    words.place(&wanted)
+    words.assign_indexes(&wanted)
 }
 
 /// Places of masterships that an earlier agent left and that still stand.
@@ -57,7 +57,7 @@ pub fn resumable(
     let mut resumable = BTreeSet::new();
     if let Some(words) = words {
         for &place in places {
-            if words.left(place)?.stands() {
+            if words.inherited(place)?.is_active() {
                 resumable.insert(place);
             }
         }

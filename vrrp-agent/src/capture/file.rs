@@ -1,5 +1,5 @@
-//! Captured packets as a pcapng file (draft-ietf-opsawg-pcapng): an interface block for each
-//! interface, the drop reason as each packet's comment.
+//! Captured packets as a pcapng file (draft-ietf-opsawg-pcapng): one interface block per interface,
+//! the drop reason as each packet's comment.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -27,7 +27,7 @@ pub struct Pcapng {
 }
 
 impl Pcapng {
-    /// Begins a file, or standard output for `-`.
+    /// Creates the file; `-` is standard output.
     pub fn create(path: &Path) -> Result<Self> {
         let output: Box<dyn Write> = if path == Path::new("-") {
             Box::new(BufWriter::new(io::stdout()))
@@ -39,7 +39,7 @@ impl Pcapng {
         Ok(Self { writer: PcapNgWriter::new(output).map_err(plain)?, interfaces: Vec::new() })
     }
 
-    /// The number of the interface's block, which is written when it is first needed.
+    /// The number of the interface's block, which is written at its first use.
     fn interface(&mut self, ifindex: u32) -> Result<u32> {
         if let Some(number) = self.interfaces.iter().position(|&known| known == ifindex) {
             return Ok(number as u32);
@@ -79,7 +79,7 @@ impl Sink for Pcapng {
     }
 }
 
-/// An error of the output as what it is: whoever looks for a broken pipe must find it.
+/// Unwraps an I/O error of the output, so that callers can recognise a broken pipe.
 fn plain(error: PcapError) -> anyhow::Error {
     match error {
         PcapError::IoError(error) => error.into(),

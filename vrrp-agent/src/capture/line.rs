@@ -1,4 +1,4 @@
-//! A captured packet as one line for people.
+//! A captured packet as one line of text.
 
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Stdout, Write};
@@ -36,14 +36,14 @@ impl Sink for Lines {
     }
 }
 
-/// Name of an interface; its index where it has gone.
+/// Name of an interface; its index if it is gone.
 pub fn interface(ifindex: u32) -> String {
     let name = if_indextoname(ifindex).ok().and_then(|name| name.into_string().ok());
-    // Of an index that nobody has nix makes an empty name.
+    // nix returns "" for an unknown ifindex.
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("#{ifindex}"))
 }
 
-/// Who sent what to whom, as far as the bytes tell.
+/// Protocol, source and destination, as far as the captured bytes hold them.
 fn describe(frame: &[u8]) -> String {
     match classify(frame) {
         Class::Vrrp(vrrp) => {
@@ -57,9 +57,9 @@ fn describe(frame: &[u8]) -> String {
             format!("{:?} > {:?} {what}, TTL {}", vrrp.source, vrrp.destination, vrrp.ttl)
         }
         Class::Arp { arp, .. } => {
-            format!("ARP {:?} asks for {:?}", Address::v4(arp.sender), Address::v4(arp.target))
+            format!("ARP {:?} queries {:?}", Address::v4(arp.sender), Address::v4(arp.target))
         }
-        Class::Neighbour { ip, nd, .. } => format!("ND {:?} asks for {:?}", ip.source, nd.target),
+        Class::Neighbour { ip, nd, .. } => format!("ND {:?} queries {:?}", ip.source, nd.target),
         Class::Ipv4 { ethernet, ip } => {
             let ends = (Address::v4(ip.source), Address::v4(ip.destination));
             flow(

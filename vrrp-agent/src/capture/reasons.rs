@@ -1,4 +1,4 @@
-//! Names of the reasons that packets are dropped for. Pure.
+//! Names of the drop reasons. Pure.
 
 use vrrp_common::counter::DropReason;
 
@@ -7,7 +7,7 @@ use vrrp_model::suggest;
 /// A reason by its name.
 ///
 /// # Errors
-/// There is none of this name; the message lists those there are.
+/// No reason has this name; the message lists the names.
 pub fn parse(text: &str) -> Result<DropReason, String> {
     DropReason::all().find(|reason| reason.label() == text).ok_or_else(|| {
         let known: Vec<&str> = DropReason::all().map(DropReason::label).collect();
@@ -15,7 +15,7 @@ pub fn parse(text: &str) -> Result<DropReason, String> {
     })
 }
 
-/// The bits of these reasons; of all where none is named.
+/// The bits of these reasons; all bits if the list is empty.
 pub fn mask(reasons: &[DropReason]) -> [u64; 2] {
     let mut mask = [0; 2];
     let mut add =

@@ -1,7 +1,7 @@
-//! `check --host`: whether this host has what a configuration asks for.
+//! `check --host`: whether this host has everything that a configuration needs.
 //!
-//! [`read`] looks at the host and changes nothing; what to say of it is decided in [`findings`],
-//! which is pure.
+//! [`read`] inspects the host and changes nothing; [`findings`], which is pure, evaluates the
+//! facts.
 
 mod findings;
 pub mod programs;
@@ -32,33 +32,34 @@ pub use findings::findings;
 use programs::Trial;
 
 const AS_STARTED: &str =
-    "what counts is what the agent is started with: check as its user, or as root";
+    "the agent's own user and privileges count: run the check as that user, or as root";
 
-/// What [`findings`] goes by.
+/// Facts about the host.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     pub network: Arc<HostView>,
-    /// Effective capabilities of this process, a bit each; `None` where /proc does not tell.
+    /// Effective capabilities of this process, a bit each; `None` if /proc cannot be read.
     pub capabilities: Option<u64>,
-    /// Of each script, why it could not be started.
+    /// For each script, why it could not be started.
     pub scripts: Vec<Option<String>>,
-    /// The directory for pins, or the nearest one above it that exists, is on a bpffs.
+    /// Whether the directory for pins, or its nearest existing parent, is on a bpffs.
     pub bpffs: bool,
-    /// Why the metrics address cannot be listened on.
+    /// Why the agent could not listen on the metrics address.
     pub metrics: Option<String>,
     /// Process ids of running keepalived daemons.
     pub keepalived: Vec<u32>,
-    /// What the election thread would be refused.
+    /// Privileges that the election thread would be refused.
     pub thread: Vec<Degraded>,
-    /// Settings of the kernel that are not as NAT needs them.
+    /// Sysctls whose values do not suit NAT.
     pub forwarding: Vec<Lack>,
-    /// Interfaces that take VLAN tags off frames, and whose driver does not let that be turned off.
+    /// Interfaces that remove VLAN tags from frames and whose driver does not let that be turned
+    /// off.
     pub hidden_tags: Vec<String>,
-    /// Of each upstream, why its connections could not be steered.
+    /// For each upstream, why its connections could not be steered.
     pub upstreams: Vec<Option<String>>,
-    /// Of each object that is needed, whether the kernel loads it.
+    /// For each needed object, whether the kernel loads it.
     pub programs: Vec<Trial>,
-    /// An agent answers on the API socket: its addresses and ports are taken for good reason.
+    /// An agent answers on the API socket, so addresses and ports that are in use are expected.
     pub agent_runs: bool,
 }
 
@@ -72,9 +73,9 @@ pub async fn network() -> Result<Arc<HostView>, NetlinkError> {
     Ok(view)
 }
 
-/// Looks at what `config` needs besides the network. The metrics port is bound for an instant and
-/// let go, a thread of this process has the election thread's scheduling for as long, and the
-/// kernel programs are loaded for a moment.
+/// Reads what `config` needs besides the network. It binds the metrics port for a moment, gives a
+/// thread of this process the election thread's scheduling for a moment, and loads the kernel
+/// programs for a moment.
 pub fn read(config: &Config, network: &Arc<HostView>) -> Facts {
     let network = with_routes(config, network);
     let sides = nat_sides(config, &network);
@@ -112,7 +113,7 @@ pub fn read(config: &Config, network: &Arc<HostView>) -> Facts {
     }
 }
 
-/// What cannot be read is left out: it is told when the agent attaches.
+/// An interface that cannot be read is left out: the agent reports it when it attaches.
 fn hidden_tags(config: &Config) -> Vec<String> {
     let Ok(ethtool) = Ethtool::open() else {
         return Vec::new();
@@ -129,7 +130,7 @@ fn hidden_tags(config: &Config) -> Vec<String> {
         .collect()
 }
 
-/// The network with the routes that `config` needs; without them where the kernel does not tell.
+/// The network with the routes that `config` needs; without routes if the kernel does not answer.
 fn with_routes(config: &Config, network: &Arc<HostView>) -> Arc<HostView> {
     let destinations = desired::destinations(config, network);
     if destinations.is_empty() {
@@ -163,7 +164,7 @@ fn cannot_listen(address: SocketAddr) -> Option<String> {
 fn processes(name: &str) -> Vec<u32> {
     let namespace = |id: &str| fs::read_link(format!("/proc/{id}/ns/net")).ok();
     let own = namespace("self");
-    // Where the namespace cannot be read it counts as ours.
+    // A namespace that cannot be read counts as ours.
     let here = |id: u32| namespace(&id.to_string()).is_none_or(|found| Some(found) == own);
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut found: Vec<u32> = entries

@@ -1,5 +1,5 @@
-//! The answer of `check` as one JSON document. Shows no password: it holds positions and messages,
-//! no text of the file.
+//! The result of `check` as one JSON document. It holds positions and messages but no text of the
+//! file, so it shows no password.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::kernel_release;
 use crate::plane::refusal::{MINIMUM, Object};
 use vrrp_config::{Diagnostic, Language, Loaded, Severity, Source, Span};
 
-/// The version of the document, raised when a field changes its meaning or goes away.
+/// Version of the document, raised when a field changes its meaning or is removed.
 const SCHEMA: u32 = 1;
 
 #[derive(Serialize)]
@@ -23,13 +23,13 @@ pub(super) struct Document<'a> {
 pub(super) struct File<'a> {
     file: &'a str,
     language: &'static str,
-    /// No error, in the file or on the host.
+    /// No error in the file or on the host.
     ok: bool,
     diagnostics: Vec<Said<'a>>,
-    /// What stands in the way on this host; only when asked for.
+    /// Findings on this host; only on request.
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<Vec<Said<'a>>>,
-    /// Whether this kernel loads the programs; only when asked for.
+    /// Whether this kernel loads the programs; only on request.
     #[serde(skip_serializing_if = "Option::is_none")]
     kernel: Option<Kernel<'a>>,
 }
@@ -46,7 +46,7 @@ struct Kernel<'a> {
 struct Program<'a> {
     /// `xdp` or `sockets`.
     name: &'static str,
-    /// Absent where it could not be tried.
+    /// Absent if it was not tried.
     loads: Option<bool>,
     reason: Option<&'a str>,
 }
@@ -75,7 +75,7 @@ impl<'a> Kernel<'a> {
 }
 
 /// Lines and columns count from 1, columns in characters; the end is behind the last character.
-/// Absent where the whole file is meant.
+/// Absent if the finding concerns the whole file.
 #[derive(Serialize)]
 struct Said<'a> {
     severity: &'static str,
@@ -100,7 +100,7 @@ struct Related<'a> {
 
 pub(super) fn document(files: Vec<File>) -> String {
     let document = Document { schema: SCHEMA, ok: files.iter().all(|file| file.ok), files };
-    // Strings, numbers and lists: there is nothing that could fail.
+    // The document holds only strings, numbers and lists, so this cannot fail.
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text

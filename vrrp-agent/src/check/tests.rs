@@ -35,7 +35,7 @@ fn good_file_is_summarised_and_its_password_is_not() {
 }
 
 #[test]
-fn a_service_is_told_with_all_that_decides_over_its_packets() {
+fn a_service_is_shown_with_everything_that_decides_over_its_packets() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let text = r#"
 [tunnel]
@@ -104,7 +104,7 @@ fn one_bad_file_spoils_the_exit_code_but_not_the_other_file() {
 }
 
 #[test]
-fn language_is_told_by_the_text_when_the_name_does_not() {
+fn the_text_decides_the_language_if_the_name_does_not() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let toml = write(&dir, "pair", include_str!("../../../crates/config/testdata/node1.toml"));
     let keepalived = write(&dir, "old", include_str!("../../../crates/config/testdata/node2.conf"));

@@ -107,11 +107,11 @@ impl Upstreams {
             State::Loaded(kernel) => Standing {
                 unusable: seen,
                 counters: Some(Arc::clone(&kernel.counters)),
-                index: kernel.tables.index(&desired::upstream_key(upstream)),
+                index: kernel.tables.upstream_index(&desired::upstream_key(upstream)),
                 places: upstream
                     .backends
                     .iter()
-                    .map(|to| kernel.tables.place(&desired::place(to.address)))
+                    .map(|to| kernel.tables.backend_index(&desired::place(to.address)))
                     .collect(),
             },
             State::Refused(why) => without(Some(why.clone())),
@@ -158,8 +158,8 @@ impl Kernel {
     fn open(bpf_dir: &Path) -> Result<Self, PlaneError> {
         let plane = SocketPlane::open(bpf_dir)?;
         let mut tables = SocketTables::open(&plane.maps)?;
-        if !plane.has_counted_all_along() {
-            tables.begin_anew()?;
+        if !plane.has_counted_without_gap() {
+            tables.restart_counts()?;
         }
         let counters = Arc::new(SocketCounters::open(&plane.maps)?);
         Ok(Self { plane, tables, counters, uncounted: false })
@@ -170,7 +170,7 @@ impl Kernel {
 fn look(kernel: &mut Kernel, upstreams: &[Upstream], seen: &mut [Sight], problems: &mut Problems) {
     // A look later: the kernel may let a detached program run a little longer, and count.
     if kernel.uncounted {
-        let outcome = kernel.tables.begin_anew();
+        let outcome = kernel.tables.restart_counts();
         kernel.uncounted = outcome.is_err();
         problems.note("counts of upstreams", outcome);
     }

@@ -242,11 +242,11 @@ impl RouterDriver {
     /// cleared.
     fn resume(&mut self, io: &mut Io) -> Option<Resume> {
         let words = io.words.as_deref_mut()?;
-        let left = words.left(self.place).inspect_err(report).ok()?;
+        let left = words.inherited(self.place).inspect_err(report).ok()?;
         if left.mastership == 0 {
             return None;
         }
-        if left.stands() {
+        if left.is_active() {
             return Some(Resume { epoch: left.mastership });
         }
         tracing::info!(

@@ -19,7 +19,7 @@ fn timestamps_are_utc_with_milliseconds() {
     assert!(text.ends_with('Z'), "{text}");
 }
 
-/// Passes lines on, once it is told to.
+/// Writes lines only after a message on `go`.
 struct Slow {
     written: Sender<Vec<u8>>,
     go: Receiver<()>,
@@ -27,7 +27,7 @@ struct Slow {
 
 impl Write for Slow {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        // Ends at once when the test has dropped the other end.
+        // Fails at once when the test has dropped the other end.
         let _ = self.go.recv();
         self.written.send(line.to_vec()).map_err(io::Error::other)?;
         Ok(line.len())

@@ -8,11 +8,11 @@ use std::thread::{Builder, JoinHandle};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines waiting for the writer: the story of some hundred virtual routers changing state at once,
-/// below 1 MB.
+/// Lines that may wait for the writer: some hundred virtual routers change state at once; below 1
+/// MB.
 const QUEUE: usize = 4_096;
 
-/// Writes what is queued, then ends the thread, when dropped.
+/// On drop writes the queued lines and ends the thread.
 #[derive(Debug)]
 pub struct Guard {
     queue: SyncSender<Message>,
@@ -24,7 +24,7 @@ enum Message {
     End,
 }
 
-/// Io lines to the thread; never blocks.
+/// Queues lines for the thread; never blocks.
 #[derive(Debug, Clone)]
 pub(super) struct Lines {
     queue: SyncSender<Message>,
@@ -41,7 +41,7 @@ pub(super) fn start(sink: impl Write + Send + 'static) -> io::Result<(Lines, Gua
     Ok((lines, Guard { queue, thread: Some(thread) }))
 }
 
-/// A sink that fails has no better place to complain to: its lines are lost.
+/// An error of the sink cannot be logged anywhere else: the lines are lost.
 fn write(mut sink: impl Write, messages: &Receiver<Message>, dropped: &AtomicU64) {
     while let Ok(Message::Line(line)) = messages.recv() {
         let _ = sink.write_all(&line);
@@ -54,7 +54,7 @@ fn write(mut sink: impl Write, messages: &Receiver<Message>, dropped: &AtomicU64
 }
 
 impl Write for Lines {
-    /// Takes all of `line`; the formatter hands over whole lines.
+    /// Takes all of `line`; the formatter passes whole lines.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if let Err(TrySendError::Full(_)) = self.queue.try_send(Message::Line(line.to_vec())) {
             self.dropped.fetch_add(1, Ordering::Relaxed);

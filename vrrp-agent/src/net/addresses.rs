@@ -1,7 +1,7 @@
-//! Installs virtual addresses and the local routes that let a backup accept handed-on traffic, and
-//! tells ours from others'.
+//! Installs virtual addresses, and the local routes that let a backup accept packets which the
+//! master forwarded to it. Recognises what an agent installed.
 //!
-//! All calls are idempotent: what is so already is no error.
+//! All calls are idempotent: a change that is already in place is no error.
 
 use std::net::IpAddr;
 
@@ -19,14 +19,14 @@ use serde::{Deserialize, Serialize};
 use super::netlink::{Netlink, NetlinkError, dump, request, unless_so};
 use crate::kernel_release;
 
-/// IFA_PROTO of the addresses we install, so that a later start can tell them (the number
-/// keepalived marks its own with, too).
+/// IFA_PROTO of the addresses we install, so that a later start recognises them. keepalived marks
+/// its own addresses with the same number.
 pub const ADDRESS_PROTOCOL: u8 = 18;
 /// rtm_protocol of the routes we install: VRRP's IP protocol number, which no routing daemon uses
 /// here.
 pub const ROUTE_PROTOCOL: u8 = 112;
-/// Behind the kernel's own local route (metric 0) of the same address: that one leads while the
-/// address is installed.
+/// Larger than that of the kernel's own local route (metric 0) for the same address: the kernel's
+/// route takes precedence while the address is installed.
 const ROUTE_METRIC: u32 = 112;
 const TABLE_LOCAL: u8 = 255;
 /// The loopback interface has this index in every network namespace.
@@ -41,9 +41,9 @@ pub struct OwnAddress {
 }
 
 impl Netlink {
-    /// Installs the address where the interface does not have it; says whether it had to be added.
-    /// One that is there already stays as it is, whosever it is: see [`Netlink::ensure_address`]
-    /// for the rest.
+    /// Installs the address if the interface does not have it; returns true if it was added. An
+    /// existing address is not changed, whether an agent installed it or not. See
+    /// [`Netlink::ensure_address`] for the rest.
     pub async fn add_address(
         &self,
         index: u32,
@@ -62,17 +62,16 @@ impl Netlink {
         unless_so(outcome, &[Errno::EEXIST])
     }
 
-    /// Installs the address, or makes one that is there already as we install it: for those that
-    /// are known to be ours.
+    /// Installs the address. An existing address gets the attributes of a new one, so the caller
+    /// must know that it is ours.
     ///
-    /// `label` is at most 15 bytes and for IPv4 only. An address of the same prefix keeps the label
-    /// it has.
+    /// `label` is at most 15 bytes and for IPv4 only. An existing address of the same prefix keeps
+    /// its label.
     ///
-    /// An IPv6 address is usable at once: without duplicate address detection, since the last
-    /// master may still hold it (RFC 9568 section 8.2.2). One that is there already keeps its
-    /// prefix and the outcome of its detection. It is deprecated (preferred lifetime 0, valid for
-    /// ever), whatever its prefix: the host opens no connection from it (RFC 6724 section 5, rule
-    /// 3).
+    /// An IPv6 address is usable at once, without duplicate address detection, since the last
+    /// master may still hold it (RFC 9568 section 8.2.2). An existing one keeps its prefix and the
+    /// result of its detection. The address is deprecated (preferred lifetime 0, valid forever)
+    /// whatever its prefix: the host opens no connection from it (RFC 6724 section 5, rule 3).
     pub async fn ensure_address(
         &self,
         index: u32,
@@ -88,8 +87,8 @@ impl Netlink {
         request(|| format!("add {address}/{prefix_len} on interface {index}"), add.execute()).await
     }
 
-    /// Removes the address; says whether it was there (an interface that is gone counts as without
-    /// it).
+    /// Removes the address; returns true if it was there. An interface that is gone does not have
+    /// it.
     pub async fn remove_address(
         &self,
         index: u32,
@@ -111,8 +110,9 @@ impl Netlink {
         unless_so(result, &[Errno::EADDRNOTAVAIL, Errno::ENODEV, Errno::ENXIO])
     }
 
-    /// Every address of this namespace that carries [`ADDRESS_PROTOCOL`]. None before Linux 5.18,
-    /// which has no such mark.
+    /// Every address of this namespace that carries [`ADDRESS_PROTOCOL`]. Before Linux 5.18 there
+    /// is no such mark, and the result is empty.
+    #[cfg(test)]
     pub async fn own_addresses(&self) -> Result<Vec<OwnAddress>, NetlinkError> {
         let mut own = Vec::new();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
@@ -124,17 +124,17 @@ impl Netlink {
     }
 
     /// Makes the stack accept packets to `address` although no interface holds it: `local ADDRESS
-    /// dev lo proto 112`.
+    /// dev lo proto 112`. Returns true if the route was added.
     ///
-    /// Stays when the address itself is installed and removed again. Says whether it had to be
-    /// added. The stack also answers ARP for such an IPv4 address unless the interface's
-    /// `arp_ignore` is 1 or more; neighbour discovery it leaves alone.
+    /// The route stays when the address itself is installed and removed again. The stack also
+    /// answers ARP for such an IPv4 address unless the interface's `arp_ignore` is 1 or more. It
+    /// does not answer neighbour solicitations for such an IPv6 address.
     pub async fn ensure_local_route(&self, address: IpAddr) -> Result<bool, NetlinkError> {
         let add = self.handle()?.route().add(local_route(address)).execute();
         unless_so(request(|| format!("add local route to {address}"), add).await, &[Errno::EEXIST])
     }
 
-    /// Takes our local route back, and no other; says whether it was there.
+    /// Removes our local route and no other; returns true if it was there.
     pub async fn remove_local_route(&self, address: IpAddr) -> Result<bool, NetlinkError> {
         let del = self.handle()?.route().del(local_route(address)).execute();
         unless_so(
@@ -154,7 +154,8 @@ impl Netlink {
             let routes =
                 match dump("list local routes", self.handle()?.route().get(filter).execute()).await
                 {
-                    // A table that does not exist yet has no routes, nor has a host without IPv6.
+                    // A table that does not exist yet has no routes; a host without IPv6 has none
+                    // either.
                     Err(error) => unless_so(
                         Err(error),
                         &[Errno::ENOENT, Errno::EAFNOSUPPORT, Errno::EOPNOTSUPP],
@@ -168,7 +169,7 @@ impl Netlink {
     }
 }
 
-/// The request to add an address, with what all of ours have.
+/// The request to add an address, with the attributes of every virtual address.
 fn virtual_address(
     mut add: AddressAddRequest,
     address: IpAddr,
@@ -187,7 +188,7 @@ fn virtual_address(
     add
 }
 
-/// Whether this kernel keeps and shows [`ADDRESS_PROTOCOL`] of addresses: since Linux 5.18. A
+/// Whether this kernel keeps and reports [`ADDRESS_PROTOCOL`] of addresses: since Linux 5.18. A
 /// release that cannot be read counts as newer.
 pub fn kernel_marks_addresses() -> bool {
     kernel_release::version(&kernel_release::release()).is_none_or(|found| found >= (5, 18))
@@ -220,6 +221,7 @@ fn local_route(address: IpAddr) -> RouteMessage {
     route
 }
 
+#[cfg(test)]
 fn own_address(message: &AddressMessage) -> Option<OwnAddress> {
     let ours = AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_PROTOCOL));
     if !message.attributes.contains(&ours) {
@@ -241,7 +243,8 @@ fn own_address(message: &AddressMessage) -> Option<OwnAddress> {
     })
 }
 
-/// The kernel has filtered by table and protocol; a kernel that did not is corrected here.
+/// The kernel filters by table and protocol; an older kernel returns all routes, so both are
+/// checked again here.
 fn own_route(message: &RouteMessage) -> Option<IpAddr> {
     let header = &message.header;
     let ours = header.table == TABLE_LOCAL

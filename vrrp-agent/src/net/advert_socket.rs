@@ -1,5 +1,5 @@
-//! The raw sockets that adverts travel through: one for each interface and multicast group, or for
-//! unicast on an interface.
+//! The raw sockets for adverts: one per interface and multicast group, or one for unicast on an
+//! interface.
 
 mod v4;
 mod v6;
@@ -19,30 +19,30 @@ use vrrp_model::host::Interface;
 const PROTOCOL: u8 = 112;
 /// TTL or hop limit (RFC 9568 sections 5.1.1.3 and 5.1.2.3).
 const HOPS: u8 = 255;
-/// Internetwork control, as routing protocols mark their packets (RFC 791): TOS or traffic class.
+/// DSCP CS6, internetwork control, as routing protocols mark their packets: TOS or traffic class.
 const TRAFFIC_CLASS: u8 = 0xc0;
-/// Room for some thousand adverts while the thread is held up.
+/// Room for some thousand adverts while the election thread is delayed.
 const RECEIVE_BUFFER: usize = 1 << 20;
-/// TC_PRIO_CONTROL: the first band of the default queue, so that a full link delays adverts least.
+/// TC_PRIO_CONTROL: the first band of the default qdisc, so that a full link delays adverts least.
 const PRIORITY: u32 = 7;
 
 #[derive(Debug, thiserror::Error)]
 #[error("advert socket on {interface}: {step}: {source}")]
 pub struct OpenError {
     pub interface: String,
-    /// The step that was refused.
+    /// The step that failed.
     pub step: &'static str,
     pub source: io::Error,
 }
 
-/// An advert that did not leave. The caller counts it and tries again at its next interval (no
-/// state changes for it).
+/// An advert that was not sent. The caller counts it and tries again at its next interval; the
+/// router's state does not change.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     #[error("an advert of {0} bytes does not fit an IP packet")]
     TooLong(usize),
     #[error(
-        "no advert goes from {source_address} to {destination} through this socket: they differ in IP version"
+        "cannot send an advert from {source_address} to {destination} through this socket: they differ in IP version"
     )]
     Family { source_address: IpAddr, destination: IpAddr },
     /// ENETDOWN: the link is down; ENOBUFS or EAGAIN: its queue is full; ENETUNREACH: no route, or
@@ -51,7 +51,7 @@ pub enum SendError {
     Refused { destination: IpAddr, source: io::Error },
 }
 
-/// What was received, beside the bytes in the caller's buffer. Nothing of it is checked yet.
+/// What was received, besides the bytes in the caller's buffer. Nothing of it is validated yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Datagram {
     /// The buffer holds `len` bytes: an IPv4 packet, header included.
@@ -60,13 +60,13 @@ pub enum Datagram {
     V6 { source: Ipv6Addr, destination: Ipv6Addr, hop_limit: u8, len: usize },
 }
 
-/// Adverts of one interface and IP version, both ways. Never blocks.
+/// Sends and receives the adverts of one interface and IP version. Never blocks.
 ///
-/// Each such socket of an interface hears every unicast VRRP packet to an address of this host that
-/// comes in there, whoever it is meant for. An IPv4 socket hears only the group that it joined; an
-/// IPv6 one all that anybody on this host joined there, since the kernel asks for no membership of
-/// a raw socket. So several sockets on an interface hear one packet several times: the caller
-/// filters by destination.
+/// Each raw socket of an interface receives every unicast VRRP packet to an address of this host
+/// that arrives there, for any virtual router. An IPv4 socket receives multicast only of the group
+/// that it joined. An IPv6 socket receives multicast of every group that any process of this host
+/// joined there: the kernel does not check a raw socket's membership. So several sockets on an
+/// interface receive the same packet, and the caller filters by destination.
 #[derive(Debug)]
 pub struct AdvertSocket {
     socket: Socket,
@@ -75,14 +75,15 @@ pub struct AdvertSocket {
 }
 
 impl AdvertSocket {
-    /// Opens the socket on `interface` and joins `group` there; without a group it is for unicast.
+    /// Opens the socket on `interface` and joins `group` there; without a group the socket is for
+    /// unicast.
     ///
-    /// The membership outlives link flaps and address changes. It does not outlive the interface:
-    /// when one of the same name comes back with a new index, open another socket.
+    /// The membership survives link flaps and address changes. It ends with the interface: when an
+    /// interface of the same name returns with a new index, open another socket.
     ///
     /// # Errors
-    /// Without CAP_NET_RAW or CAP_NET_ADMIN, when the interface is gone or does not speak `family`,
-    /// or when `group` is no multicast group of that family.
+    /// Without CAP_NET_RAW or CAP_NET_ADMIN; when the interface is gone or has no `family`; when
+    /// `group` is no multicast group of that family.
     pub fn open(
         interface: &Interface,
         family: Family,
@@ -139,10 +140,10 @@ impl AdvertSocket {
         }
     }
 
-    /// The next waiting packet, cut to `buffer`; `None` when nothing waits.
+    /// The next waiting packet, cut to `buffer`; `None` when no packet waits.
     ///
     /// # Errors
-    /// An error that the network reported to the socket (ENETDOWN when the link went down), or the
+    /// The network reported an error to the socket (ENETDOWN when the link went down), or the
     /// interface is gone.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<Option<Datagram>> {
         match self.family {
@@ -158,12 +159,15 @@ impl AsFd for AdvertSocket {
     }
 }
 
-/// A group that is none of the socket's family.
+/// The error for a group of the other IP version.
 fn wrong_group() -> (&'static str, io::Error) {
-    ("join the multicast group: it is of the other IP version", io::ErrorKind::InvalidInput.into())
+    (
+        "join the multicast group: it belongs to the other IP version",
+        io::ErrorKind::InvalidInput.into(),
+    )
 }
 
-/// Names the step that an error belongs to.
+/// Adds the name of the failed step to an error.
 fn named(step: &'static str) -> impl FnOnce(io::Error) -> (&'static str, io::Error) {
     move |source| (step, source)
 }

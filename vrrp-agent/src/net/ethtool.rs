@@ -1,4 +1,4 @@
-//! What an interface does to VLAN tags on its own: ethtool's features `rx-vlan-hw-parse` and
+//! VLAN offloads of an interface: ethtool's features `rx-vlan-hw-parse` and
 //! `rx-vlan-stag-hw-parse`.
 
 use std::ffi::c_char;
@@ -18,7 +18,7 @@ const NAME_LEN: usize = 32;
 /// Features of one block of words.
 const BLOCK: usize = 32;
 
-/// Features that take tags off received frames: of 802.1Q, and of 802.1ad.
+/// Features that remove VLAN tags from received frames: 802.1Q, and 802.1ad.
 const STRIPPING: [&str; 2] = ["rx-vlan-hw-parse", "rx-vlan-stag-hw-parse"];
 
 /// The kernel's interface for ethtool(8).
@@ -29,16 +29,16 @@ pub struct Ethtool(Socket);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stripping(pub u32);
 
-/// What an interface does to tags now.
+/// What an interface does with VLAN tags now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tags {
-    /// It takes these off.
+    /// Offloads that are on.
     pub on: Stripping,
-    /// Of those, what can be turned off.
+    /// Those of `on` that can be turned off.
     pub changeable: Stripping,
 }
 
-/// Where the two features stand, and how many blocks of words all features make.
+/// Positions of the two features, and the number of blocks that all features take.
 struct Layout {
     bits: [Option<usize>; STRIPPING.len()],
     blocks: usize,
@@ -58,7 +58,7 @@ impl Ethtool {
     }
 
     /// # Errors
-    /// The interface is gone, or the kernel does not tell; likewise below.
+    /// The interface is gone, or the kernel does not report its features; likewise below.
     pub fn tags(&self, interface: &str) -> io::Result<Tags> {
         let Layout { bits, blocks } = self.layout(interface)?;
         let mut request = vec![0; 2 + 4 * blocks];
@@ -79,8 +79,8 @@ impl Ethtool {
         Ok(tags)
     }
 
-    /// Turns some of the features on or off. What the driver does not let be changed stays as it
-    /// is.
+    /// Turns some of the features on or off. A feature that the driver does not let change keeps
+    /// its state.
     pub fn set(&self, interface: &str, features: Stripping, on: bool) -> io::Result<()> {
         let Layout { bits, blocks } = self.layout(interface)?;
         let mut request = vec![0; 2 + 2 * blocks];
@@ -95,7 +95,7 @@ impl Ethtool {
         self.call(interface, &mut request)
     }
 
-    /// Where the features stand among all that the kernel has.
+    /// Positions of the features among all features of the kernel.
     fn layout(&self, interface: &str) -> io::Result<Layout> {
         // The mask of sets is a 64-bit word.
         let mask = (1_u64 << FEATURE_NAMES).to_ne_bytes();
@@ -114,11 +114,11 @@ impl Ethtool {
         Ok(Layout { bits, blocks: count.div_ceil(BLOCK) })
     }
 
-    /// `request` is a structure of linux/ethtool.h as words, with room for all that its command
-    /// makes the kernel write.
+    /// `request` is a structure of linux/ethtool.h as words, with room for everything that the
+    /// kernel writes for its command.
     fn call(&self, interface: &str, request: &mut [u32]) -> io::Result<()> {
         let mut ifr_name: [c_char; libc::IFNAMSIZ] = [0; libc::IFNAMSIZ];
-        // The last byte stays the terminator.
+        // The last byte stays zero, as the terminator.
         if interface.len() >= ifr_name.len() {
             return Err(io::ErrorKind::InvalidInput.into());
         }
@@ -129,7 +129,7 @@ impl Ethtool {
         let mut ifreq = libc::ifreq { ifr_name, ifr_ifru };
         // SAFETY: `ifreq` and `request` live through the call, and nothing else refers to them.
         // Every caller above makes `request` as long as the kernel's answer to its command: the
-        // counts in it are the kernel's own.
+        // counts in it come from the kernel.
         let result =
             unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut ifreq) };
         if result >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }

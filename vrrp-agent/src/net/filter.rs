@@ -1,4 +1,4 @@
-//! The MACs that an interface takes frames for besides its own: the device's unicast filter.
+//! The device's unicast filter: MACs besides its own that an interface accepts frames for.
 
 use netlink_packet_route::neighbour::NeighbourFlags;
 use nix::errno::Errno;
@@ -6,11 +6,11 @@ use nix::errno::Errno;
 use super::netlink::{Netlink, NetlinkError, request, unless_so};
 
 impl Netlink {
-    /// Adds `mac` to the unicast filter of interface `index` or takes it out, as `bridge fdb add
-    /// MAC dev IF self` does.
+    /// Adds `mac` to the unicast filter of interface `index` or removes it, as `bridge fdb add MAC
+    /// dev IF self` does. Returns true if anything changed.
     ///
-    /// Says whether anything changed. An interface that is gone counts as without it. The filter
-    /// counts no users: what somebody else added is taken out, too.
+    /// An interface that is gone has no entry. The filter keeps no reference count: an entry that
+    /// another program added is removed too.
     ///
     /// # Errors
     /// `add` on an interface that is gone, a device without such a filter (EOPNOTSUPP), or without
@@ -25,14 +25,16 @@ impl Netlink {
         let mut entry = neighbours.add_bridge(index, &mac).flags(NeighbourFlags::Own);
         let text = mac.map(|byte| format!("{byte:02x}")).join(":");
         if add {
-            let outcome =
-                request(|| format!("take frames for {text} on interface {index}"), entry.execute())
-                    .await;
+            let outcome = request(
+                || format!("accept frames for {text} on interface {index}"),
+                entry.execute(),
+            )
+            .await;
             return unless_so(outcome, &[Errno::EEXIST]);
         }
         let del = neighbours.del(entry.message_mut().clone()).execute();
         let outcome =
-            request(|| format!("take no frames for {text} on interface {index}"), del).await;
+            request(|| format!("accept no frames for {text} on interface {index}"), del).await;
         unless_so(outcome, &[Errno::ENOENT, Errno::ENODEV])
     }
 }

@@ -1,4 +1,4 @@
-//! Netlink messages into the view of the host. Pure.
+//! Applies netlink messages to the view of the host. Pure.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -13,10 +13,10 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use vrrp_model::host::{Address, HostView, Link, NeighbourKey, XdpAttached, XdpMode};
 
-/// Takes over what `message` says; what it does not mention stays.
+/// Applies the attributes of `message`; others keep their value.
 fn update(link: &mut Link, message: LinkMessage) {
     link.index = message.header.index;
-    // A lost carrier shows in LOWER_UP first; a link that came back takes packets once it is
+    // A lost carrier clears LOWER_UP first; a link that came back forwards packets once it is
     // RUNNING.
     let working = LinkFlags::Up | LinkFlags::LowerUp | LinkFlags::Running;
     link.up = message.header.flags.contains(working);
@@ -37,11 +37,11 @@ fn update(link: &mut Link, message: LinkMessage) {
     }
 }
 
-/// Takes over one answer or notification; says whether it changed anything.
+/// Applies one answer or notification; returns true if it changed anything.
 pub(super) fn apply(view: &mut HostView, message: RouteNetlinkMessage) -> bool {
     match message {
-        // AF_BRIDGE messages tell of a bridge's port, not of the link: "deleted" means it left
-        // the bridge.
+        // AF_BRIDGE messages describe a bridge port, not the link: "deleted" means that it left the
+        // bridge.
         RouteNetlinkMessage::NewLink(m) if m.header.interface_family == AddressFamily::Unspec => {
             set_link(view, m)
         }
@@ -114,7 +114,7 @@ fn is_ip(family: AddressFamily) -> bool {
     matches!(family, AddressFamily::Inet | AddressFamily::Inet6)
 }
 
-/// The IP address a message is about.
+/// The IP address that a message describes.
 fn address(message: &AddressMessage) -> Option<Address> {
     if !is_ip(message.header.family) {
         return None;
@@ -140,14 +140,14 @@ fn address(message: &AddressMessage) -> Option<Address> {
             _ => {}
         }
     }
-    // IFA_ADDRESS is the other end's on a point-to-point link.
+    // On a point-to-point link IFA_ADDRESS is the peer's address.
     found.address = local.or(peer)?;
     Some(found)
 }
 
-/// The IP neighbour a message is about, and its MAC address while it is usable.
+/// The IP neighbour that a message describes, and its MAC address while it is usable.
 fn neighbour(message: &NeighbourMessage) -> Option<(NeighbourKey, Option<[u8; 6]>)> {
-    // Bridge forwarding entries come through the same group.
+    // Bridge forwarding entries arrive through the same multicast group.
     if !is_ip(message.header.family) {
         return None;
     }
@@ -178,7 +178,7 @@ fn neighbour(message: &NeighbourMessage) -> Option<(NeighbourKey, Option<[u8; 6]
     Some(((message.header.ifindex, destination?), mac.filter(|_| usable).filter(unicast)))
 }
 
-/// The program that a link's attributes tell of.
+/// The XDP program that a link's attributes name.
 pub(super) fn attached(attributes: &[LinkXdp]) -> Option<XdpAttached> {
     let mode = attributes.iter().find_map(|attribute| match attribute {
         LinkXdp::Attached(Mode::Driver) => Some(XdpMode::Driver),

@@ -1,15 +1,15 @@
-//! What the stack must be set to where NAT is used. Reads, changes nothing.
+//! The sysctls that NAT needs. Reads them, changes nothing.
 //!
-//! The kernel program sends on most packets by itself, but asks the host's routes, which answer
-//! only where the host forwards. An answer whose next hop is not resolved yet it hands to the
-//! stack, which then forwards a packet whose source is an address of its own.
+//! The kernel program forwards most packets itself, with routes from bpf_fib_lookup, which answers
+//! only where the host forwards. It passes a packet whose next hop is not resolved to the stack,
+//! which then forwards a packet whose source is an address of this host.
 
 use vrrp_common::maps::{NAT_ONLY_V4, NAT_ONLY_V6};
 
 use crate::net::sysctl::{Setting, Sysctl, SysctlError};
 use vrrp_steering::desired::NatSide;
 
-/// A setting that is not as NAT needs it.
+/// A sysctl whose value does not suit NAT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lack {
     pub interface: String,
@@ -18,17 +18,17 @@ pub struct Lack {
     pub wanted: u32,
 }
 
-/// What to change on an interface, in this order.
+/// The sysctls to change on an interface, in this order.
 ///
 /// # Errors
-/// A setting cannot be read: the interface is gone, or /proc/sys is not there.
+/// A sysctl cannot be read: the interface is gone, or /proc/sys is not mounted.
 pub fn lacking(sysctl: &Sysctl, interface: &str, side: NatSide) -> Result<Vec<Lack>, SysctlError> {
     let mut lacking = Vec::new();
     let mut want = |setting: Setting, found: u32, wanted: u32| {
         lacking.push(Lack { interface: interface.to_owned(), setting, found, wanted });
     };
-    // Clients' packets are sent on by the kernel program alone: with forwarding off where they come
-    // in, the stack sends on nothing else from there.
+    // On the client side the kernel program alone forwards: with forwarding off there the stack
+    // forwards nothing else from clients.
     if !side.back {
         return Ok(lacking);
     }
@@ -36,8 +36,8 @@ pub fn lacking(sysctl: &Sysctl, interface: &str, side: NatSide) -> Result<Vec<La
         if sysctl.read(interface, Setting::AcceptLocal)? == 0 {
             want(Setting::AcceptLocal, 0, 1);
         }
-        // Strict, the check refuses an answer of a flow that came in by the other node. What counts
-        // is the larger value.
+        // A strict reverse path check drops an answer of a flow that came in through the other
+        // node. The larger of both values is in effect.
         let own = sysctl.read(interface, Setting::RpFilter)?;
         if own.max(sysctl.read(ALL, Setting::RpFilter)?) == STRICT {
             want(Setting::RpFilter, own, LOOSE);
@@ -56,8 +56,8 @@ pub fn lacking(sysctl: &Sysctl, interface: &str, side: NatSide) -> Result<Vec<La
         match sysctl.read(interface, Setting::ForceForwarding6) {
             Ok(0) => want(Setting::ForceForwarding6, 0, 1),
             Ok(_) => {}
-            // Before Linux 6.17 only `all` turns the stack's forwarding on; that is the
-            // administrator's to say.
+            // Before Linux 6.17 only `all` turns on forwarding in the stack. `all` is left to the
+            // administrator.
             Err(_) => lacking.push(Lack {
                 interface: ALL.to_owned(),
                 setting: Setting::Forwarding6,
@@ -69,7 +69,7 @@ pub fn lacking(sysctl: &Sysctl, interface: &str, side: NatSide) -> Result<Vec<La
     Ok(lacking)
 }
 
-/// The settings that [`lacking`] may name for an interface on this side.
+/// The sysctls that [`lacking`] may name for an interface on this side.
 pub fn settings_of(side: NatSide) -> impl Iterator<Item = Setting> {
     let v4 = side.v4.then_some(Setting::Forwarding);
     let back = (side.v4 && side.back).then_some([Setting::AcceptLocal, Setting::RpFilter]);
@@ -81,11 +81,11 @@ pub fn settings_of(side: NatSide) -> impl Iterator<Item = Setting> {
     v4.into_iter().chain(back.into_iter().flatten()).chain(v6.into_iter().flatten())
 }
 
-/// NAT_ bits of the families that the host as a whole does not forward: whatever it forwards then,
-/// it forwards for NAT's sake.
+/// NAT_ bits of the families that the host as a whole does not forward: whatever it forwards, it
+/// forwards for NAT alone.
 ///
 /// # Errors
-/// A setting cannot be read.
+/// A sysctl cannot be read.
 pub fn answers_only(sysctl: &Sysctl) -> Result<u8, SysctlError> {
     let v4 = sysctl.read(ALL, Setting::Forwarding)? == 0;
     // Without IPv6 nothing is forwarded.
@@ -94,12 +94,13 @@ pub fn answers_only(sysctl: &Sysctl) -> Result<u8, SysctlError> {
 }
 
 impl Lack {
-    /// Whether the agent leaves it to the administrator, since it concerns every interface.
+    /// Whether the sysctl concerns every interface, so that the agent leaves it to the
+    /// administrator.
     pub fn is_for_all(&self) -> bool {
         self.interface == ALL
     }
 
-    /// As sysctl(8) has it.
+    /// The name that sysctl(8) uses.
     pub fn key(&self) -> String {
         self.setting.key(&self.interface)
     }

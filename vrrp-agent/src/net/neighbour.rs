@@ -14,16 +14,16 @@ use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPa
 use super::netlink::{Netlink, NetlinkError, request, unless_so};
 
 impl Netlink {
-    /// Tells the kernel that `address` on interface `index` is about to be used (NTF_USE), as if a
-    /// packet were sent to it.
+    /// Asks the kernel to resolve `address` on interface `index` (NTF_USE), as if a packet were
+    /// sent to it.
     ///
-    /// An unknown neighbour is asked for at once, a stale one is confirmed after the kernel's delay
-    /// (5 s), a good one is left alone. Does not wait for the answer: that shows in the host view's
-    /// neighbours.
+    /// The kernel solicits an unknown neighbour at once, confirms a stale one after its delay (5 s)
+    /// and leaves a reachable one alone. The call does not wait for the answer: the result appears
+    /// among the neighbours of the host view.
     ///
-    /// An entry that is not the kernel's own (permanent, NOARP, externally learned, managed) is
-    /// left as it is: since Linux 5.16 NTF_USE would make an ordinary one of it, which the kernel
-    /// then resolves, or loses.
+    /// Entries that the kernel does not manage itself (permanent, NOARP, externally learned,
+    /// managed) are left as they are: since Linux 5.16 NTF_USE would turn one into an ordinary
+    /// entry, which the kernel then resolves or loses.
     ///
     /// # Errors
     /// When the interface is gone or down, or without CAP_NET_ADMIN.
@@ -37,14 +37,14 @@ impl Netlink {
                     .add(index, address)
                     .state(NeighbourState::None)
                     .flags(NeighbourFlags::Use);
-                // It exists: the next question is about that one.
+                // The entry exists: it is read and, if it is the kernel's own, used.
                 unless_so(request(action, add.execute()).await, &[Errno::EEXIST]).map(drop)
             }
             Some(entry) if is_set_by_others(&entry) => Ok(()),
             Some(_) => {
                 let mut message = entry_of(index, address);
                 message.header.flags = NeighbourFlags::Use;
-                // Neither NLM_F_CREATE nor NLM_F_REPLACE: nothing of the entry is to be changed.
+                // Neither NLM_F_CREATE nor NLM_F_REPLACE: nothing of the entry must change.
                 let question = RouteNetlinkMessage::NewNeighbour(message);
                 let outcome = request(action, self.ask(question, NLM_F_REQUEST | NLM_F_ACK)).await;
                 unless_so(outcome.map(drop), &[Errno::ENOENT]).map(drop)
@@ -102,9 +102,12 @@ fn entry_of(index: u32, address: IpAddr) -> NeighbourMessage {
     message
 }
 
-/// Whether the administrator or another program keeps the entry, or has the kernel keep it.
+/// Whether the administrator or another program set the entry, or made the kernel manage it.
 fn is_set_by_others(entry: &NeighbourMessage) -> bool {
-    let managed = |attribute: &NeighbourAttribute| matches!(attribute, NeighbourAttribute::ExtFlags(flags) if flags.contains(NeighbourExtFlags::Managed));
+    let managed = |attribute: &NeighbourAttribute| match attribute {
+        NeighbourAttribute::ExtFlags(flags) => flags.contains(NeighbourExtFlags::Managed),
+        _ => false,
+    };
     matches!(entry.header.state, NeighbourState::Permanent | NeighbourState::Noarp)
         || entry.header.flags.contains(NeighbourFlags::ExtLearned)
         || entry.attributes.iter().any(managed)

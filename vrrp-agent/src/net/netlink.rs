@@ -1,6 +1,7 @@
-//! The netlink connection for requests, its error, and the reading of the kernel's refusals.
+//! The netlink connection for requests, its error, and the decoding of the kernel's refusals.
 //!
-//! What can be requested stands with its subject: `addresses`, `neighbour`.
+//! The requests themselves are in the modules of their subjects, such as `addresses` and
+//! `neighbour`.
 
 use std::future::Future;
 use std::io;
@@ -17,7 +18,7 @@ use tokio::task::JoinHandle;
 use super::host_state;
 use vrrp_model::host::XdpAttached;
 
-/// The kernel answers within microseconds; a request that takes this long has lost its answer.
+/// The kernel answers within microseconds; after this long the answer is lost.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// A request that the kernel did not carry out.
@@ -25,10 +26,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 pub enum NetlinkError {
     #[error("netlink socket: {0}")]
     Open(#[source] io::Error),
-    /// The kernel said no.
+    /// The kernel refused it.
     #[error("{action}: {source}")]
     Refused { action: String, source: io::Error },
-    /// The kernel's answer could not be had.
+    /// The kernel's answer could not be received.
     #[error("{action}: {source}")]
     Failed { action: String, source: rtnetlink::Error },
     #[error("{action}: no answer from the kernel")]
@@ -53,9 +54,9 @@ impl NetlinkError {
     }
 }
 
-/// A netlink connection for requests. Shared by reference; its calls may overlap.
+/// A netlink connection for requests. It is shared by reference; its calls may overlap.
 ///
-/// A connection that broke is opened anew by the next request.
+/// After the connection broke, the next request opens a new one.
 #[derive(Debug)]
 pub struct Netlink {
     live: Mutex<Live>,
@@ -68,7 +69,7 @@ struct Live {
 }
 
 impl Netlink {
-    /// Opens the connection in the calling thread's network namespace; it runs on the current tokio
+    /// Opens the connection in the calling thread's network namespace. It runs on the current tokio
     /// runtime.
     pub fn connect() -> Result<Self, NetlinkError> {
         Ok(Self { live: Mutex::new(Live::open()?) })
@@ -82,8 +83,8 @@ impl Netlink {
         Ok(live.handle.clone())
     }
 
-    /// The XDP program on interface `index`, as the kernel has it now: it sends no news of one that
-    /// is detached.
+    /// The XDP program that is attached to interface `index` now. The kernel sends no notification
+    /// when a program is detached.
     ///
     /// # Errors
     /// The interface is gone.
@@ -113,7 +114,7 @@ impl Drop for Live {
     }
 }
 
-/// Awaits one request; `action` says in the error what was tried.
+/// Awaits one request; `action` names it in the error.
 pub(super) async fn request<T>(
     action: impl FnOnce() -> String,
     request: impl Future<Output = Result<T, rtnetlink::Error>>,
@@ -125,7 +126,7 @@ pub(super) async fn request<T>(
     }
 }
 
-/// One interface as it is now, without its counters.
+/// The current state of one interface, without its counters.
 pub(super) async fn link(handle: &Handle, index: u32) -> Result<Vec<LinkMessage>, NetlinkError> {
     let get = handle.link().get().match_index(index);
     let get = get.set_filter_mask(AddressFamily::Unspec, vec![LinkExtentMask::SkipStats]);
@@ -140,8 +141,8 @@ pub(super) async fn dump<T>(
     request(|| action.to_owned(), answers.try_collect()).await
 }
 
-/// `Ok(true)` when carried out, `Ok(false)` when the kernel says with one of `as_wanted` that
-/// things are so already.
+/// `Ok(true)` when carried out; `Ok(false)` when the kernel reports by one of `as_wanted` that the
+/// state is the wanted one already.
 pub(super) fn unless_so(
     result: Result<(), NetlinkError>,
     as_wanted: &[Errno],

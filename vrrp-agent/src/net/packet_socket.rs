@@ -1,5 +1,5 @@
-//! The packet socket that announcements (gratuitous ARP, neighbour advertisements) and probes on
-//! the real path leave through: whole Ethernet frames, any interface, sending only.
+//! The packet socket for announcements (gratuitous ARP, neighbour advertisements) and for probes on
+//! the real path: sends whole Ethernet frames on any interface and receives nothing.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::raw;
 
 const ETHERNET_HEADER_LEN: usize = 14;
-/// TC_PRIO_CONTROL, as adverts.
+/// TC_PRIO_CONTROL, as for adverts.
 const PRIORITY: u32 = 7;
 
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +23,7 @@ pub enum FrameError {
     Send { index: u32, source: io::Error },
 }
 
-/// Sends frames on any interface, and receives none. Never blocks.
+/// Sends frames on any interface and receives none. Never blocks.
 #[derive(Debug)]
 pub struct PacketSocket {
     socket: Socket,
@@ -39,8 +39,8 @@ impl PacketSocket {
         Ok(Self { socket })
     }
 
-    /// Sends `frame`, from the destination MAC on and without the check sequence, on the interface
-    /// of index `index`.
+    /// Sends `frame` on the interface with index `index`. The frame begins with the destination MAC
+    /// and has no frame check sequence.
     pub fn send(&self, index: u32, frame: &[u8]) -> Result<(), FrameError> {
         let (destination, ethertype) = addressing(frame).ok_or(FrameError::Short(frame.len()))?;
         raw::send_frame(self.socket.as_fd(), index, ethertype, destination, frame)

@@ -1,4 +1,4 @@
-//! The socket calls that no crate here wraps: the only unsafe code of `net`.
+//! Socket calls that no crate wraps: the only unsafe code of `net`.
 
 use std::ffi::{c_char, c_int};
 use std::io;
@@ -9,13 +9,13 @@ use socket2::Socket;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Binds the socket to the interface (SO_BINDTOIFINDEX): it hears and speaks there only, whatever
-/// the interface is called later.
+/// Binds the socket to the interface (SO_BINDTOIFINDEX): it sends and receives only there, even
+/// after the interface was renamed.
 pub(super) fn bind_to_index(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
     set_option(socket, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX, &c_index(index)?)
 }
 
-/// Sets the interface that multicast leaves by (IP_MULTICAST_IF).
+/// Sets the interface for outgoing multicast (IP_MULTICAST_IF).
 pub(super) fn set_multicast_interface(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
     let any = libc::in_addr { s_addr: libc::INADDR_ANY };
     let request =
@@ -68,8 +68,8 @@ pub(super) fn readable(socket: Socket) -> io::Result<AsyncFd<Socket>> {
     Ok(unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?)
 }
 
-/// Asks whether an interface is administratively up and has a carrier (ETHTOOL_GLINK), of any
-/// socket's namespace.
+/// Returns whether an interface is administratively up and has a carrier (ETHTOOL_GLINK). The
+/// socket decides the namespace.
 pub(super) fn has_carrier(socket: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
     /// `struct ethtool_value` of linux/ethtool.h.
     #[repr(C)]
@@ -80,7 +80,7 @@ pub(super) fn has_carrier(socket: BorrowedFd<'_>, name: &str) -> io::Result<bool
     const ETHTOOL_GLINK: u32 = 0x0a;
     let mut value = Value { command: ETHTOOL_GLINK, data: 0 };
     let mut ifr_name: [c_char; libc::IFNAMSIZ] = [0; libc::IFNAMSIZ];
-    // The last byte stays the terminator.
+    // The last byte stays zero, as the terminator.
     if name.len() >= ifr_name.len() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
@@ -98,9 +98,9 @@ pub(super) fn has_carrier(socket: BorrowedFd<'_>, name: &str) -> io::Result<bool
     if result == 0 { Ok(value.data != 0) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Sends with `ttl` over either family from a dual-stack socket, and hears nobody whose packets
-/// arrive with less: with 255, nobody beyond this link (RFC 5082).
-pub fn stay_on_link(socket: impl AsFd, ttl: u8) -> io::Result<()> {
+/// Sends with `ttl` over either family from a dual-stack socket, and drops packets that arrive with
+/// a lower one. With 255 no packet from beyond this link is accepted (RFC 5082).
+pub fn require_ttl(socket: impl AsFd, ttl: u8) -> io::Result<()> {
     let (socket, ttl) = (socket.as_fd(), c_int::from(ttl));
     set_option(socket, libc::IPPROTO_IP, libc::IP_TTL, &ttl)?;
     set_option(socket, libc::IPPROTO_IP, libc::IP_MINTTL, &ttl)?;
@@ -112,7 +112,7 @@ fn c_index(index: u32) -> io::Result<c_int> {
     c_int::try_from(index).map_err(|_| io::ErrorKind::InvalidInput.into())
 }
 
-/// `T` must be the plain C type that the option takes.
+/// `T` must be the plain C type of the option.
 fn set_option<T: Copy>(
     socket: BorrowedFd<'_>,
     level: c_int,

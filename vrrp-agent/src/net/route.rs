@@ -1,4 +1,4 @@
-//! Where the kernel would send packets, looked up again whenever that may have changed.
+//! The kernel's routes to some destinations, looked up again whenever they may have changed.
 
 use crate::clock;
 use std::collections::BTreeSet;
@@ -22,12 +22,11 @@ use vrrp_model::host::{Route, Routes};
 
 use super::netlink::{NetlinkError, dump, unless_so};
 
-/// What no news tells of (a routing rule by firewall mark, a metric learned on the way) is found by
-/// asking again this often.
+/// Some changes send no notification (a routing rule by firewall mark, a learned metric): routes
+/// are looked up again this often.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
-/// Asks the kernel how it would send to `address`; `None` when it would not, or would take it
-/// itself.
+/// The kernel's route to `address`; `None` when it has none, or when the address is local.
 ///
 /// # Errors
 /// The kernel does not answer.
@@ -76,12 +75,12 @@ fn route(answer: &RouteMessage) -> Option<Route> {
     Some(Route { ifindex: ifindex?, gateway, mtu: mtu.filter(|mtu| *mtu > 0) })
 }
 
-/// Keeps the routes to a changing set of destinations fresh.
+/// Keeps the routes to a changing set of destinations up to date.
 #[derive(Debug)]
 pub(super) struct RouteWatch {
     wanted: watch::Receiver<BTreeSet<IpAddr>>,
-    /// While anything is wanted: a host may learn thousands of routes a second that are nobody's
-    /// business here.
+    /// Subscribed only while there are destinations: a host may learn thousands of routes a second
+    /// that do not matter here.
     news: Option<News>,
     asked: Instant,
 }
@@ -91,8 +90,8 @@ impl RouteWatch {
         Self { wanted, news: None, asked: clock::timer() }
     }
 
-    /// Brings `known` up to date if there is reason to ask; `stale`: the caller has one. Says
-    /// whether anything changed.
+    /// Brings `known` up to date if that may be needed; `stale`: the caller knows that it is.
+    /// Returns true if anything changed.
     pub(super) async fn refresh(
         &mut self,
         handle: &Handle,
@@ -128,7 +127,7 @@ impl RouteWatch {
     }
 }
 
-/// Tells that routes or rules changed, and nothing more.
+/// Reports that routes or rules changed, without details.
 struct News {
     messages: BoxStream<'static, NetlinkMessage<RouteNetlinkMessage>>,
     pump: JoinHandle<()>,
@@ -150,8 +149,8 @@ impl News {
         })
     }
 
-    /// Whether there was any since the last call. Lost news is news too, and so is a connection
-    /// that broke: the regular question stands in for it.
+    /// Whether any notification arrived since the last call. A lost one counts, and so does a
+    /// broken connection: the periodic lookup covers for it.
     fn any(&mut self) -> bool {
         let mut any = false;
         while let Some(Some(_)) = self.messages.next().now_or_never() {

@@ -1,7 +1,6 @@
-//! The kernel's settings of an interface, under /proc/sys/net/ipv4/conf and
-//! /proc/sys/net/ipv6/conf.
+//! Sysctls of an interface, under /proc/sys/net/ipv4/conf and /proc/sys/net/ipv6/conf.
 //!
-//! Remembers nothing: the caller logs what changed and decides whether to put it back.
+//! Keeps no state: the caller logs what changed and decides whether to restore it.
 
 use std::fs;
 use std::io;
@@ -9,28 +8,30 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// A setting of one interface. The kernel uses the larger of the interface's value and that of
+/// A sysctl of one interface. The kernel uses the larger of the interface's value and that of
 /// `all`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Setting {
-    /// 2: never use another interface's address as the sender of an ARP request.
+    /// 2: an ARP request never carries another interface's address as its sender.
     ArpAnnounce,
-    /// 1: answer ARP only for addresses that the receiving interface holds.
+    /// 1: ARP is answered only for addresses of the receiving interface.
     ArpIgnore,
     /// Reverse path check: 0 none, 1 strict, 2 loose.
     RpFilter,
-    /// 1: accept packets from addresses of this host.
+    /// 1: packets from addresses of this host are accepted.
     AcceptLocal,
-    /// 1: when a primary address goes, a secondary one takes its place instead of going with it.
+    /// 1: when a primary address is removed, a secondary one is promoted instead of being removed
+    /// too.
     PromoteSecondaries,
-    /// 1: pass on packets that come in here and are for others.
+    /// 1: packets that arrive here for other hosts are forwarded.
     Forwarding,
-    /// Likewise for IPv6. Of `all`: the stack forwards at all, and of each interface: whether
-    /// router advertisements are ignored (unless [`Setting::AcceptRouterAdvertisements`] is 2).
+    /// Likewise for IPv6. On `all` it turns forwarding on for the whole stack. On an interface it
+    /// decides whether router advertisements are ignored (unless
+    /// [`Setting::AcceptRouterAdvertisements`] is 2).
     Forwarding6,
-    /// 1: pass on IPv6 packets that come in here although `all` does not (since Linux 6.17).
+    /// 1: IPv6 packets that arrive here are forwarded although `all` is 0 (since Linux 6.17).
     ForceForwarding6,
-    /// 1: believe router advertisements unless forwarding; 2: believe them anyway.
+    /// 1: router advertisements are accepted unless the interface forwards; 2: always.
     AcceptRouterAdvertisements,
 }
 
@@ -55,7 +56,7 @@ impl Setting {
         }
     }
 
-    /// As sysctl(8) has it, for an interface.
+    /// The name that sysctl(8) uses for an interface.
     pub fn key(self, interface: &str) -> String {
         format!("net.{}.conf.{interface}.{}", self.family(), self.file())
     }
@@ -72,14 +73,14 @@ pub enum SysctlError {
     Parse { path: PathBuf, text: String },
 }
 
-/// What [`Sysctl::ensure_min`] found.
+/// The result of [`Sysctl::ensure_min`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ensured {
     Already(u32),
     Changed { from: u32, to: u32 },
 }
 
-/// The settings tree, of the calling thread's network namespace.
+/// /proc/sys/net of the calling thread's network namespace.
 #[derive(Debug, Clone)]
 pub struct Sysctl {
     net: PathBuf,
@@ -92,7 +93,7 @@ impl Default for Sysctl {
 }
 
 impl Sysctl {
-    /// A tree elsewhere.
+    /// A tree at another path.
     #[cfg(test)]
     pub(crate) fn below(net: &Path) -> Self {
         Self { net: net.to_owned() }
@@ -126,7 +127,7 @@ impl Sysctl {
     }
 
     fn path(&self, interface: &str, setting: Setting) -> Result<PathBuf, SysctlError> {
-        // A name comes from a file that people write; it must not lead out of the tree.
+        // The name comes from a configuration file; it must not lead out of the tree.
         let plain = Path::new(interface).file_name().is_some_and(|name| name == interface);
         if !plain {
             return Err(SysctlError::Name(interface.to_owned()));

@@ -1,5 +1,5 @@
-//! The packet socket that hears TCP segments which the stack would not give to anybody: whoever
-//! they come from, an address of this host included.
+//! The packet socket that receives TCP segments which the stack would drop, such as those from an
+//! address of this host.
 
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
@@ -11,7 +11,7 @@ use tokio::io::unix::AsyncFd;
 use super::raw;
 use vrrp_model::Family;
 
-/// Hears TCP segments to the ports it is told, on all interfaces, before the stack judges them.
+/// Receives TCP segments to the configured ports, on all interfaces, before the stack handles them.
 /// Each is read from its IP header on.
 #[derive(Debug)]
 pub struct TcpSniffer {
@@ -20,7 +20,7 @@ pub struct TcpSniffer {
 }
 
 impl TcpSniffer {
-    /// Opens it; it hears nothing yet.
+    /// Opens the socket; it receives nothing yet.
     ///
     /// # Errors
     /// Without CAP_NET_RAW.
@@ -32,20 +32,20 @@ impl TcpSniffer {
             Family::V4 => libc::ETH_P_IP,
             Family::V6 => libc::ETH_P_IPV6,
         };
-        // The kernel wants it in network order, as 16 bits.
+        // The kernel expects network byte order, 16 bits.
         let protocol = Protocol::from(i32::from((ethertype as u16).to_be()));
         let socket =
             Socket::new(Domain::PACKET, Type::DGRAM.nonblocking().cloexec(), Some(protocol))?;
         let socket = Self { socket: raw::readable(socket)?, family };
-        socket.hear(&[])?;
+        socket.set_ports(&[])?;
         Ok(socket)
     }
 
-    /// Hears segments to these ports from now on. What came before may still be waiting.
+    /// Receives segments to these ports from now on. Earlier ones may still wait in the socket.
     ///
     /// # Errors
-    /// More ports than the kernel takes, which are at least 500 (net.core.optmem_max).
-    pub fn hear(&self, ports: &[u16]) -> io::Result<()> {
+    /// More ports than the kernel accepts, which is at least 500 (net.core.optmem_max).
+    pub fn set_ports(&self, ports: &[u16]) -> io::Result<()> {
         self.socket.get_ref().attach_filter(&filter(self.family, ports))
     }
 
@@ -58,7 +58,8 @@ impl TcpSniffer {
     }
 }
 
-/// A TCP port that nobody else gets, and nobody listens on, as long as it lives.
+/// A TCP port that is reserved while this value lives: no other socket gets it, and none listens on
+/// it.
 #[derive(Debug)]
 pub struct ReservedPort {
     _socket: Socket,
@@ -66,10 +67,10 @@ pub struct ReservedPort {
 }
 
 impl ReservedPort {
-    /// Of the address of this host that it is to be used with.
+    /// Reserves a port of this address.
     ///
     /// # Errors
-    /// The address is not there, or all ports are taken.
+    /// The address is not on this host, or all ports are taken.
     pub fn of(address: IpAddr) -> io::Result<Self> {
         let socket =
             Socket::new(Domain::for_address((address, 0).into()), Type::STREAM.cloexec(), None)?;
@@ -93,7 +94,8 @@ const IF_EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
 const IF_ANY_BIT: u32 = libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K;
 const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
 
-/// A program of classic BPF: whole TCP segments to one of `ports`, without IPv6 extension headers.
+/// A classic BPF program that accepts whole TCP segments to one of `ports`, without IPv6 extension
+/// headers.
 fn filter(family: Family, ports: &[u16]) -> Vec<SockFilter> {
     let step = |code: u32, then: u8, otherwise: u8, operand: u32| {
         SockFilter::new(code as u16, then, otherwise, operand)
@@ -106,7 +108,7 @@ fn filter(family: Family, ports: &[u16]) -> Vec<SockFilter> {
             step(LOAD_BYTE, 0, 0, 9),
             is(tcp, 1),
             drop(),
-            // A fragment but the first has no ports.
+            // Only the first fragment has ports.
             step(LOAD_WORD, 0, 0, 6),
             step(IF_ANY_BIT, 0, 1, 0x1fff),
             drop(),

@@ -1,5 +1,5 @@
-//! Two fresh network namespaces joined by a veth pair, for tests that need root. The machine's own
-//! namespace stays untouched.
+//! Two new network namespaces joined by a veth pair, for tests that need root. The host's own
+//! namespace is not changed.
 #![allow(clippy::disallowed_methods, reason = "a test measures")]
 
 use std::fs::File;
@@ -21,7 +21,7 @@ pub(crate) const VIP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
 pub(crate) const VIP6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100);
 /// Duplicate address detection of the interfaces' own IPv6 addresses ends within this.
 pub(crate) const DETECTION: Duration = Duration::from_secs(5);
-/// How soon a change of the kernel must be seen.
+/// How soon a change in the kernel must be seen.
 pub(crate) const SOON: Duration = Duration::from_millis(200);
 
 /// Interface `left` with [`LEFT`]/24 in one namespace, `right` with [`RIGHT`]/24 in the other.
@@ -30,7 +30,7 @@ pub(crate) struct Pair {
     right: File,
 }
 
-/// Runs `test` on a thread and a runtime of its own, beginning in the left namespace.
+/// Runs `test` on a thread and a runtime of its own, which starts in the left namespace.
 pub(crate) fn in_pair(test: impl AsyncFnOnce(&Pair) + Send + 'static) {
     let thread = std::thread::spawn(|| {
         let left = fresh_namespace();
@@ -59,7 +59,7 @@ pub(crate) fn in_pair(test: impl AsyncFnOnce(&Pair) + Send + 'static) {
 }
 
 impl Pair {
-    /// Moves this thread: sockets stay where they were opened.
+    /// Moves this thread to the left namespace. Sockets stay where they were opened.
     pub(crate) fn enter_left(&self) {
         setns(&self.left, CloneFlags::CLONE_NEWNET).expect("the left namespace");
     }
@@ -69,7 +69,7 @@ impl Pair {
     }
 }
 
-/// The link-local address that the kernel gave to an interface of the current namespace.
+/// The link-local address of an interface of the current namespace.
 pub(crate) fn link_local(name: &str) -> Ipv6Addr {
     let shown = ip(&format!("-o -6 addr show dev {name} scope link"));
     let text = shown
@@ -94,7 +94,7 @@ fn fresh_namespace() -> File {
     File::open("/proc/thread-self/ns/net").expect("the namespace")
 }
 
-/// Until then the kernel drops what is sent there.
+/// Before that the kernel drops packets that are sent there.
 fn wait_operational(name: &str) {
     let begin = Instant::now();
     while !ip(&format!("-o link show dev {name}")).contains("state UP") {
@@ -103,7 +103,7 @@ fn wait_operational(name: &str) {
     }
 }
 
-/// Runs ip(8) in the current namespace: the tests' second opinion. Returns what it printed.
+/// Runs ip(8) in the current namespace and returns its output: tests compare it with our own view.
 pub(crate) fn ip(arguments: &str) -> String {
     let output =
         Command::new("ip").args(arguments.split_whitespace()).output().expect("ip(8) runs");

@@ -25,22 +25,21 @@ use super::raw;
 use super::route::RouteWatch;
 use vrrp_model::host::HostView;
 
-/// How often the view is read anew, whatever the notifications said.
+/// How often the whole state is read again, whatever the notifications reported.
 const RESYNC: Duration = Duration::from_secs(30);
-/// How often links that carry an address are looked at. The kernel holds back the news of a lost
-/// carrier for up to 1 s when any link of the machine changed shortly before (its link watch is
-/// rate limited); a look sees it at once. 20 looks a second cost about 0.3 % of a core, mostly for
-/// waking up.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often the carrier of links with addresses is polled. The kernel delays notifications of a
+/// lost carrier by up to 1 s when any link changed shortly before (its link watch is rate limited);
+/// a poll sees the loss at once. 20 polls a second cost about 0.3 % of a core, mostly for wakeups.
+const POLL: Duration = Duration::from_millis(50);
 /// Pause after the state could not be read.
 const RETRY: Duration = Duration::from_millis(100);
 /// Room for a burst of notifications. The kernel caps it at net.core.rmem_max; an overrun costs a
 /// resync.
 const RECEIVE_BUFFER: u32 = 1 << 20;
-/// Notifications taken over between two publications, when so many wait.
+/// The most notifications that are applied between two publications.
 const BATCH: usize = 256;
 
-/// Notifications and dumps of this network namespace. Run it on a task of its own.
+/// Notifications and dumps of this network namespace. It runs in a task of its own.
 #[derive(Debug)]
 pub struct Watcher {
     connection: Connection,
@@ -52,14 +51,14 @@ pub struct Watcher {
     stale: bool,
 }
 
-/// Why the view must be read anew.
+/// Why the state must be read again.
 enum Interrupted {
-    /// It was time to look.
+    /// The interval has passed.
     Due,
-    /// Notifications were dropped or the connection broke. What still waits in the socket is older
-    /// than the loss and must not be believed.
+    /// Notifications were dropped or the connection broke. Notifications that still wait in the
+    /// socket are older than the loss and must not be applied.
     Lost,
-    NobodyListens,
+    NoReceivers,
 }
 
 impl Watcher {
@@ -74,8 +73,8 @@ impl Watcher {
         Ok((Self { connection, view, publish, routes, destinations, stale: false }, receiver))
     }
 
-    /// Looks up the routes to these destinations, which are in the view when this returns, and
-    /// follows those to whatever is sent by the sender.
+    /// Looks up the routes to these destinations, so that the view has them when this returns, and
+    /// follows the destinations that the sender sends.
     ///
     /// # Errors
     /// The kernel does not answer.
@@ -90,16 +89,16 @@ impl Watcher {
         Ok(self.destinations.clone())
     }
 
-    /// Follows the kernel until the last receiver is dropped. Lost notifications and broken
-    /// connections are healed by reading everything anew.
+    /// Follows the kernel until the last receiver is dropped. After lost notifications or a broken
+    /// connection it reads the whole state again.
     pub async fn run(mut self) {
         loop {
             let mut reopen = match self.follow().await {
-                Interrupted::NobodyListens => return,
+                Interrupted::NoReceivers => return,
                 Interrupted::Due => false,
                 Interrupted::Lost => true,
             };
-            while let Err(error) = self.read_anew(reopen).await {
+            while let Err(error) = self.read_all_again(reopen).await {
                 warn!(%error, "could not read the host's network state");
                 sleep(RETRY).await;
                 reopen = true;
@@ -110,8 +109,8 @@ impl Watcher {
     async fn follow(&mut self) -> Interrupted {
         let mut resync = interval_at(clock::timer() + RESYNC, RESYNC);
         resync.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut look = interval_at(clock::timer() + LOOK, LOOK);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut poll = interval_at(clock::timer() + POLL, POLL);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 message = self.connection.notifications.next() => {
@@ -119,19 +118,21 @@ impl Watcher {
                         return Interrupted::Lost;
                     }
                 }
-                _ = look.tick() => {
-                    if self.look().await.is_break() || self.look_at_routes().await.is_break() {
+                _ = poll.tick() => {
+                    if self.poll_carriers().await.is_break()
+                        || self.refresh_routes().await.is_break()
+                    {
                         return Interrupted::Lost;
                     }
                 }
                 _ = resync.tick() => return Interrupted::Due,
-                () = self.publish.closed() => return Interrupted::NobodyListens,
+                () = self.publish.closed() => return Interrupted::NoReceivers,
             }
         }
     }
 
-    /// Takes over a notification and those that wait behind it, then publishes once. Breaks when
-    /// some were lost.
+    /// Applies a notification and those that wait behind it, then publishes once. Breaks when some
+    /// were lost.
     fn take(&mut self, first: Option<NetlinkMessage<RouteNetlinkMessage>>) -> ControlFlow<()> {
         let mut changed = false;
         let mut next = Some(first);
@@ -143,7 +144,7 @@ impl Watcher {
                     changed |= host_state::apply(&mut self.view, message)
                 }
                 Some(NetlinkPayload::Overrun(_)) | None => {
-                    debug!("netlink notifications were lost, reading everything anew");
+                    debug!("netlink notifications were lost: reading the whole state again");
                     outcome = ControlFlow::Break(());
                     break;
                 }
@@ -162,14 +163,14 @@ impl Watcher {
         outcome
     }
 
-    /// Asks the drivers of the links that carry addresses for their carrier, and reads those whose
-    /// answer is news.
+    /// Polls the carrier of the links that have addresses, and reads the links whose carrier
+    /// changed.
     ///
-    /// What is read is let go when notifications came with it: which is newer cannot be told, and
-    /// the next look comes soon.
-    async fn look(&mut self) -> ControlFlow<()> {
+    /// When notifications arrived in between, the read state is discarded: it may be older than
+    /// they are, and the next poll comes soon.
+    async fn poll_carriers(&mut self) -> ControlFlow<()> {
         let used = self.view.links.values().filter(|link| !link.addresses.is_empty());
-        // A driver that cannot tell leaves it to the notifications.
+        // Without an answer from the driver the notifications decide.
         let news = used.filter(|link| {
             self.connection.carrier(&link.name).is_some_and(|carrier| carrier != link.up)
         });
@@ -177,7 +178,7 @@ impl Watcher {
         for index in indexes {
             let answers = match link(&self.connection.handle, index).await {
                 Ok(answers) => answers,
-                // Gone: its notification is on the way.
+                // The link is gone; its notification follows.
                 Err(NetlinkError::Refused { .. }) => continue,
                 Err(error) => {
                     warn!(%error, "could not read a link");
@@ -198,8 +199,8 @@ impl Watcher {
         ControlFlow::Continue(())
     }
 
-    /// A few times a second at most, however often routes change.
-    async fn look_at_routes(&mut self) -> ControlFlow<()> {
+    /// At most a few times a second, however often routes change.
+    async fn refresh_routes(&mut self) -> ControlFlow<()> {
         match self.routes.refresh(&self.connection.handle, &mut self.view.routes, self.stale).await
         {
             Ok(changed) => {
@@ -216,10 +217,10 @@ impl Watcher {
         }
     }
 
-    /// Notifications that wait are older or newer than the answers; applied on top of them, the
-    /// last word on each object is the newest either way. That holds while none was lost; after a
-    /// loss only a fresh subscription will do.
-    async fn read_anew(&mut self, reopen: bool) -> Result<(), NetlinkError> {
+    /// Waiting notifications may be older or newer than the dump. They are applied on top of it, so
+    /// the last message about each object is the newest in both cases. After a loss this does not
+    /// hold: then the connection is opened again.
+    async fn read_all_again(&mut self, reopen: bool) -> Result<(), NetlinkError> {
         if reopen {
             self.connection = Connection::open()?;
         }
@@ -242,13 +243,12 @@ impl Watcher {
     }
 }
 
-/// One netlink socket that is subscribed before it is asked, so that no change falls between the
-/// two.
+/// One netlink socket that subscribes before it dumps, so that no change is missed in between.
 struct Connection {
     handle: Handle,
     notifications: BoxStream<'static, NetlinkMessage<RouteNetlinkMessage>>,
     pump: JoinHandle<()>,
-    /// For the questions that netlink answers too slowly.
+    /// For queries that netlink answers too slowly.
     probe: Socket,
 }
 
@@ -294,7 +294,7 @@ impl Drop for Connection {
     }
 }
 
-/// The whole state, as the kernel tells it now.
+/// The whole state, as dumped now.
 async fn read_all(handle: &Handle) -> Result<HostView, NetlinkError> {
     let mut view = HostView::default();
     for link in dump("list links", handle.link().get().execute()).await? {

@@ -1,7 +1,8 @@
-//! The attach ladder: a pinned link of the last agent, then driver mode, then generic mode.
+//! Attaching the XDP program: over the pinned link of an earlier agent if there is one, else in
+//! driver mode, else in generic mode.
 //!
-//! aya's own attach falls back to netlink on EINVAL only, and such an attachment can be neither
-//! pinned nor replaced: it is refused here.
+//! On EINVAL aya falls back to an attachment by netlink, which can be neither pinned nor replaced:
+//! it is refused here.
 
 use std::path::Path;
 
@@ -14,7 +15,7 @@ use super::loader::{self, Plane};
 use super::{PlaneError, error_chain};
 use vrrp_model::XdpUse;
 
-/// How the program hangs on an interface.
+/// The mode in which the program is attached to an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Driver,
@@ -30,18 +31,18 @@ impl Mode {
     }
 }
 
-/// An attachment, held until dropped or, where pinned, until its pin is removed.
+/// An attachment. It is held until dropped or, if it is pinned, until its pin is removed.
 pub struct Attachment {
-    /// `None` where the link is held by its pin.
+    /// `None` if the pin holds the link.
     _link: Option<FdLink>,
     /// Whether the link of an earlier agent was taken over.
     pub adopted: bool,
-    /// `None` for an adopted link: the interface's own report tells.
+    /// `None` for an adopted link: the interface reports its mode.
     pub mode: Option<Mode>,
     pub program_id: Option<u32>,
 }
 
-/// Why the program hangs on no rung of the ladder.
+/// Why the program could not be attached in any mode.
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
     #[error(
@@ -83,12 +84,12 @@ impl Plane {
                     });
                 }
                 Err(error) => {
-                    tracing::warn!(interface, %error, "the pinned link is of no use: attaching anew");
+                    tracing::warn!(interface, %error, "the pinned link cannot be used: attaching again");
                     let _ = std::fs::remove_file(pin);
                 }
             }
         }
-        let (link, mode) = climb(program, ifindex, usage)?;
+        let (link, mode) = attach_new(program, ifindex, usage)?;
         let link = match pin {
             Some(pin) => {
                 link.pin(pin).map_err(PlaneError::from)?;
@@ -100,15 +101,18 @@ impl Plane {
     }
 }
 
-/// Puts this program in the place of the one the pinned link holds, atomically; the link stays
-/// pinned.
+/// Replaces the program of the pinned link by this one, atomically; the link stays pinned.
 fn adopt(program: &mut Xdp, pin: &Path) -> Result<FdLink, PlaneError> {
     let link: FdLink = PinnedLink::from_pin(pin)?.into();
     let id = program.attach_to_link(XdpLink::try_from(link)?)?;
     Ok(FdLink::try_from(program.take_link(id)?)?)
 }
 
-fn climb(program: &mut Xdp, ifindex: u32, usage: XdpUse) -> Result<(FdLink, Mode), AttachError> {
+fn attach_new(
+    program: &mut Xdp,
+    ifindex: u32,
+    usage: XdpUse,
+) -> Result<(FdLink, Mode), AttachError> {
     let rungs: &[(XdpMode, Mode)] = match usage {
         XdpUse::Generic => &[(XdpMode::Skb, Mode::Generic)],
         XdpUse::Auto | XdpUse::Off => {

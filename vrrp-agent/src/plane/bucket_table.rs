@@ -1,8 +1,8 @@
-//! Chained tables in plain arrays, as the kernel program walks them: what to write, in which order.
+//! Hash tables with chained entries in plain arrays, as the kernel program walks them: what to
+//! write, and in which order.
 //!
-//! Pure: [`Store`] writes. A walk that is under way meanwhile finds every entry that stays: an
-//! entry is written whole before something leads to it, and unlinked before its place is written
-//! again.
+//! Pure: [`Store`] writes. A concurrent walk finds every entry that stays: an entry is written
+//! whole before it is linked, and unlinked before its index is used again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -15,45 +15,44 @@ pub trait Entry: Copy + PartialEq + Default {
     type Key: Ord + Copy;
 
     fn key(&self) -> Self::Key;
-    /// The bucket that leads to it.
+    /// The bucket whose chain holds the entry.
     fn bucket(&self) -> u32;
-    /// Place of the next entry + 1; 0: none.
+    /// Index of the next entry + 1; 0: none.
     fn next(&self) -> u32;
     fn linked(self, next: u32) -> Self;
 }
 
-/// Where a table's words go.
+/// Where a table is written to.
 pub trait Store<E> {
     type Error;
 
-    fn put_head(&mut self, bucket: u32, place: u32) -> Result<(), Self::Error>;
-    fn put_entry(&mut self, place: u32, entry: &E) -> Result<(), Self::Error>;
+    fn put_head(&mut self, bucket: u32, index: u32) -> Result<(), Self::Error>;
+    fn put_entry(&mut self, index: u32, entry: &E) -> Result<(), Self::Error>;
 }
 
-/// Why a table is not as it should be.
+/// Why a table could not be written.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal<E> {
-    /// More entries of one bucket than the kernel program looks at.
+    /// More entries in one bucket than the kernel program looks at.
     Crowded,
     Store(E),
 }
 
-/// What a table holds.
+/// The contents of a table.
 #[derive(Debug, Clone)]
-pub struct Chained<E: Entry> {
+pub struct BucketTable<E: Entry> {
     entries: BTreeMap<u32, E>,
     heads: HashMap<u32, u32>,
 }
 
-impl<E: Entry> Default for Chained<E> {
+impl<E: Entry> Default for BucketTable<E> {
     fn default() -> Self {
         Self { entries: BTreeMap::new(), heads: HashMap::new() }
     }
 }
 
-impl<E: Entry> Chained<E> {
-    /// What is found in a table that another agent wrote: `heads` are its buckets that lead
-    /// somewhere.
+impl<E: Entry> BucketTable<E> {
+    /// Reads a table that another agent wrote: `heads` are its buckets that are not empty.
     pub fn found(
         heads: impl IntoIterator<Item = (u32, u32)>,
         entry: impl Fn(u32) -> Option<E>,
@@ -63,83 +62,83 @@ impl<E: Entry> Chained<E> {
             table.heads.insert(bucket, head);
             let mut next = head;
             for _ in 0..MAX_CHAIN {
-                let Some(place) = next.checked_sub(1) else { break };
-                let Some(entry) = entry(place) else { break };
-                table.entries.insert(place, entry);
+                let Some(index) = next.checked_sub(1) else { break };
+                let Some(entry) = entry(index) else { break };
+                table.entries.insert(index, entry);
                 next = entry.next();
             }
         }
         table
     }
 
-    /// Where an entry stands.
-    pub fn place(&self, key: &E::Key) -> Option<u32> {
-        self.entries.iter().find(|(_, entry)| entry.key() == *key).map(|(&place, _)| place)
+    /// The index of an entry.
+    pub fn index(&self, key: &E::Key) -> Option<u32> {
+        self.entries.iter().find(|(_, entry)| entry.key() == *key).map(|(&index, _)| index)
     }
 
-    /// By key: where each entry stands.
-    pub fn places(&self) -> BTreeMap<E::Key, u32> {
-        self.entries.iter().map(|(&place, entry)| (entry.key(), place)).collect()
+    /// The index of each entry, by key.
+    pub fn indexes(&self) -> BTreeMap<E::Key, u32> {
+        self.entries.iter().map(|(&index, entry)| (entry.key(), index)).collect()
     }
 
-    /// A place for each wanted key: the one it has, else a free one. The search for free places
-    /// begins at `next` and goes round, so that a place is used again as late as possible. `None`:
-    /// there are more keys than `capacity` places.
+    /// An index for each wanted key: its present one, else a free one. The search for free ones
+    /// begins at `next` and wraps around, so that an index is reused as late as possible. `None`:
+    /// there are more keys than `capacity`.
     pub fn assign(
         &self,
         wanted: impl Iterator<Item = E::Key>,
         next: &mut u32,
         capacity: u32,
     ) -> Option<BTreeMap<E::Key, u32>> {
-        let held = self.places();
-        let mut places = BTreeMap::new();
+        let held = self.indexes();
+        let mut indexes = BTreeMap::new();
         let mut missing = Vec::new();
         for key in wanted {
             match held.get(&key) {
-                Some(&place) => drop(places.insert(key, place)),
+                Some(&index) => drop(indexes.insert(key, index)),
                 None => missing.push(key),
             }
         }
-        let mut taken: BTreeSet<u32> = places.values().copied().collect();
+        let mut taken: BTreeSet<u32> = indexes.values().copied().collect();
         for key in missing {
-            let place = (0..capacity)
+            let index = (0..capacity)
                 .map(|step| (*next + step) % capacity)
-                .find(|place| !taken.contains(place))?;
-            taken.insert(place);
-            places.insert(key, place);
-            *next = place + 1;
+                .find(|index| !taken.contains(index))?;
+            taken.insert(index);
+            indexes.insert(key, index);
+            *next = index + 1;
         }
-        Some(places)
+        Some(indexes)
     }
 
-    /// Makes the table hold just these entries, by place; their `next` is of no meaning.
+    /// Makes the table hold exactly these entries, by index; their `next` is ignored.
     ///
     /// # Errors
-    /// The first thing that cannot be done; what was done before stays and is known.
+    /// The first write that fails; earlier writes stay and are known.
     pub fn set<S: Store<E>>(
         &mut self,
         wanted: &BTreeMap<u32, E>,
         store: &mut S,
     ) -> Result<(), Refusal<S::Error>> {
-        let fits = |place: &u32, held: &E| {
-            wanted.get(place).is_some_and(|entry| entry.key() == held.key())
+        let fits = |index: &u32, held: &E| {
+            wanted.get(index).is_some_and(|entry| entry.key() == held.key())
         };
         let gone: Vec<u32> = self
             .entries
             .iter()
-            .filter(|(place, held)| !fits(place, held))
-            .map(|(&place, _)| place)
+            .filter(|(index, held)| !fits(index, held))
+            .map(|(&index, _)| index)
             .collect();
-        for place in gone {
-            self.unlink(place, store).map_err(Refusal::Store)?;
+        for index in gone {
+            self.unlink(index, store).map_err(Refusal::Store)?;
         }
-        for (&place, entry) in wanted {
-            match self.entries.get(&place) {
+        for (&index, entry) in wanted {
+            match self.entries.get(&index) {
                 Some(held) if held.linked(0) == entry.linked(0) => {}
                 Some(held) => {
-                    self.write(place, entry.linked(held.next()), store).map_err(Refusal::Store)?
+                    self.write(index, entry.linked(held.next()), store).map_err(Refusal::Store)?
                 }
-                None => self.link(place, *entry, store)?,
+                None => self.link(index, *entry, store)?,
             }
         }
         Ok(())
@@ -147,7 +146,7 @@ impl<E: Entry> Chained<E> {
 
     fn link<S: Store<E>>(
         &mut self,
-        place: u32,
+        index: u32,
         entry: E,
         store: &mut S,
     ) -> Result<(), Refusal<S::Error>> {
@@ -157,18 +156,18 @@ impl<E: Entry> Chained<E> {
             return Err(Refusal::Crowded);
         }
         let head = self.heads.get(&bucket).copied().unwrap_or(0);
-        self.write(place, entry.linked(head), store).map_err(Refusal::Store)?;
-        store.put_head(bucket, place + 1).map_err(Refusal::Store)?;
-        self.heads.insert(bucket, place + 1);
+        self.write(index, entry.linked(head), store).map_err(Refusal::Store)?;
+        store.put_head(bucket, index + 1).map_err(Refusal::Store)?;
+        self.heads.insert(bucket, index + 1);
         Ok(())
     }
 
-    fn unlink<S: Store<E>>(&mut self, place: u32, store: &mut S) -> Result<(), S::Error> {
-        let Some(gone) = self.entries.get(&place).copied() else { return Ok(()) };
+    fn unlink<S: Store<E>>(&mut self, index: u32, store: &mut S) -> Result<(), S::Error> {
+        let Some(gone) = self.entries.get(&index).copied() else { return Ok(()) };
         let before = self
             .entries
             .iter()
-            .find(|(_, entry)| entry.next() == place + 1)
+            .find(|(_, entry)| entry.next() == index + 1)
             .map(|(&before, &entry)| (before, entry));
         match before {
             Some((before, entry)) => self.write(before, entry.linked(gone.next()), store)?,
@@ -177,14 +176,14 @@ impl<E: Entry> Chained<E> {
                 self.heads.insert(gone.bucket(), gone.next());
             }
         }
-        self.entries.remove(&place);
-        // A walk that stands on it goes on from there, and finds nothing there.
-        store.put_entry(place, &E::default().linked(gone.next()))
+        self.entries.remove(&index);
+        // A walk that is at this entry continues from its `next`, and finds no key here.
+        store.put_entry(index, &E::default().linked(gone.next()))
     }
 
-    fn write<S: Store<E>>(&mut self, place: u32, entry: E, store: &mut S) -> Result<(), S::Error> {
-        store.put_entry(place, &entry)?;
-        self.entries.insert(place, entry);
+    fn write<S: Store<E>>(&mut self, index: u32, entry: E, store: &mut S) -> Result<(), S::Error> {
+        store.put_entry(index, &entry)?;
+        self.entries.insert(index, entry);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Reading what the kernel program counted: per-CPU values, added up.
+//! Reads the kernel program's per-CPU counters and adds them up.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::PlaneError;
 use super::maps::MapSet;
 use vrrp_model::time::Instant;
 
-/// Handles for whoever builds the status. A value that cannot be read counts as zero.
+/// Map handles for building the status. A value that cannot be read counts as zero.
 pub struct Counters {
     interfaces: PerCpuArray<MapData, u64>,
     routers: PerCpuArray<MapData, u64>,
@@ -42,7 +42,7 @@ impl Counters {
         Verdict::ALL.iter().map(read).collect()
     }
 
-    /// Dropped adverts per reason of the interface in `slot`; every reason is there.
+    /// Dropped adverts per reason of the interface in `slot`; every reason is present.
     pub fn dropped_adverts(&self, slot: u32) -> BTreeMap<String, u64> {
         let read = |&reason: &Reason| {
             (reason.label().to_owned(), self.interface(slot, counter::reason(reason)))
@@ -55,8 +55,8 @@ impl Counters {
         self.interface(slot, counter::reason(reason))
     }
 
-    pub fn router(&self, place: u32, counter: RouterCounter) -> u64 {
-        sum(&self.routers, place * RouterCounter::COUNT as u32 + counter as u32)
+    pub fn router(&self, index: u32, counter: RouterCounter) -> u64 {
+        sum(&self.routers, index * RouterCounter::COUNT as u32 + counter as u32)
     }
 
     pub fn backend(&self, index: u32) -> Traffic {
@@ -71,14 +71,14 @@ impl Counters {
         )
     }
 
-    /// End of the router's lease; boot time zero: it has none.
-    pub fn lease_until(&self, place: u32) -> Instant {
-        Instant::from_nanos(self.lease.get(&place, 0).unwrap_or(0))
+    /// End of the router's lease; boot time zero if it has none.
+    pub fn lease_until(&self, index: u32) -> Instant {
+        Instant::from_nanos(self.lease.get(&index, 0).unwrap_or(0))
     }
 
-    /// The epoch that was fenced last.
-    pub fn fence(&self, place: u32) -> u64 {
-        self.fence.get(&place, 0).unwrap_or(0)
+    /// The last fenced epoch.
+    pub fn fence(&self, index: u32) -> u64 {
+        self.fence.get(&index, 0).unwrap_or(0)
     }
 
     fn interface(&self, slot: u32, counter: u32) -> u64 {

@@ -1,5 +1,5 @@
-//! The embedded kernel program: loading it over pinned maps, or over fresh ones where nothing can
-//! be pinned.
+//! Loads the embedded kernel program, over pinned maps, or over new ones where nothing can be
+//! pinned.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -25,29 +25,29 @@ const KERNEL_LOG_LEVEL: u8 = 3;
 /// The loaded program and its maps.
 pub struct Plane {
     pub maps: MapSet,
-    /// `None`: nothing is pinned, and the program detaches when the agent dies.
+    /// `None`: nothing is pinned, and the program is detached when the agent dies.
     pub pins: Option<Pins>,
     pub(super) ebpf: Ebpf,
     log: Option<KernelLog>,
 }
 
-/// Lines that the kernel program writes on rare events, waiting to be passed to the log.
+/// Log lines of the kernel program about rare events, waiting to be passed to the log.
 pub struct KernelLog(EbpfLogger<&'static dyn log::Log>);
 
 impl KernelLog {
-    /// Passes on what is there.
+    /// Passes waiting lines to the log.
     pub fn flush(&mut self) {
         self.0.flush();
     }
 }
 
 impl Plane {
-    /// Loads the program, over the maps pinned below `bpf_dir` where there are any. Without
-    /// `kernel_log` the verifier takes the log calls out of it.
+    /// Loads the program, over the maps pinned below `bpf_dir` if there are any. Without
+    /// `kernel_log` the verifier removes the log calls.
     ///
     /// # Errors
-    /// No object in this build, no permission, or a kernel that refuses it. That nothing can be
-    /// pinned is not an error: it is logged, and `pins` is then `None`.
+    /// No object in this build, no permission, or a kernel that refuses it. If nothing can be
+    /// pinned, that is logged and `pins` is `None`; it is not an error.
     pub fn open(bpf_dir: &Path, kernel_log: bool) -> Result<Self, PlaneError> {
         if OBJECT.is_empty() {
             return Err(PlaneError::NoObject);
@@ -75,14 +75,14 @@ impl Plane {
         Some(program(&mut self.ebpf).ok()?.info().ok()?.id())
     }
 
-    /// The kernel program's log, once, where it was asked for.
+    /// The kernel program's log if it was requested; only once.
     pub fn take_log(&mut self) -> Option<KernelLog> {
         self.log.take()
     }
 }
 
-/// Loads the program for a moment, with maps of its own, attached to nothing: whether this kernel
-/// takes it.
+/// Loads the program for a moment with maps of its own, attached to nothing, to find out whether
+/// this kernel accepts it.
 ///
 /// # Errors
 /// As of [`Plane::open`].
@@ -102,20 +102,20 @@ fn load(object: &[u8], pins: Option<&Pins>, kernel_log: bool) -> Result<Ebpf, Pl
     }
     let level: u8 = if kernel_log { KERNEL_LOG_LEVEL } else { 0 };
     loader.override_global(aya_log::LEVEL, &level, true);
-    undisturbed(|| {
+    with_signals_blocked(|| {
         let mut ebpf = loader.load(object).map_err(|error| explain(Object::Xdp, error))?;
         program(&mut ebpf)?.load().map_err(|error| refused(Object::Xdp, PROGRAM, error))?;
         Ok(ebpf)
     })
 }
 
-/// Keeps signals from this thread meanwhile: the verifier gives up with EAGAIN when its caller has
-/// one to handle.
-pub(super) fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
+/// Blocks signals in this thread during `work`: the verifier fails with EAGAIN when its caller has
+/// a signal pending.
+pub(super) fn with_signals_blocked<T>(work: impl FnOnce() -> T) -> T {
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
     let result = work();
     if let Ok(before) = before {
-        // It was in force a moment ago.
+        // The mask was in force before, so it is valid.
         let _ = before.thread_set_mask();
     }
     result
@@ -150,7 +150,7 @@ fn data(map: Map) -> Option<MapData> {
     }
 }
 
-/// What it means that the maps of an object could not be made.
+/// The error for maps of an object that could not be created.
 pub(super) fn explain(object: Object, error: EbpfError) -> PlaneError {
     let refusal = match &error {
         EbpfError::MapError(MapError::CreateError { name, io_error }) => {
@@ -159,8 +159,8 @@ pub(super) fn explain(object: Object, error: EbpfError) -> PlaneError {
         EbpfError::BtfError(BtfError::LoadError { io_error, verifier_log }) => {
             ("the type information".to_owned(), io_error, verifier_log.to_string())
         }
-        // Reading a pin may be refused, too: that is a matter of the file's permissions, and the
-        // text names it.
+        // Opening a pin may be refused too. That depends on the file's permissions, and the text
+        // names the file.
         _ => return PlaneError::Load(error),
     };
     let (part, io_error, log) = refusal;
@@ -170,7 +170,7 @@ pub(super) fn explain(object: Object, error: EbpfError) -> PlaneError {
     }
 }
 
-/// Likewise a program.
+/// The error for a program that could not be loaded.
 pub(super) fn refused(object: Object, name: &str, error: ProgramError) -> PlaneError {
     match &error {
         ProgramError::LoadError { io_error, verifier_log } => match io_error.raw_os_error() {

@@ -1,4 +1,4 @@
-//! Typed handles to the maps: every thread opens its own, so none waits for another.
+//! Typed handles to the maps. Every thread opens its own, so no thread waits for another.
 
 use std::collections::HashMap;
 use std::os::fd::AsFd;
@@ -17,15 +17,15 @@ impl MapSet {
         Self(maps)
     }
 
-    /// A handle of its own to an ARRAY of `V`.
+    /// A new handle to an ARRAY of `V`.
     ///
     /// # Errors
-    /// The map is missing, is of another kind, or no file descriptor is left.
+    /// The map is missing, is of another type, or no file descriptor is left.
     pub fn array<V: Pod>(&self, name: &'static str) -> Result<Array<MapData, V>, PlaneError> {
         Array::try_from(self.open(name)?).map_err(|source| PlaneError::Map { name, source })
     }
 
-    /// A handle of its own to a PER-CPU ARRAY of `V`; errors as for [`MapSet::array`].
+    /// A new handle to a PERCPU_ARRAY of `V`; errors as for [`MapSet::array`].
     pub fn per_cpu_array<V: Pod>(
         &self,
         name: &'static str,
@@ -33,7 +33,7 @@ impl MapSet {
         PerCpuArray::try_from(self.open(name)?).map_err(|source| PlaneError::Map { name, source })
     }
 
-    /// A handle of its own to a HASH; errors as for [`MapSet::array`].
+    /// A new handle to a HASH; errors as for [`MapSet::array`].
     pub fn hash_map<K: Pod, V: Pod>(
         &self,
         name: &'static str,
@@ -42,7 +42,7 @@ impl MapSet {
             .map_err(|source| PlaneError::Map { name, source })
     }
 
-    /// A handle of its own to an LPM TRIE; errors as for [`MapSet::array`].
+    /// A new handle to an LPM_TRIE; errors as for [`MapSet::array`].
     pub fn lpm_trie<K: Pod, V: Pod>(
         &self,
         name: &'static str,

@@ -1,5 +1,5 @@
-//! The election thread's words in the kernel: mastership, lease, what the kernel program fenced and
-//! heard.
+//! The election thread's maps: mastership, lease, fence, and the last advert that the kernel
+//! program saw.
 
 use aya::maps::{Array, MapData};
 use vrrp_common::lease;
@@ -9,7 +9,7 @@ use super::PlaneError;
 use super::maps::MapSet;
 use vrrp_model::time::Instant;
 
-/// Handles for the election thread alone.
+/// Map handles for the election thread alone.
 pub struct MastershipMaps {
     routers: Array<MapData, RouterConf>,
     mastership: Array<MapData, u64>,
@@ -18,7 +18,7 @@ pub struct MastershipMaps {
     liveness: Array<MapData, Liveness>,
 }
 
-/// What an earlier agent left for a virtual router.
+/// The mastership that an earlier agent left for a virtual router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inherited {
     /// Epoch of its mastership; 0: none.
@@ -27,9 +27,9 @@ pub struct Inherited {
 }
 
 impl Inherited {
-    /// Whether the kernel program still acts on it. A lapsed lease is no obstacle: had anybody else
-    /// spoken, it were fenced.
-    pub fn stands(&self) -> bool {
+    /// Whether the kernel program still treats the router as active. The lease may have expired: an
+    /// advert of another master would have fenced the epoch.
+    pub fn is_active(&self) -> bool {
         lease::active(self.mastership, self.fence)
     }
 }
@@ -47,57 +47,58 @@ impl MastershipMaps {
         })
     }
 
-    /// Gives virtual routers their places in the maps: the place an earlier agent gave to the same
-    /// interface, VLAN, family and VRID, so that mastership, fence and counters go on, else a free
-    /// one. Places left over are cleared, mastership first.
+    /// Assigns map indexes to virtual routers. A router of the same interface, VLAN, family and
+    /// VRID keeps the index that an earlier agent gave it, so that mastership, fence and counters
+    /// continue; another one gets a free index. Routers that are not wanted any more are cleared,
+    /// mastership first.
     ///
     /// # Errors
-    /// No place is left, or a map cannot be written.
-    pub fn place(&mut self, wanted: &[RouterConf]) -> Result<Vec<u32>, PlaneError> {
+    /// No index is left, or a map cannot be written.
+    pub fn assign_indexes(&mut self, wanted: &[RouterConf]) -> Result<Vec<u32>, PlaneError> {
         let held: Vec<RouterConf> = self.routers.iter().map(Result::unwrap_or_default).collect();
         let same = |a: &RouterConf, b: &RouterConf| {
             (a.ifindex, a.vlan, a.is_v6(), a.vrid) == (b.ifindex, b.vlan, b.is_v6(), b.vrid)
         };
-        let mut places: Vec<Option<u32>> = wanted
+        let mut indexes: Vec<Option<u32>> = wanted
             .iter()
             .map(|router| {
                 held.iter()
                     .position(|old| old.used == 1 && router.ifindex != 0 && same(old, router))
             })
-            .map(|place| place.map(|index| index as u32))
+            .map(|slot| slot.map(|index| index as u32))
             .collect();
         for (index, old) in (0..).zip(&held) {
-            if old.used == 1 && !places.contains(&Some(index)) {
+            if old.used == 1 && !indexes.contains(&Some(index)) {
                 self.clear(index)?;
             }
         }
         let mut next = 0;
-        for place in places.iter_mut().filter(|place| place.is_none()) {
+        for slot in indexes.iter_mut().filter(|slot| slot.is_none()) {
             while held.get(next).is_some_and(|old| old.used == 1) {
                 next += 1;
             }
             if next >= held.len() {
                 return Err(PlaneError::Full(held.len() as u32));
             }
-            *place = Some(next as u32);
+            *slot = Some(next as u32);
             next += 1;
         }
-        Ok(places.into_iter().flatten().collect())
+        Ok(indexes.into_iter().flatten().collect())
     }
 
-    /// Frees a place, mastership first.
+    /// Frees an index, mastership first.
     ///
     /// # Errors
     /// A map cannot be written.
     pub fn clear(&mut self, router: u32) -> Result<(), PlaneError> {
         self.set_mastership(router, None)?;
-        self.put(|words| words.routers.set(router, RouterConf::default(), 0), name::ROUTERS)?;
-        self.put(|words| words.lease.set(router, 0, 0), name::LEASE)
+        self.put(|maps| maps.routers.set(router, RouterConf::default(), 0), name::ROUTERS)?;
+        self.put(|maps| maps.lease.set(router, 0, 0), name::LEASE)
     }
 
     /// # Errors
     /// The map cannot be read.
-    pub fn left(&self, router: u32) -> Result<Inherited, PlaneError> {
+    pub fn inherited(&self, router: u32) -> Result<Inherited, PlaneError> {
         Ok(Inherited {
             mastership: self.mastership.get(&router, 0).map_err(at(name::MASTERSHIP))?,
             fence: self.fence.get(&router, 0).map_err(at(name::FENCE))?,
@@ -107,24 +108,24 @@ impl MastershipMaps {
     /// # Errors
     /// The map cannot be written; likewise below.
     pub fn set_router(&mut self, router: u32, conf: &RouterConf) -> Result<(), PlaneError> {
-        self.put(|words| words.routers.set(router, conf, 0), name::ROUTERS)
+        self.put(|maps| maps.routers.set(router, conf, 0), name::ROUTERS)
     }
 
     /// Begins (`Some` epoch) or ends the mastership in the kernel.
     pub fn set_mastership(&mut self, router: u32, epoch: Option<u64>) -> Result<(), PlaneError> {
-        self.put(|words| words.mastership.set(router, epoch.unwrap_or(0), 0), name::MASTERSHIP)
+        self.put(|maps| maps.mastership.set(router, epoch.unwrap_or(0), 0), name::MASTERSHIP)
     }
 
     pub fn set_lease(&mut self, router: u32, until: Instant) -> Result<(), PlaneError> {
-        self.put(|words| words.lease.set(router, until.as_nanos(), 0), name::LEASE)
+        self.put(|maps| maps.lease.set(router, until.as_nanos(), 0), name::LEASE)
     }
 
-    /// The epoch that the kernel program fenced last.
+    /// The last epoch that the kernel program fenced.
     pub fn fenced(&self, router: u32) -> Result<u64, PlaneError> {
         self.fence.get(&router, 0).map_err(at(name::FENCE))
     }
 
-    /// The last valid advert that the kernel program saw; `None` where it saw none.
+    /// The last valid advert that the kernel program saw; `None` if it saw none.
     pub fn heard(&self, router: u32) -> Result<Option<Liveness>, PlaneError> {
         let heard = self.liveness.get(&router, 0).map_err(at(name::LIVENESS))?;
         Ok((heard.seen != 0).then_some(heard))

@@ -1,4 +1,4 @@
-//! Where maps and links outlive the agent: a directory on a bpffs, named by the layout version.
+//! The directory on a bpffs, named by the layout version, where maps and links outlive the agent.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use vrrp_common::socket_maps;
 
 use super::PlaneError;
 
-/// Begins the name of a pinned link to a cgroup.
+/// Prefix of the name of a pinned link to a cgroup.
 const CGROUP_LINK: &str = "cgroup-";
 
 /// The directory of one agent's pins.
@@ -24,12 +24,12 @@ pub struct Pins {
     shapes: &'static [Shape],
 }
 
-/// Whose pins they are. Each kind has a directory and a layout of its own.
+/// The owner of the pins. Each kind has a directory and a layout of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Of the XDP program.
+    /// The XDP program.
     Xdp,
-    /// Of the programs that steer connections when they are made.
+    /// The programs that steer connections at connect(2).
     Sockets,
 }
 
@@ -42,7 +42,7 @@ impl Kind {
         Pins { directory: base.join(format!("{}{layout}", self.prefix())), shapes }
     }
 
-    /// Begins the directory's name; the layout's number follows.
+    /// Prefix of the directory's name; the layout's number follows.
     const fn prefix(self) -> &'static str {
         match self {
             Kind::Xdp => "v",
@@ -52,13 +52,13 @@ impl Kind {
 }
 
 impl Pins {
-    /// The pins that an agent left below `base`; `None` where there are none. Changes nothing.
+    /// The pins that an agent left below `base`; `None` if there are none. Changes nothing.
     pub fn find(kind: Kind, base: &Path) -> Option<Self> {
         let pins = kind.pins(base);
         (is_bpffs(base).unwrap_or(false) && pins.directory.is_dir()).then_some(pins)
     }
 
-    /// The pins below `base` of any layout, also those that an agent of another version left.
+    /// The pins below `base` of every layout, including those of other versions of the agent.
     /// Changes nothing.
     pub fn of_any_layout(kind: Kind, base: &Path) -> Vec<Self> {
         if !is_bpffs(base).unwrap_or(false) {
@@ -79,8 +79,8 @@ impl Pins {
         self.entries().is_empty()
     }
 
-    /// The virtual addresses in the pinned maps: interface index and address. None where the map is
-    /// not there, or is of another layout.
+    /// The virtual addresses in the pinned maps: interface index and address. None if the map is
+    /// missing or has another layout.
     ///
     /// # Errors
     /// The map cannot be opened or read.
@@ -100,7 +100,7 @@ impl Pins {
             .collect())
     }
 
-    /// What an agent turned off on interfaces so that the program sees VLAN tags.
+    /// VLAN offloads that an agent turned off so that the program sees the tags.
     ///
     /// # Errors
     /// The map cannot be opened or read.
@@ -113,12 +113,12 @@ impl Pins {
         Ok(kept.into_iter().filter(|kept| kept.ifindex != 0).collect())
     }
 
-    /// Makes `base` usable: creates it, mounts a bpffs on it where none is, and clears pins of
+    /// Prepares `base`: creates it, mounts a bpffs on it if there is none, and removes pins of
     /// another shape.
     ///
     /// # Errors
-    /// The directory cannot be made, or no bpffs can be mounted (that takes CAP_SYS_ADMIN; mount
-    /// one beforehand instead).
+    /// The directory cannot be created, or no bpffs can be mounted. Mounting needs CAP_SYS_ADMIN;
+    /// an administrator may mount one beforehand instead.
     pub fn prepare(kind: Kind, base: &Path) -> Result<Self, PlaneError> {
         let fail = |path: &Path| {
             let path = path.to_owned();
@@ -134,7 +134,7 @@ impl Pins {
         if let Some(shape) = pins.misfit() {
             tracing::warn!(
                 map = shape.name,
-                "a pinned map has another shape: starting with fresh maps"
+                "a pinned map has another shape: starting with new maps"
             );
             pins.clear();
             fs::create_dir_all(&pins.directory).map_err(fail(&pins.directory))?;
@@ -142,8 +142,8 @@ impl Pins {
         Ok(pins)
     }
 
-    /// Removes what agents with other layouts of this kind left below `base`, which detaches their
-    /// programs: they would keep this one's from the interfaces.
+    /// Removes pins with other layouts of this kind below `base`. That detaches their programs,
+    /// which would keep this agent's program off the interfaces.
     pub fn clear_other_layouts(&self, kind: Kind, base: &Path) {
         for other in Self::of_any_layout(kind, base)
             .into_iter()
@@ -160,13 +160,12 @@ impl Pins {
         self.directory.join(name)
     }
 
-    /// The interface index is part of the name: an interface that was made anew is another one.
+    /// The interface index is part of the name: an interface that was created again is another one.
     pub fn link(&self, interface: &str, ifindex: u32) -> PathBuf {
         self.directory.join(format!("link-{ifindex}-{}", interface.replace(['/', '.'], "_")))
     }
 
-    /// Removes the pins of links to interfaces that are not among these, which detaches the program
-    /// there.
+    /// Removes the pins of links to all other interfaces, which detaches the program there.
     pub fn retain_links_of<V>(&self, interfaces: &BTreeMap<u32, V>) {
         for path in self.entries() {
             let name = path
@@ -191,18 +190,17 @@ impl Pins {
         self.entries().into_iter().filter_map(of).collect()
     }
 
-    /// Where the link of a program to a cgroup is pinned. A cgroup that was made anew has another
-    /// id.
+    /// The pin of a program's link to a cgroup. A cgroup that was created again has another id.
     pub fn cgroup_link(&self, cgroup: u64, program: &str) -> PathBuf {
         self.directory.join(format!("{CGROUP_LINK}{cgroup}-{program}"))
     }
 
-    /// Removes one pin, which detaches a program whose link it was.
+    /// Removes one pin. If it was the pin of a link, its program is detached.
     pub fn remove(&self, path: &Path) {
         remove(path);
     }
 
-    /// Removes everything, the directory too: the program detaches, all state is gone.
+    /// Removes all pins and the directory: the program is detached and all state is lost.
     pub fn clear(&self) {
         for path in self.entries() {
             remove(&path);
@@ -210,13 +208,8 @@ impl Pins {
         if let Err(error) = fs::remove_dir(&self.directory)
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::warn!(path = %self.directory.display(), %error, "cannot remove the directory of the pins");
+            tracing::warn!(path = %self.directory.display(), %error, "cannot remove the pin directory");
         }
-    }
-
-    /// For people.
-    pub fn directory(&self) -> &Path {
-        &self.directory
     }
 
     fn entries(&self) -> Vec<PathBuf> {
@@ -226,7 +219,7 @@ impl Pins {
         entries.flatten().map(|entry| entry.path()).collect()
     }
 
-    /// The first pinned map that this build could not use: aya would open it without comparing.
+    /// The first pinned map that this build cannot use: aya would open it without a comparison.
     fn misfit(&self) -> Option<&'static Shape> {
         self.shapes.iter().find(|shape| match MapInfo::from_pin(self.map(shape.name)) {
             Ok(info) => {

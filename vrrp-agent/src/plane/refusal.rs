@@ -1,4 +1,4 @@
-//! What it means that a kernel refuses a program or a map, for people.
+//! Explains why a kernel refused a program or a map.
 //!
 //! [`Refusal`] and [`cause`] are pure. The verifier refuses with EACCES and other errors of its
 //! own; only EPERM is a missing permission (bpf(2)).
@@ -13,24 +13,24 @@ use crate::realtime::effective_capabilities;
 
 /// The oldest kernel that loads every program: major and minor number.
 pub const MINIMUM: (u32, u32) = (6, 1);
-/// How many of the verifier's lines are shown: the last ones say what was wrong.
+/// How many lines of the verifier's log are shown: the last ones hold the reason.
 const LINES: usize = 3;
-/// Bit and name of the capabilities that loading takes (capabilities(7)).
+/// Bit and name of the capabilities that loading needs (capabilities(7)).
 const NEEDED: [(u32, &str); 3] = [(39, "CAP_BPF"), (38, "CAP_PERFMON"), (12, "CAP_NET_ADMIN")];
 /// CAP_SYS_ADMIN includes all of them.
 const SYS_ADMIN: u32 = 21;
 
-/// Which object was to be loaded.
+/// The object that was loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Object {
     /// The XDP program.
     Xdp,
-    /// The programs on cgroups, which steer the connections of upstreams.
+    /// The programs on cgroups that steer the connections of upstreams.
     Sockets,
 }
 
 impl Object {
-    /// What works without it.
+    /// What still works without it.
     const fn rest(self) -> &'static str {
         match self {
             Object::Xdp => {
@@ -43,7 +43,7 @@ impl Object {
         }
     }
 
-    /// How to do without it on purpose.
+    /// How to run without it.
     const fn without(self) -> &'static str {
         match self {
             Object::Xdp => "set xdp = \"off\"",
@@ -52,19 +52,19 @@ impl Object {
     }
 }
 
-/// A program or map that the kernel did not take.
+/// A program or map that the kernel refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub object: Object,
     /// The program, map or BTF, as in "the program `vrrp`".
     pub part: String,
-    /// Of the system call.
+    /// Error number of the system call.
     pub errno: i32,
-    /// The running kernel, as uname(2) has it.
+    /// The running kernel's release (uname(2)).
     pub release: String,
-    /// Last lines of the verifier's log, at most [`LINES`]; its statistics are left out.
+    /// Last lines of the verifier's log, at most [`LINES`], without its statistics.
     pub log: Vec<String>,
-    /// Needed capabilities that this thread does not have in effect.
+    /// Needed capabilities that are not in this thread's effective set.
     pub missing: Vec<&'static str>,
 }
 
@@ -77,11 +77,11 @@ pub enum Cause {
     OldKernel,
     /// The kernel has no memory for it.
     Memory,
-    /// The verifier, or a check before it, rejects the program, on a kernel that should take it.
+    /// The verifier, or a check before it, rejects the program although the kernel is new enough.
     Rejected,
 }
 
-/// Sorts a failed bpf(2) by its error and the kernel's release.
+/// Classifies a failed bpf(2) by its error and the kernel's release.
 pub fn cause(errno: i32, release: &str) -> Cause {
     match Errno::from_raw(errno) {
         Errno::EPERM => Cause::Permission,
@@ -91,7 +91,7 @@ pub fn cause(errno: i32, release: &str) -> Cause {
     }
 }
 
-/// The lines of a verifier's log that say what was wrong: the last ones before its statistics.
+/// The lines of a verifier's log that hold the reason: the last ones before its statistics.
 pub fn last_lines(log: &str) -> Vec<String> {
     const STATISTICS: [&str; 3] = ["processed ", "verification time ", "stack depth "];
     let said =
@@ -103,7 +103,7 @@ pub fn last_lines(log: &str) -> Vec<String> {
 }
 
 impl Refusal {
-    /// A refusal by the running kernel, of which the calling thread has asked.
+    /// A refusal by the running kernel of a request of the calling thread.
     pub fn here(object: Object, part: String, errno: i32, log: &str) -> Self {
         let held = fs::read_to_string("/proc/thread-self/status")
             .ok()
@@ -122,7 +122,7 @@ impl Refusal {
         cause(self.errno, &self.release)
     }
 
-    /// What to do about it.
+    /// What the operator can do about it.
     pub fn advice(&self) -> String {
         let (major, minor) = MINIMUM;
         let without = self.object.without();
@@ -137,8 +137,7 @@ impl Refusal {
             Cause::OldKernel => {
                 format!("The minimum is Linux {major}.{minor}: upgrade the kernel, or {without}.")
             }
-            // Without CAP_PERFMON the verifier accepts less (bpf(2) refuses nothing by itself
-            // then).
+            // Without CAP_PERFMON the verifier accepts less, although bpf(2) itself is permitted.
             Cause::Rejected if !self.missing.is_empty() => {
                 format!(
                     "Give the process {} first: without that the verifier accepts less.",

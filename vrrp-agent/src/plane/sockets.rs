@@ -1,5 +1,4 @@
-//! The programs that steer connections when they are made: loading them, and hanging them on
-//! cgroups.
+//! The programs that steer connections at connect(2): loading them, and attaching them to cgroups.
 
 mod cgroup;
 mod tables;
@@ -17,7 +16,7 @@ use aya::{Ebpf, EbpfLoader};
 use vrrp_common::socket_maps::{PROGRAMS, SHAPES};
 
 use super::PlaneError;
-use super::loader::{explain, refused, take_maps, undisturbed};
+use super::loader::{explain, refused, take_maps, with_signals_blocked};
 use super::maps::MapSet;
 use super::pins::{Kind, Pins};
 use super::refusal::Object;
@@ -30,7 +29,7 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/vr
 
 struct Attached {
     path: PathBuf,
-    /// Empty where pins hold them.
+    /// Empty where pins hold the links.
     _links: Vec<FdLink>,
 }
 
@@ -40,20 +39,20 @@ pub struct SocketPlane {
     ebpf: Ebpf,
     /// `None`: nothing is pinned, and the steering ends with the agent.
     pins: Option<Pins>,
-    /// Cgroups that this agent's programs hang on, by their ids.
+    /// Cgroups that this agent's programs are attached to, by their ids.
     attached: BTreeMap<u64, Attached>,
     /// Cgroups whose programs an earlier agent left attached.
     left: BTreeSet<u64>,
-    /// Whether it left programs on every cgroup that it had any on.
+    /// Whether the earlier agent left all its programs on every cgroup that has any.
     whole: bool,
 }
 
 impl SocketPlane {
-    /// Loads the programs, over the maps pinned below `bpf_dir` where there are any.
+    /// Loads the programs, over the maps pinned below `bpf_dir` if there are any.
     ///
     /// # Errors
-    /// No object in this build, no permission, or a kernel that refuses it. That nothing can be
-    /// pinned is not an error: it is logged.
+    /// No object in this build, no permission, or a kernel that refuses it. If nothing can be
+    /// pinned, that is logged; it is not an error.
     pub fn open(bpf_dir: &Path) -> Result<Self, PlaneError> {
         if OBJECT.is_empty() {
             return Err(PlaneError::NoObject);
@@ -72,9 +71,9 @@ impl SocketPlane {
         Ok(Self { maps, ebpf, pins, attached: BTreeMap::new(), left, whole })
     }
 
-    /// Whether an earlier agent's programs have counted connections all the time until now, as far
-    /// as can be told.
-    pub fn has_counted_all_along(&self) -> bool {
+    /// Whether an earlier agent's programs have counted connections without a gap until now, as far
+    /// as that can be known.
+    pub fn has_counted_without_gap(&self) -> bool {
         self.whole
     }
 
@@ -83,14 +82,14 @@ impl SocketPlane {
         self.pins.is_some()
     }
 
-    /// Whether this agent's own programs hang on the cgroup.
+    /// Whether this agent's own programs are attached to the cgroup.
     pub fn holds(&self, cgroup: &Cgroup) -> bool {
         self.attached.contains_key(&cgroup.id)
     }
 
-    /// Attaches the programs to a cgroup, each before that of an earlier agent goes. While both
-    /// hang there a connection is steered once, and counted once: what the first of them sends it
-    /// to is no upstream, and what is remembered with the socket is there for both.
+    /// Attaches the programs to a cgroup, each before that of an earlier agent is detached. While
+    /// both are attached a connection is steered and counted once: the first program sends it to an
+    /// address that is no upstream, and both share what is stored with the socket.
     ///
     /// # Errors
     /// The cgroup is gone, or the kernel refuses.
@@ -110,8 +109,8 @@ impl SocketPlane {
         Ok(())
     }
 
-    /// Detaches the programs from all cgroups but these. Returns whether one of them may still have
-    /// connections, which nobody will take off the counts.
+    /// Detaches the programs from all other cgroups. Returns true if one of them may still have
+    /// connections, whose end no program will count.
     pub fn detach_others(&mut self, keep: &BTreeSet<u64>) -> bool {
         let mut uncounted = false;
         self.attached.retain(|id, attached| {
@@ -134,8 +133,8 @@ impl SocketPlane {
     }
 }
 
-/// Loads the programs for a moment, with maps of their own, attached to nothing: whether this
-/// kernel takes them.
+/// Loads the programs for a moment with maps of their own, attached to nothing, to find out whether
+/// this kernel accepts them.
 ///
 /// # Errors
 /// As of [`SocketPlane::open`].
@@ -153,7 +152,7 @@ fn load_all(pins: Option<&Pins>) -> Result<Ebpf, PlaneError> {
             loader.map_pin_path(shape.name, pins.map(shape.name));
         }
     }
-    undisturbed(|| {
+    with_signals_blocked(|| {
         let mut ebpf = loader.load(OBJECT).map_err(|error| explain(Object::Sockets, error))?;
         for name in PROGRAMS {
             load(program(&mut ebpf, name)?)
@@ -164,7 +163,7 @@ fn load_all(pins: Option<&Pins>) -> Result<Ebpf, PlaneError> {
 }
 
 /// Removes what an agent of any version left pinned below `bpf_dir`: nothing is steered any more.
-/// Returns whether there was something.
+/// Returns true if there was anything.
 pub fn clear(bpf_dir: &Path) -> bool {
     let pins = Pins::of_any_layout(Kind::Sockets, bpf_dir);
     let found = pins.iter().any(|pins| !pins.is_empty());
@@ -172,20 +171,20 @@ pub fn clear(bpf_dir: &Path) -> bool {
     found
 }
 
-/// Pins a link in the place of an older one, which detaches the older one's program in the same
+/// Pins a link in place of an older one, which detaches the older link's program at the same
 /// instant.
 fn pin(link: FdLink, path: &Path) -> Result<(), PlaneError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push("-new");
     let beside = PathBuf::from(beside);
-    // One of an agent that was killed in between.
+    // A leftover of an agent that was killed between the two steps.
     let _ = fs::remove_file(&beside);
     link.pin(&beside)?;
     fs::rename(&beside, path)
         .map_err(|source| PlaneError::PinDirectory { path: path.to_owned(), source })
 }
 
-/// How many programs' links to each cgroup are pinned.
+/// The number of pinned program links for each cgroup.
 fn links_by_cgroup(pins: &Pins) -> BTreeMap<u64, usize> {
     let mut programs: BTreeMap<u64, usize> = BTreeMap::new();
     for (id, name) in pins.cgroup_links() {
@@ -207,8 +206,8 @@ fn load(program: &mut Program) -> Result<(), ProgramError> {
     }
 }
 
-/// Beside whatever else hangs on the cgroup, systemd's own programs for instance: a link always
-/// allows that, and takes no flag that says so.
+/// Attaches next to other programs on the cgroup, such as systemd's: a link always allows that and
+/// needs no flag for it.
 fn attach(program: &mut Program, cgroup: &File) -> Result<FdLink, PlaneError> {
     const MODE: CgroupAttachMode = CgroupAttachMode::Single;
     let link = match program {

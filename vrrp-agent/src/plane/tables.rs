@@ -1,9 +1,9 @@
-//! The tables that say whose packets are whose: interfaces, VRIDs, addresses, services, backends,
-//! rings, guards, and the names that answers of NAT backends get.
+//! The maps of the data path: interfaces, VRIDs, addresses, services, backends, rings, guards, and
+//! the sources of answers of NAT backends.
 //!
-//! Each setter takes the whole of what should be there and writes only what differs. Nobody else
-//! writes these maps while the agent runs: what a setter wrote last is remembered, and not looked
-//! up again in the kernel, a system call for each entry.
+//! Each setter takes the whole wanted state and writes only the differences. No other process
+//! writes these maps while the agent runs, so a setter remembers what it wrote last. Reading it
+//! back would cost a system call for each entry.
 
 mod arrays;
 mod guards;
@@ -22,23 +22,23 @@ use vrrp_common::maps::{
 };
 
 use super::PlaneError;
-use super::bucket_table::Chained;
+use super::bucket_table::BucketTable;
 use super::maps::MapSet;
 use arrays::{Arrays, refused};
 use guards::Guards;
 use reverse::Reverse;
 use vrrp_steering::desired::ServiceConf;
 
-/// Handles for the agent's loop alone.
+/// Map handles for the agent's loop alone.
 pub struct Tables {
     interfaces: Array<MapData, u32>,
     interface_conf: Array<MapData, InterfaceConf>,
     vrids: Array<MapData, u32>,
-    addresses: Chained<AddressEntry>,
+    addresses: BucketTable<AddressEntry>,
     address_arrays: Arrays<AddressEntry>,
-    /// Where the search for a free place begins.
-    next_place: u32,
-    services: Chained<ServiceEntry>,
+    /// Where the search for a free index begins.
+    next_index: u32,
+    services: BucketTable<ServiceEntry>,
     service_arrays: Arrays<ServiceEntry>,
     service_rings: Array<MapData, u32>,
     rings: Array<MapData, Ring>,
@@ -47,7 +47,7 @@ pub struct Tables {
     pub reverse: Reverse,
     /// Interface index of each slot; 0: free.
     slots: Vec<u32>,
-    /// What was written last; `None` before the first time, and after a failure.
+    /// What was written last; `None` at first, and after a failure.
     written: Written,
 }
 
@@ -56,7 +56,7 @@ struct Written {
     interfaces: Option<BTreeMap<u32, InterfaceConf>>,
     vrids: Option<BTreeMap<(u32, bool, u8), u32>>,
     addresses: Option<BTreeMap<AddressKey, AddressConf>>,
-    /// All that are not empty.
+    /// All entries that are not empty.
     backends: BTreeMap<u32, BackendConf>,
 }
 
@@ -83,7 +83,7 @@ impl Tables {
             vrids: maps.array(name::VRIDS)?,
             addresses,
             address_arrays,
-            next_place: 0,
+            next_index: 0,
             services,
             service_arrays,
             service_rings: maps.array(name::SERVICE_RINGS)?,
@@ -96,13 +96,13 @@ impl Tables {
         })
     }
 
-    /// The slot of an interface: where its counters are.
+    /// The slot of an interface, which is the index of its counters.
     pub fn slot(&self, ifindex: u32) -> Option<u32> {
         self.slots.iter().position(|&held| held == ifindex && ifindex != 0).map(|slot| slot as u32)
     }
 
-    /// Gives the interfaces slots and their VRIDs routers, and takes both away from those that are
-    /// gone.
+    /// Assigns slots to the interfaces and routers to their VRIDs, and frees those of interfaces
+    /// that are gone.
     ///
     /// # Errors
     /// Too many interfaces, an interface index out of range, or a map that cannot be written;
@@ -135,10 +135,10 @@ impl Tables {
             self.slots[slot as usize] = ifindex;
             put(&mut self.interface_conf, slot, conf, name::INTERFACE_CONF)?;
             for (v6, vrid) in (0..=u8::MAX).flat_map(|vrid| [(false, vrid), (true, vrid)]) {
-                let router = vrids.get(&(ifindex, v6, vrid)).map_or(0, |place| place + 1);
+                let router = vrids.get(&(ifindex, v6, vrid)).map_or(0, |index| index + 1);
                 put(&mut self.vrids, vrid_slot(slot, v6, vrid), &router, name::VRIDS)?;
             }
-            // Last: the interface is looked at from here on.
+            // Last: from here on the program filters the interface's packets.
             put(&mut self.interfaces, ifindex, &(slot + 1), name::INTERFACES)?;
         }
         (self.written.interfaces, self.written.vrids) =
@@ -161,19 +161,19 @@ impl Tables {
             return Ok(());
         }
         self.written.addresses = None;
-        let places =
-            self.addresses.assign(wanted.keys().copied(), &mut self.next_place, MAX_ADDRESSES);
-        let places = places.ok_or(PlaneError::Full(MAX_ADDRESSES))?;
+        let indexes =
+            self.addresses.assign(wanted.keys().copied(), &mut self.next_index, MAX_ADDRESSES);
+        let indexes = indexes.ok_or(PlaneError::Full(MAX_ADDRESSES))?;
         let entries = wanted
             .iter()
-            .map(|(key, &conf)| (places[key], AddressEntry { key: *key, next: 0, conf }))
+            .map(|(key, &conf)| (indexes[key], AddressEntry { key: *key, next: 0, conf }))
             .collect::<BTreeMap<_, _>>();
         self.addresses.set(&entries, &mut self.address_arrays).map_err(refused)?;
         self.written.addresses = Some(wanted.clone());
         Ok(())
     }
 
-    /// Makes these the services, by number. One whose address is not known to the program is left
+    /// Writes the services, by number. A service whose address is not in the program's map is left
     /// out.
     pub fn set_services(&mut self, wanted: &BTreeMap<u32, ServiceConf>) -> Result<(), PlaneError> {
         let mut entries = BTreeMap::new();
@@ -181,7 +181,7 @@ impl Tables {
             if number >= MAX_SERVICES {
                 return Err(PlaneError::Full(MAX_SERVICES));
             }
-            if let Some(address) = self.addresses.place(&conf.address) {
+            if let Some(address) = self.addresses.index(&conf.address) {
                 let key = ServiceKey { address, port: conf.port, protocol: conf.protocol, pad: 0 };
                 entries.insert(number, ServiceEntry { key, next: 0, flags: conf.flags });
             }
@@ -190,7 +190,7 @@ impl Tables {
     }
 }
 
-/// Writes an array element unless it holds the value already.
+/// Writes an array element unless it has the value already.
 fn put<V: Pod + PartialEq>(
     map: &mut Array<MapData, V>,
     index: u32,
@@ -203,7 +203,7 @@ fn put<V: Pod + PartialEq>(
     Ok(())
 }
 
-/// Makes a hash hold just these entries.
+/// Makes a hash hold exactly these entries.
 pub(super) fn put_all<K: Pod + Ord, V: Pod + PartialEq>(
     map: &mut HashMap<MapData, K, V>,
     wanted: &BTreeMap<K, V>,

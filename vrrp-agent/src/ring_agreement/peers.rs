@@ -1,10 +1,10 @@
 //! Which datagrams of other nodes count, and what is answered. Pure.
 //!
-//! A node is known if adverts of a master come from its address, if it is a configured peer, or if
-//! it signs with one of our keys. Only what a known node says is remembered, only of services that
-//! we have. An answer names only services that its question named, so it is never longer than that:
-//! what is sent in another's name does no more harm than being sent there. Strangers get few
-//! answers a second.
+//! A node is known if a master's adverts come from its address, if it is a configured peer, or if
+//! it signs with one of our keys. Only answers of known nodes are stored, and only for services
+//! that this node has. An answer names only services from its query, so it is never longer than the
+//! query: a forged source address gains an attacker no amplification. Unknown nodes get few answers
+//! a second.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -14,10 +14,10 @@ use super::{Named, Own, Ring};
 use vrrp_election::auth::sequence::UnixTime;
 use vrrp_steering::ring_agreement::Message;
 
-/// Answers to strangers in a second.
+/// Answers to unknown nodes per second.
 const TO_STRANGERS: u32 = 20;
 
-/// What a datagram is worth.
+/// The result of a datagram.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Taken {
     /// Rings of a known node.
@@ -30,12 +30,12 @@ pub struct Peers {
     masters: Vec<SocketAddr>,
     known: BTreeSet<IpAddr>,
     seal: Seal,
-    /// The present second, and what strangers were answered in it.
+    /// The present second, and the number of unknown nodes answered in it.
     strangers: (u64, u32),
 }
 
 impl Peers {
-    /// `number`: unlike that of any other agent.
+    /// `number`: different from that of every other agent.
     pub fn new(number: u64) -> Self {
         let (own, masters, known) = Default::default();
         Self { own, masters, known, seal: Seal::new(number), strangers: (0, 0) }
@@ -49,7 +49,7 @@ impl Peers {
         self.seal.configure(&own.keys);
     }
 
-    /// What is to be asked now, and of which nodes.
+    /// The queries to send now, and their destinations.
     pub fn questions(&mut self, now: UnixTime) -> Vec<(SocketAddr, Vec<u8>)> {
         let rings: Vec<Ring> = self.own.values().copied().collect();
         let (masters, seal) = (&self.masters, &mut self.seal);
@@ -63,7 +63,7 @@ impl Peers {
             .collect()
     }
 
-    /// Judges what came from `from`.
+    /// Evaluates a datagram from `from`.
     pub fn take(&mut self, from: IpAddr, datagram: &[u8], now: UnixTime) -> Taken {
         let Some((bytes, signed)) = self.seal.open(now, datagram) else {
             return Taken::default();

@@ -1,9 +1,9 @@
-//! The signature of a comparison between nodes that share keys. Pure.
+//! Signatures between nodes that share keys. Pure.
 //!
-//! A signed datagram is a message with bit 1 of byte 8 set, a number that its sender's process
-//! drew, and the trailer that signed adverts have. Its MAC covers what that of an advert covers;
-//! the first byte is no version of VRRP, so the one cannot be taken for the other. Agents before
-//! this one ignore signed datagrams.
+//! A signed datagram is a message with bit 1 of byte 8 set, followed by a random number of the
+//! sender's process and the trailer that signed adverts have. Its MAC covers the same fields as
+//! that of an advert. Its first byte is no VRRP version, so neither can be replayed as the other.
+//! Agents before this version ignore signed datagrams.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,28 +15,28 @@ use vrrp_election::auth::Keyring;
 use vrrp_election::auth::sequence::{Sequence, Serial, UnixTime, Window};
 use vrrp_model::{Hmac, HmacMode};
 
-/// Which byte of a message says that it is signed, and how.
+/// Offset of the byte with the flag for signatures.
 const FLAGS_AT: usize = 8;
 const SIGNED: u8 = 2;
-/// Of the sender's number, in bytes.
+/// Length of the sender's number in bytes.
 const NUMBER_LEN: usize = 8;
-/// What a signature adds to a message, in bytes.
+/// Bytes that a signature adds to a message.
 pub const LEN: usize = NUMBER_LEN + trailer::LEN;
-/// How far the clocks of two nodes may be apart.
+/// The largest accepted difference between the clocks of two nodes.
 const INTERVAL: Duration = Duration::from_secs(2);
 
 /// The keys of this node's virtual routers, each set once.
 pub struct Seal {
     hmacs: Vec<Hmac>,
     keyrings: Vec<Keyring>,
-    /// This process's number: what comes back to its sender is not taken.
+    /// This process's number: a datagram that returns to its sender is dropped.
     number: [u8; NUMBER_LEN],
     sequence: Sequence,
     window: Window,
 }
 
 impl Seal {
-    /// `number`: unlike that of any other agent.
+    /// `number`: different from that of every other agent.
     pub fn new(number: u64) -> Self {
         let window = Window::of_interval(INTERVAL);
         let number = number.to_be_bytes();
@@ -49,21 +49,21 @@ impl Seal {
         }
     }
 
-    /// Takes other keys.
+    /// Replaces the keys.
     pub fn configure(&mut self, hmacs: &[Hmac]) {
         if self.hmacs != hmacs {
             self.hmacs = hmacs.to_vec();
-            // The configuration was checked by the same rules.
+            // The configuration was validated by the same rules.
             self.keyrings = hmacs.iter().filter_map(|hmac| Keyring::new(hmac).ok()).collect();
         }
     }
 
-    /// Whether what is not signed may be taken.
+    /// Whether unsigned datagrams are refused.
     pub fn is_required(&self) -> bool {
         self.keyrings.iter().any(|keyring| keyring.mode() == HmacMode::Enforce)
     }
 
-    /// The message, signed with the first key that signs; as it is where none does.
+    /// The message, signed with the first key that signs; unchanged if no key does.
     pub fn sign(&mut self, now: UnixTime, message: Vec<u8>) -> Vec<u8> {
         let Some(keyring) =
             self.keyrings.iter().find(|keyring| keyring.mode() != HmacMode::ReceiveOnly)
@@ -83,7 +83,7 @@ impl Seal {
             serial,
             mac: [0; MAC_LEN],
         };
-        let Some(mac) = keyring.mac(&trailer, &nowhere(), &signed) else {
+        let Some(mac) = keyring.mac(&trailer, &unspecified(), &signed) else {
             return message;
         };
         trailer.mac = mac;
@@ -92,7 +92,8 @@ impl Seal {
         signed
     }
 
-    /// The message without its signature, and whether it had one; `None` where that is not good.
+    /// The message without its signature, and whether it had one; `None` if the signature is not
+    /// valid.
     pub fn open(&self, now: UnixTime, datagram: &[u8]) -> Option<(Vec<u8>, bool)> {
         if datagram.get(FLAGS_AT)? & SIGNED == 0 {
             return Some((datagram.to_vec(), false));
@@ -105,7 +106,7 @@ impl Seal {
         }
         self.keyrings
             .iter()
-            .find(|keyring| keyring.verify(&trailer, &nowhere(), signed).is_ok())?;
+            .find(|keyring| keyring.verify(&trailer, &unspecified(), signed).is_ok())?;
         let (message, number) = signed.split_at_checked(signed.len().checked_sub(NUMBER_LEN)?)?;
         if number == self.number {
             return None;
@@ -116,8 +117,8 @@ impl Seal {
     }
 }
 
-/// The source in the pseudo-header: the kernel chooses it, so it is not signed. The sender's number
-/// stands for it.
-fn nowhere() -> Address {
+/// The source address of the pseudo-header. The kernel chooses it, so it is not signed; the
+/// sender's number is signed instead.
+fn unspecified() -> Address {
     Address::from(IpAddr::from([0, 0, 0, 0]))
 }

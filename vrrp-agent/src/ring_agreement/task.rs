@@ -1,4 +1,5 @@
-//! The socket of the comparison: asks, answers, tells what was heard.
+//! The socket of the ring comparison: sends queries and answers, and publishes the other nodes'
+//! digests.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -17,16 +18,15 @@ use crate::clock;
 use crate::net::raw;
 use vrrp_steering::ring_agreement::MAX_LEN as MESSAGE_MAX;
 
-/// What no router forwards.
+/// A router would decrement it.
 const TTL: u8 = 255;
-/// Of the longest datagram, in bytes.
+/// Longest datagram in bytes.
 const MAX_LEN: usize = MESSAGE_MAX + seal::LEN;
-/// Datagrams that are read at once, and the pause after as many. Of a flood the kernel drops the
-/// rest, at less cost.
+/// Datagrams that are read without a pause. In a flood the kernel drops the rest, at lower cost.
 const BURST: usize = 64;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The running comparison; dropping it ends it.
+/// The running comparison; it ends when this is dropped.
 pub struct Agreement {
     own: watch::Sender<Own>,
     heard: watch::Receiver<Heard>,
@@ -34,8 +34,8 @@ pub struct Agreement {
 }
 
 impl Agreement {
-    /// Says what this node has, and whom to ask, from now on.
-    pub fn tell(&self, own: Own) {
+    /// Replaces this node's rings and the nodes to query.
+    pub fn set_own(&self, own: Own) {
         self.own.send_if_modified(|known| {
             let news = *known != own;
             *known = own;
@@ -43,7 +43,7 @@ impl Agreement {
         });
     }
 
-    /// What the others said.
+    /// The other nodes' digests.
     pub fn heard(&self) -> Heard {
         self.heard.borrow().clone()
     }
@@ -55,10 +55,10 @@ impl Drop for Agreement {
     }
 }
 
-/// Opens the port, for both families, and begins.
+/// Opens the port for both families, and starts.
 ///
 /// # Errors
-/// The port is taken, or no socket can be had.
+/// The port is taken, or no socket can be opened.
 ///
 /// # Panics
 /// Outside a tokio runtime.
@@ -74,8 +74,8 @@ fn open(port: u16) -> io::Result<UdpSocket> {
     let socket =
         Socket::new(Domain::IPV6, Type::DGRAM.nonblocking().cloexec(), Some(Protocol::UDP))?;
     socket.set_only_v6(false)?;
-    // Whoever is farther away is not heard at all.
-    raw::stay_on_link(&socket, TTL)?;
+    // Datagrams from beyond this link are dropped.
+    raw::require_ttl(&socket, TTL)?;
     socket.bind(&SockAddr::from(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))))?;
     UdpSocket::from_std(socket.into())
 }
@@ -92,12 +92,12 @@ async fn run(socket: UdpSocket, mut own: watch::Receiver<Own>, heard: watch::Sen
             },
             _ = ask.tick() => {
                 for (master, question) in peers.questions(clock::unix()) {
-                    say(&socket, master, &question).await;
+                    send(&socket, master, &question).await;
                 }
                 heard.send_modify(|heard| heard.forget(clock::now()));
             }
             Ok(()) = socket.readable() => {
-                if hear(&socket, &mut peers, &heard).await {
+                if receive(&socket, &mut peers, &heard).await {
                     sleep(PAUSE).await;
                 }
             }
@@ -105,14 +105,14 @@ async fn run(socket: UdpSocket, mut own: watch::Receiver<Own>, heard: watch::Sen
     }
 }
 
-/// Reads what waits; true where more may wait still.
-async fn hear(socket: &UdpSocket, peers: &mut Peers, heard: &watch::Sender<Heard>) -> bool {
+/// Reads waiting datagrams; returns true if more may wait.
+async fn receive(socket: &UdpSocket, peers: &mut Peers, heard: &watch::Sender<Heard>) -> bool {
     let mut buffer = [0; MAX_LEN + 1];
     for _ in 0..BURST {
         let (len, from) = match socket.try_recv_from(&mut buffer) {
             Ok(received) => received,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-            // News of a datagram that did not arrive.
+            // An ICMP error of an earlier datagram.
             Err(_) => continue,
         };
         let node = from.ip().to_canonical();
@@ -122,14 +122,14 @@ async fn hear(socket: &UdpSocket, peers: &mut Peers, heard: &watch::Sender<Heard
             heard.send_modify(|heard| heard.note(node, &rings, clock::now()));
         }
         if let Some(answer) = answer {
-            say(socket, from, &answer).await;
+            send(socket, from, &answer).await;
         }
     }
     true
 }
 
-/// What does not arrive is said again.
-async fn say(socket: &UdpSocket, to: SocketAddr, bytes: &[u8]) {
+/// Sends one datagram. A lost one is repeated at the next interval.
+async fn send(socket: &UdpSocket, to: SocketAddr, bytes: &[u8]) {
     let to = match to {
         SocketAddr::V4(to) => SocketAddr::from((to.ip().to_ipv6_mapped(), to.port())),
         SocketAddr::V6(_) => to,

@@ -1,5 +1,5 @@
-//! `bench failover`: the same misfortunes for a pair of ours and a pair of keepalived, one after
-//! the other on one network.
+//! `bench failover`: the same failures for a pair of agents and a pair of keepalived, one after the
+//! other on one network.
 
 use std::path::PathBuf;
 use std::thread::sleep;
@@ -16,31 +16,31 @@ use super::sight::{Both, PROBE_INTERVAL, Seen, Sight, look_on};
 use super::{interval_text, millis};
 use vrrp_tests::table::{self, Spread};
 
-/// The node that things happen to, and the one that takes over.
+/// The node that fails; the other one takes over.
 const MASTER: Node = Node::Node1;
 const BACKUP: Node = Node::Node2;
-/// What is watched after the successor has spoken: long enough for what should have stopped to show
-/// that it has not.
+/// Time of observation after the successor's first advert: long enough to see adverts or answers
+/// that should have stopped.
 const CALM: Duration = Duration::from_secs(1);
-/// As in the agent's unit: systemd starts it again after that.
+/// systemd restarts the agent after this time, as in its unit.
 const RESTART: Duration = Duration::from_millis(200);
-/// Outages below this cannot be told from none: the client asks each millisecond.
+/// Shorter outages cannot be distinguished from none: the client sends one request per millisecond.
 const RESOLUTION_MS: f64 = 2.0;
-/// A node that is master again announces its address once more within this time.
+/// A node that is master again repeats its announcement within this time.
 const SETTLED: Duration = Duration::from_millis(300);
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// How often each case is played
+    /// How often each case is run
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
     /// Advert intervals
     #[arg(long, value_delimiter = ',', default_value = "1s,100ms,10ms", value_parser = super::parse_interval)]
     intervals: Vec<Duration>,
-    /// What happens; all cases unless some are named
+    /// The cases to run; all when absent
     #[arg(long, value_delimiter = ',', value_enum)]
     cases: Vec<Case>,
-    /// Write every run as data, too
+    /// Also write every run as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -48,9 +48,9 @@ pub struct Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 enum Case {
-    /// SIGKILL for all of the master's router; nobody starts it again
+    /// SIGKILL for every process of the master's router; it is not started again
     Kill,
-    /// SIGKILL for the process that speaks VRRP; its supervisor starts it again
+    /// SIGKILL for the VRRP process; its supervisor starts it again
     Crash,
     /// SIGTERM for the master's router
     Stop,
@@ -58,13 +58,13 @@ enum Case {
     Failover,
     /// The better node's router is started again
     Preempt,
-    /// The master's cable is pulled
+    /// The master's link is cut
     Link,
-    /// SIGSTOP for the master's router; thawed when the other node has been master for a second
+    /// SIGSTOP for the master's router; SIGCONT when the other node has been master for a second
     Freeze,
 }
 
-/// One case, played once.
+/// One case, run once.
 #[derive(Debug, Serialize)]
 struct Run {
     program: &'static str,
@@ -104,7 +104,7 @@ pub fn run(options: &Options) -> Result<bool> {
 }
 
 impl Case {
-    /// Plays it once on a pair that has settled. A node that was stopped is left so: the case that
+    /// Runs the case once on a pair that is stable. A stopped node stays stopped: the case that
     /// starts it again may be next.
     fn play(self, pair: &mut Pair) -> Result<Seen> {
         let (here, successor) =
@@ -120,7 +120,7 @@ impl Case {
         let since = Instant::now();
         self.strike(pair)?;
         if self == Case::Crash {
-            // Whoever is started again soon enough needs no successor.
+            // A process that is restarted soon enough needs no successor.
             look_on(pair, pair.plan().master_down_interval() + CALM)?;
         } else {
             sight.wait_for(pair, successor, since)?;
@@ -153,12 +153,12 @@ impl Case {
         }
     }
 
-    /// Whether the program can do it.
+    /// Whether the program supports the case.
     fn is_for(self, program: Program) -> bool {
         self != Case::Failover || program == Program::Agent
     }
 
-    /// What belongs to the case after the successor has been master for a while.
+    /// The second half of the case, after the successor has been master for a while.
     fn relieve(self, pair: &mut Pair, sight: &Sight) -> Result<()> {
         match self {
             Case::Stop => pair.stop(MASTER),
@@ -186,7 +186,7 @@ impl Case {
 fn print(options: &Options, cases: &[Case], runs: &[Run]) {
     let [ours, theirs] = Program::BOTH.map(Program::name);
     println!(
-        "\nLongest time without an answer, ms: median (least..most) of {} runs; an echo request each 1 ms.",
+        "\nLongest time without an answer, ms: median (least..most) of {} runs; one echo request per ms.",
         options.runs
     );
     print_figures(options, cases, runs, |seen| Some(seen.outage_ms), RESOLUTION_MS);
@@ -208,7 +208,7 @@ fn print(options: &Options, cases: &[Case], runs: &[Run]) {
     let stall = runs.iter().map(|run| run.seen.stall_ms).fold(0.0, f64::max);
     let lost: u32 = runs.iter().map(|run| run.seen.not_captured).sum();
     println!(
-        "\nThis machine kept the client from asking for {stall:.0} ms at worst (taken off); frames not captured: {lost}."
+        "\nThe client was not scheduled for {stall:.0} ms at worst (subtracted); frames not captured: {lost}."
     );
 }
 

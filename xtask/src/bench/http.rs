@@ -1,8 +1,7 @@
-//! The HTTP part of `bench live`: one nginx, asked by wrk in four ways that differ in how the
-//! request gets there.
+//! The HTTP part of `bench live`: one nginx, with requests from wrk over four different paths.
 //!
-//! Two labs at once, one with our agents and one without any router, so that what is compared takes
-//! turns. The server is always node 2's nginx, and all but the direct way lead through node 1.
+//! Two labs run at once, one with our agents and one without any router, and are measured in turns.
+//! The server is always node 2's nginx. All paths except the direct one lead through node 1.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -23,11 +22,11 @@ use crate::lab;
 const SECONDS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(5);
 const CONNECTIONS: u32 = 32;
-/// What is asked for, bytes.
+/// Bytes of the requested page.
 const PAGE_LEN: usize = 1024;
 const PAGE: &str = "page";
 
-/// How a request gets to node 2.
+/// The path of a request to node 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Way {
@@ -51,17 +50,17 @@ impl Way {
 #[derive(Debug, Clone, Serialize)]
 struct Run {
     way: Way,
-    /// A connection for each request.
+    /// Opens a connection for each request.
     closing: bool,
     #[serde(flatten)]
     seen: Seen,
 }
 
-/// What wrk saw.
+/// The result of wrk.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 struct Seen {
     per_second: f64,
-    /// Milliseconds from when the request was sent; a new connection's handshake is not in it.
+    /// Milliseconds since the request was sent; the handshake of a new connection is not included.
     p50_ms: f64,
     p99_ms: f64,
 }
@@ -86,7 +85,7 @@ pub fn run(rounds: u32) -> Result<Value> {
     for way in Way::ALL {
         let (lab, address) = place(way);
         let mut seen = Ok(());
-        // Until the agents have noticed that node 1 has no nginx.
+        // Waits until the agents have noticed that node 1 has no nginx.
         let waited = wait_until("the page from node 2", PATIENCE, || {
             seen = check(lab, address, &page);
             seen.is_ok()
@@ -110,9 +109,9 @@ pub fn run(rounds: u32) -> Result<Value> {
     Ok(serde_json::to_value(&runs)?)
 }
 
-/// Node 1 has the first virtual address and translates it to node 2, whose answers come back
-/// through it. Nothing else is translated, and connections that have ended are soon forgotten: as
-/// favourable as can be.
+/// Node 1 has the first virtual address and translates it to node 2, whose answers return through
+/// it. Nothing else is translated, and closed connections are soon removed from conntrack: the most
+/// favourable case for nft.
 fn translate(lab: &Lab) -> Result<()> {
     let (vip, node1, node2) = (Vip::Vip1.address(), Node::Node1.front(), Node::Node2.front());
     let client = Host::Client.front().context("the client has no address")?;
@@ -140,10 +139,10 @@ fn translate(lab: &Lab) -> Result<()> {
         .ip(&[format!("route add {client}/32 via {node1} dev {FRONT_IF}")])
 }
 
-/// The right page from the right node.
+/// Checks that the right node sent the right page.
 fn check(lab: &Lab, address: Ipv4Addr, page: &str) -> Result<()> {
     let answer = lab.get(address, &format!("/{PAGE}"), None)?;
-    let node = answer.header("x-node").unwrap_or("nobody");
+    let node = answer.header("x-node").unwrap_or("no node");
     ensure!(
         answer.status == 200 && answer.body == page,
         "status {}, {} bytes",
@@ -165,7 +164,7 @@ fn ask(lab: &Lab, address: Ipv4Addr, closing: bool) -> Result<Seen> {
     if text.contains("Socket errors") || text.contains("Non-2xx") {
         bail!("requests have failed: {text}");
     }
-    parse(&text).with_context(|| format!("reading what wrk says: {text}"))
+    parse(&text).with_context(|| format!("parsing wrk's output: {text}"))
 }
 
 fn parse(text: &str) -> Option<Seen> {

@@ -1,4 +1,4 @@
-//! `bench live`: what the data plane does with real frames, and with real requests.
+//! `bench live`: the data plane with real frames and real requests.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -13,20 +13,20 @@ use crate::setup;
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Only this part of it
+    /// Run only this part
     #[arg(long, value_enum, value_name = "PART")]
     only: Option<Part>,
-    /// How often each row is timed
+    /// How often each row is measured
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Write the figures as data, too
+    /// Also write the figures as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// Frames that the kernel makes, over three namespaces
+    /// Frames made by the kernel, over three namespaces
     Packets,
     /// Requests to a real nginx, in the lab
     Http,
@@ -44,7 +44,7 @@ pub fn run(options: &Options) -> Result<()> {
     super::write_json(options.json.as_deref(), &json!({"packets": frames, "http": requests}))
 }
 
-/// The bench of `vrrp-tests` prints its table itself; its figures come back by a file.
+/// The bench of `vrrp-tests` prints its table itself and writes its figures to a file.
 fn packets(rounds: u32) -> Result<Value> {
     setup::ensure(Group::Lab)?;
     setup::ensure(Group::Bpf)?;
@@ -53,7 +53,7 @@ fn packets(rounds: u32) -> Result<Value> {
     let [flag, count] = ["--rounds", &rounds].map(OsStr::new);
     let ran = super::bench("live", &[flag, count, OsStr::new("--json"), file.as_os_str()]);
     let figures = ran.and_then(|()| read(&file));
-    // There is none where the bench has failed.
+    // Without a result of the bench there is no file.
     let _ = std::fs::remove_file(&file);
     figures
 }

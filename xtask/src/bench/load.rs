@@ -1,4 +1,4 @@
-//! `bench load`: nobody dies, but the machine is busy. A backup that promotes itself was fooled.
+//! `bench load`: no node fails, but the machine is busy. A backup that becomes master was wrong.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,23 +19,23 @@ use super::sight::{Both, Sight, beyond_usual, look_on};
 use vrrp_tests::table;
 
 const INTERVAL: Duration = Duration::from_millis(10);
-/// A node that was silent for so many intervals and advertises again has been promoted again.
+/// A node that advertises again after this many silent intervals counts as promoted again.
 const SILENCE: u32 = 3;
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// How long each pair is kept busy
+    /// How long each pair runs under load
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
     /// Busy loops, spread over all CPUs
     #[arg(long, value_name = "N", default_value_t = 16)]
     loops: usize,
-    /// Write the figures as data, too
+    /// Also write the figures as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// Who is kept busy, and whether with `accept_always`. The first must not be fooled.
+/// Program, scheduling and `accept_always` of each pair. The first must have no promotion.
 const PAIRS: [(Program, Scheduling, bool, &str); 5] = [
     (Program::Agent, Scheduling::AsInstalled, false, "vrrp-agent as installed"),
     (Program::Agent, Scheduling::Refused, false, "vrrp-agent without permission for real time"),
@@ -47,7 +47,7 @@ const PAIRS: [(Program, Scheduling, bool, &str); 5] = [
 #[derive(Debug, Serialize)]
 struct Line {
     pair: &'static str,
-    /// Times the backup became master although its master lived.
+    /// How often the backup became master although the master was running.
     promotions: usize,
     #[serde(flatten)]
     both: Both,
@@ -114,14 +114,14 @@ fn longest_silence(recording: &Recording, since: Instant) -> f64 {
     adverts.windows(2).map(|pair| super::millis(pair[1] - pair[0])).fold(0.0, f64::max)
 }
 
-/// Threads of ordinary priority that do nothing as fast as they can.
+/// Threads of ordinary priority in an endless loop.
 struct BusyLoops {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl BusyLoops {
-    /// Starts `count` of them, the same number on each CPU.
+    /// Starts `count` threads, the same number on each CPU.
     fn start(count: usize) -> Result<Self> {
         let cpus = thread::available_parallelism().context("counting CPUs")?.get();
         let stop = Arc::new(AtomicBool::new(false));
@@ -131,7 +131,7 @@ impl BusyLoops {
             let mut only = CpuSet::new();
             only.set(number % cpus).context("naming a CPU")?;
             let spin = move || {
-                // Where it may not be pinned the scheduler spreads it.
+                // If pinning is not permitted, the scheduler spreads them.
                 let _ = sched_setaffinity(Pid::from_raw(0), &only);
                 while !stop.load(Ordering::Relaxed) {
                     std::hint::spin_loop();
@@ -161,7 +161,7 @@ impl Drop for BusyLoops {
 
 fn print(options: &Options, lines: &[Line]) {
     println!(
-        "\n{} busy loops of ordinary priority for {} s, an advert each 10 ms; nobody dies.",
+        "\n{} busy loops of ordinary priority for {} s, an advert each 10 ms; no node fails.",
         options.loops, options.seconds
     );
     let rows: Vec<Vec<String>> = lines
@@ -185,7 +185,7 @@ fn print(options: &Options, lines: &[Line]) {
         "both acted",
         "client's gap, ms",
         "master's silence, ms",
-        "probe kept back, ms",
+        "probe delayed, ms",
     ];
     table::print(&head, &rows);
     let lost: u32 = lines.iter().map(|line| line.not_captured).sum();

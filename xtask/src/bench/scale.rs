@@ -1,5 +1,5 @@
-//! `bench scale`: hundreds of virtual routers on a node. What they cost at rest, and how they take
-//! over when the peer's cables are pulled.
+//! `bench scale`: hundreds of virtual routers on a node: their cost at rest, and their takeover
+//! when the peer's links are cut.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,28 +17,29 @@ use vrrp_tests::table;
 
 use super::{interval_text, millis};
 
-/// How far above the master down interval the last takeover may lie.
+/// The largest delay of the last takeover beyond the master down interval.
 const ROOM: Duration = Duration::from_millis(20);
-/// What is watched of the wire before the cables are pulled: whether the master advertises as often
-/// as it should.
+/// Time of observation before the links are cut: whether the master advertises as often as
+/// configured.
 const RUN_UP: Duration = Duration::from_secs(2);
-/// Things come to rest: addresses are installed and announced, the second time after five seconds.
+/// Time until the pair is idle: addresses are installed and announced, the second time after five
+/// seconds.
 const REST: Duration = Duration::from_secs(6);
-/// How long the last takeover is waited for, beyond the master down interval.
+/// How long to wait for the last takeover, beyond the master down interval.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Virtual routers, and the segments they are spread over
+    /// Virtual routers, and the segments on which they are distributed
     #[arg(long, value_name = "ROUTERS:SEGMENTS", value_delimiter = ',', default_value = "255:1,1000:4", value_parser = parse_size)]
     sizes: Vec<Size>,
     /// Advert intervals
     #[arg(long, value_delimiter = ',', default_value = "1s,100ms", value_parser = super::parse_interval)]
     intervals: Vec<Duration>,
-    /// How long CPU time is counted, seconds
+    /// How long CPU time is counted, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
-    /// Write the figures as data, too
+    /// Also write the figures as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -54,7 +55,7 @@ fn parse_size(text: &str) -> Result<Size, String> {
         .split_once(':')
         .and_then(|(routers, segments)| Some((routers.parse().ok()?, segments.parse().ok()?)));
     let (routers, segments): (u16, u8) = parts.ok_or_else(|| format!("{text} is not as 255:1"))?;
-    // A VRID is one byte, and 0 is none; our agent takes 16 interfaces.
+    // A VRID is one byte and not 0; the agent supports 16 interfaces.
     if routers == 0 || segments == 0 || segments > 16 || routers.div_ceil(u16::from(segments)) > 255
     {
         return Err(format!("{text}: 1 to 16 segments with 1 to 255 virtual routers each"));
@@ -62,7 +63,7 @@ fn parse_size(text: &str) -> Result<Size, String> {
     Ok(Size { routers, segments })
 }
 
-/// What one pair showed.
+/// The results of one pair.
 #[derive(Debug, Serialize)]
 struct Line {
     program: &'static str,
@@ -83,24 +84,24 @@ struct Cost {
 
 #[derive(Debug, Serialize)]
 struct Takeover {
-    /// Adverts of the master before the cut, in hundredths of what they should have been.
+    /// The master's adverts before the cut, in percent of the configured rate.
     adverts_percent: f64,
-    /// Virtual routers that node 2 advertised before the cut, although their master lived.
+    /// Virtual routers that node 2 advertised before the cut, although the master was running.
     too_early: usize,
-    /// Virtual routers that it took over after the cut.
+    /// Virtual routers that node 2 took over after the cut.
     taken: usize,
     /// From the first takeover to the last, ms.
     spread_ms: f64,
-    /// From the cut to the last takeover, ms. The cut is the master's last advert, of whichever
-    /// router: the command that pulls the cables takes longer than some intervals.
+    /// From the cut to the last takeover, ms. The cut is the time of the master's last advert of
+    /// any router: the command that cuts the links takes longer than some intervals.
     last_ms: f64,
-    /// How much later than its own master down interval, counted from the last advert it can have
-    /// heard, the latest router took over, ms.
+    /// Delay of the latest router beyond its own master down interval, counted from the last advert
+    /// that it can have received, ms.
     late_ms: f64,
     not_captured: u32,
 }
 
-/// A pair that does not hold together is told, and the others are measured all the same.
+/// A pair whose measurement fails is reported, and the others are still measured.
 pub fn run(options: &Options) -> Result<bool> {
     let agent = super::agent()?;
     let (mut lines, mut held) = (Vec::new(), true);

@@ -1,5 +1,5 @@
-//! One look at a pair while something happens to it: a client that asks each millisecond, the wire,
-//! and who has the address.
+//! Observes a pair during an event: a client that sends a request each millisecond, a capture, and
+//! the holders of the address.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -14,42 +14,43 @@ use vrrp_tests::probe::Report;
 
 use super::millis;
 
-/// The client asks this often: what is shorter cannot be seen.
+/// Interval of the client's requests: shorter outages cannot be seen.
 pub const PROBE_INTERVAL: Duration = Duration::from_millis(1);
-/// Traffic before something is done, so that there is a "before".
+/// Traffic before the event, as the reference.
 const RUN_UP: Duration = Duration::from_millis(300);
-/// A gap may begin this long before what causes it: an answer may be under way.
+/// A gap may begin this long before its cause: a reply may have been in flight.
 const BEFORE: Duration = Duration::from_millis(20);
-/// How often the client asks all who has the address, so that whoever thinks so shows itself.
+/// How often the client broadcasts an ARP request for the address, so that every node that claims
+/// it answers.
 const ASK_EVERY: Duration = Duration::from_millis(50);
-/// What a busy machine may add to the protocol's timers before nobody is expected to come any more.
+/// The most that a busy machine may add to the protocol's timers before the wait is given up.
 const ROOM: Duration = Duration::from_secs(5);
-/// Acts of the wrong node with a longer pause than this between them are told apart.
+/// Frames of the wrong node with a longer pause between them count as separate incidents.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A watch over a pair that is going on.
+/// A running observation of a pair.
 pub struct Sight {
     capture: Capture,
     probe: EchoProbe,
 }
 
-/// What was seen of one event.
+/// The result of one event.
 #[derive(Debug, Clone, Serialize)]
 pub struct Seen {
-    /// The longest time without an answer beyond the usual one, ms; without the time in which the
-    /// client was kept from asking.
+    /// The longest time without an answer beyond the usual one, ms, without the time in which the
+    /// client was not scheduled.
     pub outage_ms: f64,
-    /// How long the client was kept from asking at worst, ms.
+    /// The longest time in which the client was not scheduled, ms.
     pub stall_ms: f64,
     /// From the event to the successor's first advert, ms.
     pub successor_ms: Option<f64>,
     #[serde(flatten)]
     pub both: Both,
-    /// Frames that the capture lost: a zero in `both` says nothing then.
+    /// Frames that the capture lost: with any lost, a zero in `both` proves nothing.
     pub not_captured: u32,
 }
 
-/// What a second node did while another one was master.
+/// What a second node sent while another one was master.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Both {
     pub both_frames: usize,
@@ -57,7 +58,7 @@ pub struct Both {
 }
 
 impl Sight {
-    /// Starts to watch, and lets some traffic pass.
+    /// Starts the observation, and lets some traffic pass.
     pub fn begin(pair: &Pair) -> Result<Self> {
         let sight = Self { capture: pair.capture()?, probe: pair.probe(PROBE_INTERVAL)? };
         look_on(pair, RUN_UP)?;
@@ -76,7 +77,7 @@ impl Sight {
         Ok(())
     }
 
-    /// Ends the watch over an event at `since` that should make `successor` the master.
+    /// Ends the observation of an event at `since` that should make `successor` the master.
     pub fn end(self, pair: &Pair, since: Instant, successor: Node) -> Result<Seen> {
         let (report, recording) = self.stop()?;
         let summary =
@@ -91,14 +92,14 @@ impl Sight {
         })
     }
 
-    /// Ends the watch and hands over all of it.
+    /// Ends the observation and returns everything that was recorded.
     pub fn stop(self) -> Result<(Report, Recording)> {
         let report = self.probe.stop()?;
         Ok((report, self.capture.stop()?))
     }
 }
 
-/// Lets time pass while the client asks who has the address.
+/// Waits while the client sends ARP requests for the address.
 pub fn look_on(pair: &Pair, time: Duration) -> Result<()> {
     let end = Instant::now() + time;
     loop {
@@ -111,13 +112,13 @@ pub fn look_on(pair: &Pair, time: Duration) -> Result<()> {
     }
 }
 
-/// Answers come once an interval even while all is well.
+/// Without any failure answers still come one interval apart.
 pub fn beyond_usual(gap_ms: f64) -> f64 {
     (gap_ms - millis(PROBE_INTERVAL)).max(0.0)
 }
 
 impl Both {
-    /// From the times of the acts, in their order.
+    /// From the times of the frames, in order.
     pub fn of(acts: &[Instant]) -> Self {
         let steps = acts.windows(2).map(|pair| pair[1] - pair[0]).filter(|step| *step <= PAUSE);
         Self { both_frames: acts.len(), both_ms: millis(steps.sum()) }

@@ -1,4 +1,4 @@
-//! One target for some seconds, and what came of it.
+//! Runs one target for some seconds and reads its result.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,11 @@ use anyhow::{Context, Result};
 use super::{directory, triple};
 use crate::exec;
 
-/// What libFuzzer says of a run.
+/// libFuzzer's report of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Report {
     executions: u64,
-    /// Coverage points reached by the seeds and what earlier runs kept, and at the end.
+    /// Coverage points of the seeds and the kept corpus, and at the end.
     edges: (u64, u64),
     /// The input that made the target fail.
     artifact: Option<PathBuf>,
@@ -43,7 +43,7 @@ fn after(line: &str, key: &str) -> Option<u64> {
     line.split_once(key)?.1.split_whitespace().next()?.parse().ok()
 }
 
-/// Runs a target and prints a line about it; whether it held.
+/// Runs a target and prints a line about it; returns whether it passed.
 pub fn target(name: &str, dictionary: Option<&Path>, seconds: u64) -> Result<bool> {
     let program = directory().join(triple()).join("release").join(name);
     let corpus = directory().join("corpus").join(name);

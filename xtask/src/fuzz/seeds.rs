@@ -1,5 +1,5 @@
-//! What a run begins with: packets of the rows, the configurations of the repository, a datagram,
-//! and sequences of chance.
+//! The seeds of a run: packets of the rows, the configurations of the repository, a datagram, and
+//! random sequences.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::exec;
 
 /// Directories with configurations.
 const CONFIGURATIONS: [&str; 3] = ["examples", "examples/dual-master", "crates/config/testdata"];
-/// Where the words of both languages stand, as texts in quotes.
+/// Files that hold the keywords of both languages as string literals.
 const KEYWORDS: [&str; 4] = [
     "crates/config/src/keepalived",
     "crates/config/src/keepalived/keywords",
@@ -21,8 +21,8 @@ const KEYWORDS: [&str; 4] = [
 ];
 const SEQUENCES: u64 = 64;
 
-/// Writes the seeds of these targets, a directory for each; the dictionary of configurations is the
-/// file returned.
+/// Writes the seeds of these targets, a directory for each. Returns the dictionary of
+/// configurations.
 pub fn write(targets: &[(&str, Input)]) -> Result<PathBuf> {
     let seeds = directory().join("seeds");
     if seeds.exists() {
@@ -51,7 +51,7 @@ fn put(file: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// Files of a directory whose names end so.
+/// Files of a directory whose names have one of these endings.
 fn files(directory: &str, endings: &[&str]) -> Result<Vec<PathBuf>> {
     let directory = exec::root().join(directory);
     let entries =
@@ -79,8 +79,8 @@ fn configurations(into: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The outermost blocks and tables of a configuration, each alone: short inputs are tried more
-/// often.
+/// The outermost blocks and tables of a configuration, each by itself: libFuzzer tries short inputs
+/// more often.
 fn blocks(text: &str) -> Vec<String> {
     let mut blocks = vec![String::new()];
     for line in text.split_inclusive('\n') {
@@ -98,7 +98,7 @@ fn blocks(text: &str) -> Vec<String> {
     blocks
 }
 
-/// The words that the readers know, in the form of libFuzzer's dictionaries.
+/// The keywords of the parsers, as a libFuzzer dictionary.
 fn dictionary() -> Result<PathBuf> {
     let mut words = BTreeSet::new();
     for directory in KEYWORDS {
@@ -129,7 +129,7 @@ fn datagram() -> Vec<u8> {
     [head, address, vec![0, 80, 6, 0], vec![1, 2, 3, 4, 5, 6, 7, 8]].concat()
 }
 
-/// Bytes of chance, the same on every machine, of growing length.
+/// Random bytes of growing length, the same on every machine.
 fn sequences(into: &Path) -> Result<()> {
     let mut state = 1_u64;
     let mut byte = || {

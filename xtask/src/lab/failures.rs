@@ -1,4 +1,4 @@
-//! The steps in which something breaks, and comes back.
+//! The steps with a failure and a recovery.
 
 use std::time::{Duration, Instant};
 
@@ -11,15 +11,15 @@ use super::report::Step;
 use super::service::Session;
 use super::story::{Seen, Story, Watch};
 
-/// The node that has all the bad luck, and the address it is master of.
+/// The node that fails, and the address it is master of.
 const VICTIM: Node = Node::Node1;
 const HEIR: Node = Node::Node2;
 const MOVING: Vip = Vip::Vip1;
 const STAYING: Vip = Vip::Vip2;
 
-/// The longest time a gap may last when something comes back.
+/// The longest gap when a node or service recovers.
 const RETURN_GAP_MS: f64 = 500.0;
-/// How long a health check may go on sending new connections to an nginx that has just died.
+/// How long a health check may send new connections to an nginx that has just died.
 const CHECK_PERIOD: Duration = Duration::from_secs(1);
 /// Three failed runs of the check, one each second, with a little room.
 const TRACKING_DELAY: Duration = Duration::from_millis(3300);
@@ -52,7 +52,7 @@ pub fn link_cut(story: &mut Story, step: &mut Step) -> Result<()> {
     Ok(())
 }
 
-/// The demanded limit: the master down interval with a little room for the machine.
+/// The limit: the master down interval with a margin for the machine.
 fn outage_limit(story: &Story) -> Duration {
     if story.settings.interval < Duration::from_secs(1) {
         story.settings.interval * 39 / 10
@@ -116,7 +116,7 @@ pub fn nginx_killed(story: &mut Story, step: &mut Step) -> Result<()> {
     let since = Instant::now();
     story.lab.kill_nginx(VICTIM)?;
     step.event(format!("nginx on {VICTIM} is killed"));
-    // The heir ignores a master of lower priority, so it waits out the master down interval.
+    // The other node ignores a master of lower priority, so it waits out the master down interval.
     let limit = TRACKING_DELAY + outage_limit(story);
     let moved = story.wait_for_master(MOVING, HEIR, since, limit + Duration::from_secs(2))?;
     let seen = story.finish(watch, step)?;
@@ -153,21 +153,21 @@ pub fn nginx_back(story: &mut Story, step: &mut Step) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the heir has taken over.
+/// Waits until the other node has taken over.
 fn succeed(story: &Story, since: Instant) -> Result<()> {
     story
         .wait_for_master(MOVING, HEIR, since, outage_limit(story) + Duration::from_secs(2))
         .map(drop)
 }
 
-/// Waits until the victim has taken its address back and the heir has fallen silent.
+/// Waits until the failed node is master again and the other node has stopped advertising.
 fn come_back(story: &mut Story, since: Instant) -> Result<()> {
     let patience = outage_limit(story) * 2 + Duration::from_secs(5);
     story.wait_for_master(MOVING, VICTIM, since, patience)?;
     story.lab.wait_for_service(patience)
 }
 
-/// The victim takes its address back, and neither address is away for long.
+/// The failed node is master again, and neither address has a long gap.
 fn check_return(story: &mut Story, step: &mut Step, watch: Watch, since: Instant) -> Result<()> {
     come_back(story, since)?;
     let seen = story.finish(watch, step)?;
@@ -196,7 +196,8 @@ fn check_no_gap(story: &Story, step: &mut Step, seen: &Seen) {
     );
 }
 
-/// From the successor's first advert on, the old master neither claims nor serves the address.
+/// From the successor's first advert on, the old master neither claims the address nor answers for
+/// it.
 fn check_silence(story: &Story, step: &mut Step, seen: &Seen, since: Instant) {
     let Some(handover) = seen.recording.first_advert(since, HEIR, MOVING.vrid()) else {
         step.check("the successor advertises", false, "not seen");

@@ -1,4 +1,4 @@
-//! Labs held open for people: up, down, status, exec.
+//! Labs that stay up for manual work: up, down, status, exec.
 
 use std::ffi::OsString;
 use std::iter::once;
@@ -83,8 +83,8 @@ pub fn exec(host: &str, command: &[String]) -> Result<()> {
     Err(command.exec()).with_context(|| format!("running {program} on {host}"))
 }
 
-/// What a command finds in its environment: the lab's directory, its agent as `vrrp-agent`, and
-/// where the agent of this host has its socket, its pins and its configuration.
+/// A command's environment: the lab's directory, its agent as `vrrp-agent`, and the socket, pins
+/// and configuration of this host's agent.
 fn surroundings(run_dir: &Path, host: Host) -> Result<Vec<(&'static str, OsString)>> {
     let agent = AgentPaths::below(&run_dir.join(host.name()));
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -1,5 +1,4 @@
-//! What a story tells: steps with events, traffic and checks; for people as lines, for programs as
-//! JSON.
+//! The report of a scenario: steps with events, traffic and checks; as text or JSON.
 
 use std::time::{Duration, Instant};
 
@@ -7,16 +6,16 @@ use serde_json::{Value, json};
 use vrrp_tests::names::Vip;
 use vrrp_tests::summary::Summary;
 
-/// How a check came out.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Held,
     Failed,
-    /// The reason why nothing is demanded here.
+    /// Why the check does not apply here.
     DoesNotApply(String),
 }
 
-/// One demand and what was found.
+/// One requirement and what was found.
 #[derive(Debug, Clone)]
 pub struct Check {
     pub demand: String,
@@ -24,7 +23,7 @@ pub struct Check {
     pub outcome: Outcome,
 }
 
-/// One chapter of the story.
+/// One step of the scenario.
 #[derive(Debug)]
 pub struct Step {
     pub title: String,
@@ -50,7 +49,7 @@ impl Step {
         }
     }
 
-    /// Something that was done or happened just now.
+    /// Records something that was done or happened just now.
     pub fn event(&mut self, text: impl Into<String>) {
         self.event_at(Instant::now(), text);
     }
@@ -59,7 +58,7 @@ impl Step {
         self.events.push((at.saturating_duration_since(self.epoch), text.into()));
     }
 
-    /// How long before `at` the last thing was done, in words; empty if nothing was.
+    /// How long before `at` the last event was, as text; empty if there was none.
     pub fn since_last_event(&self, at: Instant) -> String {
         let at = at.saturating_duration_since(self.epoch);
         let last = self.events.iter().map(|(when, _)| *when).filter(|when| *when <= at).max();
@@ -70,13 +69,13 @@ impl Step {
         self.traffic.push((vip, summary));
     }
 
-    /// Demands something; `found` is what was seen, whether it held or not.
+    /// Records a requirement; `found` describes the observation, whether it `held` or not.
     pub fn check(&mut self, demand: impl Into<String>, held: bool, found: impl Into<String>) {
         let outcome = if held { Outcome::Held } else { Outcome::Failed };
         self.checks.push(Check { demand: demand.into(), found: found.into(), outcome });
     }
 
-    /// The same, where `excuse` may say why nothing is demanded in this set-up.
+    /// The same, unless `excuse` gives a reason why the requirement does not apply in this set-up.
     pub fn check_unless(
         &mut self,
         excuse: Option<&str>,

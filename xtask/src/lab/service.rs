@@ -1,4 +1,4 @@
-//! The steps in which nothing breaks: pages, sessions, names, and bad adverts that must not matter.
+//! The steps without a failure: pages, sessions, names, and bad adverts that must have no effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,13 +12,13 @@ use vrrp_tests::names::{Host, Node, SITE_NAME, Vip};
 use super::report::Step;
 use super::story::Story;
 
-/// Bad adverts of each kind, and how many a second in all.
+/// Bad adverts of each kind, and the total rate per second.
 const BAD_ADVERTS: u32 = 2_000;
 const BAD_ADVERTS_PER_SECOND: u32 = 8_000;
 const DROPPED: &str = "vrrp_advertisements_dropped_total";
 
 pub fn both_served(story: &mut Story, step: &mut Step) -> Result<()> {
-    // An advert of each master has to pass before the wire can name it.
+    // The wire shows the master only after an advert of each.
     std::thread::sleep(story.settings.interval + Duration::from_millis(100));
     let watch = story.watch()?;
     let seen = story.finish(watch, step)?;
@@ -69,7 +69,7 @@ pub fn php_session(story: &mut Story, step: &mut Step) -> Result<()> {
 #[derive(Debug, Default)]
 pub struct Session {
     cookie: Option<String>,
-    /// As the page counts them.
+    /// As counted by the page.
     pub visits: u64,
     pub php: BTreeSet<String>,
     pub ways: BTreeSet<String>,
@@ -107,7 +107,7 @@ pub fn dns_name(story: &mut Story, step: &mut Step) -> Result<()> {
     );
     for address in addresses {
         let answer = story.lab.get(address, "/", None)?;
-        let node = answer.header("x-node").unwrap_or("nobody");
+        let node = answer.header("x-node").unwrap_or("no node");
         step.check(
             format!("{address} answers"),
             answer.status == 200,
@@ -125,13 +125,13 @@ pub fn bad_adverts(story: &mut Story, step: &mut Step) -> Result<()> {
     let watch = story.watch()?;
     let kinds = BadAdvert::all(&story.settings);
     step.event(format!(
-        "the client throws {BAD_ADVERTS} bad adverts of each of {} kinds",
+        "the client sends {BAD_ADVERTS} bad adverts of each of {} kinds",
         kinds.len()
     ));
     let client = story.lab.topology().host(Host::Client);
     let sent = inject(&client, &story.settings, &kinds, BAD_ADVERTS, BAD_ADVERTS_PER_SECOND)?;
     let total: u32 = sent.iter().map(|(_, count)| count).sum();
-    step.event(format!("{total} bad adverts are out"));
+    step.event(format!("{total} bad adverts were sent"));
     let began = watch.began;
     let seen = story.finish(watch, step)?;
     // keepalived reads every one of them, and loses good adverts among so many bad ones.
@@ -183,7 +183,8 @@ fn read_metrics(story: &Story, nodes: &[Node]) -> Result<BTreeMap<Node, Metrics>
     nodes.iter().map(|node| Ok((*node, story.lab.metrics(*node)?))).collect()
 }
 
-/// Compares what was sent with what `node` counted: each reason by itself, garbage by what remains.
+/// Compares what was sent with what `node` counted: each reason by itself, garbage by the
+/// remainder.
 fn check_counts(
     step: &mut Step,
     node: Node,
@@ -196,8 +197,7 @@ fn check_counts(
     };
     let reaching = || sent.iter().filter(|(kind, _)| kind.reaches(node));
     let mut wrong = Vec::new();
-    // Garbage fails under whatever reason it happens to meet first, so a reason may count more than
-    // its own kind.
+    // Garbage may fail any check first, so a reason may count more than its own kind.
     for (kind, count) in reaching() {
         if let Some(reason) = kind.reason()
             && grown(&[("reason", reason)]) < i64::from(*count)
@@ -219,7 +219,7 @@ fn check_counts(
     );
 }
 
-/// What was counted in between, by reason.
+/// The increase of each reason's counter.
 fn reasons(before: &Metrics, after: &Metrics) -> String {
     let earlier = before.by_label(DROPPED, "reason");
     let grown = after.by_label(DROPPED, "reason").into_iter().map(|(reason, count)| {

@@ -1,4 +1,4 @@
-//! The stage of the story: the lab, its capture, the client's probes, and who was master last.
+//! The state of the scenario: the lab, its capture, the client's probes, and the last masters.
 
 use std::collections::BTreeMap;
 use std::thread::sleep;
@@ -14,14 +14,14 @@ use vrrp_tests::{Lab, LabOptions, Router};
 
 use super::report::Step;
 
-/// The client asks each address this often.
+/// Interval of the client's probes of each address.
 const PROBE_INTERVAL: Duration = Duration::from_millis(10);
-/// Traffic before something is done, so that the summary has a "before".
+/// Traffic before the event, as the reference for the summary.
 const RUN_UP: Duration = Duration::from_millis(300);
-/// Traffic after everything has calmed down.
+/// Traffic after the last change.
 const RUN_OUT: Duration = Duration::from_millis(500);
-/// A master that yields advertises once more within this time, so that the better one announces
-/// itself: no mastership of its own.
+/// A master that yields sends one more advert within this time, so that the better router announces
+/// itself. That is no mastership of its own.
 const LAST_WORD: Duration = Duration::from_millis(20);
 
 pub struct Story {
@@ -39,7 +39,7 @@ pub struct Watch {
     probes: [HttpProbe; 2],
 }
 
-/// What a watch saw, the index being the address's.
+/// Results of a watch, by index of the address.
 pub struct Seen {
     pub reports: [Report; 2],
     pub recording: Recording,
@@ -77,7 +77,7 @@ impl Story {
         })
     }
 
-    /// Tells one step. An error inside it is a failed check: the story goes on.
+    /// Runs one step. An error inside it is a failed check; the next step still runs.
     pub fn step(&mut self, title: &str, act: impl FnOnce(&mut Self, &mut Step) -> Result<()>) {
         let mut step = Step::begin(title, self.epoch);
         self.capture.clear();
@@ -89,7 +89,7 @@ impl Story {
         self.steps.push(step);
     }
 
-    /// Starts to watch both addresses and lets some traffic pass.
+    /// Starts to probe both addresses and lets some traffic pass.
     pub fn watch(&self) -> Result<Watch> {
         let probe = |vip: Vip| self.lab.probe(vip.address(), PROBE_INTERVAL);
         let watch = Watch { began: Instant::now(), probes: [probe(Vip::Vip1)?, probe(Vip::Vip2)?] };
@@ -97,7 +97,7 @@ impl Story {
         Ok(watch)
     }
 
-    /// Lets things calm down, ends the watch and notes its traffic.
+    /// Waits a moment, ends the watch and records its traffic.
     pub fn finish(&self, watch: Watch, step: &mut Step) -> Result<Seen> {
         sleep(RUN_OUT);
         let [one, two] = watch.probes;
@@ -129,14 +129,14 @@ impl Story {
         }
     }
 
-    /// The master of `vip` as the wire tells it: who advertised last.
+    /// The node that advertised `vip` last.
     pub fn master_on_the_wire(&self, vip: Vip) -> Option<Node> {
         self.capture.last_advertiser(vip.vrid()).or(self.masters.get(&vip).map(|(node, _)| *node))
     }
 
-    /// Why nothing is demanded of `node`, if another program than ours routes there.
+    /// Why requirements on `node` do not apply, if it does not run our agent.
     pub fn not_ours(&self, node: Node) -> Option<&'static str> {
-        if self.lab.router(node).is_agent() { None } else { Some("keepalived has a part in it") }
+        if self.lab.router(node).is_agent() { None } else { Some("keepalived takes part") }
     }
 
     /// Whether the masters spread connections over both nodes: the services are in the TOML only.
@@ -144,18 +144,18 @@ impl Story {
         Node::BOTH.into_iter().all(|node| *self.lab.router(node) == Router::Agent)
     }
 
-    /// Checks that `node` is master of `vip`, on the wire and by its own word.
+    /// Checks that `node` is master of `vip`, on the wire and in its own status.
     pub fn check_master(&self, step: &mut Step, vip: Vip, node: Node) {
         let wire = self.master_on_the_wire(vip);
         let mut held = wire == Some(node);
         let mut found =
-            wire.map_or("nobody advertises".to_owned(), |wire| format!("{wire} advertises"));
+            wire.map_or("no node advertises".to_owned(), |wire| format!("{wire} advertises"));
         if self.lab.router(node).is_agent() {
             match self.lab.agent_status(node) {
                 Ok(status) => {
                     let role = status.role(vip).unwrap_or("unknown");
                     held &= role == "master";
-                    found.push_str(&format!(", and says it is {role}"));
+                    found.push_str(&format!(", and its status is {role}"));
                 }
                 Err(e) => {
                     held = false;
@@ -166,10 +166,10 @@ impl Story {
         step.check(format!("{node} is master of {vip}"), held, found);
     }
 
-    /// Adds to the timeline what the captured adverts say about masterships.
+    /// Adds the masterships in the captured adverts to the timeline.
     fn tell_masterships(&mut self, step: &mut Step) {
         let mut told = Vec::new();
-        // Who was master before the present one, and until when.
+        // The previous master, and the end of its mastership.
         let mut yielded: BTreeMap<Vip, (Node, Instant)> = BTreeMap::new();
         for captured in self.capture.so_far().frames {
             let (Some(node), Some(advert)) =

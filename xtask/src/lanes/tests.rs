@@ -17,7 +17,7 @@ fn test_binaries_are_found_in_what_cargo_prints() {
 }
 
 #[test]
-fn everything_is_done_once_and_a_failure_is_told() {
+fn everything_is_done_once_and_a_failure_is_returned() {
     let mut doubled =
         side_by_side((1..=10).collect(), 3, |number| Ok(2 * number)).expect("all is well");
     doubled.sort_unstable();

@@ -1,12 +1,14 @@
-//! A Rust file taken apart: the code without its comments and literals, and the comments alone,
-//! line by line. Enough of a lexer for the rules; whether the file compiles is the compiler's
-//! business.
+//! A Rust file taken apart: the code without its comments and literals, the comments alone, and the
+//! string literals alone, line by line. The lexer knows as much as the rules need; the compiler
+//! checks the rest.
 
 pub struct Source {
     /// Code; comments and the insides of strings and characters are blank.
     pub code: Vec<String>,
     /// Comments; all else is blank.
     pub comments: Vec<String>,
+    /// The insides of strings; all else is blank.
+    pub literals: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,18 +23,21 @@ enum Mode {
 impl Source {
     pub fn parse(text: &str) -> Self {
         let chars: Vec<char> = text.chars().collect();
-        let (mut code, mut comments) = (String::new(), String::new());
+        let (mut code, mut comments, mut literals) = (String::new(), String::new(), String::new());
         let (mut mode, mut at) = (Mode::Code, 0);
         while at < chars.len() {
             let (next, length) = step(mode, &chars, at);
-            // What opens a string or comment belongs to it; the quotes stay in the code, so that
-            // tokens do not grow together.
+            // Opening characters belong to their string or comment. Quotes stay in the code, so
+            // that tokens do not merge.
             for &c in &chars[at..at + length] {
                 let comment = matches!(mode, Mode::Line | Mode::Block { .. })
                     || matches!(next, Mode::Line | Mode::Block { .. });
                 let kept = mode == Mode::Code && next == Mode::Code || c == '"';
                 code.push(if c == '\n' || kept && !comment { c } else { ' ' });
                 comments.push(if c == '\n' || comment { c } else { ' ' });
+                let inside = |mode| matches!(mode, Mode::Text | Mode::Raw { .. });
+                let literal = inside(mode) && inside(next);
+                literals.push(if c == '\n' || literal { c } else { ' ' });
             }
             if mode == Mode::Code && next == Mode::Code && length > 1 {
                 blank_character(&mut code, length);
@@ -40,7 +45,7 @@ impl Source {
             (mode, at) = (next, at + length);
         }
         let lines = |text: String| text.lines().map(str::to_owned).collect();
-        Self { code: lines(code), comments: lines(comments) }
+        Self { code: lines(code), comments: lines(comments), literals: lines(literals) }
     }
 
     /// The code above the unit tests at the end of the file.
@@ -57,7 +62,7 @@ impl Source {
     }
 }
 
-/// A character literal is taken whole in `Code`: its inside goes.
+/// A character literal is one token in `Code`: its inside is blanked.
 fn blank_character(code: &mut String, length: usize) {
     let start = code.char_indices().rev().nth(length - 1).map_or(0, |(index, _)| index);
     code.truncate(start);

@@ -92,6 +92,33 @@ fn leftovers_are_found_in_comments_only() {
 }
 
 #[test]
+fn listed_words_are_found_in_comments_and_in_production_strings() {
+    let text = "// Whoever asks.\n/// All, but\n/// for one.\nlet nobody = \"somebody's\";\n\
+                // `nobody`, but. For\nlet a = r\"anew\";\n";
+    assert_eq!(rule("xtask/src/exec.rs", text, vocabulary::check), [1, 2, 4, 6]);
+    assert_eq!(rule("tests/harness/exec.rs", text, vocabulary::check), [1, 2, 4, 6]);
+    assert_eq!(rule("tests/failover.rs", text, vocabulary::check), [1, 2]);
+}
+
+#[test]
+fn listed_words_are_found_in_documents() {
+    let mut findings = Vec::new();
+    let text = "A **seat**,\nall but\nfor it; `user = nobody`\nbut\n\nfor\n";
+    vocabulary::check_document("examples/README.md", text, &mut findings);
+    assert_eq!(findings.iter().map(|finding| finding.line).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn lines_are_as_wide_as_rustfmt_allows() {
+    let wide = format!("let a = {};\n", "b".repeat(100));
+    let literal = format!("let a = \"{}\";\n", "b".repeat(100));
+    let comment = format!("// {}\n", "b".repeat(100));
+    let text = wide + &literal + &comment;
+    assert_eq!(rule("vrrp-agent/src/main.rs", &text, size::check_width), [1, 3]);
+    assert_eq!(rule("tests/matrix/peers.rs", &text, size::check_width), [0; 0]);
+}
+
+#[test]
 fn functions_are_measured_from_their_name_to_their_brace() {
     let text = "trait T {\n    fn none(&self, a: [u8; 4]);\n}\nfn one() { let f: fn(u8) = g; }\nfn two(\n    a: u8,\n) {\n    if a { }\n}\n";
     let function = |name: &str, line, size| Function { name: name.to_owned(), line, size };
@@ -116,7 +143,7 @@ fn the_ratchet_only_tightens() {
     assert!(verdict("a/src/x.rs 590", &long).contains("grown"));
     assert!(verdict("a/src/x.rs 610", &long).contains("shrunk to 600"));
     assert!(verdict("a/src/x.rs 600", "fn a() {}\n").contains("fits its limit"));
-    assert!(verdict("a/src/y.rs 400", "").contains("is no more"));
+    assert!(verdict("a/src/y.rs 600", "").contains("does not exist"));
     assert!(verdict("a/src/y.rs", "").contains("not `PATH LINES`"));
 }
 

@@ -1,5 +1,4 @@
-//! Words that must not stand where they stand: `unsafe` outside its files or without its reason,
-//! and leftovers.
+//! `unsafe` outside its files or without its reason, and leftovers.
 
 use super::Finding;
 use super::source::{Source, words};
@@ -12,7 +11,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("vrrp-ebpf/src/tables.rs", "reads map values in place"),
     ("vrrp-ebpf/src/guard.rs", "writes token buckets in place"),
     ("vrrp-ebpf/src/capture.rs", "calls helpers of the kernel"),
-    ("vrrp-ebpf/src/fib.rs", "asks the kernel for a route"),
+    ("vrrp-ebpf/src/fib.rs", "looks up a route in the kernel"),
     ("vrrp-ebpf/src/count.rs", "bumps per-CPU values in place"),
     ("vrrp-ebpf/src/main.rs", "calls helpers of the kernel"),
     ("vrrp-ebpf/src/bench/main.rs", "writes the packets of a benchmark"),
@@ -24,17 +23,17 @@ const UNSAFE: &[(&str, &str)] = &[
     ("vrrp-ebpf/src/sockets/main.rs", "calls a helper of the kernel"),
     ("vrrp-common/src/maps.rs", "vouches that map values are plain data"),
     ("vrrp-common/src/socket_maps.rs", "vouches that map values are plain data"),
-    ("vrrp-agent/src/net/ethtool.rs", "asks the kernel for features of an interface"),
+    ("vrrp-agent/src/net/ethtool.rs", "reads the features of an interface from the kernel"),
     ("vrrp-agent/src/net/raw.rs", "wraps a socket for the runtime"),
     ("vrrp-agent/src/realtime.rs", "asks for real-time scheduling"),
     ("vrrp-agent/src/realtime/tests.rs", "reads the scheduling back"),
     (
         "tests/harness/sys.rs",
-        "enters namespaces between fork and exec, calls the kernel where nobody wraps it",
+        "enters namespaces between fork and exec, makes system calls that no crate wraps",
     ),
 ];
 
-/// How far above an `unsafe` its reason may stand, in lines.
+/// The most lines between an `unsafe` and its reason above it.
 const REASON_WITHIN: usize = 8;
 
 pub fn check(path: &str, source: &Source, findings: &mut Vec<Finding>) {
@@ -61,15 +60,15 @@ pub fn check(path: &str, source: &Source, findings: &mut Vec<Finding>) {
             && words(comment).any(|(_, word)| word == LEFTOVER)
             && !comment.contains("RFC")
         {
-            add("an open end that no section of an RFC asks for: do it, or file an issue");
+            add("a leftover without the section of an RFC: do it, or file an issue");
         }
     }
 }
 
-/// Put together so that this file does not trip over itself.
+/// Split so that this file does not contain it.
 const LEFTOVER: &str = concat!("TO", "DO");
 
-/// `#[unsafe(no_mangle)]` is an attribute, not a promise to keep.
+/// `#[unsafe(no_mangle)]` is an attribute.
 fn uses_unsafe(line: &str) -> bool {
     words(line).any(|(at, word)| word == "unsafe" && !line[..at].trim_end().ends_with('['))
 }

@@ -1,5 +1,5 @@
-//! Writes cpio archives of the format "newc", which the kernel unpacks as its first file system.
-//! Archives that follow each other in one file are unpacked one after the other.
+//! Writes cpio archives of the format "newc", which the kernel unpacks as its first file system. It
+//! unpacks several archives in one file one after the other.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +16,7 @@ const DEVICE: u32 = 0o020_600;
 /// The console that the kernel opens for the first process.
 const CONSOLE: (u32, u32) = (5, 1);
 
-/// An archive in memory. Directories are made as files need them; owner and group are root.
+/// An archive in memory. Directories are added as files need them; owner and group are root.
 pub struct Archive {
     bytes: Vec<u8>,
     /// Paths that are in the archive, without the slash in front.
@@ -28,7 +28,7 @@ impl Archive {
         Self { bytes: Vec::new(), known: BTreeSet::new() }
     }
 
-    /// Whether something of this path is in the archive.
+    /// Whether the archive has this path.
     pub fn has(&self, path: &str) -> bool {
         self.known.contains(path.trim_start_matches('/'))
     }
@@ -53,7 +53,7 @@ impl Archive {
         self.add("dev/console", DEVICE, CONSOLE, &[]);
     }
 
-    /// A program of this machine, at the same contents.
+    /// Adds a file of this machine with its permissions.
     pub fn copy(&mut self, path: &str, from: &Path) -> Result<()> {
         let contents = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
         self.program(path, &contents);

@@ -1,5 +1,5 @@
-//! The build for 64-bit ARM: Debian's compiler with the standard library of that architecture as
-//! its root, and Debian's cross linker. The BPF objects are the same on both architectures.
+//! The build for 64-bit ARM: Debian's compiler with that architecture's standard library as its
+//! sysroot, and Debian's cross linker. The BPF objects are the same on both architectures.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,13 @@ use crate::{exec, toolchain};
 
 pub const TARGET: &str = "aarch64-unknown-linux-gnu";
 const LINKER: &str = "aarch64-linux-gnu-gcc";
-/// The compiled standard library, of the very version of the compiler.
+/// The compiled standard library, of exactly the compiler's version.
 const LIBRARY: &str = "libstd-rust-web-dev";
-/// What the guest gets its tools and libraries from.
+/// Packages of the guest's tools and libraries.
 const TOOLS: &[&str] =
     &["iproute2", "busybox-static", "kmod", "ethtool", "ipvsadm", "libc6", "libgcc-s1"];
 
-/// A cargo that builds for the target: its words follow.
+/// A cargo that builds for the target; the subcommand is `word`.
 pub fn cargo(word: &str) -> Result<Command> {
     let root = library()?;
     let mut command = exec::cargo();
@@ -33,7 +33,7 @@ pub fn cargo(word: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// Builds the agent; where it lies.
+/// Builds the agent; returns its path.
 pub fn agent() -> Result<PathBuf> {
     exec::run(cargo("build")?.args(["--package", "vrrp-agent"]))?;
     Ok(target_dir().join(TARGET).join("debug/vrrp-agent"))
@@ -43,7 +43,7 @@ fn target_dir() -> PathBuf {
     cache().join("target-arm64")
 }
 
-/// The root of the compiler for the target, downloaded once for each version of the compiler.
+/// The compiler's sysroot for the target, downloaded once per compiler version.
 fn library() -> Result<PathBuf> {
     let text = exec::read("dpkg-query", &["-W", "-f", "${Version}", LIBRARY]);
     let Some(version) = text.filter(|version| !version.is_empty()) else {
@@ -56,7 +56,7 @@ fn library() -> Result<PathBuf> {
         fs::create_dir_all(&directory)
             .with_context(|| format!("cannot make {}", directory.display()))?;
         let package = format!("{LIBRARY}={version}");
-        // It came with the security updates of the distribution.
+        // The compiler came with the security updates of the distribution.
         Apt::bookworm_security(Arch::Arm)?.download(&[package], &directory, &directory)?;
     }
     Ok(root)

@@ -1,4 +1,4 @@
-//! Builds what a guest runs, and packs it.
+//! Builds and packs the contents of a guest.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ const TESTS: &[&str] = &[INIT, "xdp_rows", "alike"];
 /// The unit tests of the agent, by their name in a guest.
 const UNIT_TESTS: &str = "vrrp-agent-tests";
 
-/// The archive that every kernel begins with.
+/// The archive that every kernel starts with.
 pub struct Base {
     pub archive: Vec<u8>,
 }
@@ -39,7 +39,7 @@ pub fn base(arch: Arch) -> Result<Base> {
     Ok(Base { archive })
 }
 
-/// A line of `cargo --message-format=json`, as far as it says where a test program is.
+/// A line of `cargo --message-format=json`: the fields that locate a test program.
 #[derive(Deserialize)]
 struct Message {
     #[serde(default)]
@@ -74,7 +74,7 @@ fn test_programs(command: &mut Command) -> Result<Vec<(String, PathBuf)>> {
     let mut programs = Vec::new();
     if let Some(output) = child.stdout.take() {
         for text in BufReader::new(output).lines() {
-            programs.extend(program(&text.context("cannot read what cargo says")?));
+            programs.extend(program(&text.context("cannot read cargo's output")?));
         }
     }
     let status = child.wait().with_context(|| format!("lost `{line}`"))?;

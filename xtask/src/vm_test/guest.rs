@@ -1,7 +1,7 @@
-//! One run of one kernel in qemu, and what the guest said on its console.
+//! One run of one kernel in qemu, and its console output.
 //!
 //! The processor is emulated (TCG): a machine that is itself virtual may offer `/dev/kvm` and yet
-//! fail to run a kernel by it.
+//! fail to run a kernel with it.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -16,30 +16,29 @@ use super::kernels::{Arch, Kernel};
 use super::verdict::Verdict;
 use crate::exec;
 
-/// A kernel that prints one of these does nothing more.
+/// After one of these lines the kernel does nothing more.
 const FATAL: &[&str] = &[
     "Kernel panic - not syncing",
     "soft lockup",
     "rcu_sched self-detected stall",
     "rcu_preempt self-detected",
 ];
-/// What a guest may still print after its end, or after a panic.
+/// How long output is read after the guest's end, or after a panic.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 const MEMORY: &str = "1536";
 
-/// How a guest is run.
+/// The parameters of a run.
 pub struct Plan<'a> {
-    /// Tells this guest from others with the same kernel.
+    /// Distinguishes guests with the same kernel.
     pub name: &'a str,
-    /// Names of parts, in their order.
+    /// Names of parts, in order.
     pub parts: &'a [&'a str],
     pub patience: Duration,
-    /// Every line of the guest goes to standard output, too.
+    /// Print every line of the guest on standard output too.
     pub verbose: bool,
 }
 
-/// Boots the kernel with this base archive, and returns what came of it; a hang is one of the
-/// outcomes.
+/// Boots the kernel with this base archive and returns the result; a hang is one of the results.
 pub fn run(kernel: &Kernel, base: &[u8], plan: &Plan, directory: &Path) -> Result<Verdict> {
     fs::create_dir_all(directory)
         .with_context(|| format!("cannot make {}", directory.display()))?;
@@ -80,22 +79,22 @@ pub fn run(kernel: &Kernel, base: &[u8], plan: &Plan, directory: &Path) -> Resul
     Ok(verdict)
 }
 
-/// A running qemu; it ends with the value.
+/// A running qemu; dropping the value ends it.
 struct Guest(Child);
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        // It may have ended by itself: then there is nothing to end.
+        // If it has ended by itself, this fails and is ignored.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// What a process has used by now, to a hundredth of a second (`/proc/PID/stat`, fields 14 and 15);
+/// CPU time of a process so far, to a hundredth of a second (`/proc/PID/stat`, fields 14 and 15);
 /// also of one that has ended.
 fn processor_time(pid: u32) -> Duration {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The name before may hold blanks.
+    // The process name before may contain spaces.
     let fields = text
         .rsplit_once(')')
         .map(|(_, rest)| rest.split_whitespace().collect::<Vec<_>>())
@@ -122,11 +121,11 @@ fn command(kernel: &Kernel, initrd: &Path, plan: &Plan) -> Command {
         "stdio",
         "-no-reboot",
     ]);
-    // The guest's clock counts instructions, a nanosecond each, and leaps where the guest waits:
-    // how busy this machine is does not change what the guest measures, and waiting costs nothing.
+    // The guest's clock counts instructions, one nanosecond each, and skips idle time: the load of
+    // this machine does not change the guest's measurements, and waiting costs nothing.
     command.args(["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm"]);
     command.arg("-kernel").arg(&kernel.image).arg("-initrd").arg(initrd);
-    // Only what ends a kernel goes to the console, so that no line of the guest is broken; the
+    // Only fatal kernel messages go to the console, so that no line of the guest is broken; the
     // guest reads the rest itself.
     let words =
         format!("console={console} panic=-1 loglevel=1 VRRP_VM_PARTS={}", plan.parts.join(","));
@@ -149,7 +148,7 @@ fn lines(guest: &mut Child) -> Receiver<String> {
     lines
 }
 
-/// Reads until the guest has ended, or until it is too late.
+/// Reads until the guest has ended, or until the timeout.
 fn listen(
     lines: &Receiver<String>,
     mut deadline: Instant,

@@ -11,20 +11,20 @@ use super::archive::Archive;
 use super::kernels::Arch;
 use crate::exec;
 
-/// Tools that the guest cannot do without.
+/// Tools that the guest needs.
 const TOOLS: &[&str] = &["ip", "tc", "bridge", "ethtool", "kmod"];
-/// Tools of single checks, which the guest reports as skipped without them.
+/// Tools of single checks; without them the guest reports these checks as skipped.
 const EXTRA_TOOLS: &[&str] = &["ipvsadm"];
-/// Where tools and libraries lie below the root of a system.
+/// Directories of tools and libraries below the root of a system.
 const PROGRAM_DIRECTORIES: &[&str] = &["bin", "sbin", "usr/bin", "usr/sbin"];
 const PASSWD: &[u8] =
     b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\nwww-data:x:33:33:www-data:/:/bin/sh\n";
 const GROUP: &[u8] = b"root:x:0:\nnogroup:x:65534:\nwww-data:x:33:\n";
 
-/// What a guest is made of.
+/// The contents of a guest.
 pub struct Parts<'a> {
     pub arch: Arch,
-    /// The root of the system that tools and libraries come from.
+    /// The root of the system with the tools and libraries.
     pub system: &'a Path,
     /// Names in the guest's `/bin`, and files of this machine.
     pub programs: &'a [(String, PathBuf)],
@@ -97,14 +97,14 @@ impl Image<'_> {
             self.archive.copy(&format!("bin/{tool}"), &file)?;
             self.libraries(&file)?;
         }
-        // The kernel asks for this path when a kind of link or of queue is unknown to it.
+        // The kernel runs this path when it does not know a type of link or qdisc.
         for name in ["modprobe", "lsmod"] {
             self.archive.link(&format!("bin/{name}"), "kmod");
         }
         Ok(())
     }
 
-    /// One program under many names: a shell and what scripts need.
+    /// One program under many names: a shell and the tools for scripts.
     fn busybox(&mut self) -> Result<()> {
         let file =
             self.program("busybox").context("busybox is missing (Debian's busybox-static)")?;
@@ -125,7 +125,7 @@ impl Image<'_> {
             .find(|file| file.is_file())
     }
 
-    /// Adds the libraries that a file needs, and those that these need.
+    /// Adds the libraries that a file needs, recursively.
     fn libraries(&mut self, file: &Path) -> Result<()> {
         if !self.seen.insert(file.to_owned()) {
             return Ok(());
@@ -144,11 +144,11 @@ impl Image<'_> {
         Ok(())
     }
 
-    /// Where a library is in the guest, and on this machine. The loader is named by its path.
+    /// The path of a library in the guest, and on this machine. The loader is named by its path.
     fn library(&self, needed: &str) -> Result<(String, PathBuf)> {
         let below = |path: &str| self.parts.system.join(path.trim_start_matches('/'));
         if needed.starts_with('/') {
-            // Distributions with one tree below /usr have links at the old places.
+            // Distributions with a merged /usr have links at the old paths.
             let found = [needed.to_owned(), format!("/usr{needed}")]
                 .into_iter()
                 .map(|path| below(&path))

@@ -1,8 +1,8 @@
 //! Debian's kernels: found in the archive by a private apt directory below `target/vm`, downloaded,
 //! and kept for a day.
 //!
-//! ABI numbers change weekly and old packages vanish, so a label stands for a pattern, and the
-//! newest package that matches is taken.
+//! ABI numbers change weekly and old packages vanish, so a label is a pattern, and the newest
+//! matching package is used.
 
 use std::cmp::Ordering;
 use std::fs;
@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use super::modules;
 use crate::exec;
 
-/// What is younger is not looked up again.
+/// A younger kernel is not looked up again.
 const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
@@ -65,8 +65,8 @@ impl Label {
         }
     }
 
-    /// Whether its suite is alive, so that its absence is an error; old ones may be gone from the
-    /// archive.
+    /// Whether the suite is still supported, so that a missing kernel is an error; old ones may be
+    /// gone from the archive.
     pub fn required(self) -> bool {
         matches!(self, Self::V6_1 | Self::V6_12 | Self::Newest)
     }
@@ -85,8 +85,8 @@ impl Label {
         }
     }
 
-    /// What apt looks for: the package with the kernel itself. From 6.19 on `linux-image-*` is
-    /// empty.
+    /// The pattern for apt: the package with the kernel image itself. From 6.19 on `linux-image-*`
+    /// is empty.
     fn patterns(self, arch: Arch) -> Vec<String> {
         let arch = arch.debian();
         let old =
@@ -117,22 +117,22 @@ struct Suite {
 pub struct Kernel {
     pub label: Label,
     pub arch: Arch,
-    /// As `uname -r` says it.
+    /// As printed by `uname -r`.
     pub release: String,
     pub image: PathBuf,
     /// An archive of its modules.
     pub modules: PathBuf,
 }
 
-/// Where everything of virtual machines lies.
+/// The directory of all files of virtual machines.
 pub fn cache() -> PathBuf {
     exec::target_dir().join("vm")
 }
 
-/// The kernel of this label, fetched unless it was today.
+/// The kernel of this label, downloaded unless that was done today.
 ///
 /// # Errors
-/// The archive cannot be reached or has no such kernel, and none was fetched before.
+/// The archive cannot be reached or has no such kernel, and none was downloaded before.
 pub fn get(label: Label, arch: Arch) -> Result<Kernel> {
     let directory = cache().join("kernels").join(format!("{}-{}", label.name(), arch.debian()));
     let kept = kept(label, arch, &directory);
@@ -154,7 +154,8 @@ pub fn get(label: Label, arch: Arch) -> Result<Kernel> {
     }
 }
 
-/// What an earlier run left, and whether it was today with the same list of modules.
+/// The kernel that an earlier run downloaded, and whether that was today with the same list of
+/// modules.
 fn kept(label: Label, arch: Arch, directory: &Path) -> Option<(Kernel, bool)> {
     let stamp = directory.join("stamp");
     let text = fs::read_to_string(&stamp).ok()?;
@@ -211,7 +212,7 @@ fn remove(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The first path below that is as wanted.
+/// The first path below `directory` that matches.
 fn find(directory: &Path, wanted: &impl Fn(&Path) -> bool) -> Option<PathBuf> {
     let paths: Vec<PathBuf> =
         fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path()).collect();
@@ -224,13 +225,13 @@ fn find(directory: &Path, wanted: &impl Fn(&Path) -> bool) -> Option<PathBuf> {
     })
 }
 
-/// An apt of our own for one suite: the system's lists, packages and settings stay as they are.
+/// A private apt for one suite: the system's lists, packages and settings are not changed.
 pub struct Apt {
     config: PathBuf,
 }
 
 impl Apt {
-    /// The apt of Debian 12 itself, whose programs a guest of another architecture runs.
+    /// The apt of Debian 12, for programs of a guest of another architecture.
     pub fn bookworm(arch: Arch) -> Result<Self> {
         Self::of(Suite { name: "bookworm", url: MAIN }, arch)
     }
@@ -336,7 +337,7 @@ fn unpack(directory: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// By the numbers in them: 6.1.0-56 is newer than 6.1.0-9.
+/// Compares by the numbers in them: 6.1.0-56 is newer than 6.1.0-9.
 fn compare(a: &str, b: &str) -> Ordering {
     let numbers = |text: &str| -> Vec<u64> {
         text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect()

@@ -1,5 +1,5 @@
-//! The kernel modules that tests need, with those they depend on, as an archive that follows the
-//! base archive.
+//! The kernel modules that tests need, with their dependencies, as an archive that follows the base
+//! archive.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use super::archive::Archive;
 use crate::exec;
 
-/// By their names; one that a kernel has built in, or does not have, is left out.
+/// Names of modules; built-in and unknown ones are left out.
 const MODULES: &[&str] = &[
     "act_gact",
     "bonding",
@@ -38,7 +38,7 @@ const MODULES: &[&str] = &[
     "virtio_pci",
 ];
 
-/// The list, as a kept archive remembers it.
+/// The list as stored with a kept archive.
 pub fn list() -> String {
     MODULES.join(" ")
 }

@@ -1,4 +1,4 @@
-//! What all kernels came to: lines and tables, on the terminal and in docs/kernels.md.
+//! The results of all kernels: lines and tables, on the terminal and in docs/kernels.md.
 
 use std::fs;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ processor. A cell says how many checks passed of those that were made; a number 
 
 ";
 
-/// The parts of all runs, in the order in which they come.
+/// The parts of all runs, in order.
 fn columns(verdicts: &[Verdict]) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
     for part in verdicts.iter().flat_map(|verdict| &verdict.parts) {
@@ -84,7 +84,7 @@ pub fn line(verdict: &Verdict) -> String {
     )
 }
 
-/// Names and texts of what failed on a kernel.
+/// Names and texts of the failures on a kernel.
 pub fn failures(verdict: &Verdict) -> Vec<String> {
     let parts = verdict.parts.iter();
     parts
@@ -94,7 +94,7 @@ pub fn failures(verdict: &Verdict) -> Vec<String> {
         .collect()
 }
 
-/// Names and reasons of what was skipped on a kernel.
+/// Names and reasons of the skips on a kernel.
 pub fn skips(verdict: &Verdict) -> Vec<(String, String)> {
     let parts = verdict.parts.iter();
     parts
@@ -140,7 +140,7 @@ pub fn write(verdicts: &[Verdict]) -> Result<()> {
     Ok(())
 }
 
-/// `194261` of `194261 instructions verified, ...`; what else a check says is kept whole.
+/// `194261` of `194261 instructions verified, ...`; other texts are kept whole.
 fn figure(text: &str) -> &str {
     text.split_once(" instructions verified").map_or(text, |(figure, _)| figure)
 }

@@ -1,7 +1,7 @@
-//! What a guest came to: its checks, part by part, read from the lines on its console.
+//! The result of a guest: its checks, part by part, read from its console.
 //!
 //! `vm: part NAME` begins a part. Then `vm: ok NAME: TEXT`, `vm: FAILED NAME: TEXT` and `vm:
-//! skipped NAME: TEXT` are checks, and what the standard test harness prints is counted too. `vm:
+//! skipped NAME: TEXT` are checks, and the output of the standard test harness is counted too. `vm:
 //! end` is the last line.
 
 use std::path::PathBuf;
@@ -31,13 +31,13 @@ impl Part {
         )
     }
 
-    /// Names of what failed, with what was said.
+    /// Names of the failures, with their texts.
     pub fn failures(&self) -> impl Iterator<Item = String> {
         let tests = self.tests.failures.iter().cloned();
         self.failed.iter().map(|(name, text)| format!("{name}: {text}")).chain(tests)
     }
 
-    /// Names of what was skipped, with the reasons.
+    /// Names of the skips, with the reasons.
     pub fn skips(&self) -> impl Iterator<Item = String> {
         self.skipped.iter().chain(&self.tests.ignored).map(|(name, text)| format!("{name}: {text}"))
     }
@@ -53,15 +53,15 @@ impl Part {
     }
 }
 
-/// What one kernel came to.
+/// The result of one kernel.
 #[derive(Debug)]
 pub struct Verdict {
     pub kernel: Kernel,
     pub parts: Vec<Part>,
     pub took: Duration,
-    /// Time of this machine's processors.
+    /// CPU time on this machine.
     pub processor: Duration,
-    /// The consoles' output.
+    /// Paths of the console logs.
     pub logs: Vec<PathBuf>,
     now: Option<usize>,
     ended: bool,
@@ -82,7 +82,7 @@ impl Verdict {
         }
     }
 
-    /// Takes one line of the console.
+    /// Reads one line of the console.
     pub fn read(&mut self, line: &str) {
         let Some(words) = line.strip_prefix("vm: ") else {
             if let Some(part) = self.now.and_then(|now| self.parts.get_mut(now)) {
@@ -122,8 +122,7 @@ impl Verdict {
         self.ended
     }
 
-    /// The guest came to no good end: the part that it was in has failed, and so have those that it
-    /// did not come to.
+    /// The guest did not end properly: its current part has failed, and so have the parts after it.
     pub fn broke(&mut self, why: &str) {
         for (index, part) in self.parts.iter_mut().enumerate() {
             if self.now == Some(index) {
@@ -134,7 +133,7 @@ impl Verdict {
         }
     }
 
-    /// Adds what another guest with the same kernel came to.
+    /// Adds the results of another guest with the same kernel.
     pub fn join(&mut self, other: Self) {
         for part in other.parts {
             match self.parts.iter_mut().find(|known| known.name == part.name) {
@@ -152,7 +151,7 @@ impl Verdict {
         self.logs.extend(other.logs);
     }
 
-    /// What was passed, failed and skipped, all parts together.
+    /// Numbers of passed, failed and skipped checks in all parts.
     pub fn count(&self) -> (usize, usize, usize) {
         self.parts
             .iter()

@@ -17,7 +17,7 @@ fn virtual_routers_are_spread_over_the_segments() {
 }
 
 #[test]
-fn both_programs_are_told_the_same() {
+fn both_programs_get_the_same_settings() {
     let plan = plan(2, 2);
     for text in [plan.agent_toml(Node::Node2), plan.keepalived_conf(Node::Node2)] {
         assert!(text.contains("10.100.1.1") && text.contains("10.101.1.1"), "{text}");

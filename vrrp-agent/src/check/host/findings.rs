@@ -1,4 +1,4 @@
-//! What stands between a configuration and this host.
+//! Compares a configuration with the facts about this host.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use vrrp_model::host::Link;
 use vrrp_model::{Backend, Config, Delivery, Family, Peer, Router, Service, XdpUse};
 use vrrp_steering::desired::{self, Unbound};
 
-/// Bit, name, and what goes without it (capabilities(7)).
+/// Bit, name, and what does not work without it (capabilities(7)).
 const ALWAYS: [(u32, &str, &str); 2] = [
     (12, "CAP_NET_ADMIN", "no address can be installed"),
     (13, "CAP_NET_RAW", "no advert can be sent or read"),
@@ -22,8 +22,8 @@ const FOR_PROGRAMS: [(u32, &str, &str); 2] = [
 
 const WAITED_FOR: &str = "the agent waits for it; until then nothing is steered";
 
-/// Errors: as it is, a router would be in fault or a script never run. Warnings: it works, but not
-/// in all as configured.
+/// Errors: a router would be in fault, or a script would never run. Warnings: the agent works, but
+/// not everything as configured.
 pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for router in &config.routers {
@@ -49,7 +49,7 @@ pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
     found.extend(capabilities(config, facts));
     for degraded in &facts.thread {
         found.push(
-            warning(format!("the election thread would run with less: {degraded}"))
+            warning(format!("the election thread would run with reduced privileges: {degraded}"))
                 .help(AS_STARTED),
         );
     }
@@ -64,7 +64,7 @@ pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
         );
     }
     if let (Some(address), Some(why), false) = (config.metrics, &facts.metrics, facts.agent_runs) {
-        found.push(warning(format!("no metrics: {address} cannot be listened on: {why}")));
+        found.push(warning(format!("no metrics: cannot listen on {address}: {why}")));
     }
     if let Some(id) = facts.keepalived.first() {
         let help = "stop keepalived, or give it other VRIDs and set pass_foreign_vrids = true";
@@ -74,7 +74,7 @@ pub fn findings(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
     found
 }
 
-/// Whether the router could stand for election now.
+/// Whether the router could take part in the election now.
 fn binding(router: &Router, facts: &Facts) -> Option<Diagnostic> {
     let (name, interface) = (&router.name, &router.interface);
     let Some(link) = facts.network.link_by_name(interface) else {
@@ -105,7 +105,7 @@ fn binding(router: &Router, facts: &Facts) -> Option<Diagnostic> {
     }
 }
 
-/// Addresses that do not fit an advert at the MTU of the interface.
+/// Addresses that do not fit into an advert at the MTU of the interface.
 fn crowded(router: &Router, facts: &Facts) -> Option<Diagnostic> {
     let link = facts.network.link_by_name(&router.interface)?;
     let (all, fitting) = (router.addresses.len(), router.capacity(link.mtu));
@@ -149,7 +149,8 @@ fn devices(router: &Router, facts: &Facts) -> Vec<Diagnostic> {
     found
 }
 
-/// Unicast peers behind a router, whose adverts must not have passed one.
+/// Unicast peers that are not on a network of the interface: routers decrement the TTL of their
+/// adverts.
 fn distant(router: &Router, facts: &Facts) -> Vec<Diagnostic> {
     let Some(link) = facts
         .network
@@ -165,10 +166,10 @@ fn distant(router: &Router, facts: &Facts) -> Vec<Diagnostic> {
     let say = |peer: &Peer| {
         let (name, address, interface) = (&router.name, peer.address, &router.interface);
         let message = format!(
-            "{name}: the peer {address} is on no network of {interface}: a router takes its adverts below TTL 255"
+            "{name}: the peer {address} is on no network of {interface}: routers decrement its adverts' TTL below 255"
         );
         let help = format!(
-            "let them through: {{ address = \"{address}\", min_ttl = 254 }}, less for more than one router"
+            "accept them with {{ address = \"{address}\", min_ttl = 254 }}, less for more than one router"
         );
         warning(message).help(help)
     };
@@ -189,12 +190,12 @@ fn same_network(one: IpAddr, other: IpAddr, length: u8) -> bool {
     }
 }
 
-/// Backends that no route leads to.
+/// Backends without a route.
 fn unreachable(service: &Service, facts: &Facts) -> Vec<Diagnostic> {
     let lost =
         service.targets().filter(|target| facts.network.routes.get(&target.address) == Some(&None));
     let say = |target: &Backend| {
-        warning(format!("{}: no route leads to the backend {}", service.name, target.address))
+        warning(format!("{}: no route to the backend {}", service.name, target.address))
     };
     lost.map(say).collect()
 }
@@ -204,7 +205,7 @@ fn forwarding(lack: &Lack) -> Diagnostic {
     let message = format!("{} is {found}, and NAT needs {wanted}", lack.key());
     match lack.is_for_all() {
         true => warning(message).help(
-            "it concerns every interface, so the agent leaves it alone: set it with sysctl(8)",
+            "it concerns every interface, so the agent does not change it: set it with sysctl(8)",
         ),
         false => warning(message).help("the agent sets it when it starts"),
     }
@@ -212,20 +213,20 @@ fn forwarding(lack: &Lack) -> Diagnostic {
 
 fn hidden_tags(interface: &str) -> Diagnostic {
     let message = format!(
-        "{interface} takes VLAN tags off frames (rx-vlan-offload), and its driver does not let that be turned off"
+        "{interface} removes VLAN tags from frames (rx-vlan-offload), and its driver cannot turn that off"
     );
     warning(message)
-        .help("the XDP program takes VRRP adverts of VLANs above it for untagged ones: use other VRIDs there, or xdp = \"off\"")
+        .help("the XDP program sees VRRP adverts of its VLANs as untagged: use other VRIDs there, or xdp = \"off\"")
 }
 
-/// Virtual addresses that somebody holds already although no agent runs.
+/// Virtual addresses that are on this host already although no agent runs.
 fn held(router: &Router, facts: &Facts) -> Vec<Diagnostic> {
     if facts.agent_runs {
         return Vec::new();
     }
     let help = match facts.keepalived.is_empty() {
         true => {
-            "remove it from the host's own configuration; `vrrp-agent detach` clears what a killed agent left"
+            "remove it from the host's own configuration; `vrrp-agent detach` removes what a killed agent left"
         }
         false => "keepalived seems to be its master",
     };
@@ -253,7 +254,7 @@ fn capabilities(config: &Config, facts: &Facts) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// Whether anything is asked of the kernel programs.
+/// Whether the configuration needs a kernel program.
 fn loads_programs(config: &Config) -> bool {
     config.xdp != XdpUse::Off || !config.upstreams.is_empty()
 }

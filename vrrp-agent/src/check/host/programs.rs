@@ -1,4 +1,4 @@
-//! Whether this kernel loads the programs that a configuration needs: tried, not concluded.
+//! Whether this kernel loads the programs that a configuration needs: found out by loading them.
 
 use crate::kernel_release;
 use crate::plane::refusal::{Cause, MINIMUM, Object};
@@ -8,7 +8,7 @@ use vrrp_model::{Config, XdpUse};
 
 use super::AS_STARTED;
 
-/// What became of loading one object, attached to nothing and pinned nowhere.
+/// The result of loading one object, attached to nothing and not pinned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trial {
     pub object: Object,
@@ -19,13 +19,13 @@ pub struct Trial {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Loads,
-    /// This process may not load programs, or not with all that the verifier grants the agent.
+    /// This process may not load programs, or lacks a capability that the agent has.
     Untried(String),
     Refused(String),
 }
 
 impl Trial {
-    /// For people.
+    /// Name for messages.
     pub fn name(&self) -> &'static str {
         match self.object {
             Object::Xdp => "the XDP program",
@@ -50,10 +50,8 @@ impl Trial {
         match &self.outcome {
             Outcome::Loads => None,
             Outcome::Untried(why) => {
-                let message = format!(
-                    "it could not be tried whether this kernel loads {}: {why}",
-                    self.name()
-                );
+                let message =
+                    format!("could not find out whether this kernel loads {}: {why}", self.name());
                 Some(Diagnostic::host(Severity::Warning, message).help(AS_STARTED))
             }
             Outcome::Refused(why) => Some(Diagnostic::host(
@@ -64,7 +62,7 @@ impl Trial {
     }
 }
 
-/// Loads what `config` needs. The maps take their memory for as long.
+/// Loads the programs that `config` needs, with their maps, for a moment.
 pub(super) fn try_out(config: &Config) -> Vec<Trial> {
     let mut trials = Vec::new();
     if config.xdp != XdpUse::Off {
@@ -76,7 +74,7 @@ pub(super) fn try_out(config: &Config) -> Vec<Trial> {
     trials
 }
 
-/// One line on the kernel, for people: `kernel 6.18.44: the XDP program loads`.
+/// One line about the kernel: `kernel 6.18.44: the XDP program loads`.
 pub fn describe(trials: &[Trial]) -> String {
     let (major, minor) = MINIMUM;
     let one = |trial: &Trial| match trial.outcome {
@@ -85,7 +83,7 @@ pub fn describe(trials: &[Trial]) -> String {
             trial.name(),
             if trial.object == Object::Xdp { "loads" } else { "load" }
         ),
-        Outcome::Untried(_) => format!("{} could not be tried", trial.name()),
+        Outcome::Untried(_) => format!("{} not tried", trial.name()),
         Outcome::Refused(_) => format!(
             "{} {} not load",
             trial.name(),

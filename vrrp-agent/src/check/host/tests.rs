@@ -19,7 +19,7 @@ fn config(more: &str) -> Config {
 fn link(index: u32, name: &str, addresses: &[[u8; 4]]) -> Link {
     let address = |address: &[u8; 4]| Address {
         address: (*address).into(),
-        // A virtual one as a keepalived installs it.
+        // A virtual address as keepalived installs it.
         prefix_len: if address[3] == 249 { 32 } else { 24 },
         protocol: 0,
         label: None,
@@ -95,7 +95,7 @@ fn a_unicast_peer_behind_a_router_needs_a_range_of_ttls() {
     };
     assert_eq!(with("\"192.168.1.206\""), [""; 0]);
     assert_eq!(with("{ address = \"192.168.2.206\", min_ttl = 254 }"), [""; 0]);
-    let expected = "warning: VI_1: the peer 192.168.2.206 is on no network of eth1: a router takes its adverts below TTL 255";
+    let expected = "warning: VI_1: the peer 192.168.2.206 is on no network of eth1: routers decrement its adverts' TTL below 255";
     assert_eq!(with("\"192.168.2.206\""), [expected]);
 }
 
@@ -135,9 +135,9 @@ fn what_it_can_do_without_is_a_warning() {
             "error: script chk_nginx cannot be run: no user www",
             "warning: VI_1: 192.168.1.249 is on eth1 already",
             "warning: this process has no CAP_PERFMON: the kernel program cannot be loaded",
-            "warning: the election thread would run with less: not on its CPUs: CPU 9 is off",
+            "warning: the election thread would run with reduced privileges: not on its CPUs: CPU 9 is off",
             "warning: /sys/fs/bpf/vrrp-agent is not on a bpffs: no kernel program",
-            "warning: no metrics: 127.0.0.1:9165 cannot be listened on: Address already in use",
+            "warning: no metrics: cannot listen on 127.0.0.1:9165: Address already in use",
             "warning: keepalived runs on this host (process 7)",
         ]
     );
@@ -165,7 +165,7 @@ fn capabilities_are_read_from_the_process_status() {
 }
 
 #[test]
-fn what_nat_lacks_is_told_with_who_mends_it() {
+fn sysctls_that_nat_needs_are_reported_with_their_fix() {
     let service = "[[service]]\nname = \"far\"\naddress = \"192.168.1.249\"\nport = 81\n\
                    backends = [{ address = \"10.0.0.21\", forward = \"nat\" }]\n";
     let lack = |interface: &str, setting| Lack {
@@ -179,7 +179,7 @@ fn what_nat_lacks_is_told_with_who_mends_it() {
     let routes = [([10, 0, 0, 21].into(), None)].into();
     host.network = Arc::new(HostView { routes, ..HostView::clone(&host.network) });
     let expected = [
-        "warning: far: no route leads to the backend 10.0.0.21",
+        "warning: far: no route to the backend 10.0.0.21",
         "warning: net.ipv4.conf.eth2.forwarding is 0, and NAT needs 1",
         "warning: net.ipv6.conf.all.forwarding is 0, and NAT needs 1",
     ];
@@ -204,8 +204,7 @@ fn a_missing_cgroup_is_waited_for_and_upstreams_need_the_kernel_even_without_xdp
 }
 
 #[test]
-fn a_program_that_the_kernel_refuses_is_an_error_and_one_that_could_not_be_tried_is_never_taken_for_good()
- {
+fn a_refused_program_is_an_error_and_an_untried_one_is_not_reported_as_loaded() {
     let trial = |object, outcome| Trial { object, outcome };
     let mut host = facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])]);
     host.programs = vec![trial(Object::Xdp, Outcome::Loads)];
@@ -221,12 +220,12 @@ fn a_program_that_the_kernel_refuses_is_an_error_and_one_that_could_not_be_tried
     ];
     let expected = [
         "error: the XDP program does not load: kernel 5.10.0 refuses the program",
-        "warning: it could not be tried whether this kernel loads the socket programs: not permitted",
+        "warning: could not find out whether this kernel loads the socket programs: not permitted",
     ];
     assert_eq!(said(&config(""), &host), expected);
     let line = describe(&host.programs);
     assert!(
-        line.ends_with("the XDP program does not load, the socket programs could not be tried"),
+        line.ends_with("the XDP program does not load, the socket programs not tried"),
         "{line}"
     );
 }
@@ -252,7 +251,7 @@ fn what_this_kernel_loads_is_found_by_loading_it() {
 }
 
 #[test]
-fn an_interface_that_hides_vlan_tags_is_told() {
+fn an_interface_that_hides_vlan_tags_is_reported() {
     let facts = Facts {
         hidden_tags: vec!["eth1".to_owned()],
         ..facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])])
@@ -260,7 +259,7 @@ fn an_interface_that_hides_vlan_tags_is_told() {
     let said = said(&config(""), &facts);
     assert!(
         said.iter()
-            .any(|line| line.starts_with("warning") && line.contains("eth1 takes VLAN tags off")),
+            .any(|line| line.starts_with("warning") && line.contains("eth1 removes VLAN tags")),
         "{said:?}"
     );
 }

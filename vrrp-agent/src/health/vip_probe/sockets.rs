@@ -83,7 +83,7 @@ impl Ear {
 
     fn listen(&mut self, ports: Vec<u16>) -> Result<(), Unsent> {
         if self.ports != ports {
-            self.socket.hear(&ports).map_err(|error| Unsent::Listen(error.to_string()))?;
+            self.socket.set_ports(&ports).map_err(|error| Unsent::Listen(error.to_string()))?;
             self.ports = ports;
         }
         Ok(())

@@ -36,7 +36,7 @@ fn an_address_is_installed_once_and_marked_as_ours() {
 
 #[test]
 #[ignore = "needs root: network namespaces"]
-fn an_address_put_there_by_hand_is_taken_over() {
+fn an_address_added_manually_is_adopted() {
     in_pair(async |_| {
         let netlink = Netlink::connect().expect("a connection");
         let index = interface("left").index;
@@ -50,7 +50,7 @@ fn an_address_put_there_by_hand_is_taken_over() {
 
 #[test]
 #[ignore = "needs root: network namespaces"]
-fn a_refusal_says_what_was_tried() {
+fn a_refusal_names_the_request() {
     in_pair(async |_| {
         let netlink = Netlink::connect().expect("a connection");
         let error = netlink
@@ -108,7 +108,7 @@ fn a_local_route_accepts_the_vip_and_outlives_its_address() {
 
 #[test]
 #[ignore = "needs root: network namespaces"]
-fn an_ipv6_local_route_accepts_the_vip_tells_nobody_and_outlives_its_address() {
+fn an_ipv6_local_route_accepts_the_vip_unadvertised_and_outlives_its_address() {
     in_pair(async |pair| {
         let netlink = Netlink::connect().expect("a connection");
         let index = interface("left").index;
@@ -128,7 +128,7 @@ fn an_ipv6_local_route_accepts_the_vip_tells_nobody_and_outlives_its_address() {
 
         assert!(netlink.ensure_local_route(VIP6.into()).await.expect("added"));
         assert!(!netlink.ensure_local_route(VIP6.into()).await.expect("there already"));
-        assert!(!arrives().await, "neighbour discovery does not tell of it");
+        assert!(!arrives().await, "neighbour discovery does not answer for it");
         pair.enter_right();
         ip(&format!("neigh replace {VIP6} lladdr {left_mac} dev right"));
         pair.enter_left();
@@ -149,7 +149,7 @@ fn an_ipv6_local_route_accepts_the_vip_tells_nobody_and_outlives_its_address() {
 
 #[test]
 #[ignore = "needs root: network namespaces"]
-fn a_local_route_goes_beside_an_address_and_only_ours_is_removed() {
+fn a_local_route_coexists_with_an_address_and_only_ours_is_removed() {
     in_pair(async |_| {
         let netlink = Netlink::connect().expect("a connection");
         let index = interface("left").index;
@@ -210,7 +210,7 @@ fn an_ipv6_address_is_usable_at_once() {
 
 #[test]
 #[ignore = "needs root: network namespaces"]
-fn an_ipv6_address_put_there_by_hand_is_taken_over() {
+fn an_ipv6_address_added_manually_is_adopted() {
     in_pair(async |_| {
         let netlink = Netlink::connect().expect("a connection");
         let index = interface("left").index;

@@ -76,7 +76,8 @@ fn adverts_cross_a_link() {
             None,
             "own adverts do not come back"
         );
-        // Unicast is for every socket of the interface, a group only for those that joined it.
+        // Every socket of the interface receives unicast; only the sockets that joined a group
+        // receive its multicast.
         assert_advert(&received(&other).await.expect("the unicast advert"), LEFT, RIGHT);
         assert_eq!(other.recv(&mut [0; 64]).expect("no error"), None);
     });
@@ -96,7 +97,7 @@ fn the_membership_survives_a_flap_and_a_dead_link_is_an_error() {
         let refused = left.send(LEFT.into(), GROUP.into(), MESSAGE);
         assert!(matches!(refused, Err(SendError::Refused { .. })), "{refused:?}");
         ip("link set left up");
-        // The link takes packets a moment after it is up.
+        // A link accepts packets only a moment after it is up.
         let mut buffer = [0; 2048];
         let arrived = soon(|| {
             left.send(LEFT.into(), GROUP.into(), MESSAGE).ok()?;
@@ -150,7 +151,7 @@ fn ipv6_adverts_cross_a_link() {
             assert_eq!(
                 received_v6(&other).await,
                 Some((source, destination)),
-                "every socket of the interface hears all"
+                "every socket of the interface receives all"
             );
         }
         assert_eq!(
@@ -163,7 +164,7 @@ fn ipv6_adverts_cross_a_link() {
 
 #[test]
 #[ignore = "needs root: network namespaces"]
-fn a_unicast_socket_hears_what_is_for_this_host() {
+fn a_unicast_socket_receives_packets_to_this_host() {
     in_pair(async |pair| {
         wait_detected("left");
         let unicast = |name: &str, family| {
@@ -185,7 +186,7 @@ fn a_unicast_socket_hears_what_is_for_this_host() {
 
         left_v6.send(from.into(), GROUP6.into(), MESSAGE).expect("sent");
         left_v6.send(from.into(), to.into(), MESSAGE).expect("sent");
-        // Nobody on the right joined the group.
+        // No socket on the right joined the group.
         assert_eq!(received_v6(&right_v6).await, Some((from, to)));
         assert_eq!(right_v6.recv(&mut [0; 64]).expect("no error"), None);
     });
@@ -217,8 +218,7 @@ fn the_ipv6_membership_survives_a_flap() {
         let right = open("right", Some(GROUP6.into()));
         ip("link set right down");
         ip("link set right up");
-        // The left end loses its carrier, too, and the kernel may take a second to see that it is
-        // back.
+        // The left end loses its carrier too. The kernel may take a second to see that it is back.
         let arrived = timeout(DETECTION, async {
             loop {
                 left.send(from.into(), GROUP6.into(), MESSAGE).expect("sent");

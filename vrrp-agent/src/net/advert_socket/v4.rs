@@ -1,4 +1,4 @@
-//! The IPv4 side: our own header goes out, the packet with its header comes in.
+//! IPv4: packets are sent with our own header and received with theirs.
 
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
@@ -13,14 +13,14 @@ use crate::net::raw;
 
 pub(super) const HEADER_LEN: usize = 20;
 
-/// Sets the options; the error names the step.
+/// Sets the options; the error names the failed option.
 pub(super) fn prepare(
     socket: &Socket,
     index: u32,
     group: Option<IpAddr>,
 ) -> Result<(), (&'static str, io::Error)> {
     socket.set_multicast_all_v4(false).map_err(named("IP_MULTICAST_ALL"))?;
-    // Own header: the source need not be an address of this host, and DF stays clear.
+    // With an own header the source need not be an address of this host, and DF stays clear.
     socket.set_header_included_v4(true).map_err(named("IP_HDRINCL"))?;
     match group {
         None => Ok(()),

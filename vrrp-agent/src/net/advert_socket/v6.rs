@@ -1,5 +1,5 @@
-//! The IPv6 side (RFC 3542): the kernel makes and takes the header; source, destination and hop
-//! limit travel beside the bytes.
+//! IPv6 (RFC 3542): the kernel writes and removes the header. Source, destination and hop limit are
+//! passed as ancillary data.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv6Addr, SocketAddrV6};
@@ -14,7 +14,7 @@ use socket2::Socket;
 
 use super::{Datagram, HOPS, TRAFFIC_CLASS, named, wrong_group};
 
-/// Sets the options; the error names the step.
+/// Sets the options; the error names the failed option.
 pub(super) fn prepare(
     socket: &Socket,
     index: u32,
@@ -88,8 +88,8 @@ pub(super) fn recv(socket: &Socket, buffer: &mut [u8]) -> io::Result<Option<Data
                     }
                 }
                 let source = message.address.map(|address| address.ip());
-                // The kernel tells all three of every packet; one without them could not be
-                // checked.
+                // The kernel passes all three with every packet; a packet without them could not be
+                // validated.
                 if let (Some(source), Some(destination), Some(hop_limit)) =
                     (source, destination, hop_limit)
                 {

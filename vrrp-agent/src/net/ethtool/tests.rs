@@ -3,7 +3,7 @@ use crate::net::testing;
 
 #[test]
 #[ignore = "needs root: network namespaces"]
-fn a_veth_takes_tags_off_until_it_is_told_not_to() {
+fn a_veth_removes_tags_until_that_is_turned_off() {
     testing::in_pair(async |_| {
         let ethtool = Ethtool::open().expect("a socket");
         let both = Stripping(3);

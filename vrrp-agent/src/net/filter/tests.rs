@@ -27,7 +27,9 @@ fn a_missing_interface_is_an_error_only_to_add_to() {
         let netlink = Netlink::connect().expect("a connection");
         let error = netlink.filter_mac(4_000, MAC, true).await.expect_err("no such interface");
         assert!(
-            error.to_string().starts_with("take frames for 00:00:5e:00:01:33 on interface 4000: "),
+            error
+                .to_string()
+                .starts_with("accept frames for 00:00:5e:00:01:33 on interface 4000: "),
             "{error}"
         );
         assert!(!netlink.filter_mac(4_000, MAC, false).await.expect("gone is without it"));

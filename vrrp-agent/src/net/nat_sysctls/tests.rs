@@ -9,7 +9,7 @@ fn set(root: &Path, key: &str, value: u32) {
     fs::write(path, format!("{value}\n")).expect("written");
 }
 
-/// All settings of a host that was installed and left alone.
+/// The sysctls of a freshly installed host.
 fn fresh(root: &Path) {
     for interface in ["all", "eth2"] {
         for key in ["accept_local", "rp_filter", "forwarding"] {

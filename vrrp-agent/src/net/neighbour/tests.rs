@@ -25,7 +25,7 @@ fn a_neighbour_is_resolved_without_traffic_to_it() {
         assert_eq!(
             view.borrow().neighbours.get(&(index, VIP.into())),
             None,
-            "nobody has that address"
+            "no host has that address"
         );
         assert!(netlink.resolve_neighbour(4_000, RIGHT.into()).await.is_err());
     });
@@ -39,7 +39,7 @@ fn an_entry_that_others_set_is_left_as_it_is_and_used() {
         let index = interface("left").index;
         let (watcher, view) = Watcher::start().await.expect("a view");
         let _watcher = tokio::spawn(watcher.run());
-        // Nothing answers for it.
+        // No host answers for it.
         let lladdr = "02:00:00:00:00:09";
         for kind in
             ["nud permanent", "nud noarp", "nud reachable extern_learn", "nud stale extern_learn"]

@@ -6,7 +6,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::{FrameError, PacketSocket, addressing};
 use crate::net::testing::{in_pair, interface, ip, soon};
 
-/// A broadcast frame of an EtherType that nothing else speaks.
+/// A broadcast frame of an EtherType that no protocol uses.
 fn frame() -> Vec<u8> {
     let mut frame = vec![0xff; 6];
     frame.extend([2, 0, 0, 0, 0, 1, 0x88, 0xb5]);
@@ -39,7 +39,7 @@ fn a_frame_arrives_as_it_was_sent() {
 
 #[test]
 #[ignore = "needs root: network namespaces"]
-fn refusals_are_told_apart() {
+fn refusals_are_distinguished() {
     in_pair(async |_| {
         let sender = PacketSocket::open().expect("a socket");
         let left = interface("left");

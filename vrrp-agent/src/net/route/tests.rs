@@ -14,7 +14,7 @@ fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
-/// Waits until the view says so of a destination; fails with what it says instead.
+/// Waits until the view has this route to a destination; panics with the view's route.
 async fn until(
     view: &mut watch::Receiver<Arc<HostView>>,
     destination: IpAddr,
@@ -70,7 +70,7 @@ fn routes_are_followed_as_they_change() {
         ip("rule del to 198.51.100.7 unreachable");
         until(&mut view, far, by_gateway("192.0.2.2", None)).await;
 
-        // An address of its own is no way to anybody else.
+        // A local address is no route to other hosts.
         ip("addr add 198.51.100.7/32 dev lo");
         until(&mut view, far, Some(None)).await;
         ip("addr del 198.51.100.7/32 dev lo");

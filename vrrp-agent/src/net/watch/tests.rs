@@ -33,7 +33,7 @@ fn has_vip(link: Option<&Link>) -> bool {
     link.is_some_and(|link| link.addresses.iter().any(|a| a.address == IpAddr::V4(VIP)))
 }
 
-/// The address as the view has it.
+/// The address in the view.
 fn held(view: &Receiver<Arc<HostView>>, index: u32, address: IpAddr) -> Option<Address> {
     view.borrow().links[&index].addresses.iter().find(|held| held.address == address).cloned()
 }
@@ -71,7 +71,7 @@ fn changes_are_seen_at_once() {
         netlink.remove_address(index, VIP.into(), 24).await.expect("removed");
         see(&mut view, "address removed", |link| link.is_some() && !has_vip(link)).await;
 
-        // Again and again: the kernel's own news of it comes late from the second time on.
+        // Several times: from the second time on the kernel delays its notification.
         pair.enter_right();
         for _ in 0..3 {
             ip("link set right down");
@@ -90,7 +90,7 @@ fn changes_are_seen_at_once() {
         see(&mut view, "link gone", |link| link.is_none()).await;
 
         drop(view);
-        assert!(timeout(SOON, task).await.is_ok(), "it ends when nobody listens");
+        assert!(timeout(SOON, task).await.is_ok(), "it ends without receivers");
     });
 }
 
@@ -155,7 +155,7 @@ fn an_ipv6_address_and_the_link_local_one_are_seen() {
             assert_eq!(
                 view.borrow().primary_address(index, Family::V6, &[]),
                 Some(primary.into()),
-                "an agent's own is none"
+                "an agent's own address does not count"
             );
             netlink.remove_address(index, vip.into(), 64).await.expect("removed");
             see(&mut view, "IPv6 address removed", |link| !has(link)).await;

@@ -30,7 +30,7 @@ impl Entry for Toy {
     }
 }
 
-/// Arrays as the kernel has them; after each write everything that stays must be found.
+/// Arrays like the kernel's; after each write every entry that stays must be found.
 #[derive(Default)]
 struct Arrays {
     heads: [u32; 4],
@@ -43,7 +43,7 @@ impl Arrays {
         let mut next = self.heads[key as usize % 4];
         for _ in 0..MAX_CHAIN {
             let entry =
-                self.entries[next.checked_sub(1)? as usize].expect("written before it is led to");
+                self.entries[next.checked_sub(1)? as usize].expect("written before it is linked");
             if entry.key == key {
                 return Some(entry.value);
             }
@@ -62,43 +62,43 @@ impl Arrays {
 impl Store<Toy> for Arrays {
     type Error = Infallible;
 
-    fn put_head(&mut self, bucket: u32, place: u32) -> Result<(), Infallible> {
-        self.heads[bucket as usize] = place;
+    fn put_head(&mut self, bucket: u32, index: u32) -> Result<(), Infallible> {
+        self.heads[bucket as usize] = index;
         self.check();
         Ok(())
     }
 
-    fn put_entry(&mut self, place: u32, entry: &Toy) -> Result<(), Infallible> {
-        self.entries.resize((place as usize + 1).max(self.entries.len()), None);
-        self.entries[place as usize] = Some(*entry);
+    fn put_entry(&mut self, index: u32, entry: &Toy) -> Result<(), Infallible> {
+        self.entries.resize((index as usize + 1).max(self.entries.len()), None);
+        self.entries[index as usize] = Some(*entry);
         self.check();
         Ok(())
     }
 }
 
 fn wanted(entries: &[(u32, u32, u32)]) -> BTreeMap<u32, Toy> {
-    entries.iter().map(|&(place, key, value)| (place, Toy { key, value, next: 0 })).collect()
+    entries.iter().map(|&(index, key, value)| (index, Toy { key, value, next: 0 })).collect()
 }
 
 #[test]
-fn any_change_leads_to_just_what_is_wanted_and_loses_nothing_on_the_way() {
-    let (mut table, mut arrays) = (Chained::default(), Arrays::default());
+fn any_change_ends_in_the_wanted_entries_and_loses_none_in_between() {
+    let (mut table, mut arrays) = (BucketTable::default(), Arrays::default());
     let mut before: BTreeMap<u32, Toy> = BTreeMap::new();
     let mut random = 1_u64;
     for round in 0..2_000_u32 {
         let mut next = BTreeMap::new();
-        for place in 0..12 {
+        for index in 0..12 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let roll = (random >> 33) as u32;
-            match (before.get(&place), roll % 4) {
+            match (before.get(&index), roll % 4) {
                 (_, 0) => {}
-                (Some(held), 1) => _ = next.insert(place, Toy { value: round, ..*held }),
-                (Some(held), _) => _ = next.insert(place, *held),
-                // A new key at a place that is free, of a bucket that is not crowded.
+                (Some(held), 1) => _ = next.insert(index, Toy { value: round, ..*held }),
+                (Some(held), _) => _ = next.insert(index, *held),
+                // A new key at a free index, in a bucket that is not full.
                 (None, _) => {
                     _ = next.insert(
-                        place,
-                        Toy { key: (round * 12 + place) * 4 + roll / 4 % 4, value: round, next: 0 },
+                        index,
+                        Toy { key: (round * 12 + index) * 4 + roll / 4 % 4, value: round, next: 0 },
                     )
                 }
             }
@@ -109,7 +109,7 @@ fn any_change_leads_to_just_what_is_wanted_and_loses_nothing_on_the_way() {
             .map(Toy::key)
             .collect();
         if table.set(&next, &mut arrays) == Err(Refusal::Crowded) {
-            // Begin anew from what was done.
+            // Start again from what was written.
             next = table.entries.clone();
         }
         for entry in next.values() {
@@ -125,7 +125,7 @@ fn any_change_leads_to_just_what_is_wanted_and_loses_nothing_on_the_way() {
 
 #[test]
 fn a_table_that_another_agent_wrote_is_read_back() {
-    let (mut table, mut arrays) = (Chained::default(), Arrays::default());
+    let (mut table, mut arrays) = (BucketTable::default(), Arrays::default());
     table
         .set(&wanted(&[(0, 1, 10), (1, 5, 50), (4, 9, 90), (7, 2, 20)]), &mut arrays)
         .expect("room");
@@ -135,14 +135,14 @@ fn a_table_that_another_agent_wrote_is_read_back() {
         .enumerate()
         .filter(|(_, head)| **head != 0)
         .map(|(bucket, &head)| (bucket as u32, head));
-    let found = Chained::found(heads, |place| arrays.entries[place as usize]);
+    let found = BucketTable::found(heads, |index| arrays.entries[index as usize]);
     assert_eq!(found.entries, table.entries);
-    assert_eq!(found.place(&9), Some(4));
+    assert_eq!(found.index(&9), Some(4));
 }
 
 #[test]
 fn a_crowded_bucket_is_refused() {
-    let (mut table, mut arrays) = (Chained::default(), Arrays::default());
-    let many: Vec<(u32, u32, u32)> = (0..9).map(|place| (place, place * 4, 0)).collect();
+    let (mut table, mut arrays) = (BucketTable::default(), Arrays::default());
+    let many: Vec<(u32, u32, u32)> = (0..9).map(|index| (index, index * 4, 0)).collect();
     assert_eq!(table.set(&wanted(&many), &mut arrays), Err(Refusal::Crowded));
 }

@@ -3,18 +3,18 @@ use nix::errno::Errno;
 use super::*;
 use crate::plane::refusal::Cause;
 
-/// `r0 = r9`, where nothing was written to r9: no verifier lets that pass.
+/// `r0 = r9`, where nothing was written to r9: every verifier rejects that.
 const UNREADABLE: [u8; 8] = [0xbf, 0x90, 0, 0, 0, 0, 0, 0];
 
-/// The object with another first instruction of the program.
+/// The object with the first instruction of the program replaced.
 fn spoilt() -> Vec<u8> {
     let mut object = OBJECT.to_vec();
-    let at = section(&object, "xdp").expect("a section of the program");
+    let at = section(&object, "xdp").expect("a section that holds the program");
     object[at..at + UNREADABLE.len()].copy_from_slice(&UNREADABLE);
     object
 }
 
-/// Where the first section begins whose name begins so (ELF-64, little endian).
+/// Offset of the first section whose name has this prefix (ELF-64, little endian).
 fn section(elf: &[u8], begin: &str) -> Option<usize> {
     let number = |at: usize, bytes: usize| {
         let mut whole = [0; 8];
@@ -32,9 +32,9 @@ fn section(elf: &[u8], begin: &str) -> Option<usize> {
 
 #[test]
 #[ignore = "needs root: loads the kernel program"]
-fn the_verifiers_refusal_is_told_with_its_last_lines_and_not_taken_for_a_missing_permission() {
+fn a_verifier_refusal_shows_its_last_lines_and_is_no_missing_permission() {
     let Err(PlaneError::Refused(refusal)) = load(&spoilt(), None, false) else {
-        panic!("the verifier lets a read of an unwritten register pass");
+        panic!("the verifier accepts a read of an unwritten register");
     };
     assert_eq!((Errno::from_raw(refusal.errno), refusal.cause()), (Errno::EACCES, Cause::Rejected));
     assert!(refusal.log.iter().any(|line| line.contains("R9 !read_ok")), "{:?}", refusal.log);
@@ -45,7 +45,7 @@ fn the_verifiers_refusal_is_told_with_its_last_lines_and_not_taken_for_a_missing
 
 #[test]
 #[ignore = "needs root: loads the kernel program"]
-fn a_signal_under_way_does_not_end_the_loading() {
+fn a_pending_signal_does_not_end_the_loading() {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use nix::sys::signal::{Signal, kill};
@@ -55,7 +55,7 @@ fn a_signal_under_way_does_not_end_the_loading() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let _entered = runtime.enter();
-    // A signal without a handler would not be under way to any thread.
+    // Without a handler the signal would not become pending in any thread.
     let _handler = signal(SignalKind::user_defined1()).expect("a handler");
     let done = AtomicBool::new(false);
     std::thread::scope(|threads| {

@@ -82,7 +82,7 @@ fn the_verifiers_refusal_names_kernel_program_and_last_lines_and_never_a_capabil
 }
 
 #[test]
-fn an_old_kernel_is_told_the_minimum_even_where_the_verifier_says_nothing() {
+fn an_old_kernel_gets_the_minimum_named_even_without_a_verifier_log() {
     let text = refusal(EINVAL, "5.10.0-35-amd64", "").to_string();
     let begin = "kernel 5.10.0-35-amd64 refuses the program `vrrp` (EINVAL: Invalid argument); the verifier's log is empty. \
                  The minimum is Linux 6.1: upgrade the kernel, or set xdp = \"off\".";

@@ -1,4 +1,4 @@
-//! Finding the cgroup whose processes may use an upstream.
+//! Finds the cgroup whose processes may use an upstream.
 
 use std::fs;
 use std::io;
@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
-/// How far below the root systemd's units are looked for: slices may nest.
+/// How many levels below the root systemd's units are searched: slices may nest.
 const DEEPEST: usize = 6;
 
 /// A cgroup of version 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cgroup {
     pub path: PathBuf,
-    /// The kernel's id; one that was made anew at the same path is another.
+    /// The kernel's id. A cgroup that was created again at the same path has another one.
     pub id: u64,
 }
 
-/// Why there is none, for now.
+/// Why there is no such cgroup now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CgroupError {
     #[error("cgroup {0} does not exist")]
@@ -29,13 +29,13 @@ pub enum CgroupError {
     OtherVersion(PathBuf),
     #[error("no file system of type cgroup2 is mounted")]
     NotMounted,
-    #[error("cannot look at {0}: {1}")]
+    #[error("cannot read {0}: {1}")]
     Unreadable(PathBuf, String),
 }
 
 impl Cgroup {
-    /// The cgroup that `wanted` names. `known` is where it was last, which spares the search for a
-    /// unit's.
+    /// The cgroup that `wanted` names. `known` is its last value, which saves the search for a
+    /// unit's cgroup.
     ///
     /// # Errors
     /// There is none now.
@@ -72,7 +72,8 @@ impl Cgroup {
     }
 }
 
-/// Where cgroups of version 2 are: /sys/fs/cgroup, or beside those of version 1 in a hybrid layout.
+/// The mount point of cgroup version 2: /sys/fs/cgroup, or a directory next to version 1 in a
+/// hybrid layout.
 pub(super) fn mount_point() -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
     mounts.lines().find_map(|line| match line.split(' ').collect::<Vec<_>>()[..] {
@@ -81,7 +82,7 @@ pub(super) fn mount_point() -> Option<PathBuf> {
     })
 }
 
-/// A cgroup of this name, the nearest to the root first.
+/// The cgroup of this name that is nearest to the root.
 pub(super) fn search(root: &Path, name: &str, depth: usize) -> Option<PathBuf> {
     let mut level = vec![root.to_owned()];
     for _ in 0..depth {

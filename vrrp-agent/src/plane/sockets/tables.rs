@@ -1,4 +1,4 @@
-//! The tables that say where connections go, and what the programs counted.
+//! The maps that decide where connections go, and the programs' counters.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,17 +16,17 @@ use super::super::tables::{at, put_all};
 use vrrp_steering::desired::Pool;
 use vrrp_steering::map_ids::IdAllocator;
 
-/// Handles for the agent's loop alone.
+/// Map handles for the agent's loop alone.
 pub struct SocketTables {
     upstreams: HashMap<MapData, UpstreamKey, Upstream>,
     backends: Array<MapData, Backend>,
     loads: Array<MapData, Load>,
     outcomes: PerCpuArray<MapData, Outcomes>,
-    /// Places of backends. They are found again after a restart, for connections that an earlier
+    /// Indexes of backends. A restarted agent finds them again, for connections that an earlier
     /// agent's programs counted.
-    places: IdAllocator<Backend>,
+    backend_indexes: IdAllocator<Backend>,
     indices: IdAllocator<UpstreamKey>,
-    /// What is in the map; `None` where that is not known.
+    /// The contents of the map; `None` if they are not known.
     written: Option<BTreeMap<UpstreamKey, Upstream>>,
 }
 
@@ -36,7 +36,7 @@ impl SocketTables {
     pub fn open(maps: &MapSet) -> Result<Self, PlaneError> {
         let upstreams: HashMap<MapData, UpstreamKey, Upstream> = maps.hash_map(name::UPSTREAMS)?;
         let backends: Array<MapData, Backend> = maps.array(name::BACKENDS)?;
-        let held = (0..).zip(backends.iter()).map(|(place, backend)| Ok((backend?, place)));
+        let held = (0..).zip(backends.iter()).map(|(index, backend)| Ok((backend?, index)));
         let held =
             held.collect::<Result<BTreeMap<_, _>, MapError>>().map_err(at(name::BACKENDS))?;
         let known =
@@ -48,7 +48,7 @@ impl SocketTables {
             backends,
             loads: maps.array(name::LOADS)?,
             outcomes: maps.per_cpu_array(name::OUTCOMES)?,
-            places: IdAllocator::known(
+            backend_indexes: IdAllocator::known(
                 held.into_iter().filter(|(backend, _)| *backend != Backend::default()),
             ),
             indices: IdAllocator::known(known),
@@ -56,33 +56,35 @@ impl SocketTables {
         })
     }
 
-    /// Gives places to these backends, and takes them from all others.
+    /// Assigns indexes to these backends, and frees those of all others.
     ///
     /// # Errors
     /// Too many backends, or a map that cannot be written; likewise below.
     pub fn set_backends(&mut self, wanted: &BTreeSet<Backend>) -> Result<(), PlaneError> {
-        if self.places.are_of(wanted) {
+        if self.backend_indexes.are_of(wanted) {
             return Ok(());
         }
-        let mut places = self.places.clone();
-        places.assign(&wanted.iter().copied().collect::<Vec<_>>());
-        for (_, place) in self.places.iter().filter(|(backend, _)| !wanted.contains(backend)) {
-            self.backends.set(place, Backend::default(), 0).map_err(at(name::BACKENDS))?;
-        }
-        for (backend, place) in
-            places.iter().filter(|(backend, _)| self.places.get(backend).is_none())
+        let mut indexes = self.backend_indexes.clone();
+        indexes.assign(&wanted.iter().copied().collect::<Vec<_>>());
+        for (_, index) in
+            self.backend_indexes.iter().filter(|(backend, _)| !wanted.contains(backend))
         {
-            if place >= MAX_BACKENDS {
+            self.backends.set(index, Backend::default(), 0).map_err(at(name::BACKENDS))?;
+        }
+        for (backend, index) in
+            indexes.iter().filter(|(backend, _)| self.backend_indexes.get(backend).is_none())
+        {
+            if index >= MAX_BACKENDS {
                 return Err(PlaneError::Full(MAX_BACKENDS));
             }
-            begin(&mut self.loads, place, |_| Load::default())?;
-            self.backends.set(place, backend, 0).map_err(at(name::BACKENDS))?;
+            begin(&mut self.loads, index, |_| Load::default())?;
+            self.backends.set(index, backend, 0).map_err(at(name::BACKENDS))?;
         }
-        self.places = places;
+        self.backend_indexes = indexes;
         Ok(())
     }
 
-    /// Puts the pools in force. One without an answer yet, `None`, stays as it is.
+    /// Writes the pools. A pool that is `None`, without a result yet, stays as it is.
     pub fn set_pools(
         &mut self,
         wanted: &BTreeMap<UpstreamKey, Option<Pool>>,
@@ -126,7 +128,7 @@ impl SocketTables {
         let placed = pool
             .members
             .iter()
-            .filter_map(|(backend, weight)| Some((self.places.get(backend)?, *weight)));
+            .filter_map(|(backend, weight)| Some((self.backend_indexes.get(backend)?, *weight)));
         let mut count = 0;
         for (member, (backend, weight)) in members.iter_mut().zip(placed) {
             *member = Member { backend, weight };
@@ -141,42 +143,41 @@ impl SocketTables {
         })
     }
 
-    /// Begins to count anew: connections may have been closed with no program to take them off the
-    /// count.
+    /// Restarts the counts: connections may have been closed without a program that counted it.
     ///
     /// # Errors
     /// As above.
-    pub fn begin_anew(&mut self) -> Result<(), PlaneError> {
+    pub fn restart_counts(&mut self) -> Result<(), PlaneError> {
         let keep = |held: Load| Load { in_flight: 0, suspect_until: 0, ..held };
-        self.places.iter().try_for_each(|(_, place)| begin(&mut self.loads, place, keep))
+        self.backend_indexes.iter().try_for_each(|(_, index)| begin(&mut self.loads, index, keep))
     }
 
-    /// Where the counters of a backend are.
-    pub fn place(&self, backend: &Backend) -> Option<u32> {
-        self.places.get(backend)
+    /// Index of a backend's counters.
+    pub fn backend_index(&self, backend: &Backend) -> Option<u32> {
+        self.backend_indexes.get(backend)
     }
 
-    /// Where the counters of an upstream are.
-    pub fn index(&self, key: &UpstreamKey) -> Option<u32> {
+    /// Index of an upstream's counters.
+    pub fn upstream_index(&self, key: &UpstreamKey) -> Option<u32> {
         self.indices.get(key)
     }
 }
 
-/// A new epoch of a place, with what stays of its load.
+/// Begins a new epoch of a backend index, with what stays of its load.
 fn begin(
     loads: &mut Array<MapData, Load>,
-    place: u32,
+    index: u32,
     stays: impl Fn(Load) -> Load,
 ) -> Result<(), PlaneError> {
-    let held = loads.get(&place, 0).map_err(at(name::LOADS))?;
-    loads.set(place, Load { epoch: held.epoch + 1, ..stays(held) }, 0).map_err(at(name::LOADS))
+    let held = loads.get(&index, 0).map_err(at(name::LOADS))?;
+    loads.set(index, Load { epoch: held.epoch + 1, ..stays(held) }, 0).map_err(at(name::LOADS))
 }
 
 fn cpus() -> Result<usize, PlaneError> {
     nr_cpus().map_err(|(_, error)| PlaneError::Handle(error))
 }
 
-/// Handles for whoever builds the status. A value that cannot be read counts as zero.
+/// Map handles for building the status. A value that cannot be read counts as zero.
 pub struct SocketCounters {
     loads: Array<MapData, Load>,
     outcomes: PerCpuArray<MapData, Outcomes>,
@@ -189,8 +190,8 @@ impl SocketCounters {
         Ok(Self { loads: maps.array(name::LOADS)?, outcomes: maps.per_cpu_array(name::OUTCOMES)? })
     }
 
-    pub fn load(&self, place: u32) -> Load {
-        self.loads.get(&place, 0).unwrap_or_default()
+    pub fn load(&self, index: u32) -> Load {
+        self.loads.get(&index, 0).unwrap_or_default()
     }
 
     pub fn outcomes(&self, index: u32) -> Outcomes {

@@ -1,5 +1,5 @@
 //! The socket programs in the kernel, on a cgroup of the tests' own. Servers listen on loopback
-//! addresses of a fresh network namespace, where nothing leads to the upstreams' addresses.
+//! addresses of a new network namespace, which has no route to the upstreams' addresses.
 #![allow(clippy::disallowed_methods, reason = "a test measures")]
 
 use std::io::{ErrorKind, Read};
@@ -17,17 +17,17 @@ use super::*;
 use crate::net::testing::in_pair;
 use vrrp_steering::desired::{Pool, place};
 
-/// Nobody has these.
+/// No host has these addresses.
 const UPSTREAM: &str = "10.9.9.9:9000";
 const UPSTREAM_V6: &str = "[2001:db8::9]:9000";
 
 /// Upstream, members with their weights, balance.
 type PoolOf<'a> = (&'a str, &'a [(SocketAddr, u32)], u32);
 
-/// The whole process goes into the cgroup: one test at a time.
+/// The whole process enters the cgroup: one test at a time.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// A cgroup and a directory for pins; both go when it is dropped.
+/// A cgroup and a directory for pins; both are removed on drop.
 struct Site {
     cgroup: Cgroup,
     home: PathBuf,
@@ -53,8 +53,8 @@ impl Site {
         }
     }
 
-    /// Does something as a process of the cgroup. Its sockets belong to the cgroup for as long as
-    /// they live.
+    /// Runs `act` as a process of the cgroup. Its sockets belong to the cgroup for as long as they
+    /// live.
     fn inside<T>(&self, act: impl FnOnce() -> T) -> T {
         let enter =
             |path: &Path| fs::write(path.join("cgroup.procs"), "0").expect("moving this process");
@@ -75,7 +75,7 @@ impl Site {
         Steering { plane, tables, counters }
     }
 
-    /// Programs attached, and the pools in force.
+    /// Attaches the programs and writes the pools.
     fn steer(&self, pools: &[PoolOf]) -> Steering {
         let mut steering = self.plane();
         steering.set(pools);
@@ -111,11 +111,11 @@ impl Steering {
     }
 
     fn load(&self, server: &Server) -> Load {
-        self.counters.load(self.tables.place(&place(server.at)).expect("a place"))
+        self.counters.load(self.tables.backend_index(&place(server.at)).expect("a place"))
     }
 
     fn outcomes(&self, upstream: &str) -> Outcomes {
-        self.counters.outcomes(self.tables.index(&key(upstream)).expect("an index"))
+        self.counters.outcomes(self.tables.upstream_index(&key(upstream)).expect("an index"))
     }
 }
 
@@ -136,14 +136,14 @@ impl Server {
         Self { listener, at }
     }
 
-    /// Takes connections that are there: how many.
+    /// Accepts the waiting connections and returns their number.
     fn accepted(&self) -> usize {
         self.listener.set_nonblocking(true).expect("a mode");
         std::iter::from_fn(|| self.listener.accept().ok()).count()
     }
 }
 
-/// In a namespace of its own, where loopback is up.
+/// Runs `test` in a network namespace of its own, where loopback is up.
 fn in_namespace(test: impl FnOnce(&Site) + Send + 'static) {
     in_pair(async move |_| test(&Site::new()));
 }
@@ -166,7 +166,7 @@ fn the_verifier_has_room_to_spare() {
 
 #[test]
 #[ignore = "needs root: BPF, cgroups, network namespaces"]
-fn connections_go_where_fewest_are_and_are_taken_off_the_count_when_closed() {
+fn connections_go_to_the_least_loaded_backend_and_are_uncounted_when_closed() {
     in_namespace(|site| {
         let (one, two) = (Server::new("127.0.0.1:0"), Server::new("127.0.0.2:0"));
         let steering = site.steer(&[(UPSTREAM, &[(one.at, 1), (two.at, 1)], LEAST_CONNECTIONS)]);
@@ -230,7 +230,7 @@ fn a_backend_that_refuses_is_avoided_until_all_others_are_suspect_too() {
         let begin = Instant::now();
         let failures = (0..50).filter(|_| site.connect(UPSTREAM).is_err()).count();
         let took = begin.elapsed();
-        // One at first, and one each time that the suspicion is over.
+        // One at first, and one each time that the suspicion ends.
         let expected = 1 + took.as_secs() as usize;
         assert!(steering.load(&dead).failures <= expected as u64 + 1, "{:?}", steering.load(&dead));
         assert!(failures <= expected, "{failures} of 50 failed in {took:?}");
@@ -250,8 +250,7 @@ fn a_connection_that_both_sides_close_is_no_failure_and_one_that_is_reset_is() {
     in_namespace(|site| {
         let server = Server::new("127.0.0.1:0");
         let steering = site.steer(&[(UPSTREAM, &[(server.at, 1)], LEAST_CONNECTIONS)]);
-        // Closed by both sides before the socket is: then it is in the state of one that was
-        // refused.
+        // Both sides close before the socket does: its state is then that of a refused one.
         let mut stream = site.connect(UPSTREAM).expect("a connection");
         let (peer, _) = server.listener.accept().expect("the connection");
         stream.shutdown(Shutdown::Write).expect("half closed");
@@ -278,7 +277,8 @@ fn a_connection_that_both_sides_close_is_no_failure_and_one_that_is_reset_is() {
         drop(listener);
         assert_eq!(stream.read(&mut [0]).expect_err("a reset").kind(), ErrorKind::ConnectionReset);
         drop(stream);
-        let load = steering.counters.load(steering.tables.place(&place(at)).expect("a place"));
+        let load =
+            steering.counters.load(steering.tables.backend_index(&place(at)).expect("a place"));
         assert_eq!((load.connects, load.failures, load.in_flight), (3, 2, 0));
     });
 }
@@ -325,7 +325,7 @@ fn other_processes_other_addresses_and_udp_are_left_alone() {
 
 #[test]
 #[ignore = "needs root: BPF, cgroups, network namespaces"]
-fn ipv6_is_steered_and_so_is_ipv4_in_its_clothes() {
+fn ipv6_is_steered_and_so_are_ipv4_mapped_addresses() {
     in_namespace(|site| {
         let (v4, v6) = (Server::new("127.0.0.1:0"), Server::new("[::1]:0"));
         let pools: &[PoolOf] = &[
@@ -347,7 +347,7 @@ fn ipv6_is_steered_and_so_is_ipv4_in_its_clothes() {
 
 #[test]
 #[ignore = "needs root: BPF, cgroups, network namespaces"]
-fn a_socket_that_tries_again_is_counted_once() {
+fn a_socket_that_retries_is_counted_once() {
     in_namespace(|site| {
         let (server, other) = (Server::new("127.0.0.1:0"), Server::new("127.0.0.2:0"));
         let Server { listener, at } = server;
@@ -366,14 +366,14 @@ fn a_socket_that_tries_again_is_counted_once() {
         drop(socket);
         assert_eq!((steering.load(&server).in_flight, steering.load(&server).failures), (0, 2));
 
-        // One that gives up on the upstream, and goes elsewhere.
+        // A socket that gives up on the upstream and connects elsewhere.
         drop(server);
         let socket =
             site.inside(|| Socket::new(Domain::IPV4, Type::STREAM, None)).expect("a socket");
         socket.connect(&upstream).expect_err("refused");
         socket.connect(&other.at.into()).expect("a connection");
         assert_eq!(socket.peer_addr().expect("a peer").as_socket(), Some(other.at));
-        let place = steering.tables.place(&place(at)).expect("a place");
+        let place = steering.tables.backend_index(&place(at)).expect("a place");
         assert_eq!(
             (steering.counters.load(place).in_flight, steering.counters.load(place).failures),
             (0, 3)
@@ -389,7 +389,7 @@ fn the_next_agent_goes_on_with_connections_and_counts() {
         let members = [(one.at, 1), (two.at, 1)];
         let pools: &[PoolOf] = &[(UPSTREAM, &members, LEAST_CONNECTIONS)];
         let first = site.steer(pools);
-        assert!(!first.plane.has_counted_all_along(), "nobody was there before");
+        assert!(!first.plane.has_counted_without_gap(), "no agent ran before");
         let mut open: Vec<TcpStream> =
             (0..4).map(|_| site.connect(UPSTREAM).expect("a connection")).collect();
         // Killed: its links and maps live on in their pins.
@@ -398,7 +398,7 @@ fn the_next_agent_goes_on_with_connections_and_counts() {
         drop(open.drain(..1));
 
         let mut second = site.plane();
-        assert!(second.plane.has_counted_all_along());
+        assert!(second.plane.has_counted_without_gap());
         second.set(pools);
         let sum =
             |steering: &Steering| steering.load(&one).in_flight + steering.load(&two).in_flight;
@@ -421,7 +421,8 @@ fn programs_of_two_agents_count_a_connection_once() {
     in_namespace(|site| {
         let server = Server::new("127.0.0.1:0");
         let steering = site.steer(&[(UPSTREAM, &[(server.at, 1)], LEAST_CONNECTIONS)]);
-        // As in the middle of an upgrade: both hang on the cgroup, over the same maps.
+        // As during an upgrade: both agents' programs are attached to the cgroup, over the same
+        // maps.
         let mut other = site.plane();
         let directory = File::open(&site.cgroup.path).expect("the cgroup");
         let attach = |name| {
@@ -442,7 +443,7 @@ fn programs_of_two_agents_count_a_connection_once() {
 
 #[test]
 #[ignore = "needs root: BPF, cgroups, network namespaces"]
-fn what_nobody_counted_is_forgotten_with_a_new_epoch() {
+fn connections_that_no_program_counted_are_forgotten_with_a_new_epoch() {
     in_namespace(|site| {
         let server = Server::new("127.0.0.1:0");
         let mut steering = site.steer(&[(UPSTREAM, &[(server.at, 1)], LEAST_CONNECTIONS)]);
@@ -452,9 +453,9 @@ fn what_nobody_counted_is_forgotten_with_a_new_epoch() {
         );
         assert!(
             steering.plane.detach_others(&BTreeSet::new()),
-            "connections are left without anybody who counts them"
+            "connections are left that no program counts"
         );
-        // The kernel lets go of the programs a little later.
+        // The kernel releases the programs a little later.
         while site.connect(UPSTREAM).is_ok() {}
         std::thread::sleep(Duration::from_millis(200));
         let stale = steering.load(&server).in_flight;
@@ -463,7 +464,7 @@ fn what_nobody_counted_is_forgotten_with_a_new_epoch() {
             stale >= 2 && steering.load(&server).in_flight == stale,
             "the closed one is still counted"
         );
-        steering.tables.begin_anew().expect("a new epoch");
+        steering.tables.restart_counts().expect("a new epoch");
         steering.plane.attach(&site.cgroup).expect("the programs attach");
         assert_eq!(steering.load(&server).in_flight, 0);
         let late = site.connect(UPSTREAM).expect("a connection");
@@ -476,7 +477,7 @@ fn what_nobody_counted_is_forgotten_with_a_new_epoch() {
 
 #[test]
 #[ignore = "needs root: BPF, cgroups, network namespaces"]
-fn a_backend_keeps_its_counts_over_a_reload_and_a_new_one_begins_at_zero() {
+fn a_backend_keeps_its_counts_over_a_reload_and_a_new_one_starts_at_zero() {
     in_namespace(|site| {
         let (one, two) = (Server::new("127.0.0.1:0"), Server::new("127.0.0.2:0"));
         let mut steering = site.steer(&[(UPSTREAM, &[(one.at, 1)], LEAST_CONNECTIONS)]);
@@ -490,7 +491,7 @@ fn a_backend_keeps_its_counts_over_a_reload_and_a_new_one_begins_at_zero() {
         );
         steering.set(&[(UPSTREAM, &[(two.at, 1)], LEAST_CONNECTIONS)]);
         steering.set(&[(UPSTREAM, &[(one.at, 1), (two.at, 1)], LEAST_CONNECTIONS)]);
-        assert_eq!(steering.load(&one).in_flight, 0, "another place, or the same with a new epoch");
+        assert_eq!(steering.load(&one).in_flight, 0, "another index, or the same with a new epoch");
         drop(held);
         assert_eq!((steering.load(&one).in_flight, steering.load(&two).in_flight), (0, 1));
         drop(other);

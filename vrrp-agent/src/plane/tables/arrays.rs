@@ -1,4 +1,4 @@
-//! The words of chained tables in the maps.
+//! Stores chained tables in the maps.
 
 use aya::Pod;
 use aya::maps::{Array, MapData};
@@ -6,10 +6,10 @@ use vrrp_common::maps::MAX_CHAIN;
 
 use super::at;
 use crate::plane::PlaneError;
-use crate::plane::bucket_table::{Chained, Entry, Refusal, Store};
+use crate::plane::bucket_table::{BucketTable, Entry, Refusal, Store};
 use crate::plane::maps::MapSet;
 
-/// The words of one chained table.
+/// The two arrays of one chained table.
 pub(super) struct Arrays<E: Pod> {
     heads: Array<MapData, u32>,
     entries: Array<MapData, E>,
@@ -17,12 +17,12 @@ pub(super) struct Arrays<E: Pod> {
 }
 
 impl<E: Pod + Entry> Arrays<E> {
-    /// With what is found in it.
+    /// Opens the arrays and reads the entries in them.
     pub(super) fn open(
         maps: &MapSet,
         heads: &'static str,
         entries: &'static str,
-    ) -> Result<(Self, Chained<E>), PlaneError> {
+    ) -> Result<(Self, BucketTable<E>), PlaneError> {
         let arrays = Self {
             heads: maps.array(heads)?,
             entries: maps.array(entries)?,
@@ -35,7 +35,7 @@ impl<E: Pod + Entry> Arrays<E> {
                 led.push((bucket, head));
             }
         }
-        let found = Chained::found(led, |place| arrays.entries.get(&place, 0).ok());
+        let found = BucketTable::found(led, |index| arrays.entries.get(&index, 0).ok());
         Ok((arrays, found))
     }
 }
@@ -43,12 +43,12 @@ impl<E: Pod + Entry> Arrays<E> {
 impl<E: Pod> Store<E> for Arrays<E> {
     type Error = PlaneError;
 
-    fn put_head(&mut self, bucket: u32, place: u32) -> Result<(), PlaneError> {
-        self.heads.set(bucket, place, 0).map_err(at(self.names.0))
+    fn put_head(&mut self, bucket: u32, index: u32) -> Result<(), PlaneError> {
+        self.heads.set(bucket, index, 0).map_err(at(self.names.0))
     }
 
-    fn put_entry(&mut self, place: u32, entry: &E) -> Result<(), PlaneError> {
-        self.entries.set(place, *entry, 0).map_err(at(self.names.1))
+    fn put_entry(&mut self, index: u32, entry: &E) -> Result<(), PlaneError> {
+        self.entries.set(index, *entry, 0).map_err(at(self.names.1))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who may open connections to a service.
+//! Writes the connection guards of services: which sources may open connections, and how many.
 
 use std::collections::BTreeMap;
 
@@ -10,20 +10,20 @@ use super::{at, put};
 use crate::plane::PlaneError;
 use crate::plane::maps::MapSet;
 
-/// By prefix length and key: what is said of the source.
+/// The verdict on a source, by prefix length and key.
 pub type Sources = BTreeMap<(u32, GuardedSource), u32>;
 
-/// Limits and lists of sources.
+/// Limits and source lists.
 pub struct Guards {
     limits: Array<MapData, GuardConf>,
     trie: LpmTrie<MapData, GuardedSource, u32>,
-    /// What stands in each.
+    /// The limits in the map.
     limited: BTreeMap<u32, GuardConf>,
     listed: Sources,
 }
 
 impl Guards {
-    /// With what an earlier agent left there.
+    /// Reads what an earlier agent left in the maps.
     ///
     /// # Errors
     /// A map cannot be opened or read; likewise below.
@@ -46,8 +46,8 @@ impl Guards {
         Ok(Self { limits, trie, limited, listed })
     }
 
-    /// Makes these the guards. Sources are listed before their service's guard asks for them, and
-    /// struck off afterwards: nobody is refused for want of an entry that is on its way.
+    /// Writes the guards. Sources are added before their service's guard refers to them, and
+    /// removed after it: no connection is refused because an entry is not written yet.
     ///
     /// # Errors
     /// Too many sources or services besides.

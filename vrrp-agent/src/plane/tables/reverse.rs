@@ -1,4 +1,4 @@
-//! The sources that answers of NAT backends get.
+//! Writes the source addresses that answers of NAT backends get.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,24 +8,24 @@ use vrrp_common::maps::{MAX_BACKENDS, ReverseConf, ReverseEntry, ReverseKey, nam
 use super::arrays::{Arrays, refused};
 use super::{at, put};
 use crate::plane::PlaneError;
-use crate::plane::bucket_table::Chained;
+use crate::plane::bucket_table::BucketTable;
 use crate::plane::maps::MapSet;
 
-/// The entries, and the hints that spare other packets the lookup.
+/// The entries, and the hints that save other packets the lookup.
 pub struct Reverse {
     hints: Array<MapData, u32>,
     /// Hints that are set.
     hinted: BTreeSet<u32>,
-    entries: Chained<ReverseEntry>,
+    entries: BucketTable<ReverseEntry>,
     arrays: Arrays<ReverseEntry>,
-    /// Where the search for a free place begins.
-    next_place: u32,
-    /// What was written last; `None` before the first time, and after a failure.
+    /// Where the search for a free index begins.
+    next_index: u32,
+    /// What was written last; `None` at first, and after a failure.
     written: Option<BTreeMap<ReverseKey, ReverseConf>>,
 }
 
 impl Reverse {
-    /// With the entries that an earlier agent wrote.
+    /// Reads the entries that an earlier agent wrote.
     ///
     /// # Errors
     /// A map cannot be opened or read; likewise below.
@@ -38,11 +38,11 @@ impl Reverse {
                 hinted.insert(index);
             }
         }
-        Ok(Self { hints, hinted, entries, arrays, next_place: 0, written: None })
+        Ok(Self { hints, hinted, entries, arrays, next_index: 0, written: None })
     }
 
-    /// Makes these the sources. A hint is set before its entries are written, and cleared after
-    /// they are gone.
+    /// Writes the entries. A hint is set before its entries are written, and cleared after they are
+    /// removed.
     ///
     /// # Errors
     /// Too many entries besides.
@@ -51,9 +51,9 @@ impl Reverse {
             return Ok(());
         }
         self.written = None;
-        let places =
-            self.entries.assign(wanted.keys().copied(), &mut self.next_place, MAX_BACKENDS);
-        let places = places.ok_or(PlaneError::Full(MAX_BACKENDS))?;
+        let indexes =
+            self.entries.assign(wanted.keys().copied(), &mut self.next_index, MAX_BACKENDS);
+        let indexes = indexes.ok_or(PlaneError::Full(MAX_BACKENDS))?;
         let hints: BTreeSet<u32> = wanted.keys().map(|key| reverse_hint(&key.address)).collect();
         for &hint in hints.difference(&self.hinted.clone()) {
             put(&mut self.hints, hint, &1, name::REVERSE_HINTS)?;
@@ -61,7 +61,7 @@ impl Reverse {
         }
         let entries = wanted
             .iter()
-            .map(|(key, &conf)| (places[key], ReverseEntry { key: *key, next: 0, pad: 0, conf }));
+            .map(|(key, &conf)| (indexes[key], ReverseEntry { key: *key, next: 0, pad: 0, conf }));
         self.entries.set(&entries.collect(), &mut self.arrays).map_err(refused)?;
         let idle: Vec<u32> = self.hinted.difference(&hints).copied().collect();
         for hint in idle {

@@ -1,4 +1,4 @@
-//! Backends and rings, and what an earlier agent left of them.
+//! Writes backends and rings, and reads what an earlier agent left of them.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,10 +15,10 @@ use vrrp_steering::map_ids::{self, MapIds};
 use vrrp_steering::ring::{Found, RingUpdate};
 
 impl Tables {
-    /// Writes what changed of backends that take packets.
+    /// Writes changed backends that take packets.
     ///
     /// # Errors
-    /// More backends than there is room for, or a map that cannot be written; likewise below.
+    /// More backends than the map holds, or a map that cannot be written; likewise below.
     pub fn raise_backends(
         &mut self,
         wanted: &BTreeMap<u32, BackendConf>,
@@ -27,8 +27,8 @@ impl Tables {
         rising.try_for_each(|(&number, conf)| self.put_backend(number, conf))
     }
 
-    /// Writes the backends that take no packets, but for those that are `named` by a live ring all
-    /// the same.
+    /// Writes the backends that take no packets, except those that a live ring still names
+    /// (`named`).
     pub fn lower_backends(
         &mut self,
         wanted: &BTreeMap<u32, BackendConf>,
@@ -39,8 +39,7 @@ impl Tables {
         falling.try_for_each(|(&number, conf)| self.put_backend(number, conf))
     }
 
-    /// Empties the entries of backends that are not among these, but for those that flows may still
-    /// be with.
+    /// Empties the entries of all other backends, except those that may still have flows.
     pub fn forget_backends(
         &mut self,
         wanted: &BTreeMap<u32, BackendConf>,
@@ -76,12 +75,12 @@ impl Tables {
         self.written.backends.get(&number).is_some_and(|conf| conf.forward != FORWARD_NONE)
     }
 
-    /// Fills a ring that is not in use, then puts it in use. Packets see the old ring or the new
+    /// Fills a ring that is not in use, then puts it in use. A packet sees the old ring or the new
     /// one, never a mixture.
     pub fn publish(&mut self, service: u32, publication: &RingUpdate) -> Result<(), PlaneError> {
-        let place = service * RINGS_PER_SERVICE + publication.place;
+        let index = service * RINGS_PER_SERVICE + publication.place;
         let ring: &Ring = &publication.ring;
-        self.rings.set(place, ring, 0).map_err(at(name::RINGS))?;
+        self.rings.set(index, ring, 0).map_err(at(name::RINGS))?;
         self.service_rings
             .set(service, publication.in_use.word(), 0)
             .map_err(at(name::SERVICE_RINGS))
@@ -92,7 +91,7 @@ impl Tables {
         self.service_rings.get(&service, 0).map(RingsInUse::of).map_err(at(name::SERVICE_RINGS))
     }
 
-    /// The rings of a service as they stand.
+    /// The present rings of a service.
     pub fn rings_of(&self, service: u32) -> Result<Found, PlaneError> {
         let in_use = self.rings_in_use(service)?;
         let ring = |place| {
@@ -104,16 +103,16 @@ impl Tables {
         Ok(Found { in_use, live: ring(in_use.live)?, base: ring(in_use.base)? })
     }
 
-    /// IdAllocator of the services that the kernel program knows.
+    /// Numbers of the services in the kernel program's map.
     pub fn services(&self) -> impl Iterator<Item = u32> {
-        self.services.places().into_values()
+        self.services.indexes().into_values()
     }
 
-    /// What the numbers of services and backends in the maps mean.
+    /// The services and backends that the numbers in the maps stand for.
     pub fn found(&self) -> MapIds {
         let addresses: BTreeMap<u32, IpAddr> = self
             .addresses
-            .places()
+            .indexes()
             .into_iter()
             .map(|(key, place)| (place, key.address.ip()))
             .collect();
@@ -122,7 +121,7 @@ impl Tables {
         };
         let services: BTreeMap<u32, map_ids::ServiceKey> = self
             .services
-            .places()
+            .indexes()
             .into_iter()
             .filter_map(|(held, number)| Some((number, key(held)?)))
             .collect();

@@ -10,7 +10,7 @@ use vrrp_common::maps::{
 use super::*;
 use crate::plane::loader::Plane;
 
-/// The loaded program, its maps pinned nowhere. `None` in a build without it.
+/// The loaded program with maps that are not pinned. `None` in a build without it.
 fn plane() -> Option<Plane> {
     match Plane::open(Path::new("/proc/no-bpffs-can-be-here"), false) {
         Err(PlaneError::NoObject) => None,
@@ -28,7 +28,7 @@ fn source(service: u32, text: &str) -> GuardedSource {
 
 #[test]
 #[ignore = "needs root: BPF maps"]
-fn guards_are_listed_changed_and_taken_over_by_the_next_agent() {
+fn guards_are_written_changed_and_adopted_by_the_next_agent() {
     let Some(plane) = plane() else { return };
     let trie: LpmTrie<MapData, GuardedSource, u32> =
         plane.maps.lpm_trie(name::GUARD_SOURCES).expect("a map");
@@ -65,7 +65,7 @@ fn guards_are_listed_changed_and_taken_over_by_the_next_agent() {
 
 #[test]
 #[ignore = "needs root: BPF maps"]
-fn names_of_answers_come_with_their_hints_and_go_with_them() {
+fn sources_of_answers_are_added_and_removed_with_their_hints() {
     let Some(plane) = plane() else { return };
     let array: Array<MapData, ReverseEntry> = plane.maps.array(name::REVERSE).expect("a map");
     let found = || {
@@ -74,7 +74,7 @@ fn names_of_answers_come_with_their_hints_and_go_with_them() {
             .1
     };
     let source =
-        |key| found().place(&key).map(|place| array.get(&place, 0).expect("read").conf.port);
+        |key| found().index(&key).map(|index| array.get(&index, 0).expect("read").conf.port);
     let hints: Array<MapData, u32> = plane.maps.array(name::REVERSE_HINTS).expect("a map");
     let hint = |text| hints.get(&reverse_hint(&address(text)), 0).expect("read");
     let key = |text, port| ReverseKey { address: address(text), port, protocol: 6 };
@@ -93,14 +93,14 @@ fn names_of_answers_come_with_their_hints_and_go_with_them() {
     let mut next = Tables::open(&plane.maps).expect("tables");
     next.reverse.set(&[(key("10.0.0.21", 8_080), conf(81))].into()).expect("written");
     assert_eq!(source(key("10.0.0.21", 8_080)), Some(81));
-    assert_eq!(found().places().len(), 1);
+    assert_eq!(found().indexes().len(), 1);
     assert_eq!(
         (hint("10.0.0.21"), hint("fd00::22")),
         (1, 0),
-        "another port of the address still has its name"
+        "another port of the address still has its entry"
     );
     next.reverse.set(&BTreeMap::new()).expect("written");
-    assert_eq!((hint("10.0.0.21"), found().places().len()), (0, 0));
+    assert_eq!((hint("10.0.0.21"), found().indexes().len()), (0, 0));
 }
 
 #[test]

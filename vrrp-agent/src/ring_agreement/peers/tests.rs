@@ -18,7 +18,7 @@ fn hmac(mode: HmacMode, secret: u8) -> Hmac {
     Hmac { mode, send: 1, keys: vec![HmacKey { id: 1, secret: vec![secret; 32] }] }
 }
 
-/// A node with services on ports 80 and 81, to which `NODE` is known.
+/// A node with services on ports 80 and 81; `NODE` is a known node.
 fn node(number: u64, keys: Vec<Hmac>) -> Peers {
     let mut peers = Peers::new(number);
     let rings = vec![ring(80, 1), ring(81, 1)];
