@@ -19,7 +19,8 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::inject::checksum;
 use crate::netns::NetNs;
-use crate::probe::{Report, Sample};
+use crate::probe::Report;
+use crate::summary::Sample;
 use crate::sys;
 
 const ECHO_REQUEST: u8 = 8;

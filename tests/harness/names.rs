@@ -21,6 +21,18 @@ pub const FRONT_IF: &str = "eth1";
 /// The back interface, on every host that has one.
 pub const BACK_IF: &str = "eth2";
 
+/// A node's interface on a segment; the first segment is the front network.
+pub fn segment_interface(segment: u8) -> String {
+    if segment == 0 { FRONT_IF.to_owned() } else { format!("seg{segment}") }
+}
+
+/// The address of `host` on `segment`, a /16 that contains all virtual addresses of the
+/// segment.
+pub fn segment_address(host: Host, segment: u8) -> Ipv4Addr {
+    let last = host.front().map_or(0, |front| front.octets()[3]);
+    Ipv4Addr::new(10, 100 + segment, 0, last)
+}
+
 /// A host of the lab: one network namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Host {

@@ -19,22 +19,13 @@ use socket2::{Domain, Socket, Type};
 use crate::http::{Response, request};
 use crate::names::HTTP_PORT;
 use crate::netns::NetNs;
-use crate::summary::{NOTICEABLE_GAP_MS, Summary};
+use crate::summary::{NOTICEABLE_GAP_MS, Sample, Summary};
 use crate::sys;
 
 /// How long one request may take.
 pub const TIMEOUT: Duration = Duration::from_secs(1);
 /// Duration of a request on a busy machine.
 const UNDER_WAY: Duration = Duration::from_millis(20);
-
-/// The result of one request.
-#[derive(Debug, Clone)]
-pub struct Sample {
-    pub sent: Instant,
-    pub done: Instant,
-    /// The node that answered 200, or why it failed.
-    pub outcome: Result<String, String>,
-}
 
 /// A running probe of one address.
 #[derive(Debug)]

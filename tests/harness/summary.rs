@@ -5,12 +5,19 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::probe::Sample;
-
 /// A client notices gaps from this length on.
 pub const NOTICEABLE_GAP_MS: f64 = 50.0;
 /// Stalls of the probe from this length on are reported.
 const NOTEWORTHY_STALL_MS: f64 = 30.0;
+
+/// The result of one request.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    pub sent: Instant,
+    pub done: Instant,
+    /// The node that answered 200, or why it failed.
+    pub outcome: Result<String, String>,
+}
 
 /// The results of a client.
 #[derive(Debug, Clone, Default, Serialize)]

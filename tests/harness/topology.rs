@@ -20,9 +20,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::names::{BACK_IF, FRONT_IF, Host, Mac, Node};
+use crate::names::{BACK_IF, FRONT_IF, Host, Mac, Node, segment_address, segment_interface};
 use crate::netns::NetNs;
-use crate::pair::Plan;
 use crate::process::{output, run};
 use crate::rundir::{BACK_SWITCH, FRONT_SWITCH, namespace};
 use crate::xdp;
@@ -113,7 +112,7 @@ impl Topology {
                 .chain((segment == 0).then_some(Host::Client));
             for host in hosts {
                 let (netns, interface, address) =
-                    (self.host(host), segment_interface(segment), Plan::address(host, segment));
+                    (self.host(host), segment_interface(segment), segment_address(host, segment));
                 if segment > 0 {
                     plug(
                         &switch,
@@ -220,11 +219,6 @@ impl Topology {
 
 /// The link group of links that are set together.
 const CUT: u32 = 7;
-
-/// A node's interface on a segment; the first segment is the front network.
-pub fn segment_interface(segment: u8) -> String {
-    if segment == 0 { FRONT_IF.to_owned() } else { format!("seg{segment}") }
-}
 
 /// The port of `host` on the switch of a segment.
 pub fn segment_port(host: Host, segment: u8) -> String {

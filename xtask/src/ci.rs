@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::{exec, fuzz, test, tidy};
+use crate::{exec, fuzz, prepare, test, tidy};
 
 /// `commands` are the names of our own commands.
 pub fn run(commands: &[String]) -> Result<ExitCode> {
@@ -40,7 +40,7 @@ pub fn run(commands: &[String]) -> Result<ExitCode> {
     stage("fuzz", || {
         // A test writes the seeds, so the kernel programs are built first: otherwise the agent
         // would be built twice.
-        test::prepare()?;
+        prepare::run()?;
         fuzz::run(&fuzz::Options::default())
     })?;
     println!("\n=== test");

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::packages::Group;
-use crate::{build_ebpf, exec, setup, test};
+use crate::{build_ebpf, exec, prepare, setup};
 
 /// The test that runs the packet rows on the loaded program.
 const KERNEL_ROWS: (&str, &str) = ("xdp_rows", "the_kernel_does_what_the_rows_say");
@@ -64,7 +64,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         bail!("the lab needs root");
     }
     if options.lab {
-        test::prepare()?;
+        prepare::run()?;
     } else if root {
         setup::ensure(Group::Bpf)?;
         build_ebpf::run()?;
@@ -207,7 +207,7 @@ fn cargo_test(package: &str, target: &str) -> Command {
     };
     // One at a time, so that no test's output breaks another's line.
     command.args(["--", "--test-threads=1"]);
-    command.env("VRRP_AGENT_BIN", test::agent()).env("VRRP_EBPF_OBJ", build_ebpf::object());
+    command.env("VRRP_AGENT_BIN", prepare::agent()).env("VRRP_EBPF_OBJ", build_ebpf::object());
     command
 }
 

@@ -7,9 +7,8 @@
 
 mod run;
 mod seeds;
+mod target;
 
-use std::env;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -17,21 +16,12 @@ use anyhow::{Result, bail};
 
 use crate::exec;
 use crate::lanes;
+use target::{Input, directory, triple};
 
 /// The tested version of cargo-fuzz.
 const CARGO_FUZZ: &str = "^0.13";
 /// Targets that run at a time, each on one core.
 const LANES: usize = 2;
-
-/// The input of a target.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Input {
-    Configuration,
-    /// Made from the packet rows.
-    Packets,
-    Datagram,
-    Sequence,
-}
 
 const TARGETS: [(&str, Input); 6] = [
     ("config", Input::Configuration),
@@ -85,15 +75,6 @@ pub fn run(options: &Options) -> Result<()> {
         bail!("{failed} fuzz target(s) failed");
     }
     Ok(())
-}
-
-/// The directory of the targets' files.
-fn directory() -> PathBuf {
-    exec::target_dir().join("fuzz")
-}
-
-fn triple() -> String {
-    format!("{}-unknown-linux-gnu", env::consts::ARCH)
 }
 
 /// The installed cargo-fuzz, by its own version text.

@@ -14,6 +14,7 @@ mod lab;
 mod lanes;
 mod libtest;
 mod packages;
+mod prepare;
 mod setup;
 mod sim;
 mod test;

@@ -7,14 +7,13 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 
 use crate::libtest::Tally;
-use crate::packages::Group;
-use crate::{build_ebpf, exec, lanes, setup, toolchain, vm_test};
+use crate::{build_ebpf, exec, lanes, prepare, vm_test};
 
 #[derive(clap::Args, Default)]
 pub struct Options {
@@ -24,7 +23,7 @@ pub struct Options {
 
 /// The last line printed is the count, also if tests failed.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    prepare()?;
+    prepare::run()?;
     let skips = exec::target_dir().join("tmp/test-skips");
     fs::create_dir_all(skips.parent().unwrap_or(&skips))
         .context("cannot make the directory for test notes")?;
@@ -33,7 +32,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 
     heading("any user: unit tests, packet rows, simulation");
     let environment: [(&str, &Path); 3] = [
-        ("VRRP_AGENT_BIN", &agent()),
+        ("VRRP_AGENT_BIN", &prepare::agent()),
         ("VRRP_EBPF_OBJ", &build_ebpf::object()),
         ("VRRP_TEST_SKIPS", &skips),
     ];
@@ -54,28 +53,6 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         }));
     }
     account(total, &skips, filter)
-}
-
-/// As root, installs what is missing; other users test what can be tested.
-pub fn prepare() -> Result<()> {
-    if exec::is_root() {
-        setup::ensure(Group::Bpf)?;
-        setup::ensure(Group::Lab)?;
-        setup::ensure(Group::Vm)?;
-    }
-    build(exec::is_root() || (toolchain::compiler().is_some() && toolchain::linker().is_some()))
-}
-
-/// Builds the agent, with its kernel programs if there is a compiler for them.
-pub fn build(programs: bool) -> Result<()> {
-    if programs {
-        build_ebpf::run()?;
-    } else {
-        println!(
-            "test: no BPF toolchain, so the agent is built without the XDP program (`cargo xtask setup` as root mends it)"
-        );
-    }
-    exec::run(exec::cargo().args(["build", "--package", "vrrp-agent"]))
 }
 
 fn any_user(filter: Option<&str>, environment: &[(&str, &Path)]) -> Result<Tally> {
@@ -128,11 +105,6 @@ fn account(mut total: Tally, skips: &Path, filter: Option<&str>) -> Result<ExitC
     }
     println!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.ignored.len());
     Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// The agent that the tests start.
-pub fn agent() -> PathBuf {
-    exec::target_dir().join("debug/vrrp-agent")
 }
 
 fn heading(text: &str) {

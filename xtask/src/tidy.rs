@@ -2,6 +2,7 @@
 //! of rule, with its table at the top.
 
 mod docs;
+mod finding;
 mod imports;
 mod paths_in_code;
 mod purity;
@@ -12,38 +13,19 @@ mod tests;
 mod vocabulary;
 mod words;
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fmt, fs};
 
 use anyhow::{Context, Result, bail};
 
 use crate::exec;
+use finding::Finding;
 use imports::Imports;
 use size::Ratchet;
-use source::Source;
+use source::{Source, is_test_file};
 
 /// Documents whose metrics and commands are looked up.
 const DOCUMENTS: &[&str] = &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
-
-/// One broken rule. Lines count from 1.
-#[derive(Debug)]
-pub struct Finding {
-    path: String,
-    line: usize,
-    text: String,
-}
-
-impl Finding {
-    fn new(path: &str, line: usize, text: String) -> Self {
-        Self { path: path.to_owned(), line, text }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.path, self.line, self.text)
-    }
-}
 
 /// `commands` are the names of our own commands.
 pub fn run(commands: &[String]) -> Result<()> {
@@ -132,13 +114,4 @@ fn collect_files(directory: &Path, extensions: &[&str], found: &mut Vec<PathBuf>
         }
     }
     Ok(())
-}
-
-/// Unit tests in a file or directory of their own, and the integration tests; the harness is a
-/// library like any other.
-fn is_test_file(path: &str) -> bool {
-    let inside = path.split('/').skip(1);
-    !path.starts_with("tests/harness/")
-        && (path.starts_with("tests/")
-            || inside.into_iter().any(|part| matches!(part, "tests" | "tests.rs")))
 }

@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::names::{Host, Node};
-use crate::topology::segment_interface;
+use crate::names::Node;
+use crate::names::segment_interface;
 
 /// The router program of both nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,13 +82,6 @@ impl Plan {
             accept_always: false,
             agent,
         }
-    }
-
-    /// The address of `host` on `segment`, a /16 that contains all virtual addresses of the
-    /// segment.
-    pub fn address(host: Host, segment: u8) -> Ipv4Addr {
-        let last = host.front().map_or(0, |front| front.octets()[3]);
-        Ipv4Addr::new(10, 100 + segment, 0, last)
     }
 
     /// The name of the first virtual router in our agent's file.

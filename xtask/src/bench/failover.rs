@@ -13,7 +13,7 @@ use vrrp_tests::Node;
 use vrrp_tests::pair::{Pair, Plan, Program};
 
 use super::sight::{Both, PROBE_INTERVAL, Seen, Sight, look_on};
-use super::{interval_text, millis};
+use super::units::{interval_text, millis};
 use vrrp_tests::table::{self, Spread};
 
 /// The node that fails; the other one takes over.
@@ -35,7 +35,7 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
     /// Advert intervals
-    #[arg(long, value_delimiter = ',', default_value = "1s,100ms,10ms", value_parser = super::parse_interval)]
+    #[arg(long, value_delimiter = ',', default_value = "1s,100ms,10ms", value_parser = super::units::parse_interval)]
     intervals: Vec<Duration>,
     /// The cases to run; all when absent
     #[arg(long, value_delimiter = ',', value_enum)]
@@ -76,7 +76,7 @@ struct Run {
 }
 
 pub fn run(options: &Options) -> Result<bool> {
-    let agent = super::agent()?;
+    let agent = super::run::agent()?;
     let cases = if options.cases.is_empty() { Case::value_variants() } else { &options.cases };
     let mut runs = Vec::new();
     for &interval in &options.intervals {
@@ -96,7 +96,7 @@ pub fn run(options: &Options) -> Result<bool> {
         }
     }
     print(options, cases, &runs);
-    super::write_json(
+    super::run::write_json(
         options.json.as_deref(),
         &json!({ "probe_interval_ms": millis(PROBE_INTERVAL), "runs": runs }),
     )?;

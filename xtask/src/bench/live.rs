@@ -41,7 +41,7 @@ pub fn run(options: &Options) -> Result<()> {
     if wanted(Part::Http) {
         requests = http::run(options.rounds)?;
     }
-    super::write_json(options.json.as_deref(), &json!({"packets": frames, "http": requests}))
+    super::run::write_json(options.json.as_deref(), &json!({"packets": frames, "http": requests}))
 }
 
 /// The bench of `vrrp-tests` prints its table itself and writes its figures to a file.
@@ -51,7 +51,7 @@ fn packets(rounds: u32) -> Result<Value> {
     let rounds = rounds.to_string();
     let file = std::env::temp_dir().join(format!("vrrp-bench-live-{}.json", std::process::id()));
     let [flag, count] = ["--rounds", &rounds].map(OsStr::new);
-    let ran = super::bench("live", &[flag, count, OsStr::new("--json"), file.as_os_str()]);
+    let ran = super::run::bench("live", &[flag, count, OsStr::new("--json"), file.as_os_str()]);
     let figures = ran.and_then(|()| read(&file));
     // Without a result of the bench there is no file.
     let _ = std::fs::remove_file(&file);

@@ -60,7 +60,7 @@ struct Line {
 }
 
 pub fn run(options: &Options) -> Result<bool> {
-    let agent = super::agent()?;
+    let agent = super::run::agent()?;
     let mut lines = Vec::new();
     for (program, scheduling, accept_always, name) in PAIRS {
         eprintln!("{name}: {} busy loops for {} s ...", options.loops, options.seconds);
@@ -69,7 +69,7 @@ pub fn run(options: &Options) -> Result<bool> {
         lines.push(measure(plan, name, options)?);
     }
     print(options, &lines);
-    super::write_json(options.json.as_deref(), &serde_json::to_value(&lines)?)?;
+    super::run::write_json(options.json.as_deref(), &serde_json::to_value(&lines)?)?;
     Ok(lines[0].promotions == 0)
 }
 
@@ -111,7 +111,7 @@ fn promotions(recording: &Recording, since: Instant) -> usize {
 
 fn longest_silence(recording: &Recording, since: Instant) -> f64 {
     let adverts = adverts_of(recording, Node::Node1, since);
-    adverts.windows(2).map(|pair| super::millis(pair[1] - pair[0])).fold(0.0, f64::max)
+    adverts.windows(2).map(|pair| super::units::millis(pair[1] - pair[0])).fold(0.0, f64::max)
 }
 
 /// Threads of ordinary priority in an endless loop.

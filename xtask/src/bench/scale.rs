@@ -15,7 +15,7 @@ use vrrp_tests::capture::Recording;
 use vrrp_tests::pair::{Pair, Plan, Program, Scheduling};
 use vrrp_tests::table;
 
-use super::{interval_text, millis};
+use super::units::{interval_text, millis};
 
 /// The largest delay of the last takeover beyond the master down interval.
 const ROOM: Duration = Duration::from_millis(20);
@@ -34,7 +34,7 @@ pub struct Options {
     #[arg(long, value_name = "ROUTERS:SEGMENTS", value_delimiter = ',', default_value = "255:1,1000:4", value_parser = parse_size)]
     sizes: Vec<Size>,
     /// Advert intervals
-    #[arg(long, value_delimiter = ',', default_value = "1s,100ms", value_parser = super::parse_interval)]
+    #[arg(long, value_delimiter = ',', default_value = "1s,100ms", value_parser = super::units::parse_interval)]
     intervals: Vec<Duration>,
     /// How long CPU time is counted, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
@@ -103,7 +103,7 @@ struct Takeover {
 
 /// A pair whose measurement fails is reported, and the others are still measured.
 pub fn run(options: &Options) -> Result<bool> {
-    let agent = super::agent()?;
+    let agent = super::run::agent()?;
     let (mut lines, mut held) = (Vec::new(), true);
     for &Size { routers, segments } in &options.sizes {
         for &interval in &options.intervals {
@@ -137,7 +137,7 @@ pub fn run(options: &Options) -> Result<bool> {
         }
     }
     print(&lines);
-    super::write_json(options.json.as_deref(), &serde_json::to_value(&lines)?)?;
+    super::run::write_json(options.json.as_deref(), &serde_json::to_value(&lines)?)?;
     Ok(held)
 }
 

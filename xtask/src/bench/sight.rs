@@ -12,7 +12,7 @@ use vrrp_tests::echo::EchoProbe;
 use vrrp_tests::pair::{Pair, Plan};
 use vrrp_tests::probe::Report;
 
-use super::millis;
+use super::units::millis;
 
 /// Interval of the client's requests: shorter outages cannot be seen.
 pub const PROBE_INTERVAL: Duration = Duration::from_millis(1);

@@ -1,4 +1,6 @@
-use super::*;
+use std::time::Duration;
+
+use super::units::{interval_text, parse_interval};
 
 #[test]
 fn intervals_are_read_and_written() {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{directory, triple};
+use super::target::{directory, triple};
 use crate::exec;
 
 /// libFuzzer's report of a run.

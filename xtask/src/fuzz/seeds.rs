@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{Input, directory};
+use super::target::{Input, directory};
 use crate::exec;
 
 /// Directories with configurations.

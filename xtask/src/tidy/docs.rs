@@ -1,6 +1,6 @@
 //! The documents tell the truth: metrics and commands that they name exist.
 
-use super::Finding;
+use super::finding::Finding;
 
 const METRIC_PREFIX: &str = "vrrp_";
 /// What an encoder appends to a metric's name.

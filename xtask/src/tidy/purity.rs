@@ -5,7 +5,7 @@ use std::fs;
 
 use anyhow::{Context, Result, bail};
 
-use super::Finding;
+use super::finding::Finding;
 use crate::exec;
 
 /// Packages that do what a pure crate leaves to the agent.

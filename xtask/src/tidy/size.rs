@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Finding;
+use super::finding::Finding;
 use super::source::{Source, words};
 
 /// The list of known exceptions, from the root.
@@ -81,7 +81,7 @@ impl Ratchet {
 }
 
 pub fn check(path: &str, source: &Source, ratchet: &mut Ratchet, findings: &mut Vec<Finding>) {
-    let limits = if super::is_test_file(path) { TESTS } else { CODE };
+    let limits = if super::source::is_test_file(path) { TESTS } else { CODE };
     findings.extend(ratchet.judge(path, 1, path, source.code.len(), limits.file));
     for function in functions(&source.code) {
         let name = format!("{path}::{}", function.name);

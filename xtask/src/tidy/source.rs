@@ -2,6 +2,15 @@
 //! string literals alone, line by line. The lexer knows as much as the rules need; the compiler
 //! checks the rest.
 
+/// Unit tests in a file or directory of their own, and the integration tests; the harness is a
+/// library like any other.
+pub fn is_test_file(path: &str) -> bool {
+    let inside = path.split('/').skip(1);
+    !path.starts_with("tests/harness/")
+        && (path.starts_with("tests/")
+            || inside.into_iter().any(|part| matches!(part, "tests" | "tests.rs")))
+}
+
 pub struct Source {
     /// Code; comments and the insides of strings and characters are blank.
     pub code: Vec<String>,

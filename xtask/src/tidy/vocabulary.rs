@@ -1,7 +1,7 @@
 //! Words that a reader has to decode, and the field's words for them. The list holds for comments,
 //! Markdown, TOML, the schema, and the string literals of production code.
 
-use super::Finding;
+use super::finding::Finding;
 use super::source::Source;
 
 /// A word or phrase in lower case, and what to write instead.
@@ -72,7 +72,7 @@ pub fn is_exempt(path: &str) -> bool {
 /// Comments, and in production code the insides of string literals.
 pub fn check(path: &str, source: &Source, findings: &mut Vec<Finding>) {
     check_lines(path, &source.comments, findings);
-    if !super::is_test_file(path) {
+    if !super::source::is_test_file(path) {
         check_lines(path, &source.literals, findings);
     }
 }

@@ -1,6 +1,6 @@
 //! `unsafe` outside its files or without its reason, and leftovers.
 
-use super::Finding;
+use super::finding::Finding;
 use super::source::{Source, words};
 
 /// The files that may hold `unsafe`, and what for.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::arm;
 use super::image::Parts;
 use super::kernels::Arch;
-use crate::{build_ebpf, exec, test};
+use crate::{build_ebpf, exec, prepare};
 
 /// The guest's first process.
 const INIT: &str = "vm";
@@ -25,9 +25,11 @@ pub struct Base {
 }
 
 pub fn base(arch: Arch) -> Result<Base> {
-    test::build(true)?;
+    prepare::build(true)?;
     let (system, agent, mut programs) = match arch {
-        Arch::X86 => (PathBuf::from("/"), test::agent(), test_programs(exec::cargo().arg("test"))?),
+        Arch::X86 => {
+            (PathBuf::from("/"), prepare::agent(), test_programs(exec::cargo().arg("test"))?)
+        }
         Arch::Arm => (arm::system()?, arm::agent()?, test_programs(&mut arm::cargo("test")?)?),
     };
     programs.push(("vrrp-agent".to_owned(), agent));
