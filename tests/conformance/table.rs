@@ -198,7 +198,7 @@ pub const TABLE: &[Case] = &[
     case(118, "our address changes while active", Machine, &["vc118_a_new_source_address_is_told_at_once_and_none_ends_the_mastership"]),
     case(119, "IPv6: the first address is link-local, or a warning says so", Config, &["vc119_a_first_ipv6_address_that_is_not_link_local_is_warned_of"]),
     case(120, "the form of checksum we send is a setting", Unit, &["vc120_the_form_of_the_sum_is_the_configured_one_and_ipv6_has_no_choice"]),
-    case(121, "unicast: one copy for each peer", Unit, &["vc121_unicast_adverts_differ_in_nothing_but_the_pseudo_header", "a_unicast_socket_hears_what_is_for_this_host"]),
+    case(121, "unicast: one copy for each peer", Unit, &["vc121_unicast_adverts_differ_in_nothing_but_the_pseudo_header", "a_unicast_socket_receives_packets_to_this_host"]),
     case(122, "what is announced, and how often", Unit, &["vc122_a_takeover_is_announced_now_and_again_after_the_delay", "vc122_an_unsolicited_advertisement_is_as_the_rfc_has_it", "an_arp_announcement_reads_back"]),
     case(123, "a lower master heard while active: announced again", Unit, &["vc123_after_a_lower_master_the_caches_are_corrected_thrice", "vc101_an_answer_to_a_lower_master_is_limited_and_leaves_the_timer"]),
     case(124, "an advert that cannot be sent is counted, the timer goes on", Kernel, &["vc124_an_advert_that_cannot_be_sent_is_counted_and_the_timer_goes_on", "the_membership_survives_a_flap_and_a_dead_link_is_an_error"]),
