@@ -5,8 +5,8 @@ mod failover;
 mod http;
 mod live;
 mod load;
+mod observation;
 mod scale;
-mod sight;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

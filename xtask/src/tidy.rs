@@ -2,7 +2,7 @@
 //! of rule, with its table at the top.
 
 mod docs;
-mod rooms;
+mod imports;
 mod size;
 mod source;
 #[cfg(test)]
@@ -69,7 +69,7 @@ fn check(root: &Path, commands: &[String]) -> Result<(usize, Vec<Finding>)> {
             fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         let path = file.strip_prefix(root).unwrap_or(file).to_string_lossy();
         let source = Source::parse(&text);
-        rooms::check(&path, &source, &mut findings);
+        imports::check(&path, &source, &mut findings);
         size::check(&path, &source, &mut ratchet, &mut findings);
         size::check_width(&path, &source, &mut findings);
         words::check(&path, &source, &mut findings);

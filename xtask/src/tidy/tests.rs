@@ -25,20 +25,20 @@ fn comments_and_literals_are_not_code() {
 }
 
 #[test]
-fn a_pure_room_names_no_clock_whatever_the_spelling() {
+fn a_pure_crate_names_no_clock_in_any_spelling() {
     let text = "use std::time::Duration;\nuse std::time::{Duration, Instant};\nuse std::{\n    fmt,\n    fs as files,\n};\n\
                 let x = tokio::spawn(y);\nlet nix = 1;\nuse libc;\nuse crate::{aya, model};\n// std::fs\n#[cfg(test)]\nmod tests {\n    use std::fs;\n}\n";
-    assert_eq!(rule("crates/election/src/lib.rs", text, rooms::check), [2, 5, 7, 9]);
-    assert_eq!(rule("crates/config/src/load.rs", text, rooms::check), [0; 0]);
-    assert_eq!(rule("crates/config/src/tests.rs", text, rooms::check), [0; 0]);
-    assert_eq!(rule("vrrp-agent/src/net/raw.rs", text, rooms::check), [0; 0]);
+    assert_eq!(rule("crates/election/src/lib.rs", text, imports::check), [2, 5, 7, 9]);
+    assert_eq!(rule("crates/config/src/load.rs", text, imports::check), [0; 0]);
+    assert_eq!(rule("crates/config/src/tests.rs", text, imports::check), [0; 0]);
+    assert_eq!(rule("vrrp-agent/src/net/raw.rs", text, imports::check), [0; 0]);
 }
 
 #[test]
 fn only_the_map_layout_may_name_aya_in_the_shared_crate() {
     let text = "unsafe impl aya::Pod for X {}\n";
-    assert_eq!(rule("vrrp-common/src/maps.rs", text, rooms::check), [0; 0]);
-    assert_eq!(rule("vrrp-common/src/flow.rs", text, rooms::check), [1]);
+    assert_eq!(rule("vrrp-common/src/maps.rs", text, imports::check), [0; 0]);
+    assert_eq!(rule("vrrp-common/src/flow.rs", text, imports::check), [1]);
 }
 
 #[test]
