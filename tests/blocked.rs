@@ -90,13 +90,13 @@ fn nothing_that_blocks_delays_the_election_thread() -> Result<()> {
     let world = World::up()?;
     let blocks: [(&str, Block); 8] = [
         ("a tracked script hangs", a_script_hangs),
-        ("nobody reads the log", the_log_is_not_read),
+        ("the log is not read", the_log_is_not_read),
         ("routes and addresses come and go", netlink_is_flooded),
         ("rings are filled", rings_are_filled),
         ("clients ask and never read", clients_never_read),
         ("the configuration file does not open", the_file_does_not_open),
         ("scripts do not start", scripts_do_not_start),
-        ("every other thread stands still", all_other_threads_stop),
+        ("every other thread is stopped", all_other_threads_stop),
     ];
     for (what, block) in blocks {
         let (before, since) = (world.router()?, Instant::now());

@@ -171,7 +171,7 @@ fn downloads_outlive_a_drain_a_new_backend_and_the_death_of_another() -> Result<
 
     let downloads = Downloads::start(&scene.lab, VIP, DOWNLOADS)?;
     sleep(RUN_UP);
-    scene.says(
+    scene.expect_output(
         MASTER,
         &["drain", &other],
         0,
@@ -196,7 +196,7 @@ fn downloads_outlive_a_drain_a_new_backend_and_the_death_of_another() -> Result<
     );
     ensure!(recorded(&scene)? > calm, "connections that begin in marked slots are remembered");
     ensure!(whole("a backend was drained", downloads, 0)?.len() == 2, "both served to the end");
-    scene.says(
+    scene.expect_output(
         MASTER,
         &["drain", &other, "--service", "web1", "--undo"],
         0,

@@ -16,7 +16,7 @@ use vrrp_tests::{LabOptions, Node, Router};
 
 /// The node that fails, the address it is master of, and the node that takes over.
 const VICTIM: Node = Node::Node1;
-const HEIR: Node = Node::Node2;
+const SUCCESSOR: Node = Node::Node2;
 const VIP: Vip = Vip::Vip1;
 
 /// The limit for a node that is cut off, at ten adverts a second.
@@ -51,7 +51,7 @@ fn a_node_that_is_cut_off_is_replaced_within_390_ms() -> Result<()> {
     let probe = scene.probe(VIP)?;
     let since = Instant::now();
     scene.lab.cut(VICTIM)?;
-    let moved = scene.master_since(VIP, HEIR, since)? - since;
+    let moved = scene.master_since(VIP, SUCCESSOR, since)? - since;
     let cut_off = scene.router_when(VICTIM, VIP, "in fault", |router| router["role"] == "fault")?;
     sleep(CALM);
     let outage = probe.stop()?.summary();
@@ -61,7 +61,7 @@ fn a_node_that_is_cut_off_is_replaced_within_390_ms() -> Result<()> {
         "the address was away for {:.1} ms",
         outage.outage_ms
     );
-    let (metrics, vrid) = (scene.lab.metrics(HEIR)?, VIP.vrid().to_string());
+    let (metrics, vrid) = (scene.lab.metrics(SUCCESSOR)?, VIP.vrid().to_string());
     let told = |what: &str| {
         metrics.sum(&format!("vrrp_failover_duration_seconds_{what}"), &[("vrid", &vrid)])
     };
@@ -109,7 +109,7 @@ fn an_agent_that_is_killed_or_stopped_leaves_no_gap_and_falls_silent() -> Result
                 "a stopped agent takes its address with it"
             );
         }
-        let moved = scene.master_since(VIP, HEIR, since)? - since;
+        let moved = scene.master_since(VIP, SUCCESSOR, since)? - since;
         sleep(CALM);
         let seen = probe.stop()?;
         let how = if kill { "killed" } else { "stopped" };
@@ -160,7 +160,7 @@ fn freeze_and_thaw(scene: &Scene, freeze: impl Fn(bool) -> Result<()>) -> Result
     let probe = scene.probe(VIP)?;
     let since = Instant::now();
     freeze(true)?;
-    let moved = scene.master_since(VIP, HEIR, since)? - since;
+    let moved = scene.master_since(VIP, SUCCESSOR, since)? - since;
     sleep(CALM);
     scene.check_silence(VIP, VICTIM, since)?;
     let thawed = Instant::now();
@@ -217,8 +217,8 @@ fn an_agent_started_again_at_once_goes_on_as_master() -> Result<()> {
     );
     ensure!(before["epoch"] == after["epoch"], "the same mastership: {before} {after}");
     ensure!(
-        scene.capture.first_advert(since, HEIR, VIP.vrid()).is_none(),
-        "{HEIR} need not take over"
+        scene.capture.first_advert(since, SUCCESSOR, VIP.vrid()).is_none(),
+        "{SUCCESSOR} need not take over"
     );
     ensure!(seen.failed == 0, "requests are lost: {}", seen.sentence());
     let changes = removals.stop()?;
@@ -253,7 +253,10 @@ fn an_address_removed_by_hand_comes_back_without_an_election() -> Result<()> {
         before["epoch"] == after["epoch"] && before["transitions"] == after["transitions"],
         "an election: {after}"
     );
-    ensure!(scene.capture.first_advert(since, HEIR, VIP.vrid()).is_none(), "{HEIR} took over");
+    ensure!(
+        scene.capture.first_advert(since, SUCCESSOR, VIP.vrid()).is_none(),
+        "{SUCCESSOR} took over"
+    );
     ensure!(seen.failed == 0, "requests are lost: {}", seen.sentence());
     scene.lab.down()
 }
@@ -321,7 +324,7 @@ fn without_xdp_the_sockets_carry_election_and_failover() -> Result<()> {
     let probe = scene.probe(VIP)?;
     let since = Instant::now();
     scene.lab.cut(VICTIM)?;
-    let moved = scene.master_since(VIP, HEIR, since)? - since;
+    let moved = scene.master_since(VIP, SUCCESSOR, since)? - since;
     sleep(CALM);
     let seen = probe.stop()?.summary();
     println!("cut off: successor after {moved:?}; {}", seen.sentence());
@@ -333,7 +336,7 @@ fn without_xdp_the_sockets_carry_election_and_failover() -> Result<()> {
     let since = Instant::now();
     let status = scene.lab.stop_router(VICTIM)?;
     ensure!(status.success(), "the agent ends with {status}");
-    let moved = scene.master_since(VIP, HEIR, since)? - since;
+    let moved = scene.master_since(VIP, SUCCESSOR, since)? - since;
     scene.lab.start_router(VICTIM)?;
     scene.settle()?;
     sleep(CALM);
@@ -351,8 +354,8 @@ fn a_dead_nginx_behind_the_master_gets_no_new_connection() -> Result<()> {
     let begin = Instant::now();
     let probe = scene.probe(VIP)?;
     let killed = Instant::now();
-    scene.lab.kill_nginx(HEIR)?;
-    scene.backend_when(VICTIM, HEIR, "down", |backend| {
+    scene.lab.kill_nginx(SUCCESSOR)?;
+    scene.backend_when(VICTIM, SUCCESSOR, "down", |backend| {
         backend["state"] == "down" && backend["slots"] == 0
     })?;
     // Requests in flight when the ring changed may still fail.
@@ -369,13 +372,13 @@ fn a_dead_nginx_behind_the_master_gets_no_new_connection() -> Result<()> {
     );
     ensure!(later.failed == 0, "connections go to the dead nginx: {}", later.sentence());
     ensure!(
-        !later.by_node.contains_key(HEIR.host().name()),
+        !later.by_node.contains_key(SUCCESSOR.host().name()),
         "a dead nginx answers: {}",
         later.sentence()
     );
 
-    scene.lab.start_nginx(HEIR)?;
-    scene.backend_when(VICTIM, HEIR, "in use", |backend| {
+    scene.lab.start_nginx(SUCCESSOR)?;
+    scene.backend_when(VICTIM, SUCCESSOR, "in use", |backend| {
         backend["usable"] == true && backend["slots"] != 0
     })?;
     let probe = scene.probe(VIP)?;
@@ -383,6 +386,9 @@ fn a_dead_nginx_behind_the_master_gets_no_new_connection() -> Result<()> {
     let seen = probe.stop()?.summary();
     println!("nginx back: {}", seen.sentence());
     ensure!(seen.failed == 0 && seen.by_node.len() == 2, "both serve again: {}", seen.sentence());
-    ensure!(scene.capture.first_advert(begin, HEIR, VIP.vrid()).is_none(), "nobody moved");
+    ensure!(
+        scene.capture.first_advert(begin, SUCCESSOR, VIP.vrid()).is_none(),
+        "no mastership moved"
+    );
     scene.lab.down()
 }

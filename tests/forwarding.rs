@@ -18,7 +18,7 @@ use vrrp_tests::web::{SLOW_FILE, WebServer};
 use vrrp_tests::{LabOptions, Router, inject, topology};
 
 const VICTIM: Node = Node::Node1;
-const HEIR: Node = Node::Node2;
+const SUCCESSOR: Node = Node::Node2;
 const VIP: Vip = Vip::Vip1;
 /// The backends' default gateway: a virtual address of the back network, of the same master.
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 254);
@@ -89,7 +89,7 @@ fn start(scene: &mut Scene) -> Result<()> {
     }
     let master = scene.router_when(VICTIM, VIP, "master", |router| router["role"] == "master");
     master.with_context(|| scene.log(VICTIM))?;
-    scene.router_when(HEIR, VIP, "backup", |router| router["role"] == "backup")?;
+    scene.router_when(SUCCESSOR, VIP, "backup", |router| router["role"] == "backup")?;
     for node in Node::BOTH {
         let usable = |status: &Value| backends(status).all(|backend| backend["usable"] == true);
         let waited = wait_until(&format!("usable backends on {node}"), PATIENCE, || {
@@ -238,15 +238,15 @@ fn nat_carries_pages_through_either_node_and_a_download_over_a_failover() -> Res
     }
 
     // The answers go through the other node, which has not seen the requests.
-    let heir = HEIR.host().back().context("an address")?;
-    route_back(&scene, heir.into())?;
-    let before = event(&scene, HEIR, "nat_returned")?;
+    let successor = SUCCESSOR.host().back().context("an address")?;
+    route_back(&scene, successor.into())?;
+    let before = event(&scene, SUCCESSOR, "nat_returned")?;
     let served = pages(&scene, server)?;
-    let returned = event(&scene, HEIR, "nat_returned")? - before;
-    println!("there by {VICTIM}, back by {HEIR}: served by {served:?}, {returned} answers");
+    let returned = event(&scene, SUCCESSOR, "nat_returned")? - before;
+    println!("there by {VICTIM}, back by {SUCCESSOR}: served by {served:?}, {returned} answers");
     ensure!(
         served.len() == 2 && returned >= PAGES as u64 * 4,
-        "{HEIR} carries answers it knows nothing of"
+        "{SUCCESSOR} carries answers it knows nothing of"
     );
 
     route_back(&scene, GATEWAY.into())?;
@@ -254,17 +254,17 @@ fn nat_carries_pages_through_either_node_and_a_download_over_a_failover() -> Res
     sleep(Duration::from_secs(1));
     let since = Instant::now();
     scene.lab.kill_router(VICTIM)?;
-    let moved = scene.master_since(VIP, HEIR, since)? - since;
+    let moved = scene.master_since(VIP, SUCCESSOR, since)? - since;
     let bytes = under_way.join().map_err(|_| anyhow!("the client panicked"))??;
-    let carried = event(&scene, HEIR, "nat_returned")? - before - returned;
+    let carried = event(&scene, SUCCESSOR, "nat_returned")? - before - returned;
     println!(
-        "killed {VICTIM}: {HEIR} after {moved:?}; the download ended {:?} later with {bytes} bytes, {carried} answers by {HEIR}",
+        "killed {VICTIM}: {SUCCESSOR} after {moved:?}; the download ended {:?} later with {bytes} bytes, {carried} answers by {SUCCESSOR}",
         since.elapsed()
     );
     ensure!(bytes == SLOW_FILE, "a whole file has {SLOW_FILE} bytes, not {bytes}");
     ensure!(
-        carried > 0 && steered(&scene, HEIR)?.iter().map(|(_, count)| count).sum::<u64>() > 0,
-        "{HEIR} carried the rest"
+        carried > 0 && steered(&scene, SUCCESSOR)?.iter().map(|(_, count)| count).sum::<u64>() > 0,
+        "{SUCCESSOR} carried the rest"
     );
     scene.lab.down()
 }
@@ -312,8 +312,10 @@ fn ipv6_goes_by_nat_and_by_direct_return() -> Result<()> {
         "served by {served:?}, {returned} answers"
     );
     let served = pages(&scene, SocketAddr::from((VIP6, PORT)))?;
-    let accepted = event(&scene, HEIR, "backend_accepted")?;
-    println!("direct return: served by {served:?}; {HEIR} accepted {accepted} from the master");
+    let accepted = event(&scene, SUCCESSOR, "backend_accepted")?;
+    println!(
+        "direct return: served by {served:?}; {SUCCESSOR} accepted {accepted} from the master"
+    );
     ensure!(
         served == ["node1", "node2"] && accepted >= 5,
         "served by {served:?}, {accepted} accepted"
@@ -334,29 +336,30 @@ fn checks_are_not_sent_from_the_virtual_address(
     scene: &Scene,
     mut web: Vec<WebServer>,
 ) -> Result<()> {
-    let away = web.pop().context("the heir's server")?;
+    let away = web.pop().context("the successor's server")?;
     drop(away);
-    let heir = front6(HEIR.host()).context("an address")?.to_string();
+    let successor = front6(SUCCESSOR.host()).context("an address")?.to_string();
     let backend_is = |usable: bool| {
-        wait_until(&format!("{heir} usable: {usable}"), PATIENCE, || {
+        wait_until(&format!("{successor} usable: {usable}"), PATIENCE, || {
             let status = scene.status(VICTIM);
             status.is_ok_and(|status| {
-                backends(&status).any(|b| b["address"] == heir.as_str() && b["usable"] == usable)
+                backends(&status)
+                    .any(|b| b["address"] == successor.as_str() && b["usable"] == usable)
             })
         })
     };
     backend_is(false)?;
-    let _back = WebServer::start(&scene.lab, HEIR.host(), PORT)?;
+    let _back = WebServer::start(&scene.lab, SUCCESSOR.host(), PORT)?;
     backend_is(true).with_context(|| scene.status_text(VICTIM).unwrap_or_default())?;
     let served = pages(scene, SocketAddr::from((VIP6, PORT)))?;
-    ensure!(served == ["node1", "node2"], "served by {served:?} after {heir} was away");
+    ensure!(served == ["node1", "node2"], "served by {served:?} after {successor} was away");
     let named = |address: &str| {
-        scene.status_text(HEIR).is_ok_and(|text| text.contains(&format!("as {address}")))
+        scene.status_text(SUCCESSOR).is_ok_and(|text| text.contains(&format!("as {address}")))
     };
     ensure!(
         !named("fe80::249"),
         "rings are compared from the master's own address: {}",
-        scene.status_text(HEIR)?
+        scene.status_text(SUCCESSOR)?
     );
     Ok(())
 }

@@ -65,14 +65,19 @@ fn failover_and_failback_lose_no_request_and_no_download() -> Result<()> {
     let downloads = Downloads::start(&scene.lab, VIP, DOWNLOADS)?;
     let probe = scene.probe(VIP)?;
     let since = Instant::now();
-    scene.says(OLD, &["failover", "VI_1"], 0, "VI_1: handed over to 192.168.1.206 after 0.")?;
+    scene.expect_output(
+        OLD,
+        &["failover", "VI_1"],
+        0,
+        "VI_1: handed over to 192.168.1.206 after 0.",
+    )?;
     let moved = scene.master_since(VIP, NEW, since)? - since;
     sleep(CALM);
     check_unnoticed("failover", probe)?;
     scene.check_silence(VIP, OLD, since)?;
 
     let probe = scene.probe(VIP)?;
-    scene.says(
+    scene.expect_output(
         OLD,
         &["failover", "VI_1"],
         5,
@@ -88,7 +93,7 @@ fn failover_and_failback_lose_no_request_and_no_download() -> Result<()> {
     ensure!(scene.router(OLD, VIP)?["role"] == "backup", "it does not preempt: {}", scene.log(OLD));
 
     let asked = Instant::now();
-    scene.says(OLD, &["failback", "VI_1"], 0, "VI_1: is no longer on standby")?;
+    scene.expect_output(OLD, &["failback", "VI_1"], 0, "VI_1: is no longer on standby")?;
     let back = scene.master_since(VIP, OLD, asked)? - asked;
     sleep(CALM);
     check_unnoticed("failback", probe)?;
@@ -105,7 +110,7 @@ fn without_a_successor_the_node_stays_master_without_a_gap() -> Result<()> {
     scene.lab.stop_router(NEW)?;
     let before = scene.router_when(OLD, VIP, "master", |router| router["role"] == "master")?;
     let probe = scene.probe(VIP)?;
-    scene.says(
+    scene.expect_output(
         OLD,
         &["failover", "VI_1"],
         1,
@@ -244,7 +249,7 @@ fn a_member_moves_its_whole_sync_group() -> Result<()> {
     all(&scene, OLD, "master")?;
     sleep(CALM);
     let probes = [scene.probe(Vip::Vip1)?, scene.probe(Vip::Vip2)?];
-    scene.says(
+    scene.expect_output(
         OLD,
         &["failover", "VI_2"],
         0,
@@ -253,7 +258,7 @@ fn a_member_moves_its_whole_sync_group() -> Result<()> {
     all(&scene, OLD, "backup")?;
     all(&scene, NEW, "master")?;
     sleep(settings().master_down_interval() + CALM);
-    scene.says(OLD, &["failback", "VG_1"], 0, "VI_2: is no longer on standby")?;
+    scene.expect_output(OLD, &["failback", "VG_1"], 0, "VI_2: is no longer on standby")?;
     all(&scene, OLD, "master")?;
     all(&scene, NEW, "backup")?;
     sleep(CALM);

@@ -198,7 +198,7 @@ impl Lab {
         let head = &running[..running.find("[[").unwrap_or(0)];
         let tables = &config[config.find("[[").unwrap_or(0)..];
         fs::write(&file, format!("{head}{tables}"))?;
-        self.scene.says(NODE, &["reload"], 0, "")
+        self.scene.expect_output(NODE, &["reload"], 0, "")
     }
 
     fn detach(&self) -> Result<()> {

@@ -309,7 +309,7 @@ fn an_address_that_bears_the_mark_and_is_in_no_record_is_named_and_left_alone() 
     ensure!(said.status.success() && !node.holds(VIP) && node.holds(VIP6), "{said:?}");
     ensure!(
         String::from_utf8_lossy(&said.stderr)
-            .contains(&format!("left alone: {VIP6}/128 on {FRONT_IF}")),
+            .contains(&format!("not removed: {VIP6}/128 on {FRONT_IF}")),
         "{said:?}"
     );
     fs::write(&record, whole).context("the record")?;

@@ -111,7 +111,7 @@ pub struct Case {
     pub us: Speaker,
     pub peer: Speaker,
     /// Our agent's node: node 1 has the lower address.
-    pub seat: Node,
+    pub our_node: Node,
     pub ours: Setup,
     pub theirs: Setup,
     pub steps: Vec<Step>,
@@ -127,7 +127,16 @@ impl Case {
         theirs: Setup,
         steps: Vec<Step>,
     ) -> Self {
-        Self { name, us: Speaker::Agent, peer, seat: Node::Node1, ours, theirs, steps, remark: "" }
+        Self {
+            name,
+            us: Speaker::Agent,
+            peer,
+            our_node: Node::Node1,
+            ours,
+            theirs,
+            steps,
+            remark: "",
+        }
     }
 
     /// Replaces our agent by another program.
@@ -137,7 +146,7 @@ impl Case {
 
     /// Puts our agent on the node with the higher address.
     pub fn on_the_higher_address(self) -> Self {
-        Self { seat: Node::Node2, ..self }
+        Self { our_node: Node::Node2, ..self }
     }
 
     pub fn remark(self, remark: &'static str) -> Self {
@@ -145,7 +154,7 @@ impl Case {
     }
 
     pub fn node(&self, side: Side) -> Node {
-        if side == Ours { self.seat } else { self.seat.other() }
+        if side == Ours { self.our_node } else { self.our_node.other() }
     }
 
     pub fn setup(&self, side: Side) -> &Setup {

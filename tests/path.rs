@@ -159,7 +159,7 @@ fn without_the_probes_the_requests_of_such_a_backend_are_lost() -> Result<()> {
     route(&scene, VIP, "del")?;
     sleep(NOTICED);
     let kept = backend(&scene, VIP)?;
-    ensure!(kept["usable"] == true && kept["real_path"].is_null(), "nobody asks: {kept}");
+    ensure!(kept["usable"] == true && kept["real_path"].is_null(), "no node probes: {kept}");
     let summary = watch(&scene, "switched off")?;
     let share = summary.failed as f64 / summary.sent as f64;
     ensure!((0.2..0.8).contains(&share), "about half is lost: {share}");

@@ -13,7 +13,7 @@ use vrrp_tests::scene::{Scene, plain_config};
 use vrrp_tests::{LabOptions, Node, Router};
 
 const VICTIM: Node = Node::Node1;
-const HEIR: Node = Node::Node2;
+const SUCCESSOR: Node = Node::Node2;
 const VIP: Vip = Vip::Vip1;
 
 /// Time of observation for things that must not happen: several master down intervals.
@@ -43,12 +43,12 @@ fn a_healed_partition_leaves_one_master_whom_the_client_finds_at_once() -> Resul
     // Which side advertises first after the link is restored is random.
     for round in 1..=6 {
         scene.lab.topology().part_nodes(true)?;
-        scene.router_when(HEIR, VIP, "master of its side", |router| role(router, "master"))?;
+        scene.router_when(SUCCESSOR, VIP, "master of its side", |router| role(router, "master"))?;
         sleep(CALM / 2 + settings.interval * round / 7);
         let probe = scene.probe(VIP)?;
         let healed = Instant::now();
         scene.lab.topology().part_nodes(false)?;
-        scene.router_when(HEIR, VIP, "backup again", |router| role(router, "backup"))?;
+        scene.router_when(SUCCESSOR, VIP, "backup again", |router| role(router, "backup"))?;
         sleep(CALM);
         let seen = probe.stop()?;
         let recording = scene.capture.so_far();
@@ -87,7 +87,7 @@ fn a_detached_program_is_attached_again() -> Result<()> {
     wait_until("the program on the interface again", PATIENCE, || {
         told(&scene, "XDP program attached") > attached
     })?;
-    println!("detached by somebody: attached again after {:?}", since.elapsed());
+    println!("detached: attached again after {:?}", since.elapsed());
     ensure!(
         told(&scene, "somebody has detached the XDP program") == 1,
         "the log says so once: {}",
@@ -95,14 +95,17 @@ fn a_detached_program_is_attached_again() -> Result<()> {
     );
     // It is attached and works: the other node's nginx, which only the program reaches, answers
     // again.
-    scene.backend_when(VICTIM, HEIR, "in use", |backend| {
+    scene.backend_when(VICTIM, SUCCESSOR, "in use", |backend| {
         backend["usable"] == true && backend["slots"] != 0
     })?;
     let probe = scene.probe(VIP)?;
     sleep(CALM);
     let seen = probe.stop()?.summary();
     ensure!(seen.failed == 0 && seen.by_node.len() == 2, "both nodes serve: {}", seen.sentence());
-    ensure!(scene.capture.first_advert(since, HEIR, VIP.vrid()).is_none(), "{HEIR} took over");
+    ensure!(
+        scene.capture.first_advert(since, SUCCESSOR, VIP.vrid()).is_none(),
+        "{SUCCESSOR} took over"
+    );
     scene.lab.down()
 }
 
@@ -126,7 +129,10 @@ fn another_mtu_moves_nothing_and_another_name_is_a_fault_until_it_is_taken_back(
         before["epoch"] == after["epoch"] && before["transitions"] == after["transitions"],
         "an election: {after}"
     );
-    ensure!(scene.capture.first_advert(since, HEIR, VIP.vrid()).is_none(), "{HEIR} took over");
+    ensure!(
+        scene.capture.first_advert(since, SUCCESSOR, VIP.vrid()).is_none(),
+        "{SUCCESSOR} took over"
+    );
     ensure!(seen.failed == 0, "requests are lost: {} {:?}", seen.sentence(), seen.failures);
 
     ip(format!("link set {FRONT_IF} down"))?;
@@ -142,7 +148,7 @@ fn another_mtu_moves_nothing_and_another_name_is_a_fault_until_it_is_taken_back(
     wait_until("no virtual address on the renamed interface", PATIENCE, || {
         scene.lab.holds(VICTIM, VIP.address()).is_ok_and(|holds| !holds)
     })?;
-    scene.router_when(HEIR, VIP, "master", |router| role(router, "master"))?;
+    scene.router_when(SUCCESSOR, VIP, "master", |router| role(router, "master"))?;
 
     ip("link set edge9 down".to_owned())?;
     ip(format!("link set edge9 name {FRONT_IF}"))?;

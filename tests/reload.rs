@@ -125,7 +125,7 @@ fn a_reload_changes_what_changed_and_loses_nothing() -> Result<()> {
     ensure!(after["epoch"] == before["epoch"], "the mastership went on: {before} {after}");
     ensure!(
         after["adverts_sent"].as_u64() > before["adverts_sent"].as_u64(),
-        "no counter began anew: {before} {after}"
+        "no counter started again: {before} {after}"
     );
     check_adverts(scene, since)
 }

@@ -11,7 +11,7 @@ use vrrp_tests::scene::{Scene, plain_config};
 use vrrp_tests::{LabOptions, Node, Router};
 
 const VICTIM: Node = Node::Node1;
-const HEIR: Node = Node::Node2;
+const SUCCESSOR: Node = Node::Node2;
 const VIP: Vip = Vip::Vip1;
 /// Several master down intervals.
 const CALM: Duration = Duration::from_secs(1);
@@ -27,10 +27,10 @@ fn config(node: Node, more: &str) -> String {
     format!("{}\n{more}\n", one.trim_end())
 }
 
-fn scene(victim: &str, heir: &str) -> Result<Scene> {
-    let [victim, heir] =
-        [(VICTIM, victim), (HEIR, heir)].map(|(node, more)| Router::AgentWith(config(node, more)));
-    Scene::without_routers(LabOptions::new(victim, heir).with_settings(&settings()))
+fn scene(victim: &str, successor: &str) -> Result<Scene> {
+    let [victim, successor] = [(VICTIM, victim), (SUCCESSOR, successor)]
+        .map(|(node, more)| Router::AgentWith(config(node, more)));
+    Scene::without_routers(LabOptions::new(victim, successor).with_settings(&settings()))
 }
 
 fn is(role: &'static str) -> impl Fn(&serde_json::Value) -> bool {
@@ -40,17 +40,17 @@ fn is(role: &'static str) -> impl Fn(&serde_json::Value) -> bool {
 /// The node has just lost its address or interface: it resigns, and the other node takes over
 /// sooner than on silence.
 fn check_resigned(scene: &Scene, since: Instant, what: &str) -> Result<()> {
-    let moved = scene.master_since(VIP, HEIR, since)? - since;
+    let moved = scene.master_since(VIP, SUCCESSOR, since)? - since;
     let resigned = scene
         .capture
         .so_far()
         .adverts(since, VICTIM, VIP.vrid())
         .any(|(_, priority)| priority == 0);
-    println!("{what}: {HEIR} after {moved:?}; priority 0: {resigned}");
+    println!("{what}: {SUCCESSOR} after {moved:?}; priority 0: {resigned}");
     ensure!(resigned, "{what}: priority 0 from the address it had; log: {}", scene.log(VICTIM));
     ensure!(
         moved < settings().master_down_interval(),
-        "{what}: {HEIR} waited for silence: {moved:?}"
+        "{what}: {SUCCESSOR} waited for silence: {moved:?}"
     );
     scene.router_when(VICTIM, VIP, "in fault", is("fault")).map(drop)
 }
@@ -62,8 +62,8 @@ fn a_node_without_the_address_it_sends_from_is_in_fault_and_says_priority_0_when
     let mut scene = scene("source = \"192.168.1.215\"", "")?;
     let netns = scene.lab.topology().host(VICTIM.host());
     let ip = |line: &str| netns.ip(&[line.to_owned()]);
-    scene.lab.start_router(HEIR)?;
-    scene.router_when(HEIR, VIP, "master", is("master"))?;
+    scene.lab.start_router(SUCCESSOR)?;
+    scene.router_when(SUCCESSOR, VIP, "master", is("master"))?;
     let since = Instant::now();
     scene.lab.start_router(VICTIM)?;
     let fault = scene.router_when(VICTIM, VIP, "in fault", is("fault"))?;
@@ -97,8 +97,8 @@ fn a_node_without_the_address_it_sends_from_is_in_fault_and_says_priority_0_when
     ip(&format!("addr del {}/24 dev {FRONT_IF}", VICTIM.front()))?;
     sleep(CALM);
     ensure!(
-        scene.capture.first_advert(since, HEIR, VIP.vrid()).is_none(),
-        "{HEIR} took over though another address is there"
+        scene.capture.first_advert(since, SUCCESSOR, VIP.vrid()).is_none(),
+        "{SUCCESSOR} took over though another address is there"
     );
     scene.router_when(VICTIM, VIP, "master all the time", is("master"))?;
     ip(&format!("addr add {}/24 dev {FRONT_IF}", VICTIM.front()))?;
@@ -131,13 +131,13 @@ fn an_advert_is_never_fragmented_and_addresses_that_do_not_fit_are_reported() ->
             netns.ip(&[format!("link set {FRONT_IF} mtu {mtu}")])?;
         }
         if mtu == 576 {
-            for node in [HEIR, VICTIM] {
+            for node in [SUCCESSOR, VICTIM] {
                 scene.lab.start_router(node)?;
             }
         }
         scene.router_when(VICTIM, VIP, "master", is("master"))?;
         sleep(CALM);
-        for (node, role) in [(VICTIM, "master"), (HEIR, "backup")] {
+        for (node, role) in [(VICTIM, "master"), (SUCCESSOR, "backup")] {
             let router = many(&scene, node)?;
             ensure!(
                 router["role"] == role,

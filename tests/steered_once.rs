@@ -61,7 +61,7 @@ fn two_nodes_that_take_each_other_for_the_backend_send_a_packet_on_once() -> Res
     }
     for node in Node::BOTH {
         let own = node.front().to_string();
-        scene.says(node, &["drain", &own, "--service", "web"], 0, &own)?;
+        scene.expect_output(node, &["drain", &own, "--service", "web"], 0, &own)?;
     }
     let client = Host::Client.front().context("the client's address")?;
     scene.capture.clear();

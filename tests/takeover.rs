@@ -17,7 +17,7 @@ use vrrp_tests::scene::Scene;
 use vrrp_tests::{LabOptions, Node, Router, inject};
 
 const VICTIM: Node = Node::Node1;
-const HEIR: Node = Node::Node2;
+const SUCCESSOR: Node = Node::Node2;
 const VIP: Vip = Vip::Vip1;
 
 const ADDRESSES: u8 = 100;
@@ -76,8 +76,9 @@ fn the_first_packet_is_steered_as_soon_as_the_first_advert_is_out() -> Result<()
     // The client's packets go to the next master's MAC regardless of the master, as those of a
     // client that has just learned of it.
     let client = Host::Client.front().context("the client has an address")?;
-    let frames =
-        (20_000..21_000).map(|port| inject::syn(client, HEIR, VIP.address(), (port, 80))).collect();
+    let frames = (20_000..21_000)
+        .map(|port| inject::syn(client, SUCCESSOR, VIP.address(), (port, 80)))
+        .collect();
     let stop = Arc::new(AtomicBool::new(false));
     let mut latencies = Vec::new();
     let load = inject::send_on(
@@ -88,12 +89,12 @@ fn the_first_packet_is_steered_as_soon_as_the_first_advert_is_out() -> Result<()
     )?;
     for _ in 0..ROUNDS {
         scene.router_when(VICTIM, VIP, "master", |router| router["role"] == "master")?;
-        scene.router_when(HEIR, VIP, "backup", |router| router["role"] == "backup")?;
+        scene.router_when(SUCCESSOR, VIP, "backup", |router| router["role"] == "backup")?;
         sleep(CALM);
         scene.capture.clear();
         let since = Instant::now();
         scene.lab.kill_router(VICTIM)?;
-        scene.master_since(VIP, HEIR, since)?;
+        scene.master_since(VIP, SUCCESSOR, since)?;
         sleep(CALM);
         latencies.push(latency(&scene, since)?);
         scene.lab.start_router(VICTIM)?;
@@ -114,16 +115,17 @@ fn the_first_packet_is_steered_as_soon_as_the_first_advert_is_out() -> Result<()
 fn latency(scene: &Scene, since: Instant) -> Result<Duration> {
     let recording = scene.capture.so_far();
     ensure!(recording.lost == 0, "{} frames were not captured", recording.lost);
-    let advert = recording.first_advert(since, HEIR, VIP.vrid()).context("no successor")?;
+    let advert = recording.first_advert(since, SUCCESSOR, VIP.vrid()).context("no successor")?;
     let handed_on = |captured: &&Captured| {
         let to_vip = captured.frame.ipv4().is_some_and(|ip| ip.dst == VIP.address());
-        captured.from == HEIR.host() && captured.frame.dst == VICTIM.front_mac() && to_vip
+        captured.from == SUCCESSOR.host() && captured.frame.dst == VICTIM.front_mac() && to_vip
     };
     let steered = recording.frames.iter().find(handed_on).context("nothing was handed on")?.at;
     // The two use different queues to the switch.
     ensure!(steered + UNDERWAY >= advert, "steered {:?} before the first advert", advert - steered);
-    let announced =
-        |address: &Ipv4Addr| recording.claims(advert, HEIR, (*address).into()).next().is_some();
+    let announced = |address: &Ipv4Addr| {
+        recording.claims(advert, SUCCESSOR, (*address).into()).next().is_some()
+    };
     let silent: BTreeSet<Ipv4Addr> =
         addresses().into_iter().filter(|address| !announced(address)).collect();
     ensure!(silent.is_empty(), "not announced: {silent:?}");

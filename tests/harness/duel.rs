@@ -232,7 +232,7 @@ impl Duel {
 
     /// The nodes that answer the client's ARP request or neighbour solicitation for the first
     /// virtual address.
-    pub fn who_answers(&self) -> Result<Vec<Node>> {
+    pub fn answering_nodes(&self) -> Result<Vec<Node>> {
         let (vip, client) = (self.vip()?, client()?);
         let mac = Mac::of(client);
         let since = Instant::now();

@@ -1,14 +1,14 @@
 //! The lab: a whole dual-master site in network namespaces of one machine.
 //!
 //! Two edge nodes, a client and a DNS server share a front network; the nodes, three php-fpm hosts
-//! and a memcached share a back network. The daemons are the real ones. `cargo xtask lab` tells a
-//! story with it, the integration tests take it apart. Reading order: [`names`] (who is who),
-//! [`topology`] (how they are wired), [`lab`] (what one can do to them), then the three ways to
-//! look and to disturb: [`probe`], [`capture`], [`inject`].
+//! and a memcached share a back network. The daemons are real ones. `cargo xtask lab` runs a
+//! scenario in it, the integration tests use it piece by piece. Reading order: [`names`] (hosts and
+//! addresses), [`topology`] (their links), [`lab`] (actions on them), then the modules that observe
+//! and disturb: [`probe`], [`capture`], [`inject`].
 //!
-//! Everything a lab makes bears its id, lies in its run directory or inside its own namespaces, and
-//! goes away with it: when the [`Lab`] is dropped, on SIGINT and SIGTERM, on a panic, and, if its
-//! owner was killed outright, when the next lab starts ([`rundir`]).
+//! Everything that a lab creates has its id in its name, is in its run directory or inside its own
+//! namespaces, and is removed with it: when the [`Lab`] is dropped, on SIGINT and SIGTERM, on a
+//! panic, and, if its owner was killed by SIGKILL, when the next lab starts ([`rundir`]).
 
 pub mod agent;
 pub mod capture;

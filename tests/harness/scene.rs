@@ -102,7 +102,7 @@ impl Scene {
     }
 
     /// Runs it and checks its exit code and output.
-    pub fn says(&self, node: Node, words: &[&str], code: i32, said: &str) -> Result<()> {
+    pub fn expect_output(&self, node: Node, words: &[&str], code: i32, said: &str) -> Result<()> {
         let output = self.vrrp_agent(node, words)?;
         let text = String::from_utf8_lossy(&output.stdout);
         println!("{}: {text}", words.join(" "));

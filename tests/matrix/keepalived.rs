@@ -297,7 +297,7 @@ fn accidents() -> Vec<Case> {
                 step(RemoveAddress(Theirs), [Resigns(Theirs), Master(Theirs)]),
             ],
         )
-        .remark("resigns, and is elected anew after its skew time"),
+        .remark("resigns, and is elected again after its skew time"),
         case(
             "heal, we win and they speak first",
             with(v3(110, 100), |ours, _| ours.interval = SLOW),

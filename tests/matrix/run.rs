@@ -171,7 +171,7 @@ impl<'a> Player<'a> {
     fn new(case: &'a Case) -> Result<Self> {
         let mut speakers = [case.us, case.peer];
         let mut setups = [case.ours.clone(), case.theirs.clone()];
-        if case.seat == Node::Node2 {
+        if case.our_node == Node::Node2 {
             speakers.reverse();
             setups.reverse();
         }
@@ -237,7 +237,7 @@ impl<'a> Player<'a> {
                 self.duel.forge(self.node(side), ttl)
             }
             Act::RemoveAddress(side) => {
-                self.epoch = self.duel.agent(self.case.seat)?["epoch"].as_u64();
+                self.epoch = self.duel.agent(self.case.our_node)?["epoch"].as_u64();
                 self.duel.remove_address(self.node(side))
             }
         }
@@ -246,10 +246,10 @@ impl<'a> Player<'a> {
     /// Without the kernel program most rows would look the same, but would not test what is
     /// shipped.
     fn check_xdp(&mut self) -> Result<()> {
-        let seat = self.case.seat;
+        let our_node = self.case.our_node;
         let mut last = Value::Null;
         let attached = self.wait(|this| {
-            last = this.duel.agent_status(seat).ok()?["interfaces"].get(0)?["xdp"].clone();
+            last = this.duel.agent_status(our_node).ok()?["interfaces"].get(0)?["xdp"].clone();
             (last["mode"] == "driver").then_some(())
         });
         attached.with_context(|| format!("XDP: {last}"))
@@ -262,7 +262,7 @@ impl<'a> Player<'a> {
     }
 
     fn note_role(&mut self) {
-        let node = self.case.seat;
+        let node = self.case.our_node;
         let role = match self.case.us {
             Speaker::Agent => self
                 .duel
@@ -357,12 +357,12 @@ impl<'a> Player<'a> {
                 ensure!(count == 0, "{count} times");
             }
             See::Answers(sides) => {
-                let seen = self.duel.who_answers()?;
+                let seen = self.duel.answering_nodes()?;
                 let wanted: Vec<Node> = Node::BOTH
                     .into_iter()
                     .filter(|node| sides.iter().any(|side| self.node(*side) == *node))
                     .collect();
-                ensure!(seen == wanted, "{seen:?} answer, with ours on {}", self.case.seat);
+                ensure!(seen == wanted, "{seen:?} answer, with ours on {}", self.case.our_node);
             }
             See::Holds(side) => ensure!(self.duel.holds(self.node(*side))?, "the address is gone"),
             See::Wire(side, wanted) => {
@@ -386,14 +386,14 @@ impl<'a> Player<'a> {
                 ensure!(drops.is_empty(), "dropped for {drops}");
             }
             See::Learned(within) => {
-                let interval = self.duel.agent(self.case.seat)?["master_down_ms"]
+                let interval = self.duel.agent(self.case.our_node)?["master_down_ms"]
                     .as_u64()
                     .context("no master down interval")?;
                 ensure!(within.contains(&interval), "{interval} ms");
                 return Ok(format!("our master down interval is {interval} ms"));
             }
             See::SameEpoch => {
-                let now = self.duel.agent(self.case.seat)?["epoch"].as_u64();
+                let now = self.duel.agent(self.case.our_node)?["epoch"].as_u64();
                 ensure!(now == self.epoch, "{now:?} after {:?}", self.epoch);
             }
         }
@@ -409,7 +409,7 @@ impl<'a> Player<'a> {
 
     /// The reasons of adverts that our agent dropped, separated by commas.
     fn drops(&self) -> Option<String> {
-        let status = self.duel.agent_status(self.case.seat).ok()?;
+        let status = self.duel.agent_status(self.case.our_node).ok()?;
         let reasons = status["interfaces"][0]["dropped_adverts"].as_object()?;
         let seen = reasons
             .iter()
@@ -486,7 +486,7 @@ fn expectation(see: &See) -> String {
             format!("{} announces the address within {limit} ms", side.word())
         }
         See::NoClaims(side) => format!("{} announces nothing", side.word()),
-        See::Answers([]) => "nobody answers".to_owned(),
+        See::Answers([]) => "no node answers".to_owned(),
         See::Answers([side]) => format!("{} answers", side.word()),
         See::Answers(_) => "both answer".to_owned(),
         See::Holds(side) => format!("{} still holds the address", side.word()),

@@ -45,7 +45,7 @@ fn ip_rows() -> Vec<Row> {
     };
     let from = |source| {
         rejected(
-            format!("VC-012 source {source:?} is nobody's"),
+            format!("VC-012 source {source:?} is no host's"),
             Frame::v2().source(source).build(),
             Reason::Source,
         )

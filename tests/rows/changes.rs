@@ -163,7 +163,7 @@ fn unrecorded_rows() -> Vec<Row> {
         ),
         goes(&says("there was none before"), &web(), NO_BACKEND, REDIRECTED, REDIRECTED),
         goes(&says("UDP, the old backend dead"), &dns(), UNUSABLE, REDIRECTED, REDIRECTED),
-        goes(&says("nobody new, and the old one is alive"), &web(), DIRECT, NO_BACKEND, DIRECT),
+        goes(&says("no new backend, and the old one is alive"), &web(), DIRECT, NO_BACKEND, DIRECT),
     ]
 }
 

@@ -95,7 +95,7 @@ fn steered_rows() -> Vec<Row> {
             http().ttl(1).build(),
         ),
         steered(
-            "lease lapsed, nobody else heard: service goes on",
+            "lease lapsed, no other master heard: service goes on",
             &http(),
             LOCAL,
             Verdict::Pass,
@@ -388,7 +388,7 @@ fn bystander_rows() -> Vec<Row> {
         |says: &str, frame: Frame| row(says, frame.build(), Seen::Ipv4).when(World::active);
     vec![
         passes("VC-018 our own address", Frame::client(PROTO_TCP, NODE1, PORT)),
-        passes("VC-018 somebody else's address", Frame::client(PROTO_UDP, NODE2, 53)),
+        passes("VC-018 another host's address", Frame::client(PROTO_UDP, NODE2, 53)),
         passes(
             "VC-018 a fragment for our own address",
             Frame::client(PROTO_TCP, NODE1, PORT).fragment(0x2000),

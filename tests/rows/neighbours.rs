@@ -8,7 +8,7 @@ use super::frame::{arp, arp_answer, ethernet, tagged_arp};
 use super::world::{CLIENT, CLIENT_MAC, NODE1, NODE1_MAC, NODE2, NODE2_MAC, VIP1, VIP2, World};
 use super::{Count, Row, Seen, row};
 
-const NOBODY: [u8; 4] = [0; 4];
+const UNSPECIFIED: [u8; 4] = [0; 4];
 const TAGS: &[(u16, u16)] = &[(0x8100, 100)];
 
 fn who_has(target: [u8; 4]) -> Vec<u8> {
@@ -60,8 +60,8 @@ fn request_rows() -> Vec<Row> {
         ),
         answered(
             "a probe (RFC 5227) for the VIP is answered: the address is in use",
-            arp(OP_REQUEST, CLIENT_MAC, NOBODY, VIP1),
-            arp_answer(&[], NODE1_MAC, VIP1, CLIENT_MAC, NOBODY),
+            arp(OP_REQUEST, CLIENT_MAC, UNSPECIFIED, VIP1),
+            arp_answer(&[], NODE1_MAC, VIP1, CLIENT_MAC, UNSPECIFIED),
         ),
         answered(
             "who has the VIP in a VLAN: answered in it",
@@ -70,7 +70,7 @@ fn request_rows() -> Vec<Row> {
         )
         .when(|world| world.in_vlan(100)),
         row(
-            "who has the VIP, lease lapsed and nobody heard: still answered",
+            "who has the VIP, lease lapsed and no other master heard: still answered",
             who_has(VIP1),
             Seen::Arp,
         )

@@ -13,7 +13,7 @@ use crate::site::{Site, succeeded, tail};
 use crate::story;
 
 const VICTIM: Node = Node::Node1;
-const HEIR: Node = Node::Node2;
+const SUCCESSOR: Node = Node::Node2;
 /// Interval of a client's requests, for the whole time.
 const INTERVAL: Duration = Duration::from_millis(50);
 /// Traffic before and after a move.
@@ -28,7 +28,7 @@ pub fn run(checks: &mut Checks, site: &mut Site) {
         heir_leads(site)?;
         unnoticed(probe)
     });
-    modes::run(checks, site, HEIR);
+    modes::run(checks, site, SUCCESSOR);
     checks.check("the node comes back and leads again", || {
         let probe = probe(site)?;
         site.start(VICTIM)?;
@@ -47,7 +47,7 @@ pub fn run(checks: &mut Checks, site: &mut Site) {
             let text = site.log(VICTIM)[log..].to_owned();
             ensure!(text.contains("adopted=true"), "nothing was adopted: {}", tail(&text));
             let taken = masterships(site)? - before;
-            Ok(format!("{}; {HEIR} took over {taken} times", unnoticed(probe)?))
+            Ok(format!("{}; {SUCCESSOR} took over {taken} times", unnoticed(probe)?))
         },
     );
     checks.check("failover by order", || {
@@ -85,7 +85,7 @@ pub fn run(checks: &mut Checks, site: &mut Site) {
 }
 
 fn heir_leads(site: &Site) -> Result<()> {
-    site.wait_role(HEIR, "VI_1", "master")
+    site.wait_role(SUCCESSOR, "VI_1", "master")
 }
 
 fn probe(site: &Site) -> Result<HttpProbe> {
@@ -104,7 +104,7 @@ fn unnoticed(probe: HttpProbe) -> Result<String> {
 
 /// How often the other node became master of the first router.
 fn masterships(site: &Site) -> Result<u64> {
-    Ok(site.router(HEIR, "VI_1")?["transitions"]["master"].as_u64().unwrap_or(0))
+    Ok(site.router(SUCCESSOR, "VI_1")?["transitions"]["master"].as_u64().unwrap_or(0))
 }
 
 /// Addresses and links of a node, as `ip` prints them.

@@ -14,7 +14,7 @@ pub const UNIT_TESTS: &str = "vrrp-agent-tests";
 
 /// Tests that cannot pass on kernels older than this, each with the reason.
 const NOT_BEFORE: &[(&str, (u32, u32), &str)] = &[(
-    "net::addresses::tests::an_address_put_there_by_hand_is_taken_over",
+    "net::addresses::tests::an_address_added_manually_is_adopted",
     (6, 12),
     "this kernel marks an IPv4 address (IFA_PROTO) when it is added, not when it is replaced",
 )];

@@ -2,8 +2,8 @@
 //!
 //! Reading order: `commands` (the command line), `elector` (the thread that runs the elections of
 //! `vrrp-election`), `effects` (applies the desired state of `vrrp-steering` to the kernel),
-//! `agent` (the loop that joins them). `plane` holds the kernel programs and their maps, `net` the sockets
-//! and netlink.
+//! `agent` (the loop that joins them). `plane` holds the kernel programs and their maps, `net` the
+//! sockets and netlink.
 
 mod agent;
 mod capture;

@@ -5,9 +5,9 @@ mod failover;
 mod http;
 mod live;
 mod load;
+mod observation;
 mod run;
 mod scale;
-mod sight;
 mod units;
 
 use std::process::ExitCode;

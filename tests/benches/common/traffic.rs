@@ -133,9 +133,11 @@ impl Traffic {
     pub fn load(&self, object: &mut Object, ifindex: u32) {
         // The checksum over everything except the client: the complement of the checksum that a
         // packet without client address and port would have.
-        let nobody = self.packet().from((self.client([0; 4]), 0)).build();
+        let without_client = self.packet().from((self.client([0; 4]), 0)).build();
         let sum_at = self.transport() + if self.protocol == PROTO_UDP { 6 } else { 16 };
-        let summed = |at: usize| u32::from(!u16::from_be_bytes([nobody[at], nobody[at + 1]]));
+        let summed = |at: usize| {
+            u32::from(!u16::from_be_bytes([without_client[at], without_client[at + 1]]))
+        };
         let settings = [
             ifindex,
             self.flows - 1,
@@ -146,7 +148,7 @@ impl Traffic {
             summed(sum_at),
             self.reshaped.bits(),
         ];
-        load(object, &nobody, settings);
+        load(object, &without_client, settings);
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use vrrp_tests::Node;
 use vrrp_tests::pair::{Pair, Plan, Program};
 
-use super::sight::{Both, PROBE_INTERVAL, Seen, Sight, look_on};
+use super::observation::{Both, Observation, PROBE_INTERVAL, Seen, wait_asking};
 use super::units::{interval_text, millis};
 use vrrp_tests::table::{self, Spread};
 
@@ -116,18 +116,18 @@ impl Case {
         }
         pair.wait_for_master(here)?;
         sleep(SETTLED);
-        let sight = Sight::begin(pair)?;
+        let observation = Observation::begin(pair)?;
         let since = Instant::now();
         self.strike(pair)?;
         if self == Case::Crash {
             // A process that is restarted soon enough needs no successor.
-            look_on(pair, pair.plan().master_down_interval() + CALM)?;
+            wait_asking(pair, pair.plan().master_down_interval() + CALM)?;
         } else {
-            sight.wait_for(pair, successor, since)?;
-            look_on(pair, CALM)?;
+            observation.wait_for(pair, successor, since)?;
+            wait_asking(pair, CALM)?;
         }
-        self.relieve(pair, &sight)?;
-        let seen = sight.end(pair, since, successor)?;
+        self.relieve(pair, &observation)?;
+        let seen = observation.end(pair, since, successor)?;
         if self == Case::Link {
             pair.set_cables(MASTER, true)?;
         }
@@ -159,20 +159,20 @@ impl Case {
     }
 
     /// The second half of the case, after the successor has been master for a while.
-    fn relieve(self, pair: &mut Pair, sight: &Sight) -> Result<()> {
+    fn relieve(self, pair: &mut Pair, observation: &Observation) -> Result<()> {
         match self {
             Case::Stop => pair.stop(MASTER),
             Case::Failover => {
                 let asked = Instant::now();
                 pair.ask_agent(MASTER, "failback")?;
-                sight.wait_for(pair, MASTER, asked)?;
-                look_on(pair, CALM)
+                observation.wait_for(pair, MASTER, asked)?;
+                wait_asking(pair, CALM)
             }
             Case::Freeze => {
                 let thawed = Instant::now();
                 pair.freeze(MASTER, false)?;
-                sight.wait_for(pair, MASTER, thawed)?;
-                look_on(pair, CALM)
+                observation.wait_for(pair, MASTER, thawed)?;
+                wait_asking(pair, CALM)
             }
             Case::Kill | Case::Crash | Case::Preempt | Case::Link => Ok(()),
         }

@@ -15,7 +15,7 @@ use vrrp_tests::Node;
 use vrrp_tests::capture::Recording;
 use vrrp_tests::pair::{Pair, Plan, Program, Scheduling};
 
-use super::sight::{Both, Sight, beyond_usual, look_on};
+use super::observation::{Both, Observation, beyond_usual, wait_asking};
 use vrrp_tests::table;
 
 const INTERVAL: Duration = Duration::from_millis(10);
@@ -75,12 +75,12 @@ pub fn run(options: &Options) -> Result<bool> {
 
 fn measure(plan: Plan, name: &'static str, options: &Options) -> Result<Line> {
     let pair = Pair::up(plan)?;
-    let sight = Sight::begin(&pair)?;
+    let observation = Observation::begin(&pair)?;
     let loops = BusyLoops::start(options.loops)?;
     let since = Instant::now();
-    look_on(&pair, Duration::from_secs(options.seconds))?;
+    wait_asking(&pair, Duration::from_secs(options.seconds))?;
     loops.stop()?;
-    let (report, recording) = sight.stop()?;
+    let (report, recording) = observation.stop()?;
     let summary = report.summary_since(since);
     let line = Line {
         pair: name,

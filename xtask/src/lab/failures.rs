@@ -13,7 +13,7 @@ use super::story::{Seen, Story, Watch};
 
 /// The node that fails, and the address it is master of.
 const VICTIM: Node = Node::Node1;
-const HEIR: Node = Node::Node2;
+const SUCCESSOR: Node = Node::Node2;
 const MOVING: Vip = Vip::Vip1;
 const STAYING: Vip = Vip::Vip2;
 
@@ -32,7 +32,7 @@ pub fn link_cut(story: &mut Story, step: &mut Step) -> Result<()> {
     story.lab.cut(VICTIM)?;
     step.event(format!("{VICTIM}'s front cable is pulled"));
     let limit = outage_limit(story);
-    story.wait_for_master(MOVING, HEIR, cut, limit + Duration::from_secs(2))?;
+    story.wait_for_master(MOVING, SUCCESSOR, cut, limit + Duration::from_secs(2))?;
     let seen = story.finish(watch, step)?;
     let outage = seen.report(MOVING).summary().outage_ms;
     let limit_ms = limit.as_millis();
@@ -42,7 +42,7 @@ pub fn link_cut(story: &mut Story, step: &mut Step) -> Result<()> {
         format!("{outage:.1} ms"),
     );
     check_small_gap(step, &seen, STAYING);
-    story.check_master(step, MOVING, HEIR);
+    story.check_master(step, MOVING, SUCCESSOR);
     session.visit(story, MOVING)?;
     step.check(
         "the PHP session survives the move",
@@ -78,7 +78,7 @@ pub fn killed(story: &mut Story, step: &mut Step) -> Result<()> {
     let seen = story.finish(watch, step)?;
     check_no_gap(story, step, &seen);
     check_silence(story, step, &seen, since);
-    story.check_master(step, MOVING, HEIR);
+    story.check_master(step, MOVING, SUCCESSOR);
     Ok(())
 }
 
@@ -107,7 +107,7 @@ pub fn stopped(story: &mut Story, step: &mut Step) -> Result<()> {
     step.check("it ends in good order", status.success(), status.to_string());
     check_no_gap(story, step, &seen);
     check_silence(story, step, &seen, since);
-    story.check_master(step, MOVING, HEIR);
+    story.check_master(step, MOVING, SUCCESSOR);
     Ok(())
 }
 
@@ -118,7 +118,7 @@ pub fn nginx_killed(story: &mut Story, step: &mut Step) -> Result<()> {
     step.event(format!("nginx on {VICTIM} is killed"));
     // The other node ignores a master of lower priority, so it waits out the master down interval.
     let limit = TRACKING_DELAY + outage_limit(story);
-    let moved = story.wait_for_master(MOVING, HEIR, since, limit + Duration::from_secs(2))?;
+    let moved = story.wait_for_master(MOVING, SUCCESSOR, since, limit + Duration::from_secs(2))?;
     let seen = story.finish(watch, step)?;
     step.check(
         format!("tracking moves {MOVING} within {:.1} s", limit.as_secs_f64()),
@@ -137,7 +137,7 @@ pub fn nginx_killed(story: &mut Story, step: &mut Step) -> Result<()> {
         later.failed == 0,
         format!("{} lost", later.failed),
     );
-    story.check_master(step, MOVING, HEIR);
+    story.check_master(step, MOVING, SUCCESSOR);
     Ok(())
 }
 
@@ -156,7 +156,7 @@ pub fn nginx_back(story: &mut Story, step: &mut Step) -> Result<()> {
 /// Waits until the other node has taken over.
 fn succeed(story: &Story, since: Instant) -> Result<()> {
     story
-        .wait_for_master(MOVING, HEIR, since, outage_limit(story) + Duration::from_secs(2))
+        .wait_for_master(MOVING, SUCCESSOR, since, outage_limit(story) + Duration::from_secs(2))
         .map(drop)
 }
 
@@ -199,7 +199,7 @@ fn check_no_gap(story: &Story, step: &mut Step, seen: &Seen) {
 /// From the successor's first advert on, the old master neither claims the address nor answers for
 /// it.
 fn check_silence(story: &Story, step: &mut Step, seen: &Seen, since: Instant) {
-    let Some(handover) = seen.recording.first_advert(since, HEIR, MOVING.vrid()) else {
+    let Some(handover) = seen.recording.first_advert(since, SUCCESSOR, MOVING.vrid()) else {
         step.check("the successor advertises", false, "not seen");
         return;
     };
@@ -209,7 +209,7 @@ fn check_silence(story: &Story, step: &mut Step, seen: &Seen, since: Instant) {
     let underway = times.len() - replies;
     step.check_unless(
         story.not_ours(VICTIM),
-        &format!("from {HEIR}'s first advert on, {VICTIM} neither claims {MOVING} nor answers for it"),
+        &format!("from {SUCCESSOR}'s first advert on, {VICTIM} neither claims {MOVING} nor answers for it"),
         claims == 0 && replies == 0 && seen.recording.lost == 0,
         format!(
             "{claims} ARP claims, {replies} replies (and {underway} to frames that were under way), {} frames not captured",

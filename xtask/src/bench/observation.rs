@@ -29,7 +29,7 @@ const ROOM: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A running observation of a pair.
-pub struct Sight {
+pub struct Observation {
     capture: Capture,
     probe: EchoProbe,
 }
@@ -57,12 +57,12 @@ pub struct Both {
     pub both_ms: f64,
 }
 
-impl Sight {
+impl Observation {
     /// Starts the observation, and lets some traffic pass.
     pub fn begin(pair: &Pair) -> Result<Self> {
-        let sight = Self { capture: pair.capture()?, probe: pair.probe(PROBE_INTERVAL)? };
-        look_on(pair, RUN_UP)?;
-        Ok(sight)
+        let observation = Self { capture: pair.capture()?, probe: pair.probe(PROBE_INTERVAL)? };
+        wait_asking(pair, RUN_UP)?;
+        Ok(observation)
     }
 
     /// Waits until `node` has advertised since `since`.
@@ -72,7 +72,7 @@ impl Sight {
             if Instant::now() >= deadline {
                 bail!("{node} has not become master");
             }
-            look_on(pair, ASK_EVERY)?;
+            wait_asking(pair, ASK_EVERY)?;
         }
         Ok(())
     }
@@ -100,7 +100,7 @@ impl Sight {
 }
 
 /// Waits while the client sends ARP requests for the address.
-pub fn look_on(pair: &Pair, time: Duration) -> Result<()> {
+pub fn wait_asking(pair: &Pair, time: Duration) -> Result<()> {
     let end = Instant::now() + time;
     loop {
         pair.ask_for_address()?;
