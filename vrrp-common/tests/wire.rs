@@ -202,9 +202,9 @@ fn the_sum_is_rfc_1071s() {
     // RFC 1071 section 3: these words sum to ddf2.
     let data = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
     assert_eq!(checksum::compute(0, &data), !0xddf2);
-    assert_eq!(checksum::sum_words(&data[..], 0, 8).map(checksum::fold), Some(0xddf2));
+    assert_eq!(vrrp_common::packet::sum_words(&data[..], 0, 8).map(checksum::fold), Some(0xddf2));
     assert_eq!(checksum::compute(0, &[0x12, 0x34, 0x56]), !(0x1234 + 0x5600));
-    assert_eq!(checksum::sum_words(&data[..], 0, 12), None);
+    assert_eq!(vrrp_common::packet::sum_words(&data[..], 0, 12), None);
 }
 
 #[test]

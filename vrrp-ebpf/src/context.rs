@@ -65,7 +65,7 @@ pub extern "C" fn sum(ctx: *mut xdp_md, offset: u64, len: u64) -> u64 {
     clobber_args();
     let ctx = &XdpContext::new(ctx);
     let [offset, len] = [offset, len].map(|number| number as usize & (FORGETTABLE - 1));
-    checksum::sum_words(&Frame(ctx), offset, len).unwrap_or(CUT_OFF)
+    vrrp_common::packet::sum_words(&Frame(ctx), offset, len).unwrap_or(CUT_OFF)
 }
 
 impl Packet for Frame<'_> {

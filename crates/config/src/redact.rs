@@ -1,8 +1,9 @@
 //! Passwords out of what is shown.
 
+use std::ops::Range;
+
 use std::collections::HashSet;
 
-use super::source::Span;
 use vrrp_model::suggest;
 
 /// Blocks that hold secrets, with the words in them that are none.
@@ -107,7 +108,7 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-fn next_word(text: &str, from: usize) -> Option<Span> {
+fn next_word(text: &str, from: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let start = from + bytes.get(from..)?.iter().position(|byte| is_word(*byte))?;
     let len = bytes[start..].iter().position(|byte| !is_word(*byte)).unwrap_or(bytes.len() - start);

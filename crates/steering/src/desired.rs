@@ -20,7 +20,7 @@ use vrrp_common::maps::{
 };
 use vrrp_common::wire::vrrp::{self, virtual_mac};
 
-use crate::drain::Drained;
+use crate::drained::Drained;
 use crate::map_ids::MapIds;
 use crate::ring::Membership;
 pub use binding::{Binding, Unbound, binding};

@@ -6,6 +6,7 @@
 
 pub mod desired;
 pub mod drain;
+pub mod drained;
 pub mod health_table;
 pub mod hysteresis;
 pub mod map_ids;

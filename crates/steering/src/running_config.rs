@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::drain::Drained;
+use crate::drained::Drained;
 use crate::map_ids::MapIds;
 use vrrp_model::{Config, Router, SyncGroup};
 

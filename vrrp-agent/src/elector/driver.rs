@@ -9,7 +9,6 @@ use vrrp_common::wire::vrrp::{Centis, PRIORITY_RELEASE};
 
 use super::Hold;
 use super::advert;
-use super::incoming::authenticator;
 use super::sockets::SocketKey;
 use crate::net::advert_socket::AdvertSocket;
 use crate::net::packet_socket::PacketSocket;
@@ -378,4 +377,19 @@ impl RouterDriver {
             failovers: self.failovers,
         }
     }
+}
+
+/// The authentication that a router's configuration asks for; what was sent and heard before stays
+/// known.
+fn authenticator(known: Option<Authenticator>, router: &Router) -> Option<Authenticator> {
+    let hmac = router.hmac.as_ref()?;
+    let made = match known {
+        Some(mut auth) => auth.configure(hmac, router.interval).map(|()| auth),
+        None => Authenticator::new(hmac, router.interval),
+    };
+    // The configuration was checked by the same rules.
+    made.inspect_err(
+        |error| tracing::error!(instance = router.name, %error, "adverts cannot be authenticated"),
+    )
+    .ok()
 }

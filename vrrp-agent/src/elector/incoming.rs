@@ -9,9 +9,8 @@ use vrrp_common::wire::vrrp::Advert;
 
 use super::advert::{self, Received};
 use super::driver::{Io, RouterDriver};
-use vrrp_election::auth::Authenticator;
 use vrrp_election::auth::sequence::UnixTime;
-use vrrp_model::{ChecksumForm, HmacMode, Router};
+use vrrp_model::{ChecksumForm, HmacMode};
 
 impl RouterDriver {
     /// Verifies the addresses and the authentication of an advert that is acceptable otherwise.
@@ -78,22 +77,4 @@ impl RouterDriver {
             "a peer's checksum leaves the pseudo-header out: it may refuse ours",
         );
     }
-}
-
-/// The authentication that a router's configuration asks for; what was sent and heard before stays
-/// known.
-pub(super) fn authenticator(
-    known: Option<Authenticator>,
-    router: &Router,
-) -> Option<Authenticator> {
-    let hmac = router.hmac.as_ref()?;
-    let made = match known {
-        Some(mut auth) => auth.configure(hmac, router.interval).map(|()| auth),
-        None => Authenticator::new(hmac, router.interval),
-    };
-    // The configuration was checked by the same rules.
-    made.inspect_err(
-        |error| tracing::error!(instance = router.name, %error, "adverts cannot be authenticated"),
-    )
-    .ok()
 }

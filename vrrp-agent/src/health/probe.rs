@@ -8,6 +8,7 @@
 //! task asks again at once instead of at the next interval. A lost connection alone is no failure.
 
 mod attempt;
+mod failure;
 mod fastcgi;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,8 @@ use tokio::time::MissedTickBehavior;
 use super::Event;
 use crate::clock;
 use crate::shortage::{self, Undone};
-use attempt::{Failure, Held, Target};
+use attempt::{Held, Target};
+use failure::Failure;
 use vrrp_model::time::Instant;
 use vrrp_model::{Backend, Check, CheckKind, Service, Upstream};
 use vrrp_steering::hysteresis::Hysteresis;

@@ -42,7 +42,7 @@ pub const MAX_COUNT_V6: u8 = 90;
 /// The longest message without a trailer: over IPv6, 90 addresses. Over IPv4 255 addresses and the
 /// authentication data are shorter.
 pub const MAX_LEN: usize = HEADER_LEN + MAX_COUNT_V6 as usize * 16;
-const _: () = assert!(MAX_LEN + trailer::LEN <= checksum::MAX_SUMMED);
+const _: () = assert!(MAX_LEN + trailer::LEN <= crate::packet::MAX_SUMMED);
 
 /// Hundredths of a second: the unit of version 3 on the wire. Nothing but this file and its
 /// callers' borders use it.

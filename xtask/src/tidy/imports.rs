@@ -2,7 +2,8 @@
 //! top-level modules.
 //!
 //! A file imports another where it names an item that is defined there. A `pub use` passes an item
-//! on and counts for the file that defines it, so a module may present its children's items.
+//! on and counts for the file that defines it, so a module may present its children's items. A
+//! module and the files below it are one unit: a child may use what its parent defines.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -194,7 +195,9 @@ fn graph(
         for (line, path) in &file.used {
             let Some(target) = resolve(path, files, 8) else { continue };
             let (from, to) = (node(module), node(&target));
-            if from != to {
+            // A child may use its parent's items; in the graph of top-level modules the root is
+            // the parent of all.
+            if from != to && !module.starts_with(&target) {
                 let edge = Edge {
                     path: file.path.clone(),
                     line: *line,

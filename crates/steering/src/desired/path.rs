@@ -1,6 +1,6 @@
 //! The paths of clients' packets that this node can probe, and what is believed of the results.
 
-use super::reachability::{Reachability, Unusable, own_source, reachability};
+use super::reachability::{Reachability, Unusable, is_active, own_source, reachability};
 use super::{Facts, router_of};
 use crate::vip_probe::{Outer, Path, Paths};
 use vrrp_model::{Backend, CheckKind, Forward, Service};
@@ -26,37 +26,6 @@ pub fn paths(facts: &Facts) -> Paths {
         }
     }
     paths
-}
-
-/// Whether the probes say that connections do not get through to a backend, and are believed.
-///
-/// Where nobody would be left to serve they are not: a packet that would be dropped may as well be
-/// sent, and should it be the probes that do not get through, all is well.
-pub(super) fn is_lost(facts: &Facts, index: usize, position: usize) -> bool {
-    let said = |position: usize| {
-        facts.paths.get(index).and_then(|backends| backends.get(position).copied()).flatten()
-    };
-    let Some(service) =
-        facts.config.services.get(index).filter(|service| is_active(facts, service))
-    else {
-        return false;
-    };
-    let healthy = |position: usize| {
-        facts.health.get(index).and_then(|backends| backends.get(position)) == Some(&Some(true))
-    };
-    let serves = |(position, other): (usize, &Backend)| {
-        other.weight > 0
-            && healthy(position)
-            && said(position) != Some(false)
-            && facts.drained.since(service, other).is_none()
-    };
-    said(position) == Some(false)
-        && (service.sorry.is_some() || service.backends.iter().enumerate().any(serves))
-}
-
-fn is_active(facts: &Facts, service: &Service) -> bool {
-    let router = router_of(facts.config, service);
-    router.is_some_and(|(index, _)| facts.active.get(index).copied().unwrap_or(false))
 }
 
 /// As the kernel program sends, so are the frames of a probe.

@@ -7,7 +7,6 @@ use vrrp_common::maps::{
     BackendConf, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT, FORWARD_NONE,
 };
 
-use super::path::is_lost;
 use super::{Facts, router_of};
 use vrrp_model::host::ADDRESS_PROTOCOL;
 use vrrp_model::host::{self, HostView, Link};
@@ -305,4 +304,36 @@ pub(super) fn own_source(facts: &Facts, link: &Link, target: IpAddr) -> Option<I
     };
     // A temporary address (RFC 8981) only where there is no other.
     link.addresses.iter().filter(fits).min_by_key(|held| held.secondary).map(|held| held.address)
+}
+
+/// Whether the probes of the virtual address report that connections do not reach a backend, and
+/// their result counts.
+///
+/// It does not count where no other backend could serve: the packet would be dropped anyway, and
+/// the fault may be that of the probes.
+fn is_lost(facts: &Facts, index: usize, position: usize) -> bool {
+    let said = |position: usize| {
+        facts.paths.get(index).and_then(|backends| backends.get(position).copied()).flatten()
+    };
+    let Some(service) =
+        facts.config.services.get(index).filter(|service| is_active(facts, service))
+    else {
+        return false;
+    };
+    let healthy = |position: usize| {
+        facts.health.get(index).and_then(|backends| backends.get(position)) == Some(&Some(true))
+    };
+    let serves = |(position, other): (usize, &Backend)| {
+        other.weight > 0
+            && healthy(position)
+            && said(position) != Some(false)
+            && facts.drained.since(service, other).is_none()
+    };
+    said(position) == Some(false)
+        && (service.sorry.is_some() || service.backends.iter().enumerate().any(serves))
+}
+
+pub(super) fn is_active(facts: &Facts, service: &Service) -> bool {
+    let router = router_of(facts.config, service);
+    router.is_some_and(|(index, _)| facts.active.get(index).copied().unwrap_or(false))
 }

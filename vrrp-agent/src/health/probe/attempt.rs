@@ -1,6 +1,5 @@
 //! One probe: connect, perhaps ask, and hand back the open connection.
 
-use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 
@@ -13,8 +12,8 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use super::failure::{Failure, connect};
 use super::fastcgi;
-use crate::shortage;
 
 /// A longer answer is not read to its end; its status still counts.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -28,34 +27,6 @@ pub(super) enum Target {
 /// An open connection; ends when the server closes or resets it.
 pub(super) type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Why a probe did not succeed.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    /// What the backend did.
-    #[error("{0}")]
-    Backend(String),
-    /// This host lacks what it takes to ask: the backend may be well.
-    #[error("{0}")]
-    NotAsked(String),
-}
-
-impl Failure {
-    /// Of an error of the operating system; `step` stands before it in the text.
-    pub(super) fn of(step: &str, error: &io::Error) -> Self {
-        let text = format!("{step}{}", describe(error));
-        if shortage::is_shortage(error) { Failure::NotAsked(text) } else { Failure::Backend(text) }
-    }
-
-    fn of_hyper(step: &str, error: &hyper::Error) -> Self {
-        let text = format!("{step}: {error}");
-        if shortage::is_caused_by_shortage(error) {
-            Failure::NotAsked(text)
-        } else {
-            Failure::Backend(text)
-        }
-    }
-}
-
 /// Succeeds with what was seen and, where it stays open, the connection; fails with the reason.
 /// Sets no time limit of its own.
 pub(super) async fn attempt(target: &Target) -> Result<(String, Option<Held>), Failure> {
@@ -67,10 +38,6 @@ pub(super) async fn attempt(target: &Target) -> Result<(String, Option<Held>), F
         Target::Http { at, path } => get(*at, path).await,
         Target::FastCgi(at) => Ok((fastcgi::get_values(*at).await?, None)),
     }
-}
-
-pub(super) async fn connect(at: SocketAddr) -> Result<TcpStream, Failure> {
-    TcpStream::connect(at).await.map_err(|error| Failure::of("", &error))
 }
 
 async fn read_to_end(mut stream: TcpStream) {
@@ -115,13 +82,4 @@ async fn get(at: SocketAddr, path: &str) -> Result<(String, Option<Held>), Failu
         Box::pin(until_closed) as Held
     });
     Ok((format!("HTTP {}", status.as_u16()), held))
-}
-
-/// The error without the operating system's number.
-fn describe(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((words, _)) => words.to_owned(),
-        None => text,
-    }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::attempt::{Failure, connect};
+use super::failure::{Failure, connect};
 
 const VERSION: u8 = 1;
 const GET_VALUES: u8 = 9;
