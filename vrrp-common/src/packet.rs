@@ -1,7 +1,6 @@
 //! How parsers reach bytes: by value, checked, from a slice or from an XDP context alike.
 
 use crate::ip::Address;
-use crate::wire::checksum::{add4, add8};
 
 /// What [`Packet::forget`] keeps is below this.
 pub const FORGETTABLE: usize = 8_192;
@@ -52,6 +51,18 @@ impl Packet for [u8] {
     fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         self.get(offset..)?.first_chunk().copied()
     }
+}
+
+/// Adds four bytes that stand at an even offset of the data.
+#[inline(always)]
+pub fn add4(sum: u64, bytes: [u8; 4]) -> u64 {
+    sum + u64::from(u32::from_ne_bytes(bytes))
+}
+
+/// Adds eight bytes that stand at an even offset of the data.
+#[inline(always)]
+pub(crate) const fn add8(sum: u64, word: u64) -> u64 {
+    sum + (word >> 32) + (word & 0xffff_ffff)
 }
 
 /// Bytes that are summed in one turn of the loop.

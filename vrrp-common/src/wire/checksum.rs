@@ -8,18 +8,8 @@
 //! the network's order.
 
 use crate::ip::Address;
-
-/// Adds four bytes that stand at an even offset of the data.
-#[inline(always)]
-pub fn add4(sum: u64, bytes: [u8; 4]) -> u64 {
-    sum + u64::from(u32::from_ne_bytes(bytes))
-}
-
-/// Adds eight bytes that stand at an even offset of the data.
-#[inline(always)]
-pub(crate) const fn add8(sum: u64, word: u64) -> u64 {
-    sum + (word >> 32) + (word & 0xffff_ffff)
-}
+pub use crate::packet::add4;
+use crate::packet::add8;
 
 /// Folds the carries in; the result is in network order.
 #[inline(always)]
