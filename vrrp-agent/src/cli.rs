@@ -24,18 +24,22 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Command {
     /// Run the agent in the foreground until SIGTERM
+    #[command(after_help = "Exit codes: 0 stopped; 1 failed; 4 no permission; 6 bad configuration")]
     Run(Run),
-    /// Say what is wrong with configuration files, or what they mean; changes nothing
+    /// Check configuration files: print what is wrong, or what they mean; changes nothing
+    #[command(after_help = "Exit codes: 0 good; 1 failed; 6 bad configuration")]
     Check(Check),
     /// Write a keepalived.conf as TOML with the same meaning to standard output; what was ignored
     /// goes to standard error
+    #[command(after_help = "Exit codes: 0 written; 1 failed; 6 bad configuration")]
     Convert {
         file: PathBuf,
         /// What the `@id` lines of a keepalived.conf are compared with, instead of the host name
         #[arg(short = 'i', long)]
         config_id: Option<String>,
     },
-    /// Show what a running agent does and why
+    /// Show what a running agent does, and why
+    #[command(after_help = "Exit codes: 0 shown; 1 failed; 3 no agent runs; 4 no permission")]
     Status {
         /// The agent's API socket
         #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
@@ -44,8 +48,11 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Say why a virtual router is (not) master and what it waits for; with --config, what a file
-    /// would make it do
+    /// Explain why a virtual router is or is not master, and what it waits for; with --config, what
+    /// a file would make it do
+    #[command(
+        after_help = "Exit codes: 0 shown; 1 failed; 3 no agent runs; 4 no permission; 6 bad configuration (with --config)"
+    )]
     Explain {
         /// Name of the virtual router; all of them when absent
         instance: Option<String>,
@@ -56,14 +63,20 @@ pub enum Command {
         #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET", conflicts_with = "config")]
         socket: PathBuf,
     },
-    /// Let a running agent read its configuration file again; a bad file changes nothing
+    /// Make a running agent read its configuration file again; a bad file changes nothing
+    #[command(
+        after_help = "Exit codes: 0 in force; 1 failed; 3 no agent runs; 4 no permission; 6 bad configuration"
+    )]
     Reload {
         /// The agent's API socket
         #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
         socket: PathBuf,
     },
-    /// Let another node be master, and wait until it is; this node then preempts nobody until
-    /// `failback`
+    /// Hand a mastership over to another node, and wait until it is master; this node does not
+    /// preempt until `failback`
+    #[command(
+        after_help = "Exit codes: 0 handed over; 1 no node took over, or failed; 3 no agent runs; 4 no permission; 5 not master here"
+    )]
     Failover {
         /// Name of a virtual router or sync group; a member of a group moves its whole group
         name: String,
@@ -77,7 +90,10 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Let a node that handed over preempt again, as far as it is configured to
+    /// End the standby of this node after `failover`: it preempts again if so configured
+    #[command(
+        after_help = "Exit codes: 0 not on standby; 1 failed; 3 no agent runs; 4 no permission"
+    )]
     Failback {
         /// Name of a virtual router or sync group; a member of a group means its whole group
         name: String,
@@ -88,13 +104,18 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show samples of the packets that the XDP program drops, and why; ends at Ctrl-C
+    /// Show samples of the packets that the XDP program drops, each with its reason; ends at Ctrl-C
+    #[command(after_help = "Exit codes: 0 ended; 1 failed")]
     Capture(Capture),
-    /// Let a backend take no new connections; those it has may stay for the service's drain time. A
-    /// restart of the agent forgets it
+    /// Send no new connections to a backend; those it has may stay for the service's drain time. A
+    /// restart of the agent ends the drain
+    #[command(
+        after_help = "Exit codes: 0 done; 1 no such backend, or failed; 3 no agent runs; 4 no permission"
+    )]
     Drain(Drain),
     /// Remove the XDP program, its maps, and the addresses and routes that a stopped or killed
     /// agent left
+    #[command(after_help = "Exit codes: 0 nothing is left; 1 failed, or an agent runs")]
     Detach {
         /// Where the agent pinned them
         #[arg(long, default_value = DEFAULT_BPF_DIR, env = "VRRP_AGENT_BPF_DIR")]
@@ -160,7 +181,7 @@ pub struct Drain {
     /// Where the address has several ports: this one only
     #[arg(long)]
     pub port: Option<u16>,
-    /// Let it take connections again
+    /// Send new connections to it again
     #[arg(long)]
     pub undo: bool,
     /// The agent's API socket
@@ -207,3 +228,6 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .ok_or_else(|| "write seconds: 10, 2.5".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

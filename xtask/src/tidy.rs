@@ -2,6 +2,7 @@
 //! one kind of rule, with its table at the top.
 
 mod docs;
+mod paths;
 mod rooms;
 mod size;
 mod source;
@@ -14,12 +15,9 @@ use std::{fmt, fs};
 
 use anyhow::{Context, Result, bail};
 
-use crate::exec;
+use crate::{Known, exec};
 use size::Ratchet;
 use source::Source;
-
-/// Documents whose metrics and commands are looked up.
-const DOCUMENTS: &[&str] = &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
 
 /// One broken rule. Lines count from 1.
 #[derive(Debug)]
@@ -41,8 +39,8 @@ impl fmt::Display for Finding {
     }
 }
 
-/// `commands` are the names of our own commands.
-pub fn run(commands: &[String]) -> Result<()> {
+/// `commands` are our own commands.
+pub fn run(commands: &[Known]) -> Result<()> {
     let (files, findings) = check(&exec::root(), commands)?;
     for finding in &findings {
         println!("{finding}");
@@ -55,10 +53,9 @@ pub fn run(commands: &[String]) -> Result<()> {
 }
 
 /// The number of Rust files, and what is wrong with them and the documents.
-fn check(root: &Path, commands: &[String]) -> Result<(usize, Vec<Finding>)> {
-    let mut paths = Vec::new();
-    rust_files(root, &mut paths)?;
-    paths.sort();
+fn check(root: &Path, commands: &[Known]) -> Result<(usize, Vec<Finding>)> {
+    let files = files(root)?;
+    let (paths, documents) = (with_extension(&files, "rs"), with_extension(&files, "md"));
     let mut findings = Vec::new();
     let mut ratchet = Ratchet::parse(
         &fs::read_to_string(root.join(size::RATCHET)).unwrap_or_default(),
@@ -79,16 +76,32 @@ fn check(root: &Path, commands: &[String]) -> Result<(usize, Vec<Finding>)> {
         }
     }
     ratchet.finish(&mut findings);
-    for path in DOCUMENTS {
-        let Ok(text) = fs::read_to_string(root.join(path)) else { continue };
-        docs::check_metrics(path, &text, &all, &mut findings);
-        docs::check_commands(path, &text, commands, &mut findings);
+    let places = paths::Places::new(root, &files)?;
+    for file in &documents {
+        let text =
+            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let path = file.strip_prefix(root).unwrap_or(file).to_string_lossy();
+        docs::check_metrics(&path, &text, &all, &mut findings);
+        docs::check_commands(&path, &text, commands, &mut findings);
+        places.check(&path, &text, &mut findings);
     }
+    docs::check_tables(root, commands, &mut findings)?;
     Ok((paths.len(), findings))
 }
 
-/// Every Rust file below, but for what was built and what is hidden.
-fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+fn with_extension<'f>(files: &'f [PathBuf], extension: &str) -> Vec<&'f PathBuf> {
+    files.iter().filter(|file| file.extension().is_some_and(|own| own == extension)).collect()
+}
+
+/// Every file below, in order, without what was built and what is hidden.
+fn files(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    collect(root, &mut found)?;
+    found.sort();
+    Ok(found)
+}
+
+fn collect(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     for entry in
         fs::read_dir(directory).with_context(|| format!("cannot list {}", directory.display()))?
     {
@@ -98,8 +111,8 @@ fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
             continue;
         }
         if path.is_dir() {
-            rust_files(&path, found)?;
-        } else if name.ends_with(".rs") {
+            collect(&path, found)?;
+        } else {
             found.push(path);
         }
     }
