@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use table::{Case, Level, TABLE};
+use vrrp_tests::documents::{hold, table};
+
+const DOCUMENT: &str = "docs/conformance.md";
 
 /// First and last numbers of the list's ranges; between them are gaps.
 const STRETCHES: [(u16, u16); 3] = [(1, 18), (20, 88), (90, 140)];
@@ -117,11 +120,9 @@ fn rows_by_case() -> BTreeMap<u16, Vec<(String, bool)>> {
     found
 }
 
-/// ARCHITECTURE's text about conformance.
-fn chapter() -> String {
-    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
-    let (_, rest) = text.split_once("\n## Conformance\n").expect("a chapter on conformance");
-    rest.split("\n## ").next().unwrap_or_default().to_owned()
+/// What the documents say about conformance.
+fn document() -> String {
+    fs::read_to_string(root().join(DOCUMENT)).expect(DOCUMENT)
 }
 
 fn entry(
@@ -207,10 +208,10 @@ fn every_test_that_names_a_number_is_in_its_entry() {
 }
 
 #[test]
-fn architecture_lists_exactly_what_is_not_built() {
-    let chapter = chapter();
+fn what_is_not_built_is_in_the_document_and_nothing_else_is() {
+    let document = document();
     let told: BTreeSet<u16> =
-        chapter.lines().filter(|line| line.starts_with("| VC-")).flat_map(numbers_of).collect();
+        document.lines().filter(|line| line.starts_with("| VC-")).flat_map(numbers_of).collect();
     let lacking: BTreeSet<u16> =
         TABLE.iter().filter(|case| case.lacks.is_some()).map(|case| case.number).collect();
     assert_eq!(told, lacking);
@@ -228,11 +229,32 @@ fn numbers_of(line: &str) -> Vec<u16> {
 }
 
 #[test]
-fn the_architecture_names_every_drop_reason_and_its_standard_counter() {
-    let chapter = chapter();
+fn the_document_names_every_drop_reason_and_its_standard_counter() {
+    let document = document();
     for reason in vrrp_common::reason::Reason::ALL {
-        assert!(chapter.contains(&format!("`{}`", reason.label())), "{reason:?}");
+        assert!(document.contains(&format!("`{}`", reason.label())), "{reason:?}");
     }
+}
+
+#[test]
+fn the_table_of_cases_is_that_of_the_document() -> anyhow::Result<()> {
+    let rows = rows_by_case();
+    let row = |case: &Case| {
+        let count = rows.get(&case.number).map_or(0, Vec::len);
+        let held = [(count, "row"), (case.tests.len(), "test")].map(|(count, what)| match count {
+            0 => String::new(),
+            1 => format!("1 {what}"),
+            _ => format!("{count} {what}s"),
+        });
+        let held = held.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ");
+        // The number alone: what begins with `VC-` is a row of the table of what is not built.
+        let partly =
+            if case.lacks.is_some() && case.level != Level::NotBuilt { ", in part" } else { "" };
+        let level = format!("{}{partly}", case.level.name());
+        [format!("{:03}", case.number), case.title.to_owned(), level, held]
+    };
+    let head = ["case", "what", "level", "held by"];
+    hold(DOCUMENT, "cases", &table(head, TABLE.iter().map(row)))
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub mod capture;
 pub mod cgroup;
 pub mod daemons;
 pub mod dns;
+pub mod documents;
 pub mod downloads;
 pub mod duel;
 pub mod echo;

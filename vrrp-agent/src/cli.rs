@@ -24,11 +24,14 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Command {
     /// Run the agent in the foreground until SIGTERM
+    #[command(after_help = "Exit codes: 0 stopped; 1 failed; 4 no permission; 6 bad configuration")]
     Run(Run),
     /// Check configuration files: report errors, or what the files configure; changes nothing
+    #[command(after_help = "Exit codes: 0 good; 1 failed; 6 bad configuration")]
     Check(Check),
     /// Write a keepalived.conf as TOML with the same meaning to standard output; reports what was
     /// ignored on standard error
+    #[command(after_help = "Exit codes: 0 written; 1 failed; 6 bad configuration")]
     Convert {
         file: PathBuf,
         /// Value that decides the `@id` lines of a keepalived.conf, instead of the host name
@@ -36,6 +39,7 @@ pub enum Command {
         config_id: Option<String>,
     },
     /// Show the state of a running agent and the reasons for it
+    #[command(after_help = "Exit codes: 0 shown; 1 failed; 3 no agent runs; 4 no permission")]
     Status {
         /// The agent's API socket
         #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
@@ -46,6 +50,9 @@ pub enum Command {
     },
     /// Explain why a virtual router is (not) master and what it waits for; with --config, explain
     /// how a file would be run
+    #[command(
+        after_help = "Exit codes: 0 shown; 1 failed; 3 no agent runs; 4 no permission; 6 bad configuration (with --config)"
+    )]
     Explain {
         /// Name of the virtual router; all of them when absent
         instance: Option<String>,
@@ -57,6 +64,9 @@ pub enum Command {
         socket: PathBuf,
     },
     /// Make a running agent read its configuration file again; a file with errors changes nothing
+    #[command(
+        after_help = "Exit codes: 0 in force; 1 failed; 3 no agent runs; 4 no permission; 6 bad configuration"
+    )]
     Reload {
         /// The agent's API socket
         #[arg(long, default_value = DEFAULT_SOCKET, env = "VRRP_AGENT_SOCKET")]
@@ -64,6 +74,9 @@ pub enum Command {
     },
     /// Hand mastership over to another node and wait until it is master; this node does not preempt
     /// until `failback`
+    #[command(
+        after_help = "Exit codes: 0 handed over; 1 no node took over, or failed; 3 no agent runs; 4 no permission; 5 not master here"
+    )]
     Failover {
         /// Name of a virtual router or sync group; for a member of a group its whole group hands
         /// over
@@ -79,6 +92,9 @@ pub enum Command {
         json: bool,
     },
     /// Allow a node that handed over to preempt again, as far as it is configured to
+    #[command(
+        after_help = "Exit codes: 0 not on standby; 1 failed; 3 no agent runs; 4 no permission"
+    )]
     Failback {
         /// Name of a virtual router or sync group; a member of a group means its whole group
         name: String,
@@ -90,12 +106,17 @@ pub enum Command {
         json: bool,
     },
     /// Show samples of the packets that the XDP program drops, with the reasons; ends at Ctrl-C
+    #[command(after_help = "Exit codes: 0 ended; 1 failed")]
     Capture(Capture),
     /// Send no new connections to a backend; established ones may stay for the service's drain
     /// time. A restart of the agent ends the drain
+    #[command(
+        after_help = "Exit codes: 0 done; 1 no such backend, or failed; 3 no agent runs; 4 no permission"
+    )]
     Drain(Drain),
     /// Remove the XDP program, its maps, and the addresses and routes that a stopped or killed
     /// agent left
+    #[command(after_help = "Exit codes: 0 nothing is left; 1 failed, or an agent runs")]
     Detach {
         /// Directory of the agent's pins
         #[arg(long, default_value = DEFAULT_BPF_DIR, env = "VRRP_AGENT_BPF_DIR")]
@@ -207,3 +228,6 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .ok_or_else(|| "write seconds: 10, 2.5".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

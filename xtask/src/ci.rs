@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::{exec, fuzz, prepare, test, tidy};
+use crate::{Known, exec, fuzz, prepare, test, tidy};
 
-/// `commands` are the names of our own commands.
-pub fn run(commands: &[String]) -> Result<ExitCode> {
+/// `commands` are our own commands.
+pub fn run(commands: &[Known]) -> Result<ExitCode> {
     for (tool, component) in [("cargo-fmt", "rustfmt"), ("cargo-clippy", "clippy")] {
         if exec::find_program(tool)
             .is_none_or(|program| exec::read(program, &["--version"]).is_none())

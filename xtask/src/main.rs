@@ -6,6 +6,7 @@ mod bench;
 mod build_ebpf;
 mod ci;
 mod conformance;
+mod docs;
 mod doctor;
 mod exec;
 mod fuzz;
@@ -65,15 +66,38 @@ enum Command {
     /// Measure packets, requests, failover, load, scale, compared with minimal programs, the kernel
     /// and keepalived (as root)
     Bench(bench::Options),
+    /// Write the tables of the documents that the sources define
+    Docs,
     /// Check the rules of this repository: imports, sizes, `unsafe`, words, documents
     Tidy,
     /// The whole gate: fmt, tidy, clippy, fuzz, test
     Ci,
 }
 
-/// The names of all commands.
-fn names() -> Vec<String> {
-    Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+/// A command of this program, as documents name it.
+struct Known {
+    name: String,
+    about: String,
+    /// Its options and those of its subcommands, with their dashes.
+    flags: Vec<String>,
+}
+
+/// All commands of this program.
+fn known() -> Vec<Known> {
+    fn flags(command: &clap::Command) -> Vec<String> {
+        let own = command.get_arguments().filter_map(|argument| argument.get_long());
+        let own = own.map(|long| format!("--{long}"));
+        own.chain(command.get_subcommands().flat_map(flags)).collect()
+    }
+    let about = |command: &clap::Command| command.get_about().map(ToString::to_string);
+    Cli::command()
+        .get_subcommands()
+        .map(|command| Known {
+            name: command.get_name().to_owned(),
+            about: about(command).unwrap_or_default(),
+            flags: flags(command),
+        })
+        .collect()
 }
 
 fn main() -> ExitCode {
@@ -102,8 +126,9 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Sim(options) => sim::run(&options)?,
         Command::Fuzz(options) => fuzz::run(&options)?,
         Command::Bench(options) => return bench::run(&options),
-        Command::Tidy => tidy::run(&names())?,
-        Command::Ci => return ci::run(&names()),
+        Command::Docs => docs::run(&known())?,
+        Command::Tidy => tidy::run(&known())?,
+        Command::Ci => return ci::run(&known()),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@
 mod docs;
 mod finding;
 mod imports;
+mod paths;
 mod paths_in_code;
 mod purity;
 mod size;
@@ -18,17 +19,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::exec;
+use crate::{Known, exec};
 use finding::Finding;
 use imports::Imports;
 use size::Ratchet;
 use source::{Source, is_test_file};
 
-/// Documents whose metrics and commands are looked up.
-const DOCUMENTS: &[&str] = &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
-
-/// `commands` are the names of our own commands.
-pub fn run(commands: &[String]) -> Result<()> {
+/// `commands` are our own commands.
+pub fn run(commands: &[Known]) -> Result<()> {
     let (files, mut findings) = check(&exec::root(), commands)?;
     purity::check(&mut findings)?;
     for finding in &findings {
@@ -42,8 +40,9 @@ pub fn run(commands: &[String]) -> Result<()> {
 }
 
 /// The number of Rust files, and the findings in them and in the documents.
-fn check(root: &Path, commands: &[String]) -> Result<(usize, Vec<Finding>)> {
+fn check(root: &Path, commands: &[Known]) -> Result<(usize, Vec<Finding>)> {
     let paths = files(root, &["rs"])?;
+    let documents = files(root, &["md"])?;
     let mut findings = Vec::new();
     let mut ratchet = Ratchet::parse(
         &fs::read_to_string(root.join(size::RATCHET)).unwrap_or_default(),
@@ -79,24 +78,39 @@ fn check(root: &Path, commands: &[String]) -> Result<(usize, Vec<Finding>)> {
             fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         vocabulary::check_document(&path, &text, &mut findings);
     }
-    for path in DOCUMENTS {
-        let Ok(text) = fs::read_to_string(root.join(path)) else { continue };
-        docs::check_metrics(path, &text, &all, &mut findings);
-        docs::check_commands(path, &text, commands, &mut findings);
+    let places = paths::Places::new(root, &every_file(root)?)?;
+    for file in &documents {
+        let text =
+            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let path = file.strip_prefix(root).unwrap_or(file).to_string_lossy();
+        docs::check_metrics(&path, &text, &all, &mut findings);
+        docs::check_commands(&path, &text, commands, &mut findings);
+        places.check(&path, &text, &mut findings);
     }
+    docs::check_tables(root, commands, &mut findings)?;
     Ok((paths.len(), findings))
 }
 
 /// The files below `directory` with one of these extensions, sorted; without what was built and
 /// what is hidden.
 fn files(directory: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>> {
+    let mut found = every_file(directory)?;
+    found.retain(|path| {
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        extensions.contains(&extension.as_ref())
+    });
+    Ok(found)
+}
+
+/// Every file below, sorted; without what was built and what is hidden.
+fn every_file(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    collect_files(directory, extensions, &mut found)?;
+    collect(directory, &mut found)?;
     found.sort();
     Ok(found)
 }
 
-fn collect_files(directory: &Path, extensions: &[&str], found: &mut Vec<PathBuf>) -> Result<()> {
+fn collect(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     for entry in
         fs::read_dir(directory).with_context(|| format!("cannot list {}", directory.display()))?
     {
@@ -105,11 +119,9 @@ fn collect_files(directory: &Path, extensions: &[&str], found: &mut Vec<PathBuf>
         if name == "target" || name.starts_with('.') {
             continue;
         }
-        let extension = path.extension().unwrap_or_default().to_string_lossy();
-        let wanted = extensions.contains(&extension.as_ref());
         if path.is_dir() {
-            collect_files(&path, extensions, found)?;
-        } else if wanted {
+            collect(&path, found)?;
+        } else {
             found.push(path);
         }
     }

@@ -1,6 +1,14 @@
-//! The documents tell the truth: metrics and commands that they name exist.
+//! What the documents name exists: metrics, and commands of this program with their options. Tables
+//! that this program writes are up to date.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+use vrrp_tests::documents::replaced;
 
 use super::finding::Finding;
+use crate::{Known, docs};
 
 const METRIC_PREFIX: &str = "vrrp_";
 /// What an encoder appends to a metric's name.
@@ -35,28 +43,49 @@ fn is_in(name: &str, sources: &str) -> bool {
     })
 }
 
-/// Every `cargo xtask NAME` must be one of `commands`.
-pub fn check_commands(path: &str, text: &str, commands: &[String], findings: &mut Vec<Finding>) {
+/// Every `cargo xtask NAME` must be one of `commands`, and every option behind it one of its own.
+pub fn check_commands(path: &str, text: &str, commands: &[Known], findings: &mut Vec<Finding>) {
     const CALL: &str = "cargo xtask ";
     for (index, line) in text.lines().enumerate() {
+        let mut add = |text: String| findings.push(Finding::new(path, index + 1, text));
         for (at, _) in line.match_indices(CALL) {
             let rest = &line[at + CALL.len()..];
-            let end =
-                rest.find(|c: char| !c.is_ascii_lowercase() && c != '-').unwrap_or(rest.len());
-            let name = &rest[..end];
-            if !name.is_empty() && !commands.iter().any(|command| command == name) {
-                findings.push(Finding::new(
-                    path,
-                    index + 1,
-                    format!("`cargo xtask {name}` is no command"),
-                ));
+            let call = rest.split(['`', '#', '|', ';']).next().unwrap_or_default();
+            let name = call
+                .split(|c: char| !c.is_ascii_lowercase() && c != '-')
+                .next()
+                .unwrap_or_default();
+            let Some(command) = commands.iter().find(|command| command.name == name) else {
+                if !name.is_empty() {
+                    add(format!("`cargo xtask {name}` is no command"));
+                }
+                continue;
+            };
+            // `lab exec HOST COMMAND...` takes options of another program.
+            let flags = call.split_whitespace().filter(|word| word.starts_with("--"));
+            for flag in flags.filter(|_| !call.contains(" exec ")) {
+                if !command.flags.iter().any(|known| known == flag) {
+                    add(format!("`cargo xtask {name}` has no option `{flag}`"));
+                }
             }
         }
     }
 }
 
+/// The tables that this program computes are those in the documents.
+pub fn check_tables(root: &Path, commands: &[Known], findings: &mut Vec<Finding>) -> Result<()> {
+    for docs::Block { document, name, body } in docs::blocks(root, commands)? {
+        let text = fs::read_to_string(root.join(document)).unwrap_or_default();
+        if replaced(&text, name, &body).is_none_or(|new| new != text) {
+            let about = format!("the table `{name}` is out of date: run `cargo xtask docs`");
+            findings.push(Finding::new(document, 1, about));
+        }
+    }
+    Ok(())
+}
+
 /// The pieces of a Markdown text between backticks or in a fenced block, with their lines.
-fn quoted(text: &str) -> Vec<(usize, &str)> {
+pub fn quoted(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let mut fenced = false;
     for (index, line) in text.lines().enumerate() {

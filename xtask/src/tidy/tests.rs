@@ -1,3 +1,4 @@
+use super::paths::Places;
 use super::size::{Function, functions};
 use super::*;
 
@@ -170,12 +171,37 @@ fn documents_name_what_exists() {
     docs::check_metrics("README.md", text, sources, &mut findings);
     assert_eq!(findings.iter().map(|finding| finding.line).collect::<Vec<_>>(), [2, 4]);
     let mut findings = Vec::new();
-    let commands = ["test".to_owned(), "build-ebpf".to_owned()];
+    let known = |name: &str| Known {
+        name: name.to_owned(),
+        about: String::new(),
+        flags: vec!["--lab".to_owned()],
+    };
     docs::check_commands(
         "README.md",
-        "`cargo xtask test` `cargo xtask build-ebpf`\n`cargo xtask fly`\n",
-        &commands,
+        "`cargo xtask test --lab` `cargo xtask build-ebpf`; `--x`\n`cargo xtask fly`\n",
+        &["test", "build-ebpf"].map(known),
         &mut findings,
     );
     assert_eq!(findings.iter().map(|finding| finding.line).collect::<Vec<_>>(), [2]);
+    let mut findings = Vec::new();
+    docs::check_commands("README.md", "`cargo xtask test --fly`", &[known("test")], &mut findings);
+    assert_eq!(findings.len(), 1);
+}
+
+#[test]
+fn documents_name_paths_links_and_commands_that_exist() {
+    let files = ["README.md", "docs/a.md", "vrrp-agent/src/net/raw.rs", "schema/x.json"];
+    let places = Places::of(&files, &["run", "check"]);
+    let check = |path: &str, text: &str| {
+        let mut findings = Vec::new();
+        places.check(path, text, &mut findings);
+        findings.into_iter().map(|finding| finding.text).collect::<Vec<_>>()
+    };
+    let good = "`net/raw.rs` `raw.rs` `vrrp-agent/src/net/` `docs/a.md` `vrrp-agent check F` `docs/*.md`\n\
+                # A heading, *here*\n[x](docs/a.md) [y](#a-heading-here) [z](https://x/y) `schema`\n";
+    assert_eq!(check("README.md", good), [""; 0]);
+    assert_eq!(check("docs/a.md", "[x](../README.md) [y](../schema/)"), [""; 0]);
+    let bad =
+        "`net/gone.rs` `docs/b.md`\n[x](a.md) [y](#gone) `vrrp-agent fly`\n    vrrp-agent walk\n";
+    assert_eq!(check("README.md", bad).len(), 6, "{:?}", check("README.md", bad));
 }
