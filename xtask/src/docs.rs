@@ -67,6 +67,8 @@ pub fn run(commands: &[Known]) -> Result<()> {
     for (package, target, filter) in TESTS {
         let mut cargo = exec::cargo();
         cargo.args(["test", "--quiet", "--package", package]).args(*target).arg(filter);
+        // Two of them may write one document.
+        cargo.args(["--", "--test-threads=1"]);
         exec::run(cargo.env(WRITE, "1"))?;
     }
     Ok(())

@@ -211,9 +211,8 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
     if let Auth::Pass(wire) = auth {
         text.key("auth_pass", &string(&password(*wire)));
     }
-    match checksum {
-        ChecksumForm::PseudoHeader => {}
-        ChecksumForm::MessageOnly => text.key("checksum", &string("message-only")),
+    if *checksum == ChecksumForm::MessageOnly {
+        text.key("checksum", &string("message-only"));
     }
     if let Some(hmac) = hmac {
         text.key("hmac", &authentication(hmac));

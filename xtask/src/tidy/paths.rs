@@ -1,4 +1,4 @@
-//! What the documents name exists: files and folders in backticks, targets of links, and commands of
+//! Checks that what documents name exists: files and folders in backticks, targets of links, commands
 //! the agent.
 
 use std::collections::BTreeSet;
