@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   net::watch ---- host view ---.
-//!   elector ------- view --------|                  .--> elector: seats, priorities, faults, "installed"
+//!   elector ------- view --------|                  .--> elector: bindings, priorities, faults, "installed"
 //!   scripts ------- results -----+--> agent loop ---+
 //!   health probes - results -----|                  '--> effects: addresses, routes, tables, rings, program
 //!   signals, tick ---------------'
@@ -65,7 +65,7 @@ use vrrp_steering::health_table::HealthTable;
 use vrrp_steering::running_config::RunningConfig;
 use vrrp_steering::tracking::Track;
 
-/// Everything is looked at again this often even without news, so that what somebody else changed
+/// Periodic reconcile, so that what another process changed
 /// comes back.
 const TICK: Duration = Duration::from_secs(1);
 /// How often a stopping agent looks whether the election thread has ended.
@@ -86,7 +86,7 @@ pub enum RunError {
     Plane(#[from] PlaneError),
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// The lease lapses now; whoever restarts the agent finds its masterships in the kernel.
+    /// The lease lapses now; the next agent finds its masterships in the kernel.
     #[error("the election thread has ended unasked: a defect, please report it")]
     ElectionEnded,
 }

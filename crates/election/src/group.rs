@@ -8,7 +8,7 @@
 //! - A member yielded, or stands below a master while others are masters: the others hand over.
 //! - Others are masters and nothing speaks against it: a backup takes over at once.
 //! - A master down timer ran out: the whole group takes over, unless a member is not there to
-//!   (init, fault), or still follows a master that is no lower. Then the timer starts anew. So a
+//!   (init, fault), or still follows a master that is no lower. Then the timer starts again. So a
 //!   peer that lost one segment of several stays what it is on all.
 //!
 //! To preempt, no member may follow any master any more: the group preempts together.

@@ -56,7 +56,7 @@ pub enum Reason {
     Resumed,
     /// The master down timer ran out in silence.
     MasterTimeout,
-    /// The master sent priority 0 and nobody better spoke.
+    /// The master sent priority 0 and no better router advertised.
     Released,
     /// A master of lower priority was outwaited.
     Preempted,
@@ -74,7 +74,7 @@ pub enum Reason {
     InterfaceDown,
     /// While releasing, the successor's first advert was heard.
     SuccessorHeard,
-    /// While releasing, nobody spoke in time.
+    /// While releasing, no successor advertised in time.
     NoSuccessor,
     /// Another member of its sync group took over, and the group with it.
     GroupTookOver,
@@ -147,7 +147,7 @@ pub(super) struct Master {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Releasing {
     pub(super) epoch: u64,
-    /// When we stop active though nobody spoke.
+    /// When this node stops being active without a successor.
     pub(super) until: Instant,
     pub(super) then: AfterRelease,
 }
@@ -157,9 +157,9 @@ pub(super) struct Releasing {
 pub(super) enum AfterRelease {
     Init,
     Fault,
-    /// Nothing is wrong, or no longer: stand for election, and go on as master if nobody else does.
+    /// Nothing is wrong, or no longer: take part again, and stay master without a successor.
     Stand,
-    /// Its sync group has handed over: a backup, whether anybody spoke or not.
+    /// Its sync group has handed over: a backup, with or without a successor.
     Backup,
 }
 

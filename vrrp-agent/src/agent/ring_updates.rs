@@ -58,7 +58,7 @@ impl Agent {
         for line in reply.message.lines() {
             tracing::info!("{line}");
         }
-        // Whoever asked may have gone away meanwhile; what was done stands all the same.
+        // The client may have gone away meanwhile; the order holds all the same.
         let _ = answer.send(reply);
     }
 

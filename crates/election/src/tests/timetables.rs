@@ -323,7 +323,7 @@ fn epochs_only_grow() {
 
 #[test]
 fn well_again_while_releasing() {
-    // Nobody took over: we go on as master, in a new epoch, and were never away.
+    // No node took over: this one stays master, in a new epoch, without a gap.
     let (mut router, since) = master(settings());
     give(&mut router, since, Input::Fault);
     give(&mut router, since, STARTUP);
@@ -337,7 +337,7 @@ fn well_again_while_releasing() {
     ];
     assert_eq!(outputs, stands);
 
-    // Somebody did: we follow it.
+    // One did: this node follows it.
     give(&mut router, now, Input::Fault);
     give(&mut router, now, STARTUP);
     let outputs = give(&mut router, now, slow(now, 150, SECOND / 2));
