@@ -1,10 +1,15 @@
 //! What the kernel program counts: one table of index, metric label and help text for each kind of
-//! counter.
+//! counter. The column `drops` marks counters whose packets are dropped.
 
 use crate::reason::Reason;
 
 macro_rules! counters {
-    ($(#[doc = $about:literal])* $kind:ident { $($name:ident = $label:literal, $help:literal;)* }) => {
+    (@drops) => { false };
+    (@drops drops) => { true };
+    (
+        $(#[doc = $about:literal])*
+        $kind:ident { $($name:ident = $label:literal, $help:literal $(, $drops:ident)?;)* }
+    ) => {
         $(#[doc = $about])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
@@ -29,6 +34,13 @@ macro_rules! counters {
                     $($kind::$name => $help,)*
                 }
             }
+
+            /// Whether the counted packets are dropped.
+            pub const fn drops(self) -> bool {
+                match self {
+                    $($kind::$name => counters!(@drops $($drops)?),)*
+                }
+            }
         }
     };
 }
@@ -37,7 +49,7 @@ counters! {
     /// What became of a packet: counted once for each packet the program sees.
     Verdict {
         Pass = "pass", "Packets handed on to the host's stack.";
-        Drop = "drop", "Packets dropped.";
+        Drop = "drop", "Packets dropped.", drops;
         Tx = "tx", "Packets sent back out of the interface they came in by.";
         Redirect = "redirect", "Packets sent out of another interface.";
     }
@@ -51,19 +63,19 @@ counters! {
         LowerPriorityReceived = "lower_priority_received", "Valid adverts of a lesser master while this node acts.";
         Fenced = "fenced", "Masterships of this node that the kernel program ended on another master's advert.";
         ArpAnswered = "arp_answered", "ARP requests and neighbour solicitations for a virtual address that were answered.";
-        ArpSuppressed = "arp_suppressed", "ARP requests and neighbour solicitations for a virtual address dropped because this node does not act.";
+        ArpSuppressed = "arp_suppressed", "ARP requests and neighbour solicitations for a virtual address dropped because this node does not act.", drops;
         AddressClaimed = "address_claims", "ARP packets and neighbour advertisements of others that claim a virtual address this node acts for.";
-        NotActive = "not_active", "Packets for a virtual address dropped because this node does not act.";
+        NotActive = "not_active", "Packets for a virtual address dropped because this node does not act.", drops;
         BackendAccepted = "backend_accepted", "Packets for a virtual address that another node steered to this one, its direct-return backend.";
-        FragmentDropped = "fragment_dropped", "IP fragments for a steered virtual address, dropped: no service there takes them.";
-        NoBackend = "no_backend", "Packets of a service that has no usable backend.";
-        SourceDenied = "source_denied", "Packets of a source that the service's lists refuse.";
-        SourceLimited = "source_limited", "New connections beyond what one source may open.";
-        ServiceLimited = "service_limited", "New connections beyond what the service takes.";
-        TtlExpired = "ttl_expired", "Packets for or from a NAT backend whose TTL or hop limit ended here.";
-        AlreadySteered = "already_steered", "Packets that another node had steered to this one by direct return, and that would have been steered again.";
-        Hairpin = "hairpin", "Packets of a NAT backend that would come back to itself.";
-        NotForwarded = "not_forwarded", "Packets from the side of the NAT backends that belong to no service, and that the host would have forwarded for NAT's sake alone.";
+        FragmentDropped = "fragment_dropped", "IP fragments for a steered virtual address, dropped: no service there takes them.", drops;
+        NoBackend = "no_backend", "Packets of a service that has no usable backend.", drops;
+        SourceDenied = "source_denied", "Packets of a source that the service's lists refuse.", drops;
+        SourceLimited = "source_limited", "New connections beyond what one source may open.", drops;
+        ServiceLimited = "service_limited", "New connections beyond what the service takes.", drops;
+        TtlExpired = "ttl_expired", "Packets for or from a NAT backend whose TTL or hop limit ended here.", drops;
+        AlreadySteered = "already_steered", "Packets that another node had steered to this one by direct return, and that would have been steered again.", drops;
+        Hairpin = "hairpin", "Packets of a NAT backend that would come back to itself.", drops;
+        NotForwarded = "not_forwarded", "Packets from the side of the NAT backends that belong to no service, and that the host would have forwarded for NAT's sake alone.", drops;
         TooBig = "too_big", "Packets too long for the way to their backend, answered with ICMP.";
         IcmpSteered = "icmp_steered", "ICMP errors that were sent after the connection they are about.";
         NatReturned = "nat_returned", "Answers of NAT backends that got the virtual address as their source.";
@@ -85,25 +97,11 @@ const ROUTER_CODES: u32 = 64;
 const _: () = assert!(Reason::COUNT <= ROUTER_CODES as usize && RouterCounter::COUNT <= 64);
 
 impl DropReason {
-    /// Counters whose packets are dropped.
-    const DROPPING: &[RouterCounter] = &[
-        RouterCounter::NotActive,
-        RouterCounter::ArpSuppressed,
-        RouterCounter::FragmentDropped,
-        RouterCounter::NoBackend,
-        RouterCounter::SourceDenied,
-        RouterCounter::SourceLimited,
-        RouterCounter::ServiceLimited,
-        RouterCounter::TtlExpired,
-        RouterCounter::AlreadySteered,
-        RouterCounter::Hairpin,
-        RouterCounter::NotForwarded,
-    ];
-
-    /// All of them.
+    /// Every drop reason: those of adverts in the order of the checks, then those of routers.
     pub fn all() -> impl Iterator<Item = Self> {
         let adverts = Reason::ALL.iter().map(|&reason| Self::Advert(reason));
-        adverts.chain(Self::DROPPING.iter().map(|&counter| Self::Router(counter)))
+        let routers = RouterCounter::ALL.iter().filter(|counter| counter.drops());
+        adverts.chain(routers.map(|&counter| Self::Router(counter)))
     }
 
     /// Its number, below 128.
