@@ -31,7 +31,7 @@ pub const fn suspect(until: u64, now: u64) -> u64 {
 }
 
 /// Class of the leader where nobody has been offered yet: below a sound one (0) and a suspect (1).
-const NOBODY: u64 = 2;
+const NONE_OFFERED: u64 = 2;
 
 /// The best candidate so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,14 +44,14 @@ pub struct Choice {
 impl Choice {
     /// Nobody has been offered.
     pub const NONE: Self = Self {
-        leader: Candidate { backend: 0, weight: 0, in_flight: 0, suspect: NOBODY, random: 0 },
+        leader: Candidate { backend: 0, weight: 0, in_flight: 0, suspect: NONE_OFFERED, random: 0 },
         total: 0,
     };
 
     /// The backend that was chosen; `None` where nothing that takes connections was offered.
     #[inline(always)]
     pub const fn backend(&self) -> Option<u32> {
-        if self.leader.suspect == NOBODY { None } else { Some(self.leader.backend) }
+        if self.leader.suspect == NONE_OFFERED { None } else { Some(self.leader.backend) }
     }
 
     /// Offers the next candidate.

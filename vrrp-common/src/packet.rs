@@ -2,8 +2,8 @@
 
 use crate::ip::Address;
 
-/// What [`Packet::forget`] keeps is below this.
-pub const FORGETTABLE: usize = 8_192;
+/// What [`Packet::bounded`] keeps is below this.
+pub const OFFSET_LIMIT: usize = 8_192;
 
 /// A frame whose bytes can be read at any offset without panicking.
 pub trait Packet {
@@ -24,12 +24,12 @@ pub trait Packet {
         Some(Address::from_words([high, low]))
     }
 
-    /// The same number, which is below [`FORGETTABLE`]. In the kernel program the verifier then
+    /// The same number, which is below [`OFFSET_LIMIT`]. In the kernel program the verifier then
     /// forgets what it knew of it: what can be reached with several values is checked once for all
     /// of them, not once for each.
     #[inline(always)]
-    fn forget(&self, number: usize) -> usize {
-        debug_assert!(number < FORGETTABLE, "the kernel program would lose bits of {number}");
+    fn bounded(&self, number: usize) -> usize {
+        debug_assert!(number < OFFSET_LIMIT, "the kernel program would lose bits of {number}");
         number
     }
 
@@ -78,7 +78,7 @@ pub const MAX_SUMMED: usize = 24 * BLOCK;
 /// each way out of it, so there are few turns. The bounds make the loop acceptable to it.
 #[inline(always)]
 pub fn sum_words<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize) -> Option<u64> {
-    let len = packet.forget(len);
+    let len = packet.bounded(len);
     let mut sum = 0;
     let mut done = 0;
     for _ in 0..MAX_SUMMED / BLOCK {
@@ -97,7 +97,7 @@ pub fn sum_words<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize) -> O
     sum += rest::<P, 16>(packet, offset, &mut done, len)?;
     sum += rest::<P, 8>(packet, offset, &mut done, len)?;
     if len & 4 != 0 {
-        sum = add4(sum, packet.bytes(packet.forget(offset + done))?);
+        sum = add4(sum, packet.bytes(packet.bounded(offset + done))?);
     }
     Some(sum)
 }
@@ -113,7 +113,7 @@ fn rest<P: Packet + ?Sized, const N: usize>(
     if len & N == 0 {
         return Some(0);
     }
-    let piece = packet.bytes::<N>(packet.forget(offset + *done))?;
+    let piece = packet.bytes::<N>(packet.bounded(offset + *done))?;
     *done += N;
     Some(piece.as_chunks::<8>().0.iter().fold(0, |sum, word| add8(sum, u64::from_ne_bytes(*word))))
 }

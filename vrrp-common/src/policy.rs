@@ -15,7 +15,7 @@ const GROUP: Address = Address::v4(vrrp::GROUP);
 /// address that a virtual router of the interface listens to. Everything else is between others,
 /// and on its way through this host or to another program on it.
 #[inline(always)]
-pub fn concerns(interface: &InterfaceConf, destination: &Address) -> bool {
+pub fn listens_to(interface: &InterfaceConf, destination: &Address) -> bool {
     is_vrrp_group(destination) || interface.listens_to(destination)
 }
 

@@ -22,7 +22,10 @@ fn a_good_lease_yields_to_a_better_master_only() {
         assert!(fences(now, LEASE, &heard(101, 1), &OWN));
         assert!(fences(now, LEASE, &heard(100, 206), &OWN), "equal priority, higher address");
         assert!(!fences(now, LEASE, &heard(100, 204), &OWN), "equal priority, lower address");
-        assert!(!fences(now, LEASE, &heard(100, 205), &OWN), "nobody beats itself");
+        assert!(
+            !fences(now, LEASE, &heard(100, 205), &OWN),
+            "an advert does not beat its own sender"
+        );
     }
 }
 

@@ -195,8 +195,8 @@ fn nodes_with_other_numbers_for_the_backends_have_the_same_digest() {
 
 #[test]
 fn nobody_with_weight_means_an_empty_ring() {
-    for nobody in [vec![], vec![member(0, 0), member(1, 0)]] {
-        assert!(ring(&nobody).iter().all(|&slot| slot == NO_BACKEND));
+    for empty in [vec![], vec![member(0, 0), member(1, 0)]] {
+        assert!(ring(&empty).iter().all(|&slot| slot == NO_BACKEND));
     }
 }
 

@@ -38,8 +38,8 @@ fn an_address_is_the_same_through_both_types() {
     assert!(address("10.0.0.1").is_v4() && !address("fe80::1").is_v4() && !address("::").is_v4());
     assert!(address("fe80::1").is_link_local_v6() && address("febf::").is_link_local_v6());
     assert!(!address("fec0::").is_link_local_v6() && !address("fe00::1").is_link_local_v6());
-    for nobody in ["::", "::1", "ff02::12"] {
-        assert!(address(nobody).is_impossible_source_v6(), "{nobody}");
+    for impossible in ["::", "::1", "ff02::12"] {
+        assert!(address(impossible).is_impossible_source_v6(), "{impossible}");
     }
     assert!(!address("::2").is_impossible_source_v6());
 }

@@ -36,14 +36,14 @@ pub fn receive(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Verdict {
 
 #[inline(always)]
 fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
-    let (advert, broken) = defined(&vrrp.advert);
+    let (advert, broken) = advert_or_zeros(&vrrp.advert);
     let advert = &advert;
     let Some(interface) = maps::interface(slot) else {
         return Ok(());
     };
     let vlan = vrrp.ethernet.vlan;
     let [high, low] = vrrp.destination.words();
-    let ours = policy::is_vrrp_group(&vrrp.destination) || concerns(slot, high, low) != 0;
+    let ours = policy::is_vrrp_group(&vrrp.destination) || listens_to(slot, high, low) != 0;
     if !ours || maps::addressee(slot, vrrp.ethernet.destination, vlan) == maps::TO_OTHER {
         return Ok(());
     }
@@ -81,7 +81,7 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
     let now = boot_nanos();
     let [high, low] = vrrp.source.words();
     let claim = u32::from(advert.priority) << 16 | u32::from(advert.interval.0);
-    if note(ctx.ctx, index, claim, high, low) == 0 {
+    if record_advert(ctx.ctx, index, claim, high, low) == 0 {
         return Err(Reason::Rate);
     }
     fence(ctx, now, index, advert, vrrp.source, router);
@@ -99,7 +99,7 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
 pub extern "C" fn shares_address(ctx: *mut xdp_md, offset: u64, count: u64, index: u64) -> u64 {
     clobber_args();
     let ctx = &XdpContext::new(ctx);
-    let offset = Frame(ctx).forget(offset as usize);
+    let offset = Frame(ctx).bounded(offset as usize);
     let Some(router) = maps::router_at(index as u32) else {
         return 1;
     };
@@ -110,9 +110,9 @@ pub extern "C" fn shares_address(ctx: *mut xdp_md, offset: u64, count: u64, inde
 ///
 /// Where there is none the compiler would store whatever a register holds, and after a call the
 /// verifier refuses to read the first five. It does not know that the words are the same after
-/// [`maps::whole`], so each of them has a value on every path.
+/// [`maps::opaque`], so each of them has a value on every path.
 #[inline(always)]
-fn defined(advert: &Result<Advert, Reason>) -> (Advert, Option<Reason>) {
+fn advert_or_zeros(advert: &Result<Advert, Reason>) -> (Advert, Option<Reason>) {
     let (advert, broken) = match advert {
         Ok(advert) => (*advert, None),
         Err(reason) => (Advert::default(), Some(*reason)),
@@ -133,7 +133,7 @@ fn defined(advert: &Result<Advert, Reason>) -> (Advert, Option<Reason>) {
         ]),
         u64::from_ne_bytes(advert.auth_data),
     ];
-    let words = maps::whole(&Address::from_words(words)).words();
+    let words = maps::opaque(&Address::from_words(words)).words();
     let [version, vrid, priority, count, low, high, auth_type, flags] = words[0].to_ne_bytes();
     let advert = Advert {
         version,
@@ -188,10 +188,16 @@ fn fence(
 /// sender is the master to follow. `claim` is its priority, and its interval in the lower 16 bits.
 /// 0: there are too many, it is dropped and nothing noted.
 ///
-/// A global function, as `concerns` is: the verifier checks it once, whatever led to it.
+/// A global function, as `listens_to` is: the verifier checks it once, whatever led to it.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn note(ctx: *mut xdp_md, index: u32, claim: u32, high: u64, low: u64) -> u32 {
+pub extern "C" fn record_advert(
+    ctx: *mut xdp_md,
+    index: u32,
+    claim: u32,
+    high: u64,
+    low: u64,
+) -> u32 {
     clobber_args();
     let ctx = &XdpContext::new(ctx);
     let (Some(router), Some(mac)) = (maps::router_at(index), Frame(ctx).bytes::<6>(eth::SOURCE_AT))
@@ -218,7 +224,7 @@ pub extern "C" fn note(ctx: *mut xdp_md, index: u32, claim: u32, high: u64, low:
     if !rate_limit(now, index, source, router, follows || router.trusted.is(&source)) {
         return 0;
     }
-    maps::stamp(index, heard);
+    maps::record_liveness(index, heard);
     if follows {
         maps::follow(index, heard);
     }
@@ -254,13 +260,13 @@ fn rate_limit(now: u64, index: u32, source: Address, router: &RouterConf, known:
     true
 }
 
-/// Whether a packet to this destination is for us to judge: see [`policy::concerns`].
+/// Whether a packet to this destination is for us to judge: see [`policy::listens_to`].
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn concerns(slot: u32, high: u64, low: u64) -> u32 {
+pub extern "C" fn listens_to(slot: u32, high: u64, low: u64) -> u32 {
     clobber_args();
     let destination = Address::from_words([high, low]);
     u32::from(
-        maps::interface(slot).is_some_and(|interface| policy::concerns(interface, &destination)),
+        maps::interface(slot).is_some_and(|interface| policy::listens_to(interface, &destination)),
     )
 }

@@ -19,7 +19,7 @@ static CAPTURED: PerfEventArray<Captured> = PerfEventArray::new(0);
 
 /// Drops a packet of a virtual router for what `counter` counts.
 #[inline(always)]
-pub fn refuse(ctx: &XdpContext, router: u32, counter: RouterCounter) -> Verdict {
+pub fn drop_counted(ctx: &XdpContext, router: u32, counter: RouterCounter) -> Verdict {
     count::router(router, counter);
     sample(ctx, DropReason::Router(counter));
     Verdict::Drop

@@ -4,8 +4,7 @@ use core::arch::asm;
 
 use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::XdpContext;
-use vrrp_common::packet::{FORGETTABLE, Packet};
-use vrrp_common::wire::checksum;
+use vrrp_common::packet::{OFFSET_LIMIT, Packet};
 
 /// The linear part of a frame.
 pub struct Frame<'a>(pub &'a XdpContext);
@@ -15,7 +14,7 @@ pub struct Frame<'a>(pub &'a XdpContext);
 /// The context's fields are of 32 bits, and stand for pointers of 64: a compiler that knows the
 /// first moves them about as such, which the verifier refuses.
 #[inline(always)]
-pub fn begin(ctx: &XdpContext) -> usize {
+pub fn data(ctx: &XdpContext) -> usize {
     let address: u64;
     // SAFETY: a read of the context's first field.
     unsafe {
@@ -26,7 +25,7 @@ pub fn begin(ctx: &XdpContext) -> usize {
 
 /// Where it ends.
 #[inline(always)]
-pub fn end(ctx: &XdpContext) -> usize {
+pub fn data_end(ctx: &XdpContext) -> usize {
     let address: u64;
     // SAFETY: a read of the context's second field.
     unsafe {
@@ -38,7 +37,7 @@ pub fn end(ctx: &XdpContext) -> usize {
 /// Bytes of the frame's linear part: all of it, unless it is a jumbo.
 #[inline(always)]
 pub fn linear_len(ctx: &XdpContext) -> usize {
-    end(ctx) - begin(ctx)
+    data_end(ctx) - data(ctx)
 }
 
 /// To be called by every function that is not inlined: makes it use the five registers that a call
@@ -64,15 +63,15 @@ const CUT_OFF: u64 = u64::MAX;
 pub extern "C" fn sum(ctx: *mut xdp_md, offset: u64, len: u64) -> u64 {
     clobber_args();
     let ctx = &XdpContext::new(ctx);
-    let [offset, len] = [offset, len].map(|number| number as usize & (FORGETTABLE - 1));
+    let [offset, len] = [offset, len].map(|number| number as usize & (OFFSET_LIMIT - 1));
     vrrp_common::packet::sum_words(&Frame(ctx), offset, len).unwrap_or(CUT_OFF)
 }
 
 impl Packet for Frame<'_> {
     #[inline(always)]
     fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        let start = begin(self.0) + offset;
-        if start + N > end(self.0) {
+        let start = data(self.0) + offset;
+        if start + N > data_end(self.0) {
             return None;
         }
         // SAFETY: `N` bytes from `start` lie before `data_end`, as was just checked (and the
@@ -90,10 +89,10 @@ impl Packet for Frame<'_> {
     }
 
     #[inline(always)]
-    fn forget(&self, mut number: usize) -> usize {
+    fn bounded(&self, mut number: usize) -> usize {
         // SAFETY: bits are masked in a register.
         unsafe {
-            asm!("{0} &= {1}", inout(reg) number, const FORGETTABLE - 1, options(pure, nomem, nostack))
+            asm!("{0} &= {1}", inout(reg) number, const OFFSET_LIMIT - 1, options(pure, nomem, nostack))
         };
         number
     }

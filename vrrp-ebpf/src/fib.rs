@@ -24,7 +24,7 @@ const TOO_LONG: i64 = 8;
 pub enum Next {
     Hop(Hop),
     /// The packet ends here.
-    Here,
+    Local,
     /// The stack must help: a neighbour that is not resolved, a packet too long, a route of another
     /// kind.
     Stack,
@@ -59,7 +59,7 @@ pub fn next_hop(ctx: &XdpContext, packet: &Packet, source: &Address) -> Next {
             mac: mac(&raw const params.dmac),
             source_mac: mac(&raw const params.smac),
         }),
-        NOT_FORWARDED => Next::Here,
+        NOT_FORWARDED => Next::Local,
         _ => Next::Stack,
     }
 }

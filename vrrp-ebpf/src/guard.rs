@@ -14,7 +14,7 @@ use vrrp_common::maps::{
 };
 
 use crate::context::clobber_args;
-use crate::maps::whole;
+use crate::maps::opaque;
 
 /// Connections a second that one CPU remembers while rings change, and how many at once: a flood
 /// must not push out the others.
@@ -36,7 +36,7 @@ static REMEMBERED: PerCpuArray<Bucket> = PerCpuArray::with_max_entries(1, 0);
 
 /// Why a packet of `source` is not let through to the service; `begins`: it opens a connection.
 #[inline(always)]
-pub fn refuses(service: u32, source: &Address, begins: bool) -> Option<RouterCounter> {
+pub fn drop_reason(service: u32, source: &Address, begins: bool) -> Option<RouterCounter> {
     match judge(service, source, u32::from(begins)) {
         Judgement::Admitted => None,
         Judgement::Denied => Some(RouterCounter::SourceDenied),
@@ -59,7 +59,7 @@ fn judge(service: u32, source: &Address, begins: u32) -> Judgement {
     let Some(conf) = GUARDS.get(service) else {
         return Judgement::Admitted;
     };
-    if conf.closed | conf.listed != 0 && !is_welcome(service, source, conf.closed != 0) {
+    if conf.closed | conf.listed != 0 && !is_allowed(service, source, conf.closed != 0) {
         return Judgement::Denied;
     }
     if begins == 0 {
@@ -89,7 +89,7 @@ fn judge(service: u32, source: &Address, begins: u32) -> Judgement {
 }
 
 #[inline(always)]
-fn is_welcome(service: u32, source: &Address, closed: bool) -> bool {
+fn is_allowed(service: u32, source: &Address, closed: bool) -> bool {
     let source = GuardedSource { service: service.to_be_bytes(), source: source.octets() };
     match GUARD_SOURCES.get(Key::new(GUARD_SERVICE_BITS + SOURCE_BITS, source)) {
         Some(&SOURCE_ALLOWED) => true,
@@ -100,7 +100,7 @@ fn is_welcome(service: u32, source: &Address, closed: bool) -> bool {
 
 #[inline(always)]
 fn source_has_token(service: u32, source: &Address, conf: &GuardConf) -> bool {
-    let key = BucketKey { source: whole(source), service, pad: 0 };
+    let key = BucketKey { source: opaque(source), service, pad: 0 };
     let now = coarse_nanos();
     let Some(known) = SOURCE_BUCKETS.get_ptr_mut(key) else {
         let (taken, after) =
@@ -120,7 +120,7 @@ fn source_has_token(service: u32, source: &Address, conf: &GuardConf) -> bool {
 
 /// Whether one more connection may be remembered now.
 #[inline(always)]
-pub fn may_remember() -> bool {
+pub fn take_flow_token() -> bool {
     let Some(budget) = REMEMBERED.get_ptr_mut(0) else {
         return false;
     };

@@ -9,7 +9,7 @@
 #![feature(asm_experimental_arch)]
 
 mod advert;
-mod announce;
+mod arp_nd;
 mod capture;
 mod context;
 mod count;
@@ -125,7 +125,8 @@ pub extern "C" fn ipv4(ctx: *mut xdp_md, slot: u32) -> u32 {
     if !ip.is_sane() {
         return Verdict::Pass as u32;
     }
-    through(ctx, slot, &ethernet, steer::client(ctx, slot, &Packet::v4(&ethernet, &ip))) as u32
+    pass_to_stack(ctx, slot, &ethernet, steer::client(ctx, slot, &Packet::v4(&ethernet, &ip)))
+        as u32
 }
 
 /// ARP, and VRRP over IPv4.
@@ -139,7 +140,7 @@ pub extern "C" fn control_v4(ctx: *mut xdp_md, slot: u32) -> u32 {
     };
     let verdict = match classify::over_ipv4(&Frame(ctx), ethernet) {
         Class::Vrrp(vrrp) => advert::receive(ctx, slot, &vrrp),
-        Class::Arp { ethernet, arp } => announce::arp(ctx, slot, &ethernet, &arp),
+        Class::Arp { ethernet, arp } => arp_nd::arp(ctx, slot, &ethernet, &arp),
         Class::Ipv4 { .. } | Class::Neighbour { .. } | Class::Ipv6 { .. } | Class::Other => {
             Verdict::Pass
         }
@@ -166,7 +167,8 @@ pub extern "C" fn ipv6(ctx: *mut xdp_md, slot: u32, asked: u32) -> u32 {
     if ip.is_mapped() {
         return Verdict::Pass as u32;
     }
-    through(ctx, slot, &ethernet, steer::client(ctx, slot, &Packet::v6(&ethernet, &ip))) as u32
+    pass_to_stack(ctx, slot, &ethernet, steer::client(ctx, slot, &Packet::v6(&ethernet, &ip)))
+        as u32
 }
 
 /// VRRP over IPv6 and neighbour discovery.
@@ -180,9 +182,7 @@ pub extern "C" fn control_v6(ctx: *mut xdp_md, slot: u32) -> u32 {
     };
     let verdict = match classify::over_ipv6(&Frame(ctx), ethernet) {
         Class::Vrrp(vrrp) => advert::receive(ctx, slot, &vrrp),
-        Class::Neighbour { ethernet, ip, nd } => {
-            announce::neighbour(ctx, slot, &ethernet, &ip, &nd)
-        }
+        Class::Neighbour { ethernet, ip, nd } => arp_nd::neighbour(ctx, slot, &ethernet, &ip, &nd),
         Class::Ipv6 { .. } | Class::Ipv4 { .. } | Class::Arp { .. } | Class::Other => {
             return UNDECIDED;
         }
@@ -194,7 +194,7 @@ pub extern "C" fn control_v6(ctx: *mut xdp_md, slot: u32) -> u32 {
 /// interface's own while this node acts for that router, and dropped otherwise (RFC 9568 sections
 /// 6.4.2 and 6.4.3).
 #[inline(always)]
-fn through(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, verdict: Verdict) -> Verdict {
+fn pass_to_stack(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, verdict: Verdict) -> Verdict {
     if !matches!(verdict, Verdict::Pass) {
         return verdict;
     }
@@ -202,12 +202,11 @@ fn through(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, verdict: Verdict) -
         return verdict;
     };
     if maps::active(index).is_none() {
-        return capture::refuse(ctx, index, RouterCounter::NotActive);
+        return capture::drop_counted(ctx, index, RouterCounter::NotActive);
     }
     match maps::interface(slot) {
-        Some(interface) => {
-            rewrite::to_own_mac(ctx, interface.mac).map_or(Verdict::Drop, |()| Verdict::Pass)
-        }
+        Some(interface) => rewrite::set_destination_mac(ctx, interface.mac)
+            .map_or(Verdict::Drop, |()| Verdict::Pass),
         None => verdict,
     }
 }

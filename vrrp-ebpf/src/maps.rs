@@ -84,7 +84,7 @@ pub fn router_at(index: u32) -> Option<&'static RouterConf> {
 /// them were looked at before, it would put the others on the stack in misaligned pieces, which the
 /// verifier refuses.
 #[inline(always)]
-pub fn whole(address: &Address) -> Address {
+pub fn opaque(address: &Address) -> Address {
     let [mut high, mut low] = address.words();
     // SAFETY: each value is moved to where it is.
     unsafe {
@@ -111,7 +111,7 @@ pub fn followed(router: u32) -> Option<&'static Liveness> {
 
 /// Notes the last valid advert of the router.
 #[inline(always)]
-pub fn stamp(router: u32, heard: Liveness) {
+pub fn record_liveness(router: u32, heard: Liveness) {
     write(&LIVENESS, router, heard);
 }
 
@@ -146,7 +146,7 @@ pub fn advert_token(index: u32, now: u64, limit: u32) -> bool {
 
 /// Notes who claims an address of a virtual router that this node acts for.
 #[inline(always)]
-pub fn claim(router: u32, claim: AddressClaim) {
+pub fn record_claim(router: u32, claim: AddressClaim) {
     if let Some(entry) = CLAIMS.get_ptr_mut(router) {
         // SAFETY: the pointer is to a live array element of this type; only this program writes it.
         unsafe { *entry = claim };
@@ -157,7 +157,7 @@ pub fn claim(router: u32, claim: AddressClaim) {
 pub const TO_OTHER: u32 = 0;
 pub const TO_GROUP: u32 = 1;
 pub const TO_BACKUP: u32 = 2;
-pub const TO_ACTOR: u32 = 3;
+pub const TO_ACTIVE: u32 = 3;
 pub const TO_INTERFACE: u32 = 4;
 
 /// Whom a frame with this destination is addressed to: the interface in `slot`, a virtual router on
@@ -185,7 +185,7 @@ pub extern "C" fn addressee_of(slot: u32, destination: u64, vlan: u32) -> u32 {
     clobber_args();
     let [a, b, c, d, e, f, _, _] = destination.to_ne_bytes();
     match virtual_router(slot, [a, b, c, d, e, f], vlan) {
-        Some(index) if active(index).is_some() => TO_ACTOR,
+        Some(index) if active(index).is_some() => TO_ACTIVE,
         Some(_) => TO_BACKUP,
         None => TO_OTHER,
     }

@@ -11,7 +11,7 @@ use vrrp_common::wire::arp::{self, Arp};
 use vrrp_common::wire::eth::{self, Ethernet};
 use vrrp_common::wire::{checksum, ipv4, ipv6, nd};
 
-use crate::context::{Frame, begin, end, linear_len};
+use crate::context::{Frame, data, data_end, linear_len};
 
 /// Turns the ARP request at `network` into its answer: `mac` has the requested address. Sent back
 /// where it came from.
@@ -19,7 +19,7 @@ use crate::context::{Frame, begin, end, linear_len};
 pub fn arp_answer(ctx: &XdpContext, network: usize, request: &Arp, mac: [u8; 6]) -> Verdict {
     let answer =
         arp::packet(arp::OP_REPLY, mac, request.target, request.sender_mac, request.sender);
-    match put(ctx, network, answer).and_then(|()| addresses(ctx, request.sender_mac, mac)) {
+    match put(ctx, network, answer).and_then(|()| set_macs(ctx, request.sender_mac, mac)) {
         Some(()) => Verdict::Tx,
         None => Verdict::Drop,
     }
@@ -58,7 +58,7 @@ pub fn neighbour_answer(
     let to = if asker.is_unspecified_v6() { nd::ALL_NODES_MAC } else { ethernet.source };
     let answer = nd::Advertisement::new(mac, target, asker);
     match advertisement(ctx, ethernet.network, &answer, target)
-        .and_then(|()| addresses(ctx, to, mac))
+        .and_then(|()| set_macs(ctx, to, mac))
     {
         Some(()) => Verdict::Tx,
         None => Verdict::Drop,
@@ -83,7 +83,7 @@ fn advertisement(
 /// Addresses a frame that came for a virtual router's MAC to the interface's own, so that the stack
 /// takes it.
 #[inline(always)]
-pub fn to_own_mac(ctx: &XdpContext, mac: [u8; 6]) -> Option<()> {
+pub fn set_destination_mac(ctx: &XdpContext, mac: [u8; 6]) -> Option<()> {
     put(ctx, 0, mac)
 }
 
@@ -102,13 +102,13 @@ pub fn mark_steered(ctx: &XdpContext, v6: bool, network: usize) -> Option<()> {
 
 /// Addresses the frame to `destination` and sends it out of `ifindex`.
 #[inline(always)]
-pub fn direct_return(
+pub fn send_to_mac(
     ctx: &XdpContext,
     ifindex: u32,
     destination: [u8; 6],
     source: [u8; 6],
 ) -> Verdict {
-    if addresses(ctx, destination, source).is_none() {
+    if set_macs(ctx, destination, source).is_none() {
         return Verdict::Drop;
     }
     send(ctx, ifindex)
@@ -164,7 +164,7 @@ impl Link {
         source: [u8; 6],
         ethertype: u16,
     ) -> Option<()> {
-        addresses(ctx, destination, source)?;
+        set_macs(ctx, destination, source)?;
         if network > eth::HEADER_LEN {
             put(ctx, TAGS_AT, self.outer_tag)?;
         }
@@ -186,7 +186,7 @@ pub fn grow_head(ctx: &XdpContext, len: usize) -> Option<()> {
 
 /// Lets the frame end after `len` bytes, which it has.
 #[inline(always)]
-pub fn cut(ctx: &XdpContext, len: usize) -> Option<()> {
+pub fn trim(ctx: &XdpContext, len: usize) -> Option<()> {
     let have = linear_len(ctx);
     // SAFETY: as of the head, for the end of the frame.
     let outcome = unsafe { bpf_xdp_adjust_tail(ctx.ctx, len as i32 - have as i32) };
@@ -194,7 +194,7 @@ pub fn cut(ctx: &XdpContext, len: usize) -> Option<()> {
 }
 
 #[inline(always)]
-fn addresses(ctx: &XdpContext, destination: [u8; 6], source: [u8; 6]) -> Option<()> {
+fn set_macs(ctx: &XdpContext, destination: [u8; 6], source: [u8; 6]) -> Option<()> {
     put(ctx, 0, [destination, source])
 }
 
@@ -206,8 +206,8 @@ impl<const N: usize, const M: usize> Bytes for [[u8; N]; M] {}
 /// Writes `bytes` at `offset`; `None` where the frame ends before.
 #[inline(always)]
 pub fn put<B: Bytes>(ctx: &XdpContext, offset: usize, bytes: B) -> Option<()> {
-    let start = begin(ctx) + offset;
-    if start + size_of::<B>() > end(ctx) {
+    let start = data(ctx) + offset;
+    if start + size_of::<B>() > data_end(ctx) {
         return None;
     }
     // SAFETY: that many bytes from `start` lie before `data_end`, as was just checked; the frame is

@@ -15,7 +15,7 @@ use vrrp_common::maps::{
     reverse_hint,
 };
 
-use crate::maps::whole;
+use crate::maps::opaque;
 
 #[map]
 static ADDRESS_BUCKETS: Array<u32> = Array::with_max_entries(abi::ADDRESS_BUCKETS, 0);
@@ -52,7 +52,7 @@ pub fn address(
     if next == 0 {
         return None;
     }
-    let key = AddressKey { address: whole(address), ifindex: ctx.ingress_ifindex() as u32, vlan };
+    let key = AddressKey { address: opaque(address), ifindex: ctx.ingress_ifindex() as u32, vlan };
     for _ in 0..MAX_CHAIN {
         let place = next.checked_sub(1)?;
         let entry = ADDRESSES.get(place)?;
@@ -143,7 +143,7 @@ pub fn flow(key: &FlowKey) -> Option<&'static mut FlowRecord> {
 
 /// Remembers a flow; whether there was room.
 #[inline(always)]
-pub fn remember(key: &FlowKey, record: FlowRecord) -> bool {
+pub fn record_flow(key: &FlowKey, record: FlowRecord) -> bool {
     FLOWS.insert(key, record, 0).is_ok()
 }
 

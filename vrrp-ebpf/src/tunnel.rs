@@ -42,21 +42,21 @@ pub fn too_big(ctx: &XdpContext, packet: &Packet, backend: &BackendConf) -> Opti
     }
     let (network, mtu) = (packet.network as u32, backend.mtu.saturating_sub(overhead));
     Some(if packet.v6 {
-        answer_v6(ctx.ctx, network, mtu)
+        icmp_too_big_v6(ctx.ctx, network, mtu)
     } else {
-        answer_v4(ctx.ctx, network, mtu)
+        icmp_too_big_v4(ctx.ctx, network, mtu)
     })
 }
 
 #[inline(never)]
-fn answer_v4(ctx: *mut xdp_md, network: u32, mtu: u32) -> Verdict {
+fn icmp_too_big_v4(ctx: *mut xdp_md, network: u32, mtu: u32) -> Verdict {
     clobber_args();
     let ctx = &XdpContext::new(ctx);
-    build_answer_v4(ctx, Frame(ctx).forget(network as usize), mtu).unwrap_or(Verdict::Drop)
+    build_too_big_v4(ctx, Frame(ctx).bounded(network as usize), mtu).unwrap_or(Verdict::Drop)
 }
 
 #[inline(always)]
-fn build_answer_v4(ctx: &XdpContext, network: usize, mtu: u32) -> Option<Verdict> {
+fn build_too_big_v4(ctx: &XdpContext, network: usize, mtu: u32) -> Option<Verdict> {
     let frame = Frame(ctx);
     let link = Link::read(ctx)?;
     let (client, own) =
@@ -66,19 +66,19 @@ fn build_answer_v4(ctx: &XdpContext, network: usize, mtu: u32) -> Option<Verdict
     rewrite::grow_head(ctx, head.len())?;
     link.write(ctx, network, link.source, link.destination, eth::TYPE_IPV4)?;
     rewrite::put(ctx, network, head)?;
-    rewrite::cut(ctx, network + head.len() + QUOTED_V4)?;
+    rewrite::trim(ctx, network + head.len() + QUOTED_V4)?;
     Some(Verdict::Tx)
 }
 
 #[inline(never)]
-fn answer_v6(ctx: *mut xdp_md, network: u32, mtu: u32) -> Verdict {
+fn icmp_too_big_v6(ctx: *mut xdp_md, network: u32, mtu: u32) -> Verdict {
     clobber_args();
     let ctx = &XdpContext::new(ctx);
-    build_answer_v6(ctx, Frame(ctx).forget(network as usize), mtu).unwrap_or(Verdict::Drop)
+    build_too_big_v6(ctx, Frame(ctx).bounded(network as usize), mtu).unwrap_or(Verdict::Drop)
 }
 
 #[inline(always)]
-fn build_answer_v6(ctx: &XdpContext, network: usize, mtu: u32) -> Option<Verdict> {
+fn build_too_big_v6(ctx: &XdpContext, network: usize, mtu: u32) -> Option<Verdict> {
     let frame = Frame(ctx);
     let link = Link::read(ctx)?;
     let (client, own) = (
@@ -94,7 +94,7 @@ fn build_answer_v6(ctx: &XdpContext, network: usize, mtu: u32) -> Option<Verdict
     rewrite::put(ctx, network + ipv6::at::SOURCE, own.octets())?;
     rewrite::put(ctx, network + ipv6::at::DESTINATION, client.octets())?;
     rewrite::put(ctx, network + ipv6::HEADER_LEN, message)?;
-    rewrite::cut(ctx, network + added + QUOTED_V6)?;
+    rewrite::trim(ctx, network + added + QUOTED_V6)?;
     Some(Verdict::Tx)
 }
 
@@ -113,7 +113,7 @@ fn encapsulate(ctx: *mut xdp_md, number: u32, network: u32, inner: u32, hash: u3
     let Some(backend) = tables::backend(number) else {
         return Verdict::Drop;
     };
-    let network = Frame(ctx).forget(network as usize);
+    let network = Frame(ctx).bounded(network as usize);
     let written = if backend.address.is_v4() {
         outer_v4(ctx, network, backend, inner, hash)
     } else {

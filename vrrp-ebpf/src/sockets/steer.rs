@@ -17,7 +17,7 @@ pub fn connect(ctx: &SockAddrContext, family: Family) -> i32 {
     let key = address::read(ctx, family);
     let Some(upstream) = maps::upstream(&key) else {
         if let Some(steered) = maps::of_address(ctx)
-            && !goes_to(steered, &key)
+            && !connects_to(steered, &key)
         {
             close(steered);
         }
@@ -62,7 +62,7 @@ pub fn connect(ctx: &SockAddrContext, family: Family) -> i32 {
 /// Whether the socket was sent to this address: by a program of another agent that runs before this
 /// one during an upgrade, or on a cgroup further down.
 #[inline(always)]
-fn goes_to(steered: &Steered, key: &UpstreamKey) -> bool {
+fn connects_to(steered: &Steered, key: &UpstreamKey) -> bool {
     maps::backend(steered.backend)
         .is_some_and(|backend| backend.address.is(&key.address) && backend.port == key.port)
 }
@@ -113,13 +113,13 @@ pub fn close(steered: &mut Steered) {
         load.in_flight.add(-1);
     }
     if steered.established == 0 {
-        fail(&load);
+        mark_suspect(&load);
     }
 }
 
 /// The backend is suspect from here on.
 #[inline(always)]
-fn fail(load: &LoadWords) {
+fn mark_suspect(load: &LoadWords) {
     load.failures.add(1);
     load.suspect_until.set(boot_nanos() + SUSPECT_NANOS);
 }
@@ -146,7 +146,7 @@ pub fn reset(steered: &mut Steered) {
         && steered.counted != 0
         && let Some(load) = maps::load(steered.backend)
     {
-        fail(&load);
+        mark_suspect(&load);
     }
 }
 

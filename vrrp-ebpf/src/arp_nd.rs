@@ -10,7 +10,7 @@ use vrrp_common::wire::eth::Ethernet;
 use vrrp_common::wire::ipv6::Ipv6;
 use vrrp_common::wire::nd::{Kind, Nd};
 
-use crate::capture::refuse;
+use crate::capture::drop_counted;
 use crate::{boot_nanos, count, maps, rewrite, tables};
 
 /// Decides about an ARP packet.
@@ -19,7 +19,7 @@ pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdi
     // Whatever is asked or answered, the sender says that its address is at its MAC address.
     let sender = Address::v4(arp.sender);
     if let Some((_, address)) = tables::address(ctx, &sender, ethernet.vlan) {
-        claimed(slot, address.router, &sender, arp.sender_mac);
+        record_claim_on(slot, address.router, &sender, arp.sender_mac);
     }
     if arp.operation != arp::OP_REQUEST {
         return Verdict::Pass;
@@ -34,7 +34,7 @@ pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdi
             return rewrite::arp_request_to_reply(ctx, ethernet.network)
                 .map_or(Verdict::Drop, |()| Verdict::Pass);
         }
-        return refuse(ctx, address.router, RouterCounter::ArpSuppressed);
+        return drop_counted(ctx, address.router, RouterCounter::ArpSuppressed);
     }
     if arp.is_gratuitous() {
         // Somebody else claims an address this node acts for: neither believed nor answered, the
@@ -60,10 +60,12 @@ pub fn neighbour(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, ip: &Ipv6, nd
         (Kind::Advertisement, false) => Verdict::Pass,
         // Somebody else claims an address this node acts for, as above.
         (Kind::Advertisement, true) => {
-            claimed(slot, address.router, &nd.target, ethernet.source);
+            record_claim_on(slot, address.router, &nd.target, ethernet.source);
             Verdict::Drop
         }
-        (Kind::Solicitation, false) => refuse(ctx, address.router, RouterCounter::ArpSuppressed),
+        (Kind::Solicitation, false) => {
+            drop_counted(ctx, address.router, RouterCounter::ArpSuppressed)
+        }
         (Kind::Solicitation, true) => {
             let Some(mac) = mac(slot, address.router) else {
                 return Verdict::Pass;
@@ -77,14 +79,14 @@ pub fn neighbour(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, ip: &Ipv6, nd
 /// Counts and notes that `claimant` claims an address which this node acts for. A frame of our own
 /// that comes back is no claim.
 #[inline(always)]
-fn claimed(slot: u32, router: u32, address: &Address, claimant: [u8; 6]) {
+fn record_claim_on(slot: u32, router: u32, address: &Address, claimant: [u8; 6]) {
     if maps::active(router).is_none() || mac(slot, router) == Some(claimant) {
         return;
     }
     count::router(router, RouterCounter::AddressClaimed);
-    maps::claim(
+    maps::record_claim(
         router,
-        AddressClaim { seen: boot_nanos(), address: maps::whole(address), mac: claimant, pad: 0 },
+        AddressClaim { seen: boot_nanos(), address: maps::opaque(address), mac: claimant, pad: 0 },
     );
 }
 
