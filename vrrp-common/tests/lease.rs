@@ -72,7 +72,7 @@ fn vc104_the_tie_break_compares_whole_addresses() {
 }
 
 #[test]
-fn a_mastership_acts_until_its_own_epoch_is_fenced() {
+fn a_mastership_is_active_until_its_own_epoch_is_fenced() {
     assert!(!active(0, 0), "no mastership");
     assert!(!active(0, 5));
     assert!(active(5, 0), "never fenced");

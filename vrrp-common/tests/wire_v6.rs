@@ -104,7 +104,7 @@ fn any_changed_bit_of_the_message_is_refused() {
 }
 
 #[test]
-fn vc030_a_trailer_is_told_apart_from_a_wrong_length() {
+fn vc030_a_trailer_is_distinguished_from_a_wrong_length() {
     let mut message = emitted(&[octets("fe80::f9")]);
     message.resize(message.len() + trailer::LEN, 7);
     vrrp::cover_trailer(&mut message, &carrier());

@@ -30,7 +30,7 @@ impl VirtualRouter {
         match input {
             Input::Startup { source, resume } => {
                 self.source = source;
-                self.stand(now, resume);
+                self.start_election(now, resume);
             }
             Input::Fault => self.become_idle(State::Fault, Reason::Fault),
             Input::InterfaceDown => self.become_idle(State::Fault, Reason::InterfaceDown),
@@ -50,7 +50,7 @@ impl VirtualRouter {
         match input {
             Input::Startup { source, resume } => {
                 self.source = source;
-                self.stand(now, resume);
+                self.start_election(now, resume);
             }
             Input::Shutdown => self.become_idle(State::Init, Reason::Shutdown),
             Input::Priority(priority) => self.priority = priority.max(1),
@@ -104,7 +104,7 @@ impl VirtualRouter {
             Input::Fenced => {
                 self.fenced(now, master.epoch, Reason::Fenced);
                 if now <= master.lease_until {
-                    self.part();
+                    self.final_advert();
                 }
             }
             Input::HandOver => {
@@ -117,7 +117,7 @@ impl VirtualRouter {
     }
 
     /// Section 6.4.1: stand for election; or go on where an earlier agent stopped.
-    fn stand(&mut self, now: Instant, resume: Option<Resume>) {
+    fn start_election(&mut self, now: Instant, resume: Option<Resume>) {
         match resume {
             Some(Resume { epoch }) => {
                 // The same epoch goes on: should the kernel fence it just now, that fence still
@@ -237,7 +237,7 @@ impl VirtualRouter {
             }
             Rival::Better => {
                 self.yield_mastership(at, Reason::BetterMaster);
-                self.part();
+                self.final_advert();
                 self.handle(now, Input::Advert(heard));
             }
             Rival::Successor => {
@@ -273,7 +273,7 @@ impl VirtualRouter {
     /// When a partition has healed, caches point at either of two masters. The better one announces
     /// itself when it hears of the other, and had it spoken first it would never hear of it: we
     /// have fallen silent.
-    fn part(&mut self) {
+    fn final_advert(&mut self) {
         self.outputs.push_back(Output::Send { priority: self.priority });
     }
 

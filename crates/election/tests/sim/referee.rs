@@ -65,7 +65,7 @@ impl Referee {
     }
 
     /// L1: nobody acts for no longer than the slowest backup waits, once faults have ended.
-    fn check_nobody(
+    fn check_without_active(
         &mut self,
         now: Instant,
         nodes: &[Node],
@@ -79,9 +79,9 @@ impl Referee {
         let lasted = now.saturating_since(since.max(healed));
         // The last term is for a slow clock.
         let bound = self.interval * 4 + self.flight * 2 + self.jitter * 2 + self.interval / 1_000;
-        stats.nobody.note(lasted, bound);
+        stats.without_active.note(lasted, bound);
         if lasted > bound {
-            return Err(format!("L1: nobody acts since {}", micros(since)));
+            return Err(format!("L1: no node active since {}", micros(since)));
         }
         Ok(())
     }
@@ -97,7 +97,7 @@ impl Referee {
         network: &Network,
         stats: &mut Stats,
     ) -> Result<(), String> {
-        self.check_nobody(now, nodes, stats)?;
+        self.check_without_active(now, nodes, stats)?;
         for a in 0..self.nodes {
             for b in a + 1..self.nodes {
                 let pair = a * self.nodes + b;
