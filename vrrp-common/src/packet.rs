@@ -1,13 +1,13 @@
-//! How parsers reach bytes: by value, checked, from a slice or from an XDP context alike.
+//! How parsers read bytes: by value and bounds-checked, from a slice or an XDP context.
 
 use crate::ip::Address;
 
-/// What [`Packet::bounded`] keeps is below this.
+/// Results of [`Packet::bounded`] are below this.
 pub const OFFSET_LIMIT: usize = 8_192;
 
 /// A frame whose bytes can be read at any offset without panicking.
 pub trait Packet {
-    /// The `N` bytes at `offset`, or `None` where the frame ends before them.
+    /// The `N` bytes at `offset`; `None` if the frame is too short.
     fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 
     #[inline(always)]
@@ -25,11 +25,11 @@ pub trait Packet {
     }
 
     /// The same number, which is below [`OFFSET_LIMIT`]. In the kernel program the verifier then
-    /// forgets what it knew of it: what can be reached with several values is checked once for all
-    /// of them, not once for each.
+    /// knows only this bound and not the value, so it checks the code that follows once instead of
+    /// once for each value.
     #[inline(always)]
     fn bounded(&self, number: usize) -> usize {
-        debug_assert!(number < OFFSET_LIMIT, "the kernel program would lose bits of {number}");
+        debug_assert!(number < OFFSET_LIMIT, "the kernel program would truncate {number}");
         number
     }
 
@@ -53,13 +53,13 @@ impl Packet for [u8] {
     }
 }
 
-/// Adds four bytes that stand at an even offset of the data.
+/// Adds four bytes at an even offset of the data.
 #[inline(always)]
 pub fn add4(sum: u64, bytes: [u8; 4]) -> u64 {
     sum + u64::from(u32::from_ne_bytes(bytes))
 }
 
-/// Adds eight bytes that stand at an even offset of the data.
+/// Adds eight bytes at an even offset of the data.
 #[inline(always)]
 pub(crate) const fn add8(sum: u64, word: u64) -> u64 {
     sum + (word >> 32) + (word & 0xffff_ffff)

@@ -1,4 +1,4 @@
-//! The XDP context as a `Packet`: the only pointer reads of packet memory.
+//! The XDP context as a `Packet`. Only this module reads packet memory through pointers.
 
 use core::arch::asm;
 
@@ -6,13 +6,13 @@ use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::packet::{OFFSET_LIMIT, Packet};
 
-/// The linear part of a frame.
+/// The linear part of a frame (without the fragments of a multi-buffer frame).
 pub struct Frame<'a>(pub &'a XdpContext);
 
-/// Where the frame begins in memory.
+/// Address of the first byte of the frame (`xdp_md::data`).
 ///
-/// The context's fields are of 32 bits, and stand for pointers of 64: a compiler that knows the
-/// first moves them about as such, which the verifier refuses.
+/// The context's fields have 32 bits and represent 64-bit pointers. A compiler that knows the
+/// 32-bit type copies them as such, which the verifier rejects.
 #[inline(always)]
 pub fn data(ctx: &XdpContext) -> usize {
     let address: u64;
@@ -23,7 +23,7 @@ pub fn data(ctx: &XdpContext) -> usize {
     address as usize
 }
 
-/// Where it ends.
+/// Address after the last byte of the linear part (`xdp_md::data_end`).
 #[inline(always)]
 pub fn data_end(ctx: &XdpContext) -> usize {
     let address: u64;
@@ -34,30 +34,30 @@ pub fn data_end(ctx: &XdpContext) -> usize {
     address as usize
 }
 
-/// Bytes of the frame's linear part: all of it, unless it is a jumbo.
+/// Length of the linear part in bytes: the whole frame, unless it has fragments.
 #[inline(always)]
 pub fn linear_len(ctx: &XdpContext) -> usize {
     data_end(ctx) - data(ctx)
 }
 
-/// To be called by every function that is not inlined: makes it use the five registers that a call
-/// may clobber_args.
+/// Marks the five argument registers as clobbered. Every function that is not inlined calls this.
 ///
-/// The compiler sees which of them a function leaves alone, and keeps values there over the call;
-/// the verifier takes all five for lost.
+/// The compiler sees which argument registers a function leaves unchanged and keeps values in them
+/// across the call. The verifier marks all five as unreadable after a call. `cargo xtask tidy`
+/// checks the calls.
 #[inline(always)]
 pub fn clobber_args() {
-    // SAFETY: no instruction; five registers are named as changed.
+    // SAFETY: emits no instruction; five registers are marked as clobbered.
     unsafe {
         asm!("", out("r1") _, out("r2") _, out("r3") _, out("r4") _, out("r5") _, options(nomem, nostack))
     };
 }
 
-/// No sum is as large.
+/// Result for a range beyond the end of the frame; no sum is as large.
 const CUT_OFF: u64 = u64::MAX;
 
-/// A global function: the verifier checks its loops once, not once for each way that leads to them,
-/// and knows nothing of what comes out.
+/// A global function: the verifier checks its loops once instead of once for each caller, and
+/// assumes nothing about the result.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn sum(ctx: *mut xdp_md, offset: u64, len: u64) -> u64 {

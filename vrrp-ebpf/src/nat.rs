@@ -1,9 +1,9 @@
-//! Backends behind destination NAT: address and port rewritten on the way there, and put back on
-//! the way from there.
+//! NAT backends (LVS-NAT): the destination address and port are rewritten towards the backend, the
+//! source towards the client.
 //!
-//! Nothing is remembered: which backend a flow goes to is the ring's to say, and whose answer a
-//! packet is, the backend's address and port. So the other node of the pair can carry either
-//! direction of a flow that it never saw.
+//! There is no per-flow state. The ring determines the backend of a flow, and the backend's address
+//! and port identify a response. So either node of the pair can carry either direction of a flow
+//! that it has not seen before.
 
 use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::XdpContext;
@@ -25,13 +25,13 @@ const ICMP_CHECKSUM: usize = 2;
 const SOURCE_PORT: usize = 0;
 const DESTINATION_PORT: usize = 2;
 
-/// Bits of the word that tells of the packet to rewrite.
+/// Bits of the word that describes the packet to rewrite.
 const PROTOCOL_SHIFT: u32 = 16;
 const V6: u32 = 1 << 24;
 /// No transport header follows.
 const PORTLESS: u32 = 1 << 25;
 
-/// One rewritten end of a packet: whose address and port become whose, and where they stand.
+/// One rewritten end of a packet: old and new address and port.
 struct Change<'a> {
     old: &'a Address,
     new: &'a Address,
@@ -39,7 +39,7 @@ struct Change<'a> {
     new_port: u16,
 }
 
-/// Where things stand in the packet.
+/// Offsets of the headers, and what the transport header holds.
 #[derive(Clone, Copy)]
 struct Offsets {
     network: usize,
@@ -54,12 +54,12 @@ pub fn drop_reason(packet: &Packet, backend: &BackendConf) -> Option<RouterCount
     if packet.ttl <= 1 {
         return Some(RouterCounter::TtlExpired);
     }
-    // It would get its own packet from its own address, and drop it.
+    // The backend would receive a packet from its own address and drop it.
     packet.source.is(&backend.address).then_some(RouterCounter::Hairpin)
 }
 
-/// Sends the packet to the backend `number`; `quoted` is where the packet that it quotes begins, 0
-/// for none.
+/// Sends the packet to the backend `number`. `quoted` is the offset of the packet that an ICMP
+/// error quotes, 0 for none.
 #[inline(always)]
 pub fn send(ctx: &XdpContext, packet: &Packet, number: u32, quoted: usize) -> Verdict {
     let flags = if packet.v6 { V6 } else { 0 } | if packet.later_fragment { PORTLESS } else { 0 };
@@ -124,7 +124,7 @@ fn destination_v6(ctx: &XdpContext, offsets: Offsets, backend: &BackendConf) -> 
     transport(ctx, offsets, &change, DESTINATION_PORT)
 }
 
-/// Writes the new address into the IPv4 header, counts the hop where this is one, and mends the
+/// Writes the new address into the IPv4 header, decrements the TTL if `hop`, and updates the header
 /// checksum.
 #[inline(always)]
 fn header_v4(
@@ -160,7 +160,7 @@ fn header_v6(
     put(ctx, offsets.network + at, change.new.octets())
 }
 
-/// Writes the new port and mends the checksum, which covers the address too.
+/// Writes the new port and updates the transport checksum, which covers the address too.
 #[inline(always)]
 fn transport(ctx: &XdpContext, offsets: Offsets, change: &Change, port_at: usize) -> Option<()> {
     if offsets.portless {
@@ -178,7 +178,7 @@ fn transport(ctx: &XdpContext, offsets: Offsets, change: &Change, port_at: usize
     put(ctx, at, sum.to_be_bytes())
 }
 
-/// Adds a port that stands at an even offset of the data.
+/// Adds a port at an even offset of the data.
 #[inline(always)]
 fn port(sum: u64, port: u16) -> u64 {
     let [high, low] = port.to_be_bytes();
@@ -205,9 +205,9 @@ fn send_error(ctx: *mut xdp_md, number: u32, network: u32, what: u32, quoted: u3
     }
 }
 
-/// The quoted packet came from the virtual address: for the backend, from its own. The change of
-/// the quoted address and that of the quoted header's checksum cancel each other in the message's
-/// checksum; the port's does not.
+/// The source of the quoted packet is the virtual address; it is rewritten to the backend's. The
+/// changes of the quoted address and of the quoted header's checksum cancel each other in the ICMP
+/// checksum; the change of the port does not.
 #[inline(always)]
 fn error_v4(
     ctx: &XdpContext,
@@ -231,8 +231,8 @@ fn error_v4(
     put(ctx, at, sum.to_be_bytes())
 }
 
-/// Likewise; here the message's checksum covers the address twice, as quoted and as its own
-/// destination.
+/// Likewise. The ICMPv6 checksum covers the address twice: as the quoted source and, in the
+/// pseudo-header, as the destination.
 #[inline(always)]
 fn error_v6(
     ctx: &XdpContext,
@@ -257,19 +257,19 @@ fn error_v6(
     put(ctx, at, checksum::adjusted(frame.be16(at)?, was, is).to_be_bytes())
 }
 
-/// A packet that is for no virtual address: perhaps the answer of a NAT backend, which then gets
-/// the virtual address as its source.
+/// A packet to no virtual address: a response of a NAT backend gets the virtual address as its
+/// source; others pass, or are dropped if only NAT made the host forward them.
 #[inline(always)]
 pub fn backend_response(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
     let Some(interface) = maps::interface(slot) else {
         return Verdict::Pass;
     };
-    // By another interface only a forger would speak for a backend.
+    // On any other interface the source address of a backend is forged.
     if interface.nat == 0 {
         return Verdict::Pass;
     }
-    // Each node that hears a flooded frame would send it on, and so would a backup at the virtual
-    // MAC.
+    // Otherwise each node that receives a flooded frame would forward it, and so would a backup for
+    // a frame to the virtual MAC.
     if maps::addressee(slot, packet.receiver, packet.vlan) < maps::TO_ACTIVE {
         return Verdict::Pass;
     }
@@ -279,7 +279,7 @@ pub fn backend_response(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict
     {
         return verdict;
     }
-    // The host forwards for the answers' sake: the configuration has not asked for more.
+    // NAT alone enabled forwarding on the host, so only responses may be forwarded.
     let only = if packet.v6 { NAT_ONLY_V6 } else { NAT_ONLY_V4 };
     if interface.nat & only != 0 && fib::is_forwarded(ctx, packet) {
         return drop_counted(ctx, interface.nat_router, RouterCounter::NotForwarded);
@@ -287,11 +287,11 @@ pub fn backend_response(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict
     Verdict::Pass
 }
 
-/// What becomes of an answer; `None`: it is none.
+/// The verdict for a response; `None` if the packet is none.
 #[inline(always)]
 fn reverse(ctx: &XdpContext, packet: &Packet) -> Option<Verdict> {
-    // Later fragments tell no port, so an answer in fragments cannot be told from the backend's
-    // other traffic.
+    // Later fragments carry no ports, so a fragmented response cannot be distinguished from the
+    // backend's other traffic.
     if packet.fragment {
         return None;
     }
@@ -305,7 +305,7 @@ fn reverse(ctx: &XdpContext, packet: &Packet) -> Option<Verdict> {
     let hop = match fib::next_hop(ctx, packet, &name.address) {
         fib::Next::Hop(hop) => Some(hop),
         fib::Next::Stack => None,
-        // It answers this node itself: a health check, not a client.
+        // A response to this node itself: a health check.
         fib::Next::Local => return Some(Verdict::Pass),
     };
     if packet.ttl <= 1 {
@@ -334,7 +334,7 @@ fn reverse(ctx: &XdpContext, packet: &Packet) -> Option<Verdict> {
     }
     Some(match hop {
         Some(hop) => rewrite::send_to_mac(ctx, hop.ifindex, hop.mac, hop.source_mac),
-        // The stack knows the way, or will find out: it counts the hop itself.
+        // The stack routes the packet and decrements the TTL itself.
         None => Verdict::Pass,
     })
 }

@@ -1,4 +1,4 @@
-//! The client path: a packet for a virtual address, by its service and ring to its backend.
+//! The client path: from a packet's virtual address to its service, ring slot and backend.
 
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::counter::{RouterCounter, Verdict};
@@ -23,32 +23,32 @@ struct ServiceFlow {
     service: u32,
     flags: u32,
     flow: FlowKey,
-    /// It begins a TCP connection.
+    /// The packet opens a TCP connection.
     begins: bool,
-    /// Offset of the packet it quotes, where it is an ICMP error; else 0.
+    /// Offset of the packet that an ICMP error quotes; 0 for any other packet.
     quoted: usize,
 }
 
-/// What a packet for an address with services is.
+/// Result of the lookup of a packet's service.
 enum Lookup {
     Service(ServiceFlow),
-    /// No service's: for this node's own stack.
+    /// No service: for the stack of this node.
     Stack,
     Drop(RouterCounter),
-    /// Too short for its ports.
+    /// The packet ends before its ports.
     Truncated,
 }
 
-/// Decides about a packet that is neither VRRP nor neighbour discovery.
+/// The verdict for a packet that is neither VRRP nor neighbour discovery.
 #[inline(always)]
 pub fn client(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
     let Some((place, address)) = tables::address(ctx, &packet.destination, packet.vlan) else {
         return nat::backend_response(ctx, slot, packet);
     };
     match maps::addressee(slot, packet.receiver, packet.vlan) {
-        // The stack drops it as well, or a bridge has use for it.
+        // The stack drops it, or a bridge forwards it.
         maps::TO_OTHER => return Verdict::Pass,
-        // Not to be accepted (RFC 1122 section 3.3.6).
+        // A unicast address in a multicast frame must be discarded (RFC 1122 section 3.3.6).
         maps::TO_GROUP => return Verdict::Drop,
         _ => {}
     }
@@ -71,11 +71,12 @@ pub fn client(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
     }
 }
 
-/// A packet for an address this node does not act for: taken only as a direct-return backend, and
-/// only if another node has steered it.
+/// A packet for an address while this node is not active: accepted only if this node is a
+/// direct-return backend and another node has steered the packet.
 ///
-/// That node's program has marked it. IPVS does not mark: its packets are told by the MAC address
-/// of the master that is followed. A client whose neighbour table is stale sends neither.
+/// The XDP program of the other node marks the packets that it steers. IPVS does not: its packets
+/// are recognised by the MAC address of the followed master. A client with a stale neighbour entry
+/// matches neither.
 #[inline(always)]
 fn as_backend(ctx: &XdpContext, address: &AddressConf, packet: &Packet) -> Verdict {
     if address.flags & ADDRESS_IS_BACKEND != 0
@@ -87,9 +88,9 @@ fn as_backend(ctx: &XdpContext, address: &AddressConf, packet: &Packet) -> Verdi
     drop_counted(ctx, address.router, RouterCounter::NotActive)
 }
 
-/// Whether the router's master sends from `mac`. Before any advert was heard this cannot be told.
-/// Where adverts must be authenticated, no advert is believed here; a peer that signs adverts marks
-/// what it steers.
+/// Whether the router's master sends from `mac`. Before the first advert every MAC matches. With
+/// mandatory authentication none does, because this program cannot verify adverts; a peer that
+/// signs adverts also marks the packets that it steers.
 #[inline(always)]
 fn is_masters_mac(router: u32, mac: [u8; 6]) -> bool {
     maps::router_at(router).is_some_and(|conf| conf.flags & ROUTER_HMAC_REQUIRED == 0)
@@ -117,7 +118,7 @@ fn connection(ctx: &XdpContext, packet: &Packet, place: u32, address: &AddressCo
         return Lookup::Stack;
     };
     if packet.fragment && flags & SERVICE_BY_SOURCE == 0 {
-        // Later fragments carry no ports: they could not follow the first to its backend.
+        // Later fragments carry no ports, so they could not follow the first fragment.
         return Lookup::Drop(RouterCounter::FragmentDropped);
     }
     let flow = FlowKey {
@@ -131,7 +132,7 @@ fn connection(ctx: &XdpContext, packet: &Packet, place: u32, address: &AddressCo
     Lookup::Service(ServiceFlow { service, flags, flow, begins, quoted: 0 })
 }
 
-/// A fragment without ports belongs to the one service of its address that takes fragments.
+/// A later fragment belongs to the one service of its address that accepts fragments.
 #[inline(always)]
 fn later_fragment(packet: &Packet, address: &AddressConf) -> Lookup {
     let taken_by =
@@ -152,7 +153,7 @@ fn later_fragment(packet: &Packet, address: &AddressConf) -> Lookup {
     Lookup::Service(ServiceFlow { service, flags, flow, begins: false, quoted: 0 })
 }
 
-/// An ICMP error about a connection goes where the connection goes.
+/// An ICMP error goes to the backend of the connection that it quotes.
 #[inline(always)]
 fn error(ctx: &XdpContext, packet: &Packet, place: u32, address: &AddressConf) -> Lookup {
     let quoted = if packet.v6 {
@@ -201,7 +202,8 @@ fn steer(ctx: &XdpContext, packet: &Packet, address: &AddressConf, found: &Servi
     deliver(ctx, packet, address, found, number, backend, hash)
 }
 
-/// The backend of a flow: that of its slot, unless the slot has changed lately.
+/// The backend of a flow: the one in its ring slot, unless the slot has changed since the base
+/// ring.
 #[inline(always)]
 fn choose(found: &ServiceFlow, router: u32, hash: u32) -> Option<(u32, &'static BackendConf)> {
     let slot = flow::slot(hash);
@@ -225,8 +227,9 @@ fn choose(found: &ServiceFlow, router: u32, hash: u32) -> Option<(u32, &'static 
     Some((u32::from(number), tables::backend(u32::from(number))?))
 }
 
-/// The backend of a flow whose slot has changed; `known` is the word of the rings that `live` was
-/// read by, then the router and, in the lowest bit, whether a connection begins.
+/// The backend of a flow whose slot has changed. `known` holds the word of the rings that `live`
+/// was read with in the upper half, then the router, and in bit 0 whether the packet opens a
+/// connection.
 #[inline(never)]
 fn choose_changed(service: u32, live: u16, slot: u32, known: u64, key: &FlowKey) -> u16 {
     clobber_args();
@@ -301,9 +304,9 @@ fn deliver(
     verdict
 }
 
-/// A packet that another node steered here, though by this node's rings it is another backend's:
-/// two nodes whose rings differ must not send it to and fro. It ends at the first backend that it
-/// reaches.
+/// A packet that another node steered to this node, while this node's ring selects another backend.
+/// It ends at the first backend that it reaches, so that two nodes with different rings do not loop
+/// it.
 #[inline(always)]
 fn already_steered(ctx: &XdpContext, address: &AddressConf) -> Verdict {
     if address.flags & ADDRESS_IS_BACKEND != 0 {
