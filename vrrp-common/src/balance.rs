@@ -30,7 +30,7 @@ pub const fn suspect(until: u64, now: u64) -> u64 {
     now.wrapping_sub(until) >> 63
 }
 
-/// Class of the leader where nobody has been offered yet: below a sound one (0) and a suspect (1).
+/// Class of the leader before the first candidate: worse than sound (0) and suspect (1).
 const NONE_OFFERED: u64 = 2;
 
 /// The best candidate so far.
@@ -42,7 +42,7 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Nobody has been offered.
+    /// None has been offered.
     pub const NONE: Self = Self {
         leader: Candidate { backend: 0, weight: 0, in_flight: 0, suspect: NONE_OFFERED, random: 0 },
         total: 0,
@@ -56,7 +56,8 @@ impl Choice {
 
     /// Offers the next candidate.
     ///
-    /// Among equal loads the first offered stays: whoever begins at a random member spreads them.
+    /// Among equal loads the first offered stays: a caller that begins at a random member spreads
+    /// them.
     #[inline(always)]
     pub fn offer(&mut self, balance: u32, candidate: Candidate) {
         if candidate.weight == 0 || candidate.suspect > self.leader.suspect {

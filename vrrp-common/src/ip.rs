@@ -94,7 +94,7 @@ impl Address {
         if self.is_v4() { self.low()[0] >> 4 == 0xe } else { self.first() == 0xff }
     }
 
-    /// Whether it can be nobody's IPv6 source: multicast, unspecified or loopback.
+    /// Whether it can be no host's IPv6 source: multicast, unspecified or loopback.
     #[inline(always)]
     pub const fn is_impossible_source_v6(&self) -> bool {
         self.first() == 0xff || (self.0[0] == 0 && self.halves()[1] <= 1)

@@ -125,7 +125,7 @@ pub struct Outcomes {
     pub steered: u64,
     /// Refused (EPERM), because no backend was usable.
     pub refused: u64,
-    /// Steered, but for want of memory not counted in the backend's load.
+    /// Steered, but not counted for lack of memory in the backend's load.
     pub uncounted: u64,
 }
 

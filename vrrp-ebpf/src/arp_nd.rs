@@ -37,8 +37,8 @@ pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdi
         return drop_counted(ctx, address.router, RouterCounter::ArpSuppressed);
     }
     if arp.is_gratuitous() {
-        // Somebody else claims an address this node acts for: neither believed nor answered, the
-        // election decides.
+        // Another host claims an address that this node is active for: neither believed nor
+        // answered, the election decides.
         return Verdict::Drop;
     }
     let Some(mac) = mac(slot, address.router) else {
@@ -58,7 +58,7 @@ pub fn neighbour(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, ip: &Ipv6, nd
     match (nd.kind, active) {
         // From another master: the stack learns it and sends no answer.
         (Kind::Advertisement, false) => Verdict::Pass,
-        // Somebody else claims an address this node acts for, as above.
+        // Another host claims an address, as above.
         (Kind::Advertisement, true) => {
             record_claim_on(slot, address.router, &nd.target, ethernet.source);
             Verdict::Drop

@@ -1,4 +1,4 @@
-//! Samples of what is dropped, for `vrrp-agent capture`. Off unless somebody captures: then a drop
+//! Samples of what is dropped, for `vrrp-agent capture`. Off without a capture; during one a drop
 //! costs one look at a word more.
 
 use aya_ebpf::bindings::xdp_md;
@@ -25,7 +25,7 @@ pub fn drop_counted(ctx: &XdpContext, router: u32, counter: RouterCounter) -> Ve
     Verdict::Drop
 }
 
-/// Copies the frame, which is being dropped, to whoever captures what is dropped for this reason.
+/// Copies the frame, which is being dropped, to the process that captures drops of this reason.
 #[inline(always)]
 pub fn sample(ctx: &XdpContext, reason: DropReason) {
     let code = reason.code();

@@ -26,15 +26,15 @@ pub fn arp_answer(ctx: &XdpContext, network: usize, request: &Arp, mac: [u8; 6])
 }
 
 /// Turns the gratuitous ARP request at `network` into a reply: neighbours learn as much from it,
-/// and nobody answers it.
+/// and no host answers it.
 #[inline(always)]
 pub fn arp_request_to_reply(ctx: &XdpContext, network: usize) -> Option<()> {
     put(ctx, network + arp::OP_LOW_BYTE, [arp::OP_REPLY as u8])
 }
 
 /// Turns a neighbour solicitation, sent from `asker`, into the advertisement that `mac` has
-/// `target`. Sent back where it came from; whoever only asks whether the address is free is told by
-/// a frame to all.
+/// `target`. Sent back where it came from; a host that probes whether the address is free is
+/// answered by a frame to all.
 ///
 /// A solicitation without options is eight bytes shorter than the advertisement.
 #[inline(always)]

@@ -2,7 +2,7 @@
 //! master.
 //!
 //! Pure: [`Schedule::poll`] says whether a round, one frame for each virtual address, is due;
-//! whoever holds the socket sends it. The rounds of a burst are paced, so that a hundred takeovers
+//! the owner of the socket sends it. The rounds of a burst are paced, so that a hundred takeovers
 //! at once are not held up by each other's repetitions, and one moment of a full queue somewhere
 //! does not cost them all.
 

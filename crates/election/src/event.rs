@@ -34,13 +34,13 @@ impl From<&Router> for Settings {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
-    /// The router may stand for election: at start, and again when everything that was at fault is
-    /// well.
+    /// The router may take part in the election: at start, and again when everything that was at
+    /// fault is well.
     Startup {
         /// Source address of this node's adverts; the tie break.
         source: IpAddr,
         /// A mastership that an earlier agent left in the kernel, not fenced (its lease may have
-        /// lapsed: then nobody else has spoken since): taken up without interruption. Where
+        /// lapsed: then no other master has advertised since): taken up without interruption. Where
         /// something is at fault, give this first and the fault after it, so that the mastership is
         /// handed over instead of dropped.
         resume: Option<Resume>,
@@ -62,9 +62,9 @@ pub enum Input {
     Advert(Heard),
     /// The kernel program fenced the present epoch.
     Fenced,
-    /// Somebody wants another node to be master: a master releases, and from then on preempts
-    /// nobody, until [`Input::EndStandby`], or until it is master again because nobody else is.
-    /// Whoever is not master ignores it.
+    /// Another node should be master: a master releases, and from then on does not preempt until
+    /// [`Input::EndStandby`], or until it is master again because no other node is. Only a master
+    /// obeys.
     Standby,
     /// Standby ends: the router preempts again as configured.
     EndStandby,

@@ -4,11 +4,11 @@
 //! the states of all members and gives the others the inputs that follow, at the same time.
 //!
 //! - One member is at fault: the whole group is. Masters release first. All members take part in
-//! the election again when no member is at fault.
+//!   the election again when no member is at fault.
 //! - A member yielded, or follows a better master while others are masters: the others hand over.
 //! - Others are masters and no rule forbids it: a backup takes over at once.
 //! - A master down timer expired: the whole group takes over, unless a member cannot
-//!   (init, fault), or still follows a master that is no lower. Then the timer starts anew. So a
+//!   (init, fault), or still follows a master that is no lower. Then the timer starts again. So a
 //!   node that lost one segment of several keeps its role on all.
 //!
 //! A group preempts as a whole: only when no member follows a master.

@@ -61,7 +61,7 @@ impl VirtualRouter {
         }
     }
 
-    /// Io over though nothing is wrong. Where nobody takes over it is master again without a
+    /// Hands over though nothing is wrong. Where no node takes over it is master again without a
     /// gap.
     pub(super) fn standby(&mut self, now: Instant, master: Master) {
         self.standby = Some(now);
@@ -94,8 +94,8 @@ impl VirtualRouter {
         }
     }
 
-    /// Nobody took over in the time that the slowest backup needs. If we are well again by now, the
-    /// mastership is ours.
+    /// No node took over in the time that the slowest backup needs. If we are well again by now,
+    /// the mastership is ours.
     pub(super) fn release_unanswered(&mut self, now: Instant, releasing: Releasing) {
         match releasing.then {
             AfterRelease::Init => self.stop_being_active(State::Init, Reason::NoSuccessor),

@@ -117,7 +117,7 @@ impl VirtualRouter {
         }
     }
 
-    /// Section 6.4.1: stand for election; or go on where an earlier agent stopped.
+    /// Section 6.4.1: takes part in the election, or resumes the mastership of an earlier agent.
     fn start_election(&mut self, now: Instant, resume: Option<Resume>) {
         match resume {
             Some(Resume { epoch }) => {
@@ -212,7 +212,7 @@ impl VirtualRouter {
     }
 
     /// Accepts `heard` as the master: learns its interval (v3) and starts the master down timer
-    /// anew.
+    /// again.
     fn follow(&mut self, at: Instant, heard: Heard, follow_until: Option<Instant>) {
         self.interval = match self.settings.version {
             Version::V2 => self.settings.interval,
@@ -293,7 +293,7 @@ impl VirtualRouter {
         }
     }
 
-    /// Keeps the cadence when the thread was late by less than an interval; starts it anew after a
+    /// Keeps the cadence when the thread was late by less than an interval; starts it again after a
     /// stall.
     pub(super) fn advertise_on_time(&mut self, now: Instant, master: Master) {
         let interval = self.settings.interval;

@@ -55,7 +55,7 @@ pub enum Reason {
     Resumed,
     /// The master down timer expired without an advert.
     MasterTimeout,
-    /// The master sent priority 0 and nobody better spoke.
+    /// The master sent priority 0 and no better router advertised.
     Released,
     /// Preempted a master of lower priority.
     Preempted,
@@ -73,7 +73,7 @@ pub enum Reason {
     InterfaceDown,
     /// While releasing, the successor's first advert was received.
     SuccessorHeard,
-    /// While releasing, nobody spoke in time.
+    /// While releasing, no successor advertised in time.
     NoSuccessor,
     /// Another member of its sync group took over, and the group with it.
     GroupTookOver,
@@ -146,7 +146,7 @@ pub(super) struct Master {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Releasing {
     pub(super) epoch: u64,
-    /// When we stop active though nobody spoke.
+    /// When this node stops being active without a successor.
     pub(super) until: Instant,
     pub(super) then: AfterRelease,
 }
@@ -156,9 +156,9 @@ pub(super) struct Releasing {
 pub(super) enum AfterRelease {
     Init,
     Fault,
-    /// Nothing is wrong, or no longer: stand for election, and go on as master if nobody else does.
+    /// Nothing is wrong, or no longer: take part again, and stay master without a successor.
     Stand,
-    /// Its sync group has handed over: a backup, whether anybody spoke or not.
+    /// Its sync group has handed over: a backup, with or without a successor.
     Backup,
 }
 

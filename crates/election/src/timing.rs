@@ -49,8 +49,8 @@ pub fn lease_until(sent: Instant, interval: Duration) -> Instant {
 ///
 /// After priority 0 every backup waits its skew time, which is below one interval (in v2 below one
 /// second, and no v2 interval is shorter). One interval therefore covers the slowest backup; the
-/// margin covers its scheduling and the flight of two adverts. Whoever has not spoken by then does
-/// not exist.
+/// margin covers its scheduling and the flight of two adverts. A node that has not advertised by
+/// then does not exist.
 pub fn release_bound(interval: Duration) -> Duration {
     interval + RELEASE_MARGIN
 }

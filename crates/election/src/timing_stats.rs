@@ -104,7 +104,7 @@ impl Default for Failovers {
 impl Failovers {
     /// This node became master for `reason`; the last advert of another master arrived at `heard`.
     pub fn begin(&mut self, reason: Reason, heard: Option<Instant>) {
-        // Whoever preempts, or serves an address that nobody served, ends no outage.
+        // Preemption, and a takeover of an address that had no master, end no outage.
         let outage = matches!(reason, Reason::MasterTimeout | Reason::Released);
         self.since = heard.filter(|_| outage);
     }

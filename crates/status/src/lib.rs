@@ -1,7 +1,7 @@
 //! The one snapshot of a running agent: `status`, `status --json`, `/metrics` and the API all show
 //! this and nothing else.
 //!
-//! Plain data without clock or socket: whoever builds it decides what "now" was, so ages are
+//! Plain data without clock or socket: its builder decides what "now" was, so ages are
 //! already seconds.
 
 mod election;
@@ -148,8 +148,8 @@ pub struct RouterStatus {
     pub role: Role,
     /// Why it is in this role: the reason of the last transition, or of the fault.
     pub reason: String,
-    /// Time it has been on standby: it handed over as asked, and preempts nobody. `None` while it does
-    /// not.
+    /// Time it has been on standby: it handed over by order, and does not preempt. `None` while it
+    /// does not.
     #[serde(default)]
     pub standby_seconds: Option<f64>,
     /// Time in this role.
@@ -177,7 +177,7 @@ pub struct RouterStatus {
     pub deadline_ms: Option<u64>,
     #[serde(default)]
     pub preempt: bool,
-    /// Adverts are accepted from these only; empty: from anybody.
+    /// Adverts are accepted from these only; empty: from any source.
     #[serde(default)]
     pub peers: Vec<IpAddr>,
     pub addresses: Vec<AddressStatus>,

@@ -54,9 +54,9 @@ pub struct Facts<'a> {
     /// For each service and backend, whether its check is good; `None` before the first result.
     pub health: &'a [Vec<Option<bool>>],
     /// For each service and backend, whether connections to the virtual address get through; `None`
-    /// where nobody knows.
+    /// where it is not known.
     pub paths: &'a [Vec<Option<bool>>],
-    /// Backends that somebody wants drained.
+    /// Backends that are drained by order.
     pub drained: &'a Drained,
 }
 

@@ -1,4 +1,4 @@
-//! Draining by order: which backends take no new connections because somebody asked for that, and
+//! Draining by order: which backends take no new connections because of an order, and
 //! what came of it. Pure.
 
 use std::fmt::Write;
@@ -208,7 +208,7 @@ impl Request {
     }
 }
 
-/// Who is left, with a warning where nobody is.
+/// The backends that are left, with a warning where there are none.
 fn rest(roster: &Membership, remaining: usize) -> String {
     match (roster.serving, &roster.members, remaining) {
         (Serving::Sorry, ..) => "; the sorry server takes them".to_owned(),

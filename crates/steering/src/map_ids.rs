@@ -34,7 +34,8 @@ impl MapIds {
         slots
     }
 
-    /// IdAllocator for these services, their backends and sorry servers; everything else loses its own.
+    /// IdAllocator for these services, their backends and sorry servers; everything else loses its
+    /// own.
     pub fn assign(&mut self, services: &[Service]) {
         let backends = services.iter().flat_map(|service| {
             let of = key(service);
@@ -87,7 +88,7 @@ impl<K: Ord + Copy> IdAllocator<K> {
         self.given.iter().map(|(&key, &number)| (key, number))
     }
 
-    /// Whether these have numbers, and nobody else.
+    /// Whether these, and no others, have numbers.
     pub fn are_of(&self, wanted: &BTreeSet<K>) -> bool {
         self.given.keys().eq(wanted)
     }
@@ -116,7 +117,7 @@ impl<K: Ord + Copy> IdAllocator<K> {
         }
     }
 
-    /// The next number that nobody has. The maps' bounds are checked where they are written.
+    /// The next free number. The maps' bounds are checked where they are written.
     fn free(&mut self) -> u32 {
         const ROUND: u32 = 64;
         let taken = |number: u32| self.given.values().any(|&given| given == number);

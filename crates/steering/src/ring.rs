@@ -1,5 +1,5 @@
-//! A service's rings: who is in one, how one follows the other, which are precomputed to be next. Pure:
-//! the same members give the same ring on every node.
+//! A service's rings: who is in one, how one follows the other, which are precomputed to be next.
+//! Pure: the same members give the same ring on every node.
 
 mod membership;
 mod precomputed;

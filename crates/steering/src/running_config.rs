@@ -17,7 +17,7 @@ pub struct RunningConfig {
     /// Places of routers that the configuration no longer has and that have not handed over yet.
     pub leaving: BTreeSet<u32>,
     pub slots: MapIds,
-    /// Backends that somebody wants drained.
+    /// Backends that are drained by order.
     pub drained: Drained,
 }
 

@@ -1,6 +1,6 @@
 //! What a router's tracked scripts and interfaces make of its priority: hysteresis, weights, fault.
 //!
-//! Pure: whoever runs the scripts and watches the links reports here, and asks for
+//! Pure: the runner of scripts and the watcher of links report here, and ask for
 //! [`Track::effective`] after a change.
 
 use std::collections::BTreeMap;
@@ -75,7 +75,7 @@ impl Health {
 }
 
 impl Track {
-    /// Nothing known yet, but for scripts with `init_fail`, which are bad.
+    /// Nothing known yet, except scripts with `init_fail`, which are bad.
     pub fn new(config: &Config) -> Self {
         let interfaces = config.routers.iter().flat_map(|router| &router.track_interfaces);
         Self {

@@ -92,7 +92,7 @@ pub struct RouterConf {
     /// Effective priority: what our adverts carry now.
     pub priority: u8,
     pub auth_type: u8,
-    /// Entries of `peers` in use; 0: anybody may speak.
+    /// Entries of `peers` in use; 0: any source is accepted.
     pub peer_count: u8,
     /// 1 while this slot is in use.
     pub used: u8,
@@ -111,7 +111,7 @@ pub struct RouterConf {
     /// Source of the last advert whose authentication the agent has verified, where it must be
     /// authenticated; else unspecified.
     pub trusted: Address,
-    /// Adverts in a second that all sources together may send, but for the master that is followed.
+    /// Adverts in a second that all sources together may send, except the master that is followed.
     /// Holds only where no peers are configured.
     pub total_limit: u32,
     pub pad2: u32,

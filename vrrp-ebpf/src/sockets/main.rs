@@ -79,7 +79,7 @@ pub fn sock_ops(ctx: SockOpsContext) -> u32 {
         BPF_SOCK_OPS_STATE_CB
             if (ctx.arg(0), ctx.arg(1)) == (BPF_TCP_ESTABLISHED, BPF_TCP_CLOSE) =>
         {
-            // Whoever closes goes through other states: this one was reset, or its peer is silent
+            // A close goes through other states: this one was reset, or its peer is silent
             // for too long.
             if let Some(steered) = maps::of_operation(&ctx) {
                 steer::reset(steered);

@@ -106,7 +106,10 @@ fn the_reply_reports_that_no_node_took_over() {
     let reply = begun("VI_1")
         .observe(&view([1, 2, 3].map(|_| router(Role::Master, 2_050, Some(9)))))
         .unwrap();
-    assert_eq!(reply.message, "VI_1: nobody took over within 1.050 s; this node is master again\n");
+    assert_eq!(
+        reply.message,
+        "VI_1: no node took over within 1.050 s; this node is master again\n"
+    );
     assert_eq!(reply.outcome.exit_code(), 1);
 }
 

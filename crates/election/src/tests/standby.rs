@@ -1,5 +1,5 @@
-//! Standing standby: a master hands over because somebody asked, and lets its successor be until
-//! somebody asks again.
+//! Standby: a master hands over by order, and does not preempt its successor until the order is
+//! taken back.
 
 use super::groups_net::{INTERVAL, Net};
 use super::*;

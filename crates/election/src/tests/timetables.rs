@@ -31,7 +31,7 @@ fn vc074_075_076_priority_zero_leaves_only_the_skew() {
     assert_eq!(router.next_deadline(), Some(ms(600) + DOWN), "a better master cancels it");
 
     give(&mut router, ms(700), Input::Advert(heard(ms(700), 0, LOWER)));
-    assert_eq!(router.next_deadline(), Some(ms(700) + SKEW), "whoever sent it");
+    assert_eq!(router.next_deadline(), Some(ms(700) + SKEW), "for any sender");
     let (now, outputs) = expire(&mut router);
     assert_eq!(now, ms(700) + SKEW);
     let released = Transition { from: Role::Backup, to: Role::Master, reason: Reason::Released };
@@ -323,7 +323,7 @@ fn epochs_only_grow() {
 
 #[test]
 fn well_again_while_releasing() {
-    // Nobody took over: we go on as master, in a new epoch, and were never away.
+    // No node took over: this one stays master, in a new epoch, without a gap.
     let (mut router, since) = master(settings());
     give(&mut router, since, Input::Fault);
     give(&mut router, since, STARTUP);
@@ -337,7 +337,7 @@ fn well_again_while_releasing() {
     ];
     assert_eq!(outputs, stands);
 
-    // Somebody did: we follow it.
+    // One did: this node follows it.
     give(&mut router, now, Input::Fault);
     give(&mut router, now, STARTUP);
     let outputs = give(&mut router, now, slow(now, 150, SECOND / 2));

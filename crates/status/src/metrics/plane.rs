@@ -137,7 +137,7 @@ pub(super) fn backends(page: &mut Page, services: &[ServiceStatus]) -> fmt::Resu
     page.gauge_columns(&BACKEND_GAUGES, &rows)?;
     page.gauges(
         "vrrp_backend_real_path",
-        "1 while connections to the virtual address get through to the backend, 0 while they do not; absent while nobody asks.",
+        "1 while connections to the virtual address get through to the backend, 0 while they do not; absent while no probe runs.",
         rows.iter().filter_map(|(labels, backend)| Some((labels.clone(), u32::from(backend.real_path?)))),
     )
 }

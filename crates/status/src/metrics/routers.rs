@@ -27,7 +27,7 @@ const GAUGES: [Column<RouterStatus, f64>; 5] = [
     ),
     (
         "vrrp_preempt_inhibited",
-        "1 after a hand-over that was asked for: the node preempts nobody.",
+        "1 after a failover by order: the node does not preempt.",
         |router| f64::from(u8::from(router.standby_seconds.is_some())),
     ),
 ];

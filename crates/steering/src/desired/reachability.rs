@@ -81,7 +81,7 @@ impl Unusable {
         }
     }
 
-    /// Whether it may go without anybody's order.
+    /// Whether it may end without an order.
     pub const fn may_pass(self) -> bool {
         !matches!(self, Unusable::Drained | Unusable::Ordered)
     }
@@ -118,7 +118,7 @@ pub fn reachability(facts: &Facts, service: usize, backend: usize) -> Option<Rea
     })
 }
 
-/// How the sorry server of a service is reached; nobody checks its health.
+/// How the sorry server of a service is reached; its health is not checked.
 pub fn sorry_reachability(facts: &Facts, service: usize) -> Option<Reachability> {
     let conf = facts.config.services.get(service)?;
     conf.sorry.as_ref().map(|sorry| resolve(facts, conf, sorry))

@@ -12,7 +12,7 @@ pub struct Candidate {
     pub member: Member,
     /// Up, with a way to it, and not drained.
     pub usable: bool,
-    /// It may become usable without anybody's order: it is neither drained nor of weight 0.
+    /// It may become usable without an order: it is neither drained nor of weight 0.
     pub precomputed: bool,
 }
 

@@ -134,7 +134,7 @@ impl RingRollout {
     }
 
     /// Takes over rings that another agent left at some time before `now`. Its changes may be as
-    /// young as that: a drain counts anew.
+    /// young as that: a drain counts again.
     pub fn adopt(found: Found, now: Instant) -> Self {
         let Found { in_use, live, base } = found;
         let plan = Arc::new(RingTable::found(live.clone(), &[]));

@@ -373,7 +373,7 @@ fn play(heeds_epoch: bool) -> (usize, usize) {
             course.next(now, Some(&plans[usize::from(chosen)]), DRAIN)
         {
             let ends = publication.in_use.live == publication.in_use.base;
-            // A change that finds a drain over whose end nobody has published ends it too.
+            // A change that finds a drain over whose end is not published ends it too.
             let over = now >= changed + DRAIN;
             assert!(!ends || over, "drained for too short a time");
             kernel.publish(&publication, now);

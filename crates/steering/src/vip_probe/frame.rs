@@ -38,15 +38,15 @@ pub struct Attempt {
     pub path: Path,
     /// Port of this node.
     pub own_port: u16,
-    /// Initial sequence number: whoever acknowledges it has seen the segment.
+    /// Initial sequence number: a host that acknowledges it has seen the segment.
     pub sequence: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// SYN and ACK: somebody listens there.
+    /// SYN and ACK: a server listens there.
     Accepted,
-    /// RST: nobody does.
+    /// RST: none does.
     Refused,
 }
 
@@ -132,7 +132,7 @@ impl Attempt {
 }
 
 impl Outer {
-    /// The source for one flow, as the kernel program chooses it, but for the hash.
+    /// The source for one flow, as the kernel program chooses it, except the hash.
     fn source_of(&self, hash: u32) -> Address {
         let [high, low] = self.source.words();
         Address::from_words([high, low | u64::from(hash & self.entropy).to_be()])

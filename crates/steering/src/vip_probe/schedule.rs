@@ -6,7 +6,7 @@ use crate::hysteresis::Hysteresis;
 use vrrp_model::Check;
 use vrrp_model::time::Instant;
 
-/// A frame may be lost without anybody's fault, and so may its answer.
+/// A frame may be lost without a fault, and so may its answer.
 const FEWEST_FAILURES: u32 = 2;
 
 /// Times and results of one path.
@@ -44,7 +44,7 @@ pub enum Due {
     Ask,
     /// Send it once more.
     Repeat,
-    /// Nobody has answered.
+    /// No answer.
     Silence,
 }
 
