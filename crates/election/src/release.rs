@@ -61,7 +61,7 @@ impl VirtualRouter {
         }
     }
 
-    /// Hands over though nothing is wrong. Where no node takes over it is master again without a
+    /// Hands over without a fault. Without a successor this node is master again without a
     /// gap.
     pub(super) fn standby(&mut self, now: Instant, master: Master) {
         self.standby = Some(now);
