@@ -1,7 +1,8 @@
-//! What should be true in the kernel, computed whole from what was decided and seen. Pure.
+//! The desired state of the kernel, computed as a whole from the configuration and observations.
+//! Pure.
 //!
-//! The agent computes this on every piece of news and makes it so (`effects`); there are no edits
-//! to queue or to lose.
+//! The agent computes it after every event and applies it (`effects`). No incremental changes exist
+//! that could be queued or lost.
 
 mod binding;
 mod nat;
@@ -38,16 +39,16 @@ const FOREIGN_LIMIT: u32 = 4_000;
 /// Groups that VRRP packets are judged for on every interface.
 const GROUPS: [Address; 2] = [Address::v4(vrrp::GROUP), vrrp::GROUP_V6];
 
-/// What desired state follows from.
+/// The inputs of the desired state.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
     pub config: &'a Config,
     pub host: &'a HostView,
-    /// For each router, whether this node acts for it.
+    /// For each router, whether this node is active for it.
     pub active: &'a [bool],
     /// For each router, its index in the maps.
     pub places: &'a [u32],
-    /// IdAllocator of services and backends in the maps.
+    /// Numbers of services and backends in the maps.
     pub slots: &'a MapIds,
     /// A stopping agent prepares for nothing more.
     pub stopping: bool,
@@ -60,7 +61,7 @@ pub struct Facts<'a> {
     pub drained: &'a Drained,
 }
 
-/// Everything the agent can make true.
+/// The state that the agent applies to the kernel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Desired {
     /// Interfaces that the program belongs on, by index: those with virtual routers, and those that
@@ -77,23 +78,23 @@ pub struct Desired {
     pub rosters: BTreeMap<u32, Membership>,
     /// On the host's interfaces.
     pub installed: BTreeSet<Installed>,
-    /// Virtual MACs that an interface must take frames for besides its own, while this node acts:
-    /// interface index and MAC.
+    /// Virtual MACs that an interface must accept while this node is active: interface index and
+    /// MAC.
     pub macs: BTreeSet<(u32, [u8; 6])>,
-    /// Addresses the stack accepts without having them: this node is their direct-return backend,
-    /// or must be quick to act.
+    /// Addresses that the stack accepts without holding them: this node is their direct-return
+    /// backend, or becomes active without delay.
     pub local_routes: BTreeSet<IpAddr>,
     /// Backends that are reached by the host's routes: where these lead must be known.
     pub destinations: BTreeSet<IpAddr>,
-    /// Whose MAC addresses must be known and stay so: interface index and address.
+    /// Neighbours that must stay resolved: interface index and address.
     pub next_hops: BTreeSet<(u32, IpAddr)>,
-    /// Where answers of NAT backends come from, and whose name they get.
+    /// Sources of responses of NAT backends, and the addresses that replace them.
     pub reverse: BTreeMap<ReverseKey, ReverseConf>,
     /// Interfaces that packets of NAT go through.
     pub nat_sides: BTreeMap<u32, NatSide>,
     /// By service number, where there is anything to guard.
     pub guards: BTreeMap<u32, GuardConf>,
-    /// Prefix length and key of each listed source, and what is said of it.
+    /// Prefix length and key of each listed source, and whether it is allowed or denied.
     pub guard_sources: BTreeMap<(u32, GuardedSource), u32>,
     pub upstreams: Upstreams,
 }
@@ -132,7 +133,7 @@ pub fn desired(facts: &Facts) -> Desired {
     desired
 }
 
-/// The part of the desired state that says who serves these services: their backends and rings.
+/// The part of the desired state with the backends and rings of these services.
 pub fn of_services(facts: &Facts, services: impl Iterator<Item = usize>) -> Desired {
     let mut desired = Desired::default();
     for (index, conf) in

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use vrrp_model::{Check, CheckKind};
 
-/// What a check may take beyond its own time: to be started, and to be told.
+/// Time for starting a check and reporting its result, beyond the check's own timeout.
 const SLACK: Duration = Duration::from_millis(250);
 
 /// How long to wait for the first result of every check. A check that hangs longer than a failing

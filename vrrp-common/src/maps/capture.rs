@@ -8,13 +8,13 @@ pub struct CaptureConf {
     pub reasons: [u64; 2],
     /// End of the request, nanoseconds since boot: the capturing process renews it.
     pub until: u64,
-    /// One of so many is captured, by chance.
+    /// Sampling: one of so many drops is captured, at random.
     pub every: u32,
     /// Most bytes of a frame.
     pub snap: u32,
 }
 
-/// What stands before a captured frame.
+/// Header of a captured frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct Captured {

@@ -64,9 +64,9 @@ impl Referee {
         self.healed = Some(now + self.interval * 2 + self.flight);
     }
 
-    /// L1: a time without an active node is no longer than the slowest backup waits, once faults
-    /// have ended.
-    fn check_nobody(
+    /// L1: once faults have ended, a time without an active node is at most the slowest backup's
+    /// wait.
+    fn check_without_active(
         &mut self,
         now: Instant,
         nodes: &[Node],
@@ -80,9 +80,9 @@ impl Referee {
         let lasted = now.saturating_since(since.max(healed));
         // The last term is for a slow clock.
         let bound = self.interval * 4 + self.flight * 2 + self.jitter * 2 + self.interval / 1_000;
-        stats.nobody.note(lasted, bound);
+        stats.without_active.note(lasted, bound);
         if lasted > bound {
-            return Err(format!("L1: nobody acts since {}", micros(since)));
+            return Err(format!("L1: no node active since {}", micros(since)));
         }
         Ok(())
     }
@@ -98,7 +98,7 @@ impl Referee {
         network: &Network,
         stats: &mut Stats,
     ) -> Result<(), String> {
-        self.check_nobody(now, nodes, stats)?;
+        self.check_without_active(now, nodes, stats)?;
         for a in 0..self.nodes {
             for b in a + 1..self.nodes {
                 let pair = a * self.nodes + b;

@@ -239,7 +239,7 @@ fn a_node_of_the_pair_is_local_to_itself_and_accepts_what_the_master_hands_on() 
         assert_eq!(desired.next_hops, BTreeSet::from([(FRONT, ip(other))]));
 
         let alone = World::serving(vip, &format!("{{ address = \"{own}\" }}"), "").desired();
-        assert!(alone.local_routes.is_empty(), "nobody hands anything on to the only backend");
+        assert!(alone.local_routes.is_empty(), "no node forwards anything to the only backend");
         assert_eq!(alone.addresses[&key].flags, ADDRESS_HAS_SERVICES);
     }
 }
@@ -510,7 +510,7 @@ fn the_sorry_server_is_in_the_ring_alone_while_the_quorum_is_not_met_and_the_way
         (FORWARD_LOCAL, 1)
     );
     world.link(FRONT).up = false;
-    assert!(addresses(&world).is_empty(), "nobody can be reached");
+    assert!(addresses(&world).is_empty(), "no backend is reachable");
     let part = of_services(&world.facts(), [0].into_iter());
     assert_eq!(
         (&part.rosters, &part.backends),

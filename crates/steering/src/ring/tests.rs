@@ -139,7 +139,7 @@ fn two_changes_follow_each_other_at_once_and_a_third_waits() {
 }
 
 #[test]
-fn a_change_after_a_drain_that_nobody_has_ended_begins_a_new_one() {
+fn a_change_after_an_unfinished_drain_begins_a_new_one() {
     let mut course = settled(&[1, 2, 3]);
     change(&mut course, at(0), &plan(&[1, 2]));
     let late = change(&mut course, at(60_000), &plan(&[1, 2, 4]));

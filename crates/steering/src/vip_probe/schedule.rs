@@ -1,4 +1,4 @@
-//! When one path is probed, and what its answers amount to. Pure.
+//! The probe times of one path, and its state from the answers. Pure.
 
 use std::time::Duration;
 
@@ -122,7 +122,7 @@ impl Schedule {
     }
 }
 
-/// Well until proven otherwise: that is what the direct check says.
+/// Good until a probe fails, as the direct check reports.
 fn unproven(fall: u32) -> Hysteresis {
     Hysteresis::new(1, fall).starting(true)
 }

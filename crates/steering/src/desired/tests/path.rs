@@ -132,7 +132,7 @@ fn where_nobody_would_be_left_the_probes_are_not_believed() {
     world.paths = vec![vec![Some(false), Some(true), Some(true)]];
     assert_eq!(members(&world), [1]);
     world.paths = vec![vec![Some(false), Some(false), Some(true)]];
-    assert_eq!(members(&world), [0, 1], "a drained backend is nobody");
+    assert_eq!(members(&world), [0, 1], "a drained backend does not count");
     world.paths = vec![vec![Some(false), Some(true), Some(true)]];
     world.health = vec![vec![Some(true), Some(false), Some(true)]];
     assert_eq!(members(&world), [0], "nor is one whose check fails");
