@@ -310,8 +310,8 @@ impl Agent {
         }
         let active = self.active(&view);
         let facts = self.facts(&host, &active);
-        let (desired, ways) = (desired::desired(&facts), snapshot::ways(&facts));
-        self.workers.prober.probe(desired::paths(&facts));
+        let desired = desired::desired(&facts);
+        self.workers.prober.probe(desired::paths(&facts, &desired.reachabilities));
         self.desired = desired;
         self.destinations.send_if_modified(|known| {
             let changed = *known != self.desired.destinations;
@@ -344,7 +344,7 @@ impl Agent {
         let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
         observed.paths.clone_from(&self.paths);
         observed.upstream_checks.clone_from(&self.upstream_checks);
-        observed.observe(&self.running, &host, ways, &self.desired, &self.effects, &self.track);
+        observed.observe(&self.running, &host, &self.desired, &self.effects, &self.track);
         self.compare.follow(&view, &mut observed);
         self.strangers.follow(&self.fixed, &view, &observed);
     }
