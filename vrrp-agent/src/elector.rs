@@ -2,8 +2,8 @@
 //! ARP.
 //!
 //! ```text
-//!   agent loop --- Command (queue + eventfd) -----> election thread --- raw sockets, packet socket, kernel words
-//!   agent loop <-- View (watch, newest only) ------ election thread
+//!   agent loop --- Command (queue + eventfd) -----> election thread --- raw sockets, packet
+//!   agent loop <-- View (watch, newest only) ------ election thread     socket, words in maps
 //! ```
 //!
 //! Nothing that blocks runs here: scripts, checks, HTTP, netlink and files are the agent loop's.

@@ -227,6 +227,7 @@ mod user {
         };
     }
 
-    pod!(InterfaceConf RouterConf Liveness RateKey RateWindow AddressEntry ServiceEntry Ring FlowKey FlowRecord BackendConf);
-    pod!(AddressClaim KeptTags Traffic ReverseEntry GuardConf GuardedSource BucketKey Bucket CaptureConf Captured);
+    pod!(InterfaceConf RouterConf Liveness RateKey RateWindow AddressClaim KeptTags Traffic);
+    pod!(AddressEntry ServiceEntry Ring FlowKey FlowRecord BackendConf ReverseEntry);
+    pod!(GuardConf GuardedSource BucketKey Bucket CaptureConf Captured);
 }

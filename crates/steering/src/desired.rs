@@ -11,7 +11,7 @@ mod reachability;
 mod service;
 mod upstreams;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use vrrp_common::ip::Address;
@@ -27,7 +27,7 @@ use crate::ring::Membership;
 pub use binding::{Binding, Unbound, binding};
 pub use nat::{NatSide, nat_sides};
 pub use path::paths;
-pub use reachability::{Reachability, TunnelSource, Unusable, reachability, sorry_reachability};
+pub use reachability::{Reachability, ServiceReachability, TunnelSource, Unusable};
 pub use upstreams::{Pool, Upstreams, place, upstream_key, upstreams};
 use vrrp_model::host::{HostView, Link};
 use vrrp_model::{Config, Delivery, Family, Router, Service};
@@ -97,6 +97,9 @@ pub struct Desired {
     /// Prefix length and key of each listed source, and whether it is allowed or denied.
     pub guard_sources: BTreeMap<(u32, GuardedSource), u32>,
     pub upstreams: Upstreams,
+    /// By index of the service: what its backends and ring follow from. Status and probes read it
+    /// too.
+    pub reachabilities: BTreeMap<usize, ServiceReachability>,
 }
 
 /// A service, as the kernel program must know it.
@@ -125,8 +128,10 @@ pub fn desired(facts: &Facts) -> Desired {
     for (index, router) in facts.config.routers.iter().enumerate() {
         add_router(&mut desired, facts, index, router);
     }
+    let owners = owners(facts.config);
     for (index, service) in facts.config.services.iter().enumerate() {
-        service::add(&mut desired, facts, index, service);
+        let router = owners.get(&service.address).copied();
+        service::add(&mut desired, facts, index, service, router);
     }
     desired.destinations = destinations(facts.config, facts.host);
     nat::add_interfaces(&mut desired, facts);
@@ -139,7 +144,8 @@ pub fn of_services(facts: &Facts, services: impl Iterator<Item = usize>) -> Desi
     for (index, conf) in
         services.filter_map(|index| Some((index, facts.config.services.get(index)?)))
     {
-        service::add(&mut desired, facts, index, conf);
+        let router = router_of(facts.config, conf).map(|(router, _)| router);
+        service::add(&mut desired, facts, index, conf, router);
     }
     desired
 }
@@ -151,6 +157,17 @@ pub fn destinations(config: &Config, host: &HostView) -> BTreeSet<IpAddr> {
         .filter(|target| reachability::is_routed(host, target))
         .map(|target| target.address)
         .collect()
+}
+
+/// By virtual address: the index of its router, the first where several have it.
+fn owners(config: &Config) -> HashMap<IpAddr, usize> {
+    let mut owners = HashMap::new();
+    for (index, router) in config.routers.iter().enumerate() {
+        for address in router.all_addresses() {
+            owners.entry(address).or_insert(index);
+        }
+    }
+    owners
 }
 
 /// The router whose virtual address a service is on.

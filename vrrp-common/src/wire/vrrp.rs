@@ -2,8 +2,10 @@
 //! section 5.1), over IPv4 and IPv6.
 //!
 //! ```text
-//!  v2: |Vers|Type|   VRID   | Priority | Count | AuthType | AdverInt | Checksum | addresses 4n | authentication 8 |
-//!  v3: |Vers|Type|   VRID   | Priority | Count | 0 | MaxAdverInt (12 bits) | Checksum | addresses 4n or 16n |
+//!  v2: |Vers|Type| VRID | Priority | Count | AuthType | AdverInt | Checksum |
+//!      addresses 4n | authentication 8 |
+//!  v3: |Vers|Type| VRID | Priority | Count | 0 | MaxAdverInt (12 bits) | Checksum |
+//!      addresses 4n or 16n |
 //! ```
 //!
 //! Either may be followed by an authentication trailer ([`trailer`]), which the length that the

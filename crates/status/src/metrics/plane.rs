@@ -138,6 +138,8 @@ pub(super) fn backends(page: &mut Page, services: &[ServiceStatus]) -> fmt::Resu
     page.gauges(
         "vrrp_backend_real_path",
         "1 while connections to the virtual address get through to the backend, 0 while they do not; absent while no probe runs.",
-        rows.iter().filter_map(|(labels, backend)| Some((labels.clone(), u32::from(backend.real_path?)))),
+        rows.iter().filter_map(|(labels, backend)| {
+            backend.real_path.map(|works| (labels.clone(), u32::from(works)))
+        }),
     )
 }

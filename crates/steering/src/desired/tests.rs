@@ -41,6 +41,21 @@ vrid = 51
 addresses = ["fe80::100", "2001:db8::100"]
 "#;
 
+/// How a service's backends are reached.
+fn of_service(facts: &Facts, index: usize) -> Option<ServiceReachability> {
+    let service = facts.config.services.get(index)?;
+    let router = router_of(facts.config, service).map(|(router, _)| router);
+    reachability::service_reachability(facts, index, router)
+}
+
+fn reachability(facts: &Facts, service: usize, backend: usize) -> Option<Reachability> {
+    of_service(facts, service)?.backends.get(backend).copied()
+}
+
+fn sorry_reachability(facts: &Facts, service: usize) -> Option<Reachability> {
+    of_service(facts, service)?.sorry
+}
+
 struct World {
     config: Config,
     host: HostView,
@@ -516,6 +531,28 @@ fn the_sorry_server_is_in_the_ring_alone_while_the_quorum_is_not_met_and_the_way
         (&part.rosters, &part.backends),
         (&world.desired().rosters, &world.desired().backends)
     );
+}
+
+#[test]
+fn one_service_alone_is_reached_as_in_the_whole_desired_state() {
+    let backends = "{ address = \"192.0.2.2\" }, { address = \"192.0.2.3\" }";
+    let services = format!(
+        "{}{}",
+        service("web", V4, backends, ""),
+        service("six", V6, "{ address = \"2001:db8::2\" }", "")
+    );
+    let mut world = World::with(&services);
+    world.active = vec![true; 2];
+    world.paths[0][1] = Some(false);
+    world.resolve(FRONT, "192.0.2.3");
+    let whole = world.desired().reachabilities;
+    assert_eq!(whole.len(), 2);
+    assert_eq!((whole[&0].router, whole[&1].router), (Some(0), Some(1)));
+    assert_eq!(whole[&0].backends[1].unusable, Some(Unusable::Path), "the first one serves");
+    for index in [0, 1] {
+        let part = of_services(&world.facts(), [index].into_iter()).reachabilities;
+        assert_eq!(part, BTreeMap::from([(index, whole[&index].clone())]));
+    }
 }
 
 #[test]
