@@ -46,7 +46,8 @@ pub fn table<const N: usize>(
     head: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
-    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | ").replace("|  |", "| |"));
+    let cell = |text: &String| if text.is_empty() { " |".to_owned() } else { format!(" {text} |") };
+    let line = |cells: &[String]| format!("|{}\n", cells.iter().map(cell).collect::<String>());
     let mut text = line(&head.map(str::to_owned));
     text += &format!("|{}\n", "---|".repeat(N));
     for row in rows {
