@@ -114,7 +114,7 @@ fn without_a_successor_the_node_stays_master_without_a_gap() -> Result<()> {
         OLD,
         &["failover", "VI_1"],
         1,
-        "VI_1: nobody took over within 1.050 s; this node is master again",
+        "VI_1: no node took over within 1.050 s; this node is master again",
     )?;
     sleep(CALM);
     check_unnoticed("failover without a successor", probe)?;

@@ -89,7 +89,7 @@ fn a_detached_program_is_attached_again() -> Result<()> {
     })?;
     println!("detached: attached again after {:?}", since.elapsed());
     ensure!(
-        told(&scene, "somebody has detached the XDP program") == 1,
+        told(&scene, "another process has detached the XDP program") == 1,
         "the log says so once: {}",
         scene.log(VICTIM)
     );

@@ -170,7 +170,7 @@ pub fn see(world: &World, frame: &[u8]) -> Seen {
         world.interface.unwrap_or(World::new().interface.expect("the plain world has one"));
     let here =
         |router: &RouterConf| router.ifindex == world::IFINDEX && router.vlan == vrrp.ethernet.vlan;
-    if !policy::concerns(&interface, &vrrp.destination)
+    if !policy::listens_to(&interface, &vrrp.destination)
         || is_for_another_host(world, &vrrp.ethernet)
     {
         return Seen::Foreign;

@@ -2,11 +2,11 @@
 //! it so.
 //!
 //! ```text
-//!   net::watch ---- host view ---.
-//!   elector ------- view --------|                  .--> elector: seats, priorities, faults, "installed"
-//!   scripts ------- results -----+--> agent loop ---+
-//!   health probes - results -----|                  '--> effects: addresses, routes, tables, rings, program
-//!   signals, tick ---------------'
+//!   net::watch ---- host view --.
+//!   elector ------- view -------|                .-> elector: bindings, priorities, faults,
+//!   scripts ------- results ----+-> agent loop --|            "installed"
+//!   health probes - results ----|                '-> effects: addresses, routes, tables, rings,
+//!   signals, tick --------------'                             program
 //! ```
 //!
 //! Owners: this loop owns the watcher's, servers', scripts' and probes' tasks; they end when it
@@ -65,7 +65,7 @@ use vrrp_steering::health_table::HealthTable;
 use vrrp_steering::running_config::RunningConfig;
 use vrrp_steering::tracking::Track;
 
-/// Everything is looked at again this often even without news, so that what somebody else changed
+/// Periodic reconcile, so that what another process changed
 /// comes back.
 const TICK: Duration = Duration::from_secs(1);
 /// How often a stopping agent looks whether the election thread has ended.
@@ -86,7 +86,7 @@ pub enum RunError {
     Plane(#[from] PlaneError),
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// The lease lapses now; whoever restarts the agent finds its masterships in the kernel.
+    /// The lease lapses now; the next agent finds its masterships in the kernel.
     #[error("the election thread has ended unasked: a defect, please report it")]
     ElectionEnded,
 }
@@ -270,7 +270,9 @@ impl Agent {
                 Some(event) = self.workers.scripts.recv() => self.on_script(&event),
                 asked = self.news.signals.next() => self.heed(asked),
                 Some(order) = self.news.orders.recv() => self.obey(order),
-                Some(Ok(loading)) = self.loading.join_next() => self.take_over_configuration(loading),
+                Some(Ok(loading)) = self.loading.join_next() => {
+                    self.take_over_configuration(loading);
+                }
                 () = tokio::time::sleep(again), if self.again.is_some() => {}
                 _ = stop_tick.tick(), if self.ending.is_some() => {}
                 _ = tick.tick() => {}
@@ -310,8 +312,8 @@ impl Agent {
         }
         let active = self.active(&view);
         let facts = self.facts(&host, &active);
-        let (desired, ways) = (desired::desired(&facts), snapshot::ways(&facts));
-        self.workers.prober.probe(desired::paths(&facts));
+        let desired = desired::desired(&facts);
+        self.workers.prober.probe(desired::paths(&facts, &desired.reachabilities));
         self.desired = desired;
         self.destinations.send_if_modified(|known| {
             let changed = *known != self.desired.destinations;
@@ -344,7 +346,7 @@ impl Agent {
         let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
         observed.paths.clone_from(&self.paths);
         observed.upstream_checks.clone_from(&self.upstream_checks);
-        observed.observe(&self.running, &host, ways, &self.desired, &self.effects, &self.track);
+        observed.observe(&self.running, &host, &self.desired, &self.effects, &self.track);
         self.compare.follow(&view, &mut observed);
         self.strangers.follow(&self.fixed, &view, &observed);
     }

@@ -104,7 +104,7 @@ impl Effects {
         host: &HostView,
         may_remove: bool,
     ) -> Option<Instant> {
-        // A packet waits for its backend, nobody waits for the rest.
+        // A packet waits for its backend, nothing waits for the rest.
         self.steer(now, desired);
         settings::silence(&mut self.record, desired, host, &mut self.problems);
         addresses::accept(&self.netlink, desired, &mut self.problems).await;
@@ -173,7 +173,7 @@ impl Effects {
         self.upstreams.forget();
     }
 
-    /// Handles to the counters, for whoever builds the status.
+    /// Handles to the counters, for the status.
     ///
     /// # Errors
     /// A map cannot be opened.

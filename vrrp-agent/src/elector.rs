@@ -2,8 +2,8 @@
 //! ARP.
 //!
 //! ```text
-//!   agent loop --- Command (queue + eventfd) -----> election thread --- raw sockets, packet socket, kernel words
-//!   agent loop <-- View (watch, newest only) ------ election thread
+//!   agent loop --- Command (queue + eventfd) -----> election thread --- raw sockets, packet
+//!   agent loop <-- View (watch, newest only) ------ election thread     socket, words in maps
 //! ```
 //!
 //! Nothing that blocks runs here: scripts, checks, HTTP, netlink and files are the agent loop's.
@@ -50,7 +50,7 @@ pub enum Command {
     Configure { place: u32, router: Box<Router> },
     /// There is no such router any more: release it, then forget it.
     Remove { place: u32 },
-    /// The interface is there, up and has an address: stand for election. Again when any of it
+    /// The interface is there, up and has an address: take part. Again when any of it
     /// changed.
     Up { place: u32, interface: Interface, mac: [u8; 6], source: IpAddr },
     /// It is not. `link_up`: the interface still works, so that a master can send priority 0 from
@@ -58,7 +58,7 @@ pub enum Command {
     Down { place: u32, link_up: bool },
     /// Effective priority, from tracking.
     Priority { place: u32, priority: u8 },
-    /// Whether tracking lets it stand for election.
+    /// Whether tracking lets it take part in the election.
     Hold { place: u32, hold: Hold },
     /// Whether the stack accepts packets for the addresses without having them: then gratuitous ARP
     /// waits for nothing.

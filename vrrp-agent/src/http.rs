@@ -1,8 +1,8 @@
 //! The two HTTP servers: metrics on TCP for Prometheus, the control API on a unix socket for this
 //! host's people.
 //!
-//! Neither owns a task: `serve` is a future that ends when the shutdown signal does, so whoever
-//! runs it decides where.
+//! Neither owns a task: `serve` is a future that ends when the shutdown signal does, so the task
+//! that runs it decides where.
 
 mod server;
 mod socket;
@@ -46,7 +46,7 @@ pub const FAILBACK_PATH: &str = "/v1/failback";
 /// Where it takes a [`drain::Request`]: a backend takes no new connections, or does again.
 pub const DRAIN_PATH: &str = "/v1/drain";
 
-/// What somebody asks the agent's loop for; the answer goes back through it.
+/// A request to the agent's loop; the answer goes back through it.
 #[derive(Debug)]
 pub enum Order {
     Reload(oneshot::Sender<ReloadReply>),
@@ -138,10 +138,10 @@ pub struct ApiServer {
 }
 
 impl ApiServer {
-    /// Listens on `path` with mode 0660. A socket file that nobody answers on any more is replaced.
+    /// Listens on `path` with mode 0660. A socket file without a process behind it is replaced.
     ///
     /// # Errors
-    /// [`HttpError::InUse`] when somebody does answer, [`HttpError::NotASocket`], or
+    /// [`HttpError::InUse`] when a process does answer, [`HttpError::NotASocket`], or
     /// [`HttpError::Api`].
     pub fn bind(path: &Path) -> Result<Self, HttpError> {
         Ok(Self { socket: Socket::bind(path)?, limits: Limits::USUAL })

@@ -93,7 +93,7 @@ struct Runner {
 }
 
 impl Runner {
-    /// Runs until nobody listens to the events any more.
+    /// Runs until the receiver of the events is dropped.
     async fn run(mut self) {
         let mut ticks = tokio::time::interval(self.script.interval.max(SHORTEST_INTERVAL));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);

@@ -1,5 +1,4 @@
-//! A frame to what it is: the one parser that the kernel program, the sockets and the packet rows
-//! run.
+//! Classifies frames. The kernel program, the sockets and the packet tests run this one parser.
 
 use crate::ip::Address;
 use crate::packet::Packet;
@@ -7,7 +6,7 @@ use crate::reason::Reason;
 use crate::wire::vrrp::{self, Carrier};
 use crate::wire::{arp, checksum, eth, ipv4, ipv6, nd};
 
-/// What a frame is to us.
+/// The class of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// VRRP over IPv4 or IPv6.
@@ -16,27 +15,26 @@ pub enum Class {
     Arp { ethernet: eth::Ethernet, arp: arp::Arp },
     /// A neighbour solicitation or advertisement.
     Neighbour { ethernet: eth::Ethernet, ip: ipv6::Ipv6, nd: nd::Nd },
-    /// Any other sane IPv4 packet: perhaps for a virtual address.
+    /// Any other valid IPv4 packet, possibly for a virtual address.
     Ipv4 { ethernet: eth::Ethernet, ip: ipv4::Ipv4 },
     /// Any other IPv6 packet, likewise.
     Ipv6 { ethernet: eth::Ethernet, ip: ipv6::Ipv6 },
-    /// Not of our concern, or too broken to tell.
+    /// Any other frame, or a malformed one.
     Other,
 }
 
-/// A VRRP packet: where it came from, and the advert or the first rule it breaks, its TTL apart.
+/// A VRRP packet: its addresses, and the advert or the first check that failed, except the TTL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Vrrp {
     pub ethernet: eth::Ethernet,
     pub source: Address,
     pub destination: Address,
     pub v6: bool,
-    /// TTL or hop limit. Whether it is right depends on the virtual router and the peer.
+    /// TTL or hop limit. The accepted values depend on the virtual router and the peer.
     pub ttl: u8,
-    /// Where the message begins in the frame.
+    /// Offset of the message in the frame.
     pub message: usize,
-    /// The virtual router it names; 0, which is none, for a fragment and for a packet without a
-    /// message.
+    /// VRID of the message; 0, which is no VRID, for a fragment and for a packet without a message.
     pub vrid: u8,
     pub advert: Result<vrrp::Advert, Reason>,
 }
@@ -51,7 +49,7 @@ pub fn classify<P: Packet + ?Sized>(frame: &P) -> Class {
     }
 }
 
-/// A frame of any type but IPv6.
+/// A frame of any type except IPv6.
 #[inline(always)]
 pub fn over_ipv4<P: Packet + ?Sized>(frame: &P, ethernet: eth::Ethernet) -> Class {
     match ethernet.ethertype {
@@ -85,7 +83,7 @@ fn ipv4<P: Packet + ?Sized>(frame: &P, ethernet: eth::Ethernet) -> Class {
     })
 }
 
-/// The VRID in the message at `offset`; 0 where the packet ends before it.
+/// The VRID in the message at `offset`; 0 if the packet ends before it.
 #[inline(always)]
 pub fn vrid<P: Packet + ?Sized>(packet: &P, offset: usize) -> u8 {
     packet.byte(offset + vrrp::VRID_AT).unwrap_or(0)
@@ -97,7 +95,7 @@ pub fn over_ipv6<P: Packet + ?Sized>(frame: &P, ethernet: eth::Ethernet) -> Clas
     let Some(ip) = ipv6::parse(frame, ethernet.network) else {
         return Class::Other;
     };
-    // What hides behind too many headers and goes to the group can only be an attempt to pass the
+    // A packet to the group with too many extension headers can only be an attempt to bypass the
     // filter.
     let hidden = ip.unwalked && ip.destination.is(&vrrp::GROUP_V6);
     if ip.protocol == ipv4::PROTO_VRRP || hidden {
@@ -130,11 +128,11 @@ pub fn over_ipv6<P: Packet + ?Sized>(frame: &P, ethernet: eth::Ethernet) -> Clas
     Class::Ipv6 { ethernet, ip }
 }
 
-/// Checks an IPv4 packet of protocol 112 whose header stands at `offset`, as RFC 9568 section 7.1
-/// and RFC 3768 section 7.1 ask before the virtual router is known. The TTL is not judged.
+/// Checks an IPv4 packet of protocol 112 with its header at `offset` as RFC 9568 section 7.1 and
+/// RFC 3768 section 7.1 require, as far as no virtual router is needed. The TTL is not checked.
 ///
 /// # Errors
-/// The first rule broken.
+/// The first check that failed.
 #[inline(always)]
 pub fn advert<P: Packet + ?Sized>(
     packet: &P,
@@ -162,7 +160,7 @@ pub fn advert<P: Packet + ?Sized>(
 /// Likewise for IPv6; `offset` is that of the message.
 ///
 /// # Errors
-/// The first rule broken.
+/// The first check that failed.
 #[inline(always)]
 pub fn advert_v6<P: Packet + ?Sized>(
     packet: &P,
@@ -193,8 +191,8 @@ pub fn advert_v6<P: Packet + ?Sized>(
 #[inline(always)]
 pub fn check_source_v6(source: &Address, destination: &Address) -> Result<(), Reason> {
     let to_group = destination.first() == 0xff;
-    // An IPv4 address in its mapped form never travels over IPv6 (RFC 4291 section 2.5.5.2); taken
-    // for one of IPv4 it would name another router.
+    // A mapped IPv4 address is never a valid source on the wire (RFC 4291 section 2.5.5.2). Treated
+    // as an IPv4 address it would match another router.
     let mapped = source.is_v4() || destination.is_v4();
     if mapped || source.is_impossible_source_v6() || (to_group && !source.is_link_local_v6()) {
         return Err(Reason::Source);

@@ -1,10 +1,15 @@
 //! What the kernel program counts: one table of index, metric label and help text for each kind of
-//! counter.
+//! counter. The column `drops` marks counters whose packets are dropped.
 
 use crate::reason::Reason;
 
 macro_rules! counters {
-    ($(#[doc = $about:literal])* $kind:ident { $($name:ident = $label:literal, $help:literal;)* }) => {
+    (@drops) => { false };
+    (@drops drops) => { true };
+    (
+        $(#[doc = $about:literal])*
+        $kind:ident { $($name:ident = $label:literal, $help:literal $(, $drops:ident)?;)* }
+    ) => {
         $(#[doc = $about])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
@@ -29,16 +34,23 @@ macro_rules! counters {
                     $($kind::$name => $help,)*
                 }
             }
+
+            /// Whether the counted packets are dropped.
+            pub const fn drops(self) -> bool {
+                match self {
+                    $($kind::$name => counters!(@drops $($drops)?),)*
+                }
+            }
         }
     };
 }
 
 counters! {
-    /// What became of a packet: counted once for each packet the program sees.
+    /// The XDP verdict, counted once for each packet the program sees.
     Verdict {
-        Pass = "pass", "Packets handed on to the host's stack.";
-        Drop = "drop", "Packets dropped.";
-        Tx = "tx", "Packets sent back out of the interface they came in by.";
+        Pass = "pass", "Packets passed to the host's stack.";
+        Drop = "drop", "Packets dropped.", drops;
+        Tx = "tx", "Packets sent back out of the interface they arrived on.";
         Redirect = "redirect", "Packets sent out of another interface.";
     }
 }
@@ -47,66 +59,52 @@ counters! {
     /// Events of one virtual router.
     RouterCounter {
         AdvertReceived = "adverts_received", "Valid adverts of other routers.";
-        PriorityZeroReceived = "priority_zero_received", "Valid adverts with priority 0: a master that stops.";
-        LowerPriorityReceived = "lower_priority_received", "Valid adverts of a lesser master while this node acts.";
-        Fenced = "fenced", "Masterships of this node that the kernel program ended on another master's advert.";
+        PriorityZeroReceived = "priority_zero_received", "Valid adverts with priority 0: a master released.";
+        LowerPriorityReceived = "lower_priority_received", "Valid adverts of a lower-priority master while this node is active.";
+        Fenced = "fenced", "Masterships of this node that the XDP program ended on another master's advert.";
         ArpAnswered = "arp_answered", "ARP requests and neighbour solicitations for a virtual address that were answered.";
-        ArpSuppressed = "arp_suppressed", "ARP requests and neighbour solicitations for a virtual address dropped because this node does not act.";
-        AddressClaimed = "address_claims", "ARP packets and neighbour advertisements of others that claim a virtual address this node acts for.";
-        NotActive = "not_active", "Packets for a virtual address dropped because this node does not act.";
-        BackendAccepted = "backend_accepted", "Packets for a virtual address that another node steered to this one, its direct-return backend.";
-        FragmentDropped = "fragment_dropped", "IP fragments for a steered virtual address, dropped: no service there takes them.";
-        NoBackend = "no_backend", "Packets of a service that has no usable backend.";
-        SourceDenied = "source_denied", "Packets of a source that the service's lists refuse.";
-        SourceLimited = "source_limited", "New connections beyond what one source may open.";
-        ServiceLimited = "service_limited", "New connections beyond what the service takes.";
-        TtlExpired = "ttl_expired", "Packets for or from a NAT backend whose TTL or hop limit ended here.";
-        AlreadySteered = "already_steered", "Packets that another node had steered to this one by direct return, and that would have been steered again.";
-        Hairpin = "hairpin", "Packets of a NAT backend that would come back to itself.";
-        NotForwarded = "not_forwarded", "Packets from the side of the NAT backends that belong to no service, and that the host would have forwarded for NAT's sake alone.";
-        TooBig = "too_big", "Packets too long for the way to their backend, answered with ICMP.";
-        IcmpSteered = "icmp_steered", "ICMP errors that were sent after the connection they are about.";
-        NatReturned = "nat_returned", "Answers of NAT backends that got the virtual address as their source.";
-        FlowRecorded = "flow_recorded", "Connections remembered because the ring had changed under them.";
-        FlowUnrecorded = "flow_unrecorded", "Connections that were not remembered, because too many began at once.";
-        LocalDelivered = "local_delivered", "Packets for a virtual address, no service among its ports, passed to the stack.";
+        ArpSuppressed = "arp_suppressed", "ARP requests and neighbour solicitations for a virtual address, dropped because this node is not active.", drops;
+        AddressClaimed = "address_claims", "ARP packets and neighbour advertisements of other hosts that claim a virtual address while this node is active.";
+        NotActive = "not_active", "Packets for a virtual address, dropped because this node is not active.", drops;
+        BackendAccepted = "backend_accepted", "Packets for a virtual address that another node steered to this node as its direct-return backend.";
+        FragmentDropped = "fragment_dropped", "IP fragments for a steered virtual address, dropped because no service accepts fragments.", drops;
+        NoBackend = "no_backend", "Packets for a service without a usable backend.", drops;
+        SourceDenied = "source_denied", "Packets from a source that the service's address lists deny.", drops;
+        SourceLimited = "source_limited", "New connections above the rate limit of their source.", drops;
+        ServiceLimited = "service_limited", "New connections above the rate limit of the service.", drops;
+        TtlExpired = "ttl_expired", "Packets to or from a NAT backend whose TTL or hop limit expired.", drops;
+        AlreadySteered = "already_steered", "Packets that another node had already steered by direct return and that this node would steer again.", drops;
+        Hairpin = "hairpin", "Packets of a NAT backend that would be steered to the same backend.", drops;
+        NotForwarded = "not_forwarded", "Packets from the interface of the NAT backends that belong to no service and that the host would forward only because NAT enabled forwarding.", drops;
+        TooBig = "too_big", "Packets above the MTU of the path to their backend, answered with ICMP.";
+        IcmpSteered = "icmp_steered", "ICMP errors steered to the backend of the connection that they quote.";
+        NatReturned = "nat_returned", "Responses of NAT backends whose source was rewritten to the virtual address.";
+        FlowRecorded = "flow_recorded", "Connections recorded because their ring slot had changed.";
+        FlowUnrecorded = "flow_unrecorded", "Connections not recorded because the rate limit of records was reached.";
+        LocalDelivered = "local_delivered", "Packets for a virtual address that match no service, passed to the stack.";
     }
 }
 
-/// Why a packet was dropped: a bad advert, or what a virtual router's counter says.
+/// Why a packet was dropped: an invalid advert, or the cause that a virtual router's counter names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DropReason {
     Advert(Reason),
     Router(RouterCounter),
 }
 
-/// Codes of virtual routers' counters begin here.
+/// The first code of the virtual routers' counters.
 const ROUTER_CODES: u32 = 64;
 const _: () = assert!(Reason::COUNT <= ROUTER_CODES as usize && RouterCounter::COUNT <= 64);
 
 impl DropReason {
-    /// Counters whose packets are dropped.
-    const DROPPING: &[RouterCounter] = &[
-        RouterCounter::NotActive,
-        RouterCounter::ArpSuppressed,
-        RouterCounter::FragmentDropped,
-        RouterCounter::NoBackend,
-        RouterCounter::SourceDenied,
-        RouterCounter::SourceLimited,
-        RouterCounter::ServiceLimited,
-        RouterCounter::TtlExpired,
-        RouterCounter::AlreadySteered,
-        RouterCounter::Hairpin,
-        RouterCounter::NotForwarded,
-    ];
-
-    /// All of them.
+    /// Every drop reason: those of adverts in the order of the checks, then those of routers.
     pub fn all() -> impl Iterator<Item = Self> {
         let adverts = Reason::ALL.iter().map(|&reason| Self::Advert(reason));
-        adverts.chain(Self::DROPPING.iter().map(|&counter| Self::Router(counter)))
+        let routers = RouterCounter::ALL.iter().filter(|counter| counter.drops());
+        adverts.chain(routers.map(|&counter| Self::Router(counter)))
     }
 
-    /// Its number, below 128.
+    /// Code in the capture maps, below 128.
     #[inline(always)]
     pub const fn code(self) -> u32 {
         match self {
@@ -115,7 +113,7 @@ impl DropReason {
         }
     }
 
-    /// Name on the command line and in captures: that of its metric.
+    /// Name on the command line, in captures and in metrics.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Advert(reason) => reason.label(),
@@ -124,7 +122,7 @@ impl DropReason {
     }
 }
 
-/// Interface counters in one stretch: verdicts first, then the reasons adverts were dropped for.
+/// Counters of one interface: the verdicts, then the drop reasons of adverts.
 pub const INTERFACE_COUNTERS: usize = Verdict::COUNT + Reason::COUNT;
 
 /// Index of a verdict among an interface's counters.

@@ -1,5 +1,5 @@
-//! A flow, its hash and its slot in a ring: equal on both nodes of a pair, in the kernel and on the
-//! host. And the rule by which a flow keeps its backend while the ring changes.
+//! A flow, its hash and its ring slot, equal on both nodes and in kernel and user space; and the
+//! rule by which a flow keeps its backend while the ring changes.
 
 use crate::ip::Address;
 
@@ -11,7 +11,7 @@ pub const RING_SLOTS: usize = 16_381;
 const FACTORS: [u64; 4] =
     [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f, 0x1656_67b1_9e37_79f9, 0x27d4_eb2f_1656_67c5];
 
-/// The five fields that make a flow; also what one is remembered under.
+/// The 5-tuple of a flow; also the key of its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[repr(C)]
 pub struct FlowKey {
@@ -56,7 +56,7 @@ pub const fn mix(value: u64) -> u64 {
     b ^ (b >> 31)
 }
 
-/// What is known of a flow whose slot has changed.
+/// The candidates for a flow whose slot has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Changed {
     /// The slot's backend now.

@@ -4,13 +4,13 @@ use core::cmp::Ordering;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What stands before an IPv4 address, in host order (RFC 4291 section 2.5.5.2).
+/// Prefix of a mapped IPv4 address, in host order (RFC 4291 section 2.5.5.2).
 const MAPPED: u64 = 0xffff << 32;
 
-/// An address in network order; IPv4 stands as `::ffff:a.b.c.d`.
+/// An address in network order; IPv4 in the mapped form `::ffff:a.b.c.d`.
 ///
-/// Two words: the kernel program compares them without calls, and keys that hold one are aligned as
-/// its stack must be.
+/// It has two words, so that the kernel program compares addresses without calls and map keys that
+/// contain one are aligned on the stack.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct Address([u64; 2]);
@@ -32,7 +32,7 @@ impl Address {
         ])
     }
 
-    /// The sixteen bytes; an IPv4 address stands in the last four.
+    /// The sixteen bytes; an IPv4 address is in the last four.
     #[inline(always)]
     pub const fn octets(&self) -> [u8; 16] {
         let [a, b, c, d, e, f, g, h] = self.0[0].to_ne_bytes();
@@ -64,7 +64,7 @@ impl Address {
         (self.halves()[1] as u32).to_be_bytes()
     }
 
-    /// 32 bits of it: no two IPv4 addresses have the same, and hardly any two IPv6 addresses.
+    /// A 32-bit digest: unique for IPv4 addresses, nearly unique for IPv6 addresses.
     #[inline(always)]
     pub const fn fold(&self) -> u32 {
         let [high, low] = self.halves();
@@ -88,25 +88,25 @@ impl Address {
         self.0[0] | self.0[1] == 0
     }
 
-    /// Whether it is a group: 224.0.0.0/4 or ff00::/8.
+    /// Whether it is multicast: 224.0.0.0/4 or ff00::/8.
     #[inline(always)]
     pub const fn is_multicast(&self) -> bool {
         if self.is_v4() { self.low()[0] >> 4 == 0xe } else { self.first() == 0xff }
     }
 
-    /// Whether it can be nobody's IPv6 source: multicast, unspecified or loopback.
+    /// Whether it can be no host's IPv6 source: multicast, unspecified or loopback.
     #[inline(always)]
     pub const fn is_impossible_source_v6(&self) -> bool {
         self.first() == 0xff || (self.0[0] == 0 && self.halves()[1] <= 1)
     }
 
-    /// Whether it is the same address, in the same number of steps whatever the addresses are.
+    /// Whether it is the same address, in constant time.
     #[inline(always)]
     pub const fn is(&self, other: &Self) -> bool {
         (self.0[0] ^ other.0[0]) | (self.0[1] ^ other.0[1]) == 0
     }
 
-    /// Whether it is the higher one: unsigned, in network order (RFC 9568 section 6.4.3).
+    /// Whether it is higher: unsigned, in network order (RFC 9568 section 6.4.3).
     #[inline(always)]
     pub const fn exceeds(&self, other: &Self) -> bool {
         let (own, theirs) = (self.halves(), other.halves());
@@ -119,7 +119,7 @@ impl Address {
         [u64::from_be(self.0[0]), u64::from_be(self.0[1])]
     }
 
-    /// As the standard library has it.
+    /// As the standard library's type.
     pub fn ip(&self) -> IpAddr {
         Ipv6Addr::from(self.octets()).to_canonical()
     }

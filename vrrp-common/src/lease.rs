@@ -1,20 +1,20 @@
-//! The lease and the fence: who acts for a virtual router, decided by arithmetic that the kernel
-//! program, the agent and the simulation share.
+//! The lease and the fence: the rules that decide whether this node is active for a virtual router.
+//! The kernel program, the agent and the simulation share them.
 //!
-//! Three words a virtual router has in the kernel: *mastership* (agent: epoch of the present
-//! mastership, 0 for none), *lease* (agent: boot time up to which the agent vouches for itself) and
-//! *fence* (kernel program: the epoch it has fenced). Agent and kernel program never write the same
-//! word. All times are nanoseconds since boot.
+//! A virtual router has three words in the kernel: *mastership* (written by the agent: epoch of the
+//! present mastership, 0 for none), *lease* (written by the agent: boot time until which no other
+//! node can have taken over) and *fence* (written by the kernel program: the last fenced epoch). No
+//! word has two writers. All times are nanoseconds since boot.
 
 use crate::ip::Address;
 use crate::maps::Liveness;
 use crate::wire::vrrp::{Centis, PRIORITY_RELEASE};
 
-/// Adverts a backup misses before its down interval has passed (RFC 9568 section 6.1), without the
-/// skew time.
+/// Advertisement intervals in a backup's master down interval, without the skew time (RFC 9568
+/// section 6.1).
 const DOWN_ADVERTS: u64 = 3;
 
-/// What an advert says of its sender, as far as the election compares it.
+/// The fields of an advert that the election compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
     pub priority: u8,
@@ -32,14 +32,13 @@ impl Claim {
     }
 }
 
-/// End of the lease that an advert sent at `sent` buys: no backup that heard it may take over
-/// earlier.
+/// End of the lease after an advert sent at `sent`: no backup that received it takes over earlier.
 #[inline(always)]
 pub const fn lease_until(sent: u64, interval: u64) -> u64 {
     sent.saturating_add(interval.saturating_mul(DOWN_ADVERTS))
 }
 
-/// Whether the node acts: answers ARP, carries the traffic.
+/// Whether the node is active: answers ARP and carries the traffic.
 #[inline(always)]
 pub const fn active(mastership: u64, fence: u64) -> bool {
     mastership != 0 && mastership != fence
@@ -47,33 +46,33 @@ pub const fn active(mastership: u64, fence: u64) -> bool {
 
 /// Whether an advert heard at `now` ends the present mastership in the kernel.
 ///
-/// A lapsed lease yields to any other master, a good one only to a master that beats us. A release
-/// (priority 0) claims nothing.
+/// With a lapsed lease any other master's advert ends it; with a valid lease only one that beats
+/// this node. A release (priority 0) ends nothing.
 #[inline(always)]
 pub fn fences(now: u64, lease: u64, heard: &Claim, own: &Claim) -> bool {
     heard.priority != PRIORITY_RELEASE && (now > lease || heard.beats(own))
 }
 
-/// Likewise for an advert whose authentication the kernel program cannot verify: while the lease is
-/// good only the agent, who can, ends the mastership; once it has lapsed silence would be worse
-/// than a forgery.
+/// Likewise for an advert whose authentication the kernel program cannot verify. While the lease is
+/// valid only the agent, which verifies the advert, ends the mastership. After it has lapsed any
+/// advert of another master fences, because that master may have taken over.
 #[inline(always)]
 pub fn fences_unverified(now: u64, lease: u64, heard: &Claim) -> bool {
     heard.priority != PRIORITY_RELEASE && now > lease
 }
 
-/// Adverts of a master that may be missing before another one is followed: its down interval, skew
-/// time included, is no longer.
+/// Intervals without an advert of the followed master after which another is followed. A master
+/// down interval with its skew time is no longer.
 const FOLLOWED_ADVERTS: u64 = 4;
-/// Longest interval that is believed, in intervals of our own; the election learns no longer one
-/// either.
+/// Longest accepted interval of a master, in intervals of this node. The election has the same
+/// bound.
 const LONGEST_INTERVAL: u16 = 4;
 
-/// Whether `heard` at `now` is the master to follow from here on, after `followed`: the same one,
-/// one that beats it, or any once that one has resigned or been silent for its down interval.
-/// `own_centis` is our own interval, in hundredths of a second.
+/// Whether the sender of `heard` at `now` replaces `followed` as the followed master: it is the
+/// same master, it beats the followed one, or the followed one has released or timed out.
+/// `own_centis` is this node's interval in hundredths of a second.
 ///
-/// An advert of a lower priority than the master's changes nothing, whatever its source.
+/// An advert of a lower priority than the followed master's changes nothing.
 #[inline(always)]
 pub fn follows(now: u64, followed: &Liveness, heard: &Claim, own_centis: u16) -> bool {
     if followed.seen == 0 || followed.source.is(&heard.source) {

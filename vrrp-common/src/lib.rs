@@ -1,14 +1,13 @@
 //! What the kernel program, the agent and the tests share.
 //!
-//! Reading order: [`packet`] (how bytes are reached), [`ip`] (addresses of both families), [`wire`]
-//! (formats), [`classify`] (a frame to what it is), [`policy`] (is this advert acceptable to that
-//! virtual router), [`lease`] (who may act), [`flow`] and [`maglev`] (which backend), [`bucket`]
-//! (how many), [`maps`] (the map ABI), [`reason`] and [`counter`] (what is counted, under which
-//! name). For connections steered where they are made: [`balance`] (which backend) and
-//! [`socket_maps`] (the map ABI).
+//! Reading order: [`packet`] (checked reads of bytes), [`ip`] (addresses of both families),
+//! [`wire`] (wire formats), [`classify`] (the class of a frame), [`policy`] (validation of an
+//! advert), [`lease`] (lease, fence and active node), [`flow`] and [`maglev`] (choice of the
+//! backend), [`bucket`] (rate limits), [`maps`] (the map ABI), [`reason`] and [`counter`] (drop
+//! reasons and counters). For connections steered at connect(): [`balance`] (choice of the backend)
+//! and [`socket_maps`] (the map ABI).
 //!
-//! No allocation, no clock, no I/O: every function here runs in the XDP program as well as on the
-//! host.
+//! No allocation, no clock, no I/O: every function runs in the XDP program and in user space.
 #![no_std]
 
 pub mod balance;

@@ -41,7 +41,7 @@ struct Turn {
     credit: u32,
 }
 
-/// Fills `ring` with the indexes of `members`; all slots are [`NO_BACKEND`] where nobody has
+/// Fills `ring` with the indexes of `members`; all slots are [`NO_BACKEND`] where none has
 /// weight.
 ///
 /// # Errors

@@ -16,13 +16,13 @@ pub use capture::*;
 pub use router::*;
 pub use steering::*;
 
-/// Version of everything in this room; part of the directory that maps and links are pinned under.
+/// Version of everything in this module; part of the path that maps and links are pinned under.
 pub const LAYOUT: u32 = 7;
 
 /// Interfaces that can carry virtual routers or lead to NAT backends at once.
 pub const MAX_INTERFACES: u32 = 16;
-/// Interface indexes below this can be looked up; an array lookup is free where a hash lookup costs
-/// as much as all the parsing.
+/// Upper bound of interface indexes. An array lookup is inlined; a hash lookup costs as much as all
+/// the parsing.
 pub const MAX_IFINDEX: u32 = 65_536;
 pub const MAX_ROUTERS: u32 = 1_024;
 pub const MAX_ADDRESSES: u32 = 4_096;
@@ -51,7 +51,7 @@ pub const MAX_ROUTER_COUNTERS: u32 = MAX_ROUTERS * RouterCounter::COUNT as u32;
 
 /// Names of the maps, as the kernel program declares them.
 pub mod name {
-    /// ARRAY: interface index -> slot + 1, 0 for an interface that is not ours.
+    /// ARRAY: interface index -> slot + 1, 0 for an unmanaged interface.
     pub const INTERFACES: &str = "INTERFACES";
     /// ARRAY: slot -> [`super::InterfaceConf`].
     pub const INTERFACE_CONF: &str = "INTERFACE_CONF";
@@ -126,7 +126,7 @@ pub mod name {
     pub const BACKEND_TRAFFIC: &str = "BACKEND_TRAFFIC";
 }
 
-/// What a map must look like for this program to use it.
+/// The definition of a map that this program accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     pub name: &'static str,
@@ -142,10 +142,10 @@ const fn shape<K, V>(name: &'static str, entries: u32) -> Shape {
     Shape { name, key: size_of::<K>() as u32, value: size_of::<V>() as u32, entries }
 }
 
-/// A prefix length and the bits it is of, as an LPM trie has them.
+/// Key of an LPM trie: a prefix length and the bits.
 type Prefixed<K> = (u32, K);
 
-/// All maps: what is pinned, and what an upgrade compares pins with.
+/// All maps that are pinned and that an upgrade compares with the pins.
 pub const SHAPES: &[Shape] = &[
     shape::<u32, u32>(name::INTERFACES, MAX_IFINDEX),
     shape::<u32, InterfaceConf>(name::INTERFACE_CONF, MAX_INTERFACES),
@@ -227,6 +227,7 @@ mod user {
         };
     }
 
-    pod!(InterfaceConf RouterConf Liveness RateKey RateWindow AddressEntry ServiceEntry Ring FlowKey FlowRecord BackendConf);
-    pod!(AddressClaim KeptTags Traffic ReverseEntry GuardConf GuardedSource BucketKey Bucket CaptureConf Captured);
+    pod!(InterfaceConf RouterConf Liveness RateKey RateWindow AddressClaim KeptTags Traffic);
+    pod!(AddressEntry ServiceEntry Ring FlowKey FlowRecord BackendConf ReverseEntry);
+    pod!(GuardConf GuardedSource BucketKey Bucket CaptureConf Captured);
 }

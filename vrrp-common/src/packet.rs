@@ -1,13 +1,13 @@
-//! How parsers reach bytes: by value, checked, from a slice or from an XDP context alike.
+//! How parsers read bytes: by value and bounds-checked, from a slice or an XDP context.
 
 use crate::ip::Address;
 
-/// What [`Packet::forget`] keeps is below this.
-pub const FORGETTABLE: usize = 8_192;
+/// Results of [`Packet::bounded`] are below this.
+pub const OFFSET_LIMIT: usize = 8_192;
 
 /// A frame whose bytes can be read at any offset without panicking.
 pub trait Packet {
-    /// The `N` bytes at `offset`, or `None` where the frame ends before them.
+    /// The `N` bytes at `offset`; `None` if the frame is too short.
     fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 
     #[inline(always)]
@@ -24,12 +24,12 @@ pub trait Packet {
         Some(Address::from_words([high, low]))
     }
 
-    /// The same number, which is below [`FORGETTABLE`]. In the kernel program the verifier then
-    /// forgets what it knew of it: what can be reached with several values is checked once for all
-    /// of them, not once for each.
+    /// The same number, which is below [`OFFSET_LIMIT`]. In the kernel program the verifier then
+    /// knows only this bound and not the value, so it checks the code that follows once instead of
+    /// once for each value.
     #[inline(always)]
-    fn forget(&self, number: usize) -> usize {
-        debug_assert!(number < FORGETTABLE, "the kernel program would lose bits of {number}");
+    fn bounded(&self, number: usize) -> usize {
+        debug_assert!(number < OFFSET_LIMIT, "the kernel program would truncate {number}");
         number
     }
 
@@ -53,13 +53,13 @@ impl Packet for [u8] {
     }
 }
 
-/// Adds four bytes that stand at an even offset of the data.
+/// Adds four bytes at an even offset of the data.
 #[inline(always)]
 pub fn add4(sum: u64, bytes: [u8; 4]) -> u64 {
     sum + u64::from(u32::from_ne_bytes(bytes))
 }
 
-/// Adds eight bytes that stand at an even offset of the data.
+/// Adds eight bytes at an even offset of the data.
 #[inline(always)]
 pub(crate) const fn add8(sum: u64, word: u64) -> u64 {
     sum + (word >> 32) + (word & 0xffff_ffff)
@@ -78,7 +78,7 @@ pub const MAX_SUMMED: usize = 24 * BLOCK;
 /// each way out of it, so there are few turns. The bounds make the loop acceptable to it.
 #[inline(always)]
 pub fn sum_words<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize) -> Option<u64> {
-    let len = packet.forget(len);
+    let len = packet.bounded(len);
     let mut sum = 0;
     let mut done = 0;
     for _ in 0..MAX_SUMMED / BLOCK {
@@ -97,7 +97,7 @@ pub fn sum_words<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize) -> O
     sum += rest::<P, 16>(packet, offset, &mut done, len)?;
     sum += rest::<P, 8>(packet, offset, &mut done, len)?;
     if len & 4 != 0 {
-        sum = add4(sum, packet.bytes(packet.forget(offset + done))?);
+        sum = add4(sum, packet.bytes(packet.bounded(offset + done))?);
     }
     Some(sum)
 }
@@ -113,7 +113,7 @@ fn rest<P: Packet + ?Sized, const N: usize>(
     if len & N == 0 {
         return Some(0);
     }
-    let piece = packet.bytes::<N>(packet.forget(offset + *done))?;
+    let piece = packet.bytes::<N>(packet.bounded(offset + *done))?;
     *done += N;
     Some(piece.as_chunks::<8>().0.iter().fold(0, |sum, word| add8(sum, u64::from_ne_bytes(*word))))
 }

@@ -11,33 +11,33 @@ use crate::wire::vrrp::{self, Advert};
 
 const GROUP: Address = Address::v4(vrrp::GROUP);
 
-/// Whether a VRRP packet to `destination` is for us to judge: it is for a VRRP group, or for an
-/// address that a virtual router of the interface listens to. Everything else is between others,
-/// and on its way through this host or to another program on it.
+/// Whether this node judges a VRRP packet to `destination`: a VRRP group, or an address that a
+/// virtual router of the interface listens to. Any other packet is forwarded traffic or for another
+/// program on this host.
 #[inline(always)]
-pub fn concerns(interface: &InterfaceConf, destination: &Address) -> bool {
+pub fn listens_to(interface: &InterfaceConf, destination: &Address) -> bool {
     is_vrrp_group(destination) || interface.listens_to(destination)
 }
 
-/// Whether `destination` is a group that RFC 9568 (section 5.1) gives to VRRP.
+/// Whether `destination` is a multicast group assigned to VRRP (RFC 9568 section 5.1).
 #[inline(always)]
 pub fn is_vrrp_group(destination: &Address) -> bool {
     destination.is(&GROUP) || destination.is(&vrrp::GROUP_V6)
 }
 
-/// What becomes of a VRRP packet whose virtual router is not ours.
+/// The decision about a VRRP packet of an unknown virtual router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Foreign {
-    /// It passes, whatever its TTL and message.
+    /// It passes without checks of TTL and message.
     Untouched,
-    /// Likewise, as long as there are not too many.
+    /// Likewise, up to a rate limit.
     Limited,
     Refused,
 }
 
-/// Decides about a VRRP packet in `vlan` whose virtual router, `vrid` or 0 for none, is not ours. A
-/// tagged one is for another interface, a unicast one for another program on this host; one to a
-/// group passes where the configuration says that another daemon runs on this interface.
+/// Decides about a VRRP packet in `vlan` whose virtual router (`vrid`, 0 for none) is unknown. A
+/// tagged packet is for another interface, and a unicast packet for another program on this host. A
+/// multicast packet passes if the configuration declares another VRRP daemon on this interface.
 #[inline(always)]
 pub fn foreign(interface: &InterfaceConf, vlan: u32, vrid: u8, destination: &Address) -> Foreign {
     if vlan != 0 || interface.pass_foreign == FOREIGN_UNTOUCHED {
@@ -47,12 +47,12 @@ pub fn foreign(interface: &InterfaceConf, vlan: u32, vrid: u8, destination: &Add
     if vrid != 0 && passes { Foreign::Limited } else { Foreign::Refused }
 }
 
-/// Whether a packet of this TTL or hop limit may be an advert of `router` at all: 255, which no
-/// router forwards (RFC 5082), or what its unicast peer is allowed.
+/// Checks the TTL or hop limit of an advert for `router`: 255, which proves that no router
+/// forwarded it (RFC 5082), or the range configured for the unicast peer.
 ///
 /// # Errors
-/// [`Reason::Ttl`]. It comes before every rule about the message: give `None` for a packet whose
-/// router is not known.
+/// [`Reason::Ttl`]. This check precedes every check of the message: pass `None` for a packet of an
+/// unknown router.
 #[inline(always)]
 pub fn judge_ttl(ttl: u8, source: &Address, router: Option<&RouterConf>) -> Result<(), Reason> {
     if ttl == vrrp::TTL {
@@ -69,12 +69,11 @@ pub fn judge_ttl(ttl: u8, source: &Address, router: Option<&RouterConf>) -> Resu
     if allowed { Ok(()) } else { Err(Reason::Ttl) }
 }
 
-/// Matches `advert`, sent from `source` to `destination`, against the virtual router `router`. The
-/// TTL was judged before.
+/// Checks `advert`, sent from `source` to `destination`, against the configuration of `router`. The
+/// caller has checked the TTL.
 ///
-/// # Errors
-/// The first rule broken, in the order of [`Reason`]'s table. The rate and the authentication
-/// trailer are the caller's to judge: the one needs a clock, the other keys.
+/// # Errors The first check that failed, in the order of [`Reason`]'s table. The caller checks the
+/// rate, which needs a clock, and the authentication trailer, which needs keys.
 #[inline(always)]
 pub fn judge(
     advert: &Advert,
@@ -115,11 +114,11 @@ pub fn judge(
     Ok(())
 }
 
-/// Whether the advert of `count` addresses whose message begins at `offset` names any address of
-/// `router`: one that names none is of another cluster which uses the same VRID, and its sender no
-/// peer. Matched last, as it reads the packet.
+/// Checks that the advert of `count` addresses with its message at `offset` lists an address of
+/// `router`. An advert that lists none comes from another cluster with the same VRID. This check is
+/// the last one, because it reads the packet.
 ///
-/// Lists of more than [`MAX_COMPARED`] addresses, theirs or ours, are left to the agent.
+/// The agent checks lists of more than [`MAX_COMPARED`] addresses, in the advert or configured.
 ///
 /// # Errors
 /// [`Reason::AddressList`].
@@ -145,7 +144,7 @@ pub fn judge_addresses<P: Packet + ?Sized>(
         };
         let named = named.ok_or(Reason::Length)?.fold();
         for &own in &router.addresses {
-            // 1 where they are equal, without a branch that the verifier would follow both ways.
+            // 1 if they are equal, without a branch of which the verifier would follow both sides.
             common |= u64::from(own ^ named).wrapping_sub(1) >> 63;
         }
     }
@@ -161,7 +160,7 @@ fn authenticate(advert: &Advert, router: &RouterConf) -> Result<(), Reason> {
             Reason::AuthType
         });
     }
-    // One comparison of the whole word: its time does not tell how much of a guess was right.
+    // One comparison of the whole word: its duration does not reveal how many bytes match.
     let same = u64::from_ne_bytes(advert.auth_data) == u64::from_ne_bytes(router.auth_data);
     if router.auth_type == vrrp::AUTH_PASS && !same {
         return Err(Reason::AuthPassword);
@@ -169,7 +168,7 @@ fn authenticate(advert: &Advert, router: &RouterConf) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Whether `source` may speak: any address where no peers are configured.
+/// Whether `source` may send adverts: a configured peer, or any address without configured peers.
 #[inline(always)]
 fn is_peer(source: &Address, router: &RouterConf) -> bool {
     let mut known = router.peer_count == 0;

@@ -55,7 +55,7 @@ pub const SHAPES: &[Shape] = &[
 pub const PROGRAMS: [&str; 6] =
     ["sock_release", "sock_ops", "getpeername4", "getpeername6", "connect4", "connect6"];
 
-/// What a process connects to, by TCP.
+/// Destination of a TCP connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[repr(C)]
 pub struct UpstreamKey {
@@ -65,7 +65,7 @@ pub struct UpstreamKey {
     pub pad: [u8; 6],
 }
 
-/// Where its connections go.
+/// The members and the balancing of an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub struct Upstream {
@@ -98,7 +98,7 @@ pub struct Backend {
     pub pad: [u8; 6],
 }
 
-/// What is known of a backend from its connections.
+/// State of a backend from its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct Load {
@@ -117,7 +117,7 @@ pub struct Load {
     pub failures: u64,
 }
 
-/// What became of the connects to an upstream.
+/// Counts of connects to an upstream by result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct Outcomes {
@@ -125,15 +125,15 @@ pub struct Outcomes {
     pub steered: u64,
     /// Refused (EPERM), because no backend was usable.
     pub refused: u64,
-    /// Steered, but for want of memory not counted in the backend's load.
+    /// Steered, but not counted for lack of memory in the backend's load.
     pub uncounted: u64,
 }
 
-/// What is remembered with a socket that was steered.
+/// Socket storage of a steered socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct Steered {
-    /// What its process connected to.
+    /// The upstream's address that the process connected to.
     pub address: Address,
     pub epoch: u64,
     pub backend: u32,

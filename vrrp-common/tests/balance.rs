@@ -27,7 +27,7 @@ fn the_fewest_connections_for_the_weight_win_and_the_first_of_equals() {
 }
 
 #[test]
-fn a_suspect_is_chosen_only_among_suspects_wherever_it_stands() {
+fn a_suspect_is_chosen_only_among_suspects_in_any_order() {
     let (sound, suspicious) = (candidate(1, 1, 99, false), candidate(2, 1, 0, true));
     assert_eq!(least(&[sound, suspicious]), Some(1));
     assert_eq!(least(&[suspicious, sound]), Some(1));
@@ -35,7 +35,7 @@ fn a_suspect_is_chosen_only_among_suspects_wherever_it_stands() {
 }
 
 #[test]
-fn nobody_is_chosen_where_nobody_takes_connections() {
+fn no_backend_is_chosen_where_none_takes_connections() {
     assert_eq!(least(&[]), None);
     assert_eq!(least(&[candidate(1, 0, 0, false)]), None);
     assert_eq!(least(&[candidate(1, 0, 0, false), candidate(2, 1, 5, true)]), Some(2));

@@ -22,7 +22,10 @@ fn a_good_lease_yields_to_a_better_master_only() {
         assert!(fences(now, LEASE, &heard(101, 1), &OWN));
         assert!(fences(now, LEASE, &heard(100, 206), &OWN), "equal priority, higher address");
         assert!(!fences(now, LEASE, &heard(100, 204), &OWN), "equal priority, lower address");
-        assert!(!fences(now, LEASE, &heard(100, 205), &OWN), "nobody beats itself");
+        assert!(
+            !fences(now, LEASE, &heard(100, 205), &OWN),
+            "an advert does not beat its own sender"
+        );
     }
 }
 
@@ -69,7 +72,7 @@ fn vc104_the_tie_break_compares_whole_addresses() {
 }
 
 #[test]
-fn a_mastership_acts_until_its_own_epoch_is_fenced() {
+fn a_mastership_is_active_until_its_own_epoch_is_fenced() {
     assert!(!active(0, 0), "no mastership");
     assert!(!active(0, 5));
     assert!(active(5, 0), "never fenced");

@@ -10,7 +10,7 @@ const MAC: [u8; 6] = [2, 0, 0, 0, 0, 5];
 const VIP: [u8; 16] = [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0];
 /// fe80::9
 const ASKER: [u8; 16] = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
-const NOBODY: [u8; 16] = [0; 16];
+const UNSPECIFIED: [u8; 16] = [0; 16];
 /// The VIP's solicited-node group, ff02::1:ff00:100.
 const ASKED: [u8; 16] = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 1, 0];
 
@@ -24,7 +24,7 @@ fn solicitation() -> Vec<u8> {
     message([0x87, 0, 0x49, 0x53, 0, 0, 0, 0], &[1, 1, 2, 0, 0, 0, 0, 9])
 }
 
-/// From [`NOBODY`]: duplicate address detection.
+/// From [`UNSPECIFIED`]: duplicate address detection.
 fn detection() -> Vec<u8> {
     message([0x87, 0, 0x4a, 0xef, 0, 0, 0, 0], &[])
 }
@@ -71,8 +71,8 @@ fn a_solicitation_is_read_and_answered() {
 
 #[test]
 fn duplicate_address_detection_is_answered_to_everybody() {
-    assert!(parse(&detection(), NOBODY, ASKED).is_some());
-    let answer = Advertisement::new(MAC, &Address::v6(VIP), &Address::v6(NOBODY));
+    assert!(parse(&detection(), UNSPECIFIED, ASKED).is_some());
+    let answer = Advertisement::new(MAC, &Address::v6(VIP), &Address::v6(UNSPECIFIED));
     assert_eq!(answer.destination, nd::ALL_NODES);
     let unasked = nd::announcement(MAC, &Address::v6(VIP));
     assert_eq!(message(answer.message, &answer.option), unasked[54..]);

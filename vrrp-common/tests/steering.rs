@@ -155,7 +155,7 @@ fn weights_that_are_multiples_make_the_same_ring() {
 }
 
 #[test]
-fn address_family_and_port_tell_members_apart() {
+fn address_family_and_port_distinguish_members() {
     let v6 = |last: u16| Member {
         address: IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last)).into(),
         ..member(last, 1)
@@ -194,9 +194,9 @@ fn nodes_with_other_numbers_for_the_backends_have_the_same_digest() {
 }
 
 #[test]
-fn nobody_with_weight_means_an_empty_ring() {
-    for nobody in [vec![], vec![member(0, 0), member(1, 0)]] {
-        assert!(ring(&nobody).iter().all(|&slot| slot == NO_BACKEND));
+fn a_ring_without_weighted_members_is_empty() {
+    for empty in [vec![], vec![member(0, 0), member(1, 0)]] {
+        assert!(ring(&empty).iter().all(|&slot| slot == NO_BACKEND));
     }
 }
 

@@ -234,7 +234,7 @@ fn headers_shorter_than_they_must_be_are_nothing() {
 }
 
 #[test]
-fn nobody_speaks_from_an_impossible_source() {
+fn an_impossible_source_is_rejected() {
     for address in
         [[0, 0, 0, 0], [0, 1, 2, 3], [127, 0, 0, 1], [224, 0, 0, 18], [239, 0, 0, 1], [255; 4]]
     {

@@ -38,8 +38,8 @@ fn an_address_is_the_same_through_both_types() {
     assert!(address("10.0.0.1").is_v4() && !address("fe80::1").is_v4() && !address("::").is_v4());
     assert!(address("fe80::1").is_link_local_v6() && address("febf::").is_link_local_v6());
     assert!(!address("fec0::").is_link_local_v6() && !address("fe00::1").is_link_local_v6());
-    for nobody in ["::", "::1", "ff02::12"] {
-        assert!(address(nobody).is_impossible_source_v6(), "{nobody}");
+    for impossible in ["::", "::1", "ff02::12"] {
+        assert!(address(impossible).is_impossible_source_v6(), "{impossible}");
     }
     assert!(!address("::2").is_impossible_source_v6());
 }
@@ -104,7 +104,7 @@ fn any_changed_bit_of_the_message_is_refused() {
 }
 
 #[test]
-fn vc030_a_trailer_is_told_apart_from_a_wrong_length() {
+fn vc030_a_trailer_is_distinguished_from_a_wrong_length() {
     let mut message = emitted(&[octets("fe80::f9")]);
     message.resize(message.len() + trailer::LEN, 7);
     vrrp::cover_trailer(&mut message, &carrier());

@@ -1,4 +1,4 @@
-//! The advert path: judge, rate_limit, fence, stamp, hand on to the agent's socket.
+//! The advert path: validation, rate limit, fence and liveness, then the agent's socket.
 
 use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::XdpContext;
@@ -21,7 +21,7 @@ use crate::{boot_nanos, capture, count, maps};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
-/// Decides about a VRRP packet. An invalid one touches nothing but its reason's counter.
+/// The verdict for a VRRP packet. An invalid one changes only the counter of its drop reason.
 #[inline(always)]
 pub fn receive(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Verdict {
     match judge(ctx, slot, vrrp) {
@@ -36,14 +36,14 @@ pub fn receive(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Verdict {
 
 #[inline(always)]
 fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
-    let (advert, broken) = defined(&vrrp.advert);
+    let (advert, broken) = advert_or_zeros(&vrrp.advert);
     let advert = &advert;
     let Some(interface) = maps::interface(slot) else {
         return Ok(());
     };
     let vlan = vrrp.ethernet.vlan;
     let [high, low] = vrrp.destination.words();
-    let ours = policy::is_vrrp_group(&vrrp.destination) || concerns(slot, high, low) != 0;
+    let ours = policy::is_vrrp_group(&vrrp.destination) || listens_to(slot, high, low) != 0;
     if !ours || maps::addressee(slot, vrrp.ethernet.destination, vlan) == maps::TO_OTHER {
         return Ok(());
     }
@@ -59,7 +59,7 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
             Foreign::Refused => {}
         }
     }
-    // The TTL that a peer is allowed is that of a message which names its router.
+    // A peer's TTL range applies only to a valid message that names the peer's router.
     let named = if broken.is_none() { found.map(|(_, router)| router) } else { None };
     policy::judge_ttl(vrrp.ttl, &vrrp.source, named)?;
     if let Some(reason) = broken {
@@ -69,8 +69,8 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
         return Err(Reason::Vrid);
     };
     if router.used == 0 {
-        // It has its place, and is not described yet: the agent is starting. Its socket judges by
-        // the same rules.
+        // The agent is starting and has not written the router's configuration yet. Its socket
+        // applies the same rules.
         return Ok(());
     }
     policy::judge(advert, &vrrp.source, &vrrp.destination, router)?;
@@ -81,7 +81,7 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
     let now = boot_nanos();
     let [high, low] = vrrp.source.words();
     let claim = u32::from(advert.priority) << 16 | u32::from(advert.interval.0);
-    if note(ctx.ctx, index, claim, high, low) == 0 {
+    if record_advert(ctx.ctx, index, claim, high, low) == 0 {
         return Err(Reason::Rate);
     }
     fence(ctx, now, index, advert, vrrp.source, router);
@@ -92,27 +92,27 @@ fn judge(ctx: &XdpContext, slot: u32, vrrp: &Vrrp) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Not 0 where an advert, by what it names, may be of a peer of the router at `index`. A global
-/// function: the verifier checks its loops once.
+/// 0 if the advert lists none of the addresses of the router at `index`. A global function: the
+/// verifier checks its loops once.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn shares_address(ctx: *mut xdp_md, offset: u64, count: u64, index: u64) -> u64 {
     clobber_args();
     let ctx = &XdpContext::new(ctx);
-    let offset = Frame(ctx).forget(offset as usize);
+    let offset = Frame(ctx).bounded(offset as usize);
     let Some(router) = maps::router_at(index as u32) else {
         return 1;
     };
     u64::from(policy::judge_addresses(&Frame(ctx), offset, count as u8, router).is_ok())
 }
 
-/// The advert, or one of zeros and the rule that is broken.
+/// The advert, or an advert of zeros and the check that failed.
 ///
-/// Where there is none the compiler would store whatever a register holds, and after a call the
-/// verifier refuses to read the first five. It does not know that the words are the same after
-/// [`maps::whole`], so each of them has a value on every path.
+/// For the error case the compiler would store an undefined register, and after a call the verifier
+/// rejects reads of the first five. The compiler does not know that [`maps::opaque`] leaves the
+/// words unchanged, so each word has a value on every path.
 #[inline(always)]
-fn defined(advert: &Result<Advert, Reason>) -> (Advert, Option<Reason>) {
+fn advert_or_zeros(advert: &Result<Advert, Reason>) -> (Advert, Option<Reason>) {
     let (advert, broken) = match advert {
         Ok(advert) => (*advert, None),
         Err(reason) => (Advert::default(), Some(*reason)),
@@ -133,7 +133,7 @@ fn defined(advert: &Result<Advert, Reason>) -> (Advert, Option<Reason>) {
         ]),
         u64::from_ne_bytes(advert.auth_data),
     ];
-    let words = maps::whole(&Address::from_words(words)).words();
+    let words = maps::opaque(&Address::from_words(words)).words();
     let [version, vrid, priority, count, low, high, auth_type, flags] = words[0].to_ne_bytes();
     let advert = Advert {
         version,
@@ -149,8 +149,7 @@ fn defined(advert: &Result<Advert, Reason>) -> (Advert, Option<Reason>) {
     (advert, broken)
 }
 
-/// Ends this node's mastership in the same instant in which another master is heard that it must
-/// yield to.
+/// Ends this node's mastership on an advert of a master that it must yield to.
 #[inline(always)]
 fn fence(
     ctx: &XdpContext,
@@ -174,8 +173,9 @@ fn fence(
     if fences {
         maps::fence(index, epoch);
         count::router(index, RouterCounter::Fenced);
-        // The whole of an IPv4 address, the end of an IPv6 one. All are copies: the macro takes
-        // references, and a reference to a part would put the whole on the stack.
+        // The whole IPv4 address, or the last four bytes of an IPv6 address. All are copies: the
+        // macro takes references, and a reference to a field would put the whole struct on the
+        // stack.
         let (vrid, master, priority) =
             (router.vrid, u32::from_be_bytes(source.low()), advert.priority);
         info!(ctx, "VRID {}: fenced by the advert of ..{:i}, priority {}", vrid, master, priority);
@@ -184,14 +184,21 @@ fn fence(
     }
 }
 
-/// Notes a valid advert of the virtual router `index`: when and where from it came, and whether its
-/// sender is the master to follow. `claim` is its priority, and its interval in the lower 16 bits.
-/// 0: there are too many, it is dropped and nothing noted.
+/// Records a valid advert of the virtual router `index` in the liveness map, and as the followed
+/// master's if its sender is the master to follow. `claim` is the priority in the upper 16 bits and
+/// the interval in the lower 16. Returns 0 above the rate limit: the advert is dropped and not
+/// recorded.
 ///
-/// A global function, as `concerns` is: the verifier checks it once, whatever led to it.
+/// A global function, like `listens_to`: the verifier checks it once for all callers.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn note(ctx: *mut xdp_md, index: u32, claim: u32, high: u64, low: u64) -> u32 {
+pub extern "C" fn record_advert(
+    ctx: *mut xdp_md,
+    index: u32,
+    claim: u32,
+    high: u64,
+    low: u64,
+) -> u32 {
     clobber_args();
     let ctx = &XdpContext::new(ctx);
     let (Some(router), Some(mac)) = (maps::router_at(index), Frame(ctx).bytes::<6>(eth::SOURCE_AT))
@@ -210,7 +217,7 @@ pub extern "C" fn note(ctx: *mut xdp_md, index: u32, claim: u32, high: u64, low:
         pad2: 0,
         pad3: 0,
     };
-    // This program cannot verify authenticated adverts, and so follows no master by them.
+    // This program cannot verify authenticated adverts, so it follows no master because of them.
     let claim = Claim { priority: heard.priority, source };
     let follows = router.flags & ROUTER_HMAC_REQUIRED == 0
         && maps::followed(index)
@@ -218,23 +225,23 @@ pub extern "C" fn note(ctx: *mut xdp_md, index: u32, claim: u32, high: u64, low:
     if !rate_limit(now, index, source, router, follows || router.trusted.is(&source)) {
         return 0;
     }
-    maps::stamp(index, heard);
+    maps::record_liveness(index, heard);
     if follows {
         maps::follow(index, heard);
     }
     1
 }
 
-/// Lets a limited number of adverts a second pass for each source of each virtual router, and for
-/// all sources together. `known`: the source is the master that is followed, or would be from here
-/// on; its adverts must get through whatever others send.
+/// Limits the adverts per second of each source of each virtual router, and of all sources
+/// together. `known`: the source is the followed master, or becomes it with this advert; the limit
+/// of all sources does not apply to it, so a flood from other sources cannot suppress its adverts.
 #[inline(always)]
 fn rate_limit(now: u64, index: u32, source: Address, router: &RouterConf, known: bool) -> bool {
     let key = RateKey { router: index, pad: 0, source };
     let window = maps::rate(&key);
     let is_new = window.is_none();
     if let Some(window) = window {
-        // Another CPU may have begun the window after this one read the clock.
+        // Another CPU may have started the window after this CPU read the clock.
         if now.saturating_sub(window.since) >= NANOS_PER_SECOND {
             *window = RateWindow { since: now, count: 0 };
         }
@@ -247,20 +254,20 @@ fn rate_limit(now: u64, index: u32, source: Address, router: &RouterConf, known:
         return false;
     }
     if is_new {
-        // A full map forgets the source heard least recently; a failed insert only means that this
-        // one is not paced.
+        // A full map evicts the least recently used source. After a failed insert this source is
+        // not limited.
         let _ = maps::RATES.insert(&key, &RateWindow { since: now, count: 1 }, 0);
     }
     true
 }
 
-/// Whether a packet to this destination is for us to judge: see [`policy::concerns`].
+/// Not 0 if this node judges VRRP packets to this destination: see [`policy::listens_to`].
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn concerns(slot: u32, high: u64, low: u64) -> u32 {
+pub extern "C" fn listens_to(slot: u32, high: u64, low: u64) -> u32 {
     clobber_args();
     let destination = Address::from_words([high, low]);
     u32::from(
-        maps::interface(slot).is_some_and(|interface| policy::concerns(interface, &destination)),
+        maps::interface(slot).is_some_and(|interface| policy::listens_to(interface, &destination)),
     )
 }

@@ -1,4 +1,4 @@
-//! Samples of what is dropped, for `vrrp-agent capture`. Off unless somebody captures: then a drop
+//! Samples of what is dropped, for `vrrp-agent capture`. Off without a capture; during one a drop
 //! costs one look at a word more.
 
 use aya_ebpf::bindings::xdp_md;
@@ -17,15 +17,15 @@ static CAPTURE: Array<CaptureConf> = Array::with_max_entries(1, 0);
 #[map]
 static CAPTURED: PerfEventArray<Captured> = PerfEventArray::new(0);
 
-/// Drops a packet of a virtual router for what `counter` counts.
+/// Drops a packet of a virtual router, counts it in `counter` and samples it.
 #[inline(always)]
-pub fn refuse(ctx: &XdpContext, router: u32, counter: RouterCounter) -> Verdict {
+pub fn drop_counted(ctx: &XdpContext, router: u32, counter: RouterCounter) -> Verdict {
     count::router(router, counter);
     sample(ctx, DropReason::Router(counter));
     Verdict::Drop
 }
 
-/// Copies the frame, which is being dropped, to whoever captures what is dropped for this reason.
+/// Copies the frame, which is being dropped, to the process that captures drops of this reason.
 #[inline(always)]
 pub fn sample(ctx: &XdpContext, reason: DropReason) {
     let code = reason.code();
@@ -37,7 +37,7 @@ pub fn sample(ctx: &XdpContext, reason: DropReason) {
     }
 }
 
-/// A global function, since it is called from many places.
+/// A global function: the verifier checks it once for all callers.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn capture(ctx: *mut xdp_md, reason: u32) -> u32 {

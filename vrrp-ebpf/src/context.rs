@@ -1,21 +1,20 @@
-//! The XDP context as a `Packet`: the only pointer reads of packet memory.
+//! The XDP context as a `Packet`. Only this module reads packet memory through pointers.
 
 use core::arch::asm;
 
 use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::XdpContext;
-use vrrp_common::packet::{FORGETTABLE, Packet};
-use vrrp_common::wire::checksum;
+use vrrp_common::packet::{OFFSET_LIMIT, Packet};
 
-/// The linear part of a frame.
+/// The linear part of a frame (without the fragments of a multi-buffer frame).
 pub struct Frame<'a>(pub &'a XdpContext);
 
-/// Where the frame begins in memory.
+/// Address of the first byte of the frame (`xdp_md::data`).
 ///
-/// The context's fields are of 32 bits, and stand for pointers of 64: a compiler that knows the
-/// first moves them about as such, which the verifier refuses.
+/// The context's fields have 32 bits and represent 64-bit pointers. A compiler that knows the
+/// 32-bit type copies them as such, which the verifier rejects.
 #[inline(always)]
-pub fn begin(ctx: &XdpContext) -> usize {
+pub fn data(ctx: &XdpContext) -> usize {
     let address: u64;
     // SAFETY: a read of the context's first field.
     unsafe {
@@ -24,9 +23,9 @@ pub fn begin(ctx: &XdpContext) -> usize {
     address as usize
 }
 
-/// Where it ends.
+/// Address after the last byte of the linear part (`xdp_md::data_end`).
 #[inline(always)]
-pub fn end(ctx: &XdpContext) -> usize {
+pub fn data_end(ctx: &XdpContext) -> usize {
     let address: u64;
     // SAFETY: a read of the context's second field.
     unsafe {
@@ -35,44 +34,44 @@ pub fn end(ctx: &XdpContext) -> usize {
     address as usize
 }
 
-/// Bytes of the frame's linear part: all of it, unless it is a jumbo.
+/// Length of the linear part in bytes: the whole frame, unless it has fragments.
 #[inline(always)]
 pub fn linear_len(ctx: &XdpContext) -> usize {
-    end(ctx) - begin(ctx)
+    data_end(ctx) - data(ctx)
 }
 
-/// To be called by every function that is not inlined: makes it use the five registers that a call
-/// may clobber_args.
+/// Marks the five argument registers as clobbered. Every function that is not inlined calls this.
 ///
-/// The compiler sees which of them a function leaves alone, and keeps values there over the call;
-/// the verifier takes all five for lost.
+/// The compiler sees which argument registers a function leaves unchanged and keeps values in them
+/// across the call. The verifier marks all five as unreadable after a call. `cargo xtask tidy`
+/// checks the calls.
 #[inline(always)]
 pub fn clobber_args() {
-    // SAFETY: no instruction; five registers are named as changed.
+    // SAFETY: emits no instruction; five registers are marked as clobbered.
     unsafe {
         asm!("", out("r1") _, out("r2") _, out("r3") _, out("r4") _, out("r5") _, options(nomem, nostack))
     };
 }
 
-/// No sum is as large.
+/// Result for a range beyond the end of the frame; no sum is as large.
 const CUT_OFF: u64 = u64::MAX;
 
-/// A global function: the verifier checks its loops once, not once for each way that leads to them,
-/// and knows nothing of what comes out.
+/// A global function: the verifier checks its loops once instead of once for each caller, and
+/// assumes nothing about the result.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn sum(ctx: *mut xdp_md, offset: u64, len: u64) -> u64 {
     clobber_args();
     let ctx = &XdpContext::new(ctx);
-    let [offset, len] = [offset, len].map(|number| number as usize & (FORGETTABLE - 1));
+    let [offset, len] = [offset, len].map(|number| number as usize & (OFFSET_LIMIT - 1));
     vrrp_common::packet::sum_words(&Frame(ctx), offset, len).unwrap_or(CUT_OFF)
 }
 
 impl Packet for Frame<'_> {
     #[inline(always)]
     fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        let start = begin(self.0) + offset;
-        if start + N > end(self.0) {
+        let start = data(self.0) + offset;
+        if start + N > data_end(self.0) {
             return None;
         }
         // SAFETY: `N` bytes from `start` lie before `data_end`, as was just checked (and the
@@ -90,10 +89,10 @@ impl Packet for Frame<'_> {
     }
 
     #[inline(always)]
-    fn forget(&self, mut number: usize) -> usize {
+    fn bounded(&self, mut number: usize) -> usize {
         // SAFETY: bits are masked in a register.
         unsafe {
-            asm!("{0} &= {1}", inout(reg) number, const FORGETTABLE - 1, options(pure, nomem, nostack))
+            asm!("{0} &= {1}", inout(reg) number, const OFFSET_LIMIT - 1, options(pure, nomem, nostack))
         };
         number
     }

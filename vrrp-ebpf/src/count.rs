@@ -1,4 +1,4 @@
-//! Per-CPU counters: no other CPU writes them, so a bump is a plain addition.
+//! Per-CPU counters. No other CPU writes them, so an increment is a plain addition.
 
 use aya_ebpf::maps::PerCpuArray;
 use vrrp_common::counter::{self, INTERFACE_COUNTERS, RouterCounter, Verdict};

@@ -1,4 +1,4 @@
-//! The host's own routes and neighbours: where an answer to a client goes.
+//! FIB lookups: the next hop of a response to a client, by the host's routes and neighbours.
 
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::bindings::bpf_fib_lookup as Params;
@@ -12,32 +12,31 @@ const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 /// The lookup found a route and a neighbour (BPF_FIB_LKUP_RET_SUCCESS).
 const FOUND: i64 = 0;
-/// The host would not send such a packet on: it is for the host itself, or has no route
+/// The host would not forward the packet: it is for the host itself, or has no route
 /// (BPF_FIB_LKUP_RET_NOT_FWDED).
 const NOT_FORWARDED: i64 = 4;
-/// It would, by a route with an encapsulation; once it has resolved the neighbour; in fragments, or
-/// with an answer that it is too long.
+/// The host would forward it: by a route with an encapsulation; after neighbour resolution; in
+/// fragments or with an ICMP error, because it exceeds the MTU.
 const ENCAPSULATED: i64 = 6;
 const NO_NEIGHBOUR: i64 = 7;
 const TOO_LONG: i64 = 8;
 
 pub enum Next {
     Hop(Hop),
-    /// The packet ends here.
-    Here,
-    /// The stack must help: a neighbour that is not resolved, a packet too long, a route of another
-    /// kind.
+    /// The packet is for this host.
+    Local,
+    /// The stack must forward it: an unresolved neighbour, a packet above the MTU, or another kind
+    /// of route.
     Stack,
 }
 
-/// Whether the host would forward `packet`, which must not be for a group of hosts, out of another
-/// interface.
+/// Whether the host would forward `packet`, which must not be multicast, out of another interface.
 #[inline(always)]
 pub fn is_forwarded(ctx: &XdpContext, packet: &Packet) -> bool {
     let (result, params) = look_up(ctx, packet, &packet.source);
     match result {
         FOUND | NO_NEIGHBOUR => params.ifindex as usize != ctx.ingress_ifindex(),
-        // The kernel does not tell by which interface.
+        // The kernel does not return the interface.
         ENCAPSULATED | TOO_LONG => true,
         _ => false,
     }
@@ -49,7 +48,7 @@ pub struct Hop {
     pub source_mac: [u8; 6],
 }
 
-/// The way of `packet` to its destination, once its source is `source`.
+/// The next hop of `packet` to its destination, with the source `source`.
 #[inline(always)]
 pub fn next_hop(ctx: &XdpContext, packet: &Packet, source: &Address) -> Next {
     let (result, params) = look_up(ctx, packet, source);
@@ -59,7 +58,7 @@ pub fn next_hop(ctx: &XdpContext, packet: &Packet, source: &Address) -> Next {
             mac: mac(&raw const params.dmac),
             source_mac: mac(&raw const params.smac),
         }),
-        NOT_FORWARDED => Next::Here,
+        NOT_FORWARDED => Next::Local,
         _ => Next::Stack,
     }
 }
@@ -88,8 +87,8 @@ fn look_up(ctx: &XdpContext, packet: &Packet, source: &Address) -> (i64, Params)
     (result, params)
 }
 
-/// A MAC address out of the parameters, two bytes at a time: four at once would be misaligned on
-/// the stack, which the verifier refuses.
+/// A MAC address from the parameters, read two bytes at a time: a four-byte read would be
+/// misaligned on the stack, which the verifier rejects.
 #[inline(always)]
 fn mac(at: *const [u8; 6]) -> [u8; 6] {
     let word = |index: usize| {

@@ -1,5 +1,5 @@
-//! Who may open connections, and how many: lists of sources, token buckets. Off unless the
-//! service's configuration asks for it.
+//! Access lists and rate limits of a service: allowed and denied sources, token buckets. Off unless
+//! configured.
 
 use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use aya_ebpf::macros::map;
@@ -14,10 +14,10 @@ use vrrp_common::maps::{
 };
 
 use crate::context::clobber_args;
-use crate::maps::whole;
+use crate::maps::opaque;
 
-/// Connections a second that one CPU remembers while rings change, and how many at once: a flood
-/// must not push out the others.
+/// Rate per second and burst of connections that one CPU records while rings change. The limit
+/// keeps a flood from evicting the other records.
 const REMEMBERED_RATE: u32 = 20_000;
 const REMEMBERED_BURST: u32 = 2_000;
 /// All bits of a source.
@@ -34,9 +34,9 @@ static SOURCE_BUCKETS: LruHashMap<BucketKey, Bucket> = LruHashMap::with_max_entr
 #[map]
 static REMEMBERED: PerCpuArray<Bucket> = PerCpuArray::with_max_entries(1, 0);
 
-/// Why a packet of `source` is not let through to the service; `begins`: it opens a connection.
+/// Why the service drops a packet from `source`; `None` admits it. `begins`: it opens a connection.
 #[inline(always)]
-pub fn refuses(service: u32, source: &Address, begins: bool) -> Option<RouterCounter> {
+pub fn drop_reason(service: u32, source: &Address, begins: bool) -> Option<RouterCounter> {
     match judge(service, source, u32::from(begins)) {
         Judgement::Admitted => None,
         Judgement::Denied => Some(RouterCounter::SourceDenied),
@@ -59,7 +59,7 @@ fn judge(service: u32, source: &Address, begins: u32) -> Judgement {
     let Some(conf) = GUARDS.get(service) else {
         return Judgement::Admitted;
     };
-    if conf.closed | conf.listed != 0 && !is_welcome(service, source, conf.closed != 0) {
+    if conf.closed | conf.listed != 0 && !is_allowed(service, source, conf.closed != 0) {
         return Judgement::Denied;
     }
     if begins == 0 {
@@ -72,7 +72,7 @@ fn judge(service: u32, source: &Address, begins: u32) -> Judgement {
         && let Some(total) = TOTAL_BUCKETS.get_ptr_mut(service)
     {
         // SAFETY: a live element of one word, read and written whole. Two CPUs may both take the
-        // last token: the limit is then late by one.
+        // last token: then one connection above the limit passes.
         let (taken, after) = bucket::take(
             unsafe { total.read_volatile() },
             coarse_nanos(),
@@ -89,7 +89,7 @@ fn judge(service: u32, source: &Address, begins: u32) -> Judgement {
 }
 
 #[inline(always)]
-fn is_welcome(service: u32, source: &Address, closed: bool) -> bool {
+fn is_allowed(service: u32, source: &Address, closed: bool) -> bool {
     let source = GuardedSource { service: service.to_be_bytes(), source: source.octets() };
     match GUARD_SOURCES.get(Key::new(GUARD_SERVICE_BITS + SOURCE_BITS, source)) {
         Some(&SOURCE_ALLOWED) => true,
@@ -100,17 +100,17 @@ fn is_welcome(service: u32, source: &Address, closed: bool) -> bool {
 
 #[inline(always)]
 fn source_has_token(service: u32, source: &Address, conf: &GuardConf) -> bool {
-    let key = BucketKey { source: whole(source), service, pad: 0 };
+    let key = BucketKey { source: opaque(source), service, pad: 0 };
     let now = coarse_nanos();
     let Some(known) = SOURCE_BUCKETS.get_ptr_mut(key) else {
         let (taken, after) =
             bucket::take(Bucket::default(), now, conf.source_rate, conf.source_burst);
-        // A full map forgets the source heard least recently; a failed insert only means that this
-        // one is not limited.
+        // A full map evicts the least recently used source. After a failed insert this source is
+        // not limited.
         let _ = SOURCE_BUCKETS.insert(key, after, 0);
         return taken;
     };
-    // SAFETY: as of the total.
+    // SAFETY: as for the total.
     let (taken, after) =
         bucket::take(unsafe { known.read_volatile() }, now, conf.source_rate, conf.source_burst);
     // SAFETY: likewise.
@@ -118,13 +118,13 @@ fn source_has_token(service: u32, source: &Address, conf: &GuardConf) -> bool {
     taken
 }
 
-/// Whether one more connection may be remembered now.
+/// Takes a token for recording one more connection; false without a token.
 #[inline(always)]
-pub fn may_remember() -> bool {
+pub fn take_flow_token() -> bool {
     let Some(budget) = REMEMBERED.get_ptr_mut(0) else {
         return false;
     };
-    // SAFETY: an element of this CPU's own.
+    // SAFETY: an element of this CPU's array.
     let (taken, after) =
         bucket::take(unsafe { *budget }, coarse_nanos(), REMEMBERED_RATE, REMEMBERED_BURST);
     // SAFETY: as above.
@@ -132,7 +132,8 @@ pub fn may_remember() -> bool {
     taken
 }
 
-/// Nanoseconds, a few milliseconds coarse, at half the price of the fine clock.
+/// Nanoseconds since boot with a resolution of a few milliseconds, at half the cost of the fine
+/// clock.
 #[inline(always)]
 fn coarse_nanos() -> u64 {
     // SAFETY: a helper call without arguments.

@@ -1,15 +1,15 @@
 //! The XDP program: filters VRRP adverts, answers ARP and neighbour discovery for the virtual
-//! addresses this node acts for, steers their traffic.
+//! addresses of which this node is the active router, and steers their traffic.
 //!
-//! One function, read downwards: which interface is it, what is the frame, whose business is that,
-//! count the verdict. Unknown is not ours: a miss in any map is `XDP_PASS`. VRRP fails closed.
-//! Nothing here reads a clock for a client packet.
+//! The program looks up the interface, classifies the frame, gets the verdict of the module for
+//! that class and counts it. A miss in any map is `XDP_PASS`. VRRP fails closed. For a
+//! client packet only rate limits and flow records (guard.rs) read a clock.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
 
 mod advert;
-mod announce;
+mod arp_nd;
 mod capture;
 mod context;
 mod count;
@@ -64,7 +64,7 @@ fn process(ctx: &XdpContext, slot: u32) -> Verdict {
     let Some(ethernet) = eth::parse(&Frame(ctx)) else {
         return Verdict::Pass;
     };
-    // Adverts are told apart here, so that the client path is not called for them.
+    // Adverts are recognised here, so that the client path is not called for them.
     let protocol = Frame(ctx).byte(ethernet.network + wire::ipv4::at::PROTOCOL);
     let ctx = ctx.ctx;
     match ethernet.ethertype {
@@ -82,7 +82,7 @@ fn process(ctx: &XdpContext, slot: u32) -> Verdict {
     }
 }
 
-/// The protocol of an untagged IPv4 packet: most packets are told by this one bounds check.
+/// The protocol of an untagged IPv4 packet: this one bounds check classifies most packets.
 #[inline(always)]
 fn untagged_ipv4(frame: &Frame) -> Option<u8> {
     const PROTOCOL_AT: usize = eth::HEADER_LEN + wire::ipv4::at::PROTOCOL;
@@ -91,7 +91,7 @@ fn untagged_ipv4(frame: &Frame) -> Option<u8> {
     (ethertype == eth::TYPE_IPV4).then_some(headers[PROTOCOL_AT])
 }
 
-/// What a function below says of a packet that another one must decide about.
+/// Returned by a function below for a packet of another class.
 const UNDECIDED: u32 = Verdict::COUNT as u32;
 
 #[inline(always)]
@@ -105,12 +105,12 @@ fn decided(word: u32) -> Option<Verdict> {
     }
 }
 
-/// IPv4 but VRRP. This and the next three are global functions (`pub`, unmangled, numbers in and
-/// out): the verifier checks each by itself, once, whatever led to it. Each has the 512 bytes of
-/// stack to itself and what it calls.
+/// IPv4 without VRRP. This and the next three are global functions (`pub`, unmangled, integer
+/// arguments and result): the verifier checks each once, independent of its callers. Each shares
+/// the 512 bytes of stack only with its callees.
 ///
-/// They read the Ethernet header again: handed over in memory that would be slower, and the
-/// verifier wants it aligned.
+/// They parse the Ethernet header again: passing it in memory would be slower, and the verifier
+/// requires aligned accesses.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn ipv4(ctx: *mut xdp_md, slot: u32) -> u32 {
@@ -125,7 +125,8 @@ pub extern "C" fn ipv4(ctx: *mut xdp_md, slot: u32) -> u32 {
     if !ip.is_sane() {
         return Verdict::Pass as u32;
     }
-    through(ctx, slot, &ethernet, steer::client(ctx, slot, &Packet::v4(&ethernet, &ip))) as u32
+    pass_to_stack(ctx, slot, &ethernet, steer::client(ctx, slot, &Packet::v4(&ethernet, &ip)))
+        as u32
 }
 
 /// ARP, and VRRP over IPv4.
@@ -139,7 +140,7 @@ pub extern "C" fn control_v4(ctx: *mut xdp_md, slot: u32) -> u32 {
     };
     let verdict = match classify::over_ipv4(&Frame(ctx), ethernet) {
         Class::Vrrp(vrrp) => advert::receive(ctx, slot, &vrrp),
-        Class::Arp { ethernet, arp } => announce::arp(ctx, slot, &ethernet, &arp),
+        Class::Arp { ethernet, arp } => arp_nd::arp(ctx, slot, &ethernet, &arp),
         Class::Ipv4 { .. } | Class::Neighbour { .. } | Class::Ipv6 { .. } | Class::Other => {
             Verdict::Pass
         }
@@ -147,8 +148,8 @@ pub extern "C" fn control_v4(ctx: *mut xdp_md, slot: u32) -> u32 {
     verdict as u32
 }
 
-/// IPv6 but VRRP and neighbour discovery; `asked` is 1 for a packet that [`control_v6`] has seen to
-/// be neither.
+/// IPv6 without VRRP and neighbour discovery; `asked` is 1 for a packet that [`control_v6`] has
+/// found to be neither.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn ipv6(ctx: *mut xdp_md, slot: u32, asked: u32) -> u32 {
@@ -166,7 +167,8 @@ pub extern "C" fn ipv6(ctx: *mut xdp_md, slot: u32, asked: u32) -> u32 {
     if ip.is_mapped() {
         return Verdict::Pass as u32;
     }
-    through(ctx, slot, &ethernet, steer::client(ctx, slot, &Packet::v6(&ethernet, &ip))) as u32
+    pass_to_stack(ctx, slot, &ethernet, steer::client(ctx, slot, &Packet::v6(&ethernet, &ip)))
+        as u32
 }
 
 /// VRRP over IPv6 and neighbour discovery.
@@ -180,9 +182,7 @@ pub extern "C" fn control_v6(ctx: *mut xdp_md, slot: u32) -> u32 {
     };
     let verdict = match classify::over_ipv6(&Frame(ctx), ethernet) {
         Class::Vrrp(vrrp) => advert::receive(ctx, slot, &vrrp),
-        Class::Neighbour { ethernet, ip, nd } => {
-            announce::neighbour(ctx, slot, &ethernet, &ip, &nd)
-        }
+        Class::Neighbour { ethernet, ip, nd } => arp_nd::neighbour(ctx, slot, &ethernet, &ip, &nd),
         Class::Ipv6 { .. } | Class::Ipv4 { .. } | Class::Arp { .. } | Class::Other => {
             return UNDECIDED;
         }
@@ -190,11 +190,11 @@ pub extern "C" fn control_v6(ctx: *mut xdp_md, slot: u32) -> u32 {
     verdict as u32
 }
 
-/// A packet that goes on to the stack: one for a virtual router's MAC address is addressed to the
-/// interface's own while this node acts for that router, and dropped otherwise (RFC 9568 sections
-/// 6.4.2 and 6.4.3).
+/// Passes a packet to the stack. A frame to a virtual router's MAC address is readdressed to the
+/// interface's MAC while this node is active for that router, and dropped otherwise (RFC 9568
+/// sections 6.4.2 and 6.4.3).
 #[inline(always)]
-fn through(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, verdict: Verdict) -> Verdict {
+fn pass_to_stack(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, verdict: Verdict) -> Verdict {
     if !matches!(verdict, Verdict::Pass) {
         return verdict;
     }
@@ -202,18 +202,17 @@ fn through(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, verdict: Verdict) -
         return verdict;
     };
     if maps::active(index).is_none() {
-        return capture::refuse(ctx, index, RouterCounter::NotActive);
+        return capture::drop_counted(ctx, index, RouterCounter::NotActive);
     }
     match maps::interface(slot) {
-        Some(interface) => {
-            rewrite::to_own_mac(ctx, interface.mac).map_or(Verdict::Drop, |()| Verdict::Pass)
-        }
+        Some(interface) => rewrite::set_destination_mac(ctx, interface.mac)
+            .map_or(Verdict::Drop, |()| Verdict::Pass),
         None => verdict,
     }
 }
 
-/// Nanoseconds since boot, suspended time included: the clock of leases and liveness. As dear as a
-/// hash lookup.
+/// Nanoseconds since boot, including suspended time: the clock of leases and liveness. A read costs
+/// as much as a hash lookup.
 #[inline(always)]
 fn boot_nanos() -> u64 {
     // SAFETY: a helper call without arguments.

@@ -53,7 +53,7 @@ pub static VR_COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(MAX_ROU
 #[map]
 pub static BACKEND_TRAFFIC: PerCpuArray<Traffic> = PerCpuArray::with_max_entries(MAX_BACKENDS, 0);
 
-/// Slot of the interface the packet came in by; `None` where it is not ours.
+/// Slot of the ingress interface; `None` if the agent does not manage it.
 #[inline(always)]
 pub fn interface_slot(ctx: &XdpContext) -> Option<u32> {
     match INTERFACES.get(ctx.ingress_ifindex() as u32) {
@@ -80,13 +80,13 @@ pub fn router_at(index: u32) -> Option<&'static RouterConf> {
     ROUTERS.get(index)
 }
 
-/// Lets the compiler forget what it knows of the single bytes of an address. Where only some of
-/// them were looked at before, it would put the others on the stack in misaligned pieces, which the
-/// verifier refuses.
+/// The same address, hidden from the compiler's analysis of single bytes. After a comparison of
+/// some bytes the compiler would spill the others to the stack in misaligned pieces, which the
+/// verifier rejects.
 #[inline(always)]
-pub fn whole(address: &Address) -> Address {
+pub fn opaque(address: &Address) -> Address {
     let [mut high, mut low] = address.words();
-    // SAFETY: each value is moved to where it is.
+    // SAFETY: each register is moved to itself.
     unsafe {
         asm!("{0} = {0}", inout(reg) high, options(pure, nomem, nostack));
         asm!("{0} = {0}", inout(reg) low, options(pure, nomem, nostack));
@@ -94,28 +94,28 @@ pub fn whole(address: &Address) -> Address {
     Address::from_words([high, low])
 }
 
-/// The present second of one source.
+/// The current one-second window of one source.
 #[inline(always)]
 pub fn rate(key: &RateKey) -> Option<&'static mut RateWindow> {
     let window = RATES.get_ptr_mut(key)?;
-    // SAFETY: a live element that only this program writes. Two CPUs may lose each other's
-    // increment: the limit is then a little late, no more.
+    // SAFETY: a live element that only this program writes. Two CPUs may overwrite each other's
+    // increment: then a few adverts above the limit pass.
     Some(unsafe { &mut *window })
 }
 
-/// The last advert of the master that is followed.
+/// The last advert of the followed master.
 #[inline(always)]
 pub fn followed(router: u32) -> Option<&'static Liveness> {
     FOLLOWED.get(router)
 }
 
-/// Notes the last valid advert of the router.
+/// Records the last valid advert of the router.
 #[inline(always)]
-pub fn stamp(router: u32, heard: Liveness) {
+pub fn record_liveness(router: u32, heard: Liveness) {
     write(&LIVENESS, router, heard);
 }
 
-/// Notes the last advert of the master that is followed.
+/// Records the last advert of the followed master.
 #[inline(always)]
 pub fn follow(router: u32, heard: Liveness) {
     write(&FOLLOWED, router, heard);
@@ -129,8 +129,7 @@ fn write(map: &Array<Liveness>, router: u32, heard: Liveness) {
     }
 }
 
-/// Takes one of the adverts that may pass in a second from the bucket `index`; whether there was
-/// one.
+/// Takes a token from the bucket `index` of `limit` adverts per second; false without a token.
 #[inline(always)]
 pub fn advert_token(index: u32, now: u64, limit: u32) -> bool {
     let Some(known) = ADVERT_BUCKETS.get_ptr_mut(index) else {
@@ -144,26 +143,25 @@ pub fn advert_token(index: u32, now: u64, limit: u32) -> bool {
     taken
 }
 
-/// Notes who claims an address of a virtual router that this node acts for.
+/// Records another host's claim of an address of a virtual router that this node is active for.
 #[inline(always)]
-pub fn claim(router: u32, claim: AddressClaim) {
+pub fn record_claim(router: u32, claim: AddressClaim) {
     if let Some(entry) = CLAIMS.get_ptr_mut(router) {
         // SAFETY: the pointer is to a live array element of this type; only this program writes it.
         unsafe { *entry = claim };
     }
 }
 
-/// Whom a frame is addressed to, as [`addressee`] tells it.
+/// Results of [`addressee`], from another host to this interface.
 pub const TO_OTHER: u32 = 0;
 pub const TO_GROUP: u32 = 1;
 pub const TO_BACKUP: u32 = 2;
-pub const TO_ACTOR: u32 = 3;
+pub const TO_ACTIVE: u32 = 3;
 pub const TO_INTERFACE: u32 = 4;
 
-/// Whom a frame with this destination is addressed to: the interface in `slot`, a virtual router on
-/// it that has a MAC address of its own and that this node acts for or not, a group of hosts, or
-/// another host. Frames for others come where a switch does not know the host that they are for and
-/// sends them everywhere, or where the interface is in promiscuous mode.
+/// The addressee of a frame with this destination MAC: the interface in `slot`, the virtual MAC of
+/// a router on it (active or backup), a multicast group, or another host. Frames for other hosts
+/// arrive when a switch floods an unknown destination or the interface is in promiscuous mode.
 #[inline(always)]
 pub fn addressee(slot: u32, destination: [u8; 6], vlan: u32) -> u32 {
     // Almost all frames end here, without the cost of a call.
@@ -177,21 +175,21 @@ pub fn addressee(slot: u32, destination: [u8; 6], vlan: u32) -> u32 {
     addressee_of(slot, u64::from_ne_bytes([a, b, c, d, e, f, 0, 0]), vlan)
 }
 
-/// The same for a destination that is neither the interface nor a group. A global function, as the
-/// next one is: what follows it is verified once.
+/// The same for a destination that is neither the interface nor a group. A global function, like
+/// `virtual_mac_of`: the verifier checks the code after the call once.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn addressee_of(slot: u32, destination: u64, vlan: u32) -> u32 {
     clobber_args();
     let [a, b, c, d, e, f, _, _] = destination.to_ne_bytes();
     match virtual_router(slot, [a, b, c, d, e, f], vlan) {
-        Some(index) if active(index).is_some() => TO_ACTOR,
+        Some(index) if active(index).is_some() => TO_ACTIVE,
         Some(_) => TO_BACKUP,
         None => TO_OTHER,
     }
 }
 
-/// The index of the virtual router whose MAC address this is, if it uses it.
+/// Index of the virtual router that uses this MAC address.
 #[inline(always)]
 pub fn virtual_router(slot: u32, mac: [u8; 6], vlan: u32) -> Option<u32> {
     let (v6, vrid) = of_virtual_mac(mac)?;
@@ -203,8 +201,7 @@ pub fn virtual_router(slot: u32, mac: [u8; 6], vlan: u32) -> Option<u32> {
 
 const NO_ROUTER: u32 = u32::MAX;
 
-/// Index of the virtual router that has a MAC address of its own; `name` is its VRID, and 256 more
-/// for one of IPv6.
+/// Index of the virtual router that uses its virtual MAC; `name` is its VRID, plus 256 for IPv6.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn virtual_mac_of(slot: u32, name: u32, vlan: u32) -> u32 {
@@ -217,7 +214,7 @@ pub extern "C" fn virtual_mac_of(slot: u32, name: u32, vlan: u32) -> u32 {
     }
 }
 
-/// The epoch this node acts in for the router; `None` where it does not act.
+/// The epoch in which this node is active for the router; `None` while it is not.
 #[inline(always)]
 pub fn active(router: u32) -> Option<u64> {
     let mastership = word(&MASTERSHIP, router);
@@ -229,8 +226,8 @@ pub fn lease_until(router: u32) -> u64 {
     word(&LEASE, router)
 }
 
-/// Ends the mastership of `epoch`: from here on this node does not act, whatever the agent last
-/// said.
+/// Ends the mastership of `epoch`: from here on this node is not active, independent of the agent's
+/// last write.
 #[inline(always)]
 pub fn fence(router: u32, epoch: u64) {
     if let Some(entry) = FENCE.get_ptr_mut(router) {
@@ -240,7 +237,7 @@ pub fn fence(router: u32, epoch: u64) {
     }
 }
 
-/// One word that the agent or another CPU may be writing right now.
+/// Reads a word that the agent or another CPU may write concurrently.
 #[inline(always)]
 fn word(map: &Array<u64>, index: u32) -> u64 {
     match map.get_ptr(index) {

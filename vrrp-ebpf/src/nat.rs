@@ -1,9 +1,9 @@
-//! Backends behind destination NAT: address and port rewritten on the way there, and put back on
-//! the way from there.
+//! NAT backends (LVS-NAT): the destination address and port are rewritten towards the backend, the
+//! source towards the client.
 //!
-//! Nothing is remembered: which backend a flow goes to is the ring's to say, and whose answer a
-//! packet is, the backend's address and port. So the other node of the pair can carry either
-//! direction of a flow that it never saw.
+//! There is no per-flow state. The ring determines the backend of a flow, and the backend's address
+//! and port identify a response. So either node of the pair can carry either direction of a flow
+//! that it has not seen before.
 
 use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::XdpContext;
@@ -14,7 +14,7 @@ use vrrp_common::packet::Packet as _;
 use vrrp_common::wire::ipv4::{self, PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::{checksum, ipv6, l4};
 
-use crate::capture::refuse;
+use crate::capture::drop_counted;
 use crate::context::{Frame, clobber_args};
 use crate::packet::Packet;
 use crate::rewrite::{self, put};
@@ -25,13 +25,13 @@ const ICMP_CHECKSUM: usize = 2;
 const SOURCE_PORT: usize = 0;
 const DESTINATION_PORT: usize = 2;
 
-/// Bits of the word that tells of the packet to rewrite.
+/// Bits of the word that describes the packet to rewrite.
 const PROTOCOL_SHIFT: u32 = 16;
 const V6: u32 = 1 << 24;
 /// No transport header follows.
 const PORTLESS: u32 = 1 << 25;
 
-/// One rewritten end of a packet: whose address and port become whose, and where they stand.
+/// One rewritten end of a packet: old and new address and port.
 struct Change<'a> {
     old: &'a Address,
     new: &'a Address,
@@ -39,9 +39,9 @@ struct Change<'a> {
     new_port: u16,
 }
 
-/// Where things stand in the packet.
+/// Offsets of the headers, and what the transport header holds.
 #[derive(Clone, Copy)]
-struct Place {
+struct Offsets {
     network: usize,
     transport: usize,
     protocol: u8,
@@ -50,16 +50,16 @@ struct Place {
 
 /// Why a packet cannot go to this backend.
 #[inline(always)]
-pub fn refuses(packet: &Packet, backend: &BackendConf) -> Option<RouterCounter> {
+pub fn drop_reason(packet: &Packet, backend: &BackendConf) -> Option<RouterCounter> {
     if packet.ttl <= 1 {
         return Some(RouterCounter::TtlExpired);
     }
-    // It would get its own packet from its own address, and drop it.
+    // The backend would receive a packet from its own address and drop it.
     packet.source.is(&backend.address).then_some(RouterCounter::Hairpin)
 }
 
-/// Sends the packet to the backend `number`; `quoted` is where the packet that it quotes begins, 0
-/// for none.
+/// Sends the packet to the backend `number`. `quoted` is the offset of the packet that an ICMP
+/// error quotes, 0 for none.
 #[inline(always)]
 pub fn send(ctx: &XdpContext, packet: &Packet, number: u32, quoted: usize) -> Verdict {
     let flags = if packet.v6 { V6 } else { 0 } | if packet.later_fragment { PORTLESS } else { 0 };
@@ -72,10 +72,10 @@ pub fn send(ctx: &XdpContext, packet: &Packet, number: u32, quoted: usize) -> Ve
 }
 
 #[inline(always)]
-fn place(ctx: &XdpContext, network: u32, what: u32) -> Place {
-    Place {
-        network: Frame(ctx).forget(network as usize),
-        transport: Frame(ctx).forget(what as usize & 0x1fff),
+fn offsets(ctx: &XdpContext, network: u32, what: u32) -> Offsets {
+    Offsets {
+        network: Frame(ctx).bounded(network as usize),
+        transport: Frame(ctx).bounded(what as usize & 0x1fff),
         protocol: (what >> PROTOCOL_SHIFT) as u8,
         portless: what & PORTLESS != 0,
     }
@@ -88,85 +88,97 @@ fn send_connection(ctx: *mut xdp_md, number: u32, network: u32, what: u32) -> Ve
     let Some(backend) = tables::backend(number) else {
         return Verdict::Drop;
     };
-    let place = place(ctx, network, what);
+    let offsets = offsets(ctx, network, what);
     let done = if what & V6 != 0 {
-        destination_v6(ctx, place, backend)
+        destination_v6(ctx, offsets, backend)
     } else {
-        destination_v4(ctx, place, backend)
+        destination_v4(ctx, offsets, backend)
     };
     match done {
-        Some(()) => rewrite::direct_return(ctx, backend.ifindex, backend.mac, backend.source_mac),
+        Some(()) => rewrite::send_to_mac(ctx, backend.ifindex, backend.mac, backend.source_mac),
         None => Verdict::Drop,
     }
 }
 
 #[inline(always)]
-fn destination_v4(ctx: &XdpContext, place: Place, backend: &BackendConf) -> Option<()> {
+fn destination_v4(ctx: &XdpContext, offsets: Offsets, backend: &BackendConf) -> Option<()> {
     let frame = Frame(ctx);
-    let old = frame.bytes(place.network + ipv4::at::DESTINATION)?;
+    let old = frame.bytes(offsets.network + ipv4::at::DESTINATION)?;
     let old_port =
-        if place.portless { 0 } else { frame.be16(place.transport + DESTINATION_PORT)? };
+        if offsets.portless { 0 } else { frame.be16(offsets.transport + DESTINATION_PORT)? };
     let old_address = Address::v4(old);
     let change =
         Change { old: &old_address, new: &backend.address, old_port, new_port: backend.port };
-    header_v4(ctx, place, &change, ipv4::at::DESTINATION, true)?;
-    transport(ctx, place, &change, DESTINATION_PORT)
+    header_v4(ctx, offsets, &change, ipv4::at::DESTINATION, true)?;
+    transport(ctx, offsets, &change, DESTINATION_PORT)
 }
 
 #[inline(always)]
-fn destination_v6(ctx: &XdpContext, place: Place, backend: &BackendConf) -> Option<()> {
+fn destination_v6(ctx: &XdpContext, offsets: Offsets, backend: &BackendConf) -> Option<()> {
     let frame = Frame(ctx);
-    let old = frame.address(place.network + ipv6::at::DESTINATION)?;
+    let old = frame.address(offsets.network + ipv6::at::DESTINATION)?;
     let old_port =
-        if place.portless { 0 } else { frame.be16(place.transport + DESTINATION_PORT)? };
+        if offsets.portless { 0 } else { frame.be16(offsets.transport + DESTINATION_PORT)? };
     let change = Change { old: &old, new: &backend.address, old_port, new_port: backend.port };
-    header_v6(ctx, place, &change, ipv6::at::DESTINATION, true)?;
-    transport(ctx, place, &change, DESTINATION_PORT)
+    header_v6(ctx, offsets, &change, ipv6::at::DESTINATION, true)?;
+    transport(ctx, offsets, &change, DESTINATION_PORT)
 }
 
-/// Writes the new address into the IPv4 header, counts the hop where this is one, and mends the
+/// Writes the new address into the IPv4 header, decrements the TTL if `hop`, and updates the header
 /// checksum.
 #[inline(always)]
-fn header_v4(ctx: &XdpContext, place: Place, change: &Change, at: usize, hop: bool) -> Option<()> {
+fn header_v4(
+    ctx: &XdpContext,
+    offsets: Offsets,
+    change: &Change,
+    at: usize,
+    hop: bool,
+) -> Option<()> {
     let frame = Frame(ctx);
-    let [ttl, protocol, c0, c1] = frame.bytes(place.network + ipv4::at::TTL)?;
+    let [ttl, protocol, c0, c1] = frame.bytes(offsets.network + ipv4::at::TTL)?;
     let new_ttl = if hop { ttl.wrapping_sub(1) } else { ttl };
     let (old, new) = (change.old.low(), change.new.low());
     let was = checksum::add4(checksum::add4(0, old), [ttl, protocol, 0, 0]);
     let is = checksum::add4(checksum::add4(0, new), [new_ttl, protocol, 0, 0]);
     let [c0, c1] = checksum::adjusted(u16::from_be_bytes([c0, c1]), was, is).to_be_bytes();
-    put(ctx, place.network + ipv4::at::TTL, [new_ttl, protocol, c0, c1])?;
-    put(ctx, place.network + at, new)
+    put(ctx, offsets.network + ipv4::at::TTL, [new_ttl, protocol, c0, c1])?;
+    put(ctx, offsets.network + at, new)
 }
 
 #[inline(always)]
-fn header_v6(ctx: &XdpContext, place: Place, change: &Change, at: usize, hop: bool) -> Option<()> {
+fn header_v6(
+    ctx: &XdpContext,
+    offsets: Offsets,
+    change: &Change,
+    at: usize,
+    hop: bool,
+) -> Option<()> {
     if hop {
-        let limit = Frame(ctx).byte(place.network + ipv6::at::HOP_LIMIT)?;
-        put(ctx, place.network + ipv6::at::HOP_LIMIT, [limit.wrapping_sub(1)])?;
+        let limit = Frame(ctx).byte(offsets.network + ipv6::at::HOP_LIMIT)?;
+        put(ctx, offsets.network + ipv6::at::HOP_LIMIT, [limit.wrapping_sub(1)])?;
     }
-    put(ctx, place.network + at, change.new.octets())
+    put(ctx, offsets.network + at, change.new.octets())
 }
 
-/// Writes the new port and mends the checksum, which covers the address too.
+/// Writes the new port and updates the transport checksum, which covers the address too.
 #[inline(always)]
-fn transport(ctx: &XdpContext, place: Place, change: &Change, port_at: usize) -> Option<()> {
-    if place.portless {
+fn transport(ctx: &XdpContext, offsets: Offsets, change: &Change, port_at: usize) -> Option<()> {
+    if offsets.portless {
         return Some(());
     }
-    put(ctx, place.transport + port_at, change.new_port.to_be_bytes())?;
-    let at = place.transport + l4::checksum_at(place.protocol);
+    put(ctx, offsets.transport + port_at, change.new_port.to_be_bytes())?;
+    let at = offsets.transport + l4::checksum_at(offsets.protocol);
     let sum = Frame(ctx).be16(at)?;
-    if place.protocol == PROTO_UDP && sum == 0 {
+    if offsets.protocol == PROTO_UDP && sum == 0 {
         return Some(());
     }
     let was = port(checksum::add_address(0, change.old), change.old_port);
     let is = port(checksum::add_address(0, change.new), change.new_port);
-    let sum = l4::sent_checksum(place.protocol, checksum::adjusted(sum, was, is));
+    let sum = l4::sent_checksum(offsets.protocol, checksum::adjusted(sum, was, is));
     put(ctx, at, sum.to_be_bytes())
 }
 
-/// Adds a port that stands at an even offset of the data.
+/// Adds a port at an even offset of the data.
 #[inline(always)]
 fn port(sum: u64, port: u16) -> u64 {
     let [high, low] = port.to_be_bytes();
@@ -180,74 +192,85 @@ fn send_error(ctx: *mut xdp_md, number: u32, network: u32, what: u32, quoted: u3
     let Some(backend) = tables::backend(number) else {
         return Verdict::Drop;
     };
-    let place = place(ctx, network, what);
-    let quoted = Frame(ctx).forget(quoted as usize & 0x1fff);
+    let offsets = offsets(ctx, network, what);
+    let quoted = Frame(ctx).bounded(quoted as usize & 0x1fff);
     let done = if what & V6 != 0 {
-        error_v6(ctx, place, backend, quoted)
+        error_v6(ctx, offsets, backend, quoted)
     } else {
-        error_v4(ctx, place, backend, quoted)
+        error_v4(ctx, offsets, backend, quoted)
     };
     match done {
-        Some(()) => rewrite::direct_return(ctx, backend.ifindex, backend.mac, backend.source_mac),
+        Some(()) => rewrite::send_to_mac(ctx, backend.ifindex, backend.mac, backend.source_mac),
         None => Verdict::Drop,
     }
 }
 
-/// The quoted packet came from the virtual address: for the backend, from its own. The change of
-/// the quoted address and that of the quoted header's checksum cancel each other in the message's
-/// checksum; the port's does not.
+/// The source of the quoted packet is the virtual address; it is rewritten to the backend's. The
+/// changes of the quoted address and of the quoted header's checksum cancel each other in the ICMP
+/// checksum; the change of the port does not.
 #[inline(always)]
-fn error_v4(ctx: &XdpContext, place: Place, backend: &BackendConf, quoted: usize) -> Option<()> {
+fn error_v4(
+    ctx: &XdpContext,
+    offsets: Offsets,
+    backend: &BackendConf,
+    quoted: usize,
+) -> Option<()> {
     let frame = Frame(ctx);
-    let old = Address::v4(frame.bytes(place.network + ipv4::at::DESTINATION)?);
+    let old = Address::v4(frame.bytes(offsets.network + ipv4::at::DESTINATION)?);
     let words = usize::from(frame.byte(quoted)? & 0x0f);
-    let inner = Place { network: quoted, transport: frame.forget(quoted + words * 4), ..place };
+    let inner =
+        Offsets { network: quoted, transport: frame.bounded(quoted + words * 4), ..offsets };
     let old_port = frame.be16(inner.transport + SOURCE_PORT)?;
     let change = Change { old: &old, new: &backend.address, old_port, new_port: backend.port };
     header_v4(ctx, inner, &change, ipv4::at::SOURCE, false)?;
     put(ctx, inner.transport + SOURCE_PORT, change.new_port.to_be_bytes())?;
-    header_v4(ctx, place, &change, ipv4::at::DESTINATION, true)?;
-    let at = place.transport + ICMP_CHECKSUM;
+    header_v4(ctx, offsets, &change, ipv4::at::DESTINATION, true)?;
+    let at = offsets.transport + ICMP_CHECKSUM;
     let sum =
         checksum::adjusted(frame.be16(at)?, port(0, change.old_port), port(0, change.new_port));
     put(ctx, at, sum.to_be_bytes())
 }
 
-/// Likewise; here the message's checksum covers the address twice, as quoted and as its own
-/// destination.
+/// Likewise. The ICMPv6 checksum covers the address twice: as the quoted source and, in the
+/// pseudo-header, as the destination.
 #[inline(always)]
-fn error_v6(ctx: &XdpContext, place: Place, backend: &BackendConf, quoted: usize) -> Option<()> {
+fn error_v6(
+    ctx: &XdpContext,
+    offsets: Offsets,
+    backend: &BackendConf,
+    quoted: usize,
+) -> Option<()> {
     let frame = Frame(ctx);
-    let old = frame.address(place.network + ipv6::at::DESTINATION)?;
+    let old = frame.address(offsets.network + ipv6::at::DESTINATION)?;
     let inner =
-        Place { network: quoted, transport: frame.forget(quoted + ipv6::HEADER_LEN), ..place };
+        Offsets { network: quoted, transport: frame.bounded(quoted + ipv6::HEADER_LEN), ..offsets };
     let old_port = frame.be16(inner.transport + SOURCE_PORT)?;
     let change = Change { old: &old, new: &backend.address, old_port, new_port: backend.port };
     header_v6(ctx, inner, &change, ipv6::at::SOURCE, false)?;
     put(ctx, inner.transport + SOURCE_PORT, change.new_port.to_be_bytes())?;
-    header_v6(ctx, place, &change, ipv6::at::DESTINATION, true)?;
+    header_v6(ctx, offsets, &change, ipv6::at::DESTINATION, true)?;
     let twice =
         |address: &Address| checksum::add_address(checksum::add_address(0, address), address);
-    let at = place.transport + ICMP_CHECKSUM;
+    let at = offsets.transport + ICMP_CHECKSUM;
     let (was, is) =
         (port(twice(&old), change.old_port), port(twice(&backend.address), change.new_port));
     put(ctx, at, checksum::adjusted(frame.be16(at)?, was, is).to_be_bytes())
 }
 
-/// A packet that is for no virtual address: perhaps the answer of a NAT backend, which then gets
-/// the virtual address as its source.
+/// A packet to no virtual address: a response of a NAT backend gets the virtual address as its
+/// source; others pass, or are dropped if only NAT made the host forward them.
 #[inline(always)]
-pub fn answer(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
+pub fn backend_response(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
     let Some(interface) = maps::interface(slot) else {
         return Verdict::Pass;
     };
-    // By another interface only a forger would speak for a backend.
+    // On any other interface the source address of a backend is forged.
     if interface.nat == 0 {
         return Verdict::Pass;
     }
-    // Each node that hears a flooded frame would send it on, and so would a backup at the virtual
-    // MAC.
-    if maps::addressee(slot, packet.receiver, packet.vlan) < maps::TO_ACTOR {
+    // Otherwise each node that receives a flooded frame would forward it, and so would a backup for
+    // a frame to the virtual MAC.
+    if maps::addressee(slot, packet.receiver, packet.vlan) < maps::TO_ACTIVE {
         return Verdict::Pass;
     }
     if tables::may_be_reverse(&packet.source)
@@ -256,25 +279,25 @@ pub fn answer(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
     {
         return verdict;
     }
-    // The host forwards for the answers' sake: the configuration has not asked for more.
+    // NAT alone enabled forwarding on the host, so only responses may be forwarded.
     let only = if packet.v6 { NAT_ONLY_V6 } else { NAT_ONLY_V4 };
     if interface.nat & only != 0 && fib::is_forwarded(ctx, packet) {
-        return refuse(ctx, interface.nat_router, RouterCounter::NotForwarded);
+        return drop_counted(ctx, interface.nat_router, RouterCounter::NotForwarded);
     }
     Verdict::Pass
 }
 
-/// What becomes of an answer; `None`: it is none.
+/// The verdict for a response; `None` if the packet is none.
 #[inline(always)]
 fn reverse(ctx: &XdpContext, packet: &Packet) -> Option<Verdict> {
-    // Later fragments tell no port, so an answer in fragments cannot be told from the backend's
-    // other traffic.
+    // Later fragments carry no ports, so a fragmented response cannot be distinguished from the
+    // backend's other traffic.
     if packet.fragment {
         return None;
     }
     let ports = l4::ports(&Frame(ctx), packet.transport)?;
     let key = ReverseKey {
-        address: crate::maps::whole(&packet.source),
+        address: crate::maps::opaque(&packet.source),
         port: u32::from(ports.source),
         protocol: u32::from(packet.protocol),
     };
@@ -282,14 +305,14 @@ fn reverse(ctx: &XdpContext, packet: &Packet) -> Option<Verdict> {
     let hop = match fib::next_hop(ctx, packet, &name.address) {
         fib::Next::Hop(hop) => Some(hop),
         fib::Next::Stack => None,
-        // It answers this node itself: a health check, not a client.
-        fib::Next::Here => return Some(Verdict::Pass),
+        // A response to this node itself: a health check.
+        fib::Next::Local => return Some(Verdict::Pass),
     };
     if packet.ttl <= 1 {
-        return Some(refuse(ctx, name.router, RouterCounter::TtlExpired));
+        return Some(drop_counted(ctx, name.router, RouterCounter::TtlExpired));
     }
     count::router(name.router, RouterCounter::NatReturned);
-    let place = Place {
+    let offsets = Offsets {
         network: packet.network,
         transport: packet.transport,
         protocol: packet.protocol,
@@ -302,16 +325,16 @@ fn reverse(ctx: &XdpContext, packet: &Packet) -> Option<Verdict> {
         new_port: name.port,
     };
     let done = if packet.v6 {
-        header_v6(ctx, place, &change, ipv6::at::SOURCE, hop.is_some())
+        header_v6(ctx, offsets, &change, ipv6::at::SOURCE, hop.is_some())
     } else {
-        header_v4(ctx, place, &change, ipv4::at::SOURCE, hop.is_some())
+        header_v4(ctx, offsets, &change, ipv4::at::SOURCE, hop.is_some())
     };
-    if done.and_then(|()| transport(ctx, place, &change, SOURCE_PORT)).is_none() {
+    if done.and_then(|()| transport(ctx, offsets, &change, SOURCE_PORT)).is_none() {
         return Some(Verdict::Drop);
     }
     Some(match hop {
-        Some(hop) => rewrite::direct_return(ctx, hop.ifindex, hop.mac, hop.source_mac),
-        // The stack knows the way, or will find out: it counts the hop itself.
+        Some(hop) => rewrite::send_to_mac(ctx, hop.ifindex, hop.mac, hop.source_mac),
+        // The stack routes the packet and decrements the TTL itself.
         None => Verdict::Pass,
     })
 }

@@ -1,4 +1,4 @@
-//! A packet of either IP version, as far as the client path needs to know it.
+//! The header fields of an IPv4 or IPv6 packet that the client path reads.
 
 use vrrp_common::ip::Address;
 use vrrp_common::wire::eth::Ethernet;
@@ -21,9 +21,9 @@ pub struct Packet {
     pub class: u8,
     pub fragment: bool,
     pub later_fragment: bool,
-    /// Of the whole IP packet, in bytes, as its header says.
+    /// Length of the IP packet in bytes, from its header.
     pub len: u32,
-    /// Offsets of the IP header and of what follows it.
+    /// Offsets of the IP header and of the transport header.
     pub network: usize,
     pub transport: usize,
 }

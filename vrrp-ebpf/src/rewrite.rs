@@ -11,32 +11,32 @@ use vrrp_common::wire::arp::{self, Arp};
 use vrrp_common::wire::eth::{self, Ethernet};
 use vrrp_common::wire::{checksum, ipv4, ipv6, nd};
 
-use crate::context::{Frame, begin, end, linear_len};
+use crate::context::{Frame, data, data_end, linear_len};
 
-/// Turns the ARP request at `network` into its answer: `mac` has the requested address. Sent back
-/// where it came from.
+/// Turns the ARP request at `network` into a reply that maps the requested address to `mac`, and
+/// transmits it on the ingress interface.
 #[inline(always)]
 pub fn arp_answer(ctx: &XdpContext, network: usize, request: &Arp, mac: [u8; 6]) -> Verdict {
     let answer =
         arp::packet(arp::OP_REPLY, mac, request.target, request.sender_mac, request.sender);
-    match put(ctx, network, answer).and_then(|()| addresses(ctx, request.sender_mac, mac)) {
+    match put(ctx, network, answer).and_then(|()| set_macs(ctx, request.sender_mac, mac)) {
         Some(()) => Verdict::Tx,
         None => Verdict::Drop,
     }
 }
 
 /// Turns the gratuitous ARP request at `network` into a reply: neighbours learn as much from it,
-/// and nobody answers it.
+/// and no host answers it.
 #[inline(always)]
 pub fn arp_request_to_reply(ctx: &XdpContext, network: usize) -> Option<()> {
     put(ctx, network + arp::OP_LOW_BYTE, [arp::OP_REPLY as u8])
 }
 
 /// Turns a neighbour solicitation, sent from `asker`, into the advertisement that `mac` has
-/// `target`. Sent back where it came from; whoever only asks whether the address is free is told by
-/// a frame to all.
+/// `target`. Sent back where it came from; a host that probes whether the address is free is
+/// answered by a frame to all.
 ///
-/// A solicitation without options is eight bytes shorter than its answer.
+/// A solicitation without options is eight bytes shorter than the advertisement.
 #[inline(always)]
 pub fn neighbour_answer(
     ctx: &XdpContext,
@@ -58,7 +58,7 @@ pub fn neighbour_answer(
     let to = if asker.is_unspecified_v6() { nd::ALL_NODES_MAC } else { ethernet.source };
     let answer = nd::Advertisement::new(mac, target, asker);
     match advertisement(ctx, ethernet.network, &answer, target)
-        .and_then(|()| addresses(ctx, to, mac))
+        .and_then(|()| set_macs(ctx, to, mac))
     {
         Some(()) => Verdict::Tx,
         None => Verdict::Drop,
@@ -80,14 +80,13 @@ fn advertisement(
     put(ctx, network + nd::at::OPTION, pieces.option)
 }
 
-/// Addresses a frame that came for a virtual router's MAC to the interface's own, so that the stack
-/// takes it.
+/// Readdresses a frame for a virtual MAC to the interface's own MAC, so that the stack accepts it.
 #[inline(always)]
-pub fn to_own_mac(ctx: &XdpContext, mac: [u8; 6]) -> Option<()> {
+pub fn set_destination_mac(ctx: &XdpContext, mac: [u8; 6]) -> Option<()> {
     put(ctx, 0, mac)
 }
 
-/// Marks the packet whose IP header stands at `network` as steered: see [`STEERED_TTL`].
+/// Marks the packet with the IP header at `network` as steered: see [`STEERED_TTL`].
 #[inline(always)]
 pub fn mark_steered(ctx: &XdpContext, v6: bool, network: usize) -> Option<()> {
     if v6 {
@@ -102,13 +101,13 @@ pub fn mark_steered(ctx: &XdpContext, v6: bool, network: usize) -> Option<()> {
 
 /// Addresses the frame to `destination` and sends it out of `ifindex`.
 #[inline(always)]
-pub fn direct_return(
+pub fn send_to_mac(
     ctx: &XdpContext,
     ifindex: u32,
     destination: [u8; 6],
     source: [u8; 6],
 ) -> Verdict {
-    if addresses(ctx, destination, source).is_none() {
+    if set_macs(ctx, destination, source).is_none() {
         return Verdict::Drop;
     }
     send(ctx, ifindex)
@@ -120,13 +119,13 @@ pub fn send(ctx: &XdpContext, ifindex: u32) -> Verdict {
     if ifindex as usize == ctx.ingress_ifindex() {
         return Verdict::Tx;
     }
-    // SAFETY: a helper call with two integers; it notes the target for the redirect that this
-    // verdict asks for.
+    // SAFETY: a helper call with two integers; it stores the target of the redirect that this
+    // verdict requests.
     let action = unsafe { bpf_redirect(ifindex, 0) };
     if action == i64::from(xdp_action::XDP_REDIRECT) { Verdict::Redirect } else { Verdict::Drop }
 }
 
-/// What stands before the network header, to be written again where that header has moved.
+/// The Ethernet header with its VLAN tags, to be written again after the network header has moved.
 pub struct Link {
     pub destination: [u8; 6],
     pub source: [u8; 6],
@@ -134,21 +133,21 @@ pub struct Link {
     inner_tag: [u8; 4],
 }
 
-/// Where tags begin, and how long each is.
+/// Offset of the first VLAN tag, and length of each.
 const TAGS_AT: usize = 12;
 const TAG_LEN: usize = 4;
 const TWO_TAGS: usize = eth::HEADER_LEN + 2 * TAG_LEN;
 
 impl Link {
-    /// Reads it from the frame whose network header stands at `network`.
+    /// Reads it from the frame.
     #[inline(always)]
     pub fn read(ctx: &XdpContext) -> Option<Self> {
         let frame = Frame(ctx);
         Some(Self {
             destination: frame.bytes(0)?,
             source: frame.bytes(eth::SOURCE_AT)?,
-            // What follows the addresses is there in any frame that has a network header; it means
-            // something where there are tags.
+            // Any frame with a network header has these bytes; they are VLAN tags only if the
+            // network header follows them.
             outer_tag: frame.bytes(TAGS_AT)?,
             inner_tag: frame.bytes(TAGS_AT + TAG_LEN)?,
         })
@@ -164,7 +163,7 @@ impl Link {
         source: [u8; 6],
         ethertype: u16,
     ) -> Option<()> {
-        addresses(ctx, destination, source)?;
+        set_macs(ctx, destination, source)?;
         if network > eth::HEADER_LEN {
             put(ctx, TAGS_AT, self.outer_tag)?;
         }
@@ -178,36 +177,36 @@ impl Link {
 /// Makes room for `len` bytes before the frame.
 #[inline(always)]
 pub fn grow_head(ctx: &XdpContext, len: usize) -> Option<()> {
-    // SAFETY: a helper call; it moves the begin of the frame, and every access below checks the new
-    // one.
+    // SAFETY: a helper call; it moves the start of the frame, and every later access checks the new
+    // bounds.
     let outcome = unsafe { bpf_xdp_adjust_head(ctx.ctx, -(len as i32)) };
     (outcome == 0).then_some(())
 }
 
-/// Lets the frame end after `len` bytes, which it has.
+/// Truncates the frame to `len` bytes; it is at least that long.
 #[inline(always)]
-pub fn cut(ctx: &XdpContext, len: usize) -> Option<()> {
+pub fn trim(ctx: &XdpContext, len: usize) -> Option<()> {
     let have = linear_len(ctx);
-    // SAFETY: as of the head, for the end of the frame.
+    // SAFETY: as in `grow_head`, for the end of the frame.
     let outcome = unsafe { bpf_xdp_adjust_tail(ctx.ctx, len as i32 - have as i32) };
     (outcome == 0).then_some(())
 }
 
 #[inline(always)]
-fn addresses(ctx: &XdpContext, destination: [u8; 6], source: [u8; 6]) -> Option<()> {
+fn set_macs(ctx: &XdpContext, destination: [u8; 6], source: [u8; 6]) -> Option<()> {
     put(ctx, 0, [destination, source])
 }
 
-/// Byte arrays, and arrays of them: no alignment, no padding.
+/// Byte arrays, and arrays of byte arrays: no alignment, no padding.
 pub trait Bytes: Copy {}
 impl<const N: usize> Bytes for [u8; N] {}
 impl<const N: usize, const M: usize> Bytes for [[u8; N]; M] {}
 
-/// Writes `bytes` at `offset`; `None` where the frame ends before.
+/// Writes `bytes` at `offset`; `None` if the frame is too short.
 #[inline(always)]
 pub fn put<B: Bytes>(ctx: &XdpContext, offset: usize, bytes: B) -> Option<()> {
-    let start = begin(ctx) + offset;
-    if start + size_of::<B>() > end(ctx) {
+    let start = data(ctx) + offset;
+    if start + size_of::<B>() > data_end(ctx) {
         return None;
     }
     // SAFETY: that many bytes from `start` lie before `data_end`, as was just checked; the frame is

@@ -1,4 +1,4 @@
-//! The client path: a packet for a virtual address, by its service and ring to its backend.
+//! The client path: from a packet's virtual address to its service, ring slot and backend.
 
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::counter::{RouterCounter, Verdict};
@@ -12,43 +12,43 @@ use vrrp_common::wire::ipv4::{PROTO_ICMP, PROTO_TCP, PROTO_UDP};
 use vrrp_common::wire::ipv6::NEXT_ICMPV6;
 use vrrp_common::wire::{icmp, l4};
 
-use crate::capture::refuse;
+use crate::capture::drop_counted;
 use crate::context::{Frame, clobber_args, linear_len};
-use crate::maps::whole;
+use crate::maps::opaque;
 use crate::packet::Packet;
 use crate::{count, guard, maps, nat, rewrite, tables, tunnel};
 
 /// A packet's service and flow.
-struct Aim {
+struct ServiceFlow {
     service: u32,
     flags: u32,
     flow: FlowKey,
-    /// It begins a TCP connection.
+    /// The packet opens a TCP connection.
     begins: bool,
-    /// Offset of the packet it quotes, where it is an ICMP error; else 0.
+    /// Offset of the packet that an ICMP error quotes; 0 for any other packet.
     quoted: usize,
 }
 
-/// What a packet for an address with services is.
-enum Aimed {
-    At(Aim),
-    /// No service's: for this node's own stack.
+/// Result of the lookup of a packet's service.
+enum Lookup {
+    Service(ServiceFlow),
+    /// No service: for the stack of this node.
     Stack,
     Drop(RouterCounter),
-    /// Too short for its ports.
-    Cut,
+    /// The packet ends before its ports.
+    Truncated,
 }
 
-/// Decides about a packet that is neither VRRP nor neighbour discovery.
+/// The verdict for a packet that is neither VRRP nor neighbour discovery.
 #[inline(always)]
 pub fn client(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
     let Some((place, address)) = tables::address(ctx, &packet.destination, packet.vlan) else {
-        return nat::answer(ctx, slot, packet);
+        return nat::backend_response(ctx, slot, packet);
     };
     match maps::addressee(slot, packet.receiver, packet.vlan) {
-        // The stack drops it as well, or a bridge has use for it.
+        // The stack drops it, or a bridge forwards it.
         maps::TO_OTHER => return Verdict::Pass,
-        // Not to be accepted (RFC 1122 section 3.3.6).
+        // A unicast address in a multicast frame must be discarded (RFC 1122 section 3.3.6).
         maps::TO_GROUP => return Verdict::Drop,
         _ => {}
     }
@@ -60,22 +60,23 @@ pub fn client(ctx: &XdpContext, slot: u32, packet: &Packet) -> Verdict {
         count::router(router, RouterCounter::LocalDelivered);
         return Verdict::Pass;
     }
-    match aim(ctx, packet, place, address) {
-        Aimed::At(aim) => steer(ctx, packet, address, &aim),
-        Aimed::Stack => {
+    match find_service(ctx, packet, place, address) {
+        Lookup::Service(found) => steer(ctx, packet, address, &found),
+        Lookup::Stack => {
             count::router(router, RouterCounter::LocalDelivered);
             Verdict::Pass
         }
-        Aimed::Drop(counter) => refuse(ctx, router, counter),
-        Aimed::Cut => Verdict::Drop,
+        Lookup::Drop(counter) => drop_counted(ctx, router, counter),
+        Lookup::Truncated => Verdict::Drop,
     }
 }
 
-/// A packet for an address this node does not act for: taken only as a direct-return backend, and
-/// only if another node has steered it.
+/// A packet for an address while this node is not active: accepted only if this node is a
+/// direct-return backend and another node has steered the packet.
 ///
-/// That node's program has marked it. IPVS does not mark: its packets are told by the MAC address
-/// of the master that is followed. A client whose neighbour table is stale sends neither.
+/// The XDP program of the other node marks the packets that it steers. IPVS does not: its packets
+/// are recognised by the MAC address of the followed master. A client with a stale neighbour entry
+/// matches neither.
 #[inline(always)]
 fn as_backend(ctx: &XdpContext, address: &AddressConf, packet: &Packet) -> Verdict {
     if address.flags & ADDRESS_IS_BACKEND != 0
@@ -84,12 +85,12 @@ fn as_backend(ctx: &XdpContext, address: &AddressConf, packet: &Packet) -> Verdi
         count::router(address.router, RouterCounter::BackendAccepted);
         return Verdict::Pass;
     }
-    refuse(ctx, address.router, RouterCounter::NotActive)
+    drop_counted(ctx, address.router, RouterCounter::NotActive)
 }
 
-/// Whether the router's master sends from `mac`. Before any advert was heard this cannot be told.
-/// Where adverts must be authenticated, no advert is believed here; a peer that signs adverts marks
-/// what it steers.
+/// Whether the router's master sends from `mac`. Before the first advert every MAC matches. With
+/// mandatory authentication none does, because this program cannot verify adverts; a peer that
+/// signs adverts also marks the packets that it steers.
 #[inline(always)]
 fn is_masters_mac(router: u32, mac: [u8; 6]) -> bool {
     maps::router_at(router).is_some_and(|conf| conf.flags & ROUTER_HMAC_REQUIRED == 0)
@@ -97,28 +98,28 @@ fn is_masters_mac(router: u32, mac: [u8; 6]) -> bool {
 }
 
 #[inline(always)]
-fn aim(ctx: &XdpContext, packet: &Packet, place: u32, address: &AddressConf) -> Aimed {
+fn find_service(ctx: &XdpContext, packet: &Packet, place: u32, address: &AddressConf) -> Lookup {
     match packet.protocol {
         PROTO_TCP | PROTO_UDP if packet.later_fragment => later_fragment(packet, address),
         PROTO_TCP | PROTO_UDP => connection(ctx, packet, place, address),
         PROTO_ICMP | NEXT_ICMPV6 if !packet.fragment => error(ctx, packet, place, address),
-        _ => Aimed::Stack,
+        _ => Lookup::Stack,
     }
 }
 
 #[inline(always)]
-fn connection(ctx: &XdpContext, packet: &Packet, place: u32, address: &AddressConf) -> Aimed {
+fn connection(ctx: &XdpContext, packet: &Packet, place: u32, address: &AddressConf) -> Lookup {
     let Some(ports) = l4::ports(&Frame(ctx), packet.transport) else {
-        return Aimed::Cut;
+        return Lookup::Truncated;
     };
     let key =
         ServiceKey { address: place, port: ports.destination, protocol: packet.protocol, pad: 0 };
     let Some((service, flags)) = tables::service(&key, address) else {
-        return Aimed::Stack;
+        return Lookup::Stack;
     };
     if packet.fragment && flags & SERVICE_BY_SOURCE == 0 {
-        // Later fragments carry no ports: they could not follow the first to its backend.
-        return Aimed::Drop(RouterCounter::FragmentDropped);
+        // Later fragments carry no ports, so they could not follow the first fragment.
+        return Lookup::Drop(RouterCounter::FragmentDropped);
     }
     let flow = FlowKey {
         source: packet.source,
@@ -128,12 +129,12 @@ fn connection(ctx: &XdpContext, packet: &Packet, place: u32, address: &AddressCo
         protocol: u32::from(packet.protocol),
     };
     let begins = packet.protocol == PROTO_TCP && l4::begins(&Frame(ctx), packet.transport);
-    Aimed::At(Aim { service, flags, flow, begins, quoted: 0 })
+    Lookup::Service(ServiceFlow { service, flags, flow, begins, quoted: 0 })
 }
 
-/// A fragment without ports belongs to the one service of its address that takes fragments.
+/// A later fragment belongs to the one service of its address that accepts fragments.
 #[inline(always)]
-fn later_fragment(packet: &Packet, address: &AddressConf) -> Aimed {
+fn later_fragment(packet: &Packet, address: &AddressConf) -> Lookup {
     let taken_by =
         if packet.protocol == PROTO_UDP { address.udp_fragments } else { address.tcp_fragments };
     let flags = match u32::from(taken_by).checked_sub(1) {
@@ -141,7 +142,7 @@ fn later_fragment(packet: &Packet, address: &AddressConf) -> Aimed {
         None => None,
     };
     let Some((service, flags)) = flags else {
-        return Aimed::Drop(RouterCounter::FragmentDropped);
+        return Lookup::Drop(RouterCounter::FragmentDropped);
     };
     let flow = FlowKey {
         source: packet.source,
@@ -149,24 +150,24 @@ fn later_fragment(packet: &Packet, address: &AddressConf) -> Aimed {
         protocol: u32::from(packet.protocol),
         ..FlowKey::default()
     };
-    Aimed::At(Aim { service, flags, flow, begins: false, quoted: 0 })
+    Lookup::Service(ServiceFlow { service, flags, flow, begins: false, quoted: 0 })
 }
 
-/// An ICMP error about a connection goes where the connection goes.
+/// An ICMP error goes to the backend of the connection that it quotes.
 #[inline(always)]
-fn error(ctx: &XdpContext, packet: &Packet, place: u32, address: &AddressConf) -> Aimed {
+fn error(ctx: &XdpContext, packet: &Packet, place: u32, address: &AddressConf) -> Lookup {
     let quoted = if packet.v6 {
         icmp::error_v6(&Frame(ctx), packet.transport, &packet.destination)
     } else {
         icmp::error_v4(&Frame(ctx), packet.transport, packet.destination.low())
     };
     let Some(quoted) = quoted else {
-        return Aimed::Stack;
+        return Lookup::Stack;
     };
     let key =
         ServiceKey { address: place, port: quoted.own_port, protocol: quoted.protocol, pad: 0 };
     let Some((service, flags)) = tables::service(&key, address) else {
-        return Aimed::Stack;
+        return Lookup::Stack;
     };
     let flow = FlowKey {
         source: quoted.peer,
@@ -175,47 +176,50 @@ fn error(ctx: &XdpContext, packet: &Packet, place: u32, address: &AddressConf) -
         destination_port: quoted.own_port,
         protocol: u32::from(quoted.protocol),
     };
-    Aimed::At(Aim { service, flags, flow, begins: false, quoted: quoted.network })
+    Lookup::Service(ServiceFlow { service, flags, flow, begins: false, quoted: quoted.network })
 }
 
 #[inline(always)]
-fn steer(ctx: &XdpContext, packet: &Packet, address: &AddressConf, aim: &Aim) -> Verdict {
+fn steer(ctx: &XdpContext, packet: &Packet, address: &AddressConf, found: &ServiceFlow) -> Verdict {
     let router = address.router;
-    if aim.flags & SERVICE_GUARDED != 0
-        && let Some(refused) = guard::refuses(aim.service, &whole(&packet.source), aim.begins)
+    if found.flags & SERVICE_GUARDED != 0
+        && let Some(refused) =
+            guard::drop_reason(found.service, &opaque(&packet.source), found.begins)
     {
-        return refuse(ctx, router, refused);
+        return drop_counted(ctx, router, refused);
     }
-    let hash = if aim.flags & SERVICE_BY_SOURCE != 0 {
-        FlowKey { source_port: 0, destination_port: 0, ..aim.flow }.hash()
+    let hash = if found.flags & SERVICE_BY_SOURCE != 0 {
+        FlowKey { source_port: 0, destination_port: 0, ..found.flow }.hash()
     } else {
-        aim.flow.hash()
+        found.flow.hash()
     };
-    let Some((number, backend)) = choose(aim, router, hash) else {
-        return refuse(ctx, router, RouterCounter::NoBackend);
+    let Some((number, backend)) = choose(found, router, hash) else {
+        return drop_counted(ctx, router, RouterCounter::NoBackend);
     };
-    if aim.quoted != 0 {
+    if found.quoted != 0 {
         count::router(router, RouterCounter::IcmpSteered);
     }
-    deliver(ctx, packet, address, aim, number, backend, hash)
+    deliver(ctx, packet, address, found, number, backend, hash)
 }
 
-/// The backend of a flow: that of its slot, unless the slot has changed lately.
+/// The backend of a flow: the one in its ring slot, unless the slot has changed since the base
+/// ring.
 #[inline(always)]
-fn choose(aim: &Aim, router: u32, hash: u32) -> Option<(u32, &'static BackendConf)> {
+fn choose(found: &ServiceFlow, router: u32, hash: u32) -> Option<(u32, &'static BackendConf)> {
     let slot = flow::slot(hash);
-    let rings = tables::rings(aim.service)?;
-    let live = tables::ring_slot(aim.service, rings.live, slot)?;
+    let rings = tables::rings(found.service)?;
+    let live = tables::ring_slot(found.service, rings.live, slot)?;
     let number = if live & RING_CHANGED == 0 {
         live
     } else {
-        let known = u64::from(rings.word()) << 32 | u64::from(router) << 1 | u64::from(aim.begins);
+        let known =
+            u64::from(rings.word()) << 32 | u64::from(router) << 1 | u64::from(found.begins);
         let flow = FlowKey {
-            source: whole(&aim.flow.source),
-            destination: whole(&aim.flow.destination),
-            ..aim.flow
+            source: opaque(&found.flow.source),
+            destination: opaque(&found.flow.destination),
+            ..found.flow
         };
-        choose_changed(aim.service, live & !RING_CHANGED, slot as u32, known, &flow)
+        choose_changed(found.service, live & !RING_CHANGED, slot as u32, known, &flow)
     };
     if number == NO_BACKEND {
         return None;
@@ -223,8 +227,9 @@ fn choose(aim: &Aim, router: u32, hash: u32) -> Option<(u32, &'static BackendCon
     Some((u32::from(number), tables::backend(u32::from(number))?))
 }
 
-/// The backend of a flow whose slot has changed; `known` is the word of the rings that `live` was
-/// read by, then the router and, in the lowest bit, whether a connection begins.
+/// The backend of a flow whose slot has changed. `known` holds the word of the rings that `live`
+/// was read with in the upper half, then the router, and in bit 0 whether the packet opens a
+/// connection.
 #[inline(never)]
 fn choose_changed(service: u32, live: u16, slot: u32, known: u64, key: &FlowKey) -> u16 {
     clobber_args();
@@ -248,7 +253,7 @@ fn choose_changed(service: u32, live: u16, slot: u32, known: u64, key: &FlowKey)
         **record = remembered;
         return choice.backend;
     }
-    if guard::may_remember() && tables::remember(key, remembered) {
+    if guard::take_flow_token() && tables::record_flow(key, remembered) {
         count::router(router, RouterCounter::FlowRecorded);
         return choice.backend;
     }
@@ -261,7 +266,7 @@ fn deliver(
     ctx: &XdpContext,
     packet: &Packet,
     address: &AddressConf,
-    aim: &Aim,
+    found: &ServiceFlow,
     number: u32,
     backend: &BackendConf,
     hash: u32,
@@ -269,13 +274,13 @@ fn deliver(
     let router = address.router;
     let (verdict, len) = match backend.forward {
         FORWARD_LOCAL => (Verdict::Pass, linear_len(ctx) as u64),
-        FORWARD_DR if packet.ttl <= STEERED_TTL => return steered_before(ctx, address),
+        FORWARD_DR if packet.ttl <= STEERED_TTL => return already_steered(ctx, address),
         FORWARD_DR => {
             let len = linear_len(ctx) as u64;
             if rewrite::mark_steered(ctx, packet.v6, packet.network).is_none() {
                 return Verdict::Drop;
             }
-            (rewrite::direct_return(ctx, backend.ifindex, backend.mac, backend.source_mac), len)
+            (rewrite::send_to_mac(ctx, backend.ifindex, backend.mac, backend.source_mac), len)
         }
         FORWARD_IPIP => {
             let len = linear_len(ctx) as u64;
@@ -288,25 +293,25 @@ fn deliver(
         }
         FORWARD_NAT => {
             let len = linear_len(ctx) as u64;
-            if let Some(refused) = nat::refuses(packet, backend) {
-                return refuse(ctx, router, refused);
+            if let Some(refused) = nat::drop_reason(packet, backend) {
+                return drop_counted(ctx, router, refused);
             }
-            (nat::send(ctx, packet, number, aim.quoted), len)
+            (nat::send(ctx, packet, number, found.quoted), len)
         }
-        _ => return refuse(ctx, router, RouterCounter::NoBackend),
+        _ => return drop_counted(ctx, router, RouterCounter::NoBackend),
     };
     count::backend(number, len);
     verdict
 }
 
-/// A packet that another node steered here, though by this node's rings it is another backend's:
-/// two nodes whose rings differ must not send it to and fro. It ends at the first backend that it
-/// reaches.
+/// A packet that another node steered to this node, while this node's ring selects another backend.
+/// It ends at the first backend that it reaches, so that two nodes with different rings do not loop
+/// it.
 #[inline(always)]
-fn steered_before(ctx: &XdpContext, address: &AddressConf) -> Verdict {
+fn already_steered(ctx: &XdpContext, address: &AddressConf) -> Verdict {
     if address.flags & ADDRESS_IS_BACKEND != 0 {
         count::router(address.router, RouterCounter::BackendAccepted);
         return Verdict::Pass;
     }
-    refuse(ctx, address.router, RouterCounter::AlreadySteered)
+    drop_counted(ctx, address.router, RouterCounter::AlreadySteered)
 }

@@ -1,5 +1,5 @@
-//! The maps a client's packet is looked up in: addresses, services, rings, backends, and safe ways
-//! to read them.
+//! The maps of the client path (addresses, services, rings, backends, flows), and safe reads of
+//! them.
 
 use core::arch::asm;
 
@@ -15,7 +15,7 @@ use vrrp_common::maps::{
     reverse_hint,
 };
 
-use crate::maps::whole;
+use crate::maps::opaque;
 
 #[map]
 static ADDRESS_BUCKETS: Array<u32> = Array::with_max_entries(abi::ADDRESS_BUCKETS, 0);
@@ -40,8 +40,7 @@ static REVERSE_BUCKETS: Array<u32> = Array::with_max_entries(abi::REVERSE_BUCKET
 #[map]
 static REVERSE: Array<ReverseEntry> = Array::with_max_entries(MAX_BACKENDS, 0);
 
-/// The virtual address that `address` is on the interface the packet came in by: its place and what
-/// is known of it.
+/// Index and configuration of the virtual address `address` on the ingress interface.
 #[inline(always)]
 pub fn address(
     ctx: &XdpContext,
@@ -52,7 +51,7 @@ pub fn address(
     if next == 0 {
         return None;
     }
-    let key = AddressKey { address: whole(address), ifindex: ctx.ingress_ifindex() as u32, vlan };
+    let key = AddressKey { address: opaque(address), ifindex: ctx.ingress_ifindex() as u32, vlan };
     for _ in 0..MAX_CHAIN {
         let place = next.checked_sub(1)?;
         let entry = ADDRESSES.get(place)?;
@@ -67,7 +66,8 @@ pub fn address(
     None
 }
 
-/// Number and flags of a service. Most addresses have one or two: their hints spare the bucket.
+/// Number and flags of a service. Most addresses have one or two services: their hints replace the
+/// bucket lookup.
 #[inline(always)]
 pub fn service(key: &ServiceKey, address: &AddressConf) -> Option<(u32, u32)> {
     for hint in address.service_hints {
@@ -99,12 +99,12 @@ pub fn service_flags(number: u32) -> Option<u32> {
 #[inline(always)]
 pub fn rings(service: u32) -> Option<RingsInUse> {
     let word = SERVICE_RINGS.get_ptr(service)?;
-    // SAFETY: the pointer is to a live, aligned array element; a volatile read takes the word
-    // whole, once: the agent may be writing it right now.
+    // SAFETY: the pointer is to a live, aligned array element. One volatile read takes the whole
+    // word, which the agent may write concurrently.
     Some(RingsInUse::of(unsafe { word.read_volatile() }))
 }
 
-/// What stands in a slot of one of the service's rings.
+/// The entry of a slot in one of the service's rings.
 ///
 /// The compiler can derive that a slot of [`flow::slot`] lies within a ring and would drop the
 /// bounds check. A verifier before Linux 6.10 loses all bounds at an XOR of two unknown numbers and
@@ -113,9 +113,9 @@ pub fn rings(service: u32) -> Option<RingsInUse> {
 /// [`flow::slot`]: vrrp_common::flow::slot
 #[inline(always)]
 pub fn ring_slot(service: u32, ring: u32, mut slot: usize) -> Option<u16> {
-    // An instruction, not a comment: a line of assembly without one can give an offset two lines of
-    // the source, which the kernel refuses to load.
-    // SAFETY: the value is moved to where it is.
+    // An instruction, not an assembly comment: without an instruction one offset can get two source
+    // lines, and the kernel rejects such line information.
+    // SAFETY: the register is moved to itself.
     unsafe { asm!("{0} = {0}", inout(reg) slot, options(pure, nomem, nostack)) };
     RINGS.get(service * RINGS_PER_SERVICE + ring)?.0.get(slot).copied()
 }
@@ -125,35 +125,35 @@ pub fn backend(number: u32) -> Option<&'static BackendConf> {
     BACKENDS.get(number)
 }
 
-/// `number`, where it is a backend of `service` that takes packets.
+/// `number` if it is a backend of `service` that gets packets.
 #[inline(always)]
 pub fn alive(service: u32, number: u16) -> Option<u16> {
     let backend = backend(u32::from(number))?;
     (backend.forward != FORWARD_NONE && u32::from(backend.service) == service).then_some(number)
 }
 
-/// What is remembered of a flow.
+/// The record of a flow.
 #[inline(always)]
 pub fn flow(key: &FlowKey) -> Option<&'static mut FlowRecord> {
     let record = FLOWS.get_ptr_mut(key)?;
-    // SAFETY: a live element of two words. A packet of the same flow on another CPU may see one of
-    // them written and the other not yet: it is then treated as one that came a moment earlier.
+    // SAFETY: a live element of two words. A packet of the same flow on another CPU may see only
+    // one word updated: it is then treated like a packet from before the update.
     Some(unsafe { &mut *record })
 }
 
-/// Remembers a flow; whether there was room.
+/// Records a flow; false if the insert failed.
 #[inline(always)]
-pub fn remember(key: &FlowKey, record: FlowRecord) -> bool {
+pub fn record_flow(key: &FlowKey, record: FlowRecord) -> bool {
     FLOWS.insert(key, record, 0).is_ok()
 }
 
-/// Whether packets from `address` may be answers of a NAT backend.
+/// Whether packets from `address` may be responses of a NAT backend.
 #[inline(always)]
 pub fn may_be_reverse(address: &Address) -> bool {
     matches!(REVERSE_HINTS.get(reverse_hint(address)), Some(&hint) if hint != 0)
 }
 
-/// The source that an answer of the NAT backend `key` gets.
+/// The new source of responses of the NAT backend `key`.
 #[inline(always)]
 pub fn reverse(key: &ReverseKey) -> Option<&'static ReverseConf> {
     let mut next = *REVERSE_BUCKETS.get(key.bucket())?;

@@ -1,5 +1,5 @@
-//! Backends behind a tunnel: the packet goes whole inside another one (RFC 2003, RFC 2473, RFC
-//! 4213), and what does not fit is answered.
+//! Tunnel backends: encapsulation in IP (RFC 2003, RFC 2473, RFC 4213), and ICMP errors for packets
+//! above the tunnel's MTU.
 
 use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::XdpContext;
@@ -17,20 +17,20 @@ use crate::packet::Packet;
 use crate::rewrite::{self, Link};
 use crate::tables;
 
-/// Bits of the word that tells of the inner packet: its length, its class above, whether it is of
-/// IPv6 on top.
+/// Bits of the word that describes the inner packet: length in bits 0 to 15, traffic class above,
+/// then the IPv6 flag.
 const CLASS_SHIFT: u32 = 16;
 const V6: u32 = 1 << 24;
 
-/// What an outer header adds, in bytes.
+/// Length of the outer header in bytes.
 #[inline(always)]
 const fn overhead(backend: &BackendConf) -> u32 {
     if backend.address.is_v4() { ipv4::MIN_HEADER_LEN as u32 } else { ipv6::HEADER_LEN as u32 }
 }
 
-/// The answer to a packet that does not fit into the tunnel; `None` where it fits.
+/// The verdict for a packet above the tunnel's MTU; `None` if it fits.
 ///
-/// Errors are not answered, nor what tells too little to be found again (RFC 1122 section 3.2.2).
+/// No ICMP error is sent about an ICMP packet or a later fragment (RFC 1122 section 3.2.2).
 #[inline(always)]
 pub fn too_big(ctx: &XdpContext, packet: &Packet, backend: &BackendConf) -> Option<Verdict> {
     let overhead = overhead(backend);
@@ -42,21 +42,21 @@ pub fn too_big(ctx: &XdpContext, packet: &Packet, backend: &BackendConf) -> Opti
     }
     let (network, mtu) = (packet.network as u32, backend.mtu.saturating_sub(overhead));
     Some(if packet.v6 {
-        answer_v6(ctx.ctx, network, mtu)
+        icmp_too_big_v6(ctx.ctx, network, mtu)
     } else {
-        answer_v4(ctx.ctx, network, mtu)
+        icmp_too_big_v4(ctx.ctx, network, mtu)
     })
 }
 
 #[inline(never)]
-fn answer_v4(ctx: *mut xdp_md, network: u32, mtu: u32) -> Verdict {
+fn icmp_too_big_v4(ctx: *mut xdp_md, network: u32, mtu: u32) -> Verdict {
     clobber_args();
     let ctx = &XdpContext::new(ctx);
-    build_answer_v4(ctx, Frame(ctx).forget(network as usize), mtu).unwrap_or(Verdict::Drop)
+    build_too_big_v4(ctx, Frame(ctx).bounded(network as usize), mtu).unwrap_or(Verdict::Drop)
 }
 
 #[inline(always)]
-fn build_answer_v4(ctx: &XdpContext, network: usize, mtu: u32) -> Option<Verdict> {
+fn build_too_big_v4(ctx: &XdpContext, network: usize, mtu: u32) -> Option<Verdict> {
     let frame = Frame(ctx);
     let link = Link::read(ctx)?;
     let (client, own) =
@@ -66,19 +66,19 @@ fn build_answer_v4(ctx: &XdpContext, network: usize, mtu: u32) -> Option<Verdict
     rewrite::grow_head(ctx, head.len())?;
     link.write(ctx, network, link.source, link.destination, eth::TYPE_IPV4)?;
     rewrite::put(ctx, network, head)?;
-    rewrite::cut(ctx, network + head.len() + QUOTED_V4)?;
+    rewrite::trim(ctx, network + head.len() + QUOTED_V4)?;
     Some(Verdict::Tx)
 }
 
 #[inline(never)]
-fn answer_v6(ctx: *mut xdp_md, network: u32, mtu: u32) -> Verdict {
+fn icmp_too_big_v6(ctx: *mut xdp_md, network: u32, mtu: u32) -> Verdict {
     clobber_args();
     let ctx = &XdpContext::new(ctx);
-    build_answer_v6(ctx, Frame(ctx).forget(network as usize), mtu).unwrap_or(Verdict::Drop)
+    build_too_big_v6(ctx, Frame(ctx).bounded(network as usize), mtu).unwrap_or(Verdict::Drop)
 }
 
 #[inline(always)]
-fn build_answer_v6(ctx: &XdpContext, network: usize, mtu: u32) -> Option<Verdict> {
+fn build_too_big_v6(ctx: &XdpContext, network: usize, mtu: u32) -> Option<Verdict> {
     let frame = Frame(ctx);
     let link = Link::read(ctx)?;
     let (client, own) = (
@@ -94,11 +94,11 @@ fn build_answer_v6(ctx: &XdpContext, network: usize, mtu: u32) -> Option<Verdict
     rewrite::put(ctx, network + ipv6::at::SOURCE, own.octets())?;
     rewrite::put(ctx, network + ipv6::at::DESTINATION, client.octets())?;
     rewrite::put(ctx, network + ipv6::HEADER_LEN, message)?;
-    rewrite::cut(ctx, network + added + QUOTED_V6)?;
+    rewrite::trim(ctx, network + added + QUOTED_V6)?;
     Some(Verdict::Tx)
 }
 
-/// Sends the packet to the backend `number` inside another.
+/// Encapsulates the packet and sends it to the backend `number`.
 #[inline(always)]
 pub fn send(ctx: &XdpContext, packet: &Packet, number: u32, hash: u32) -> Verdict {
     let v6 = if packet.v6 { V6 } else { 0 };
@@ -113,7 +113,7 @@ fn encapsulate(ctx: *mut xdp_md, number: u32, network: u32, inner: u32, hash: u3
     let Some(backend) = tables::backend(number) else {
         return Verdict::Drop;
     };
-    let network = Frame(ctx).forget(network as usize);
+    let network = Frame(ctx).bounded(network as usize);
     let written = if backend.address.is_v4() {
         outer_v4(ctx, network, backend, inner, hash)
     } else {
@@ -125,7 +125,7 @@ fn encapsulate(ctx: *mut xdp_md, number: u32, network: u32, inner: u32, hash: u3
     }
 }
 
-/// The outer source: the flow's hash in its last bits, as far as the configuration lets it.
+/// The outer source: the configured entropy bits hold the flow's hash.
 #[inline(always)]
 fn source(backend: &BackendConf, hash: u32) -> [u8; 4] {
     (u32::from_be_bytes(backend.source.low()) | (hash & backend.entropy)).to_be_bytes()

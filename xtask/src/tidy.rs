@@ -2,6 +2,7 @@
 //! of rule, with its table at the top.
 
 mod docs;
+mod ebpf;
 mod finding;
 mod imports;
 mod paths;
@@ -61,6 +62,7 @@ fn check(root: &Path, commands: &[Known]) -> Result<(usize, Vec<Finding>)> {
         size::check(&path, &source, &mut ratchet, &mut findings);
         size::check_width(&path, &source, &mut findings);
         words::check(&path, &source, &mut findings);
+        ebpf::check(&path, &source, &mut findings);
         vocabulary::check(&path, &source, &mut findings);
         // A name that only this crate mentions proves nothing about the agent.
         if !path.starts_with("xtask/") {

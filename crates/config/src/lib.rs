@@ -1,12 +1,13 @@
 //! Configuration files to the model: keepalived.conf as it is, and our own TOML.
 //!
 //! ```text
-//! load (reads the file) -> Source -> keepalived::lexer -> tree -> keepalived::lower \
-//!                                 -> toml::schema ------------> toml::lower --------- -> Draft -> lower -> model::Config
+//! load (reads files) -> Source -> keepalived::lexer -> tree -> keepalived::lower \
+//!                              -> toml::schema ------------> toml::lower --------+-> Draft
+//! Draft -> validate -> vrrp_model::Config
 //! ```
 //!
 //! Each language turns its text into a [`draft::Draft`]: the same facts whatever the notation, each
-//! with the place it was written at. [`lower`] checks a draft once for both (ranges, duplicates,
+//! with the place it was written at. [`validate`] checks a draft once for both (ranges, duplicates,
 //! references) and makes the model. Everything here but [`load`] is pure. To teach the agent
 //! another keyword of keepalived: move it to `Read` in `keepalived::keywords` and read it in the
 //! block's lowering.

@@ -143,7 +143,7 @@ fn mask_value(bytes: &mut [u8], from: usize) -> usize {
 }
 
 /// Where a quoted value ends, without and with its closing quotes; `None` when it is not closed (on
-/// its line, but for triple quotes).
+/// its line, except in triple quotes).
 fn quoted_end(bytes: &[u8], quote: u8, fence: usize) -> Option<(usize, usize)> {
     let mut at = fence;
     while at < bytes.len() {

@@ -2,7 +2,7 @@
 //! master.
 //!
 //! Pure: [`Schedule::poll`] says whether a round, one frame for each virtual address, is due;
-//! whoever holds the socket sends it. The rounds of a burst are paced, so that a hundred takeovers
+//! the owner of the socket sends it. The rounds of a burst are paced, so that a hundred takeovers
 //! at once are not held up by each other's repetitions, and one moment of a full queue somewhere
 //! does not cost them all.
 
@@ -11,18 +11,18 @@ use std::time::Duration;
 use vrrp_model::Announce;
 use vrrp_model::time::Instant;
 
-/// After a lower-priority master was heard, its own gratuitous ARP may cross ours: once more
-/// shortly after.
+/// Delay of the repetition after an advert of a lower-priority master, whose own gratuitous ARP may
+/// cross this node's.
 const REANNOUNCE_DELAY: Duration = Duration::from_millis(100);
 
 /// Gratuitous ARP of one virtual router. Silent unless started.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     announce: Announce,
-    /// Bursts still to come: now, shortly after, and after the configured delay.
+    /// Pending bursts: now, shortly after, and after the configured delay.
     bursts: [Option<Instant>; 3],
     refresh_at: Option<Instant>,
-    /// Rounds left of what has begun, and when the next one is due.
+    /// Remaining rounds of the present burst, and the time of the next one.
     rounds: u32,
     round_at: Instant,
 }
@@ -38,30 +38,30 @@ impl Schedule {
         }
     }
 
-    /// We took over: a burst now, a second one after the configured delay, then the refresh.
+    /// A takeover: a burst now, a second one after the configured delay, then the refresh.
     pub fn takeover(&mut self, now: Instant) {
         self.stop();
         self.bursts = [Some(now), None, self.later(now)];
         self.refresh_at = self.next_refresh(now);
     }
 
-    /// A lower-priority master was heard while we are master: caches may point at it.
+    /// An advert of a lower-priority master: neighbour caches may point at it.
     pub fn reannounce(&mut self, now: Instant) {
         self.bursts = [Some(now), Some(now + REANNOUNCE_DELAY), self.later(now)];
     }
 
-    /// Master without having taken over just now (an agent that resumed): the refresh only.
+    /// Master without a takeover (a resumed mastership): the refresh only.
     pub fn resume(&mut self, now: Instant) {
         self.stop();
         self.refresh_at = self.next_refresh(now);
     }
 
-    /// No longer master: nothing more is sent.
+    /// No longer master: sends nothing more.
     pub fn stop(&mut self) {
         *self = Self::new(self.announce);
     }
 
-    /// When [`Schedule::poll`] has something next.
+    /// Time of the next round.
     pub fn next_deadline(&self) -> Option<Instant> {
         let round = (self.rounds > 0).then_some(self.round_at);
         self.bursts.into_iter().chain([self.refresh_at, round]).flatten().min()
@@ -69,7 +69,7 @@ impl Schedule {
 
     /// Whether a round is due now. Call until it returns false.
     ///
-    /// Bursts that a stall has made due together are one, and so are bursts that meet.
+    /// Bursts that are due at the same time, for example after a stall, count as one.
     pub fn poll(&mut self, now: Instant) -> bool {
         for burst in &mut self.bursts {
             if burst.is_some_and(|at| at <= now) {
@@ -98,7 +98,7 @@ impl Schedule {
     }
 }
 
-/// At least so many rounds from now on; a round that is due already stays so.
+/// Ensures at least that many rounds from now on; a due round stays due.
 fn begin(rounds: &mut u32, round_at: &mut Instant, wanted: u32, now: Instant) {
     if *rounds == 0 {
         *round_at = now;

@@ -1,12 +1,12 @@
 //! Authentication of adverts by HMAC-SHA256, on the wire as keepalived 2.4's `auth_hmac`
 //! (draft-cassen-vrrp-auth-hmac).
 //!
-//! Reading order: [`Keyring`] (who may speak), [`serial`] (when it was said), `marks` (whether it
-//! was said before). The MAC covers message and trailer, the virtual router and the source, but not
-//! the destination: nothing is gained by sending an advert elsewhere. It hides nothing.
+//! Reading order: [`Keyring`] (keys), `sequence` (serial numbers from the time of sending),
+//! `replay` (replay protection). The MAC covers message and trailer, the virtual router and the
+//! source address, but not the destination: sending an advert to another destination gains an
+//! attacker nothing. Nothing is encrypted.
 //!
-//! What it does not stop: an advert held back and delivered late, within the window, if none came
-//! from its sender since.
+//! A delayed advert is accepted within the time window if no later one of its sender has arrived.
 
 mod keyring;
 mod replay;
@@ -26,7 +26,7 @@ use replay::ReplayWindow;
 use sequence::{Sequence, Serial, UnixTime, Window};
 use vrrp_model::{Hmac, HmacError, HmacMode};
 
-/// The authentication of one virtual router: its keys, what it has signed and what it has heard.
+/// The authentication of one virtual router: keys, sequence numbers sent and received.
 #[derive(Debug)]
 pub struct Authenticator {
     keyring: Keyring,
@@ -36,7 +36,7 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// For a virtual router that advertises every `interval`.
+    /// Authentication of a virtual router with this advertisement interval.
     ///
     /// # Errors
     /// As [`Keyring::new`].
@@ -49,22 +49,23 @@ impl Authenticator {
         })
     }
 
-    /// Takes other keys, another mode, another interval. What was sent and heard stays known: a
-    /// reload opens no door to replays.
+    /// Replaces keys, mode and interval. The sequence numbers stay, so a reload does not allow
+    /// replays.
     ///
     /// # Errors
-    /// As [`Keyring::new`]; then nothing has changed.
+    /// As [`Keyring::new`]; the state is then unchanged.
     pub fn configure(&mut self, hmac: &Hmac, interval: Duration) -> Result<(), HmacError> {
         self.keyring = Keyring::new(hmac)?;
         self.window = Window::of_interval(interval);
         Ok(())
     }
 
-    /// Appends a trailer to the message of `len` bytes at the start of `buffer`, unless the mode is
-    /// to sign nothing, and returns the new length; `None` where `buffer` is too short or `len` is
-    /// no advert's.
+    /// Appends a trailer to the message of `len` bytes at the start of `buffer`, unless the mode
+    /// signs nothing, and returns the new length; `None` if `buffer` is too short or `len` is not
+    /// the length of an advert.
     ///
-    /// Each copy may be signed by itself: the serial numbers grow all the same.
+    /// Each copy of an advert may be signed separately: every signature has a greater sequence
+    /// number.
     pub fn sign(
         &mut self,
         now: UnixTime,
@@ -88,12 +89,10 @@ impl Authenticator {
         Some(signed)
     }
 
-    /// Verifies an advert from `source` that is otherwise acceptable; `message` is all of it, its
-    /// trailer included.
+    /// Verifies an otherwise acceptable advert from `source`; `message` includes the trailer.
     ///
-    /// # Errors
-    /// The first rule broken, in the order of [`Reason`]'s table. Then nothing is remembered of the
-    /// advert.
+    /// # Errors The first check that failed, in the order of [`Reason`]'s table. The advert then
+    /// changes no state.
     pub fn verify(
         &mut self,
         now: UnixTime,
@@ -108,12 +107,12 @@ impl Authenticator {
         let len = message.len().checked_sub(trailer::LEN).ok_or(Reason::Length)?;
         let trailer = trailer::parse(message, len).ok_or(Reason::Length)?;
         let serial = Serial::new(trailer.serial);
-        // Before the MAC: a flood of old adverts shall not cost a digest each.
+        // Before the MAC, so that a flood of old adverts does not cost a digest each.
         if !serial.is_within(self.window, now) {
             return Err(Reason::AuthStale);
         }
         self.keyring.verify(&trailer, source, message.get(..len).unwrap_or_default())?;
-        // Only now: what is forged moves no mark.
+        // After the MAC, so that a forged advert does not change the replay state.
         if !self.marks.advance(source, serial, now, self.window) {
             return Err(Reason::AuthReplay);
         }

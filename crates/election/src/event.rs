@@ -1,4 +1,4 @@
-//! What goes into an election and what comes out of it.
+//! Inputs and outputs of an election.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use super::state::{Reason, Role};
 use vrrp_model::time::Instant;
 use vrrp_model::{Router, Version};
 
-/// What the election needs of a router's configuration.
+/// The part of a router's configuration that the election needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Settings {
     pub version: Version,
     /// Configured priority, 1..=255; 255 is the address owner.
     pub priority: u8,
-    /// Our own advertisement interval.
+    /// Configured advertisement interval.
     pub interval: Duration,
     /// Ignored for the address owner, which always preempts (RFC 9568 section 6.1).
     pub preempt: bool,
@@ -34,91 +34,90 @@ impl From<&Router> for Settings {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
-    /// The router may stand for election: at start, and again when everything that was at fault is
-    /// well.
+    /// The router may take part in the election: at start, and again when everything that was at
+    /// fault is well.
     Startup {
-        /// Address our adverts come from; the tie break.
+        /// Source address of this node's adverts; the tie break.
         source: IpAddr,
         /// A mastership that an earlier agent left in the kernel, not fenced (its lease may have
-        /// lapsed: then nobody else has spoken since): taken up without interruption. Where
+        /// lapsed: then no other master has advertised since): taken up without interruption. Where
         /// something is at fault, give this first and the fault after it, so that the mastership is
         /// handed over instead of dropped.
         resume: Option<Resume>,
     },
-    /// Stop for good. A master releases first: wait for [`Role::Init`].
+    /// The router stops. A master releases first: wait for [`Role::Init`].
     Shutdown,
     /// A tracked script or interface failed, but adverts can still be sent: a master releases
     /// first.
     Fault,
-    /// The link or our address is gone: no release is possible.
+    /// The link or the source address is gone: no release is possible.
     InterfaceDown,
     /// The effective priority changed (1..=255).
     Priority(u8),
-    /// The address our adverts come from changed.
+    /// The source address of this node's adverts changed.
     Source(IpAddr),
-    /// The configuration changed. The effective priority does not follow it: that is
-    /// [`Input::Priority`]'s.
+    /// The configuration changed. Only [`Input::Priority`] changes the effective priority.
     Settings(Settings),
     /// A valid advert.
     Advert(Heard),
-    /// The kernel program fenced the epoch we act in.
+    /// The kernel program fenced the present epoch.
     Fenced,
-    /// Somebody wants another node to be master: a master releases, and from then on preempts
-    /// nobody, until [`Input::EndStandby`], or until it is master again because nobody else is.
-    /// Whoever is not master ignores it.
+    /// Another node should be master: a master releases, and from then on does not preempt until
+    /// [`Input::EndStandby`], or until it is master again because no other node is. Only a master
+    /// obeys.
     Standby,
-    /// It may preempt again, as far as it is configured to.
+    /// Standby ends: the router preempts again as configured.
     EndStandby,
     /// From [`super::group`]: the sync group takes over, at once.
     TakeOver,
     /// From [`super::group`]: another member yielded; a master releases and then is a backup.
     HandOver,
-    /// From [`super::group`]: the timer ran out, but the group may not take over yet.
+    /// From [`super::group`]: the timer expired, but the group may not take over yet.
     Wait,
     /// From [`super::group`]: another member is at fault; a master releases first.
     GroupFault,
 }
 
-/// The mastership an earlier agent left behind.
+/// The mastership that an earlier agent left in the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resume {
     pub epoch: u64,
 }
 
-/// A valid advert of another router, read from the socket or known from the kernel's liveness map.
+/// A valid advert of another router, from the socket or the kernel's liveness map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Heard {
-    /// When it arrived: the kernel's stamp, or the time of reading where there is none.
+    /// Arrival: the kernel's timestamp, or the time of the read without one.
     pub at: Instant,
     pub source: IpAddr,
     pub priority: u8,
-    /// The interval it announces.
+    /// The advertised interval.
     pub interval: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Output {
-    /// Send an advert now, with our own interval. Priority 0 when releasing.
+    /// Send an advert now, with the configured interval. Priority 0 is a release.
     Send {
         priority: u8,
     },
-    /// Tell the kernel until when we vouch for ourselves, and the priority that our peers have been
-    /// told.
+    /// Write the end of the lease and the advertised priority to the kernel.
     Lease {
         until: Instant,
         priority: u8,
     },
-    /// Tell the kernel that the lease has ended: the next advert of another master fences us.
+    /// End the lease in the kernel: the next advert of another master fences this node.
     Lapse,
-    /// Tell the kernel to act in this epoch, or to stop.
+    /// Write the mastership to the kernel: active in this epoch, or `None`.
     Mastership(Option<u64>),
     Transition {
         from: Role,
         to: Role,
         reason: Reason,
     },
-    /// We took over: gratuitous ARP for every virtual address.
+    /// A takeover: send gratuitous ARP for every virtual address.
     Announce,
-    /// A lower-priority master was heard, and caches may point at it: gratuitous ARP again.
+    /// An advert of a lower-priority master: neighbour caches may point at it, so send gratuitous
+    /// ARP again.
     Reannounce,
 }

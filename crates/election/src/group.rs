@@ -1,30 +1,30 @@
-//! Sync groups: virtual routers that are masters together or not at all.
+//! Sync groups: virtual routers that are master together or not at all.
 //!
-//! A group decides by what its members are, not by what happened to them: [`settle`] is called
-//! after every input or timer of a member and gives the others what follows, in the same instant.
+//! Sync groups are level-triggered: after every input or timer of a member, [`settle`] evaluates
+//! the states of all members and gives the others the inputs that follow, at the same time.
 //!
-//! - One member at fault: the whole group is. Masters release first. All stand again when all are
-//!   well.
-//! - A member yielded, or stands below a master while others are masters: the others hand over.
-//! - Others are masters and nothing speaks against it: a backup takes over at once.
-//! - A master down timer ran out: the whole group takes over, unless a member is not there to
-//!   (init, fault), or still follows a master that is no lower. Then the timer starts anew. So a
-//!   peer that lost one segment of several stays what it is on all.
+//! - One member is at fault: the whole group is. Masters release first. All members take part in
+//!   the election again when no member is at fault.
+//! - A member yielded, or follows a better master while others are masters: the others hand over.
+//! - Others are masters and no rule forbids it: a backup takes over at once.
+//! - A master down timer expired: the whole group takes over, unless a member cannot
+//!   (init, fault), or still follows a master that is no lower. Then the timer starts again. So a
+//!   node that lost one segment of several keeps its role on all.
 //!
-//! To preempt, no member may follow any master any more: the group preempts together.
+//! A group preempts as a whole: only when no member follows a master.
 //!
-//! Between the first priority 0 and the successor's first advert a group is half on one node and
-//! half on the other; the release bound ([`super::timing::release_bound`]) limits that. Where
-//! members' priorities order the nodes differently, the group that fires first wins and stays: no
-//! preemption follows, since a member of the other node follows a better master.
+//! Between the first priority 0 and the successor's first advert a group may be split between two
+//! nodes; the release bound ([`super::timing::release_bound`]) limits that time. If the members'
+//! priorities order the nodes differently, the group whose timer expires first stays master: the
+//! other node does not preempt, because one of its members follows a better master.
 
 use super::VirtualRouter;
 use super::event::{Input, Output};
 use super::state::{AfterRelease, Backup, Reason, State};
 use vrrp_model::time::Instant;
 
-/// Brings a group to agreement; what follows is in the members' outputs. With `complete` false a
-/// member is not known yet: it counts as one in init.
+/// Brings the members into agreement; the effects are in their outputs. With `complete` false a
+/// member is not known yet and counts as one in init.
 pub fn settle(now: Instant, members: &mut [&mut VirtualRouter], complete: bool) {
     if members.iter().any(|member| member.at_fault) {
         for member in members {
@@ -40,7 +40,7 @@ pub fn settle(now: Instant, members: &mut [&mut VirtualRouter], complete: bool) 
     fire(now, members, complete);
 }
 
-/// Whose only fault was the group's stands again.
+/// Members whose only fault was the group's take part in the election again.
 fn recover(now: Instant, members: &mut [&mut VirtualRouter]) {
     for member in members {
         let idle = match member.state {
@@ -55,8 +55,8 @@ fn recover(now: Instant, members: &mut [&mut VirtualRouter]) {
     }
 }
 
-/// Some are masters and some are not: down together where one yielded or is below another master,
-/// else up together.
+/// Resolves a group of masters and backups: all hand over if one yielded or follows a better
+/// master; otherwise all take over.
 fn follow_masters(now: Instant, members: &mut [&mut VirtualRouter]) {
     let mut down = false;
     for member in &mut *members {
@@ -70,7 +70,7 @@ fn follow_masters(now: Instant, members: &mut [&mut VirtualRouter]) {
     }
 }
 
-/// Acts on the master down timers that have run out.
+/// Handles expired master down timers.
 fn fire(now: Instant, members: &mut [&mut VirtualRouter], complete: bool) {
     let due: Vec<(usize, Reason)> = members
         .iter()
@@ -100,14 +100,14 @@ fn fire(now: Instant, members: &mut [&mut VirtualRouter], complete: bool) {
 }
 
 impl VirtualRouter {
-    /// Makes it a member of a sync group, or not. One that stands alone again owes the group
-    /// nothing: settle it as a group of one.
+    /// Adds the router to a sync group or removes it. Settle a removed router as a group of one,
+    /// which ends a fault of its group.
     pub fn set_grouped(&mut self, grouped: bool) {
         self.grouped = grouped;
         self.yielded = false;
     }
 
-    /// Priority of the master whose adverts hold the master down timer up.
+    /// Priority of the master whose adverts restart the master down timer.
     fn followed(&self, now: Instant) -> Option<u8> {
         let State::Backup(backup) = self.state else {
             return None;
@@ -123,7 +123,7 @@ impl VirtualRouter {
         self.followed(now).is_some_and(|priority| priority >= self.priority)
     }
 
-    /// What it means that the master down timer has run out.
+    /// Reason of a takeover at the expiry of the master down timer.
     pub fn due(&self, now: Instant) -> Option<Reason> {
         match self.state {
             State::Backup(backup) if self.grouped && backup.down_at <= now => Some(backup.expiry),
@@ -136,13 +136,13 @@ impl VirtualRouter {
         self.take_over(now, reason);
     }
 
-    /// Whatever held the timer up before now does so no longer.
+    /// Restarts the timer with the full interval; adverts from before `now` no longer count.
     pub(super) fn wait_for_group(&mut self, now: Instant, backup: Backup) {
         let down_at = now + self.master_down_interval();
         self.state = State::Backup(Backup { down_at, armed_at: now, ..backup });
     }
 
-    /// A backup whose timer has run out: the group's decision is due.
+    /// Makes the router a backup with an expired timer: the group decides.
     pub(super) fn become_due(&mut self, now: Instant, reason: Reason, expiry: Reason) {
         let from = self.role();
         self.interval = self.settings.interval;

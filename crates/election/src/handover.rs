@@ -228,7 +228,7 @@ impl Moving {
             Some(RouterView { role: Role::Master, .. }) => {
                 let bound = timing::release_bound(self.interval).as_secs_f64();
                 let said =
-                    format!("nobody took over within {bound:.3} s; this node is master again");
+                    format!("no node took over within {bound:.3} s; this node is master again");
                 (Outcome::NobodyTookOver, None, said)
             }
             Some(RouterView { role: Role::Backup, heard: Some(heard), .. }) => {

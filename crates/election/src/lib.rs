@@ -6,24 +6,24 @@
 //!   Init ---------------> Backup ------------------------> Master
 //!    ^  \                  ^ |  ^                          | |  ^
 //!    |   \ Fault           | |  |  better master, Fenced   | |  |
-//!    |    v        Startup | |  +--------------------------+ |  | Startup, and nobody else
+//!    |    v        Startup | |  +--------------------------+ |  | Startup, and no other
 //!    |   Fault ------------+ | Fault                         |  | took over in time
 //!    |     ^  \______________/                               |  |
 //!    |     |                                 Shutdown, Fault v  |
 //!    +-----+---------------------------------------------- Releasing
-//!             the successor's advert, or nobody in time
+//!             the successor's advert, or the time is over
 //!
-//!   Standby: Master -> Releasing; nobody in time: Master, else Backup
+//!   Standby: Master -> Releasing; no successor in time: Master, else Backup
 //! ```
 //!
 //! Releasing and Fault are ours; the RFC stops active in the instant it sends priority 0, and has
 //! no gap-free handover. The address owner (priority 255), and an agent that finds its
 //! predecessor's mastership in the kernel, go from Init straight to Master.
 //!
-//! Asked to be on standby ([`Input::Standby`]) a master releases too, and is master again if
-//! nobody takes over. Else it is a backup that preempts nobody, not even as the owner, until it is
-//! told to stand again, shut down, or master because nobody else is. Faults and changes of the
-//! configuration do not end it.
+//! Asked to be on standby ([`Input::Standby`]) a master releases too, and is master again if no
+//! node takes over. Otherwise it is a backup that does not preempt, not even as the owner, until
+//! standby ends, it is shut down, or it is master because no other node is. Faults and changes of
+//! the configuration do not end it.
 //!
 //! # Contract
 //!
@@ -101,7 +101,7 @@ pub struct VirtualRouter {
     at_fault: bool,
     /// It yielded, and its group does not know yet.
     yielded: bool,
-    /// Since when it is on standby: it handed over as asked, and preempts nobody.
+    /// Since when it is on standby: it handed over by order, and does not preempt.
     standby: Option<Instant>,
     outputs: VecDeque<Output>,
 }

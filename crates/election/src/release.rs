@@ -1,5 +1,5 @@
-//! The gap-free handover: a master that leaves sends priority 0, and goes on active until its
-//! successor speaks.
+//! The handover without a gap: a master that releases sends priority 0 and stays active until its
+//! successor's first advert.
 
 use vrrp_common::wire::vrrp::PRIORITY_RELEASE as RELEASE;
 
@@ -61,14 +61,14 @@ impl VirtualRouter {
         }
     }
 
-    /// Io over though nothing is wrong. Where nobody takes over it is master again without a
+    /// Hands over without a fault. Without a successor this node is master again without a
     /// gap.
     pub(super) fn standby(&mut self, now: Instant, master: Master) {
         self.standby = Some(now);
         self.release(now, master, AfterRelease::Stand, Reason::Standby);
     }
 
-    /// Invites a successor, and goes on active until it speaks.
+    /// Sends priority 0 and stays active until the successor's first advert.
     pub(super) fn release(
         &mut self,
         now: Instant,
@@ -94,8 +94,8 @@ impl VirtualRouter {
         }
     }
 
-    /// Nobody took over in the time that the slowest backup needs. If we are well again by now, the
-    /// mastership is ours.
+    /// No node took over in the time that the slowest backup needs. If we are well again by now,
+    /// the mastership is ours.
     pub(super) fn release_unanswered(&mut self, now: Instant, releasing: Releasing) {
         match releasing.then {
             AfterRelease::Init => self.stop_being_active(State::Init, Reason::NoSuccessor),

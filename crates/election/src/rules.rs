@@ -1,5 +1,5 @@
-//! RFC 9568 section 6.4, state by state. Every state answers every input; a new input does not
-//! compile until it does.
+//! The state machine of RFC 9568 section 6.4. Every state handles every input; a new input does not
+//! compile until every state handles it.
 
 use vrrp_common::lease::{self, Claim};
 use vrrp_common::wire::vrrp::{PRIORITY_OWNER as OWNER, PRIORITY_RELEASE as RELEASE};
@@ -12,16 +12,17 @@ use vrrp_model::time::Instant;
 
 /// What an advert means to a master.
 enum Rival {
-    /// Our own advert come back, or our address on another host: the kernel counts it, the election
-    /// stays out of it.
+    /// This node's own advert, looped back, or its source address on another host. The kernel
+    /// program counts it; the election ignores it.
     Ourselves,
-    /// Priority 0: another master leaves.
+    /// Priority 0: another master releases.
     Leaving,
     /// Higher priority, or equal and a higher address.
     Better,
-    /// Lower, and heard after our lease had lapsed: it took over while we were silent.
+    /// Lower priority, received after the lease had lapsed: it took over while this node was
+    /// silent.
     Successor,
-    /// Lower, while we are vouched for.
+    /// Lower priority, with a valid lease.
     Lower,
 }
 
@@ -30,7 +31,7 @@ impl VirtualRouter {
         match input {
             Input::Startup { source, resume } => {
                 self.source = source;
-                self.stand(now, resume);
+                self.start_election(now, resume);
             }
             Input::Fault => self.become_idle(State::Fault, Reason::Fault),
             Input::InterfaceDown => self.become_idle(State::Fault, Reason::InterfaceDown),
@@ -50,7 +51,7 @@ impl VirtualRouter {
         match input {
             Input::Startup { source, resume } => {
                 self.source = source;
-                self.stand(now, resume);
+                self.start_election(now, resume);
             }
             Input::Shutdown => self.become_idle(State::Init, Reason::Shutdown),
             Input::Priority(priority) => self.priority = priority.max(1),
@@ -104,7 +105,7 @@ impl VirtualRouter {
             Input::Fenced => {
                 self.fenced(now, master.epoch, Reason::Fenced);
                 if now <= master.lease_until {
-                    self.part();
+                    self.final_advert();
                 }
             }
             Input::HandOver => {
@@ -116,12 +117,11 @@ impl VirtualRouter {
         }
     }
 
-    /// Section 6.4.1: stand for election; or go on where an earlier agent stopped.
-    fn stand(&mut self, now: Instant, resume: Option<Resume>) {
+    /// Section 6.4.1: takes part in the election, or resumes the mastership of an earlier agent.
+    fn start_election(&mut self, now: Instant, resume: Option<Resume>) {
         match resume {
             Some(Resume { epoch }) => {
-                // The same epoch goes on: should the kernel fence it just now, that fence still
-                // holds.
+                // The epoch stays the same, so a fence that the kernel sets at this moment holds.
                 self.last_epoch = self.last_epoch.max(epoch);
                 self.become_master(now, epoch, Reason::Resumed);
             }
@@ -134,9 +134,9 @@ impl VirtualRouter {
         }
     }
 
-    /// The timer moves by the difference in skew. But a master that we have been outwaiting and
-    /// that is no longer below us is one to follow, from its last advert on: else we would take
-    /// over from it with the lower priority.
+    /// Moves the master down timer by the difference in skew. A master that this node was about to
+    /// preempt, and whose priority is no longer lower, is followed from its last advert on.
+    /// Otherwise this node would take over with the lower priority.
     fn reprioritise_backup(&mut self, now: Instant, backup: Backup, priority: u8) {
         let without_skew = backup.down_at - self.skew();
         self.priority = priority;
@@ -151,8 +151,8 @@ impl VirtualRouter {
         }
     }
 
-    /// Where our own interval drives the master down timer, the timer moves by what the interval
-    /// changed.
+    /// Moves the master down timer by the change of this node's interval, if the timer is computed
+    /// from it.
     fn reconfigure_backup(&mut self, now: Instant, backup: Backup, settings: Settings) {
         let own = self.interval == self.settings.interval;
         let begun = backup.down_at - self.master_down_interval();
@@ -185,7 +185,7 @@ impl VirtualRouter {
         }
     }
 
-    /// A lower-priority master: outwait it, unless preemption is off or delayed.
+    /// A lower-priority master: lets the timer run out, unless preemption is off or delayed.
     fn hear_lower_as_backup(&mut self, at: Instant, backup: Backup, heard: Heard) {
         if !self.preempts() {
             return self.follow(at, heard, None);
@@ -206,13 +206,13 @@ impl VirtualRouter {
         }
     }
 
-    /// The owner does whatever is configured (section 6.1), unless it was asked not to.
+    /// The address owner always preempts (section 6.1), except on standby.
     fn preempts(&self) -> bool {
         self.standby.is_none() && (self.settings.preempt || self.priority == OWNER)
     }
 
     /// Accepts `heard` as the master: learns its interval (v3) and starts the master down timer
-    /// anew.
+    /// again.
     fn follow(&mut self, at: Instant, heard: Heard, follow_until: Option<Instant>) {
         self.interval = match self.settings.version {
             Version::V2 => self.settings.interval,
@@ -237,7 +237,7 @@ impl VirtualRouter {
             }
             Rival::Better => {
                 self.yield_mastership(at, Reason::BetterMaster);
-                self.part();
+                self.final_advert();
                 self.handle(now, Input::Advert(heard));
             }
             Rival::Successor => {
@@ -249,8 +249,7 @@ impl VirtualRouter {
         self.last_heard = Some(Heard { at, ..heard });
     }
 
-    /// The lease is judged by the rule that the kernel program applies, so that both come to the
-    /// same end.
+    /// Applies the kernel program's rule for the lease, so that both decide alike.
     fn judge(&self, at: Instant, master: &Master, heard: &Heard) -> Rival {
         let own = Claim { priority: self.priority, source: self.source.into() };
         let other = Claim { priority: heard.priority, source: heard.source.into() };
@@ -267,18 +266,18 @@ impl VirtualRouter {
         }
     }
 
-    /// One more advert, after yielding to a better master while our lease was good (keepalived:
+    /// Sends one more advert after yielding to a better master with a valid lease (keepalived:
     /// `higher_prio_send_advert`).
     ///
-    /// When a partition has healed, caches point at either of two masters. The better one announces
-    /// itself when it hears of the other, and had it spoken first it would never hear of it: we
-    /// have fallen silent.
-    fn part(&mut self) {
+    /// After a partition has healed, neighbour caches point at either of two masters. The better
+    /// one re-announces itself when it receives a lower-priority advert. If its own advert arrived
+    /// first, this node would yield in silence and the better master would never receive one.
+    fn final_advert(&mut self) {
         self.outputs.push_back(Output::Send { priority: self.priority });
     }
 
-    /// Section 6.4.3 of RFC 9568: one advert at once, the advert timer untouched; v2 routers are
-    /// told the same way.
+    /// RFC 9568 section 6.4.3: sends one advert at once and leaves the advert timer unchanged; v2
+    /// likewise.
     fn answer_lower(&mut self, now: Instant, mut master: Master) {
         if now < master.quiet_until {
             return;
@@ -294,7 +293,7 @@ impl VirtualRouter {
         }
     }
 
-    /// Keeps the cadence when the thread was late by less than an interval; starts it anew after a
+    /// Keeps the cadence when the thread was late by less than an interval; starts it again after a
     /// stall.
     pub(super) fn advertise_on_time(&mut self, now: Instant, master: Master) {
         let interval = self.settings.interval;
@@ -303,8 +302,8 @@ impl VirtualRouter {
         self.advertise(now, Master { advert_at, ..master });
     }
 
-    /// Sends an advert and renews the lease that rests on it. The priority it carries is what our
-    /// peers reckon with from now on, so it goes to the kernel with the lease.
+    /// Sends an advert and renews the lease. The kernel gets the advertised priority with the
+    /// lease, because the peers compare with that priority from now on.
     fn advertise(&mut self, now: Instant, master: Master) {
         let lease_until = timing::lease_until(now, self.settings.interval);
         self.outputs.push_back(Output::Send { priority: self.priority });
@@ -312,7 +311,7 @@ impl VirtualRouter {
         self.state = State::Master(Master { lease_until, ..master });
     }
 
-    /// Master in a new epoch.
+    /// Becomes master in a new epoch.
     pub(super) fn take_over(&mut self, now: Instant, reason: Reason) {
         self.last_epoch = now.as_micros().max(self.last_epoch.saturating_add(1));
         self.become_master(now, self.last_epoch, reason);
@@ -333,7 +332,7 @@ impl VirtualRouter {
         self.outputs.push_back(Output::Transition { from, to: self.role(), reason });
     }
 
-    /// Backup, with the full master down interval from `at` ahead.
+    /// Becomes backup; the master down timer starts at `at` with the full interval.
     pub(super) fn become_backup(&mut self, at: Instant, reason: Reason) {
         let from = self.role();
         self.interval = self.settings.interval;
@@ -353,8 +352,8 @@ impl VirtualRouter {
         self.yielded = true;
     }
 
-    /// The kernel has ended the mastership on an advert that the socket may still hold: whatever
-    /// was heard since the mastership began is news to a backup.
+    /// Follows a fence of the kernel. The socket may still hold the advert that caused it, so a
+    /// backup accepts every advert since the mastership began.
     pub(super) fn fenced(&mut self, now: Instant, epoch: u64, reason: Reason) {
         self.yield_mastership(now, reason);
         if let State::Backup(backup) = &mut self.state {

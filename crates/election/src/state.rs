@@ -1,5 +1,4 @@
-//! The states of one virtual router. A state carries its own deadlines, so none can exist without
-//! them.
+//! The states of one virtual router. Each state carries its own deadlines.
 
 use std::fmt;
 
@@ -7,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use vrrp_model::time::Instant;
 
-/// What a virtual router is, as users see it.
+/// The state of a virtual router as logs, status and metrics show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -15,11 +14,11 @@ pub enum Role {
     Init,
     /// Something it depends on is missing: a tracked script or interface, a link, an address.
     Fault,
-    /// Listening to a master, or for the lack of one.
+    /// Receives the adverts of a master, or waits for the master timeout.
     Backup,
-    /// Advertising, active for the virtual addresses (RFC 9568: Active).
+    /// Advertises and is active for the virtual addresses (RFC 9568: Active).
     Master,
-    /// Has sent priority 0 and acts until its successor speaks.
+    /// Has sent priority 0 and is active until the successor's first advert.
     Releasing,
 }
 
@@ -27,7 +26,7 @@ impl Role {
     pub const ALL: [Role; 5] =
         [Role::Init, Role::Fault, Role::Backup, Role::Master, Role::Releasing];
 
-    /// The word used in logs, status and metrics.
+    /// Name in logs, status and metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Role::Init => "init",
@@ -52,29 +51,29 @@ pub enum Reason {
     Startup,
     /// Started as the address owner (priority 255).
     Owner,
-    /// Took up the mastership of the agent that ran before.
+    /// Resumed the mastership of an earlier agent.
     Resumed,
-    /// The master down timer ran out in silence.
+    /// The master down timer expired without an advert.
     MasterTimeout,
-    /// The master sent priority 0 and nobody better spoke.
+    /// The master sent priority 0 and no better router advertised.
     Released,
-    /// A master of lower priority was outwaited.
+    /// Preempted a master of lower priority.
     Preempted,
-    /// A better master was heard: higher priority, or the same and a higher address.
+    /// An advert of a better master: higher priority, or equal priority and higher address.
     BetterMaster,
-    /// Another master was heard after our lease had lapsed.
+    /// An advert of another master after the lease had lapsed.
     Fenced,
-    /// Asked to stop.
+    /// The agent stops.
     Shutdown,
-    /// Asked to let another node be master.
+    /// An order to hand over to another node.
     Standby,
     /// A tracked script or interface failed.
     Fault,
-    /// The interface can send no more.
+    /// The interface cannot send.
     InterfaceDown,
-    /// While releasing, the successor's first advert was heard.
+    /// While releasing, the successor's first advert was received.
     SuccessorHeard,
-    /// While releasing, nobody spoke in time.
+    /// While releasing, no successor advertised in time.
     NoSuccessor,
     /// Another member of its sync group took over, and the group with it.
     GroupTookOver,
@@ -85,7 +84,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The words used in logs and status.
+    /// Text in logs and status.
     pub const fn name(self) -> &'static str {
         match self {
             Reason::Startup => "startup",
@@ -120,14 +119,14 @@ pub(super) enum State {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Backup {
-    /// `Master_Down_Timer`: when we take over.
+    /// `Master_Down_Timer`: time of the takeover.
     pub(super) down_at: Instant,
-    /// The event the timer counts from. An advert older than this is stale news.
+    /// Start of the timer. An older advert is stale.
     pub(super) armed_at: Instant,
-    /// What the timer's expiry would mean.
+    /// Reason of the takeover if the timer expires.
     pub(super) expiry: Reason,
-    /// Preempt delay: until then a lower-priority master is followed. `None`: no such master heard
-    /// yet.
+    /// End of the preempt delay, until which a lower-priority master is followed. `None` before the
+    /// first advert of such a master.
     pub(super) follow_until: Option<Instant>,
 }
 
@@ -136,9 +135,9 @@ pub(super) struct Master {
     pub(super) epoch: u64,
     /// `Adver_Timer`: when the next regular advert is due.
     pub(super) advert_at: Instant,
-    /// What the kernel was last told about the lease.
+    /// End of the lease as last written to the kernel.
     pub(super) lease_until: Instant,
-    /// No answer to a lower-priority advert before this time.
+    /// No advert in answer to a lower-priority advert before this time.
     pub(super) quiet_until: Instant,
     /// No re-announcement before this time.
     pub(super) no_announce_until: Instant,
@@ -147,19 +146,19 @@ pub(super) struct Master {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Releasing {
     pub(super) epoch: u64,
-    /// When we stop active though nobody spoke.
+    /// When this node stops being active without a successor.
     pub(super) until: Instant,
     pub(super) then: AfterRelease,
 }
 
-/// Where a release leads.
+/// The state after a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum AfterRelease {
     Init,
     Fault,
-    /// Nothing is wrong, or no longer: stand for election, and go on as master if nobody else does.
+    /// Nothing is wrong, or no longer: take part again, and stay master without a successor.
     Stand,
-    /// Its sync group has handed over: a backup, whether anybody spoke or not.
+    /// Its sync group has handed over: a backup, with or without a successor.
     Backup,
 }
 
@@ -174,7 +173,7 @@ impl State {
         }
     }
 
-    /// Init and fault wait for nothing; every other state has exactly one live timer.
+    /// `None` in init and fault; every other state has exactly one timer.
     pub(super) const fn deadline(&self) -> Option<Instant> {
         match self {
             State::Init | State::Fault => None,

@@ -1,7 +1,6 @@
-//! How well the thread keeps its times: how late it wakes, how close its leases came to their end,
-//! how long failovers took.
+//! Timing of the election thread: lateness of wakeups, margins of leases, durations of failovers.
 //!
-//! Recorded on the thread itself: plain numbers, no lock, no memory.
+//! The thread records plain numbers, without locks and allocations.
 
 use std::time::Duration;
 
@@ -43,15 +42,14 @@ const FAILOVER: [Duration; FAILOVER_BUCKETS] = [
     Duration::from_secs(60),
 ];
 
-/// From a deadline to the moment at which the thread acts on it.
+/// Delay from a deadline to its handling.
 pub type Lateness = Histogram<LATENESS_BUCKETS>;
 
 pub const fn lateness() -> Lateness {
     Histogram::new(&LATENESS)
 }
 
-/// What was left of a lease when the next one took its place, in microseconds; negative where it
-/// had lapsed.
+/// Time left of a lease at its renewal, in microseconds; negative if it had lapsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Margins {
     /// End of the lease in force; `None` without one.
@@ -61,7 +59,8 @@ pub struct Margins {
 }
 
 impl Margins {
-    /// A lease up to `until` is written at `now`: the first of a mastership, or the renewal of one.
+    /// Records that a lease up to `until` is written at `now`: the first of a mastership or a
+    /// renewal.
     pub fn renew(&mut self, now: Instant, until: Instant) {
         if let Some(before) = self.until.replace(until) {
             let micros = |time: Instant| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
@@ -71,7 +70,7 @@ impl Margins {
         }
     }
 
-    /// The lease was given up.
+    /// Records the end of the lease.
     pub fn end(&mut self) {
         self.until = None;
     }
@@ -87,8 +86,8 @@ impl Margins {
     }
 }
 
-/// How long takeovers took in which the old master fell silent or resigned: from the arrival of its
-/// last advert until this node had sent its first gratuitous announcements.
+/// Durations of takeovers after a master timeout or a release: from the arrival of the old master's
+/// last advert until this node has sent its first gratuitous announcements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failovers {
     durations: Histogram<FAILOVER_BUCKETS>,
@@ -103,21 +102,21 @@ impl Default for Failovers {
 }
 
 impl Failovers {
-    /// This node has become master for `reason`; another was heard last at `heard`.
+    /// This node became master for `reason`; the last advert of another master arrived at `heard`.
     pub fn begin(&mut self, reason: Reason, heard: Option<Instant>) {
-        // Whoever preempts, or serves an address that nobody served, ends no outage.
+        // Preemption, and a takeover of an address that had no master, end no outage.
         let outage = matches!(reason, Reason::MasterTimeout | Reason::Released);
         self.since = heard.filter(|_| outage);
     }
 
-    /// Its first announcements are out.
+    /// The first announcements were sent.
     pub fn complete(&mut self, now: Instant) {
         if let Some(since) = self.since.take() {
             self.durations.record(now.saturating_since(since));
         }
     }
 
-    /// It acts no more.
+    /// This node is no longer active.
     pub fn give_up(&mut self) {
         self.since = None;
     }

@@ -1,4 +1,4 @@
-//! What the election thread shows of itself.
+//! The snapshot that the election thread publishes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use vrrp_model::time::Instant;
 pub struct View {
     /// By place.
     pub routers: BTreeMap<u32, RouterView>,
-    /// Commands obeyed so far: what a view does not know of yet must not be concluded from it.
+    /// Number of executed commands. A view does not show the effect of later commands.
     pub obeyed: u64,
-    /// Adverts that reached a socket and were dropped there, by interface and reason. With the
-    /// kernel program in front nothing is left to drop.
+    /// Adverts dropped at a socket, by interface and reason. With the kernel program attached it is
+    /// empty, because that program drops them first.
     pub dropped: BTreeMap<(String, DropReason), u64>,
-    /// How late the thread acted on its deadlines.
+    /// Lateness of the thread at its deadlines.
     pub lateness: Lateness,
-    /// What the thread was refused at its start.
+    /// Privileges that the system denied the thread at its start.
     pub degraded: Arc<[Degraded]>,
 }
 
@@ -42,23 +42,23 @@ impl Default for View {
 #[derive(Debug, Clone)]
 pub struct RouterView {
     pub role: Role,
-    /// Why it is in this role; `None` before the first transition.
+    /// Reason of the last transition; `None` before the first.
     pub reason: Option<Reason>,
-    /// Since when it is in this role.
+    /// Time of the last transition.
     pub since: Instant,
-    /// Since when it has been on standby; `None` while it does not.
+    /// Start of the standby; `None` without one.
     pub standby_since: Option<Instant>,
-    /// The mastership it acts in: as master, or releasing.
+    /// Epoch of the mastership, as master or releasing.
     pub epoch: Option<u64>,
     /// Effective priority.
     pub priority: u8,
     pub heard: Option<Heard>,
-    /// Until when its agent has vouched for it; past while it acts for nothing.
+    /// End of the lease; in the past while the node is not active.
     pub lease_until: Instant,
-    /// When the role's timer runs out.
+    /// Expiry of the role's timer.
     pub deadline: Option<Instant>,
     pub master_down: Duration,
-    /// Interval in force: the master's in v3.
+    /// Interval of the timers: the master's in v3.
     pub interval: Duration,
     pub counts: Counts,
     pub margins: Margins,
@@ -72,25 +72,26 @@ impl RouterView {
     }
 }
 
-/// What one router's thread side did.
+/// Counters of one router in the election thread.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counts {
     pub adverts_sent: u64,
     pub adverts_received: u64,
     pub priority_zero_sent: u64,
     pub priority_zero_received: u64,
-    /// Adverts that the socket refused.
+    /// Adverts that the socket failed to send.
     pub send_errors: u64,
     /// Gratuitous ARP frames and unsolicited neighbour advertisements.
     pub announcements_sent: u64,
-    /// Adverts of a lesser master heard while master: evidence of a second one.
+    /// Adverts of a lower-priority master received as master: a second master exists.
     pub lower_priority_received: u64,
-    /// Valid adverts with another interval than ours (RFC 8347 `interval-errors`; version 2 drops
-    /// them).
+    /// Valid adverts whose interval differs from the configured one (RFC 8347 `interval-errors`;
+    /// version 2 drops them).
     pub interval_errors: u64,
-    /// Valid adverts with other addresses than ours (RFC 8347 `address-list-errors`).
+    /// Valid adverts whose address list differs from the configured one (RFC 8347
+    /// `address-list-errors`).
     pub address_list_errors: u64,
-    /// Valid adverts whose checksum leaves the pseudo-header out, where ours does not.
+    /// Valid adverts whose checksum omits the pseudo-header that this node includes.
     pub message_only_received: u64,
     /// Transitions into each role, in the order of [`Role::ALL`].
     pub transitions: [u64; Role::ALL.len()],

@@ -49,9 +49,9 @@ pub enum Mutant {
     TieBreakReversed,
     /// The skew is cut off to whole seconds.
     SkewToInteger,
-    /// A discarded packet starts the master down timer anew.
+    /// A discarded packet starts the master down timer again.
     DiscardedResetsDownTimer,
-    /// A discarded packet starts the advert timer anew.
+    /// A discarded packet starts the advert timer again.
     DiscardedResetsAdvertTimer,
     /// The kernel goes on active when the link is down.
     ActsAfterLinkDown,

@@ -68,7 +68,7 @@ pub struct Address {
     pub scope: u8,
     /// IPv4: another address of the same prefix came first. IPv6: a temporary address (RFC 8981).
     pub secondary: bool,
-    /// Not tentative, and not found to be somebody else's (RFC 4862 section 5.4). Always so for
+    /// Not tentative, and not found to be another host's (RFC 4862 section 5.4). Always so for
     /// IPv4.
     pub usable: bool,
     /// Its preferred lifetime is over: the kernel chooses it as a source only where the host has no

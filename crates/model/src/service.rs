@@ -31,7 +31,7 @@ pub struct Service {
     /// At least one; no two have address and port in common.
     pub backends: Vec<Backend>,
     pub check: Check,
-    /// HealthTable of backends that are not asked as `check` says, by index of the backend; none of them
+    /// Checks of backends that are not asked as `check` says, by index of the backend; none of them
     /// is equal to `check`.
     pub own_checks: BTreeMap<usize, Check>,
     /// Backends reached by direct return or a tunnel are asked for connections to the virtual

@@ -1,4 +1,4 @@
-//! How the election thread fares, and durations counted by size.
+//! State of the election thread, and histograms of durations.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use vrrp_model::{Degraded, Missing};
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ElectionStatus {
-    /// What the thread was refused, and goes without.
+    /// Privileges that the system denied the thread.
     pub missing: Vec<MissingStatus>,
-    /// From a deadline to the moment at which the thread acted on it.
+    /// Delay from a deadline to its handling.
     pub lateness: HistogramStatus,
-    /// The worst since the agent started.
+    /// The maximum since the agent started.
     pub lateness_max_seconds: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingStatus {
     pub what: Missing,
-    /// Why, and what would help.
+    /// The cause and its remedy.
     pub reason: String,
 }
 
@@ -33,9 +33,9 @@ pub struct HistogramStatus {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BucketStatus {
-    /// The longest that is counted here.
+    /// Upper bound, inclusive; `None` for the last bucket.
     pub up_to_seconds: Option<f64>,
-    /// Those that no bucket before this one holds.
+    /// Count of this bucket alone, not cumulative.
     pub count: u64,
 }
 

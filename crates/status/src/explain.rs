@@ -212,7 +212,7 @@ fn lease(left_ms: i64) -> String {
 
 fn adverts(router: &RouterStatus) -> String {
     let from = match router.peers.is_empty() {
-        true => "anybody".to_owned(),
+        true => "any source".to_owned(),
         false => router.peers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     };
     format!("sent {}, heard {}, accepted from {from}", router.adverts_sent, router.adverts_received)

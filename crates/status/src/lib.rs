@@ -1,7 +1,7 @@
 //! The one snapshot of a running agent: `status`, `status --json`, `/metrics` and the API all show
 //! this and nothing else.
 //!
-//! Plain data without clock or socket: whoever builds it decides what "now" was, so ages are
+//! Plain data without clock or socket: its builder decides what "now" was, so ages are
 //! already seconds.
 
 mod election;
@@ -49,7 +49,7 @@ pub struct Status {
     pub uptime_seconds: f64,
     /// The configuration file in force.
     pub config: String,
-    /// How the last reload went; `None` before the first.
+    /// Result of the last reload; `None` before the first.
     pub reload: Option<ReloadStatus>,
     /// The thread that runs the elections.
     #[serde(default)]
@@ -59,12 +59,11 @@ pub struct Status {
     pub services: Vec<ServiceStatus>,
     #[serde(default)]
     pub upstreams: Vec<UpstreamStatus>,
-    /// From a decision about a service's backends until every packet goes by it.
+    /// Delay from a decision about a service's backends to the ring that steers every packet by it.
     #[serde(default)]
     pub flips: HistogramStatus,
     pub scripts: Vec<ScriptStatus>,
-    /// How often something was not done for lack of descriptors, memory, ports or processes, by
-    /// what it was.
+    /// Operations not done for lack of descriptors, memory, ports or processes: count by operation.
     #[serde(default)]
     pub shortages: BTreeMap<String, u64>,
 }
@@ -100,12 +99,12 @@ pub struct InterfaceStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VlanTags {
-    /// The interface takes none off, or no program is attached.
+    /// The interface strips no tags, or no program is attached.
     #[default]
     Seen,
-    /// Seen, since the agent has turned rx-vlan-offload off.
+    /// Seen, because the agent turned rx-vlan-offload off.
     OffloadTurnedOff,
-    /// The interface takes them off, and its driver does not let that be turned off.
+    /// The interface strips the tags, and its driver cannot turn rx-vlan-offload off.
     Hidden,
 }
 
@@ -149,59 +148,59 @@ pub struct RouterStatus {
     pub role: Role,
     /// Why it is in this role: the reason of the last transition, or of the fault.
     pub reason: String,
-    /// Time it has been on standby: it handed over as asked, and preempts nobody. `None` while it does
-    /// not.
+    /// Time it has been on standby: it handed over by order, and does not preempt. `None` while it
+    /// does not.
     #[serde(default)]
     pub standby_seconds: Option<f64>,
     /// Time in this role.
     pub since_seconds: f64,
     /// Unix time, seconds, of the last transition.
     pub last_transition_unix: f64,
-    /// Why it changed its role last; `None` before the first time.
+    /// Reason of the last transition; `None` before the first.
     #[serde(default)]
     pub last_transition_reason: Option<String>,
-    /// Priority in force, tracking included.
+    /// Effective priority, tracking included.
     pub priority: u8,
     /// Priority as configured.
     pub base_priority: u8,
-    /// What the priority is made of besides the configured one.
+    /// Tracked scripts and interfaces that change the priority.
     #[serde(default)]
     pub tracking: Vec<TrackedStatus>,
-    /// The master this node knows of, itself included.
+    /// The known master, which may be this node.
     pub master: Option<MasterStatus>,
     /// Time since the last advert of another router.
     #[serde(default)]
     pub master_heard_ms: Option<u64>,
-    /// Time left of the role's timer: as backup until it takes over, as master until its next
-    /// advert, releasing until it stops.
+    /// Time left of the role's timer: of a backup until it takes over, of a master until its next
+    /// advert, of a releasing node until it stops being active.
     #[serde(default)]
     pub deadline_ms: Option<u64>,
     #[serde(default)]
     pub preempt: bool,
-    /// Adverts are accepted from these only; empty: from anybody.
+    /// Adverts are accepted from these only; empty: from any source.
     #[serde(default)]
     pub peers: Vec<IpAddr>,
     pub addresses: Vec<AddressStatus>,
-    /// Addresses, the last ones, that do not fit an advert at the MTU of the interface: installed
-    /// with the others.
+    /// Number of trailing addresses that do not fit into an advert at the interface's MTU. They are
+    /// installed like the others.
     #[serde(default)]
     pub not_advertised: usize,
     /// Number of this mastership (or of the last one).
     pub epoch: u64,
-    /// Another master was heard after the lease ran out: this node no longer acts, whatever its
-    /// role says.
+    /// Another master advertised after the lease had lapsed: this node is not active, even in the
+    /// role master.
     pub fenced: bool,
     /// Time left of the lease; negative once it has lapsed, `None` while this node holds none.
     pub lease_remaining_ms: Option<i64>,
-    /// What was left of the lease when it was renewed last; negative where it had lapsed, `None`
-    /// before the first renewal.
+    /// Time left of the lease at its last renewal; negative if it had lapsed, `None` before the
+    /// first renewal.
     #[serde(default)]
     pub lease_margin_seconds: Option<f64>,
-    /// The least of all renewals since the agent started.
+    /// The minimum of all renewals since the agent started.
     #[serde(default)]
     pub lease_margin_min_seconds: Option<f64>,
-    /// From the last advert of a master that fell silent or resigned to this node's first
-    /// gratuitous announcements.
+    /// Takeovers after a master timeout or a release: from the master's last advert to this node's
+    /// first gratuitous announcements.
     #[serde(default)]
     pub failovers: HistogramStatus,
     /// Advertisement interval in force.
@@ -219,27 +218,27 @@ pub struct RouterStatus {
     pub announcements_sent: u64,
     /// ARP requests for its addresses that XDP answered.
     pub arp_answered: u64,
-    /// ARP requests for its addresses that XDP kept from the stack because this node does not act.
+    /// ARP requests for its addresses that XDP dropped because this node is not active.
     pub arp_suppressed: u64,
-    /// Packets to its addresses dropped because this node does not act.
+    /// Packets to its addresses dropped because this node is not active.
     pub vip_dropped: u64,
-    /// Adverts of a lower priority heard while master: evidence of a second master.
+    /// Adverts of a lower priority received as master: a second master exists.
     pub lower_priority_adverts: u64,
-    /// Valid adverts with another interval than ours (version 2 drops them instead).
+    /// Valid adverts whose interval differs from the configured one (version 2 drops them).
     #[serde(default)]
     pub interval_errors: u64,
-    /// Valid adverts that list other addresses than ours.
+    /// Valid adverts whose address list differs from the configured one.
     #[serde(default)]
     pub address_list_errors: u64,
-    /// Valid adverts whose checksum leaves the pseudo-header out, where ours does not.
+    /// Valid adverts whose checksum omits the pseudo-header that this node includes.
     #[serde(default)]
     pub message_only_adverts: u64,
-    /// What else XDP counts for this router, by name.
+    /// Other events that XDP counts for this router, by name.
     pub events: BTreeMap<String, u64>,
 }
 
 impl RouterStatus {
-    /// Why it is what it is, for people: the reason, and what keeps it from being more.
+    /// Text for people: the reason of the role, a standby and addresses that were not advertised.
     pub fn why(&self) -> String {
         let Self { name, reason, .. } = self;
         let mut text = reason.clone();

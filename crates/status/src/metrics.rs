@@ -59,7 +59,7 @@ fn process(page: &mut Page, status: &Status) -> fmt::Result {
     page.infos("vrrp_build", "Version of the agent and name of the node.", [build])?;
     page.gauge(
         "process_start_time_seconds",
-        "Unix time the agent started at.",
+        "Unix time of the agent's start.",
         status.started_unix,
     )?;
     // The configuration the agent started with was read successfully.
@@ -69,18 +69,18 @@ fn process(page: &mut Page, status: &Status) -> fmt::Result {
     };
     page.gauge(
         "vrrp_config_last_reload_successful",
-        "0 when the last reload was refused.",
+        "0 if the last reload was rejected.",
         f64::from(u8::from(successful)),
     )?;
     let at = at.unwrap_or(status.started_unix);
     page.gauge(
         "vrrp_config_last_reload_success_timestamp_seconds",
-        "Unix time of the configuration in force.",
+        "Unix time at which the running configuration was loaded.",
         at,
     )?;
     page.counters(
         "vrrp_resource_shortages",
-        "What was not done for lack of descriptors, memory, ports or processes.",
+        "Operations not done for lack of descriptors, memory, ports or processes.",
         status.shortages.iter().map(|(what, count)| (vec![("what", what.clone())], *count)),
     )
 }
@@ -90,35 +90,33 @@ fn election(page: &mut Page, election: &ElectionStatus) -> fmt::Result {
         |what: Missing| u32::from(election.missing.iter().any(|missing| missing.what == what));
     page.gauges(
         "vrrp_election_thread_degraded",
-        "1 where the system refused what the configuration asks for the election thread.",
+        "1 if the system denied the election thread what the configuration asks for.",
         Missing::ALL.map(|what| (vec![("what", what.label().to_owned())], lacks(what))),
     )?;
     page.histogram(
         "vrrp_election_wakeup_lateness_seconds",
-        "From a deadline of the election thread to the moment at which it acted on it.",
+        "Delay from a deadline of the election thread to its handling.",
         &election.lateness,
     )?;
     page.gauge(
         "vrrp_election_wakeup_lateness_max_seconds",
-        "The worst of vrrp_election_wakeup_lateness_seconds since the agent started.",
+        "Maximum of vrrp_election_wakeup_lateness_seconds since the agent started.",
         election.lateness_max_seconds,
     )
 }
 
 fn scripts(page: &mut Page, scripts: &[ScriptStatus]) -> fmt::Result {
     const COUNTERS: [Column<ScriptStatus, u64>; 3] = [
-        ("vrrp_script_runs", "Runs ended.", |script| script.runs),
-        (
-            "vrrp_script_failures",
-            "Runs that failed, those that timed out or could not start included.",
-            |script| script.failures,
-        ),
+        ("vrrp_script_runs", "Completed runs.", |script| script.runs),
+        ("vrrp_script_failures", "Failed runs, including timeouts and failed starts.", |script| {
+            script.failures
+        }),
         ("vrrp_script_timeouts", "Runs killed at their timeout.", |script| script.timeouts),
     ];
     let named = |script: &ScriptStatus| vec![("script", script.name.clone())];
     page.gauges(
         "vrrp_script_state",
-        "1 for the state the script is in, 0 for the others.",
+        "1 for the current state of the script, 0 for the others.",
         scripts.iter().flat_map(|script| {
             ScriptState::ALL.map(|state| {
                 (with(named(script), "state", state), u32::from(state == script.state))

@@ -81,8 +81,8 @@ pub struct BackendStatus {
     pub weight: u16,
     pub forward: Forward,
     pub state: BackendState,
-    /// Whether connections to the virtual address get through to it. `None`: nobody has asked, or
-    /// nobody knows.
+    /// Whether connections to the virtual address get through to it. `None`: no probe runs, or
+    /// none has a result.
     #[serde(default)]
     pub real_path: Option<bool>,
     /// It takes new flows: up, with a weight, and its way is known.

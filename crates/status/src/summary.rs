@@ -111,7 +111,7 @@ fn delivery(router: &Router) -> String {
     match router.delivery {
         Delivery::Unicast => format!("{family} unicast to and from {peers}{hmac}{mac}"),
         Delivery::Multicast(group) => {
-            let from = if peers.is_empty() { "anybody" } else { &peers };
+            let from = if peers.is_empty() { "any source" } else { &peers };
             format!("{family} multicast to {group}, from {from}{hmac}{mac}")
         }
     }

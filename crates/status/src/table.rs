@@ -1,4 +1,4 @@
-//! The snapshot as text for people: who is master, and why, at a glance.
+//! The snapshot as text tables for people.
 
 mod upstreams;
 
@@ -36,7 +36,7 @@ pub fn render(status: &Status) -> String {
     out
 }
 
-/// How late its thread was at worst, and a line for each thing that it goes without.
+/// The maximum lateness of the election thread, and a line for each privilege that it lacks.
 fn election(out: &mut String, election: &ElectionStatus) {
     let _ = writeln!(
         out,
@@ -83,7 +83,7 @@ fn routers(routers: &[RouterStatus]) -> Table {
     table
 }
 
-/// The master stands out in capitals; a fenced one says so, because it does not act.
+/// Master and fault in capitals. A fenced master is marked, because it is not active.
 fn role(router: &RouterStatus) -> String {
     let name = match router.role {
         Role::Master => "MASTER".to_owned(),
@@ -117,7 +117,7 @@ fn master(router: &RouterStatus) -> String {
     }
 }
 
-/// An address that is not where the role says it should be is marked.
+/// Marks an address that a master lacks or that another role holds.
 fn held(role: Role, address: &AddressStatus) -> String {
     match (role, address.installed) {
         (Role::Master, false) => format!("{} (missing)", address.address),
@@ -149,7 +149,7 @@ fn services(services: &[ServiceStatus]) -> Table {
     table
 }
 
-/// Digest and generation, and what is not as usual.
+/// Digest and generation; the other node's ring, a drain, the sorry server or a missed quorum.
 fn ring(service: &ServiceStatus) -> String {
     let mut text =
         format!("{} #{}", service.digest.get(..8).unwrap_or(&service.digest), service.generation);
@@ -235,7 +235,7 @@ fn interfaces(interfaces: &[InterfaceStatus]) -> Table {
     table
 }
 
-/// The sum, and the reasons that are not 0: `17 (ttl 12, auth 5)`.
+/// The sum, and the nonzero reasons: `17 (ttl 12, auth 5)`.
 fn bad_adverts(interface: &InterfaceStatus) -> String {
     let seen: Vec<_> = interface
         .dropped_adverts

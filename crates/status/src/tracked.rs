@@ -1,4 +1,4 @@
-//! What a router's priority depends on.
+//! The tracked scripts and interfaces that change a router's priority.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub struct TrackedStatus {
     /// As configured; 0: its failure is a fault.
     pub weight: i16,
     pub state: TrackedState,
-    /// What it adds to the configured priority now.
+    /// Its present summand of the effective priority.
     pub contributes: i16,
 }
 

@@ -1,4 +1,4 @@
-//! Upstreams, their backends and what becomes of connections to them.
+//! Upstreams, their backends and the counts of their connections.
 
 use std::net::SocketAddr;
 
@@ -9,42 +9,42 @@ use super::BackendState;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpstreamStatus {
     pub name: String,
-    /// What processes connect to.
+    /// The address that processes connect to.
     pub address: SocketAddr,
     /// Directory of the cgroup, or name of the unit, whose connections are steered.
     pub cgroup: String,
     /// `least-connections` or `weighted-random`.
     pub balance: String,
-    /// Connections are steered now.
+    /// Whether connections are steered.
     pub attached: bool,
     /// Why they are not; `None` while they are.
     pub reason: Option<String>,
-    /// Connections that were sent to a backend.
+    /// Connections steered to a backend.
     pub connects: u64,
-    /// Those that were refused because no backend was usable.
+    /// Connections refused because no backend was usable.
     pub refused: u64,
-    /// Those that were sent to a backend but, for want of memory, are not in its `in_flight`.
+    /// Connections steered to a backend but, for lack of memory, not counted in its `in_flight`.
     pub uncounted: u64,
     pub backends: Vec<UpstreamBackendStatus>,
 }
 
-/// A backend's connections are counted over all upstreams that it serves.
+/// A backend of an upstream. Its counts cover all upstreams that use it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpstreamBackendStatus {
     pub address: SocketAddr,
     /// As configured; 0 drains.
     pub weight: u16,
-    /// What its check says.
+    /// Result of its health check.
     pub state: BackendState,
-    /// It takes new connections: up, with a weight.
+    /// It gets new connections: up, with a nonzero weight.
     pub usable: bool,
-    /// Within the last second a connection to it was refused, given up or reset: it is chosen only
-    /// where all others are suspect too.
+    /// A connection to it was refused, abandoned or reset within the last second. It is chosen only
+    /// if all other backends are suspect too.
     pub suspect: bool,
-    /// Connections made and not closed.
+    /// Open connections.
     pub in_flight: u64,
-    /// Connections that were sent to it.
+    /// Connections steered to it.
     pub connects: u64,
-    /// Those of them that were not established, or were reset.
+    /// Connections to it that were not established or were reset.
     pub failures: u64,
 }

@@ -1,7 +1,8 @@
-//! What should be true in the kernel, computed whole from what was decided and seen. Pure.
+//! The desired state of the kernel, computed as a whole from the configuration and observations.
+//! Pure.
 //!
-//! The agent computes this on every piece of news and makes it so (`effects`); there are no edits
-//! to queue or to lose.
+//! The agent computes it after every event and applies it (`effects`). No incremental changes exist
+//! that could be queued or lost.
 
 mod binding;
 mod nat;
@@ -10,7 +11,7 @@ mod reachability;
 mod service;
 mod upstreams;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use vrrp_common::ip::Address;
@@ -26,7 +27,7 @@ use crate::ring::Membership;
 pub use binding::{Binding, Unbound, binding};
 pub use nat::{NatSide, nat_sides};
 pub use path::paths;
-pub use reachability::{Reachability, TunnelSource, Unusable, reachability, sorry_reachability};
+pub use reachability::{Reachability, ServiceReachability, TunnelSource, Unusable};
 pub use upstreams::{Pool, Upstreams, place, upstream_key, upstreams};
 use vrrp_model::host::{HostView, Link};
 use vrrp_model::{Config, Delivery, Family, Router, Service};
@@ -38,29 +39,29 @@ const FOREIGN_LIMIT: u32 = 4_000;
 /// Groups that VRRP packets are judged for on every interface.
 const GROUPS: [Address; 2] = [Address::v4(vrrp::GROUP), vrrp::GROUP_V6];
 
-/// What desired state follows from.
+/// The inputs of the desired state.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
     pub config: &'a Config,
     pub host: &'a HostView,
-    /// For each router, whether this node acts for it.
+    /// For each router, whether this node is active for it.
     pub active: &'a [bool],
     /// For each router, its index in the maps.
     pub places: &'a [u32],
-    /// IdAllocator of services and backends in the maps.
+    /// Numbers of services and backends in the maps.
     pub slots: &'a MapIds,
     /// A stopping agent prepares for nothing more.
     pub stopping: bool,
     /// For each service and backend, whether its check is good; `None` before the first result.
     pub health: &'a [Vec<Option<bool>>],
     /// For each service and backend, whether connections to the virtual address get through; `None`
-    /// where nobody knows.
+    /// where it is not known.
     pub paths: &'a [Vec<Option<bool>>],
-    /// Backends that somebody wants drained.
+    /// Backends that are drained by order.
     pub drained: &'a Drained,
 }
 
-/// Everything the agent can make true.
+/// The state that the agent applies to the kernel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Desired {
     /// Interfaces that the program belongs on, by index: those with virtual routers, and those that
@@ -77,25 +78,28 @@ pub struct Desired {
     pub rosters: BTreeMap<u32, Membership>,
     /// On the host's interfaces.
     pub installed: BTreeSet<Installed>,
-    /// Virtual MACs that an interface must take frames for besides its own, while this node acts:
-    /// interface index and MAC.
+    /// Virtual MACs that an interface must accept while this node is active: interface index and
+    /// MAC.
     pub macs: BTreeSet<(u32, [u8; 6])>,
-    /// Addresses the stack accepts without having them: this node is their direct-return backend,
-    /// or must be quick to act.
+    /// Addresses that the stack accepts without holding them: this node is their direct-return
+    /// backend, or becomes active without delay.
     pub local_routes: BTreeSet<IpAddr>,
     /// Backends that are reached by the host's routes: where these lead must be known.
     pub destinations: BTreeSet<IpAddr>,
-    /// Whose MAC addresses must be known and stay so: interface index and address.
+    /// Neighbours that must stay resolved: interface index and address.
     pub next_hops: BTreeSet<(u32, IpAddr)>,
-    /// Where answers of NAT backends come from, and whose name they get.
+    /// Sources of responses of NAT backends, and the addresses that replace them.
     pub reverse: BTreeMap<ReverseKey, ReverseConf>,
     /// Interfaces that packets of NAT go through.
     pub nat_sides: BTreeMap<u32, NatSide>,
     /// By service number, where there is anything to guard.
     pub guards: BTreeMap<u32, GuardConf>,
-    /// Prefix length and key of each listed source, and what is said of it.
+    /// Prefix length and key of each listed source, and whether it is allowed or denied.
     pub guard_sources: BTreeMap<(u32, GuardedSource), u32>,
     pub upstreams: Upstreams,
+    /// By index of the service: what its backends and ring follow from. Status and probes read it
+    /// too.
+    pub reachabilities: BTreeMap<usize, ServiceReachability>,
 }
 
 /// A service, as the kernel program must know it.
@@ -124,21 +128,24 @@ pub fn desired(facts: &Facts) -> Desired {
     for (index, router) in facts.config.routers.iter().enumerate() {
         add_router(&mut desired, facts, index, router);
     }
+    let owners = owners(facts.config);
     for (index, service) in facts.config.services.iter().enumerate() {
-        service::add(&mut desired, facts, index, service);
+        let router = owners.get(&service.address).copied();
+        service::add(&mut desired, facts, index, service, router);
     }
     desired.destinations = destinations(facts.config, facts.host);
     nat::add_interfaces(&mut desired, facts);
     desired
 }
 
-/// The part of the desired state that says who serves these services: their backends and rings.
+/// The part of the desired state with the backends and rings of these services.
 pub fn of_services(facts: &Facts, services: impl Iterator<Item = usize>) -> Desired {
     let mut desired = Desired::default();
     for (index, conf) in
         services.filter_map(|index| Some((index, facts.config.services.get(index)?)))
     {
-        service::add(&mut desired, facts, index, conf);
+        let router = router_of(facts.config, conf).map(|(router, _)| router);
+        service::add(&mut desired, facts, index, conf, router);
     }
     desired
 }
@@ -150,6 +157,17 @@ pub fn destinations(config: &Config, host: &HostView) -> BTreeSet<IpAddr> {
         .filter(|target| reachability::is_routed(host, target))
         .map(|target| target.address)
         .collect()
+}
+
+/// By virtual address: the index of its router, the first where several have it.
+fn owners(config: &Config) -> HashMap<IpAddr, usize> {
+    let mut owners = HashMap::new();
+    for (index, router) in config.routers.iter().enumerate() {
+        for address in router.all_addresses() {
+            owners.entry(address).or_insert(index);
+        }
+    }
+    owners
 }
 
 /// The router whose virtual address a service is on.

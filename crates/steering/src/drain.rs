@@ -1,4 +1,4 @@
-//! Draining by order: which backends take no new connections because somebody asked for that, and
+//! Draining by order: which backends take no new connections because of an order, and
 //! what came of it. Pure.
 
 use std::fmt::Write;
@@ -23,18 +23,18 @@ pub struct Request {
     /// The backend's port; any when absent.
     #[serde(default)]
     pub port: Option<u16>,
-    /// Let it take connections again.
+    /// Ends the drain.
     #[serde(default)]
     pub undo: bool,
 }
 
-/// What the agent answers.
+/// The agent's reply.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reply {
     pub outcome: Outcome,
     /// For people, a line for each thing there is to say.
     pub message: String,
-    /// Each service that was meant.
+    /// Each affected service.
     pub services: Vec<ServiceReply>,
 }
 
@@ -75,7 +75,7 @@ impl Outcome {
     }
 }
 
-/// Who is meant: index of a service, and of a backend in it.
+/// An affected backend: index of its service, and its index in the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target {
     pub service: usize,
@@ -90,7 +90,7 @@ impl Target {
 }
 
 impl Request {
-    /// Whom it means.
+    /// The backends that it names.
     ///
     /// # Errors
     /// No service, or no backend, of this name: the reply names what there is.
@@ -208,7 +208,7 @@ impl Request {
     }
 }
 
-/// Who is left, with a warning where nobody is.
+/// The backends that are left, with a warning where there are none.
 fn rest(roster: &Membership, remaining: usize) -> String {
     match (roster.serving, &roster.members, remaining) {
         (Serving::Sorry, ..) => "; the sorry server takes them".to_owned(),

@@ -1,5 +1,4 @@
-//! What the checks of the backends of services and of upstreams, or the probes on the real path,
-//! have said. Pure.
+//! Results of health checks of services' and upstreams' backends, and of VIP probes. Pure.
 
 use crate::map_ids::key;
 use vrrp_model::{Backend, Config, Service, Upstream, UpstreamBackend};

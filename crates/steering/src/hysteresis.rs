@@ -20,18 +20,17 @@ impl Hysteresis {
         Self { rise: at_least_one(rise), fall: at_least_one(fall), up: None, against: 0 }
     }
 
-    /// The same, with `up` in force before any result.
+    /// The same, with the initial state `up`.
     pub fn starting(self, up: bool) -> Self {
         Self { up: Some(up), ..self }
     }
 
-    /// The state in force; `None` until the first result.
+    /// The state; `None` until the first result.
     pub fn up(&self) -> Option<bool> {
         self.up
     }
 
-    /// Takes one result; `Some` is the new state when it changed. The first result decides at once:
-    /// until then nothing is known, so there is nothing to defend.
+    /// Takes one result; `Some` is a new state. The first result sets the state at once.
     pub fn record(&mut self, ok: bool) -> Option<bool> {
         if self.up == Some(ok) {
             self.against = 0;

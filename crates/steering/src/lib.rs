@@ -1,7 +1,7 @@
-//! What should be true in the kernel, computed from the configuration and from what was observed.
-//! Pure: no clock, no socket, no file.
+//! The desired state of the kernel, computed from the configuration and the observed state. Pure:
+//! no clock, no socket, no file.
 //!
-//! Reading order: [`running_config`] (the configuration in force), [`desired`] (addresses, virtual
+//! Reading order: [`running_config`] (the running configuration), [`desired`] (addresses, virtual
 //! routers, services and upstreams), [`ring`] (which backend takes which slot), [`drain`].
 
 pub mod desired;

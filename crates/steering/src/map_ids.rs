@@ -1,21 +1,21 @@
-//! IdAllocator of services and backends in the maps. Pure.
+//! Numbers of services and backends in the maps. Pure.
 //!
-//! What stays in the configuration keeps its number over a reload, so its ring, its counters and
-//! the packets under way are not touched. A freed number is given out again only after all others:
-//! nothing still reads what it meant.
+//! A service or backend that stays in the configuration keeps its number over a reload, so its
+//! ring, counters and packets in flight are unaffected. A freed number is reused only after all
+//! others, when no reader uses its old meaning.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use vrrp_model::{Backend, Protocol, Service};
 
-/// What makes a service the same one after a reload.
+/// The identity of a service over reloads.
 pub type ServiceKey = (IpAddr, u16, Protocol);
 
-/// Likewise of a backend: its service, address and port.
+/// The identity of a backend: its service, address and port.
 pub type BackendKey = (ServiceKey, IpAddr, u16);
 
-/// IdAllocator given out.
+/// Allocated numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MapIds {
     services: IdAllocator<ServiceKey>,
@@ -23,7 +23,7 @@ pub struct MapIds {
 }
 
 impl MapIds {
-    /// The numbers that the agent before this one gave, as the maps tell them.
+    /// The numbers that the previous agent allocated, read from the maps.
     pub fn adopted(
         services: impl IntoIterator<Item = (ServiceKey, u32)>,
         backends: impl IntoIterator<Item = (BackendKey, u32)>,
@@ -34,7 +34,8 @@ impl MapIds {
         slots
     }
 
-    /// IdAllocator for these services, their backends and sorry servers; everything else loses its own.
+    /// Allocates numbers for these services, their backends and sorry servers, and frees all
+    /// others.
     pub fn assign(&mut self, services: &[Service]) {
         let backends = services.iter().flat_map(|service| {
             let of = key(service);
@@ -60,11 +61,11 @@ pub fn key(service: &Service) -> ServiceKey {
     (service.address, service.port, service.protocol)
 }
 
-/// IdAllocator of things that come and go.
+/// Allocates numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdAllocator<K> {
     given: BTreeMap<K, u32>,
-    /// Where the search for a free number begins.
+    /// Start of the search for a free number.
     next: u32,
 }
 
@@ -75,19 +76,19 @@ impl<K> Default for IdAllocator<K> {
 }
 
 impl<K: Ord + Copy> IdAllocator<K> {
-    /// Goes on with numbers that were given out before.
+    /// Starts with numbers that were allocated before.
     pub fn known(known: impl IntoIterator<Item = (K, u32)>) -> Self {
         let mut numbers = Self::default();
         numbers.adopt(known);
         numbers
     }
 
-    /// All that have a number, with it.
+    /// All keys with their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (K, u32)> {
         self.given.iter().map(|(&key, &number)| (key, number))
     }
 
-    /// Whether these have numbers, and nobody else.
+    /// Whether exactly these keys have numbers.
     pub fn are_of(&self, wanted: &BTreeSet<K>) -> bool {
         self.given.keys().eq(wanted)
     }
@@ -96,7 +97,8 @@ impl<K: Ord + Copy> IdAllocator<K> {
         self.given.get(key).copied()
     }
 
-    /// Takes over numbers that were given out before; what is given twice stays with the first.
+    /// Adopts numbers that were allocated before. A number that occurs twice stays with the first
+    /// key.
     pub fn adopt(&mut self, known: impl IntoIterator<Item = (K, u32)>) {
         for (key, number) in known {
             if !self.given.values().any(|&given| given == number) {
@@ -105,7 +107,7 @@ impl<K: Ord + Copy> IdAllocator<K> {
         }
     }
 
-    /// IdAllocator for all these; everybody else loses theirs.
+    /// Allocates numbers for all these keys and frees all others.
     pub fn assign(&mut self, wanted: &[K]) {
         self.given.retain(|key, _| wanted.contains(key));
         for &key in wanted {
@@ -116,11 +118,11 @@ impl<K: Ord + Copy> IdAllocator<K> {
         }
     }
 
-    /// The next number that nobody has. The maps' bounds are checked where they are written.
+    /// The next free number. The maps' bounds are checked where they are written.
     fn free(&mut self) -> u32 {
         const ROUND: u32 = 64;
         let taken = |number: u32| self.given.values().any(|&given| given == number);
-        // Goes round within what the smallest map holds as long as that has room.
+        // Wraps at the capacity of the smallest map while that has a free number.
         let round =
             (0..ROUND).map(|step| (self.next + step) % ROUND).find(|&number| !taken(number));
         let number = round.or_else(|| (ROUND..).find(|&number| !taken(number))).unwrap_or(u32::MAX);

@@ -1,5 +1,5 @@
-//! A service's rings: who is in one, how one follows the other, which are precomputed to be next. Pure:
-//! the same members give the same ring on every node.
+//! A service's rings: membership, rollout and precomputed rings. Pure: the same members give the
+//! same ring on every node.
 
 mod membership;
 mod precomputed;
@@ -21,7 +21,7 @@ pub struct RingTable {
     pub ring: Arc<Ring>,
     /// Equal on two nodes when they choose the same backend for every flow.
     pub digest: u64,
-    /// MapIds by backend number.
+    /// Slots by backend number.
     slots: BTreeMap<u16, u32>,
     members: Vec<Member>,
 }
@@ -56,7 +56,7 @@ impl RingTable {
         Self { ring, digest, slots, members: members.to_vec() }
     }
 
-    /// Whether the ring was made of these members: then it need not be made again.
+    /// Whether these members give this ring, so that it need not be computed again.
     pub fn is_of(&self, members: &[Member]) -> bool {
         self.members == members
     }
@@ -65,7 +65,7 @@ impl RingTable {
         &self.members
     }
 
-    /// MapIds that hold the backend `index`.
+    /// Number of slots with the backend `index`.
     pub fn slots(&self, index: u16) -> u32 {
         self.slots.get(&index).copied().unwrap_or(0)
     }
@@ -76,7 +76,7 @@ impl RingTable {
     }
 }
 
-/// Members by address and port: their order in a file has no say.
+/// Members sorted by address and port, independent of their order in the configuration.
 fn ordered(members: impl Iterator<Item = Member>) -> Vec<Member> {
     let mut members: Vec<Member> = members.collect();
     members.sort_unstable_by_key(|member| (member.address, member.port));

@@ -1,4 +1,4 @@
-//! The configuration in force, and how a new one takes its place. Pure.
+//! The running configuration, and its replacement by a reload. Pure.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,8 +7,7 @@ use crate::drained::Drained;
 use crate::map_ids::MapIds;
 use vrrp_model::{Config, Router, SyncGroup};
 
-/// What the agent works by: the configuration, routers on their way out included, and where its
-/// parts are in the maps.
+/// The configuration, including removed routers that still hand over, and its indices in the maps.
 #[derive(Debug, Clone)]
 pub struct RunningConfig {
     pub config: Arc<Config>,
@@ -17,11 +16,11 @@ pub struct RunningConfig {
     /// Places of routers that the configuration no longer has and that have not handed over yet.
     pub leaving: BTreeSet<u32>,
     pub slots: MapIds,
-    /// Backends that somebody wants drained.
+    /// Backends that are drained by order.
     pub drained: Drained,
 }
 
-/// What is different in a new configuration.
+/// The differences of a new configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
     /// Names of routers.

@@ -1,15 +1,15 @@
-//! When a starting agent is ready to stand for election, as far as its services and upstreams go.
-//! Pure.
+//! When a starting agent is ready to take part in the election, as far as its services and
+//! upstreams go. Pure.
 
 use std::time::Duration;
 
 use vrrp_model::{Check, CheckKind};
 
-/// What a check may take beyond its own time: to be started, and to be told.
+/// Time for starting a check and reporting its result, beyond the check's own timeout.
 const SLACK: Duration = Duration::from_millis(250);
 
 /// How long to wait for the first result of every check. A check that hangs longer than a failing
-/// one may keeps nobody out.
+/// one does delays no start.
 pub fn patience<'a>(checks: impl Iterator<Item = &'a Check>) -> Duration {
     let checked = checks.filter(|check| check.kind != CheckKind::None);
     let longest =

@@ -1,6 +1,6 @@
-//! What a router's tracked scripts and interfaces make of its priority: hysteresis, weights, fault.
+//! Effective priority and fault of a router from its tracked scripts and interfaces.
 //!
-//! Pure: whoever runs the scripts and watches the links reports here, and asks for
+//! Pure: the runner of scripts and the watcher of links report here, and ask for
 //! [`Track::effective`] after a change.
 
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ pub struct Track {
     interfaces: BTreeMap<String, Health>,
 }
 
-/// What tracking makes of one router.
+/// The effect of tracking on one router.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effective {
     /// 1..=254, or 255 for the address owner.
@@ -51,7 +51,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// For people: what keeps the router out.
+    /// For people: the cause of the fault.
     pub fn describe(&self, config: &Config) -> String {
         let name =
             |script: &usize| config.scripts.get(*script).map_or("?", |script| script.name.as_str());
@@ -75,7 +75,7 @@ impl Health {
 }
 
 impl Track {
-    /// Nothing known yet, but for scripts with `init_fail`, which are bad.
+    /// Nothing known yet, except scripts with `init_fail`, which are bad.
     pub fn new(config: &Config) -> Self {
         let interfaces = config.routers.iter().flat_map(|router| &router.track_interfaces);
         Self {
@@ -171,7 +171,7 @@ impl Track {
     }
 }
 
-/// A positive weight rewards health, a negative one punishes failure; what is unknown does neither.
+/// A positive weight counts while good, a negative one while bad; unknown counts neither.
 pub fn adjustment(weight: i16, health: Health) -> i16 {
     match health {
         Health::Good => weight.max(0),

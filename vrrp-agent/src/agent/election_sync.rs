@@ -112,7 +112,7 @@ impl ElectionSync {
         self.first.is_none()
     }
 
-    /// Everything that is known was made true once: whoever may stand, stands, if the checks of all
+    /// The first full reconcile is done: elections start, if the checks of all
     /// backends have had a first result, or had time for one. Returns when to ask again.
     pub fn open(&mut self, now: Instant, unchecked: usize) -> Option<Instant> {
         if self.first.is_some() && unchecked > 0 {
@@ -128,8 +128,8 @@ impl ElectionSync {
         None
     }
 
-    /// Tells the thread what changed. Configuration, priority and fault come before the seat, so
-    /// that nobody stands for election with less than is known.
+    /// Sends the thread what changed. Configuration, priority and fault come before the binding,
+    /// so that no election starts with less than is known.
     pub fn follow(
         &mut self,
         now: Instant,
@@ -147,7 +147,7 @@ impl ElectionSync {
         self.told.retain(|place, _| running.places.contains(place));
         for (place, router) in running.routers() {
             if running.leaving.contains(&place) {
-                // Should it come back, everything is told anew.
+                // Should it come back, everything is sent again.
                 self.told.remove(&place);
                 continue;
             }

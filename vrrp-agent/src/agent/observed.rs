@@ -11,7 +11,7 @@ use crate::scripts::{self, Outcome};
 use vrrp_model::host::HostView;
 use vrrp_model::time::Instant;
 use vrrp_model::{Backend, Config, Script, Service, XdpUse};
-use vrrp_steering::desired::{self, Desired, Reachability};
+use vrrp_steering::desired::{self, Desired, ServiceReachability};
 use vrrp_steering::health_table::HealthTable;
 use vrrp_steering::ring::Serving;
 use vrrp_steering::running_config::RunningConfig;
@@ -30,8 +30,8 @@ pub struct Observed {
     /// What other nodes say of their rings.
     pub agreement: ring_agreement::Heard,
     pub scripts: Vec<ScriptFacts>,
-    /// By service and backend.
-    pub ways: Vec<Vec<Reachability>>,
+    /// By index of the service.
+    pub reachabilities: BTreeMap<usize, ServiceReachability>,
     pub rings: Vec<Option<RingFacts>>,
     pub flips: Option<Flips>,
     /// By interface index.
@@ -89,7 +89,7 @@ impl Observed {
             running: running.clone(),
             reload: None,
             host: Arc::default(),
-            ways: Vec::new(),
+            reachabilities: BTreeMap::new(),
             rings: Vec::new(),
             flips: None,
             hooks: BTreeMap::new(),
@@ -130,7 +130,6 @@ impl Observed {
         &mut self,
         running: &RunningConfig,
         host: &Arc<HostView>,
-        ways: Vec<Vec<Reachability>>,
         desired: &Desired,
         effects: &Effects,
         track: &Track,
@@ -142,7 +141,7 @@ impl Observed {
         let standing = |(index, upstream)| effects.upstream(index, upstream);
         self.upstreams = config.upstreams.iter().enumerate().map(standing).collect();
         self.flips = effects.flips().copied();
-        self.ways = ways;
+        self.reachabilities.clone_from(&desired.reachabilities);
         self.hooks = desired
             .interfaces
             .keys()

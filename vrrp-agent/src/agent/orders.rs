@@ -15,7 +15,7 @@ impl Agent {
     pub(super) fn obey(&mut self, order: Order) {
         match order {
             Order::Reload(answer) => self.load(Some(answer)),
-            // Whoever asked is told by the silence: this agent goes.
+            // Shutting down: dropping the reply channel tells the client (503).
             Order::Failover(..) | Order::Failback(..) if self.ending.is_some() => {}
             Order::Failover(name, answer) => {
                 if let Err((reply, answer)) = self.fail_over(&name, answer) {
@@ -53,7 +53,7 @@ impl Agent {
         let (config, places) = (&self.running.config, &self.running.places);
         match Target::find(config, name) {
             Ok(target) => {
-                tracing::info!(name, "asked to stand for election again");
+                tracing::info!(name, "standby ends by order");
                 // The answer is about how it was before: the thread may obey at once.
                 let reply = target.failback(config, places, &self.news.view.borrow());
                 self.elector.send(Command::EndStandby { places: target.places(places) });
@@ -78,6 +78,6 @@ fn tell(reply: Reply, answer: oneshot::Sender<Reply>) {
     for line in reply.message.lines() {
         tracing::info!("{line}");
     }
-    // Whoever asked may have gone away meanwhile; what was done stands all the same.
+    // The client may have gone away meanwhile; the order holds all the same.
     let _ = answer.send(reply);
 }

@@ -1,4 +1,4 @@
-//! Scripts and health probes: started, and started anew when a reload changes them.
+//! Scripts and health probes: started, and started again when a reload changes them.
 
 use tokio::sync::mpsc;
 

@@ -22,7 +22,7 @@ pub struct Loading {
 }
 
 impl Agent {
-    /// Begins to read the configuration file, on a thread where it delays nobody.
+    /// Begins to read the configuration file, on a thread of its own.
     pub(super) fn load(&mut self, request: Option<oneshot::Sender<ReloadReply>>) {
         let path = self.fixed.config_path.clone();
         let id = self.fixed.config_id.clone();
@@ -65,7 +65,7 @@ impl Agent {
             Some(ReloadFacts { successful, message: message.clone(), at, success_at });
         drop(observed);
         if let Some(request) = request {
-            // Whoever asked may have gone away meanwhile; the reload stands all the same.
+            // The client may have gone away meanwhile; the reload holds all the same.
             let _ = request.send(ReloadReply { successful, message, report });
         }
     }

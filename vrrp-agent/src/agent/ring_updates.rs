@@ -1,6 +1,5 @@
 //! The short way from news of a backend to the ring: nothing that waits stands on it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -11,7 +10,7 @@ use crate::elector::{RouterView, View};
 use crate::health::{self, vip_probe};
 use vrrp_model::host::HostView;
 use vrrp_model::time::Instant;
-use vrrp_steering::desired::{self, Facts, Unusable};
+use vrrp_steering::desired::{self, Desired, Facts, Unusable};
 use vrrp_steering::drain::{Reply, Request, Target};
 use vrrp_steering::ring::Membership;
 
@@ -43,12 +42,12 @@ impl Agent {
         let reply = match request.targets(&config) {
             Ok(targets) => {
                 let news = request.obey(&mut self.running.drained, decided, &config, &targets);
-                let rosters = self.steer(decided, targets.iter().map(|target| target.service));
+                let desired = self.steer(decided, targets.iter().map(|target| target.service));
                 let done: Vec<_> = targets
                     .into_iter()
                     .zip(news)
                     .map(|(target, news)| {
-                        (target, news, self.roster(&rosters, target), self.unusable(target))
+                        (target, news, self.roster(&desired, target), unusable(&desired, target))
                     })
                     .collect();
                 request.reply(&config, &done)
@@ -58,37 +57,28 @@ impl Agent {
         for line in reply.message.lines() {
             tracing::info!("{line}");
         }
-        // Whoever asked may have gone away meanwhile; what was done stands all the same.
+        // The client may have gone away meanwhile; the order holds all the same.
         let _ = answer.send(reply);
     }
 
     /// Lets services be served as was decided at `decided`, which for a probe is the moment of its
-    /// result; by whom, by service number.
-    fn steer(
-        &mut self,
-        decided: Instant,
-        services: impl Iterator<Item = usize>,
-    ) -> BTreeMap<u32, Membership> {
+    /// result. Returns the part of the desired state that is about them.
+    fn steer(&mut self, decided: Instant, services: impl Iterator<Item = usize>) -> Desired {
         let (host, active) = self.seen();
         let desired = desired::of_services(&self.facts(&host, &active), services);
         // What must wait is found to be undone by the round that follows.
         self.effects.steer(decided, &desired);
-        desired.rosters
+        desired
     }
 
-    fn roster(&self, rosters: &BTreeMap<u32, Membership>, target: Target) -> Membership {
+    fn roster(&self, desired: &Desired, target: Target) -> Membership {
         let number = self
             .running
             .config
             .services
             .get(target.service)
             .and_then(|service| self.running.slots.service(service));
-        number.and_then(|number| rosters.get(&number).cloned()).unwrap_or_default()
-    }
-
-    fn unusable(&self, target: Target) -> Option<Unusable> {
-        let (host, active) = self.seen();
-        desired::reachability(&self.facts(&host, &active), target.service, target.backend)?.unusable
+        number.and_then(|number| desired.rosters.get(&number).cloned()).unwrap_or_default()
     }
 
     fn seen(&self) -> (Arc<HostView>, Vec<bool>) {
@@ -117,4 +107,9 @@ impl Agent {
             drained: &running.drained,
         }
     }
+}
+
+/// Why a backend takes no new flows.
+fn unusable(desired: &Desired, target: Target) -> Option<Unusable> {
+    desired.reachabilities.get(&target.service)?.backends.get(target.backend)?.unusable
 }

@@ -12,7 +12,7 @@ use crate::elector::Elector;
 use crate::http::{ApiServer, HttpError, MetricsServer, Order, StatusSource};
 use vrrp_model::Config;
 
-/// Makes snapshots for whoever asks.
+/// Makes snapshots for the servers.
 pub fn status_source(
     fixed: &Arc<Fixed>,
     observed: &Arc<Mutex<Observed>>,
@@ -26,7 +26,7 @@ pub fn status_source(
     })
 }
 
-/// Starts the servers. Without metrics the agent runs; without the API nobody could ask it
+/// Starts the servers. Without metrics the agent runs; without the API no client could ask it
 /// anything.
 pub async fn serve(
     tasks: &mut JoinSet<()>,

@@ -22,12 +22,12 @@ use services::services;
 use vrrp_election::Role;
 use vrrp_model::host::XdpMode as HostXdpMode;
 use vrrp_model::time::Instant;
-use vrrp_model::{Config, Router, Service, Version};
+use vrrp_model::{Config, Router, Version};
 use vrrp_status::{
     AddressStatus, ElectionStatus, HistogramStatus, InterfaceStatus, MasterStatus, ReloadStatus,
     RouterStatus, SCHEMA, ScriptState, ScriptStatus, Status, VlanTags, XdpMode, XdpStatus,
 };
-use vrrp_steering::desired::{self, Facts, Reachability};
+use vrrp_steering::desired;
 use vrrp_steering::tracking::Health;
 
 /// Counters of the kernel program that have a field of their own in a router's status; the others
@@ -52,16 +52,6 @@ pub struct Fixed {
     pub counters: Option<Counters>,
     pub started: Instant,
     pub started_unix: SystemTime,
-}
-
-/// How each service's backends are reached.
-pub fn ways(facts: &Facts) -> Vec<Vec<Reachability>> {
-    let of = |(index, service): (usize, &Service)| {
-        (0..service.backends.len())
-            .filter_map(|backend| desired::reachability(facts, index, backend))
-            .collect()
-    };
-    facts.config.services.iter().enumerate().map(of).collect()
 }
 
 /// Builds the status as of `now`.

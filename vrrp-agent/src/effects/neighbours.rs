@@ -1,5 +1,5 @@
-//! The MAC addresses of next hops: asked for where they are not known, confirmed where nobody else
-//! would.
+//! The MAC addresses of next hops: asked for where they are not known, confirmed where no other
+//! traffic would.
 
 use std::time::Duration;
 

@@ -60,13 +60,14 @@ impl Record {
     pub fn load(api_socket: &Path) -> Self {
         let path = path(api_socket);
         let place = place();
-        let kept = fs::read(&path).ok().and_then(|bytes| match serde_json::from_slice::<Kept>(&bytes) {
+        let parsed = |bytes: Vec<u8>| match serde_json::from_slice::<Kept>(&bytes) {
             Ok(kept) => Some(kept),
             Err(error) => {
                 tracing::error!(path = %path.display(), %error, "what an earlier agent changed cannot be read, and is not given back");
                 None
             }
-        });
+        };
+        let kept = fs::read(&path).ok().and_then(parsed);
         let kept = kept.filter(|kept| kept.place == place).unwrap_or_default();
         Self {
             kept: Kept { place, ..kept },

@@ -40,7 +40,7 @@ struct Kernel {
     plane: SocketPlane,
     tables: SocketTables,
     counters: Arc<SocketCounters>,
-    /// Connections were left that nobody takes off the counts: they are to begin anew.
+    /// Connections were left that no program takes off the counts: the counts begin again.
     uncounted: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The program on the interfaces: attached where it is missing, looked after where somebody else
+//! The program on the interfaces: attached where it is missing, checked where another process
 //! may take it away.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,8 +13,8 @@ use vrrp_model::host::{HostView, XdpMode};
 use vrrp_model::time::Instant;
 use vrrp_steering::desired::Desired;
 
-/// How often interfaces are asked for their program: nobody tells when one is detached or replaced.
-/// What was refused is tried again as often.
+/// How often interfaces are asked for their program: the kernel sends no notification when one is
+/// detached or replaced. What was refused is tried again as often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What became of the attempt to attach to an interface.
@@ -60,7 +60,7 @@ impl Hooks {
         attached.map(|(&ifindex, _)| ifindex).collect()
     }
 
-    /// Forgets what is no longer so: refusals, and attachments that somebody ended.
+    /// Forgets what is no longer so: refusals, and attachments that another process ended.
     pub async fn look(&mut self, now: Instant, netlink: &Netlink, host: &HostView) {
         if now < self.look_at {
             return;
@@ -82,7 +82,7 @@ impl Hooks {
                 None => "no program".to_owned(),
             };
             let interface = host.links.get(&ifindex).map_or("", |link| link.name.as_str());
-            tracing::warn!(interface, found, "somebody has detached the XDP program");
+            tracing::warn!(interface, found, "another process has detached the XDP program");
             lost.push(ifindex);
         }
         self.hooks.retain(|ifindex, _| !lost.contains(ifindex));

@@ -23,8 +23,8 @@ use vrrp_model::Router;
 use vrrp_model::host::Interface;
 use vrrp_model::time::Instant;
 
-/// Gratuitous ARP goes out after this even when nobody reported the addresses installed: with the
-/// kernel program in place the node already answers for them.
+/// Gratuitous ARP goes out after this even without a report that the addresses are installed: with
+/// the kernel program in place the node already answers for them.
 pub(super) const INSTALL_PATIENCE: Duration = Duration::from_millis(50);
 
 /// Where the router stands on the network.
@@ -98,7 +98,7 @@ impl RouterDriver {
         }
     }
 
-    /// The router as the kernel program and the socket check know it; `None` without a seat.
+    /// The router as the kernel program and the socket check know it; `None` without a binding.
     pub fn conf(&self) -> Option<RouterConf> {
         let binding = self.binding.as_ref()?;
         let conf = advert::router_conf(
@@ -110,12 +110,12 @@ impl RouterDriver {
         Some(RouterConf { trusted: self.trusted, ..conf })
     }
 
-    /// The MAC address its virtual addresses are at; `None` without a seat.
+    /// The MAC address its virtual addresses are at; `None` without a binding.
     pub fn mac(&self) -> Option<[u8; 6]> {
         Some(self.conf()?.mac(self.binding.as_ref()?.mac))
     }
 
-    /// The socket that its adverts go through; `None` without a seat.
+    /// The socket that its adverts go through; `None` without a binding.
     pub fn socket_key(&self) -> Option<SocketKey> {
         Some(SocketKey::of(self.binding.as_ref()?.interface.index, &self.router))
     }
@@ -161,7 +161,7 @@ impl RouterDriver {
         self.with_words(io, |words, place| words.clear(place));
     }
 
-    /// Takes a seat; a mastership on another interface ends there.
+    /// Takes a binding; a mastership on another interface ends there.
     pub fn bind(&mut self, now: Instant, binding: Binding, io: &mut Io) {
         let moved = self.binding.as_ref().is_some_and(|old| old.interface != binding.interface);
         if moved {
@@ -170,7 +170,7 @@ impl RouterDriver {
         self.binding = Some(binding);
     }
 
-    /// Stands for election on the seat taken, unless a fault holds it back.
+    /// Starts the election on the binding, unless a fault prevents it.
     pub fn start(&mut self, now: Instant, io: &mut Io) {
         let Some(source) = self.binding.as_ref().map(|binding| binding.source) else {
             return;
@@ -185,7 +185,7 @@ impl RouterDriver {
     }
 
     /// The interface or its address is gone. While the link works the last advert, of priority 0,
-    /// leaves from the address of the seat, though the host has it no more.
+    /// leaves from the address of the binding, though the host has it no more.
     pub fn leave_seat(&mut self, now: Instant, link_up: bool, io: &mut Io) {
         if !link_up {
             self.binding = None;

@@ -141,8 +141,8 @@ impl Runner {
             Command::Remove { place } => self.with_unit(place, |driver, io| driver.remove(now, io)),
             Command::Up { place, interface, mac, source } => {
                 self.open_socket(place, &interface);
-                // Two steps: what leaves the old seat goes through its socket, what begins on the
-                // new one through that seat's.
+                // Unbind first: the release must leave through the old socket, the first advert
+                // through the new one.
                 self.with_unit(place, |driver, io| {
                     driver.bind(now, Binding { interface, mac, source }, io)
                 });
@@ -201,7 +201,7 @@ impl Runner {
         self.groups.iter().find(|group| group.contains(&place)).map(Vec::as_slice)
     }
 
-    /// Whoever stands alone from here on forgets what it did for its group's sake.
+    /// A router without a group from here on forgets what it did for its group.
     fn regroup(&mut self, now: Instant, groups: Vec<Vec<u32>>) {
         let old = std::mem::replace(&mut self.groups, groups);
         for place in old
@@ -362,7 +362,7 @@ impl Runner {
         }
     }
 
-    /// Whoever waits for views is woken for what changed; counters alone it finds there when it
+    /// Wakes watchers for what changed; counters alone they find when they
     /// looks.
     fn publish_view(&mut self, now: Instant) {
         let obeyed = self.obeyed > self.publish.borrow().obeyed;

@@ -24,7 +24,7 @@ impl Timer {
     }
 
     /// Readable from `deadline` on, at once where that has passed; never for `None`. Forgets an
-    /// expiry that nobody read.
+    /// expiry that was not read.
     pub fn set(&self, deadline: Option<Instant>) -> Result<(), Errno> {
         let Some(deadline) = deadline else {
             return self.0.unset();

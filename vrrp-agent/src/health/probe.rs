@@ -115,7 +115,7 @@ struct Probe {
 }
 
 impl Probe {
-    /// Runs until nobody listens to the events any more.
+    /// Runs until the receiver of the events is dropped.
     async fn run(self) {
         let Some(target) = &self.target else {
             let _ = self.tell(true, "not checked".to_owned(), clock::now()).await;

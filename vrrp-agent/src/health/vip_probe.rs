@@ -103,7 +103,7 @@ enum Outcome {
 }
 
 impl Task {
-    /// Runs until nobody wants anything probed or nobody listens to the events.
+    /// Runs until the sender of paths or the receiver of events is dropped.
     async fn run(mut self, events: mpsc::Sender<Event>) {
         loop {
             let next = self.probed.values().map(|probed| probed.timetable.next()).min();
@@ -197,7 +197,7 @@ impl Task {
         };
         let own = probed.path.own.ip();
         let port = ReservedPort::of(own).map_err(|error| Unsent::Port(own, error.to_string()))?;
-        // Whoever cannot see the segment cannot guess the number.
+        // A host that cannot see the segment cannot guess the number.
         let sequence = RandomState::new().hash_one(key) as u32;
         let attempt = Attempt { path: probed.path, own_port: port.number(), sequence };
         probed.asked = Some((attempt, port));

@@ -118,7 +118,7 @@ async fn a_name_goes_to_the_loop_and_every_outcome_comes_back() {
     });
     assert_eq!(answer.unwrap(), expected);
 
-    // Nobody obeys: the client says how long it waited.
+    // The loop does not obey: the client says how long it waited.
     let error = client::failover(&path, "VI_1", Some(Duration::from_millis(20))).await.unwrap_err();
     assert!(
         matches!(error, ClientError::Silent { .. }) && error.to_string().contains("0.02 s"),

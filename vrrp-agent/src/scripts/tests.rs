@@ -180,7 +180,7 @@ async fn a_script_of_another_user_has_that_user_and_no_other_group() {
     }
 }
 
-/// A directory nobody else can write with an executable in it.
+/// A directory that no other user can write with an executable in it.
 fn own_program() -> (TempDir, PathBuf) {
     let dir = TempDir::new().unwrap();
     fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();

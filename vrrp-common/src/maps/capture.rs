@@ -1,20 +1,20 @@
 //! Captures of dropped packets.
 
-/// Which drops are captured. Nobody captures while `reasons` is empty.
+/// Which drops are captured. No capture runs while `reasons` is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct CaptureConf {
     /// A bit for each code of a [`crate::counter::DropReason`].
     pub reasons: [u64; 2],
-    /// End of the wish, nanoseconds since boot: whoever captures renews it.
+    /// End of the request, nanoseconds since boot: the capturing process renews it.
     pub until: u64,
-    /// One of so many is captured, by chance.
+    /// Sampling: one of so many drops is captured, at random.
     pub every: u32,
     /// Most bytes of a frame.
     pub snap: u32,
 }
 
-/// What stands before a captured frame.
+/// Header of a captured frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct Captured {

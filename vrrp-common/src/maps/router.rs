@@ -1,4 +1,4 @@
-//! Interfaces, virtual routers, and what was heard of them.
+//! Interfaces, virtual routers and their liveness.
 
 use crate::ip::Address;
 use crate::maps::{MAX_COMPARED, MAX_PEERS, MAX_ROUTERS};
@@ -11,7 +11,7 @@ pub struct InterfaceConf {
     pub ifindex: u32,
     /// The interface's own MAC: source of what the kernel program sends.
     pub mac: [u8; 6],
-    /// What becomes of adverts of unknown VRIDs to a group: one of the FOREIGN constants.
+    /// Handling of multicast adverts of unknown VRIDs: one of the FOREIGN constants.
     pub pass_foreign: u8,
     /// NAT_ bits.
     pub nat: u8,
@@ -27,7 +27,7 @@ pub struct InterfaceConf {
     pub listens: [Address; MAX_LISTENS],
 }
 
-/// Answers of NAT backends come in by this interface.
+/// Responses of NAT backends arrive on this interface.
 pub const NAT_ANSWERS: u8 = 1;
 /// The host forwards what comes in here for their sake alone: nothing else is forwarded, of IPv4 or
 /// of IPv6.
@@ -71,14 +71,14 @@ impl InterfaceConf {
     }
 }
 
-/// A virtual router, as the kernel program needs to know it.
+/// The configuration of a virtual router for the kernel program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 #[repr(C)]
 pub struct RouterConf {
     pub ifindex: u32,
     /// Inline VLAN tags its frames carry, as [`crate::wire::eth::Ethernet::vlan`]; 0 for none.
     pub vlan: u32,
-    /// Source address of our own adverts.
+    /// Source address of this node's adverts.
     pub source: Address,
     /// What adverts of others are addressed to: the group, or our own address where the router is
     /// unicast.
@@ -89,10 +89,10 @@ pub struct RouterConf {
     pub interval_centis: u16,
     pub vrid: u8,
     pub version: u8,
-    /// Effective priority: what our adverts carry now.
+    /// Effective priority, as advertised.
     pub priority: u8,
     pub auth_type: u8,
-    /// Entries of `peers` in use; 0: anybody may speak.
+    /// Entries of `peers` in use; 0: any source is accepted.
     pub peer_count: u8,
     /// 1 while this slot is in use.
     pub used: u8,
@@ -111,7 +111,7 @@ pub struct RouterConf {
     /// Source of the last advert whose authentication the agent has verified, where it must be
     /// authenticated; else unspecified.
     pub trusted: Address,
-    /// Adverts in a second that all sources together may send, but for the master that is followed.
+    /// Adverts in a second that all sources together may send, except the master that is followed.
     /// Holds only where no peers are configured.
     pub total_limit: u32,
     pub pad2: u32,
@@ -134,7 +134,7 @@ impl RouterConf {
         self.flags & ROUTER_V6 != 0
     }
 
-    /// Takes down what its adverts name. A list that is too long is not compared here.
+    /// Sets the advertised addresses. A list that is too long is not compared in the kernel.
     pub fn set_addresses(&mut self, addresses: impl ExactSizeIterator<Item = Address> + Clone) {
         let Some(first) = addresses.clone().next().filter(|_| addresses.len() <= MAX_COMPARED)
         else {

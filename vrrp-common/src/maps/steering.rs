@@ -1,4 +1,4 @@
-//! Virtual addresses, services, rings, backends: what a client's packet is looked up in.
+//! Tables of the client path: virtual addresses, services, rings, backends.
 //!
 //! Addresses and services are chained tables in plain arrays: a word for each bucket, entries that
 //! name the next of their chain. An array lookup is inlined, a hash lookup costs as much as the
@@ -155,7 +155,7 @@ pub const NO_BACKEND: u16 = 0x7fff;
 /// up in FLOWS.
 pub const RING_CHANGED: u16 = 0x8000;
 
-/// What is remembered of a flow that began in a changed slot.
+/// The record of a flow that began in a changed slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct FlowRecord {
@@ -164,9 +164,9 @@ pub struct FlowRecord {
     pub epoch: u32,
 }
 
-/// A backend takes no packets: it is down, or the way to it is not known.
+/// The backend gets no packets: it is down or unreachable.
 pub const FORWARD_NONE: u8 = 0;
-/// Up this node's own stack.
+/// To the stack of this node.
 pub const FORWARD_LOCAL: u8 = 1;
 /// Destination MAC rewritten, sent out of `ifindex` (direct return).
 pub const FORWARD_DR: u8 = 2;
@@ -216,7 +216,7 @@ pub struct Traffic {
     pub bytes: u64,
 }
 
-/// Where an answer of a NAT backend comes from.
+/// Source of a response of a NAT backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[repr(C)]
 pub struct ReverseKey {
@@ -240,7 +240,7 @@ impl ReverseKey {
     }
 }
 
-/// The source that it gets instead.
+/// The source that replaces it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct ReverseConf {
@@ -251,7 +251,7 @@ pub struct ReverseConf {
     pub router: u32,
 }
 
-/// A NAT backend's address and port, and the source that its answers get.
+/// A NAT backend's address and port, and the new source of its responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct ReverseEntry {

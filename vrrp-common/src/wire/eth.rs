@@ -35,7 +35,7 @@ pub struct Ethernet {
 #[inline(always)]
 pub fn parse<P: Packet + ?Sized>(frame: &P) -> Option<Ethernet> {
     let mut ethernet = parse_tags(frame)?;
-    ethernet.network = frame.forget(ethernet.network);
+    ethernet.network = frame.bounded(ethernet.network);
     Some(ethernet)
 }
 

@@ -96,7 +96,7 @@ pub fn header(
     [0x45, tos, l0, l1, 0, 0, 0x40, 0, TTL, protocol, c0, c1, s0, s1, s2, s3, d0, d1, d2, d3]
 }
 
-/// Whether `address` can be nobody's source: unspecified, loopback, multicast, reserved or
+/// Whether `address` can be no host's source: unspecified, loopback, multicast, reserved or
 /// broadcast.
 #[inline(always)]
 pub fn is_impossible_source(address: [u8; 4]) -> bool {

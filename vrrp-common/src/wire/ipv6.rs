@@ -88,7 +88,7 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize) -> Option<Ipv6> {
     if is_extension(ip.protocol) {
         walk(packet, offset, &mut ip);
     }
-    ip.header_len = packet.forget(ip.header_len.min(MAX_WALK));
+    ip.header_len = packet.bounded(ip.header_len.min(MAX_WALK));
     Some(ip)
 }
 

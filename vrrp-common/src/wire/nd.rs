@@ -20,7 +20,7 @@ const TYPE_SOLICITATION: u8 = 135;
 const TYPE_ADVERTISEMENT: u8 = 136;
 /// Type, code, checksum, flags, target.
 const FIXED_LEN: usize = 24;
-/// Longer messages have options that nobody sends.
+/// Longer messages have options that no host sends.
 const MAX_LEN: usize = 128;
 const ROUTER: u8 = 0x80;
 const SOLICITED: u8 = 0x40;
@@ -91,7 +91,7 @@ pub mod at {
 }
 
 impl Advertisement {
-    /// `asker` is who solicited it; the unspecified address (nobody, or somebody who probes whether
+    /// `asker` solicited it; the unspecified address (no host, or one that probes whether
     /// the address is free) makes it go to all nodes.
     #[inline(always)]
     pub fn new(mac: [u8; 6], target: &Address, asker: &Address) -> Self {

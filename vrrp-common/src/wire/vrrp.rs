@@ -2,8 +2,10 @@
 //! section 5.1), over IPv4 and IPv6.
 //!
 //! ```text
-//!  v2: |Vers|Type|   VRID   | Priority | Count | AuthType | AdverInt | Checksum | addresses 4n | authentication 8 |
-//!  v3: |Vers|Type|   VRID   | Priority | Count | 0 | MaxAdverInt (12 bits) | Checksum | addresses 4n or 16n |
+//!  v2: |Vers|Type| VRID | Priority | Count | AuthType | AdverInt | Checksum |
+//!      addresses 4n | authentication 8 |
+//!  v3: |Vers|Type| VRID | Priority | Count | 0 | MaxAdverInt (12 bits) | Checksum |
+//!      addresses 4n or 16n |
 //! ```
 //!
 //! Either may be followed by an authentication trailer ([`trailer`]), which the length that the
@@ -156,11 +158,11 @@ pub fn parse<P: Packet + ?Sized>(
     if extra > trailer::LEN {
         return Err(Reason::Length);
     }
-    let extra = packet.forget(extra);
+    let extra = packet.bounded(extra);
     if extra != 0 && extra != trailer::LEN {
         return Err(Reason::Length);
     }
-    let covered = packet.forget(if over_v6 { len } else { expected });
+    let covered = packet.bounded(if over_v6 { len } else { expected });
     let sum = packet.sum(offset, covered).ok_or(Reason::Length)?;
     // Over IPv6 the pseudo-header is always covered (RFC 9568 section 5.2.8).
     let message_only = !over_v6 && checksum::is_valid(sum);
@@ -184,7 +186,7 @@ pub fn parse<P: Packet + ?Sized>(
         auth_type,
         auth_data,
         message_only: version == 3 && message_only,
-        trailer: packet.forget(extra) != 0,
+        trailer: packet.bounded(extra) != 0,
     })
 }
 

@@ -49,7 +49,7 @@ pub fn bench_sink(_ctx: XdpContext) -> u32 {
     xdp_action::XDP_DROP
 }
 
-/// [`bench_sink`] that keeps the frame for whoever wants to look at it.
+/// [`bench_sink`] that keeps the frame for inspection.
 #[xdp(frags)]
 pub fn bench_capture(ctx: XdpContext) -> u32 {
     count();

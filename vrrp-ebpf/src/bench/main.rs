@@ -19,7 +19,7 @@ use aya_ebpf::programs::XdpContext;
 use vrrp_common::packet::Packet;
 use vrrp_common::wire::{eth, ipv4};
 
-use crate::context::{Frame, begin, end};
+use crate::context::{Frame, data, data_end};
 
 /// The program that [`bench_reset`] goes on with.
 #[map]
@@ -84,8 +84,8 @@ pub fn bench_reset(ctx: XdpContext) -> u32 {
 /// Writes to the frame.
 #[inline(always)]
 fn write<const N: usize>(ctx: &XdpContext, offset: usize, bytes: [u8; N]) -> Option<()> {
-    let start = begin(ctx) + offset;
-    if start + N > end(ctx) {
+    let start = data(ctx) + offset;
+    if start + N > data_end(ctx) {
         return None;
     }
     // SAFETY: `N` bytes from `start` lie before `data_end`, as was just checked; a byte array has

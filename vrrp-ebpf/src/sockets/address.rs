@@ -1,5 +1,5 @@
-//! The address a program was called with: reading and rewriting it, a word at a time, as the
-//! verifier allows.
+//! Reads and rewrites the socket address of the context, one word at a time, as the verifier
+//! requires.
 
 use aya_ebpf::bindings::bpf_sock_addr;
 use aya_ebpf::programs::SockAddrContext;
@@ -9,8 +9,8 @@ use vrrp_common::socket_maps::UpstreamKey;
 const STREAM: u32 = 1;
 const TCP: u32 = 6;
 
-/// Which of its forms the address has. An IPv6 socket names IPv4 addresses in their mapped form,
-/// which [`Address`] takes as it is.
+/// Family of the socket. An IPv6 socket uses the mapped form of IPv4 addresses, which is also the
+/// form of [`Address`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     V4,
@@ -27,7 +27,7 @@ pub fn is_tcp(ctx: &SockAddrContext) -> bool {
     }
 }
 
-/// Address and port that the process names, or that its peer has.
+/// The address and port of the connect or of the peer.
 #[inline(always)]
 pub fn read(ctx: &SockAddrContext, family: Family) -> UpstreamKey {
     let at: *const bpf_sock_addr = ctx.sock_addr;
@@ -53,8 +53,8 @@ pub fn read(ctx: &SockAddrContext, family: Family) -> UpstreamKey {
     UpstreamKey { address, port: u16::from_be(port as u16), pad: [0; 6] }
 }
 
-/// Puts another address and port in the place of the one that was read. An IPv4 socket takes IPv4
-/// addresses only: `false`, and nothing is written, where it is another.
+/// Replaces address and port. Returns `false` and writes nothing for an IPv6 address on an IPv4
+/// socket.
 #[inline(always)]
 pub fn write(ctx: &SockAddrContext, family: Family, address: &Address, port: u16) -> bool {
     let at = ctx.sock_addr;
@@ -77,7 +77,7 @@ pub fn write(ctx: &SockAddrContext, family: Family, address: &Address, port: u16
     true
 }
 
-/// The address in four words of memory order.
+/// The address as four words in memory order.
 #[inline(always)]
 fn halves(address: &Address) -> [u32; 4] {
     let [first, second] = address.words();

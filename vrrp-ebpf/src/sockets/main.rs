@@ -30,9 +30,9 @@ use aya_ebpf::programs::{SockAddrContext, SockContext, SockOpsContext};
 
 use crate::address::Family;
 
-/// Of connect: go on. The other programs may say nothing else.
+/// The connect proceeds. The other programs must return this.
 const ALLOW: i32 = 1;
-/// Of connect: it fails with EPERM.
+/// The connect fails with EPERM.
 const REFUSE: i32 = 0;
 
 #[cgroup_sock_addr(connect4)]
@@ -71,7 +71,7 @@ pub fn sock_ops(ctx: SockOpsContext) -> u32 {
         BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB => {
             if let Some(steered) = maps::of_operation(&ctx) {
                 steer::established(steered);
-                // From here on this program hears of each change of the connection's state: two or
+                // From here on this program runs on each state change of the connection: two or
                 // three.
                 let _ = ctx.set_cb_flags(BPF_SOCK_OPS_STATE_CB_FLAG as i32);
             }
@@ -79,7 +79,7 @@ pub fn sock_ops(ctx: SockOpsContext) -> u32 {
         BPF_SOCK_OPS_STATE_CB
             if (ctx.arg(0), ctx.arg(1)) == (BPF_TCP_ESTABLISHED, BPF_TCP_CLOSE) =>
         {
-            // Whoever closes goes through other states: this one was reset, or its peer is silent
+            // A close goes through other states: this one was reset, or its peer is silent
             // for too long.
             if let Some(steered) = maps::of_operation(&ctx) {
                 steer::reset(steered);

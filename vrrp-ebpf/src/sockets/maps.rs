@@ -14,7 +14,7 @@ use vrrp_common::socket_maps::{
     Backend, Load, MAX_BACKENDS, MAX_UPSTREAMS, Outcomes, Steered, Upstream, UpstreamKey,
 };
 
-/// Not preallocated, so that an entry that is replaced is not filled anew while a program still
+/// Not preallocated, so that an entry that is replaced is not filled again while a program still
 /// reads it.
 #[map]
 static UPSTREAMS: HashMap<UpstreamKey, Upstream> =

@@ -1,4 +1,4 @@
-//! What happens to a connection: begun, established, closed, asked about.
+//! The events of a connection: connect, established, reset, close, getpeername.
 
 use aya_ebpf::helpers::generated::bpf_get_prandom_u32;
 use aya_ebpf::programs::SockAddrContext;
@@ -17,13 +17,13 @@ pub fn connect(ctx: &SockAddrContext, family: Family) -> i32 {
     let key = address::read(ctx, family);
     let Some(upstream) = maps::upstream(&key) else {
         if let Some(steered) = maps::of_address(ctx)
-            && !goes_to(steered, &key)
+            && !connects_to(steered, &key)
         {
             close(steered);
         }
         return ALLOW;
     };
-    // A socket that tries again: its last attempt has ended.
+    // The socket connects again: its previous attempt has ended.
     if let Some(steered) = maps::of_address(ctx) {
         close(steered);
     }
@@ -59,10 +59,10 @@ pub fn connect(ctx: &SockAddrContext, family: Family) -> i32 {
     ALLOW
 }
 
-/// Whether the socket was sent to this address: by a program of another agent that runs before this
-/// one during an upgrade, or on a cgroup further down.
+/// Whether the socket was already steered to this address: by another agent's program, which runs
+/// first during an upgrade, or by a program on a descendant cgroup.
 #[inline(always)]
-fn goes_to(steered: &Steered, key: &UpstreamKey) -> bool {
+fn connects_to(steered: &Steered, key: &UpstreamKey) -> bool {
     maps::backend(steered.backend)
         .is_some_and(|backend| backend.address.is(&key.address) && backend.port == key.port)
 }
@@ -76,8 +76,8 @@ fn choose(upstream: &Upstream) -> Option<u32> {
         if step >= upstream.count {
             break;
         }
-        // Once round, from a random member on; with a division, since a branch here would be one
-        // more in `balance`'s sense.
+        // One pass from a random member. A division instead of a branch, because the verifier
+        // follows both sides of a branch in each iteration.
         let place = (u64::from(start) + u64::from(step)) % u64::from(upstream.count);
         let Some(&member) = upstream.members.get(place as usize & (MAX_MEMBERS - 1)) else {
             break;
@@ -97,9 +97,9 @@ fn choose(upstream: &Upstream) -> Option<u32> {
     choice.backend()
 }
 
-/// Takes a connection off its backend's load. One that never was established makes the backend
-/// suspect: with the fewest connections in flight a server that has just died would attract all
-/// others until a check has found out.
+/// Removes a connection from its backend's load. A connection that was never established makes the
+/// backend suspect: under least-connections a server that has just died has the fewest connections
+/// and would attract all others until a health check fails.
 #[inline(always)]
 pub fn close(steered: &mut Steered) {
     if steered.counted == 0 {
@@ -113,13 +113,13 @@ pub fn close(steered: &mut Steered) {
         load.in_flight.add(-1);
     }
     if steered.established == 0 {
-        fail(&load);
+        mark_suspect(&load);
     }
 }
 
-/// The backend is suspect from here on.
+/// Marks the backend suspect.
 #[inline(always)]
-fn fail(load: &LoadWords) {
+fn mark_suspect(load: &LoadWords) {
     load.failures.add(1);
     load.suspect_until.set(boot_nanos() + SUSPECT_NANOS);
 }
@@ -132,25 +132,25 @@ pub fn established(steered: &mut Steered) {
     steered.established = 1;
 }
 
-/// Value of `established` of a connection that was reset since.
+/// Value of `established` after a reset.
 const RESET: u8 = 2;
 
-/// A server that dies while connections wait to be accepted resets them: they have been
-/// established, and are lost all the same.
+/// A server that dies resets the connections in its accept queue. They were established, but are
+/// lost.
 #[inline(always)]
 pub fn reset(steered: &mut Steered) {
-    // The programs of two agents in turn hear of it: the first one counts.
+    // During an upgrade the programs of two agents run: the first one counts the reset.
     let first = steered.established == 1;
     steered.established = RESET;
     if first
         && steered.counted != 0
         && let Some(load) = maps::load(steered.backend)
     {
-        fail(&load);
+        mark_suspect(&load);
     }
 }
 
-/// The process is told what it has connected to.
+/// getpeername returns the upstream's address that the process connected to.
 #[inline(always)]
 pub fn peer(ctx: &SockAddrContext, family: Family) {
     if let Some(steered) = maps::of_address(ctx)

@@ -1,5 +1,5 @@
-//! Checks that what documents name exists: files and folders in backticks, targets of links, commands
-//! the agent.
+//! Checks that what documents name exists: files and folders in backticks, targets of links,
+//! commands the agent.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,8 +13,8 @@ use super::finding::Finding;
 /// Where the agent's commands are declared.
 const CLI: &str = "vrrp-agent/src/cli.rs";
 const CALL: &str = "vrrp-agent ";
-/// What stands before a command that is typed: a prompt, or a host of the lab. Elsewhere the name is
-/// that of the program, as in a log.
+/// What stands before a command that is typed: a prompt, or a host of the lab. Elsewhere the name
+/// is that of the program, as in a log.
 const BEFORE: [&str; 4] = ["#", "$", "node1", "node2"];
 
 /// What documents may name. Paths count from the root.

@@ -84,6 +84,16 @@ fn unsafe_needs_an_allowed_file_and_a_reason() {
 }
 
 #[test]
+fn functions_of_the_kernel_program_that_are_not_inlined_call_the_clobber_helper() {
+    let text = "#[inline(never)]\nfn calls(a: u32) -> u32 {\n    clobber_args();\n    a\n}\n\
+                #[unsafe(no_mangle)]\n#[inline(never)]\npub extern \"C\" fn forgets(\n    a: u32,\n) {\n    \
+                // clobber_args();\n}\n#[inline(always)]\nfn inlined() {}\n\
+                #[inline(never)]\nfn names_it() { let f = clobber_args; }\n";
+    assert_eq!(rule("vrrp-ebpf/src/nat.rs", text, ebpf::check), [8, 16]);
+    assert_eq!(rule("vrrp-agent/src/agent.rs", text, ebpf::check), [0; 0]);
+}
+
+#[test]
 fn leftovers_are_found_in_comments_only() {
     let text = format!(
         "// {0}: later\n// {0}: RFC 9568 section 7\nlet a = \"{0}\";\ndbg!(a);\n",

@@ -208,7 +208,7 @@ fn escape(rest: &str) -> (Option<char>, usize) {
     (Some(char::from(control)), 1)
 }
 
-/// A character by its number, of at most `most` digits: ASCII, but for zero.
+/// A character by its number, of at most `most` digits: ASCII, except zero.
 fn numbered(rest: &str, skip: usize, most: usize, radix: u32) -> (Option<char>, usize) {
     let digits = rest[skip..].chars().take(most).take_while(|c| c.is_digit(radix)).count();
     let value = u8::from_str_radix(&rest[skip..skip + digits], radix).ok();

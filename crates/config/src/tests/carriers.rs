@@ -347,7 +347,7 @@ fn check_and_explain_name_family_delivery_peers_and_group() {
         "    addresses: fe80::249, 2001:db8::249/64\n",
         "    adverts: IPv6 unicast to and from fe80::206, 2001:db8::7 (TTL 250 to 254); announcements and answers with the virtual MAC\n",
         "    in sync group VG_1: master together with VI_1, or not at all\n",
-        "    adverts: IPv4 multicast to 224.0.0.18, from anybody\n",
+        "    adverts: IPv4 multicast to 224.0.0.18, from any source\n",
     ] {
         assert!(summary.contains(part), "{part}\n{summary}");
     }
@@ -359,7 +359,7 @@ fn check_and_explain_name_family_delivery_peers_and_group() {
         .replace("VI_1 VI_6", "VI_1");
     let alone = vrrp_status::summary::summary(&keepalived(&multicast));
     assert!(
-        alone.contains("IPv4 multicast to 224.0.0.18, from anybody, with the virtual MAC\n"),
+        alone.contains("IPv4 multicast to 224.0.0.18, from any source, with the virtual MAC\n"),
         "{alone}"
     );
     assert!(!alone.contains("sync group"), "{alone}");

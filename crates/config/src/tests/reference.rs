@@ -12,7 +12,7 @@ use crate::{Severity, to_toml};
 const REFERENCE: &str = include_str!("../../../../examples/reference.toml");
 const SCHEMA: &str = include_str!("../../../../schema/vrrp-agent.schema.json");
 
-/// Each table of the language: its name in the schema, and a file with a key nobody knows in it.
+/// Each table of the language: its name in the schema, and a file with an unknown key in it.
 const TABLES: &[(&str, &str)] = &[
     ("", "nobody = 1"),
     ("election", "[election]\nnobody = 1"),

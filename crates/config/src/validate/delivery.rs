@@ -140,7 +140,7 @@ pub(super) fn delivery(draft: &RouterDraft, family: Family, reporter: &mut Repor
         return Delivery::Multicast(group.unwrap_or(default_group(family)));
     };
     if draft.peers.is_empty() {
-        let message = "unicast needs peers: there is nobody to send adverts to";
+        let message = "unicast needs peers: adverts have no destination";
         reporter.error(Diagnostic::at(&unicast.span, message).help("peers = [\"192.0.2.2\"]"));
     }
     if let Some(group) = &draft.group {

@@ -8,7 +8,7 @@ use vrrp_model::{Hmac, HmacKey};
 /// Before a secret that is written in hexadecimal digits.
 pub(in super::super) const HEX: &str = "hex:";
 
-/// HealthTable the keys by the rules of whoever uses them; `None` where they cannot be used.
+/// Checks the keys by the rules of the authenticator; `None` where they cannot be used.
 pub(super) fn lower(draft: &HmacDraft, reporter: &mut Reporter) -> Option<Hmac> {
     let mut keys = Vec::new();
     for key in &draft.keys {

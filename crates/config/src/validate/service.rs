@@ -51,8 +51,8 @@ pub(super) fn lower(draft: &ServiceDraft, routers: &[Router], reporter: &mut Rep
     }
 }
 
-/// HealthTable of backends that differ from the service's. A backend that is left out is an error, so
-/// indices are those of the draft.
+/// HealthTable of backends that differ from the service's. A backend that is left out is an error,
+/// so indices are those of the draft.
 fn own_checks(
     draft: &ServiceDraft,
     common: &Check,

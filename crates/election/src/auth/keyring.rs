@@ -16,7 +16,7 @@ use vrrp_model::{Hmac, HmacError, HmacKey, HmacMode};
 const PSEUDO_HEADER_LEN: usize = 20;
 
 /// Keys by id: any of them is accepted, one signs. So a new key is made known everywhere before
-/// anybody signs with it.
+/// any node signs with it.
 pub struct Keyring {
     mode: HmacMode,
     send: u8,

@@ -89,7 +89,7 @@ fn verify(
     receiver.verify(now, &Address::v4(source), &advert, packet)
 }
 
-/// As [`verify`], whatever the checksum: as somebody forges it who makes it right.
+/// As [`verify`], whatever the checksum: as in a forgery with a correct checksum.
 fn verify_forged(receiver: &mut Authenticator, now: UnixTime, packet: &[u8]) -> Result<(), Reason> {
     let genuine = unhex(IMAGE_V4);
     let advert = vrrp::parse(&genuine[..], 0, genuine.len(), &carrier(SOURCE)).expect("valid");

@@ -79,7 +79,7 @@ fn a_router_alone_is_meant_alone_and_a_member_means_its_group() {
 }
 
 #[test]
-fn an_unknown_name_is_told_which_there_are() {
+fn an_unknown_name_is_answered_with_the_known_ones() {
     let reply = Target::find(&config(), "VG1").unwrap_err();
     assert_eq!(reply.outcome.exit_code(), 1);
     assert_eq!(
@@ -89,7 +89,7 @@ fn an_unknown_name_is_told_which_there_are() {
 }
 
 #[test]
-fn it_is_told_who_took_over_and_after_what_time() {
+fn the_reply_names_the_successor_and_the_time() {
     let mut moving = begun("VI_1");
     assert_eq!(moving.observe(&masters()), None, "an old view");
     let releasing = view([1, 2, 3].map(|epoch| router(Role::Releasing, 1_000, Some(epoch))));
@@ -102,11 +102,14 @@ fn it_is_told_who_took_over_and_after_what_time() {
 }
 
 #[test]
-fn it_is_told_that_nobody_took_over() {
+fn the_reply_reports_that_no_node_took_over() {
     let reply = begun("VI_1")
         .observe(&view([1, 2, 3].map(|_| router(Role::Master, 2_050, Some(9)))))
         .unwrap();
-    assert_eq!(reply.message, "VI_1: nobody took over within 1.050 s; this node is master again\n");
+    assert_eq!(
+        reply.message,
+        "VI_1: no node took over within 1.050 s; this node is master again\n"
+    );
     assert_eq!(reply.outcome.exit_code(), 1);
 }
 
@@ -140,7 +143,7 @@ fn a_group_is_answered_for_when_all_of_it_has_ended_and_the_worst_counts() {
 }
 
 #[test]
-fn who_is_not_master_says_who_is_and_nothing_begins() {
+fn a_backup_names_the_master_and_starts_no_hand_over() {
     let config = config();
     let unheard = RouterView { heard: None, ..router(Role::Backup, 0, None) };
     let states = [router(Role::Backup, 0, None), unheard, router(Role::Releasing, 0, Some(3))];

@@ -34,7 +34,7 @@ fn vc063_before_startup_no_advert_does_anything() {
 }
 
 #[test]
-fn vc064_without_an_address_to_speak_from_nobody_stands() {
+fn vc064_without_a_source_address_the_router_stays_in_init() {
     let mut router = VirtualRouter::new(Settings { priority: 255, ..settings() });
     let outputs = give(&mut router, ms(0), Input::InterfaceDown);
     assert_eq!(adverts(&outputs), Vec::<&Output>::new());
@@ -161,7 +161,7 @@ fn vc107_132_a_stop_ends_the_lease_and_then_sends_one_release() {
 }
 
 #[test]
-fn vc118_a_new_source_address_is_told_at_once_and_none_ends_the_mastership() {
+fn vc118_a_new_source_address_is_advertised_at_once_and_none_ends_the_mastership() {
     let (mut router, now) = active();
     let outputs = give(&mut router, now, Input::Source(LOWER));
     assert_eq!(outputs.first(), Some(&Send { priority: 100 }));
@@ -175,7 +175,7 @@ fn vc118_a_new_source_address_is_told_at_once_and_none_ends_the_mastership() {
 }
 
 #[test]
-fn vc126_a_master_whose_interface_goes_down_acts_no_more_and_tries_to_say_so() {
+fn vc126_a_master_whose_interface_goes_down_is_inactive_and_tries_to_release() {
     let (mut router, now) = active();
     let outputs = give(&mut router, now, Input::InterfaceDown);
     let down = Transition { from: Role::Master, to: Role::Fault, reason: Reason::InterfaceDown };
@@ -197,7 +197,7 @@ fn vc127_an_interface_that_comes_back_starts_in_backup_and_listens_for_a_whole_d
 }
 
 #[test]
-fn vc128_changed_settings_of_a_master_are_told_at_once() {
+fn vc128_changed_settings_of_a_master_are_advertised_at_once() {
     let (mut router, now) = active();
     let outputs = give(&mut router, now, Input::Settings(settings()));
     assert_eq!(adverts(&outputs), [&Send { priority: 100 }]);
@@ -205,7 +205,7 @@ fn vc128_changed_settings_of_a_master_are_told_at_once() {
 }
 
 #[test]
-fn vc130_a_mastership_that_still_stands_is_taken_up_without_announcing_and_no_other_is() {
+fn vc130_only_an_unfenced_mastership_is_resumed_and_without_announcing() {
     let mut router = VirtualRouter::new(settings());
     let outputs = give(
         &mut router,

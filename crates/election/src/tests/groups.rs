@@ -16,7 +16,7 @@ fn change(from: Role, to: Role, reason: Reason) -> Output {
 }
 
 #[test]
-fn a_master_hands_over_with_its_group_and_then_is_a_backup_though_nobody_spoke() {
+fn a_master_hands_over_with_its_group_and_is_a_backup_without_a_successor() {
     let (mut router, now) = master(settings());
     for deaf in [Input::TakeOver, Input::Wait] {
         assert_eq!(give(&mut router, now, deaf), []);
@@ -195,7 +195,7 @@ fn equal_priorities_that_rise_together_are_decided_by_address_on_all_segments() 
 }
 
 #[test]
-fn one_member_at_fault_is_the_groups_fault_and_all_stand_again_when_all_are_well() {
+fn one_faulty_member_is_the_groups_fault_until_all_are_well() {
     for fault in [Input::Fault, Input::InterfaceDown] {
         let mut net = Net::started([&[200, 200, 200], &[100, 100, 100]], true);
         net.run(MINUTE);
@@ -252,7 +252,7 @@ fn a_group_of_owners_is_master_as_soon_as_the_last_has_started() {
 }
 
 #[test]
-fn a_segment_that_is_cut_moves_nobody() {
+fn a_cut_segment_moves_no_mastership() {
     for low in [[100, 100], [200, 200]] {
         let mut net = Net::new([&[200, 200], &low], true);
         net.start(0);
@@ -388,7 +388,7 @@ fn disturb(net: &mut Net, random: &mut Random, priorities: [u8; 2]) {
 }
 
 #[test]
-fn in_every_schedule_a_group_is_whole_but_for_a_release_and_ends_on_one_node() {
+fn in_every_schedule_a_group_is_whole_except_in_a_release_and_ends_on_one_node() {
     for seed in 1..=3_000u64 {
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let members = 2 + random.pick(2);

@@ -172,7 +172,7 @@ impl Net {
 
     fn measure(&mut self, node: usize) {
         let mut roles = self.roles(node);
-        // Whoever has not started yet is neither.
+        // A node that has not started yet is neither.
         roles.retain(|&role| role != Role::Init);
         let active =
             roles.iter().filter(|role| matches!(role, Role::Master | Role::Releasing)).count();

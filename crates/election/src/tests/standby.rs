@@ -1,5 +1,5 @@
-//! Standing standby: a master hands over because somebody asked, and lets its successor be until
-//! somebody asks again.
+//! Standby: a master hands over by order, and does not preempt its successor until the order is
+//! taken back.
 
 use super::groups_net::{INTERVAL, Net};
 use super::*;
@@ -36,7 +36,7 @@ fn hear_on(router: &mut VirtualRouter, mut at: Instant) -> Instant {
 }
 
 #[test]
-fn it_acts_until_its_successor_speaks_and_then_does_not_preempt() {
+fn it_is_active_until_its_successor_advertises_and_then_does_not_preempt() {
     let (mut router, since) = master(settings());
     let releasing = change(Role::Master, Role::Releasing, Reason::Standby);
     assert_eq!(give(&mut router, since, Input::Standby), [Lapse, Send { priority: 0 }, releasing]);
@@ -57,7 +57,7 @@ fn it_acts_until_its_successor_speaks_and_then_does_not_preempt() {
 }
 
 #[test]
-fn if_nobody_takes_over_it_is_master_again_at_once_without_a_gap_and_stands_aside_no_more() {
+fn without_a_successor_it_is_master_again_without_a_gap_and_standby_ends() {
     for preempt in [true, false] {
         let (mut router, since) = master(Settings { preempt, ..settings() });
         give(&mut router, since, Input::Standby);
@@ -76,7 +76,7 @@ fn if_nobody_takes_over_it_is_master_again_at_once_without_a_gap_and_stands_asid
 }
 
 #[test]
-fn told_to_stand_again_it_outwaits_the_lower_master() {
+fn after_standby_it_outwaits_the_lower_master() {
     let (mut router, at) = standby(settings());
     let last = hear_on(&mut router, at);
     assert_eq!(give(&mut router, last, Input::EndStandby), []);
@@ -90,7 +90,7 @@ fn told_to_stand_again_it_outwaits_the_lower_master() {
 }
 
 #[test]
-fn a_preempt_delay_begins_when_it_stands_again() {
+fn a_preempt_delay_begins_when_standby_ends() {
     let (mut router, at) = standby(Settings { preempt_delay: SECOND * 10, ..settings() });
     let last = hear_on(&mut router, at);
     give(&mut router, last, Input::EndStandby);
@@ -105,7 +105,7 @@ fn a_preempt_delay_begins_when_it_stands_again() {
 }
 
 #[test]
-fn it_is_master_again_when_its_successor_leaves_or_dies_and_then_stands_aside_no_more() {
+fn it_is_master_again_when_its_successor_leaves_or_dies_and_standby_ends() {
     let (mut router, at) = standby(settings());
     give(&mut router, at + SECOND, advert(at + SECOND, 0));
     let (_, outputs) = expire(&mut router);
@@ -118,7 +118,7 @@ fn it_is_master_again_when_its_successor_leaves_or_dies_and_then_stands_aside_no
 }
 
 #[test]
-fn the_owner_stands_aside_too_and_without_preemption_nothing_else_changes() {
+fn the_owner_goes_on_standby_too_and_without_preemption_nothing_else_changes() {
     let owner = Settings { priority: 255, ..settings() };
     let mut router = VirtualRouter::new(owner);
     give(&mut router, ms(0), STARTUP);
@@ -191,7 +191,7 @@ fn asked(priorities: [&[u8]; 2], cut: &[usize]) -> Net {
 }
 
 #[test]
-fn a_group_stands_aside_whole_and_stands_again_whole() {
+fn a_group_goes_on_standby_and_returns_as_a_whole() {
     let mut net = asked([&[200, 200], &[100, 100]], &[]);
     net.run(MINUTE);
     net.expect(0, Role::Backup);
@@ -204,7 +204,7 @@ fn a_group_stands_aside_whole_and_stands_again_whole() {
 }
 
 #[test]
-fn a_group_that_nobody_takes_over_from_is_master_again_in_one_instant() {
+fn a_group_without_a_successor_is_master_again_in_one_instant() {
     let mut net = asked([&[200, 200], &[100, 100]], &[0, 1]);
     net.nodes[1].dead = true;
     let begun = net.now;

@@ -31,7 +31,7 @@ fn vc074_075_076_priority_zero_leaves_only_the_skew() {
     assert_eq!(router.next_deadline(), Some(ms(600) + DOWN), "a better master cancels it");
 
     give(&mut router, ms(700), Input::Advert(heard(ms(700), 0, LOWER)));
-    assert_eq!(router.next_deadline(), Some(ms(700) + SKEW), "whoever sent it");
+    assert_eq!(router.next_deadline(), Some(ms(700) + SKEW), "for any sender");
     let (now, outputs) = expire(&mut router);
     assert_eq!(now, ms(700) + SKEW);
     let released = Transition { from: Role::Backup, to: Role::Master, reason: Reason::Released };
@@ -39,7 +39,7 @@ fn vc074_075_076_priority_zero_leaves_only_the_skew() {
 }
 
 #[test]
-fn vc077_078_who_resets_the_master_down_timer() {
+fn vc077_078_which_adverts_reset_the_master_down_timer() {
     for (priority, source, resets) in [
         (100, HIGHER, true),
         (100, LOWER, true),
@@ -261,7 +261,7 @@ fn vc108_a_lowered_priority_is_in_the_next_advert_and_in_the_kernel_with_it() {
 }
 
 #[test]
-fn vc116_a_stalled_master_that_nobody_replaced_goes_on() {
+fn vc116_a_stalled_master_without_a_successor_goes_on() {
     for preempt in [true, false] {
         let (mut router, since) = master(Settings { preempt, ..settings() });
         let woken = since + SECOND * 60;
@@ -323,7 +323,7 @@ fn epochs_only_grow() {
 
 #[test]
 fn well_again_while_releasing() {
-    // Nobody took over: we go on as master, in a new epoch, and were never away.
+    // No node took over: this one stays master, in a new epoch, without a gap.
     let (mut router, since) = master(settings());
     give(&mut router, since, Input::Fault);
     give(&mut router, since, STARTUP);
@@ -337,7 +337,7 @@ fn well_again_while_releasing() {
     ];
     assert_eq!(outputs, stands);
 
-    // Somebody did: we follow it.
+    // One did: this node follows it.
     give(&mut router, now, Input::Fault);
     give(&mut router, now, STARTUP);
     let outputs = give(&mut router, now, slow(now, 150, SECOND / 2));

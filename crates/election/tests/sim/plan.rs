@@ -36,7 +36,7 @@ pub enum Action {
     Want(usize, Want),
     /// The tracking changes the effective priority.
     Priority(usize, u8),
-    /// Somebody asks a node to let another be master, or to stand for it again.
+    /// An order to a node: standby, or the end of it.
     Standby(usize),
     EndStandby(usize),
     /// So many invalid adverts reach a node.
@@ -101,7 +101,7 @@ pub fn random(setup: &Setup, rng: &mut Rng) -> Vec<(Instant, Action)> {
     plan
 }
 
-/// Whoever is not asked to stand again is on standby until it is master, or until the healing.
+/// Without that order a node is on standby until it is master, or until the healing.
 fn standby(
     rng: &mut Rng,
     plan: &mut Vec<(Instant, Action)>,

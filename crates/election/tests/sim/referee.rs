@@ -8,8 +8,8 @@
 //!   packet moves a timer;
 //! - S6 a role with the wrong timer; S7 announcing or active in a role that does not act; S8 a
 //!   wrong interval is learned;
-//! - L1 nobody acts, or not one only; L2 the master is not the best; L3 roles change without a
-//!   cause.
+//! - L1 no node is active, or more than one; L2 the master is not the best; L3 roles change without
+//!   a cause.
 //!
 //! S9 (one reason for each discarded packet) is the kernel program's, and the packet rows hold it.
 //! L4 and L5 have scenarios of their own in `election_sim.rs`.
@@ -34,11 +34,11 @@ pub struct Referee {
     interval: Duration,
     /// Since when both nodes of a pair have been active, as `a * nodes + b` with a < b.
     both_since: Vec<Option<Instant>>,
-    /// When a release of each node was last delivered to anybody.
+    /// When a release of each node was last delivered to any node.
     release_seen: Vec<Option<Instant>>,
     /// Before this time, by its own clock, a node has no reason to take over (S4).
     bound_until: Vec<Instant>,
-    /// From when on somebody must act (L1): the last fault, and what was still in flight then.
+    /// From when on a node must be active (L1): the last fault, and what was still in flight then.
     healed: Option<Instant>,
     nobody_since: Option<Instant>,
 }
@@ -64,8 +64,9 @@ impl Referee {
         self.healed = Some(now + self.interval * 2 + self.flight);
     }
 
-    /// L1: nobody acts for no longer than the slowest backup waits, once faults have ended.
-    fn check_nobody(
+    /// L1: once faults have ended, a time without an active node is at most the slowest backup's
+    /// wait.
+    fn check_without_active(
         &mut self,
         now: Instant,
         nodes: &[Node],
@@ -79,9 +80,9 @@ impl Referee {
         let lasted = now.saturating_since(since.max(healed));
         // The last term is for a slow clock.
         let bound = self.interval * 4 + self.flight * 2 + self.jitter * 2 + self.interval / 1_000;
-        stats.nobody.note(lasted, bound);
+        stats.without_active.note(lasted, bound);
         if lasted > bound {
-            return Err(format!("L1: nobody acts since {}", micros(since)));
+            return Err(format!("L1: no node active since {}", micros(since)));
         }
         Ok(())
     }
@@ -97,7 +98,7 @@ impl Referee {
         network: &Network,
         stats: &mut Stats,
     ) -> Result<(), String> {
-        self.check_nobody(now, nodes, stats)?;
+        self.check_without_active(now, nodes, stats)?;
         for a in 0..self.nodes {
             for b in a + 1..self.nodes {
                 let pair = a * self.nodes + b;
@@ -199,7 +200,7 @@ impl Referee {
         self.bound_until[node] = Instant::from_micros(0);
     }
 
-    /// S4: nobody takes over before its time.
+    /// S4: no node takes over before its time.
     ///
     /// # Errors
     /// What was seen.
@@ -213,7 +214,7 @@ impl Referee {
         Ok(())
     }
 
-    /// S3: whoever has processed an advert of a better master is not master.
+    /// S3: a node that has processed an advert of a better master is not master.
     ///
     /// # Errors
     /// What was seen.

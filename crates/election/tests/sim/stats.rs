@@ -38,7 +38,7 @@ pub struct Stats {
     /// Backups that became master.
     pub takeovers: u64,
     /// After the last fault.
-    pub nobody: Longest,
+    pub without_active: Longest,
     /// Where the links were whole.
     pub two: Longest,
 }
@@ -49,7 +49,7 @@ impl Stats {
         self.events += other.events;
         self.adverts += other.adverts;
         self.takeovers += other.takeovers;
-        self.nobody.note(other.nobody.lasted, other.nobody.bound);
+        self.without_active.note(other.without_active.lasted, other.without_active.bound);
         self.two.note(other.two.lasted, other.two.bound);
     }
 }

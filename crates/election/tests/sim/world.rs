@@ -138,7 +138,7 @@ impl World {
         self.events.drain(..).flatten().collect()
     }
 
-    /// Time passes; a deadline that this passes is somebody's to act on.
+    /// Time passes; a node must act on a deadline that this passes.
     pub fn pass(&mut self, time: Duration) {
         self.now = self.now + time;
         self.look();
@@ -149,7 +149,7 @@ impl World {
         self.network.change(self.now, from, to, |_| {});
     }
 
-    /// Everything on which the future depends, but for what [`World::step`] returned.
+    /// Everything on which the future depends, except what [`World::step`] returned.
     pub fn situation(&self) -> impl Hash + PartialEq + '_ {
         (self.now, &self.nodes, &self.network, &self.referee, &self.broken)
     }
@@ -356,7 +356,7 @@ impl World {
     }
 
     fn ask_standby(&mut self, node: usize, standby: bool) {
-        // Nobody hears who asks a dead agent.
+        // A dead agent obeys no order.
         if self.nodes[node].life != Life::Crashed {
             self.nodes[node].asked_standby = Some(standby);
             self.schedule(self.now, Event::Wake(node));

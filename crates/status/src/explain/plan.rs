@@ -147,7 +147,7 @@ fn adverts(router: &Router) -> String {
     let way = match router.delivery {
         Delivery::Unicast => format!("by unicast to {peers}, accepted from them alone"),
         Delivery::Multicast(group) => {
-            let accepted = if peers.is_empty() { "anybody" } else { &peers };
+            let accepted = if peers.is_empty() { "any source" } else { &peers };
             format!("to {group}, accepted from {accepted}")
         }
     };

@@ -1,4 +1,4 @@
-//! What is exported of the data plane: interfaces with the XDP program, services, backends.
+//! Metrics of the data plane: interfaces with the XDP program, services, backends.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,23 +9,25 @@ use crate::{BackendState, BackendStatus, HistogramStatus, InterfaceStatus, Servi
 const SERVICE_GAUGES: [Column<ServiceStatus, u32>; 3] = [
     (
         "vrrp_service_marked_slots",
-        "MapIds of the ring whose connections are looked up one by one.",
+        "Changed slots of the ring: their connections are looked up one by one.",
         |service| u32::try_from(service.marked_slots).unwrap_or(u32::MAX),
     ),
-    ("vrrp_service_quorum_met", "1 while the usable backends weigh enough.", |service| {
-        u32::from(service.quorum_met)
-    }),
+    (
+        "vrrp_service_quorum_met",
+        "1 while the weight of the usable backends reaches the quorum.",
+        |service| u32::from(service.quorum_met),
+    ),
     ("vrrp_service_sorry", "1 while the sorry server takes all new connections.", |service| {
         u32::from(service.sorry)
     }),
 ];
 
 const BACKEND_GAUGES: [Column<BackendStatus, u32>; 5] = [
-    ("vrrp_backend_up", "1 while its checks say it is up.", |backend| {
+    ("vrrp_backend_up", "1 while its health check passes.", |backend| {
         u32::from(backend.state == BackendState::Up)
     }),
     ("vrrp_backend_usable", "1 while it takes new flows.", |backend| u32::from(backend.usable)),
-    ("vrrp_backend_drained", "1 while it is drained by order.", |backend| {
+    ("vrrp_backend_drained", "1 while an order drains it.", |backend| {
         u32::from(backend.drained_seconds.is_some())
     }),
     ("vrrp_backend_weight", "Weight as configured.", |backend| u32::from(backend.weight)),
@@ -45,7 +47,7 @@ pub(super) fn interfaces(page: &mut Page, interfaces: &[InterfaceStatus]) -> fmt
     )?;
     page.infos(
         "vrrp_xdp",
-        "How the XDP program is attached; mode off when it is not.",
+        "Attach mode of the XDP program; off if it is not attached.",
         interfaces.iter().map(|interface| {
             let prog_id = interface.xdp.prog_id.map_or_else(String::new, |id| id.to_string());
             with(with(named(interface), "mode", interface.xdp.mode), "prog_id", prog_id)
@@ -58,7 +60,7 @@ pub(super) fn interfaces(page: &mut Page, interfaces: &[InterfaceStatus]) -> fmt
     )?;
     page.counters(
         "vrrp_advertisements_dropped",
-        "Adverts dropped before the agent saw them, by the first rule they broke.",
+        "Adverts dropped by the XDP program, by the first check that failed.",
         interfaces.iter().flat_map(|i| by_name(i, "reason", &i.dropped_adverts)),
     )
 }
@@ -84,7 +86,7 @@ pub(super) fn services(
     let named = |service: &ServiceStatus| vec![("service", service.name.clone())];
     page.infos(
         "vrrp_service",
-        "Address of the service and digest of its live ring, equal on two nodes that choose alike.",
+        "Address of the service and digest of its live ring; equal digests choose the same backends.",
         services.iter().map(|service| {
             let labels = with(named(service), "address", service.place());
             with(with(labels, "protocol", service.protocol), "digest", &service.digest)
@@ -97,12 +99,12 @@ pub(super) fn services(
     )?;
     page.gauges(
         "vrrp_service_draining_seconds",
-        "Time left in which older connections stay with backends that take no new ones; 0: nothing is drained.",
+        "Time left of the drain, in which older connections keep a backend that gets no new ones; 0 without a drain.",
         services.iter().map(|service| (named(service), service.draining_seconds.unwrap_or(0.0))),
     )?;
     page.gauges(
         "vrrp_service_ring_agrees",
-        "1: the other node has the same ring, and chooses the same backend for every flow.",
+        "1 if the other node has the same ring, and so chooses the same backend for every flow.",
         services.iter().flat_map(|service| {
             service
                 .peers
@@ -118,7 +120,7 @@ pub(super) fn services(
     }
     page.histogram(
         "vrrp_ring_flip_seconds",
-        "From a decision about the backends of a service until every packet goes by it.",
+        "Delay from a decision about a service's backends to the ring that steers every packet by it.",
         flips,
     )
 }
@@ -135,7 +137,9 @@ pub(super) fn backends(page: &mut Page, services: &[ServiceStatus]) -> fmt::Resu
     page.gauge_columns(&BACKEND_GAUGES, &rows)?;
     page.gauges(
         "vrrp_backend_real_path",
-        "1 while connections to the virtual address get through to the backend, 0 while they do not; absent while nobody asks.",
-        rows.iter().filter_map(|(labels, backend)| Some((labels.clone(), u32::from(backend.real_path?)))),
+        "1 while connections to the virtual address get through to the backend, 0 while they do not; absent while no probe runs.",
+        rows.iter().filter_map(|(labels, backend)| {
+            backend.real_path.map(|works| (labels.clone(), u32::from(works)))
+        }),
     )
 }

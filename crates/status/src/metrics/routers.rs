@@ -1,4 +1,4 @@
-//! What is exported of each virtual router.
+//! Metrics of each virtual router.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use vrrp_election::Role;
 const GAUGES: [Column<RouterStatus, f64>; 5] = [
     (
         "vrrp_instance_last_transition_timestamp_seconds",
-        "Unix time of the last change of state.",
+        "Unix time of the last state transition.",
         |router| router.last_transition_unix,
     ),
     ("vrrp_advertisement_interval_seconds", "Advertisement interval in force.", |router| {
@@ -17,17 +17,17 @@ const GAUGES: [Column<RouterStatus, f64>; 5] = [
     }),
     (
         "vrrp_master_down_interval_seconds",
-        "Silence of the master after which a backup takes over.",
+        "Time without an advert of the master after which a backup takes over.",
         |router| seconds(router.master_down_ms),
     ),
     (
         "vrrp_fenced",
-        "1 after another master was heard while the lease had lapsed: the node does not act.",
+        "1 after another master advertised while the lease had lapsed: the node is not active.",
         |router| f64::from(u8::from(router.fenced)),
     ),
     (
         "vrrp_preempt_inhibited",
-        "1 after a hand-over that was asked for: the node preempts nobody.",
+        "1 after a failover by order: the node does not preempt.",
         |router| f64::from(u8::from(router.standby_seconds.is_some())),
     ),
 ];
@@ -43,18 +43,22 @@ const COUNTERS: [Column<RouterStatus, u64>; 11] = [
     }),
     (
         "vrrp_lower_priority_advertisements_received",
-        "Adverts of a lower-priority master heard while master: evidence of two masters.",
+        "Adverts of a lower-priority master received as master: two masters exist.",
         |router| router.lower_priority_adverts,
     ),
-    ("vrrp_interval_errors", "Valid adverts with another interval than ours.", |router| {
-        router.interval_errors
-    }),
-    ("vrrp_address_list_errors", "Valid adverts that list other addresses than ours.", |router| {
-        router.address_list_errors
-    }),
+    (
+        "vrrp_interval_errors",
+        "Valid adverts whose interval differs from the configured one.",
+        |router| router.interval_errors,
+    ),
+    (
+        "vrrp_address_list_errors",
+        "Valid adverts whose address list differs from the configured one.",
+        |router| router.address_list_errors,
+    ),
     (
         "vrrp_message_only_checksum_received",
-        "Valid adverts whose checksum leaves the pseudo-header out, where ours does not.",
+        "Valid adverts whose checksum omits the pseudo-header that this node includes.",
         |router| router.message_only_adverts,
     ),
     ("vrrp_arp_answered", "ARP requests for its addresses answered by XDP.", |router| {
@@ -62,12 +66,12 @@ const COUNTERS: [Column<RouterStatus, u64>; 11] = [
     }),
     (
         "vrrp_arp_suppressed",
-        "ARP requests for its addresses dropped because the node does not act.",
+        "ARP requests for its addresses dropped because the node is not active.",
         |router| router.arp_suppressed,
     ),
     (
         "vrrp_vip_dropped_packets",
-        "Packets to its addresses dropped because the node does not act.",
+        "Packets to its addresses dropped because the node is not active.",
         |router| router.vip_dropped,
     ),
 ];
@@ -75,7 +79,7 @@ const COUNTERS: [Column<RouterStatus, u64>; 11] = [
 pub(super) fn states(page: &mut Page, routers: &[RouterStatus]) -> fmt::Result {
     page.gauges(
         "vrrp_instance_state",
-        "1 for the state the virtual router is in, 0 for the others.",
+        "1 for the current state of the virtual router, 0 for the others.",
         routers.iter().flat_map(|router| {
             Role::ALL
                 .map(|role| (with(instance(router), "state", role), u32::from(role == router.role)))
@@ -83,7 +87,7 @@ pub(super) fn states(page: &mut Page, routers: &[RouterStatus]) -> fmt::Result {
     )?;
     page.gauges(
         "vrrp_instance_priority",
-        "Priority as configured (base) and in force, tracking included (effective).",
+        "Priority as configured (base) and with tracking (effective).",
         routers.iter().flat_map(|router| {
             [("base", router.base_priority), ("effective", router.priority)]
                 .map(|(kind, value)| (with(instance(router), "kind", kind), u32::from(value)))
@@ -100,7 +104,7 @@ pub(super) fn states(page: &mut Page, routers: &[RouterStatus]) -> fmt::Result {
     )?;
     page.gauges(
         "vrrp_lease_remaining_seconds",
-        "Time left of the lease a master acts under; negative once lapsed, absent without a lease.",
+        "Time left of the master's lease; negative once lapsed, absent without a lease.",
         routers.iter().filter_map(|router| {
             router.lease_remaining_ms.map(|ms| (instance(router), ms as f64 / 1_000.0))
         }),
@@ -111,7 +115,7 @@ pub(super) fn states(page: &mut Page, routers: &[RouterStatus]) -> fmt::Result {
 pub(super) fn counters(page: &mut Page, routers: &[RouterStatus]) -> fmt::Result {
     page.counters(
         "vrrp_instance_transitions",
-        "Changes of state, by the state entered.",
+        "State transitions, by the state entered.",
         routers.iter().flat_map(|router| {
             Role::ALL.map(|role| {
                 let count = router.transitions.get(&role).copied().unwrap_or(0);
@@ -128,7 +132,7 @@ pub(super) fn counters(page: &mut Page, routers: &[RouterStatus]) -> fmt::Result
     )?;
     page.counters(
         "vrrp_instance_events",
-        "What else the XDP program counts for a virtual router: fences, packets taken as a backend, packets it had to drop.",
+        "Other events that the XDP program counts for a virtual router: fences, packets accepted as a backend, drops.",
         routers
             .iter()
             .flat_map(|router| router.events.iter().map(|(event, &count)| (with(instance(router), "event", event), count))),
@@ -136,11 +140,11 @@ pub(super) fn counters(page: &mut Page, routers: &[RouterStatus]) -> fmt::Result
     page.counter_columns(&COUNTERS, &rows(routers))
 }
 
-/// How close things came, and how long they took.
+/// Lease margins and durations.
 pub(super) fn timing(page: &mut Page, routers: &[RouterStatus]) -> fmt::Result {
     page.infos(
         "vrrp_instance_last_transition",
-        "Why the virtual router changed its state last; empty before the first change.",
+        "Reason of the last state transition; empty before the first one.",
         routers.iter().map(|router| {
             with(
                 instance(router),
@@ -152,12 +156,12 @@ pub(super) fn timing(page: &mut Page, routers: &[RouterStatus]) -> fmt::Result {
     let margins: [Column<RouterStatus, Option<f64>>; 2] = [
         (
             "vrrp_lease_margin_seconds",
-            "What was left of the lease when it was renewed last; negative where it had lapsed, absent before the first renewal.",
+            "Time left of the lease at its last renewal; negative if it had lapsed, absent before the first renewal.",
             |router| router.lease_margin_seconds,
         ),
         (
             "vrrp_lease_margin_min_seconds",
-            "The least of vrrp_lease_margin_seconds since the agent started.",
+            "Minimum of vrrp_lease_margin_seconds since the agent started.",
             |router| router.lease_margin_min_seconds,
         ),
     ];
@@ -170,7 +174,7 @@ pub(super) fn timing(page: &mut Page, routers: &[RouterStatus]) -> fmt::Result {
     }
     page.histograms(
         "vrrp_failover_duration_seconds",
-        "Takeovers from a master that fell silent or resigned: from the arrival of its last advert to the first gratuitous \
+        "Takeovers after a master timeout or a release: from the arrival of the master's last advert to the first gratuitous \
          announcements of this node.",
         routers.iter().map(|router| (instance(router), &router.failovers)),
     )

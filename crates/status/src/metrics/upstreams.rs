@@ -1,4 +1,4 @@
-//! What is exported of upstreams.
+//! Metrics of upstreams.
 
 use std::fmt;
 
@@ -6,34 +6,30 @@ use super::page::{Column, Page, with};
 use crate::{BackendState, UpstreamBackendStatus, UpstreamStatus};
 
 const COUNTERS: [Column<UpstreamStatus, u64>; 3] = [
-    ("vrrp_upstream_connects", "Connections that were sent to a backend.", |upstream| {
-        upstream.connects
+    ("vrrp_upstream_connects", "Connections steered to a backend.", |upstream| upstream.connects),
+    ("vrrp_upstream_refused", "Connections refused because no backend was usable.", |upstream| {
+        upstream.refused
     }),
     (
-        "vrrp_upstream_refused",
-        "Connections that were refused because no backend was usable.",
-        |upstream| upstream.refused,
-    ),
-    (
         "vrrp_upstream_uncounted",
-        "Connections that were sent to a backend but, for want of memory, not counted as in flight.",
+        "Connections steered to a backend but, for lack of memory, not counted as in flight.",
         |upstream| upstream.uncounted,
     ),
 ];
 
 const BACKEND_COUNTERS: [Column<UpstreamBackendStatus, u64>; 2] = [
-    ("vrrp_upstream_backend_connects", "Connections that were sent to the backend.", |backend| {
+    ("vrrp_upstream_backend_connects", "Connections steered to the backend.", |backend| {
         backend.connects
     }),
     (
         "vrrp_upstream_backend_failures",
-        "Connections to the backend that were not established, or were reset.",
+        "Connections to the backend that were not established or were reset.",
         |backend| backend.failures,
     ),
 ];
 
 const BACKEND_GAUGES: [Column<UpstreamBackendStatus, u64>; 5] = [
-    ("vrrp_upstream_backend_up", "1 while its checks say it is up.", |backend| {
+    ("vrrp_upstream_backend_up", "1 while its health check passes.", |backend| {
         u64::from(backend.state == BackendState::Up)
     }),
     ("vrrp_upstream_backend_usable", "1 while it takes new connections.", |backend| {
@@ -45,16 +41,14 @@ const BACKEND_GAUGES: [Column<UpstreamBackendStatus, u64>; 5] = [
         |backend| u64::from(backend.suspect),
     ),
     ("vrrp_upstream_backend_weight", "Weight as configured.", |backend| u64::from(backend.weight)),
-    ("vrrp_upstream_backend_in_flight", "Connections made and not closed.", |backend| {
-        backend.in_flight
-    }),
+    ("vrrp_upstream_backend_in_flight", "Open connections.", |backend| backend.in_flight),
 ];
 
 pub(super) fn upstreams(page: &mut Page, upstreams: &[UpstreamStatus]) -> fmt::Result {
     let named = |upstream: &UpstreamStatus| vec![("upstream", upstream.name.clone())];
     page.infos(
         "vrrp_upstream",
-        "Address of the upstream, whose connections to it are steered, and how.",
+        "Address, cgroup and balancing of the upstream.",
         upstreams.iter().map(|upstream| {
             let labels = with(
                 with(named(upstream), "address", upstream.address),

@@ -33,7 +33,7 @@ pub(super) fn table(upstreams: &[UpstreamStatus]) -> Table {
 
 fn whose(upstream: &UpstreamStatus) -> String {
     match &upstream.reason {
-        Some(reason) => format!("nobody ({reason})"),
+        Some(reason) => format!("none ({reason})"),
         None => upstream.cgroup.clone(),
     }
 }

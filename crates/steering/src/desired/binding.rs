@@ -1,5 +1,5 @@
-//! What a virtual router needs of the host before it may stand for election: an interface that
-//! works, and an address of its own.
+//! What a virtual router needs of the host before it may take part in the election: an interface
+//! that works, and an address of its own.
 
 use std::net::IpAddr;
 
@@ -37,7 +37,7 @@ pub enum Unbound {
     HostsOwn { address: IpAddr, prefix_len: u8, interface: String },
 }
 
-/// Where the router would stand for election.
+/// Where the router would take part in the election.
 ///
 /// # Errors
 /// What it waits for.

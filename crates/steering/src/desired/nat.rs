@@ -22,12 +22,14 @@ pub struct NatSide {
 pub fn nat_sides(config: &Config, host: &HostView) -> BTreeMap<u32, NatSide> {
     let mut sides = BTreeMap::<u32, NatSide>::new();
     for service in &config.services {
+        let mapped = |target: &&Backend| target.forward == Forward::Nat && is_routed(host, target);
+        let mut targets = service.targets().filter(mapped).peekable();
+        if targets.peek().is_none() {
+            continue;
+        }
         let front =
             router_of(config, service).and_then(|(_, router)| host.link_by_name(&router.interface));
-        for target in service
-            .targets()
-            .filter(|target| target.forward == Forward::Nat && is_routed(host, target))
-        {
+        for target in targets {
             let route = host.routes.get(&target.address).copied().flatten();
             let back = route.and_then(|route| host.links.get(&route.ifindex));
             for (link, is_back) in [(front, false), (back, true)] {

@@ -7,7 +7,7 @@ use vrrp_common::maps::{
     BackendConf, FORWARD_DR, FORWARD_IPIP, FORWARD_LOCAL, FORWARD_NAT, FORWARD_NONE,
 };
 
-use super::{Facts, router_of};
+use super::Facts;
 use vrrp_model::host::ADDRESS_PROTOCOL;
 use vrrp_model::host::{self, HostView, Link};
 use vrrp_model::{Backend, Family, Forward, Service, Tunnel};
@@ -81,7 +81,7 @@ impl Unusable {
         }
     }
 
-    /// Whether it may go without anybody's order.
+    /// Whether it may end without an order.
     pub const fn may_pass(self) -> bool {
         !matches!(self, Unusable::Drained | Unusable::Ordered)
     }
@@ -92,36 +92,61 @@ impl Unusable {
     }
 }
 
-/// How a backend of a service is reached, and what stands in the way.
-pub fn reachability(facts: &Facts, service: usize, backend: usize) -> Option<Reachability> {
-    let conf = facts.config.services.get(service)?;
-    let candidate = conf.backends.get(backend)?;
-    let healthy =
-        facts.health.get(service).and_then(|backends| backends.get(backend).copied()).flatten();
-    let resolved = resolve(facts, conf, candidate);
-    let lost = is_lost(facts, service, backend);
-    let unusable = match (healthy, resolved.unusable) {
-        (None, _) => Some(Unusable::Unchecked),
-        (Some(false), _) => Some(Unusable::Down),
-        (Some(true), Some(unusable)) => Some(unusable),
-        (Some(true), None) if facts.drained.since(conf, candidate).is_some() => {
-            Some(Unusable::Ordered)
+/// How the backends of one service are reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceReachability {
+    /// Index of the router whose virtual address the service is on.
+    pub router: Option<usize>,
+    /// By backend.
+    pub backends: Vec<Reachability>,
+    /// Of the sorry server, which has no health check.
+    pub sorry: Option<Reachability>,
+}
+
+/// How all backends of a service are reached. `router` is the index of the service's router.
+///
+/// What the backends share is found once: the cost is linear in the number of backends.
+pub fn service_reachability(
+    facts: &Facts,
+    index: usize,
+    router: Option<usize>,
+) -> Option<ServiceReachability> {
+    let service = facts.config.services.get(index)?;
+    let front = router
+        .and_then(|router| facts.config.routers.get(router))
+        .and_then(|router| facts.host.link_by_name(&router.interface));
+    let counts = path_results_count(facts, index, service, router);
+    let of = |(position, candidate): (usize, &Backend)| {
+        let healthy = known(facts.health, index, position);
+        let lost = counts && known(facts.paths, index, position) == Some(false);
+        let resolved = resolve(facts, service, front, candidate);
+        let unusable = match (healthy, resolved.unusable) {
+            (None, _) => Some(Unusable::Unchecked),
+            (Some(false), _) => Some(Unusable::Down),
+            (Some(true), Some(unusable)) => Some(unusable),
+            (Some(true), None) if facts.drained.since(service, candidate).is_some() => {
+                Some(Unusable::Ordered)
+            }
+            (Some(true), None) if candidate.weight == 0 => Some(Unusable::Drained),
+            (Some(true), None) if lost => Some(Unusable::Path),
+            (Some(true), None) => None,
+        };
+        Reachability {
+            passable: resolved.passable && healthy != Some(false) && !lost,
+            unusable,
+            ..resolved
         }
-        (Some(true), None) if candidate.weight == 0 => Some(Unusable::Drained),
-        (Some(true), None) if lost => Some(Unusable::Path),
-        (Some(true), None) => None,
     };
-    Some(Reachability {
-        passable: resolved.passable && healthy != Some(false) && !lost,
-        unusable,
-        ..resolved
+    Some(ServiceReachability {
+        router,
+        backends: service.backends.iter().enumerate().map(of).collect(),
+        sorry: service.sorry.as_ref().map(|sorry| resolve(facts, service, front, sorry)),
     })
 }
 
-/// How the sorry server of a service is reached; nobody checks its health.
-pub fn sorry_reachability(facts: &Facts, service: usize) -> Option<Reachability> {
-    let conf = facts.config.services.get(service)?;
-    conf.sorry.as_ref().map(|sorry| resolve(facts, conf, sorry))
+/// The result for a backend of a service, where there is one.
+fn known(results: &[Vec<Option<bool>>], service: usize, backend: usize) -> Option<bool> {
+    results.get(service).and_then(|backends| backends.get(backend).copied()).flatten()
 }
 
 /// Whether an address is this host's own, by other means than a mastership.
@@ -179,28 +204,27 @@ impl Reachability {
     }
 }
 
-/// The way without a look at the backend's health.
-fn resolve(facts: &Facts, service: &Service, target: &Backend) -> Reachability {
+/// Without the backend's health. `front` is the link of the service's virtual address.
+fn resolve(
+    facts: &Facts,
+    service: &Service,
+    front: Option<&Link>,
+    target: &Backend,
+) -> Reachability {
     let own = is_own(facts.host, target.address);
     match target.forward {
         Forward::Nat if own && target.port != service.port => {
             Reachability::barred(Forward::Nat, Unusable::OwnPort)
         }
-        Forward::Local => local(facts, service),
-        _ if own => local(facts, service),
-        Forward::Auto | Forward::Dr => direct(facts, service, target),
+        Forward::Local => local(front),
+        _ if own => local(front),
+        Forward::Auto | Forward::Dr => direct(facts.host, front, target),
         Forward::Ipip | Forward::Nat => routed(facts, target),
     }
 }
 
-/// The link of the service's virtual address.
-fn front<'a>(facts: &Facts<'a>, service: &Service) -> Option<&'a Link> {
-    let (_, router) = router_of(facts.config, service)?;
-    facts.host.link_by_name(&router.interface)
-}
-
-fn local(facts: &Facts, service: &Service) -> Reachability {
-    let Some(link) = front(facts, service) else {
+fn local(front: Option<&Link>) -> Reachability {
+    let Some(link) = front else {
         return Reachability::barred(Forward::Local, Unusable::NoInterface);
     };
     let unusable = (!link.up).then_some(Unusable::NoInterface);
@@ -217,9 +241,9 @@ fn local(facts: &Facts, service: &Service) -> Reachability {
 }
 
 /// On the segment of the virtual address.
-fn direct(facts: &Facts, service: &Service, target: &Backend) -> Reachability {
-    match front(facts, service) {
-        Some(link) => over(facts.host, Forward::Dr, link, target.address),
+fn direct(host: &HostView, front: Option<&Link>, target: &Backend) -> Reachability {
+    match front {
+        Some(link) => over(host, Forward::Dr, link, target.address),
         None => Reachability::barred(Forward::Dr, Unusable::NoInterface),
     }
 }
@@ -306,34 +330,28 @@ pub(super) fn own_source(facts: &Facts, link: &Link, target: IpAddr) -> Option<I
     link.addresses.iter().filter(fits).min_by_key(|held| held.secondary).map(|held| held.address)
 }
 
-/// Whether the probes of the virtual address report that connections do not reach a backend, and
-/// their result counts.
+/// Whether a failed probe of the virtual address takes a backend of this service out of use.
 ///
-/// It does not count where no other backend could serve: the packet would be dropped anyway, and
-/// the fault may be that of the probes.
-fn is_lost(facts: &Facts, index: usize, position: usize) -> bool {
-    let said = |position: usize| {
-        facts.paths.get(index).and_then(|backends| backends.get(position).copied()).flatten()
-    };
-    let Some(service) =
-        facts.config.services.get(index).filter(|service| is_active(facts, service))
-    else {
-        return false;
-    };
-    let healthy = |position: usize| {
-        facts.health.get(index).and_then(|backends| backends.get(position)) == Some(&Some(true))
-    };
+/// It does not where no other backend could serve: the packet would be dropped anyway, and the
+/// fault may be that of the probes. A backend whose own probe fails never serves, so the answer is
+/// the same for every backend of the service.
+fn path_results_count(
+    facts: &Facts,
+    index: usize,
+    service: &Service,
+    router: Option<usize>,
+) -> bool {
     let serves = |(position, other): (usize, &Backend)| {
         other.weight > 0
-            && healthy(position)
-            && said(position) != Some(false)
+            && known(facts.health, index, position) == Some(true)
+            && known(facts.paths, index, position) != Some(false)
             && facts.drained.since(service, other).is_none()
     };
-    said(position) == Some(false)
+    is_active(facts, router)
         && (service.sorry.is_some() || service.backends.iter().enumerate().any(serves))
 }
 
-pub(super) fn is_active(facts: &Facts, service: &Service) -> bool {
-    let router = router_of(facts.config, service);
-    router.is_some_and(|(index, _)| facts.active.get(index).copied().unwrap_or(false))
+/// Whether this node is master for a router.
+pub(super) fn is_active(facts: &Facts, router: Option<usize>) -> bool {
+    router.is_some_and(|index| facts.active.get(index).copied().unwrap_or(false))
 }

@@ -8,37 +8,58 @@ use vrrp_common::maps::{
     GuardedSource, SERVICE_BY_SOURCE, SERVICE_GUARDED, SOURCE_ALLOWED, SOURCE_DENIED,
 };
 
-use super::reachability::{Reachability, Unusable, is_own, reachability, sorry_reachability};
-use super::{Desired, Facts, ServiceConf, nat, router_of};
+use super::reachability::{
+    Reachability, ServiceReachability, Unusable, is_own, service_reachability,
+};
+use super::{Desired, Facts, ServiceConf, nat};
 use crate::ring::{Candidate, Membership};
 use vrrp_model::host::HostView;
 use vrrp_model::{Backend, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service};
 
-pub(super) fn add(desired: &mut Desired, facts: &Facts, index: usize, service: &Service) {
+/// Adds a service. `router` is the index of the router whose virtual address it is on.
+pub(super) fn add(
+    desired: &mut Desired,
+    facts: &Facts,
+    index: usize,
+    service: &Service,
+    router: Option<usize>,
+) {
+    if let Some(reach) = service_reachability(facts, index, router) {
+        add_reachable(desired, facts, service, &reach);
+        desired.reachabilities.insert(index, reach);
+    }
+}
+
+fn add_reachable(
+    desired: &mut Desired,
+    facts: &Facts,
+    service: &Service,
+    reachability: &ServiceReachability,
+) {
     let Some(slot) = facts.slots.service(service) else {
         return;
     };
     let mut candidates = Vec::new();
     let mut undecided = false;
-    for (position, backend) in service.backends.iter().enumerate() {
-        let Some(reach) = reachability(facts, index, position) else {
-            continue;
-        };
+    for (backend, reach) in service.backends.iter().zip(&reachability.backends) {
         undecided |= reach.unusable.is_some_and(|unusable| unusable.is_ignorance());
-        add_target(desired, facts, service, slot, backend, &reach);
+        add_target(desired, facts, service, slot, backend, reach);
         if let Some(member) = member(facts, service, backend) {
             let precomputed = reach.unusable.is_none_or(Unusable::may_pass);
             candidates.push(Candidate { member, usable: reach.unusable.is_none(), precomputed });
         }
     }
     let mut sorry_member = None;
-    if let (Some(sorry), Some(reach)) = (&service.sorry, sorry_reachability(facts, index)) {
-        add_target(desired, facts, service, slot, sorry, &reach);
+    if let (Some(sorry), Some(reach)) = (&service.sorry, &reachability.sorry) {
+        add_target(desired, facts, service, slot, sorry, reach);
         sorry_member = member(facts, service, sorry).filter(|_| reach.unusable.is_none());
     }
     let roster = Membership::new(&candidates, service.quorum, sorry_member, service.drain);
     desired.rosters.insert(slot, if undecided { roster.undecided() } else { roster });
-    let Some((router_index, router)) = router_of(facts.config, service) else {
+    let Some(router_index) = reachability.router else {
+        return;
+    };
+    let Some(router) = facts.config.routers.get(router_index) else {
         return;
     };
     let Some(link) = facts.host.link_by_name(&router.interface) else {

@@ -41,6 +41,21 @@ vrid = 51
 addresses = ["fe80::100", "2001:db8::100"]
 "#;
 
+/// How a service's backends are reached.
+fn of_service(facts: &Facts, index: usize) -> Option<ServiceReachability> {
+    let service = facts.config.services.get(index)?;
+    let router = router_of(facts.config, service).map(|(router, _)| router);
+    reachability::service_reachability(facts, index, router)
+}
+
+fn reachability(facts: &Facts, service: usize, backend: usize) -> Option<Reachability> {
+    of_service(facts, service)?.backends.get(backend).copied()
+}
+
+fn sorry_reachability(facts: &Facts, service: usize) -> Option<Reachability> {
+    of_service(facts, service)?.sorry
+}
+
 struct World {
     config: Config,
     host: HostView,
@@ -239,7 +254,7 @@ fn a_node_of_the_pair_is_local_to_itself_and_accepts_what_the_master_hands_on() 
         assert_eq!(desired.next_hops, BTreeSet::from([(FRONT, ip(other))]));
 
         let alone = World::serving(vip, &format!("{{ address = \"{own}\" }}"), "").desired();
-        assert!(alone.local_routes.is_empty(), "nobody hands anything on to the only backend");
+        assert!(alone.local_routes.is_empty(), "no node forwards anything to the only backend");
         assert_eq!(alone.addresses[&key].flags, ADDRESS_HAS_SERVICES);
     }
 }
@@ -510,12 +525,34 @@ fn the_sorry_server_is_in_the_ring_alone_while_the_quorum_is_not_met_and_the_way
         (FORWARD_LOCAL, 1)
     );
     world.link(FRONT).up = false;
-    assert!(addresses(&world).is_empty(), "nobody can be reached");
+    assert!(addresses(&world).is_empty(), "no backend is reachable");
     let part = of_services(&world.facts(), [0].into_iter());
     assert_eq!(
         (&part.rosters, &part.backends),
         (&world.desired().rosters, &world.desired().backends)
     );
+}
+
+#[test]
+fn one_service_alone_is_reached_as_in_the_whole_desired_state() {
+    let backends = "{ address = \"192.0.2.2\" }, { address = \"192.0.2.3\" }";
+    let services = format!(
+        "{}{}",
+        service("web", V4, backends, ""),
+        service("six", V6, "{ address = \"2001:db8::2\" }", "")
+    );
+    let mut world = World::with(&services);
+    world.active = vec![true; 2];
+    world.paths[0][1] = Some(false);
+    world.resolve(FRONT, "192.0.2.3");
+    let whole = world.desired().reachabilities;
+    assert_eq!(whole.len(), 2);
+    assert_eq!((whole[&0].router, whole[&1].router), (Some(0), Some(1)));
+    assert_eq!(whole[&0].backends[1].unusable, Some(Unusable::Path), "the first one serves");
+    for index in [0, 1] {
+        let part = of_services(&world.facts(), [index].into_iter()).reachabilities;
+        assert_eq!(part, BTreeMap::from([(index, whole[&index].clone())]));
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Who is in a service's ring: the usable backends, or the sorry server while they are too few.
+//! The members of a service's ring: the usable backends, or the sorry server below the quorum.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use super::ordered;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate {
     pub member: Member,
-    /// Up, with a way to it, and not drained.
+    /// Up, reachable and not drained.
     pub usable: bool,
-    /// It may become usable without anybody's order: it is neither drained nor of weight 0.
+    /// It may become usable without an order: it is neither drained nor of weight 0.
     pub precomputed: bool,
 }
 
-/// Who serves.
+/// The backends that serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Serving {
     /// The usable backends.
@@ -26,13 +26,13 @@ pub enum Serving {
     Sorry,
 }
 
-/// Who should be in a service's ring.
+/// The desired members of a service's ring.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Membership {
     /// By address and port; `None` while a check has not ended yet: the ring stays as it is.
     pub members: Option<Vec<Member>>,
     pub serving: Serving,
-    /// Whether the usable backends weigh as much as the quorum asks for.
+    /// Whether the weight of the usable backends reaches the quorum.
     pub quorum_met: bool,
     /// Backends that are not in the ring and may come to be.
     pub spare: Vec<Member>,
@@ -41,8 +41,8 @@ pub struct Membership {
 }
 
 impl Membership {
-    /// The roster of `candidates`. `sorry` is the sorry server where there is one and the way to it
-    /// is known.
+    /// The membership of `candidates`. `sorry` is the sorry server if it is configured and
+    /// reachable.
     pub fn new(
         candidates: &[Candidate],
         quorum: u32,

@@ -1,5 +1,4 @@
-//! Rings made before they are needed: a backend's failure or return then costs a write, not a
-//! calculation.
+//! Precomputed rings: the failure or return of a backend then needs a map write but no computation.
 
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ const MOST: usize = 64;
 #[derive(Default)]
 pub struct Likely {
     plans: Vec<Arc<RingTable>>,
-    /// For whom all of them are made.
+    /// The memberships that they are computed from.
     done: Vec<Membership>,
 }
 
@@ -54,7 +53,7 @@ impl Likely {
                 return true;
             }
             left -= 1;
-            // One that is too large is told when it is asked for.
+            // The error of a ring that is too large is returned when that ring is needed.
             self.plans.extend(RingTable::new(members).map(Arc::new));
         }
         self.done = rosters.cloned().collect();

@@ -1,5 +1,4 @@
-//! How the rings of one service follow one another, without moving a flow whose backend lives and
-//! without a mixed ring.
+//! Rollout of a service's rings: a flow stays with a live backend, and no packet sees a mixed ring.
 //!
 //! A service has three places for rings in the kernel. The live ring spreads new flows. While flows
 //! are drained the base, the ring from before the changes, keeps what began earlier. The idle
@@ -49,7 +48,7 @@ pub struct RingRollout {
     generation: u64,
 }
 
-/// What is being drained.
+/// A drain in progress.
 #[derive(Clone)]
 pub struct Drain {
     base: Arc<Ring>,
@@ -61,7 +60,7 @@ pub struct Drain {
     since: Instant,
 }
 
-/// Rings that another agent left.
+/// Rings that an earlier agent left in the maps.
 #[derive(Clone)]
 pub struct Found {
     pub in_use: RingsInUse,
@@ -69,7 +68,7 @@ pub struct Found {
     pub base: Arc<Ring>,
 }
 
-/// What is to be done.
+/// The next step.
 #[derive(Clone)]
 pub enum Next {
     Nothing,
@@ -111,7 +110,7 @@ impl Drain {
         self.since + time
     }
 
-    /// MapIds whose flows are looked up.
+    /// Number of changed slots, whose flows are looked up.
     pub fn marked_slots(&self) -> usize {
         self.marked.0.iter().filter(|&slot| slot & RING_CHANGED != 0).count()
     }
@@ -134,7 +133,7 @@ impl RingRollout {
     }
 
     /// Takes over rings that another agent left at some time before `now`. Its changes may be as
-    /// young as that: a drain counts anew.
+    /// young as that: a drain counts again.
     pub fn adopt(found: Found, now: Instant) -> Self {
         let Found { in_use, live, base } = found;
         let plan = Arc::new(RingTable::found(live.clone(), &[]));

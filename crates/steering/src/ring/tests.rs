@@ -139,7 +139,7 @@ fn two_changes_follow_each_other_at_once_and_a_third_waits() {
 }
 
 #[test]
-fn a_change_after_a_drain_that_nobody_has_ended_begins_a_new_one() {
+fn a_change_after_an_unfinished_drain_begins_a_new_one() {
     let mut course = settled(&[1, 2, 3]);
     change(&mut course, at(0), &plan(&[1, 2]));
     let late = change(&mut course, at(60_000), &plan(&[1, 2, 4]));
@@ -373,7 +373,7 @@ fn play(heeds_epoch: bool) -> (usize, usize) {
             course.next(now, Some(&plans[usize::from(chosen)]), DRAIN)
         {
             let ends = publication.in_use.live == publication.in_use.base;
-            // A change that finds a drain over whose end nobody has published ends it too.
+            // A change that finds a drain over whose end is not published ends it too.
             let over = now >= changed + DRAIN;
             assert!(!ends || over, "drained for too short a time");
             kernel.publish(&publication, now);

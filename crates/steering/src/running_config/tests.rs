@@ -70,7 +70,7 @@ fn a_removed_router_stays_until_it_has_handed_over_and_its_place_is_not_given_aw
 }
 
 #[test]
-fn a_router_that_returns_while_leaving_is_told_so() {
+fn a_router_that_returns_while_leaving_is_reported() {
     let mut force =
         RunningConfig::new(config(&[("a", 1, 100), ("b", 2, 100)]), vec![0, 1], MapIds::default());
     force.replace(config(&[("b", 2, 100)]));

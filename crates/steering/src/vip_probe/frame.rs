@@ -1,4 +1,4 @@
-//! The frames of a probe on the real path, and what their answers say. Pure.
+//! The frames of a VIP probe, and the meaning of their answers. Pure.
 
 use vrrp_common::ip::Address;
 use vrrp_common::maps::STEERED_TTL;
@@ -6,7 +6,7 @@ use vrrp_common::packet::Packet;
 use vrrp_common::wire::ipv4::{self, PROTO_IPIP, PROTO_IPV6, PROTO_TCP};
 use vrrp_common::wire::{checksum, eth, ipv6, l4};
 
-/// The way that a service's packets take from this node to one backend.
+/// The forwarding path of a service's packets from this node to one backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Path {
     /// Interface that they leave by, and its MAC address.
@@ -38,22 +38,22 @@ pub struct Attempt {
     pub path: Path,
     /// Port of this node.
     pub own_port: u16,
-    /// Initial sequence number: whoever acknowledges it has seen the segment.
+    /// Initial sequence number: a host that acknowledges it has seen the segment.
     pub sequence: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// SYN and ACK: somebody listens there.
+    /// SYN and ACK: a server listens there.
     Accepted,
-    /// RST: nobody does.
+    /// RST: none does.
     Refused,
 }
 
 /// Maximum segment size of 536 (RFC 9293 section 3.7.1), what hosts assume where none is told.
 const MSS: [u8; 4] = [2, 4, 2, 24];
 const TCP_LEN: usize = 20;
-/// Where the checksum stands.
+/// Offset of the checksum.
 const CHECKSUM: usize = 16;
 /// In bytes: more than nothing, and never filled.
 const WINDOW: u16 = 1_024;
@@ -132,7 +132,7 @@ impl Attempt {
 }
 
 impl Outer {
-    /// The source for one flow, as the kernel program chooses it, but for the hash.
+    /// The source for one flow, as the kernel program chooses it, except the hash.
     fn source_of(&self, hash: u32) -> Address {
         let [high, low] = self.source.words();
         Address::from_words([high, low | u64::from(hash & self.entropy).to_be()])

@@ -1,4 +1,4 @@
-//! When one path is probed, and what its answers amount to. Pure.
+//! The probe times of one path, and its state from the answers. Pure.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::hysteresis::Hysteresis;
 use vrrp_model::Check;
 use vrrp_model::time::Instant;
 
-/// A frame may be lost without anybody's fault, and so may its answer.
+/// A frame may be lost without a fault, and so may its answer.
 const FEWEST_FAILURES: u32 = 2;
 
 /// Times and results of one path.
@@ -44,7 +44,7 @@ pub enum Due {
     Ask,
     /// Send it once more.
     Repeat,
-    /// Nobody has answered.
+    /// No answer.
     Silence,
 }
 
@@ -122,7 +122,7 @@ impl Schedule {
     }
 }
 
-/// Well until proven otherwise: that is what the direct check says.
+/// Good until a probe fails, as the direct check reports.
 fn unproven(fall: u32) -> Hysteresis {
     Hysteresis::new(1, fall).starting(true)
 }

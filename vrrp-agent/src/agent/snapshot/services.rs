@@ -13,8 +13,11 @@ use vrrp_steering::ring::Serving;
 pub fn services(fixed: &Fixed, observed: &Observed, now: Instant) -> Vec<ServiceStatus> {
     let of = |(index, conf)| {
         let ring = observed.rings.get(index).and_then(Option::as_ref);
-        let ways = observed.ways.get(index).map_or(&[][..], Vec::as_slice);
-        Sight { fixed, observed, now, index, conf, ring, ways }.status()
+        let reachabilities = observed
+            .reachabilities
+            .get(&index)
+            .map_or(&[][..], |service| service.backends.as_slice());
+        Sight { fixed, observed, now, index, conf, ring, reachabilities }.status()
     };
     observed.running.config.services.iter().enumerate().map(of).collect()
 }
@@ -27,14 +30,15 @@ struct Sight<'a> {
     index: usize,
     conf: &'a Service,
     ring: Option<&'a RingFacts>,
-    ways: &'a [Reachability],
+    /// By backend.
+    reachabilities: &'a [Reachability],
 }
 
 impl Sight<'_> {
     fn status(&self) -> ServiceStatus {
         let (service, ring) = (self.conf, self.ring);
         let backends: Vec<BackendStatus> = (0..)
-            .zip(service.backends.iter().zip(self.ways))
+            .zip(service.backends.iter().zip(self.reachabilities))
             .map(|(position, (conf, reach))| self.backend(position, conf, reach))
             .collect();
         let drain = ring.and_then(|ring| ring.drain);

@@ -25,7 +25,7 @@ fn service() -> Service {
     Service::on(VIP.into(), vec![backend], check)
 }
 
-/// Gives the interface an address that nobody has to look up.
+/// Gives the interface an address that needs no lookup.
 fn set_mac(name: &str, last: u8) -> [u8; 6] {
     ip(&format!("link set {name} address 02:00:00:00:00:{last:02x}"));
     [2, 0, 0, 0, 0, last]

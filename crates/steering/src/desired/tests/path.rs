@@ -1,9 +1,13 @@
 //! Probes on the real path: which, with what frames, and what follows from the results.
 
 use super::*;
-use crate::vip_probe::{Outer, Path};
+use crate::vip_probe::{Outer, Path, Paths};
 
 const PAIR: &str = "{ address = \"192.0.2.1\" }, { address = \"192.0.2.2\" }";
+
+fn paths_of(facts: &Facts) -> Paths {
+    paths(facts, &desired(facts).reachabilities)
+}
 
 /// A world whose node acts for the address.
 fn active(address: &str, backends: &str, more: &str) -> World {
@@ -11,7 +15,7 @@ fn active(address: &str, backends: &str, more: &str) -> World {
 }
 
 fn probed(world: &World) -> Vec<(usize, usize)> {
-    paths(&world.facts()).into_keys().collect()
+    paths_of(&world.facts()).into_keys().collect()
 }
 
 fn members(world: &World) -> Vec<u16> {
@@ -61,7 +65,7 @@ fn frames_of_a_probe_go_as_the_program_sends_packets_and_come_from_the_interface
             active(vip, &format!("{{ address = \"{address}\", forward = \"{forward}\" }}"), "");
         world.config.tunnel.source_v4 = tunnel.parse().ok();
         assert_eq!(
-            paths(&world.facts()).into_iter().collect::<Vec<_>>(),
+            paths_of(&world.facts()).into_iter().collect::<Vec<_>>(),
             [((0, 0), expected)],
             "{address} by {forward}"
         );
@@ -73,7 +77,7 @@ fn a_tunnel_over_an_interface_of_another_family_is_probed_from_the_front() {
     let mut world = active(V4, "{ address = \"fd00::21\", forward = \"ipip\" }", "");
     world.link(BACK).addresses.retain(|held| held.address.is_ipv6());
     let own = |world: &World| {
-        paths(&world.facts()).into_values().map(|path| path.own.ip()).collect::<Vec<_>>()
+        paths_of(&world.facts()).into_values().map(|path| path.own.ip()).collect::<Vec<_>>()
     };
     assert_eq!(own(&world), [ip("192.0.2.1")]);
     world.link(FRONT).addresses.retain(|held| held.address.is_ipv6());
@@ -132,7 +136,7 @@ fn where_nobody_would_be_left_the_probes_are_not_believed() {
     world.paths = vec![vec![Some(false), Some(true), Some(true)]];
     assert_eq!(members(&world), [1]);
     world.paths = vec![vec![Some(false), Some(false), Some(true)]];
-    assert_eq!(members(&world), [0, 1], "a drained backend is nobody");
+    assert_eq!(members(&world), [0, 1], "a drained backend does not count");
     world.paths = vec![vec![Some(false), Some(true), Some(true)]];
     world.health = vec![vec![Some(true), Some(false), Some(true)]];
     assert_eq!(members(&world), [0], "nor is one whose check fails");

@@ -114,7 +114,7 @@ fn answer(attempt: &Attempt, flags: u8, acknowledged: u32) -> Vec<u8> {
 }
 
 #[test]
-fn an_answer_is_told_by_its_flags_and_by_the_number_that_it_acknowledges() {
+fn an_answer_is_recognised_by_its_flags_and_acknowledgement_number() {
     for path in [v4(), v6(), behind(v4(), "fd00::", 0, "fd00:1::22")] {
         let attempt = attempt(path, u32::MAX);
         let said = |flags, acknowledged| attempt.answered(&answer(&attempt, flags, acknowledged));

@@ -64,7 +64,7 @@ fn the_fall_of_the_check_counts_where_it_is_larger() {
 }
 
 #[test]
-fn what_could_not_be_asked_is_no_failure_and_forgets_the_others() {
+fn a_probe_that_was_not_sent_is_no_failure_and_resets_the_others() {
     let mut timetable = timetable(1);
     timetable.poll(at(1_000));
     assert_eq!(timetable.conclude(at(1_000), false), None);
@@ -77,7 +77,7 @@ fn what_could_not_be_asked_is_no_failure_and_forgets_the_others() {
 }
 
 #[test]
-fn a_late_poll_does_not_ask_twice_at_once() {
+fn a_late_poll_does_not_send_two_probes_at_once() {
     let mut timetable = timetable(1);
     timetable.poll(at(1_000));
     assert_eq!(timetable.poll(at(9_000)), Some(Due::Repeat));

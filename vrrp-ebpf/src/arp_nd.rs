@@ -1,5 +1,5 @@
-//! ARP and neighbour discovery for virtual addresses: answered while this node acts, silent
-//! otherwise, whatever addresses the kernel holds.
+//! ARP and neighbour discovery for virtual addresses: answered while this node is active, dropped
+//! otherwise. The addresses that the kernel holds do not matter.
 
 use aya_ebpf::programs::XdpContext;
 use vrrp_common::counter::{RouterCounter, Verdict};
@@ -10,16 +10,16 @@ use vrrp_common::wire::eth::Ethernet;
 use vrrp_common::wire::ipv6::Ipv6;
 use vrrp_common::wire::nd::{Kind, Nd};
 
-use crate::capture::refuse;
+use crate::capture::drop_counted;
 use crate::{boot_nanos, count, maps, rewrite, tables};
 
-/// Decides about an ARP packet.
+/// The verdict for an ARP packet.
 #[inline(always)]
 pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdict {
-    // Whatever is asked or answered, the sender says that its address is at its MAC address.
+    // Requests and replies alike claim that the sender's address is at the sender's MAC address.
     let sender = Address::v4(arp.sender);
     if let Some((_, address)) = tables::address(ctx, &sender, ethernet.vlan) {
-        claimed(slot, address.router, &sender, arp.sender_mac);
+        record_claim_on(slot, address.router, &sender, arp.sender_mac);
     }
     if arp.operation != arp::OP_REQUEST {
         return Verdict::Pass;
@@ -29,16 +29,16 @@ pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdi
     };
     if maps::active(address.router).is_none() {
         if arp.is_gratuitous() {
-            // Another master announces itself: the stack may learn that, but a stack that still
-            // holds the address would answer.
+            // Another master announces itself. The stack may learn the announcement, but a stack
+            // that still holds the address would answer a request: it gets a reply instead.
             return rewrite::arp_request_to_reply(ctx, ethernet.network)
                 .map_or(Verdict::Drop, |()| Verdict::Pass);
         }
-        return refuse(ctx, address.router, RouterCounter::ArpSuppressed);
+        return drop_counted(ctx, address.router, RouterCounter::ArpSuppressed);
     }
     if arp.is_gratuitous() {
-        // Somebody else claims an address this node acts for: neither believed nor answered, the
-        // election decides.
+        // Another host claims an address that this node is active for: neither believed nor
+        // answered, the election decides.
         return Verdict::Drop;
     }
     let Some(mac) = mac(slot, address.router) else {
@@ -48,7 +48,7 @@ pub fn arp(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, arp: &Arp) -> Verdi
     rewrite::arp_answer(ctx, ethernet.network, arp, mac)
 }
 
-/// Decides about a neighbour solicitation or advertisement.
+/// The verdict for a neighbour solicitation or advertisement.
 #[inline(always)]
 pub fn neighbour(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, ip: &Ipv6, nd: &Nd) -> Verdict {
     let Some((_, address)) = tables::address(ctx, &nd.target, ethernet.vlan) else {
@@ -56,14 +56,16 @@ pub fn neighbour(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, ip: &Ipv6, nd
     };
     let active = maps::active(address.router).is_some();
     match (nd.kind, active) {
-        // Another master's: the stack may learn it, and does not answer.
+        // From another master: the stack learns it and sends no answer.
         (Kind::Advertisement, false) => Verdict::Pass,
-        // Somebody else claims an address this node acts for, as above.
+        // Another host claims an address, as above.
         (Kind::Advertisement, true) => {
-            claimed(slot, address.router, &nd.target, ethernet.source);
+            record_claim_on(slot, address.router, &nd.target, ethernet.source);
             Verdict::Drop
         }
-        (Kind::Solicitation, false) => refuse(ctx, address.router, RouterCounter::ArpSuppressed),
+        (Kind::Solicitation, false) => {
+            drop_counted(ctx, address.router, RouterCounter::ArpSuppressed)
+        }
         (Kind::Solicitation, true) => {
             let Some(mac) = mac(slot, address.router) else {
                 return Verdict::Pass;
@@ -77,18 +79,18 @@ pub fn neighbour(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, ip: &Ipv6, nd
 /// Counts and notes that `claimant` claims an address which this node acts for. A frame of our own
 /// that comes back is no claim.
 #[inline(always)]
-fn claimed(slot: u32, router: u32, address: &Address, claimant: [u8; 6]) {
+fn record_claim_on(slot: u32, router: u32, address: &Address, claimant: [u8; 6]) {
     if maps::active(router).is_none() || mac(slot, router) == Some(claimant) {
         return;
     }
     count::router(router, RouterCounter::AddressClaimed);
-    maps::claim(
+    maps::record_claim(
         router,
-        AddressClaim { seen: boot_nanos(), address: maps::whole(address), mac: claimant, pad: 0 },
+        AddressClaim { seen: boot_nanos(), address: maps::opaque(address), mac: claimant, pad: 0 },
     );
 }
 
-/// The MAC address that a router's addresses are at.
+/// The MAC address of a router's virtual addresses.
 #[inline(always)]
 fn mac(slot: u32, router: u32) -> Option<[u8; 6]> {
     Some(maps::router_at(router)?.mac(maps::interface(slot)?.mac))
