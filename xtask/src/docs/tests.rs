@@ -41,8 +41,8 @@ An election.
 
 | key | value | default | meaning |
 |---|---|---|---|
-| `fall` | 1 or more | | |
-| `version` | `2`, `3` | `3` | |
+| `fall` | 1 or more | |  |
+| `version` | `2`, `3` | `3` |  |
 | `vrid` | 1 to 255 | | Number |
 
 ";

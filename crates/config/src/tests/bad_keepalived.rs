@@ -68,7 +68,7 @@ const ROWS: &[Row] = &[
     same("priority 100", "auth_hmac {\nkey 1 hex:+f\n}", "F:11:7: error: a secret after `hex:` is two hexadecimal digits for each byte"),
     same("priority 100", "auth_hmac {\nkey 1 file:/k\n}", "F:11:7: error: a secret begins with `ascii:` or `hex:`; secrets in files of their own are not supported"),
     same("priority 100", "auth_hmac {\nkey 1 ascii:0123456789abcdef0123456789abcdef\nactive_key 2\n}", "F:10:5: error: key 2 is to sign adverts, but is not among the keys"),
-    same("priority 100", "unicast_peer {\n}", "F:10:5: error: unicast needs peers: there is nobody to send adverts to"),
+    same("priority 100", "unicast_peer {\n}", "F:10:5: error: unicast needs peers: adverts have no destination"),
     same("priority 100", "unicast_peer {\nfe80::2\n}", "F:11:1: error: peer `fe80::2` is not of the family of the virtual addresses, IPv4"),
     same("priority 100", "unicast_peer {\n10.0.0.2 min_ttl 256\n}", "F:11:18: error: min_ttl must be 1 to 255, not 256"),
     same("global_defs {", "vrrp_sync_group G { group { A B } }\nglobal_defs {", "F:1:31: error: there is no virtual router `B`"),

@@ -256,7 +256,7 @@ fn what_cannot_travel_is_named_with_its_place() {
         (v6, "version = 2", "F:5:14: error: IPv6 needs version 3 of VRRP"),
         ("[\"::ffff:192.0.2.9\"]", "", "F:5:14: error: virtual address `::ffff:192.0.2.9` is an IPv4 address in the clothes of IPv6"),
         ("[{ address = \"fe80::9\", label = \"eth1:1\" }]", "", "F:5:45: error: IPv6 addresses have no labels: this one"),
-        (v4, "unicast = true", "F:6:11: error: unicast needs peers: there is nobody to send adverts to"),
+        (v4, "unicast = true", "F:6:11: error: unicast needs peers: adverts have no destination"),
         (v4, "unicast = true\npeers = [\"fe80::2\"]", "F:7:10: error: peer `fe80::2` is not of the family of the virtual addresses, IPv4"),
         (v4, "peers = [\"192.0.2.2\", \"192.0.2.2\"]", "F:6:23: error: peer `192.0.2.2` is listed twice"),
         (v4, "source = \"192.0.2.1\"\npeers = [\"192.0.2.1\"]", "F:7:10: error: peer `192.0.2.1` is this router itself: it is the source of its adverts"),
