@@ -66,6 +66,9 @@ impl Places {
             }
         }
         for (index, line) in text.lines().enumerate() {
+            if ["<<<<<<< ", ">>>>>>> "].iter().any(|marker| line.starts_with(marker)) {
+                add(index + 1, "a conflict of a merge is left".to_owned());
+            }
             // Blocks by indentation hold commands too.
             if line.starts_with("    ") {
                 for command in self.unknown_commands(line) {

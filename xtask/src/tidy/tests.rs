@@ -214,4 +214,5 @@ fn documents_name_paths_links_and_commands_that_exist() {
     let bad =
         "`net/gone.rs` `docs/b.md`\n[x](a.md) [y](#gone) `vrrp-agent fly`\n    vrrp-agent walk\n";
     assert_eq!(check("README.md", bad).len(), 6, "{:?}", check("README.md", bad));
+    assert_eq!(check("README.md", "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> main\n").len(), 2);
 }
