@@ -135,7 +135,7 @@ impl Elector {
         Ok(Self { commands, wake, view, thread, sent: Cell::new(0) })
     }
 
-    /// Io a command over. A thread that has ended takes none, and needs none.
+    /// Sends a command. A thread that has ended takes none, and needs none.
     pub fn send(&self, command: Command) {
         self.sent.set(self.sent.get() + 1);
         self.commands.push(command);

@@ -43,7 +43,6 @@ pub fn run(commands: &[Known]) -> Result<()> {
 /// The number of Rust files, and the findings in them and in the documents.
 fn check(root: &Path, commands: &[Known]) -> Result<(usize, Vec<Finding>)> {
     let paths = files(root, &["rs"])?;
-    let documents = files(root, &["md"])?;
     let mut findings = Vec::new();
     let mut ratchet = Ratchet::parse(
         &fs::read_to_string(root.join(size::RATCHET)).unwrap_or_default(),
@@ -71,6 +70,7 @@ fn check(root: &Path, commands: &[Known]) -> Result<(usize, Vec<Finding>)> {
     }
     ratchet.finish(&mut findings);
     imports.finish(&mut findings);
+    let places = paths::Places::new(root, &every_file(root)?)?;
     let mut texts = files(root, &["md", "toml"])?;
     texts.extend(files(&root.join("schema"), &["json"])?);
     texts.extend(files(&root.join("packaging"), &["service"])?);
@@ -79,15 +79,11 @@ fn check(root: &Path, commands: &[Known]) -> Result<(usize, Vec<Finding>)> {
         let text =
             fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         vocabulary::check_document(&path, &text, &mut findings);
-    }
-    let places = paths::Places::new(root, &every_file(root)?)?;
-    for file in &documents {
-        let text =
-            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let path = file.strip_prefix(root).unwrap_or(file).to_string_lossy();
-        docs::check_metrics(&path, &text, &all, &mut findings);
-        docs::check_commands(&path, &text, commands, &mut findings);
-        places.check(&path, &text, &mut findings);
+        if path.ends_with(".md") {
+            docs::check_metrics(&path, &text, &all, &mut findings);
+            docs::check_commands(&path, &text, commands, &mut findings);
+            places.check(&path, &text, &mut findings);
+        }
     }
     docs::check_tables(root, commands, &mut findings)?;
     Ok((paths.len(), findings))

@@ -16,9 +16,9 @@
 //!   Standby: Master -> Releasing; no successor in time: Master, else Backup
 //! ```
 //!
-//! Releasing and Fault are ours; the RFC stops active in the instant it sends priority 0, and has
-//! no gap-free handover. The address owner (priority 255), and an agent that finds its
-//! predecessor's mastership in the kernel, go from Init straight to Master.
+//! Releasing and Fault are ours; in the RFC a router stops being active in the instant it sends
+//! priority 0, and has no gap-free handover. The address owner (priority 255), and an agent that
+//! finds its predecessor's mastership in the kernel, go from Init straight to Master.
 //!
 //! Asked to be on standby ([`Input::Standby`]) a master releases too, and is master again if no
 //! node takes over. Otherwise it is a backup that does not preempt, not even as the owner, until

@@ -53,7 +53,7 @@ pub enum Mutant {
     DiscardedResetsDownTimer,
     /// A discarded packet starts the advert timer again.
     DiscardedResetsAdvertTimer,
-    /// The kernel goes on active when the link is down.
+    /// The kernel stays active when the link is down.
     ActsAfterLinkDown,
     /// The address owner advertises, and its kernel is not told to act.
     OwnerNeverActs,

@@ -23,7 +23,7 @@ pub struct ServiceStatus {
     /// nothing is drained.
     #[serde(default)]
     pub draining_seconds: Option<f64>,
-    /// MapIds of the ring whose connections are looked up one by one meanwhile.
+    /// Slots of the ring whose connections are looked up one by one meanwhile.
     #[serde(default)]
     pub marked_slots: usize,
     /// The usable backends weigh as much as the quorum asks for.

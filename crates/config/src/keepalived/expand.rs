@@ -34,7 +34,7 @@ enum Open {
     Repeat(Box<Repeat>),
 }
 
-/// Io out the lines one by one.
+/// Yields the lines one by one.
 pub(super) struct Lines<'a> {
     source: &'a Source,
     surroundings: &'a Surroundings,

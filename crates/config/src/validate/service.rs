@@ -51,7 +51,7 @@ pub(super) fn lower(draft: &ServiceDraft, routers: &[Router], reporter: &mut Rep
     }
 }
 
-/// HealthTable of backends that differ from the service's. A backend that is left out is an error,
+/// Checks of backends that differ from the service's. A backend that is left out is an error,
 /// so indices are those of the draft.
 fn own_checks(
     draft: &ServiceDraft,

@@ -1,4 +1,4 @@
-//! HealthTable of single values.
+//! Checks of single values.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
