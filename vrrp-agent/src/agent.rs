@@ -30,7 +30,7 @@ mod tracking;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -49,7 +49,7 @@ use crate::scripts;
 use crate::signals::Signals;
 use compare::Compare;
 use election_sync::ElectionSync;
-use observed::Observed;
+use observed::{Observed, ReloadFacts, Round, ScriptTable};
 use orders::Pending;
 use probes::Workers;
 use program::Stopped;
@@ -121,17 +121,21 @@ pub async fn run(config: Config, options: Options, signals: Signals) -> Result<(
 
 struct Agent {
     fixed: Arc<Fixed>,
-    running: RunningConfig,
+    running: Arc<RunningConfig>,
     checks: HealthTable,
     upstream_checks: HealthTable,
     /// What probes on the real path say.
     paths: HealthTable,
-    observed: Arc<Mutex<Observed>>,
+    /// How the last reload went.
+    reload: Option<ReloadFacts>,
+    scripts: ScriptTable,
+    /// The newest state, for the servers.
+    observed: watch::Sender<Arc<Observed>>,
     elector: Elector,
     effects: Effects,
     track: Track,
     election_sync: ElectionSync,
-    desired: Desired,
+    desired: Arc<Desired>,
     compare: Compare,
     strangers: Strangers,
     /// Tells the watcher which routes to follow.
@@ -193,15 +197,15 @@ impl Agent {
             config_id,
             release_on_exit,
         });
-        let running = RunningConfig::new(config, places, effects.found());
+        let running = Arc::new(RunningConfig::new(config, places, effects.found()));
         let config = &running.config;
-        let observed = Arc::new(Mutex::new(Observed::new(&running)));
+        let track = Track::new(config);
+        let (observed, newest) = watch::channel(Arc::new(Observed::new(&running, &track)));
         let (shutdown, ended) = watch::channel(false);
-        let source = servers::status_source(&fixed, &observed, &elector);
+        let source = servers::status_source(&fixed, newest, &elector);
         let (give_orders, orders) = mpsc::channel(ORDERS);
         servers::serve(&mut servers, config, &source, &give_orders, &ended).await?;
         let news = News { host, view: elector.view(), orders, signals };
-        let track = Track::new(config);
         let election_sync = ElectionSync::new(config, resumable, clock::now());
         let workers = Workers::start(config);
         let _background = background;
@@ -210,13 +214,15 @@ impl Agent {
             checks: HealthTable::of_services(config),
             upstream_checks: HealthTable::of_upstreams(config),
             paths: HealthTable::of_services(config),
+            reload: None,
+            scripts: ScriptTable::new(config),
             running,
             observed,
             elector,
             effects,
             track,
             election_sync,
-            desired: Desired::default(),
+            desired: Arc::default(),
             compare: Compare::default(),
             strangers: Strangers::default(),
             destinations,
@@ -312,17 +318,17 @@ impl Agent {
         }
         let active = self.active(&view);
         let facts = self.facts(&host, &active);
-        let desired = desired::desired(&facts);
+        let mut desired = desired::desired(&facts);
         self.workers.prober.probe(desired::paths(&facts, &desired.reachabilities));
-        self.desired = desired;
+        desired.upstreams =
+            desired::upstreams(&facts.config.upstreams, self.upstream_checks.results());
+        self.desired = Arc::new(desired);
         self.destinations.send_if_modified(|known| {
             let changed = *known != self.desired.destinations;
             known.clone_from(&self.desired.destinations);
             changed
         });
         let config = &self.running.config;
-        self.desired.upstreams =
-            desired::upstreams(&config.upstreams, self.upstream_checks.results());
         // A view from before the last commands says nothing of masterships that are only now taken
         // up again. Once the thread has ended nothing acts, also where the stop came before the
         // first election.
@@ -343,21 +349,30 @@ impl Agent {
         let ready = self.election_sync.open(clock::now(), unchecked);
         self.again = [again, ready].into_iter().flatten().min();
         self.election_sync.follow_routes(&self.running, &self.desired, &self.elector);
-        let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
-        observed.paths.clone_from(&self.paths);
-        observed.upstream_checks.clone_from(&self.upstream_checks);
-        observed.observe(&self.running, &host, &self.desired, &self.effects, &self.track);
-        self.compare.follow(&view, &mut observed);
-        self.strangers.follow(&self.fixed, &view, &observed);
+        self.publish(&host, &view);
     }
 
-    fn observed(&self) -> std::sync::MutexGuard<'_, Observed> {
-        self.observed.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Publishes what this round found and did.
+    fn publish(&mut self, host: &Arc<HostView>, view: &View) {
+        let mut observed = Observed::of_round(&Round {
+            running: &self.running,
+            host,
+            desired: &self.desired,
+            effects: &self.effects,
+            track: &self.track,
+            paths: &self.paths,
+            upstream_checks: &self.upstream_checks,
+            reload: &self.reload,
+            scripts: &self.scripts,
+        });
+        self.compare.follow(view, &mut observed);
+        self.strangers.follow(&self.fixed, view, &observed);
+        self.observed.send_replace(Arc::new(observed));
     }
 
     fn on_script(&mut self, event: &scripts::Event) {
         let changed = self.track.result(event.script, event.ok);
-        self.observed().on_script(event);
+        self.scripts.note(event);
         if changed && let Some(script) = self.running.config.scripts.get(event.script) {
             let health = self.track.script_health(event.script);
             tracing::info!(script = script.name, outcome = ?event.outcome, "script is now {}", health.name());

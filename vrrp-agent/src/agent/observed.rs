@@ -1,4 +1,5 @@
-//! What the loop knows and the status shows, updated whole after each round.
+//! What the status shows: an immutable value that the loop publishes after each round. Servers
+//! read the newest one and never hold the loop up.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,15 +11,16 @@ use crate::ring_agreement;
 use crate::scripts::{self, Outcome};
 use vrrp_model::host::HostView;
 use vrrp_model::time::Instant;
-use vrrp_model::{Backend, Config, Script, Service, XdpUse};
-use vrrp_steering::desired::{self, Desired, ServiceReachability};
+use vrrp_model::{Backend, Config, Router, Script, Service, XdpUse};
+use vrrp_steering::desired::{self, Desired};
 use vrrp_steering::health_table::HealthTable;
 use vrrp_steering::ring::Serving;
 use vrrp_steering::running_config::RunningConfig;
-use vrrp_steering::tracking::{Health, Track};
+use vrrp_steering::tracking::Track;
 
+#[derive(Clone)]
 pub struct Observed {
-    pub running: RunningConfig,
+    pub running: Arc<RunningConfig>,
     pub reload: Option<ReloadFacts>,
     pub host: Arc<HostView>,
     /// Whether connections to the virtual address get through to each backend.
@@ -29,20 +31,18 @@ pub struct Observed {
     pub upstreams: Vec<Standing>,
     /// What other nodes say of their rings.
     pub agreement: ring_agreement::Heard,
-    pub scripts: Vec<ScriptFacts>,
+    pub scripts: ScriptTable,
+    pub desired: Arc<Desired>,
+    pub track: Track,
     /// By index of the service.
-    pub reachabilities: BTreeMap<usize, ServiceReachability>,
     pub rings: Vec<Option<RingFacts>>,
     pub flips: Option<Flips>,
     /// By interface index.
     pub hooks: BTreeMap<u32, HookFacts>,
-    /// By router: why tracking keeps it out.
-    pub faults: Vec<Option<String>>,
 }
 
 #[derive(Default, Clone)]
 pub struct ScriptFacts {
-    pub health: Health,
     pub last_exit: Option<i32>,
     pub last_duration_ms: Option<u64>,
     pub runs: u64,
@@ -60,6 +60,7 @@ pub struct ReloadFacts {
     pub success_at: Option<SystemTime>,
 }
 
+#[derive(Clone)]
 pub struct RingFacts {
     pub digest: u64,
     pub generation: u64,
@@ -71,6 +72,7 @@ pub struct RingFacts {
     pub slots: Vec<u32>,
 }
 
+#[derive(Clone)]
 pub struct HookFacts {
     pub attached: bool,
     /// By our own account; `None` for an adopted link.
@@ -82,37 +84,96 @@ pub struct HookFacts {
     pub slot: Option<u32>,
 }
 
+/// What a round found and did.
+pub struct Round<'a> {
+    pub running: &'a Arc<RunningConfig>,
+    pub host: &'a Arc<HostView>,
+    pub desired: &'a Arc<Desired>,
+    pub effects: &'a Effects,
+    pub track: &'a Track,
+    pub paths: &'a HealthTable,
+    pub upstream_checks: &'a HealthTable,
+    pub reload: &'a Option<ReloadFacts>,
+    pub scripts: &'a ScriptTable,
+}
+
 impl Observed {
-    pub fn new(running: &RunningConfig) -> Self {
+    /// Before the first round.
+    pub fn new(running: &Arc<RunningConfig>, track: &Track) -> Self {
         let config = &running.config;
         Self {
-            running: running.clone(),
+            running: Arc::clone(running),
             reload: None,
             host: Arc::default(),
-            reachabilities: BTreeMap::new(),
+            desired: Arc::default(),
+            track: track.clone(),
             rings: Vec::new(),
             flips: None,
             hooks: BTreeMap::new(),
-            faults: Vec::new(),
             paths: HealthTable::of_services(config),
             upstream_checks: HealthTable::of_upstreams(config),
             upstreams: Vec::new(),
             agreement: ring_agreement::Heard::default(),
-            scripts: vec![ScriptFacts::default(); config.scripts.len()],
+            scripts: ScriptTable::new(config),
         }
     }
 
-    /// Takes over a new configuration: what is known of the same script stays known.
-    pub fn reconfigure(&mut self, old: &Config, new: &Config) {
-        let facts = |script: &Script| {
-            let index = old.scripts.iter().position(|known| known.name == script.name);
-            index.and_then(|index| self.scripts.get(index).cloned()).unwrap_or_default()
-        };
-        self.scripts = new.scripts.iter().map(facts).collect();
+    /// After a round, without what other nodes report of their rings.
+    pub fn of_round(round: &Round) -> Self {
+        let Round { running, host, desired, effects, track, .. } = round;
+        let config = &running.config;
+        let standing = |(index, upstream)| effects.upstream(index, upstream);
+        let hooks = desired.interfaces.keys();
+        Self {
+            running: Arc::clone(running),
+            reload: round.reload.clone(),
+            host: Arc::clone(host),
+            desired: Arc::clone(desired),
+            track: (*track).clone(),
+            rings: rings(running, effects),
+            flips: effects.flips().copied(),
+            hooks: hooks.map(|&ifindex| (ifindex, hook(config.xdp, effects, ifindex))).collect(),
+            paths: round.paths.clone(),
+            upstream_checks: round.upstream_checks.clone(),
+            upstreams: config.upstreams.iter().enumerate().map(standing).collect(),
+            agreement: ring_agreement::Heard::default(),
+            scripts: round.scripts.clone(),
+        }
     }
 
-    pub fn on_script(&mut self, event: &scripts::Event) {
-        let Some(facts) = self.scripts.get_mut(event.script) else {
+    /// Why the router takes no part in the election; `None` where nothing keeps it out.
+    pub fn fault(&self, router: &Router) -> Option<String> {
+        let tracked = self.track.effective(router).fault;
+        tracked
+            .map(|fault| fault.describe(&self.running.config))
+            .or_else(|| desired::binding(router, &self.host).err().map(|why| why.to_string()))
+    }
+}
+
+/// What is known of each script, in the order of [`Config::scripts`].
+#[derive(Clone)]
+pub struct ScriptTable(Vec<ScriptFacts>);
+
+impl ScriptTable {
+    pub fn new(config: &Config) -> Self {
+        Self(vec![ScriptFacts::default(); config.scripts.len()])
+    }
+
+    pub fn facts(&self) -> &[ScriptFacts] {
+        &self.0
+    }
+
+    /// Under a new configuration: what is known of the same script stays known.
+    pub fn carried_over(&self, old: &Config, new: &Config) -> Self {
+        let facts = |script: &Script| {
+            let index = old.scripts.iter().position(|known| known.name == script.name);
+            index.and_then(|index| self.0.get(index).cloned()).unwrap_or_default()
+        };
+        Self(new.scripts.iter().map(facts).collect())
+    }
+
+    pub fn note(&mut self, event: &scripts::Event) {
+        let Some(facts) = self.0.get_mut(event.script) else {
             return;
         };
         facts.runs += 1;
@@ -124,42 +185,6 @@ impl Observed {
         };
         facts.last_duration_ms = u64::try_from(event.duration.as_millis()).ok();
     }
-
-    /// Takes over what this round found and did.
-    pub fn observe(
-        &mut self,
-        running: &RunningConfig,
-        host: &Arc<HostView>,
-        desired: &Desired,
-        effects: &Effects,
-        track: &Track,
-    ) {
-        let config = &running.config;
-        self.running = running.clone();
-        self.host = Arc::clone(host);
-        self.rings = rings(running, effects);
-        let standing = |(index, upstream)| effects.upstream(index, upstream);
-        self.upstreams = config.upstreams.iter().enumerate().map(standing).collect();
-        self.flips = effects.flips().copied();
-        self.reachabilities.clone_from(&desired.reachabilities);
-        self.hooks = desired
-            .interfaces
-            .keys()
-            .map(|&ifindex| (ifindex, hook(config.xdp, effects, ifindex)))
-            .collect();
-        for (index, facts) in self.scripts.iter_mut().enumerate() {
-            facts.health = track.script_health(index);
-        }
-        let fault = |router| {
-            fault(config, track, router)
-                .or_else(|| desired::binding(router, host).err().map(|why| why.to_string()))
-        };
-        self.faults = config.routers.iter().map(fault).collect();
-    }
-}
-
-fn fault(config: &Config, track: &Track, router: &vrrp_model::Router) -> Option<String> {
-    track.effective(router).fault.map(|fault| fault.describe(config))
 }
 
 fn rings(running: &RunningConfig, effects: &Effects) -> Vec<Option<RingFacts>> {

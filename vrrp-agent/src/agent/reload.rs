@@ -1,5 +1,7 @@
 //! Reload: read standby, compare, put in force. A bad file changes nothing.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use super::Agent;
@@ -58,12 +60,13 @@ impl Agent {
             }
         };
         let at = clock::wall();
-        let mut observed = self.observed();
-        let before = observed.reload.as_ref().and_then(|reload| reload.success_at);
+        let before = self.reload.as_ref().and_then(|reload| reload.success_at);
         let success_at = if successful { Some(at) } else { before };
-        observed.reload =
-            Some(ReloadFacts { successful, message: message.clone(), at, success_at });
-        drop(observed);
+        self.reload = Some(ReloadFacts { successful, message: message.clone(), at, success_at });
+        // The client that is answered now may ask for the status before the next round ends.
+        self.observed.send_modify(|observed| {
+            Arc::make_mut(observed).reload.clone_from(&self.reload);
+        });
         if let Some(request) = request {
             // The client may have gone away meanwhile; the reload holds all the same.
             let _ = request.send(ReloadReply { successful, message, report });
@@ -71,13 +74,13 @@ impl Agent {
     }
 
     fn replace(&mut self, new: Config) -> String {
-        let old = std::sync::Arc::clone(&self.running.config);
-        let changes = self.running.replace(new);
-        let new = std::sync::Arc::clone(&self.running.config);
+        let old = Arc::clone(&self.running.config);
+        let changes = Arc::make_mut(&mut self.running).replace(new);
+        let new = Arc::clone(&self.running.config);
         self.track = self.track.carried_over(&old, &new);
         self.checks = self.checks.over_services(&old, &new);
         self.upstream_checks = self.upstream_checks.over_upstreams(&old, &new);
-        self.observed().reconfigure(&old, &new);
+        self.scripts = self.scripts.carried_over(&old, &new);
         if changes.scripts {
             self.workers.restart_scripts(&new.scripts);
         }
@@ -109,7 +112,7 @@ impl Agent {
             .filter(|place| !view.routers.contains_key(place))
             .collect();
         for place in gone {
-            self.running.forget(place);
+            Arc::make_mut(&mut self.running).forget(place);
         }
     }
 }

@@ -41,7 +41,8 @@ impl Agent {
         let config = Arc::clone(&self.running.config);
         let reply = match request.targets(&config) {
             Ok(targets) => {
-                let news = request.obey(&mut self.running.drained, decided, &config, &targets);
+                let drained = &mut Arc::make_mut(&mut self.running).drained;
+                let news = request.obey(drained, decided, &config, &targets);
                 let desired = self.steer(decided, targets.iter().map(|target| target.service));
                 let done: Vec<_> = targets
                     .into_iter()

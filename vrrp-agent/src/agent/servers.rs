@@ -1,6 +1,6 @@
 //! The agent's servers: metrics, and the control API.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -12,16 +12,16 @@ use crate::elector::Elector;
 use crate::http::{ApiServer, HttpError, MetricsServer, Order, StatusSource};
 use vrrp_model::Config;
 
-/// Makes snapshots for the servers.
+/// Makes the status in the task of the server that shows it, from the newest published values.
 pub fn status_source(
     fixed: &Arc<Fixed>,
-    observed: &Arc<Mutex<Observed>>,
+    observed: watch::Receiver<Arc<Observed>>,
     elector: &Elector,
 ) -> StatusSource {
-    let (fixed, observed, view) = (Arc::clone(fixed), Arc::clone(observed), elector.view());
+    let (fixed, view) = (Arc::clone(fixed), elector.view());
     StatusSource::new(move || {
         let view = view.borrow().clone();
-        let observed = observed.lock().unwrap_or_else(PoisonError::into_inner);
+        let observed = observed.borrow().clone();
         snapshot::status(&fixed, &view, &observed, clock::now(), clock::wall())
     })
 }

@@ -286,14 +286,16 @@ impl RouterSight<'_> {
     }
 
     fn reason(&self) -> String {
-        let fault = self.observed.faults.get(self.index).cloned().flatten();
-        match (self.router.role, fault) {
-            (Role::Fault, Some(fault)) => fault,
-            _ => self.router.reason.map_or_else(
+        let fault = match self.router.role {
+            Role::Fault => self.observed.fault(self.conf),
+            Role::Init | Role::Backup | Role::Master | Role::Releasing => None,
+        };
+        fault.unwrap_or_else(|| {
+            self.router.reason.map_or_else(
                 || "waiting for its interface".to_owned(),
                 |reason| reason.name().to_owned(),
-            ),
-        }
+            )
+        })
     }
 
     fn master(&self) -> Option<MasterStatus> {
@@ -341,10 +343,11 @@ fn scripts(config: &Config, observed: &Observed) -> Vec<ScriptStatus> {
     config
         .scripts
         .iter()
-        .zip(&observed.scripts)
-        .map(|(script, facts)| ScriptStatus {
+        .zip(observed.scripts.facts())
+        .enumerate()
+        .map(|(index, (script, facts))| ScriptStatus {
             name: script.name.clone(),
-            state: match facts.health {
+            state: match observed.track.script_health(index) {
                 Health::Unknown => ScriptState::Unknown,
                 Health::Good => ScriptState::Good,
                 Health::Bad => ScriptState::Bad,
