@@ -7,6 +7,7 @@
 //!   scripts ------- results ----+-> agent loop --|            "installed"
 //!   health probes - results ----|                '-> effects: addresses, routes, tables, rings,
 //!   signals, tick --------------'                             program
+//!   elector ------- transitions ---> log
 //! ```
 //!
 //! Owners: this loop owns the watcher's, servers', scripts' and probes' tasks; they end when it
@@ -26,6 +27,7 @@ mod shutdown;
 mod snapshot;
 mod strangers;
 mod tracking;
+mod transitions;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -34,7 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::clock;
 use crate::effects::{self, Effects};
@@ -119,6 +121,18 @@ pub async fn run(config: Config, options: Options, signals: Signals) -> Result<(
     }
 }
 
+fn fixed(options: Options, effects: &Effects) -> Result<Fixed, PlaneError> {
+    let Options { config_path, config_id, kernel_log: _, release_on_exit } = options;
+    Ok(Fixed {
+        counters: effects.counters()?,
+        started: clock::now(),
+        started_unix: clock::wall(),
+        config_path,
+        config_id,
+        release_on_exit,
+    })
+}
+
 struct Agent {
     fixed: Arc<Fixed>,
     running: Arc<RunningConfig>,
@@ -153,6 +167,8 @@ struct Agent {
     servers: JoinSet<()>,
     /// Never end by themselves; aborted when the agent is dropped.
     _background: JoinSet<()>,
+    /// Ends with the election thread, or after the shutdown signal.
+    transition_log: JoinHandle<()>,
     shutdown: watch::Sender<bool>,
 }
 
@@ -170,13 +186,12 @@ impl Agent {
         options: Options,
         mut signals: Signals,
     ) -> Result<Result<Self, Stopped>, RunError> {
-        let Options { config_path, config_id, kernel_log, release_on_exit } = options;
         let (mut servers, mut background) = (JoinSet::new(), JoinSet::new());
         let (mut watcher, host) = Watcher::start().await?;
         let destinations = desired::destinations(&config, &host.borrow());
         let destinations = watcher.follow_routes_to(destinations).await?;
         background.spawn(watcher.run());
-        let mut plane = match program::open(&config, kernel_log, &mut signals).await {
+        let mut plane = match program::open(&config, options.kernel_log, &mut signals).await {
             Ok(plane) => plane,
             Err(stopped) => return Ok(Err(stopped)),
         };
@@ -188,20 +203,14 @@ impl Agent {
         let places = election_sync::places(&config, &host.borrow(), words.as_mut())?;
         let resumable = election_sync::resumable(&places, words.as_ref())?;
         let effects = Effects::new(&config, plane, clock::now())?;
-        let elector = Elector::start(words, config.election.clone())?;
-        let fixed = Arc::new(Fixed {
-            counters: effects.counters()?,
-            started: clock::now(),
-            started_unix: clock::wall(),
-            config_path,
-            config_id,
-            release_on_exit,
-        });
+        let (elector, transitions) = Elector::start(words, config.election.clone())?;
+        let fixed = Arc::new(fixed(options, &effects)?);
         let running = Arc::new(RunningConfig::new(config, places, effects.found()));
         let config = &running.config;
         let track = Track::new(config);
         let (observed, newest) = watch::channel(Arc::new(Observed::new(&running, &track)));
         let (shutdown, ended) = watch::channel(false);
+        let transition_log = tokio::spawn(transitions::log(transitions, ended.clone()));
         let source = servers::status_source(&fixed, newest, &elector);
         let (give_orders, orders) = mpsc::channel(ORDERS);
         servers::serve(&mut servers, config, &source, &give_orders, &ended).await?;
@@ -234,6 +243,7 @@ impl Agent {
             ending: None,
             servers,
             _background,
+            transition_log,
             shutdown,
         }))
     }
@@ -261,7 +271,11 @@ impl Agent {
             match self.ending {
                 Some(End::Leave) => break,
                 Some(End::Release) if self.elector.is_finished() => break,
-                None if self.elector.is_finished() => return Err(RunError::ElectionEnded),
+                None if self.elector.is_finished() => {
+                    // Its last transitions are in the log before this.
+                    let _ = (&mut self.transition_log).await;
+                    return Err(RunError::ElectionEnded);
+                }
                 Some(End::Release) | None => {}
             }
             let again = self.again.map_or(TICK, |at| at.saturating_since(clock::now()));
@@ -292,6 +306,7 @@ impl Agent {
         self.moves.clear();
         let _ = self.shutdown.send(true);
         while self.servers.join_next().await.is_some() {}
+        let _ = (&mut self.transition_log).await;
         tracing::info!("agent stopped");
         Ok(())
     }

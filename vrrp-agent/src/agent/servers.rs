@@ -11,6 +11,7 @@ use crate::clock;
 use crate::elector::Elector;
 use crate::http::{ApiServer, HttpError, MetricsServer, Order, StatusSource};
 use vrrp_model::Config;
+use vrrp_status::ElectionStatus;
 
 /// Makes the status in the task of the server that shows it, from the newest published values.
 pub fn status_source(
@@ -19,10 +20,12 @@ pub fn status_source(
     elector: &Elector,
 ) -> StatusSource {
     let (fixed, view) = (Arc::clone(fixed), elector.view());
+    let dropped = elector.dropped_transitions();
     StatusSource::new(move || {
         let view = view.borrow().clone();
         let observed = observed.borrow().clone();
-        snapshot::status(&fixed, &view, &observed, clock::now(), clock::wall())
+        let election = ElectionStatus::new(&view.lateness, &view.degraded, dropped.count());
+        snapshot::status(&fixed, &view, &observed, election, clock::now(), clock::wall())
     })
 }
 

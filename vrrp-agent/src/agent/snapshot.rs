@@ -59,6 +59,7 @@ pub fn status(
     fixed: &Fixed,
     view: &View,
     observed: &Observed,
+    election: ElectionStatus,
     now: Instant,
     wall: SystemTime,
 ) -> Status {
@@ -72,7 +73,7 @@ pub fn status(
         uptime_seconds: now.saturating_since(fixed.started).as_secs_f64(),
         config: fixed.config_path.display().to_string(),
         reload: observed.reload.as_ref().map(reload),
-        election: ElectionStatus::new(&view.lateness, &view.degraded),
+        election,
         interfaces: interfaces(fixed, view, observed),
         routers: routers(fixed, view, observed, now, wall),
         services: services(fixed, observed, now),
