@@ -3,15 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
 
+use super::knowledge::{Knowledge, ReloadFacts, ScriptTable};
 use crate::effects::{Effects, Flips, Hook, Standing, TagsSeen};
 use crate::plane::attach::Mode;
 use crate::ring_agreement;
-use crate::scripts::{self, Outcome};
 use vrrp_model::host::HostView;
 use vrrp_model::time::Instant;
-use vrrp_model::{Backend, Config, Router, Script, Service, XdpUse};
+use vrrp_model::{Backend, Router, Service, XdpUse};
 use vrrp_steering::desired::{self, Desired};
 use vrrp_steering::health_table::HealthTable;
 use vrrp_steering::ring::Serving;
@@ -41,25 +40,6 @@ pub struct Observed {
     pub hooks: BTreeMap<u32, HookFacts>,
 }
 
-#[derive(Default, Clone)]
-pub struct ScriptFacts {
-    pub last_exit: Option<i32>,
-    pub last_duration_ms: Option<u64>,
-    pub runs: u64,
-    pub failures: u64,
-    pub timeouts: u64,
-}
-
-/// How the last reload went.
-#[derive(Clone)]
-pub struct ReloadFacts {
-    pub successful: bool,
-    pub message: String,
-    pub at: SystemTime,
-    /// When one last succeeded.
-    pub success_at: Option<SystemTime>,
-}
-
 #[derive(Clone)]
 pub struct RingFacts {
     pub digest: u64,
@@ -84,60 +64,46 @@ pub struct HookFacts {
     pub slot: Option<u32>,
 }
 
-/// What a round found and did.
-pub struct Round<'a> {
-    pub running: &'a Arc<RunningConfig>,
-    pub host: &'a Arc<HostView>,
-    pub desired: &'a Arc<Desired>,
-    pub effects: &'a Effects,
-    pub track: &'a Track,
-    pub paths: &'a HealthTable,
-    pub upstream_checks: &'a HealthTable,
-    pub reload: &'a Option<ReloadFacts>,
-    pub scripts: &'a ScriptTable,
-}
-
 impl Observed {
     /// Before the first round.
-    pub fn new(running: &Arc<RunningConfig>, track: &Track) -> Self {
-        let config = &running.config;
+    pub fn new(known: &Knowledge) -> Self {
         Self {
-            running: Arc::clone(running),
+            running: Arc::clone(&known.running),
             reload: None,
             host: Arc::default(),
             desired: Arc::default(),
-            track: track.clone(),
+            track: known.track.clone(),
             rings: Vec::new(),
             flips: None,
             hooks: BTreeMap::new(),
-            paths: HealthTable::of_services(config),
-            upstream_checks: HealthTable::of_upstreams(config),
+            paths: known.paths.clone(),
+            upstream_checks: known.upstream_checks.clone(),
             upstreams: Vec::new(),
             agreement: ring_agreement::Heard::default(),
-            scripts: ScriptTable::new(config),
+            scripts: known.scripts.clone(),
         }
     }
 
     /// After a round, without what other nodes report of their rings.
-    pub fn of_round(round: &Round) -> Self {
-        let Round { running, host, desired, effects, track, .. } = round;
+    pub fn of_round(
+        known: &Knowledge,
+        host: &Arc<HostView>,
+        desired: &Arc<Desired>,
+        effects: &Effects,
+    ) -> Self {
+        let running = &known.running;
         let config = &running.config;
         let standing = |(index, upstream)| effects.upstream(index, upstream);
         let hooks = desired.interfaces.keys();
         Self {
-            running: Arc::clone(running),
-            reload: round.reload.clone(),
+            reload: known.reload.clone(),
             host: Arc::clone(host),
             desired: Arc::clone(desired),
-            track: (*track).clone(),
             rings: rings(running, effects),
             flips: effects.flips().copied(),
             hooks: hooks.map(|&ifindex| (ifindex, hook(config.xdp, effects, ifindex))).collect(),
-            paths: round.paths.clone(),
-            upstream_checks: round.upstream_checks.clone(),
             upstreams: config.upstreams.iter().enumerate().map(standing).collect(),
-            agreement: ring_agreement::Heard::default(),
-            scripts: round.scripts.clone(),
+            ..Self::new(known)
         }
     }
 
@@ -147,43 +113,6 @@ impl Observed {
         tracked
             .map(|fault| fault.describe(&self.running.config))
             .or_else(|| desired::binding(router, &self.host).err().map(|why| why.to_string()))
-    }
-}
-
-/// What is known of each script, in the order of [`Config::scripts`].
-#[derive(Clone)]
-pub struct ScriptTable(Vec<ScriptFacts>);
-
-impl ScriptTable {
-    pub fn new(config: &Config) -> Self {
-        Self(vec![ScriptFacts::default(); config.scripts.len()])
-    }
-
-    pub fn facts(&self) -> &[ScriptFacts] {
-        &self.0
-    }
-
-    /// Under a new configuration: what is known of the same script stays known.
-    pub fn carried_over(&self, old: &Config, new: &Config) -> Self {
-        let facts = |script: &Script| {
-            let index = old.scripts.iter().position(|known| known.name == script.name);
-            index.and_then(|index| self.0.get(index).cloned()).unwrap_or_default()
-        };
-        Self(new.scripts.iter().map(facts).collect())
-    }
-
-    pub fn note(&mut self, event: &scripts::Event) {
-        let Some(facts) = self.0.get_mut(event.script) else {
-            return;
-        };
-        facts.runs += 1;
-        facts.failures += u64::from(!event.ok);
-        facts.timeouts += u64::from(event.outcome == Outcome::TimedOut);
-        facts.last_exit = match event.outcome {
-            Outcome::Exit(code) => Some(code),
-            Outcome::Signal(_) | Outcome::TimedOut | Outcome::CannotStart(_) => None,
-        };
-        facts.last_duration_ms = u64::try_from(event.duration.as_millis()).ok();
     }
 }
 

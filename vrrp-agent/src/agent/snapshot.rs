@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::reason::Reason;
 
-use super::observed::{HookFacts, Observed, ReloadFacts};
+use super::knowledge::ReloadFacts;
+use super::observed::{HookFacts, Observed};
 use super::tracking::tracking;
 use crate::effects::TagsSeen;
 use crate::elector::{RouterView, View};
