@@ -7,6 +7,7 @@
 //!   scripts ------- results ----+-> agent loop --|            "installed"
 //!   health probes - results ----|                '-> effects: addresses, routes, tables, rings,
 //!   signals, tick --------------'                             program
+//!   elector ------- transitions ---> log
 //! ```
 //!
 //! Owners: this loop owns the watcher's, servers', scripts' and probes' tasks; they end when it
@@ -15,6 +16,7 @@
 
 mod compare;
 mod election_sync;
+mod knowledge;
 mod observed;
 mod orders;
 mod probes;
@@ -26,11 +28,12 @@ mod shutdown;
 mod snapshot;
 mod strangers;
 mod tracking;
+mod transitions;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -49,21 +52,20 @@ use crate::scripts;
 use crate::signals::Signals;
 use compare::Compare;
 use election_sync::ElectionSync;
+use knowledge::Knowledge;
 use observed::Observed;
 use orders::Pending;
 use probes::Workers;
 use program::Stopped;
 use reload::Loading;
-use shutdown::End;
+use shutdown::{End, Lifecycle};
 use snapshot::Fixed;
 use strangers::Strangers;
 use vrrp_model::Config;
 use vrrp_model::host::HostView;
 use vrrp_model::time::Instant;
 use vrrp_steering::desired::{self, Desired};
-use vrrp_steering::health_table::HealthTable;
 use vrrp_steering::running_config::RunningConfig;
-use vrrp_steering::tracking::Track;
 
 /// Periodic reconcile, so that what another process changed
 /// comes back.
@@ -119,45 +121,55 @@ pub async fn run(config: Config, options: Options, signals: Signals) -> Result<(
     }
 }
 
-struct Agent {
-    fixed: Arc<Fixed>,
-    running: RunningConfig,
-    checks: HealthTable,
-    upstream_checks: HealthTable,
-    /// What probes on the real path say.
-    paths: HealthTable,
-    observed: Arc<Mutex<Observed>>,
-    elector: Elector,
-    effects: Effects,
-    track: Track,
-    election_sync: ElectionSync,
-    desired: Desired,
-    compare: Compare,
-    strangers: Strangers,
-    /// Tells the watcher which routes to follow.
-    destinations: watch::Sender<BTreeSet<IpAddr>>,
-    /// When to settle again although nothing happened.
-    again: Option<Instant>,
-    news: News,
-    workers: Workers,
-    /// Configuration files being read.
-    loading: JoinSet<Loading>,
-    moves: Vec<Pending>,
-    /// Asked to stop, and how.
-    ending: Option<End>,
-    /// End after the shutdown signal.
-    servers: JoinSet<()>,
-    /// Never end by themselves; aborted when the agent is dropped.
-    _background: JoinSet<()>,
-    shutdown: watch::Sender<bool>,
+fn fixed(options: Options, effects: &Effects) -> Result<Fixed, PlaneError> {
+    let Options { config_path, config_id, kernel_log: _, release_on_exit } = options;
+    Ok(Fixed {
+        counters: effects.counters()?,
+        started: clock::now(),
+        started_unix: clock::wall(),
+        config_path,
+        config_id,
+        release_on_exit,
+    })
 }
 
-/// Where news comes from.
-struct News {
+/// The loop and its four parts. News comes through `inputs`, is kept in `known`, and acts through
+/// `outputs`.
+struct Agent {
+    fixed: Arc<Fixed>,
+    inputs: Inputs,
+    known: Knowledge,
+    outputs: Outputs,
+    lifecycle: Lifecycle,
+}
+
+/// What wakes the loop.
+struct Inputs {
     host: watch::Receiver<Arc<HostView>>,
     view: watch::Receiver<Arc<View>>,
     orders: mpsc::Receiver<Order>,
     signals: Signals,
+    workers: Workers,
+    /// Configuration files being read.
+    loading: JoinSet<Loading>,
+    /// When to settle again although nothing happened.
+    again: Option<Instant>,
+}
+
+/// What the loop acts on, and what it sent there last.
+struct Outputs {
+    elector: Elector,
+    election_sync: ElectionSync,
+    effects: Effects,
+    desired: Arc<Desired>,
+    /// For the watcher: which routes to follow.
+    destinations: watch::Sender<BTreeSet<IpAddr>>,
+    /// For the servers: the newest state.
+    observed: watch::Sender<Arc<Observed>>,
+    compare: Compare,
+    strangers: Strangers,
+    /// Hand-overs whose clients wait for an answer.
+    moves: Vec<Pending>,
 }
 
 impl Agent {
@@ -166,13 +178,12 @@ impl Agent {
         options: Options,
         mut signals: Signals,
     ) -> Result<Result<Self, Stopped>, RunError> {
-        let Options { config_path, config_id, kernel_log, release_on_exit } = options;
         let (mut servers, mut background) = (JoinSet::new(), JoinSet::new());
         let (mut watcher, host) = Watcher::start().await?;
         let destinations = desired::destinations(&config, &host.borrow());
         let destinations = watcher.follow_routes_to(destinations).await?;
         background.spawn(watcher.run());
-        let mut plane = match program::open(&config, kernel_log, &mut signals).await {
+        let mut plane = match program::open(&config, options.kernel_log, &mut signals).await {
             Ok(plane) => plane,
             Err(stopped) => return Ok(Err(stopped)),
         };
@@ -184,182 +195,170 @@ impl Agent {
         let places = election_sync::places(&config, &host.borrow(), words.as_mut())?;
         let resumable = election_sync::resumable(&places, words.as_ref())?;
         let effects = Effects::new(&config, plane, clock::now())?;
-        let elector = Elector::start(words, config.election.clone())?;
-        let fixed = Arc::new(Fixed {
-            counters: effects.counters()?,
-            started: clock::now(),
-            started_unix: clock::wall(),
-            config_path,
-            config_id,
-            release_on_exit,
-        });
-        let running = RunningConfig::new(config, places, effects.found());
-        let config = &running.config;
-        let observed = Arc::new(Mutex::new(Observed::new(&running)));
+        let (elector, transitions) = Elector::start(words, config.election.clone())?;
+        let fixed = Arc::new(fixed(options, &effects)?);
+        let known = Knowledge::new(RunningConfig::new(config, places, effects.found()));
+        let config = &known.running.config;
+        let (observed, newest) = watch::channel(Arc::new(Observed::new(&known)));
         let (shutdown, ended) = watch::channel(false);
-        let source = servers::status_source(&fixed, &observed, &elector);
+        let transition_log = tokio::spawn(transitions::log(transitions, ended.clone()));
+        let source = servers::status_source(&fixed, newest, &elector);
         let (give_orders, orders) = mpsc::channel(ORDERS);
         servers::serve(&mut servers, config, &source, &give_orders, &ended).await?;
-        let news = News { host, view: elector.view(), orders, signals };
-        let track = Track::new(config);
-        let election_sync = ElectionSync::new(config, resumable, clock::now());
-        let workers = Workers::start(config);
-        let _background = background;
-        Ok(Ok(Self {
-            fixed,
-            checks: HealthTable::of_services(config),
-            upstream_checks: HealthTable::of_upstreams(config),
-            paths: HealthTable::of_services(config),
-            running,
-            observed,
+        let inputs = Inputs {
+            host,
+            view: elector.view(),
+            orders,
+            signals,
+            workers: Workers::start(config),
+            loading: JoinSet::new(),
+            again: None,
+        };
+        let outputs = Outputs {
+            election_sync: ElectionSync::new(config, resumable, clock::now()),
             elector,
             effects,
-            track,
-            election_sync,
-            desired: Desired::default(),
+            desired: Arc::default(),
+            destinations,
+            observed,
             compare: Compare::default(),
             strangers: Strangers::default(),
-            destinations,
-            again: None,
-            news,
-            workers,
-            loading: JoinSet::new(),
             moves: Vec::new(),
-            ending: None,
-            servers,
-            _background,
-            shutdown,
-        }))
+        };
+        let lifecycle = Lifecycle::new(servers, background, transition_log, shutdown);
+        Ok(Ok(Self { fixed, inputs, known, outputs, lifecycle }))
     }
 
     async fn run(&mut self) -> Result<(), RunError> {
         tracing::info!(
-            node = self.running.config.node,
+            node = self.known.running.config.node,
             config = %self.fixed.config_path.display(),
-            routers = self.running.config.routers.len(),
-            services = self.running.config.services.len(),
+            routers = self.known.running.config.routers.len(),
+            services = self.known.running.config.services.len(),
             "agent started"
         );
-        if let Some(signal) = self.news.signals.stop_asked() {
+        if let Some(signal) = self.inputs.signals.stop_asked() {
             self.stop(signal);
         }
         let mut tick = tokio::time::interval(TICK);
         let mut stop_tick = tokio::time::interval(STOP_TICK);
         loop {
-            let was_ready = self.election_sync.are_open();
+            let was_ready = self.outputs.election_sync.are_open();
             self.converge().await;
-            if !was_ready && self.election_sync.are_open() {
+            if !was_ready && self.outputs.election_sync.are_open() {
                 // Once for the kernel, once for the elections that may now begin.
                 self.converge().await;
             }
-            match self.ending {
+            match self.lifecycle.ending {
                 Some(End::Leave) => break,
-                Some(End::Release) if self.elector.is_finished() => break,
-                None if self.elector.is_finished() => return Err(RunError::ElectionEnded),
+                Some(End::Release) if self.outputs.elector.is_finished() => break,
+                None if self.outputs.elector.is_finished() => {
+                    // Its last transitions are in the log before this.
+                    self.lifecycle.finish_log().await;
+                    return Err(RunError::ElectionEnded);
+                }
                 Some(End::Release) | None => {}
             }
-            let again = self.again.map_or(TICK, |at| at.saturating_since(clock::now()));
+            let again = self.inputs.again.map_or(TICK, |at| at.saturating_since(clock::now()));
             tokio::select! {
-                Ok(()) = self.news.view.changed() => {}
-                Ok(()) = self.news.host.changed() => {}
-                Some(event) = self.workers.health.recv() => self.on_health(event),
-                Some(event) = self.workers.paths.recv() => self.on_path(event),
-                Some(event) = self.workers.upstreams.recv() => {
-                    self.upstream_checks.note(event.service, event.backend, Some(event.up));
+                Ok(()) = self.inputs.view.changed() => {}
+                Ok(()) = self.inputs.host.changed() => {}
+                Some(event) = self.inputs.workers.health.recv() => self.on_health(event),
+                Some(event) = self.inputs.workers.paths.recv() => self.on_path(event),
+                Some(event) = self.inputs.workers.upstreams.recv() => {
+                    self.known.upstream_checks.note(event.service, event.backend, Some(event.up));
                 }
-                Some(event) = self.workers.scripts.recv() => self.on_script(&event),
-                asked = self.news.signals.next() => self.heed(asked),
-                Some(order) = self.news.orders.recv() => self.obey(order),
-                Some(Ok(loading)) = self.loading.join_next() => {
+                Some(event) = self.inputs.workers.scripts.recv() => self.on_script(&event),
+                asked = self.inputs.signals.next() => self.heed(asked),
+                Some(order) = self.inputs.orders.recv() => self.obey(order),
+                Some(Ok(loading)) = self.inputs.loading.join_next() => {
                     self.take_over_configuration(loading);
                 }
-                () = tokio::time::sleep(again), if self.again.is_some() => {}
-                _ = stop_tick.tick(), if self.ending.is_some() => {}
+                () = tokio::time::sleep(again), if self.inputs.again.is_some() => {}
+                _ = stop_tick.tick(), if self.lifecycle.ending.is_some() => {}
                 _ = tick.tick() => {}
             }
         }
-        if self.ending == Some(End::Release) {
+        if self.is_releasing() {
             self.converge().await;
-            let host = self.news.host.borrow().clone();
-            self.effects.retire(&self.desired, &host).await;
+            let host = self.inputs.host.borrow().clone();
+            self.outputs.effects.retire(&self.outputs.desired, &host).await;
         }
-        self.moves.clear();
-        let _ = self.shutdown.send(true);
-        while self.servers.join_next().await.is_some() {}
+        self.outputs.moves.clear();
+        self.lifecycle.finish().await;
         tracing::info!("agent stopped");
         Ok(())
     }
 
     /// Makes everything follow from what is known now.
     async fn converge(&mut self) {
-        let host = self.news.host.borrow_and_update().clone();
-        let view = self.news.view.borrow_and_update().clone();
+        let host = self.inputs.host.borrow_and_update().clone();
+        let view = self.inputs.view.borrow_and_update().clone();
         self.forget_left(&view);
         self.follow_moves(&view);
-        let config = &self.running.config;
-        for name in config.routers.iter().flat_map(|router| &router.track_interfaces) {
+        let (stopping, now) = (self.is_releasing(), clock::now());
+        let Self { inputs, known, outputs, lifecycle, .. } = &mut *self;
+        for name in known.running.config.routers.iter().flat_map(|router| &router.track_interfaces)
+        {
             let up = host.link_by_name(&name.interface).is_some_and(|link| link.up);
-            self.track.interface(&name.interface, up);
+            known.track.interface(&name.interface, up);
         }
-        if self.ending.is_none() {
-            self.election_sync.follow(
-                clock::now(),
-                &self.running,
-                &host,
-                &self.track,
-                &self.elector,
-            );
+        let Outputs { elector, election_sync, effects, .. } = outputs;
+        if lifecycle.ending.is_none() {
+            election_sync.follow(now, &known.running, &host, &known.track, elector);
         }
-        let active = self.active(&view);
-        let facts = self.facts(&host, &active);
-        let desired = desired::desired(&facts);
-        self.workers.prober.probe(desired::paths(&facts, &desired.reachabilities));
-        self.desired = desired;
-        self.destinations.send_if_modified(|known| {
-            let changed = *known != self.desired.destinations;
-            known.clone_from(&self.desired.destinations);
+        let active = known.active(&view);
+        let facts = known.facts(&host, &active, stopping);
+        let config = &known.running.config;
+        let mut desired = desired::desired(&facts);
+        inputs.workers.prober.probe(desired::paths(&facts, &desired.reachabilities));
+        desired.upstreams = desired::upstreams(&config.upstreams, known.upstream_checks.results());
+        outputs.destinations.send_if_modified(|destinations| {
+            let changed = *destinations != desired.destinations;
+            destinations.clone_from(&desired.destinations);
             changed
         });
-        let config = &self.running.config;
-        self.desired.upstreams =
-            desired::upstreams(&config.upstreams, self.upstream_checks.results());
         // A view from before the last commands says nothing of masterships that are only now taken
         // up again. Once the thread has ended nothing acts, also where the stop came before the
         // first election.
-        let ended = self.ending == Some(End::Release) && self.elector.is_finished();
-        let may_remove = ended || (self.election_sync.are_open() && self.elector.has_obeyed(&view));
-        self.effects.install(config, &self.desired, &host).await;
+        let ended = stopping && elector.is_finished();
+        let may_remove = ended || (election_sync.are_open() && elector.has_obeyed(&view));
+        effects.install(config, &desired, &host).await;
         for (&place, router) in &view.routers {
             if let Some(epoch) = router.epoch
-                && self.election_sync.announce_once(place, epoch)
+                && election_sync.announce_once(place, epoch)
             {
-                self.elector.send(Command::Installed { place, epoch });
+                elector.send(Command::Installed { place, epoch });
             }
         }
-        let again =
-            self.effects.settle(clock::now(), config, &self.desired, &host, may_remove).await;
-        let unchecked = vrrp_steering::startup_gate::unchecked(self.checks.results())
-            + vrrp_steering::startup_gate::unchecked(self.upstream_checks.results());
-        let ready = self.election_sync.open(clock::now(), unchecked);
-        self.again = [again, ready].into_iter().flatten().min();
-        self.election_sync.follow_routes(&self.running, &self.desired, &self.elector);
-        let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
-        observed.paths.clone_from(&self.paths);
-        observed.upstream_checks.clone_from(&self.upstream_checks);
-        observed.observe(&self.running, &host, &self.desired, &self.effects, &self.track);
-        self.compare.follow(&view, &mut observed);
-        self.strangers.follow(&self.fixed, &view, &observed);
+        let again = effects.settle(clock::now(), config, &desired, &host, may_remove).await;
+        let ready = election_sync.open(clock::now(), known.unchecked());
+        inputs.again = [again, ready].into_iter().flatten().min();
+        election_sync.follow_routes(&known.running, &desired, elector);
+        outputs.desired = Arc::new(desired);
+        self.publish(&host, &view);
     }
 
-    fn observed(&self) -> std::sync::MutexGuard<'_, Observed> {
-        self.observed.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Publishes what this round found and did.
+    fn publish(&mut self, host: &Arc<HostView>, view: &View) {
+        let outputs = &mut self.outputs;
+        let mut observed =
+            Observed::of_round(&self.known, host, &outputs.desired, &outputs.effects);
+        outputs.compare.follow(view, &mut observed);
+        outputs.strangers.follow(&self.fixed, view, &observed);
+        outputs.observed.send_replace(Arc::new(observed));
+    }
+
+    /// Whether the agent stops and gives its masterships up.
+    fn is_releasing(&self) -> bool {
+        self.lifecycle.ending == Some(End::Release)
     }
 
     fn on_script(&mut self, event: &scripts::Event) {
-        let changed = self.track.result(event.script, event.ok);
-        self.observed().on_script(event);
-        if changed && let Some(script) = self.running.config.scripts.get(event.script) {
-            let health = self.track.script_health(event.script);
+        let changed = self.known.track.result(event.script, event.ok);
+        self.known.scripts.note(event);
+        if changed && let Some(script) = self.known.running.config.scripts.get(event.script) {
+            let health = self.known.track.script_health(event.script);
             tracing::info!(script = script.name, outcome = ?event.outcome, "script is now {}", health.name());
         }
     }

@@ -4,6 +4,7 @@
 //! ```text
 //!   agent loop --- Command (queue + eventfd) -----> election thread --- raw sockets, packet
 //!   agent loop <-- View (watch, newest only) ------ election thread     socket, words in maps
+//!   log task <---- Transition (queue, in order) --- election thread
 //! ```
 //!
 //! Nothing that blocks runs here: scripts, checks, HTTP, netlink and files are the agent loop's.
@@ -17,11 +18,14 @@ mod command_queue;
 mod driver;
 mod incoming;
 mod lookup;
+#[cfg(test)]
+mod recording;
 mod run;
 mod sockets;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod transitions;
 mod wait;
 
 use std::cell::Cell;
@@ -31,10 +35,11 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use command_queue::Outbox;
 use timer::Timer;
+pub use transitions::{Dropped, Transition};
 pub use vrrp_election::view::{RouterView, View};
 
 use crate::net::packet_socket::{FrameError, PacketSocket};
@@ -95,6 +100,7 @@ pub struct Elector {
     view: watch::Receiver<Arc<View>>,
     thread: JoinHandle<()>,
     sent: Cell<u64>,
+    dropped: Dropped,
 }
 
 /// Why the thread cannot be started.
@@ -112,27 +118,29 @@ pub enum StartError {
 
 impl Elector {
     /// Starts the thread under the scheduling `wanted`, with no routers yet. Without `words` there
-    /// is no kernel program: everything goes through the sockets.
+    /// is no kernel program: everything goes through the sockets. Returns it with the queue of
+    /// transitions.
     ///
     /// # Errors
     /// No packet socket (permission), or no thread.
     pub fn start(
         words: Option<MastershipMaps>,
         wanted: ElectionThread,
-    ) -> Result<Self, StartError> {
+    ) -> Result<(Self, mpsc::Receiver<Transition>), StartError> {
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(StartError::Wake)?;
         let wake = Arc::new(wake);
         let (commands, inbox) = command_queue::pair();
         let (publish, view) = watch::channel(Arc::new(View::default()));
         let timer = Timer::new().map_err(StartError::Timer)?;
-        let runner = run::Runner::new(words, PacketSocket::open()?, timer, publish);
+        let (sender, transitions, dropped) = transitions::queue();
+        let runner = run::Runner::new(words, PacketSocket::open()?, timer, publish, sender);
         let waiter = Arc::clone(&wake);
         let thread = thread::Builder::new()
             .name("election".to_owned())
             .spawn(move || runner.run(&wanted, &inbox, waiter.as_fd()))
             .map_err(StartError::Thread)?;
-        Ok(Self { commands, wake, view, thread, sent: Cell::new(0) })
+        Ok((Self { commands, wake, view, thread, sent: Cell::new(0), dropped }, transitions))
     }
 
     /// Sends a command. A thread that has ended takes none, and needs none.
@@ -152,6 +160,11 @@ impl Elector {
     /// The newest view; changes wake the receiver.
     pub fn view(&self) -> watch::Receiver<Arc<View>> {
         self.view.clone()
+    }
+
+    /// How many transitions found their queue full.
+    pub fn dropped_transitions(&self) -> Dropped {
+        self.dropped.clone()
     }
 
     /// Whether the thread has ended: after [`Command::Shutdown`], when nothing acts any more.

@@ -15,6 +15,9 @@ pub struct ElectionStatus {
     pub lateness: HistogramStatus,
     /// The maximum since the agent started.
     pub lateness_max_seconds: f64,
+    /// Transitions that are missing in the log, because their queue was full.
+    #[serde(default)]
+    pub transitions_dropped: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +43,11 @@ pub struct BucketStatus {
 }
 
 impl ElectionStatus {
-    pub fn new<const N: usize>(lateness: &Histogram<N>, degraded: &[Degraded]) -> Self {
+    pub fn new<const N: usize>(
+        lateness: &Histogram<N>,
+        degraded: &[Degraded],
+        transitions_dropped: u64,
+    ) -> Self {
         let missing = |degraded: &Degraded| MissingStatus {
             what: degraded.what,
             reason: degraded.reason.clone(),
@@ -49,6 +56,7 @@ impl ElectionStatus {
             missing: degraded.iter().map(missing).collect(),
             lateness: lateness.into(),
             lateness_max_seconds: lateness.longest().as_secs_f64(),
+            transitions_dropped,
         }
     }
 }

@@ -102,6 +102,11 @@ fn election(page: &mut Page, election: &ElectionStatus) -> fmt::Result {
         "vrrp_election_wakeup_lateness_max_seconds",
         "Maximum of vrrp_election_wakeup_lateness_seconds since the agent started.",
         election.lateness_max_seconds,
+    )?;
+    page.counter(
+        "vrrp_transitions_dropped",
+        "Transitions that are missing in the log because their queue was full.",
+        election.transitions_dropped,
     )
 }
 

@@ -181,6 +181,7 @@ pub fn sample() -> Status {
             }],
             lateness: histogram(&[(0.0001, 40), (0.001, 2)], 1, 0.25),
             lateness_max_seconds: 0.2125,
+            transitions_dropped: 0,
         },
         interfaces: vec![InterfaceStatus {
             vlan_tags: VlanTags::Seen,

@@ -9,7 +9,7 @@ use vrrp_common::maps::{ROUTER_V6, RouterConf};
 
 use crate::elector::{Command, Elector, Hold};
 use crate::plane::PlaneError;
-use crate::plane::mastership::MastershipMaps;
+use crate::plane::mastership::{Mastership, MastershipMaps};
 use vrrp_model::host::HostView;
 use vrrp_model::host::Interface;
 use vrrp_model::time::Instant;

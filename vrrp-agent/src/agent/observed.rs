@@ -1,24 +1,25 @@
-//! What the loop knows and the status shows, updated whole after each round.
+//! What the status shows: an immutable value that the loop publishes after each round. Servers
+//! read the newest one and never hold the loop up.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
 
+use super::knowledge::{Knowledge, ReloadFacts, ScriptTable};
 use crate::effects::{Effects, Flips, Hook, Standing, TagsSeen};
 use crate::plane::attach::Mode;
 use crate::ring_agreement;
-use crate::scripts::{self, Outcome};
 use vrrp_model::host::HostView;
 use vrrp_model::time::Instant;
-use vrrp_model::{Backend, Config, Script, Service, XdpUse};
-use vrrp_steering::desired::{self, Desired, ServiceReachability};
+use vrrp_model::{Backend, Router, Service, XdpUse};
+use vrrp_steering::desired::{self, Desired};
 use vrrp_steering::health_table::HealthTable;
 use vrrp_steering::ring::Serving;
 use vrrp_steering::running_config::RunningConfig;
-use vrrp_steering::tracking::{Health, Track};
+use vrrp_steering::tracking::Track;
 
+#[derive(Clone)]
 pub struct Observed {
-    pub running: RunningConfig,
+    pub running: Arc<RunningConfig>,
     pub reload: Option<ReloadFacts>,
     pub host: Arc<HostView>,
     /// Whether connections to the virtual address get through to each backend.
@@ -29,37 +30,17 @@ pub struct Observed {
     pub upstreams: Vec<Standing>,
     /// What other nodes say of their rings.
     pub agreement: ring_agreement::Heard,
-    pub scripts: Vec<ScriptFacts>,
+    pub scripts: ScriptTable,
+    pub desired: Arc<Desired>,
+    pub track: Track,
     /// By index of the service.
-    pub reachabilities: BTreeMap<usize, ServiceReachability>,
     pub rings: Vec<Option<RingFacts>>,
     pub flips: Option<Flips>,
     /// By interface index.
     pub hooks: BTreeMap<u32, HookFacts>,
-    /// By router: why tracking keeps it out.
-    pub faults: Vec<Option<String>>,
 }
 
-#[derive(Default, Clone)]
-pub struct ScriptFacts {
-    pub health: Health,
-    pub last_exit: Option<i32>,
-    pub last_duration_ms: Option<u64>,
-    pub runs: u64,
-    pub failures: u64,
-    pub timeouts: u64,
-}
-
-/// How the last reload went.
 #[derive(Clone)]
-pub struct ReloadFacts {
-    pub successful: bool,
-    pub message: String,
-    pub at: SystemTime,
-    /// When one last succeeded.
-    pub success_at: Option<SystemTime>,
-}
-
 pub struct RingFacts {
     pub digest: u64,
     pub generation: u64,
@@ -71,6 +52,7 @@ pub struct RingFacts {
     pub slots: Vec<u32>,
 }
 
+#[derive(Clone)]
 pub struct HookFacts {
     pub attached: bool,
     /// By our own account; `None` for an adopted link.
@@ -83,83 +65,55 @@ pub struct HookFacts {
 }
 
 impl Observed {
-    pub fn new(running: &RunningConfig) -> Self {
-        let config = &running.config;
+    /// Before the first round.
+    pub fn new(known: &Knowledge) -> Self {
         Self {
-            running: running.clone(),
+            running: Arc::clone(&known.running),
             reload: None,
             host: Arc::default(),
-            reachabilities: BTreeMap::new(),
+            desired: Arc::default(),
+            track: known.track.clone(),
             rings: Vec::new(),
             flips: None,
             hooks: BTreeMap::new(),
-            faults: Vec::new(),
-            paths: HealthTable::of_services(config),
-            upstream_checks: HealthTable::of_upstreams(config),
+            paths: known.paths.clone(),
+            upstream_checks: known.upstream_checks.clone(),
             upstreams: Vec::new(),
             agreement: ring_agreement::Heard::default(),
-            scripts: vec![ScriptFacts::default(); config.scripts.len()],
+            scripts: known.scripts.clone(),
         }
     }
 
-    /// Takes over a new configuration: what is known of the same script stays known.
-    pub fn reconfigure(&mut self, old: &Config, new: &Config) {
-        let facts = |script: &Script| {
-            let index = old.scripts.iter().position(|known| known.name == script.name);
-            index.and_then(|index| self.scripts.get(index).cloned()).unwrap_or_default()
-        };
-        self.scripts = new.scripts.iter().map(facts).collect();
-    }
-
-    pub fn on_script(&mut self, event: &scripts::Event) {
-        let Some(facts) = self.scripts.get_mut(event.script) else {
-            return;
-        };
-        facts.runs += 1;
-        facts.failures += u64::from(!event.ok);
-        facts.timeouts += u64::from(event.outcome == Outcome::TimedOut);
-        facts.last_exit = match event.outcome {
-            Outcome::Exit(code) => Some(code),
-            Outcome::Signal(_) | Outcome::TimedOut | Outcome::CannotStart(_) => None,
-        };
-        facts.last_duration_ms = u64::try_from(event.duration.as_millis()).ok();
-    }
-
-    /// Takes over what this round found and did.
-    pub fn observe(
-        &mut self,
-        running: &RunningConfig,
+    /// After a round, without what other nodes report of their rings.
+    pub fn of_round(
+        known: &Knowledge,
         host: &Arc<HostView>,
-        desired: &Desired,
+        desired: &Arc<Desired>,
         effects: &Effects,
-        track: &Track,
-    ) {
+    ) -> Self {
+        let running = &known.running;
         let config = &running.config;
-        self.running = running.clone();
-        self.host = Arc::clone(host);
-        self.rings = rings(running, effects);
         let standing = |(index, upstream)| effects.upstream(index, upstream);
-        self.upstreams = config.upstreams.iter().enumerate().map(standing).collect();
-        self.flips = effects.flips().copied();
-        self.reachabilities.clone_from(&desired.reachabilities);
-        self.hooks = desired
-            .interfaces
-            .keys()
-            .map(|&ifindex| (ifindex, hook(config.xdp, effects, ifindex)))
-            .collect();
-        for (index, facts) in self.scripts.iter_mut().enumerate() {
-            facts.health = track.script_health(index);
+        let hooks = desired.interfaces.keys();
+        Self {
+            reload: known.reload.clone(),
+            host: Arc::clone(host),
+            desired: Arc::clone(desired),
+            rings: rings(running, effects),
+            flips: effects.flips().copied(),
+            hooks: hooks.map(|&ifindex| (ifindex, hook(config.xdp, effects, ifindex))).collect(),
+            upstreams: config.upstreams.iter().enumerate().map(standing).collect(),
+            ..Self::new(known)
         }
-        let fault = |router| {
-            fault(config, track, router)
-                .or_else(|| desired::binding(router, host).err().map(|why| why.to_string()))
-        };
-        self.faults = config.routers.iter().map(fault).collect();
     }
-}
 
-fn fault(config: &Config, track: &Track, router: &vrrp_model::Router) -> Option<String> {
-    track.effective(router).fault.map(|fault| fault.describe(config))
+    /// Why the router takes no part in the election; `None` where nothing keeps it out.
+    pub fn fault(&self, router: &Router) -> Option<String> {
+        let tracked = self.track.effective(router).fault;
+        tracked
+            .map(|fault| fault.describe(&self.running.config))
+            .or_else(|| desired::binding(router, &self.host).err().map(|why| why.to_string()))
+    }
 }
 
 fn rings(running: &RunningConfig, effects: &Effects) -> Vec<Option<RingFacts>> {

@@ -16,7 +16,7 @@ impl Agent {
         match order {
             Order::Reload(answer) => self.load(Some(answer)),
             // Shutting down: dropping the reply channel tells the client (503).
-            Order::Failover(..) | Order::Failback(..) if self.ending.is_some() => {}
+            Order::Failover(..) | Order::Failback(..) if self.lifecycle.ending.is_some() => {}
             Order::Failover(name, answer) => {
                 if let Err((reply, answer)) = self.fail_over(&name, answer) {
                     tell(reply, answer);
@@ -33,16 +33,16 @@ impl Agent {
         name: &str,
         answer: oneshot::Sender<Reply>,
     ) -> Result<(), (Reply, oneshot::Sender<Reply>)> {
-        let view = self.news.view.borrow().clone();
-        let (config, places) = (&self.running.config, &self.running.places);
+        let view = self.inputs.view.borrow().clone();
+        let (config, places) = (&self.known.running.config, &self.known.running.places);
         let begun = Target::find(config, name).and_then(|target| {
             Ok((Move::begin(clock::now(), &target, config, places, &view)?, target.places(places)))
         });
         match begun {
             Ok((begun, places)) => {
                 tracing::info!(name, "asked to hand over");
-                self.elector.send(Command::Standby { places });
-                self.moves.push((begun, answer));
+                self.outputs.elector.send(Command::Standby { places });
+                self.outputs.moves.push((begun, answer));
                 Ok(())
             }
             Err(reply) => Err((reply, answer)),
@@ -50,13 +50,13 @@ impl Agent {
     }
 
     fn fail_back(&self, name: &str) -> Reply {
-        let (config, places) = (&self.running.config, &self.running.places);
+        let (config, places) = (&self.known.running.config, &self.known.running.places);
         match Target::find(config, name) {
             Ok(target) => {
                 tracing::info!(name, "standby ends by order");
                 // The answer is about how it was before: the thread may obey at once.
-                let reply = target.failback(config, places, &self.news.view.borrow());
-                self.elector.send(Command::EndStandby { places: target.places(places) });
+                let reply = target.failback(config, places, &self.inputs.view.borrow());
+                self.outputs.elector.send(Command::EndStandby { places: target.places(places) });
                 reply
             }
             Err(reply) => reply,
@@ -65,10 +65,10 @@ impl Agent {
 
     /// Answers for the hand-overs that have ended.
     pub(super) fn follow_moves(&mut self, view: &View) {
-        for (mut pending, answer) in std::mem::take(&mut self.moves) {
+        for (mut pending, answer) in std::mem::take(&mut self.outputs.moves) {
             match pending.observe(view) {
                 Some(reply) => tell(reply, answer),
-                None => self.moves.push((pending, answer)),
+                None => self.outputs.moves.push((pending, answer)),
             }
         }
     }

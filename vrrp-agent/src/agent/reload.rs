@@ -1,16 +1,17 @@
 //! Reload: read standby, compare, put in force. A bad file changes nothing.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use super::Agent;
-use super::observed::ReloadFacts;
+use super::knowledge::ReloadFacts;
 use crate::clock;
 use crate::elector::{Command, View};
 use crate::http::ReloadReply;
 use crate::scripts;
 use vrrp_config::{self, Mode};
 use vrrp_model::Config;
-use vrrp_steering::health_table::HealthTable;
 
 /// A configuration file that was read, and who asked for it.
 pub struct Loading {
@@ -26,7 +27,7 @@ impl Agent {
     pub(super) fn load(&mut self, request: Option<oneshot::Sender<ReloadReply>>) {
         let path = self.fixed.config_path.clone();
         let id = self.fixed.config_id.clone();
-        self.loading.spawn_blocking(move || {
+        self.inputs.loading.spawn_blocking(move || {
             let mut loaded = vrrp_config::load_as(&path, Mode::Lenient, id.as_deref());
             let mut report = loaded.report();
             for said in loaded.config.as_mut().map(scripts::remove_unusable).unwrap_or_default() {
@@ -42,7 +43,7 @@ impl Agent {
     pub(super) fn take_over_configuration(&mut self, loading: Loading) {
         let Loading { config, report, request } = loading;
         let outcome = match config {
-            _ if self.ending.is_some() => Err("the agent is stopping".to_owned()),
+            _ if self.lifecycle.ending.is_some() => Err("the agent is stopping".to_owned()),
             Some(config) => Ok(self.replace(config)),
             None => Err("the file has errors: the configuration in force stays".to_owned()),
         };
@@ -58,12 +59,14 @@ impl Agent {
             }
         };
         let at = clock::wall();
-        let mut observed = self.observed();
-        let before = observed.reload.as_ref().and_then(|reload| reload.success_at);
+        let before = self.known.reload.as_ref().and_then(|reload| reload.success_at);
         let success_at = if successful { Some(at) } else { before };
-        observed.reload =
+        self.known.reload =
             Some(ReloadFacts { successful, message: message.clone(), at, success_at });
-        drop(observed);
+        // The client that is answered now may ask for the status before the next round ends.
+        self.outputs.observed.send_modify(|observed| {
+            Arc::make_mut(observed).reload.clone_from(&self.known.reload);
+        });
         if let Some(request) = request {
             // The client may have gone away meanwhile; the reload holds all the same.
             let _ = request.send(ReloadReply { successful, message, report });
@@ -71,37 +74,33 @@ impl Agent {
     }
 
     fn replace(&mut self, new: Config) -> String {
-        let old = std::sync::Arc::clone(&self.running.config);
-        let changes = self.running.replace(new);
-        let new = std::sync::Arc::clone(&self.running.config);
-        self.track = self.track.carried_over(&old, &new);
-        self.checks = self.checks.over_services(&old, &new);
-        self.upstream_checks = self.upstream_checks.over_upstreams(&old, &new);
-        self.observed().reconfigure(&old, &new);
+        let Self { inputs, known, outputs, .. } = self;
+        let changes = known.replace(new);
+        let new = &known.running.config;
         if changes.scripts {
-            self.workers.restart_scripts(&new.scripts);
+            inputs.workers.restart_scripts(&new.scripts);
         }
         if changes.services {
-            self.workers.restart_probes(&new.services);
-            self.paths = HealthTable::of_services(&new);
+            inputs.workers.restart_probes(&new.services);
         }
         if changes.upstreams {
-            self.workers.restart_upstream_probes(&new.upstreams);
-            self.effects.look_again();
+            inputs.workers.restart_upstream_probes(&new.upstreams);
+            outputs.effects.look_again();
         }
-        self.election_sync.follow_groups(&self.running, &self.elector);
+        outputs.election_sync.follow_groups(&known.running, &outputs.elector);
         for &place in &changes.released {
-            self.elector.send(Command::Remove { place });
+            outputs.elector.send(Command::Remove { place });
         }
         changes.describe()
     }
 
     /// Lets go of removed routers that the election thread has let go of.
     pub(super) fn forget_left(&mut self, view: &View) {
-        if !self.elector.has_obeyed(view) {
+        if !self.outputs.elector.has_obeyed(view) {
             return;
         }
         let gone: Vec<u32> = self
+            .known
             .running
             .leaving
             .iter()
@@ -109,7 +108,7 @@ impl Agent {
             .filter(|place| !view.routers.contains_key(place))
             .collect();
         for place in gone {
-            self.running.forget(place);
+            Arc::make_mut(&mut self.known.running).forget(place);
         }
     }
 }

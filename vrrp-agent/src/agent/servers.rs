@@ -1,6 +1,6 @@
 //! The agent's servers: metrics, and the control API.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -11,18 +11,21 @@ use crate::clock;
 use crate::elector::Elector;
 use crate::http::{ApiServer, HttpError, MetricsServer, Order, StatusSource};
 use vrrp_model::Config;
+use vrrp_status::ElectionStatus;
 
-/// Makes snapshots for the servers.
+/// Makes the status in the task of the server that shows it, from the newest published values.
 pub fn status_source(
     fixed: &Arc<Fixed>,
-    observed: &Arc<Mutex<Observed>>,
+    observed: watch::Receiver<Arc<Observed>>,
     elector: &Elector,
 ) -> StatusSource {
-    let (fixed, observed, view) = (Arc::clone(fixed), Arc::clone(observed), elector.view());
+    let (fixed, view) = (Arc::clone(fixed), elector.view());
+    let dropped = elector.dropped_transitions();
     StatusSource::new(move || {
         let view = view.borrow().clone();
-        let observed = observed.lock().unwrap_or_else(PoisonError::into_inner);
-        snapshot::status(&fixed, &view, &observed, clock::now(), clock::wall())
+        let observed = observed.borrow().clone();
+        let election = ElectionStatus::new(&view.lateness, &view.degraded, dropped.count());
+        snapshot::status(&fixed, &view, &observed, election, clock::now(), clock::wall())
     })
 }
 

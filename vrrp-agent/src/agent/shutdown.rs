@@ -1,5 +1,8 @@
 //! The end of an agent: its masterships are released, or left for the agent that follows at once.
 
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
 use super::Agent;
 use crate::clock;
 use crate::elector::Command;
@@ -16,11 +19,48 @@ pub enum End {
     Leave,
 }
 
+/// The tasks that end with the agent, and whether it ends.
+pub struct Lifecycle {
+    /// Asked to stop, and how.
+    pub ending: Option<End>,
+    /// End after the shutdown signal.
+    servers: JoinSet<()>,
+    /// Never end by themselves; aborted when the agent is dropped.
+    _background: JoinSet<()>,
+    /// Ends with the election thread, or after the shutdown signal.
+    transition_log: JoinHandle<()>,
+    shutdown: watch::Sender<bool>,
+}
+
+impl Lifecycle {
+    pub fn new(
+        servers: JoinSet<()>,
+        background: JoinSet<()>,
+        transition_log: JoinHandle<()>,
+        shutdown: watch::Sender<bool>,
+    ) -> Self {
+        Self { ending: None, servers, _background: background, transition_log, shutdown }
+    }
+
+    /// Waits until every transition is in the log; the election thread has ended, or the servers
+    /// have.
+    pub async fn finish_log(&mut self) {
+        let _ = (&mut self.transition_log).await;
+    }
+
+    /// Ends the servers, then the log.
+    pub async fn finish(&mut self) {
+        let _ = self.shutdown.send(true);
+        while self.servers.join_next().await.is_some() {}
+        self.finish_log().await;
+    }
+}
+
 impl Agent {
     pub(super) fn heed(&mut self, asked: Asked) {
         match asked {
             Asked::Stop(signal) => self.stop(signal),
-            Asked::Reload if self.ending.is_some() => {
+            Asked::Reload if self.lifecycle.ending.is_some() => {
                 tracing::info!("SIGHUP: no reload, the agent is stopping")
             }
             Asked::Reload => self.load(None),
@@ -33,16 +73,17 @@ impl Agent {
     }
 
     pub(super) fn stop(&mut self, signal: &str) {
-        if self.ending.is_some() {
+        if self.lifecycle.ending.is_some() {
             return;
         }
         let held = self.held();
-        let release = self.fixed.release_on_exit.unwrap_or(self.running.config.release_on_exit);
+        let release =
+            self.fixed.release_on_exit.unwrap_or(self.known.running.config.release_on_exit);
         let unguarded = held
             .iter()
             .find(|(router, _)| !self.is_guarded(router))
             .map(|(router, _)| router.name.as_str());
-        self.ending = Some(match (release, unguarded) {
+        self.lifecycle.ending = Some(match (release, unguarded) {
             (false, None) => {
                 let names: Vec<&str> =
                     held.iter().map(|(router, _)| router.name.as_str()).collect();
@@ -71,7 +112,7 @@ impl Agent {
                     signal,
                     "stopping: masterships are released, traffic is carried until a successor speaks"
                 );
-                self.elector.send(Command::Shutdown);
+                self.outputs.elector.send(Command::Shutdown);
                 End::Release
             }
         });
@@ -79,17 +120,18 @@ impl Agent {
 
     /// Routers that act here, and until when their leases hold at least.
     fn held(&self) -> Vec<(&Router, Instant)> {
-        let view = self.news.view.borrow();
+        let view = self.inputs.view.borrow();
         let of = |(place, router)| {
             let seen = view.routers.get(&place).filter(|seen| seen.is_active())?;
             Some((router, seen.lease_until))
         };
-        self.running.routers().filter_map(of).collect()
+        self.known.running.routers().filter_map(of).collect()
     }
 
     /// Whether the kernel program fences the router though no agent runs.
     fn is_guarded(&self, router: &Router) -> bool {
-        let host = self.news.host.borrow();
-        host.link_by_name(&router.interface).is_some_and(|link| self.effects.outlives(link.index))
+        let host = self.inputs.host.borrow();
+        host.link_by_name(&router.interface)
+            .is_some_and(|link| self.outputs.effects.outlives(link.index))
     }
 }

@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::reason::Reason;
 
-use super::observed::{HookFacts, Observed, ReloadFacts};
+use super::knowledge::ReloadFacts;
+use super::observed::{HookFacts, Observed};
 use super::tracking::tracking;
 use crate::effects::TagsSeen;
 use crate::elector::{RouterView, View};
@@ -59,6 +60,7 @@ pub fn status(
     fixed: &Fixed,
     view: &View,
     observed: &Observed,
+    election: ElectionStatus,
     now: Instant,
     wall: SystemTime,
 ) -> Status {
@@ -72,7 +74,7 @@ pub fn status(
         uptime_seconds: now.saturating_since(fixed.started).as_secs_f64(),
         config: fixed.config_path.display().to_string(),
         reload: observed.reload.as_ref().map(reload),
-        election: ElectionStatus::new(&view.lateness, &view.degraded),
+        election,
         interfaces: interfaces(fixed, view, observed),
         routers: routers(fixed, view, observed, now, wall),
         services: services(fixed, observed, now),
@@ -286,14 +288,16 @@ impl RouterSight<'_> {
     }
 
     fn reason(&self) -> String {
-        let fault = self.observed.faults.get(self.index).cloned().flatten();
-        match (self.router.role, fault) {
-            (Role::Fault, Some(fault)) => fault,
-            _ => self.router.reason.map_or_else(
+        let fault = match self.router.role {
+            Role::Fault => self.observed.fault(self.conf),
+            Role::Init | Role::Backup | Role::Master | Role::Releasing => None,
+        };
+        fault.unwrap_or_else(|| {
+            self.router.reason.map_or_else(
                 || "waiting for its interface".to_owned(),
                 |reason| reason.name().to_owned(),
-            ),
-        }
+            )
+        })
     }
 
     fn master(&self) -> Option<MasterStatus> {
@@ -341,10 +345,11 @@ fn scripts(config: &Config, observed: &Observed) -> Vec<ScriptStatus> {
     config
         .scripts
         .iter()
-        .zip(&observed.scripts)
-        .map(|(script, facts)| ScriptStatus {
+        .zip(observed.scripts.facts())
+        .enumerate()
+        .map(|(index, (script, facts))| ScriptStatus {
             name: script.name.clone(),
-            state: match facts.health {
+            state: match observed.track.script_health(index) {
                 Health::Unknown => ScriptState::Unknown,
                 Health::Good => ScriptState::Good,
                 Health::Bad => ScriptState::Bad,

@@ -16,8 +16,7 @@ pub fn tracking(config: &Config, observed: &Observed, router: &Router) -> Vec<Tr
     };
     let scripts = router.track_scripts.iter().map(|tracked| {
         let name = config.scripts.get(tracked.script).map_or("?", |script| script.name.as_str());
-        let health =
-            observed.scripts.get(tracked.script).map_or(Health::Unknown, |script| script.health);
+        let health = observed.track.script_health(tracked.script);
         of(TrackedKind::Script, name, tracked.weight, health)
     });
     let interfaces = router.track_interfaces.iter().map(|tracked| {

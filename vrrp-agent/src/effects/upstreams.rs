@@ -53,6 +53,7 @@ struct Sight {
 }
 
 /// How an upstream stands, and where its counters are.
+#[derive(Clone)]
 pub struct Standing {
     /// Why nothing is steered; `None` while it is.
     pub unusable: Option<String>,

@@ -7,9 +7,10 @@ use vrrp_common::wire::{arp, nd, trailer};
 
 use super::advert;
 use super::driver::{INSTALL_PATIENCE, Io, RouterDriver, report};
+use super::transitions::Transition;
 use crate::clock;
 use crate::plane::PlaneError;
-use crate::plane::mastership::MastershipMaps;
+use crate::plane::mastership::Mastership;
 use vrrp_election::{Output, Reason, Role};
 use vrrp_model::Delivery;
 use vrrp_model::time::Instant;
@@ -34,7 +35,9 @@ impl RouterDriver {
                     self.with_words(io, |words, place| words.set_mastership(place, epoch));
                     self.dirty = true;
                 }
-                Output::Transition { from, to, reason } => self.transition(now, from, to, reason),
+                Output::Transition { from, to, reason } => {
+                    self.transition(now, from, to, reason, io)
+                }
                 Output::Announce if self.accepts => self.start_announcing(now),
                 Output::Announce => self.announce_by = Some(now + INSTALL_PATIENCE),
                 Output::Reannounce => self.schedule.reannounce(now),
@@ -118,30 +121,31 @@ impl RouterDriver {
         Some((binding.interface.index, frame))
     }
 
-    fn transition(&mut self, now: Instant, from: Role, to: Role, reason: Reason) {
+    fn transition(&mut self, at: Instant, from: Role, to: Role, reason: Reason, io: &Io) {
         self.counts.transitions[to as usize] += 1;
         self.reason = Some(reason);
-        self.since = now;
+        self.since = at;
         self.dirty = true;
         if reason == Reason::Resumed {
-            self.schedule.resume(now);
+            self.schedule.resume(at);
         }
         let heard = self.machine.last_heard();
         if to == Role::Master {
             self.failovers.begin(reason, heard.map(|heard| heard.at));
         }
-        tracing::info!(
-            instance = self.router.name,
-            vrid = self.router.vrid,
-            interface = self.router.interface,
-            priority = self.machine.priority(),
-            peer = heard.map(|heard| tracing::field::display(heard.source)),
-            peer_priority = heard.map(|heard| heard.priority),
-            "{} -> {}: {}",
-            from.name(),
-            to.name(),
-            reason.name()
-        );
+        io.transitions.push(Transition {
+            at,
+            place: self.place,
+            instance: self.router.name.clone(),
+            vrid: self.router.vrid,
+            interface: self.router.interface.clone(),
+            from,
+            to,
+            reason,
+            epoch: self.machine.epoch(),
+            priority: self.machine.priority(),
+            peer: heard.map(|heard| (heard.source, heard.priority)),
+        });
     }
 
     pub(super) fn start_announcing(&mut self, now: Instant) {
@@ -197,7 +201,7 @@ impl RouterDriver {
     pub(super) fn with_words(
         &self,
         io: &mut Io,
-        write: impl FnOnce(&mut MastershipMaps, u32) -> Result<(), PlaneError>,
+        write: impl FnOnce(&mut dyn Mastership, u32) -> Result<(), PlaneError>,
     ) {
         if let Some(words) = io.words.as_deref_mut() {
             write(words, self.place).unwrap_or_else(|error| report(&error));

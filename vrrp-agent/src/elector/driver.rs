@@ -10,10 +10,11 @@ use vrrp_common::wire::vrrp::{Centis, PRIORITY_RELEASE};
 use super::Hold;
 use super::advert;
 use super::sockets::SocketKey;
+use super::transitions;
 use crate::net::advert_socket::AdvertSocket;
-use crate::net::packet_socket::PacketSocket;
+use crate::net::packet_socket::{FrameError, PacketSocket};
 use crate::plane::PlaneError;
-use crate::plane::mastership::MastershipMaps;
+use crate::plane::mastership::Mastership;
 use vrrp_election::announce::Schedule;
 use vrrp_election::auth::Authenticator;
 use vrrp_election::timing_stats::{Failovers, Margins};
@@ -38,8 +39,22 @@ pub struct Binding {
 /// What a unit's outputs act on; borrowed from the thread for one step.
 pub struct Io<'a> {
     pub socket: Option<&'a AdvertSocket>,
-    pub frames: &'a PacketSocket,
-    pub words: Option<&'a mut MastershipMaps>,
+    pub frames: &'a dyn Frames,
+    pub words: Option<&'a mut dyn Mastership>,
+    pub transitions: &'a transitions::Sender,
+}
+
+/// Sends whole Ethernet frames.
+pub trait Frames {
+    /// # Errors
+    /// The interface does not exist or is down, or its queue is full.
+    fn send(&self, ifindex: u32, frame: &[u8]) -> Result<(), FrameError>;
+}
+
+impl Frames for PacketSocket {
+    fn send(&self, ifindex: u32, frame: &[u8]) -> Result<(), FrameError> {
+        PacketSocket::send(self, ifindex, frame)
+    }
 }
 
 pub struct RouterDriver {
@@ -393,3 +408,6 @@ fn authenticator(known: Option<Authenticator>, router: &Router) -> Option<Authen
     )
     .ok()
 }
+
+#[cfg(test)]
+mod tests;

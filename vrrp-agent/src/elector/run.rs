@@ -15,10 +15,10 @@ use super::driver::{Binding, Io, RouterDriver};
 use super::lookup::Index;
 use super::sockets::{SocketKey, Sockets};
 use super::timer::Timer;
-use super::wait;
+use super::{transitions, wait};
 use crate::clock;
 use crate::net::packet_socket::PacketSocket;
-use crate::plane::mastership::MastershipMaps;
+use crate::plane::mastership::{Mastership, MastershipMaps};
 use crate::realtime;
 use vrrp_election::timing_stats::{Lateness, lateness};
 use vrrp_election::view::View;
@@ -50,6 +50,7 @@ pub struct Runner {
     words: Option<MastershipMaps>,
     dropped: BTreeMap<(String, Reason), u64>,
     publish: watch::Sender<Arc<View>>,
+    transitions: transitions::Sender,
     published_at: Instant,
     stopping: bool,
     obeyed: u64,
@@ -67,6 +68,7 @@ impl Runner {
         frames: PacketSocket,
         timer: Timer,
         publish: watch::Sender<Arc<View>>,
+        transitions: transitions::Sender,
     ) -> Self {
         let now = clock::now();
         Self {
@@ -79,6 +81,7 @@ impl Runner {
             words,
             dropped: BTreeMap::new(),
             publish,
+            transitions,
             published_at: now,
             stopping: false,
             obeyed: 0,
@@ -280,7 +283,9 @@ impl Runner {
             return;
         };
         let socket = driver.socket_key().and_then(|key| self.sockets.get(&key));
-        act(driver, &mut Io { socket, frames: &self.frames, words: self.words.as_mut() });
+        let words = self.words.as_mut().map(|words| words as &mut dyn Mastership);
+        let (frames, transitions) = (&self.frames, &self.transitions);
+        act(driver, &mut Io { socket, frames, words, transitions });
         self.news |= std::mem::take(&mut driver.dirty);
         let moved = self.index.update(
             place,

@@ -12,7 +12,7 @@ use vrrp_common::wire::vrrp::{self, Carrier, Coverage};
 use super::driver::{Binding, Io, RouterDriver};
 use super::run::Runner;
 use super::timer::Timer;
-use super::{Command, advert};
+use super::{Command, advert, transitions};
 use crate::net::advert_socket::{AdvertSocket, Datagram};
 use crate::net::packet_socket::PacketSocket;
 use crate::net::testing::{LEFT, RIGHT, in_pair};
@@ -31,7 +31,7 @@ const NODE2_V6: &str = "fe80::2";
 const NOWHERE: u32 = 0x7fff_0000;
 
 /// VRID 51 with two addresses of version 3, and `more` lines of its configuration.
-fn router(more: &str) -> Router {
+pub(super) fn router(more: &str) -> Router {
     let text = format!(
         "[[virtual_router]]\nname = \"a\"\ninterface = \"eth1\"\nvrid = 51\naddresses = [\"192.0.2.100\", \"192.0.2.101\"]\n{more}"
     );
@@ -234,7 +234,8 @@ fn owner(now: Instant, io: &mut Io) -> RouterDriver {
 #[ignore = "needs root: a packet socket"]
 fn vc065_announcements_wait_for_the_addresses() {
     let frames = PacketSocket::open().expect("a socket");
-    let mut io = Io { socket: None, frames: &frames, words: None };
+    let (transitions, _queue, _) = transitions::queue();
+    let mut io = Io { socket: None, frames: &frames, words: None, transitions: &transitions };
     let now = Instant::from_micros(1_000_000);
     let mut driver = owner(now, &mut io);
     assert_eq!(driver.schedule.next_deadline(), None, "nothing to announce yet");
@@ -254,7 +255,8 @@ fn vc065_announcements_wait_for_the_addresses() {
 #[ignore = "needs root: a packet socket"]
 fn vc124_an_advert_that_cannot_be_sent_is_counted_and_the_timer_goes_on() {
     let frames = PacketSocket::open().expect("a socket");
-    let mut io = Io { socket: None, frames: &frames, words: None };
+    let (transitions, _queue, _) = transitions::queue();
+    let mut io = Io { socket: None, frames: &frames, words: None, transitions: &transitions };
     let now = Instant::from_micros(1_000_000);
     let mut driver = owner(now, &mut io);
     for second in 1..=3_u32 {
@@ -280,6 +282,7 @@ fn however_many_adverts_wait_the_timers_are_looked_at_in_between() {
             PacketSocket::open().expect("a socket"),
             Timer::new().expect("a timer"),
             publish,
+            transitions::queue().0,
         );
         let router = Router { interface: "left".to_owned(), ..router("") };
         let now = crate::clock::now();

@@ -19,7 +19,7 @@ pub struct MastershipMaps {
 }
 
 /// The mastership that an earlier agent left for a virtual router.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Inherited {
     /// Epoch of its mastership; 0: none.
     pub mastership: u64,
@@ -31,6 +31,35 @@ impl Inherited {
     /// advert of another master would have fenced the epoch.
     pub fn is_active(&self) -> bool {
         lease::active(self.mastership, self.fence)
+    }
+}
+
+/// What the election thread reads and writes of a virtual router in the kernel, by its index in the
+/// maps.
+///
+/// # Errors
+/// Each method: the map cannot be read or written.
+pub trait Mastership {
+    fn inherited(&self, router: u32) -> Result<Inherited, PlaneError>;
+
+    /// The last epoch that the kernel program fenced.
+    fn fenced(&self, router: u32) -> Result<u64, PlaneError>;
+
+    /// The last valid advert that the kernel program saw; `None` if it saw none.
+    fn heard(&self, router: u32) -> Result<Option<Liveness>, PlaneError>;
+
+    fn set_router(&mut self, router: u32, conf: &RouterConf) -> Result<(), PlaneError>;
+
+    /// Begins (`Some` epoch) or ends the mastership in the kernel.
+    fn set_mastership(&mut self, router: u32, epoch: Option<u64>) -> Result<(), PlaneError>;
+
+    fn set_lease(&mut self, router: u32, until: Instant) -> Result<(), PlaneError>;
+
+    /// Frees an index, mastership first.
+    fn clear(&mut self, router: u32) -> Result<(), PlaneError> {
+        self.set_mastership(router, None)?;
+        self.set_router(router, &RouterConf::default())?;
+        self.set_lease(router, Instant::default())
     }
 }
 
@@ -86,57 +115,42 @@ impl MastershipMaps {
         Ok(indexes.into_iter().flatten().collect())
     }
 
-    /// Frees an index, mastership first.
-    ///
-    /// # Errors
-    /// A map cannot be written.
-    pub fn clear(&mut self, router: u32) -> Result<(), PlaneError> {
-        self.set_mastership(router, None)?;
-        self.put(|maps| maps.routers.set(router, RouterConf::default(), 0), name::ROUTERS)?;
-        self.put(|maps| maps.lease.set(router, 0, 0), name::LEASE)
-    }
-
-    /// # Errors
-    /// The map cannot be read.
-    pub fn inherited(&self, router: u32) -> Result<Inherited, PlaneError> {
-        Ok(Inherited {
-            mastership: self.mastership.get(&router, 0).map_err(at(name::MASTERSHIP))?,
-            fence: self.fence.get(&router, 0).map_err(at(name::FENCE))?,
-        })
-    }
-
-    /// # Errors
-    /// The map cannot be written; likewise below.
-    pub fn set_router(&mut self, router: u32, conf: &RouterConf) -> Result<(), PlaneError> {
-        self.put(|maps| maps.routers.set(router, conf, 0), name::ROUTERS)
-    }
-
-    /// Begins (`Some` epoch) or ends the mastership in the kernel.
-    pub fn set_mastership(&mut self, router: u32, epoch: Option<u64>) -> Result<(), PlaneError> {
-        self.put(|maps| maps.mastership.set(router, epoch.unwrap_or(0), 0), name::MASTERSHIP)
-    }
-
-    pub fn set_lease(&mut self, router: u32, until: Instant) -> Result<(), PlaneError> {
-        self.put(|maps| maps.lease.set(router, until.as_nanos(), 0), name::LEASE)
-    }
-
-    /// The last epoch that the kernel program fenced.
-    pub fn fenced(&self, router: u32) -> Result<u64, PlaneError> {
-        self.fence.get(&router, 0).map_err(at(name::FENCE))
-    }
-
-    /// The last valid advert that the kernel program saw; `None` if it saw none.
-    pub fn heard(&self, router: u32) -> Result<Option<Liveness>, PlaneError> {
-        let heard = self.liveness.get(&router, 0).map_err(at(name::LIVENESS))?;
-        Ok((heard.seen != 0).then_some(heard))
-    }
-
     fn put(
         &mut self,
         write: impl FnOnce(&mut Self) -> Result<(), aya::maps::MapError>,
         name: &'static str,
     ) -> Result<(), PlaneError> {
         write(self).map_err(at(name))
+    }
+}
+
+impl Mastership for MastershipMaps {
+    fn inherited(&self, router: u32) -> Result<Inherited, PlaneError> {
+        Ok(Inherited {
+            mastership: self.mastership.get(&router, 0).map_err(at(name::MASTERSHIP))?,
+            fence: self.fenced(router)?,
+        })
+    }
+
+    fn fenced(&self, router: u32) -> Result<u64, PlaneError> {
+        self.fence.get(&router, 0).map_err(at(name::FENCE))
+    }
+
+    fn heard(&self, router: u32) -> Result<Option<Liveness>, PlaneError> {
+        let heard = self.liveness.get(&router, 0).map_err(at(name::LIVENESS))?;
+        Ok((heard.seen != 0).then_some(heard))
+    }
+
+    fn set_router(&mut self, router: u32, conf: &RouterConf) -> Result<(), PlaneError> {
+        self.put(|maps| maps.routers.set(router, conf, 0), name::ROUTERS)
+    }
+
+    fn set_mastership(&mut self, router: u32, epoch: Option<u64>) -> Result<(), PlaneError> {
+        self.put(|maps| maps.mastership.set(router, epoch.unwrap_or(0), 0), name::MASTERSHIP)
+    }
+
+    fn set_lease(&mut self, router: u32, until: Instant) -> Result<(), PlaneError> {
+        self.put(|maps| maps.lease.set(router, until.as_nanos(), 0), name::LEASE)
     }
 }
 

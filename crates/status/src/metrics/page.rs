@@ -54,6 +54,11 @@ impl<'a> Page<'a> {
     }
 
     /// The encoder adds `_total` to the name of each sample.
+    pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        ConstCounter::new(value).encode(metric)
+    }
+
     pub(super) fn counters(
         &mut self,
         name: &str,

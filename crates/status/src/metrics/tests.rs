@@ -42,6 +42,7 @@ fn the_exact_text_of_an_idle_node() {
             r#"vrrp_election_wakeup_lateness_seconds_bucket{le="0.001"} 42"#,
             r#"vrrp_election_wakeup_lateness_seconds_bucket{le="+Inf"} 43"#,
             "vrrp_election_wakeup_lateness_max_seconds 0.2125",
+            "vrrp_transitions_dropped_total 0",
             r#"vrrp_interface_up{interface="eth1"} 1"#,
             r#"vrrp_xdp_info{interface="eth1",mode="generic",prog_id="17"} 1"#,
             r#"vrrp_xdp_packets_total{interface="eth1",verdict="drop"} 3"#,

@@ -14,6 +14,7 @@ pub fn services(fixed: &Fixed, observed: &Observed, now: Instant) -> Vec<Service
     let of = |(index, conf)| {
         let ring = observed.rings.get(index).and_then(Option::as_ref);
         let reachabilities = observed
+            .desired
             .reachabilities
             .get(&index)
             .map_or(&[][..], |service| service.backends.as_slice());

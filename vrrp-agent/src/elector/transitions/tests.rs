@@ -1,0 +1,51 @@
+use super::*;
+
+fn transition(place: u32) -> Transition {
+    Transition {
+        at: Instant::from_micros(u64::from(place)),
+        place,
+        instance: "a".to_owned(),
+        vrid: 51,
+        interface: "eth1".to_owned(),
+        from: Role::Backup,
+        to: Role::Master,
+        reason: Reason::MasterTimeout,
+        epoch: Some(1),
+        priority: 100,
+        peer: None,
+    }
+}
+
+#[test]
+fn transitions_are_read_in_their_order_and_once() {
+    let (sender, mut transitions, dropped) = queue();
+    (0..3).for_each(|place| sender.push(transition(place)));
+    for place in 0..3 {
+        assert_eq!(transitions.try_recv(), Ok(transition(place)));
+    }
+    assert!(transitions.try_recv().is_err());
+    assert_eq!(dropped.count(), 0);
+}
+
+#[test]
+fn a_full_queue_drops_the_newest_and_counts_it() {
+    let (sender, mut transitions, dropped) = queue();
+    let all = CAPACITY as u32;
+    (0..all + 3).for_each(|place| sender.push(transition(place)));
+    assert_eq!(dropped.count(), 3);
+    assert_eq!(transitions.try_recv(), Ok(transition(0)), "the oldest stays");
+    sender.push(transition(all + 3));
+    let rest: Vec<u32> =
+        std::iter::from_fn(|| transitions.try_recv().ok()).map(|read| read.place).collect();
+    let expected: Vec<u32> = (1..all).chain([all + 3]).collect();
+    assert_eq!(rest, expected);
+    assert_eq!(dropped.count(), 3);
+}
+
+#[test]
+fn without_a_reader_nothing_is_counted() {
+    let (sender, transitions, dropped) = queue();
+    drop(transitions);
+    sender.push(transition(0));
+    assert_eq!(dropped.count(), 0);
+}
