@@ -27,6 +27,8 @@ mod servers;
 mod shutdown;
 mod snapshot;
 mod strangers;
+#[cfg(test)]
+mod tests;
 mod tracking;
 mod transitions;
 
@@ -40,8 +42,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock;
-use crate::effects::{self, Effects};
-use crate::elector::{Command, Elector, StartError, View};
+use crate::effects::{DataPlane, Host, HostTask, Steering, Wanted};
+use crate::elector::{Elector, StartError, View};
 use crate::http::{HttpError, Order};
 use crate::net::NetlinkError;
 use crate::net::watch::Watcher;
@@ -81,8 +83,6 @@ pub enum RunError {
     #[error(transparent)]
     Elector(#[from] StartError),
     #[error(transparent)]
-    Effects(#[from] effects::StartError),
-    #[error(transparent)]
     Netlink(#[from] NetlinkError),
     #[error(transparent)]
     Plane(#[from] PlaneError),
@@ -91,6 +91,9 @@ pub enum RunError {
     /// The lease lapses now; the next agent finds its masterships in the kernel.
     #[error("the election thread has ended unasked: a defect, please report it")]
     ElectionEnded,
+    /// Addresses are followed no more; the next agent takes them over.
+    #[error("the task that installs addresses has ended unasked: a defect, please report it")]
+    HostEnded,
 }
 
 /// How to run, besides the configuration.
@@ -113,7 +116,7 @@ pub struct Options {
 /// or script is a state, told in log and status.
 pub async fn run(config: Config, options: Options, signals: Signals) -> Result<(), RunError> {
     match Agent::start(config, options, signals).await? {
-        Ok(mut agent) => agent.run().await,
+        Ok(agent) => agent.run().await,
         Err(Stopped(signal)) => {
             tracing::info!(signal, "stopped during the start: nothing was changed on this host");
             Ok(())
@@ -121,10 +124,10 @@ pub async fn run(config: Config, options: Options, signals: Signals) -> Result<(
     }
 }
 
-fn fixed(options: Options, effects: &Effects) -> Result<Fixed, PlaneError> {
+fn fixed(options: Options, plane: &DataPlane) -> Result<Fixed, PlaneError> {
     let Options { config_path, config_id, kernel_log: _, release_on_exit } = options;
     Ok(Fixed {
-        counters: effects.counters()?,
+        counters: plane.counters()?,
         started: clock::now(),
         started_unix: clock::wall(),
         config_path,
@@ -160,7 +163,10 @@ struct Inputs {
 struct Outputs {
     elector: Elector,
     election_sync: ElectionSync,
-    effects: Effects,
+    /// Maps and hooks of the kernel's programs.
+    steering: Box<dyn Steering>,
+    /// Addresses, routes and settings of the host.
+    host_task: HostTask,
     desired: Arc<Desired>,
     /// For the watcher: which routes to follow.
     destinations: watch::Sender<BTreeSet<IpAddr>>,
@@ -194,10 +200,11 @@ impl Agent {
             plane.as_ref().map(|plane| MastershipMaps::open(&plane.maps)).transpose()?;
         let places = election_sync::places(&config, &host.borrow(), words.as_mut())?;
         let resumable = election_sync::resumable(&places, words.as_ref())?;
-        let effects = Effects::new(&config, plane, clock::now())?;
+        let plane = DataPlane::new(plane, clock::now())?;
+        let host_effects = Host::open(&config.api_socket)?;
         let (elector, transitions) = Elector::start(words, config.election.clone())?;
-        let fixed = Arc::new(fixed(options, &effects)?);
-        let known = Knowledge::new(RunningConfig::new(config, places, effects.found()));
+        let fixed = Arc::new(fixed(options, &plane)?);
+        let known = Knowledge::new(RunningConfig::new(config, places, plane.found()));
         let config = &known.running.config;
         let (observed, newest) = watch::channel(Arc::new(Observed::new(&known)));
         let (shutdown, ended) = watch::channel(false);
@@ -216,8 +223,9 @@ impl Agent {
         };
         let outputs = Outputs {
             election_sync: ElectionSync::new(config, resumable, clock::now()),
+            host_task: HostTask::start(host_effects, elector.sender()),
             elector,
-            effects,
+            steering: Box::new(plane),
             desired: Arc::default(),
             destinations,
             observed,
@@ -229,7 +237,7 @@ impl Agent {
         Ok(Ok(Self { fixed, inputs, known, outputs, lifecycle }))
     }
 
-    async fn run(&mut self) -> Result<(), RunError> {
+    async fn run(mut self) -> Result<(), RunError> {
         tracing::info!(
             node = self.known.running.config.node,
             config = %self.fixed.config_path.display(),
@@ -244,10 +252,10 @@ impl Agent {
         let mut stop_tick = tokio::time::interval(STOP_TICK);
         loop {
             let was_ready = self.outputs.election_sync.are_open();
-            self.converge().await;
+            self.converge();
             if !was_ready && self.outputs.election_sync.are_open() {
                 // Once for the kernel, once for the elections that may now begin.
-                self.converge().await;
+                self.converge();
             }
             match self.lifecycle.ending {
                 Some(End::Leave) => break,
@@ -257,12 +265,14 @@ impl Agent {
                     self.lifecycle.finish_log().await;
                     return Err(RunError::ElectionEnded);
                 }
+                _ if self.outputs.host_task.is_finished() => return Err(RunError::HostEnded),
                 Some(End::Release) | None => {}
             }
             let again = self.inputs.again.map_or(TICK, |at| at.saturating_since(clock::now()));
             tokio::select! {
                 Ok(()) = self.inputs.view.changed() => {}
                 Ok(()) = self.inputs.host.changed() => {}
+                () = self.outputs.host_task.news() => {}
                 Some(event) = self.inputs.workers.health.recv() => self.on_health(event),
                 Some(event) = self.inputs.workers.paths.recv() => self.on_path(event),
                 Some(event) = self.inputs.workers.upstreams.recv() => {
@@ -279,19 +289,26 @@ impl Agent {
                 _ = tick.tick() => {}
             }
         }
-        if self.is_releasing() {
-            self.converge().await;
-            let host = self.inputs.host.borrow().clone();
-            self.outputs.effects.retire(&self.outputs.desired, &host).await;
+        let releasing = self.is_releasing();
+        if releasing {
+            self.converge();
         }
-        self.outputs.moves.clear();
-        self.lifecycle.finish().await;
+        let Self { inputs, outputs, mut lifecycle, .. } = self;
+        let Outputs { mut steering, host_task, desired, moves, .. } = outputs;
+        let mut host_effects = host_task.finish().await.map_err(|_| RunError::HostEnded)?;
+        if releasing {
+            let host = inputs.host.borrow().clone();
+            host_effects.retire(&desired, &host).await;
+            steering.retire(&desired, &host);
+        }
+        drop(moves);
+        lifecycle.finish().await;
         tracing::info!("agent stopped");
         Ok(())
     }
 
     /// Makes everything follow from what is known now.
-    async fn converge(&mut self) {
+    fn converge(&mut self) {
         let host = self.inputs.host.borrow_and_update().clone();
         let view = self.inputs.view.borrow_and_update().clone();
         self.forget_left(&view);
@@ -303,7 +320,7 @@ impl Agent {
             let up = host.link_by_name(&name.interface).is_some_and(|link| link.up);
             known.track.interface(&name.interface, up);
         }
-        let Outputs { elector, election_sync, effects, .. } = outputs;
+        let Outputs { elector, election_sync, steering, host_task, .. } = outputs;
         if lifecycle.ending.is_none() {
             election_sync.follow(now, &known.running, &host, &known.track, elector);
         }
@@ -323,19 +340,28 @@ impl Agent {
         // first election.
         let ended = stopping && elector.is_finished();
         let may_remove = ended || (election_sync.are_open() && elector.has_obeyed(&view));
-        effects.install(config, &desired, &host).await;
-        for (&place, router) in &view.routers {
-            if let Some(epoch) = router.epoch
-                && election_sync.announce_once(place, epoch)
-            {
-                elector.send(Command::Installed { place, epoch });
-            }
-        }
-        let again = effects.settle(clock::now(), config, &desired, &host, may_remove).await;
-        let ready = election_sync.open(clock::now(), known.unchecked());
+        let desired = Arc::new(desired);
+        let mut wanted = Wanted {
+            config: Arc::clone(config),
+            desired: Arc::clone(&desired),
+            host: Arc::clone(&host),
+            masterships: Arc::new(election_sync.masterships(&view)),
+            attached: steering.attached(),
+            in_maps: false,
+            may_remove,
+        };
+        host_task.want(wanted.clone());
+        let programs = host_task.programs();
+        let again = steering.apply(clock::now(), &known.running, &desired, &host, &programs);
+        wanted.in_maps = true;
+        host_task.want(wanted);
+        let ready = match host_task.is_settled() {
+            true => election_sync.open(clock::now(), known.unchecked()),
+            false => None,
+        };
         inputs.again = [again, ready].into_iter().flatten().min();
         election_sync.follow_routes(&known.running, &desired, elector);
-        outputs.desired = Arc::new(desired);
+        outputs.desired = desired;
         self.publish(&host, &view);
     }
 
@@ -343,7 +369,7 @@ impl Agent {
     fn publish(&mut self, host: &Arc<HostView>, view: &View) {
         let outputs = &mut self.outputs;
         let mut observed =
-            Observed::of_round(&self.known, host, &outputs.desired, &outputs.effects);
+            Observed::of_round(&self.known, host, &outputs.desired, outputs.steering.as_ref());
         outputs.compare.follow(view, &mut observed);
         outputs.strangers.follow(&self.fixed, view, &observed);
         outputs.observed.send_replace(Arc::new(observed));

@@ -19,7 +19,7 @@ mod driver;
 mod incoming;
 mod lookup;
 #[cfg(test)]
-mod recording;
+pub mod recording;
 mod run;
 mod sockets;
 #[cfg(test)]
@@ -28,10 +28,10 @@ mod timer;
 mod transitions;
 mod wait;
 
-use std::cell::Cell;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -93,13 +93,32 @@ pub enum Hold {
     Fault,
 }
 
-/// The agent loop's end of the thread.
-pub struct Elector {
+/// Sends commands to the thread. The loop has one, and the task that installs addresses has one.
+#[derive(Clone)]
+pub struct CommandSender {
     commands: Outbox,
     wake: Arc<EventFd>,
+    /// By all senders.
+    sent: Arc<AtomicU64>,
+}
+
+impl CommandSender {
+    /// Sends a command. A thread that has ended takes none, and needs none.
+    pub fn send(&self, command: Command) {
+        // Counted first: a command that the thread obeys at once must not be missing in the count.
+        self.sent.fetch_add(1, Ordering::AcqRel);
+        self.commands.push(command);
+        if let Err(error) = self.wake.write(1) {
+            tracing::error!(%error, "cannot wake the election thread; it will look at its next deadline");
+        }
+    }
+}
+
+/// The agent loop's end of the thread.
+pub struct Elector {
+    sender: CommandSender,
     view: watch::Receiver<Arc<View>>,
     thread: JoinHandle<()>,
-    sent: Cell<u64>,
     dropped: Dropped,
 }
 
@@ -140,21 +159,37 @@ impl Elector {
             .name("election".to_owned())
             .spawn(move || runner.run(&wanted, &inbox, waiter.as_fd()))
             .map_err(StartError::Thread)?;
-        Ok((Self { commands, wake, view, thread, sent: Cell::new(0), dropped }, transitions))
+        let sender = CommandSender { commands, wake, sent: Arc::default() };
+        Ok((Self { sender, view, thread, dropped }, transitions))
     }
 
-    /// Sends a command. A thread that has ended takes none, and needs none.
+    /// Without a thread: a test reads the commands and publishes the views. It ends with the test.
+    #[cfg(test)]
+    pub fn recording() -> (Self, recording::Thread) {
+        let (commands, inbox) = command_queue::pair();
+        let wake = EventFd::new().expect("an eventfd");
+        let sender = CommandSender { commands, wake: Arc::new(wake), sent: Arc::default() };
+        let (publish, view) = watch::channel(Arc::new(View::default()));
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let thread = thread::spawn(move || while ended.recv().is_ok() {});
+        let (_, _, dropped) = transitions::queue();
+        let double = recording::Thread { inbox, publish, _end: end };
+        (Self { sender, view, thread, dropped }, double)
+    }
+
+    /// Sends a command, see [`CommandSender::send`].
     pub fn send(&self, command: Command) {
-        self.sent.set(self.sent.get() + 1);
-        self.commands.push(command);
-        if let Err(error) = self.wake.write(1) {
-            tracing::error!(%error, "cannot wake the election thread; it will look at its next deadline");
-        }
+        self.sender.send(command);
+    }
+
+    /// Another sender of commands to this thread.
+    pub fn sender(&self) -> CommandSender {
+        self.sender.clone()
     }
 
     /// Whether `view` knows of every command sent so far.
     pub fn has_obeyed(&self, view: &View) -> bool {
-        view.obeyed >= self.sent.get()
+        view.obeyed >= self.sender.sent.load(Ordering::Acquire)
     }
 
     /// The newest view; changes wake the receiver.

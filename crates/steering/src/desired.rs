@@ -102,6 +102,14 @@ pub struct Desired {
     pub reachabilities: BTreeMap<usize, ServiceReachability>,
 }
 
+impl Desired {
+    /// Whether a master elsewhere relies on this node: as a direct-return backend, or for the
+    /// answers of NAT backends.
+    pub fn is_relied_on(&self) -> bool {
+        !self.local_routes.is_empty() || !self.reverse.is_empty()
+    }
+}
+
 /// A service, as the kernel program must know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServiceConf {

@@ -3,7 +3,8 @@
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
-use super::observed::{Observed, RingFacts};
+use super::observed::Observed;
+use crate::effects::RingFacts;
 use crate::elector::View;
 use crate::ring_agreement::{self, Agreement, Own, PORT, Ring};
 use vrrp_model::{Hmac, Router, Service};
@@ -67,7 +68,7 @@ fn rings(observed: &Observed) -> Vec<Ring> {
             digest,
         })
     };
-    observed.running.config.services.iter().zip(&observed.rings).filter_map(of).collect()
+    observed.running.config.services.iter().zip(&observed.plane.rings).filter_map(of).collect()
 }
 
 /// The masters that are heard; a link-local one on the interface of its router.

@@ -7,7 +7,8 @@ use std::net::IpAddr;
 
 use vrrp_common::maps::{ROUTER_V6, RouterConf};
 
-use crate::elector::{Command, Elector, Hold};
+use crate::effects::Announced;
+use crate::elector::{Command, Elector, Hold, RouterView, View};
 use crate::plane::PlaneError;
 use crate::plane::mastership::{Mastership, MastershipMaps};
 use vrrp_model::host::HostView;
@@ -78,6 +79,8 @@ pub struct ElectionSync {
     ready_by: Instant,
     /// No elections before this time (`startup_delay`).
     open_at: Instant,
+    /// Counts the configurations that were sent.
+    revision: u64,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -92,8 +95,8 @@ struct LastSent {
     priority: Option<u8>,
     hold: Hold,
     accepts: bool,
-    /// Epoch whose addresses were reported installed.
-    installed: Option<u64>,
+    /// Of the configuration that was sent last.
+    revision: u64,
 }
 
 impl ElectionSync {
@@ -104,6 +107,7 @@ impl ElectionSync {
             first: Some(resumable),
             ready_by: now + vrrp_steering::startup_gate::patience(config.checks()),
             open_at: now + config.startup_delay,
+            revision: 0,
         }
     }
 
@@ -159,7 +163,8 @@ impl ElectionSync {
             let router = router.as_ref();
             if told.router.as_ref() != Some(router) {
                 told.router = Some(router.clone());
-                told.installed = None;
+                self.revision += 1;
+                told.revision = self.revision;
                 elector.send(Command::Configure { place, router: Box::new(router.clone()) });
             }
             told.follow_track(place, router, &track.effective(router), elector);
@@ -192,10 +197,13 @@ impl ElectionSync {
         }
     }
 
-    /// True the first time an epoch's addresses are there, and again when the configuration changed
-    /// them.
-    pub fn announce_once(&mut self, place: u32, epoch: u64) -> bool {
-        self.told.get_mut(&place).is_some_and(|told| told.installed.replace(epoch) != Some(epoch))
+    /// By place: the masterships whose addresses are to be announced once they are installed.
+    pub fn masterships(&self, view: &View) -> BTreeMap<u32, Announced> {
+        let mastership = |(&place, router): (&u32, &RouterView)| {
+            let revision = self.told.get(&place)?.revision;
+            Some((place, Announced { epoch: router.epoch?, revision }))
+        };
+        view.routers.iter().filter_map(mastership).collect()
     }
 }
 

@@ -73,7 +73,7 @@ impl Agent {
         }
     }
 
-    fn replace(&mut self, new: Config) -> String {
+    pub(super) fn replace(&mut self, new: Config) -> String {
         let Self { inputs, known, outputs, .. } = self;
         let changes = known.replace(new);
         let new = &known.running.config;
@@ -85,7 +85,7 @@ impl Agent {
         }
         if changes.upstreams {
             inputs.workers.restart_upstream_probes(&new.upstreams);
-            outputs.effects.look_again();
+            outputs.steering.look_again();
         }
         outputs.election_sync.follow_groups(&known.running, &outputs.elector);
         for &place in &changes.released {

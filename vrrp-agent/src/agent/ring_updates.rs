@@ -67,8 +67,7 @@ impl Agent {
         let active = self.known.active(&self.inputs.view.borrow());
         let facts = self.known.facts(&host, &active, self.is_releasing());
         let desired = desired::of_services(&facts, services);
-        // What must wait is found to be undone by the round that follows.
-        self.outputs.effects.steer(decided, &desired);
+        self.outputs.steering.steer(decided, &desired);
         desired
     }
 

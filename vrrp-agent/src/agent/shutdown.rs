@@ -132,6 +132,6 @@ impl Agent {
     fn is_guarded(&self, router: &Router) -> bool {
         let host = self.inputs.host.borrow();
         host.link_by_name(&router.interface)
-            .is_some_and(|link| self.outputs.effects.outlives(link.index))
+            .is_some_and(|link| self.outputs.steering.outlives(link.index))
     }
 }

@@ -12,9 +12,9 @@ use vrrp_common::counter::{RouterCounter, Verdict};
 use vrrp_common::reason::Reason;
 
 use super::knowledge::ReloadFacts;
-use super::observed::{HookFacts, Observed};
+use super::observed::Observed;
 use super::tracking::tracking;
-use crate::effects::TagsSeen;
+use crate::effects::{HookFacts, TagsSeen};
 use crate::elector::{RouterView, View};
 use crate::plane::attach::Mode;
 use crate::plane::counters::Counters;
@@ -78,7 +78,7 @@ pub fn status(
         interfaces: interfaces(fixed, view, observed),
         routers: routers(fixed, view, observed, now, wall),
         services: services(fixed, observed, now),
-        flips: observed.flips.as_ref().map(HistogramStatus::from).unwrap_or_default(),
+        flips: observed.plane.flips.as_ref().map(HistogramStatus::from).unwrap_or_default(),
         upstreams: upstreams::upstreams(observed, now),
         scripts: scripts(config, observed),
         shortages: shortage::counts()
@@ -118,6 +118,7 @@ fn interfaces(fixed: &Fixed, view: &View, observed: &Observed) -> Vec<InterfaceS
     let routers = observed.running.config.routers.iter().map(|router| router.interface.as_str());
     // Those that lead to NAT backends need no router.
     let others = observed
+        .plane
         .hooks
         .keys()
         .filter_map(|ifindex| observed.host.links.get(ifindex))
@@ -130,7 +131,7 @@ fn interfaces(fixed: &Fixed, view: &View, observed: &Observed) -> Vec<InterfaceS
 
 fn interface(fixed: &Fixed, view: &View, observed: &Observed, name: &str) -> InterfaceStatus {
     let link = observed.host.link_by_name(name);
-    let hook = link.and_then(|link| observed.hooks.get(&link.index));
+    let hook = link.and_then(|link| observed.plane.hooks.get(&link.index));
     let counted = fixed.counters.as_ref().zip(hook.and_then(|hook| hook.slot));
     let verdicts = counted.map_or_else(
         || Verdict::ALL.iter().map(|verdict| (verdict.label().to_owned(), 0)).collect(),
@@ -180,7 +181,7 @@ fn xdp(hook: Option<&HookFacts>, reported: Option<HostXdpMode>) -> XdpStatus {
         }
         (true, _, _) => XdpMode::Driver,
     };
-    XdpStatus { mode, prog_id: hook.program_id, reason: hook.reason.clone() }
+    XdpStatus { mode, prog_id: hook.program_id, reason: hook.reason.as_deref().map(str::to_owned) }
 }
 
 /// One router, and everything its status is made of.

@@ -16,7 +16,7 @@ pub struct Strangers(BTreeMap<String, u64>);
 impl Strangers {
     /// Logs the first one on an interface, and each time that there are twice as many.
     pub fn follow(&mut self, fixed: &Fixed, view: &View, observed: &Observed) {
-        for (ifindex, hook) in &observed.hooks {
+        for (ifindex, hook) in &observed.plane.hooks {
             let Some(name) = observed.host.links.get(ifindex).map(|link| link.name.as_str()) else {
                 continue;
             };
@@ -27,7 +27,7 @@ impl Strangers {
         }
         let others = view.dropped.keys().filter(|(name, reason)| {
             *reason == Reason::AddressList
-                && !observed.hooks.keys().any(|ifindex| {
+                && !observed.plane.hooks.keys().any(|ifindex| {
                     observed.host.links.get(ifindex).is_some_and(|link| link.name == *name)
                 })
         });

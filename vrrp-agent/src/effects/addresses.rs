@@ -272,4 +272,4 @@ pub async fn accept(netlink: &Netlink, desired: &Desired, problems: &mut Problem
 #[cfg(test)]
 mod source_tests;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use vrrp_common::maps::InterfaceConf;
 
 use super::claims::Claims;
+use super::problems::Problems;
+use super::rings::Rings;
 use super::tags::Tags;
-use super::{Problems, Rings};
 use crate::plane::PlaneError;
 use crate::plane::loader::Plane;
 use crate::plane::tables::Tables;

@@ -5,17 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Problems;
-use crate::net::Netlink;
 use crate::plane::attach::{Attachment, Mode};
 use crate::plane::loader::Plane;
 use vrrp_model::XdpUse;
-use vrrp_model::host::{HostView, XdpMode};
+use vrrp_model::host::{HostView, XdpAttached, XdpMode};
 use vrrp_model::time::Instant;
 use vrrp_steering::desired::Desired;
 
-/// How often interfaces are asked for their program: the kernel sends no notification when one is
-/// detached or replaced. What was refused is tried again as often.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After this time an interface that refused the program is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What became of the attempt to attach to an interface.
 pub enum Hook {
@@ -41,56 +39,71 @@ impl Hook {
     }
 }
 
+/// What the kernel says is attached to interfaces.
+#[derive(Debug, Clone, Default)]
+pub struct Programs {
+    /// Before the first interface was asked for.
+    pub asked: Instant,
+    /// By interface index. An interface that did not answer is not in it: it is gone, or will be
+    /// asked again.
+    pub found: BTreeMap<u32, Option<XdpAttached>>,
+}
+
+/// An interface's hook, and since when it is known.
+struct Known {
+    since: Instant,
+    hook: Hook,
+}
+
 /// By interface index: how the program hangs there, or why it does not.
 #[derive(Default)]
 pub struct Hooks {
-    hooks: BTreeMap<u32, Hook>,
-    look_at: Instant,
+    hooks: BTreeMap<u32, Known>,
 }
 
 impl Hooks {
     /// How the program hangs on an interface; `None` before the first attempt.
     pub fn get(&self, ifindex: u32) -> Option<&Hook> {
-        self.hooks.get(&ifindex)
+        self.hooks.get(&ifindex).map(|known| &known.hook)
     }
 
     /// The interfaces that the program is attached to.
     pub fn attached(&self) -> BTreeSet<u32> {
-        let attached = self.hooks.iter().filter(|(_, hook)| matches!(hook, Hook::Attached(_)));
+        let attached =
+            self.hooks.iter().filter(|(_, known)| matches!(known.hook, Hook::Attached(_)));
         attached.map(|(&ifindex, _)| ifindex).collect()
     }
 
-    /// Forgets what is no longer so: refusals, and attachments that another process ended.
-    pub async fn look(&mut self, now: Instant, netlink: &Netlink, host: &HostView) {
-        if now < self.look_at {
-            return;
-        }
-        self.look_at = now + LOOK_EVERY;
-        let mut lost = Vec::new();
-        for (&ifindex, hook) in &self.hooks {
-            let Some(own) = hook.program_id() else {
-                lost.push(ifindex);
-                continue;
+    /// Forgets attachments that another process ended, by what the kernel said; an answer to a
+    /// question from before an attachment says nothing of it. Refusals are forgotten after a
+    /// while, so that the next round tries again.
+    pub fn compare(&mut self, now: Instant, programs: &Programs, host: &HostView) {
+        let is_lost = |ifindex: &u32, known: &Known| {
+            let Some(own) = known.hook.program_id() else {
+                return now >= known.since + RETRY_AFTER;
             };
-            // An interface that does not answer is gone, or will be asked again.
-            let Ok(found) = netlink.xdp_program(ifindex).await else {
-                continue;
-            };
+            let Some(found) = programs.found.get(ifindex) else { return false };
+            if programs.asked < known.since {
+                return false;
+            }
             let found = match found {
-                Some(found) if found.prog_id == own || found.mode == XdpMode::Multiple => continue,
+                Some(found) if found.prog_id == own || found.mode == XdpMode::Multiple => {
+                    return false;
+                }
                 Some(found) => format!("program {}", found.prog_id),
                 None => "no program".to_owned(),
             };
-            let interface = host.links.get(&ifindex).map_or("", |link| link.name.as_str());
+            let interface = host.links.get(ifindex).map_or("", |link| link.name.as_str());
             tracing::warn!(interface, found, "another process has detached the XDP program");
-            lost.push(ifindex);
-        }
-        self.hooks.retain(|ifindex, _| !lost.contains(ifindex));
+            true
+        };
+        self.hooks.retain(|ifindex, known| !is_lost(ifindex, known));
     }
 
     /// Puts the program on interfaces that carry virtual routers and do not have it.
     pub fn attach(
         &mut self,
+        now: Instant,
         plane: &mut Plane,
         usage: XdpUse,
         desired: &Desired,
@@ -119,7 +132,7 @@ impl Hooks {
             problems.note(&what, outcome.as_ref().map(|_| ()));
             let hook =
                 outcome.map_or_else(|error| Hook::Refused(error.to_string()), Hook::Attached);
-            self.hooks.insert(ifindex, hook);
+            self.hooks.insert(ifindex, Known { since: now, hook });
         }
     }
 }

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use super::Command;
 
-/// The agent loop's end.
+/// The senders' end.
+#[derive(Clone)]
 pub struct Outbox(Arc<Mutex<Vec<Command>>>);
 
 /// The thread's end.
@@ -37,7 +38,7 @@ impl Inbox {
         }
     }
 
-    /// Whether the agent loop has gone.
+    /// Whether all senders have gone.
     pub fn is_orphan(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }

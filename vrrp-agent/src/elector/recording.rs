@@ -3,11 +3,16 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use vrrp_common::maps::{Liveness, RouterConf};
 use vrrp_common::wire::vrrp::PRIORITY_RELEASE;
 
+use tokio::sync::watch;
+
+use super::command_queue::Inbox;
 use super::driver::Frames;
+use super::{Command, View};
 use crate::net::packet_socket::FrameError;
 use crate::plane::PlaneError;
 use crate::plane::mastership::{Inherited, Mastership};
@@ -93,5 +98,20 @@ impl Frames for RecordingFrames {
             _ => Act::Announcement,
         });
         Ok(())
+    }
+}
+
+/// In place of the election thread.
+pub struct Thread {
+    pub inbox: Inbox,
+    pub publish: watch::Sender<Arc<View>>,
+    /// The thread that stands in for it ends when this is dropped.
+    pub _end: std::sync::mpsc::Sender<()>,
+}
+
+impl Thread {
+    /// The commands since this was called last.
+    pub fn commands(&self) -> Vec<Command> {
+        self.inbox.take()
     }
 }

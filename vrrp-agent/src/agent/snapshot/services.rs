@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::observed::{Observed, RingFacts};
+use super::super::observed::Observed;
 use super::Fixed;
+use crate::effects::RingFacts;
 use vrrp_model::time::Instant;
 use vrrp_model::{Backend, Service};
 use vrrp_status::{BackendState, BackendStatus, PeerRing, ServiceStatus};
@@ -12,7 +13,7 @@ use vrrp_steering::ring::Serving;
 
 pub fn services(fixed: &Fixed, observed: &Observed, now: Instant) -> Vec<ServiceStatus> {
     let of = |(index, conf)| {
-        let ring = observed.rings.get(index).and_then(Option::as_ref);
+        let ring = observed.plane.rings.get(index).and_then(Option::as_ref);
         let reachabilities = observed
             .desired
             .reachabilities

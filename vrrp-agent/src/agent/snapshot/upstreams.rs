@@ -8,7 +8,7 @@ use vrrp_status::{BackendState, UpstreamBackendStatus, UpstreamStatus};
 
 pub(super) fn upstreams(observed: &Observed, now: Instant) -> Vec<UpstreamStatus> {
     let configured = observed.running.config.upstreams.iter();
-    let known = observed.upstreams.iter().zip(observed.upstream_checks.results());
+    let known = observed.plane.upstreams.iter().zip(observed.upstream_checks.results());
     configured
         .zip(known)
         .map(|(upstream, (standing, health))| status(upstream, standing, health, now))
