@@ -233,7 +233,7 @@ async fn order_drain(
 fn moved(reply: &handover::Reply) -> StatusCode {
     match reply.outcome {
         Outcome::HandedOver | Outcome::StandbyEnded | Outcome::NotStandby => StatusCode::OK,
-        Outcome::NotMaster | Outcome::NobodyTookOver | Outcome::Interrupted => StatusCode::CONFLICT,
+        Outcome::NotMaster | Outcome::NoSuccessor | Outcome::Interrupted => StatusCode::CONFLICT,
         Outcome::Unknown => StatusCode::NOT_FOUND,
     }
 }

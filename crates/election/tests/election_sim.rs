@@ -1,8 +1,8 @@
-//! Seeds by the thousand, named scenarios, and proof that the referee would notice.
+//! Thousands of seeds, named scenarios, and mutants that the referee must catch.
 //!
-//! `cargo xtask sim` runs them by the million. It says in the environment what it wants:
-//! `VRRP_SIM_SEEDS` seeds from `VRRP_SIM_FROM` on over `VRRP_SIM_THREADS` threads, or the one seed
-//! `VRRP_SIM_SEED` with its trace.
+//! `cargo xtask sim` runs millions of seeds. Environment variables select them: `VRRP_SIM_SEEDS`
+//! seeds from `VRRP_SIM_FROM` on over `VRRP_SIM_THREADS` threads, or the one seed `VRRP_SIM_SEED`
+//! with its trace.
 #![allow(clippy::disallowed_methods, reason = "a test measures, and runs seeds side by side")]
 
 mod model;
@@ -19,13 +19,13 @@ use sim::{Mutant, Setup};
 use vrrp_election::Role;
 use vrrp_model::time::Instant;
 
-/// Well below a minute's worth in the dev build.
+/// Well below a minute of work in the dev build.
 const SEEDS: u64 = 100_000;
 
 /// Other tests run at the same time.
 const THREADS: u64 = 2;
 
-/// Each mutant must fall within this many.
+/// Each mutant must fail within this many seeds.
 const MUTANT_SEEDS: u64 = 2_000;
 
 fn at(millis: u64) -> Instant {
@@ -42,7 +42,7 @@ fn run(seed: u64, mutant: Mutant, trace: bool) -> World {
     world
 }
 
-/// Shows how a seed went, and fails if a rule was broken.
+/// Shows the result of a seed, and fails if a rule was broken.
 fn tell(world: &World) {
     for line in world.trace.iter().flatten() {
         println!("{line}");
@@ -54,8 +54,8 @@ fn tell(world: &World) {
     }
 }
 
-/// Every `step`th seed from `from` on, below `end`; stops at the first that breaks a rule, and says
-/// which.
+/// Every `step`th seed from `from` on, below `end`. Stops at the first that breaks a rule, and
+/// reports it.
 fn run_some(from: u64, end: u64, step: u64) -> (Stats, Option<u64>) {
     let mut stats = Stats::default();
     for seed in (from..end).step_by(step as usize) {
@@ -113,7 +113,8 @@ fn mutants_are_caught() {
     }
 }
 
-/// A pair whose node 0 is master, until `end` milliseconds and with these actions; no rule broken.
+/// A pair whose node 0 is master, until `end` milliseconds and with these actions. Fails if a rule
+/// is broken.
 fn pair(end: u64, actions: Vec<(u64, Action)>) -> World {
     let mut world = World::new(Setup::pair(), true);
     for (millis, action) in actions {
@@ -124,8 +125,8 @@ fn pair(end: u64, actions: Vec<(u64, Action)>) -> World {
     world
 }
 
-/// Who acted when, from the first master on, without the short times in which an advert was in
-/// flight.
+/// The active nodes over time, from the first master on, without the short times in which an advert
+/// was in flight.
 fn actors(world: &World) -> Vec<Vec<usize>> {
     let ends = world.active.iter().skip(1).map(|(from, _)| *from).chain([world.now]);
     let spans = world.active.iter().zip(ends).skip_while(|((_, actors), _)| actors.is_empty());

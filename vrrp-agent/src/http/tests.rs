@@ -92,7 +92,7 @@ async fn a_name_goes_to_the_loop_and_every_outcome_comes_back() {
     tokio::spawn(ApiServer::bind(&path).unwrap().serve(StatusSource::new(sample), orders, stopped));
 
     for outcome in
-        [Outcome::HandedOver, Outcome::NotMaster, Outcome::NobodyTookOver, Outcome::Unknown]
+        [Outcome::HandedOver, Outcome::NotMaster, Outcome::NoSuccessor, Outcome::Unknown]
     {
         let expected = handover::Reply { outcome, message: "why".to_owned(), routers: vec![] };
         let (answer, ()) = tokio::join!(client::failover(&path, "V \"1\"", None), async {
