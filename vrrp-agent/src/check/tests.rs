@@ -113,7 +113,7 @@ fn the_text_decides_the_language_if_the_name_does_not() {
 }
 
 #[test]
-fn json_says_where_and_what_to_do() {
+fn json_gives_the_place_and_the_remedy() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let bad =
         write(&dir, "node1.conf", include_str!("../../../crates/config/testdata/node1.track.conf"));

@@ -91,8 +91,7 @@ async fn a_name_goes_to_the_loop_and_every_outcome_comes_back() {
     let (orders, mut asked) = mpsc::channel::<Order>(1);
     tokio::spawn(ApiServer::bind(&path).unwrap().serve(StatusSource::new(sample), orders, stopped));
 
-    for outcome in
-        [Outcome::HandedOver, Outcome::NotMaster, Outcome::NoSuccessor, Outcome::Unknown]
+    for outcome in [Outcome::HandedOver, Outcome::NotMaster, Outcome::NoSuccessor, Outcome::Unknown]
     {
         let expected = handover::Reply { outcome, message: "why".to_owned(), routers: vec![] };
         let (answer, ()) = tokio::join!(client::failover(&path, "V \"1\"", None), async {
@@ -149,7 +148,7 @@ async fn what_is_not_a_socket_is_never_removed() {
 }
 
 #[tokio::test]
-async fn without_an_agent_the_client_says_so() {
+async fn without_an_agent_the_client_reports_that() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("api.sock");
     let error = fetch_status(&path).await.unwrap_err();

@@ -162,7 +162,7 @@ fn a_backup_names_the_master_and_starts_no_hand_over() {
 }
 
 #[test]
-fn failback_says_whether_it_ended_anything() {
+fn failback_reports_whether_it_ended_a_standby() {
     let config = config();
     let mut view = masters();
     view.routers.get_mut(&4).unwrap().standby_since = Some(at(7));

@@ -74,7 +74,7 @@ fn vc072_a_takeover_sends_the_advert_first_and_the_announcement_last() {
 }
 
 #[test]
-fn vc096_a_master_answers_a_leaving_one_and_starts_its_timer_anew() {
+fn vc096_a_master_answers_a_release_at_once_and_restarts_its_timer() {
     let (mut router, now) = active();
     let outputs = give(&mut router, now, advert(now, 0));
     assert_eq!(adverts(&outputs), [&Send { priority: 100 }]);

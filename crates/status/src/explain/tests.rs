@@ -4,7 +4,7 @@ use crate::{MasterStatus, TrackedKind};
 use vrrp_config::{Language, Mode, Source, parse};
 
 #[test]
-fn a_master_says_why_and_what_it_waits_for() {
+fn a_master_shows_its_reason_and_what_it_waits_for() {
     let expected = "\
 VI_1: master for 192.400 s (VRID 51 on eth1, VRRPv2)
   why        master down: no advert for 3.609 s
@@ -23,7 +23,7 @@ VI_1: master for 192.400 s (VRID 51 on eth1, VRRPv2)
 }
 
 #[test]
-fn a_backup_says_when_it_takes_over() {
+fn a_backup_shows_when_it_takes_over() {
     let mut status = sample();
     let router = &mut status.routers[0];
     router.role = Role::Backup;
@@ -75,7 +75,7 @@ fn an_unknown_name_is_answered_with_the_known_ones() {
 }
 
 #[test]
-fn a_file_says_what_it_would_do() {
+fn explain_of_a_file_shows_what_it_would_do() {
     let text = include_str!("../../../config/testdata/node1.toml");
     let config = parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host")
         .config

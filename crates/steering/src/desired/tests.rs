@@ -240,7 +240,7 @@ fn direct_return_goes_over_the_segment_of_the_virtual_address() {
 }
 
 #[test]
-fn a_node_of_the_pair_is_local_to_itself_and_accepts_what_the_master_hands_on() {
+fn a_node_of_the_pair_is_local_to_itself_and_accepts_packets_forwarded_by_the_master() {
     for (vip, own, other) in [(V4, "192.0.2.1", "192.0.2.2"), (V6, "2001:db8::1", "2001:db8::2")] {
         let backends = format!("{{ address = \"{own}\" }}, {{ address = \"{other}\" }}");
         let world = World::serving(vip, &backends, "");
@@ -433,7 +433,7 @@ fn nat_to_a_node_of_the_pair_is_local_where_nothing_needs_rewriting() {
 
 /// What stands in the way, and what is done about it.
 #[test]
-fn every_obstacle_is_told_and_stops_the_packets() {
+fn every_obstacle_is_reported_and_stops_the_packets() {
     type Damage = fn(&mut World);
     let rows: [(&str, Damage, Unusable, bool); 12] = [
         ("dr", |world| world.health = vec![vec![None]], Unusable::Unchecked, true),

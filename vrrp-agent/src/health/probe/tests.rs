@@ -74,7 +74,7 @@ async fn a_service_without_a_check_is_up() {
 }
 
 #[tokio::test]
-async fn a_backend_with_a_check_of_its_own_is_asked_as_that_says_and_its_neighbours_are_not() {
+async fn a_backend_with_its_own_check_is_probed_by_it_and_its_neighbours_are_not() {
     let (listener, at) = listen().await;
     drop(listener);
     let mut service = service(CheckKind::Tcp { port: Some(at.port()) }, SOON, 1);

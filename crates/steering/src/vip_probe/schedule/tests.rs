@@ -26,7 +26,7 @@ fn run(timetable: &mut Schedule, end: u64) -> Vec<(u64, Due, Option<bool>)> {
 }
 
 #[test]
-fn a_frame_is_repeated_once_and_two_silences_make_a_path_broken_whatever_the_check_says() {
+fn a_frame_is_repeated_once_and_two_silences_make_a_path_broken_independent_of_the_check() {
     let mut timetable = timetable(1);
     let expected = [
         (1_000, Due::Ask, None),
