@@ -163,7 +163,7 @@ impl ElectionSync {
                 elector.send(Command::Configure { place, router: Box::new(router.clone()) });
             }
             told.follow_track(place, router, &track.effective(router), elector);
-            told.follow_seat(place, router, host, elector);
+            told.follow_binding(place, router, host, elector);
         }
     }
 
@@ -243,7 +243,7 @@ impl LastSent {
         }
     }
 
-    fn follow_seat(&mut self, place: u32, router: &Router, host: &HostView, elector: &Elector) {
+    fn follow_binding(&mut self, place: u32, router: &Router, host: &HostView, elector: &Elector) {
         let found = desired::binding(router, host);
         let why = found.as_ref().err().cloned();
         if why != self.unseated
