@@ -1,6 +1,6 @@
 //! Two nodes of a pair forward alike: two instances of the program with one configuration give
-//! every packet the same verdict, whatever numbers their backends have and whatever ring changes
-//! came before, once those are complete.
+//! every packet the same verdict. The numbers of their backends and earlier, completed ring changes
+//! have no effect.
 
 mod rows;
 

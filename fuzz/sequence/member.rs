@@ -1,16 +1,16 @@
-//! What the outputs of an election say, held against what it is.
+//! Compares the outputs of an election with its state.
 
 use vrrp_election::{Output, Reason, Role, Settings, VirtualRouter};
 use vrrp_model::time::Instant;
 
-/// One election, and what its outputs say it is.
+/// One election, and its state according to its outputs.
 pub struct Member {
     pub router: VirtualRouter,
     pub grouped: bool,
     pub begun: Settings,
     role: Role,
     epoch: Option<u64>,
-    /// The newest epoch it has acted in.
+    /// The newest epoch in which it has been active.
     newest: u64,
 }
 
@@ -50,7 +50,8 @@ impl Member {
         );
     }
 
-    /// Takes the outputs of one event off the front. Each pattern is a line of "Order of outputs".
+    /// Removes the outputs of one event from the front. Each pattern is a line of "Order of
+    /// outputs".
     fn obey<'o>(&mut self, now: Instant, outputs: &'o [Output]) -> &'o [Output] {
         match outputs {
             [Output::Send { priority }, Output::Lease { until, priority: told }, rest @ ..] => {
@@ -82,7 +83,7 @@ impl Member {
                     (Role::Master, Reason::BetterMaster) => {
                         rest.strip_prefix(&parting).expect("a last advert")
                     }
-                    // Where the lease was good.
+                    // With a valid lease.
                     (Role::Master, Reason::Fenced)
                         if !matches!(rest, [_, Output::Lease { .. }, ..]) =>
                     {
@@ -100,7 +101,8 @@ impl Member {
         }
     }
 
-    /// What may follow an advert and its lease: a takeover, or a second announcement; else it was
+    /// What may follow an advert and its lease: a takeover, or a second announcement; otherwise it
+    /// was a regular advert.
     /// one of many.
     fn obey_advert<'o>(&mut self, outputs: &'o [Output]) -> &'o [Output] {
         let [

@@ -221,7 +221,7 @@ impl Duel {
         serde_json::from_str(&text).context("reading the agent's status")
     }
 
-    /// What the speaker of `node` has written to its log.
+    /// The log of the speaker of `node`.
     pub fn log(&self, node: Node) -> String {
         std::fs::read_to_string(self.dir(node).join("speaker.log")).unwrap_or_default()
     }

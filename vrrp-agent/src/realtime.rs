@@ -101,7 +101,7 @@ fn be_nice() -> bool {
     unsafe { libc::setpriority(libc::PRIO_PROCESS as _, 0, BEST_NICE) == 0 }
 }
 
-/// Whether the calling thread has CAP_IPC_LOCK in effect; false where that cannot be told.
+/// Whether the calling thread has CAP_IPC_LOCK in effect; false if /proc cannot be read.
 fn has_ipc_lock() -> bool {
     std::fs::read_to_string("/proc/thread-self/status")
         .is_ok_and(|status| effective_has(&status, 14))

@@ -17,10 +17,10 @@ pub use plan::plan;
 /// Priority of the address owner (RFC 9568 section 6.1).
 const OWNER: u8 = 255;
 
-/// Why router `name` (every router when `None`) of a running agent is in its role.
+/// The reasons for the role of router `name` (every router if `None`) of a running agent.
 ///
 /// # Errors
-/// There is no such router; the names there are, for people.
+/// There is no such router; the error lists the names.
 pub fn now(status: &Status, name: Option<&str>) -> Result<String, String> {
     let wanted = chosen(&status.routers, name, |router| &router.name)?;
     let explain = |router: &RouterStatus| {

@@ -1,14 +1,14 @@
-//! What a configuration makes a router do.
+//! Describes how a configured router would run.
 
 use super::{OWNER, chosen, duration, line};
 use vrrp_election::timing;
 use vrrp_model::{Auth, Config, Delivery, Family, Router, Version};
 use vrrp_steering::tracking;
 
-/// What router `name` (every router when `None`) of a file would do.
+/// Describes how router `name` (every router if `None`) of a file would run.
 ///
 /// # Errors
-/// There is no such router; the names there are, for people.
+/// There is no such router; the error lists the names.
 pub fn plan(config: &Config, name: Option<&str>) -> Result<String, String> {
     let wanted = chosen(&config.routers, name, |router| &router.name)?;
     Ok(wanted.into_iter().map(|router| router_plan(config, router)).collect::<Vec<_>>().join("\n"))

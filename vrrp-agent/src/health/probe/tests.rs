@@ -36,7 +36,7 @@ async fn listen() -> (TcpListener, SocketAddr) {
     (listener, at)
 }
 
-/// Accepts and keeps every connection; aborting it is like killing the server.
+/// Accepts and keeps every connection; aborting the task is like killing the server.
 fn serve_tcp(listener: TcpListener) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         let mut open = Vec::new();

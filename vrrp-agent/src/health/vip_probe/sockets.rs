@@ -1,4 +1,4 @@
-//! Where probes on the real path leave, and where their answers are heard.
+//! The sockets of the VIP probes: one sends frames, one per family receives the answers.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use crate::net::tcp_sniffer::TcpSniffer;
 use vrrp_model::Family;
 use vrrp_steering::vip_probe::frame::Attempt;
 
-/// More than the headers of an answer.
+/// Longer than the headers of an answer.
 const LONGEST: usize = 128;
 
 /// Why an attempt was not made.
@@ -15,7 +15,7 @@ const LONGEST: usize = 128;
 pub enum Unsent {
     #[error("{0}")]
     Open(String),
-    /// They could not be opened, which was said by then.
+    /// They could not be opened, which was reported then.
     #[error("no sockets")]
     NoSockets,
     #[error("reserve a port of {0}: {1}")]
@@ -26,7 +26,7 @@ pub enum Unsent {
     Send(String),
 }
 
-/// One for frames out, one of each family for segments in.
+/// One packet socket for frames out, one of each family for segments in.
 pub struct Sockets {
     frames: PacketSocket,
     v4: Ear,
@@ -51,7 +51,7 @@ impl Sockets {
         self.frames.send(ifindex, frame).map_err(|error| Unsent::Send(error.to_string()))
     }
 
-    /// Hears answers to these attempts and no others from now on.
+    /// Receives answers to exactly these attempts from now on.
     pub fn listen<'a>(
         &mut self,
         attempts: impl Iterator<Item = &'a Attempt>,
@@ -65,7 +65,7 @@ impl Sockets {
         self.v6.listen(v6)
     }
 
-    /// The next packet, from its IP header on. May be cancelled at any point.
+    /// The next packet, from its IP header on. Cancel safe.
     pub async fn hear(&mut self) -> Vec<u8> {
         tokio::select! {
             packet = self.v4.hear() => packet,
@@ -91,7 +91,7 @@ impl Ear {
 
     async fn hear(&mut self) -> Vec<u8> {
         loop {
-            // An error is news of an interface that went down, told once: the others are heard on.
+            // The error reports once that an interface went down; the others still receive.
             if let Ok(len) = self.socket.recv(&mut self.buffer).await {
                 return self.buffer.get(..len).unwrap_or_default().to_vec();
             }

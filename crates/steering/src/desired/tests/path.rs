@@ -123,7 +123,7 @@ fn a_backend_that_is_not_reached_leaves_the_ring_and_is_probed_on() {
     );
     world.health = vec![vec![Some(true); 2]];
     world.active = vec![false; 2];
-    assert_eq!(members(&world), [0, 1], "who does not act has no opinion");
+    assert_eq!(members(&world), [0, 1], "an inactive node has no state");
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn timetable(fall: u32) -> Schedule {
     )
 }
 
-/// Everything due up to `end`, each silence concluded.
+/// Everything due up to `end`, with each silence concluded.
 fn run(timetable: &mut Schedule, end: u64) -> Vec<(u64, Due, Option<bool>)> {
     let mut seen = Vec::new();
     while timetable.next() <= at(end) {
