@@ -231,7 +231,7 @@ fn without_permission_the_agent_names_the_missing_capabilities() {
     assert_eq!(
         last.matches("Operation not permitted").count(),
         1,
-        "the reason is said once: {last}"
+        "the reason appears once: {last}"
     );
     said.check_no_secret();
     assert!(!at.socket().exists(), "no socket stays");

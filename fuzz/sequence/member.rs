@@ -31,7 +31,7 @@ impl Member {
         assert_eq!(
             (router.role(), router.epoch()),
             (self.role, self.epoch),
-            "the outputs say so: {outputs:?}"
+            "by its outputs: {outputs:?}"
         );
         assert_eq!(
             self.epoch.is_some(),
@@ -46,7 +46,7 @@ impl Member {
         assert!(router.skew() < router.master_down_interval(), "{router:?}");
         assert!(
             router.last_heard().is_none_or(|heard| heard.at <= now),
-            "heard in the future: {router:?}"
+            "received in the future: {router:?}"
         );
     }
 
@@ -79,7 +79,7 @@ impl Member {
                 match (*from, *reason) {
                     (Role::Master, Reason::InterfaceDown) => rest
                         .strip_prefix(&[Output::Send { priority: 0 }])
-                        .expect("an attempt to tell"),
+                        .expect("an attempt to send"),
                     (Role::Master, Reason::BetterMaster) => {
                         rest.strip_prefix(&parting).expect("a last advert")
                     }
@@ -93,7 +93,7 @@ impl Member {
                 }
             }
             [Output::Transition { from, to, .. }, rest @ ..] => {
-                assert!(self.epoch.is_none(), "it still acts: {outputs:?}");
+                assert!(self.epoch.is_none(), "it is still active: {outputs:?}");
                 self.change(*from, *to);
                 rest
             }

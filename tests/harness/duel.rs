@@ -251,7 +251,7 @@ impl Duel {
 
     /// The client sends an advert of priority 254 to `node` alone, with this time to live.
     pub fn forge(&self, node: Node, ttl: u8) -> Result<()> {
-        let IpAddr::V4(vip) = self.vip()? else { bail!("the stranger speaks IPv4 only") };
+        let IpAddr::V4(vip) = self.vip()? else { bail!("the unknown sender supports IPv4 only") };
         self.send(inject::stranger(client()?, node, VRID, ttl, vip))
     }
 

@@ -173,7 +173,7 @@ fn address_family_and_port_distinguish_members() {
         assert!(moved(&whole, &rest) <= 1.0 / 3.0 + 0.01);
     }
     let other_port = [member(0, 1), Member { port: 81, ..member(1, 1) }];
-    assert_ne!(ring(&members(2)), ring(&other_port), "the port is part of who it is");
+    assert_ne!(ring(&members(2)), ring(&other_port), "the port is part of its identity");
 }
 
 /// By port, if the addresses are equal.

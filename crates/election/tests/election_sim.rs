@@ -95,7 +95,7 @@ fn seeds() {
     println!("adverts delivered     {}", stats.adverts);
     println!("takeovers             {}", stats.takeovers);
     println!("longest inactive      {} (after the last fault)", stats.without_active);
-    println!("longest two acted     {} (on whole links)", stats.two);
+    println!("longest two active    {} (on whole links)", stats.two);
     println!("violations            {}", failing.len());
     if let Some(seed) = failing.iter().min() {
         tell(&run(*seed, Mutant::None, true));

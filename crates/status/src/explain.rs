@@ -164,20 +164,20 @@ fn next(router: &RouterStatus) -> String {
             }
         }
         Role::Backup => match &router.master {
-            None => format!("takes over {in_time} unless a master speaks"),
+            None => format!("takes over {in_time} unless a master advertises"),
             Some(master) if master.priority >= router.priority => {
                 format!(
-                    "takes over {in_time} unless the master speaks: its priority {} is not below ours",
+                    "takes over {in_time} unless the master advertises: its priority {} is not below ours",
                     master.priority
                 )
             }
             Some(master) if router.standby_seconds.is_some() => {
                 let yields = format!("it has {}, but this router is on standby", master.priority);
-                format!("takes over {in_time} unless the master speaks: {yields}")
+                format!("takes over {in_time} unless the master advertises: {yields}")
             }
             Some(master) if !router.preempt => {
                 format!(
-                    "takes over {in_time} unless the master speaks: it has {}, but this router does not preempt",
+                    "takes over {in_time} unless the master advertises: it has {}, but this router does not preempt",
                     master.priority
                 )
             }
@@ -190,12 +190,12 @@ fn next(router: &RouterStatus) -> String {
             }
         },
         Role::Master if router.fenced => {
-            "does not act: another master was heard after the lease had lapsed; steps down"
+            "is not active: another master advertised after the lease had lapsed; steps down"
                 .to_owned()
         }
         Role::Master => format!("next advert {in_time}; yields to a higher priority"),
         Role::Releasing => {
-            format!("acts until its successor speaks, stops {in_time} at the latest")
+            format!("is active until its successor advertises, stops {in_time} at the latest")
         }
     }
 }

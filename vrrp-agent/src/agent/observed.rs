@@ -149,7 +149,8 @@ fn hook(wanted: XdpUse, effects: &Effects, ifindex: u32) -> HookFacts {
             Some(Hook::Attached(_)) => None,
             None if wanted == XdpUse::Off => Some("switched off in the configuration".to_owned()),
             None => Some(
-                "the kernel program is not loaded: `vrrp-agent check --host` says why".to_owned(),
+                "the kernel program is not loaded: `vrrp-agent check --host` reports the cause"
+                    .to_owned(),
             ),
         },
         tags: effects.tags(ifindex),

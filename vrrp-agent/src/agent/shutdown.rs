@@ -66,7 +66,7 @@ impl Agent {
             Asked::Reload => self.load(None),
             Asked::Nothing(signal) => {
                 tracing::info!(
-                    "{signal} does nothing here: `vrrp-agent status` and the metrics tell what keepalived writes to files"
+                    "{signal} does nothing here: `vrrp-agent status` and the metrics show what keepalived writes to files"
                 );
             }
         }
@@ -110,7 +110,7 @@ impl Agent {
                 }
                 tracing::info!(
                     signal,
-                    "stopping: masterships are released, traffic is carried until a successor speaks"
+                    "stopping: masterships are released, traffic is carried until a successor advertises"
                 );
                 self.outputs.elector.send(Command::Shutdown);
                 End::Release

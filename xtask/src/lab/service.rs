@@ -79,7 +79,7 @@ impl Session {
     pub fn visit(&mut self, story: &Story, vip: Vip) -> Result<()> {
         let answer = story.lab.get(vip.address(), "/index.php", self.cookie.as_deref())?;
         let page: Value = serde_json::from_str(&answer.body).with_context(|| {
-            format!("the PHP page (status {}) says: {}", answer.status, answer.body)
+            format!("the PHP page (status {}) returned: {}", answer.status, answer.body)
         })?;
         let word = |key: &str| page[key].as_str().unwrap_or("?").to_owned();
         self.visits = page["visits"].as_u64().context("the PHP page counts no visits")?;

@@ -145,7 +145,7 @@ fn what_was_computed_elsewhere_is_accepted_with_its_checksum() {
 #[test]
 fn vc137_an_advert_without_a_trailer_is_dropped_only_where_one_is_required() {
     let bare = signed(&mut authenticator(HmacMode::ReceiveOnly, 7), NOW, SOURCE);
-    assert_eq!(bare.len(), 12, "who only receives signs nothing");
+    assert_eq!(bare.len(), 12, "a receiver signs nothing");
     let outcomes = [HmacMode::ReceiveOnly, HmacMode::Permissive, HmacMode::Enforce]
         .map(|mode| verify(&mut authenticator(mode, 7), NOW, SOURCE, &bare));
     assert_eq!(outcomes, [Ok(()), Ok(()), Err(Reason::AuthMissing)]);
@@ -214,7 +214,7 @@ fn vc138_every_changed_bit_but_of_the_checksum_is_refused_by_its_reason_and_move
     assert_eq!(
         verify(&mut receiver, NOW, SOURCE, &genuine),
         Ok(()),
-        "none of them counts as heard"
+        "none of them counts as received"
     );
 }
 

@@ -40,11 +40,11 @@ fn vc064_without_a_source_address_the_router_stays_in_init() {
     assert_eq!(adverts(&outputs), Vec::<&Output>::new());
     assert_eq!((router.role(), router.next_deadline()), (Role::Fault, None));
     give(&mut router, ms(10), STARTUP);
-    assert_eq!(router.role(), Role::Master, "the owner stands as soon as there is one");
+    assert_eq!(router.role(), Role::Master, "the owner takes part as soon as there is an address");
 }
 
 #[test]
-fn vc071_a_backup_stops_without_a_word() {
+fn vc071_a_backup_stops_without_an_advert() {
     let mut router = backup(settings());
     let outputs = give(&mut router, ms(10), Input::Shutdown);
     assert_eq!(

@@ -255,7 +255,7 @@ impl Referee {
             ));
         }
         if node.kernel.active() && !acts {
-            return Err(format!("S7: {} is {} and its kernel acts", node.source, role.name()));
+            return Err(format!("S7: {} is {} and its kernel is active", node.source, role.name()));
         }
         Ok(())
     }
@@ -282,7 +282,7 @@ impl Referee {
     /// The violation.
     pub fn check_announcement(&self, node: &Node) -> Result<(), String> {
         if node.kernel.mastership == 0 {
-            return Err(format!("S7: {} announces itself and does not act", node.source));
+            return Err(format!("S7: {} announces itself and is not active", node.source));
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ fn a_backup_shows_when_it_takes_over() {
     assert!(text.contains("  master     192.168.1.206, priority 99, heard 400 ms ago\n"), "{text}");
     assert!(
         text.contains(
-            "takes over in 2.100 s unless the master speaks: its priority 99 is not below ours\n"
+            "takes over in 2.100 s unless the master advertises: its priority 99 is not below ours\n"
         ),
         "{text}"
     );

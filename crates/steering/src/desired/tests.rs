@@ -406,7 +406,11 @@ fn nat_keeps_the_way_back_open() {
         assert_eq!(world.desired().nat_sides, sides.into());
 
         world.health = vec![vec![Some(false)]];
-        assert_eq!(world.desired().reverse.len(), 1, "what a failing backend still says is heard");
+        assert_eq!(
+            world.desired().reverse.len(),
+            1,
+            "responses of a failing backend are still translated"
+        );
     }
 }
 
@@ -579,7 +583,7 @@ fn the_sorry_server_has_a_way_but_no_place_in_the_ring() {
     assert_eq!(
         (reach(&world).unusable, reach(&world).passable),
         (None, true),
-        "whatever any check says"
+        "independent of all checks"
     );
     let desired = world.desired();
     let number = world

@@ -1,23 +1,23 @@
 //! Rollout of a service's rings: a flow stays with a live backend, and no packet sees a mixed ring.
 //!
-//! A service has three slots for rings in the kernel. The live ring spreads new flows. During a
-//! drain the base ring, from before the changes, keeps the flows that began earlier. The idle slots
-//! are filled next:
+//! A service has three rings in the kernel. The live ring spreads new flows. During a drain the
+//! base ring, from before the changes, keeps the flows that began earlier. The idle rings are filled
+//! next:
 //!
-//! - Without a drain, live and base are the same slot and two slots are idle. A slot may be filled
+//! - Without a drain, live and base are the same ring and two rings are idle. A ring may be filled
 //!   [`GRACE`] after it went out of use; the one that has been idle longest is taken.
-//! - During a drain, live and base are two slots and one is idle. A further change fills the idle
-//!   slot, and the ring that was live goes out of use; the base stays. So a second change within
-//!   [`GRACE`] of the first waits for the slot that the first put out of use.
-//! - The end of a drain fills the idle slot with the live ring without marks; both others go out of
-//!   use.
+//! - During a drain, live and base are two rings and one is idle. A further change fills the idle
+//!   ring, and the ring that was live goes out of use; the base stays. So a second change within
+//!   [`GRACE`] of the first waits for the ring that the first put out of use.
+//! - The end of a drain fills the idle ring with a copy of the live ring without marks; both others
+//!   go out of use.
 //!
-//! A packet reads the word of the rings in use, then one entry of a ring. The wait ensures that it
-//! has read the entry before its ring is filled again. If a hypervisor stops the CPU between the
-//! two reads for longer, the packet reads an entry of the next live ring: it is treated as if it
-//! had arrived a moment later.
+//! A packet reads the word of the rings in use, then one slot of a ring. The wait ensures that it
+//! has read the slot before its ring is filled again. If a hypervisor stops the CPU between the two
+//! reads for longer, the packet reads a slot of the next live ring: it is treated as if it had
+//! arrived a moment later.
 //!
-//! The base stays for the whole drain, through all other changes. An entry that has had another
+//! The base stays for the whole drain, through all other changes. A slot that has had another
 //! backend than the base's keeps its mark, even when it gets the base's backend back: flows that
 //! began in it in the meantime are recorded, and must be looked up. Each drain has a number: the
 //! flow record of an earlier drain may belong to an earlier flow with the same ports.

@@ -174,7 +174,7 @@ fn an_adopted_ring_of_the_same_members_is_left_alone_and_another_is_drained() {
     assert_eq!(
         expect_wait(&course.next(at(0), Some(&wanted), DRAIN)),
         at(0) + GRACE,
-        "who knows what its agent did last"
+        "the last change of its agent is unknown"
     );
     let publication = change(&mut course, at(0) + GRACE, &wanted);
     assert_eq!((publication.in_use.base, publication.in_use.epoch), (2, 10));

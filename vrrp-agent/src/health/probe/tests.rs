@@ -175,7 +175,7 @@ async fn a_fastcgi_server_is_asked_for_its_values_and_left_alone() {
 }
 
 #[tokio::test]
-async fn what_speaks_no_fastcgi_is_down() {
+async fn a_server_without_fastcgi_is_down() {
     for answer in [
         "HTTP/1.1 400 Bad Request\r\n\r\n",
         "\x01\x03\0\0\0\x08\0\0........",

@@ -90,7 +90,7 @@ fn a_backend_is_well_while_it_has_the_address_and_answers_for_it() {
         prober.probe(paths(path));
         assert_eq!(next(pair, &mut events).await, Some(true), "it answers");
         drop(listener);
-        assert_eq!(next(pair, &mut events).await, Some(false), "nobody listens");
+        assert_eq!(next(pair, &mut events).await, Some(false), "no server listens");
         pair.enter_right();
         let listener = listen();
         assert_eq!(next(pair, &mut events).await, Some(true), "one success is enough");
@@ -137,7 +137,11 @@ fn a_backend_behind_a_tunnel_likewise() {
         let (sender, mut events) = mpsc::channel(8);
         let prober = spawn(&[service()], &sender);
         prober.probe(paths(path));
-        assert_eq!(next(pair, &mut events).await, Some(false), "nobody takes the packet out");
+        assert_eq!(
+            next(pair, &mut events).await,
+            Some(false),
+            "no tunnel end decapsulates the packet"
+        );
         let end = tokio::spawn(unwrap_tunnel(outside, inside));
         assert_eq!(
             next(pair, &mut events).await,
