@@ -84,8 +84,8 @@ fn failover_and_failback_lose_no_request_and_no_download() -> Result<()> {
         "VI_1: is not master here: 192.168.1.206 (priority 99) is",
     )?;
     let status = scene.status_text(OLD)?;
-    ensure!(status.contains("has been on standby for"), "in the status:\n{status}");
-    ensure!(scene.lab.metrics(OLD)?.sum("vrrp_preempt_inhibited", &[]) == 1.0, "in the metric");
+    ensure!(status.contains("has been on standby for"), "the status shows it:\n{status}");
+    ensure!(scene.lab.metrics(OLD)?.sum("vrrp_preempt_inhibited", &[]) == 1.0, "the metric shows it");
     sleep(settings().master_down_interval());
     ensure!(scene.router(OLD, VIP)?["role"] == "backup", "it does not preempt: {}", scene.log(OLD));
 
