@@ -25,7 +25,8 @@ pub fn enter(wanted: &ElectionThread) -> Vec<Degraded> {
     outcomes.into_iter().filter_map(Result::err).collect()
 }
 
-/// What a thread of this process would be refused, tried on a thread that ends at once.
+/// The privileges that a thread of this process would be refused, tried on a thread that ends at
+/// once.
 pub fn try_out(wanted: &ElectionThread) -> Vec<Degraded> {
     let wanted = wanted.clone();
     // The thread does not panic. If it cannot be started, another finding reports that.

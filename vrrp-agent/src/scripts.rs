@@ -114,7 +114,7 @@ impl Runner {
             Err(lack) => return self.excuse(&lack),
         };
         let Ok(start) = tokio::time::timeout_at(deadline, &mut starting).await else {
-            self.tell(Outcome::TimedOut, started).await?;
+            self.report(Outcome::TimedOut, started).await?;
             // Runs never overlap: this one must have begun before it can be ended by dropping it.
             drop(starting.await);
             return Ok(());
@@ -125,24 +125,24 @@ impl Runner {
             Ok(group) => group,
             Err(NotStarted::Broken(why)) => {
                 self.note_broken(Some(&why));
-                return self.tell(Outcome::CannotStart(why), started).await;
+                return self.report(Outcome::CannotStart(why), started).await;
             }
             Err(lack @ NotStarted::Lack(_)) => return self.excuse(&lack),
         };
         self.note_broken(None);
         match tokio::time::timeout_at(deadline, group.wait()).await {
-            Ok(outcome) => self.tell(outcome, started).await,
+            Ok(outcome) => self.report(outcome, started).await,
             Err(_) => {
                 // SIGTERM is sent before the report: a slow receiver does not prolong the run.
                 group.signal(Signal::SIGTERM);
-                self.tell(Outcome::TimedOut, started).await?;
+                self.report(Outcome::TimedOut, started).await?;
                 group.end().await;
                 Ok(())
             }
         }
     }
 
-    async fn tell(
+    async fn report(
         &self,
         outcome: Outcome,
         started: tokio::time::Instant,

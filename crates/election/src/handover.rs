@@ -66,8 +66,8 @@ impl Outcome {
 impl Reply {
     fn new(note: Option<&str>, routers: Vec<(RouterReply, String)>) -> Self {
         let mut message = note.map_or_else(String::new, |note| format!("{note}\n"));
-        for (router, said) in &routers {
-            let _ = writeln!(message, "{}: {said}", router.name);
+        for (router, sentence) in &routers {
+            let _ = writeln!(message, "{}: {sentence}", router.name);
         }
         let outcome =
             routers.iter().map(|(router, _)| router.outcome).max().unwrap_or(Outcome::Unknown);
@@ -131,7 +131,7 @@ impl Target {
     pub fn failback(&self, config: &Config, places: &[u32], view: &View) -> Reply {
         let answer = |(name, _, router): (&str, u32, Option<&RouterView>)| {
             let standby = router.is_some_and(|router| router.standby_since.is_some());
-            let (outcome, said) = match standby {
+            let (outcome, sentence) = match standby {
                 true => (
                     Outcome::StandbyEnded,
                     "is no longer on standby: it preempts again, as far as it is configured to",
@@ -140,7 +140,7 @@ impl Target {
             };
             (
                 RouterReply { name: name.to_owned(), outcome, master: None, seconds: None },
-                said.to_owned(),
+                sentence.to_owned(),
             )
         };
         Reply::new(self.note.as_deref(), self.routers(config, places, view).map(answer).collect())
@@ -218,20 +218,20 @@ impl Moving {
     ) -> Option<(RouterReply, String)> {
         let after = router.map(|router| router.since.saturating_since(begun).as_secs_f64());
         let seconds = after.unwrap_or_default();
-        let (outcome, master, said) = match router {
+        let (outcome, master, sentence) = match router {
             Some(RouterView { role: Role::Releasing, .. }) => return None,
             Some(RouterView { role: Role::Master, epoch, .. }) if *epoch == Some(self.epoch) => {
                 return None;
             }
             Some(RouterView { role: Role::Master, .. }) => {
                 let bound = timing::release_bound(self.interval).as_secs_f64();
-                let said =
+                let sentence =
                     format!("no node took over within {bound:.3} s; this node is master again");
-                (Outcome::NoSuccessor, None, said)
+                (Outcome::NoSuccessor, None, sentence)
             }
             Some(RouterView { role: Role::Backup, heard: Some(heard), .. }) => {
-                let said = format!("handed over to {} after {seconds:.3} s", heard.source);
-                (Outcome::HandedOver, Some(heard.source), said)
+                let sentence = format!("handed over to {} after {seconds:.3} s", heard.source);
+                (Outcome::HandedOver, Some(heard.source), sentence)
             }
             Some(router) => {
                 let reason = router.reason.map_or("", |reason| reason.name());
@@ -243,14 +243,14 @@ impl Moving {
             }
             None => (Outcome::Interrupted, None, "was removed by a reload".to_owned()),
         };
-        Some((RouterReply { name: self.name.clone(), outcome, master, seconds: after }, said))
+        Some((RouterReply { name: self.name.clone(), outcome, master, seconds: after }, sentence))
     }
 }
 
 fn not_master(name: &str, router: Option<&RouterView>) -> (RouterReply, String) {
     let other = router.filter(|router| router.role == Role::Backup).and_then(|router| router.heard);
     let master = other.filter(|heard| heard.priority != 0);
-    let said = match (router.map_or(Role::Init, |router| router.role), master) {
+    let sentence = match (router.map_or(Role::Init, |router| router.role), master) {
         (Role::Releasing, _) => "is handing over already".to_owned(),
         (Role::Backup, Some(heard)) => {
             format!("is not master here: {} (priority {}) is", heard.source, heard.priority)
@@ -265,7 +265,7 @@ fn not_master(name: &str, router: Option<&RouterView>) -> (RouterReply, String) 
         master: master.map(|heard| heard.source),
         seconds: None,
     };
-    (reply, said)
+    (reply, sentence)
 }
 
 #[cfg(test)]

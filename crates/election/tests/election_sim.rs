@@ -43,7 +43,7 @@ fn run(seed: u64, mutant: Mutant, trace: bool) -> World {
 }
 
 /// Shows the result of a seed, and fails if a rule was broken.
-fn tell(world: &World) {
+fn report(world: &World) {
     for line in world.trace.iter().flatten() {
         println!("{line}");
     }
@@ -71,7 +71,7 @@ fn run_some(from: u64, end: u64, step: u64) -> (Stats, Option<u64>) {
 #[test]
 fn seeds() {
     if let Some(seed) = number("VRRP_SIM_SEED") {
-        return tell(&run(seed, Mutant::None, true));
+        return report(&run(seed, Mutant::None, true));
     }
     let from = number("VRRP_SIM_FROM").unwrap_or(0);
     let end = from.saturating_add(number("VRRP_SIM_SEEDS").unwrap_or(SEEDS));
@@ -98,7 +98,7 @@ fn seeds() {
     println!("longest two active    {} (on whole links)", stats.two);
     println!("violations            {}", failing.len());
     if let Some(seed) = failing.iter().min() {
-        tell(&run(*seed, Mutant::None, true));
+        report(&run(*seed, Mutant::None, true));
     }
     assert_eq!(stats.seeds, end - from, "every seed was run");
 }
@@ -121,7 +121,7 @@ fn pair(end: u64, actions: Vec<(u64, Action)>) -> World {
         world.at(at(millis), action);
     }
     world.run_until(at(end));
-    tell(&world);
+    report(&world);
     world
 }
 
@@ -186,7 +186,7 @@ fn without_preemption_the_incumbent_stays_until_it_fails() {
         world.at(at(millis), action);
     }
     world.run_until(at(40_000));
-    tell(&world);
+    report(&world);
     assert_eq!(actors(&world), [[0], [1], [0]], "L4: back only when the other fails");
     let (back, _) = world.active.last().expect("a takeover");
     assert!(*back > at(30_000));

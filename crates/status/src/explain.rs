@@ -111,8 +111,8 @@ fn router_now(router: &RouterStatus, interface: Option<&InterfaceStatus>) -> Str
     text
 }
 
-fn line(text: &mut String, what: &str, said: &str) {
-    let _ = writeln!(text, "  {what:<10} {said}");
+fn line(text: &mut String, what: &str, value: &str) {
+    let _ = writeln!(text, "  {what:<10} {value}");
 }
 
 /// `90 = 100 - 10 (script chk_nginx is bad) + 0 (interface eth2 is good)`.

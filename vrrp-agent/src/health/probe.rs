@@ -119,7 +119,7 @@ impl Probe {
     /// Runs until the receiver of the events is dropped.
     async fn run(self) {
         let Some(target) = &self.target else {
-            let _ = self.tell(true, "not checked".to_owned(), clock::now()).await;
+            let _ = self.report(true, "not checked".to_owned(), clock::now()).await;
             return;
         };
         let mut health = Hysteresis::new(self.check.rise, self.check.fall);
@@ -162,7 +162,7 @@ impl Probe {
                 suspicion.settle();
             }
             if let Some(up) = change
-                && self.tell(up, reason, at).await.is_err()
+                && self.report(up, reason, at).await.is_err()
             {
                 return;
             }
@@ -177,7 +177,7 @@ impl Probe {
     }
 
     /// Fails if the receiver is gone.
-    async fn tell(
+    async fn report(
         &self,
         up: bool,
         reason: String,

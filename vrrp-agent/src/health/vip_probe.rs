@@ -90,7 +90,7 @@ struct Task {
 
 struct Probed {
     path: Path,
-    timetable: Schedule,
+    schedule: Schedule,
     /// The attempt in flight, with its source port.
     asked: Option<(Attempt, ReservedPort)>,
 }
@@ -106,7 +106,7 @@ impl Task {
     /// Runs until the sender of paths or the receiver of events is dropped.
     async fn run(mut self, events: mpsc::Sender<Event>) {
         loop {
-            let next = self.probed.values().map(|probed| probed.timetable.next()).min();
+            let next = self.probed.values().map(|probed| probed.schedule.next()).min();
             let news = tokio::select! {
                 // An answer in the socket is read before the timeout of its attempt.
                 biased;
@@ -114,7 +114,7 @@ impl Task {
                     Ok(()) => self.follow(clock::now()),
                     Err(_) => return,
                 },
-                packet = heard(&mut self.sockets) => self.take(clock::now(), &packet),
+                packet = received(&mut self.sockets) => self.take(clock::now(), &packet),
                 () = until(next) => self.act(clock::now()),
             };
             for event in news {
@@ -130,7 +130,7 @@ impl Task {
         let mut news = Vec::new();
         self.probed.retain(|key, probed| {
             let stays = wanted.contains_key(key);
-            if !stays && probed.timetable.opinion().is_some() {
+            if !stays && probed.schedule.known().is_some() {
                 news.push(event(now, *key, None));
             }
             stays
@@ -143,7 +143,7 @@ impl Task {
                     key,
                     Probed {
                         path,
-                        timetable: Schedule::new(service.check_of(key.1), now),
+                        schedule: Schedule::new(service.check_of(key.1), now),
                         asked: None,
                     },
                 );
@@ -162,7 +162,7 @@ impl Task {
         let polled = self
             .probed
             .iter_mut()
-            .filter_map(|(&key, probed)| Some((key, probed.timetable.poll(now)?)));
+            .filter_map(|(&key, probed)| Some((key, probed.schedule.poll(now)?)));
         for (key, due) in polled.collect::<Vec<_>>() {
             match due {
                 Due::Silence => news.extend(self.conclude(now, key, Outcome::Silence)),
@@ -236,8 +236,8 @@ impl Task {
         }
         let probed = self.probed.get_mut(&key).filter(|_| unsent)?;
         probed.asked = None;
-        let known = probed.timetable.opinion().is_some();
-        probed.timetable.excuse(now);
+        let known = probed.schedule.known().is_some();
+        probed.schedule.excuse(now);
         known.then(|| event(now, key, None))
     }
 
@@ -263,14 +263,14 @@ impl Task {
             // Without the reset the backend drops the connection later by itself.
             let _ = sockets.send(attempt.path.ifindex, &attempt.reset());
         }
-        let before = probed.timetable.opinion();
+        let before = probed.schedule.known();
         let works =
-            probed.timetable.conclude(now, outcome == Outcome::Answered(Answer::Accepted))?;
-        self.tell(key, before, outcome);
+            probed.schedule.conclude(now, outcome == Outcome::Answered(Answer::Accepted))?;
+        self.report(key, before, outcome);
         Some(event(now, key, Some(works)))
     }
 
-    fn tell(&self, key: Key, before: Option<bool>, outcome: Outcome) {
+    fn report(&self, key: Key, before: Option<bool>, outcome: Outcome) {
         let (service, backend) = self.names(key);
         match outcome {
             Outcome::Answered(Answer::Accepted) if before.is_some() => {
@@ -308,9 +308,9 @@ fn event(at: Instant, (service, backend): Key, works: Option<bool>) -> Event {
     Event { service, backend, works, at }
 }
 
-async fn heard(sockets: &mut Option<Sockets>) -> Vec<u8> {
+async fn received(sockets: &mut Option<Sockets>) -> Vec<u8> {
     match sockets {
-        Some(sockets) => sockets.hear().await,
+        Some(sockets) => sockets.recv().await,
         None => pending().await,
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn start_on_thread(
 /// tracked, instead of being tracked as failed. Returns a message about each. A script for which
 /// this host lacks resources stays.
 pub fn remove_unusable(config: &mut Config) -> Vec<String> {
-    let mut said = Vec::new();
+    let mut messages = Vec::new();
     let mut gone = Vec::new();
     let is_tracked = |index| {
         config
@@ -76,7 +76,7 @@ pub fn remove_unusable(config: &mut Config) -> Vec<String> {
     for (index, script) in config.scripts.iter().enumerate().filter(|(index, _)| is_tracked(*index))
     {
         if let Err(NotStarted::Broken(why)) = inspect(script) {
-            said.push(format!(
+            messages.push(format!(
                 "script {} is not tracked, because it cannot run: {why}",
                 script.name
             ));
@@ -84,7 +84,7 @@ pub fn remove_unusable(config: &mut Config) -> Vec<String> {
         }
     }
     config.remove_scripts(&gone);
-    said
+    messages
 }
 
 /// Whether a run of `script` could be started now, without starting it.

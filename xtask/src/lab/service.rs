@@ -134,7 +134,7 @@ pub fn bad_adverts(story: &mut Story, step: &mut Step) -> Result<()> {
     step.event(format!("{total} bad adverts were sent"));
     let began = watch.began;
     let seen = story.finish(watch, step)?;
-    // keepalived reads every one of them, and loses good adverts among so many bad ones.
+    // keepalived reads all of them, and loses good adverts among so many bad ones.
     let unfiltered = Node::BOTH.into_iter().find_map(|node| story.not_ours(node));
     for vip in Vip::BOTH {
         let usurper = vip.home().other();

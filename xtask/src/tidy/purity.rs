@@ -40,8 +40,8 @@ pub fn check(findings: &mut Vec<Finding>) -> Result<()> {
         command.args(["--package", &format!("vrrp-{name}")]);
         let output = command.output().context("cannot run cargo tree")?;
         if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            bail!("`{}` failed:\n{said}", exec::line(&command));
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            bail!("`{}` failed:\n{stderr}", exec::line(&command));
         }
         findings.extend(judge(&name, &String::from_utf8_lossy(&output.stdout)));
     }

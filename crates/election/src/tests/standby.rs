@@ -174,7 +174,7 @@ fn a_fault_while_it_hands_over_outranks_that() {
     assert_eq!(router.role(), Role::Fault);
 }
 
-/// Two nodes whose group is master on node 0, which is asked to be on standby as a whole.
+/// Two nodes whose group is master on node 0, which gets the order of standby for the whole group.
 fn asked(priorities: [&[u8]; 2], cut: &[usize]) -> Net {
     let mut net = Net::new(priorities, true);
     net.start(0);

@@ -1,8 +1,8 @@
 //! Rollout of a service's rings: a flow stays with a live backend, and no packet sees a mixed ring.
 //!
 //! A service has three rings in the kernel. The live ring spreads new flows. During a drain the
-//! base ring, from before the changes, keeps the flows that began earlier. The idle rings are filled
-//! next:
+//! base ring, from before the changes, keeps the flows that began earlier. The idle rings are
+//! filled next:
 //!
 //! - Without a drain, live and base are the same ring and two rings are idle. A ring may be filled
 //!   [`GRACE`] after it went out of use; the one that has been idle longest is taken.

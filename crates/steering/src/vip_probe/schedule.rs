@@ -19,7 +19,7 @@ pub struct Schedule {
     fall: u32,
     health: Hysteresis,
     /// The known state; `None` if it is unknown.
-    opinion: Option<bool>,
+    known: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,12 +58,12 @@ impl Schedule {
             phase: Phase::Idle { until: now },
             fall,
             health: unproven(fall),
-            opinion: None,
+            known: None,
         }
     }
 
-    pub fn opinion(&self) -> Option<bool> {
-        self.opinion
+    pub fn known(&self) -> Option<bool> {
+        self.known
     }
 
     /// When [`Schedule::poll`] returns something.
@@ -98,20 +98,20 @@ impl Schedule {
     pub fn conclude(&mut self, now: Instant, works: bool) -> Option<bool> {
         self.rest(now);
         self.health.record(works);
-        let opinion =
-            if works { Some(true) } else { self.health.up().filter(|up| !up).or(self.opinion) };
-        if opinion == self.opinion {
+        let known =
+            if works { Some(true) } else { self.health.up().filter(|up| !up).or(self.known) };
+        if known == self.known {
             return None;
         }
-        self.opinion = opinion;
-        opinion
+        self.known = known;
+        known
     }
 
     /// An attempt could not be made. The path's state is then unknown.
     pub fn excuse(&mut self, now: Instant) {
         self.rest(now);
         self.health = unproven(self.fall);
-        self.opinion = None;
+        self.known = None;
     }
 
     fn rest(&mut self, now: Instant) {

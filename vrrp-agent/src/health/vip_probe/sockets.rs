@@ -29,11 +29,11 @@ pub enum Unsent {
 /// One packet socket for frames out, one of each family for segments in.
 pub struct Sockets {
     frames: PacketSocket,
-    v4: Ear,
-    v6: Ear,
+    v4: Receiver,
+    v6: Receiver,
 }
 
-struct Ear {
+struct Receiver {
     socket: TcpSniffer,
     ports: Vec<u16>,
     buffer: [u8; LONGEST],
@@ -44,7 +44,7 @@ impl Sockets {
     /// Without CAP_NET_RAW and CAP_NET_ADMIN.
     pub fn open() -> Result<Self, Unsent> {
         let frames = PacketSocket::open().map_err(|error| Unsent::Open(error.to_string()))?;
-        Ok(Self { frames, v4: Ear::open(Family::V4)?, v6: Ear::open(Family::V6)? })
+        Ok(Self { frames, v4: Receiver::open(Family::V4)?, v6: Receiver::open(Family::V6)? })
     }
 
     pub fn send(&self, ifindex: u32, frame: &[u8]) -> Result<(), Unsent> {
@@ -66,15 +66,15 @@ impl Sockets {
     }
 
     /// The next packet, from its IP header on. Cancel safe.
-    pub async fn hear(&mut self) -> Vec<u8> {
+    pub async fn recv(&mut self) -> Vec<u8> {
         tokio::select! {
-            packet = self.v4.hear() => packet,
-            packet = self.v6.hear() => packet,
+            packet = self.v4.recv() => packet,
+            packet = self.v6.recv() => packet,
         }
     }
 }
 
-impl Ear {
+impl Receiver {
     fn open(family: Family) -> Result<Self, Unsent> {
         let socket = TcpSniffer::open(family)
             .map_err(|error| Unsent::Open(format!("packet socket (needs CAP_NET_RAW): {error}")))?;
@@ -89,7 +89,7 @@ impl Ear {
         Ok(())
     }
 
-    async fn hear(&mut self) -> Vec<u8> {
+    async fn recv(&mut self) -> Vec<u8> {
         loop {
             // The error reports once that an interface went down; the others still receive.
             if let Ok(len) = self.socket.recv(&mut self.buffer).await {
