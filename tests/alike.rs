@@ -184,7 +184,7 @@ fn packet(rng: &mut TestRng) -> Packet {
 
 #[test]
 #[ignore = "needs root: loads the kernel program"]
-fn two_nodes_make_the_same_of_every_packet_whatever_they_went_through() {
+fn two_nodes_forward_every_packet_alike_after_any_ring_changes() {
     own_namespace();
     let mut rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let (mut one, mut other) = (Kernel::load(), Kernel::load());

@@ -190,7 +190,7 @@ impl Effects {
             .await;
         if self.upstreams.outlives() {
             tracing::info!(
-                "connections to upstreams are steered on, by the last checks; `vrrp-agent detach` ends that"
+                "connections to upstreams are still steered, by the last health checks; `vrrp-agent detach` ends that"
             );
         }
         if desired.local_routes.is_empty() && desired.reverse.is_empty() {
@@ -208,7 +208,7 @@ impl Effects {
         tracing::info!(
             backend_of = list(&desired.local_routes),
             answers_for = list(&answers_for),
-            "the other node may rely on it: the XDP program, local routes and kernel settings stay; `vrrp-agent detach` takes them back"
+            "the other node may rely on it: the XDP program, local routes and kernel settings stay; `vrrp-agent detach` removes them"
         );
     }
 }

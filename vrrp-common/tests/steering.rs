@@ -63,7 +63,7 @@ fn slots_are_shared_by_weight() {
 }
 
 #[test]
-fn neither_the_order_nor_the_numbers_have_a_say() {
+fn the_order_and_the_numbers_of_members_have_no_effect() {
     for count in [2, 9, 32] {
         let forward = members(count);
         let plain = ring(&forward);

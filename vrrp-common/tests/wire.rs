@@ -224,7 +224,7 @@ fn an_arp_announcement_reads_back() {
 }
 
 #[test]
-fn headers_shorter_than_they_must_be_are_nothing() {
+fn truncated_headers_are_refused() {
     let frame = arp::announcement([2; 6], SOURCE);
     assert!((0..frame.len()).all(|len| classify(&frame[..len]) == Class::Other));
     assert_eq!(ipv4::parse(&[0x45; 19][..], 0), None);

@@ -223,7 +223,7 @@ fn vc122_an_unsolicited_advertisement_is_as_the_rfc_has_it() {
 }
 
 #[test]
-fn neighbour_discovery_that_is_not_as_it_must_be_is_nothing() {
+fn invalid_neighbour_discovery_is_refused() {
     let frame = nd::announcement([2, 0, 0, 0, 0, 1], &address("fe80::f9"));
     let parse = |frame: &[u8], len| nd::parse(frame, 54, len, &address("fe80::f9"), &nd::ALL_NODES);
     for at in 54..frame.len() {

@@ -152,7 +152,7 @@ fn a_killed_agents_node_serves_until_its_successor_advertises() {
 }
 
 #[test]
-fn an_agent_restarted_within_its_lease_goes_on_as_if_nothing_had_been() {
+fn an_agent_restarted_within_its_lease_keeps_its_mastership() {
     let world = pair(40_000, vec![(10_000, Action::Crash(0, None)), (12_000, Action::Restart(0))]);
     assert_eq!(actors(&world), [[0]]);
     assert_eq!(world.nodes[1].router.role(), Role::Backup);

@@ -182,7 +182,7 @@ fn next(router: &RouterStatus) -> String {
                 )
             }
             Some(master) => {
-                let put_off = "while preempt_delay runs each of its adverts puts that off";
+                let put_off = "each of its adverts postpones that while preempt_delay runs";
                 format!(
                     "preempts the master of lower priority {} {in_time}; {put_off}",
                     master.priority

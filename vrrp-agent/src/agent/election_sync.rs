@@ -119,10 +119,7 @@ impl ElectionSync {
             if now < self.ready_by {
                 return Some(self.ready_by);
             }
-            tracing::warn!(
-                unchecked,
-                "standing for election before the first result of every health check"
-            );
+            tracing::warn!(unchecked, "the election starts before every health check has a result");
         }
         self.first = None;
         None

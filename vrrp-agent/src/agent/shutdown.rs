@@ -105,7 +105,7 @@ impl Agent {
                 if let (false, Some(instance)) = (release, instance) {
                     tracing::warn!(
                         instance,
-                        "released all the same: no XDP program stays that would fence this node"
+                        "released nevertheless: no XDP program stays that would fence this node"
                     );
                 }
                 tracing::info!(

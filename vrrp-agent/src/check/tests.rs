@@ -147,7 +147,7 @@ fn json_gives_the_place_and_the_remedy() {
 }
 
 #[test]
-fn host_is_looked_at_when_asked() {
+fn the_host_is_checked_on_request() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let text = include_str!("../../../crates/config/testdata/node1.toml")
         .replace("/etc/vrrp-agent/chk_nginx.sh", "/nonexistent/chk");
@@ -175,7 +175,7 @@ fn a_script_that_cannot_run_is_warned_of() {
 }
 
 #[test]
-fn a_file_with_a_password_that_everybody_can_read_is_warned_of_and_so_are_its_includes() {
+fn a_world_readable_file_with_a_password_gets_a_warning_and_so_do_its_includes() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("our own directory");
     let instance = "vrrp_instance A {\ninterface eth1\nvirtual_router_id 51\nvirtual_ipaddress {\n192.0.2.1\n}\n";

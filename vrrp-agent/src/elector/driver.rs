@@ -370,7 +370,7 @@ impl RouterDriver {
 }
 
 pub(super) fn report(error: &PlaneError) {
-    tracing::error!(%error, "the kernel's words of a virtual router cannot be reached");
+    tracing::error!(%error, "cannot access the mastership maps of a virtual router");
 }
 
 impl RouterDriver {

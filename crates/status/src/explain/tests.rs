@@ -85,7 +85,7 @@ VI_1: VRID 51 on eth1, VRRPv2 over IPv4 with password
   priority   90 to 100 = 100 configured - 10 while script chk_nginx fails
   fault      while interface eth1 is down or has no address
   takes over after 3.609 s of silence (3 x 1 s + skew 609 ms) with priority 100, 3.648 s of silence (3 x 1 s + skew 648 ms) with priority 90
-  preempts   a master of lower priority, by outwaiting it
+  preempts   a master of lower priority, when the master down timer expires
   adverts    each 1 s from the primary address of eth1 to 224.0.0.18, accepted from any source
   as master  vouches for itself 3 s from each advert; no backup may take over before
   addresses  192.168.1.249

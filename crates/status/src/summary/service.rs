@@ -41,7 +41,7 @@ pub(super) fn describe(text: &mut String, service: &Service) {
         let mode = forwarding(sorry.forward).map_or(String::new(), |mode| format!(" ({mode})"));
         let _ = writeln!(
             text,
-            "    sorry server {place}{mode} while backends with a weight of {quorum} are not there"
+            "    sorry server {place}{mode} while the usable backends weigh less than {quorum}"
         );
     }
     describe_guard(text, &service.guard);

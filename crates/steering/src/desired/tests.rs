@@ -567,7 +567,7 @@ fn a_changed_mac_address_is_taken_over() {
 }
 
 #[test]
-fn the_sorry_server_has_a_way_but_no_place_in_the_ring() {
+fn the_sorry_server_is_reachable_but_not_in_the_ring() {
     let sorry =
         "quorum = 1\nsorry_server = { address = \"10.0.0.9\", forward = \"nat\", port = 8081 }";
     let mut world = World::serving(V4, "{ address = \"192.0.2.2\" }", sorry);
