@@ -63,7 +63,7 @@ deny = ["192.0.2.7"]
     let expected = "  service web: TCP 192.0.2.1:80 to 10.0.0.21:8080 (weight 2, by NAT), fd00::2 (weight 1, in a tunnel)
     checked by TCP each 1s, at most 1s, up after 1, down after 1
     spread by source address, fragments dropped, flows stay with a drained backend for 60s
-    sorry server 10.0.0.9 (by NAT) while backends with a weight of 3 are not there
+    sorry server 10.0.0.9 (by NAT) while the usable backends weigh less than 3
     at most 10 new connections a second of a source, 20 at once
     for 192.0.2.0/24 alone
     not for 192.0.2.7/32
