@@ -14,7 +14,7 @@ fn vrrp_agent(lab: &Lab, node: Node, words: &[&str]) -> Result<String> {
     output(&mut lab.vrrp_agent(node, words))
 }
 
-/// What a node's status shows of the other node's rings: for each service, whether they agree.
+/// The other node's rings in a node's status: for each service, whether they agree.
 fn said(lab: &Lab, node: Node) -> Result<Vec<bool>> {
     let status: Value = serde_json::from_str(&vrrp_agent(lab, node, &["status", "--json"])?)?;
     let services = status["services"].as_array().context("services")?;

@@ -1,6 +1,6 @@
 //! Two nodes of a pair forward alike: two instances of the program with one configuration give
-//! every packet the same verdict, whatever numbers their backends have and whatever ring changes
-//! came before, once those are complete.
+//! every packet the same verdict. The numbers of their backends and earlier, completed ring changes
+//! have no effect.
 
 mod rows;
 
@@ -184,7 +184,7 @@ fn packet(rng: &mut TestRng) -> Packet {
 
 #[test]
 #[ignore = "needs root: loads the kernel program"]
-fn two_nodes_make_the_same_of_every_packet_whatever_they_went_through() {
+fn two_nodes_forward_every_packet_alike_after_any_ring_changes() {
     own_namespace();
     let mut rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let (mut one, mut other) = (Kernel::load(), Kernel::load());

@@ -175,7 +175,7 @@ impl World {
         let told = metrics.sum("vrrp_election_wakeup_lateness_max_seconds", &[]);
         ensure!(
             late < LATEST && told < LATEST,
-            "the thread was {late} s late; the metric says {told} s"
+            "the thread was {late} s late; the metric has {told} s"
         );
         ensure!(margin > 0.0, "a lease lapsed: {margin} s left");
         ensure!(
@@ -521,7 +521,7 @@ fn all_other_threads_stop(world: &World) -> Result<String> {
     let held = HeldThreads::all_but(world.agent.child.id(), "election")?;
     sleep(BLOCK);
     ensure!(world.scene.lab.metrics(MASTER).is_err(), "a stopped agent answers");
-    Ok(format!("{} threads stood still", held.count()))
+    Ok(format!("{} threads were stopped", held.count()))
 }
 
 /// The shell of a running script has the file open.

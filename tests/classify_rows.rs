@@ -10,7 +10,7 @@ use vrrp_common::classify::{Class, classify};
 use vrrp_common::wire::{ipv4, ipv6};
 
 #[test]
-fn the_host_sees_what_the_rows_say() {
+fn the_rows_hold_on_the_host() {
     let rows = rows::table();
     let wrong: Vec<String> = rows
         .iter()

@@ -120,7 +120,7 @@ fn rows_by_case() -> BTreeMap<u16, Vec<(String, bool)>> {
     found
 }
 
-/// What the documents say about conformance.
+/// The statements of the documents about conformance.
 fn document() -> String {
     fs::read_to_string(root().join(DOCUMENT)).expect(DOCUMENT)
 }
@@ -247,7 +247,7 @@ fn the_table_of_cases_is_that_of_the_document() -> anyhow::Result<()> {
             _ => format!("{count} {what}s"),
         });
         let held = held.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ");
-        // The number alone: what begins with `VC-` is a row of the table of what is not built.
+        // The number alone: lines that begin with `VC-` are rows of the table of missing features.
         let partly =
             if case.lacks.is_some() && case.level != Level::NotBuilt { ", in part" } else { "" };
         let level = format!("{}{partly}", case.level.name());

@@ -1,4 +1,4 @@
-//! The tables of the documents are what the sources say. `cargo xtask docs` writes them.
+//! The tables of the documents match the sources. `cargo xtask docs` writes them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -184,7 +184,7 @@ fn downloads_outlive_a_drain_a_new_backend_and_the_death_of_another() -> Result<
     let status = scene.status_text(MASTER)?;
     ensure!(
         status.contains("up (drained ") && status.contains(", drains for "),
-        "the status says so:\n{status}"
+        "the status shows it:\n{status}"
     );
     ensure!(
         scene

@@ -115,13 +115,13 @@ fn refused(name: &str, text: &str, place: &str, message: &str, hint: &str) {
 }
 
 #[test]
-fn an_unknown_key_in_toml_is_refused_where_it_stands() {
+fn an_unknown_key_in_toml_is_refused_at_its_place() {
     let text = GOOD.replace("priority", "prioritty");
     refused("agent.toml", &text, "9:1", "prioritty", "help: did you mean `priority`?");
 }
 
 #[test]
-fn a_value_out_of_range_is_refused_where_it_stands() {
+fn a_value_out_of_range_is_refused_at_its_place() {
     refused(
         "agent.toml",
         &GOOD.replace("vrid = 51", "vrid = 256"),
@@ -222,7 +222,7 @@ fn without_an_agent_there_is_no_status() {
 }
 
 #[test]
-fn without_permission_the_agent_says_what_it_needs() {
+fn without_permission_the_agent_names_the_missing_capabilities() {
     let at = Place::with("agent.toml", GOOD);
     let said = unprivileged(&at);
     assert_eq!(said.code, Some(PERMISSION), "{said:?}");
@@ -231,7 +231,7 @@ fn without_permission_the_agent_says_what_it_needs() {
     assert_eq!(
         last.matches("Operation not permitted").count(),
         1,
-        "the reason is said once: {last}"
+        "the reason appears once: {last}"
     );
     said.check_no_secret();
     assert!(!at.socket().exists(), "no socket stays");

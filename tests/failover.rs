@@ -314,7 +314,7 @@ fn without_xdp_the_sockets_carry_election_and_failover() -> Result<()> {
     let begin = Instant::now();
     let status = scene.status(VICTIM)?;
     println!("without XDP: {}", status["interfaces"][0]["xdp"]);
-    ensure!(status["interfaces"][0]["xdp"]["mode"] == "off", "the status says so: {status}");
+    ensure!(status["interfaces"][0]["xdp"]["mode"] == "off", "the status shows it: {status}");
     ensure!(
         status["interfaces"][0]["xdp"]["reason"] == "switched off in the configuration",
         "and why: {status}"

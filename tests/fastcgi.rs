@@ -282,13 +282,13 @@ fn requests_are_spread_over_all_php_hosts_and_counted() -> Result<()> {
     let metrics = site.scene.lab.metrics(NODE)?;
     ensure!(
         metrics.sum("vrrp_upstream_connects_total", &[("upstream", "php")]) == connects as f64,
-        "the metrics say the same"
+        "the metrics agree"
     );
 
     // The peer address that the process sees.
     let upstream = SocketAddr::V4(UPSTREAM);
     let stream = site.scene.lab.connect_as_nginx(NODE, upstream)?;
-    ensure!(stream.peer_addr()? == upstream, "getpeername says {}", stream.peer_addr()?);
+    ensure!(stream.peer_addr()? == upstream, "getpeername returns {}", stream.peer_addr()?);
     ensure!(
         site.in_flight()?.values().sum::<u64>() == 1,
         "one connection is in flight: {:?}",

@@ -326,7 +326,7 @@ fn ipv6_goes_by_nat_and_by_direct_return() -> Result<()> {
     }
     checks_are_not_sent_from_the_virtual_address(&scene, web)?;
     let log = scene.log(VICTIM);
-    ensure!(log.contains("net.ipv6.conf.eth2.forwarding"), "what was changed is told: {log}");
+    ensure!(log.contains("net.ipv6.conf.eth2.forwarding"), "the changes are logged: {log}");
     scene.lab.down()
 }
 

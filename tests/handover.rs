@@ -84,10 +84,10 @@ fn failover_and_failback_lose_no_request_and_no_download() -> Result<()> {
         "VI_1: is not master here: 192.168.1.206 (priority 99) is",
     )?;
     let status = scene.status_text(OLD)?;
-    ensure!(status.contains("has been on standby for"), "the status says so:\n{status}");
+    ensure!(status.contains("has been on standby for"), "the status shows it:\n{status}");
     ensure!(
         scene.lab.metrics(OLD)?.sum("vrrp_preempt_inhibited", &[]) == 1.0,
-        "the metric says so"
+        "the metric shows it"
     );
     sleep(settings().master_down_interval());
     ensure!(scene.router(OLD, VIP)?["role"] == "backup", "it does not preempt: {}", scene.log(OLD));
@@ -180,7 +180,7 @@ fn without_release_on_exit_a_restart_goes_on_and_a_stop_leaves_a_lapsing_lease()
     let log = scene.log(OLD);
     ensure!(
         status.success() && log.contains("stopping without release") && log.contains("VI_1"),
-        "it says so: {log}"
+        "it is logged: {log}"
     );
     ensure!(scene.lab.holds(OLD, VIP.address())?, "the address stays");
     scene.lab.start_router(OLD)?;
@@ -216,7 +216,7 @@ fn where_nothing_would_fence_it_a_stopping_agent_releases_all_the_same() -> Resu
     let mut scene = Scene::up(options)?;
     let since = Instant::now();
     scene.lab.stop_router(OLD)?;
-    ensure!(scene.log(OLD).contains("released all the same"), "it says so: {}", scene.log(OLD));
+    ensure!(scene.log(OLD).contains("released nevertheless"), "it is logged: {}", scene.log(OLD));
     ensure!(resigned(&scene, since), "priority 0 was sent");
     ensure!(!scene.lab.holds(OLD, VIP.address())?, "its address is gone");
     scene.master_since(VIP, NEW, since)?;

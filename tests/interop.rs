@@ -165,7 +165,7 @@ fn with_different_passwords_both_become_masters_and_the_reason_is_logged() -> Re
         "and under no other reason: {dropped:?}"
     );
     let status = scene.status_text(Node::Node1)?;
-    ensure!(status.contains("auth_password"), "the status tells: {status}");
+    ensure!(status.contains("auth_password"), "the status shows it: {status}");
     for secret in ["1111", "2222"] {
         ensure!(
             !status.contains(secret) && !scene.log(Node::Node1).contains(secret),

@@ -1,7 +1,7 @@
 //! The interop matrix: our agent against Debian's keepalived and FRR's vrrpd, row by row.
 //! `docs/interop.md` has the table.
 //!
-//! `VRRP_MATRIX=word` plays the cases with that word in their name.
+//! `VRRP_MATRIX=word` runs the cases with that word in their name.
 
 mod matrix;
 

@@ -1,5 +1,5 @@
-//! What an agent leaves on its host: nothing after a stop, however early; nothing that `vrrp-agent
-//! detach` does not find after a kill.
+//! The state that an agent leaves on its host: none after a stop, however early; after a kill, only
+//! state that `vrrp-agent detach` removes.
 
 use std::fs;
 use std::net::Ipv4Addr;

@@ -130,7 +130,7 @@ fn a_backend_that_has_lost_the_virtual_address_leaves_the_ring_and_comes_back() 
         let service = if address == VIP { "web1" } else { "web2" };
         Ok::<f64, anyhow::Error>(metrics.sum("vrrp_backend_real_path", &[("service", service)]))
     };
-    ensure!((metric(VIP)?, metric(OTHER)?) == (0.0, 1.0), "the metric says so");
+    ensure!((metric(VIP)?, metric(OTHER)?) == (0.0, 1.0), "the metric shows it");
     let summary = watch(&scene, "without it")?;
     ensure!(summary.failed == 0, "requests were lost");
     let told =

@@ -90,7 +90,7 @@ fn a_detached_program_is_attached_again() -> Result<()> {
     println!("detached: attached again after {:?}", since.elapsed());
     ensure!(
         told(&scene, "another process has detached the XDP program") == 1,
-        "the log says so once: {}",
+        "once in the log: {}",
         scene.log(VICTIM)
     );
     // It is attached and works: the other node's nginx, which only the program reaches, answers
@@ -142,7 +142,7 @@ fn another_mtu_moves_nothing_and_another_name_is_a_fault_until_it_is_taken_back(
     println!("another name: {}", fault["reason"]);
     ensure!(
         scene.log(VICTIM).contains("the interface does not exist"),
-        "the log says why: {}",
+        "the log has the reason: {}",
         scene.log(VICTIM)
     );
     wait_until("no virtual address on the renamed interface", PATIENCE, || {

@@ -103,7 +103,7 @@ fn a_reload_changes_what_changed_and_loses_nothing() -> Result<()> {
         stderr(&bad)
     );
     let refused = scene.lab.metrics(NODE)?.sum("vrrp_config_last_reload_successful", &[]);
-    ensure!(refused == 0.0, "the metric tells of the refused reload: {refused}");
+    ensure!(refused == 0.0, "the metric counts the refused reload: {refused}");
 
     let back = agent.reload(&agent.original)?;
     ensure!(
@@ -116,7 +116,7 @@ fn a_reload_changes_what_changed_and_loses_nothing() -> Result<()> {
     };
     let after = scene.router_when(NODE, Vip::Vip1, "holding one address", one)?;
     let told = scene.lab.metrics(NODE)?.sum("vrrp_config_last_reload_successful", &[]);
-    ensure!(told == 1.0, "the metric tells of the good reload: {told}");
+    ensure!(told == 1.0, "the metric counts the good reload: {told}");
 
     sleep(CALM);
     let seen = probe.stop()?.summary();

@@ -57,7 +57,7 @@ fn check_resigned(scene: &Scene, since: Instant, what: &str) -> Result<()> {
 
 #[test]
 #[ignore = "needs root: network namespaces and XDP"]
-fn a_node_without_the_address_it_sends_from_is_in_fault_and_says_priority_0_when_it_loses_it()
+fn a_node_without_its_source_address_is_in_fault_and_sends_priority_0_when_it_loses_it()
 -> Result<()> {
     let mut scene = scene("source = \"192.168.1.215\"", "")?;
     let netns = scene.lab.topology().host(VICTIM.host());

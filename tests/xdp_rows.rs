@@ -98,7 +98,7 @@ fn is_stamp_of(heard: &vrrp_common::maps::Liveness, frame: &[u8]) -> bool {
 
 #[test]
 #[ignore = "needs root: loads the kernel program"]
-fn the_kernel_does_what_the_rows_say() {
+fn the_rows_hold_in_the_kernel() {
     own_namespace();
     let mut kernel = Kernel::load();
     let rows = rows::table();

@@ -1,8 +1,8 @@
-//! An advert of either family and version: what is read is written again as it was, and what is
-//! written is read as it was meant.
+//! An advert of either family and version: a parsed advert is written back byte for byte, and a
+//! written one is parsed with the same fields.
 //!
-//! The first byte says the family (bit 0), whether the checksum is made right first (bits 1 and 2),
-//! as a fuzzer does not find one; then come source and destination, and the message.
+//! The first byte selects the family (bit 0) and whether the checksum is corrected first (bits 1
+//! and 2), because a fuzzer finds none by chance; then follow source, destination and the message.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -24,7 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
     if flags & RIGHT_CHECKSUM != 0 {
         make_right(&mut message, &carrier, flags & MESSAGE_ONLY != 0);
     }
-    // Wherever it stands.
+    // At any offset.
     let shifted = [&[0xff; 3], message.as_slice()].concat();
     let read = vrrp::parse(message.as_slice(), 0, message.len(), &carrier);
     assert_eq!(vrrp::parse(shifted.as_slice(), 3, message.len(), &carrier), read);
@@ -50,7 +50,7 @@ fn carrier(flags: u8, bytes: &[u8]) -> Option<(Carrier, &[u8])> {
     ))
 }
 
-/// Over IPv4 the checksum covers the addresses but no trailer; over IPv6 all that is there.
+/// Over IPv4 the checksum covers the addresses but no trailer; over IPv6 the whole payload.
 fn make_right(message: &mut [u8], carrier: &Carrier, message_only: bool) {
     let [first, _, _, count, ..] = *message else { return };
     let Some(field) = message.get_mut(CHECKSUM_AT..CHECKSUM_AT + 2) else { return };
@@ -82,7 +82,7 @@ fn write_again<const N: usize>(message: &[u8], advert: &Advert, carrier: Carrier
         let list: Vec<[u8; 4]> =
             list.iter().filter_map(|address| address.first_chunk().copied()).collect();
         let seconds = u8::try_from(advert.interval.0 / 100).expect("one byte of seconds");
-        // It writes a password or none; what else is read keeps its type.
+        // The writer emits a password or none; any other parsed type is kept.
         let auth = (advert.auth_type == vrrp::AUTH_PASS).then_some(advert.auth_data);
         vrrp::emit_v2(&mut written, advert.vrid, advert.priority, seconds, auth, &list)
     } else {
@@ -94,7 +94,7 @@ fn write_again<const N: usize>(message: &[u8], advert: &Advert, carrier: Carrier
         meant = Advert { auth_type: vrrp::AUTH_NONE, auth_data: [0; 8], ..meant };
     }
     let read = vrrp::parse(written, 0, written.len(), &carrier).expect("what we write is valid");
-    // A message can be right with and without the pseudo-header.
+    // A message can be valid with and without the pseudo-header.
     assert_eq!(Advert { message_only: meant.message_only, ..read }, meant);
     assert!(
         list.iter()

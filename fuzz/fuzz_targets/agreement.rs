@@ -1,5 +1,5 @@
-//! Any bytes as the datagram by which nodes compare their rings: it has one form and no more rings
-//! than are allowed.
+//! Any bytes as a datagram of the ring comparison: it has one encoding and no more rings than are
+//! allowed.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Any bytes as either configuration language, in both modes: no panic, a configuration exactly
-//! when there is no error, and a report that has something to say about each diagnostic.
+//! Any bytes as either configuration language, in both modes: no panic, a configuration exactly if
+//! there is no error, and a report with a text for each diagnostic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Any bytes as either configuration language: what `convert` writes of a file without errors is
-//! TOML that is read without one, and means the same.
+//! Any bytes as either configuration language: `convert` writes a file without errors as TOML that
+//! parses without one, and has the same meaning.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(written.is_some(), loaded.config.is_some());
         let Some(text) = written else { continue };
         let source = Source::new("written", text.as_bytes());
-        // The node is named in the file: another host's name has no say.
+        // The file names the node, so the host name has no effect.
         let again = vrrp_config::parse(&source, Language::Toml, Mode::Strict, "other");
         let errors =
             again.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);

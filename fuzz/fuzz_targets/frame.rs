@@ -1,5 +1,5 @@
 //! Any bytes as an Ethernet frame: no panic, and the packet alone, as the raw socket of its family
-//! has it, is read as in the frame.
+//! receives it, is parsed as in the frame.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -35,8 +35,8 @@ fn vrrp_alone(frame: &[u8], vrrp: &Vrrp) {
         eth::TYPE_IPV6 => {
             let ip = ipv6::parse(packet, 0).expect("read in the frame");
             assert_eq!(classify::advert_v6(packet, ip.header_len, &ip), vrrp.advert);
-            // The family of an address says whose advert it is: IPv4 in its mapped form never
-            // travels over IPv6.
+            // The family of the addresses is the family of the advert: an IPv4-mapped address is
+            // never valid over IPv6.
             let mapped = vrrp.source.is_v4() || vrrp.destination.is_v4();
             assert!(vrrp.advert.is_err() || !mapped, "an IPv4 address over IPv6: {vrrp:?}");
         }

@@ -22,7 +22,7 @@ const SOURCES: [IpAddr; 6] = [
 /// Kinds of [`Input`]; a Startup counts twice, with a mastership to take up and without.
 pub const KINDS: usize = 16;
 
-/// What is left to read; after the end, zeros.
+/// The unread bytes; zeros after the end.
 pub struct Bytes<'a>(pub &'a [u8]);
 
 impl Bytes<'_> {
@@ -54,7 +54,7 @@ impl Bytes<'_> {
         }
     }
 
-    /// Any, but mostly near `own` or at an end.
+    /// Any address, but mostly near `own` or at an end.
     fn priority(&mut self, own: u8) -> u8 {
         let any = self.next();
         self.pick(&[0, 1, own.saturating_sub(1), own, own, own.saturating_add(1), 254, 255, any])
@@ -115,7 +115,7 @@ impl Bytes<'_> {
     }
 }
 
-/// Which of the [`KINDS`] an input is. A new input does not compile until it is one.
+/// The kind of an input, of [`KINDS`]. A new input does not compile until it has one.
 pub fn kind(input: &Input) -> usize {
     match input {
         Input::Startup { resume: None, .. } => 0,

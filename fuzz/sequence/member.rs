@@ -1,16 +1,16 @@
-//! What the outputs of an election say, held against what it is.
+//! Compares the outputs of an election with its state.
 
 use vrrp_election::{Output, Reason, Role, Settings, VirtualRouter};
 use vrrp_model::time::Instant;
 
-/// One election, and what its outputs say it is.
+/// One election, and its state according to its outputs.
 pub struct Member {
     pub router: VirtualRouter,
     pub grouped: bool,
     pub begun: Settings,
     role: Role,
     epoch: Option<u64>,
-    /// The newest epoch it has acted in.
+    /// The newest epoch in which it has been active.
     newest: u64,
 }
 
@@ -31,7 +31,7 @@ impl Member {
         assert_eq!(
             (router.role(), router.epoch()),
             (self.role, self.epoch),
-            "the outputs say so: {outputs:?}"
+            "by its outputs: {outputs:?}"
         );
         assert_eq!(
             self.epoch.is_some(),
@@ -46,11 +46,12 @@ impl Member {
         assert!(router.skew() < router.master_down_interval(), "{router:?}");
         assert!(
             router.last_heard().is_none_or(|heard| heard.at <= now),
-            "heard in the future: {router:?}"
+            "received in the future: {router:?}"
         );
     }
 
-    /// Takes the outputs of one event off the front. Each pattern is a line of "Order of outputs".
+    /// Removes the outputs of one event from the front. Each pattern is a line of "Order of
+    /// outputs".
     fn obey<'o>(&mut self, now: Instant, outputs: &'o [Output]) -> &'o [Output] {
         match outputs {
             [Output::Send { priority }, Output::Lease { until, priority: told }, rest @ ..] => {
@@ -78,11 +79,11 @@ impl Member {
                 match (*from, *reason) {
                     (Role::Master, Reason::InterfaceDown) => rest
                         .strip_prefix(&[Output::Send { priority: 0 }])
-                        .expect("an attempt to tell"),
+                        .expect("an attempt to send"),
                     (Role::Master, Reason::BetterMaster) => {
                         rest.strip_prefix(&parting).expect("a last advert")
                     }
-                    // Where the lease was good.
+                    // With a valid lease.
                     (Role::Master, Reason::Fenced)
                         if !matches!(rest, [_, Output::Lease { .. }, ..]) =>
                     {
@@ -92,7 +93,7 @@ impl Member {
                 }
             }
             [Output::Transition { from, to, .. }, rest @ ..] => {
-                assert!(self.epoch.is_none(), "it still acts: {outputs:?}");
+                assert!(self.epoch.is_none(), "it is still active: {outputs:?}");
                 self.change(*from, *to);
                 rest
             }
@@ -100,7 +101,8 @@ impl Member {
         }
     }
 
-    /// What may follow an advert and its lease: a takeover, or a second announcement; else it was
+    /// What may follow an advert and its lease: a takeover, or a second announcement; otherwise it
+    /// was a regular advert.
     /// one of many.
     fn obey_advert<'o>(&mut self, outputs: &'o [Output]) -> &'o [Output] {
         let [

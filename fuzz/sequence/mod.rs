@@ -1,12 +1,12 @@
-//! Bytes as the life of one election, or of a sync group of up to three: any input in any state, at
-//! any time.
+//! Bytes as a sequence of inputs to one election, or to a sync group of up to three members: any
+//! input in any state, at any time.
 //!
 //! The fuzz target `machine` and the test `machine_sequences` share it. After each step the outputs
-//! must follow the order that [`vrrp_election`] promises, and what the machine says of
-//! itself must agree with them.
+//! must follow the order that [`vrrp_election`] documents, and must agree with the state that the
+//! machine reports.
 //!
-//! Two things are not any. Intervals are those that a configuration may have: with none at all
-//! there is no timer to wait for. And time ends before its nanoseconds no longer fit the kernel's
+//! Two inputs are limited. Intervals are those that a configuration may have: with an interval of
+//! zero there is no timer to wait for. Time ends before its nanoseconds overflow the kernel's
 //! words.
 
 mod input;
@@ -27,15 +27,15 @@ const YEAR: Duration = Duration::from_secs(365 * 86_400);
 /// 285 years.
 const END: Instant = Instant::from_micros(1 << 53);
 
-/// What a sequence came to.
+/// Statistics of a sequence.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Seen {
     pub steps: u64,
-    /// By role, in the order of [`Role::ALL`]: how often each kind of input was given in it.
+    /// By role, in the order of [`Role::ALL`]: the number of inputs of each kind.
     pub inputs: [[u64; KINDS]; Role::ALL.len()],
 }
 
-/// Plays a whole sequence. A broken rule panics, and the steps up to there are printed.
+/// Runs a whole sequence. A broken rule panics, after the steps so far are printed.
 pub fn play(bytes: &[u8]) -> Seen {
     let mut life = Life::begin(Bytes(bytes));
     while !life.bytes.0.is_empty() {
@@ -93,7 +93,7 @@ impl<'a> Life<'a> {
         ]);
         let count = bytes.pick(&[1, 1, 2, 3]);
         let (grouped, started) = (bytes.next(), bytes.next());
-        // Most groups are whole.
+        // Most groups are complete.
         let in_group = |member: usize| grouped & 0x80 != 0 || grouped & (1 << member) != 0;
         let members =
             (0..count).map(|member| Member::new(bytes.settings(), in_group(member))).collect();
@@ -111,7 +111,7 @@ impl<'a> Life<'a> {
     fn step(&mut self) {
         let (kind, member) =
             (self.bytes.next(), usize::from(self.bytes.next()) % self.members.len());
-        // A member that is not known yet is the exception.
+        // Except for a member that is not known yet.
         let complete = kind < 0xe0;
         let step = match kind % 16 {
             0..=3 => Step::Advance(self.later(member)),
@@ -126,7 +126,7 @@ impl<'a> Life<'a> {
         self.take(step);
     }
 
-    /// A time to go on to, with the deadlines in mind.
+    /// The next time, chosen near the deadlines.
     fn later(&mut self, member: usize) -> Instant {
         let deadline = self.members[member].router.next_deadline().unwrap_or(self.now);
         let next = self

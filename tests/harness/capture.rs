@@ -187,9 +187,9 @@ impl Recording {
         masters(&self.frames)
     }
 
-    /// When a node acted for `address` although the other one had advertised it, later than a frame
-    /// in flight explains: it sent from the address, or claimed it. Its own next advert ends that:
-    /// the node that advertised last may act.
+    /// When a node was active for `address` although the other one had advertised it, later than a
+    /// frame in flight explains: it sent from the address, or claimed it. Its own next advert ends
+    /// that: the node that advertised last may be active.
     pub fn second_is_active(&self, since: Instant, address: Ipv4Addr) -> Vec<Instant> {
         let mut entitled: Option<(Node, Instant)> = None;
         let mut acts = Vec::new();

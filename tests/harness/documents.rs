@@ -1,5 +1,5 @@
-//! Tables of the documents that a program writes. A table stands between the lines
-//! `<!-- generated: NAME -->` and `<!-- end -->`.
+//! Generated tables of the documents. A table is between the lines `<!-- generated: NAME -->` and
+//! `<!-- end -->`.
 //!
 //! A test computes the table and compares. With [`WRITE`] set, as `cargo xtask docs` sets it, the
 //! test writes the table instead.

@@ -221,7 +221,7 @@ impl Duel {
         serde_json::from_str(&text).context("reading the agent's status")
     }
 
-    /// What the speaker of `node` has written to its log.
+    /// The log of the speaker of `node`.
     pub fn log(&self, node: Node) -> String {
         std::fs::read_to_string(self.dir(node).join("speaker.log")).unwrap_or_default()
     }
@@ -251,7 +251,7 @@ impl Duel {
 
     /// The client sends an advert of priority 254 to `node` alone, with this time to live.
     pub fn forge(&self, node: Node, ttl: u8) -> Result<()> {
-        let IpAddr::V4(vip) = self.vip()? else { bail!("the stranger speaks IPv4 only") };
+        let IpAddr::V4(vip) = self.vip()? else { bail!("the unknown sender supports IPv4 only") };
         self.send(inject::stranger(client()?, node, VRID, ttl, vip))
     }
 

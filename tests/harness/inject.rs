@@ -39,7 +39,7 @@ pub enum BadAdvert {
     Version,
     /// A type other than 1.
     Type,
-    /// Shorter than its own header says.
+    /// Shorter than the length in its own header.
     Length,
     /// Has the receiving node's own address as source.
     OwnSource(Node),

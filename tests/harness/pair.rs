@@ -30,7 +30,7 @@ pub use usage::Usage;
 
 /// How long a daemon may take to end on request.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What reading a large configuration on a busy machine may add to a timer of the protocol.
+/// Delay that reading a large configuration on a busy machine may add to a timer of the protocol.
 const ROOM: Duration = Duration::from_secs(20);
 /// The shortest time in which every master of a quiet pair has advertised.
 const LOOK: Duration = Duration::from_millis(100);

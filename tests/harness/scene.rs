@@ -24,7 +24,7 @@ const PROBE_INTERVAL: Duration = Duration::from_millis(10);
 const RUN_UP: Duration = Duration::from_millis(300);
 /// An advert this long after another master's first may have been in flight, on a busy machine.
 const FLIGHT: Duration = Duration::from_millis(50);
-/// What a busy machine may add to a timer of the protocol.
+/// Delay that a busy machine may add to a timer of the protocol.
 const ROOM: Duration = Duration::from_secs(3);
 
 /// A running lab that is captured on its front switch.

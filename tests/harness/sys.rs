@@ -38,7 +38,7 @@ pub fn enter_on_spawn(command: &mut Command, netns: File, hostname: &str) {
 /// Makes `command` start as a member of the cgroup with this `cgroup.procs`.
 pub fn join_on_spawn(command: &mut Command, members: File) {
     let join = move || {
-        // SAFETY: one byte of a constant; 0 stands for the writing process.
+        // SAFETY: one byte of a constant; 0 names the writing process.
         match unsafe { libc::write(members.as_raw_fd(), c"0".as_ptr().cast(), 1) } {
             1 => Ok(()),
             _ => Err(io::Error::last_os_error()),

@@ -26,7 +26,7 @@ use crate::process::{output, run};
 use crate::rundir::{BACK_SWITCH, FRONT_SWITCH, namespace};
 use crate::xdp;
 
-/// The bridge of every network but the further segments of a pair.
+/// The bridge of every network except the further segments of a pair.
 const BRIDGE: &str = "br0";
 
 /// The namespaces of one lab.

@@ -90,7 +90,7 @@ pub fn ipv6(peer: Speaker) -> Vec<Case> {
             ],
         ),
         case(
-            "IPv6, heal, we win and they speak first",
+            "IPv6, heal, we win and they advertise first",
             winner,
             vec![
                 step(StartBoth, [Master(Ours)]),
@@ -231,7 +231,7 @@ fn unicast() -> Vec<Case> {
             ],
         )
         .remark(
-            "one packet of TTL 64 from a stranger deposes keepalived: it does not ask who sent it",
+            "one packet of TTL 64 from a stranger deposes keepalived: it does not check the source",
         ),
         case(
             "unicast, they multicast",

@@ -179,7 +179,7 @@ fn endings() -> Vec<Case> {
         )
         .remark("a killed vrrpd leaves its macvlan up, and the kernel goes on answering for it"),
         case(
-            "heal, we win and they speak first",
+            "heal, we win and they advertise first",
             with(v3(110, 100), |ours, _| ours.interval = SLOW),
             vec![
                 step(StartBoth, [Master(Ours)]),
@@ -188,7 +188,7 @@ fn endings() -> Vec<Case> {
             ],
         ),
         case(
-            "heal, they win and we speak first",
+            "heal, they win and we advertise first",
             with(v3(100, 110), |_, theirs| theirs.interval = SLOW),
             vec![
                 step(StartBoth, [Master(Theirs)]),

@@ -204,7 +204,7 @@ fn elections() -> Vec<Case> {
             v3(255, 255),
             vec![step(Start(Ours), [Master(Ours)]), step(Start(Theirs), [Master(Ours), Silent(Theirs)])],
         )
-        .remark("an owner that hears another one stays a backup; RFC 9568 6.4.1 has an owner start as master"),
+        .remark("an owner that receives another one's adverts stays a backup; RFC 9568 6.4.1 has an owner start as master"),
         case(
             "nopreempt, we come late",
             with(v3(110, 100), |ours, _| ours.preempt = false),
@@ -299,7 +299,7 @@ fn accidents() -> Vec<Case> {
         )
         .remark("resigns, and is elected again after its skew time"),
         case(
-            "heal, we win and they speak first",
+            "heal, we win and they advertise first",
             with(v3(110, 100), |ours, _| ours.interval = SLOW),
             vec![
                 step(StartBoth, [Master(Ours)]),
@@ -308,7 +308,7 @@ fn accidents() -> Vec<Case> {
             ],
         ),
         case(
-            "heal, we win and we speak first",
+            "heal, we win and we advertise first",
             with(v3(110, 100), |_, theirs| theirs.interval = SLOW),
             vec![
                 step(StartBoth, [Master(Ours)]),
@@ -317,7 +317,7 @@ fn accidents() -> Vec<Case> {
             ],
         ),
         case(
-            "heal, they win and we speak first",
+            "heal, they win and we advertise first",
             with(v3(100, 110), |_, theirs| theirs.interval = SLOW),
             vec![
                 step(StartBoth, [Master(Theirs)]),
@@ -334,7 +334,7 @@ fn accidents() -> Vec<Case> {
             ],
         ),
         case(
-            "heal, they win and they speak first",
+            "heal, they win and they advertise first",
             with(v3(100, 110), |ours, _| ours.interval = SLOW),
             vec![
                 step(StartBoth, [Master(Theirs)]),

@@ -18,7 +18,7 @@ use super::{Act, Case, See, Side};
 
 /// Duels at a time. They mostly wait.
 const LANES: usize = 3;
-/// What a busy machine may add to a timer, besides the start of a program.
+/// Delay that a busy machine may add to a timer, besides the start of a program.
 const ROOM: Duration = Duration::from_secs(4);
 /// How long a state must last to count.
 const CALM: Duration = Duration::from_millis(500);

@@ -139,12 +139,12 @@ fn ip_rows() -> Vec<Row> {
         from([224, 0, 0, 18]),
         from([255, 255, 255, 255]),
         rejected(
-            "VC-014 a stranger, and only node 2 may speak",
+            "VC-014 an unknown source, and node 2 is the only peer",
             Frame::v2().source(CLIENT).build(),
             Reason::Peer,
         )
         .when(|world| world.peers(&[NODE2])),
-        accepted("VC-014 node 2, and only node 2 may speak", Frame::v2().build(), 0)
+        accepted("VC-014 node 2, and node 2 is the only peer", Frame::v2().build(), 0)
             .when(|world| world.peers(&[NODE2])),
         accepted("VC-014 the last of eight peers", Frame::v2().build(), 0).when(|world| {
             world.peers(&[CLIENT, CLIENT, CLIENT, CLIENT, CLIENT, CLIENT, CLIENT, NODE2])
@@ -327,7 +327,7 @@ fn message_rows() -> Vec<Row> {
             0,
         ),
         rejected(
-            "VC-033 255 addresses said, 254 sent",
+            "VC-033 255 addresses announced, 254 sent",
             Frame::v2_of(VRID1, 99, Some(PASSWORD), &[VIP1; 254]).set(COUNT, &[255]).build(),
             Reason::Length,
         ),

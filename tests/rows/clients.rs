@@ -95,7 +95,7 @@ fn steered_rows() -> Vec<Row> {
             http().ttl(1).build(),
         ),
         steered(
-            "lease lapsed, no other master heard: service goes on",
+            "lease lapsed, no advert of another master: still served",
             &http(),
             LOCAL,
             Verdict::Pass,
@@ -205,7 +205,7 @@ fn not_acting_rows() -> Vec<Row> {
             BackendAccepted,
         ),
         counted(
-            "direct-return backend that hears authenticated adverts only: what was steered is taken",
+            "direct-return backend that receives authenticated adverts only: a steered packet is accepted",
             marked(),
             |world| {
                 world.dr_backend_without_master();
@@ -214,7 +214,7 @@ fn not_acting_rows() -> Vec<Row> {
             BackendAccepted,
         ),
         counted(
-            "direct-return backend that hears authenticated adverts only: what was not steered is not taken",
+            "direct-return backend that receives authenticated adverts only: a packet that was not steered is not accepted",
             from_node2(),
             |world| {
                 world.dr_backend();
@@ -231,7 +231,7 @@ fn not_acting_rows() -> Vec<Row> {
             NotActive,
         )
         .drops(),
-        counted("direct-return backend that has heard no master: taken", http(), World::dr_backend_without_master, BackendAccepted),
+        counted("direct-return backend that has received no advert: accepted", http(), World::dr_backend_without_master, BackendAccepted),
         counted("no direct-return backend: not even from the master", from_node2(), |_| {}, NotActive).drops(),
         counted(
             "fenced direct-return backend: taken from the new master",
@@ -294,7 +294,7 @@ fn followed_rows() -> Vec<Row> {
             .after(1, &forged(1))
             .counts(&[Count::Router(0, BackendAccepted)]),
         refused(
-            "an advert with a wrong password says nothing",
+            "an advert with a wrong password has no effect",
             http().build(),
             &Frame::v2().set(12, b"x").source_mac(CLIENT_MAC).build(),
         ),

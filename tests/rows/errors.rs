@@ -165,7 +165,7 @@ fn unsteered_rows() -> Vec<Row> {
         to_stack("ICMP error about a port without a service", &about(own(22)), 0),
         to_stack("ICMP error about another address's packet", &stranger, 0),
         to_stack(
-            "ICMP error about a later fragment: it tells no port",
+            "ICMP error about a later fragment: it has no port",
             &about(own(80).piece(8, false)),
             0,
         ),

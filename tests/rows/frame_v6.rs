@@ -20,7 +20,7 @@ pub struct Frame6 {
     source: Address,
     destination: Address,
     hop_limit: u8,
-    /// Next header of the fixed header, and extension headers as they stand.
+    /// Next header of the fixed header, and the extension headers as bytes.
     next: u8,
     extensions: Vec<u8>,
     payload_len: Option<u16>,

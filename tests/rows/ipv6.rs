@@ -93,7 +93,7 @@ fn carrier_rows() -> Vec<Row> {
         )
         .when(|world| world.routers[V6].destination = NODE1_V6),
         rejected(
-            "VC-014 IPv6: a stranger, and only one may speak",
+            "VC-014 IPv6: an unknown source, and there is only one peer",
             Frame6::advert().build(),
             Reason::Peer,
         )
@@ -358,7 +358,7 @@ fn neighbour_rows() -> Vec<Row> {
             Seen::Neighbour,
         ),
         row(
-            "another's advertisement for the VIP while we act: dropped, and counted",
+            "another host's advertisement for the VIP while active: dropped, and counted",
             announced,
             Seen::Neighbour,
         )

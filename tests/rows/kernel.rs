@@ -73,7 +73,8 @@ impl Kernel {
     /// Loads the object and the main program.
     ///
     /// # Panics
-    /// No object, no permission, or a program that the kernel refuses: the message says what to do.
+    /// No object, no permission, or a program that the kernel refuses: the message names the
+    /// remedy.
     pub fn load() -> Self {
         let mut ebpf = open(&object_path());
         load(&mut ebpf, PROGRAM);

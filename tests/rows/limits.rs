@@ -166,13 +166,13 @@ fn flood_rows() -> Vec<Row> {
     vec![
         flood(refused("a flood of many sources: one more", stranger(9_000, 1))).when(known),
         flood(accepted(
-            "a flood of many sources: the master that is followed is heard",
+            "a flood of many sources: adverts of the followed master are accepted",
             Frame::v2().build(),
             0,
         ))
         .when(known),
         flood(accepted(
-            "a flood of many sources: a better master is heard",
+            "a flood of many sources: adverts of a better master are accepted",
             from(Frame::v2().set(PRIORITY, &[200])),
             0,
         ))
@@ -184,7 +184,7 @@ fn flood_rows() -> Vec<Row> {
         ))
         .when(known),
         flood(accepted(
-            "a flood of many sources, adverts are authenticated: the verified source is heard",
+            "a flood of many sources, adverts are authenticated: adverts of the verified source are accepted",
             signed(NODE2),
             0,
         ))
@@ -321,13 +321,13 @@ fn fence_rows() -> Vec<Row> {
         )
         .when(World::lapsed),
         rejected(
-            "VC-136 active in version 2, a better master of version 3: both act, and each counts",
+            "VC-136 active in version 2, a better master of version 3: both active, and each counts",
             Frame::v3().set(VRID, &[VRID1]).set(PRIORITY, &[254]).build(),
             Reason::VersionMismatch,
         )
         .when(World::active),
         ignored(
-            "VC-136 active in version 2, interval of another: both act, and each counts",
+            "VC-136 active in version 2, interval of another: both active, and each counts",
             Frame::v2().set(PRIORITY, &[254]).set(INTERVAL, &[2]).build(),
             Reason::IntervalMismatch,
         ),

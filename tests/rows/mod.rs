@@ -1,9 +1,8 @@
-//! Packet rows: one sentence, one frame in one state of the world, and everything that must come of
-//! it.
+//! Packet rows: one sentence, one frame in one state of the world, and every expected result.
 //!
 //! The same table runs on the host (`classify` and `policy::judge`) and on the loaded program.
-//! "VC-" numbers name the conformance rule a row holds; rules about timers and address lists are
-//! the election's.
+//! "VC-" numbers name the conformance rule that a row tests; rules about timers and address lists
+//! belong to the election.
 #![allow(dead_code, reason = "each test reads its part of a row")]
 
 pub mod adverts;

@@ -11,7 +11,7 @@ use super::{Count, Row, Seen, row};
 const UNSPECIFIED: [u8; 4] = [0; 4];
 const TAGS: &[(u16, u16)] = &[(0x8100, 100)];
 
-fn who_has(target: [u8; 4]) -> Vec<u8> {
+fn request_for(target: [u8; 4]) -> Vec<u8> {
     arp(OP_REQUEST, CLIENT_MAC, CLIENT, target)
 }
 
@@ -40,7 +40,7 @@ fn request_rows() -> Vec<Row> {
             .counts(&[Count::Router(0, ArpAnswered)])
     };
     let suppressed = |says: &str, state: fn(&mut World)| {
-        row(says, who_has(VIP1), Seen::Arp)
+        row(says, request_for(VIP1), Seen::Arp)
             .when(state)
             .drops()
             .counts(&[Count::Router(0, ArpSuppressed)])
@@ -49,13 +49,13 @@ fn request_rows() -> Vec<Row> {
     let tagged = tagged_arp(TAGS, OP_REQUEST, CLIENT_MAC, CLIENT, VIP1);
     vec![
         answered(
-            "who has the VIP, active: answered with the interface's MAC",
-            who_has(VIP1),
+            "ARP request for the VIP, active: answered with the interface's MAC",
+            request_for(VIP1),
             answer.clone(),
         ),
         answered(
-            "who has the VIP, padded to 60 bytes: the answer keeps the padding",
-            padded(who_has(VIP1)),
+            "ARP request for the VIP, padded to 60 bytes: the answer keeps the padding",
+            padded(request_for(VIP1)),
             padded(answer.clone()),
         ),
         answered(
@@ -64,30 +64,35 @@ fn request_rows() -> Vec<Row> {
             arp_answer(&[], NODE1_MAC, VIP1, CLIENT_MAC, UNSPECIFIED),
         ),
         answered(
-            "who has the VIP in a VLAN: answered in it",
+            "ARP request for the VIP in a VLAN: answered in it",
             tagged.clone(),
             arp_answer(TAGS, NODE1_MAC, VIP1, CLIENT_MAC, CLIENT),
         )
         .when(|world| world.in_vlan(100)),
         row(
-            "who has the VIP, lease lapsed and no other master heard: still answered",
-            who_has(VIP1),
+            "ARP request for the VIP, lease lapsed, no advert of another master: still answered",
+            request_for(VIP1),
             Seen::Arp,
         )
         .when(World::lapsed)
         .sends(Verdict::Tx, answer)
         .counts(&[Count::Router(0, ArpAnswered)]),
-        suppressed("VC-068 who has the VIP, in backup: silence", |_| {}),
-        suppressed("who has the VIP, fenced: silence", World::fenced),
-        suppressed("who has the VIP, direct-return backend: silence", World::dr_backend),
-        row("who has the other VIP, whose master we are not: silence", who_has(VIP2), Seen::Arp)
+        suppressed("VC-068 ARP request for the VIP, in backup: silence", |_| {}),
+        suppressed("ARP request for the VIP, fenced: silence", World::fenced),
+        suppressed("ARP request for the VIP, direct-return backend: silence", World::dr_backend),
+        row("ARP request for the other VIP, as its backup: silence", request_for(VIP2), Seen::Arp)
             .when(World::active)
             .drops()
             .counts(&[Count::Router(1, ArpSuppressed)]),
-        row("who has the VIP, in another VLAN: not ours", tagged, Seen::Arp).when(World::active),
-        row("VC-018 who has our own address: the stack answers", who_has(NODE1), Seen::Arp)
+        row("ARP request for the VIP, in another VLAN: not ours", tagged, Seen::Arp)
             .when(World::active),
-        row("VC-018 who has another host's address", who_has(NODE2), Seen::Arp),
+        row(
+            "VC-018 ARP request for our own address: the stack answers",
+            request_for(NODE1),
+            Seen::Arp,
+        )
+        .when(World::active),
+        row("VC-018 ARP request for another host's address", request_for(NODE2), Seen::Arp),
     ]
 }
 
@@ -111,10 +116,10 @@ fn gratuitous_rows() -> Vec<Row> {
             .when(World::active)
             .drops()
             .counts(&[Count::Router(0, AddressClaimed)]),
-        row("our own announcement comes back while we act: no claim", announcement(NODE1_MAC, VIP1).to_vec(), Seen::Arp)
+        row("our own announcement comes back while active: no claim", announcement(NODE1_MAC, VIP1).to_vec(), Seen::Arp)
             .when(World::active)
             .drops(),
-        row("a question in the VIP's name while we act: a claim", arp(OP_REQUEST, NODE2_MAC, VIP1, CLIENT), Seen::Arp)
+        row("a request with the VIP as its sender while active: a claim", arp(OP_REQUEST, NODE2_MAC, VIP1, CLIENT), Seen::Arp)
             .when(World::active)
             .counts(&[Count::Router(0, AddressClaimed)]),
         row("a host announces an address that is not a VIP", announcement(NODE2_MAC, NODE2).to_vec(), Seen::Arp)
@@ -123,7 +128,7 @@ fn gratuitous_rows() -> Vec<Row> {
 }
 
 fn other_rows() -> Vec<Row> {
-    let request = who_has(VIP1);
+    let request = request_for(VIP1);
     let ipv6_type = {
         let mut frame = request.clone();
         frame[16..18].copy_from_slice(&[0x86, 0xdd]);

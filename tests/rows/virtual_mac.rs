@@ -34,7 +34,7 @@ fn both(world: &mut World) {
 fn answer_rows() -> Vec<Row> {
     vec![
         row(
-            "VC-090 who has the VIP: at the virtual router's MAC",
+            "VC-090 ARP request for the VIP: at the virtual router's MAC",
             arp(OP_REQUEST, CLIENT_MAC, CLIENT, VIP1),
             Seen::Arp,
         )

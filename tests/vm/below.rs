@@ -19,7 +19,7 @@ pub fn run(checks: &mut Checks, site: &mut Site) {
             let told = log.lines().find(|line| line.contains("kernel") && line.contains(FLOOR));
             ensure!(
                 told.is_some(),
-                "the log says nothing of {FLOOR}: {}",
+                "the log does not name {FLOOR}: {}",
                 log.lines().take(6).collect::<Vec<_>>().join(" | ")
             );
             Ok(told.unwrap_or_default().to_owned())

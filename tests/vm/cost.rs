@@ -2,8 +2,8 @@
 //! kernel's own balancer (IPVS).
 //!
 //! The guest's clock counts instructions, one nanosecond each. A count includes no cache misses and
-//! no waiting for memory: figures of one kernel can be compared with each other, but say nothing
-//! about packets per second.
+//! no waiting for memory: figures of one kernel can be compared with each other, but do not predict
+//! packets per second.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

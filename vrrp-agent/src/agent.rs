@@ -89,7 +89,7 @@ pub enum RunError {
     #[error(transparent)]
     Http(#[from] HttpError),
     /// The lease lapses now; the next agent finds its masterships in the kernel.
-    #[error("the election thread has ended unasked: a defect, please report it")]
+    #[error("the election thread has ended unexpectedly: a defect, please report it")]
     ElectionEnded,
     /// Addresses are followed no more; the next agent takes them over.
     #[error("the task that installs addresses has ended unasked: a defect, please report it")]

@@ -129,9 +129,9 @@ impl Checked {
 
 /// The warnings that `run` would log on this host.
 fn unusable_scripts(config: &Config) -> Vec<Diagnostic> {
-    let said = scripts::remove_unusable(&mut config.clone()).into_iter();
+    let messages = scripts::remove_unusable(&mut config.clone()).into_iter();
     let help = "as in keepalived; to have it tracked, make it runnable on this host before the agent starts or reloads";
-    said.map(|said| Diagnostic::host(Severity::Warning, said).help(help)).collect()
+    messages.map(|message| Diagnostic::host(Severity::Warning, message).help(help)).collect()
 }
 
 fn plural(count: usize, what: &str) -> String {

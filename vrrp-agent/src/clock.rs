@@ -32,7 +32,7 @@ pub fn unix() -> UnixTime {
     UnixTime(wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }
 
-/// Now for the runtime's timers, which know their own clock alone (CLOCK_MONOTONIC).
+/// Now for the runtime's timers, which use CLOCK_MONOTONIC only.
 pub fn timer() -> tokio::time::Instant {
     tokio::time::Instant::now()
 }

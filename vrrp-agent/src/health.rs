@@ -1,5 +1,5 @@
-//! Whether backends are well: `probe` asks them, `path` asks them by the way that clients' packets
-//! take, `hysteresis` decides when an answer is news.
+//! Health of backends: `probe` checks a backend's own address, `vip_probe` checks the virtual
+//! address over the forwarding path, `hysteresis` decides when results change the state.
 
 pub mod probe;
 pub mod vip_probe;
@@ -9,13 +9,13 @@ use vrrp_model::time::Instant;
 /// A backend's health has changed, or is known for the first time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Index into [`vrrp_model::Config::services`], or its upstreams.
+    /// Index into [`vrrp_model::Config::services`], or into its upstreams.
     pub service: usize,
     /// Index into the backends of that service or upstream.
     pub backend: usize,
     pub up: bool,
-    /// What the deciding probe saw, for people.
+    /// The deciding probe's observation, for people.
     pub reason: String,
-    /// When the deciding probe had its result.
+    /// Time of the deciding probe's result.
     pub at: Instant,
 }

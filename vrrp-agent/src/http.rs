@@ -1,8 +1,8 @@
-//! The two HTTP servers: metrics on TCP for Prometheus, the control API on a unix socket for this
-//! host's people.
+//! The two HTTP servers: metrics on TCP for Prometheus, and the control API on a unix socket for
+//! users of this host.
 //!
-//! Neither owns a task: `serve` is a future that ends when the shutdown signal does, so the task
-//! that runs it decides where.
+//! Neither owns a task: `serve` is a future that ends at the shutdown signal, and its caller
+//! chooses the task.
 
 mod server;
 mod socket;
@@ -31,22 +31,22 @@ use vrrp_status::Status;
 use vrrp_status::metrics;
 use vrrp_steering::drain;
 
-/// Where the API shows the [`Status`] as JSON.
+/// GET: the [`Status`] as JSON.
 pub const STATUS_PATH: &str = "/v1/status";
 
-/// Where the API takes the order to read the configuration file again.
+/// POST: read the configuration file again.
 pub const RELOAD_PATH: &str = "/v1/reload";
 
-/// Where it takes the order to let another node be master of the [`Named`].
+/// POST: let another node be master of the [`Named`].
 pub const FAILOVER_PATH: &str = "/v1/failover";
 
-/// Where it takes the order to let this node be master of the [`Named`] again.
+/// POST: let this node be master of the [`Named`] again.
 pub const FAILBACK_PATH: &str = "/v1/failback";
 
-/// Where it takes a [`drain::Request`]: a backend takes no new connections, or does again.
+/// POST a [`drain::Request`]: a backend takes no new connections, or does again.
 pub const DRAIN_PATH: &str = "/v1/drain";
 
-/// A request to the agent's loop; the answer goes back through it.
+/// A request to the agent's loop, with the channel of its answer.
 #[derive(Debug)]
 pub enum Order {
     Reload(oneshot::Sender<ReloadReply>),
@@ -61,21 +61,21 @@ pub struct Named {
     pub name: String,
 }
 
-/// How a reload went.
+/// The result of a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadReply {
     pub successful: bool,
-    /// What changed, or why nothing did.
+    /// The changes, or the reason why nothing changed.
     pub message: String,
-    /// What there is to say about the file; empty when nothing.
+    /// Findings about the file; empty without any.
     pub report: String,
 }
 
-/// Requests in flight at shutdown get this long.
+/// Time limit of requests in flight at shutdown.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// Makes a fresh snapshot for each request. Called on a runtime thread: it may read maps, it must
-/// not wait.
+/// Makes a snapshot for each request. Called on a runtime thread: it may read maps, but must not
+/// block.
 #[derive(Clone)]
 pub struct StatusSource(Arc<dyn Fn() -> Status + Send + Sync>);
 
@@ -105,8 +105,7 @@ pub struct MetricsServer {
 }
 
 impl MetricsServer {
-    /// # Errors
-    /// [`HttpError::Metrics`], when the address is taken, not this host's, or not permitted.
+    /// [`HttpError::Metrics`]: the address is in use, not on this host, or not permitted.
     pub async fn bind(address: SocketAddr) -> Result<Self, HttpError> {
         let failed = |source| HttpError::Metrics { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -130,7 +129,7 @@ impl MetricsServer {
     }
 }
 
-/// The control API. The socket file goes away with it.
+/// The control API. Dropping it removes the socket file.
 #[derive(Debug)]
 pub struct ApiServer {
     socket: Socket,
@@ -140,9 +139,7 @@ pub struct ApiServer {
 impl ApiServer {
     /// Listens on `path` with mode 0660. A socket file without a process behind it is replaced.
     ///
-    /// # Errors
-    /// [`HttpError::InUse`] when a process does answer, [`HttpError::NotASocket`], or
-    /// [`HttpError::Api`].
+    /// [`HttpError::InUse`] if a process answers, [`HttpError::NotASocket`], or [`HttpError::Api`].
     pub fn bind(path: &Path) -> Result<Self, HttpError> {
         Ok(Self { socket: Socket::bind(path)?, limits: Limits::USUAL })
     }
@@ -177,13 +174,13 @@ async fn show_status(State(source): State<StatusSource>) -> Json<Status> {
     Json((source.0)())
 }
 
-/// Ends when shutdown is asked for.
+/// Ends when shutdown is requested.
 async fn signalled(mut shutdown: watch::Receiver<bool>) {
-    // A sender that is gone asks for it too.
+    // A sender that is gone counts as a request.
     let _ = shutdown.wait_for(|&asked| asked).await;
 }
 
-/// The server, cut off when its last requests take longer than [`DRAIN`].
+/// Runs the server, and aborts it if its last requests take longer than [`DRAIN`].
 async fn drained(server: impl Future<Output = ()>, shutdown: watch::Receiver<bool>) {
     let deadline = async {
         signalled(shutdown).await;
@@ -195,7 +192,7 @@ async fn drained(server: impl Future<Output = ()>, shutdown: watch::Receiver<boo
     }
 }
 
-/// 200 when the new configuration is in force, 422 when it is not.
+/// 200 if the new configuration is in force, 422 if it is not.
 async fn order_reload(State(orders): State<mpsc::Sender<Order>>) -> Response {
     let status = |reply: &ReloadReply| {
         if reply.successful { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }
@@ -233,12 +230,12 @@ async fn order_drain(
 fn moved(reply: &handover::Reply) -> StatusCode {
     match reply.outcome {
         Outcome::HandedOver | Outcome::StandbyEnded | Outcome::NotStandby => StatusCode::OK,
-        Outcome::NotMaster | Outcome::NobodyTookOver | Outcome::Interrupted => StatusCode::CONFLICT,
+        Outcome::NotMaster | Outcome::NoSuccessor | Outcome::Interrupted => StatusCode::CONFLICT,
         Outcome::Unknown => StatusCode::NOT_FOUND,
     }
 }
 
-/// Gives an order and waits for what came of it; 503 when the agent's loop ends first.
+/// Sends an order to the loop and waits for its result; 503 if the loop ends first.
 async fn obeyed<T: Serialize>(
     orders: &mpsc::Sender<Order>,
     order: impl FnOnce(oneshot::Sender<T>) -> Order,

@@ -25,7 +25,8 @@ pub fn enter(wanted: &ElectionThread) -> Vec<Degraded> {
     outcomes.into_iter().filter_map(Result::err).collect()
 }
 
-/// What a thread of this process would be refused, tried on a thread that ends at once.
+/// The privileges that a thread of this process would be refused, tried on a thread that ends at
+/// once.
 pub fn try_out(wanted: &ElectionThread) -> Vec<Degraded> {
     let wanted = wanted.clone();
     // The thread does not panic. If it cannot be started, another finding reports that.
@@ -101,7 +102,7 @@ fn be_nice() -> bool {
     unsafe { libc::setpriority(libc::PRIO_PROCESS as _, 0, BEST_NICE) == 0 }
 }
 
-/// Whether the calling thread has CAP_IPC_LOCK in effect; false where that cannot be told.
+/// Whether the calling thread has CAP_IPC_LOCK in effect; false if /proc cannot be read.
 fn has_ipc_lock() -> bool {
     std::fs::read_to_string("/proc/thread-self/status")
         .is_ok_and(|status| effective_has(&status, 14))

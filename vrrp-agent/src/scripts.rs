@@ -26,23 +26,23 @@ use tokio::time::MissedTickBehavior;
 
 use crate::clock;
 use crate::shortage::{self, Undone};
-use start::start_standby;
+use start::start_on_thread;
 pub use start::{NotStarted, inspect, remove_unusable};
 use vrrp_model::Script;
 
 /// A run that timed out gets SIGTERM, and SIGKILL this much later.
 const TERMINATION: Duration = Duration::from_secs(2);
 
-/// What scripts find programs by, and how a command without a slash is found.
+/// PATH of the scripts; a command without a slash is searched there.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Mode bits, of which an executable has one.
+/// Mode bits, one of which every executable has.
 const ANY_EXECUTE: u32 = 0o111;
 
-/// Shortest interval; a zero one would panic, and the model's smallest is above.
+/// Shortest interval; zero would panic, and the model's smallest is greater.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 
-/// One run of a script has ended, or was given up.
+/// A run of a script has ended, or has timed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// Index into [`vrrp_model::Config::scripts`].
@@ -59,7 +59,7 @@ pub enum Outcome {
     Exit(i32),
     /// The signal that ended it.
     Signal(i32),
-    /// Sent at the timeout, while the script may still be dying.
+    /// Reported at the timeout; the script may still be ending.
     TimedOut,
     /// Why.
     CannotStart(String),
@@ -88,7 +88,7 @@ struct Runner {
     index: usize,
     script: Script,
     events: mpsc::Sender<Event>,
-    /// Why it could not be started last time, so that the log says it once.
+    /// Reason of the last failed start, so that it is logged once.
     broken: Option<String>,
 }
 
@@ -109,14 +109,13 @@ impl Runner {
         let started = clock::timer();
         let deadline = clock::timer() + self.script.timeout;
         let script = self.script.clone();
-        let mut starting = match start_standby(script) {
+        let mut starting = match start_on_thread(script) {
             Ok(starting) => starting,
             Err(lack) => return self.excuse(&lack),
         };
         let Ok(start) = tokio::time::timeout_at(deadline, &mut starting).await else {
-            self.tell(Outcome::TimedOut, started).await?;
-            // Runs never overlap: this one must begin before it can be ended, which dropping it
-            // does.
+            self.report(Outcome::TimedOut, started).await?;
+            // Runs never overlap: this one must have begun before it can be ended by dropping it.
             drop(starting.await);
             return Ok(());
         };
@@ -126,24 +125,24 @@ impl Runner {
             Ok(group) => group,
             Err(NotStarted::Broken(why)) => {
                 self.note_broken(Some(&why));
-                return self.tell(Outcome::CannotStart(why), started).await;
+                return self.report(Outcome::CannotStart(why), started).await;
             }
             Err(lack @ NotStarted::Lack(_)) => return self.excuse(&lack),
         };
         self.note_broken(None);
         match tokio::time::timeout_at(deadline, group.wait()).await {
-            Ok(outcome) => self.tell(outcome, started).await,
+            Ok(outcome) => self.report(outcome, started).await,
             Err(_) => {
-                // Asked to end before the report: a slow receiver does not lengthen its life.
+                // SIGTERM is sent before the report: a slow receiver does not prolong the run.
                 group.signal(Signal::SIGTERM);
-                self.tell(Outcome::TimedOut, started).await?;
+                self.report(Outcome::TimedOut, started).await?;
                 group.end().await;
                 Ok(())
             }
         }
     }
 
-    async fn tell(
+    async fn report(
         &self,
         outcome: Outcome,
         started: tokio::time::Instant,
@@ -158,7 +157,7 @@ impl Runner {
         self.events.send(event).await
     }
 
-    /// The script was not run for lack of resources: what was known of it stays so.
+    /// The script was not run for lack of resources: the known state stays.
     fn excuse(&self, lack: &NotStarted) -> Result<(), mpsc::error::SendError<Event>> {
         shortage::note(Undone::Script, &self.script.name, lack);
         Ok(())
@@ -182,7 +181,7 @@ struct Group {
     child: Child,
     id: Pid,
     /// Whether dropping this kills the group: not after an orderly end, because a script may leave
-    /// a daemon behind on purpose.
+    /// a daemon running on purpose.
     armed: bool,
 }
 
@@ -205,8 +204,8 @@ impl Group {
         }
     }
 
-    /// Waits for a run that got SIGTERM; what is left of it after [`TERMINATION`], or after the
-    /// script itself ended, is killed.
+    /// Waits for a run that got SIGTERM. Kills the rest of its group after [`TERMINATION`], or
+    /// after the script itself has ended.
     async fn end(mut self) {
         let _ = tokio::time::timeout(TERMINATION, self.child.wait()).await;
         self.signal(Signal::SIGKILL);
@@ -238,7 +237,7 @@ fn outcome(status: ExitStatus) -> Outcome {
     match (status.code(), status.signal()) {
         (Some(code), _) => Outcome::Exit(code),
         (None, Some(signal)) => Outcome::Signal(signal),
-        // Only a stopped process has neither, and `wait` does not return for those.
+        // Only a stopped process has neither, and `wait` does not return for stopped processes.
         (None, None) => Outcome::Exit(-1),
     }
 }

@@ -51,7 +51,7 @@ pub fn note(undone: Undone, subject: &str, error: &dyn Error) {
     let count = COUNTS[undone as usize].fetch_add(1, Ordering::Relaxed) + 1;
     if count.is_power_of_two() {
         let what = undone.label();
-        tracing::error!(what, subject, %error, count, "this host lacks resources: nothing is concluded about the subject");
+        tracing::error!(what, subject, %error, count, "this host lacks resources: no result for the subject");
     }
 }
 

@@ -3,11 +3,11 @@
 
 use crate::ip::Address;
 
-/// Slots of a ring: a prime, as Maglev wants (NSDI 2016 section 3.4). Enough for 32 backends within
-/// 1 % of even.
+/// Slots of a ring: a prime, as Maglev requires (NSDI 2016 section 3.4). With 32 backends the
+/// shares differ by at most 1 %.
 pub const RING_SLOTS: usize = 16_381;
 
-/// Odd constants, one for each word that is hashed.
+/// Odd constants, one for each hashed word.
 const FACTORS: [u64; 4] =
     [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f, 0x1656_67b1_9e37_79f9, 0x27d4_eb2f_1656_67c5];
 
@@ -17,10 +17,10 @@ const FACTORS: [u64; 4] =
 pub struct FlowKey {
     pub source: Address,
     pub destination: Address,
-    /// Ports in host order; 0 where the service spreads by address.
+    /// Ports in host order; 0 if the service spreads by address.
     pub source_port: u16,
     pub destination_port: u16,
-    /// Of the IP header; as wide as it is so that the kernel program's stack needs no single bytes.
+    /// Protocol of the IP header; its width saves the kernel program single bytes on the stack.
     pub protocol: u32,
 }
 
@@ -59,28 +59,28 @@ pub const fn mix(value: u64) -> u64 {
 /// The candidates for a flow whose slot has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Changed {
-    /// The slot's backend now.
+    /// The slot's present backend.
     pub live: u16,
-    /// Its backend before the changes under way; `None` where that one is gone.
+    /// Its backend in the base ring; `None` if that one is gone.
     pub base: Option<u16>,
-    /// The backend remembered for this flow; `None` also where that one is gone.
+    /// The backend in the flow's record; `None` without a record, or if that backend is gone.
     pub recorded: Option<u16>,
-    /// Whether this packet begins a connection.
+    /// Whether this packet opens a connection.
     pub begins: bool,
 }
 
-/// Which backend gets a packet of a changed slot.
+/// The choice for a packet of a changed slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Choice {
     pub backend: u16,
-    /// Whether the flow must be remembered for that; if it cannot be, [`Changed::unrecorded`] is
-    /// taken instead.
+    /// Whether the flow must be recorded for that. If the insert fails, [`Changed::unrecorded`]
+    /// applies instead.
     pub record: bool,
 }
 
 impl Changed {
-    /// A connection that begins takes the new backend and is remembered. Everything else keeps what
-    /// it had: the backend that is remembered, else the old one while there is one.
+    /// A new connection takes the new backend and is recorded. Every other packet keeps its
+    /// backend: the recorded one, else the base ring's while that is alive.
     #[inline(always)]
     pub fn choose(&self) -> Choice {
         if self.begins {
@@ -90,8 +90,8 @@ impl Changed {
         Choice { backend: kept.unwrap_or(self.live), record: false }
     }
 
-    /// The backend of a connection that begins and cannot be remembered: the one its next packets
-    /// will be taken for.
+    /// The backend of a new connection that cannot be recorded: the one that is chosen for its
+    /// later packets.
     #[inline(always)]
     pub fn unrecorded(&self) -> u16 {
         self.base.unwrap_or(self.live)

@@ -1,17 +1,17 @@
 //! Weighted Maglev rings (Eisenbud et al., NSDI 2016, section 3.4): a pure function of addresses,
 //! weights and seed.
 //!
-//! The order of the backends in a file has no say: both nodes of a pair compute the same ring, so a
-//! flow keeps its backend when the address moves.
+//! The order of the backends in a file has no effect: both nodes of a pair compute the same ring,
+//! so a flow keeps its backend when the address moves.
 
 use crate::flow::{RING_SLOTS, mix};
 use crate::ip::Address;
 use crate::maps::NO_BACKEND;
 
-/// Backends one ring can hold.
+/// Greatest number of backends in one ring.
 pub const MAX_MEMBERS: usize = 256;
 
-/// Seed of all rings: equal on every node, or pairs would disagree.
+/// Seed of all rings, the same on every node.
 const SEED: u64 = 0x7672_7270_7269_6e67;
 
 /// A backend of a ring.
@@ -19,9 +19,9 @@ const SEED: u64 = 0x7672_7270_7269_6e67;
 pub struct Member {
     pub address: Address,
     pub port: u16,
-    /// Share of the slots, relative to the others; 0: none.
+    /// Share of the slots, relative to the other members; 0: none.
     pub weight: u16,
-    /// What the slots hold: the backend's index in the node's own table, which may differ between
+    /// Content of its slots: the backend's index in the node's own table, which may differ between
     /// nodes.
     pub index: u16,
 }
@@ -30,22 +30,21 @@ pub struct Member {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManyMembers;
 
-/// One member while the ring is filled.
+/// A member while the ring is filled.
 #[derive(Clone, Copy, Default)]
 struct Turn {
     member: Member,
-    /// Next slot of its permutation.
+    /// Next position in its permutation.
     position: u32,
     skip: u32,
-    /// Weight saved up; a slot costs the largest weight.
+    /// Accumulated weight; a slot costs the largest weight.
     credit: u32,
 }
 
-/// Fills `ring` with the indexes of `members`; all slots are [`NO_BACKEND`] where none has
-/// weight.
+/// Fills `ring` with the indexes of `members`; with [`NO_BACKEND`] if none has a weight.
 ///
 /// # Errors
-/// [`TooManyMembers`]; the ring is then untouched.
+/// [`TooManyMembers`]; the ring is then unchanged.
 pub fn fill(ring: &mut [u16; RING_SLOTS], members: &[Member]) -> Result<(), TooManyMembers> {
     let mut storage = [Turn::default(); MAX_MEMBERS];
     let turns = storage.get_mut(..members.len()).ok_or(TooManyMembers)?;
@@ -82,7 +81,7 @@ fn first_turn(member: Member) -> Turn {
     Turn { member, position: offset as u32, skip: skip as u32, credit: 0 }
 }
 
-/// Gives the turn's member the next free slot of its permutation. At least one slot is free.
+/// Gives the member the next free slot of its permutation. At least one slot is free.
 fn take_slot(ring: &mut [u16; RING_SLOTS], turn: &mut Turn) {
     loop {
         let position = turn.position as usize;

@@ -1,8 +1,8 @@
 //! The map ABI: names, capacities, keys and values, defined once for the kernel program and the
 //! agent.
 //!
-//! Values hold integers and byte arrays only, padding is written out, sizes are asserted. Addresses
-//! are in network order. Change anything here and [`LAYOUT`] goes up: pins of another layout are
+//! Values hold integers and byte arrays only, padding is explicit, sizes are asserted. Addresses
+//! are in network order. Every change of this module raises [`LAYOUT`]: pins of another layout are
 //! not adopted.
 
 mod capture;
@@ -19,26 +19,26 @@ pub use steering::*;
 /// Version of everything in this module; part of the path that maps and links are pinned under.
 pub const LAYOUT: u32 = 7;
 
-/// Interfaces that can carry virtual routers or lead to NAT backends at once.
+/// Interfaces that carry virtual routers or lead to NAT backends.
 pub const MAX_INTERFACES: u32 = 16;
-/// Upper bound of interface indexes. An array lookup is inlined; a hash lookup costs as much as all
-/// the parsing.
+/// Upper bound of interface indexes. An array lookup is inlined; a hash lookup costs as much as the
+/// whole parse.
 pub const MAX_IFINDEX: u32 = 65_536;
 pub const MAX_ROUTERS: u32 = 1_024;
 pub const MAX_ADDRESSES: u32 = 4_096;
 pub const MAX_SERVICES: u32 = 64;
-/// Backends over all services; an index fits a ring slot.
+/// Backends over all services; an index fits into a ring slot.
 pub const MAX_BACKENDS: u32 = 1_024;
 pub const MAX_PEERS: usize = 8;
 /// Addresses of a virtual router that the kernel program compares with those of an advert.
 pub const MAX_COMPARED: usize = 16;
-/// Sources whose advert rate is followed at once, the least recently heard forgotten first.
+/// Sources whose advert rate is tracked; a full map evicts the least recently used.
 pub const MAX_RATE_SOURCES: u32 = 4_096;
-/// Flows remembered while backends change, the least recently seen forgotten first.
+/// Flows recorded while rings change; a full map evicts the least recently used.
 pub const MAX_FLOWS: u32 = 65_536;
 /// Prefixes of all allow and deny lists.
 pub const MAX_GUARD_SOURCES: u32 = 65_536;
-/// Sources whose new connections are followed at once.
+/// Sources whose new connections are tracked.
 pub const MAX_BUCKETS: u32 = 65_536;
 
 pub const MAX_RINGS: u32 = MAX_SERVICES * RINGS_PER_SERVICE;
@@ -77,12 +77,12 @@ pub mod name {
     pub const ADVERT_BUCKETS: &str = "ADVERT_BUCKETS";
     /// ARRAY: router index -> [`super::AddressClaim`]. Written by the kernel program.
     pub const CLAIMS: &str = "CLAIMS";
-    /// ARRAY: any place -> [`super::KeptTags`]: features of interfaces that the agent turned off,
-    /// to be turned on again. Written by the agent.
+    /// ARRAY: any index -> [`super::KeptTags`]: interface features that the agent turned off and
+    /// restores later. Written by the agent.
     pub const KEPT_TAGS: &str = "KEPT_TAGS";
-    /// ARRAY: [`super::AddressKey::bucket`] -> place of its first entry + 1, 0 for none.
+    /// ARRAY: [`super::AddressKey::bucket`] -> index of its first entry + 1, 0 for none.
     pub const ADDRESS_BUCKETS: &str = "ADDRESS_BUCKETS";
-    /// ARRAY: place -> [`super::AddressEntry`].
+    /// ARRAY: index -> [`super::AddressEntry`].
     pub const ADDRESSES: &str = "ADDRESSES";
     /// ARRAY: [`super::ServiceKey::bucket`] -> number of its first service + 1, 0 for none.
     pub const SERVICE_BUCKETS: &str = "SERVICE_BUCKETS";
@@ -97,12 +97,12 @@ pub mod name {
     /// LRU HASH: flow -> [`super::FlowRecord`]. Written by the kernel program, for flows that begin
     /// in changed slots.
     pub const FLOWS: &str = "FLOWS";
-    /// ARRAY: [`super::reverse_hint`] -> 1 where an address in REVERSE may have that hint, 0 where
-    /// surely none has.
+    /// ARRAY: [`super::reverse_hint`] -> 1 if an address in REVERSE may have that hint, 0 if none
+    /// has.
     pub const REVERSE_HINTS: &str = "REVERSE_HINTS";
-    /// ARRAY: [`super::ReverseKey::bucket`] -> place of its first entry + 1, 0 for none.
+    /// ARRAY: [`super::ReverseKey::bucket`] -> index of its first entry + 1, 0 for none.
     pub const REVERSE_BUCKETS: &str = "REVERSE_BUCKETS";
-    /// ARRAY: place -> [`super::ReverseEntry`].
+    /// ARRAY: index -> [`super::ReverseEntry`].
     pub const REVERSE: &str = "REVERSE";
     /// ARRAY: service number -> [`super::GuardConf`].
     pub const GUARDS: &str = "GUARDS";
@@ -134,7 +134,7 @@ pub struct Shape {
     pub key: u32,
     /// Bytes.
     pub value: u32,
-    /// 0: as many as there are CPUs.
+    /// 0: the number of CPUs.
     pub entries: u32,
 }
 

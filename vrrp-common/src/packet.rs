@@ -65,17 +65,17 @@ pub(crate) const fn add8(sum: u64, word: u64) -> u64 {
     sum + (word >> 32) + (word & 0xffff_ffff)
 }
 
-/// Bytes that are summed in one turn of the loop.
+/// Bytes that one turn of the loop sums.
 const BLOCK: usize = 64;
 
-/// Bytes that one sum can cover: the longest advert with its trailer, and some.
+/// Greatest number of bytes in one sum: the longest advert with its trailer, and a margin.
 pub const MAX_SUMMED: usize = 24 * BLOCK;
 
 /// Sum of `len` bytes from `offset`; `len` is a multiple of four and at most [`MAX_SUMMED`].
-/// Parsers call [`Packet::sum`], which the kernel program has as a function of its own.
+/// Parsers call [`Packet::sum`], which is a function of its own in the kernel program.
 ///
-/// Whole blocks first, then half of one and so on: the verifier checks what follows a loop once for
-/// each way out of it, so there are few turns. The bounds make the loop acceptable to it.
+/// Whole blocks first, then half a block and so on: the verifier checks the code after a loop once
+/// for each exit, so the loop has few turns. The verifier accepts the loop because of its bounds.
 #[inline(always)]
 pub fn sum_words<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize) -> Option<u64> {
     let len = packet.bounded(len);
@@ -85,8 +85,8 @@ pub fn sum_words<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize) -> O
         if len < done + BLOCK {
             break;
         }
-        // One check for all: the compiler rearranges several until the verifier no longer knows
-        // them.
+        // One check for all: the compiler rearranges several checks until the verifier no longer
+        // follows them.
         let block = packet.bytes::<BLOCK>(offset + done)?;
         for word in block.as_chunks::<8>().0 {
             sum = add8(sum, u64::from_ne_bytes(*word));
@@ -102,7 +102,7 @@ pub fn sum_words<P: Packet + ?Sized>(packet: &P, offset: usize, len: usize) -> O
     Some(sum)
 }
 
-/// Sum of the next `N` bytes, where the last incomplete block has so many.
+/// Sum of the next `N` bytes, if the last incomplete block has that many.
 #[inline(always)]
 fn rest<P: Packet + ?Sized, const N: usize>(
     packet: &P,

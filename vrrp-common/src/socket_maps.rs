@@ -1,15 +1,14 @@
-//! The map ABI of the socket programs, as `maps` is that of the XDP program: they steer connections
-//! when they are made.
+//! The map ABI of the socket programs, which steer connections at connect(), like `maps` for the
+//! XDP program.
 //!
 //! A process in one of the configured cgroups connects to the address of an upstream, which no host
-//! needs to own; the programs make it a connection to one of the backends. Change anything here and
-//! [`LAYOUT`] goes up: pins of another layout are not adopted.
+//! needs to have; the programs replace it by the address of a backend. Every change of this file
+//! raises [`LAYOUT`]: pins of another layout are not adopted.
 
 use crate::ip::Address;
 use crate::maps::Shape;
 
-/// Version of everything in this file; part of the directory that these maps and links are pinned
-/// under.
+/// Version of everything in this file; part of the directory name of these pinned maps and links.
 pub const LAYOUT: u32 = 1;
 
 pub const MAX_UPSTREAMS: u32 = 64;
@@ -28,11 +27,11 @@ pub mod name {
     pub const UPSTREAMS: &str = "UPSTREAMS";
     /// ARRAY: backend index -> [`super::Backend`]. Written by the agent.
     pub const BACKENDS: &str = "SOCK_BACKENDS";
-    /// ARRAY: backend index -> [`super::Load`]. Written by the programs; the agent begins new ones.
+    /// ARRAY: backend index -> [`super::Load`]. Written by the programs; the agent resets entries.
     pub const LOADS: &str = "SOCK_LOADS";
     /// PER-CPU ARRAY: upstream index -> [`super::Outcomes`].
     pub const OUTCOMES: &str = "SOCK_OUTCOMES";
-    /// SOCKET STORAGE -> [`super::Steered`]: it goes with its socket, so it can neither fill up nor
+    /// SOCKET STORAGE -> [`super::Steered`]: freed with its socket, so it can neither fill up nor
     /// leak.
     pub const STEERED: &str = "STEERED";
 }
@@ -41,7 +40,7 @@ const fn shape<K, V>(name: &'static str, entries: u32) -> Shape {
     Shape { name, key: size_of::<K>() as u32, value: size_of::<V>() as u32, entries }
 }
 
-/// All maps: what is pinned, and what an upgrade compares pins with.
+/// All maps that are pinned, and that an upgrade compares with the pins.
 pub const SHAPES: &[Shape] = &[
     shape::<UpstreamKey, Upstream>(name::UPSTREAMS, MAX_UPSTREAMS),
     shape::<u32, Backend>(name::BACKENDS, MAX_BACKENDS),
@@ -50,8 +49,8 @@ pub const SHAPES: &[Shape] = &[
     shape::<u32, Steered>(name::STEERED, 0),
 ];
 
-/// Names of the programs in the object, in the order they are attached in: what ends a count before
-/// what begins one.
+/// Names of the programs in the object, in the order of attachment: the programs that end a count
+/// come before those that begin one.
 pub const PROGRAMS: [&str; 6] =
     ["sock_release", "sock_ops", "getpeername4", "getpeername6", "connect4", "connect6"];
 
@@ -91,7 +90,7 @@ pub struct Member {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[repr(C)]
 pub struct Backend {
-    /// Unspecified (all zero) in a free place.
+    /// Unspecified (all zero) in an unused entry.
     pub address: Address,
     /// Host order.
     pub port: u16,
@@ -102,18 +101,19 @@ pub struct Backend {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct Load {
-    /// The present epoch of counting. A connection that was counted in an earlier one is not taken
-    /// off this count: the place was another backend's then, or connections may have been closed
-    /// with no program to count them. Written by the agent, with the count at 0.
+    /// Epoch of the count. A connection that was counted in an earlier epoch does not lower this
+    /// count: the index belonged to another backend then, or connections may have been closed
+    /// without a program that counted it. Written by the agent, with the count at 0.
     pub epoch: u64,
-    /// Connections made and not closed, those not established yet included. A connection that is
-    /// closed in the instant an epoch begins may leave it one too low; below 0 is 0.
+    /// Connections that were opened and not closed, including those not established yet. A
+    /// connection that is closed while an epoch begins may leave the count one too low; a negative
+    /// count is 0.
     pub in_flight: i64,
-    /// Nanoseconds since boot: until then it is chosen only where all are suspect.
+    /// Nanoseconds since boot: until then it is chosen only if all backends are suspect.
     pub suspect_until: u64,
-    /// Connections that were sent to it.
+    /// Connections that were steered to it.
     pub connects: u64,
-    /// Those of them that were not established, or were reset.
+    /// Those that were not established, or were reset.
     pub failures: u64,
 }
 

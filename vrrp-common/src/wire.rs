@@ -2,7 +2,7 @@
 //! a caller's buffer.
 //!
 //! Nothing here panics on any input: parsers return `None` or a [`crate::reason::Reason`], emitters
-//! `None` where the buffer is too short.
+//! return `None` if the buffer is too short.
 
 pub mod arp;
 pub mod checksum;

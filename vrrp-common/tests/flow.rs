@@ -1,5 +1,5 @@
-//! The rule by which a flow keeps its backend: every case of it, then every short story of changes
-//! and packets.
+//! The rule by which a flow keeps its backend: each case, then every short sequence of changes and
+//! packets.
 
 use vrrp_common::flow::{Changed, Choice};
 
@@ -47,13 +47,13 @@ fn a_connection_that_cannot_be_remembered_begins_where_its_next_packets_go() {
     }
 }
 
-/// Backends of the stories, in the order in which the slot prefers them.
+/// Backends of the sequences, in the slot's order of preference.
 const BACKENDS: usize = 3;
-/// Changes of one drain.
+/// Greatest number of changes in one drain.
 const CHANGES: usize = 3;
 
-/// A slot during one drain: who had it before, and who is alive. It belongs to the first living one
-/// by preference.
+/// A slot during one drain: its backend in the base, and the backends that are alive. It belongs to
+/// the first living one by preference.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     base: usize,
@@ -85,7 +85,7 @@ impl Slot {
         }
     }
 
-    /// Where a connection begins, and what is remembered of it.
+    /// The start of a connection, and its record.
     fn begin(&self, room: bool) -> (usize, Option<usize>) {
         let changed = self.seen(None, true);
         match (self.touched, room) {
@@ -102,7 +102,7 @@ impl Slot {
     }
 }
 
-/// The first that is alive; the last of all where none is, and packets then go nowhere.
+/// The first that is alive; without one the last, and packets are dropped.
 fn owner(alive: [bool; BACKENDS]) -> usize {
     alive.iter().position(|&up| up).unwrap_or(BACKENDS - 1)
 }
@@ -111,36 +111,44 @@ fn all_states() -> impl Iterator<Item = [bool; BACKENDS]> + Clone {
     (0..1 << BACKENDS).map(|bits: u32| std::array::from_fn(|backend| bits >> backend & 1 == 1))
 }
 
-/// Plays every sequence of up to [`CHANGES`] changes, with a connection that begins before any of
-/// them or after the last, and tells `check` of each packet after a change: the slot as the
-/// connection began, the slot now, where it began, where the packet goes, and whether its backend
-/// and the base have been alive all the while.
-fn every_story(room: bool, mut check: impl FnMut(&str, bool, usize, usize, bool, bool)) {
+/// Runs every sequence of up to [`CHANGES`] changes, with a connection that begins before any of
+/// them or after the last. Calls `check` for each packet after a change with the history, whether
+/// the base was alive when the connection began, the connection's first backend, the packet's
+/// backend, whether the first backend has been alive since, and whether the base's state is the
+/// same since.
+fn every_sequence(room: bool, mut check: impl FnMut(&str, bool, usize, usize, bool, bool)) {
     for first in all_states() {
-        let mut stories = vec![vec![]];
+        let mut sequences = vec![vec![]];
         for _ in 0..CHANGES {
-            let longer = stories.iter().flat_map(|story: &Vec<_>| {
-                let with = |state| story.iter().copied().chain([state]).collect::<Vec<_>>();
+            let longer = sequences.iter().flat_map(|sequence: &Vec<_>| {
+                let with = |state| sequence.iter().copied().chain([state]).collect::<Vec<_>>();
                 all_states().map(with).collect::<Vec<_>>()
             });
-            stories = longer.collect();
+            sequences = longer.collect();
         }
-        for story in &stories {
+        for sequence in &sequences {
             for begins_after in 0..=CHANGES {
                 let mut slot = Slot::of(first);
-                story[..begins_after].iter().for_each(|state| slot.change(*state));
+                sequence[..begins_after].iter().for_each(|state| slot.change(*state));
                 if !slot.alive[slot.live] {
                     continue;
                 }
                 let (backend, record) = slot.begin(room);
                 let base_served = slot.alive[slot.base];
                 let (mut lives, mut base_as_before) = (true, true);
-                for state in &story[begins_after..] {
+                for state in &sequence[begins_after..] {
                     slot.change(*state);
                     lives &= slot.alive[backend];
                     base_as_before &= slot.alive[slot.base] == base_served;
-                    let told = format!("{first:?} {story:?}, begun after {begins_after}");
-                    check(&told, base_served, backend, slot.packet(record), lives, base_as_before);
+                    let history = format!("{first:?} {sequence:?}, begun after {begins_after}");
+                    check(
+                        &history,
+                        base_served,
+                        backend,
+                        slot.packet(record),
+                        lives,
+                        base_as_before,
+                    );
                 }
             }
         }
@@ -150,25 +158,25 @@ fn every_story(room: bool, mut check: impl FnMut(&str, bool, usize, usize, bool,
 #[test]
 fn a_remembered_connection_stays_while_its_backend_lives_whatever_changes() {
     let mut packets = 0;
-    every_story(true, |told, _, began, goes, lives, _| {
+    every_sequence(true, |history, _, began, goes, lives, _| {
         packets += 1;
-        assert!(!lives || goes == began, "{told}: from {began} to {goes}");
+        assert!(!lives || goes == began, "{history}: from {began} to {goes}");
     });
     assert!(packets > 10_000, "{packets}");
 }
 
-/// Without room to remember it a connection goes by the base: it stays where the base served it.
-/// One that began while the base was dead goes by the live ring until then.
+/// Without room for a record, a connection goes by the base: it stays where the base served it. One
+/// that began while the base was dead goes by the live ring until the base lives.
 #[test]
 fn a_connection_that_cannot_be_remembered_stays_with_a_base_that_lives() {
     let (mut kept, mut moved) = (0, 0);
-    every_story(false, |told, base_served, began, goes, lives, base_as_before| {
+    every_sequence(false, |history, base_served, began, goes, lives, base_as_before| {
         if !lives {
             return;
         }
         if base_served && base_as_before {
             kept += 1;
-            assert_eq!(goes, began, "{told}");
+            assert_eq!(goes, began, "{history}");
         } else if goes != began {
             moved += 1;
         }

@@ -1,4 +1,5 @@
-//! The lease and the fence: every combination of good or lapsed lease and of who is heard.
+//! The lease and the fence: every combination of a valid or lapsed lease and of the advert's
+//! sender.
 
 use std::net::IpAddr;
 

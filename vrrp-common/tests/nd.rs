@@ -1,5 +1,5 @@
-//! Neighbour discovery: vectors whose checksums were computed elsewhere, and every way to damage a
-//! message.
+//! Neighbour discovery: vectors whose checksums were computed independently, and every way to
+//! damage a message.
 
 use vrrp_common::ip::Address;
 use vrrp_common::wire::nd::{self, Advertisement, Kind, Nd};
@@ -33,7 +33,7 @@ fn parse(message: &[u8], source: [u8; 16], destination: [u8; 16]) -> Option<Nd> 
     nd::parse(message, 0, message.len(), &Address::v6(source), &Address::v6(destination))
 }
 
-/// The message with its checksum made right, from [`ASKER`] to [`ASKED`].
+/// The message with a correct checksum, from [`ASKER`] to [`ASKED`].
 fn summed(mut message: Vec<u8>) -> Vec<u8> {
     message[2..4].fill(0);
     let pseudo = checksum::pseudo_header_v6(
@@ -117,7 +117,7 @@ fn a_message_is_of_whole_options_and_bounded() {
             if len < 4 { parse(&long, ASKER, ASKED) } else { parse(&summed(long), ASKER, ASKED) };
         assert_eq!(read.is_some(), (24..=128).contains(&len) && len % 8 == 0, "{len} bytes");
     }
-    // The header promises more than the frame holds.
+    // The header announces more than the frame holds.
     let short = summed(solicitation());
     assert!((0..short.len()).all(|end| {
         nd::parse(&short[..end], 0, 32, &Address::v6(ASKER), &Address::v6(ASKED)).is_none()

@@ -42,7 +42,7 @@ fn slots_are_shared_evenly() {
         let even = 1.0 / f64::from(count);
         for index in 0..count {
             let share = share(&ring, index);
-            // Everybody takes its turn, so shares differ by one slot.
+            // Every member gets its turn, so shares differ by one slot.
             assert!(
                 (share - even).abs() * RING_SLOTS as f64 <= 1.0,
                 "{index} of {count} has {share}"
@@ -63,7 +63,7 @@ fn slots_are_shared_by_weight() {
 }
 
 #[test]
-fn neither_the_order_nor_the_numbers_have_a_say() {
+fn the_order_and_the_numbers_of_members_have_no_effect() {
     for count in [2, 9, 32] {
         let forward = members(count);
         let plain = ring(&forward);
@@ -85,8 +85,8 @@ fn moved(before: &[u16; RING_SLOTS], after: &[u16; RING_SLOTS]) -> f64 {
     before.iter().zip(after).filter(|(old, new)| old != new).count() as f64 / RING_SLOTS as f64
 }
 
-/// What removing each one of `count` members in turn moves: on average, and at most. Adding it is
-/// the same, read backwards.
+/// The share of slots that move when one of `count` members is removed, for each member in turn:
+/// average and maximum. Adding a member is the reverse.
 fn removals(count: u16) -> (f64, f64) {
     let all = members(count);
     let before = ring(&all);
@@ -99,8 +99,8 @@ fn removals(count: u16) -> (f64, f64) {
     (shares.iter().sum::<f64>() / f64::from(count), shares.iter().copied().fold(0.0, f64::max))
 }
 
-/// Of N members each moves its own 1/N, and on average less than 1 % besides. Addresses whose
-/// permutations lie badly to each other move up to a quarter more than that.
+/// Of N members each moves its own 1/N, and on average less than 1 % more. Addresses with
+/// unfavourable permutations move up to a quarter more than that.
 #[test]
 fn one_member_more_or_less_moves_little_but_its_own() {
     for count in 2..=32 {
@@ -117,7 +117,7 @@ fn one_member_more_or_less_moves_little_but_its_own() {
     }
 }
 
-/// A weight that changes moves the difference of the shares, and at most as much again, and 1 %.
+/// A changed weight moves the difference of the shares, and at most as much again, and 1 %.
 #[test]
 fn a_changed_weight_moves_slots_in_proportion() {
     let total = |all: &[Member]| f64::from(all.iter().map(|m| u32::from(m.weight)).sum::<u32>());
@@ -173,10 +173,10 @@ fn address_family_and_port_distinguish_members() {
         assert!(moved(&whole, &rest) <= 1.0 / 3.0 + 0.01);
     }
     let other_port = [member(0, 1), Member { port: 81, ..member(1, 1) }];
-    assert_ne!(ring(&members(2)), ring(&other_port), "the port is part of who it is");
+    assert_ne!(ring(&members(2)), ring(&other_port), "the port is part of its identity");
 }
 
-/// By port, where the address is the same.
+/// By port, if the addresses are equal.
 fn renumbered(member: Member) -> Member {
     Member { index: member.port - 8080, ..member }
 }

@@ -15,7 +15,7 @@ fn parse(message: &[u8]) -> Result<Advert, Reason> {
     vrrp::parse(message, 0, message.len(), &CARRIER)
 }
 
-/// Emits into a buffer full of rubbish.
+/// Emits into a buffer that is not empty.
 fn emitted(emit: impl FnOnce(&mut [u8]) -> Option<usize>) -> Vec<u8> {
     let mut buffer = [0xa5; vrrp::MAX_LEN + 16];
     let len = emit(&mut buffer).expect("fits");
@@ -182,7 +182,7 @@ fn any_other_length_is_rejected() {
         message.resize(len, 0);
         assert_eq!(parse(&message), Err(Reason::Length), "{len} bytes");
     }
-    // The IP header promises more than the frame holds.
+    // The IP header announces more than the frame holds.
     assert_eq!(vrrp::parse(&KEEPALIVED_V2[..19], 0, 20, &CARRIER), Err(Reason::Length));
 }
 
@@ -224,7 +224,7 @@ fn an_arp_announcement_reads_back() {
 }
 
 #[test]
-fn headers_shorter_than_they_must_be_are_nothing() {
+fn truncated_headers_are_refused() {
     let frame = arp::announcement([2; 6], SOURCE);
     assert!((0..frame.len()).all(|len| classify(&frame[..len]) == Class::Other));
     assert_eq!(ipv4::parse(&[0x45; 19][..], 0), None);

@@ -1,5 +1,5 @@
-//! IPv6: adverts, extension headers, neighbour discovery. Vectors were computed apart from this
-//! code.
+//! IPv6: adverts, extension headers, neighbour discovery. Vectors were computed independently of
+//! this code.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -115,8 +115,8 @@ fn vc030_a_trailer_is_distinguished_from_a_wrong_length() {
 
 #[test]
 fn vc137_the_checksum_of_an_ipv6_advert_covers_its_trailer() {
-    // The message of fe80::1 to ff02::12 that lists fe80::f9, and a trailer, with a checksum
-    // computed apart from this code.
+    // The message of fe80::1 to ff02::12 that lists fe80::f9, and a trailer, with an independently
+    // computed checksum.
     let head = [0x31, 0x33, 0x64, 0x01, 0x00, 0x64, 0x98, 0xe8];
     let tail = [
         0x01, 0xc8, 0, 0, 0x65, 0x53, 0xf1, 0, 0x80, 0, 0, 0, 0xb2, 0x9f, 0x79, 0x9c, 0xcf, 0x0b,
@@ -223,7 +223,7 @@ fn vc122_an_unsolicited_advertisement_is_as_the_rfc_has_it() {
 }
 
 #[test]
-fn neighbour_discovery_that_is_not_as_it_must_be_is_nothing() {
+fn invalid_neighbour_discovery_is_refused() {
     let frame = nd::announcement([2, 0, 0, 0, 0, 1], &address("fe80::f9"));
     let parse = |frame: &[u8], len| nd::parse(frame, 54, len, &address("fe80::f9"), &nd::ALL_NODES);
     for at in 54..frame.len() {

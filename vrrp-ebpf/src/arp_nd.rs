@@ -76,8 +76,8 @@ pub fn neighbour(ctx: &XdpContext, slot: u32, ethernet: &Ethernet, ip: &Ipv6, nd
     }
 }
 
-/// Counts and notes that `claimant` claims an address which this node acts for. A frame of our own
-/// that comes back is no claim.
+/// Counts and records that `claimant` claims an address for which this node is active. A looped
+/// frame of this node is no claim.
 #[inline(always)]
 fn record_claim_on(slot: u32, router: u32, address: &Address, claimant: [u8; 6]) {
     if maps::active(router).is_none() || mac(slot, router) == Some(claimant) {

@@ -1,5 +1,5 @@
-//! Samples of what is dropped, for `vrrp-agent capture`. Off without a capture; during one a drop
-//! costs one look at a word more.
+//! Samples of dropped packets for `vrrp-agent capture`. Without a capture it is off; during one
+//! each drop reads one more word.
 
 use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::helpers::generated::{bpf_get_prandom_u32, bpf_ktime_get_boot_ns};
@@ -48,7 +48,7 @@ pub extern "C" fn capture(ctx: *mut xdp_md, reason: u32) -> u32 {
     };
     // SAFETY: helper calls without arguments.
     let (at, random) = unsafe { (bpf_ktime_get_boot_ns(), bpf_get_prandom_u32()) };
-    // Who captured has gone without taking its wishes back.
+    // The capture request has expired: the client exited without clearing it.
     if at > conf.until || (u64::from(random) * u64::from(conf.every)) >> 32 != 0 {
         return 0;
     }

@@ -1,5 +1,5 @@
 //! The maps of interfaces, virtual routers and counters, as `vrrp_common::maps` describes them, and
-//! safe ways to read and write the words in them.
+//! safe accesses to their words.
 
 use core::arch::asm;
 

@@ -17,7 +17,7 @@ use crate::packages::Group;
 use crate::{build_ebpf, exec, prepare, setup};
 
 /// The test that runs the packet rows on the loaded program.
-const KERNEL_ROWS: (&str, &str) = ("xdp_rows", "the_kernel_does_what_the_rows_say");
+const KERNEL_ROWS: (&str, &str) = ("xdp_rows", "the_rows_hold_in_the_kernel");
 
 #[derive(clap::Args)]
 pub struct Options {

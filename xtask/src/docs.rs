@@ -1,6 +1,6 @@
-//! `docs`: the tables of the documents that a program writes. What the schema and the command line
-//! of this program say is computed here, and `tidy` compares it; everything else belongs to tests
-//! that compare, and that write when asked to.
+//! `docs`: the generated tables of the documents. The tables from the schema and the command line
+//! of this program are computed here and compared by `tidy`. All other tables belong to tests,
+//! which compare them, and write them on request.
 
 mod schema;
 #[cfg(test)]
@@ -16,14 +16,14 @@ use crate::{Known, exec};
 
 const SCHEMA: &str = "schema/vrrp-agent.schema.json";
 
-/// Tests that hold tables: package, target, name or part of it.
+/// Tests that own tables: package, target, name or part of it.
 const TESTS: &[(&str, &[&str], &str)] = &[
     ("vrrp-tests", &["--test", "documents"], ""),
     ("vrrp-tests", &["--test", "conformance"], "the_table_of_cases"),
     ("vrrp-agent", &["--lib"], "cli::tests"),
 ];
 
-/// A table as it must be.
+/// A table and its expected text.
 pub struct Block {
     pub document: &'static str,
     pub name: &'static str,

@@ -95,7 +95,7 @@ impl Cast {
 
 pub fn run(options: &Options) -> Result<()> {
     match &options.action {
-        None => tell(&prepare(options.cast.options())?, options.json.as_deref()),
+        None => play_and_report(&prepare(options.cast.options())?, options.json.as_deref()),
         Some(Action::Up(cast)) => hold::up(prepare(cast.options())?),
         Some(Action::Down { id }) => hold::down(id.as_deref()),
         Some(Action::Status) => hold::status(),
@@ -118,7 +118,7 @@ pub fn prepare(mut options: LabOptions) -> Result<LabOptions> {
     Ok(options)
 }
 
-fn tell(options: &LabOptions, json: Option<&Path>) -> Result<()> {
+fn play_and_report(options: &LabOptions, json: Option<&Path>) -> Result<()> {
     let mut story = Story::begin(options.clone())?;
     story.step("Both addresses are served", service::both_served);
     story.step("The PHP page keeps its session", service::php_session);

@@ -63,7 +63,7 @@ fn check(root: &Path, commands: &[Known]) -> Result<(usize, Vec<Finding>)> {
         words::check(&path, &source, &mut findings);
         ebpf::check(&path, &source, &mut findings);
         vocabulary::check(&path, &source, &mut findings);
-        // A name that only this crate mentions proves nothing about the agent.
+        // A name that only this crate mentions does not show that the agent has it.
         if !path.starts_with("xtask/") {
             all.push_str(&text);
         }

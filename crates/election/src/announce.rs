@@ -1,10 +1,10 @@
 //! When gratuitous ARP is due for one virtual router: bursts after a takeover, and a refresh while
 //! master.
 //!
-//! Pure: [`Schedule::poll`] says whether a round, one frame for each virtual address, is due;
-//! the owner of the socket sends it. The rounds of a burst are paced, so that a hundred takeovers
-//! at once are not held up by each other's repetitions, and one moment of a full queue somewhere
-//! does not cost them all.
+//! Pure: [`Schedule::poll`] returns whether a round, one frame for each virtual address, is due;
+//! the owner of the socket sends it. The rounds of a burst are paced: the repetitions of one
+//! takeover do not delay the first rounds of a hundred others, and a queue that is full for a
+//! moment does not lose all rounds.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Planned hand-over: whom `failover` and `failback` are about, and what came of it. Pure.
+//! Planned hand-over: the routers that `failover` and `failback` apply to, and the outcome. Pure.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -12,13 +12,13 @@ use vrrp_model::Config;
 use vrrp_model::suggest;
 use vrrp_model::time::Instant;
 
-/// What the agent answers.
+/// The agent's reply to an order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reply {
     pub outcome: Outcome,
-    /// For people, a line for each thing there is to say.
+    /// Text for people: one line per statement.
     pub message: String,
-    /// Each virtual router that was meant.
+    /// The virtual routers that the order applied to.
     pub routers: Vec<RouterReply>,
 }
 
@@ -26,39 +26,39 @@ pub struct Reply {
 pub struct RouterReply {
     pub name: String,
     pub outcome: Outcome,
-    /// Who is master now, where another node is.
+    /// The present master, if it is another node.
     pub master: Option<IpAddr>,
-    /// How long it took.
+    /// Duration of the hand-over.
     pub seconds: Option<f64>,
 }
 
-/// The greater one is the outcome of several.
+/// Ordered: the outcome of several routers is the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Failback: it was not on standby.
+    /// Failback: the router was not on standby.
     NotStandby,
-    /// Failback: it is no longer on standby.
+    /// Failback: the router is no longer on standby.
     StandbyEnded,
     /// Failover: another node is master.
     HandedOver,
     /// Failover: this node is not master. Nothing was changed.
     NotMaster,
-    /// Failover: this node is master again.
-    NobodyTookOver,
-    /// Failover: a fault or a reload came in between.
+    /// Failover: no other node took over; this node is master again.
+    NoSuccessor,
+    /// Failover: a fault or a reload intervened.
     Interrupted,
     /// There is no such virtual router or sync group.
     Unknown,
 }
 
 impl Outcome {
-    /// What the command exits with.
+    /// Exit code of the command.
     pub const fn exit_code(self) -> u8 {
         match self {
             Outcome::HandedOver | Outcome::StandbyEnded | Outcome::NotStandby => 0,
             Outcome::NotMaster => 5,
-            Outcome::NobodyTookOver | Outcome::Interrupted | Outcome::Unknown => 1,
+            Outcome::NoSuccessor | Outcome::Interrupted | Outcome::Unknown => 1,
         }
     }
 }
@@ -66,8 +66,8 @@ impl Outcome {
 impl Reply {
     fn new(note: Option<&str>, routers: Vec<(RouterReply, String)>) -> Self {
         let mut message = note.map_or_else(String::new, |note| format!("{note}\n"));
-        for (router, said) in &routers {
-            let _ = writeln!(message, "{}: {said}", router.name);
+        for (router, sentence) in &routers {
+            let _ = writeln!(message, "{}: {sentence}", router.name);
         }
         let outcome =
             routers.iter().map(|(router, _)| router.outcome).max().unwrap_or(Outcome::Unknown);
@@ -75,20 +75,19 @@ impl Reply {
     }
 }
 
-/// Who is meant by a name.
+/// The routers that a name refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// Indices into [`Config::routers`].
     members: Vec<usize>,
-    /// That more is meant than was named.
+    /// Note that the order applies to more than the named router.
     note: Option<String>,
 }
 
 impl Target {
     /// The virtual router or sync group `name`; a member of a group means the whole group.
     ///
-    /// # Errors
-    /// There is neither: the reply names what there is.
+    /// There is no such name: the reply lists the names that exist.
     pub fn find(config: &Config, name: &str) -> Result<Self, Reply> {
         if let Some(index) = config.routers.iter().position(|router| router.name == name) {
             let alone = Self { members: vec![index], note: None };
@@ -110,12 +109,12 @@ impl Target {
         Err(Reply { outcome: Outcome::Unknown, message, routers: vec![] })
     }
 
-    /// Where its routers are in the maps.
+    /// The indices of its routers in the maps.
     pub fn places(&self, places: &[u32]) -> Vec<u32> {
         self.members.iter().filter_map(|&member| places.get(member).copied()).collect()
     }
 
-    /// What is known of each of its routers: name, place, view.
+    /// The known state of each of its routers: name, index, view.
     fn routers<'a>(
         &'a self,
         config: &'a Config,
@@ -128,11 +127,11 @@ impl Target {
         })
     }
 
-    /// What `failback` answers, as the routers stood when it was asked.
+    /// The reply to `failback`, from the state of the routers at the order.
     pub fn failback(&self, config: &Config, places: &[u32], view: &View) -> Reply {
         let answer = |(name, _, router): (&str, u32, Option<&RouterView>)| {
             let standby = router.is_some_and(|router| router.standby_since.is_some());
-            let (outcome, said) = match standby {
+            let (outcome, sentence) = match standby {
                 true => (
                     Outcome::StandbyEnded,
                     "is no longer on standby: it preempts again, as far as it is configured to",
@@ -141,7 +140,7 @@ impl Target {
             };
             (
                 RouterReply { name: name.to_owned(), outcome, master: None, seconds: None },
-                said.to_owned(),
+                sentence.to_owned(),
             )
         };
         Reply::new(self.note.as_deref(), self.routers(config, places, view).map(answer).collect())
@@ -160,17 +159,16 @@ pub struct Move {
 struct Moving {
     name: String,
     place: u32,
-    /// The mastership that is to end.
+    /// The mastership that must end.
     epoch: u64,
     interval: Duration,
     end: Option<(RouterReply, String)>,
 }
 
 impl Move {
-    /// A hand-over of everything that is meant.
+    /// Starts the hand-over of all its routers.
     ///
-    /// # Errors
-    /// Not all of it is master here: the reply says who is.
+    /// This node is not master of all of them: the reply names the master.
     pub fn begin(
         begun: Instant,
         target: &Target,
@@ -202,7 +200,7 @@ impl Move {
         }
     }
 
-    /// Looks at what has become of it; the reply when nothing of it is open any more.
+    /// Evaluates the routers' views. Returns the reply when all routers are done.
     pub fn observe(&mut self, view: &View) -> Option<Reply> {
         for moving in self.routers.iter_mut().filter(|moving| moving.end.is_none()) {
             moving.end = moving.observe(self.begun, view.routers.get(&moving.place));
@@ -220,20 +218,20 @@ impl Moving {
     ) -> Option<(RouterReply, String)> {
         let after = router.map(|router| router.since.saturating_since(begun).as_secs_f64());
         let seconds = after.unwrap_or_default();
-        let (outcome, master, said) = match router {
+        let (outcome, master, sentence) = match router {
             Some(RouterView { role: Role::Releasing, .. }) => return None,
             Some(RouterView { role: Role::Master, epoch, .. }) if *epoch == Some(self.epoch) => {
                 return None;
             }
             Some(RouterView { role: Role::Master, .. }) => {
                 let bound = timing::release_bound(self.interval).as_secs_f64();
-                let said =
+                let sentence =
                     format!("no node took over within {bound:.3} s; this node is master again");
-                (Outcome::NobodyTookOver, None, said)
+                (Outcome::NoSuccessor, None, sentence)
             }
             Some(RouterView { role: Role::Backup, heard: Some(heard), .. }) => {
-                let said = format!("handed over to {} after {seconds:.3} s", heard.source);
-                (Outcome::HandedOver, Some(heard.source), said)
+                let sentence = format!("handed over to {} after {seconds:.3} s", heard.source);
+                (Outcome::HandedOver, Some(heard.source), sentence)
             }
             Some(router) => {
                 let reason = router.reason.map_or("", |reason| reason.name());
@@ -245,14 +243,14 @@ impl Moving {
             }
             None => (Outcome::Interrupted, None, "was removed by a reload".to_owned()),
         };
-        Some((RouterReply { name: self.name.clone(), outcome, master, seconds: after }, said))
+        Some((RouterReply { name: self.name.clone(), outcome, master, seconds: after }, sentence))
     }
 }
 
 fn not_master(name: &str, router: Option<&RouterView>) -> (RouterReply, String) {
     let other = router.filter(|router| router.role == Role::Backup).and_then(|router| router.heard);
     let master = other.filter(|heard| heard.priority != 0);
-    let said = match (router.map_or(Role::Init, |router| router.role), master) {
+    let sentence = match (router.map_or(Role::Init, |router| router.role), master) {
         (Role::Releasing, _) => "is handing over already".to_owned(),
         (Role::Backup, Some(heard)) => {
             format!("is not master here: {} (priority {}) is", heard.source, heard.priority)
@@ -267,7 +265,7 @@ fn not_master(name: &str, router: Option<&RouterView>) -> (RouterReply, String) 
         master: master.map(|heard| heard.source),
         seconds: None,
     };
-    (reply, said)
+    (reply, sentence)
 }
 
 #[cfg(test)]

@@ -16,27 +16,28 @@
 //!   Standby: Master -> Releasing; no successor in time: Master, else Backup
 //! ```
 //!
-//! Releasing and Fault are ours; in the RFC a router stops being active in the instant it sends
-//! priority 0, and has no gap-free handover. The address owner (priority 255), and an agent that
-//! finds its predecessor's mastership in the kernel, go from Init straight to Master.
+//! Releasing and Fault are additions. In the RFC a router stops being active in the instant it
+//! sends priority 0, and has no gap-free handover. The address owner (priority 255), and an agent
+//! that finds its predecessor's mastership in the kernel, go from Init straight to Master.
 //!
-//! Asked to be on standby ([`Input::Standby`]) a master releases too, and is master again if no
-//! node takes over. Otherwise it is a backup that does not preempt, not even as the owner, until
-//! standby ends, it is shut down, or it is master because no other node is. Faults and changes of
-//! the configuration do not end it.
+//! On [`Input::Standby`] a master releases too, and is master again if no node takes over.
+//! Otherwise it is a backup that does not preempt, not even as the owner, until standby ends, it is
+//! shut down, or it is master because no other node is. Faults and changes of the configuration do
+//! not end standby.
 //!
 //! # Contract
 //!
 //! Give one input ([`VirtualRouter::handle`], or [`VirtualRouter::handle_timeout`] when
-//! [`VirtualRouter::next_deadline`] is reached), then drain [`VirtualRouter::poll`] and do what it
-//! says, in order, before the next input. `now` never goes back. What was received counts before
-//! what was not, so before `handle_timeout` the caller gives, in this order:
+//! [`VirtualRouter::next_deadline`] is reached), then drain [`VirtualRouter::poll`] and perform its
+//! outputs in order before the next input. `now` never decreases. Received adverts take precedence
+//! over timers, so before `handle_timeout` the caller gives, in this order:
 //!
-//! 1. [`Input::Fenced`] if the kernel has fenced the epoch we act in;
+//! 1. [`Input::Fenced`] if the kernel has fenced the present epoch;
 //! 2. [`Input::Advert`] for every advert in the socket, and for the liveness map's if the socket
 //!    may still hold it.
 //!
-//! Then a thread that was stalled neither steals a mastership nor clings to one.
+//! So a thread that was stalled neither takes a mastership from another node nor keeps one that it
+//! has lost.
 //!
 //! Members of a sync group are settled ([`group::settle`]) after each input or timer of any of
 //! them, before outputs are drained or after, and before the next input.
@@ -44,18 +45,18 @@
 //! # Order of outputs
 //!
 //! - Takeover: `Send`, `Lease`, `Mastership(epoch)`, `Transition`, `Announce`. The advert comes
-//!   first, so that an old master falls silent before our gratuitous ARP; the lease is good before
-//!   the kernel acts on it. A mastership taken up from an earlier agent has no `Announce`: the
-//!   addresses did not move.
+//!   first, so that an old master falls silent before this node's gratuitous ARP. The lease is
+//!   valid before the kernel acts on it. A mastership resumed from an earlier agent has no
+//!   `Announce`: the addresses did not move.
 //! - Each further advert: `Send`, `Lease`; in answer to a lower-priority master sometimes
 //!   `Reannounce`.
-//! - Yield: `Mastership(None)`, `Transition`. Silence first; then, if the lease was good, a last
-//!   `Send` that buys no lease.
-//! - A master's interface gone: `Mastership(None)`, `Transition`, `Send` of priority 0, should it
-//!   still get out.
-//! - Release: `Lapse`, `Send` of priority 0, `Transition` to [`Role::Releasing`]; when the
-//!   successor has spoken `Mastership(None)`, `Transition`. The lease ends before anyone is invited
-//!   to take over.
+//! - Yield: `Mastership(None)`, `Transition`; then, if the lease was valid, a last `Send` that
+//!   renews no lease. The node is inactive before it sends.
+//! - A master's interface gone: `Mastership(None)`, `Transition`, `Send` of priority 0, in case the
+//!   interface still sends it.
+//! - Release: `Lapse`, `Send` of priority 0, `Transition` to [`Role::Releasing`]; after the
+//!   successor's first advert `Mastership(None)`, `Transition`. The lease ends before any backup
+//!   can take over.
 
 pub mod announce;
 pub mod auth;
@@ -125,7 +126,7 @@ impl VirtualRouter {
         }
     }
 
-    /// Takes one input; [`VirtualRouter::poll`] then tells what follows from it.
+    /// Takes one input; [`VirtualRouter::poll`] then returns its outputs.
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
             Input::Startup { .. } => self.at_fault = false,
@@ -171,8 +172,8 @@ impl VirtualRouter {
         self.state.role()
     }
 
-    /// The epoch we act in: as master, or releasing. It is also the time since when, in
-    /// microseconds since boot.
+    /// The epoch in which this node is active, as master or releasing. It is also the start of the
+    /// mastership, in microseconds since boot.
     pub fn epoch(&self) -> Option<u64> {
         self.state.epoch()
     }

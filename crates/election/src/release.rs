@@ -16,21 +16,21 @@ impl VirtualRouter {
                 self.source = source;
                 match releasing.then {
                     AfterRelease::Backup => {}
-                    AfterRelease::Init | AfterRelease::Fault | AfterRelease::Stand => {
-                        self.state = and_then(AfterRelease::Stand)
+                    AfterRelease::Init | AfterRelease::Fault | AfterRelease::TakePart => {
+                        self.state = and_then(AfterRelease::TakePart)
                     }
                 }
             }
             Input::Shutdown => self.state = and_then(AfterRelease::Init),
             Input::Fault | Input::GroupFault => match releasing.then {
                 AfterRelease::Init => {}
-                AfterRelease::Fault | AfterRelease::Stand | AfterRelease::Backup => {
+                AfterRelease::Fault | AfterRelease::TakePart | AfterRelease::Backup => {
                     self.state = and_then(AfterRelease::Fault)
                 }
             },
             Input::InterfaceDown => match releasing.then {
                 AfterRelease::Init => self.stop_being_active(State::Init, Reason::InterfaceDown),
-                AfterRelease::Fault | AfterRelease::Stand | AfterRelease::Backup => {
+                AfterRelease::Fault | AfterRelease::TakePart | AfterRelease::Backup => {
                     self.stop_being_active(State::Fault, Reason::InterfaceDown);
                 }
             },
@@ -44,7 +44,7 @@ impl VirtualRouter {
                 }
             }
             Input::Fenced => match releasing.then {
-                AfterRelease::Stand | AfterRelease::Backup => {
+                AfterRelease::TakePart | AfterRelease::Backup => {
                     self.fenced(now, releasing.epoch, Reason::SuccessorHeard)
                 }
                 AfterRelease::Init | AfterRelease::Fault => {
@@ -53,7 +53,7 @@ impl VirtualRouter {
             },
             Input::TakeOver => match releasing.then {
                 AfterRelease::Init | AfterRelease::Fault => {}
-                AfterRelease::Stand | AfterRelease::Backup => {
+                AfterRelease::TakePart | AfterRelease::Backup => {
                     self.take_over(now, Reason::GroupTookOver)
                 }
             },
@@ -65,7 +65,7 @@ impl VirtualRouter {
     /// gap.
     pub(super) fn standby(&mut self, now: Instant, master: Master) {
         self.standby = Some(now);
-        self.release(now, master, AfterRelease::Stand, Reason::Standby);
+        self.release(now, master, AfterRelease::TakePart, Reason::Standby);
     }
 
     /// Sends priority 0 and stays active until the successor's first advert.
@@ -88,7 +88,7 @@ impl VirtualRouter {
         match releasing.then {
             AfterRelease::Init => self.stop_being_active(State::Init, Reason::SuccessorHeard),
             AfterRelease::Fault => self.stop_being_active(State::Fault, Reason::SuccessorHeard),
-            AfterRelease::Stand | AfterRelease::Backup => {
+            AfterRelease::TakePart | AfterRelease::Backup => {
                 self.yield_mastership(at, Reason::SuccessorHeard)
             }
         }
@@ -100,11 +100,11 @@ impl VirtualRouter {
         match releasing.then {
             AfterRelease::Init => self.stop_being_active(State::Init, Reason::NoSuccessor),
             AfterRelease::Fault => self.stop_being_active(State::Fault, Reason::NoSuccessor),
-            AfterRelease::Stand if self.grouped => {
+            AfterRelease::TakePart if self.grouped => {
                 self.outputs.push_back(Output::Mastership(None));
                 self.become_due(now, Reason::NoSuccessor, Reason::NoSuccessor);
             }
-            AfterRelease::Stand => self.take_over(now, Reason::NoSuccessor),
+            AfterRelease::TakePart => self.take_over(now, Reason::NoSuccessor),
             AfterRelease::Backup => self.yield_mastership(now, Reason::NoSuccessor),
         }
     }

@@ -157,7 +157,7 @@ pub(super) enum AfterRelease {
     Init,
     Fault,
     /// Nothing is wrong, or no longer: take part again, and stay master without a successor.
-    Stand,
+    TakePart,
     /// Its sync group has handed over: a backup, with or without a successor.
     Backup,
 }

@@ -1,8 +1,8 @@
-//! Seeds by the thousand, named scenarios, and proof that the referee would notice.
+//! Thousands of seeds, named scenarios, and mutants that the referee must catch.
 //!
-//! `cargo xtask sim` runs them by the million. It says in the environment what it wants:
-//! `VRRP_SIM_SEEDS` seeds from `VRRP_SIM_FROM` on over `VRRP_SIM_THREADS` threads, or the one seed
-//! `VRRP_SIM_SEED` with its trace.
+//! `cargo xtask sim` runs millions of seeds. Environment variables select them: `VRRP_SIM_SEEDS`
+//! seeds from `VRRP_SIM_FROM` on over `VRRP_SIM_THREADS` threads, or the one seed `VRRP_SIM_SEED`
+//! with its trace.
 #![allow(clippy::disallowed_methods, reason = "a test measures, and runs seeds side by side")]
 
 mod model;
@@ -19,13 +19,13 @@ use sim::{Mutant, Setup};
 use vrrp_election::Role;
 use vrrp_model::time::Instant;
 
-/// Well below a minute's worth in the dev build.
+/// Well below a minute of work in the dev build.
 const SEEDS: u64 = 100_000;
 
 /// Other tests run at the same time.
 const THREADS: u64 = 2;
 
-/// Each mutant must fall within this many.
+/// Each mutant must fail within this many seeds.
 const MUTANT_SEEDS: u64 = 2_000;
 
 fn at(millis: u64) -> Instant {
@@ -42,8 +42,8 @@ fn run(seed: u64, mutant: Mutant, trace: bool) -> World {
     world
 }
 
-/// Shows how a seed went, and fails if a rule was broken.
-fn tell(world: &World) {
+/// Shows the result of a seed, and fails if a rule was broken.
+fn report(world: &World) {
     for line in world.trace.iter().flatten() {
         println!("{line}");
     }
@@ -54,8 +54,8 @@ fn tell(world: &World) {
     }
 }
 
-/// Every `step`th seed from `from` on, below `end`; stops at the first that breaks a rule, and says
-/// which.
+/// Every `step`th seed from `from` on, below `end`. Stops at the first that breaks a rule, and
+/// reports it.
 fn run_some(from: u64, end: u64, step: u64) -> (Stats, Option<u64>) {
     let mut stats = Stats::default();
     for seed in (from..end).step_by(step as usize) {
@@ -71,7 +71,7 @@ fn run_some(from: u64, end: u64, step: u64) -> (Stats, Option<u64>) {
 #[test]
 fn seeds() {
     if let Some(seed) = number("VRRP_SIM_SEED") {
-        return tell(&run(seed, Mutant::None, true));
+        return report(&run(seed, Mutant::None, true));
     }
     let from = number("VRRP_SIM_FROM").unwrap_or(0);
     let end = from.saturating_add(number("VRRP_SIM_SEEDS").unwrap_or(SEEDS));
@@ -95,10 +95,10 @@ fn seeds() {
     println!("adverts delivered     {}", stats.adverts);
     println!("takeovers             {}", stats.takeovers);
     println!("longest inactive      {} (after the last fault)", stats.without_active);
-    println!("longest two acted     {} (on whole links)", stats.two);
+    println!("longest two active    {} (on whole links)", stats.two);
     println!("violations            {}", failing.len());
     if let Some(seed) = failing.iter().min() {
-        tell(&run(*seed, Mutant::None, true));
+        report(&run(*seed, Mutant::None, true));
     }
     assert_eq!(stats.seeds, end - from, "every seed was run");
 }
@@ -113,19 +113,20 @@ fn mutants_are_caught() {
     }
 }
 
-/// A pair whose node 0 is master, until `end` milliseconds and with these actions; no rule broken.
+/// A pair whose node 0 is master, until `end` milliseconds and with these actions. Fails if a rule
+/// is broken.
 fn pair(end: u64, actions: Vec<(u64, Action)>) -> World {
     let mut world = World::new(Setup::pair(), true);
     for (millis, action) in actions {
         world.at(at(millis), action);
     }
     world.run_until(at(end));
-    tell(&world);
+    report(&world);
     world
 }
 
-/// Who acted when, from the first master on, without the short times in which an advert was in
-/// flight.
+/// The active nodes over time, from the first master on, without the short times in which an advert
+/// was in flight.
 fn actors(world: &World) -> Vec<Vec<usize>> {
     let ends = world.active.iter().skip(1).map(|(from, _)| *from).chain([world.now]);
     let spans = world.active.iter().zip(ends).skip_while(|((_, actors), _)| actors.is_empty());
@@ -151,7 +152,7 @@ fn a_killed_agents_node_serves_until_its_successor_advertises() {
 }
 
 #[test]
-fn an_agent_restarted_within_its_lease_goes_on_as_if_nothing_had_been() {
+fn an_agent_restarted_within_its_lease_keeps_its_mastership() {
     let world = pair(40_000, vec![(10_000, Action::Crash(0, None)), (12_000, Action::Restart(0))]);
     assert_eq!(actors(&world), [[0]]);
     assert_eq!(world.nodes[1].router.role(), Role::Backup);
@@ -185,7 +186,7 @@ fn without_preemption_the_incumbent_stays_until_it_fails() {
         world.at(at(millis), action);
     }
     world.run_until(at(40_000));
-    tell(&world);
+    report(&world);
     assert_eq!(actors(&world), [[0], [1], [0]], "L4: back only when the other fails");
     let (back, _) = world.active.last().expect("a takeover");
     assert!(*back > at(30_000));

@@ -1,8 +1,8 @@
-//! Every input in every state of the election, by random bytes that are played as the fuzz target
-//! `machine` plays them.
+//! Every input in every state of the election, by random bytes that are interpreted as the fuzz
+//! target `machine` interprets them.
 //!
-//! `VRRP_SEQUENCE_SEED` names one seed to play alone: a broken rule is then told with the steps
-//! that led to it.
+//! `VRRP_SEQUENCE_SEED` selects one seed: a broken rule is then reported with the steps that led to
+//! it.
 
 #[path = "../../../fuzz/sequence/mod.rs"]
 mod sequence;
@@ -16,13 +16,14 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 use sequence::Seen;
 use vrrp_election::Role;
 
-/// Some seconds' worth in the dev build.
+/// Some seconds of work in the dev build.
 const SEEDS: u64 = 200_000;
 
 /// Other tests run at the same time.
 const THREADS: u64 = 2;
 
-/// Short ones end in states that long ones leave; long ones reach states that short ones do not.
+/// Short sequences end in states that long ones leave; long ones reach states that short ones do
+/// not.
 const LENGTHS: RangeInclusive<usize> = 8..=255;
 
 fn bytes(seed: u64) -> Vec<u8> {
@@ -32,7 +33,8 @@ fn bytes(seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// Every [`THREADS`]th seed from `first` on; stops at the first that breaks a rule, and says which.
+/// Runs every [`THREADS`]th seed from `first` on. Stops at the first that breaks a rule, and
+/// reports it.
 fn play_some(first: u64) -> (Seen, Option<u64>) {
     let mut total = Seen::default();
     for seed in (first..SEEDS).step_by(THREADS as usize) {

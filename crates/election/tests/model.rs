@@ -1,10 +1,10 @@
-//! A small world, exhaustively: the simulation's nodes and referee, but every order of events and
-//! every place for a fault instead of one by chance.
+//! A small world, exhaustively: the simulation's nodes and referee with every order of events and
+//! every position of a fault, instead of one at random.
 //!
-//! Time goes in steps of a quarter of an interval. Within a step, frames arrive and agents work in
-//! every order; a frame arrives in the step in which it was sent or in the next, or is lost; a
+//! Time advances in steps of a quarter of an interval. Within a step, frames arrive and agents run
+//! in every order; a frame arrives in the step in which it was sent or in the next, or is lost; a
 //! running agent does its work before the step ends. The priorities make the skew a whole number of
-//! steps, so nothing is rounded. What bounds the world is written in [`Bounds`].
+//! steps, so nothing is rounded. [`Bounds`] lists the limits of the world.
 #![allow(clippy::disallowed_methods, reason = "a test measures")]
 
 use std::hash::{Hash, Hasher};
@@ -21,19 +21,19 @@ use crate::sim::{Mutant, Setup};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 const STEP: Duration = Duration::from_millis(250);
-/// By now the group has a master, and nothing has gone wrong yet.
+/// By this time the group has a master, and no fault has occurred yet.
 const SETTLED: u32 = 6;
 
 const SAFE: &str = "no rule is broken";
 
-/// What may go wrong in one history, and for how long it is followed.
+/// The faults of one history, and how long it is followed.
 #[derive(Debug, Clone, Copy)]
 struct Bounds {
     losses: u8,
-    /// Whether a frame may arrive a step after the one in which it was sent.
+    /// Whether a frame may arrive in the step after the one in which it was sent.
     late: bool,
-    /// How often an agent or a link is interrupted. The first time is within an interval: all later
-    /// ones are alike.
+    /// How often an agent or a link is interrupted. The first interruption is within an interval:
+    /// all later ones are equivalent.
     interruptions: u8,
     /// Intervals from the first possible interruption on.
     intervals: u32,
@@ -42,7 +42,7 @@ struct Bounds {
 #[derive(Debug, Clone)]
 struct State {
     world: World,
-    /// Frames on their way, and when each was sent.
+    /// Frames in flight, and when each was sent.
     wire: Vec<(Instant, Event)>,
     losses: u8,
     interruptions: u8,
@@ -68,10 +68,10 @@ impl Hash for State {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Choice {
-    /// The frame at this place of the wire arrives.
+    /// The frame at this position of the wire arrives.
     Arrive(usize),
     Lose(usize),
-    /// The agent of a node does what there is to do.
+    /// The agent of a node does its pending work.
     Work(usize),
     Step,
     Interrupt(Action),
@@ -104,7 +104,7 @@ impl Small {
         Self { setup, bounds }
     }
 
-    /// What can happen without anything going wrong, the most urgent first.
+    /// The possible events without a fault, the most urgent first.
     fn course(&self, state: &State) -> Vec<Choice> {
         let arrivals = (0..state.wire.len()).map(Choice::Arrive);
         let work = (0..state.world.nodes.len())
@@ -174,14 +174,14 @@ impl Small {
             Choice::Work(node) => Event::Wake(node),
             Choice::Interrupt(action) | Choice::Mend(action) => Event::Act(action),
         };
-        // When an agent works is for the model to choose.
+        // The model chooses when an agent runs.
         let follows = state
             .world
             .step(event)
             .into_iter()
             .filter(|event| matches!(event, Event::Arrive { .. }));
         state.wire.extend(follows.map(|event| (now, event)));
-        // In which order the frames of a step were sent does not matter: they arrive in every
+        // The order in which the frames of a step were sent does not matter: they arrive in every
         // order.
         state.wire.sort();
     }
@@ -191,7 +191,7 @@ impl Model for Small {
     type State = State;
     type Action = Choice;
 
-    /// A group that has settled, the plainest way.
+    /// A group that has settled without faults.
     fn init_states(&self) -> Vec<State> {
         let Bounds { losses, interruptions, .. } = self.bounds;
         let mut state = State {
@@ -246,7 +246,7 @@ impl Model for Small {
     }
 }
 
-/// Follows every history; how many situations there are.
+/// Follows every history; returns the number of situations.
 fn check(small: Small) -> usize {
     let named = format!(
         "{:?}, preempt {}, {:?}",
@@ -280,8 +280,8 @@ fn every_history_of_three_nodes_keeps_the_rules() {
     }
 }
 
-/// Those that need neither a forged frame nor an agent that dies between two outputs: those are the
-/// seeds' to find.
+/// The mutants that need neither a forged frame nor an agent that dies between two outputs; the
+/// seeds cover those.
 #[test]
 fn mutants_are_found_in_every_order() {
     let bounds = Bounds { losses: 0, late: true, interruptions: 1, intervals: 7 };

@@ -25,7 +25,7 @@ use vrrp_model::Version;
 use clock::Clock;
 use rng::Rng;
 
-/// A wrong rule that the referee must catch. None of them touches production code.
+/// A wrong rule that the referee must catch. No mutant changes production code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutant {
     None,
@@ -35,19 +35,19 @@ pub enum Mutant {
     FenceIgnored,
     /// A release does not end the lease.
     LapseForgotten,
-    /// Adverts count though they break the router's policy.
+    /// Adverts count although they break the router's policy.
     PolicyIgnored,
     /// A woken agent acts on its timer before it reads its socket.
     TimerFirst,
-    /// The decoder takes the interval's centiseconds for a hundred times as much.
+    /// The decoder reads the interval a hundred times too long: centiseconds as seconds.
     SecondsForCentis,
     /// The decoder reads every interval as 0.
     IntervalZero,
-    /// The decoder takes the reserved bits of version 3 for a part of the interval.
+    /// The decoder reads the reserved bits of version 3 as a part of the interval.
     ReserveUnmasked,
-    /// Addresses are compared from their last byte on.
+    /// Addresses are compared from their last byte.
     TieBreakReversed,
-    /// The skew is cut off to whole seconds.
+    /// The skew is truncated to whole seconds.
     SkewToInteger,
     /// A discarded packet starts the master down timer again.
     DiscardedResetsDownTimer,
@@ -55,16 +55,16 @@ pub enum Mutant {
     DiscardedResetsAdvertTimer,
     /// The kernel stays active when the link is down.
     ActsAfterLinkDown,
-    /// The address owner advertises, and its kernel is not told to act.
+    /// The address owner advertises, but never makes its kernel active.
     OwnerNeverActs,
     /// Gratuitous ARP goes out before the advert of the takeover.
     AnnounceFirst,
 }
 
-/// Two known mistakes cannot be made from outside of the election, as all nodes of a run announce
-/// one interval. Tests beside the election hold them: to adopt the interval of a lower-priority
-/// master (`vc082_083_084_v3_learns_from_accepted_adverts_only`), and that of a release
-/// (`vc074_075_076_priority_zero_leaves_only_the_skew`).
+/// Two known mistakes cannot be made from outside of the election, because all nodes of a run
+/// announce one interval. Unit tests of the election cover them: to adopt the interval of a
+/// lower-priority master (`vc082_083_084_v3_learns_from_accepted_adverts_only`), and that of a
+/// release (`vc074_075_076_priority_zero_leaves_only_the_skew`).
 impl Mutant {
     pub const ALL: [Mutant; 15] = [
         Mutant::LeaseTooLong,
@@ -84,7 +84,7 @@ impl Mutant {
         Mutant::AnnounceFirst,
     ];
 
-    /// The interval that a decoder with this mistake reads in a frame that says `right`.
+    /// The interval that a decoder with this mistake reads in a frame whose interval is `right`.
     pub fn misread_interval(self, right: Duration, frame: &[u8]) -> Duration {
         match self {
             Mutant::SecondsForCentis => right * 100,
@@ -94,7 +94,7 @@ impl Mutant {
         }
     }
 
-    /// What the election of an agent with this mistake is given.
+    /// The input that the election of an agent with this mistake receives.
     pub fn misread_input(self, input: Input) -> Input {
         match (self, input) {
             (Mutant::TieBreakReversed, Input::Advert(heard)) => {
@@ -115,7 +115,7 @@ fn reversed(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The group of nodes that a run is about.
+/// The group of nodes of a run.
 #[derive(Debug, Clone)]
 pub struct Setup {
     pub seed: u64,
@@ -125,13 +125,13 @@ pub struct Setup {
     pub priorities: Vec<u8>,
     /// Address of each node, the tie break.
     pub sources: Vec<Ipv4Addr>,
-    /// Clock of each node; its timers and its lease go by it.
+    /// Clock of each node; its timers and its lease use it.
     pub clocks: Vec<Clock>,
     pub preempt: bool,
     pub preempt_delay: Duration,
     /// Longest flight of an advert over a whole link.
     pub flight: Duration,
-    /// Longest time a running agent takes to notice something.
+    /// Longest delay before a running agent handles an event.
     pub jitter: Duration,
     pub mutant: Mutant,
 }
@@ -154,7 +154,7 @@ impl Setup {
         }
     }
 
-    /// A group as this seed has it.
+    /// The group that this seed generates.
     pub fn random(seed: u64, mutant: Mutant) -> Self {
         let mut rng = Rng::new(seed);
         let (version, millis) = rng.pick(&[
@@ -172,13 +172,13 @@ impl Setup {
             _ => rng.range(1, 254) as u8,
         };
         let mut priorities: Vec<u8> = (0..rng.range(2, 5)).map(|_| priority(&mut rng)).collect();
-        // Two address owners are a mistake in the configuration: both start as master, deaf.
+        // Two address owners are a configuration error: both start as master and ignore each other.
         if rng.chance(200) {
             let owner = rng.index(priorities.len());
             priorities[owner] = 255;
         }
         let preempt = rng.chance(700);
-        // The last byte is each node's own; the others decide first.
+        // The last byte is each node's own; the other bytes decide first.
         let sources = (0..priorities.len())
             .map(|index| Ipv4Addr::new(10, 0, rng.range(0, 255) as u8, 10 + index as u8))
             .collect();

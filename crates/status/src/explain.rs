@@ -17,10 +17,10 @@ pub use plan::plan;
 /// Priority of the address owner (RFC 9568 section 6.1).
 const OWNER: u8 = 255;
 
-/// Why router `name` (every router when `None`) of a running agent is in its role.
+/// The reasons for the role of router `name` (every router if `None`) of a running agent.
 ///
 /// # Errors
-/// There is no such router; the names there are, for people.
+/// There is no such router; the error lists the names.
 pub fn now(status: &Status, name: Option<&str>) -> Result<String, String> {
     let wanted = chosen(&status.routers, name, |router| &router.name)?;
     let explain = |router: &RouterStatus| {
@@ -111,8 +111,8 @@ fn router_now(router: &RouterStatus, interface: Option<&InterfaceStatus>) -> Str
     text
 }
 
-fn line(text: &mut String, what: &str, said: &str) {
-    let _ = writeln!(text, "  {what:<10} {said}");
+fn line(text: &mut String, what: &str, value: &str) {
+    let _ = writeln!(text, "  {what:<10} {value}");
 }
 
 /// `90 = 100 - 10 (script chk_nginx is bad) + 0 (interface eth2 is good)`.
@@ -164,25 +164,25 @@ fn next(router: &RouterStatus) -> String {
             }
         }
         Role::Backup => match &router.master {
-            None => format!("takes over {in_time} unless a master speaks"),
+            None => format!("takes over {in_time} unless a master advertises"),
             Some(master) if master.priority >= router.priority => {
                 format!(
-                    "takes over {in_time} unless the master speaks: its priority {} is not below ours",
+                    "takes over {in_time} unless the master advertises: its priority {} is not below ours",
                     master.priority
                 )
             }
             Some(master) if router.standby_seconds.is_some() => {
                 let yields = format!("it has {}, but this router is on standby", master.priority);
-                format!("takes over {in_time} unless the master speaks: {yields}")
+                format!("takes over {in_time} unless the master advertises: {yields}")
             }
             Some(master) if !router.preempt => {
                 format!(
-                    "takes over {in_time} unless the master speaks: it has {}, but this router does not preempt",
+                    "takes over {in_time} unless the master advertises: it has {}, but this router does not preempt",
                     master.priority
                 )
             }
             Some(master) => {
-                let put_off = "while preempt_delay runs each of its adverts puts that off";
+                let put_off = "each of its adverts postpones that while preempt_delay runs";
                 format!(
                     "preempts the master of lower priority {} {in_time}; {put_off}",
                     master.priority
@@ -190,12 +190,12 @@ fn next(router: &RouterStatus) -> String {
             }
         },
         Role::Master if router.fenced => {
-            "does not act: another master was heard after the lease had lapsed; steps down"
+            "is not active: another master advertised after the lease had lapsed; steps down"
                 .to_owned()
         }
         Role::Master => format!("next advert {in_time}; yields to a higher priority"),
         Role::Releasing => {
-            format!("acts until its successor speaks, stops {in_time} at the latest")
+            format!("is active until its successor advertises, stops {in_time} at the latest")
         }
     }
 }

@@ -1,8 +1,7 @@
-//! The one snapshot of a running agent: `status`, `status --json`, `/metrics` and the API all show
-//! this and nothing else.
+//! The snapshot of a running agent. `status`, `status --json`, `/metrics` and the API all show this
+//! one.
 //!
-//! Plain data without clock or socket: its builder decides what "now" was, so ages are
-//! already seconds.
+//! Plain data without clock or socket: its builder reads the clock, so ages are already seconds.
 
 mod election;
 pub mod explain;
@@ -31,8 +30,8 @@ use serde::{Deserialize, Serialize};
 
 use vrrp_election::Role;
 
-/// The version of the JSON form, raised when a field changes its meaning or goes away (new fields
-/// may come without).
+/// Version of the JSON form. It is raised when a field changes its meaning or is removed, and not
+/// for new fields.
 pub const SCHEMA: u32 = 1;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -20,7 +20,7 @@ use crate::{ElectionStatus, ScriptState, ScriptStatus, Status};
 use page::{Column, Page, with};
 use vrrp_model::Missing;
 
-/// What `Content-Type` the text is served under.
+/// `Content-Type` of the text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The whole exposition, `# EOF` included.

@@ -1,4 +1,4 @@
-//! A status with one of everything, for tests of what shows it.
+//! A status with one of everything, for tests of its output.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
     pairs.iter().map(|&(name, count)| (name.to_owned(), count)).collect()
 }
 
-/// With these bounds and counts, and a count beyond them.
+/// A histogram with these bounds and counts, and a count above them.
 fn histogram(bounded: &[(f64, u64)], beyond: u64, sum_seconds: f64) -> HistogramStatus {
     let bounded =
         bounded.iter().map(|&(bound, count)| BucketStatus { up_to_seconds: Some(bound), count });

@@ -1,4 +1,4 @@
-//! Services, their backends and what becomes of their packets.
+//! Services, their backends and the counts of their packets.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -11,22 +11,22 @@ pub struct ServiceStatus {
     pub address: IpAddr,
     pub port: u16,
     pub protocol: Protocol,
-    /// Digest of the ring, in hex: equal on two nodes when they choose the same backend for every
+    /// Digest of the ring, in hex: equal on two nodes if both choose the same backend for every
     /// flow.
     pub digest: String,
     /// Version of the ring, raised with each change.
     pub generation: u64,
-    /// What other masters on the link have; empty where none has said.
+    /// Rings of other masters on the link; empty without an answer.
     #[serde(default)]
     pub peers: Vec<PeerRing>,
-    /// Time left in which older connections stay with backends that take no new ones; `None`:
-    /// nothing is drained.
+    /// Time left in which older connections stay with backends that take no new ones; `None`
+    /// without a drain.
     #[serde(default)]
     pub draining_seconds: Option<f64>,
-    /// Slots of the ring whose connections are looked up one by one meanwhile.
+    /// Slots of the ring whose connections are looked up one by one during the drain.
     #[serde(default)]
     pub marked_slots: usize,
-    /// The usable backends weigh as much as the quorum asks for.
+    /// The weight of the usable backends reaches the quorum.
     #[serde(default)]
     pub quorum_met: bool,
     /// The sorry server takes all new connections.
@@ -74,18 +74,18 @@ impl fmt::Display for Protocol {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BackendStatus {
     pub address: IpAddr,
-    /// Where it is not the service's.
+    /// Absent if it is the service's.
     #[serde(default)]
     pub port: Option<u16>,
     /// As configured; 0 drains.
     pub weight: u16,
     pub forward: Forward,
     pub state: BackendState,
-    /// Whether connections to the virtual address get through to it. `None`: no probe runs, or
-    /// none has a result.
+    /// Whether connections to the virtual address reach the backend. `None`: no probe runs, or none
+    /// has a result.
     #[serde(default)]
     pub real_path: Option<bool>,
-    /// It takes new flows: up, with a weight, and its way is known.
+    /// It takes new flows: up, with a weight, and reachable.
     pub usable: bool,
     /// Time it has been drained by order; `None` while it is not.
     #[serde(default)]
@@ -95,11 +95,11 @@ pub struct BackendStatus {
     /// Interface that leads to it.
     #[serde(default)]
     pub interface: Option<String>,
-    /// Whose MAC address frames to it carry: its own address, or a gateway's. `None` for this node
-    /// itself.
+    /// The next hop, to which its frames are addressed: the backend itself or a gateway. `None` for
+    /// this node.
     #[serde(default)]
     pub next_hop: Option<IpAddr>,
-    /// Where frames to it go, `aa:bb:cc:dd:ee:ff`, once resolved.
+    /// MAC address of the next hop, `aa:bb:cc:dd:ee:ff`, once resolved.
     pub mac: Option<String>,
     /// Its slots in the live ring.
     pub slots: u32,
@@ -115,7 +115,7 @@ impl ServiceStatus {
 }
 
 impl BackendStatus {
-    /// What tells it from the others of its service.
+    /// Distinguishes it from the service's other backends.
     pub fn name(&self) -> String {
         match self.port {
             None => self.address.to_string(),
@@ -137,7 +137,7 @@ pub enum Forward {
 impl From<vrrp_model::Forward> for Forward {
     fn from(forward: vrrp_model::Forward) -> Self {
         match forward {
-            // Decided by the time it is shown.
+            // `auto` is decided before the status is built.
             vrrp_model::Forward::Auto | vrrp_model::Forward::Local => Forward::Local,
             vrrp_model::Forward::Dr => Forward::Dr,
             vrrp_model::Forward::Ipip => Forward::Ipip,

@@ -1,4 +1,4 @@
-//! What a configuration means, in words: the answer of `check`.
+//! The meaning of a configuration in words: the output of `check`.
 
 mod service;
 mod upstream;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use vrrp_election::timing;
 use vrrp_model::{Auth, Config, Delivery, Router, Script, Version, VirtualAddress, XdpUse};
 
-/// What a configuration means, for people. Shows no password.
+/// The meaning of a configuration, for people. Contains no password.
 pub fn summary(config: &Config) -> String {
     let mut text = String::new();
     let metrics = config.metrics.map_or("off".to_owned(), |address| address.to_string());
@@ -96,7 +96,7 @@ fn describe_router(text: &mut String, router: &Router, scripts: &[Script]) {
     }
 }
 
-/// How adverts travel, and who is listened to.
+/// How adverts are sent, and from which sources they are accepted.
 fn delivery(router: &Router) -> String {
     let (family, peers) = (router.family(), router.peer_list());
     let mac = match (router.virtual_mac, router.delivery) {
@@ -117,7 +117,7 @@ fn delivery(router: &Router) -> String {
     }
 }
 
-/// The master down interval, in whole milliseconds. The owner does not wait.
+/// The master down interval, in whole milliseconds. The address owner does not wait.
 fn silence(router: &Router) -> Duration {
     if router.priority == u8::MAX {
         return Duration::ZERO;

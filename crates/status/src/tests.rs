@@ -2,7 +2,7 @@ use super::*;
 use crate::sample::sample;
 
 #[test]
-fn tables_say_who_is_master_and_why() {
+fn tables_show_the_master_and_the_reason() {
     let expected = "\
 node1  vrrp-agent 0.1.0  pid 42  up 1h 02m  /etc/keepalived/keepalived.conf
 election thread: at most 212.500 ms late
@@ -44,7 +44,7 @@ fn a_fenced_master_does_not_call_itself_master_of_the_addresses() {
 }
 
 #[test]
-fn a_router_that_stands_aside_says_since_when_and_what_ends_it() {
+fn a_router_on_standby_shows_since_when_and_what_ends_it() {
     let mut status = sample();
     let router = &mut status.routers[0];
     (router.role, router.reason, router.standby_seconds) =
@@ -59,7 +59,7 @@ fn a_router_that_stands_aside_says_since_when_and_what_ends_it() {
 }
 
 #[test]
-fn a_ring_says_what_it_drains_and_who_serves_instead_of_too_few() {
+fn a_ring_shows_its_drains_and_the_sorry_server_below_quorum() {
     let mut status = sample();
     let service = &mut status.services[0];
     (service.draining_seconds, service.quorum_met) = (Some(48.2), false);

@@ -15,11 +15,11 @@ pub use membership::{Candidate, Membership, Serving};
 pub use precomputed::Likely;
 pub use rollout::{Drain, Found, GRACE, Next, RingRollout, RingUpdate};
 
-/// A ring, and what status shows of it.
+/// A ring and its data for status.
 #[derive(Clone)]
 pub struct RingTable {
     pub ring: Arc<Ring>,
-    /// Equal on two nodes when they choose the same backend for every flow.
+    /// Equal on two nodes if both choose the same backend for every flow.
     pub digest: u64,
     /// Slots by backend number.
     slots: BTreeMap<u16, u32>,
@@ -35,8 +35,8 @@ impl RingTable {
         Ok(Self::of(ring, members))
     }
 
-    /// The plan behind a ring that is in use already, of `members` as far as they are known. Marks
-    /// are taken off.
+    /// The plan of a ring that is already in use, with `members` as far as they are known. Marks
+    /// are removed.
     pub fn found(mut ring: Arc<Ring>, members: &[Member]) -> Self {
         for slot in &mut Arc::make_mut(&mut ring).0 {
             *slot &= !RING_CHANGED;

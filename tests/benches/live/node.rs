@@ -162,8 +162,11 @@ fn world(mode: Mode, way: Way) -> World {
 /// Makes the program treat this interface too as the one of the rows' world, on which test runs
 /// arrive.
 fn listen(kernel: &Kernel, ifindex: u32) -> Result<()> {
-    let ids =
-        kernel.program().info()?.map_ids()?.context("the kernel does not tell a program's maps")?;
+    let ids = kernel
+        .program()
+        .info()?
+        .map_ids()?
+        .context("the kernel does not report a program's maps")?;
     for id in ids {
         let map = MapData::from_id(id)?;
         if map.info()?.name_as_str() == Some(name::INTERFACES) {

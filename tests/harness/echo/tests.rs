@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn an_answer_tells_its_question() {
+fn a_reply_identifies_its_request() {
     let mut packet = vec![0x45; 20];
     packet.extend_from_slice(&request(70_000));
     assert_eq!(checksum(&packet[20..]), 0);

@@ -16,7 +16,7 @@ fn a_gratuitous_arp_is_read() {
     );
 }
 #[test]
-fn an_advert_tells_its_checksum() {
+fn the_checksum_form_of_an_advert_is_detected() {
     let message = [0x31, 0x33, 100, 1, 0, 100, 0x75, 0x73, 10, 0, 0, 100];
     let read =
         |message: &[u8]| advert(message, &[10, 0, 0, 1], &[224, 0, 0, 18]).expect("an advert");

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn an_answer_is_taken_apart() {
+fn an_answer_is_parsed() {
     let answer = Response::parse(
         b"HTTP/1.1 200 OK\r\nX-Node: node2\r\nSet-Cookie: PHPSESSID=ab; path=/\r\n\r\nhello",
     );

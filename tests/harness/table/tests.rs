@@ -11,7 +11,7 @@ fn the_median_of_an_even_number_lies_between() {
 }
 
 #[test]
-fn a_ratio_says_what_was_below_the_resolution() {
+fn a_ratio_shows_which_side_was_below_the_resolution() {
     assert_eq!(ratio(Some(2.0), Some(50.0), 1.0), "25x");
     assert_eq!(ratio(Some(0.0), Some(620.0), 1.0), ">620x");
     assert_eq!(ratio(Some(4.0), Some(0.2), 1.0), "<0.2x");

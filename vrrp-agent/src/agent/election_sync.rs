@@ -123,10 +123,7 @@ impl ElectionSync {
             if now < self.ready_by {
                 return Some(self.ready_by);
             }
-            tracing::warn!(
-                unchecked,
-                "standing for election before the first result of every health check"
-            );
+            tracing::warn!(unchecked, "the election starts before every health check has a result");
         }
         self.first = None;
         None
@@ -168,7 +165,7 @@ impl ElectionSync {
                 elector.send(Command::Configure { place, router: Box::new(router.clone()) });
             }
             told.follow_track(place, router, &track.effective(router), elector);
-            told.follow_seat(place, router, host, elector);
+            told.follow_binding(place, router, host, elector);
         }
     }
 
@@ -251,7 +248,7 @@ impl LastSent {
         }
     }
 
-    fn follow_seat(&mut self, place: u32, router: &Router, host: &HostView, elector: &Elector) {
+    fn follow_binding(&mut self, place: u32, router: &Router, host: &HostView, elector: &Elector) {
         let found = desired::binding(router, host);
         let why = found.as_ref().err().cloned();
         if why != self.unseated

@@ -66,7 +66,7 @@ impl Agent {
             Asked::Reload => self.load(None),
             Asked::Nothing(signal) => {
                 tracing::info!(
-                    "{signal} does nothing here: `vrrp-agent status` and the metrics tell what keepalived writes to files"
+                    "{signal} does nothing here: `vrrp-agent status` and the metrics show what keepalived writes to files"
                 );
             }
         }
@@ -105,12 +105,12 @@ impl Agent {
                 if let (false, Some(instance)) = (release, instance) {
                     tracing::warn!(
                         instance,
-                        "released all the same: no XDP program stays that would fence this node"
+                        "released nevertheless: no XDP program stays that would fence this node"
                     );
                 }
                 tracing::info!(
                     signal,
-                    "stopping: masterships are released, traffic is carried until a successor speaks"
+                    "stopping: masterships are released, traffic is carried until a successor advertises"
                 );
                 self.outputs.elector.send(Command::Shutdown);
                 End::Release

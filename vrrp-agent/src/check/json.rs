@@ -25,10 +25,10 @@ pub(super) struct File<'a> {
     language: &'static str,
     /// No error in the file or on the host.
     ok: bool,
-    diagnostics: Vec<Said<'a>>,
+    diagnostics: Vec<Entry<'a>>,
     /// Findings on this host; only on request.
     #[serde(skip_serializing_if = "Option::is_none")]
-    host: Option<Vec<Said<'a>>>,
+    host: Option<Vec<Entry<'a>>>,
     /// Whether this kernel loads the programs; only on request.
     #[serde(skip_serializing_if = "Option::is_none")]
     kernel: Option<Kernel<'a>>,
@@ -77,7 +77,7 @@ impl<'a> Kernel<'a> {
 /// Lines and columns count from 1, columns in characters; the end is behind the last character.
 /// Absent if the finding concerns the whole file.
 #[derive(Serialize)]
-struct Said<'a> {
+struct Entry<'a> {
     severity: &'static str,
     message: &'a str,
     file: &'a str,
@@ -108,7 +108,7 @@ pub(super) fn document(files: Vec<File>) -> String {
 
 pub(super) fn file<'a>(loaded: &'a Loaded, host: Option<&'a OnHost>) -> File<'a> {
     let found = host.map(|host| host.findings.as_slice());
-    let said = |diagnostic: &'a Diagnostic| said(&loaded.source, diagnostic);
+    let entry = |diagnostic: &'a Diagnostic| entry(&loaded.source, diagnostic);
     File {
         file: loaded.source.name(),
         language: match loaded.language {
@@ -117,17 +117,17 @@ pub(super) fn file<'a>(loaded: &'a Loaded, host: Option<&'a OnHost>) -> File<'a>
         },
         ok: loaded.config.is_some()
             && !found.unwrap_or_default().iter().any(|found| found.severity == Severity::Error),
-        diagnostics: loaded.diagnostics.iter().map(said).collect(),
-        host: found.map(|found| found.iter().map(said).collect()),
+        diagnostics: loaded.diagnostics.iter().map(entry).collect(),
+        host: found.map(|found| found.iter().map(entry).collect()),
         kernel: host.map(|host| Kernel::new(&host.programs)),
     }
 }
 
-fn said<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Said<'a> {
+fn entry<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Entry<'a> {
     let place =
         |at: fn(&Span) -> usize| diagnostic.span.as_ref().map(|span| source.position(at(span)));
     let (start, end) = (place(|span| span.start), place(|span| span.end));
-    Said {
+    Entry {
         severity: match diagnostic.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",

@@ -63,7 +63,7 @@ deny = ["192.0.2.7"]
     let expected = "  service web: TCP 192.0.2.1:80 to 10.0.0.21:8080 (weight 2, by NAT), fd00::2 (weight 1, in a tunnel)
     checked by TCP each 1s, at most 1s, up after 1, down after 1
     spread by source address, fragments dropped, flows stay with a drained backend for 60s
-    sorry server 10.0.0.9 (by NAT) while backends with a weight of 3 are not there
+    sorry server 10.0.0.9 (by NAT) while the usable backends weigh less than 3
     at most 10 new connections a second of a source, 20 at once
     for 192.0.2.0/24 alone
     not for 192.0.2.7/32
@@ -113,7 +113,7 @@ fn the_text_decides_the_language_if_the_name_does_not() {
 }
 
 #[test]
-fn json_says_where_and_what_to_do() {
+fn json_gives_the_place_and_the_remedy() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let bad =
         write(&dir, "node1.conf", include_str!("../../../crates/config/testdata/node1.track.conf"));
@@ -147,7 +147,7 @@ fn json_says_where_and_what_to_do() {
 }
 
 #[test]
-fn host_is_looked_at_when_asked() {
+fn the_host_is_checked_on_request() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let text = include_str!("../../../crates/config/testdata/node1.toml")
         .replace("/etc/vrrp-agent/chk_nginx.sh", "/nonexistent/chk");
@@ -175,7 +175,7 @@ fn a_script_that_cannot_run_is_warned_of() {
 }
 
 #[test]
-fn a_file_with_a_password_that_everybody_can_read_is_warned_of_and_so_are_its_includes() {
+fn a_world_readable_file_with_a_password_gets_a_warning_and_so_do_its_includes() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("our own directory");
     let instance = "vrrp_instance A {\ninterface eth1\nvirtual_router_id 51\nvirtual_ipaddress {\n192.0.2.1\n}\n";

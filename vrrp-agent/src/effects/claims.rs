@@ -58,7 +58,7 @@ impl Claims {
                 .find(|router| router.all_addresses().any(|held| held == address));
             let instance = owner.map_or("", |router| router.name.as_str());
             let mac = claim.mac.map(|byte| format!("{byte:02x}")).join(":");
-            tracing::warn!(instance, %address, mac, "another host claims a virtual address that this node acts for");
+            tracing::warn!(instance, %address, mac, "another host claims a virtual address for which this node is active");
         }
     }
 }

@@ -83,7 +83,8 @@ impl DataPlane {
                 Some(Hook::Attached(_)) => None,
                 None if wanted == XdpUse::Off => Some("switched off in the configuration".into()),
                 None => Some(
-                    "the kernel program is not loaded: `vrrp-agent check --host` says why".into(),
+                    "the kernel program is not loaded: `vrrp-agent check --host` reports the cause"
+                        .into(),
                 ),
             },
             tags: self.kernel.as_ref().map(|kernel| kernel.tags.seen(ifindex)).unwrap_or_default(),
@@ -163,7 +164,7 @@ impl Steering for DataPlane {
     fn retire(&mut self, desired: &Desired, host: &HostView) {
         if self.upstreams.outlives() {
             tracing::info!(
-                "connections to upstreams are steered on, by the last checks; `vrrp-agent detach` ends that"
+                "connections to upstreams are still steered, by the last health checks; `vrrp-agent detach` ends that"
             );
         }
         if !desired.is_relied_on() {
@@ -180,7 +181,7 @@ impl Steering for DataPlane {
         tracing::info!(
             backend_of = list(&desired.local_routes),
             answers_for = list(&answers_for),
-            "the other node may rely on it: the XDP program, local routes and kernel settings stay; `vrrp-agent detach` takes them back"
+            "the other node may rely on it: the XDP program, local routes and kernel settings stay; `vrrp-agent detach` removes them"
         );
     }
 }

@@ -63,7 +63,7 @@ impl Record {
         let parsed = |bytes: Vec<u8>| match serde_json::from_slice::<Kept>(&bytes) {
             Ok(kept) => Some(kept),
             Err(error) => {
-                tracing::error!(path = %path.display(), %error, "what an earlier agent changed cannot be read, and is not given back");
+                tracing::error!(path = %path.display(), %error, "cannot read the changes of an earlier agent: they are not restored");
                 None
             }
         };
@@ -100,7 +100,7 @@ impl Record {
             Err(_) if self.unwritten => {}
             Err(error) => {
                 self.unwritten = true;
-                tracing::error!(path = %path.display(), %error, "what is changed on this host cannot be written down: after a kill it is not given back");
+                tracing::error!(path = %path.display(), %error, "cannot record the changes on this host: after a kill they are not restored");
             }
         }
     }

@@ -108,12 +108,12 @@ fn restore(link: &Link, changed: &Changed) -> Result<(), SysctlError> {
         tracing::info!(
             setting = key,
             found,
-            "kernel setting changed by others since: left as it is"
+            "kernel setting not restored: another program has changed it since"
         );
         return Ok(());
     }
     sysctl.write(&link.name, setting, former)?;
-    tracing::info!(setting = key, from = set, to = former, "kernel setting given back");
+    tracing::info!(setting = key, from = set, to = former, "kernel setting restored");
     Ok(())
 }
 

@@ -126,7 +126,7 @@ impl Tags {
         let left = ethtool.tags(interface)?;
         tracing::info!(
             interface,
-            "rx-vlan-offload turned off while the XDP program is attached: it must see VLAN tags; it is given back afterwards"
+            "rx-vlan-offload turned off while the XDP program is attached: it must see VLAN tags; it is turned on again afterwards"
         );
         Ok(if left.on.is_empty() { Seen::TurnedOff } else { Seen::Stripped })
     }

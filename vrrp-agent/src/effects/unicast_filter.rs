@@ -45,7 +45,7 @@ impl Macs {
                     tracing::info!(
                         mac = text(entry),
                         ifindex = entry.0,
-                        "virtual MAC: the interface takes frames for it"
+                        "virtual MAC added to the interface's unicast filter"
                     );
                     self.held.insert(entry);
                 }
@@ -56,7 +56,7 @@ impl Macs {
                     tracing::info!(
                         mac = text(entry),
                         ifindex = entry.0,
-                        "virtual MAC: others let the interface take frames for it"
+                        "virtual MAC: another program has added it to the interface's unicast filter"
                     );
                     self.others.insert(entry);
                 }
@@ -90,7 +90,7 @@ impl Macs {
                 tracing::info!(
                     mac = text(entry),
                     ifindex = entry.0,
-                    "virtual MAC: the interface takes no more frames for it"
+                    "virtual MAC removed from the interface's unicast filter"
                 );
                 self.held.remove(&entry);
                 record.edit(|kept| {

@@ -172,7 +172,7 @@ impl RouterDriver {
     }
 
     /// Leaves nothing of this router in the kernel's words.
-    pub fn clear_words(&mut self, io: &mut Io) {
+    pub fn clear_maps(&mut self, io: &mut Io) {
         self.with_words(io, |words, place| words.clear(place));
     }
 
@@ -201,7 +201,7 @@ impl RouterDriver {
 
     /// The interface or its address is gone. While the link works the last advert, of priority 0,
     /// leaves from the address of the binding, though the host has it no more.
-    pub fn leave_seat(&mut self, now: Instant, link_up: bool, io: &mut Io) {
+    pub fn unbind(&mut self, now: Instant, link_up: bool, io: &mut Io) {
         if !link_up {
             self.binding = None;
         }
@@ -370,7 +370,7 @@ impl RouterDriver {
 }
 
 pub(super) fn report(error: &PlaneError) {
-    tracing::error!(%error, "the kernel's words of a virtual router cannot be reached");
+    tracing::error!(%error, "cannot access the mastership maps of a virtual router");
 }
 
 impl RouterDriver {

@@ -152,7 +152,7 @@ impl Runner {
                 self.with_unit(place, |driver, io| driver.start(now, io));
             }
             Command::Down { place, link_up } => {
-                self.with_unit(place, |driver, io| driver.leave_seat(now, link_up, io));
+                self.with_unit(place, |driver, io| driver.unbind(now, link_up, io));
                 self.close_unused_sockets();
             }
             Command::Priority { place, priority } => {
@@ -262,7 +262,7 @@ impl Runner {
             .map(|(&place, _)| place)
             .collect();
         for place in gone {
-            self.with_unit(place, |driver, io| driver.clear_words(io));
+            self.with_unit(place, |driver, io| driver.clear_maps(io));
             self.drivers.remove(&place);
             self.index.remove(place);
             self.news = true;

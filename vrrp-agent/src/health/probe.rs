@@ -1,11 +1,12 @@
-//! Asks backends whether they are well.
+//! Health checks of backends.
 //!
 //! Tasks: one per backend of a service or upstream, owned by [`Probes`]. A task has at most one
 //! probe in flight; cancelling it at any point only closes its sockets.
 //!
-//! A successful probe leaves its connection open (that of FastCGI does not), and the task reads it
-//! until the next one: when the server's process dies the kernel resets the connection, and the
-//! task asks again at once instead of at the next interval. A lost connection alone is no failure.
+//! A successful probe leaves its connection open (a FastCGI probe does not), and the task reads it
+//! until the next probe: when the server's process dies, the kernel resets the connection, and the
+//! task probes again at once instead of at the next interval. A lost connection alone is no
+//! failure.
 
 mod attempt;
 mod failure;
@@ -29,8 +30,8 @@ use vrrp_model::time::Instant;
 use vrrp_model::{Backend, Check, CheckKind, Service, Upstream};
 use vrrp_steering::hysteresis::Hysteresis;
 
-/// The first pause between two probes out of turn; each later one is twice as long, so that a
-/// server that closes every connection is asked at most about ten times per interval.
+/// The first pause between two extra probes; each later pause is twice as long. A server that
+/// closes every connection gets at most about ten probes per interval.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 
 /// The running probes; dropping it ends them.
@@ -92,7 +93,7 @@ fn run<'a>(
     }
 }
 
-/// What to ask; `None` when the backend counts as up without asking.
+/// The target of the probe; `None` if the backend counts as up without a probe.
 fn target(check: &Check, address: SocketAddr) -> Option<Target> {
     let at =
         |written: Option<u16>| SocketAddr::new(address.ip(), written.unwrap_or(address.port()));
@@ -118,7 +119,7 @@ impl Probe {
     /// Runs until the receiver of the events is dropped.
     async fn run(self) {
         let Some(target) = &self.target else {
-            let _ = self.tell(true, "not checked".to_owned(), clock::now()).await;
+            let _ = self.report(true, "not checked".to_owned(), clock::now()).await;
             return;
         };
         let mut health = Hysteresis::new(self.check.rise, self.check.fall);
@@ -146,7 +147,7 @@ impl Probe {
                     saw
                 }
                 Err(Failure::Backend(why)) => why,
-                // Nothing is known of the backend: what was known stays so.
+                // The probe proves nothing about the backend, so the known state stays.
                 Err(error @ Failure::NotAsked(_)) => {
                     shortage::note(
                         Undone::BackendCheck,
@@ -161,7 +162,7 @@ impl Probe {
                 suspicion.settle();
             }
             if let Some(up) = change
-                && self.tell(up, reason, at).await.is_err()
+                && self.report(up, reason, at).await.is_err()
             {
                 return;
             }
@@ -175,8 +176,8 @@ impl Probe {
         }
     }
 
-    /// Fails when the receiver is gone.
-    async fn tell(
+    /// Fails if the receiver is gone.
+    async fn report(
         &self,
         up: bool,
         reason: String,
@@ -184,7 +185,7 @@ impl Probe {
     ) -> Result<(), mpsc::error::SendError<Event>> {
         let event =
             Event { service: self.service, backend: self.backend, up, reason: reason.clone(), at };
-        // The ring first, the log line after it.
+        // The ring changes first, then the line is logged.
         let sent = self.events.send(event).await;
         if up {
             tracing::info!(service = %self.service_name, backend = %self.address, reason, "backend up");
@@ -195,7 +196,7 @@ impl Probe {
     }
 }
 
-/// Ends when the held connection does; never when none is held.
+/// Ends when the held connection does; never without a held connection.
 async fn lost(held: &mut Option<Held>) {
     match held {
         Some(connection) => connection.as_mut().await,
@@ -203,11 +204,11 @@ async fn lost(held: &mut Option<Held>) {
     }
 }
 
-/// Whether to ask out of turn, and how soon.
+/// Whether to send an extra probe, and how soon.
 #[derive(Debug, Default)]
 struct Suspicion {
     raised: bool,
-    /// Probes out of turn since the interval began.
+    /// Extra probes since the interval began.
     asked: u32,
 }
 
@@ -217,7 +218,7 @@ impl Suspicion {
         self.raised = true;
     }
 
-    /// The state is as the last probe saw it: no hurry.
+    /// The state is as the last probe found it: no extra probe is needed.
     fn settle(&mut self) {
         self.raised = false;
     }
@@ -230,7 +231,7 @@ impl Suspicion {
         self.asked = self.asked.saturating_add(1);
     }
 
-    /// Ends when the next probe out of turn is due; never without suspicion.
+    /// Ends when the next extra probe is due; never without suspicion.
     async fn pause(&self) {
         if !self.raised {
             return std::future::pending().await;

@@ -1,11 +1,11 @@
-//! Asks backends for connections to the virtual address, by the path that clients' packets take.
+//! Probes the virtual address on backends, over the path of the clients' packets.
 //!
-//! The check of a backend goes to its own address. That says nothing of the virtual one, which a
-//! backend reached by direct return or through a tunnel must have as well, and must answer from. So
-//! a node that acts sends a SYN to it as the kernel program would, and waits for the answer.
+//! The check of a backend goes to its own address. It does not cover the virtual address, which a
+//! backend behind direct return or a tunnel must also have, and must answer from. So the active
+//! node sends it a SYN over the kernel program's path and waits for the answer.
 //!
-//! Tasks: one for all paths, owned by [`Prober`]. It may be cancelled at any point: no more than
-//! half-open connections are left.
+//! Tasks: one for all paths, owned by [`Prober`]. Cancelling it at any point leaves at most
+//! half-open connections.
 
 mod sockets;
 #[cfg(test)]
@@ -32,14 +32,14 @@ use vrrp_steering::vip_probe::{Path, Paths};
 /// Indices of a service and of its backend.
 type Key = (usize, usize);
 
-/// What is known of a path has changed.
+/// The known state of a path has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event {
     pub service: usize,
     pub backend: usize,
-    /// `None`: nothing is known any more.
+    /// `None`: the state is no longer known.
     pub works: Option<bool>,
-    /// When the deciding probe had its result.
+    /// Time of the deciding probe's result.
     pub at: Instant,
 }
 
@@ -51,7 +51,7 @@ pub struct Prober {
 }
 
 impl Prober {
-    /// Probes these paths and no others from now on. What is known of one that stays is kept.
+    /// Probes exactly these paths from now on. The state of a path that stays is kept.
     pub fn probe(&self, paths: Paths) {
         self.wanted.send_if_modified(|wanted| {
             let changed = *wanted != paths;
@@ -61,7 +61,7 @@ impl Prober {
     }
 }
 
-/// Starts probing paths of `services`; none yet.
+/// Starts the prober of `services`, without paths.
 ///
 /// # Panics
 /// Outside a tokio runtime.
@@ -90,12 +90,12 @@ struct Task {
 
 struct Probed {
     path: Path,
-    timetable: Schedule,
-    /// Under way, with the port that it comes from.
+    schedule: Schedule,
+    /// The attempt in flight, with its source port.
     asked: Option<(Attempt, ReservedPort)>,
 }
 
-/// How an attempt ended.
+/// The result of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Answered(Answer),
@@ -106,15 +106,15 @@ impl Task {
     /// Runs until the sender of paths or the receiver of events is dropped.
     async fn run(mut self, events: mpsc::Sender<Event>) {
         loop {
-            let next = self.probed.values().map(|probed| probed.timetable.next()).min();
+            let next = self.probed.values().map(|probed| probed.schedule.next()).min();
             let news = tokio::select! {
-                // An answer that waits is read before its time is over.
+                // An answer in the socket is read before the timeout of its attempt.
                 biased;
                 changed = self.wanted.changed() => match changed {
                     Ok(()) => self.follow(clock::now()),
                     Err(_) => return,
                 },
-                packet = heard(&mut self.sockets) => self.take(clock::now(), &packet),
+                packet = received(&mut self.sockets) => self.take(clock::now(), &packet),
                 () = until(next) => self.act(clock::now()),
             };
             for event in news {
@@ -130,7 +130,7 @@ impl Task {
         let mut news = Vec::new();
         self.probed.retain(|key, probed| {
             let stays = wanted.contains_key(key);
-            if !stays && probed.timetable.opinion().is_some() {
+            if !stays && probed.schedule.known().is_some() {
                 news.push(event(now, *key, None));
             }
             stays
@@ -143,7 +143,7 @@ impl Task {
                     key,
                     Probed {
                         path,
-                        timetable: Schedule::new(service.check_of(key.1), now),
+                        schedule: Schedule::new(service.check_of(key.1), now),
                         asked: None,
                     },
                 );
@@ -155,14 +155,14 @@ impl Task {
         news
     }
 
-    /// Does what is due.
+    /// Handles what is due.
     fn act(&mut self, now: Instant) -> Vec<Event> {
         self.open();
         let (mut news, mut to_send) = (Vec::new(), Vec::new());
         let polled = self
             .probed
             .iter_mut()
-            .filter_map(|(&key, probed)| Some((key, probed.timetable.poll(now)?)));
+            .filter_map(|(&key, probed)| Some((key, probed.schedule.poll(now)?)));
         for (key, due) in polled.collect::<Vec<_>>() {
             match due {
                 Due::Silence => news.extend(self.conclude(now, key, Outcome::Silence)),
@@ -180,7 +180,7 @@ impl Task {
         news
     }
 
-    /// Opens the sockets, unless they are open. Why they cannot be is said once, for all paths.
+    /// Opens the sockets, unless they are open. A failure is reported once for all paths.
     fn open(&mut self) {
         if self.sockets.is_none() {
             let opened = Sockets::open();
@@ -190,21 +190,21 @@ impl Task {
         }
     }
 
-    /// Takes a port for a new attempt.
+    /// Reserves a port for a new attempt.
     fn begin(&mut self, key: Key) -> Result<(), Unsent> {
         let Some(probed) = self.probed.get_mut(&key) else {
             return Ok(());
         };
         let own = probed.path.own.ip();
         let port = ReservedPort::of(own).map_err(|error| Unsent::Port(own, error.to_string()))?;
-        // A host that cannot see the segment cannot guess the number.
+        // Random, so that only a host on the path knows the number.
         let sequence = RandomState::new().hash_one(key) as u32;
         let attempt = Attempt { path: probed.path, own_port: port.number(), sequence };
         probed.asked = Some((attempt, port));
         Ok(())
     }
 
-    /// Hears answers to what is under way, and nothing else.
+    /// Receives answers to the attempts in flight only.
     fn listen(&mut self) -> Result<(), Unsent> {
         let under_way = self
             .probed
@@ -226,7 +226,7 @@ impl Task {
         }
     }
 
-    /// What could not be sent says nothing of the path: nothing is known of it then.
+    /// A failed send proves nothing about the path: its state is then unknown.
     fn account(&mut self, now: Instant, key: Key, sent: Result<(), Unsent>) -> Option<Event> {
         let unsent = sent.is_err();
         if !matches!(sent, Err(Unsent::NoSockets)) {
@@ -236,12 +236,12 @@ impl Task {
         }
         let probed = self.probed.get_mut(&key).filter(|_| unsent)?;
         probed.asked = None;
-        let known = probed.timetable.opinion().is_some();
-        probed.timetable.excuse(now);
+        let known = probed.schedule.known().is_some();
+        probed.schedule.excuse(now);
         known.then(|| event(now, key, None))
     }
 
-    /// Takes what was heard.
+    /// Handles a received packet.
     fn take(&mut self, now: Instant, packet: &[u8]) -> Vec<Event> {
         let answered = self.probed.iter().find_map(|(&key, probed)| {
             let (attempt, _) = probed.asked.as_ref()?;
@@ -249,7 +249,7 @@ impl Task {
         });
         let news =
             answered.and_then(|(key, answer)| self.conclude(now, key, Outcome::Answered(answer)));
-        // Fewer ports than before are never too many.
+        // Fewer ports than before never exceed the limit.
         let _ = self.listen();
         news.into_iter().collect()
     }
@@ -260,17 +260,17 @@ impl Task {
         if let (Some(sockets), Outcome::Silence | Outcome::Answered(Answer::Accepted)) =
             (&self.sockets, outcome)
         {
-            // Without it the backend forgets the connection by itself, only later.
+            // Without the reset the backend drops the connection later by itself.
             let _ = sockets.send(attempt.path.ifindex, &attempt.reset());
         }
-        let before = probed.timetable.opinion();
+        let before = probed.schedule.known();
         let works =
-            probed.timetable.conclude(now, outcome == Outcome::Answered(Answer::Accepted))?;
-        self.tell(key, before, outcome);
+            probed.schedule.conclude(now, outcome == Outcome::Answered(Answer::Accepted))?;
+        self.report(key, before, outcome);
         Some(event(now, key, Some(works)))
     }
 
-    fn tell(&self, key: Key, before: Option<bool>, outcome: Outcome) {
+    fn report(&self, key: Key, before: Option<bool>, outcome: Outcome) {
         let (service, backend) = self.names(key);
         match outcome {
             Outcome::Answered(Answer::Accepted) if before.is_some() => {
@@ -308,9 +308,9 @@ fn event(at: Instant, (service, backend): Key, works: Option<bool>) -> Event {
     Event { service, backend, works, at }
 }
 
-async fn heard(sockets: &mut Option<Sockets>) -> Vec<u8> {
+async fn received(sockets: &mut Option<Sockets>) -> Vec<u8> {
     match sockets {
-        Some(sockets) => sockets.hear().await,
+        Some(sockets) => sockets.recv().await,
         None => pending().await,
     }
 }

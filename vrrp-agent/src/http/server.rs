@@ -2,10 +2,10 @@
 //! descriptors nor memory.
 //!
 //! A connection is in one of two states. It *waits for its client* while a request is read or an
-//! answer is written, and each of these has a time limit. It is *at work* while the agent's loop
-//! obeys an order, for as long as that takes. Where a server has all the connections that it may
-//! have, a new one takes the place of the one that has waited longest for its client. It may have
-//! fewer for a while after the process ran out of descriptors: the rest is for others.
+//! answer is written; each has a time limit. It is *at work* while the agent's loop executes an
+//! order, without a limit. When a server has its maximum of connections, a new one replaces the one
+//! that has waited longest for its client. After the process ran out of descriptors the maximum is
+//! lower for a while, so that descriptors are left for other uses.
 
 use std::convert::Infallible;
 use std::io;
@@ -34,27 +34,27 @@ use super::signalled;
 use crate::clock;
 use crate::shortage::{self, Undone};
 
-/// A request's head, and what is kept of it at once.
+/// Greatest size of a request's head, and of its buffer.
 const LONGEST_HEAD: usize = 32 * 1024;
-/// No order is longer.
+/// Greatest size of an order.
 const LONGEST_BODY: usize = 64 * 1024;
-/// After a connection could not be accepted: the cause may last, and the listener stays readable.
+/// Pause after a failed accept: the cause may last, and the listener stays readable.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a server has fewer connections after descriptors were short.
+/// How long the maximum of connections stays lower after descriptors were short.
 const SHORT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// Connections at once, at least 1.
+    /// Greatest number of connections, at least 1.
     pub connections: usize,
-    /// The head of a request, counted from the answer before it, must be complete in this time; so
-    /// must its body. An answer must be taken in twice this time.
+    /// Time limit of a request's head, counted from the previous answer, and of its body. An answer
+    /// has twice this time.
     pub patience: Duration,
 }
 
 impl Limits {
-    /// What a scraper or an administrator needs, many times over.
+    /// Many times the need of a scraper or an administrator.
     pub(super) const USUAL: Limits = Limits { connections: 32, patience: Duration::from_secs(5) };
 }
 
@@ -81,7 +81,7 @@ impl Listen for UnixListener {
     }
 }
 
-/// Serves until `shutdown`, then lets requests under way end. `name` is for the log.
+/// Serves until `shutdown`, then waits for the requests in flight. `name` is for the log.
 pub(super) async fn serve(
     listener: impl Listen,
     app: Router,
@@ -121,7 +121,7 @@ struct Connections<'a> {
     tasks: JoinSet<()>,
     /// Connections that were closed for a newer one.
     replaced: u64,
-    /// A lower limit of connections, and since when.
+    /// A lower maximum of connections, and its start.
     lowered: Option<(usize, Instant)>,
 }
 
@@ -133,12 +133,12 @@ impl Connections<'_> {
         self.forget_ended();
         let limit = self.limit();
         if self.open.len() >= limit {
-            // Where all are at work the new one is closed.
+            // If all are at work, the new one is closed.
             if !self.close_one() {
                 return;
             }
             self.note_replaced();
-            // Its descriptor is given back before the next one is taken.
+            // Its descriptor is free before the next accept.
             while self.tasks.len() >= limit && self.tasks.join_next().await.is_some() {}
         }
         let waiting = Waiting::default();
@@ -146,7 +146,7 @@ impl Connections<'_> {
         self.open.push((self.tasks.spawn(task), waiting));
     }
 
-    /// A connection could not be accepted.
+    /// Handles a failed accept.
     async fn excuse(&mut self, error: &io::Error) {
         if error.kind() == io::ErrorKind::ConnectionAborted {
             return;
@@ -161,7 +161,7 @@ impl Connections<'_> {
         sleep(ACCEPT_PAUSE).await;
     }
 
-    /// How many connections there may be now.
+    /// The present maximum of connections.
     fn limit(&self) -> usize {
         match self.lowered {
             Some((limit, since)) if clock::timer().duration_since(since) < SHORT => limit,
@@ -169,7 +169,7 @@ impl Connections<'_> {
         }
     }
 
-    /// Closes the connection that has waited longest for its client; false where none waits.
+    /// Closes the connection that has waited longest for its client; false if none waits.
     fn close_one(&mut self) -> bool {
         let waiting = self
             .open
@@ -232,7 +232,7 @@ impl Waiting {
     }
 }
 
-/// One connection, to its end.
+/// Serves one connection to its end.
 async fn talk<S>(
     stream: S,
     app: Router,
@@ -249,7 +249,7 @@ async fn talk<S>(
         .header_read_timeout(limits.patience)
         .max_buf_size(LONGEST_HEAD);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    // How a client's connection ends is the client's business.
+    // An error of a client's connection needs no report.
     tokio::select! {
         _ = connection.as_mut() => return,
         () = signalled(shutdown) => connection.as_mut().graceful_shutdown(),

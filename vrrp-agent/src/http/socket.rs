@@ -1,4 +1,4 @@
-//! The API's unix socket and the file it leaves in the file system.
+//! The API's unix socket and its file.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -11,10 +11,10 @@ use tokio::net::{UnixListener, UnixSocket};
 
 use super::HttpError;
 
-/// Owner and group.
+/// Read and write for owner and group.
 const MODE: u32 = 0o660;
 
-/// Clients that may wait for `accept`.
+/// Backlog: clients that may wait for `accept`.
 const BACKLOG: u32 = 64;
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct Socket {
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
-    /// Device and inode of the file we made.
+    /// Device and inode of the created file.
     identity: (u64, u64),
 }
 
@@ -36,8 +36,7 @@ impl Socket {
         let failed = |source| HttpError::Api { path: path.to_owned(), source };
         remove_stale(path)?;
         let socket = UnixSocket::new_stream().map_err(failed)?;
-        // The file is born with this mode (less the umask): there is no moment when it is open to
-        // all.
+        // The file is created with this mode (less the umask), so it is never open to other users.
         fchmod(&socket, Mode::from_bits_truncate(MODE)).map_err(|errno| failed(errno.into()))?;
         socket.bind(path).map_err(failed)?;
         let metadata = fs::symlink_metadata(path).map_err(failed)?;
@@ -47,13 +46,13 @@ impl Socket {
         Ok(Self { listener, file })
     }
 
-    /// The listener, and the file to keep as long as it.
+    /// The listener, and the guard of its file.
     pub(super) fn split(self) -> (UnixListener, SocketFile) {
         (self.listener, self.file)
     }
 }
 
-/// Makes way for a new socket when the old one's process is gone.
+/// Removes the socket file of a process that is gone.
 fn remove_stale(path: &Path) -> Result<(), HttpError> {
     let failed = |source| HttpError::Api { path: path.to_owned(), source };
     match fs::symlink_metadata(path) {
@@ -78,7 +77,7 @@ impl Drop for SocketFile {
         let ours = fs::symlink_metadata(&self.path)
             .is_ok_and(|found| (found.dev(), found.ino()) == self.identity);
         if ours {
-            // The next start replaces a file that stays.
+            // If removal fails, the next start replaces the file.
             let _ = fs::remove_file(&self.path);
         }
     }

@@ -37,7 +37,7 @@ async fn metrics_and_health_are_served_until_the_shutdown() {
     assert!(get_page(address, "/healthz").await.ends_with("\r\n\r\nok\n"));
     assert!(get_page(address, "/other").await.starts_with("HTTP/1.1 404 "));
 
-    // A client that says nothing does not hold up the end.
+    // A client that sends nothing does not delay the end.
     let _idle = TcpStream::connect(address).await.unwrap();
     stop.send(true).unwrap();
     let end = tokio::time::timeout(DRAIN * 3, running).await.expect("it ends");
@@ -91,8 +91,7 @@ async fn a_name_goes_to_the_loop_and_every_outcome_comes_back() {
     let (orders, mut asked) = mpsc::channel::<Order>(1);
     tokio::spawn(ApiServer::bind(&path).unwrap().serve(StatusSource::new(sample), orders, stopped));
 
-    for outcome in
-        [Outcome::HandedOver, Outcome::NotMaster, Outcome::NobodyTookOver, Outcome::Unknown]
+    for outcome in [Outcome::HandedOver, Outcome::NotMaster, Outcome::NoSuccessor, Outcome::Unknown]
     {
         let expected = handover::Reply { outcome, message: "why".to_owned(), routers: vec![] };
         let (answer, ()) = tokio::join!(client::failover(&path, "V \"1\"", None), async {
@@ -118,7 +117,7 @@ async fn a_name_goes_to_the_loop_and_every_outcome_comes_back() {
     });
     assert_eq!(answer.unwrap(), expected);
 
-    // The loop does not obey: the client says how long it waited.
+    // The loop does not answer: the client reports how long it waited.
     let error = client::failover(&path, "VI_1", Some(Duration::from_millis(20))).await.unwrap_err();
     assert!(
         matches!(error, ClientError::Silent { .. }) && error.to_string().contains("0.02 s"),
@@ -149,7 +148,7 @@ async fn what_is_not_a_socket_is_never_removed() {
 }
 
 #[tokio::test]
-async fn without_an_agent_the_client_says_so() {
+async fn without_an_agent_the_client_reports_that() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("api.sock");
     let error = fetch_status(&path).await.unwrap_err();
@@ -177,8 +176,7 @@ async fn a_permission_error_exits_with_4_and_any_other_with_1() {
     other.abort();
 }
 
-/// What is sent comes without an end, or is not read: an attacker's client, on a server with short
-/// limits.
+/// Sends without an end, or does not read: an attacker's client, on a server with short limits.
 async fn attacked(limits: Limits) -> (SocketAddr, watch::Sender<bool>) {
     let (stop, stopped) = shutdown();
     let server = MetricsServer::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
@@ -187,11 +185,11 @@ async fn attacked(limits: Limits) -> (SocketAddr, watch::Sender<bool>) {
     (address, stop)
 }
 
-/// Everything that arrives until the server closes, which it must do soon.
+/// Everything received until the server closes, which it must do soon.
 async fn until_closed(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     let end = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
-    // A reset is as good an end as any other.
+    // A reset is a valid end too.
     let _ = end.expect("the server closes");
     String::from_utf8_lossy(&answer).into_owned()
 }

@@ -39,7 +39,7 @@ impl Write for Slow {
 }
 
 #[test]
-fn a_stuck_sink_drops_lines_instead_of_blocking_and_says_so() {
+fn a_stuck_sink_drops_lines_instead_of_blocking_and_reports_them() {
     let (written, read) = channel();
     let (go, wait) = channel();
     let (mut lines, guard) = writer::start(Slow { written, go: wait }).unwrap();

@@ -94,10 +94,16 @@ pub fn cause(errno: i32, release: &str) -> Cause {
 /// The lines of a verifier's log that hold the reason: the last ones before its statistics.
 pub fn last_lines(log: &str) -> Vec<String> {
     const STATISTICS: [&str; 3] = ["processed ", "verification time ", "stack depth "];
-    let said =
+    let holds_reason =
         |line: &&str| !line.is_empty() && !STATISTICS.iter().any(|begin| line.starts_with(begin));
-    let mut lines: Vec<String> =
-        log.lines().map(str::trim).filter(said).rev().take(LINES).map(str::to_owned).collect();
+    let mut lines: Vec<String> = log
+        .lines()
+        .map(str::trim)
+        .filter(holds_reason)
+        .rev()
+        .take(LINES)
+        .map(str::to_owned)
+        .collect();
     lines.reverse();
     lines
 }

@@ -14,7 +14,7 @@ fn effective_capabilities_are_read_from_the_status_text() {
 }
 
 #[test]
-fn whoever_asks_for_nothing_is_refused_nothing() {
+fn without_a_request_no_privilege_is_denied() {
     assert_eq!(try_out(&NOTHING), []);
 }
 

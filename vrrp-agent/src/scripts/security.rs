@@ -1,4 +1,4 @@
-//! Whether a program may be run as root: not when another user could have put it there.
+//! Whether root may run a program: only if no other user can have replaced it.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -30,13 +30,13 @@ pub enum Insecure {
     Links { path: PathBuf },
 }
 
-/// Accepts `program` (an absolute path) when only root can change which program it names: every
-/// directory, symbolic link and the file itself belongs to root and is not writable by other
-/// users. A sticky directory such as `/tmp` is fine, because what root owns in it no other user can
-/// replace. Arguments are not looked at: `sh /home/joe/check` is as secure as that file.
+/// Accepts `program` (an absolute path) if only root can change which program it names: every
+/// directory, symbolic link and the file itself belongs to root and is not writable by other users.
+/// A sticky directory such as `/tmp` is accepted, because other users cannot replace root's files
+/// in it. Arguments are not checked: `sh /home/joe/check` is as secure as that file.
 ///
 /// # Errors
-/// The first part of the path that another user could change, or that cannot be looked at.
+/// The first part of the path that another user could change, or that cannot be read.
 pub fn check_root_script(program: &Path) -> Result<(), Insecure> {
     check(program, ROOT)
 }
@@ -100,7 +100,7 @@ fn check_part(path: &Path, metadata: &Metadata, trusted: u32) -> Result<(), Inse
     if uid != ROOT && uid != trusted {
         return Err(Insecure::Owner { path: path.to_owned(), uid });
     }
-    // No user can write a link, whatever its mode says.
+    // The mode bits of a link have no effect: no user can write it.
     if metadata.is_symlink() || (metadata.is_dir() && mode & STICKY != 0) {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Starting a script: its program, its user, and what keeps it from running.
+//! Starting a script: its program, its user, and the reasons why it cannot start.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -18,16 +18,16 @@ use vrrp_model::{Config, Script};
 /// Why a script was not started, for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotStarted {
-    /// It, its file or its user is not as it must be: that counts as a failure.
+    /// The script, its file or its user is not valid: that counts as a failure.
     #[error("{0}")]
     Broken(String),
-    /// This host lacks what it takes to start it.
+    /// This host lacks resources for the start.
     #[error("{0}")]
     Lack(String),
 }
 
 impl NotStarted {
-    /// By what the operating system said; `subject` is the file or the user.
+    /// From an error of the operating system; `subject` is the file or the user.
     pub(super) fn of(subject: impl std::fmt::Display, error: &io::Error) -> Self {
         let text = format!("{subject}: {error}");
         if shortage::is_shortage(error) { NotStarted::Lack(text) } else { NotStarted::Broken(text) }
@@ -43,28 +43,28 @@ impl From<Insecure> for NotStarted {
     }
 }
 
-/// Starts one run on a thread of its own: to find its user and to open its file may take as long as
-/// a network or a disk likes. Not on the runtime's threads for such work, because the runtime
-/// panics where it cannot have one.
-pub(super) fn start_standby(
+/// Starts one run on a thread of its own: finding its user and opening its file may block on a
+/// network or a disk. It does not use the runtime's blocking threads, because the runtime panics if
+/// it cannot start one.
+pub(super) fn start_on_thread(
     script: Script,
 ) -> Result<oneshot::Receiver<Result<Group, NotStarted>>, NotStarted> {
     let (answer, started) = oneshot::channel();
     let runtime = Handle::current();
     let work = move || {
         let _context = runtime.enter();
-        // A run that is awaited no more ends with its group.
+        // If no caller waits any more, the run ends with its group.
         let _ = answer.send(start(&script));
     };
     let thread = std::thread::Builder::new().name("script".to_owned()).spawn(work);
     thread.map(|_| started).map_err(|error| NotStarted::of("a thread to start it", &error))
 }
 
-/// Takes scripts that cannot run out of the configuration, as keepalived does: they are not
-/// tracked, instead of being tracked as failed ones. Returns what there is to say of each. One that
-/// this host lacks resources for stays.
+/// Removes scripts that cannot run from the configuration, as keepalived does: they are not
+/// tracked, instead of being tracked as failed. Returns a message about each. A script for which
+/// this host lacks resources stays.
 pub fn remove_unusable(config: &mut Config) -> Vec<String> {
-    let mut said = Vec::new();
+    let mut messages = Vec::new();
     let mut gone = Vec::new();
     let is_tracked = |index| {
         config
@@ -76,7 +76,7 @@ pub fn remove_unusable(config: &mut Config) -> Vec<String> {
     for (index, script) in config.scripts.iter().enumerate().filter(|(index, _)| is_tracked(*index))
     {
         if let Err(NotStarted::Broken(why)) = inspect(script) {
-            said.push(format!(
+            messages.push(format!(
                 "script {} is not tracked, because it cannot run: {why}",
                 script.name
             ));
@@ -84,7 +84,7 @@ pub fn remove_unusable(config: &mut Config) -> Vec<String> {
         }
     }
     config.remove_scripts(&gone);
-    said
+    messages
 }
 
 /// Whether a run of `script` could be started now, without starting it.
@@ -105,8 +105,8 @@ pub fn inspect(script: &Script) -> Result<(), NotStarted> {
     }
 }
 
-/// The program and the user to run it as. As root only a program is accepted that no other user can
-/// replace.
+/// The program and the user to run it as. As root, only a program that no other user can replace is
+/// accepted.
 fn prepare(script: &Script) -> Result<(PathBuf, Option<Account>), NotStarted> {
     let program =
         script.command.first().ok_or_else(|| NotStarted::Broken("no command".to_owned()))?;

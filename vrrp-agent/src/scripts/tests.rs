@@ -145,7 +145,7 @@ async fn dropping_the_scripts_kills_the_run_in_flight_with_its_children() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_started_says_why() {
+async fn a_script_that_cannot_be_started_reports_the_cause() {
     for (command, expected) in [
         (&["/nonexistent/chk"][..], "No such file"),
         (&["no-such-program-anywhere"], "not found in"),

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn our_own_lack_is_told_from_an_answer_of_the_other_side() {
+fn a_local_shortage_is_distinguished_from_a_response_of_the_peer() {
     let of = |errno: Errno| is_shortage(&io::Error::from(errno));
     for errno in [
         Errno::EMFILE,

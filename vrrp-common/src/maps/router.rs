@@ -15,35 +15,36 @@ pub struct InterfaceConf {
     pub pass_foreign: u8,
     /// NAT_ bits.
     pub nat: u8,
-    /// Adverts of unknown VRIDs that pass in a second, where they are limited.
+    /// Rate limit of adverts of unknown VRIDs, per second, in the mode FOREIGN_LIMITED.
     pub foreign_limit: u32,
-    /// 1: there are more addresses that virtual routers listen to than `listens` has room for. All
-    /// VRRP packets are judged then.
+    /// 1: virtual routers listen to more addresses than `listens` can hold, so the program judges
+    /// all VRRP packets.
     pub listens_to_all: u32,
-    /// Index of a virtual router whose answers come in here: what else is refused is counted there.
+    /// Index of a virtual router whose NAT responses arrive here. Its counters include the other
+    /// packets that are refused here.
     pub nat_router: u32,
-    /// Addresses that virtual routers of this interface listen to besides 224.0.0.18 and ff02::12:
-    /// their own, and groups of their own. The rest is unspecified.
+    /// Further addresses that virtual routers of this interface listen to besides 224.0.0.18 and
+    /// ff02::12: their own, and other groups. Unused entries are unspecified.
     pub listens: [Address; MAX_LISTENS],
 }
 
 /// Responses of NAT backends arrive on this interface.
 pub const NAT_ANSWERS: u8 = 1;
-/// The host forwards what comes in here for their sake alone: nothing else is forwarded, of IPv4 or
-/// of IPv6.
+/// The host forwards packets of this interface for NAT responses only: nothing else is forwarded,
+/// of IPv4 or of IPv6.
 pub const NAT_ONLY_V4: u8 = 2;
 pub const NAT_ONLY_V6: u8 = 4;
-/// Addresses in [`InterfaceConf::listens`].
+/// Number of addresses in [`InterfaceConf::listens`].
 pub const MAX_LISTENS: usize = 8;
-/// Values of [`InterfaceConf::pass_foreign`]: none passes; they pass, up to a limit, since another
-/// VRRP daemon runs on this interface; no virtual router of ours is on this interface, and all
-/// pass.
+/// Values of [`InterfaceConf::pass_foreign`]: none pass; they pass up to a limit, because another
+/// VRRP daemon runs on this interface; all pass, because the interface carries no virtual router of
+/// this agent.
 pub const FOREIGN_DROPPED: u8 = 0;
 pub const FOREIGN_LIMITED: u8 = 1;
 pub const FOREIGN_UNTOUCHED: u8 = 2;
 
 impl InterfaceConf {
-    /// Adds an address that a virtual router listens to.
+    /// Adds an address to which a virtual router listens.
     pub fn listen(&mut self, address: Address) {
         if self.listens.contains(&address) {
             return;
@@ -60,7 +61,7 @@ impl InterfaceConf {
         if self.listens_to_all != 0 {
             return true;
         }
-        // Left at the first that fits: the verifier follows both outcomes of every comparison whose
+        // Returns at the first match: the verifier follows both outcomes of every comparison whose
         // result is kept.
         for address in &self.listens {
             if address.is(destination) {
@@ -76,14 +77,13 @@ impl InterfaceConf {
 #[repr(C)]
 pub struct RouterConf {
     pub ifindex: u32,
-    /// Inline VLAN tags its frames carry, as [`crate::wire::eth::Ethernet::vlan`]; 0 for none.
+    /// Inline VLAN tags of its frames, as [`crate::wire::eth::Ethernet::vlan`]; 0 for none.
     pub vlan: u32,
     /// Source address of this node's adverts.
     pub source: Address,
-    /// What adverts of others are addressed to: the group, or our own address where the router is
-    /// unicast.
+    /// Destination of received adverts: the group, or this node's own address for a unicast router.
     pub destination: Address,
-    /// Adverts one source may send in a second.
+    /// Rate limit of one source's adverts, per second.
     pub rate_limit: u32,
     /// Configured interval in hundredths of a second.
     pub interval_centis: u16,
@@ -99,33 +99,33 @@ pub struct RouterConf {
     pub auth_data: [u8; 8],
     /// ROUTER_ bits.
     pub flags: u8,
-    /// How many addresses its adverts name; 0: those of others are not compared with them.
+    /// Number of addresses in its adverts; 0: those of other adverts are not compared.
     pub address_count: u8,
     pub pad: [u8; 2],
-    /// These addresses as [`Address::fold`] has them; behind the last one the first again.
+    /// These addresses as [`Address::fold`] returns them; the rest of the array repeats the first.
     pub addresses: [u32; MAX_COMPARED],
-    /// Range of TTL or hop limit allowed to each peer besides 255.
+    /// Range of TTL or hop limit that is accepted from each peer besides 255.
     pub ttl_min: [u8; MAX_PEERS],
     pub ttl_max: [u8; MAX_PEERS],
     pub peers: [Address; MAX_PEERS],
-    /// Source of the last advert whose authentication the agent has verified, where it must be
+    /// Source of the last advert that the agent has authenticated, if adverts must be
     /// authenticated; else unspecified.
     pub trusted: Address,
-    /// Adverts in a second that all sources together may send, except the master that is followed.
-    /// Holds only where no peers are configured.
+    /// Rate limit of the adverts of all sources together, per second, except those of the followed
+    /// master. It applies only without configured peers.
     pub total_limit: u32,
     pub pad2: u32,
 }
 
-/// The router is of IPv6.
+/// The router is an IPv6 router.
 pub const ROUTER_V6: u8 = 1;
-/// Its frames carry the virtual router's MAC address (RFC 9568 section 7.3), which ARP and
-/// neighbour discovery answer.
+/// Its frames have the virtual router's MAC address (RFC 9568 section 7.3) as their source; ARP and
+/// neighbour discovery return it.
 pub const ROUTER_VIRTUAL_MAC: u8 = 2;
 /// Adverts may carry an authentication trailer. The kernel program cannot verify it: see
 /// `lease::fences_unverified`.
 pub const ROUTER_HMAC: u8 = 4;
-/// Adverts must carry one.
+/// Adverts must have one.
 pub const ROUTER_HMAC_REQUIRED: u8 = 8;
 
 impl RouterConf {
@@ -134,7 +134,7 @@ impl RouterConf {
         self.flags & ROUTER_V6 != 0
     }
 
-    /// Sets the advertised addresses. A list that is too long is not compared in the kernel.
+    /// Sets the advertised addresses. The kernel does not compare a list that is too long.
     pub fn set_addresses(&mut self, addresses: impl ExactSizeIterator<Item = Address> + Clone) {
         let Some(first) = addresses.clone().next().filter(|_| addresses.len() <= MAX_COMPARED)
         else {
@@ -148,7 +148,7 @@ impl RouterConf {
         }
     }
 
-    /// The MAC address of the virtual addresses: the virtual router's own, or `physical`.
+    /// The MAC address of the virtual addresses: the virtual router's, or `physical`.
     #[inline(always)]
     pub fn mac(&self, physical: [u8; 6]) -> [u8; 6] {
         if self.flags & ROUTER_VIRTUAL_MAC != 0 {
@@ -165,14 +165,14 @@ pub const fn vrid_slot(interface: u32, v6: bool, vrid: u8) -> u32 {
     interface * 512 + (v6 as u32) * 256 + vrid as u32
 }
 
-/// Index into ADVERT_BUCKETS of the adverts of unknown VRIDs on an interface; those of a virtual
-/// router have its index.
+/// Index into ADVERT_BUCKETS of the adverts of unknown VRIDs on an interface. The bucket of a
+/// virtual router has the router's index.
 #[inline(always)]
 pub const fn foreign_bucket(interface: u32) -> u32 {
     MAX_ROUTERS + interface
 }
 
-/// The last valid advert heard for a virtual router.
+/// The last valid advert of a virtual router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct Liveness {
@@ -184,8 +184,8 @@ pub struct Liveness {
     pub pad: u8,
     /// Source MAC of its frame.
     pub mac: [u8; 6],
-    /// Integers: a compiler that has bytes to clear calls a function for it, which costs the kernel
-    /// program its registers.
+    /// Integers: to clear bytes, a compiler calls a function, which clobbers the kernel program's
+    /// registers.
     pub pad2: u16,
     pub pad3: u32,
 }
@@ -198,16 +198,16 @@ pub struct RateKey {
     pub source: Address,
 }
 
-/// Adverts of one source in the present second.
+/// Adverts of one source in the current second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct RateWindow {
-    /// Begin of the window, nanoseconds since boot.
+    /// Start of the window, nanoseconds since boot.
     pub since: u64,
     pub count: u64,
 }
 
-/// What the agent turned off on an interface so that the kernel program sees VLAN tags.
+/// Features that the agent turned off on an interface so that the kernel program sees VLAN tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct KeptTags {
@@ -217,14 +217,14 @@ pub struct KeptTags {
     pub features: u32,
 }
 
-/// Who claimed a virtual address last that this node acts for.
+/// The last claim of a virtual address by another host while this node was active for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct AddressClaim {
     /// Nanoseconds since boot; 0: no claim yet.
     pub seen: u64,
     pub address: Address,
-    /// The MAC address that it claims the address is at.
+    /// The claimed MAC address.
     pub mac: [u8; 6],
     pub pad: u16,
 }

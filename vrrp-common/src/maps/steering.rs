@@ -1,9 +1,9 @@
 //! Tables of the client path: virtual addresses, services, rings, backends.
 //!
-//! Addresses and services are chained tables in plain arrays: a word for each bucket, entries that
-//! name the next of their chain. An array lookup is inlined, a hash lookup costs as much as the
-//! rest of the path. An entry is written whole before anything leads to it, and nothing leads to it
-//! any more when its place is used again.
+//! Addresses and services are chained tables in plain arrays: one word per bucket, and entries that
+//! hold the index of the next entry. An array lookup is inlined; a hash lookup costs as much as the
+//! rest of the path. An entry is written whole before it is linked, and unlinked before its index
+//! is used again.
 
 use crate::flow::RING_SLOTS;
 use crate::ip::Address;
@@ -12,7 +12,7 @@ use crate::ip::Address;
 pub const ADDRESS_BUCKETS: u32 = 1 << 13;
 /// Buckets of the services.
 pub const SERVICE_BUCKETS: u32 = 1 << 10;
-/// Entries of one bucket that are looked at; more are refused when the tables are written.
+/// Greatest length of a chain; longer ones are refused when the tables are written.
 pub const MAX_CHAIN: u32 = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -24,7 +24,7 @@ pub struct AddressKey {
 }
 
 impl AddressKey {
-    /// The bucket its entry is found by: that of the address alone.
+    /// The bucket of its entry, which depends on the address only.
     #[inline(always)]
     pub const fn bucket(&self) -> u32 {
         address_bucket(&self.address)
@@ -45,7 +45,7 @@ pub const fn address_bucket(address: &Address) -> u32 {
 #[repr(C)]
 pub struct AddressEntry {
     pub key: AddressKey,
-    /// Place of the next entry of its bucket + 1; 0: none.
+    /// Index of the next entry in the bucket + 1; 0: none.
     pub next: u32,
     pub conf: AddressConf,
 }
@@ -56,12 +56,12 @@ pub struct AddressConf {
     pub router: u32,
     /// ADDRESS_ bits.
     pub flags: u32,
-    /// Service that fragments of TCP without ports belong to + 1; 0: none, they are dropped.
+    /// Service that gets TCP fragments without ports + 1; 0: none, they are dropped.
     pub tcp_fragments: u16,
-    /// Likewise of UDP.
+    /// Likewise for UDP.
     pub udp_fragments: u16,
-    /// Numbers of the services that are compared first (HTTP and HTTPS, for most) + 1; 0: none.
-    /// Hints alone: a service's own key decides.
+    /// Numbers of the services that are compared first (mostly HTTP and HTTPS) + 1; 0: none. Hints
+    /// only: a service's own key decides.
     pub service_hints: [u32; 2],
 }
 
@@ -73,7 +73,7 @@ pub const ADDRESS_IS_BACKEND: u32 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[repr(C)]
 pub struct ServiceKey {
-    /// Place of the virtual address among ADDRESSES.
+    /// Index of the virtual address in ADDRESSES.
     pub address: u32,
     /// Host order.
     pub port: u16,
@@ -87,44 +87,42 @@ impl ServiceKey {
         (self.word().wrapping_mul(0xff51_afd7_ed55_8ccd) >> 54) as u32
     }
 
-    /// All of it in one number, to compare.
+    /// The whole key in one number, to compare.
     #[inline(always)]
     pub const fn word(&self) -> u64 {
         (self.address as u64) << 32 | (self.port as u64) << 16 | self.protocol as u64
     }
 }
 
-/// A service; its place among SERVICES is its number.
+/// A service; its index in SERVICES is its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct ServiceEntry {
     pub key: ServiceKey,
-    /// Number of the next service of its bucket + 1; 0: none.
+    /// Number of the next service in the bucket + 1; 0: none.
     pub next: u32,
     /// SERVICE_ bits.
     pub flags: u32,
 }
 
-/// Backends are chosen by source and destination address alone, so all connections of a client, and
-/// fragments, go to one.
+/// Backends are chosen by source and destination address only, so all connections of a client, and
+/// fragments, go to one backend.
 pub const SERVICE_BY_SOURCE: u32 = 1;
 /// It has an entry in GUARDS.
 pub const SERVICE_GUARDED: u32 = 2;
 
-/// Rings a service has room for: the live one, the base while flows are drained, and the one that
-/// is filled next.
+/// Rings of a service: the live one, the base during a drain, and the one that is filled next.
 pub const RINGS_PER_SERVICE: u32 = 3;
 
-/// Which of a service's rings are in use, as one word of SERVICE_RINGS.
+/// The rings of a service that are in use, as one word of SERVICE_RINGS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RingsInUse {
-    /// New flows are spread by this one.
+    /// The ring of new flows.
     pub live: u32,
-    /// Flows that began before the changes now under way were spread by this one. Equal to `live`
-    /// when all is settled.
+    /// The ring of flows that began before the present changes. Equal to `live` without a drain.
     pub base: u32,
-    /// Number of the drain: what was remembered of flows in another one says nothing of those that
-    /// have the same key now.
+    /// Number of the drain: a flow record of an earlier drain may belong to an earlier flow with
+    /// the same key.
     pub epoch: u16,
 }
 
@@ -151,8 +149,8 @@ impl Ring {
 
 /// Value of a backend number in a ring slot that has no backend.
 pub const NO_BACKEND: u16 = 0x7fff;
-/// Bit of a ring slot that has had another backend since the base ring: only its flows are looked
-/// up in FLOWS.
+/// Bit of a ring slot that has had another backend since the base ring: only flows of such slots
+/// are looked up in FLOWS.
 pub const RING_CHANGED: u16 = 0x8000;
 
 /// The record of a flow that began in a changed slot.
@@ -160,49 +158,50 @@ pub const RING_CHANGED: u16 = 0x8000;
 #[repr(C)]
 pub struct FlowRecord {
     pub backend: u32,
-    /// Of [`RingsInUse`] when it began.
+    /// Number of the drain ([`RingsInUse`]) in which it began.
     pub epoch: u32,
 }
 
 /// The backend gets no packets: it is down or unreachable.
 pub const FORWARD_NONE: u8 = 0;
-/// To the stack of this node.
+/// Passed to the stack of this node.
 pub const FORWARD_LOCAL: u8 = 1;
 /// Destination MAC rewritten, sent out of `ifindex` (direct return).
 pub const FORWARD_DR: u8 = 2;
-/// TTL or hop limit of a packet that was steered by direct return. A packet that arrives with no
-/// more than this was steered before, by this node or another one, and is not steered by direct
-/// return again.
+/// TTL or hop limit of a packet that was steered by direct return. A packet that arrives with at
+/// most this value was steered before, by this or another node, and is not steered by direct return
+/// again.
 ///
-/// Not 1: a backend may forward the packet on to a container or virtual machine, and each of those
-/// hops counts it down.
+/// Not 1: a backend may forward the packet to a container or virtual machine, and each hop
+/// decrements it.
 pub const STEERED_TTL: u8 = 4;
-/// In a packet to `address`, by `mac` (RFC 2003, 2473, 4213); the backend answers directly.
+/// Encapsulated in a packet to `address`, sent to `mac` (RFC 2003, 2473, 4213); the backend answers
+/// directly.
 pub const FORWARD_IPIP: u8 = 3;
-/// Destination address and port rewritten; the answer comes back through a node of the pair.
+/// Destination address and port rewritten; the answer returns through a node of the pair.
 pub const FORWARD_NAT: u8 = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct BackendConf {
-    /// Real address.
+    /// Address of the backend.
     pub address: Address,
     /// IPIP: source of the outer packet, or its prefix.
     pub source: Address,
-    /// IPIP: bits at the end of `source` that a flow's hash fills in, for receivers that spread by
+    /// IPIP: number of low bits of `source` that hold the flow's hash, for receivers that spread by
     /// addresses.
     pub entropy: u32,
     /// Interface that leads to it.
     pub ifindex: u32,
-    /// IPIP: the longest packet, outer header included, that goes through, in bytes.
+    /// IPIP: MTU of the tunnel in bytes, outer header included.
     pub mtu: u32,
-    /// NAT: port there, in host order.
+    /// NAT: port of the backend, in host order.
     pub port: u16,
     /// The service it belongs to.
     pub service: u16,
     /// MAC of the next hop.
     pub mac: [u8; 6],
-    /// MAC of `ifindex` itself.
+    /// MAC of `ifindex`.
     pub source_mac: [u8; 6],
     /// One of the FORWARD constants.
     pub forward: u8,
@@ -221,14 +220,13 @@ pub struct Traffic {
 #[repr(C)]
 pub struct ReverseKey {
     pub address: Address,
-    /// Host order; both as wide as they are so that the kernel program's stack needs no single
-    /// bytes.
+    /// Host order; the width of both fields saves the kernel program single bytes on the stack.
     pub port: u32,
     pub protocol: u32,
 }
 
 impl ReverseKey {
-    /// The bucket its entry is found by.
+    /// The bucket of its entry.
     #[inline(always)]
     pub const fn bucket(&self) -> u32 {
         let [high, low] = self.address.halves();
@@ -256,13 +254,13 @@ pub struct ReverseConf {
 #[repr(C)]
 pub struct ReverseEntry {
     pub key: ReverseKey,
-    /// Place of the next entry of its bucket + 1; 0: none.
+    /// Index of the next entry in the bucket + 1; 0: none.
     pub next: u32,
     pub pad: u32,
     pub conf: ReverseConf,
 }
 
-/// Buckets of the answers' sources.
+/// Buckets of the sources of NAT responses.
 pub const REVERSE_BUCKETS: u32 = 1 << 11;
 
 /// Index of a NAT backend's address in REVERSE_HINTS.
@@ -273,7 +271,7 @@ pub const fn reverse_hint(address: &Address) -> u32 {
     u32::from_be_bytes(address.low()) & (REVERSE_HINTS - 1)
 }
 
-/// Limits of a service's new connections. Rates in connections a second; 0: no limit.
+/// Limits of a service's new connections. Rates in connections per second; 0: no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct GuardConf {
@@ -281,9 +279,9 @@ pub struct GuardConf {
     pub source_burst: u32,
     pub total_rate: u32,
     pub total_burst: u32,
-    /// Whether a source that GUARD_SOURCES does not name is refused.
+    /// Whether sources outside of GUARD_SOURCES are refused.
     pub closed: u32,
-    /// Whether GUARD_SOURCES names any source of this service.
+    /// Whether GUARD_SOURCES has an entry for this service.
     pub listed: u32,
 }
 
@@ -314,6 +312,6 @@ pub struct BucketKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct Bucket {
-    /// When it would be full again, in nanoseconds since boot.
+    /// When it will be full again, in nanoseconds since boot.
     pub full_at: u64,
 }

@@ -23,14 +23,14 @@ pub struct Arp {
 }
 
 impl Arp {
-    /// An announcement: the sender speaks of its own address (RFC 5227 section 3).
+    /// An announcement: the sender claims its own address (RFC 5227 section 3).
     #[inline(always)]
     pub fn is_gratuitous(&self) -> bool {
         u32::from_ne_bytes(self.sender) == u32::from_ne_bytes(self.target)
     }
 }
 
-/// Reads an ARP packet at `offset`; `None` where it is short or not IPv4 over Ethernet.
+/// Reads an ARP packet at `offset`; `None` if it is too short or not IPv4 over Ethernet.
 #[inline(always)]
 pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize) -> Option<Arp> {
     let bytes = packet.bytes::<PACKET_LEN>(offset)?;
@@ -45,7 +45,7 @@ pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize) -> Option<Arp> {
     })
 }
 
-/// The ARP packet (without Ethernet header) of the given fields.
+/// An ARP packet (without Ethernet header) with the given fields.
 #[inline(always)]
 pub fn packet(
     operation: u16,

@@ -1,17 +1,17 @@
 //! One's complement sum (RFC 1071).
 //!
 //! A sum is verified by folding everything, the transmitted checksum included, to 0xffff; never by
-//! recomputing and comparing, because 0x0000 and 0xffff are the same number here.
+//! recomputing and comparing, because 0x0000 and 0xffff are the same number in one's complement.
 //!
-//! Sums are kept in the machine's own byte order, four bytes at a time: the one's complement sum of
-//! swapped words is the swapped sum (RFC 1071 section 2), so only a checksum that is written needs
-//! the network's order.
+//! Sums are kept in the machine's byte order, four bytes at a time: the one's complement sum of
+//! swapped words is the swapped sum (RFC 1071 section 2), so only a written checksum is converted
+//! to network order.
 
 use crate::ip::Address;
 pub use crate::packet::add4;
 use crate::packet::add8;
 
-/// Folds the carries in; the result is in network order.
+/// Folds the carries; the result is in network order.
 #[inline(always)]
 pub const fn fold(sum: u64) -> u16 {
     let words = (sum >> 32) + (sum & 0xffff_ffff);
@@ -21,7 +21,7 @@ pub const fn fold(sum: u64) -> u16 {
     u16::from_be(thrice as u16)
 }
 
-/// Whether data that includes its own checksum is intact.
+/// Whether data with its own checksum is intact.
 #[inline(always)]
 pub const fn is_valid(sum: u64) -> bool {
     fold(sum) == 0xffff
@@ -41,15 +41,15 @@ pub fn pseudo_header_v6(source: &Address, destination: &Address, next_header: u8
     add4(add4(both, len.to_be_bytes()), [0, 0, 0, next_header])
 }
 
-/// Adds an IPv6 address that stands at an even offset of the data.
+/// Adds an IPv6 address at an even offset of the data.
 #[inline(always)]
 pub fn add_address(sum: u64, address: &Address) -> u64 {
     let [high, low] = address.words();
     add8(add8(sum, high), low)
 }
 
-/// The checksum after words under it have changed: `old` is the sum of what they were, `new` of
-/// what they are (RFC 1624, equation 3).
+/// The updated checksum after covered words changed: `old` is the sum of the old words, `new` of
+/// the new ones (RFC 1624, equation 3).
 #[inline(always)]
 pub const fn adjusted(checksum: u16, old: u64, new: u64) -> u16 {
     let sum = (!checksum) as u64 + (!fold(old)) as u64 + fold(new) as u64;
@@ -57,8 +57,8 @@ pub const fn adjusted(checksum: u16, old: u64, new: u64) -> u16 {
     !((once >> 16) + (once & 0xffff)) as u16
 }
 
-/// The checksum to transmit over `data`, whose checksum field holds zero; a last word that is short
-/// is padded with zeros.
+/// The checksum to transmit over `data`, whose checksum field is zero; an incomplete last word is
+/// padded with zeros.
 pub fn compute(initial: u64, data: &[u8]) -> u16 {
     let sum = data.chunks(4).fold(initial, |sum, word| {
         let byte = |index: usize| word.get(index).copied().unwrap_or(0);

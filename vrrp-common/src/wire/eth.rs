@@ -3,7 +3,7 @@
 use crate::packet::Packet;
 
 pub const HEADER_LEN: usize = 14;
-/// Offset of the type, where there are no tags.
+/// Offset of the type in a frame without tags.
 pub const TYPE_AT: usize = 12;
 /// Offset of the source MAC address.
 pub const SOURCE_AT: usize = 6;
@@ -17,12 +17,12 @@ const VID_MASK: u16 = 0x0fff;
 
 pub const BROADCAST: [u8; 6] = [0xff; 6];
 
-/// What stands before the network header.
+/// The Ethernet header, up to the network header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ethernet {
     pub destination: [u8; 6],
     pub source: [u8; 6],
-    /// Type behind the tags.
+    /// Type after the tags.
     pub ethertype: u16,
     /// Inline tags: 0 for none, the VID of a single tag, `outer << 12 | inner` for two.
     /// Priority-tagged (VID 0) counts as none.
@@ -31,7 +31,7 @@ pub struct Ethernet {
     pub network: usize,
 }
 
-/// Reads the Ethernet header and at most two tags; `None` where the frame is shorter.
+/// Reads the Ethernet header and at most two tags; `None` if the frame is too short.
 #[inline(always)]
 pub fn parse<P: Packet + ?Sized>(frame: &P) -> Option<Ethernet> {
     let mut ethernet = parse_tags(frame)?;

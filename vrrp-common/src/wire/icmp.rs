@@ -1,18 +1,18 @@
-//! ICMP and ICMPv6 errors (RFC 792, RFC 1191, RFC 4443): which flow one is about, and those we send
-//! ourselves.
+//! ICMP and ICMPv6 errors (RFC 792, RFC 1191, RFC 4443): the flow that a received error quotes, and
+//! the errors that this node sends.
 
 use crate::ip::Address;
 use crate::packet::Packet;
 use crate::wire::ipv4::{self, PROTO_TCP, PROTO_UDP};
 use crate::wire::{checksum, ipv6, l4};
 
-/// Of an error message: type, code, checksum and four bytes that depend on the type.
+/// Header of an error message: type, code, checksum and four bytes that depend on the type.
 pub const HEADER_LEN: usize = 8;
 
-/// Bytes of the packet that our own errors quote: the longest IPv4 header and the eight bytes that
-/// RFC 792 asks for.
+/// Bytes that a sent error quotes: the longest IPv4 header and the eight bytes that RFC 792
+/// requires.
 pub const QUOTED_V4: usize = 68;
-/// As many as tell any host what it sent, headers of extensions included.
+/// Enough for any host to identify its packet, extension headers included.
 pub const QUOTED_V6: usize = 128;
 
 const V4_UNREACHABLE: u8 = 3;
@@ -22,13 +22,13 @@ const V4_PARAMETER_PROBLEM: u8 = 12;
 const V6_TOO_BIG: u8 = 2;
 const V6_PARAMETER_PROBLEM: u8 = 4;
 
-/// The flow that an error is about, seen from the host that gets it: what it sent, reversed.
+/// The flow of a quoted packet, as its sender receives it: source and destination reversed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quoted {
-    /// Where the quoted packet went.
+    /// Destination address of the quoted packet.
     pub peer: Address,
     pub peer_port: u16,
-    /// Port it came from.
+    /// Source port of the quoted packet.
     pub own_port: u16,
     pub protocol: u8,
     /// Offsets of the quoted IP and transport headers in the frame.
@@ -36,8 +36,8 @@ pub struct Quoted {
     pub transport: usize,
 }
 
-/// Reads the ICMP message at `offset`: an error about a packet of TCP or UDP that `own` sent. Eight
-/// quoted bytes of its transport header are enough; of a later fragment there are none.
+/// Reads the ICMP message at `offset`: an error about a TCP or UDP packet that `own` sent. Eight
+/// quoted bytes of the transport header are enough; a quoted later fragment has none.
 #[inline(always)]
 pub fn error_v4<P: Packet + ?Sized>(packet: &P, offset: usize, own: [u8; 4]) -> Option<Quoted> {
     let kind = packet.byte(offset)?;
@@ -65,7 +65,7 @@ pub fn error_v4<P: Packet + ?Sized>(packet: &P, offset: usize, own: [u8; 4]) -> 
     })
 }
 
-/// Likewise for ICMPv6; a quoted packet with extension headers tells nothing.
+/// Likewise for ICMPv6; `None` for a quoted packet with extension headers.
 #[inline(always)]
 pub fn error_v6<P: Packet + ?Sized>(packet: &P, offset: usize, own: &Address) -> Option<Quoted> {
     let kind = packet.byte(offset)?;
@@ -97,8 +97,8 @@ const fn has_ports(protocol: u8) -> bool {
 }
 
 /// IPv4 and ICMP header of "fragmentation needed" (RFC 1191 section 4) from `source` to
-/// `destination` about a packet of which no more than `mtu` bytes go on; `quoted` is the sum of its
-/// first [`QUOTED_V4`] bytes.
+/// `destination` about a packet that exceeds `mtu` bytes; `quoted` is the sum of its first
+/// [`QUOTED_V4`] bytes.
 #[inline(always)]
 pub fn too_big_v4(source: [u8; 4], destination: [u8; 4], mtu: u16, quoted: u64) -> [u8; 28] {
     let len = (ipv4::MIN_HEADER_LEN + HEADER_LEN + QUOTED_V4) as u16;
@@ -114,9 +114,9 @@ pub fn too_big_v4(source: [u8; 4], destination: [u8; 4], mtu: u16, quoted: u64) 
     out
 }
 
-/// IPv6 header and ICMPv6 header of "packet too big" (RFC 4443 section 3.2), in two pieces around
-/// the addresses: the first eight bytes, and the eight behind them. `quoted` is the sum of the
-/// packet's first [`QUOTED_V6`] bytes.
+/// IPv6 and ICMPv6 header of "packet too big" (RFC 4443 section 3.2), in two pieces around the
+/// addresses: the first eight bytes, and the eight after them. `quoted` is the sum of the packet's
+/// first [`QUOTED_V6`] bytes.
 #[inline(always)]
 pub fn too_big_v6(
     source: &Address,

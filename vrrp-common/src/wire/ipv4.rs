@@ -1,4 +1,4 @@
-//! IPv4 header (RFC 791): options are skipped by IHL, fragments are told apart.
+//! IPv4 header (RFC 791): the parser skips options by IHL and recognises fragments.
 
 use crate::packet::Packet;
 use crate::wire::checksum;
@@ -11,24 +11,24 @@ pub const PROTO_UDP: u8 = 17;
 /// IPv6 in IPv4 (RFC 4213) or in IPv6 (RFC 2473).
 pub const PROTO_IPV6: u8 = 41;
 pub const PROTO_VRRP: u8 = 112;
-/// What packets of our own making start with.
+/// TTL of generated packets.
 pub const TTL: u8 = 64;
 
-/// `MF` and the fragment offset; `DF` and the reserved bit are not of interest.
+/// `MF` and the fragment offset; `DF` and the reserved bit do not matter.
 const FRAGMENT_MASK: u16 = 0x3fff;
 const OFFSET_MASK: u16 = 0x1fff;
 const MAX_HEADER_LEN: usize = 60;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ipv4 {
-    /// Header length in bytes as the IHL field says: 0..=60.
+    /// Header length in bytes, from the IHL field: 0..=60.
     pub header_len: usize,
     pub total_len: u16,
     /// Type of service: DSCP and ECN.
     pub tos: u8,
-    /// Either a first, a middle or a last fragment.
+    /// A first, middle or last fragment.
     pub fragment: bool,
-    /// Not a first one: what follows is no transport header.
+    /// A middle or last fragment: it has no transport header.
     pub later_fragment: bool,
     pub ttl: u8,
     pub protocol: u8,
@@ -37,14 +37,14 @@ pub struct Ipv4 {
 }
 
 impl Ipv4 {
-    /// Whether the header length is possible and the total length covers it.
+    /// Whether the header length is valid and within the total length.
     #[inline(always)]
     pub fn is_sane(&self) -> bool {
         self.header_len >= MIN_HEADER_LEN && usize::from(self.total_len) >= self.header_len
     }
 }
 
-/// Reads the fixed part of the header at `offset`; `None` where the frame is shorter or the version
+/// Reads the fixed part of the header at `offset`; `None` if the frame is too short or the version
 /// is not 4.
 #[inline(always)]
 pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize) -> Option<Ipv4> {
@@ -75,7 +75,7 @@ pub mod at {
     pub const DESTINATION: usize = 16;
 }
 
-/// A header without options of a packet that is not to be fragmented, and so needs no
+/// A header without options for a packet that must not be fragmented, and so needs no
 /// identification (RFC 6864 section 4).
 #[inline(always)]
 pub fn header(
@@ -96,7 +96,7 @@ pub fn header(
     [0x45, tos, l0, l1, 0, 0, 0x40, 0, TTL, protocol, c0, c1, s0, s1, s2, s3, d0, d1, d2, d3]
 }
 
-/// Whether `address` can be no host's source: unspecified, loopback, multicast, reserved or
+/// Whether `address` cannot be a host's source: unspecified, loopback, multicast, reserved or
 /// broadcast.
 #[inline(always)]
 pub fn is_impossible_source(address: [u8; 4]) -> bool {

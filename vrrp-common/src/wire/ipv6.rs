@@ -1,13 +1,13 @@
-//! IPv6 header and its extension headers (RFC 8200 sections 3 and 4), walked as far as a bound.
+//! IPv6 header and its extension headers (RFC 8200 sections 3 and 4), walked up to a bound.
 
 use crate::ip::Address;
 use crate::packet::Packet;
 
 pub const HEADER_LEN: usize = 40;
 pub const NEXT_ICMPV6: u8 = 58;
-/// What packets of our own making start with.
+/// Hop limit of generated packets.
 pub const HOP_LIMIT: u8 = 64;
-/// Extension headers that are walked; honest packets have two at most.
+/// Greatest number of extension headers that are walked; legitimate packets have at most two.
 pub const MAX_EXTENSIONS: usize = 4;
 
 const NEXT_HOP_BY_HOP: u8 = 0;
@@ -20,53 +20,51 @@ const OFFSET_MASK: u16 = 0xfff8;
 /// The longest extension header: its length field counts eight bytes after the first eight.
 const MAX_EXTENSION_LEN: usize = 256 * 8;
 
-/// Where the walk ends at the latest; no frame that fits an MTU of 1500 bytes has headers as long.
+/// Upper bound of the walk; no frame of an MTU of 1500 bytes has longer headers.
 const MAX_WALK: usize = 4_095;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ipv6 {
-    /// Of what follows the fixed header, extension headers included.
+    /// Length after the fixed header, extension headers included.
     pub payload_len: u16,
     pub hop_limit: u8,
-    /// Protocol behind the extension headers; where the walk ended early, that of the header it did
-    /// not walk.
+    /// Protocol after the extension headers; of a walk that ended early, that of the next header.
     pub protocol: u8,
     /// Length of the fixed header and all extension headers in bytes.
     pub header_len: usize,
     pub traffic_class: u8,
     /// One of the headers is a fragment header.
     pub fragment: bool,
-    /// One of them says that this is not the first fragment: what follows is no transport header.
+    /// A fragment header marks it as a later fragment, which has no transport header.
     pub later_fragment: bool,
-    /// There are more extension headers than are walked, or one is cut off.
+    /// More extension headers than are walked, or a truncated one.
     pub unwalked: bool,
     pub source: Address,
     pub destination: Address,
 }
 
 impl Ipv6 {
-    /// Length of the whole packet in bytes, as its header says.
+    /// Length of the whole packet in bytes, from its header.
     #[inline(always)]
     pub const fn total_len(&self) -> u32 {
         self.payload_len as u32 + HEADER_LEN as u32
     }
 
-    /// Whether an end is an IPv4 address in its mapped form (::ffff:0:0/96), which no host sends or
-    /// accepts on the wire.
+    /// Whether source or destination is an IPv4-mapped address (::ffff:0:0/96), which no host sends
+    /// or accepts on the wire.
     #[inline(always)]
     pub const fn is_mapped(&self) -> bool {
         self.source.is_v4() || self.destination.is_v4()
     }
 
-    /// Length of what follows all headers; `None` where the headers alone are longer than the
-    /// packet says it is.
+    /// Length after all headers; `None` if the headers alone exceed the packet's length.
     #[inline(always)]
     pub fn message_len(&self) -> Option<usize> {
         (usize::from(self.payload_len) + HEADER_LEN).checked_sub(self.header_len)
     }
 }
 
-/// Reads the headers at `offset`; `None` where the fixed one is cut off or the version is not 6.
+/// Reads the headers at `offset`; `None` if the fixed header is truncated or the version is not 6.
 #[inline(always)]
 pub fn parse<P: Packet + ?Sized>(packet: &P, offset: usize) -> Option<Ipv6> {
     let first = packet.bytes::<8>(offset)?;
@@ -121,7 +119,7 @@ pub mod at {
     pub const DESTINATION: usize = 24;
 }
 
-/// The eight bytes before the addresses. Of `flow_label` the last 20 bits count.
+/// The eight bytes before the addresses. Only the last 20 bits of `flow_label` are used.
 #[inline(always)]
 pub const fn head(
     traffic_class: u8,

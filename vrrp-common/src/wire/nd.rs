@@ -1,11 +1,11 @@
-//! Neighbour discovery for virtual addresses (RFC 4861 sections 4.3, 4.4 and 7.2): solicitations
-//! read, advertisements written.
+//! Neighbour discovery for virtual addresses (RFC 4861 sections 4.3, 4.4 and 7.2): parses
+//! solicitations, writes advertisements.
 
 use crate::ip::Address;
 use crate::packet::Packet;
 use crate::wire::{checksum, eth, ipv6};
 
-/// What neighbour discovery packets must arrive with (RFC 4861 section 7.1).
+/// Required hop limit of received neighbour discovery packets (RFC 4861 section 7.1).
 pub const HOP_LIMIT: u8 = 255;
 /// An advertisement with its link-layer address option, from the ICMPv6 header on.
 pub const MESSAGE_LEN: usize = 32;
@@ -13,7 +13,7 @@ pub const MESSAGE_LEN: usize = 32;
 pub const FRAME_LEN: usize = eth::HEADER_LEN + ipv6::HEADER_LEN + MESSAGE_LEN;
 /// ff02::1.
 pub const ALL_NODES: Address = Address::v6([0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
-/// Where frames to [`ALL_NODES`] go.
+/// Destination MAC address of [`ALL_NODES`].
 pub const ALL_NODES_MAC: [u8; 6] = [0x33, 0x33, 0, 0, 0, 1];
 
 const TYPE_SOLICITATION: u8 = 135;
@@ -40,8 +40,8 @@ pub struct Nd {
     pub target: Address,
 }
 
-/// Reads the ICMPv6 message of `len` bytes at `offset`; `None` where it is none of the two, or not
-/// as RFC 4861 section 7.1 asks.
+/// Reads the ICMPv6 message of `len` bytes at `offset`; `None` if it is neither, or violates RFC
+/// 4861 section 7.1.
 #[inline(always)]
 pub fn parse<P: Packet + ?Sized>(
     packet: &P,
@@ -56,7 +56,7 @@ pub fn parse<P: Packet + ?Sized>(
         TYPE_ADVERTISEMENT => Kind::Advertisement,
         _ => return None,
     };
-    // Options are multiples of eight bytes.
+    // The length of an option is a multiple of eight bytes.
     if code != 0 || !(FIXED_LEN..=MAX_LEN).contains(&len) || !len.is_multiple_of(8) {
         return None;
     }
@@ -67,9 +67,9 @@ pub fn parse<P: Packet + ?Sized>(
         .then_some(Nd { kind, target })
 }
 
-/// An advertisement that a target is at a MAC address (RFC 9568 section 8.2.2: from a router,
-/// overriding what was known), in the pieces that its IPv6 packet is made of; the target stands
-/// between them, as source and in the message.
+/// An advertisement that a target has a MAC address (RFC 9568 section 8.2.2: router flag, override
+/// flag), in the pieces of its IPv6 packet; the target is between them, as source and in the
+/// message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Advertisement {
     /// The IPv6 header up to its addresses.
@@ -91,8 +91,8 @@ pub mod at {
 }
 
 impl Advertisement {
-    /// `asker` solicited it; the unspecified address (no host, or one that probes whether
-    /// the address is free) makes it go to all nodes.
+    /// `asker` sent the solicitation. If it is the unspecified address (no solicitation, or
+    /// duplicate address detection), the advertisement goes to all nodes.
     #[inline(always)]
     pub fn new(mac: [u8; 6], target: &Address, asker: &Address) -> Self {
         let (destination, flags) = match asker.is_unspecified_v6() {
@@ -110,7 +110,7 @@ impl Advertisement {
         sum = checksum::add4(sum, [option[4], option[5], option[6], option[7]]);
         let [high, low] = (!checksum::fold(sum)).to_be_bytes();
         Self {
-            // Class 0xc0, as adverts.
+            // Traffic class 0xc0, like adverts.
             head: [0x6c, 0, 0, 0, 0, MESSAGE_LEN as u8, ipv6::NEXT_ICMPV6, HOP_LIMIT],
             destination,
             message: [TYPE_ADVERTISEMENT, 0, high, low, flags, 0, 0, 0],

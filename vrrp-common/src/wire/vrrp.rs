@@ -8,10 +8,10 @@
 //!      addresses 4n or 16n |
 //! ```
 //!
-//! Either may be followed by an authentication trailer ([`trailer`]), which the length that the
-//! address count gives leaves out. Over IPv4 the checksum leaves it out too. Over IPv6 the checksum
-//! covers it: senders and receivers leave that checksum to the kernel (RFC 3542 section 3.1), which
-//! knows of no trailer.
+//! Either version may be followed by an authentication trailer ([`trailer`]), which is not part of
+//! the length that the address count gives. Over IPv4 the checksum omits it too. Over IPv6 the
+//! checksum covers it: senders and receivers leave that checksum to the kernel (RFC 3542 section
+//! 3.1), which does not know the trailer.
 
 use crate::ip::Address;
 use crate::packet::Packet;
@@ -25,7 +25,7 @@ pub const GROUP: [u8; 4] = [224, 0, 0, 18];
 pub const GROUP_V6: Address =
     Address::v6([0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x12]);
 pub const TTL: u8 = 255;
-/// Priority that says "I stop being master".
+/// Priority of a release: the master stops (RFC 9568 section 5.2.4).
 pub const PRIORITY_RELEASE: u8 = 0;
 /// Priority of the address owner.
 pub const PRIORITY_OWNER: u8 = 255;
@@ -36,18 +36,18 @@ const AUTH_AH: u8 = 2;
 const TYPE_ADVERTISEMENT: u8 = 1;
 const HEADER_LEN: usize = 8;
 const AUTH_LEN: usize = 8;
-/// Offset of the VRID, and of the checksum; both versions share them.
+/// Offsets of the VRID and of the checksum, the same in both versions.
 pub const VRID_AT: usize = 1;
 pub const CHECKSUM_AT: usize = 6;
 /// Addresses of an IPv6 advert that fit an MTU of 1500 bytes. Messages with more are refused.
 pub const MAX_COUNT_V6: u8 = 90;
-/// The longest message without a trailer: over IPv6, 90 addresses. Over IPv4 255 addresses and the
-/// authentication data are shorter.
+/// The longest message without a trailer: over IPv6, with 90 addresses. Over IPv4, 255 addresses
+/// and the authentication data are shorter.
 pub const MAX_LEN: usize = HEADER_LEN + MAX_COUNT_V6 as usize * 16;
 const _: () = assert!(MAX_LEN + trailer::LEN <= crate::packet::MAX_SUMMED);
 
-/// Hundredths of a second: the unit of version 3 on the wire. Nothing but this file and its
-/// callers' borders use it.
+/// Hundredths of a second: the unit of version 3 on the wire. Only this file and its callers'
+/// boundaries use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Centis(pub u16);
 
@@ -68,7 +68,7 @@ impl Centis {
     }
 }
 
-/// The IP header that carries a message, as far as the message's length and checksum depend on it.
+/// The IP header of a message, as far as the message's length and checksum depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carrier {
     V4 { source: [u8; 4], destination: [u8; 4] },
@@ -98,8 +98,8 @@ impl Carrier {
     }
 }
 
-/// An advert whose form is right (RFC 9568 section 7.1 up to the checksum); not yet matched against
-/// a virtual router.
+/// A well-formed advert (RFC 9568 section 7.1 up to the checksum), not yet matched with a virtual
+/// router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Advert {
     pub version: u8,
@@ -108,17 +108,17 @@ pub struct Advert {
     /// Number of addresses that follow the header.
     pub count: u8,
     pub interval: Centis,
-    /// Version 2: [`AUTH_NONE`], [`AUTH_PASS`] or what was sent; version 3: 0.
+    /// Version 2: [`AUTH_NONE`], [`AUTH_PASS`] or the received value; version 3: 0.
     pub auth_type: u8,
     /// Version 2: the authentication data; version 3: zeros.
     pub auth_data: [u8; 8],
-    /// Version 3 whose checksum left the pseudo-header out (RFC 9568 section 5.2.8).
+    /// Version 3 with a checksum that omits the pseudo-header (RFC 9568 section 5.2.8).
     pub message_only: bool,
     /// An authentication trailer follows the message.
     pub trailer: bool,
 }
 
-/// Whether an authentication type is one that a standard ever defined.
+/// Whether a standard has ever defined this authentication type.
 #[inline(always)]
 pub const fn is_known_auth(auth_type: u8) -> bool {
     auth_type <= AUTH_AH
@@ -127,7 +127,7 @@ pub const fn is_known_auth(auth_type: u8) -> bool {
 /// Parses the message of `len` bytes at `offset`.
 ///
 /// # Errors
-/// The first rule broken: length, version, type, exact length, checksum, in this order.
+/// The first violated rule: length, version, type, exact length, checksum, in this order.
 #[inline(always)]
 pub fn parse<P: Packet + ?Sized>(
     packet: &P,
@@ -153,7 +153,7 @@ pub fn parse<P: Packet + ?Sized>(
     }
     let body = HEADER_LEN + usize::from(count) * carrier.address_len();
     let expected = if version == 2 { body + AUTH_LEN } else { body };
-    // Less than is expected wraps around to very much.
+    // A length below the minimum wraps to a very large number.
     let extra = len.wrapping_sub(expected);
     if extra > trailer::LEN {
         return Err(Reason::Length);
@@ -164,7 +164,7 @@ pub fn parse<P: Packet + ?Sized>(
     }
     let covered = packet.bounded(if over_v6 { len } else { expected });
     let sum = packet.sum(offset, covered).ok_or(Reason::Length)?;
-    // Over IPv6 the pseudo-header is always covered (RFC 9568 section 5.2.8).
+    // Over IPv6 the checksum always covers the pseudo-header (RFC 9568 section 5.2.8).
     let message_only = !over_v6 && checksum::is_valid(sum);
     if !message_only && (version == 2 || !checksum::is_valid(sum + carrier.pseudo_header(covered)))
     {
@@ -200,15 +200,15 @@ pub fn address<P: Packet + ?Sized, const N: usize>(
     packet.bytes(offset + HEADER_LEN + usize::from(index) * N)
 }
 
-/// What the checksum of a version 3 message covers. Over IPv6 it is always the carrier too.
+/// The coverage of a version 3 checksum. Over IPv6 it always includes the pseudo-header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coverage {
     MessageOnly,
     PseudoHeader(Carrier),
 }
 
-/// Writes a version 2 message and returns its length; `None` where `buffer` is too short or there
-/// are over 255 addresses.
+/// Writes a version 2 message and returns its length; `None` if `buffer` is too short or there are
+/// more than 255 addresses.
 pub fn emit_v2(
     buffer: &mut [u8],
     vrid: u8,
@@ -246,8 +246,7 @@ pub fn emit_v3<const N: usize>(
     Some(body)
 }
 
-/// Makes the checksum of a message with its trailer right, which was written before the trailer
-/// was.
+/// Corrects the checksum of a message for the trailer that was written after it.
 pub fn cover_trailer(message: &mut [u8], carrier: &Carrier) {
     let over_v6 = matches!(carrier, Carrier::V6 { .. });
     if over_v6 && let Some(field) = message.get_mut(CHECKSUM_AT..CHECKSUM_AT + 2) {

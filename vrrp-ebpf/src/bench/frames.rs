@@ -7,41 +7,41 @@ use aya_ebpf::programs::XdpContext;
 
 use crate::context::linear_len;
 
-/// Length of an IPv4 frame, and of the longest there is (IPv6), in bytes.
+/// Length of an IPv4 frame, and of the longest frame (IPv6), in bytes.
 pub const V4_LEN: usize = 64;
 pub const V6_LEN: usize = 80;
-/// The longest that a tunnel makes of a short one.
+/// Greatest length of a short frame after encapsulation.
 pub const TUNNEL_LEN: usize = V4_LEN + 20;
-/// Where a frame has its client's address (the last four bytes of it).
+/// Offset of the client's address in a frame (its last four bytes).
 const V4_SOURCE: usize = 26;
 const V6_SOURCE: usize = 34;
 const V4_CHECKSUM: usize = 24;
 
-/// Bits of the last setting: the template is as long as an IPv6 frame; it is one frame, not a
-/// flow's. Above them, how many bytes the measured program puts before a frame, takes from its end,
-/// and the frame has before.
+/// Bits of the last setting: the template is as long as an IPv6 frame; it is one frame and not one
+/// per flow. The bits above hold the bytes that the measured program puts before a frame, the bytes
+/// that it takes from its end, and the length before it ran.
 const LONG: u32 = 1;
 const PLAIN: u32 = 2;
 const HEAD_SHIFT: u32 = 8;
 const CUT_SHIFT: u32 = 16;
 const LEN_SHIFT: u32 = 24;
 
-/// What every frame is made from: source address and port, and what is summed over them, are
-/// written into it.
+/// The template of all frames. Source address, source port and the checksum over them are written
+/// into each copy.
 #[map]
 static TEMPLATE: Array<[u8; V6_LEN]> = Array::with_max_entries(1, 0);
 
-/// How, in this order: interface to send by; flows less one (flows are a power of two); first
-/// address of the clients; where the ports are; where the checksum over them is; sum of the IPv4
-/// header and of the rest without address and port; bits.
+/// The settings, in this order: egress interface; number of flows less one (a power of two of
+/// flows); first address of the clients; offset of the ports; offset of the checksum over them; sum
+/// of the IPv4 header, and of the rest without address and port; bits.
 #[map]
 static SETTINGS: Array<[u32; 8]> = Array::with_max_entries(1, 0);
 
-/// Frames made.
+/// Number of frames made.
 #[map]
 static MADE: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 
-/// Undoes what the measured program did to the frame's length, if it has run.
+/// Undoes the change of the frame's length by the measured program, if that has run.
 #[inline(always)]
 pub fn restore(ctx: &XdpContext) -> Option<()> {
     let (head, cut) = reshaping()?;
@@ -52,7 +52,7 @@ pub fn restore(ctx: &XdpContext) -> Option<()> {
     reshape(ctx, head, cut)
 }
 
-/// Does it.
+/// Makes the same change of length as the measured program.
 #[inline(always)]
 pub fn lengthen(ctx: &XdpContext) -> Option<()> {
     let (head, cut) = reshaping()?;
@@ -68,7 +68,8 @@ fn reshaping() -> Option<(i32, i32)> {
 
 #[inline(always)]
 fn reshape(ctx: &XdpContext, begin: i32, end: i32) -> Option<()> {
-    // SAFETY: helper calls that move begin and end of the frame; every access checks the new ones.
+    // SAFETY: helper calls that move begin and end of the frame; every access checks the new
+    // bounds.
     let moved = unsafe {
         bpf_xdp_adjust_head(ctx.ctx, begin) == 0
             && (end == 0 || bpf_xdp_adjust_tail(ctx.ctx, end) == 0)
@@ -76,8 +77,8 @@ fn reshape(ctx: &XdpContext, begin: i32, end: i32) -> Option<()> {
     moved.then_some(())
 }
 
-/// Writes the next frame, whole: what it is written over is as its last receiver left it. Returns
-/// the interface to send it by.
+/// Writes the next frame whole, over whatever the last receiver left. Returns the interface to send
+/// it by.
 #[inline(always)]
 pub fn next(ctx: &XdpContext) -> Option<u32> {
     let [ifindex, mask, base, ports_at, sum_at, ip_sum, l4_sum, bits] = *SETTINGS.get(0)?;
@@ -90,8 +91,8 @@ pub fn next(ctx: &XdpContext) -> Option<u32> {
     if bits & PLAIN != 0 {
         return Some(ifindex);
     }
-    // An odd multiplier makes neighbours far apart and no two flows alike: the first 21 bits are
-    // the client's, the last 15 its port's.
+    // An odd multiplier spreads consecutive numbers, and gives each flow its own number: the first
+    // 21 bits are the client's, the last 15 its port's.
     let scrambled = (number()? & mask).wrapping_mul(0x9e37_79b1);
     let (address, port) = (base + (scrambled >> 11), 0x8000 | scrambled & 0x7fff);
     let words = (address >> 16) + (address & 0xffff);
@@ -106,7 +107,7 @@ pub fn next(ctx: &XdpContext) -> Option<u32> {
     Some(ifindex)
 }
 
-/// How many frames were made before, as far as that fits.
+/// The number of frames made before, as far as it fits.
 #[inline(always)]
 fn number() -> Option<u32> {
     let made = MADE.get_ptr_mut(0)?;

@@ -1,4 +1,5 @@
-//! Both ends of the cable of `cargo xtask bench live`: what makes the frames, and what counts them.
+//! Both ends of the cable of `cargo xtask bench live`: the generator of the frames, and their
+//! counter.
 
 use aya_ebpf::bindings::xdp_action;
 use aya_ebpf::helpers::generated::bpf_redirect;
@@ -14,7 +15,7 @@ use crate::frames::{self, TUNNEL_LEN, V4_LEN, V6_LEN};
 #[map]
 static ARRIVED: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 
-/// The last frame that arrived at [`bench_capture`], as far as it was long.
+/// The last frame that arrived at [`bench_capture`], up to the buffer's length.
 #[map]
 static CAPTURED: Array<[u8; TUNNEL_LEN]> = Array::with_max_entries(1, 0);
 
@@ -30,26 +31,26 @@ pub fn bench_flows(ctx: XdpContext) -> u32 {
 
 #[inline(always)]
 fn redirect(ifindex: u32) -> Option<u32> {
-    // SAFETY: a helper call with two integers; it notes the target for the redirect that this
-    // verdict asks for.
+    // SAFETY: a helper call with two integers; it stores the target of the redirect that this
+    // verdict requests.
     let action = unsafe { bpf_redirect(ifindex, 0) };
     Some(action as u32)
 }
 
-/// The least a program can do to send a frame out of another interface.
+/// The minimal program that sends a frame out of another interface.
 #[xdp(frags)]
 pub fn bench_redirect(_ctx: XdpContext) -> u32 {
     TARGET.get(0).and_then(|ifindex| redirect(*ifindex)).unwrap_or(xdp_action::XDP_ABORTED)
 }
 
-/// The end of the way: counts and drops.
+/// The end of the path: counts and drops.
 #[xdp(frags)]
 pub fn bench_sink(_ctx: XdpContext) -> u32 {
     count();
     xdp_action::XDP_DROP
 }
 
-/// [`bench_sink`] that keeps the frame for inspection.
+/// [`bench_sink`], which also keeps the frame for inspection.
 #[xdp(frags)]
 pub fn bench_capture(ctx: XdpContext) -> u32 {
     count();

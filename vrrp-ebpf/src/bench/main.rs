@@ -1,5 +1,5 @@
-//! What `cargo xtask bench xdp` and `bench live` measure the XDP program with and against; an
-//! object of its own, which the agent never sees.
+//! The programs that `cargo xtask bench xdp` and `bench live` compare the XDP program with, and
+//! those that feed it. They are in an object of their own, which the agent does not load.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
@@ -21,23 +21,23 @@ use vrrp_common::wire::{eth, ipv4};
 
 use crate::context::{Frame, data, data_end};
 
-/// The program that [`bench_reset`] goes on with.
+/// The program that [`bench_reset`] tail-calls.
 #[map]
 static MEASURED: ProgramArray = ProgramArray::with_max_entries(1, 0);
 
-/// The least a program can do: pass.
+/// The minimal program: pass.
 #[xdp(frags)]
 pub fn bench_pass(_ctx: XdpContext) -> u32 {
     xdp_action::XDP_PASS
 }
 
-/// The least a program can send back.
+/// The minimal program that sends a frame back.
 #[xdp(frags)]
 pub fn bench_tx(_ctx: XdpContext) -> u32 {
     xdp_action::XDP_TX
 }
 
-/// The least that a program can do which sends back a frame of another length.
+/// The minimal program that sends a frame back with another length.
 #[xdp(frags)]
 pub fn bench_lengthen(ctx: XdpContext) -> u32 {
     match frames::lengthen(&ctx) {
@@ -46,8 +46,8 @@ pub fn bench_lengthen(ctx: XdpContext) -> u32 {
     }
 }
 
-/// Drops what is an advert by its Ethernet, IPv4 and VRRP headers, and looks at nothing else: no
-/// sum, no map, no counter.
+/// Drops a frame that its Ethernet, IPv4 and VRRP headers make an advert. Reads nothing else: no
+/// checksum, no map, no counter.
 #[xdp(frags)]
 pub fn bench_drop(ctx: XdpContext) -> u32 {
     match is_advert(&Frame(&ctx)) {
@@ -70,12 +70,12 @@ fn is_advert(frame: &Frame) -> Option<bool> {
     )
 }
 
-/// Makes the next frame of what the last run left, then goes on with the measured program: a test
-/// run puts nothing back between repeats.
+/// Writes the next frame over the result of the last run, then tail-calls the measured program: a
+/// test run does not restore the frame between repeats.
 #[xdp(frags)]
 pub fn bench_reset(ctx: XdpContext) -> u32 {
     if frames::restore(&ctx).is_some() && frames::next(&ctx).is_some() {
-        // SAFETY: nothing is held that would have to be dropped.
+        // SAFETY: this function holds no value that must be dropped.
         unsafe { MEASURED.tail_call(&ctx, 0) };
     }
     xdp_action::XDP_ABORTED

@@ -1,5 +1,4 @@
-//! The least that steering takes: no virtual address, no mastership, no service to look up, nothing
-//! counted.
+//! Minimal steering: no lookup of virtual address, mastership or service, and no counter.
 
 use aya_ebpf::bindings::xdp_action;
 use aya_ebpf::macros::{map, xdp};
@@ -19,7 +18,7 @@ const FRAGMENT_MASK: u16 = 0x3fff;
 /// Both MAC addresses.
 const ADDRESSES: usize = 12;
 
-/// As many slots as a service's ring has.
+/// As many slots as a service's ring.
 #[map]
 static RING: Array<[u16; RING_SLOTS + 3]> = Array::with_max_entries(1, 0);
 

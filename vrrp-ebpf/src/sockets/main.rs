@@ -1,15 +1,15 @@
 //! The socket programs: a connect to the address of an upstream becomes a connect to one of its
 //! backends.
 //!
-//! They hang on the cgroups of the processes that may use upstreams, run when such a process
-//! connects, closes or asks for its peer, and cost nothing per packet. Unknown is not ours: an
-//! address that is no upstream's is left as it is.
+//! The programs are attached to the cgroups of the processes that may use upstreams. They run when
+//! such a process connects, closes a socket or asks for its peer, and cost nothing per packet. They
+//! do not change an address that belongs to no upstream.
 //!
-//! `connect4`, `connect6` choose a backend, count the connection in its load and remember the
-//! choice with the socket; `sock_ops` notes that it was established, and makes the backend suspect
-//! that resets it; `sock_release` takes it off the load, and makes the backend suspect where it
-//! never was established; `getpeername4` and `getpeername6` tell the process what it has connected
-//! to.
+//! `connect4` and `connect6` choose a backend, count the connection in the backend's load and store
+//! the choice with the socket. `sock_ops` records that the connection was established; a reset
+//! makes the backend suspect. `sock_release` removes the connection from the load; if it was never
+//! established, the backend becomes suspect. `getpeername4` and `getpeername6` return the address
+//! that the process connected to.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
@@ -79,8 +79,8 @@ pub fn sock_ops(ctx: SockOpsContext) -> u32 {
         BPF_SOCK_OPS_STATE_CB
             if (ctx.arg(0), ctx.arg(1)) == (BPF_TCP_ESTABLISHED, BPF_TCP_CLOSE) =>
         {
-            // A close goes through other states: this one was reset, or its peer is silent
-            // for too long.
+            // An orderly close goes through other states: this connection was reset, or its peer
+            // has been silent for too long.
             if let Some(steered) = maps::of_operation(&ctx) {
                 steer::reset(steered);
             }

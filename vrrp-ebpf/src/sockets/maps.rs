@@ -1,4 +1,4 @@
-//! The maps, as `vrrp_common::socket_maps` describes them, and safe ways to use them.
+//! The maps, as `vrrp_common::socket_maps` describes them, and safe accesses to them.
 
 use core::arch::asm;
 use core::ffi::c_void;
@@ -14,8 +14,8 @@ use vrrp_common::socket_maps::{
     Backend, Load, MAX_BACKENDS, MAX_UPSTREAMS, Outcomes, Steered, Upstream, UpstreamKey,
 };
 
-/// Not preallocated, so that an entry that is replaced is not filled again while a program still
-/// reads it.
+/// Not preallocated, so that the kernel does not reuse a replaced entry while a program still reads
+/// it.
 #[map]
 static UPSTREAMS: HashMap<UpstreamKey, Upstream> =
     HashMap::with_max_entries(MAX_UPSTREAMS, BPF_F_NO_PREALLOC);
@@ -40,14 +40,14 @@ pub fn backend(index: u32) -> Option<&'static Backend> {
     SOCK_BACKENDS.get(index)
 }
 
-/// A word in a map that all CPUs use; a lookup's, so live and aligned.
+/// A word in a map that all CPUs use. It comes from a lookup, so it is live and aligned.
 #[derive(Clone, Copy)]
 pub struct Word(*mut u64);
 
 impl Word {
     #[inline(always)]
     pub fn get(self) -> u64 {
-        // SAFETY: a live, aligned word; a volatile read takes it whole, once.
+        // SAFETY: a live, aligned word; one volatile read takes it whole.
         unsafe { self.0.read_volatile() }
     }
 
@@ -94,21 +94,21 @@ pub fn load(index: u32) -> Option<LoadWords> {
 #[inline(always)]
 pub fn count(upstream: u32, bump: impl FnOnce(&mut Outcomes)) {
     if let Some(outcomes) = SOCK_OUTCOMES.get_ptr_mut(upstream) {
-        // SAFETY: a live element of this CPU's array. These programs can be preempted by one
-        // another: a count may then be one too low, no more.
+        // SAFETY: a live element of this CPU's array. These programs can preempt one another: a
+        // count may then be one too low.
         bump(unsafe { &mut *outcomes });
     }
 }
 
-/// What is remembered with the socket that connects or is asked about.
+/// The storage of the socket that connects or whose peer is requested.
 #[inline(always)]
 pub fn of_address(ctx: &SockAddrContext) -> Option<&'static mut Steered> {
-    // SAFETY: a pointer of the context; the kernel has a socket behind it.
+    // SAFETY: a pointer of the context to the kernel's socket.
     let socket = unsafe { (*ctx.sock_addr).__bindgen_anon_1.sk };
     storage(socket.cast(), 0)
 }
 
-/// The same, made where there is none; `None` where memory is short.
+/// The same storage, created if it does not exist; `None` if memory is short.
 #[inline(always)]
 pub fn of_address_or_new(ctx: &SockAddrContext) -> Option<&'static mut Steered> {
     // SAFETY: as in `of_address`.
@@ -116,17 +116,16 @@ pub fn of_address_or_new(ctx: &SockAddrContext) -> Option<&'static mut Steered> 
     storage(socket.cast(), u64::from(BPF_SK_STORAGE_GET_F_CREATE))
 }
 
-/// What is remembered with the socket that is closed: the context of such a program stands for its
-/// socket.
+/// The storage of the socket that is closed: the context of such a program represents its socket.
 #[inline(always)]
 pub fn of_socket(ctx: &SockContext) -> Option<&'static mut Steered> {
     storage(ctx.sock.cast(), 0)
 }
 
-/// What is remembered with the socket that something happened to.
+/// The storage of the socket of a sock_ops event.
 #[inline(always)]
 pub fn of_operation(ctx: &SockOpsContext) -> Option<&'static mut Steered> {
-    // SAFETY: a pointer of the context, which is looked at before it is used.
+    // SAFETY: a pointer of the context, which is checked before it is used.
     let socket = unsafe { (*ctx.ops).__bindgen_anon_2.sk };
     if socket.is_null() {
         return None;
@@ -136,7 +135,7 @@ pub fn of_operation(ctx: &SockOpsContext) -> Option<&'static mut Steered> {
 
 #[inline(always)]
 fn storage(socket: *mut c_void, flags: u64) -> Option<&'static mut Steered> {
-    // SAFETY: the map's address is what the loader resolves, and `socket` came from the kernel.
+    // SAFETY: the loader resolves the map's address, and `socket` came from the kernel.
     let found = unsafe {
         bpf_sk_storage_get((&raw const STEERED).cast_mut().cast(), socket, ptr::null_mut(), flags)
     };

@@ -182,7 +182,7 @@ fn print(options: &Options, lines: &[Line]) {
     let head = [
         "pair",
         "false promotions",
-        "both acted",
+        "both active",
         "client's gap, ms",
         "master's silence, ms",
         "probe delayed, ms",

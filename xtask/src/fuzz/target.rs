@@ -1,4 +1,4 @@
-//! What a fuzz target is: what it reads, and where its files are.
+//! A fuzz target: its input, and the directory of its files.
 
 use std::env;
 use std::path::PathBuf;

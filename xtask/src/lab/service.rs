@@ -79,7 +79,7 @@ impl Session {
     pub fn visit(&mut self, story: &Story, vip: Vip) -> Result<()> {
         let answer = story.lab.get(vip.address(), "/index.php", self.cookie.as_deref())?;
         let page: Value = serde_json::from_str(&answer.body).with_context(|| {
-            format!("the PHP page (status {}) says: {}", answer.status, answer.body)
+            format!("the PHP page (status {}) returned: {}", answer.status, answer.body)
         })?;
         let word = |key: &str| page[key].as_str().unwrap_or("?").to_owned();
         self.visits = page["visits"].as_u64().context("the PHP page counts no visits")?;
@@ -134,7 +134,7 @@ pub fn bad_adverts(story: &mut Story, step: &mut Step) -> Result<()> {
     step.event(format!("{total} bad adverts were sent"));
     let began = watch.began;
     let seen = story.finish(watch, step)?;
-    // keepalived reads every one of them, and loses good adverts among so many bad ones.
+    // keepalived reads all of them, and loses good adverts among so many bad ones.
     let unfiltered = Node::BOTH.into_iter().find_map(|node| story.not_ours(node));
     for vip in Vip::BOTH {
         let usurper = vip.home().other();

@@ -84,7 +84,7 @@ impl Story {
         if let Err(e) = act(self, &mut step) {
             step.check("the step can be carried out", false, format!("{e:#}"));
         }
-        self.tell_masterships(&mut step);
+        self.record_masterships(&mut step);
         step.print();
         self.steps.push(step);
     }
@@ -167,8 +167,8 @@ impl Story {
     }
 
     /// Adds the masterships in the captured adverts to the timeline.
-    fn tell_masterships(&mut self, step: &mut Step) {
-        let mut told = Vec::new();
+    fn record_masterships(&mut self, step: &mut Step) {
+        let mut masterships = Vec::new();
         // The previous master, and the end of its mastership.
         let mut yielded: BTreeMap<Vip, (Node, Instant)> = BTreeMap::new();
         for captured in self.capture.so_far().frames {
@@ -204,9 +204,10 @@ impl Story {
                 }
                 (_, priority) => format!("{node} is master of {vip} (priority {priority})"),
             };
-            told.push((captured.at, format!("{text}{}", step.since_last_event(captured.at))));
+            masterships
+                .push((captured.at, format!("{text}{}", step.since_last_event(captured.at))));
         }
-        for (at, text) in told {
+        for (at, text) in masterships {
             step.event_at(at, text);
         }
     }

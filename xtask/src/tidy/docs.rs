@@ -1,4 +1,4 @@
-//! What the documents name exists: metrics, and commands of this program with their options. Tables
+//! The names in documents exist: metrics, and commands of this program with their options. Tables
 //! that this program writes are up to date.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! What a rule finds.
+//! The findings of the rules.
 
 use std::fmt;
 

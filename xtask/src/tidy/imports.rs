@@ -1,9 +1,9 @@
 //! The import graph of each crate has no circle: neither between its files nor between its
 //! top-level modules.
 //!
-//! A file imports another where it names an item that is defined there. A `pub use` passes an item
-//! on and counts for the file that defines it, so a module may present its children's items. A
-//! module and the files below it are one unit: a child may use what its parent defines.
+//! A file imports another if it names an item that is defined there. A `pub use` passes an item on
+//! and counts for the file that defines it, so a module may re-export its children's items. A
+//! module and the files below it are one unit: a child may use items of its parent.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -29,12 +29,12 @@ const CRATES: &[(&str, &str)] = &[
 /// A module by its segments; the root is empty.
 type Module = Vec<String>;
 
-/// What one file holds.
+/// The contents of one file.
 struct File {
     path: String,
     /// (line, absolute path)
     used: Vec<(usize, Vec<String>)>,
-    /// Absolute paths that it passes on, by the name they have here.
+    /// Absolute paths that it re-exports, by their name here.
     reexported: BTreeMap<String, Vec<String>>,
 }
 
@@ -54,7 +54,7 @@ struct Edge {
 
 impl Imports {
     pub fn add(&mut self, path: &str, source: &Source) {
-        // The innermost root that holds the file.
+        // The innermost root that contains the file.
         let Some(&(root, main)) = CRATES
             .iter()
             .filter(|(root, _)| path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/')))
@@ -80,7 +80,7 @@ impl Imports {
     }
 }
 
-/// One finding for each circle: its shortest way round.
+/// One finding for each circle: its shortest form.
 fn report(
     what: &str,
     circle: &BTreeSet<Module>,
@@ -151,7 +151,7 @@ impl File {
 }
 
 /// `segments` as seen in `module`, from the crate's root. A path that begins with none of `crate`,
-/// `self` and `super` begins in this module, or in another crate: that shows when it is resolved.
+/// `self` and `super` begins in this module, or in another crate: resolution decides.
 fn absolute(segments: &[String], module: &Module) -> Vec<String> {
     let mut base = module.clone();
     let mut rest = segments;

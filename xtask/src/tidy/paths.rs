@@ -1,5 +1,5 @@
-//! Checks that what documents name exists: files and folders in backticks, targets of links,
-//! commands the agent.
+//! Checks that names in documents exist: files and folders in backticks, targets of links, commands
+//! of the agent.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,8 +13,8 @@ use super::finding::Finding;
 /// Where the agent's commands are declared.
 const CLI: &str = "vrrp-agent/src/cli.rs";
 const CALL: &str = "vrrp-agent ";
-/// What stands before a command that is typed: a prompt, or a host of the lab. Elsewhere the name
-/// is that of the program, as in a log.
+/// The text before a typed command: a prompt, or a host of the lab. Elsewhere the name is that of
+/// the program, as in a log.
 const BEFORE: [&str; 4] = ["#", "$", "node1", "node2"];
 
 /// What documents may name. Paths count from the root.
@@ -54,7 +54,7 @@ impl Places {
         }
     }
 
-    /// Everything that the document at `path` names and that is not there.
+    /// Everything that the document at `path` names and that does not exist.
     pub fn check(&self, path: &str, text: &str, findings: &mut Vec<Finding>) {
         let mut add = |line: usize, what: String| findings.push(Finding::new(path, line, what));
         for (line, piece) in quoted(text) {
@@ -83,7 +83,7 @@ impl Places {
         }
     }
 
-    /// Whether a piece in backticks names something of this repository: it begins with one of its
+    /// Whether a piece in backticks names a part of this repository: it begins with one of its
     /// folders, or is a Rust file.
     fn is_path(&self, piece: &str) -> bool {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);

@@ -7,9 +7,9 @@ use super::source::is_word;
 pub struct CodePath {
     /// From 1.
     pub line: usize,
-    /// A glob ends in `*`; `self` at the end of a tree is left out.
+    /// A glob ends in `*`; `self` at the end of a tree is omitted.
     pub segments: Vec<String>,
-    /// Whether it stands in a `pub use`: the module passes it on and does not use it itself.
+    /// Whether it is in a `pub use`: the module re-exports it and does not use it itself.
     pub reexported: bool,
 }
 

@@ -1,5 +1,5 @@
 //! The pure crates depend on no runtime, socket, netlink or BPF library, directly or through
-//! another crate. What they may not take from the standard library stands in their `clippy.toml`.
+//! another crate. Their `clippy.toml` lists what is forbidden from the standard library.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use super::finding::Finding;
 use crate::exec;
 
-/// Packages that do what a pure crate leaves to the agent.
+/// Libraries for tasks that a pure crate leaves to the agent.
 const EFFECTS: &[&str] = &[
     "aya",
     "axum",
@@ -40,15 +40,15 @@ pub fn check(findings: &mut Vec<Finding>) -> Result<()> {
         command.args(["--package", &format!("vrrp-{name}")]);
         let output = command.output().context("cannot run cargo tree")?;
         if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            bail!("`{}` failed:\n{said}", exec::line(&command));
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            bail!("`{}` failed:\n{stderr}", exec::line(&command));
         }
         findings.extend(judge(&name, &String::from_utf8_lossy(&output.stdout)));
     }
     Ok(())
 }
 
-/// The finding of one crate, by the list of packages that it needs: `NAME VERSION` a line.
+/// The finding of one crate, from the list of packages that it needs: `NAME VERSION` per line.
 pub fn judge(name: &str, tree: &str) -> Option<Finding> {
     let mut effects: Vec<&str> = tree
         .lines()

@@ -1,5 +1,5 @@
-//! Words that a reader has to decode, and the field's words for them. The list holds for comments,
-//! Markdown, TOML, the schema, and the string literals of production code.
+//! Unclear words, and the field's words for them. The list applies to comments, Markdown, TOML, the
+//! schema, and the string literals of production code.
 
 use super::finding::Finding;
 use super::source::Source;
@@ -56,7 +56,7 @@ pub fn check_document(path: &str, text: &str, findings: &mut Vec<Finding>) {
     check_lines(path, &lines, findings);
 }
 
-/// A phrase may go on in the next line; it is found at the line in which it begins.
+/// A phrase may continue in the next line; it is reported at the line in which it begins.
 fn check_lines(path: &str, lines: &[String], findings: &mut Vec<Finding>) {
     if path == LIST {
         return;

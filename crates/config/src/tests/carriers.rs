@@ -138,7 +138,7 @@ fn a_group_of_the_file_counts_for_its_family_only() {
 }
 
 #[test]
-fn a_peer_without_a_range_is_told_how_routers_may_be_between() {
+fn a_peer_without_a_ttl_range_gets_a_hint_how_to_allow_routers_between() {
     let text = PAIR.replace("2001:db8::7 min_ttl 250 max_ttl 254", "2001:db8::7");
     let (outcome, source) = read(&text, Language::Keepalived, Mode::Strict);
     let [warning] = outcome.diagnostics.as_slice() else { panic!("{:?}", outcome.diagnostics) };
@@ -232,7 +232,7 @@ fn in_a_group_weights_count_only_where_the_group_says_so() {
 }
 
 #[test]
-fn sources_are_checked_whatever_keepalived_was_told() {
+fn sources_are_checked_whatever_the_keepalived_file_configures() {
     let text = PAIR
         .replace("    use_vmac\n", "    check_unicast_src off\n")
         .replace("router_id n", "vrrp_check_unicast_src");

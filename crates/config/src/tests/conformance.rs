@@ -50,7 +50,7 @@ fn vc066_the_defaults_are_the_rfcs() {
 }
 
 #[test]
-fn vc067_an_owner_that_is_told_not_to_preempt_does_so_all_the_same() {
+fn vc067_an_owner_preempts_even_with_preemption_off() {
     let text = router(51, "[\"192.0.2.9\"]", "priority = 255\npreempt = false\n");
     let config = read(&text, Language::Toml, Mode::Strict).0.config.expect("a configuration");
     let mut machine = VirtualRouter::new((&config.routers[0]).into());

@@ -93,7 +93,7 @@ fn a_file_takes_the_place_of_its_include() {
 }
 
 #[test]
-fn what_is_not_there_is_told_as_severely_as_asked() {
+fn a_missing_include_has_the_severity_that_its_directive_asks_for() {
     let said = |include: &str, mode| addresses(include, mode).err().unwrap_or_default();
     assert_eq!(
         said("include none.conf", Mode::Strict),

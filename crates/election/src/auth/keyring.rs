@@ -1,4 +1,4 @@
-//! The keys of a virtual router, and the MAC that they make.
+//! The keys of a virtual router, and the MAC computed with them.
 
 use std::fmt;
 
@@ -12,15 +12,15 @@ use vrrp_common::wire::vrrp::CHECKSUM_AT;
 
 use vrrp_model::{Hmac, HmacError, HmacKey, HmacMode};
 
-/// Family, version, VRID, zero, source.
+/// Pseudo-header: family, version, VRID, zero, source.
 const PSEUDO_HEADER_LEN: usize = 20;
 
-/// Keys by id: any of them is accepted, one signs. So a new key is made known everywhere before
-/// any node signs with it.
+/// Keys by id. Adverts signed with any of them are accepted, one signs. A new key can be
+/// distributed to every node before any node signs with it.
 pub struct Keyring {
     mode: HmacMode,
     send: u8,
-    /// The secrets, made ready: nothing of them can be printed.
+    /// The secrets as HMAC states; they cannot be printed.
     keys: Vec<(u8, HmacOf<Sha256>)>,
 }
 
@@ -54,7 +54,7 @@ impl Keyring {
         self.mode
     }
 
-    /// Id of the key that signs.
+    /// Id of the signing key.
     pub fn send(&self) -> u8 {
         self.send
     }
@@ -63,12 +63,11 @@ impl Keyring {
         self.keys.iter().find(|&&(known, _)| known == id).map(|(_, key)| key)
     }
 
-    /// The MAC that belongs into `trailer` behind `message`; `None` where the trailer's key is
-    /// unknown or there is no message.
+    /// The MAC for `trailer` behind `message`; `None` for an unknown key or an empty message.
     ///
     /// It covers a pseudo-header (family, version, VRID, 0, source: an IPv4 address in the first
     /// four of sixteen bytes), the message with its checksum read as zero, the trailer, and zeros
-    /// where the MAC will stand.
+    /// in place of the MAC.
     pub fn mac(
         &self,
         trailer: &Trailer,
@@ -97,7 +96,7 @@ impl Keyring {
         mac.finalize().into_bytes().first_chunk().copied()
     }
 
-    /// Whether `trailer` was made by a holder of one of the keys, for `message` from `source`.
+    /// Checks that `trailer` was made with one of the keys, for `message` from `source`.
     ///
     /// # Errors
     /// [`Reason::AuthKey`], [`Reason::AuthReserved`] or [`Reason::AuthMac`], in this order.
@@ -114,7 +113,7 @@ impl Keyring {
             return Err(Reason::AuthReserved);
         }
         let expected = self.mac(trailer, source, message).ok_or(Reason::AuthMac)?;
-        // Its time does not tell how much of a guess was right.
+        // Constant time: the duration does not reveal how many bytes of a guess match.
         if bool::from(expected.ct_eq(&trailer.mac)) { Ok(()) } else { Err(Reason::AuthMac) }
     }
 }

@@ -4,13 +4,13 @@ use vrrp_common::ip::Address;
 
 use super::sequence::{Serial, UnixTime, Window};
 
-/// Sources remembered. More masters than one are heard only while an election is under way.
+/// Sources with a mark. More than one master sends only during an election.
 const SOURCES: usize = 8;
 
-/// Fixed in size: the source heard least recently makes room.
+/// Fixed in size: a new source replaces the one whose last advert is oldest.
 #[derive(Debug)]
 pub struct ReplayWindow {
-    /// Latest last.
+    /// Most recent last.
     marks: Vec<(Address, Serial)>,
 }
 
@@ -21,11 +21,11 @@ impl Default for ReplayWindow {
 }
 
 impl ReplayWindow {
-    /// Moves the mark of `source` up to `serial`; false, and nothing moved, where that is no later
-    /// than its mark.
+    /// Raises the mark of `source` to `serial`. Returns false, and changes nothing, if `serial` is
+    /// not later than the mark.
     ///
-    /// Call it for verified adverts only. A mark that is itself outside of the window is no bar:
-    /// the window already keeps out what it would, unless a clock was wrong when it was set.
+    /// Only for verified adverts. A mark outside of the window rejects nothing: the window already
+    /// rejects what it would, unless a clock was wrong when the mark was set.
     pub fn advance(
         &mut self,
         source: &Address,

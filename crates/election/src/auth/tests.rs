@@ -1,6 +1,6 @@
-//! Vectors were computed apart from this code, by Python's `hmac`, from what the draft says:
-//! `hmac.new(key, pseudo + message + prefix + bytes(16), 'sha256').digest()[:16]` with the
-//! message's checksum zero. The same lines reproduce the draft's own vectors.
+//! The vectors were computed independently of this code, by Python's `hmac`, as the draft
+//! describes: `hmac.new(key, pseudo + message + prefix + bytes(16), 'sha256').digest()[:16]` with
+//! the message's checksum zero. The same lines reproduce the draft's own vectors.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const VIRTUAL: [u8; 4] = [203, 0, 113, 249];
 /// fe80::1 and fe80::f9.
 const SOURCE_V6: Address = Address::v6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 const VIRTUAL_V6: [u8; 16] = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xf9];
-/// A half second, and so a fraction of 0x8000.
+/// Half a second: a fraction of 0x8000.
 const NOW: UnixTime = UnixTime(Duration::from_millis(1_700_000_000_500));
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -36,7 +36,7 @@ fn carrier_v6() -> Carrier {
     Carrier::V6 { source: SOURCE_V6, destination: vrrp::GROUP_V6 }
 }
 
-/// Key 7 of 32 bytes, key 200 of 64.
+/// Key 7 of 32 bytes, key 200 of 64 bytes.
 fn keys() -> Vec<HmacKey> {
     vec![
         HmacKey { id: 7, secret: (0x40..0x60).collect() },
@@ -60,7 +60,7 @@ fn before(millis: u64) -> UnixTime {
     UnixTime(NOW.0 - Duration::from_millis(millis))
 }
 
-/// What `sender` puts on the wire.
+/// The bytes that `sender` puts on the wire.
 fn signed(sender: &mut Authenticator, now: UnixTime, source: [u8; 4]) -> Vec<u8> {
     let mut buffer = [0; 64];
     let len = vrrp::emit_v3(&mut buffer, 51, 100, Centis(100), Coverage::MessageOnly, &[VIRTUAL])
@@ -78,7 +78,7 @@ fn signed_v6(sender: &mut Authenticator, now: UnixTime) -> Vec<u8> {
     buffer[..len].to_vec()
 }
 
-/// What `receiver` makes of it, after the rules of the message.
+/// The result of `receiver`, after the rules of the message.
 fn verify(
     receiver: &mut Authenticator,
     now: UnixTime,
@@ -89,7 +89,7 @@ fn verify(
     receiver.verify(now, &Address::v4(source), &advert, packet)
 }
 
-/// As [`verify`], whatever the checksum: as in a forgery with a correct checksum.
+/// As [`verify`], with any checksum: a forgery may have a correct checksum.
 fn verify_forged(receiver: &mut Authenticator, now: UnixTime, packet: &[u8]) -> Result<(), Reason> {
     let genuine = unhex(IMAGE_V4);
     let advert = vrrp::parse(&genuine[..], 0, genuine.len(), &carrier(SOURCE)).expect("valid");
@@ -145,7 +145,7 @@ fn what_was_computed_elsewhere_is_accepted_with_its_checksum() {
 #[test]
 fn vc137_an_advert_without_a_trailer_is_dropped_only_where_one_is_required() {
     let bare = signed(&mut authenticator(HmacMode::ReceiveOnly, 7), NOW, SOURCE);
-    assert_eq!(bare.len(), 12, "who only receives signs nothing");
+    assert_eq!(bare.len(), 12, "a receiver signs nothing");
     let outcomes = [HmacMode::ReceiveOnly, HmacMode::Permissive, HmacMode::Enforce]
         .map(|mode| verify(&mut authenticator(mode, 7), NOW, SOURCE, &bare));
     assert_eq!(outcomes, [Ok(()), Ok(()), Err(Reason::AuthMissing)]);
@@ -203,7 +203,7 @@ fn vc138_every_changed_bit_but_of_the_checksum_is_refused_by_its_reason_and_move
             let expected = match at {
                 12 | 14 | 15 => Err(Reason::AuthReserved),
                 13 => Err(Reason::AuthKey),
-                // The lowest three bits of the seconds leave the time within the window.
+                // The lowest three bits of the seconds keep the time within the window.
                 16..19 => Err(Reason::AuthStale),
                 19 if bit > 2 => Err(Reason::AuthStale),
                 _ => Err(Reason::AuthMac),
@@ -214,7 +214,7 @@ fn vc138_every_changed_bit_but_of_the_checksum_is_refused_by_its_reason_and_move
     assert_eq!(
         verify(&mut receiver, NOW, SOURCE, &genuine),
         Ok(()),
-        "none of them counts as heard"
+        "none of them counts as received"
     );
 }
 
@@ -271,7 +271,7 @@ fn vc139_each_source_has_a_mark_of_its_own_and_the_one_heard_least_recently_make
     let source = |last: u8| [192, 0, 2, last];
     let packets: Vec<Vec<u8>> =
         (1..=9).map(|last| signed(&mut sender, NOW, source(last))).collect();
-    // In reverse, so that each is older than the one before.
+    // In reverse order, so that each is older than the one before.
     for last in (1..=8).rev() {
         assert_eq!(
             verify(&mut receiver, NOW, source(last), &packets[usize::from(last) - 1]),
@@ -474,7 +474,7 @@ fn no_input_makes_it_panic() {
     let mut refused = 0;
     for round in 0..20_000u64 {
         let mut packet: Vec<u8> = (0..random.next() % 80).map(|_| random.next() as u8).collect();
-        // Every other one has a time and a key that are good, so that it gets further.
+        // Every other trailer has a valid time and key, so that the later checks run too.
         if round % 2 == 0 && packet.len() >= trailer::LEN {
             let at = packet.len() - trailer::LEN;
             packet[at..at + 12].copy_from_slice(&unhex(IMAGE_V4)[12..24]);

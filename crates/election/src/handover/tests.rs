@@ -4,7 +4,7 @@ use crate::{Heard, Reason};
 use vrrp_config::{Language, Mode, Source};
 
 const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 206));
-/// Places of VI_1, VI_2 and VI_3, in this order.
+/// Map indices of VI_1, VI_2 and VI_3, in this order.
 const PLACES: [u32; 3] = [4, 7, 1];
 
 /// VI_1 alone, VI_2 and VI_3 in the group VG_1.
@@ -123,7 +123,7 @@ fn a_group_is_answered_for_when_all_of_it_has_ended_and_the_worst_counts() {
     ];
     assert_eq!(moving.observe(&view(half.clone())), None);
     let [alone, handed, _] = half;
-    // What has ended stays as it was told.
+    // A finished outcome stays as it was reported.
     let end =
         view([alone.clone(), router(Role::Backup, 1_900, None), router(Role::Fault, 1_700, None)]);
     let reply = moving.observe(&end).unwrap();
@@ -162,7 +162,7 @@ fn a_backup_names_the_master_and_starts_no_hand_over() {
 }
 
 #[test]
-fn failback_says_whether_it_ended_anything() {
+fn failback_reports_whether_it_ended_a_standby() {
     let config = config();
     let mut view = masters();
     view.routers.get_mut(&4).unwrap().standby_since = Some(at(7));

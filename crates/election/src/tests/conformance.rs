@@ -1,4 +1,4 @@
-//! Rules that the table of transitions also holds, each by its number and with what it says about
+//! Rules that the table of transitions also covers, each by its number and with its effect on the
 //! timers.
 
 use super::*;
@@ -40,11 +40,11 @@ fn vc064_without_a_source_address_the_router_stays_in_init() {
     assert_eq!(adverts(&outputs), Vec::<&Output>::new());
     assert_eq!((router.role(), router.next_deadline()), (Role::Fault, None));
     give(&mut router, ms(10), STARTUP);
-    assert_eq!(router.role(), Role::Master, "the owner stands as soon as there is one");
+    assert_eq!(router.role(), Role::Master, "the owner takes part as soon as there is an address");
 }
 
 #[test]
-fn vc071_a_backup_stops_without_a_word() {
+fn vc071_a_backup_stops_without_an_advert() {
     let mut router = backup(settings());
     let outputs = give(&mut router, ms(10), Input::Shutdown);
     assert_eq!(
@@ -74,7 +74,7 @@ fn vc072_a_takeover_sends_the_advert_first_and_the_announcement_last() {
 }
 
 #[test]
-fn vc096_a_master_answers_a_leaving_one_and_starts_its_timer_anew() {
+fn vc096_a_master_answers_a_release_at_once_and_restarts_its_timer() {
     let (mut router, now) = active();
     let outputs = give(&mut router, now, advert(now, 0));
     assert_eq!(adverts(&outputs), [&Send { priority: 100 }]);
@@ -105,7 +105,8 @@ fn vc097_098_a_master_yields_to_its_better_and_learns_its_interval() {
 #[test]
 fn what_fenced_a_master_teaches_it_though_it_is_read_later() {
     let (mut router, since) = master(settings());
-    // Frozen beyond its lease; the successor's adverts, of 2 s, wait in the socket when it wakes.
+    // Frozen beyond its lease. At wake-up the socket holds the successor's adverts, with an
+    // interval of 2 s.
     let (first, woken) = (since + SECOND * 4, since + SECOND * 7);
     give(&mut router, woken, Input::Fenced);
     assert_eq!((router.role(), router.next_deadline()), (Role::Backup, Some(woken + DOWN)));
@@ -121,7 +122,7 @@ fn what_fenced_a_master_teaches_it_though_it_is_read_later() {
         Some(first + SECOND * 2 + DOWN * 2),
         "from its arrival, not from when it was read"
     );
-    // What was heard before the mastership was counted then.
+    // Adverts received before the mastership were counted then.
     give(&mut router, woken, advert(since - SECOND, 0));
     assert_eq!(router.next_deadline(), Some(first + SECOND * 2 + DOWN * 2));
 }
@@ -156,7 +157,7 @@ fn vc107_132_a_stop_ends_the_lease_and_then_sends_one_release() {
     assert_eq!(adverts(&outputs), Vec::<&Output>::new(), "exactly one");
     assert_eq!(outputs.first(), Some(&Mastership(None)));
     assert_eq!(router.role(), Role::Init);
-    // The slowest backup, of priority 1, has taken over by then.
+    // By then the slowest backup, of priority 1, has taken over.
     assert!(end.saturating_since(now) > SECOND * 255 / 256);
 }
 

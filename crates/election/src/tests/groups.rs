@@ -70,7 +70,7 @@ fn a_backup_takes_over_with_its_group_or_waits_or_is_at_fault_with_it() {
 }
 
 #[test]
-fn in_init_the_group_has_nothing_to_say() {
+fn in_init_the_inputs_of_the_group_have_no_effect() {
     let mut router = VirtualRouter::new(settings());
     for deaf in [Input::TakeOver, Input::HandOver, Input::Wait, Input::GroupFault] {
         assert_eq!(give(&mut router, ms(1), deaf), []);

@@ -7,7 +7,7 @@ use super::*;
 use crate::group;
 use crate::{Reason, Resume};
 
-/// One way, over any segment.
+/// Flight time in one direction, over any segment.
 pub const FLIGHT: Duration = Duration::from_micros(200);
 pub const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -17,7 +17,7 @@ pub type Event = (Instant, usize, usize, Role, Reason);
 pub struct Node {
     address: IpAddr,
     pub members: Vec<VirtualRouter>,
-    /// Nothing of it runs: its routers neither act nor hear.
+    /// The node is down: its routers are not active and receive nothing.
     pub dead: bool,
 }
 
@@ -30,7 +30,8 @@ pub struct Net {
     flying: BTreeMap<(Instant, u64), (usize, usize, Heard)>,
     sent: u64,
     pub log: Vec<Event>,
-    /// Since when the node's group has been half master, and the longest it ever was.
+    /// Since when the node's group has been master on a part of its segments only, and the longest
+    /// such time.
     half_since: [Option<Instant>; 2],
     pub longest_half: Duration,
 }
@@ -85,7 +86,7 @@ impl Net {
         }
     }
 
-    /// As the election thread does with what concerns a whole group.
+    /// Applies an input to a whole group, as the election thread does.
     pub fn give_together(&mut self, node: usize, input: Input) {
         for member in &mut self.nodes[node].members {
             member.handle(self.now, input);
@@ -93,7 +94,7 @@ impl Net {
         self.settle(node);
     }
 
-    /// The agent of `node` ends without a word and another begins: masterships go on.
+    /// The agent of `node` dies without a release and a new one starts: its masterships go on.
     pub fn restart(&mut self, node: usize) {
         let old = std::mem::take(&mut self.nodes[node].members);
         let new = old.iter().map(|old| member(old.settings().priority, old.settings().preempt));

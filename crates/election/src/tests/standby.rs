@@ -1,5 +1,5 @@
 //! Standby: a master hands over by order, and does not preempt its successor until the order is
-//! taken back.
+//! withdrawn.
 
 use super::groups_net::{INTERVAL, Net};
 use super::*;
@@ -14,8 +14,8 @@ fn change(from: Role, to: Role, reason: Reason) -> Output {
     Transition { from, to, reason }
 }
 
-/// Handed over to a master of lower priority half a second after it was asked; returns the time of
-/// that master's first advert.
+/// A node that has handed over to a master of lower priority half a second after the order. Returns
+/// the time of that master's first advert.
 fn standby(settings: Settings) -> (VirtualRouter, Instant) {
     let (mut router, since) = master(settings);
     give(&mut router, since, Input::Standby);
@@ -25,7 +25,7 @@ fn standby(settings: Settings) -> (VirtualRouter, Instant) {
     (router, heard)
 }
 
-/// Its successor goes on for a while, an advert each second; returns the time of the last.
+/// The successor sends adverts for a while, one each second; returns the time of the last one.
 fn hear_on(router: &mut VirtualRouter, mut at: Instant) -> Instant {
     for _ in 0..30 {
         at = at + SECOND;
@@ -174,7 +174,7 @@ fn a_fault_while_it_hands_over_outranks_that() {
     assert_eq!(router.role(), Role::Fault);
 }
 
-/// Two nodes whose group is master on node 0, which is asked to be on standby as a whole.
+/// Two nodes whose group is master on node 0, which gets the order of standby for the whole group.
 fn asked(priorities: [&[u8]; 2], cut: &[usize]) -> Net {
     let mut net = Net::new(priorities, true);
     net.start(0);

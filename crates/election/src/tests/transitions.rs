@@ -195,7 +195,7 @@ fn master_answers_every_input() {
             still(),                      // VC-100
             yields(Reason::BetterMaster), // VC-098
             yields(Reason::BetterMaster), // VC-097
-            (Role::Master, again(now)),   // VC-128, VC-131: the peers are told at once
+            (Role::Master, again(now)),   // VC-128, VC-131: advertised at once
             release(Reason::Standby),
             still(),
         ],

@@ -1,4 +1,4 @@
-//! The clock of one node: it began at another time than the world's, and runs a little faster or
+//! The clock of one node. It started at another time than the world's, and runs a little faster or
 //! slower.
 
 use std::time::Duration;
@@ -14,9 +14,9 @@ const MILLION: u64 = 1_000_000;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
-    /// What it showed when the world began.
+    /// Its reading when the world began.
     offset: Duration,
-    /// How far it goes in a million microseconds of the world.
+    /// Its advance in a million microseconds of the world.
     rate: u64,
 }
 
@@ -29,7 +29,7 @@ impl Clock {
         Self { offset, rate: rng.range(MILLION - DRIFT, MILLION + DRIFT) }
     }
 
-    /// What this clock shows at a time of the world.
+    /// Its reading at a time of the world.
     pub fn local(&self, world: Instant) -> Instant {
         Instant::from_micros(world.as_micros() * self.rate / MILLION) + self.offset
     }

@@ -1,4 +1,4 @@
-//! Adverts as the bytes that go over the simulated wire, written by the project's own codec.
+//! Adverts as the bytes on the simulated wire, written by the project's own codec.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -68,14 +68,13 @@ fn sum_header(frame: &mut [u8]) {
     frame[at..at + 2].copy_from_slice(&sum.to_be_bytes());
 }
 
-/// Damages one byte of the message, as a bad cable would.
+/// Damages one byte of the message, like a bad cable.
 pub fn corrupt(frame: &mut [u8], rng: &mut Rng) {
     let at = MESSAGE_AT + rng.index(frame.len() - MESSAGE_AT);
     frame[at] ^= rng.range(1, 255) as u8;
 }
 
-/// An advert of priority 255 that an attacker off the link, or a misconfigured neighbour, might get
-/// onto it.
+/// An advert of priority 255, sent by an attacker off the link or by a misconfigured neighbour.
 pub fn forge(version: Version, interval: Duration, rng: &mut Rng) -> Vec<u8> {
     let source = Ipv4Addr::new(10, 0, 0, 250);
     let mut frame = encode(version, VRID, source, 255, interval);
@@ -88,7 +87,7 @@ pub fn forge(version: Version, interval: Duration, rng: &mut Rng) -> Vec<u8> {
         2 => frame = encode(version, VRID + 1, source, 255, interval),
         3 => frame.truncate(MESSAGE_AT + rng.range(0, 11) as usize),
         4 => frame = encode(version, VRID, source, 255, Duration::ZERO),
-        // Any bytes, from the first or where the advert begins.
+        // Any bytes, from the start of the frame or of the advert.
         kind => {
             let from = if kind == 5 { 0 } else { MESSAGE_AT };
             frame[from..].iter_mut().for_each(|byte| *byte = rng.next() as u8);
@@ -98,7 +97,7 @@ pub fn forge(version: Version, interval: Duration, rng: &mut Rng) -> Vec<u8> {
 }
 
 /// Sets the four reserved bits of a version 3 advert, which a sender leaves 0 and a receiver must
-/// not look at (RFC 9568 section 5.2.6), and mends the checksum (RFC 1624).
+/// ignore (RFC 9568 section 5.2.6), and corrects the checksum (RFC 1624).
 pub fn set_reserved(frame: &mut [u8], bits: u8) {
     let word = |frame: &[u8], at: usize| {
         u16::from_be_bytes([frame[MESSAGE_AT + at], frame[MESSAGE_AT + at + 1]])

@@ -1,5 +1,5 @@
-//! What of a node lives on when its agent does not: the three words, the liveness map, the socket's
-//! queue.
+//! The state of a node that outlives its agent: mastership, lease and fence, the liveness map, the
+//! socket's queue.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,12 +14,13 @@ use vrrp_model::time::Instant;
 use super::Mutant;
 use super::frame::VRID;
 
-/// Adverts the socket holds for an agent that does not read; more are lost, as with a real one.
+/// Adverts that the socket queues while the agent does not read; later ones are lost, as with a
+/// real socket.
 const SOCKET_QUEUE: usize = 64;
 
 #[derive(Debug, Clone, PartialEq, Hash)]
 pub struct Kernel {
-    /// Its priority is that of the last advert sent: what the peers reckon with.
+    /// Its priority is that of the last advert sent: the peers compare with that one.
     pub conf: RouterConf,
     pub mastership: u64,
     /// Nanoseconds since boot.
@@ -38,12 +39,12 @@ impl Kernel {
         lease::active(self.mastership, self.fence)
     }
 
-    /// As after a reboot.
+    /// The state after a reboot.
     pub fn forget(&mut self) {
         *self = Self::new(self.conf);
     }
 
-    /// Takes a frame off the wire. Returns the advert if it was valid; anything else changes
+    /// Takes a frame off the wire. Returns the advert if it was valid; any other frame changes
     /// nothing.
     pub fn receive(&mut self, now: Instant, frame: &[u8], mutant: Mutant) -> Option<Heard> {
         let Class::Vrrp(packet) = classify(frame) else { return None };

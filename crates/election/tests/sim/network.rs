@@ -1,4 +1,4 @@
-//! Directed links between all nodes, and what goes wrong on them.
+//! Directed links between all nodes, and their faults.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use vrrp_model::time::Instant;
 
 use super::rng::Rng;
 
-/// Trouble on one directed link. Chances are in a thousand.
+/// Faults of one directed link. Probabilities are in thousandths.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Hash)]
 pub struct Link {
-    /// How many causes cut it.
+    /// Number of causes that cut it.
     pub cuts: u32,
     pub loss: u64,
     pub corruption: u64,
     pub duplication: u64,
-    /// Extra delay, up to this; it also reorders.
+    /// Greatest extra delay; it also reorders.
     pub extra: Duration,
-    /// The last moment at which the link did not do what a whole link does.
+    /// The last time at which the link had a fault.
     disturbed: Instant,
 }
 
@@ -39,14 +39,14 @@ impl Network {
         Self { nodes, links: vec![Link::default(); nodes * nodes], flight }
     }
 
-    /// Changes a link; the change itself disturbs it.
+    /// Changes a link; the change itself counts as a fault.
     pub fn change(&mut self, now: Instant, from: usize, to: usize, change: impl FnOnce(&mut Link)) {
         let link = &mut self.links[from * self.nodes + to];
         link.disturbed = link.disturbed.max(now);
         change(link);
     }
 
-    /// Ends all trouble.
+    /// Ends all faults.
     pub fn heal(&mut self, now: Instant) {
         for link in &mut self.links {
             *link = Link { disturbed: link.disturbed.max(now), ..Link::default() };
@@ -57,7 +57,7 @@ impl Network {
         self.links[from * self.nodes + to].cuts > 0
     }
 
-    /// When copies of a frame sent now arrive; none when it is lost.
+    /// Arrival times of the copies of a frame sent now; none if it is lost.
     pub fn send(&mut self, now: Instant, from: usize, to: usize, rng: &mut Rng) -> Vec<Delivery> {
         let flight = self.flight;
         let link = &mut self.links[from * self.nodes + to];
@@ -79,7 +79,8 @@ impl Network {
         deliveries
     }
 
-    /// Since when two nodes have heard all of each other in time; `None` while they do not.
+    /// Since when two nodes have received all of each other's adverts in time; `None` while they do
+    /// not.
     pub fn whole_since(&self, a: usize, b: usize) -> Option<Instant> {
         if self.is_cut(a, b) || self.is_cut(b, a) {
             return None;

@@ -1,4 +1,4 @@
-//! One node: the kernel's part, and an agent's loop around the real election.
+//! One node: the state in its kernel, and an agent's loop around the real election.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -17,13 +17,13 @@ use super::{Mutant, Setup};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Life {
     Running,
-    /// As after SIGSTOP.
+    /// Stopped, as after SIGSTOP.
     Paused,
-    /// As after SIGKILL: the kernel's part goes on.
+    /// Dead, as after SIGKILL: the kernel's state lives on.
     Crashed,
 }
 
-/// What the world wants of a router; the agent follows it when it runs.
+/// The state that the world requests of a router; a running agent follows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Want {
     Run,
@@ -38,16 +38,16 @@ pub struct Node {
     pub kernel: Kernel,
     pub router: VirtualRouter,
     pub life: Life,
-    /// Since when the agent has been running without a break.
+    /// Since when the agent has run without a break.
     pub running_since: Instant,
     pub want: Want,
-    /// Effective priority the tracking asks for.
+    /// Effective priority that the tracking requests.
     pub priority: u8,
-    /// What it was asked and has not been told yet: to be on standby (true), or again.
+    /// An order that the election has not received yet: standby (true), or its end.
     pub asked_standby: Option<bool>,
-    /// Dies after this many more outputs.
+    /// The agent dies after this many more outputs.
     pub crash_after: Option<u32>,
-    /// A mutant's timer is held up until then.
+    /// A mutant delays its timer until then.
     held_until: Instant,
     settings: Settings,
     seen: Option<Want>,
@@ -91,7 +91,7 @@ impl Node {
         }
     }
 
-    /// A new agent after a crash; it finds what the old one left in the kernel.
+    /// A new agent after a crash; it finds the masterships that the old one left in the kernel.
     pub fn restart(&mut self) {
         self.router = VirtualRouter::new(self.settings);
         self.kernel.socket.clear();
@@ -100,7 +100,7 @@ impl Node {
         self.life = Life::Running;
     }
 
-    /// A frame comes off the wire.
+    /// Receives a frame from the wire.
     pub fn receive(&mut self, now: Instant, frame: &[u8], mutant: Mutant) -> Option<Heard> {
         let heard = self.kernel.receive(now, frame, mutant);
         if heard.is_none() {
@@ -128,7 +128,7 @@ impl Node {
         }
     }
 
-    /// By how much a mutant's timer fires too early.
+    /// How much too early a mutant's timer fires.
     fn cut_off(&self, mutant: Mutant) -> Duration {
         match (mutant, self.router.role()) {
             (Mutant::SkewToInteger, Role::Backup) => {
@@ -149,7 +149,8 @@ impl Node {
                 || self.deadline(mutant).is_some_and(|deadline| deadline <= now))
     }
 
-    /// Everything that waits for the agent, in the order that the election's contract asks for.
+    /// Gives the election everything that waits for the agent, in the order of the election's
+    /// contract.
     pub fn inputs(&mut self, mutant: Mutant) -> Vec<Input> {
         let mut inputs = vec![];
         if self.router.epoch() == Some(self.kernel.fence) {
@@ -161,8 +162,8 @@ impl Node {
         if self.priority != self.router.priority() {
             inputs.push(Input::Priority(self.priority));
         }
-        // A mastership left behind is taken up even where it must be given up at once: then it is
-        // handed over.
+        // A mastership left by an earlier agent is resumed even if it must be given up at once:
+        // then it is handed over.
         let resume = self.left_behind();
         let up = Input::Startup { source: self.source.into(), resume };
         if resume.is_some() && self.want != Want::Run {
@@ -187,7 +188,7 @@ impl Node {
         self.kernel.socket.drain(..).map(Input::Advert).collect()
     }
 
-    /// A mastership of the agent before this one; a fenced one is cleared away.
+    /// A mastership of the previous agent; a fenced one is cleared.
     fn left_behind(&mut self) -> Option<Resume> {
         if self.seen.is_some() {
             return None;
@@ -199,7 +200,7 @@ impl Node {
         None
     }
 
-    /// Makes one output true in the kernel; adverts are the world's to send.
+    /// Applies one output to the kernel; the world sends the adverts.
     pub fn apply(&mut self, output: Output, setup: &Setup) {
         match output {
             Output::Lease { until, priority } => {

@@ -1,4 +1,4 @@
-//! What goes wrong in a run, and when.
+//! The faults of a run, and their times.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub enum Action {
         from: usize,
         to: usize,
     },
-    /// All links: loss, corruption and duplication in a thousand, extra delay up to this.
+    /// All links: loss, corruption and duplication in thousandths, and the greatest extra delay.
     Trouble {
         loss: u64,
         corruption: u64,
@@ -28,9 +28,9 @@ pub enum Action {
     },
     Pause(usize),
     Resume(usize),
-    /// Killed, at once or after so many more outputs.
+    /// Killed, at once or after this many more outputs.
     Crash(usize, Option<u32>),
-    /// The whole machine goes down, and its kernel forgets.
+    /// The whole machine goes down, and its kernel loses its state.
     PowerOff(usize),
     Restart(usize),
     Want(usize, Want),
@@ -39,9 +39,9 @@ pub enum Action {
     /// An order to a node: standby, or the end of it.
     Standby(usize),
     EndStandby(usize),
-    /// So many invalid adverts reach a node.
+    /// This many invalid adverts reach a node.
     Forge(usize, u32),
-    /// All trouble ends.
+    /// All faults end.
     Heal,
 }
 
@@ -50,8 +50,8 @@ pub fn chaos(setup: &Setup) -> Duration {
     setup.interval * 40
 }
 
-/// Length of the healing phase: twice the longest down interval for the best to preempt, the
-/// delays, and three quiet ones.
+/// Length of the healing phase: two longest down intervals in which the best node preempts, the
+/// delays, and three quiet down intervals.
 pub fn healing(setup: &Setup) -> Duration {
     setup.interval * 14 + setup.preempt_delay * 2
 }
@@ -59,7 +59,7 @@ pub fn healing(setup: &Setup) -> Duration {
 /// The actions of a seed, in no particular order.
 pub fn random(setup: &Setup, rng: &mut Rng) -> Vec<(Instant, Action)> {
     let mut plan = vec![];
-    // Without trouble on the links the strictest check applies, so half of the seeds keep them
+    // Without faults of the links the strictest check applies, so half of the seeds leave the links
     // whole.
     let whole_links = rng.chance(500);
     for _ in 0..rng.range(1, 8) {
@@ -101,7 +101,8 @@ pub fn random(setup: &Setup, rng: &mut Rng) -> Vec<(Instant, Action)> {
     plan
 }
 
-/// Without that order a node is on standby until it is master, or until the healing.
+/// Without the order to end standby a node stays on standby until it is master, or until the
+/// healing phase.
 fn standby(
     rng: &mut Rng,
     plan: &mut Vec<(Instant, Action)>,
@@ -115,7 +116,7 @@ fn standby(
     }
 }
 
-/// One direction, both, or a node from all others.
+/// Affected links: one direction, both, or a node from all others.
 fn cut(
     setup: &Setup,
     rng: &mut Rng,

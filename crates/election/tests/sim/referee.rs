@@ -1,18 +1,18 @@
-//! Judges the group, not one node: the safety of the lease and the fence, and the rules of the
+//! Judges the group and not one node: the safety of the lease and the fence, and the rules of the
 //! election.
 //!
 //! Every message begins with the property that was broken:
 //!
-//! - S1 two nodes act on whole links; S2 two nodes act long after the links were mended;
-//! - S3 a master has read a better advert and stays; S4 a takeover before its time; S5 a discarded
-//!   packet moves a timer;
-//! - S6 a role with the wrong timer; S7 announcing or active in a role that does not act; S8 a
-//!   wrong interval is learned;
+//! - S1 two nodes active on whole links; S2 two nodes active long after the links were repaired;
+//! - S3 a master reads a better advert and stays master; S4 a takeover before its time; S5 a
+//!   discarded packet moves a timer;
+//! - S6 a role with the wrong timer; S7 announcing or active in a role that is not; S8 a wrong
+//!   interval is learned;
 //! - L1 no node is active, or more than one; L2 the master is not the best; L3 roles change without
 //!   a cause.
 //!
-//! S9 (one reason for each discarded packet) is the kernel program's, and the packet rows hold it.
-//! L4 and L5 have scenarios of their own in `election_sim.rs`.
+//! S9 (one reason for each discarded packet) is the kernel program's, and the packet rows test it.
+//! L4 and L5 have scenarios in `election_sim.rs`.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -34,13 +34,14 @@ pub struct Referee {
     interval: Duration,
     /// Since when both nodes of a pair have been active, as `a * nodes + b` with a < b.
     both_since: Vec<Option<Instant>>,
-    /// When a release of each node was last delivered to any node.
+    /// Last delivery of each node's release to any node.
     release_seen: Vec<Option<Instant>>,
     /// Before this time, by its own clock, a node has no reason to take over (S4).
     bound_until: Vec<Instant>,
-    /// From when on a node must be active (L1): the last fault, and what was still in flight then.
+    /// From this time on a node must be active (L1): the last fault, and the end of what was in
+    /// flight then.
     healed: Option<Instant>,
-    nobody_since: Option<Instant>,
+    inactive_since: Option<Instant>,
 }
 
 impl Referee {
@@ -55,30 +56,30 @@ impl Referee {
             release_seen: vec![None; nodes],
             bound_until: vec![Instant::from_micros(0); nodes],
             healed: None,
-            nobody_since: None,
+            inactive_since: None,
         }
     }
 
-    /// The last fault has ended. Adverts of before it may still arrive for two intervals.
+    /// Records the end of the last fault. Adverts sent before it may arrive for two intervals more.
     pub fn heal(&mut self, now: Instant) {
         self.healed = Some(now + self.interval * 2 + self.flight);
     }
 
-    /// L1: once faults have ended, a time without an active node is at most the slowest backup's
-    /// wait.
+    /// L1: after the faults have ended, a time without an active node is at most the slowest
+    /// backup's wait.
     fn check_without_active(
         &mut self,
         now: Instant,
         nodes: &[Node],
         stats: &mut Stats,
     ) -> Result<(), String> {
-        let since = *self.nobody_since.get_or_insert(now);
+        let since = *self.inactive_since.get_or_insert(now);
         if nodes.iter().any(|node| node.kernel.active()) {
-            self.nobody_since = None;
+            self.inactive_since = None;
         }
         let Some(healed) = self.healed else { return Ok(()) };
         let lasted = now.saturating_since(since.max(healed));
-        // The last term is for a slow clock.
+        // The last term allows for a slow clock.
         let bound = self.interval * 4 + self.flight * 2 + self.jitter * 2 + self.interval / 1_000;
         stats.without_active.note(lasted, bound);
         if lasted > bound {
@@ -87,10 +88,10 @@ impl Referee {
         Ok(())
     }
 
-    /// S1 and S2: no two connected nodes act for longer than the protocol cannot help.
+    /// S1 and S2: no two connected nodes are active for longer than the protocol allows.
     ///
     /// # Errors
-    /// What was seen.
+    /// The violation.
     pub fn check_actors(
         &mut self,
         now: Instant,
@@ -117,12 +118,12 @@ impl Referee {
         Ok(())
     }
 
-    /// Where two nodes had heard all of each other for longer than any down interval, whatever
-    /// their agents did, the first advert to arrive settles it. Two that cross, one of them of an
-    /// agent that wakes, make it two flights.
+    /// If two nodes had received all of each other's adverts for longer than any down interval,
+    /// whatever their agents did, the first advert that arrives decides. Two adverts that cross,
+    /// one of them from an agent that wakes up, need two flights.
     ///
-    /// A release by a third node is the exception: it starts an election though the lease of a
-    /// frozen master is good.
+    /// A release by a third node is the exception: it starts an election although the lease of a
+    /// frozen master is valid.
     fn check_takeover(
         &self,
         now: Instant,
@@ -149,7 +150,7 @@ impl Referee {
     }
 
     /// After a partition, one running agent is enough: its next advert, or the end of the other's
-    /// lease, settles it.
+    /// lease, decides.
     fn check_healed(&self, now: Instant, since: Instant, a: &Node, b: &Node) -> Result<(), String> {
         let running = [a, b]
             .into_iter()
@@ -158,7 +159,7 @@ impl Referee {
             .min();
         let Some(running) = running else { return Ok(()) };
         let since = since.max(running);
-        // A node that is releasing runs, but says nothing for as long as it waits.
+        // A node that is releasing runs, but sends no advert while it waits.
         let releasing = timing::release_bound(self.interval);
         if now > since + self.interval * 5 + releasing + self.flight * 2 + self.jitter * 2 {
             return Err(format!(
@@ -169,7 +170,7 @@ impl Referee {
         Ok(())
     }
 
-    /// Takes note of an advert that a kernel accepted.
+    /// Records an advert that a kernel accepted.
     pub fn accepted(&mut self, now: Instant, heard: &Heard, nodes: &[Node]) {
         if heard.priority == 0
             && let Some(from) = nodes.iter().position(|node| node.source == heard.source)
@@ -178,7 +179,7 @@ impl Referee {
         }
     }
 
-    /// S4's memory: how long a backup that knows of `heard` must wait.
+    /// For S4: how long a backup that has received `heard` must wait.
     pub fn heard_as_backup(&mut self, node: usize, heard: &Heard, router: &VirtualRouter) {
         let priority = router.priority();
         let skew = match router.settings().version {
@@ -186,7 +187,7 @@ impl Referee {
             Version::V3 => self.interval,
         } * (256 - u32::from(priority))
             / 256;
-        // A microsecond for what integer division leaves behind.
+        // One microsecond for the remainder of the integer division.
         let skew = skew.saturating_sub(Duration::from_micros(1));
         if heard.priority == 0 {
             self.bound_until[node] = heard.at + skew;
@@ -195,7 +196,7 @@ impl Referee {
         }
     }
 
-    /// The priority changed, or a release of our own ended: the skew of before no longer binds.
+    /// The priority changed, or a release of this node ended: the earlier skew no longer applies.
     pub fn unbind(&mut self, node: usize) {
         self.bound_until[node] = Instant::from_micros(0);
     }
@@ -203,7 +204,7 @@ impl Referee {
     /// S4: no node takes over before its time.
     ///
     /// # Errors
-    /// What was seen.
+    /// The violation.
     pub fn check_timer(&self, now: Instant, node: usize) -> Result<(), String> {
         if now < self.bound_until[node] {
             return Err(format!(
@@ -217,7 +218,7 @@ impl Referee {
     /// S3: a node that has processed an advert of a better master is not master.
     ///
     /// # Errors
-    /// What was seen.
+    /// The violation.
     pub fn check_yield(&self, heard: &Heard, node: &Node) -> Result<(), String> {
         let other = (heard.priority, heard.source);
         if node.router.role() == Role::Master
@@ -231,11 +232,11 @@ impl Referee {
         Ok(())
     }
 
-    /// S6, S8 (all announce one interval), and that the kernel of a running agent acts only in a
-    /// role that acts.
+    /// S6, S8 (all nodes announce one interval), and that the kernel of a running agent is active
+    /// only in a role that is active.
     ///
     /// # Errors
-    /// What was seen.
+    /// The violation.
     pub fn check_node(&self, node: &Node) -> Result<(), String> {
         let role = node.router.role();
         let (timed, acts) = match role {
@@ -254,7 +255,7 @@ impl Referee {
             ));
         }
         if node.kernel.active() && !acts {
-            return Err(format!("S7: {} is {} and its kernel acts", node.source, role.name()));
+            return Err(format!("S7: {} is {} and its kernel is active", node.source, role.name()));
         }
         Ok(())
     }
@@ -262,7 +263,7 @@ impl Referee {
     /// S5: a discarded packet moves neither the role nor the timer.
     ///
     /// # Errors
-    /// What was seen.
+    /// The violation.
     pub fn check_stutter(
         &self,
         before: (Role, Option<Instant>),
@@ -275,21 +276,21 @@ impl Referee {
         Ok(())
     }
 
-    /// S7: only who acts announces.
+    /// S7: only an active node announces.
     ///
     /// # Errors
-    /// What was seen.
+    /// The violation.
     pub fn check_announcement(&self, node: &Node) -> Result<(), String> {
         if node.kernel.mastership == 0 {
-            return Err(format!("S7: {} announces itself and does not act", node.source));
+            return Err(format!("S7: {} announces itself and is not active", node.source));
         }
         Ok(())
     }
 
-    /// L1 and L2: one master, the right one, and nothing has changed of late.
+    /// L1 and L2: one master, the right one, and no recent change.
     ///
     /// # Errors
-    /// What was seen.
+    /// The violation.
     pub fn check_healed_group(
         &self,
         setup: &Setup,
@@ -321,7 +322,7 @@ impl Referee {
     }
 }
 
-/// A time as the trace writes it: milliseconds.
+/// A time in milliseconds, for the trace.
 pub fn micros(at: Instant) -> String {
     format!("{}.{:03} ms", at.as_micros() / 1_000, at.as_micros() % 1_000)
 }

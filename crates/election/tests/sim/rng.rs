@@ -1,4 +1,4 @@
-//! The one source of chance in a simulation.
+//! The only source of randomness in a simulation.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ impl Rng {
         from[self.index(from.len())]
     }
 
-    /// True `permille` times in a thousand.
+    /// True with a probability of `permille` in a thousand.
     pub fn chance(&mut self, permille: u64) -> bool {
         self.range(0, 999) < permille
     }

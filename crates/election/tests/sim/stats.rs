@@ -1,10 +1,9 @@
-//! What runs have seen, summed over seeds.
+//! Observations of runs, summed over seeds.
 
 use std::fmt;
 use std::time::Duration;
 
-/// The longest time something lasted that must not last, as a share of the bound it was held to in
-/// that run.
+/// The longest duration of a forbidden situation, as a share of its bound in that run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Longest {
     pub lasted: Duration,
@@ -12,7 +11,7 @@ pub struct Longest {
 }
 
 impl Longest {
-    /// Keeps the larger share; bounds differ from run to run, as intervals and flights do.
+    /// Keeps the larger share; bounds differ from run to run, as intervals and flight times do.
     pub fn note(&mut self, lasted: Duration, bound: Duration) {
         if lasted.as_micros() * self.bound.as_micros().max(1)
             > self.lasted.as_micros() * bound.as_micros()
@@ -33,7 +32,7 @@ impl fmt::Display for Longest {
 pub struct Stats {
     pub seeds: u64,
     pub events: u64,
-    /// Valid adverts that a kernel took in.
+    /// Valid adverts that a kernel accepted.
     pub adverts: u64,
     /// Backups that became master.
     pub takeovers: u64,

@@ -20,7 +20,7 @@ use super::{Mutant, Setup};
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Event {
-    /// A frame arrives. Frames that are not genuine must change nothing.
+    /// A frame arrives. A frame that is not genuine must change nothing.
     Arrive {
         from: Option<usize>,
         to: usize,
@@ -37,7 +37,7 @@ pub struct World {
     pub setup: Setup,
     pub now: Instant,
     pub nodes: Vec<Node>,
-    /// When the set of active nodes became what it then was.
+    /// History of the sets of active nodes, each with its start.
     pub active: Vec<(Instant, Vec<usize>)>,
     /// The first broken rule ends the run.
     pub broken: Option<String>,
@@ -49,7 +49,7 @@ pub struct World {
     queue: BinaryHeap<Reverse<(Instant, u64)>>,
     events: Vec<Option<Event>>,
     last_change: Instant,
-    /// The deadline that each agent has set its timer to.
+    /// The deadline of each agent's timer.
     timers: Vec<Option<Instant>>,
 }
 
@@ -72,7 +72,7 @@ impl World {
             timers: vec![None; count],
             setup,
         };
-        // Not all agents start in the same instant, nor at time zero: epochs are never 0.
+        // Agents start at different times, and not at time zero: epochs are never 0.
         for node in 0..count {
             let start = world.rng.duration(Duration::from_micros(1), world.setup.interval);
             world.schedule(Instant::from_micros(0) + start, Event::Wake(node));
@@ -80,12 +80,12 @@ impl World {
         world
     }
 
-    /// The whole run of a seed: chaos, healing, verdict.
+    /// A whole run of a seed: chaos, healing, verdict.
     pub fn run_plan(&mut self) {
         for (at, action) in plan::random(&self.setup, &mut self.rng) {
             self.at(at, action);
         }
-        // What was to end by itself later than this ends now.
+        // What would end by itself later ends now.
         let healed = Instant::from_micros(0) + plan::chaos(&self.setup) + Duration::from_micros(1);
         self.at(healed, Action::Heal);
         let end = healed + plan::healing(&self.setup);
@@ -101,7 +101,7 @@ impl World {
         }
     }
 
-    /// Plans an action.
+    /// Schedules an action.
     pub fn at(&mut self, at: Instant, action: Action) {
         self.schedule(at, Event::Act(action));
     }
@@ -126,8 +126,8 @@ impl World {
         }
     }
 
-    /// One event, now. What follows from it is returned and not put into the queue: the caller
-    /// decides in which order it happens.
+    /// Handles one event at the present time. Its consequences are returned and not queued: the
+    /// caller chooses their order.
     pub fn step(&mut self, event: Event) -> Vec<Event> {
         // The same event in the same situation always has the same consequences.
         self.rng = Rng::new(self.setup.seed);
@@ -138,7 +138,7 @@ impl World {
         self.events.drain(..).flatten().collect()
     }
 
-    /// Time passes; a node must act on a deadline that this passes.
+    /// Advances time; a node must handle a deadline that this passes.
     pub fn pass(&mut self, time: Duration) {
         self.now = self.now + time;
         self.look();
@@ -149,12 +149,12 @@ impl World {
         self.network.change(self.now, from, to, |_| {});
     }
 
-    /// Everything on which the future depends, except what [`World::step`] returned.
+    /// Everything that determines the future, except what [`World::step`] returned.
     pub fn situation(&self) -> impl Hash + PartialEq + '_ {
         (self.now, &self.nodes, &self.network, &self.referee, &self.broken)
     }
 
-    /// Whether the agent of a node has something to do.
+    /// Whether the agent of a node has work to do.
     pub fn has_work(&self, node: usize) -> bool {
         self.nodes[node].has_work(self.local(node), self.setup.mutant)
     }
@@ -208,7 +208,7 @@ impl World {
             self.timers[node] = None;
         }
         self.turn(node, None);
-        // What the socket still holds only a mutant reads now.
+        // Only a mutant reads the rest of the socket's queue now.
         for input in self.nodes[node].read_socket() {
             self.give(node, input);
         }
@@ -242,7 +242,7 @@ impl World {
         }
     }
 
-    /// One input, or the timer, and everything that comes of it. A dying agent stops between two
+    /// Gives one input, or the timer, and applies the outputs. A dying agent stops between two
     /// outputs.
     fn turn(&mut self, node: usize, input: Option<Input>) {
         if self.nodes[node].life != Life::Running {
@@ -398,7 +398,7 @@ impl World {
         }
     }
 
-    /// A link that is down is cut for all.
+    /// A link that is down is cut in all directions.
     fn want(&mut self, node: usize, want: Want) {
         let (before, after) = (self.nodes[node].want == Want::LinkDown, want == Want::LinkDown);
         self.nodes[node].want = want;
@@ -424,7 +424,7 @@ impl World {
         self.referee.heal(self.now);
     }
 
-    /// Now, by the clock of a node.
+    /// The present time by the clock of a node.
     fn local(&self, node: usize) -> Instant {
         self.setup.clocks[node].local(self.now)
     }
@@ -434,7 +434,7 @@ impl World {
         self.events.push(Some(event));
     }
 
-    /// The referee looks at who acts.
+    /// Has the referee check which nodes are active.
     fn look(&mut self) {
         let verdict =
             self.referee.check_actors(self.now, &self.nodes, &self.network, &mut self.stats);

@@ -1,14 +1,14 @@
-//! What a configuration makes a router do.
+//! Describes how a configured router would run.
 
 use super::{OWNER, chosen, duration, line};
 use vrrp_election::timing;
 use vrrp_model::{Auth, Config, Delivery, Family, Router, Version};
 use vrrp_steering::tracking;
 
-/// What router `name` (every router when `None`) of a file would do.
+/// Describes how router `name` (every router if `None`) of a file would run.
 ///
 /// # Errors
-/// There is no such router; the names there are, for people.
+/// There is no such router; the error lists the names.
 pub fn plan(config: &Config, name: Option<&str>) -> Result<String, String> {
     let wanted = chosen(&config.routers, name, |router| &router.name)?;
     Ok(wanted.into_iter().map(|router| router_plan(config, router)).collect::<Vec<_>>().join("\n"))
@@ -107,7 +107,7 @@ fn takeover(router: &Router, low: u8, high: u8) -> String {
     };
     let learned = match router.version {
         Version::V2 => "",
-        Version::V3 => "; a backup counts by the master's interval",
+        Version::V3 => "; a backup uses the master's interval",
     };
     match low == high {
         true => format!("after {}{learned}", at(high)),
@@ -121,7 +121,7 @@ fn preemption(router: &Router) -> String {
             "no: a master of lower priority stays until it is silent or leaves".to_owned()
         }
         (true, delay) if delay.is_zero() || router.priority == OWNER => {
-            "a master of lower priority, by outwaiting it".to_owned()
+            "a master of lower priority, when the master down timer expires".to_owned()
         }
         (true, delay) => {
             format!("a master of lower priority, after following it for {}", duration(delay))

@@ -4,7 +4,7 @@ use crate::{MasterStatus, TrackedKind};
 use vrrp_config::{Language, Mode, Source, parse};
 
 #[test]
-fn a_master_says_why_and_what_it_waits_for() {
+fn a_master_shows_its_reason_and_what_it_waits_for() {
     let expected = "\
 VI_1: master for 192.400 s (VRID 51 on eth1, VRRPv2)
   why        master down: no advert for 3.609 s
@@ -23,7 +23,7 @@ VI_1: master for 192.400 s (VRID 51 on eth1, VRRPv2)
 }
 
 #[test]
-fn a_backup_says_when_it_takes_over() {
+fn a_backup_shows_when_it_takes_over() {
     let mut status = sample();
     let router = &mut status.routers[0];
     router.role = Role::Backup;
@@ -36,7 +36,7 @@ fn a_backup_says_when_it_takes_over() {
     assert!(text.contains("  master     192.168.1.206, priority 99, heard 400 ms ago\n"), "{text}");
     assert!(
         text.contains(
-            "takes over in 2.100 s unless the master speaks: its priority 99 is not below ours\n"
+            "takes over in 2.100 s unless the master advertises: its priority 99 is not below ours\n"
         ),
         "{text}"
     );
@@ -75,7 +75,7 @@ fn an_unknown_name_is_answered_with_the_known_ones() {
 }
 
 #[test]
-fn a_file_says_what_it_would_do() {
+fn explain_of_a_file_shows_what_it_would_do() {
     let text = include_str!("../../../config/testdata/node1.toml");
     let config = parse(&Source::new("F", text.as_bytes()), Language::Toml, Mode::Strict, "host")
         .config
@@ -85,7 +85,7 @@ VI_1: VRID 51 on eth1, VRRPv2 over IPv4 with password
   priority   90 to 100 = 100 configured - 10 while script chk_nginx fails
   fault      while interface eth1 is down or has no address
   takes over after 3.609 s of silence (3 x 1 s + skew 609 ms) with priority 100, 3.648 s of silence (3 x 1 s + skew 648 ms) with priority 90
-  preempts   a master of lower priority, by outwaiting it
+  preempts   a master of lower priority, when the master down timer expires
   adverts    each 1 s from the primary address of eth1 to 224.0.0.18, accepted from any source
   as master  vouches for itself 3 s from each advert; no backup may take over before
   addresses  192.168.1.249

@@ -13,10 +13,10 @@ use crate::HistogramStatus;
 
 pub(super) type Labels = Vec<(&'static str, String)>;
 
-/// A metric that each row has one sample of: name, help, value.
+/// Name, help and value of a metric with one sample for each row.
 pub(super) type Column<Row, N> = (&'static str, &'static str, fn(&Row) -> N);
 
-/// The labels with one more.
+/// The labels with one label more.
 pub(super) fn with(mut labels: Labels, name: &'static str, value: impl fmt::Display) -> Labels {
     labels.push((name, value.to_string()));
     labels
@@ -131,7 +131,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// The encoder adds up the counts, as the format wants them.
+/// The encoder adds up the counts, as the format requires.
 fn encode_histogram(mut metric: MetricEncoder, sample: &HistogramStatus) -> fmt::Result {
     let buckets: Vec<(f64, u64)> = sample
         .buckets

@@ -1,4 +1,4 @@
-//! What a service means, for people.
+//! The meaning of a service, for people.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -41,7 +41,7 @@ pub(super) fn describe(text: &mut String, service: &Service) {
         let mode = forwarding(sorry.forward).map_or(String::new(), |mode| format!(" ({mode})"));
         let _ = writeln!(
             text,
-            "    sorry server {place}{mode} while backends with a weight of {quorum} are not there"
+            "    sorry server {place}{mode} while the usable backends weigh less than {quorum}"
         );
     }
     describe_guard(text, &service.guard);
@@ -89,7 +89,7 @@ fn describe_guard(text: &mut String, guard: &Guard) {
     }
 }
 
-/// Where the outer source addresses of tunnels come from; nothing where no service has a tunnel.
+/// The origin of the tunnels' outer source addresses; empty without a tunnel.
 pub(super) fn describe_tunnel(text: &mut String, tunnel: &Tunnel, services: &[Service]) {
     if !services.iter().flat_map(Service::targets).any(|target| target.forward == Forward::Ipip) {
         return;
@@ -112,7 +112,7 @@ fn name_backend(backend: &Backend, service_port: u16) -> String {
     format!("{} (weight {}{mode})", place(backend, service_port), backend.weight)
 }
 
-/// The port only where it is not that of the service.
+/// The port, if it differs from the service's.
 fn place(backend: &Backend, service_port: u16) -> String {
     match backend.port == service_port {
         true => backend.address.to_string(),

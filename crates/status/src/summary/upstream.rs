@@ -1,4 +1,4 @@
-//! What `check` says of an upstream.
+//! The meaning of an upstream, for people.
 
 use std::fmt::Write as _;
 

@@ -240,7 +240,7 @@ fn direct_return_goes_over_the_segment_of_the_virtual_address() {
 }
 
 #[test]
-fn a_node_of_the_pair_is_local_to_itself_and_accepts_what_the_master_hands_on() {
+fn a_node_of_the_pair_is_local_to_itself_and_accepts_packets_forwarded_by_the_master() {
     for (vip, own, other) in [(V4, "192.0.2.1", "192.0.2.2"), (V6, "2001:db8::1", "2001:db8::2")] {
         let backends = format!("{{ address = \"{own}\" }}, {{ address = \"{other}\" }}");
         let world = World::serving(vip, &backends, "");
@@ -406,7 +406,11 @@ fn nat_keeps_the_way_back_open() {
         assert_eq!(world.desired().nat_sides, sides.into());
 
         world.health = vec![vec![Some(false)]];
-        assert_eq!(world.desired().reverse.len(), 1, "what a failing backend still says is heard");
+        assert_eq!(
+            world.desired().reverse.len(),
+            1,
+            "responses of a failing backend are still translated"
+        );
     }
 }
 
@@ -433,7 +437,7 @@ fn nat_to_a_node_of_the_pair_is_local_where_nothing_needs_rewriting() {
 
 /// What stands in the way, and what is done about it.
 #[test]
-fn every_obstacle_is_told_and_stops_the_packets() {
+fn every_obstacle_is_reported_and_stops_the_packets() {
     type Damage = fn(&mut World);
     let rows: [(&str, Damage, Unusable, bool); 12] = [
         ("dr", |world| world.health = vec![vec![None]], Unusable::Unchecked, true),
@@ -563,7 +567,7 @@ fn a_changed_mac_address_is_taken_over() {
 }
 
 #[test]
-fn the_sorry_server_has_a_way_but_no_place_in_the_ring() {
+fn the_sorry_server_is_reachable_but_not_in_the_ring() {
     let sorry =
         "quorum = 1\nsorry_server = { address = \"10.0.0.9\", forward = \"nat\", port = 8081 }";
     let mut world = World::serving(V4, "{ address = \"192.0.2.2\" }", sorry);
@@ -579,7 +583,7 @@ fn the_sorry_server_has_a_way_but_no_place_in_the_ring() {
     assert_eq!(
         (reach(&world).unusable, reach(&world).passable),
         (None, true),
-        "whatever any check says"
+        "independent of all checks"
     );
     let desired = world.desired();
     let number = world

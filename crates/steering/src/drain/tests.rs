@@ -79,7 +79,7 @@ fn a_backend_is_meant_in_every_service_that_has_it_unless_one_is_named() {
 }
 
 #[test]
-fn whoever_names_what_is_not_there_is_told_what_is() {
+fn an_unknown_name_gets_a_reply_with_the_known_ones() {
     let config = config();
     let refused = |request: Request| {
         let reply = request.targets(&config).expect_err("nothing of this name");
@@ -132,7 +132,7 @@ fn an_order_holds_until_it_is_undone_and_again_is_no_news() {
 }
 
 #[test]
-fn the_reply_says_who_is_left() {
+fn the_reply_lists_the_remaining_backends() {
     let config = config();
     let order = request("10.0.0.1");
     let targets = order.targets(&config).expect("backends");
@@ -167,7 +167,7 @@ fn the_reply_says_who_is_left() {
 }
 
 #[test]
-fn the_reply_to_an_undo_says_what_still_keeps_a_backend_out() {
+fn the_reply_to_an_undo_lists_what_still_keeps_a_backend_out() {
     let config = config();
     let undo = Request { undo: true, ..request("10.0.0.2") };
     let [target] = undo.targets(&config).expect("a backend")[..] else { panic!("one target") };

@@ -29,14 +29,14 @@ pub enum Serving {
 /// The desired members of a service's ring.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Membership {
-    /// By address and port; `None` while a check has not ended yet: the ring stays as it is.
+    /// By address and port; `None` while a check has no result yet: the ring stays as it is.
     pub members: Option<Vec<Member>>,
     pub serving: Serving,
     /// Whether the weight of the usable backends reaches the quorum.
     pub quorum_met: bool,
-    /// Backends that are not in the ring and may come to be.
+    /// Backends that are not in the ring and may join it.
     pub spare: Vec<Member>,
-    /// Flows stay this long with a backend that takes no new ones; zero: they do not.
+    /// How long flows stay with a backend that takes no new ones; zero: not at all.
     pub drain: Duration,
 }
 
@@ -65,7 +65,7 @@ impl Membership {
         Self { members: Some(members), serving, quorum_met, spare: spare.collect(), drain }
     }
 
-    /// The same before every check has ended once.
+    /// The membership before every check has a result.
     pub fn undecided(self) -> Self {
         Self { members: None, ..self }
     }

@@ -6,19 +6,19 @@ use vrrp_common::maglev::{Member, TooManyMembers};
 
 use super::{Membership, RingTable, Serving, ordered};
 
-/// Plans that are kept, of all services together: 2 MiB.
+/// Number of plans kept, over all services: 2 MiB.
 const MOST: usize = 64;
 
-/// The rings that are one failure or one return away.
+/// The rings of the memberships that differ by one failure or one return.
 #[derive(Default)]
 pub struct Likely {
     plans: Vec<Arc<RingTable>>,
-    /// The memberships that they are computed from.
+    /// The memberships that the plans derive from.
     done: Vec<Membership>,
 }
 
 impl Likely {
-    /// The plan of these members: one that is ready, else made now.
+    /// The plan of these members: a precomputed one, else computed now.
     ///
     /// # Errors
     /// More members than a ring can hold.
@@ -29,8 +29,8 @@ impl Likely {
         }
     }
 
-    /// Makes up to `count` of the plans that one failure or one return in any of these services
-    /// would ask for, and forgets all others. Returns whether some are still to be made.
+    /// Computes up to `count` plans, each for one failure or one return in one of these services,
+    /// and drops all others. Returns whether more are left to compute.
     pub fn prepare<'a>(
         &mut self,
         rosters: impl Iterator<Item = &'a Membership> + Clone,
@@ -61,9 +61,9 @@ impl Likely {
     }
 }
 
-/// Up to `most` memberships that are one backend away: first those without one of the present
-/// members, failures being in more of a hurry than returns. Whether a sorry server comes or goes is
-/// left to be calculated when it does.
+/// Up to `most` memberships that differ by one backend, first those without one of the present
+/// members: a failure is more urgent than a return. A ring with or without the sorry server is
+/// computed when it is needed.
 fn neighbours(roster: &Membership, most: usize) -> Vec<Vec<Member>> {
     let members = roster
         .members

@@ -1,25 +1,26 @@
 //! Rollout of a service's rings: a flow stays with a live backend, and no packet sees a mixed ring.
 //!
-//! A service has three places for rings in the kernel. The live ring spreads new flows. While flows
-//! are drained the base, the ring from before the changes, keeps what began earlier. The idle
-//! places are filled next:
+//! A service has three rings in the kernel. The live ring spreads new flows. During a drain the
+//! base ring, from before the changes, keeps the flows that began earlier. The idle rings are
+//! filled next:
 //!
-//! - Settled, live and base are one place and two are idle. Either may be filled once it has been
-//!   out of use for [`GRACE`]; the one that has been so longest is taken.
-//! - Drained, live and base are two places and one is idle. A further change fills that one, the
-//!   ring that was live leaves, the base stays: so a second change within [`GRACE`] after the first
-//!   has to wait for the ring that the first put out of use, or, after
-//! - The end of a drain fills the idle place with the live ring without marks; both others leave.
+//! - Without a drain, live and base are the same ring and two rings are idle. A ring may be filled
+//!   [`GRACE`] after it went out of use; the one that has been idle longest is taken.
+//! - During a drain, live and base are two rings and one is idle. A further change fills the idle
+//!   ring, and the ring that was live goes out of use; the base stays. So a second change within
+//!   [`GRACE`] of the first waits for the ring that the first put out of use.
+//! - The end of a drain fills the idle ring with a copy of the live ring without marks; both others
+//!   go out of use.
 //!
-//! A packet reads the word of the rings in use, then one slot. The wait makes sure that it has read
-//! the slot by the time its ring is filled again. Should a hypervisor stop the CPU between the two
-//! for longer than that, the packet finds a slot of the ring that is about to be live: it is
-//! treated as if it had come a moment later.
+//! A packet reads the word of the rings in use, then one slot of a ring. The wait ensures that it
+//! has read the slot before its ring is filled again. If a hypervisor stops the CPU between the two
+//! reads for longer, the packet reads a slot of the next live ring: it is treated as if it had
+//! arrived a moment later.
 //!
-//! The base stays for the whole drain, whatever else changes meanwhile, and a slot that has had
-//! another backend than the base's keeps its mark, also when it gets the base's back: flows that
-//! began in it meanwhile are remembered, and must be looked up. Each drain has a number: what an
-//! earlier one remembered of a flow may have been overtaken by another flow with the same ports.
+//! The base stays for the whole drain, through all other changes. A slot that has had another
+//! backend than the base's keeps its mark, even when it gets the base's backend back: flows that
+//! began in it in the meantime are recorded, and must be looked up. Each drain has a number: the
+//! flow record of an earlier drain may belong to an earlier flow with the same ports.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,8 +31,8 @@ use vrrp_common::maps::{RING_CHANGED, RINGS_PER_SERVICE, Ring, RingsInUse};
 use super::RingTable;
 use vrrp_model::time::Instant;
 
-/// A packet is done with its ring long before this: the kernel program runs for microseconds, with
-/// bottom halves off.
+/// A packet finishes with its ring long before this: the kernel program runs for microseconds, with
+/// softirqs disabled.
 pub const GRACE: Duration = Duration::from_millis(10);
 
 const PLACES: usize = RINGS_PER_SERVICE as usize;
@@ -41,10 +42,10 @@ const PLACES: usize = RINGS_PER_SERVICE as usize;
 pub struct RingRollout {
     plan: Arc<RingTable>,
     in_use: RingsInUse,
-    /// When each place went out of use last.
+    /// When each ring last went out of use.
     left: [Instant; PLACES],
     drain: Option<Drain>,
-    /// Counts up with each change, from 1.
+    /// Raised with each change, from 1.
     generation: u64,
 }
 
@@ -52,11 +53,11 @@ pub struct RingRollout {
 #[derive(Clone)]
 pub struct Drain {
     base: Arc<Ring>,
-    /// The live ring as it stands in the kernel, with its marks.
+    /// The live ring in the kernel, with its marks.
     marked: Arc<Ring>,
-    /// Backends that any ring since the base names: their flows may still be there.
+    /// Backends of all rings since the base: they may still have flows.
     named: BTreeSet<u16>,
-    /// The last change.
+    /// Time of the last change.
     since: Instant,
 }
 
@@ -72,12 +73,12 @@ pub struct Found {
 #[derive(Clone)]
 pub enum Next {
     Nothing,
-    /// Nothing before this time.
+    /// Nothing to do before this time.
     At(Instant),
     Publish(RingUpdate),
 }
 
-/// A ring to be written to its place, and then the word that puts it in use.
+/// A ring to write, and then the word that puts it in use.
 #[derive(Clone)]
 pub struct RingUpdate {
     pub place: u32,
@@ -88,7 +89,7 @@ pub struct RingUpdate {
 }
 
 impl RingUpdate {
-    /// Live and base at once: nothing is drained.
+    /// The same ring is live and base: nothing is drained.
     fn settled(place: u32, epoch: u16, plan: Arc<RingTable>) -> Self {
         Self {
             place,
@@ -105,7 +106,7 @@ impl RingUpdate {
 }
 
 impl Drain {
-    /// When it ends, with so much time.
+    /// Its end, with this drain time.
     pub fn until(&self, time: Duration) -> Instant {
         self.since + time
     }
@@ -117,8 +118,8 @@ impl Drain {
 }
 
 impl RingRollout {
-    /// The first ring of a service that has not been in use. `in_use` is what its word says all the
-    /// same.
+    /// The first ring of a service that is not in use yet. `in_use` is the word in the map,
+    /// whatever it holds.
     pub fn begin(plan: Arc<RingTable>, in_use: RingsInUse) -> RingUpdate {
         let place = (0..RINGS_PER_SERVICE)
             .find(|&place| place != in_use.live && place != in_use.base)
@@ -126,14 +127,14 @@ impl RingRollout {
         RingUpdate::settled(place, in_use.epoch, plan)
     }
 
-    /// As it goes on once the first ring is published at `now`.
+    /// The state after the first ring is published at `now`.
     pub fn begun(first: RingUpdate, now: Instant) -> Self {
         let RingUpdate { in_use, plan, drain, .. } = first;
         Self { plan, in_use, left: [now; PLACES], drain, generation: 1 }
     }
 
-    /// Takes over rings that another agent left at some time before `now`. Its changes may be as
-    /// young as that: a drain counts again.
+    /// Takes over rings that another agent left before `now`. Its last change may be recent: a
+    /// drain starts its full time again.
     pub fn adopt(found: Found, now: Instant) -> Self {
         let Found { in_use, live, base } = found;
         let plan = Arc::new(RingTable::found(live.clone(), &[]));
@@ -157,22 +158,22 @@ impl RingRollout {
         self.drain.as_ref()
     }
 
-    /// Whether flows may be with this backend: a ring in use names it, or did since the base.
+    /// Whether the backend may have flows: a ring in use contains it, or one did since the base.
     pub fn needs(&self, number: u16) -> bool {
         self.plan.slots(number) > 0
             || self.drain.as_ref().is_some_and(|drain| drain.named.contains(&number))
     }
 
-    /// What is to be done so that `wanted` is the live ring, where one is wanted, and flows are
-    /// drained for `time`.
+    /// The next step to make `wanted` the live ring, if there is one, and to drain flows for
+    /// `time`.
     pub fn next(&mut self, now: Instant, wanted: Option<&Arc<RingTable>>, time: Duration) -> Next {
         let over = self.drain.as_ref().is_none_or(|drain| now >= drain.until(time));
         if let Some(plan) = wanted {
             if plan.ring.0 != self.plan.ring.0 {
                 return self.publish(now, |place| self.change(now, plan, place, over, time));
             }
-            // The same ring: by other weights, or of an agent before this one, which did not tell
-            // its members.
+            // The same ring: with other weights, or from an earlier agent, which did not store its
+            // members.
             self.plan = Arc::clone(plan);
         }
         match &self.drain {
@@ -184,7 +185,7 @@ impl RingRollout {
         }
     }
 
-    /// A publication has been written.
+    /// Records that an update has been written.
     pub fn published(&mut self, publication: RingUpdate, now: Instant) {
         let RingUpdate { in_use, plan, drain, .. } = publication;
         for place in [self.in_use.live, self.in_use.base] {
@@ -196,7 +197,7 @@ impl RingRollout {
         (self.plan, self.in_use, self.drain) = (plan, in_use, drain);
     }
 
-    /// A publication in the place that has been out of use longest, if that is long enough.
+    /// An update in the ring that has been out of use longest, if that is long enough.
     fn publish(&self, now: Instant, publication: impl FnOnce(u32) -> RingUpdate) -> Next {
         let idle = (0..RINGS_PER_SERVICE)
             .filter(|&place| place != self.in_use.live && place != self.in_use.base);
@@ -207,8 +208,8 @@ impl RingRollout {
         }
     }
 
-    /// The ring of `plan`, with a mark on each slot that has had another backend since the base;
-    /// `over`: what was drained until now is so no more.
+    /// The ring of `plan`, with a mark on each slot that has had another backend since the base.
+    /// `over`: the earlier drain has ended.
     fn change(
         &self,
         now: Instant,
@@ -231,8 +232,7 @@ impl RingRollout {
         };
         let mut marked = Arc::clone(&plan.ring);
         let slots = Arc::make_mut(&mut marked).0.iter_mut();
-        // This is on the way from a decision to the ring: no branch, so that it takes some
-        // microseconds.
+        // On the path from a decision to the ring: no branch, so that it takes some microseconds.
         match before {
             Some(drain) => {
                 slots.zip(&base.0).zip(&drain.marked.0).for_each(|((held, base), touched)| {

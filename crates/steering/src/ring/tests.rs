@@ -37,7 +37,7 @@ fn differing(a: &RingTable, b: &RingTable) -> Vec<usize> {
     (0..RING_SLOTS).filter(|&slot| a.ring.0[slot] != b.ring.0[slot]).collect()
 }
 
-/// A service that has been settled for long with a ring of these backends.
+/// A service that has long been settled with a ring of these backends.
 fn settled(numbers: &[u16]) -> RingRollout {
     RingRollout::begun(
         RingRollout::begin(plan(numbers), RingsInUse { live: 0, base: 0, epoch: 0 }),
@@ -174,7 +174,7 @@ fn an_adopted_ring_of_the_same_members_is_left_alone_and_another_is_drained() {
     assert_eq!(
         expect_wait(&course.next(at(0), Some(&wanted), DRAIN)),
         at(0) + GRACE,
-        "who knows what its agent did last"
+        "the last change of its agent is unknown"
     );
     let publication = change(&mut course, at(0) + GRACE, &wanted);
     assert_eq!((publication.in_use.base, publication.in_use.epoch), (2, 10));
@@ -274,7 +274,7 @@ fn the_rings_of_one_failure_and_one_return_are_made_ahead() {
     assert!(!precomputed.prepare(many.iter(), 64), "no more than there is room for");
 }
 
-/// What the kernel program holds and does for one service.
+/// The kernel program's state and rules for one service.
 struct Kernel {
     rings: [Arc<Ring>; 3],
     in_use: RingsInUse,
@@ -283,7 +283,7 @@ struct Kernel {
     flows: BTreeMap<usize, (u16, u16)>,
     /// When each place was last in use.
     used: [Instant; 3],
-    /// It looks at the drain a flow was remembered in.
+    /// Whether it compares the drain in which a flow was recorded.
     heeds_epoch: bool,
 }
 
@@ -302,7 +302,7 @@ impl Kernel {
         self.in_use = publication.in_use;
     }
 
-    /// As `choose` and `choose_changed` of the kernel program do it.
+    /// As `choose` and `choose_changed` of the kernel program.
     fn packet(&mut self, key: usize, slot: usize, begins: bool) -> u16 {
         let live = self.rings[self.in_use.live as usize].0[slot];
         if live & RING_CHANGED == 0 {
@@ -324,9 +324,9 @@ impl Kernel {
     }
 }
 
-/// Random backends fail, return, are drained and added, at any pace; clients open connections all
-/// the while, with ports that others had before them. Returns how many connections a change moved
-/// whose backend lived, and how many outlived their drain.
+/// Random backends fail, return, are drained and added, at any pace. Meanwhile clients open
+/// connections, with ports that earlier connections had. Returns how many connections with a live
+/// backend a change moved, and how many outlived their drain.
 fn play(heeds_epoch: bool) -> (usize, usize) {
     const KEYS: usize = 60;
     let mut seed = 0x2545_f491_4f6c_dd1d_u64;
@@ -365,7 +365,7 @@ fn play(heeds_epoch: bool) -> (usize, usize) {
         if random(3) == 0 {
             chosen ^= 1 << random(4);
         }
-        // Alive before the ring names it; dead, if it is and not only drained, after.
+        // Alive before the ring contains it; dead, if it is and not only drained, after.
         for number in (0..4).filter(|number| chosen >> number & 1 == 1) {
             kernel.alive.insert(number, true);
         }
@@ -373,7 +373,7 @@ fn play(heeds_epoch: bool) -> (usize, usize) {
             course.next(now, Some(&plans[usize::from(chosen)]), DRAIN)
         {
             let ends = publication.in_use.live == publication.in_use.base;
-            // A change that finds a drain over whose end is not published ends it too.
+            // A change that finds an ended drain whose end is not published ends it too.
             let over = now >= changed + DRAIN;
             assert!(!ends || over, "drained for too short a time");
             kernel.publish(&publication, now);

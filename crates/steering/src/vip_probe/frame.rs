@@ -9,21 +9,21 @@ use vrrp_common::wire::{checksum, eth, ipv6, l4};
 /// The forwarding path of a service's packets from this node to one backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Path {
-    /// Interface that they leave by, and its MAC address.
+    /// Egress interface, and its MAC address.
     pub ifindex: u32,
     pub source_mac: [u8; 6],
     /// MAC address of the backend, or of the gateway to it.
     pub mac: [u8; 6],
-    /// Around the packet, where the backend is behind a tunnel.
+    /// The outer header, if the backend is behind a tunnel.
     pub outer: Option<Outer>,
     /// Virtual address and port of the service.
     pub service: Address,
     pub port: u16,
-    /// An address of this node's own, of the service's family, that connections can come from.
+    /// An own address of this node, of the service's family, for outgoing connections.
     pub own: Address,
 }
 
-/// The packet around the packet.
+/// The outer header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outer {
     pub source: Address,
@@ -32,13 +32,13 @@ pub struct Outer {
     pub destination: Address,
 }
 
-/// One attempt to connect: no more than a first segment, and the reset after it.
+/// One connection attempt: only a SYN, and the reset after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt {
     pub path: Path,
     /// Port of this node.
     pub own_port: u16,
-    /// Initial sequence number: a host that acknowledges it has seen the segment.
+    /// Initial sequence number: a host that acknowledges it has received the SYN.
     pub sequence: u32,
 }
 
@@ -46,33 +46,32 @@ pub struct Attempt {
 pub enum Answer {
     /// SYN and ACK: a server listens there.
     Accepted,
-    /// RST: none does.
+    /// RST: no server listens there.
     Refused,
 }
 
-/// Maximum segment size of 536 (RFC 9293 section 3.7.1), what hosts assume where none is told.
+/// Maximum segment size of 536 (RFC 9293 section 3.7.1), the default without the option.
 const MSS: [u8; 4] = [2, 4, 2, 24];
 const TCP_LEN: usize = 20;
 /// Offset of the checksum.
 const CHECKSUM: usize = 16;
-/// In bytes: more than nothing, and never filled.
+/// In bytes: not zero, and never filled.
 const WINDOW: u16 = 1_024;
 
 impl Attempt {
-    /// The frame of the segment that asks for a connection.
+    /// The frame of the SYN.
     pub fn syn(&self) -> Vec<u8> {
         self.frame(l4::SYN, self.sequence, &MSS)
     }
 
-    /// The frame that gives the connection up, whether or not it was answered: this host's stack
-    /// knows nothing of it.
+    /// The frame of the reset, with or without an answer: this host's stack has no such connection.
     pub fn reset(&self) -> Vec<u8> {
         self.frame(l4::RST, self.sequence.wrapping_add(1), &[])
     }
 
-    /// What a packet says to this attempt, from its IP header on; `None` where it is no answer to
-    /// it. Checksums are not looked at: those of packets from a neighbour on the same machine are
-    /// not complete.
+    /// The answer in a packet, from its IP header on; `None` if it is no answer to this attempt.
+    /// Checksums are not verified: those of packets from a neighbour on the same machine are
+    /// incomplete.
     pub fn answered(&self, packet: &[u8]) -> Option<Answer> {
         let Path { service, port, own, .. } = self.path;
         let (source, destination, protocol, transport) = addresses(packet)?;
@@ -115,7 +114,7 @@ impl Attempt {
         segment.extend(self.own_port.to_be_bytes());
         segment.extend(port.to_be_bytes());
         segment.extend(sequence.to_be_bytes());
-        // Nothing is acknowledged; the header's length in words of four bytes.
+        // No acknowledgement number; the header's length in words of four bytes.
         segment.extend([0, 0, 0, 0, (len as u8 / 4) << 4, flags]);
         segment.extend(WINDOW.to_be_bytes());
         segment.extend([0; 4]);
@@ -151,8 +150,8 @@ fn packet(source: &Address, destination: &Address, protocol: u8, payload: &[u8])
         .concat()
 }
 
-/// The packet as the kernel program marks what it steers by direct return: else the backend's own
-/// program would not take it.
+/// The packet with the mark of packets that the kernel program steers by direct return; without it
+/// the backend's own program would not accept it.
 fn steered(mut packet: Vec<u8>) -> Vec<u8> {
     if packet.first().is_some_and(|first| first >> 4 == 6) {
         packet[ipv6::at::HOP_LIMIT] = STEERED_TTL;
@@ -166,7 +165,7 @@ fn steered(mut packet: Vec<u8>) -> Vec<u8> {
     packet
 }
 
-/// Source, destination, protocol, and where its header begins.
+/// Source, destination, protocol, and the offset of its header.
 fn addresses(packet: &[u8]) -> Option<(Address, Address, u8, usize)> {
     if let Some(ip) = ipv4::parse(packet, 0) {
         let whole = ip.is_sane() && !ip.fragment;

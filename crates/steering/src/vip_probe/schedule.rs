@@ -6,7 +6,7 @@ use crate::hysteresis::Hysteresis;
 use vrrp_model::Check;
 use vrrp_model::time::Instant;
 
-/// A frame may be lost without a fault, and so may its answer.
+/// A frame and its answer may be lost without a fault.
 const FEWEST_FAILURES: u32 = 2;
 
 /// Times and results of one path.
@@ -15,11 +15,11 @@ pub struct Schedule {
     interval: Duration,
     timeout: Duration,
     phase: Phase,
-    /// Failures in a row that make it broken.
+    /// Failures in a row that make the path broken.
     fall: u32,
     health: Hysteresis,
-    /// What is known; `None` while nothing is.
-    opinion: Option<bool>,
+    /// The known state; `None` if it is unknown.
+    known: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,26 +30,26 @@ enum Phase {
     Asked {
         at: Instant,
     },
-    /// The answer is waited for until `until`.
+    /// The answer is awaited until `until`.
     Repeated {
         at: Instant,
         until: Instant,
     },
 }
 
-/// What is to be done now.
+/// What is due now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
-    /// Send a first segment.
+    /// Send a SYN.
     Ask,
-    /// Send it once more.
+    /// Send it again.
     Repeat,
-    /// No answer.
+    /// The attempt has no answer.
     Silence,
 }
 
 impl Schedule {
-    /// Begins at once, at the interval of the service's check.
+    /// Due at once, then at the interval of the service's check.
     pub fn new(check: &Check, now: Instant) -> Self {
         let fall = check.fall.max(FEWEST_FAILURES);
         Self {
@@ -58,15 +58,15 @@ impl Schedule {
             phase: Phase::Idle { until: now },
             fall,
             health: unproven(fall),
-            opinion: None,
+            known: None,
         }
     }
 
-    pub fn opinion(&self) -> Option<bool> {
-        self.opinion
+    pub fn known(&self) -> Option<bool> {
+        self.known
     }
 
-    /// When [`Schedule::poll`] has something.
+    /// When [`Schedule::poll`] returns something.
     pub fn next(&self) -> Instant {
         match self.phase {
             Phase::Idle { until } => until,
@@ -75,7 +75,7 @@ impl Schedule {
         }
     }
 
-    /// What is due; after [`Due::Silence`] the caller concludes.
+    /// What is due; after [`Due::Silence`] the caller concludes the attempt.
     pub fn poll(&mut self, now: Instant) -> Option<Due> {
         if now < self.next() {
             return None;
@@ -86,8 +86,7 @@ impl Schedule {
                 Some(Due::Ask)
             }
             Phase::Asked { at } => {
-                // Also where this comes late: an agent that was held up has heard nothing
-                // meanwhile.
+                // Also if this call is late: a delayed agent has received nothing in the meantime.
                 self.phase = Phase::Repeated { at, until: now + self.timeout / 2 };
                 Some(Due::Repeat)
             }
@@ -95,24 +94,24 @@ impl Schedule {
         }
     }
 
-    /// An attempt has ended; `Some` is the opinion when it is another than before.
+    /// An attempt has ended; `Some` is the new state if it changed.
     pub fn conclude(&mut self, now: Instant, works: bool) -> Option<bool> {
         self.rest(now);
         self.health.record(works);
-        let opinion =
-            if works { Some(true) } else { self.health.up().filter(|up| !up).or(self.opinion) };
-        if opinion == self.opinion {
+        let known =
+            if works { Some(true) } else { self.health.up().filter(|up| !up).or(self.known) };
+        if known == self.known {
             return None;
         }
-        self.opinion = opinion;
-        opinion
+        self.known = known;
+        known
     }
 
-    /// An attempt could not be made, which says nothing of the path.
+    /// An attempt could not be made. The path's state is then unknown.
     pub fn excuse(&mut self, now: Instant) {
         self.rest(now);
         self.health = unproven(self.fall);
-        self.opinion = None;
+        self.known = None;
     }
 
     fn rest(&mut self, now: Instant) {
@@ -122,7 +121,7 @@ impl Schedule {
     }
 }
 
-/// Good until a probe fails, as the direct check reports.
+/// Working until a probe fails; the direct check reports the backend.
 fn unproven(fall: u32) -> Hysteresis {
     Hysteresis::new(1, fall).starting(true)
 }

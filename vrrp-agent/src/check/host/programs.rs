@@ -90,8 +90,11 @@ pub fn describe(trials: &[Trial]) -> String {
             if trial.object == Object::Xdp { "does" } else { "do" }
         ),
     };
-    let said: Vec<String> = trials.iter().map(one).collect();
-    let said =
-        if said.is_empty() { "no kernel program is needed".to_owned() } else { said.join(", ") };
-    format!("kernel {} (minimum {major}.{minor}): {said}", kernel_release::release())
+    let results: Vec<String> = trials.iter().map(one).collect();
+    let results = if results.is_empty() {
+        "no kernel program is needed".to_owned()
+    } else {
+        results.join(", ")
+    };
+    format!("kernel {} (minimum {major}.{minor}): {results}", kernel_release::release())
 }

@@ -57,7 +57,7 @@ fn said(config: &Config, facts: &Facts) -> Vec<String> {
 }
 
 #[test]
-fn a_host_with_everything_needs_no_word() {
+fn a_host_with_everything_has_no_findings() {
     assert_eq!(said(&config(""), &facts(vec![link(2, "eth1", &[[192, 168, 1, 205]])])), [""; 0]);
 }
 

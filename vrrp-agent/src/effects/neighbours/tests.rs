@@ -15,7 +15,7 @@ const NEW_MAC: [u8; 6] = [2, 0, 0, 0, 0, 0x77];
 
 #[test]
 #[ignore = "needs root: network namespaces"]
-fn a_next_hop_is_found_and_followed_to_another_mac_address_that_nobody_announced() {
+fn a_next_hop_is_found_and_followed_to_another_mac_address_without_an_announcement() {
     in_pair(async |pair| {
         let netlink = Netlink::connect().expect("a connection");
         let ifindex = interface("left").index;

@@ -15,7 +15,7 @@ fn address(protocol: u8) -> Address {
 }
 
 #[test]
-fn the_next_agent_knows_what_was_changed_and_nothing_is_left_of_nothing() {
+fn the_next_agent_reads_the_recorded_changes_and_an_empty_record_leaves_no_file() {
     let dir = tempfile::tempdir().expect("a directory");
     let socket = dir.path().join("api.sock");
     let mut record = Record::load(&socket);
@@ -31,7 +31,7 @@ fn the_next_agent_knows_what_was_changed_and_nothing_is_left_of_nothing() {
 }
 
 #[test]
-fn the_record_of_another_boot_or_namespace_means_nothing() {
+fn the_record_of_another_boot_or_namespace_is_ignored() {
     let dir = tempfile::tempdir().expect("a directory");
     let socket = dir.path().join("api.sock");
     let kept = Kept {

@@ -87,7 +87,7 @@ fn a_mastership_begins_with_a_lease_that_holds() {
 #[test]
 fn a_node_without_its_interface_address_is_silent_before_its_final_advert() {
     let (mut scene, _) = Scene::master();
-    let acts = scene.act(|driver, io| driver.leave_seat(NOW, true, io));
+    let acts = scene.act(|driver, io| driver.unbind(NOW, true, io));
     assert_eq!(acts, [Act::Mastership(None), FINAL_ADVERT]);
     assert_eq!(scene.driver.machine.role(), Role::Fault);
 }
@@ -95,7 +95,7 @@ fn a_node_without_its_interface_address_is_silent_before_its_final_advert() {
 #[test]
 fn a_dead_link_ends_the_mastership_without_an_advert() {
     let (mut scene, _) = Scene::master();
-    let acts = scene.act(|driver, io| driver.leave_seat(NOW, false, io));
+    let acts = scene.act(|driver, io| driver.unbind(NOW, false, io));
     assert_eq!(acts, [Act::Mastership(None)]);
 }
 
@@ -128,7 +128,7 @@ fn a_fenced_mastership_of_an_earlier_agent_is_cleared() {
 #[test]
 fn a_removed_router_loses_its_mastership_first() {
     let (mut scene, _) = Scene::master();
-    let acts = scene.act(|driver, io| driver.clear_words(io));
+    let acts = scene.act(|driver, io| driver.clear_maps(io));
     assert_eq!(acts, [Act::Mastership(None), Act::Conf(0), Act::Lease(Instant::default())]);
 }
 
@@ -136,7 +136,7 @@ fn a_removed_router_loses_its_mastership_first() {
 fn every_transition_leaves_in_its_order_with_its_epoch() {
     let (mut scene, _) = Scene::master();
     let epoch = scene.driver.machine.epoch();
-    scene.act(|driver, io| driver.leave_seat(NOW, true, io));
+    scene.act(|driver, io| driver.unbind(NOW, true, io));
     assert_eq!(
         scene.transitions(),
         [

@@ -31,7 +31,7 @@ fn a_time_that_has_passed_expires_at_once() {
 }
 
 #[test]
-fn set_anew_it_forgets_what_it_was_set_to() {
+fn setting_a_timer_again_replaces_its_deadline() {
     let timer = Timer::new().expect("a timer");
     timer.set(Some(clock::now())).expect("set");
     assert!(expires(&timer, Duration::from_secs(10)));

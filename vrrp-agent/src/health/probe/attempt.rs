@@ -1,4 +1,4 @@
-//! One probe: connect, perhaps ask, and hand back the open connection.
+//! One probe: connects, sends a request if the check has one, and returns the open connection.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -27,7 +27,7 @@ pub(super) enum Target {
 /// An open connection; ends when the server closes or resets it.
 pub(super) type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Succeeds with what was seen and, where it stays open, the connection; fails with the reason.
+/// Returns the observation and, if it stays open, the connection; or the reason of the failure.
 /// Sets no time limit of its own.
 pub(super) async fn attempt(target: &Target) -> Result<(String, Option<Held>), Failure> {
     match target {
@@ -55,7 +55,7 @@ async fn get(at: SocketAddr, path: &str) -> Result<(String, Option<Held>), Failu
     let (mut sender, connection) = hyper::client::conn::http1::handshake(stream)
         .await
         .map_err(|error| Failure::of_hyper("no HTTP", &error))?;
-    // The connection moves only while polled; the set aborts it when dropped.
+    // The connection makes progress only while it is polled; dropping the set aborts it.
     let mut driver = JoinSet::new();
     driver.spawn(connection);
     let response = sender

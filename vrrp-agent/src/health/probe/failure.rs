@@ -10,16 +10,16 @@ use crate::shortage;
 /// Why a probe did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// What the backend did.
+    /// The backend failed.
     #[error("{0}")]
     Backend(String),
-    /// This host lacks what it takes to ask: the backend may be well.
+    /// This host lacks resources for the probe: the backend may be up.
     #[error("{0}")]
     NotAsked(String),
 }
 
 impl Failure {
-    /// Of an error of the operating system; `step` stands before it in the text.
+    /// From an error of the operating system; the text begins with `step`.
     pub(super) fn of(step: &str, error: &io::Error) -> Self {
         let text = format!("{step}{}", describe(error));
         if shortage::is_shortage(error) { Failure::NotAsked(text) } else { Failure::Backend(text) }
@@ -39,7 +39,7 @@ pub(super) async fn connect(at: SocketAddr) -> Result<TcpStream, Failure> {
     TcpStream::connect(at).await.map_err(|error| Failure::of("", &error))
 }
 
-/// The error without the operating system's number.
+/// The error text without the operating system's error number.
 fn describe(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {

@@ -1,5 +1,5 @@
-//! A FastCGI server's answer to FCGI_GET_VALUES (FastCGI specification 1.0, section 4.1), which it
-//! gives without running anything.
+//! A FastCGI server's answer to FCGI_GET_VALUES (FastCGI specification 1.0, section 4.1), which
+//! runs no script.
 
 use std::net::SocketAddr;
 
@@ -10,12 +10,11 @@ use super::failure::{Failure, connect};
 const VERSION: u8 = 1;
 const GET_VALUES: u8 = 9;
 const GET_VALUES_RESULT: u8 = 10;
-/// What is asked for. The value does not matter: some answer with nothing to what they do not know.
+/// The requested name. Its value does not matter: some servers omit unknown names.
 const NAME: &[u8] = b"FCGI_MPXS_CONNS";
 const HEADER: usize = 8;
 
-/// Connects, asks, and closes: a connection held open would keep a worker of php-fpm from all other
-/// work.
+/// Connects, sends the request, and closes: an open connection would occupy a php-fpm worker.
 pub(super) async fn get_values(at: SocketAddr) -> Result<String, Failure> {
     let mut stream = connect(at).await?;
     stream.write_all(&question()).await.map_err(|error| Failure::of("", &error))?;
@@ -30,7 +29,7 @@ pub(super) async fn get_values(at: SocketAddr) -> Result<String, Failure> {
         (VERSION, _) => return Err(Failure::Backend(format!("FastCGI answer of type {kind}"))),
         _ => return Err(Failure::Backend("no FastCGI answer".to_owned())),
     }
-    // Read to its end, so that closing resets nothing.
+    // Read to its end, so that closing sends no reset.
     let rest = u64::from(u16::from_be_bytes([header[4], header[5]])) + u64::from(header[6]);
     let read = tokio::io::copy(&mut stream.take(rest), &mut tokio::io::sink()).await;
     match read {

@@ -36,7 +36,7 @@ async fn listen() -> (TcpListener, SocketAddr) {
     (listener, at)
 }
 
-/// Accepts and keeps every connection; aborting it is like killing the server.
+/// Accepts and keeps every connection; aborting the task is like killing the server.
 fn serve_tcp(listener: TcpListener) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         let mut open = Vec::new();
@@ -74,7 +74,7 @@ async fn a_service_without_a_check_is_up() {
 }
 
 #[tokio::test]
-async fn a_backend_with_a_check_of_its_own_is_asked_as_that_says_and_its_neighbours_are_not() {
+async fn a_backend_with_its_own_check_is_probed_by_it_and_its_neighbours_are_not() {
     let (listener, at) = listen().await;
     drop(listener);
     let mut service = service(CheckKind::Tcp { port: Some(at.port()) }, SOON, 1);
@@ -175,7 +175,7 @@ async fn a_fastcgi_server_is_asked_for_its_values_and_left_alone() {
 }
 
 #[tokio::test]
-async fn what_speaks_no_fastcgi_is_down() {
+async fn a_server_without_fastcgi_is_down() {
     for answer in [
         "HTTP/1.1 400 Bad Request\r\n\r\n",
         "\x01\x03\0\0\0\x08\0\0........",

@@ -1,4 +1,4 @@
-//! Where probes on the real path leave, and where their answers are heard.
+//! The sockets of the VIP probes: one sends frames, one per family receives the answers.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use crate::net::tcp_sniffer::TcpSniffer;
 use vrrp_model::Family;
 use vrrp_steering::vip_probe::frame::Attempt;
 
-/// More than the headers of an answer.
+/// Longer than the headers of an answer.
 const LONGEST: usize = 128;
 
 /// Why an attempt was not made.
@@ -15,7 +15,7 @@ const LONGEST: usize = 128;
 pub enum Unsent {
     #[error("{0}")]
     Open(String),
-    /// They could not be opened, which was said by then.
+    /// They could not be opened, which was reported then.
     #[error("no sockets")]
     NoSockets,
     #[error("reserve a port of {0}: {1}")]
@@ -26,14 +26,14 @@ pub enum Unsent {
     Send(String),
 }
 
-/// One for frames out, one of each family for segments in.
+/// One packet socket for frames out, one of each family for segments in.
 pub struct Sockets {
     frames: PacketSocket,
-    v4: Ear,
-    v6: Ear,
+    v4: Receiver,
+    v6: Receiver,
 }
 
-struct Ear {
+struct Receiver {
     socket: TcpSniffer,
     ports: Vec<u16>,
     buffer: [u8; LONGEST],
@@ -44,14 +44,14 @@ impl Sockets {
     /// Without CAP_NET_RAW and CAP_NET_ADMIN.
     pub fn open() -> Result<Self, Unsent> {
         let frames = PacketSocket::open().map_err(|error| Unsent::Open(error.to_string()))?;
-        Ok(Self { frames, v4: Ear::open(Family::V4)?, v6: Ear::open(Family::V6)? })
+        Ok(Self { frames, v4: Receiver::open(Family::V4)?, v6: Receiver::open(Family::V6)? })
     }
 
     pub fn send(&self, ifindex: u32, frame: &[u8]) -> Result<(), Unsent> {
         self.frames.send(ifindex, frame).map_err(|error| Unsent::Send(error.to_string()))
     }
 
-    /// Hears answers to these attempts and no others from now on.
+    /// Receives answers to exactly these attempts from now on.
     pub fn listen<'a>(
         &mut self,
         attempts: impl Iterator<Item = &'a Attempt>,
@@ -65,16 +65,16 @@ impl Sockets {
         self.v6.listen(v6)
     }
 
-    /// The next packet, from its IP header on. May be cancelled at any point.
-    pub async fn hear(&mut self) -> Vec<u8> {
+    /// The next packet, from its IP header on. Cancel safe.
+    pub async fn recv(&mut self) -> Vec<u8> {
         tokio::select! {
-            packet = self.v4.hear() => packet,
-            packet = self.v6.hear() => packet,
+            packet = self.v4.recv() => packet,
+            packet = self.v6.recv() => packet,
         }
     }
 }
 
-impl Ear {
+impl Receiver {
     fn open(family: Family) -> Result<Self, Unsent> {
         let socket = TcpSniffer::open(family)
             .map_err(|error| Unsent::Open(format!("packet socket (needs CAP_NET_RAW): {error}")))?;
@@ -89,9 +89,9 @@ impl Ear {
         Ok(())
     }
 
-    async fn hear(&mut self) -> Vec<u8> {
+    async fn recv(&mut self) -> Vec<u8> {
         loop {
-            // An error is news of an interface that went down, told once: the others are heard on.
+            // The error reports once that an interface went down; the others still receive.
             if let Ok(len) = self.socket.recv(&mut self.buffer).await {
                 return self.buffer.get(..len).unwrap_or_default().to_vec();
             }

@@ -1,4 +1,4 @@
-//! A prober on one end of a link, a backend with the kernel's own stack on the other.
+//! A prober on one end of a link, a backend with the kernel's stack on the other.
 
 use std::fs;
 use std::io::Read;
@@ -25,7 +25,7 @@ fn service() -> Service {
     Service::on(VIP.into(), vec![backend], check)
 }
 
-/// Gives the interface an address that needs no lookup.
+/// Gives the interface a fixed MAC address, so that no lookup is needed.
 fn set_mac(name: &str, last: u8) -> [u8; 6] {
     ip(&format!("link set {name} address 02:00:00:00:00:{last:02x}"));
     [2, 0, 0, 0, 0, last]
@@ -35,9 +35,9 @@ fn set(key: &str, value: &str) {
     fs::write(format!("/proc/sys/net/ipv4/conf/{key}"), value).expect("written");
 }
 
-/// The path from left to right. Left acts: the address is its own, and its stack drops what claims
-/// to come from there. Right has it on its loopback, as a backend must, and does not ask for
-/// neighbours in its name.
+/// The path from left to right. Left is active: it has the address, and its stack drops packets
+/// from there. Right has the address on its loopback, as a backend must, and sends no ARP requests
+/// from it.
 fn set_up(pair: &Pair) -> Path {
     ip(&format!("addr add {VIP}/32 dev left"));
     let (source_mac, ifindex) = (set_mac("left", 1), interface("left").index);
@@ -67,7 +67,7 @@ fn paths(path: Path) -> Paths {
     Paths::from([((0, 0), path)])
 }
 
-/// The prober is a task of this thread: it works on the left.
+/// The prober is a task of this thread, in the left namespace.
 async fn next(pair: &Pair, events: &mut mpsc::Receiver<Event>) -> Option<bool> {
     pair.enter_left();
     let event = tokio::time::timeout(SOON, events.recv())
@@ -90,7 +90,7 @@ fn a_backend_is_well_while_it_has_the_address_and_answers_for_it() {
         prober.probe(paths(path));
         assert_eq!(next(pair, &mut events).await, Some(true), "it answers");
         drop(listener);
-        assert_eq!(next(pair, &mut events).await, Some(false), "nobody listens");
+        assert_eq!(next(pair, &mut events).await, Some(false), "no server listens");
         pair.enter_right();
         let listener = listen();
         assert_eq!(next(pair, &mut events).await, Some(true), "one success is enough");
@@ -99,11 +99,12 @@ fn a_backend_is_well_while_it_has_the_address_and_answers_for_it() {
         assert_eq!(next(pair, &mut events).await, Some(false), "it lacks the address");
         assert!(listener.accept().is_err(), "no connection ever comes to be");
         prober.probe(Paths::new());
-        assert_eq!(next(pair, &mut events).await, None, "whoever does not act has no opinion");
+        assert_eq!(next(pair, &mut events).await, None, "an inactive node has no state");
     });
 }
 
-/// The end of a tunnel without the kernel's: what is inside comes in by the loopback.
+/// The end of a tunnel without the kernel's tunnel device: the inner packets arrive on the
+/// loopback.
 async fn unwrap_tunnel(mut outside: Socket, inside: PacketSocket) {
     let mut buffer = [0; 128];
     loop {
@@ -136,7 +137,11 @@ fn a_backend_behind_a_tunnel_likewise() {
         let (sender, mut events) = mpsc::channel(8);
         let prober = spawn(&[service()], &sender);
         prober.probe(paths(path));
-        assert_eq!(next(pair, &mut events).await, Some(false), "nobody takes the packet out");
+        assert_eq!(
+            next(pair, &mut events).await,
+            Some(false),
+            "no tunnel end decapsulates the packet"
+        );
         let end = tokio::spawn(unwrap_tunnel(outside, inside));
         assert_eq!(
             next(pair, &mut events).await,

@@ -17,7 +17,7 @@ fn a_value_is_raised_and_never_lowered() {
 }
 
 #[test]
-fn errors_say_what_is_wrong() {
+fn errors_name_the_cause() {
     let dir = tempfile::tempdir().expect("a directory");
     fs::create_dir_all(dir.path().join("ipv4/conf/eth1")).expect("a directory");
     fs::write(dir.path().join("ipv4/conf/eth1/rp_filter"), "no").expect("a file");

@@ -108,7 +108,7 @@ impl Tables {
         self.services.indexes().into_values()
     }
 
-    /// The services and backends that the numbers in the maps stand for.
+    /// The services and backends of the numbers in the maps.
     pub fn found(&self) -> MapIds {
         let addresses: BTreeMap<u32, IpAddr> = self
             .addresses

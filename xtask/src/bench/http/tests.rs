@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn what_wrk_says_is_read() {
+fn the_output_of_wrk_is_parsed() {
     let text = "Running 3s test @ http://192.168.1.249/\n  Thread Stats   Avg      Stdev     Max   +/- Stdev\n    \
                     Latency     1.20ms  500.00us   9.00ms   70.00%\n  Latency Distribution\n     50%  512.00us\n     \
                     75%    1.00ms\n     90%    1.50ms\n     99%    1.20s \n  100 requests in 3.00s, 10KB read\n\

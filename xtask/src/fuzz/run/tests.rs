@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_run_is_read_from_what_libfuzzer_says() {
+fn the_result_of_a_run_is_parsed_from_the_output_of_libfuzzer() {
     let text = "INFO: seed corpus: files: 3\n#4\tINITED cov: 12 ft: 13 corp: 3/9b\n#900\tNEW    cov: 15 ft: 20 corp: 4/9b\n\
                     #5000\tDONE   cov: 15 ft: 21 corp: 4/9b\nstat::number_of_executed_units: 5000\n";
     assert_eq!(Report::read(text), Report { executions: 5000, edges: (12, 15), artifact: None });

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn modules_come_with_what_they_need() {
+fn modules_are_packed_with_their_dependencies() {
     let text = "kernel/net/llc/llc.ko.xz:\nkernel/net/bridge/bridge.ko.xz: kernel/net/llc/llc.ko.xz\nkernel/x/other.ko: kernel/y.ko\n\
                     kernel/drivers/net/virtio-net.ko:\n";
     let found: Vec<String> = closure(text).into_iter().collect();

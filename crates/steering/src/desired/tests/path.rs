@@ -85,7 +85,7 @@ fn a_tunnel_over_an_interface_of_another_family_is_probed_from_the_front() {
 }
 
 #[test]
-fn only_who_acts_probes_and_only_what_the_check_does_not_see() {
+fn only_the_active_node_probes_and_only_paths_that_no_check_covers() {
     assert_eq!(probed(&World::serving(V4, PAIR, "")), [], "not active");
     let mut world = active(V4, PAIR, "");
     assert_eq!(probed(&world), [(0, 1)], "not its own stack");
@@ -123,11 +123,11 @@ fn a_backend_that_is_not_reached_leaves_the_ring_and_is_probed_on() {
     );
     world.health = vec![vec![Some(true); 2]];
     world.active = vec![false; 2];
-    assert_eq!(members(&world), [0, 1], "who does not act has no opinion");
+    assert_eq!(members(&world), [0, 1], "an inactive node has no state");
 }
 
 #[test]
-fn where_nobody_would_be_left_the_probes_are_not_believed() {
+fn probes_are_ignored_if_no_backend_would_remain() {
     let backends = "{ address = \"192.0.2.2\" }, { address = \"192.0.2.3\" }, { address = \"192.0.2.4\", weight = 0 }";
     let mut world = active(V4, backends, "");
     for host in ["192.0.2.3", "192.0.2.4"] {

@@ -44,7 +44,7 @@ fn healthy_backends_with_a_weight_take_connections() {
 }
 
 #[test]
-fn nothing_is_said_of_an_upstream_before_every_check_has_ended() {
+fn an_upstream_has_no_pool_before_every_check_has_a_result() {
     assert_eq!(members(&upstreams(&[upstream(&[1, 1])], &[vec![Some(true), None]])), None);
 }
 

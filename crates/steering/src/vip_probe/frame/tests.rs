@@ -1,4 +1,4 @@
-//! Frames against bytes that another program has made.
+//! Frames, compared with the bytes of another program.
 
 use std::net::IpAddr;
 
@@ -94,7 +94,7 @@ fn behind_a_tunnel_the_packet_goes_inside_another() {
     );
 }
 
-/// What comes back to `attempt`, from the IP header on.
+/// The answer to `attempt`, from the IP header on.
 fn answer(attempt: &Attempt, flags: u8, acknowledged: u32) -> Vec<u8> {
     let Path { service, own, port, .. } = attempt.path;
     let mirrored = Attempt {

@@ -5,7 +5,7 @@ fn at(millis: u64) -> Instant {
     Instant::from_micros(millis * 1_000)
 }
 
-fn timetable(fall: u32) -> Schedule {
+fn schedule(fall: u32) -> Schedule {
     let (interval, timeout) = (Duration::from_millis(250), Duration::from_millis(200));
     Schedule::new(
         &Check { kind: CheckKind::Tcp { port: None }, interval, timeout, rise: 3, fall },
@@ -13,21 +13,21 @@ fn timetable(fall: u32) -> Schedule {
     )
 }
 
-/// Everything due up to `end`, each silence concluded.
-fn run(timetable: &mut Schedule, end: u64) -> Vec<(u64, Due, Option<bool>)> {
+/// Everything due up to `end`, with each silence concluded.
+fn run(schedule: &mut Schedule, end: u64) -> Vec<(u64, Due, Option<bool>)> {
     let mut seen = Vec::new();
-    while timetable.next() <= at(end) {
-        let now = timetable.next();
-        let due = timetable.poll(now).expect("something is due");
-        let news = if due == Due::Silence { timetable.conclude(now, false) } else { None };
+    while schedule.next() <= at(end) {
+        let now = schedule.next();
+        let due = schedule.poll(now).expect("something is due");
+        let news = if due == Due::Silence { schedule.conclude(now, false) } else { None };
         seen.push((now.as_micros() / 1_000, due, news));
     }
     seen
 }
 
 #[test]
-fn a_frame_is_repeated_once_and_two_silences_make_a_path_broken_whatever_the_check_says() {
-    let mut timetable = timetable(1);
+fn a_frame_is_repeated_once_and_two_silences_make_a_path_broken_independent_of_the_check() {
+    let mut schedule = schedule(1);
     let expected = [
         (1_000, Due::Ask, None),
         (1_100, Due::Repeat, None),
@@ -39,55 +39,55 @@ fn a_frame_is_repeated_once_and_two_silences_make_a_path_broken_whatever_the_che
         (1_600, Due::Repeat, None),
         (1_700, Due::Silence, None),
     ];
-    assert_eq!(run(&mut timetable, 1_700), expected);
-    assert_eq!(timetable.opinion(), Some(false));
-    assert_eq!(timetable.poll(at(1_750)), Some(Due::Ask));
-    assert_eq!(timetable.conclude(at(1_760), true), Some(true), "one success is enough");
-    assert_eq!(timetable.next(), at(2_000));
+    assert_eq!(run(&mut schedule, 1_700), expected);
+    assert_eq!(schedule.known(), Some(false));
+    assert_eq!(schedule.poll(at(1_750)), Some(Due::Ask));
+    assert_eq!(schedule.conclude(at(1_760), true), Some(true), "one success is enough");
+    assert_eq!(schedule.next(), at(2_000));
 }
 
 #[test]
 fn a_single_silence_is_no_news() {
-    let mut timetable = timetable(1);
-    timetable.poll(at(1_000));
-    assert_eq!(timetable.conclude(at(1_001), true), Some(true));
+    let mut schedule = schedule(1);
+    schedule.poll(at(1_000));
+    assert_eq!(schedule.conclude(at(1_001), true), Some(true));
     let results = [false, true, false, true, false, false];
-    let news = results.map(|works| timetable.conclude(at(1_001), works));
+    let news = results.map(|works| schedule.conclude(at(1_001), works));
     assert_eq!(news, [None, None, None, None, None, Some(false)]);
 }
 
 #[test]
 fn the_fall_of_the_check_counts_where_it_is_larger() {
-    let mut timetable = timetable(4);
-    let news = [(); 5].map(|()| timetable.conclude(at(1_000), false));
+    let mut schedule = schedule(4);
+    let news = [(); 5].map(|()| schedule.conclude(at(1_000), false));
     assert_eq!(news, [None, None, None, Some(false), None]);
 }
 
 #[test]
 fn a_probe_that_was_not_sent_is_no_failure_and_resets_the_others() {
-    let mut timetable = timetable(1);
-    timetable.poll(at(1_000));
-    assert_eq!(timetable.conclude(at(1_000), false), None);
-    timetable.poll(at(1_250));
-    timetable.excuse(at(1_250));
-    assert_eq!((timetable.opinion(), timetable.next()), (None, at(1_500)));
-    assert_eq!([(); 2].map(|()| timetable.conclude(at(1_500), false)), [None, Some(false)]);
-    timetable.excuse(at(1_600));
-    assert_eq!(timetable.opinion(), None);
+    let mut schedule = schedule(1);
+    schedule.poll(at(1_000));
+    assert_eq!(schedule.conclude(at(1_000), false), None);
+    schedule.poll(at(1_250));
+    schedule.excuse(at(1_250));
+    assert_eq!((schedule.known(), schedule.next()), (None, at(1_500)));
+    assert_eq!([(); 2].map(|()| schedule.conclude(at(1_500), false)), [None, Some(false)]);
+    schedule.excuse(at(1_600));
+    assert_eq!(schedule.known(), None);
 }
 
 #[test]
 fn a_late_poll_does_not_send_two_probes_at_once() {
-    let mut timetable = timetable(1);
-    timetable.poll(at(1_000));
-    assert_eq!(timetable.poll(at(9_000)), Some(Due::Repeat));
+    let mut schedule = schedule(1);
+    schedule.poll(at(1_000));
+    assert_eq!(schedule.poll(at(9_000)), Some(Due::Repeat));
     assert_eq!(
-        (timetable.poll(at(9_000)), timetable.next()),
+        (schedule.poll(at(9_000)), schedule.next()),
         (None, at(9_100)),
         "the answer has its time"
     );
-    assert_eq!(timetable.poll(at(9_100)), Some(Due::Silence));
-    timetable.conclude(at(9_100), false);
-    assert_eq!(timetable.poll(at(9_100)), Some(Due::Ask));
-    assert_eq!(timetable.poll(at(9_100)), None);
+    assert_eq!(schedule.poll(at(9_100)), Some(Due::Silence));
+    schedule.conclude(at(9_100), false);
+    assert_eq!(schedule.poll(at(9_100)), Some(Due::Ask));
+    assert_eq!(schedule.poll(at(9_100)), None);
 }
