@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::source::Span;
 use vrrp_model::{
-    Announce, Balance, ChecksumForm, Forward, Fragments, HmacMode, Persistence, Protocol, Version,
-    XdpUse,
+    Announce, Balance, CheckType, ChecksumForm, Forward, Fragments, HmacMode, Persistence,
+    Protocol, Version, XdpUse,
 };
 
 /// A value and where it was written; a default carries the place of the block it belongs to.
@@ -210,7 +210,7 @@ pub(super) struct TunnelDraft {
 
 #[derive(Clone)]
 pub(super) struct CheckDraft {
-    pub kind: CheckKindDraft,
+    pub kind: CheckType,
     pub span: Span,
     pub port: Option<At<i64>>,
     pub path: Option<At<String>>,
@@ -219,14 +219,6 @@ pub(super) struct CheckDraft {
     pub rise: At<i64>,
     pub fall: At<i64>,
     pub real_path: Option<At<bool>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum CheckKindDraft {
-    None,
-    Tcp,
-    Http,
-    FastCgi,
 }
 
 pub(super) struct UpstreamDraft {

@@ -54,11 +54,11 @@ pub(super) fn read(
     if reporter.has_errors() {
         return None;
     }
-    Some(lower(&nodes, reporter))
+    Some(draft(&nodes, reporter))
 }
 
 /// Global settings first, wherever they stand: instances take their defaults from them.
-fn lower(nodes: &[Node], reporter: &mut Reporter) -> Draft {
+fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
     let mut draft = Draft::default();
     let mut globals = Globals::default();
     let mut mail = Vec::new();

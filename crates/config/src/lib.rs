@@ -1,8 +1,8 @@
 //! Configuration files to the model: keepalived.conf as it is, and our own TOML.
 //!
 //! ```text
-//! load (reads files) -> Source -> keepalived::lexer -> tree -> keepalived::lower \
-//!                              -> toml::schema ------------> toml::lower --------+-> Draft
+//! load (reads files) -> Source -> keepalived::lexer -> tree -> keepalived::draft \
+//!                              -> toml::schema ------------> toml::file::draft --+-> Draft
 //! Draft -> validate -> vrrp_model::Config
 //! ```
 //!
@@ -10,7 +10,7 @@
 //! with the place it was written at. [`validate`] checks a draft once for both (ranges, duplicates,
 //! references) and makes the model. Everything here but [`load`] is pure. To teach the agent
 //! another keyword of keepalived: move it to `Read` in `keepalived::keywords` and read it in the
-//! block's lowering.
+//! block's file of `keepalived`.
 
 mod conf_d;
 mod convert;
@@ -89,6 +89,6 @@ pub fn parse_on(
         Language::Toml => toml::read(source, &mut reporter),
     };
     let config =
-        draft.and_then(|draft| validate::lower(&draft, &surroundings.host_name, &mut reporter));
+        draft.and_then(|draft| validate::config(&draft, &surroundings.host_name, &mut reporter));
     reporter.finish(config)
 }

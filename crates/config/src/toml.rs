@@ -1,6 +1,6 @@
 //! Our own language: TOML, unknown keys are errors.
 
-mod lower;
+mod file;
 mod schema;
 mod service;
 mod upstream;
@@ -32,7 +32,7 @@ pub(super) fn read(source: &Source, reporter: &mut Reporter) -> Option<Draft> {
         check_fragment(text, fragment, reporter);
     }
     match ::toml::from_str::<schema::File>(text) {
-        Ok(file) => Some(lower::lower(file, reporter)),
+        Ok(file) => Some(file::draft(file, reporter)),
         Err(error) => {
             reporter.error(describe(source, &error));
             None

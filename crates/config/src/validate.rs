@@ -25,7 +25,7 @@ pub(super) use hmac::HEX;
 use vrrp_model::Config;
 
 /// HealthTable `draft` and makes the model; `None` when there is an error.
-pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> Option<Config> {
+pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> Option<Config> {
     let node = match &draft.node {
         Some(node) => {
             values::name(node, "the node's name", reporter);
@@ -37,8 +37,8 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
     unique(draft.routers.iter().map(|router| &router.name), "virtual router", reporter);
     unique(draft.services.iter().map(|service| &service.name), "service", reporter);
     unique(draft.upstreams.iter().map(|upstream| &upstream.name), "upstream", reporter);
-    let election = election::lower(&draft.election, reporter);
-    let scripts = draft.scripts.iter().map(|script| script::lower(script, reporter)).collect();
+    let election = election::validate(&draft.election, reporter);
+    let scripts = draft.scripts.iter().map(|script| script::validate(script, reporter)).collect();
     let by_name = draft
         .scripts
         .iter()
@@ -48,16 +48,19 @@ pub(super) fn lower(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> 
     let routers: Vec<_> = draft
         .routers
         .iter()
-        .map(|router| router::lower(router, &draft.scripts, &by_name, reporter))
+        .map(|router| router::validate(router, &draft.scripts, &by_name, reporter))
         .collect();
     router::check_together(&draft.routers, &routers, reporter);
-    let groups = group::lower(&draft.groups, &draft.routers, reporter);
-    let services: Vec<_> =
-        draft.services.iter().map(|service| service::lower(service, &routers, reporter)).collect();
+    let groups = group::validate(&draft.groups, &draft.routers, reporter);
+    let services: Vec<_> = draft
+        .services
+        .iter()
+        .map(|service| service::validate(service, &routers, reporter))
+        .collect();
     service::check_together(&draft.services, &services, reporter);
-    let tunnel = tunnel::lower(&draft.tunnel, reporter);
+    let tunnel = tunnel::validate(&draft.tunnel, reporter);
     let upstreams: Vec<_> =
-        draft.upstreams.iter().map(|upstream| upstream::lower(upstream, reporter)).collect();
+        draft.upstreams.iter().map(|upstream| upstream::validate(upstream, reporter)).collect();
     upstream::check_together(&draft.upstreams, &upstreams, reporter);
     if routers.is_empty() && !reporter.has_errors() {
         reporter.error(

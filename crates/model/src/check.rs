@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::Config;
+use super::choice::choice;
+use super::{Config, Protocol};
 
 impl Config {
     /// The checks of services and upstreams.
@@ -37,4 +38,45 @@ pub enum CheckKind {
     Http { port: Option<u16>, path: String },
     /// FCGI_GET_VALUES is answered by FCGI_GET_VALUES_RESULT, as php-fpm does.
     FastCgi { port: Option<u16> },
+}
+
+choice! {
+    /// The word for a [`CheckKind`].
+    pub enum CheckType {
+        None = "none",
+        Tcp = "tcp",
+        Http = "http",
+        FastCgi = "fastcgi",
+    }
+}
+
+impl CheckKind {
+    pub const fn check_type(&self) -> CheckType {
+        match self {
+            CheckKind::None => CheckType::None,
+            CheckKind::Tcp { .. } => CheckType::Tcp,
+            CheckKind::Http { .. } => CheckType::Http,
+            CheckKind::FastCgi { .. } => CheckType::FastCgi,
+        }
+    }
+
+    /// The port that is asked instead of the backend's.
+    pub const fn port(&self) -> Option<u16> {
+        match *self {
+            CheckKind::None => None,
+            CheckKind::Tcp { port }
+            | CheckKind::Http { port, .. }
+            | CheckKind::FastCgi { port } => port,
+        }
+    }
+}
+
+impl CheckType {
+    /// What a protocol's backends are asked where no check is written.
+    pub const fn default_for(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Tcp => CheckType::Tcp,
+            Protocol::Udp => CheckType::None,
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::choice::choice;
+
 /// Shortest and longest secret, in bytes. A shorter one has less entropy than the hash; a longer
 /// one than the hash's block is hashed first (RFC 2104 section 3).
 pub const SECRET_LEN: std::ops::RangeInclusive<usize> = 32..=64;
@@ -26,15 +28,18 @@ pub struct Hmac {
     pub keys: Vec<HmacKey>,
 }
 
-/// The steps of a roll-out, in its order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HmacMode {
-    /// Sign nothing, accept both, verify what is signed.
-    ReceiveOnly,
-    /// Sign, accept both, verify what is signed.
-    Permissive,
-    /// Sign, and accept nothing else.
-    Enforce,
+choice! {
+    /// The steps of a roll-out, in its order.
+    #[derive(Default)]
+    pub enum HmacMode {
+        /// Sign nothing, accept both, verify what is signed.
+        ReceiveOnly = "receive-only",
+        /// Sign, accept both, verify what is signed.
+        Permissive = "permissive",
+        /// Sign, and accept nothing else.
+        #[default]
+        Enforce = "enforce",
+    }
 }
 
 #[derive(Clone, PartialEq, Eq)]

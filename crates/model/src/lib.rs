@@ -1,10 +1,11 @@
 //! What the agent is asked to do, whatever file it was written in.
 //!
-//! keepalived.conf and our TOML both lower to these types (`config::lower`); nothing here knows a
+//! keepalived.conf and our TOML both become these types (`vrrp_config`); nothing here knows a
 //! file, a line or a keyword. Everything is checked by the time it exists: references resolve by
 //! index, numbers are in range, names are unique.
 
 mod check;
+mod choice;
 mod election_thread;
 mod fit;
 pub mod histogram;
@@ -21,7 +22,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use check::{Check, CheckKind};
+pub use check::{Check, CheckKind, CheckType};
+use choice::choice;
 pub use election_thread::{Degraded, ElectionThread, Missing};
 pub use hmac::{Hmac, HmacError, HmacKey, HmacMode};
 pub use service::{
@@ -82,15 +84,18 @@ impl Config {
     }
 }
 
-/// Which XDP attach modes the agent may use on an interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum XdpUse {
-    /// Driver mode, then generic mode, then none: the first that attaches.
-    Auto,
-    /// Generic (skb) mode only.
-    Generic,
-    /// No XDP: election and addresses work through the sockets alone.
-    Off,
+choice! {
+    /// Which XDP attach modes the agent may use on an interface.
+    #[derive(Default)]
+    pub enum XdpUse {
+        /// Driver mode, then generic mode, then none: the first that attaches.
+        #[default]
+        Auto = "auto",
+        /// Generic (skb) mode only.
+        Generic = "generic",
+        /// No XDP: election and addresses work through the sockets alone.
+        Off = "off",
+    }
 }
 
 /// One virtual router: an election for a set of virtual addresses on an interface (RFC 9568 section
@@ -225,13 +230,16 @@ impl fmt::Debug for Auth {
     }
 }
 
-/// What the v3 IPv4 checksum covers (RFC 5798 section 5.2.8 against RFC 9568 section 5.2.8).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChecksumForm {
-    /// With the IPv4 pseudo-header: what keepalived and FRR send and insist on. The default.
-    PseudoHeader,
-    /// The VRRP message only (RFC 9568).
-    MessageOnly,
+choice! {
+    /// What the v3 IPv4 checksum covers (RFC 5798 section 5.2.8 against RFC 9568 section 5.2.8).
+    #[derive(Default)]
+    pub enum ChecksumForm {
+        /// With the IPv4 pseudo-header: what keepalived and FRR send and insist on.
+        #[default]
+        PseudoHeader = "pseudo-header",
+        /// The VRRP message only (RFC 9568).
+        MessageOnly = "message-only",
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

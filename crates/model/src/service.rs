@@ -8,6 +8,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 
 use super::Check;
+use super::choice::choice;
 
 /// A port of a virtual address whose connections are spread over backends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,10 +78,23 @@ impl Service {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Protocol {
-    Tcp,
-    Udp,
+choice! {
+    #[derive(Default)]
+    pub enum Protocol {
+        #[default]
+        Tcp = "tcp",
+        Udp = "udp",
+    }
+}
+
+impl Forward {
+    /// Once `Auto` is decided for an address that this node holds.
+    pub const fn or_local(self) -> Self {
+        match self {
+            Forward::Auto => Forward::Local,
+            decided => decided,
+        }
+    }
 }
 
 impl Protocol {
@@ -101,25 +115,29 @@ impl Protocol {
     }
 }
 
-/// What decides the backend of a packet.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Persistence {
-    /// Both addresses, both ports and the protocol.
-    #[default]
-    Flow,
-    /// The source address: all flows of a client go to one backend.
-    Source,
+choice! {
+    /// What decides the backend of a packet.
+    #[derive(Default)]
+    pub enum Persistence {
+        /// Both addresses, both ports and the protocol.
+        #[default]
+        Flow = "flow",
+        /// The source address: all flows of a client go to one backend.
+        Source = "source",
+    }
 }
 
-/// What becomes of fragments.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Fragments {
-    /// Dropped and counted.
-    #[default]
-    Drop,
-    /// To the backend of their source address, as all its packets. Later fragments have no port: of
-    /// the services of an address and protocol one at most may have them.
-    Steer,
+choice! {
+    /// What becomes of fragments.
+    #[derive(Default)]
+    pub enum Fragments {
+        /// Dropped and counted.
+        #[default]
+        Drop = "drop",
+        /// To the backend of their source address, as all its packets. Later fragments have no port: of
+        /// the services of an address and protocol one at most may have them.
+        Steer = "steer",
+    }
 }
 
 /// Whose packets a service takes. The default lets everybody in.
@@ -156,24 +174,26 @@ pub struct Backend {
     pub forward: Forward,
 }
 
-/// How a packet reaches a backend.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Forward {
-    /// `Local` when the address is this node's own, else `Dr`: both nodes of a pair can share one
-    /// file.
-    #[default]
-    Auto,
-    /// Up this node's own stack.
-    Local,
-    /// Destination MAC rewritten, sent on the same segment; the backend answers the client
-    /// directly.
-    Dr,
-    /// In an IP packet to the backend (RFC 2003, RFC 2473), over any route; the backend answers the
-    /// client directly.
-    Ipip,
-    /// Destination address and port rewritten; the backend's answers come back through the pair,
-    /// which rewrites their source.
-    Nat,
+choice! {
+    /// How a packet reaches a backend.
+    #[derive(Default)]
+    pub enum Forward {
+        /// `Local` when the address is this node's own, else `Dr`: both nodes of a pair can share one
+        /// file.
+        #[default]
+        Auto = "auto",
+        /// Up this node's own stack.
+        Local = "local",
+        /// Destination MAC rewritten, sent on the same segment; the backend answers the client
+        /// directly.
+        Dr = "dr",
+        /// In an IP packet to the backend (RFC 2003, RFC 2473), over any route; the backend answers the
+        /// client directly.
+        Ipip = "ipip",
+        /// Destination address and port rewritten; the backend's answers come back through the pair,
+        /// which rewrites their source.
+        Nat = "nat",
+    }
 }
 
 /// Outer source addresses of [`Forward::Ipip`].

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Config, Family, HmacMode, Peer, Router, SyncGroup};
+use super::{Config, Family, Peer, Router, SyncGroup};
 
 impl Config {
     /// The sync group of the router at `index`, and the names of its other members; `None` where it
@@ -46,16 +46,5 @@ impl fmt::Display for Peer {
             u8::MAX => write!(f, "{}", self.address),
             min_ttl => write!(f, "{} (TTL {min_ttl} to {})", self.address, self.max_ttl),
         }
-    }
-}
-
-impl fmt::Display for HmacMode {
-    /// As it is written in a file.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ReceiveOnly => "receive-only",
-            Self::Permissive => "permissive",
-            Self::Enforce => "enforce",
-        })
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::Check;
+use super::choice::choice;
 
 /// A TCP address whose connections go to one of several servers, chosen when a process connects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,19 +46,13 @@ impl fmt::Display for Cgroup {
     }
 }
 
-/// How a backend is chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Balance {
-    /// The fewest connections in flight for the weight.
-    LeastConnections,
-    WeightedRandom,
-}
-
-impl Balance {
-    pub const fn label(self) -> &'static str {
-        match self {
-            Balance::LeastConnections => "least-connections",
-            Balance::WeightedRandom => "weighted-random",
-        }
+choice! {
+    /// How a backend is chosen.
+    #[derive(Default)]
+    pub enum Balance {
+        /// The fewest connections in flight for the weight.
+        #[default]
+        LeastConnections = "least-connections",
+        WeightedRandom = "weighted-random",
     }
 }

@@ -17,7 +17,7 @@ mod tracked;
 mod upstreams;
 
 pub use election::{BucketStatus, ElectionStatus, HistogramStatus, MissingStatus};
-pub use services::{BackendState, BackendStatus, Forward, PeerRing, Protocol, ServiceStatus};
+pub use services::{BackendState, BackendStatus, PeerRing, ServiceStatus};
 pub use table::render;
 pub use tracked::{TrackedKind, TrackedState, TrackedStatus};
 pub use upstreams::{UpstreamBackendStatus, UpstreamStatus};

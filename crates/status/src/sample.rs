@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use vrrp_election::Role;
 use vrrp_model::Missing;
+use vrrp_model::{Forward, Protocol};
 
 use crate::*;
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
+use vrrp_model::{Forward, Protocol};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceStatus {
@@ -46,31 +47,6 @@ pub struct PeerRing {
     pub agrees: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    Tcp,
-    Udp,
-}
-
-impl From<vrrp_model::Protocol> for Protocol {
-    fn from(protocol: vrrp_model::Protocol) -> Self {
-        match protocol {
-            vrrp_model::Protocol::Tcp => Protocol::Tcp,
-            vrrp_model::Protocol::Udp => Protocol::Udp,
-        }
-    }
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-        })
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BackendStatus {
     pub address: IpAddr,
@@ -79,6 +55,7 @@ pub struct BackendStatus {
     pub port: Option<u16>,
     /// As configured; 0 drains.
     pub weight: u16,
+    /// Never `auto`: that is decided before.
     pub forward: Forward,
     pub state: BackendState,
     /// Whether connections to the virtual address reach the backend. `None`: no probe runs, or none
@@ -121,39 +98,6 @@ impl BackendStatus {
             None => self.address.to_string(),
             Some(port) => SocketAddr::new(self.address, port).to_string(),
         }
-    }
-}
-
-/// How packets reach a backend, once `auto` is decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Forward {
-    Local,
-    Dr,
-    Ipip,
-    Nat,
-}
-
-impl From<vrrp_model::Forward> for Forward {
-    fn from(forward: vrrp_model::Forward) -> Self {
-        match forward {
-            // `auto` is decided before the status is built.
-            vrrp_model::Forward::Auto | vrrp_model::Forward::Local => Forward::Local,
-            vrrp_model::Forward::Dr => Forward::Dr,
-            vrrp_model::Forward::Ipip => Forward::Ipip,
-            vrrp_model::Forward::Nat => Forward::Nat,
-        }
-    }
-}
-
-impl fmt::Display for Forward {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Forward::Local => "local",
-            Forward::Dr => "dr",
-            Forward::Ipip => "ipip",
-            Forward::Nat => "nat",
-        })
     }
 }
 

@@ -7,17 +7,13 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use vrrp_election::timing;
-use vrrp_model::{Auth, Config, Delivery, Router, Script, Version, VirtualAddress, XdpUse};
+use vrrp_model::{Auth, Config, Delivery, Router, Script, Version, VirtualAddress};
 
 /// The meaning of a configuration, for people. Contains no password.
 pub fn summary(config: &Config) -> String {
     let mut text = String::new();
+    let xdp = config.xdp;
     let metrics = config.metrics.map_or("off".to_owned(), |address| address.to_string());
-    let xdp = match config.xdp {
-        XdpUse::Auto => "auto",
-        XdpUse::Generic => "generic",
-        XdpUse::Off => "off",
-    };
     let _ = writeln!(
         text,
         "  node {}: metrics {metrics}, API {}, XDP {xdp}",

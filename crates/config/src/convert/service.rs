@@ -29,14 +29,12 @@ pub(super) fn write(text: &mut Text, service: &Service) {
     text.key("name", &string(name));
     text.key("address", &string(&address.to_string()));
     text.key("port", &port.to_string());
-    text.key("protocol", &string(if *protocol == Protocol::Tcp { "tcp" } else { "udp" }));
-    match persistence {
-        Persistence::Flow => {}
-        Persistence::Source => text.key("persistence", &string("source")),
+    text.key("protocol", &string(protocol.label()));
+    if *persistence != Persistence::default() {
+        text.key("persistence", &string(persistence.label()));
     }
-    match fragments {
-        Fragments::Drop => {}
-        Fragments::Steer => text.key("fragments", &string("steer")),
+    if *fragments != Fragments::default() {
+        text.key("fragments", &string(fragments.label()));
     }
     if *drain != Service::DRAIN {
         text.key("drain", &duration(*drain));
@@ -56,7 +54,11 @@ pub(super) fn write(text: &mut Text, service: &Service) {
         let place = inline_table([
             ("address", Some(string(&address.to_string()))),
             ("port", unless(own.to_string(), &port.to_string())),
-            ("forward", way(*forward)),
+            (
+                "forward",
+                unless(forward.label().to_owned(), Forward::default().label())
+                    .map(|word| string(&word)),
+            ),
         ]);
         text.key("sorry_server", &place);
     }
@@ -72,21 +74,13 @@ fn backend(backend: &Backend, service_port: u16, own_check: Option<&Check>) -> S
         ("address", Some(string(&address.to_string()))),
         ("port", unless(port.to_string(), &service_port.to_string())),
         ("weight", Some(weight.to_string())),
-        ("forward", way(*forward)),
+        (
+            "forward",
+            unless(forward.label().to_owned(), Forward::default().label())
+                .map(|word| string(&word)),
+        ),
         ("check", own_check.map(check)),
     ])
-}
-
-/// `None` for the default.
-fn way(forward: Forward) -> Option<String> {
-    let name = match forward {
-        Forward::Auto => return None,
-        Forward::Local => "local",
-        Forward::Dr => "dr",
-        Forward::Ipip => "ipip",
-        Forward::Nat => "nat",
-    };
-    Some(string(name))
 }
 
 fn write_guard(text: &mut Text, guard: &Guard) {
@@ -113,16 +107,14 @@ pub(super) fn check(check: &Check) -> String {
 
 fn check_on_path(check: &Check, real_path: bool) -> String {
     let Check { kind, interval, timeout, rise, fall } = check;
-    let (kind, port, path) = match kind {
-        CheckKind::None => ("none", None, None),
-        CheckKind::Tcp { port } => ("tcp", *port, None),
-        CheckKind::Http { port, path } => ("http", *port, Some(path)),
-        CheckKind::FastCgi { port } => ("fastcgi", *port, None),
+    let path = match kind {
+        CheckKind::Http { path, .. } => Some(path),
+        CheckKind::None | CheckKind::Tcp { .. } | CheckKind::FastCgi { .. } => None,
     };
     let second = duration(Duration::from_secs(1));
     inline_table([
-        ("type", Some(string(kind))),
-        ("port", port.map(|port| port.to_string())),
+        ("type", Some(string(kind.check_type().label()))),
+        ("port", kind.port().map(|port| port.to_string())),
         ("path", path.map(|path| string(path))),
         ("interval", unless(duration(*interval), &second)),
         ("timeout", unless(duration(*timeout), &second)),

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, CheckKindDraft};
+use super::super::draft::At;
 use super::super::source::Span;
 use super::keywords::{CHECK, URL};
 use super::tree::Node;
 use super::values;
+use vrrp_model::CheckType;
 
 /// In seconds.
 const LONGEST: u64 = 86_400;
@@ -23,7 +24,7 @@ pub(super) struct Timing {
 
 /// How the backends of a service are checked.
 pub(super) struct Checked {
-    pub kind: CheckKindDraft,
+    pub kind: CheckType,
     pub span: Span,
     pub port: Option<At<i64>>,
     pub path: Option<At<String>>,
@@ -75,15 +76,14 @@ pub(super) fn read(
     mail: &mut Vec<Span>,
     reporter: &mut Reporter,
 ) -> Checked {
-    let kind =
-        if node.keyword() == "HTTP_GET" { CheckKindDraft::Http } else { CheckKindDraft::Tcp };
+    let kind = if node.keyword() == "HTTP_GET" { CheckType::Http } else { CheckType::Tcp };
     let mut checked =
         Checked { kind, span: node.span().clone(), port: None, path: None, timing: defaults };
     let mut url = None;
     for statement in values::statements(node, &CHECK, &["url"], mail, reporter) {
         match statement.keyword() {
             "connect_port" => checked.port = values::number(statement, reporter),
-            "url" if kind == CheckKindDraft::Http && url.is_none() => url = Some(statement),
+            "url" if kind == CheckType::Http && url.is_none() => url = Some(statement),
             "url" => {
                 let message = "only the first `url` of an HTTP_GET is checked: this one";
                 reporter.ignored(Diagnostic::at(statement.span(), message));

@@ -4,14 +4,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, BackendDraft, CheckDraft, CheckKindDraft, GuardDraft, ServiceDraft};
+use super::super::draft::{At, BackendDraft, CheckDraft, GuardDraft, ServiceDraft};
 use super::super::source::Span;
 use super::checker::{self, Checked, Timing};
 use super::group::{self, Group};
 use super::keywords::{REAL_SERVER, VIRTUAL_SERVER};
 use super::tree::{Node, Word};
 use super::{lvs, values};
-use vrrp_model::{Forward, Fragments, Persistence, Protocol, Service};
+use vrrp_model::{CheckType, Forward, Fragments, Persistence, Protocol, Service};
 
 /// keepalived's default.
 const CHECK_EACH: Duration = Duration::from_secs(60);
@@ -284,7 +284,7 @@ impl Server {
 
     fn unchecked(&self, here: &Span) -> CheckDraft {
         CheckDraft {
-            kind: CheckKindDraft::None,
+            kind: CheckType::None,
             span: here.clone(),
             port: None,
             path: None,

@@ -1,4 +1,4 @@
-//! The shape of our TOML: names and types of every key. Meanings and defaults are in `lower`.
+//! The shape of our TOML: names and types of every key. Meanings and defaults are in `file`.
 //!
 //! No `Debug` here: it would print the password.
 
@@ -12,13 +12,11 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use metrics::Metrics;
-pub use router::{Address, Checksum, Garp, Hmac, HmacMode, Peer, VirtualRouter};
+pub use router::{Address, Garp, Hmac, Peer, VirtualRouter};
 pub use script::{Command, Script};
-pub use service::{
-    Backend, Check, CheckKind, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service,
-    SorryServer,
-};
-pub use upstream::{Balance, Upstream, UpstreamBackend};
+pub use service::{Backend, Check, Guard, Rate, Service, SorryServer};
+pub use upstream::{Upstream, UpstreamBackend};
+use vrrp_model::XdpUse;
 
 type Text = Option<Spanned<String>>;
 type Number = Option<Spanned<i64>>;
@@ -31,7 +29,8 @@ pub struct File {
     pub bpf_dir: Text,
     pub metrics: Option<Spanned<Metrics>>,
     pub compare_rings: Option<bool>,
-    pub xdp: Option<Xdp>,
+    #[serde(default)]
+    pub xdp: XdpUse,
     pub pass_foreign_vrids: Option<bool>,
     pub nat_forward_other: Option<bool>,
     pub startup_delay: Text,
@@ -50,14 +49,6 @@ pub struct File {
     pub upstream: Vec<Upstream>,
     #[serde(default)]
     pub sync_group: Vec<SyncGroup>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-pub enum Xdp {
-    Auto,
-    Generic,
-    Off,
 }
 
 #[derive(Deserialize, Default)]

@@ -5,31 +5,23 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::super::diag::Reporter;
-use super::super::draft::{
-    At, BackendDraft, CheckDraft, CheckKindDraft, GuardDraft, RateDraft, ServiceDraft,
-};
+use super::super::draft::{At, BackendDraft, CheckDraft, GuardDraft, RateDraft, ServiceDraft};
 use super::super::source::Span;
 use super::schema;
 use super::values::{at, number, timed};
-use vrrp_model::{Forward, Fragments, Persistence, Protocol, Service};
+use vrrp_model::{CheckType, Fragments, Protocol, Service};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 pub(super) fn service(written: schema::Service, reporter: &mut Reporter) -> ServiceDraft {
     let here = written.name.span();
-    let protocol = match written.protocol {
-        schema::Protocol::Tcp => Protocol::Tcp,
-        schema::Protocol::Udp => Protocol::Udp,
-    };
+    let protocol = written.protocol;
     ServiceDraft {
         address: at(written.address),
         port: at(written.port),
         protocol,
-        persistence: match written.persistence {
-            schema::Persistence::Flow => Persistence::Flow,
-            schema::Persistence::Source => Persistence::Source,
-        },
-        fragments: written.fragments.as_ref().map_or(At::new(Fragments::Drop, &here), fragments),
+        persistence: written.persistence,
+        fragments: written.fragments.map_or(At::new(Fragments::default(), &here), at),
         drain: timed(written.drain.as_ref(), "drain", Service::DRAIN, &here, reporter),
         quorum: number(written.quorum, 1, &here),
         sorry: written.sorry_server.map(sorry),
@@ -44,14 +36,6 @@ pub(super) fn service(written: schema::Service, reporter: &mut Reporter) -> Serv
     }
 }
 
-fn fragments(written: &Spanned<schema::Fragments>) -> At<Fragments> {
-    let fragments = match written.get_ref() {
-        schema::Fragments::Drop => Fragments::Drop,
-        schema::Fragments::Steer => Fragments::Steer,
-    };
-    At::new(fragments, &written.span())
-}
-
 fn backend(written: schema::Backend, protocol: Protocol, reporter: &mut Reporter) -> BackendDraft {
     let here = written.address.span();
     BackendDraft {
@@ -59,7 +43,7 @@ fn backend(written: schema::Backend, protocol: Protocol, reporter: &mut Reporter
         address: at(written.address),
         port: written.port.map(at),
         weight: number(written.weight, 1, &here),
-        forward: forward(written.forward),
+        forward: written.forward,
     }
 }
 
@@ -69,18 +53,8 @@ fn sorry(written: schema::SorryServer) -> BackendDraft {
         address: at(written.address),
         port: written.port.map(at),
         weight: At::new(1, &here),
-        forward: forward(written.forward),
+        forward: written.forward,
         check: None,
-    }
-}
-
-fn forward(written: schema::Forward) -> Forward {
-    match written {
-        schema::Forward::Auto => Forward::Auto,
-        schema::Forward::Local => Forward::Local,
-        schema::Forward::Dr => Forward::Dr,
-        schema::Forward::Ipip => Forward::Ipip,
-        schema::Forward::Nat => Forward::Nat,
     }
 }
 
@@ -107,12 +81,10 @@ pub(super) fn check(
     reporter: &mut Reporter,
 ) -> CheckDraft {
     let Some(written) = written else {
-        let kind =
-            if protocol == Protocol::Tcp { CheckKindDraft::Tcp } else { CheckKindDraft::None };
         let second = At::new(SECOND, service);
         let once = At::new(1, service);
         return CheckDraft {
-            kind,
+            kind: CheckType::default_for(protocol),
             span: service.clone(),
             port: None,
             path: None,
@@ -126,12 +98,7 @@ pub(super) fn check(
     let span = written.span();
     let written = written.into_inner();
     CheckDraft {
-        kind: match written.kind {
-            schema::CheckKind::None => CheckKindDraft::None,
-            schema::CheckKind::Tcp => CheckKindDraft::Tcp,
-            schema::CheckKind::Http => CheckKindDraft::Http,
-            schema::CheckKind::Fastcgi => CheckKindDraft::FastCgi,
-        },
+        kind: written.kind,
         port: written.port.map(at),
         path: written.path.map(at),
         interval: timed(written.interval.as_ref(), "interval", SECOND, &span, reporter),

@@ -5,7 +5,7 @@ use super::super::draft::{CgroupDraft, UpstreamBackendDraft, UpstreamDraft};
 use super::schema;
 use super::service::check;
 use super::values::{at, number};
-use vrrp_model::{Balance, Protocol};
+use vrrp_model::Protocol;
 
 pub(super) fn upstream(written: schema::Upstream, reporter: &mut Reporter) -> UpstreamDraft {
     let here = written.name.span();
@@ -13,10 +13,7 @@ pub(super) fn upstream(written: schema::Upstream, reporter: &mut Reporter) -> Up
         address: at(written.address),
         port: at(written.port),
         cgroup: CgroupDraft { path: written.cgroup.map(at), unit: written.unit.map(at) },
-        balance: match written.balance {
-            schema::Balance::LeastConnections => Balance::LeastConnections,
-            schema::Balance::WeightedRandom => Balance::WeightedRandom,
-        },
+        balance: written.balance,
         backends: written.backends.into_iter().map(backend).collect(),
         check: check(written.check, Protocol::Tcp, &here, reporter),
         name: at(written.name),

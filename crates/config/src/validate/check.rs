@@ -1,18 +1,18 @@
 //! Health checks of backends.
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, CheckDraft, CheckKindDraft};
+use super::super::draft::{At, CheckDraft};
 use super::values;
-use vrrp_model::{Check, CheckKind, Protocol};
+use vrrp_model::{Check, CheckKind, CheckType, Protocol};
 
-pub(super) fn lower(draft: &CheckDraft, protocol: Protocol, reporter: &mut Reporter) -> Check {
+pub(super) fn validate(draft: &CheckDraft, protocol: Protocol, reporter: &mut Reporter) -> Check {
     let port =
         draft.port.as_ref().map(|port| values::number(port, "port", 1..=65_535_u16, reporter));
     let kind = match draft.kind {
-        CheckKindDraft::None => CheckKind::None,
-        CheckKindDraft::Tcp => CheckKind::Tcp { port },
-        CheckKindDraft::Http => CheckKind::Http { port, path: path(draft, reporter) },
-        CheckKindDraft::FastCgi => CheckKind::FastCgi { port },
+        CheckType::None => CheckKind::None,
+        CheckType::Tcp => CheckKind::Tcp { port },
+        CheckType::Http => CheckKind::Http { port, path: path(draft, reporter) },
+        CheckType::FastCgi => CheckKind::FastCgi { port },
     };
     if protocol == Protocol::Udp && kind != CheckKind::None && port.is_none() {
         let message = "a UDP service has no port that this check could connect to";
@@ -21,7 +21,7 @@ pub(super) fn lower(draft: &CheckDraft, protocol: Protocol, reporter: &mut Repor
                 .help("give the check a `port`, or use `type = \"none\"`"),
         );
     }
-    if let (Some(path), true) = (&draft.path, draft.kind != CheckKindDraft::Http) {
+    if let (Some(path), true) = (&draft.path, draft.kind != CheckType::Http) {
         reporter.error(Diagnostic::at(&path.span, "only a check of type \"http\" has a path"));
     }
     Check {
@@ -36,7 +36,7 @@ pub(super) fn lower(draft: &CheckDraft, protocol: Protocol, reporter: &mut Repor
 /// Whether backends are asked on the real path as well: where that is possible, unless it is
 /// switched off.
 pub(super) fn real_path(draft: &CheckDraft, protocol: Protocol, reporter: &mut Reporter) -> bool {
-    let possible = protocol == Protocol::Tcp && draft.kind != CheckKindDraft::None;
+    let possible = protocol == Protocol::Tcp && draft.kind != CheckType::None;
     if let Some(At { value: true, span }) = &draft.real_path
         && !possible
     {

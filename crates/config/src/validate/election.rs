@@ -10,7 +10,7 @@ const HIGHEST_PRIORITY: u8 = 99;
 /// The highest number in a `cpu_set_t`.
 const HIGHEST_CPU: u16 = 1023;
 
-pub(super) fn lower(draft: &ElectionDraft, reporter: &mut Reporter) -> ElectionThread {
+pub(super) fn validate(draft: &ElectionDraft, reporter: &mut Reporter) -> ElectionThread {
     let default = ElectionThread::default();
     let realtime_priority = match &draft.realtime_priority {
         Some(priority) => {

@@ -8,7 +8,7 @@ use super::{unique, values};
 use vrrp_model::SyncGroup;
 use vrrp_model::suggest;
 
-pub(super) fn lower(
+pub(super) fn validate(
     drafts: &[GroupDraft],
     routers: &[RouterDraft],
     reporter: &mut Reporter,

@@ -10,7 +10,7 @@ use super::values;
 use vrrp_model::{Family, Guard, Protocol, Rate};
 
 /// `family` is that of the service's address, where that is one.
-pub(super) fn lower(
+pub(super) fn validate(
     draft: &ServiceDraft,
     family: Option<Family>,
     reporter: &mut Reporter,

@@ -9,7 +9,7 @@ use vrrp_model::{Hmac, HmacKey};
 pub(in super::super) const HEX: &str = "hex:";
 
 /// Checks the keys by the rules of the authenticator; `None` where they cannot be used.
-pub(super) fn lower(draft: &HmacDraft, reporter: &mut Reporter) -> Option<Hmac> {
+pub(super) fn validate(draft: &HmacDraft, reporter: &mut Reporter) -> Option<Hmac> {
     let mut keys = Vec::new();
     for key in &draft.keys {
         let id = values::number(&key.id, "a key's id", 1..=255_u8, reporter);

@@ -15,7 +15,7 @@ use vrrp_model::{Auth, Family, Router, TrackInterface, TrackScript, Version, Vir
 const LONGEST_V3_INTERVAL: Duration = Duration::from_millis(40_950);
 
 /// Lowers one router. `by_name` gives the index of each script in `scripts`.
-pub(super) fn lower(
+pub(super) fn validate(
     draft: &RouterDraft,
     scripts: &[ScriptDraft],
     by_name: &HashMap<&str, usize>,
@@ -45,7 +45,7 @@ pub(super) fn lower(
         preempt_delay: draft.preempt_delay,
         auth: auth(draft, reporter),
         checksum: draft.checksum,
-        hmac: draft.hmac.as_ref().and_then(|hmac| hmac::lower(hmac, reporter)),
+        hmac: draft.hmac.as_ref().and_then(|hmac| hmac::validate(hmac, reporter)),
         source: delivery::source(draft, family, reporter),
         delivery: delivery::delivery(draft, family, reporter),
         peers: delivery::peers(draft, family, reporter),

@@ -5,7 +5,7 @@ use super::super::draft::ScriptDraft;
 use super::values;
 use vrrp_model::Script;
 
-pub(super) fn lower(draft: &ScriptDraft, reporter: &mut Reporter) -> Script {
+pub(super) fn validate(draft: &ScriptDraft, reporter: &mut Reporter) -> Script {
     values::name(&draft.name, "a script's name", reporter);
     check_command(draft, reporter);
     values::number(&draft.weight, "weight", -253..=253_i16, reporter);

@@ -11,7 +11,11 @@ use vrrp_model::{
     Backend, Check, Family, Forward, Fragments, Persistence, Protocol, Router, Service,
 };
 
-pub(super) fn lower(draft: &ServiceDraft, routers: &[Router], reporter: &mut Reporter) -> Service {
+pub(super) fn validate(
+    draft: &ServiceDraft,
+    routers: &[Router],
+    reporter: &mut Reporter,
+) -> Service {
     values::name(&draft.name, "a service's name", reporter);
     let address = values::unicast(&draft.address, "address", reporter);
     if let Some(address) = address {
@@ -31,7 +35,7 @@ pub(super) fn lower(draft: &ServiceDraft, routers: &[Router], reporter: &mut Rep
         .as_ref()
         .and_then(|written| backend::sorry(written, &backends, &front, reporter));
     check_fragments(draft, reporter);
-    let check = check::lower(&draft.check, draft.protocol, reporter);
+    let check = check::validate(&draft.check, draft.protocol, reporter);
     Service {
         name: draft.name.value.clone(),
         // The file has an error where there is none.
@@ -43,7 +47,7 @@ pub(super) fn lower(draft: &ServiceDraft, routers: &[Router], reporter: &mut Rep
         drain: values::duration_or_zero(&draft.drain, "drain", reporter),
         quorum: quorum(draft, &backends, reporter),
         sorry,
-        guard: guard::lower(draft, front.family, reporter),
+        guard: guard::validate(draft, front.family, reporter),
         backends,
         own_checks: own_checks(draft, &check, reporter),
         check,
@@ -62,7 +66,7 @@ fn own_checks(
     for (index, written) in draft.backends.iter().enumerate() {
         if let Some(written) = &written.check {
             check::of_one_backend(written, reporter);
-            own.insert(index, check::lower(written, draft.protocol, reporter));
+            own.insert(index, check::validate(written, draft.protocol, reporter));
         }
     }
     own.retain(|_, check| check != common);

@@ -13,7 +13,7 @@ use vrrp_model::{Family, Tunnel};
 const LENGTHS_V4: RangeInclusive<u8> = 8..=28;
 const LENGTHS_V6: RangeInclusive<u8> = 8..=124;
 
-pub(super) fn lower(draft: &TunnelDraft, reporter: &mut Reporter) -> Tunnel {
+pub(super) fn validate(draft: &TunnelDraft, reporter: &mut Reporter) -> Tunnel {
     let TunnelDraft { source_v4, source_v6 } = draft;
     let mut source =
         |written: &Option<At<String>>, what: &str, family: Family, lengths: RangeInclusive<u8>| {

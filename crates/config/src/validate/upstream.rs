@@ -14,7 +14,7 @@ use vrrp_model::{Cgroup, Family, Protocol, Upstream, UpstreamBackend};
 /// Kinds of units that have a cgroup.
 const UNITS: [&str; 3] = [".service", ".slice", ".scope"];
 
-pub(super) fn lower(draft: &UpstreamDraft, reporter: &mut Reporter) -> Upstream {
+pub(super) fn validate(draft: &UpstreamDraft, reporter: &mut Reporter) -> Upstream {
     values::name(&draft.name, "an upstream's name", reporter);
     let ip = values::unicast(&draft.address, "address", reporter)
         .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -27,7 +27,7 @@ pub(super) fn lower(draft: &UpstreamDraft, reporter: &mut Reporter) -> Upstream 
         cgroup: cgroup(draft, reporter),
         balance: draft.balance,
         backends: backends(draft, address, reporter),
-        check: check::lower(&draft.check, Protocol::Tcp, reporter),
+        check: check::validate(&draft.check, Protocol::Tcp, reporter),
     }
 }
 

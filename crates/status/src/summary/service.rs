@@ -5,15 +5,11 @@ use std::net::SocketAddr;
 
 use super::list;
 use vrrp_model::{
-    Backend, Check, CheckKind, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service,
-    Tunnel,
+    Backend, Check, CheckKind, Forward, Fragments, Guard, Persistence, Rate, Service, Tunnel,
 };
 
 pub(super) fn describe(text: &mut String, service: &Service) {
-    let protocol = match service.protocol {
-        Protocol::Tcp => "TCP",
-        Protocol::Udp => "UDP",
-    };
+    let protocol = service.protocol.label().to_ascii_uppercase();
     let front = SocketAddr::new(service.address, service.port);
     let backends = list(service.backends.iter().map(|backend| name_backend(backend, service.port)));
     let _ = writeln!(text, "  service {}: {protocol} {front} to {backends}", service.name);

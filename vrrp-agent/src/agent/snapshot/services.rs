@@ -48,7 +48,7 @@ impl Sight<'_> {
             name: service.name.clone(),
             address: service.address,
             port: service.port,
-            protocol: service.protocol.into(),
+            protocol: service.protocol,
             digest: ring.map_or_else(String::new, |ring| format!("{:016x}", ring.digest)),
             generation: ring.map_or(0, |ring| ring.generation),
             draining_seconds: drain
@@ -94,7 +94,7 @@ impl Sight<'_> {
             address: conf.address,
             port: Some(conf.port).filter(|port| *port != self.conf.port),
             weight: conf.weight,
-            forward: reach.forward.into(),
+            forward: reach.forward.or_local(),
             state: match reach.unusable {
                 Some(Unusable::Unchecked) => BackendState::Unknown,
                 Some(Unusable::Down) => BackendState::Down,

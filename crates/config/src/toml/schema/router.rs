@@ -8,6 +8,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use toml::Spanned;
 
 use super::{Number, Text};
+use vrrp_model::{ChecksumForm, HmacMode};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,7 +22,8 @@ pub struct VirtualRouter {
     pub preempt: Option<bool>,
     pub preempt_delay: Text,
     pub auth_pass: Text,
-    pub checksum: Option<Checksum>,
+    #[serde(default)]
+    pub checksum: ChecksumForm,
     pub source: Text,
     pub group: Text,
     pub unicast: Option<Spanned<bool>>,
@@ -41,13 +43,6 @@ pub struct VirtualRouter {
     pub track_scripts: Vec<TrackScript>,
     #[serde(default)]
     pub track_interfaces: Vec<TrackInterface>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "kebab-case")]
-pub enum Checksum {
-    PseudoHeader,
-    MessageOnly,
 }
 
 #[derive(Deserialize, Default)]
@@ -77,17 +72,10 @@ pub struct TrackInterface {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hmac {
-    pub mode: Option<HmacMode>,
+    #[serde(default)]
+    pub mode: HmacMode,
     pub send: Number,
     pub keys: Vec<HmacKey>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "kebab-case")]
-pub enum HmacMode {
-    Enforce,
-    Permissive,
-    ReceiveOnly,
 }
 
 #[derive(Deserialize)]

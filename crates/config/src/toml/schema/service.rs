@@ -4,6 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Number, Text};
+use vrrp_model::{CheckType, Forward, Fragments, Persistence, Protocol};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,29 +24,6 @@ pub struct Service {
     pub check: Option<Spanned<Check>>,
     #[serde(default)]
     pub guard: Guard,
-}
-
-#[derive(Deserialize, Clone, Copy, Default)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    #[default]
-    Tcp,
-    Udp,
-}
-
-#[derive(Deserialize, Clone, Copy, Default)]
-#[serde(rename_all = "lowercase")]
-pub enum Persistence {
-    #[default]
-    Flow,
-    Source,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-pub enum Fragments {
-    Drop,
-    Steer,
 }
 
 #[derive(Deserialize)]
@@ -70,17 +48,6 @@ pub struct SorryServer {
     pub forward: Forward,
 }
 
-#[derive(Deserialize, Clone, Copy, Default)]
-#[serde(rename_all = "lowercase")]
-pub enum Forward {
-    #[default]
-    Auto,
-    Local,
-    Dr,
-    Ipip,
-    Nat,
-}
-
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub struct Guard {
@@ -103,7 +70,7 @@ pub struct Rate {
 #[serde(deny_unknown_fields)]
 pub struct Check {
     #[serde(rename = "type")]
-    pub kind: CheckKind,
+    pub kind: CheckType,
     pub port: Number,
     pub path: Text,
     pub interval: Text,
@@ -111,13 +78,4 @@ pub struct Check {
     pub rise: Number,
     pub fall: Number,
     pub real_path: Option<Spanned<bool>>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-pub enum CheckKind {
-    None,
-    Tcp,
-    Http,
-    Fastcgi,
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Check, Number, Text};
+use vrrp_model::Balance;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,14 +18,6 @@ pub struct Upstream {
     pub balance: Balance,
     pub backends: Vec<UpstreamBackend>,
     pub check: Option<Spanned<Check>>,
-}
-
-#[derive(Deserialize, Clone, Copy, Default)]
-#[serde(rename_all = "kebab-case")]
-pub enum Balance {
-    #[default]
-    LeastConnections,
-    WeightedRandom,
 }
 
 #[derive(Deserialize)]

@@ -14,12 +14,12 @@ use super::schema::{self, Address, Command, File, Hmac, Metrics, Peer, SyncGroup
 use super::service::service;
 use super::upstream::upstream;
 use super::values::{absolute, at, duration, number, timed};
-use vrrp_model::{Announce, ChecksumForm, HmacMode, Version, XdpUse};
+use vrrp_model::{Announce, Version};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MOST_ANNOUNCEMENTS: i64 = 1000;
 
-pub(super) fn lower(file: File, reporter: &mut Reporter) -> Draft {
+pub(super) fn draft(file: File, reporter: &mut Reporter) -> Draft {
     let mut draft = Draft { node: file.node.map(at), ..Draft::default() };
     if let Some(path) = file.api_socket {
         draft.api_socket = absolute(&path, "api_socket", reporter);
@@ -42,11 +42,7 @@ pub(super) fn lower(file: File, reporter: &mut Reporter) -> Draft {
             },
         }
     }
-    draft.xdp = match file.xdp {
-        None | Some(schema::Xdp::Auto) => XdpUse::Auto,
-        Some(schema::Xdp::Generic) => XdpUse::Generic,
-        Some(schema::Xdp::Off) => XdpUse::Off,
-    };
+    draft.xdp = file.xdp;
     draft.pass_foreign_vrids = file.pass_foreign_vrids.unwrap_or(false);
     draft.nat_forward_other = file.nat_forward_other.unwrap_or(false);
     draft.startup_delay =
@@ -96,10 +92,7 @@ fn router(written: schema::VirtualRouter, reporter: &mut Reporter) -> RouterDraf
             reporter,
         ),
         auth_pass: written.auth_pass.map(at),
-        checksum: match written.checksum {
-            None | Some(schema::Checksum::PseudoHeader) => ChecksumForm::PseudoHeader,
-            Some(schema::Checksum::MessageOnly) => ChecksumForm::MessageOnly,
-        },
+        checksum: written.checksum,
         source: written.source.map(at),
         group: written.group.map(at),
         unicast: asked_for(written.unicast),
@@ -145,11 +138,7 @@ fn hmac(written: Spanned<Hmac>) -> HmacDraft {
     let span = written.span();
     let Hmac { mode, send, keys } = written.into_inner();
     HmacDraft {
-        mode: match mode {
-            None | Some(schema::HmacMode::Enforce) => HmacMode::Enforce,
-            Some(schema::HmacMode::Permissive) => HmacMode::Permissive,
-            Some(schema::HmacMode::ReceiveOnly) => HmacMode::ReceiveOnly,
-        },
+        mode,
         send: send.map(at),
         keys: keys
             .into_iter()
