@@ -12,7 +12,6 @@ mod upstream;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use super::draft::Draft;
 use super::load::Loaded;
 use super::validate::HEX;
 use comments::{Block, Comments};
@@ -65,9 +64,8 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
     text.key("node", &string(node));
     write_listeners(&mut text, *metrics, api_socket, bpf_dir);
     write_xdp(&mut text, *xdp);
-    let defaults = Draft::default();
     for (key, value, default) in [
-        ("compare_rings", *compare_rings, defaults.compare_rings),
+        ("compare_rings", *compare_rings, true),
         ("pass_foreign_vrids", *pass_foreign_vrids, false),
         ("nat_forward_other", *nat_forward_other, false),
         ("release_on_exit", *release_on_exit, true),
@@ -110,24 +108,21 @@ fn write_listeners(
     api_socket: &Path,
     bpf_dir: &Path,
 ) {
-    let defaults = Draft::default();
-    if metrics != defaults.metrics {
+    if metrics != Some(Config::METRICS) {
         let address = metrics.map_or("false".to_owned(), |address| string(&address.to_string()));
         text.key("metrics", &address);
     }
-    if api_socket != defaults.api_socket {
+    if api_socket != Path::new(Config::API_SOCKET) {
         text.key("api_socket", &string(&api_socket.to_string_lossy()));
     }
-    if bpf_dir != defaults.bpf_dir {
+    if bpf_dir != Path::new(Config::BPF_DIR) {
         text.key("bpf_dir", &string(&bpf_dir.to_string_lossy()));
     }
 }
 
 fn write_xdp(text: &mut Text, xdp: XdpUse) {
-    match xdp {
-        XdpUse::Auto => {}
-        XdpUse::Generic => text.key("xdp", &string("generic")),
-        XdpUse::Off => text.key("xdp", &string("off")),
+    if xdp != XdpUse::default() {
+        text.key("xdp", &string(xdp.label()));
     }
 }
 

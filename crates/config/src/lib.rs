@@ -1,8 +1,8 @@
 //! Configuration files to the model: keepalived.conf as it is, and our own TOML.
 //!
 //! ```text
-//! load (reads files) -> Source -> keepalived::lexer -> tree -> keepalived::draft \
-//!                              -> toml::schema ------------> toml::file::draft --+-> Draft
+//! load (reads files) -> Source -> keepalived::lexer -> tree -> keepalived::draft --+-> Draft
+//!                              -> toml ------------------------------------------'
 //! Draft -> validate -> vrrp_model::Config
 //! ```
 //!

@@ -1,11 +1,5 @@
 //! Our own language: TOML, unknown keys are errors.
 
-mod file;
-mod schema;
-mod service;
-mod upstream;
-mod values;
-
 use super::diag::{Diagnostic, Reporter};
 use super::draft::Draft;
 use super::source::{Source, Span};
@@ -31,8 +25,8 @@ pub(super) fn read(source: &Source, reporter: &mut Reporter) -> Option<Draft> {
     for fragment in source.fragments() {
         check_fragment(text, fragment, reporter);
     }
-    match ::toml::from_str::<schema::File>(text) {
-        Ok(file) => Some(file::draft(file, reporter)),
+    match ::toml::from_str(text) {
+        Ok(draft) => Some(draft),
         Err(error) => {
             reporter.error(describe(source, &error));
             None

@@ -18,13 +18,16 @@ mod tunnel;
 mod upstream;
 mod values;
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use super::diag::{Diagnostic, Reporter};
-use super::draft::{At, Draft};
+use super::draft::{At, Draft, Metrics};
 pub(super) use delivery::default_group;
 pub(super) use hmac::HEX;
 use vrrp_model::Config;
 
-/// HealthTable `draft` and makes the model; `None` when there is an error.
+/// Checks `draft` and makes the model; `None` when there is an error.
 pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> Option<Config> {
     let node = match &draft.node {
         Some(node) => {
@@ -33,6 +36,12 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         }
         None => host_name.to_owned(),
     };
+    let metrics = metrics(draft.metrics.as_ref(), reporter);
+    let api_socket =
+        values::absolute(draft.api_socket.as_ref(), "api_socket", Config::API_SOCKET, reporter);
+    let bpf_dir = values::absolute(draft.bpf_dir.as_ref(), "bpf_dir", Config::BPF_DIR, reporter);
+    let startup_delay =
+        values::time(draft.startup_delay.as_ref(), "startup_delay", Duration::ZERO, reporter);
     unique(draft.scripts.iter().map(|script| &script.name), "script", reporter);
     unique(draft.routers.iter().map(|router| &router.name), "virtual router", reporter);
     unique(draft.services.iter().map(|service| &service.name), "service", reporter);
@@ -73,15 +82,15 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
     }
     Some(Config {
         node,
-        metrics: draft.metrics,
-        compare_rings: draft.compare_rings,
-        api_socket: draft.api_socket.clone(),
-        bpf_dir: draft.bpf_dir.clone(),
+        metrics,
+        compare_rings: draft.compare_rings.unwrap_or(true),
+        api_socket,
+        bpf_dir,
         xdp: draft.xdp,
         pass_foreign_vrids: draft.pass_foreign_vrids,
         nat_forward_other: draft.nat_forward_other,
-        startup_delay: draft.startup_delay,
-        release_on_exit: draft.release_on_exit,
+        startup_delay,
+        release_on_exit: draft.release_on_exit.unwrap_or(true),
         election,
         routers,
         groups,
@@ -90,6 +99,22 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         tunnel,
         upstreams,
     })
+}
+
+/// Where metrics are served; `None` for nowhere.
+fn metrics(written: Option<&At<Metrics>>, reporter: &mut Reporter) -> Option<SocketAddr> {
+    let Some(At { value: Metrics::At(text), span }) = written else {
+        let off = matches!(written, Some(At { value: Metrics::Off, .. }));
+        return (!off).then_some(Config::METRICS);
+    };
+    let address = text.parse().ok();
+    if address.is_none() {
+        reporter.error(
+            Diagnostic::at(span, format!("metrics `{text}` is not an address and port"))
+                .help("write for example \"127.0.0.1:9165\", or false to turn it off"),
+        );
+    }
+    address
 }
 
 /// Names of one kind of thing must differ.

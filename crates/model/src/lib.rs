@@ -18,7 +18,7 @@ pub mod time;
 mod upstream;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -30,6 +30,13 @@ pub use service::{
     Backend, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, Tunnel,
 };
 pub use upstream::{Balance, Cgroup, Upstream, UpstreamBackend};
+
+/// Where nothing else is configured.
+impl Config {
+    pub const METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9165);
+    pub const API_SOCKET: &str = "/run/vrrp-agent/api.sock";
+    pub const BPF_DIR: &str = "/sys/fs/bpf/vrrp-agent";
+}
 
 /// The whole configuration of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,6 +235,19 @@ impl fmt::Debug for Auth {
             Auth::Pass(_) => "Pass([REDACTED])",
         })
     }
+}
+
+/// Where nothing else is configured.
+impl Router {
+    /// RFC 9568 section 6.1.
+    pub const PRIORITY: u8 = 100;
+    /// RFC 9568 section 6.1.
+    pub const INTERVAL: Duration = Duration::from_secs(1);
+}
+
+/// Where nothing else is configured.
+impl Script {
+    pub const INTERVAL: Duration = Duration::from_secs(1);
 }
 
 choice! {

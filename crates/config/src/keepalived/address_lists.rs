@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{AddressDraft, At, PeerDraft, TrackDraft};
+use super::super::draft::{AddressDraft, At, PeerDraft};
 use super::script;
 use super::tree::{Node, Word};
 use super::values;
@@ -142,7 +142,10 @@ pub(super) fn names(node: &Node, reporter: &mut Reporter) -> Vec<At<String>> {
 }
 
 /// The lines of `track_script` and `track_interface`: `NAME [weight N]`.
-pub(super) fn tracks(node: &Node, reporter: &mut Reporter) -> Vec<TrackDraft> {
+pub(super) fn tracks(
+    node: &Node,
+    reporter: &mut Reporter,
+) -> impl Iterator<Item = (At<String>, Option<At<i64>>)> {
     let mut tracks = Vec::new();
     for line in lines(node, reporter) {
         let first = line.first();
@@ -156,7 +159,7 @@ pub(super) fn tracks(node: &Node, reporter: &mut Reporter) -> Vec<TrackDraft> {
                 None
             }
         };
-        tracks.push(TrackDraft { name: At::new(first.text.clone(), &first.span), weight });
+        tracks.push((At::new(first.text.clone(), &first.span), weight));
     }
-    tracks
+    tracks.into_iter()
 }

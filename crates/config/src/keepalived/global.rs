@@ -1,14 +1,12 @@
 //! `global_defs`.
 
-use std::time::Duration;
-
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, ElectionDraft};
+use super::super::draft::{AnnounceDraft, At, ElectionDraft, Time};
 use super::super::source::Span;
 use super::keywords::GLOBAL_DEFS;
 use super::tree::Node;
 use super::values;
-use vrrp_model::{Announce, ChecksumForm, Version};
+use vrrp_model::{ChecksumForm, Version};
 
 /// What `global_defs` sets for everything else; the defaults are keepalived's.
 pub(super) struct Globals {
@@ -18,8 +16,8 @@ pub(super) struct Globals {
     /// For IPv6.
     pub group6: Option<At<String>>,
     pub interface: Option<At<String>>,
-    pub announce: Announce,
-    pub startup_delay: Duration,
+    pub announce: AnnounceDraft,
+    pub startup_delay: Option<At<Time>>,
     pub election: ElectionDraft,
     pub script_user: Option<At<String>>,
     pub checksum: ChecksumForm,
@@ -34,8 +32,8 @@ impl Default for Globals {
             group: None,
             group6: None,
             interface: None,
-            announce: Announce::default(),
-            startup_delay: Duration::ZERO,
+            announce: AnnounceDraft::default(),
+            startup_delay: None,
             election: ElectionDraft::default(),
             script_user: None,
             checksum: ChecksumForm::PseudoHeader,
@@ -58,8 +56,7 @@ pub(super) fn read(
             "vrrp_mcast_group4" => globals.group = values::text(statement, reporter),
             "default_interface" => globals.interface = values::text(statement, reporter),
             "vrrp_startup_delay" => {
-                globals.startup_delay = values::seconds(statement, 86_400, reporter)
-                    .map_or(Duration::ZERO, |delay| delay.value);
+                globals.startup_delay = values::seconds(statement, 86_400, reporter).map(At::from);
             }
             "vrrp_rt_priority" => {
                 globals.election.realtime_priority = values::number(statement, reporter)
@@ -130,13 +127,16 @@ fn script_security(node: &Node, reporter: &mut Reporter) {
 }
 
 /// `garp_master_*` of an instance, or with the prefix `vrrp_` their defaults.
-pub(super) fn garp(node: &Node, prefix: &str, announce: &mut Announce, reporter: &mut Reporter) {
+pub(super) fn garp(
+    node: &Node,
+    prefix: &str,
+    announce: &mut AnnounceDraft,
+    reporter: &mut Reporter,
+) {
     let keyword = node.keyword().strip_prefix(prefix).unwrap_or_default();
     match keyword {
-        "garp_master_repeat" => announce.repeat = count(node, announce.repeat, reporter),
-        "garp_master_refresh_repeat" => {
-            announce.refresh_repeat = count(node, announce.refresh_repeat, reporter);
-        }
+        "garp_master_repeat" => set_count(node, &mut announce.repeat, reporter),
+        "garp_master_refresh_repeat" => set_count(node, &mut announce.refresh_repeat, reporter),
         "garp_interval" => set_seconds(node, &mut announce.interval, reporter),
         "garp_master_delay" => set_seconds(node, &mut announce.delay, reporter),
         "garp_master_refresh" => set_seconds(node, &mut announce.refresh, reporter),
@@ -144,22 +144,19 @@ pub(super) fn garp(node: &Node, prefix: &str, announce: &mut Announce, reporter:
     }
 }
 
-fn set_seconds(node: &Node, field: &mut Duration, reporter: &mut Reporter) {
+fn set_seconds(node: &Node, field: &mut Option<At<Time>>, reporter: &mut Reporter) {
     if let Some(delay) = values::seconds(node, 86_400, reporter) {
-        *field = delay.value;
+        *field = Some(delay.into());
     }
 }
 
-fn count(node: &Node, default: u32, reporter: &mut Reporter) -> u32 {
-    let Some(number) = values::number(node, reporter) else {
-        return default;
-    };
-    match u32::try_from(number.value) {
-        Ok(count @ 1..=1000) => count,
-        _ => {
-            let message = format!("`{}` must be 1 to 1000, not {}", node.keyword(), number.value);
+fn set_count(node: &Node, field: &mut Option<At<i64>>, reporter: &mut Reporter) {
+    let Some(number) = values::number(node, reporter) else { return };
+    match number.value {
+        1..=1000 => *field = Some(number),
+        other => {
+            let message = format!("`{}` must be 1 to 1000, not {other}", node.keyword());
             reporter.error(Diagnostic::at(&number.span, message));
-            default
         }
     }
 }

@@ -8,13 +8,8 @@ use super::values;
 use vrrp_model::HmacMode;
 
 /// `None` where a key cannot be read, which has been told.
-pub(super) fn read(node: &Node, reporter: &mut Reporter) -> Option<HmacDraft> {
-    let mut draft = HmacDraft {
-        mode: HmacMode::Enforce,
-        send: None,
-        keys: Vec::new(),
-        span: node.span().clone(),
-    };
+pub(super) fn read(node: &Node, reporter: &mut Reporter) -> Option<At<HmacDraft>> {
+    let mut draft = HmacDraft { mode: HmacMode::default(), send: None, keys: Vec::new() };
     // No mail keyword exists in this block.
     let mut no_mail = Vec::new();
     for statement in values::statements(node, &AUTH_HMAC, &["key"], &mut no_mail, reporter) {
@@ -24,7 +19,7 @@ pub(super) fn read(node: &Node, reporter: &mut Reporter) -> Option<HmacDraft> {
             _ => draft.mode = mode(statement, reporter),
         }
     }
-    Some(draft)
+    Some(At::new(draft, node.span()))
 }
 
 /// `key ID ascii:SECRET` or `key ID hex:SECRET`.

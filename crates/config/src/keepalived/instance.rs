@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{AddressDraft, At, HmacDraft, PeerDraft, RouterDraft, TrackDraft};
+use super::super::draft::{
+    AddressDraft, AnnounceDraft, At, HmacDraft, InterfaceTrackDraft, PeerDraft, RouterDraft,
+    ScriptTrackDraft,
+};
 use super::super::source::Span;
 use super::address_lists::{addresses, peers, tracks};
 use super::global::{self, Globals};
@@ -11,7 +14,7 @@ use super::hmac;
 use super::keywords::{AUTHENTICATION, INSTANCE};
 use super::tree::Node;
 use super::values;
-use vrrp_model::{Announce, ChecksumForm, Version};
+use vrrp_model::{ChecksumForm, Version};
 
 /// Longest `preempt_delay`, in seconds.
 const LONGEST_DELAY: u64 = 1000;
@@ -44,12 +47,12 @@ struct Instance {
     unicast: Option<Span>,
     peers: Vec<PeerDraft>,
     virtual_mac: bool,
-    hmac: Option<HmacDraft>,
-    announce: Announce,
+    hmac: Option<At<HmacDraft>>,
+    announce: AnnounceDraft,
     addresses: Vec<AddressDraft>,
     excluded_addresses: Vec<AddressDraft>,
-    track_scripts: Vec<TrackDraft>,
-    track_interfaces: Vec<TrackDraft>,
+    track_scripts: Vec<ScriptTrackDraft>,
+    track_interfaces: Vec<InterfaceTrackDraft>,
 }
 
 pub(super) fn read(
@@ -77,7 +80,7 @@ pub(super) fn read(
         peers: Vec::new(),
         virtual_mac: false,
         hmac: None,
-        announce: globals.announce,
+        announce: globals.announce.clone(),
         addresses: Vec::new(),
         excluded_addresses: Vec::new(),
         track_scripts: Vec::new(),
@@ -128,8 +131,12 @@ impl Instance {
             "virtual_ipaddress_excluded" => {
                 self.excluded_addresses.extend(addresses(node, reporter));
             }
-            "track_script" => self.track_scripts.extend(tracks(node, reporter)),
-            "track_interface" => self.track_interfaces.extend(tracks(node, reporter)),
+            "track_script" => self.track_scripts.extend(
+                tracks(node, reporter).map(|(name, weight)| ScriptTrackDraft { name, weight }),
+            ),
+            "track_interface" => self.track_interfaces.extend(
+                tracks(node, reporter).map(|(name, weight)| InterfaceTrackDraft { name, weight }),
+            ),
             _ => global::garp(node, "", &mut self.announce, reporter),
         }
     }
@@ -159,19 +166,20 @@ impl Instance {
         if self.interface.is_none() {
             missing("interface");
         }
+        let version = At::new(i64::from(self.number()), &name.span);
         Some(RouterDraft {
             interface: self.interface?,
             vrid: self.vrid?,
-            version: self.version,
-            priority,
-            interval,
-            preempt: self.nopreempt.is_none(),
-            preempt_delay: self.preempt_delay.map_or(Duration::ZERO, |delay| delay.value),
+            version: Some(version),
+            priority: Some(priority),
+            interval: Some(interval.into()),
+            preempt: Some(self.nopreempt.is_none()),
+            preempt_delay: self.preempt_delay.map(At::from),
             auth_pass: self.auth_pass,
             checksum: self.checksum,
             source: self.source,
             group: self.group,
-            unicast: self.unicast.map(|span| At::new((), &span)),
+            unicast: self.unicast.map(|span| At::new(true, &span)),
             peers: self.peers,
             virtual_mac: self.virtual_mac,
             accept_always: false,

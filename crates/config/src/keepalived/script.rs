@@ -1,9 +1,7 @@
 //! `vrrp_script`.
 
-use std::time::Duration;
-
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, ScriptDraft};
+use super::super::draft::{At, Command, ScriptDraft};
 use super::global::{self, Globals};
 use super::keywords::SCRIPT;
 use super::lexer::split_command;
@@ -15,14 +13,13 @@ const LONGEST: u64 = 86_400;
 
 pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> Option<ScriptDraft> {
     let name = values::block_name(node, reporter)?;
-    let once = At::new(1, &name.span);
     let mut draft = ScriptDraft {
-        command: At::new(Vec::new(), &name.span),
-        interval: At::new(Duration::from_secs(1), &name.span),
+        command: At::new(Command::Words(Vec::new()), &name.span),
+        interval: None,
         timeout: None,
-        weight: At::new(0, &name.span),
-        rise: once.clone(),
-        fall: once,
+        weight: None,
+        rise: None,
+        fall: None,
         user: globals.script_user.clone(),
         init_fail: false,
         name,
@@ -36,12 +33,12 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
                 continue;
             }
             "interval" => {
-                draft.interval =
-                    values::seconds(statement, LONGEST, reporter).unwrap_or(draft.interval);
+                let interval = values::seconds(statement, LONGEST, reporter);
+                draft.interval = interval.map(At::from).or(draft.interval);
                 continue;
             }
             "timeout" => {
-                draft.timeout = values::seconds(statement, LONGEST, reporter);
+                draft.timeout = values::seconds(statement, LONGEST, reporter).map(At::from);
                 continue;
             }
             "user" => {
@@ -53,22 +50,21 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
                 continue;
             }
             "weight" => {
-                draft.weight =
-                    weight(statement, statement.values(), reporter).unwrap_or(draft.weight);
+                draft.weight = weight(statement, statement.values(), reporter).or(draft.weight);
                 continue;
             }
             "rise" => &mut draft.rise,
             _ => &mut draft.fall,
         };
         if let Some(number) = values::number(statement, reporter) {
-            *field = number;
+            *field = Some(number);
         }
     }
     Some(draft)
 }
 
 /// A single quoted value is a command line of its own; several values are the words of one.
-fn command(node: &Node, reporter: &mut Reporter) -> At<Vec<String>> {
+fn command(node: &Node, reporter: &mut Reporter) -> At<Command> {
     let words = node.values();
     let span = match (words.first(), words.last()) {
         (Some(first), Some(last)) => values::join(&first.span, &last.span),
@@ -81,7 +77,7 @@ fn command(node: &Node, reporter: &mut Reporter) -> At<Vec<String>> {
         }),
         words => words.iter().map(|word| word.text.clone()).collect(),
     };
-    At::new(command, &span)
+    At::new(Command::Words(command), &span)
 }
 
 /// `N [reverse]` after `weight`, wherever that stands.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, Draft, GroupDraft, TrackDraft};
+use super::super::draft::{At, Draft, GroupDraft};
 use super::super::source::Span;
 use super::address_lists::names;
 use super::keywords::SYNC_GROUP;
@@ -36,21 +36,33 @@ pub(super) fn drop_weights(draft: &mut Draft, weights_count: &[bool], reporter: 
     let fixed = groups.iter().zip(weights_count).filter(|(_, weights_count)| !**weights_count);
     let members: HashSet<&str> =
         fixed.flat_map(|(group, _)| &group.members).map(|member| member.value.as_str()).collect();
-    let defaults: HashMap<&str, i64> =
-        scripts.iter().map(|script| (script.name.value.as_str(), script.weight.value)).collect();
+    let defaults: HashMap<&str, i64> = scripts
+        .iter()
+        .map(|script| {
+            let weight = script.weight.as_ref().map_or(0, |weight| weight.value);
+            (script.name.value.as_str(), weight)
+        })
+        .collect();
     for router in routers.iter_mut().filter(|router| members.contains(router.name.value.as_str())) {
         for track in &mut router.track_scripts {
             let default = defaults.get(track.name.value.as_str()).copied().unwrap_or(0);
-            drop_weight(track, default, reporter);
+            drop_weight(&track.name, &mut track.weight, default, reporter);
         }
-        router.track_interfaces.iter_mut().for_each(|track| drop_weight(track, 0, reporter));
+        for track in &mut router.track_interfaces {
+            drop_weight(&track.name, &mut track.weight, 0, reporter);
+        }
     }
 }
 
-fn drop_weight(track: &mut TrackDraft, default: i64, reporter: &mut Reporter) {
-    let (weight, span) = match &track.weight {
+fn drop_weight(
+    name: &At<String>,
+    written: &mut Option<At<i64>>,
+    default: i64,
+    reporter: &mut Reporter,
+) {
+    let (weight, span) = match written {
         Some(written) => (written.value, written.span.clone()),
-        None => (default, track.name.span.clone()),
+        None => (default, name.span.clone()),
     };
     if weight == 0 {
         return;
@@ -62,5 +74,5 @@ fn drop_weight(track: &mut TrackDraft, default: i64, reporter: &mut Reporter) {
         Diagnostic::at(&span, message)
             .help("write `sync_group_tracking_weight` in the group to let them count"),
     );
-    track.weight = Some(At::new(0, &span));
+    *written = Some(At::new(0, &span));
 }

@@ -4,14 +4,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, BackendDraft, CheckDraft, GuardDraft, ServiceDraft};
+use super::super::draft::{At, BackendDraft, CheckDraft, GuardDraft, ServiceDraft, SorryDraft};
 use super::super::source::Span;
 use super::checker::{self, Checked, Timing};
 use super::group::{self, Group};
 use super::keywords::{REAL_SERVER, VIRTUAL_SERVER};
 use super::tree::{Node, Word};
 use super::{lvs, values};
-use vrrp_model::{CheckType, Forward, Fragments, Persistence, Protocol, Service};
+use vrrp_model::{CheckType, Forward, Persistence, Protocol};
 
 /// keepalived's default.
 const CHECK_EACH: Duration = Duration::from_secs(60);
@@ -24,7 +24,7 @@ struct Server {
     protocol: Option<Protocol>,
     persistence: Persistence,
     quorum: At<i64>,
-    sorry: Option<BackendDraft>,
+    sorry: Option<SorryDraft>,
     timing: Timing,
     weight: At<i64>,
     backends: Vec<RealServer>,
@@ -163,7 +163,8 @@ impl Server {
             return;
         };
         let written = (forward == Forward::Nat).then(|| port.clone());
-        let backend = BackendDraft { address, port: written, weight, forward, check: None };
+        let backend =
+            BackendDraft { address, port: written, weight: Some(weight), forward, check: None };
         self.backends.push(RealServer { backend, port, check, span: node.span().clone() });
     }
 
@@ -173,7 +174,7 @@ impl Server {
         let weights: i64 = self
             .backends
             .iter()
-            .map(|server| server.backend.weight.value)
+            .map(|server| server.backend.weight.as_ref().map_or(1, |weight| weight.value))
             .fold(0, i64::saturating_add);
         if weights > 0 && self.quorum.value > weights {
             let message = format!(
@@ -212,9 +213,9 @@ impl Server {
         ServiceDraft {
             name: At::new(format!("{host}:{}{suffix}", port.value), &address.span),
             persistence: self.persistence,
-            fragments: At::new(Fragments::Drop, here),
-            drain: At::new(Service::DRAIN, here),
-            quorum: self.quorum.clone(),
+            fragments: None,
+            drain: None,
+            quorum: Some(self.quorum.clone()),
             sorry: self.sorry.clone(),
             guard: GuardDraft::default(),
             backends: self
@@ -222,7 +223,7 @@ impl Server {
                 .iter()
                 .map(|server| self.backend(server, protocol, &port))
                 .collect(),
-            check: self.check(protocol, &port, here),
+            check: Some(self.check(protocol, &port, here)),
             address,
             port,
             protocol,
@@ -230,7 +231,7 @@ impl Server {
     }
 
     /// The service's check is the first one that a real server has.
-    fn check(&self, protocol: Protocol, port: &At<i64>, here: &Span) -> CheckDraft {
+    fn check(&self, protocol: Protocol, port: &At<i64>, here: &Span) -> At<CheckDraft> {
         match self.common() {
             Some(server) => self.check_of(server, protocol, port, here),
             None => self.unchecked(here),
@@ -265,35 +266,37 @@ impl Server {
         protocol: Protocol,
         port: &At<i64>,
         here: &Span,
-    ) -> CheckDraft {
+    ) -> At<CheckDraft> {
         let Some(checked) = &server.check else { return self.unchecked(here) };
         // keepalived connects to the same port whatever the protocol.
         let written = || server.backend.port.as_ref().unwrap_or(port).clone();
-        CheckDraft {
+        let timing = &checked.timing;
+        let failures = At::new(timing.retry.value.saturating_add(1), &timing.retry.span);
+        let check = CheckDraft {
             kind: checked.kind,
-            span: checked.span.clone(),
             port: checked.port.clone().or_else(|| (protocol == Protocol::Udp).then(written)),
             path: checked.path.clone(),
-            interval: checked.timing.interval.clone(),
-            timeout: checked.timing.timeout.clone(),
-            rise: At::new(1, here),
-            fall: At::new(checked.timing.retry.value.saturating_add(1), &checked.timing.retry.span),
+            interval: Some(timing.interval.clone().into()),
+            timeout: Some(timing.timeout.clone().into()),
+            rise: None,
+            fall: Some(failures),
             real_path: None,
-        }
+        };
+        At::new(check, &checked.span)
     }
 
-    fn unchecked(&self, here: &Span) -> CheckDraft {
-        CheckDraft {
+    fn unchecked(&self, here: &Span) -> At<CheckDraft> {
+        let check = CheckDraft {
             kind: CheckType::None,
-            span: here.clone(),
             port: None,
             path: None,
-            interval: self.timing.interval.clone(),
-            timeout: self.timing.timeout.clone(),
-            rise: At::new(1, here),
-            fall: At::new(1, here),
+            interval: Some(self.timing.interval.clone().into()),
+            timeout: Some(self.timing.timeout.clone().into()),
+            rise: None,
+            fall: None,
             real_path: None,
-        }
+        };
+        At::new(check, here)
     }
 
     /// keepalived says nothing of it; where the neighbours have checks it is more often forgotten
@@ -312,7 +315,7 @@ impl Server {
 
 /// `sorry_server ADDRESS [PORT]`. One with an address of the loopback is this node's own stack, as
 /// for IPVS.
-fn sorry(node: &Node, method: Option<Forward>, reporter: &mut Reporter) -> Option<BackendDraft> {
+fn sorry(node: &Node, method: Option<Forward>, reporter: &mut Reporter) -> Option<SorryDraft> {
     let Some(address) = node.values().first() else {
         values::word(node, reporter);
         return None;
@@ -324,14 +327,7 @@ fn sorry(node: &Node, method: Option<Forward>, reporter: &mut Reporter) -> Optio
         .get(1)
         .filter(|_| forward == Forward::Nat)
         .and_then(|port| values::parse_number(port, reporter));
-    let weight = At::new(1, &address.span);
-    Some(BackendDraft {
-        address: At::new(address.text.clone(), &address.span),
-        port,
-        weight,
-        forward,
-        check: None,
-    })
+    Some(SorryDraft { address: At::new(address.text.clone(), &address.span), port, forward })
 }
 
 /// `None` when it is for a protocol that is not built.

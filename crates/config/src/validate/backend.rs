@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, BackendDraft, ServiceDraft};
+use super::super::draft::{At, ServiceDraft, SorryDraft, TargetDraft};
 use super::values;
 use vrrp_model::{Backend, Family, Forward};
 
@@ -21,13 +21,19 @@ pub(super) fn backends(
     reporter: &mut Reporter,
 ) -> Vec<Backend> {
     let mut seen: HashMap<(IpAddr, u16), &At<String>> = HashMap::new();
-    let mut lowered = Vec::new();
+    let mut made = Vec::new();
     for written in &draft.backends {
-        let weight = values::number(&written.weight, "a backend's weight", 0..=1000_u16, reporter);
+        let weight = values::number_or(
+            written.weight.as_ref(),
+            1,
+            "a backend's weight",
+            0..=1000_u16,
+            reporter,
+        );
         let Some(address) = values::unicast(&written.address, "backend", reporter) else {
             continue;
         };
-        let port = port(written, "backend", address, front, reporter);
+        let port = port(written.target(), "backend", address, front, reporter);
         if let Some(first) = seen.insert((address, port), &written.address) {
             let message = format!("backend `{address}` is listed twice");
             reporter.error(
@@ -35,21 +41,21 @@ pub(super) fn backends(
                     .related(&first.span, "listed here first"),
             );
         }
-        lowered.push(Backend { address, port, weight, forward: written.forward });
+        made.push(Backend { address, port, weight, forward: written.forward });
     }
-    if !lowered.is_empty() && lowered.iter().all(|backend| backend.weight == 0) {
+    if !made.is_empty() && made.iter().all(|backend| backend.weight == 0) {
         let message = format!(
             "every backend of service `{}` has weight 0: none takes connections",
             draft.name.value
         );
         reporter.warning(Diagnostic::at(&draft.name.span, message));
     }
-    lowered
+    made
 }
 
 /// The sorry server; one that is delivered locally may have an address of the loopback.
 pub(super) fn sorry(
-    written: &BackendDraft,
+    written: &SorryDraft,
     backends: &[Backend],
     front: &Front,
     reporter: &mut Reporter,
@@ -58,7 +64,7 @@ pub(super) fn sorry(
         Forward::Local => values::unicast_or_loopback(&written.address, "sorry server", reporter),
         _ => values::unicast(&written.address, "sorry server", reporter),
     }?;
-    let port = port(written, "sorry server", address, front, reporter);
+    let port = port(written.target(), "sorry server", address, front, reporter);
     if backends.iter().any(|backend| (backend.address, backend.port) == (address, port)) {
         let message = format!(
             "the sorry server `{address}` is a backend of the service: it is not there when they are not"
@@ -70,7 +76,7 @@ pub(super) fn sorry(
 
 /// Its port, once port and family are such that packets can get there.
 fn port(
-    written: &BackendDraft,
+    target: TargetDraft<'_>,
     what: &str,
     address: IpAddr,
     front: &Front,
@@ -78,18 +84,18 @@ fn port(
 ) -> u16 {
     let own = Family::of(address);
     if let Some(family) =
-        front.family.filter(|family| *family != own && written.forward != Forward::Ipip)
+        front.family.filter(|family| *family != own && target.forward != Forward::Ipip)
     {
         let message =
             format!("{what} `{address}` is {own}, and the address of the service {family}");
         let help = "only a tunnel reaches a backend of the other family: forward = \"ipip\" (lvs_method TUN)";
-        reporter.error(Diagnostic::at(&written.address.span, message).help(help));
+        reporter.error(Diagnostic::at(&target.address.span, message).help(help));
     }
-    let Some(port) = &written.port else {
+    let Some(port) = target.port else {
         return front.port;
     };
     let number = values::number(port, "port", 1..=65_535_u16, reporter);
-    if number != front.port && written.forward != Forward::Nat {
+    if number != front.port && target.forward != Forward::Nat {
         let message = format!(
             "{what} `{address}` gets packets with the port of the service, {}, not {}",
             front.port, port.value

@@ -1,11 +1,28 @@
 //! Health checks of backends.
 
+use std::time::Duration;
+
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{At, CheckDraft};
 use super::values;
 use vrrp_model::{Check, CheckKind, CheckType, Protocol};
 
-pub(super) fn validate(draft: &CheckDraft, protocol: Protocol, reporter: &mut Reporter) -> Check {
+/// How often a backend is asked where nothing is written, and how long its answer may take.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Without a check TCP is checked by connecting, UDP not at all.
+pub(super) fn validate(
+    written: Option<&At<CheckDraft>>,
+    protocol: Protocol,
+    reporter: &mut Reporter,
+) -> Check {
+    let Some(At { value: draft, span }) = written else {
+        let kind = match CheckType::default_for(protocol) {
+            CheckType::Tcp => CheckKind::Tcp { port: None },
+            _ => CheckKind::None,
+        };
+        return Check { kind, interval: SECOND, timeout: SECOND, rise: 1, fall: 1 };
+    };
     let port =
         draft.port.as_ref().map(|port| values::number(port, "port", 1..=65_535_u16, reporter));
     let kind = match draft.kind {
@@ -17,8 +34,7 @@ pub(super) fn validate(draft: &CheckDraft, protocol: Protocol, reporter: &mut Re
     if protocol == Protocol::Udp && kind != CheckKind::None && port.is_none() {
         let message = "a UDP service has no port that this check could connect to";
         reporter.error(
-            Diagnostic::at(&draft.span, message)
-                .help("give the check a `port`, or use `type = \"none\"`"),
+            Diagnostic::at(span, message).help("give the check a `port`, or use `type = \"none\"`"),
         );
     }
     if let (Some(path), true) = (&draft.path, draft.kind != CheckType::Http) {
@@ -26,18 +42,24 @@ pub(super) fn validate(draft: &CheckDraft, protocol: Protocol, reporter: &mut Re
     }
     Check {
         kind,
-        interval: values::duration(&draft.interval, "interval", reporter),
-        timeout: values::duration(&draft.timeout, "timeout", reporter),
-        rise: values::number(&draft.rise, "rise", 1..=u32::MAX, reporter),
-        fall: values::number(&draft.fall, "fall", 1..=u32::MAX, reporter),
+        interval: values::duration(draft.interval.as_ref(), "interval", SECOND, reporter),
+        timeout: values::duration(draft.timeout.as_ref(), "timeout", SECOND, reporter),
+        rise: values::number_or(draft.rise.as_ref(), 1, "rise", 1..=u32::MAX, reporter),
+        fall: values::number_or(draft.fall.as_ref(), 1, "fall", 1..=u32::MAX, reporter),
     }
 }
 
 /// Whether backends are asked on the real path as well: where that is possible, unless it is
 /// switched off.
-pub(super) fn real_path(draft: &CheckDraft, protocol: Protocol, reporter: &mut Reporter) -> bool {
-    let possible = protocol == Protocol::Tcp && draft.kind != CheckType::None;
-    if let Some(At { value: true, span }) = &draft.real_path
+pub(super) fn real_path(
+    draft: Option<&At<CheckDraft>>,
+    protocol: Protocol,
+    reporter: &mut Reporter,
+) -> bool {
+    let kind = draft.map_or(CheckType::default_for(protocol), |draft| draft.value.kind);
+    let possible = protocol == Protocol::Tcp && kind != CheckType::None;
+    let written = draft.and_then(|draft| draft.value.real_path.as_ref());
+    if let Some(At { value: true, span }) = written
         && !possible
     {
         let message = match protocol {
@@ -46,7 +68,7 @@ pub(super) fn real_path(draft: &CheckDraft, protocol: Protocol, reporter: &mut R
         };
         reporter.error(Diagnostic::at(span, message).help("leave `real_path` out"));
     }
-    possible && draft.real_path.as_ref().is_none_or(|written| written.value)
+    possible && written.is_none_or(|written| written.value)
 }
 
 /// The check of a single backend: whether the real path is asked is a matter of the whole service.
@@ -60,8 +82,8 @@ pub(super) fn of_one_backend(draft: &CheckDraft, reporter: &mut Reporter) {
 }
 
 /// Upstreams have none.
-pub(super) fn no_real_path(draft: &CheckDraft, reporter: &mut Reporter) {
-    if let Some(written) = &draft.real_path {
+pub(super) fn no_real_path(draft: Option<&At<CheckDraft>>, reporter: &mut Reporter) {
+    if let Some(written) = draft.and_then(|draft| draft.value.real_path.as_ref()) {
         let message = "a check of an upstream has no `real_path`: its connections go to the backends' own addresses";
         reporter.error(Diagnostic::at(&written.span, message).help("leave it out"));
     }

@@ -33,6 +33,7 @@ pub(in super::super) fn default_group(family: Family) -> IpAddr {
 pub(super) fn check_addresses(
     draft: &RouterDraft,
     family: Family,
+    version: Version,
     reporter: &mut Reporter,
 ) -> usize {
     let most = match family {
@@ -66,7 +67,7 @@ pub(super) fn check_addresses(
         return most;
     }
     let first = draft.addresses.first();
-    if let Some(first) = first.filter(|_| draft.version == Version::V2) {
+    if let Some(first) = first.filter(|_| version == Version::V2) {
         reporter.error(
             Diagnostic::at(&first.address.span, "IPv6 needs version 3 of VRRP").help("version = 3"),
         );
@@ -93,7 +94,7 @@ pub(super) fn source(
 ) -> Option<IpAddr> {
     let written = draft.source.as_ref()?;
     let source = of_family(written, "source", family, reporter)?;
-    if family == Family::V6 && draft.unicast.is_none() && !is_link_local(source) {
+    if family == Family::V6 && unicast(draft).is_none() && !is_link_local(source) {
         let message = "multicast adverts of IPv6 come from a link-local address (RFC 9568 section 5.1.2.1): others may refuse these";
         reporter.warning(
             Diagnostic::at(&written.span, message)
@@ -130,13 +131,18 @@ fn check_family(
     None
 }
 
+/// Where unicast is turned on.
+fn unicast(draft: &RouterDraft) -> Option<&At<bool>> {
+    draft.unicast.as_ref().filter(|written| written.value)
+}
+
 /// To the group, or to each peer.
 pub(super) fn delivery(draft: &RouterDraft, family: Family, reporter: &mut Reporter) -> Delivery {
     let group = draft.group.as_ref().and_then(|group| {
         let address = values::multicast(group, "group", reporter)?;
         check_family(address, group, "group", family, reporter)
     });
-    let Some(unicast) = &draft.unicast else {
+    let Some(unicast) = unicast(draft) else {
         return Delivery::Multicast(group.unwrap_or(default_group(family)));
     };
     if draft.peers.is_empty() {
@@ -156,7 +162,7 @@ pub(super) fn peers(draft: &RouterDraft, family: Family, reporter: &mut Reporter
     if let Some(ninth) = draft.peers.get(MAX_PEERS) {
         let message = format!("at most {MAX_PEERS} peers of a virtual router can be told apart");
         let diagnostic = Diagnostic::at(&ninth.address.span, message);
-        reporter.error(match draft.unicast {
+        reporter.error(match unicast(draft) {
             Some(_) => diagnostic,
             None => diagnostic.help("leave `peers` out to accept adverts from anyone"),
         });
@@ -165,7 +171,9 @@ pub(super) fn peers(draft: &RouterDraft, family: Family, reporter: &mut Reporter
     let mut seen: HashMap<IpAddr, &At<String>> = HashMap::new();
     let mut lowered = Vec::new();
     for written in &draft.peers {
-        let Some(peer) = peer(written, draft.unicast.is_some(), family, reporter) else { continue };
+        let Some(peer) = peer(written, unicast(draft).is_some(), family, reporter) else {
+            continue;
+        };
         let place = &written.address;
         if own == Some(peer.address) {
             let message = format!(

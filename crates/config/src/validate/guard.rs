@@ -27,15 +27,15 @@ pub(super) fn validate(
 }
 
 fn rate(
-    written: Option<&RateDraft>,
+    written: Option<&At<RateDraft>>,
     what: &str,
     protocol: Protocol,
     reporter: &mut Reporter,
 ) -> Option<Rate> {
-    let written = written?;
+    let At { value: written, span } = written?;
     if protocol == Protocol::Udp {
         let message = format!("{what} counts new TCP connections, and this service is for UDP");
-        reporter.error(Diagnostic::at(&written.span, message));
+        reporter.error(Diagnostic::at(span, message));
     }
     let per_second = values::number(&written.per_second, "per_second", 1..=u32::MAX, reporter);
     let burst = written

@@ -9,7 +9,8 @@ use vrrp_model::{Hmac, HmacKey};
 pub(in super::super) const HEX: &str = "hex:";
 
 /// Checks the keys by the rules of the authenticator; `None` where they cannot be used.
-pub(super) fn validate(draft: &HmacDraft, reporter: &mut Reporter) -> Option<Hmac> {
+pub(super) fn validate(written: &At<HmacDraft>, reporter: &mut Reporter) -> Option<Hmac> {
+    let At { value: draft, span } = written;
     let mut keys = Vec::new();
     for key in &draft.keys {
         let id = values::number(&key.id, "a key's id", 1..=255_u8, reporter);
@@ -23,14 +24,14 @@ pub(super) fn validate(draft: &HmacDraft, reporter: &mut Reporter) -> Option<Hma
     let Some(send) = send else {
         let message = "authentication needs a key";
         reporter.error(
-            Diagnostic::at(&draft.span, message)
+            Diagnostic::at(span, message)
                 .help("a key has an id, 1 to 255, and a secret of 32 to 64 bytes"),
         );
         return None;
     };
     let hmac = Hmac { mode: draft.mode, send, keys };
     if let Err(error) = hmac.check() {
-        reporter.error(Diagnostic::at(&draft.span, error.to_string()));
+        reporter.error(Diagnostic::at(span, error.to_string()));
         return None;
     }
     Some(hmac)

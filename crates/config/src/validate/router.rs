@@ -5,16 +5,23 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{AddressDraft, At, RouterDraft, ScriptDraft, TrackDraft};
+use super::super::draft::{
+    AddressDraft, AnnounceDraft, At, InterfaceTrackDraft, RouterDraft, ScriptDraft,
+    ScriptTrackDraft, Time,
+};
 use super::{delivery, hmac, values};
 use vrrp_model::suggest;
 
-use vrrp_model::{Auth, Family, Router, TrackInterface, TrackScript, Version, VirtualAddress};
+use vrrp_model::{
+    Announce, Auth, Family, Router, TrackInterface, TrackScript, Version, VirtualAddress,
+};
 
 /// 12 bits of centiseconds (RFC 9568 section 5.2.7).
 const LONGEST_V3_INTERVAL: Duration = Duration::from_millis(40_950);
 
-/// Lowers one router. `by_name` gives the index of each script in `scripts`.
+const MOST_ANNOUNCEMENTS: u32 = 1000;
+
+/// Makes one router. `by_name` gives the index of each script in `scripts`.
 pub(super) fn validate(
     draft: &RouterDraft,
     scripts: &[ScriptDraft],
@@ -23,14 +30,15 @@ pub(super) fn validate(
 ) -> Router {
     values::name(&draft.name, "a virtual router's name", reporter);
     values::interface(&draft.interface, "interface", reporter);
-    check_interval(draft, reporter);
+    let version = version(draft.version.as_ref(), reporter);
+    let interval = interval(draft.interval.as_ref(), version, reporter);
     let mut addresses = addresses(&draft.addresses, reporter);
     if draft.addresses.is_empty() {
         let message = format!("virtual router `{}` has no virtual address", draft.name.value);
         reporter.error(Diagnostic::at(&draft.name.span, message));
     }
     let family = addresses.first().map_or(Family::V4, |first| Family::of(first.address));
-    let most = delivery::check_addresses(draft, family, reporter);
+    let most = delivery::check_addresses(draft, family, version, reporter);
     // As keepalived does, which says so as we do.
     let mut excluded_addresses = addresses.split_off(most.min(addresses.len()));
     excluded_addresses.extend(self::addresses(&draft.excluded_addresses, reporter));
@@ -38,12 +46,23 @@ pub(super) fn validate(
         name: draft.name.value.clone(),
         interface: draft.interface.value.clone(),
         vrid: values::number(&draft.vrid, "a VRID", 1..=255_u8, reporter),
-        version: draft.version,
-        priority: values::number(&draft.priority, "priority", 1..=255_u8, reporter),
-        interval: draft.interval.value,
-        preempt: draft.preempt,
-        preempt_delay: draft.preempt_delay,
-        auth: auth(draft, reporter),
+        version,
+        priority: values::number_or(
+            draft.priority.as_ref(),
+            Router::PRIORITY,
+            "priority",
+            1..=255_u8,
+            reporter,
+        ),
+        interval,
+        preempt: draft.preempt.unwrap_or(true),
+        preempt_delay: values::time(
+            draft.preempt_delay.as_ref(),
+            "preempt_delay",
+            Duration::ZERO,
+            reporter,
+        ),
+        auth: auth(draft.auth_pass.as_ref(), version, reporter),
         checksum: draft.checksum,
         hmac: draft.hmac.as_ref().and_then(|hmac| hmac::validate(hmac, reporter)),
         source: delivery::source(draft, family, reporter),
@@ -53,7 +72,7 @@ pub(super) fn validate(
         accept_always: draft.accept_always,
         addresses,
         excluded_addresses,
-        announce: draft.announce,
+        announce: announce(&draft.announce, reporter),
         track_scripts: draft
             .track_scripts
             .iter()
@@ -67,41 +86,72 @@ pub(super) fn validate(
     }
 }
 
-fn check_interval(draft: &RouterDraft, reporter: &mut Reporter) {
-    let interval = &draft.interval;
-    let (fits, rule) = match draft.version {
+fn version(written: Option<&At<i64>>, reporter: &mut Reporter) -> Version {
+    match written {
+        None | Some(At { value: 3, .. }) => Version::V3,
+        Some(At { value: 2, .. }) => Version::V2,
+        Some(At { value, span }) => {
+            reporter.error(Diagnostic::at(span, format!("version must be 2 or 3, not {value}")));
+            Version::V3
+        }
+    }
+}
+
+/// Time between adverts: one second where none is written.
+fn interval(written: Option<&At<Time>>, version: Version, reporter: &mut Reporter) -> Duration {
+    let interval = values::time(written, "interval", Router::INTERVAL, reporter);
+    let Some(written) = written else { return interval };
+    let (fits, rule) = match version {
         Version::V2 => {
-            let whole =
-                interval.value.subsec_nanos() == 0 && (1..=255).contains(&interval.value.as_secs());
+            let whole = interval.subsec_nanos() == 0 && (1..=255).contains(&interval.as_secs());
             (whole, "VRRPv2 adverts come in whole seconds, 1 to 255")
         }
         Version::V3 => {
-            let centis = interval.value.subsec_nanos().is_multiple_of(10_000_000)
-                && !interval.value.is_zero();
+            let centis = interval.subsec_nanos().is_multiple_of(10_000_000) && !interval.is_zero();
             (
-                centis && interval.value <= LONGEST_V3_INTERVAL,
+                centis && interval <= LONGEST_V3_INTERVAL,
                 "VRRPv3 adverts come in steps of 10 ms, 10 ms to 40.95 s",
             )
         }
     };
     if !fits {
-        let diagnostic =
-            Diagnostic::at(&interval.span, format!("{rule}, not {:?}", interval.value));
-        reporter.error(match draft.version {
+        let diagnostic = Diagnostic::at(&written.span, format!("{rule}, not {interval:?}"));
+        reporter.error(match version {
             Version::V2 => diagnostic.help(
                 "version 3 allows shorter intervals; every router of the VRID must be changed",
             ),
             Version::V3 => diagnostic,
         });
     }
+    interval
+}
+
+fn announce(draft: &AnnounceDraft, reporter: &mut Reporter) -> Announce {
+    let AnnounceDraft { repeat, interval, delay, refresh, refresh_repeat } = draft;
+    let default = Announce::default();
+    let mut count = |written: &Option<At<i64>>, what: &str, default: u32| {
+        values::number_or(written.as_ref(), default, what, 1..=MOST_ANNOUNCEMENTS, reporter)
+    };
+    let repeat = count(repeat, "repeat", default.repeat);
+    let refresh_repeat = count(refresh_repeat, "refresh_repeat", default.refresh_repeat);
+    let mut time = |written: &Option<At<Time>>, what: &str, default: Duration| {
+        values::time(written.as_ref(), what, default, reporter)
+    };
+    Announce {
+        repeat,
+        interval: time(interval, "interval", default.interval),
+        delay: time(delay, "delay", default.delay),
+        refresh: time(refresh, "refresh", default.refresh),
+        refresh_repeat,
+    }
 }
 
 /// The password as it goes on the wire: eight bytes, cut or padded with zeros.
-fn auth(draft: &RouterDraft, reporter: &mut Reporter) -> Auth {
-    let Some(pass) = &draft.auth_pass else {
+fn auth(pass: Option<&At<String>>, version: Version, reporter: &mut Reporter) -> Auth {
+    let Some(pass) = pass else {
         return Auth::None;
     };
-    if draft.version == Version::V3 {
+    if version == Version::V3 {
         let message = "VRRPv3 has no authentication: the password is not used";
         reporter.warning(
             Diagnostic::at(&pass.span, message)
@@ -162,7 +212,7 @@ fn addresses(drafts: &[AddressDraft], reporter: &mut Reporter) -> Vec<VirtualAdd
 }
 
 fn track_script(
-    track: &TrackDraft,
+    track: &ScriptTrackDraft,
     scripts: &[ScriptDraft],
     by_name: &HashMap<&str, usize>,
     reporter: &mut Reporter,
@@ -179,7 +229,10 @@ fn track_script(
     let weight = match &track.weight {
         Some(weight) => values::number(weight, "weight", -253..=253_i16, reporter),
         // Out of range has been reported at the script itself.
-        None => i16::try_from(scripts[script].weight.value).unwrap_or(0),
+        None => {
+            let own = scripts.get(script).and_then(|script| script.weight.as_ref());
+            own.and_then(|weight| i16::try_from(weight.value).ok()).unwrap_or(0)
+        }
     };
     Some(TrackScript { script, weight })
 }
@@ -208,12 +261,9 @@ fn unknown_script(name: &At<String>, scripts: &[ScriptDraft]) -> Diagnostic {
     }
 }
 
-fn track_interface(track: &TrackDraft, reporter: &mut Reporter) -> TrackInterface {
+fn track_interface(track: &InterfaceTrackDraft, reporter: &mut Reporter) -> TrackInterface {
     values::interface(&track.name, "a tracked interface", reporter);
-    let weight = track
-        .weight
-        .as_ref()
-        .map_or(0, |weight| values::number(weight, "weight", -253..=253_i16, reporter));
+    let weight = values::number_or(track.weight.as_ref(), 0, "weight", -253..=253_i16, reporter);
     TrackInterface { interface: track.name.value.clone(), weight }
 }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{At, ServiceDraft};
+use super::super::source::Span;
 use super::backend::{self, Front};
 use super::{check, guard, values};
 use vrrp_model::{
@@ -35,7 +36,7 @@ pub(super) fn validate(
         .as_ref()
         .and_then(|written| backend::sorry(written, &backends, &front, reporter));
     check_fragments(draft, reporter);
-    let check = check::validate(&draft.check, draft.protocol, reporter);
+    let check = check::validate(draft.check.as_ref(), draft.protocol, reporter);
     Service {
         name: draft.name.value.clone(),
         // The file has an error where there is none.
@@ -43,15 +44,15 @@ pub(super) fn validate(
         port: front.port,
         protocol: draft.protocol,
         persistence: draft.persistence,
-        fragments: draft.fragments.value,
-        drain: values::duration_or_zero(&draft.drain, "drain", reporter),
+        fragments: draft.fragments.as_ref().map_or(Fragments::default(), |written| written.value),
+        drain: values::duration_or_zero(draft.drain.as_ref(), "drain", Service::DRAIN, reporter),
         quorum: quorum(draft, &backends, reporter),
         sorry,
         guard: guard::validate(draft, front.family, reporter),
         backends,
         own_checks: own_checks(draft, &check, reporter),
         check,
-        real_path: check::real_path(&draft.check, draft.protocol, reporter),
+        real_path: check::real_path(draft.check.as_ref(), draft.protocol, reporter),
     }
 }
 
@@ -65,8 +66,8 @@ fn own_checks(
     let mut own = BTreeMap::new();
     for (index, written) in draft.backends.iter().enumerate() {
         if let Some(written) = &written.check {
-            check::of_one_backend(written, reporter);
-            own.insert(index, check::validate(written, draft.protocol, reporter));
+            check::of_one_backend(&written.value, reporter);
+            own.insert(index, check::validate(Some(written), draft.protocol, reporter));
         }
     }
     own.retain(|_, check| check != common);
@@ -95,33 +96,29 @@ fn check_is_virtual(
 }
 
 fn quorum(draft: &ServiceDraft, backends: &[Backend], reporter: &mut Reporter) -> u32 {
-    let quorum = values::number(&draft.quorum, "quorum", 1..=u32::MAX, reporter);
+    let Some(written) = &draft.quorum else { return 1 };
+    let quorum = values::number(written, "quorum", 1..=u32::MAX, reporter);
     let weights: u32 = backends.iter().map(|backend| u32::from(backend.weight)).sum();
     if quorum > 1 && draft.sorry.is_none() {
         let message = "without a sorry server a quorum changes nothing: the backends that are up go on serving";
-        reporter.warning(Diagnostic::at(&draft.quorum.span, message));
+        reporter.warning(Diagnostic::at(&written.span, message));
     } else if quorum > weights && weights > 0 {
         let message = format!(
             "quorum {quorum} is above the sum of all weights, {weights}: the sorry server always serves"
         );
-        reporter.warning(Diagnostic::at(&draft.quorum.span, message));
+        reporter.warning(Diagnostic::at(&written.span, message));
     }
     quorum
 }
 
 /// Fragments can be steered where nothing depends on the ports, which the first of them alone has.
 fn check_fragments(draft: &ServiceDraft, reporter: &mut Reporter) {
-    let At { value, span } = &draft.fragments;
-    if *value == Fragments::Drop {
-        return;
-    }
+    let Some(At { value: Fragments::Steer, span }) = &draft.fragments else { return };
     if draft.persistence != Persistence::Source {
         let message = "steering fragments needs persistence = \"source\": only the first fragment has the ports of its flow";
         reporter.error(Diagnostic::at(span, message));
     }
-    if let Some(nat) =
-        draft.backends.iter().chain(&draft.sorry).find(|target| target.forward == Forward::Nat)
-    {
+    if let Some(nat) = draft.targets().find(|target| target.forward == Forward::Nat) {
         let message = "fragments cannot be steered to a backend reached by nat: fragments of its answers could not be mapped back";
         reporter.error(Diagnostic::at(span, message).related(&nat.address.span, "reached by nat"));
     }
@@ -134,7 +131,7 @@ pub(super) fn check_together(
     reporter: &mut Reporter,
 ) {
     let mut taken: HashMap<(IpAddr, u16, Protocol), &ServiceDraft> = HashMap::new();
-    let mut steered: HashMap<(IpAddr, Protocol), &ServiceDraft> = HashMap::new();
+    let mut steered: HashMap<(IpAddr, Protocol), (&ServiceDraft, &Span)> = HashMap::new();
     let known =
         drafts.iter().zip(services).filter(|(_, service)| !service.address.is_unspecified());
     for (draft, service) in known {
@@ -149,16 +146,14 @@ pub(super) fn check_together(
                     .related(&first.name.span, "the other service"),
             );
         }
-        if service.fragments == Fragments::Drop {
-            continue;
-        }
-        if let Some(first) = steered.insert((address, protocol), draft) {
+        let Some(At { value: Fragments::Steer, span }) = &draft.fragments else { continue };
+        if let Some((first, before)) = steered.insert((address, protocol), (draft, span)) {
             let message = format!(
                 "service `{}` already steers the fragments for {address} of this protocol: only the first fragment says for which port",
                 first.name.value
             );
-            let here = Diagnostic::at(&draft.fragments.span, message);
-            reporter.error(here.related(&first.fragments.span, "the other service"));
+            let here = Diagnostic::at(span, message);
+            reporter.error(here.related(before, "the other service"));
         }
     }
     check_nat(drafts, reporter);
@@ -168,16 +163,11 @@ pub(super) fn check_together(
 fn check_nat(drafts: &[ServiceDraft], reporter: &mut Reporter) {
     let mut seen: HashMap<(IpAddr, i64, Protocol), (usize, &At<String>)> = HashMap::new();
     for (index, draft) in drafts.iter().enumerate() {
-        let reached = draft
-            .backends
-            .iter()
-            .chain(&draft.sorry)
-            .filter(|target| target.forward == Forward::Nat);
-        for target in reached {
+        for target in draft.targets().filter(|target| target.forward == Forward::Nat) {
             let Ok(address) = target.address.value.parse() else { continue };
-            let port = target.port.as_ref().unwrap_or(&draft.port).value;
+            let port = target.port.unwrap_or(&draft.port).value;
             let (first, place) =
-                *seen.entry((address, port, draft.protocol)).or_insert((index, &target.address));
+                *seen.entry((address, port, draft.protocol)).or_insert((index, target.address));
             if first == index {
                 continue;
             }

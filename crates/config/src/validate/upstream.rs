@@ -18,7 +18,7 @@ pub(super) fn validate(draft: &UpstreamDraft, reporter: &mut Reporter) -> Upstre
     values::name(&draft.name, "an upstream's name", reporter);
     let ip = values::unicast(&draft.address, "address", reporter)
         .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    check::no_real_path(&draft.check, reporter);
+    check::no_real_path(draft.check.as_ref(), reporter);
     let address =
         SocketAddr::from((ip, values::number(&draft.port, "port", 1..=65_535_u16, reporter)));
     Upstream {
@@ -27,13 +27,13 @@ pub(super) fn validate(draft: &UpstreamDraft, reporter: &mut Reporter) -> Upstre
         cgroup: cgroup(draft, reporter),
         balance: draft.balance,
         backends: backends(draft, address, reporter),
-        check: check::validate(&draft.check, Protocol::Tcp, reporter),
+        check: check::validate(draft.check.as_ref(), Protocol::Tcp, reporter),
     }
 }
 
 fn cgroup(draft: &UpstreamDraft, reporter: &mut Reporter) -> Cgroup {
     const HELP: &str = "write unit = \"nginx.service\", or cgroup = \"/sys/fs/cgroup/...\"";
-    match (&draft.cgroup.path, &draft.cgroup.unit) {
+    match (&draft.cgroup, &draft.unit) {
         (Some(path), None) => {
             if !path.value.starts_with('/') {
                 reporter.error(
@@ -93,36 +93,37 @@ fn backends(
         reporter.error(Diagnostic::at(&name.span, message));
     }
     let mut seen: HashMap<SocketAddr, &At<String>> = HashMap::new();
-    let mut lowered = Vec::new();
-    for backend in &draft.backends {
-        let Some(found) = lower_backend(backend, upstream, reporter) else {
+    let mut made = Vec::new();
+    for written in &draft.backends {
+        let Some(found) = backend(written, upstream, reporter) else {
             continue;
         };
-        if let Some(first) = seen.insert(found.address, &backend.address) {
+        if let Some(first) = seen.insert(found.address, &written.address) {
             let message = format!("backend `{}` is listed twice", found.address);
             reporter.error(
-                Diagnostic::at(&backend.address.span, message)
+                Diagnostic::at(&written.address.span, message)
                     .related(&first.span, "listed here first"),
             );
         }
-        lowered.push(found);
+        made.push(found);
     }
-    if !lowered.is_empty() && lowered.iter().all(|backend| backend.weight == 0) {
+    if !made.is_empty() && made.iter().all(|backend| backend.weight == 0) {
         let message = format!(
             "every backend of upstream `{}` has weight 0: all connections are refused",
             name.value
         );
         reporter.warning(Diagnostic::at(&name.span, message));
     }
-    lowered
+    made
 }
 
-fn lower_backend(
+fn backend(
     draft: &UpstreamBackendDraft,
     upstream: SocketAddr,
     reporter: &mut Reporter,
 ) -> Option<UpstreamBackend> {
-    let weight = values::number(&draft.weight, "a backend's weight", 0..=1000_u16, reporter);
+    let weight =
+        values::number_or(draft.weight.as_ref(), 1, "a backend's weight", 0..=1000_u16, reporter);
     let port =
         draft.port.as_ref().map(|port| values::number(port, "port", 1..=65_535_u16, reporter));
     let ip = values::unicast(&draft.address, "backend", reporter)?;

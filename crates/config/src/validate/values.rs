@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use jiff::SignedDuration;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::At;
+use super::super::draft::{At, Time};
 
 /// The kernel's limit for interface names and labels (IFNAMSIZ less the closing zero).
 const LONGEST_INTERFACE: usize = 15;
@@ -37,6 +39,20 @@ where
     }
 }
 
+/// Likewise, or the default where nothing is written.
+pub(super) fn number_or<T>(
+    written: Option<&At<i64>>,
+    default: T,
+    what: &str,
+    range: RangeInclusive<T>,
+    reporter: &mut Reporter,
+) -> T
+where
+    T: Copy + TryFrom<i64> + Into<i64>,
+{
+    written.map_or(default, |written| number(written, what, range, reporter))
+}
+
 /// A name: not empty, not long, printable.
 pub(super) fn name(name: &At<String>, what: &str, reporter: &mut Reporter) {
     let text = &name.value;
@@ -61,27 +77,73 @@ pub(super) fn interface(name: &At<String>, what: &str, reporter: &mut Reporter) 
     }
 }
 
+/// A duration; the default where nothing is written, or what is written is none.
+///
+/// In TOML "1s", "250ms", "1m 30s": what jiff calls the friendly format.
+pub(super) fn time(
+    written: Option<&At<Time>>,
+    what: &str,
+    default: Duration,
+    reporter: &mut Reporter,
+) -> Duration {
+    let Some(At { value, span }) = written else { return default };
+    let text = match value {
+        Time::Exact(exact) => return *exact,
+        Time::Text(text) => text,
+    };
+    let problem = match text.parse::<SignedDuration>().map(Duration::try_from) {
+        Ok(Ok(value)) => return value,
+        Ok(Err(_)) => "it is negative".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let message = format!("{what} `{text}` is not a duration: {problem}");
+    reporter
+        .error(Diagnostic::at(span, message).help("write a number and a unit: \"1s\", \"250ms\""));
+    default
+}
+
 /// A duration that is more than nothing and at most a day.
-pub(super) fn duration(value: &At<Duration>, what: &str, reporter: &mut Reporter) -> Duration {
-    if value.value.is_zero() || value.value > DAY {
-        reporter.error(Diagnostic::at(
-            &value.span,
-            format!("{what} must be more than 0 and at most a day"),
-        ));
+pub(super) fn duration(
+    written: Option<&At<Time>>,
+    what: &str,
+    default: Duration,
+    reporter: &mut Reporter,
+) -> Duration {
+    let value = time(written, what, default, reporter);
+    if let Some(written) = written.filter(|_| value.is_zero() || value > DAY) {
+        let message = format!("{what} must be more than 0 and at most a day");
+        reporter.error(Diagnostic::at(&written.span, message));
     }
-    value.value
+    value
 }
 
 /// A duration of at most a day.
 pub(super) fn duration_or_zero(
-    value: &At<Duration>,
+    written: Option<&At<Time>>,
     what: &str,
+    default: Duration,
     reporter: &mut Reporter,
 ) -> Duration {
-    if value.value > DAY {
-        reporter.error(Diagnostic::at(&value.span, format!("{what} must be at most a day")));
+    let value = time(written, what, default, reporter);
+    if let Some(written) = written.filter(|_| value > DAY) {
+        reporter.error(Diagnostic::at(&written.span, format!("{what} must be at most a day")));
     }
-    value.value
+    value
+}
+
+/// A path from the root.
+pub(super) fn absolute(
+    written: Option<&At<String>>,
+    what: &str,
+    default: &str,
+    reporter: &mut Reporter,
+) -> PathBuf {
+    let Some(written) = written else { return default.into() };
+    let path = PathBuf::from(&written.value);
+    if !path.is_absolute() {
+        reporter.error(Diagnostic::at(&written.span, format!("{what} must be an absolute path")));
+    }
+    path
 }
 
 /// An address that a host can have on a network.

@@ -1,26 +1,29 @@
-//! `[[script]]`.
+//! Tracked scripts: `[[script]]`, `vrrp_script`.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserializer, SeqAccess, Visitor};
-use toml::Spanned;
 
-use super::{Number, Text};
+use super::{At, Number, Text, Time};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Script {
-    pub name: Spanned<String>,
-    pub command: Spanned<Command>,
-    pub interval: Text,
-    pub timeout: Text,
+pub struct ScriptDraft {
+    pub name: At<String>,
+    pub command: At<Command>,
+    pub interval: Option<At<Time>>,
+    /// The interval when `None`.
+    pub timeout: Option<At<Time>>,
     pub rise: Number,
     pub fall: Number,
     pub user: Text,
     #[serde(default)]
     pub init_fail: bool,
+    /// Weight where a router tracks it without one; keepalived.conf alone has it.
+    #[serde(skip)]
+    pub weight: Number,
 }
 
 /// A command line, split as a shell would, or its words.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 
 /// The listening address, or `false` for none.
+#[derive(Clone)]
 pub enum Metrics {
     Off,
     On,
