@@ -42,10 +42,7 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
     let bpf_dir = values::absolute(draft.bpf_dir.as_ref(), "bpf_dir", Config::BPF_DIR, reporter);
     let startup_delay =
         values::time(draft.startup_delay.as_ref(), "startup_delay", Duration::ZERO, reporter);
-    unique(draft.scripts.iter().map(|script| &script.name), "script", reporter);
-    unique(draft.routers.iter().map(|router| &router.name), "virtual router", reporter);
-    unique(draft.services.iter().map(|service| &service.name), "service", reporter);
-    unique(draft.upstreams.iter().map(|upstream| &upstream.name), "upstream", reporter);
+    check_names(draft, reporter);
     let election = election::validate(&draft.election, reporter);
     let scripts = draft.scripts.iter().map(|script| script::validate(script, reporter)).collect();
     let by_name = draft
@@ -115,6 +112,13 @@ fn metrics(written: Option<&At<Metrics>>, reporter: &mut Reporter) -> Option<Soc
         );
     }
     address
+}
+
+fn check_names(draft: &Draft, reporter: &mut Reporter) {
+    unique(draft.scripts.iter().map(|script| &script.name), "script", reporter);
+    unique(draft.routers.iter().map(|router| &router.name), "virtual router", reporter);
+    unique(draft.services.iter().map(|service| &service.name), "service", reporter);
+    unique(draft.upstreams.iter().map(|upstream| &upstream.name), "upstream", reporter);
 }
 
 /// Names of one kind of thing must differ.

@@ -1,9 +1,10 @@
 //! How backends are asked whether they are well.
 
+use std::fmt;
 use std::time::Duration;
 
+use super::Config;
 use super::choice::choice;
-use super::{Config, Protocol};
 
 impl Config {
     /// The checks of services and upstreams.
@@ -60,6 +61,14 @@ impl CheckKind {
         }
     }
 
+    /// The path that is requested.
+    pub const fn path(&self) -> Option<&str> {
+        match self {
+            CheckKind::Http { path, .. } => Some(path.as_str()),
+            CheckKind::None | CheckKind::Tcp { .. } | CheckKind::FastCgi { .. } => None,
+        }
+    }
+
     /// The port that is asked instead of the backend's.
     pub const fn port(&self) -> Option<u16> {
         match *self {
@@ -71,12 +80,15 @@ impl CheckKind {
     }
 }
 
-impl CheckType {
-    /// What a protocol's backends are asked where no check is written.
-    pub const fn default_for(protocol: Protocol) -> Self {
-        match protocol {
-            Protocol::Tcp => CheckType::Tcp,
-            Protocol::Udp => CheckType::None,
+impl fmt::Display for CheckKind {
+    /// What is asked, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CheckKind::None => f.write_str("no check")?,
+            CheckKind::Tcp { .. } => f.write_str("TCP")?,
+            CheckKind::Http { path, .. } => write!(f, "HTTP GET {path}")?,
+            CheckKind::FastCgi { .. } => f.write_str("FCGI_GET_VALUES")?,
         }
+        self.port().map_or(Ok(()), |port| write!(f, " on port {port}"))
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use vrrp_common::wire::ipv4::{PROTO_TCP, PROTO_UDP};
 
-use super::Check;
 use super::choice::choice;
+use super::{Check, CheckType};
 
 /// A port of a virtual address whose connections are spread over backends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +98,14 @@ impl Forward {
 }
 
 impl Protocol {
+    /// What backends are asked where no check is written.
+    pub const fn default_check(self) -> CheckType {
+        match self {
+            Protocol::Tcp => CheckType::Tcp,
+            Protocol::Udp => CheckType::None,
+        }
+    }
+
     /// As the IP header has it.
     pub const fn number(self) -> u8 {
         match self {
@@ -134,7 +142,8 @@ choice! {
         /// Dropped and counted.
         #[default]
         Drop = "drop",
-        /// To the backend of their source address, as all its packets. Later fragments have no port: of
+        /// To the backend of their source address, as all its packets. Later fragments have no
+        /// port: of
         /// the services of an address and protocol one at most may have them.
         Steer = "steer",
     }
@@ -178,8 +187,8 @@ choice! {
     /// How a packet reaches a backend.
     #[derive(Default)]
     pub enum Forward {
-        /// `Local` when the address is this node's own, else `Dr`: both nodes of a pair can share one
-        /// file.
+        /// `Local` when the address is this node's own, else `Dr`: both nodes of a pair can share
+        /// one file.
         #[default]
         Auto = "auto",
         /// Up this node's own stack.
@@ -187,11 +196,11 @@ choice! {
         /// Destination MAC rewritten, sent on the same segment; the backend answers the client
         /// directly.
         Dr = "dr",
-        /// In an IP packet to the backend (RFC 2003, RFC 2473), over any route; the backend answers the
-        /// client directly.
+        /// In an IP packet to the backend (RFC 2003, RFC 2473), over any route; the backend
+        /// answers the client directly.
         Ipip = "ipip",
-        /// Destination address and port rewritten; the backend's answers come back through the pair,
-        /// which rewrites their source.
+        /// Destination address and port rewritten; the backend's answers come back through the
+        /// pair, which rewrites their source.
         Nat = "nat",
     }
 }

@@ -24,7 +24,7 @@ use tokio::time::MissedTickBehavior;
 use super::Event;
 use crate::clock;
 use crate::shortage::{self, Undone};
-use attempt::{Held, Target};
+use attempt::Held;
 use failure::Failure;
 use vrrp_model::time::Instant;
 use vrrp_model::{Backend, Check, CheckKind, Service, Upstream};
@@ -85,23 +85,10 @@ fn run<'a>(
             backend,
             service_name: name.to_owned(),
             address,
-            target: target(check, address),
             check: check.clone(),
             events: events.clone(),
         };
         tasks.spawn(probe.run());
-    }
-}
-
-/// The target of the probe; `None` if the backend counts as up without a probe.
-fn target(check: &Check, address: SocketAddr) -> Option<Target> {
-    let at =
-        |written: Option<u16>| SocketAddr::new(address.ip(), written.unwrap_or(address.port()));
-    match &check.kind {
-        CheckKind::None => None,
-        CheckKind::Tcp { port } => Some(Target::Tcp(at(*port))),
-        CheckKind::Http { port, path } => Some(Target::Http { at: at(*port), path: path.clone() }),
-        CheckKind::FastCgi { port } => Some(Target::FastCgi(at(*port))),
     }
 }
 
@@ -110,7 +97,6 @@ struct Probe {
     backend: usize,
     service_name: String,
     address: SocketAddr,
-    target: Option<Target>,
     check: Check,
     events: mpsc::Sender<Event>,
 }
@@ -118,10 +104,10 @@ struct Probe {
 impl Probe {
     /// Runs until the receiver of the events is dropped.
     async fn run(self) {
-        let Some(target) = &self.target else {
+        if self.check.kind == CheckKind::None {
             let _ = self.report(true, "not checked".to_owned(), clock::now()).await;
             return;
-        };
+        }
         let mut health = Hysteresis::new(self.check.rise, self.check.fall);
         // A zero interval would panic; the model's smallest is far above.
         let mut ticks = tokio::time::interval(self.check.interval.max(FIRST_PAUSE));
@@ -138,7 +124,7 @@ impl Probe {
                 }
                 () = suspicion.pause() => suspicion.probing(),
             }
-            let result = self.ask(target).await;
+            let result = self.ask().await;
             let at = clock::now();
             let ok = result.is_ok();
             let reason = match result {
@@ -169,8 +155,9 @@ impl Probe {
         }
     }
 
-    async fn ask(&self, target: &Target) -> Result<(String, Option<Held>), Failure> {
-        match tokio::time::timeout(self.check.timeout, attempt::attempt(target)).await {
+    async fn ask(&self) -> Result<(String, Option<Held>), Failure> {
+        let attempt = attempt::attempt(&self.check.kind, self.address);
+        match tokio::time::timeout(self.check.timeout, attempt).await {
             Ok(result) => result,
             Err(_) => Err(Failure::Backend(format!("no answer within {:?}", self.check.timeout))),
         }

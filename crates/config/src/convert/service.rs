@@ -107,15 +107,11 @@ pub(super) fn check(check: &Check) -> String {
 
 fn check_on_path(check: &Check, real_path: bool) -> String {
     let Check { kind, interval, timeout, rise, fall } = check;
-    let path = match kind {
-        CheckKind::Http { path, .. } => Some(path),
-        CheckKind::None | CheckKind::Tcp { .. } | CheckKind::FastCgi { .. } => None,
-    };
     let second = duration(Duration::from_secs(1));
     inline_table([
         ("type", Some(string(kind.check_type().label()))),
         ("port", kind.port().map(|port| port.to_string())),
-        ("path", path.map(|path| string(path))),
+        ("path", kind.path().map(string)),
         ("interval", unless(duration(*interval), &second)),
         ("timeout", unless(duration(*timeout), &second)),
         ("rise", unless(rise.to_string(), "1")),

@@ -21,7 +21,7 @@ pub struct ServiceDraft {
     #[serde(rename = "sorry_server")]
     pub sorry: Option<SorryDraft>,
     pub backends: Vec<BackendDraft>,
-    /// By the protocol when `None`, see [`CheckType::default_for`].
+    /// By the protocol when `None`, see [`Protocol::default_check`].
     pub check: Option<At<CheckDraft>>,
     #[serde(default)]
     pub guard: GuardDraft,

@@ -95,7 +95,7 @@ impl Server {
                 _ => {}
             }
         }
-        server.lower_quorum(reporter);
+        server.cap_quorum(reporter);
         server.warn_of_unchecked(reporter);
         server.protocol.is_some().then_some(server)
     }
@@ -170,7 +170,7 @@ impl Server {
 
     /// As keepalived does: a quorum that no number of backends reaches would leave the sorry server
     /// alone for ever.
-    fn lower_quorum(&mut self, reporter: &mut Reporter) {
+    fn cap_quorum(&mut self, reporter: &mut Reporter) {
         let weights: i64 = self
             .backends
             .iter()

@@ -17,7 +17,7 @@ pub(super) fn validate(
     reporter: &mut Reporter,
 ) -> Check {
     let Some(At { value: draft, span }) = written else {
-        let kind = match CheckType::default_for(protocol) {
+        let kind = match protocol.default_check() {
             CheckType::Tcp => CheckKind::Tcp { port: None },
             _ => CheckKind::None,
         };
@@ -56,7 +56,7 @@ pub(super) fn real_path(
     protocol: Protocol,
     reporter: &mut Reporter,
 ) -> bool {
-    let kind = draft.map_or(CheckType::default_for(protocol), |draft| draft.value.kind);
+    let kind = draft.map_or(protocol.default_check(), |draft| draft.value.kind);
     let possible = protocol == Protocol::Tcp && kind != CheckType::None;
     let written = draft.and_then(|draft| draft.value.real_path.as_ref());
     if let Some(At { value: true, span }) = written

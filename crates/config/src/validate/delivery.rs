@@ -169,7 +169,7 @@ pub(super) fn peers(draft: &RouterDraft, family: Family, reporter: &mut Reporter
     }
     let own: Option<IpAddr> = draft.source.as_ref().and_then(|source| source.value.parse().ok());
     let mut seen: HashMap<IpAddr, &At<String>> = HashMap::new();
-    let mut lowered = Vec::new();
+    let mut made = Vec::new();
     for written in &draft.peers {
         let Some(peer) = peer(written, unicast(draft).is_some(), family, reporter) else {
             continue;
@@ -187,9 +187,9 @@ pub(super) fn peers(draft: &RouterDraft, family: Family, reporter: &mut Reporter
                 Diagnostic::at(&place.span, message).related(&first.span, "listed here first"),
             );
         }
-        lowered.push(peer);
+        made.push(peer);
     }
-    lowered
+    made
 }
 
 fn peer(

@@ -175,7 +175,7 @@ fn auth(pass: Option<&At<String>>, version: Version, reporter: &mut Reporter) ->
 }
 
 fn addresses(drafts: &[AddressDraft], reporter: &mut Reporter) -> Vec<VirtualAddress> {
-    let mut lowered = Vec::new();
+    let mut made = Vec::new();
     let mut seen = HashSet::new();
     for draft in drafts {
         if let Some(device) = &draft.device {
@@ -201,14 +201,14 @@ fn addresses(drafts: &[AddressDraft], reporter: &mut Reporter) -> Vec<VirtualAdd
             ));
             continue;
         }
-        lowered.push(VirtualAddress {
+        made.push(VirtualAddress {
             address,
             prefix_len,
             device: draft.device.as_ref().map(|device| device.value.clone()),
             label: label.map(|label| label.value.clone()),
         });
     }
-    lowered
+    made
 }
 
 fn track_script(

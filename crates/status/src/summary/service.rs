@@ -51,16 +51,12 @@ pub(super) fn describe_check(text: &mut String, check: &Check) {
 }
 
 fn checked(check: &Check) -> String {
-    let on_port =
-        |port: &Option<u16>| port.map_or(String::new(), |port| format!(" on port {port}"));
-    let kind = match &check.kind {
-        CheckKind::None => return "is not checked: it counts as up".to_owned(),
-        CheckKind::Tcp { port } => format!("by TCP{}", on_port(port)),
-        CheckKind::Http { port, path } => format!("by HTTP GET {path}{}", on_port(port)),
-        CheckKind::FastCgi { port } => format!("by FCGI_GET_VALUES{}", on_port(port)),
-    };
+    if check.kind == CheckKind::None {
+        return "is not checked: it counts as up".to_owned();
+    }
+    let kind = &check.kind;
     format!(
-        "checked {kind} each {:?}, at most {:?}, up after {}, down after {}",
+        "checked by {kind} each {:?}, at most {:?}, up after {}, down after {}",
         check.interval, check.timeout, check.rise, check.fall,
     )
 }

@@ -14,29 +14,29 @@ use tokio::task::JoinSet;
 
 use super::failure::{Failure, connect};
 use super::fastcgi;
+use vrrp_model::CheckKind;
 
 /// A longer answer is not read to its end; its status still counts.
 const LONGEST_BODY: usize = 64 * 1024;
-
-pub(super) enum Target {
-    Tcp(SocketAddr),
-    Http { at: SocketAddr, path: String },
-    FastCgi(SocketAddr),
-}
 
 /// An open connection; ends when the server closes or resets it.
 pub(super) type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Returns the observation and, if it stays open, the connection; or the reason of the failure.
 /// Sets no time limit of its own.
-pub(super) async fn attempt(target: &Target) -> Result<(String, Option<Held>), Failure> {
-    match target {
-        Target::Tcp(at) => {
-            let stream = connect(*at).await?;
+pub(super) async fn attempt(
+    kind: &CheckKind,
+    backend: SocketAddr,
+) -> Result<(String, Option<Held>), Failure> {
+    let at = SocketAddr::new(backend.ip(), kind.port().unwrap_or(backend.port()));
+    match kind {
+        CheckKind::None => Ok(("not checked".to_owned(), None)),
+        CheckKind::Tcp { .. } => {
+            let stream = connect(at).await?;
             Ok(("connected".to_owned(), Some(Box::pin(read_to_end(stream)))))
         }
-        Target::Http { at, path } => get(*at, path).await,
-        Target::FastCgi(at) => Ok((fastcgi::get_values(*at).await?, None)),
+        CheckKind::Http { path, .. } => get(at, path).await,
+        CheckKind::FastCgi { .. } => Ok((fastcgi::get_values(at).await?, None)),
     }
 }
 
