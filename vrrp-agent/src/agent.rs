@@ -198,13 +198,13 @@ impl Agent {
         }
         let mut words =
             plane.as_ref().map(|plane| MastershipMaps::open(&plane.maps)).transpose()?;
-        let places = election_sync::places(&config, &host.borrow(), words.as_mut())?;
-        let resumable = election_sync::resumable(&places, words.as_ref())?;
+        let indices = election_sync::indices(&config, &host.borrow(), words.as_mut())?;
+        let resumable = election_sync::resumable(&indices, words.as_ref())?;
         let plane = DataPlane::new(plane, clock::now())?;
         let host_effects = Host::open(&config.api_socket)?;
         let (elector, transitions) = Elector::start(words, config.election.clone())?;
         let fixed = Arc::new(fixed(options, &plane)?);
-        let known = Knowledge::new(RunningConfig::new(config, places, plane.found()));
+        let known = Knowledge::new(RunningConfig::new(config, indices, plane.found()));
         let config = &known.running.config;
         let (observed, newest) = watch::channel(Arc::new(Observed::new(&known)));
         let (shutdown, ended) = watch::channel(false);

@@ -45,37 +45,37 @@ pub use vrrp_election::view::{RouterView, View};
 use crate::net::packet_socket::{FrameError, PacketSocket};
 use crate::plane::mastership::MastershipMaps;
 use vrrp_model::host::Interface;
-use vrrp_model::{ElectionThread, Router};
+use vrrp_model::{ElectionThread, Router, RouterIdx};
 
-/// What the agent loop tells the thread. A virtual router is named by its place in the maps, which
+/// What the agent loop tells the thread. A virtual router is named by its index in the maps, which
 /// it keeps over reloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// There is such a router, or its configuration changed.
-    Configure { place: u32, router: Box<Router> },
+    Configure { idx: RouterIdx, router: Box<Router> },
     /// There is no such router any more: release it, then forget it.
-    Remove { place: u32 },
+    Remove { idx: RouterIdx },
     /// The interface is there, up and has an address: take part. Again when any of it
     /// changed.
-    Up { place: u32, interface: Interface, mac: [u8; 6], source: IpAddr },
+    Up { idx: RouterIdx, interface: Interface, mac: [u8; 6], source: IpAddr },
     /// It is not. `link_up`: the interface still works, so that a master can send priority 0 from
     /// the address it had.
-    Down { place: u32, link_up: bool },
+    Down { idx: RouterIdx, link_up: bool },
     /// Effective priority, from tracking.
-    Priority { place: u32, priority: u8 },
+    Priority { idx: RouterIdx, priority: u8 },
     /// Whether tracking lets it take part in the election.
-    Hold { place: u32, hold: Hold },
+    Hold { idx: RouterIdx, hold: Hold },
     /// Whether the stack accepts packets for the addresses without having them: then gratuitous ARP
     /// waits for nothing.
-    Accepts { place: u32, accepts: bool },
+    Accepts { idx: RouterIdx, accepts: bool },
     /// The virtual addresses of this mastership are on their interfaces: gratuitous ARP may go out.
-    Installed { place: u32, epoch: u64 },
+    Installed { idx: RouterIdx, epoch: u64 },
     /// These, all members of one sync group or one alone, let another node be master.
-    Standby { places: Vec<u32> },
+    Standby { indices: Vec<RouterIdx> },
     /// These leave standby.
-    EndStandby { places: Vec<u32> },
-    /// The sync groups, each as its members' places; they replace those told before.
-    Groups(Vec<Vec<u32>>),
+    EndStandby { indices: Vec<RouterIdx> },
+    /// The sync groups, each as its members' indices; they replace those told before.
+    Groups(Vec<Vec<RouterIdx>>),
     /// Release everything; the thread ends when nothing acts any more.
     Shutdown,
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::view::{RouterView, View};
 use crate::{Role, timing};
 use vrrp_model::Config;
+use vrrp_model::RouterIdx;
 use vrrp_model::suggest;
 use vrrp_model::time::Instant;
 
@@ -110,26 +111,26 @@ impl Target {
     }
 
     /// The indices of its routers in the maps.
-    pub fn places(&self, places: &[u32]) -> Vec<u32> {
-        self.members.iter().filter_map(|&member| places.get(member).copied()).collect()
+    pub fn indices(&self, indices: &[RouterIdx]) -> Vec<RouterIdx> {
+        self.members.iter().filter_map(|&member| indices.get(member).copied()).collect()
     }
 
     /// The known state of each of its routers: name, index, view.
     fn routers<'a>(
         &'a self,
         config: &'a Config,
-        places: &'a [u32],
+        indices: &'a [RouterIdx],
         view: &'a View,
-    ) -> impl Iterator<Item = (&'a str, u32, Option<&'a RouterView>)> {
+    ) -> impl Iterator<Item = (&'a str, RouterIdx, Option<&'a RouterView>)> {
         self.members.iter().filter_map(|&member| {
-            let (router, &place) = (config.routers.get(member)?, places.get(member)?);
-            Some((router.name.as_str(), place, view.routers.get(&place)))
+            let (router, &idx) = (config.routers.get(member)?, indices.get(member)?);
+            Some((router.name.as_str(), idx, view.routers.get(&idx)))
         })
     }
 
     /// The reply to `failback`, from the state of the routers at the order.
-    pub fn failback(&self, config: &Config, places: &[u32], view: &View) -> Reply {
-        let answer = |(name, _, router): (&str, u32, Option<&RouterView>)| {
+    pub fn failback(&self, config: &Config, indices: &[RouterIdx], view: &View) -> Reply {
+        let answer = |(name, _, router): (&str, RouterIdx, Option<&RouterView>)| {
             let standby = router.is_some_and(|router| router.standby_since.is_some());
             let (outcome, sentence) = match standby {
                 true => (
@@ -143,7 +144,7 @@ impl Target {
                 sentence.to_owned(),
             )
         };
-        Reply::new(self.note.as_deref(), self.routers(config, places, view).map(answer).collect())
+        Reply::new(self.note.as_deref(), self.routers(config, indices, view).map(answer).collect())
     }
 }
 
@@ -158,7 +159,7 @@ pub struct Move {
 #[derive(Debug)]
 struct Moving {
     name: String,
-    place: u32,
+    idx: RouterIdx,
     /// The mastership that must end.
     epoch: u64,
     interval: Duration,
@@ -173,17 +174,17 @@ impl Move {
         begun: Instant,
         target: &Target,
         config: &Config,
-        places: &[u32],
+        indices: &[RouterIdx],
         view: &View,
     ) -> Result<Self, Reply> {
         let mut routers = Vec::new();
         let mut elsewhere = Vec::new();
-        for (name, place, router) in target.routers(config, places, view) {
+        for (name, idx, router) in target.routers(config, indices, view) {
             match router.and_then(|router| Some((router, router.epoch?))) {
                 Some((router, epoch)) if router.role == Role::Master => {
                     routers.push(Moving {
                         name: name.to_owned(),
-                        place,
+                        idx,
                         epoch,
                         interval: router.interval,
                         end: None,
@@ -203,7 +204,7 @@ impl Move {
     /// Evaluates the routers' views. Returns the reply when all routers are done.
     pub fn observe(&mut self, view: &View) -> Option<Reply> {
         for moving in self.routers.iter_mut().filter(|moving| moving.end.is_none()) {
-            moving.end = moving.observe(self.begun, view.routers.get(&moving.place));
+            moving.end = moving.observe(self.begun, view.routers.get(&moving.idx));
         }
         let ends: Vec<_> = self.routers.iter().filter_map(|moving| moving.end.clone()).collect();
         (ends.len() == self.routers.len()).then(|| Reply::new(self.note.as_deref(), ends))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use vrrp_model::RouterIdx;
 
 use vrrp_common::reason::Reason as DropReason;
 
@@ -14,8 +15,8 @@ use vrrp_model::time::Instant;
 /// A snapshot of all elections.
 #[derive(Debug, Clone)]
 pub struct View {
-    /// By place.
-    pub routers: BTreeMap<u32, RouterView>,
+    /// By index in the maps.
+    pub routers: BTreeMap<RouterIdx, RouterView>,
     /// Number of executed commands. A view does not show the effect of later commands.
     pub obeyed: u64,
     /// Adverts dropped at a socket, by interface and reason. With the kernel program attached it is

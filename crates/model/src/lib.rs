@@ -11,6 +11,7 @@ mod fit;
 pub mod histogram;
 mod hmac;
 pub mod host;
+mod index;
 mod service;
 pub mod suggest;
 mod text;
@@ -26,6 +27,7 @@ pub use check::{Check, CheckKind, CheckType};
 use choice::choice;
 pub use election_thread::{Degraded, ElectionThread, Missing};
 pub use hmac::{Hmac, HmacError, HmacKey, HmacMode};
+pub use index::RouterIdx;
 pub use service::{
     Backend, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, Tunnel,
 };

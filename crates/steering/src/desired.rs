@@ -30,7 +30,7 @@ pub use path::paths;
 pub use reachability::{Reachability, ServiceReachability, TunnelSource, Unusable};
 pub use upstreams::{Pool, Upstreams, place, upstream_key, upstreams};
 use vrrp_model::host::{HostView, Link};
-use vrrp_model::{Config, Delivery, Family, Router, Service};
+use vrrp_model::{Config, Delivery, Family, Router, RouterIdx, Service};
 
 /// Adverts of unknown VRIDs that pass in a second on an interface, where they pass: those of forty
 /// virtual routers with the shortest interval. Each costs the election thread some microseconds.
@@ -47,7 +47,7 @@ pub struct Facts<'a> {
     /// For each router, whether this node is active for it.
     pub active: &'a [bool],
     /// For each router, its index in the maps.
-    pub places: &'a [u32],
+    pub indices: &'a [RouterIdx],
     /// Numbers of services and backends in the maps.
     pub slots: &'a MapIds,
     /// A stopping agent prepares for nothing more.
@@ -68,7 +68,7 @@ pub struct Desired {
     /// lead to NAT backends.
     pub interfaces: BTreeMap<u32, InterfaceConf>,
     /// (Interface index, whether of IPv6, VRID) -> router index in the maps.
-    pub vrids: BTreeMap<(u32, bool, u8), u32>,
+    pub vrids: BTreeMap<(u32, bool, u8), RouterIdx>,
     pub addresses: BTreeMap<AddressKey, AddressConf>,
     /// By service number.
     pub services: BTreeMap<u32, ServiceConf>,
@@ -185,8 +185,8 @@ pub fn router_of<'a>(config: &'a Config, service: &Service) -> Option<(usize, &'
 }
 
 fn add_router(desired: &mut Desired, facts: &Facts, index: usize, router: &Router) {
-    let (Some(&place), Some(link)) =
-        (facts.places.get(index), facts.host.link_by_name(&router.interface))
+    let (Some(&idx), Some(link)) =
+        (facts.indices.get(index), facts.host.link_by_name(&router.interface))
     else {
         return;
     };
@@ -214,10 +214,10 @@ fn add_router(desired: &mut Desired, facts: &Facts, index: usize, router: &Route
     for address in source.into_iter().chain(group) {
         conf.listen(address.into());
     }
-    desired.vrids.insert((link.index, router.family() == Family::V6, router.vrid), place);
+    desired.vrids.insert((link.index, router.family() == Family::V6, router.vrid), idx);
     for address in router.all_addresses() {
         let key = AddressKey { address: address.into(), ifindex: link.index, vlan: 0 };
-        desired.addresses.insert(key, AddressConf { router: place, ..AddressConf::default() });
+        desired.addresses.insert(key, AddressConf { router: idx.get(), ..AddressConf::default() });
     }
     if facts.active.get(index).copied().unwrap_or(false) {
         if router.virtual_mac {

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use crate::drained::Drained;
 use crate::map_ids::MapIds;
-use vrrp_model::{Config, Router, SyncGroup};
+use vrrp_model::{Config, Router, RouterIdx, SyncGroup};
 
 /// The configuration, including removed routers that still hand over, and its indices in the maps.
 #[derive(Debug, Clone)]
 pub struct RunningConfig {
     pub config: Arc<Config>,
-    /// For each router, its place.
-    pub places: Vec<u32>,
+    /// For each router, its index in the maps.
+    pub indices: Vec<RouterIdx>,
     /// Places of routers that the configuration no longer has and that have not handed over yet.
-    pub leaving: BTreeSet<u32>,
+    pub leaving: BTreeSet<RouterIdx>,
     pub slots: MapIds,
     /// Backends that are drained by order.
     pub drained: Drained,
@@ -28,7 +28,7 @@ pub struct Changes {
     pub changed: Vec<String>,
     pub removed: Vec<String>,
     /// Places to be released.
-    pub released: Vec<u32>,
+    pub released: Vec<RouterIdx>,
     pub services: bool,
     pub upstreams: bool,
     pub scripts: bool,
@@ -69,33 +69,33 @@ impl Changes {
 
 impl RunningConfig {
     /// `slots`: numbers that the agent before this one gave.
-    pub fn new(config: Config, places: Vec<u32>, mut slots: MapIds) -> Self {
+    pub fn new(config: Config, indices: Vec<RouterIdx>, mut slots: MapIds) -> Self {
         slots.assign(&config.services);
         Self {
             config: Arc::new(config),
-            places,
+            indices,
             leaving: BTreeSet::new(),
             slots,
             drained: Drained::default(),
         }
     }
 
-    /// Routers with their places, leaving ones included.
-    pub fn routers(&self) -> impl Iterator<Item = (u32, &Router)> {
-        self.places.iter().copied().zip(&self.config.routers)
+    /// Routers with their indices, leaving ones included.
+    pub fn routers(&self) -> impl Iterator<Item = (RouterIdx, &Router)> {
+        self.indices.iter().copied().zip(&self.config.routers)
     }
 
-    /// The sync groups, by their members' places; a router on its way out is in none, and one alone
-    /// makes none.
-    pub fn groups(&self) -> Vec<Vec<u32>> {
-        let places = |group: &SyncGroup| -> Vec<u32> {
-            group.members.iter().filter_map(|&member| self.places.get(member).copied()).collect()
+    /// The sync groups, by their members' indices in the maps. A router on its way out is in none,
+    /// and one alone makes none.
+    pub fn groups(&self) -> Vec<Vec<RouterIdx>> {
+        let indices = |group: &SyncGroup| -> Vec<RouterIdx> {
+            group.members.iter().filter_map(|&member| self.indices.get(member).copied()).collect()
         };
-        self.config.groups.iter().map(places).filter(|group| group.len() > 1).collect()
+        self.config.groups.iter().map(indices).filter(|group| group.len() > 1).collect()
     }
 
     /// Puts `new` in force. A virtual router is the same one when interface, family and VRID are;
-    /// it keeps its place.
+    /// it keeps its index.
     pub fn replace(&mut self, mut new: Config) -> Changes {
         let old = Arc::clone(&self.config);
         let mut changes = Changes {
@@ -106,52 +106,55 @@ impl RunningConfig {
             needs_restart: needs_restart(&old, &new),
             ..Changes::default()
         };
-        let mut places = Vec::new();
+        let mut indices = Vec::new();
         for router in &new.routers {
-            let same = |(_, known): &(u32, &Router)| known.is_same(router);
-            let known = self.routers().find(same).map(|(place, known)| (place, known != router));
+            let same = |(_, known): &(RouterIdx, &Router)| known.is_same(router);
+            let known = self.routers().find(same).map(|(idx, known)| (idx, known != router));
             match known {
-                Some((place, changed)) => {
-                    let returns = self.leaving.remove(&place);
+                Some((idx, changed)) => {
+                    let returns = self.leaving.remove(&idx);
                     if changed || returns {
                         changes.changed.push(router.name.clone());
                     }
-                    places.push(place);
+                    indices.push(idx);
                 }
                 None => {
                     changes.added.push(router.name.clone());
-                    let taken = |place: &u32| self.places.contains(place) || places.contains(place);
-                    places.push((0..).find(|place| !taken(place)).unwrap_or(u32::MAX));
+                    let taken =
+                        |idx: &RouterIdx| self.indices.contains(idx) || indices.contains(idx);
+                    indices.push(
+                        (0..).map(RouterIdx::new).find(|idx| !taken(idx)).unwrap_or(RouterIdx::MAX),
+                    );
                 }
             }
         }
-        let gone: Vec<(u32, Router)> = self
+        let gone: Vec<(RouterIdx, Router)> = self
             .routers()
-            .filter(|(place, _)| !places.contains(place))
-            .map(|(place, router)| (place, router.clone()))
+            .filter(|(idx, _)| !indices.contains(idx))
+            .map(|(idx, router)| (idx, router.clone()))
             .collect();
-        for (place, router) in gone {
-            if self.leaving.insert(place) {
+        for (idx, router) in gone {
+            if self.leaving.insert(idx) {
                 changes.removed.push(router.name.clone());
-                changes.released.push(place);
+                changes.released.push(idx);
             }
-            places.push(place);
+            indices.push(idx);
             new.routers.push(router);
         }
         self.slots.assign(&new.services);
         self.drained.retain(&new.services);
-        self.places = places;
+        self.indices = indices;
         self.config = Arc::new(new);
         changes
     }
 
     /// Forgets a router that has handed over.
-    pub fn forget(&mut self, gone: u32) {
+    pub fn forget(&mut self, gone: RouterIdx) {
         self.leaving.remove(&gone);
-        let Some(index) = self.places.iter().position(|&place| place == gone) else {
+        let Some(index) = self.indices.iter().position(|&idx| idx == gone) else {
             return;
         };
-        self.places.remove(index);
+        self.indices.remove(index);
         Arc::make_mut(&mut self.config).routers.remove(index);
     }
 }

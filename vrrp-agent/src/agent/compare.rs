@@ -7,7 +7,7 @@ use super::observed::Observed;
 use crate::effects::RingFacts;
 use crate::elector::View;
 use crate::ring_agreement::{self, Agreement, Own, PORT, Ring};
-use vrrp_model::{Hmac, Router, Service};
+use vrrp_model::{Hmac, Router, RouterIdx, Service};
 
 /// The comparison, while there is something to compare.
 #[derive(Default)]
@@ -73,8 +73,8 @@ fn rings(observed: &Observed) -> Vec<Ring> {
 
 /// The masters that are heard; a link-local one on the interface of its router.
 fn masters(view: &View, observed: &Observed) -> Vec<SocketAddr> {
-    let of = |(place, router): (u32, &Router)| {
-        let source = view.routers.get(&place)?.heard?.source;
+    let of = |(idx, router): (RouterIdx, &Router)| {
+        let source = view.routers.get(&idx)?.heard?.source;
         Some(match source {
             IpAddr::V4(_) => SocketAddr::new(source, PORT),
             IpAddr::V6(source) => {

@@ -14,22 +14,22 @@ use crate::plane::mastership::{Mastership, MastershipMaps};
 use vrrp_model::host::HostView;
 use vrrp_model::host::Interface;
 use vrrp_model::time::Instant;
-use vrrp_model::{Config, Family, Router};
+use vrrp_model::{Config, Family, Router, RouterIdx};
 use vrrp_steering::desired::{self, Binding, Desired, Unbound};
 use vrrp_steering::running_config::RunningConfig;
 use vrrp_steering::tracking::{Effective, Fault, Track};
 
-/// Gives every router its place in the maps; without maps, its number.
+/// Gives every router its index in the maps; without maps, its number.
 ///
 /// # Errors
 /// The maps have no room, or cannot be written.
-pub fn places(
+pub fn indices(
     config: &Config,
     host: &HostView,
     words: Option<&mut MastershipMaps>,
-) -> Result<Vec<u32>, PlaneError> {
+) -> Result<Vec<RouterIdx>, PlaneError> {
     let Some(words) = words else {
-        return Ok((0..config.routers.len() as u32).collect());
+        return Ok((0..config.routers.len() as u32).map(RouterIdx::new).collect());
     };
     let wanted: Vec<RouterConf> = config
         .routers
@@ -47,34 +47,34 @@ pub fn places(
     words.assign_indexes(&wanted)
 }
 
-/// Places of masterships that an earlier agent left and that still stand.
+/// Indices of masterships that an earlier agent left and that still stand.
 ///
 /// # Errors
 /// The maps cannot be read.
 pub fn resumable(
-    places: &[u32],
+    indices: &[RouterIdx],
     words: Option<&MastershipMaps>,
-) -> Result<BTreeSet<u32>, PlaneError> {
+) -> Result<BTreeSet<RouterIdx>, PlaneError> {
     let mut resumable = BTreeSet::new();
     if let Some(words) = words {
-        for &place in places {
-            if words.inherited(place)?.is_active() {
-                resumable.insert(place);
+        for &idx in indices {
+            if words.inherited(idx)?.is_active() {
+                resumable.insert(idx);
             }
         }
     }
     Ok(resumable)
 }
 
-/// What the thread was told last, by place.
+/// What the thread was told last, by index in the maps.
 pub struct ElectionSync {
-    told: BTreeMap<u32, LastSent>,
+    told: BTreeMap<RouterIdx, LastSent>,
     /// Sync groups as told last.
-    groups: Vec<Vec<u32>>,
+    groups: Vec<Vec<RouterIdx>>,
     /// Until everything was made true once, rings included, only these may stand: masterships that
     /// an earlier agent left. The others wait, or they could win an election before the kernel is
     /// ready for what follows.
-    first: Option<BTreeSet<u32>>,
+    first: Option<BTreeSet<RouterIdx>>,
     /// Those that wait do so no longer than this, should a health check hang.
     ready_by: Instant,
     /// No elections before this time (`startup_delay`).
@@ -100,7 +100,7 @@ struct LastSent {
 }
 
 impl ElectionSync {
-    pub fn new(config: &Config, resumable: BTreeSet<u32>, now: Instant) -> Self {
+    pub fn new(config: &Config, resumable: BTreeSet<RouterIdx>, now: Instant) -> Self {
         Self {
             told: BTreeMap::new(),
             groups: Vec::new(),
@@ -145,27 +145,27 @@ impl ElectionSync {
         // Before anything else: no member may act alone, and a router that leaves is no longer
         // waited for.
         self.follow_groups(running, elector);
-        self.told.retain(|place, _| running.places.contains(place));
-        for (place, router) in running.routers() {
-            if running.leaving.contains(&place) {
+        self.told.retain(|idx, _| running.indices.contains(idx));
+        for (idx, router) in running.routers() {
+            if running.leaving.contains(&idx) {
                 // Should it come back, everything is sent again.
-                self.told.remove(&place);
+                self.told.remove(&idx);
                 continue;
             }
-            if self.first.as_ref().is_some_and(|first| !first.contains(&place)) {
+            if self.first.as_ref().is_some_and(|first| !first.contains(&idx)) {
                 continue;
             }
-            let told = self.told.entry(place).or_default();
+            let told = self.told.entry(idx).or_default();
             let router = told.fit(router, host);
             let router = router.as_ref();
             if told.router.as_ref() != Some(router) {
                 told.router = Some(router.clone());
                 self.revision += 1;
                 told.revision = self.revision;
-                elector.send(Command::Configure { place, router: Box::new(router.clone()) });
+                elector.send(Command::Configure { idx, router: Box::new(router.clone()) });
             }
-            told.follow_track(place, router, &track.effective(router), elector);
-            told.follow_binding(place, router, host, elector);
+            told.follow_track(idx, router, &track.effective(router), elector);
+            told.follow_binding(idx, router, host, elector);
         }
     }
 
@@ -181,24 +181,25 @@ impl ElectionSync {
     /// Tells the thread for which routers announcements need not wait: all their addresses have
     /// local routes.
     pub fn follow_routes(&mut self, running: &RunningConfig, desired: &Desired, elector: &Elector) {
-        for (place, router) in running.routers() {
-            let Some(told) = self.told.get_mut(&place) else {
+        for (idx, router) in running.routers() {
+            let Some(told) = self.told.get_mut(&idx) else {
                 continue;
             };
             let accepts =
                 router.all_addresses().all(|address| desired.local_routes.contains(&address));
             if accepts != told.accepts {
                 told.accepts = accepts;
-                elector.send(Command::Accepts { place, accepts });
+                elector.send(Command::Accepts { idx, accepts });
             }
         }
     }
 
-    /// By place: the masterships whose addresses are to be announced once they are installed.
-    pub fn masterships(&self, view: &View) -> BTreeMap<u32, Announced> {
-        let mastership = |(&place, router): (&u32, &RouterView)| {
-            let revision = self.told.get(&place)?.revision;
-            Some((place, Announced { epoch: router.epoch?, revision }))
+    /// By index in the maps: the masterships whose addresses are to be announced once they are
+    /// installed.
+    pub fn masterships(&self, view: &View) -> BTreeMap<RouterIdx, Announced> {
+        let mastership = |(&idx, router): (&RouterIdx, &RouterView)| {
+            let revision = self.told.get(&idx)?.revision;
+            Some((idx, Announced { epoch: router.epoch?, revision }))
         };
         view.routers.iter().filter_map(mastership).collect()
     }
@@ -228,13 +229,13 @@ impl LastSent {
 
     fn follow_track(
         &mut self,
-        place: u32,
+        idx: RouterIdx,
         router: &Router,
         effective: &Effective,
         elector: &Elector,
     ) {
         if self.priority.unwrap_or(router.priority) != effective.priority {
-            elector.send(Command::Priority { place, priority: effective.priority });
+            elector.send(Command::Priority { idx, priority: effective.priority });
         }
         self.priority = Some(effective.priority);
         let hold = match effective.fault {
@@ -244,11 +245,17 @@ impl LastSent {
         };
         if hold != self.hold {
             self.hold = hold;
-            elector.send(Command::Hold { place, hold });
+            elector.send(Command::Hold { idx, hold });
         }
     }
 
-    fn follow_binding(&mut self, place: u32, router: &Router, host: &HostView, elector: &Elector) {
+    fn follow_binding(
+        &mut self,
+        idx: RouterIdx,
+        router: &Router,
+        host: &HostView,
+        elector: &Elector,
+    ) {
         let found = desired::binding(router, host);
         let why = found.as_ref().err().cloned();
         if why != self.unseated
@@ -264,12 +271,12 @@ impl LastSent {
         match &binding {
             Some((interface, mac, source)) => {
                 let (interface, mac, source) = (interface.clone(), *mac, *source);
-                elector.send(Command::Up { place, interface, mac, source });
+                elector.send(Command::Up { idx, interface, mac, source });
             }
             None => {
                 // Where the link still works, others can be told that this node leaves.
                 let link_up = host.link_by_name(&router.interface).is_some_and(|link| link.up);
-                elector.send(Command::Down { place, link_up });
+                elector.send(Command::Down { idx, link_up });
             }
         }
         self.binding = Some(binding);

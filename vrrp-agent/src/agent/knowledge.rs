@@ -57,8 +57,8 @@ impl Knowledge {
 
     /// For each router, whether this node is active for it.
     pub fn active(&self, view: &View) -> Vec<bool> {
-        let active = |place| view.routers.get(place).is_some_and(RouterView::is_active);
-        self.running.places.iter().map(active).collect()
+        let active = |idx| view.routers.get(idx).is_some_and(RouterView::is_active);
+        self.running.indices.iter().map(active).collect()
     }
 
     /// The inputs of the desired state.
@@ -73,7 +73,7 @@ impl Knowledge {
             config: &running.config,
             host,
             active,
-            places: &running.places,
+            indices: &running.indices,
             slots: &running.slots,
             stopping,
             health: self.checks.results(),

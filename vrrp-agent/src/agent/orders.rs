@@ -34,14 +34,17 @@ impl Agent {
         answer: oneshot::Sender<Reply>,
     ) -> Result<(), (Reply, oneshot::Sender<Reply>)> {
         let view = self.inputs.view.borrow().clone();
-        let (config, places) = (&self.known.running.config, &self.known.running.places);
+        let (config, indices) = (&self.known.running.config, &self.known.running.indices);
         let begun = Target::find(config, name).and_then(|target| {
-            Ok((Move::begin(clock::now(), &target, config, places, &view)?, target.places(places)))
+            Ok((
+                Move::begin(clock::now(), &target, config, indices, &view)?,
+                target.indices(indices),
+            ))
         });
         match begun {
-            Ok((begun, places)) => {
+            Ok((begun, indices)) => {
                 tracing::info!(name, "asked to hand over");
-                self.outputs.elector.send(Command::Standby { places });
+                self.outputs.elector.send(Command::Standby { indices });
                 self.outputs.moves.push((begun, answer));
                 Ok(())
             }
@@ -50,13 +53,13 @@ impl Agent {
     }
 
     fn fail_back(&self, name: &str) -> Reply {
-        let (config, places) = (&self.known.running.config, &self.known.running.places);
+        let (config, indices) = (&self.known.running.config, &self.known.running.indices);
         match Target::find(config, name) {
             Ok(target) => {
                 tracing::info!(name, "standby ends by order");
                 // The answer is about how it was before: the thread may obey at once.
-                let reply = target.failback(config, places, &self.inputs.view.borrow());
-                self.outputs.elector.send(Command::EndStandby { places: target.places(places) });
+                let reply = target.failback(config, indices, &self.inputs.view.borrow());
+                self.outputs.elector.send(Command::EndStandby { indices: target.indices(indices) });
                 reply
             }
             Err(reply) => reply,

@@ -11,7 +11,7 @@ use crate::elector::{Command, View};
 use crate::http::ReloadReply;
 use crate::scripts;
 use vrrp_config::{self, Mode};
-use vrrp_model::Config;
+use vrrp_model::{Config, RouterIdx};
 
 /// A configuration file that was read, and who asked for it.
 pub struct Loading {
@@ -88,8 +88,8 @@ impl Agent {
             outputs.steering.look_again();
         }
         outputs.election_sync.follow_groups(&known.running, &outputs.elector);
-        for &place in &changes.released {
-            outputs.elector.send(Command::Remove { place });
+        for &idx in &changes.released {
+            outputs.elector.send(Command::Remove { idx });
         }
         changes.describe()
     }
@@ -99,16 +99,16 @@ impl Agent {
         if !self.outputs.elector.has_obeyed(view) {
             return;
         }
-        let gone: Vec<u32> = self
+        let gone: Vec<RouterIdx> = self
             .known
             .running
             .leaving
             .iter()
             .copied()
-            .filter(|place| !view.routers.contains_key(place))
+            .filter(|idx| !view.routers.contains_key(idx))
             .collect();
-        for place in gone {
-            Arc::make_mut(&mut self.known.running).forget(place);
+        for idx in gone {
+            Arc::make_mut(&mut self.known.running).forget(idx);
         }
     }
 }

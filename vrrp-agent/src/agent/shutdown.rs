@@ -121,8 +121,8 @@ impl Agent {
     /// Routers that act here, and until when their leases hold at least.
     fn held(&self) -> Vec<(&Router, Instant)> {
         let view = self.inputs.view.borrow();
-        let of = |(place, router)| {
-            let seen = view.routers.get(&place).filter(|seen| seen.is_active())?;
+        let of = |(idx, router)| {
+            let seen = view.routers.get(&idx).filter(|seen| seen.is_active())?;
             Some((router, seen.lease_until))
         };
         self.known.running.routers().filter_map(of).collect()

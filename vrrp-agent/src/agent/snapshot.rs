@@ -23,7 +23,7 @@ use services::services;
 use vrrp_election::Role;
 use vrrp_model::host::XdpMode as HostXdpMode;
 use vrrp_model::time::Instant;
-use vrrp_model::{Config, Router, Version};
+use vrrp_model::{Config, Router, RouterIdx, Version};
 use vrrp_status::{
     AddressStatus, ElectionStatus, HistogramStatus, InterfaceStatus, MasterStatus, ReloadStatus,
     RouterStatus, SCHEMA, ScriptState, ScriptStatus, Status, VlanTags, XdpMode, XdpStatus,
@@ -94,9 +94,9 @@ fn routers(
     now: Instant,
     wall: SystemTime,
 ) -> Vec<RouterStatus> {
-    let of = |(index, (place, conf))| {
-        let router = view.routers.get(&place)?;
-        Some(RouterSight { fixed, observed, now, wall, index, place, conf, router }.status())
+    let of = |(index, (idx, conf))| {
+        let router = view.routers.get(&idx)?;
+        Some(RouterSight { fixed, observed, now, wall, index, idx, conf, router }.status())
     };
     observed.running.routers().enumerate().filter_map(of).collect()
 }
@@ -191,7 +191,7 @@ struct RouterSight<'a> {
     now: Instant,
     wall: SystemTime,
     index: usize,
-    place: u32,
+    idx: RouterIdx,
     conf: &'a Router,
     router: &'a RouterView,
 }
@@ -232,9 +232,9 @@ impl RouterSight<'_> {
             addresses: self.addresses(),
             not_advertised: self.not_advertised(),
             epoch: router.epoch.unwrap_or(0),
-            fenced: router.epoch.is_some_and(|epoch| {
-                self.counters().is_some_and(|(c, place)| c.fence(place) == epoch)
-            }),
+            fenced: router
+                .epoch
+                .is_some_and(|epoch| self.counters().is_some_and(|(c, idx)| c.fence(idx) == epoch)),
             lease_remaining_ms: lease,
             lease_margin_seconds: router.margins.last().map(|micros| micros as f64 / 1e6),
             lease_margin_min_seconds: router.margins.least().map(|micros| micros as f64 / 1e6),
@@ -258,12 +258,12 @@ impl RouterSight<'_> {
         }
     }
 
-    fn counters(&self) -> Option<(&Counters, u32)> {
-        self.fixed.counters.as_ref().map(|counters| (counters, self.place))
+    fn counters(&self) -> Option<(&Counters, RouterIdx)> {
+        self.fixed.counters.as_ref().map(|counters| (counters, self.idx))
     }
 
     fn count(&self, counter: RouterCounter) -> u64 {
-        self.counters().map_or(0, |(counters, place)| counters.router(place, counter))
+        self.counters().map_or(0, |(counters, idx)| counters.router(idx, counter))
     }
 
     fn events(&self) -> BTreeMap<String, u64> {
@@ -273,9 +273,9 @@ impl RouterSight<'_> {
 
     /// Milliseconds left of the lease; negative when it has lapsed.
     fn lease(&self) -> Option<i64> {
-        let (counters, place) = self.counters()?;
+        let (counters, idx) = self.counters()?;
         self.router.epoch?;
-        let until = i64::try_from(counters.lease_until(place).as_micros()).ok()?;
+        let until = i64::try_from(counters.lease_until(idx).as_micros()).ok()?;
         let now = i64::try_from(self.now.as_micros()).ok()?;
         Some((until - now) / 1_000)
     }

@@ -9,11 +9,12 @@ use crate::elector::recording::Thread;
 use crate::health;
 use vrrp_config::{Language, Mode, Source};
 use vrrp_election::Role;
+use vrrp_model::RouterIdx;
 use vrrp_model::host::Link;
 use vrrp_steering::drain::Request;
 
 const FRONT: u32 = 2;
-const PLACE: u32 = 0;
+const IDX: RouterIdx = RouterIdx::new(0);
 const ROUTER: &str = r#"
 [[virtual_router]]
 name = "VI_1"
@@ -51,7 +52,7 @@ impl Loop {
         let (_, orders) = mpsc::channel(ORDERS);
         let (destinations, _) = watch::channel(BTreeSet::new());
         let (shutdown, _) = watch::channel(false);
-        let known = Knowledge::new(RunningConfig::new(config, vec![PLACE], Default::default()));
+        let known = Knowledge::new(RunningConfig::new(config, vec![IDX], Default::default()));
         let (observed, _) = watch::channel(Arc::new(Observed::new(&known)));
         let config = &known.running.config;
         let steering = RecordingSteering::default();
@@ -98,7 +99,7 @@ impl Loop {
 
     /// The election thread publishes a view in which it has obeyed `obeyed` commands.
     fn publish(&self, epoch: Option<u64>, obeyed: u64) {
-        let routers = BTreeMap::from([(PLACE, router(epoch))]);
+        let routers = BTreeMap::from([(IDX, router(epoch))]);
         self.thread.publish.send_replace(Arc::new(View { routers, obeyed, ..View::default() }));
     }
 
@@ -216,14 +217,14 @@ async fn another_configuration_of_a_mastership_is_another_announcement() {
     world.publish(Some(4), u64::MAX);
     world.agent.converge();
     world.agent.converge();
-    let before = world.wanted().masterships[&PLACE];
+    let before = world.wanted().masterships[&IDX];
     world.agent.converge();
-    assert_eq!(world.wanted().masterships[&PLACE], before, "nothing changed");
+    assert_eq!(world.wanted().masterships[&IDX], before, "nothing changed");
     world
         .agent
         .replace(parsed(&ROUTER.replace("\"192.0.2.100\"", "\"192.0.2.100\", \"192.0.2.101\"")));
     world.agent.converge();
-    let after = world.wanted().masterships[&PLACE];
+    let after = world.wanted().masterships[&IDX];
     assert_eq!(after.epoch, before.epoch);
     assert_ne!(after.revision, before.revision);
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+use vrrp_model::RouterIdx;
 
 use aya::maps::{Array, MapData};
 use vrrp_common::maps::{AddressClaim, name};
@@ -23,8 +24,8 @@ const TELL_EVERY: Duration = Duration::from_secs(10);
 pub struct Claims {
     map: Array<MapData, AddressClaim>,
     look_at: Instant,
-    /// By place: the claim that was told last, and when the next may be.
-    told: BTreeMap<u32, (Instant, Instant)>,
+    /// By index in the maps: the claim that was told last, and when the next may be.
+    told: BTreeMap<RouterIdx, (Instant, Instant)>,
 }
 
 impl Claims {
@@ -43,14 +44,14 @@ impl Claims {
             return;
         }
         self.look_at = now + LOOK_EVERY;
-        for &place in desired.vrids.values() {
-            let Ok(claim) = self.map.get(&place, 0) else { continue };
+        for &idx in desired.vrids.values() {
+            let Ok(claim) = self.map.get(&idx.get(), 0) else { continue };
             let seen = Instant::from_nanos(claim.seen);
-            let (last, next) = self.told.get(&place).copied().unwrap_or((since, now));
+            let (last, next) = self.told.get(&idx).copied().unwrap_or((since, now));
             if seen <= last || now < next {
                 continue;
             }
-            self.told.insert(place, (seen, now + TELL_EVERY));
+            self.told.insert(idx, (seen, now + TELL_EVERY));
             let address = claim.address.ip();
             let owner = config
                 .routers

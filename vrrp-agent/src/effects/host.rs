@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use vrrp_model::RouterIdx;
 
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
@@ -35,8 +36,8 @@ pub struct Wanted {
     pub desired: Arc<Desired>,
     /// As it was when `desired` was computed.
     pub host: Arc<HostView>,
-    /// By place: masterships whose announcements wait for these addresses.
-    pub masterships: Arc<BTreeMap<u32, Announced>>,
+    /// By index in the maps: masterships whose announcements wait for these addresses.
+    pub masterships: Arc<BTreeMap<RouterIdx, Announced>>,
     /// Interfaces that the kernel program is attached to.
     pub attached: BTreeSet<u32>,
     /// The maps hold `desired` too. Before that, addresses are only added.
@@ -62,8 +63,8 @@ pub struct Host {
     macs: Macs,
     neighbours: Neighbours,
     problems: Problems,
-    /// By place: the mastership whose addresses were reported as installed last.
-    announced: BTreeMap<u32, Announced>,
+    /// By index in the maps: the mastership whose addresses were reported as installed last.
+    announced: BTreeMap<RouterIdx, Announced>,
     look_at: Instant,
 }
 
@@ -199,10 +200,10 @@ impl Host {
 
     /// Reports masterships whose addresses are there, each once.
     fn announce(&mut self, wanted: &Wanted, sender: &CommandSender) {
-        self.announced.retain(|place, _| wanted.masterships.contains_key(place));
-        for (&place, &mastership) in wanted.masterships.iter() {
-            if self.announced.insert(place, mastership) != Some(mastership) {
-                sender.send(Command::Installed { place, epoch: mastership.epoch });
+        self.announced.retain(|idx, _| wanted.masterships.contains_key(idx));
+        for (&idx, &mastership) in wanted.masterships.iter() {
+            if self.announced.insert(idx, mastership) != Some(mastership) {
+                sender.send(Command::Installed { idx, epoch: mastership.epoch });
             }
         }
     }

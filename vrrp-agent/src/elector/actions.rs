@@ -1,6 +1,7 @@
 //! What a router's machine asks for, done: adverts, the kernel's words, the log, gratuitous ARP.
 
 use std::net::IpAddr;
+use vrrp_model::RouterIdx;
 
 use vrrp_common::wire::vrrp::{MAX_LEN, PRIORITY_RELEASE};
 use vrrp_common::wire::{arp, nd, trailer};
@@ -32,7 +33,7 @@ impl RouterDriver {
                     self.margins.end();
                 }
                 Output::Mastership(epoch) => {
-                    self.with_words(io, |words, place| words.set_mastership(place, epoch));
+                    self.with_words(io, |words, idx| words.set_mastership(idx, epoch));
                     self.dirty = true;
                 }
                 Output::Transition { from, to, reason } => {
@@ -135,7 +136,7 @@ impl RouterDriver {
         }
         io.transitions.push(Transition {
             at,
-            place: self.place,
+            idx: self.idx,
             instance: self.router.name.clone(),
             vrid: self.router.vrid,
             interface: self.router.interface.clone(),
@@ -189,22 +190,22 @@ impl RouterDriver {
 
     fn set_lease(&mut self, until: Instant, io: &mut Io) {
         self.lease_until = until;
-        self.with_words(io, |words, place| words.set_lease(place, until));
+        self.with_words(io, |words, idx| words.set_lease(idx, until));
     }
 
     pub(super) fn write_conf(&self, io: &mut Io) {
         if let (Some(conf), Some(words)) = (self.conf(), io.words.as_deref_mut()) {
-            words.set_router(self.place, &conf).unwrap_or_else(|error| report(&error));
+            words.set_router(self.idx, &conf).unwrap_or_else(|error| report(&error));
         }
     }
 
     pub(super) fn with_words(
         &self,
         io: &mut Io,
-        write: impl FnOnce(&mut dyn Mastership, u32) -> Result<(), PlaneError>,
+        write: impl FnOnce(&mut dyn Mastership, RouterIdx) -> Result<(), PlaneError>,
     ) {
         if let Some(words) = io.words.as_deref_mut() {
-            write(words, self.place).unwrap_or_else(|error| report(&error));
+            write(words, self.idx).unwrap_or_else(|error| report(&error));
         }
     }
 }

@@ -21,6 +21,7 @@ use vrrp_election::timing_stats::{Failovers, Margins};
 use vrrp_election::view::{Counts, RouterView};
 use vrrp_election::{Heard, Input, Reason, Resume, Role, VirtualRouter};
 use vrrp_model::Router;
+use vrrp_model::RouterIdx;
 use vrrp_model::host::Interface;
 use vrrp_model::time::Instant;
 
@@ -60,7 +61,7 @@ impl Frames for PacketSocket {
 pub struct RouterDriver {
     pub router: Router,
     /// Index in the maps.
-    pub place: u32,
+    pub idx: RouterIdx,
     pub machine: VirtualRouter,
     pub binding: Option<Binding>,
     pub(super) schedule: Schedule,
@@ -89,14 +90,14 @@ pub struct RouterDriver {
 }
 
 impl RouterDriver {
-    pub fn new(router: Router, place: u32, now: Instant) -> Self {
+    pub fn new(router: Router, idx: RouterIdx, now: Instant) -> Self {
         Self {
             machine: VirtualRouter::new((&router).into()),
             schedule: Schedule::new(router.announce),
             auth: authenticator(None, &router),
             told_priority: router.priority,
             router,
-            place,
+            idx,
             binding: None,
             announce_by: None,
             lease_until: now,
@@ -173,7 +174,7 @@ impl RouterDriver {
 
     /// Leaves nothing of this router in the kernel's words.
     pub fn clear_maps(&mut self, io: &mut Io) {
-        self.with_words(io, |words, place| words.clear(place));
+        self.with_words(io, |words, idx| words.clear(idx));
     }
 
     /// Takes a binding; a mastership on another interface ends there.
@@ -256,7 +257,7 @@ impl RouterDriver {
     /// cleared.
     fn resume(&mut self, io: &mut Io) -> Option<Resume> {
         let words = io.words.as_deref_mut()?;
-        let left = words.inherited(self.place).inspect_err(report).ok()?;
+        let left = words.inherited(self.idx).inspect_err(report).ok()?;
         if left.mastership == 0 {
             return None;
         }
@@ -267,7 +268,7 @@ impl RouterDriver {
             instance = self.router.name,
             "an earlier agent's mastership was fenced: cleared"
         );
-        words.set_mastership(self.place, None).unwrap_or_else(|error| report(&error));
+        words.set_mastership(self.idx, None).unwrap_or_else(|error| report(&error));
         None
     }
 
@@ -306,7 +307,7 @@ impl RouterDriver {
         };
         if let Some(epoch) = self.machine.epoch() {
             let fenced =
-                words.fenced(self.place).inspect_err(report).is_ok_and(|fence| fence == epoch);
+                words.fenced(self.idx).inspect_err(report).is_ok_and(|fence| fence == epoch);
             if fenced {
                 self.input(now, Input::Fenced, io);
             }
@@ -325,7 +326,7 @@ impl RouterDriver {
         if self.auth.is_some() {
             return None;
         }
-        let stamp = io.words.as_deref()?.heard(self.place).inspect_err(report).ok().flatten()?;
+        let stamp = io.words.as_deref()?.heard(self.idx).inspect_err(report).ok().flatten()?;
         Some(Heard {
             at: Instant::from_nanos(stamp.seen),
             source: stamp.source.ip(),

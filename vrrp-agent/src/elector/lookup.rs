@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::sockets::SocketKey;
+use vrrp_model::RouterIdx;
 use vrrp_model::time::Instant;
 
 /// Whom an advert is for: where it came in, and its VRID.
@@ -14,27 +15,27 @@ pub type Addressee = (SocketKey, u8);
 
 #[derive(Default)]
 pub struct Index {
-    deadlines: BTreeSet<(Instant, u32)>,
-    addressees: HashMap<Addressee, u32>,
-    /// What stands above, by place.
-    known: BTreeMap<u32, (Option<Instant>, Option<Addressee>)>,
+    deadlines: BTreeSet<(Instant, RouterIdx)>,
+    addressees: HashMap<Addressee, RouterIdx>,
+    /// What stands above, by index in the maps.
+    known: BTreeMap<RouterIdx, (Option<Instant>, Option<Addressee>)>,
 }
 
 impl Index {
-    /// Takes over what is so of the router at `place` now; says whether it has another addressee
+    /// Takes over what is so of the router at `idx` now; says whether it has another addressee
     /// than before.
     pub fn update(
         &mut self,
-        place: u32,
+        idx: RouterIdx,
         deadline: Option<Instant>,
         addressee: Option<Addressee>,
     ) -> bool {
-        let known = self.known.entry(place).or_default();
+        let known = self.known.entry(idx).or_default();
         if known.0 != deadline {
             if let Some(old) = known.0 {
-                self.deadlines.remove(&(old, place));
+                self.deadlines.remove(&(old, idx));
             }
-            self.deadlines.extend(deadline.map(|deadline| (deadline, place)));
+            self.deadlines.extend(deadline.map(|deadline| (deadline, idx)));
             known.0 = deadline;
         }
         if known.1 == addressee {
@@ -42,18 +43,18 @@ impl Index {
         }
         if let Some(old) = known.1 {
             // Another may have taken its name in the meantime, while a reload is under way.
-            if self.addressees.get(&old) == Some(&place) {
+            if self.addressees.get(&old) == Some(&idx) {
                 self.addressees.remove(&old);
             }
         }
-        self.addressees.extend(addressee.map(|addressee| (addressee, place)));
+        self.addressees.extend(addressee.map(|addressee| (addressee, idx)));
         known.1 = addressee;
         true
     }
 
-    pub fn remove(&mut self, place: u32) {
-        self.update(place, None, None);
-        self.known.remove(&place);
+    pub fn remove(&mut self, idx: RouterIdx) {
+        self.update(idx, None, None);
+        self.known.remove(&idx);
     }
 
     /// The next deadline of all.
@@ -62,11 +63,11 @@ impl Index {
     }
 
     /// Places whose deadlines have come, the earliest first.
-    pub fn due(&self, now: Instant) -> Vec<u32> {
-        self.deadlines.range(..=(now, u32::MAX)).map(|&(_, place)| place).collect()
+    pub fn due(&self, now: Instant) -> Vec<RouterIdx> {
+        self.deadlines.range(..=(now, RouterIdx::MAX)).map(|&(_, idx)| idx).collect()
     }
 
-    pub fn addressee(&self, key: SocketKey, vrid: u8) -> Option<u32> {
+    pub fn addressee(&self, key: SocketKey, vrid: u8) -> Option<RouterIdx> {
         self.addressees.get(&(key, vrid)).copied()
     }
 }

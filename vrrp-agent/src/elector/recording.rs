@@ -16,6 +16,7 @@ use super::{Command, View};
 use crate::net::packet_socket::FrameError;
 use crate::plane::PlaneError;
 use crate::plane::mastership::{Inherited, Mastership};
+use vrrp_model::RouterIdx;
 use vrrp_model::time::Instant;
 
 /// One act.
@@ -57,30 +58,30 @@ pub struct RecordingMaps {
 }
 
 impl Mastership for RecordingMaps {
-    fn inherited(&self, _: u32) -> Result<Inherited, PlaneError> {
+    fn inherited(&self, _: RouterIdx) -> Result<Inherited, PlaneError> {
         Ok(self.inherited)
     }
 
-    fn fenced(&self, _: u32) -> Result<u64, PlaneError> {
+    fn fenced(&self, _: RouterIdx) -> Result<u64, PlaneError> {
         Ok(self.inherited.fence)
     }
 
-    fn heard(&self, _: u32) -> Result<Option<Liveness>, PlaneError> {
+    fn heard(&self, _: RouterIdx) -> Result<Option<Liveness>, PlaneError> {
         Ok(None)
     }
 
-    fn set_router(&mut self, _: u32, conf: &RouterConf) -> Result<(), PlaneError> {
+    fn set_router(&mut self, _: RouterIdx, conf: &RouterConf) -> Result<(), PlaneError> {
         self.record.add(Act::Conf(conf.priority));
         Ok(())
     }
 
-    fn set_mastership(&mut self, _: u32, epoch: Option<u64>) -> Result<(), PlaneError> {
+    fn set_mastership(&mut self, _: RouterIdx, epoch: Option<u64>) -> Result<(), PlaneError> {
         self.inherited.mastership = epoch.unwrap_or(0);
         self.record.add(Act::Mastership(epoch));
         Ok(())
     }
 
-    fn set_lease(&mut self, _: u32, until: Instant) -> Result<(), PlaneError> {
+    fn set_lease(&mut self, _: RouterIdx, until: Instant) -> Result<(), PlaneError> {
         self.record.add(Act::Lease(until));
         Ok(())
     }

@@ -26,7 +26,7 @@ use vrrp_election::{Heard, Input, VirtualRouter, group};
 use vrrp_model::Degraded;
 use vrrp_model::host::Interface;
 use vrrp_model::time::Instant;
-use vrrp_model::{ElectionThread, Router};
+use vrrp_model::{ElectionThread, Router, RouterIdx};
 
 /// Counters alone are published at most this often; roles at once.
 const COUNTERS_EVERY: Duration = Duration::from_millis(200);
@@ -39,11 +39,11 @@ const READ_PER_ROUTER: usize = 4;
 const PACKET_MAX: usize = 65_535;
 
 pub struct Runner {
-    /// By place.
-    pub(super) drivers: BTreeMap<u32, RouterDriver>,
+    /// By index in the maps.
+    pub(super) drivers: BTreeMap<RouterIdx, RouterDriver>,
     index: Index,
     /// Places of the members of each sync group.
-    groups: Vec<Vec<u32>>,
+    groups: Vec<Vec<RouterIdx>>,
     pub(super) sockets: Sockets,
     frames: PacketSocket,
     timer: Timer,
@@ -113,8 +113,8 @@ impl Runner {
             if let Some(deadline) = deadline.filter(|deadline| *deadline <= now) {
                 self.lateness.record(now.saturating_since(deadline));
             }
-            for place in self.index.due(now) {
-                self.with_unit(place, |driver, io| driver.act_on_time(now, io));
+            for idx in self.index.due(now) {
+                self.with_unit(idx, |driver, io| driver.act_on_time(now, io));
             }
             self.settle_groups(now);
             if std::mem::take(&mut self.untidy) {
@@ -140,35 +140,35 @@ impl Runner {
 
     pub(super) fn obey(&mut self, now: Instant, command: Command) {
         match command {
-            Command::Configure { place, router } => self.configure(now, place, *router),
-            Command::Remove { place } => self.with_unit(place, |driver, io| driver.remove(now, io)),
-            Command::Up { place, interface, mac, source } => {
-                self.open_socket(place, &interface);
+            Command::Configure { idx, router } => self.configure(now, idx, *router),
+            Command::Remove { idx } => self.with_unit(idx, |driver, io| driver.remove(now, io)),
+            Command::Up { idx, interface, mac, source } => {
+                self.open_socket(idx, &interface);
                 // Unbind first: the release must leave through the old socket, the first advert
                 // through the new one.
-                self.with_unit(place, |driver, io| {
+                self.with_unit(idx, |driver, io| {
                     driver.bind(now, Binding { interface, mac, source }, io)
                 });
-                self.with_unit(place, |driver, io| driver.start(now, io));
+                self.with_unit(idx, |driver, io| driver.start(now, io));
             }
-            Command::Down { place, link_up } => {
-                self.with_unit(place, |driver, io| driver.unbind(now, link_up, io));
+            Command::Down { idx, link_up } => {
+                self.with_unit(idx, |driver, io| driver.unbind(now, link_up, io));
                 self.close_unused_sockets();
             }
-            Command::Priority { place, priority } => {
-                self.with_unit(place, |driver, io| driver.set_priority(now, priority, io));
+            Command::Priority { idx, priority } => {
+                self.with_unit(idx, |driver, io| driver.set_priority(now, priority, io));
             }
-            Command::Hold { place, hold } => {
-                self.with_unit(place, |driver, io| driver.set_hold(now, hold, io))
+            Command::Hold { idx, hold } => {
+                self.with_unit(idx, |driver, io| driver.set_hold(now, hold, io))
             }
-            Command::Accepts { place, accepts } => {
-                self.with_unit(place, |driver, _| driver.set_accepts(accepts))
+            Command::Accepts { idx, accepts } => {
+                self.with_unit(idx, |driver, _| driver.set_accepts(accepts))
             }
-            Command::Installed { place, epoch } => {
-                self.with_unit(place, |driver, io| driver.installed(now, epoch, io))
+            Command::Installed { idx, epoch } => {
+                self.with_unit(idx, |driver, io| driver.installed(now, epoch, io))
             }
-            Command::Standby { places } => self.tell(now, &places, Input::Standby),
-            Command::EndStandby { places } => self.tell(now, &places, Input::EndStandby),
+            Command::Standby { indices } => self.tell(now, &indices, Input::Standby),
+            Command::EndStandby { indices } => self.tell(now, &indices, Input::EndStandby),
             Command::Groups(groups) => self.regroup(now, groups),
             Command::Shutdown => {
                 self.stopping = true;
@@ -178,49 +178,49 @@ impl Runner {
     }
 
     /// All of them, before their group is settled: else who was not told yet would hold the others.
-    fn tell(&mut self, now: Instant, places: &[u32], input: Input) {
-        for &place in places {
-            self.with_unit(place, |driver, io| driver.input(now, input, io));
+    fn tell(&mut self, now: Instant, indices: &[RouterIdx], input: Input) {
+        for &idx in indices {
+            self.with_unit(idx, |driver, io| driver.input(now, input, io));
         }
     }
 
-    fn configure(&mut self, now: Instant, place: u32, router: Router) {
-        let Some(driver) = self.drivers.get_mut(&place) else {
-            let mut driver = RouterDriver::new(router, place, now);
-            driver.machine.set_grouped(self.group_of(place).is_some());
-            self.drivers.insert(place, driver);
+    fn configure(&mut self, now: Instant, idx: RouterIdx, router: Router) {
+        let Some(driver) = self.drivers.get_mut(&idx) else {
+            let mut driver = RouterDriver::new(router, idx, now);
+            driver.machine.set_grouped(self.group_of(idx).is_some());
+            self.drivers.insert(idx, driver);
             self.news = true;
             return;
         };
         // Its group may be another one from here on.
         driver.router.delivery = router.delivery;
         if let Some(interface) = driver.binding.as_ref().map(|binding| binding.interface.clone()) {
-            self.open_socket(place, &interface);
+            self.open_socket(idx, &interface);
         }
-        self.with_unit(place, |driver, io| driver.configure(now, router, io));
+        self.with_unit(idx, |driver, io| driver.configure(now, router, io));
     }
 
-    fn group_of(&self, place: u32) -> Option<&[u32]> {
-        self.groups.iter().find(|group| group.contains(&place)).map(Vec::as_slice)
+    fn group_of(&self, idx: RouterIdx) -> Option<&[RouterIdx]> {
+        self.groups.iter().find(|group| group.contains(&idx)).map(Vec::as_slice)
     }
 
     /// A router without a group from here on forgets what it did for its group.
-    fn regroup(&mut self, now: Instant, groups: Vec<Vec<u32>>) {
+    fn regroup(&mut self, now: Instant, groups: Vec<Vec<RouterIdx>>) {
         let old = std::mem::replace(&mut self.groups, groups);
-        for place in old
+        for idx in old
             .into_iter()
             .flatten()
-            .filter(|&place| self.group_of(place).is_none())
+            .filter(|&idx| self.group_of(idx).is_none())
             .collect::<Vec<_>>()
         {
-            self.with_unit(place, |driver, io| {
+            self.with_unit(idx, |driver, io| {
                 driver.machine.set_grouped(false);
                 group::settle(now, &mut [&mut driver.machine], true);
                 driver.drain(now, io);
             });
         }
-        for place in self.groups.concat() {
-            self.with_unit(place, |driver, _| driver.machine.set_grouped(true));
+        for idx in self.groups.concat() {
+            self.with_unit(idx, |driver, _| driver.machine.set_grouped(true));
         }
     }
 
@@ -232,54 +232,54 @@ impl Runner {
 
     /// Brings one sync group to agreement. What the kernel knows of its members counts before it
     /// takes over.
-    fn settle_group(&mut self, now: Instant, places: &[u32]) {
+    fn settle_group(&mut self, now: Instant, indices: &[RouterIdx]) {
         let due =
-            |place| self.drivers.get(place).is_some_and(|driver| driver.machine.due(now).is_some());
-        if places.iter().any(due) {
-            for &place in places {
-                self.with_unit(place, |driver, io| driver.consult_kernel(now, io));
+            |idx| self.drivers.get(idx).is_some_and(|driver| driver.machine.due(now).is_some());
+        if indices.iter().any(due) {
+            for &idx in indices {
+                self.with_unit(idx, |driver, io| driver.consult_kernel(now, io));
             }
         }
-        let complete = places.iter().all(|place| self.drivers.contains_key(place));
+        let complete = indices.iter().all(|idx| self.drivers.contains_key(idx));
         let members = self
             .drivers
             .values_mut()
-            .filter(|driver| places.contains(&driver.place) && !driver.is_leaving());
+            .filter(|driver| indices.contains(&driver.idx) && !driver.is_leaving());
         let mut machines: Vec<&mut VirtualRouter> =
             members.map(|driver| &mut driver.machine).collect();
         group::settle(now, &mut machines, complete);
-        for &place in places {
-            self.with_unit(place, |driver, io| driver.drain(now, io));
+        for &idx in indices {
+            self.with_unit(idx, |driver, io| driver.drain(now, io));
         }
     }
 
     /// Lets go of routers that were removed and have handed over.
     fn forget_removed(&mut self) {
-        let gone: Vec<u32> = self
+        let gone: Vec<RouterIdx> = self
             .drivers
             .iter()
             .filter(|(_, driver)| driver.is_gone())
-            .map(|(&place, _)| place)
+            .map(|(&idx, _)| idx)
             .collect();
-        for place in gone {
-            self.with_unit(place, |driver, io| driver.clear_maps(io));
-            self.drivers.remove(&place);
-            self.index.remove(place);
+        for idx in gone {
+            self.with_unit(idx, |driver, io| driver.clear_maps(io));
+            self.drivers.remove(&idx);
+            self.index.remove(idx);
             self.news = true;
         }
         self.close_unused_sockets();
     }
 
     fn with_all(&mut self, mut act: impl FnMut(&mut RouterDriver, &mut Io)) {
-        let places: Vec<u32> = self.drivers.keys().copied().collect();
-        for place in places {
-            self.with_unit(place, &mut act);
+        let indices: Vec<RouterIdx> = self.drivers.keys().copied().collect();
+        for idx in indices {
+            self.with_unit(idx, &mut act);
         }
     }
 
     /// Lets `act` work on a unit with everything its outputs touch.
-    fn with_unit(&mut self, place: u32, act: impl FnOnce(&mut RouterDriver, &mut Io)) {
-        let Some(driver) = self.drivers.get_mut(&place) else {
+    fn with_unit(&mut self, idx: RouterIdx, act: impl FnOnce(&mut RouterDriver, &mut Io)) {
+        let Some(driver) = self.drivers.get_mut(&idx) else {
             return;
         };
         let socket = driver.socket_key().and_then(|key| self.sockets.get(&key));
@@ -288,15 +288,15 @@ impl Runner {
         act(driver, &mut Io { socket, frames, words, transitions });
         self.news |= std::mem::take(&mut driver.dirty);
         let moved = self.index.update(
-            place,
+            idx,
             driver.next_deadline(),
             driver.socket_key().map(|key| (key, driver.router.vrid)),
         );
         self.untidy |= moved || driver.is_leaving();
     }
 
-    fn open_socket(&mut self, place: u32, interface: &Interface) {
-        if let Some(driver) = self.drivers.get(&place) {
+    fn open_socket(&mut self, idx: RouterIdx, interface: &Interface) {
+        if let Some(driver) = self.drivers.get(&idx) {
             self.sockets.open(interface, SocketKey::of(interface.index, &driver.router));
         }
     }
@@ -324,19 +324,19 @@ impl Runner {
         if !self.sockets.is_for(&key, received.destination.ip()) {
             return;
         }
-        let place = self.index.addressee(key, received.vrid);
-        let conf = place.and_then(|place| self.drivers[&place].conf());
+        let idx = self.index.addressee(key, received.vrid);
+        let conf = idx.and_then(|idx| self.drivers[&idx].conf());
         if received.is_foreign(conf.as_ref()) {
             return;
         }
         let verdict = received.judge(conf.as_ref()).and_then(|advert| {
-            let driver = place.and_then(|place| self.drivers.get_mut(&place));
+            let driver = idx.and_then(|idx| self.drivers.get_mut(&idx));
             driver
                 .map_or(Ok(()), |driver| driver.verify(clock::unix(), &advert, received))
                 .map(|()| advert)
         });
-        match (verdict, place) {
-            (Ok(advert), Some(place)) => {
+        match (verdict, idx) {
+            (Ok(advert), Some(idx)) => {
                 let now = clock::now();
                 let heard = Heard {
                     at: now,
@@ -344,11 +344,11 @@ impl Runner {
                     priority: advert.priority,
                     interval: Duration::from_micros(advert.interval.as_micros()),
                 };
-                self.with_unit(place, |driver, io| {
+                self.with_unit(idx, |driver, io| {
                     driver.look_at(&advert, received);
                     driver.hear(now, heard, io);
                 });
-                if let Some(group) = self.group_of(place).map(<[u32]>::to_vec) {
+                if let Some(group) = self.group_of(idx).map(<[RouterIdx]>::to_vec) {
                     self.settle_group(now, &group);
                 }
             }
@@ -374,8 +374,7 @@ impl Runner {
         let news = std::mem::take(&mut self.news) | obeyed;
         if news || now.saturating_since(self.published_at) >= COUNTERS_EVERY {
             self.published_at = now;
-            let routers =
-                self.drivers.iter().map(|(&place, driver)| (place, driver.view())).collect();
+            let routers = self.drivers.iter().map(|(&idx, driver)| (idx, driver.view())).collect();
             let (dropped, degraded) = (self.dropped.clone(), Arc::clone(&self.degraded));
             let view = Arc::new(View {
                 routers,

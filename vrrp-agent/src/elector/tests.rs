@@ -21,7 +21,7 @@ use vrrp_election::Role;
 use vrrp_election::view::View;
 use vrrp_model::host::Interface;
 use vrrp_model::time::Instant;
-use vrrp_model::{ChecksumForm, Family, Router};
+use vrrp_model::{ChecksumForm, Family, Router, RouterIdx};
 
 const NODE1: [u8; 4] = [192, 0, 2, 1];
 const NODE2: [u8; 4] = [192, 0, 2, 2];
@@ -70,7 +70,7 @@ fn packet(message: &[u8]) -> Vec<u8> {
 /// Gives `ours` the advert of `theirs`, and returns interval errors, list errors, and sums over the
 /// message only.
 fn look(ours: &Router, theirs: &Router) -> [u64; 3] {
-    let mut driver = RouterDriver::new(ours.clone(), 0, Instant::default());
+    let mut driver = RouterDriver::new(ours.clone(), RouterIdx::default(), Instant::default());
     let packet = packet(&message(theirs));
     let received = advert::parse(&packet, Datagram::V4 { len: packet.len() }).expect("a packet");
     let conf = advert::router_conf(ours, 2, NODE1.into(), 100);
@@ -115,7 +115,7 @@ fn vc054_the_order_of_the_addresses_does_not_matter() {
 #[test]
 fn vc057_odd_adverts_are_logged_less_and_less() {
     // The count that a line carries is a power of two: of a thousand adverts ten lines are written.
-    let mut driver = RouterDriver::new(router(""), 0, Instant::default());
+    let mut driver = RouterDriver::new(router(""), RouterIdx::default(), Instant::default());
     let slower = Router { interval: Duration::from_secs(2), ..router("") };
     let packet = packet(&message(&slower));
     let received = advert::parse(&packet, Datagram::V4 { len: packet.len() }).expect("a packet");
@@ -221,8 +221,11 @@ fn vc121_unicast_adverts_differ_in_nothing_but_the_pseudo_header() {
 
 /// The owner of VRID 51, which sends frames of its own on an interface that does not exist.
 fn owner(now: Instant, io: &mut Io) -> RouterDriver {
-    let mut driver =
-        RouterDriver::new(Router { priority: 255, virtual_mac: true, ..router("") }, 0, now);
+    let mut driver = RouterDriver::new(
+        Router { priority: 255, virtual_mac: true, ..router("") },
+        RouterIdx::default(),
+        now,
+    );
     let interface = Interface { index: NOWHERE, name: "nowhere".to_owned() };
     driver.bind(now, Binding { interface, mac: [2; 6], source: NODE1.into() }, io);
     driver.start(now, io);
@@ -286,8 +289,14 @@ fn however_many_adverts_wait_the_timers_are_looked_at_in_between() {
         );
         let router = Router { interface: "left".to_owned(), ..router("") };
         let now = crate::clock::now();
-        runner.obey(now, Command::Configure { place: 0, router: Box::new(router.clone()) });
-        runner.obey(now, Command::Up { place: 0, interface, mac: [2; 6], source: LEFT.into() });
+        runner.obey(
+            now,
+            Command::Configure { idx: RouterIdx::default(), router: Box::new(router.clone()) },
+        );
+        runner.obey(
+            now,
+            Command::Up { idx: RouterIdx::default(), interface, mac: [2; 6], source: LEFT.into() },
+        );
         pair.enter_right();
         let index = nix::net::if_::if_nametoindex("right").expect("the interface");
         let there = Interface { index, name: "right".to_owned() };
@@ -302,7 +311,7 @@ fn however_many_adverts_wait_the_timers_are_looked_at_in_between() {
         let mut buffer = vec![0; 65_535];
         let mut read = || {
             runner.drain_sockets(runner.sockets.keys(), &mut buffer);
-            runner.drivers[&0].view().counts.adverts_received
+            runner.drivers[&RouterIdx::default()].view().counts.adverts_received
         };
         assert_eq!([read(), read(), read()], [64, 128, 192]);
     });

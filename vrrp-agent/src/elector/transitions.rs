@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use vrrp_election::{Reason, Role};
+use vrrp_model::RouterIdx;
 use vrrp_model::time::Instant;
 
 /// Transitions that may wait for their reader: two for each of a thousand routers that start, and
@@ -21,7 +22,7 @@ const CAPACITY: usize = 4_096;
 pub struct Transition {
     pub at: Instant,
     /// Index of the router in the maps.
-    pub place: u32,
+    pub idx: RouterIdx,
     /// Name of the router.
     pub instance: String,
     pub vrid: u8,

@@ -10,6 +10,7 @@ use vrrp_common::reason::Reason;
 
 use super::PlaneError;
 use super::maps::MapSet;
+use vrrp_model::RouterIdx;
 use vrrp_model::time::Instant;
 
 /// Map handles for building the status. A value that cannot be read counts as zero.
@@ -55,8 +56,8 @@ impl Counters {
         self.interface(slot, counter::reason(reason))
     }
 
-    pub fn router(&self, index: u32, counter: RouterCounter) -> u64 {
-        sum(&self.routers, index * RouterCounter::COUNT as u32 + counter as u32)
+    pub fn router(&self, router: RouterIdx, counter: RouterCounter) -> u64 {
+        sum(&self.routers, router.get() * RouterCounter::COUNT as u32 + counter as u32)
     }
 
     pub fn backend(&self, index: u32) -> Traffic {
@@ -72,13 +73,13 @@ impl Counters {
     }
 
     /// End of the router's lease; boot time zero if it has none.
-    pub fn lease_until(&self, index: u32) -> Instant {
-        Instant::from_nanos(self.lease.get(&index, 0).unwrap_or(0))
+    pub fn lease_until(&self, router: RouterIdx) -> Instant {
+        Instant::from_nanos(self.lease.get(&router.get(), 0).unwrap_or(0))
     }
 
     /// The last fenced epoch.
-    pub fn fence(&self, index: u32) -> u64 {
-        self.fence.get(&index, 0).unwrap_or(0)
+    pub fn fence(&self, router: RouterIdx) -> u64 {
+        self.fence.get(&router.get(), 0).unwrap_or(0)
     }
 
     fn interface(&self, slot: u32, counter: u32) -> u64 {

@@ -7,6 +7,7 @@ use vrrp_common::maps::{Liveness, RouterConf, name};
 
 use super::PlaneError;
 use super::maps::MapSet;
+use vrrp_model::RouterIdx;
 use vrrp_model::time::Instant;
 
 /// Map handles for the election thread alone.
@@ -40,23 +41,23 @@ impl Inherited {
 /// # Errors
 /// Each method: the map cannot be read or written.
 pub trait Mastership {
-    fn inherited(&self, router: u32) -> Result<Inherited, PlaneError>;
+    fn inherited(&self, router: RouterIdx) -> Result<Inherited, PlaneError>;
 
     /// The last epoch that the kernel program fenced.
-    fn fenced(&self, router: u32) -> Result<u64, PlaneError>;
+    fn fenced(&self, router: RouterIdx) -> Result<u64, PlaneError>;
 
     /// The last valid advert that the kernel program saw; `None` if it saw none.
-    fn heard(&self, router: u32) -> Result<Option<Liveness>, PlaneError>;
+    fn heard(&self, router: RouterIdx) -> Result<Option<Liveness>, PlaneError>;
 
-    fn set_router(&mut self, router: u32, conf: &RouterConf) -> Result<(), PlaneError>;
+    fn set_router(&mut self, router: RouterIdx, conf: &RouterConf) -> Result<(), PlaneError>;
 
     /// Begins (`Some` epoch) or ends the mastership in the kernel.
-    fn set_mastership(&mut self, router: u32, epoch: Option<u64>) -> Result<(), PlaneError>;
+    fn set_mastership(&mut self, router: RouterIdx, epoch: Option<u64>) -> Result<(), PlaneError>;
 
-    fn set_lease(&mut self, router: u32, until: Instant) -> Result<(), PlaneError>;
+    fn set_lease(&mut self, router: RouterIdx, until: Instant) -> Result<(), PlaneError>;
 
     /// Frees an index, mastership first.
-    fn clear(&mut self, router: u32) -> Result<(), PlaneError> {
+    fn clear(&mut self, router: RouterIdx) -> Result<(), PlaneError> {
         self.set_mastership(router, None)?;
         self.set_router(router, &RouterConf::default())?;
         self.set_lease(router, Instant::default())
@@ -83,7 +84,7 @@ impl MastershipMaps {
     ///
     /// # Errors
     /// No index is left, or a map cannot be written.
-    pub fn assign_indexes(&mut self, wanted: &[RouterConf]) -> Result<Vec<u32>, PlaneError> {
+    pub fn assign_indexes(&mut self, wanted: &[RouterConf]) -> Result<Vec<RouterIdx>, PlaneError> {
         let held: Vec<RouterConf> = self.routers.iter().map(Result::unwrap_or_default).collect();
         let same = |a: &RouterConf, b: &RouterConf| {
             (a.ifindex, a.vlan, a.is_v6(), a.vrid) == (b.ifindex, b.vlan, b.is_v6(), b.vrid)
@@ -98,7 +99,7 @@ impl MastershipMaps {
             .collect();
         for (index, old) in (0..).zip(&held) {
             if old.used == 1 && !indexes.contains(&Some(index)) {
-                self.clear(index)?;
+                self.clear(RouterIdx::new(index))?;
             }
         }
         let mut next = 0;
@@ -112,7 +113,7 @@ impl MastershipMaps {
             *slot = Some(next as u32);
             next += 1;
         }
-        Ok(indexes.into_iter().flatten().collect())
+        Ok(indexes.into_iter().flatten().map(RouterIdx::new).collect())
     }
 
     fn put(
@@ -125,32 +126,32 @@ impl MastershipMaps {
 }
 
 impl Mastership for MastershipMaps {
-    fn inherited(&self, router: u32) -> Result<Inherited, PlaneError> {
+    fn inherited(&self, router: RouterIdx) -> Result<Inherited, PlaneError> {
         Ok(Inherited {
-            mastership: self.mastership.get(&router, 0).map_err(at(name::MASTERSHIP))?,
+            mastership: self.mastership.get(&router.get(), 0).map_err(at(name::MASTERSHIP))?,
             fence: self.fenced(router)?,
         })
     }
 
-    fn fenced(&self, router: u32) -> Result<u64, PlaneError> {
-        self.fence.get(&router, 0).map_err(at(name::FENCE))
+    fn fenced(&self, router: RouterIdx) -> Result<u64, PlaneError> {
+        self.fence.get(&router.get(), 0).map_err(at(name::FENCE))
     }
 
-    fn heard(&self, router: u32) -> Result<Option<Liveness>, PlaneError> {
-        let heard = self.liveness.get(&router, 0).map_err(at(name::LIVENESS))?;
+    fn heard(&self, router: RouterIdx) -> Result<Option<Liveness>, PlaneError> {
+        let heard = self.liveness.get(&router.get(), 0).map_err(at(name::LIVENESS))?;
         Ok((heard.seen != 0).then_some(heard))
     }
 
-    fn set_router(&mut self, router: u32, conf: &RouterConf) -> Result<(), PlaneError> {
-        self.put(|maps| maps.routers.set(router, conf, 0), name::ROUTERS)
+    fn set_router(&mut self, router: RouterIdx, conf: &RouterConf) -> Result<(), PlaneError> {
+        self.put(|maps| maps.routers.set(router.get(), conf, 0), name::ROUTERS)
     }
 
-    fn set_mastership(&mut self, router: u32, epoch: Option<u64>) -> Result<(), PlaneError> {
-        self.put(|maps| maps.mastership.set(router, epoch.unwrap_or(0), 0), name::MASTERSHIP)
+    fn set_mastership(&mut self, router: RouterIdx, epoch: Option<u64>) -> Result<(), PlaneError> {
+        self.put(|maps| maps.mastership.set(router.get(), epoch.unwrap_or(0), 0), name::MASTERSHIP)
     }
 
-    fn set_lease(&mut self, router: u32, until: Instant) -> Result<(), PlaneError> {
-        self.put(|maps| maps.lease.set(router, until.as_nanos(), 0), name::LEASE)
+    fn set_lease(&mut self, router: RouterIdx, until: Instant) -> Result<(), PlaneError> {
+        self.put(|maps| maps.lease.set(router.get(), until.as_nanos(), 0), name::LEASE)
     }
 }
 

@@ -27,6 +27,7 @@ use super::maps::MapSet;
 use arrays::{Arrays, refused};
 use guards::Guards;
 use reverse::Reverse;
+use vrrp_model::RouterIdx;
 use vrrp_steering::desired::ServiceConf;
 
 /// Map handles for the agent's loop alone.
@@ -54,7 +55,7 @@ pub struct Tables {
 #[derive(Default)]
 struct Written {
     interfaces: Option<BTreeMap<u32, InterfaceConf>>,
-    vrids: Option<BTreeMap<(u32, bool, u8), u32>>,
+    vrids: Option<BTreeMap<(u32, bool, u8), RouterIdx>>,
     addresses: Option<BTreeMap<AddressKey, AddressConf>>,
     /// All entries that are not empty.
     backends: BTreeMap<u32, BackendConf>,
@@ -110,7 +111,7 @@ impl Tables {
     pub fn set_interfaces(
         &mut self,
         interfaces: &BTreeMap<u32, InterfaceConf>,
-        vrids: &BTreeMap<(u32, bool, u8), u32>,
+        vrids: &BTreeMap<(u32, bool, u8), RouterIdx>,
     ) -> Result<(), PlaneError> {
         if self.written.interfaces.as_ref() == Some(interfaces)
             && self.written.vrids.as_ref() == Some(vrids)
@@ -135,7 +136,7 @@ impl Tables {
             self.slots[slot as usize] = ifindex;
             put(&mut self.interface_conf, slot, conf, name::INTERFACE_CONF)?;
             for (v6, vrid) in (0..=u8::MAX).flat_map(|vrid| [(false, vrid), (true, vrid)]) {
-                let router = vrids.get(&(ifindex, v6, vrid)).map_or(0, |index| index + 1);
+                let router = vrids.get(&(ifindex, v6, vrid)).map_or(0, |idx| idx.get() + 1);
                 put(&mut self.vrids, vrid_slot(slot, v6, vrid), &router, name::VRIDS)?;
             }
             // Last: from here on the program filters the interface's packets.

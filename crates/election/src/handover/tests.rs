@@ -5,7 +5,7 @@ use vrrp_config::{Language, Mode, Source};
 
 const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 206));
 /// Map indices of VI_1, VI_2 and VI_3, in this order.
-const PLACES: [u32; 3] = [4, 7, 1];
+const INDICES: [RouterIdx; 3] = [RouterIdx::new(4), RouterIdx::new(7), RouterIdx::new(1)];
 
 /// VI_1 alone, VI_2 and VI_3 in the group VG_1.
 fn config() -> Config {
@@ -51,7 +51,7 @@ fn router(role: Role, millis: u64, epoch: Option<u64>) -> RouterView {
 }
 
 fn view(routers: [RouterView; 3]) -> View {
-    View { routers: PLACES.into_iter().zip(routers).collect(), ..View::default() }
+    View { routers: INDICES.into_iter().zip(routers).collect(), ..View::default() }
 }
 
 fn masters() -> View {
@@ -60,17 +60,17 @@ fn masters() -> View {
 
 fn begun(name: &str) -> Move {
     let config = config();
-    Move::begin(at(1_000), &Target::find(&config, name).unwrap(), &config, &PLACES, &masters())
+    Move::begin(at(1_000), &Target::find(&config, name).unwrap(), &config, &INDICES, &masters())
         .unwrap()
 }
 
 #[test]
 fn a_router_alone_is_meant_alone_and_a_member_means_its_group() {
     let config = config();
-    let places = |name| Target::find(&config, name).unwrap().places(&PLACES);
-    assert_eq!(places("VI_1"), [4]);
-    assert_eq!(places("VI_3"), [7, 1]);
-    assert_eq!(places("VG_1"), [7, 1]);
+    let indices = |name| Target::find(&config, name).unwrap().indices(&INDICES);
+    assert_eq!(indices("VI_1"), INDICES[..1]);
+    assert_eq!(indices("VI_3"), INDICES[1..]);
+    assert_eq!(indices("VG_1"), INDICES[1..]);
     let note = Target::find(&config, "VI_3").unwrap().note;
     assert_eq!(
         note.as_deref(),
@@ -136,7 +136,7 @@ fn a_group_is_answered_for_when_all_of_it_has_ended_and_the_worst_counts() {
     assert_eq!(reply.outcome, Outcome::Interrupted);
 
     let mut view = view([alone.clone(), handed, alone]);
-    view.routers.remove(&PLACES[2]);
+    view.routers.remove(&INDICES[2]);
     assert!(
         begun("VG_1").observe(&view).unwrap().message.ends_with("VI_3: was removed by a reload\n")
     );
@@ -150,7 +150,7 @@ fn a_backup_names_the_master_and_starts_no_hand_over() {
     let told = |name: &str| {
         let target = Target::find(&config, name).unwrap();
         let reply =
-            Move::begin(at(1_000), &target, &config, &PLACES, &view(states.clone())).unwrap_err();
+            Move::begin(at(1_000), &target, &config, &INDICES, &view(states.clone())).unwrap_err();
         assert_eq!((reply.outcome, reply.outcome.exit_code()), (Outcome::NotMaster, 5));
         reply.message
     };
@@ -165,8 +165,8 @@ fn a_backup_names_the_master_and_starts_no_hand_over() {
 fn failback_reports_whether_it_ended_a_standby() {
     let config = config();
     let mut view = masters();
-    view.routers.get_mut(&4).unwrap().standby_since = Some(at(7));
-    let told = |name: &str| Target::find(&config, name).unwrap().failback(&config, &PLACES, &view);
+    view.routers.get_mut(&INDICES[0]).unwrap().standby_since = Some(at(7));
+    let told = |name: &str| Target::find(&config, name).unwrap().failback(&config, &INDICES, &view);
     let reply = told("VI_1");
     assert_eq!((reply.outcome, reply.outcome.exit_code()), (Outcome::StandbyEnded, 0));
     assert!(reply.message.starts_with("VI_1: is no longer on standby"), "{}", reply.message);

@@ -64,7 +64,7 @@ pub(super) fn add_interfaces(desired: &mut Desired, facts: &Facts) {
     }
 }
 
-/// The place of the first virtual router whose NAT backends are behind this interface.
+/// The index in the maps of the first virtual router whose NAT backends are behind this interface.
 fn counted_at(facts: &Facts, ifindex: u32) -> u32 {
     let leads_here = |target: &Backend| {
         let route = facts.host.routes.get(&target.address).copied().flatten();
@@ -72,7 +72,7 @@ fn counted_at(facts: &Facts, ifindex: u32) -> u32 {
     };
     let service = facts.config.services.iter().find(|service| service.targets().any(leads_here));
     let router = service.and_then(|service| router_of(facts.config, service));
-    router.and_then(|(index, _)| facts.places.get(index).copied()).unwrap_or_default()
+    router.and_then(|(index, _)| facts.indices.get(index).copied()).unwrap_or_default().get()
 }
 
 /// Answers of NAT backends get the service's address and port, whether the backend is up or not: it
@@ -84,7 +84,7 @@ pub(super) fn add_reverse(
     service: &Service,
     protocol: u8,
 ) {
-    let Some(&place) = facts.places.get(router) else {
+    let Some(&idx) = facts.indices.get(router) else {
         return;
     };
     let mapped = service
@@ -99,7 +99,7 @@ pub(super) fn add_reverse(
         let conf = ReverseConf {
             address: service.address.into(),
             port: service.port,
-            router: place,
+            router: idx.get(),
             ..ReverseConf::default()
         };
         desired.reverse.insert(key, conf);

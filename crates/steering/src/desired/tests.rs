@@ -14,11 +14,10 @@ use super::*;
 use crate::drain::Request;
 use vrrp_config::{Language, Mode, Source, parse};
 use vrrp_model::Forward;
-use vrrp_model::host;
-use vrrp_model::host::ADDRESS_PROTOCOL;
-use vrrp_model::host::Route;
+use vrrp_model::host::{self, ADDRESS_PROTOCOL, Route};
 use vrrp_model::time::Instant;
 
+const INDICES: [RouterIdx; 2] = [RouterIdx::new(7), RouterIdx::new(8)];
 const FRONT: u32 = 2;
 const BACK: u32 = 3;
 const FRONT_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
@@ -104,7 +103,7 @@ impl World {
             config: &self.config,
             host: &self.host,
             active: &self.active,
-            places: &[7, 8],
+            indices: &INDICES,
             slots: &self.slots,
             stopping: self.stopping,
             health: &self.health,
@@ -370,7 +369,7 @@ fn an_interface_judges_vrrp_for_what_its_routers_listen_to() {
 
 #[test]
 fn nat_keeps_the_way_back_open() {
-    for (vip, backend, place) in [
+    for (vip, backend, idx) in [
         (V4, "10.0.0.21", 7),
         (V4, "198.51.100.7", 7),
         (V6, "fd00::21", 8),
@@ -388,14 +387,14 @@ fn nat_keeps_the_way_back_open() {
             (FORWARD_NAT, 8_080, BACK, BACK_MAC)
         );
         let key = ReverseKey { address: ip(backend).into(), port: 8_080, protocol: 6 };
-        let name = ReverseConf { address: ip(vip).into(), port: 80, pad: 0, router: place };
+        let name = ReverseConf { address: ip(vip).into(), port: 80, pad: 0, router: idx };
         assert_eq!(world.desired().reverse, [(key, name)].into());
         let interface = InterfaceConf {
             ifindex: BACK,
             mac: BACK_MAC,
             pass_foreign: FOREIGN_UNTOUCHED,
             nat: 1,
-            nat_router: place,
+            nat_router: idx,
             ..InterfaceConf::default()
         };
         assert_eq!(world.desired().interfaces[&BACK], interface, "where no virtual router is");
@@ -694,5 +693,8 @@ fn addresses_are_installed_where_this_node_acts() {
     let installed: Vec<IpAddr> =
         world.desired().installed.iter().map(|installed| installed.address).collect();
     assert_eq!(installed, [V6, "fe80::100"].map(ip));
-    assert_eq!(world.desired().vrids, [((FRONT, false, 51), 7), ((FRONT, true, 51), 8)].into());
+    assert_eq!(
+        world.desired().vrids,
+        [((FRONT, false, 51), RouterIdx::new(7)), ((FRONT, true, 51), RouterIdx::new(8))].into()
+    );
 }

@@ -4,11 +4,11 @@ use super::*;
 use crate::effects::addresses::tests::config;
 use crate::elector::Elector;
 
-const PLACE: u32 = 3;
+const IDX: RouterIdx = RouterIdx::new(3);
 
 /// No address, no route and no interface, so that the machine of the test stays as it is.
 fn wanted(mastership: Option<Announced>) -> Wanted {
-    let masterships = mastership.map(|mastership| (PLACE, mastership)).into_iter().collect();
+    let masterships = mastership.map(|mastership| (IDX, mastership)).into_iter().collect();
     Wanted {
         config: Arc::new(config("")),
         desired: Arc::default(),
@@ -44,7 +44,7 @@ async fn reported(states: Vec<Wanted>) -> Vec<Command> {
 #[tokio::test]
 async fn a_mastership_is_reported_as_installed_once_and_again_when_its_addresses_change() {
     let of = |epoch, revision| wanted(Some(Announced { epoch, revision }));
-    let installed = |epoch| Command::Installed { place: PLACE, epoch };
+    let installed = |epoch| Command::Installed { idx: IDX, epoch };
     assert_eq!(reported(vec![wanted(None)]).await, []);
     assert_eq!(reported(vec![of(1, 1), of(1, 1)]).await, [installed(1)]);
     assert_eq!(reported(vec![of(1, 1), of(1, 2)]).await, [installed(1), installed(1)]);
@@ -60,5 +60,5 @@ async fn the_newest_state_is_made_true_though_the_loop_has_gone() {
     task.want(wanted(None));
     task.want(wanted(Some(Announced { epoch: 7, revision: 1 })));
     task.finish().await.expect("the task ends");
-    assert_eq!(thread.commands(), [Command::Installed { place: PLACE, epoch: 7 }]);
+    assert_eq!(thread.commands(), [Command::Installed { idx: IDX, epoch: 7 }]);
 }

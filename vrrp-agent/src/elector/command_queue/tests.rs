@@ -1,13 +1,14 @@
 use super::*;
+use vrrp_model::RouterIdx;
 
 #[test]
 fn commands_arrive_in_their_order_and_once() {
     let (outbox, inbox) = pair();
     assert_eq!(inbox.take(), []);
-    for place in 0..3 {
-        outbox.push(Command::Remove { place });
+    for idx in (0..3).map(RouterIdx::new) {
+        outbox.push(Command::Remove { idx });
     }
-    assert_eq!(inbox.take(), [0, 1, 2].map(|place| Command::Remove { place }));
+    assert_eq!(inbox.take(), [0, 1, 2].map(|idx| Command::Remove { idx: RouterIdx::new(idx) }));
     assert_eq!(inbox.take(), []);
     assert!(!inbox.is_orphan());
     drop(outbox);

@@ -25,7 +25,7 @@ impl Scene {
         let record = Record::default();
         let (sender, transitions, _) = transitions::queue();
         Self {
-            driver: RouterDriver::new(router, 0, NOW),
+            driver: RouterDriver::new(router, RouterIdx::default(), NOW),
             maps: RecordingMaps { record: record.clone(), inherited },
             frames: RecordingFrames(record.clone()),
             record,

@@ -1,9 +1,10 @@
 use super::*;
+use vrrp_model::RouterIdx;
 
-fn transition(place: u32) -> Transition {
+fn transition(idx: u32) -> Transition {
     Transition {
-        at: Instant::from_micros(u64::from(place)),
-        place,
+        at: Instant::from_micros(u64::from(idx)),
+        idx: RouterIdx::new(idx),
         instance: "a".to_owned(),
         vrid: 51,
         interface: "eth1".to_owned(),
@@ -19,9 +20,9 @@ fn transition(place: u32) -> Transition {
 #[test]
 fn transitions_are_read_in_their_order_and_once() {
     let (sender, mut transitions, dropped) = queue();
-    (0..3).for_each(|place| sender.push(transition(place)));
-    for place in 0..3 {
-        assert_eq!(transitions.try_recv(), Ok(transition(place)));
+    (0..3).for_each(|idx| sender.push(transition(idx)));
+    for idx in 0..3 {
+        assert_eq!(transitions.try_recv(), Ok(transition(idx)));
     }
     assert!(transitions.try_recv().is_err());
     assert_eq!(dropped.count(), 0);
@@ -31,12 +32,12 @@ fn transitions_are_read_in_their_order_and_once() {
 fn a_full_queue_drops_the_newest_and_counts_it() {
     let (sender, mut transitions, dropped) = queue();
     let all = CAPACITY as u32;
-    (0..all + 3).for_each(|place| sender.push(transition(place)));
+    (0..all + 3).for_each(|idx| sender.push(transition(idx)));
     assert_eq!(dropped.count(), 3);
     assert_eq!(transitions.try_recv(), Ok(transition(0)), "the oldest stays");
     sender.push(transition(all + 3));
     let rest: Vec<u32> =
-        std::iter::from_fn(|| transitions.try_recv().ok()).map(|read| read.place).collect();
+        std::iter::from_fn(|| transitions.try_recv().ok()).map(|read| read.idx.get()).collect();
     let expected: Vec<u32> = (1..all).chain([all + 3]).collect();
     assert_eq!(rest, expected);
     assert_eq!(dropped.count(), 3);
