@@ -116,7 +116,12 @@ pub struct Options {
 /// or script is a state, told in log and status.
 pub async fn run(config: Config, options: Options, signals: Signals) -> Result<(), RunError> {
     match Agent::start(config, options, signals).await? {
-        Ok(agent) => agent.run().await,
+        // A task of the runtime, not its main future: a probe's result then wakes the loop on the
+        // probe's own thread, which is awake.
+        Ok(agent) => match tokio::spawn(agent.run()).await {
+            Ok(outcome) => outcome,
+            Err(ended) => std::panic::resume_unwind(ended.into_panic()),
+        },
         Err(Stopped(signal)) => {
             tracing::info!(signal, "stopped during the start: nothing was changed on this host");
             Ok(())

@@ -174,6 +174,7 @@ impl Probe {
             Event { service: self.service, backend: self.backend, up, reason: reason.clone(), at };
         // The ring changes first, then the line is logged.
         let sent = self.events.send(event).await;
+        tokio::task::yield_now().await;
         if up {
             tracing::info!(service = %self.service_name, backend = %self.address, reason, "backend up");
         } else {
