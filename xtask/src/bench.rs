@@ -1,7 +1,9 @@
 //! `bench`: costs and results of the XDP program and the agent, compared with the least possible
 //! program and with keepalived.
 
+mod busy;
 mod failover;
+mod flip;
 mod http;
 mod live;
 mod load;
@@ -36,6 +38,9 @@ enum What {
     /// Whether a backup takes over wrongly on a busy machine: a minute of 16 busy loops at 100
     /// adverts a second (as root)
     Load(load::Options),
+    /// Time from a health check's result until every packet is steered by it, idle and under load
+    /// (as root)
+    Flip(flip::Options),
     /// CPU, memory and takeover time of hundreds of virtual routers, ours and keepalived's (as
     /// root)
     Scale(scale::Options),
@@ -50,6 +55,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         What::Live(options) => live::run(options).map(|()| true),
         What::Failover(options) => failover::run(options),
         What::Load(options) => load::run(options),
+        What::Flip(options) => flip::run(options).map(|()| true),
         What::Scale(options) => scale::run(options),
     }?;
     Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })

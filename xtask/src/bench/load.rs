@@ -1,20 +1,16 @@
 //! `bench load`: no node fails, but the machine is busy. A backup that becomes master was wrong.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::Args;
-use nix::sched::{CpuSet, sched_setaffinity};
-use nix::unistd::Pid;
 use serde::Serialize;
 use vrrp_tests::Node;
 use vrrp_tests::capture::Recording;
 use vrrp_tests::pair::{Pair, Plan, Program, Scheduling};
 
+use super::busy::BusyLoops;
 use super::observation::{Both, Observation, beyond_usual, wait_asking};
 use vrrp_tests::table;
 
@@ -112,51 +108,6 @@ fn promotions(recording: &Recording, since: Instant) -> usize {
 fn longest_silence(recording: &Recording, since: Instant) -> f64 {
     let adverts = adverts_of(recording, Node::Node1, since);
     adverts.windows(2).map(|pair| super::units::millis(pair[1] - pair[0])).fold(0.0, f64::max)
-}
-
-/// Threads of ordinary priority in an endless loop.
-struct BusyLoops {
-    stop: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl BusyLoops {
-    /// Starts `count` threads, the same number on each CPU.
-    fn start(count: usize) -> Result<Self> {
-        let cpus = thread::available_parallelism().context("counting CPUs")?.get();
-        let stop = Arc::new(AtomicBool::new(false));
-        let mut loops = Self { stop: Arc::clone(&stop), threads: Vec::new() };
-        for number in 0..count {
-            let stop = Arc::clone(&stop);
-            let mut only = CpuSet::new();
-            only.set(number % cpus).context("naming a CPU")?;
-            let spin = move || {
-                // If pinning is not permitted, the scheduler spreads them.
-                let _ = sched_setaffinity(Pid::from_raw(0), &only);
-                while !stop.load(Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
-            };
-            loops.threads.push(thread::Builder::new().name("busy".to_owned()).spawn(spin)?);
-        }
-        Ok(loops)
-    }
-
-    fn stop(mut self) -> Result<()> {
-        self.stop.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                bail!("a busy loop panicked");
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Drop for BusyLoops {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
 }
 
 fn print(options: &Options, lines: &[Line]) {

@@ -13,12 +13,10 @@ use crate::exec;
 /// Directories with configurations.
 const CONFIGURATIONS: [&str; 3] = ["examples", "examples/dual-master", "crates/config/testdata"];
 /// Files that hold the keywords of both languages as string literals.
-const KEYWORDS: [&str; 4] = [
-    "crates/config/src/keepalived",
-    "crates/config/src/keepalived/keywords",
-    "crates/config/src/toml",
-    "crates/config/src/toml/schema",
-];
+const KEYWORDS: [&str; 3] =
+    ["crates/config/src/keepalived", "crates/config/src/keepalived/keywords", "crates/model/src"];
+/// Files whose fields are the keys of TOML.
+const KEYS: &str = "crates/config/src/draft";
 const SEQUENCES: u64 = 64;
 
 /// Writes the seeds of these targets, a directory for each. Returns the dictionary of
@@ -100,20 +98,40 @@ fn blocks(text: &str) -> Vec<String> {
 
 /// The keywords of the parsers, as a libFuzzer dictionary.
 fn dictionary() -> Result<PathBuf> {
+    let file = directory().join("config.dict");
+    let lines: String = words()?.iter().map(|word| format!("\"{word}\"\n")).collect();
+    put(&file, lines.as_bytes())?;
+    Ok(file)
+}
+
+/// Keywords, keys and the words of choices.
+fn words() -> Result<BTreeSet<String>> {
     let mut words = BTreeSet::new();
     for directory in KEYWORDS {
-        for file in files(directory, &["rs"])? {
-            let text = fs::read_to_string(&file)
-                .with_context(|| format!("cannot read {}", file.display()))?;
+        for text in sources(directory)? {
             let quoted =
                 text.split('"').skip(1).step_by(2).filter(|word| is_word(word)).map(str::to_owned);
             words.extend(quoted);
         }
     }
-    let file = directory().join("config.dict");
-    let lines: String = words.iter().map(|word| format!("\"{word}\"\n")).collect();
-    put(&file, lines.as_bytes())?;
-    Ok(file)
+    for text in sources(KEYS)? {
+        words.extend(fields(&text).map(str::to_owned));
+    }
+    Ok(words)
+}
+
+/// The texts of a directory's Rust files.
+fn sources(directory: &str) -> Result<Vec<String>> {
+    let read = |file: PathBuf| {
+        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
+    };
+    files(directory, &["rs"])?.into_iter().map(read).collect()
+}
+
+/// The names of public fields.
+fn fields(source: &str) -> impl Iterator<Item = &str> {
+    let lines = source.lines().filter_map(|line| line.trim_start().strip_prefix("pub "));
+    lines.filter_map(|line| line.split_once(':')).map(|(name, _)| name).filter(|name| is_word(name))
 }
 
 fn is_word(text: &str) -> bool {

@@ -14,3 +14,12 @@ fn words_are_what_a_reader_may_know() {
     assert!(["auth_pass", "pcap-file", "v3"].into_iter().all(is_word));
     assert!(["", "x", "two words", "{", "a\\n"].into_iter().all(|text| !is_word(text)));
 }
+
+#[test]
+fn the_dictionary_has_keywords_keys_and_choices() {
+    let words = words().expect("the sources of the parsers");
+    for word in ["virtual_router_id", "advert_int", "source", "priority", "accept"] {
+        assert!(words.contains(word), "{word} is missing");
+    }
+    assert!(!files(CONFIGURATIONS[2], &["conf", "toml"]).expect("a directory").is_empty());
+}
