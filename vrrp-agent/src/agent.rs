@@ -1,18 +1,17 @@
-//! The agent's loop: every piece of news comes here, desired state is computed whole, effects make
-//! it so.
+//! The agent's loop: all news comes here, the desired state is computed whole, outputs carry it
+//! out.
 //!
 //! ```text
 //!   net::watch ---- host view --.
-//!   elector ------- view -------|                .-> elector: bindings, priorities, faults,
-//!   scripts ------- results ----+-> agent loop --|            "installed"
-//!   health probes - results ----|                '-> effects: addresses, routes, tables, rings,
-//!   signals, tick --------------'                             program
+//!   elector ------- view -------|                .-> elector: bindings, priorities, faults
+//!   scripts ------- results ----+-> agent loop --+-> host task: addresses, routes, settings
+//!   health probes - results ----|                |-> steering: tables, rings, program
+//!   signals, tick --------------'                '-> observed: status, metrics
 //!   elector ------- transitions ---> log
 //! ```
 //!
-//! Owners: this loop owns the watcher's, servers', scripts' and probes' tasks; they end when it
-//! returns. The election thread ends by itself after [`Command::Shutdown`], once nothing acts any
-//! more.
+//! The loop owns the tasks of watcher, servers, scripts and probes; they end when it returns. The
+//! election thread ends by itself after [`Command::Shutdown`], once no router is active.
 
 mod compare;
 mod election_sync;
@@ -69,8 +68,7 @@ use vrrp_model::time::Instant;
 use vrrp_steering::desired::{self, Desired};
 use vrrp_steering::running_config::RunningConfig;
 
-/// Periodic reconcile, so that what another process changed
-/// comes back.
+/// Periodic reconcile, so that what another process changed comes back.
 const TICK: Duration = Duration::from_secs(1);
 /// How often a stopping agent looks whether the election thread has ended.
 const STOP_TICK: Duration = Duration::from_millis(10);
@@ -113,7 +111,7 @@ pub struct Options {
 ///
 /// # Errors
 /// What cannot be done without: sockets, netlink, the API. A missing kernel program, metrics port
-/// or script is a state, told in log and status.
+/// or script is a state, shown in log and status.
 pub async fn run(config: Config, options: Options, signals: Signals) -> Result<(), RunError> {
     match Agent::start(config, options, signals).await? {
         // A task of the runtime, not its main future: a probe's result then wakes the loop on the
@@ -141,8 +139,8 @@ fn fixed(options: Options, plane: &DataPlane) -> Result<Fixed, PlaneError> {
     })
 }
 
-/// The loop and its four parts. News comes through `inputs`, is kept in `known`, and acts through
-/// `outputs`.
+/// The loop and its four parts. News comes through `inputs`, is kept in `known`, and is carried out
+/// by `outputs`.
 struct Agent {
     fixed: Arc<Fixed>,
     inputs: Inputs,
@@ -164,7 +162,7 @@ struct Inputs {
     again: Option<Instant>,
 }
 
-/// What the loop acts on, and what it sent there last.
+/// What the loop changes, and what it sent there last.
 struct Outputs {
     elector: Elector,
     election_sync: ElectionSync,
@@ -284,8 +282,8 @@ impl Agent {
                     self.known.upstream_checks.note(event.service, event.backend, Some(event.up));
                 }
                 Some(event) = self.inputs.workers.scripts.recv() => self.on_script(&event),
-                asked = self.inputs.signals.next() => self.heed(asked),
-                Some(order) = self.inputs.orders.recv() => self.obey(order),
+                asked = self.inputs.signals.next() => self.on_signal(asked),
+                Some(order) = self.inputs.orders.recv() => self.on_order(order),
                 Some(Ok(loading)) = self.inputs.loading.join_next() => {
                     self.take_over_configuration(loading);
                 }
@@ -344,7 +342,7 @@ impl Agent {
         // up again. Once the thread has ended nothing acts, also where the stop came before the
         // first election.
         let ended = stopping && elector.is_finished();
-        let may_remove = ended || (election_sync.are_open() && elector.has_obeyed(&view));
+        let may_remove = ended || (election_sync.are_open() && elector.has_handled_commands(&view));
         let desired = Arc::new(desired);
         let mut wanted = Wanted {
             config: Arc::clone(config),

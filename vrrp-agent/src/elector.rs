@@ -47,8 +47,8 @@ use crate::plane::mastership::MastershipMaps;
 use vrrp_model::host::Interface;
 use vrrp_model::{ElectionThread, Router, RouterIdx};
 
-/// What the agent loop tells the thread. A virtual router is named by its index in the maps, which
-/// it keeps over reloads.
+/// What the agent loop sends to the thread. A virtual router is named by its index in the maps,
+/// which it keeps over reloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// There is such a router, or its configuration changed.
@@ -74,16 +74,16 @@ pub enum Command {
     Standby { indices: Vec<RouterIdx> },
     /// These leave standby.
     EndStandby { indices: Vec<RouterIdx> },
-    /// The sync groups, each as its members' indices; they replace those told before.
+    /// The sync groups, each as its members' indices; they replace those sent before.
     Groups(Vec<Vec<RouterIdx>>),
-    /// Release everything; the thread ends when nothing acts any more.
+    /// Release everything; the thread ends when no router is active.
     Shutdown,
 }
 
-/// What tracking says of a router.
+/// The result of tracking for a router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Hold {
-    /// It may stand.
+    /// It may be elected.
     #[default]
     Free,
     /// A script that it depends on has not ended yet: nothing begins and nothing ends until it
@@ -105,7 +105,7 @@ pub struct CommandSender {
 impl CommandSender {
     /// Sends a command. A thread that has ended takes none, and needs none.
     pub fn send(&self, command: Command) {
-        // Counted first: a command that the thread obeys at once must not be missing in the count.
+        // Counted first: a command that the thread handles at once must not be missing in the count.
         self.sent.fetch_add(1, Ordering::AcqRel);
         self.commands.push(command);
         if let Err(error) = self.wake.write(1) {
@@ -188,8 +188,8 @@ impl Elector {
     }
 
     /// Whether `view` knows of every command sent so far.
-    pub fn has_obeyed(&self, view: &View) -> bool {
-        view.obeyed >= self.sender.sent.load(Ordering::Acquire)
+    pub fn has_handled_commands(&self, view: &View) -> bool {
+        view.handled >= self.sender.sent.load(Ordering::Acquire)
     }
 
     /// The newest view; changes wake the receiver.
@@ -202,7 +202,7 @@ impl Elector {
         self.dropped.clone()
     }
 
-    /// Whether the thread has ended: after [`Command::Shutdown`], when nothing acts any more.
+    /// Whether the thread has ended: after [`Command::Shutdown`], when no router is active.
     pub fn is_finished(&self) -> bool {
         self.thread.is_finished()
     }

@@ -197,21 +197,21 @@ async fn order_reload(State(orders): State<mpsc::Sender<Order>>) -> Response {
     let status = |reply: &ReloadReply| {
         if reply.successful { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }
     };
-    obeyed(&orders, Order::Reload, status).await
+    answered(&orders, Order::Reload, status).await
 }
 
 async fn order_failover(
     State(orders): State<mpsc::Sender<Order>>,
     Json(Named { name }): Json<Named>,
 ) -> Response {
-    obeyed(&orders, |answer| Order::Failover(name, answer), moved).await
+    answered(&orders, |answer| Order::Failover(name, answer), moved).await
 }
 
 async fn order_failback(
     State(orders): State<mpsc::Sender<Order>>,
     Json(Named { name }): Json<Named>,
 ) -> Response {
-    obeyed(&orders, |answer| Order::Failback(name, answer), moved).await
+    answered(&orders, |answer| Order::Failback(name, answer), moved).await
 }
 
 async fn order_drain(
@@ -224,7 +224,7 @@ async fn order_drain(
         }
         drain::Outcome::Unknown => StatusCode::NOT_FOUND,
     };
-    obeyed(&orders, |answer| Order::Drain(request, answer), status).await
+    answered(&orders, |answer| Order::Drain(request, answer), status).await
 }
 
 fn moved(reply: &handover::Reply) -> StatusCode {
@@ -236,7 +236,7 @@ fn moved(reply: &handover::Reply) -> StatusCode {
 }
 
 /// Sends an order to the loop and waits for its result; 503 if the loop ends first.
-async fn obeyed<T: Serialize>(
+async fn answered<T: Serialize>(
     orders: &mpsc::Sender<Order>,
     order: impl FnOnce(oneshot::Sender<T>) -> Order,
     status: impl FnOnce(&T) -> StatusCode,

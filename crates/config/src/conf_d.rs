@@ -1,7 +1,7 @@
 //! `conf.d`: the `*.toml` files in a directory of that name beside the main file, in the order of
 //! their names. Pure.
 //!
-//! They are read as if they stood at the main file's end, so they can hold tables only.
+//! They are read as if appended to the main file, so they can hold tables only.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! What a file says, in either language, before it is checked: values with the places they were
-//! written at.
+//! The contents of a file, in either language, before they are checked: values with the places they
+//! were written at.
 //!
 //! TOML is read into these types as they are; the names and types of its keys are theirs. The
 //! reader of keepalived.conf makes them. Defaults and meanings are in `validate`.

@@ -57,7 +57,7 @@ pub(super) fn read(
     Some(draft(&nodes, reporter))
 }
 
-/// Global settings first, wherever they stand: instances take their defaults from them.
+/// Global settings first, wherever they are written: instances take their defaults from them.
 fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
     let mut draft = Draft::default();
     let mut globals = Globals::default();

@@ -37,7 +37,7 @@ impl Loaded {
     }
 }
 
-/// Reads `path` and what it includes, or, for TOML, what stands in `conf.d` beside it. A file that
+/// Reads `path` and what it includes, or, for TOML, the files in `conf.d` beside it. A file that
 /// cannot be read is a diagnostic like any other.
 pub fn load(path: &Path, mode: Mode) -> Loaded {
     load_as(path, mode, None)

@@ -52,7 +52,7 @@ pub(super) fn redact(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Masks the values of the variables that stand in masked places: `auth_pass $PASS` leads to
+/// Masks the values of variables that are used in masked places: `auth_pass $PASS` leads to
 /// `$PASS=...`.
 fn mask_definitions(text: &str, bytes: &mut [u8]) {
     if !text.contains('$') {

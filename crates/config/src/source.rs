@@ -1,7 +1,7 @@
 //! The text of a configuration, of one file or of several: positions in it, and a copy that is safe
 //! to show.
 //!
-//! The texts of all files stand behind one another, so that one number names a place in any of
+//! The texts of all files are concatenated, so that one number names a place in any of
 //! them.
 
 use std::fmt;
@@ -34,7 +34,7 @@ struct File {
 pub(super) struct Include {
     /// From its keyword to its end.
     pub span: Span,
-    /// Indices of the files it stands for, in order.
+    /// Indices of the files it names, in order.
     pub files: Vec<usize>,
     /// What is wrong with it.
     pub problem: Option<Problem>,
@@ -42,7 +42,7 @@ pub(super) struct Include {
 
 pub(super) struct Problem {
     pub message: String,
-    /// Whether keepalived says nothing of it.
+    /// Whether keepalived does not report it.
     pub silent: bool,
 }
 

@@ -18,7 +18,7 @@ impl Config {
     }
 }
 
-/// How a backend's health is told.
+/// How a backend's health is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     pub kind: CheckKind,
@@ -33,7 +33,7 @@ pub enum CheckKind {
     /// Always up.
     None,
     /// A TCP connection opens (to the service's port when `port` is `None`); it is held open, so
-    /// that its reset tells at once.
+    /// that its reset shows at once.
     Tcp { port: Option<u16> },
     /// GET `path` answers 200..=399.
     Http { port: Option<u16>, path: String },

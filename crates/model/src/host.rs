@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::Family;
 
-/// IFA_PROTO of the addresses we install, so that a later start can tell them (the number
+/// IFA_PROTO of the addresses we install, so that a later start can recognise them (the number
 /// keepalived marks its own with, too).
 pub const ADDRESS_PROTOCOL: u8 = 18;
 

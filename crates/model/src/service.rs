@@ -32,11 +32,11 @@ pub struct Service {
     /// At least one; no two have address and port in common.
     pub backends: Vec<Backend>,
     pub check: Check,
-    /// Checks of backends that are not asked as `check` says, by index of the backend; none of them
+    /// Checks of backends that are not checked by `check`, by index of the backend; none of them
     /// is equal to `check`.
     pub own_checks: BTreeMap<usize, Check>,
     /// Backends reached by direct return or a tunnel are asked for connections to the virtual
-    /// address too, by the node that acts for it. Never without a check, nor over UDP.
+    /// address too, by the node that is active for it. Never without a check, nor over UDP.
     pub real_path: bool,
 }
 

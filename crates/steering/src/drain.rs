@@ -136,7 +136,7 @@ impl Request {
     }
 
     /// Does what is asked for. Returns for each target whether it is news.
-    pub fn obey(
+    pub fn apply(
         &self,
         drained: &mut Drained,
         now: Instant,

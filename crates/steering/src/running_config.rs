@@ -159,7 +159,7 @@ impl RunningConfig {
     }
 }
 
-/// The sync groups in names, which stand for the same routers in every order of the file.
+/// The sync groups by names, which name the same routers in every order of the file.
 fn named(config: &Config) -> Vec<(&str, Vec<&str>)> {
     let name = |&member: &usize| config.routers.get(member).map(|router| router.name.as_str());
     config

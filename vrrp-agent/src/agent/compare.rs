@@ -13,12 +13,12 @@ use vrrp_model::{Hmac, Router, RouterIdx, Service};
 #[derive(Default)]
 pub struct Compare {
     agreement: Option<Agreement>,
-    /// The port could not be opened; told once.
+    /// The port could not be opened; logged once.
     refused: bool,
 }
 
 impl Compare {
-    /// Says what this node has, to whom it hears, and takes down what was said.
+    /// Publishes this node's rings and peers to the task, and copies the newest results.
     pub fn follow(&mut self, view: &View, observed: &mut Observed) {
         let config = &observed.running.config;
         if !config.compare_rings || config.services.is_empty() {

@@ -1,5 +1,5 @@
-//! What the election thread is told: where each router sits, its priority, its faults. Only changes
-//! are sent.
+//! What the election thread gets: the interface of each router, its priority, its faults. Only
+//! changes are sent.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +47,7 @@ pub fn indices(
     words.assign_indexes(&wanted)
 }
 
-/// Indices of masterships that an earlier agent left and that still stand.
+/// Indices of masterships that an earlier agent left and that no fence has ended.
 ///
 /// # Errors
 /// The maps cannot be read.
@@ -66,10 +66,10 @@ pub fn resumable(
     Ok(resumable)
 }
 
-/// What the thread was told last, by index in the maps.
+/// What the thread got last, by index in the maps.
 pub struct ElectionSync {
     told: BTreeMap<RouterIdx, LastSent>,
-    /// Sync groups as told last.
+    /// Sync groups as sent last.
     groups: Vec<Vec<RouterIdx>>,
     /// Until everything was made true once, rings included, only these may stand: masterships that
     /// an earlier agent left. The others wait, or they could win an election before the kernel is
@@ -86,7 +86,7 @@ pub struct ElectionSync {
 #[derive(Debug, Clone, Default)]
 struct LastSent {
     router: Option<Router>,
-    /// `None`: not told yet. `Some(None)`: told that there is none.
+    /// `None`: not sent yet. `Some(None)`: sent that there is none.
     binding: Option<Option<(Interface, [u8; 6], IpAddr)>>,
     /// Why there is none, as logged last.
     unseated: Option<Unbound>,
@@ -111,7 +111,7 @@ impl ElectionSync {
         }
     }
 
-    /// Whether all may stand.
+    /// Whether all routers may take part in the election.
     pub fn are_open(&self) -> bool {
         self.first.is_none()
     }
@@ -274,7 +274,7 @@ impl LastSent {
                 elector.send(Command::Up { idx, interface, mac, source });
             }
             None => {
-                // Where the link still works, others can be told that this node leaves.
+                // Where the link still works, a priority 0 tells the peers that this node leaves.
                 let link_up = host.link_by_name(&router.interface).is_some_and(|link| link.up);
                 elector.send(Command::Down { idx, link_up });
             }

@@ -12,7 +12,7 @@ use vrrp_election::handover::{Move, Reply, Target};
 pub type Pending = (Move, oneshot::Sender<Reply>);
 
 impl Agent {
-    pub(super) fn obey(&mut self, order: Order) {
+    pub(super) fn on_order(&mut self, order: Order) {
         match order {
             Order::Reload(answer) => self.load(Some(answer)),
             // Shutting down: dropping the reply channel tells the client (503).
@@ -27,7 +27,7 @@ impl Agent {
         }
     }
 
-    /// Begins a hand-over, or says why there is none.
+    /// Begins a hand-over, or answers why there is none.
     fn fail_over(
         &mut self,
         name: &str,
@@ -57,7 +57,7 @@ impl Agent {
         match Target::find(config, name) {
             Ok(target) => {
                 tracing::info!(name, "standby ends by order");
-                // The answer is about how it was before: the thread may obey at once.
+                // The answer is about how it was before: the thread may handle it at once.
                 let reply = target.failback(config, indices, &self.inputs.view.borrow());
                 self.outputs.elector.send(Command::EndStandby { indices: target.indices(indices) });
                 reply

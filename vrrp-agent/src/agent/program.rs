@@ -13,7 +13,7 @@ const KERNEL_LOG_EVERY: Duration = Duration::from_millis(100);
 /// A signal asked the agent to stop before it had changed anything on this host; its name.
 pub struct Stopped(pub &'static str);
 
-/// Loads the kernel program, or says why the agent goes without. The time that takes is most of the
+/// Loads the kernel program, or logs why the agent goes without. The time that takes is most of the
 /// start.
 ///
 /// # Errors

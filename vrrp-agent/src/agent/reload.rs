@@ -96,7 +96,7 @@ impl Agent {
 
     /// Lets go of removed routers that the election thread has let go of.
     pub(super) fn forget_left(&mut self, view: &View) {
-        if !self.outputs.elector.has_obeyed(view) {
+        if !self.outputs.elector.has_handled_commands(view) {
             return;
         }
         let gone: Vec<RouterIdx> = self

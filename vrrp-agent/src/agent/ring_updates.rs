@@ -1,4 +1,4 @@
-//! The short way from news of a backend to the ring: nothing that waits stands on it.
+//! The short way from a backend's result to its ring: nothing on it waits.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ impl Agent {
         let reply = match request.targets(&config) {
             Ok(targets) => {
                 let drained = &mut Arc::make_mut(&mut self.known.running).drained;
-                let news = request.obey(drained, decided, &config, &targets);
+                let news = request.apply(drained, decided, &config, &targets);
                 let desired = self.steer(decided, targets.iter().map(|target| target.service));
                 let done: Vec<_> = targets
                     .into_iter()

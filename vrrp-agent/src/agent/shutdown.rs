@@ -57,7 +57,7 @@ impl Lifecycle {
 }
 
 impl Agent {
-    pub(super) fn heed(&mut self, asked: Asked) {
+    pub(super) fn on_signal(&mut self, asked: Asked) {
         match asked {
             Asked::Stop(signal) => self.stop(signal),
             Asked::Reload if self.lifecycle.ending.is_some() => {

@@ -1,4 +1,4 @@
-//! The loop without root: doubles stand for the election thread, the maps and the host.
+//! The loop without root: doubles replace the election thread, the maps and the host.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ backends = [
 ]
 "#;
 
-/// The loop, and what stands for the parts around it.
+/// The loop, and the doubles around it.
 struct Loop {
     agent: Agent,
     steering: RecordingSteering,
@@ -97,10 +97,10 @@ impl Loop {
         Self { agent, steering, thread, wanted, _host: host }
     }
 
-    /// The election thread publishes a view in which it has obeyed `obeyed` commands.
-    fn publish(&self, epoch: Option<u64>, obeyed: u64) {
+    /// The election thread publishes a view in which it has handled `handled` commands.
+    fn publish(&self, epoch: Option<u64>, handled: u64) {
         let routers = BTreeMap::from([(IDX, router(epoch))]);
-        self.thread.publish.send_replace(Arc::new(View { routers, obeyed, ..View::default() }));
+        self.thread.publish.send_replace(Arc::new(View { routers, handled, ..View::default() }));
     }
 
     /// What the host should be like now.
@@ -172,7 +172,7 @@ async fn a_drain_answers_its_client_and_steers_at_once() {
         undo: false,
     };
     let (answer, mut reply) = tokio::sync::oneshot::channel();
-    world.agent.obey(Order::Drain(request, answer));
+    world.agent.on_order(Order::Drain(request, answer));
     let reply = reply.try_recv().expect("an answer");
     assert!(reply.message.contains("192.0.2.11"), "{}", reply.message);
     let acts = world.steering.take();
@@ -198,12 +198,12 @@ async fn a_round_writes_the_maps_and_waits_for_no_answer_of_the_kernel() {
 }
 
 #[tokio::test]
-async fn addresses_are_not_removed_before_the_election_thread_has_obeyed() {
+async fn addresses_are_not_removed_before_the_election_thread_has_handled_its_commands() {
     let mut world = Loop::with(ROUTER);
     world.publish(None, 0);
     world.agent.converge();
     world.agent.converge();
-    assert!(!world.wanted().may_remove, "the thread has not obeyed yet");
+    assert!(!world.wanted().may_remove, "the thread has not handled the command yet");
     let commands = world.thread.commands();
     assert!(!commands.is_empty());
     world.publish(None, commands.len() as u64);

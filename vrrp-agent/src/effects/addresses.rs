@@ -147,7 +147,7 @@ fn is_first(link: &Link, held: &Address, last_own: Option<&usize>) -> bool {
         && last_own.is_some_and(|own| at().is_some_and(|at| at < *own))
 }
 
-/// By interface index, where the last IPv4 address stands that the host has itself.
+/// By interface index: the place of the last IPv4 address that is the host's own.
 fn last_own(desired: &Desired, host: &HostView) -> HashMap<u32, usize> {
     let virtuals: HashSet<(u32, IpAddr)> =
         desired.installed.iter().map(|any| (any.ifindex, any.address)).collect();

@@ -1,5 +1,5 @@
-//! What others say of addresses that this node acts for: told, so that a duplicate address or a
-//! forger is seen.
+//! Claims by others of addresses that this node is active for: logged, so that a duplicate address
+//! or a forger is seen.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,11 +20,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// claim.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
-/// The notes of the kernel program, and what was told of them.
+/// The notes of the kernel program, and what was logged of them.
 pub struct Claims {
     map: Array<MapData, AddressClaim>,
     look_at: Instant,
-    /// By index in the maps: the claim that was told last, and when the next may be.
+    /// By index in the maps: the claim that was logged last, and when the next may be.
     told: BTreeMap<RouterIdx, (Instant, Instant)>,
 }
 

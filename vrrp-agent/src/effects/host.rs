@@ -42,7 +42,7 @@ pub struct Wanted {
     pub attached: BTreeSet<u32>,
     /// The maps hold `desired` too. Before that, addresses are only added.
     pub in_maps: bool,
-    /// Addresses that are not wanted may go: the election thread has obeyed, so none of them
+    /// Addresses that are not wanted may go: the election thread has handled its commands, so none of them
     /// belongs to a mastership that `desired` does not know of yet.
     pub may_remove: bool,
 }
@@ -106,7 +106,7 @@ impl HostTask {
         }
     }
 
-    /// What the kernel said last of the programs on the interfaces.
+    /// The kernel's last answer about the programs on the interfaces.
     pub fn programs(&mut self) -> Programs {
         self.programs.borrow_and_update().clone()
     }

@@ -1,4 +1,4 @@
-//! Failures that repeat: told once when they begin, once when they change, once when they are over.
+//! Failures that repeat: logged once when they begin, when they change, and when they are over.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;

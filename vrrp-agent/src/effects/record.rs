@@ -1,7 +1,7 @@
 //! What the agent has changed on this host and must give back, in a file beside the API socket: a
 //! killed agent cannot do it, so the next one, or `vrrp-agent detach`, does.
 //!
-//! An entry is written before the change is made. It holds what the kernel does not tell: what a
+//! An entry is written before the change is made. It holds what the kernel does not show: what a
 //! setting was before, whose an entry of a filter is, and, where the kernel marks no addresses,
 //! whose those are.
 
@@ -22,7 +22,7 @@ pub struct Record {
     kept: Kept,
     /// `None`: in memory only.
     path: Option<PathBuf>,
-    /// The file could not be written; told once.
+    /// The file could not be written; logged once.
     unwritten: bool,
     /// The kernel does not show who installed an address.
     unmarked: bool,

@@ -32,8 +32,8 @@ pub fn silence(record: &mut Record, desired: &Desired, host: &HostView, problems
     }
 }
 
-/// On the interfaces that packets of NAT go through. What concerns the whole host is told, and left
-/// alone.
+/// On the interfaces that packets of NAT go through. What concerns the whole host is logged, and
+/// left alone.
 pub fn forward(record: &mut Record, desired: &Desired, host: &HostView, problems: &mut Problems) {
     for (index, &side) in &desired.nat_sides {
         let Some(link) = host.links.get(index) else { continue };

@@ -52,7 +52,7 @@ struct Sight {
     unusable: Option<String>,
 }
 
-/// How an upstream stands, and where its counters are.
+/// The state of an upstream, and where its counters are.
 #[derive(Clone)]
 pub struct Standing {
     /// Why nothing is steered; `None` while it is.
@@ -95,7 +95,7 @@ impl Upstreams {
         self.seen.clear();
     }
 
-    /// How an upstream of the configuration stands.
+    /// The state of an upstream of the configuration.
     pub fn standing(&self, place: usize, upstream: &Upstream) -> Standing {
         let seen = self.seen.get(place).and_then(|sight| sight.unusable.clone());
         let without = |unusable: Option<String>| Standing {

@@ -39,7 +39,7 @@ impl Hook {
     }
 }
 
-/// What the kernel says is attached to interfaces.
+/// What the kernel reports as attached to interfaces.
 #[derive(Debug, Clone, Default)]
 pub struct Programs {
     /// Before the first interface was asked for.
@@ -74,7 +74,7 @@ impl Hooks {
         attached.map(|(&ifindex, _)| ifindex).collect()
     }
 
-    /// Forgets attachments that another process ended, by what the kernel said; an answer to a
+    /// Forgets attachments that another process ended, by the kernel's answer; an answer to a
     /// question from before an attachment says nothing of it. Refusals are forgotten after a
     /// while, so that the next round tries again.
     pub fn compare(&mut self, now: Instant, programs: &Programs, host: &HostView) {

@@ -33,7 +33,7 @@ pub struct Received<'a> {
     /// The virtual router it names; 0 where the message is too short to name one.
     pub vrid: u8,
     pub advert: Result<Advert, Reason>,
-    /// The VRRP message, and what stands behind it.
+    /// The VRRP message, and the bytes behind it.
     pub message: &'a [u8],
 }
 

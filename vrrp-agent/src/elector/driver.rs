@@ -29,7 +29,7 @@ use vrrp_model::time::Instant;
 /// the kernel program in place the node already answers for them.
 pub(super) const INSTALL_PATIENCE: Duration = Duration::from_millis(50);
 
-/// Where the router stands on the network.
+/// The router's place on the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
     pub interface: Interface,
@@ -71,7 +71,7 @@ pub struct RouterDriver {
     pub(super) announce_by: Option<Instant>,
     /// End of the lease as last written.
     pub(super) lease_until: Instant,
-    /// Priority that our adverts have told last; the kernel program compares with that one.
+    /// Priority of our last advert; the kernel program compares with that one.
     pub(super) told_priority: u8,
     /// Source of the last advert that was verified, where adverts must be; else unspecified.
     pub(super) trusted: Address,
@@ -253,8 +253,8 @@ impl RouterDriver {
         }
     }
 
-    /// The mastership that an earlier agent left in the kernel, if it still stands; a fallen one is
-    /// cleared.
+    /// The mastership that an earlier agent left in the kernel, if no fence has ended it; a fenced
+    /// one is cleared.
     fn resume(&mut self, io: &mut Io) -> Option<Resume> {
         let words = io.words.as_deref_mut()?;
         let left = words.inherited(self.idx).inspect_err(report).ok()?;
@@ -294,13 +294,13 @@ impl RouterDriver {
         self.input(now, Input::Advert(heard), io);
         if self.machine.epoch().is_some() {
             // Whatever the machine made of the advert: where the kernel fenced on it, this node
-            // acts no more.
+            // is not active.
             self.consult_kernel(now, io);
         }
     }
 
     /// What the kernel knows and this thread may not: a fence, an advert still in the socket.
-    /// Before any timer acts.
+    /// Before any timer is handled.
     pub fn consult_kernel(&mut self, now: Instant, io: &mut Io) {
         let Some(words) = io.words.as_deref_mut() else {
             return;

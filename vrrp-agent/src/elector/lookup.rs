@@ -17,12 +17,12 @@ pub type Addressee = (SocketKey, u8);
 pub struct Index {
     deadlines: BTreeSet<(Instant, RouterIdx)>,
     addressees: HashMap<Addressee, RouterIdx>,
-    /// What stands above, by index in the maps.
+    /// The entries above, by index in the maps.
     known: BTreeMap<RouterIdx, (Option<Instant>, Option<Addressee>)>,
 }
 
 impl Index {
-    /// Takes over what is so of the router at `idx` now; says whether it has another addressee
+    /// Updates the entry of the router at `idx`; returns whether it has another addressee
     /// than before.
     pub fn update(
         &mut self,

@@ -53,7 +53,7 @@ pub struct Runner {
     transitions: transitions::Sender,
     published_at: Instant,
     stopping: bool,
-    obeyed: u64,
+    handled: u64,
     /// A role or an epoch has changed since the last view, or a unit has gone.
     news: bool,
     /// A unit may be done with, or a socket be without a unit.
@@ -84,7 +84,7 @@ impl Runner {
             transitions,
             published_at: now,
             stopping: false,
-            obeyed: 0,
+            handled: 0,
             news: false,
             untidy: false,
             lateness: lateness(),
@@ -106,7 +106,7 @@ impl Runner {
             if !self.take_commands(now, inbox) {
                 return;
             }
-            // Before a timer acts, whatever came in meanwhile counts.
+            // Adverts that came in meanwhile count before a timer is handled.
             let due = self.index.next().is_some_and(|deadline| deadline <= clock::now());
             self.drain_sockets(if due { self.sockets.keys() } else { ready }, &mut buffer);
             let now = clock::now();
@@ -131,14 +131,14 @@ impl Runner {
     /// Takes every command; false when the agent loop has gone.
     fn take_commands(&mut self, now: Instant, inbox: &Inbox) -> bool {
         for command in inbox.take() {
-            self.obey(now, command);
+            self.on_command(now, command);
             self.settle_groups(now);
-            self.obeyed += 1;
+            self.handled += 1;
         }
         !inbox.is_orphan()
     }
 
-    pub(super) fn obey(&mut self, now: Instant, command: Command) {
+    pub(super) fn on_command(&mut self, now: Instant, command: Command) {
         match command {
             Command::Configure { idx, router } => self.configure(now, idx, *router),
             Command::Remove { idx } => self.with_unit(idx, |driver, io| driver.remove(now, io)),
@@ -177,7 +177,8 @@ impl Runner {
         }
     }
 
-    /// All of them, before their group is settled: else who was not told yet would hold the others.
+    /// All of them, before their group is settled: a member without its command would hold the
+    /// others.
     fn tell(&mut self, now: Instant, indices: &[RouterIdx], input: Input) {
         for &idx in indices {
             self.with_unit(idx, |driver, io| driver.input(now, input, io));
@@ -370,15 +371,15 @@ impl Runner {
     /// Wakes watchers for what changed; counters alone they find when they
     /// looks.
     fn publish_view(&mut self, now: Instant) {
-        let obeyed = self.obeyed > self.publish.borrow().obeyed;
-        let news = std::mem::take(&mut self.news) | obeyed;
+        let handled = self.handled > self.publish.borrow().handled;
+        let news = std::mem::take(&mut self.news) | handled;
         if news || now.saturating_since(self.published_at) >= COUNTERS_EVERY {
             self.published_at = now;
             let routers = self.drivers.iter().map(|(&idx, driver)| (idx, driver.view())).collect();
             let (dropped, degraded) = (self.dropped.clone(), Arc::clone(&self.degraded));
             let view = Arc::new(View {
                 routers,
-                obeyed: self.obeyed,
+                handled: self.handled,
                 dropped,
                 lateness: self.lateness,
                 degraded,

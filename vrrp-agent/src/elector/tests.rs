@@ -289,11 +289,11 @@ fn however_many_adverts_wait_the_timers_are_looked_at_in_between() {
         );
         let router = Router { interface: "left".to_owned(), ..router("") };
         let now = crate::clock::now();
-        runner.obey(
+        runner.on_command(
             now,
             Command::Configure { idx: RouterIdx::default(), router: Box::new(router.clone()) },
         );
-        runner.obey(
+        runner.on_command(
             now,
             Command::Up { idx: RouterIdx::default(), interface, mac: [2; 6], source: LEFT.into() },
         );

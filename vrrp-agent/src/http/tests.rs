@@ -259,7 +259,7 @@ async fn a_thousand_half_open_requests_keep_nothing_from_a_client() {
 }
 
 #[tokio::test]
-async fn an_order_that_is_obeyed_is_not_cut_off_by_other_clients() {
+async fn an_order_in_progress_is_not_cut_off_by_other_clients() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("api.sock");
     let (_stop, stopped) = shutdown();

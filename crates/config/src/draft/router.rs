@@ -157,7 +157,7 @@ enum TextOrTable<T> {
     Table(T),
 }
 
-/// What an error about the value says was expected.
+/// What an error about the value names as expected.
 trait Expected {
     const EXPECTED: &'static str;
 }

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::Files;
 
-/// Names that one include may stand for.
+/// The most files that one include may name.
 const MOST: usize = 1000;
 
-/// What a pattern stands for.
+/// The names that a pattern matches.
 pub(super) struct Found {
     found: Vec<PathBuf>,
     /// The alternatives that match nothing.
@@ -52,7 +52,7 @@ fn existing(path: PathBuf, files: &dyn Files) -> Option<PathBuf> {
     files.exists(&path).then_some(path)
 }
 
-/// `a{b,c{d,e}}` to `ab`, `acd`, `ace`. A brace without its other half stands for itself.
+/// `a{b,c{d,e}}` to `ab`, `acd`, `ace`. A brace without its other half is literal.
 fn alternatives(pattern: &str) -> Vec<String> {
     let mut done = Vec::new();
     let mut open = vec![pattern.to_owned()];
@@ -70,7 +70,7 @@ fn alternatives(pattern: &str) -> Vec<String> {
     done
 }
 
-/// What stands before the first pair of braces, the alternatives in it, and what stands behind.
+/// The text before the first pair of braces, the alternatives in it, and the text behind.
 fn outermost(text: &str) -> Option<(&str, Vec<&str>, &str)> {
     let open = text.find('{')?;
     let mut depth = 0_usize;

@@ -199,7 +199,7 @@ impl<'a> Lines<'a> {
         };
         let mut lines = vec![first];
         let here = self.open.len();
-        // An empty line ends it too, and so does the end of what the definition stands in.
+        // An empty line ends it too, and so does the end of the enclosing definition.
         while self.open.len() == here
             && let Some(next) = self.raw(reporter)
         {

@@ -8,7 +8,7 @@ use super::tree::{Node, Word};
 use super::values;
 use vrrp_model::suggest;
 
-/// Addresses that a range may stand for.
+/// The most addresses in a range.
 const MOST: u32 = 256;
 
 /// A named list of addresses and ports.
@@ -64,7 +64,7 @@ fn range(text: &str) -> Option<(u32, u32)> {
     (first.to_bits() <= last).then_some((first.to_bits(), last))
 }
 
-/// What stands behind `virtual_server`.
+/// The words behind `virtual_server`.
 pub(super) fn addresses(
     node: &Node,
     groups: &[Group],

@@ -7,7 +7,7 @@ use super::tree::Node;
 use super::values;
 use vrrp_model::HmacMode;
 
-/// `None` where a key cannot be read, which has been told.
+/// `None` where a key cannot be read, which has been reported.
 pub(super) fn read(node: &Node, reporter: &mut Reporter) -> Option<At<HmacDraft>> {
     let mut draft = HmacDraft { mode: HmacMode::default(), send: None, keys: Vec::new() };
     // No mail keyword exists in this block.

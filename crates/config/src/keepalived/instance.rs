@@ -18,7 +18,7 @@ use vrrp_model::{ChecksumForm, Version};
 
 /// Longest `preempt_delay`, in seconds.
 const LONGEST_DELAY: u64 = 1000;
-/// Keywords that take a block. The lists may stand more than once: their lines add up.
+/// Keywords that take a block. A list may be written more than once: its lines add up.
 const BLOCKS: [&str; 7] = [
     "virtual_ipaddress",
     "virtual_ipaddress_excluded",
@@ -125,7 +125,7 @@ impl Instance {
             "unicast_ttl" => unicast_ttl(node, reporter),
             "use_vmac" => self.virtual_mac = virtual_mac(node, reporter),
             "auth_hmac" => self.hmac = hmac::read(node, reporter),
-            // The addresses tell.
+            // Decided by its addresses.
             "native_ipv6" => {}
             "virtual_ipaddress" => self.addresses.extend(addresses(node, reporter)),
             "virtual_ipaddress_excluded" => {

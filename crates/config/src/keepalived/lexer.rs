@@ -104,7 +104,7 @@ fn plain_word(line: &Line, start: usize, reporter: &mut Reporter) -> (String, us
     (word.to_owned(), end)
 }
 
-/// `${` belongs to a name that stands for nothing.
+/// `${` belongs to a name without a value.
 fn bare_length(text: &str) -> usize {
     let mut from = 0;
     loop {
@@ -145,7 +145,7 @@ fn shell_word(line: &Line, start: usize, reporter: &mut Reporter) -> (String, us
         match (quote, c) {
             (Some((open, _)), c) if c == open => quote = None,
             (None, '"' | '\'') => quote = Some((c, at)),
-            // `${` belongs to a name that stands for nothing.
+            // `${` belongs to a name without a value.
             (None, '{') if word.ends_with('$') => {
                 let close = text[at..].find('}').map_or(text.len(), |length| at + length + 1);
                 word.push_str(&text[at..close]);
@@ -181,7 +181,7 @@ fn shell_word(line: &Line, start: usize, reporter: &mut Reporter) -> (String, us
     (word, text.len())
 }
 
-/// What stands after a backslash: the character that is meant, `None` when there is none, and the
+/// The character after a backslash: the character that is meant, `None` when there is none, and the
 /// length read.
 fn escape(rest: &str) -> (Option<char>, usize) {
     let Some(c) = rest.chars().next() else { return (None, 0) };

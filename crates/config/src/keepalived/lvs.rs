@@ -8,7 +8,7 @@ use super::values;
 use vrrp_model::{Forward, Persistence};
 
 /// How a statement `lvs_method` has packets reach a backend: `NAT`, `DR`, or `TUN` with its
-/// options. `None`, which is said, where that is not built.
+/// options. `None`, with a diagnostic, where that is not built.
 pub(super) fn method(node: &Node, reporter: &mut Reporter) -> Option<Forward> {
     let Some(word) = node.values().first() else {
         values::word(node, reporter);
@@ -83,7 +83,7 @@ pub(super) fn scheduler(
 }
 
 /// `persistence_timeout` or `persistence_granularity`: either makes a service persistent. `None`,
-/// which is said, where that is not possible.
+/// with a diagnostic, where that is not possible.
 pub(super) fn persistence(node: &Node, reporter: &mut Reporter) -> Option<Persistence> {
     if node.keyword() == "persistence_timeout" {
         // Without a value it is six minutes.

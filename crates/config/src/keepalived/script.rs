@@ -80,7 +80,7 @@ fn command(node: &Node, reporter: &mut Reporter) -> At<Command> {
     At::new(Command::Words(command), &span)
 }
 
-/// `N [reverse]` after `weight`, wherever that stands.
+/// `N [reverse]` after `weight`, in a block or on a line.
 pub(super) fn weight(node: &Node, words: &[Word], reporter: &mut Reporter) -> Option<At<i64>> {
     let Some((number, rest)) = words.split_first() else {
         reporter.error(Diagnostic::at(node.span(), "`weight` needs a value"));

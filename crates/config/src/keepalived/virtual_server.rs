@@ -17,7 +17,7 @@ use vrrp_model::{CheckType, Forward, Persistence, Protocol};
 const CHECK_EACH: Duration = Duration::from_secs(60);
 const CHECK_AT_MOST: Duration = Duration::from_secs(5);
 
-/// What a virtual_server says, before its addresses are known.
+/// The settings of a virtual_server, before its addresses are known.
 struct Server {
     /// How backends are reached that do not say it themselves; `None` where that is not built.
     method: Option<Forward>,
@@ -28,7 +28,7 @@ struct Server {
     timing: Timing,
     weight: At<i64>,
     backends: Vec<RealServer>,
-    /// A real server cannot be reached, which is said.
+    /// A real server cannot be reached, with a diagnostic.
     left_out: bool,
 }
 

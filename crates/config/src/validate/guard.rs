@@ -45,7 +45,7 @@ fn rate(
     Some(Rate { per_second, burst })
 }
 
-/// No prefix twice, in one list or in both: which of them counts could not be told.
+/// No prefix twice, in one list or in both: it would not be clear which of them counts.
 fn prefixes<'a>(
     written: &'a [At<String>],
     family: Option<Family>,

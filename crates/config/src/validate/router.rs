@@ -39,7 +39,7 @@ pub(super) fn validate(
     }
     let family = addresses.first().map_or(Family::V4, |first| Family::of(first.address));
     let most = delivery::check_addresses(draft, family, version, reporter);
-    // As keepalived does, which says so as we do.
+    // As keepalived does, with a line of its own.
     let mut excluded_addresses = addresses.split_off(most.min(addresses.len()));
     excluded_addresses.extend(self::addresses(&draft.excluded_addresses, reporter));
     Router {

@@ -9,7 +9,7 @@ use super::super::draft::{At, TunnelDraft};
 use super::values;
 use vrrp_model::{Family, Tunnel};
 
-/// Prefix lengths that leave host bits enough to tell flows apart, and are no mistake for "all".
+/// Prefix lengths that leave host bits enough to distinguish flows, and are no mistake for "all".
 const LENGTHS_V4: RangeInclusive<u8> = 8..=28;
 const LENGTHS_V6: RangeInclusive<u8> = 8..=124;
 

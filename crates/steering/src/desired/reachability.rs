@@ -1,4 +1,4 @@
-//! How packets reach a backend, and what stands in the way.
+//! How packets reach a backend, and why they do not.
 
 use std::net::IpAddr;
 
@@ -86,7 +86,7 @@ impl Unusable {
         !matches!(self, Unusable::Drained | Unusable::Ordered)
     }
 
-    /// Whether it says no more than that nothing is known yet.
+    /// Whether the only obstacle is that nothing is known yet.
     pub const fn is_ignorance(self) -> bool {
         matches!(self, Unusable::Unchecked | Unusable::Unasked)
     }

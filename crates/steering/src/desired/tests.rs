@@ -434,7 +434,7 @@ fn nat_to_a_node_of_the_pair_is_local_where_nothing_needs_rewriting() {
     assert!(other_port.desired().reverse.is_empty());
 }
 
-/// What stands in the way, and what is done about it.
+/// The obstacle, and what is done about it.
 #[test]
 fn every_obstacle_is_reported_and_stops_the_packets() {
     type Damage = fn(&mut World);
@@ -499,7 +499,7 @@ fn a_backend_that_is_drained_by_order_keeps_what_it_has_until_the_order_is_undon
     for (undo, left) in [(false, &both[..1]), (true, &both[..])] {
         let targets = order(undo).targets(&world.config).expect("a backend");
         assert_eq!(
-            order(undo).obey(&mut world.drained, Instant::default(), &world.config, &targets),
+            order(undo).apply(&mut world.drained, Instant::default(), &world.config, &targets),
             [true]
         );
         assert_eq!(members(&world), left);

@@ -117,16 +117,16 @@ fn an_order_holds_until_it_is_undone_and_again_is_no_news() {
     let order = request("10.0.0.2");
     let targets = order.targets(&config).expect("a backend");
     let (web, backend) = (&config.services[0], &config.services[0].backends[1]);
-    assert_eq!(order.obey(&mut drained, at(5), &config, &targets), [true]);
-    assert_eq!(order.obey(&mut drained, at(6), &config, &targets), [false]);
+    assert_eq!(order.apply(&mut drained, at(5), &config, &targets), [true]);
+    assert_eq!(order.apply(&mut drained, at(6), &config, &targets), [false]);
     assert_eq!(drained.since(web, backend), Some(at(5)));
     drained.retain(&config.services);
     assert_eq!(drained.since(web, backend), Some(at(5)), "a reload that keeps it changes nothing");
     let undo = Request { undo: true, ..order };
-    assert_eq!(undo.obey(&mut drained, at(7), &config, &targets), [true]);
-    assert_eq!(undo.obey(&mut drained, at(7), &config, &targets), [false]);
+    assert_eq!(undo.apply(&mut drained, at(7), &config, &targets), [true]);
+    assert_eq!(undo.apply(&mut drained, at(7), &config, &targets), [false]);
     assert_eq!(drained, Drained::default());
-    request("10.0.0.2").obey(&mut drained, at(8), &config, &targets);
+    request("10.0.0.2").apply(&mut drained, at(8), &config, &targets);
     drained.retain(&config.services[1..]);
     assert_eq!(drained, Drained::default(), "it went with its service");
 }

@@ -14,7 +14,7 @@ const DEEPEST: usize = 32;
 /// From `${` to `}`, in bytes.
 const LONGEST_USE: usize = 256;
 
-/// What a variable stands for.
+/// The value of a variable.
 #[derive(Clone)]
 pub(super) enum Definition {
     Text(Line),

@@ -30,7 +30,7 @@ impl<'a> Predefined<'a> {
         };
     }
 
-    /// What `${name arguments}` stands for; `None` when keepalived does not define the name.
+    /// The value of `${name arguments}`; `None` when keepalived does not define the name.
     pub(super) fn value(
         &mut self,
         name: &str,

@@ -9,7 +9,7 @@ fn paths_of(facts: &Facts) -> Paths {
     paths(facts, &desired(facts).reachabilities)
 }
 
-/// A world whose node acts for the address.
+/// A world whose node is active for the address.
 fn active(address: &str, backends: &str, more: &str) -> World {
     World { active: vec![true; 2], ..World::serving(address, backends, more) }
 }
