@@ -7,6 +7,7 @@
 
 mod address_lists;
 mod checker;
+mod command;
 mod expand;
 mod global;
 mod group;
@@ -15,6 +16,7 @@ mod instance;
 mod keywords;
 mod lexer;
 mod lvs;
+mod notify;
 mod script;
 mod sync;
 mod tree;
@@ -77,23 +79,32 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
         }
         match node.keyword() {
             "vrrp_instance" => {
-                draft.routers.extend(instance::read(node, &globals, &mut mail, reporter))
+                if let Some((router, notify)) = instance::read(node, &globals, &mut mail, reporter)
+                {
+                    draft.routers.push(router);
+                    draft.notify.extend(notify);
+                }
             }
             "vrrp_sync_group" => {
-                if let Some((group, weights_count)) = sync::read(node, &mut mail, reporter) {
-                    draft.groups.push(group);
-                    floating.push(weights_count);
+                if let Some(read) = sync::read(node, &globals, &mut mail, reporter) {
+                    draft.groups.push(read.group);
+                    draft.notify.extend(read.notify);
+                    floating.push(read.weights_count);
                 }
             }
             "vrrp_script" => draft.scripts.extend(script::read(node, &globals, reporter)),
             "virtual_server" => {
-                draft.services.extend(virtual_server::read(node, &groups, &mut mail, reporter))
+                let services = virtual_server::read(node, &groups, &mut mail, reporter);
+                draft.notify.extend(notify::of_services(node, &services, &globals, reporter));
+                draft.services.extend(services);
             }
             _ => {}
         }
     }
     sync::drop_weights(&mut draft, &floating, reporter);
     values::summarise_mail(&mail, reporter);
+    draft.fifos = globals.fifos.drafts(reporter);
+    draft.script_security = Some(globals.script_security);
     draft.node = globals.router_id;
     draft.startup_delay = globals.startup_delay;
     draft.election = globals.election;

@@ -6,11 +6,13 @@
 
 mod backend;
 mod check;
+mod command;
 mod delivery;
 mod election;
 mod group;
 mod guard;
 mod hmac;
+mod notify;
 mod router;
 mod script;
 mod service;
@@ -44,7 +46,9 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         values::time(draft.startup_delay.as_ref(), "startup_delay", Duration::ZERO, reporter);
     check_names(draft, reporter);
     let election = election::validate(&draft.election, reporter);
-    let scripts = draft.scripts.iter().map(|script| script::validate(script, reporter)).collect();
+    let secure = draft.script_security.unwrap_or(true);
+    let scripts =
+        draft.scripts.iter().map(|script| script::validate(script, secure, reporter)).collect();
     let by_name = draft
         .scripts
         .iter()
@@ -64,6 +68,12 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         .map(|service| service::validate(service, &routers, reporter))
         .collect();
     service::check_together(&draft.services, &services, reporter);
+    let notify = draft
+        .notify
+        .iter()
+        .filter_map(|notify| notify::validate(notify, draft, secure, reporter))
+        .collect();
+    let fifos = notify::fifos(&draft.fifos, secure, reporter);
     let tunnel = tunnel::validate(&draft.tunnel, reporter);
     let upstreams: Vec<_> =
         draft.upstreams.iter().map(|upstream| upstream::validate(upstream, reporter)).collect();
@@ -92,6 +102,8 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         routers,
         groups,
         scripts,
+        notify,
+        fifos,
         services,
         tunnel,
         upstreams,

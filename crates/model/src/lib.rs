@@ -12,6 +12,7 @@ pub mod histogram;
 mod hmac;
 pub mod host;
 mod index;
+mod notify;
 mod service;
 pub mod suggest;
 mod text;
@@ -28,6 +29,7 @@ use choice::choice;
 pub use election_thread::{Degraded, ElectionThread, Missing};
 pub use hmac::{Hmac, HmacError, HmacKey, HmacMode};
 pub use index::RouterIdx;
+pub use notify::{Command, Fifo, Notify, NotifyEvent, Subject};
 pub use service::{
     Backend, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, Tunnel,
 };
@@ -72,6 +74,9 @@ pub struct Config {
     /// Routers that are masters together or not at all (`vrrp_sync_group`).
     pub groups: Vec<SyncGroup>,
     pub scripts: Vec<Script>,
+    /// In the order in which they are run.
+    pub notify: Vec<Notify>,
+    pub fifos: Vec<Fifo>,
     pub services: Vec<Service>,
     pub tunnel: Tunnel,
     pub upstreams: Vec<Upstream>,
@@ -323,8 +328,7 @@ pub struct TrackInterface {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
     pub name: String,
-    /// Program and arguments; never passed through a shell.
-    pub command: Vec<String>,
+    pub command: Command,
     pub interval: Duration,
     /// After this the run counts as failed and is killed.
     pub timeout: Duration,
@@ -332,8 +336,6 @@ pub struct Script {
     pub rise: u32,
     /// Consecutive failures that make it bad.
     pub fall: u32,
-    /// User (name) it runs as; `None`: the agent's own.
-    pub user: Option<String>,
     /// Whether it counts as failed until its first result; otherwise the first result decides.
     pub init_fail: bool,
 }

@@ -150,12 +150,12 @@ fn describe_script(text: &mut String, script: &Script) {
         text,
         "  script {}: {:?} each {:?}, at most {:?}, good after {}, bad after {}, as {}",
         script.name,
-        script.command,
+        script.command.words,
         script.interval,
         script.timeout,
         script.rise,
         script.fall,
-        script.user.as_deref().unwrap_or("the agent's user"),
+        script.command.user.as_deref().unwrap_or("the agent's user"),
     );
 }
 

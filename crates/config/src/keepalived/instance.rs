@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{
-    AddressDraft, AnnounceDraft, At, HmacDraft, InterfaceTrackDraft, PeerDraft, RouterDraft,
-    ScriptTrackDraft,
+    AddressDraft, AnnounceDraft, At, HmacDraft, InterfaceTrackDraft, NotifyDraft, PeerDraft,
+    RouterDraft, ScriptTrackDraft,
 };
 use super::super::source::Span;
 use super::address_lists::{addresses, peers, tracks};
 use super::global::{self, Globals};
-use super::hmac;
 use super::keywords::{AUTHENTICATION, INSTANCE};
 use super::tree::Node;
-use super::values;
+use super::{hmac, notify, values};
 use vrrp_model::{ChecksumForm, Version};
 
 /// Longest `preempt_delay`, in seconds.
@@ -60,7 +59,7 @@ pub(super) fn read(
     globals: &Globals,
     mail: &mut Vec<Span>,
     reporter: &mut Reporter,
-) -> Option<RouterDraft> {
+) -> Option<(RouterDraft, Vec<NotifyDraft>)> {
     let name = values::block_name(node, reporter)?;
     let mut instance = Instance {
         state_master: None,
@@ -86,10 +85,12 @@ pub(super) fn read(
         track_scripts: Vec::new(),
         track_interfaces: Vec::new(),
     };
-    for statement in values::statements(node, &INSTANCE, &BLOCKS, mail, reporter) {
+    let statements = values::statements(node, &INSTANCE, &BLOCKS, mail, reporter);
+    for statement in &statements {
         instance.set(statement, reporter);
     }
-    instance.complete(name, globals, reporter)
+    let notify = notify::of_routers(&name, &statements, false, globals, reporter);
+    Some((instance.complete(name, globals, reporter)?, notify))
 }
 
 impl Instance {
@@ -127,6 +128,7 @@ impl Instance {
             "auth_hmac" => self.hmac = hmac::read(node, reporter),
             // Decided by its addresses.
             "native_ipv6" => {}
+            word if word.starts_with("notify") => {}
             "virtual_ipaddress" => self.addresses.extend(addresses(node, reporter)),
             "virtual_ipaddress_excluded" => {
                 self.excluded_addresses.extend(addresses(node, reporter));

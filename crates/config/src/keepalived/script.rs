@@ -2,9 +2,9 @@
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{At, Command, ScriptDraft};
+use super::command;
 use super::global::{self, Globals};
 use super::keywords::SCRIPT;
-use super::lexer::split_command;
 use super::tree::{Node, Word};
 use super::values;
 
@@ -21,6 +21,7 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
         rise: None,
         fall: None,
         user: globals.script_user.clone(),
+        user_group: globals.script_group.clone(),
         init_fail: false,
         name,
     };
@@ -29,7 +30,7 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
     for statement in values::statements(node, &SCRIPT, &[], &mut no_mail, reporter) {
         let field = match statement.keyword() {
             "script" => {
-                draft.command = command(statement, reporter);
+                draft.command = command::only(statement, reporter).unwrap_or(draft.command);
                 continue;
             }
             "interval" => {
@@ -42,7 +43,7 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
                 continue;
             }
             "user" => {
-                draft.user = global::user(statement, reporter);
+                (draft.user, draft.user_group) = global::account(statement, reporter);
                 continue;
             }
             "init_fail" => {
@@ -61,23 +62,6 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
         }
     }
     Some(draft)
-}
-
-/// A single quoted value is a command line of its own; several values are the words of one.
-fn command(node: &Node, reporter: &mut Reporter) -> At<Command> {
-    let words = node.values();
-    let span = match (words.first(), words.last()) {
-        (Some(first), Some(last)) => values::join(&first.span, &last.span),
-        _ => node.span().clone(),
-    };
-    let command = match words {
-        [line] => split_command(&line.text).unwrap_or_else(|problem| {
-            reporter.error(Diagnostic::at(&span, format!("the command: {problem}")));
-            Vec::new()
-        }),
-        words => words.iter().map(|word| word.text.clone()).collect(),
-    };
-    At::new(Command::Words(command), &span)
 }
 
 /// `N [reverse]` after `weight`, in a block or on a line.

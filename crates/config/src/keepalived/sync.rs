@@ -3,30 +3,42 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, Draft, GroupDraft};
+use super::super::draft::{At, Draft, GroupDraft, NotifyDraft};
 use super::super::source::Span;
 use super::address_lists::names;
+use super::global::Globals;
 use super::keywords::SYNC_GROUP;
 use super::tree::Node;
-use super::values;
+use super::{notify, values};
 
-/// The group, and whether the weights of its members count (`sync_group_tracking_weight`, once
-/// `global_tracking`).
+/// A group as it is read.
+pub(super) struct Read {
+    pub group: GroupDraft,
+    pub notify: Vec<NotifyDraft>,
+    /// Whether the weights of its members count (`sync_group_tracking_weight`, once
+    /// `global_tracking`).
+    pub weights_count: bool,
+}
+
 pub(super) fn read(
     node: &Node,
+    globals: &Globals,
     mail: &mut Vec<Span>,
     reporter: &mut Reporter,
-) -> Option<(GroupDraft, bool)> {
+) -> Option<Read> {
     let name = values::block_name(node, reporter)?;
     let mut members = Vec::new();
     let mut weights_count = false;
-    for statement in values::statements(node, &SYNC_GROUP, &["group"], mail, reporter) {
+    let statements = values::statements(node, &SYNC_GROUP, &["group"], mail, reporter);
+    for statement in &statements {
         match statement.keyword() {
             "group" => members.extend(names(statement, reporter)),
-            _ => weights_count = true,
+            "sync_group_tracking_weight" | "global_tracking" => weights_count = true,
+            _ => {}
         }
     }
-    Some((GroupDraft { name, members }, weights_count))
+    let notify = notify::of_routers(&name, &statements, true, globals, reporter);
+    Some(Read { group: GroupDraft { name, members }, notify, weights_count })
 }
 
 /// keepalived's rule: in a group what an instance tracks has no weight, so its failure is a fault,

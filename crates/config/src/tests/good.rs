@@ -75,7 +75,7 @@ fn tracking_typo_is_an_error_for_check_and_a_warning_for_run() {
         assert_eq!(lenient[1], format!("F:30:9: warning: {message}; ignored"));
         let config = config(text, Language::Keepalived, Mode::Lenient);
         assert!(config.routers.iter().all(|r| r.track_scripts.is_empty()));
-        assert_eq!(config.scripts[0].command, ["/etc/keepalived/chk_nginx.sh"]);
+        assert_eq!(config.scripts[0].command.words, ["/etc/keepalived/chk_nginx.sh"]);
         assert_eq!(config.scripts[0].interval, Duration::from_secs(2));
         assert_eq!(config.scripts[0].timeout, Duration::from_secs(2));
     }
@@ -177,7 +177,7 @@ check = { type = "http", port = 8080, path = "/ready" }
     assert_eq!(router.announce.refresh, Duration::ZERO);
     assert_eq!(router.track_interfaces[0].weight, -5);
     let script = &config.scripts[0];
-    assert_eq!(script.command, ["/bin/test", "-e", "/tmp/a b"]);
+    assert_eq!(script.command.words, ["/bin/test", "-e", "/tmp/a b"]);
     assert_eq!((script.rise, script.fall, script.init_fail), (2, 3, true));
     let service = &config.services[0];
     assert_eq!(service.backends[0].forward, Forward::Dr);

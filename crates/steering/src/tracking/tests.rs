@@ -1,45 +1,23 @@
-use std::time::Duration;
-
 use super::*;
-use vrrp_model::{
-    Announce, Auth, ChecksumForm, Delivery, ElectionThread, TrackInterface, TrackScript, Version,
-    XdpUse,
-};
+use vrrp_model::{TrackInterface, TrackScript};
+
+/// One router and one script, with the defaults of a file.
+fn base() -> Config {
+    let text = "[[virtual_router]]\nname = \"VI_1\"\ninterface = \"eth1\"\nvrid = 51\n\
+                addresses = [\"192.0.2.100\"]\n\
+                [[script]]\nname = \"chk\"\ncommand = \"/bin/true\"\n";
+    let source = vrrp_config::Source::new("F", text.as_bytes());
+    let (language, mode) = (vrrp_config::Language::Toml, vrrp_config::Mode::Strict);
+    vrrp_config::parse(&source, language, mode, "node1").config.expect("a good file")
+}
 
 fn script(name: &str, rise: u32, fall: u32, init_fail: bool) -> Script {
-    Script {
-        name: name.into(),
-        command: vec!["/bin/true".into()],
-        interval: Duration::from_secs(1),
-        timeout: Duration::from_secs(1),
-        rise,
-        fall,
-        user: None,
-        init_fail,
-    }
+    Script { name: name.into(), rise, fall, init_fail, ..base().scripts.remove(0) }
 }
 
 fn router(priority: u8, scripts: &[(usize, i16)], interfaces: &[(&str, i16)]) -> Router {
     Router {
-        name: "VI_1".into(),
-        interface: "eth1".into(),
-        vrid: 51,
-        version: Version::V2,
         priority,
-        interval: Duration::from_secs(1),
-        preempt: true,
-        preempt_delay: Duration::ZERO,
-        auth: Auth::None,
-        checksum: ChecksumForm::PseudoHeader,
-        hmac: None,
-        source: None,
-        delivery: Delivery::Multicast([224, 0, 0, 18].into()),
-        peers: vec![],
-        virtual_mac: false,
-        accept_always: false,
-        addresses: vec![],
-        excluded_addresses: vec![],
-        announce: Announce::default(),
         track_scripts: scripts
             .iter()
             .map(|&(script, weight)| TrackScript { script, weight })
@@ -48,29 +26,12 @@ fn router(priority: u8, scripts: &[(usize, i16)], interfaces: &[(&str, i16)]) ->
             .iter()
             .map(|&(interface, weight)| TrackInterface { interface: interface.into(), weight })
             .collect(),
+        ..base().routers.remove(0)
     }
 }
 
 fn config(routers: Vec<Router>, scripts: Vec<Script>) -> Config {
-    Config {
-        node: "node1".into(),
-        metrics: None,
-        compare_rings: true,
-        api_socket: "/run/vrrp.sock".into(),
-        bpf_dir: "/sys/fs/bpf/vrrp".into(),
-        xdp: XdpUse::Auto,
-        pass_foreign_vrids: false,
-        nat_forward_other: false,
-        startup_delay: Duration::ZERO,
-        release_on_exit: true,
-        election: ElectionThread::default(),
-        routers,
-        groups: vec![],
-        scripts,
-        services: vec![],
-        tunnel: vrrp_model::Tunnel::default(),
-        upstreams: vec![],
-    }
+    Config { routers, scripts, ..base() }
 }
 
 /// A track of one router with these scripts and interfaces.

@@ -1,7 +1,7 @@
 //! Keywords of `vrrp_instance`.
 
 use super::Support::{Dangerous, Differs, Harmless, Mail, Read};
-use super::{IPVS, NO_NOTIFY, NO_TRACKING, OWN_PROCESS, PEERS_ONLY, Table};
+use super::{IPVS, NO_PRIORITY_LINES, NO_TRACKING, OWN_PROCESS, PEERS_ONLY, Table};
 
 pub(in super::super) const INSTANCE: Table = Table {
     block: "vrrp_instance",
@@ -57,7 +57,7 @@ pub(in super::super) const INSTANCE: Table = Table {
         ),
         (Differs(NO_TRACKING), &["track_file", "track_process", "track_bfd", "track_src_ip"]),
         (
-            Differs(NO_NOTIFY),
+            Read,
             &[
                 "notify",
                 "notify_master",
@@ -66,9 +66,9 @@ pub(in super::super) const INSTANCE: Table = Table {
                 "notify_stop",
                 "notify_deleted",
                 "notify_master_rx_lower_pri",
-                "notify_priority_changes",
             ],
         ),
+        (Differs(NO_PRIORITY_LINES), &["notify_priority_changes"]),
         (
             Differs("it is not supported yet"),
             &[
