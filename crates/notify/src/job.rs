@@ -27,6 +27,8 @@ pub fn jobs(event: &Event, config: &Config) -> Vec<Job> {
     of_it
         .into_iter()
         .filter(|notify| notify.on.contains(&what))
+        // Of a removed instance keepalived runs the general command alone, not that of faults.
+        .filter(|notify| what == event.what || notify.on.len() > 1)
         .map(|notify| job(notify, event, what, config))
         .collect()
 }

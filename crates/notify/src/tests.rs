@@ -148,11 +148,7 @@ fn a_removed_instance_is_a_fault_unless_notify_deleted_is_configured() {
     without.routers.clear();
     without.groups.clear();
     for (instance, commands, line_) in [
-        (
-            "A",
-            vec!["/bin/fault", "/bin/any with words INSTANCE A FAULT 100"],
-            "INSTANCE \"A\" FAULT 100",
-        ),
+        ("A", vec!["/bin/any with words INSTANCE A FAULT 100"], "INSTANCE \"A\" FAULT 100"),
         (
             "B",
             vec!["/bin/deleted", "/bin/any INSTANCE B DELETED 100"],
