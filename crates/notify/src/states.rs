@@ -109,8 +109,9 @@ impl States {
     fn group(&mut self, router: usize, reason: &'static str, config: &Config) -> Option<Event> {
         let group = config.groups.iter().find(|group| group.members.contains(&router))?;
         let members = group.members.iter().filter_map(|member| config.routers.get(*member));
-        let states = members.map(|member| self.0.get(&Key::Router(member.name.clone())).copied());
-        let what = agreement(states)?;
+        let state = |name: &String| self.0.get(&Key::Router(name.clone())).copied();
+        let states: Vec<_> = members.map(|member| state(&member.name)).collect();
+        let what = agreement(&states)?;
         let key = Key::Group(group.name.clone());
         let before = self.0.insert(key.clone(), what);
         (before != Some(what)).then_some(Event {
@@ -127,12 +128,12 @@ impl States {
 
 /// The state that all members have. A fault does not wait for members that never had a state: they
 /// may be at fault from the start.
-fn agreement(states: impl Iterator<Item = Option<NotifyEvent>> + Clone) -> Option<NotifyEvent> {
-    let all = |what: NotifyEvent| states.clone().all(|state| state == Some(what));
-    let agreed = [NotifyEvent::Master, NotifyEvent::Backup, NotifyEvent::Stop].into_iter();
+fn agreement(states: &[Option<NotifyEvent>]) -> Option<NotifyEvent> {
+    let all = |what: NotifyEvent| states.iter().all(|state| *state == Some(what));
+    let agreed = [NotifyEvent::Master, NotifyEvent::Backup, NotifyEvent::Stop];
     if let Some(what) = agreed.into_iter().find(|what| all(*what)) {
         return Some(what);
     }
-    let faulty = states.clone().all(|state| matches!(state, None | Some(NotifyEvent::Fault)));
+    let faulty = states.iter().all(|state| matches!(state, None | Some(NotifyEvent::Fault)));
     faulty.then_some(NotifyEvent::Fault)
 }
