@@ -8,6 +8,7 @@
 mod address_lists;
 mod checker;
 mod expand;
+mod family;
 mod global;
 mod group;
 mod hmac;

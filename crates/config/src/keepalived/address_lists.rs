@@ -112,10 +112,10 @@ fn peer(line: &Node, reporter: &mut Reporter) -> PeerDraft {
             }
         };
         *bound = match words.next() {
-            Some(value) => values::parse_number(value, reporter),
+            Some(value) => values::number_of(&word.text, value, 0..=255, reporter),
             None => {
                 reporter
-                    .error(Diagnostic::at(&word.span, format!("`{}` needs a value", word.text)));
+                    .ignored(Diagnostic::at(&word.span, format!("`{}` needs a value", word.text)));
                 None
             }
         };

@@ -113,7 +113,7 @@ pub(super) fn address_and_port(
 
 fn port(address: &Word, port: Option<&Word>, reporter: &mut Reporter) -> Option<At<i64>> {
     match port {
-        Some(port) if port.text != "0" => values::parse_number(port, reporter),
+        Some(port) if port.text != "0" => values::number_of("port", port, 1..=65_535, reporter),
         _ => {
             let message = "a service for all ports is not supported yet: this address";
             reporter.ignored(

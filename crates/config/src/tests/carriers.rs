@@ -115,7 +115,7 @@ fn the_first_address_decides_the_family_and_the_others_are_ignored() {
     assert_eq!(
         said(&mixed),
         [
-            "F:33:1: warning: an address of the other family than the first: it is not installed, as in keepalived"
+            "F:33:1: warning: an IPv6 address in an instance of IPv4: it is not installed, as in keepalived"
         ]
     );
     let config = keepalived(&mixed);
