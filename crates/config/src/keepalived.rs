@@ -15,6 +15,7 @@ mod hmac;
 mod instance;
 mod keywords;
 mod lexer;
+mod lookalikes;
 mod lvs;
 mod script;
 mod sync;
@@ -93,7 +94,11 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
             _ => {}
         }
     }
+    script::drop_late(&mut draft, nodes, reporter);
+    values::keep_first(&mut draft.scripts, |script| &script.name, "script", reporter);
     sync::drop_weights(&mut draft, &floating, reporter);
+    values::keep_first(&mut draft.groups, |group| &group.name, "sync group", reporter);
+    values::keep_first(&mut draft.services, |service| &service.name, "virtual_server", reporter);
     values::summarise_mail(&mail, reporter);
     draft.node = globals.router_id;
     draft.startup_delay = globals.startup_delay;

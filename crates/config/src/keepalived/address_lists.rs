@@ -66,7 +66,7 @@ fn address(line: &Node, reporter: &mut Reporter) -> AddressDraft {
 
 fn option(name: &Word, value: Option<&Word>, reporter: &mut Reporter) -> Option<At<String>> {
     if value.is_none() {
-        reporter.error(Diagnostic::at(&name.span, format!("`{}` needs a value", name.text)));
+        reporter.ignored(Diagnostic::at(&name.span, format!("`{}` needs a value", name.text)));
     }
     value.map(|value| At::new(value.text.clone(), &value.span))
 }

@@ -408,8 +408,8 @@ fn authentication(node: &Node, reporter: &mut Reporter) -> Option<At<String>> {
             None
         }
         None => {
-            let message = "`authentication` needs an `auth_type`: without one there is no authentication, so this block";
-            reporter.ignored(Diagnostic::at(node.span(), message).help("auth_type PASS"));
+            let message = "`authentication` needs an `auth_type`: without one there is no authentication, as in keepalived";
+            reporter.warning(Diagnostic::at(node.span(), message).help("auth_type PASS"));
             None
         }
     }

@@ -1,10 +1,11 @@
 //! `vrrp_script`.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, Command, ScriptDraft, Time};
+use super::super::draft::{At, Command, Draft, ScriptDraft, Time};
 use super::global::{self, Globals};
 use super::keywords::SCRIPT;
 use super::lexer::split_command;
@@ -102,6 +103,32 @@ pub(super) fn weight(node: &Node, words: &[Word], reporter: &mut Reporter) -> Op
         None => {}
     }
     values::number_of("weight", number, WEIGHTS, reporter)
+}
+
+/// keepalived knows a script from its block on: an instance above does not track it.
+pub(super) fn drop_late(draft: &mut Draft, nodes: &[Node], reporter: &mut Reporter) {
+    let mut places: HashMap<(&str, &str), usize> = HashMap::new();
+    for (place, node) in nodes.iter().enumerate() {
+        if let Some(name) = node.values().first() {
+            places.entry((node.keyword(), &name.text)).or_insert(place);
+        }
+    }
+    let place = |keyword: &str, name: &str| places.get(&(keyword, name)).copied();
+    for router in &mut draft.routers {
+        let here = place("vrrp_instance", &router.name.value);
+        router.track_scripts.retain(|track| {
+            let late = place("vrrp_script", &track.name.value) > here;
+            if late {
+                let message = format!(
+                    "the script `{}` is defined below, which is too late for keepalived: this tracking",
+                    track.name.value
+                );
+                let help = "move the script above the instance";
+                reporter.ignored(Diagnostic::at(&track.name.span, message).help(help));
+            }
+            !late
+        });
+    }
 }
 
 /// Whole seconds, at least one.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::At;
 use super::super::source::Span;
-use super::keywords::{Support, Table};
-use super::tree::{Node, Word};
+use super::keywords::{ROOT, Support, Table};
+use super::tree::{INSTANCE, Node, Word};
 
 /// The longest time.
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
@@ -37,13 +37,22 @@ pub(super) fn recognise(
     let support = table.support(node.keyword());
     match support {
         None => {
-            let diagnostic =
-                Diagnostic::at(span, format!("unknown keyword `{keyword}` in {}", table.block));
+            let mut message = format!("unknown keyword `{keyword}` in {}", table.block);
+            if node.body.is_some() {
+                message.push_str(&match table.block == ROOT.block {
+                    true => ", whose lines keepalived reads as if they stood there".to_owned(),
+                    false => format!(", whose `}}` keepalived takes for that of {}", table.block),
+                });
+            }
+            let diagnostic = Diagnostic::at(span, message);
             let diagnostic = match reporter.is_full() {
                 true => diagnostic,
                 false => suggest(diagnostic, node.keyword(), table),
             };
-            reporter.ignored(diagnostic);
+            match node.keyword() == INSTANCE {
+                true => reporter.error(diagnostic),
+                false => reporter.ignored(diagnostic),
+            }
         }
         Some(Support::Read) => {}
         Some(Support::Mail) => mail.push(span.clone()),
@@ -343,4 +352,25 @@ pub(super) fn switch(node: &Node, reporter: &mut Reporter) -> bool {
             false
         }
     }
+}
+
+/// Of blocks with the same name the first counts.
+pub(super) fn keep_first<T>(
+    blocks: &mut Vec<T>,
+    name: impl Fn(&T) -> &At<String>,
+    what: &str,
+    reporter: &mut Reporter,
+) {
+    let mut seen: HashMap<String, Span> = HashMap::new();
+    blocks.retain(|block| {
+        let At { value, span } = name(block);
+        let Some(first) = seen.get(value) else {
+            seen.insert(value.clone(), span.clone());
+            return true;
+        };
+        let message =
+            format!("the {what} `{value}` is defined twice, the first one counts: this one");
+        reporter.ignored(Diagnostic::at(span, message).related(first, "the first one"));
+        false
+    });
 }

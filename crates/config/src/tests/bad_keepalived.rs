@@ -38,7 +38,7 @@ const fn same(from: &'static str, to: &'static str, line: &'static str) -> Row {
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
     // Structure.
-    same("router_id R\n}", "router_id R\n", "F:1:13: error: this block is not closed"),
+    same("router_id R\n}", "router_id R\n", "F:7:1: error: an instance inside of another block: the `}` of that block is missing"),
     same("global_defs {", "{", "F:1:1: error: this `{` follows no keyword"),
     Row("router_id R\n}", "router_id R\n}}", "F:3:2: error: this `}` closes nothing", "F:3:2: warning: this `}` closes nothing; ignored"),
     same("\"/bin/true\"", "\"/bin/true", "F:5:12: error: this quote is not closed on its line"),
@@ -51,10 +51,10 @@ const ROWS: &[Row] = &[
     Row("priority 100", "@node1", "F:10:5: error: a condition without anything after it", "F:10:5: warning: a condition without anything after it; ignored"),
     same("global_defs {", "$X=$X\nglobal_defs {\n$X", "F:1:4: error: variables lead to variables deeper than 32: does one name itself?"),
     same("global_defs {", "$X= \\\n$X \\\n\nglobal_defs {\n$X", "F:2:1: error: more than 64 files, sequences and variables within one another"),
-    same("        10.0.0.1", "        ~SEQ(i,1,9 10.0.0.1", "F:20:9: error: the parenthesis of this sequence is not closed"),
-    same("        10.0.0.1", "        ~SEQ(i,9,1,1) 10.0.0.1", "F:20:9: error: its steps never reach the last number"),
-    same("        10.0.0.1", "        ~SEQ(i,a) 10.0.0.1", "F:20:9: error: an argument is no number"),
-    same("        10.0.0.1", "        ~LST({a,b},1) 10.0.0.1", "F:20:9: error: each value must have as many parts as there are names"),
+    Row("        10.0.0.1", "        ~SEQ(i,1,9 10.0.0.1", "F:20:9: error: the parenthesis of this sequence is not closed", "F:7:15: error: virtual router `A` has no virtual address"),
+    Row("        10.0.0.1", "        ~SEQ(i,9,1,1) 10.0.0.1", "F:20:9: error: its steps never reach the last number", "F:7:15: error: virtual router `A` has no virtual address"),
+    Row("        10.0.0.1", "        ~SEQ(i,a) 10.0.0.1", "F:20:9: error: an argument is no number", "F:7:15: error: virtual router `A` has no virtual address"),
+    Row("        10.0.0.1", "        ~LST({a,b},1) 10.0.0.1", "F:20:9: error: each value must have as many parts as there are names", "F:7:15: error: virtual router `A` has no virtual address"),
     same("        10.0.0.1", "        ~SEQ(i,1,9999999999999) x", "F:20:33: error: more than 1000000 words up to here"),
     same("priority 100", "priority ${_RANDOM 2 1}", "F:10:14: error: `_RANDOM` takes the least and the greatest number: ${_RANDOM 1 100}"),
     // Keywords.

@@ -71,7 +71,7 @@ fn a_group_is_a_service_for_each_address() {
     let unknown = text.replace("server group G", "server group H");
     assert_eq!(
         said(&unknown, Mode::Lenient)[0],
-        "F:5:22: error: there is no virtual_server_group `H`"
+        "F:5:22: warning: there is no virtual_server_group `H`; this virtual_server is left out"
     );
 }
 
