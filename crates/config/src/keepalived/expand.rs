@@ -129,7 +129,7 @@ impl<'a> Lines<'a> {
     /// the reading ends.
     fn decide(&mut self, line: Line, reporter: &mut Reporter) -> Option<Option<Line>> {
         let mut line = line.trimmed();
-        for turn in 0..MOST_TURNS {
+        for _ in 0..MOST_TURNS {
             if line.text().is_empty() {
                 return Some(None);
             }
@@ -148,8 +148,8 @@ impl<'a> Lines<'a> {
                 self.repeat(&line, reporter)?;
                 return Some(None);
             }
-            // Found by the text alone: neither a variable nor a condition makes an include.
-            if turn == 0 && line.text().starts_with("include") && self.include(&line, reporter)? {
+            // Found by its place in the text: no variable makes an include.
+            if line.text().starts_with("include") && self.include(&line, reporter)? {
                 return Some(None);
             }
             let place = whole(&line);
@@ -247,7 +247,8 @@ impl<'a> Lines<'a> {
                 keyword,
                 "include" | "includer" | "includem" | "includew" | "includeb" | "includea"
             ) {
-                let message = "an include must be written as it is: no variable, sequence or condition makes one";
+                let message =
+                    "an include must be written as it is: no variable makes one, and no sequence";
                 reporter.ignored(Diagnostic::at(&place, message));
                 return Some(true);
             }

@@ -46,7 +46,7 @@ const ROWS: &[Row] = &[
     same("priority 100", "priority { 100 }", "F:10:5: error: `priority` takes no block"),
     same("authentication {\n        auth_type PASS\n        auth_pass 1111\n    }", "authentication", "F:12:5: error: `authentication` needs a block: { ... }"),
     // Includes, variables, conditions, sequences.
-    Row("router_id R", "include /nowhere/x.conf", "F:2:5: error: an include must be written as it is: no variable, sequence or condition makes one", "F:2:5: warning: an include must be written as it is: no variable, sequence or condition makes one; ignored"),
+    Row("router_id R", "include /nowhere/x.conf", "F:2:5: error: an include must be written as it is: no variable makes one, and no sequence", "F:2:5: warning: an include must be written as it is: no variable makes one, and no sequence; ignored"),
     Row("priority 100", "priority $PRIO", "F:10:14: error: `$PRIO` is not a whole number", "F:10:14: warning: no variable is defined for `$PRIO`: it stays as it is"),
     Row("priority 100", "@node1", "F:10:5: error: a condition without anything after it", "F:10:5: warning: a condition without anything after it; ignored"),
     same("global_defs {", "$X=$X\nglobal_defs {\n$X", "F:1:4: error: variables lead to variables deeper than 32: does one name itself?"),
