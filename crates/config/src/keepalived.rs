@@ -9,12 +9,14 @@ mod address_lists;
 mod checker;
 mod command;
 mod expand;
+mod family;
 mod global;
 mod group;
 mod hmac;
 mod instance;
 mod keywords;
 mod lexer;
+mod lookalikes;
 mod lvs;
 mod notify;
 mod script;
@@ -101,7 +103,11 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
             _ => {}
         }
     }
+    script::drop_late(&mut draft, nodes, reporter);
+    values::keep_first(&mut draft.scripts, |script| &script.name, "script", reporter);
     sync::drop_weights(&mut draft, &floating, reporter);
+    values::keep_first(&mut draft.groups, |group| &group.name, "sync group", reporter);
+    values::keep_first(&mut draft.services, |service| &service.name, "virtual_server", reporter);
     values::summarise_mail(&mail, reporter);
     draft.fifos = globals.fifos.drafts(reporter);
     draft.script_security = Some(globals.script_security);

@@ -62,16 +62,17 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         .collect();
     router::check_together(&draft.routers, &routers, reporter);
     let groups = group::validate(&draft.groups, &draft.routers, reporter);
-    let services: Vec<_> = draft
-        .services
-        .iter()
-        .map(|service| service::validate(service, &routers, reporter))
-        .collect();
-    service::check_together(&draft.services, &services, reporter);
+    let mut services = Vec::new();
+    for written in &draft.services {
+        let read = |reporter: &mut Reporter| service::validate(written, &routers, reporter);
+        services.extend(reporter.part(service::NOT_SERVED, read));
+    }
+    service::check_together(&mut services, reporter);
+    let services: Vec<_> = services.into_iter().map(|made| made.service).collect();
     let notify = draft
         .notify
         .iter()
-        .filter_map(|notify| notify::validate(notify, draft, secure, reporter))
+        .filter_map(|notify| notify::validate(notify, draft, &services, secure, reporter))
         .collect();
     let fifos = notify::fifos(&draft.fifos, secure, reporter);
     let tunnel = tunnel::validate(&draft.tunnel, reporter);
@@ -79,10 +80,13 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         draft.upstreams.iter().map(|upstream| upstream::validate(upstream, reporter)).collect();
     upstream::check_together(&draft.upstreams, &upstreams, reporter);
     if routers.is_empty() && !reporter.has_errors() {
-        reporter.error(
-            Diagnostic::whole_file("no virtual router in this file")
-                .help("it would make the agent do nothing"),
-        );
+        let none = Diagnostic::whole_file("no virtual router in this file")
+            .help("it would make the agent do nothing");
+        match draft.services.is_empty() {
+            true => reporter.error(none),
+            // keepalived is a balancer for addresses that the host has anyway.
+            false => reporter.eased(none, "the agent does nothing"),
+        }
     }
     if reporter.has_errors() {
         return None;

@@ -66,7 +66,7 @@ fn address(line: &Node, reporter: &mut Reporter) -> AddressDraft {
 
 fn option(name: &Word, value: Option<&Word>, reporter: &mut Reporter) -> Option<At<String>> {
     if value.is_none() {
-        reporter.error(Diagnostic::at(&name.span, format!("`{}` needs a value", name.text)));
+        reporter.ignored(Diagnostic::at(&name.span, format!("`{}` needs a value", name.text)));
     }
     value.map(|value| At::new(value.text.clone(), &value.span))
 }
@@ -112,10 +112,10 @@ fn peer(line: &Node, reporter: &mut Reporter) -> PeerDraft {
             }
         };
         *bound = match words.next() {
-            Some(value) => values::parse_number(value, reporter),
+            Some(value) => values::number_of(&word.text, value, 0..=255, reporter),
             None => {
                 reporter
-                    .error(Diagnostic::at(&word.span, format!("`{}` needs a value", word.text)));
+                    .ignored(Diagnostic::at(&word.span, format!("`{}` needs a value", word.text)));
                 None
             }
         };

@@ -1,5 +1,6 @@
 //! `TCP_CHECK` and `HTTP_GET`.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
@@ -10,8 +11,8 @@ use super::tree::Node;
 use super::values;
 use vrrp_model::CheckType;
 
-/// In seconds.
-const LONGEST: u64 = 86_400;
+const INTERVALS: RangeInclusive<Duration> = Duration::from_micros(1)..=Duration::MAX;
+const TIMEOUTS: RangeInclusive<Duration> = Duration::from_micros(1)..=values::MOST_SECONDS;
 
 /// When a check runs; each level of the file takes the level above as its default.
 #[derive(Clone, PartialEq, Eq)]
@@ -48,20 +49,27 @@ impl Checked {
 }
 
 /// `delay_loop`, `connect_timeout`, `retry`; anything else is not for here.
-pub(super) fn timing(node: &Node, timing: &mut Timing, reporter: &mut Reporter) {
+///
+/// `retries`: how many keepalived reads in this block.
+pub(super) fn timing(
+    node: &Node,
+    timing: &mut Timing,
+    retries: RangeInclusive<i64>,
+    reporter: &mut Reporter,
+) {
     match node.keyword() {
         "delay_loop" => {
-            if let Some(value) = values::seconds(node, LONGEST, reporter) {
+            if let Some(value) = values::seconds(node, INTERVALS, reporter) {
                 timing.interval = value;
             }
         }
         "connect_timeout" => {
-            if let Some(value) = values::seconds(node, LONGEST, reporter) {
+            if let Some(value) = values::seconds(node, TIMEOUTS, reporter) {
                 timing.timeout = value;
             }
         }
         "retry" | "nb_get_retry" => {
-            if let Some(value) = values::number(node, reporter) {
+            if let Some(value) = values::number(node, retries, reporter) {
                 timing.retry = value;
             }
         }
@@ -82,13 +90,18 @@ pub(super) fn read(
     let mut url = None;
     for statement in values::statements(node, &CHECK, &["url"], mail, reporter) {
         match statement.keyword() {
-            "connect_port" => checked.port = values::number(statement, reporter),
+            "connect_port" => checked.port = values::number(statement, 1..=65_535, reporter),
             "url" if kind == CheckType::Http && url.is_none() => url = Some(statement),
             "url" => {
                 let message = "only the first `url` of an HTTP_GET is checked: this one";
                 reporter.ignored(Diagnostic::at(statement.span(), message));
             }
-            _ => timing(statement, &mut checked.timing, reporter),
+            // Of HTTP_GET alone.
+            "nb_get_retry" if kind == CheckType::Tcp => {
+                let message = "unknown keyword `nb_get_retry` in TCP_CHECK";
+                reporter.ignored(Diagnostic::at(statement.span(), message).help("retry"));
+            }
+            _ => timing(statement, &mut checked.timing, values::ANY, reporter),
         }
     }
     if let Some(url) = url {

@@ -1,5 +1,7 @@
 //! `global_defs`.
 
+use std::time::Duration;
+
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{AnnounceDraft, At, ElectionDraft, Time};
 use super::super::source::Span;
@@ -8,6 +10,13 @@ use super::notify::Fifos;
 use super::tree::{Node, Word};
 use super::values;
 use vrrp_model::{ChecksumForm, Version};
+
+/// Frames of a burst.
+const MOST_ANNOUNCEMENTS: i64 = 1000;
+/// The highest priority under SCHED_FIFO (sched(7)).
+const HIGHEST_PRIORITY: i64 = 99;
+/// The highest number in a `cpu_set_t`.
+const HIGHEST_CPU: i64 = 1023;
 
 /// What `global_defs` sets for everything else; the defaults are keepalived's.
 pub(super) struct Globals {
@@ -59,17 +68,24 @@ pub(super) fn read(
     for statement in values::statements(node, &GLOBAL_DEFS, &[], mail, reporter) {
         match statement.keyword() {
             "router_id" => globals.router_id = values::text(statement, reporter),
-            "vrrp_version" => globals.version = version(statement, reporter),
+            "vrrp_version" => globals.version = version(statement, globals.version, reporter),
             "vrrp_mcast_group6" => globals.group6 = values::text(statement, reporter),
             "vrrp_mcast_group4" => globals.group = values::text(statement, reporter),
             "default_interface" => globals.interface = values::text(statement, reporter),
             "vrrp_startup_delay" => {
-                globals.startup_delay = values::seconds(statement, 86_400, reporter).map(At::from);
+                globals.startup_delay =
+                    values::seconds(statement, Duration::ZERO..=values::MOST_SECONDS, reporter)
+                        .map(At::from);
             }
             "vrrp_rt_priority" => {
-                globals.election.realtime_priority = values::number(statement, reporter)
+                let priority =
+                    values::clamped(statement, values::ANY, 0..=HIGHEST_PRIORITY, reporter);
+                globals.election.realtime_priority =
+                    priority.or(globals.election.realtime_priority.take());
             }
-            "vrrp_cpu_affinity" => globals.election.cpus = values::numbers(statement, reporter),
+            "vrrp_cpu_affinity" => {
+                globals.election.cpus = values::numbers(statement, 0..=HIGHEST_CPU, reporter)
+            }
             "vrrp_no_swap" => {
                 globals.election.lock_memory = Some(values::switch(statement, reporter))
             }
@@ -93,15 +109,12 @@ pub(super) fn read(
     globals.fifos = fifos;
 }
 
-pub(super) fn version(node: &Node, reporter: &mut Reporter) -> Version {
-    match values::number(node, reporter) {
+/// `present` where what is written is no version.
+pub(super) fn version(node: &Node, present: Version, reporter: &mut Reporter) -> Version {
+    match values::number(node, 2..=3, reporter) {
         Some(At { value: 3, .. }) => Version::V3,
-        None | Some(At { value: 2, .. }) => Version::V2,
-        Some(At { value, span }) => {
-            reporter
-                .error(Diagnostic::at(&span, format!("the version must be 2 or 3, not {value}")));
-            Version::V2
-        }
+        Some(_) => Version::V2,
+        None => present,
     }
 }
 
@@ -149,26 +162,28 @@ pub(super) fn garp(
     match keyword {
         "garp_master_repeat" => set_count(node, &mut announce.repeat, reporter),
         "garp_master_refresh_repeat" => set_count(node, &mut announce.refresh_repeat, reporter),
-        "garp_interval" => set_seconds(node, &mut announce.interval, reporter),
+        "garp_interval" => {
+            let range = Duration::ZERO..=values::MOST_SECONDS;
+            set(values::seconds(node, range, reporter), &mut announce.interval);
+        }
         "garp_master_delay" => set_seconds(node, &mut announce.delay, reporter),
         "garp_master_refresh" => set_seconds(node, &mut announce.refresh, reporter),
         _ => {}
     }
 }
 
-fn set_seconds(node: &Node, field: &mut Option<At<Time>>, reporter: &mut Reporter) {
-    if let Some(delay) = values::seconds(node, 86_400, reporter) {
-        *field = Some(delay.into());
+fn set(written: Option<At<Duration>>, field: &mut Option<At<Time>>) {
+    if let Some(written) = written {
+        *field = Some(written.into());
     }
 }
 
+fn set_seconds(node: &Node, field: &mut Option<At<Time>>, reporter: &mut Reporter) {
+    set(values::whole_seconds(node, 0..=values::MOST_WHOLE_SECONDS, reporter), field);
+}
+
 fn set_count(node: &Node, field: &mut Option<At<i64>>, reporter: &mut Reporter) {
-    let Some(number) = values::number(node, reporter) else { return };
-    match number.value {
-        1..=1000 => *field = Some(number),
-        other => {
-            let message = format!("`{}` must be 1 to 1000, not {other}", node.keyword());
-            reporter.error(Diagnostic::at(&number.span, message));
-        }
+    if let Some(number) = values::clamped(node, values::ANY, 1..=MOST_ANNOUNCEMENTS, reporter) {
+        *field = Some(number);
     }
 }

@@ -81,6 +81,7 @@ const NO_PRIORITY_LINES: &str =
 const NO_TRACKING: &str =
     "this kind of tracking is not supported yet: its failures would not move the address";
 const PEERS_ONLY: &str = "unicast adverts are taken from the peers alone, written or not; keepalived does so only where it is";
+const SENT_ANYWAY: &str = "a master that yields sends one more advert in any case; keepalived does so only where it is on";
 const NO_BFD: &str = "BFD is not supported yet; adverts each 100 ms find a dead peer as fast";
 
 pub(super) const ROOT: Table = Table {

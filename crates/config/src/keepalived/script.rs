@@ -1,15 +1,21 @@
 //! `vrrp_script`.
 
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, Command, ScriptDraft};
+use super::super::draft::{At, Command, Draft, ScriptDraft, Time};
 use super::command;
 use super::global::{self, Globals};
 use super::keywords::SCRIPT;
 use super::tree::{Node, Word};
 use super::values;
 
-/// Longest interval and timeout, in seconds.
-const LONGEST: u64 = 86_400;
+/// Of `rise` and `fall`.
+const COUNTS: RangeInclusive<i64> = 1..=i32::MAX as i64;
+/// Of a weight.
+const WEIGHTS: RangeInclusive<i64> = -253..=253;
 
 pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> Option<ScriptDraft> {
     let name = values::block_name(node, reporter)?;
@@ -34,12 +40,11 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
                 continue;
             }
             "interval" => {
-                let interval = values::seconds(statement, LONGEST, reporter);
-                draft.interval = interval.map(At::from).or(draft.interval);
+                draft.interval = time(statement, reporter).or(draft.interval);
                 continue;
             }
             "timeout" => {
-                draft.timeout = values::seconds(statement, LONGEST, reporter).map(At::from);
+                draft.timeout = time(statement, reporter).or(draft.timeout);
                 continue;
             }
             "user" => {
@@ -57,9 +62,7 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
             "rise" => &mut draft.rise,
             _ => &mut draft.fall,
         };
-        if let Some(number) = values::number(statement, reporter) {
-            *field = Some(number);
-        }
+        *field = values::number_or(statement, COUNTS, 1, reporter);
     }
     Some(draft)
 }
@@ -67,7 +70,7 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
 /// `N [reverse]` after `weight`, in a block or on a line.
 pub(super) fn weight(node: &Node, words: &[Word], reporter: &mut Reporter) -> Option<At<i64>> {
     let Some((number, rest)) = words.split_first() else {
-        reporter.error(Diagnostic::at(node.span(), "`weight` needs a value"));
+        reporter.ignored(Diagnostic::at(node.span(), "`weight` needs a value"));
         return None;
     };
     match rest.first() {
@@ -83,5 +86,39 @@ pub(super) fn weight(node: &Node, words: &[Word], reporter: &mut Reporter) -> Op
         }
         None => {}
     }
-    values::parse_number(number, reporter)
+    values::number_of("weight", number, WEIGHTS, reporter)
+}
+
+/// keepalived knows a script from its block on: an instance above does not track it.
+pub(super) fn drop_late(draft: &mut Draft, nodes: &[Node], reporter: &mut Reporter) {
+    let mut places: HashMap<(&str, &str), usize> = HashMap::new();
+    for (place, node) in nodes.iter().enumerate() {
+        if let Some(name) = node.values().first() {
+            places.entry((node.keyword(), &name.text)).or_insert(place);
+        }
+    }
+    let place = |keyword: &str, name: &str| places.get(&(keyword, name)).copied();
+    for router in &mut draft.routers {
+        let here = place("vrrp_instance", &router.name.value);
+        router.track_scripts.retain(|track| {
+            let late = place("vrrp_script", &track.name.value) > here;
+            if late {
+                let message = format!(
+                    "the script `{}` is defined below, which is too late for keepalived: this tracking",
+                    track.name.value
+                );
+                let help = "move the script above the instance";
+                reporter.ignored(Diagnostic::at(&track.name.span, message).help(help));
+            }
+            !late
+        });
+    }
+}
+
+/// Whole seconds, at least one.
+fn time(node: &Node, reporter: &mut Reporter) -> Option<At<Time>> {
+    const MOST: i64 = values::MOST_WHOLE_SECONDS;
+    let seconds = values::clamped(node, 0..=MOST, 1..=MOST, reporter)?;
+    let value = Duration::from_secs(u64::try_from(seconds.value).unwrap_or(1));
+    Some(At::new(value, &seconds.span).into())
 }

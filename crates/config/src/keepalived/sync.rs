@@ -41,8 +41,8 @@ pub(super) fn read(
     Some(Read { group: GroupDraft { name, members }, notify, weights_count })
 }
 
-/// keepalived's rule: in a group what an instance tracks has no weight, so its failure is a fault,
-/// unless `weights_count` says otherwise of the group.
+/// keepalived's rule: in a group an instance tracks no script with a weight, and an interface's
+/// failure is a fault whatever its weight, unless `weights_count` says otherwise of the group.
 pub(super) fn drop_weights(draft: &mut Draft, weights_count: &[bool], reporter: &mut Reporter) {
     let Draft { routers, groups, scripts, .. } = draft;
     let fixed = groups.iter().zip(weights_count).filter(|(_, weights_count)| !**weights_count);
@@ -56,35 +56,36 @@ pub(super) fn drop_weights(draft: &mut Draft, weights_count: &[bool], reporter: 
         })
         .collect();
     for router in routers.iter_mut().filter(|router| members.contains(router.name.value.as_str())) {
-        for track in &mut router.track_scripts {
+        router.track_scripts.retain(|track| {
             let default = defaults.get(track.name.value.as_str()).copied().unwrap_or(0);
-            drop_weight(&track.name, &mut track.weight, default, reporter);
-        }
+            let (weight, span) = weight_of(&track.name, track.weight.as_ref(), default);
+            if weight != 0 {
+                let message = format!(
+                    "this script has the weight {weight}: it is not tracked, as in keepalived, which has no weights in a sync group"
+                );
+                reporter.warning(Diagnostic::at(&span, message).help(LET_COUNT));
+            }
+            weight == 0
+        });
         for track in &mut router.track_interfaces {
-            drop_weight(&track.name, &mut track.weight, 0, reporter);
+            let (weight, span) = weight_of(&track.name, track.weight.as_ref(), 0);
+            if weight != 0 {
+                let message = format!(
+                    "the weight {weight} is taken as 0, its failure is a fault: in a sync group keepalived has no weights"
+                );
+                reporter.warning(Diagnostic::at(&span, message).help(LET_COUNT));
+                track.weight = Some(At::new(0, &span));
+            }
         }
     }
 }
 
-fn drop_weight(
-    name: &At<String>,
-    written: &mut Option<At<i64>>,
-    default: i64,
-    reporter: &mut Reporter,
-) {
-    let (weight, span) = match written {
+const LET_COUNT: &str = "write `sync_group_tracking_weight` in the group to let weights count";
+
+/// The weight that counts, and where it is written.
+fn weight_of(name: &At<String>, written: Option<&At<i64>>, default: i64) -> (i64, Span) {
+    match written {
         Some(written) => (written.value, written.span.clone()),
         None => (default, name.span.clone()),
-    };
-    if weight == 0 {
-        return;
     }
-    let message = format!(
-        "the weight {weight} is taken as 0, its failure is a fault: in a sync group keepalived has no weights"
-    );
-    reporter.warning(
-        Diagnostic::at(&span, message)
-            .help("write `sync_group_tracking_weight` in the group to let them count"),
-    );
-    *written = Some(At::new(0, &span));
 }

@@ -21,7 +21,7 @@ pub(super) fn validate(
             CheckType::Tcp => CheckKind::Tcp { port: None },
             _ => CheckKind::None,
         };
-        return Check { kind, interval: SECOND, timeout: SECOND, rise: 1, fall: 1 };
+        return Check { kind, ..none() };
     };
     let port =
         draft.port.as_ref().map(|port| values::number(port, "port", 1..=65_535_u16, reporter));
@@ -47,6 +47,11 @@ pub(super) fn validate(
         rise: values::number_or(draft.rise.as_ref(), 1, "rise", 1..=u32::MAX, reporter),
         fall: values::number_or(draft.fall.as_ref(), 1, "fall", 1..=u32::MAX, reporter),
     }
+}
+
+/// A backend without a check counts as up.
+pub(super) fn none() -> Check {
+    Check { kind: CheckKind::None, interval: SECOND, timeout: SECOND, rise: 1, fall: 1 }
 }
 
 /// Whether backends are asked on the real path as well: where that is possible, unless it is

@@ -4,16 +4,17 @@ use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{At, Draft, FifoDraft, NotifyDraft};
 use super::{command, values};
 use vrrp_model::suggest;
-use vrrp_model::{Fifo, Notify, NotifyEvent, Subject};
+use vrrp_model::{Backend, Fifo, Notify, NotifyEvent, Service, Subject};
 
 /// `None` where the subject is not in the file, which is reported.
 pub(super) fn validate(
     draft: &NotifyDraft,
     file: &Draft,
+    services: &[Service],
     secure: bool,
     reporter: &mut Reporter,
 ) -> Option<Notify> {
-    let subject = subject(draft, file, reporter)?;
+    let subject = subject(draft, file, services, reporter)?;
     let command = command::Draft {
         what: "this `notify`".to_owned(),
         words: &draft.command,
@@ -32,7 +33,12 @@ pub(super) fn validate(
     })
 }
 
-fn subject(draft: &NotifyDraft, file: &Draft, reporter: &mut Reporter) -> Option<Subject> {
+fn subject(
+    draft: &NotifyDraft,
+    file: &Draft,
+    services: &[Service],
+    reporter: &mut Reporter,
+) -> Option<Subject> {
     let NotifyDraft { router, sync_group, service, backend, .. } = draft;
     let written: Vec<&At<String>> =
         [router, sync_group, service].into_iter().filter_map(Option::as_ref).collect();
@@ -57,12 +63,16 @@ fn subject(draft: &NotifyDraft, file: &Draft, reporter: &mut Reporter) -> Option
     }
     let Some(name) = service else { return Some(Subject::Routers) };
     let names = file.services.iter().map(|service| service.name.value.as_str());
-    let service = find(name, names, "service", reporter)?;
+    let written = file.services.get(find(name, names, "service", reporter)?)?;
+    if let Some(address) = backend {
+        let addresses = written.backends.iter().map(|backend| backend.address.value.as_str());
+        find(address, addresses, &format!("backend of service `{}`", name.value), reporter)?;
+    }
+    // What was left out of the configuration has been reported where that was done.
+    let service = services.iter().position(|service| service.name == name.value)?;
     let Some(address) = backend else { return Some(Subject::Service(service)) };
-    let backends = file.services.get(service).map_or(&[][..], |service| &service.backends);
-    let addresses = backends.iter().map(|backend| backend.address.value.as_str());
-    let what = format!("backend of service `{}`", name.value);
-    let backend = find(address, addresses, &what, reporter)?;
+    let same = |backend: &Backend| address.value.parse() == Ok(backend.address);
+    let backend = services.get(service)?.backends.iter().position(same)?;
     Some(Subject::Backend { service, backend })
 }
 

@@ -4,6 +4,8 @@ use super::Support::{Differs, Harmless, Mail, Read};
 use super::{IPVS, Table};
 
 const ALPHA: &str = "a backend takes connections after its first good check, with and without it";
+const RETRIES: &str = "a failed check is repeated at its interval, not after this time: a dead backend is noticed later where this is shorter";
+const WARMUP: &str = "a check is repeated at its interval";
 const INHIBIT: &str =
     "a backend whose check fails takes no connections in any case, and keeps none";
 const NO_LIMIT: &str = "connections are not counted: no limit would hold";
@@ -56,7 +58,8 @@ pub(in super::super) const VIRTUAL_SERVER: Table = Table {
         (Harmless(IPVS), &["flag-1", "flag-2", "flag-3", "snmp_name"]),
         (Harmless("a service goes where its address goes"), &["ha_suspend"]),
         (Harmless("the address tells the family"), &["ip_family"]),
-        (Harmless("a check is repeated at its interval"), &["delay_before_retry", "warmup"]),
+        (Harmless(RETRIES), &["delay_before_retry"]),
+        (Harmless(WARMUP), &["warmup"]),
         (Harmless("each change of a backend is logged"), &["log_all_failures"]),
     ],
 };
@@ -97,7 +100,8 @@ pub(in super::super) const REAL_SERVER: Table = Table {
         (Differs(HOST), &["virtualhost"]),
         (Harmless(INHIBIT), &["inhibit_on_failure"]),
         (Harmless(IPVS), &["snmp_name"]),
-        (Harmless("a check is repeated at its interval"), &["delay_before_retry", "warmup"]),
+        (Harmless(RETRIES), &["delay_before_retry"]),
+        (Harmless(WARMUP), &["warmup"]),
         (Harmless("each change of a backend is logged"), &["log_all_failures"]),
     ],
 };
@@ -113,10 +117,8 @@ pub(in super::super) const CHECK: Table = Table {
         (Differs(HOST), &["virtualhost"]),
         (Harmless("requests are HTTP/1.1"), &["http_protocol"]),
         (Harmless("it belongs to SSL_GET"), &["enable_sni", "sni_name", "tls_compliant"]),
-        (
-            Harmless("a check is repeated at its interval"),
-            &["delay_before_retry", "warmup", "fast_recovery"],
-        ),
+        (Harmless(RETRIES), &["delay_before_retry"]),
+        (Harmless(WARMUP), &["warmup", "fast_recovery"]),
         (Harmless("each change of a backend is logged"), &["log_all_failures"]),
     ],
 };

@@ -1,7 +1,7 @@
 //! Keywords of `global_defs`.
 
 use super::Support::{Differs, Harmless, Mail, Read};
-use super::{IPVS, NO_PRIORITY_LINES, OWN_PROCESS, PEERS_ONLY, Table};
+use super::{IPVS, NO_PRIORITY_LINES, OWN_PROCESS, PEERS_ONLY, SENT_ANYWAY, Table};
 
 const SNMP: &str = "there is no SNMP agent; the same figures are Prometheus metrics";
 const DBUS: &str = "there is no D-Bus interface; use the control API";
@@ -95,7 +95,7 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
             Harmless("announcements are paced by vrrp_garp_interval, those of IPv6 too"),
             &["vrrp_gna_interval", "vrrp_garp_lower_prio_delay", "vrrp_garp_lower_prio_repeat"],
         ),
-        (Harmless("it is the default"), &["vrrp_higher_prio_send_advert"]),
+        (Harmless(SENT_ANYWAY), &["vrrp_higher_prio_send_advert"]),
         (Harmless("every advert is checked; it costs nothing here"), &["vrrp_skip_check_adv_addr"]),
         (Harmless(PEERS_ONLY), &["vrrp_check_unicast_src"]),
         (

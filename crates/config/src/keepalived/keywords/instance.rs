@@ -1,7 +1,7 @@
 //! Keywords of `vrrp_instance`.
 
 use super::Support::{Dangerous, Differs, Harmless, Mail, Read};
-use super::{IPVS, NO_PRIORITY_LINES, NO_TRACKING, OWN_PROCESS, PEERS_ONLY, Table};
+use super::{IPVS, NO_PRIORITY_LINES, NO_TRACKING, OWN_PROCESS, PEERS_ONLY, SENT_ANYWAY, Table};
 
 pub(in super::super) const INSTANCE: Table = Table {
     block: "vrrp_instance",
@@ -85,7 +85,8 @@ pub(in super::super) const INSTANCE: Table = Table {
             ],
         ),
         (Harmless("links are watched through netlink"), &["linkbeat_use_polling"]),
-        (Harmless("it is the default"), &["accept", "higher_prio_send_advert"]),
+        (Harmless("it is the default"), &["accept"]),
+        (Harmless(SENT_ANYWAY), &["higher_prio_send_advert"]),
         (Harmless("unicast without a peer is an error in any case"), &["unicast_fault_no_peer"]),
         (
             Harmless("announcements are paced as they are"),
