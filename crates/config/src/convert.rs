@@ -20,7 +20,7 @@ use text::{Text, duration, inline_table, string};
 use vrrp_model::{
     Announce, Auth, ChecksumForm, Command, Config, Delivery, ElectionThread, Hmac, HmacKey, Peer,
     Router, Script, SyncGroup, TrackInterface, TrackScript, Tunnel, Version, VirtualAddress,
-    XdpUse,
+    Weight, XdpUse,
 };
 
 /// The file as TOML with its comments; `None` when it has an error.
@@ -210,6 +210,7 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
         announce,
         track_scripts,
         track_interfaces,
+        track_own_interface,
     } = router;
     text.key("name", &string(name));
     text.key("interface", &string(interface));
@@ -256,6 +257,9 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
     }
     write_announce(text, announce);
     write_tracking(text, track_scripts, track_interfaces, scripts);
+    if !track_own_interface {
+        text.key("track_own_interface", "false");
+    }
 }
 
 fn authentication(hmac: &Hmac) -> String {
@@ -305,7 +309,12 @@ fn write_tracking(
             "track_scripts",
             track_scripts.iter().map(|TrackScript { script, weight }| {
                 let name = scripts.get(*script).map_or("", |script| script.name.as_str());
-                inline_table([("script", Some(string(name))), ("weight", Some(weight.to_string()))])
+                let [value, reverse] = weight_keys(*weight);
+                inline_table([
+                    ("script", Some(string(name))),
+                    ("weight", value),
+                    ("reverse", reverse),
+                ])
             }),
         );
     }
@@ -314,13 +323,17 @@ fn write_tracking(
         text.list(
             "track_interfaces",
             track_interfaces.iter().map(|TrackInterface { interface, weight }| {
-                inline_table([
-                    ("interface", Some(string(interface))),
-                    ("weight", Some(weight.to_string())),
-                ])
+                let [value, reverse] = weight_keys(*weight);
+                let interface = Some(string(interface));
+                inline_table([("interface", interface), ("weight", value), ("reverse", reverse)])
             }),
         );
     }
+}
+
+/// `weight` and `reverse`.
+fn weight_keys(Weight { value, reverse }: Weight) -> [Option<String>; 2] {
+    [Some(value.to_string()), reverse.then(|| "true".to_owned())]
 }
 
 /// The eight bytes as a string that is cut to them again. Where the cut went through a character,

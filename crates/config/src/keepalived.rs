@@ -66,7 +66,7 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
     let mut draft = Draft::default();
     let mut globals = Globals::default();
     let mut mail = Vec::new();
-    let mut floating = Vec::new();
+    let mut synced = Vec::new();
     for node in nodes.iter().filter(|node| node.keyword() == "global_defs") {
         global::read(node, &mut globals, &mut mail, reporter);
     }
@@ -88,11 +88,7 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
                 }
             }
             "vrrp_sync_group" => {
-                if let Some(read) = sync::read(node, &globals, &mut mail, reporter) {
-                    draft.groups.push(read.group);
-                    draft.notify.extend(read.notify);
-                    floating.push(read.weights_count);
-                }
+                synced.extend(sync::read(node, &globals, &mut mail, reporter));
             }
             "vrrp_script" => draft.scripts.extend(script::read(node, &globals, reporter)),
             "virtual_server" => {
@@ -105,7 +101,7 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
     }
     script::drop_late(&mut draft, nodes, reporter);
     values::keep_first(&mut draft.scripts, |script| &script.name, "script", reporter);
-    sync::drop_weights(&mut draft, &floating, reporter);
+    sync::complete(&mut draft, synced, reporter);
     values::keep_first(&mut draft.groups, |group| &group.name, "sync group", reporter);
     values::keep_first(&mut draft.services, |service| &service.name, "virtual_server", reporter);
     values::summarise_mail(&mail, reporter);

@@ -155,6 +155,8 @@ pub struct Router {
     pub announce: Announce,
     pub track_scripts: Vec<TrackScript>,
     pub track_interfaces: Vec<TrackInterface>,
+    /// Whether it is a fault if the link of `interface` goes down.
+    pub track_own_interface: bool,
 }
 
 impl Router {
@@ -308,21 +310,35 @@ impl Default for Announce {
     }
 }
 
+/// What a tracked script or interface does to a router.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Weight {
+    /// -253..=253. Zero: failure means fault. Positive: added to the priority while it is well.
+    /// Negative: added while it fails.
+    pub value: i16,
+    /// Failure counts as well, and well as failure (`weight N reverse`).
+    pub reverse: bool,
+}
+
+impl Weight {
+    /// Not reversed.
+    pub const fn new(value: i16) -> Self {
+        Self { value, reverse: false }
+    }
+}
+
 /// A script that a router's priority depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackScript {
     /// Index into [`Config::scripts`].
     pub script: usize,
-    /// -253..=253. Zero: failure means fault. Positive: added while it succeeds. Negative: added
-    /// while it fails.
-    pub weight: i16,
+    pub weight: Weight,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackInterface {
     pub interface: String,
-    /// As in [`TrackScript::weight`].
-    pub weight: i16,
+    pub weight: Weight,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -40,6 +40,7 @@ fn router() -> RouterStatus {
             kind: TrackedKind::Script,
             name: "chk_nginx".to_owned(),
             weight: -20,
+            reverse: false,
             state: TrackedState::Bad,
             contributes: -20,
         }],

@@ -25,6 +25,9 @@ pub struct ScriptDraft {
     /// Weight where a router tracks it without one; keepalived.conf alone has it.
     #[serde(skip)]
     pub weight: Number,
+    /// Likewise: whether that weight is reversed.
+    #[serde(skip)]
+    pub reverse: bool,
 }
 
 /// A command line, split as a shell would, or its words.

@@ -10,7 +10,7 @@ use super::super::draft::{
     RouterDraft, ScriptTrackDraft,
 };
 use super::super::source::Span;
-use super::address_lists::{addresses, peers, tracks};
+use super::address_lists::{addresses, interface_track, peers, script_track, tracks};
 use super::family::Decision;
 use super::global::{self, Globals};
 use super::keywords::{AUTHENTICATION, INSTANCE};
@@ -61,6 +61,8 @@ struct Instance {
     excluded_addresses: Vec<AddressDraft>,
     track_scripts: Vec<ScriptTrackDraft>,
     track_interfaces: Vec<InterfaceTrackDraft>,
+    /// Whether the link of its own interface may go down (`dont_track_primary`).
+    untracked: Option<bool>,
 }
 
 pub(super) fn read(
@@ -94,6 +96,7 @@ pub(super) fn read(
         excluded_addresses: Vec::new(),
         track_scripts: Vec::new(),
         track_interfaces: Vec::new(),
+        untracked: None,
     };
     let statements = values::statements(node, &INSTANCE, &BLOCKS, mail, reporter);
     for statement in &statements {
@@ -154,15 +157,14 @@ impl Instance {
                 self.addresses.extend(addresses);
             }
             word if word.starts_with("notify") => {}
+            "dont_track_primary" => self.untracked = Some(values::switch(node, reporter)),
             "virtual_ipaddress_excluded" => {
                 self.excluded_addresses.extend(addresses(node, reporter));
             }
-            "track_script" => self.track_scripts.extend(
-                tracks(node, reporter).map(|(name, weight)| ScriptTrackDraft { name, weight }),
-            ),
-            "track_interface" => self.track_interfaces.extend(
-                tracks(node, reporter).map(|(name, weight)| InterfaceTrackDraft { name, weight }),
-            ),
+            "track_script" => self.track_scripts.extend(tracks(node, reporter).map(script_track)),
+            "track_interface" => {
+                self.track_interfaces.extend(tracks(node, reporter).map(interface_track))
+            }
             _ => global::garp(node, "", &mut self.announce, reporter),
         }
     }
@@ -216,6 +218,7 @@ impl Instance {
             announce: self.announce,
             track_scripts: self.track_scripts,
             track_interfaces: self.track_interfaces,
+            track_own_interface: self.untracked.map(|untracked| !untracked),
             name,
         })
     }

@@ -154,12 +154,8 @@ pub(super) const SYNC_GROUP: Table = Table {
     rows: &[
         (Read, &["group", "sync_group_tracking_weight", "global_tracking"]),
         (Mail, &["smtp_alert"]),
-        (
-            Differs(
-                "a group tracks nothing itself: write it in one of its instances, whose fault is the group's",
-            ),
-            &["track_interface", "track_script", "track_file", "track_process", "track_bfd"],
-        ),
+        (Read, &["track_interface", "track_script"]),
+        (Differs(NO_TRACKING), &["track_file", "track_process", "track_bfd"]),
         (Read, &["notify", "notify_master", "notify_backup", "notify_fault", "notify_stop"]),
         (Differs(NO_PRIORITY_LINES), &["notify_priority_changes"]),
     ],

@@ -24,6 +24,7 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
         interval: None,
         timeout: None,
         weight: None,
+        reverse: false,
         rise: None,
         fall: None,
         user: globals.script_user.clone(),
@@ -56,7 +57,9 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
                 continue;
             }
             "weight" => {
-                draft.weight = weight(statement, statement.values(), reporter).or(draft.weight);
+                if let Some(written) = weight(statement, statement.values(), reporter) {
+                    (draft.weight, draft.reverse) = (Some(written.value), written.reverse);
+                }
                 continue;
             }
             "rise" => &mut draft.rise,
@@ -67,15 +70,22 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
     Some(draft)
 }
 
-/// `N [reverse]` after `weight`, in a block or on a line.
-pub(super) fn weight(node: &Node, words: &[Word], reporter: &mut Reporter) -> Option<At<i64>> {
+/// A weight as it is written.
+pub(super) struct Written {
+    pub value: At<i64>,
+    pub reverse: bool,
+}
+
+/// `N [reverse|noreverse]` after `weight`, in a block or on a line.
+pub(super) fn weight(node: &Node, words: &[Word], reporter: &mut Reporter) -> Option<Written> {
     let Some((number, rest)) = words.split_first() else {
         reporter.ignored(Diagnostic::at(node.span(), "`weight` needs a value"));
         return None;
     };
+    let mut reverse = false;
     match rest.first() {
-        Some(word) if word.text == "reverse" => {
-            reporter.error(Diagnostic::at(&word.span, "`reverse` is not supported yet"));
+        Some(word) if matches!(word.text.as_str(), "reverse" | "noreverse") => {
+            reverse = word.text == "reverse";
         }
         Some(word) => {
             let quoted = reporter.quote(&word.span);
@@ -86,7 +96,8 @@ pub(super) fn weight(node: &Node, words: &[Word], reporter: &mut Reporter) -> Op
         }
         None => {}
     }
-    values::number_of("weight", number, WEIGHTS, reporter)
+    let value = values::number_of("weight", number, WEIGHTS, reporter)?;
+    Some(Written { value, reverse })
 }
 
 /// keepalived knows a script from its block on: an instance above does not track it.

@@ -104,7 +104,6 @@ const ROWS: &[Row] = &[
     Row("advert_int 1", "state MASTER\nnopreempt", "F:12:1: error: `nopreempt` needs `state BACKUP`, on both nodes", "F:12:1: warning: `nopreempt` needs `state BACKUP`, on both nodes; ignored"),
     same("priority 100", "state MASTER", "F:10:11: warning: `state MASTER` without `priority` means priority 255, the address owner"),
     Row("        chk\n", "        chk weight 300\n", "F:17:20: error: `weight` must be -253 to 253, not 300", "F:17:20: warning: `weight` must be -253 to 253, not 300; ignored"),
-    same("        chk\n", "        chk weight 2 reverse\n", "F:17:22: error: `reverse` is not supported yet"),
     Row("        chk\n", "        chkk\n", "F:17:9: error: tracks the script `chkk`, which is not defined", "F:17:9: warning: tracks the script `chkk`, which is not defined; ignored"),
     same("/bin/true", "bin/true", "F:5:12: error: the program `bin/true` must be an absolute path, or a name without a slash"),
     same("/bin/true", "/bin/true 'x", "F:5:12: error: the command: a quote is not closed"),

@@ -11,7 +11,7 @@ use super::garbage::Random;
 use vrrp_model::{
     Announce, Auth, ChecksumForm, Command, Config, Delivery, ElectionThread, Family, Hmac, HmacKey,
     HmacMode, Peer, Router, Script, SyncGroup, TrackInterface, TrackScript, Tunnel, Version,
-    VirtualAddress, XdpUse,
+    VirtualAddress, Weight, XdpUse,
 };
 
 /// Characters that a careless writer would trip over.
@@ -117,13 +117,18 @@ fn router(random: &mut Random, at: usize, scripts: usize) -> Router {
         track_scripts: if scripts == 0 {
             Vec::new()
         } else {
-            many(random, |r| TrackScript { script: r.next(scripts), weight: weight(r) })
+            many(random, |r| TrackScript { script: r.next(scripts), weight: track_weight(r) })
         },
         track_interfaces: many(random, |r| TrackInterface {
             interface: interface(r),
-            weight: weight(r),
+            weight: track_weight(r),
         }),
+        track_own_interface: flag(random),
     }
+}
+
+fn track_weight(random: &mut Random) -> Weight {
+    Weight { value: weight(random), reverse: flag(random) }
 }
 
 fn hmac(random: &mut Random) -> Hmac {

@@ -20,11 +20,14 @@ fn router(priority: u8, scripts: &[(usize, i16)], interfaces: &[(&str, i16)]) ->
         priority,
         track_scripts: scripts
             .iter()
-            .map(|&(script, weight)| TrackScript { script, weight })
+            .map(|&(script, weight)| TrackScript { script, weight: Weight::new(weight) })
             .collect(),
         track_interfaces: interfaces
             .iter()
-            .map(|&(interface, weight)| TrackInterface { interface: interface.into(), weight })
+            .map(|&(interface, weight)| TrackInterface {
+                interface: interface.into(),
+                weight: Weight::new(weight),
+            })
             .collect(),
         ..base().routers.remove(0)
     }
@@ -136,4 +139,30 @@ fn an_interface_of_weight_zero_must_be_up() {
     track.interface("eth2", true);
     assert_eq!(track.effective(&router), Effective { priority: 255, fault: None });
     assert_eq!(track.interface_health("eth2"), Health::Good);
+}
+
+#[test]
+fn a_reversed_weight_exchanges_success_and_failure() {
+    let reversed = |value| {
+        let mut router = router(100, &[(0, value)], &[]);
+        router.track_scripts[0].weight.reverse = true;
+        router
+    };
+    for (value, while_well, while_failing) in [
+        (10, (100, false), (110, false)),
+        (-10, (90, false), (100, false)),
+        (0, (100, true), (100, false)),
+    ] {
+        let router = reversed(value);
+        let mut track = track(&router, vec![script("chk", 1, 1, false)]);
+        for (ok, (priority, fault)) in [(true, while_well), (false, while_failing)] {
+            track.result(0, ok);
+            let effective = track.effective(&router);
+            assert_eq!(
+                (effective.priority, effective.fault.is_some()),
+                (priority, fault),
+                "{value} {ok}"
+            );
+        }
+    }
 }
