@@ -193,7 +193,7 @@ pub fn test(file: &Path, config_id: Option<&str>) -> (String, u8) {
 
 fn is_insecure(config: &Config) -> bool {
     let scripts = config.scripts.iter().map(|script| &script.command);
-    let notify = config.notify.iter().map(|notify| &notify.command);
+    let notify = config.notify.iter().filter_map(|notify| notify.command());
     scripts.chain(notify).any(|command: &Command| !command.secure)
 }
 

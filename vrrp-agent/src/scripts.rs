@@ -180,8 +180,9 @@ pub fn remove_unusable(config: &mut Config) -> Vec<String> {
         .map(|(index, _)| index)
         .collect();
     config.notify.retain(|notify| {
-        let program = notify.command.words.first().map_or("", String::as_str);
-        usable(&format!("the notify command {program}"), "left out", &notify.command)
+        let Some(command) = notify.command() else { return true };
+        let program = command.words.first().map_or("", String::as_str);
+        usable(&format!("the notify command {program}"), "left out", command)
     });
     config.remove_scripts(&gone);
     messages

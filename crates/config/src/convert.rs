@@ -54,6 +54,7 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
         scripts,
         notify,
         fifos,
+        mail,
         services,
         tunnel,
         upstreams,
@@ -83,7 +84,7 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
     let mut commands = scripts
         .iter()
         .map(|script| &script.command)
-        .chain(notify.iter().map(|notify| &notify.command))
+        .chain(notify.iter().filter_map(|notify| notify.command()))
         .chain(fifos.iter().filter_map(|fifo| fifo.reader.as_ref()));
     if !commands.all(secure) {
         text.key("script_security", "false");
@@ -106,6 +107,9 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
     }
     for notify in notify {
         notify::write(&mut text, notify, config);
+    }
+    if let Some(mail) = mail {
+        notify::write_mail(&mut text, mail);
     }
     for fifo in fifos {
         notify::write_fifo(&mut text, fifo);

@@ -20,7 +20,7 @@ use toml::Spanned;
 
 use super::source::Span;
 pub(super) use metrics::Metrics;
-pub(super) use notify::{FifoDraft, NotifyDraft};
+pub(super) use notify::{FifoDraft, MailDraft, NotifyDraft};
 pub(super) use router::{
     AddressDraft, AnnounceDraft, HmacDraft, InterfaceTrackDraft, KeyDraft, PeerDraft, RouterDraft,
     ScriptTrackDraft,
@@ -105,6 +105,7 @@ pub(super) struct Draft {
     pub notify: Vec<NotifyDraft>,
     #[serde(default, rename = "notify_fifo")]
     pub fifos: Vec<FifoDraft>,
+    pub mail: Option<MailDraft>,
     #[serde(default, rename = "service")]
     pub services: Vec<ServiceDraft>,
     #[serde(default, rename = "upstream")]

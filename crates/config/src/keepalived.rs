@@ -18,6 +18,7 @@ mod keywords;
 mod lexer;
 mod lookalikes;
 mod lvs;
+mod mail;
 mod notify;
 mod script;
 mod sync;
@@ -106,6 +107,7 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
     values::keep_first(&mut draft.services, |service| &service.name, "virtual_server", reporter);
     values::summarise_mail(&mail, reporter);
     draft.fifos = globals.fifos.drafts(reporter);
+    draft.mail = globals.mail.draft();
     draft.script_security = Some(globals.script_security);
     draft.node = globals.router_id;
     draft.startup_delay = globals.startup_delay;

@@ -29,7 +29,7 @@ use choice::choice;
 pub use election_thread::{Degraded, ElectionThread, Missing};
 pub use hmac::{Hmac, HmacError, HmacKey, HmacMode};
 pub use index::RouterIdx;
-pub use notify::{Command, Fifo, Notify, NotifyEvent, Subject};
+pub use notify::{Action, Command, Fifo, Mail, Notify, NotifyEvent, Run, Subject};
 pub use service::{
     Backend, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, Tunnel,
 };
@@ -77,6 +77,8 @@ pub struct Config {
     /// In the order in which they are run.
     pub notify: Vec<Notify>,
     pub fifos: Vec<Fifo>,
+    /// Never `None` where a [`Notify`] sends mail.
+    pub mail: Option<Mail>,
     pub services: Vec<Service>,
     pub tunnel: Tunnel,
     pub upstreams: Vec<Upstream>,

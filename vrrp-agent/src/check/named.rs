@@ -19,7 +19,7 @@ const ASKING: [&str; 10] =
 /// A warning for each line of each script that the configuration runs.
 pub fn findings(config: &Config) -> Vec<Diagnostic> {
     let scripts = config.scripts.iter().map(|script| &script.command);
-    let notify = config.notify.iter().map(|notify| &notify.command);
+    let notify = config.notify.iter().filter_map(|notify| notify.command());
     let words = scripts.chain(notify).flat_map(|command| &command.words);
     let files: BTreeSet<&Path> =
         words.map(Path::new).filter(|path| path.is_absolute() && path.is_file()).collect();

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{AnnounceDraft, At, ElectionDraft, Time};
 use super::super::source::Span;
-use super::keywords::GLOBAL_DEFS;
+use super::keywords::{GLOBAL_DEFS, MAIL};
+use super::mail::Mail;
 use super::notify::Fifos;
 use super::tree::{Node, Word};
 use super::values;
@@ -34,6 +35,7 @@ pub(super) struct Globals {
     /// keepalived's default is off.
     pub script_security: bool,
     pub fifos: Fifos,
+    pub mail: Mail,
     pub checksum: ChecksumForm,
     pub strict: bool,
 }
@@ -53,6 +55,7 @@ impl Default for Globals {
             script_group: None,
             script_security: false,
             fifos: Fifos::default(),
+            mail: Mail::default(),
             checksum: ChecksumForm::PseudoHeader,
             strict: false,
         }
@@ -65,7 +68,8 @@ pub(super) fn read(
     mail: &mut Vec<Span>,
     reporter: &mut Reporter,
 ) {
-    for statement in values::statements(node, &GLOBAL_DEFS, &[], mail, reporter) {
+    for statement in values::statements(node, &GLOBAL_DEFS, &["notification_email"], mail, reporter)
+    {
         match statement.keyword() {
             "router_id" => globals.router_id = values::text(statement, reporter),
             "vrrp_version" => globals.version = version(statement, globals.version, reporter),
@@ -98,6 +102,7 @@ pub(super) fn read(
             "vrrp_strict" => globals.strict = strict(statement, reporter),
             "v3_checksum_as_v2" => globals.checksum = checksum(statement, reporter),
             word if word.contains("notify_fifo") => {}
+            word if MAIL.contains(&word) => globals.mail.read(statement, reporter),
             _ => garp(statement, "vrrp_", &mut globals.announce, reporter),
         }
     }

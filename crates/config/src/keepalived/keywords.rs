@@ -26,10 +26,10 @@ pub(super) enum Support {
 }
 
 pub(super) use balance::{CHECK, REAL_SERVER, URL, VIRTUAL_SERVER};
-pub(super) use global::GLOBAL_DEFS;
+pub(super) use global::{GLOBAL_DEFS, MAIL};
 pub(super) use instance::INSTANCE;
 
-use Support::{Dangerous, Differs, Harmless, Mail, Read};
+use Support::{Dangerous, Differs, Harmless, Read};
 
 /// The keywords one block may hold.
 pub(super) struct Table {
@@ -153,7 +153,7 @@ pub(super) const SYNC_GROUP: Table = Table {
     block: "vrrp_sync_group",
     rows: &[
         (Read, &["group", "sync_group_tracking_weight", "global_tracking"]),
-        (Mail, &["smtp_alert"]),
+        (Read, &["smtp_alert"]),
         (Read, &["track_interface", "track_script"]),
         (Differs(NO_TRACKING), &["track_file", "track_process", "track_bfd"]),
         (Read, &["notify", "notify_master", "notify_backup", "notify_fault", "notify_stop"]),

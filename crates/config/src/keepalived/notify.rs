@@ -62,6 +62,15 @@ pub(super) fn of_routers(
         }
         drafts.push(draft);
     }
+    let alert = named("smtp_alert");
+    let here = alert.map_or(&name.span, |alert| alert.span());
+    if let Some(mut draft) = globals.mail.of_routers(alert, here, reporter) {
+        match is_group {
+            true => draft.sync_group = Some(name.clone()),
+            false => draft.router = Some(name.clone()),
+        }
+        drafts.push(draft);
+    }
     drafts
 }
 
@@ -82,7 +91,10 @@ pub(super) fn of_services(
     ];
     let mut drafts = Vec::new();
     let body = node.body.as_deref().unwrap_or_default();
-    for draft in of_block(body, &QUORUM, globals, reporter) {
+    let alert = body.iter().rfind(|line| line.keyword() == "smtp_alert");
+    let here = alert.unwrap_or(node).span();
+    let mail = globals.mail.of_service(alert, here, reporter);
+    for draft in of_block(body, &QUORUM, globals, reporter).into_iter().chain(mail) {
         drafts.extend(
             services.iter().map(|service| NotifyDraft {
                 service: Some(service.name.clone()),
@@ -93,7 +105,10 @@ pub(super) fn of_services(
     for server in body.iter().filter(|statement| statement.keyword() == "real_server") {
         let Some(address) = server.values().first() else { continue };
         let lines = server.body.as_deref().unwrap_or_default();
-        for draft in of_block(lines, &SERVER, globals, reporter) {
+        let alert = lines.iter().rfind(|line| line.keyword() == "smtp_alert");
+        let here = alert.unwrap_or(server).span();
+        let mail = globals.mail.of_backend(alert, here, reporter);
+        for draft in of_block(lines, &SERVER, globals, reporter).into_iter().chain(mail) {
             let of_it = |service: &&ServiceDraft| {
                 service.backends.iter().any(|backend| backend.address.value == address.text)
             };
@@ -131,7 +146,8 @@ fn draft(
     let (command, user, user_group) = command_and_account(node, globals, reporter)?;
     let on = keyword.on.iter().map(|event| At::new(*event, node.span())).collect();
     Some(NotifyDraft {
-        command,
+        command: Some(command),
+        mail: None,
         router: None,
         sync_group: None,
         service: None,

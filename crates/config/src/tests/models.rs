@@ -28,8 +28,16 @@ pub(super) fn config(random: &mut Random) -> Config {
     let groups = groups(random, routers.len());
     let services: Vec<_> =
         (0..random.next(4)).map(|at| services::service(random, at, &routers)).collect();
+    let mail = flag(random).then(|| notify::mail(random));
     let notify = (0..random.next(4))
-        .map(|_| notify::notify(random, (routers.len(), groups.len()), &services, secure))
+        .map(|_| {
+            notify::notify(
+                random,
+                (routers.len(), groups.len()),
+                &services,
+                (secure, mail.is_some()),
+            )
+        })
         .collect();
     let fifos = (0..random.next(3)).map(|at| notify::fifo(random, at, secure)).collect();
     Config {
@@ -49,6 +57,7 @@ pub(super) fn config(random: &mut Random) -> Config {
         scripts,
         notify,
         fifos,
+        mail,
         services,
         tunnel: tunnel(random),
         upstreams: (0..random.next(3)).map(|at| upstream::upstream(random, at)).collect(),

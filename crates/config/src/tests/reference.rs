@@ -28,6 +28,7 @@ const TABLES: &[(&str, &str)] = &[
     ("track_interface", "[[virtual_router]]\ntrack_interfaces = [{ nobody = 1 }]"),
     ("script", "[[script]]\nnobody = 1"),
     ("notify", "[[notify]]\nnobody = 1"),
+    ("mail", "[mail]\nnobody = 1"),
     ("notify_fifo", "[[notify_fifo]]\nnobody = 1"),
     ("service", "[[service]]\nnobody = 1"),
     ("upstream", "[[upstream]]\nnobody = 1"),

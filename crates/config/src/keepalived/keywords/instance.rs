@@ -1,6 +1,6 @@
 //! Keywords of `vrrp_instance`.
 
-use super::Support::{Dangerous, Differs, Harmless, Mail, Read};
+use super::Support::{Dangerous, Differs, Harmless, Read};
 use super::{IPVS, NO_PRIORITY_LINES, NO_TRACKING, OWN_PROCESS, PEERS_ONLY, SENT_ANYWAY, Table};
 
 pub(in super::super) const INSTANCE: Table = Table {
@@ -40,7 +40,7 @@ pub(in super::super) const INSTANCE: Table = Table {
                 "dont_track_primary",
             ],
         ),
-        (Mail, &["smtp_alert"]),
+        (Read, &["smtp_alert"]),
         (
             Dangerous("routes and rules are not supported yet: they would not follow the address"),
             &["virtual_routes", "virtual_rules"],
