@@ -160,6 +160,11 @@ impl<'a> Reporter<'a> {
         self.source.quote(span)
     }
 
+    /// Whether a place holds a password.
+    pub fn is_secret(&self, span: &Span) -> bool {
+        self.source.is_secret(span)
+    }
+
     pub fn has_errors(&self) -> bool {
         self.errors > 0
     }

@@ -383,6 +383,7 @@ fn authentication(node: &Node, reporter: &mut Reporter) -> Option<At<String>> {
             _ => pass = values::text(statement, reporter),
         }
     }
+    let pass = pass.filter(|pass| !pass.value.is_empty());
     match kind.map(|word| (word.text.as_str(), &word.span)) {
         Some(("PASS", span)) => {
             if pass.is_none() {

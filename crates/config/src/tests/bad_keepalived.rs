@@ -43,8 +43,8 @@ const ROWS: &[Row] = &[
     Row("router_id R\n}", "router_id R\n}}", "F:3:2: error: this `}` closes nothing", "F:3:2: warning: this `}` closes nothing; ignored"),
     same("\"/bin/true\"", "\"/bin/true", "F:5:12: error: this quote is not closed on its line"),
     Row("priority 100", "priority \\\n100", "F:10:14: error: `\\` is not a whole number", "F:10:14: warning: `\\` is not a whole number; 100 in its place"),
-    same("priority 100", "priority { 100 }", "F:10:5: error: `priority` takes no block"),
-    same("authentication {\n        auth_type PASS\n        auth_pass 1111\n    }", "authentication", "F:12:5: error: `authentication` needs a block: { ... }"),
+    Row("priority 100", "priority { 100 }", "F:10:5: error: `priority` takes no block", "F:10:5: error: `priority` needs a value"),
+    Row("authentication {\n        auth_type PASS\n        auth_pass 1111\n    }", "authentication", "F:12:5: error: `authentication` needs a block: { ... }", "F:12:5: warning: `authentication` needs a block: { ... }; ignored"),
     // Includes, variables, conditions, sequences.
     Row("router_id R", "include /nowhere/x.conf", "F:2:5: error: an include must be written as it is: no variable makes one, and no sequence", "F:2:5: warning: an include must be written as it is: no variable makes one, and no sequence; ignored"),
     Row("priority 100", "priority $PRIO", "F:10:14: error: `$PRIO` is not a whole number", "F:10:14: warning: no variable is defined for `$PRIO`: it stays as it is"),
