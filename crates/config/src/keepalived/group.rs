@@ -132,7 +132,10 @@ pub(super) fn address_and_port(
 
 fn port(address: &Word, port: Option<&Word>, reporter: &mut Reporter) -> Option<At<i64>> {
     match port {
-        Some(port) if port.text != "0" => values::number_of("port", port, 1..=65_535, reporter),
+        Some(port) if port.text != "0" => {
+            let fate = "this address is left out";
+            values::number_or_leave("port", port, 1..=65_535, fate, reporter)
+        }
         _ => {
             let message = "a service for all ports is not supported yet: this address";
             reporter.ignored(

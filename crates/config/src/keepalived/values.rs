@@ -261,10 +261,21 @@ pub(super) fn number_of(
     range: RangeInclusive<i64>,
     reporter: &mut Reporter,
 ) -> Option<At<i64>> {
+    number_or_leave(what, word, range, "ignored", reporter)
+}
+
+/// Likewise; `fate` is what becomes of the block without it.
+pub(super) fn number_or_leave(
+    what: &str,
+    word: &Word,
+    range: RangeInclusive<i64>,
+    fate: &str,
+    reporter: &mut Reporter,
+) -> Option<At<i64>> {
     match in_range(what, word, range, reporter) {
         Ok(number) => Some(At::new(number, &word.span)),
         Err(problem) => {
-            reporter.ignored(Diagnostic::at(&word.span, problem));
+            reporter.eased(Diagnostic::at(&word.span, problem), fate);
             None
         }
     }

@@ -186,8 +186,8 @@ pub(super) fn check_together(services: &mut Vec<Made<'_>>, reporter: &mut Report
 /// Answers are mapped back by the backend's address and port alone: no flow is remembered. A
 /// backend that has a service already is left out of the others.
 fn check_nat<'a>(services: &mut Vec<Made<'a>>, reporter: &mut Reporter) {
-    let mut seen: HashMap<(IpAddr, u16, Protocol), (&'a At<String>, &'a At<String>)> =
-        HashMap::new();
+    // The first service that reaches a port, and where.
+    let mut seen: HashMap<_, (&'a At<String>, &'a At<String>)> = HashMap::new();
     services.retain_mut(|made| {
         let draft = made.draft;
         let mut clashes = |target: &Backend, written: &'a At<String>, reporter: &mut Reporter| {
@@ -204,7 +204,7 @@ fn check_nat<'a>(services: &mut Vec<Made<'a>>, reporter: &mut Reporter) {
             let here = Diagnostic::at(&written.span, message)
                 .related(&place.span, "reached here first")
                 .help("give each service a port of its own on the backends");
-            reporter.eased(here, "the second has it not");
+            reporter.eased(here, "it is left out of the second");
             true
         };
         let mut gone = Vec::new();
