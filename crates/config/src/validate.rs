@@ -58,12 +58,7 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         .collect();
     router::check_together(&draft.routers, &routers, reporter);
     let groups = group::validate(&draft.groups, &draft.routers, reporter);
-    let mut services = Vec::new();
-    for written in &draft.services {
-        let read = |reporter: &mut Reporter| service::validate(written, &routers, reporter);
-        services.extend(reporter.part(service::NOT_SERVED, read));
-    }
-    service::check_together(&mut services, reporter);
+    let services = service::validate_all(&draft.services, &routers, reporter);
     let tunnel = tunnel::validate(&draft.tunnel, reporter);
     let upstreams: Vec<_> =
         draft.upstreams.iter().map(|upstream| upstream::validate(upstream, reporter)).collect();
@@ -95,7 +90,7 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         routers,
         groups,
         scripts,
-        services: services.into_iter().map(|made| made.service).collect(),
+        services,
         tunnel,
         upstreams,
     })

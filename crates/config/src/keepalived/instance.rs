@@ -226,7 +226,7 @@ impl Instance {
         }
     }
 
-    /// IPv6 is always version 3. Without peers adverts go to the group, whatever `unicast_peer` says.
+    /// IPv6 is always version 3. Without peers adverts go to the group.
     fn apply_family(&mut self, globals: &Globals) {
         let v6 = self.family.is_v6();
         if v6 {

@@ -1,5 +1,5 @@
-//! What `run` makes of a keepalived.conf with a mistake: the smallest block that it belongs to is left
-//! out, or has another value, and the first message says so. Each row is a kind of mistake.
+//! What `run` makes of a keepalived.conf with a mistake: the smallest block that it belongs to is
+//! left out, or has another value, and the first message says so. Each row is a kind of mistake.
 
 use super::*;
 use vrrp_model::{Auth, Config};

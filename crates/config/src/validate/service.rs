@@ -13,21 +13,32 @@ use vrrp_model::{
 };
 
 /// What a mistake in a service does when lenient.
-pub(super) const NOT_SERVED: &str = "this service is not served";
+const NOT_SERVED: &str = "this service is not served";
 
 /// What became of a service's draft.
-pub(super) struct Made<'a> {
+struct Made<'a> {
     draft: &'a ServiceDraft,
-    pub service: Service,
+    service: Service,
     /// By backend: its index in the draft.
     places: Vec<usize>,
 }
 
-pub(super) fn validate<'a>(
-    draft: &'a ServiceDraft,
+/// All that can be served.
+pub(super) fn validate_all(
+    drafts: &[ServiceDraft],
     routers: &[Router],
     reporter: &mut Reporter,
-) -> Made<'a> {
+) -> Vec<Service> {
+    let mut services = Vec::new();
+    for draft in drafts {
+        let read = |reporter: &mut Reporter| validate(draft, routers, reporter);
+        services.extend(reporter.part(NOT_SERVED, read));
+    }
+    check_together(&mut services, reporter);
+    services.into_iter().map(|made| made.service).collect()
+}
+
+fn validate<'a>(draft: &'a ServiceDraft, routers: &[Router], reporter: &mut Reporter) -> Made<'a> {
     values::name(&draft.name, "a service's name", reporter);
     let address = values::unicast(&draft.address, "address", reporter);
     if let Some(address) = address {
@@ -150,7 +161,7 @@ fn check_fragments(draft: &ServiceDraft, reporter: &mut Reporter) {
 }
 
 /// What one service alone does not show. Of those that exclude one another the first is left.
-pub(super) fn check_together(services: &mut Vec<Made<'_>>, reporter: &mut Reporter) {
+fn check_together(services: &mut Vec<Made<'_>>, reporter: &mut Reporter) {
     let mut taken: HashMap<(IpAddr, u16, Protocol), &ServiceDraft> = HashMap::new();
     let mut steered: HashMap<(IpAddr, Protocol), (&ServiceDraft, &Span)> = HashMap::new();
     services.retain(|Made { draft, service, .. }| {
