@@ -29,13 +29,11 @@ use vrrp_model::Config;
 
 /// Checks `draft` and makes the model; `None` when there is an error.
 pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> Option<Config> {
-    let node = match &draft.node {
-        Some(node) => {
-            values::name(node, "the node's name", reporter);
-            node.value.clone()
-        }
-        None => host_name.to_owned(),
-    };
+    let node = draft.node.as_ref().and_then(|node| {
+        let read = |reporter: &mut Reporter| values::name(node, "the node's name", reporter);
+        reporter.part("the host's name is in its place", read).map(|()| node.value.clone())
+    });
+    let node = node.unwrap_or_else(|| host_name.to_owned());
     let metrics = metrics(draft.metrics.as_ref(), reporter);
     let api_socket =
         values::absolute(draft.api_socket.as_ref(), "api_socket", Config::API_SOCKET, reporter);
