@@ -176,7 +176,7 @@ fn what_must_differ_between_routers_is_compared() {
     assert_eq!(
         first(&distinct(&other).replace("10.0.0.2", "10.0.0.1/24")),
         line(
-            "36:9: warning: virtual address `10.0.0.1` of `B` belongs to `A` too; a node has it while it is master of either"
+            "36:9: warning: virtual address `10.0.0.1` of `B` belongs to `A` too: a node has it while it is master of either"
         )
     );
 }

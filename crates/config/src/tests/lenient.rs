@@ -2,6 +2,7 @@
 //! left out, or has another value, and the first message says so. Each row is a kind of mistake.
 
 use super::*;
+use crate::to_toml;
 use vrrp_model::{Auth, Config};
 
 /// A kind, where its lines stand (see [`whole`]), the lines, what is looked at, what that is when
@@ -44,7 +45,7 @@ const ROWS: &[Row] = &[
     Row("a label that is too long", 'A', "10.20.0.1\n10.20.0.2 label eth0:123456789012", addresses, "10.20.0.1/32", "F:12:17: warning: an address's label must be 1 to 15 bytes, without spaces and slashes; this address is left out"),
     Row("an option without its value", 'A', "10.20.0.1 dev", addresses, "10.20.0.1/32", "F:11:11: warning: `dev` needs a value; ignored"),
     Row("a sequence that never ends", 'A', "10.20.0.1\n~SEQ(N,5,1,1) 10.20.0.${N}", addresses, "10.20.0.1/32", "F:12:1: warning: its steps never reach the last number; this line is ignored"),
-    Row("an address of two instances", 'Z', "vrrp_instance R2 {\ninterface eth0\nvirtual_router_id 34\nvirtual_ipaddress {\n10.20.0.1/24\n}\n}", routers, "R1 V2 100 1s 0ns, R2 V2 100 1s 0ns", "F:18:1: warning: virtual address `10.20.0.1` of `R2` belongs to `R1` too; a node has it while it is master of either"),
+    Row("an address of two instances", 'Z', "vrrp_instance R2 {\ninterface eth0\nvirtual_router_id 34\nvirtual_ipaddress {\n10.20.0.1/24\n}\n}", routers, "R1 V2 100 1s 0ns, R2 V2 100 1s 0ns", "F:18:1: warning: virtual address `10.20.0.1` of `R2` belongs to `R1` too: a node has it while it is master of either"),
     Row("a brace that is missing at the end", 'Z', "vrrp_script s {\nscript /bin/true", scripts, "s [\"/bin/true\"] 1s 1", "F:14:15: warning: this block is not closed; the end of the file closes it"),
     Row("a brace that is missing before an instance", 'Y', "global_defs {\nrouter_id R", routers, "refused", "F:6:1: error: an instance inside of another block: the `}` of that block is missing"),
     Row("a brace of full width", 'Y', "vrrp_script s \u{ff5b}\nscript /bin/true\n}", routers, "refused", "F:1:15: error: U+FF5B is no brace: it is a part of this word, as in keepalived"),
@@ -208,4 +209,16 @@ fn a_mistake_leaves_out_its_smallest_block() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_left_can_be_written_as_toml() {
+    for Row(kind, place, text, ..) in ROWS {
+        let (outcome, _) = read(&whole(*place, text), Language::Keepalived, Mode::Lenient);
+        let Some(config) = outcome.config.filter(|config| !config.routers.is_empty()) else {
+            continue;
+        };
+        let (again, _) = read(&to_toml(&config), Language::Toml, Mode::Strict);
+        assert_eq!(again.config, Some(config), "{kind}: {:?}", again.diagnostics);
+    }
 }

@@ -296,12 +296,11 @@ pub(super) fn check_together(drafts: &[RouterDraft], routers: &[Router], reporte
                 .or_insert(&draft.name);
             if *first != &draft.name {
                 let message = format!(
-                    "virtual address `{address}` of `{}` belongs to `{}` too",
+                    "virtual address `{address}` of `{}` belongs to `{}` too: a node has it while it is master of either",
                     router.name, first.value
                 );
                 let here = Diagnostic::at(&written.address.span, message);
-                let fate = "a node has it while it is master of either";
-                reporter.eased(here.related(&first.span, "the other router"), fate);
+                reporter.warning(here.related(&first.span, "the other router"));
             }
         }
     }
