@@ -39,7 +39,7 @@ const fn same(from: &'static str, to: &'static str, line: &'static str) -> Row {
 const ROWS: &[Row] = &[
     // Structure.
     same("router_id R\n}", "router_id R\n", "F:7:1: error: an instance inside of another block: the `}` of that block is missing"),
-    same("global_defs {", "{", "F:1:1: error: this `{` follows no keyword"),
+    Row("global_defs {", "{", "F:1:1: error: this `{` follows no keyword", "F:1:1: warning: this `{` follows no keyword; ignored"),
     Row("router_id R\n}", "router_id R\n}}", "F:3:2: error: this `}` closes nothing", "F:3:2: warning: this `}` closes nothing; ignored"),
     same("\"/bin/true\"", "\"/bin/true", "F:5:12: error: this quote is not closed on its line"),
     Row("priority 100", "priority \\\n100", "F:10:14: error: `\\` is not a whole number", "F:10:14: warning: `\\` is not a whole number; 100 in its place"),
