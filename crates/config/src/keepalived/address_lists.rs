@@ -14,8 +14,8 @@ fn lines<'a>(node: &'a Node, reporter: &mut Reporter) -> Vec<&'a Node> {
     for nested in lines.iter().filter(|line| line.body.is_some()) {
         let block = node.keyword();
         let message = format!("a line of {block} takes no block: is a brace missing?");
-        let fate = "this line and its block are left out";
-        reporter.eased(Diagnostic::at(nested.span(), message), fate);
+        let consequence = "this line and its block are left out";
+        reporter.eased(Diagnostic::at(nested.span(), message), consequence);
     }
     lines.iter().filter(|line| line.body.is_none()).collect()
 }

@@ -124,7 +124,7 @@ impl Instance {
             "preempt_delay" => self.preempt_delay = values::seconds(node, DELAYS, reporter),
             "authentication" => {
                 if self.auth_pass.is_some() {
-                    let message = "a second `authentication` block: it counts, not the first";
+                    let message = "a second `authentication` block: the last one counts";
                     reporter.warning(Diagnostic::at(node.span(), message));
                 }
                 self.auth_pass = authentication(node, reporter);
@@ -249,7 +249,7 @@ impl Instance {
         self.peers.retain(|peer| {
             let other = parsed(&peer.address) != Some(own);
             if !other {
-                let message = format!("peer `{own}` is this router itself: it is not a peer");
+                let message = format!("peer `{own}` is this router itself: it is left out");
                 reporter.warning(Diagnostic::at(&peer.address.span, message));
             }
             other

@@ -264,18 +264,18 @@ pub(super) fn number_of(
     number_or_leave(what, word, range, "ignored", reporter)
 }
 
-/// Likewise; `fate` is what becomes of the block without it.
+/// Likewise; `consequence` is what becomes of the block without it.
 pub(super) fn number_or_leave(
     what: &str,
     word: &Word,
     range: RangeInclusive<i64>,
-    fate: &str,
+    consequence: &str,
     reporter: &mut Reporter,
 ) -> Option<At<i64>> {
     match in_range(what, word, range, reporter) {
         Ok(number) => Some(At::new(number, &word.span)),
         Err(problem) => {
-            reporter.eased(Diagnostic::at(&word.span, problem), fate);
+            reporter.eased(Diagnostic::at(&word.span, problem), consequence);
             None
         }
     }

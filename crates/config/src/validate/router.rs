@@ -190,8 +190,10 @@ fn addresses(drafts: &[AddressDraft], reporter: &mut Reporter) -> Vec<VirtualAdd
             }
             values::prefix(&draft.address, "virtual address", reporter)
         };
-        let fate = "this address is left out";
-        let Some((address, prefix_len)) = reporter.part(fate, read).flatten() else { continue };
+        let consequence = "this address is left out";
+        let Some((address, prefix_len)) = reporter.part(consequence, read).flatten() else {
+            continue;
+        };
         let label = draft.label.as_ref().filter(|_| address.is_ipv4());
         if let (Some(written), None) = (&draft.label, label) {
             reporter
