@@ -35,7 +35,8 @@ pub(super) fn validate(
     let mut addresses = addresses(&draft.addresses, reporter);
     if addresses.is_empty() && (draft.addresses.is_empty() || !reporter.has_errors()) {
         let message = format!("virtual router `{}` has no virtual address", draft.name.value);
-        reporter.error(Diagnostic::at(&draft.name.span, message));
+        let help = "an advert holds at least one (RFC 9568 section 5.2.5): routers drop others";
+        reporter.error(Diagnostic::at(&draft.name.span, message).help(help));
     }
     let family = addresses.first().map_or(Family::V4, |first| Family::of(first.address));
     let most = delivery::check_addresses(draft, family, version, reporter);
