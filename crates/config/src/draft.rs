@@ -7,6 +7,7 @@
 //! No `Debug` here: drafts hold passwords.
 
 mod metrics;
+mod notify;
 mod router;
 mod script;
 mod service;
@@ -19,6 +20,7 @@ use toml::Spanned;
 
 use super::source::Span;
 pub(super) use metrics::Metrics;
+pub(super) use notify::{FifoDraft, NotifyDraft};
 pub(super) use router::{
     AddressDraft, AnnounceDraft, HmacDraft, InterfaceTrackDraft, KeyDraft, PeerDraft, RouterDraft,
     ScriptTrackDraft,
@@ -97,6 +99,12 @@ pub(super) struct Draft {
     pub routers: Vec<RouterDraft>,
     #[serde(default, rename = "script")]
     pub scripts: Vec<ScriptDraft>,
+    /// Whether root refuses programs that other users could replace.
+    pub script_security: Option<bool>,
+    #[serde(default)]
+    pub notify: Vec<NotifyDraft>,
+    #[serde(default, rename = "notify_fifo")]
+    pub fifos: Vec<FifoDraft>,
     #[serde(default, rename = "service")]
     pub services: Vec<ServiceDraft>,
     #[serde(default, rename = "upstream")]

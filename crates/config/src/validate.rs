@@ -6,11 +6,13 @@
 
 mod backend;
 mod check;
+mod command;
 mod delivery;
 mod election;
 mod group;
 mod guard;
 mod hmac;
+mod notify;
 mod router;
 mod script;
 mod service;
@@ -42,21 +44,18 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         values::time(draft.startup_delay.as_ref(), "startup_delay", Duration::ZERO, reporter);
     check_names(draft, reporter);
     let election = election::validate(&draft.election, reporter);
-    let scripts = draft.scripts.iter().map(|script| script::validate(script, reporter)).collect();
-    let by_name = draft
-        .scripts
-        .iter()
-        .enumerate()
-        .map(|(at, script)| (script.name.value.as_str(), at))
-        .collect();
-    let routers: Vec<_> = draft
-        .routers
-        .iter()
-        .map(|router| router::validate(router, &draft.scripts, &by_name, reporter))
-        .collect();
-    router::check_together(&draft.routers, &routers, reporter);
+    let secure = draft.script_security.unwrap_or(true);
+    let scripts =
+        draft.scripts.iter().map(|script| script::validate(script, secure, reporter)).collect();
+    let routers = router::validate_all(&draft.routers, &draft.scripts, reporter);
     let groups = group::validate(&draft.groups, &draft.routers, reporter);
     let services = service::validate_all(&draft.services, &routers, reporter);
+    let notify = draft
+        .notify
+        .iter()
+        .filter_map(|notify| notify::validate(notify, draft, &services, secure, reporter))
+        .collect();
+    let fifos = notify::fifos(&draft.fifos, secure, reporter);
     let tunnel = tunnel::validate(&draft.tunnel, reporter);
     let upstreams: Vec<_> =
         draft.upstreams.iter().map(|upstream| upstream::validate(upstream, reporter)).collect();
@@ -88,6 +87,8 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         routers,
         groups,
         scripts,
+        notify,
+        fifos,
         services,
         tunnel,
         upstreams,

@@ -77,6 +77,7 @@ impl Agent {
         let Self { inputs, known, outputs, .. } = self;
         let changes = known.replace(new);
         let new = &known.running.config;
+        outputs.notices.replace_config(&known.running);
         if changes.scripts {
             inputs.workers.restart_scripts(&new.scripts);
         }

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{AddressDraft, At, PeerDraft};
+use super::super::draft::{AddressDraft, At, InterfaceTrackDraft, PeerDraft, ScriptTrackDraft};
 use super::script;
 use super::tree::{Node, Word};
 use super::values;
@@ -140,11 +140,11 @@ pub(super) fn names(node: &Node, reporter: &mut Reporter) -> Vec<At<String>> {
     words.map(|word| At::new(word.text.clone(), &word.span)).collect()
 }
 
-/// The lines of `track_script` and `track_interface`: `NAME [weight N]`.
+/// The lines of `track_script` and `track_interface`: `NAME [weight N [reverse]]`.
 pub(super) fn tracks(
     node: &Node,
     reporter: &mut Reporter,
-) -> impl Iterator<Item = (At<String>, Option<At<i64>>)> {
+) -> impl Iterator<Item = (At<String>, Option<script::Written>)> {
     let mut tracks = Vec::new();
     for line in lines(node, reporter) {
         let first = line.first();
@@ -161,4 +161,20 @@ pub(super) fn tracks(
         tracks.push((At::new(first.text.clone(), &first.span), weight));
     }
     tracks.into_iter()
+}
+
+/// A line of `track_script`.
+pub(super) fn script_track(
+    (name, written): (At<String>, Option<script::Written>),
+) -> ScriptTrackDraft {
+    let reverse = written.as_ref().is_some_and(|written| written.reverse);
+    ScriptTrackDraft { name, weight: written.map(|written| written.value), reverse }
+}
+
+/// A line of `track_interface`.
+pub(super) fn interface_track(
+    (name, written): (At<String>, Option<script::Written>),
+) -> InterfaceTrackDraft {
+    let reverse = written.as_ref().is_some_and(|written| written.reverse);
+    InterfaceTrackDraft { name, weight: written.map(|written| written.value), reverse }
 }

@@ -6,7 +6,8 @@ use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{AnnounceDraft, At, ElectionDraft, Time};
 use super::super::source::Span;
 use super::keywords::GLOBAL_DEFS;
-use super::tree::Node;
+use super::notify::Fifos;
+use super::tree::{Node, Word};
 use super::values;
 use vrrp_model::{ChecksumForm, Version};
 
@@ -29,6 +30,10 @@ pub(super) struct Globals {
     pub startup_delay: Option<At<Time>>,
     pub election: ElectionDraft,
     pub script_user: Option<At<String>>,
+    pub script_group: Option<At<String>>,
+    /// keepalived's default is off.
+    pub script_security: bool,
+    pub fifos: Fifos,
     pub checksum: ChecksumForm,
     pub strict: bool,
 }
@@ -45,6 +50,9 @@ impl Default for Globals {
             startup_delay: None,
             election: ElectionDraft::default(),
             script_user: None,
+            script_group: None,
+            script_security: false,
+            fifos: Fifos::default(),
             checksum: ChecksumForm::PseudoHeader,
             strict: false,
         }
@@ -81,13 +89,24 @@ pub(super) fn read(
             "vrrp_no_swap" => {
                 globals.election.lock_memory = Some(values::switch(statement, reporter))
             }
-            "script_user" => globals.script_user = user(statement, reporter),
-            "enable_script_security" => script_security(statement, reporter),
+            "script_user" => {
+                (globals.script_user, globals.script_group) = account(statement, reporter);
+            }
+            "enable_script_security" => {
+                globals.script_security = values::switch(statement, reporter);
+            }
             "vrrp_strict" => globals.strict = strict(statement, reporter),
             "v3_checksum_as_v2" => globals.checksum = checksum(statement, reporter),
+            word if word.contains("notify_fifo") => {}
             _ => garp(statement, "vrrp_", &mut globals.announce, reporter),
         }
     }
+    // Their scripts run as the `script_user`, which may be written below them.
+    let mut fifos = std::mem::take(&mut globals.fifos);
+    for statement in node.body.iter().flatten() {
+        fifos.read(statement, globals, reporter);
+    }
+    globals.fifos = fifos;
 }
 
 /// `present` where what is written is no version.
@@ -120,22 +139,15 @@ pub(super) fn checksum(node: &Node, reporter: &mut Reporter) -> ChecksumForm {
     }
 }
 
-/// `USER [GROUP]`: the group is the user's own here.
-pub(super) fn user(node: &Node, reporter: &mut Reporter) -> Option<At<String>> {
+/// `USER [GROUP]`
+pub(super) fn account(
+    node: &Node,
+    reporter: &mut Reporter,
+) -> (Option<At<String>>, Option<At<String>>) {
+    let text = |word: &Word| At::new(word.text.clone(), &word.span);
     match node.values() {
-        [user, group] => {
-            let message = "scripts run with their user's own groups: this group";
-            reporter.ignored(Diagnostic::at(&group.span, message));
-            Some(At::new(user.text.clone(), &user.span))
-        }
-        _ => values::text(node, reporter),
-    }
-}
-
-fn script_security(node: &Node, reporter: &mut Reporter) {
-    if !values::switch(node, reporter) {
-        let message = "script security cannot be turned off: scripts that others can write are never run as root";
-        reporter.warning(Diagnostic::at(node.span(), message));
+        [user, group] => (Some(text(user)), Some(text(group))),
+        _ => (values::text(node, reporter), None),
     }
 }
 

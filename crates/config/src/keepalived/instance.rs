@@ -6,17 +6,16 @@ use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{
-    AddressDraft, AnnounceDraft, At, HmacDraft, InterfaceTrackDraft, PeerDraft, RouterDraft,
-    ScriptTrackDraft,
+    AddressDraft, AnnounceDraft, At, HmacDraft, InterfaceTrackDraft, NotifyDraft, PeerDraft,
+    RouterDraft, ScriptTrackDraft,
 };
 use super::super::source::Span;
-use super::address_lists::{addresses, peers, tracks};
+use super::address_lists::{addresses, interface_track, peers, script_track, tracks};
 use super::family::Decision;
 use super::global::{self, Globals};
-use super::hmac;
 use super::keywords::{AUTHENTICATION, INSTANCE};
 use super::tree::Node;
-use super::values;
+use super::{hmac, notify, values};
 use vrrp_model::{ChecksumForm, Version};
 
 /// Of `preempt_delay`.
@@ -62,6 +61,8 @@ struct Instance {
     excluded_addresses: Vec<AddressDraft>,
     track_scripts: Vec<ScriptTrackDraft>,
     track_interfaces: Vec<InterfaceTrackDraft>,
+    /// Whether the link of its own interface may go down (`dont_track_primary`).
+    untracked: Option<bool>,
 }
 
 pub(super) fn read(
@@ -69,7 +70,7 @@ pub(super) fn read(
     globals: &Globals,
     mail: &mut Vec<Span>,
     reporter: &mut Reporter,
-) -> Option<RouterDraft> {
+) -> Option<(RouterDraft, Vec<NotifyDraft>)> {
     let name = values::block_name(node, reporter)?;
     let mut instance = Instance {
         state_master: None,
@@ -95,11 +96,14 @@ pub(super) fn read(
         excluded_addresses: Vec::new(),
         track_scripts: Vec::new(),
         track_interfaces: Vec::new(),
+        untracked: None,
     };
-    for statement in values::statements(node, &INSTANCE, &BLOCKS, mail, reporter) {
+    let statements = values::statements(node, &INSTANCE, &BLOCKS, mail, reporter);
+    for statement in &statements {
         instance.set(statement, reporter);
     }
-    instance.complete(name, globals, reporter)
+    let notify = notify::of_routers(&name, &statements, false, globals, reporter);
+    Some((instance.complete(name, globals, reporter)?, notify))
 }
 
 impl Instance {
@@ -152,15 +156,15 @@ impl Instance {
                 self.family.addresses(&mut addresses, reporter);
                 self.addresses.extend(addresses);
             }
+            word if word.starts_with("notify") => {}
+            "dont_track_primary" => self.untracked = Some(values::switch(node, reporter)),
             "virtual_ipaddress_excluded" => {
                 self.excluded_addresses.extend(addresses(node, reporter));
             }
-            "track_script" => self.track_scripts.extend(
-                tracks(node, reporter).map(|(name, weight)| ScriptTrackDraft { name, weight }),
-            ),
-            "track_interface" => self.track_interfaces.extend(
-                tracks(node, reporter).map(|(name, weight)| InterfaceTrackDraft { name, weight }),
-            ),
+            "track_script" => self.track_scripts.extend(tracks(node, reporter).map(script_track)),
+            "track_interface" => {
+                self.track_interfaces.extend(tracks(node, reporter).map(interface_track))
+            }
             _ => global::garp(node, "", &mut self.announce, reporter),
         }
     }
@@ -214,6 +218,7 @@ impl Instance {
             announce: self.announce,
             track_scripts: self.track_scripts,
             track_interfaces: self.track_interfaces,
+            track_own_interface: self.untracked.map(|untracked| !untracked),
             name,
         })
     }

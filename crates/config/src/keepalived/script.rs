@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{At, Command, Draft, ScriptDraft, Time};
+use super::command;
 use super::global::{self, Globals};
 use super::keywords::SCRIPT;
-use super::lexer::split_command;
 use super::tree::{Node, Word};
 use super::values;
 
@@ -24,9 +24,11 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
         interval: None,
         timeout: None,
         weight: None,
+        reverse: false,
         rise: None,
         fall: None,
         user: globals.script_user.clone(),
+        user_group: globals.script_group.clone(),
         init_fail: false,
         name,
     };
@@ -35,7 +37,7 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
     for statement in values::statements(node, &SCRIPT, &[], &mut no_mail, reporter) {
         let field = match statement.keyword() {
             "script" => {
-                draft.command = command(statement, reporter);
+                draft.command = command::only(statement, reporter).unwrap_or(draft.command);
                 continue;
             }
             "interval" => {
@@ -47,7 +49,7 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
                 continue;
             }
             "user" => {
-                draft.user = global::user(statement, reporter);
+                (draft.user, draft.user_group) = global::account(statement, reporter);
                 continue;
             }
             "init_fail" => {
@@ -55,7 +57,9 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
                 continue;
             }
             "weight" => {
-                draft.weight = weight(statement, statement.values(), reporter).or(draft.weight);
+                if let Some(written) = weight(statement, statement.values(), reporter) {
+                    (draft.weight, draft.reverse) = (Some(written.value), written.reverse);
+                }
                 continue;
             }
             "rise" => &mut draft.rise,
@@ -66,32 +70,22 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
     Some(draft)
 }
 
-/// A single quoted value is a command line of its own; several values are the words of one.
-fn command(node: &Node, reporter: &mut Reporter) -> At<Command> {
-    let words = node.values();
-    let span = match (words.first(), words.last()) {
-        (Some(first), Some(last)) => values::join(&first.span, &last.span),
-        _ => node.span().clone(),
-    };
-    let command = match words {
-        [line] => split_command(&line.text).unwrap_or_else(|problem| {
-            reporter.error(Diagnostic::at(&span, format!("the command: {problem}")));
-            Vec::new()
-        }),
-        words => words.iter().map(|word| word.text.clone()).collect(),
-    };
-    At::new(Command::Words(command), &span)
+/// A weight as it is written.
+pub(super) struct Written {
+    pub value: At<i64>,
+    pub reverse: bool,
 }
 
-/// `N [reverse]` after `weight`, in a block or on a line.
-pub(super) fn weight(node: &Node, words: &[Word], reporter: &mut Reporter) -> Option<At<i64>> {
+/// `N [reverse|noreverse]` after `weight`, in a block or on a line.
+pub(super) fn weight(node: &Node, words: &[Word], reporter: &mut Reporter) -> Option<Written> {
     let Some((number, rest)) = words.split_first() else {
         reporter.ignored(Diagnostic::at(node.span(), "`weight` needs a value"));
         return None;
     };
+    let mut reverse = false;
     match rest.first() {
-        Some(word) if word.text == "reverse" => {
-            reporter.error(Diagnostic::at(&word.span, "`reverse` is not supported yet"));
+        Some(word) if matches!(word.text.as_str(), "reverse" | "noreverse") => {
+            reverse = word.text == "reverse";
         }
         Some(word) => {
             let quoted = reporter.quote(&word.span);
@@ -102,7 +96,8 @@ pub(super) fn weight(node: &Node, words: &[Word], reporter: &mut Reporter) -> Op
         }
         None => {}
     }
-    values::number_of("weight", number, WEIGHTS, reporter)
+    let value = values::number_of("weight", number, WEIGHTS, reporter)?;
+    Some(Written { value, reverse })
 }
 
 /// keepalived knows a script from its block on: an instance above does not track it.

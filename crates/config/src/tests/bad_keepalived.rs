@@ -73,7 +73,7 @@ const ROWS: &[Row] = &[
     Row("priority 100", "unicast_peer {\n10.0.0.2 min_ttl 256\n}", "F:11:18: error: `min_ttl` must be 0 to 255, not 256", "F:11:1: warning: adverts of a peer without `min_ttl` must arrive with TTL 255, which none has that came through a router; keepalived takes any"),
     Row("global_defs {", "vrrp_sync_group G { group { A B } }\nglobal_defs {", "F:1:31: error: there is no virtual router `B`", "F:1:17: warning: sync group `G` has fewer than two members: it has no effect"),
     same("global_defs {", "vrrp_sync_group G { group { A } }\nglobal_defs {", "F:1:17: warning: sync group `G` has fewer than two members: it has no effect"),
-    Row("priority 100", "notify_master /bin/true", "F:10:5: error: `notify_master`: notify scripts are not supported yet and would not run", "F:10:5: warning: `notify_master`: notify scripts are not supported yet and would not run; ignored"),
+    Row("priority 100", "notify_master /bin/true user group more", "F:10:40: error: a user and a group follow the command, nothing more: this", "F:10:40: warning: a user and a group follow the command, nothing more: this; ignored"),
     Row("priority 100", "priority 100\n    priority 90", "F:10:5: error: `priority` is given twice, the last one counts: this one", "F:10:5: warning: `priority` is given twice, the last one counts: this one; ignored"),
     // Values.
     same("priority 100", "priority", "F:10:5: error: `priority` needs a value"),
@@ -104,9 +104,8 @@ const ROWS: &[Row] = &[
     Row("advert_int 1", "state MASTER\nnopreempt", "F:12:1: error: `nopreempt` needs `state BACKUP`, on both nodes", "F:12:1: warning: `nopreempt` needs `state BACKUP`, on both nodes; ignored"),
     same("priority 100", "state MASTER", "F:10:11: warning: `state MASTER` without `priority` means priority 255, the address owner"),
     Row("        chk\n", "        chk weight 300\n", "F:17:20: error: `weight` must be -253 to 253, not 300", "F:17:20: warning: `weight` must be -253 to 253, not 300; ignored"),
-    same("        chk\n", "        chk weight 2 reverse\n", "F:17:22: error: `reverse` is not supported yet"),
     Row("        chk\n", "        chkk\n", "F:17:9: error: tracks the script `chkk`, which is not defined", "F:17:9: warning: tracks the script `chkk`, which is not defined; ignored"),
-    same("/bin/true", "true", "F:5:12: error: the program `true` must be an absolute path"),
+    same("/bin/true", "bin/true", "F:5:12: error: the program `bin/true` must be an absolute path, or a name without a slash"),
     same("/bin/true", "/bin/true 'x", "F:5:12: error: the command: a quote is not closed"),
 ];
 

@@ -219,7 +219,8 @@ fn in_a_group_weights_count_only_where_the_group_says_so() {
     );
     let weights = |text: &str| {
         let router = keepalived(text).routers.remove(0);
-        (router.track_scripts.first().map(|track| track.weight), router.track_interfaces[0].weight)
+        let script = router.track_scripts.first().map(|track| track.weight.value);
+        (script, router.track_interfaces[0].weight.value)
     };
     assert_eq!(weights(&tracked), (None, 0));
     for keyword in ["sync_group_tracking_weight", "global_tracking"] {
@@ -229,6 +230,31 @@ fn in_a_group_weights_count_only_where_the_group_says_so() {
         assert_eq!(weights(&floating), (Some(10), -5));
     }
     assert_eq!(weights(&tracked.replace("VI_1 VI_6", "VI_1")), (Some(10), -5), "not a member");
+}
+
+#[test]
+fn what_a_group_tracks_each_of_its_members_does() {
+    let tracked = PAIR.replace(
+        "vrrp_sync_group VG_1 {",
+        "vrrp_sync_group VG_1 {\n    track_interface {\n        eth2\n        eth3 weight 5 reverse\n    }\n    \
+         sync_group_tracking_weight\n",
+    );
+    assert_eq!(said(&tracked), [""; 0]);
+    for router in keepalived(&tracked).routers {
+        let tracked: Vec<_> = router
+            .track_interfaces
+            .iter()
+            .map(|track| (track.interface.as_str(), track.weight.value, track.weight.reverse))
+            .collect();
+        assert_eq!(tracked, [("eth2", 0, false), ("eth3", 5, true)], "{}", router.name);
+    }
+}
+
+#[test]
+fn an_instance_may_stay_while_its_own_link_is_down() {
+    let text = PAIR.replace("    use_vmac\n", "    dont_track_primary\n");
+    assert_eq!(said(&text), [""; 0]);
+    assert!(!keepalived(&text).routers.iter().all(|router| router.track_own_interface));
 }
 
 #[test]

@@ -159,9 +159,11 @@ fn auth(config: &Config) -> String {
 
 fn tracks(config: &Config) -> String {
     let router = &config.routers[0];
-    let interfaces =
-        list(&router.track_interfaces, |track| format!("{} {}", track.interface, track.weight));
-    let scripts = list(&router.track_scripts, |track| format!("{} {}", track.script, track.weight));
+    let interfaces = list(&router.track_interfaces, |track| {
+        format!("{} {}", track.interface, track.weight.value)
+    });
+    let scripts =
+        list(&router.track_scripts, |track| format!("{} {}", track.script, track.weight.value));
     format!("[{interfaces}] [{scripts}]")
 }
 
@@ -171,7 +173,7 @@ fn addresses(config: &Config) -> String {
 
 fn scripts(config: &Config) -> String {
     list(&config.scripts, |script| {
-        format!("{} {:?} {:?} {}", script.name, script.command, script.interval, script.rise)
+        format!("{} {:?} {:?} {}", script.name, script.command.words, script.interval, script.rise)
     })
 }
 

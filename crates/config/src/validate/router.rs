@@ -13,7 +13,7 @@ use super::{delivery, hmac, values};
 use vrrp_model::suggest;
 
 use vrrp_model::{
-    Announce, Auth, Family, Router, TrackInterface, TrackScript, Version, VirtualAddress,
+    Announce, Auth, Family, Router, TrackInterface, TrackScript, Version, VirtualAddress, Weight,
 };
 
 /// 12 bits of centiseconds (RFC 9568 section 5.2.7).
@@ -21,8 +21,21 @@ const LONGEST_V3_INTERVAL: Duration = Duration::from_millis(40_950);
 
 const MOST_ANNOUNCEMENTS: u32 = 1000;
 
+pub(super) fn validate_all(
+    drafts: &[RouterDraft],
+    scripts: &[ScriptDraft],
+    reporter: &mut Reporter,
+) -> Vec<Router> {
+    let names = scripts.iter().map(|script| script.name.value.as_str());
+    let by_name = names.enumerate().map(|(at, name)| (name, at)).collect();
+    let routers: Vec<_> =
+        drafts.iter().map(|draft| validate(draft, scripts, &by_name, reporter)).collect();
+    check_together(drafts, &routers, reporter);
+    routers
+}
+
 /// Makes one router. `by_name` gives the index of each script in `scripts`.
-pub(super) fn validate(
+fn validate(
     draft: &RouterDraft,
     scripts: &[ScriptDraft],
     by_name: &HashMap<&str, usize>,
@@ -87,6 +100,7 @@ pub(super) fn validate(
                 reporter.part("ignored", |reporter| track_interface(track, reporter))
             })
             .collect(),
+        track_own_interface: draft.track_own_interface.unwrap_or(true),
     }
 }
 
@@ -233,11 +247,16 @@ fn track_script(
         return None;
     };
     let weight = match &track.weight {
-        Some(weight) => values::number(weight, "weight", -253..=253_i16, reporter),
+        Some(weight) => Weight {
+            value: values::number(weight, "weight", -253..=253_i16, reporter),
+            reverse: track.reverse,
+        },
         // Out of range has been reported at the script itself.
         None => {
-            let own = scripts.get(script).and_then(|script| script.weight.as_ref());
-            own.and_then(|weight| i16::try_from(weight.value).ok()).unwrap_or(0)
+            let own = scripts.get(script);
+            let value = own.and_then(|script| i16::try_from(script.weight.as_ref()?.value).ok());
+            let reverse = track.reverse || own.is_some_and(|script| script.reverse);
+            Weight { value: value.unwrap_or(0), reverse }
         }
     };
     Some(TrackScript { script, weight })
@@ -269,12 +288,13 @@ fn unknown_script(name: &At<String>, scripts: &[ScriptDraft]) -> Diagnostic {
 
 fn track_interface(track: &InterfaceTrackDraft, reporter: &mut Reporter) -> TrackInterface {
     values::interface(&track.name, "a tracked interface", reporter);
-    let weight = values::number_or(track.weight.as_ref(), 0, "weight", -253..=253_i16, reporter);
+    let value = values::number_or(track.weight.as_ref(), 0, "weight", -253..=253_i16, reporter);
+    let weight = Weight { value, reverse: track.reverse };
     TrackInterface { interface: track.name.value.clone(), weight }
 }
 
 /// What must differ between routers: the VRID on an interface, and every virtual address.
-pub(super) fn check_together(drafts: &[RouterDraft], routers: &[Router], reporter: &mut Reporter) {
+fn check_together(drafts: &[RouterDraft], routers: &[Router], reporter: &mut Reporter) {
     let mut ids: HashMap<(&str, i64, Family), &RouterDraft> = HashMap::new();
     for (draft, router) in drafts.iter().zip(routers) {
         let key = (draft.interface.value.as_str(), draft.vrid.value, router.family());

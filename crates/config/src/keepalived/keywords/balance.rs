@@ -1,7 +1,7 @@
 //! Keywords of load balancing: `virtual_server`, `real_server` and their checks.
 
 use super::Support::{Differs, Harmless, Mail, Read};
-use super::{IPVS, NO_NOTIFY, Table};
+use super::{IPVS, Table};
 
 const ALPHA: &str = "a backend takes connections after its first good check, with and without it";
 const RETRIES: &str = "a failed check is repeated at its interval, not after this time: a dead backend is noticed later where this is shorter";
@@ -48,9 +48,9 @@ pub(in super::super) const VIRTUAL_SERVER: Table = Table {
             Harmless("connections stay with the sorry server as with any drained backend"),
             &["sorry_server_inhibit"],
         ),
-        (Differs(NO_NOTIFY), &["quorum_up", "quorum_down"]),
+        (Read, &["quorum_up", "quorum_down"]),
         (Harmless(ALPHA), &["alpha"]),
-        (Harmless("it is about notify scripts, which do not run"), &["omega"]),
+        (Differs("scripts of services and backends are not run when the agent stops"), &["omega"]),
         (Differs("it is not supported yet"), &["ops"]),
         (Differs(HOST), &["virtualhost"]),
         (Harmless(INHIBIT), &["inhibit_on_failure"]),
@@ -95,7 +95,7 @@ pub(in super::super) const REAL_SERVER: Table = Table {
         ),
         (Mail, &["smtp_alert"]),
         (Differs(NO_LIMIT), &["uthreshold", "lthreshold"]),
-        (Differs(NO_NOTIFY), &["notify_up", "notify_down"]),
+        (Read, &["notify_up", "notify_down"]),
         (Harmless(ALPHA), &["alpha"]),
         (Differs(HOST), &["virtualhost"]),
         (Harmless(INHIBIT), &["inhibit_on_failure"]),

@@ -1,7 +1,7 @@
 //! Keywords of `global_defs`.
 
 use super::Support::{Differs, Harmless, Mail, Read};
-use super::{IPVS, NO_NOTIFY, OWN_PROCESS, PEERS_ONLY, SENT_ANYWAY, Table};
+use super::{IPVS, NO_PRIORITY_LINES, OWN_PROCESS, PEERS_ONLY, SENT_ANYWAY, Table};
 
 const SNMP: &str = "there is no SNMP agent; the same figures are Prometheus metrics";
 const DBUS: &str = "there is no D-Bus interface; use the control API";
@@ -49,23 +49,33 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
             ],
         ),
         (
-            Differs(NO_NOTIFY),
+            Read,
             &[
-                "startup_script",
-                "startup_script_timeout",
-                "shutdown_script",
-                "shutdown_script_timeout",
                 "notify_fifo",
                 "notify_fifo_script",
                 "vrrp_notify_fifo",
                 "vrrp_notify_fifo_script",
                 "lvs_notify_fifo",
                 "lvs_notify_fifo_script",
-                "vrrp_notify_priority_changes",
-                "fifo_write_vrrp_states_on_reload",
-                "rs_init_notifies",
             ],
         ),
+        (
+            Differs(
+                "it is not supported yet: let a unit of systemd run it before or after the agent",
+            ),
+            &[
+                "startup_script",
+                "startup_script_timeout",
+                "shutdown_script",
+                "shutdown_script_timeout",
+            ],
+        ),
+        (Differs(NO_PRIORITY_LINES), &["vrrp_notify_priority_changes"]),
+        (
+            Differs("a reload writes the lines of what it changed, not of all states"),
+            &["fifo_write_vrrp_states_on_reload"],
+        ),
+        (Differs("backends that are up at the start are not reported"), &["rs_init_notifies"]),
         (
             Differs("it is not supported yet"),
             &[
