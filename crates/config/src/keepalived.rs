@@ -102,8 +102,8 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
     }
     script::drop_late(&mut draft, nodes, reporter);
     values::keep_first(&mut draft.scripts, |script| &script.name, "script", reporter);
+    values::keep_first(&mut synced, |read| &read.group.name, "sync group", reporter);
     sync::complete(&mut draft, synced, reporter);
-    values::keep_first(&mut draft.groups, |group| &group.name, "sync group", reporter);
     values::keep_first(&mut draft.services, |service| &service.name, "virtual_server", reporter);
     values::summarise_mail(&mail, reporter);
     draft.fifos = globals.fifos.drafts(reporter);

@@ -16,6 +16,7 @@ mod good;
 mod includes;
 mod keywords_reference;
 mod language;
+mod lenient;
 mod models;
 mod reference;
 mod secrets;

@@ -31,13 +31,11 @@ use vrrp_model::Config;
 
 /// Checks `draft` and makes the model; `None` when there is an error.
 pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> Option<Config> {
-    let node = match &draft.node {
-        Some(node) => {
-            values::name(node, "the node's name", reporter);
-            node.value.clone()
-        }
-        None => host_name.to_owned(),
-    };
+    let node = draft.node.as_ref().and_then(|node| {
+        let read = |reporter: &mut Reporter| values::name(node, "the node's name", reporter);
+        reporter.part("the host's name is in its place", read).map(|()| node.value.clone())
+    });
+    let node = node.unwrap_or_else(|| host_name.to_owned());
     let metrics = metrics(draft.metrics.as_ref(), reporter);
     let api_socket =
         values::absolute(draft.api_socket.as_ref(), "api_socket", Config::API_SOCKET, reporter);
@@ -49,26 +47,9 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
     let secure = draft.script_security.unwrap_or(true);
     let scripts =
         draft.scripts.iter().map(|script| script::validate(script, secure, reporter)).collect();
-    let by_name = draft
-        .scripts
-        .iter()
-        .enumerate()
-        .map(|(at, script)| (script.name.value.as_str(), at))
-        .collect();
-    let routers: Vec<_> = draft
-        .routers
-        .iter()
-        .map(|router| router::validate(router, &draft.scripts, &by_name, reporter))
-        .collect();
-    router::check_together(&draft.routers, &routers, reporter);
+    let routers = router::validate_all(&draft.routers, &draft.scripts, reporter);
     let groups = group::validate(&draft.groups, &draft.routers, reporter);
-    let mut services = Vec::new();
-    for written in &draft.services {
-        let read = |reporter: &mut Reporter| service::validate(written, &routers, reporter);
-        services.extend(reporter.part(service::NOT_SERVED, read));
-    }
-    service::check_together(&mut services, reporter);
-    let services: Vec<_> = services.into_iter().map(|made| made.service).collect();
+    let services = service::validate_all(&draft.services, &routers, reporter);
     let notify = draft
         .notify
         .iter()

@@ -215,11 +215,17 @@ fn add_router(desired: &mut Desired, facts: &Facts, index: usize, router: &Route
         conf.listen(address.into());
     }
     desired.vrids.insert((link.index, router.family() == Family::V6, router.vrid), idx);
+    let active = facts.active.get(index).copied().unwrap_or(false);
     for address in router.all_addresses() {
         let key = AddressKey { address: address.into(), ifindex: link.index, vlan: 0 };
-        desired.addresses.insert(key, AddressConf { router: idx.get(), ..AddressConf::default() });
+        let conf = AddressConf { router: idx.get(), ..AddressConf::default() };
+        let held = desired.addresses.entry(key).or_insert(conf);
+        // Two routers may have an address: the kernel program serves it by the active one.
+        if active {
+            *held = conf;
+        }
     }
-    if facts.active.get(index).copied().unwrap_or(false) {
+    if active {
         if router.virtual_mac {
             desired
                 .macs

@@ -13,10 +13,9 @@ fn lines<'a>(node: &'a Node, reporter: &mut Reporter) -> Vec<&'a Node> {
     let lines = values::body(node, reporter);
     for nested in lines.iter().filter(|line| line.body.is_some()) {
         let block = node.keyword();
-        reporter.error(Diagnostic::at(
-            nested.span(),
-            format!("a line of {block} takes no block: is a brace missing?"),
-        ));
+        let message = format!("a line of {block} takes no block: is a brace missing?");
+        let consequence = "this line and its block are left out";
+        reporter.eased(Diagnostic::at(nested.span(), message), consequence);
     }
     lines.iter().filter(|line| line.body.is_none()).collect()
 }

@@ -128,7 +128,7 @@ impl Instance {
             "preempt_delay" => self.preempt_delay = values::seconds(node, DELAYS, reporter),
             "authentication" => {
                 if self.auth_pass.is_some() {
-                    let message = "a second `authentication` block: it counts, not the first";
+                    let message = "a second `authentication` block: the last one counts";
                     reporter.warning(Diagnostic::at(node.span(), message));
                 }
                 self.auth_pass = authentication(node, reporter);
@@ -231,7 +231,7 @@ impl Instance {
         }
     }
 
-    /// IPv6 is always version 3. Without peers adverts go to the group, whatever `unicast_peer` says.
+    /// IPv6 is always version 3. Without peers adverts go to the group.
     fn apply_family(&mut self, globals: &Globals) {
         let v6 = self.family.is_v6();
         if v6 {
@@ -254,7 +254,7 @@ impl Instance {
         self.peers.retain(|peer| {
             let other = parsed(&peer.address) != Some(own);
             if !other {
-                let message = format!("peer `{own}` is this router itself: it is not a peer");
+                let message = format!("peer `{own}` is this router itself: it is left out");
                 reporter.warning(Diagnostic::at(&peer.address.span, message));
             }
             other
@@ -388,6 +388,7 @@ fn authentication(node: &Node, reporter: &mut Reporter) -> Option<At<String>> {
             _ => pass = values::text(statement, reporter),
         }
     }
+    let pass = pass.filter(|pass| !pass.value.is_empty());
     match kind.map(|word| (word.text.as_str(), &word.span)) {
         Some(("PASS", span)) => {
             if pass.is_none() {

@@ -115,7 +115,7 @@ pub(super) fn drop_late(draft: &mut Draft, nodes: &[Node], reporter: &mut Report
             let late = place("vrrp_script", &track.name.value) > here;
             if late {
                 let message = format!(
-                    "the script `{}` is defined below, which is too late for keepalived: this tracking",
+                    "the script `{}` is defined below: keepalived does not know it here, so this line",
                     track.name.value
                 );
                 let help = "move the script above the instance";

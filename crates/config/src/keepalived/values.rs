@@ -102,10 +102,12 @@ pub(super) fn body<'a>(node: &'a Node, reporter: &mut Reporter) -> &'a [Node] {
         Some(body) => body,
         None => {
             let keyword = reporter.quote(node.span());
-            reporter.error(Diagnostic::at(
-                node.span(),
-                format!("`{keyword}` needs a block: {{ ... }}"),
-            ));
+            let diagnostic =
+                Diagnostic::at(node.span(), format!("`{keyword}` needs a block: {{ ... }}"));
+            match node.keyword() == INSTANCE {
+                true => reporter.error(diagnostic),
+                false => reporter.ignored(diagnostic),
+            }
             &[]
         }
     }
@@ -135,7 +137,7 @@ pub(super) fn statements<'a>(
         }
         if statement.body.is_some() {
             let message = format!("`{keyword}` takes no block");
-            reporter.error(Diagnostic::at(statement.span(), message));
+            reporter.eased(Diagnostic::at(statement.span(), message), "its block is left out");
         }
         let earlier = places.insert(keyword, read.len());
         if let Some(earlier) = earlier.and_then(|at| read[at].take()) {
@@ -259,10 +261,21 @@ pub(super) fn number_of(
     range: RangeInclusive<i64>,
     reporter: &mut Reporter,
 ) -> Option<At<i64>> {
+    number_or_leave(what, word, range, "ignored", reporter)
+}
+
+/// Likewise; `consequence` is what becomes of the block without it.
+pub(super) fn number_or_leave(
+    what: &str,
+    word: &Word,
+    range: RangeInclusive<i64>,
+    consequence: &str,
+    reporter: &mut Reporter,
+) -> Option<At<i64>> {
     match in_range(what, word, range, reporter) {
         Ok(number) => Some(At::new(number, &word.span)),
         Err(problem) => {
-            reporter.ignored(Diagnostic::at(&word.span, problem));
+            reporter.eased(Diagnostic::at(&word.span, problem), consequence);
             None
         }
     }
