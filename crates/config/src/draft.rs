@@ -6,6 +6,7 @@
 //!
 //! No `Debug` here: drafts hold passwords.
 
+mod check;
 mod metrics;
 mod router;
 mod script;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::source::Span;
+pub(super) use check::{CheckDraft, RequestDraft, StatusDraft, digest};
 pub(super) use metrics::Metrics;
 pub(super) use router::{
     AddressDraft, AnnounceDraft, HmacDraft, InterfaceTrackDraft, KeyDraft, PeerDraft, RouterDraft,
@@ -25,7 +27,7 @@ pub(super) use router::{
 };
 pub(super) use script::{Command, ScriptDraft};
 pub(super) use service::{
-    BackendDraft, CheckDraft, GuardDraft, RateDraft, ServiceDraft, SorryDraft, TargetDraft,
+    BackendDraft, GuardDraft, RateDraft, ServiceDraft, SorryDraft, TargetDraft,
 };
 pub(super) use upstream::{UpstreamBackendDraft, UpstreamDraft};
 use vrrp_model::XdpUse;

@@ -25,7 +25,7 @@ pub(super) enum Support {
     Dangerous(&'static str),
 }
 
-pub(super) use balance::{CHECK, REAL_SERVER, URL, VIRTUAL_SERVER};
+pub(super) use balance::{CHECK, HTTP_CHECK, REAL_SERVER, URL, VIRTUAL_SERVER};
 pub(super) use global::GLOBAL_DEFS;
 pub(super) use instance::INSTANCE;
 
@@ -60,7 +60,7 @@ impl Table {
     }
 }
 
-const ALL: [&Table; 11] = [
+const ALL: [&Table; 12] = [
     &ROOT,
     &GLOBAL_DEFS,
     &INSTANCE,
@@ -71,6 +71,7 @@ const ALL: [&Table; 11] = [
     &VIRTUAL_SERVER,
     &REAL_SERVER,
     &CHECK,
+    &HTTP_CHECK,
     &URL,
 ];
 

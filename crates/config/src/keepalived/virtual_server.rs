@@ -1,21 +1,16 @@
 //! `virtual_server` and `virtual_server_group`: LVS services to ours.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{At, BackendDraft, CheckDraft, GuardDraft, ServiceDraft, SorryDraft};
 use super::super::source::Span;
-use super::checker::{self, Checked, Timing};
+use super::checker::{self, Inherited};
 use super::group::{self, Group};
 use super::keywords::{REAL_SERVER, VIRTUAL_SERVER};
 use super::tree::{Node, Word};
 use super::{lvs, values};
-use vrrp_model::{CheckType, Forward, Persistence, Protocol};
-
-/// keepalived's default.
-const CHECK_EACH: Duration = Duration::from_secs(60);
-const CHECK_AT_MOST: Duration = Duration::from_secs(5);
+use vrrp_model::{Forward, Persistence, Protocol};
 
 /// The settings of a virtual_server, before its addresses are known.
 struct Server {
@@ -25,7 +20,7 @@ struct Server {
     persistence: Persistence,
     quorum: At<i64>,
     sorry: Option<SorryDraft>,
-    timing: Timing,
+    inherited: Inherited,
     weight: At<i64>,
     backends: Vec<RealServer>,
     /// A real server cannot be reached, with a diagnostic.
@@ -36,7 +31,7 @@ struct RealServer {
     backend: BackendDraft,
     /// As written: what the backend is checked on, and what counts with NAT.
     port: At<i64>,
-    check: Option<Checked>,
+    check: Option<At<CheckDraft>>,
     span: Span,
 }
 
@@ -71,11 +66,7 @@ impl Server {
             persistence: Persistence::Flow,
             quorum: At::new(1, here),
             sorry: None,
-            timing: Timing {
-                interval: At::new(CHECK_EACH, here),
-                timeout: At::new(CHECK_AT_MOST, here),
-                retry: At::new(1, here),
-            },
+            inherited: Inherited::new(here),
             weight: At::new(1, here),
             backends: Vec::new(),
             left_out: false,
@@ -129,7 +120,7 @@ impl Server {
                 }
                 "hysteresis" => lvs::hysteresis(statement, reporter),
                 "real_server" | "sorry_server" | "sorry_server_lvs_method" => {}
-                _ => checker::timing(statement, &mut self.timing, reporter),
+                _ => self.inherited.read(statement, reporter),
             }
         }
         let scheduler = scheduler.map_or(("wlc", here), |word| (word.text.as_str(), &word.span));
@@ -141,23 +132,24 @@ impl Server {
     fn real_server(&mut self, node: &Node, mail: &mut Vec<Span>, reporter: &mut Reporter) {
         let Some((address, port)) = group::address_and_port(node, reporter) else { return };
         let mut weight = self.weight.clone();
-        let mut timing = self.timing.clone();
+        let mut inherited = self.inherited.clone();
         let mut method = self.method;
         let mut check = None;
-        let blocks = ["TCP_CHECK", "HTTP_GET"];
-        for statement in values::statements(node, &REAL_SERVER, &blocks, mail, reporter) {
+        for statement in values::statements(node, &REAL_SERVER, &checker::BUILT, mail, reporter) {
             match statement.keyword() {
                 "weight" => weight = values::number(statement, reporter).unwrap_or(weight),
                 "lvs_method" | "lb_kind" => method = lvs::method(statement, reporter),
-                "TCP_CHECK" | "HTTP_GET" if check.is_none() => check = Some(statement),
-                "TCP_CHECK" | "HTTP_GET" => {
+                built if checker::BUILT.contains(&built) && check.is_none() => {
+                    check = Some(statement);
+                }
+                built if checker::BUILT.contains(&built) => {
                     let message = "only the first check of a real_server is built: this one";
                     reporter.ignored(Diagnostic::at(statement.span(), message));
                 }
-                _ => checker::timing(statement, &mut timing, reporter),
+                _ => inherited.read(statement, reporter),
             }
         }
-        let check = check.map(|check| checker::read(check, timing, mail, reporter));
+        let check = check.and_then(|check| checker::read(check, inherited, mail, reporter));
         let Some(forward) = method else {
             self.left_out = true;
             return;
@@ -233,70 +225,21 @@ impl Server {
     /// The service's check is the first one that a real server has.
     fn check(&self, protocol: Protocol, port: &At<i64>, here: &Span) -> At<CheckDraft> {
         match self.common() {
-            Some(server) => self.check_of(server, protocol, port, here),
-            None => self.unchecked(here),
+            Some(server) => server.check(protocol, port),
+            None => checker::none(here),
         }
     }
 
-    /// A real server with another check, or with none, has its own: nothing is taken over from its
-    /// neighbours.
+    /// Each real server but the first that is checked has a check of its own, or none: nothing is
+    /// taken over from its neighbours. What is equal becomes the service's when it is validated.
     fn backend(&self, server: &RealServer, protocol: Protocol, port: &At<i64>) -> BackendDraft {
-        let same = |common: &RealServer| match (&common.check, &server.check) {
-            (Some(common), Some(own)) => common.same(own),
-            (common, own) => common.is_none() && own.is_none(),
-        };
-        // keepalived connects to a real server's own port, which a UDP service has no other word
-        // for.
-        let same_port = |common: &RealServer| {
-            protocol == Protocol::Tcp || common.port.value == server.port.value
-        };
-        let own = self.common().is_some_and(|common| !same(common) || !same_port(common));
-        let check = own.then(|| self.check_of(server, protocol, port, &server.span));
+        let own = self.common().is_some_and(|common| !std::ptr::eq(common, server));
+        let check = own.then(|| server.check(protocol, port));
         BackendDraft { check, ..server.backend.clone() }
     }
 
     fn common(&self) -> Option<&RealServer> {
         self.backends.iter().find(|server| server.check.is_some())
-    }
-
-    /// keepalived takes a real server without a check for up.
-    fn check_of(
-        &self,
-        server: &RealServer,
-        protocol: Protocol,
-        port: &At<i64>,
-        here: &Span,
-    ) -> At<CheckDraft> {
-        let Some(checked) = &server.check else { return self.unchecked(here) };
-        // keepalived connects to the same port whatever the protocol.
-        let written = || server.backend.port.as_ref().unwrap_or(port).clone();
-        let timing = &checked.timing;
-        let failures = At::new(timing.retry.value.saturating_add(1), &timing.retry.span);
-        let check = CheckDraft {
-            kind: checked.kind,
-            port: checked.port.clone().or_else(|| (protocol == Protocol::Udp).then(written)),
-            path: checked.path.clone(),
-            interval: Some(timing.interval.clone().into()),
-            timeout: Some(timing.timeout.clone().into()),
-            rise: None,
-            fall: Some(failures),
-            real_path: None,
-        };
-        At::new(check, &checked.span)
-    }
-
-    fn unchecked(&self, here: &Span) -> At<CheckDraft> {
-        let check = CheckDraft {
-            kind: CheckType::None,
-            port: None,
-            path: None,
-            interval: Some(self.timing.interval.clone().into()),
-            timeout: Some(self.timing.timeout.clone().into()),
-            rise: None,
-            fall: None,
-            real_path: None,
-        };
-        At::new(check, here)
     }
 
     /// keepalived says nothing of it; where the neighbours have checks it is more often forgotten
@@ -310,6 +253,20 @@ impl Server {
                 here.related(&common.span, "another one of this virtual_server is checked"),
             );
         }
+    }
+}
+
+impl RealServer {
+    /// keepalived takes a real server without a check for up.
+    fn check(&self, protocol: Protocol, port: &At<i64>) -> At<CheckDraft> {
+        let Some(At { value: check, span }) = &self.check else {
+            return checker::none(&self.span);
+        };
+        // keepalived connects to the same port whatever the protocol: a UDP service has no other
+        // word for it.
+        let written = || self.backend.port.as_ref().unwrap_or(port).clone();
+        let udp = (protocol == Protocol::Udp).then(written);
+        At::new(CheckDraft { port: check.port.clone().or(udp), ..check.clone() }, span)
     }
 }
 

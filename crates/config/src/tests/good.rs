@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::*;
 use vrrp_model::{
-    Announce, Auth, CheckKind, ChecksumForm, Config, Delivery, Forward, Peer, Protocol, Router,
-    Version, XdpUse,
+    Announce, Auth, CheckKind, ChecksumForm, Config, Delivery, Forward, HttpCheck, Peer, Protocol,
+    Router, Version, XdpUse,
 };
 
 fn config(text: &str, language: Language, mode: Mode) -> Config {
@@ -181,7 +181,7 @@ check = { type = "http", port = 8080, path = "/ready" }
     assert_eq!((script.rise, script.fall, script.init_fail), (2, 3, true));
     let service = &config.services[0];
     assert_eq!(service.backends[0].forward, Forward::Dr);
-    assert_eq!(service.check.kind, CheckKind::Http { port: Some(8080), path: "/ready".to_owned() });
+    assert_eq!(service.check.kind, CheckKind::Http(HttpCheck::new(Some(8080), "/ready")));
 }
 
 #[test]

@@ -7,9 +7,9 @@ const ALPHA: &str = "a backend takes connections after its first good check, wit
 const INHIBIT: &str =
     "a backend whose check fails takes no connections in any case, and keeps none";
 const NO_LIMIT: &str = "connections are not counted: no limit would hold";
-const NOT_HTTP_TEXT: &str = "only the status of the answer is checked (200 to 399), not its text";
+const WHOLE_BODY: &str =
+    "it is not supported yet: a regex is searched in the whole body, up to its first MiB";
 const NOT_BOUND: &str = "it is not supported yet: checks leave by the route to the backend";
-const HOST: &str = "it is not supported yet: the backend's address is the host that is asked for";
 
 pub(in super::super) const VIRTUAL_SERVER: Table = Table {
     block: "virtual_server",
@@ -25,6 +25,7 @@ pub(in super::super) const VIRTUAL_SERVER: Table = Table {
                 "delay_loop",
                 "connect_timeout",
                 "retry",
+                "virtualhost",
                 "weight",
                 "real_server",
                 "sh-port",
@@ -50,7 +51,6 @@ pub(in super::super) const VIRTUAL_SERVER: Table = Table {
         (Harmless(ALPHA), &["alpha"]),
         (Harmless("it is about notify scripts, which do not run"), &["omega"]),
         (Differs("it is not supported yet"), &["ops"]),
-        (Differs(HOST), &["virtualhost"]),
         (Harmless(INHIBIT), &["inhibit_on_failure"]),
         (Harmless("backends are hashed in any case"), &["hashed", "sh-fallback", "mh-fallback"]),
         (Harmless(IPVS), &["flag-1", "flag-2", "flag-3", "snmp_name"]),
@@ -75,6 +75,7 @@ pub(in super::super) const REAL_SERVER: Table = Table {
                 "delay_loop",
                 "connect_timeout",
                 "retry",
+                "virtualhost",
             ],
         ),
         (
@@ -94,7 +95,6 @@ pub(in super::super) const REAL_SERVER: Table = Table {
         (Differs(NO_LIMIT), &["uthreshold", "lthreshold"]),
         (Differs(NO_NOTIFY), &["notify_up", "notify_down"]),
         (Harmless(ALPHA), &["alpha"]),
-        (Differs(HOST), &["virtualhost"]),
         (Harmless(INHIBIT), &["inhibit_on_failure"]),
         (Harmless(IPVS), &["snmp_name"]),
         (Harmless("a check is repeated at its interval"), &["delay_before_retry", "warmup"]),
@@ -102,21 +102,41 @@ pub(in super::super) const REAL_SERVER: Table = Table {
     ],
 };
 
-/// What checks have in common, and what HTTP_GET adds.
+/// `TCP_CHECK`.
 pub(in super::super) const CHECK: Table = Table {
     block: "this check",
     rows: &[
-        (Read, &["connect_port", "connect_timeout", "retry", "nb_get_retry", "delay_loop", "url"]),
-        (Differs("it is not supported yet: the backend's own address is checked"), &["connect_ip"]),
+        (Read, &["connect_ip", "connect_port", "connect_timeout", "retry", "delay_loop"]),
         (Differs(NOT_BOUND), &["bindto", "bind_port", "bind_if", "fwmark"]),
         (Harmless(ALPHA), &["alpha"]),
-        (Differs(HOST), &["virtualhost"]),
-        (Harmless("requests are HTTP/1.1"), &["http_protocol"]),
-        (Harmless("it belongs to SSL_GET"), &["enable_sni", "sni_name", "tls_compliant"]),
+        (Harmless("a check is repeated at its interval"), &["delay_before_retry", "warmup"]),
+        (Harmless("each change of a backend is logged"), &["log_all_failures"]),
+    ],
+};
+
+/// `HTTP_GET`.
+pub(in super::super) const HTTP_CHECK: Table = Table {
+    block: "HTTP_GET",
+    rows: &[
         (
-            Harmless("a check is repeated at its interval"),
-            &["delay_before_retry", "warmup", "fast_recovery"],
+            Read,
+            &[
+                "connect_ip",
+                "connect_port",
+                "connect_timeout",
+                "retry",
+                "nb_get_retry",
+                "delay_loop",
+                "virtualhost",
+                "http_protocol",
+                "url",
+            ],
         ),
+        (Differs(NOT_BOUND), &["bindto", "bind_port", "bind_if", "fwmark"]),
+        (Harmless(ALPHA), &["alpha"]),
+        (Harmless("it belongs to SSL_GET"), &["enable_sni", "sni_name", "tls_compliant"]),
+        (Harmless("a check is repeated at its interval"), &["delay_before_retry", "warmup"]),
+        (Harmless("a check asks for all its URLs at once"), &["fast_recovery"]),
         (Harmless("each change of a backend is logged"), &["log_all_failures"]),
     ],
 };
@@ -124,21 +144,20 @@ pub(in super::super) const CHECK: Table = Table {
 pub(in super::super) const URL: Table = Table {
     block: "url",
     rows: &[
-        (Read, &["path"]),
-        (Differs("an answer from 200 to 399 counts as good"), &["status_code"]),
         (
-            Differs(NOT_HTTP_TEXT),
+            Read,
             &[
+                "path",
+                "virtualhost",
+                "status_code",
                 "digest",
                 "regex",
                 "regex_no_match",
                 "regex_options",
-                "regex_min_offset",
-                "regex_max_offset",
-                "regex_stack",
             ],
         ),
-        (Differs(HOST), &["virtualhost"]),
+        (Differs(WHOLE_BODY), &["regex_min_offset", "regex_max_offset"]),
+        (Harmless("matching needs no stack of its own"), &["regex_stack"]),
         (Harmless("it belongs to SSL_GET"), &["tls_compliant"]),
     ],
 };
