@@ -42,6 +42,7 @@ fn tests() -> BTreeMap<String, Test> {
         ("vrrp-election", "crates/election/src"),
         ("vrrp-election", "crates/election/tests"),
         ("vrrp-model", "crates/model/src"),
+        ("vrrp-notify", "crates/notify/src"),
         ("vrrp-status", "crates/status/src"),
         ("vrrp-steering", "crates/steering/src"),
         ("vrrp-common", "vrrp-common/tests"),

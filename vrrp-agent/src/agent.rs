@@ -7,7 +7,7 @@
 //!   scripts ------- results ----+-> agent loop --+-> host task: addresses, routes, settings
 //!   health probes - results ----|                |-> steering: tables, rings, program
 //!   signals, tick --------------'                '-> observed: status, metrics
-//!   elector ------- transitions ---> log
+//!   elector ------- reports -------> notifier: log, notify commands, FIFOs
 //! ```
 //!
 //! The loop owns the tasks of watcher, servers, scripts and probes; they end when it returns. The
@@ -16,6 +16,7 @@
 mod compare;
 mod election_sync;
 mod knowledge;
+mod notices;
 mod observed;
 mod orders;
 mod probes;
@@ -29,7 +30,6 @@ mod strangers;
 #[cfg(test)]
 mod tests;
 mod tracking;
-mod transitions;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -54,6 +54,7 @@ use crate::signals::Signals;
 use compare::Compare;
 use election_sync::ElectionSync;
 use knowledge::Knowledge;
+use notices::Notices;
 use observed::Observed;
 use orders::Pending;
 use probes::Workers;
@@ -175,6 +176,8 @@ struct Outputs {
     destinations: watch::Sender<BTreeSet<IpAddr>>,
     /// For the servers: the newest state.
     observed: watch::Sender<Arc<Observed>>,
+    /// For the notifier: configuration and services.
+    notices: Notices,
     compare: Compare,
     strangers: Strangers,
     /// Hand-overs whose clients wait for an answer.
@@ -205,14 +208,14 @@ impl Agent {
         let resumable = election_sync::resumable(&indices, words.as_ref())?;
         let plane = DataPlane::new(plane, clock::now())?;
         let host_effects = Host::open(&config.api_socket)?;
-        let (elector, transitions) = Elector::start(words, config.election.clone())?;
+        let (elector, reports) = Elector::start(words, config.election.clone())?;
         let fixed = Arc::new(fixed(options, &plane)?);
         let known = Knowledge::new(RunningConfig::new(config, indices, plane.found()));
         let config = &known.running.config;
         let (observed, newest) = watch::channel(Arc::new(Observed::new(&known)));
         let (shutdown, ended) = watch::channel(false);
-        let transition_log = tokio::spawn(transitions::log(transitions, ended.clone()));
-        let source = servers::status_source(&fixed, newest, &elector);
+        let (notifier, notices) = notices::start(config, reports, &ended);
+        let source = servers::status_source(&fixed, newest, &elector, &notices);
         let (give_orders, orders) = mpsc::channel(ORDERS);
         servers::serve(&mut servers, config, &source, &give_orders, &ended).await?;
         let inputs = Inputs {
@@ -232,11 +235,12 @@ impl Agent {
             desired: Arc::default(),
             destinations,
             observed,
+            notices,
             compare: Compare::default(),
             strangers: Strangers::default(),
             moves: Vec::new(),
         };
-        let lifecycle = Lifecycle::new(servers, background, transition_log, shutdown);
+        let lifecycle = Lifecycle::new(servers, background, notifier, shutdown);
         Ok(Ok(Self { fixed, inputs, known, outputs, lifecycle }))
     }
 
@@ -265,7 +269,7 @@ impl Agent {
                 Some(End::Release) if self.outputs.elector.is_finished() => break,
                 None if self.outputs.elector.is_finished() => {
                     // Its last transitions are in the log before this.
-                    self.lifecycle.finish_log().await;
+                    self.lifecycle.finish_notifier().await;
                     return Err(RunError::ElectionEnded);
                 }
                 _ if self.outputs.host_task.is_finished() => return Err(RunError::HostEnded),
@@ -374,6 +378,7 @@ impl Agent {
         let mut observed =
             Observed::of_round(&self.known, host, &outputs.desired, outputs.steering.as_ref());
         outputs.compare.follow(view, &mut observed);
+        outputs.notices.publish(&observed);
         outputs.strangers.follow(&self.fixed, view, &observed);
         outputs.observed.send_replace(Arc::new(observed));
     }

@@ -4,7 +4,7 @@
 //! ```text
 //!   agent loop --- Command (queue + eventfd) -----> election thread --- raw sockets, packet
 //!   agent loop <-- View (watch, newest only) ------ election thread     socket, words in maps
-//!   log task <---- Transition (queue, in order) --- election thread
+//!   notifier <----- Report (queue, in order) ------- election thread
 //! ```
 //!
 //! Nothing that blocks runs here: scripts, checks, HTTP, netlink and files are the agent loop's.
@@ -39,13 +39,14 @@ use tokio::sync::{mpsc, watch};
 
 use command_queue::Outbox;
 use timer::Timer;
-pub use transitions::{Dropped, Transition};
+pub use transitions::Dropped;
 pub use vrrp_election::view::{RouterView, View};
 
 use crate::net::packet_socket::{FrameError, PacketSocket};
 use crate::plane::mastership::MastershipMaps;
 use vrrp_model::host::Interface;
 use vrrp_model::{ElectionThread, Router, RouterIdx};
+use vrrp_notify::Report;
 
 /// What the agent loop sends to the thread. A virtual router is named by its index in the maps,
 /// which it keeps over reloads.
@@ -145,7 +146,7 @@ impl Elector {
     pub fn start(
         words: Option<MastershipMaps>,
         wanted: ElectionThread,
-    ) -> Result<(Self, mpsc::Receiver<Transition>), StartError> {
+    ) -> Result<(Self, mpsc::Receiver<Report>), StartError> {
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(StartError::Wake)?;
         let wake = Arc::new(wake);

@@ -4,40 +4,22 @@
 //! the next interval: runs never overlap. Cancelling a task kills the process group of the run in
 //! flight.
 //!
-//! A script gets no shell, no input, no output, a small environment, `/` as its directory and a
-//! process group of its own. Rise and fall are not counted here: every run is one [`Event`].
+//! Rise and fall are not counted here: every run is one [`Event`].
 
-pub mod security;
-mod start;
 #[cfg(test)]
 mod tests;
 
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
-use tokio::process::Child;
+use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::clock;
+use crate::process::{self, NotStarted, Outcome};
 use crate::shortage::{self, Undone};
-use start::start_on_thread;
-pub use start::{NotStarted, inspect, remove_unusable};
-use vrrp_model::Script;
-
-/// A run that timed out gets SIGTERM, and SIGKILL this much later.
-const TERMINATION: Duration = Duration::from_secs(2);
-
-/// PATH of the scripts; a command without a slash is searched there.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// Mode bits, one of which every executable has.
-const ANY_EXECUTE: u32 = 0o111;
+use vrrp_model::{Command, Config, Script};
 
 /// Shortest interval; zero would panic, and the model's smallest is greater.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
@@ -51,18 +33,6 @@ pub struct Event {
     pub ok: bool,
     pub outcome: Outcome,
     pub duration: Duration,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Its exit status.
-    Exit(i32),
-    /// The signal that ended it.
-    Signal(i32),
-    /// Reported at the timeout; the script may still be ending.
-    TimedOut,
-    /// Why.
-    CannotStart(String),
 }
 
 /// The running scripts; dropping it ends them.
@@ -108,8 +78,8 @@ impl Runner {
     async fn run_once(&mut self) -> Result<(), mpsc::error::SendError<Event>> {
         let started = clock::timer();
         let deadline = clock::timer() + self.script.timeout;
-        let script = self.script.clone();
-        let mut starting = match start_on_thread(script) {
+        let command = self.script.command.clone();
+        let mut starting = match process::start_on_thread(command, Vec::new()) {
             Ok(starting) => starting,
             Err(lack) => return self.excuse(&lack),
         };
@@ -176,68 +146,43 @@ impl Runner {
     }
 }
 
-/// A running script: the process and its group.
-struct Group {
-    child: Child,
-    id: Pid,
-    /// Whether dropping this kills the group: not after an orderly end, because a script may leave
-    /// a daemon running on purpose.
-    armed: bool,
-}
-
-impl Group {
-    fn new(child: Child) -> Result<Self, NotStarted> {
-        let id = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
-        let id = id.ok_or_else(|| {
-            NotStarted::Broken("the process ended before it was known".to_owned())
-        })?;
-        Ok(Self { child, id, armed: true })
-    }
-
-    async fn wait(&mut self) -> Outcome {
-        match self.child.wait().await {
-            Ok(status) => {
-                self.armed = false;
-                outcome(status)
-            }
-            Err(error) => Outcome::CannotStart(format!("cannot wait for it: {error}")),
+/// Removes commands that cannot run from the configuration, as keepalived does: such a script is
+/// not tracked, instead of being tracked as failed. Returns a message about each, and about those
+/// that other users could replace. A command for which this host lacks resources stays.
+pub fn remove_unusable(config: &mut Config) -> Vec<String> {
+    let mut messages = Vec::new();
+    let mut usable = |what: &str, lost: &str, command: &Command| match process::inspect(command) {
+        Ok(None) | Err(NotStarted::Lack(_)) => true,
+        Ok(Some(insecure)) => {
+            messages.push(format!(
+                "{what} runs as root though other users can change it: {insecure}; \
+                 script security refuses such programs"
+            ));
+            true
         }
-    }
-
-    /// Waits for a run that got SIGTERM. Kills the rest of its group after [`TERMINATION`], or
-    /// after the script itself has ended.
-    async fn end(mut self) {
-        let _ = tokio::time::timeout(TERMINATION, self.child.wait()).await;
-        self.signal(Signal::SIGKILL);
-        self.armed = false;
-        if let Err(error) = self.child.wait().await {
-            tracing::warn!(pid = self.id.as_raw(), %error, "cannot wait for a killed script");
+        Err(NotStarted::Broken(why)) => {
+            messages.push(format!("{what} is {lost}, because it cannot run: {why}"));
+            false
         }
-    }
-
-    fn signal(&self, signal: Signal) {
-        match killpg(self.id, signal) {
-            Ok(()) | Err(Errno::ESRCH) => {}
-            Err(error) => {
-                tracing::warn!(pid = self.id.as_raw(), %signal, %error, "cannot signal a script");
-            }
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if self.armed {
-            self.signal(Signal::SIGKILL);
-        }
-    }
-}
-
-fn outcome(status: ExitStatus) -> Outcome {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => Outcome::Exit(code),
-        (None, Some(signal)) => Outcome::Signal(signal),
-        // Only a stopped process has neither, and `wait` does not return for stopped processes.
-        (None, None) => Outcome::Exit(-1),
-    }
+    };
+    let is_tracked = |index| {
+        let mut tracked = config.routers.iter().flat_map(|router| &router.track_scripts);
+        tracked.any(|tracked| tracked.script == index)
+    };
+    let gone: Vec<usize> = config
+        .scripts
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| is_tracked(*index))
+        .filter(|(_, script)| {
+            !usable(&format!("script {}", script.name), "not tracked", &script.command)
+        })
+        .map(|(index, _)| index)
+        .collect();
+    config.notify.retain(|notify| {
+        let program = notify.command.words.first().map_or("", String::as_str);
+        usable(&format!("the notify command {program}"), "left out", &notify.command)
+    });
+    config.remove_scripts(&gone);
+    messages
 }

@@ -6,6 +6,7 @@
 
 mod check;
 mod comments;
+mod notify;
 mod service;
 mod text;
 mod upstream;
@@ -18,8 +19,9 @@ use super::validate::HEX;
 use comments::{Block, Comments};
 use text::{Text, duration, inline_table, string};
 use vrrp_model::{
-    Announce, Auth, ChecksumForm, Config, Delivery, ElectionThread, Hmac, HmacKey, Peer, Router,
-    Script, SyncGroup, TrackInterface, TrackScript, Tunnel, Version, VirtualAddress, XdpUse,
+    Announce, Auth, ChecksumForm, Command, Config, Delivery, ElectionThread, Hmac, HmacKey, Peer,
+    Router, Script, SyncGroup, TrackInterface, TrackScript, Tunnel, Version, VirtualAddress,
+    Weight, XdpUse,
 };
 
 /// The file as TOML with its comments; `None` when it has an error.
@@ -51,6 +53,8 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
         routers,
         groups,
         scripts,
+        notify,
+        fifos,
         services,
         tunnel,
         upstreams,
@@ -75,6 +79,16 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
             text.key(key, &value.to_string());
         }
     }
+    // One setting of the file, which every command holds.
+    let secure = |command: &Command| command.secure;
+    let mut commands = scripts
+        .iter()
+        .map(|script| &script.command)
+        .chain(notify.iter().map(|notify| &notify.command))
+        .chain(fifos.iter().filter_map(|fifo| fifo.reader.as_ref()));
+    if !commands.all(secure) {
+        text.key("script_security", "false");
+    }
     if !startup_delay.is_zero() {
         text.key("startup_delay", &duration(*startup_delay));
     }
@@ -90,6 +104,12 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
     for script in scripts {
         text.table("script", comments.of(&Block::Script(script.name.clone())));
         write_script(&mut text, script);
+    }
+    for notify in notify {
+        notify::write(&mut text, notify, config);
+    }
+    for fifo in fifos {
+        notify::write_fifo(&mut text, fifo);
     }
     for service in services {
         text.table("service", comments.of(&Block::Service(service.address, service.port)));
@@ -191,6 +211,7 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
         announce,
         track_scripts,
         track_interfaces,
+        track_own_interface,
     } = router;
     text.key("name", &string(name));
     text.key("interface", &string(interface));
@@ -237,6 +258,9 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
     }
     write_announce(text, announce);
     write_tracking(text, track_scripts, track_interfaces, scripts);
+    if !track_own_interface {
+        text.key("track_own_interface", "false");
+    }
 }
 
 fn authentication(hmac: &Hmac) -> String {
@@ -286,7 +310,12 @@ fn write_tracking(
             "track_scripts",
             track_scripts.iter().map(|TrackScript { script, weight }| {
                 let name = scripts.get(*script).map_or("", |script| script.name.as_str());
-                inline_table([("script", Some(string(name))), ("weight", Some(weight.to_string()))])
+                let [value, reverse] = weight_keys(*weight);
+                inline_table([
+                    ("script", Some(string(name))),
+                    ("weight", value),
+                    ("reverse", reverse),
+                ])
             }),
         );
     }
@@ -295,13 +324,17 @@ fn write_tracking(
         text.list(
             "track_interfaces",
             track_interfaces.iter().map(|TrackInterface { interface, weight }| {
-                inline_table([
-                    ("interface", Some(string(interface))),
-                    ("weight", Some(weight.to_string())),
-                ])
+                let [value, reverse] = weight_keys(*weight);
+                let interface = Some(string(interface));
+                inline_table([("interface", interface), ("weight", value), ("reverse", reverse)])
             }),
         );
     }
+}
+
+/// `weight` and `reverse`.
+fn weight_keys(Weight { value, reverse }: Weight) -> [Option<String>; 2] {
+    [Some(value.to_string()), reverse.then(|| "true".to_owned())]
 }
 
 /// The eight bytes as a string that is cut to them again. Where the cut went through a character,
@@ -350,16 +383,13 @@ fn write_announce(text: &mut Text, announce: &Announce) {
 }
 
 fn write_script(text: &mut Text, script: &Script) {
-    let Script { name, command, interval, timeout, rise, fall, user, init_fail } = script;
+    let Script { name, command, interval, timeout, rise, fall, init_fail } = script;
     text.key("name", &string(name));
-    text.list("command", command.iter().map(|word| string(word)));
+    notify::command(text, "command", "", command);
     text.key("interval", &duration(*interval));
     text.key("timeout", &duration(*timeout));
     text.key("rise", &rise.to_string());
     text.key("fall", &fall.to_string());
-    if let Some(user) = user {
-        text.key("user", &string(user));
-    }
     if *init_fail {
         text.key("init_fail", "true");
     }

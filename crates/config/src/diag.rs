@@ -1,5 +1,7 @@
 //! What there is to say about a file, and who collects it.
 
+use std::fmt::Display;
+
 use super::source::{Source, Span, floor_boundary};
 use super::{Mode, Outcome};
 use vrrp_model::Config;
@@ -87,17 +89,42 @@ pub(super) struct Reporter<'a> {
     errors: usize,
     /// Not kept: errors and warnings.
     dropped: usize,
+    /// The block that an error leaves out; `None` where it leaves out the file.
+    part: Option<Part>,
+}
+
+struct Part {
+    /// What becomes of the block.
+    fate: &'static str,
+    failed: bool,
 }
 
 impl<'a> Reporter<'a> {
     pub fn new(source: &'a Source, mode: Mode) -> Self {
-        Self { source, mode, kept: Vec::new(), errors: 0, dropped: 0 }
+        Self { source, mode, kept: Vec::new(), errors: 0, dropped: 0, part: None }
     }
 
-    /// An error in either mode.
+    /// An error in either mode, outside of [`Reporter::part`].
     pub fn error(&mut self, diagnostic: Diagnostic) {
+        if let Some(part) = &mut self.part {
+            part.failed = true;
+            let fate = part.fate;
+            return self.eased(diagnostic, fate);
+        }
         self.errors += 1;
         self.keep(Severity::Error, diagnostic);
+    }
+
+    /// Makes a part of the configuration. When lenient an error in it is a warning that ends in
+    /// `fate`, and the part is `None`: the file means the rest.
+    pub fn part<T>(&mut self, fate: &'static str, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        if self.mode == Mode::Strict {
+            return Some(make(self));
+        }
+        let outer = self.part.replace(Part { fate, failed: false });
+        let made = make(self);
+        let part = std::mem::replace(&mut self.part, outer);
+        part.is_none_or(|part| !part.failed).then_some(made)
     }
 
     /// A warning in either mode.
@@ -106,11 +133,23 @@ impl<'a> Reporter<'a> {
     }
 
     /// Something that is skipped: an error when strict, a warning that says so when lenient.
-    pub fn ignored(&mut self, mut diagnostic: Diagnostic) {
+    pub fn ignored(&mut self, diagnostic: Diagnostic) {
+        self.eased(diagnostic, "ignored");
+    }
+
+    /// A value that has another in its place: an error when strict, a warning that names the other
+    /// when lenient.
+    pub fn replaced(&mut self, diagnostic: Diagnostic, other: impl Display) {
+        self.eased(diagnostic, &format!("{other} in its place"));
+    }
+
+    /// An error when strict, a warning that ends in `fate` when lenient.
+    pub fn eased(&mut self, mut diagnostic: Diagnostic, fate: &str) {
         match self.mode {
             Mode::Strict => self.error(diagnostic),
             Mode::Lenient => {
-                diagnostic.message.push_str("; ignored");
+                diagnostic.message.push_str("; ");
+                diagnostic.message.push_str(fate);
                 self.warning(diagnostic);
             }
         }

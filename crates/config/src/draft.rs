@@ -8,6 +8,7 @@
 
 mod check;
 mod metrics;
+mod notify;
 mod router;
 mod script;
 mod service;
@@ -21,6 +22,7 @@ use toml::Spanned;
 use super::source::Span;
 pub(super) use check::{CheckDraft, RequestDraft, StatusDraft, digest};
 pub(super) use metrics::Metrics;
+pub(super) use notify::{FifoDraft, NotifyDraft};
 pub(super) use router::{
     AddressDraft, AnnounceDraft, HmacDraft, InterfaceTrackDraft, KeyDraft, PeerDraft, RouterDraft,
     ScriptTrackDraft,
@@ -99,6 +101,12 @@ pub(super) struct Draft {
     pub routers: Vec<RouterDraft>,
     #[serde(default, rename = "script")]
     pub scripts: Vec<ScriptDraft>,
+    /// Whether root refuses programs that other users could replace.
+    pub script_security: Option<bool>,
+    #[serde(default)]
+    pub notify: Vec<NotifyDraft>,
+    #[serde(default, rename = "notify_fifo")]
+    pub fifos: Vec<FifoDraft>,
     #[serde(default, rename = "service")]
     pub services: Vec<ServiceDraft>,
     #[serde(default, rename = "upstream")]

@@ -1,18 +1,21 @@
 //! The files a keepalived.conf reads in.
 //!
-//! keepalived looks for its include lines before it looks at conditions and variables, so they are
-//! found by the text alone. Every file is read once, however often it is included; the reader of
-//! the language goes through them line by line.
+//! An include stands in the text, perhaps behind conditions; its path may have variables. Every file
+//! is read once, however often it is included; the reader of the language goes through them line by
+//! line.
 
 mod level;
 mod pattern;
+mod variables;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::Surroundings;
 use super::source::{Include, Problem, Source, Span};
 use level::Level;
+use variables::Variables;
 
 /// Files below one another; more is a circle.
 pub(super) const DEEPEST: usize = 16;
@@ -37,9 +40,15 @@ pub trait Files {
 }
 
 /// The main file with all it includes, at any depth.
-pub(super) fn gather(name: &str, bytes: &[u8], files: &dyn Files) -> Source {
+pub(super) fn gather(
+    name: &str,
+    bytes: &[u8],
+    files: &dyn Files,
+    surroundings: &Surroundings,
+) -> Source {
     let mut gatherer = Gatherer {
         files,
+        variables: Variables::new(surroundings),
         named: vec![(name.to_owned(), String::from_utf8_lossy(bytes).into_owned())],
         start: 0,
         bytes: bytes.len(),
@@ -56,6 +65,7 @@ pub(super) fn gather(name: &str, bytes: &[u8], files: &dyn Files) -> Source {
 
 struct Gatherer<'a> {
     files: &'a dyn Files,
+    variables: Variables<'a>,
     named: Vec<(String, String)>,
     /// Where the file that is scanned begins in the text of all.
     start: usize,
@@ -78,7 +88,10 @@ impl Gatherer<'_> {
         let mut level = waiting.level;
         let mut at = self.start;
         for line in text.split('\n') {
-            if let Some((keyword, argument, span)) = statement(line) {
+            let rest = self.variables.behind_conditions(line).unwrap_or_default();
+            self.variables.define(rest);
+            if let Some((keyword, argument, span)) = statement(rest) {
+                let at = at + line.len() - rest.len();
                 if keyword == "include_check" {
                     level.change(argument);
                 } else if let Some(extra) = Level::of_keyword(keyword) {
@@ -121,6 +134,7 @@ impl Gatherer<'_> {
             include.problem = Some(Problem { message, silent: false });
             return include;
         }
+        let pattern = &self.variables.expand(pattern, &dir.display().to_string());
         let found = pattern::expand(pattern, dir, self.files);
         include.problem = check.complain(pattern, &found);
         for path in found.paths() {

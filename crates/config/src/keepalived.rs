@@ -7,14 +7,18 @@
 
 mod address_lists;
 mod checker;
+mod command;
 mod expand;
+mod family;
 mod global;
 mod group;
 mod hmac;
 mod instance;
 mod keywords;
 mod lexer;
+mod lookalikes;
 mod lvs;
+mod notify;
 mod script;
 mod sync;
 mod tree;
@@ -62,7 +66,7 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
     let mut draft = Draft::default();
     let mut globals = Globals::default();
     let mut mail = Vec::new();
-    let mut floating = Vec::new();
+    let mut synced = Vec::new();
     for node in nodes.iter().filter(|node| node.keyword() == "global_defs") {
         global::read(node, &mut globals, &mut mail, reporter);
     }
@@ -77,23 +81,32 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
         }
         match node.keyword() {
             "vrrp_instance" => {
-                draft.routers.extend(instance::read(node, &globals, &mut mail, reporter))
+                if let Some((router, notify)) = instance::read(node, &globals, &mut mail, reporter)
+                {
+                    draft.routers.push(router);
+                    draft.notify.extend(notify);
+                }
             }
             "vrrp_sync_group" => {
-                if let Some((group, weights_count)) = sync::read(node, &mut mail, reporter) {
-                    draft.groups.push(group);
-                    floating.push(weights_count);
-                }
+                synced.extend(sync::read(node, &globals, &mut mail, reporter));
             }
             "vrrp_script" => draft.scripts.extend(script::read(node, &globals, reporter)),
             "virtual_server" => {
-                draft.services.extend(virtual_server::read(node, &groups, &mut mail, reporter))
+                let services = virtual_server::read(node, &groups, &mut mail, reporter);
+                draft.notify.extend(notify::of_services(node, &services, &globals, reporter));
+                draft.services.extend(services);
             }
             _ => {}
         }
     }
-    sync::drop_weights(&mut draft, &floating, reporter);
+    script::drop_late(&mut draft, nodes, reporter);
+    values::keep_first(&mut draft.scripts, |script| &script.name, "script", reporter);
+    sync::complete(&mut draft, synced, reporter);
+    values::keep_first(&mut draft.groups, |group| &group.name, "sync group", reporter);
+    values::keep_first(&mut draft.services, |service| &service.name, "virtual_server", reporter);
     values::summarise_mail(&mail, reporter);
+    draft.fifos = globals.fifos.drafts(reporter);
+    draft.script_security = Some(globals.script_security);
     draft.node = globals.router_id;
     draft.startup_delay = globals.startup_delay;
     draft.election = globals.election;

@@ -49,12 +49,13 @@ pub fn load_as(path: &Path, mode: Mode, config_id: Option<&str>) -> Loaded {
     match read(path) {
         Ok(bytes) => {
             let language = language(path, &String::from_utf8_lossy(&bytes));
+            let surroundings = surroundings(config_id);
             let source = match language {
-                Language::Keepalived => gather(&name, &bytes, &Disk),
+                Language::Keepalived => gather(&name, &bytes, &Disk, &surroundings),
                 Language::Toml => conf_d::gather(&name, &bytes, &Disk),
             };
             let Outcome { config, mut diagnostics } =
-                parse_on(&source, language, mode, &surroundings(config_id));
+                parse_on(&source, language, mode, &surroundings);
             diagnostics.extend(exposed(&source));
             Loaded { config, diagnostics, source, language }
         }

@@ -6,11 +6,13 @@
 
 mod backend;
 mod check;
+mod command;
 mod delivery;
 mod election;
 mod group;
 mod guard;
 mod hmac;
+mod notify;
 mod router;
 mod script;
 mod service;
@@ -44,7 +46,9 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         values::time(draft.startup_delay.as_ref(), "startup_delay", Duration::ZERO, reporter);
     check_names(draft, reporter);
     let election = election::validate(&draft.election, reporter);
-    let scripts = draft.scripts.iter().map(|script| script::validate(script, reporter)).collect();
+    let secure = draft.script_security.unwrap_or(true);
+    let scripts =
+        draft.scripts.iter().map(|script| script::validate(script, secure, reporter)).collect();
     let by_name = draft
         .scripts
         .iter()
@@ -58,21 +62,31 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         .collect();
     router::check_together(&draft.routers, &routers, reporter);
     let groups = group::validate(&draft.groups, &draft.routers, reporter);
-    let services: Vec<_> = draft
-        .services
+    let mut services = Vec::new();
+    for written in &draft.services {
+        let read = |reporter: &mut Reporter| service::validate(written, &routers, reporter);
+        services.extend(reporter.part(service::NOT_SERVED, read));
+    }
+    service::check_together(&mut services, reporter);
+    let services: Vec<_> = services.into_iter().map(|made| made.service).collect();
+    let notify = draft
+        .notify
         .iter()
-        .map(|service| service::validate(service, &routers, reporter))
+        .filter_map(|notify| notify::validate(notify, draft, &services, secure, reporter))
         .collect();
-    service::check_together(&draft.services, &services, reporter);
+    let fifos = notify::fifos(&draft.fifos, secure, reporter);
     let tunnel = tunnel::validate(&draft.tunnel, reporter);
     let upstreams: Vec<_> =
         draft.upstreams.iter().map(|upstream| upstream::validate(upstream, reporter)).collect();
     upstream::check_together(&draft.upstreams, &upstreams, reporter);
     if routers.is_empty() && !reporter.has_errors() {
-        reporter.error(
-            Diagnostic::whole_file("no virtual router in this file")
-                .help("it would make the agent do nothing"),
-        );
+        let none = Diagnostic::whole_file("no virtual router in this file")
+            .help("it would make the agent do nothing");
+        match draft.services.is_empty() {
+            true => reporter.error(none),
+            // keepalived is a balancer for addresses that the host has anyway.
+            false => reporter.eased(none, "the agent does nothing"),
+        }
     }
     if reporter.has_errors() {
         return None;
@@ -92,6 +106,8 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         routers,
         groups,
         scripts,
+        notify,
+        fifos,
         services,
         tunnel,
         upstreams,

@@ -40,17 +40,16 @@ pub fn settle(now: Instant, members: &mut [&mut VirtualRouter], complete: bool) 
     fire(now, members, complete);
 }
 
-/// Members whose only fault was the group's take part in the election again.
+/// No member is at fault: those that were, or whose group was, take part in the election again.
 fn recover(now: Instant, members: &mut [&mut VirtualRouter]) {
     for member in members {
-        let idle = match member.state {
-            State::Fault => true,
-            State::Releasing(releasing) => releasing.then == AfterRelease::Fault,
-            State::Init | State::Backup(_) | State::Master(_) => false,
-        };
-        if idle {
-            let source = member.source;
-            member.handle(now, Input::Startup { source, resume: None });
+        match member.state {
+            State::Fault => member.start_election(now, None),
+            State::Releasing(releasing) if releasing.then == AfterRelease::Fault => {
+                let source = member.source;
+                member.handle(now, Input::Startup { source, resume: None });
+            }
+            State::Init | State::Backup(_) | State::Master(_) | State::Releasing(_) => {}
         }
     }
 }

@@ -49,6 +49,8 @@ impl VirtualRouter {
 
     pub(super) fn in_fault(&mut self, now: Instant, input: Input) {
         match input {
+            // A member waits for its group: another one may still be at fault.
+            Input::Startup { source, resume: None } if self.grouped => self.source = source,
             Input::Startup { source, resume } => {
                 self.source = source;
                 self.start_election(now, resume);
@@ -118,7 +120,7 @@ impl VirtualRouter {
     }
 
     /// Section 6.4.1: takes part in the election, or resumes the mastership of an earlier agent.
-    fn start_election(&mut self, now: Instant, resume: Option<Resume>) {
+    pub(super) fn start_election(&mut self, now: Instant, resume: Option<Resume>) {
         match resume {
             Some(Resume { epoch }) => {
                 // The epoch stays the same, so a fence that the kernel sets at this moment holds.

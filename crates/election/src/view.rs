@@ -18,7 +18,7 @@ pub struct View {
     /// By index in the maps.
     pub routers: BTreeMap<RouterIdx, RouterView>,
     /// Number of executed commands. A view does not show the effect of later commands.
-    pub obeyed: u64,
+    pub handled: u64,
     /// Adverts dropped at a socket, by interface and reason. With the kernel program attached it is
     /// empty, because that program drops them first.
     pub dropped: BTreeMap<(String, DropReason), u64>,
@@ -32,7 +32,7 @@ impl Default for View {
     fn default() -> Self {
         Self {
             routers: BTreeMap::new(),
-            obeyed: 0,
+            handled: 0,
             dropped: BTreeMap::new(),
             lateness: lateness(),
             degraded: Arc::default(),

@@ -46,8 +46,8 @@ pub(crate) use choice;
 #[cfg(test)]
 mod tests {
     use crate::{
-        Balance, CheckType, ChecksumForm, Forward, Fragments, HmacMode, HttpVersion, Persistence,
-        Protocol, XdpUse,
+        Balance, CheckType, ChecksumForm, Forward, Fragments, HmacMode, HttpVersion, NotifyEvent,
+        Persistence, Protocol, XdpUse,
     };
 
     /// What serde reads and writes is what messages and metrics show.
@@ -70,6 +70,7 @@ mod tests {
             Fragments,
             HmacMode,
             HttpVersion,
+            NotifyEvent,
             Persistence,
             Protocol,
             XdpUse

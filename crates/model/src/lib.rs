@@ -12,6 +12,7 @@ pub mod histogram;
 mod hmac;
 pub mod host;
 mod index;
+mod notify;
 mod service;
 pub mod suggest;
 mod text;
@@ -28,6 +29,7 @@ use choice::choice;
 pub use election_thread::{Degraded, ElectionThread, Missing};
 pub use hmac::{Hmac, HmacError, HmacKey, HmacMode};
 pub use index::RouterIdx;
+pub use notify::{Command, Fifo, Notify, NotifyEvent, Subject};
 pub use service::{
     Backend, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, Tunnel,
 };
@@ -72,6 +74,9 @@ pub struct Config {
     /// Routers that are masters together or not at all (`vrrp_sync_group`).
     pub groups: Vec<SyncGroup>,
     pub scripts: Vec<Script>,
+    /// In the order in which they are run.
+    pub notify: Vec<Notify>,
+    pub fifos: Vec<Fifo>,
     pub services: Vec<Service>,
     pub tunnel: Tunnel,
     pub upstreams: Vec<Upstream>,
@@ -150,6 +155,8 @@ pub struct Router {
     pub announce: Announce,
     pub track_scripts: Vec<TrackScript>,
     pub track_interfaces: Vec<TrackInterface>,
+    /// Whether it is a fault if the link of `interface` goes down.
+    pub track_own_interface: bool,
 }
 
 impl Router {
@@ -303,28 +310,41 @@ impl Default for Announce {
     }
 }
 
+/// What a tracked script or interface does to a router.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Weight {
+    /// -253..=253. Zero: failure means fault. Positive: added to the priority while it is well.
+    /// Negative: added while it fails.
+    pub value: i16,
+    /// Failure counts as well, and well as failure (`weight N reverse`).
+    pub reverse: bool,
+}
+
+impl Weight {
+    /// Not reversed.
+    pub const fn new(value: i16) -> Self {
+        Self { value, reverse: false }
+    }
+}
+
 /// A script that a router's priority depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackScript {
     /// Index into [`Config::scripts`].
     pub script: usize,
-    /// -253..=253. Zero: failure means fault. Positive: added while it succeeds. Negative: added
-    /// while it fails.
-    pub weight: i16,
+    pub weight: Weight,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackInterface {
     pub interface: String,
-    /// As in [`TrackScript::weight`].
-    pub weight: i16,
+    pub weight: Weight,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
     pub name: String,
-    /// Program and arguments; never passed through a shell.
-    pub command: Vec<String>,
+    pub command: Command,
     pub interval: Duration,
     /// After this the run counts as failed and is killed.
     pub timeout: Duration,
@@ -332,8 +352,6 @@ pub struct Script {
     pub rise: u32,
     /// Consecutive failures that make it bad.
     pub fall: u32,
-    /// User (name) it runs as; `None`: the agent's own.
-    pub user: Option<String>,
     /// Whether it counts as failed until its first result; otherwise the first result decides.
     pub init_fail: bool,
 }

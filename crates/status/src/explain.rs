@@ -8,7 +8,7 @@ mod plan;
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::{InterfaceStatus, RouterStatus, Status, TrackedState, TrackedStatus};
+use crate::{InterfaceStatus, RouterStatus, Status, TrackedStatus};
 use vrrp_election::Role;
 use vrrp_model::suggest;
 
@@ -126,8 +126,8 @@ fn sum(router: &RouterStatus) -> String {
     for tracked in &router.tracking {
         total += i32::from(tracked.contributes);
         let sign = if tracked.contributes < 0 { '-' } else { '+' };
-        let TrackedStatus { kind, name, weight, state, contributes } = tracked;
-        let fault = if *weight == 0 && *state != TrackedState::Good { ": fault" } else { "" };
+        let TrackedStatus { kind, name, state, contributes, .. } = tracked;
+        let fault = if tracked.is_fault() { ": fault" } else { "" };
         let _ = write!(
             text,
             " {sign} {} ({kind} {name} is {state}{fault})",
@@ -152,8 +152,11 @@ fn next(router: &RouterStatus) -> String {
             let missing: Vec<String> = router
                 .tracking
                 .iter()
-                .filter(|tracked| tracked.weight == 0 && tracked.state != TrackedState::Good)
-                .map(|tracked| format!("{} {} to be good", tracked.kind, tracked.name))
+                .filter(|tracked| tracked.is_fault())
+                .map(|tracked| {
+                    let wanted = if tracked.reverse { "bad" } else { "good" };
+                    format!("{} {} to be {wanted}", tracked.kind, tracked.name)
+                })
                 .collect();
             match missing.is_empty() {
                 true => {

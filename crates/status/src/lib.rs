@@ -65,6 +65,12 @@ pub struct Status {
     /// Operations not done for lack of descriptors, memory, ports or processes: count by operation.
     #[serde(default)]
     pub shortages: BTreeMap<String, u64>,
+    /// Notify commands by outcome.
+    #[serde(default)]
+    pub notify_commands: BTreeMap<String, u64>,
+    /// Lines of notify FIFOs by outcome.
+    #[serde(default)]
+    pub notify_lines: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ mod routers;
 mod tests;
 mod upstreams;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use prometheus_client::collector::Collector;
@@ -50,7 +51,8 @@ impl Collector for Snapshot {
         plane::services(&mut page, &self.0.services, &self.0.flips)?;
         plane::backends(&mut page, &self.0.services)?;
         upstreams::upstreams(&mut page, &self.0.upstreams)?;
-        scripts(&mut page, &self.0.scripts)
+        scripts(&mut page, &self.0.scripts)?;
+        notifications(&mut page, &self.0)
     }
 }
 
@@ -107,6 +109,24 @@ fn election(page: &mut Page, election: &ElectionStatus) -> fmt::Result {
         "vrrp_transitions_dropped",
         "Transitions that are missing in the log because their queue was full.",
         election.transitions_dropped,
+    )
+}
+
+fn notifications(page: &mut Page, status: &Status) -> fmt::Result {
+    let by_outcome = |counts: &BTreeMap<String, u64>| {
+        let sample =
+            |(outcome, count): (&String, &u64)| (vec![("outcome", outcome.clone())], *count);
+        counts.iter().map(sample).collect::<Vec<_>>()
+    };
+    page.counters(
+        "vrrp_notify_commands",
+        "Notify commands by outcome; left_out: not run, because newer changes followed or the agent ended.",
+        by_outcome(&status.notify_commands),
+    )?;
+    page.counters(
+        "vrrp_notify_fifo_lines",
+        "Lines for notify FIFOs by outcome; dropped: the FIFO was full or missing.",
+        by_outcome(&status.notify_lines),
     )
 }
 

@@ -40,6 +40,7 @@ fn router() -> RouterStatus {
             kind: TrackedKind::Script,
             name: "chk_nginx".to_owned(),
             weight: -20,
+            reverse: false,
             state: TrackedState::Bad,
             contributes: -20,
         }],
@@ -211,5 +212,13 @@ pub fn sample() -> Status {
             timeouts: 1,
         }],
         shortages: counts(&[("backend_check", 2), ("script", 0), ("connection", 0)]),
+        notify_commands: counts(&[
+            ("succeeded", 4),
+            ("failed", 1),
+            ("timed_out", 0),
+            ("not_started", 0),
+            ("left_out", 0),
+        ]),
+        notify_lines: counts(&[("written", 3), ("dropped", 0)]),
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use vrrp_election::timing;
-use vrrp_model::{Auth, Config, Delivery, Router, Script, Version, VirtualAddress};
+use vrrp_model::{Auth, Config, Delivery, Router, Script, Version, VirtualAddress, Weight};
 
 /// The meaning of a configuration, for people. Contains no password.
 pub fn summary(config: &Config) -> String {
@@ -137,11 +137,14 @@ fn name_address(address: &VirtualAddress, router: &Router) -> String {
     name
 }
 
-fn effect(weight: i16) -> String {
-    match weight {
+fn effect(weight: Weight) -> String {
+    let Weight { value, reverse } = weight;
+    let [succeeds, fails] = if reverse { ["fails", "succeeds"] } else { ["succeeds", "fails"] };
+    match value {
+        0 if reverse => "its success is a fault".to_owned(),
         0 => "its failure is a fault".to_owned(),
-        1.. => format!("priority {weight:+} while it succeeds"),
-        _ => format!("priority {weight} while it fails"),
+        1.. => format!("priority {value:+} while it {succeeds}"),
+        _ => format!("priority {value} while it {fails}"),
     }
 }
 
@@ -150,12 +153,12 @@ fn describe_script(text: &mut String, script: &Script) {
         text,
         "  script {}: {:?} each {:?}, at most {:?}, good after {}, bad after {}, as {}",
         script.name,
-        script.command,
+        script.command.words,
         script.interval,
         script.timeout,
         script.rise,
         script.fall,
-        script.user.as_deref().unwrap_or("the agent's user"),
+        script.command.user.as_deref().unwrap_or("the agent's user"),
     );
 }
 

@@ -13,9 +13,20 @@ pub struct TrackedStatus {
     pub name: String,
     /// As configured; 0: its failure is a fault.
     pub weight: i16,
+    /// Failure counts as well, and well as failure.
+    #[serde(default)]
+    pub reverse: bool,
     pub state: TrackedState,
     /// Its present summand of the effective priority.
     pub contributes: i16,
+}
+
+impl TrackedStatus {
+    /// Whether it keeps the router out of the election.
+    pub fn is_fault(&self) -> bool {
+        let well = if self.reverse { TrackedState::Bad } else { TrackedState::Good };
+        self.weight == 0 && self.state != well
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

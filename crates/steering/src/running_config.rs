@@ -33,6 +33,8 @@ pub struct Changes {
     pub upstreams: bool,
     pub scripts: bool,
     pub groups: bool,
+    /// Commands and FIFOs that are told of changes.
+    pub notify: bool,
     /// Keys that take effect only when the agent starts.
     pub needs_restart: Vec<&'static str>,
 }
@@ -59,6 +61,9 @@ impl Changes {
         }
         if self.groups {
             parts.push("sync groups changed".to_owned());
+        }
+        if self.notify {
+            parts.push("notify commands changed".to_owned());
         }
         if !self.needs_restart.is_empty() {
             parts.push(format!("only after a restart: {}", self.needs_restart.join(", ")));
@@ -103,6 +108,7 @@ impl RunningConfig {
             upstreams: old.upstreams != new.upstreams,
             scripts: old.scripts != new.scripts,
             groups: named(&old) != named(&new),
+            notify: (&old.notify, &old.fifos) != (&new.notify, &new.fifos),
             needs_restart: needs_restart(&old, &new),
             ..Changes::default()
         };
@@ -146,6 +152,14 @@ impl RunningConfig {
         self.indices = indices;
         self.config = Arc::new(new);
         changes
+    }
+
+    /// The configuration without routers on their way out.
+    pub fn without_leaving(&self) -> Config {
+        let mut config = Config::clone(&self.config);
+        let mut indices = self.indices.iter();
+        config.routers.retain(|_| indices.next().is_none_or(|idx| !self.leaving.contains(idx)));
+        config
     }
 
     /// Forgets a router that has handed over.

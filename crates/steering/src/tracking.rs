@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::hysteresis::Hysteresis;
-use vrrp_model::{Config, Router, Script};
+use vrrp_model::{Config, Router, Script, Weight};
 
 /// Effective priorities of a router that is not the address owner.
 const LOWEST: i32 = 1;
@@ -21,6 +21,17 @@ pub enum Health {
     Unknown,
     Good,
     Bad,
+}
+
+impl Health {
+    /// As the weight has it: a reversed one exchanges good and bad.
+    fn as_counted(self, weight: Weight) -> Self {
+        match (self, weight.reverse) {
+            (Self::Good, true) => Self::Bad,
+            (Self::Bad, true) => Self::Good,
+            (health, _) => health,
+        }
+    }
 }
 
 /// All scripts and interfaces of a node, whichever routers track them.
@@ -151,8 +162,8 @@ impl Track {
         for tracked in &router.track_scripts {
             let health = self.script_health(tracked.script);
             sum += i32::from(adjustment(tracked.weight, health));
-            if tracked.weight == 0 {
-                let here = match health {
+            if tracked.weight.value == 0 {
+                let here = match health.as_counted(tracked.weight) {
                     Health::Good => None,
                     Health::Bad => Some(Fault::Script(tracked.script)),
                     Health::Unknown => Some(Fault::ScriptPending(tracked.script)),
@@ -163,7 +174,8 @@ impl Track {
         for tracked in &router.track_interfaces {
             let health = self.interface_health(&tracked.interface);
             sum += i32::from(adjustment(tracked.weight, health));
-            if tracked.weight == 0 && health != Health::Good {
+            let counted = health.as_counted(tracked.weight);
+            if tracked.weight.value == 0 && counted != Health::Good {
                 fault = fault.or_else(|| Some(Fault::Interface(tracked.interface.clone())));
             }
         }
@@ -172,18 +184,18 @@ impl Track {
 }
 
 /// A positive weight counts while good, a negative one while bad; unknown counts neither.
-pub fn adjustment(weight: i16, health: Health) -> i16 {
-    match health {
-        Health::Good => weight.max(0),
-        Health::Bad => weight.min(0),
+pub fn adjustment(weight: Weight, health: Health) -> i16 {
+    match health.as_counted(weight) {
+        Health::Good => weight.value.max(0),
+        Health::Bad => weight.value.min(0),
         Health::Unknown => 0,
     }
 }
 
 /// The lowest and the highest effective priority that tracking can make of a router.
 pub fn range(router: &Router) -> (u8, u8) {
-    let scripts = router.track_scripts.iter().map(|tracked| tracked.weight);
-    let weights = scripts.chain(router.track_interfaces.iter().map(|tracked| tracked.weight));
+    let scripts = router.track_scripts.iter().map(|tracked| tracked.weight.value);
+    let weights = scripts.chain(router.track_interfaces.iter().map(|tracked| tracked.weight.value));
     let (mut low, mut high) = (i32::from(router.priority), i32::from(router.priority));
     for weight in weights {
         low += i32::from(weight.min(0));

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::elector::{RouterView, View};
-use crate::scripts::{self, Outcome};
+use crate::process::Outcome;
+use crate::scripts;
 use vrrp_model::host::HostView;
 use vrrp_model::{Config, Script};
 use vrrp_steering::desired::Facts;

@@ -18,6 +18,8 @@ pub struct Observed {
     pub running: Arc<RunningConfig>,
     pub reload: Option<ReloadFacts>,
     pub host: Arc<HostView>,
+    /// Whether the checks of services' backends are good.
+    pub checks: HealthTable,
     /// Whether connections to the virtual address get through to each backend.
     pub paths: HealthTable,
     /// Whether the checks of upstreams' backends are good.
@@ -41,6 +43,7 @@ impl Observed {
             desired: Arc::default(),
             track: known.track.clone(),
             plane: PlaneFacts::default(),
+            checks: known.checks.clone(),
             paths: known.paths.clone(),
             upstream_checks: known.upstream_checks.clone(),
             agreement: ring_agreement::Heard::default(),

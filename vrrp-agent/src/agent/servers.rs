@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::notices::Notices;
 use super::observed::Observed;
-use super::snapshot::{self, Fixed};
+use super::snapshot::{self, Apart, Fixed};
 use crate::clock;
 use crate::elector::Elector;
 use crate::http::{ApiServer, HttpError, MetricsServer, Order, StatusSource};
@@ -18,14 +19,21 @@ pub fn status_source(
     fixed: &Arc<Fixed>,
     observed: watch::Receiver<Arc<Observed>>,
     elector: &Elector,
+    notices: &Notices,
 ) -> StatusSource {
     let (fixed, view) = (Arc::clone(fixed), elector.view());
     let dropped = elector.dropped_transitions();
+    let notified = notices.counts.clone();
     StatusSource::new(move || {
         let view = view.borrow().clone();
         let observed = observed.borrow().clone();
         let election = ElectionStatus::new(&view.lateness, &view.degraded, dropped.count());
-        snapshot::status(&fixed, &view, &observed, election, clock::now(), clock::wall())
+        let apart = Apart {
+            election,
+            notify_commands: notified.commands(),
+            notify_lines: notified.lines(),
+        };
+        snapshot::status(&fixed, &view, &observed, apart, clock::now(), clock::wall())
     })
 }
 

@@ -28,7 +28,7 @@ pub struct Lifecycle {
     /// Never end by themselves; aborted when the agent is dropped.
     _background: JoinSet<()>,
     /// Ends with the election thread, or after the shutdown signal.
-    transition_log: JoinHandle<()>,
+    notifier: JoinHandle<()>,
     shutdown: watch::Sender<bool>,
 }
 
@@ -36,23 +36,23 @@ impl Lifecycle {
     pub fn new(
         servers: JoinSet<()>,
         background: JoinSet<()>,
-        transition_log: JoinHandle<()>,
+        notifier: JoinHandle<()>,
         shutdown: watch::Sender<bool>,
     ) -> Self {
-        Self { ending: None, servers, _background: background, transition_log, shutdown }
+        Self { ending: None, servers, _background: background, notifier, shutdown }
     }
 
-    /// Waits until every transition is in the log; the election thread has ended, or the servers
-    /// have.
-    pub async fn finish_log(&mut self) {
-        let _ = (&mut self.transition_log).await;
+    /// Waits until every transition is in the log and was notified; the election thread has ended,
+    /// or the servers have.
+    pub async fn finish_notifier(&mut self) {
+        let _ = (&mut self.notifier).await;
     }
 
-    /// Ends the servers, then the log.
+    /// Ends the servers, then the notifier.
     pub async fn finish(&mut self) {
         let _ = self.shutdown.send(true);
         while self.servers.join_next().await.is_some() {}
-        self.finish_log().await;
+        self.finish_notifier().await;
     }
 }
 

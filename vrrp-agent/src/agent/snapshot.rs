@@ -55,12 +55,20 @@ pub struct Fixed {
     pub started_unix: SystemTime,
 }
 
+/// What other tasks than the loop count.
+pub struct Apart {
+    pub election: ElectionStatus,
+    /// By outcome.
+    pub notify_commands: BTreeMap<String, u64>,
+    pub notify_lines: BTreeMap<String, u64>,
+}
+
 /// Builds the status as of `now`.
 pub fn status(
     fixed: &Fixed,
     view: &View,
     observed: &Observed,
-    election: ElectionStatus,
+    apart: Apart,
     now: Instant,
     wall: SystemTime,
 ) -> Status {
@@ -74,7 +82,9 @@ pub fn status(
         uptime_seconds: now.saturating_since(fixed.started).as_secs_f64(),
         config: fixed.config_path.display().to_string(),
         reload: observed.reload.as_ref().map(reload),
-        election,
+        election: apart.election,
+        notify_commands: apart.notify_commands,
+        notify_lines: apart.notify_lines,
         interfaces: interfaces(fixed, view, observed),
         routers: routers(fixed, view, observed, now, wall),
         services: services(fixed, observed, now),

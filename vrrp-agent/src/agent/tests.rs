@@ -82,6 +82,7 @@ impl Loop {
                 desired: Arc::default(),
                 destinations,
                 observed,
+                notices: Notices::new(config).0,
                 compare: Compare::default(),
                 strangers: Strangers::default(),
                 moves: Vec::new(),

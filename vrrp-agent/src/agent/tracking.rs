@@ -1,16 +1,17 @@
 //! The parts of a router's priority, for its status.
 
 use super::observed::Observed;
-use vrrp_model::{Config, Router};
+use vrrp_model::{Config, Router, Weight};
 use vrrp_status::{TrackedKind, TrackedStatus};
 use vrrp_steering::tracking::{Health, adjustment};
 
 /// Everything that `router` tracks, with what it adds now.
 pub fn tracking(config: &Config, observed: &Observed, router: &Router) -> Vec<TrackedStatus> {
-    let of = |kind, name: &str, weight, health: Health| TrackedStatus {
+    let of = |kind, name: &str, weight: Weight, health: Health| TrackedStatus {
         kind,
         name: name.to_owned(),
-        weight,
+        weight: weight.value,
+        reverse: weight.reverse,
         state: health.into(),
         contributes: adjustment(weight, health),
     };

@@ -21,8 +21,8 @@ use crate::net::nat_sysctls::{Lack, lacking};
 use crate::net::sysctl::Sysctl;
 use crate::net::watch::Watcher;
 use crate::plane::sockets::Cgroup;
+use crate::process;
 use crate::realtime;
-use crate::scripts;
 use vrrp_model::Degraded;
 use vrrp_model::host::HostView;
 use vrrp_model::{Config, XdpUse};
@@ -92,7 +92,7 @@ pub fn read(config: &Config, network: &Arc<HostView>) -> Facts {
         scripts: config
             .scripts
             .iter()
-            .map(|script| scripts::inspect(script).err().map(|why| why.to_string()))
+            .map(|script| process::inspect(&script.command).err().map(|why| why.to_string()))
             .collect(),
         capabilities: fs::read_to_string("/proc/self/status")
             .ok()

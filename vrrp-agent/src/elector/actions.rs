@@ -8,13 +8,13 @@ use vrrp_common::wire::{arp, nd, trailer};
 
 use super::advert;
 use super::driver::{INSTALL_PATIENCE, Io, RouterDriver, report};
-use super::transitions::Transition;
 use crate::clock;
 use crate::plane::PlaneError;
 use crate::plane::mastership::Mastership;
 use vrrp_election::{Output, Reason, Role};
 use vrrp_model::Delivery;
 use vrrp_model::time::Instant;
+use vrrp_notify::{LowerPriority, Report, Transition};
 
 impl RouterDriver {
     pub(super) fn drain(&mut self, now: Instant, io: &mut Io) {
@@ -41,7 +41,10 @@ impl RouterDriver {
                 }
                 Output::Announce if self.accepts => self.start_announcing(now),
                 Output::Announce => self.announce_by = Some(now + INSTALL_PATIENCE),
-                Output::Reannounce => self.schedule.reannounce(now),
+                Output::Reannounce => {
+                    self.schedule.reannounce(now);
+                    self.report_lower_priority(io);
+                }
             }
         }
         if self.machine.epoch().is_none() {
@@ -134,7 +137,7 @@ impl RouterDriver {
         if to == Role::Master {
             self.failovers.begin(reason, heard.map(|heard| heard.at));
         }
-        io.transitions.push(Transition {
+        io.transitions.push(Report::Transition(Transition {
             at,
             idx: self.idx,
             instance: self.router.name.clone(),
@@ -146,7 +149,18 @@ impl RouterDriver {
             epoch: self.machine.epoch(),
             priority: self.machine.priority(),
             peer: heard.map(|heard| (heard.source, heard.priority)),
-        });
+        }));
+    }
+
+    fn report_lower_priority(&self, io: &Io) {
+        let heard = self.machine.last_heard();
+        io.transitions.push(Report::LowerPriority(LowerPriority {
+            instance: self.router.name.clone(),
+            vrid: self.router.vrid,
+            interface: self.router.interface.clone(),
+            priority: self.machine.priority(),
+            peer: heard.map(|heard| (heard.source, heard.priority)),
+        }));
     }
 
     pub(super) fn start_announcing(&mut self, now: Instant) {

@@ -1,29 +1,32 @@
 #![allow(clippy::disallowed_methods, reason = "a test measures")]
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::fs;
 
 use tempfile::TempDir;
 
-use nix::unistd::{Uid, geteuid};
+use nix::unistd::geteuid;
 
-use super::security::{Insecure, check};
 use super::*;
+use vrrp_model::Command;
 
 const SOON: Duration = Duration::from_secs(5);
 
 fn script(command: &[&str]) -> Script {
     Script {
         name: "chk".to_owned(),
-        command: command.iter().map(|&word| word.to_owned()).collect(),
+        command: Command::new(command.iter().copied()),
         interval: Duration::from_secs(60),
         timeout: SOON,
         rise: 1,
         fall: 1,
-        user: None,
         init_fail: false,
     }
+}
+
+fn as_user(user: &str, command: &[&str]) -> Script {
+    let mut script = script(command);
+    script.command.user = Some(user.to_owned());
+    script
 }
 
 fn begin(script: Script) -> (Scripts, mpsc::Receiver<Event>) {
@@ -80,14 +83,15 @@ async fn a_script_runs_at_its_interval() {
 }
 
 #[tokio::test]
-async fn a_script_without_a_shell_gets_a_clean_environment_and_its_own_group() {
+async fn a_script_gets_the_agents_environment_and_a_group_of_its_own() {
     let dir = TempDir::new().unwrap();
     let seen = dir.path().join("seen");
     let words = format!("{{ env; ps -o pgid= -p $$; echo $$; }} >{}", seen.display());
     assert!(first(script(&["sh", "-c", &words])).await.ok);
     let text = fs::read_to_string(seen).unwrap();
-    assert!(!text.contains("CARGO"), "{text}");
-    assert!(text.contains(&format!("PATH={PATH}\n")), "{text}");
+    let path = std::env::var("PATH").unwrap();
+    assert!(text.contains(&format!("PATH={path}\n")), "{text}");
+    assert!(!text.contains("LD_LIBRARY_PATH="), "{text}");
     let mut last = text.lines().rev();
     assert_eq!(last.next().map(str::trim), last.next().map(str::trim));
 }
@@ -125,7 +129,7 @@ async fn a_script_that_ignores_sigterm_is_killed_and_its_runs_do_not_overlap() {
     assert_eq!(pid.lines().count(), 1, "one run while it is dying");
     until(|| !alive(pid.trim())).await;
     let died = started.elapsed();
-    assert!(died >= TERMINATION, "{died:?}");
+    assert!(died >= process::TERMINATION, "{died:?}");
     assert_eq!(next(&mut events).await.outcome, Outcome::TimedOut);
     assert_eq!(fs::read_to_string(&log).unwrap().lines().count(), 2);
 }
@@ -159,7 +163,7 @@ async fn a_script_that_cannot_be_started_reports_the_cause() {
         };
         assert!(why.contains(expected), "{why}");
     }
-    let nobody = Script { user: Some("no such user".to_owned()), ..script(&["/bin/true"]) };
+    let nobody = as_user("no such user", &["/bin/true"]);
     assert_eq!(
         first(nobody).await.outcome,
         Outcome::CannotStart("no user no such user".to_owned())
@@ -168,104 +172,14 @@ async fn a_script_that_cannot_be_started_reports_the_cause() {
 
 #[tokio::test]
 async fn a_script_of_another_user_has_that_user_and_no_other_group() {
-    let nobody = Script {
-        user: Some("nobody".to_owned()),
-        ..script(&["sh", "-c", "[ $(id -un) = nobody ] && [ $(id -G | wc -w) = 1 ]"])
-    };
+    let nobody =
+        as_user("nobody", &["sh", "-c", "[ $(id -un) = nobody ] && [ $(id -G | wc -w) = 1 ]"]);
     let outcome = first(nobody).await.outcome;
     if geteuid().is_root() {
         assert_eq!(outcome, Outcome::Exit(0));
     } else {
         assert!(matches!(outcome, Outcome::CannotStart(why) if why.contains("only root")));
     }
-}
-
-/// A directory that no other user can write with an executable in it.
-fn own_program() -> (TempDir, PathBuf) {
-    let dir = TempDir::new().unwrap();
-    fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
-    let program = dir.path().join("chk.sh");
-    fs::write(&program, "#!/bin/sh\n").unwrap();
-    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
-    (dir, program)
-}
-
-fn verdict(program: &Path) -> Result<(), Insecure> {
-    check(program, geteuid().as_raw())
-}
-
-fn chmod(path: &Path, mode: u32) {
-    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
-}
-
-#[test]
-fn programs_of_the_system_may_run_as_root() {
-    security::check_root_script(Path::new("/bin/sh")).unwrap();
-    security::check_root_script(Path::new("/usr/../bin/./sh")).unwrap();
-}
-
-#[test]
-fn what_others_can_write_does_not_run_as_root() {
-    let (dir, program) = own_program();
-    verdict(&program).unwrap();
-
-    chmod(&program, 0o757);
-    assert!(matches!(verdict(&program), Err(Insecure::Writable { path, .. }) if path == program));
-    chmod(&program, 0o755);
-    chmod(dir.path(), 0o777);
-    assert!(
-        matches!(verdict(&program), Err(Insecure::Writable { path, .. }) if path == dir.path())
-    );
-    chmod(dir.path(), 0o1777);
-    verdict(&program).unwrap();
-    chmod(&program, 0o644);
-    assert!(matches!(verdict(&program), Err(Insecure::NotExecutable { .. })));
-    assert!(matches!(verdict(dir.path()), Err(Insecure::NotExecutable { .. })));
-}
-
-#[test]
-fn a_link_is_as_secure_as_every_directory_it_leads_through() {
-    let (dir, program) = own_program();
-    let open = dir.path().join("open");
-    fs::create_dir(&open).unwrap();
-    chmod(&open, 0o777);
-    symlink(&program, open.join("inner")).unwrap();
-    let outer = dir.path().join("outer");
-    symlink("open/inner", &outer).unwrap();
-    assert!(matches!(verdict(&outer), Err(Insecure::Writable { path, .. }) if path == open));
-    chmod(&open, 0o755);
-    verdict(&outer).unwrap();
-
-    let circle = dir.path().join("circle");
-    symlink("circle", &circle).unwrap();
-    assert!(matches!(verdict(&circle), Err(Insecure::Links { .. })));
-}
-
-#[test]
-fn what_belongs_to_another_user_does_not_run_as_root() {
-    let (_dir, program) = own_program();
-    if geteuid().is_root() {
-        nix::unistd::chown(&program, Some(Uid::from_raw(65_534)), None).unwrap();
-    }
-    let result = security::check_root_script(&program);
-    assert!(matches!(result, Err(Insecure::Owner { .. })), "{result:?}");
-}
-
-#[test]
-fn what_this_host_lacks_is_no_result_of_a_script() {
-    for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::EAGAIN] {
-        assert!(
-            matches!(NotStarted::of("/bin/chk", &errno.into()), NotStarted::Lack(_)),
-            "{errno}"
-        );
-        let source = errno.into();
-        let path = PathBuf::from("/bin/chk");
-        assert!(
-            matches!(NotStarted::from(Insecure::Unreadable { path, source }), NotStarted::Lack(_)),
-            "{errno}"
-        );
-    }
-    assert!(matches!(NotStarted::of("/bin/chk", &Errno::ENOENT.into()), NotStarted::Broken(_)));
 }
 
 #[test]

@@ -18,6 +18,7 @@ const CRATES: &[(&str, &str)] = &[
     ("crates/election/src", "lib.rs"),
     ("crates/config/src", "lib.rs"),
     ("crates/steering/src", "lib.rs"),
+    ("crates/notify/src", "lib.rs"),
     ("crates/status/src", "lib.rs"),
     ("vrrp-agent/src", "lib.rs"),
     ("vrrp-ebpf/src", "main.rs"),

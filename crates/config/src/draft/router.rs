@@ -43,6 +43,7 @@ pub struct RouterDraft {
     pub track_scripts: Vec<ScriptTrackDraft>,
     #[serde(default)]
     pub track_interfaces: Vec<InterfaceTrackDraft>,
+    pub track_own_interface: Option<bool>,
 }
 
 /// Gratuitous ARP and unsolicited neighbour advertisements.
@@ -57,21 +58,25 @@ pub struct AnnounceDraft {
 }
 
 /// A tracked script.
-#[derive(Deserialize)]
+#[derive(Deserialize, Clone)]
 #[serde(deny_unknown_fields)]
 pub struct ScriptTrackDraft {
     #[serde(rename = "script")]
     pub name: At<String>,
     /// The script's own weight when `None`.
     pub weight: Number,
+    #[serde(default)]
+    pub reverse: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Clone)]
 #[serde(deny_unknown_fields)]
 pub struct InterfaceTrackDraft {
     #[serde(rename = "interface")]
     pub name: At<String>,
     pub weight: Number,
+    #[serde(default)]
+    pub reverse: bool,
 }
 
 #[derive(Deserialize)]

@@ -19,14 +19,19 @@ pub struct ScriptDraft {
     pub rise: Number,
     pub fall: Number,
     pub user: Text,
+    pub user_group: Text,
     #[serde(default)]
     pub init_fail: bool,
     /// Weight where a router tracks it without one; keepalived.conf alone has it.
     #[serde(skip)]
     pub weight: Number,
+    /// Likewise: whether that weight is reversed.
+    #[serde(skip)]
+    pub reverse: bool,
 }
 
 /// A command line, split as a shell would, or its words.
+#[derive(Clone)]
 pub enum Command {
     Line(String),
     Words(Vec<String>),

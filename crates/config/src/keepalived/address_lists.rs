@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{AddressDraft, At, PeerDraft};
+use super::super::draft::{AddressDraft, At, InterfaceTrackDraft, PeerDraft, ScriptTrackDraft};
 use super::script;
 use super::tree::{Node, Word};
 use super::values;
@@ -66,7 +66,7 @@ fn address(line: &Node, reporter: &mut Reporter) -> AddressDraft {
 
 fn option(name: &Word, value: Option<&Word>, reporter: &mut Reporter) -> Option<At<String>> {
     if value.is_none() {
-        reporter.error(Diagnostic::at(&name.span, format!("`{}` needs a value", name.text)));
+        reporter.ignored(Diagnostic::at(&name.span, format!("`{}` needs a value", name.text)));
     }
     value.map(|value| At::new(value.text.clone(), &value.span))
 }
@@ -112,10 +112,10 @@ fn peer(line: &Node, reporter: &mut Reporter) -> PeerDraft {
             }
         };
         *bound = match words.next() {
-            Some(value) => values::parse_number(value, reporter),
+            Some(value) => values::number_of(&word.text, value, 0..=255, reporter),
             None => {
                 reporter
-                    .error(Diagnostic::at(&word.span, format!("`{}` needs a value", word.text)));
+                    .ignored(Diagnostic::at(&word.span, format!("`{}` needs a value", word.text)));
                 None
             }
         };
@@ -141,11 +141,11 @@ pub(super) fn names(node: &Node, reporter: &mut Reporter) -> Vec<At<String>> {
     words.map(|word| At::new(word.text.clone(), &word.span)).collect()
 }
 
-/// The lines of `track_script` and `track_interface`: `NAME [weight N]`.
+/// The lines of `track_script` and `track_interface`: `NAME [weight N [reverse]]`.
 pub(super) fn tracks(
     node: &Node,
     reporter: &mut Reporter,
-) -> impl Iterator<Item = (At<String>, Option<At<i64>>)> {
+) -> impl Iterator<Item = (At<String>, Option<script::Written>)> {
     let mut tracks = Vec::new();
     for line in lines(node, reporter) {
         let first = line.first();
@@ -162,4 +162,20 @@ pub(super) fn tracks(
         tracks.push((At::new(first.text.clone(), &first.span), weight));
     }
     tracks.into_iter()
+}
+
+/// A line of `track_script`.
+pub(super) fn script_track(
+    (name, written): (At<String>, Option<script::Written>),
+) -> ScriptTrackDraft {
+    let reverse = written.as_ref().is_some_and(|written| written.reverse);
+    ScriptTrackDraft { name, weight: written.map(|written| written.value), reverse }
+}
+
+/// A line of `track_interface`.
+pub(super) fn interface_track(
+    (name, written): (At<String>, Option<script::Written>),
+) -> InterfaceTrackDraft {
+    let reverse = written.as_ref().is_some_and(|written| written.reverse);
+    InterfaceTrackDraft { name, weight: written.map(|written| written.value), reverse }
 }

@@ -3,6 +3,7 @@
 mod http;
 mod regex;
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
@@ -13,8 +14,8 @@ use super::tree::Node;
 use super::values;
 use vrrp_model::CheckType;
 
-/// In seconds.
-const LONGEST: u64 = 86_400;
+const INTERVALS: RangeInclusive<Duration> = Duration::from_micros(1)..=Duration::MAX;
+const TIMEOUTS: RangeInclusive<Duration> = Duration::from_micros(1)..=values::MOST_SECONDS;
 /// keepalived's defaults.
 const CHECK_EACH: Duration = Duration::from_secs(60);
 const CHECK_AT_MOST: Duration = Duration::from_secs(5);
@@ -46,20 +47,27 @@ impl Inherited {
     }
 
     /// Reads a statement that is for checks; anything else is not for here.
-    pub(super) fn read(&mut self, node: &Node, reporter: &mut Reporter) {
+    ///
+    /// `retries`: how many keepalived reads in this block.
+    pub(super) fn read(
+        &mut self,
+        node: &Node,
+        retries: RangeInclusive<i64>,
+        reporter: &mut Reporter,
+    ) {
         match node.keyword() {
             "delay_loop" => {
-                if let Some(value) = values::seconds(node, LONGEST, reporter) {
+                if let Some(value) = values::seconds(node, INTERVALS, reporter) {
                     self.interval = value;
                 }
             }
             "connect_timeout" => {
-                if let Some(value) = values::seconds(node, LONGEST, reporter) {
+                if let Some(value) = values::seconds(node, TIMEOUTS, reporter) {
                     self.timeout = value;
                 }
             }
             "retry" | "nb_get_retry" => {
-                self.retry = values::number(node, reporter).or(self.retry.take());
+                self.retry = values::number(node, retries, reporter).or(self.retry.take());
             }
             "virtualhost" => self.host = values::text(node, reporter).or(self.host.take()),
             _ => {}
@@ -96,11 +104,11 @@ pub(super) fn read(
     let mut urls = Vec::new();
     for statement in values::statements(node, table, &["url"], mail, reporter) {
         match statement.keyword() {
-            "connect_port" => port = values::number(statement, reporter),
+            "connect_port" => port = values::number(statement, 1..=65_535, reporter),
             "connect_ip" => address = values::text(statement, reporter),
             "http_protocol" => version = http::version(statement, reporter),
             "url" => urls.push(statement),
-            _ => inherited.read(statement, reporter),
+            _ => inherited.read(statement, values::ANY, reporter),
         }
     }
     let mut draft = CheckDraft { port, address, version, ..inherited.draft(kind, node.span()) };

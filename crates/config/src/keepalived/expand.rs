@@ -16,7 +16,7 @@ use define::{Definition, Definitions, Expanded};
 use predefined::Predefined;
 use sequence::Repeat;
 
-pub(super) use line::Line;
+pub(super) use line::{Line, is_blank};
 
 /// Files, variables of several lines and sequences that are open at a time.
 const MOST_OPEN: usize = 64;
@@ -129,7 +129,7 @@ impl<'a> Lines<'a> {
     /// the reading ends.
     fn decide(&mut self, line: Line, reporter: &mut Reporter) -> Option<Option<Line>> {
         let mut line = line.trimmed();
-        for turn in 0..MOST_TURNS {
+        for _ in 0..MOST_TURNS {
             if line.text().is_empty() {
                 return Some(None);
             }
@@ -148,8 +148,8 @@ impl<'a> Lines<'a> {
                 self.repeat(&line, reporter)?;
                 return Some(None);
             }
-            // Found by the text alone: neither a variable nor a condition makes an include.
-            if turn == 0 && line.text().starts_with("include") && self.include(&line, reporter)? {
+            // Found by its place in the text: no variable makes an include.
+            if line.text().starts_with("include") && self.include(&line, reporter)? {
                 return Some(None);
             }
             let place = whole(&line);
@@ -174,7 +174,7 @@ impl<'a> Lines<'a> {
     /// `@id rest` or `@^id rest`: the rest, when it is for this host.
     fn condition(&self, line: &Line, reporter: &mut Reporter) -> Option<Line> {
         let text = line.text();
-        let Some(blank) = text.find(char::is_whitespace) else {
+        let Some(blank) = text.find(is_blank) else {
             reporter.ignored(
                 Diagnostic::at(&whole(line), "a condition without anything after it")
                     .help("@ID statement"),
@@ -192,8 +192,9 @@ impl<'a> Lines<'a> {
     /// `$NAME=value`, on several lines where they end in a backslash.
     fn define(&mut self, line: &Line, reporter: &mut Reporter) -> Option<()> {
         let Some((name, start)) = define::definition(line.text()) else { return Some(()) };
-        let value = line.slice(start..line.text().len()).trimmed();
-        let Some(first) = continued(&value) else {
+        let mut value = line.slice(start..line.text().len()).trimmed();
+        value.continues = line.continues;
+        let Some(first) = continued(&value, reporter) else {
             self.definitions.set(name, Definition::Text(value));
             return Some(());
         };
@@ -204,7 +205,7 @@ impl<'a> Lines<'a> {
             && let Some(next) = self.raw(reporter)
         {
             let next = next.trimmed();
-            match continued(&next) {
+            match continued(&next, reporter) {
                 Some(part) => lines.push(part),
                 None => {
                     lines.push(next);
@@ -220,10 +221,8 @@ impl<'a> Lines<'a> {
     /// `~SEQ(...) rest`
     fn repeat(&mut self, line: &Line, reporter: &mut Reporter) -> Option<()> {
         let Some(end) = sequence::head_length(line.text()) else {
-            reporter.error(Diagnostic::at(
-                &whole(line),
-                "the parenthesis of this sequence is not closed",
-            ));
+            let message = "the parenthesis of this sequence is not closed";
+            reporter.eased(Diagnostic::at(&whole(line), message), "this line is ignored");
             return Some(());
         };
         let head = line.slice(0..end);
@@ -239,7 +238,7 @@ impl<'a> Lines<'a> {
     /// Whether the line is an include; its files are read next.
     fn include(&mut self, line: &Line, reporter: &mut Reporter) -> Option<bool> {
         let place = whole(line);
-        let keyword = line.text().split(char::is_whitespace).next().unwrap_or_default();
+        let keyword = line.text().split(is_blank).next().unwrap_or_default();
         if keyword == "include_check" {
             return Some(true);
         }
@@ -248,7 +247,8 @@ impl<'a> Lines<'a> {
                 keyword,
                 "include" | "includer" | "includem" | "includew" | "includeb" | "includea"
             ) {
-                let message = "an include must be written as it is: no variable, sequence or condition makes one";
+                let message =
+                    "an include must be written as it is: no variable makes one, and no sequence";
                 reporter.ignored(Diagnostic::at(&place, message));
                 return Some(true);
             }
@@ -288,10 +288,16 @@ fn whole(line: &Line) -> Span {
     line.span(&(0..line.text().len()))
 }
 
-/// The line without the backslash it ends in, if it does.
-fn continued(line: &Line) -> Option<Line> {
+/// The line without the backslash it ends in, if it does; one at the end of its comment counts too,
+/// as in keepalived 2.2.7.
+fn continued(line: &Line, reporter: &mut Reporter) -> Option<Line> {
+    if let Some(at) = line.continues {
+        let message = "the definition goes on after this comment, as in keepalived 2.2; in keepalived 2.4 it ends here";
+        reporter.warning(Diagnostic::at(&(at..at + 1), message));
+        return Some(line.slice(0..line.text().len()));
+    }
     let text = line.text().strip_suffix('\\')?;
-    Some(line.slice(0..text.trim_end().len()))
+    Some(line.slice(0..text.trim_end_matches(is_blank).len()))
 }
 
 /// The line of a file at `at`, without its comment.
@@ -320,7 +326,16 @@ fn next_line(
     let text =
         if start == range.start { line.strip_prefix('\u{feff}').unwrap_or(line) } else { line };
     let skipped = line.len() - text.len();
-    Some(Line::verbatim(&text[..comment_start(text)], start + skipped))
+    if skipped > 0 {
+        let message = "keepalived takes the byte order mark for a part of the first word, which it then does not know";
+        let help = "save the file without it, if keepalived is to read the file too";
+        reporter.warning(Diagnostic::at(&(start..start + skipped), message).help(help));
+    }
+    let comment = comment_start(text);
+    let mut kept = Line::verbatim(&text[..comment], start + skipped);
+    let cut = text[comment..].trim_end_matches(is_blank);
+    kept.continues = cut.ends_with('\\').then(|| start + skipped + comment + cut.len() - 1);
+    Some(kept)
 }
 
 /// Where the comment of a line begins: at `#` or `!` outside double quotes. Single quotes do not

@@ -1,12 +1,22 @@
 //! `global_defs`.
 
+use std::time::Duration;
+
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{AnnounceDraft, At, ElectionDraft, Time};
 use super::super::source::Span;
 use super::keywords::GLOBAL_DEFS;
-use super::tree::Node;
+use super::notify::Fifos;
+use super::tree::{Node, Word};
 use super::values;
 use vrrp_model::{ChecksumForm, Version};
+
+/// Frames of a burst.
+const MOST_ANNOUNCEMENTS: i64 = 1000;
+/// The highest priority under SCHED_FIFO (sched(7)).
+const HIGHEST_PRIORITY: i64 = 99;
+/// The highest number in a `cpu_set_t`.
+const HIGHEST_CPU: i64 = 1023;
 
 /// What `global_defs` sets for everything else; the defaults are keepalived's.
 pub(super) struct Globals {
@@ -20,6 +30,10 @@ pub(super) struct Globals {
     pub startup_delay: Option<At<Time>>,
     pub election: ElectionDraft,
     pub script_user: Option<At<String>>,
+    pub script_group: Option<At<String>>,
+    /// keepalived's default is off.
+    pub script_security: bool,
+    pub fifos: Fifos,
     pub checksum: ChecksumForm,
     pub strict: bool,
 }
@@ -36,6 +50,9 @@ impl Default for Globals {
             startup_delay: None,
             election: ElectionDraft::default(),
             script_user: None,
+            script_group: None,
+            script_security: false,
+            fifos: Fifos::default(),
             checksum: ChecksumForm::PseudoHeader,
             strict: false,
         }
@@ -51,38 +68,53 @@ pub(super) fn read(
     for statement in values::statements(node, &GLOBAL_DEFS, &[], mail, reporter) {
         match statement.keyword() {
             "router_id" => globals.router_id = values::text(statement, reporter),
-            "vrrp_version" => globals.version = version(statement, reporter),
+            "vrrp_version" => globals.version = version(statement, globals.version, reporter),
             "vrrp_mcast_group6" => globals.group6 = values::text(statement, reporter),
             "vrrp_mcast_group4" => globals.group = values::text(statement, reporter),
             "default_interface" => globals.interface = values::text(statement, reporter),
             "vrrp_startup_delay" => {
-                globals.startup_delay = values::seconds(statement, 86_400, reporter).map(At::from);
+                globals.startup_delay =
+                    values::seconds(statement, Duration::ZERO..=values::MOST_SECONDS, reporter)
+                        .map(At::from);
             }
             "vrrp_rt_priority" => {
-                globals.election.realtime_priority = values::number(statement, reporter)
+                let priority =
+                    values::clamped(statement, values::ANY, 0..=HIGHEST_PRIORITY, reporter);
+                globals.election.realtime_priority =
+                    priority.or(globals.election.realtime_priority.take());
             }
-            "vrrp_cpu_affinity" => globals.election.cpus = values::numbers(statement, reporter),
+            "vrrp_cpu_affinity" => {
+                globals.election.cpus = values::numbers(statement, 0..=HIGHEST_CPU, reporter)
+            }
             "vrrp_no_swap" => {
                 globals.election.lock_memory = Some(values::switch(statement, reporter))
             }
-            "script_user" => globals.script_user = user(statement, reporter),
-            "enable_script_security" => script_security(statement, reporter),
+            "script_user" => {
+                (globals.script_user, globals.script_group) = account(statement, reporter);
+            }
+            "enable_script_security" => {
+                globals.script_security = values::switch(statement, reporter);
+            }
             "vrrp_strict" => globals.strict = strict(statement, reporter),
             "v3_checksum_as_v2" => globals.checksum = checksum(statement, reporter),
+            word if word.contains("notify_fifo") => {}
             _ => garp(statement, "vrrp_", &mut globals.announce, reporter),
         }
     }
+    // Their scripts run as the `script_user`, which may be written below them.
+    let mut fifos = std::mem::take(&mut globals.fifos);
+    for statement in node.body.iter().flatten() {
+        fifos.read(statement, globals, reporter);
+    }
+    globals.fifos = fifos;
 }
 
-pub(super) fn version(node: &Node, reporter: &mut Reporter) -> Version {
-    match values::number(node, reporter) {
+/// `present` where what is written is no version.
+pub(super) fn version(node: &Node, present: Version, reporter: &mut Reporter) -> Version {
+    match values::number(node, 2..=3, reporter) {
         Some(At { value: 3, .. }) => Version::V3,
-        None | Some(At { value: 2, .. }) => Version::V2,
-        Some(At { value, span }) => {
-            reporter
-                .error(Diagnostic::at(&span, format!("the version must be 2 or 3, not {value}")));
-            Version::V2
-        }
+        Some(_) => Version::V2,
+        None => present,
     }
 }
 
@@ -107,22 +139,15 @@ pub(super) fn checksum(node: &Node, reporter: &mut Reporter) -> ChecksumForm {
     }
 }
 
-/// `USER [GROUP]`: the group is the user's own here.
-pub(super) fn user(node: &Node, reporter: &mut Reporter) -> Option<At<String>> {
+/// `USER [GROUP]`
+pub(super) fn account(
+    node: &Node,
+    reporter: &mut Reporter,
+) -> (Option<At<String>>, Option<At<String>>) {
+    let text = |word: &Word| At::new(word.text.clone(), &word.span);
     match node.values() {
-        [user, group] => {
-            let message = "scripts run with their user's own groups: this group";
-            reporter.ignored(Diagnostic::at(&group.span, message));
-            Some(At::new(user.text.clone(), &user.span))
-        }
-        _ => values::text(node, reporter),
-    }
-}
-
-fn script_security(node: &Node, reporter: &mut Reporter) {
-    if !values::switch(node, reporter) {
-        let message = "script security cannot be turned off: scripts that others can write are never run as root";
-        reporter.warning(Diagnostic::at(node.span(), message));
+        [user, group] => (Some(text(user)), Some(text(group))),
+        _ => (values::text(node, reporter), None),
     }
 }
 
@@ -137,26 +162,28 @@ pub(super) fn garp(
     match keyword {
         "garp_master_repeat" => set_count(node, &mut announce.repeat, reporter),
         "garp_master_refresh_repeat" => set_count(node, &mut announce.refresh_repeat, reporter),
-        "garp_interval" => set_seconds(node, &mut announce.interval, reporter),
+        "garp_interval" => {
+            let range = Duration::ZERO..=values::MOST_SECONDS;
+            set(values::seconds(node, range, reporter), &mut announce.interval);
+        }
         "garp_master_delay" => set_seconds(node, &mut announce.delay, reporter),
         "garp_master_refresh" => set_seconds(node, &mut announce.refresh, reporter),
         _ => {}
     }
 }
 
-fn set_seconds(node: &Node, field: &mut Option<At<Time>>, reporter: &mut Reporter) {
-    if let Some(delay) = values::seconds(node, 86_400, reporter) {
-        *field = Some(delay.into());
+fn set(written: Option<At<Duration>>, field: &mut Option<At<Time>>) {
+    if let Some(written) = written {
+        *field = Some(written.into());
     }
 }
 
+fn set_seconds(node: &Node, field: &mut Option<At<Time>>, reporter: &mut Reporter) {
+    set(values::whole_seconds(node, 0..=values::MOST_WHOLE_SECONDS, reporter), field);
+}
+
 fn set_count(node: &Node, field: &mut Option<At<i64>>, reporter: &mut Reporter) {
-    let Some(number) = values::number(node, reporter) else { return };
-    match number.value {
-        1..=1000 => *field = Some(number),
-        other => {
-            let message = format!("`{}` must be 1 to 1000, not {other}", node.keyword());
-            reporter.error(Diagnostic::at(&number.span, message));
-        }
+    if let Some(number) = values::clamped(node, values::ANY, 1..=MOST_ANNOUNCEMENTS, reporter) {
+        *field = Some(number);
     }
 }

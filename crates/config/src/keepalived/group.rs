@@ -1,6 +1,6 @@
 //! The addresses of a virtual_server, and `virtual_server_group`.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::At;
@@ -31,14 +31,14 @@ pub(super) fn read(node: &Node, reporter: &mut Reporter) -> Option<Group> {
         }
         let Some(port) = port(first, line.values().first(), reporter) else { continue };
         match range(&first.text) {
-            Some((low, high)) if high - low < MOST => addresses.extend((low..=high).map(|bits| {
-                let address = Ipv4Addr::from_bits(bits).to_string();
+            Some((start, more)) if more < MOST => addresses.extend((0..=more).map(|distance| {
+                let address = following(start, distance).to_string();
                 (At::new(address, &first.span), port.clone())
             })),
             Some(_) => {
                 let message =
                     format!("`{}` is more than {MOST} addresses", reporter.quote(&first.span));
-                reporter.error(Diagnostic::at(&first.span, message));
+                reporter.ignored(Diagnostic::at(&first.span, message));
             }
             // Not a range: whether it is an address is checked with all others.
             None => addresses.push((At::new(first.text.clone(), &first.span), port)),
@@ -47,21 +47,39 @@ pub(super) fn read(node: &Node, reporter: &mut Reporter) -> Option<Group> {
     Some(Group { name, addresses })
 }
 
-/// `A.B.C.D-E`, `A.B.C.D-E.F.G.H` or `A.B.C.D/LENGTH`: its first and its last address.
-fn range(text: &str) -> Option<(u32, u32)> {
+/// A range: its first address, and how many follow it. `A.B.C.D-E`, `A.B.C.D-E.F.G.H`,
+/// `A.B.C.D/LENGTH`, and for IPv6 `A::B-C`: C takes the place of the last 16 bits.
+fn range(text: &str) -> Option<(IpAddr, u32)> {
     if let Some((first, length)) = text.split_once('/') {
         let first: Ipv4Addr = first.parse().ok()?;
         let length: u32 = length.parse().ok().filter(|length| *length <= 32)?;
         let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
-        return Some((first.to_bits() & mask, first.to_bits() | !mask));
+        return Some((Ipv4Addr::from_bits(first.to_bits() & mask).into(), !mask));
     }
     let (first, last) = text.split_once('-')?;
-    let first: Ipv4Addr = first.parse().ok()?;
-    let last = match last.parse::<Ipv4Addr>() {
-        Ok(last) => last.to_bits(),
-        Err(_) => (first.to_bits() & !0xff) | u32::from(last.parse::<u8>().ok()?),
-    };
-    (first.to_bits() <= last).then_some((first.to_bits(), last))
+    match first.parse().ok()? {
+        IpAddr::V4(address) => {
+            let last = match last.parse::<Ipv4Addr>() {
+                Ok(last) => last.to_bits(),
+                Err(_) => (address.to_bits() & !0xff) | u32::from(last.parse::<u8>().ok()?),
+            };
+            Some((address.into(), last.checked_sub(address.to_bits())?))
+        }
+        IpAddr::V6(address) => {
+            let last = u16::from_str_radix(last, 16).ok()?;
+            Some((address.into(), u32::from(last.checked_sub(address.segments()[7])?)))
+        }
+    }
+}
+
+/// The address that many behind `first`.
+fn following(first: IpAddr, distance: u32) -> IpAddr {
+    match first {
+        IpAddr::V4(first) => Ipv4Addr::from_bits(first.to_bits().saturating_add(distance)).into(),
+        IpAddr::V6(first) => {
+            Ipv6Addr::from_bits(first.to_bits().saturating_add(u128::from(distance))).into()
+        }
+    }
 }
 
 /// The words behind `virtual_server`.
@@ -90,7 +108,8 @@ pub(super) fn addresses(
                 );
                 let message =
                     format!("there is no virtual_server_group `{}`", reporter.quote(&name.span));
-                reporter.error(Diagnostic::at(&name.span, message).suggest(near));
+                let fate = "this virtual_server is left out";
+                reporter.eased(Diagnostic::at(&name.span, message).suggest(near), fate);
                 Vec::new()
             }
         },
@@ -113,7 +132,7 @@ pub(super) fn address_and_port(
 
 fn port(address: &Word, port: Option<&Word>, reporter: &mut Reporter) -> Option<At<i64>> {
     match port {
-        Some(port) if port.text != "0" => values::parse_number(port, reporter),
+        Some(port) if port.text != "0" => values::number_of("port", port, 1..=65_535, reporter),
         _ => {
             let message = "a service for all ports is not supported yet: this address";
             reporter.ignored(

@@ -15,7 +15,10 @@ pub(super) fn read(node: &Node, reporter: &mut Reporter) -> Option<At<HmacDraft>
     for statement in values::statements(node, &AUTH_HMAC, &["key"], &mut no_mail, reporter) {
         match statement.keyword() {
             "key" => draft.keys.push(key(statement, reporter)?),
-            "active_key" => draft.send = values::number(statement, reporter),
+            "active_key" => {
+                let word = values::word(statement, reporter)?;
+                draft.send = Some(values::parse_number(word, reporter)?);
+            }
             _ => draft.mode = mode(statement, reporter),
         }
     }

@@ -1,23 +1,30 @@
 //! `vrrp_instance`.
 
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{
-    AddressDraft, AnnounceDraft, At, HmacDraft, InterfaceTrackDraft, PeerDraft, RouterDraft,
-    ScriptTrackDraft,
+    AddressDraft, AnnounceDraft, At, HmacDraft, InterfaceTrackDraft, NotifyDraft, PeerDraft,
+    RouterDraft, ScriptTrackDraft,
 };
 use super::super::source::Span;
-use super::address_lists::{addresses, peers, tracks};
+use super::address_lists::{addresses, interface_track, peers, script_track, tracks};
+use super::family::Decision;
 use super::global::{self, Globals};
-use super::hmac;
 use super::keywords::{AUTHENTICATION, INSTANCE};
 use super::tree::Node;
-use super::values;
+use super::{hmac, notify, values};
 use vrrp_model::{ChecksumForm, Version};
 
-/// Longest `preempt_delay`, in seconds.
-const LONGEST_DELAY: u64 = 1000;
+/// Of `preempt_delay`.
+const DELAYS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(1000);
+/// Of `advert_int`, in either version.
+const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(255);
+/// 12 bits of centiseconds (RFC 9568 section 5.2.7).
+const LONGEST_V3_INTERVAL: Duration = Duration::from_millis(40_950);
+const PRIORITY: i64 = 100;
 /// Keywords that take a block. A list may be written more than once: its lines add up.
 const BLOCKS: [&str; 7] = [
     "virtual_ipaddress",
@@ -49,10 +56,13 @@ struct Instance {
     virtual_mac: bool,
     hmac: Option<At<HmacDraft>>,
     announce: AnnounceDraft,
+    family: Decision,
     addresses: Vec<AddressDraft>,
     excluded_addresses: Vec<AddressDraft>,
     track_scripts: Vec<ScriptTrackDraft>,
     track_interfaces: Vec<InterfaceTrackDraft>,
+    /// Whether the link of its own interface may go down (`dont_track_primary`).
+    untracked: Option<bool>,
 }
 
 pub(super) fn read(
@@ -60,7 +70,7 @@ pub(super) fn read(
     globals: &Globals,
     mail: &mut Vec<Span>,
     reporter: &mut Reporter,
-) -> Option<RouterDraft> {
+) -> Option<(RouterDraft, Vec<NotifyDraft>)> {
     let name = values::block_name(node, reporter)?;
     let mut instance = Instance {
         state_master: None,
@@ -81,15 +91,19 @@ pub(super) fn read(
         virtual_mac: false,
         hmac: None,
         announce: globals.announce.clone(),
+        family: Decision::default(),
         addresses: Vec::new(),
         excluded_addresses: Vec::new(),
         track_scripts: Vec::new(),
         track_interfaces: Vec::new(),
+        untracked: None,
     };
-    for statement in values::statements(node, &INSTANCE, &BLOCKS, mail, reporter) {
+    let statements = values::statements(node, &INSTANCE, &BLOCKS, mail, reporter);
+    for statement in &statements {
         instance.set(statement, reporter);
     }
-    instance.complete(name, globals, reporter)
+    let notify = notify::of_routers(&name, &statements, false, globals, reporter);
+    Some((instance.complete(name, globals, reporter)?, notify))
 }
 
 impl Instance {
@@ -97,46 +111,60 @@ impl Instance {
         match node.keyword() {
             "state" => self.state_master = state(node, reporter),
             "interface" => self.interface = values::text(node, reporter),
-            "virtual_router_id" => self.vrid = values::number(node, reporter),
-            "priority" => self.priority = values::number(node, reporter),
-            "advert_int" => self.interval = values::seconds(node, 255, reporter),
-            "version" => self.version = global::version(node, reporter),
+            // Nothing can take its place: its range is checked with all others.
+            "virtual_router_id" => {
+                let word = values::word(node, reporter);
+                self.vrid = word.and_then(|word| values::parse_number(word, reporter));
+            }
+            "priority" => self.priority = values::number_or(node, 1..=255, PRIORITY, reporter),
+            "advert_int" => self.interval = values::seconds(node, INTERVALS, reporter),
+            "version" => self.version = global::version(node, self.version, reporter),
             "preempt" => {
                 if values::switch(node, reporter) {
                     self.nopreempt = None;
                 }
             }
             "nopreempt" => self.nopreempt = Some(node.span().clone()),
-            "preempt_delay" => self.preempt_delay = values::seconds(node, LONGEST_DELAY, reporter),
+            "preempt_delay" => self.preempt_delay = values::seconds(node, DELAYS, reporter),
             "authentication" => {
                 if self.auth_pass.is_some() {
-                    reporter.error(Diagnostic::at(node.span(), "a second `authentication` block"));
+                    let message = "a second `authentication` block: it counts, not the first";
+                    reporter.warning(Diagnostic::at(node.span(), message));
                 }
                 self.auth_pass = authentication(node, reporter);
             }
             "strict_mode" => self.strict = global::strict(node, reporter),
             "v3_checksum_as_v2" => self.checksum = global::checksum(node, reporter),
-            "mcast_src_ip" | "unicast_src_ip" => self.source = values::text(node, reporter),
+            "mcast_src_ip" | "unicast_src_ip" => {
+                let source = values::text(node, reporter);
+                let source = source.and_then(|source| self.family.source(source, reporter));
+                self.source = source.or(self.source.take());
+            }
             "mcast_dst_ip" => self.group = values::text(node, reporter),
             "unicast_peer" => {
                 self.unicast = Some(node.span().clone());
-                self.peers.extend(peers(node, reporter));
+                let mut peers = peers(node, reporter);
+                self.family.peers(&mut peers, reporter);
+                self.peers.extend(peers);
             }
             "unicast_ttl" => unicast_ttl(node, reporter),
             "use_vmac" => self.virtual_mac = virtual_mac(node, reporter),
             "auth_hmac" => self.hmac = hmac::read(node, reporter),
-            // Decided by its addresses.
-            "native_ipv6" => {}
-            "virtual_ipaddress" => self.addresses.extend(addresses(node, reporter)),
+            "native_ipv6" => self.family.native(node.span(), reporter),
+            "virtual_ipaddress" => {
+                let mut addresses = addresses(node, reporter);
+                self.family.addresses(&mut addresses, reporter);
+                self.addresses.extend(addresses);
+            }
+            word if word.starts_with("notify") => {}
+            "dont_track_primary" => self.untracked = Some(values::switch(node, reporter)),
             "virtual_ipaddress_excluded" => {
                 self.excluded_addresses.extend(addresses(node, reporter));
             }
-            "track_script" => self.track_scripts.extend(
-                tracks(node, reporter).map(|(name, weight)| ScriptTrackDraft { name, weight }),
-            ),
-            "track_interface" => self.track_interfaces.extend(
-                tracks(node, reporter).map(|(name, weight)| InterfaceTrackDraft { name, weight }),
-            ),
+            "track_script" => self.track_scripts.extend(tracks(node, reporter).map(script_track)),
+            "track_interface" => {
+                self.track_interfaces.extend(tracks(node, reporter).map(interface_track))
+            }
             _ => global::garp(node, "", &mut self.announce, reporter),
         }
     }
@@ -149,7 +177,8 @@ impl Instance {
         globals: &Globals,
         reporter: &mut Reporter,
     ) -> Option<RouterDraft> {
-        self.sort_addresses(globals, reporter);
+        self.skip_itself(reporter);
+        self.apply_family(globals);
         self.drop_strict_password(reporter);
         let interval = self.interval(&name, reporter);
         let priority = self.priority(&name, reporter);
@@ -189,6 +218,7 @@ impl Instance {
             announce: self.announce,
             track_scripts: self.track_scripts,
             track_interfaces: self.track_interfaces,
+            track_own_interface: self.untracked.map(|untracked| !untracked),
             name,
         })
     }
@@ -201,22 +231,9 @@ impl Instance {
         }
     }
 
-    /// The first address decides the family, as in keepalived: IPv6 is always version 3, and
-    /// addresses of the other family are ignored.
-    fn sort_addresses(&mut self, globals: &Globals, reporter: &mut Reporter) {
-        let is_v6 = |address: &AddressDraft| address.address.value.contains(':');
-        let v6 = self.addresses.first().is_some_and(is_v6);
-        let (own, others) = std::mem::take(&mut self.addresses)
-            .into_iter()
-            .partition(|address| is_v6(address) == v6);
-        self.addresses = own;
-        for other in others {
-            let message = "an address of the other family than the first: it is not installed, as in keepalived";
-            reporter.warning(
-                Diagnostic::at(&other.address.span, message)
-                    .help("list it in virtual_ipaddress_excluded"),
-            );
-        }
+    /// IPv6 is always version 3. Without peers adverts go to the group, whatever `unicast_peer` says.
+    fn apply_family(&mut self, globals: &Globals) {
+        let v6 = self.family.is_v6();
         if v6 {
             self.version = Version::V3;
         }
@@ -224,9 +241,24 @@ impl Instance {
             .group
             .take()
             .or_else(|| if v6 { globals.group6.clone() } else { globals.group.clone() });
-        if self.unicast.is_some() {
+        if self.unicast.is_some() && !self.peers.is_empty() {
             self.group = None;
         }
+    }
+
+    /// One list for all nodes is common. keepalived sends adverts to the node itself too, and they
+    /// do nothing there.
+    fn skip_itself(&mut self, reporter: &mut Reporter) {
+        let parsed = |text: &At<String>| text.value.parse::<IpAddr>().ok();
+        let Some(own) = self.source.as_ref().and_then(parsed) else { return };
+        self.peers.retain(|peer| {
+            let other = parsed(&peer.address) != Some(own);
+            if !other {
+                let message = format!("peer `{own}` is this router itself: it is not a peer");
+                reporter.warning(Diagnostic::at(&peer.address.span, message));
+            }
+            other
+        });
     }
 
     /// keepalived rounds to what the version can carry: whole seconds, or hundredths of one.
@@ -234,6 +266,11 @@ impl Instance {
         let Some(written) = &self.interval else {
             return At::new(Duration::from_secs(1), &name.span);
         };
+        if self.version == Version::V3 && written.value > LONGEST_V3_INTERVAL {
+            let message = "`advert_int` of VRRPv3 is at most 40.95 s";
+            reporter.replaced(Diagnostic::at(&written.span, message), "40.95 s");
+            return At::new(LONGEST_V3_INTERVAL, &written.span);
+        }
         let step = match self.version {
             Version::V2 => 1_000_000,
             Version::V3 => 10_000,
@@ -266,7 +303,7 @@ impl Instance {
                 reporter.warning(Diagnostic::at(state, message).help("write the priority"));
                 At::new(255, state)
             }
-            (None, None) => At::new(100, &name.span),
+            (None, None) => At::new(PRIORITY, &name.span),
         }
     }
 
@@ -313,7 +350,7 @@ fn state(node: &Node, reporter: &mut Reporter) -> Option<Span> {
 
 /// Adverts leave with 255, so that who is near can tell that they are.
 fn unicast_ttl(node: &Node, reporter: &mut Reporter) {
-    if let Some(ttl) = values::number(node, reporter).filter(|ttl| ttl.value != 255) {
+    if let Some(ttl) = values::number(node, 0..=255, reporter).filter(|ttl| ttl.value != 255) {
         reporter.ignored(Diagnostic::at(
             &ttl.span,
             format!("unicast adverts leave with TTL 255 here: {}", ttl.value),
@@ -376,8 +413,8 @@ fn authentication(node: &Node, reporter: &mut Reporter) -> Option<At<String>> {
             None
         }
         None => {
-            let message = "`authentication` needs an `auth_type`: without one there is no authentication, so this block";
-            reporter.ignored(Diagnostic::at(node.span(), message).help("auth_type PASS"));
+            let message = "`authentication` needs an `auth_type`: without one there is no authentication, as in keepalived";
+            reporter.warning(Diagnostic::at(node.span(), message).help("auth_type PASS"));
             None
         }
     }

@@ -77,10 +77,12 @@ const ALL: [&Table; 12] = [
 
 const OWN_PROCESS: &str = "it tunes keepalived's own processes";
 const IPVS: &str = "it tunes IPVS, which is not used";
-const NO_NOTIFY: &str = "notify scripts are not supported yet and would not run";
+const NO_PRIORITY_LINES: &str =
+    "changes of the priority are not written to FIFOs; the metric vrrp_priority has them";
 const NO_TRACKING: &str =
     "this kind of tracking is not supported yet: its failures would not move the address";
 const PEERS_ONLY: &str = "unicast adverts are taken from the peers alone, written or not; keepalived does so only where it is";
+const SENT_ANYWAY: &str = "a master that yields sends one more advert in any case; keepalived does so only where it is on";
 const NO_BFD: &str = "BFD is not supported yet; adverts each 100 ms find a dead peer as fast";
 
 pub(super) const ROOT: Table = Table {
@@ -153,23 +155,10 @@ pub(super) const SYNC_GROUP: Table = Table {
     rows: &[
         (Read, &["group", "sync_group_tracking_weight", "global_tracking"]),
         (Mail, &["smtp_alert"]),
-        (
-            Differs(
-                "a group tracks nothing itself: write it in one of its instances, whose fault is the group's",
-            ),
-            &["track_interface", "track_script", "track_file", "track_process", "track_bfd"],
-        ),
-        (
-            Differs(NO_NOTIFY),
-            &[
-                "notify",
-                "notify_master",
-                "notify_backup",
-                "notify_fault",
-                "notify_stop",
-                "notify_priority_changes",
-            ],
-        ),
+        (Read, &["track_interface", "track_script"]),
+        (Differs(NO_TRACKING), &["track_file", "track_process", "track_bfd"]),
+        (Read, &["notify", "notify_master", "notify_backup", "notify_fault", "notify_stop"]),
+        (Differs(NO_PRIORITY_LINES), &["notify_priority_changes"]),
     ],
 };
 

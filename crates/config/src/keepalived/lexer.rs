@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::source::Span;
-use super::expand::{Line, Lines};
+use super::expand::{Line, Lines, is_blank};
+use super::lookalikes;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -57,7 +58,7 @@ fn lex_line(line: &Line, tokens: &mut Vec<Token>, reporter: &mut Reporter) {
         let kind = match next {
             '{' => Kind::Open,
             '}' => Kind::Close,
-            blank if blank.is_whitespace() => {
+            blank if is_blank(blank) => {
                 at = end;
                 continue;
             }
@@ -66,6 +67,7 @@ fn lex_line(line: &Line, tokens: &mut Vec<Token>, reporter: &mut Reporter) {
                     Some(true) => shell_word(line, at, reporter),
                     _ => plain_word(line, at, reporter),
                 };
+                lookalikes::report(&word, &line.span(&(at..word_end)), reporter);
                 shell = shell.or_else(|| Some(is_command(&word)));
                 end = word_end.max(end);
                 Kind::Word(word)
@@ -110,7 +112,7 @@ fn bare_length(text: &str) -> usize {
     loop {
         let rest = &text[from..];
         let end = rest
-            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '{' | '}'))
+            .find(|c: char| is_blank(c) || matches!(c, '"' | '{' | '}'))
             .map_or(text.len(), |at| from + at);
         if !text[..end].ends_with('$') || !text[end..].starts_with('{') {
             return end;
@@ -153,7 +155,7 @@ fn shell_word(line: &Line, start: usize, reporter: &mut Reporter) -> (String, us
                 continue;
             }
             (None, '{' | '}') => return (word, at),
-            (None, c) if c.is_whitespace() => return (word, at),
+            (None, c) if is_blank(c) => return (word, at),
             (None | Some(('"', _)), '\\') => {
                 let (escaped, length) = escape(&text[end..]);
                 match escaped {

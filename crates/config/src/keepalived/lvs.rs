@@ -1,5 +1,8 @@
 //! What LVS's words for schedulers and ways mean here.
 
+use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
+
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::At;
 use super::super::source::Span;
@@ -7,9 +10,16 @@ use super::tree::Node;
 use super::values;
 use vrrp_model::{Forward, Persistence};
 
+/// Of `persistence_timeout`, in seconds.
+const TIMEOUTS: RangeInclusive<i64> = 1..=2_678_400;
+
 /// How a statement `lvs_method` has packets reach a backend: `NAT`, `DR`, or `TUN` with its
-/// options. `None`, with a diagnostic, where that is not built.
-pub(super) fn method(node: &Node, reporter: &mut Reporter) -> Option<Forward> {
+/// options; `present` for any other word. `None`, with a diagnostic, where it is not built.
+pub(super) fn method(
+    node: &Node,
+    present: Option<Forward>,
+    reporter: &mut Reporter,
+) -> Option<Forward> {
     let Some(word) = node.values().first() else {
         values::word(node, reporter);
         return None;
@@ -21,8 +31,8 @@ pub(super) fn method(node: &Node, reporter: &mut Reporter) -> Option<Forward> {
         "TUN" => tunnel(node, reporter),
         _ => {
             let message = format!("`{}` is neither NAT, DR nor TUN", reporter.quote(&word.span));
-            reporter.error(Diagnostic::at(&word.span, message));
-            None
+            reporter.ignored(Diagnostic::at(&word.span, message));
+            present
         }
     }
 }
@@ -83,29 +93,35 @@ pub(super) fn scheduler(
 }
 
 /// `persistence_timeout` or `persistence_granularity`: either makes a service persistent. `None`,
-/// with a diagnostic, where that is not possible.
+/// with a diagnostic, where keepalived reads no value.
 pub(super) fn persistence(node: &Node, reporter: &mut Reporter) -> Option<Persistence> {
     if node.keyword() == "persistence_timeout" {
         // Without a value it is six minutes.
         if !node.values().is_empty() {
-            values::number(node, reporter)?;
+            values::number(node, TIMEOUTS, reporter)?;
         }
         let message = "a client keeps its backend as long as that is in the ring: no time is kept, the value has no meaning";
         reporter.warning(Diagnostic::at(node.span(), message));
         return Some(Persistence::Source);
     }
     let mask = values::word(node, reporter)?;
+    let length = mask.text.parse().is_ok_and(|length| (1..=128_u8).contains(&length));
+    if !length && mask.text.parse::<Ipv4Addr>().is_err() {
+        let quoted = reporter.quote(&mask.span);
+        let message = format!("`{quoted}` is neither a netmask nor the length of a prefix");
+        reporter.ignored(Diagnostic::at(&mask.span, message));
+        return None;
+    }
     if mask.text != "255.255.255.255" && mask.text != "128" {
         let message = "clients are told apart by their whole addresses: this granularity";
         reporter.ignored(Diagnostic::at(&mask.span, message));
-        return None;
     }
     Some(Persistence::Source)
 }
 
 /// A quorum has no dampener.
 pub(super) fn hysteresis(node: &Node, reporter: &mut Reporter) {
-    if let Some(At { value: 1.., span }) = values::number(node, reporter) {
+    if let Some(At { value: 1.., span }) = values::number(node, values::ANY, reporter) {
         let message = "a quorum is gained and lost at the same sum of weights: this hysteresis";
         let help = "`rise` and `fall` of a check in the agent's own configuration keep a backend from flapping";
         reporter.ignored(Diagnostic::at(&span, message).help(help));

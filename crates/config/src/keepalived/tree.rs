@@ -7,6 +7,9 @@ use super::lexer::{Kind, Token};
 /// keepalived's own blocks nest to five.
 const DEEPEST: usize = 16;
 
+/// Such a block stands in no other.
+pub(super) const INSTANCE: &str = "vrrp_instance";
+
 /// A word and its place, quotes included.
 pub(super) struct Word {
     pub text: String,
@@ -90,11 +93,30 @@ pub(super) fn build(tokens: Vec<Token>, reporter: &mut Reporter) -> Vec<Node> {
             }
         }
     }
-    if let [_, .., innermost] = levels.as_slice() {
-        let diagnostic = Diagnostic::at(&innermost.opened, "this block is not closed");
-        reporter.error(diagnostic.label("its `}` is missing"));
+    report_unclosed(&levels, reporter);
+    while levels.len() > 1 {
+        hang(&mut levels);
     }
     levels.into_iter().next().map(|level| level.nodes).unwrap_or_default()
+}
+
+/// As in keepalived, the end of the file closes what is open, unless an instance would be lost: it
+/// stands in a block that was meant to end before.
+fn report_unclosed(levels: &[Level], reporter: &mut Reporter) {
+    let [_, open @ ..] = levels else { return };
+    let Some(innermost) = open.last() else { return };
+    let inside = open.iter().find_map(|level| {
+        let node = level.nodes.iter().find(|node| node.keyword() == INSTANCE)?;
+        Some((level, node))
+    });
+    if let Some((level, node)) = inside {
+        let message = "an instance inside of another block: the `}` of that block is missing";
+        let here = Diagnostic::at(node.span(), message).label("a `}` is missing above");
+        reporter.error(here.related(&level.opened, "this block is not closed"));
+        return;
+    }
+    let diagnostic = Diagnostic::at(&innermost.opened, "this block is not closed");
+    reporter.eased(diagnostic.label("its `}` is missing"), "the end of the file closes it");
 }
 
 /// Hangs the innermost block on the statement that opened it.
@@ -103,6 +125,10 @@ fn close(levels: &mut Vec<Level>, span: &Span, reporter: &mut Reporter) {
         reporter.ignored(Diagnostic::at(span, "this `}` closes nothing"));
         return;
     }
+    hang(levels);
+}
+
+fn hang(levels: &mut Vec<Level>) {
     let body = levels.pop().map(|level| level.nodes);
     if let Some(node) = levels.last_mut().and_then(|level| level.nodes.last_mut()) {
         node.body = body;

@@ -1,13 +1,23 @@
 //! Reading one statement: is its keyword known here, and its values.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::At;
 use super::super::source::Span;
-use super::keywords::{Support, Table};
-use super::tree::{Node, Word};
+use super::keywords::{ROOT, Support, Table};
+use super::tree::{INSTANCE, Node, Word};
+
+/// The longest time.
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
+/// The most that keepalived reads of a time that it keeps in microseconds.
+pub(super) const MOST_SECONDS: Duration = Duration::from_micros(u32::MAX as u64);
+/// In whole seconds.
+pub(super) const MOST_WHOLE_SECONDS: i64 = 4294;
+/// The numbers that keepalived reads where it has no other limit.
+pub(super) const ANY: RangeInclusive<i64> = 0..=u32::MAX as i64;
 
 /// From the one place to the other; the first alone when they come from different lines of a file.
 pub(super) fn join(first: &Span, last: &Span) -> Span {
@@ -27,13 +37,22 @@ pub(super) fn recognise(
     let support = table.support(node.keyword());
     match support {
         None => {
-            let diagnostic =
-                Diagnostic::at(span, format!("unknown keyword `{keyword}` in {}", table.block));
+            let mut message = format!("unknown keyword `{keyword}` in {}", table.block);
+            if node.body.is_some() {
+                message.push_str(&match table.block == ROOT.block {
+                    true => ", whose lines keepalived reads as if they stood there".to_owned(),
+                    false => format!(", whose `}}` keepalived takes for that of {}", table.block),
+                });
+            }
+            let diagnostic = Diagnostic::at(span, message);
             let diagnostic = match reporter.is_full() {
                 true => diagnostic,
                 false => suggest(diagnostic, node.keyword(), table),
             };
-            reporter.ignored(diagnostic);
+            match node.keyword() == INSTANCE {
+                true => reporter.error(diagnostic),
+                false => reporter.ignored(diagnostic),
+            }
         }
         Some(Support::Read) => {}
         Some(Support::Mail) => mail.push(span.clone()),
@@ -163,59 +182,157 @@ pub(super) fn text(node: &Node, reporter: &mut Reporter) -> Option<At<String>> {
     word(node, reporter).map(|word| At::new(word.text.clone(), &word.span))
 }
 
-/// A whole number.
-pub(super) fn number(node: &Node, reporter: &mut Reporter) -> Option<At<i64>> {
+/// A whole number in a range. `None` where keepalived ignores what is written: what counts
+/// without it counts.
+pub(super) fn number(
+    node: &Node,
+    range: RangeInclusive<i64>,
+    reporter: &mut Reporter,
+) -> Option<At<i64>> {
     let word = word(node, reporter)?;
-    parse_number(word, reporter)
+    number_of(node.keyword(), word, range, reporter)
 }
 
-/// Whole numbers, at least one.
-pub(super) fn numbers(node: &Node, reporter: &mut Reporter) -> Vec<At<i64>> {
+/// Likewise; `other` counts in the place of what is no such number.
+pub(super) fn number_or(
+    node: &Node,
+    range: RangeInclusive<i64>,
+    other: i64,
+    reporter: &mut Reporter,
+) -> Option<At<i64>> {
+    let word = word(node, reporter)?;
+    let number = in_range(node.keyword(), word, range, reporter).unwrap_or_else(|problem| {
+        reporter.replaced(Diagnostic::at(&word.span, problem), other);
+        other
+    });
+    Some(At::new(number, &word.span))
+}
+
+/// A number of `range`, whose nearest end counts in the place of one outside. Numbers that
+/// keepalived does not read, those outside `read`, are ignored.
+pub(super) fn clamped(
+    node: &Node,
+    read: RangeInclusive<i64>,
+    range: RangeInclusive<i64>,
+    reporter: &mut Reporter,
+) -> Option<At<i64>> {
+    let written = number(node, read, reporter)?;
+    let other = written.value.clamp(*range.start(), *range.end());
+    if other != written.value {
+        let (keyword, least, most) = (node.keyword(), range.start(), range.end());
+        let message = format!("`{keyword}` must be {least} to {most}, not {}", written.value);
+        reporter.replaced(Diagnostic::at(&written.span, message), other);
+    }
+    Some(At::new(other, &written.span))
+}
+
+/// Whole numbers in a range, at least one; the others are ignored.
+pub(super) fn numbers(
+    node: &Node,
+    range: RangeInclusive<i64>,
+    reporter: &mut Reporter,
+) -> Vec<At<i64>> {
     if node.values().is_empty() {
         // Reported as for a single one.
         word(node, reporter);
     }
-    node.values().iter().filter_map(|word| parse_number(word, reporter)).collect()
+    let keyword = node.keyword();
+    let words = node.values().iter();
+    words.filter_map(|word| number_of(keyword, word, range.clone(), reporter)).collect()
 }
 
+/// The number of a word that nothing can take the place of.
 pub(super) fn parse_number(word: &Word, reporter: &mut Reporter) -> Option<At<i64>> {
-    match word.text.parse() {
+    match in_range("", word, i64::MIN..=i64::MAX, reporter) {
         Ok(number) => Some(At::new(number, &word.span)),
-        Err(_) => {
-            let message = format!("`{}` is not a whole number", reporter.quote(&word.span));
-            reporter.error(Diagnostic::at(&word.span, message));
+        Err(problem) => {
+            reporter.error(Diagnostic::at(&word.span, problem));
             None
         }
     }
 }
 
-/// Seconds, with decimals down to a microsecond, at most `most`.
-pub(super) fn seconds(node: &Node, most: u64, reporter: &mut Reporter) -> Option<At<Duration>> {
-    let word = word(node, reporter)?;
-    let parsed = parse_seconds(&word.text).filter(|value| *value <= Duration::from_secs(most));
-    if parsed.is_none() {
-        let quoted = reporter.quote(&word.span);
-        reporter.error(Diagnostic::at(
-            &word.span,
-            format!("`{quoted}` is not a number of seconds from 0 to {most}"),
-        ));
+/// The number of a word; one that keepalived ignores is `None`. `what` names it.
+pub(super) fn number_of(
+    what: &str,
+    word: &Word,
+    range: RangeInclusive<i64>,
+    reporter: &mut Reporter,
+) -> Option<At<i64>> {
+    match in_range(what, word, range, reporter) {
+        Ok(number) => Some(At::new(number, &word.span)),
+        Err(problem) => {
+            reporter.ignored(Diagnostic::at(&word.span, problem));
+            None
+        }
     }
-    parsed.map(|value| At::new(value, &word.span))
 }
 
+fn in_range(
+    what: &str,
+    word: &Word,
+    range: RangeInclusive<i64>,
+    reporter: &Reporter,
+) -> Result<i64, String> {
+    match word.text.parse() {
+        Ok(number) if range.contains(&number) => Ok(number),
+        Ok(number) => {
+            Err(format!("`{what}` must be {} to {}, not {number}", range.start(), range.end()))
+        }
+        Err(_) => Err(format!("`{}` is not a whole number", reporter.quote(&word.span))),
+    }
+}
+
+/// Seconds in a range, with decimals down to a microsecond. `None` where keepalived ignores what is
+/// written.
+pub(super) fn seconds(
+    node: &Node,
+    range: RangeInclusive<Duration>,
+    reporter: &mut Reporter,
+) -> Option<At<Duration>> {
+    let word = word(node, reporter)?;
+    let parsed = parse_seconds(&word.text).filter(|value| range.contains(value));
+    let Some(parsed) = parsed else {
+        let quoted = reporter.quote(&word.span);
+        let (least, most) = (range.start().as_secs_f64(), range.end().min(&DAY).as_secs_f64());
+        let message = format!("`{quoted}` is not a number of seconds from {least} to {most}");
+        reporter.ignored(Diagnostic::at(&word.span, message));
+        return None;
+    };
+    Some(at_most_a_day(At::new(parsed, &word.span), reporter))
+}
+
+/// Whole seconds.
+pub(super) fn whole_seconds(
+    node: &Node,
+    range: RangeInclusive<i64>,
+    reporter: &mut Reporter,
+) -> Option<At<Duration>> {
+    let number = number(node, range, reporter)?;
+    let value = Duration::from_secs(u64::try_from(number.value).unwrap_or(0));
+    Some(at_most_a_day(At::new(value, &number.span), reporter))
+}
+
+/// keepalived waits as long as it is told.
+fn at_most_a_day(written: At<Duration>, reporter: &mut Reporter) -> At<Duration> {
+    if written.value <= DAY {
+        return written;
+    }
+    let message = "a time is at most a day (86400)";
+    reporter.replaced(Diagnostic::at(&written.span, message), "a day");
+    At::new(DAY, &written.span)
+}
+
+/// More decimals than six are rounded.
 fn parse_seconds(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole)
-        || !digits(fraction)
-        || fraction.len() > 6
-        || (whole.is_empty() && fraction.is_empty())
-    {
+    if !digits(whole) || !digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
         return None;
     }
     let seconds = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    let micros: u64 = format!("{fraction:0<6}").parse().ok()?;
-    Some(Duration::from_secs(seconds) + Duration::from_micros(micros))
+    let kept: u64 = format!("{fraction:0<7}").get(..7)?.parse().ok()?;
+    Duration::from_secs(seconds).checked_add(Duration::from_micros((kept + 5) / 10))
 }
 
 /// A switch: a bare keyword means on.
@@ -231,8 +348,29 @@ pub(super) fn switch(node: &Node, reporter: &mut Reporter) -> bool {
         "off" | "false" | "no" => false,
         _ => {
             let message = format!("`{}` must be on or off", reporter.quote(&word.span));
-            reporter.error(Diagnostic::at(&word.span, message));
+            reporter.ignored(Diagnostic::at(&word.span, message));
             false
         }
     }
+}
+
+/// Of blocks with the same name the first counts.
+pub(super) fn keep_first<T>(
+    blocks: &mut Vec<T>,
+    name: impl Fn(&T) -> &At<String>,
+    what: &str,
+    reporter: &mut Reporter,
+) {
+    let mut seen: HashMap<String, Span> = HashMap::new();
+    blocks.retain(|block| {
+        let At { value, span } = name(block);
+        let Some(first) = seen.get(value) else {
+            seen.insert(value.clone(), span.clone());
+            return true;
+        };
+        let message =
+            format!("the {what} `{value}` is defined twice, the first one counts: this one");
+        reporter.ignored(Diagnostic::at(span, message).related(first, "the first one"));
+        false
+    });
 }

@@ -1,6 +1,9 @@
 //! `virtual_server` and `virtual_server_group`: LVS services to ours.
 
+mod weights;
+
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{At, BackendDraft, CheckDraft, GuardDraft, ServiceDraft, SorryDraft};
@@ -11,6 +14,12 @@ use super::keywords::{REAL_SERVER, VIRTUAL_SERVER};
 use super::tree::{Node, Word};
 use super::{lvs, values};
 use vrrp_model::{Forward, Persistence, Protocol};
+
+/// IPVS's weights.
+const WEIGHTS: RangeInclusive<i64> = 0..=i32::MAX as i64;
+/// Failures that are forgiven; those of a check may be none.
+const RETRIES: RangeInclusive<i64> = 1..=u32::MAX as i64;
+const QUORUMS: RangeInclusive<i64> = 1..=u32::MAX as i64;
 
 /// The settings of a virtual_server, before its addresses are known.
 struct Server {
@@ -78,7 +87,7 @@ impl Server {
         let own_method =
             statements.iter().find(|statement| statement.keyword() == "sorry_server_lvs_method");
         let sorry_method =
-            own_method.map_or(server.method, |statement| lvs::method(statement, reporter));
+            own_method.map_or(server.method, |node| lvs::method(node, server.method, reporter));
         for statement in statements {
             match statement.keyword() {
                 "real_server" => server.real_server(statement, mail, reporter),
@@ -87,6 +96,7 @@ impl Server {
             }
         }
         server.cap_quorum(reporter);
+        server.scale_weights(reporter);
         server.warn_of_unchecked(reporter);
         server.protocol.is_some().then_some(server)
     }
@@ -107,20 +117,24 @@ impl Server {
             match statement.keyword() {
                 "lvs_sched" | "lb_algo" => scheduler = values::word(statement, reporter),
                 "sh-port" | "mh-port" => with_ports = true,
-                "lvs_method" | "lb_kind" => self.method = lvs::method(statement, reporter),
+                "lvs_method" | "lb_kind" => {
+                    self.method = lvs::method(statement, self.method, reporter)
+                }
                 "protocol" => protocol = values::word(statement, reporter),
                 "weight" => {
-                    self.weight = values::number(statement, reporter).unwrap_or(self.weight.clone())
+                    let weight = values::number(statement, WEIGHTS, reporter);
+                    self.weight = weight.unwrap_or(self.weight.clone());
                 }
                 "persistence_timeout" | "persistence_granularity" => {
                     persistence = lvs::persistence(statement, reporter).or(persistence);
                 }
                 "quorum" => {
-                    self.quorum = values::number(statement, reporter).unwrap_or(self.quorum.clone())
+                    let quorum = values::number_or(statement, QUORUMS, 1, reporter);
+                    self.quorum = quorum.unwrap_or(self.quorum.clone());
                 }
                 "hysteresis" => lvs::hysteresis(statement, reporter),
                 "real_server" | "sorry_server" | "sorry_server_lvs_method" => {}
-                _ => self.inherited.read(statement, reporter),
+                _ => self.inherited.read(statement, RETRIES, reporter),
             }
         }
         let scheduler = scheduler.map_or(("wlc", here), |word| (word.text.as_str(), &word.span));
@@ -137,8 +151,10 @@ impl Server {
         let mut check = None;
         for statement in values::statements(node, &REAL_SERVER, &checker::BUILT, mail, reporter) {
             match statement.keyword() {
-                "weight" => weight = values::number(statement, reporter).unwrap_or(weight),
-                "lvs_method" | "lb_kind" => method = lvs::method(statement, reporter),
+                "weight" => {
+                    weight = values::number(statement, WEIGHTS, reporter).unwrap_or(weight);
+                }
+                "lvs_method" | "lb_kind" => method = lvs::method(statement, method, reporter),
                 built if checker::BUILT.contains(&built) && check.is_none() => {
                     check = Some(statement);
                 }
@@ -146,7 +162,7 @@ impl Server {
                     let message = "only the first check of a real_server is built: this one";
                     reporter.ignored(Diagnostic::at(statement.span(), message));
                 }
-                _ => inherited.read(statement, reporter),
+                _ => inherited.read(statement, RETRIES, reporter),
             }
         }
         let check = check.and_then(|check| checker::read(check, inherited, mail, reporter));
@@ -158,24 +174,6 @@ impl Server {
         let backend =
             BackendDraft { address, port: written, weight: Some(weight), forward, check: None };
         self.backends.push(RealServer { backend, port, check, span: node.span().clone() });
-    }
-
-    /// As keepalived does: a quorum that no number of backends reaches would leave the sorry server
-    /// alone for ever.
-    fn cap_quorum(&mut self, reporter: &mut Reporter) {
-        let weights: i64 = self
-            .backends
-            .iter()
-            .map(|server| server.backend.weight.as_ref().map_or(1, |weight| weight.value))
-            .fold(0, i64::saturating_add);
-        if weights > 0 && self.quorum.value > weights {
-            let message = format!(
-                "quorum {} is above the sum of all weights: it is {weights}",
-                self.quorum.value
-            );
-            reporter.warning(Diagnostic::at(&self.quorum.span, message));
-            self.quorum.value = weights;
-        }
     }
 
     fn service(
@@ -283,13 +281,14 @@ fn sorry(node: &Node, method: Option<Forward>, reporter: &mut Reporter) -> Optio
         .values()
         .get(1)
         .filter(|_| forward == Forward::Nat)
-        .and_then(|port| values::parse_number(port, reporter));
+        .and_then(|port| values::number_of("port", port, 1..=65_535, reporter));
     Some(SorryDraft { address: At::new(address.text.clone(), &address.span), port, forward })
 }
 
 /// `None` when it is for a protocol that is not built.
 fn read_protocol(written: Option<&Word>, here: &Span, reporter: &mut Reporter) -> Option<Protocol> {
-    match written.map(|word| (word.text.as_str(), &word.span)) {
+    let written = written.map(|word| (word.text.to_ascii_uppercase(), &word.span));
+    match written.as_ref().map(|(name, span)| (name.as_str(), *span)) {
         Some(("TCP", _)) => return Some(Protocol::Tcp),
         Some(("UDP", _)) => {}
         Some(("SCTP", span)) => {
@@ -298,7 +297,7 @@ fn read_protocol(written: Option<&Word>, here: &Span, reporter: &mut Reporter) -
         }
         Some((_, span)) => {
             let message = format!("the protocol `{}` is neither TCP nor UDP", reporter.quote(span));
-            reporter.error(Diagnostic::at(span, message));
+            reporter.replaced(Diagnostic::at(span, message), "UDP");
         }
         None => {
             let message = "without `protocol` this virtual_server is for UDP, as in keepalived";

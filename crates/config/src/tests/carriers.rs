@@ -115,7 +115,7 @@ fn the_first_address_decides_the_family_and_the_others_are_ignored() {
     assert_eq!(
         said(&mixed),
         [
-            "F:33:1: warning: an address of the other family than the first: it is not installed, as in keepalived"
+            "F:33:1: warning: an IPv6 address in an instance of IPv4: it is not installed, as in keepalived"
         ]
     );
     let config = keepalived(&mixed);
@@ -213,22 +213,48 @@ fn in_a_group_weights_count_only_where_the_group_says_so() {
     assert_eq!(
         said(&tracked),
         [
-            "F:17:9: warning: the weight 10 is taken as 0, its failure is a fault: in a sync group keepalived has no weights",
+            "F:17:9: warning: this script has the weight 10: it is not tracked, as in keepalived, which has no weights in a sync group",
             "F:20:21: warning: the weight -5 is taken as 0, its failure is a fault: in a sync group keepalived has no weights",
         ]
     );
     let weights = |text: &str| {
         let router = keepalived(text).routers.remove(0);
-        (router.track_scripts[0].weight, router.track_interfaces[0].weight)
+        let script = router.track_scripts.first().map(|track| track.weight.value);
+        (script, router.track_interfaces[0].weight.value)
     };
-    assert_eq!(weights(&tracked), (0, 0));
+    assert_eq!(weights(&tracked), (None, 0));
     for keyword in ["sync_group_tracking_weight", "global_tracking"] {
         let floating = tracked
             .replace("vrrp_sync_group VG_1 {", &format!("vrrp_sync_group VG_1 {{\n{keyword}"));
         assert_eq!(said(&floating), [""; 0]);
-        assert_eq!(weights(&floating), (10, -5));
+        assert_eq!(weights(&floating), (Some(10), -5));
     }
-    assert_eq!(weights(&tracked.replace("VI_1 VI_6", "VI_1")), (10, -5), "not a member");
+    assert_eq!(weights(&tracked.replace("VI_1 VI_6", "VI_1")), (Some(10), -5), "not a member");
+}
+
+#[test]
+fn what_a_group_tracks_each_of_its_members_does() {
+    let tracked = PAIR.replace(
+        "vrrp_sync_group VG_1 {",
+        "vrrp_sync_group VG_1 {\n    track_interface {\n        eth2\n        eth3 weight 5 reverse\n    }\n    \
+         sync_group_tracking_weight\n",
+    );
+    assert_eq!(said(&tracked), [""; 0]);
+    for router in keepalived(&tracked).routers {
+        let tracked: Vec<_> = router
+            .track_interfaces
+            .iter()
+            .map(|track| (track.interface.as_str(), track.weight.value, track.weight.reverse))
+            .collect();
+        assert_eq!(tracked, [("eth2", 0, false), ("eth3", 5, true)], "{}", router.name);
+    }
+}
+
+#[test]
+fn an_instance_may_stay_while_its_own_link_is_down() {
+    let text = PAIR.replace("    use_vmac\n", "    dont_track_primary\n");
+    assert_eq!(said(&text), [""; 0]);
+    assert!(!keepalived(&text).routers.iter().all(|router| router.track_own_interface));
 }
 
 #[test]

@@ -84,6 +84,7 @@ vrrp_instance VI_1 { # first
 # edge pair, see the wiki
 # router_id: as in DNS
 node = "node1"
+script_security = false
 
 # shop
 # first

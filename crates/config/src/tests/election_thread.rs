@@ -41,16 +41,8 @@ fn both_languages_say_the_same_of_it() {
 #[test]
 fn numbers_out_of_range_are_errors() {
     for (toml, keepalived, message) in [
-        (
-            "realtime_priority = 100",
-            "vrrp_rt_priority 100",
-            "the real-time priority must be 0 to 99, not 100",
-        ),
-        (
-            "cpus = [0, 1024]",
-            "vrrp_cpu_affinity 0 1024",
-            "the number of a CPU must be 0 to 1023, not 1024",
-        ),
+        ("realtime_priority = 100", "vrrp_rt_priority 100", " must be 0 to 99, not 100"),
+        ("cpus = [0, 1024]", "vrrp_cpu_affinity 0 1024", " must be 0 to 1023, not 1024"),
     ] {
         for (text, language) in [
             (format!("[election]\n{toml}"), Language::Toml),
@@ -58,7 +50,7 @@ fn numbers_out_of_range_are_errors() {
         ] {
             let said = lines(&with(&text, language), language, Mode::Strict);
             assert!(
-                said.iter().any(|line| line.contains(&format!("error: {message}"))),
+                said.iter().any(|line| line.contains("error: ") && line.ends_with(message)),
                 "{text}: {said:?}"
             );
         }

@@ -50,7 +50,7 @@ fn keepalived_s_own_variables() {
     let text = "vrrp_script s {\nscript \"/bin/x ${_PWD} ${_INSTANCE} ${_HASH} ${_BANG}\"\n}\n";
     let (outcome, _) = on_host(&format!("{text}{NODE1}"), Mode::Strict);
     let config = outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
-    assert_eq!(config.scripts[0].command, ["/bin/x", "/etc/keepalived", "node1", "#", "!"]);
+    assert_eq!(config.scripts[0].command.words, ["/bin/x", "/etc/keepalived", "node1", "#", "!"]);
     for _ in 0..50 {
         let drawn = addresses("", "10.0.0.${_RANDOM 5 9}");
         assert!(("10.0.0.5".."10.0.0.:").contains(&drawn[0].as_str()), "{drawn:?}");
@@ -152,7 +152,7 @@ fn a_dollar_that_names_nothing_stays() {
         outcome.diagnostics.iter().map(|diagnostic| headline(&source, diagnostic)).collect();
     assert_eq!(said[0], "F:2:26: warning: no variable is defined for `$HOME`: it stays as it is");
     let config = outcome.config.unwrap_or_else(|| panic!("{said:?}"));
-    assert_eq!(config.scripts[0].command, ["/bin/sh", "-c", "echo $HOME $1 ${X} $"]);
+    assert_eq!(config.scripts[0].command.words, ["/bin/sh", "-c", "echo $HOME $1 ${X} $"]);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn escapes_are_the_shell_s() {
     );
     let (outcome, _) = on_host(&text, Mode::Strict);
     let config = outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
-    assert_eq!(config.scripts[0].command, ["/bin/x", "a b", "C", "", "c#d"]);
+    assert_eq!(config.scripts[0].command.words, ["/bin/x", "a b", "C", "", "c#d"]);
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn tracking_typo_is_an_error_for_check_and_a_warning_for_run() {
         assert_eq!(lenient[1], format!("F:30:9: warning: {message}; ignored"));
         let config = config(text, Language::Keepalived, Mode::Lenient);
         assert!(config.routers.iter().all(|r| r.track_scripts.is_empty()));
-        assert_eq!(config.scripts[0].command, ["/etc/keepalived/chk_nginx.sh"]);
+        assert_eq!(config.scripts[0].command.words, ["/etc/keepalived/chk_nginx.sh"]);
         assert_eq!(config.scripts[0].interval, Duration::from_secs(2));
         assert_eq!(config.scripts[0].timeout, Duration::from_secs(2));
     }
@@ -86,7 +86,7 @@ fn tracking_takes_the_weight_of_the_script_unless_it_has_its_own() {
     let fixed = NODE1_TRACK.replace("        chk_nginx", "        chk_haproxy");
     let weights = |text: &str| {
         let config = config(text, Language::Keepalived, Mode::Strict);
-        config.routers[0].track_scripts[0].weight
+        config.routers[0].track_scripts[0].weight.value
     };
     assert_eq!(weights(&fixed), 2);
     let own = fixed.replacen("        chk_haproxy", "        chk_haproxy weight -20", 1);
@@ -116,7 +116,7 @@ fn toml_example_is_read_without_a_word() {
     let router = &config.routers[0];
     assert_eq!((router.vrid, router.version), (51, Version::V2));
     assert_eq!(router.auth, Auth::Pass(*b"1111\0\0\0\0"));
-    assert_eq!(router.track_scripts[0].weight, -10);
+    assert_eq!(router.track_scripts[0].weight.value, -10);
     assert_eq!(router.announce.refresh, Duration::from_secs(60));
     let service = &config.services[0];
     assert_eq!((service.port, service.protocol), (80, Protocol::Tcp));
@@ -175,9 +175,9 @@ check = { type = "http", port = 8080, path = "/ready" }
     assert_eq!(router.addresses[0].prefix_len, 24);
     assert_eq!(router.addresses[1].label.as_deref(), Some("eth2:1"));
     assert_eq!(router.announce.refresh, Duration::ZERO);
-    assert_eq!(router.track_interfaces[0].weight, -5);
+    assert_eq!(router.track_interfaces[0].weight.value, -5);
     let script = &config.scripts[0];
-    assert_eq!(script.command, ["/bin/test", "-e", "/tmp/a b"]);
+    assert_eq!(script.command.words, ["/bin/test", "-e", "/tmp/a b"]);
     assert_eq!((script.rise, script.fall, script.init_fail), (2, 3, true));
     let service = &config.services[0];
     assert_eq!(service.backends[0].forward, Forward::Dr);

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::*;
 use crate::include::{Files, gather};
-use crate::render;
+use crate::{Surroundings, render};
 
 struct Shelf(BTreeMap<String, String>);
 
@@ -42,7 +42,8 @@ fn read_files(files: &[(&str, String)], mode: Mode) -> (Outcome, Source) {
     let shelf =
         Shelf(files.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect());
     let main = shelf.0.get("/e/main.conf").cloned().unwrap_or_default();
-    let source = gather("/e/main.conf", main.as_bytes(), &shelf);
+    let host = Surroundings::named("host");
+    let source = gather("/e/main.conf", main.as_bytes(), &shelf, &host);
     (parse(&source, Language::Keepalived, mode, "host"), source)
 }
 
@@ -86,6 +87,12 @@ fn a_file_takes_the_place_of_its_include() {
     assert_eq!(ok("include d/[^b-z].c?n*"), ["10.0.1.1", "10.0.0.9"]);
     assert_eq!(ok("include {two,one}.conf"), ["10.0.0.2", "10.0.0.1", "10.0.0.9"]);
     assert_eq!(ok("include {two,d/{a,c}}.{conf,inc}").len(), 4);
+    assert_eq!(ok("include ${_PWD}/one.conf"), ["10.0.0.1", "10.0.0.9"]);
+    assert_eq!(ok("$D=${_PWD}\n$N=${D}/d\ninclude ${N}/a.conf"), ["10.0.1.1", "10.0.0.9"]);
+    assert_eq!(ok("$F=one.conf # note\ninclude $F"), ["10.0.0.1", "10.0.0.9"]);
+    assert_eq!(ok("@host include one.conf\n@^host include two.conf"), ["10.0.0.1", "10.0.0.9"]);
+    assert_eq!(ok("@^nobody @^other include one.conf"), ["10.0.0.1", "10.0.0.9"]);
+    assert_eq!(ok("@other include none.conf"), ["10.0.0.9"]);
     assert_eq!(ok("include nothing/*.conf"), ["10.0.0.9"], "an empty directory is fine");
     for keyword in ["includer", "includem", "includew", "includeb", "includea"] {
         assert_eq!(ok(&format!("{keyword} one.conf")), ["10.0.0.1", "10.0.0.9"]);

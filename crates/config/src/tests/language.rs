@@ -113,13 +113,32 @@ fn commands_are_split_as_a_shell_would() {
         let text = format!("vrrp_script s {{\nscript {line}\n}}\n{NODE1}");
         let (outcome, _) = read(&text, Language::Keepalived, Mode::Strict);
         let config = outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
-        config.scripts[0].command.clone()
+        config.scripts[0].command.words.clone()
     };
     assert_eq!(command("/bin/true"), ["/bin/true"]);
     assert_eq!(command("\"/bin/a b  c\""), ["/bin/a", "b", "c"]);
     assert_eq!(command("\"/bin/a 'b c' \\\"d\\\"\""), ["/bin/a", "b c", "d"]);
-    assert_eq!(command("/bin/a \"b c\" d"), ["/bin/a", "b c", "d"]);
     assert_eq!(command("\"/bin/a ''\""), ["/bin/a", ""]);
+    assert_eq!(command("killall"), ["killall"]);
+}
+
+#[test]
+fn a_command_is_one_value_and_words_behind_it_are_named() {
+    let text = format!("vrrp_script s {{\nscript /bin/a \"b c\" d\n}}\n{NODE1}");
+    let (outcome, _) = read(&text, Language::Keepalived, Mode::Lenient);
+    assert_eq!(outcome.config.expect("it starts").scripts[0].command.words, ["/bin/a"]);
+    let said = lines(&text, Language::Keepalived, Mode::Strict);
+    let expected =
+        "F:2:15: error: as in keepalived, the first word is the whole command: these words";
+    assert_eq!(said[0], expected);
+}
+
+#[test]
+fn a_command_that_reads_a_file_goes_to_the_shell() {
+    let text = format!("vrrp_script s {{\nscript \"</run/flag\"\n}}\n{NODE1}");
+    let (outcome, _) = read(&text, Language::Keepalived, Mode::Strict);
+    let config = outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
+    assert_eq!(config.scripts[0].command.words, ["/bin/sh", "-c", "</run/flag"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Random models: everything a file could mean.
 
+mod notify;
 mod services;
 mod upstream;
 
@@ -8,9 +9,9 @@ use std::time::Duration;
 
 use super::garbage::Random;
 use vrrp_model::{
-    Announce, Auth, ChecksumForm, Config, Delivery, ElectionThread, Family, Hmac, HmacKey,
+    Announce, Auth, ChecksumForm, Command, Config, Delivery, ElectionThread, Family, Hmac, HmacKey,
     HmacMode, Peer, Router, Script, SyncGroup, TrackInterface, TrackScript, Tunnel, Version,
-    VirtualAddress, XdpUse,
+    VirtualAddress, Weight, XdpUse,
 };
 
 /// Characters that a careless writer would trip over.
@@ -20,11 +21,17 @@ const LETTERS: &[char] = &[
 ];
 
 pub(super) fn config(random: &mut Random) -> Config {
-    let scripts: Vec<Script> = (0..random.next(4)).map(|at| script(random, at)).collect();
+    let secure = flag(random);
+    let scripts: Vec<Script> = (0..random.next(4)).map(|at| script(random, at, secure)).collect();
     let routers: Vec<Router> =
         (0..1 + random.next(4)).map(|at| router(random, at, scripts.len())).collect();
     let groups = groups(random, routers.len());
-    let services = (0..random.next(4)).map(|at| services::service(random, at, &routers)).collect();
+    let services: Vec<_> =
+        (0..random.next(4)).map(|at| services::service(random, at, &routers)).collect();
+    let notify = (0..random.next(4))
+        .map(|_| notify::notify(random, (routers.len(), groups.len()), &services, secure))
+        .collect();
+    let fifos = (0..random.next(3)).map(|at| notify::fifo(random, at, secure)).collect();
     Config {
         node: name(random, 0),
         compare_rings: pick(random, &[true, false]),
@@ -40,6 +47,8 @@ pub(super) fn config(random: &mut Random) -> Config {
         routers,
         groups,
         scripts,
+        notify,
+        fifos,
         services,
         tunnel: tunnel(random),
         upstreams: (0..random.next(3)).map(|at| upstream::upstream(random, at)).collect(),
@@ -108,13 +117,18 @@ fn router(random: &mut Random, at: usize, scripts: usize) -> Router {
         track_scripts: if scripts == 0 {
             Vec::new()
         } else {
-            many(random, |r| TrackScript { script: r.next(scripts), weight: weight(r) })
+            many(random, |r| TrackScript { script: r.next(scripts), weight: track_weight(r) })
         },
         track_interfaces: many(random, |r| TrackInterface {
             interface: interface(r),
-            weight: weight(r),
+            weight: track_weight(r),
         }),
+        track_own_interface: flag(random),
     }
+}
+
+fn track_weight(random: &mut Random) -> Weight {
+    Weight { value: weight(random), reverse: flag(random) }
 }
 
 fn hmac(random: &mut Random) -> Hmac {
@@ -183,7 +197,20 @@ fn virtual_address(random: &mut Random, address: IpAddr) -> VirtualAddress {
     }
 }
 
-fn script(random: &mut Random, at: usize) -> Script {
+fn script(random: &mut Random, at: usize, secure: bool) -> Script {
+    Script {
+        name: name(random, at),
+        command: command(random, secure),
+        interval: some_duration(random),
+        timeout: some_duration(random),
+        rise: pick(random, &[1, 2, u32::MAX]),
+        fall: pick(random, &[1, 2, u32::MAX]),
+        init_fail: flag(random),
+    }
+}
+
+fn command(random: &mut Random, secure: bool) -> Command {
+    let program = pick(random, &["/bin/sh", "killall"]).to_owned();
     let words = many(random, |r| {
         pick(
             r,
@@ -191,15 +218,11 @@ fn script(random: &mut Random, at: usize) -> Script {
         )
         .to_owned()
     });
-    Script {
-        name: name(random, at),
-        command: [vec!["/bin/sh".to_owned()], words].concat(),
-        interval: some_duration(random),
-        timeout: some_duration(random),
-        rise: pick(random, &[1, 2, u32::MAX]),
-        fall: pick(random, &[1, 2, u32::MAX]),
+    Command {
+        words: [vec![program], words].concat(),
         user: flag(random).then(|| name(random, 0)),
-        init_fail: flag(random),
+        group: flag(random).then(|| name(random, 0)),
+        secure,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, ServiceDraft, SorryDraft, TargetDraft};
+use super::super::draft::{At, BackendDraft, ServiceDraft, SorryDraft, TargetDraft};
 use super::values;
 use vrrp_model::{Backend, Family, Forward};
 
@@ -15,35 +15,33 @@ pub(super) struct Front {
     pub port: u16,
 }
 
-pub(super) fn backends(
-    draft: &ServiceDraft,
-    front: &Front,
-    reporter: &mut Reporter,
-) -> Vec<Backend> {
+/// A backend, and its index in the draft.
+pub(super) struct Made {
+    pub index: usize,
+    pub backend: Backend,
+}
+
+pub(super) fn backends(draft: &ServiceDraft, front: &Front, reporter: &mut Reporter) -> Vec<Made> {
     let mut seen: HashMap<(IpAddr, u16), &At<String>> = HashMap::new();
     let mut made = Vec::new();
-    for written in &draft.backends {
-        let weight = values::number_or(
-            written.weight.as_ref(),
-            1,
-            "a backend's weight",
-            0..=1000_u16,
-            reporter,
-        );
-        let Some(address) = values::unicast(&written.address, "backend", reporter) else {
-            continue;
+    for (index, written) in draft.backends.iter().enumerate() {
+        let read = |reporter: &mut Reporter| {
+            let backend = backend(written, front, reporter)?;
+            let place = (backend.address, backend.port);
+            if let Some(first) = seen.get(&place) {
+                let message = format!("backend `{}` is listed twice", backend.address);
+                reporter.error(
+                    Diagnostic::at(&written.address.span, message)
+                        .related(&first.span, "listed here first"),
+                );
+            }
+            seen.entry(place).or_insert(&written.address);
+            Some(backend)
         };
-        let port = port(written.target(), "backend", address, front, reporter);
-        if let Some(first) = seen.insert((address, port), &written.address) {
-            let message = format!("backend `{address}` is listed twice");
-            reporter.error(
-                Diagnostic::at(&written.address.span, message)
-                    .related(&first.span, "listed here first"),
-            );
-        }
-        made.push(Backend { address, port, weight, forward: written.forward });
+        let backend = reporter.part("this backend is left out", read).flatten();
+        made.extend(backend.map(|backend| Made { index, backend }));
     }
-    if !made.is_empty() && made.iter().all(|backend| backend.weight == 0) {
+    if !made.is_empty() && made.iter().all(|made| made.backend.weight == 0) {
         let message = format!(
             "every backend of service `{}` has weight 0: none takes connections",
             draft.name.value
@@ -51,6 +49,14 @@ pub(super) fn backends(
         reporter.warning(Diagnostic::at(&draft.name.span, message));
     }
     made
+}
+
+fn backend(written: &BackendDraft, front: &Front, reporter: &mut Reporter) -> Option<Backend> {
+    let weight =
+        values::number_or(written.weight.as_ref(), 1, "a backend's weight", 0..=1000_u16, reporter);
+    let address = values::unicast(&written.address, "backend", reporter)?;
+    let port = port(written.target(), "backend", address, front, reporter);
+    Some(Backend { address, port, weight, forward: written.forward })
 }
 
 /// The sorry server; one that is delivered locally may have an address of the loopback.

@@ -75,6 +75,11 @@ fn only_http(draft: &CheckDraft, reporter: &mut Reporter) {
     }
 }
 
+/// A backend without a check counts as up.
+pub(super) fn none() -> Check {
+    Check::new(CheckKind::None)
+}
+
 /// Whether backends are asked on the real path as well: where that is possible, unless it is
 /// switched off.
 pub(super) fn real_path(

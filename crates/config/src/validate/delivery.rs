@@ -93,7 +93,8 @@ pub(super) fn source(
     reporter: &mut Reporter,
 ) -> Option<IpAddr> {
     let written = draft.source.as_ref()?;
-    let source = of_family(written, "source", family, reporter)?;
+    let source =
+        reporter.part("ignored", |reporter| of_family(written, "source", family, reporter))??;
     if family == Family::V6 && unicast(draft).is_none() && !is_link_local(source) {
         let message = "multicast adverts of IPv6 come from a link-local address (RFC 9568 section 5.1.2.1): others may refuse these";
         reporter.warning(
@@ -137,17 +138,26 @@ fn unicast(draft: &RouterDraft) -> Option<&At<bool>> {
 }
 
 /// To the group, or to each peer.
-pub(super) fn delivery(draft: &RouterDraft, family: Family, reporter: &mut Reporter) -> Delivery {
+pub(super) fn delivery(
+    draft: &RouterDraft,
+    family: Family,
+    peers: &[Peer],
+    reporter: &mut Reporter,
+) -> Delivery {
     let group = draft.group.as_ref().and_then(|group| {
-        let address = values::multicast(group, "group", reporter)?;
-        check_family(address, group, "group", family, reporter)
+        let read = |reporter: &mut Reporter| {
+            let address = values::multicast(group, "group", reporter)?;
+            check_family(address, group, "group", family, reporter)
+        };
+        reporter.part("ignored", read).flatten()
     });
-    let Some(unicast) = unicast(draft) else {
-        return Delivery::Multicast(group.unwrap_or(default_group(family)));
-    };
-    if draft.peers.is_empty() {
+    let multicast = Delivery::Multicast(group.unwrap_or(default_group(family)));
+    let Some(unicast) = unicast(draft) else { return multicast };
+    if peers.is_empty() && (draft.peers.is_empty() || !reporter.has_errors()) {
         let message = "unicast needs peers: adverts have no destination";
-        reporter.error(Diagnostic::at(&unicast.span, message).help("peers = [\"192.0.2.2\"]"));
+        let help = "peers = [\"192.0.2.2\"]";
+        reporter.replaced(Diagnostic::at(&unicast.span, message).help(help), "multicast");
+        return multicast;
     }
     if let Some(group) = &draft.group {
         reporter.ignored(Diagnostic::at(
@@ -171,9 +181,10 @@ pub(super) fn peers(draft: &RouterDraft, family: Family, reporter: &mut Reporter
     let mut seen: HashMap<IpAddr, &At<String>> = HashMap::new();
     let mut made = Vec::new();
     for written in &draft.peers {
-        let Some(peer) = peer(written, unicast(draft).is_some(), family, reporter) else {
-            continue;
-        };
+        let fate = "this peer is left out";
+        let read =
+            |reporter: &mut Reporter| peer(written, unicast(draft).is_some(), family, reporter);
+        let Some(peer) = reporter.part(fate, read).flatten() else { continue };
         let place = &written.address;
         if own == Some(peer.address) {
             let message = format!(
@@ -183,9 +194,10 @@ pub(super) fn peers(draft: &RouterDraft, family: Family, reporter: &mut Reporter
             reporter.error(Diagnostic::at(&place.span, message).help("list the other nodes only"));
         } else if let Some(first) = seen.insert(peer.address, place) {
             let message = format!("peer `{}` is listed twice", peer.address);
-            reporter.error(
+            reporter.ignored(
                 Diagnostic::at(&place.span, message).related(&first.span, "listed here first"),
             );
+            continue;
         }
         made.push(peer);
     }

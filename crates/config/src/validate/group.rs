@@ -22,26 +22,28 @@ pub(super) fn validate(
         for written in &draft.members {
             let Some(router) = routers.iter().position(|router| router.name.value == written.value)
             else {
-                reporter.error(unknown(written, routers));
+                reporter.ignored(unknown(written, routers));
                 continue;
             };
             if let Some(first) = taken.insert(router, written) {
                 let message = format!("`{}` is in a sync group already", written.value);
-                reporter.error(
+                reporter.ignored(
                     Diagnostic::at(&written.span, message).related(&first.span, "here first"),
                 );
                 continue;
             }
             members.push(router);
         }
-        if draft.members.len() < 2 {
+        if members.len() < 2 && (draft.members.len() < 2 || !reporter.has_errors()) {
             let message = format!(
                 "sync group `{}` has fewer than two members: it has no effect",
                 draft.name.value
             );
             reporter.warning(Diagnostic::at(&draft.name.span, message));
         }
-        groups.push(SyncGroup { name: draft.name.value.clone(), members });
+        if !members.is_empty() || draft.members.is_empty() {
+            groups.push(SyncGroup { name: draft.name.value.clone(), members });
+        }
     }
     groups
 }

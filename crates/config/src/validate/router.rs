@@ -13,7 +13,7 @@ use super::{delivery, hmac, values};
 use vrrp_model::suggest;
 
 use vrrp_model::{
-    Announce, Auth, Family, Router, TrackInterface, TrackScript, Version, VirtualAddress,
+    Announce, Auth, Family, Router, TrackInterface, TrackScript, Version, VirtualAddress, Weight,
 };
 
 /// 12 bits of centiseconds (RFC 9568 section 5.2.7).
@@ -33,7 +33,7 @@ pub(super) fn validate(
     let version = version(draft.version.as_ref(), reporter);
     let interval = interval(draft.interval.as_ref(), version, reporter);
     let mut addresses = addresses(&draft.addresses, reporter);
-    if draft.addresses.is_empty() {
+    if addresses.is_empty() && (draft.addresses.is_empty() || !reporter.has_errors()) {
         let message = format!("virtual router `{}` has no virtual address", draft.name.value);
         reporter.error(Diagnostic::at(&draft.name.span, message));
     }
@@ -42,6 +42,7 @@ pub(super) fn validate(
     // As keepalived does, with a line of its own.
     let mut excluded_addresses = addresses.split_off(most.min(addresses.len()));
     excluded_addresses.extend(self::addresses(&draft.excluded_addresses, reporter));
+    let peers = delivery::peers(draft, family, reporter);
     Router {
         name: draft.name.value.clone(),
         interface: draft.interface.value.clone(),
@@ -66,8 +67,8 @@ pub(super) fn validate(
         checksum: draft.checksum,
         hmac: draft.hmac.as_ref().and_then(|hmac| hmac::validate(hmac, reporter)),
         source: delivery::source(draft, family, reporter),
-        delivery: delivery::delivery(draft, family, reporter),
-        peers: delivery::peers(draft, family, reporter),
+        delivery: delivery::delivery(draft, family, &peers, reporter),
+        peers,
         virtual_mac: draft.virtual_mac,
         accept_always: draft.accept_always,
         addresses,
@@ -81,8 +82,11 @@ pub(super) fn validate(
         track_interfaces: draft
             .track_interfaces
             .iter()
-            .map(|track| track_interface(track, reporter))
+            .filter_map(|track| {
+                reporter.part("ignored", |reporter| track_interface(track, reporter))
+            })
             .collect(),
+        track_own_interface: draft.track_own_interface.unwrap_or(true),
     }
 }
 
@@ -178,17 +182,17 @@ fn addresses(drafts: &[AddressDraft], reporter: &mut Reporter) -> Vec<VirtualAdd
     let mut made = Vec::new();
     let mut seen = HashSet::new();
     for draft in drafts {
-        if let Some(device) = &draft.device {
-            values::interface(device, "an address's device", reporter);
-        }
-        if let Some(label) = &draft.label {
-            values::interface(label, "an address's label", reporter);
-        }
-        let Some((address, prefix_len)) =
+        let read = |reporter: &mut Reporter| {
+            if let Some(device) = &draft.device {
+                values::interface(device, "an address's device", reporter);
+            }
+            if let Some(label) = &draft.label {
+                values::interface(label, "an address's label", reporter);
+            }
             values::prefix(&draft.address, "virtual address", reporter)
-        else {
-            continue;
         };
+        let fate = "this address is left out";
+        let Some((address, prefix_len)) = reporter.part(fate, read).flatten() else { continue };
         let label = draft.label.as_ref().filter(|_| address.is_ipv4());
         if let (Some(written), None) = (&draft.label, label) {
             reporter
@@ -227,11 +231,16 @@ fn track_script(
         return None;
     };
     let weight = match &track.weight {
-        Some(weight) => values::number(weight, "weight", -253..=253_i16, reporter),
+        Some(weight) => Weight {
+            value: values::number(weight, "weight", -253..=253_i16, reporter),
+            reverse: track.reverse,
+        },
         // Out of range has been reported at the script itself.
         None => {
-            let own = scripts.get(script).and_then(|script| script.weight.as_ref());
-            own.and_then(|weight| i16::try_from(weight.value).ok()).unwrap_or(0)
+            let own = scripts.get(script);
+            let value = own.and_then(|script| i16::try_from(script.weight.as_ref()?.value).ok());
+            let reverse = track.reverse || own.is_some_and(|script| script.reverse);
+            Weight { value: value.unwrap_or(0), reverse }
         }
     };
     Some(TrackScript { script, weight })
@@ -263,7 +272,8 @@ fn unknown_script(name: &At<String>, scripts: &[ScriptDraft]) -> Diagnostic {
 
 fn track_interface(track: &InterfaceTrackDraft, reporter: &mut Reporter) -> TrackInterface {
     values::interface(&track.name, "a tracked interface", reporter);
-    let weight = values::number_or(track.weight.as_ref(), 0, "weight", -253..=253_i16, reporter);
+    let value = values::number_or(track.weight.as_ref(), 0, "weight", -253..=253_i16, reporter);
+    let weight = Weight { value, reverse: track.reverse };
     TrackInterface { interface: track.name.value.clone(), weight }
 }
 
@@ -296,10 +306,9 @@ pub(super) fn check_together(drafts: &[RouterDraft], routers: &[Router], reporte
                     "virtual address `{address}` of `{}` belongs to `{}` too",
                     router.name, first.value
                 );
-                reporter.error(
-                    Diagnostic::at(&written.address.span, message)
-                        .related(&first.span, "the other router"),
-                );
+                let here = Diagnostic::at(&written.address.span, message);
+                let fate = "a node has it while it is master of either";
+                reporter.eased(here.related(&first.span, "the other router"), fate);
             }
         }
     }

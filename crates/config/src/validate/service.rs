@@ -4,19 +4,30 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, ServiceDraft};
+use super::super::draft::{At, CheckDraft, ServiceDraft};
 use super::super::source::Span;
 use super::backend::{self, Front};
 use super::{check, guard, values};
 use vrrp_model::{
-    Backend, Check, Family, Forward, Fragments, Persistence, Protocol, Router, Service,
+    Backend, Check, CheckKind, Family, Forward, Fragments, Persistence, Protocol, Router, Service,
 };
 
-pub(super) fn validate(
-    draft: &ServiceDraft,
+/// What a mistake in a service does when lenient.
+pub(super) const NOT_SERVED: &str = "this service is not served";
+
+/// What became of a service's draft.
+pub(super) struct Made<'a> {
+    draft: &'a ServiceDraft,
+    pub service: Service,
+    /// By backend: its index in the draft.
+    places: Vec<usize>,
+}
+
+pub(super) fn validate<'a>(
+    draft: &'a ServiceDraft,
     routers: &[Router],
     reporter: &mut Reporter,
-) -> Service {
+) -> Made<'a> {
     values::name(&draft.name, "a service's name", reporter);
     let address = values::unicast(&draft.address, "address", reporter);
     if let Some(address) = address {
@@ -26,20 +37,24 @@ pub(super) fn validate(
         family: address.map(Family::of),
         port: values::number(&draft.port, "port", 1..=65_535_u16, reporter),
     };
-    if draft.backends.is_empty() {
+    let (places, backends): (Vec<usize>, Vec<Backend>) = backend::backends(draft, &front, reporter)
+        .into_iter()
+        .map(|made| (made.index, made.backend))
+        .unzip();
+    if backends.is_empty() && (draft.backends.is_empty() || !reporter.has_errors()) {
         let message = format!("service `{}` has no backend", draft.name.value);
         reporter.error(Diagnostic::at(&draft.name.span, message));
     }
-    let backends = backend::backends(draft, &front, reporter);
-    let sorry = draft
-        .sorry
-        .as_ref()
-        .and_then(|written| backend::sorry(written, &backends, &front, reporter));
+    let sorry = draft.sorry.as_ref().and_then(|written| {
+        let read = |reporter: &mut Reporter| backend::sorry(written, &backends, &front, reporter);
+        reporter.part("this sorry server is left out", read).flatten()
+    });
     check_fragments(draft, reporter);
-    let check = check::validate(draft.check.as_ref(), draft.protocol, reporter);
-    Service {
+    let check = checked(draft.check.as_ref(), draft.protocol, reporter);
+    let real_path = check::real_path(draft.check.as_ref(), draft.protocol, reporter);
+    let service = Service {
         name: draft.name.value.clone(),
-        // The file has an error where there is none.
+        // The service has an error where there is none.
         address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
         port: front.port,
         protocol: draft.protocol,
@@ -49,25 +64,35 @@ pub(super) fn validate(
         quorum: quorum(draft, &backends, reporter),
         sorry,
         guard: guard::validate(draft, front.family, reporter),
+        own_checks: own_checks(draft, &places, &check, reporter),
         backends,
-        own_checks: own_checks(draft, &check, reporter),
+        real_path: real_path && check.kind != CheckKind::None,
         check,
-        real_path: check::real_path(draft.check.as_ref(), draft.protocol, reporter),
-    }
+    };
+    Made { draft, service, places }
 }
 
-/// Checks of backends that differ from the service's. A backend that is left out is an error,
-/// so indices are those of the draft.
+/// A check with a mistake is none: keepalived takes a backend without a check for up.
+fn checked(written: Option<&At<CheckDraft>>, protocol: Protocol, reporter: &mut Reporter) -> Check {
+    let read = |reporter: &mut Reporter| check::validate(written, protocol, reporter);
+    reporter
+        .part("this check is left out, and the backend counts as up", read)
+        .unwrap_or_else(check::none)
+}
+
+/// Checks of backends that differ from the service's. `places`: by backend, its index in the draft.
 fn own_checks(
     draft: &ServiceDraft,
+    places: &[usize],
     common: &Check,
     reporter: &mut Reporter,
 ) -> BTreeMap<usize, Check> {
     let mut own = BTreeMap::new();
-    for (index, written) in draft.backends.iter().enumerate() {
-        if let Some(written) = &written.check {
+    for (index, place) in places.iter().enumerate() {
+        let written = draft.backends.get(*place).and_then(|backend| backend.check.as_ref());
+        if let Some(written) = written {
             check::of_one_backend(&written.value, reporter);
-            own.insert(index, check::validate(Some(written), draft.protocol, reporter));
+            own.insert(index, checked(Some(written), draft.protocol, reporter));
         }
     }
     own.retain(|_, check| check != common);
@@ -124,29 +149,27 @@ fn check_fragments(draft: &ServiceDraft, reporter: &mut Reporter) {
     }
 }
 
-/// What one service alone does not show; `services` are what became of `drafts`, in order.
-pub(super) fn check_together(
-    drafts: &[ServiceDraft],
-    services: &[Service],
-    reporter: &mut Reporter,
-) {
+/// What one service alone does not show. Of those that exclude one another the first is left.
+pub(super) fn check_together(services: &mut Vec<Made<'_>>, reporter: &mut Reporter) {
     let mut taken: HashMap<(IpAddr, u16, Protocol), &ServiceDraft> = HashMap::new();
     let mut steered: HashMap<(IpAddr, Protocol), (&ServiceDraft, &Span)> = HashMap::new();
-    let known =
-        drafts.iter().zip(services).filter(|(_, service)| !service.address.is_unspecified());
-    for (draft, service) in known {
+    services.retain(|Made { draft, service, .. }| {
+        let draft = *draft;
         let (address, protocol) = (service.address, service.protocol);
-        if let Some(first) = taken.insert((address, service.port, protocol), draft) {
+        if address.is_unspecified() {
+            return true;
+        }
+        if let Some(first) = taken.get(&(address, service.port, protocol)) {
             let message = format!(
                 "service `{}` has the address and port of `{}`",
                 draft.name.value, first.name.value
             );
-            reporter.error(
-                Diagnostic::at(&draft.name.span, message)
-                    .related(&first.name.span, "the other service"),
-            );
+            let here = Diagnostic::at(&draft.name.span, message);
+            reporter.ignored(here.related(&first.name.span, "the other service"));
+            return false;
         }
-        let Some(At { value: Fragments::Steer, span }) = &draft.fragments else { continue };
+        taken.insert((address, service.port, protocol), draft);
+        let Some(At { value: Fragments::Steer, span }) = &draft.fragments else { return true };
         if let Some((first, before)) = steered.insert((address, protocol), (draft, span)) {
             let message = format!(
                 "service `{}` already steers the fragments for {address} of this protocol: only the first fragment says for which port",
@@ -155,29 +178,66 @@ pub(super) fn check_together(
             let here = Diagnostic::at(span, message);
             reporter.error(here.related(before, "the other service"));
         }
-    }
-    check_nat(drafts, reporter);
+        true
+    });
+    check_nat(services, reporter);
 }
 
-/// Answers are mapped back by the backend's address and port alone: no flow is remembered.
-fn check_nat(drafts: &[ServiceDraft], reporter: &mut Reporter) {
-    let mut seen: HashMap<(IpAddr, i64, Protocol), (usize, &At<String>)> = HashMap::new();
-    for (index, draft) in drafts.iter().enumerate() {
-        for target in draft.targets().filter(|target| target.forward == Forward::Nat) {
-            let Ok(address) = target.address.value.parse() else { continue };
-            let port = target.port.unwrap_or(&draft.port).value;
+/// Answers are mapped back by the backend's address and port alone: no flow is remembered. A
+/// backend that has a service already is left out of the others.
+fn check_nat<'a>(services: &mut Vec<Made<'a>>, reporter: &mut Reporter) {
+    let mut seen: HashMap<(IpAddr, u16, Protocol), (&'a At<String>, &'a At<String>)> =
+        HashMap::new();
+    services.retain_mut(|made| {
+        let draft = made.draft;
+        let mut clashes = |target: &Backend, written: &'a At<String>, reporter: &mut Reporter| {
+            let (address, port) = (target.address, target.port);
             let (first, place) =
-                *seen.entry((address, port, draft.protocol)).or_insert((index, target.address));
-            if first == index {
-                continue;
+                *seen.entry((address, port, draft.protocol)).or_insert((&draft.name, written));
+            if std::ptr::eq(first, &draft.name) {
+                return false;
             }
             let message = format!(
                 "port {port} of `{address}` is reached by nat from the services `{}` and `{}`: its answers could be for either",
-                drafts[first].name.value, draft.name.value
+                first.value, draft.name.value
             );
-            let here = Diagnostic::at(&target.address.span, message)
-                .related(&place.span, "reached here first");
-            reporter.error(here.help("give each service a port of its own on the backends"));
+            let here = Diagnostic::at(&written.span, message)
+                .related(&place.span, "reached here first")
+                .help("give each service a port of its own on the backends");
+            reporter.eased(here, "the second has it not");
+            true
+        };
+        let mut gone = Vec::new();
+        for (at, (target, place)) in made.service.backends.iter().zip(&made.places).enumerate() {
+            let written = draft.backends.get(*place).filter(|_| target.forward == Forward::Nat);
+            if written.is_some_and(|written| clashes(target, &written.address, reporter)) {
+                gone.push(at);
+            }
         }
+        let sorry = made.service.sorry.as_ref().filter(|target| target.forward == Forward::Nat);
+        if let (Some(target), Some(written)) = (sorry, &draft.sorry)
+            && clashes(target, &written.address, reporter)
+        {
+            made.service.sorry = None;
+        }
+        gone.into_iter().rev().for_each(|at| made.remove(at));
+        let served = !made.service.backends.is_empty() || reporter.has_errors();
+        if !served {
+            let message = format!("service `{}` has no other backend", draft.name.value);
+            reporter.eased(Diagnostic::at(&draft.name.span, message), NOT_SERVED);
+        }
+        served
+    });
+}
+
+impl Made<'_> {
+    /// Takes a backend out.
+    fn remove(&mut self, gone: usize) {
+        self.places.remove(gone);
+        self.service.backends.remove(gone);
+        let own = std::mem::take(&mut self.service.own_checks);
+        let kept = own.into_iter().filter(|(at, _)| *at != gone);
+        self.service.own_checks =
+            kept.map(|(at, check)| (if at > gone { at - 1 } else { at }, check)).collect();
     }
 }

@@ -234,8 +234,8 @@ pub(super) fn prefix(
         Some(_) => {
             let message =
                 format!("the prefix length of {what} `{}` must be 0 to {longest}", value.value);
-            reporter.error(Diagnostic::at(&value.span, message));
-            return None;
+            reporter.replaced(Diagnostic::at(&value.span, message), longest);
+            longest
         }
     };
     Some((address, length))

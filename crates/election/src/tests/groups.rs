@@ -216,6 +216,19 @@ fn one_faulty_member_is_the_groups_fault_until_all_are_well() {
     }
 }
 
+/// Its fault is reported once, and its end once.
+#[test]
+fn a_member_that_is_well_stays_at_fault_in_silence_until_its_group_is_well() {
+    let mut member = backup(settings());
+    member.set_grouped(true);
+    give(&mut member, ms(10), Input::InterfaceDown);
+    assert_eq!(give(&mut member, ms(20), STARTUP), []);
+    assert_eq!(member.role(), Role::Fault);
+    group::settle(ms(20), &mut [&mut member], true);
+    let outputs: Vec<Output> = std::iter::from_fn(|| member.poll()).collect();
+    assert_eq!(outputs, [change(Role::Fault, Role::Backup, Reason::Startup)]);
+}
+
 #[test]
 fn a_group_without_a_peer_is_master_again_after_a_short_fault() {
     let mut net = Net::new([&[200, 200], &[100, 100]], true);

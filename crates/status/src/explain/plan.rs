@@ -2,7 +2,7 @@
 
 use super::{OWNER, chosen, duration, line};
 use vrrp_election::timing;
-use vrrp_model::{Auth, Config, Delivery, Family, Router, Version};
+use vrrp_model::{Auth, Config, Delivery, Family, Router, Version, Weight};
 use vrrp_steering::tracking;
 
 /// Describes how router `name` (every router if `None`) of a file would run.
@@ -71,20 +71,32 @@ fn parts(config: &Config, router: &Router) -> String {
         .track_interfaces
         .iter()
         .map(|track| (format!("interface {}", track.interface), track.weight));
-    let term = |(what, weight): (String, i16)| match weight {
-        0 => String::new(),
-        1.. => format!(" + {weight} while {what} is well"),
-        _ => format!(" - {} while {what} fails", weight.unsigned_abs()),
+    let term = |(what, weight): (String, Weight)| {
+        let [well, fails] = match weight.reverse {
+            false => ["is well", "fails"],
+            true => ["fails", "is well"],
+        };
+        match weight.value {
+            0 => String::new(),
+            value @ 1.. => format!(" + {value} while {what} {well}"),
+            value => format!(" - {} while {what} {fails}", value.unsigned_abs()),
+        }
     };
     scripts.chain(interfaces).map(term).collect()
 }
 
 fn faults(config: &Config, router: &Router) -> Vec<String> {
     let mut all = vec![format!("interface {} is down or has no address", router.interface)];
-    let scripts = router.track_scripts.iter().filter(|track| track.weight == 0);
-    all.extend(scripts.map(|track| format!("{} fails", script(config, track.script))));
-    let interfaces = router.track_interfaces.iter().filter(|track| track.weight == 0);
-    all.extend(interfaces.map(|track| format!("interface {} is down", track.interface)));
+    let scripts = router.track_scripts.iter().filter(|track| track.weight.value == 0);
+    all.extend(scripts.map(|track| {
+        let verb = if track.weight.reverse { "succeeds" } else { "fails" };
+        format!("{} {verb}", script(config, track.script))
+    }));
+    let interfaces = router.track_interfaces.iter().filter(|track| track.weight.value == 0);
+    all.extend(interfaces.map(|track| {
+        let state = if track.weight.reverse { "up" } else { "down" };
+        format!("interface {} is {state}", track.interface)
+    }));
     all
 }
 

@@ -58,7 +58,8 @@ fn a_fault_names_what_must_get_well() {
         kind: TrackedKind::Interface,
         name: "eth2".to_owned(),
         weight: 0,
-        state: TrackedState::Bad,
+        reverse: false,
+        state: crate::TrackedState::Bad,
         contributes: 0,
     }];
     let text = now(&status, None).expect("a router");

@@ -51,6 +51,13 @@ fn the_exact_text_of_an_idle_node() {
             r#"vrrp_xdp_packets_total{interface="eth1",verdict="tx"} 4"#,
             r#"vrrp_advertisements_dropped_total{interface="eth1",reason="auth"} 0"#,
             r#"vrrp_advertisements_dropped_total{interface="eth1",reason="ttl"} 3"#,
+            r#"vrrp_notify_commands_total{outcome="failed"} 1"#,
+            r#"vrrp_notify_commands_total{outcome="left_out"} 0"#,
+            r#"vrrp_notify_commands_total{outcome="not_started"} 0"#,
+            r#"vrrp_notify_commands_total{outcome="succeeded"} 4"#,
+            r#"vrrp_notify_commands_total{outcome="timed_out"} 0"#,
+            r#"vrrp_notify_fifo_lines_total{outcome="dropped"} 0"#,
+            r#"vrrp_notify_fifo_lines_total{outcome="written"} 3"#,
         ]
     );
     assert!(text.starts_with(

@@ -43,7 +43,7 @@ pub enum Unbound {
 /// What it waits for.
 pub fn binding(router: &Router, host: &HostView) -> Result<Binding, Unbound> {
     let link = host.link_by_name(&router.interface).ok_or(Unbound::NoInterface)?;
-    if !link.up {
+    if !link.up && router.track_own_interface {
         return Err(Unbound::Down);
     }
     if let Some((interface, held)) = hosts_own(router, host) {

@@ -1,76 +1,40 @@
-use std::time::Duration;
-
 use super::*;
-use vrrp_model::{
-    Announce, Auth, ChecksumForm, Delivery, ElectionThread, TrackInterface, TrackScript, Version,
-    XdpUse,
-};
+use vrrp_model::{TrackInterface, TrackScript};
+
+/// One router and one script, with the defaults of a file.
+fn base() -> Config {
+    let text = "[[virtual_router]]\nname = \"VI_1\"\ninterface = \"eth1\"\nvrid = 51\n\
+                addresses = [\"192.0.2.100\"]\n\
+                [[script]]\nname = \"chk\"\ncommand = \"/bin/true\"\n";
+    let source = vrrp_config::Source::new("F", text.as_bytes());
+    let (language, mode) = (vrrp_config::Language::Toml, vrrp_config::Mode::Strict);
+    vrrp_config::parse(&source, language, mode, "node1").config.expect("a good file")
+}
 
 fn script(name: &str, rise: u32, fall: u32, init_fail: bool) -> Script {
-    Script {
-        name: name.into(),
-        command: vec!["/bin/true".into()],
-        interval: Duration::from_secs(1),
-        timeout: Duration::from_secs(1),
-        rise,
-        fall,
-        user: None,
-        init_fail,
-    }
+    Script { name: name.into(), rise, fall, init_fail, ..base().scripts.remove(0) }
 }
 
 fn router(priority: u8, scripts: &[(usize, i16)], interfaces: &[(&str, i16)]) -> Router {
     Router {
-        name: "VI_1".into(),
-        interface: "eth1".into(),
-        vrid: 51,
-        version: Version::V2,
         priority,
-        interval: Duration::from_secs(1),
-        preempt: true,
-        preempt_delay: Duration::ZERO,
-        auth: Auth::None,
-        checksum: ChecksumForm::PseudoHeader,
-        hmac: None,
-        source: None,
-        delivery: Delivery::Multicast([224, 0, 0, 18].into()),
-        peers: vec![],
-        virtual_mac: false,
-        accept_always: false,
-        addresses: vec![],
-        excluded_addresses: vec![],
-        announce: Announce::default(),
         track_scripts: scripts
             .iter()
-            .map(|&(script, weight)| TrackScript { script, weight })
+            .map(|&(script, weight)| TrackScript { script, weight: Weight::new(weight) })
             .collect(),
         track_interfaces: interfaces
             .iter()
-            .map(|&(interface, weight)| TrackInterface { interface: interface.into(), weight })
+            .map(|&(interface, weight)| TrackInterface {
+                interface: interface.into(),
+                weight: Weight::new(weight),
+            })
             .collect(),
+        ..base().routers.remove(0)
     }
 }
 
 fn config(routers: Vec<Router>, scripts: Vec<Script>) -> Config {
-    Config {
-        node: "node1".into(),
-        metrics: None,
-        compare_rings: true,
-        api_socket: "/run/vrrp.sock".into(),
-        bpf_dir: "/sys/fs/bpf/vrrp".into(),
-        xdp: XdpUse::Auto,
-        pass_foreign_vrids: false,
-        nat_forward_other: false,
-        startup_delay: Duration::ZERO,
-        release_on_exit: true,
-        election: ElectionThread::default(),
-        routers,
-        groups: vec![],
-        scripts,
-        services: vec![],
-        tunnel: vrrp_model::Tunnel::default(),
-        upstreams: vec![],
-    }
+    Config { routers, scripts, ..base() }
 }
 
 /// A track of one router with these scripts and interfaces.
@@ -175,4 +139,30 @@ fn an_interface_of_weight_zero_must_be_up() {
     track.interface("eth2", true);
     assert_eq!(track.effective(&router), Effective { priority: 255, fault: None });
     assert_eq!(track.interface_health("eth2"), Health::Good);
+}
+
+#[test]
+fn a_reversed_weight_exchanges_success_and_failure() {
+    let reversed = |value| {
+        let mut router = router(100, &[(0, value)], &[]);
+        router.track_scripts[0].weight.reverse = true;
+        router
+    };
+    for (value, while_well, while_failing) in [
+        (10, (100, false), (110, false)),
+        (-10, (90, false), (100, false)),
+        (0, (100, true), (100, false)),
+    ] {
+        let router = reversed(value);
+        let mut track = track(&router, vec![script("chk", 1, 1, false)]);
+        for (ok, (priority, fault)) in [(true, while_well), (false, while_failing)] {
+            track.result(0, ok);
+            let effective = track.effective(&router);
+            assert_eq!(
+                (effective.priority, effective.fault.is_some()),
+                (priority, fault),
+                "{value} {ok}"
+            );
+        }
+    }
 }

@@ -144,7 +144,7 @@ fn devices(router: &Router, facts: &Facts) -> Vec<Diagnostic> {
             Some(_) => continue,
         };
         let message = format!("{}: tracked interface {interface} {state}", router.name);
-        found.push(if weight == 0 { error(message) } else { warning(message) });
+        found.push(if weight.value == 0 { error(message) } else { warning(message) });
     }
     found
 }

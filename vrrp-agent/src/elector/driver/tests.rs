@@ -2,10 +2,11 @@
 
 use super::super::recording::{Act, FINAL_ADVERT, Record, RecordingFrames, RecordingMaps};
 use super::super::tests::router;
-use super::super::transitions::{self, Transition};
+use super::super::transitions;
 use super::*;
 use crate::plane::mastership::Inherited;
 use tokio::sync::mpsc;
+use vrrp_notify::Report;
 
 /// A router that sends adverts as frames, and doubles of everything it touches.
 struct Scene {
@@ -14,7 +15,7 @@ struct Scene {
     record: Record,
     frames: RecordingFrames,
     sender: transitions::Sender,
-    transitions: mpsc::Receiver<Transition>,
+    transitions: mpsc::Receiver<Report>,
 }
 
 const NOW: Instant = Instant::from_micros(1_000_000);
@@ -65,7 +66,11 @@ impl Scene {
 
     fn transitions(&mut self) -> Vec<(Role, Role, Reason, Option<u64>)> {
         let all = std::iter::from_fn(|| self.transitions.try_recv().ok());
-        all.map(|one| (one.from, one.to, one.reason, one.epoch)).collect()
+        let transition = |report| match report {
+            Report::Transition(one) => Some((one.from, one.to, one.reason, one.epoch)),
+            Report::LowerPriority(_) => None,
+        };
+        all.filter_map(transition).collect()
     }
 }
 

@@ -1,8 +1,11 @@
 use super::*;
+use vrrp_election::{Reason, Role};
 use vrrp_model::RouterIdx;
+use vrrp_model::time::Instant;
+use vrrp_notify::Transition;
 
-fn transition(idx: u32) -> Transition {
-    Transition {
+fn transition(idx: u32) -> Report {
+    Report::Transition(Transition {
         at: Instant::from_micros(u64::from(idx)),
         idx: RouterIdx::new(idx),
         instance: "a".to_owned(),
@@ -14,6 +17,13 @@ fn transition(idx: u32) -> Transition {
         epoch: Some(1),
         priority: 100,
         peer: None,
+    })
+}
+
+fn index(report: &Report) -> Option<u32> {
+    match report {
+        Report::Transition(transition) => Some(transition.idx.get()),
+        Report::LowerPriority(_) => None,
     }
 }
 
@@ -36,8 +46,9 @@ fn a_full_queue_drops_the_newest_and_counts_it() {
     assert_eq!(dropped.count(), 3);
     assert_eq!(transitions.try_recv(), Ok(transition(0)), "the oldest stays");
     sender.push(transition(all + 3));
-    let rest: Vec<u32> =
-        std::iter::from_fn(|| transitions.try_recv().ok()).map(|read| read.idx.get()).collect();
+    let rest: Vec<u32> = std::iter::from_fn(|| transitions.try_recv().ok())
+        .filter_map(|read| index(&read))
+        .collect();
     let expected: Vec<u32> = (1..all).chain([all + 3]).collect();
     assert_eq!(rest, expected);
     assert_eq!(dropped.count(), 3);

@@ -1,10 +1,13 @@
 //! Requests of HTTP, and whether their answers are good.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONNECTION, HOST, HeaderValue, USER_AGENT};
+use hyper::header::{CONNECTION, HOST, USER_AGENT};
 use hyper::{Request, Response, Version};
 use hyper_util::rt::TokioIo;
 use md5::{Digest, Md5};
@@ -125,7 +128,6 @@ impl Asked<'_> {
             .version(version)
             .header(HOST, host)
             .header(USER_AGENT, concat!("vrrp-agent/", env!("CARGO_PKG_VERSION")))
-            .header(CONNECTION, HeaderValue::from_static("keep-alive"))
             .body(Empty::new())
             .map_err(|error| Failure::Backend(format!("cannot ask for {path}: {error}")))
     }
@@ -137,9 +139,7 @@ impl Asked<'_> {
             return Err(Failure::Backend(format!("HTTP {status}")));
         }
         let body = self.read(response.into_body()).await?;
-        if let Some(expected) = self.request.digest
-            && body.digest != expected
-        {
+        if self.request.digest.is_some_and(|expected| body.digest != expected) {
             let found = u128::from_be_bytes(body.digest);
             return Err(Failure::Backend(format!("the body's digest is {found:032x}")));
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::super::super::diag::{Diagnostic, Reporter};
-use super::line::Line;
+use super::line::{Line, is_blank};
 use super::predefined::Predefined;
 use vrrp_model::suggest;
 
@@ -60,8 +60,8 @@ struct Use<'a> {
     length: usize,
 }
 
-/// The variable that begins at the `$` that `text` begins with: `$NAME` up to a blank, or `${NAME
-/// ...}`.
+/// The variable that begins at the `$` that `text` begins with: `$NAME` up to a blank, a comma or a
+/// closing parenthesis, or `${NAME ...}`.
 fn use_at(text: &str) -> Option<Use<'_>> {
     let rest = text.strip_prefix('$')?;
     if let Some(inside) = rest.strip_prefix('{') {
@@ -76,7 +76,8 @@ fn use_at(text: &str) -> Option<Use<'_>> {
         });
     }
     let end = name_length(rest);
-    let closed = rest[end..].chars().next().is_none_or(char::is_whitespace);
+    let next = rest[end..].chars().next();
+    let closed = next.is_none_or(|next| is_blank(next) || matches!(next, ',' | ')'));
     (end > 0 && closed).then(|| Use { name: &rest[..end], arguments: "", length: end + 1 })
 }
 

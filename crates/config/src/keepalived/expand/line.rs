@@ -4,11 +4,18 @@ use std::ops::Range;
 
 use super::super::super::source::Span;
 
+/// What separates words: keepalived knows no white space outside ASCII.
+pub(in super::super) fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t'..='\r')
+}
+
 /// Text put together from pieces of a source.
 #[derive(Clone, Default)]
 pub(in super::super) struct Line {
     text: String,
     parts: Vec<Part>,
+    /// The backslash that a comment ended in, which was cut off.
+    pub(super) continues: Option<usize>,
 }
 
 #[derive(Clone)]
@@ -80,13 +87,13 @@ impl Line {
 
     /// Without blanks at either end.
     pub(super) fn trimmed(self) -> Self {
-        let trimmed = self.text.trim();
+        let trimmed = self.text.trim_matches(is_blank);
         if trimmed.len() == self.text.len() {
             return self;
         }
-        let start = self.text.len() - self.text.trim_start().len();
+        let start = self.text.len() - self.text.trim_start_matches(is_blank).len();
         let end = start + trimmed.len();
-        self.slice(start..end)
+        Self { continues: self.continues, ..self.slice(start..end) }
     }
 
     fn part_at(&self, at: usize) -> usize {

@@ -62,7 +62,8 @@ pub(super) fn parse(head: &Line, text: Line, reporter: &mut Reporter) -> Option<
         Ok((names, values)) => Some(Repeat { names, values, text }),
         Err(problem) => {
             let help = "~SEQ(NAME, first, step, last) ..., or ~LST(NAME, value, value) ...";
-            reporter.error(Diagnostic::at(&head.span(&(0..head.text().len())), problem).help(help));
+            let here = Diagnostic::at(&head.span(&(0..head.text().len())), problem);
+            reporter.eased(here.help(help), "this line is ignored");
             None
         }
     }

@@ -1,9 +1,11 @@
 //! Keywords of load balancing: `virtual_server`, `real_server` and their checks.
 
 use super::Support::{Differs, Harmless, Mail, Read};
-use super::{IPVS, NO_NOTIFY, Table};
+use super::{IPVS, Table};
 
 const ALPHA: &str = "a backend takes connections after its first good check, with and without it";
+const RETRIES: &str = "a failed check is repeated at its interval, not after this time: a dead backend is noticed later where this is shorter";
+const WARMUP: &str = "a check is repeated at its interval";
 const INHIBIT: &str =
     "a backend whose check fails takes no connections in any case, and keeps none";
 const NO_LIMIT: &str = "connections are not counted: no limit would hold";
@@ -47,16 +49,17 @@ pub(in super::super) const VIRTUAL_SERVER: Table = Table {
             Harmless("connections stay with the sorry server as with any drained backend"),
             &["sorry_server_inhibit"],
         ),
-        (Differs(NO_NOTIFY), &["quorum_up", "quorum_down"]),
+        (Read, &["quorum_up", "quorum_down"]),
         (Harmless(ALPHA), &["alpha"]),
-        (Harmless("it is about notify scripts, which do not run"), &["omega"]),
+        (Differs("scripts of services and backends are not run when the agent stops"), &["omega"]),
         (Differs("it is not supported yet"), &["ops"]),
         (Harmless(INHIBIT), &["inhibit_on_failure"]),
         (Harmless("backends are hashed in any case"), &["hashed", "sh-fallback", "mh-fallback"]),
         (Harmless(IPVS), &["flag-1", "flag-2", "flag-3", "snmp_name"]),
         (Harmless("a service goes where its address goes"), &["ha_suspend"]),
         (Harmless("the address tells the family"), &["ip_family"]),
-        (Harmless("a check is repeated at its interval"), &["delay_before_retry", "warmup"]),
+        (Harmless(RETRIES), &["delay_before_retry"]),
+        (Harmless(WARMUP), &["warmup"]),
         (Harmless("each change of a backend is logged"), &["log_all_failures"]),
     ],
 };
@@ -93,11 +96,12 @@ pub(in super::super) const REAL_SERVER: Table = Table {
         ),
         (Mail, &["smtp_alert"]),
         (Differs(NO_LIMIT), &["uthreshold", "lthreshold"]),
-        (Differs(NO_NOTIFY), &["notify_up", "notify_down"]),
+        (Read, &["notify_up", "notify_down"]),
         (Harmless(ALPHA), &["alpha"]),
         (Harmless(INHIBIT), &["inhibit_on_failure"]),
         (Harmless(IPVS), &["snmp_name"]),
-        (Harmless("a check is repeated at its interval"), &["delay_before_retry", "warmup"]),
+        (Harmless(RETRIES), &["delay_before_retry"]),
+        (Harmless(WARMUP), &["warmup"]),
         (Harmless("each change of a backend is logged"), &["log_all_failures"]),
     ],
 };
@@ -109,7 +113,8 @@ pub(in super::super) const CHECK: Table = Table {
         (Read, &["connect_ip", "connect_port", "connect_timeout", "retry", "delay_loop"]),
         (Differs(NOT_BOUND), &["bindto", "bind_port", "bind_if", "fwmark"]),
         (Harmless(ALPHA), &["alpha"]),
-        (Harmless("a check is repeated at its interval"), &["delay_before_retry", "warmup"]),
+        (Harmless(RETRIES), &["delay_before_retry"]),
+        (Harmless(WARMUP), &["warmup"]),
         (Harmless("each change of a backend is logged"), &["log_all_failures"]),
     ],
 };
@@ -135,7 +140,8 @@ pub(in super::super) const HTTP_CHECK: Table = Table {
         (Differs(NOT_BOUND), &["bindto", "bind_port", "bind_if", "fwmark"]),
         (Harmless(ALPHA), &["alpha"]),
         (Harmless("it belongs to SSL_GET"), &["enable_sni", "sni_name", "tls_compliant"]),
-        (Harmless("a check is repeated at its interval"), &["delay_before_retry", "warmup"]),
+        (Harmless(RETRIES), &["delay_before_retry"]),
+        (Harmless(WARMUP), &["warmup"]),
         (Harmless("a check asks for all its URLs at once"), &["fast_recovery"]),
         (Harmless("each change of a backend is logged"), &["log_all_failures"]),
     ],

@@ -1,7 +1,7 @@
 //! Keywords of `global_defs`.
 
 use super::Support::{Differs, Harmless, Mail, Read};
-use super::{IPVS, NO_NOTIFY, OWN_PROCESS, PEERS_ONLY, Table};
+use super::{IPVS, NO_PRIORITY_LINES, OWN_PROCESS, PEERS_ONLY, SENT_ANYWAY, Table};
 
 const SNMP: &str = "there is no SNMP agent; the same figures are Prometheus metrics";
 const DBUS: &str = "there is no D-Bus interface; use the control API";
@@ -49,23 +49,33 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
             ],
         ),
         (
-            Differs(NO_NOTIFY),
+            Read,
             &[
-                "startup_script",
-                "startup_script_timeout",
-                "shutdown_script",
-                "shutdown_script_timeout",
                 "notify_fifo",
                 "notify_fifo_script",
                 "vrrp_notify_fifo",
                 "vrrp_notify_fifo_script",
                 "lvs_notify_fifo",
                 "lvs_notify_fifo_script",
-                "vrrp_notify_priority_changes",
-                "fifo_write_vrrp_states_on_reload",
-                "rs_init_notifies",
             ],
         ),
+        (
+            Differs(
+                "it is not supported yet: let a unit of systemd run it before or after the agent",
+            ),
+            &[
+                "startup_script",
+                "startup_script_timeout",
+                "shutdown_script",
+                "shutdown_script_timeout",
+            ],
+        ),
+        (Differs(NO_PRIORITY_LINES), &["vrrp_notify_priority_changes"]),
+        (
+            Differs("a reload writes the lines of what it changed, not of all states"),
+            &["fifo_write_vrrp_states_on_reload"],
+        ),
+        (Differs("backends that are up at the start are not reported"), &["rs_init_notifies"]),
         (
             Differs("it is not supported yet"),
             &[
@@ -85,7 +95,7 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
             Harmless("announcements are paced by vrrp_garp_interval, those of IPv6 too"),
             &["vrrp_gna_interval", "vrrp_garp_lower_prio_delay", "vrrp_garp_lower_prio_repeat"],
         ),
-        (Harmless("it is the default"), &["vrrp_higher_prio_send_advert"]),
+        (Harmless(SENT_ANYWAY), &["vrrp_higher_prio_send_advert"]),
         (Harmless("every advert is checked; it costs nothing here"), &["vrrp_skip_check_adv_addr"]),
         (Harmless(PEERS_ONLY), &["vrrp_check_unicast_src"]),
         (

@@ -1,7 +1,7 @@
 //! Keywords of `vrrp_instance`.
 
 use super::Support::{Dangerous, Differs, Harmless, Mail, Read};
-use super::{IPVS, NO_NOTIFY, NO_TRACKING, OWN_PROCESS, PEERS_ONLY, Table};
+use super::{IPVS, NO_PRIORITY_LINES, NO_TRACKING, OWN_PROCESS, PEERS_ONLY, SENT_ANYWAY, Table};
 
 pub(in super::super) const INSTANCE: Table = Table {
     block: "vrrp_instance",
@@ -37,6 +37,7 @@ pub(in super::super) const INSTANCE: Table = Table {
                 "native_ipv6",
                 "use_vmac",
                 "auth_hmac",
+                "dont_track_primary",
             ],
         ),
         (Mail, &["smtp_alert"]),
@@ -53,11 +54,11 @@ pub(in super::super) const INSTANCE: Table = Table {
             Differs(
                 "there is no macvlan: with `use_vmac` adverts and announcements come from the virtual MAC, answers carry it",
             ),
-            &["vmac_xmit_base", "use_vmac_addr", "use_ipvlan", "vmac_garp_intvl"],
+            &["use_vmac_addr", "use_ipvlan", "vmac_garp_intvl"],
         ),
         (Differs(NO_TRACKING), &["track_file", "track_process", "track_bfd", "track_src_ip"]),
         (
-            Differs(NO_NOTIFY),
+            Read,
             &[
                 "notify",
                 "notify_master",
@@ -66,9 +67,9 @@ pub(in super::super) const INSTANCE: Table = Table {
                 "notify_stop",
                 "notify_deleted",
                 "notify_master_rx_lower_pri",
-                "notify_priority_changes",
             ],
         ),
+        (Differs(NO_PRIORITY_LINES), &["notify_priority_changes"]),
         (
             Differs("it is not supported yet"),
             &[
@@ -78,14 +79,18 @@ pub(in super::super) const INSTANCE: Table = Table {
                 "thread_timer_expired",
                 "lower_prio_no_advert",
                 "owner_ignore_adverts",
-                "dont_track_primary",
                 "garp_extra_if",
                 "promote_secondaries",
                 "track_group",
             ],
         ),
         (Harmless("links are watched through netlink"), &["linkbeat_use_polling"]),
-        (Harmless("it is the default"), &["accept", "higher_prio_send_advert"]),
+        (
+            Harmless("adverts leave by the interface itself in any case: there is no macvlan"),
+            &["vmac_xmit_base"],
+        ),
+        (Harmless("it is the default"), &["accept"]),
+        (Harmless(SENT_ANYWAY), &["higher_prio_send_advert"]),
         (Harmless("unicast without a peer is an error in any case"), &["unicast_fault_no_peer"]),
         (
             Harmless("announcements are paced as they are"),
