@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Config;
 use super::choice::choice;
-pub use http::{BodyRegex, HttpCheck, HttpRequest, HttpVersion};
+pub use http::{BodyRegex, HttpCheck, HttpRequest, HttpVersion, Sni};
 
 impl Config {
     /// The checks of services and upstreams.
@@ -70,6 +70,7 @@ choice! {
         None = "none",
         Tcp = "tcp",
         Http = "http",
+        Https = "https",
         FastCgi = "fastcgi",
     }
 }
@@ -79,7 +80,8 @@ impl CheckKind {
         match self {
             CheckKind::None => CheckType::None,
             CheckKind::Tcp { .. } => CheckType::Tcp,
-            CheckKind::Http(_) => CheckType::Http,
+            CheckKind::Http(HttpCheck { tls: None, .. }) => CheckType::Http,
+            CheckKind::Http(HttpCheck { tls: Some(_), .. }) => CheckType::Https,
             CheckKind::FastCgi { .. } => CheckType::FastCgi,
         }
     }

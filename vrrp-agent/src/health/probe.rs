@@ -14,6 +14,7 @@ mod fastcgi;
 mod http;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::net::SocketAddr;
 use std::time::Duration;

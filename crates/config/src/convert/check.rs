@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::text::{duration, inline_table, string, unless};
-use vrrp_model::{Check, CheckKind, HttpCheck, HttpRequest, HttpVersion};
+use vrrp_model::{Check, CheckKind, HttpCheck, HttpRequest, HttpVersion, Sni};
 
 /// A key and its value, if it is written.
 type Field = (&'static str, Option<String>);
@@ -31,7 +31,7 @@ pub(super) fn check(check: &Check, real_path: bool) -> String {
 }
 
 fn http(http: &HttpCheck) -> Vec<Field> {
-    let HttpCheck { port: _, version, requests } = http;
+    let HttpCheck { port: _, tls, version, requests } = http;
     let version = Some(version).filter(|version| **version != HttpVersion::default());
     let mut fields = match requests.as_slice() {
         [one] => request(one),
@@ -41,6 +41,11 @@ fn http(http: &HttpCheck) -> Vec<Field> {
         }
     };
     fields.push(("version", version.map(|version| string(version.label()))));
+    fields.push(match tls {
+        None | Some(Sni::Host) => ("sni", None),
+        Some(Sni::Off) => ("sni", Some("false".to_owned())),
+        Some(Sni::Name(name)) => ("sni", Some(string(name))),
+    });
     fields
 }
 

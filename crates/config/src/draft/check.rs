@@ -26,6 +26,7 @@ pub struct CheckDraft {
     pub regex_no_match: Option<At<bool>>,
     pub requests: Option<At<Vec<RequestDraft>>>,
     pub version: Option<At<HttpVersion>>,
+    pub sni: Option<At<SniDraft>>,
     pub interval: Option<At<Time>>,
     pub timeout: Option<At<Time>>,
     pub rise: Number,
@@ -54,6 +55,13 @@ pub enum StatusDraft {
     Range(String),
 }
 
+/// The name in the TLS handshake: the request's host or none, or this one.
+#[derive(Clone)]
+pub enum SniDraft {
+    Switch(bool),
+    Name(String),
+}
+
 impl CheckDraft {
     /// Nothing is written but the type.
     pub fn new(kind: CheckType) -> Self {
@@ -69,6 +77,7 @@ impl CheckDraft {
             regex_no_match: None,
             requests: None,
             version: None,
+            sni: None,
             interval: None,
             timeout: None,
             rise: None,
@@ -127,6 +136,28 @@ impl<'de> Deserialize<'de> for StatusDraft {
 
             fn visit_str<E>(self, text: &str) -> Result<StatusDraft, E> {
                 Ok(StatusDraft::Range(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Shape)
+    }
+}
+
+impl<'de> Deserialize<'de> for SniDraft {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Shape;
+        impl Visitor<'_> for Shape {
+            type Value = SniDraft;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name in quotes, true or false")
+            }
+
+            fn visit_bool<E>(self, on: bool) -> Result<SniDraft, E> {
+                Ok(SniDraft::Switch(on))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<SniDraft, E> {
+                Ok(SniDraft::Name(name.to_owned()))
             }
         }
         deserializer.deserialize_any(Shape)

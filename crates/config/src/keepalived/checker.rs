@@ -1,4 +1,4 @@
-//! `TCP_CHECK`, `HTTP_GET`.
+//! `TCP_CHECK`, `HTTP_GET`, `SSL_GET`.
 
 mod http;
 mod regex;
@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, CheckDraft};
+use super::super::draft::{At, CheckDraft, SniDraft};
 use super::super::source::Span;
 use super::keywords::{CHECK, HTTP_CHECK};
 use super::tree::Node;
@@ -22,7 +22,7 @@ const CHECK_AT_MOST: Duration = Duration::from_secs(5);
 const RETRIES: i64 = 1;
 
 /// The keywords of the checks that are built.
-pub(super) const BUILT: [&str; 2] = ["TCP_CHECK", "HTTP_GET"];
+pub(super) const BUILT: [&str; 3] = ["TCP_CHECK", "HTTP_GET", "SSL_GET"];
 
 /// What a check takes over from the levels of the file above it.
 #[derive(Clone)]
@@ -98,21 +98,23 @@ pub(super) fn read(
 ) -> Option<At<CheckDraft>> {
     let (kind, table) = match node.keyword() {
         "HTTP_GET" => (CheckType::Http, &HTTP_CHECK),
+        "SSL_GET" => (CheckType::Https, &HTTP_CHECK),
         _ => (CheckType::Tcp, &CHECK),
     };
-    let (mut port, mut address, mut version) = (None, None, None);
+    let (mut port, mut address, mut version, mut sni) = (None, None, None, None);
     let mut urls = Vec::new();
     for statement in values::statements(node, table, &["url"], mail, reporter) {
         match statement.keyword() {
             "connect_port" => port = values::number(statement, 1..=65_535, reporter),
             "connect_ip" => address = values::text(statement, reporter),
             "http_protocol" => version = http::version(statement, reporter),
+            "enable_sni" | "sni_name" => sni = http::sni(statement, kind, reporter).or(sni),
             "url" => urls.push(statement),
             _ => inherited.read(statement, values::ANY, reporter),
         }
     }
     let mut draft = CheckDraft { port, address, version, ..inherited.draft(kind, node.span()) };
-    if kind == CheckType::Http {
+    if kind != CheckType::Tcp {
         let host = inherited.host.as_ref();
         let requests: Vec<_> =
             urls.into_iter().filter_map(|url| http::request(url, host, mail, reporter)).collect();
@@ -122,6 +124,9 @@ pub(super) fn read(
             return None;
         }
         draft.requests = Some(At::new(requests, node.span()));
+        // keepalived indicates no name unless it is told to.
+        let off = || At::new(SniDraft::Switch(false), node.span());
+        draft.sni = (kind == CheckType::Https).then(|| sni.unwrap_or_else(off));
     }
     Some(At::new(draft, node.span()))
 }

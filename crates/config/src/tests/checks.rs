@@ -1,7 +1,7 @@
 //! Checks of real servers, and what becomes of them.
 
 use super::*;
-use vrrp_model::{BodyRegex, Check, CheckKind, HttpCheck, HttpRequest, HttpVersion, Service};
+use vrrp_model::{BodyRegex, Check, CheckKind, HttpCheck, HttpRequest, HttpVersion, Service, Sni};
 
 const ROUTER: &str =
     "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress { 10.0.0.1 }\n}\n";
@@ -61,6 +61,7 @@ fn each_url_is_a_request_with_the_innermost_host() {
     };
     let of = |inner| HttpCheck {
         port: Some(8080),
+        tls: None,
         version: HttpVersion::Http10,
         requests: requests(inner),
     };
@@ -70,6 +71,23 @@ fn each_url_is_a_request_with_the_innermost_host() {
     assert_eq!(http(check("virtualhost a.example", &in_check).kind), of("c.example"));
     let in_server = lines.replace("virtualhost b.example\n", "");
     assert_eq!(http(check("virtualhost a.example", &in_server).kind), of("a.example"));
+}
+
+#[test]
+fn ssl_get_is_http_get_over_tls() {
+    let tls = |lines: &str| {
+        let kind = check("", &format!("SSL_GET {{\n{lines}\nurl {{\npath /a\n}} }}")).kind;
+        let http = http(kind);
+        assert_eq!(http.requests, [request("/a")]);
+        http.tls
+    };
+    assert_eq!(tls(""), Some(Sni::Off));
+    assert_eq!(tls("enable_sni"), Some(Sni::Host));
+    assert_eq!(tls("enable_sni\nsni_name a.example"), Some(Sni::Name("a.example".to_owned())));
+    let text = server("", "HTTP_GET { enable_sni\nurl {\npath /\n} }");
+    let message = "F:6:12: warning: `enable_sni` has no effect: HTTP_GET has no TLS";
+    assert_eq!(said(&text, Mode::Strict), [message]);
+    assert_eq!(http(service(&text, Mode::Strict).check.kind).tls, None);
 }
 
 #[test]

@@ -27,8 +27,9 @@ pub(super) fn validate(
     let kind = match draft.kind {
         CheckType::None => CheckKind::None,
         CheckType::Tcp => CheckKind::Tcp { port },
-        CheckType::Http => CheckKind::Http(HttpCheck {
+        CheckType::Http | CheckType::Https => CheckKind::Http(HttpCheck {
             port,
+            tls: (draft.kind == CheckType::Https).then(|| http::sni(draft, reporter)),
             version: draft.version.as_ref().map_or(HttpVersion::default(), |version| version.value),
             requests: http::requests(draft, reporter),
         }),
@@ -40,9 +41,7 @@ pub(super) fn validate(
             Diagnostic::at(span, message).help("give the check a `port`, or use `type = \"none\"`"),
         );
     }
-    if draft.kind != CheckType::Http {
-        only_http(draft, reporter);
-    }
+    misplaced(draft, reporter);
     let second = Check::SECOND;
     Check {
         kind,
@@ -63,15 +62,23 @@ fn address(draft: &CheckDraft, reporter: &mut Reporter) -> Option<IpAddr> {
     values::unicast_or_loopback(written, "address", reporter)
 }
 
-/// Reports what is written for a check by HTTP in another one.
-fn only_http(draft: &CheckDraft, reporter: &mut Reporter) {
+/// Reports what is written for checks of another type.
+fn misplaced(draft: &CheckDraft, reporter: &mut Reporter) {
     let request = draft.own_request();
-    let mut keys = http::written(&request);
-    keys.extend(draft.requests.as_ref().map(|written| ("requests", &written.span)));
-    keys.extend(draft.version.as_ref().map(|written| ("version", &written.span)));
-    for (key, span) in keys {
-        let message = format!("only a check of type \"http\" has `{key}`");
-        reporter.error(Diagnostic::at(span, message));
+    let mut of_http = http::written(&request);
+    of_http.extend(draft.requests.as_ref().map(|written| ("requests", &written.span)));
+    of_http.extend(draft.version.as_ref().map(|written| ("version", &written.span)));
+    let sni = draft.sni.as_ref().map(|written| ("sni", &written.span));
+    let by_type: [(&[CheckType], Vec<_>); 2] = [
+        (&[CheckType::Http, CheckType::Https], of_http),
+        (&[CheckType::Https], sni.into_iter().collect()),
+    ];
+    for (types, keys) in by_type.into_iter().filter(|(types, _)| !types.contains(&draft.kind)) {
+        let types: Vec<_> = types.iter().map(|kind| format!("\"{kind}\"")).collect();
+        for (key, span) in keys {
+            let message = format!("only a check of type {} has `{key}`", types.join(" or "));
+            reporter.error(Diagnostic::at(span, message));
+        }
     }
 }
 

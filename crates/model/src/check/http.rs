@@ -9,9 +9,22 @@ use crate::choice::choice;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpCheck {
     pub port: Option<u16>,
+    /// The name that is sent in the TLS handshake; `None`: without TLS.
+    pub tls: Option<Sni>,
     pub version: HttpVersion,
     /// At least one.
     pub requests: Vec<HttpRequest>,
+}
+
+/// The server name that the TLS handshake indicates (RFC 6066 section 3).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Sni {
+    /// None is sent.
+    Off,
+    /// The request's host, where that is a name.
+    #[default]
+    Host,
+    Name(String),
 }
 
 /// A request and the answers that are good.
@@ -59,7 +72,12 @@ impl HttpRequest {
 impl HttpCheck {
     /// One request for `path`.
     pub fn new(port: Option<u16>, path: impl Into<String>) -> Self {
-        Self { port, version: HttpVersion::default(), requests: vec![HttpRequest::new(path)] }
+        Self {
+            port,
+            tls: None,
+            version: HttpVersion::default(),
+            requests: vec![HttpRequest::new(path)],
+        }
     }
 }
 
@@ -67,7 +85,11 @@ impl fmt::Display for HttpCheck {
     /// What is asked, for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, HttpRequest { path, host, .. }) in self.requests.iter().enumerate() {
-            f.write_str(if at == 0 { "HTTP GET " } else { ", " })?;
+            f.write_str(match (at, &self.tls) {
+                (0, None) => "HTTP GET ",
+                (0, Some(_)) => "HTTPS GET ",
+                _ => ", ",
+            })?;
             match host {
                 Some(host) => write!(f, "{host}{path}")?,
                 None => f.write_str(path)?,

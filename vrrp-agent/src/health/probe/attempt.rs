@@ -14,13 +14,11 @@ use vrrp_model::{Check, CheckKind};
 pub(super) type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What a probe asks a backend.
-#[derive(Debug)]
 pub(super) struct Question {
     at: SocketAddr,
     kind: Kind,
 }
 
-#[derive(Debug)]
 enum Kind {
     Nothing,
     Tcp,

@@ -3,10 +3,12 @@
 #[cfg(test)]
 mod tests;
 
+use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 
 use http_body_util::{BodyExt, Empty};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{CONNECTION, HOST, USER_AGENT};
 use hyper::{Request, Response, Version};
 use hyper_util::rt::TokioIo;
@@ -17,6 +19,7 @@ use tokio::task::JoinSet;
 
 use super::attempt::Held;
 use super::failure::{Failure, connect};
+use super::tls;
 use vrrp_model::{BodyRegex, HttpCheck, HttpRequest, HttpVersion};
 
 /// A longer body is not read to its end where only the status counts.
@@ -25,22 +28,24 @@ const LONGEST_IGNORED: usize = 64 * 1024;
 const LONGEST_SEARCHED: usize = 1024 * 1024;
 
 /// A check whose expressions are compiled.
-#[derive(Debug)]
 pub(super) struct Prepared {
     check: HttpCheck,
+    /// `None`: without TLS.
+    tls: Option<tls::Client>,
     /// By request.
     expressions: Vec<Option<Regex>>,
 }
 
 impl Prepared {
     /// # Errors
-    /// An expression is none.
-    pub(super) fn new(check: &HttpCheck) -> Result<Self, regex::Error> {
+    /// Why it cannot be asked.
+    pub(super) fn new(check: &HttpCheck) -> Result<Self, Unprepared> {
         let compile = |request: &HttpRequest| {
             request.body.as_ref().map(|body| Regex::new(&body.pattern)).transpose()
         };
         let expressions = check.requests.iter().map(compile).collect::<Result<_, _>>()?;
-        Ok(Self { check: check.clone(), expressions })
+        let tls = check.tls.as_ref().map(|_| tls::Client::new()).transpose()?;
+        Ok(Self { check: check.clone(), tls, expressions })
     }
 
     /// Sends the requests one after the other. Returns what the last answer was, and its connection
@@ -51,7 +56,7 @@ impl Prepared {
         for (request, expression) in self.check.requests.iter().zip(&self.expressions) {
             let asked =
                 Asked { request, version: self.check.version, expression: expression.as_ref() };
-            last = asked.ask(at).await.map_err(|failure| match failure {
+            last = self.ask_one(&asked, at).await.map_err(|failure| match failure {
                 Failure::Backend(why) if several => {
                     Failure::Backend(format!("{}: {why}", request.path))
                 }
@@ -60,6 +65,29 @@ impl Prepared {
         }
         Ok(last)
     }
+
+    async fn ask_one(
+        &self,
+        asked: &Asked<'_>,
+        at: SocketAddr,
+    ) -> Result<(String, Option<Held>), Failure> {
+        let stream = connect(at).await?;
+        let (Some(client), Some(sni)) = (&self.tls, &self.check.tls) else {
+            return asked.exchange(stream, at).await;
+        };
+        let name = tls::server_name(sni, asked.request.host.as_deref(), at.ip())
+            .map_err(|error| Failure::Backend(format!("no server name for TLS: {error}")))?;
+        asked.exchange(client.open(stream, name).await?, at).await
+    }
+}
+
+/// Why a check cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unprepared {
+    #[error("the regex is none: {0}")]
+    Expression(#[from] regex::Error),
+    #[error("there is no TLS: {0}")]
+    Tls(#[from] tokio_rustls::rustls::Error),
 }
 
 /// One request.
@@ -79,11 +107,6 @@ struct Body {
 }
 
 impl Asked<'_> {
-    async fn ask(&self, at: SocketAddr) -> Result<(String, Option<Held>), Failure> {
-        let stream = connect(at).await?;
-        self.exchange(stream, at).await
-    }
-
     async fn exchange<S>(
         &self,
         stream: S,
@@ -162,9 +185,19 @@ impl Asked<'_> {
             (None, None) => LONGEST_IGNORED,
         };
         let (mut hash, mut text, mut length, mut whole) = (Md5::new(), Vec::new(), 0_usize, true);
+        let length_is_known = body.size_hint().exact().is_some();
         while let Some(frame) = body.frame().await {
-            let frame =
-                frame.map_err(|error| Failure::Backend(format!("answer broke off: {error}")))?;
+            let frame = match frame {
+                Ok(frame) => frame,
+                // Servers end connections without an end of TLS, and clients bear it.
+                Err(error) if !length_is_known && ends_without_tls(&error) => {
+                    whole = false;
+                    break;
+                }
+                Err(error) => {
+                    return Err(Failure::Backend(format!("answer broke off: {error}")));
+                }
+            };
             let Ok(data) = frame.into_data() else { continue };
             length = length.saturating_add(data.len());
             if digest.is_some() {
@@ -181,6 +214,12 @@ impl Asked<'_> {
         }
         Ok(Body { whole, digest: hash.finalize().into(), text })
     }
+}
+
+/// A connection that TLS did not end.
+fn ends_without_tls(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::UnexpectedEof)
 }
 
 /// PCRE2's `$` also stands before the last line end, that of the crate at the very end alone.

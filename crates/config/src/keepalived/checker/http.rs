@@ -1,13 +1,13 @@
-//! The `url` blocks of `HTTP_GET`.
+//! What is of `HTTP_GET` and `SSL_GET` alone: their `url` blocks, version and TLS.
 
 use super::super::super::diag::{Diagnostic, Reporter};
-use super::super::super::draft::{self, At, RequestDraft, StatusDraft};
+use super::super::super::draft::{self, At, RequestDraft, SniDraft, StatusDraft};
 use super::super::super::source::Span;
 use super::super::keywords::URL;
 use super::super::tree::Node;
 use super::super::values;
 use super::regex;
-use vrrp_model::HttpVersion;
+use vrrp_model::{CheckType, HttpVersion};
 
 /// Good statuses where a `url` names none.
 const STATUS: &str = "200-299";
@@ -30,6 +30,22 @@ pub(super) fn version(node: &Node, reporter: &mut Reporter) -> Option<At<HttpVer
         }
     };
     Some(At::new(version, &word.span))
+}
+
+/// `enable_sni`, `sni_name`; `None` in a check that has no TLS.
+pub(super) fn sni(node: &Node, kind: CheckType, reporter: &mut Reporter) -> Option<At<SniDraft>> {
+    if kind != CheckType::Https {
+        let message = format!("`{}` has no effect: HTTP_GET has no TLS", node.keyword());
+        reporter.warning(Diagnostic::at(node.span(), message));
+        return None;
+    }
+    match node.keyword() {
+        "sni_name" => {
+            let name = values::text(node, reporter)?;
+            Some(At::new(SniDraft::Name(name.value), &name.span))
+        }
+        _ => Some(At::new(SniDraft::Switch(values::switch(node, reporter)), node.span())),
+    }
 }
 
 /// Reads a `url`; `host` is that of the levels above. `None` without a path: keepalived skips it.

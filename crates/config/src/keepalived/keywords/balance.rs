@@ -75,6 +75,7 @@ pub(in super::super) const REAL_SERVER: Table = Table {
                 "lb_kind",
                 "TCP_CHECK",
                 "HTTP_GET",
+                "SSL_GET",
                 "delay_loop",
                 "connect_timeout",
                 "retry",
@@ -84,7 +85,6 @@ pub(in super::super) const REAL_SERVER: Table = Table {
         (
             Differs("this check is not built yet"),
             &[
-                "SSL_GET",
                 "MISC_CHECK",
                 "SMTP_CHECK",
                 "DNS_CHECK",
@@ -119,9 +119,9 @@ pub(in super::super) const CHECK: Table = Table {
     ],
 };
 
-/// `HTTP_GET`.
+/// `HTTP_GET` and `SSL_GET`.
 pub(in super::super) const HTTP_CHECK: Table = Table {
-    block: "HTTP_GET",
+    block: "HTTP_GET and SSL_GET",
     rows: &[
         (
             Read,
@@ -134,12 +134,13 @@ pub(in super::super) const HTTP_CHECK: Table = Table {
                 "delay_loop",
                 "virtualhost",
                 "http_protocol",
+                "enable_sni",
+                "sni_name",
                 "url",
             ],
         ),
         (Differs(NOT_BOUND), &["bindto", "bind_port", "bind_if", "fwmark"]),
         (Harmless(ALPHA), &["alpha"]),
-        (Harmless("it belongs to SSL_GET"), &["enable_sni", "sni_name", "tls_compliant"]),
         (Harmless(RETRIES), &["delay_before_retry"]),
         (Harmless(WARMUP), &["warmup"]),
         (Harmless("a check asks for all its URLs at once"), &["fast_recovery"]),
@@ -164,6 +165,6 @@ pub(in super::super) const URL: Table = Table {
         ),
         (Differs(WHOLE_BODY), &["regex_min_offset", "regex_max_offset"]),
         (Harmless("matching needs no stack of its own"), &["regex_stack"]),
-        (Harmless("it belongs to SSL_GET"), &["tls_compliant"]),
+        (Harmless("a body may end without an end of TLS"), &["tls_compliant"]),
     ],
 };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Random, flag, host_of, many, name, pick, some_duration};
 use vrrp_model::{
     Backend, BodyRegex, Check, CheckKind, Family, Forward, Fragments, Guard, HttpCheck,
-    HttpRequest, HttpVersion, Persistence, Protocol, Rate, Router, Service,
+    HttpRequest, HttpVersion, Persistence, Protocol, Rate, Router, Service, Sni,
 };
 
 /// The port is one of the service's own, so that no two services have address and port in common.
@@ -92,7 +92,9 @@ fn check(random: &mut Random, protocol: Protocol) -> Check {
 
 fn http(random: &mut Random, port: Option<u16>) -> HttpCheck {
     let requests = (0..1 + random.next(3)).map(|_| request(random)).collect();
-    HttpCheck { port, version: pick(random, HttpVersion::ALL), requests }
+    let sni = pick(random, &[Sni::Off, Sni::Host, Sni::Name("a.example".to_owned())]);
+    let tls = flag(random).then_some(sni);
+    HttpCheck { port, tls, version: pick(random, HttpVersion::ALL), requests }
 }
 
 fn request(random: &mut Random) -> HttpRequest {

@@ -1,11 +1,12 @@
 //! The requests of a check, and the answers that are good.
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use super::super::super::diag::{Diagnostic, Reporter};
-use super::super::super::draft::{self, At, CheckDraft, RequestDraft};
+use super::super::super::draft::{self, At, CheckDraft, RequestDraft, SniDraft};
 use super::super::super::source::Span;
-use vrrp_model::{BodyRegex, HttpRequest};
+use vrrp_model::{BodyRegex, HttpRequest, Sni};
 
 /// A key that is written, and where.
 type Written<'a> = (&'static str, &'a Span);
@@ -37,6 +38,21 @@ pub(super) fn written(draft: &RequestDraft) -> Vec<Written<'_>> {
 
 fn text<'a>(key: &'static str, written: &'a Option<At<String>>) -> Option<Written<'a>> {
     written.as_ref().map(|written| (key, &written.span))
+}
+
+/// The name in the TLS handshake, the request's host where nothing is written.
+pub(super) fn sni(draft: &CheckDraft, reporter: &mut Reporter) -> Sni {
+    match &draft.sni {
+        None | Some(At { value: SniDraft::Switch(true), .. }) => Sni::Host,
+        Some(At { value: SniDraft::Switch(false), .. }) => Sni::Off,
+        Some(At { value: SniDraft::Name(name), span }) => {
+            let letters = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            if name.is_empty() || !name.bytes().all(letters) || name.parse::<IpAddr>().is_ok() {
+                reporter.error(Diagnostic::at(span, "sni must be the name of a host"));
+            }
+            Sni::Name(name.clone())
+        }
+    }
 }
 
 fn request(draft: &RequestDraft, reporter: &mut Reporter) -> HttpRequest {

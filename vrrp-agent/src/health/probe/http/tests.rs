@@ -1,9 +1,15 @@
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::*;
+use vrrp_model::Sni;
 
 /// Answers each connection's first request with the next of `answers`. Returns the requests.
 async fn serve(answers: &'static [&'static str]) -> (SocketAddr, tokio::task::JoinHandle<String>) {
@@ -20,7 +26,7 @@ async fn serve(answers: &'static [&'static str]) -> (SocketAddr, tokio::task::Jo
     (at, serving)
 }
 
-async fn exchange(mut stream: TcpStream, answer: &str) -> String {
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, answer: &str) -> String {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         request.push(stream.read_u8().await.unwrap());
@@ -39,6 +45,55 @@ async fn ask(check: &HttpCheck, at: SocketAddr) -> Result<String, String> {
 
 fn one(request: HttpRequest) -> HttpCheck {
     HttpCheck { requests: vec![request], ..HttpCheck::new(None, "/") }
+}
+
+/// Of a name that is not asked for, signed by itself, good for a single day.
+const CERTIFICATE: &[u8] = b"\
+-----BEGIN CERTIFICATE-----\n\
+MIIBdjCCARugAwIBAgIUQ1RZUBfOcblSDNI4f3uDbmMvsWswCgYIKoZIzj0EAwIw\n\
+EDEOMAwGA1UEAwwFY2hlY2swHhcNMjYxMjAxMTIyNTE4WhcNMjYxMjAyMTIyNTE4\n\
+WjAQMQ4wDAYDVQQDDAVjaGVjazBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABFAr\n\
+xNzt16dquS9HNN6Ht0Gjg50FCNGjvwfBeNCYYIipSsgNeYbpXKlVeqj7+vvEKiQl\n\
+yrRHce8XybxF+BHwTxKjUzBRMB0GA1UdDgQWBBQmXQXyJpW57wTRI0de2e6mgTJ7\n\
+hjAfBgNVHSMEGDAWgBQmXQXyJpW57wTRI0de2e6mgTJ7hjAPBgNVHRMBAf8EBTAD\n\
+AQH/MAoGCCqGSM49BAMCA0kAMEYCIQCsXcmlh1tnZZibq1j+0RrIYLgDw86O2lls\n\
+1U3BejOuqQIhAKa5AoEONtif86kxGylIX/K8U6PmmJil3P1XYmaX7kWv\n\
+-----END CERTIFICATE-----";
+const KEY: &[u8] = b"\
+-----BEGIN PRIVATE KEY-----\n\
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgBpscScLevPA6f5Dn\n\
+93BP/sYvfu2Q3PYDdeCXjQHyuGOhRANCAARQK8Tc7denarkvRzTeh7dBo4OdBQjR\n\
+o78HwXjQmGCIqUrIDXmG6VypVXqo+/r7xCokJcq0R3HvF8m8RfgR8E8S\n\
+-----END PRIVATE KEY-----";
+
+/// As [`serve`], over TLS. The requests have the name that was indicated before each.
+async fn serve_tls(
+    answers: &'static [&'static str],
+) -> (SocketAddr, tokio::task::JoinHandle<String>) {
+    let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
+    let certificate = CertificateDer::from_pem_slice(CERTIFICATE).unwrap();
+    let config = ServerConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(std::sync::Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move {
+        let mut requests = String::new();
+        for answer in answers {
+            let (stream, _) = listener.accept().await.unwrap();
+            let stream = acceptor.accept(stream).await.unwrap();
+            let name = stream.get_ref().1.server_name().unwrap_or("no name").to_owned();
+            exchange(stream, answer).await;
+            requests.push_str(&name);
+            requests.push('\n');
+        }
+        requests
+    });
+    (at, serving)
 }
 
 const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nhello\n";
@@ -107,7 +162,7 @@ async fn requests_are_sent_in_turn_until_one_fails() {
     };
     let requests =
         vec![request("/a", None), request("/b?c", Some("www.example.org")), request("/d", None)];
-    let check = HttpCheck { requests, version: HttpVersion::Http10, port: None };
+    let check = HttpCheck { requests, version: HttpVersion::Http10, ..HttpCheck::new(None, "/") };
     let (at, server) = serve(&[HELLO, MOVED]).await;
     assert_eq!(ask(&check, at).await, Err("/b?c: HTTP 301".to_owned()));
     let seen = server.await.unwrap();
@@ -126,4 +181,45 @@ async fn a_body_that_breaks_off_is_bad() {
     let (at, _server) = serve(&["HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello"]).await;
     let found = ask(&HttpCheck::new(None, "/"), at).await;
     assert!(found.as_ref().is_err_and(|why| why.starts_with("answer broke off")), "{found:?}");
+}
+
+#[tokio::test]
+async fn over_tls_any_certificate_is_good_and_the_name_is_as_configured() {
+    let check = |sni: Sni, host: Option<&str>| {
+        let request = HttpRequest {
+            host: host.map(str::to_owned),
+            digest: Some(DIGEST.to_be_bytes()),
+            ..HttpRequest::new("/")
+        };
+        HttpCheck { tls: Some(sni), ..one(request) }
+    };
+    // The last connection ends without an end of TLS.
+    let (at, server) = serve_tls(&[HELLO, HELLO, HELLO, HELLO, HELLO, UNTIL_CLOSED]).await;
+    let named = Sni::Name("b.example".to_owned());
+    for check in [
+        check(Sni::Host, None),
+        check(Sni::Host, Some("a.example:8443")),
+        check(Sni::Host, Some("192.0.2.1")),
+        check(Sni::Off, Some("a.example")),
+        check(named, Some("a.example")),
+        check(Sni::Off, None),
+    ] {
+        assert_eq!(ask(&check, at).await, Ok("HTTP 200".to_owned()));
+    }
+    let seen = server.await.unwrap();
+    let expected = ["no name", "a.example", "no name", "no name", "b.example", "no name"];
+    assert_eq!(seen.lines().collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_bad() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(HELLO.as_bytes()).await.unwrap();
+    });
+    let check = HttpCheck { tls: Some(Sni::Host), ..HttpCheck::new(None, "/") };
+    let found = ask(&check, at).await;
+    assert!(found.as_ref().is_err_and(|why| why.starts_with("no TLS: ")), "{found:?}");
 }
