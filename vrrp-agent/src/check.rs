@@ -10,7 +10,7 @@ use vrrp_model::Config;
 use vrrp_model::host::HostView;
 use vrrp_status::summary::summary;
 
-use crate::scripts;
+use crate::{health, scripts};
 
 pub mod host;
 mod json;
@@ -75,6 +75,11 @@ struct OnHost {
 impl Checked {
     fn new(path: &Path, mode: Mode, options: &Options) -> Self {
         let mut loaded = vrrp_config::load_as(path, mode, options.config_id.as_deref());
+        if let Some(config) = &loaded.config {
+            let unusable = health::remove_unusable(&mut config.clone()).into_iter();
+            let severity = if mode == Mode::Lenient { Severity::Warning } else { Severity::Error };
+            loaded.diagnostics.extend(unusable.map(|said| Diagnostic::host(severity, said)));
+        }
         // With `--host` the findings cover scripts in more detail.
         if let (Some(config), None) = (&loaded.config, &options.host) {
             loaded.diagnostics.extend(unusable_scripts(config));

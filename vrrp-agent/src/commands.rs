@@ -17,7 +17,7 @@ use crate::net::ethtool::{Ethtool, Stripping};
 use crate::plane::pins::{Kind, Pins};
 use crate::plane::sockets;
 use crate::signals::{self, Held, Signals};
-use crate::{capture, check, client, scripts, shortage};
+use crate::{capture, check, client, health, scripts, shortage};
 use anyhow::Context;
 use clap::Parser;
 use nix::net::if_::if_indextoname;
@@ -215,12 +215,13 @@ async fn start(
         return Ok(ExitCode::from(check::BAD));
     };
     override_paths(&mut config, &run);
-    let not_tracked = scripts::remove_unusable(&mut config);
+    let mut unusable = scripts::remove_unusable(&mut config);
+    unusable.extend(health::remove_unusable(&mut config));
     *guard = Some(
         logger::init(run.log_format, run.log_level.as_deref())
             .map_err(|error| failed(error.into()))?,
     );
-    for warning in not_tracked {
+    for warning in unusable {
         tracing::error!("{warning}");
     }
     match shortage::raise_descriptor_limit() {

@@ -2,8 +2,10 @@
 //! address over the forwarding path, `hysteresis` decides when results change the state.
 
 pub mod probe;
+mod unusable;
 pub mod vip_probe;
 
+pub use unusable::remove_unusable;
 use vrrp_model::time::Instant;
 
 /// A backend's health has changed, or is known for the first time.

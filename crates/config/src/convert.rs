@@ -4,6 +4,7 @@
 //! is written here. The text holds the passwords, as the configuration does; it never goes to a
 //! log.
 
+mod check;
 mod comments;
 mod notify;
 mod service;

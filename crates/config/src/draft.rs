@@ -6,6 +6,7 @@
 //!
 //! No `Debug` here: drafts hold passwords.
 
+mod check;
 mod metrics;
 mod notify;
 mod router;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::source::Span;
+pub(super) use check::{CheckDraft, RequestDraft, SniDraft, StatusDraft, digest};
 pub(super) use metrics::Metrics;
 pub(super) use notify::{FifoDraft, MailDraft, NotifyDraft};
 pub(super) use router::{
@@ -27,7 +29,7 @@ pub(super) use router::{
 };
 pub(super) use script::{Command, ScriptDraft};
 pub(super) use service::{
-    BackendDraft, CheckDraft, GuardDraft, RateDraft, ServiceDraft, SorryDraft, TargetDraft,
+    BackendDraft, GuardDraft, RateDraft, ServiceDraft, SorryDraft, TargetDraft,
 };
 pub(super) use upstream::{UpstreamBackendDraft, UpstreamDraft};
 use vrrp_model::XdpUse;

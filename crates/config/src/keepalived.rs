@@ -66,10 +66,9 @@ pub(super) fn read(
 fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
     let mut draft = Draft::default();
     let mut globals = Globals::default();
-    let mut mail = Vec::new();
     let mut synced = Vec::new();
     for node in nodes.iter().filter(|node| node.keyword() == "global_defs") {
-        global::read(node, &mut globals, &mut mail, reporter);
+        global::read(node, &mut globals, reporter);
     }
     let groups: Vec<_> = nodes
         .iter()
@@ -77,23 +76,22 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
         .filter_map(|node| group::read(node, reporter))
         .collect();
     for node in nodes {
-        if values::recognise(node, &ROOT, &mut mail, reporter) != Some(Support::Read) {
+        if values::recognise(node, &ROOT, reporter) != Some(Support::Read) {
             continue;
         }
         match node.keyword() {
             "vrrp_instance" => {
-                if let Some((router, notify)) = instance::read(node, &globals, &mut mail, reporter)
-                {
+                if let Some((router, notify)) = instance::read(node, &globals, reporter) {
                     draft.routers.push(router);
                     draft.notify.extend(notify);
                 }
             }
             "vrrp_sync_group" => {
-                synced.extend(sync::read(node, &globals, &mut mail, reporter));
+                synced.extend(sync::read(node, &globals, reporter));
             }
             "vrrp_script" => draft.scripts.extend(script::read(node, &globals, reporter)),
             "virtual_server" => {
-                let services = virtual_server::read(node, &groups, &mut mail, reporter);
+                let services = virtual_server::read(node, &groups, reporter);
                 draft.notify.extend(notify::of_services(node, &services, &globals, reporter));
                 draft.services.extend(services);
             }
@@ -105,7 +103,6 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
     values::keep_first(&mut synced, |read| &read.group.name, "sync group", reporter);
     sync::complete(&mut draft, synced, reporter);
     values::keep_first(&mut draft.services, |service| &service.name, "virtual_server", reporter);
-    values::summarise_mail(&mail, reporter);
     draft.fifos = globals.fifos.drafts(reporter);
     draft.mail = globals.mail.draft();
     draft.script_security = Some(globals.script_security);

@@ -5,6 +5,7 @@ mod bad_toml;
 mod balance;
 mod bounds;
 mod carriers;
+mod checks;
 mod conf_d;
 mod conformance;
 mod convert;

@@ -56,7 +56,7 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         .filter_map(|notify| notify::validate(notify, draft, &services, secure, reporter))
         .collect();
     let fifos = notify::fifos(&draft.fifos, secure, reporter);
-    let mail = draft.mail.as_ref().map(|mail| notify::mail(mail, &node, reporter));
+    let mail = draft.mail.as_ref().map(|mail| notify::mail(mail, host_name, reporter));
     let tunnel = tunnel::validate(&draft.tunnel, reporter);
     let upstreams: Vec<_> =
         draft.upstreams.iter().map(|upstream| upstream::validate(upstream, reporter)).collect();

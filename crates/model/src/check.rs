@@ -1,10 +1,14 @@
 //! How backends are asked whether they are well.
 
+mod http;
+
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Config;
 use super::choice::choice;
+pub use http::{BodyRegex, HttpCheck, HttpRequest, HttpVersion, Sni};
 
 impl Config {
     /// The checks of services and upstreams.
@@ -22,10 +26,29 @@ impl Config {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     pub kind: CheckKind,
+    /// The address that is asked instead of the backend's.
+    pub address: Option<IpAddr>,
     pub interval: Duration,
     pub timeout: Duration,
     pub rise: u32,
     pub fall: u32,
+}
+
+impl Check {
+    /// From one attempt to the next, and how long an attempt may take, where nothing is written.
+    pub const SECOND: Duration = Duration::from_secs(1);
+
+    /// Everything besides `kind` as when it is not written.
+    pub const fn new(kind: CheckKind) -> Self {
+        Self {
+            kind,
+            address: None,
+            interval: Self::SECOND,
+            timeout: Self::SECOND,
+            rise: 1,
+            fall: 1,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +58,8 @@ pub enum CheckKind {
     /// A TCP connection opens (to the service's port when `port` is `None`); it is held open, so
     /// that its reset shows at once.
     Tcp { port: Option<u16> },
-    /// GET `path` answers 200..=399.
-    Http { port: Option<u16>, path: String },
+    /// The answers to GET requests are good.
+    Http(HttpCheck),
     /// FCGI_GET_VALUES is answered by FCGI_GET_VALUES_RESULT, as php-fpm does.
     FastCgi { port: Option<u16> },
 }
@@ -47,6 +70,7 @@ choice! {
         None = "none",
         Tcp = "tcp",
         Http = "http",
+        Https = "https",
         FastCgi = "fastcgi",
     }
 }
@@ -56,16 +80,9 @@ impl CheckKind {
         match self {
             CheckKind::None => CheckType::None,
             CheckKind::Tcp { .. } => CheckType::Tcp,
-            CheckKind::Http { .. } => CheckType::Http,
+            CheckKind::Http(HttpCheck { tls: None, .. }) => CheckType::Http,
+            CheckKind::Http(HttpCheck { tls: Some(_), .. }) => CheckType::Https,
             CheckKind::FastCgi { .. } => CheckType::FastCgi,
-        }
-    }
-
-    /// The path that is requested.
-    pub const fn path(&self) -> Option<&str> {
-        match self {
-            CheckKind::Http { path, .. } => Some(path.as_str()),
-            CheckKind::None | CheckKind::Tcp { .. } | CheckKind::FastCgi { .. } => None,
         }
     }
 
@@ -73,9 +90,8 @@ impl CheckKind {
     pub const fn port(&self) -> Option<u16> {
         match *self {
             CheckKind::None => None,
-            CheckKind::Tcp { port }
-            | CheckKind::Http { port, .. }
-            | CheckKind::FastCgi { port } => port,
+            CheckKind::Tcp { port } | CheckKind::FastCgi { port } => port,
+            CheckKind::Http(HttpCheck { port, .. }) => port,
         }
     }
 }
@@ -86,7 +102,7 @@ impl fmt::Display for CheckKind {
         match self {
             CheckKind::None => f.write_str("no check")?,
             CheckKind::Tcp { .. } => f.write_str("TCP")?,
-            CheckKind::Http { path, .. } => write!(f, "HTTP GET {path}")?,
+            CheckKind::Http(http) => http.fmt(f)?,
             CheckKind::FastCgi { .. } => f.write_str("FCGI_GET_VALUES")?,
         }
         self.port().map_or(Ok(()), |port| write!(f, " on port {port}"))

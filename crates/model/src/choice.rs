@@ -46,8 +46,8 @@ pub(crate) use choice;
 #[cfg(test)]
 mod tests {
     use crate::{
-        Balance, CheckType, ChecksumForm, Forward, Fragments, HmacMode, NotifyEvent, Persistence,
-        Protocol, XdpUse,
+        Balance, CheckType, ChecksumForm, Forward, Fragments, HmacMode, HttpVersion, NotifyEvent,
+        Persistence, Protocol, XdpUse,
     };
 
     /// What serde reads and writes is what messages and metrics show.
@@ -69,6 +69,7 @@ mod tests {
             Forward,
             Fragments,
             HmacMode,
+            HttpVersion,
             NotifyEvent,
             Persistence,
             Protocol,

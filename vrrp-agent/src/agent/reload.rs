@@ -9,7 +9,7 @@ use super::knowledge::ReloadFacts;
 use crate::clock;
 use crate::elector::{Command, View};
 use crate::http::ReloadReply;
-use crate::scripts;
+use crate::{health, scripts};
 use vrrp_config::{self, Mode};
 use vrrp_model::{Config, RouterIdx};
 
@@ -30,7 +30,10 @@ impl Agent {
         self.inputs.loading.spawn_blocking(move || {
             let mut loaded = vrrp_config::load_as(&path, Mode::Lenient, id.as_deref());
             let mut report = loaded.report();
-            for said in loaded.config.as_mut().map(scripts::remove_unusable).unwrap_or_default() {
+            let mut unusable =
+                loaded.config.as_mut().map(scripts::remove_unusable).unwrap_or_default();
+            unusable.extend(loaded.config.as_mut().into_iter().flat_map(health::remove_unusable));
+            for said in unusable {
                 tracing::error!("{said}");
                 report.push_str(&said);
                 report.push('\n');

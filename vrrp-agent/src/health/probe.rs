@@ -11,8 +11,10 @@
 mod attempt;
 mod failure;
 mod fastcgi;
+mod http;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -24,7 +26,7 @@ use tokio::time::MissedTickBehavior;
 use super::Event;
 use crate::clock;
 use crate::shortage::{self, Undone};
-use attempt::Held;
+use attempt::{Held, Question};
 use failure::Failure;
 use vrrp_model::time::Instant;
 use vrrp_model::{Backend, Check, CheckKind, Service, Upstream};
@@ -85,6 +87,7 @@ fn run<'a>(
             backend,
             service_name: name.to_owned(),
             address,
+            question: Question::new(check, address),
             check: check.clone(),
             events: events.clone(),
         };
@@ -97,6 +100,7 @@ struct Probe {
     backend: usize,
     service_name: String,
     address: SocketAddr,
+    question: Question,
     check: Check,
     events: mpsc::Sender<Event>,
 }
@@ -156,8 +160,7 @@ impl Probe {
     }
 
     async fn ask(&self) -> Result<(String, Option<Held>), Failure> {
-        let attempt = attempt::attempt(&self.check.kind, self.address);
-        match tokio::time::timeout(self.check.timeout, attempt).await {
+        match tokio::time::timeout(self.check.timeout, self.question.ask()).await {
             Ok(result) => result,
             Err(_) => Err(Failure::Backend(format!("no answer within {:?}", self.check.timeout))),
         }

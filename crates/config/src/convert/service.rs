@@ -1,10 +1,9 @@
 //! Services as TOML.
 
-use std::time::Duration;
-
 use ipnet::IpNet;
 
-use super::text::{Text, duration, inline_table, string};
+use super::check::check;
+use super::text::{Text, duration, inline_table, string, unless};
 use vrrp_model::{
     Backend, Check, CheckKind, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service,
 };
@@ -64,7 +63,7 @@ pub(super) fn write(text: &mut Text, service: &Service) {
     }
     // Where it is not possible it is not written either.
     let possible = *protocol == Protocol::Tcp && check.kind != CheckKind::None;
-    text.key("check", &check_on_path(check, *real_path || !possible));
+    text.key("check", &super::check::check(check, *real_path || !possible));
     write_guard(text, guard);
 }
 
@@ -79,7 +78,7 @@ fn backend(backend: &Backend, service_port: u16, own_check: Option<&Check>) -> S
             unless(forward.label().to_owned(), Forward::default().label())
                 .map(|word| string(&word)),
         ),
-        ("check", own_check.map(check)),
+        ("check", own_check.map(|own| check(own, true))),
     ])
 }
 
@@ -99,27 +98,4 @@ fn write_guard(text: &mut Text, guard: &Guard) {
             text.list(key, prefixes.iter().map(|prefix: &IpNet| string(&prefix.to_string())));
         }
     }
-}
-
-pub(super) fn check(check: &Check) -> String {
-    check_on_path(check, true)
-}
-
-fn check_on_path(check: &Check, real_path: bool) -> String {
-    let Check { kind, interval, timeout, rise, fall } = check;
-    let second = duration(Duration::from_secs(1));
-    inline_table([
-        ("type", Some(string(kind.check_type().label()))),
-        ("port", kind.port().map(|port| port.to_string())),
-        ("path", kind.path().map(string)),
-        ("interval", unless(duration(*interval), &second)),
-        ("timeout", unless(duration(*timeout), &second)),
-        ("rise", unless(rise.to_string(), "1")),
-        ("fall", unless(fall.to_string(), "1")),
-        ("real_path", unless(real_path.to_string(), "true")),
-    ])
-}
-
-fn unless(value: String, default: &str) -> Option<String> {
-    Some(value).filter(|value| value != default)
 }

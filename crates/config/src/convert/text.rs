@@ -86,8 +86,15 @@ pub(super) fn duration(value: Duration) -> String {
 }
 
 /// `{ key = value, key = value }`, without the keys that have no value.
-pub(super) fn inline_table<const N: usize>(fields: [(&str, Option<String>); N]) -> String {
+pub(super) fn inline_table<'a>(
+    fields: impl IntoIterator<Item = (&'a str, Option<String>)>,
+) -> String {
     let fields =
         fields.into_iter().filter_map(|(key, value)| value.map(|value| format!("{key} = {value}")));
     format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
+}
+
+/// `value`, unless it is what counts where nothing is written.
+pub(super) fn unless(value: String, default: &str) -> Option<String> {
+    Some(value).filter(|value| value != default)
 }

@@ -14,7 +14,7 @@ pub(super) fn write(text: &mut Text, upstream: &Upstream) {
     }
     text.key("balance", &string(balance.label()));
     text.list("backends", backends.iter().map(|backend| self::backend(backend, address.port())));
-    text.key("check", &super::service::check(check));
+    text.key("check", &super::check::check(check, true));
 }
 
 fn backend(backend: &UpstreamBackend, port: u16) -> String {

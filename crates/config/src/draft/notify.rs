@@ -33,10 +33,10 @@ pub struct NotifyDraft {
 pub struct MailDraft {
     pub server: At<String>,
     pub port: Number,
-    /// `vrrp-agent@` and the node's name when `None`.
+    /// `vrrp-agent@` and the host's name when `None`.
     pub from: Text,
     pub to: Vec<At<String>>,
-    /// The node's name when `None`.
+    /// The host's name when `None`.
     pub helo: Text,
     pub timeout: Option<At<Time>>,
 }

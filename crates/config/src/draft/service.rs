@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{At, Number, Text, Time};
-use vrrp_model::{CheckType, Forward, Fragments, Persistence, Protocol};
+use super::{At, CheckDraft, Number, Time};
+use vrrp_model::{Forward, Fragments, Persistence, Protocol};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,18 +95,4 @@ pub struct RateDraft {
     pub per_second: At<i64>,
     /// As much as in a second when `None`.
     pub burst: Number,
-}
-
-#[derive(Deserialize, Clone)]
-#[serde(deny_unknown_fields)]
-pub struct CheckDraft {
-    #[serde(rename = "type")]
-    pub kind: CheckType,
-    pub port: Number,
-    pub path: Text,
-    pub interval: Option<At<Time>>,
-    pub timeout: Option<At<Time>>,
-    pub rise: Number,
-    pub fall: Number,
-    pub real_path: Option<At<bool>>,
 }

@@ -1,113 +1,136 @@
-//! `TCP_CHECK` and `HTTP_GET`.
+//! `TCP_CHECK`, `HTTP_GET`, `SSL_GET`.
+
+mod http;
+mod regex;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::At;
+use super::super::draft::{At, CheckDraft, SniDraft};
 use super::super::source::Span;
-use super::keywords::{CHECK, URL};
+use super::keywords::{CHECK, HTTP_CHECK};
 use super::tree::Node;
 use super::values;
 use vrrp_model::CheckType;
 
 const INTERVALS: RangeInclusive<Duration> = Duration::from_micros(1)..=Duration::MAX;
 const TIMEOUTS: RangeInclusive<Duration> = Duration::from_micros(1)..=values::MOST_SECONDS;
+/// keepalived's defaults.
+const CHECK_EACH: Duration = Duration::from_secs(60);
+const CHECK_AT_MOST: Duration = Duration::from_secs(5);
+const RETRIES: i64 = 1;
 
-/// When a check runs; each level of the file takes the level above as its default.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Timing {
-    pub interval: At<Duration>,
-    pub timeout: At<Duration>,
+/// The keywords of the checks that are built.
+pub(super) const BUILT: [&str; 3] = ["TCP_CHECK", "HTTP_GET", "SSL_GET"];
+
+/// What a check takes over from the levels of the file above it.
+#[derive(Clone)]
+pub(super) struct Inherited {
+    interval: At<Duration>,
+    timeout: At<Duration>,
     /// Failures that are forgiven.
-    pub retry: At<i64>,
+    retry: Option<At<i64>>,
+    /// The host that HTTP asks for.
+    host: Option<At<String>>,
 }
 
-/// How the backends of a service are checked.
-pub(super) struct Checked {
-    pub kind: CheckType,
-    pub span: Span,
-    pub port: Option<At<i64>>,
-    pub path: Option<At<String>>,
-    pub timing: Timing,
-}
+impl Inherited {
+    /// Of a virtual_server at `here` in which nothing of it is written.
+    pub(super) fn new(here: &Span) -> Self {
+        Self {
+            interval: At::new(CHECK_EACH, here),
+            timeout: At::new(CHECK_AT_MOST, here),
+            retry: None,
+            host: None,
+        }
+    }
 
-impl Checked {
-    /// Whether both mean the same, wherever they are written.
-    pub(super) fn same(&self, other: &Self) -> bool {
-        let port = |checked: &Self| checked.port.as_ref().map(|port| port.value);
-        let path = |checked: &Self| checked.path.as_ref().map(|path| path.value.clone());
-        let times = |checked: &Self| {
-            let timing = &checked.timing;
-            (timing.interval.value, timing.timeout.value, timing.retry.value)
+    /// Reads a statement that is for checks; anything else is not for here.
+    ///
+    /// `retries`: how many keepalived reads in this block.
+    pub(super) fn read(
+        &mut self,
+        node: &Node,
+        retries: RangeInclusive<i64>,
+        reporter: &mut Reporter,
+    ) {
+        match node.keyword() {
+            "delay_loop" => {
+                if let Some(value) = values::seconds(node, INTERVALS, reporter) {
+                    self.interval = value;
+                }
+            }
+            "connect_timeout" => {
+                if let Some(value) = values::seconds(node, TIMEOUTS, reporter) {
+                    self.timeout = value;
+                }
+            }
+            "retry" | "nb_get_retry" => {
+                self.retry = values::number(node, retries, reporter).or(self.retry.take());
+            }
+            "virtualhost" => self.host = values::text(node, reporter).or(self.host.take()),
+            _ => {}
+        }
+    }
+
+    /// A check of the kind, when it runs.
+    fn draft(&self, kind: CheckType, span: &Span) -> CheckDraft {
+        let fall = match &self.retry {
+            Some(retry) => At::new(retry.value.saturating_add(1), &retry.span),
+            None => At::new(RETRIES + 1, span),
         };
-        self.kind == other.kind
-            && port(self) == port(other)
-            && path(self) == path(other)
-            && times(self) == times(other)
+        CheckDraft {
+            interval: Some(self.interval.clone().into()),
+            timeout: Some(self.timeout.clone().into()),
+            fall: Some(fall),
+            ..CheckDraft::new(kind)
+        }
     }
 }
 
-/// `delay_loop`, `connect_timeout`, `retry`; anything else is not for here.
-///
-/// `retries`: how many keepalived reads in this block.
-pub(super) fn timing(
-    node: &Node,
-    timing: &mut Timing,
-    retries: RangeInclusive<i64>,
-    reporter: &mut Reporter,
-) {
-    match node.keyword() {
-        "delay_loop" => {
-            if let Some(value) = values::seconds(node, INTERVALS, reporter) {
-                timing.interval = value;
-            }
-        }
-        "connect_timeout" => {
-            if let Some(value) = values::seconds(node, TIMEOUTS, reporter) {
-                timing.timeout = value;
-            }
-        }
-        "retry" | "nb_get_retry" => {
-            if let Some(value) = values::number(node, retries, reporter) {
-                timing.retry = value;
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Reads the block of a check that is built.
+/// Reads the block of a check that is built; `None` where it checks nothing, with a diagnostic.
 pub(super) fn read(
     node: &Node,
-    defaults: Timing,
-    mail: &mut Vec<Span>,
+    mut inherited: Inherited,
     reporter: &mut Reporter,
-) -> Checked {
-    let kind = if node.keyword() == "HTTP_GET" { CheckType::Http } else { CheckType::Tcp };
-    let mut checked =
-        Checked { kind, span: node.span().clone(), port: None, path: None, timing: defaults };
-    let mut url = None;
-    for statement in values::statements(node, &CHECK, &["url"], mail, reporter) {
+) -> Option<At<CheckDraft>> {
+    let (kind, table) = match node.keyword() {
+        "HTTP_GET" => (CheckType::Http, &HTTP_CHECK),
+        "SSL_GET" => (CheckType::Https, &HTTP_CHECK),
+        _ => (CheckType::Tcp, &CHECK),
+    };
+    let (mut port, mut address, mut version, mut sni) = (None, None, None, None);
+    let mut urls = Vec::new();
+    for statement in values::statements(node, table, &["url"], reporter) {
         match statement.keyword() {
-            "connect_port" => checked.port = values::number(statement, 1..=65_535, reporter),
-            "url" if kind == CheckType::Http && url.is_none() => url = Some(statement),
-            "url" => {
-                let message = "only the first `url` of an HTTP_GET is checked: this one";
-                reporter.ignored(Diagnostic::at(statement.span(), message));
-            }
-            // Of HTTP_GET alone.
-            "nb_get_retry" if kind == CheckType::Tcp => {
-                let message = "unknown keyword `nb_get_retry` in TCP_CHECK";
-                reporter.ignored(Diagnostic::at(statement.span(), message).help("retry"));
-            }
-            _ => timing(statement, &mut checked.timing, values::ANY, reporter),
+            "connect_port" => port = values::number(statement, 1..=65_535, reporter),
+            "connect_ip" => address = values::text(statement, reporter),
+            "http_protocol" => version = http::version(statement, reporter),
+            "enable_sni" | "sni_name" => sni = http::sni(statement, kind, reporter).or(sni),
+            "url" => urls.push(statement),
+            _ => inherited.read(statement, values::ANY, reporter),
         }
     }
-    if let Some(url) = url {
-        for statement in values::statements(url, &URL, &[], mail, reporter) {
-            checked.path = values::text(statement, reporter);
+    let mut draft = CheckDraft { port, address, version, ..inherited.draft(kind, node.span()) };
+    if kind != CheckType::Tcp {
+        let host = inherited.host.as_ref();
+        let requests: Vec<_> =
+            urls.into_iter().filter_map(|url| http::request(url, host, reporter)).collect();
+        if requests.is_empty() {
+            let message = "a check without a `url` that has a `path` checks nothing: this one";
+            reporter.ignored(Diagnostic::at(node.span(), message));
+            return None;
         }
+        draft.requests = Some(At::new(requests, node.span()));
+        // keepalived indicates no name unless it is told to.
+        let off = || At::new(SniDraft::Switch(false), node.span());
+        draft.sni = (kind == CheckType::Https).then(|| sni.unwrap_or_else(off));
     }
-    checked
+    Some(At::new(draft, node.span()))
+}
+
+/// No check: keepalived takes such a real server for up.
+pub(super) fn none(here: &Span) -> At<CheckDraft> {
+    At::new(CheckDraft::new(CheckType::None), here)
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{AnnounceDraft, At, ElectionDraft, Time};
-use super::super::source::Span;
 use super::keywords::{GLOBAL_DEFS, MAIL};
 use super::mail::Mail;
 use super::notify::Fifos;
@@ -62,14 +61,8 @@ impl Default for Globals {
     }
 }
 
-pub(super) fn read(
-    node: &Node,
-    globals: &mut Globals,
-    mail: &mut Vec<Span>,
-    reporter: &mut Reporter,
-) {
-    for statement in values::statements(node, &GLOBAL_DEFS, &["notification_email"], mail, reporter)
-    {
+pub(super) fn read(node: &Node, globals: &mut Globals, reporter: &mut Reporter) {
+    for statement in values::statements(node, &GLOBAL_DEFS, &["notification_email"], reporter) {
         match statement.keyword() {
             "router_id" => globals.router_id = values::text(statement, reporter),
             "vrrp_version" => globals.version = version(statement, globals.version, reporter),

@@ -68,7 +68,6 @@ struct Instance {
 pub(super) fn read(
     node: &Node,
     globals: &Globals,
-    mail: &mut Vec<Span>,
     reporter: &mut Reporter,
 ) -> Option<(RouterDraft, Vec<NotifyDraft>)> {
     let name = values::block_name(node, reporter)?;
@@ -98,7 +97,7 @@ pub(super) fn read(
         track_interfaces: Vec::new(),
         untracked: None,
     };
-    let statements = values::statements(node, &INSTANCE, &BLOCKS, mail, reporter);
+    let statements = values::statements(node, &INSTANCE, &BLOCKS, reporter);
     for statement in &statements {
         instance.set(statement, reporter);
     }
@@ -378,11 +377,9 @@ fn virtual_mac(node: &Node, reporter: &mut Reporter) -> bool {
 }
 
 fn authentication(node: &Node, reporter: &mut Reporter) -> Option<At<String>> {
-    // No mail keyword exists in this block.
-    let mut no_mail = Vec::new();
     let mut kind = None;
     let mut pass = None;
-    for statement in values::statements(node, &AUTHENTICATION, &[], &mut no_mail, reporter) {
+    for statement in values::statements(node, &AUTHENTICATION, &[], reporter) {
         match statement.keyword() {
             "auth_type" => kind = values::word(statement, reporter),
             _ => pass = values::text(statement, reporter),

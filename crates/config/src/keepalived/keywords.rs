@@ -14,8 +14,6 @@ use vrrp_model::suggest;
 pub(super) enum Support {
     /// Read by the block's lowering.
     Read,
-    /// Part of mail alerting: one warning for all of them.
-    Mail,
     /// Skipping it does no harm: a warning in either mode, with the reason.
     Harmless(&'static str),
     /// Without it the node behaves differently from keepalived: an error for `check`, a warning for
@@ -25,7 +23,7 @@ pub(super) enum Support {
     Dangerous(&'static str),
 }
 
-pub(super) use balance::{CHECK, REAL_SERVER, URL, VIRTUAL_SERVER};
+pub(super) use balance::{CHECK, HTTP_CHECK, REAL_SERVER, URL, VIRTUAL_SERVER};
 pub(super) use global::{GLOBAL_DEFS, MAIL};
 pub(super) use instance::INSTANCE;
 
@@ -60,7 +58,7 @@ impl Table {
     }
 }
 
-const ALL: [&Table; 11] = [
+const ALL: [&Table; 12] = [
     &ROOT,
     &GLOBAL_DEFS,
     &INSTANCE,
@@ -71,6 +69,7 @@ const ALL: [&Table; 11] = [
     &VIRTUAL_SERVER,
     &REAL_SERVER,
     &CHECK,
+    &HTTP_CHECK,
     &URL,
 ];
 
@@ -134,7 +133,7 @@ pub(super) const ROOT: Table = Table {
                 "include_check",
             ],
         ),
-        (Harmless("it belongs to SSL_GET, which is not built yet"), &["SSL"]),
+        (Differs("it is not supported yet: SSL_GET shows no certificate of its own"), &["SSL"]),
     ],
 };
 

@@ -32,9 +32,7 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
         init_fail: false,
         name,
     };
-    // No mail keyword exists in this block.
-    let mut no_mail = Vec::new();
-    for statement in values::statements(node, &SCRIPT, &[], &mut no_mail, reporter) {
+    for statement in values::statements(node, &SCRIPT, &[], reporter) {
         let field = match statement.keyword() {
             "script" => {
                 draft.command = command::only(statement, reporter).unwrap_or(draft.command);

@@ -1,6 +1,6 @@
 //! Reading one statement: is its keyword known here, and its values.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -26,12 +26,7 @@ pub(super) fn join(first: &Span, last: &Span) -> Span {
 
 /// Looks a statement's keyword up and reports what will not be read of it; `None` when the keyword
 /// is not known here.
-pub(super) fn recognise(
-    node: &Node,
-    table: &Table,
-    mail: &mut Vec<Span>,
-    reporter: &mut Reporter,
-) -> Option<Support> {
+pub(super) fn recognise(node: &Node, table: &Table, reporter: &mut Reporter) -> Option<Support> {
     let span = node.span();
     let keyword = reporter.quote(span);
     let support = table.support(node.keyword());
@@ -55,7 +50,6 @@ pub(super) fn recognise(
             }
         }
         Some(Support::Read) => {}
-        Some(Support::Mail) => mail.push(span.clone()),
         Some(Support::Harmless(why)) => {
             reporter.warning(Diagnostic::at(span, format!("`{keyword}` has no effect: {why}")))
         }
@@ -77,23 +71,6 @@ fn suggest(diagnostic: Diagnostic, keyword: &str, table: &Table) -> Diagnostic {
         }
         (None, None) => diagnostic,
     }
-}
-
-/// One warning for all keywords of mail alerting, at the first.
-pub(super) fn summarise_mail(mail: &[Span], reporter: &mut Reporter) {
-    let Some(first) = mail.first() else { return };
-    let mut names: Vec<&str> = mail.iter().map(|span| reporter.quote(span)).collect();
-    let mut seen = HashSet::new();
-    names.retain(|name| seen.insert(*name));
-    let message = format!(
-        "mail alerts are not sent: {} {} no effect",
-        names.join(", "),
-        if names.len() == 1 { "has" } else { "have" }
-    );
-    reporter.warning(
-        Diagnostic::at(first, message)
-            .help("alert on the agent's Prometheus metrics, with Alertmanager for the mail"),
-    );
 }
 
 /// The statements of a block; reports a block keyword that has none.
@@ -121,13 +98,12 @@ pub(super) fn statements<'a>(
     node: &'a Node,
     table: &Table,
     blocks: &[&str],
-    mail: &mut Vec<Span>,
     reporter: &mut Reporter,
 ) -> Vec<&'a Node> {
     let mut read: Vec<Option<&Node>> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for statement in body(node, reporter) {
-        if recognise(statement, table, mail, reporter) != Some(Support::Read) {
+        if recognise(statement, table, reporter) != Some(Support::Read) {
             continue;
         }
         let keyword = statement.keyword();

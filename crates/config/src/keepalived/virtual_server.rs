@@ -4,21 +4,16 @@ mod weights;
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{At, BackendDraft, CheckDraft, GuardDraft, ServiceDraft, SorryDraft};
 use super::super::source::Span;
-use super::checker::{self, Checked, Timing};
+use super::checker::{self, Inherited};
 use super::group::{self, Group};
 use super::keywords::{REAL_SERVER, VIRTUAL_SERVER};
 use super::tree::{Node, Word};
 use super::{lvs, values};
-use vrrp_model::{CheckType, Forward, Persistence, Protocol};
-
-/// keepalived's default.
-const CHECK_EACH: Duration = Duration::from_secs(60);
-const CHECK_AT_MOST: Duration = Duration::from_secs(5);
+use vrrp_model::{Forward, Persistence, Protocol};
 
 /// IPVS's weights.
 const WEIGHTS: RangeInclusive<i64> = 0..=i32::MAX as i64;
@@ -34,7 +29,7 @@ struct Server {
     persistence: Persistence,
     quorum: At<i64>,
     sorry: Option<SorryDraft>,
-    timing: Timing,
+    inherited: Inherited,
     weight: At<i64>,
     backends: Vec<RealServer>,
     /// A real server cannot be reached, with a diagnostic.
@@ -45,19 +40,14 @@ struct RealServer {
     backend: BackendDraft,
     /// As written: what the backend is checked on, and what counts with NAT.
     port: At<i64>,
-    check: Option<Checked>,
+    check: Option<At<CheckDraft>>,
     span: Span,
 }
 
 /// Reads one virtual_server: a service for each of its addresses.
-pub(super) fn read(
-    node: &Node,
-    groups: &[Group],
-    mail: &mut Vec<Span>,
-    reporter: &mut Reporter,
-) -> Vec<ServiceDraft> {
+pub(super) fn read(node: &Node, groups: &[Group], reporter: &mut Reporter) -> Vec<ServiceDraft> {
     let addresses = group::addresses(node, groups, reporter);
-    let Some(server) = Server::read(node, mail, reporter) else { return Vec::new() };
+    let Some(server) = Server::read(node, reporter) else { return Vec::new() };
     if server.backends.is_empty() {
         if !server.left_out {
             reporter.ignored(Diagnostic::at(node.span(), "this virtual_server has no real_server"));
@@ -72,7 +62,7 @@ pub(super) fn read(
 
 impl Server {
     /// `None` when it is for a protocol that is not built.
-    fn read(node: &Node, mail: &mut Vec<Span>, reporter: &mut Reporter) -> Option<Self> {
+    fn read(node: &Node, reporter: &mut Reporter) -> Option<Self> {
         let here = node.span();
         let mut server = Self {
             method: Some(Forward::Nat),
@@ -80,17 +70,12 @@ impl Server {
             persistence: Persistence::Flow,
             quorum: At::new(1, here),
             sorry: None,
-            timing: Timing {
-                interval: At::new(CHECK_EACH, here),
-                timeout: At::new(CHECK_AT_MOST, here),
-                retry: At::new(1, here),
-            },
+            inherited: Inherited::new(here),
             weight: At::new(1, here),
             backends: Vec::new(),
             left_out: false,
         };
-        let statements =
-            values::statements(node, &VIRTUAL_SERVER, &["real_server"], mail, reporter);
+        let statements = values::statements(node, &VIRTUAL_SERVER, &["real_server"], reporter);
         let protocol = server.settings(&statements, here, reporter);
         server.protocol = read_protocol(protocol, here, reporter);
         let own_method =
@@ -99,7 +84,7 @@ impl Server {
             own_method.map_or(server.method, |node| lvs::method(node, server.method, reporter));
         for statement in statements {
             match statement.keyword() {
-                "real_server" => server.real_server(statement, mail, reporter),
+                "real_server" => server.real_server(statement, reporter),
                 "sorry_server" => server.sorry = sorry(statement, sorry_method, reporter),
                 _ => {}
             }
@@ -143,7 +128,7 @@ impl Server {
                 }
                 "hysteresis" => lvs::hysteresis(statement, reporter),
                 "real_server" | "sorry_server" | "sorry_server_lvs_method" => {}
-                _ => checker::timing(statement, &mut self.timing, RETRIES, reporter),
+                _ => self.inherited.read(statement, RETRIES, reporter),
             }
         }
         let scheduler = scheduler.map_or(("wlc", here), |word| (word.text.as_str(), &word.span));
@@ -152,28 +137,29 @@ impl Server {
         protocol
     }
 
-    fn real_server(&mut self, node: &Node, mail: &mut Vec<Span>, reporter: &mut Reporter) {
+    fn real_server(&mut self, node: &Node, reporter: &mut Reporter) {
         let Some((address, port)) = group::address_and_port(node, reporter) else { return };
         let mut weight = self.weight.clone();
-        let mut timing = self.timing.clone();
+        let mut inherited = self.inherited.clone();
         let mut method = self.method;
         let mut check = None;
-        let blocks = ["TCP_CHECK", "HTTP_GET"];
-        for statement in values::statements(node, &REAL_SERVER, &blocks, mail, reporter) {
+        for statement in values::statements(node, &REAL_SERVER, &checker::BUILT, reporter) {
             match statement.keyword() {
                 "weight" => {
                     weight = values::number(statement, WEIGHTS, reporter).unwrap_or(weight);
                 }
                 "lvs_method" | "lb_kind" => method = lvs::method(statement, method, reporter),
-                "TCP_CHECK" | "HTTP_GET" if check.is_none() => check = Some(statement),
-                "TCP_CHECK" | "HTTP_GET" => {
+                built if checker::BUILT.contains(&built) && check.is_none() => {
+                    check = Some(statement);
+                }
+                built if checker::BUILT.contains(&built) => {
                     let message = "only the first check of a real_server is built: this one";
                     reporter.ignored(Diagnostic::at(statement.span(), message));
                 }
-                _ => checker::timing(statement, &mut timing, RETRIES, reporter),
+                _ => inherited.read(statement, RETRIES, reporter),
             }
         }
-        let check = check.map(|check| checker::read(check, timing, mail, reporter));
+        let check = check.and_then(|check| checker::read(check, inherited, reporter));
         let Some(forward) = method else {
             self.left_out = true;
             return;
@@ -231,70 +217,21 @@ impl Server {
     /// The service's check is the first one that a real server has.
     fn check(&self, protocol: Protocol, port: &At<i64>, here: &Span) -> At<CheckDraft> {
         match self.common() {
-            Some(server) => self.check_of(server, protocol, port, here),
-            None => self.unchecked(here),
+            Some(server) => server.check(protocol, port),
+            None => checker::none(here),
         }
     }
 
-    /// A real server with another check, or with none, has its own: nothing is taken over from its
-    /// neighbours.
+    /// Each real server but the first that is checked has a check of its own, or none: nothing is
+    /// taken over from its neighbours. What is equal becomes the service's when it is validated.
     fn backend(&self, server: &RealServer, protocol: Protocol, port: &At<i64>) -> BackendDraft {
-        let same = |common: &RealServer| match (&common.check, &server.check) {
-            (Some(common), Some(own)) => common.same(own),
-            (common, own) => common.is_none() && own.is_none(),
-        };
-        // keepalived connects to a real server's own port, which a UDP service has no other word
-        // for.
-        let same_port = |common: &RealServer| {
-            protocol == Protocol::Tcp || common.port.value == server.port.value
-        };
-        let own = self.common().is_some_and(|common| !same(common) || !same_port(common));
-        let check = own.then(|| self.check_of(server, protocol, port, &server.span));
+        let own = self.common().is_some_and(|common| !std::ptr::eq(common, server));
+        let check = own.then(|| server.check(protocol, port));
         BackendDraft { check, ..server.backend.clone() }
     }
 
     fn common(&self) -> Option<&RealServer> {
         self.backends.iter().find(|server| server.check.is_some())
-    }
-
-    /// keepalived takes a real server without a check for up.
-    fn check_of(
-        &self,
-        server: &RealServer,
-        protocol: Protocol,
-        port: &At<i64>,
-        here: &Span,
-    ) -> At<CheckDraft> {
-        let Some(checked) = &server.check else { return self.unchecked(here) };
-        // keepalived connects to the same port whatever the protocol.
-        let written = || server.backend.port.as_ref().unwrap_or(port).clone();
-        let timing = &checked.timing;
-        let failures = At::new(timing.retry.value.saturating_add(1), &timing.retry.span);
-        let check = CheckDraft {
-            kind: checked.kind,
-            port: checked.port.clone().or_else(|| (protocol == Protocol::Udp).then(written)),
-            path: checked.path.clone(),
-            interval: Some(timing.interval.clone().into()),
-            timeout: Some(timing.timeout.clone().into()),
-            rise: None,
-            fall: Some(failures),
-            real_path: None,
-        };
-        At::new(check, &checked.span)
-    }
-
-    fn unchecked(&self, here: &Span) -> At<CheckDraft> {
-        let check = CheckDraft {
-            kind: CheckType::None,
-            port: None,
-            path: None,
-            interval: Some(self.timing.interval.clone().into()),
-            timeout: Some(self.timing.timeout.clone().into()),
-            rise: None,
-            fall: None,
-            real_path: None,
-        };
-        At::new(check, here)
     }
 
     /// keepalived says nothing of it; where the neighbours have checks it is more often forgotten
@@ -308,6 +245,20 @@ impl Server {
                 here.related(&common.span, "another one of this virtual_server is checked"),
             );
         }
+    }
+}
+
+impl RealServer {
+    /// keepalived takes a real server without a check for up.
+    fn check(&self, protocol: Protocol, port: &At<i64>) -> At<CheckDraft> {
+        let Some(At { value: check, span }) = &self.check else {
+            return checker::none(&self.span);
+        };
+        // keepalived connects to the same port whatever the protocol: a UDP service has no other
+        // word for it.
+        let written = || self.backend.port.as_ref().unwrap_or(port).clone();
+        let udp = (protocol == Protocol::Udp).then(written);
+        At::new(CheckDraft { port: check.port.clone().or(udp), ..check.clone() }, span)
     }
 }
 

@@ -28,7 +28,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("192.168.1.206", "192.168.1.205", "F:21:56: error: backend `192.168.1.205` is listed twice"),
     ("[{ address = \"192.168.1.205\" }, { address = \"192.168.1.206\" }]", "[]", "F:17:8: error: service `web1` has no backend"),
     ("protocol = \"tcp\"", "protocol = \"udp\"", "F:22:9: error: a UDP service has no port that this check could connect to"),
-    ("type = \"tcp\",", "type = \"tcp\", path = \"/\",", "F:22:32: error: only a check of type \"http\" has a path"),
+    ("type = \"tcp\",", "type = \"tcp\", path = \"/\",", "F:22:32: error: only a check of type \"http\" or \"https\" has `path`"),
     ("node = \"node1\"", "metrics = \"9165\"", "F:1:11: error: metrics `9165` is not an address and port"),
     ("node = \"node1\"", "bpf_dir = \"x\"", "F:1:11: error: bpf_dir must be an absolute path"),
 ];

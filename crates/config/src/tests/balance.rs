@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::*;
-use vrrp_model::{Backend, CheckKind, Forward, Persistence, Protocol, Service};
+use vrrp_model::{
+    Backend, CheckKind, Forward, HttpCheck, HttpRequest, Persistence, Protocol, Service,
+};
 
 const ROUTER: &str = "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress { 10.0.0.1\n10.0.0.2 }\n}\n";
 const SERVER: &str = "\
@@ -37,6 +39,12 @@ fn services(server: &str, mode: Mode) -> Vec<Service> {
     outcome.config.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics)).services
 }
 
+/// An HTTP_GET of one URL.
+fn http(path: &str) -> CheckKind {
+    let request = HttpRequest { status: vec![200..=299], ..HttpRequest::new(path) };
+    CheckKind::Http(HttpCheck { requests: vec![request], ..HttpCheck::new(None, path) })
+}
+
 #[test]
 fn a_virtual_server_is_a_service() {
     assert_eq!(said(SERVER, Mode::Strict), [""; 0]);
@@ -51,7 +59,7 @@ fn a_virtual_server_is_a_service() {
         backends,
         [("10.0.0.11".to_owned(), 3, Forward::Auto), ("10.0.0.12".to_owned(), 1, Forward::Auto)]
     );
-    assert_eq!(service.check.kind, CheckKind::Http { port: None, path: "/health".to_owned() });
+    assert_eq!(service.check.kind, http("/health"));
     let check = &service.check;
     assert_eq!((check.interval, check.timeout), (Duration::from_secs(6), Duration::from_secs(2)));
     assert_eq!((check.rise, check.fall), (1, 3));
@@ -257,7 +265,7 @@ fn a_virtual_server_may_have_an_ipv6_address() {
 fn a_udp_service_is_checked_on_the_port_of_its_backends() {
     let udp = SERVER.replace("protocol TCP", "protocol UDP").replace("    lvs_method DR\n", "");
     let port = |text: &str, mode| match services(text, mode).remove(0).check.kind {
-        CheckKind::Http { port, .. } => port,
+        CheckKind::Http(http) => http.port,
         kind => panic!("{kind:?}"),
     };
     let moved =
@@ -269,7 +277,7 @@ fn a_udp_service_is_checked_on_the_port_of_its_backends() {
     let service = services(&apart, Mode::Strict).remove(0);
     let second = &service.check_of(1).kind;
     assert!(
-        matches!(second, CheckKind::Http { port: Some(8081), .. }),
+        matches!(second, CheckKind::Http(HttpCheck { port: Some(8081), .. })),
         "each on its own port: {second:?}"
     );
 }
@@ -280,7 +288,7 @@ fn a_real_server_has_its_own_check_or_none_and_never_its_neighbours() {
         let service = services(text, Mode::Strict).remove(0);
         (0..service.backends.len()).map(|index| service.check_of(index).clone()).collect::<Vec<_>>()
     };
-    let http = CheckKind::Http { port: None, path: "/health".to_owned() };
+    let http = http("/health");
     let same = checks(SERVER);
     assert_eq!((&same[0], &same[0].kind), (&same[1], &http));
     assert_eq!(services(SERVER, Mode::Strict)[0].own_checks.len(), 0);

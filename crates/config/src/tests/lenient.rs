@@ -70,7 +70,7 @@ const ROWS: &[Row] = &[
     Row("a sorry server that is no address", 'S', "sorry_server 10.20.0 80", services, "10.20.0.1:80 source 1 [10.20.0.11:80 1]", "F:17:14: warning: sorry server `10.20.0` is not an IP address; this sorry server is left out"),
     Row("a weight above ours", 'B', "weight 12500", services, "10.20.0.1:80 source 1 [10.20.0.11:80 1000]", "F:19:8: warning: a weight is at most 1000, not 12500: all weights of this virtual_server and its quorum are scaled down"),
     Row("a weight that is none", 'B', "weight -1", services, "10.20.0.1:80 source 1 [10.20.0.11:80 1]", "F:19:8: warning: `weight` must be 0 to 2147483647, not -1; ignored"),
-    Row("a keyword of another check", 'C', "nb_get_retry 3", checks, "Tcp { port: None } 60s 5s 2", "F:21:1: warning: unknown keyword `nb_get_retry` in TCP_CHECK; ignored"),
+    Row("a keyword of another check", 'C', "nb_get_retry 3", checks, "Tcp { port: None } 60s 5s 2", "F:21:1: warning: unknown keyword `nb_get_retry` in this check; ignored"),
     Row("a port out of range: a check", 'C', "connect_port 0", checks, "Tcp { port: None } 60s 5s 2", "F:21:14: warning: `connect_port` must be 1 to 65535, not 0; ignored"),
     Row("a backend twice", 'S', "real_server 10.20.0.12 80 {\nTCP_CHECK {\n}\n}\nreal_server 10.20.0.12 80 {\nTCP_CHECK {\n}\n}", services, "10.20.0.1:80 source 1 [10.20.0.12:80 1, 10.20.0.11:80 1]", "F:21:13: warning: backend `10.20.0.12` is listed twice; this backend is left out"),
     Row("a backend that no host has", 'S', "real_server 127.0.0.1 80 {\nTCP_CHECK {\n}\n}", services, "10.20.0.1:80 source 1 [10.20.0.11:80 1]", "F:17:13: warning: backend `127.0.0.1` is not an address a host can have on a network; this backend is left out"),

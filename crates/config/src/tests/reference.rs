@@ -38,6 +38,7 @@ const TABLES: &[(&str, &str)] = &[
     ("guard", "[[service]]\nguard = { nobody = 1 }"),
     ("rate", "[[service]]\nguard = { new_total = { nobody = 1 } }"),
     ("check", "[[service]]\ncheck = { nobody = 1 }"),
+    ("request", "[[service]]\ncheck = { requests = [{ nobody = 1 }] }"),
 ];
 
 type Keys = BTreeMap<String, BTreeSet<String>>;

@@ -1,14 +1,13 @@
 //! Health checks of backends.
 
-use std::time::Duration;
+mod http;
+
+use std::net::IpAddr;
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{At, CheckDraft};
 use super::values;
-use vrrp_model::{Check, CheckKind, CheckType, Protocol};
-
-/// How often a backend is asked where nothing is written, and how long its answer may take.
-const SECOND: Duration = Duration::from_secs(1);
+use vrrp_model::{Check, CheckKind, CheckType, HttpCheck, HttpVersion, Protocol};
 
 /// Without a check TCP is checked by connecting, UDP not at all.
 pub(super) fn validate(
@@ -21,14 +20,19 @@ pub(super) fn validate(
             CheckType::Tcp => CheckKind::Tcp { port: None },
             _ => CheckKind::None,
         };
-        return Check { kind, ..none() };
+        return Check::new(kind);
     };
     let port =
         draft.port.as_ref().map(|port| values::number(port, "port", 1..=65_535_u16, reporter));
     let kind = match draft.kind {
         CheckType::None => CheckKind::None,
         CheckType::Tcp => CheckKind::Tcp { port },
-        CheckType::Http => CheckKind::Http { port, path: path(draft, reporter) },
+        CheckType::Http | CheckType::Https => CheckKind::Http(HttpCheck {
+            port,
+            tls: (draft.kind == CheckType::Https).then(|| http::sni(draft, reporter)),
+            version: draft.version.as_ref().map_or(HttpVersion::default(), |version| version.value),
+            requests: http::requests(draft, reporter),
+        }),
         CheckType::FastCgi => CheckKind::FastCgi { port },
     };
     if protocol == Protocol::Udp && kind != CheckKind::None && port.is_none() {
@@ -37,21 +41,50 @@ pub(super) fn validate(
             Diagnostic::at(span, message).help("give the check a `port`, or use `type = \"none\"`"),
         );
     }
-    if let (Some(path), true) = (&draft.path, draft.kind != CheckType::Http) {
-        reporter.error(Diagnostic::at(&path.span, "only a check of type \"http\" has a path"));
-    }
+    misplaced(draft, reporter);
+    let second = Check::SECOND;
     Check {
         kind,
-        interval: values::duration(draft.interval.as_ref(), "interval", SECOND, reporter),
-        timeout: values::duration(draft.timeout.as_ref(), "timeout", SECOND, reporter),
+        address: address(draft, reporter),
+        interval: values::duration(draft.interval.as_ref(), "interval", second, reporter),
+        timeout: values::duration(draft.timeout.as_ref(), "timeout", second, reporter),
         rise: values::number_or(draft.rise.as_ref(), 1, "rise", 1..=u32::MAX, reporter),
         fall: values::number_or(draft.fall.as_ref(), 1, "fall", 1..=u32::MAX, reporter),
     }
 }
 
+fn address(draft: &CheckDraft, reporter: &mut Reporter) -> Option<IpAddr> {
+    let written = draft.address.as_ref()?;
+    if draft.kind == CheckType::None {
+        let message = "backends that are not checked are not asked at another address either";
+        reporter.error(Diagnostic::at(&written.span, message));
+    }
+    values::unicast_or_loopback(written, "address", reporter)
+}
+
+/// Reports what is written for checks of another type.
+fn misplaced(draft: &CheckDraft, reporter: &mut Reporter) {
+    let request = draft.own_request();
+    let mut of_http = http::written(&request);
+    of_http.extend(draft.requests.as_ref().map(|written| ("requests", &written.span)));
+    of_http.extend(draft.version.as_ref().map(|written| ("version", &written.span)));
+    let sni = draft.sni.as_ref().map(|written| ("sni", &written.span));
+    let by_type: [(&[CheckType], Vec<_>); 2] = [
+        (&[CheckType::Http, CheckType::Https], of_http),
+        (&[CheckType::Https], sni.into_iter().collect()),
+    ];
+    for (types, keys) in by_type.into_iter().filter(|(types, _)| !types.contains(&draft.kind)) {
+        let types: Vec<_> = types.iter().map(|kind| format!("\"{kind}\"")).collect();
+        for (key, span) in keys {
+            let message = format!("only a check of type {} has `{key}`", types.join(" or "));
+            reporter.error(Diagnostic::at(span, message));
+        }
+    }
+}
+
 /// A backend without a check counts as up.
 pub(super) fn none() -> Check {
-    Check { kind: CheckKind::None, interval: SECOND, timeout: SECOND, rise: 1, fall: 1 }
+    Check::new(CheckKind::None)
 }
 
 /// Whether backends are asked on the real path as well: where that is possible, unless it is
@@ -92,19 +125,4 @@ pub(super) fn no_real_path(draft: Option<&At<CheckDraft>>, reporter: &mut Report
         let message = "a check of an upstream has no `real_path`: its connections go to the backends' own addresses";
         reporter.error(Diagnostic::at(&written.span, message).help("leave it out"));
     }
-}
-
-/// The request path, `/` when not written: it goes on the wire as it is.
-fn path(draft: &CheckDraft, reporter: &mut Reporter) -> String {
-    let Some(path) = &draft.path else {
-        return "/".to_owned();
-    };
-    let printable = path.value.bytes().all(|byte| byte.is_ascii_graphic());
-    if !path.value.starts_with('/') || !printable {
-        reporter.error(Diagnostic::at(
-            &path.span,
-            "path must begin with `/` and hold no spaces or control characters",
-        ));
-    }
-    path.value.clone()
 }

@@ -57,8 +57,8 @@ fn run(written: &At<Command>, draft: &NotifyDraft, secure: bool, reporter: &mut 
     }
 }
 
-/// `node` is the name of this node.
-pub(super) fn mail(draft: &MailDraft, node: &str, reporter: &mut Reporter) -> Mail {
+/// Where no sender and no name for the server are written, they are made of `host_name`.
+pub(super) fn mail(draft: &MailDraft, host_name: &str, reporter: &mut Reporter) -> Mail {
     let MailDraft { server, port, from, to, helo, timeout } = draft;
     values::name(server, "server", reporter);
     if to.is_empty() {
@@ -77,9 +77,9 @@ pub(super) fn mail(draft: &MailDraft, node: &str, reporter: &mut Reporter) -> Ma
     Mail {
         server: server.value.clone(),
         port: values::number_or(port.as_ref(), Mail::PORT, "port", 1..=u16::MAX, reporter),
-        from: text(from, format!("vrrp-agent@{node}")),
+        from: text(from, format!("vrrp-agent@{host_name}")),
         to: to.iter().map(|address| address.value.clone()).collect(),
-        helo: text(helo, node.to_owned()),
+        helo: text(helo, host_name.to_owned()),
         timeout: values::duration(timeout.as_ref(), "timeout", Mail::TIMEOUT, reporter),
     }
 }

@@ -2,7 +2,7 @@ use super::*;
 
 fn check(kind: CheckKind, millis: u64, fall: u32) -> Check {
     let timeout = Duration::from_millis(millis);
-    Check { kind, interval: timeout, timeout, rise: 1, fall }
+    Check { interval: timeout, timeout, fall, ..Check::new(kind) }
 }
 
 #[test]

@@ -8,12 +8,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use vrrp_model::{Backend, Forward};
+use vrrp_model::{Backend, Forward, HttpCheck};
 
 const SOON: Duration = Duration::from_secs(5);
 
 fn service(kind: CheckKind, interval: Duration, fall: u32) -> Service {
-    let check = Check { kind, interval, timeout: Duration::from_millis(500), rise: 1, fall };
+    let timeout = Duration::from_millis(500);
+    let check = Check { interval, timeout, fall, ..Check::new(kind) };
     Service::on([192, 0, 2, 1].into(), vec![backend(Ipv4Addr::LOCALHOST.into(), 1)], check)
 }
 
@@ -214,7 +215,7 @@ async fn a_server_that_comes_back_is_up_again() {
 async fn http_goes_by_the_status_and_holds_the_connection() {
     let (listener, at) = listen().await;
     let server = serve_http(listener, "HTTP/1.1 204 No Content\r\n\r\n");
-    let check = CheckKind::Http { port: Some(at.port()), path: "/healthz".to_owned() };
+    let check = CheckKind::Http(HttpCheck::new(Some(at.port()), "/healthz"));
     let (_probes, mut events) = start(service(check, Duration::from_secs(60), 2));
     let event = next(&mut events).await;
     assert!(event.up);
@@ -230,13 +231,13 @@ async fn http_goes_by_the_status_and_holds_the_connection() {
 async fn http_errors_and_silence_are_failures() {
     let (listener, at) = listen().await;
     let _server = serve_http(listener, "HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n");
-    let check = CheckKind::Http { port: Some(at.port()), path: "/".to_owned() };
+    let check = CheckKind::Http(HttpCheck::new(Some(at.port()), "/"));
     let (_probes, mut events) = start(service(check, SOON, 1));
     assert_eq!(next(&mut events).await.reason, "HTTP 503");
 
     let (silent, at) = listen().await;
     let _server = serve_tcp(silent);
-    let check = CheckKind::Http { port: Some(at.port()), path: "/".to_owned() };
+    let check = CheckKind::Http(HttpCheck::new(Some(at.port()), "/"));
     let (_probes, mut events) = start(service(check, SOON, 1));
     let event = next(&mut events).await;
     assert!(!event.up);

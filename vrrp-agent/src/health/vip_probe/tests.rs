@@ -20,7 +20,7 @@ const LOOPBACK: u32 = 1;
 
 fn service() -> Service {
     let (interval, timeout) = (Duration::from_millis(50), Duration::from_millis(200));
-    let check = Check { kind: CheckKind::Tcp { port: None }, interval, timeout, rise: 1, fall: 1 };
+    let check = Check { interval, timeout, ..Check::new(CheckKind::Tcp { port: None }) };
     let backend = Backend { address: RIGHT.into(), port: PORT, weight: 1, forward: Forward::Dr };
     Service::on(VIP.into(), vec![backend], check)
 }

@@ -9,9 +9,9 @@ const WARMUP: &str = "a check is repeated at its interval";
 const INHIBIT: &str =
     "a backend whose check fails takes no connections in any case, and keeps none";
 const NO_LIMIT: &str = "connections are not counted: no limit would hold";
-const NOT_HTTP_TEXT: &str = "only the status of the answer is checked (200 to 399), not its text";
+const WHOLE_BODY: &str =
+    "it is not supported yet: a regex is searched in the whole body, up to its first MiB";
 const NOT_BOUND: &str = "it is not supported yet: checks leave by the route to the backend";
-const HOST: &str = "it is not supported yet: the backend's address is the host that is asked for";
 
 pub(in super::super) const VIRTUAL_SERVER: Table = Table {
     block: "virtual_server",
@@ -27,6 +27,7 @@ pub(in super::super) const VIRTUAL_SERVER: Table = Table {
                 "delay_loop",
                 "connect_timeout",
                 "retry",
+                "virtualhost",
                 "weight",
                 "real_server",
                 "sh-port",
@@ -52,7 +53,6 @@ pub(in super::super) const VIRTUAL_SERVER: Table = Table {
         (Harmless(ALPHA), &["alpha"]),
         (Differs("scripts of services and backends are not run when the agent stops"), &["omega"]),
         (Differs("it is not supported yet"), &["ops"]),
-        (Differs(HOST), &["virtualhost"]),
         (Harmless(INHIBIT), &["inhibit_on_failure"]),
         (Harmless("backends are hashed in any case"), &["hashed", "sh-fallback", "mh-fallback"]),
         (Harmless(IPVS), &["flag-1", "flag-2", "flag-3", "snmp_name"]),
@@ -75,15 +75,16 @@ pub(in super::super) const REAL_SERVER: Table = Table {
                 "lb_kind",
                 "TCP_CHECK",
                 "HTTP_GET",
+                "SSL_GET",
                 "delay_loop",
                 "connect_timeout",
                 "retry",
+                "virtualhost",
             ],
         ),
         (
             Differs("this check is not built yet"),
             &[
-                "SSL_GET",
                 "MISC_CHECK",
                 "SMTP_CHECK",
                 "DNS_CHECK",
@@ -97,7 +98,6 @@ pub(in super::super) const REAL_SERVER: Table = Table {
         (Differs(NO_LIMIT), &["uthreshold", "lthreshold"]),
         (Read, &["notify_up", "notify_down"]),
         (Harmless(ALPHA), &["alpha"]),
-        (Differs(HOST), &["virtualhost"]),
         (Harmless(INHIBIT), &["inhibit_on_failure"]),
         (Harmless(IPVS), &["snmp_name"]),
         (Harmless(RETRIES), &["delay_before_retry"]),
@@ -106,19 +106,44 @@ pub(in super::super) const REAL_SERVER: Table = Table {
     ],
 };
 
-/// What checks have in common, and what HTTP_GET adds.
+/// `TCP_CHECK`.
 pub(in super::super) const CHECK: Table = Table {
     block: "this check",
     rows: &[
-        (Read, &["connect_port", "connect_timeout", "retry", "nb_get_retry", "delay_loop", "url"]),
-        (Differs("it is not supported yet: the backend's own address is checked"), &["connect_ip"]),
+        (Read, &["connect_ip", "connect_port", "connect_timeout", "retry", "delay_loop"]),
         (Differs(NOT_BOUND), &["bindto", "bind_port", "bind_if", "fwmark"]),
         (Harmless(ALPHA), &["alpha"]),
-        (Differs(HOST), &["virtualhost"]),
-        (Harmless("requests are HTTP/1.1"), &["http_protocol"]),
-        (Harmless("it belongs to SSL_GET"), &["enable_sni", "sni_name", "tls_compliant"]),
         (Harmless(RETRIES), &["delay_before_retry"]),
-        (Harmless(WARMUP), &["warmup", "fast_recovery"]),
+        (Harmless(WARMUP), &["warmup"]),
+        (Harmless("each change of a backend is logged"), &["log_all_failures"]),
+    ],
+};
+
+/// `HTTP_GET` and `SSL_GET`.
+pub(in super::super) const HTTP_CHECK: Table = Table {
+    block: "HTTP_GET and SSL_GET",
+    rows: &[
+        (
+            Read,
+            &[
+                "connect_ip",
+                "connect_port",
+                "connect_timeout",
+                "retry",
+                "nb_get_retry",
+                "delay_loop",
+                "virtualhost",
+                "http_protocol",
+                "enable_sni",
+                "sni_name",
+                "url",
+            ],
+        ),
+        (Differs(NOT_BOUND), &["bindto", "bind_port", "bind_if", "fwmark"]),
+        (Harmless(ALPHA), &["alpha"]),
+        (Harmless(RETRIES), &["delay_before_retry"]),
+        (Harmless(WARMUP), &["warmup"]),
+        (Harmless("a check asks for all its URLs at once"), &["fast_recovery"]),
         (Harmless("each change of a backend is logged"), &["log_all_failures"]),
     ],
 };
@@ -126,21 +151,20 @@ pub(in super::super) const CHECK: Table = Table {
 pub(in super::super) const URL: Table = Table {
     block: "url",
     rows: &[
-        (Read, &["path"]),
-        (Differs("an answer from 200 to 399 counts as good"), &["status_code"]),
         (
-            Differs(NOT_HTTP_TEXT),
+            Read,
             &[
+                "path",
+                "virtualhost",
+                "status_code",
                 "digest",
                 "regex",
                 "regex_no_match",
                 "regex_options",
-                "regex_min_offset",
-                "regex_max_offset",
-                "regex_stack",
             ],
         ),
-        (Differs(HOST), &["virtualhost"]),
-        (Harmless("it belongs to SSL_GET"), &["tls_compliant"]),
+        (Differs(WHOLE_BODY), &["regex_min_offset", "regex_max_offset"]),
+        (Harmless("matching needs no stack of its own"), &["regex_stack"]),
+        (Harmless("a body may end without an end of TLS"), &["tls_compliant"]),
     ],
 };

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{Random, flag, host_of, many, name, pick, some_duration};
 use vrrp_model::{
-    Backend, Check, CheckKind, Family, Forward, Fragments, Guard, Persistence, Protocol, Rate,
-    Router, Service,
+    Backend, BodyRegex, Check, CheckKind, Family, Forward, Fragments, Guard, HttpCheck,
+    HttpRequest, HttpVersion, Persistence, Protocol, Rate, Router, Service, Sni,
 };
 
 /// The port is one of the service's own, so that no two services have address and port in common.
@@ -72,19 +72,42 @@ struct Front {
 fn check(random: &mut Random, protocol: Protocol) -> Check {
     let port = pick(random, &[Some(1), Some(65_535)]);
     let free = if protocol == Protocol::Tcp { None } else { port };
-    let path = pick(random, &["/", "/a?b=\"c\"&d='e'"]).to_owned();
     let kinds = [
         CheckKind::None,
         CheckKind::Tcp { port },
         CheckKind::Tcp { port: free },
-        CheckKind::Http { port, path },
+        CheckKind::Http(http(random, port)),
     ];
+    let kind = pick(random, &kinds);
+    let elsewhere = kind != CheckKind::None && flag(random);
     Check {
-        kind: pick(random, &kinds),
+        kind,
+        address: pick(random, &["127.0.0.1", "2001:db8::9"]).parse().ok().filter(|_| elsewhere),
         interval: some_duration(random),
         timeout: some_duration(random),
         rise: pick(random, &[1, 3]),
         fall: pick(random, &[1, u32::MAX]),
+    }
+}
+
+fn http(random: &mut Random, port: Option<u16>) -> HttpCheck {
+    let requests = (0..1 + random.next(3)).map(|_| request(random)).collect();
+    let sni = pick(random, &[Sni::Off, Sni::Host, Sni::Name("a.example".to_owned())]);
+    let tls = flag(random).then_some(sni);
+    HttpCheck { port, tls, version: pick(random, HttpVersion::ALL), requests }
+}
+
+fn request(random: &mut Random) -> HttpRequest {
+    let body = BodyRegex {
+        pattern: pick(random, &["(?i)^ok$", "a \"b\"\\d\n"]).to_owned(),
+        no_match: flag(random),
+    };
+    HttpRequest {
+        path: pick(random, &["/", "/a?b=\"c\"&d='e'"]).to_owned(),
+        host: flag(random).then(|| "www.example.org".to_owned()),
+        status: pick(random, &[vec![HttpRequest::STATUS], vec![301..=301, 500..=599]]),
+        digest: flag(random).then_some([0x0f; 16]),
+        body: flag(random).then_some(body),
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) fn upstream(random: &mut Random, at: usize) -> Upstream {
                 random,
                 &[CheckKind::None, CheckKind::FastCgi { port: own }, CheckKind::Tcp { port: own }],
             ),
+            address: None,
             interval: some_duration(random),
             timeout: some_duration(random),
             rise: pick(random, &[1, 3]),

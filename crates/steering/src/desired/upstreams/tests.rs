@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::*;
 use vrrp_model::{Cgroup, Check, CheckKind};
 
@@ -8,20 +6,13 @@ fn upstream(weights: &[u16]) -> Upstream {
         address: ([192, 0, 2, host], 9000).into(),
         weight,
     };
-    let second = Duration::from_secs(1);
     Upstream {
         name: "php".into(),
         address: ([192, 0, 2, 100], 9000).into(),
         cgroup: Cgroup::Unit("nginx.service".into()),
         balance: Balance::LeastConnections,
         backends: (1..).zip(weights).map(backend).collect(),
-        check: Check {
-            kind: CheckKind::FastCgi { port: None },
-            interval: second,
-            timeout: second,
-            rise: 1,
-            fall: 1,
-        },
+        check: Check::new(CheckKind::FastCgi { port: None }),
     }
 }
 

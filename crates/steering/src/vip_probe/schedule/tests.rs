@@ -8,7 +8,7 @@ fn at(millis: u64) -> Instant {
 fn schedule(fall: u32) -> Schedule {
     let (interval, timeout) = (Duration::from_millis(250), Duration::from_millis(200));
     Schedule::new(
-        &Check { kind: CheckKind::Tcp { port: None }, interval, timeout, rise: 3, fall },
+        &Check { interval, timeout, rise: 3, fall, ..Check::new(CheckKind::Tcp { port: None }) },
         at(1_000),
     )
 }

@@ -1,0 +1,165 @@
+//! Checks: `check = { ... }` of a service, a backend or an upstream, `HTTP_GET` and its like.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Visitor};
+
+use super::{At, Number, Text, Time};
+use vrrp_model::{CheckType, HttpVersion};
+
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct CheckDraft {
+    #[serde(rename = "type")]
+    pub kind: CheckType,
+    /// The backend's when `None`.
+    pub address: Text,
+    pub port: Number,
+    /// This and the following keys up to `regex_no_match` are a request, instead of `requests`.
+    pub path: Text,
+    pub host: Text,
+    pub status: Option<Vec<At<StatusDraft>>>,
+    pub digest: Text,
+    pub regex: Text,
+    pub regex_no_match: Option<At<bool>>,
+    pub requests: Option<At<Vec<RequestDraft>>>,
+    pub version: Option<At<HttpVersion>>,
+    pub sni: Option<At<SniDraft>>,
+    pub interval: Option<At<Time>>,
+    pub timeout: Option<At<Time>>,
+    pub rise: Number,
+    pub fall: Number,
+    pub real_path: Option<At<bool>>,
+}
+
+/// A GET request, and the answers that are good.
+#[derive(Deserialize, Clone, Default)]
+#[serde(deny_unknown_fields)]
+pub struct RequestDraft {
+    /// `/` when `None`.
+    pub path: Text,
+    pub host: Text,
+    pub status: Option<Vec<At<StatusDraft>>>,
+    /// In hexadecimal digits.
+    pub digest: Text,
+    pub regex: Text,
+    pub regex_no_match: Option<At<bool>>,
+}
+
+/// A status of HTTP, or a range of them: `301`, `"200-299"`.
+#[derive(Clone)]
+pub enum StatusDraft {
+    One(i64),
+    Range(String),
+}
+
+/// The name in the TLS handshake: the request's host or none, or this one.
+#[derive(Clone)]
+pub enum SniDraft {
+    Switch(bool),
+    Name(String),
+}
+
+impl CheckDraft {
+    /// Nothing is written but the type.
+    pub fn new(kind: CheckType) -> Self {
+        Self {
+            kind,
+            address: None,
+            port: None,
+            path: None,
+            host: None,
+            status: None,
+            digest: None,
+            regex: None,
+            regex_no_match: None,
+            requests: None,
+            version: None,
+            sni: None,
+            interval: None,
+            timeout: None,
+            rise: None,
+            fall: None,
+            real_path: None,
+        }
+    }
+
+    /// The request that is written without `requests`.
+    pub fn own_request(&self) -> RequestDraft {
+        RequestDraft {
+            path: self.path.clone(),
+            host: self.host.clone(),
+            status: self.status.clone(),
+            digest: self.digest.clone(),
+            regex: self.regex.clone(),
+            regex_no_match: self.regex_no_match.clone(),
+        }
+    }
+}
+
+impl StatusDraft {
+    /// The statuses that it means; `None` when it means none.
+    pub fn range(&self) -> Option<RangeInclusive<u16>> {
+        let (low, high) = match self {
+            Self::One(status) => (*status, *status),
+            Self::Range(text) => {
+                let (low, high) = text.split_once('-').unwrap_or((text, text));
+                (low.parse().ok()?, high.parse().ok()?)
+            }
+        };
+        let range = u16::try_from(low).ok()?..=u16::try_from(high).ok()?;
+        (100 <= low && low <= high && high <= 599).then_some(range)
+    }
+}
+
+/// An MD5 digest from its 32 hexadecimal digits.
+pub fn digest(text: &str) -> Option<[u8; 16]> {
+    let hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u128::from_str_radix(text, 16).ok().filter(|_| hex).map(u128::to_be_bytes)
+}
+
+impl<'de> Deserialize<'de> for StatusDraft {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Shape;
+        impl Visitor<'_> for Shape {
+            type Value = StatusDraft;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a status, or a range of them in quotes")
+            }
+
+            fn visit_i64<E>(self, status: i64) -> Result<StatusDraft, E> {
+                Ok(StatusDraft::One(status))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<StatusDraft, E> {
+                Ok(StatusDraft::Range(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Shape)
+    }
+}
+
+impl<'de> Deserialize<'de> for SniDraft {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Shape;
+        impl Visitor<'_> for Shape {
+            type Value = SniDraft;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name in quotes, true or false")
+            }
+
+            fn visit_bool<E>(self, on: bool) -> Result<SniDraft, E> {
+                Ok(SniDraft::Switch(on))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<SniDraft, E> {
+                Ok(SniDraft::Name(name.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Shape)
+    }
+}
