@@ -31,7 +31,7 @@ pub struct ScriptDraft {
 }
 
 impl ScriptDraft {
-    /// What a mistake in a script does when lenient. keepalived does not track such a script either.
+    /// What a mistake in a script does when lenient, as in keepalived.
     pub const NOT_TRACKED: &str = "this script is not tracked";
 }
 
