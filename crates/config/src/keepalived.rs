@@ -28,7 +28,7 @@ mod virtual_server;
 
 use super::Surroundings;
 use super::diag::{Diagnostic, Reporter};
-use super::draft::Draft;
+use super::draft::{Draft, ScriptDraft};
 use super::source::Source;
 use expand::Lines;
 use global::Globals;
@@ -89,7 +89,10 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
             "vrrp_sync_group" => {
                 synced.extend(sync::read(node, &globals, reporter));
             }
-            "vrrp_script" => draft.scripts.extend(script::read(node, &globals, reporter)),
+            "vrrp_script" => {
+                let read = |reporter: &mut Reporter| script::read(node, &globals, reporter);
+                draft.scripts.extend(reporter.part(ScriptDraft::NOT_TRACKED, read).flatten());
+            }
             "virtual_server" => {
                 let services = virtual_server::read(node, &groups, reporter);
                 draft.notify.extend(notify::of_services(node, &services, &globals, reporter));

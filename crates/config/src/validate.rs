@@ -45,8 +45,7 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
     check_names(draft, reporter);
     let election = election::validate(&draft.election, reporter);
     let secure = draft.script_security.unwrap_or(true);
-    let scripts =
-        draft.scripts.iter().map(|script| script::validate(script, secure, reporter)).collect();
+    let (scripts, wrong) = script::validate_all(&draft.scripts, secure, reporter);
     let routers = router::validate_all(&draft.routers, &draft.scripts, reporter);
     let groups = group::validate(&draft.groups, &draft.routers, reporter);
     let services = service::validate_all(&draft.services, &routers, reporter);
@@ -73,7 +72,7 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
     if reporter.has_errors() {
         return None;
     }
-    Some(Config {
+    let mut config = Config {
         node,
         metrics,
         compare_rings: draft.compare_rings.unwrap_or(true),
@@ -94,7 +93,9 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         services,
         tunnel,
         upstreams,
-    })
+    };
+    config.remove_scripts(&wrong);
+    Some(config)
 }
 
 /// Where metrics are served; `None` for nowhere.

@@ -30,6 +30,11 @@ pub struct ScriptDraft {
     pub reverse: bool,
 }
 
+impl ScriptDraft {
+    /// What a mistake in a script does when lenient, as in keepalived.
+    pub const NOT_TRACKED: &str = "this script is not tracked";
+}
+
 /// A command line, split as a shell would, or its words.
 #[derive(Clone)]
 pub enum Command {

@@ -105,8 +105,8 @@ const ROWS: &[Row] = &[
     same("priority 100", "state MASTER", "F:10:11: warning: `state MASTER` without `priority` means priority 255, the address owner"),
     Row("        chk\n", "        chk weight 300\n", "F:17:20: error: `weight` must be -253 to 253, not 300", "F:17:20: warning: `weight` must be -253 to 253, not 300; ignored"),
     Row("        chk\n", "        chkk\n", "F:17:9: error: tracks the script `chkk`, which is not defined", "F:17:9: warning: tracks the script `chkk`, which is not defined; ignored"),
-    same("/bin/true", "bin/true", "F:5:12: error: the program `bin/true` must be an absolute path, or a name without a slash"),
-    same("/bin/true", "/bin/true 'x", "F:5:12: error: the command: a quote is not closed"),
+    Row("/bin/true", "bin/true", "F:5:12: error: the program `bin/true` must be an absolute path, or a name without a slash", "F:5:12: warning: the program `bin/true` must be an absolute path, or a name without a slash; this script is not tracked"),
+    Row("/bin/true", "/bin/true 'x", "F:5:12: error: the command: a quote is not closed", "F:5:12: warning: the command: a quote is not closed; this script is not tracked"),
 ];
 
 #[test]

@@ -5,7 +5,23 @@ use super::super::draft::ScriptDraft;
 use super::{command, values};
 use vrrp_model::Script;
 
-pub(super) fn validate(draft: &ScriptDraft, secure: bool, reporter: &mut Reporter) -> Script {
+/// All scripts, and the indices of those with a mistake, which are to be taken out.
+pub(super) fn validate_all(
+    drafts: &[ScriptDraft],
+    secure: bool,
+    reporter: &mut Reporter,
+) -> (Vec<Script>, Vec<usize>) {
+    let (mut scripts, mut wrong) = (Vec::new(), Vec::new());
+    for (index, draft) in drafts.iter().enumerate() {
+        let read = |reporter: &mut Reporter| scripts.push(validate(draft, secure, reporter));
+        if reporter.part(ScriptDraft::NOT_TRACKED, read).is_none() {
+            wrong.push(index);
+        }
+    }
+    (scripts, wrong)
+}
+
+fn validate(draft: &ScriptDraft, secure: bool, reporter: &mut Reporter) -> Script {
     values::name(&draft.name, "a script's name", reporter);
     let command = command::Draft {
         what: format!("script `{}`", draft.name.value),
