@@ -1,7 +1,7 @@
 //! An event as a mail, in keepalived's words.
 
 use super::event::{Event, Key};
-use super::job::about;
+use super::job::{about, reported};
 use super::line::target;
 use vrrp_model::{Action, Config, NotifyEvent, Service};
 
@@ -14,13 +14,16 @@ pub struct Letter {
 
 /// The mail of an event; `None` where none is configured.
 pub fn letter(event: &Event, config: &Config) -> Option<Letter> {
-    let mailed = about(event, config)
-        .any(|notify| notify.action == Action::Mail && notify.on.contains(&event.what));
-    if !mailed {
+    let of_it: Vec<_> = about(event, config).collect();
+    let reported = reported(event.what, &of_it);
+    if !of_it.iter().any(|notify| notify.action == Action::Mail && notify.on.contains(&reported)) {
         return None;
     }
-    let word = event.what.keepalived_word();
-    let entering = format!("Entering {word} state");
+    let word = reported.keepalived_word();
+    let entering = match reported {
+        NotifyEvent::Deleted => "Deleted".to_owned(),
+        _ => format!("Entering {word} state"),
+    };
     let service = |name: &str| config.services.iter().find(|service| service.name == name);
     let (about, what, mut body) = match &event.key {
         Key::Router(name) => {

@@ -65,6 +65,9 @@ pub(super) fn of_routers(
     let alert = named("smtp_alert");
     let here = alert.map_or(&name.span, |alert| alert.span());
     if let Some(mut draft) = globals.mail.of_routers(alert, here, reporter) {
+        if deleted && let Some(on) = &mut draft.on {
+            on.value.push(At::new(Deleted, here));
+        }
         match is_group {
             true => draft.sync_group = Some(name.clone()),
             false => draft.router = Some(name.clone()),
