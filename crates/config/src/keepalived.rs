@@ -35,6 +35,8 @@ use global::Globals;
 use keywords::{ROOT, Support};
 use tree::Node;
 
+pub use keywords::Keyword;
+pub use keywords::all as keywords;
 pub(super) use lexer::split_command;
 
 /// A file larger than this is no configuration.

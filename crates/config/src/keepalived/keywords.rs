@@ -58,6 +58,62 @@ impl Table {
     }
 }
 
+/// A keyword of keepalived, and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keyword {
+    /// The block that holds it, as messages call it.
+    pub block: &'static str,
+    pub word: &'static str,
+    /// `works`, `different`, `no effect` or `refused`.
+    pub support: &'static str,
+    /// How it differs, why it has no effect, or why it is refused; empty where it works.
+    pub why: &'static str,
+}
+
+/// Keywords that are read and mean something else here than in keepalived.
+const OTHERWISE: [(&str, &str); 11] = [
+    ("lb_algo", "Maglev hashing, in proportion to the weights, whatever is named"),
+    ("lvs_sched", "as lb_algo"),
+    ("persistence_timeout", "a client keeps its backend as long as that is in the ring"),
+    ("persistence_granularity", "only whole addresses"),
+    ("hysteresis", "it counts in weights of backends that are up"),
+    ("use_vmac", "without a macvlan: frames carry the virtual MAC address"),
+    ("unicast_ttl", "adverts leave with 255"),
+    ("unicast_peer", "sources and TTL are checked; `min_ttl` allows routers between"),
+    ("vrrp_strict", "of its rules the one without authentication"),
+    ("strict_mode", "as vrrp_strict"),
+    ("notify_fifo", "its reader is not started again at a reload"),
+];
+
+/// Every keyword of keepalived that a block may hold, in the order of the blocks.
+pub fn all() -> Vec<Keyword> {
+    let mut all = Vec::new();
+    for table in ALL {
+        for (support, words) in table.rows {
+            all.extend(words.iter().map(|word| keyword(table.block, word, *support)));
+        }
+    }
+    for (block, words) in other::OTHERS {
+        let support = ALL.iter().find_map(|table| table.support(block));
+        let support = support.unwrap_or(Differs("its block is not supported yet"));
+        all.extend(words.iter().map(|word| keyword(block, word, support)));
+    }
+    all
+}
+
+fn keyword(block: &'static str, word: &'static str, support: Support) -> Keyword {
+    let (support, why) = match support {
+        Read => match OTHERWISE.iter().find(|(otherwise, _)| *otherwise == word) {
+            Some((_, how)) => ("different", *how),
+            None => ("works", ""),
+        },
+        Harmless(why) => ("no effect", why),
+        Differs(how) => ("different", how),
+        Dangerous(why) => ("refused", why),
+    };
+    Keyword { block, word, support, why }
+}
+
 const ALL: [&Table; 12] = [
     &ROOT,
     &GLOBAL_DEFS,
