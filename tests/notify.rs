@@ -1,5 +1,5 @@
-//! Notify scripts, FIFOs and mails beside Debian's keepalived: one file, one host, the same events, the
-//! same lines.
+//! Notify scripts, FIFOs and mails beside Debian's keepalived: one file, one host, the same events,
+//! the same lines.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

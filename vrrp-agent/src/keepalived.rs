@@ -31,8 +31,8 @@ pub struct Keepalived {
     /// Configuration file
     #[arg(short = 'f', long = "use-file", value_name = "FILE", default_value = KEEPALIVED_CONF)]
     file: PathBuf,
-    /// Check the configuration; the report goes to standard error, or to LOG_FILE. Exit codes: 0 good;
-    /// 4 cannot be run; 5 has errors; 6 runs scripts without script security
+    /// Check the configuration; the report goes to standard error, or to LOG_FILE. Exit codes: 0
+    /// good; 4 cannot be run; 5 has errors; 6 runs scripts without script security
     #[arg(
         short = 't',
         long = "config-test",

@@ -1,5 +1,5 @@
-//! The task that runs notify commands, writes FIFOs and sends mails. It also writes the log of transitions, so
-//! that both have the same order.
+//! The task that runs notify commands, writes FIFOs and sends mails. It also writes the log of
+//! transitions, so that all have the same order.
 //!
 //! It is the only reader of the election thread's queue. Commands run in tasks of their own, one at
 //! a time for each router, group, service and backend: a command that hangs delays its own subject

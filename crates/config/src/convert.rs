@@ -19,7 +19,7 @@ use super::validate::HEX;
 use comments::{Block, Comments};
 use text::{Text, duration, inline_table, string};
 use vrrp_model::{
-    Announce, Auth, ChecksumForm, Command, Config, Delivery, ElectionThread, Hmac, HmacKey, Peer,
+    Announce, Auth, ChecksumForm, Config, Delivery, ElectionThread, Family, Hmac, HmacKey, Peer,
     Router, Script, SyncGroup, TrackInterface, TrackScript, Tunnel, Version, VirtualAddress,
     Weight, XdpUse,
 };
@@ -80,16 +80,7 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
             text.key(key, &value.to_string());
         }
     }
-    // One setting of the file, which every command holds.
-    let secure = |command: &Command| command.secure;
-    let mut commands = scripts
-        .iter()
-        .map(|script| &script.command)
-        .chain(notify.iter().filter_map(|notify| notify.command()))
-        .chain(fifos.iter().filter_map(|fifo| fifo.reader.as_ref()));
-    if !commands.all(secure) {
-        text.key("script_security", "false");
-    }
+    write_security(&mut text, config);
     if !startup_delay.is_zero() {
         text.key("startup_delay", &duration(*startup_delay));
     }
@@ -99,22 +90,14 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
         text.table("virtual_router", comments.of(&Block::Router(router.name.clone())));
         write_router(&mut text, router, scripts);
     }
-    for group in groups {
-        write_group(&mut text, group, routers, comments);
-    }
+    groups.iter().for_each(|group| write_group(&mut text, group, routers, comments));
     for script in scripts {
         text.table("script", comments.of(&Block::Script(script.name.clone())));
         write_script(&mut text, script);
     }
-    for notify in notify {
-        notify::write(&mut text, notify, config);
-    }
-    if let Some(mail) = mail {
-        notify::write_mail(&mut text, mail);
-    }
-    for fifo in fifos {
-        notify::write_fifo(&mut text, fifo);
-    }
+    notify.iter().for_each(|notify| notify::write(&mut text, notify, config));
+    mail.iter().for_each(|mail| notify::write_mail(&mut text, mail));
+    fifos.iter().for_each(|fifo| notify::write_fifo(&mut text, fifo));
     for service in services {
         text.table("service", comments.of(&Block::Service(service.address, service.port)));
         service::write(&mut text, service);
@@ -124,6 +107,16 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
         upstream::write(&mut text, upstream);
     }
     text.finish()
+}
+
+/// One setting of the file, which every command holds.
+fn write_security(text: &mut Text, config: &Config) {
+    let scripts = config.scripts.iter().map(|script| &script.command);
+    let notify = config.notify.iter().filter_map(|notify| notify.command());
+    let readers = config.fifos.iter().filter_map(|fifo| fifo.reader.as_ref());
+    if !scripts.chain(notify).chain(readers).all(|command| command.secure) {
+        text.key("script_security", "false");
+    }
 }
 
 /// Where the agent listens and keeps its maps, where that is not the default.
@@ -241,15 +234,7 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
     if let Some(source) = source {
         text.key("source", &string(&source.to_string()));
     }
-    match delivery {
-        Delivery::Multicast(group) if *group == super::validate::default_group(router.family()) => {
-        }
-        Delivery::Multicast(group) => text.key("group", &string(&group.to_string())),
-        Delivery::Unicast => text.key("unicast", "true"),
-    }
-    if !peers.is_empty() {
-        text.list("peers", peers.iter().map(peer));
-    }
+    write_delivery(text, *delivery, peers, router.family());
     if *virtual_mac {
         text.key("virtual_mac", "true");
     }
@@ -264,6 +249,17 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
     write_tracking(text, track_scripts, track_interfaces, scripts);
     if !track_own_interface {
         text.key("track_own_interface", "false");
+    }
+}
+
+fn write_delivery(text: &mut Text, delivery: Delivery, peers: &[Peer], family: Family) {
+    match delivery {
+        Delivery::Multicast(group) if group == super::validate::default_group(family) => {}
+        Delivery::Multicast(group) => text.key("group", &string(&group.to_string())),
+        Delivery::Unicast => text.key("unicast", "true"),
+    }
+    if !peers.is_empty() {
+        text.list("peers", peers.iter().map(peer));
     }
 }
 

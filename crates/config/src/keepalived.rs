@@ -10,6 +10,7 @@ mod checker;
 mod command;
 mod expand;
 mod family;
+mod fifo;
 mod global;
 mod group;
 mod hmac;

@@ -42,8 +42,8 @@ pub struct Wanted {
     pub attached: BTreeSet<u32>,
     /// The maps hold `desired` too. Before that, addresses are only added.
     pub in_maps: bool,
-    /// Addresses that are not wanted may go: the election thread has handled its commands, so none of them
-    /// belongs to a mastership that `desired` does not know of yet.
+    /// Addresses that are not wanted may go: the election thread has handled its commands, so none
+    /// of them belongs to a mastership that `desired` does not know of yet.
     pub may_remove: bool,
 }
 

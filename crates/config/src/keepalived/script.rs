@@ -27,8 +27,8 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
         reverse: false,
         rise: None,
         fall: None,
-        user: globals.script_user.clone(),
-        user_group: globals.script_group.clone(),
+        user: globals.script_account.user.clone(),
+        user_group: globals.script_account.group.clone(),
         init_fail: false,
         name,
     };
@@ -47,7 +47,8 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
                 continue;
             }
             "user" => {
-                (draft.user, draft.user_group) = global::account(statement, reporter);
+                let account = global::account(statement, reporter);
+                (draft.user, draft.user_group) = (account.user, account.group);
                 continue;
             }
             "init_fail" => {
