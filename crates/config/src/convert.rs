@@ -85,7 +85,8 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
         .iter()
         .map(|script| &script.command)
         .chain(notify.iter().map(|notify| &notify.command))
-        .chain(fifos.iter().filter_map(|fifo| fifo.reader.as_ref()));
+        .chain(fifos.iter().filter_map(|fifo| fifo.reader.as_ref()))
+        .chain(config.checks().filter_map(|check| check.kind.command()));
     if !commands.all(secure) {
         text.key("script_security", "false");
     }

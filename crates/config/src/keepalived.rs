@@ -92,7 +92,7 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
             }
             "vrrp_script" => draft.scripts.extend(script::read(node, &globals, reporter)),
             "virtual_server" => {
-                let services = virtual_server::read(node, &groups, &mut mail, reporter);
+                let services = virtual_server::read(node, &groups, &globals, &mut mail, reporter);
                 draft.notify.extend(notify::of_services(node, &services, &globals, reporter));
                 draft.services.extend(services);
             }

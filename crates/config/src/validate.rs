@@ -64,7 +64,7 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
     let groups = group::validate(&draft.groups, &draft.routers, reporter);
     let mut services = Vec::new();
     for written in &draft.services {
-        let read = |reporter: &mut Reporter| service::validate(written, &routers, reporter);
+        let read = |reporter: &mut Reporter| service::validate(written, &routers, secure, reporter);
         services.extend(reporter.part(service::NOT_SERVED, read));
     }
     service::check_together(&mut services, reporter);
@@ -76,8 +76,11 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         .collect();
     let fifos = notify::fifos(&draft.fifos, secure, reporter);
     let tunnel = tunnel::validate(&draft.tunnel, reporter);
-    let upstreams: Vec<_> =
-        draft.upstreams.iter().map(|upstream| upstream::validate(upstream, reporter)).collect();
+    let upstreams: Vec<_> = draft
+        .upstreams
+        .iter()
+        .map(|upstream| upstream::validate(upstream, secure, reporter))
+        .collect();
     upstream::check_together(&draft.upstreams, &upstreams, reporter);
     if routers.is_empty() && !reporter.has_errors() {
         let none = Diagnostic::whole_file("no virtual router in this file")

@@ -25,7 +25,7 @@ pub(super) enum Support {
     Dangerous(&'static str),
 }
 
-pub(super) use balance::{CHECK, HTTP_CHECK, REAL_SERVER, URL, VIRTUAL_SERVER};
+pub(super) use balance::{CHECK, HTTP_CHECK, MISC_CHECK, REAL_SERVER, URL, VIRTUAL_SERVER};
 pub(super) use global::GLOBAL_DEFS;
 pub(super) use instance::INSTANCE;
 
@@ -60,7 +60,7 @@ impl Table {
     }
 }
 
-const ALL: [&Table; 12] = [
+const ALL: [&Table; 13] = [
     &ROOT,
     &GLOBAL_DEFS,
     &INSTANCE,
@@ -72,6 +72,7 @@ const ALL: [&Table; 12] = [
     &REAL_SERVER,
     &CHECK,
     &HTTP_CHECK,
+    &MISC_CHECK,
     &URL,
 ];
 
