@@ -30,6 +30,9 @@ const RETRY_DELAYS: RangeInclusive<Duration> = Duration::ZERO..=values::MOST_SEC
 /// The keywords of the checks that are built.
 pub(super) const BUILT: [&str; 4] = ["TCP_CHECK", "HTTP_GET", "SSL_GET", "MISC_CHECK"];
 
+/// Those of keepalived's checks that are not.
+pub(super) const NOT_BUILT: [&str; 2] = ["BFD_CHECK", "FILE_CHECK"];
+
 /// What a check takes over from the levels of the file above it.
 #[derive(Clone)]
 pub(super) struct Inherited {
@@ -158,6 +161,25 @@ pub(super) fn read(
         draft.sni = (kind == CheckType::Https).then(|| sni.unwrap_or_else(off));
     }
     Some(At::new(draft, node.span()))
+}
+
+/// A backend whose check is not built is named: it would be thought to be checked.
+pub(super) fn not_built(
+    node: &Node,
+    server: &At<String>,
+    is_checked: bool,
+    reporter: &mut Reporter,
+) {
+    let instead = match is_checked {
+        true => "is checked by its other checks alone",
+        false => "is not checked, and counts as up",
+    };
+    let message = format!(
+        "`{}` is not supported: real_server {} {instead}: this check",
+        node.keyword(),
+        server.value
+    );
+    reporter.ignored(Diagnostic::at(node.span(), message));
 }
 
 /// No check: keepalived takes such a real server for up.

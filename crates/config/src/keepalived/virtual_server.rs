@@ -156,19 +156,24 @@ impl Server {
         let mut weight = self.weight.clone();
         let mut inherited = self.inherited.clone();
         let mut method = self.method;
-        let mut blocks = Vec::new();
-        for statement in values::statements(node, &REAL_SERVER, &checker::BUILT, mail, reporter) {
+        let (mut blocks, mut not_built) = (Vec::new(), Vec::new());
+        let checks = [checker::BUILT.as_slice(), &checker::NOT_BUILT].concat();
+        for statement in values::statements(node, &REAL_SERVER, &checks, mail, reporter) {
             match statement.keyword() {
                 "weight" => {
                     weight = values::number(statement, WEIGHTS, reporter).unwrap_or(weight);
                 }
                 "lvs_method" | "lb_kind" => method = lvs::method(statement, method, reporter),
-                built if checker::BUILT.contains(&built) => blocks.push(statement),
+                check if checker::BUILT.contains(&check) => blocks.push(statement),
+                check if checker::NOT_BUILT.contains(&check) => not_built.push(statement),
                 _ => inherited.read(statement, RETRIES, reporter),
             }
         }
         let mut read = |block: &&Node| checker::read(block, inherited.clone(), mail, reporter);
-        let checks = blocks.iter().filter_map(&mut read).collect();
+        let checks: ChecksDraft = blocks.iter().filter_map(&mut read).collect();
+        for block in not_built {
+            checker::not_built(block, &address, !checks.is_empty(), reporter);
+        }
         let Some(forward) = method else {
             self.left_out = true;
             return;

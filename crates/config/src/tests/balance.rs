@@ -113,7 +113,7 @@ fn what_is_not_built_is_left_out_or_said() {
         (
             "weight 3",
             "weight 3\nBFD_CHECK { name x }",
-            "F:8:1: error: `BFD_CHECK`: this check is not built yet",
+            "F:8:1: error: `BFD_CHECK` is not supported: real_server 10.0.0.11 is checked by its other checks alone: this check",
             1,
         ),
         (
