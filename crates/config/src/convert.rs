@@ -102,10 +102,7 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
         text.table("service", comments.of(&Block::Service(service.address, service.port)));
         service::write(&mut text, service);
     }
-    for upstream in upstreams {
-        text.table("upstream", &[]);
-        upstream::write(&mut text, upstream);
-    }
+    upstreams.iter().for_each(|upstream| upstream::write(&mut text, upstream));
     text.finish()
 }
 
@@ -114,7 +111,8 @@ fn write_security(text: &mut Text, config: &Config) {
     let scripts = config.scripts.iter().map(|script| &script.command);
     let notify = config.notify.iter().filter_map(|notify| notify.command());
     let readers = config.fifos.iter().filter_map(|fifo| fifo.reader.as_ref());
-    if !scripts.chain(notify).chain(readers).all(|command| command.secure) {
+    let checks = config.checks().filter_map(|check| check.kind.command());
+    if !scripts.chain(notify).chain(readers).chain(checks).all(|command| command.secure) {
         text.key("script_security", "false");
     }
 }

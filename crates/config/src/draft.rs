@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::source::Span;
-pub(super) use check::{CheckDraft, RequestDraft, SniDraft, StatusDraft, digest};
+pub(super) use check::{CheckDraft, ChecksDraft, RequestDraft, SniDraft, StatusDraft, digest};
 pub(super) use metrics::Metrics;
 pub(super) use notify::{FifoDraft, MailDraft, NotifyDraft};
 pub(super) use router::{

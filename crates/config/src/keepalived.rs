@@ -17,6 +17,7 @@ mod hmac;
 mod instance;
 mod keywords;
 mod lexer;
+mod lists;
 mod lookalikes;
 mod lvs;
 mod mail;
@@ -97,7 +98,7 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
                 draft.scripts.extend(reporter.part(ScriptDraft::NOT_TRACKED, read).flatten());
             }
             "virtual_server" => {
-                let services = virtual_server::read(node, &groups, reporter);
+                let services = virtual_server::read(node, &groups, &globals, reporter);
                 draft.notify.extend(notify::of_services(node, &services, &globals, reporter));
                 draft.services.extend(services);
             }

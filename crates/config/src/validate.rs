@@ -48,7 +48,7 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
     let (scripts, wrong) = script::validate_all(&draft.scripts, secure, reporter);
     let routers = router::validate_all(&draft.routers, &draft.scripts, reporter);
     let groups = group::validate(&draft.groups, &draft.routers, reporter);
-    let services = service::validate_all(&draft.services, &routers, reporter);
+    let services = service::validate_all(&draft.services, &routers, secure, reporter);
     let notify = draft
         .notify
         .iter()
@@ -57,8 +57,11 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
     let fifos = notify::fifos(&draft.fifos, secure, reporter);
     let mail = draft.mail.as_ref().map(|mail| notify::mail(mail, host_name, reporter));
     let tunnel = tunnel::validate(&draft.tunnel, reporter);
-    let upstreams: Vec<_> =
-        draft.upstreams.iter().map(|upstream| upstream::validate(upstream, reporter)).collect();
+    let upstreams: Vec<_> = draft
+        .upstreams
+        .iter()
+        .map(|upstream| upstream::validate(upstream, secure, reporter))
+        .collect();
     upstream::check_together(&draft.upstreams, &upstreams, reporter);
     if routers.is_empty() && !reporter.has_errors() {
         let none = Diagnostic::whole_file("no virtual router in this file")

@@ -6,8 +6,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::Config;
 use super::choice::choice;
+use super::{Command, Config};
 pub use http::{BodyRegex, HttpCheck, HttpRequest, HttpVersion, Sni};
 
 impl Config {
@@ -18,7 +18,7 @@ impl Config {
             .services
             .iter()
             .flat_map(|service| service.own_checks.values().chain([&service.check]));
-        of_services.chain(of_upstreams)
+        of_services.chain(of_upstreams).flat_map(Check::all)
     }
 }
 
@@ -30,8 +30,14 @@ pub struct Check {
     pub address: Option<IpAddr>,
     pub interval: Duration,
     pub timeout: Duration,
+    /// From the end of a failed attempt to the next one, while the backend is up; `None`: attempts
+    /// are made at `interval`.
+    pub retry_interval: Option<Duration>,
     pub rise: u32,
     pub fall: u32,
+    /// Further checks of the same backends, each with times of its own: the backend is up while all
+    /// are good. None of them has further ones, and none is [`CheckKind::None`].
+    pub also: Vec<Check>,
 }
 
 impl Check {
@@ -45,9 +51,16 @@ impl Check {
             address: None,
             interval: Self::SECOND,
             timeout: Self::SECOND,
+            retry_interval: None,
             rise: 1,
             fall: 1,
+            also: Vec::new(),
         }
+    }
+
+    /// This one and the further ones.
+    pub fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.also)
     }
 }
 
@@ -62,6 +75,16 @@ pub enum CheckKind {
     Http(HttpCheck),
     /// FCGI_GET_VALUES is answered by FCGI_GET_VALUES_RESULT, as php-fpm does.
     FastCgi { port: Option<u16> },
+    /// A program's exit status is 0.
+    Script(ScriptCheck),
+}
+
+/// A program that asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptCheck {
+    pub command: Command,
+    /// Exit statuses from 2 on are good too (`misc_dynamic`).
+    pub dynamic: bool,
 }
 
 choice! {
@@ -72,6 +95,7 @@ choice! {
         Http = "http",
         Https = "https",
         FastCgi = "fastcgi",
+        Script = "script",
     }
 }
 
@@ -83,13 +107,22 @@ impl CheckKind {
             CheckKind::Http(HttpCheck { tls: None, .. }) => CheckType::Http,
             CheckKind::Http(HttpCheck { tls: Some(_), .. }) => CheckType::Https,
             CheckKind::FastCgi { .. } => CheckType::FastCgi,
+            CheckKind::Script(_) => CheckType::Script,
+        }
+    }
+
+    /// What is run.
+    pub const fn command(&self) -> Option<&Command> {
+        match self {
+            CheckKind::Script(script) => Some(&script.command),
+            _ => None,
         }
     }
 
     /// The port that is asked instead of the backend's.
     pub const fn port(&self) -> Option<u16> {
         match *self {
-            CheckKind::None => None,
+            CheckKind::None | CheckKind::Script(_) => None,
             CheckKind::Tcp { port } | CheckKind::FastCgi { port } => port,
             CheckKind::Http(HttpCheck { port, .. }) => port,
         }
@@ -104,6 +137,9 @@ impl fmt::Display for CheckKind {
             CheckKind::Tcp { .. } => f.write_str("TCP")?,
             CheckKind::Http(http) => http.fmt(f)?,
             CheckKind::FastCgi { .. } => f.write_str("FCGI_GET_VALUES")?,
+            CheckKind::Script(script) => {
+                write!(f, "the script {}", script.command.words.join(" "))?;
+            }
         }
         self.port().map_or(Ok(()), |port| write!(f, " on port {port}"))
     }

@@ -24,7 +24,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use check::{BodyRegex, Check, CheckKind, CheckType, HttpCheck, HttpRequest, HttpVersion, Sni};
+pub use check::{
+    BodyRegex, Check, CheckKind, CheckType, HttpCheck, HttpRequest, HttpVersion, ScriptCheck, Sni,
+};
 use choice::choice;
 pub use election_thread::{Degraded, ElectionThread, Missing};
 pub use hmac::{Hmac, HmacError, HmacKey, HmacMode};

@@ -1,7 +1,7 @@
 //! Health checks of backends.
 //!
-//! Tasks: one per backend of a service or upstream, owned by [`Probes`]. A task has at most one
-//! probe in flight; cancelling it at any point only closes its sockets.
+//! Tasks: one per check of a backend of a service or upstream, owned by [`Probes`]. A task has at
+//! most one probe in flight; cancelling it at any point closes its sockets and kills its script.
 //!
 //! A successful probe leaves its connection open (a FastCGI probe does not), and the task reads it
 //! until the next probe: when the server's process dies, the kernel resets the connection, and the
@@ -12,22 +12,25 @@ mod attempt;
 mod failure;
 mod fastcgi;
 mod http;
+mod script;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod verdict;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
 
 use super::Event;
 use crate::clock;
 use crate::shortage::{self, Undone};
 use attempt::{Held, Question};
 use failure::Failure;
+use verdict::{Subject, Verdict};
 use vrrp_model::time::Instant;
 use vrrp_model::{Backend, Check, CheckKind, Service, Upstream};
 use vrrp_steering::hysteresis::Hysteresis;
@@ -74,7 +77,7 @@ pub fn spawn_for_upstreams(upstreams: &[Upstream], events: &mpsc::Sender<Event>)
 }
 
 /// Starts the probes of a service's or an upstream's backends, by address and port, each with its
-/// check.
+/// check and the further ones of that.
 fn run<'a>(
     tasks: &mut JoinSet<()>,
     (service, name): (usize, &str),
@@ -82,45 +85,49 @@ fn run<'a>(
     events: &mpsc::Sender<Event>,
 ) {
     for (backend, (address, check)) in backends.enumerate() {
-        let probe = Probe {
-            service,
-            backend,
-            service_name: name.to_owned(),
-            address,
-            question: Question::new(check, address),
-            check: check.clone(),
-            events: events.clone(),
-        };
-        tasks.spawn(probe.run());
+        let subject = Subject { service, backend, service_name: name.to_owned(), address };
+        let verdict = Arc::new(Verdict::new(subject, check.all().count(), events.clone()));
+        for (index, check) in check.all().enumerate() {
+            let probe = Probe {
+                index,
+                question: Question::new(check, address),
+                check: check.clone(),
+                verdict: Arc::clone(&verdict),
+            };
+            tasks.spawn(probe.run());
+        }
     }
 }
 
+/// One check of a backend.
 struct Probe {
-    service: usize,
-    backend: usize,
-    service_name: String,
-    address: SocketAddr,
+    /// Among the backend's checks.
+    index: usize,
     question: Question,
     check: Check,
-    events: mpsc::Sender<Event>,
+    verdict: Arc<Verdict>,
 }
 
 impl Probe {
     /// Runs until the receiver of the events is dropped.
     async fn run(self) {
         if self.check.kind == CheckKind::None {
-            let _ = self.report(true, "not checked".to_owned(), clock::now()).await;
+            let _ = self.note(true, "not checked".to_owned(), clock::now()).await;
             return;
         }
         let mut health = Hysteresis::new(self.check.rise, self.check.fall);
-        // A zero interval would panic; the model's smallest is far above.
-        let mut ticks = tokio::time::interval(self.check.interval.max(FIRST_PAUSE));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Without a pause the task would do nothing else; the model's smallest is far above.
+        let interval = self.check.interval.max(FIRST_PAUSE);
+        let mut due = clock::timer();
         let mut held: Option<Held> = None;
         let mut suspicion = Suspicion::default();
         loop {
+            let mut regular = false;
             tokio::select! {
-                _ = ticks.tick() => suspicion.new_interval(),
+                () = tokio::time::sleep_until(due) => {
+                    regular = true;
+                    suspicion.new_interval();
+                }
                 () = lost(&mut held) => {
                     held = None;
                     suspicion.raise();
@@ -128,7 +135,10 @@ impl Probe {
                 }
                 () = suspicion.pause() => suspicion.probing(),
             }
-            let result = self.ask().await;
+            if regular {
+                due = clock::timer() + interval;
+            }
+            let result = self.question.ask().await;
             let at = clock::now();
             let ok = result.is_ok();
             let reason = match result {
@@ -139,51 +149,39 @@ impl Probe {
                 Err(Failure::Backend(why)) => why,
                 // The probe proves nothing about the backend, so the known state stays.
                 Err(error @ Failure::NotAsked(_)) => {
-                    shortage::note(
-                        Undone::BackendCheck,
-                        &format!("{} {}", self.service_name, self.address),
-                        &error,
-                    );
+                    let subject = self.verdict.subject();
+                    shortage::note(Undone::BackendCheck, &subject.to_string(), &error);
                     continue;
                 }
             };
             let change = health.record(ok);
             if ok || health.up() == Some(false) {
                 suspicion.settle();
+            } else if let Some(pause) = self.check.retry_interval {
+                // A failure that does not count yet: it is the retries that decide.
+                suspicion.settle();
+                due = clock::timer() + pause;
             }
             if let Some(up) = change
-                && self.report(up, reason, at).await.is_err()
+                && self.note(up, reason, at).await.is_err()
             {
                 return;
             }
         }
     }
 
-    async fn ask(&self) -> Result<(String, Option<Held>), Failure> {
-        match tokio::time::timeout(self.check.timeout, self.question.ask()).await {
-            Ok(result) => result,
-            Err(_) => Err(Failure::Backend(format!("no answer within {:?}", self.check.timeout))),
-        }
-    }
-
     /// Fails if the receiver is gone.
-    async fn report(
+    async fn note(
         &self,
         up: bool,
         reason: String,
         at: Instant,
     ) -> Result<(), mpsc::error::SendError<Event>> {
-        let event =
-            Event { service: self.service, backend: self.backend, up, reason: reason.clone(), at };
-        // The ring changes first, then the line is logged.
-        let sent = self.events.send(event).await;
-        tokio::task::yield_now().await;
-        if up {
-            tracing::info!(service = %self.service_name, backend = %self.address, reason, "backend up");
-        } else {
-            tracing::warn!(service = %self.service_name, backend = %self.address, reason, "backend down");
-        }
-        sent
+        let reason = match self.verdict.is_of_several() {
+            true => format!("{}: {reason}", self.check.kind),
+            false => reason,
+        };
+        self.verdict.note(self.index, up, reason, at).await
     }
 }
 

@@ -3,13 +3,25 @@
 use std::ops::RangeInclusive;
 
 use super::text::{duration, inline_table, string, unless};
-use vrrp_model::{Check, CheckKind, HttpCheck, HttpRequest, HttpVersion, Sni};
+use vrrp_model::{
+    Check, CheckKind, Command, HttpCheck, HttpRequest, HttpVersion, ScriptCheck, Sni,
+};
 
 /// A key and its value, if it is written.
 type Field = (&'static str, Option<String>);
 
+/// A check, or a list where there are several.
 pub(super) fn check(check: &Check, real_path: bool) -> String {
-    let Check { kind, address, interval, timeout, rise, fall } = check;
+    let first = one(check, real_path);
+    if check.also.is_empty() {
+        return first;
+    }
+    let further = check.also.iter().map(|further| one(further, true));
+    format!("[{}]", std::iter::once(first).chain(further).collect::<Vec<_>>().join(", "))
+}
+
+fn one(check: &Check, real_path: bool) -> String {
+    let Check { kind, address, interval, timeout, retry_interval, rise, fall, also: _ } = check;
     let second = duration(Check::SECOND);
     let mut fields: Vec<Field> = vec![
         ("type", Some(string(kind.check_type().label()))),
@@ -18,11 +30,13 @@ pub(super) fn check(check: &Check, real_path: bool) -> String {
     ];
     match kind {
         CheckKind::Http(http) => fields.extend(self::http(http)),
+        CheckKind::Script(script) => fields.extend(self::script(script)),
         CheckKind::None | CheckKind::Tcp { .. } | CheckKind::FastCgi { .. } => {}
     }
     fields.extend([
         ("interval", unless(duration(*interval), &second)),
         ("timeout", unless(duration(*timeout), &second)),
+        ("retry_interval", retry_interval.map(duration)),
         ("rise", unless(rise.to_string(), "1")),
         ("fall", unless(fall.to_string(), "1")),
         ("real_path", unless(real_path.to_string(), "true")),
@@ -47,6 +61,17 @@ fn http(http: &HttpCheck) -> Vec<Field> {
         Some(Sni::Name(name)) => ("sni", Some(string(name))),
     });
     fields
+}
+
+fn script(script: &ScriptCheck) -> Vec<Field> {
+    let ScriptCheck { command: Command { words, user, group, secure: _ }, dynamic } = script;
+    let words: Vec<String> = words.iter().map(|word| string(word)).collect();
+    vec![
+        ("command", Some(format!("[{}]", words.join(", ")))),
+        ("user", user.as_deref().map(string)),
+        ("user_group", group.as_deref().map(string)),
+        ("dynamic", dynamic.then(|| "true".to_owned())),
+    ]
 }
 
 fn request(request: &HttpRequest) -> Vec<Field> {

@@ -4,9 +4,10 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::{At, Number, Text, Time};
+use super::{At, Command, Number, Text, Time};
 use vrrp_model::{CheckType, HttpVersion};
 
 #[derive(Deserialize, Clone)]
@@ -27,11 +28,61 @@ pub struct CheckDraft {
     pub requests: Option<At<Vec<RequestDraft>>>,
     pub version: Option<At<HttpVersion>>,
     pub sni: Option<At<SniDraft>>,
+    pub command: Option<At<Command>>,
+    pub user: Text,
+    pub user_group: Text,
+    pub dynamic: Option<At<bool>>,
     pub interval: Option<At<Time>>,
     pub timeout: Option<At<Time>>,
+    pub retry_interval: Option<At<Time>>,
     pub rise: Number,
     pub fall: Number,
     pub real_path: Option<At<bool>>,
+}
+
+/// The checks of a backend, at least one: all of them must be good.
+pub type ChecksDraft = Vec<At<CheckDraft>>;
+
+/// Reads a check or a list of them.
+pub fn checks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ChecksDraft>, D::Error> {
+    let At { value, span } = At::<OneOrMore>::deserialize(deserializer)?;
+    Ok(Some(match value {
+        OneOrMore::One(one) => vec![At { value: *one, span }],
+        OneOrMore::More(all) => all,
+    }))
+}
+
+enum OneOrMore {
+    One(Box<CheckDraft>),
+    More(ChecksDraft),
+}
+
+impl<'de> Deserialize<'de> for OneOrMore {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Shape;
+        impl<'de> Visitor<'de> for Shape {
+            type Value = OneOrMore;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a check or a list of checks")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OneOrMore, A::Error> {
+                let one = CheckDraft::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(OneOrMore::One(Box::new(one)))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<OneOrMore, A::Error> {
+                let all = Vec::deserialize(SeqAccessDeserializer::new(seq))?;
+                if all.is_empty() {
+                    let message = "an empty list of checks: write type = \"none\"";
+                    return Err(A::Error::custom(message));
+                }
+                Ok(OneOrMore::More(all))
+            }
+        }
+        deserializer.deserialize_any(Shape)
+    }
 }
 
 /// A GET request, and the answers that are good.
@@ -78,8 +129,13 @@ impl CheckDraft {
             requests: None,
             version: None,
             sni: None,
+            command: None,
+            user: None,
+            user_group: None,
+            dynamic: None,
             interval: None,
             timeout: None,
+            retry_interval: None,
             rise: None,
             fall: None,
             real_path: None,

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{At, CheckDraft, Number, Time};
+use super::check::checks;
+use super::{At, ChecksDraft, Number, Time};
 use vrrp_model::{Forward, Fragments, Persistence, Protocol};
 
 #[derive(Deserialize)]
@@ -22,7 +23,8 @@ pub struct ServiceDraft {
     pub sorry: Option<SorryDraft>,
     pub backends: Vec<BackendDraft>,
     /// By the protocol when `None`, see [`Protocol::default_check`].
-    pub check: Option<At<CheckDraft>>,
+    #[serde(default, deserialize_with = "checks")]
+    pub check: Option<ChecksDraft>,
     #[serde(default)]
     pub guard: GuardDraft,
 }
@@ -37,7 +39,8 @@ pub struct BackendDraft {
     #[serde(default)]
     pub forward: Forward,
     /// The service's when `None`.
-    pub check: Option<At<CheckDraft>>,
+    #[serde(default, deserialize_with = "checks")]
+    pub check: Option<ChecksDraft>,
 }
 
 /// A backend without a weight.

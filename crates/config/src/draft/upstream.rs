@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{At, CheckDraft, Number, Text};
+use super::check::checks;
+use super::{At, ChecksDraft, Number, Text};
 use vrrp_model::Balance;
 
 #[derive(Deserialize)]
@@ -17,7 +18,8 @@ pub struct UpstreamDraft {
     #[serde(default)]
     pub balance: Balance,
     pub backends: Vec<UpstreamBackendDraft>,
-    pub check: Option<At<CheckDraft>>,
+    #[serde(default, deserialize_with = "checks")]
+    pub check: Option<ChecksDraft>,
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,7 @@
-//! `TCP_CHECK`, `HTTP_GET`, `SSL_GET`.
+//! `TCP_CHECK`, `HTTP_GET`, `SSL_GET`, `MISC_CHECK`.
 
 mod http;
+mod misc;
 mod regex;
 
 use std::ops::RangeInclusive;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{At, CheckDraft, SniDraft};
 use super::super::source::Span;
+use super::global::Globals;
 use super::keywords::{CHECK, HTTP_CHECK};
 use super::tree::Node;
 use super::values;
@@ -20,9 +22,16 @@ const TIMEOUTS: RangeInclusive<Duration> = Duration::from_micros(1)..=values::MO
 const CHECK_EACH: Duration = Duration::from_secs(60);
 const CHECK_AT_MOST: Duration = Duration::from_secs(5);
 const RETRIES: i64 = 1;
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+const RETRY_HTTP_AFTER: Duration = Duration::from_secs(3);
+/// What keepalived reads of the time before a retry.
+const RETRY_DELAYS: RangeInclusive<Duration> = Duration::ZERO..=values::MOST_SECONDS;
 
 /// The keywords of the checks that are built.
-pub(super) const BUILT: [&str; 3] = ["TCP_CHECK", "HTTP_GET", "SSL_GET"];
+pub(super) const BUILT: [&str; 4] = ["TCP_CHECK", "HTTP_GET", "SSL_GET", "MISC_CHECK"];
+
+/// Those of keepalived's checks that are not.
+pub(super) const NOT_BUILT: [&str; 2] = ["BFD_CHECK", "FILE_CHECK"];
 
 /// What a check takes over from the levels of the file above it.
 #[derive(Clone)]
@@ -31,17 +40,25 @@ pub(super) struct Inherited {
     timeout: At<Duration>,
     /// Failures that are forgiven.
     retry: Option<At<i64>>,
+    /// From a failure to the next attempt.
+    retry_delay: Option<At<Duration>>,
+    /// The account of scripts.
+    user: Option<At<String>>,
+    user_group: Option<At<String>>,
     /// The host that HTTP asks for.
     host: Option<At<String>>,
 }
 
 impl Inherited {
     /// Of a virtual_server at `here` in which nothing of it is written.
-    pub(super) fn new(here: &Span) -> Self {
+    pub(super) fn new(here: &Span, globals: &Globals) -> Self {
         Self {
             interval: At::new(CHECK_EACH, here),
             timeout: At::new(CHECK_AT_MOST, here),
             retry: None,
+            retry_delay: None,
+            user: globals.script_account.user.clone(),
+            user_group: globals.script_account.group.clone(),
             host: None,
         }
     }
@@ -69,6 +86,10 @@ impl Inherited {
             "retry" | "nb_get_retry" => {
                 self.retry = values::number(node, retries, reporter).or(self.retry.take());
             }
+            "delay_before_retry" => {
+                self.retry_delay =
+                    values::seconds(node, RETRY_DELAYS, reporter).or(self.retry_delay.take());
+            }
             "virtualhost" => self.host = values::text(node, reporter).or(self.host.take()),
             _ => {}
         }
@@ -76,13 +97,21 @@ impl Inherited {
 
     /// A check of the kind, when it runs.
     fn draft(&self, kind: CheckType, span: &Span) -> CheckDraft {
+        let (retries, retry_after) = match kind {
+            CheckType::Http | CheckType::Https => (RETRIES, RETRY_HTTP_AFTER),
+            CheckType::Script => (0, RETRY_AFTER),
+            _ => (RETRIES, RETRY_AFTER),
+        };
         let fall = match &self.retry {
             Some(retry) => At::new(retry.value.saturating_add(1), &retry.span),
-            None => At::new(RETRIES + 1, span),
+            None => At::new(retries + 1, span),
         };
+        let retry_after = self.retry_delay.clone().unwrap_or_else(|| At::new(retry_after, span));
         CheckDraft {
             interval: Some(self.interval.clone().into()),
             timeout: Some(self.timeout.clone().into()),
+            // Without a retry there is no time before it.
+            retry_interval: (fall.value > 1).then(|| retry_after.into()),
             fall: Some(fall),
             ..CheckDraft::new(kind)
         }
@@ -95,6 +124,9 @@ pub(super) fn read(
     mut inherited: Inherited,
     reporter: &mut Reporter,
 ) -> Option<At<CheckDraft>> {
+    if node.keyword() == "MISC_CHECK" {
+        return misc::read(node, inherited, reporter);
+    }
     let (kind, table) = match node.keyword() {
         "HTTP_GET" => (CheckType::Http, &HTTP_CHECK),
         "SSL_GET" => (CheckType::Https, &HTTP_CHECK),
@@ -128,6 +160,25 @@ pub(super) fn read(
         draft.sni = (kind == CheckType::Https).then(|| sni.unwrap_or_else(off));
     }
     Some(At::new(draft, node.span()))
+}
+
+/// A backend whose check is not built is named: it would be thought to be checked.
+pub(super) fn not_built(
+    node: &Node,
+    server: &At<String>,
+    is_checked: bool,
+    reporter: &mut Reporter,
+) {
+    let instead = match is_checked {
+        true => "is checked by its other checks alone",
+        false => "is not checked, and counts as up",
+    };
+    let message = format!(
+        "`{}` is not supported: real_server {} {instead}: this check",
+        node.keyword(),
+        server.value
+    );
+    reporter.ignored(Diagnostic::at(node.span(), message));
 }
 
 /// No check: keepalived takes such a real server for up.

@@ -23,7 +23,7 @@ pub(super) enum Support {
     Dangerous(&'static str),
 }
 
-pub(super) use balance::{CHECK, HTTP_CHECK, REAL_SERVER, URL, VIRTUAL_SERVER};
+pub(super) use balance::{CHECK, HTTP_CHECK, MISC_CHECK, REAL_SERVER, URL, VIRTUAL_SERVER};
 pub(super) use global::{GLOBAL_DEFS, MAIL};
 pub(super) use instance::INSTANCE;
 
@@ -114,7 +114,7 @@ fn keyword(block: &'static str, word: &'static str, support: Support) -> Keyword
     Keyword { block, word, support, why }
 }
 
-const ALL: [&Table; 12] = [
+const ALL: [&Table; 13] = [
     &ROOT,
     &GLOBAL_DEFS,
     &INSTANCE,
@@ -126,6 +126,7 @@ const ALL: [&Table; 12] = [
     &REAL_SERVER,
     &CHECK,
     &HTTP_CHECK,
+    &MISC_CHECK,
     &URL,
 ];
 

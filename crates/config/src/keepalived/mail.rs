@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{At, MailDraft, NotifyDraft};
 use super::super::source::Span;
-use super::address_lists::names;
+use super::lists::names;
 use super::tree::Node;
 use super::values;
 use vrrp_model::NotifyEvent;

@@ -7,9 +7,10 @@ use super::super::draft::{
     At, Draft, GroupDraft, InterfaceTrackDraft, NotifyDraft, RouterDraft, ScriptTrackDraft,
 };
 use super::super::source::Span;
-use super::address_lists::{interface_track, names, script_track, tracks};
+use super::address_lists::{interface_track, script_track, tracks};
 use super::global::Globals;
 use super::keywords::SYNC_GROUP;
+use super::lists::names;
 use super::tree::Node;
 use super::{notify, values};
 

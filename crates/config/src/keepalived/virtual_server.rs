@@ -6,14 +6,15 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, BackendDraft, CheckDraft, GuardDraft, ServiceDraft, SorryDraft};
+use super::super::draft::{At, BackendDraft, ChecksDraft, GuardDraft, ServiceDraft, SorryDraft};
 use super::super::source::Span;
 use super::checker::{self, Inherited};
+use super::global::Globals;
 use super::group::{self, Group};
 use super::keywords::{REAL_SERVER, VIRTUAL_SERVER};
 use super::tree::{Node, Word};
 use super::{lvs, values};
-use vrrp_model::{Forward, Persistence, Protocol};
+use vrrp_model::{CheckType, Forward, Persistence, Protocol};
 
 /// IPVS's weights.
 const WEIGHTS: RangeInclusive<i64> = 0..=i32::MAX as i64;
@@ -40,14 +41,20 @@ struct RealServer {
     backend: BackendDraft,
     /// As written: what the backend is checked on, and what counts with NAT.
     port: At<i64>,
-    check: Option<At<CheckDraft>>,
+    /// Empty: it counts as up.
+    checks: ChecksDraft,
     span: Span,
 }
 
 /// Reads one virtual_server: a service for each of its addresses.
-pub(super) fn read(node: &Node, groups: &[Group], reporter: &mut Reporter) -> Vec<ServiceDraft> {
+pub(super) fn read(
+    node: &Node,
+    groups: &[Group],
+    globals: &Globals,
+    reporter: &mut Reporter,
+) -> Vec<ServiceDraft> {
     let addresses = group::addresses(node, groups, reporter);
-    let Some(server) = Server::read(node, reporter) else { return Vec::new() };
+    let Some(server) = Server::read(node, globals, reporter) else { return Vec::new() };
     if server.backends.is_empty() {
         if !server.left_out {
             reporter.ignored(Diagnostic::at(node.span(), "this virtual_server has no real_server"));
@@ -62,7 +69,7 @@ pub(super) fn read(node: &Node, groups: &[Group], reporter: &mut Reporter) -> Ve
 
 impl Server {
     /// `None` when it is for a protocol that is not built.
-    fn read(node: &Node, reporter: &mut Reporter) -> Option<Self> {
+    fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> Option<Self> {
         let here = node.span();
         let mut server = Self {
             method: Some(Forward::Nat),
@@ -70,7 +77,7 @@ impl Server {
             persistence: Persistence::Flow,
             quorum: At::new(1, here),
             sorry: None,
-            inherited: Inherited::new(here),
+            inherited: Inherited::new(here, globals),
             weight: At::new(1, here),
             backends: Vec::new(),
             left_out: false,
@@ -142,24 +149,24 @@ impl Server {
         let mut weight = self.weight.clone();
         let mut inherited = self.inherited.clone();
         let mut method = self.method;
-        let mut check = None;
-        for statement in values::statements(node, &REAL_SERVER, &checker::BUILT, reporter) {
+        let (mut blocks, mut not_built) = (Vec::new(), Vec::new());
+        let checks = [checker::BUILT.as_slice(), &checker::NOT_BUILT].concat();
+        for statement in values::statements(node, &REAL_SERVER, &checks, reporter) {
             match statement.keyword() {
                 "weight" => {
                     weight = values::number(statement, WEIGHTS, reporter).unwrap_or(weight);
                 }
                 "lvs_method" | "lb_kind" => method = lvs::method(statement, method, reporter),
-                built if checker::BUILT.contains(&built) && check.is_none() => {
-                    check = Some(statement);
-                }
-                built if checker::BUILT.contains(&built) => {
-                    let message = "only the first check of a real_server is built: this one";
-                    reporter.ignored(Diagnostic::at(statement.span(), message));
-                }
+                check if checker::BUILT.contains(&check) => blocks.push(statement),
+                check if checker::NOT_BUILT.contains(&check) => not_built.push(statement),
                 _ => inherited.read(statement, RETRIES, reporter),
             }
         }
-        let check = check.and_then(|check| checker::read(check, inherited, reporter));
+        let mut read = |block: &&Node| checker::read(block, inherited.clone(), reporter);
+        let checks: ChecksDraft = blocks.iter().filter_map(&mut read).collect();
+        for block in not_built {
+            checker::not_built(block, &address, !checks.is_empty(), reporter);
+        }
         let Some(forward) = method else {
             self.left_out = true;
             return;
@@ -167,7 +174,7 @@ impl Server {
         let written = (forward == Forward::Nat).then(|| port.clone());
         let backend =
             BackendDraft { address, port: written, weight: Some(weight), forward, check: None };
-        self.backends.push(RealServer { backend, port, check, span: node.span().clone() });
+        self.backends.push(RealServer { backend, port, checks, span: node.span().clone() });
     }
 
     fn service(
@@ -207,38 +214,38 @@ impl Server {
                 .iter()
                 .map(|server| self.backend(server, protocol, &port))
                 .collect(),
-            check: Some(self.check(protocol, &port, here)),
+            check: Some(self.checks(protocol, &port, here)),
             address,
             port,
             protocol,
         }
     }
 
-    /// The service's check is the first one that a real server has.
-    fn check(&self, protocol: Protocol, port: &At<i64>, here: &Span) -> At<CheckDraft> {
+    /// The service's checks are those of the first real server that has any.
+    fn checks(&self, protocol: Protocol, port: &At<i64>, here: &Span) -> ChecksDraft {
         match self.common() {
-            Some(server) => server.check(protocol, port),
-            None => checker::none(here),
+            Some(server) => server.checks(protocol, port),
+            None => vec![checker::none(here)],
         }
     }
 
-    /// Each real server but the first that is checked has a check of its own, or none: nothing is
+    /// Each real server but the first that is checked has checks of its own, or none: nothing is
     /// taken over from its neighbours. What is equal becomes the service's when it is validated.
     fn backend(&self, server: &RealServer, protocol: Protocol, port: &At<i64>) -> BackendDraft {
         let own = self.common().is_some_and(|common| !std::ptr::eq(common, server));
-        let check = own.then(|| server.check(protocol, port));
+        let check = own.then(|| server.checks(protocol, port));
         BackendDraft { check, ..server.backend.clone() }
     }
 
     fn common(&self) -> Option<&RealServer> {
-        self.backends.iter().find(|server| server.check.is_some())
+        self.backends.iter().find(|server| !server.checks.is_empty())
     }
 
     /// keepalived says nothing of it; where the neighbours have checks it is more often forgotten
     /// than meant.
     fn warn_of_unchecked(&self, reporter: &mut Reporter) {
-        let Some(common) = self.common().and_then(|server| server.check.as_ref()) else { return };
-        for server in self.backends.iter().filter(|server| server.check.is_none()) {
+        let Some(common) = self.common().and_then(|server| server.checks.first()) else { return };
+        for server in self.backends.iter().filter(|server| server.checks.is_empty()) {
             let message = "this real_server has no check: it counts as up, whatever becomes of it";
             let here = Diagnostic::at(&server.backend.address.span, message);
             reporter.warning(
@@ -250,15 +257,19 @@ impl Server {
 
 impl RealServer {
     /// keepalived takes a real server without a check for up.
-    fn check(&self, protocol: Protocol, port: &At<i64>) -> At<CheckDraft> {
-        let Some(At { value: check, span }) = &self.check else {
-            return checker::none(&self.span);
-        };
+    fn checks(&self, protocol: Protocol, port: &At<i64>) -> ChecksDraft {
+        if self.checks.is_empty() {
+            return vec![checker::none(&self.span)];
+        }
         // keepalived connects to the same port whatever the protocol: a UDP service has no other
         // word for it.
-        let written = || self.backend.port.as_ref().unwrap_or(port).clone();
-        let udp = (protocol == Protocol::Udp).then(written);
-        At::new(CheckDraft { port: check.port.clone().or(udp), ..check.clone() }, span)
+        let written = self.backend.port.as_ref().unwrap_or(port);
+        let mut checks = self.checks.clone();
+        let connecting = checks.iter_mut().filter(|check| check.value.kind != CheckType::Script);
+        for check in connecting.filter(|_| protocol == Protocol::Udp) {
+            check.value.port.get_or_insert_with(|| written.clone());
+        }
+        checks
     }
 }
 

@@ -1,7 +1,12 @@
 //! Checks of real servers, and what becomes of them.
 
 use super::*;
-use vrrp_model::{BodyRegex, Check, CheckKind, HttpCheck, HttpRequest, HttpVersion, Service, Sni};
+use std::time::Duration;
+
+use vrrp_model::{
+    BodyRegex, Check, CheckKind, Command, HttpCheck, HttpRequest, HttpVersion, ScriptCheck,
+    Service, Sni,
+};
 
 const ROUTER: &str =
     "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress { 10.0.0.1 }\n}\n";
@@ -153,4 +158,87 @@ fn what_keepalived_skips_of_an_http_check_is_said() {
     let message = "F:9:1: error: keepalived skips a `url` without a `path`: this one";
     assert!(said(&second, Mode::Strict).contains(&message.to_owned()));
     assert_eq!(http(service(&second, Mode::Lenient).check.kind).requests, [request("/")]);
+}
+
+#[test]
+fn a_misc_check_is_a_script_with_its_account_and_times() {
+    let script = |above: &str, lines: &str| {
+        let check = check(above, &format!("MISC_CHECK {{\n{lines}\n}}"));
+        let CheckKind::Script(script) = check.kind.clone() else { panic!("{check:?}") };
+        (script, check)
+    };
+    let (plain, check) = script("delay_loop 7", "misc_path \"/bin/x -a 'b c'\"");
+    let words = Command { secure: false, ..Command::new(["/bin/x", "-a", "b c"]) };
+    assert_eq!(plain, ScriptCheck { command: words, dynamic: false });
+    let seconds = Duration::from_secs;
+    assert_eq!((check.interval, check.timeout), (seconds(7), seconds(7)));
+    // keepalived forgives no failure of a script.
+    assert_eq!((check.fall, check.retry_interval), (1, None));
+
+    let lines = "misc_path /bin/x\nmisc_timeout 3\nuser nobody nogroup\nretry 2";
+    let (other, check) = script("", lines);
+    let account = (other.command.user.as_deref(), other.command.group.as_deref());
+    assert_eq!(account, (Some("nobody"), Some("nogroup")));
+    assert_eq!((check.interval, check.timeout), (seconds(60), seconds(3)));
+    assert_eq!((check.fall, check.retry_interval), (3, Some(seconds(1))));
+
+    let dynamic = server("", "MISC_CHECK {\nmisc_path /bin/x\nmisc_dynamic\n}");
+    let message = "F:8:1: error: `misc_dynamic`: exit statuses from 2 on are good, but the weight that they mean is not followed: it";
+    assert_eq!(said(&dynamic, Mode::Strict), [message]);
+    let kind = service(&dynamic, Mode::Lenient).check.kind;
+    assert!(matches!(kind, CheckKind::Script(ScriptCheck { dynamic: true, .. })), "{kind:?}");
+
+    let without = server("", "MISC_CHECK {\nmisc_timeout 3\n}");
+    let message = "F:6:1: error: keepalived skips a MISC_CHECK without a `misc_path`: this one";
+    assert_eq!(said(&without, Mode::Strict), [message]);
+    assert_eq!(service(&without, Mode::Lenient).check.kind, CheckKind::None);
+    let users = format!(
+        "global_defs {{ script_user daemon }}\n{}",
+        server("", "MISC_CHECK {\nmisc_path /bin/x\n}")
+    );
+    let command = service(&users, Mode::Strict).check.kind.command().cloned();
+    assert_eq!(command.and_then(|command| command.user).as_deref(), Some("daemon"));
+}
+
+#[test]
+fn retries_come_after_their_own_time() {
+    let times = |above: &str, lines: &str| {
+        let check = check(above, lines);
+        (check.interval.as_secs(), check.retry_interval.map(|time| time.as_secs()), check.fall)
+    };
+    let http = |lines: &str| format!("HTTP_GET {{\nurl {{\npath /\n}}\n{lines}\n}}");
+    let tcp = |lines: &str| format!("TCP_CHECK {{\n{lines}\n}}");
+    assert_eq!(times("", &tcp("")), (60, Some(1), 2));
+    assert_eq!(times("", &http("")), (60, Some(3), 2));
+    assert_eq!(times("retry 3\ndelay_before_retry 2", &http("")), (60, Some(2), 4));
+    assert_eq!(times("delay_before_retry 2", &http("delay_before_retry 5")), (60, Some(5), 2));
+    assert_eq!(
+        times("delay_before_retry 2", &format!("delay_before_retry 4\n{}", tcp(""))),
+        (60, Some(4), 2)
+    );
+    assert_eq!(times("", &tcp("retry 0")), (60, None, 1));
+}
+
+#[test]
+fn all_checks_of_a_real_server_count_each_with_its_own_times() {
+    let lines = "TCP_CHECK { retry 4 }\nHTTP_GET {\nurl {\npath /\n}\ndelay_loop 5\n}\nMISC_CHECK { misc_path /bin/x\n}";
+    let check = check("", lines);
+    let seen: Vec<_> = check
+        .all()
+        .map(|one| (one.kind.check_type().label(), one.interval.as_secs(), one.fall))
+        .collect();
+    assert_eq!(seen, [("tcp", 60, 5), ("http", 5, 2), ("script", 60, 1)]);
+    let toml = crate::to_toml(
+        &read(&server("", lines), Language::Keepalived, Mode::Strict).0.config.expect("a config"),
+    );
+    assert!(toml.contains("check = [{ type = \"tcp\""), "{toml}");
+
+    // A mistake in one of them leaves the others.
+    let bad = server("", &lines.replace("/bin/x", "bin/x"));
+    let kinds: Vec<_> =
+        service(&bad, Mode::Lenient).check.all().map(|one| one.kind.check_type().label()).collect();
+    assert_eq!(kinds, ["tcp", "http"]);
+    assert!(
+        said(&bad, Mode::Lenient)[0].ends_with("or a name without a slash; this check is left out")
+    );
 }

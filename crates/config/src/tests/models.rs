@@ -27,7 +27,7 @@ pub(super) fn config(random: &mut Random) -> Config {
         (0..1 + random.next(4)).map(|at| router(random, at, scripts.len())).collect();
     let groups = groups(random, routers.len());
     let services: Vec<_> =
-        (0..random.next(4)).map(|at| services::service(random, at, &routers)).collect();
+        (0..random.next(4)).map(|at| services::service(random, at, &routers, secure)).collect();
     let mail = flag(random).then(|| notify::mail(random));
     let notify = (0..random.next(4))
         .map(|_| {

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, CheckDraft, ServiceDraft};
+use super::super::draft::{At, ServiceDraft};
 use super::super::source::Span;
 use super::backend::{self, Front};
+use super::check::Context;
 use super::{check, guard, values};
 use vrrp_model::{
     Backend, Check, CheckKind, Family, Forward, Fragments, Persistence, Protocol, Router, Service,
@@ -27,18 +28,24 @@ struct Made<'a> {
 pub(super) fn validate_all(
     drafts: &[ServiceDraft],
     routers: &[Router],
+    secure: bool,
     reporter: &mut Reporter,
 ) -> Vec<Service> {
     let mut services = Vec::new();
     for draft in drafts {
-        let read = |reporter: &mut Reporter| validate(draft, routers, reporter);
+        let read = |reporter: &mut Reporter| validate(draft, routers, secure, reporter);
         services.extend(reporter.part(NOT_SERVED, read));
     }
     check_together(&mut services, reporter);
     services.into_iter().map(|made| made.service).collect()
 }
 
-fn validate<'a>(draft: &'a ServiceDraft, routers: &[Router], reporter: &mut Reporter) -> Made<'a> {
+fn validate<'a>(
+    draft: &'a ServiceDraft,
+    routers: &[Router],
+    secure: bool,
+    reporter: &mut Reporter,
+) -> Made<'a> {
     values::name(&draft.name, "a service's name", reporter);
     let address = values::unicast(&draft.address, "address", reporter);
     if let Some(address) = address {
@@ -61,7 +68,8 @@ fn validate<'a>(draft: &'a ServiceDraft, routers: &[Router], reporter: &mut Repo
         reporter.part("this sorry server is left out", read).flatten()
     });
     check_fragments(draft, reporter);
-    let check = checked(draft.check.as_ref(), draft.protocol, reporter);
+    let context = Context { protocol: draft.protocol, secure };
+    let check = check::validate(draft.check.as_ref(), context, reporter);
     let real_path = check::real_path(draft.check.as_ref(), draft.protocol, reporter);
     let service = Service {
         name: draft.name.value.clone(),
@@ -75,7 +83,7 @@ fn validate<'a>(draft: &'a ServiceDraft, routers: &[Router], reporter: &mut Repo
         quorum: quorum(draft, &backends, reporter),
         sorry,
         guard: guard::validate(draft, front.family, reporter),
-        own_checks: own_checks(draft, &places, &check, reporter),
+        own_checks: own_checks(draft, &places, (&check, context), reporter),
         backends,
         real_path: real_path && check.kind != CheckKind::None,
         check,
@@ -83,27 +91,19 @@ fn validate<'a>(draft: &'a ServiceDraft, routers: &[Router], reporter: &mut Repo
     Made { draft, service, places }
 }
 
-/// A check with a mistake is none: keepalived takes a backend without a check for up.
-fn checked(written: Option<&At<CheckDraft>>, protocol: Protocol, reporter: &mut Reporter) -> Check {
-    let read = |reporter: &mut Reporter| check::validate(written, protocol, reporter);
-    reporter
-        .part("this check is left out, and the backend counts as up", read)
-        .unwrap_or_else(check::none)
-}
-
 /// Checks of backends that differ from the service's. `places`: by backend, its index in the draft.
 fn own_checks(
     draft: &ServiceDraft,
     places: &[usize],
-    common: &Check,
+    (common, context): (&Check, Context),
     reporter: &mut Reporter,
 ) -> BTreeMap<usize, Check> {
     let mut own = BTreeMap::new();
     for (index, place) in places.iter().enumerate() {
         let written = draft.backends.get(*place).and_then(|backend| backend.check.as_ref());
         if let Some(written) = written {
-            check::of_one_backend(&written.value, reporter);
-            own.insert(index, checked(Some(written), draft.protocol, reporter));
+            check::of_one_backend(written, reporter);
+            own.insert(index, check::validate(Some(written), context, reporter));
         }
     }
     own.retain(|_, check| check != common);

@@ -8,13 +8,15 @@ use vrrp_common::socket_maps::{MAX_BACKENDS, MAX_MEMBERS, MAX_UPSTREAMS};
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{At, UpstreamBackendDraft, UpstreamDraft};
+use super::check::Context;
 use super::{check, values};
 use vrrp_model::{Cgroup, Family, Protocol, Upstream, UpstreamBackend};
 
 /// Kinds of units that have a cgroup.
 const UNITS: [&str; 3] = [".service", ".slice", ".scope"];
 
-pub(super) fn validate(draft: &UpstreamDraft, reporter: &mut Reporter) -> Upstream {
+pub(super) fn validate(draft: &UpstreamDraft, secure: bool, reporter: &mut Reporter) -> Upstream {
+    let context = Context { protocol: Protocol::Tcp, secure };
     values::name(&draft.name, "an upstream's name", reporter);
     let ip = values::unicast(&draft.address, "address", reporter)
         .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -27,7 +29,7 @@ pub(super) fn validate(draft: &UpstreamDraft, reporter: &mut Reporter) -> Upstre
         cgroup: cgroup(draft, reporter),
         balance: draft.balance,
         backends: backends(draft, address, reporter),
-        check: check::validate(draft.check.as_ref(), Protocol::Tcp, reporter),
+        check: check::validate(draft.check.as_ref(), context, reporter),
     }
 }
 

@@ -16,7 +16,10 @@ pub(super) fn describe(text: &mut String, service: &Service) {
     describe_check(text, &service.check);
     for (backend, check) in &service.own_checks {
         if let Some(backend) = service.backends.get(*backend) {
-            let _ = writeln!(text, "    {} {}", place(backend, service.port), checked(check));
+            let place = place(backend, service.port);
+            for check in check.all() {
+                let _ = writeln!(text, "    {place} {}", checked(check));
+            }
         }
     }
     let by = match service.persistence {
@@ -44,20 +47,26 @@ pub(super) fn describe(text: &mut String, service: &Service) {
 }
 
 pub(super) fn describe_check(text: &mut String, check: &Check) {
-    let _ = match check.kind {
-        CheckKind::None => writeln!(text, "    backends are not checked"),
-        _ => writeln!(text, "    {}", checked(check)),
-    };
+    for check in check.all() {
+        let _ = match check.kind {
+            CheckKind::None => writeln!(text, "    backends are not checked"),
+            _ => writeln!(text, "    {}", checked(check)),
+        };
+    }
 }
 
 fn checked(check: &Check) -> String {
     if check.kind == CheckKind::None {
         return "is not checked: it counts as up".to_owned();
     }
-    let kind = &check.kind;
+    let Check { kind, address, interval, timeout, retry_interval, rise, fall, also: _ } = check;
+    let address = address.map_or(String::new(), |address| format!(" at {address}"));
+    let retries = match retry_interval {
+        Some(pause) if *fall > 1 => format!(", {pause:?} apart"),
+        _ => String::new(),
+    };
     format!(
-        "checked by {kind} each {:?}, at most {:?}, up after {}, down after {}",
-        check.interval, check.timeout, check.rise, check.fall,
+        "checked by {kind}{address} each {interval:?}, at most {timeout:?}, up after {rise}, down after {fall}{retries}",
     )
 }
 

@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use super::failure::{Failure, connect};
-use super::{fastcgi, http};
-use vrrp_model::{Check, CheckKind};
+use super::{fastcgi, http, script};
+use vrrp_model::{Check, CheckKind, ScriptCheck};
 
 /// An open connection; ends when the server closes or resets it.
 pub(super) type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -17,6 +18,7 @@ pub(super) type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) struct Question {
     at: SocketAddr,
     kind: Kind,
+    timeout: Duration,
 }
 
 enum Kind {
@@ -24,6 +26,7 @@ enum Kind {
     Tcp,
     Http(http::Prepared),
     FastCgi,
+    Script(ScriptCheck),
     /// Why the check cannot be asked: the backend is not known to be well.
     Impossible(String),
 }
@@ -38,17 +41,28 @@ impl Question {
                 Err(error) => Kind::Impossible(error.to_string()),
             },
             CheckKind::FastCgi { .. } => Kind::FastCgi,
+            CheckKind::Script(script) => Kind::Script(script.clone()),
         };
         let port = check.kind.port().unwrap_or(backend.port());
         let at = SocketAddr::new(check.address.unwrap_or(backend.ip()), port);
-        Self { at, kind }
+        Self { at, kind, timeout: check.timeout }
     }
 
     /// Returns the observation and, if it stays open, the connection; or the reason of the failure.
-    /// Sets no time limit of its own.
     pub(super) async fn ask(&self) -> Result<(String, Option<Held>), Failure> {
+        // A program that takes too long must be ended before the next run.
+        if let Kind::Script(script) = &self.kind {
+            return Ok((script::run(script, self.timeout).await?, None));
+        }
+        match tokio::time::timeout(self.timeout, self.connect()).await {
+            Ok(result) => result,
+            Err(_) => Err(Failure::Backend(format!("no answer within {:?}", self.timeout))),
+        }
+    }
+
+    async fn connect(&self) -> Result<(String, Option<Held>), Failure> {
         match &self.kind {
-            Kind::Nothing => Ok(("not checked".to_owned(), None)),
+            Kind::Nothing | Kind::Script(_) => Ok(("not checked".to_owned(), None)),
             Kind::Tcp => {
                 let stream = connect(self.at).await?;
                 Ok(("connected".to_owned(), Some(Box::pin(read_to_end(stream)))))

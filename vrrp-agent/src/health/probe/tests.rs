@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use vrrp_model::{Backend, Forward, HttpCheck};
+use vrrp_model::{Backend, Command, Forward, HttpCheck, ScriptCheck};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -270,4 +270,88 @@ fn what_this_host_lacks_is_no_result_about_a_backend() {
     }
     let refused = Failure::of("", &Errno::ECONNREFUSED.into());
     assert!(matches!(refused, Failure::Backend(why) if why == "Connection refused"));
+}
+
+fn script(line: &str, dynamic: bool) -> CheckKind {
+    CheckKind::Script(ScriptCheck { command: Command::new(["/bin/sh", "-c", line]), dynamic })
+}
+
+#[tokio::test]
+async fn a_script_is_good_by_its_exit_status() {
+    for (line, dynamic, up, reason) in [
+        ("exit 0", false, true, "the script exited with status 0"),
+        ("exit 1", false, false, "the script exited with status 1"),
+        ("exit 1", true, false, "the script exited with status 1"),
+        ("exit 7", false, false, "the script exited with status 7"),
+        ("exit 7", true, true, "the script exited with status 7"),
+        ("kill -KILL $$", true, false, "signal 9 ended the script"),
+        ("sleep 60", true, false, "the script did not end within 500ms"),
+    ] {
+        let (_probes, mut events) = start(service(script(line, dynamic), SOON, 1));
+        let event = next(&mut events).await;
+        assert_eq!((event.up, event.reason.as_str()), (up, reason), "{line} {dynamic}");
+    }
+    let none = CheckKind::Script(ScriptCheck {
+        command: Command::new(["/does/not/exist"]),
+        dynamic: false,
+    });
+    let (_probes, mut events) = start(service(none, SOON, 1));
+    let event = next(&mut events).await;
+    assert!(!event.up && event.reason.contains("cannot be started"), "{}", event.reason);
+}
+
+#[tokio::test]
+async fn a_failure_is_followed_by_retries_and_not_by_the_interval() {
+    let (listener, at) = listen().await;
+    let server = serve_tcp(listener);
+    let pause = Duration::from_millis(100);
+    let mut service = service(CheckKind::Tcp { port: Some(at.port()) }, 60 * SOON, 4);
+    service.check.retry_interval = Some(pause);
+    let (_probes, mut events) = start(service);
+    assert!(next(&mut events).await.up);
+
+    let killed = Instant::now();
+    server.abort();
+    assert!(!next(&mut events).await.up);
+    let after = killed.elapsed();
+    assert!((3 * pause..3 * pause + SOON / 5).contains(&after), "{after:?}");
+}
+
+#[tokio::test]
+async fn a_success_among_the_retries_leaves_the_backend_up() {
+    let (listener, at) = listen().await;
+    let server = serve_tcp(listener);
+    let mut service = service(CheckKind::Tcp { port: Some(at.port()) }, 60 * SOON, 2);
+    service.check.retry_interval = Some(Duration::from_millis(300));
+    let (_probes, mut events) = start(service);
+    assert!(next(&mut events).await.up);
+    server.abort();
+    assert!(server.await.is_err());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let _server = serve_tcp(TcpListener::bind(at).await.unwrap());
+    let nothing = tokio::time::timeout(Duration::from_millis(700), events.recv()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+}
+
+#[tokio::test]
+async fn a_backend_is_up_while_all_its_checks_are_good() {
+    let directory = tempfile::tempdir().unwrap();
+    let flag = directory.path().join("good");
+    let (listener, at) = listen().await;
+    let _server = serve_tcp(listener);
+    let mut service = service(CheckKind::Tcp { port: Some(at.port()) }, SOON, 1);
+    let line = format!("test -e {}", flag.display());
+    service.check.also =
+        vec![Check { interval: Duration::from_millis(20), ..Check::new(script(&line, false)) }];
+    let (_probes, mut events) = start(service);
+    let event = next(&mut events).await;
+    assert!(!event.up);
+    let end = ": the script exited with status 1";
+    assert_eq!(event.reason, format!("the script /bin/sh -c {line}{end}"));
+
+    std::fs::write(&flag, "").unwrap();
+    let event = next(&mut events).await;
+    assert!(event.up && event.reason.ends_with("status 0"), "{}", event.reason);
+    std::fs::remove_file(&flag).unwrap();
+    assert!(!next(&mut events).await.up);
 }

@@ -4,8 +4,8 @@ use super::Support::{Differs, Harmless, Read};
 use super::{IPVS, Table};
 
 const ALPHA: &str = "a backend takes connections after its first good check, with and without it";
-const RETRIES: &str = "a failed check is repeated at its interval, not after this time: a dead backend is noticed later where this is shorter";
-const WARMUP: &str = "a check is repeated at its interval";
+const WARMUP: &str =
+    "the first check of a backend is made at once: the backend takes connections after it";
 const INHIBIT: &str =
     "a backend whose check fails takes no connections in any case, and keeps none";
 const NO_LIMIT: &str = "connections are not counted: no limit would hold";
@@ -27,6 +27,7 @@ pub(in super::super) const VIRTUAL_SERVER: Table = Table {
                 "delay_loop",
                 "connect_timeout",
                 "retry",
+                "delay_before_retry",
                 "virtualhost",
                 "weight",
                 "real_server",
@@ -58,7 +59,6 @@ pub(in super::super) const VIRTUAL_SERVER: Table = Table {
         (Harmless(IPVS), &["flag-1", "flag-2", "flag-3", "snmp_name"]),
         (Harmless("a service goes where its address goes"), &["ha_suspend"]),
         (Harmless("the address tells the family"), &["ip_family"]),
-        (Harmless(RETRIES), &["delay_before_retry"]),
         (Harmless(WARMUP), &["warmup"]),
         (Harmless("each change of a backend is logged"), &["log_all_failures"]),
     ],
@@ -76,15 +76,6 @@ pub(in super::super) const REAL_SERVER: Table = Table {
                 "TCP_CHECK",
                 "HTTP_GET",
                 "SSL_GET",
-                "delay_loop",
-                "connect_timeout",
-                "retry",
-                "virtualhost",
-            ],
-        ),
-        (
-            Differs("this check is not built yet"),
-            &[
                 "MISC_CHECK",
                 "SMTP_CHECK",
                 "DNS_CHECK",
@@ -92,6 +83,11 @@ pub(in super::super) const REAL_SERVER: Table = Table {
                 "PING_CHECK",
                 "BFD_CHECK",
                 "FILE_CHECK",
+                "delay_loop",
+                "connect_timeout",
+                "retry",
+                "delay_before_retry",
+                "virtualhost",
             ],
         ),
         (Read, &["smtp_alert"]),
@@ -100,7 +96,6 @@ pub(in super::super) const REAL_SERVER: Table = Table {
         (Harmless(ALPHA), &["alpha"]),
         (Harmless(INHIBIT), &["inhibit_on_failure"]),
         (Harmless(IPVS), &["snmp_name"]),
-        (Harmless(RETRIES), &["delay_before_retry"]),
         (Harmless(WARMUP), &["warmup"]),
         (Harmless("each change of a backend is logged"), &["log_all_failures"]),
     ],
@@ -110,10 +105,19 @@ pub(in super::super) const REAL_SERVER: Table = Table {
 pub(in super::super) const CHECK: Table = Table {
     block: "this check",
     rows: &[
-        (Read, &["connect_ip", "connect_port", "connect_timeout", "retry", "delay_loop"]),
+        (
+            Read,
+            &[
+                "connect_ip",
+                "connect_port",
+                "connect_timeout",
+                "retry",
+                "delay_before_retry",
+                "delay_loop",
+            ],
+        ),
         (Differs(NOT_BOUND), &["bindto", "bind_port", "bind_if", "fwmark"]),
         (Harmless(ALPHA), &["alpha"]),
-        (Harmless(RETRIES), &["delay_before_retry"]),
         (Harmless(WARMUP), &["warmup"]),
         (Harmless("each change of a backend is logged"), &["log_all_failures"]),
     ],
@@ -130,6 +134,7 @@ pub(in super::super) const HTTP_CHECK: Table = Table {
                 "connect_port",
                 "connect_timeout",
                 "retry",
+                "delay_before_retry",
                 "nb_get_retry",
                 "delay_loop",
                 "virtualhost",
@@ -141,9 +146,29 @@ pub(in super::super) const HTTP_CHECK: Table = Table {
         ),
         (Differs(NOT_BOUND), &["bindto", "bind_port", "bind_if", "fwmark"]),
         (Harmless(ALPHA), &["alpha"]),
-        (Harmless(RETRIES), &["delay_before_retry"]),
         (Harmless(WARMUP), &["warmup"]),
         (Harmless("a check asks for all its URLs at once"), &["fast_recovery"]),
+        (Harmless("each change of a backend is logged"), &["log_all_failures"]),
+    ],
+};
+
+pub(in super::super) const MISC_CHECK: Table = Table {
+    block: "MISC_CHECK",
+    rows: &[
+        (
+            Read,
+            &[
+                "misc_path",
+                "misc_timeout",
+                "misc_dynamic",
+                "user",
+                "retry",
+                "delay_before_retry",
+                "delay_loop",
+            ],
+        ),
+        (Harmless(ALPHA), &["alpha"]),
+        (Harmless(WARMUP), &["warmup"]),
         (Harmless("each change of a backend is logged"), &["log_all_failures"]),
     ],
 };

@@ -2,7 +2,7 @@
 //! belongs.
 
 /// Blocks and their words.
-pub(super) const OTHERS: [(&str, &[&str]); 10] = [
+pub(super) const OTHERS: [(&str, &[&str]); 9] = [
     ("garp_group", &["garp_interval", "gna_interval", "interface", "interfaces"]),
     ("track_file", &["file", "weight", "init_file"]),
     (
@@ -40,7 +40,6 @@ pub(super) const OTHERS: [(&str, &[&str]); 10] = [
         ],
     ),
     ("SSL", &["ca", "certificate", "key", "password"]),
-    ("MISC_CHECK", &["misc_path", "misc_timeout", "misc_dynamic", "user"]),
     ("DNS_CHECK", &["type", "name"]),
     ("UDP_CHECK", &["payload", "require_reply", "min_reply_length", "max_reply_length"]),
     ("SMTP_CHECK", &["helo_name", "host"]),

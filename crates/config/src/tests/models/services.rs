@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Random, flag, host_of, many, name, pick, some_duration};
+use super::{Random, command, flag, host_of, many, name, pick, some_duration};
 use vrrp_model::{
     Backend, BodyRegex, Check, CheckKind, Family, Forward, Fragments, Guard, HttpCheck,
-    HttpRequest, HttpVersion, Persistence, Protocol, Rate, Router, Service, Sni,
+    HttpRequest, HttpVersion, Persistence, Protocol, Rate, Router, ScriptCheck, Service, Sni,
 };
 
 /// The port is one of the service's own, so that no two services have address and port in common.
-pub(super) fn service(random: &mut Random, at: usize, routers: &[Router]) -> Service {
+pub(super) fn service(random: &mut Random, at: usize, routers: &[Router], secure: bool) -> Service {
     let router = &routers[random.next(routers.len())];
     let address = router.addresses[random.next(router.addresses.len())].address;
     let family = Family::of(address);
@@ -26,14 +26,14 @@ pub(super) fn service(random: &mut Random, at: usize, routers: &[Router]) -> Ser
         ],
     );
     let front = Front { family, port: at as u16 + 1, steers: fragments == Fragments::Steer };
-    let check = check(random, protocol);
+    let check = check(random, protocol, secure);
     let real_path = protocol == Protocol::Tcp && check.kind != CheckKind::None && flag(random);
     let backends: Vec<Backend> =
         (0..1 + random.next(9)).map(|host| backend(random, &front, host)).collect();
     let mut own_checks: BTreeMap<usize, Check> = BTreeMap::new();
     for index in 0..backends.len() {
         if random.next(4) == 0 {
-            own_checks.insert(index, self::check(random, protocol));
+            own_checks.insert(index, self::check(random, protocol, secure));
         }
     }
     own_checks.retain(|_, own| *own != check);
@@ -69,24 +69,39 @@ struct Front {
     steers: bool,
 }
 
-fn check(random: &mut Random, protocol: Protocol) -> Check {
+fn check(random: &mut Random, protocol: Protocol, secure: bool) -> Check {
+    let check = one_check(random, protocol, secure);
+    if check.kind == CheckKind::None {
+        return check;
+    }
+    let further = many(random, |random| one_check(random, protocol, secure));
+    let also = further.into_iter().filter(|further| further.kind != CheckKind::None).collect();
+    Check { also, ..check }
+}
+
+fn one_check(random: &mut Random, protocol: Protocol, secure: bool) -> Check {
     let port = pick(random, &[Some(1), Some(65_535)]);
     let free = if protocol == Protocol::Tcp { None } else { port };
+    let command = command(random, secure);
     let kinds = [
         CheckKind::None,
         CheckKind::Tcp { port },
         CheckKind::Tcp { port: free },
         CheckKind::Http(http(random, port)),
+        CheckKind::Script(ScriptCheck { command, dynamic: flag(random) }),
     ];
     let kind = pick(random, &kinds);
-    let elsewhere = kind != CheckKind::None && flag(random);
+    let connects = !matches!(kind, CheckKind::None | CheckKind::Script(_));
+    let elsewhere = connects && flag(random);
     Check {
         kind,
         address: pick(random, &["127.0.0.1", "2001:db8::9"]).parse().ok().filter(|_| elsewhere),
         interval: some_duration(random),
         timeout: some_duration(random),
+        retry_interval: flag(random).then(|| some_duration(random)),
         rise: pick(random, &[1, 3]),
         fall: pick(random, &[1, u32::MAX]),
+        also: Vec::new(),
     }
 }
 

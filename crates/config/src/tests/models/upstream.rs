@@ -33,8 +33,10 @@ pub(super) fn upstream(random: &mut Random, at: usize) -> Upstream {
             address: None,
             interval: some_duration(random),
             timeout: some_duration(random),
+            retry_interval: None,
             rise: pick(random, &[1, 3]),
             fall: pick(random, &[1, u32::MAX]),
+            also: Vec::new(),
         },
     }
 }
