@@ -1,5 +1,6 @@
 //! The meaning of a configuration in words: the output of `check`.
 
+mod notify;
 mod service;
 mod upstream;
 
@@ -41,6 +42,7 @@ pub fn summary(config: &Config) -> String {
     for script in &config.scripts {
         describe_script(&mut text, script);
     }
+    notify::describe(&mut text, config);
     for service in &config.services {
         service::describe(&mut text, service);
     }
