@@ -8,7 +8,6 @@
 mod counts;
 mod fifo;
 mod mail;
-mod run;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock;
-use crate::process::Outcome;
+use crate::process::{self, Outcome};
 pub use counts::{Counted, Counts};
 use fifo::Fifos;
 use mail::{MailError, Outbox, Parcel};
@@ -284,9 +283,10 @@ async fn until(flag: &mut watch::Receiver<bool>) {
     let _ = flag.wait_for(|&flag| flag).await;
 }
 
-async fn run(key: Key, job: Job, leave: watch::Receiver<bool>) -> Ended {
-    let program = job.command.words.first().cloned().unwrap_or_default();
-    let (outcome, left) = run::run(job, leave).await;
+async fn run(key: Key, job: Job, mut leave: watch::Receiver<bool>) -> Ended {
+    let Job { command, environment, timeout, wait: _ } = job;
+    let program = command.words.first().cloned().unwrap_or_default();
+    let (outcome, left) = process::run(command, environment, timeout, until(&mut leave)).await;
     Ended { key, program, outcome, left }
 }
 

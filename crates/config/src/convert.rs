@@ -20,8 +20,8 @@ use comments::{Block, Comments};
 use text::{Text, duration, inline_table, string};
 use vrrp_model::{
     Announce, Auth, ChecksumForm, Config, Delivery, ElectionThread, Family, Hmac, HmacKey, Peer,
-    Router, Script, SyncGroup, TrackInterface, TrackScript, Tunnel, Version, VirtualAddress,
-    Weight, XdpUse,
+    Recover, Router, Script, SyncGroup, TrackInterface, TrackScript, Tunnel, Version,
+    VirtualAddress, Weight, XdpUse,
 };
 
 /// The file as TOML with its comments; `None` when it has an error.
@@ -381,7 +381,7 @@ fn write_announce(text: &mut Text, announce: &Announce) {
 }
 
 fn write_script(text: &mut Text, script: &Script) {
-    let Script { name, command, interval, timeout, rise, fall, init_fail } = script;
+    let Script { name, command, interval, timeout, rise, fall, init_fail, recover } = script;
     text.key("name", &string(name));
     notify::command(text, "command", "", command);
     text.key("interval", &duration(*interval));
@@ -390,5 +390,15 @@ fn write_script(text: &mut Text, script: &Script) {
     text.key("fall", &fall.to_string());
     if *init_fail {
         text.key("init_fail", "true");
+    }
+    if let Some(Recover { command, attempts, timeout }) = recover {
+        // It runs as the script's user.
+        let words: Vec<String> = command.words.iter().map(|word| string(word)).collect();
+        let recover = inline_table([
+            ("command", Some(format!("[{}]", words.join(", ")))),
+            ("attempts", Some(attempts.to_string())),
+            ("timeout", Some(duration(*timeout))),
+        ]);
+        text.key("recover", &recover);
     }
 }

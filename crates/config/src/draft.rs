@@ -27,7 +27,7 @@ pub(super) use router::{
     AddressDraft, AnnounceDraft, HmacDraft, InterfaceTrackDraft, KeyDraft, PeerDraft, RouterDraft,
     ScriptTrackDraft,
 };
-pub(super) use script::{Command, ScriptDraft};
+pub(super) use script::{Command, RecoverDraft, ScriptDraft};
 pub(super) use service::{
     BackendDraft, GuardDraft, RateDraft, ServiceDraft, SorryDraft, TargetDraft,
 };

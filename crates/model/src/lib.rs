@@ -358,4 +358,22 @@ pub struct Script {
     pub fall: u32,
     /// Whether it counts as failed until its first result; otherwise the first result decides.
     pub init_fail: bool,
+    /// What is tried before a failure counts.
+    pub recover: Option<Recover>,
+}
+
+/// A command that may make a script succeed again, such as the start of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recover {
+    pub command: Command,
+    /// Failures in a row that are answered by the command; further ones count. At least 1.
+    pub attempts: u32,
+    /// After this the command is killed.
+    pub timeout: Duration,
+}
+
+/// Where nothing else is configured.
+impl Recover {
+    pub const ATTEMPTS: u32 = 1;
+    pub const TIMEOUT: Duration = Duration::from_secs(30);
 }

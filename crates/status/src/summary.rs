@@ -162,6 +162,10 @@ fn describe_script(text: &mut String, script: &Script) {
         script.fall,
         script.command.user.as_deref().unwrap_or("the agent's user"),
     );
+    if let Some(recover) = &script.recover {
+        let (words, attempts) = (&recover.command.words, recover.attempts);
+        let _ = writeln!(text, "    before a failure counts: {words:?}, {attempts} in a row");
+    }
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {

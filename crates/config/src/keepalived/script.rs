@@ -25,6 +25,7 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
         timeout: None,
         weight: None,
         reverse: false,
+        recover: None,
         rise: None,
         fall: None,
         user: globals.script_account.user.clone(),

@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::garbage::Random;
 use vrrp_model::{
     Announce, Auth, ChecksumForm, Command, Config, Delivery, ElectionThread, Family, Hmac, HmacKey,
-    HmacMode, Peer, Router, Script, SyncGroup, TrackInterface, TrackScript, Tunnel, Version,
-    VirtualAddress, Weight, XdpUse,
+    HmacMode, Peer, Recover, Router, Script, SyncGroup, TrackInterface, TrackScript, Tunnel,
+    Version, VirtualAddress, Weight, XdpUse,
 };
 
 /// Characters that a careless writer would trip over.
@@ -207,14 +207,24 @@ fn virtual_address(random: &mut Random, address: IpAddr) -> VirtualAddress {
 }
 
 fn script(random: &mut Random, at: usize, secure: bool) -> Script {
+    let command = command(random, secure);
     Script {
         name: name(random, at),
-        command: command(random, secure),
         interval: some_duration(random),
         timeout: some_duration(random),
         rise: pick(random, &[1, 2, u32::MAX]),
         fall: pick(random, &[1, 2, u32::MAX]),
         init_fail: flag(random),
+        recover: flag(random).then(|| Recover {
+            command: Command {
+                user: command.user.clone(),
+                group: command.group.clone(),
+                ..self::command(random, secure)
+            },
+            attempts: pick(random, &[1, 2, u32::MAX]),
+            timeout: some_duration(random),
+        }),
+        command,
     }
 }
 

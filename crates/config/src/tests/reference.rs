@@ -27,6 +27,7 @@ const TABLES: &[(&str, &str)] = &[
     ("track_script", "[[virtual_router]]\ntrack_scripts = [{ nobody = 1 }]"),
     ("track_interface", "[[virtual_router]]\ntrack_interfaces = [{ nobody = 1 }]"),
     ("script", "[[script]]\nnobody = 1"),
+    ("recover", "[[script]]\nrecover = { nobody = 1 }"),
     ("notify", "[[notify]]\nnobody = 1"),
     ("mail", "[mail]\nnobody = 1"),
     ("notify_fifo", "[[notify_fifo]]\nnobody = 1"),
