@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use vrrp_config::{Diagnostic, Severity};
 use vrrp_model::Config;
@@ -29,7 +29,7 @@ pub fn findings(config: &Config) -> Vec<Diagnostic> {
 fn in_file(path: &Path) -> Vec<Diagnostic> {
     let Some(text) = read(path) else { return Vec::new() };
     let found = (1..).zip(text.lines()).filter(|(_, line)| means_the_program(line));
-    found.map(|(number, line)| warning(path.to_owned(), number, line.trim())).collect()
+    found.map(|(number, line)| warning(path, number, line.trim())).collect()
 }
 
 /// `None` where it cannot be read or is no text: others report that.
@@ -58,7 +58,7 @@ fn means_the_program(line: &str) -> bool {
     named && asking
 }
 
-fn warning(path: PathBuf, number: usize, line: &str) -> Diagnostic {
+fn warning(path: &Path, number: usize, line: &str) -> Diagnostic {
     let message = format!(
         "{}:{number} means keepalived by name: `{line}` has no effect on this agent, unless it is installed under that name",
         path.display()
