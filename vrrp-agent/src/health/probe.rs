@@ -11,6 +11,7 @@
 mod attempt;
 mod failure;
 mod fastcgi;
+mod held;
 mod http;
 mod script;
 #[cfg(test)]
@@ -28,8 +29,9 @@ use tokio::task::JoinSet;
 use super::Event;
 use crate::clock;
 use crate::shortage::{self, Undone};
-use attempt::{Held, Question};
+use attempt::Question;
 use failure::Failure;
+use held::Held;
 use verdict::{Subject, Verdict};
 use vrrp_model::time::Instant;
 use vrrp_model::{Backend, Check, CheckKind, Service, Upstream};
