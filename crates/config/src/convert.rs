@@ -7,6 +7,7 @@
 mod check;
 mod comments;
 mod notify;
+mod route;
 mod service;
 mod text;
 mod upstream;
@@ -53,6 +54,7 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
         routers,
         groups,
         scripts,
+        routing,
         notify,
         fifos,
         mail,
@@ -95,6 +97,7 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
         text.table("script", comments.of(&Block::Script(script.name.clone())));
         write_script(&mut text, script);
     }
+    route::write_static(&mut text, routing);
     notify.iter().for_each(|notify| notify::write(&mut text, notify, config));
     mail.iter().for_each(|mail| notify::write_mail(&mut text, mail));
     fifos.iter().for_each(|fifo| notify::write_fifo(&mut text, fifo));
@@ -207,6 +210,7 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
         track_scripts,
         track_interfaces,
         track_own_interface,
+        routing,
     } = router;
     text.key("name", &string(name));
     text.key("interface", &string(interface));
@@ -248,6 +252,7 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
     if !track_own_interface {
         text.key("track_own_interface", "false");
     }
+    route::write(text, routing);
 }
 
 fn write_delivery(text: &mut Text, delivery: Delivery, peers: &[Peer], family: Family) {

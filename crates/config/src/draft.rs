@@ -9,6 +9,7 @@
 mod check;
 mod metrics;
 mod notify;
+mod route;
 mod router;
 mod script;
 mod service;
@@ -23,6 +24,7 @@ use super::source::Span;
 pub(super) use check::{CheckDraft, ChecksDraft, RequestDraft, SniDraft, StatusDraft, digest};
 pub(super) use metrics::Metrics;
 pub(super) use notify::{FifoDraft, MailDraft, NotifyDraft};
+pub(super) use route::{RouteDraft, RuleDraft};
 pub(super) use router::{
     AddressDraft, AnnounceDraft, HmacDraft, InterfaceTrackDraft, KeyDraft, PeerDraft, RouterDraft,
     ScriptTrackDraft,
@@ -103,6 +105,10 @@ pub(super) struct Draft {
     pub scripts: Vec<ScriptDraft>,
     /// Whether root refuses programs that other users could replace.
     pub script_security: Option<bool>,
+    #[serde(default, rename = "static_route")]
+    pub static_routes: Vec<RouteDraft>,
+    #[serde(default, rename = "static_rule")]
+    pub static_rules: Vec<RuleDraft>,
     #[serde(default)]
     pub notify: Vec<NotifyDraft>,
     #[serde(default, rename = "notify_fifo")]

@@ -22,6 +22,7 @@ mod lookalikes;
 mod lvs;
 mod mail;
 mod notify;
+mod routes;
 mod script;
 mod sync;
 mod tree;
@@ -93,6 +94,8 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
             "vrrp_sync_group" => {
                 synced.extend(sync::read(node, &globals, reporter));
             }
+            "static_routes" => draft.static_routes.extend(routes::routes(node, reporter)),
+            "static_rules" => draft.static_rules.extend(routes::rules(node, reporter)),
             "vrrp_script" => {
                 let read = |reporter: &mut Reporter| script::read(node, &globals, reporter);
                 draft.scripts.extend(reporter.part(ScriptDraft::NOT_TRACKED, read).flatten());

@@ -13,6 +13,7 @@ mod group;
 mod guard;
 mod hmac;
 mod notify;
+mod route;
 mod router;
 mod script;
 mod service;
@@ -49,6 +50,7 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
     let routers = router::validate_all(&draft.routers, &draft.scripts, reporter);
     let groups = group::validate(&draft.groups, &draft.routers, reporter);
     let services = service::validate_all(&draft.services, &routers, secure, reporter);
+    let routing = route::validate(&draft.static_routes, &draft.static_rules, reporter);
     let notify = draft
         .notify
         .iter()
@@ -90,6 +92,7 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         routers,
         groups,
         scripts,
+        routing,
         notify,
         fifos,
         mail,

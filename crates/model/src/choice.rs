@@ -73,6 +73,8 @@ mod tests {
             NotifyEvent,
             Persistence,
             Protocol,
+            RouteKind,
+            RouteScope,
             XdpUse
         );
     }

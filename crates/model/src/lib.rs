@@ -13,6 +13,7 @@ mod hmac;
 pub mod host;
 mod index;
 mod notify;
+mod route;
 mod service;
 pub mod suggest;
 mod text;
@@ -32,6 +33,7 @@ pub use election_thread::{Degraded, ElectionThread, Missing};
 pub use hmac::{Hmac, HmacError, HmacKey, HmacMode};
 pub use index::RouterIdx;
 pub use notify::{Action, Command, Fifo, Mail, Notify, NotifyEvent, Run, Subject};
+pub use route::{RouteKind, RouteScope, Routing, VirtualRoute, VirtualRule};
 pub use service::{
     Backend, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, Tunnel,
 };
@@ -76,6 +78,8 @@ pub struct Config {
     /// Routers that are masters together or not at all (`vrrp_sync_group`).
     pub groups: Vec<SyncGroup>,
     pub scripts: Vec<Script>,
+    /// There while the agent runs.
+    pub routing: Routing,
     /// In the order in which they are run.
     pub notify: Vec<Notify>,
     pub fifos: Vec<Fifo>,
@@ -161,6 +165,8 @@ pub struct Router {
     pub track_interfaces: Vec<TrackInterface>,
     /// Whether it is a fault if the link of `interface` goes down.
     pub track_own_interface: bool,
+    /// There while this node is master.
+    pub routing: Routing,
 }
 
 impl Router {

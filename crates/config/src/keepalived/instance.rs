@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{
     AddressDraft, AnnounceDraft, At, HmacDraft, InterfaceTrackDraft, NotifyDraft, PeerDraft,
-    RouterDraft, ScriptTrackDraft,
+    RouteDraft, RouterDraft, RuleDraft, ScriptTrackDraft,
 };
 use super::super::source::Span;
 use super::address_lists::{addresses, interface_track, peers, script_track, tracks};
@@ -15,7 +15,7 @@ use super::family::Decision;
 use super::global::{self, Globals};
 use super::keywords::{AUTHENTICATION, INSTANCE};
 use super::tree::Node;
-use super::{hmac, notify, values};
+use super::{hmac, notify, routes, values};
 use vrrp_model::{ChecksumForm, Version};
 
 /// Of `preempt_delay`.
@@ -26,7 +26,9 @@ const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration
 const LONGEST_V3_INTERVAL: Duration = Duration::from_millis(40_950);
 const PRIORITY: i64 = 100;
 /// Keywords that take a block. A list may be written more than once: its lines add up.
-const BLOCKS: [&str; 7] = [
+const BLOCKS: [&str; 9] = [
+    "virtual_routes",
+    "virtual_rules",
     "virtual_ipaddress",
     "virtual_ipaddress_excluded",
     "track_script",
@@ -63,6 +65,8 @@ struct Instance {
     track_interfaces: Vec<InterfaceTrackDraft>,
     /// Whether the link of its own interface may go down (`dont_track_primary`).
     untracked: Option<bool>,
+    routes: Vec<RouteDraft>,
+    rules: Vec<RuleDraft>,
 }
 
 pub(super) fn read(
@@ -96,6 +100,8 @@ pub(super) fn read(
         track_scripts: Vec::new(),
         track_interfaces: Vec::new(),
         untracked: None,
+        routes: Vec::new(),
+        rules: Vec::new(),
     };
     let statements = values::statements(node, &INSTANCE, &BLOCKS, reporter);
     for statement in &statements {
@@ -156,6 +162,8 @@ impl Instance {
                 self.addresses.extend(addresses);
             }
             word if word.starts_with("notify") => {}
+            "virtual_routes" => self.routes.extend(routes::routes(node, reporter)),
+            "virtual_rules" => self.rules.extend(routes::rules(node, reporter)),
             "dont_track_primary" => self.untracked = Some(values::switch(node, reporter)),
             "virtual_ipaddress_excluded" => {
                 self.excluded_addresses.extend(addresses(node, reporter));
@@ -218,6 +226,8 @@ impl Instance {
             track_scripts: self.track_scripts,
             track_interfaces: self.track_interfaces,
             track_own_interface: self.untracked.map(|untracked| !untracked),
+            routes: self.routes,
+            rules: self.rules,
             name,
         })
     }

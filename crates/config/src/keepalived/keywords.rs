@@ -152,6 +152,8 @@ pub(super) const ROOT: Table = Table {
                 "vrrp_script",
                 "virtual_server",
                 "virtual_server_group",
+                "static_routes",
+                "static_rules",
             ],
         ),
         (
@@ -161,8 +163,10 @@ pub(super) const ROOT: Table = Table {
             &["net_namespace", "net_namespace_ipvs"],
         ),
         (
-            Dangerous("static addresses, routes and rules are not supported yet"),
-            &["static_ipaddress", "static_routes", "static_rules"],
+            Differs(
+                "static addresses are not supported: configure them with the host's own network settings",
+            ),
+            &["static_ipaddress"],
         ),
         (
             Differs(NO_TRACKING),

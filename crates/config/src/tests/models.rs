@@ -1,6 +1,7 @@
 //! Random models: everything a file could mean.
 
 mod notify;
+mod routes;
 mod services;
 mod upstream;
 
@@ -55,6 +56,7 @@ pub(super) fn config(random: &mut Random) -> Config {
         routers,
         groups,
         scripts,
+        routing: routes::routing(random),
         notify,
         fifos,
         mail,
@@ -133,6 +135,7 @@ fn router(random: &mut Random, at: usize, scripts: usize) -> Router {
             weight: track_weight(r),
         }),
         track_own_interface: flag(random),
+        routing: routes::routing(random),
     }
 }
 

@@ -26,6 +26,8 @@ const TABLES: &[(&str, &str)] = &[
     ("garp", "[[virtual_router]]\ngarp = { nobody = 1 }"),
     ("track_script", "[[virtual_router]]\ntrack_scripts = [{ nobody = 1 }]"),
     ("track_interface", "[[virtual_router]]\ntrack_interfaces = [{ nobody = 1 }]"),
+    ("route", "[[static_route]]\nnobody = 1"),
+    ("rule", "[[static_rule]]\nnobody = 1"),
     ("script", "[[script]]\nnobody = 1"),
     ("recover", "[[script]]\nrecover = { nobody = 1 }"),
     ("notify", "[[notify]]\nnobody = 1"),

@@ -9,7 +9,7 @@ use super::super::draft::{
     AddressDraft, AnnounceDraft, At, InterfaceTrackDraft, RouterDraft, ScriptDraft,
     ScriptTrackDraft, Time,
 };
-use super::{delivery, hmac, values};
+use super::{delivery, hmac, route, values};
 use vrrp_model::suggest;
 
 use vrrp_model::{
@@ -101,6 +101,7 @@ fn validate(
             })
             .collect(),
         track_own_interface: draft.track_own_interface.unwrap_or(true),
+        routing: route::validate(&draft.routes, &draft.rules, reporter),
     }
 }
 

@@ -38,13 +38,11 @@ pub(in super::super) const INSTANCE: Table = Table {
                 "use_vmac",
                 "auth_hmac",
                 "dont_track_primary",
+                "virtual_routes",
+                "virtual_rules",
             ],
         ),
         (Read, &["smtp_alert"]),
-        (
-            Dangerous("routes and rules are not supported yet: they would not follow the address"),
-            &["virtual_routes", "virtual_rules"],
-        ),
         (
             Dangerous("an instance without addresses is not supported yet"),
             &["no_virtual_ipaddress"],
