@@ -9,10 +9,12 @@
 //! failure.
 
 mod attempt;
+mod datagram;
 mod failure;
 mod fastcgi;
 mod http;
 mod script;
+mod smtp;
 #[cfg(test)]
 mod tests;
 mod tls;

@@ -25,7 +25,10 @@ pub(super) enum Support {
     Dangerous(&'static str),
 }
 
-pub(super) use balance::{CHECK, HTTP_CHECK, MISC_CHECK, REAL_SERVER, URL, VIRTUAL_SERVER};
+pub(super) use balance::{
+    CHECK, DNS_CHECK, HTTP_CHECK, MISC_CHECK, REAL_SERVER, SMTP_CHECK, UDP_CHECK, URL,
+    VIRTUAL_SERVER,
+};
 pub(super) use global::GLOBAL_DEFS;
 pub(super) use instance::INSTANCE;
 
@@ -60,7 +63,7 @@ impl Table {
     }
 }
 
-const ALL: [&Table; 13] = [
+const ALL: [&Table; 16] = [
     &ROOT,
     &GLOBAL_DEFS,
     &INSTANCE,
@@ -73,6 +76,9 @@ const ALL: [&Table; 13] = [
     &CHECK,
     &HTTP_CHECK,
     &MISC_CHECK,
+    &SMTP_CHECK,
+    &DNS_CHECK,
+    &UDP_CHECK,
     &URL,
 ];
 
