@@ -1,5 +1,6 @@
 //! How backends are asked whether they are well.
 
+mod datagram;
 mod http;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use super::choice::choice;
 use super::{Command, Config};
+pub use datagram::{DnsCheck, DnsRecord, HexBytes, UdpCheck, UdpReply};
 pub use http::{BodyRegex, HttpCheck, HttpRequest, HttpVersion, Sni};
 
 impl Config {
@@ -70,11 +72,24 @@ pub enum CheckKind {
     None,
     /// A TCP connection opens (to the service's port when `port` is `None`); it is held open, so
     /// that its reset shows at once.
-    Tcp { port: Option<u16> },
+    Tcp {
+        port: Option<u16>,
+    },
     /// The answers to GET requests are good.
     Http(HttpCheck),
     /// FCGI_GET_VALUES is answered by FCGI_GET_VALUES_RESULT, as php-fpm does.
-    FastCgi { port: Option<u16> },
+    FastCgi {
+        port: Option<u16>,
+    },
+    /// The mail server greets, and answers HELO with this name and QUIT.
+    Smtp {
+        port: Option<u16>,
+        helo: String,
+    },
+    Dns(DnsCheck),
+    Udp(UdpCheck),
+    /// An ICMP echo request is answered.
+    Ping,
     /// A program's exit status is 0.
     Script(ScriptCheck),
 }
@@ -95,6 +110,10 @@ choice! {
         Http = "http",
         Https = "https",
         FastCgi = "fastcgi",
+        Smtp = "smtp",
+        Dns = "dns",
+        Udp = "udp",
+        Ping = "ping",
         Script = "script",
     }
 }
@@ -107,8 +126,17 @@ impl CheckKind {
             CheckKind::Http(HttpCheck { tls: None, .. }) => CheckType::Http,
             CheckKind::Http(HttpCheck { tls: Some(_), .. }) => CheckType::Https,
             CheckKind::FastCgi { .. } => CheckType::FastCgi,
+            CheckKind::Smtp { .. } => CheckType::Smtp,
+            CheckKind::Dns(_) => CheckType::Dns,
+            CheckKind::Udp(_) => CheckType::Udp,
+            CheckKind::Ping => CheckType::Ping,
             CheckKind::Script(_) => CheckType::Script,
         }
+    }
+
+    /// Whether an address and a port are connected to.
+    pub const fn has_port(&self) -> bool {
+        !matches!(self, CheckKind::None | CheckKind::Ping | CheckKind::Script(_))
     }
 
     /// What is run.
@@ -122,8 +150,11 @@ impl CheckKind {
     /// The port that is asked instead of the backend's.
     pub const fn port(&self) -> Option<u16> {
         match *self {
-            CheckKind::None | CheckKind::Script(_) => None,
+            CheckKind::None | CheckKind::Ping | CheckKind::Script(_) => None,
             CheckKind::Tcp { port } | CheckKind::FastCgi { port } => port,
+            CheckKind::Smtp { port, .. }
+            | CheckKind::Dns(DnsCheck { port, .. })
+            | CheckKind::Udp(UdpCheck { port, .. }) => port,
             CheckKind::Http(HttpCheck { port, .. }) => port,
         }
     }
@@ -137,6 +168,11 @@ impl fmt::Display for CheckKind {
             CheckKind::Tcp { .. } => f.write_str("TCP")?,
             CheckKind::Http(http) => http.fmt(f)?,
             CheckKind::FastCgi { .. } => f.write_str("FCGI_GET_VALUES")?,
+            CheckKind::Smtp { helo, .. } => write!(f, "SMTP HELO {helo}")?,
+            CheckKind::Dns(DnsCheck { name, record, .. }) => write!(f, "DNS {record} {name}")?,
+            CheckKind::Udp(UdpCheck { reply: None, .. }) => f.write_str("UDP")?,
+            CheckKind::Udp(UdpCheck { reply: Some(_), .. }) => f.write_str("UDP with a reply")?,
+            CheckKind::Ping => f.write_str("ping")?,
             CheckKind::Script(script) => {
                 write!(f, "the script {}", script.command.words.join(" "))?;
             }

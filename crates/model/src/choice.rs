@@ -46,8 +46,8 @@ pub(crate) use choice;
 #[cfg(test)]
 mod tests {
     use crate::{
-        Balance, CheckType, ChecksumForm, Forward, Fragments, HmacMode, HttpVersion, NotifyEvent,
-        Persistence, Protocol, XdpUse,
+        Balance, CheckType, ChecksumForm, DnsRecord, Forward, Fragments, HmacMode, HttpVersion,
+        NotifyEvent, Persistence, Protocol, XdpUse,
     };
 
     /// What serde reads and writes is what messages and metrics show.
@@ -66,6 +66,7 @@ mod tests {
             Balance,
             CheckType,
             ChecksumForm,
+            DnsRecord,
             Forward,
             Fragments,
             HmacMode,

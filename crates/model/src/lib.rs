@@ -26,7 +26,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use check::{
-    BodyRegex, Check, CheckKind, CheckType, HttpCheck, HttpRequest, HttpVersion, ScriptCheck, Sni,
+    BodyRegex, Check, CheckKind, CheckType, DnsCheck, DnsRecord, HexBytes, HttpCheck, HttpRequest,
+    HttpVersion, ScriptCheck, Sni, UdpCheck, UdpReply,
 };
 use choice::choice;
 pub use election_thread::{Degraded, ElectionThread, Missing};

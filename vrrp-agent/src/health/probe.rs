@@ -9,11 +9,13 @@
 //! failure.
 
 mod attempt;
+mod datagram;
 mod failure;
 mod fastcgi;
 mod held;
 mod http;
 mod script;
+mod smtp;
 #[cfg(test)]
 mod tests;
 mod tls;

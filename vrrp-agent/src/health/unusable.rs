@@ -1,5 +1,8 @@
 //! Parts of checks that this build or this host cannot follow.
 
+#[cfg(test)]
+mod tests;
+
 use regex::bytes::Regex;
 
 use crate::process::{self, NotStarted};

@@ -4,7 +4,8 @@ use std::ops::RangeInclusive;
 
 use super::text::{duration, inline_table, string, unless};
 use vrrp_model::{
-    Check, CheckKind, Command, HttpCheck, HttpRequest, HttpVersion, ScriptCheck, Sni,
+    Check, CheckKind, Command, DnsCheck, HttpCheck, HttpRequest, HttpVersion, ScriptCheck, Sni,
+    UdpCheck,
 };
 
 /// A key and its value, if it is written.
@@ -31,7 +32,12 @@ fn one(check: &Check, real_path: bool) -> String {
     match kind {
         CheckKind::Http(http) => fields.extend(self::http(http)),
         CheckKind::Script(script) => fields.extend(self::script(script)),
-        CheckKind::None | CheckKind::Tcp { .. } | CheckKind::FastCgi { .. } => {}
+        CheckKind::Smtp { port: _, helo } => fields.push(("helo", Some(string(helo)))),
+        CheckKind::Dns(DnsCheck { port: _, name, record }) => {
+            fields.extend([("name", Some(string(name))), ("record", Some(string(record.label())))])
+        }
+        CheckKind::Udp(udp) => fields.extend(self::udp(udp)),
+        CheckKind::Ping | CheckKind::None | CheckKind::Tcp { .. } | CheckKind::FastCgi { .. } => {}
     }
     fields.extend([
         ("interval", unless(duration(*interval), &second)),
@@ -61,6 +67,19 @@ fn http(http: &HttpCheck) -> Vec<Field> {
         Some(Sni::Name(name)) => ("sni", Some(string(name))),
     });
     fields
+}
+
+fn udp(udp: &UdpCheck) -> Vec<Field> {
+    let UdpCheck { port: _, payload, reply } = udp;
+    let begins = reply.as_ref().map(|reply| string(&reply.begins.to_string()));
+    let least = reply.as_ref().map(|reply| reply.length.start().to_string());
+    let most = reply.as_ref().map(|reply| reply.length.end().to_string());
+    vec![
+        ("payload", Some(string(&payload.to_string()))),
+        ("reply", begins),
+        ("min_reply", least),
+        ("max_reply", most),
+    ]
 }
 
 fn script(script: &ScriptCheck) -> Vec<Field> {

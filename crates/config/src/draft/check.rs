@@ -8,7 +8,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::{At, Command, Number, Text, Time};
-use vrrp_model::{CheckType, HttpVersion};
+use vrrp_model::{CheckType, DnsRecord, HttpVersion};
 
 #[derive(Deserialize, Clone)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +28,13 @@ pub struct CheckDraft {
     pub requests: Option<At<Vec<RequestDraft>>>,
     pub version: Option<At<HttpVersion>>,
     pub sni: Option<At<SniDraft>>,
+    pub helo: Text,
+    pub name: Text,
+    pub record: Option<At<DnsRecord>>,
+    pub payload: Text,
+    pub reply: Text,
+    pub min_reply: Number,
+    pub max_reply: Number,
     pub command: Option<At<Command>>,
     pub user: Text,
     pub user_group: Text,
@@ -129,6 +136,13 @@ impl CheckDraft {
             requests: None,
             version: None,
             sni: None,
+            helo: None,
+            name: None,
+            record: None,
+            payload: None,
+            reply: None,
+            min_reply: None,
+            max_reply: None,
             command: None,
             user: None,
             user_group: None,

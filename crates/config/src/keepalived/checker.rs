@@ -1,7 +1,8 @@
-//! `TCP_CHECK`, `HTTP_GET`, `SSL_GET`, `MISC_CHECK`.
+//! The checks of a `real_server`.
 
 mod http;
 mod misc;
+mod other;
 mod regex;
 
 use std::ops::RangeInclusive;
@@ -11,7 +12,7 @@ use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{At, CheckDraft, SniDraft};
 use super::super::source::Span;
 use super::global::Globals;
-use super::keywords::{CHECK, HTTP_CHECK};
+use super::keywords::HTTP_CHECK;
 use super::tree::Node;
 use super::values;
 use vrrp_model::CheckType;
@@ -22,13 +23,23 @@ const TIMEOUTS: RangeInclusive<Duration> = Duration::from_micros(1)..=values::MO
 const CHECK_EACH: Duration = Duration::from_secs(60);
 const CHECK_AT_MOST: Duration = Duration::from_secs(5);
 const RETRIES: i64 = 1;
+const DNS_RETRIES: i64 = 3;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 const RETRY_HTTP_AFTER: Duration = Duration::from_secs(3);
 /// What keepalived reads of the time before a retry.
 const RETRY_DELAYS: RangeInclusive<Duration> = Duration::ZERO..=values::MOST_SECONDS;
 
 /// The keywords of the checks that are built.
-pub(super) const BUILT: [&str; 4] = ["TCP_CHECK", "HTTP_GET", "SSL_GET", "MISC_CHECK"];
+pub(super) const BUILT: [&str; 8] = [
+    "TCP_CHECK",
+    "HTTP_GET",
+    "SSL_GET",
+    "MISC_CHECK",
+    "SMTP_CHECK",
+    "DNS_CHECK",
+    "UDP_CHECK",
+    "PING_CHECK",
+];
 
 /// Those of keepalived's checks that are not.
 pub(super) const NOT_BUILT: [&str; 2] = ["BFD_CHECK", "FILE_CHECK"];
@@ -100,6 +111,7 @@ impl Inherited {
         let (retries, retry_after) = match kind {
             CheckType::Http | CheckType::Https => (RETRIES, RETRY_HTTP_AFTER),
             CheckType::Script => (0, RETRY_AFTER),
+            CheckType::Dns => (DNS_RETRIES, self.interval.value),
             _ => (RETRIES, RETRY_AFTER),
         };
         let fall = match &self.retry {
@@ -124,17 +136,15 @@ pub(super) fn read(
     mut inherited: Inherited,
     reporter: &mut Reporter,
 ) -> Option<At<CheckDraft>> {
-    if node.keyword() == "MISC_CHECK" {
-        return misc::read(node, inherited, reporter);
-    }
-    let (kind, table) = match node.keyword() {
-        "HTTP_GET" => (CheckType::Http, &HTTP_CHECK),
-        "SSL_GET" => (CheckType::Https, &HTTP_CHECK),
-        _ => (CheckType::Tcp, &CHECK),
+    let kind = match node.keyword() {
+        "MISC_CHECK" => return misc::read(node, inherited, reporter),
+        "HTTP_GET" => CheckType::Http,
+        "SSL_GET" => CheckType::Https,
+        _ => return Some(other::read(node, inherited, reporter)),
     };
     let (mut port, mut address, mut version, mut sni) = (None, None, None, None);
     let mut urls = Vec::new();
-    for statement in values::statements(node, table, &["url"], reporter) {
+    for statement in values::statements(node, &HTTP_CHECK, &["url"], reporter) {
         match statement.keyword() {
             "connect_port" => port = values::number(statement, 1..=65_535, reporter),
             "connect_ip" => address = values::text(statement, reporter),
@@ -145,20 +155,18 @@ pub(super) fn read(
         }
     }
     let mut draft = CheckDraft { port, address, version, ..inherited.draft(kind, node.span()) };
-    if kind != CheckType::Tcp {
-        let host = inherited.host.as_ref();
-        let requests: Vec<_> =
-            urls.into_iter().filter_map(|url| http::request(url, host, reporter)).collect();
-        if requests.is_empty() {
-            let message = "a check without a `url` that has a `path` checks nothing: this one";
-            reporter.ignored(Diagnostic::at(node.span(), message));
-            return None;
-        }
-        draft.requests = Some(At::new(requests, node.span()));
-        // keepalived indicates no name unless it is told to.
-        let off = || At::new(SniDraft::Switch(false), node.span());
-        draft.sni = (kind == CheckType::Https).then(|| sni.unwrap_or_else(off));
+    let host = inherited.host.as_ref();
+    let requests: Vec<_> =
+        urls.into_iter().filter_map(|url| http::request(url, host, reporter)).collect();
+    if requests.is_empty() {
+        let message = "a check without a `url` that has a `path` checks nothing: this one";
+        reporter.ignored(Diagnostic::at(node.span(), message));
+        return None;
     }
+    draft.requests = Some(At::new(requests, node.span()));
+    // keepalived indicates no name unless it is told to.
+    let off = || At::new(SniDraft::Switch(false), node.span());
+    draft.sni = (kind == CheckType::Https).then(|| sni.unwrap_or_else(off));
     Some(At::new(draft, node.span()))
 }
 

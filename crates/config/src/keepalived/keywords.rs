@@ -23,7 +23,10 @@ pub(super) enum Support {
     Dangerous(&'static str),
 }
 
-pub(super) use balance::{CHECK, HTTP_CHECK, MISC_CHECK, REAL_SERVER, URL, VIRTUAL_SERVER};
+pub(super) use balance::{
+    CHECK, DNS_CHECK, HTTP_CHECK, MISC_CHECK, REAL_SERVER, SMTP_CHECK, UDP_CHECK, URL,
+    VIRTUAL_SERVER,
+};
 pub(super) use global::{GLOBAL_DEFS, MAIL};
 pub(super) use instance::INSTANCE;
 
@@ -114,7 +117,7 @@ fn keyword(block: &'static str, word: &'static str, support: Support) -> Keyword
     Keyword { block, word, support, why }
 }
 
-const ALL: [&Table; 13] = [
+const ALL: [&Table; 16] = [
     &ROOT,
     &GLOBAL_DEFS,
     &INSTANCE,
@@ -127,6 +130,9 @@ const ALL: [&Table; 13] = [
     &CHECK,
     &HTTP_CHECK,
     &MISC_CHECK,
+    &SMTP_CHECK,
+    &DNS_CHECK,
+    &UDP_CHECK,
     &URL,
 ];
 

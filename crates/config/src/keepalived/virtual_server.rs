@@ -265,7 +265,8 @@ impl RealServer {
         // word for it.
         let written = self.backend.port.as_ref().unwrap_or(port);
         let mut checks = self.checks.clone();
-        let connecting = checks.iter_mut().filter(|check| check.value.kind != CheckType::Script);
+        let has_port = |kind| !matches!(kind, CheckType::Script | CheckType::Ping);
+        let connecting = checks.iter_mut().filter(|check| has_port(check.value.kind));
         for check in connecting.filter(|_| protocol == Protocol::Udp) {
             check.value.port.get_or_insert_with(|| written.clone());
         }

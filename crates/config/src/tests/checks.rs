@@ -4,8 +4,8 @@ use super::*;
 use std::time::Duration;
 
 use vrrp_model::{
-    BodyRegex, Check, CheckKind, Command, HttpCheck, HttpRequest, HttpVersion, ScriptCheck,
-    Service, Sni,
+    BodyRegex, Check, CheckKind, Command, DnsCheck, DnsRecord, HexBytes, HttpCheck, HttpRequest,
+    HttpVersion, ScriptCheck, Service, Sni, UdpCheck, UdpReply,
 };
 
 const ROUTER: &str =
@@ -241,4 +241,46 @@ fn all_checks_of_a_real_server_count_each_with_its_own_times() {
     assert!(
         said(&bad, Mode::Lenient)[0].ends_with("or a name without a slash; this check is left out")
     );
+}
+
+#[test]
+fn the_other_checks_have_keywords_of_their_own() {
+    let kind = |lines: &str| check("", lines).kind;
+    let helo = |helo: &str| CheckKind::Smtp { port: None, helo: helo.to_owned() };
+    assert_eq!(kind("SMTP_CHECK { }"), helo("smtpchecker.keepalived.org"));
+    assert_eq!(kind("SMTP_CHECK { helo_name a.example\n}"), helo("a.example"));
+    assert_eq!(kind("PING_CHECK { }"), CheckKind::Ping);
+    let dns =
+        |name: &str, record| CheckKind::Dns(DnsCheck { port: None, name: name.to_owned(), record });
+    let default = check("", "DNS_CHECK { }");
+    assert_eq!(default.kind, dns(".", DnsRecord::Soa));
+    assert_eq!((default.fall, default.retry_interval), (4, Some(default.interval)));
+    assert_eq!(
+        kind("DNS_CHECK {\ntype AAAA\nname a.example.\n}"),
+        dns("a.example.", DnsRecord::Aaaa)
+    );
+    let hex = |text: &str| HexBytes::parse(text).expect("digits");
+    let udp = |payload: HexBytes, reply| CheckKind::Udp(UdpCheck { port: None, payload, reply });
+    assert_eq!(kind("UDP_CHECK { }"), udp(UdpCheck::PAYLOAD.into(), None));
+    // The example of keepalived's manual.
+    let payload = hex("AB120F03450654644312 03");
+    assert_eq!(kind("UDP_CHECK { payload Ab12f 3 456 546443123\n}"), udp(payload, None));
+    let reply = |begins: &str, length| Some(UdpReply { begins: hex(begins), length });
+    assert_eq!(
+        kind("UDP_CHECK { require_reply\n}"),
+        udp(UdpCheck::PAYLOAD.into(), reply("", 0..=255))
+    );
+    let lines =
+        "UDP_CHECK { payload 01\nrequire_reply 1x x2\nmin_reply_length 2\nmax_reply_length 300\n}";
+    assert_eq!(kind(lines), udp(hex("01"), reply("1xx2", 2..=300)));
+    let bad = server("", "UDP_CHECK { payload 0g\n}");
+    let message = "F:6:21: error: bytes are written in hexadecimal digits: these";
+    assert_eq!(said(&bad, Mode::Strict), [message]);
+}
+
+#[test]
+fn a_backend_whose_check_is_not_supported_is_named() {
+    let alone = server("", "FILE_CHECK { track_file f\n}");
+    let message = "F:6:1: warning: `FILE_CHECK` is not supported: real_server 10.0.0.11 is not checked, and counts as up: this check; ignored";
+    assert_eq!(said(&alone, Mode::Lenient), [message]);
 }

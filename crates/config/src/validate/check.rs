@@ -1,6 +1,8 @@
 //! Health checks of backends.
 
 mod http;
+mod keys;
+mod other;
 
 use std::net::IpAddr;
 
@@ -72,16 +74,19 @@ fn one(written: &At<CheckDraft>, context: Context, reporter: &mut Reporter) -> C
             requests: http::requests(draft, reporter),
         }),
         CheckType::FastCgi => CheckKind::FastCgi { port },
+        CheckType::Smtp => CheckKind::Smtp { port, helo: other::helo(draft, reporter) },
+        CheckType::Dns => CheckKind::Dns(other::dns(draft, port, reporter)),
+        CheckType::Udp => CheckKind::Udp(other::udp(draft, port, reporter)),
+        CheckType::Ping => CheckKind::Ping,
         CheckType::Script => CheckKind::Script(script(written, context, reporter)),
     };
-    let connects = !matches!(kind, CheckKind::None | CheckKind::Script(_));
-    if context.protocol == Protocol::Udp && connects && port.is_none() {
+    if context.protocol == Protocol::Udp && kind.has_port() && port.is_none() {
         let message = "a UDP service has no port that this check could connect to";
         reporter.error(
             Diagnostic::at(span, message).help("give the check a `port`, or use `type = \"none\"`"),
         );
     }
-    misplaced(draft, reporter);
+    keys::check(draft, reporter);
     let second = Check::SECOND;
     let retry = draft.retry_interval.as_ref();
     Check {
@@ -126,37 +131,6 @@ fn address(draft: &CheckDraft, reporter: &mut Reporter) -> Option<IpAddr> {
         reporter.error(Diagnostic::at(&written.span, message));
     }
     values::unicast_or_loopback(written, "address", reporter)
-}
-
-/// Reports what is written for checks of another type.
-fn misplaced(draft: &CheckDraft, reporter: &mut Reporter) {
-    let request = draft.own_request();
-    let mut of_http = http::written(&request);
-    of_http.extend(draft.requests.as_ref().map(|written| ("requests", &written.span)));
-    of_http.extend(draft.version.as_ref().map(|written| ("version", &written.span)));
-    let of_http = of_http.into_iter().map(|(key, span)| (key, span.clone())).collect();
-    let sni = draft.sni.as_ref().map(|written| ("sni", written.span.clone()));
-    let place = |key, written: &'_ Option<At<String>>| {
-        written.as_ref().map(|written| (key, written.span.clone()))
-    };
-    let of_script = [
-        draft.command.as_ref().map(|written| ("command", written.span.clone())),
-        place("user", &draft.user),
-        place("user_group", &draft.user_group),
-        draft.dynamic.as_ref().map(|written| ("dynamic", written.span.clone())),
-    ];
-    let by_type: [(&[CheckType], Vec<_>); 3] = [
-        (&[CheckType::Http, CheckType::Https], of_http),
-        (&[CheckType::Https], sni.into_iter().collect()),
-        (&[CheckType::Script], of_script.into_iter().flatten().collect()),
-    ];
-    for (types, keys) in by_type.into_iter().filter(|(types, _)| !types.contains(&draft.kind)) {
-        let types: Vec<_> = types.iter().map(|kind| format!("\"{kind}\"")).collect();
-        for (key, span) in keys {
-            let message = format!("only a check of type {} has `{key}`", types.join(" or "));
-            reporter.error(Diagnostic::at(&span, message));
-        }
-    }
 }
 
 /// A backend without a check counts as up.

@@ -101,7 +101,7 @@ pub(in super::super) const REAL_SERVER: Table = Table {
     ],
 };
 
-/// `TCP_CHECK`.
+/// `TCP_CHECK` and `PING_CHECK`.
 pub(in super::super) const CHECK: Table = Table {
     block: "this check",
     rows: &[
@@ -167,6 +167,77 @@ pub(in super::super) const MISC_CHECK: Table = Table {
                 "delay_loop",
             ],
         ),
+        (Harmless(ALPHA), &["alpha"]),
+        (Harmless(WARMUP), &["warmup"]),
+        (Harmless("each change of a backend is logged"), &["log_all_failures"]),
+    ],
+};
+
+pub(in super::super) const SMTP_CHECK: Table = Table {
+    block: "SMTP_CHECK",
+    rows: &[
+        (
+            Read,
+            &[
+                "connect_ip",
+                "connect_port",
+                "connect_timeout",
+                "retry",
+                "delay_before_retry",
+                "delay_loop",
+                "helo_name",
+            ],
+        ),
+        (Differs("the real_server itself is asked, not other hosts"), &["host"]),
+        (Differs(NOT_BOUND), &["bindto", "bind_port", "bind_if", "fwmark"]),
+        (Harmless(ALPHA), &["alpha"]),
+        (Harmless(WARMUP), &["warmup"]),
+        (Harmless("each change of a backend is logged"), &["log_all_failures"]),
+    ],
+};
+
+pub(in super::super) const DNS_CHECK: Table = Table {
+    block: "DNS_CHECK",
+    rows: &[
+        (
+            Read,
+            &[
+                "connect_ip",
+                "connect_port",
+                "connect_timeout",
+                "retry",
+                "delay_before_retry",
+                "delay_loop",
+                "type",
+                "name",
+            ],
+        ),
+        (Differs(NOT_BOUND), &["bindto", "bind_port", "bind_if", "fwmark"]),
+        (Harmless(ALPHA), &["alpha"]),
+        (Harmless(WARMUP), &["warmup"]),
+        (Harmless("each change of a backend is logged"), &["log_all_failures"]),
+    ],
+};
+
+pub(in super::super) const UDP_CHECK: Table = Table {
+    block: "UDP_CHECK",
+    rows: &[
+        (
+            Read,
+            &[
+                "connect_ip",
+                "connect_port",
+                "connect_timeout",
+                "retry",
+                "delay_before_retry",
+                "delay_loop",
+                "payload",
+                "require_reply",
+                "min_reply_length",
+                "max_reply_length",
+            ],
+        ),
+        (Differs(NOT_BOUND), &["bindto", "bind_port", "bind_if", "fwmark"]),
         (Harmless(ALPHA), &["alpha"]),
         (Harmless(WARMUP), &["warmup"]),
         (Harmless("each change of a backend is logged"), &["log_all_failures"]),

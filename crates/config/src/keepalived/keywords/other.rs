@@ -2,7 +2,7 @@
 //! belongs.
 
 /// Blocks and their words.
-pub(super) const OTHERS: [(&str, &[&str]); 9] = [
+pub(super) const OTHERS: [(&str, &[&str]); 6] = [
     ("garp_group", &["garp_interval", "gna_interval", "interface", "interfaces"]),
     ("track_file", &["file", "weight", "init_file"]),
     (
@@ -40,8 +40,5 @@ pub(super) const OTHERS: [(&str, &[&str]); 9] = [
         ],
     ),
     ("SSL", &["ca", "certificate", "key", "password"]),
-    ("DNS_CHECK", &["type", "name"]),
-    ("UDP_CHECK", &["payload", "require_reply", "min_reply_length", "max_reply_length"]),
-    ("SMTP_CHECK", &["helo_name", "host"]),
     ("FILE_CHECK", &["track_file", "weight"]),
 ];

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::{Random, command, flag, host_of, many, name, pick, some_duration};
 use vrrp_model::{
-    Backend, BodyRegex, Check, CheckKind, Family, Forward, Fragments, Guard, HttpCheck,
-    HttpRequest, HttpVersion, Persistence, Protocol, Rate, Router, ScriptCheck, Service, Sni,
+    Backend, BodyRegex, Check, CheckKind, DnsCheck, DnsRecord, Family, Forward, Fragments, Guard,
+    HexBytes, HttpCheck, HttpRequest, HttpVersion, Persistence, Protocol, Rate, Router,
+    ScriptCheck, Service, Sni, UdpCheck, UdpReply,
 };
 
 /// The port is one of the service's own, so that no two services have address and port in common.
@@ -83,11 +84,17 @@ fn one_check(random: &mut Random, protocol: Protocol, secure: bool) -> Check {
     let port = pick(random, &[Some(1), Some(65_535)]);
     let free = if protocol == Protocol::Tcp { None } else { port };
     let command = command(random, secure);
+    let reply = HexBytes::parse("1x x2").map(|begins| UdpReply { begins, length: 1..=300 });
+    let reply = reply.filter(|_| flag(random));
     let kinds = [
         CheckKind::None,
         CheckKind::Tcp { port },
         CheckKind::Tcp { port: free },
         CheckKind::Http(http(random, port)),
+        CheckKind::Smtp { port, helo: "a.example".to_owned() },
+        CheckKind::Dns(DnsCheck { port, name: "a.example.".to_owned(), record: DnsRecord::Aaaa }),
+        CheckKind::Udp(UdpCheck { port, payload: b"\x0a\xbc".as_slice().into(), reply }),
+        CheckKind::Ping,
         CheckKind::Script(ScriptCheck { command, dynamic: flag(random) }),
     ];
     let kind = pick(random, &kinds);
