@@ -26,6 +26,7 @@ fn routes_and_rules_come_and_go_with_the_role_and_the_hosts_own_stay() {
         // The host has this one itself: it is not replaced, and not removed.
         ip("route add 10.8.0.0/16 dev left");
         ip("rule add from 192.0.2.7/32 table 9 priority 99");
+        ip("route add 10.5.0.0/16 dev left table 7");
         let shown =
             || format!("{}{}{}", ip("route show"), ip("route show table 7"), ip("rule show"));
         let before = shown();
@@ -82,7 +83,9 @@ fn routes_and_rules_come_and_go_with_the_role_and_the_hosts_own_stay() {
         apply(&mut successor, &backup, &mut problems).await;
         let left = shown();
         assert!(left.contains("10.6.0.0/16 dev left proto 112"), "static ones stay: {left}");
-        assert!(!left.contains("table 7") && !left.contains("10.7.0.0"), "{left}");
+        for gone in ["10.9.0.0", "default via", "10.7.0.0", "lookup 7"] {
+            assert!(!left.contains(gone), "{gone} is left: {left}");
+        }
         apply(&mut successor, &wanted(false, true), &mut problems).await;
         assert_eq!(shown(), before, "everything is given back");
     });
