@@ -1,4 +1,4 @@
-//! TLS of checks. As keepalived does, certificates are accepted whoever signed them: a check asks
+//! TLS of checks. As keepalived does, every certificate is accepted: a check asks
 //! whether a backend serves, and backends are asked by their addresses, which certificates seldom
 //! name. Nothing secret is sent.
 
