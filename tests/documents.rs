@@ -96,6 +96,17 @@ fn metrics_are_those_of_the_page() -> Result<()> {
 }
 
 #[test]
+fn keywords_are_those_of_the_reader() -> Result<()> {
+    let cell = |text: &str| text.replace('|', "\\|");
+    let rows = vrrp_config::keywords().into_iter().map(|keyword| {
+        let vrrp_config::Keyword { block, word, support, why } = keyword;
+        [block.to_owned(), code(word), support.to_owned(), cell(why)]
+    });
+    let head = ["block", "keyword", "here", "how, or why"];
+    hold("docs/keepalived-keywords.md", "keywords", &table(head, rows))
+}
+
+#[test]
 fn labels_are_read_from_samples() {
     let page = "# HELP a_b Help.\n# TYPE a_b counter\na_b_total{x=\"1\",y_z=\"{=}\"} 1\n# EOF\n";
     let found = metrics(page);

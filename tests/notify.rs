@@ -1,12 +1,14 @@
-//! Notify scripts and FIFOs beside Debian's keepalived: one file, one host, the same events, the
-//! same lines.
+//! Notify scripts, FIFOs and mails beside Debian's keepalived: one file, one host, the same events,
+//! the same lines.
 
 use std::fs;
-use std::net::Ipv4Addr;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
-use std::thread::sleep;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, sleep};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -14,10 +16,12 @@ use nix::sys::signal::Signal;
 use vrrp_tests::agent::AgentPaths;
 use vrrp_tests::line::{End, Line, Plan};
 use vrrp_tests::names::FRONT_IF;
+use vrrp_tests::netns::NetNs;
 use vrrp_tests::options::agent_binary;
 use vrrp_tests::process::{Daemon, output, wait_until};
 use vrrp_tests::{Host, agent, keepalived};
 
+const MAIL_PORT: u16 = 2525;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// After the last script the reader of the FIFO has its line.
 const SETTLED: Duration = Duration::from_millis(500);
@@ -39,6 +43,7 @@ enum Program {
 
 struct Site {
     line: Line,
+    sink: MailSink,
 }
 
 impl Site {
@@ -54,7 +59,9 @@ impl Site {
             back: end(12, 2, 10),
             backend: end(13, 2, 22),
         };
-        let site = Self { line: Line::up(about, &plan)? };
+        let line = Line::up(about, &plan)?;
+        let sink = MailSink::start(&line.host(Host::Node1))?;
+        let site = Self { line, sink };
         for name in SCRIPTS {
             let text = format!(
                 "#!/bin/sh\necho \"$@\" >>{}\n",
@@ -87,7 +94,8 @@ impl Site {
              notify_fault {dir}fault\n    notify_stop {dir}stop\n"
         );
         let mut text = format!(
-            "global_defs {{\n    script_user root\n    enable_script_security\n    vrrp_notify_fifo {dir}fifo\n    \
+            "global_defs {{\n    router_id edge\n    script_user root\n    notification_email {{\n        a@example.com\n        b@example.com\n    }}\n    \
+             notification_email_from edge@example.com\n    smtp_server 127.0.0.1 {MAIL_PORT}\n    smtp_alert\n    enable_script_security\n    vrrp_notify_fifo {dir}fifo\n    \
              vrrp_notify_fifo_script \"{dir}reader word\"\n}}\n\
              vrrp_sync_group VG {{\n    group {{\n        A\n        B\n    }}\n    notify {dir}group\n    \
              notify_master {dir}group-master\n}}\n"
@@ -152,12 +160,20 @@ impl Site {
         })
     }
 
+    /// The subjects of the mails and their recipients, by instance.
+    fn mails(&self) -> Vec<String> {
+        let mut lines = self.sink.lines();
+        lines.sort_by_key(|line| line.split(" - ").next().unwrap_or_default().to_owned());
+        lines
+    }
+
     /// The whole story of one program; what each script and the FIFO got.
     fn story(&self, program: Program) -> Result<Vec<(String, Vec<String>)>> {
         for name in SCRIPTS.iter().chain(&["fifo"]) {
             let _ = fs::remove_file(self.path(&format!("{name}.log")));
         }
         self.configure(false)?;
+        self.sink.clear();
         let mut daemon = self.start(program)?;
         self.wait("group", "GROUP VG MASTER 0", 1)?;
         self.wait("any", "INSTANCE C MASTER 103", 1)?;
@@ -170,6 +186,8 @@ impl Site {
         self.wait("group", "GROUP VG MASTER 0", 2)?;
         self.wait("any", "INSTANCE D MASTER 104", 2)?;
         self.wait("any", "INSTANCE C MASTER 103", 2)?;
+        // keepalived loses mails that a reload finds under way: five subjects have five each.
+        wait_until("25 mails", PATIENCE, || self.sink.lines().len() == 25)?;
         self.configure(true)?;
         daemon.id().signal(Signal::SIGHUP)?;
         self.wait("any", "INSTANCE D DELETED 104", 1)?;
@@ -180,7 +198,10 @@ impl Site {
         self.wait("any", "INSTANCE A STOP 101", 1)?;
         ensure!(!self.path("fifo").exists(), "the FIFO stays");
         let all = SCRIPTS.iter().chain(&["fifo"]);
-        Ok(all.map(|name| ((*name).to_owned(), self.by_subject(name))).collect())
+        let mut story: Vec<_> =
+            all.map(|name| ((*name).to_owned(), self.by_subject(name))).collect();
+        story.push(("mail".to_owned(), self.mails()));
+        Ok(story)
     }
 
     /// The order of two instances' events is not defined: lines by instance, each in its order.
@@ -198,9 +219,66 @@ impl Site {
     }
 }
 
+/// An SMTP server that keeps the subjects of its mails.
+struct MailSink {
+    kept: Arc<Mutex<Vec<String>>>,
+}
+
+impl MailSink {
+    /// Listens until the namespace is gone: the thread ends with the test.
+    fn start(netns: &NetNs) -> Result<Self> {
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let listener = netns.run(|| {
+            TcpListener::bind(("127.0.0.1", MAIL_PORT)).context("the port of the mail sink")
+        })?;
+        let keep = Arc::clone(&kept);
+        thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                let keep = Arc::clone(&keep);
+                // keepalived opens a connection for each mail, several at a time.
+                thread::spawn(move || talk(connection, &keep));
+            }
+        });
+        Ok(Self { kept })
+    }
+
+    fn clear(&self) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn talk(connection: TcpStream, kept: &Mutex<Vec<String>>) -> Option<()> {
+    let mut answers = connection.try_clone().ok()?;
+    let mut answer = |text: &str| answers.write_all(format!("{text}\r\n").as_bytes()).ok();
+    answer("220 sink")?;
+    let mut recipients = Vec::new();
+    let mut in_mail = false;
+    for line in BufReader::new(connection).lines() {
+        let line = line.ok()?;
+        if let Some(subject) = line.strip_prefix("Subject: ").filter(|_| in_mail) {
+            let kept_line = format!("{subject} to {}", recipients.join(" "));
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(kept_line);
+        }
+        match line.as_str() {
+            "." => in_mail = false,
+            _ if in_mail => continue,
+            "DATA" => in_mail = true,
+            "QUIT" => return answer("221 bye"),
+            _ => {}
+        }
+        recipients.extend(line.strip_prefix("RCPT TO:").map(str::to_owned));
+        answer(if in_mail { "354 go on" } else { "250 good" })?;
+    }
+    Some(())
+}
+
 #[test]
 #[ignore = "needs root: network namespaces and keepalived"]
-fn scripts_and_fifos_get_what_keepalived_gives_them() -> Result<()> {
+fn scripts_fifos_and_mails_get_what_keepalived_gives_them() -> Result<()> {
     let site = Site::up("notify")?;
     let theirs = site.story(Program::Keepalived)?;
     let ours = site.story(Program::Agent)?;

@@ -14,6 +14,7 @@ use crate::{health, scripts};
 
 pub mod host;
 mod json;
+mod named;
 #[cfg(test)]
 mod tests;
 
@@ -82,6 +83,9 @@ impl Checked {
         // With `--host` the findings cover scripts in more detail.
         if let (Some(config), None) = (&loaded.config, &options.host) {
             loaded.diagnostics.extend(unusable_scripts(config));
+        }
+        if let Some(config) = &loaded.config {
+            loaded.diagnostics.extend(named::findings(config));
         }
         let look = |network| {
             let config = loaded.config.as_ref()?;

@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::logger::Format;
@@ -9,7 +9,9 @@ use crate::{capture, check};
 use clap::{ArgAction, Parser, Subcommand};
 use vrrp_common::counter::DropReason;
 
+/// Read where no file is named, and keepalived's where this one does not exist.
 const DEFAULT_CONFIG: &str = "/etc/vrrp-agent/vrrp-agent.toml";
+pub const KEEPALIVED_CONF: &str = "/etc/keepalived/keepalived.conf";
 const DEFAULT_SOCKET: &str = "/run/vrrp-agent/api.sock";
 const DEFAULT_BPF_DIR: &str = "/sys/fs/bpf/vrrp-agent";
 
@@ -155,7 +157,8 @@ pub struct Capture {
 
 #[derive(clap::Args)]
 pub struct Check {
-    #[arg(required = true)]
+    /// Where none is named: /etc/vrrp-agent/vrrp-agent.toml, or /etc/keepalived/keepalived.conf if
+    /// that does not exist
     pub files: Vec<PathBuf>,
     /// Read keepalived.conf as `run` does: a setting that keepalived would ignore is a warning
     #[arg(long)]
@@ -195,9 +198,10 @@ pub struct Drain {
 
 #[derive(clap::Args)]
 pub struct Run {
-    /// Configuration file: TOML, or an unchanged keepalived.conf
-    #[arg(short, long, default_value = DEFAULT_CONFIG, env = "VRRP_AGENT_CONFIG")]
-    pub config: PathBuf,
+    /// Configuration file: TOML, or an unchanged keepalived.conf. Where none is named:
+    /// /etc/vrrp-agent/vrrp-agent.toml, or /etc/keepalived/keepalived.conf if that does not exist
+    #[arg(short, long, env = "VRRP_AGENT_CONFIG")]
+    pub config: Option<PathBuf>,
     /// Value that decides the `@id` lines of a keepalived.conf, instead of the host name
     #[arg(short = 'i', long)]
     pub config_id: Option<String>,
@@ -210,6 +214,9 @@ pub struct Run {
     /// Overrides the file's release_on_exit: false leaves masterships to the agent that starts next
     #[arg(long, action = ArgAction::Set, value_name = "BOOL")]
     pub release_on_exit: Option<bool>,
+    /// Write the process id to this file, and remove it at the end
+    #[arg(long, value_name = "FILE")]
+    pub pid_file: Option<PathBuf>,
     /// Log rare events in the kernel program, fences above all
     #[arg(long)]
     pub kernel_log: bool,
@@ -219,6 +226,29 @@ pub struct Run {
     /// Lowest level of log lines: error, warn, info, debug, trace, or a filter as in RUST_LOG
     #[arg(long)]
     pub log_level: Option<String>,
+}
+
+impl Run {
+    /// With this file and all defaults.
+    pub fn of(config: PathBuf) -> Self {
+        Self {
+            config: Some(config),
+            config_id: None,
+            api_socket: None,
+            bpf_dir: None,
+            release_on_exit: None,
+            pid_file: None,
+            kernel_log: false,
+            log_format: Format::default(),
+            log_level: None,
+        }
+    }
+}
+
+/// The file that is read where none is named.
+pub fn default_config() -> PathBuf {
+    let found = [DEFAULT_CONFIG, KEEPALIVED_CONF].into_iter().find(|path| Path::new(path).exists());
+    PathBuf::from(found.unwrap_or(DEFAULT_CONFIG))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -1,14 +1,16 @@
 //! The commands: `run`, those that query a running agent, and those that need none.
 
+use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::agent::{self, Options, RunError};
-use crate::cli::{Capture, Check, Cli, Command, Drain, Run};
+use crate::cli::{self, Capture, Check, Cli, Command, Drain, Run};
 use crate::client::ClientError;
 use crate::effects;
+use crate::keepalived::{self, Asked, Keepalived};
 use crate::logger;
 use crate::net::Netlink;
 use crate::net::ethtool::{Ethtool, Stripping};
@@ -42,6 +44,9 @@ pub fn main() -> ExitCode {
     // First of all: a signal that arrives early stays pending until its handler exists, instead of
     // ending the process.
     let held = signals::hold();
+    if keepalived::is_called(std::env::args_os().next().as_ref()) {
+        return as_keepalived(held);
+    }
     let command = Cli::parse().command;
     // All other commands end at a signal.
     let held = matches!(command, Command::Run(_)).then_some(held);
@@ -73,8 +78,38 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Does what keepalived's command line asks for.
+fn as_keepalived(held: Held) -> ExitCode {
+    let asked = match keepalived::asked(Keepalived::parse()) {
+        Ok(asked) => asked,
+        Err(why) => return fail(&anyhow::Error::msg(why), EXIT_FAILURE),
+    };
+    let (run, foreground) = match asked {
+        Asked::Signal(number) => {
+            println!("{number}");
+            return ExitCode::SUCCESS;
+        }
+        Asked::Test { file, config_id, log } => {
+            let (report, code) = keepalived::test(&file, config_id.as_deref());
+            return match keepalived::write_report(&report, log.as_deref()) {
+                Ok(()) => ExitCode::from(code),
+                Err(why) => fail(&anyhow::Error::msg(why), EXIT_FAILURE),
+            };
+        }
+        Asked::Run { run, foreground } => (run, foreground),
+    };
+    // Before any thread exists. Standard error stays: it has the log.
+    if !foreground && let Err(errno) = nix::unistd::daemon(false, true) {
+        return fail(&anyhow::Error::from(errno).context("going to the background"), EXIT_FAILURE);
+    }
+    run_agent(run, Some(held))
+}
+
 fn check_files(wanted: Check) -> anyhow::Result<u8> {
-    let Check { files, lenient, config_id, format, host } = wanted;
+    let Check { mut files, lenient, config_id, format, host } = wanted;
+    if files.is_empty() {
+        files.push(cli::default_config());
+    }
     let host = match host {
         true => Some(small_runtime()?.block_on(check::host::network())?),
         false => None,
@@ -122,11 +157,34 @@ fn run_agent(run: Run, held: Option<Held>) -> ExitCode {
         Err(error) => return fail(&error.into(), EXIT_FAILURE),
     };
     let mut guard = None;
+    let pid_file = match run.pid_file.clone().map(PidFile::write).transpose() {
+        Ok(pid_file) => pid_file,
+        Err(error) => return fail(&error, EXIT_FAILURE),
+    };
     let outcome = runtime.block_on(start(run, held, &mut guard));
+    drop(pid_file);
     // A file of a reload or of a script that does not open must not keep the process alive.
     runtime.shutdown_background();
     drop(guard);
     outcome.unwrap_or_else(|(error, code)| fail(&error, code))
+}
+
+/// A file with the id of this process; removed when this is dropped.
+struct PidFile(PathBuf);
+
+impl PidFile {
+    fn write(path: PathBuf) -> anyhow::Result<Self> {
+        fs::write(&path, format!("{}\n", std::process::id()))
+            .with_context(|| format!("writing the pid file {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // Another program may have removed it; nothing else can be done about it at the end.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// Runs the agent to its end; `guard` keeps the log open for as long.
@@ -138,7 +196,8 @@ async fn start(
     let failed = |error: anyhow::Error| (error, EXIT_FAILURE);
     let mut signals = Signals::listen().context("signal handlers").map_err(failed)?;
     drop(held);
-    let (path, id) = (run.config.clone(), run.config_id.clone());
+    let config_path = run.config.clone().unwrap_or_else(cli::default_config);
+    let (path, id) = (config_path.clone(), run.config_id.clone());
     let mut loading = tokio::task::spawn_blocking(move || load_and_report(&path, id.as_deref()));
     let loaded = tokio::select! {
         loaded = &mut loading => loaded,
@@ -169,7 +228,7 @@ async fn start(
         Ok(limit) => tracing::debug!(limit, "descriptors that the agent may open"),
         Err(error) => tracing::warn!(%error, "the limit of descriptors is not raised"),
     }
-    let Run { config: config_path, config_id, kernel_log, release_on_exit, .. } = run;
+    let Run { config_id, kernel_log, release_on_exit, .. } = run;
     let options = Options { config_path, config_id, kernel_log, release_on_exit };
     // A task of the runtime: the thread that received a probe's result also handles it, without a
     // wakeup by the scheduler.

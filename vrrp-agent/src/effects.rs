@@ -18,6 +18,7 @@ mod record;
 #[cfg(test)]
 mod recording;
 mod rings;
+mod routing;
 mod settings;
 mod steering;
 mod tags;

@@ -106,7 +106,7 @@ pub struct CommandSender {
 impl CommandSender {
     /// Sends a command. A thread that has ended takes none, and needs none.
     pub fn send(&self, command: Command) {
-        // Counted first: a command that the thread handles at once must not be missing in the count.
+        // Counted first: a command that the thread handles at once must be in the count.
         self.sent.fetch_add(1, Ordering::AcqRel);
         self.commands.push(command);
         if let Err(error) = self.wake.write(1) {

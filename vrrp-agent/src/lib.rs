@@ -16,6 +16,7 @@ mod effects;
 mod elector;
 mod health;
 mod http;
+mod keepalived;
 mod kernel_release;
 mod logger;
 mod net;

@@ -14,6 +14,7 @@ mod netlink;
 pub mod packet_socket;
 pub(crate) mod raw;
 pub mod route;
+pub mod routing;
 pub mod sysctl;
 pub mod tcp_sniffer;
 #[cfg(test)]

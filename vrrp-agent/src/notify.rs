@@ -1,5 +1,5 @@
-//! The task that runs notify commands and writes FIFOs. It also writes the log of transitions, so
-//! that both have the same order.
+//! The task that runs notify commands, writes FIFOs and sends mails. It also writes the log of
+//! transitions, so that all have the same order.
 //!
 //! It is the only reader of the election thread's queue. Commands run in tasks of their own, one at
 //! a time for each router, group, service and backend: a command that hangs delays its own subject
@@ -7,7 +7,7 @@
 
 mod counts;
 mod fifo;
-mod run;
+mod mail;
 #[cfg(test)]
 mod tests;
 
@@ -19,10 +19,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock;
-use crate::process::Outcome;
+use crate::process::{self, Outcome};
 pub use counts::{Counted, Counts};
 use fifo::Fifos;
-use vrrp_model::{Config, NotifyEvent};
+use mail::{MailError, Outbox, Parcel};
+use vrrp_model::{Action, Config, Notify, NotifyEvent, Run};
 use vrrp_notify::{Event, Job, Key, Queue, Report, ServiceFacts, States, Transition};
 
 /// Where events come from.
@@ -53,6 +54,8 @@ pub struct Notifier {
     states: States,
     queue: Queue,
     running: JoinSet<Ended>,
+    outbox: Outbox,
+    sending: JoinSet<Result<(), MailError>>,
     /// Makes running commands go on by themselves.
     leave: watch::Sender<bool>,
     fifos: Fifos,
@@ -65,6 +68,7 @@ enum News {
     Config,
     Services,
     Ended(Ended),
+    Mailed(Result<(), MailError>),
 }
 
 /// A command that has ended.
@@ -88,6 +92,8 @@ impl Notifier {
             states: States::default(),
             queue: Queue::default(),
             running: JoinSet::new(),
+            outbox: Outbox::default(),
+            sending: JoinSet::new(),
             leave: watch::Sender::new(false),
             fifos,
             counts,
@@ -103,6 +109,7 @@ impl Notifier {
                 News::Config => self.follow_config(),
                 News::Services => self.on_services(),
                 News::Ended(ended) => self.on_ended(&ended),
+                News::Mailed(outcome) => self.on_mailed(outcome),
             }
             self.start();
         }
@@ -115,7 +122,7 @@ impl Notifier {
 
     /// `None` once the agent ends, or the election thread has ended.
     async fn next(&mut self) -> Option<News> {
-        let Self { sources, running, .. } = self;
+        let Self { sources, running, sending, .. } = self;
         let Sources { reports, config, services, ended } = sources;
         tokio::select! {
             biased;
@@ -123,6 +130,7 @@ impl Notifier {
             Ok(()) = config.changed() => Some(News::Config),
             Ok(()) = services.changed() => Some(News::Services),
             Some(Ok(ended)) = running.join_next() => Some(News::Ended(ended)),
+            Some(Ok(outcome)) = sending.join_next() => Some(News::Mailed(outcome)),
             () = until(ended) => None,
         }
     }
@@ -177,6 +185,10 @@ impl Notifier {
                 "notify commands are slower than the changes: those of older changes are left out"
             );
         }
+        if let (Some(letter), Some(mail)) = (vrrp_notify::letter(event, &config), &config.mail) {
+            let left_out = self.outbox.push(Parcel { mail: mail.clone(), letter });
+            self.counts.add(Counted::MailLeftOut, left_out);
+        }
         if let Some(line) = vrrp_notify::line(event, &config) {
             self.fifos.write(event, &line, &self.counts);
         }
@@ -186,6 +198,9 @@ impl Notifier {
     fn start(&mut self) {
         for (key, job) in self.queue.ready() {
             self.running.spawn(run(key, job, self.leave.subscribe()));
+        }
+        if let Some(parcel) = self.outbox.ready() {
+            self.sending.spawn(mail::send(parcel));
         }
     }
 
@@ -209,15 +224,41 @@ impl Notifier {
         }
     }
 
-    /// Gives the commands of a stop the time that they are configured to have.
+    fn on_mailed(&mut self, outcome: Result<(), MailError>) {
+        self.outbox.finish();
+        match outcome {
+            Ok(()) => self.counts.add(Counted::Mail, 1),
+            Err(error) => {
+                self.counts.add(Counted::MailFailed, 1);
+                tracing::warn!(%error, "a mail was not sent");
+            }
+        }
+    }
+
+    /// Gives the commands of a stop the time that they are configured to have, and mails a second.
     async fn finish(mut self) {
-        let most = |config: &Config| config.notify.iter().map(|notify| notify.wait).max();
-        let wait = most(&self.config).unwrap_or(Duration::ZERO);
+        let of = |notify: &Notify| match &notify.action {
+            Action::Run(run) => Some(run.wait),
+            Action::Mail => None,
+        };
+        let most = |config: &Config| config.notify.iter().filter_map(of).max();
+        let mails = if self.outbox.is_empty() { Duration::ZERO } else { Run::WAIT };
+        let wait = most(&self.config).unwrap_or(Duration::ZERO).max(mails);
         let deadline = clock::timer() + wait;
-        while !self.queue.is_empty() {
-            let ended = tokio::time::timeout_at(deadline, self.running.join_next()).await;
-            let Ok(Some(Ok(ended))) = ended else { break };
-            self.on_ended(&ended);
+        while !(self.queue.is_empty() && self.outbox.is_empty()) {
+            let Self { running, sending, .. } = &mut self;
+            let ended = async {
+                tokio::select! {
+                    Some(Ok(ended)) = running.join_next() => Some(News::Ended(ended)),
+                    Some(Ok(outcome)) = sending.join_next() => Some(News::Mailed(outcome)),
+                    else => None,
+                }
+            };
+            match tokio::time::timeout_at(deadline, ended).await {
+                Ok(Some(News::Ended(ended))) => self.on_ended(&ended),
+                Ok(Some(News::Mailed(outcome))) => self.on_mailed(outcome),
+                Ok(_) | Err(_) => break,
+            }
             self.start();
         }
         let waiting = self.queue.waiting();
@@ -242,9 +283,10 @@ async fn until(flag: &mut watch::Receiver<bool>) {
     let _ = flag.wait_for(|&flag| flag).await;
 }
 
-async fn run(key: Key, job: Job, leave: watch::Receiver<bool>) -> Ended {
-    let program = job.command.words.first().cloned().unwrap_or_default();
-    let (outcome, left) = run::run(job, leave).await;
+async fn run(key: Key, job: Job, mut leave: watch::Receiver<bool>) -> Ended {
+    let Job { command, environment, timeout, wait: _ } = job;
+    let program = command.words.first().cloned().unwrap_or_default();
+    let (outcome, left) = process::run(command, environment, timeout, until(&mut leave)).await;
     Ended { key, program, outcome, left }
 }
 

@@ -17,6 +17,9 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::Child;
 
+use crate::clock;
+use vrrp_model::Command;
+
 pub use start::{NotStarted, account, inspect, start_on_thread};
 
 /// A run that timed out gets SIGTERM, and SIGKILL this much later.
@@ -39,6 +42,38 @@ pub enum Outcome {
     TimedOut,
     /// Why.
     CannotStart(String),
+}
+
+/// Runs a program to its end, for `timeout` at most, or until `leave` is done: then it runs on by
+/// itself. Returns how it ended, and whether it was left. `environment` is added to the agent's.
+pub async fn run(
+    command: Command,
+    environment: Vec<(&'static str, String)>,
+    timeout: Duration,
+    leave: impl Future<Output = ()>,
+) -> (Outcome, bool) {
+    let deadline = clock::timer() + timeout;
+    let failed = |why: NotStarted| (Outcome::CannotStart(why.to_string()), false);
+    let starting = match start_on_thread(command, environment) {
+        Ok(starting) => starting,
+        Err(lack) => return failed(lack),
+    };
+    let early = || NotStarted::Broken("its thread ended early".to_owned());
+    let mut group = match starting.await.unwrap_or_else(|_| Err(early())) {
+        Ok(group) => group,
+        Err(why) => return failed(why),
+    };
+    tokio::select! {
+        outcome = group.wait() => return (outcome, false),
+        () = leave => {}
+        () = tokio::time::sleep_until(deadline) => {
+            group.signal(Signal::SIGTERM);
+            group.end().await;
+            return (Outcome::TimedOut, false);
+        }
+    }
+    group.leave();
+    (Outcome::Exit(0), true)
 }
 
 /// A running program: the process and its group.
@@ -81,7 +116,7 @@ impl Group {
     }
 
     /// Lets it run on after this is dropped.
-    pub fn leave(mut self) {
+    fn leave(mut self) {
         self.armed = false;
     }
 

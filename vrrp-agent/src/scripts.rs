@@ -19,7 +19,7 @@ use tokio::time::MissedTickBehavior;
 use crate::clock;
 use crate::process::{self, NotStarted, Outcome};
 use crate::shortage::{self, Undone};
-use vrrp_model::{Command, Config, Script};
+use vrrp_model::{Command, Config, Recover, Script};
 
 /// Shortest interval; zero would panic, and the model's smallest is greater.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
@@ -48,7 +48,14 @@ pub struct Scripts {
 pub fn spawn(scripts: &[Script], events: &mpsc::Sender<Event>) -> Scripts {
     let mut tasks = JoinSet::new();
     for (index, script) in scripts.iter().enumerate() {
-        let runner = Runner { index, script: script.clone(), events: events.clone(), broken: None };
+        let runner = Runner {
+            index,
+            script: script.clone(),
+            events: events.clone(),
+            broken: None,
+            recoveries: 0,
+            recovering: false,
+        };
         tasks.spawn(runner.run());
     }
     Scripts { _tasks: tasks }
@@ -60,6 +67,10 @@ struct Runner {
     events: mpsc::Sender<Event>,
     /// Reason of the last failed start, so that it is logged once.
     broken: Option<String>,
+    /// Failures in a row that were answered by the script's recovery.
+    recoveries: u32,
+    /// The last run failed, and a recovery answers it.
+    recovering: bool,
 }
 
 impl Runner {
@@ -72,7 +83,33 @@ impl Runner {
             if self.run_once().await.is_err() {
                 return;
             }
+            if std::mem::take(&mut self.recovering) {
+                self.recover().await;
+            }
         }
+    }
+
+    /// Runs the script's recovery; the next run shows whether it helped.
+    async fn recover(&self) {
+        let Some(Recover { command, attempts, timeout }) = &self.script.recover else { return };
+        let (script, attempt) = (&self.script.name, self.recoveries);
+        tracing::warn!(script, attempt, of = attempts, "script failed: its recovery is run");
+        let never = std::future::pending();
+        let (outcome, _) = process::run(command.clone(), Vec::new(), *timeout, never).await;
+        if outcome != Outcome::Exit(0) {
+            tracing::warn!(script, ?outcome, "the recovery failed");
+        }
+    }
+
+    /// Whether this result is answered by a recovery instead of being counted.
+    fn answers(&mut self, ok: bool) -> bool {
+        if ok {
+            self.recoveries = 0;
+        }
+        let most = self.script.recover.as_ref().map_or(0, |recover| recover.attempts);
+        self.recovering = !ok && self.recoveries < most;
+        self.recoveries += u32::from(self.recovering);
+        self.recovering
     }
 
     async fn run_once(&mut self) -> Result<(), mpsc::error::SendError<Event>> {
@@ -113,11 +150,14 @@ impl Runner {
     }
 
     async fn report(
-        &self,
+        &mut self,
         outcome: Outcome,
         started: tokio::time::Instant,
     ) -> Result<(), mpsc::error::SendError<Event>> {
         let ok = outcome == Outcome::Exit(0);
+        if self.answers(ok) {
+            return Ok(());
+        }
         let event = Event {
             script: self.index,
             ok,
@@ -180,8 +220,9 @@ pub fn remove_unusable(config: &mut Config) -> Vec<String> {
         .map(|(index, _)| index)
         .collect();
     config.notify.retain(|notify| {
-        let program = notify.command.words.first().map_or("", String::as_str);
-        usable(&format!("the notify command {program}"), "left out", &notify.command)
+        let Some(command) = notify.command() else { return true };
+        let program = command.words.first().map_or("", String::as_str);
+        usable(&format!("the notify command {program}"), "left out", command)
     });
     config.remove_scripts(&gone);
     messages

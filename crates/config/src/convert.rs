@@ -7,6 +7,7 @@
 mod check;
 mod comments;
 mod notify;
+mod route;
 mod service;
 mod text;
 mod upstream;
@@ -19,9 +20,9 @@ use super::validate::HEX;
 use comments::{Block, Comments};
 use text::{Text, duration, inline_table, string};
 use vrrp_model::{
-    Announce, Auth, ChecksumForm, Command, Config, Delivery, ElectionThread, Hmac, HmacKey, Peer,
-    Router, Script, SyncGroup, TrackInterface, TrackScript, Tunnel, Version, VirtualAddress,
-    Weight, XdpUse,
+    Announce, Auth, ChecksumForm, Config, Delivery, ElectionThread, Family, Hmac, HmacKey, Peer,
+    Recover, Router, Script, SyncGroup, TrackInterface, TrackScript, Tunnel, Version,
+    VirtualAddress, Weight, XdpUse,
 };
 
 /// The file as TOML with its comments; `None` when it has an error.
@@ -53,8 +54,10 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
         routers,
         groups,
         scripts,
+        routing,
         notify,
         fifos,
+        mail,
         services,
         tunnel,
         upstreams,
@@ -79,17 +82,7 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
             text.key(key, &value.to_string());
         }
     }
-    // One setting of the file, which every command holds.
-    let secure = |command: &Command| command.secure;
-    let mut commands = scripts
-        .iter()
-        .map(|script| &script.command)
-        .chain(notify.iter().map(|notify| &notify.command))
-        .chain(fifos.iter().filter_map(|fifo| fifo.reader.as_ref()))
-        .chain(config.checks().filter_map(|check| check.kind.command()));
-    if !commands.all(secure) {
-        text.key("script_security", "false");
-    }
+    write_security(&mut text, config);
     if !startup_delay.is_zero() {
         text.key("startup_delay", &duration(*startup_delay));
     }
@@ -99,28 +92,32 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
         text.table("virtual_router", comments.of(&Block::Router(router.name.clone())));
         write_router(&mut text, router, scripts);
     }
-    for group in groups {
-        write_group(&mut text, group, routers, comments);
-    }
+    groups.iter().for_each(|group| write_group(&mut text, group, routers, comments));
     for script in scripts {
         text.table("script", comments.of(&Block::Script(script.name.clone())));
         write_script(&mut text, script);
     }
-    for notify in notify {
-        notify::write(&mut text, notify, config);
-    }
-    for fifo in fifos {
-        notify::write_fifo(&mut text, fifo);
-    }
+    route::write_static(&mut text, routing);
+    notify.iter().for_each(|notify| notify::write(&mut text, notify, config));
+    mail.iter().for_each(|mail| notify::write_mail(&mut text, mail));
+    fifos.iter().for_each(|fifo| notify::write_fifo(&mut text, fifo));
     for service in services {
         text.table("service", comments.of(&Block::Service(service.address, service.port)));
         service::write(&mut text, service);
     }
-    for upstream in upstreams {
-        text.table("upstream", &[]);
-        upstream::write(&mut text, upstream);
-    }
+    upstreams.iter().for_each(|upstream| upstream::write(&mut text, upstream));
     text.finish()
+}
+
+/// One setting of the file, which every command holds.
+fn write_security(text: &mut Text, config: &Config) {
+    let scripts = config.scripts.iter().map(|script| &script.command);
+    let notify = config.notify.iter().filter_map(|notify| notify.command());
+    let readers = config.fifos.iter().filter_map(|fifo| fifo.reader.as_ref());
+    let checks = config.checks().filter_map(|check| check.kind.command());
+    if !scripts.chain(notify).chain(readers).chain(checks).all(|command| command.secure) {
+        text.key("script_security", "false");
+    }
 }
 
 /// Where the agent listens and keeps its maps, where that is not the default.
@@ -213,6 +210,7 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
         track_scripts,
         track_interfaces,
         track_own_interface,
+        routing,
     } = router;
     text.key("name", &string(name));
     text.key("interface", &string(interface));
@@ -238,15 +236,7 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
     if let Some(source) = source {
         text.key("source", &string(&source.to_string()));
     }
-    match delivery {
-        Delivery::Multicast(group) if *group == super::validate::default_group(router.family()) => {
-        }
-        Delivery::Multicast(group) => text.key("group", &string(&group.to_string())),
-        Delivery::Unicast => text.key("unicast", "true"),
-    }
-    if !peers.is_empty() {
-        text.list("peers", peers.iter().map(peer));
-    }
+    write_delivery(text, *delivery, peers, router.family());
     if *virtual_mac {
         text.key("virtual_mac", "true");
     }
@@ -261,6 +251,18 @@ fn write_router(text: &mut Text, router: &Router, scripts: &[Script]) {
     write_tracking(text, track_scripts, track_interfaces, scripts);
     if !track_own_interface {
         text.key("track_own_interface", "false");
+    }
+    route::write(text, routing);
+}
+
+fn write_delivery(text: &mut Text, delivery: Delivery, peers: &[Peer], family: Family) {
+    match delivery {
+        Delivery::Multicast(group) if group == super::validate::default_group(family) => {}
+        Delivery::Multicast(group) => text.key("group", &string(&group.to_string())),
+        Delivery::Unicast => text.key("unicast", "true"),
+    }
+    if !peers.is_empty() {
+        text.list("peers", peers.iter().map(peer));
     }
 }
 
@@ -384,7 +386,7 @@ fn write_announce(text: &mut Text, announce: &Announce) {
 }
 
 fn write_script(text: &mut Text, script: &Script) {
-    let Script { name, command, interval, timeout, rise, fall, init_fail } = script;
+    let Script { name, command, interval, timeout, rise, fall, init_fail, recover } = script;
     text.key("name", &string(name));
     notify::command(text, "command", "", command);
     text.key("interval", &duration(*interval));
@@ -393,5 +395,15 @@ fn write_script(text: &mut Text, script: &Script) {
     text.key("fall", &fall.to_string());
     if *init_fail {
         text.key("init_fail", "true");
+    }
+    if let Some(Recover { command, attempts, timeout }) = recover {
+        // It runs as the script's user.
+        let words: Vec<String> = command.words.iter().map(|word| string(word)).collect();
+        let recover = inline_table([
+            ("command", Some(format!("[{}]", words.join(", ")))),
+            ("attempts", Some(attempts.to_string())),
+            ("timeout", Some(duration(*timeout))),
+        ]);
+        text.key("recover", &recover);
     }
 }

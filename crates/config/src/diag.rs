@@ -95,7 +95,7 @@ pub(super) struct Reporter<'a> {
 
 struct Part {
     /// What becomes of the block.
-    fate: &'static str,
+    consequence: &'static str,
     failed: bool,
 }
 
@@ -108,20 +108,24 @@ impl<'a> Reporter<'a> {
     pub fn error(&mut self, diagnostic: Diagnostic) {
         if let Some(part) = &mut self.part {
             part.failed = true;
-            let fate = part.fate;
-            return self.eased(diagnostic, fate);
+            let consequence = part.consequence;
+            return self.eased(diagnostic, consequence);
         }
         self.errors += 1;
         self.keep(Severity::Error, diagnostic);
     }
 
     /// Makes a part of the configuration. When lenient an error in it is a warning that ends in
-    /// `fate`, and the part is `None`: the file means the rest.
-    pub fn part<T>(&mut self, fate: &'static str, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
+    /// `consequence`, and the part is `None`: the file means the rest.
+    pub fn part<T>(
+        &mut self,
+        consequence: &'static str,
+        make: impl FnOnce(&mut Self) -> T,
+    ) -> Option<T> {
         if self.mode == Mode::Strict {
             return Some(make(self));
         }
-        let outer = self.part.replace(Part { fate, failed: false });
+        let outer = self.part.replace(Part { consequence, failed: false });
         let made = make(self);
         let part = std::mem::replace(&mut self.part, outer);
         part.is_none_or(|part| !part.failed).then_some(made)
@@ -143,13 +147,13 @@ impl<'a> Reporter<'a> {
         self.eased(diagnostic, &format!("{other} in its place"));
     }
 
-    /// An error when strict, a warning that ends in `fate` when lenient.
-    pub fn eased(&mut self, mut diagnostic: Diagnostic, fate: &str) {
+    /// An error when strict, a warning that ends in `consequence` when lenient.
+    pub fn eased(&mut self, mut diagnostic: Diagnostic, consequence: &str) {
         match self.mode {
             Mode::Strict => self.error(diagnostic),
             Mode::Lenient => {
                 diagnostic.message.push_str("; ");
-                diagnostic.message.push_str(fate);
+                diagnostic.message.push_str(consequence);
                 self.warning(diagnostic);
             }
         }
@@ -158,6 +162,11 @@ impl<'a> Reporter<'a> {
     /// What may be quoted of a place in a message.
     pub fn quote(&self, span: &Span) -> &'a str {
         self.source.quote(span)
+    }
+
+    /// Whether a place holds a password.
+    pub fn is_secret(&self, span: &Span) -> bool {
+        self.source.is_secret(span)
     }
 
     pub fn has_errors(&self) -> bool {

@@ -9,6 +9,7 @@
 mod check;
 mod metrics;
 mod notify;
+mod route;
 mod router;
 mod script;
 mod service;
@@ -22,12 +23,13 @@ use toml::Spanned;
 use super::source::Span;
 pub(super) use check::{CheckDraft, ChecksDraft, RequestDraft, SniDraft, StatusDraft, digest};
 pub(super) use metrics::Metrics;
-pub(super) use notify::{FifoDraft, NotifyDraft};
+pub(super) use notify::{FifoDraft, MailDraft, NotifyDraft};
+pub(super) use route::{RouteDraft, RuleDraft};
 pub(super) use router::{
     AddressDraft, AnnounceDraft, HmacDraft, InterfaceTrackDraft, KeyDraft, PeerDraft, RouterDraft,
     ScriptTrackDraft,
 };
-pub(super) use script::{Command, ScriptDraft};
+pub(super) use script::{Command, RecoverDraft, ScriptDraft};
 pub(super) use service::{
     BackendDraft, GuardDraft, RateDraft, ServiceDraft, SorryDraft, TargetDraft,
 };
@@ -103,10 +105,15 @@ pub(super) struct Draft {
     pub scripts: Vec<ScriptDraft>,
     /// Whether root refuses programs that other users could replace.
     pub script_security: Option<bool>,
+    #[serde(default, rename = "static_route")]
+    pub static_routes: Vec<RouteDraft>,
+    #[serde(default, rename = "static_rule")]
+    pub static_rules: Vec<RuleDraft>,
     #[serde(default)]
     pub notify: Vec<NotifyDraft>,
     #[serde(default, rename = "notify_fifo")]
     pub fifos: Vec<FifoDraft>,
+    pub mail: Option<MailDraft>,
     #[serde(default, rename = "service")]
     pub services: Vec<ServiceDraft>,
     #[serde(default, rename = "upstream")]

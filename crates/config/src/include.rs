@@ -1,8 +1,8 @@
 //! The files a keepalived.conf reads in.
 //!
-//! An include stands in the text, perhaps behind conditions; its path may have variables. Every file
-//! is read once, however often it is included; the reader of the language goes through them line by
-//! line.
+//! An include stands in the text, perhaps behind conditions; its path may have variables. Every
+//! file is read once, however often it is included; the reader of the language goes through them
+//! line by line.
 
 mod level;
 mod pattern;

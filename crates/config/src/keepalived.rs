@@ -10,15 +10,19 @@ mod checker;
 mod command;
 mod expand;
 mod family;
+mod fifo;
 mod global;
 mod group;
 mod hmac;
 mod instance;
 mod keywords;
 mod lexer;
+mod lists;
 mod lookalikes;
 mod lvs;
+mod mail;
 mod notify;
+mod routes;
 mod script;
 mod sync;
 mod tree;
@@ -27,13 +31,15 @@ mod virtual_server;
 
 use super::Surroundings;
 use super::diag::{Diagnostic, Reporter};
-use super::draft::Draft;
+use super::draft::{Draft, ScriptDraft};
 use super::source::Source;
 use expand::Lines;
 use global::Globals;
 use keywords::{ROOT, Support};
 use tree::Node;
 
+pub use keywords::Keyword;
+pub use keywords::all as keywords;
 pub(super) use lexer::split_command;
 
 /// A file larger than this is no configuration.
@@ -65,10 +71,9 @@ pub(super) fn read(
 fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
     let mut draft = Draft::default();
     let mut globals = Globals::default();
-    let mut mail = Vec::new();
     let mut synced = Vec::new();
     for node in nodes.iter().filter(|node| node.keyword() == "global_defs") {
-        global::read(node, &mut globals, &mut mail, reporter);
+        global::read(node, &mut globals, reporter);
     }
     let groups: Vec<_> = nodes
         .iter()
@@ -76,23 +81,27 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
         .filter_map(|node| group::read(node, reporter))
         .collect();
     for node in nodes {
-        if values::recognise(node, &ROOT, &mut mail, reporter) != Some(Support::Read) {
+        if values::recognise(node, &ROOT, reporter) != Some(Support::Read) {
             continue;
         }
         match node.keyword() {
             "vrrp_instance" => {
-                if let Some((router, notify)) = instance::read(node, &globals, &mut mail, reporter)
-                {
+                if let Some((router, notify)) = instance::read(node, &globals, reporter) {
                     draft.routers.push(router);
                     draft.notify.extend(notify);
                 }
             }
             "vrrp_sync_group" => {
-                synced.extend(sync::read(node, &globals, &mut mail, reporter));
+                synced.extend(sync::read(node, &globals, reporter));
             }
-            "vrrp_script" => draft.scripts.extend(script::read(node, &globals, reporter)),
+            "static_routes" => draft.static_routes.extend(routes::routes(node, reporter)),
+            "static_rules" => draft.static_rules.extend(routes::rules(node, reporter)),
+            "vrrp_script" => {
+                let read = |reporter: &mut Reporter| script::read(node, &globals, reporter);
+                draft.scripts.extend(reporter.part(ScriptDraft::NOT_TRACKED, read).flatten());
+            }
             "virtual_server" => {
-                let services = virtual_server::read(node, &groups, &globals, &mut mail, reporter);
+                let services = virtual_server::read(node, &groups, &globals, reporter);
                 draft.notify.extend(notify::of_services(node, &services, &globals, reporter));
                 draft.services.extend(services);
             }
@@ -101,11 +110,11 @@ fn draft(nodes: &[Node], reporter: &mut Reporter) -> Draft {
     }
     script::drop_late(&mut draft, nodes, reporter);
     values::keep_first(&mut draft.scripts, |script| &script.name, "script", reporter);
+    values::keep_first(&mut synced, |read| &read.group.name, "sync group", reporter);
     sync::complete(&mut draft, synced, reporter);
-    values::keep_first(&mut draft.groups, |group| &group.name, "sync group", reporter);
     values::keep_first(&mut draft.services, |service| &service.name, "virtual_server", reporter);
-    values::summarise_mail(&mail, reporter);
     draft.fifos = globals.fifos.drafts(reporter);
+    draft.mail = globals.mail.draft();
     draft.script_security = Some(globals.script_security);
     draft.node = globals.router_id;
     draft.startup_delay = globals.startup_delay;

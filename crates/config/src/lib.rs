@@ -31,6 +31,7 @@ mod validate;
 pub use convert::{convert, to_toml};
 pub use diag::{Diagnostic, Severity};
 pub use environment::Surroundings;
+pub use keepalived::{Keyword, keywords};
 pub use load::{Loaded, load, load_as};
 pub use render::{headline, render, render_all};
 pub use source::{Source, Span};

@@ -17,6 +17,7 @@ mod good;
 mod includes;
 mod keywords_reference;
 mod language;
+mod lenient;
 mod models;
 mod reference;
 mod secrets;

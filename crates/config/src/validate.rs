@@ -13,6 +13,7 @@ mod group;
 mod guard;
 mod hmac;
 mod notify;
+mod route;
 mod router;
 mod script;
 mod service;
@@ -31,13 +32,11 @@ use vrrp_model::Config;
 
 /// Checks `draft` and makes the model; `None` when there is an error.
 pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) -> Option<Config> {
-    let node = match &draft.node {
-        Some(node) => {
-            values::name(node, "the node's name", reporter);
-            node.value.clone()
-        }
-        None => host_name.to_owned(),
-    };
+    let node = draft.node.as_ref().and_then(|node| {
+        let read = |reporter: &mut Reporter| values::name(node, "the node's name", reporter);
+        reporter.part("the host's name is in its place", read).map(|()| node.value.clone())
+    });
+    let node = node.unwrap_or_else(|| host_name.to_owned());
     let metrics = metrics(draft.metrics.as_ref(), reporter);
     let api_socket =
         values::absolute(draft.api_socket.as_ref(), "api_socket", Config::API_SOCKET, reporter);
@@ -47,34 +46,18 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
     check_names(draft, reporter);
     let election = election::validate(&draft.election, reporter);
     let secure = draft.script_security.unwrap_or(true);
-    let scripts =
-        draft.scripts.iter().map(|script| script::validate(script, secure, reporter)).collect();
-    let by_name = draft
-        .scripts
-        .iter()
-        .enumerate()
-        .map(|(at, script)| (script.name.value.as_str(), at))
-        .collect();
-    let routers: Vec<_> = draft
-        .routers
-        .iter()
-        .map(|router| router::validate(router, &draft.scripts, &by_name, reporter))
-        .collect();
-    router::check_together(&draft.routers, &routers, reporter);
+    let (scripts, wrong) = script::validate_all(&draft.scripts, secure, reporter);
+    let routers = router::validate_all(&draft.routers, &draft.scripts, reporter);
     let groups = group::validate(&draft.groups, &draft.routers, reporter);
-    let mut services = Vec::new();
-    for written in &draft.services {
-        let read = |reporter: &mut Reporter| service::validate(written, &routers, secure, reporter);
-        services.extend(reporter.part(service::NOT_SERVED, read));
-    }
-    service::check_together(&mut services, reporter);
-    let services: Vec<_> = services.into_iter().map(|made| made.service).collect();
+    let services = service::validate_all(&draft.services, &routers, secure, reporter);
+    let routing = route::validate(&draft.static_routes, &draft.static_rules, reporter);
     let notify = draft
         .notify
         .iter()
         .filter_map(|notify| notify::validate(notify, draft, &services, secure, reporter))
         .collect();
     let fifos = notify::fifos(&draft.fifos, secure, reporter);
+    let mail = draft.mail.as_ref().map(|mail| notify::mail(mail, host_name, reporter));
     let tunnel = tunnel::validate(&draft.tunnel, reporter);
     let upstreams: Vec<_> = draft
         .upstreams
@@ -94,7 +77,7 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
     if reporter.has_errors() {
         return None;
     }
-    Some(Config {
+    let mut config = Config {
         node,
         metrics,
         compare_rings: draft.compare_rings.unwrap_or(true),
@@ -109,12 +92,16 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
         routers,
         groups,
         scripts,
+        routing,
         notify,
         fifos,
+        mail,
         services,
         tunnel,
         upstreams,
-    })
+    };
+    config.remove_scripts(&wrong);
+    Some(config)
 }
 
 /// Where metrics are served; `None` for nowhere.

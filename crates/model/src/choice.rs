@@ -74,6 +74,8 @@ mod tests {
             NotifyEvent,
             Persistence,
             Protocol,
+            RouteKind,
+            RouteScope,
             XdpUse
         );
     }

@@ -13,6 +13,7 @@ mod hmac;
 pub mod host;
 mod index;
 mod notify;
+mod route;
 mod service;
 pub mod suggest;
 mod text;
@@ -32,7 +33,8 @@ use choice::choice;
 pub use election_thread::{Degraded, ElectionThread, Missing};
 pub use hmac::{Hmac, HmacError, HmacKey, HmacMode};
 pub use index::RouterIdx;
-pub use notify::{Command, Fifo, Notify, NotifyEvent, Subject};
+pub use notify::{Action, Command, Fifo, Mail, Notify, NotifyEvent, Run, Subject};
+pub use route::{RouteKind, RouteScope, Routing, VirtualRoute, VirtualRule};
 pub use service::{
     Backend, Forward, Fragments, Guard, Persistence, Protocol, Rate, Service, Tunnel,
 };
@@ -77,9 +79,13 @@ pub struct Config {
     /// Routers that are masters together or not at all (`vrrp_sync_group`).
     pub groups: Vec<SyncGroup>,
     pub scripts: Vec<Script>,
+    /// There while the agent runs.
+    pub routing: Routing,
     /// In the order in which they are run.
     pub notify: Vec<Notify>,
     pub fifos: Vec<Fifo>,
+    /// Never `None` where a [`Notify`] sends mail.
+    pub mail: Option<Mail>,
     pub services: Vec<Service>,
     pub tunnel: Tunnel,
     pub upstreams: Vec<Upstream>,
@@ -160,6 +166,8 @@ pub struct Router {
     pub track_interfaces: Vec<TrackInterface>,
     /// Whether it is a fault if the link of `interface` goes down.
     pub track_own_interface: bool,
+    /// There while this node is master.
+    pub routing: Routing,
 }
 
 impl Router {
@@ -357,4 +365,22 @@ pub struct Script {
     pub fall: u32,
     /// Whether it counts as failed until its first result; otherwise the first result decides.
     pub init_fail: bool,
+    /// What is tried before a failure counts.
+    pub recover: Option<Recover>,
+}
+
+/// A command that may make a script succeed again, such as the start of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recover {
+    pub command: Command,
+    /// Failures in a row that are answered by the command; further ones count. At least 1.
+    pub attempts: u32,
+    /// After this the command is killed.
+    pub timeout: Duration,
+}
+
+/// Where nothing else is configured.
+impl Recover {
+    pub const ATTEMPTS: u32 = 1;
+    pub const TIMEOUT: Duration = Duration::from_secs(30);
 }

@@ -26,12 +26,26 @@ impl Command {
     }
 }
 
-/// A command that is run when its subject changes.
+/// What is done when a subject changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notify {
     pub subject: Subject,
-    /// The events that it is run for, each once; never empty.
+    /// The events that it is done for, each once; never empty.
     pub on: Vec<NotifyEvent>,
+    pub action: Action,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// A command is run.
+    Run(Run),
+    /// A mail is sent, by [`crate::Config::mail`].
+    Mail,
+}
+
+/// How a command is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
     pub command: Command,
     /// Whether keepalived's four arguments follow: type, name, state and priority.
     pub arguments: bool,
@@ -41,8 +55,31 @@ pub struct Notify {
     pub wait: Duration,
 }
 
+/// The server that takes mails, and their head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// Name or address.
+    pub server: String,
+    pub port: u16,
+    /// Addresses: `ops@example.com`.
+    pub from: String,
+    /// At least one.
+    pub to: Vec<String>,
+    /// The name that this host gives the server.
+    pub helo: String,
+    /// For each step of the dialogue with the server.
+    pub timeout: Duration,
+}
+
 /// Where nothing else is configured.
-impl Notify {
+impl Mail {
+    pub const PORT: u16 = 25;
+    /// As keepalived has it.
+    pub const TIMEOUT: Duration = Duration::from_secs(30);
+}
+
+/// Where nothing else is configured.
+impl Run {
     pub const TIMEOUT: Duration = Duration::from_secs(60);
     /// As keepalived waits for the commands of a stop.
     pub const WAIT: Duration = Duration::from_secs(1);
@@ -102,6 +139,16 @@ impl NotifyEvent {
             Self::LowerPriority => "MASTER_RX_LOWER_PRI",
             Self::Up => "UP",
             Self::Down => "DOWN",
+        }
+    }
+}
+
+impl Notify {
+    /// Its command, where it runs one.
+    pub fn command(&self) -> Option<&Command> {
+        match &self.action {
+            Action::Run(run) => Some(&run.command),
+            Action::Mail => None,
         }
     }
 }

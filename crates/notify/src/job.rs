@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::event::{Event, Key};
-use vrrp_model::{Command, Config, Notify, NotifyEvent, Subject};
+use vrrp_model::{Action, Command, Config, Notify, NotifyEvent, Run, Subject};
 
 /// One run of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,19 +18,23 @@ pub struct Job {
 
 /// The commands of an event, in the order of the configuration.
 pub fn jobs(event: &Event, config: &Config) -> Vec<Job> {
-    let of_it: Vec<&Notify> = config
-        .notify
-        .iter()
-        .filter(|notify| is_about(notify.subject, &event.key, config))
-        .collect();
+    let of_it: Vec<&Notify> = about(event, config).collect();
     let what = reported(event.what, &of_it);
     of_it
         .into_iter()
         .filter(|notify| notify.on.contains(&what))
         // Of a removed instance keepalived runs the general command alone, not that of faults.
         .filter(|notify| what == event.what || notify.on.len() > 1)
-        .map(|notify| job(notify, event, what, config))
+        .filter_map(|notify| match &notify.action {
+            Action::Run(run) => Some(job(run, event, what, config)),
+            Action::Mail => None,
+        })
         .collect()
+}
+
+/// What is configured of the subject of an event, in the order of the configuration.
+pub(super) fn about<'a>(event: &Event, config: &'a Config) -> impl Iterator<Item = &'a Notify> {
+    config.notify.iter().filter(|notify| is_about(notify.subject, &event.key, config))
 }
 
 /// keepalived reports a removed instance as a fault, unless `notify_deleted` is configured.
@@ -61,8 +65,8 @@ fn is_about(subject: Subject, key: &Key, config: &Config) -> bool {
     }
 }
 
-fn job(notify: &Notify, event: &Event, what: NotifyEvent, config: &Config) -> Job {
-    let Notify { subject: _, on: _, command, arguments, timeout, wait } = notify;
+fn job(run: &Run, event: &Event, what: NotifyEvent, config: &Config) -> Job {
+    let Run { command, arguments, timeout, wait } = run;
     let mut command = command.clone();
     let Event { key, before, priority, reason, router, peer, .. } = event;
     let word = what.keepalived_word();

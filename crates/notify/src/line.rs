@@ -46,6 +46,6 @@ fn find<'a>(name: &str, config: &'a Config) -> Option<&'a Service> {
 }
 
 /// `[ADDRESS]:protocol:port`
-fn target(address: IpAddr, port: u16, service: &Service) -> String {
+pub(super) fn target(address: IpAddr, port: u16, service: &Service) -> String {
     format!("[{address}]:{}:{port}", service.protocol)
 }

@@ -71,6 +71,9 @@ pub struct Status {
     /// Lines of notify FIFOs by outcome.
     #[serde(default)]
     pub notify_lines: BTreeMap<String, u64>,
+    /// Mails by outcome.
+    #[serde(default)]
+    pub notify_mails: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -127,6 +127,11 @@ fn notifications(page: &mut Page, status: &Status) -> fmt::Result {
         "vrrp_notify_fifo_lines",
         "Lines for notify FIFOs by outcome; dropped: the FIFO was full or missing.",
         by_outcome(&status.notify_lines),
+    )?;
+    page.counters(
+        "vrrp_notify_mails",
+        "Mails by outcome; left_out: not sent, because too many newer ones waited.",
+        by_outcome(&status.notify_mails),
     )
 }
 

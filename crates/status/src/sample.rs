@@ -220,5 +220,6 @@ pub fn sample() -> Status {
             ("left_out", 0),
         ]),
         notify_lines: counts(&[("written", 3), ("dropped", 0)]),
+        notify_mails: counts(&[("sent", 2), ("failed", 0), ("left_out", 0)]),
     }
 }

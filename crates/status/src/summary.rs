@@ -1,5 +1,6 @@
 //! The meaning of a configuration in words: the output of `check`.
 
+mod notify;
 mod service;
 mod upstream;
 
@@ -41,6 +42,7 @@ pub fn summary(config: &Config) -> String {
     for script in &config.scripts {
         describe_script(&mut text, script);
     }
+    notify::describe(&mut text, config);
     for service in &config.services {
         service::describe(&mut text, service);
     }
@@ -160,6 +162,10 @@ fn describe_script(text: &mut String, script: &Script) {
         script.fall,
         script.command.user.as_deref().unwrap_or("the agent's user"),
     );
+    if let Some(recover) = &script.recover {
+        let (words, attempts) = (&recover.command.words, recover.attempts);
+        let _ = writeln!(text, "    before a failure counts: {words:?}, {attempts} in a row");
+    }
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {

@@ -30,7 +30,9 @@ pub use path::paths;
 pub use reachability::{Reachability, ServiceReachability, TunnelSource, Unusable};
 pub use upstreams::{Pool, Upstreams, place, upstream_key, upstreams};
 use vrrp_model::host::{HostView, Link};
-use vrrp_model::{Config, Delivery, Family, Router, RouterIdx, Service};
+use vrrp_model::{
+    Config, Delivery, Family, Router, RouterIdx, Routing, Service, VirtualRoute, VirtualRule,
+};
 
 /// Adverts of unknown VRIDs that pass in a second on an interface, where they pass: those of forty
 /// virtual routers with the shortest interval. Each costs the election thread some microseconds.
@@ -78,6 +80,9 @@ pub struct Desired {
     pub rosters: BTreeMap<u32, Membership>,
     /// On the host's interfaces.
     pub installed: BTreeSet<Installed>,
+    /// In the host's routing tables: routes with the index of their interface, where they name one.
+    pub routes: BTreeSet<(VirtualRoute, Option<u32>)>,
+    pub rules: BTreeSet<VirtualRule>,
     /// Virtual MACs that an interface must accept while this node is active: interface index and
     /// MAC.
     pub macs: BTreeSet<(u32, [u8; 6])>,
@@ -133,7 +138,13 @@ pub struct Installed {
 /// Computes the desired state.
 pub fn desired(facts: &Facts) -> Desired {
     let mut desired = Desired::default();
+    if !facts.stopping {
+        add_routing(&mut desired, facts.host, &facts.config.routing);
+    }
     for (index, router) in facts.config.routers.iter().enumerate() {
+        if facts.active.get(index) == Some(&true) {
+            add_routing(&mut desired, facts.host, &router.routing);
+        }
         add_router(&mut desired, facts, index, router);
     }
     let owners = owners(facts.config);
@@ -184,6 +195,21 @@ pub fn router_of<'a>(config: &'a Config, service: &Service) -> Option<(usize, &'
     config.routers.iter().enumerate().find(|(_, router)| owns(router))
 }
 
+/// A route over an interface that is not there waits for it.
+fn add_routing(desired: &mut Desired, host: &HostView, routing: &Routing) {
+    for route in &routing.routes {
+        let link = route.device.as_ref().map(|device| host.link_by_name(device));
+        match link {
+            None => drop(desired.routes.insert((route.clone(), None))),
+            Some(Some(link)) if link.up => {
+                desired.routes.insert((route.clone(), Some(link.index)));
+            }
+            Some(_) => {}
+        }
+    }
+    desired.rules.extend(routing.rules.iter().cloned());
+}
+
 fn add_router(desired: &mut Desired, facts: &Facts, index: usize, router: &Router) {
     let (Some(&idx), Some(link)) =
         (facts.indices.get(index), facts.host.link_by_name(&router.interface))
@@ -215,11 +241,17 @@ fn add_router(desired: &mut Desired, facts: &Facts, index: usize, router: &Route
         conf.listen(address.into());
     }
     desired.vrids.insert((link.index, router.family() == Family::V6, router.vrid), idx);
+    let active = facts.active.get(index).copied().unwrap_or(false);
     for address in router.all_addresses() {
         let key = AddressKey { address: address.into(), ifindex: link.index, vlan: 0 };
-        desired.addresses.insert(key, AddressConf { router: idx.get(), ..AddressConf::default() });
+        let conf = AddressConf { router: idx.get(), ..AddressConf::default() };
+        let held = desired.addresses.entry(key).or_insert(conf);
+        // Two routers may have an address: the kernel program serves it by the active one.
+        if active {
+            *held = conf;
+        }
     }
-    if facts.active.get(index).copied().unwrap_or(false) {
+    if active {
         if router.virtual_mac {
             desired
                 .macs

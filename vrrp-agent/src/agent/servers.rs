@@ -32,6 +32,7 @@ pub fn status_source(
             election,
             notify_commands: notified.commands(),
             notify_lines: notified.lines(),
+            notify_mails: notified.mails(),
         };
         snapshot::status(&fixed, &view, &observed, apart, clock::now(), clock::wall())
     })

@@ -61,6 +61,7 @@ pub struct Apart {
     /// By outcome.
     pub notify_commands: BTreeMap<String, u64>,
     pub notify_lines: BTreeMap<String, u64>,
+    pub notify_mails: BTreeMap<String, u64>,
 }
 
 /// Builds the status as of `now`.
@@ -85,6 +86,7 @@ pub fn status(
         election: apart.election,
         notify_commands: apart.notify_commands,
         notify_lines: apart.notify_lines,
+        notify_mails: apart.notify_mails,
         interfaces: interfaces(fixed, view, observed),
         routers: routers(fixed, view, observed, now, wall),
         services: services(fixed, observed, now),

@@ -84,10 +84,10 @@ fn tracking_typo_is_pointed_at() {
         format!("{name}:30:9: error: tracks the script `chk_nginx`, which is not defined\n");
     assert!(said.starts_with(&first), "{said}");
     assert!(said.contains("did you mean `chk_haproxy`?"), "{said}");
-    assert!(said.ends_with("node1.conf: 2 errors, 1 warning\n"), "{said}");
+    assert!(said.ends_with("node1.conf: 2 errors\n"), "{said}");
     let (said, code) = check(&[path], &Options { lenient: true, ..Options::default() });
     assert_eq!(code, GOOD, "{said}");
-    assert!(said.contains("node1.conf: good, 3 warnings\n"), "{said}");
+    assert!(said.contains("node1.conf: good, 2 warnings\n"), "{said}");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn one_bad_file_spoils_the_exit_code_but_not_the_other_file() {
     assert_eq!(code, BAD);
     let first = format!("{}: error: cannot read the file: No such file", missing.display());
     assert!(said.starts_with(&first), "{said}");
-    assert!(said.contains("good: good, 1 warning\n"), "{said}");
+    assert!(said.contains("good: good\n"), "{said}");
     assert!(said.contains("cannot read the file: Is a directory"), "{said}");
 }
 

@@ -14,6 +14,7 @@ use super::addresses;
 use super::neighbours::Neighbours;
 use super::problems::Problems;
 use super::record::Record;
+use super::routing::Routing;
 use super::settings;
 use super::unicast_filter::Macs;
 use super::xdp_attach::Programs;
@@ -42,8 +43,8 @@ pub struct Wanted {
     pub attached: BTreeSet<u32>,
     /// The maps hold `desired` too. Before that, addresses are only added.
     pub in_maps: bool,
-    /// Addresses that are not wanted may go: the election thread has handled its commands, so none of them
-    /// belongs to a mastership that `desired` does not know of yet.
+    /// Addresses that are not wanted may go: the election thread has handled its commands, so none
+    /// of them belongs to a mastership that `desired` does not know of yet.
     pub may_remove: bool,
 }
 
@@ -61,6 +62,7 @@ pub struct Host {
     netlink: Netlink,
     record: Record,
     macs: Macs,
+    routing: Routing,
     neighbours: Neighbours,
     problems: Problems,
     /// By index in the maps: the mastership whose addresses were reported as installed last.
@@ -155,6 +157,7 @@ impl Host {
             netlink: Netlink::connect()?,
             record: Record::load(api_socket),
             macs: Macs::default(),
+            routing: Routing::default(),
             neighbours: Neighbours::default(),
             problems: Problems::default(),
             announced: BTreeMap::new(),
@@ -189,13 +192,15 @@ impl Host {
         self
     }
 
-    /// Puts missing addresses and virtual MACs on their interfaces: the first thing to do, since
+    /// Puts missing addresses, virtual MACs and routes on their interfaces: the first thing to do, since
     /// announcements wait for it.
     async fn install(&mut self, wanted: &Wanted) {
-        let Self { netlink, record, macs, problems, .. } = self;
+        let Self { netlink, record, macs, routing, problems, .. } = self;
         macs.add(netlink, record, &wanted.desired.macs, problems).await;
         let mut owner = addresses::Owner { record, config: &wanted.config };
         addresses::install(netlink, &mut owner, &wanted.desired, &wanted.host, problems).await;
+        // A route may name one of the addresses as its source.
+        routing.add(netlink, &wanted.desired, problems).await;
     }
 
     /// Reports masterships whose addresses are there, each once.
@@ -211,12 +216,13 @@ impl Host {
     /// Makes the rest true as far as possible; addresses that should not be there go last, if they
     /// may go at all.
     async fn settle(&mut self, wanted: &Wanted) {
-        let Self { netlink, record, macs, neighbours, problems, .. } = self;
+        let Self { netlink, record, macs, routing, neighbours, problems, .. } = self;
         let Wanted { config, desired, host, .. } = wanted;
         settings::silence(record, desired, host, problems);
         addresses::accept(netlink, desired, problems).await;
         settings::forward(record, desired, host, problems);
         if wanted.may_remove {
+            routing.remove(netlink, desired, problems).await;
             let mut owner = addresses::Owner { record, config };
             addresses::uninstall(netlink, &mut owner, desired, host, problems).await;
             macs.remove(netlink, record, &desired.macs, problems).await;

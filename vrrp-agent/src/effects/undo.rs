@@ -5,15 +5,16 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::Problems;
 use super::addresses::remove;
 use super::record::{Record, own};
 use super::settings;
 use super::unicast_filter::Macs;
+use super::{Problems, routing};
 use crate::net::watch::Watcher;
 use crate::net::{Netlink, NetlinkError};
 use vrrp_model::host::ADDRESS_PROTOCOL;
 use vrrp_model::host::{Address, Link};
+use vrrp_steering::desired::Desired;
 
 /// What was taken back, and which addresses were left alone although they bear the mark of a VRRP
 /// daemon. For people.
@@ -59,6 +60,7 @@ pub async fn undo(
         }
     }
     record.edit(|kept| kept.addresses.clear());
+    undone.removed.extend(routing::sweep(netlink, &Desired::default()).await?);
     Macs::default().remove(netlink, &mut record, &BTreeSet::new(), &mut problems).await;
     settings::give_back(&mut record, &BTreeSet::new(), &host, &mut problems);
     let after = record.kept();

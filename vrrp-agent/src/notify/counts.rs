@@ -18,22 +18,29 @@ pub enum Counted {
     Line,
     /// A line that a FIFO was too full for, or that had no FIFO.
     LineDropped,
+    /// A mail that the server took.
+    Mail,
+    MailFailed,
+    /// Not sent: too many newer ones wait.
+    MailLeftOut,
 }
 
 impl Counted {
-    const NUMBER: usize = 7;
+    const NUMBER: usize = 10;
     const COMMANDS: [Self; 5] =
         [Self::Succeeded, Self::Failed, Self::TimedOut, Self::NotStarted, Self::LeftOut];
+    const MAILS: [Self; 3] = [Self::Mail, Self::MailFailed, Self::MailLeftOut];
     const LINES: [Self; 2] = [Self::Line, Self::LineDropped];
 
     /// As status and metrics have it.
     const fn label(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
+            Self::Failed | Self::MailFailed => "failed",
             Self::TimedOut => "timed_out",
             Self::NotStarted => "not_started",
-            Self::LeftOut => "left_out",
+            Self::LeftOut | Self::MailLeftOut => "left_out",
+            Self::Mail => "sent",
             Self::Line => "written",
             Self::LineDropped => "dropped",
         }
@@ -51,6 +58,11 @@ impl Counts {
     /// Commands by outcome, zeros included.
     pub fn commands(&self) -> BTreeMap<String, u64> {
         self.of(&Counted::COMMANDS)
+    }
+
+    /// Mails by outcome, zeros included.
+    pub fn mails(&self) -> BTreeMap<String, u64> {
+        self.of(&Counted::MAILS)
     }
 
     /// Lines of FIFOs by outcome, zeros included.

@@ -20,6 +20,7 @@ fn script(command: &[&str]) -> Script {
         rise: 1,
         fall: 1,
         init_fail: false,
+        recover: None,
     }
 }
 
@@ -207,4 +208,39 @@ fn a_script_that_cannot_run_is_not_tracked_and_said_so() {
         config.routers[0].track_scripts.iter().map(|tracked| tracked.script).collect::<Vec<_>>(),
         [0]
     );
+}
+
+#[tokio::test]
+async fn a_failure_counts_after_the_recovery_was_tried_and_a_success_allows_it_again() {
+    let dir = TempDir::new().unwrap();
+    let (well, log) = (dir.path().join("well"), dir.path().join("log"));
+    let recover = format!(
+        "echo tried >>{}; [ -e {}.no ] || touch {}",
+        log.display(),
+        well.display(),
+        well.display()
+    );
+    let script = Script {
+        interval: Duration::from_millis(20),
+        recover: Some(Recover {
+            command: Command::new(["sh", "-c", &recover]),
+            attempts: 2,
+            timeout: SOON,
+        }),
+        ..script(&["test", "-e", well.to_str().unwrap()])
+    };
+    let tries = || fs::read_to_string(&log).unwrap_or_default().lines().count();
+    let (_scripts, mut events) = begin(script);
+    assert!(next(&mut events).await.ok, "the first result is that of the recovery");
+    assert_eq!(tries(), 1);
+    // Now it cannot be made well: two attempts, then failures count.
+    fs::write(well.with_extension("no"), "").unwrap();
+    fs::remove_file(&well).unwrap();
+    let mut last = next(&mut events).await;
+    while last.ok {
+        last = next(&mut events).await;
+    }
+    assert_eq!(tries(), 3);
+    assert!(!next(&mut events).await.ok);
+    assert_eq!(tries(), 3, "no attempt is left until it succeeds");
 }

@@ -1,7 +1,7 @@
 //! Commands and FIFOs that are told of changes.
 
 use super::text::{Text, duration, string};
-use vrrp_model::{Command, Config, Fifo, Notify, Subject};
+use vrrp_model::{Action, Command, Config, Fifo, Mail, Notify, Run, Subject};
 
 /// The keys of a command: its words under `key`, and its account under `prefix`.
 pub(super) fn command(text: &mut Text, key: &str, prefix: &str, command: &Command) {
@@ -20,18 +20,26 @@ fn account(text: &mut Text, prefix: &str, user: Option<&str>, group: Option<&str
 }
 
 pub(super) fn write(text: &mut Text, notify: &Notify, config: &Config) {
-    let Notify { subject, on, command: run, arguments, timeout, wait } = notify;
+    let Notify { subject, on, action } = notify;
     text.table("notify", &[]);
     write_subject(text, *subject, config);
     text.list("on", on.iter().map(|event| string(event.label())));
-    command(text, "command", "", run);
+    match action {
+        Action::Run(run) => write_run(text, run),
+        Action::Mail => text.key("mail", "true"),
+    }
+}
+
+fn write_run(text: &mut Text, run: &Run) {
+    let Run { command: program, arguments, timeout, wait } = run;
+    command(text, "command", "", program);
     if !arguments {
         text.key("arguments", "false");
     }
-    if *timeout != Notify::TIMEOUT {
+    if *timeout != Run::TIMEOUT {
         text.key("timeout", &duration(*timeout));
     }
-    if *wait != Notify::WAIT {
+    if *wait != Run::WAIT {
         text.key("wait", &duration(*wait));
     }
 }
@@ -54,6 +62,21 @@ fn write_subject(text: &mut Text, subject: Subject, config: &Config) {
         && let Some(backend) = service(index).and_then(|found| found.backends.get(backend))
     {
         text.key("backend", &string(&backend.address.to_string()));
+    }
+}
+
+pub(super) fn write_mail(text: &mut Text, mail: &Mail) {
+    let Mail { server, port, from, to, helo, timeout } = mail;
+    text.single_table("mail");
+    text.key("server", &string(server));
+    if *port != Mail::PORT {
+        text.key("port", &port.to_string());
+    }
+    text.key("from", &string(from));
+    text.list("to", to.iter().map(|address| string(address)));
+    text.key("helo", &string(helo));
+    if *timeout != Mail::TIMEOUT {
+        text.key("timeout", &duration(*timeout));
     }
 }
 

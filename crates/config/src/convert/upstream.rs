@@ -4,6 +4,7 @@ use super::text::{Text, inline_table, string};
 use vrrp_model::{Cgroup, Upstream, UpstreamBackend};
 
 pub(super) fn write(text: &mut Text, upstream: &Upstream) {
+    text.table("upstream", &[]);
     let Upstream { name, address, cgroup, balance, backends, check } = upstream;
     text.key("name", &string(name));
     text.key("address", &string(&address.ip().to_string()));

@@ -2,13 +2,15 @@
 
 use serde::Deserialize;
 
-use super::{At, Command, Text, Time};
+use super::{At, Command, Number, Text, Time};
 use vrrp_model::NotifyEvent;
 
 #[derive(Deserialize, Clone)]
 #[serde(deny_unknown_fields)]
 pub struct NotifyDraft {
-    pub command: At<Command>,
+    /// This or `mail`.
+    pub command: Option<At<Command>>,
+    pub mail: Option<At<bool>>,
     /// Name of a virtual router; all of them where no subject is written.
     pub router: Text,
     /// Name of a sync group.
@@ -24,6 +26,19 @@ pub struct NotifyDraft {
     pub wait: Option<At<Time>>,
     pub user: Text,
     pub user_group: Text,
+}
+
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct MailDraft {
+    pub server: At<String>,
+    pub port: Number,
+    /// `vrrp-agent@` and the host's name when `None`.
+    pub from: Text,
+    pub to: Vec<At<String>>,
+    /// The host's name when `None`.
+    pub helo: Text,
+    pub timeout: Option<At<Time>>,
 }
 
 #[derive(Deserialize, Clone)]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::{At, Number, Text, Time};
+use super::{At, Number, RouteDraft, RuleDraft, Text, Time};
 use vrrp_model::{ChecksumForm, HmacMode};
 
 #[derive(Deserialize)]
@@ -44,6 +44,10 @@ pub struct RouterDraft {
     #[serde(default)]
     pub track_interfaces: Vec<InterfaceTrackDraft>,
     pub track_own_interface: Option<bool>,
+    #[serde(default)]
+    pub routes: Vec<RouteDraft>,
+    #[serde(default)]
+    pub rules: Vec<RuleDraft>,
 }
 
 /// Gratuitous ARP and unsolicited neighbour advertisements.

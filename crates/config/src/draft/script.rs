@@ -22,12 +22,27 @@ pub struct ScriptDraft {
     pub user_group: Text,
     #[serde(default)]
     pub init_fail: bool,
+    pub recover: Option<RecoverDraft>,
     /// Weight where a router tracks it without one; keepalived.conf alone has it.
     #[serde(skip)]
     pub weight: Number,
     /// Likewise: whether that weight is reversed.
     #[serde(skip)]
     pub reverse: bool,
+}
+
+impl ScriptDraft {
+    /// What a mistake in a script does when lenient, as in keepalived.
+    pub const NOT_TRACKED: &str = "this script is not tracked";
+}
+
+/// What is tried before a failure counts. It runs as the script's user.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecoverDraft {
+    pub command: At<Command>,
+    pub attempts: Number,
+    pub timeout: Option<At<Time>>,
 }
 
 /// A command line, split as a shell would, or its words.

@@ -4,22 +4,10 @@ use std::net::Ipv6Addr;
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{AddressDraft, At, InterfaceTrackDraft, PeerDraft, ScriptTrackDraft};
+use super::lists::lines;
 use super::script;
 use super::tree::{Node, Word};
 use super::values;
-
-/// The lines of a list block that have no block of their own.
-fn lines<'a>(node: &'a Node, reporter: &mut Reporter) -> Vec<&'a Node> {
-    let lines = values::body(node, reporter);
-    for nested in lines.iter().filter(|line| line.body.is_some()) {
-        let block = node.keyword();
-        reporter.error(Diagnostic::at(
-            nested.span(),
-            format!("a line of {block} takes no block: is a brace missing?"),
-        ));
-    }
-    lines.iter().filter(|line| line.body.is_none()).collect()
-}
 
 /// The addresses of `virtual_ipaddress` and its like.
 pub(super) fn addresses(node: &Node, reporter: &mut Reporter) -> Vec<AddressDraft> {
@@ -131,14 +119,6 @@ fn complete_range(draft: &mut PeerDraft) {
         (None, Some(max_ttl)) => draft.min_ttl = Some(At::new(1, &max_ttl.span)),
         (None, None) => {}
     }
-}
-
-/// The names in a `group { }`: one or several on a line.
-pub(super) fn names(node: &Node, reporter: &mut Reporter) -> Vec<At<String>> {
-    let words = lines(node, reporter)
-        .into_iter()
-        .flat_map(|line| std::iter::once(line.first()).chain(line.values()));
-    words.map(|word| At::new(word.text.clone(), &word.span)).collect()
 }
 
 /// The lines of `track_script` and `track_interface`: `NAME [weight N [reverse]]`.

@@ -68,8 +68,8 @@ impl Inherited {
             timeout: At::new(CHECK_AT_MOST, here),
             retry: None,
             retry_delay: None,
-            user: globals.script_user.clone(),
-            user_group: globals.script_group.clone(),
+            user: globals.script_account.user.clone(),
+            user_group: globals.script_account.group.clone(),
             host: None,
         }
     }
@@ -134,18 +134,17 @@ impl Inherited {
 pub(super) fn read(
     node: &Node,
     mut inherited: Inherited,
-    mail: &mut Vec<Span>,
     reporter: &mut Reporter,
 ) -> Option<At<CheckDraft>> {
     let kind = match node.keyword() {
-        "MISC_CHECK" => return misc::read(node, inherited, mail, reporter),
+        "MISC_CHECK" => return misc::read(node, inherited, reporter),
         "HTTP_GET" => CheckType::Http,
         "SSL_GET" => CheckType::Https,
-        _ => return Some(other::read(node, inherited, mail, reporter)),
+        _ => return Some(other::read(node, inherited, reporter)),
     };
     let (mut port, mut address, mut version, mut sni) = (None, None, None, None);
     let mut urls = Vec::new();
-    for statement in values::statements(node, &HTTP_CHECK, &["url"], mail, reporter) {
+    for statement in values::statements(node, &HTTP_CHECK, &["url"], reporter) {
         match statement.keyword() {
             "connect_port" => port = values::number(statement, 1..=65_535, reporter),
             "connect_ip" => address = values::text(statement, reporter),
@@ -158,7 +157,7 @@ pub(super) fn read(
     let mut draft = CheckDraft { port, address, version, ..inherited.draft(kind, node.span()) };
     let host = inherited.host.as_ref();
     let requests: Vec<_> =
-        urls.into_iter().filter_map(|url| http::request(url, host, mail, reporter)).collect();
+        urls.into_iter().filter_map(|url| http::request(url, host, reporter)).collect();
     if requests.is_empty() {
         let message = "a check without a `url` that has a `path` checks nothing: this one";
         reporter.ignored(Diagnostic::at(node.span(), message));

@@ -36,3 +36,41 @@ pub(super) fn line(word: &Word, reporter: &mut Reporter) -> At<Command> {
     };
     At::new(Command::Words(words), &word.span)
 }
+
+/// The user and the group that a command runs as; `None`: the agent's own, the user's own.
+#[derive(Default, Clone)]
+pub(super) struct Account {
+    pub user: Option<At<String>>,
+    pub group: Option<At<String>>,
+}
+
+impl Account {
+    /// `USER [GROUP]`, where both are values; more than that is reported.
+    pub(super) fn of(words: &[Word], reporter: &mut Reporter) -> Self {
+        if let Some(rest) = words.get(2) {
+            let help = "quote a command that has arguments";
+            let message = "a user and a group follow the command, nothing more: this";
+            reporter.ignored(Diagnostic::at(&rest.span, message).help(help));
+        }
+        let text = |word: &Word| At::new(word.text.clone(), &word.span);
+        Self { user: words.first().map(text), group: words.get(1).map(text) }
+    }
+}
+
+/// `COMMAND [USER [GROUP]]` behind a keyword; without a user `default` counts.
+pub(super) fn with_account(
+    node: &Node,
+    default: &Account,
+    reporter: &mut Reporter,
+) -> Option<(At<Command>, Account)> {
+    let Some((first, words)) = node.values().split_first() else {
+        // Reports the missing value.
+        values::word(node, reporter);
+        return None;
+    };
+    let account = match words {
+        [] => default.clone(),
+        words => Account::of(words, reporter),
+    };
+    Some((line(first, reporter), account))
+}

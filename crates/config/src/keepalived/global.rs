@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{AnnounceDraft, At, ElectionDraft, Time};
-use super::super::source::Span;
-use super::keywords::GLOBAL_DEFS;
-use super::notify::Fifos;
-use super::tree::{Node, Word};
+use super::command::Account;
+use super::fifo::Fifos;
+use super::keywords::{GLOBAL_DEFS, MAIL};
+use super::mail::Mail;
+use super::tree::Node;
 use super::values;
 use vrrp_model::{ChecksumForm, Version};
 
@@ -29,11 +30,12 @@ pub(super) struct Globals {
     pub announce: AnnounceDraft,
     pub startup_delay: Option<At<Time>>,
     pub election: ElectionDraft,
-    pub script_user: Option<At<String>>,
-    pub script_group: Option<At<String>>,
+    /// `script_user`.
+    pub script_account: Account,
     /// keepalived's default is off.
     pub script_security: bool,
     pub fifos: Fifos,
+    pub mail: Mail,
     pub checksum: ChecksumForm,
     pub strict: bool,
 }
@@ -49,23 +51,18 @@ impl Default for Globals {
             announce: AnnounceDraft::default(),
             startup_delay: None,
             election: ElectionDraft::default(),
-            script_user: None,
-            script_group: None,
+            script_account: Account::default(),
             script_security: false,
             fifos: Fifos::default(),
+            mail: Mail::default(),
             checksum: ChecksumForm::PseudoHeader,
             strict: false,
         }
     }
 }
 
-pub(super) fn read(
-    node: &Node,
-    globals: &mut Globals,
-    mail: &mut Vec<Span>,
-    reporter: &mut Reporter,
-) {
-    for statement in values::statements(node, &GLOBAL_DEFS, &[], mail, reporter) {
+pub(super) fn read(node: &Node, globals: &mut Globals, reporter: &mut Reporter) {
+    for statement in values::statements(node, &GLOBAL_DEFS, &["notification_email"], reporter) {
         match statement.keyword() {
             "router_id" => globals.router_id = values::text(statement, reporter),
             "vrrp_version" => globals.version = version(statement, globals.version, reporter),
@@ -90,7 +87,7 @@ pub(super) fn read(
                 globals.election.lock_memory = Some(values::switch(statement, reporter))
             }
             "script_user" => {
-                (globals.script_user, globals.script_group) = account(statement, reporter);
+                globals.script_account = account(statement, reporter);
             }
             "enable_script_security" => {
                 globals.script_security = values::switch(statement, reporter);
@@ -98,13 +95,14 @@ pub(super) fn read(
             "vrrp_strict" => globals.strict = strict(statement, reporter),
             "v3_checksum_as_v2" => globals.checksum = checksum(statement, reporter),
             word if word.contains("notify_fifo") => {}
+            word if MAIL.contains(&word) => globals.mail.read(statement, reporter),
             _ => garp(statement, "vrrp_", &mut globals.announce, reporter),
         }
     }
     // Their scripts run as the `script_user`, which may be written below them.
     let mut fifos = std::mem::take(&mut globals.fifos);
     for statement in node.body.iter().flatten() {
-        fifos.read(statement, globals, reporter);
+        fifos.read(statement, &globals.script_account, reporter);
     }
     globals.fifos = fifos;
 }
@@ -140,15 +138,12 @@ pub(super) fn checksum(node: &Node, reporter: &mut Reporter) -> ChecksumForm {
 }
 
 /// `USER [GROUP]`
-pub(super) fn account(
-    node: &Node,
-    reporter: &mut Reporter,
-) -> (Option<At<String>>, Option<At<String>>) {
-    let text = |word: &Word| At::new(word.text.clone(), &word.span);
-    match node.values() {
-        [user, group] => (Some(text(user)), Some(text(group))),
-        _ => (values::text(node, reporter), None),
+pub(super) fn account(node: &Node, reporter: &mut Reporter) -> Account {
+    if node.values().is_empty() {
+        // Reports the missing value.
+        values::word(node, reporter);
     }
+    Account::of(node.values(), reporter)
 }
 
 /// `garp_master_*` of an instance, or with the prefix `vrrp_` their defaults.

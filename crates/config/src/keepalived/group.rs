@@ -108,8 +108,8 @@ pub(super) fn addresses(
                 );
                 let message =
                     format!("there is no virtual_server_group `{}`", reporter.quote(&name.span));
-                let fate = "this virtual_server is left out";
-                reporter.eased(Diagnostic::at(&name.span, message).suggest(near), fate);
+                let consequence = "this virtual_server is left out";
+                reporter.eased(Diagnostic::at(&name.span, message).suggest(near), consequence);
                 Vec::new()
             }
         },
@@ -132,7 +132,10 @@ pub(super) fn address_and_port(
 
 fn port(address: &Word, port: Option<&Word>, reporter: &mut Reporter) -> Option<At<i64>> {
     match port {
-        Some(port) if port.text != "0" => values::number_of("port", port, 1..=65_535, reporter),
+        Some(port) if port.text != "0" => {
+            let consequence = "this address is left out";
+            values::number_or_leave("port", port, 1..=65_535, consequence, reporter)
+        }
         _ => {
             let message = "a service for all ports is not supported yet: this address";
             reporter.ignored(

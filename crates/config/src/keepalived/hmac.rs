@@ -10,9 +10,7 @@ use vrrp_model::HmacMode;
 /// `None` where a key cannot be read, which has been reported.
 pub(super) fn read(node: &Node, reporter: &mut Reporter) -> Option<At<HmacDraft>> {
     let mut draft = HmacDraft { mode: HmacMode::default(), send: None, keys: Vec::new() };
-    // No mail keyword exists in this block.
-    let mut no_mail = Vec::new();
-    for statement in values::statements(node, &AUTH_HMAC, &["key"], &mut no_mail, reporter) {
+    for statement in values::statements(node, &AUTH_HMAC, &["key"], reporter) {
         match statement.keyword() {
             "key" => draft.keys.push(key(statement, reporter)?),
             "active_key" => {

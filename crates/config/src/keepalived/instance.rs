@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::diag::{Diagnostic, Reporter};
 use super::super::draft::{
     AddressDraft, AnnounceDraft, At, HmacDraft, InterfaceTrackDraft, NotifyDraft, PeerDraft,
-    RouterDraft, ScriptTrackDraft,
+    RouteDraft, RouterDraft, RuleDraft, ScriptTrackDraft,
 };
 use super::super::source::Span;
 use super::address_lists::{addresses, interface_track, peers, script_track, tracks};
@@ -15,7 +15,7 @@ use super::family::Decision;
 use super::global::{self, Globals};
 use super::keywords::{AUTHENTICATION, INSTANCE};
 use super::tree::Node;
-use super::{hmac, notify, values};
+use super::{hmac, notify, routes, values};
 use vrrp_model::{ChecksumForm, Version};
 
 /// Of `preempt_delay`.
@@ -26,7 +26,9 @@ const INTERVALS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration
 const LONGEST_V3_INTERVAL: Duration = Duration::from_millis(40_950);
 const PRIORITY: i64 = 100;
 /// Keywords that take a block. A list may be written more than once: its lines add up.
-const BLOCKS: [&str; 7] = [
+const BLOCKS: [&str; 9] = [
+    "virtual_routes",
+    "virtual_rules",
     "virtual_ipaddress",
     "virtual_ipaddress_excluded",
     "track_script",
@@ -63,12 +65,13 @@ struct Instance {
     track_interfaces: Vec<InterfaceTrackDraft>,
     /// Whether the link of its own interface may go down (`dont_track_primary`).
     untracked: Option<bool>,
+    routes: Vec<RouteDraft>,
+    rules: Vec<RuleDraft>,
 }
 
 pub(super) fn read(
     node: &Node,
     globals: &Globals,
-    mail: &mut Vec<Span>,
     reporter: &mut Reporter,
 ) -> Option<(RouterDraft, Vec<NotifyDraft>)> {
     let name = values::block_name(node, reporter)?;
@@ -97,8 +100,10 @@ pub(super) fn read(
         track_scripts: Vec::new(),
         track_interfaces: Vec::new(),
         untracked: None,
+        routes: Vec::new(),
+        rules: Vec::new(),
     };
-    let statements = values::statements(node, &INSTANCE, &BLOCKS, mail, reporter);
+    let statements = values::statements(node, &INSTANCE, &BLOCKS, reporter);
     for statement in &statements {
         instance.set(statement, reporter);
     }
@@ -128,7 +133,7 @@ impl Instance {
             "preempt_delay" => self.preempt_delay = values::seconds(node, DELAYS, reporter),
             "authentication" => {
                 if self.auth_pass.is_some() {
-                    let message = "a second `authentication` block: it counts, not the first";
+                    let message = "a second `authentication` block: the last one counts";
                     reporter.warning(Diagnostic::at(node.span(), message));
                 }
                 self.auth_pass = authentication(node, reporter);
@@ -157,6 +162,8 @@ impl Instance {
                 self.addresses.extend(addresses);
             }
             word if word.starts_with("notify") => {}
+            "virtual_routes" => self.routes.extend(routes::routes(node, reporter)),
+            "virtual_rules" => self.rules.extend(routes::rules(node, reporter)),
             "dont_track_primary" => self.untracked = Some(values::switch(node, reporter)),
             "virtual_ipaddress_excluded" => {
                 self.excluded_addresses.extend(addresses(node, reporter));
@@ -219,6 +226,8 @@ impl Instance {
             track_scripts: self.track_scripts,
             track_interfaces: self.track_interfaces,
             track_own_interface: self.untracked.map(|untracked| !untracked),
+            routes: self.routes,
+            rules: self.rules,
             name,
         })
     }
@@ -231,7 +240,7 @@ impl Instance {
         }
     }
 
-    /// IPv6 is always version 3. Without peers adverts go to the group, whatever `unicast_peer` says.
+    /// IPv6 is always version 3. Without peers adverts go to the group.
     fn apply_family(&mut self, globals: &Globals) {
         let v6 = self.family.is_v6();
         if v6 {
@@ -254,7 +263,7 @@ impl Instance {
         self.peers.retain(|peer| {
             let other = parsed(&peer.address) != Some(own);
             if !other {
-                let message = format!("peer `{own}` is this router itself: it is not a peer");
+                let message = format!("peer `{own}` is this router itself: it is left out");
                 reporter.warning(Diagnostic::at(&peer.address.span, message));
             }
             other
@@ -378,16 +387,15 @@ fn virtual_mac(node: &Node, reporter: &mut Reporter) -> bool {
 }
 
 fn authentication(node: &Node, reporter: &mut Reporter) -> Option<At<String>> {
-    // No mail keyword exists in this block.
-    let mut no_mail = Vec::new();
     let mut kind = None;
     let mut pass = None;
-    for statement in values::statements(node, &AUTHENTICATION, &[], &mut no_mail, reporter) {
+    for statement in values::statements(node, &AUTHENTICATION, &[], reporter) {
         match statement.keyword() {
             "auth_type" => kind = values::word(statement, reporter),
             _ => pass = values::text(statement, reporter),
         }
     }
+    let pass = pass.filter(|pass| !pass.value.is_empty());
     match kind.map(|word| (word.text.as_str(), &word.span)) {
         Some(("PASS", span)) => {
             if pass.is_none() {

@@ -14,8 +14,6 @@ use vrrp_model::suggest;
 pub(super) enum Support {
     /// Read by the block's lowering.
     Read,
-    /// Part of mail alerting: one warning for all of them.
-    Mail,
     /// Skipping it does no harm: a warning in either mode, with the reason.
     Harmless(&'static str),
     /// Without it the node behaves differently from keepalived: an error for `check`, a warning for
@@ -29,10 +27,10 @@ pub(super) use balance::{
     CHECK, DNS_CHECK, HTTP_CHECK, MISC_CHECK, REAL_SERVER, SMTP_CHECK, UDP_CHECK, URL,
     VIRTUAL_SERVER,
 };
-pub(super) use global::GLOBAL_DEFS;
+pub(super) use global::{GLOBAL_DEFS, MAIL};
 pub(super) use instance::INSTANCE;
 
-use Support::{Dangerous, Differs, Harmless, Mail, Read};
+use Support::{Dangerous, Differs, Harmless, Read};
 
 /// The keywords one block may hold.
 pub(super) struct Table {
@@ -61,6 +59,62 @@ impl Table {
                 .map(|(block, _)| *block)
         })
     }
+}
+
+/// A keyword of keepalived, and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keyword {
+    /// The block that holds it, as messages call it.
+    pub block: &'static str,
+    pub word: &'static str,
+    /// `works`, `different`, `no effect` or `refused`.
+    pub support: &'static str,
+    /// How it differs, why it has no effect, or why it is refused; empty where it works.
+    pub why: &'static str,
+}
+
+/// Keywords that are read and mean something else here than in keepalived.
+const OTHERWISE: [(&str, &str); 11] = [
+    ("lb_algo", "Maglev hashing, in proportion to the weights, whatever is named"),
+    ("lvs_sched", "as lb_algo"),
+    ("persistence_timeout", "a client keeps its backend as long as that is in the ring"),
+    ("persistence_granularity", "only whole addresses"),
+    ("hysteresis", "it counts in weights of backends that are up"),
+    ("use_vmac", "without a macvlan: frames carry the virtual MAC address"),
+    ("unicast_ttl", "adverts leave with 255"),
+    ("unicast_peer", "sources and TTL are checked; `min_ttl` allows routers between"),
+    ("vrrp_strict", "of its rules the one without authentication"),
+    ("strict_mode", "as vrrp_strict"),
+    ("notify_fifo", "its reader is not started again at a reload"),
+];
+
+/// Every keyword of keepalived that a block may hold, in the order of the blocks.
+pub fn all() -> Vec<Keyword> {
+    let mut all = Vec::new();
+    for table in ALL {
+        for (support, words) in table.rows {
+            all.extend(words.iter().map(|word| keyword(table.block, word, *support)));
+        }
+    }
+    for (block, words) in other::OTHERS {
+        let support = ALL.iter().find_map(|table| table.support(block));
+        let support = support.unwrap_or(Differs("its block is not supported yet"));
+        all.extend(words.iter().map(|word| keyword(block, word, support)));
+    }
+    all
+}
+
+fn keyword(block: &'static str, word: &'static str, support: Support) -> Keyword {
+    let (support, why) = match support {
+        Read => match OTHERWISE.iter().find(|(otherwise, _)| *otherwise == word) {
+            Some((_, how)) => ("different", *how),
+            None => ("works", ""),
+        },
+        Harmless(why) => ("no effect", why),
+        Differs(how) => ("different", how),
+        Dangerous(why) => ("refused", why),
+    };
+    Keyword { block, word, support, why }
 }
 
 const ALL: [&Table; 16] = [
@@ -104,6 +158,8 @@ pub(super) const ROOT: Table = Table {
                 "vrrp_script",
                 "virtual_server",
                 "virtual_server_group",
+                "static_routes",
+                "static_rules",
             ],
         ),
         (
@@ -113,8 +169,10 @@ pub(super) const ROOT: Table = Table {
             &["net_namespace", "net_namespace_ipvs"],
         ),
         (
-            Dangerous("static addresses, routes and rules are not supported yet"),
-            &["static_ipaddress", "static_routes", "static_rules"],
+            Differs(
+                "static addresses are not supported: configure them with the host's own network settings",
+            ),
+            &["static_ipaddress"],
         ),
         (
             Differs(NO_TRACKING),
@@ -161,7 +219,7 @@ pub(super) const SYNC_GROUP: Table = Table {
     block: "vrrp_sync_group",
     rows: &[
         (Read, &["group", "sync_group_tracking_weight", "global_tracking"]),
-        (Mail, &["smtp_alert"]),
+        (Read, &["smtp_alert"]),
         (Read, &["track_interface", "track_script"]),
         (Differs(NO_TRACKING), &["track_file", "track_process", "track_bfd"]),
         (Read, &["notify", "notify_master", "notify_backup", "notify_fault", "notify_stop"]),

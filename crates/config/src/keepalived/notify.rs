@@ -1,11 +1,10 @@
-//! Notify scripts and FIFOs: `notify_master` and its like, `notify_fifo` and its like.
+//! Notify scripts: `notify_master` and its like, and the mail of `smtp_alert`.
 
-use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, Command, FifoDraft, NotifyDraft, ServiceDraft};
-use super::command;
+use super::super::diag::Reporter;
+use super::super::draft::{At, NotifyDraft, ServiceDraft};
+use super::command::{self, Account};
 use super::global::Globals;
-use super::tree::{Node, Word};
-use super::values;
+use super::tree::Node;
 use vrrp_model::NotifyEvent;
 use vrrp_model::NotifyEvent::{Backup, Deleted, Down, Fault, LowerPriority, Master, Stop, Up};
 
@@ -62,6 +61,18 @@ pub(super) fn of_routers(
         }
         drafts.push(draft);
     }
+    let alert = named("smtp_alert");
+    let here = alert.map_or(&name.span, |alert| alert.span());
+    if let Some(mut draft) = globals.mail.of_routers(alert, here, reporter) {
+        if deleted && let Some(on) = &mut draft.on {
+            on.value.push(At::new(Deleted, here));
+        }
+        match is_group {
+            true => draft.sync_group = Some(name.clone()),
+            false => draft.router = Some(name.clone()),
+        }
+        drafts.push(draft);
+    }
     drafts
 }
 
@@ -82,7 +93,10 @@ pub(super) fn of_services(
     ];
     let mut drafts = Vec::new();
     let body = node.body.as_deref().unwrap_or_default();
-    for draft in of_block(body, &QUORUM, globals, reporter) {
+    let alert = body.iter().rfind(|line| line.keyword() == "smtp_alert");
+    let here = alert.unwrap_or(node).span();
+    let mail = globals.mail.of_service(alert, here, reporter);
+    for draft in of_block(body, &QUORUM, globals, reporter).into_iter().chain(mail) {
         drafts.extend(
             services.iter().map(|service| NotifyDraft {
                 service: Some(service.name.clone()),
@@ -93,7 +107,10 @@ pub(super) fn of_services(
     for server in body.iter().filter(|statement| statement.keyword() == "real_server") {
         let Some(address) = server.values().first() else { continue };
         let lines = server.body.as_deref().unwrap_or_default();
-        for draft in of_block(lines, &SERVER, globals, reporter) {
+        let alert = lines.iter().rfind(|line| line.keyword() == "smtp_alert");
+        let here = alert.unwrap_or(server).span();
+        let mail = globals.mail.of_backend(alert, here, reporter);
+        for draft in of_block(lines, &SERVER, globals, reporter).into_iter().chain(mail) {
             let of_it = |service: &&ServiceDraft| {
                 service.backends.iter().any(|backend| backend.address.value == address.text)
             };
@@ -128,10 +145,12 @@ fn draft(
     globals: &Globals,
     reporter: &mut Reporter,
 ) -> Option<NotifyDraft> {
-    let (command, user, user_group) = command_and_account(node, globals, reporter)?;
+    let (command, Account { user, group }) =
+        command::with_account(node, &globals.script_account, reporter)?;
     let on = keyword.on.iter().map(|event| At::new(*event, node.span())).collect();
     Some(NotifyDraft {
-        command,
+        command: Some(command),
+        mail: None,
         router: None,
         sync_group: None,
         service: None,
@@ -141,115 +160,6 @@ fn draft(
         timeout: None,
         wait: None,
         user,
-        user_group,
+        user_group: group,
     })
-}
-
-type Account = Option<At<String>>;
-
-/// `COMMAND [USER [GROUP]]` behind a keyword. Without a user `script_user` counts.
-fn command_and_account(
-    node: &Node,
-    globals: &Globals,
-    reporter: &mut Reporter,
-) -> Option<(At<Command>, Account, Account)> {
-    let Some((first, account)) = node.values().split_first() else {
-        // Reports the missing value.
-        values::word(node, reporter);
-        return None;
-    };
-    let command = command::line(first, reporter);
-    let text = |word: &Word| At::new(word.text.clone(), &word.span);
-    Some(match account {
-        [] => (command, globals.script_user.clone(), globals.script_group.clone()),
-        [user] => (command, Some(text(user)), None),
-        [user, group] => (command, Some(text(user)), Some(text(group))),
-        [user, group, rest @ ..] => {
-            let span = rest.first().map_or(&user.span, |word| &word.span);
-            let help = "quote a command that has arguments";
-            let message = "a user and a group follow the command, nothing more: this";
-            reporter.ignored(Diagnostic::at(span, message).help(help));
-            (command, Some(text(user)), Some(text(group)))
-        }
-    })
-}
-
-/// The FIFO of one family of keywords, and the script that reads it.
-#[derive(Default, Clone)]
-pub(super) struct Fifo {
-    path: Option<At<String>>,
-    user: Account,
-    group: Account,
-    reader: Option<(At<Command>, Account, Account)>,
-}
-
-/// By what they carry: all lines, those of routers, those of services.
-#[derive(Default)]
-pub(super) struct Fifos {
-    all: Fifo,
-    routers: Fifo,
-    services: Fifo,
-}
-
-impl Fifos {
-    /// Reads `notify_fifo` and the five keywords like it, and no other keyword.
-    pub(super) fn read(&mut self, node: &Node, globals: &Globals, reporter: &mut Reporter) {
-        let (family, rest) = match node.keyword() {
-            word if word.starts_with("vrrp_notify_fifo") => (&mut self.routers, &word[5..]),
-            word if word.starts_with("lvs_notify_fifo") => (&mut self.services, &word[4..]),
-            word => (&mut self.all, word),
-        };
-        match rest {
-            "notify_fifo" => family.path(node, reporter),
-            "notify_fifo_script" => family.reader = command_and_account(node, globals, reporter),
-            _ => {}
-        }
-    }
-
-    pub(super) fn drafts(&self, reporter: &mut Reporter) -> Vec<FifoDraft> {
-        let families =
-            [(&self.all, true, true), (&self.routers, true, false), (&self.services, false, true)];
-        families
-            .into_iter()
-            .filter_map(|(family, routers, services)| family.draft(routers, services, reporter))
-            .collect()
-    }
-}
-
-impl Fifo {
-    fn path(&mut self, node: &Node, reporter: &mut Reporter) {
-        let Some((path, account)) = node.values().split_first() else {
-            values::word(node, reporter);
-            return;
-        };
-        let text = |word: &Word| At::new(word.text.clone(), &word.span);
-        self.path = Some(text(path));
-        self.user = account.first().map(text);
-        self.group = account.get(1).map(text);
-    }
-
-    fn draft(&self, routers: bool, services: bool, reporter: &mut Reporter) -> Option<FifoDraft> {
-        let reader = self.reader.clone();
-        let Some(path) = self.path.clone() else {
-            if let Some((command, ..)) = reader {
-                let message = "a script for a FIFO without the FIFO itself: this script";
-                reporter.ignored(Diagnostic::at(&command.span, message));
-            }
-            return None;
-        };
-        let (reader, reader_user, reader_user_group) = match reader {
-            Some((command, user, group)) => (Some(command), user, group),
-            None => (None, None, None),
-        };
-        Some(FifoDraft {
-            path,
-            routers: Some(routers),
-            services: Some(services),
-            user: self.user.clone(),
-            user_group: self.group.clone(),
-            reader,
-            reader_user,
-            reader_user_group,
-        })
-    }
 }

@@ -25,16 +25,15 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
         timeout: None,
         weight: None,
         reverse: false,
+        recover: None,
         rise: None,
         fall: None,
-        user: globals.script_user.clone(),
-        user_group: globals.script_group.clone(),
+        user: globals.script_account.user.clone(),
+        user_group: globals.script_account.group.clone(),
         init_fail: false,
         name,
     };
-    // No mail keyword exists in this block.
-    let mut no_mail = Vec::new();
-    for statement in values::statements(node, &SCRIPT, &[], &mut no_mail, reporter) {
+    for statement in values::statements(node, &SCRIPT, &[], reporter) {
         let field = match statement.keyword() {
             "script" => {
                 draft.command = command::only(statement, reporter).unwrap_or(draft.command);
@@ -49,7 +48,8 @@ pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> O
                 continue;
             }
             "user" => {
-                (draft.user, draft.user_group) = global::account(statement, reporter);
+                let account = global::account(statement, reporter);
+                (draft.user, draft.user_group) = (account.user, account.group);
                 continue;
             }
             "init_fail" => {
@@ -115,7 +115,7 @@ pub(super) fn drop_late(draft: &mut Draft, nodes: &[Node], reporter: &mut Report
             let late = place("vrrp_script", &track.name.value) > here;
             if late {
                 let message = format!(
-                    "the script `{}` is defined below, which is too late for keepalived: this tracking",
+                    "the script `{}` is defined below: keepalived does not know it here, so this line",
                     track.name.value
                 );
                 let help = "move the script above the instance";

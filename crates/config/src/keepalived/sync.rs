@@ -7,9 +7,10 @@ use super::super::draft::{
     At, Draft, GroupDraft, InterfaceTrackDraft, NotifyDraft, RouterDraft, ScriptTrackDraft,
 };
 use super::super::source::Span;
-use super::address_lists::{interface_track, names, script_track, tracks};
+use super::address_lists::{interface_track, script_track, tracks};
 use super::global::Globals;
 use super::keywords::SYNC_GROUP;
+use super::lists::names;
 use super::tree::Node;
 use super::{notify, values};
 
@@ -28,17 +29,12 @@ pub(super) struct Read {
     pub track_interfaces: Vec<InterfaceTrackDraft>,
 }
 
-pub(super) fn read(
-    node: &Node,
-    globals: &Globals,
-    mail: &mut Vec<Span>,
-    reporter: &mut Reporter,
-) -> Option<Read> {
+pub(super) fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> Option<Read> {
     let name = values::block_name(node, reporter)?;
     let mut members = Vec::new();
     let mut weights_count = false;
     let (mut track_scripts, mut track_interfaces) = (Vec::new(), Vec::new());
-    let statements = values::statements(node, &SYNC_GROUP, &BLOCKS, mail, reporter);
+    let statements = values::statements(node, &SYNC_GROUP, &BLOCKS, reporter);
     for statement in &statements {
         match statement.keyword() {
             "group" => members.extend(names(statement, reporter)),

@@ -47,11 +47,13 @@ struct Level {
     nodes: Vec<Node>,
     /// Where its brace is.
     opened: Span,
+    /// Whether its brace follows no keyword: the statements are of the block around it.
+    loose: bool,
 }
 
 /// Builds the tree without recursion: however deep the text nests, the stack does not.
 pub(super) fn build(tokens: Vec<Token>, reporter: &mut Reporter) -> Vec<Node> {
-    let mut levels = vec![Level { nodes: Vec::new(), opened: 0..0 }];
+    let mut levels = vec![Level { nodes: Vec::new(), opened: 0..0, loose: false }];
     // Whether the last statement may still be given a block: nothing but line ends came after it.
     let mut open_end = false;
     let mut same_line = false;
@@ -74,15 +76,14 @@ pub(super) fn build(tokens: Vec<Token>, reporter: &mut Reporter) -> Vec<Node> {
             }
             Kind::Open => {
                 if !open_end {
-                    reporter.error(Diagnostic::at(&span, "this `{` follows no keyword"));
-                    return Vec::new();
+                    reporter.ignored(Diagnostic::at(&span, "this `{` follows no keyword"));
                 }
                 if depth > DEEPEST {
                     reporter
                         .error(Diagnostic::at(&span, format!("blocks nest deeper than {DEEPEST}")));
                     return Vec::new();
                 }
-                levels.push(Level { nodes: Vec::new(), opened: span });
+                levels.push(Level { nodes: Vec::new(), opened: span, loose: !open_end });
                 same_line = false;
                 open_end = false;
             }
@@ -119,7 +120,6 @@ fn report_unclosed(levels: &[Level], reporter: &mut Reporter) {
     reporter.eased(diagnostic.label("its `}` is missing"), "the end of the file closes it");
 }
 
-/// Hangs the innermost block on the statement that opened it.
 fn close(levels: &mut Vec<Level>, span: &Span, reporter: &mut Reporter) {
     if levels.len() < 2 {
         reporter.ignored(Diagnostic::at(span, "this `}` closes nothing"));
@@ -128,9 +128,12 @@ fn close(levels: &mut Vec<Level>, span: &Span, reporter: &mut Reporter) {
     hang(levels);
 }
 
+/// Hangs the innermost block on the statement that opened it.
 fn hang(levels: &mut Vec<Level>) {
-    let body = levels.pop().map(|level| level.nodes);
-    if let Some(node) = levels.last_mut().and_then(|level| level.nodes.last_mut()) {
-        node.body = body;
+    let (Some(inner), Some(outer)) = (levels.pop(), levels.last_mut()) else { return };
+    if inner.loose {
+        outer.nodes.extend(inner.nodes);
+    } else if let Some(node) = outer.nodes.last_mut() {
+        node.body = Some(inner.nodes);
     }
 }

@@ -1,6 +1,6 @@
 //! Reading one statement: is its keyword known here, and its values.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -26,12 +26,7 @@ pub(super) fn join(first: &Span, last: &Span) -> Span {
 
 /// Looks a statement's keyword up and reports what will not be read of it; `None` when the keyword
 /// is not known here.
-pub(super) fn recognise(
-    node: &Node,
-    table: &Table,
-    mail: &mut Vec<Span>,
-    reporter: &mut Reporter,
-) -> Option<Support> {
+pub(super) fn recognise(node: &Node, table: &Table, reporter: &mut Reporter) -> Option<Support> {
     let span = node.span();
     let keyword = reporter.quote(span);
     let support = table.support(node.keyword());
@@ -55,7 +50,6 @@ pub(super) fn recognise(
             }
         }
         Some(Support::Read) => {}
-        Some(Support::Mail) => mail.push(span.clone()),
         Some(Support::Harmless(why)) => {
             reporter.warning(Diagnostic::at(span, format!("`{keyword}` has no effect: {why}")))
         }
@@ -79,33 +73,18 @@ fn suggest(diagnostic: Diagnostic, keyword: &str, table: &Table) -> Diagnostic {
     }
 }
 
-/// One warning for all keywords of mail alerting, at the first.
-pub(super) fn summarise_mail(mail: &[Span], reporter: &mut Reporter) {
-    let Some(first) = mail.first() else { return };
-    let mut names: Vec<&str> = mail.iter().map(|span| reporter.quote(span)).collect();
-    let mut seen = HashSet::new();
-    names.retain(|name| seen.insert(*name));
-    let message = format!(
-        "mail alerts are not sent: {} {} no effect",
-        names.join(", "),
-        if names.len() == 1 { "has" } else { "have" }
-    );
-    reporter.warning(
-        Diagnostic::at(first, message)
-            .help("alert on the agent's Prometheus metrics, with Alertmanager for the mail"),
-    );
-}
-
 /// The statements of a block; reports a block keyword that has none.
 pub(super) fn body<'a>(node: &'a Node, reporter: &mut Reporter) -> &'a [Node] {
     match &node.body {
         Some(body) => body,
         None => {
             let keyword = reporter.quote(node.span());
-            reporter.error(Diagnostic::at(
-                node.span(),
-                format!("`{keyword}` needs a block: {{ ... }}"),
-            ));
+            let diagnostic =
+                Diagnostic::at(node.span(), format!("`{keyword}` needs a block: {{ ... }}"));
+            match node.keyword() == INSTANCE {
+                true => reporter.error(diagnostic),
+                false => reporter.ignored(diagnostic),
+            }
             &[]
         }
     }
@@ -119,13 +98,12 @@ pub(super) fn statements<'a>(
     node: &'a Node,
     table: &Table,
     blocks: &[&str],
-    mail: &mut Vec<Span>,
     reporter: &mut Reporter,
 ) -> Vec<&'a Node> {
     let mut read: Vec<Option<&Node>> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for statement in body(node, reporter) {
-        if recognise(statement, table, mail, reporter) != Some(Support::Read) {
+        if recognise(statement, table, reporter) != Some(Support::Read) {
             continue;
         }
         let keyword = statement.keyword();
@@ -135,7 +113,7 @@ pub(super) fn statements<'a>(
         }
         if statement.body.is_some() {
             let message = format!("`{keyword}` takes no block");
-            reporter.error(Diagnostic::at(statement.span(), message));
+            reporter.eased(Diagnostic::at(statement.span(), message), "its block is left out");
         }
         let earlier = places.insert(keyword, read.len());
         if let Some(earlier) = earlier.and_then(|at| read[at].take()) {
@@ -259,10 +237,21 @@ pub(super) fn number_of(
     range: RangeInclusive<i64>,
     reporter: &mut Reporter,
 ) -> Option<At<i64>> {
+    number_or_leave(what, word, range, "ignored", reporter)
+}
+
+/// Likewise; `consequence` is what becomes of the block without it.
+pub(super) fn number_or_leave(
+    what: &str,
+    word: &Word,
+    range: RangeInclusive<i64>,
+    consequence: &str,
+    reporter: &mut Reporter,
+) -> Option<At<i64>> {
     match in_range(what, word, range, reporter) {
         Ok(number) => Some(At::new(number, &word.span)),
         Err(problem) => {
-            reporter.ignored(Diagnostic::at(&word.span, problem));
+            reporter.eased(Diagnostic::at(&word.span, problem), consequence);
             None
         }
     }

@@ -51,11 +51,10 @@ pub(super) fn read(
     node: &Node,
     groups: &[Group],
     globals: &Globals,
-    mail: &mut Vec<Span>,
     reporter: &mut Reporter,
 ) -> Vec<ServiceDraft> {
     let addresses = group::addresses(node, groups, reporter);
-    let Some(server) = Server::read(node, globals, mail, reporter) else { return Vec::new() };
+    let Some(server) = Server::read(node, globals, reporter) else { return Vec::new() };
     if server.backends.is_empty() {
         if !server.left_out {
             reporter.ignored(Diagnostic::at(node.span(), "this virtual_server has no real_server"));
@@ -70,12 +69,7 @@ pub(super) fn read(
 
 impl Server {
     /// `None` when it is for a protocol that is not built.
-    fn read(
-        node: &Node,
-        globals: &Globals,
-        mail: &mut Vec<Span>,
-        reporter: &mut Reporter,
-    ) -> Option<Self> {
+    fn read(node: &Node, globals: &Globals, reporter: &mut Reporter) -> Option<Self> {
         let here = node.span();
         let mut server = Self {
             method: Some(Forward::Nat),
@@ -88,8 +82,7 @@ impl Server {
             backends: Vec::new(),
             left_out: false,
         };
-        let statements =
-            values::statements(node, &VIRTUAL_SERVER, &["real_server"], mail, reporter);
+        let statements = values::statements(node, &VIRTUAL_SERVER, &["real_server"], reporter);
         let protocol = server.settings(&statements, here, reporter);
         server.protocol = read_protocol(protocol, here, reporter);
         let own_method =
@@ -98,7 +91,7 @@ impl Server {
             own_method.map_or(server.method, |node| lvs::method(node, server.method, reporter));
         for statement in statements {
             match statement.keyword() {
-                "real_server" => server.real_server(statement, mail, reporter),
+                "real_server" => server.real_server(statement, reporter),
                 "sorry_server" => server.sorry = sorry(statement, sorry_method, reporter),
                 _ => {}
             }
@@ -151,14 +144,14 @@ impl Server {
         protocol
     }
 
-    fn real_server(&mut self, node: &Node, mail: &mut Vec<Span>, reporter: &mut Reporter) {
+    fn real_server(&mut self, node: &Node, reporter: &mut Reporter) {
         let Some((address, port)) = group::address_and_port(node, reporter) else { return };
         let mut weight = self.weight.clone();
         let mut inherited = self.inherited.clone();
         let mut method = self.method;
         let (mut blocks, mut not_built) = (Vec::new(), Vec::new());
         let checks = [checker::BUILT.as_slice(), &checker::NOT_BUILT].concat();
-        for statement in values::statements(node, &REAL_SERVER, &checks, mail, reporter) {
+        for statement in values::statements(node, &REAL_SERVER, &checks, reporter) {
             match statement.keyword() {
                 "weight" => {
                     weight = values::number(statement, WEIGHTS, reporter).unwrap_or(weight);
@@ -169,7 +162,7 @@ impl Server {
                 _ => inherited.read(statement, RETRIES, reporter),
             }
         }
-        let mut read = |block: &&Node| checker::read(block, inherited.clone(), mail, reporter);
+        let mut read = |block: &&Node| checker::read(block, inherited.clone(), reporter);
         let checks: ChecksDraft = blocks.iter().filter_map(&mut read).collect();
         for block in not_built {
             checker::not_built(block, &address, !checks.is_empty(), reporter);

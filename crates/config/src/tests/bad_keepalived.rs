@@ -39,12 +39,12 @@ const fn same(from: &'static str, to: &'static str, line: &'static str) -> Row {
 const ROWS: &[Row] = &[
     // Structure.
     same("router_id R\n}", "router_id R\n", "F:7:1: error: an instance inside of another block: the `}` of that block is missing"),
-    same("global_defs {", "{", "F:1:1: error: this `{` follows no keyword"),
+    Row("global_defs {", "{", "F:1:1: error: this `{` follows no keyword", "F:1:1: warning: this `{` follows no keyword; ignored"),
     Row("router_id R\n}", "router_id R\n}}", "F:3:2: error: this `}` closes nothing", "F:3:2: warning: this `}` closes nothing; ignored"),
     same("\"/bin/true\"", "\"/bin/true", "F:5:12: error: this quote is not closed on its line"),
     Row("priority 100", "priority \\\n100", "F:10:14: error: `\\` is not a whole number", "F:10:14: warning: `\\` is not a whole number; 100 in its place"),
-    same("priority 100", "priority { 100 }", "F:10:5: error: `priority` takes no block"),
-    same("authentication {\n        auth_type PASS\n        auth_pass 1111\n    }", "authentication", "F:12:5: error: `authentication` needs a block: { ... }"),
+    Row("priority 100", "priority { 100 }", "F:10:5: error: `priority` takes no block", "F:10:5: error: `priority` needs a value"),
+    Row("authentication {\n        auth_type PASS\n        auth_pass 1111\n    }", "authentication", "F:12:5: error: `authentication` needs a block: { ... }", "F:12:5: warning: `authentication` needs a block: { ... }; ignored"),
     // Includes, variables, conditions, sequences.
     Row("router_id R", "include /nowhere/x.conf", "F:2:5: error: an include must be written as it is: no variable makes one, and no sequence", "F:2:5: warning: an include must be written as it is: no variable makes one, and no sequence; ignored"),
     Row("priority 100", "priority $PRIO", "F:10:14: error: `$PRIO` is not a whole number", "F:10:14: warning: no variable is defined for `$PRIO`: it stays as it is"),
@@ -105,8 +105,8 @@ const ROWS: &[Row] = &[
     same("priority 100", "state MASTER", "F:10:11: warning: `state MASTER` without `priority` means priority 255, the address owner"),
     Row("        chk\n", "        chk weight 300\n", "F:17:20: error: `weight` must be -253 to 253, not 300", "F:17:20: warning: `weight` must be -253 to 253, not 300; ignored"),
     Row("        chk\n", "        chkk\n", "F:17:9: error: tracks the script `chkk`, which is not defined", "F:17:9: warning: tracks the script `chkk`, which is not defined; ignored"),
-    same("/bin/true", "bin/true", "F:5:12: error: the program `bin/true` must be an absolute path, or a name without a slash"),
-    same("/bin/true", "/bin/true 'x", "F:5:12: error: the command: a quote is not closed"),
+    Row("/bin/true", "bin/true", "F:5:12: error: the program `bin/true` must be an absolute path, or a name without a slash", "F:5:12: warning: the program `bin/true` must be an absolute path, or a name without a slash; this script is not tracked"),
+    Row("/bin/true", "/bin/true 'x", "F:5:12: error: the command: a quote is not closed", "F:5:12: warning: the command: a quote is not closed; this script is not tracked"),
 ];
 
 #[test]
@@ -175,7 +175,7 @@ fn what_must_differ_between_routers_is_compared() {
     assert_eq!(
         first(&distinct(&other).replace("10.0.0.2", "10.0.0.1/24")),
         line(
-            "36:9: warning: virtual address `10.0.0.1` of `B` belongs to `A` too; a node has it while it is master of either"
+            "36:9: warning: virtual address `10.0.0.1` of `B` belongs to `A` too: a node has it while it is master of either"
         )
     );
 }

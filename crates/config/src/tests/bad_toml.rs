@@ -6,7 +6,7 @@ use super::*;
 const ROWS: &[(&str, &str, &str)] = &[
     // The parser's own messages.
     ("vrid = 51", "vrid = ", "F:5:8: error: string values must be quoted, expected literal string"),
-    ("priority = 100", "prioriti = 100", "F:7:1: error: unknown field `prioriti`, expected one of `name`, `interface`, `vrid`, `version`, `priority`, `interval`, `preempt`, `preempt_delay`, `auth_pass`, `checksum`, `source`, `group`, `unicast`, `peers`, `virtual_mac`, `accept_always`, `hmac`, `addresses`, `excluded_addresses`, `garp`, `track_scripts`, `track_interfaces`, `track_own_interface`"),
+    ("priority = 100", "prioriti = 100", "F:7:1: error: unknown field `prioriti`, expected one of `name`, `interface`, `vrid`, `version`, `priority`, `interval`, `preempt`, `preempt_delay`, `auth_pass`, `checksum`, `source`, `group`, `unicast`, `peers`, `virtual_mac`, `accept_always`, `hmac`, `addresses`, `excluded_addresses`, `garp`, `track_scripts`, `track_interfaces`, `track_own_interface`, `routes`, `rules`"),
     ("vrid = 51\n", "", "F:2:1: error: missing field `vrid`"),
     ("interval = \"1s\"", "interval = 1", "F:8:12: error: invalid type: integer `1`, expected a string"),
     ("vrid = 51", "vrid = 51\nvrid = 52", "F:6:1: error: duplicate key"),

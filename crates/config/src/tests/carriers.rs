@@ -344,11 +344,13 @@ fn a_vrid_may_stand_once_for_each_family_and_a_link_local_address_once_on_each_l
     );
     assert_eq!(
         both(router("a", "eth1", "fe80::9"), router("b", "eth1", "fe80::9"))[1],
-        "F:10:14: error: virtual address `fe80::9` of `b` belongs to `a` too"
+        "F:10:14: warning: virtual address `fe80::9` of `b` belongs to `a` too: a node has it while it is master of either"
     );
     assert_eq!(
         both(router("a", "eth1", "192.0.2.9"), router("b", "eth2", "192.0.2.9")),
-        ["F:10:14: error: virtual address `192.0.2.9` of `b` belongs to `a` too"]
+        [
+            "F:10:14: warning: virtual address `192.0.2.9` of `b` belongs to `a` too: a node has it while it is master of either"
+        ]
     );
 }
 

@@ -1,6 +1,7 @@
 //! Random models: everything a file could mean.
 
 mod notify;
+mod routes;
 mod services;
 mod upstream;
 
@@ -10,8 +11,8 @@ use std::time::Duration;
 use super::garbage::Random;
 use vrrp_model::{
     Announce, Auth, ChecksumForm, Command, Config, Delivery, ElectionThread, Family, Hmac, HmacKey,
-    HmacMode, Peer, Router, Script, SyncGroup, TrackInterface, TrackScript, Tunnel, Version,
-    VirtualAddress, Weight, XdpUse,
+    HmacMode, Peer, Recover, Router, Script, SyncGroup, TrackInterface, TrackScript, Tunnel,
+    Version, VirtualAddress, Weight, XdpUse,
 };
 
 /// Characters that a careless writer would trip over.
@@ -28,8 +29,16 @@ pub(super) fn config(random: &mut Random) -> Config {
     let groups = groups(random, routers.len());
     let services: Vec<_> =
         (0..random.next(4)).map(|at| services::service(random, at, &routers, secure)).collect();
+    let mail = flag(random).then(|| notify::mail(random));
     let notify = (0..random.next(4))
-        .map(|_| notify::notify(random, (routers.len(), groups.len()), &services, secure))
+        .map(|_| {
+            notify::notify(
+                random,
+                (routers.len(), groups.len()),
+                &services,
+                (secure, mail.is_some()),
+            )
+        })
         .collect();
     let fifos = (0..random.next(3)).map(|at| notify::fifo(random, at, secure)).collect();
     Config {
@@ -47,8 +56,10 @@ pub(super) fn config(random: &mut Random) -> Config {
         routers,
         groups,
         scripts,
+        routing: routes::routing(random),
         notify,
         fifos,
+        mail,
         services,
         tunnel: tunnel(random),
         upstreams: (0..random.next(3)).map(|at| upstream::upstream(random, at)).collect(),
@@ -124,6 +135,7 @@ fn router(random: &mut Random, at: usize, scripts: usize) -> Router {
             weight: track_weight(r),
         }),
         track_own_interface: flag(random),
+        routing: routes::routing(random),
     }
 }
 
@@ -198,14 +210,24 @@ fn virtual_address(random: &mut Random, address: IpAddr) -> VirtualAddress {
 }
 
 fn script(random: &mut Random, at: usize, secure: bool) -> Script {
+    let command = command(random, secure);
     Script {
         name: name(random, at),
-        command: command(random, secure),
         interval: some_duration(random),
         timeout: some_duration(random),
         rise: pick(random, &[1, 2, u32::MAX]),
         fall: pick(random, &[1, 2, u32::MAX]),
         init_fail: flag(random),
+        recover: flag(random).then(|| Recover {
+            command: Command {
+                user: command.user.clone(),
+                group: command.group.clone(),
+                ..self::command(random, secure)
+            },
+            attempts: pick(random, &[1, 2, u32::MAX]),
+            timeout: some_duration(random),
+        }),
+        command,
     }
 }
 

@@ -181,10 +181,10 @@ pub(super) fn peers(draft: &RouterDraft, family: Family, reporter: &mut Reporter
     let mut seen: HashMap<IpAddr, &At<String>> = HashMap::new();
     let mut made = Vec::new();
     for written in &draft.peers {
-        let fate = "this peer is left out";
+        let consequence = "this peer is left out";
         let read =
             |reporter: &mut Reporter| peer(written, unicast(draft).is_some(), family, reporter);
-        let Some(peer) = reporter.part(fate, read).flatten() else { continue };
+        let Some(peer) = reporter.part(consequence, read).flatten() else { continue };
         let place = &written.address;
         if own == Some(peer.address) {
             let message = format!(

@@ -17,7 +17,11 @@ pub(super) fn validate(
     let mut taken: HashMap<usize, &At<String>> = HashMap::new();
     let mut groups = Vec::new();
     for draft in drafts {
-        values::name(&draft.name, "a sync group's name", reporter);
+        let read =
+            |reporter: &mut Reporter| values::name(&draft.name, "a sync group's name", reporter);
+        if reporter.part("this group is left out", read).is_none() {
+            continue;
+        }
         let mut members = Vec::new();
         for written in &draft.members {
             let Some(router) = routers.iter().position(|router| router.name.value == written.value)

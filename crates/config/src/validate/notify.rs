@@ -1,10 +1,10 @@
 //! Commands and FIFOs that are told of changes.
 
 use super::super::diag::{Diagnostic, Reporter};
-use super::super::draft::{At, Draft, FifoDraft, NotifyDraft};
+use super::super::draft::{At, Command, Draft, FifoDraft, MailDraft, NotifyDraft};
 use super::{command, values};
 use vrrp_model::suggest;
-use vrrp_model::{Backend, Fifo, Notify, NotifyEvent, Service, Subject};
+use vrrp_model::{Action, Backend, Fifo, Mail, Notify, NotifyEvent, Run, Service, Subject};
 
 /// `None` where the subject is not in the file, which is reported.
 pub(super) fn validate(
@@ -15,22 +15,73 @@ pub(super) fn validate(
     reporter: &mut Reporter,
 ) -> Option<Notify> {
     let subject = subject(draft, file, services, reporter)?;
+    let on = events(draft, subject, reporter);
+    let mails = draft.mail.as_ref().filter(|mail| mail.value);
+    let action = match (&draft.command, mails) {
+        (Some(command), None) => Action::Run(run(command, draft, secure, reporter)),
+        (None, Some(_)) if file.mail.is_some() => Action::Mail,
+        (None, Some(mail)) => {
+            let message = "a mail needs the server and the addresses of `[mail]`";
+            reporter.error(Diagnostic::at(&mail.span, message));
+            return None;
+        }
+        (Some(command), Some(_)) => {
+            let message = "a `notify` runs a command or sends a mail: write two of them";
+            reporter.error(Diagnostic::at(&command.span, message));
+            return None;
+        }
+        (None, None) => {
+            let message = "a `notify` without `command` does nothing";
+            let help = "write `command`, or `mail = true`";
+            let here = draft.on.as_ref().map(|on| on.span.clone()).unwrap_or_default();
+            reporter.error(Diagnostic::at(&here, message).help(help));
+            return None;
+        }
+    };
+    Some(Notify { subject, on, action })
+}
+
+fn run(written: &At<Command>, draft: &NotifyDraft, secure: bool, reporter: &mut Reporter) -> Run {
     let command = command::Draft {
         what: "this `notify`".to_owned(),
-        words: &draft.command,
+        words: written,
         user: draft.user.as_ref(),
         group: draft.user_group.as_ref(),
         secure,
     };
-    let command = command::validate(&command, reporter);
-    Some(Notify {
-        subject,
-        on: events(draft, subject, reporter),
-        command,
+    Run {
+        command: command::validate(&command, reporter),
         arguments: draft.arguments.unwrap_or(true),
-        timeout: values::duration(draft.timeout.as_ref(), "timeout", Notify::TIMEOUT, reporter),
-        wait: values::time(draft.wait.as_ref(), "wait", Notify::WAIT, reporter),
-    })
+        timeout: values::duration(draft.timeout.as_ref(), "timeout", Run::TIMEOUT, reporter),
+        wait: values::time(draft.wait.as_ref(), "wait", Run::WAIT, reporter),
+    }
+}
+
+/// Where no sender and no name for the server are written, they are made of `host_name`.
+pub(super) fn mail(draft: &MailDraft, host_name: &str, reporter: &mut Reporter) -> Mail {
+    let MailDraft { server, port, from, to, helo, timeout } = draft;
+    values::name(server, "server", reporter);
+    if to.is_empty() {
+        let message = "mails need an address in `to`";
+        reporter.error(Diagnostic::at(&server.span, message));
+    }
+    for address in to.iter().chain(from) {
+        values::mail_address(address, reporter);
+    }
+    if let Some(helo) = helo {
+        values::name(helo, "helo", reporter);
+    }
+    let text = |written: &Option<At<String>>, default: String| {
+        written.as_ref().map_or(default, |written| written.value.clone())
+    };
+    Mail {
+        server: server.value.clone(),
+        port: values::number_or(port.as_ref(), Mail::PORT, "port", 1..=u16::MAX, reporter),
+        from: text(from, format!("vrrp-agent@{host_name}")),
+        to: to.iter().map(|address| address.value.clone()).collect(),
+        helo: text(helo, host_name.to_owned()),
+        timeout: values::duration(timeout.as_ref(), "timeout", Mail::TIMEOUT, reporter),
+    }
 }
 
 fn subject(

@@ -9,7 +9,7 @@ use super::super::draft::{
     AddressDraft, AnnounceDraft, At, InterfaceTrackDraft, RouterDraft, ScriptDraft,
     ScriptTrackDraft, Time,
 };
-use super::{delivery, hmac, values};
+use super::{delivery, hmac, route, values};
 use vrrp_model::suggest;
 
 use vrrp_model::{
@@ -21,8 +21,21 @@ const LONGEST_V3_INTERVAL: Duration = Duration::from_millis(40_950);
 
 const MOST_ANNOUNCEMENTS: u32 = 1000;
 
+pub(super) fn validate_all(
+    drafts: &[RouterDraft],
+    scripts: &[ScriptDraft],
+    reporter: &mut Reporter,
+) -> Vec<Router> {
+    let names = scripts.iter().map(|script| script.name.value.as_str());
+    let by_name = names.enumerate().map(|(at, name)| (name, at)).collect();
+    let routers: Vec<_> =
+        drafts.iter().map(|draft| validate(draft, scripts, &by_name, reporter)).collect();
+    check_together(drafts, &routers, reporter);
+    routers
+}
+
 /// Makes one router. `by_name` gives the index of each script in `scripts`.
-pub(super) fn validate(
+fn validate(
     draft: &RouterDraft,
     scripts: &[ScriptDraft],
     by_name: &HashMap<&str, usize>,
@@ -35,7 +48,8 @@ pub(super) fn validate(
     let mut addresses = addresses(&draft.addresses, reporter);
     if addresses.is_empty() && (draft.addresses.is_empty() || !reporter.has_errors()) {
         let message = format!("virtual router `{}` has no virtual address", draft.name.value);
-        reporter.error(Diagnostic::at(&draft.name.span, message));
+        let help = "an advert holds at least one (RFC 9568 section 5.2.5): routers drop others";
+        reporter.error(Diagnostic::at(&draft.name.span, message).help(help));
     }
     let family = addresses.first().map_or(Family::V4, |first| Family::of(first.address));
     let most = delivery::check_addresses(draft, family, version, reporter);
@@ -87,6 +101,7 @@ pub(super) fn validate(
             })
             .collect(),
         track_own_interface: draft.track_own_interface.unwrap_or(true),
+        routing: route::validate(&draft.routes, &draft.rules, reporter),
     }
 }
 
@@ -191,8 +206,10 @@ fn addresses(drafts: &[AddressDraft], reporter: &mut Reporter) -> Vec<VirtualAdd
             }
             values::prefix(&draft.address, "virtual address", reporter)
         };
-        let fate = "this address is left out";
-        let Some((address, prefix_len)) = reporter.part(fate, read).flatten() else { continue };
+        let consequence = "this address is left out";
+        let Some((address, prefix_len)) = reporter.part(consequence, read).flatten() else {
+            continue;
+        };
         let label = draft.label.as_ref().filter(|_| address.is_ipv4());
         if let (Some(written), None) = (&draft.label, label) {
             reporter
@@ -278,7 +295,7 @@ fn track_interface(track: &InterfaceTrackDraft, reporter: &mut Reporter) -> Trac
 }
 
 /// What must differ between routers: the VRID on an interface, and every virtual address.
-pub(super) fn check_together(drafts: &[RouterDraft], routers: &[Router], reporter: &mut Reporter) {
+fn check_together(drafts: &[RouterDraft], routers: &[Router], reporter: &mut Reporter) {
     let mut ids: HashMap<(&str, i64, Family), &RouterDraft> = HashMap::new();
     for (draft, router) in drafts.iter().zip(routers) {
         let key = (draft.interface.value.as_str(), draft.vrid.value, router.family());
@@ -303,12 +320,11 @@ pub(super) fn check_together(drafts: &[RouterDraft], routers: &[Router], reporte
                 .or_insert(&draft.name);
             if *first != &draft.name {
                 let message = format!(
-                    "virtual address `{address}` of `{}` belongs to `{}` too",
+                    "virtual address `{address}` of `{}` belongs to `{}` too: a node has it while it is master of either",
                     router.name, first.value
                 );
                 let here = Diagnostic::at(&written.address.span, message);
-                let fate = "a node has it while it is master of either";
-                reporter.eased(here.related(&first.span, "the other router"), fate);
+                reporter.warning(here.related(&first.span, "the other router"));
             }
         }
     }

@@ -1,11 +1,27 @@
 //! Tracked scripts.
 
 use super::super::diag::Reporter;
-use super::super::draft::ScriptDraft;
+use super::super::draft::{RecoverDraft, ScriptDraft};
 use super::{command, values};
-use vrrp_model::Script;
+use vrrp_model::{Recover, Script};
 
-pub(super) fn validate(draft: &ScriptDraft, secure: bool, reporter: &mut Reporter) -> Script {
+/// All scripts, and the indices of those with a mistake, which are to be taken out.
+pub(super) fn validate_all(
+    drafts: &[ScriptDraft],
+    secure: bool,
+    reporter: &mut Reporter,
+) -> (Vec<Script>, Vec<usize>) {
+    let (mut scripts, mut wrong) = (Vec::new(), Vec::new());
+    for (index, draft) in drafts.iter().enumerate() {
+        let read = |reporter: &mut Reporter| scripts.push(validate(draft, secure, reporter));
+        if reporter.part(ScriptDraft::NOT_TRACKED, read).is_none() {
+            wrong.push(index);
+        }
+    }
+    (scripts, wrong)
+}
+
+fn validate(draft: &ScriptDraft, secure: bool, reporter: &mut Reporter) -> Script {
     values::name(&draft.name, "a script's name", reporter);
     let command = command::Draft {
         what: format!("script `{}`", draft.name.value),
@@ -27,5 +43,28 @@ pub(super) fn validate(draft: &ScriptDraft, secure: bool, reporter: &mut Reporte
         rise: values::number_or(draft.rise.as_ref(), 1, "rise", 1..=u32::MAX, reporter),
         fall: values::number_or(draft.fall.as_ref(), 1, "fall", 1..=u32::MAX, reporter),
         init_fail: draft.init_fail,
+        recover: draft.recover.as_ref().map(|written| recover(written, draft, secure, reporter)),
+    }
+}
+
+fn recover(
+    written: &RecoverDraft,
+    script: &ScriptDraft,
+    secure: bool,
+    reporter: &mut Reporter,
+) -> Recover {
+    let RecoverDraft { command, attempts, timeout } = written;
+    let command = command::Draft {
+        what: format!("`recover` of script `{}`", script.name.value),
+        words: command,
+        user: script.user.as_ref(),
+        group: script.user_group.as_ref(),
+        secure,
+    };
+    let (attempts, default) = (attempts.as_ref(), Recover::ATTEMPTS);
+    Recover {
+        command: command::validate(&command, reporter),
+        attempts: values::number_or(attempts, default, "attempts", 1..=u32::MAX, reporter),
+        timeout: values::duration(timeout.as_ref(), "timeout", Recover::TIMEOUT, reporter),
     }
 }

@@ -14,17 +14,33 @@ use vrrp_model::{
 };
 
 /// What a mistake in a service does when lenient.
-pub(super) const NOT_SERVED: &str = "this service is not served";
+const NOT_SERVED: &str = "this service is not served";
 
 /// What became of a service's draft.
-pub(super) struct Made<'a> {
+struct Made<'a> {
     draft: &'a ServiceDraft,
-    pub service: Service,
+    service: Service,
     /// By backend: its index in the draft.
     places: Vec<usize>,
 }
 
-pub(super) fn validate<'a>(
+/// All that can be served.
+pub(super) fn validate_all(
+    drafts: &[ServiceDraft],
+    routers: &[Router],
+    secure: bool,
+    reporter: &mut Reporter,
+) -> Vec<Service> {
+    let mut services = Vec::new();
+    for draft in drafts {
+        let read = |reporter: &mut Reporter| validate(draft, routers, secure, reporter);
+        services.extend(reporter.part(NOT_SERVED, read));
+    }
+    check_together(&mut services, reporter);
+    services.into_iter().map(|made| made.service).collect()
+}
+
+fn validate<'a>(
     draft: &'a ServiceDraft,
     routers: &[Router],
     secure: bool,
@@ -145,7 +161,7 @@ fn check_fragments(draft: &ServiceDraft, reporter: &mut Reporter) {
 }
 
 /// What one service alone does not show. Of those that exclude one another the first is left.
-pub(super) fn check_together(services: &mut Vec<Made<'_>>, reporter: &mut Reporter) {
+fn check_together(services: &mut Vec<Made<'_>>, reporter: &mut Reporter) {
     let mut taken: HashMap<(IpAddr, u16, Protocol), &ServiceDraft> = HashMap::new();
     let mut steered: HashMap<(IpAddr, Protocol), (&ServiceDraft, &Span)> = HashMap::new();
     services.retain(|Made { draft, service, .. }| {
@@ -181,8 +197,8 @@ pub(super) fn check_together(services: &mut Vec<Made<'_>>, reporter: &mut Report
 /// Answers are mapped back by the backend's address and port alone: no flow is remembered. A
 /// backend that has a service already is left out of the others.
 fn check_nat<'a>(services: &mut Vec<Made<'a>>, reporter: &mut Reporter) {
-    let mut seen: HashMap<(IpAddr, u16, Protocol), (&'a At<String>, &'a At<String>)> =
-        HashMap::new();
+    // The first service that reaches a port, and where.
+    let mut seen: HashMap<_, (&'a At<String>, &'a At<String>)> = HashMap::new();
     services.retain_mut(|made| {
         let draft = made.draft;
         let mut clashes = |target: &Backend, written: &'a At<String>, reporter: &mut Reporter| {
@@ -199,7 +215,7 @@ fn check_nat<'a>(services: &mut Vec<Made<'a>>, reporter: &mut Reporter) {
             let here = Diagnostic::at(&written.span, message)
                 .related(&place.span, "reached here first")
                 .help("give each service a port of its own on the backends");
-            reporter.eased(here, "the second has it not");
+            reporter.eased(here, "it is left out of the second");
             true
         };
         let mut gone = Vec::new();

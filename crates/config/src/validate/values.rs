@@ -64,6 +64,20 @@ pub(super) fn name(name: &At<String>, what: &str, reporter: &mut Reporter) {
     }
 }
 
+/// `NAME@HOST`, without spaces and controls: it becomes part of the dialogue with a mail server.
+pub(super) fn mail_address(address: &At<String>, reporter: &mut Reporter) {
+    let text = &address.value;
+    let good = |part: &str| {
+        !part.is_empty()
+            && part.chars().all(|c| !c.is_whitespace() && !c.is_control() && !"<>,;".contains(c))
+    };
+    let parts = text.rsplit_once('@');
+    if text.len() > 254 || !parts.is_some_and(|(name, host)| good(name) && good(host)) {
+        let message = format!("`{text}` is no mail address");
+        reporter.error(Diagnostic::at(&address.span, message).help("write NAME@HOST"));
+    }
+}
+
 /// An interface name or label as the kernel allows it.
 pub(super) fn interface(name: &At<String>, what: &str, reporter: &mut Reporter) {
     let text = &name.value;

@@ -58,6 +58,9 @@ fn the_exact_text_of_an_idle_node() {
             r#"vrrp_notify_commands_total{outcome="timed_out"} 0"#,
             r#"vrrp_notify_fifo_lines_total{outcome="dropped"} 0"#,
             r#"vrrp_notify_fifo_lines_total{outcome="written"} 3"#,
+            r#"vrrp_notify_mails_total{outcome="failed"} 0"#,
+            r#"vrrp_notify_mails_total{outcome="left_out"} 0"#,
+            r#"vrrp_notify_mails_total{outcome="sent"} 2"#,
         ]
     );
     assert!(text.starts_with(

@@ -1,9 +1,9 @@
 //! A small world: two interfaces, a virtual router of each family, backends near and far.
 
 mod path;
+mod shared;
 
 use std::collections::{BTreeSet, HashMap};
-
 use vrrp_common::maps::{
     ADDRESS_HAS_SERVICES, ADDRESS_IS_BACKEND, FOREIGN_UNTOUCHED, FORWARD_DR, FORWARD_IPIP,
     FORWARD_LOCAL, FORWARD_NAT, FORWARD_NONE, SERVICE_BY_SOURCE, SERVICE_GUARDED, SOURCE_ALLOWED,

@@ -1,18 +1,15 @@
 //! One probe: connects, sends a request if the check has one, and returns the open connection.
 
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use super::failure::{Failure, connect};
+use super::held::Held;
 use super::{datagram, fastcgi, http, script, smtp};
 use vrrp_model::{Check, CheckKind, DnsCheck, ScriptCheck, UdpCheck};
-
-/// An open connection; ends when the server closes or resets it.
-pub(super) type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What a probe asks a backend.
 pub(super) struct Question {

@@ -17,8 +17,8 @@ use regex::bytes::Regex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 
-use super::attempt::Held;
 use super::failure::{Failure, connect};
+use super::held::Held;
 use super::tls;
 use vrrp_model::{BodyRegex, HttpCheck, HttpRequest, HttpVersion};
 

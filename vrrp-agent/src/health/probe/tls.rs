@@ -1,6 +1,6 @@
-//! TLS of checks. As keepalived does, every certificate is accepted: a check asks
-//! whether a backend serves, and backends are asked by their addresses, which certificates seldom
-//! name. Nothing secret is sent.
+//! TLS of checks. As in keepalived, every certificate is accepted: a check asks whether a backend
+//! serves, and backends are asked by their addresses, which certificates seldom name. Nothing
+//! secret is sent.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -2,7 +2,6 @@
 
 use super::super::super::diag::{Diagnostic, Reporter};
 use super::super::super::draft::{self, At, RequestDraft, SniDraft, StatusDraft};
-use super::super::super::source::Span;
 use super::super::keywords::URL;
 use super::super::tree::Node;
 use super::super::values;
@@ -52,12 +51,11 @@ pub(super) fn sni(node: &Node, kind: CheckType, reporter: &mut Reporter) -> Opti
 pub(super) fn request(
     node: &Node,
     host: Option<&At<String>>,
-    mail: &mut Vec<Span>,
     reporter: &mut Reporter,
 ) -> Option<RequestDraft> {
     let mut request = RequestDraft { host: host.cloned(), ..RequestDraft::default() };
     let mut expression = regex::Written::default();
-    for statement in values::statements(node, &URL, &[], mail, reporter) {
+    for statement in values::statements(node, &URL, &[], reporter) {
         match statement.keyword() {
             "path" => request.path = values::text(statement, reporter),
             "virtualhost" => {

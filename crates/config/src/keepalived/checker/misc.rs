@@ -2,7 +2,6 @@
 
 use super::super::super::diag::{Diagnostic, Reporter};
 use super::super::super::draft::{At, CheckDraft, Time};
-use super::super::super::source::Span;
 use super::super::keywords::MISC_CHECK;
 use super::super::tree::Node;
 use super::super::{command, global, values};
@@ -13,11 +12,10 @@ use vrrp_model::CheckType;
 pub(super) fn read(
     node: &Node,
     mut inherited: Inherited,
-    mail: &mut Vec<Span>,
     reporter: &mut Reporter,
 ) -> Option<At<CheckDraft>> {
     let (mut words, mut timeout, mut dynamic) = (None, None, None);
-    for statement in values::statements(node, &MISC_CHECK, &[], mail, reporter) {
+    for statement in values::statements(node, &MISC_CHECK, &[], reporter) {
         match statement.keyword() {
             "misc_path" => words = command::only(statement, reporter),
             "misc_timeout" => {
@@ -30,7 +28,8 @@ pub(super) fn read(
                 dynamic = Some(At::new(true, statement.span()));
             }
             "user" => {
-                (inherited.user, inherited.user_group) = global::account(statement, reporter);
+                let account = global::account(statement, reporter);
+                (inherited.user, inherited.user_group) = (account.user, account.group);
             }
             _ => inherited.read(statement, values::ANY, reporter),
         }

@@ -2,7 +2,6 @@
 
 use super::super::super::diag::{Diagnostic, Reporter};
 use super::super::super::draft::{At, CheckDraft};
-use super::super::super::source::Span;
 use super::super::keywords::{CHECK, DNS_CHECK, SMTP_CHECK, UDP_CHECK};
 use super::super::tree::Node;
 use super::super::values;
@@ -12,7 +11,6 @@ use vrrp_model::{CheckType, DnsRecord, HexBytes};
 pub(super) fn read(
     node: &Node,
     mut inherited: Inherited,
-    mail: &mut Vec<Span>,
     reporter: &mut Reporter,
 ) -> At<CheckDraft> {
     let (kind, table) = match node.keyword() {
@@ -24,7 +22,7 @@ pub(super) fn read(
     };
     let mut own = CheckDraft::new(kind);
     let lengths = 0..=i64::from(u16::MAX);
-    for statement in values::statements(node, table, &[], mail, reporter) {
+    for statement in values::statements(node, table, &[], reporter) {
         match statement.keyword() {
             "connect_port" if kind == CheckType::Ping => {
                 let message = "`connect_port` has no effect: a ping has no port";

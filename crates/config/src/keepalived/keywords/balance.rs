@@ -1,6 +1,6 @@
 //! Keywords of load balancing: `virtual_server`, `real_server` and their checks.
 
-use super::Support::{Differs, Harmless, Mail, Read};
+use super::Support::{Differs, Harmless, Read};
 use super::{IPVS, Table};
 
 const ALPHA: &str = "a backend takes connections after its first good check, with and without it";
@@ -41,7 +41,7 @@ pub(in super::super) const VIRTUAL_SERVER: Table = Table {
                 "sorry_server_lvs_method",
             ],
         ),
-        (Mail, &["smtp_alert"]),
+        (Read, &["smtp_alert"]),
         (
             Differs("clients are told apart by their addresses, not by what they say"),
             &["persistence_engine"],
@@ -90,7 +90,7 @@ pub(in super::super) const REAL_SERVER: Table = Table {
                 "virtualhost",
             ],
         ),
-        (Mail, &["smtp_alert"]),
+        (Read, &["smtp_alert"]),
         (Differs(NO_LIMIT), &["uthreshold", "lthreshold"]),
         (Read, &["notify_up", "notify_down"]),
         (Harmless(ALPHA), &["alpha"]),

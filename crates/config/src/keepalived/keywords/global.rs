@@ -1,11 +1,25 @@
 //! Keywords of `global_defs`.
 
-use super::Support::{Differs, Harmless, Mail, Read};
+use super::Support::{Differs, Harmless, Read};
 use super::{IPVS, NO_PRIORITY_LINES, OWN_PROCESS, PEERS_ONLY, SENT_ANYWAY, Table};
 
 const SNMP: &str = "there is no SNMP agent; the same figures are Prometheus metrics";
 const DBUS: &str = "there is no D-Bus interface; use the control API";
 const FIREWALL: &str = "no firewall rules are needed";
+
+/// Keywords of mail.
+pub(in super::super) const MAIL: [&str; 10] = [
+    "notification_email",
+    "notification_email_from",
+    "smtp_server",
+    "smtp_helo_name",
+    "smtp_connect_timeout",
+    "smtp_alert",
+    "smtp_alert_vrrp",
+    "smtp_alert_checker",
+    "no_email_faults",
+    "no_checker_emails",
+];
 
 pub(in super::super) const GLOBAL_DEFS: Table = Table {
     block: "global_defs",
@@ -33,21 +47,7 @@ pub(in super::super) const GLOBAL_DEFS: Table = Table {
                 "vrrp_no_swap",
             ],
         ),
-        (
-            Mail,
-            &[
-                "notification_email",
-                "notification_email_from",
-                "smtp_server",
-                "smtp_helo_name",
-                "smtp_connect_timeout",
-                "smtp_alert",
-                "smtp_alert_vrrp",
-                "smtp_alert_checker",
-                "no_email_faults",
-                "no_checker_emails",
-            ],
-        ),
+        (Read, &MAIL),
         (
             Read,
             &[

@@ -1,6 +1,6 @@
 //! Keywords of `vrrp_instance`.
 
-use super::Support::{Dangerous, Differs, Harmless, Mail, Read};
+use super::Support::{Dangerous, Differs, Harmless, Read};
 use super::{IPVS, NO_PRIORITY_LINES, NO_TRACKING, OWN_PROCESS, PEERS_ONLY, SENT_ANYWAY, Table};
 
 pub(in super::super) const INSTANCE: Table = Table {
@@ -38,13 +38,11 @@ pub(in super::super) const INSTANCE: Table = Table {
                 "use_vmac",
                 "auth_hmac",
                 "dont_track_primary",
+                "virtual_routes",
+                "virtual_rules",
             ],
         ),
-        (Mail, &["smtp_alert"]),
-        (
-            Dangerous("routes and rules are not supported yet: they would not follow the address"),
-            &["virtual_routes", "virtual_rules"],
-        ),
+        (Read, &["smtp_alert"]),
         (
             Dangerous("an instance without addresses is not supported yet"),
             &["no_virtual_ipaddress"],

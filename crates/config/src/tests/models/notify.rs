@@ -1,24 +1,41 @@
 //! Random notify commands and FIFOs.
 
 use super::{Random, command, flag, name, some_duration};
-use vrrp_model::{Fifo, Notify, NotifyEvent, Service, Subject};
+use vrrp_model::{Action, Fifo, Mail, Notify, NotifyEvent, Run, Service, Subject};
 
 /// `numbers`: of routers and groups.
 pub fn notify(
     random: &mut Random,
     numbers: (usize, usize),
     services: &[Service],
-    secure: bool,
+    (secure, mails): (bool, bool),
 ) -> Notify {
     let (subject, events) = subject(random, numbers, services);
     let first = random.next(events.len());
     Notify {
         subject,
         on: events[first..].to_vec(),
-        command: command(random, secure),
-        arguments: flag(random),
+        action: match mails && flag(random) {
+            true => Action::Mail,
+            false => Action::Run(Run {
+                command: command(random, secure),
+                arguments: flag(random),
+                timeout: some_duration(random),
+                wait: some_duration(random),
+            }),
+        },
+    }
+}
+
+pub fn mail(random: &mut Random) -> Mail {
+    let address = |random: &mut Random| format!("a{}@mail.example", random.next(9));
+    Mail {
+        server: name(random, 0),
+        port: 1 + random.next(60_000) as u16,
+        from: address(random),
+        to: (0..1 + random.next(3)).map(|_| address(random)).collect(),
+        helo: name(random, 0),
         timeout: some_duration(random),
-        wait: some_duration(random),
     }
 }
 
