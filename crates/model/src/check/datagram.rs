@@ -22,10 +22,10 @@ pub struct UdpReply {
     pub length: RangeInclusive<u16>,
 }
 
-/// Bytes, some of whose hexadecimal digits may be anything.
+/// Bytes in hexadecimal digits, some of which may be anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HexBytes {
-    /// A byte and the bits of it that count, of which there are none besides.
+    /// A byte and the mask of the bits that count; the byte's other bits are 0.
     bytes: Vec<(u8, u8)>,
 }
 
