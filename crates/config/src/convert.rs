@@ -63,12 +63,7 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
         upstreams,
     } = config;
     let mut text = Text::default();
-    if let Some(origin) = origin {
-        text.comment(&format!(
-            "Converted from {origin}. Keys that are not written have their defaults."
-        ));
-    }
-    text.comments(comments.of(&Block::File));
+    write_head(&mut text, origin, comments.of(&Block::File));
     text.key("node", &string(node));
     write_listeners(&mut text, *metrics, api_socket, bpf_dir);
     write_xdp(&mut text, *xdp);
@@ -107,6 +102,15 @@ fn write(config: &Config, comments: &Comments, origin: Option<&str>) -> String {
     }
     upstreams.iter().for_each(|upstream| upstream::write(&mut text, upstream));
     text.finish()
+}
+
+fn write_head(text: &mut Text, origin: Option<&str>, comments: &[String]) {
+    if let Some(origin) = origin {
+        text.comment(&format!(
+            "Converted from {origin}. Keys that are not written have their defaults."
+        ));
+    }
+    text.comments(comments);
 }
 
 /// One setting of the file, which every command holds.

@@ -51,11 +51,7 @@ pub(super) fn config(draft: &Draft, host_name: &str, reporter: &mut Reporter) ->
     let groups = group::validate(&draft.groups, &draft.routers, reporter);
     let services = service::validate_all(&draft.services, &routers, secure, reporter);
     let routing = route::validate(&draft.static_routes, &draft.static_rules, reporter);
-    let notify = draft
-        .notify
-        .iter()
-        .filter_map(|notify| notify::validate(notify, draft, &services, secure, reporter))
-        .collect();
+    let notify = notify::validate_all(draft, &services, secure, reporter);
     let fifos = notify::fifos(&draft.fifos, secure, reporter);
     let mail = draft.mail.as_ref().map(|mail| notify::mail(mail, host_name, reporter));
     let tunnel = tunnel::validate(&draft.tunnel, reporter);

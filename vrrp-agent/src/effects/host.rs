@@ -192,8 +192,8 @@ impl Host {
         self
     }
 
-    /// Puts missing addresses, virtual MACs and routes on their interfaces: the first thing to do, since
-    /// announcements wait for it.
+    /// Puts missing addresses, virtual MACs and routes in their places: the first thing to do,
+    /// since announcements wait for it.
     async fn install(&mut self, wanted: &Wanted) {
         let Self { netlink, record, macs, routing, problems, .. } = self;
         macs.add(netlink, record, &wanted.desired.macs, problems).await;

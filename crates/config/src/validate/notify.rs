@@ -6,8 +6,23 @@ use super::{command, values};
 use vrrp_model::suggest;
 use vrrp_model::{Action, Backend, Fifo, Mail, Notify, NotifyEvent, Run, Service, Subject};
 
+/// A wrong one is left out where that is allowed.
+pub(super) fn validate_all(
+    file: &Draft,
+    services: &[Service],
+    secure: bool,
+    reporter: &mut Reporter,
+) -> Vec<Notify> {
+    let mut all = Vec::new();
+    for draft in &file.notify {
+        let read = |reporter: &mut Reporter| validate(draft, file, services, secure, reporter);
+        all.extend(reporter.part("this notification is left out", read).flatten());
+    }
+    all
+}
+
 /// `None` where the subject is not in the file, which is reported.
-pub(super) fn validate(
+fn validate(
     draft: &NotifyDraft,
     file: &Draft,
     services: &[Service],
