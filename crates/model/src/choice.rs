@@ -47,7 +47,7 @@ pub(crate) use choice;
 mod tests {
     use crate::{
         Balance, CheckType, ChecksumForm, DnsRecord, Forward, Fragments, HmacMode, HttpVersion,
-        NotifyEvent, Persistence, Protocol, XdpUse,
+        NotifyEvent, Persistence, Protocol, RouteKind, RouteScope, XdpUse,
     };
 
     /// What serde reads and writes is what messages and metrics show.
