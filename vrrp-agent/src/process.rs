@@ -17,7 +17,6 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::Child;
 
-use crate::clock;
 use vrrp_model::Command;
 
 pub use start::{NotStarted, account, inspect, start_on_thread};
@@ -52,21 +51,29 @@ pub async fn run(
     timeout: Duration,
     leave: impl Future<Output = ()>,
 ) -> (Outcome, bool) {
-    let deadline = clock::timer() + timeout;
+    let mut over = std::pin::pin!(tokio::time::sleep(timeout));
+    let mut leave = std::pin::pin!(leave);
     let failed = |why: NotStarted| (Outcome::CannotStart(why.to_string()), false);
     let starting = match start_on_thread(command, environment) {
         Ok(starting) => starting,
         Err(lack) => return failed(lack),
     };
     let early = || NotStarted::Broken("its thread ended early".to_owned());
-    let mut group = match starting.await.unwrap_or_else(|_| Err(early())) {
+    // A file that does not open must not hold the caller up: a program that starts later is killed,
+    // since nothing waits for it.
+    let started = tokio::select! {
+        started = starting => started.unwrap_or_else(|_| Err(early())),
+        () = &mut leave => return (Outcome::TimedOut, false),
+        () = &mut over => return (Outcome::TimedOut, false),
+    };
+    let mut group = match started {
         Ok(group) => group,
         Err(why) => return failed(why),
     };
     tokio::select! {
         outcome = group.wait() => return (outcome, false),
-        () = leave => {}
-        () = tokio::time::sleep_until(deadline) => {
+        () = &mut leave => {}
+        () = &mut over => {
             group.signal(Signal::SIGTERM);
             group.end().await;
             return (Outcome::TimedOut, false);
