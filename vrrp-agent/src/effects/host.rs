@@ -200,7 +200,7 @@ impl Host {
         let mut owner = addresses::Owner { record, config: &wanted.config };
         addresses::install(netlink, &mut owner, &wanted.desired, &wanted.host, problems).await;
         // A route may name one of the addresses as its source.
-        routing.add(netlink, &wanted.desired, problems).await;
+        routing.add(netlink, record, &wanted.desired, problems).await;
     }
 
     /// Reports masterships whose addresses are there, each once.
@@ -222,7 +222,7 @@ impl Host {
         addresses::accept(netlink, desired, problems).await;
         settings::forward(record, desired, host, problems);
         if wanted.may_remove {
-            routing.remove(netlink, desired, problems).await;
+            routing.remove(netlink, record, desired, problems).await;
             let mut owner = addresses::Owner { record, config };
             addresses::uninstall(netlink, &mut owner, desired, host, problems).await;
             macs.remove(netlink, record, &desired.macs, problems).await;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::net::addresses::{ADDRESS_PROTOCOL, OwnAddress, kernel_marks_addresses};
+use crate::net::routing::{OwnRoute, OwnRule};
 use crate::net::sysctl::Setting;
 use vrrp_model::host::{Address, Link};
 
@@ -36,6 +37,11 @@ pub struct Kept {
     pub addresses: BTreeSet<OwnAddress>,
     /// Interface index and MAC of entries added to the unicast filter.
     pub macs: BTreeSet<(u32, [u8; 6])>,
+    /// Others may use the agent's protocol number too, so the number alone shows no owner.
+    #[serde(default)]
+    pub routes: BTreeSet<OwnRoute>,
+    #[serde(default)]
+    pub rules: BTreeSet<OwnRule>,
     /// In the order of the changes.
     pub settings: Vec<Changed>,
 }

@@ -60,7 +60,7 @@ pub async fn undo(
         }
     }
     record.edit(|kept| kept.addresses.clear());
-    undone.removed.extend(routing::sweep(netlink, &Desired::default()).await?);
+    undone.removed.extend(routing::sweep(netlink, &mut record, &Desired::default()).await?);
     Macs::default().remove(netlink, &mut record, &BTreeSet::new(), &mut problems).await;
     settings::give_back(&mut record, &BTreeSet::new(), &host, &mut problems);
     let after = record.kept();

@@ -1,7 +1,6 @@
 //! Routes and rules of the configuration in the host's routing tables.
 //!
-//! All carry [`ROUTE_PROTOCOL`], and only those are ever removed. Adding one that is there is no
-//! error.
+//! All carry [`ROUTE_PROTOCOL`]. Adding one that is there is no error.
 
 use std::net::IpAddr;
 
@@ -13,6 +12,7 @@ use netlink_packet_route::route::{
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
 use nix::errno::Errno;
 use rtnetlink::IpVersion;
+use serde::{Deserialize, Serialize};
 
 use super::addresses::ROUTE_PROTOCOL;
 use super::netlink::{Netlink, NetlinkError, dump, request, unless_so};
@@ -189,8 +189,68 @@ const fn family(family: Family) -> AddressFamily {
     }
 }
 
-/// What a route of the kernel has in common with a configured one: destination, table and metric.
-pub fn key(route: &RouteMessage) -> Option<(IpNet, u32, u32)> {
+/// What distinguishes a route from others: the kernel has one for each.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OwnRoute {
+    pub address: IpAddr,
+    pub prefix_len: u8,
+    pub table: u32,
+    pub metric: u32,
+}
+
+impl OwnRoute {
+    pub fn of(route: &VirtualRoute) -> Self {
+        let VirtualRoute { destination, table, metric, .. } = route;
+        let (address, prefix_len) = (destination.addr(), destination.prefix_len());
+        Self { address, prefix_len, table: *table, metric: *metric }
+    }
+}
+
+/// A rule, as the record has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OwnRule {
+    pub from: Option<(IpAddr, u8)>,
+    pub to: Option<(IpAddr, u8)>,
+    pub input: Option<String>,
+    pub table: u32,
+    pub priority: u32,
+}
+
+impl OwnRule {
+    pub fn of(rule: &VirtualRule) -> Self {
+        let VirtualRule { family: _, from, to, input, table, priority } = rule;
+        let net = |net: &Option<IpNet>| {
+            net.filter(|net| net.prefix_len() > 0).map(|net| (net.addr(), net.prefix_len()))
+        };
+        Self {
+            from: net(from),
+            to: net(to),
+            input: input.clone(),
+            table: *table,
+            priority: *priority,
+        }
+    }
+}
+
+/// A rule of the kernel, as the record has it.
+pub fn rule_key(rule: &RuleMessage) -> OwnRule {
+    let (mut from, mut to, mut input) = (None, None, None);
+    let (mut table, mut priority) = (u32::from(rule.header.table), 0);
+    for attribute in &rule.attributes {
+        match attribute {
+            RuleAttribute::Source(address) => from = Some((*address, rule.header.src_len)),
+            RuleAttribute::Destination(address) => to = Some((*address, rule.header.dst_len)),
+            RuleAttribute::Iifname(name) => input = Some(name.clone()),
+            RuleAttribute::Table(found) => table = *found,
+            RuleAttribute::Priority(found) => priority = *found,
+            _ => {}
+        }
+    }
+    OwnRule { from, to, input, table, priority }
+}
+
+/// A route of the kernel, as the record has it.
+pub fn key(route: &RouteMessage) -> OwnRoute {
     let v6 = route.header.address_family == AddressFamily::Inet6;
     let mut address: IpAddr = if v6 { [0; 16].into() } else { [0; 4].into() };
     let (mut table, mut metric) = (u32::from(route.header.table), 0);
@@ -203,6 +263,5 @@ pub fn key(route: &RouteMessage) -> Option<(IpNet, u32, u32)> {
             _ => {}
         }
     }
-    let destination = IpNet::new(address, route.header.destination_prefix_length).ok()?;
-    Some((destination, table, metric))
+    OwnRoute { address, prefix_len: route.header.destination_prefix_length, table, metric }
 }

@@ -27,6 +27,9 @@ fn routes_and_rules_come_and_go_with_the_role_and_the_hosts_own_stay() {
         ip("route add 10.8.0.0/16 dev left");
         ip("rule add from 192.0.2.7/32 table 9 priority 99");
         ip("route add 10.5.0.0/16 dev left table 7");
+        // The agent's number shows no owner.
+        ip("route add unreachable 10.4.0.0/16 table 7 proto 112");
+        ip("rule add from 192.0.2.8/32 table 9 priority 98 protocol 112");
         let shown =
             || format!("{}{}{}", ip("route show"), ip("route show table 7"), ip("rule show"));
         let before = shown();
@@ -55,12 +58,13 @@ fn routes_and_rules_come_and_go_with_the_role_and_the_hosts_own_stay() {
             })
         };
         let (mut routing, mut problems) = (Routing::default(), Problems::default());
-        let apply = async |routing: &mut Routing, desired: &Desired, problems: &mut Problems| {
-            routing.add(&netlink, desired, problems).await;
-            routing.remove(&netlink, desired, problems).await;
+        let mut record = Record::default();
+        let mut apply = async |routing: &mut Routing, desired: &Desired| {
+            routing.add(&netlink, &mut record, desired, &mut problems).await;
+            routing.remove(&netlink, &mut record, desired, &mut problems).await;
         };
         let master = wanted(true, false);
-        apply(&mut routing, &master, &mut problems).await;
+        apply(&mut routing, &master).await;
         let full = shown();
         for line in [
             "10.9.0.0/24 dev left proto 112 scope link src 192.0.2.1",
@@ -75,18 +79,18 @@ fn routes_and_rules_come_and_go_with_the_role_and_the_hosts_own_stay() {
         // Another program removes a route and a rule.
         ip("route del 10.9.0.0/24 table 7");
         ip("rule del priority 100");
-        apply(&mut routing, &master, &mut problems).await;
+        apply(&mut routing, &master).await;
         assert_eq!(shown(), full);
         // A killed agent's successor finds them, and takes them back when it is a backup.
         let mut successor = Routing::default();
         let backup = wanted(false, false);
-        apply(&mut successor, &backup, &mut problems).await;
+        apply(&mut successor, &backup).await;
         let left = shown();
         assert!(left.contains("10.6.0.0/16 dev left proto 112"), "static ones stay: {left}");
         for gone in ["10.9.0.0", "default via", "10.7.0.0", "lookup 7"] {
             assert!(!left.contains(gone), "{gone} is left: {left}");
         }
-        apply(&mut successor, &wanted(false, true), &mut problems).await;
+        apply(&mut successor, &wanted(false, true)).await;
         assert_eq!(shown(), before, "everything is given back");
     });
 }
