@@ -160,10 +160,11 @@ impl Site {
         })
     }
 
-    /// The subjects of the mails and their recipients, by instance.
+    /// The subjects of the mails and their recipients. keepalived sends several at a time, so their
+    /// order is not defined.
     fn mails(&self) -> Vec<String> {
         let mut lines = self.sink.lines();
-        lines.sort_by_key(|line| line.split(" - ").next().unwrap_or_default().to_owned());
+        lines.sort();
         lines
     }
 
